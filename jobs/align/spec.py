@@ -1,0 +1,49 @@
+"""Every word of every clip gets a time and a score. What goes in, what comes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from jobs.fields import InputPath, ModelRef, OutputPath, Strict
+from jobs.runner.kind import JobKind
+from jobs.speech.manifest import check_step
+
+
+class Params(Strict):
+    """Parameters of ``align``."""
+
+    manifest: InputPath = Field(description="train_manifest.jsonl of ingest_audiobook or ingest_clips.")
+    out: OutputPath = Field("", description="Manifest to write. Default: train_aligned.jsonl beside the input.")
+    root: InputPath | None = Field(None, description="Folder that audio paths are relative to. Default: the manifest's.")
+    aligner: Literal["auto", "whisperx", "pocketsphinx"] = Field(
+        "auto",
+        description="auto: WhisperX when its model for the language is in the cache or align_model is given, else "
+        "pocketsphinx (offline, English only).",
+    )
+    align_model: ModelRef | None = Field(None, description="wav2vec2 model for WhisperX: hub id or directory.")
+    min_word_score: float = Field(
+        0.0, ge=0, le=1, description="A clip whose mean word score is lower is rejected; 0 rejects none by score."
+    )
+
+
+class Result(Strict):
+    """What ``align`` answers with."""
+
+    manifest: str = Field(description="train_aligned.jsonl, for convert_codes.")
+    aligner: str
+    n_clips: int
+    n_rejected: int
+    n_words: int
+    mean_word_score: float
+    rejected_by_reason: dict[str, int]
+
+
+def check(params: Params) -> None:
+    """The manifest must be there and readable."""
+    check_step(Path(params.manifest), "ingested")
+
+
+KIND = JobKind(name="align", params=Params, result=Result, entry="jobs.align.work:run", resource="gpu", check=check)

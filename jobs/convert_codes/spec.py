@@ -1,0 +1,49 @@
+"""Clips become audio codes, (frames, 16) a clip at 12.5 frames a second. What goes in, what comes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from jobs.fields import InputPath, ModelRef, OutputPath, Strict
+from jobs.runner.kind import JobKind
+from jobs.speech.manifest import check_step
+
+DEFAULT_TOKENIZER = "Qwen/Qwen3-TTS-Tokenizer-12Hz"
+
+
+class Params(Strict):
+    """Parameters of ``convert_codes``."""
+
+    manifest: InputPath = Field(description="train_aligned.jsonl of align (train_manifest.jsonl works too).")
+    out: OutputPath = Field("", description="Manifest to write. Default: train_manifest_qwen3.jsonl beside the input.")
+    tokenizer: ModelRef = Field(
+        DEFAULT_TOKENIZER,
+        description="The 12 Hz tokenizer: hub id, directory, or toy (one synthetic voice, for trials without weights).",
+    )
+    ref_audio: InputPath | None = Field(
+        None, description="Reference clip for the speaker embedding. Default: the best-scored clip of 3 to 10 s."
+    )
+    batch_s: float = Field(60.0, gt=0, le=600, description="Audio per batch, seconds; lower it when memory is short.")
+
+
+class Result(Strict):
+    """What ``convert_codes`` answers with."""
+
+    manifest: str = Field(description="train_manifest_qwen3.jsonl, for start_training.")
+    n_clips: int
+    n_frames: int
+    n_rejected: int
+    ref_audio: str
+    tokenizer: str
+
+
+def check(params: Params) -> None:
+    """The manifest must be there and readable."""
+    check_step(Path(params.manifest), "ingested")
+
+
+KIND = JobKind(
+    name="convert_codes", params=Params, result=Result, entry="jobs.convert_codes.work:run", resource="gpu", check=check
+)

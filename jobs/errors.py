@@ -1,0 +1,25 @@
+"""The one error that a person or an agent may meet: a stable code, what happened, and the next move.
+
+Third-party errors are translated to it at the edge of the adapter rooms; anything else is a defect of ours.
+"""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """Something the caller can act on.
+
+    Args:
+        code: stable, lower_snake_case, e.g. ``manifest_wrong_step``.
+        message: what happened and why, with the offending value.
+        hint: what to do next, with the call or the command.
+    """
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}" + (f"\n{self.hint}" if self.hint else "")

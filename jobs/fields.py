@@ -1,0 +1,41 @@
+"""Field types that say what a string means, so that every door resolves paths and models in the same way.
+
+The tools walk a model's fields for these marks and put absolute paths in their place, after the check against
+the allowed roots. Light: pydantic only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+@dataclass(frozen=True)
+class PathMark:
+    """A string that names a file or folder, or an ``artifact://`` handle when it is an input."""
+
+    direction: Literal["input", "output"]
+
+
+@dataclass(frozen=True)
+class ModelMark:
+    """A string that names model weights: a hub id, a directory, an ``artifact://`` handle or ``toy``."""
+
+
+InputPath = Annotated[str, PathMark("input")]
+OutputPath = Annotated[str, PathMark("output")]
+ModelRef = Annotated[str, ModelMark()]
+
+# What Qwen3-TTS speaks; "auto" leaves the language prefix out.
+Language = Literal[
+    "auto", "english", "chinese", "japanese", "korean", "german", "french", "russian", "portuguese", "spanish",
+    "italian",
+]
+
+
+class Strict(BaseModel):
+    """A model that refuses fields it does not know."""
+
+    model_config = ConfigDict(extra="forbid")

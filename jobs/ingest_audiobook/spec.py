@@ -1,0 +1,93 @@
+"""An audiobook becomes a dataset: clips, ``train_manifest.jsonl``, ``rejections.jsonl``. What goes in, what comes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from jobs.errors import UserError
+from jobs.fields import InputPath, Language, ModelRef, OutputPath, Strict
+from jobs.runner.kind import JobKind
+
+
+class Params(Strict):
+    """Parameters of ``ingest_audiobook``."""
+
+    audio: InputPath = Field(description="The recording: m4b, m4a, mp3, aac, flac, ogg, opus or wav.")
+    voice: str = Field(
+        pattern=r"^[a-z][a-z0-9_-]{0,39}$",
+        description="Name of the narrator's voice, lower case; it becomes the speaker of every clip.",
+    )
+    out_dir: OutputPath = Field("", description="Dataset folder to make. Default: datasets/<voice> in the home folder.")
+    text: InputPath | None = Field(
+        None, description="The book's text, UTF-8 .txt. With it the words of the book are matched to the audio."
+    )
+    segments_jsonl: InputPath | None = Field(
+        None, description="Segments that exist already: JSONL with start, end (seconds) and text. Skips transcription."
+    )
+    transcript: Literal["auto", "book", "whisper", "none"] = Field(
+        "auto",
+        description="Where the text comes from. auto: segments_jsonl if given, else text if given, else Whisper. "
+        "book works offline, for English. none: clips without text.",
+    )
+    language: Language = Field("english", description="The book's language.")
+    whisper_model: ModelRef = Field("large-v3", description="faster-whisper model name or directory.")
+    min_clip_s: float = Field(1.5, ge=0.3, le=10, description="Shorter clips are rejected, seconds.")
+    target_clip_s: float = Field(2.0, ge=0.5, le=15, description="Adjacent segments are merged up to this, seconds.")
+    max_clip_s: float = Field(10.0, ge=2, le=30, description="Longest clip, seconds.")
+    max_gap_s: float = Field(0.5, ge=0, le=3, description="Segments further apart than this are never merged, seconds.")
+    validation_chapters: list[int] = Field(
+        default_factory=list,
+        description="Chapters (1 is the first) whose clips are held out for validation. Default: none.",
+    )
+    max_duration_s: float | None = Field(None, gt=0, description="Stop after this much of the recording, for a trial.")
+
+
+class Result(Strict):
+    """What ``ingest_audiobook`` answers with."""
+
+    dataset: str = Field(description="Dataset folder.")
+    manifest: str = Field(description="train_manifest.jsonl, for align.")
+    n_clips: int
+    n_rejected: int
+    recording_s: float
+    kept_s: float
+    rejected_s: float
+    rejected_by_reason_s: dict[str, float]
+    n_words_placed: int | None = Field(None, description="Words of the book found in the audio.")
+    n_words_book: int | None = Field(None, description="Words of the book's text.")
+    title: str | None = None
+    n_chapters: int = 0
+
+
+AUDIO_SUFFIXES = (".m4b", ".m4a", ".mp4", ".mp3", ".aac", ".flac", ".ogg", ".oga", ".opus", ".wav", ".webm", ".mkv")
+
+
+def check(params: Params) -> None:
+    """Refuse what can be refused without decoding: missing or empty files, contradictions."""
+    audio = Path(params.audio)
+    if not audio.is_file():
+        raise UserError("audio_missing", f"There is no file {audio}.", "Check the path of the recording.")
+    if audio.stat().st_size == 0:
+        raise UserError("audio_empty", f"{audio} has 0 bytes.", "Copy or download the recording again.")
+    if params.transcript == "book" and params.text is None:
+        raise UserError("text_missing", "transcript=book needs the book's text.", "Give text=PATH of a .txt file.")
+    if params.text is not None and not Path(params.text).is_file():
+        raise UserError("text_missing", f"There is no file {params.text}.", "Check the path of the book's text.")
+    if params.segments_jsonl is not None and not Path(params.segments_jsonl).is_file():
+        raise UserError("segments_missing", f"There is no file {params.segments_jsonl}.", "Check the path.")
+    if params.target_clip_s > params.max_clip_s or params.min_clip_s > params.max_clip_s:
+        raise UserError(
+            "clip_bounds", "min_clip_s and target_clip_s must not exceed max_clip_s.", "Defaults: 1.5, 2 and 10 s."
+        )
+
+
+KIND = JobKind(
+    name="ingest_audiobook",
+    params=Params,
+    result=Result,
+    entry="jobs.ingest_audiobook.work:run",
+    check=check,
+)

@@ -1,0 +1,61 @@
+"""Where things are and how much may run: the only module that reads the process environment.
+
+stdlib only; every room may import it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One reading of the environment, passed to whoever needs it.
+
+    Attributes:
+        home: job store, job folders, default outputs, toy models. ``TTS_TRAIN_HOME``, else ``<project>/var``.
+        envs: folder of the locked environments. ``TTS_TRAIN_ENVS``, else ``<project>/.envs``.
+        roots: folders that tools may read and write. ``TTS_TRAIN_ROOTS`` (separated by ``:``) adds to the
+            working directory, the project and ``home``.
+        gpu_slots: GPU jobs at a time. ``TTS_TRAIN_GPU_SLOTS``, else 1.
+        cpu_slots: CPU jobs at a time. ``TTS_TRAIN_CPU_SLOTS``, else 1.
+        disk_reserve_bytes: free space below which no job is started. ``TTS_TRAIN_DISK_RESERVE_MB``, else 500 MB.
+    """
+
+    home: Path
+    envs: Path
+    roots: tuple[Path, ...]
+    gpu_slots: int = 1
+    cpu_slots: int = 1
+    disk_reserve_bytes: int = 500_000_000
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Settings:
+        """Read the process environment (or ``environ``) once.
+
+        Args:
+            environ: variables to read instead of ``os.environ``.
+            cwd: working directory that counts as an allowed root, instead of the process's own.
+        """
+        env = os.environ if environ is None else environ
+        base = Path(cwd or env.get("TTS_TRAIN_CWD") or Path.cwd()).resolve()
+        home = Path(env.get("TTS_TRAIN_HOME") or PROJECT_ROOT / "var").expanduser()
+        home = (base / home).resolve()
+        extra = [Path(part).expanduser().resolve() for part in env.get("TTS_TRAIN_ROOTS", "").split(":") if part]
+        return cls(
+            home=home,
+            envs=Path(env.get("TTS_TRAIN_ENVS") or PROJECT_ROOT / ".envs").expanduser().resolve(),
+            roots=tuple(dict.fromkeys([base, PROJECT_ROOT, home, *extra])),
+            gpu_slots=int(env.get("TTS_TRAIN_GPU_SLOTS", "1")),
+            cpu_slots=int(env.get("TTS_TRAIN_CPU_SLOTS", "1")),
+            disk_reserve_bytes=int(env.get("TTS_TRAIN_DISK_RESERVE_MB", "500")) * 1_000_000,
+        )
+
+    def python(self, environment: str) -> Path:
+        """Interpreter of a locked environment, ``server`` or ``ml``."""
+        return self.envs / environment / "bin" / "python"

@@ -1,0 +1,164 @@
+"""The JSONL files that people keep: one pydantic model a line, paths relative to the manifest's folder.
+
+Light (pydantic and the standard library): the server checks manifests with it before a job exists.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from jobs.errors import UserError
+
+Step = Literal["ingested", "aligned", "coded"]
+MAKER = {"ingested": "ingest_audiobook or ingest_clips", "aligned": "align", "coded": "convert_codes"}
+
+
+class Row(BaseModel):
+    """Base of all rows: unknown fields are kept, so that other tools' columns travel along."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Source(Row):
+    """Where in which recording a clip comes from. Times in seconds from the recording's start."""
+
+    recording: str
+    chapter: int | None = None
+    start_s: float
+    end_s: float
+
+
+class Word(Row):
+    """One aligned word; times in seconds from the clip's start; score 0..1, higher is surer."""
+
+    word: str
+    start_s: float
+    end_s: float
+    score: float
+
+
+class Clip(Row):
+    """A line of ``train_manifest.jsonl`` (24 kHz mono clips), and what later steps add to it."""
+
+    audio: str
+    text: str
+    speaker: str = "speaker"
+    language: str = "english"
+    duration_s: float | None = None
+    source: Source | None = None
+    quality: dict[str, float] = Field(default_factory=dict)
+    split: Literal["train", "validation"] = "train"
+    transcript: Literal["book", "asr", "subtitle", "draft", "curated"] | None = None
+    words: list[Word] | None = None
+    """Added by ``align``."""
+    ref_audio: str | None = None
+    """Added by ``convert_codes``: the clip from which the speaker embedding is made."""
+    audio_codes: list[list[int]] | None = None
+    """Added by ``convert_codes``: (frames, 16) codebook indices at 12.5 frames a second."""
+
+
+class Rejection(Row):
+    """A line of ``rejections.jsonl``: a stretch of the recording, or a clip, that was not kept, and why."""
+
+    source: Source
+    reason: str
+    detail: str = ""
+    text: str | None = None
+
+
+RowT = TypeVar("RowT", bound=Row)
+
+
+def read_rows(path: Path, model: type[RowT]) -> Iterator[RowT]:
+    """Read a JSONL manifest lazily.
+
+    Raises:
+        UserError: ``manifest_unreadable`` with the line number of the first bad line.
+    """
+    try:
+        stream = path.open(encoding="utf-8")
+    except OSError as error:
+        raise UserError("manifest_missing", f"Cannot open {path}: {error.strerror}.", "Check the path.") from error
+    with stream:
+        number = 0
+        while True:
+            number += 1
+            try:
+                line = stream.readline()
+            except UnicodeDecodeError as error:
+                raise _unreadable(path, number, "not UTF-8 text") from error
+            if not line:
+                return
+            if not line.strip():
+                continue
+            try:
+                yield model.model_validate_json(line)
+            except ValidationError as error:
+                first = error.errors()[0]
+                where = ".".join(str(part) for part in first["loc"])
+                raise _unreadable(path, number, f"{where}: {first['msg']}" if where else first["msg"]) from error
+
+
+def _unreadable(path: Path, number: int, why: str) -> UserError:
+    return UserError(
+        "manifest_unreadable",
+        f"{path}, line {number}: {why}.",
+        "Every line must be one JSON object in UTF-8. Mend or delete that line.",
+    )
+
+
+def write_rows(path: Path, rows: Iterable[BaseModel]) -> int:
+    """Write a JSONL manifest under a temporary name, flush it to disk, rename it. Returns the number of rows."""
+    temporary = path.with_name(path.name + ".tmp")
+    n_rows = 0
+    with temporary.open("w", encoding="utf-8") as stream:
+        for row in rows:
+            stream.write(json.dumps(row.model_dump(exclude_none=True), ensure_ascii=False) + "\n")
+            n_rows += 1
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.rename(path)
+    return n_rows
+
+
+def check_step(path: Path, needs: Step) -> Clip:
+    """Check that a manifest's first line is of the step that a tool needs, and return it.
+
+    Raises:
+        UserError: ``manifest_missing``, ``manifest_unreadable``, ``manifest_empty`` or ``manifest_wrong_step``;
+            the last names the tool that makes the right one.
+    """
+    first = next(read_rows(path, Clip), None)
+    if first is None:
+        raise UserError("manifest_empty", f"{path} has no lines.", f"Make it with {MAKER[needs]}.")
+    missing = (needs == "aligned" and first.words is None) or (needs == "coded" and first.audio_codes is None)
+    if missing:
+        lacks = "words" if needs == "aligned" else "audio_codes"
+        raise UserError(
+            "manifest_wrong_step",
+            f"{path} has no {lacks!r} in its first line: it is not the output of {MAKER[needs]}.",
+            f"Run {MAKER[needs]} on it first, then give the manifest that it writes.",
+        )
+    return first
+
+
+def check_audio_inside(path: Path, root: Path, audio: str) -> Path:
+    """Resolve a row's audio path and refuse one that leads out of the dataset's root.
+
+    Raises:
+        UserError: ``path_outside_dataset``.
+    """
+    resolved = (root / audio).resolve()
+    if not resolved.is_relative_to(root.resolve()):
+        raise UserError(
+            "path_outside_dataset",
+            f"{path} names {audio!r}, which leads out of the dataset's folder {root}.",
+            "Move the audio into the dataset's folder and name it relative to that folder.",
+        )
+    return resolved

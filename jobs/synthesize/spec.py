@@ -1,0 +1,67 @@
+"""Text becomes speech with a trained voice, or with a base model and a reference clip. What goes in, what comes out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from jobs.errors import UserError
+from jobs.fields import InputPath, Language, ModelRef, OutputPath, Strict
+from jobs.runner.kind import JobKind
+from jobs.speech.manifest import Row
+
+
+class Params(Strict):
+    """Parameters of ``synthesize``."""
+
+    model: ModelRef = Field(description="A voice from start_training (path or artifact handle), or a base model.")
+    texts: list[Annotated[str, Field(min_length=1, max_length=2000)]] = Field(
+        min_length=1, max_length=200, description="What to say: one wav a text."
+    )
+    speaker: str | None = Field(None, description="Speaker of the voice. Default: its only one.")
+    language: Language = Field("auto", description="auto, or the language to speak.")
+    ref_audio: InputPath | None = Field(None, description="Base model only: the clip whose voice is cloned.")
+    ref_text: str | None = Field(None, description="Base model only: what ref_audio says; without it timbre only.")
+    out_dir: OutputPath = Field("", description="Folder for the wavs. Default: the job's own folder.")
+    greedy: bool = Field(False, description="Take the likeliest code each time instead of sampling.")
+    temperature: float = Field(0.9, gt=0, le=2)
+    top_k: int = Field(50, ge=1, le=3000)
+    seed: int = Field(0, ge=0, description="The same seed and text give the same audio on the same machine.")
+    max_seconds: float = Field(60.0, gt=0, le=600, description="Longest audio per text; a text that never ends is cut.")
+
+
+class Take(Row):
+    """A line of ``takes.jsonl``: one synthesised example and what was asked."""
+
+    audio: str
+    text: str
+    speaker: str | None = None
+    language: str = "auto"
+    duration_s: float
+    hit_limit: bool = Field(False, description="No end of speech before max_seconds.")
+    seed: int = 0
+    model: str = ""
+
+
+class Result(Strict):
+    """What ``synthesize`` answers with."""
+
+    folder: str
+    takes: str = Field(description="takes.jsonl, for rate_samples.")
+    wavs: list[str]
+    duration_s: float
+    compute_s: float
+    n_hit_limit: int
+
+
+def check(params: Params) -> None:
+    """Texts must say something."""
+    for number, text in enumerate(params.texts, 1):
+        if not any(character.isalnum() for character in text):
+            raise UserError("text_empty", f"Text {number} has no letters or digits: {text!r}.", "Give words to say.")
+
+
+KIND = JobKind(
+    name="synthesize", params=Params, result=Result, entry="jobs.synthesize.work:run", resource="gpu", check=check
+)
