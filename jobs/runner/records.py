@@ -1,0 +1,82 @@
+"""What is known of a job, as every door shows it: states, reasons, records. stdlib + pydantic."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+State = Literal["queued", "starting", "running", "succeeded", "failed", "cancelled", "interrupted"]
+TERMINAL: frozenset[State] = frozenset({"succeeded", "failed", "cancelled"})
+
+Reason = Literal[
+    "exit", "signal", "oom_likely", "cuda_oom", "disk_full", "cancelled", "dependency", "lost", "timeout", "spawn"
+]
+
+
+class Frozen(BaseModel):
+    """A record: read, never changed."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Failure(Frozen):
+    """What a worker's ``UserError`` (or crash) leaves behind."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+class Progress(Frozen):
+    """The newest line of ``progress.jsonl``."""
+
+    at: float = Field(description="Unix time, seconds.")
+    done: float
+    total: float | None = None
+    message: str = ""
+    metrics: dict[str, float] = Field(default_factory=dict)
+
+
+class Artifact(Frozen):
+    """A file or folder that a job published."""
+
+    job_id: str
+    name: str
+    kind: str
+    path: str
+    size_bytes: int
+    sha256: str
+
+    @property
+    def handle(self) -> str:
+        """``artifact://<job>/<name>``."""
+        return f"artifact://{self.job_id}/{self.name}"
+
+
+class JobRecord(Frozen):
+    """A row of the store, with the truth of its attempt's files folded in. Times are Unix seconds."""
+
+    job_id: str
+    kind: str
+    state: State
+    reason: Reason | None = None
+    detail: str = ""
+    exit_code: int | None = None
+    failure: Failure | None = None
+    attempt: int = 0
+    tries: int = 0
+    max_tries: int = 1
+    resource: str = "cpu"
+    environment: str = "ml"
+    params: dict[str, Any] = Field(default_factory=dict)
+    result: dict[str, Any] | None = None
+    folder: str = ""
+    created_at: float = 0.0
+    started_at: float | None = None
+    ended_at: float | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        """True when the state is final."""
+        return self.state in TERMINAL
