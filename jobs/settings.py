@@ -25,6 +25,8 @@ class Settings:
         gpu_slots: GPU jobs at a time. ``TTS_TRAIN_GPU_SLOTS``, else 1.
         cpu_slots: CPU jobs at a time. ``TTS_TRAIN_CPU_SLOTS``, else 1.
         disk_reserve_bytes: free space below which no job is started. ``TTS_TRAIN_DISK_RESERVE_MB``, else 500 MB.
+        hub_cache: where the Hugging Face libraries keep weights.
+        torch_cache: where torch and torchaudio keep weights.
     """
 
     home: Path
@@ -33,6 +35,8 @@ class Settings:
     gpu_slots: int = 1
     cpu_slots: int = 1
     disk_reserve_bytes: int = 500_000_000
+    hub_cache: Path = Path.home() / ".cache" / "huggingface" / "hub"
+    torch_cache: Path = Path.home() / ".cache" / "torch"
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Settings:
@@ -47,6 +51,8 @@ class Settings:
         home = Path(env.get("TTS_TRAIN_HOME") or PROJECT_ROOT / "var").expanduser()
         home = (base / home).resolve()
         extra = [Path(part).expanduser().resolve() for part in env.get("TTS_TRAIN_ROOTS", "").split(":") if part]
+        cache = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        hf_home = Path(env.get("HF_HOME") or cache / "huggingface")
         return cls(
             home=home,
             envs=Path(env.get("TTS_TRAIN_ENVS") or PROJECT_ROOT / ".envs").expanduser().resolve(),
@@ -54,6 +60,8 @@ class Settings:
             gpu_slots=int(env.get("TTS_TRAIN_GPU_SLOTS", "1")),
             cpu_slots=int(env.get("TTS_TRAIN_CPU_SLOTS", "1")),
             disk_reserve_bytes=int(env.get("TTS_TRAIN_DISK_RESERVE_MB", "500")) * 1_000_000,
+            hub_cache=Path(env.get("HF_HUB_CACHE") or hf_home / "hub"),
+            torch_cache=Path(env.get("TORCH_HOME") or cache / "torch"),
         )
 
     def python(self, environment: str) -> Path:

@@ -1,0 +1,179 @@
+"""What is installed, what is missing, what each missing thing costs, and the command that gets it.
+
+    python -m jobs.environments.doctor [--json]
+
+Looks only; changes nothing, downloads nothing. Exit code 0 when the demo can run, 1 when something it needs
+is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from jobs.environments.state import environment_state
+from jobs.settings import PROJECT_ROOT, Settings
+
+State = Literal["ok", "missing", "info"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report.
+
+    Attributes:
+        name: what was looked at.
+        state: ok, missing, or info (optional, or for knowledge only).
+        detail: what was found.
+        needed_for: what does not work without it.
+        cost: what getting it costs.
+        fix: the command that gets it.
+    """
+
+    name: str
+    state: State
+    detail: str
+    needed_for: str = ""
+    cost: str = ""
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Published weights that a real run needs. Sizes in GB, measured from the published file lists."""
+
+    repository: str
+    size_gb: float
+    needed_for: str
+
+
+WEIGHTS = (
+    Weights("Qwen/Qwen3-TTS-Tokenizer-12Hz", 0.7, "convert_codes"),
+    Weights("Qwen/Qwen3-TTS-12Hz-0.6B-Base", 2.5, "start_training, synthesize (0.6B)"),
+    Weights("Qwen/Qwen3-TTS-12Hz-1.7B-Base", 4.5, "start_training, synthesize (1.7B)"),
+    Weights("Systran/faster-whisper-large-v3", 3.1, "ingest_audiobook without the book's text"),
+)
+ALIGNER_FILE = "wav2vec2_fairseq_base_ls960_asr_ls960.pth"  # torchaudio's English model, which WhisperX uses
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything; each look takes well under a second."""
+    return [
+        _system(),
+        _disk(settings),
+        _uv(),
+        _environment(settings, "server", "every command", "15 MB to download, 60 MB of disk"),
+        _environment(settings, "ml", "every job", "3.8 GB to download, 8.2 GB of disk, a minute or more"),
+        _gpu(),
+        _ffmpeg(),
+        *(_weights(settings, weights) for weights in WEIGHTS),
+        _aligner(settings),
+    ]
+
+
+def _system() -> Finding:
+    detail = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    return Finding("system", "ok", detail)
+
+
+def _disk(settings: Settings) -> Finding:
+    folder = settings.home
+    while not folder.is_dir():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    state: State = "ok" if free > settings.disk_reserve_bytes else "missing"
+    fix = "" if state == "ok" else "free some space, or set TTS_TRAIN_HOME to a folder on a larger disk"
+    return Finding("disk", state, f"{free / 1e9:.1f} GB free at {settings.home}", "every job", fix=fix)
+
+
+def _uv() -> Finding:
+    found = shutil.which("uv") or next(iter(sorted((PROJECT_ROOT / ".tools").glob("uv/bin/uv"))), None)
+    if found:
+        return Finding("uv", "ok", str(found))
+    return Finding("uv", "info", "not found", "set-up", "25 MB", "./run.sh setup (installs it into .tools)")
+
+
+def _environment(settings: Settings, name: str, needed_for: str, cost: str) -> Finding:
+    state = environment_state(settings, name)
+    fix = f"./run.sh setup {name}"
+    if state == "ready":
+        return Finding(f"environment {name}", "ok", str(settings.envs / name), needed_for)
+    detail = "not made" if state == "absent" else "unfinished, or made from another lock"
+    return Finding(f"environment {name}", "missing", detail, needed_for, cost, fix)
+
+
+def _gpu() -> Finding:
+    needed_for = "real voices: training and synthesis in hours instead of days"
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return Finding("gpu", "info", "no nvidia-smi: jobs run on the CPU (enough for the demo)", needed_for)
+    query = [tool, "--query-gpu=name,memory.total,memory.used", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(query, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Finding("gpu", "info", f"nvidia-smi did not answer: {error}", needed_for)
+    if answer.returncode != 0:
+        return Finding("gpu", "info", f"nvidia-smi failed: {answer.stderr.strip()[:200]}", needed_for)
+    return Finding("gpu", "ok", "; ".join(answer.stdout.strip().splitlines()), needed_for)
+
+
+def _ffmpeg() -> Finding:
+    found = shutil.which("ffmpeg")
+    detail = f"{found} (not used)" if found else "not installed"
+    return Finding("ffmpeg", "ok", f"{detail}: decoding is PyAV's, no ffmpeg program is needed")
+
+
+def _weights(settings: Settings, weights: Weights) -> Finding:
+    folder = settings.hub_cache / f"models--{weights.repository.replace('/', '--')}"
+    complete = any(folder.glob("snapshots/*/*.safetensors")) or any(folder.glob("snapshots/*/model.bin"))
+    if complete:
+        return Finding(f"weights {weights.repository}", "ok", str(folder), weights.needed_for)
+    fix = f"{settings.envs / 'ml' / 'bin' / 'hf'} download {weights.repository}"
+    cost = f"{weights.size_gb} GB to download (done by itself at first use)"
+    return Finding(f"weights {weights.repository}", "info", "not in the cache", weights.needed_for, cost, fix)
+
+
+def _aligner(settings: Settings) -> Finding:
+    path = settings.torch_cache / "hub" / "checkpoints" / ALIGNER_FILE
+    needed_for = "align with WhisperX in English (without it: pocketsphinx, offline)"
+    if path.is_file():
+        return Finding("weights WhisperX aligner (English)", "ok", str(path), needed_for)
+    fix = "./run.sh align --aligner whisperx ... (downloads it)"
+    return Finding("weights WhisperX aligner (English)", "info", "not in the cache", needed_for, "0.4 GB to download", fix)
+
+
+def render(findings: list[Finding]) -> str:
+    """The report for people: one line a finding, and below it what to do when something is missing."""
+    lines = []
+    for finding in findings:
+        lines.append(f"{finding.state:8}{finding.name}: {finding.detail}")
+        if finding.state != "ok" and (finding.fix or finding.cost):
+            need = f"needed for {finding.needed_for}; " if finding.needed_for else ""
+            lines.append(f"{'':8}  {need}{finding.cost + '; ' if finding.cost else ''}{finding.fix}".rstrip("; "))
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the report; 0 when nothing that every job needs is missing."""
+    parser = argparse.ArgumentParser(prog="run.sh doctor", description="What is installed, what is missing, how to get it.")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    options = parser.parse_args(arguments)
+    findings = examine(Settings.from_environment())
+    is_ready = all(finding.state != "missing" for finding in findings)
+    if options.json:
+        report = {"ready": is_ready, "findings": [asdict(finding) for finding in findings]}
+        sys.stdout.write(json.dumps(report, indent=2) + "\n")
+    else:
+        sys.stdout.write(render(findings))
+    return 0 if is_ready else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

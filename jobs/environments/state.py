@@ -1,0 +1,25 @@
+"""Whether a locked environment is there and made from the lock that is in the project now.
+
+``run.sh`` makes the environments and copies the lock into them last, so an interrupted set-up is never taken
+for a finished one, nor an old one for a new one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from jobs.settings import Settings
+
+LOCKS = Path(__file__).resolve().parent / "locks"
+INSTALLED_LOCK = ".installed.lock"
+
+
+def environment_state(settings: Settings, name: str) -> Literal["ready", "stale", "absent"]:
+    """``ready``, ``stale`` (made from another lock, or unfinished), or ``absent``."""
+    if not settings.python(name).exists():
+        return "absent"
+    installed = settings.envs / name / INSTALLED_LOCK
+    if not installed.is_file() or installed.read_bytes() != (LOCKS / f"{name}.lock").read_bytes():
+        return "stale"
+    return "ready"

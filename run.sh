@@ -1,0 +1,156 @@
+#!/usr/bin/env bash
+# The only entry to tts-train: set-up, demo, tests, the MCP server, and every tool as a command.
+# Works from any directory and through a symlink. Writes only inside the project's folder
+# (.envs, .tools, var) and uv's download cache; never touches your own Python.
+set -euo pipefail
+
+self="${BASH_SOURCE[0]}"
+while [ -L "$self" ]; do
+  target="$(readlink "$self")"
+  case "$target" in /*) self="$target" ;; *) self="$(dirname "$self")/$target" ;; esac
+done
+ROOT="$(cd "$(dirname "$self")" && pwd -P)"
+ENVS="${TTS_TRAIN_ENVS:-$ROOT/.envs}"
+LOCKS="$ROOT/jobs/environments/locks"
+PYTHON_RANGE='>=3.11,<3.14'
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "$1"; exit "${2:-1}"; }
+
+usage() {
+  cat <<'TEXT'
+tts-train: from an audiobook to a trained Qwen3-TTS voice.
+
+  ./run.sh demo [--json]             the whole job on the embedded sample: no GPU, no downloaded weights
+  ./run.sh setup [server|ml|all]     make the locked environments (every command does this by itself)
+  ./run.sh doctor [--json]           what is installed, what is missing, what it costs, how to get it
+  ./run.sh mcp                       the MCP server on stdio, for an agent
+  ./run.sh tools                     the tools; each is a command: ./run.sh <tool> --help
+  ./run.sh jobs | job ID | logs ID [-f] | cancel ID
+  ./run.sh test [pytest arguments]   the tests
+  ./run.sh check                     lint, types and tests
+
+The original skill's commands work too: ingest, ingest-transcript, align, convert-qwen3, train-qwen3, infer,
+tensorboard. Exit codes: 0 done, 1 the job failed, 2 bad input.
+TEXT
+}
+
+# --- environments -----------------------------------------------------------------------------------------
+
+# What an environment costs, measured on Linux x86-64 with an empty cache: download and disk, in MB.
+download_mb() { case "$1" in server) echo 15 ;; ml) echo 3800 ;; esac; }
+disk_mb() { case "$1" in server) echo 60 ;; ml) echo 8200 ;; esac; }
+
+# The lock is copied in last: an unfinished or outdated environment differs from the project's lock.
+is_ready() { [ -x "$ENVS/$1/bin/python" ] && cmp -s "$LOCKS/$1.lock" "$ENVS/$1/.installed.lock"; }
+
+find_uv() {
+  if command -v uv >/dev/null 2>&1; then command -v uv; return; fi
+  if [ -x "$ROOT/.tools/uv/bin/uv" ]; then echo "$ROOT/.tools/uv/bin/uv"; return; fi
+  local python
+  for python in python3 python3.13 python3.12 python3.11 python; do
+    command -v "$python" >/dev/null 2>&1 || continue
+    say "setup: installing uv from PyPI into .tools/uv (about 25 MB)"
+    rm -rf "$ROOT/.tools/uv"
+    mkdir -p "$ROOT/.tools"
+    # A Debian python3 may lack venv; pip --target needs only pip.
+    if "$python" -m venv "$ROOT/.tools/uv" >/dev/null 2>&1 && "$ROOT/.tools/uv/bin/python" -m pip install -q uv >&2; then
+      echo "$ROOT/.tools/uv/bin/uv"; return
+    fi
+    rm -rf "$ROOT/.tools/uv"
+    if "$python" -m pip install -q --target "$ROOT/.tools/uv" uv >&2; then echo "$ROOT/.tools/uv/bin/uv"; return; fi
+  done
+  die "setup: no uv, and no python3 with pip to install it with. Install either, then run this again."
+}
+
+free_mb() {
+  local folder="$1"
+  while [ ! -d "$folder" ]; do folder="$(dirname "$folder")"; done
+  df -Pk "$folder" | awk 'NR==2 {print int($4 / 1024)}'
+}
+
+unlock() { rm -rf "$ENVS/.lock"; }
+
+lock() {
+  # One set-up at a time: mkdir is atomic everywhere; a lock whose owner is gone is taken over.
+  mkdir -p "$ENVS"
+  until mkdir "$ENVS/.lock" 2>/dev/null; do
+    local owner
+    owner="$(cat "$ENVS/.lock/pid" 2>/dev/null || echo 0)"
+    if [ "$owner" != 0 ] && ! kill -0 "$owner" 2>/dev/null; then unlock; continue; fi
+    say "setup: waiting for another set-up (process $owner)"; sleep 2
+  done
+  echo $$ > "$ENVS/.lock/pid"
+  trap unlock EXIT
+}
+
+make_environment() {
+  local name="$1" uv need free
+  is_ready "$name" && return
+  lock
+  if ! is_ready "$name"; then
+    need="$(disk_mb "$name")"; free="$(free_mb "$ENVS")"
+    say "setup: making the '$name' environment in $ENVS/$name: downloads up to $(download_mb "$name") MB, needs $need MB of disk ($free MB free)"
+    # What an interrupted set-up has already written counts towards the need.
+    [ -d "$ENVS/$name" ] && need=$((need - $(du -sm "$ENVS/$name" | cut -f1)))
+    [ "$free" -ge "$need" ] || die "setup: not enough disk: $need MB needed, $free MB free at $ENVS. Free some, or set TTS_TRAIN_ENVS to a folder on a larger disk."
+    uv="$(find_uv)"
+    unset VIRTUAL_ENV CONDA_PREFIX PYTHONPATH PYTHONHOME
+    [ -x "$ENVS/$name/bin/python" ] || "$uv" venv -q --no-project --allow-existing --python "$PYTHON_RANGE" "$ENVS/$name" >&2
+    "$uv" pip sync --require-hashes --python "$ENVS/$name/bin/python" "$LOCKS/$name.lock" >&2 \
+      || die "setup: installing '$name' failed; what was done is kept, run the same command again to go on."
+    cp "$LOCKS/$name.lock" "$ENVS/$name/.installed.lock"
+    say "setup: '$name' is ready"
+  fi
+  unlock; trap - EXIT
+}
+
+setup() {
+  case "${1:-all}" in
+    server|ml) make_environment "$1" ;;
+    all) make_environment server; make_environment ml ;;
+    *) die "setup: '$1' is no environment; use server, ml or all." 2 ;;
+  esac
+}
+
+in_environment() {
+  # Run a module of ours with an environment's interpreter. The user's own Python settings stay out of it.
+  local name="$1"; shift
+  unset PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV
+  export PYTHONPATH="$ROOT" PYTHONSAFEPATH=1 PYTHONNOUSERSITE=1 TTS_TRAIN_CWD="${TTS_TRAIN_CWD:-$PWD}" TTS_TRAIN_ENVS="$ENVS"
+  exec "$ENVS/$name/bin/python" "$@"
+}
+
+# --- commands ---------------------------------------------------------------------------------------------
+
+run_tests() {
+  setup all
+  cd "$ROOT"
+  export OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 PYTHONDONTWRITEBYTECODE=1
+  unset PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV
+  PYTHONPATH="$ROOT" PYTHONSAFEPATH=1 PYTHONNOUSERSITE=1 TTS_TRAIN_ENVS="$ENVS" "$ENVS/ml/bin/python" -m pytest "$@"
+}
+
+check() {
+  setup all
+  cd "$ROOT"
+  local bin="$ENVS/ml/bin"
+  "$bin/python" -m ruff check .
+  "$bin/python" -m ruff format --check .
+  PYTHONPATH="$ROOT" "$bin/python" -m mypy
+  run_tests "$@"
+}
+
+command="${1:---help}"
+[ $# -gt 0 ] && shift
+case "$command" in
+  -h|--help|help) usage ;;
+  setup) setup "$@" ;;
+  test) run_tests "$@" ;;
+  check) check "$@" ;;
+  demo) case " $* " in *" -h "*|*" --help "*) setup server ;; *) setup all ;; esac; in_environment server -m server.demo "$@" ;;
+  doctor) setup server; in_environment server -m jobs.environments.doctor "$@" ;;
+  # The command line itself asks for "setup ml" when a command starts a job that needs it. The MCP server does not:
+  # a client waits only seconds for it, and a job says what it misses.
+  *) setup server; in_environment server -m server.cli "$command" "$@" ;;
+esac
