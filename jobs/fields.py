@@ -30,7 +30,16 @@ ModelRef = Annotated[str, ModelMark()]
 
 # What Qwen3-TTS speaks; "auto" leaves the language prefix out.
 Language = Literal[
-    "auto", "english", "chinese", "japanese", "korean", "german", "french", "russian", "portuguese", "spanish",
+    "auto",
+    "english",
+    "chinese",
+    "japanese",
+    "korean",
+    "german",
+    "french",
+    "russian",
+    "portuguese",
+    "spanish",
     "italian",
 ]
 

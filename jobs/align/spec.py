@@ -17,7 +17,9 @@ class Params(Strict):
 
     manifest: InputPath = Field(description="train_manifest.jsonl of ingest_audiobook or ingest_clips.")
     out: OutputPath = Field("", description="Manifest to write. Default: train_aligned.jsonl beside the input.")
-    root: InputPath | None = Field(None, description="Folder that audio paths are relative to. Default: the manifest's.")
+    root: InputPath | None = Field(
+        None, description="Folder that audio paths are relative to. Default: the manifest's."
+    )
     aligner: Literal["auto", "whisperx", "pocketsphinx"] = Field(
         "auto",
         description="auto: WhisperX when its model for the language is in the cache or align_model is given, else "

@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Literal
 
 from jobs.environments.state import environment_state
@@ -146,7 +145,14 @@ def _aligner(settings: Settings) -> Finding:
     if path.is_file():
         return Finding("weights WhisperX aligner (English)", "ok", str(path), needed_for)
     fix = "./run.sh align --aligner whisperx ... (downloads it)"
-    return Finding("weights WhisperX aligner (English)", "info", "not in the cache", needed_for, "0.4 GB to download", fix)
+    return Finding(
+        "weights WhisperX aligner (English)",
+        "info",
+        "not in the cache",
+        needed_for,
+        "0.4 GB to download",
+        fix,
+    )
 
 
 def render(findings: list[Finding]) -> str:
@@ -162,7 +168,9 @@ def render(findings: list[Finding]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the report; 0 when nothing that every job needs is missing."""
-    parser = argparse.ArgumentParser(prog="run.sh doctor", description="What is installed, what is missing, how to get it.")
+    parser = argparse.ArgumentParser(
+        prog="run.sh doctor", description="What is installed, what is missing, how to get it."
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     options = parser.parse_args(arguments)
     findings = examine(Settings.from_environment())

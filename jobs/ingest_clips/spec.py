@@ -55,6 +55,4 @@ def check(params: Params) -> None:
         raise UserError("manifest_empty", f"{params.transcripts} has no lines.", "One JSON object a line is needed.")
 
 
-KIND = JobKind(
-    name="ingest_clips", params=Params, result=Result, entry="jobs.ingest_clips.work:run", check=check
-)
+KIND = JobKind(name="ingest_clips", params=Params, result=Result, entry="jobs.ingest_clips.work:run", check=check)

@@ -59,6 +59,4 @@ def check(params: Params) -> None:
     check_step(Path(params.narrator_manifest), "ingested")
 
 
-KIND = JobKind(
-    name="rate_samples", params=Params, result=Result, entry="jobs.rate_samples.work:run", check=check
-)
+KIND = JobKind(name="rate_samples", params=Params, result=Result, entry="jobs.rate_samples.work:run", check=check)

@@ -34,9 +34,7 @@ class Params(Strict):
     max_steps: int | None = Field(None, ge=1, description="Stop after this many optimiser steps, whatever the epochs.")
     batch_size: int = Field(4, ge=1, le=256, description="Clips per forward pass.")
     gradient_accumulation_steps: int = Field(1, ge=1, le=256, description="Forward passes per optimiser step.")
-    lr: float | None = Field(
-        None, gt=0, le=0.1, description="Peak learning rate. Default: 5e-6 (full) or 1e-5 (lora)."
-    )
+    lr: float | None = Field(None, gt=0, le=0.1, description="Peak learning rate. Default: 5e-6 (full) or 1e-5 (lora).")
     weight_decay: float = Field(0.01, ge=0, le=1)
     warmup_steps: int | None = Field(
         None, ge=0, description="Linear warm-up, optimiser steps. Default: 50, but at most a tenth of the run."

@@ -1,0 +1,70 @@
+"""The demo's side of the wire: a real MCP client over stdio that starts jobs and waits for them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from mcp import Client, StdioServerParameters
+
+from jobs.errors import UserError
+from jobs.settings import Settings
+
+POLL_S = 50  # under every known client's timeout for one call
+Show = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Agent:
+    """What an agent does: call a tool, and poll a job until it ends."""
+
+    client: Client
+    show: Show
+
+    async def call(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Call a tool; its structured answer.
+
+        Raises:
+            UserError: ``tool_failed`` with the tool's own text.
+        """
+        answer = await self.client.call_tool(tool, arguments)
+        if answer.is_error or answer.structured_content is None:
+            text = " ".join(getattr(block, "text", "") for block in answer.content)
+            raise UserError("tool_failed", f"{tool}: {text}", "The message above names the next move.")
+        return dict(answer.structured_content)
+
+    async def run(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Start a job and poll it to its end; the job's last view, whatever its state."""
+        view = await self.call(tool, arguments)
+        job: dict[str, Any] = view.get("job") or view
+        reused = job.get("reused", False)
+
+        async def on_progress(done: float, total: float | None, message: str | None) -> None:
+            self.show({**job, "progress": message or "", "fraction": done / total if total else None})
+
+        while job["poll_after_s"] is not None:
+            self.show(job)
+            answer = await self.client.call_tool(
+                "get_job", {"job_id": job["job_id"], "wait_s": POLL_S}, progress_callback=on_progress
+            )
+            job = dict(answer.structured_content or {})
+        self.show(job)
+        return {**job, "reused": reused}
+
+
+@asynccontextmanager
+async def connect(settings: Settings, show: Show) -> AsyncIterator[Agent]:
+    """Start the MCP server as a client's configuration would, and end it afterwards; jobs outlive it."""
+    environment = {
+        "TTS_TRAIN_HOME": str(settings.home),
+        "TTS_TRAIN_ENVS": str(settings.envs),
+        "TTS_TRAIN_CWD": str(settings.roots[0]),
+        "PYTHONPATH": ":".join(part for part in sys.path if part),
+        "PYTHONSAFEPATH": "1",
+    }
+    parameters = StdioServerParameters(command=sys.executable, args=["-m", "server.cli", "mcp"], env=environment)
+    async with Client(parameters) as client:
+        yield Agent(client, show)

@@ -1,0 +1,114 @@
+"""What the demo says at its end, to people and to machines, and the progress line while it runs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from server.demo.story import ENOUGH_HEARD, Step
+
+PROVES = (
+    "What this shows: the whole path runs on this machine through the MCP tools: a real m4b is decoded, cut and "
+    "aligned; the stock 12 Hz tokenizer classes make the codes; training predicts what generation generates; the "
+    "export speaks through stock qwen_tts; a recogniser follows what it says."
+)
+PROVES_NOT = (
+    "What it does not show: quality. The toy is a one-voice codec of a synthetic narrator (flite's slt) and a tiny "
+    "talker that has learnt these sentences by heart; it can say nothing else, and its ratings say nothing about "
+    "Qwen3-TTS. A real voice needs the real weights and, in practice, a GPU: see README, 'The real run'."
+)
+
+
+@dataclass
+class ProgressLine:
+    """One line on stderr: rewritten in place at a terminal, a new line every tenth elsewhere."""
+
+    stream: TextIO
+    n_steps: int
+    shown: set[tuple[str, str]] = field(default_factory=set)
+
+    def show(self, job: dict[str, Any]) -> None:
+        """Show where a job is; called often."""
+        fraction = job.get("fraction")
+        share = f"{100 * fraction:3.0f} %" if fraction is not None else "     "
+        text = f"{job['kind']:18}{job['state']:10}{share}  {job.get('progress') or ''}"
+        if self.stream.isatty():
+            self.stream.write("\r\x1b[K" + text[:110] + ("\n" if job["poll_after_s"] is None else ""))
+        else:
+            key = (job["job_id"], f"{job['state']}{int(10 * (fraction or 0))}")
+            if key in self.shown:
+                return
+            self.shown.add(key)
+            self.stream.write(text + "\n")
+        self.stream.flush()
+
+
+def spoken(steps: list[Step]) -> list[dict[str, Any]]:
+    """The rated takes: text, wav, what the recogniser heard, rating and reasons. Empty when not reached."""
+    ratings = next((step.result.get("ratings") for step in steps if step.tool == "rate_samples"), None)
+    if not ratings:
+        return []
+    takes = json.loads(Path(ratings).read_text(encoding="utf-8"))["takes"]
+    return [dict(take) for take in takes]
+
+
+def heard(steps: list[Step]) -> tuple[int, int]:
+    """How many takes were heard as the right text, of how many."""
+    result = next((step.result for step in steps if step.tool == "rate_samples" and step.result), {})
+    return int(result.get("n_text_heard", 0)), int(result.get("n_takes", 0))
+
+
+def is_good(steps: list[Step]) -> bool:
+    """Every step succeeded and enough sentences were heard as what they should say."""
+    return all(step.state == "succeeded" for step in steps) and heard(steps)[0] >= ENOUGH_HEARD
+
+
+def as_json(steps: list[Step], total_s: float) -> str:
+    """One JSON object for machines."""
+    n_heard, n_takes = heard(steps)
+    report = {
+        "ok": is_good(steps),
+        "total_s": round(total_s, 1),
+        "n_text_heard": n_heard,
+        "n_takes": n_takes,
+        "steps": [asdict(step) for step in steps],
+        "takes": spoken(steps),
+        "proves": PROVES,
+        "proves_not": PROVES_NOT,
+    }
+    return json.dumps(report, ensure_ascii=False)
+
+
+def as_text(steps: list[Step], total_s: float) -> str:
+    """The table, the sentences, and what they prove."""
+    lines = ["", f"{'step':48}{'tool':22}{'state':11}{'time':>8}"]
+    for step in steps:
+        time_text = "reused" if step.reused else f"{step.seconds:.1f} s"
+        lines.append(f"{step.title:48}{step.tool:22}{step.state:11}{time_text:>8}")
+        if step.made:
+            lines.append(f"    {step.made}")
+        if step.error:
+            lines.append(f"    {step.error['code']}: {step.error['message']}\n    {step.error.get('hint', '')}")
+            lines.append(f"    ./run.sh logs {step.job_id}")
+    takes = spoken(steps)
+    if takes:
+        lines += ["", "Spoken by the voice just trained (rating 1 to 5 against the narrator's own clips):"]
+        for take in takes:
+            lines.append(f"  {take['rating']:.1f}  {take['text']}")
+            lines.append(f"       heard: {take.get('heard') or '-'}")
+            lines.append(f"       {take['path']}")
+        n_heard, n_takes = heard(steps)
+        lines.append(
+            f"The right text scores above every other text in {n_heard} of {n_takes} takes ({ENOUGH_HEARD} are enough)."
+        )
+    lines += [
+        "",
+        PROVES,
+        "",
+        PROVES_NOT,
+        "",
+        f"All steps took {total_s:.0f} s. Run it again: what is done is reused.",
+    ]
+    return "\n".join(lines) + "\n"
