@@ -1,4 +1,4 @@
-"""An audiobook becomes a dataset: clips, ``train_manifest.jsonl``, ``rejections.jsonl``. What goes in, what comes out."""
+"""An audiobook becomes a dataset: clips, their manifest, and what was rejected. What goes in, what comes out."""
 
 from __future__ import annotations
 
