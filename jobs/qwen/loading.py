@@ -1,0 +1,211 @@
+"""From what a user calls a model to a directory, and from a directory to the loaded model.
+
+There is one loading path, by directory, for training and speaking alike: stock qwen-tts swaps the text tokenizer's
+pattern for local directories with some ``transformers_version`` values, so a hub id and its copy may tokenise
+differently. We always resolve to a directory first.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jobs.errors import UserError
+from jobs.qwen.stock import qwen_tts
+from jobs.qwen.toy import TOY_CODEC, speaking_toy
+from jobs.settings import Settings
+
+if TYPE_CHECKING:
+    import torch
+
+logger = logging.getLogger(__name__)
+
+MODEL_TYPE = "qwen3_tts"
+TOKENIZER_TYPE = "qwen3_tts_tokenizer_12hz"
+MODEL_FILES = (
+    "config.json",
+    "generation_config.json",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer_config.json",
+    "speech_tokenizer/config.json",
+    "speech_tokenizer/preprocessor_config.json",
+)
+TOKENIZER_FILES = ("config.json", "preprocessor_config.json")
+_HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
+
+
+def resolve_model(ref: str, settings: Settings) -> Path:
+    """Find the directory of a Qwen3-TTS 12 Hz model.
+
+    Args:
+        ref: ``toy``, a directory, or a hub id, which is looked up in the Hugging Face cache and downloaded if the
+            network allows.
+        settings: where the toy lives.
+
+    Raises:
+        UserError: ``model_unavailable``, ``model_without_weights`` (names the missing file) or
+            ``model_not_qwen_tts``.
+    """
+    folder = speaking_toy(settings.home) if ref == "toy" else _directory(ref)
+    _check_files(folder, ref, MODEL_FILES, ("", "speech_tokenizer"))
+    config = read_config(folder)
+    if config.get("model_type") != MODEL_TYPE or config.get("tokenizer_type") != TOKENIZER_TYPE:
+        raise UserError(
+            "model_not_qwen_tts",
+            f"{ref} is a {config.get('model_type')!r} model with tokenizer {config.get('tokenizer_type')!r}, "
+            f"not {MODEL_TYPE!r} with {TOKENIZER_TYPE!r}.",
+            "Give a Qwen3-TTS-12Hz model, a voice from start_training, or toy.",
+        )
+    return folder
+
+
+def resolve_tokenizer(ref: str, settings: Settings) -> Path:
+    """Find the directory of a 12 Hz speech tokenizer; a whole model's directory stands for the one inside it.
+
+    Raises:
+        UserError: as ``resolve_model``.
+    """
+    folder = TOY_CODEC if ref == "toy" else _directory(ref)
+    if (folder / "speech_tokenizer").is_dir():
+        folder = folder / "speech_tokenizer"
+    _check_files(folder, ref, TOKENIZER_FILES, ("",))
+    found = read_config(folder).get("model_type")
+    if found != TOKENIZER_TYPE:
+        raise UserError(
+            "model_not_qwen_tts",
+            f"{ref} is a {found!r} model, not the 12 Hz speech tokenizer {TOKENIZER_TYPE!r}.",
+            "Give Qwen/Qwen3-TTS-Tokenizer-12Hz, a Qwen3-TTS-12Hz model's directory, or toy.",
+        )
+    return folder
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read ``config.json`` of a model's directory.
+
+    Raises:
+        UserError: ``model_not_qwen_tts`` when it is not a JSON object.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            "model_not_qwen_tts", f"{folder / 'config.json'} cannot be read: {error}.", "Fetch the model again."
+        ) from error
+    if not isinstance(config, dict):
+        raise UserError(
+            "model_not_qwen_tts", f"{folder / 'config.json'} holds no JSON object.", "Fetch the model again."
+        )
+    return config
+
+
+def load_base(path: Path, device: str, dtype: torch.dtype, *, with_codec: bool = False) -> Any:
+    """Load a model's directory as a stock ``Qwen3TTSModel`` (``.model``, ``.processor``, ``.generate_defaults``).
+
+    Args:
+        path: from ``resolve_model``; a base model or an exported voice.
+        device: ``cpu`` or ``cuda:0``.
+        dtype: of talker and speaker encoder. The codec is always float32: bfloat16 changes its codes.
+        with_codec: load ``speech_tokenizer`` too. Training leaves it out: it never needs it, and it is 0.7 GB.
+    """
+    from transformers import AutoConfig, AutoProcessor, PreTrainedModel
+
+    package = qwen_tts()
+    models = package.core.models
+    AutoConfig.register("qwen3_tts", models.Qwen3TTSConfig, exist_ok=True)
+    AutoProcessor.register(models.Qwen3TTSConfig, models.Qwen3TTSProcessor, exist_ok=True)
+    # past the stock override, which always loads the codec and in the talker's dtype
+    model = PreTrainedModel.from_pretrained.__func__(
+        models.Qwen3TTSForConditionalGeneration,
+        str(path),
+        config=models.Qwen3TTSConfig.from_pretrained(str(path)),
+        dtype=dtype,
+        device_map=device,
+        attn_implementation="sdpa",
+    )
+    model.load_generate_config(json.loads((path / "generation_config.json").read_text(encoding="utf-8")))
+    if with_codec:
+        model.load_speech_tokenizer(load_tokenizer(path / "speech_tokenizer", device))
+    # the flag that stock uses: the same text must become the same ids in training and in speaking
+    processor = AutoProcessor.from_pretrained(str(path), fix_mistral_regex=True)
+    return package.Qwen3TTSModel(model=model, processor=processor, generate_defaults=model.generate_config)
+
+
+def load_tokenizer(path: Path, device: str) -> Any:
+    """Load a 12 Hz speech tokenizer's directory as a stock ``Qwen3TTSTokenizer``, in float32."""
+    import torch
+
+    return qwen_tts().Qwen3TTSTokenizer.from_pretrained(str(path), dtype=torch.float32, device_map=device)
+
+
+def _directory(ref: str) -> Path:
+    folder = Path(ref).expanduser()
+    if folder.is_dir():
+        return folder.resolve()
+    if not _HUB_ID.match(ref) or folder.is_absolute():
+        raise UserError(
+            "model_unavailable",
+            f"There is no directory {ref}, and it is not a hub id (owner/name).",
+            "Give a hub id such as Qwen/Qwen3-TTS-12Hz-0.6B-Base, a directory that holds the model, or toy.",
+        )
+    return _hub_snapshot(ref)
+
+
+def _hub_snapshot(ref: str) -> Path:
+    """Find a hub id in the cache, complete, or download it."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        cached = Path(snapshot_download(ref, local_files_only=True))
+        if not _missing_weights(cached):
+            return cached
+    except LocalEntryNotFoundError:
+        pass
+    logger.info("downloading %s", ref)
+    try:
+        return Path(snapshot_download(ref))
+    except (LocalEntryNotFoundError, OSError) as error:
+        answered = isinstance(error, HfHubHTTPError) and not isinstance(error, LocalEntryNotFoundError)
+        why = (
+            f"the hub answered: {error}"
+            if answered
+            else f"it is not in the Hugging Face cache, and the hub cannot be reached ({type(error).__name__})"
+        )
+        cause = error
+    raise UserError(
+        "model_unavailable",
+        f"Cannot get {ref}: {why}.",
+        f"Where there is a network, run `hf download {ref} --local-dir DIR`, copy DIR here and pass it; or use toy.",
+    ) from cause
+
+
+def _check_files(folder: Path, ref: str, files: tuple[str, ...], weight_folders: tuple[str, ...]) -> None:
+    missing = [name for name in files if not (folder / name).is_file()]
+    for inner in weight_folders:
+        missing += [str(Path(inner) / name) for name in _missing_weights(folder / inner)]
+    if not missing:
+        return
+    if (folder / "adapter_config.json").is_file():
+        raise UserError(
+            "model_without_weights",
+            f"{ref} is a LoRA adapter, not a model.",
+            "Give the voice that start_training exported beside it.",
+        )
+    raise UserError(
+        "model_without_weights",
+        f"{ref} ({folder}) lacks {', '.join(missing)}.",
+        "Give a directory that holds the whole model: weights, config, text tokenizer and speech_tokenizer/.",
+    )
+
+
+def _missing_weights(folder: Path) -> list[str]:
+    """Names of weight files that a model's directory ought to hold and does not."""
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return [] if (folder / "model.safetensors").is_file() else ["model.safetensors"]
+    shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    return sorted(name for name in shards if not (folder / name).is_file())

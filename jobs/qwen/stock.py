@@ -1,0 +1,45 @@
+"""The stock ``qwen_tts`` package, imported once and without its noise. Nothing else imports it.
+
+Its 25 Hz half, which we never use, prints a flash-attn banner and runs ``sox -h`` when imported.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+
+def qwen_tts() -> ModuleType:
+    """Import ``qwen_tts`` (10 to 20 s the first time) and return it."""
+    if "qwen_tts" not in sys.modules:
+        logging.getLogger("sox").setLevel(logging.ERROR)
+        with _silent_descriptors():
+            import qwen_tts as package
+            from transformers.utils import logging as transformers_logging
+        # one warning a generate call about pad_token_id, one a load about rope keys: known, harmless
+        transformers_logging.set_verbosity_error()
+        return package  # type: ignore[no-any-return]
+    return sys.modules["qwen_tts"]
+
+
+@contextmanager
+def _silent_descriptors() -> Iterator[None]:
+    """Send file descriptors 1 and 2 to nowhere: the shell that looks for sox writes to them, past ``sys.stderr``."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = [os.dup(1), os.dup(2)]
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        sys.stdout.flush()
+        for number, descriptor in enumerate(saved, 1):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+        os.close(nowhere)
