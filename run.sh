@@ -37,9 +37,8 @@ TEXT
 
 # --- environments -----------------------------------------------------------------------------------------
 
-# What an environment costs, measured on Linux x86-64 with an empty cache: download and disk, in MB.
-download_mb() { case "$1" in server) echo 15 ;; ml) echo 3800 ;; esac; }
-disk_mb() { case "$1" in server) echo 60 ;; ml) echo 8200 ;; esac; }
+download_mb() { awk -v name="$1" '$1 == name {print $2}' "$ROOT/jobs/environments/costs.txt"; }
+disk_mb() { awk -v name="$1" '$1 == name {print $3}' "$ROOT/jobs/environments/costs.txt"; }
 
 # The lock is copied in last: an unfinished or outdated environment differs from the project's lock.
 is_ready() { [ -x "$ENVS/$1/bin/python" ] && cmp -s "$LOCKS/$1.lock" "$ENVS/$1/.installed.lock"; }
@@ -86,6 +85,7 @@ lock() {
 
 make_environment() {
   local name="$1" uv need free
+  export PIP_DISABLE_PIP_VERSION_CHECK=1
   is_ready "$name" && return
   lock
   if ! is_ready "$name"; then

@@ -17,7 +17,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from jobs.environments.state import environment_state
+from jobs.environments.state import environment_cost_mb, environment_state
 from jobs.settings import PROJECT_ROOT, Settings
 
 State = Literal["ok", "missing", "info"]
@@ -68,8 +68,8 @@ def examine(settings: Settings) -> list[Finding]:
         _system(),
         _disk(settings),
         _uv(),
-        _environment(settings, "server", "every command", "15 MB to download, 60 MB of disk"),
-        _environment(settings, "ml", "every job", "3.8 GB to download, 8.2 GB of disk, a minute or more"),
+        _environment(settings, "server", "every command"),
+        _environment(settings, "ml", "every job"),
         _gpu(),
         _ffmpeg(),
         *(_weights(settings, weights) for weights in WEIGHTS),
@@ -99,11 +99,13 @@ def _uv() -> Finding:
     return Finding("uv", "info", "not found", "set-up", "25 MB", "./run.sh setup (installs it into .tools)")
 
 
-def _environment(settings: Settings, name: str, needed_for: str, cost: str) -> Finding:
+def _environment(settings: Settings, name: str, needed_for: str) -> Finding:
     state = environment_state(settings, name)
     fix = f"./run.sh setup {name}"
     if state == "ready":
         return Finding(f"environment {name}", "ok", str(settings.envs / name), needed_for)
+    download_mb, disk_mb = environment_cost_mb(name)
+    cost = f"{download_mb} MB to download, {disk_mb} MB of disk"
     detail = "not made" if state == "absent" else "unfinished, or made from another lock"
     return Finding(f"environment {name}", "missing", detail, needed_for, cost, fix)
 

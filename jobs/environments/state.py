@@ -12,6 +12,7 @@ from typing import Literal
 from jobs.settings import Settings
 
 LOCKS = Path(__file__).resolve().parent / "locks"
+COSTS = LOCKS.parent / "costs.txt"
 INSTALLED_LOCK = ".installed.lock"
 
 
@@ -23,3 +24,9 @@ def environment_state(settings: Settings, name: str) -> Literal["ready", "stale"
     if not installed.is_file() or installed.read_bytes() != (LOCKS / f"{name}.lock").read_bytes():
         return "stale"
     return "ready"
+
+
+def environment_cost_mb(name: str) -> tuple[int, int]:
+    """Download and disk space of an environment, in MB, as ``run.sh`` says them before it starts."""
+    rows = (line.split() for line in COSTS.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
+    return next((int(download), int(disk)) for row_name, download, disk in rows if row_name == name)

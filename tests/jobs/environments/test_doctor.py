@@ -1,0 +1,54 @@
+"""The doctor names what is missing, what it costs and the command that gets it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jobs.environments.doctor import examine, main, render
+from jobs.settings import Settings
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Settings:
+    settings = Settings.from_environment({"TTS_TRAIN_HOME": str(tmp_path / "home")}, cwd=tmp_path)
+    return replace(settings, envs=tmp_path / "envs", hub_cache=tmp_path / "hub", torch_cache=tmp_path / "torch")
+
+
+def test_a_missing_environment_comes_with_its_cost_and_command(bare: Settings) -> None:
+    found = {finding.name: finding for finding in examine(bare)}
+
+    assert found["environment ml"].state == "missing"
+    assert "MB to download" in found["environment ml"].cost
+    assert found["environment ml"].fix == "./run.sh setup ml"
+    assert "./run.sh setup ml" in render(list(found.values()))
+
+
+def test_weights_in_the_cache_are_seen(bare: Settings) -> None:
+    snapshot = bare.hub_cache / "models--Qwen--Qwen3-TTS-12Hz-0.6B-Base" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (snapshot / "model.safetensors").touch()
+
+    found = {finding.name: finding.state for finding in examine(bare)}
+
+    assert found["weights Qwen/Qwen3-TTS-12Hz-0.6B-Base"] == "ok"
+    assert found["weights Qwen/Qwen3-TTS-12Hz-1.7B-Base"] == "info"
+
+
+def test_a_full_disk_is_missing_space(bare: Settings) -> None:
+    found = {finding.name: finding for finding in examine(replace(bare, disk_reserve_bytes=10**18))}
+
+    assert found["disk"].state == "missing"
+    assert "TTS_TRAIN_HOME" in found["disk"].fix
+
+
+def test_json_is_one_object_and_a_missing_environment_fails(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TTS_TRAIN_ENVS", str(tmp_path))
+
+    code = main(["--json"])
+
+    assert code == 1
+    assert json.loads(capsys.readouterr().out)["ready"] is False
