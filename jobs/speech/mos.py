@@ -13,12 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 
 from jobs.errors import UserError
-from jobs.speech.mel import mel_power
-
-Floats = NDArray[np.float32]
+from jobs.speech.mel import Floats, mel_power
 
 PREDICTOR = "speechmos-0.0.1.1 (DNSMOS P.835 + P.808)"
 RATE_HZ = 16_000

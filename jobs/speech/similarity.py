@@ -12,13 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from jobs.errors import UserError
-from jobs.speech.mel import mel_power
-
-Floats = NDArray[np.float32]
+from jobs.speech.mel import Floats, mel_power
 
 ENCODER = "resemblyzer-0.1.4 (GE2E)"
 RATE_HZ = 16_000
@@ -45,7 +42,8 @@ class SpeakerEncoder(nn.Module):
         """Mel windows (windows, 160, 40) to unit vectors (windows, 256)."""
         _, (hidden, _) = self.lstm(mels)
         raw = torch.relu(self.linear(hidden[-1]))
-        return raw / raw.norm(dim=1, keepdim=True)
+        unit_rows: Tensor = raw / raw.norm(dim=1, keepdim=True)
+        return unit_rows
 
     @torch.inference_mode()
     def embed(self, audio: Floats) -> Floats:
