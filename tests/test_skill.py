@@ -1,0 +1,49 @@
+"""SKILL.md is valid by the Agent Skills format and names every tool that exists, and none that does not."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tools._registry import load_tools
+
+ROOT = Path(__file__).resolve().parent.parent
+TRIGGERS = [
+    "tts train", "train voice model", "voice cloning", "voice model training", "tts dataset", "build tts dataset",
+    "align transcripts", "qwen3 tts training", "qwen tts training", "tts fine tune",
+]  # fmt: skip
+
+
+def front_matter() -> dict[str, Any]:
+    text = (ROOT / "SKILL.md").read_text(encoding="utf-8")
+    block = re.match(r"---\n(.*?)\n---\n", text, re.DOTALL)
+    assert block is not None
+    return dict(yaml.safe_load(block[1]))
+
+
+def test_the_front_matter_is_valid() -> None:
+    fields = front_matter()
+
+    assert set(fields) <= {"name", "description", "license", "compatibility", "metadata", "allowed-tools"}
+    assert fields["name"] == "tts-train"
+    assert 1 <= len(fields["description"]) <= 1024
+    assert len(fields["compatibility"]) <= 500
+    assert all(isinstance(value, str) for value in fields["metadata"].values())
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_the_description_keeps_the_original_trigger(trigger: str) -> None:
+    assert trigger in front_matter()["description"]
+
+
+def test_the_body_is_short_enough_to_be_read_at_once() -> None:
+    assert len((ROOT / "SKILL.md").read_text(encoding="utf-8").splitlines()) < 500
+
+
+@pytest.mark.parametrize("page", ["SKILL.md", "README.md"])
+def test_every_tool_is_named(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+
+    assert [tool.name for tool in load_tools() if f"`{tool.name}`" not in text] == []
