@@ -67,3 +67,25 @@ class Settings:
     def python(self, environment: str) -> Path:
         """Interpreter of a locked environment, ``server`` or ``ml``."""
         return self.envs / environment / "bin" / "python"
+
+    def to_environment(self, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The whole environment for a child process in which ``from_environment`` gives these settings again.
+
+        The project comes first on ``PYTHONPATH``, so that no dependency's top-level ``jobs`` or ``tools`` wins;
+        what was there before follows, made absolute because children have other working directories.
+        """
+        env = dict(os.environ if environ is None else environ)
+        before = [str(Path(part).absolute()) for part in env.get("PYTHONPATH", "").split(os.pathsep) if part]
+        python_path = dict.fromkeys([str(PROJECT_ROOT), *before])
+        return env | {
+            "TTS_TRAIN_HOME": str(self.home),
+            "TTS_TRAIN_ENVS": str(self.envs),
+            "TTS_TRAIN_CWD": str(self.roots[0] if self.roots else PROJECT_ROOT),
+            "TTS_TRAIN_ROOTS": ":".join(str(root) for root in self.roots),
+            "TTS_TRAIN_GPU_SLOTS": str(self.gpu_slots),
+            "TTS_TRAIN_CPU_SLOTS": str(self.cpu_slots),
+            "TTS_TRAIN_DISK_RESERVE_MB": str(-(-self.disk_reserve_bytes // 1_000_000)),
+            "PYTHONPATH": os.pathsep.join(python_path),
+            "PYTHONSAFEPATH": "1",
+            "PYTHONUNBUFFERED": "1",
+        }

@@ -1,0 +1,125 @@
+"""What jobs publish: one JSON line per artifact in the attempt's folder, and handles that are checked when used."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from jobs.errors import UserError
+from jobs.runner.layout import AttemptFolder
+from jobs.runner.records import Artifact
+
+SCHEME = "artifact://"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
+
+
+def record(attempt: AttemptFolder, job_id: str, name: str, path: Path, kind: str) -> Artifact:
+    """Measure a finished file or folder and append it to the attempt's list.
+
+    Raises:
+        ValueError: the name cannot be part of a handle.
+        FileNotFoundError: there is nothing at ``path``.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"artifact name {name!r}: use letters, digits and . _ - /")
+    path = path.resolve(strict=True)
+    size_bytes, sha256 = measure(path)
+    artifact = Artifact(
+        job_id=job_id, name=name, kind=kind, path=str(path), size_bytes=size_bytes, sha256=sha256
+    )  # fmt: skip
+    job_folder = attempt.path.parent.resolve()
+    line = artifact.model_dump()
+    if path.is_relative_to(job_folder):  # relative, so that a home that moves takes its artifacts along
+        line["path"] = str(path.relative_to(job_folder))
+    with attempt.artifacts.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    return artifact
+
+
+def published(attempts: Iterable[AttemptFolder]) -> list[Artifact]:
+    """What a job's attempts (oldest first) have published; a name published again replaces the older record."""
+    found: dict[str, Artifact] = {}
+    for attempt in attempts:
+        for artifact in _lines(attempt):
+            found.pop(artifact.name, None)
+            found[artifact.name] = artifact
+    return list(found.values())
+
+
+def _lines(attempt: AttemptFolder) -> Iterator[Artifact]:
+    try:
+        text = attempt.artifacts.read_text(encoding="utf-8")
+    except OSError:
+        return
+    for line in text.splitlines():
+        try:
+            fields = json.loads(line)
+        except ValueError:
+            continue  # the torn last line of a worker that was killed
+        fields["path"] = str(attempt.path.parent / fields["path"])
+        yield Artifact.model_validate(fields)
+
+
+def measure(path: Path) -> tuple[int, str]:
+    """Size in bytes and SHA-256: of a file's content; of a folder's sorted listing (relative path and size).
+
+    A folder's content is not hashed: an export of several GB would be read at every use.
+    """
+    if path.is_file():
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        return path.stat().st_size, digest
+    total, listing = 0, hashlib.sha256()
+    for file in sorted(item for item in path.rglob("*") if item.is_file()):
+        size = file.stat().st_size
+        total += size
+        listing.update(f"{file.relative_to(path).as_posix()}\0{size}\n".encode())
+    return total, listing.hexdigest()
+
+
+def split_handle(handle: str) -> tuple[str, str]:
+    """Job id and name of ``artifact://<job>/<name>``.
+
+    Raises:
+        UserError: ``artifact_unknown``.
+    """
+    job_id, slash, name = handle.removeprefix(SCHEME).partition("/")
+    if not handle.startswith(SCHEME) or not slash or not name:
+        raise UserError(
+            "artifact_unknown", f"{handle!r} is not a handle of the form artifact://<job>/<name>.",
+            "get_job lists the handles of a job.",
+        )  # fmt: skip
+    return job_id, name
+
+
+def verify(artifact: Artifact) -> Path:
+    """The path of an artifact that is still what was published.
+
+    Raises:
+        UserError: ``artifact_missing`` or ``artifact_changed``.
+    """
+    path = Path(artifact.path)
+    if not path.exists():
+        raise UserError(
+            "artifact_missing", f"{artifact.handle} was at {path}, where nothing is any more.",
+            "Put it back, or run the job again with reuse=false.",
+        )  # fmt: skip
+    same_size = not path.is_file() or path.stat().st_size == artifact.size_bytes
+    if not same_size or measure(path) != (artifact.size_bytes, artifact.sha256):
+        raise UserError(
+            "artifact_changed", f"{artifact.handle} at {path} is not what the job published: its content differs.",
+            "Give the plain path if the change is meant, or run the job again with reuse=false.",
+        )  # fmt: skip
+    return path
+
+
+def is_on_disk(artifact: Artifact) -> bool:
+    """Cheap check that an artifact is still there; files also by their size."""
+    path = Path(artifact.path)
+    return path.is_dir() or (path.is_file() and path.stat().st_size == artifact.size_bytes)

@@ -1,0 +1,186 @@
+"""The runner as the tools and doors see it: submit, look, wait, cancel, resolve handles.
+
+Any number of processes may use one home at the same time and die at any time; jobs go on without them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from jobs.errors import UserError
+from jobs.fields import Strict
+from jobs.runner import artifacts, launch, progress, submission
+from jobs.runner.kind import JobKind
+from jobs.runner.layout import AttemptFolder, Home
+from jobs.runner.records import TERMINAL, Artifact, JobRecord, Progress
+from jobs.runner.store import JobRow, Store
+from jobs.runner.view import record_of
+from jobs.settings import Settings
+
+FIRST_POLL_S, LONGEST_POLL_S = 0.02, 0.25
+SUPERVISOR_CHECK_S = 1.0
+MAX_LOG_TAIL_BYTES = 1_000_000
+
+# Inside Runner the word ``list`` is a method.
+_Lines: TypeAlias = list[str]
+_Artifacts: TypeAlias = list[Artifact]
+_Attempts: TypeAlias = list[AttemptFolder]
+OnProgress: TypeAlias = Callable[[JobRecord, Progress | None], None]
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A job that was asked for, and whether it was made or found."""
+
+    job: JobRecord
+    created: bool
+
+
+class Runner:
+    """The client of one home. Safe to share between threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._home = Home(settings.home)
+        self._store = Store(self._home)
+
+    def submit(
+        self,
+        kind: JobKind,
+        params: Strict,
+        *,
+        key: str | None = None,
+        fingerprint: str | None = None,
+        reuse: bool = True,
+    ) -> Submission:
+        """Take a job: when this returns, the job is on disk and will run whatever happens to the caller.
+
+        Args:
+            kind: what to run.
+            params: its parameters, checked and with absolute paths.
+            key: idempotency key: the same key and parameters always give the same job.
+            fingerprint: of parameters and inputs; with ``reuse``, a job that is alive or has succeeded with it,
+                and whose artifacts are still on disk, is returned instead of a new one.
+            reuse: False always makes a new job (unless the key is known).
+
+        Raises:
+            UserError: ``idempotency_conflict``, ``home_on_network``, ``disk_full``, ``environment_missing``,
+                ``home_unusable``; ``supervisor_failed`` when the job was taken but nobody is there to run it.
+        """
+        request = submission.Request(kind, params, key, fingerprint, reuse)
+        row, created = submission.take(request, self._store, self._settings)
+        self._see_to(row)
+        return Submission(self._record(row), created)
+
+    def get(self, job_id: str) -> JobRecord:
+        """What is known of a job. Raises ``UserError`` ``job_unknown``."""
+        row = self._row(job_id)
+        self._see_to(row)
+        return self._record(row)
+
+    def list(
+        self, *, state: str | None = None, kind: str | None = None, limit: int = 20, before: str | None = None
+    ) -> list[JobRecord]:
+        """Jobs, newest first; ``before`` is the last job id of the page before. Raises ``job_unknown``."""
+        start = self._row(before).seq if before is not None else None
+        rows = self._store.newest(state=state, kind=kind, limit=limit, before=start)
+        if any(row.state not in TERMINAL for row in rows):
+            launch.ensure_supervisor(self._settings)
+        return [self._record(row) for row in rows]
+
+    def cancel(self, job_id: str) -> JobRecord:
+        """Ask a job to stop; a finished job stays as it is. Raises ``job_unknown``.
+
+        A job that waits is cancelled at once; one that runs stops at its next safe point, after 10 s by force.
+        """
+        self._row(job_id)
+        self._store.ask_to_cancel(job_id)
+        self._store.cancel_waiting(job_id)
+        return self.get(job_id)
+
+    def progress(self, job_id: str) -> Progress | None:
+        """The newest progress of a job, also of an attempt before the running one. Raises ``job_unknown``."""
+        folders = self._attempts(job_id)
+        return next((found for folder in reversed(folders) if (found := progress.latest(folder.progress))), None)
+
+    def log_path(self, job_id: str) -> Path:
+        """Log of the newest attempt; the file is there once the worker has started. Raises ``job_unknown``."""
+        return self._home.attempt(job_id, max(1, self._row(job_id).attempt)).log
+
+    def log_tail(self, job_id: str, n_lines: int) -> _Lines:
+        """The last lines of the log, at most a megabyte of them. Raises ``job_unknown``."""
+        lines = progress.tail_lines(self.log_path(job_id), MAX_LOG_TAIL_BYTES)
+        return lines[-n_lines:] if n_lines > 0 else []
+
+    def artifacts(self, job_id: str) -> _Artifacts:
+        """What a job has published so far. Raises ``job_unknown``."""
+        return artifacts.published(self._attempts(job_id))
+
+    def resolve(self, handle: str) -> Path:
+        """The path behind ``artifact://<job>/<name>``, once it is checked to be what was published.
+
+        Raises:
+            UserError: ``artifact_unknown``, ``artifact_missing``, ``artifact_changed``, ``job_unknown``.
+        """
+        job_id, name = artifacts.split_handle(handle)
+        found = {artifact.name: artifact for artifact in self.artifacts(job_id)}
+        if name not in found:
+            names = ", ".join(sorted(found)) or "nothing"
+            raise UserError(
+                "artifact_unknown",
+                f"No artifact {handle!r}: the job ({self._row(job_id).state}) has published {names}.",
+                f"Look at it with get_job job_id={job_id!r}.",
+            )
+        return artifacts.verify(found[name])
+
+    def wait(self, job_id: str, timeout_s: float, on_progress: OnProgress | None = None) -> JobRecord:
+        """Block until a job is finished or the time is over, whichever is first. Raises ``job_unknown``.
+
+        Args:
+            job_id: the job.
+            timeout_s: longest time to wait, in seconds.
+            on_progress: called in this thread at first and whenever the state or the progress has changed.
+        """
+        deadline = time.monotonic() + timeout_s
+        checked_at, poll_s = time.monotonic(), FIRST_POLL_S
+        seen: tuple[str, Progress | None] | None = None
+        job = self.get(job_id)
+        while True:
+            if on_progress is not None:
+                now = (job.state, self.progress(job_id))
+                if seen != now:
+                    on_progress(job, now[1])
+                seen = now
+            left_s = deadline - time.monotonic()
+            if job.is_finished or left_s <= 0:
+                return job
+            time.sleep(min(poll_s, left_s))
+            poll_s = min(poll_s * 1.5, LONGEST_POLL_S)
+            if time.monotonic() - checked_at >= SUPERVISOR_CHECK_S:
+                checked_at = time.monotonic()
+                launch.ensure_supervisor(self._settings)
+            job = self._record(self._row(job_id))
+
+    def _row(self, job_id: str) -> JobRow:
+        row = self._store.get(job_id)
+        if row is None:
+            raise UserError(
+                "job_unknown", f"There is no job {job_id!r} in {self._home.path}.", "See list_jobs, or ./run.sh jobs"
+            )
+        return row
+
+    def _see_to(self, row: JobRow) -> None:
+        """Make sure that somebody works on a job that is not finished."""
+        if row.state not in TERMINAL:
+            launch.ensure_supervisor(self._settings)
+            launch.wake(self._home)
+
+    def _attempts(self, job_id: str) -> _Attempts:
+        return self._home.attempts(job_id, self._row(job_id).attempt)
+
+    def _record(self, row: JobRow) -> JobRecord:
+        return record_of(row, self._store, self._settings)

@@ -1,0 +1,114 @@
+"""Where the runner's files are: the home, a job's folder, an attempt's folder. Names only; stdlib only.
+
+Everything is found from the home, so a home that is moved to another disk still works.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_JOB_ID = re.compile(r"[a-z0-9_]+-\d{8}-\d{6}-[0-9a-f]{4}")
+
+
+@dataclass(frozen=True)
+class AttemptFolder:
+    """One start of a job. Each file has one writer, named here."""
+
+    path: Path
+
+    @property
+    def shim_lock(self) -> Path:
+        """Held (flock) by the shim for as long as it lives."""
+        return self.path / "shim.lock"
+
+    @property
+    def tree_lock(self) -> Path:
+        """Held by the worker and by whatever it forks: free means that nobody of this attempt works any more."""
+        return self.path / "tree.lock"
+
+    @property
+    def control(self) -> Path:
+        """Fifo read by the shim; any byte in it asks for cancellation."""
+        return self.path / "control"
+
+    @property
+    def start(self) -> Path:
+        """The worker's pid and start time, written by the shim."""
+        return self.path / "start.json"
+
+    @property
+    def exit(self) -> Path:
+        """How the worker ended, written by the shim."""
+        return self.path / "exit.json"
+
+    @property
+    def result(self) -> Path:
+        """What the work returned, written by the worker as its last act."""
+        return self.path / "result.json"
+
+    @property
+    def failure(self) -> Path:
+        """Why the work failed, written by the worker as its last act."""
+        return self.path / "failure.json"
+
+    @property
+    def log(self) -> Path:
+        """stdout and stderr of the worker."""
+        return self.path / "log"
+
+    @property
+    def progress(self) -> Path:
+        """Appended by the worker."""
+        return self.path / "progress.jsonl"
+
+    @property
+    def artifacts(self) -> Path:
+        """Appended by the worker."""
+        return self.path / "artifacts.jsonl"
+
+
+@dataclass(frozen=True)
+class Home:
+    """The runner's part of ``Settings.home``."""
+
+    path: Path
+
+    @property
+    def database(self) -> Path:
+        """The store."""
+        return self.path / "jobs.db"
+
+    @property
+    def wake(self) -> Path:
+        """Fifo that the supervisor sleeps on."""
+        return self.path / "wake"
+
+    @property
+    def supervisor_lock(self) -> Path:
+        """Held by the one supervisor."""
+        return self.path / "supervisor.lock"
+
+    @property
+    def supervisor_log(self) -> Path:
+        """What the supervisor and the shims have to say."""
+        return self.path / "supervisor.log"
+
+    def job(self, job_id: str) -> Path:
+        """A job's folder. Refuses what is not a job's id, so that no id leads out of the home."""
+        if not _JOB_ID.fullmatch(job_id):
+            raise ValueError(f"not a job id: {job_id!r}")
+        return self.path / "jobs" / job_id
+
+    def job_file(self, job_id: str) -> Path:
+        """What the worker is to do and what it ran with; written by the shim before each start."""
+        return self.job(job_id) / "job.json"
+
+    def attempt(self, job_id: str, attempt: int) -> AttemptFolder:
+        """An attempt's folder."""
+        return AttemptFolder(self.job(job_id) / f"attempt-{attempt}")
+
+    def attempts(self, job_id: str, n_attempts: int) -> list[AttemptFolder]:
+        """All attempts of a job so far, oldest first."""
+        return [self.attempt(job_id, number) for number in range(1, n_attempts + 1)]

@@ -1,0 +1,100 @@
+"""How an attempt ended, told from what it left behind: a pure function. stdlib only.
+
+Truth order: the shim's exit record, the exit code that the supervisor reaped, the worker's own last words
+(``result.json``, ``failure.json``), and when there is none of these: interrupted, never a guess.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+CANCELLED_EXIT = 75  # EX_TEMPFAIL of sysexits.h: the worker stopped at a safe point because it was asked to
+# Signals that come from outside (a person, a shutdown, a container's end), not from a defect of the work.
+OUTSIDE_SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How the worker process ended. ``code`` is negative for a signal, as in ``subprocess``."""
+
+    code: int
+    cancelled: bool = False
+    oom: bool = False
+    spawn_error: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of an attempt, as the store keeps it."""
+
+    state: str
+    reason: str | None = None
+    detail: str = ""
+    exit_code: int | None = None
+    result: Mapping[str, Any] | None = None
+    failure: Mapping[str, Any] | None = None
+
+
+def outcome_of(
+    exit_: Exit | None,
+    result: Mapping[str, Any] | None,
+    failure: Mapping[str, Any] | None,
+    *,
+    cancel_asked: bool = False,
+) -> Outcome:
+    """Tell an attempt's end.
+
+    Args:
+        exit_: the shim's record or the supervisor's reaping; None when both were lost.
+        result: content of ``result.json``.
+        failure: content of ``failure.json``.
+        cancel_asked: whether the store notes a cancel; decides only where no exit record tells.
+    """
+    if exit_ is None:
+        return _without_exit(result, failure, cancel_asked)
+    if exit_.spawn_error:
+        return Outcome("failed", "spawn", f"the worker could not be started: {exit_.spawn_error}", exit_.code)
+    if exit_.code == 0 and result is not None:  # it had finished before a cancel reached it
+        return Outcome("succeeded", None, "", 0, result)
+    if exit_.cancelled:
+        return Outcome("cancelled", "cancelled", "cancelled while it ran; what it had finished is kept", exit_.code)
+    if exit_.code < 0:
+        return _by_signal(exit_)
+    if exit_.code == CANCELLED_EXIT:
+        return Outcome("interrupted", "signal", "stopped by SIGTERM from outside", exit_.code)
+    if exit_.code > 0 and failure is not None:
+        return _failed(failure, exit_.code)
+    return Outcome(
+        "failed", "exit", f"the worker exited with code {exit_.code} without a word; see the log", exit_.code
+    )
+
+
+def _by_signal(exit_: Exit) -> Outcome:
+    try:
+        name = signal.Signals(-exit_.code).name
+    except ValueError:
+        name = f"signal {-exit_.code}"
+    if exit_.oom:
+        detail = f"killed ({name}) while the kernel's out-of-memory killer was at work: memory ran out"
+        return Outcome("failed", "oom_likely", detail, exit_.code)
+    if -exit_.code in OUTSIDE_SIGNALS:
+        return Outcome("interrupted", "signal", f"killed from outside ({name})", exit_.code)
+    return Outcome("failed", "signal", f"the worker crashed ({name}); see the log", exit_.code)
+
+
+def _without_exit(result: Mapping[str, Any] | None, failure: Mapping[str, Any] | None, cancel_asked: bool) -> Outcome:
+    if result is not None:
+        return Outcome("succeeded", None, "the exit status was lost; the result was written", None, result)
+    if failure is not None:
+        return _failed(failure, None)
+    if cancel_asked:
+        return Outcome("cancelled", "cancelled", "cancelled; no process of it is left")
+    return Outcome("interrupted", "lost", "no process of this attempt is left and no exit status was written")
+
+
+def _failed(failure: Mapping[str, Any], code: int | None) -> Outcome:
+    reason = str(failure.get("reason", "exit"))
+    return Outcome("failed", reason, f"{failure.get('code')}: {failure.get('message')}", code, None, failure)

@@ -1,0 +1,85 @@
+"""What must hold before a job is taken: space, an interpreter, a disk on which SQLite is safe. stdlib only."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from jobs.errors import UserError
+from jobs.settings import Settings
+
+# SQLite's WAL needs memory shared between all its readers, which a file system of several hosts cannot give.
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "gpfs", "beegfs", "fuse.sshfs",
+     "fuse.glusterfs", "fuse.ceph-fuse", "fuse.rclone", "fuse.s3fs", "fuse.gcsfuse"}
+)  # fmt: skip
+MOUNT_TABLE = Path("/proc/self/mountinfo")
+
+
+def check(settings: Settings, environment: str) -> None:
+    """Check that a job of this environment can be taken now.
+
+    Raises:
+        UserError: ``home_on_network``, ``disk_full`` or ``environment_missing``.
+    """
+    check_local(settings.home)
+    check_disk(settings)
+    python = settings.python(environment)
+    if not python.exists():
+        raise UserError(
+            "environment_missing",
+            f"This step runs in the environment {environment!r}, which is not there: {python} does not exist.",
+            f"Run ./run.sh setup {environment}",
+        )
+
+
+def check_disk(settings: Settings) -> None:
+    """Raise ``disk_full`` when there is less free space than the reserve."""
+    free = free_bytes(settings.home)
+    if free < settings.disk_reserve_bytes:
+        raise UserError(
+            "disk_full",
+            f"{settings.home} has {free / 1e6:.0f} MB free; a job is started only with at least "
+            f"{settings.disk_reserve_bytes / 1e6:.0f} MB.",
+            "Free some space, point TTS_TRAIN_HOME at a larger disk, or lower TTS_TRAIN_DISK_RESERVE_MB.",
+        )
+
+
+def free_bytes(folder: Path) -> int:
+    """Free space of the disk that a folder is, or will be, on."""
+    return shutil.disk_usage(_nearest_existing(folder)).free
+
+
+def check_local(home: Path, mount_table: str | None = None) -> None:
+    """Raise ``home_on_network`` when the home is on a network file system (Linux; elsewhere nothing is known)."""
+    if mount_table is None:
+        try:
+            mount_table = MOUNT_TABLE.read_text()
+        except OSError:
+            return
+    file_system = _file_system(_nearest_existing(home).resolve(), mount_table)
+    if file_system in NETWORK_FILE_SYSTEMS:
+        raise UserError(
+            "home_on_network",
+            f"{home} is on a network file system ({file_system}), where the job store can be damaged.",
+            "Set TTS_TRAIN_HOME to a folder on a local disk; datasets and outputs may stay where they are.",
+        )
+
+
+def _file_system(folder: Path, mount_table: str) -> str:
+    """Type of the innermost mount that holds a folder; format: proc(5), /proc/pid/mountinfo."""
+    best, found = -1, ""
+    for line in mount_table.splitlines():
+        left, _, right = line.partition(" - ")
+        fields = left.split()
+        if len(fields) < 5 or not right:
+            continue
+        mount_point = Path(fields[4].replace("\\040", " "))
+        depth = len(mount_point.parts)
+        if folder.is_relative_to(mount_point) and depth >= best:
+            best, found = depth, right.split()[0]
+    return found
+
+
+def _nearest_existing(folder: Path) -> Path:
+    return next(parent for parent in (folder, *folder.parents) if parent.exists())

@@ -1,0 +1,291 @@
+"""The job store: one SQLite file, one row per job, every change of state a compare-and-swap. stdlib only.
+
+Progress, logs and artifacts are files of the attempt and never pass through here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.errors import UserError
+from jobs.runner.layout import Home
+from jobs.runner.outcome import Outcome
+
+SCHEMA_VERSION = 1
+LIVE = ("queued", "starting", "running", "interrupted")
+_LIVE_SQL = "('queued', 'starting', 'running', 'interrupted')"
+BUSY_TIMEOUT_S = 30.0
+MAX_FREE_STARTS = 10  # a shim that never comes up so often is a broken installation, not bad luck
+
+SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS jobs(
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  kind TEXT NOT NULL,
+  spec_hash TEXT NOT NULL,
+  fingerprint TEXT,
+  document TEXT NOT NULL,
+  resource TEXT NOT NULL,
+  environment TEXT NOT NULL,
+  state TEXT NOT NULL DEFAULT 'queued' CHECK(
+    state IN ('queued', 'starting', 'running', 'succeeded', 'failed', 'cancelled', 'interrupted')),
+  attempt INTEGER NOT NULL DEFAULT 0,  -- fence: a shim of an older attempt loses every compare-and-swap
+  tries INTEGER NOT NULL DEFAULT 0,    -- attempts that really ran
+  max_tries INTEGER NOT NULL,
+  cancel INTEGER NOT NULL DEFAULT 0,
+  exit_code INTEGER, reason TEXT, detail TEXT NOT NULL DEFAULT '', result TEXT, failure TEXT,
+  created_at REAL NOT NULL, started_at REAL, ended_at REAL);
+CREATE INDEX IF NOT EXISTS jobs_live ON jobs(state, resource, seq) WHERE state IN {_LIVE_SQL};
+CREATE INDEX IF NOT EXISTS jobs_fingerprint ON jobs(fingerprint, seq) WHERE fingerprint IS NOT NULL;
+CREATE INDEX IF NOT EXISTS jobs_kind ON jobs(kind, seq);
+CREATE TABLE IF NOT EXISTS keys(
+  key TEXT PRIMARY KEY, job TEXT NOT NULL REFERENCES jobs(id), spec_hash TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS events(
+  seq INTEGER PRIMARY KEY, job TEXT NOT NULL, attempt INTEGER NOT NULL, at REAL NOT NULL, state TEXT NOT NULL,
+  exit_code INTEGER, detail TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS events_job ON events(job, seq);
+CREATE TRIGGER IF NOT EXISTS job_event AFTER UPDATE OF state ON jobs WHEN old.state <> new.state BEGIN
+  INSERT INTO events(job, attempt, at, state, exit_code, detail) VALUES(
+    new.id, new.attempt, (julianday('now') - 2440587.5) * 86400.0, new.state, new.exit_code, new.detail);
+END;
+CREATE TRIGGER IF NOT EXISTS final_states BEFORE UPDATE OF state ON jobs
+WHEN old.state IN ('succeeded', 'failed', 'cancelled') BEGIN
+  SELECT RAISE(ABORT, 'a terminal state is final');
+END;
+"""
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """A row of ``jobs``, column for column. ``document`` is the JSON that says what to run."""
+
+    seq: int
+    id: str
+    kind: str
+    spec_hash: str
+    fingerprint: str | None
+    document: str
+    resource: str
+    environment: str
+    state: str
+    attempt: int
+    tries: int
+    max_tries: int
+    cancel: int
+    exit_code: int | None
+    reason: str | None
+    detail: str
+    result: str | None
+    failure: str | None
+    created_at: float
+    started_at: float | None
+    ended_at: float | None
+
+
+class Store:
+    """The store of one home. One connection per thread; safe to share between threads."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._local = threading.local()
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """This thread's connection, opened anew when the file was replaced (a home that was deleted)."""
+        try:
+            stat = self._home.database.stat()
+            identity = (stat.st_dev, stat.st_ino)
+        except FileNotFoundError:
+            identity = None
+        if identity is None or getattr(self._local, "identity", None) != identity:
+            self._local.connection = self._open()
+            stat = self._home.database.stat()
+            self._local.identity = (stat.st_dev, stat.st_ino)
+        connection: sqlite3.Connection = self._local.connection
+        return connection
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            self._home.path.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(self._home.database, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode=WAL")
+            # FULL: an acknowledged job and a final state survive a power cut; tens of commits a minute can pay it.
+            connection.execute("PRAGMA synchronous=FULL")
+            version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+            if version == 0:
+                connection.executescript(f"BEGIN IMMEDIATE;{SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
+        except (OSError, sqlite3.OperationalError) as error:
+            raise UserError(
+                "home_unusable",
+                f"The job store {self._home.database} cannot be opened: {error}.",
+                "Give TTS_TRAIN_HOME a folder on a local disk that you may write to.",
+            ) from error
+        if version > SCHEMA_VERSION:
+            raise UserError(
+                "home_newer",
+                f"{self._home.database} was made by a newer version: schema {version}, known here {SCHEMA_VERSION}.",
+                "Update tts-train, or point TTS_TRAIN_HOME at another folder.",
+            )
+        return connection
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction that takes the write lock at once, so that what it reads cannot change under it."""
+        connection = self.connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    # Reading
+
+    def get(self, job_id: str) -> JobRow | None:
+        """A job's row, or None."""
+        return self._one("SELECT * FROM jobs WHERE id = ?", job_id)
+
+    def by_key(self, key: str) -> tuple[JobRow, str] | None:
+        """The job of an idempotency key and the spec hash that the key was first used with."""
+        found = self.connection.execute("SELECT job, spec_hash FROM keys WHERE key = ?", (key,)).fetchone()
+        row = self.get(found["job"]) if found else None
+        return (row, str(found["spec_hash"])) if row else None
+
+    def by_fingerprint(self, kind: str, fingerprint: str) -> list[JobRow]:
+        """Jobs that are alive or have succeeded with this fingerprint, newest first; not those asked to stop."""
+        return self._many(
+            "SELECT * FROM jobs WHERE fingerprint = ? AND kind = ? AND (state = 'succeeded' OR "
+            f"(cancel = 0 AND state IN {_LIVE_SQL})) ORDER BY seq DESC LIMIT 20",
+            fingerprint, kind,
+        )  # fmt: skip
+
+    def newest(self, *, state: str | None, kind: str | None, limit: int, before: int | None) -> list[JobRow]:
+        """Rows, newest first; ``before`` is the ``seq`` that the page starts after."""
+        wanted = {"state = ?": state, "kind = ?": kind, "seq < ?": before}
+        given = {clause: value for clause, value in wanted.items() if value is not None}
+        where = " WHERE " + " AND ".join(given) if given else ""
+        return self._many(f"SELECT * FROM jobs{where} ORDER BY seq DESC LIMIT ?", *given.values(), limit)
+
+    def in_state(self, *states: str) -> list[JobRow]:
+        """Rows in one of some live states, oldest first."""
+        marks = ", ".join("?" * len(states))
+        # The literal list lets SQLite use the partial index on live jobs.
+        return self._many(f"SELECT * FROM jobs WHERE state IN {_LIVE_SQL} AND state IN ({marks}) ORDER BY seq", *states)
+
+    def has_live_jobs(self) -> bool:
+        """True while anything is left to do."""
+        return self.connection.execute(f"SELECT 1 FROM jobs WHERE state IN {_LIVE_SQL} LIMIT 1").fetchone() is not None
+
+    def next_queued(self, resource: str, limit: int) -> list[JobRow]:
+        """The oldest queued jobs of a resource. Asked per resource, so that one queue cannot starve another."""
+        return self._many(
+            "SELECT * FROM jobs WHERE state = 'queued' AND cancel = 0 AND resource = ? ORDER BY seq LIMIT ?",
+            resource, limit,
+        )  # fmt: skip
+
+    def n_busy(self, resource: str) -> int:
+        """Slots of a resource in use."""
+        query = "SELECT count(*) FROM jobs WHERE state IN ('starting', 'running') AND resource = ?"
+        return int(self.connection.execute(query, (resource,)).fetchone()[0])
+
+    def events(self, job_id: str) -> list[tuple[int, str]]:
+        """A job's changes of state in order: (attempt, state)."""
+        rows = self.connection.execute("SELECT attempt, state FROM events WHERE job = ? ORDER BY seq", (job_id,))
+        return [(int(row["attempt"]), str(row["state"])) for row in rows]
+
+    # Writing: every one a compare-and-swap; True when this caller made the change.
+
+    def insert(self, connection: sqlite3.Connection, row: Mapping[str, Any], key: str | None) -> None:
+        """Add a queued job within a transaction. Raises ``sqlite3.IntegrityError`` when the id is taken."""
+        columns = ", ".join(row)
+        marks = ", ".join("?" * len(row))
+        connection.execute(f"INSERT INTO jobs({columns}) VALUES({marks})", tuple(row.values()))
+        if key is not None:
+            self.remember_key(connection, key, str(row["id"]), str(row["spec_hash"]))
+
+    def remember_key(self, connection: sqlite3.Connection, key: str, job_id: str, spec_hash: str) -> None:
+        """Tie an idempotency key to a job for good."""
+        connection.execute("INSERT INTO keys(key, job, spec_hash) VALUES(?, ?, ?)", (key, job_id, spec_hash))
+
+    def ask_to_cancel(self, job_id: str) -> bool:
+        """Note that a job that is not finished should stop."""
+        return self._swap(f"UPDATE jobs SET cancel = 1 WHERE id = ? AND cancel = 0 AND state IN {_LIVE_SQL}", job_id)
+
+    def cancel_waiting(self, job_id: str) -> bool:
+        """Finish a cancelled job that no process works on. Cancel wins over retry."""
+        return self._swap(
+            "UPDATE jobs SET state = 'cancelled', reason = 'cancelled', ended_at = ?, "
+            "detail = CASE WHEN tries = 0 THEN 'cancelled before it started' ELSE 'cancelled' END "
+            "WHERE id = ? AND cancel = 1 AND state IN ('queued', 'interrupted')",
+            time.time(), job_id,
+        )  # fmt: skip
+
+    def claim(self, job_id: str, attempt: int) -> bool:
+        """queued → starting of a new attempt; ``attempt`` is the one before it."""
+        return self._swap(
+            "UPDATE jobs SET state = 'starting', attempt = attempt + 1 "
+            "WHERE id = ? AND attempt = ? AND state = 'queued' AND cancel = 0",
+            job_id, attempt,
+        )  # fmt: skip
+
+    def begin(self, job_id: str, attempt: int) -> bool:
+        """starting → running, by the shim; false when the attempt was given up or cancelled meanwhile."""
+        return self._swap(
+            "UPDATE jobs SET state = 'running', tries = tries + 1, started_at = coalesce(started_at, ?), "
+            "reason = NULL, detail = '', exit_code = NULL, ended_at = NULL "
+            "WHERE id = ? AND attempt = ? AND state = 'starting' AND cancel = 0",
+            time.time(), job_id, attempt,
+        )  # fmt: skip
+
+    def unclaim(self, job_id: str, attempt: int) -> bool:
+        """starting → queued: the attempt never ran, so it costs no try. Too often is a failure."""
+        return self._swap(
+            "UPDATE jobs SET state = CASE WHEN attempt - tries < ? THEN 'queued' ELSE 'failed' END, "
+            "reason = CASE WHEN attempt - tries < ? THEN NULL ELSE 'spawn' END, "
+            "detail = CASE WHEN attempt - tries < ? THEN '' ELSE 'the worker could not be started; "
+            "supervisor.log in the home folder says why' END, "
+            "ended_at = CASE WHEN attempt - tries < ? THEN NULL ELSE ? END "
+            "WHERE id = ? AND attempt = ? AND state = 'starting'",
+            *(MAX_FREE_STARTS,) * 4, time.time(), job_id, attempt,
+        )  # fmt: skip
+
+    def finish(self, job_id: str, attempt: int, outcome: Outcome) -> bool:
+        """starting or running → how the attempt ended. Idempotent: the first to tell wins."""
+        return self._swap(
+            "UPDATE jobs SET state = ?, reason = ?, detail = ?, exit_code = ?, result = ?, failure = ?, "
+            "ended_at = ? WHERE id = ? AND attempt = ? AND state IN ('starting', 'running')",
+            outcome.state, outcome.reason, outcome.detail, outcome.exit_code, _json(outcome.result),
+            _json(outcome.failure), time.time(), job_id, attempt,
+        )  # fmt: skip
+
+    def settle_interrupted(self, job_id: str) -> bool:
+        """interrupted → queued while tries are left, else failed with the reason of the last interruption."""
+        return self._swap(
+            "UPDATE jobs SET state = CASE WHEN tries < max_tries THEN 'queued' ELSE 'failed' END, "
+            "detail = CASE WHEN tries < max_tries THEN detail ELSE detail || '; no tries left' END "
+            "WHERE id = ? AND state = 'interrupted' AND cancel = 0",
+            job_id,
+        )
+
+    def _swap(self, query: str, *values: Any) -> bool:
+        return self.connection.execute(query, values).rowcount == 1
+
+    def _one(self, query: str, *values: Any) -> JobRow | None:
+        row = self.connection.execute(query, values).fetchone()
+        return JobRow(**dict(row)) if row else None
+
+    def _many(self, query: str, *values: Any) -> list[JobRow]:
+        return [JobRow(**dict(row)) for row in self.connection.execute(query, values).fetchall()]
+
+
+def _json(value: Mapping[str, Any] | None) -> str | None:
+    return None if value is None else json.dumps(value, ensure_ascii=False)
