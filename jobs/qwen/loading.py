@@ -134,6 +134,19 @@ def load_base(path: Path, device: str, dtype: torch.dtype, *, with_codec: bool =
     return package.Qwen3TTSModel(model=model, processor=processor, generate_defaults=model.generate_config)
 
 
+def text_ids(base: Any, text: str) -> torch.Tensor:
+    """Tokenise a text as generation does: (n,) ids of role and body, without generate's tail.
+
+    Args:
+        base: from ``load_base``.
+        text: stripped, because a leading newline would melt into the role's.
+    """
+    from jobs.qwen.layout import TAIL_LENGTH
+
+    ids: torch.Tensor = base.processor(text=base._build_assistant_text(text.strip()), return_tensors="pt")["input_ids"]
+    return ids[0, :-TAIL_LENGTH]
+
+
 def load_tokenizer(path: Path, device: str) -> Any:
     """Load a 12 Hz speech tokenizer's directory as a stock ``Qwen3TTSTokenizer``, in float32."""
     import torch

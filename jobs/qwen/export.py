@@ -1,0 +1,153 @@
+"""The export: a voice as a directory that stock ``qwen_tts`` loads, and that can be trained again here.
+
+``config.json`` is the base's with a few keys changed, because the tokenizer's behaviour hangs on the rest and the
+stock ``save_pretrained`` fails (qwen-tts 0.1.1). Weights are merged in float32 and cast once to the base's dtypes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from jobs.errors import UserError
+from jobs.qwen.lora import merged_weights
+from jobs.qwen.speaker import ENCODER_FILE, ENCODER_PREFIX
+from jobs.qwen.weights import INDEX, WEIGHTS, read_tensors, weight_files
+
+CARD = "tts_train.json"
+_TALKER_TABLE = "talker.model.codec_embedding.weight"
+_COPIED_SUFFIXES = {".json", ".txt", ".jinja"}
+_WRITTEN_AFRESH = {"config.json", INDEX, CARD}
+
+
+def write_voice(
+    model: Any, base: Path, out: Path, *, speaker: str, embedding: torch.Tensor, card: dict[str, Any]
+) -> Path:
+    """Write a voice; it appears under ``out`` complete or not at all. An older ``out`` is replaced.
+
+    Args:
+        model: the trained stock model, adapters still in it or none.
+        base: directory that training started from.
+        out: directory to make.
+        speaker: lower-case name; stock looks names up in lower case.
+        embedding: (hidden,) the speaker embedding of the training run.
+        card: what the run was, for ``tts_train.json``.
+    """
+    temporary = out.with_name(f".{out.name}.partial")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    config = voice_config(json.loads((base / "config.json").read_text(encoding="utf-8")), speaker)
+    row = config["talker_config"]["spk_id"][speaker]
+    _write_weights(model, base, temporary / WEIGHTS, row, embedding)
+    _write_encoder(base, temporary / ENCODER_FILE)
+    _write_json(temporary / "config.json", config)
+    _write_json(temporary / CARD, card)
+    for path in sorted(base.iterdir()):
+        if path.suffix in _COPIED_SUFFIXES and path.name not in _WRITTEN_AFRESH:
+            shutil.copyfile(path, temporary / path.name)
+    _link_tree(base / "speech_tokenizer", temporary / "speech_tokenizer")
+    put_in_place(temporary, out)
+    return out
+
+
+def voice_config(base_config: dict[str, Any], speaker: str) -> dict[str, Any]:
+    """The base's config as a custom voice with ``speaker`` in a slot: its own if it has one, else a free row."""
+    config: dict[str, Any] = json.loads(json.dumps(base_config))
+    talker = config["talker_config"]
+    slots = dict(talker.get("spk_id") or {})
+    if speaker not in slots:
+        slots[speaker] = free_speaker_row(base_config)
+    talker["spk_id"] = slots
+    talker["spk_is_dialect"] = {**(talker.get("spk_is_dialect") or {}), speaker: False}
+    config["tts_model_type"] = "custom_voice"
+    return config
+
+
+def free_speaker_row(config: dict[str, Any]) -> int:
+    """The highest row of the talker's embedding that no code, control id, language or speaker uses.
+
+    Raises:
+        UserError: ``no_free_speaker_slot``.
+    """
+    talker = config["talker_config"]
+    used = {value for key, value in talker.items() if key.endswith(("_id", "_ids")) and isinstance(value, int)}
+    used |= set((talker.get("codec_language_id") or {}).values()) | set((talker.get("spk_id") or {}).values())
+    codebook_size = talker["code_predictor_config"]["vocab_size"]
+    for row in range(talker["vocab_size"] - 1, codebook_size - 1, -1):
+        if row not in used:
+            return row
+    raise UserError(
+        "no_free_speaker_slot",
+        f"All {talker['vocab_size'] - codebook_size} rows above the codebook are taken.",
+        "Train from a base model with fewer speakers, or give the name of a speaker to replace.",
+    )
+
+
+def put_in_place(temporary: Path, out: Path) -> None:
+    """Flush a finished folder to disk and rename it to ``out``, replacing an older one."""
+    for path in temporary.rglob("*"):
+        if path.is_file():
+            _flush(path)
+    old = out.with_name(f".{out.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if out.exists():
+        out.rename(old)
+    temporary.rename(out)
+    _flush(out.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _write_weights(model: Any, base: Path, path: Path, row: int, embedding: torch.Tensor) -> None:
+    trained = dict(merged_weights(model))
+    weights: dict[str, torch.Tensor] = {}
+    for name, original in _native_tensors(base):
+        tensor = trained[name].detach().to("cpu", torch.float32, copy=True)
+        if name == _TALKER_TABLE:
+            tensor[row] = embedding.float().cpu()
+        weights[name] = tensor.to(original.dtype).contiguous()
+    save_file(weights, str(path), metadata={"format": "pt"})
+
+
+def _native_tensors(base: Path) -> Iterable[tuple[str, torch.Tensor]]:
+    """The base's tensors without the speaker encoder, which a custom voice has no place for."""
+    return (pair for pair in read_tensors(weight_files(base)) if not pair[0].startswith(ENCODER_PREFIX))
+
+
+def _write_encoder(base: Path, path: Path) -> None:
+    """Keep the speaker encoder beside the voice, so that it can be trained again with other reference audio."""
+    kept = base / ENCODER_FILE
+    encoder = dict(read_tensors([kept] if kept.is_file() else weight_files(base), ENCODER_PREFIX))
+    if encoder:
+        save_file(encoder, str(path), metadata={"format": "pt"})
+
+
+def _link_tree(source: Path, target: Path) -> None:
+    """Hard-link a folder's files (the codec is 0.7 GB and never changes); copy where links are impossible."""
+    for path in sorted(source.rglob("*")):
+        if not path.is_file():
+            continue
+        copy = target / path.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(path.resolve(), copy)  # resolved: the hub's cache holds symbolic links
+        except OSError:
+            shutil.copyfile(path, copy)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
