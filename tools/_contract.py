@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from pydantic import Field
+from pydantic import BaseModel, Field, PrivateAttr
 
 from jobs.fields import Strict
 from jobs.runner.client import Runner
@@ -54,3 +54,30 @@ class StartArgs(Strict):
         None, max_length=128, description="Repeat a call safely: the same key returns the same job."
     )
     dry_run: bool = Field(False, description="Check everything and say what would run; start nothing.")
+
+
+@dataclass(frozen=True)
+class Media:
+    """An image or a sound to hand over beside an answer's words."""
+
+    data: bytes
+    mime_type: str
+
+
+class MediaAnswer(BaseModel):
+    """An answer that may carry one image or sound.
+
+    A client that gets structured content shows nothing else, so an answer with media has none, and a tool with such
+    answers promises no output schema.
+    """
+
+    _media: Media | None = PrivateAttr(None)
+
+    @property
+    def media(self) -> Media | None:
+        """What was attached."""
+        return self._media
+
+    def attach(self, media: Media) -> None:
+        """Hand this over as well."""
+        self._media = media

@@ -1,0 +1,143 @@
+"""Puts absolute paths in the place of what a caller wrote, and lets none lead out of the allowed roots.
+
+Which fields are paths is told by the marks of ``jobs.fields``; a tool does nothing of this itself.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from jobs.errors import UserError
+from jobs.fields import ModelMark, PathMark
+from jobs.runner.client import Runner
+from jobs.settings import Settings
+
+HANDLE_PREFIX = "artifact://"
+HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
+# Names that faster-whisper 1.2 resolves to hub ids itself (its utils._MODELS).
+WHISPER_SIZES = frozenset(
+    "tiny tiny.en base base.en small small.en medium medium.en large-v1 large-v2 large-v3 large large-v3-turbo turbo "
+    "distil-small.en distil-medium.en distil-large-v2 distil-large-v3 distil-large-v3.5".split()
+)
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def resolve_paths(args: ModelT, settings: Settings, runner: Runner) -> ModelT:
+    """Replace every path, handle and model reference of ``args`` by what the worker can open.
+
+    An empty output path stays empty: its default is filled later. Missing files are the business of the kind's check.
+
+    Raises:
+        UserError: ``path_outside_roots``, ``path_unusable``, ``model_unknown``, or what a handle's lookup raises.
+    """
+
+    def resolved(text: str, mark: PathMark | ModelMark, where: str) -> str:
+        if isinstance(mark, ModelMark):
+            return _resolve_model(text, where, settings, runner)
+        if mark.direction == "output" and not text:
+            return text
+        if mark.direction == "input" and text.startswith(HANDLE_PREFIX):
+            return str(runner.resolve(text))
+        return str(inside_roots(text, where, settings))
+
+    return _map_marked(args, resolved)
+
+
+def marked_paths(args: BaseModel) -> Iterator[tuple[str, PathMark | ModelMark, str]]:
+    """Every marked string of a model as (dotted field name, mark, value)."""
+    found: list[tuple[str, PathMark | ModelMark, str]] = []
+
+    def note(text: str, mark: PathMark | ModelMark, where: str) -> str:
+        found.append((where, mark, text))
+        return text
+
+    _map_marked(args, note)
+    return iter(found)
+
+
+def inside_roots(text: str, where: str, settings: Settings) -> Path:
+    """Resolve a path, symlinks and all, against the caller's folder, and refuse one outside the allowed roots.
+
+    The refusal is the same whether or not something is there.
+
+    Raises:
+        UserError: ``path_outside_roots`` or ``path_unusable``.
+    """
+    if not text.strip() or "\0" in text:
+        raise UserError("path_unusable", f"{where} is not a path: {text!r}.", "Give the path of a file or a folder.")
+    try:
+        written = Path(text).expanduser()
+    except RuntimeError as error:
+        raise UserError("path_unusable", f"{where}={text!r}: {error}", "Write the whole path.") from error
+    # os.path.realpath, not Path.resolve: the latter raises on a loop of symlinks (Python < 3.13)
+    path = Path(os.path.realpath(settings.roots[0] / written))
+    if not any(path.is_relative_to(root) for root in settings.roots):
+        roots = ", ".join(str(root) for root in settings.roots)
+        raise UserError(
+            "path_outside_roots",
+            f"{where}={text!r} is outside the folders that this server may use: {roots}.",
+            "Move or copy it into one of them, or start the server with TTS_TRAIN_ROOTS=/that/folder "
+            "(several are separated by a colon) in its environment.",
+        )
+    return path
+
+
+def _resolve_model(text: str, where: str, settings: Settings, runner: Runner) -> str:
+    if text == "toy" or text in WHISPER_SIZES:
+        return text
+    if text.startswith(HANDLE_PREFIX):
+        return str(runner.resolve(text))
+    is_path = text.startswith(("/", "~", "./", "../")) or text in (".", "..")
+    if not is_path and HUB_ID.fullmatch(text) and not (settings.roots[0] / text).is_dir():
+        return text
+    path = inside_roots(text, where, settings)
+    if path.is_dir():
+        return str(path)
+    raise UserError(
+        "model_unknown",
+        f"{where}={text!r} is no folder of weights" + ("." if is_path else " here, and no hub id either."),
+        "Give a hub id such as Qwen/Qwen3-TTS-12Hz-0.6B-Base, a folder, an artifact:// handle of a voice, or toy.",
+    )
+
+
+def _map_marked(args: ModelT, change: Callable[[str, PathMark | ModelMark, str], str], prefix: str = "") -> ModelT:
+    changed: dict[str, Any] = {}
+    for name, field in type(args).model_fields.items():
+        value = getattr(args, name)
+        mapped = _map_value(value, _mark(field), change, prefix + name)
+        if mapped is not value:
+            changed[name] = mapped
+    return args.model_copy(update=changed) if changed else args
+
+
+def _map_value(
+    value: Any, mark: PathMark | ModelMark | None, change: Callable[[str, PathMark | ModelMark, str], str], where: str
+) -> Any:
+    if isinstance(value, BaseModel):
+        return _map_marked(value, change, where + ".")
+    if isinstance(value, list):
+        mapped = [_map_value(item, mark, change, f"{where}.{place}") for place, item in enumerate(value)]
+        return mapped if any(new is not old for new, old in zip(mapped, value, strict=True)) else value
+    if isinstance(value, str) and mark is not None:
+        return change(value, mark, where)
+    return value
+
+
+def _mark(field: FieldInfo) -> PathMark | ModelMark | None:
+    """The mark of a field, also inside ``... | None`` and ``list[...]``."""
+    return next(_marks_in([*field.metadata, field.annotation]), None)
+
+
+def _marks_in(parts: list[Any]) -> Iterator[PathMark | ModelMark]:
+    for part in parts:
+        if isinstance(part, (PathMark, ModelMark)):
+            yield part
+        elif get_origin(part) is not None:
+            yield from _marks_in([*getattr(part, "__metadata__", ()), *get_args(part)])

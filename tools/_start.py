@@ -1,0 +1,137 @@
+"""The one way in which a tool starts a job: paths, defaults, checks, fingerprint, submission."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from anyio import to_thread
+from pydantic import ValidationError
+
+from jobs.errors import UserError
+from jobs.fields import ModelMark, PathMark, Strict
+from jobs.runner import preflight
+from jobs.runner.kind import JobKind
+from jobs.settings import Settings
+from tools._contract import StartArgs, ToolContext
+from tools._paths import inside_roots, marked_paths, resolve_paths
+from tools._view import JobView, view_job
+
+# Default outputs by field name, made of the resolved parameters; a field not named here keeps "" (the job's own folder).
+Defaults = Callable[[Any, Settings], Mapping[str, Path]]
+
+
+def no_defaults(params: Any, settings: Settings) -> Mapping[str, Path]:
+    """Every output that was not given goes to the job's own folder."""
+    return {}
+
+
+async def start(kind: JobKind, args: StartArgs, context: ToolContext, defaults: Defaults = no_defaults) -> JobView:
+    """Check a call and start its job, or find the one that did the same.
+
+    Args:
+        kind: the kind of work.
+        args: the call; has every field of ``kind.params`` beside those of ``StartArgs``.
+        context: settings and runner.
+        defaults: outputs to fill in where the caller gave none.
+
+    Raises:
+        UserError: what is wrong with paths, files or parameters. Nothing was started.
+    """
+    return await to_thread.run_sync(_start, kind, args, context, defaults)
+
+
+def _start(kind: JobKind, args: StartArgs, context: ToolContext, defaults: Defaults) -> JobView:
+    params = prepare(kind, args, context, defaults)
+    if args.dry_run:
+        preflight.check(context.settings, kind.environment)
+        return _plan(kind, params)
+    submission = context.runner.submit(
+        kind, params, key=args.idempotency_key, fingerprint=fingerprint_of(kind.name, params), reuse=args.reuse
+    )
+    return view_job(submission.job, context.runner, 0, reused=not submission.created)
+
+
+def prepare(kind: JobKind, args: StartArgs, context: ToolContext, defaults: Defaults) -> Strict:
+    """The parameters as the worker gets them: absolute paths, outputs filled in, checked.
+
+    Raises:
+        UserError: from the paths, from ``kind.check``, or ``output_is_input``.
+    """
+    given = {name: getattr(args, name) for name in kind.params.model_fields}
+    params = resolve_paths(kind.params.model_construct(**given), context.settings, context.runner)
+    filled = {
+        name: str(inside_roots(str(path), f"the default of {name}", context.settings))
+        for name, path in defaults(params, context.settings).items()
+        if not getattr(params, name)
+    }
+    try:
+        params = kind.params.model_validate({**params.model_dump(), **filled})
+    except ValidationError as error:  # the same fields passed once already, so only a rule of ours can have broken them
+        raise UserError("bad_arguments", str(error), "Look at the arguments.") from error
+    _refuse_overwriting_input(params)
+    if kind.check is not None:
+        kind.check(params)
+    return params
+
+
+def fingerprint_of(kind: str, params: Strict) -> str:
+    """SHA-256 over the kind, the parameters, and size and change time of every input file.
+
+    A folder counts by its listing. Audio that a manifest names is not looked at: a new clip comes with a new manifest.
+    """
+    digest = hashlib.sha256()
+    digest.update(json.dumps([kind, params.model_dump(mode="json")], sort_keys=True).encode())
+    for where, mark, value in marked_paths(params):
+        is_read = isinstance(mark, ModelMark) or mark.direction == "input"
+        if is_read and value.startswith("/"):
+            for line in _states(Path(value)):
+                digest.update(f"{where}\0{line}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def _states(path: Path) -> Iterator[str]:
+    if not path.is_dir():
+        yield _state(path)
+        return
+    for folder, subfolders, names in os.walk(path):
+        subfolders.sort()
+        for name in sorted(names):
+            yield _state(Path(folder) / name)
+
+
+def _state(path: Path) -> str:
+    try:
+        stat = path.stat()
+    except OSError:
+        return f"{path}\0missing"
+    return f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}"
+
+
+def _refuse_overwriting_input(params: Strict) -> None:
+    paths = [
+        (where, mark, value) for where, mark, value in marked_paths(params) if isinstance(mark, PathMark) and value
+    ]
+    inputs = {value: where for where, mark, value in paths if mark.direction == "input"}
+    for where, mark, value in paths:
+        if mark.direction == "output" and value in inputs:
+            raise UserError(
+                "output_is_input",
+                f"{where} would be written over {inputs[value]}: {value}.",
+                f"Give {where} another path.",
+            )
+
+
+def _plan(kind: JobKind, params: Strict) -> JobView:
+    """What a dry run answers with."""
+    would_run = params.model_dump(mode="json", exclude_none=True)
+    return JobView(
+        kind=kind.name,
+        state="not_started",
+        result={"would_run": would_run, "resource": kind.resource, "environment": kind.environment},
+        next="Nothing was started. Call again without dry_run.",
+    )

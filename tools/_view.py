@@ -1,0 +1,206 @@
+"""What a door shows of a job: state, progress, the end of the log, artifacts, and the one next move.
+
+A poll must be cheap: an agent pays for every word of it. The hash of an artifact is for ``get_artifact``.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer
+
+from jobs.runner.client import Runner
+from jobs.runner.records import Artifact, JobRecord, Progress, State
+from tools._registry import tool_of_kind
+
+RUNNING_LOG_LINES = 5
+FAILED_LOG_LINES = 15
+LONGEST_LOG_LINE = 160
+MOST_ARTIFACTS, MOST_ARTIFACTS_WHILE_RUNNING = 8, 3
+SHORTEST_POLL_S, LONGEST_POLL_S, UNKNOWN_POLL_S = 2, 50, 10
+# Below this share an estimate from elapsed time is mostly the time of loading models.
+LEAST_FRACTION_FOR_ETA = 0.02
+
+
+class View(BaseModel):
+    """A part of an answer: what is empty is left out, so that no word is paid for twice."""
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        always = ALWAYS_SHOWN.get(type(self).__name__, frozenset())
+        return {key: value for key, value in handler(self).items() if key in always or value not in (None, "", [], {})}
+
+
+# poll_after_s null means "do not ask again", recorded [] "nothing was": their absence would say less.
+ALWAYS_SHOWN = {"JobView": frozenset({"poll_after_s"})}
+
+
+class ArtifactView(View):
+    """A file or folder that a job made."""
+
+    name: str
+    kind: str
+    handle: str = Field(description="artifact://job/name; tools take it wherever they take a path.")
+    path: str = Field("", description="Where it is on the server's machine.")
+    size_bytes: int | None = None
+    sha256: str | None = None
+
+
+class ErrorView(View):
+    """Why a job failed, or a call was refused."""
+
+    code: str = Field(description="Stable.")
+    message: str
+    hint: str = Field("", description="The next move.")
+
+
+class JobView(View):
+    """A job, as every door shows it. Empty fields are left out."""
+
+    job_id: str | None = Field(None, description="Absent after a dry run.")
+    kind: str
+    state: Literal[State, "not_started"]
+    progress: str = Field("", description="done/total, message, newest measures.")
+    fraction: float | None = Field(None, description="0 to 1.")
+    elapsed_s: float = Field(0, description="Since it began to run.")
+    eta_s: float | None = Field(None, description="Rough.")
+    poll_after_s: int | None = Field(None, description="Ask again after this; null: finished, ask no more.")
+    reused: bool | None = Field(None, description="True: an earlier job did the same; nothing was started.")
+    result: dict[str, Any] = Field(default_factory=dict, description="What the job answers with.")
+    error: ErrorView | None = None
+    reason: str | None = Field(None, description="How it ended, when not well.")
+    artifacts: list[ArtifactView] = Field(default_factory=list)
+    log_tail: list[str] = Field(default_factory=list)
+    next: str = Field("", description="What to do now.")
+
+
+def view_job(record: JobRecord, runner: Runner, log_lines: int | None = None, *, reused: bool | None = None) -> JobView:
+    """Show a job.
+
+    Args:
+        record: the job.
+        runner: for its progress, log and artifacts.
+        log_lines: newest lines of the log; None: 5 while it runs, 15 when it failed, else none.
+        reused: whether a start call found this job instead of starting one.
+    """
+    newest = runner.progress(record.job_id)
+    fraction = fraction_of(newest)
+    if log_lines is None:
+        log_lines = FAILED_LOG_LINES if record.state == "failed" else 0 if record.is_finished else RUNNING_LOG_LINES
+    elapsed_s = _elapsed_s(record)
+    artifacts = runner.artifacts(record.job_id)[
+        : MOST_ARTIFACTS if record.is_finished else MOST_ARTIFACTS_WHILE_RUNNING
+    ]
+    # After an interruption the share done counts from the whole work, the clock from the first start: still the best guess.
+    eta_s = elapsed_s * (1 - fraction) / fraction if fraction and fraction >= LEAST_FRACTION_FOR_ETA else None
+    eta_s = None if eta_s is None or record.state != "running" else round(eta_s)
+    return JobView(
+        job_id=record.job_id,
+        kind=record.kind,
+        state=record.state,
+        progress=progress_text(newest) if not record.is_finished else "",
+        fraction=round(fraction, 3) if fraction is not None and not record.is_finished else None,
+        elapsed_s=round(elapsed_s, 1),
+        eta_s=eta_s,
+        poll_after_s=None if record.is_finished else _poll_after_s(eta_s),
+        reused=reused,
+        result=record.result or {},
+        error=_error(record),
+        reason=record.reason if record.state != "succeeded" else None,
+        artifacts=[_brief(artifact, with_path=record.is_finished) for artifact in artifacts],
+        log_tail=[shorten(line) for line in runner.log_tail(record.job_id, log_lines)] if log_lines else [],
+        next=_next(record),
+    )
+
+
+def progress_text(progress: Progress | None) -> str:
+    """``40/200 training loss=2.1``."""
+    if progress is None:
+        return ""
+    counted = (
+        f"{progress.done:g}/{progress.total:g}" if progress.total else f"{progress.done:g}" if progress.done else ""
+    )
+    metrics = " ".join(f"{name}={value:.4g}" for name, value in progress.metrics.items())
+    return " ".join(part for part in (counted, shorten(progress.message), metrics) if part)
+
+
+def fraction_of(progress: Progress | None) -> float | None:
+    """Share of the work that is done, 0 to 1, when the total is known."""
+    if progress is None or not progress.total:
+        return None
+    return min(1.0, max(0.0, progress.done / progress.total))
+
+
+def view_artifact(artifact: Artifact) -> ArtifactView:
+    """Everything that is known of an artifact."""
+    return ArtifactView(
+        name=artifact.name,
+        kind=artifact.kind,
+        handle=artifact.handle,
+        path=artifact.path,
+        size_bytes=artifact.size_bytes,
+        sha256=artifact.sha256,
+    )
+
+
+def shorten(line: str, longest: int = LONGEST_LOG_LINE) -> str:
+    """A line that fits."""
+    line = line.rstrip()
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def _brief(artifact: Artifact, *, with_path: bool) -> ArtifactView:
+    if not with_path:
+        return ArtifactView(name=artifact.name, kind=artifact.kind, handle=artifact.handle)
+    return view_artifact(artifact).model_copy(update={"sha256": None})
+
+
+def _elapsed_s(record: JobRecord) -> float:
+    if record.started_at is None:
+        return 0.0
+    return max(0.0, (record.ended_at if record.ended_at is not None else time.time()) - record.started_at)
+
+
+def _poll_after_s(eta_s: float | None) -> int:
+    if eta_s is None:
+        return UNKNOWN_POLL_S
+    return int(min(LONGEST_POLL_S, max(SHORTEST_POLL_S, eta_s / 2)))
+
+
+def _error(record: JobRecord) -> ErrorView | None:
+    if record.state != "failed":
+        return None
+    if record.failure is not None:
+        return ErrorView(code=record.failure.code, message=record.failure.message, hint=record.failure.hint)
+    return ErrorView(
+        code=f"job_{record.reason or 'failed'}", message=record.detail or "The worker ended without a word."
+    )
+
+
+def _next(record: JobRecord) -> str:
+    job = record.job_id
+    tool = tool_of_kind(record.kind)
+    name = tool.name if tool is not None else record.kind
+    match record.state:
+        case "queued" | "starting" | "interrupted":
+            return f'It waits for its turn. Call get_job job_id="{job}" wait_s=50.'
+        case "running":
+            return f'It needs nobody. Call get_job job_id="{job}" wait_s=50 until poll_after_s is null.'
+        case "succeeded":
+            return _fill(tool.next, record.result or {}) if tool is not None else ""
+        case "cancelled":
+            return f"What it finished is kept. Call {name} again to continue."
+        case _:
+            hint = record.failure.hint if record.failure is not None else ""
+            return hint or f'Read get_job job_id="{job}" log_lines=50, mend the cause, call {name} again; it continues.'
+
+
+def _fill(template: str, result: dict[str, Any]) -> str:
+    """Put a result's fields in a tool's ``NEXT``; a field that the job did not give stays as its name."""
+
+    class Missing(dict[str, Any]):
+        def __missing__(self, key: str) -> str:
+            return key
+
+    return template.format_map(Missing(result))

@@ -1,0 +1,32 @@
+"""The tool ``align``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from jobs.align.spec import KIND, Params
+from jobs.settings import Settings
+from tools._contract import Hints, StartArgs, ToolContext
+from tools._start import start
+from tools._view import JobView
+
+HINTS = Hints(title="Align clips with their words")
+NEXT = 'Call convert_codes manifest="{manifest}".'
+
+
+class AlignArgs(StartArgs, Params):
+    """Arguments of ``align``."""
+
+
+async def align(args: AlignArgs, context: ToolContext) -> JobView:
+    """Give every word of every clip a start, an end and a score; reject clips whose text is not what is spoken.
+
+    Use it after ingest_audiobook or ingest_clips. WhisperX with its model (GPU if there is one), else pocketsphinx
+    (offline, English, CPU). Starts a job and answers at once. The result names train_aligned.jsonl. Next: convert_codes.
+    """
+    return await start(KIND, args, context, _defaults)
+
+
+def _defaults(params: Params, settings: Settings) -> Mapping[str, Path]:
+    return {"out": Path(params.manifest).parent / "train_aligned.jsonl"}

@@ -1,0 +1,30 @@
+"""The tool ``cancel_job``."""
+
+from __future__ import annotations
+
+from anyio import to_thread
+from pydantic import Field
+
+from jobs.fields import Strict
+from tools._contract import Hints, ToolContext
+from tools._view import JobView, view_job
+
+HINTS = Hints(title="Cancel a job", destructive=True)
+# Most work reaches a safe point within this; the rest is seen by get_job.
+PATIENCE_S = 5.0
+
+
+class CancelJobArgs(Strict):
+    """Arguments of ``cancel_job``."""
+
+    job_id: str = Field(description="The job to stop.")
+
+
+async def cancel_job(args: CancelJobArgs, context: ToolContext) -> JobView:
+    """Stop a job. What it has finished is kept, and the same call as before continues it.
+
+    Use it when the person asks, or to free the GPU. Safe to repeat; a finished job is left as it is.
+    """
+    await to_thread.run_sync(context.runner.cancel, args.job_id)
+    record = await to_thread.run_sync(context.runner.wait, args.job_id, PATIENCE_S, abandon_on_cancel=True)
+    return await to_thread.run_sync(view_job, record, context.runner, 0)

@@ -1,0 +1,33 @@
+"""The tool ``convert_codes``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from jobs.convert_codes.spec import KIND, Params
+from jobs.settings import Settings
+from tools._contract import Hints, StartArgs, ToolContext
+from tools._start import start
+from tools._view import JobView
+
+HINTS = Hints(title="Convert clips to audio codes")
+NEXT = 'Call start_training manifest="{manifest}" (web_research_hparams gives settings to start from).'
+
+
+class ConvertCodesArgs(StartArgs, Params):
+    """Arguments of ``convert_codes``."""
+
+
+async def convert_codes(args: ConvertCodesArgs, context: ToolContext) -> JobView:
+    """Turn clips into the codes that Qwen3-TTS learns: 12.5 frames a second, 16 codebooks a frame.
+
+    Use it after align, before start_training. GPU if there is one; downloads the tokenizer (0.7 GB) the first time,
+    unless tokenizer is a directory or toy. Starts a job and answers at once. The result names
+    train_manifest_qwen3.jsonl. Next: start_training.
+    """
+    return await start(KIND, args, context, _defaults)
+
+
+def _defaults(params: Params, settings: Settings) -> Mapping[str, Path]:
+    return {"out": Path(params.manifest).parent / "train_manifest_qwen3.jsonl"}

@@ -1,0 +1,112 @@
+"""The tool ``get_artifact``."""
+
+from __future__ import annotations
+
+import itertools
+import mimetypes
+from pathlib import Path
+
+from anyio import to_thread
+from pydantic import Field
+
+from jobs.errors import UserError
+from jobs.fields import Strict
+from jobs.runner.artifacts import split_handle
+from jobs.runner.client import Runner
+from jobs.runner.records import Artifact
+from tools._contract import Hints, Media, MediaAnswer, ToolContext
+from tools._view import ArtifactView, view_artifact
+
+HINTS = Hints(title="Get a file that a job made", read_only=True)
+LARGEST_MEDIA_BYTES = 256 * 1024  # base64 of more would crowd out the conversation
+LARGEST_TEXT_BYTES = 8 * 1024
+MOST_ENTRIES = 30
+MEDIA_TYPES = ("image/png", "image/jpeg", "audio/wav")
+# What the mimetypes module does not know, or calls differently from one machine to the next.
+MIME_TYPES = {".wav": "audio/wav", ".jsonl": "application/jsonl", ".md": "text/markdown", ".log": "text/plain"}
+
+
+class GetArtifactArgs(Strict):
+    """Arguments of ``get_artifact``."""
+
+    handle: str = Field(pattern=r"^artifact://[^/]+/.+$", description="artifact://<job>/<name>, as get_job lists it.")
+    inline: bool = Field(
+        False,
+        description="Also the content: PNG, JPEG or WAV up to 256 KiB, the first 8 KiB of text, a folder's list.",
+    )
+
+
+class GetArtifactAnswer(ArtifactView, MediaAnswer):
+    """Where an artifact is, what it is, and on request what is in it."""
+
+    mime_type: str = ""
+    text: str = ""
+    is_cut: bool | None = None
+    entries: list[str] = Field(default_factory=list)
+    next: str = ""
+
+
+async def get_artifact(args: GetArtifactArgs, context: ToolContext) -> GetArtifactAnswer:
+    """Path, size and SHA-256 of something that a job published: a plot, a wav, a manifest, a voice.
+
+    Use it with inline=true to see a loss plot or a report. Give wavs to the person as paths: only a person can hear them.
+    Other tools take the handle itself, so do not call this only to get a path for them. Costs nothing, changes nothing.
+    """
+    return await to_thread.run_sync(_get, args, context.runner)
+
+
+def _get(args: GetArtifactArgs, runner: Runner) -> GetArtifactAnswer:
+    artifact = find_artifact(args.handle, runner)
+    path = runner.resolve(args.handle)
+    answer = GetArtifactAnswer(**view_artifact(artifact).model_dump(), mime_type=mime_type_of(path))
+    if not args.inline:
+        return answer
+    if path.is_dir():
+        names = sorted(item.relative_to(path).as_posix() for item in path.rglob("*") if item.is_file())
+        answer.entries, answer.is_cut = names[:MOST_ENTRIES], len(names) > MOST_ENTRIES or None
+    elif answer.mime_type in MEDIA_TYPES:
+        _attach(answer, path)
+    elif is_text(answer.mime_type):
+        with path.open("rb") as stream:
+            answer.text = stream.read(LARGEST_TEXT_BYTES).decode("utf-8", errors="replace")
+        answer.is_cut = artifact.size_bytes > LARGEST_TEXT_BYTES or None
+    else:
+        answer.next = "This kind of file cannot be shown; use its path."
+    return answer
+
+
+def find_artifact(handle: str, runner: Runner) -> Artifact:
+    """The record behind a handle.
+
+    Raises:
+        UserError: ``artifact_unknown`` or ``job_unknown``.
+    """
+    job_id, name = split_handle(handle)
+    published = runner.artifacts(job_id)
+    found = next((artifact for artifact in published if artifact.name == name), None)
+    if found is None:
+        names = ", ".join(artifact.name for artifact in itertools.islice(published, MOST_ENTRIES)) or "nothing yet"
+        raise UserError(
+            "artifact_unknown", f"{job_id} has no artifact {name!r}; it has: {names}.", "Give one of these names."
+        )
+    return found
+
+
+def mime_type_of(path: Path) -> str:
+    """Type of a file by its suffix; folders have their own."""
+    if path.is_dir():
+        return "inode/directory"
+    return MIME_TYPES.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+
+
+def is_text(mime_type: str) -> bool:
+    """True for what may be shown as words."""
+    return mime_type.startswith("text/") or mime_type in ("application/json", "application/jsonl")
+
+
+def _attach(answer: GetArtifactAnswer, path: Path) -> None:
+    size_bytes = path.stat().st_size
+    if size_bytes > LARGEST_MEDIA_BYTES:
+        answer.next = f"{size_bytes / 1024:.0f} KiB is too large to be sent (at most 256); use its path."
+    else:
+        answer.attach(Media(path.read_bytes(), answer.mime_type))

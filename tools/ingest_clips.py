@@ -1,0 +1,32 @@
+"""The tool ``ingest_clips``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from jobs.ingest_clips.spec import KIND, Params
+from jobs.settings import Settings
+from tools._contract import Hints, StartArgs, ToolContext
+from tools._start import start
+from tools._view import JobView
+
+HINTS = Hints(title="Ingest curated clips")
+NEXT = 'Call align manifest="{manifest}".'
+
+
+class IngestClipsArgs(StartArgs, Params):
+    """Arguments of ``ingest_clips``."""
+
+
+async def ingest_clips(args: IngestClipsArgs, context: ToolContext) -> JobView:
+    """Make a dataset of clips that are cut and transcribed already.
+
+    Use it in place of ingest_audiobook when there is a folder of audio and a JSONL of audio_file and text. CPU, seconds
+    to minutes. Starts a job and answers at once. The result names train_manifest.jsonl and counts rejections. Next: align.
+    """
+    return await start(KIND, args, context, _defaults)
+
+
+def _defaults(params: Params, settings: Settings) -> Mapping[str, Path]:
+    return {"out_dir": settings.home / "datasets" / params.voice}

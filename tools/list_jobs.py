@@ -1,0 +1,80 @@
+"""The tool ``list_jobs``."""
+
+from __future__ import annotations
+
+import time
+
+from anyio import to_thread
+from pydantic import Field
+
+from jobs.fields import Strict
+from jobs.runner.client import Runner
+from jobs.runner.records import JobRecord, State
+from tools._contract import Hints, ToolContext
+from tools._registry import all_tools
+from tools._view import View, progress_text
+
+HINTS = Hints(title="List jobs", read_only=True)
+
+
+class ListJobsArgs(Strict):
+    """Arguments of ``list_jobs``."""
+
+    state: State | None = Field(None, description="Only jobs in this state.")
+    kind: str | None = Field(None, description="Only this kind of work, e.g. align or training.")
+    limit: int = Field(10, ge=1, le=50, description="Jobs in the answer.")
+    before: str | None = Field(None, description="job_id: go on with the jobs older than this one.")
+
+
+class JobLine(View):
+    """A job in one line."""
+
+    job_id: str
+    kind: str
+    state: State
+    progress: str = ""
+    error: str = Field("", description="Code of the failure.")
+    age_s: int = Field(description="Since it was asked for.")
+
+
+class JobList(View):
+    """Jobs, newest first."""
+
+    jobs: list[JobLine] = Field(default_factory=list)
+    next: str
+
+
+async def list_jobs(args: ListJobsArgs, context: ToolContext) -> JobList:
+    """Every job of this machine, newest first, whoever started it.
+
+    Use it at the start of a conversation to find what runs or was made before, and when a job_id is lost. Costs nothing,
+    changes nothing. Next: get_job with a job_id.
+    """
+    return await to_thread.run_sync(_list, args, context.runner)
+
+
+def _list(args: ListJobsArgs, runner: Runner) -> JobList:
+    records = runner.list(state=args.state, kind=_kind_name(args.kind), limit=args.limit, before=args.before)
+    lines = [_line(record, runner) for record in records]
+    if not lines:
+        is_narrowed = args.state or args.kind or args.before
+        return JobList(next="No more jobs match." if is_narrowed else "No jobs yet. Call ingest_audiobook to begin.")
+    page = f' Older: list_jobs before="{lines[-1].job_id}".' if len(lines) == args.limit else ""
+    return JobList(jobs=lines, next=f'Call get_job job_id="{lines[0].job_id}" for one of them.{page}')
+
+
+def _kind_name(kind: str | None) -> str | None:
+    """A tool's name stands for the kind that it starts."""
+    tool = all_tools().get(kind) if kind is not None else None
+    return tool.kind.name if tool is not None and tool.kind is not None else kind
+
+
+def _line(record: JobRecord, runner: Runner) -> JobLine:
+    return JobLine(
+        job_id=record.job_id,
+        kind=record.kind,
+        state=record.state,
+        progress="" if record.is_finished else progress_text(runner.progress(record.job_id)),
+        error=record.failure.code if record.failure is not None else record.reason or "",
+        age_s=round(time.time() - record.created_at),
+    )
