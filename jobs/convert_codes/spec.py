@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from jobs.errors import UserError
 from jobs.fields import InputPath, ModelRef, OutputPath, Strict
 from jobs.runner.kind import JobKind
 from jobs.speech.manifest import check_step
@@ -40,8 +41,15 @@ class Result(Strict):
 
 
 def check(params: Params) -> None:
-    """The manifest must be there and readable."""
-    check_step(Path(params.manifest), "ingested")
+    """The manifest must be there and readable, and the output in a place from which the clips can be named."""
+    manifest = Path(params.manifest)
+    check_step(manifest, "ingested")
+    if params.out and not manifest.resolve().parent.is_relative_to(Path(params.out).resolve().parent):
+        raise UserError(
+            "out_outside_dataset",
+            f"{params.out} is not in the dataset's folder {manifest.parent}; a manifest names clips relative to itself.",
+            f"Write it beside the input, e.g. {manifest.with_name('train_manifest_qwen3.jsonl')}.",
+        )
 
 
 KIND = JobKind(

@@ -1,0 +1,123 @@
+"""The 12 Hz speech tokenizer at work: audio to codes and back, always in float32.
+
+A frame is 1,920 samples, 1/12.5 s; its 16 codes are one index into each of 16 books. Loading is in ``loading``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.errors import UserError
+from jobs.qwen.loading import load_tokenizer
+
+SAMPLE_RATE_HZ = 24_000
+SAMPLES_PER_FRAME = 1_920
+FRAMES_PER_SECOND = SAMPLE_RATE_HZ / SAMPLES_PER_FRAME  # 12.5
+N_BOOKS = 16
+
+
+@dataclass(frozen=True)
+class Codec:
+    """A loaded 12 Hz tokenizer.
+
+    Attributes:
+        stock: the ``Qwen3TTSTokenizer``.
+        codebook_size: codes per book; every code is below it.
+        n_parameters: of both halves.
+    """
+
+    stock: Any
+    codebook_size: int
+    n_parameters: int
+
+    def encode(self, clips: Sequence[NDArray[np.float32]]) -> list[NDArray[np.int64]]:
+        """Turn clips into codes, all in one batch.
+
+        Every clip is filled with silence to whole frames first. Otherwise the codes of its last frame would depend
+        on the batch: alone, each layer of the encoder fills its own input with zeros; in a batch, the silence after
+        a shorter clip has passed through the layers before (measured on qwen-tts 0.1.1).
+
+        Args:
+            clips: float32 mono at 24 kHz, each at least one sample long.
+
+        Returns:
+            For each clip its codes, (frames, 16), with frames = ceil(samples / 1920).
+
+        Raises:
+            UserError: ``gpu_memory``, or ``codes_out_of_range`` when the tokenizer is broken.
+        """
+        if not clips:
+            return []
+        whole = [np.pad(clip, (0, -len(clip) % SAMPLES_PER_FRAME)) for clip in clips]
+        with _full_float32(), _gpu_memory_explained():
+            encoded = self.stock.encode(whole, sr=SAMPLE_RATE_HZ).audio_codes
+        codes: list[NDArray[np.int64]] = [each.cpu().numpy() for each in encoded]
+        for clip, each in zip(whole, codes, strict=True):
+            self._check(each, len(clip) // SAMPLES_PER_FRAME)
+        return codes
+
+    def decode(self, codes: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Turn codes, (frames, 16), into float32 audio at 24 kHz of frames * 1920 samples.
+
+        Raises:
+            UserError: ``gpu_memory``, or ``codes_out_of_range`` when the codes belong to another tokenizer.
+        """
+        self._check(codes, len(codes))
+        if not len(codes):
+            return np.zeros(0, np.float32)
+        with _full_float32(), _gpu_memory_explained():
+            waveforms, _ = self.stock.decode({"audio_codes": [np.ascontiguousarray(codes)]})
+        audio: NDArray[np.float32] = waveforms[0]
+        return audio
+
+    def _check(self, codes: NDArray[np.int64], n_frames: int) -> None:
+        in_range = codes.size == 0 or (codes.min() >= 0 and codes.max() < self.codebook_size)
+        if codes.shape == (n_frames, N_BOOKS) and in_range:
+            return
+        found = f"shape {codes.shape}" + (f", codes {codes.min()} to {codes.max()}" if codes.size else "")
+        raise UserError(
+            "codes_out_of_range",
+            f"Codes with {found}, but {n_frames} frames of {N_BOOKS} codes below {self.codebook_size} were expected.",
+            "Use the tokenizer that the model came with; if it is that one, fetch it again.",
+        )
+
+
+def load_codec(path: Path, device: str) -> Codec:
+    """Load the directory of a 12 Hz tokenizer (from ``resolve_tokenizer``) in float32."""
+    stock = load_tokenizer(path, device)
+    return Codec(
+        stock=stock,
+        codebook_size=int(stock.model.config.decoder_config.codebook_size),
+        n_parameters=sum(parameter.numel() for parameter in stock.model.parameters()),
+    )
+
+
+@contextmanager
+def _full_float32() -> Iterator[None]:
+    """Switch TF32 off for convolutions, on by default on CUDA: its 10-bit mantissa changes codes."""
+    import torch
+
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        yield
+
+
+@contextmanager
+def _gpu_memory_explained() -> Iterator[None]:
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        peak_gb = torch.cuda.max_memory_allocated() / 1e9
+        raise UserError(
+            "gpu_memory",
+            f"The GPU ran out of memory at {peak_gb:.1f} GB in the speech tokenizer.",
+            "Lower batch_s, or free the GPU: another program may hold its memory.",
+        ) from error
