@@ -1,0 +1,117 @@
+"""The toy Whisper says noise: shapes, bounds, order and error paths of the real faster-whisper."""
+
+import numpy as np
+import pytest
+
+from jobs.errors import UserError
+from jobs.whisper.transcribe import TranscribedSegment, Transcriber, model_is_available, transcribe
+
+RATE_HZ = 16_000
+
+
+def noise(seconds: float) -> np.ndarray:
+    return np.random.default_rng(0).normal(0, 0.1, int(seconds * RATE_HZ)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def transcriber(toy_whisper) -> Transcriber:
+    return Transcriber(str(toy_whisper), "cpu", cpu_threads=1)
+
+
+def test_segments_lie_in_order_inside_the_audio(transcriber):
+    segments = transcriber.transcribe(noise(12.0), "english")
+
+    assert segments
+    assert all(0 <= segment.start_s < segment.end_s <= 12.0 for segment in segments)
+    assert [segment.start_s for segment in segments] == sorted(segment.start_s for segment in segments)
+    assert all(segment.text == segment.text.strip() != "" for segment in segments)
+
+
+def test_audio_of_two_windows_is_heard_to_its_end(transcriber):
+    segments = transcriber.transcribe(noise(45.0), "english")
+
+    assert segments[-1].end_s > 30.0
+
+
+def test_the_toy_is_multilingual_so_that_a_language_is_detected(transcriber):
+    assert transcriber._whisper.model.is_multilingual
+    assert transcriber.transcribe(noise(3.0), "auto")
+    assert transcriber.transcribe(noise(3.0), None)
+
+
+def test_noise_read_by_a_random_model_is_doubtful(transcriber):
+    segments = transcriber.transcribe(noise(5.0), "german")
+
+    assert {segment.doubt() for segment in segments} <= {"low_confidence", "hallucination_loop"}
+    assert all(segment.mean_log_probability < -1.0 for segment in segments)
+
+
+def test_no_samples_give_no_segments(transcriber):
+    assert transcriber.transcribe(np.zeros(0, np.float32), "english") == []
+
+
+def test_one_call_loads_and_transcribes(toy_whisper):
+    assert transcribe(noise(2.0), model=str(toy_whisper), language="english", device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("log_probability", "no_speech", "compression", "doubt"),
+    [
+        (-0.2, 0.0, 1.4, None),
+        (-0.2, 0.0, 2.5, "hallucination_loop"),
+        (-1.2, 0.7, 1.4, "no_speech"),
+        (-1.2, 0.1, 1.4, "low_confidence"),
+        (-0.9, 0.9, 1.4, None),
+    ],
+)
+def test_doubt_follows_whispers_own_thresholds(log_probability, no_speech, compression, doubt):
+    assert TranscribedSegment(0.0, 1.0, "text", log_probability, no_speech, compression).doubt() == doubt
+
+
+def test_an_unknown_language_is_refused_with_the_known_ones(transcriber):
+    with pytest.raises(UserError, match="'klingon'") as refusal:
+        transcriber.transcribe(noise(1.0), "klingon")
+
+    assert refusal.value.code == "language_unknown"
+    assert "italian" in refusal.value.hint
+
+
+def test_a_folder_without_weights_is_no_model(tmp_path):
+    with pytest.raises(UserError, match=r"no model\.bin") as refusal:
+        Transcriber(str(tmp_path), "cpu")
+
+    assert refusal.value.code == "model_unavailable"
+
+
+def test_a_folder_with_broken_weights_is_no_model(tmp_path):
+    (tmp_path / "model.bin").write_bytes(b"not a model")
+
+    with pytest.raises(UserError, match="do not load") as refusal:
+        Transcriber(str(tmp_path), "cpu")
+
+    assert refusal.value.code == "model_unavailable"
+
+
+def test_a_name_that_no_model_has_says_which_there_are():
+    with pytest.raises(UserError, match="large-v3") as refusal:
+        Transcriber("larg-v3", "cpu")
+
+    assert refusal.value.code == "model_unavailable"
+
+
+def test_a_model_that_cannot_be_downloaded_says_how_to_get_it(monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+
+    with pytest.raises(UserError, match="could not be downloaded") as refusal:
+        Transcriber("large-v3", "cpu")
+
+    assert refusal.value.code == "model_unavailable"
+    assert "hf download" in refusal.value.hint
+
+
+def test_availability_is_told_without_network(toy_whisper, tmp_path):
+    assert model_is_available(str(toy_whisper))
+    assert not model_is_available(str(tmp_path))
+    assert not model_is_available("nobody/no-such-model")
+    assert not model_is_available("larg-v3")
