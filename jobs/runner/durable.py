@@ -25,9 +25,9 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     temporary = _temporary(path)
     descriptor = os.open(temporary, os.O_CREAT | os.O_RDWR, 0o600)
     try:
-        text = json.dumps(value, ensure_ascii=False, default=str).encode()
-        _write_all(descriptor, text.ljust(RESERVED_BYTES))
-        os.ftruncate(descriptor, max(len(text), RESERVED_BYTES))
+        text = json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n"
+        _write_all(descriptor, text)
+        os.ftruncate(descriptor, len(text))
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -37,6 +37,11 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def release(path: Path) -> None:
+    """Give the reserved space of a record that will not be written back."""
+    _temporary(path).unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -47,9 +47,9 @@ def ensure_supervisor(settings: Settings) -> None:
     try:
         with home.supervisor_log.open("ab") as log:
             # It forks once more and this child ends at once: the supervisor is then nobody's child, and a
-            # client that kills its server with all descendants does not find it.
+            # client that kills its server with all descendants does not find it. -S: stdlib only, no site-packages.
             subprocess.run(
-                [sys.executable, "-m", "jobs.runner.supervisor", str(settings.home)],
+                [sys.executable, "-S", "-m", "jobs.runner.supervisor", str(settings.home)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

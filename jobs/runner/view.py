@@ -51,5 +51,6 @@ def _detail(row: JobRow, store: Store, settings: Settings) -> str:
 def _waits_for(row: JobRow, store: Store, settings: Settings) -> str:
     if preflight.free_bytes(settings.home) < settings.disk_reserve_bytes:
         return f"waits for space on the disk of {settings.home}: less than the reserve is free"
-    others = [other.id for other in store.in_state("starting", "running") if other.resource == row.resource]
+    busy = store.in_state("starting", "running")
+    others = [other.id for other in busy if other.resource == row.resource and other.id != row.id]
     return f"waits for the {row.resource}, which {', '.join(others)} uses" if others else "waits to be started"

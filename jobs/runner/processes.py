@@ -1,0 +1,132 @@
+"""Processes as the kernel shows them: who is alive, whose child, and how to end a tree. stdlib only.
+
+Everything works on Linux; elsewhere a killed shim costs the exact exit code, and children that leave both the
+process group and the parent chain are not found.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+PROC = Path("/proc")
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+MARK = "TTS_TRAIN_ATTEMPT"  # in the environment of a worker, hence of everything it starts
+PAUSE_S = 0.02
+
+
+def become_subreaper() -> None:
+    """Let orphans below this process become its children, so that their exit codes are not lost (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def start_time(pid: int) -> str | None:
+    """What tells a process from a later one with the same pid; None when it is gone or a zombie."""
+    if not PROC.is_dir():
+        return _start_time_by_ps(pid)
+    fields = _stat(pid)
+    return None if fields is None or fields[0] == "Z" else fields[19]
+
+
+def is_alive(pid: int, started: str | None) -> bool:
+    """True when the process that had this pid and start time still runs."""
+    return started is not None and start_time(pid) == started
+
+
+def signal_group(group: int, number: signal.Signals) -> None:
+    """Signal a process group; nothing happens when it is gone."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
+def end_tree(mark: str, *, root: int | None = None, timeout_s: float = 10.0) -> list[int]:
+    """Kill what an attempt has left behind, again and again until nothing is left or the time is over.
+
+    Args:
+        mark: value of ``MARK`` in the environment of the attempt's processes.
+        root: a process whose other descendants belong to the attempt, too (a subreaper: the shim).
+        timeout_s: for processes that the kernel holds in an uninterruptible call.
+
+    Returns:
+        What could not be killed.
+    """
+    deadline = time.monotonic() + timeout_s
+    while left := members(mark, root):
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        if time.monotonic() > deadline:
+            return left
+        time.sleep(PAUSE_S)
+    return []
+
+
+def members(mark: str, root: int | None = None) -> list[int]:
+    """Living processes that carry the mark or descend from ``root``; never ``root`` or this process itself."""
+    parents = _parents()
+    marked = {pid for pid in parents if _carries(pid, mark)}
+    below = {pid for pid in parents if root is not None and _descends(pid, root, parents)}
+    return sorted((marked | below) - {root, os.getpid()})
+
+
+def n_oom_kills() -> int:
+    """How often the kernel has killed for want of memory since it started; 0 where it does not tell."""
+    with contextlib.suppress(OSError):
+        for line in (PROC / "vmstat").read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
+
+
+def _parents() -> dict[int, int]:
+    """Parent of every living process that is not a zombie."""
+    if not PROC.is_dir():
+        return _parents_by_ps()
+    found = {}
+    for name in os.listdir(PROC):  # noqa: PTH208 (half a million names a second matters more here)
+        if name.isdigit() and (fields := _stat(int(name))) is not None and fields[0] != "Z":
+            found[int(name)] = int(fields[1])
+    return found
+
+
+def _descends(pid: int, root: int, parents: dict[int, int]) -> bool:
+    seen = set()
+    while pid in parents and pid not in seen:
+        seen.add(pid)
+        pid = parents[pid]
+        if pid == root:
+            return True
+    return False
+
+
+def _carries(pid: int, mark: str) -> bool:
+    try:
+        variables = (PROC / str(pid) / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return f"{MARK}={mark}".encode() in variables
+
+
+def _stat(pid: int) -> list[str] | None:
+    """Fields of /proc/<pid>/stat from the state on (field 3 of proc(5)); the name before may hold anything."""
+    try:
+        return (PROC / str(pid) / "stat").read_text(errors="replace").rsplit(")", 1)[1].split()
+    except OSError:
+        return None
+
+
+def _parents_by_ps() -> dict[int, int]:
+    listing = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=False).stdout
+    return {int(pid): int(parent) for pid, parent in (line.split() for line in listing.splitlines())}
+
+
+def _start_time_by_ps(pid: int) -> str | None:
+    answer = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return answer.stdout.strip() or None
