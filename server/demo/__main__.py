@@ -14,12 +14,10 @@ from server.demo.client import connect
 from server.demo.report import ProgressLine, as_json, as_text, is_good
 from server.demo.story import StepFailed, Story, demo_folder
 
-N_STEPS = 8
-
 
 async def play(settings: Settings, *, machine: bool) -> int:
     """Run the steps and print the report."""
-    line = ProgressLine(sys.stderr, N_STEPS)
+    line = ProgressLine(sys.stderr)
     began = time.monotonic()
     async with connect(settings, line.show) as agent:
         story = Story(agent, demo_folder(settings))

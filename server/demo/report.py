@@ -26,7 +26,6 @@ class ProgressLine:
     """One line on stderr: rewritten in place at a terminal, a new line every tenth elsewhere."""
 
     stream: TextIO
-    n_steps: int
     shown: set[tuple[str, str]] = field(default_factory=set)
 
     def show(self, job: dict[str, Any]) -> None:
@@ -51,7 +50,8 @@ def spoken(steps: list[Step]) -> list[dict[str, Any]]:
     if not ratings:
         return []
     takes = json.loads(Path(ratings).read_text(encoding="utf-8"))["takes"]
-    return [dict(take) for take in takes]
+    folder = next(step.result["folder"] for step in steps if step.tool == "synthesize" and step.result)
+    return [{**take, "path": str(Path(folder) / take["audio"])} for take in takes]
 
 
 def heard(steps: list[Step]) -> tuple[int, int]:
@@ -97,7 +97,7 @@ def as_text(steps: list[Step], total_s: float) -> str:
         lines += ["", "Spoken by the voice just trained (rating 1 to 5 against the narrator's own clips):"]
         for take in takes:
             lines.append(f"  {take['rating']:.1f}  {take['text']}")
-            lines.append(f"       heard: {take.get('heard') or '-'}")
+            lines.append(f"       heard: {take.get('heard_words') or '-'}")
             lines.append(f"       {take['path']}")
         n_heard, n_takes = heard(steps)
         lines.append(
