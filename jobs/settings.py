@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -63,6 +63,14 @@ class Settings:
             hub_cache=Path(env.get("HF_HUB_CACHE") or hf_home / "hub"),
             torch_cache=Path(env.get("TORCH_HOME") or cache / "torch"),
         )
+
+    @classmethod
+    def at_the_shell(cls, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Settings:
+        """The same for a person who types: any path is theirs to name, unless ``TTS_TRAIN_ROOTS`` says which are."""
+        settings = cls.from_environment(environ, cwd)
+        if (os.environ if environ is None else environ).get("TTS_TRAIN_ROOTS"):
+            return settings
+        return replace(settings, roots=(settings.roots[0], Path("/")))
 
     def python(self, environment: str) -> Path:
         """Interpreter of a locked environment, ``server`` or ``ml``."""

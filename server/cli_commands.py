@@ -1,0 +1,146 @@
+"""The words of the command line: every tool by its name, shorter words for jobs, and the original skill's commands.
+
+A command only says which tool it means and how its words become that tool's arguments; it does no work of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from jobs.errors import UserError
+from tools._arguments import nearest
+from tools._registry import all_tools
+
+# Commands that are not tools; server.cli has their bodies.
+OTHER_COMMANDS = {
+    "logs": "Show a job's log: logs JOB_ID [-f to follow it].",
+    "mcp": "The MCP server on stdio, for an agent's configuration.",
+    "tools": "List the tools.",
+    "tensorboard": "Loss curves of every training in a browser: tensorboard [PORT] [--logdir DIR].",
+}
+# Commands of run.sh itself, known here only to name the nearest of all.
+SHELL_COMMANDS = {
+    "setup": "make the locked environments",
+    "demo": "the whole job on the sample",
+    "doctor": "what is installed, what is missing",
+    "test": "run the tests",
+    "check": "lint, types and tests",
+}
+NOT_YET = {
+    "tune-1.7b-bayesian": "Until then web_research_hparams gives settings to start from, and start_training runs them.",
+    "iterative-train": "Until then repeat start_training, synthesize and rate_samples.",
+}
+
+
+@dataclass(frozen=True)
+class Command:
+    """One word of the command line that leads to a tool.
+
+    Attributes:
+        name: the word.
+        tool: the tool that it means.
+        positionals: arguments that may be given by place, in this order.
+        flags: other names of arguments: flag to field.
+        switches: flags that stand for a value: flag to (field, value).
+        lowered: fields in which the original skill allowed capitals.
+        is_original: a command of the original skill: it waits for the job's end as it always did.
+        about: one line for the overview; empty: the tool's own.
+    """
+
+    name: str
+    tool: str
+    positionals: tuple[str, ...] = ()
+    flags: Mapping[str, str] = field(default_factory=dict)
+    switches: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    lowered: tuple[str, ...] = ()
+    is_original: bool = False
+    about: str = ""
+
+
+SHORT = (
+    Command("jobs", "list_jobs", about="The newest jobs."),
+    Command("job", "get_job", ("job_id",), about="Look at a job: job JOB_ID [--wait]."),
+    Command("cancel", "cancel_job", ("job_id",), about="Stop a job; what it finished is kept."),
+)
+ORIGINAL = (
+    Command(
+        "ingest",
+        "ingest_audiobook",
+        ("audio", "voice", "out_dir"),
+        switches={"--no-transcript": ("transcript", "none")},
+        lowered=("voice",),
+        is_original=True,
+        about="ingest AUDIO VOICE OUT [--text F] [--segments-jsonl F] [--no-transcript]",
+    ),
+    Command(
+        "ingest-transcript",
+        "ingest_clips",
+        ("audio_dir", "transcripts", "out_dir"),
+        lowered=("voice",),
+        is_original=True,
+        about="ingest-transcript DIR JSONL OUT",
+    ),
+    Command(
+        "convert-qwen3",
+        "convert_codes",
+        ("manifest", "out"),
+        is_original=True,
+        about="convert-qwen3 IN OUT [--tokenizer T]",
+    ),
+    Command(
+        "train-qwen3",
+        "start_training",
+        flags={"--data-manifest": "manifest"},
+        switches={"--use-lora": ("method", "lora")},
+        lowered=("speaker",),
+        is_original=True,
+        about="train-qwen3 --base-model M --data-manifest F --out-dir D [--epochs N --batch-size N --lr X --use-lora …]",
+    ),
+    Command(
+        "infer",
+        "synthesize",
+        flags={"--text": "texts", "--out": "out_dir"},
+        lowered=("speaker",),
+        is_original=True,
+        about="infer --model M --text WORDS [--text WORDS …] [--speaker NAME] [--out-dir D] [--language L]",
+    ),
+)
+# A tool's name and a command of the original skill at once: `align MANIFEST OUT ROOT`.
+ALIGN = Command("align", "align", ("manifest", "out", "root"))
+
+
+def command_named(word: str, arguments: list[str]) -> Command:
+    """The command that a word means; ``arguments`` tell the original ``align`` from the tool's.
+
+    Raises:
+        UserError: ``command_unknown`` with the nearest right one, ``not_yet``, or ``xtts_unsupported``.
+    """
+    plain = word.lower().replace("_", "-")
+    if "xtts" in plain:
+        raise UserError("xtts_unsupported", "XTTS is not supported: train Qwen3-TTS instead, with train-qwen3.")
+    if plain in NOT_YET:
+        raise UserError("not_yet", f"{plain} is not there yet.", NOT_YET[plain])
+    if plain == "align":
+        is_original = bool(arguments) and not arguments[0].startswith("-")
+        return Command("align", "align", ALIGN.positionals, is_original=is_original)
+    for command in (*SHORT, *ORIGINAL):
+        if command.name == plain:
+            return command
+    tool = all_tools().get(plain.replace("-", "_"))
+    if tool is not None:
+        return Command(tool.name, tool.name)
+    raise _unknown(word)
+
+
+def _unknown(word: str) -> UserError:
+    known = {command.name: command.about for command in (*SHORT, *ORIGINAL)}
+    known |= (
+        {name.replace("_", "-"): tool.summary for name, tool in all_tools().items()} | OTHER_COMMANDS | SHELL_COMMANDS
+    )
+    near = nearest(word.replace("_", "-"), known)
+    return UserError(
+        "command_unknown",
+        f"There is no command {word!r}." + (f" Did you mean {near!r}?" if near else ""),
+        "./run.sh tools lists the tools, ./run.sh --help everything.",
+    )
