@@ -95,7 +95,7 @@ ORIGINAL = (
         switches={"--use-lora": ("method", "lora")},
         lowered=("speaker",),
         is_original=True,
-        about="train-qwen3 --base-model M --data-manifest F --out-dir D [--epochs N --batch-size N --lr X --use-lora …]",
+        about="train-qwen3 --base-model M --data-manifest F --out-dir D [--epochs N --lr X --use-lora …]",
     ),
     Command(
         "infer",

@@ -1,7 +1,7 @@
-"""The MCP door: the tools, their answers and two resource templates over stdio. The only product module that imports mcp.
+"""The MCP door: the tools, their answers and two resource templates over stdio. The server's only importer of mcp.
 
-Built on the SDK's low-level server: our own argument models refuse unknown names (the SDK's silently drop them), and the
-wire, both protocol eras (2026-07-28 and the handshake revisions), stays the SDK's business.
+Built on the SDK's low-level server: our own argument models refuse unknown names (the SDK's silently drop them), and
+the wire, both protocol eras (2026-07-28 and the handshake revisions), stays the SDK's business.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ From an audiobook to a trained Qwen3-TTS voice. Every long step is a job that ou
 2. align -> train_aligned.jsonl. 3. convert_codes -> train_manifest_qwen3.jsonl.
 4. web_research_hparams -> settings to start from. 5. start_training -> a voice; ask the person before GPU hours.
 6. synthesize -> wavs and takes.jsonl. 7. rate_samples -> 1 to 5 with reasons; let the person listen too.
-Start tools answer at once with a job_id. Call get_job with wait_s=50 until poll_after_s is null; `next` says what to do.
+Start tools answer at once with a job_id. Call get_job with wait_s=50 until poll_after_s is null; `next` tells the rest.
 list_jobs finds what was started before, also by others. The same call again returns the same job (reused) or continues
 an interrupted one; dry_run=true only checks. Give results on by path or artifact:// handle.
 Errors are "code: what and why", then the next move. Paths must lie in the allowed roots; the error names them.

@@ -23,27 +23,11 @@ HANDLE_PREFIX = "artifact://"
 HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
 # Names that faster-whisper 1.2 resolves to hub ids itself (its utils._MODELS).
 WHISPER_SIZES = frozenset(
-    [
-        "tiny",
-        "tiny.en",
-        "base",
-        "base.en",
-        "small",
-        "small.en",
-        "medium",
-        "medium.en",
-        "large-v1",
-        "large-v2",
-        "large-v3",
-        "large",
-        "large-v3-turbo",
-        "turbo",
-        "distil-small.en",
-        "distil-medium.en",
-        "distil-large-v2",
-        "distil-large-v3",
-        "distil-large-v3.5",
-    ]
+    {
+        *("tiny", "tiny.en", "base", "base.en", "small", "small.en", "medium", "medium.en", "turbo"),
+        *("large", "large-v1", "large-v2", "large-v3", "large-v3-turbo"),
+        *("distil-small.en", "distil-medium.en", "distil-large-v2", "distil-large-v3", "distil-large-v3.5"),
+    }
 )
 ModelT = TypeVar("ModelT", bound=BaseModel)
 

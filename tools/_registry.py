@@ -113,7 +113,7 @@ def _compact(schema: dict[str, Any], *, is_answer: bool) -> dict[str, Any]:
 def _compact_field(field: dict[str, Any], *, is_answer: bool) -> dict[str, Any]:
     """``X | None`` as a plain type; a default that says "nothing" is left out.
 
-    In arguments null is not offered (leaving out is the same, and some clients refuse lists of types); in answers it is.
+    In arguments null is not offered: leaving out is the same, and some clients refuse lists of types. In answers it is.
     """
     dropped = ("title", "description", "default") if is_answer else ("title",)
     compact = {key: value for key, value in field.items() if key not in dropped}

@@ -21,7 +21,7 @@ from tools._contract import StartArgs, ToolContext
 from tools._paths import inside_roots, marked_paths, resolve_paths
 from tools._view import JobView, view_job
 
-# Default outputs by field name, made of the resolved parameters; a field not named here keeps "" (the job's own folder).
+# Default outputs by field, made of the resolved parameters; a field not named keeps "" (the job's own folder).
 Defaults = Callable[[Any, Settings], Mapping[str, Path]]
 
 

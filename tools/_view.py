@@ -92,7 +92,7 @@ def view_job(record: JobRecord, runner: Runner, log_lines: int | None = None, *,
     artifacts = runner.artifacts(record.job_id)[
         : MOST_ARTIFACTS if record.is_finished else MOST_ARTIFACTS_WHILE_RUNNING
     ]
-    # After an interruption the share done counts from the whole work, the clock from the first start: still the best guess.
+    # After an interruption the clock still counts from the first start: too long, but the best guess there is.
     eta_s = elapsed_s * (1 - fraction) / fraction if fraction and fraction >= LEAST_FRACTION_FOR_ETA else None
     eta_s = None if eta_s is None or record.state != "running" else round(eta_s)
     return JobView(

@@ -23,7 +23,7 @@ async def align(args: AlignArgs, context: ToolContext) -> JobView:
     """Give every word of every clip a start, an end and a score; reject clips whose text is not what is spoken.
 
     Use it after ingest_audiobook or ingest_clips. WhisperX with its model (GPU if there is one), else pocketsphinx
-    (offline, English, CPU). Starts a job and answers at once. The result names train_aligned.jsonl. Next: convert_codes.
+    (offline, English, CPU). Starts a job, answers at once. The result names train_aligned.jsonl. Next: convert_codes.
     """
     return await start(KIND, args, context, _defaults)
 

@@ -49,8 +49,8 @@ class GetArtifactAnswer(ArtifactView, MediaAnswer):
 async def get_artifact(args: GetArtifactArgs, context: ToolContext) -> GetArtifactAnswer:
     """Path, size and SHA-256 of something that a job published: a plot, a wav, a manifest, a voice.
 
-    Use it with inline=true to see a loss plot or a report. Give wavs to the person as paths: only a person can hear them.
-    Other tools take the handle itself, so do not call this only to get a path for them. Costs nothing, changes nothing.
+    Use it with inline=true to see a loss plot or a report. Give wavs to the person as paths: only a person hears them.
+    Other tools take the handle itself, so do not call this only to get a path for them. Costs nothing.
     """
     return await to_thread.run_sync(_get, args, context.runner)
 

@@ -47,8 +47,8 @@ class JobList(View):
 async def list_jobs(args: ListJobsArgs, context: ToolContext) -> JobList:
     """Every job of this machine, newest first, whoever started it.
 
-    Use it at the start of a conversation to find what runs or was made before, and when a job_id is lost. Costs nothing,
-    changes nothing. Next: get_job with a job_id.
+    Use it at the start of a conversation to find what runs or was made before, and when a job_id is lost. Costs
+    nothing, changes nothing. Next: get_job with a job_id.
     """
     return await to_thread.run_sync(_list, args, context.runner)
 

@@ -48,7 +48,7 @@ class RateSamplesArgs(StartArgs, Params):
     )
     scores: list[Score] = Field(
         default_factory=list,
-        description="A person's scores. They are stored at once and nothing is computed. Ask in chat; never invent them.",
+        description="A person's scores: stored at once, nothing is computed. Ask in chat; never invent them.",
     )
 
 
@@ -76,8 +76,8 @@ async def rate_samples(args: RateSamplesArgs, context: ToolContext) -> RateSampl
     """Rate takes of synthesize from 1 to 5, automatically or with a person's scores.
 
     Without scores it starts a job (CPU, some seconds a take) that compares the takes with the narrator's own clips:
-    intelligibility, voice, sound, timing, each with its reason; `job` is its handle. With scores it stores what a person
-    said and answers at once. Use it after synthesize. Next: get_job, then a person's ears.
+    intelligibility, voice, sound, timing, each with its reason; `job` is its handle. With scores it stores what a
+    person said and answers at once. Use it after synthesize. Next: get_job, then a person's ears.
     """
     if not args.scores:
         if args.narrator_manifest is None:
