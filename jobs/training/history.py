@@ -1,0 +1,81 @@
+"""The losses of a run: kept with the checkpoints, written to TensorBoard and to a plot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+STEP_COLUMNS = ("step", "loss", "talker", "predictor", "lr", "grad_norm")
+VALIDATION_COLUMNS = ("step", "loss", "talker", "predictor")
+
+
+@dataclass
+class History:
+    """Rows of numbers, one an optimiser step and one a validation; columns as named above."""
+
+    steps: list[list[float]] = field(default_factory=list)
+    validations: list[list[float]] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, list[list[float]]]:
+        """Plain lists, for checkpoints."""
+        return {"steps": self.steps, "validations": self.validations}
+
+    @property
+    def first_loss(self) -> float:
+        """Loss of the first optimiser step."""
+        return self.steps[0][1]
+
+    @property
+    def last_loss(self) -> float:
+        """Mean loss of the last tenth of the run, at most ten steps: one batch says little."""
+        tail = self.steps[-max(1, min(10, len(self.steps) // 10)) :]
+        return sum(row[1] for row in tail) / len(tail)
+
+    @property
+    def validation_loss(self) -> float | None:
+        """Loss of the last validation."""
+        return self.validations[-1][1] if self.validations else None
+
+
+class TensorBoardLog:
+    """Writes rows where TensorBoard reads them; after a resume, what came later is purged."""
+
+    def __init__(self, folder: Path, first_step: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(str(folder), purge_step=first_step + 1)  # type: ignore[no-untyped-call]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.close()  # type: ignore[no-untyped-call]
+
+    def add(self, part: str, columns: tuple[str, ...], row: list[float]) -> None:
+        """Log a row under ``part/column``; the first column is the step."""
+        for column, value in zip(columns[1:], row[1:], strict=True):
+            self._writer.add_scalar(f"{part}/{column}", value, int(row[0]))  # type: ignore[no-untyped-call]
+
+
+def plot(history: History, path: Path, title: str) -> None:
+    """Draw the losses over the steps as a PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    steps = [row[0] for row in history.steps]
+    for column, label in ((1, "total"), (2, "talker (book 0)"), (3, "code predictor (books 1-15)")):
+        axes.plot(steps, [row[column] for row in history.steps], label=label, linewidth=1)
+    if history.validations:
+        axes.plot([row[0] for row in history.validations], [row[1] for row in history.validations], "o-",
+                  label="validation, total", markersize=3)  # fmt: skip
+    axes.set(xlabel="optimiser step", ylabel="cross-entropy, nats", title=title)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    temporary = path.with_name(f".{path.name}.partial")
+    figure.savefig(str(temporary), format="png", dpi=110)
+    temporary.rename(path)

@@ -1,0 +1,71 @@
+"""What learns and how fast: trainable weights in float32, AdamW, warm-up and cosine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+FROZEN_IN_FULL = ("speaker_encoder.", "talker.model.text_embedding.")
+"""Never trained: the encoder only makes the reference vector; the official voices left the text embedding alone."""
+
+ADAM_BETAS = (0.9, 0.999)
+
+
+def unfreeze_for_full(model: nn.Module) -> None:
+    """Let every weight of the talker learn, in float32, except what never does."""
+    for name, parameter in model.named_parameters():
+        trains = not name.startswith(FROZEN_IN_FULL)
+        parameter.requires_grad_(trains)
+        if trains and parameter.dtype != torch.float32:
+            # bfloat16 swallows steps of 5e-6: only about 4 % of such weights would move at all
+            parameter.data = parameter.data.float()
+
+
+def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Name and parameter of everything that learns, in a fixed order."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def make_optimiser(model: nn.Module, *, lr: float, weight_decay: float, use_8bit_adam: bool) -> torch.optim.Optimizer:
+    """AdamW over what learns. Weight decay pulls matrices only: not norms, biases, nor embeddings, of which rows
+    that never occur in training (other speakers) would fade.
+    """
+    embeddings = {
+        id(parameter)
+        for module in model.modules()
+        if isinstance(module, nn.Embedding)
+        for parameter in module.parameters()
+    }
+    parameters = trainable(model).values()
+    decays = [p for p in parameters if p.dim() > 1 and id(p) not in embeddings]
+    stays = [p for p in parameters if p.dim() <= 1 or id(p) in embeddings]
+    groups = [{"params": decays, "weight_decay": weight_decay}, {"params": stays, "weight_decay": 0.0}]
+    groups = [group for group in groups if group["params"]]
+    if use_8bit_adam:
+        from bitsandbytes.optim import AdamW8bit
+
+        optimiser: torch.optim.Optimizer = AdamW8bit(groups, lr=lr, betas=ADAM_BETAS)
+        return optimiser
+    return torch.optim.AdamW(groups, lr=lr, betas=ADAM_BETAS, fused=True)
+
+
+def learning_rate(step: int, *, peak: float, warmup_steps: int, total_steps: int) -> float:
+    """Learning rate of optimiser step ``step`` (from 0): linear from peak/warmup to peak, then half a cosine to 0."""
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    done = (step - warmup_steps) / max(1, total_steps - warmup_steps)
+    return peak * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+
+def set_learning_rate(optimiser: torch.optim.Optimizer, lr: float) -> None:
+    """Set the learning rate of every group."""
+    for group in optimiser.param_groups:
+        group["lr"] = lr
+
+
+def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> float:
+    """Scale gradients so that their norm is at most ``max_norm``; returns the norm before."""
+    return float(nn.utils.clip_grad_norm_(parameters, max_norm))

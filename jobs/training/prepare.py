@@ -1,0 +1,149 @@
+"""From parameters to a model that is ready to learn: base, clips as examples, adapters or masters, the plan."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from jobs.qwen.devices import compute_device, limit_cpu_threads
+from jobs.qwen.layout import ControlIds, Example, lay_out
+from jobs.qwen.loading import load_base, text_ids
+from jobs.qwen.lora import add_adapters
+from jobs.qwen.self_check import Probe, check_base, probe
+from jobs.qwen.speaker import speaker_embedding
+from jobs.qwen.weights import weight_files
+from jobs.training.batches import steps_per_epoch
+from jobs.training.clips import Dataset, TrainingClip
+from jobs.training.loop import Plan
+from jobs.training.optimiser import unfreeze_for_full
+from jobs.training.spec import Params
+
+DEFAULT_LR = {"full": 5e-6, "lora": 1e-5}  # full: the best controlled recipe with an aligned loss; lora: our judgement
+DEFAULT_WARMUP_STEPS = 50
+PROBED_CLIPS = 32
+
+# These change neither the losses nor what is exported, so a run may be resumed with other values.
+NOT_IDENTITY = {"manifest", "base_model", "out_dir", "speaker", "resume", "save_every_steps"}
+
+
+@dataclass(frozen=True)
+class Trainee:
+    """A loaded model and everything it will see.
+
+    Attributes:
+        model: stock model, not yet unfrozen.
+        device: where it lies.
+        ids: its control ids.
+        embedding: (hidden,) float32, the speaker embedding of the run.
+        train: clips to learn.
+        validation: clips held out.
+        found: what the probe said of the untouched model.
+        verdict: of the probe.
+    """
+
+    model: Any
+    device: str
+    ids: ControlIds
+    embedding: torch.Tensor
+    train: list[Example]
+    validation: list[Example]
+    found: Probe
+    verdict: Literal["aligned", "inconclusive"]
+
+
+def identify_run(params: Params, dataset: Dataset, base: Path) -> dict[str, Any]:
+    """What makes two runs the same run: parameters, data, base weights. Goes into checkpoints and the card."""
+    asked = params.model_dump(exclude=NOT_IDENTITY)
+    return {
+        **asked,
+        "speaker": dataset.speaker,
+        "manifest_sha256": dataset.manifest_sha256,
+        "base_sha256": _digest([base / "config.json", *weight_files(base)]),
+    }
+
+
+def load_trainee(params: Params, dataset: Dataset, base: Path) -> Trainee:
+    """Load the base, lay the clips out, and ask the untouched base whether it agrees with our alignment.
+
+    Raises:
+        UserError: ``base_misaligned``, or what making the speaker embedding raises.
+    """
+    device = compute_device()
+    # full training needs float32 masters; a frozen base under adapters may stay in half precision on a GPU
+    half = params.method == "lora" and device != "cpu" and torch.cuda.is_bf16_supported()
+    loaded = load_base(base, device, torch.bfloat16 if half else torch.float32)
+    model = loaded.model
+    if device == "cpu":
+        limit_cpu_threads(sum(parameter.numel() for parameter in model.parameters()))
+    embedding = speaker_embedding(base, model.config, dataset.speaker, dataset.references)
+    model.speaker_encoder = None  # its work is done
+
+    def example(clip: TrainingClip) -> Example:
+        return Example(text_ids(loaded, clip.text), clip.codes, clip.language, embedding)
+
+    train = [example(clip) for clip in dataset.train]
+    ids = ControlIds.of(model.config)
+    probed = [
+        lay_out(train[first : first + params.batch_size], ids).to(device)
+        for first in range(0, min(len(train), PROBED_CLIPS), params.batch_size)
+    ]
+    found = probe(model, probed)
+    return Trainee(
+        model=model,
+        device=device,
+        ids=ids,
+        embedding=embedding,
+        train=train,
+        validation=[example(clip) for clip in dataset.validation],
+        found=found,
+        verdict=check_base(found, params.base_model),
+    )
+
+
+def unfreeze(model: Any, params: Params) -> Any | None:
+    """Make the model learn by the method asked for. Returns the ``PeftModel`` if it is LoRA."""
+    torch.manual_seed(params.seed)  # adapters are drawn at random
+    adapters = None
+    if params.method == "lora":
+        adapters = add_adapters(model, r=params.lora_r, alpha=params.lora_alpha, dropout=params.lora_dropout)
+    else:
+        unfreeze_for_full(model)
+    if params.gradient_checkpointing:
+        model.talker.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    model.train()
+    return adapters
+
+
+def make_plan(params: Params, n_clips: int, run: dict[str, Any], device: str) -> Plan:
+    """Resolve what the parameters leave open."""
+    per_epoch = steps_per_epoch(n_clips, params.batch_size, params.gradient_accumulation_steps)
+    total = per_epoch * params.epochs
+    if params.max_steps is not None:
+        total = min(total, params.max_steps)
+    warmup = params.warmup_steps
+    return Plan(
+        total_steps=total,
+        steps_per_epoch=per_epoch,
+        batch_size=params.batch_size,
+        accumulation=params.gradient_accumulation_steps,
+        lr=params.lr or DEFAULT_LR[params.method],
+        warmup_steps=min(DEFAULT_WARMUP_STEPS, total // 10) if warmup is None else min(warmup, total),
+        max_grad_norm=params.max_grad_norm,
+        code_predictor_weight=params.code_predictor_weight,
+        seed=params.seed,
+        save_every_steps=params.save_every_steps,
+        device=device,
+        run=run,
+    )
+
+
+def _digest(paths: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
