@@ -28,13 +28,16 @@ class Rating(Row):
 
     audio: str
     text: str
-    rating: float = Field(ge=1, le=5)
-    reasons: list[str]
+    rating: float = Field(ge=1, le=5, description="At most 4.5: only a person may give more.")
+    uncapped: float = Field(ge=1, le=5, description="The same without that cap, to rank checkpoints by.")
+    reasons: list[str] = Field(description="Sentences with value and limit, worst first, and what was not judged.")
+    faults: list[str] = Field(default_factory=list, description="Codes of what lowered the rating.")
     intelligibility: float | None = None
     voice: float | None = None
     sound: float | None = None
     timing: float | None = None
     measures: dict[str, float | None] = Field(default_factory=dict)
+    heard_words: str | None = Field(None, description="What the recogniser, which expects the text, made of it.")
 
 
 class Result(Strict):
@@ -42,11 +45,17 @@ class Result(Strict):
 
     ratings: str = Field(description="ratings.json: every take with its parts and reasons.")
     n_takes: int
-    mean_rating: float
+    mean_rating: float = Field(description="Automatic, at most 4.5: only a person may give more.")
+    mean_uncapped: float = Field(description="The mean without that cap, to compare checkpoints over the same texts.")
     worst_rating: float
     best_take: str
-    common_reasons: dict[str, int]
+    common_reasons: dict[str, int] = Field(
+        description="Codes of what lowered ratings, with how many takes, commonest first."
+    )
     n_text_heard: int = Field(description="Takes whose right text scored above every other text of the batch.")
+    n_text_compared: int = Field(description="Takes for which there was another English text to compare with.")
+    plot: str = Field(description="ratings.png: every take with its parts.")
+    caveat: str = Field(description="What the automatic rating cannot hear.")
 
 
 def check(params: Params) -> None:

@@ -1,0 +1,121 @@
+"""Which of the narrator's clips are measured, and the profile that comes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from jobs.errors import UserError
+from jobs.rate_samples.instruments import Measures, Timbre, rate_unit
+from jobs.speech.manifest import Clip, check_audio_inside, read_rows
+from jobs.speech.mel import Floats
+from jobs.speech.narrator import Own, Profile
+from jobs.speech.rating import MIN_SPEECH_S, MIN_WORDS
+from jobs.speech.similarity import centroid, leave_one_out
+
+MIN_CLIPS = 5  # SIM to the centroid of 1, 3, 5, 20 clips: 0.919, 0.929, 0.943, 0.956
+SHORT_LENGTHS_S = (2.0, 4.0)
+N_SHORT_CLIPS = 8  # clips that are measured again, cut to the short lengths
+_LONG_ENOUGH_S = 2.0
+
+
+@dataclass(frozen=True)
+class NarratorClip:
+    """A clip of the narrator that is measured."""
+
+    path: Path
+    text: str
+    language: str
+
+
+def narrators(manifest: Path) -> dict[str, list[Clip]]:
+    """The manifest's clips by speaker."""
+    clips: dict[str, list[Clip]] = {}
+    for clip in read_rows(manifest, Clip):
+        clips.setdefault(clip.speaker, []).append(clip)
+    return clips
+
+
+def choose(clips: Sequence[Clip], manifest: Path, limit: int) -> list[NarratorClip]:
+    """At most ``limit`` clips, evenly spread over the manifest; those of 2 s and more with a text first.
+
+    Raises:
+        UserError: ``narrator_clips_too_few``, ``path_outside_dataset``.
+    """
+    good = [clip for clip in clips if clip.text.strip() and (clip.duration_s or _LONG_ENOUGH_S) >= _LONG_ENOUGH_S]
+    pool = good if len(good) >= MIN_CLIPS else list(clips)
+    if len(pool) < MIN_CLIPS:
+        raise UserError(
+            "narrator_clips_too_few",
+            f"{manifest} has {len(pool)} clips of this speaker; a profile needs {MIN_CLIPS}.",
+            "Give the train_manifest.jsonl of the narrator's dataset.",
+        )
+    chosen = [pool[i * len(pool) // min(limit, len(pool))] for i in range(min(limit, len(pool)))]
+    return [
+        NarratorClip(check_audio_inside(manifest, manifest.parent, clip.audio), clip.text, clip.language.lower())
+        for clip in chosen
+    ]
+
+
+def short_lengths(clip_durations_s: Sequence[float], take_durations_s: Sequence[float]) -> list[float]:
+    """Lengths at which the narrator must be measured too, since takes are much shorter than his clips."""
+    usual_s, shortest_s = median(clip_durations_s), min(take_durations_s, default=0.0)
+    return [length for length in SHORT_LENGTHS_S if length <= 0.75 * usual_s and shortest_s < 2 * length]
+
+
+def profile_of(measures: Sequence[Measures], short: dict[float, list[Timbre]], language: str) -> tuple[Profile, Floats]:
+    """The narrator's medians, and the centroid of his embeddings.
+
+    Args:
+        measures: of whole clips, at least five of them with speech.
+        short: timbre of clips cut to a length, by that length.
+        language: of the clips.
+
+    Raises:
+        UserError: ``narrator_clips_too_few`` when fewer than five hold speech.
+    """
+    spoken = [measure for measure in measures if measure.timbre is not None]
+    if len(spoken) < MIN_CLIPS:
+        raise UserError(
+            "narrator_clips_too_few",
+            f"{len(spoken)} of the narrator's {len(measures)} clips hold speech; a profile needs {MIN_CLIPS}.",
+            "Give the train_manifest.jsonl of the narrator's dataset.",
+        )
+    timbres = [measure.timbre for measure in spoken if measure.timbre is not None]
+    voices = [np.asarray(timbre.embedding, dtype=np.float32) for timbre in timbres]
+    voice = centroid(voices)
+    prosodies = [measure.prosody for measure in spoken]
+    whole = _own(median(sound.duration_s for sound in prosodies), leave_one_out(voices), timbres)
+    own = [_own(length, [timbre.sim(voice) for timbre in cut], cut) for length, cut in sorted(short.items()) if cut]
+    counted = [m for m in spoken if m.n_words >= MIN_WORDS and m.prosody.speech_span_s >= MIN_SPEECH_S]
+    profile = Profile(
+        n_clips=len(spoken),
+        language=language,
+        own=(*own, whole),
+        speaking_rate=_median(measure.speaking_rate for measure in spoken),
+        rate_unit=rate_unit(language),
+        longest_pause_s=median(sound.longest_pause_s for sound in prosodies),
+        pitch_hz=_median(sound.pitch_hz for sound in prosodies),
+        pitch_sd_st=_median(sound.pitch_sd_st for sound in prosodies),
+        treble_db=_median(sound.treble_db for sound in prosodies),
+        wer=_median(measure.wer for measure in counted),
+    )
+    return profile, voice
+
+
+def _own(length_s: float, sims: Sequence[float], timbres: Sequence[Timbre]) -> Own:
+    return Own(
+        length_s=length_s,
+        sim=median(sims),
+        ovrl=median(timbre.ovrl for timbre in timbres),
+        p808=median(timbre.p808 for timbre in timbres),
+    )
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
