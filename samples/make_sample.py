@@ -110,9 +110,7 @@ def write_m4b(path: Path, audio: NDArray[np.float32], starts_s: list[float]) -> 
                     "time_base": Fraction(1, 1000),
                     "metadata": {"title": title},
                 }
-                for number, (start_s, end_s, title) in enumerate(
-                    zip(starts_s, ends_s, CHAPTER_TITLES, strict=True)
-                )
+                for number, (start_s, end_s, title) in enumerate(zip(starts_s, ends_s, CHAPTER_TITLES, strict=True))
             ]
         )
         voice = book.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="mono", bit_rate=BIT_RATE)
@@ -135,9 +133,7 @@ def main() -> None:
     out: Path = arguments.parse_args().out
     audio, starts_s = narrate(chapters_of((HERE / "fables.txt").read_text(encoding="utf-8")))
     write_m4b(out, audio, starts_s)
-    print(
-        f"{out}: {len(audio) / SAMPLE_RATE_HZ:.1f} s, chapters at {[round(start, 2) for start in starts_s]} s"
-    )
+    print(f"{out}: {len(audio) / SAMPLE_RATE_HZ:.1f} s, chapters at {[round(start, 2) for start in starts_s]} s")
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def check(params: Params) -> None:
     if params.out and not manifest.resolve().parent.is_relative_to(Path(params.out).resolve().parent):
         raise UserError(
             "out_outside_dataset",
-            f"{params.out} is not in the dataset's folder {manifest.parent}; a manifest names clips relative to itself.",
+            f"{params.out} is not in the dataset's folder {manifest.parent}; clips are named from the manifest on.",
             f"Write it beside the input, e.g. {manifest.with_name('train_manifest_qwen3.jsonl')}.",
         )
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.errors import UserError
+from jobs.qwen.devices import gpu_memory_explained
 from jobs.qwen.loading import load_tokenizer
 
 SAMPLE_RATE_HZ = 24_000
@@ -56,7 +57,7 @@ class Codec:
         if not clips:
             return []
         whole = [np.pad(clip, (0, -len(clip) % SAMPLES_PER_FRAME)) for clip in clips]
-        with _full_float32(), _gpu_memory_explained():
+        with full_float32(), gpu_memory_explained("batch_s"):
             encoded = self.stock.encode(whole, sr=SAMPLE_RATE_HZ).audio_codes
         codes: list[NDArray[np.int64]] = [each.cpu().numpy() for each in encoded]
         for clip, each in zip(whole, codes, strict=True):
@@ -72,7 +73,7 @@ class Codec:
         self._check(codes, len(codes))
         if not len(codes):
             return np.zeros(0, np.float32)
-        with _full_float32(), _gpu_memory_explained():
+        with full_float32(), gpu_memory_explained("batch_s"):
             waveforms, _ = self.stock.decode({"audio_codes": [np.ascontiguousarray(codes)]})
         audio: NDArray[np.float32] = waveforms[0]
         return audio
@@ -100,24 +101,9 @@ def load_codec(path: Path, device: str) -> Codec:
 
 
 @contextmanager
-def _full_float32() -> Iterator[None]:
+def full_float32() -> Iterator[None]:
     """Switch TF32 off for convolutions, on by default on CUDA: its 10-bit mantissa changes codes."""
     import torch
 
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         yield
-
-
-@contextmanager
-def _gpu_memory_explained() -> Iterator[None]:
-    import torch
-
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        peak_gb = torch.cuda.max_memory_allocated() / 1e9
-        raise UserError(
-            "gpu_memory",
-            f"The GPU ran out of memory at {peak_gb:.1f} GB in the speech tokenizer.",
-            "Lower batch_s, or free the GPU: another program may hold its memory.",
-        ) from error

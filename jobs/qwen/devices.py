@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from jobs.errors import UserError
 
 if TYPE_CHECKING:
     import torch
@@ -39,3 +43,23 @@ def limit_cpu_threads(n_parameters: int) -> int:
     n_threads = 1 if n_parameters < SMALL_MODEL_PARAMETERS else max(1, min(torch.get_num_threads(), allowed))
     torch.set_num_threads(n_threads)
     return n_threads
+
+
+@contextmanager
+def gpu_memory_explained(lower: str) -> Iterator[None]:
+    """Turn torch's out-of-memory error into one that says what to lower.
+
+    Raises:
+        UserError: ``gpu_memory``.
+    """
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        peak_gb = torch.cuda.max_memory_allocated() / 1e9
+        raise UserError(
+            "gpu_memory",
+            f"The GPU's memory ran out with {peak_gb:.1f} GB of it ours.",
+            f"Lower {lower}, or free the GPU: another program may hold its memory.",
+        ) from error

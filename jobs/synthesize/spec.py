@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -42,6 +43,8 @@ class Take(Row):
     hit_limit: bool = Field(False, description="No end of speech before max_seconds.")
     seed: int = 0
     model: str = ""
+    compute_s: float = 0.0
+    request: str = Field("", description="Hash of what decides the audio; a take with the same one is not remade.")
 
 
 class Result(Strict):
@@ -52,14 +55,21 @@ class Result(Strict):
     wavs: list[str]
     duration_s: float
     compute_s: float
+    rtf: float = Field(description="Seconds of compute (without loading) per second of audio.")
     n_hit_limit: int
 
 
 def check(params: Params) -> None:
-    """Texts must say something."""
+    """Texts must say something, and a reference must be a file."""
     for number, text in enumerate(params.texts, 1):
         if not any(character.isalnum() for character in text):
             raise UserError("text_empty", f"Text {number} has no letters or digits: {text!r}.", "Give words to say.")
+    if params.ref_audio is None and params.ref_text is not None:
+        raise UserError(
+            "ref_audio_missing", "ref_text says what ref_audio holds; give it too.", "Give ref_audio."
+        )
+    if params.ref_audio is not None and not Path(params.ref_audio).is_file():
+        raise UserError("audio_missing", f"There is no file {params.ref_audio}.", "Check ref_audio.")
 
 
 KIND = JobKind(

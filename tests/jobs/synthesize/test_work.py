@@ -1,0 +1,174 @@
+"""Texts to takes, with tiny models that babble: files, seeds, limits, resuming, refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from jobs.errors import UserError
+from jobs.runner.context import Cancelled
+from jobs.speech.audio import CLIP_RATE_HZ, write_clip
+from jobs.speech.manifest import read_rows
+from jobs.synthesize.spec import Params, Take, check
+from jobs.synthesize.work import run
+
+TEXTS = ["A thirsty crow found a pitcher.", "There was only a little water."]
+
+
+def _params(model: Path, **changes: object) -> Params:
+    given = {"model": str(model), "texts": TEXTS, "max_seconds": 0.8, **changes}
+    return Params.model_validate(given)
+
+
+@pytest.fixture
+def reference(tmp_path: Path, fables: list) -> Path:
+    path = tmp_path / "reference.wav"
+    write_clip(path, fables[0][1], CLIP_RATE_HZ)
+    return path
+
+
+def test_each_text_becomes_a_wav_and_a_line_of_what_was_asked(voice: Path, make_context) -> None:
+    context = make_context()
+
+    result = run(_params(voice, language="english", seed=7), context)
+
+    takes = list(read_rows(Path(result.takes), Take))
+    info = soundfile.info(result.wavs[1])
+    assert [Path(wav).name for wav in result.wavs] == ["001.wav", "002.wav"]
+    assert (info.samplerate, info.channels, info.subtype) == (24_000, 1, "PCM_16")
+    assert [(take.text, take.speaker, take.language, take.seed) for take in takes] == [
+        (text, "nora", "english", 7) for text in TEXTS
+    ]
+    assert takes[1].duration_s == pytest.approx(info.duration)
+    assert result.duration_s == pytest.approx(sum(take.duration_s for take in takes))
+    assert result.rtf == pytest.approx(result.compute_s / result.duration_s, abs=0.001)
+    assert context.metrics[-1]["rtf"] > 0
+    assert context.fractions[-1] == 1.0
+    assert {name: kind for name, (_, kind) in context.published.items()} == {
+        "001.wav": "audio",
+        "002.wav": "audio",
+        "takes": "manifest",
+    }
+
+
+def test_a_text_that_does_not_end_is_cut_at_the_limit_and_marked(voice: Path, make_context) -> None:
+    result = run(_params(voice, max_seconds=0.8), make_context())
+
+    takes = list(read_rows(Path(result.takes), Take))
+    assert [take.duration_s for take in takes] == [0.8, 0.8]
+    assert [take.hit_limit for take in takes] == [True, True]
+    assert result.n_hit_limit == 2
+
+
+def test_the_same_seed_repeats_bit_by_bit_whatever_was_said_before(voice: Path, make_context, tmp_path: Path) -> None:
+    both = run(_params(voice, out_dir=str(tmp_path / "both"), seed=3), make_context())
+    alone = run(_params(voice, out_dir=str(tmp_path / "alone"), seed=3, texts=TEXTS[1:]), make_context())
+    other = run(_params(voice, out_dir=str(tmp_path / "other"), seed=4, texts=TEXTS[1:]), make_context())
+
+    assert Path(alone.wavs[0]).read_bytes() == Path(both.wavs[1]).read_bytes()
+    assert Path(other.wavs[0]).read_bytes() != Path(both.wavs[1]).read_bytes()
+
+
+def test_greedy_speech_does_not_hang_on_the_seed(voice: Path, make_context, tmp_path: Path) -> None:
+    first = run(_params(voice, out_dir=str(tmp_path / "1"), greedy=True, seed=1, texts=TEXTS[:1]), make_context())
+    second = run(_params(voice, out_dir=str(tmp_path / "2"), greedy=True, seed=2, texts=TEXTS[:1]), make_context())
+
+    assert Path(first.wavs[0]).read_bytes() == Path(second.wavs[0]).read_bytes()
+
+
+def test_line_breaks_around_a_text_change_nothing(voice: Path, make_context, tmp_path: Path) -> None:
+    plain = run(_params(voice, out_dir=str(tmp_path / "1"), texts=["Good day."]), make_context())
+    broken = run(_params(voice, out_dir=str(tmp_path / "2"), texts=["\n Good day.\n"]), make_context())
+
+    assert Path(plain.wavs[0]).read_bytes() == Path(broken.wavs[0]).read_bytes()
+
+
+def test_a_cancelled_attempt_keeps_its_takes_for_the_next(voice: Path, make_context) -> None:
+    stopped, second = make_context(), make_context()
+    stopped.cancel_after_progress = 2  # the first report, then the first take's
+    with pytest.raises(Cancelled):
+        run(_params(voice), stopped)
+    first = (stopped.folder / "out" / "001.wav").stat().st_mtime_ns
+
+    result = run(_params(voice), second)
+
+    assert second.messages[0] == "2 texts, 1 spoken already"
+    assert Path(result.wavs[0]).stat().st_mtime_ns == first
+    assert len(list(read_rows(Path(result.takes), Take))) == 2
+
+
+def test_takes_of_another_request_are_made_again(voice: Path, make_context) -> None:
+    run(_params(voice, seed=1), make_context())
+    context = make_context()
+
+    result = run(_params(voice, seed=2), context)
+
+    assert context.messages[0] == "2 texts, 0 spoken already"
+    assert {take.seed for take in read_rows(Path(result.takes), Take)} == {2}
+
+
+def test_a_base_model_speaks_with_the_timbre_of_a_reference(base: Path, reference: Path, make_context) -> None:
+    result = run(_params(base, ref_audio=str(reference), texts=TEXTS[:1]), make_context())
+
+    samples, _ = soundfile.read(result.wavs[0])
+    assert len(samples) == 19_200
+    assert np.abs(samples).max() > 0
+
+
+def test_a_base_model_with_the_references_text_continues_it(
+    base: Path, reference: Path, fables: list, make_context, tmp_path: Path
+) -> None:
+    asked = {"ref_audio": str(reference), "texts": TEXTS[1:]}
+
+    timbre = run(_params(base, **asked, out_dir=str(tmp_path / "1")), make_context())
+    continued = run(_params(base, **asked, out_dir=str(tmp_path / "2"), ref_text=fables[0][0]), make_context())
+
+    assert soundfile.info(continued.wavs[0]).frames == 19_200
+    assert Path(timbre.wavs[0]).read_bytes() != Path(continued.wavs[0]).read_bytes()
+
+
+def test_an_unknown_speaker_names_the_known_one(voice: Path, make_context) -> None:
+    with pytest.raises(UserError, match="no speaker 'bob'; it knows: nora") as caught:
+        run(_params(voice, speaker="bob"), make_context())
+
+    assert caught.value.code == "speaker_unknown"
+
+
+def test_a_voice_refuses_a_reference(voice: Path, reference: Path, make_context) -> None:
+    with pytest.raises(UserError, match="trained voice") as caught:
+        run(_params(voice, ref_audio=str(reference)), make_context())
+
+    assert caught.value.code == "ref_audio_not_used"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [({}, "ref_audio_missing"), ({"speaker": "nora"}, "speaker_unknown")],
+)
+def test_a_base_model_refuses_what_it_cannot_do(base: Path, make_context, changes: dict, code: str) -> None:
+    with pytest.raises(UserError) as caught:
+        run(_params(base, **changes), make_context())
+
+    assert caught.value.code == code
+
+
+def test_a_reference_of_a_tenth_of_a_second_is_refused(base: Path, make_context, tmp_path: Path) -> None:
+    short = tmp_path / "short.wav"
+    write_clip(short, np.zeros(2400, np.float32), CLIP_RATE_HZ)
+
+    with pytest.raises(UserError, match=r"0\.10 s") as caught:
+        run(_params(base, ref_audio=str(short)), make_context())
+
+    assert caught.value.code == "reference_too_short"
+
+
+def test_a_text_without_words_and_a_reference_text_without_audio_cost_no_job(voice: Path) -> None:
+    with pytest.raises(UserError) as no_words:
+        check(_params(voice, texts=["Good day.", " ... "]))
+    with pytest.raises(UserError) as no_audio:
+        check(_params(voice, ref_text="Good day."))
+
+    assert (no_words.value.code, no_audio.value.code) == ("text_empty", "ref_audio_missing")
