@@ -25,6 +25,8 @@ class Settings:
         gpu_slots: GPU jobs at a time. ``TTS_TRAIN_GPU_SLOTS``, else 1.
         cpu_slots: CPU jobs at a time. ``TTS_TRAIN_CPU_SLOTS``, else 1.
         disk_reserve_bytes: free space below which no job is started. ``TTS_TRAIN_DISK_RESERVE_MB``, else 500 MB.
+        cancel_grace_s: time that cancelled work has to reach a safe point before it is killed.
+            ``TTS_TRAIN_CANCEL_GRACE_S``, else 10 s.
         hub_cache: where the Hugging Face libraries keep weights.
         torch_cache: where torch and torchaudio keep weights.
     """
@@ -35,6 +37,7 @@ class Settings:
     gpu_slots: int = 1
     cpu_slots: int = 1
     disk_reserve_bytes: int = 500_000_000
+    cancel_grace_s: float = 10.0
     hub_cache: Path = Path.home() / ".cache" / "huggingface" / "hub"
     torch_cache: Path = Path.home() / ".cache" / "torch"
 
@@ -60,6 +63,7 @@ class Settings:
             gpu_slots=int(env.get("TTS_TRAIN_GPU_SLOTS", "1")),
             cpu_slots=int(env.get("TTS_TRAIN_CPU_SLOTS", "1")),
             disk_reserve_bytes=int(env.get("TTS_TRAIN_DISK_RESERVE_MB", "500")) * 1_000_000,
+            cancel_grace_s=float(env.get("TTS_TRAIN_CANCEL_GRACE_S", "10")),
             hub_cache=Path(env.get("HF_HUB_CACHE") or hf_home / "hub"),
             torch_cache=Path(env.get("TORCH_HOME") or cache / "torch"),
         )
@@ -93,6 +97,9 @@ class Settings:
             "TTS_TRAIN_GPU_SLOTS": str(self.gpu_slots),
             "TTS_TRAIN_CPU_SLOTS": str(self.cpu_slots),
             "TTS_TRAIN_DISK_RESERVE_MB": str(-(-self.disk_reserve_bytes // 1_000_000)),
+            "TTS_TRAIN_CANCEL_GRACE_S": str(self.cancel_grace_s),
+            "HF_HUB_CACHE": str(self.hub_cache),
+            "TORCH_HOME": str(self.torch_cache),
             "PYTHONPATH": os.pathsep.join(python_path),
             "PYTHONSAFEPATH": "1",
             "PYTHONUNBUFFERED": "1",

@@ -36,6 +36,7 @@ def ensure_supervisor(settings: Settings) -> None:
         UserError: ``supervisor_failed`` when it cannot be started.
     """
     home = Home(settings.home)
+    home.path.mkdir(parents=True, exist_ok=True)
     for probe in range(N_PROBES):
         if not locks.is_held(home.supervisor_lock):
             break

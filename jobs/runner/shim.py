@@ -29,7 +29,6 @@ from jobs.settings import Settings
 
 logger = logging.getLogger("jobs.runner.shim")
 
-CANCEL_GRACE_S = 10.0  # time that a worker has to reach a safe point
 TICK_S = 1.0
 SPAWN_FAILED_EXIT = 127  # as a shell says "command not found"
 
@@ -87,14 +86,20 @@ def _run_worker(row: JobRow, folder: AttemptFolder, settings: Settings, tree_loc
     durable.write_json(
         folder.start, {"pid": worker.pid, "start_time": processes.start_time(worker.pid), "shim": os.getpid()}
     )
-    code, cancelled = _watch(worker, control)
+    code, cancelled = _watch(worker, control, settings.cancel_grace_s)
     return Exit(code, cancelled, oom=code == -signal.SIGKILL and processes.n_oom_kills() > n_oom_kills)
 
 
 def _settings_of_job(settings: Settings, document: dict[str, Any]) -> Settings:
     """The submitter's view of the world; the home and the slots are those of the supervisor."""
     asked = document["settings"]
-    return dataclasses.replace(settings, envs=Path(asked["envs"]), roots=tuple(Path(root) for root in asked["roots"]))
+    return dataclasses.replace(
+        settings,
+        envs=Path(asked["envs"]),
+        roots=tuple(Path(root) for root in asked["roots"]),
+        hub_cache=Path(asked["hub_cache"]),
+        torch_cache=Path(asked["torch_cache"]),
+    )
 
 
 def _spawn(row: JobRow, folder: AttemptFolder, settings: Settings, tree_lock: int) -> subprocess.Popen[bytes]:
@@ -112,7 +117,7 @@ def _spawn(row: JobRow, folder: AttemptFolder, settings: Settings, tree_lock: in
         )
 
 
-def _watch(worker: subprocess.Popen[bytes], control: int) -> tuple[int, bool]:
+def _watch(worker: subprocess.Popen[bytes], control: int, grace_s: float) -> tuple[int, bool]:
     """Wait for the worker's end: its exit code, and whether it was told to stop."""
     ended = os.pidfd_open(worker.pid) if hasattr(os, "pidfd_open") else None
     watched = [descriptor for descriptor in (ended, control) if descriptor is not None]
@@ -122,7 +127,7 @@ def _watch(worker: subprocess.Popen[bytes], control: int) -> tuple[int, bool]:
         if control in ready:
             os.read(control, 4096)
             if kill_at is None:
-                kill_at = time.monotonic() + CANCEL_GRACE_S
+                kill_at = time.monotonic() + grace_s
                 processes.signal_group(worker.pid, signal.SIGTERM)
         if kill_at is not None and time.monotonic() >= kill_at:
             processes.signal_group(worker.pid, signal.SIGKILL)

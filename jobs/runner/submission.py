@@ -128,7 +128,12 @@ def _document(request: Request, settings: Settings) -> dict[str, Any]:
         "spec": _module_of(request.kind),
         "environment": request.kind.environment,
         "created_at": time.time(),
-        "settings": {"envs": str(settings.envs), "roots": [str(root) for root in settings.roots]},
+        "settings": {
+            "envs": str(settings.envs),
+            "roots": [str(root) for root in settings.roots],
+            "hub_cache": str(settings.hub_cache),
+            "torch_cache": str(settings.torch_cache),
+        },
     }
 
 

@@ -22,7 +22,7 @@ from jobs.errors import UserError
 from jobs.runner import durable, locks, preflight, processes
 from jobs.runner.layout import AttemptFolder, Home
 from jobs.runner.outcome import Exit
-from jobs.runner.shim import CANCEL_GRACE_S, finish, mark_of
+from jobs.runner.shim import finish, mark_of
 from jobs.runner.store import JobRow, Store
 from jobs.settings import Settings
 
@@ -160,7 +160,7 @@ class Supervisor:
         if not row.cancel:
             return
         told_at = self._told_to_stop.setdefault(row.id, time.monotonic())
-        overdue = time.monotonic() - told_at >= CANCEL_GRACE_S
+        overdue = time.monotonic() - told_at >= self._settings.cancel_grace_s
         processes.signal_group(pid, signal.SIGKILL if overdue else signal.SIGTERM)
 
     def _start_later(self, row: JobRow) -> None:

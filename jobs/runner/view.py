@@ -41,7 +41,7 @@ def _detail(row: JobRow, store: Store, settings: Settings) -> str:
     if row.state in TERMINAL:
         return row.detail
     if row.cancel:
-        return "asked to stop; it does at its next safe point, after 10 s by force"
+        return f"asked to stop; it does at its next safe point, after {settings.cancel_grace_s:g} s by force"
     if row.state == "running":
         return f"try {row.tries} of {row.max_tries}" if row.tries > 1 else ""
     before = f"try {row.tries} of {row.max_tries} was {row.detail}; " if row.detail else ""

@@ -1,0 +1,114 @@
+"""Kinds of work for the runner's tests; the worker finds this module through PYTHONPATH."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from pydantic import Field
+
+from jobs.errors import UserError
+from jobs.fields import Strict
+from jobs.runner.context import JobContext
+from jobs.runner.kind import JobKind
+
+WAIT_S = 0.01
+
+
+class AddParams(Strict):
+    """Numbers to add; ``journal`` gets a line per start, ``gate`` is a file to wait for."""
+
+    numbers: list[float] = Field(default_factory=list)
+    journal: str = ""
+    gate: str = ""
+    ignores_cancel: bool = False
+    leaves_child: bool = False
+
+
+class AddResult(Strict):
+    """Their sum, and what the work saw of its surroundings."""
+
+    total: float
+    folder: str
+    roots: list[str]
+
+
+def add(params: AddParams, context: JobContext) -> AddResult:
+    """Add up, with a progress line each; publish the sum."""
+    _note(params.journal, f"start {os.getpid()}")
+    if params.leaves_child:
+        child = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(600)"], start_new_session=True)
+        _note(params.journal, f"child {child.pid}")
+    for done, number in enumerate(params.numbers, start=1):
+        context.progress(done, len(params.numbers), "adding", number=number)
+    while params.gate and not Path(params.gate).exists():
+        if not params.ignores_cancel:
+            context.raise_if_cancelled()
+        time.sleep(WAIT_S)
+    total = sum(params.numbers)
+    report = context.folder / "out" / "sum.txt"
+    report.parent.mkdir(exist_ok=True)
+    report.write_text(f"{total}\n")
+    context.publish("sum", report, "report")
+    context.publish("out", report.parent, "other")
+    _note(params.journal, f"end {os.getpid()}")
+    roots = [str(root) for root in context.settings.roots]
+    return AddResult(total=total, folder=str(context.folder), roots=roots)
+
+
+def _note(journal: str, line: str) -> None:
+    if journal:
+        with Path(journal).open("a") as stream:
+            stream.write(line + "\n")
+
+
+class FailParams(Strict):
+    """How to fail."""
+
+    how: str
+
+
+class Nothing(Strict):
+    """No result."""
+
+
+class OutOfMemoryError(RuntimeError):
+    """Named as torch's."""
+
+
+def fail(params: FailParams, context: JobContext) -> Nothing:
+    """Fail in the way asked for."""
+    context.progress(1, 2, "about to fail")
+    if params.how == "user_error":
+        raise UserError("voice_silent", "The recording has no voice.", "Give another recording.")
+    if params.how == "defect":
+        raise KeyError("no such thing")
+    if params.how == "cuda_oom":
+        raise OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+    if params.how == "disk_full":
+        raise OSError(28, "No space left on device")
+    if params.how == "silent_exit":
+        os._exit(7)
+    if params.how == "crash":
+        os.abort()
+    return Nothing()
+
+
+def refuse(params: FailParams) -> None:
+    """A check that refuses one value."""
+    if params.how == "refused":
+        raise UserError("how_refused", "Not this.", "Another.")
+
+
+ADD = JobKind(name="add", params=AddParams, result=AddResult, entry="tiny_kinds:add", environment="ml")
+ADD_ON_GPU = JobKind(
+    name="add_on_gpu", params=AddParams, result=AddResult, entry="tiny_kinds:add", environment="ml", resource="gpu"
+)
+ADD_ONCE = JobKind(
+    name="add_once", params=AddParams, result=AddResult, entry="tiny_kinds:add", environment="ml", max_tries=1
+)
+FAIL = JobKind(name="fail", params=FailParams, result=Nothing, entry="tiny_kinds:fail", environment="ml", check=refuse)
+ELSEWHERE = JobKind(name="elsewhere", params=FailParams, result=Nothing, entry="tiny_kinds:fail", environment="server")
