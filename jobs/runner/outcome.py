@@ -57,8 +57,9 @@ def outcome_of(
         return _without_exit(result, failure, cancel_asked)
     if exit_.spawn_error:
         return Outcome("failed", "spawn", f"the worker could not be started: {exit_.spawn_error}", exit_.code)
-    if exit_.code == 0 and result is not None:  # it had finished before a cancel reached it
-        return Outcome("succeeded", None, "", 0, result)
+    if result is not None:  # the work was done, whether a cancel or a crash of the interpreter's end came after it
+        detail = "" if exit_.code == 0 else f"the work was done; its process then ended with {_name(exit_.code)}"
+        return Outcome("succeeded", None, detail, exit_.code, result)
     if exit_.cancelled:
         return Outcome("cancelled", "cancelled", "cancelled while it ran; what it had finished is kept", exit_.code)
     if exit_.code < 0:
@@ -72,11 +73,15 @@ def outcome_of(
     )
 
 
-def _by_signal(exit_: Exit) -> Outcome:
+def _name(code: int) -> str:
     try:
-        name = signal.Signals(-exit_.code).name
+        return signal.Signals(-code).name
     except ValueError:
-        name = f"signal {-exit_.code}"
+        return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def _by_signal(exit_: Exit) -> Outcome:
+    name = _name(exit_.code)
     if exit_.oom:
         detail = f"killed ({name}) while the kernel's out-of-memory killer was at work: memory ran out"
         return Outcome("failed", "oom_likely", detail, exit_.code)

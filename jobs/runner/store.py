@@ -102,7 +102,7 @@ class Store:
         try:
             stat = self._home.database.stat()
             identity = (stat.st_dev, stat.st_ino)
-        except FileNotFoundError:
+        except OSError:
             identity = None
         if identity is None or getattr(self._local, "identity", None) != identity:
             self._local.connection = self._open()

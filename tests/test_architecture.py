@@ -1,0 +1,236 @@
+"""The arrows between the rooms: read from the source, and once from a process that loads all tools.
+
+server -> tools -> jobs; one kind of work never imports another; heavy libraries have one room each.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from jobs.settings import PROJECT_ROOT, Settings
+
+ROOMS = ("server", "tools", "jobs")
+KINDS = frozenset(file.parent.name for file in (PROJECT_ROOT / "jobs").glob("*/spec.py"))
+SHARED_ROOMS = frozenset({"runner", "speech", "qwen", "whisper", "environments"})
+SHARED_MODULES = frozenset({"errors", "fields", "settings"})
+HEAVY = frozenset(
+    {"numpy", "torch", "torchaudio", "transformers", "scipy", "qwen_tts", "whisperx", "faster_whisper", "peft",
+     "bitsandbytes", "av", "soxr", "soundfile", "librosa", "onnxruntime", "pocketsphinx", "parselmouth", "matplotlib",
+     "ctranslate2", "speechmos", "safetensors"}
+)  # fmt: skip
+OWNERS = {"qwen_tts": "jobs/qwen", "whisperx": "jobs/whisper", "faster_whisper": "jobs/whisper"}
+STDLIB_ONLY = ("errors", "settings", "runner/locks", "runner/durable", "runner/layout", "runner/store",
+               "runner/outcome", "runner/processes", "runner/launch", "runner/preflight", "runner/provenance",
+               "runner/shim", "runner/supervisor")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import: the file and line it stands in, and the full name of what it names."""
+
+    file: str
+    line: int
+    name: str
+
+    @property
+    def package(self) -> str:
+        """First part of the name."""
+        return self.name.split(".")[0]
+
+    def __str__(self) -> str:
+        target = _file_of(self.name)
+        return f"{self.file}:{self.line} imports {self.name}" + (f" ({target})" if target else "")
+
+
+def _file_of(name: str) -> str | None:
+    """File of the longest leading part of a name that is a module of ours."""
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        base = PROJECT_ROOT.joinpath(*parts[:length])
+        for file in (base.with_suffix(".py"), base / "__init__.py"):
+            if file.is_file():
+                return file.relative_to(PROJECT_ROOT).as_posix()
+    return None
+
+
+def imports_of(source: str, file: str) -> Iterator[Import]:
+    """Every import of a source, also those within functions; relative ones and ``from x import y`` in full."""
+    package = Path(file).parent.parts
+    for node in ast.walk(ast.parse(source, file)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(file, node.lineno, alias.name)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            for alias in node.names:
+                yield Import(file, node.lineno, f"{base}.{alias.name}")
+
+
+@pytest.fixture(scope="module")
+def imports() -> list[Import]:
+    """All imports of the product's source."""
+    files = [file for room in ROOMS for file in sorted((PROJECT_ROOT / room).rglob("*.py"))]
+    return [
+        found
+        for file in files
+        for found in imports_of(file.read_text(encoding="utf-8"), file.relative_to(PROJECT_ROOT).as_posix())
+    ]
+
+
+def against_the_arrows(found: Import) -> bool:
+    """server -> tools -> jobs, and the doors reach only the light rooms of jobs."""
+    room = found.file.split("/")[0]
+    allowed = ROOMS[ROOMS.index(room) :]
+    return found.package in ROOMS and found.package not in allowed
+
+
+def between_kinds(found: Import) -> bool:
+    """A kind may import the shared rooms and itself; a shared room imports no kind at all."""
+    path, name = found.file.split("/"), found.name.split(".")
+    if path[0] != "jobs" or name[0] != "jobs" or len(name) < 2:
+        return False
+    return name[1] in KINDS and name[1] != path[1]
+
+
+def from_a_low_room_upwards(found: Import) -> bool:
+    """The runner knows no other room of jobs; speech knows neither models nor the runner's processes."""
+    path, name = found.file.split("/"), found.name.split(".")
+    if path[0] != "jobs" or name[0] != "jobs" or len(path) < 3 or len(name) < 2 or name[1] in SHARED_MODULES:
+        return False
+    may = {"runner": {"runner"}, "speech": {"speech"}, "environments": {"environments"}}
+    return path[1] in may and name[1] not in may[path[1]]
+
+
+def heavy_in_a_light_module(found: Import) -> bool:
+    """Light: server, tools, the runner, environments, every spec, the manifest, the modules beside the rooms."""
+    path = found.file.split("/")
+    light_rooms = ("runner", "environments")
+    is_light = (
+        path[0] != "jobs"
+        or len(path) == 2
+        or path[1] in light_rooms
+        or path[-1] == "spec.py"
+        or found.file == "jobs/speech/manifest.py"
+    )
+    return is_light and found.package in HEAVY
+
+
+def outside_its_room(found: Import) -> bool:
+    """A library with an owner is imported in the owner's room only."""
+    owner = OWNERS.get(found.package)
+    return owner is not None and not found.file.startswith(owner + "/")
+
+
+RULES = [against_the_arrows, between_kinds, from_a_low_room_upwards, heavy_in_a_light_module, outside_its_room]
+
+
+@pytest.mark.parametrize("breaks", RULES, ids=lambda rule: rule.__name__)
+def test_no_import_goes(imports: list[Import], breaks: object) -> None:
+    assert callable(breaks)
+    assert [str(found) for found in imports if breaks(found)] == []
+
+
+def test_mcp_is_imported_in_the_server_room_only(imports: list[Import]) -> None:
+    users = {found.file for found in imports if found.package == "mcp"}
+
+    assert {file for file in users if not file.startswith("server/")} == set()
+
+
+def test_the_supervisor_and_the_shim_need_the_standard_library_only(imports: list[Import]) -> None:
+    files = {f"jobs/{name}.py" for name in STDLIB_ONLY}
+
+    foreign = [
+        str(found)
+        for found in imports
+        if found.file in files
+        and found.package not in sys.stdlib_module_names
+        and (found.package != "jobs" or _file_of(found.name) not in files)
+    ]
+
+    assert foreign == []
+
+
+def test_only_the_settings_read_the_environment(imports: list[Import]) -> None:
+    names = ("os.environ", "os.getenv")
+    readers = []
+    for file in sorted({found.file for found in imports}):
+        for node in ast.walk(ast.parse((PROJECT_ROOT / file).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and ast.unparse(node) in names:
+                readers.append(f"{file}:{node.lineno}")
+
+    assert [reader for reader in readers if not reader.startswith("jobs/settings.py:")] == []
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "breaks"),
+    [
+        ("tools/align.py", "from server import mcp_server", against_the_arrows),
+        ("jobs/runner/client.py", "import tools._contract", against_the_arrows),
+        ("jobs/align/work.py", "from jobs.training.spec import Params", between_kinds),
+        ("jobs/speech/text.py", "from jobs import align", between_kinds),
+        ("jobs/align/work.py", "from ..training import spec", between_kinds),
+        ("jobs/runner/worker.py", "def f():\n    from jobs.speech import audio", from_a_low_room_upwards),
+        ("jobs/align/spec.py", "import numpy as np", heavy_in_a_light_module),
+        ("server/main.py", "def f():\n    import torch.nn", heavy_in_a_light_module),
+        ("jobs/training/work.py", "import qwen_tts", outside_its_room),
+    ],
+)
+def test_each_rule_sees_a_breach(file: str, source: str, breaks: object) -> None:
+    assert callable(breaks)
+    assert any(breaks(found) for found in imports_of(source, file))
+
+
+def test_a_breach_names_both_files() -> None:
+    found = next(imports_of("from server.mcp_server import serve", "jobs/runner/client.py"))
+
+    assert str(found) == "jobs/runner/client.py:1 imports server.mcp_server.serve (server/mcp_server.py)"
+
+
+@pytest.mark.parametrize("name", sorted(KINDS))
+def test_a_spec_holds_a_kind_that_the_worker_finds_again(name: str) -> None:
+    spec = importlib.import_module(f"jobs.{name}.spec")
+
+    assert spec.KIND.name == name
+    assert spec.KIND.params.__module__ == spec.KIND.result.__module__ == f"jobs.{name}.spec"
+    module, function = spec.KIND.entry.split(":")
+    assert module.startswith(f"jobs.{name}.")
+    source = PROJECT_ROOT / f"{module.replace('.', '/')}.py"
+    defined = [node.name for node in ast.parse(source.read_text()).body if isinstance(node, ast.FunctionDef)]
+    assert function in defined
+
+
+def test_a_process_with_the_server_and_all_tools_has_loaded_nothing_heavy() -> None:
+    server = Settings.from_environment({}).python("server")
+    python = server if server.exists() else Path(sys.executable)
+    script = (
+        "import json, sys\n"
+        "import server.mcp_server, tools._registry\n"
+        "names = sorted(tools._registry.all_tools())\n"
+        f"print(json.dumps([names, sorted(set(sys.modules) & {set(HEAVY)!r})]))\n"
+    )
+
+    done = subprocess.run(
+        [python, "-c", script],
+        env=os.environ | {"PYTHONPATH": str(PROJECT_ROOT)},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    names, loaded = json.loads(done.stdout)
+    assert loaded == []
+    public = {file.stem for file in (PROJECT_ROOT / "tools").glob("[!_]*.py")}
+    assert set(names) == public
