@@ -6,7 +6,7 @@ A poll must be cheap: an agent pays for every word of it. The hash of an artifac
 from __future__ import annotations
 
 import time
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer
 
@@ -26,14 +26,13 @@ LEAST_FRACTION_FOR_ETA = 0.02
 class View(BaseModel):
     """A part of an answer: what is empty is left out, so that no word is paid for twice."""
 
+    SHOWN_WHEN_EMPTY: ClassVar[frozenset[str]] = frozenset()
+    """Fields whose emptiness says something."""
+
     @model_serializer(mode="wrap")
     def _without_empty(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        always = ALWAYS_SHOWN.get(type(self).__name__, frozenset())
-        return {key: value for key, value in handler(self).items() if key in always or value not in (None, "", [], {})}
-
-
-# poll_after_s null means "do not ask again", recorded [] "nothing was": their absence would say less.
-ALWAYS_SHOWN = {"JobView": frozenset({"poll_after_s"})}
+        shown = self.SHOWN_WHEN_EMPTY
+        return {key: value for key, value in handler(self).items() if key in shown or value not in (None, "", [], {})}
 
 
 class ArtifactView(View):
@@ -57,6 +56,8 @@ class ErrorView(View):
 
 class JobView(View):
     """A job, as every door shows it. Empty fields are left out."""
+
+    SHOWN_WHEN_EMPTY = frozenset({"poll_after_s"})
 
     job_id: str | None = Field(None, description="Absent after a dry run.")
     kind: str
@@ -99,7 +100,7 @@ def view_job(record: JobRecord, runner: Runner, log_lines: int | None = None, *,
         job_id=record.job_id,
         kind=record.kind,
         state=record.state,
-        progress=progress_text(newest) if not record.is_finished else "",
+        progress="" if record.is_finished else progress_text(newest) if record.state == "running" else record.detail,
         fraction=round(fraction, 3) if fraction is not None and not record.is_finished else None,
         elapsed_s=round(elapsed_s, 1),
         eta_s=eta_s,

@@ -40,6 +40,8 @@ class JobLine(View):
 class JobList(View):
     """Jobs, newest first."""
 
+    SHOWN_WHEN_EMPTY = frozenset({"jobs"})
+
     jobs: list[JobLine] = Field(default_factory=list)
     next: str
 

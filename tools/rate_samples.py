@@ -66,6 +66,8 @@ class HumanRating(Row):
 class RateSamplesAnswer(View):
     """The rating job, or the scores that were stored."""
 
+    SHOWN_WHEN_EMPTY = frozenset({"job", "recorded"})
+
     job: JobView | None = None
     recorded: list[HumanRating] = Field(default_factory=list)
     human_ratings: str = Field("", description="human_ratings.jsonl: every score a person gave to these takes.")

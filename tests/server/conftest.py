@@ -1,0 +1,123 @@
+"""Doors of a home of their own: real servers and commands as child processes, real jobs, everything ended afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client, StdioServerParameters
+
+from jobs.settings import PROJECT_ROOT
+
+EXTRA = Path(__file__).resolve().parent / "extra"
+BOUND_S = 60.0
+
+
+@dataclass(frozen=True)
+class Door:
+    """A home, a working directory, and the ways in."""
+
+    home: Path
+    cwd: Path
+    env: dict[str, str] = field(repr=False)
+
+    def run(self, *words: str, **changes: str) -> subprocess.CompletedProcess[str]:
+        """A command, as run.sh would run it."""
+        return subprocess.run(
+            self.command(*words),
+            env=os.environ | self.env | changes,
+            cwd=self.cwd,
+            capture_output=True,
+            text=True,
+            timeout=BOUND_S,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+
+    def json(self, *words: str) -> tuple[int, dict[str, Any]]:
+        """Exit code and the one object on stdout."""
+        done = self.run(*words, "--json")
+        lines = done.stdout.splitlines()
+        assert len(lines) == 1, done.stdout + done.stderr
+        return done.returncode, dict(json.loads(lines[0]))
+
+    def command(self, *words: str) -> list[str]:
+        """The command line with the tests' own tools."""
+        return [sys.executable, str(EXTRA / "served.py"), *words]
+
+    def client(self, mode: str = "auto", **changes: str) -> Client:
+        """A real MCP client over stdio."""
+        words = self.command("mcp")
+        parameters = StdioServerParameters(command=words[0], args=words[1:], env=self.env | changes, cwd=self.cwd)
+        return Client(parameters, mode=mode)
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    """One home for a module's tests."""
+    folder = tmp_path_factory.mktemp("door")
+    python = folder / "envs" / "ml" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    cwd = folder / "work"
+    cwd.mkdir()
+    home = folder / "home"
+    env = {
+        "TTS_TRAIN_HOME": str(home),
+        "TTS_TRAIN_ENVS": str(folder / "envs"),
+        "TTS_TRAIN_CWD": str(cwd),
+        "TTS_TRAIN_CPU_SLOTS": "2",
+        "TTS_TRAIN_DISK_RESERVE_MB": "1",
+        "PYTHONPATH": f"{PROJECT_ROOT}:{EXTRA / 'work'}",
+        "PYTHONSAFEPATH": "1",
+    }
+    yield Door(home, cwd, env)
+    deadline = time.monotonic() + BOUND_S
+    while left := _processes_of(home):
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        assert time.monotonic() < deadline, f"{left} cannot be ended"
+
+
+def _processes_of(home: Path) -> list[int]:
+    mark = f"TTS_TRAIN_HOME={home}".encode()
+    found = []
+    for folder in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if folder.name.isdigit() and mark in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return [pid for pid in found if pid != os.getpid()]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """asyncio alone: what the SDK's transports are served with."""
+    return "asyncio"
+
+
+Until = Callable[[Callable[[], object]], None]
+
+
+@pytest.fixture
+def until() -> Until:
+    """Wait, with a bound, until a condition holds."""
+
+    def wait(condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + BOUND_S
+        while not condition():
+            assert time.monotonic() < deadline, "it did not happen in time"
+            time.sleep(0.02)
+
+    return wait

@@ -1,0 +1,21 @@
+"""A tool of the tests: found by the registry like any other because its folder is on the tools' path."""
+
+from __future__ import annotations
+
+from counting import KIND, Params
+
+from tools._contract import Hints, StartArgs, ToolContext
+from tools._start import start
+from tools._view import JobView
+
+HINTS = Hints(title="Count slowly")
+NEXT = 'Read "{note}"; it tells of {counted}.'
+
+
+class CountSlowlyArgs(StartArgs, Params):
+    """Arguments of ``count_slowly``."""
+
+
+async def count_slowly(args: CountSlowlyArgs, context: ToolContext) -> JobView:
+    """Count in the background."""
+    return await start(KIND, args, context)
