@@ -1,0 +1,156 @@
+"""One clip: from its text and audio to words with times, or to the reason why not."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from jobs.align.aligners import WordAligner
+from jobs.align.wording import CannotSpell, WrittenWord, written_words
+from jobs.errors import UserError
+from jobs.speech.audio import SPEECH_RATE_HZ, Samples, read_clip
+from jobs.speech.manifest import Word
+from jobs.whisper.alignment import CannotAlign
+
+MIN_CLIP_S = 0.2
+FRAME_S = 0.02  # a word may stick out of its clip by the frame that the aligner counts in
+# Speech that no word covers. Clips of a LibriVox narrator with their whole text have 0.00 s of it; with half
+# their words missing at either end 0.23 to 3.4 s (own measurement, 2026-11-22).
+MAX_UNCOVERED_S = 0.2
+_LEAD_S = 0.1
+_QUIETER_DB = 15.0  # than the louder quarter of the words: breath, room and the decay of a word
+_ABOVE_NOISE_DB = 6.0  # over the clip's quietest frames: steady noise is no speech
+_SILENCE_DBFS = -60.0
+
+
+class Rejected(Exception):
+    """A clip that is left out; data, not an error.
+
+    Args:
+        reason: stable, lower_snake_case.
+        detail: what was found.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+def clip_key(audio: Path, text: str, aligner: str) -> str:
+    """What an alignment depends on: the audio's bytes, the text, the aligner.
+
+    Raises:
+        Rejected: ``audio_missing``, ``audio_unreadable``.
+    """
+    digest = hashlib.sha256(f"{aligner}\n{text}\n".encode())
+    try:
+        with audio.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    except FileNotFoundError as error:
+        raise Rejected("audio_missing", f"there is no file {audio}") from error
+    except OSError as error:
+        raise Rejected("audio_unreadable", f"{audio}: {error.strerror}") from error
+    return digest.hexdigest()
+
+
+def align_clip(audio: Path, text: str, code: str, aligner: WordAligner) -> list[Word]:
+    """Give every written word of a clip its time and score.
+
+    Args:
+        audio: any audio file.
+        text: what is spoken in it.
+        code: two-letter code of the text's language.
+        aligner: for that language.
+
+    Returns:
+        Words as written (without punctuation), in order, inside the clip, none of zero length. The score of a
+        number is the mean of the words it is spoken with.
+
+    Raises:
+        Rejected: ``no_text``, ``text_unspeakable``, ``audio_unreadable``, ``too_short``, ``not_aligned``,
+            ``bad_times``, ``speech_without_text``.
+    """
+    words = _words(text, code)
+    try:
+        samples = read_clip(audio, SPEECH_RATE_HZ)
+    except UserError as error:
+        raise Rejected("audio_unreadable", error.message) from error
+    duration_s = len(samples) / SPEECH_RATE_HZ
+    if duration_s < MIN_CLIP_S:
+        raise Rejected("too_short", f"{duration_s:.2f} s; at least {MIN_CLIP_S} s are needed")
+    if not np.isfinite(samples).all():
+        raise Rejected("audio_unreadable", f"{audio} holds samples that are not numbers")
+    try:
+        spoken = aligner.align(samples, [part for word in words for part in word.spoken])
+    except CannotAlign as error:
+        raise Rejected("not_aligned", str(error)) from error
+    aligned = join_spoken(words, spoken)
+    _check_times(aligned, duration_s)
+    uncovered_s = uncovered_speech_s(samples, aligned, aligner.tail_s)
+    if uncovered_s > MAX_UNCOVERED_S:
+        raise Rejected("speech_without_text", f"{uncovered_s:.2f} s of speech lie outside the text's words")
+    return [word.model_copy(update={"end_s": round(min(word.end_s, duration_s), 3)}) for word in aligned]
+
+
+def _words(text: str, code: str) -> list[WrittenWord]:
+    try:
+        words = [word for word in written_words(text, code) if word.spoken]
+    except CannotSpell as error:
+        raise Rejected("text_unspeakable", str(error)) from error
+    if not words:
+        raise Rejected("no_text", f"there are no words in {text!r}")
+    return words
+
+
+def join_spoken(words: Sequence[WrittenWord], spoken: Sequence[Word]) -> list[Word]:
+    """Lay the times of the spoken words together to those of the written ones."""
+    joined, at = [], 0
+    for word in words:
+        parts = spoken[at : at + len(word.spoken)]
+        at += len(word.spoken)
+        score = round(sum(part.score for part in parts) / len(parts), 3)
+        joined.append(Word(word=word.text, start_s=parts[0].start_s, end_s=parts[-1].end_s, score=score))
+    return joined
+
+
+def _check_times(words: Sequence[Word], duration_s: float) -> None:
+    """Refuse times that no later step could cut by.
+
+    Raises:
+        Rejected: ``bad_times``.
+    """
+    before_s = 0.0
+    for word in words:
+        if word.start_s < before_s or not word.start_s < min(word.end_s, duration_s):
+            raise Rejected("bad_times", f"{word.word!r} lies at {word.start_s} to {word.end_s} s, after {before_s} s")
+        before_s = word.end_s
+    if before_s > duration_s + FRAME_S:
+        raise Rejected("bad_times", f"the last word ends at {before_s} s, the clip at {duration_s:.3f} s")
+
+
+def uncovered_speech_s(samples_16k: Samples, words: Sequence[Word], tail_s: float) -> float:
+    """Seconds as loud as the words but outside them: the text lacks what is spoken there.
+
+    Args:
+        samples_16k: the clip, shape ``(n,)``.
+        words: its words; a margin of 0.1 s around each counts as covered.
+        tail_s: margin after the last word.
+    """
+    hop = SPEECH_RATE_HZ // 100
+    n_frames = len(samples_16k) // hop
+    power = np.square(samples_16k[: n_frames * hop]).reshape(n_frames, hop).mean(axis=1)
+    level_db = 10 * np.log10(power + 1e-12)  # (frames,) of 10 ms
+    is_covered = np.zeros(n_frames, bool)
+    for word in words:
+        is_covered[max(0, round((word.start_s - _LEAD_S) * 100)) : round((word.end_s + _LEAD_S) * 100)] = True
+    last_end = round(words[-1].end_s * 100)
+    is_covered[last_end : last_end + round(tail_s * 100)] = True
+    if is_covered.all() or not is_covered.any():
+        return 0.0
+    speech_db, noise_db = np.percentile(level_db[is_covered], 75), np.percentile(level_db, 5)
+    threshold_db = max(speech_db - _QUIETER_DB, noise_db + _ABOVE_NOISE_DB, _SILENCE_DBFS)
+    return float(np.count_nonzero(level_db[~is_covered] > threshold_db)) / 100

@@ -1,0 +1,75 @@
+"""What of a clip's text is spoken: written words, each with the spoken words that an aligner looks for."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from num2words import num2words
+
+from jobs.speech.text import spoken_map
+
+WITHOUT_SPACES = ("zh", "ja")
+MAX_DIGITS = 15  # longer numbers are read digit by digit or not at all: nobody can know
+_TOKEN = re.compile(r"\d+|[^\W\d_]+(?:['’\-][^\W\d_]+)*")
+
+
+class CannotSpell(Exception):
+    """The text holds something that has no known spoken form; the message says what."""
+
+
+@dataclass(frozen=True)
+class WrittenWord:
+    """A word or number as the text has it, and how it is spoken: ``1455`` is ``fourteen fifty five``."""
+
+    text: str
+    spoken: tuple[str, ...]
+
+
+def written_words(text: str, code: str) -> list[WrittenWord]:
+    """Split a clip's text.
+
+    Args:
+        text: as in the manifest.
+        code: two-letter code of its language.
+
+    Returns:
+        Words in order without punctuation; none when the text has no letters or digits.
+
+    Raises:
+        CannotSpell: a letter or digit that would otherwise be passed over in silence.
+    """
+    return list(_english(text) if code == "en" else _other(text, code))
+
+
+def _english(text: str) -> Iterator[WrittenWord]:
+    spoken = spoken_map(text)
+    covered = {at for word in spoken for at in range(word.start, word.end)}
+    for at, character in enumerate(text):
+        if character.isalnum() and at not in covered:
+            raise CannotSpell(f"{character!r} is not English and has no known spoken form")
+    for (start, end), group in itertools.groupby(spoken, key=lambda word: (word.start, word.end)):
+        yield WrittenWord(text[start:end], tuple(word.word for word in group))
+
+
+def _other(text: str, code: str) -> Iterator[WrittenWord]:
+    """Words of other languages: numbers are spelt out as cardinals, which gives times, if not the exact wording."""
+    for token in _TOKEN.findall(text):
+        if token.isdecimal():
+            yield WrittenWord(token, _spell_number(token, code))
+        elif code in WITHOUT_SPACES:
+            yield from (WrittenWord(character, (character,)) for character in token if character.isalnum())
+        else:
+            yield WrittenWord(token, tuple(part for part in token.lower().split("-") if part))
+
+
+def _spell_number(digits: str, code: str) -> tuple[str, ...]:
+    if len(digits) > MAX_DIGITS:
+        raise CannotSpell(f"{digits} has {len(digits)} digits; write it out")
+    try:
+        spelt = str(num2words(int(digits), lang=code))
+    except NotImplementedError as error:
+        raise CannotSpell(f"{digits} cannot be spelt out in the language {code!r}; write it out") from error
+    return tuple(spelt) if code in WITHOUT_SPACES else tuple(spelt.replace("-", " ").lower().split())

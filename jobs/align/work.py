@@ -1,0 +1,217 @@
+"""Clips to aligned clips: align what the journal lacks, then write the manifest in its old order.
+
+A kill at any moment costs at most one clip: words are journalled beside the output, clip by clip, by what they
+depend on, so that another job over the same clips continues too.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jobs.align.aligners import WordAligner, make_aligner
+from jobs.align.clips import Rejected, align_clip, clip_key
+from jobs.align.spec import Params, Result
+from jobs.errors import UserError
+from jobs.runner.context import JobContext
+from jobs.runner.journal import Journal
+from jobs.speech.manifest import Clip, Rejection, Source, Word, check_audio_inside, read_rows, write_rows
+from jobs.whisper.languages import language_code
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_NAME = "train_aligned.jsonl"
+REJECTIONS_NAME = "align_rejections.jsonl"
+JOURNAL_NAME = ".align_journal.jsonl"
+
+
+@dataclass
+class Tally:
+    """What came of the clips so far."""
+
+    n_clips: int = 0
+    n_words: int = 0
+    score: float = 0.0
+    rejected: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def mean_word_score(self) -> float:
+        return self.score / self.n_words if self.n_words else 0.0
+
+
+class ClipAligner:
+    """Aligns the manifest's clips one by one, each once.
+
+    Args:
+        params: of the job.
+        root: folder that audio paths are relative to.
+        aligners: by language.
+        journal: of what is done.
+    """
+
+    def __init__(self, params: Params, root: Path, aligners: dict[str, WordAligner], journal: Journal) -> None:
+        self._params = params
+        self._root = root
+        self._aligners = aligners
+        self._journal = journal
+
+    def words(self, row: Clip) -> list[Word]:
+        """The clip's words, from the journal when they are there.
+
+        Raises:
+            Rejected: with the reason.
+        """
+        aligner = self._aligners[row.language]
+        path = check_audio_inside(Path(self._params.manifest), self._root, row.audio)
+        key = clip_key(path, row.text, f"{aligner.name} {row.language}")
+        entry = self._journal.get(key)
+        if entry is None:
+            entry = self._align(path, row, aligner)
+            self._journal.add(key, entry)
+        if "reason" in entry:
+            raise Rejected(entry["reason"], entry["detail"])
+        words = [Word.model_validate(word) for word in entry["words"]]
+        self._check_score(words, aligner)
+        return words
+
+    def _align(self, path: Path, row: Clip, aligner: WordAligner) -> dict[str, Any]:
+        try:
+            words = align_clip(path, row.text, language_code(row.language) or "", aligner)
+        except Rejected as rejected:
+            return {"audio": row.audio, "reason": rejected.reason, "detail": rejected.detail}
+        return {"audio": row.audio, "words": [word.model_dump() for word in words]}
+
+    def _check_score(self, words: list[Word], aligner: WordAligner) -> None:
+        given = self._params.min_word_score
+        needed = aligner.default_min_score if given is None else given
+        score = sum(word.score for word in words) / len(words)
+        if score < needed:
+            raise Rejected("low_score", f"mean word score {score:.2f} is below {needed}")
+
+
+def run(params: Params, context: JobContext) -> Result:
+    """Make ``train_aligned.jsonl`` and, beside it, ``align_rejections.jsonl``.
+
+    Raises:
+        UserError: ``path_outside_dataset``, ``output_outside_dataset``; those of ``make_aligner``;
+            ``all_clips_rejected`` when none is left.
+    """
+    manifest = Path(params.manifest)
+    root = Path(params.root) if params.root else manifest.parent
+    out = Path(params.out) if params.out else manifest.with_name(DEFAULT_NAME)
+    _check_output(out, root)
+    languages = _survey(manifest, root)
+    n_rows = sum(languages.values())
+    context.progress(0, n_rows, "Loading the aligner")
+    aligners = {name: make_aligner(name, params.aligner, params.align_model) for name in languages}
+    logger.info("%d clips, aligned with %s", n_rows, _names(aligners))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    tally = Tally()
+    rejections: list[Rejection] = []
+    with Journal(out.with_name(JOURNAL_NAME)) as journal:
+        clips = ClipAligner(params, root, aligners, journal)
+        rows = _aligned_rows(manifest, n_rows, clips, tally, rejections, context)
+        prefix = os.path.relpath(root.resolve(), out.parent.resolve())
+        write_rows(out.with_name(out.name + ".new"), (_moved(row, prefix) for row in rows))
+        write_rows(out.with_name(REJECTIONS_NAME), rejections)
+        context.publish("rejections", out.with_name(REJECTIONS_NAME), "report")
+        if tally.n_clips == 0:
+            out.with_name(out.name + ".new").unlink()
+            raise _all_rejected(manifest, tally, rejections)
+        out.with_name(out.name + ".new").rename(out)
+        journal.remove()
+    context.publish("manifest", out, "manifest")
+    context.progress(n_rows, n_rows, "Aligned", mean_word_score=tally.mean_word_score, rejected=len(rejections))
+    logger.info("%d clips aligned, %d rejected: %s", tally.n_clips, len(rejections), dict(tally.rejected))
+    return Result(
+        manifest=str(out),
+        aligner=_names(aligners),
+        n_clips=tally.n_clips,
+        n_rejected=len(rejections),
+        n_words=tally.n_words,
+        mean_word_score=round(tally.mean_word_score, 4),
+        rejected_by_reason=dict(tally.rejected.most_common()),
+    )
+
+
+def _check_output(out: Path, root: Path) -> None:
+    """Audio paths of the new manifest must stay inside its folder, or the next step refuses them."""
+    if not root.resolve().is_relative_to(out.parent.resolve()):
+        raise UserError(
+            "output_outside_dataset",
+            f"{out} would lie outside the dataset: the audio is in {root}, and a manifest names its audio relative "
+            "to its own folder.",
+            f"Write it to {root / DEFAULT_NAME}.",
+        )
+
+
+def _survey(manifest: Path, root: Path) -> Counter[str]:
+    """Read every line before anything heavy: bad lines and paths cost nothing. Count the clips of each language."""
+    languages: Counter[str] = Counter()
+    for row in read_rows(manifest, Clip):
+        check_audio_inside(manifest, root, row.audio)
+        languages[row.language] += 1
+    return languages
+
+
+def _aligned_rows(
+    manifest: Path,
+    n_rows: int,
+    clips: ClipAligner,
+    tally: Tally,
+    rejections: list[Rejection],
+    context: JobContext,
+) -> Iterator[Clip]:
+    """The manifest's rows with words, in order; the others go to ``rejections``."""
+    for number, row in enumerate(read_rows(manifest, Clip), 1):
+        context.raise_if_cancelled()
+        try:
+            words = clips.words(row)
+        except Rejected as rejected:
+            tally.rejected[rejected.reason] += 1
+            rejections.append(_rejection(row, rejected, number))
+        else:
+            tally.n_clips += 1
+            tally.n_words += len(words)
+            tally.score += sum(word.score for word in words)
+            yield row.model_copy(update={"words": words})
+        context.progress(number, n_rows, f"{row.audio}; {len(rejections)} rejected so far")
+
+
+def _rejection(row: Clip, rejected: Rejected, number: int) -> Rejection:
+    source = row.source or Source(recording=row.audio, start_s=0.0, end_s=row.duration_s or 0.0)
+    return Rejection.model_validate(
+        {
+            "source": source.model_dump(),
+            "reason": rejected.reason,
+            "detail": f"line {number}: {rejected.detail}",
+            "text": row.text,
+            "audio": row.audio,
+        }
+    )
+
+
+def _moved(row: Clip, prefix: str) -> Clip:
+    """The row with its audio named relative to the new manifest's folder."""
+    return row if prefix == "." else row.model_copy(update={"audio": os.path.join(prefix, row.audio)})  # noqa: PTH118
+
+
+def _names(aligners: dict[str, WordAligner]) -> str:
+    return ", ".join(dict.fromkeys(aligner.name for aligner in aligners.values()))
+
+
+def _all_rejected(manifest: Path, tally: Tally, rejections: list[Rejection]) -> UserError:
+    reason, count = tally.rejected.most_common(1)[0]
+    example = next(rejection for rejection in rejections if rejection.reason == reason)
+    return UserError(
+        "all_clips_rejected",
+        f"None of the {len(rejections)} clips of {manifest} could be aligned; {count} times the reason was {reason} "
+        f"({example.detail}).",
+        f"Look into {REJECTIONS_NAME}. For not_aligned and low_score check that texts and audio belong together and "
+        "that the language is right; for low_score lower min_word_score.",
+    )
