@@ -42,8 +42,8 @@ class Agent:
         job: dict[str, Any] = view.get("job") or view
         reused = job.get("reused", False)
 
-        async def on_progress(done: float, total: float | None, message: str | None) -> None:
-            self.show({**job, "progress": message or "", "fraction": done / total if total else None})
+        async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+            self.show({**job, "progress": message or "", "fraction": progress / total if total else None})
 
         while job["poll_after_s"] is not None:
             self.show(job)

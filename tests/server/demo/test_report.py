@@ -16,6 +16,7 @@ def told(tmp_path: Path, n_heard: int) -> list[Step]:
     take = {"text": "The frog sat.", "rating": 3.5, "audio": "000.wav", "heard_words": "the frog sat", "reasons": []}
     ratings.write_text(json.dumps({"takes": [take]}))
     return [
+        Step("Speak", "synthesize", "succeeded", 5.0, "synthesize-x", result={"folder": str(tmp_path)}),
         Step("Listen", "rate_samples", "succeeded", 4.0, "rate_samples-x", made=str(ratings),
              result={"ratings": str(ratings), "n_text_heard": n_heard, "n_takes": 8}),
     ]  # fmt: skip
