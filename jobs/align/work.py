@@ -20,7 +20,16 @@ from jobs.align.spec import Params, Result
 from jobs.errors import UserError
 from jobs.runner.context import JobContext
 from jobs.runner.journal import Journal
-from jobs.speech.manifest import Clip, Rejection, Source, Word, check_audio_inside, read_rows, write_rows
+from jobs.speech.manifest import (
+    Clip,
+    Rejection,
+    Source,
+    Word,
+    check_audio_inside,
+    read_numbered_rows,
+    read_rows,
+    write_rows,
+)
 from jobs.whisper.languages import language_code
 
 logger = logging.getLogger(__name__)
@@ -168,7 +177,7 @@ def _aligned_rows(
     context: JobContext,
 ) -> Iterator[Clip]:
     """The manifest's rows with words, in order; the others go to ``rejections``."""
-    for number, row in enumerate(read_rows(manifest, Clip), 1):
+    for done, (number, row) in enumerate(read_numbered_rows(manifest, Clip), 1):
         context.raise_if_cancelled()
         try:
             words = clips.words(row)
@@ -180,7 +189,7 @@ def _aligned_rows(
             tally.n_words += len(words)
             tally.score += sum(word.score for word in words)
             yield row.model_copy(update={"words": words})
-        context.progress(number, n_rows, f"{row.audio}; {len(rejections)} rejected so far")
+        context.progress(done, n_rows, f"{row.audio}; {len(rejections)} rejected so far")
 
 
 def _rejection(row: Clip, rejected: Rejected, number: int) -> Rejection:

@@ -81,6 +81,15 @@ def read_rows(path: Path, model: type[RowT]) -> Iterator[RowT]:
     Raises:
         UserError: ``manifest_unreadable`` with the line number of the first bad line.
     """
+    return (row for _, row in read_numbered_rows(path, model))
+
+
+def read_numbered_rows(path: Path, model: type[RowT]) -> Iterator[tuple[int, RowT]]:
+    """Read a JSONL manifest lazily, each row with the number of its line; the first line is 1.
+
+    Raises:
+        UserError: ``manifest_unreadable`` with the line number of the first bad line.
+    """
     try:
         stream = path.open(encoding="utf-8")
     except OSError as error:
@@ -98,7 +107,7 @@ def read_rows(path: Path, model: type[RowT]) -> Iterator[RowT]:
             if not line.strip():
                 continue
             try:
-                yield model.model_validate_json(line)
+                yield number, model.model_validate_json(line)
             except ValidationError as error:
                 first = error.errors()[0]
                 where = ".".join(str(part) for part in first["loc"])

@@ -1,0 +1,221 @@
+"""Curated clips to a dataset: check the lines, convert what the journal lacks, then write manifest and rejections.
+
+The order and names of clips depend on the transcripts file alone, not on how many threads convert or how often
+the job was stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jobs.errors import UserError
+from jobs.ingest_clips.clips import Bounds, UnusableError, audio_hash, convert_clip
+from jobs.ingest_clips.lines import BadLine, Line, sort_lines
+from jobs.ingest_clips.spec import Params, Result, TranscriptLine
+from jobs.runner.context import JobContext
+from jobs.runner.journal import Journal
+from jobs.speech.manifest import Clip, Rejection, Source, read_numbered_rows, write_rows
+
+logger = logging.getLogger(__name__)
+
+MANIFEST_NAME = "train_manifest.jsonl"
+REJECTIONS_NAME = "rejections.jsonl"
+STATE_NAME = ".batch_state.json"
+JOURNAL_NAME = ".clips_journal.jsonl"
+MAX_THREADS = 4  # decoding and resampling leave Python's lock; beyond this the disk is the limit
+
+
+@dataclass(frozen=True)
+class Task:
+    """A clip to make. ``key`` names what it depends on: the audio's bytes, its own name, the bounds."""
+
+    line: Line
+    target: Path
+    key: str
+
+
+def run(params: Params, context: JobContext) -> Result:
+    """Make the dataset: ``clips/``, ``train_manifest.jsonl``, ``rejections.jsonl``, ``.batch_state.json``.
+
+    Raises:
+        UserError: ``manifest_unreadable``; ``output_over_input`` when a clip would be written over its source;
+            ``all_clips_rejected`` when no clip is usable.
+    """
+    dataset = Path(params.out_dir) if params.out_dir else context.settings.home / "datasets" / params.voice
+    bounds = Bounds(params.min_clip_s, params.max_clip_s)
+    lines, bad = sort_lines(
+        read_numbered_rows(Path(params.transcripts), TranscriptLine),
+        Path(params.audio_dir),
+        speaker=params.voice,
+        language=params.language,
+    )
+    _check_targets(lines, dataset / "clips")
+    n_lines = len(lines) + len(bad)
+    context.progress(len(bad), n_lines, f"{len(lines)} of {n_lines} lines name a clip")
+    (dataset / "clips").mkdir(parents=True, exist_ok=True)
+    with Journal(dataset / JOURNAL_NAME) as journal:
+        tasks = _without_twins(lines, bad, dataset / "clips", bounds, context)
+        rows = []
+        for line, entry in _converted(tasks, bounds, journal, context):
+            if "reason" in entry:
+                bad.append(_bad(line, entry["reason"], entry["detail"], entry["duration_s"]))
+            else:
+                rows.append(_row(line, entry))
+            context.progress(len(rows) + len(bad), n_lines, f"{line.audio_file}; {len(bad)} rejected so far")
+        result = _write(dataset, params, rows, bad, context)
+        journal.remove()
+    logger.info("%d clips, %.1f s; %d rejected: %s", len(rows), result.kept_s, len(bad), result.rejected_by_reason)
+    return result
+
+
+def _check_targets(lines: Sequence[Line], clips: Path) -> None:
+    sources = {line.path for line in lines}
+    for line in lines:
+        if (clips / line.clip_name).resolve() in sources:
+            raise UserError(
+                "output_over_input",
+                f"{clips / line.clip_name} is a clip that the transcripts name, and would be written over.",
+                "Give an out_dir whose clips folder is not audio_dir.",
+            )
+
+
+def _without_twins(
+    lines: Sequence[Line], bad: list[BadLine], clips: Path, bounds: Bounds, context: JobContext
+) -> list[Task]:
+    """Hash every file; of files with the same bytes the first stays, the others go to ``bad``."""
+    tasks: list[Task] = []
+    first_use: dict[str, Line] = {}
+    for line in lines:
+        context.raise_if_cancelled()
+        try:
+            digest = audio_hash(line.path)
+        except UnusableError as error:
+            bad.append(_bad(line, error.reason, error.detail, 0.0))
+            continue
+        twin = first_use.setdefault(digest, line)
+        if twin is not line:
+            texts = "the same text" if twin.text == line.text else "another text"
+            bad.append(_bad(line, "duplicate_audio", f"line {twin.number} has the same audio with {texts}", 0.0))
+            continue
+        key = hashlib.sha256(f"{digest} {line.clip_name} {bounds.min_s} {bounds.max_s}".encode()).hexdigest()
+        tasks.append(Task(line, clips / line.clip_name, key))
+    return tasks
+
+
+def _converted(
+    tasks: Sequence[Task], bounds: Bounds, journal: Journal, context: JobContext
+) -> Iterator[tuple[Line, dict[str, Any]]]:
+    """What came of each clip, in order: from the journal, or converted by a few threads that run a little ahead."""
+    n_threads = min(MAX_THREADS, os.cpu_count() or 1)
+    with ThreadPoolExecutor(n_threads, thread_name_prefix="clips") as pool:
+        ahead: deque[tuple[Task, Future[dict[str, Any]]]] = deque()
+        try:
+            for task in tasks:
+                ahead.append((task, pool.submit(_convert, task, bounds, journal.get(task.key))))
+                if len(ahead) > 2 * n_threads:
+                    yield _finished(*ahead.popleft(), journal, context)
+            while ahead:
+                yield _finished(*ahead.popleft(), journal, context)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _convert(task: Task, bounds: Bounds, entry: dict[str, Any] | None) -> dict[str, Any]:
+    if entry is not None and ("reason" in entry or task.target.is_file()):
+        return entry
+    try:
+        duration_s, quality = convert_clip(task.line.path, task.target, bounds)
+    except UnusableError as error:
+        return {"reason": error.reason, "detail": error.detail, "duration_s": error.duration_s}
+    return {"duration_s": duration_s, "quality": quality}
+
+
+def _finished(
+    task: Task, future: Future[dict[str, Any]], journal: Journal, context: JobContext
+) -> tuple[Line, dict[str, Any]]:
+    context.raise_if_cancelled()
+    entry = future.result()
+    if journal.get(task.key) != entry:
+        journal.add(task.key, entry)
+    return task.line, entry
+
+
+def _bad(line: Line, reason: str, detail: str, duration_s: float) -> BadLine:
+    return BadLine(line.number, line.audio_file, line.text, reason, detail, duration_s)
+
+
+def _row(line: Line, entry: dict[str, Any]) -> Clip:
+    duration_s = entry["duration_s"]
+    return Clip(
+        audio=f"clips/{line.clip_name}",
+        text=line.text,
+        speaker=line.speaker,
+        language=line.language,
+        duration_s=duration_s,
+        source=Source(recording=line.audio_file, start_s=0.0, end_s=duration_s),
+        quality=entry["quality"],
+        transcript="curated",
+    )
+
+
+def _rejection(line: BadLine) -> Rejection:
+    return Rejection(
+        source=Source(recording=line.audio_file, start_s=0.0, end_s=line.duration_s),
+        reason=line.reason,
+        detail=f"line {line.number}: {line.detail}",
+        text=line.text,
+    )
+
+
+def _write(dataset: Path, params: Params, rows: list[Clip], bad: list[BadLine], context: JobContext) -> Result:
+    """Write what the run has found, the manifest last.
+
+    Raises:
+        UserError: ``all_clips_rejected``, after the rejections are written.
+    """
+    reasons = Counter(line.reason for line in bad)
+    bad = sorted(bad, key=lambda line: line.number)
+    write_rows(dataset / REJECTIONS_NAME, (_rejection(line) for line in bad))
+    context.publish("rejections", dataset / REJECTIONS_NAME, "report")
+    if not rows:
+        reason, count = reasons.most_common(1)[0]
+        example = next(line for line in bad if line.reason == reason)
+        raise UserError(
+            "all_clips_rejected",
+            f"None of the {len(bad)} lines of {params.transcripts} gave a clip; {count} times the reason was {reason} "
+            f"(line {example.number}: {example.detail}).",
+            f"Look into {dataset / REJECTIONS_NAME}, mend the transcripts or audio_dir, and start again.",
+        )
+    result = Result(
+        dataset=str(dataset),
+        manifest=str(dataset / MANIFEST_NAME),
+        n_clips=len(rows),
+        n_rejected=len(bad),
+        kept_s=round(sum(row.duration_s or 0.0 for row in rows), 3),
+        rejected_by_reason=dict(reasons.most_common()),
+    )
+    _write_state(dataset / STATE_NAME, result)
+    write_rows(dataset / MANIFEST_NAME, rows)
+    context.publish("manifest", dataset / MANIFEST_NAME, "manifest")
+    context.progress(len(rows) + len(bad), len(rows) + len(bad), "Ingested", kept_s=result.kept_s, rejected=len(bad))
+    return result
+
+
+def _write_state(path: Path, result: Result) -> None:
+    """Totals for report tools; paths are left out, so that the dataset can be moved."""
+    totals = {"step": "ingest_clips", **result.model_dump(exclude={"dataset", "manifest"})}
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("w", encoding="utf-8") as stream:
+        json.dump(totals, stream, indent=2)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.rename(path)
