@@ -42,12 +42,12 @@ async def get_job(args: GetJobArgs, context: ToolContext) -> JobView:
 async def _wait(args: GetJobArgs, context: ToolContext) -> JobRecord:
     deadline = time.monotonic() + args.wait_s
     best = -1.0
-    while True:
-        left_s = max(0.0, min(TURN_S, deadline - time.monotonic()))
-        record = await to_thread.run_sync(context.runner.wait, args.job_id, left_s, abandon_on_cancel=True)
-        if record.is_finished or time.monotonic() >= deadline:
-            return record
+    record = await to_thread.run_sync(context.runner.get, args.job_id)
+    while not record.is_finished and (left_s := deadline - time.monotonic()) > 0:
         newest = await to_thread.run_sync(context.runner.progress, args.job_id)
         if newest is not None and newest.done > best:  # a client may refuse progress that does not rise
             best = newest.done
             await context.report(newest.done, newest.total, progress_text(newest))
+        turn_s = min(TURN_S, left_s)
+        record = await to_thread.run_sync(context.runner.wait, args.job_id, turn_s, abandon_on_cancel=True)
+    return record

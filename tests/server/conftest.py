@@ -1,4 +1,4 @@
-"""Doors of a home of their own: real servers and commands as child processes, real jobs, everything ended afterwards."""
+"""Doors of a home of their own: real servers and commands as child processes, real jobs, all ended afterwards."""
 
 from __future__ import annotations
 
@@ -99,6 +99,9 @@ def _processes_of(home: Path) -> list[int]:
             if folder.name.isdigit() and mark in (folder / "environ").read_bytes().split(b"\0"):
                 found.append(int(folder.name))
     return [pid for pid in found if pid != os.getpid()]
+
+
+sys.path.append(str(EXTRA / "work"))  # the tests read what the extra work writes
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The command line with the tests' own tools beside the real ones: ``python served.py mcp``, ``python served.py jobs``."""
+"""The command line with the tests' own tools beside the real ones."""
 
 from __future__ import annotations
 
