@@ -5,6 +5,7 @@ Any number of processes may use one home at the same time and die at any time; j
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from jobs.runner.records import TERMINAL, Artifact, JobRecord, Progress
 from jobs.runner.store import JobRow, Store
 from jobs.runner.view import record_of
 from jobs.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 FIRST_POLL_S, LONGEST_POLL_S = 0.02, 0.25
 SUPERVISOR_CHECK_S = 1.0
@@ -68,8 +71,9 @@ class Runner:
             reuse: False always makes a new job (unless the key is known).
 
         Raises:
-            UserError: ``idempotency_conflict``, ``home_on_network``, ``disk_full``, ``environment_missing``,
-                ``home_unusable``; ``supervisor_failed`` when the job was taken but nobody is there to run it.
+            UserError: ``idempotency_conflict``, ``home_on_network``, ``disk_full``, ``environment_missing`` or
+                ``home_unusable``. A supervisor that cannot be started is no error here, as the job is safe: the
+                record's ``detail`` tells.
         """
         request = submission.Request(kind, params, key, fingerprint, reuse)
         row, created = submission.take(request, self._store, self._settings)
@@ -89,7 +93,7 @@ class Runner:
         start = self._row(before).seq if before is not None else None
         rows = self._store.newest(state=state, kind=kind, limit=limit, before=start)
         if any(row.state not in TERMINAL for row in rows):
-            launch.ensure_supervisor(self._settings)
+            self._ensure_supervisor()
         return [self._record(row) for row in rows]
 
     def cancel(self, job_id: str) -> JobRecord:
@@ -162,7 +166,7 @@ class Runner:
             poll_s = min(poll_s * 1.5, LONGEST_POLL_S)
             if time.monotonic() - checked_at >= SUPERVISOR_CHECK_S:
                 checked_at = time.monotonic()
-                launch.ensure_supervisor(self._settings)
+                self._ensure_supervisor()
             job = self._record(self._row(job_id))
 
     def _row(self, job_id: str) -> JobRow:
@@ -176,8 +180,14 @@ class Runner:
     def _see_to(self, row: JobRow) -> None:
         """Make sure that somebody works on a job that is not finished."""
         if row.state not in TERMINAL:
-            launch.ensure_supervisor(self._settings)
+            self._ensure_supervisor()
             launch.wake(self._home)
+
+    def _ensure_supervisor(self) -> None:
+        try:
+            launch.ensure_supervisor(self._settings)
+        except UserError as error:
+            logger.warning("%s", error)
 
     def _attempts(self, job_id: str) -> _Attempts:
         return self._home.attempts(job_id, self._row(job_id).attempt)

@@ -62,12 +62,12 @@ def outcome_of(
         return Outcome("succeeded", None, detail, exit_.code, result)
     if exit_.cancelled:
         return Outcome("cancelled", "cancelled", "cancelled while it ran; what it had finished is kept", exit_.code)
+    if failure is not None:
+        return _failed(failure, exit_.code)
     if exit_.code < 0:
         return _by_signal(exit_)
     if exit_.code == CANCELLED_EXIT:
         return Outcome("interrupted", "signal", "stopped by SIGTERM from outside", exit_.code)
-    if exit_.code > 0 and failure is not None:
-        return _failed(failure, exit_.code)
     return Outcome(
         "failed", "exit", f"the worker exited with code {exit_.code} without a word; see the log", exit_.code
     )

@@ -122,7 +122,7 @@ def _watch(worker: subprocess.Popen[bytes], control: int, grace_s: float) -> tup
     ended = os.pidfd_open(worker.pid) if hasattr(os, "pidfd_open") else None
     watched = [descriptor for descriptor in (ended, control) if descriptor is not None]
     kill_at: float | None = None
-    while (code := _reap(worker)) is None:
+    while (code := _end_of(worker)) is None:
         ready, _, _ = select.select(watched, [], [], TICK_S if ended is not None and kill_at is None else TICK_S / 5)
         if control in ready:
             os.read(control, 4096)
@@ -136,15 +136,20 @@ def _watch(worker: subprocess.Popen[bytes], control: int, grace_s: float) -> tup
     return code, kill_at is not None
 
 
-def _reap(worker: subprocess.Popen[bytes]) -> int | None:
-    """Collect every child that has ended (orphans of the worker are ours, too); the worker's exit code, or None."""
-    while True:
-        pid, status = os.waitpid(-1, os.WNOHANG)
-        if pid == 0:
-            return None
-        if pid == worker.pid:
-            worker.returncode = os.waitstatus_to_exitcode(status)
+def _end_of(worker: subprocess.Popen[bytes]) -> int | None:
+    """Collect the orphans of the worker that have ended; the worker's exit code, or None while it runs.
+
+    The worker itself is only looked at, not collected: should this process be killed before it has written the
+    code down, the supervisor inherits the zombie and still finds the exact code.
+    """
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13
+        return worker.poll()
+    while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
+        if ended.si_pid == worker.pid:
+            worker.returncode = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
             return worker.returncode
+        os.waitpid(ended.si_pid, 0)
+    return None
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from jobs.runner import preflight
+from jobs.runner import locks, preflight
 from jobs.runner.layout import Home
 from jobs.runner.records import TERMINAL, JobRecord
 from jobs.runner.store import JobRow, Store
@@ -49,6 +49,9 @@ def _detail(row: JobRow, store: Store, settings: Settings) -> str:
 
 
 def _waits_for(row: JobRow, store: Store, settings: Settings) -> str:
+    home = Home(settings.home)
+    if not locks.is_held(home.supervisor_lock):
+        return f"waits for the supervisor, which does not run; {home.supervisor_log} may say why"
     if preflight.free_bytes(settings.home) < settings.disk_reserve_bytes:
         return f"waits for space on the disk of {settings.home}: less than the reserve is free"
     busy = store.in_state("starting", "running")

@@ -20,6 +20,7 @@ FAILURE = {"code": "voice_silent", "message": "No voice.", "hint": "Another.", "
         pytest.param(Exit(0), None, None, False, "failed", "exit", id="exit code 0 without a result"),
         pytest.param(Exit(1), None, FAILURE, False, "failed", "exit", id="a failure that was told"),
         pytest.param(Exit(1), None, FAILURE | {"reason": "cuda_oom"}, False, "failed", "cuda_oom", id="gpu memory"),
+        pytest.param(Exit(-signal.SIGKILL), None, FAILURE, False, "failed", "exit", id="killed after its last word"),
         pytest.param(Exit(1, cancelled=True), None, FAILURE, True, "cancelled", "cancelled", id="failed of a cancel"),
         pytest.param(Exit(CANCELLED_EXIT, cancelled=True), None, None, True, "cancelled", "cancelled", id="cancel"),
         pytest.param(Exit(CANCELLED_EXIT), None, None, False, "interrupted", "signal", id="SIGTERM from outside"),

@@ -273,6 +273,20 @@ def test_a_worker_that_cannot_be_started_fails_as_spawn(runner: Runner, settings
     assert "could not be started" in job.detail
 
 
+def test_without_a_supervisor_the_job_is_taken_and_says_what_it_waits_for(
+    runner: Runner, settings: Settings, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tiny_kinds import ADD, AddParams
+
+    with monkeypatch.context() as broken:
+        broken.setattr(sys, "executable", str(settings.home / "no-such-python"))
+        submission = runner.submit(ADD, AddParams(numbers=[2]))
+
+    assert submission.job.state == "queued"
+    assert submission.job.detail == f"waits for the supervisor, which does not run; {home.supervisor_log} may say why"
+    assert runner.wait(submission.job.job_id, BOUND_S).state == "succeeded"
+
+
 def test_an_idle_supervisor_ends_and_the_next_job_starts_another(
     runner: Runner, settings: Settings, home: Home
 ) -> None:
