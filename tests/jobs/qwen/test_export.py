@@ -1,0 +1,136 @@
+"""Exports: native to stock qwen_tts, complete or absent, and trainable again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from jobs.errors import UserError
+from jobs.qwen.export import free_speaker_row, voice_config, write_voice
+from jobs.qwen.loading import load_base
+from jobs.qwen.speaker import load_speaker_encoder, speaker_embedding
+from jobs.qwen.stock import qwen_tts
+from jobs.qwen.toy_config import Shape, model_config
+
+Toy = Callable[[Shape], Path]
+
+
+@pytest.fixture
+def config() -> dict[str, Any]:
+    """A base's config.json with 1,280 rows in the talker's table, 256 of them codes."""
+    ids = dict.fromkeys(["<|im_start|>", "<|im_end|>", "<tts_pad>", "<tts_text_bos>", "<tts_text_eod>"], 0)
+    return model_config(
+        shape="0.6b", text_ids=ids, text_vocab_size=10, codebook_size=256, hidden=64, layers=1, predictor_hidden=None
+    )
+
+
+def test_the_speaker_gets_the_highest_row_that_nobody_uses(config: dict[str, Any]) -> None:
+    talker = config["talker_config"]
+    talker["spk_id"] = {"vivian": 1279, "ryan": 1278}
+    talker["codec_language_id"]["welsh"] = 1277
+    talker["codec_pad_id"] = 1276
+
+    assert free_speaker_row(config) == 1275
+
+
+def test_a_model_without_a_free_row_is_refused(config: dict[str, Any]) -> None:
+    config["talker_config"]["spk_id"] = {f"speaker{row}": row for row in range(256, 1280)}
+
+    with pytest.raises(UserError) as refused:
+        free_speaker_row(config)
+
+    assert refused.value.code == "no_free_speaker_slot"
+
+
+def test_a_speaker_that_is_there_keeps_its_row_and_the_others_stay(config: dict[str, Any]) -> None:
+    once = voice_config(config, "slt")
+    twice = voice_config(voice_config(once, "slt"), "awb")
+
+    assert once["talker_config"]["spk_id"] == {"slt": 1279}
+    assert twice["talker_config"]["spk_id"] == {"slt": 1279, "awb": 1278}
+    assert twice["talker_config"]["spk_is_dialect"] == {"slt": False, "awb": False}
+    assert config["talker_config"]["spk_id"] == {}
+
+
+def test_an_export_has_the_native_keys_and_dtypes_and_the_bases_config(
+    wandering_toy: Toy, load_toy: Callable[[Shape], Any], tmp_path: Path
+) -> None:
+    folder = tmp_path / "base"
+    folder.mkdir()
+    for path in wandering_toy("1.7b").iterdir():
+        (folder / path.name).symlink_to(path)
+    (folder / "model.safetensors").unlink()
+    half = {name: tensor.bfloat16() for name, tensor in load_file(wandering_toy("1.7b") / "model.safetensors").items()}
+    save_file(half, folder / "model.safetensors", metadata={"format": "pt"})
+    embedding = torch.linspace(-1, 1, 64)
+
+    voice = write_voice(
+        load_toy("1.7b").model, folder, tmp_path / "voice", speaker="slt", embedding=embedding, card={"a": 1}
+    )
+
+    weights = load_file(voice / "model.safetensors")
+    config = json.loads((voice / "config.json").read_text())
+    base_config = json.loads((folder / "config.json").read_text())
+    row = config["talker_config"]["spk_id"].pop("slt")
+    assert set(weights) == {name for name in half if not name.startswith("speaker_encoder.")}
+    assert {tensor.dtype for tensor in weights.values()} == {torch.bfloat16}
+    assert torch.equal(weights["talker.model.codec_embedding.weight"][row], embedding.bfloat16())
+    assert json.loads((voice / "tts_train.json").read_text()) == {"a": 1}
+    config["talker_config"]["spk_is_dialect"] = {}
+    assert config == {**base_config, "tts_model_type": "custom_voice"}
+    assert {path.name for path in tmp_path.iterdir()} == {"base", "voice"}
+
+
+def test_an_export_speaks_with_stock_and_shares_the_codecs_file(
+    wandering_toy: Toy, load_toy: Callable[[Shape], Any], tmp_path: Path
+) -> None:
+    base = wandering_toy("0.6b")
+    voice = write_voice(
+        load_toy("0.6b").model, base, tmp_path / "voice", speaker="slt", embedding=torch.zeros(64), card={}
+    )
+
+    stock = qwen_tts().Qwen3TTSModel.from_pretrained(str(voice), dtype=torch.float32)
+    wavs, rate = stock.generate_custom_voice("hello", speaker="slt", language="english", max_new_tokens=4)
+
+    assert rate == 24000
+    assert len(wavs[0]) % 1920 == 0
+    assert (voice / "speech_tokenizer" / "model.safetensors").samefile(base / "speech_tokenizer" / "model.safetensors")
+
+
+def test_an_older_export_is_replaced_whole(
+    wandering_toy: Toy, load_toy: Callable[[Shape], Any], tmp_path: Path
+) -> None:
+    voice = tmp_path / "voice"
+    voice.mkdir()
+    (voice / "left_over.txt").write_text("old")
+    (tmp_path / ".voice.partial").mkdir()  # of a run that was killed while it wrote
+
+    write_voice(load_toy("0.6b").model, wandering_toy("0.6b"), voice, speaker="slt", embedding=torch.zeros(64), card={})
+
+    assert not (voice / "left_over.txt").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["voice"]
+
+
+def test_an_export_keeps_the_speaker_encoder_and_its_slot_is_the_embedding(
+    wandering_toy: Toy, load_toy: Callable[[Shape], Any], tmp_path: Path
+) -> None:
+    base = wandering_toy("0.6b")
+    embedding = torch.randn(64)
+    first = write_voice(load_toy("0.6b").model, base, tmp_path / "a", speaker="slt", embedding=embedding, card={})
+    loaded = load_base(first, "cpu", torch.float32)
+    again = write_voice(loaded.model, first, tmp_path / "b", speaker="awb", embedding=torch.zeros(64), card={})
+
+    config = load_base(again, "cpu", torch.float32).model.config
+    of_base = load_speaker_encoder(base, load_toy("0.6b").model.config)
+    of_again = load_speaker_encoder(again, config)
+
+    assert torch.equal(speaker_embedding(again, config, "slt", []), embedding)
+    assert of_base is not None
+    assert of_again is not None
+    assert all(torch.equal(a, b) for a, b in zip(of_base.parameters(), of_again.parameters(), strict=True))
