@@ -65,9 +65,7 @@ def check(params: Params) -> None:
         if not any(character.isalnum() for character in text):
             raise UserError("text_empty", f"Text {number} has no letters or digits: {text!r}.", "Give words to say.")
     if params.ref_audio is None and params.ref_text is not None:
-        raise UserError(
-            "ref_audio_missing", "ref_text says what ref_audio holds; give it too.", "Give ref_audio."
-        )
+        raise UserError("ref_audio_missing", "ref_text says what ref_audio holds; give it too.", "Give ref_audio.")
     if params.ref_audio is not None and not Path(params.ref_audio).is_file():
         raise UserError("audio_missing", f"There is no file {params.ref_audio}.", "Check ref_audio.")
 
