@@ -129,7 +129,7 @@ def command_named(word: str, arguments: list[str]) -> Command:
             return command
     tool = all_tools().get(plain.replace("-", "_"))
     if tool is not None:
-        return Command(tool.name, tool.name)
+        return Command(plain, tool.name)
     raise _unknown(word)
 
 

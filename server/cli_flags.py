@@ -176,8 +176,9 @@ def _read_objects(text: str, fields: Mapping[str, FieldInfo]) -> list[Any]:
     last = ""
     for part in text.split(","):
         name, equals, value = part.partition("=")
-        if equals and (name in fields or not last):
-            pairs[name], last = value, name
+        if equals and name.strip().isidentifier():
+            last = name.strip()
+            pairs[last] = value
         elif last:
             pairs[last] += "," + part  # a comma within the value before
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 import time
 import wave
@@ -14,6 +15,8 @@ from jobs.errors import UserError
 from jobs.fields import InputPath, Strict
 from jobs.runner.context import JobContext
 from jobs.runner.kind import JobKind
+
+logger = logging.getLogger(__name__)
 
 
 class Params(Strict):
@@ -33,6 +36,7 @@ class Result(Strict):
 
 def run(params: Params, context: JobContext) -> Result:
     """Count."""
+    logger.info("counting up to %d", params.up_to)
     for step in range(1, params.up_to):
         context.progress(step, params.up_to, "counting", loss=2.0 / step)
     while params.gate is not None and not Path(params.gate).exists():

@@ -1,0 +1,167 @@
+"""The shell's door as a person and a script meet it: exit codes, streams, waiting, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conftest import Door
+
+Until = Callable[[Callable[[], object]], None]
+
+
+def test_a_finished_job_is_exit_0_and_one_object(door: Door) -> None:
+    code, job = door.json("count-slowly", "--up-to", "5", "--wait")
+
+    assert code == 0
+    assert job["state"] == "succeeded"
+    assert job["result"]["counted"] == 5
+    assert job["poll_after_s"] is None
+
+
+def test_without_a_terminal_a_tool_returns_the_handle_at_once(door: Door) -> None:
+    code, job = door.json("count_slowly", "--up-to=6", "--gate", "later")
+
+    assert code == 0
+    assert job["state"] in ("queued", "starting", "running")
+    assert door.json("cancel", job["job_id"])[1]["state"] == "cancelled"
+
+
+def test_a_failed_job_is_exit_1_with_its_reason(door: Door) -> None:
+    code, job = door.json("count-slowly", "--fails", "--wait")
+    told = door.run("job", job["job_id"])
+
+    assert code == 1
+    assert job["error"]["code"] == "count_lost"
+    assert told.returncode == 1
+    assert "count_lost: The count was lost at the end." in told.stdout
+    assert "Count again with fails=false." in told.stdout
+
+
+def test_bad_input_is_exit_2_and_one_object(door: Door) -> None:
+    code, told = door.json("count-slowly", "--upto", "5")
+
+    assert code == 2
+    assert told["error"]["code"] == "bad_arguments"
+    assert told["error"]["message"] == "count-slowly: unknown argument '--upto'; did you mean '--up-to'?"
+
+
+def test_errors_for_people_go_to_stderr(door: Door) -> None:
+    done = door.run("align", "--manifest", "nowhere.jsonl")
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("manifest_missing: Cannot open ")
+
+
+def test_a_misspelt_command_names_the_nearest(door: Door) -> None:
+    for typed, meant in [
+        ("aling", "align"),
+        ("start-trainig", "start-training"),
+        ("dcotor", "doctor"),
+        ("job5", "job"),
+    ]:
+        done = door.run(typed)
+
+        assert done.returncode == 2
+        assert f"Did you mean {meant!r}?" in done.stderr
+
+
+def test_paths_are_the_persons_own_unless_roots_are_set(door: Door, tmp_path: Path) -> None:
+    manifest = tmp_path / "elsewhere.jsonl"
+    manifest.write_text('{"audio": "a.wav", "text": "A line."}\n')
+
+    free = door.run("align", "--manifest", str(manifest), "--dry-run", "--json")
+    kept = door.run("align", "--manifest", str(manifest), "--dry-run", "--json", TTS_TRAIN_ROOTS=str(door.home))
+
+    assert json.loads(free.stdout)["result"]["would_run"]["out"] == str(tmp_path / "train_aligned.jsonl")
+    assert json.loads(kept.stdout)["error"]["code"] == "path_outside_roots"
+
+
+def test_waiting_shows_progress_on_stderr_and_the_answer_on_stdout(door: Door) -> None:
+    done = door.run("count-slowly", "--up-to", "8", "--wait")
+
+    assert done.returncode == 0
+    assert "counting: " in done.stderr
+    assert "succeeded after" in done.stdout.splitlines()[0]
+    assert "counted: 8" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("next: Read ")
+
+
+def test_ctrl_c_while_waiting_leaves_the_job_running_and_says_how_to_follow_and_stop_it(door: Door) -> None:
+    waiting = subprocess.Popen(
+        door.command("count-slowly", "--up-to", "9", "--gate", "never", "--wait", "--json"),
+        env=door.env,
+        cwd=door.cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while "running" not in waiting.stderr.readline():
+        pass
+
+    waiting.send_signal(signal.SIGINT)
+    stdout, stderr = waiting.communicate(timeout=30)
+
+    job = json.loads(stdout)
+    assert waiting.returncode == 130
+    assert f"./run.sh job {job['job_id']} --wait" in stderr
+    assert f"./run.sh cancel {job['job_id']}" in stderr
+    assert door.json("job", job["job_id"])[1]["state"] == "running"
+    assert door.json("cancel", job["job_id"])[1]["state"] == "cancelled"
+
+
+def test_logs_are_followed_to_the_end(door: Door) -> None:
+    _, job = door.json("count-slowly", "--up-to", "12", "--gate", "gate-logs")
+    following = subprocess.Popen(
+        door.command("logs", job["job_id"], "-f"),
+        env=door.env,
+        cwd=door.cwd,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    (door.cwd / "gate-logs").touch()
+
+    stdout, _ = following.communicate(timeout=60)
+
+    assert following.returncode == 0
+    assert "counting up to 12" in stdout
+    assert door.json("logs", job["job_id"])[1]["lines"] == stdout.splitlines()
+
+
+def test_jobs_lists_the_newest_first(door: Door) -> None:
+    _, newest = door.json("count-slowly", "--no-reuse", "--wait")
+
+    code, listed = door.json("jobs", "--limit", "2")
+    told = door.run("jobs", "--limit", "2")
+
+    assert code == 0
+    assert listed["jobs"][0]["job_id"] == newest["job_id"]
+    assert len(listed["jobs"]) == 2
+    assert newest["job_id"] in told.stdout.splitlines()[0]
+    assert f'before="{listed["jobs"][1]["job_id"]}"' in listed["next"]
+
+
+def test_an_unknown_job_is_bad_input(door: Door) -> None:
+    for words in (["job", "nothing"], ["logs", "nothing"], ["cancel", "nothing"]):
+        code, told = door.json(*words)
+
+        assert code == 2
+        assert told["error"]["code"] == "job_unknown"
+
+
+def test_tools_and_help_name_every_tool(door: Door) -> None:
+    told = door.run("--help").stdout
+    _, listed = door.json("tools")
+
+    names = [tool["name"] for tool in listed["tools"]]
+    assert "start_training" in names
+    assert all(name in told for name in names)
+    assert "train-qwen3" in told
+    assert "Exit codes" in told
