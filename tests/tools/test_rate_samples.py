@@ -1,0 +1,113 @@
+"""A person's scores: stored durably beside the takes, never invented, never lost."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from jobs.errors import UserError
+from jobs.synthesize.spec import Take
+from tools._contract import ToolContext
+from tools.rate_samples import HumanRating, RateSamplesArgs, Score, append_durably, rate_samples
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def takes(work: Path) -> Path:
+    """Two takes."""
+    folder = work / "takes"
+    folder.mkdir()
+    rows = [
+        Take(audio=f"take_{number:02}.wav", text=f"Line {number}.", duration_s=1.0, model="voice") for number in (0, 1)
+    ]
+    path = folder / "takes.jsonl"
+    path.write_text("".join(row.model_dump_json() + "\n" for row in rows))
+    return path
+
+
+def stored(takes: Path) -> list[dict[str, object]]:
+    """What is on disk."""
+    return [json.loads(line) for line in (takes.parent / "human_ratings.jsonl").read_text().splitlines()]
+
+
+async def test_scores_are_stored_at_once_beside_the_takes(context: ToolContext, takes: Path) -> None:
+    whole_path = str(takes.parent / "take_00.wav")
+    scores = [Score(audio="take_01.wav", score=4, note="a little slow"), Score(audio=whole_path, score=2)]
+    args = RateSamplesArgs(takes="takes", scores=scores)
+
+    answer = await rate_samples(args, context)
+
+    assert answer.job is None
+    assert [(rating.text, rating.score) for rating in answer.recorded] == [("Line 1.", 4), ("Line 0.", 2)]
+    assert [(row["audio"], row["score"], row.get("note")) for row in stored(takes)] == [
+        ("take_01.wav", 4, "a little slow"),
+        ("take_00.wav", 2, None),
+    ]
+    assert answer.human_ratings == str(takes.parent / "human_ratings.jsonl")
+    assert answer.model_dump()["job"] is None
+
+
+async def test_a_second_listening_is_added_to_the_first(context: ToolContext, takes: Path) -> None:
+    for score in (3, 5):
+        await rate_samples(RateSamplesArgs(takes="takes", scores=[Score(audio="take_00.wav", score=score)]), context)
+
+    assert [row["score"] for row in stored(takes)] == [3, 5]
+
+
+async def test_a_score_of_a_take_that_is_not_there_stores_nothing_and_names_the_nearest(
+    context: ToolContext, takes: Path
+) -> None:
+    scores = [Score(audio="take_00.wav", score=3), Score(audio="take_1.wav", score=3)]
+
+    with pytest.raises(UserError) as refusal:
+        await rate_samples(RateSamplesArgs(takes="takes", scores=scores), context)
+
+    assert refusal.value.code == "take_unknown"
+    assert "Did you mean 'take_01.wav'?" in refusal.value.message
+    assert not (takes.parent / "human_ratings.jsonl").exists()
+
+
+async def test_a_dry_run_stores_nothing(context: ToolContext, takes: Path) -> None:
+    args = RateSamplesArgs(takes="takes", scores=[Score(audio="take_00.wav", score=3)], dry_run=True)
+
+    await rate_samples(args, context)
+
+    assert not (takes.parent / "human_ratings.jsonl").exists()
+
+
+async def test_without_scores_the_narrators_clips_are_needed(context: ToolContext, takes: Path) -> None:
+    with pytest.raises(UserError) as refusal:
+        await rate_samples(RateSamplesArgs(takes="takes"), context)
+
+    assert refusal.value.code == "bad_arguments"
+    assert "narrator_manifest" in refusal.value.message
+
+
+async def test_without_scores_the_automatic_rating_is_a_job(context: ToolContext, work: Path, takes: Path) -> None:
+    (work / "m.jsonl").write_text('{"audio": "clips/a.wav", "text": "A line."}\n')
+
+    answer = await rate_samples(RateSamplesArgs(takes="takes", narrator_manifest="m.jsonl", dry_run=True), context)
+
+    assert answer.job is not None
+    assert answer.job.kind == "rate_samples"
+    assert answer.recorded == []
+
+
+def test_lines_of_many_writers_do_not_mix(tmp_path: Path) -> None:
+    path = tmp_path / "human_ratings.jsonl"
+    path.write_text('{"written": "by hand, without a line\'s end"}')
+    rating = HumanRating(audio="a.wav", text="x" * 5000, score=3, at=1.0)
+    writers = [threading.Thread(target=append_durably, args=(path, [rating] * 3)) for _ in range(8)]
+
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+
+    lines = path.read_text().splitlines()
+    assert len(lines) == 1 + 8 * 3
+    assert all(json.loads(line) for line in lines)

@@ -1,0 +1,162 @@
+"""What happens between a start tool's arguments and a job. Dry runs: the checks are the same, nothing starts."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jobs.align.spec import KIND as ALIGN
+from jobs.errors import UserError
+from jobs.settings import Settings
+from tools._contract import ToolContext
+from tools._start import fingerprint_of
+from tools._view import JobView
+from tools.align import AlignArgs, align
+from tools.convert_codes import ConvertCodesArgs, convert_codes
+from tools.ingest_audiobook import IngestAudiobookArgs, ingest_audiobook
+from tools.ingest_clips import IngestClipsArgs, ingest_clips
+from tools.start_training import StartTrainingArgs, start_training
+from tools.synthesize import SynthesizeArgs, synthesize
+
+pytestmark = pytest.mark.anyio
+
+
+def write_manifest(path: Path, **fields: object) -> Path:
+    """A manifest of one clip."""
+    path.write_text(json.dumps({"audio": "clips/a.wav", "text": "A line.", **fields}) + "\n")
+    return path
+
+
+def would_run(view: JobView) -> dict[str, object]:
+    """The parameters that a dry run shows."""
+    assert view.state == "not_started"
+    assert view.job_id is None
+    return dict(view.result["would_run"])
+
+
+async def test_a_dry_run_shows_the_job_and_starts_nothing(context: ToolContext, work: Path) -> None:
+    manifest = write_manifest(work / "train_manifest.jsonl")
+
+    view = await align(AlignArgs(manifest="train_manifest.jsonl", dry_run=True), context)
+
+    params = would_run(view)
+    assert params["manifest"] == str(manifest)
+    assert params["out"] == str(work / "train_aligned.jsonl")
+    assert params["aligner"] == "auto"
+    assert view.result["resource"] == "gpu"
+    assert view.poll_after_s is None
+    assert not context.settings.home.exists()
+
+
+async def test_outputs_that_were_not_given_go_where_they_are_expected(context: ToolContext, work: Path) -> None:
+    (work / "book.m4b").write_bytes(b"sound")
+    (work / "clips").mkdir()
+    (work / "lines.jsonl").write_text('{"audio_file": "a.wav", "text": "A line."}\n')
+    aligned = write_manifest(work / "train_aligned.jsonl", words=[])
+    coded = write_manifest(work / "coded.jsonl", audio_codes=[[0] * 16], ref_audio="clips/a.wav")
+
+    book = await ingest_audiobook(IngestAudiobookArgs(audio="book.m4b", voice="horus", dry_run=True), context)
+    clips = await ingest_clips(IngestClipsArgs(audio_dir="clips", transcripts="lines.jsonl", dry_run=True), context)
+    codes = await convert_codes(ConvertCodesArgs(manifest=str(aligned), tokenizer="toy", dry_run=True), context)
+    voice = await start_training(StartTrainingArgs(manifest=str(coded), base_model="toy", dry_run=True), context)
+    takes = await synthesize(SynthesizeArgs(model="toy", texts=["A line."], dry_run=True), context)
+
+    assert would_run(book)["out_dir"] == str(context.settings.home / "datasets" / "horus")
+    assert would_run(clips)["out_dir"] == str(context.settings.home / "datasets" / "speaker")
+    assert would_run(codes)["out"] == str(work / "train_manifest_qwen3.jsonl")
+    assert would_run(voice)["out_dir"] == ""
+    assert would_run(takes)["out_dir"] == ""
+
+
+@pytest.mark.parametrize(("fields", "maker"), [({}, "convert_codes"), ({"words": []}, "convert_codes")])
+async def test_a_manifest_of_an_earlier_step_names_the_tool_that_comes_first(
+    context: ToolContext, work: Path, fields: dict[str, object], maker: str
+) -> None:
+    write_manifest(work / "m.jsonl", **fields)
+
+    with pytest.raises(UserError) as refusal:
+        await start_training(StartTrainingArgs(manifest="m.jsonl", base_model="toy"), context)
+
+    assert refusal.value.code == "manifest_wrong_step"
+    assert maker in refusal.value.hint
+
+
+async def test_an_unreadable_line_is_named_by_its_number(context: ToolContext, work: Path) -> None:
+    (work / "clips").mkdir()
+    (work / "lines.jsonl").write_text('{"audio_file": "a.wav", "text": "A line."}\n{"audio_file": "b.wav"\n')
+
+    with pytest.raises(UserError) as refusal:
+        await ingest_clips(IngestClipsArgs(audio_dir="clips", transcripts="lines.jsonl"), context)
+
+    assert refusal.value.code == "manifest_unreadable"
+    assert "line 2" in refusal.value.message
+
+
+@pytest.mark.parametrize(("content", "code"), [(None, "audio_missing"), (b"", "audio_empty")])
+async def test_a_recording_that_is_not_there_or_empty_is_refused(
+    context: ToolContext, work: Path, content: bytes | None, code: str
+) -> None:
+    if content is not None:
+        (work / "book.m4b").write_bytes(content)
+
+    with pytest.raises(UserError) as refusal:
+        await ingest_audiobook(IngestAudiobookArgs(audio="book.m4b", voice="horus"), context)
+
+    assert refusal.value.code == code
+
+
+async def test_an_output_is_never_written_over_its_input(context: ToolContext, work: Path) -> None:
+    write_manifest(work / "train_aligned.jsonl")
+
+    with pytest.raises(UserError) as refusal:
+        await align(AlignArgs(manifest="train_aligned.jsonl", dry_run=True), context)
+
+    assert refusal.value.code == "output_is_input"
+
+
+async def test_a_dry_run_also_checks_space_and_environment(
+    settings: Settings, work: Path, context: ToolContext
+) -> None:
+    write_manifest(work / "m.jsonl")
+    full = ToolContext(replace(settings, disk_reserve_bytes=10**18), context.runner)
+    bare = ToolContext(replace(settings, envs=work / "nothing"), context.runner)
+
+    with pytest.raises(UserError) as disk:
+        await align(AlignArgs(manifest="m.jsonl", dry_run=True), full)
+    with pytest.raises(UserError) as environment:
+        await align(AlignArgs(manifest="m.jsonl", dry_run=True), bare)
+
+    assert disk.value.code == "disk_full"
+    assert environment.value.code == "environment_missing"
+    assert "./run.sh setup ml" in environment.value.hint
+
+
+def test_a_fingerprint_changes_with_parameters_and_with_inputs_alone(work: Path) -> None:
+    manifest = write_manifest(work / "m.jsonl")
+    params = ALIGN.params(manifest=str(manifest), out=str(work / "out.jsonl"))
+
+    first = fingerprint_of("align", params)
+    (work / "out.jsonl").write_text("an output\n")
+    with_output = fingerprint_of("align", params)
+    other_score = fingerprint_of("align", params.model_copy(update={"min_word_score": 0.5}))
+    os.utime(manifest, ns=(1, 1))
+    touched = fingerprint_of("align", params)
+
+    assert first == with_output
+    assert len({first, other_score, touched, fingerprint_of("convert_codes", params)}) == 4
+
+
+def test_a_folder_of_weights_counts_by_its_listing(work: Path) -> None:
+    model = work / "voice"
+    model.mkdir()
+    (model / "model.safetensors").write_bytes(b"weights")
+    params = SynthesizeArgs(model=str(model), texts=["A line."])
+
+    before = fingerprint_of("synthesize", params)
+    (model / "config.json").write_text("{}")
+
+    assert fingerprint_of("synthesize", params) != before

@@ -1,0 +1,121 @@
+"""What is shown of a job in each of its states, also in those that are hard to reach by running one."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import pytest
+
+from jobs.runner.records import Artifact, Failure, JobRecord, Progress
+from tools._view import JobView, progress_text, view_job
+
+JOB = "training-20261122-131144-7f3a"
+
+
+@dataclass
+class Kept:
+    """The runner's reading side, with what it would have read from disk."""
+
+    newest: Progress | None = None
+    lines: list[str] = field(default_factory=list)
+    made: list[Artifact] = field(default_factory=list)
+
+    def progress(self, job_id: str) -> Progress | None:
+        """Newest progress."""
+        return self.newest
+
+    def log_tail(self, job_id: str, n_lines: int) -> list[str]:
+        """Newest lines."""
+        return self.lines[-n_lines:]
+
+    def artifacts(self, job_id: str) -> list[Artifact]:
+        """Published so far."""
+        return self.made
+
+
+def record(state: str, **fields: object) -> JobRecord:
+    """A job in a state."""
+    known = {"job_id": JOB, "kind": "training", "state": state, "created_at": time.time() - 200}
+    return JobRecord.model_validate(known | fields)
+
+
+def view(job: JobRecord, kept: Kept, log_lines: int | None = None) -> JobView:
+    """Show it."""
+    return view_job(job, kept, log_lines)
+
+
+def test_a_running_job_shows_progress_rest_and_five_lines() -> None:
+    newest = Progress(at=time.time(), done=50, total=200, message="training", metrics={"loss": 2.123456})
+    kept = Kept(newest, [f"line {number} " + "x" * 400 for number in range(50)])
+
+    shown = view(record("running", started_at=time.time() - 100), kept)
+
+    assert shown.progress == "50/200 training loss=2.123"
+    assert shown.fraction == 0.25
+    assert shown.eta_s == pytest.approx(300, abs=5)
+    assert shown.poll_after_s == 50
+    assert [line[:8] for line in shown.log_tail] == [f"line {n} " for n in range(45, 50)]
+    assert max(len(line) for line in shown.log_tail) == 160
+    assert shown.next == f'It needs nobody. Call get_job job_id="{JOB}" wait_s=50 until poll_after_s is null.'
+    assert len(shown.model_dump_json()) / 4 < 400
+
+
+def test_a_queued_job_says_what_it_waits_for() -> None:
+    shown = view(record("queued", detail="waits for the gpu: training-1 runs"), Kept())
+
+    assert shown.progress == "waits for the gpu: training-1 runs"
+    assert shown.poll_after_s == 10
+    assert shown.eta_s is None
+
+
+def test_a_succeeded_job_names_the_next_call_with_its_own_values() -> None:
+    made = [Artifact(job_id=JOB, name="voice", kind="voice", path="/v", size_bytes=10, sha256="0" * 64)]
+    job = record("succeeded", result={"voice": "/v", "speaker": "horus"}, started_at=100.0, ended_at=160.0)
+
+    shown = view(job, Kept(Progress(at=1, done=200, total=200), ["a line"], made))
+
+    assert shown.poll_after_s is None
+    assert shown.elapsed_s == 60
+    assert shown.next == 'Call synthesize model="/v" speaker="horus" with texts that were not trained on.'
+    assert shown.log_tail == []
+    assert shown.artifacts[0].handle == f"artifact://{JOB}/voice"
+    assert shown.artifacts[0].path == "/v"
+    assert shown.artifacts[0].sha256 is None
+    assert "poll_after_s" in shown.model_dump()
+    assert "log_tail" not in shown.model_dump()
+
+
+def test_a_job_that_failed_without_a_word_still_has_a_code_and_a_next_move() -> None:
+    job = record("failed", reason="signal", detail="the worker crashed (SIGSEGV); see the log", exit_code=-11)
+
+    shown = view(job, Kept(lines=[f"line {number}" for number in range(50)]))
+
+    assert shown.error is not None
+    assert shown.error.code == "job_signal"
+    assert shown.reason == "signal"
+    assert len(shown.log_tail) == 15
+    assert "call start_training again" in shown.next
+
+
+def test_a_failed_job_repeats_the_workers_own_hint() -> None:
+    failure = Failure(code="cuda_oom", message="No memory left.", hint="Lower batch_size to 2.")
+
+    shown = view(record("failed", reason="cuda_oom", failure=failure), Kept())
+
+    assert shown.error is not None
+    assert shown.error.code == "cuda_oom"
+    assert shown.next == "Lower batch_size to 2."
+
+
+def test_log_lines_are_as_many_as_asked_for() -> None:
+    kept = Kept(lines=[f"line {number}" for number in range(50)])
+
+    assert len(view(record("succeeded"), kept, 40).log_tail) == 40
+    assert view(record("failed"), kept, 0).log_tail == []
+
+
+def test_progress_without_a_total_is_a_count() -> None:
+    assert progress_text(Progress(at=0, done=3, message="reading")) == "3 reading"
+    assert progress_text(Progress(at=0, done=0, message="loading")) == "loading"
+    assert progress_text(None) == ""
