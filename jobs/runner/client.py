@@ -78,6 +78,7 @@ class Runner:
         request = submission.Request(kind, params, key, fingerprint, reuse)
         row, created = submission.take(request, self._store, self._settings)
         self._see_to(row)
+        launch.wake(self._home)
         return Submission(self._record(row), created)
 
     def get(self, job_id: str) -> JobRecord:
@@ -104,6 +105,7 @@ class Runner:
         self._row(job_id)
         self._store.ask_to_cancel(job_id)
         self._store.cancel_waiting(job_id)
+        launch.wake(self._home)
         return self.get(job_id)
 
     def progress(self, job_id: str) -> Progress | None:
@@ -181,7 +183,6 @@ class Runner:
         """Make sure that somebody works on a job that is not finished."""
         if row.state not in TERMINAL:
             self._ensure_supervisor()
-            launch.wake(self._home)
 
     def _ensure_supervisor(self) -> None:
         try:

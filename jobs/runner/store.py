@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS jobs(
   cancel INTEGER NOT NULL DEFAULT 0,
   exit_code INTEGER, reason TEXT, detail TEXT NOT NULL DEFAULT '', result TEXT, failure TEXT,
   created_at REAL NOT NULL, started_at REAL, ended_at REAL);
-CREATE INDEX IF NOT EXISTS jobs_live ON jobs(state, resource, seq) WHERE state IN {_LIVE_SQL};
+CREATE INDEX IF NOT EXISTS jobs_live ON jobs(state, cancel, resource, seq) WHERE state IN {_LIVE_SQL};
 CREATE INDEX IF NOT EXISTS jobs_fingerprint ON jobs(fingerprint, seq) WHERE fingerprint IS NOT NULL;
 CREATE INDEX IF NOT EXISTS jobs_kind ON jobs(kind, seq);
 CREATE TABLE IF NOT EXISTS keys(
@@ -181,6 +181,12 @@ class Store:
         # The literal list lets SQLite use the partial index on live jobs.
         return self._many(f"SELECT * FROM jobs WHERE state IN {_LIVE_SQL} AND state IN ({marks}) ORDER BY seq", *states)
 
+    def unsettled(self) -> list[JobRow]:
+        """Jobs that no process works on and whose state must change: interrupted, or cancelled while they wait."""
+        return self.in_state("interrupted") + self._many(
+            f"SELECT * FROM jobs WHERE state IN {_LIVE_SQL} AND state = 'queued' AND cancel = 1 ORDER BY seq"
+        )
+
     def has_live_jobs(self) -> bool:
         """True while anything is left to do."""
         return self.connection.execute(f"SELECT 1 FROM jobs WHERE state IN {_LIVE_SQL} LIMIT 1").fetchone() is not None
@@ -188,13 +194,17 @@ class Store:
     def next_queued(self, resource: str, limit: int) -> list[JobRow]:
         """The oldest queued jobs of a resource. Asked per resource, so that one queue cannot starve another."""
         return self._many(
-            "SELECT * FROM jobs WHERE state = 'queued' AND cancel = 0 AND resource = ? ORDER BY seq LIMIT ?",
+            f"SELECT * FROM jobs WHERE state IN {_LIVE_SQL} AND state = 'queued' AND cancel = 0 "
+            "AND resource = ? ORDER BY seq LIMIT ?",
             resource, limit,
         )  # fmt: skip
 
     def n_busy(self, resource: str) -> int:
         """Slots of a resource in use."""
-        query = "SELECT count(*) FROM jobs WHERE state IN ('starting', 'running') AND resource = ?"
+        query = (
+            f"SELECT count(*) FROM jobs WHERE state IN {_LIVE_SQL} AND state IN ('starting', 'running') "
+            "AND resource = ?"
+        )
         return int(self.connection.execute(query, (resource,)).fetchone()[0])
 
     def events(self, job_id: str) -> list[tuple[int, str]]:

@@ -98,10 +98,10 @@ class Supervisor:
         self._reap()
         for row in self._store.in_state("starting", "running"):
             self._guarded(self._look_after, row)
-        for row in self._store.in_state("queued", "interrupted"):
+        for row in self._store.unsettled():
             if row.cancel:
                 self._store.cancel_waiting(row.id)
-            elif row.state == "interrupted":
+            else:
                 self._store.settle_interrupted(row.id)
         self._start_jobs()
         self._reaped.clear()  # whatever is left belonged to nobody we know
