@@ -72,6 +72,18 @@ def check(params: Params) -> None:
         raise UserError("audio_missing", f"There is no file {audio}.", "Check the path of the recording.")
     if audio.stat().st_size == 0:
         raise UserError("audio_empty", f"{audio} has 0 bytes.", "Copy or download the recording again.")
+    if params.segments_jsonl is not None and params.transcript != "auto":
+        raise UserError(
+            "transcript_conflict",
+            f"segments_jsonl brings its own text, but transcript is {params.transcript!r}.",
+            "Leave one of them out.",
+        )
+    if transcript_source(params) == "book" and params.language not in ("english", "auto"):
+        raise UserError(
+            "language_unsupported",
+            f"The book's text is matched to speech in English only, not in {params.language}.",
+            "Leave text out, or give transcript=whisper.",
+        )
     if params.transcript == "book" and params.text is None:
         raise UserError("text_missing", "transcript=book needs the book's text.", "Give text=PATH of a .txt file.")
     if params.text is not None and not Path(params.text).is_file():
@@ -82,6 +94,15 @@ def check(params: Params) -> None:
         raise UserError(
             "clip_bounds", "min_clip_s and target_clip_s must not exceed max_clip_s.", "Defaults: 1.5, 2 and 10 s."
         )
+
+
+def transcript_source(params: Params) -> Literal["segments", "book", "whisper", "none"]:
+    """What ``transcript`` comes down to."""
+    if params.transcript != "auto":
+        return params.transcript
+    if params.segments_jsonl is not None:
+        return "segments"
+    return "book" if params.text is not None else "whisper"
 
 
 KIND = JobKind(

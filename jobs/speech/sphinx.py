@@ -29,7 +29,9 @@ from jobs.speech.pronounce import pronounce
 
 MAX_ALIGN_S = 300.0  # 304 s in one pass ran at 28 x real time; it slows with length
 MAX_RECOGNISE_S = 60.0
+UNEXPLAINED_PER_S = 300.0  # right words of real narration cost about 130 a second, wrong ones over 200
 _FRAMES_PER_SECOND = 100
+_SOUND_RANGE_DB = 25.0
 _SCORE_SOFTENING = 4.0  # puts the median word of real narration at 0.74 and of wrong text at 0.32 (measured, 2026)
 _TEXT_WEIGHT = 0.7  # of the bigram against the unigram; measured in the room's prototype
 
@@ -74,20 +76,27 @@ class Recogniser:
         Returns:
             One entry a word, in order, or None when the decoder did not get to the end with exactly these words.
         """
-        segments = self._forced(audio_16k, words)
-        if segments is None:
+        if not words or not len(audio_16k):
             return None
-        return [_aligned(segment) for segment in segments if not _is_filler(segment)]
+        if len(audio_16k) > MAX_ALIGN_S * SPEECH_RATE_HZ:
+            raise ValueError(f"{len(audio_16k) / SPEECH_RATE_HZ:.0f} s is more than {MAX_ALIGN_S:.0f} s to align")
+        self._learn(words)
+        self._decoder.set_align_text(" ".join(words))
+        _hear(self._decoder, audio_16k)
+        if self._decoder.hyp() is None:
+            return None
+        found = [_aligned(segment) for segment in self._decoder.seg() if not _is_filler(segment)]
+        return found if [aligned.word for aligned in found] == list(words) else None
 
     def forced_score(self, audio_16k: Samples, words: Sequence[str]) -> float | None:
-        """Acoustic log score per second of audio when it is forced to be ``words``; None when it cannot be.
+        """Log score per second of audio when it is forced to be ``words``; None when it cannot be.
 
-        To compare texts for the same audio: the higher one fits better.
+        To compare texts for the same audio: the higher one fits better. Speech that the alignment leaves between
+        or after the words costs ``UNEXPLAINED_PER_S``: the decoder itself charges next to nothing for it, so a
+        text that stops early would win (measured, pocketsphinx 5.1.1).
         """
-        segments = self._forced(audio_16k, words)
-        if segments is None:
-            return None
-        return sum(_log_score(segment) for segment in segments) * SPEECH_RATE_HZ / len(audio_16k)
+        found = self.align(audio_16k, words)
+        return None if found is None else text_score(audio_16k, found)
 
     def recognise(self, audio_16k: Samples, words: Sequence[str], distractors: Iterable[str] = ()) -> list[str]:
         """Recognise once with a decoder that knows only this text; see ``TextRecogniser``."""
@@ -113,20 +122,6 @@ class Recogniser:
         """CMU phones of the words in order, first pronunciation each."""
         self._learn(words)
         return [phone for word in words for phone in self._pronunciations(word)[0].split()]
-
-    def _forced(self, audio_16k: Samples, words: Sequence[str]) -> list[Any] | None:
-        if not words or not len(audio_16k):
-            return None
-        if len(audio_16k) > MAX_ALIGN_S * SPEECH_RATE_HZ:
-            raise ValueError(f"{len(audio_16k) / SPEECH_RATE_HZ:.0f} s is more than {MAX_ALIGN_S:.0f} s to align")
-        self._learn(words)
-        self._decoder.set_align_text(" ".join(words))
-        _hear(self._decoder, audio_16k)
-        if self._decoder.hyp() is None:
-            return None
-        segments = list(self._decoder.seg())
-        found = [_plain(segment.word) for segment in segments if not _is_filler(segment)]
-        return segments if found == list(words) else None
 
     def _learn(self, words: Iterable[str]) -> None:
         new = [word for word in dict.fromkeys(words) if self._decoder.lookup_word(word) is None]
@@ -165,6 +160,25 @@ class TextRecogniser:
         _hear(self._decoder, audio_16k)
         heard = self._decoder.hyp()
         return [_plain(word) for word in heard.hypstr.split()] if heard is not None else []
+
+
+def text_score(audio_16k: Samples, found: Sequence[AlignedWord]) -> float:
+    """Log score per second of an alignment, with what it leaves unexplained; see ``Recogniser.forced_score``."""
+    total = sum(word.log_score for word in found) - UNEXPLAINED_PER_S * unexplained_s(audio_16k, found)
+    return total * SPEECH_RATE_HZ / len(audio_16k)
+
+
+def unexplained_s(audio_16k: Samples, found: Sequence[AlignedWord]) -> float:
+    """Seconds of sound, within 25 dB of the loud parts, that no word covers."""
+    step = SPEECH_RATE_HZ // _FRAMES_PER_SECOND
+    n_frames = len(audio_16k) // step
+    if n_frames == 0:
+        return 0.0
+    power = np.mean(np.square(audio_16k[: n_frames * step].reshape(n_frames, step)), axis=1) + 1e-12
+    is_sound = power > np.percentile(power, 95) * 10 ** (-_SOUND_RANGE_DB / 10)
+    for word in found:
+        is_sound[round(word.start_s * _FRAMES_PER_SECOND) : round(word.end_s * _FRAMES_PER_SECOND)] = False
+    return float(np.count_nonzero(is_sound)) / _FRAMES_PER_SECOND
 
 
 def bigram_model(words: Sequence[str], vocabulary: Sequence[str]) -> str:

@@ -47,16 +47,45 @@ def written(text: str, words: list[SpokenWord], first: int, last: int) -> str:
     Punctuation that opens goes with the next word, all other with the word before. Quotes and brackets that
     lose their partner at a cut are dropped.
     """
-    start = words[first].start
+    limit = words[last].start if last < len(words) else len(text)
+    return written_between(text, words[first].start, words[last - 1].end, limit)
+
+
+def written_between(text: str, start: int, end: int, limit: int) -> str:
+    """``text[start:end]`` as ``written`` gives it back, widened by its punctuation, at most to ``limit``."""
     while start > 0 and text[start - 1] in _OPENING and (start == 1 or not text[start - 2].isalnum()):
         start -= 1
-    end = words[last - 1].end
-    limit = words[last].start if last < len(words) else len(text)
     while end < limit and not text[end].isspace() and not _opens_here(text, end):
         end += 1
     return _without_lone_marks(" ".join(text[start:end].split()))
 
 
+def other_readings(written_token: str) -> list[list[str]]:
+    """Further ways to say a number or an abbreviation, beside that of ``spoken_words``; spoken words each.
+
+    ``i.e.`` is also read "i e", 1455 also "fourteen hundred and fifty five", 120 also "one hundred twenty".
+    """
+    token = written_token.lower()
+    found = [*_OTHER_READINGS.get(token, ())]
+    if re.fullmatch(r"\d{1,3}(?:,\d{3})+|\d{3,6}", token):
+        number = int(token.replace(",", ""))
+        cardinal = str(num2words(number))
+        found += [cardinal, cardinal.replace(" and ", " ")]
+        if 1100 <= number <= 9999 and number // 100 % 10:
+            hundreds, rest = divmod(number, 100)
+            head = f"{num2words(hundreds)} hundred"
+            found += [f"{head} and {num2words(rest)}", f"{head} {num2words(rest)}"] if rest else [head]
+        if 100 <= number <= 999 and number % 100 >= 10:
+            found.append(f"{num2words(number // 100)} {num2words(number % 100)}")
+    usual = spoken_words(written_token)
+    readings = [_letters(reading).split() for reading in found]
+    return [reading for k, reading in enumerate(readings) if reading != usual and reading not in readings[:k]]
+
+
+_OTHER_READINGS = {
+    "i.e.": ("i e",), "e.g.": ("e g",), "etc.": ("and so on", "and so forth"), "st.": ("street",), "vs.": ("v s",),
+    "viz.": ("that is", "vis"), "dr.": ("drive",), "ms.": ("miz",), "&": ("et",),
+}  # fmt: skip
 _OPENING = "\"'“‘([«¿¡„"
 _ABBREVIATIONS = {
     "i.e.": "that is", "e.g.": "for example", "etc.": "et cetera", "viz.": "namely", "vs.": "versus",
