@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal, Protocol
 
 from jobs.errors import UserError
@@ -84,13 +85,14 @@ class WhisperxAligner:
         return self._aligner.align(samples_16k, words)
 
 
-def make_aligner(language: str, choice: Choice, model: str | None) -> WordAligner:
+def make_aligner(language: str, choice: Choice, model: str | None, torch_cache: Path) -> WordAligner:
     """Make the aligner for clips of a language.
 
     Args:
         language: name as in the manifest.
         choice: ``auto`` takes WhisperX when its model is on this machine or given, else pocketsphinx.
         model: wav2vec2 model for WhisperX.
+        torch_cache: where torch keeps weights.
 
     Raises:
         UserError: ``language_unknown``, ``aligner_unavailable``, ``model_unavailable``.
@@ -107,7 +109,8 @@ def make_aligner(language: str, choice: Choice, model: str | None) -> WordAligne
         raise UserError(
             "aligner_unavailable", f"pocketsphinx cannot align this: {why}.", "Use aligner=whisperx or auto."
         )
-    if choice == "whisperx" or model is not None or (choice == "auto" and alignment_model_is_available(code)):
+    is_cached = alignment_model_is_available(code, torch_cache=torch_cache)
+    if choice == "whisperx" or model is not None or (choice == "auto" and is_cached):
         return WhisperxAligner(code, model)
     if code != "en":
         raise UserError(

@@ -117,7 +117,8 @@ def run(params: Params, context: JobContext) -> Result:
     languages = _survey(manifest, root)
     n_rows = sum(languages.values())
     context.progress(0, n_rows, "Loading the aligner")
-    aligners = {name: make_aligner(name, params.aligner, params.align_model) for name in languages}
+    cache = context.settings.torch_cache
+    aligners = {name: make_aligner(name, params.aligner, params.align_model, cache) for name in languages}
     logger.info("%d clips, aligned with %s", n_rows, _names(aligners))
     out.parent.mkdir(parents=True, exist_ok=True)
     tally = Tally()
@@ -214,6 +215,14 @@ def _names(aligners: dict[str, WordAligner]) -> str:
     return ", ".join(dict.fromkeys(aligner.name for aligner in aligners.values()))
 
 
+_WAY_OUT = {
+    "no_text": "The clips have no text: ingest again with the book's text, segments_jsonl or Whisper.",
+    "audio_missing": "Audio paths are relative to the manifest's folder; give root=DIR if the audio is elsewhere.",
+    "low_score": "Check that texts and audio belong together; for a noisy recording lower min_word_score.",
+    "not_aligned": "Check that texts and audio belong together, and that the clips' language is right.",
+}
+
+
 def _all_rejected(manifest: Path, tally: Tally, rejections: list[Rejection]) -> UserError:
     reason, count = tally.rejected.most_common(1)[0]
     example = next(rejection for rejection in rejections if rejection.reason == reason)
@@ -221,6 +230,5 @@ def _all_rejected(manifest: Path, tally: Tally, rejections: list[Rejection]) -> 
         "all_clips_rejected",
         f"None of the {len(rejections)} clips of {manifest} could be aligned; {count} times the reason was {reason} "
         f"({example.detail}).",
-        f"Look into {REJECTIONS_NAME}. For not_aligned and low_score check that texts and audio belong together and "
-        "that the language is right; for low_score lower min_word_score.",
+        f"{_WAY_OUT.get(reason, '')} Every reason is in {REJECTIONS_NAME}.".strip(),
     )

@@ -47,6 +47,14 @@ DEFAULT_MODELS = {
     "ru": "jonatasgrosman/wav2vec2-large-xlsr-53-russian",
     "ko": "kresnik/wav2vec2-large-xlsr-korean",
 }
+# Of those bundles, the file under checkpoints/ in torch's hub folder (torchaudio 2.8).
+BUNDLE_FILES = {
+    "WAV2VEC2_ASR_BASE_960H": "wav2vec2_fairseq_base_ls960_asr_ls960.pth",
+    "VOXPOPULI_ASR_BASE_10K_FR": "wav2vec2_voxpopuli_base_10k_asr_fr.pt",
+    "VOXPOPULI_ASR_BASE_10K_DE": "wav2vec2_voxpopuli_base_10k_asr_de.pt",
+    "VOXPOPULI_ASR_BASE_10K_ES": "wav2vec2_voxpopuli_base_10k_asr_es.pt",
+    "VOXPOPULI_ASR_BASE_10K_IT": "wav2vec2_voxpopuli_base_10k_asr_it.pt",
+}
 
 
 class CannotAlign(Exception):
@@ -191,8 +199,14 @@ class Alphabet:
             raise CannotAlign(f"the aligner's model knows no {character!r} (in {word!r})")
 
 
-def alignment_model_is_available(language: str, model: str | None = None) -> bool:
-    """True when the model for the language lies on this machine, so that it loads without network."""
+def alignment_model_is_available(language: str, model: str | None = None, *, torch_cache: Path | None = None) -> bool:
+    """True when the model for the language lies on this machine, so that it loads without network.
+
+    Args:
+        language: name or code; ``auto`` has no model.
+        model: hub id, directory or torchaudio bundle; None takes WhisperX's choice for the language.
+        torch_cache: torch's cache folder; given, WhisperX's choices are looked up without importing torch.
+    """
     code = language_code(language)
     name = model or (DEFAULT_MODELS.get(code) if code else None)
     if name is None:
@@ -206,11 +220,23 @@ def alignment_model_is_available(language: str, model: str | None = None) -> boo
         return isinstance(try_to_load_from_cache(name, "config.json"), str) and any(
             isinstance(try_to_load_from_cache(name, file), str) for file in weights
         )
-    import torch
+    file = BUNDLE_FILES.get(name) or _bundle_file(name)
+    return file is not None and (_torch_hub(torch_cache) / "checkpoints" / file).is_file()
+
+
+def _bundle_file(name: str) -> str | None:
     import torchaudio
 
     bundle = getattr(torchaudio.pipelines, name, None)
-    return bundle is not None and (Path(torch.hub.get_dir()) / "checkpoints" / Path(bundle._path).name).is_file()
+    return Path(bundle._path).name if bundle is not None else None
+
+
+def _torch_hub(torch_cache: Path | None) -> Path:
+    if torch_cache is not None:
+        return torch_cache / "hub"
+    import torch
+
+    return Path(torch.hub.get_dir())
 
 
 def windows(n_samples: int) -> Iterator[tuple[range, slice]]:

@@ -62,13 +62,14 @@ class TranscribedSegment:
 class Transcriber:
     """A Whisper model in memory. Make one per run and keep it."""
 
-    def __init__(self, model: str, device: str = "auto", *, cpu_threads: int = 0) -> None:
+    def __init__(self, model: str, device: str = "auto", *, cpu_threads: int = 0, seed: int = 0) -> None:
         """Load the model, from the disk when it is there, else from the network.
 
         Args:
             model: name (``large-v3``), hub id, or directory of a CTranslate2 model.
             device: ``auto`` (the GPU when there is one), ``cuda`` or ``cpu``.
             cpu_threads: threads on the CPU; 0 leaves the choice to CTranslate2.
+            seed: of the sampling where temperature 0 fails; the same calls in the same order give the same texts.
 
         Raises:
             UserError: ``model_unavailable``, ``cuda_libraries_missing``, ``cuda_out_of_memory``, ``cuda_failed``.
@@ -83,6 +84,7 @@ class Transcriber:
         folder = _model_folder(model, fetch=True)
         self.model = model
         self.device = device
+        ctranslate2.set_random_seed(seed)  # taken up by the threads that the model starts
         try:
             self._whisper: Any = WhisperModel(
                 str(folder),

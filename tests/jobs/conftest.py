@@ -49,7 +49,14 @@ def make_context(tmp_path: Path) -> Callable[[], RecordedContext]:
     """Make one attempt's context after another for the same job: all share the job's folder."""
     folder = tmp_path / "job"
     folder.mkdir()
-    settings = Settings(home=tmp_path / "home", envs=tmp_path / "envs", roots=(tmp_path, PROJECT_ROOT))
+    settings = Settings(
+        home=tmp_path / "home",
+        envs=tmp_path / "envs",
+        roots=(tmp_path, PROJECT_ROOT),
+        # models in the developer's own cache must not change what a test does
+        hub_cache=tmp_path / "hub",
+        torch_cache=tmp_path / "torch",
+    )
     return lambda: RecordedContext(folder=folder, settings=settings)
 
 

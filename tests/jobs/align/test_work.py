@@ -2,7 +2,11 @@
 
 import itertools
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,10 +16,29 @@ from jobs.align.spec import Params
 from jobs.align.work import DEFAULT_NAME, JOURNAL_NAME, REJECTIONS_NAME, run
 from jobs.errors import UserError
 from jobs.runner.context import Cancelled
+from jobs.settings import PROJECT_ROOT
 from jobs.speech.audio import CLIP_RATE_HZ, read_clip
 from jobs.speech.manifest import Clip, Rejection, read_rows
 from jobs.whisper.toy import make_toy_aligner
 
+# Aligns as a worker does, says on stdout how far it is, and after five clips stands still until it is killed.
+KILLED_WORKER = """
+import sys
+from jobs.align.spec import Params
+from jobs.align.work import run
+from jobs.settings import Settings
+
+class Context:
+    settings = Settings.from_environment()
+    def progress(self, done, total=None, message="", **metrics):
+        print(done, flush=True)
+        if done == 5:
+            sys.stdin.read()
+    def raise_if_cancelled(self):
+        pass
+
+run(Params(manifest=sys.argv[1]), Context())
+"""
 SILENCE = np.zeros(3 * CLIP_RATE_HZ, np.float32)
 
 
@@ -111,6 +134,28 @@ def test_a_kill_costs_one_clip_and_no_clip_is_aligned_twice(make_dataset, make_c
     assert not journal.exists()
 
 
+def test_a_killed_process_leaves_what_it_had_aligned(make_dataset, make_context, fables):
+    manifest = make_dataset(fables)
+    worker = subprocess.Popen(
+        [sys.executable, "-c", KILLED_WORKER, str(manifest)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
+    )
+
+    n_reported = sum(1 for _ in itertools.islice(worker.stdout, 6))
+    worker.kill()
+    worker.communicate()
+    n_journalled = len((manifest.parent / JOURNAL_NAME).read_bytes().splitlines())
+    result = run(Params(manifest=str(manifest)), make_context())
+
+    assert worker.returncode == -signal.SIGKILL
+    assert n_reported == 6  # "loading", then five clips
+    assert n_journalled == 5
+    assert result.n_clips == len(fables)
+
+
 def test_a_resumed_run_writes_what_an_unbroken_one_writes(make_dataset, make_context, fables):
     manifest = make_dataset(fables[:4])
     broken = make_context()
@@ -170,6 +215,15 @@ def test_a_text_that_is_not_spoken_never_passes(make_context, make_dataset, fabl
     assert failure.value.code == "all_clips_rejected"
     assert len(rejected(manifest.parent)) == 18
     assert not (manifest.parent / DEFAULT_NAME).exists()
+
+
+def test_clips_without_text_send_back_to_ingest(make_dataset, make_context, fables):
+    manifest = make_dataset([("", samples) for _, samples in fables[:2]])
+
+    with pytest.raises(UserError, match="no_text") as failure:
+        run(Params(manifest=str(manifest)), make_context())
+
+    assert "ingest again" in failure.value.hint
 
 
 def test_a_given_least_score_takes_the_place_of_the_default(make_dataset, make_context, fables):
@@ -256,10 +310,7 @@ def test_a_root_elsewhere_is_where_the_audio_is_looked_for(make_dataset, make_co
         ("elvish", {}, "language_unknown"),
     ],
 )
-def test_a_language_without_an_aligner_is_refused(
-    make_dataset, make_context, fables, monkeypatch, tmp_path, language, fields, code
-):
-    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path / "no-models"))
+def test_a_language_without_an_aligner_is_refused(make_dataset, make_context, fables, language, fields, code):
     manifest = make_dataset(fables[:1], language=language)
 
     with pytest.raises(UserError) as refusal:

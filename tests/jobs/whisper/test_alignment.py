@@ -177,17 +177,30 @@ def test_the_models_are_those_of_the_installed_whisperx():
     assert {code: theirs[code] for code in DEFAULT_MODELS} == DEFAULT_MODELS
 
 
-def test_availability_is_told_without_network(toy_aligner, tmp_path, monkeypatch):
+def test_availability_is_told_without_network(toy_aligner, tmp_path):
+    def is_available(*model: str) -> bool:
+        return alignment_model_is_available(*model, torch_cache=tmp_path)
+
+    assert is_available("english", str(toy_aligner))
+    assert not is_available("english")
+    assert not is_available("auto")
+    assert not is_available("portuguese", "nobody/no-such-model")
+    assert not is_available("english", "NO_SUCH_BUNDLE")
+
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "hub" / "checkpoints" / "wav2vec2_fairseq_base_ls960_asr_ls960.pth").touch()
+    assert is_available("english")
+    assert is_available("english", "WAV2VEC2_ASR_BASE_960H")
+
+
+def test_torchs_own_cache_is_looked_at_when_none_is_given(tmp_path, monkeypatch):
     monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
 
-    assert alignment_model_is_available("english", str(toy_aligner))
-    assert not alignment_model_is_available("english")
-    assert not alignment_model_is_available("auto")
-    assert not alignment_model_is_available("portuguese", "nobody/no-such-model")
+    assert not alignment_model_is_available("german")
 
     (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / "wav2vec2_fairseq_base_ls960_asr_ls960.pth").touch()
-    assert alignment_model_is_available("english")
+    (tmp_path / "checkpoints" / "wav2vec2_voxpopuli_base_10k_asr_de.pt").touch()
+    assert alignment_model_is_available("german")
 
 
 def test_a_folder_that_is_no_model_is_refused_with_the_way_out(tmp_path):

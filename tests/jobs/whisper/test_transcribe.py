@@ -13,7 +13,7 @@ def noise(seconds: float) -> np.ndarray:
     return np.random.default_rng(0).normal(0, 0.1, int(seconds * RATE_HZ)).astype(np.float32)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def transcriber(toy_whisper) -> Transcriber:
     return Transcriber(str(toy_whisper), "cpu", cpu_threads=1)
 
@@ -25,6 +25,14 @@ def test_segments_lie_in_order_inside_the_audio(transcriber):
     assert all(0 <= segment.start_s < segment.end_s <= 12.0 for segment in segments)
     assert [segment.start_s for segment in segments] == sorted(segment.start_s for segment in segments)
     assert all(segment.text == segment.text.strip() != "" for segment in segments)
+
+
+def test_the_same_audio_gives_the_same_texts_again(toy_whisper):
+    first, again = (
+        Transcriber(str(toy_whisper), "cpu", cpu_threads=1).transcribe(noise(12.0), "english") for _ in range(2)
+    )
+
+    assert first == again != []
 
 
 def test_audio_of_two_windows_is_heard_to_its_end(transcriber):
