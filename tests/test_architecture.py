@@ -29,7 +29,7 @@ HEAVY = frozenset(
      "ctranslate2", "speechmos", "safetensors"}
 )  # fmt: skip
 OWNERS = {"qwen_tts": "jobs/qwen", "whisperx": "jobs/whisper", "faster_whisper": "jobs/whisper"}
-STDLIB_ONLY = ("errors", "settings", "runner/locks", "runner/durable", "runner/layout", "runner/store",
+STDLIB_ONLY = ("errors", "settings", "runner/locks", "runner/durable", "runner/layout", "runner/schema", "runner/store",
                "runner/outcome", "runner/processes", "runner/launch", "runner/preflight", "runner/provenance",
                "runner/shim", "runner/supervisor")  # fmt: skip
 

@@ -17,49 +17,10 @@ from typing import Any
 from jobs.errors import UserError
 from jobs.runner.layout import Home
 from jobs.runner.outcome import Outcome
+from jobs.runner.schema import LIVE_SQL, SCHEMA, SCHEMA_VERSION
 
-SCHEMA_VERSION = 1
-LIVE = ("queued", "starting", "running", "interrupted")
-_LIVE_SQL = "('queued', 'starting', 'running', 'interrupted')"
 BUSY_TIMEOUT_S = 30.0
 MAX_FREE_STARTS = 10  # a shim that never comes up so often is a broken installation, not bad luck
-
-SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS jobs(
-  seq INTEGER PRIMARY KEY,
-  id TEXT NOT NULL UNIQUE,
-  kind TEXT NOT NULL,
-  spec_hash TEXT NOT NULL,
-  fingerprint TEXT,
-  document TEXT NOT NULL,
-  resource TEXT NOT NULL,
-  environment TEXT NOT NULL,
-  state TEXT NOT NULL DEFAULT 'queued' CHECK(
-    state IN ('queued', 'starting', 'running', 'succeeded', 'failed', 'cancelled', 'interrupted')),
-  attempt INTEGER NOT NULL DEFAULT 0,  -- fence: a shim of an older attempt loses every compare-and-swap
-  tries INTEGER NOT NULL DEFAULT 0,    -- attempts that really ran
-  max_tries INTEGER NOT NULL,
-  cancel INTEGER NOT NULL DEFAULT 0,
-  exit_code INTEGER, reason TEXT, detail TEXT NOT NULL DEFAULT '', result TEXT, failure TEXT,
-  created_at REAL NOT NULL, started_at REAL, ended_at REAL);
-CREATE INDEX IF NOT EXISTS jobs_live ON jobs(state, cancel, resource, seq) WHERE state IN {_LIVE_SQL};
-CREATE INDEX IF NOT EXISTS jobs_fingerprint ON jobs(fingerprint, seq) WHERE fingerprint IS NOT NULL;
-CREATE INDEX IF NOT EXISTS jobs_kind ON jobs(kind, seq);
-CREATE TABLE IF NOT EXISTS keys(
-  key TEXT PRIMARY KEY, job TEXT NOT NULL REFERENCES jobs(id), spec_hash TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS events(
-  seq INTEGER PRIMARY KEY, job TEXT NOT NULL, attempt INTEGER NOT NULL, at REAL NOT NULL, state TEXT NOT NULL,
-  exit_code INTEGER, detail TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS events_job ON events(job, seq);
-CREATE TRIGGER IF NOT EXISTS job_event AFTER UPDATE OF state ON jobs WHEN old.state <> new.state BEGIN
-  INSERT INTO events(job, attempt, at, state, exit_code, detail) VALUES(
-    new.id, new.attempt, (julianday('now') - 2440587.5) * 86400.0, new.state, new.exit_code, new.detail);
-END;
-CREATE TRIGGER IF NOT EXISTS final_states BEFORE UPDATE OF state ON jobs
-WHEN old.state IN ('succeeded', 'failed', 'cancelled') BEGIN
-  SELECT RAISE(ABORT, 'a terminal state is final');
-END;
-"""
 
 
 @dataclass(frozen=True)
@@ -164,7 +125,7 @@ class Store:
         """Jobs that are alive or have succeeded with this fingerprint, newest first; not those asked to stop."""
         return self._many(
             "SELECT * FROM jobs WHERE fingerprint = ? AND kind = ? AND (state = 'succeeded' OR "
-            f"(cancel = 0 AND state IN {_LIVE_SQL})) ORDER BY seq DESC LIMIT 20",
+            f"(cancel = 0 AND state IN {LIVE_SQL})) ORDER BY seq DESC LIMIT 20",
             fingerprint, kind,
         )  # fmt: skip
 
@@ -178,23 +139,22 @@ class Store:
     def in_state(self, *states: str) -> list[JobRow]:
         """Rows in one of some live states, oldest first."""
         marks = ", ".join("?" * len(states))
-        # The literal list lets SQLite use the partial index on live jobs.
-        return self._many(f"SELECT * FROM jobs WHERE state IN {_LIVE_SQL} AND state IN ({marks}) ORDER BY seq", *states)
+        return self._many(f"SELECT * FROM jobs WHERE state IN {LIVE_SQL} AND state IN ({marks}) ORDER BY seq", *states)
 
     def unsettled(self) -> list[JobRow]:
         """Jobs that no process works on and whose state must change: interrupted, or cancelled while they wait."""
         return self.in_state("interrupted") + self._many(
-            f"SELECT * FROM jobs WHERE state IN {_LIVE_SQL} AND state = 'queued' AND cancel = 1 ORDER BY seq"
+            f"SELECT * FROM jobs WHERE state IN {LIVE_SQL} AND state = 'queued' AND cancel = 1 ORDER BY seq"
         )
 
     def has_live_jobs(self) -> bool:
         """True while anything is left to do."""
-        return self.connection.execute(f"SELECT 1 FROM jobs WHERE state IN {_LIVE_SQL} LIMIT 1").fetchone() is not None
+        return self.connection.execute(f"SELECT 1 FROM jobs WHERE state IN {LIVE_SQL} LIMIT 1").fetchone() is not None
 
     def next_queued(self, resource: str, limit: int) -> list[JobRow]:
         """The oldest queued jobs of a resource. Asked per resource, so that one queue cannot starve another."""
         return self._many(
-            f"SELECT * FROM jobs WHERE state IN {_LIVE_SQL} AND state = 'queued' AND cancel = 0 "
+            f"SELECT * FROM jobs WHERE state IN {LIVE_SQL} AND state = 'queued' AND cancel = 0 "
             "AND resource = ? ORDER BY seq LIMIT ?",
             resource, limit,
         )  # fmt: skip
@@ -202,8 +162,7 @@ class Store:
     def n_busy(self, resource: str) -> int:
         """Slots of a resource in use."""
         query = (
-            f"SELECT count(*) FROM jobs WHERE state IN {_LIVE_SQL} AND state IN ('starting', 'running') "
-            "AND resource = ?"
+            f"SELECT count(*) FROM jobs WHERE state IN {LIVE_SQL} AND state IN ('starting', 'running') AND resource = ?"
         )
         return int(self.connection.execute(query, (resource,)).fetchone()[0])
 
@@ -228,7 +187,7 @@ class Store:
 
     def ask_to_cancel(self, job_id: str) -> bool:
         """Note that a job that is not finished should stop."""
-        return self._swap(f"UPDATE jobs SET cancel = 1 WHERE id = ? AND cancel = 0 AND state IN {_LIVE_SQL}", job_id)
+        return self._swap(f"UPDATE jobs SET cancel = 1 WHERE id = ? AND cancel = 0 AND state IN {LIVE_SQL}", job_id)
 
     def cancel_waiting(self, job_id: str) -> bool:
         """Finish a cancelled job that no process works on. Cancel wins over retry."""
