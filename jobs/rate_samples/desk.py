@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jobs.rate_samples.heard import is_heard, rivals
+from jobs.rate_samples.heard import another_fits, is_heard, rivals
 from jobs.rate_samples.instruments import RECOGNISED, RECOGNISER, Instruments, Measures, Timbre
 from jobs.rate_samples.journal import Journal, file_hash, key_of
 from jobs.rate_samples.narrator_clips import N_SHORT_CLIPS, NarratorClip, profile_of, short_lengths
@@ -68,8 +68,12 @@ class Desk:
 
     def _rate(self, asked: Asked, profile: Profile, voice: Floats) -> Rating:
         measures = self._measure(asked.path, asked.take.text, asked.language, step=False)
-        heard = self._is_heard(asked) if asked.language == RECOGNISED and measures.n_words else None
-        features = features_of(measures, profile, voice, asked, heard)
+        own, *others = self._text_scores(asked, measures)
+        features = replace(
+            features_of(measures, profile, voice, asked),
+            heard=is_heard(own, others),
+            another_fits=another_fits(own, others),
+        )
         rating = rating_of(features, rate(features, profile), asked.take, measures.heard_words)
         self._step(f"rated {asked.take.audio}: {rating.rating:.1f}", rating=rating.rating)
         return rating
@@ -98,14 +102,17 @@ class Desk:
             return {"embedding": [], "ovrl": 0.0, "p808": 0.0}
         return self._instruments.timbre(speech[:n_samples]).model_dump()
 
-    def _is_heard(self, asked: Asked) -> bool | None:
+    def _text_scores(self, asked: Asked, measures: Measures) -> list[float | None]:
+        """Score of the take's own text, then of those it is compared with: none where words cannot be recognised."""
+        if asked.language != RECOGNISED or not measures.n_words:
+            return [None]
         texts = [each.take.text for each in self._plan.asked if each.language == RECOGNISED]
-        others = rivals(asked.take.text, texts)
-        own, *rest = self._once(
-            lambda: self._instruments.text_scores(asked.path, [asked.take.text, *others]),
-            "texts", file_hash(asked.path), asked.take.text, others,
-        )  # fmt: skip
-        return is_heard(own, rest)
+        compared = [asked.take.text, *rivals(asked.take.text, texts)]
+        if measures.timbre is None:  # silent
+            return [None] * len(compared)
+        make = partial(self._instruments.text_scores, asked.path, compared)
+        scores: list[float | None] = self._once(make, "texts", file_hash(asked.path), compared)
+        return scores
 
     def _once(self, make: Callable[[], Any], *depends_on: object) -> Any:
         """The journal's value for what it depends on; made, and written there, when it is not."""
@@ -122,8 +129,8 @@ class Desk:
         self._context.progress(self._done, self._total, message, **metrics)
 
 
-def features_of(measures: Measures, profile: Profile, voice: Floats, asked: Asked, heard: bool | None) -> Features:
-    """What ``rate`` needs to know of a take."""
+def features_of(measures: Measures, profile: Profile, voice: Floats, asked: Asked) -> Features:
+    """What ``rate`` needs to know of a take, but for the comparison with other texts."""
     timbre = measures.timbre
     same_language = asked.language == profile.language
     return Features(
@@ -137,7 +144,6 @@ def features_of(measures: Measures, profile: Profile, voice: Floats, asked: Aske
         speaking_rate=measures.speaking_rate if same_language else None,
         wer=measures.wer,
         aligns=measures.aligns,
-        heard=heard,
         hit_limit=asked.take.hit_limit,
     )
 

@@ -7,20 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rapidfuzz.distance import LCSseq
+
 from jobs.speech.text import spoken_words
 
 MAX_TEXTS = 24  # each comparison costs a forced alignment, about 0.05 s of CPU for each second of audio
+# A text that is a part of another fits its audio too, often with a higher score (its lost words become silence).
+MAX_SHARED = 0.6
 
 
 def rivals(text: str, texts: Sequence[str]) -> list[str]:
     """The other texts that a take of ``text`` is compared with: all, or those nearest in length.
 
-    Texts that are spoken alike count as one.
+    Left out are texts that share more than ``MAX_SHARED`` of the shorter one's words, in order, with it.
     """
     words = spoken_words(text)
-    others = {tuple(spoken): other for other in texts if (spoken := spoken_words(other)) and spoken != words}
+    others = {
+        tuple(spoken): other for other in texts if (spoken := spoken_words(other)) and not _is_part(words, spoken)
+    }
     nearest = sorted(others, key=lambda spoken: (abs(len(spoken) - len(words)), spoken))
     return [others[spoken] for spoken in nearest[: MAX_TEXTS - 1]]
+
+
+def _is_part(words: Sequence[str], other: Sequence[str]) -> bool:
+    return LCSseq.similarity(words, other) > MAX_SHARED * min(len(words), len(other))
 
 
 def is_heard(own: float | None, others: Sequence[float | None]) -> bool | None:
@@ -32,4 +42,9 @@ def is_heard(own: float | None, others: Sequence[float | None]) -> bool | None:
     """
     if not others:
         return None
-    return own is not None and all(other is None or other < own for other in others)
+    return own is not None and not another_fits(own, others)
+
+
+def another_fits(own: float | None, others: Sequence[float | None]) -> bool:
+    """True when a text that is not the right one fits the audio at least as well."""
+    return any(other is not None and (own is None or other >= own) for other in others)

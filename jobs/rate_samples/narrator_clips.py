@@ -64,7 +64,8 @@ def choose(clips: Sequence[Clip], manifest: Path, limit: int) -> list[NarratorCl
 def short_lengths(clip_durations_s: Sequence[float], take_durations_s: Sequence[float]) -> list[float]:
     """Lengths at which the narrator must be measured too, since takes are much shorter than his clips."""
     usual_s, shortest_s = median(clip_durations_s), min(take_durations_s, default=0.0)
-    return [length for length in SHORT_LENGTHS_S if length <= 0.75 * usual_s and shortest_s < 2 * length]
+    much_shorter_s = 0.75 * usual_s
+    return [s for s in SHORT_LENGTHS_S if s <= much_shorter_s and shortest_s < min(2 * s, much_shorter_s)]
 
 
 def profile_of(measures: Sequence[Measures], short: dict[float, list[Timbre]], language: str) -> tuple[Profile, Floats]:

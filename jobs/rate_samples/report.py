@@ -74,6 +74,8 @@ def draw(path: Path, ratings: Sequence[Rating]) -> None:
     figure = Figure(figsize=(9, 1.6 + 0.32 * len(ratings)), layout="constrained")
     axes = figure.add_subplot()
     axes.barh(rows, [rating.rating - 1 for rating in ratings], left=1, color="#d9d9d9", label="rating")
+    for row, rating in zip(rows, ratings, strict=True):
+        axes.text(1.02, row, f"{rating.rating:.1f}", va="center", fontsize=7)
     for offset, part in enumerate(WEIGHTS):
         known = [(row, value) for row in rows if (value := getattr(ratings[row], part)) is not None]
         axes.scatter(
@@ -87,9 +89,9 @@ def draw(path: Path, ratings: Sequence[Rating]) -> None:
     axes.axvline(AUTOMATIC_CAP, color="#888888", linewidth=0.8, linestyle="--")
     axes.set_yticks(rows, [_label(rating.text) for rating in ratings], fontsize=8)
     axes.set_ylim(len(ratings) - 0.4, -0.6)
-    axes.set_xlim(1, 5.05)
+    axes.set_xlim(0.95, 5.05)
     axes.set_xlabel(f"automatic rating, 1 to 5 (dashed: the most it may give, {AUTOMATIC_CAP})")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.35 / (0.4 + 0.08 * len(ratings))), ncols=5, fontsize=8)
+    figure.legend(loc="outside upper center", ncols=5, fontsize=8, frameon=False)
     temporary = path.with_name(path.name + ".tmp")
     figure.savefig(temporary, format="png", dpi=110)
     temporary.rename(path)

@@ -37,6 +37,7 @@ class Features:
         wer: of recognition that expects the text; None where the language cannot be recognised.
         aligns: forced alignment of the text reached the end of the take.
         heard: the text scored above every other text of the batch; None when there was no other.
+        another_fits: another text of the batch scored at least as high.
         hit_limit: synthesis was cut off before an end of speech.
     """
 
@@ -50,6 +51,7 @@ class Features:
     wer: float | None = None
     aligns: bool | None = None
     heard: bool | None = None
+    another_fits: bool = False
     hit_limit: bool = False
 
 
@@ -133,7 +135,7 @@ def _not_speech(features: Features) -> Fault | None:
 
 def _intelligibility(features: Features, profile: Profile) -> _Part:
     faults: list[Fault] = []
-    if features.heard is False:
+    if features.another_fits:
         faults.append(Fault("another_text", "another text of this batch fits the audio better than its own", 2.5))
     if features.wer is None:
         faults.append(_words_unchecked(features))
@@ -141,6 +143,9 @@ def _intelligibility(features: Features, profile: Profile) -> _Part:
     if features.aligns is False:
         faults.append(Fault("not_aligned", "the text does not align with the audio to its end", 3.5))
     wer = features.wer
+    if wer >= 0.6 and features.heard is False:
+        why = f"another text is spoken: word error rate {wer:.2f} (limit 0.6), and the text does not fit best"
+        return _Part(0.0, (*faults, Fault("text_not_heard", why, 1.0)))
     if is_short(features):
         # A missed word of five is 0.2; real clips of 1.5 s were given 0.75 and 1.67. Alignment and the comparison
         # with the other texts hold at this length, the error rate does not.
@@ -178,6 +183,8 @@ def _voice(features: Features, profile: Profile) -> _Part:
     shift = min(0.0, own.sim - profile.whole.sim)  # short clips of the narrator score lower too
     far, another = _FAR_VOICE + shift, _ANOTHER_VOICE + shift
     seen = f"SIM {features.sim:.2f} (limit {far if features.sim < far else another:.2f}, narrator {own.sim:.2f})"
+    if _sound(features, profile).faults:
+        seen += "; poor sound lowers SIM too, mend that first"
     if features.sim < far:
         faults.append(Fault("far_voice", f"far from the narrator's voice: {seen}", 2.0))
     elif features.sim < another:
@@ -232,9 +239,13 @@ def _timing(features: Features, profile: Profile) -> _Part:
         why = "the speaking rate was not judged: there is no text in the narrator's language to count"
         return _Part(None, (*faults, Fault("rate_unchecked", why)))
     ratio = features.speaking_rate / profile.speaking_rate
-    value = min(ramp(ratio, 0.72, 0.44), ramp(ratio, 1.25, 1.60))
+    # Phrases of 2 to 3 s of the same narration vary from 0.67 to 1.3; whole sentences from 0.8 to 1.2.
+    (slow, too_slow), (fast, too_fast) = (
+        ((0.62, 0.40), (1.40, 1.75)) if is_short(features) else ((0.72, 0.44), (1.25, 1.60))
+    )
+    value = min(ramp(ratio, slow, too_slow), ramp(ratio, fast, too_fast))
     if value < 1:
-        code, limit = ("too_fast", 1.25) if ratio > 1 else ("too_slow", 0.72)
+        code, limit = ("too_fast", fast) if ratio > 1 else ("too_slow", slow)
         why = f"speaks {ratio:.2g} times as fast as the narrator (limit {limit})"
         faults.append(Fault(code, why, 1.9 if value == 0 else 4.0))
     return _Part(value, tuple(faults))

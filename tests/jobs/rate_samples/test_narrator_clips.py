@@ -1,0 +1,86 @@
+"""Which clips stand for the narrator, and his medians."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jobs.errors import UserError
+from jobs.rate_samples.instruments import Measures, Timbre
+from jobs.rate_samples.narrator_clips import choose, profile_of, short_lengths
+from jobs.speech.manifest import Clip
+from jobs.speech.prosody import Prosody
+
+
+def clips(n: int, **columns: object) -> list[Clip]:
+    return [Clip.model_validate({"audio": f"{i}.wav", "text": "words", "duration_s": 5.0, **columns}) for i in range(n)]
+
+
+def measured(rate: float, x: float, wer: float | None = 0.0) -> Measures:
+    sound = Prosody(duration_s=6, level_dbfs=-20, is_silent=False, speech_span_s=5.8, longest_pause_s=x, pitch_hz=200)
+    timbre = Timbre(embedding=[1.0, x], ovrl=3 + x, p808=4)
+    return Measures(prosody=sound, timbre=timbre, n_words=12, speaking_rate=rate, wer=wer)
+
+
+def test_clips_are_spread_evenly_over_the_book(tmp_path: Path) -> None:
+    chosen = choose(clips(100), tmp_path / "m.jsonl", 5)
+
+    assert [clip.path.name for clip in chosen] == ["0.wav", "20.wav", "40.wav", "60.wav", "80.wav"]
+
+
+def test_short_and_textless_clips_are_taken_only_when_there_are_no_others(tmp_path: Path) -> None:
+    poor = clips(5, duration_s=1.0)
+
+    assert len(choose(poor, tmp_path / "m.jsonl", 20)) == 5
+    assert {clip.path.name for clip in choose(poor + clips(6, audio="good.wav"), tmp_path / "m.jsonl", 20)} == {
+        "good.wav"
+    }
+
+
+def test_fewer_than_five_clips_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="4 clips") as caught:
+        choose(clips(4), tmp_path / "m.jsonl", 20)
+
+    assert caught.value.code == "narrator_clips_too_few"
+
+
+def test_a_clip_outside_the_dataset_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        choose(clips(5, audio="../../etc/passwd"), tmp_path / "m.jsonl", 20)
+
+    assert caught.value.code == "path_outside_dataset"
+
+
+def test_the_narrator_is_measured_short_only_for_takes_that_are_short() -> None:
+    assert short_lengths([7.0, 8.0, 9.0], [7.5, 9.0]) == []
+    assert short_lengths([7.0, 8.0, 9.0], [7.5, 5.0]) == [4.0]
+    assert short_lengths([7.0, 8.0, 9.0], [2.5, 9.0]) == [2.0, 4.0]
+    assert short_lengths([3.0, 3.2, 3.4], [2.1]) == [2.0]
+    assert short_lengths([2.2, 2.4], [2.0]) == []
+
+
+def test_the_profile_holds_medians_and_ignores_what_could_not_be_measured() -> None:
+    silent = Measures(prosody=Prosody(duration_s=6, level_dbfs=-90, is_silent=True))
+    measures = [measured(rate, 0.1 * i) for i, rate in enumerate((9.0, 10.0, 11.0, 12.0, 30.0))]
+
+    profile, voice = profile_of([*measures, silent], {}, "english")
+
+    assert (profile.n_clips, profile.speaking_rate, profile.rate_unit) == (5, 11.0, "phones/s")
+    assert profile.whole.ovrl == pytest.approx(3.2)
+    assert profile.longest_pause_s == pytest.approx(0.2)
+    assert profile.wer == 0.0
+    assert voice.shape == (2,)
+
+
+def test_a_narrator_in_another_language_is_counted_in_letters() -> None:
+    profile, _ = profile_of([measured(14.0, 0.1, wer=None)] * 5, {}, "german")
+
+    assert (profile.rate_unit, profile.wer) == ("letters/s", None)
+
+
+def test_clips_without_speech_do_not_make_a_profile() -> None:
+    silent = Measures(prosody=Prosody(duration_s=6, level_dbfs=-90, is_silent=True))
+
+    with pytest.raises(UserError, match="1 of the narrator's 6 clips hold speech"):
+        profile_of([*[silent] * 5, measured(11.0, 0.1)], {}, "english")
