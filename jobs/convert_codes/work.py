@@ -118,7 +118,7 @@ def _encode(survey: Survey, journal: CodesJournal, tokenizer: Path, batch_s: flo
     device = compute_device()
     codec = load_codec(tokenizer, device)
     limit_cpu_threads(codec.n_parameters)
-    # on a CPU one clip at a time is fastest: 146 s of clips took the toy 3.9 s singly, 20.7 s as one batch (measured)
+    # on a CPU one clip at a time is fastest: 146 s of clips took the toy 3.0 CPU s singly, 8.2 as one batch (measured)
     for batch in batches(missing.values(), batch_s if device != "cpu" else 0.0):
         context.raise_if_cancelled()
         _encode_batch(batch, survey, journal, codec)
