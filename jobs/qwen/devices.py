@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import torch
 
 # Below this a second thread costs more than it brings, because the threads wait for each other. Measured on two busy
-# cores: the toy codec (4.6 M) encodes 146 s of audio in 4.4 s with one thread, 38 s with two; a toy talker (1.5 M) takes
-# 0.4 CPU s per second of speech with one, 3.9 with two. The limit itself lies between toys and real models, unmeasured.
+# cores: the toy codec (4.6 M) encodes 146 s of audio in 4.4 s with one thread, 38 s with two; a toy talker (1.5 M)
+# takes 0.4 CPU s per second of speech with one, 3.9 with two. Real models were not measured.
 SMALL_MODEL_PARAMETERS = 30_000_000
 
 
