@@ -1,0 +1,35 @@
+"""Recordings for ingest tests: made of a sine, noise and silence, or the sample audiobook."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.settings import PROJECT_ROOT
+
+PRINTING = PROJECT_ROOT.parent / "shared" / "data" / "printing"
+
+
+@pytest.fixture
+def sample_book() -> dict[str, str]:
+    """Parameters that name the sample audiobook and its text."""
+    folder = PROJECT_ROOT / "samples"
+    return {"audio": str(folder / "fables.m4b"), "text": str(folder / "fables.txt"), "voice": "slt"}
+
+
+@pytest.fixture
+def printing() -> Path:
+    """Folder of a real recording with known utterances, which is not part of the project."""
+    if not (PRINTING / "book.m4b").is_file():
+        pytest.skip("needs the LJ Speech excerpt in ../shared/data/printing (book.m4b, book.txt, utterances.jsonl)")
+    return PRINTING
+
+
+@pytest.fixture
+def rows() -> Callable[[Path], list[dict[str, Any]]]:
+    """Read a JSONL file."""
+    return lambda path: [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
