@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from jobs.errors import UserError
 from jobs.qwen.codec import FRAMES_PER_SECOND, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, full_float32
 from jobs.qwen.devices import gpu_memory_explained, speaking_dtype
+from jobs.qwen.export import CARD
 from jobs.qwen.loading import load_base, read_config
 from jobs.qwen.speaker import SHORTEST_REFERENCE_S
 
@@ -25,12 +27,14 @@ class VoiceModel:
         kind: ``custom_voice`` speaks with its own speakers, ``base`` with the voice of a reference clip.
         speakers: names, lower case.
         languages: names, lower case; ``auto`` first.
+        trained_language: the one language that a voice of ours was trained on, when it was one.
     """
 
     folder: Path
     kind: Literal["custom_voice", "base"]
     speakers: tuple[str, ...]
     languages: tuple[str, ...]
+    trained_language: str | None = None
 
     def speaker(self, asked: str | None) -> str | None:
         """Find the speaker to use: the one asked for, else the only one; None for a base model.
@@ -61,12 +65,16 @@ class VoiceModel:
             )
         return self.speakers[0] if asked is None else asked.lower()
 
-    def language(self, asked: str) -> str:
-        """Check the language.
+    def language(self, asked: str | None) -> str:
+        """Find the language to speak: the one asked for, else the one that the voice was trained on, else ``auto``.
+
+        Each language has a prefix of its own in front of the codes; a voice speaks best behind the one it learnt.
 
         Raises:
             UserError: ``language_unknown``, naming the known ones.
         """
+        if asked is None:
+            return self.trained_language or "auto"
         if asked.lower() not in self.languages:
             raise UserError(
                 "language_unknown",
@@ -183,7 +191,17 @@ def describe_model(folder: Path) -> VoiceModel:
         kind=kind,
         speakers=tuple(sorted(name.lower() for name in talker.get("spk_id") or {})),
         languages=("auto", *sorted(languages)),
+        trained_language=_trained_language(folder),
     )
+
+
+def _trained_language(folder: Path) -> str | None:
+    try:
+        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None  # not a voice of ours
+    languages = card.get("languages", [])
+    return str(languages[0]) if len(languages) == 1 else None
 
 
 def load_narrator(

@@ -21,7 +21,9 @@ class Params(Strict):
         min_length=1, max_length=200, description="What to say: one wav a text."
     )
     speaker: str | None = Field(None, description="Speaker of the voice. Default: its only one.")
-    language: Language = Field("auto", description="auto, or the language to speak.")
+    language: Language | None = Field(
+        None, description="auto, or the language to speak. Default: the one that the voice was trained on, else auto."
+    )
     ref_audio: InputPath | None = Field(None, description="Base model only: the clip whose voice is cloned.")
     ref_text: str | None = Field(None, description="Base model only: what ref_audio says; without it timbre only.")
     out_dir: OutputPath = Field("", description="Folder for the wavs. Default: the job's own folder.")

@@ -36,7 +36,7 @@ def run(params: Params, context: JobContext) -> Result:
     reference = _reference(params)
     folder = Path(params.out_dir) if params.out_dir else context.folder / "out"
     folder.mkdir(parents=True, exist_ok=True)
-    requests = [_request(text, params, model, speaker) for text in params.texts]
+    requests = [_request(text, params, model, speaker, language) for text in params.texts]
     kept = _kept_takes(folder, requests)
     context.progress(len(kept), len(requests), f"{len(requests)} texts, {len(kept)} spoken already")
     narrator: Narrator | None = None
@@ -69,14 +69,15 @@ def _reference(params: Params) -> Reference | None:
     return Reference(read_clip(Path(params.ref_audio), CLIP_RATE_HZ), params.ref_text)
 
 
-def _request(text: str, params: Params, model: VoiceModel, speaker: str | None) -> str:
+def _request(text: str, params: Params, model: VoiceModel, speaker: str | None, language: str) -> str:
     """Hash what decides the audio of a text: the model's files, the voice, the text, the decoding."""
     files = [params.ref_audio] if params.ref_audio else []
     files += [str(path) for path in sorted(model.folder.glob("*.safetensors"))]
     content = {
         "text": text.strip(),
         "speaker": speaker,
-        **params.model_dump(include={"language", "ref_text", "greedy", "temperature", "top_k", "seed", "max_seconds"}),
+        "language": language,
+        **params.model_dump(include={"ref_text", "greedy", "temperature", "top_k", "seed", "max_seconds"}),
         "files": [(path, Path(path).stat().st_size, Path(path).stat().st_mtime_ns) for path in files],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -43,7 +43,9 @@ class Agent:
         reused = job.get("reused", False)
 
         async def on_progress(progress: float, total: float | None, message: str | None) -> None:
-            self.show({**job, "progress": message or "", "fraction": progress / total if total else None})
+            self.show(
+                {**job, "state": "running", "progress": message or "", "fraction": progress / total if total else None}
+            )
 
         while job["poll_after_s"] is not None:
             self.show(job)

@@ -91,7 +91,7 @@ def as_text(steps: list[Step], total_s: float) -> str:
             lines.append(f"    {step.made}")
         if step.error:
             lines.append(f"    {step.error['code']}: {step.error['message']}\n    {step.error.get('hint', '')}")
-            lines.append(f"    ./run.sh logs {step.job_id}")
+            lines += [f"    ./run.sh logs {step.job_id}"] if step.job_id else []
     takes = spoken(steps)
     if takes:
         lines += ["", "Spoken by the voice just trained (rating 1 to 5 against the narrator's own clips):"]

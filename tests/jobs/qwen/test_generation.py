@@ -34,6 +34,17 @@ def test_a_voice_design_model_is_refused(tmp_path: Path) -> None:
     assert caught.value.code == "model_cannot_speak"
 
 
+def test_a_voice_speaks_the_language_that_it_was_trained_on(tmp_path: Path) -> None:
+    talker = {"spk_id": {"ann": 3000}, "codec_language_id": {"english": 1, "german": 2}}
+    (tmp_path / "config.json").write_text(json.dumps({"tts_model_type": "custom_voice", "talker_config": talker}))
+    assert describe_model(tmp_path).language(None) == "auto"
+
+    (tmp_path / "tts_train.json").write_text(json.dumps({"languages": ["german"]}))
+
+    assert describe_model(tmp_path).language(None) == "german"
+    assert describe_model(tmp_path).language("auto") == "auto"
+
+
 def test_an_unknown_language_names_the_known_ones() -> None:
     with pytest.raises(UserError, match="'russian'; it knows: auto, english, german") as caught:
         DUO.language("russian")
