@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ from tools._registry import Tool, all_tools
 from tools._view import JobView, view_job
 from tools.rate_samples import RateSamplesAnswer
 
+logger = logging.getLogger(__name__)
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 A_WEEK_S = 7 * 24 * 3600.0
 
@@ -40,11 +42,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         _tell_error(error, wants_json)
         return BAD_INPUT
+    except (OSError, ValueError, TypeError, LookupError, RuntimeError) as error:
+        if isinstance(error, BrokenPipeError):  # `| head` has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return DONE
+        logger.exception("this should not have happened")
+        _tell_error(UserError("internal_error", f"{type(error).__name__}: {error}", "Jobs that run go on."), wants_json)
+        return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # `| head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
 
 
 def _dispatch(words: list[str]) -> int:

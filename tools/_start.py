@@ -46,7 +46,12 @@ async def start(kind: JobKind, args: StartArgs, context: ToolContext, defaults: 
 
 
 def _start(kind: JobKind, args: StartArgs, context: ToolContext, defaults: Defaults) -> JobView:
-    params = prepare(kind, args, context, defaults)
+    try:
+        params = prepare(kind, args, context, defaults)
+    except OSError as error:  # no right to read it, a name that is too long, a disk that fails
+        raise UserError(
+            "path_unusable", f"{error.filename or 'A path'}: {error.strerror or error}.", "Nothing was started."
+        ) from error
     if args.dry_run:
         preflight.check(context.settings, kind.environment)
         return _plan(kind, params)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from mcp import Client, MCPError
 if TYPE_CHECKING:
     from conftest import Door
 
+Until = Callable[[Callable[[], object]], None]
 pytestmark = pytest.mark.anyio
 ERAS = {"auto": "2026-07-28", "legacy": "2025-11-25"}
 TOOLS = {
@@ -310,6 +313,18 @@ async def test_the_server_ends_when_its_client_closes_the_pipe(door: Door) -> No
     assert await anyio.to_thread.run_sync(lambda: server.process.wait(5)) == 0
 
 
+async def test_the_server_ends_with_its_parent_although_the_pipe_is_still_open(door: Door, until: Until) -> None:
+    wrapped = RawServer(door, wrapper=[sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])"])
+    wrapped.call("list_jobs", {})
+    [server] = children_of(wrapped.process.pid)
+
+    wrapped.process.kill()
+    wrapped.process.wait()
+
+    assert not wrapped.process.stdin.closed
+    await anyio.to_thread.run_sync(until, lambda: not is_alive(server))
+
+
 async def test_the_server_process_imports_neither_numpy_nor_torch(door: Door) -> None:
     code = (
         "import sys; from jobs.settings import Settings; from server.mcp_server import build; "
@@ -324,12 +339,31 @@ async def test_the_server_process_imports_neither_numpy_nor_torch(door: Door) ->
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def children_of(parent: int) -> list[int]:
+    """Processes that a process started."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            head, _, rest = path.read_text().rpartition(")")
+            if int(rest.split()[1]) == parent:
+                found.append(int(head.split()[0]))
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    """A zombie that nobody reaps counts as dead."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 class RawServer:
     """A server spoken to line by line, as a test that looks at bytes needs it (2025-11-25 handshake)."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, wrapper: Sequence[str] = ()) -> None:
         self.process = subprocess.Popen(
-            door.command("mcp"),
+            [*wrapper, *door.command("mcp")],
             env=door.env,
             cwd=door.cwd,
             stdin=subprocess.PIPE,

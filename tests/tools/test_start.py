@@ -109,6 +109,13 @@ async def test_a_recording_that_is_not_there_or_empty_is_refused(
     assert refusal.value.code == code
 
 
+async def test_a_path_that_the_system_refuses_is_bad_input(context: ToolContext) -> None:
+    with pytest.raises(UserError) as refusal:
+        await ingest_audiobook(IngestAudiobookArgs(audio="x" * 5000, voice="horus"), context)
+
+    assert refusal.value.code == "path_unusable"
+
+
 async def test_an_output_is_never_written_over_its_input(context: ToolContext, work: Path) -> None:
     write_manifest(work / "train_aligned.jsonl")
 
