@@ -74,7 +74,8 @@ async def answer(
     recommendation = recommend(request, knowledge())
     first = [fact for ids in recommendation.because.values() for fact in ids]
     facts = relevant(knowledge(), size=args.model_size, method=args.method, question=args.question, first=first)
-    findings, network = [], Network(reached=False, why="offline=true: nothing was asked")
+    findings: list[Finding] = []
+    network = Network(reached=False, why="offline=true: nothing was asked")
     if not args.offline:
         asked = sources(request, args.question, args.max_results)
         findings, network = await search(asked, args.max_results, transport)

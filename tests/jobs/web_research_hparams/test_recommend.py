@@ -1,0 +1,100 @@
+"""Starting points: what they rest on, and that they fit the run and the GPU."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from jobs.training.spec import Params
+from jobs.web_research_hparams.knowledge import knowledge
+from jobs.web_research_hparams.recommend import Method, ModelSize, Recommendation, Request, recommend
+
+
+def recommended(**request: object) -> Recommendation:
+    return recommend(Request.model_validate(request), knowledge())
+
+
+ALL = [
+    {"size": size, "method": method, "minutes_of_audio": minutes, "gpu_memory_gb": gpu}
+    for size, method, minutes, gpu in itertools.product(
+        ("0.6b", "1.7b"), ("full", "lora"), (None, 0.1, 3, 30, 600), (None, 8, 16, 80)
+    )
+]
+
+
+@pytest.mark.parametrize("request_", ALL)
+def test_every_recommendation_is_accepted_by_start_training_and_lies_in_its_own_ranges(
+    request_: dict[str, object],
+) -> None:
+    made = recommended(**request_)
+
+    Params.model_validate({"manifest": "m", "method": request_["method"], **made.settings})
+    for name, (low, high) in made.ranges.items():
+        value = made.settings[name] * (made.settings["gradient_accumulation_steps"] if name == "batch_size" else 1)
+        assert low <= value <= high, name
+
+
+@pytest.mark.parametrize("request_", ALL)
+def test_every_cited_fact_exists_and_fits_the_method(request_: dict[str, object]) -> None:
+    by_id = {fact.id: fact for fact in knowledge()}
+
+    for ids in recommended(**request_).because.values():
+        assert ids
+        assert all(fact in by_id for fact in ids)
+
+
+def test_the_full_start_is_the_best_recipe_measured_under_a_sound_loss() -> None:
+    made = recommended(method="full", minutes_of_audio=300)
+
+    assert (made.settings["lr"], made.settings["epochs"], made.settings["warmup_steps"]) == (5e-6, 1, 50)
+    assert "full-recipe" in made.because["lr"]
+    assert made.ranges["lr"] == [1e-6, 1e-5]
+
+
+def test_a_fact_that_is_not_in_the_base_is_not_cited() -> None:
+    made = recommend(Request(), [fact for fact in knowledge() if fact.id != "full-warmup"])
+
+    assert made.because["warmup_steps"] == []
+
+
+@pytest.mark.parametrize(("minutes", "warmup", "steps"), [(1, 0, 6), (10, 5, 50), (60, 30, 300), (600, 50, 1500)])
+def test_the_warm_up_is_at_most_a_tenth_of_the_run_and_at_most_fifty_steps(
+    minutes: float, warmup: int, steps: int
+) -> None:
+    made = recommended(minutes_of_audio=minutes)
+
+    assert (made.settings["warmup_steps"], made.steps) == (warmup, steps)
+
+
+@pytest.mark.parametrize(("minutes", "epochs"), [(3, 6), (12, 5), (20, 3), (600, 2)])
+def test_lora_epochs_follow_the_number_of_clips(minutes: float, epochs: int) -> None:
+    assert recommended(method="lora", minutes_of_audio=minutes).settings["epochs"] == epochs
+
+
+def test_lora_says_that_nobody_has_sound_figures() -> None:
+    made = recommended(method="lora", size="1.7b", minutes_of_audio=30)
+
+    assert "lora-no-correct" in made.because["lr"]
+    assert any("No LoRA figure" in caution for caution in made.cautions)
+    assert made.settings["lora_alpha"] == 2 * made.settings["lora_r"]
+
+
+def test_a_smaller_gpu_gets_smaller_settings_until_nothing_fits() -> None:
+    size: ModelSize = "1.7b"
+    method: Method = "full"
+    large, medium, small = (recommended(size=size, method=method, gpu_memory_gb=gb) for gb in (80, 24, 8))
+
+    assert not large.settings["gradient_checkpointing"]
+    assert medium.settings["use_8bit_adam"]
+    assert large.memory_gb > medium.memory_gb
+    assert medium.memory_gb <= 24
+    assert any("does not fit into 8 GB" in caution for caution in small.cautions)
+    assert not any("does not fit" in caution for made in (large, medium) for caution in made.cautions)
+
+
+def test_little_audio_is_cautioned() -> None:
+    made = recommended(minutes_of_audio=2)
+
+    assert any("Under 10 minutes" in caution for caution in made.cautions)
+    assert any("optimiser steps" in caution for caution in made.cautions)
