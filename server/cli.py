@@ -22,6 +22,7 @@ from server.cli_commands import ORIGINAL, OTHER_COMMANDS, SHORT, Command, comman
 from server.cli_flags import Parser, read_flags, spell
 from server.cli_logs import show_log
 from server.cli_show import ProgressBar, as_text
+from server.cli_tensorboard import become, tensorboard_command
 from tools._arguments import parse_arguments
 from tools._contract import ToolContext
 from tools._registry import Tool, all_tools
@@ -122,7 +123,7 @@ def _wait(answer: BaseModel, runner: Runner) -> tuple[BaseModel, int]:
     else:
         bar.close()
     seen = view_job(record, runner, reused=job.reused)
-    return (answer.model_copy(update={"job": seen, "next": seen.next}) if answer is not job else seen), code
+    return (answer.model_copy(update={"job": seen}) if answer is not job else seen), code
 
 
 def _serve(words: list[str]) -> int:
@@ -162,21 +163,10 @@ def _logs(words: list[str]) -> int:
 
 
 def _tensorboard(words: list[str]) -> int:
-    """Become TensorBoard, on this machine's own address only."""
-    settings = Settings.at_the_shell()
-    parser = Parser(prog="./run.sh tensorboard", description=OTHER_COMMANDS["tensorboard"])
-    parser.add_argument("port", nargs="?", type=int, default=6006, help="default: 6006")
-    parser.add_argument("--logdir", default=str(settings.home), help="default: every job's and voice's logs")
-    options = parser.parse_args(words)
-    python = settings.python("ml")
-    if not python.exists():
-        raise UserError(
-            "environment_missing", f"TensorBoard is in the ml environment; no {python}.", "./run.sh setup ml"
-        )
-    logdir = settings.roots[0] / options.logdir
-    command = [python, "-m", "tensorboard.main", "--host", "127.0.0.1", "--port", options.port, "--logdir", logdir]
-    _note(f"TensorBoard of {logdir} at http://127.0.0.1:{options.port}; Ctrl-C ends it.")
-    os.execv(python, [str(word) for word in command])
+    command = tensorboard_command(words, Settings.at_the_shell())
+    _note(f"{' '.join(command[1:])}; Ctrl-C ends it.")
+    become(command)
+    return DONE
 
 
 def _overview() -> str:

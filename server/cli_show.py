@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from jobs.runner.records import JobRecord, Progress
 from tools._view import JobView, fraction_of, progress_text
 from tools.list_jobs import JobList
+from tools.rate_samples import RateSamplesAnswer
 
 BAR_WIDTH = 24
 LONGEST_LINE = 110
@@ -21,6 +22,8 @@ def as_text(answer: BaseModel) -> str:
     """An answer for people."""
     if isinstance(answer, JobView):
         return _job(answer)
+    if isinstance(answer, RateSamplesAnswer) and answer.job is not None:
+        return _job(answer.job)
     if isinstance(answer, JobList):
         return _jobs(answer)
     return "\n".join(_lines(answer.model_dump(mode="json"))) + "\n"
@@ -58,12 +61,12 @@ class ProgressBar:
     def update(self, job: JobRecord, progress: Progress | None) -> None:
         """Show where the job is."""
         fraction = fraction_of(progress)
-        text = progress_text(progress) if job.state == "running" else job.detail or job.state
+        text = progress_text(progress) if job.state == "running" else job.detail if job.state == "queued" else ""
         if self._is_terminal:
             filled = round(BAR_WIDTH * (fraction or 0))
             share = f"{100 * fraction:3.0f} %" if fraction is not None else "  …  "
             bar = "#" * filled + "-" * (BAR_WIDTH - filled)
-            self._stream.write(f"\r\x1b[K{job.kind} [{bar}] {share} {text}"[:LONGEST_LINE])
+            self._stream.write(f"\r\x1b[K{job.kind} [{bar}] {share} {text or job.state}"[:LONGEST_LINE])
             self._stream.flush()
             return
         mark = (job.state, int(10 * (fraction or 0)))
@@ -130,4 +133,6 @@ def _lines(value: Any, indent: str = "") -> list[str]:
 
 
 def _scalar(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.4g}" if abs(value) < 10_000 else f"{value:.0f}"

@@ -102,12 +102,18 @@ def _resolve_model(text: str, where: str, settings: Settings, runner: Runner) ->
         return text
     path = inside_roots(text, where, settings)
     if path.is_dir():
-        return str(path)
+        return str(_export_in(path))
     raise UserError(
         "model_unknown",
         f"{where}={text!r} is no folder of weights" + ("." if is_path else " here, and no hub id either."),
         "Give a hub id such as Qwen/Qwen3-TTS-12Hz-0.6B-Base, a folder, an artifact:// handle of a voice, or toy.",
     )
+
+
+def _export_in(path: Path) -> Path:
+    """The out_dir of start_training stands for the voice in it; any other folder for itself."""
+    is_model = (path / "config.json").is_file()
+    return path / "voice" if not is_model and (path / "voice" / "config.json").is_file() else path
 
 
 def _map_marked(args: ModelT, change: Callable[[str, PathMark | ModelMark, str], str], prefix: str = "") -> ModelT:

@@ -100,7 +100,7 @@ def view_job(record: JobRecord, runner: Runner, log_lines: int | None = None, *,
         job_id=record.job_id,
         kind=record.kind,
         state=record.state,
-        progress="" if record.is_finished else progress_text(newest) if record.state == "running" else record.detail,
+        progress=_progress(record, newest),
         fraction=round(fraction, 3) if fraction is not None and not record.is_finished else None,
         elapsed_s=round(elapsed_s, 1),
         eta_s=eta_s,
@@ -149,6 +149,12 @@ def shorten(line: str, longest: int = LONGEST_LOG_LINE) -> str:
     """A line that fits."""
     line = line.rstrip()
     return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def _progress(record: JobRecord, newest: Progress | None) -> str:
+    if record.state == "running":
+        return progress_text(newest)
+    return record.detail if record.state in ("queued", "interrupted") else ""
 
 
 def _brief(artifact: Artifact, *, with_path: bool) -> ArtifactView:

@@ -89,7 +89,7 @@ async def rate_samples(args: RateSamplesArgs, context: ToolContext) -> RateSampl
                 "Give narrator_manifest=PATH of the manifest that the voice was trained on, or a person's scores.",
             )
         job = await start(KIND, args, context)
-        return RateSamplesAnswer(job=job, next=job.next)
+        return RateSamplesAnswer(job=job)  # what to do next is in it
     return await to_thread.run_sync(_record, args, context)
 
 

@@ -138,6 +138,14 @@ def test_a_folder_of_weights_becomes_its_path_even_when_it_looks_like_a_hub_id(s
     assert resolved(Args(model="./voices/horus"), settings).model == str(work / "voices" / "horus")
 
 
+def test_the_out_dir_of_a_training_stands_for_its_voice(settings: Settings, work: Path) -> None:
+    (work / "out" / "voice").mkdir(parents=True)
+    (work / "out" / "voice" / "config.json").touch()
+
+    assert resolved(Args(model="./out"), settings).model == str(work / "out" / "voice")
+    assert resolved(Args(model="./out/voice"), settings).model == str(work / "out" / "voice")
+
+
 @pytest.mark.parametrize("model", ["no-such-size", "./nowhere", "a/b/c"])
 def test_a_model_that_is_neither_name_nor_folder_is_refused(settings: Settings, model: str) -> None:
     assert refusal_of(Args(model=model), settings).code == "model_unknown"
