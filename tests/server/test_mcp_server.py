@@ -301,7 +301,7 @@ async def test_a_signal_ends_the_server_at_once(door: Door, number: signal.Signa
 
     server.process.send_signal(number)
 
-    assert await anyio.to_thread.run_sync(lambda: server.process.wait(5)) == -number
+    assert await anyio.to_thread.run_sync(lambda: server.process.wait(20)) == -number
 
 
 async def test_the_server_ends_when_its_client_closes_the_pipe(door: Door) -> None:
@@ -310,7 +310,7 @@ async def test_the_server_ends_when_its_client_closes_the_pipe(door: Door) -> No
 
     server.process.stdin.close()
 
-    assert await anyio.to_thread.run_sync(lambda: server.process.wait(5)) == 0
+    assert await anyio.to_thread.run_sync(lambda: server.process.wait(20)) == 0
 
 
 async def test_the_server_ends_with_its_parent_although_the_pipe_is_still_open(door: Door, until: Until) -> None:
