@@ -28,10 +28,12 @@ def settings(tmp_path: Path) -> Settings:
 def test_every_trainings_log_is_linked_by_its_job_wherever_it_is_written(settings: Settings, tmp_path: Path) -> None:
     store = Store(Home(settings.home))
     jobs = [
-        # written to the store alone: nobody is started to run it
         take(Request(KIND, KIND.params(manifest="/m", out_dir=out_dir), None, None, False), store, settings)[0].id
         for out_dir in (str(tmp_path / "voice"), "")
     ]
+    for job in jobs:  # so that listing them starts nobody to run them
+        store.ask_to_cancel(job)
+        store.cancel_waiting(job)
     (settings.home / "tensorboard").mkdir()
     (settings.home / "tensorboard" / "gone").symlink_to(tmp_path)
 
