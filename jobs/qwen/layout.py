@@ -206,7 +206,6 @@ def embed(talker: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     book_embeddings = talker.code_predictor.get_input_embeddings()
     words = talker.text_projection(talker.get_text_embeddings()(batch.distinct_text))
     n_clips, width = batch.text.shape
-    x = words[batch.text].view(n_clips * width, -1)
     books = torch.stack(
         [
             codec_embedding(batch.codes[:, 0]),
@@ -215,5 +214,6 @@ def embed(talker: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         dim=1,
     )
     added = torch.cat([codec_embedding(batch.control), batch.speakers.to(books.dtype), books.sum(1)])
-    x = x.index_add(0, torch.cat([batch.control_at, batch.speaker_at, batch.frame_at]), added.to(x.dtype))
+    x = words.to(books.dtype)[batch.text].view(n_clips * width, -1)  # autocast projects in bfloat16
+    x = x.index_add(0, torch.cat([batch.control_at, batch.speaker_at, batch.frame_at]), added)
     return x.view(n_clips, width, -1), books

@@ -44,7 +44,7 @@ def run(params: Params, context: JobContext) -> Result:
     Raises:
         UserError: ``model_*``, ``manifest_*``, ``codes_*``, ``language_unknown``, ``train_split_empty``,
             ``several_speakers``, ``base_misaligned``, ``checkpoint_of_another_run``, ``training_diverged``,
-            ``cuda_oom``, ``disk_full``.
+            ``out_dir_taken``, ``cuda_oom``, ``disk_full``.
     """
     out = Path(params.out_dir) if params.out_dir else context.folder / "out"
     with _translated_errors(params, out):
@@ -146,13 +146,24 @@ def _publish(result: Result, context: JobContext, out: Path) -> None:
 
 
 def _finished(out: Path, identity: dict[str, Any]) -> Result | None:
-    """The result of the same run, if ``out`` already holds it whole."""
+    """The result of the same run, if ``out`` already holds it whole.
+
+    Raises:
+        UserError: ``out_dir_taken`` when it holds the voice of another run.
+    """
     try:
         report = json.loads((out / REPORT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    if report.get("run") != identity or not (out / "voice" / "config.json").is_file():
+    if not (out / "voice" / "config.json").is_file():
         return None
+    if report.get("run") != identity:
+        raise UserError(
+            "out_dir_taken",
+            f"{out} holds a finished voice of another run (speaker {report['result']['speaker']!r}, "
+            f"{report['result']['steps']} steps).",
+            "Give another out_dir, or resume=false to replace that voice.",
+        )
     return Result.model_validate(report["result"])
 
 

@@ -134,3 +134,27 @@ def test_an_export_keeps_the_speaker_encoder_and_its_slot_is_the_embedding(
     assert of_base is not None
     assert of_again is not None
     assert all(torch.equal(a, b) for a, b in zip(of_base.parameters(), of_again.parameters(), strict=True))
+
+
+def test_a_base_in_several_files_becomes_a_voice_in_one(
+    wandering_toy: Toy, load_toy: Callable[[Shape], Any], tmp_path: Path
+) -> None:
+    folder = tmp_path / "base"
+    folder.mkdir()
+    for path in wandering_toy("0.6b").iterdir():
+        (folder / path.name).symlink_to(path)
+    (folder / "model.safetensors").unlink()
+    whole = load_file(wandering_toy("0.6b") / "model.safetensors")
+    names = sorted(whole)
+    places = {name: f"model-0000{1 + number % 2}-of-00002.safetensors" for number, name in enumerate(names)}
+    for file in set(places.values()):
+        save_file({name: whole[name] for name in names if places[name] == file}, folder / file)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": places}))
+
+    voice = write_voice(
+        load_toy("0.6b").model, folder, tmp_path / "voice", speaker="slt", embedding=torch.zeros(64), card={}
+    )
+
+    assert [path.name for path in voice.glob("model*")] == ["model.safetensors"]
+    assert set(load_file(voice / "model.safetensors")) == {n for n in names if not n.startswith("speaker_encoder.")}
+    assert load_base(folder, "cpu", torch.float32).model.talker.codec_head.weight.shape == (1280, 64)

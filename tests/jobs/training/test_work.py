@@ -138,6 +138,19 @@ def test_other_parameters_do_not_continue_a_run_unless_told_to_start_afresh(
     assert afresh.steps == 1
 
 
+def test_a_finished_voice_is_not_replaced_by_another_run_unless_told(
+    make_params: MakeParams, make_context: MakeContext
+) -> None:
+    work.run(make_params(max_steps=1), make_context())
+
+    with pytest.raises(UserError, match="speaker 'slt', 1 steps") as refused:
+        work.run(make_params(max_steps=2), make_context())
+    replaced = work.run(make_params(max_steps=2, resume=False), make_context())
+
+    assert refused.value.code == "out_dir_taken"
+    assert replaced.steps == 2
+
+
 def test_what_a_run_makes_is_published_and_drawn(
     make_params: MakeParams, make_context: MakeContext, tmp_path: Path
 ) -> None:
