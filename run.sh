@@ -84,7 +84,7 @@ lock() {
 }
 
 make_environment() {
-  local name="$1" uv need free
+  local name="$1" uv need free quiet
   export PIP_DISABLE_PIP_VERSION_CHECK=1
   is_ready "$name" && return
   lock
@@ -97,9 +97,13 @@ make_environment() {
     uv="$(find_uv)"
     unset VIRTUAL_ENV CONDA_PREFIX PYTHONPATH PYTHONHOME
     [ -x "$ENVS/$name/bin/python" ] || "$uv" venv -q --no-project --allow-existing --python "$PYTHON_RANGE" "$ENVS/$name" >&2
-    "$uv" pip sync --require-hashes --python "$ENVS/$name/bin/python" "$LOCKS/$name.lock" >&2 \
+    touch "$ENVS/$name/.unfinished"
+    # uv draws its progress at a terminal; elsewhere it would only list 200 packages.
+    [ -t 2 ] && quiet="" || quiet="-q"
+    "$uv" pip sync $quiet --require-hashes --python "$ENVS/$name/bin/python" "$LOCKS/$name.lock" >&2 \
       || die "setup: installing '$name' failed; what was done is kept, run the same command again to go on."
     cp "$LOCKS/$name.lock" "$ENVS/$name/.installed.lock"
+    rm -f "$ENVS/$name/.unfinished"
     say "setup: '$name' is ready"
   fi
   unlock; trap - EXIT
@@ -150,7 +154,8 @@ case "$command" in
   check) check "$@" ;;
   demo) case " $* " in *" -h "*|*" --help "*) setup server ;; *) setup all ;; esac; in_environment server -m server.demo "$@" ;;
   doctor) setup server; in_environment server -m jobs.environments.doctor "$@" ;;
-  # The command line itself asks for "setup ml" when a command starts a job that needs it. The MCP server does not:
-  # a client waits only seconds for it, and a job says what it misses.
-  *) setup server; in_environment server -m server.cli "$command" "$@" ;;
+  # A client waits only seconds for its server: nothing heavy is made here, a job says what it misses.
+  mcp) setup server; in_environment server -m server.cli mcp "$@" ;;
+  # The command line itself asks for "setup ml" when a job needs it; here an older one is brought up to the lock.
+  *) setup server; [ ! -e "$ENVS/ml/.installed.lock" ] || setup ml; in_environment server -m server.cli "$command" "$@" ;;
 esac

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import anyio
 from pydantic import BaseModel
 
+from jobs.environments.setup import make_environment
 from jobs.errors import UserError
 from jobs.runner.client import Runner
 from jobs.settings import Settings
@@ -81,7 +82,7 @@ def _run(command: Command, tool: Tool, words: list[str]) -> int:
     args = parse_arguments(tool.args, arguments, tool=command.name, spell=spell)
     settings = Settings.at_the_shell()
     runner = Runner(settings)
-    answer = anyio.run(functools.partial(tool.run, args, ToolContext(settings, runner)))
+    answer = _call(tool, args, ToolContext(settings, runner))
     code = DONE
     if getattr(options, "@wait", None) or (_waits(command, tool) and getattr(options, "@wait", None) is None):
         answer, code = _wait(answer, runner)
@@ -92,6 +93,18 @@ def _run(command: Command, tool: Tool, words: list[str]) -> int:
     if code == DONE and is_about_job and job is not None and job.state in ("failed", "cancelled"):
         return FAILED
     return code
+
+
+def _call(tool: Tool, args: BaseModel, context: ToolContext) -> BaseModel:
+    """Call a tool; when everything is in order but the environment of its job is not there, make that first."""
+    call = functools.partial(anyio.run, functools.partial(tool.run, args, context))
+    try:
+        return call()
+    except UserError as error:
+        if error.code != "environment_missing" or tool.kind is None:
+            raise
+        make_environment(tool.kind.environment)
+        return call()
 
 
 def job_in(answer: BaseModel) -> JobView | None:

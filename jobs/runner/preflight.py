@@ -13,6 +13,7 @@ NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "gpfs", "beegfs", "fuse.sshfs",
      "fuse.glusterfs", "fuse.ceph-fuse", "fuse.rclone", "fuse.s3fs", "fuse.gcsfuse"}
 )  # fmt: skip
+UNFINISHED = ".unfinished"  # run.sh keeps this file in an environment while it fills it
 MOUNT_TABLE = Path("/proc/self/mountinfo")
 
 
@@ -25,10 +26,12 @@ def check(settings: Settings, environment: str) -> None:
     check_local(settings.home)
     check_disk(settings)
     python = settings.python(environment)
-    if not python.exists():
+    unfinished = settings.envs / environment / UNFINISHED
+    if not python.exists() or unfinished.exists():
+        why = "is not there" if not python.exists() else "was not set up to its end"
         raise UserError(
             "environment_missing",
-            f"This step runs in the environment {environment!r}, which is not there: {python} does not exist.",
+            f"This step runs in the environment {environment!r}, which {why}: {settings.envs / environment}.",
             f"Run ./run.sh setup {environment}",
         )
 

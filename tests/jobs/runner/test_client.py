@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import UserError
+from jobs.runner import preflight
 from jobs.runner.client import Runner
 from jobs.runner.layout import Home
 from jobs.runner.records import Progress
@@ -163,6 +164,18 @@ def test_a_missing_environment_is_refused_before_a_job_exists(runner: Runner) ->
     assert refused.value.code == "environment_missing"
     assert refused.value.hint == "Run ./run.sh setup server"
     assert runner.list() == []
+
+
+def test_an_environment_whose_set_up_was_interrupted_is_missing(settings: Settings, tmp_path: Path) -> None:
+    environment = tmp_path / "envs" / "ml"
+    (environment / "bin").mkdir(parents=True)
+    (environment / "bin" / "python").symlink_to(sys.executable)
+    (environment / ".unfinished").touch()
+
+    with pytest.raises(UserError, match="not set up to its end") as refused:
+        preflight.check(replace(settings, envs=tmp_path / "envs"), "ml")
+
+    assert refused.value.code == "environment_missing"
 
 
 def test_below_the_disk_reserve_nothing_is_taken(settings: Settings) -> None:
