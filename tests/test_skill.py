@@ -46,4 +46,4 @@ def test_the_body_is_short_enough_to_be_read_at_once() -> None:
 def test_every_tool_is_named(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
 
-    assert [tool.name for tool in all_tools() if f"`{tool.name}`" not in text] == []
+    assert [name for name in all_tools() if f"`{name}`" not in text] == []
