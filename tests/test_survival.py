@@ -1,0 +1,89 @@
+"""A training outlives the MCP server that started it, however that server ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import anyio
+import numpy as np
+import pytest
+import soundfile
+from mcp import Client, MCPError, StdioServerParameters
+
+ROOT = Path(__file__).resolve().parent.parent
+BOUND_S = 240
+STEPS = 60
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    """Four clips of random codes of the toy codec."""
+    dice = np.random.default_rng(0)
+    soundfile.write(tmp_path / "ref.wav", 0.1 * np.sin(np.arange(48_000) / 20), 24_000)
+    rows = [
+        {
+            "audio": "ref.wav", "ref_audio": "ref.wav", "text": text, "speaker": "slt", "language": "english",
+            "audio_codes": dice.integers(0, 256, (20, 16)).tolist(),
+        }
+        for text in ("hello there", "the quick brown fox", "she said", "that was all")
+    ]  # fmt: skip
+    path = tmp_path / "train_manifest_qwen3.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def server(folder: Path) -> StdioServerParameters:
+    """A server that tells its process id."""
+    environment = {
+        "PYTHONPATH": str(ROOT),
+        "TTS_TRAIN_HOME": str(folder / "home"),
+        "TTS_TRAIN_ENVS": os.environ.get("TTS_TRAIN_ENVS", str(ROOT / ".envs")),
+        "TTS_TRAIN_CWD": str(folder),
+    }
+    command = f'echo $$ > "{folder}/server.pid"; exec "{sys.executable}" -m server.cli mcp'
+    return StdioServerParameters(command="/bin/sh", args=["-c", command], env=environment)
+
+
+async def ask(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
+    answer = await client.call_tool(tool, arguments)
+    assert not answer.is_error, answer.content
+    return dict(answer.structured_content or {})
+
+
+async def start_and_kill(folder: Path, manifest: Path) -> str:
+    async with Client(server(folder)) as client:
+        job = await ask(
+            client, "start_training", manifest=str(manifest), base_model="toy", epochs=1000, max_steps=STEPS, lr=1e-3
+        )
+        while (await ask(client, "get_job", job_id=job["job_id"], wait_s=1)).get("fraction", 0.0) < 0.05:
+            pass
+        os.kill(int((folder / "server.pid").read_text()), signal.SIGKILL)
+        with pytest.raises(MCPError):
+            await ask(client, "get_job", job_id=job["job_id"])
+    return str(job["job_id"])
+
+
+async def follow(folder: Path, job_id: str) -> dict[str, Any]:
+    async with Client(server(folder)) as client:
+        while (seen := await ask(client, "get_job", job_id=job_id, wait_s=20))["poll_after_s"] is not None:
+            pass
+        return seen
+
+
+async def story(folder: Path, manifest: Path) -> dict[str, Any]:
+    with anyio.fail_after(BOUND_S):
+        job_id = await start_and_kill(folder, manifest)
+        return await follow(folder, job_id)
+
+
+def test_a_training_finishes_after_its_server_was_killed(tmp_path: Path, manifest: Path) -> None:
+    seen = anyio.run(story, tmp_path, manifest)
+
+    assert seen["state"] == "succeeded"
+    assert seen["result"]["steps"] == STEPS
+    assert (Path(seen["result"]["voice"]) / "model.safetensors").is_file()
