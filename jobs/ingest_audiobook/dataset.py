@@ -117,17 +117,17 @@ def write_durably(path: Path, text: str) -> None:
 
 
 def tiled(
-    pieces: Sequence[Piece], refused: Sequence[Refusal], runs: Sequence[Span], n_samples: int
+    pieces: Sequence[Piece], refused: Sequence[Refusal], rest: Sequence[Refusal], n_samples: int
 ) -> tuple[list[tuple[int, int, Piece]], list[tuple[int, int, Refusal]]]:
-    """Divide the samples of a stretch among its pieces, its refusals, and what is left: speech or silence.
+    """Divide the samples of a stretch among its pieces, its refusals, the rest and silence.
 
-    Pieces come first; a refusal gets what no piece covers. Speech that neither names is ``cut_in_speech``.
+    Pieces come first; a refusal gets what no piece covers, ``rest`` (the speech) what neither covers.
 
     Returns:
         (first, last, piece) and (first, last, refusal), together covering ``0..n_samples`` without overlap.
     """
     owner = np.full(n_samples, -1, np.int32)
-    others = [Refusal(run, "cut_in_speech", "beside words that were kept") for run in runs]
+    others = list(rest)
     others += sorted(refused, key=lambda refusal: refusal.span.start_s)
     for number, refusal in enumerate(others):
         first, last = _samples(refusal.span, n_samples)

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from jobs.ingest_audiobook.dataset import StretchRecord, seconds, write_durably
-from jobs.speech.audio import RecordingInfo
+from jobs.speech.audio import CLIP_RATE_HZ, RecordingInfo
+from jobs.speech.manifest import Rejection
 
 MEANING = {
     "silence": "pauses, and sound that is no speech",
@@ -24,6 +25,7 @@ MEANING = {
     "no_speech": "Whisper takes noise for words",
     "low_confidence": "Whisper is unsure",
     "no_transcript": "Whisper hears no words",
+    "not_in_segments": "speech that no given segment names",
     "segment_overlaps": "a given segment begins before the one before ends",
     "segment_backwards": "a given segment ends before it begins",
     "segment_before_start": "a given segment begins before the recording",
@@ -65,10 +67,14 @@ def make_report(
     transcript: str,
     n_words_book: int | None,
     notes: Sequence[str],
+    late: Sequence[Rejection] = (),
 ) -> Report:
-    """Add up the stretches. What is kept and what is rejected make up the recording, to the sample."""
-    lengths: Counter[str] = Counter()
-    counts: Counter[str] = Counter()
+    """Add up the stretches. What is kept and what is rejected make up the recording, to the sample.
+
+    ``late`` are rejections of no length: given segments after the recording's end.
+    """
+    counts = Counter(rejection.reason for rejection in late)
+    lengths = Counter(dict.fromkeys(counts, 0))
     by_chapter: dict[int | None, Counter[str]] = defaultdict(Counter)
     for record in records:
         for rejection in record.rejections:
@@ -113,7 +119,7 @@ def make_report(
 
 
 def _n_samples(start_s: float, end_s: float) -> int:
-    return round(end_s * 24_000) - round(start_s * 24_000)
+    return round(end_s * CLIP_RATE_HZ) - round(start_s * CLIP_RATE_HZ)
 
 
 def write_report(dataset: Path, report: Report) -> None:

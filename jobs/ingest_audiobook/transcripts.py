@@ -20,6 +20,7 @@ from jobs.speech.sphinx import Recogniser
 
 MAX_RUN_S = 25.0  # of speech without a pause, matched to the text as one
 
+Pieces: TypeAlias = tuple[list[Piece], list[Refusal], list[Refusal]]
 Origin: TypeAlias = Literal["book", "asr", "subtitle"] | None
 
 
@@ -30,8 +31,8 @@ class Transcript(Protocol):
     keep_whole: Sequence[Span]
     n_words: int | None
 
-    def pieces(self, stretch: Stretch, limits: ClipLimits) -> tuple[list[Piece], list[Refusal], list[Span]]:
-        """Pieces, refusals, and the runs of speech they come from."""
+    def pieces(self, stretch: Stretch, limits: ClipLimits) -> Pieces:
+        """What to keep, what to refuse, and the speech, which is refused where neither names it."""
         ...
 
     def remembered(self) -> dict[str, int]:
@@ -51,13 +52,17 @@ class BookTranscript:
         self._reader = BookReader(text, Recogniser(), state)
         self.n_words: int | None = len(self._reader.words)
 
-    def pieces(self, stretch: Stretch, limits: ClipLimits) -> tuple[list[Piece], list[Refusal], list[Span]]:
+    def pieces(self, stretch: Stretch, limits: ClipLimits) -> Pieces:
         """Pieces whose every word was found in the speech."""
         runs = speech_spans(stretch.probabilities, max_span_s=MAX_RUN_S)
         placed, refused = self._reader.read(stretch.audio_16k, stretch.probabilities, runs)
         reader = self._reader
         pieces, by_length = book_pieces(reader.text, reader.words, placed, runs, stretch.duration_s, limits)
-        return pieces, refused + by_length, runs
+        return (
+            pieces,
+            refused + by_length,
+            [Refusal(run, "cut_in_speech", "beside words that were kept") for run in runs],
+        )
 
     def remembered(self) -> dict[str, int]:
         """How far the book has been read."""
@@ -76,7 +81,7 @@ class HeardTranscript:
         self._whisper = whisper
         self._language = language
 
-    def pieces(self, stretch: Stretch, limits: ClipLimits) -> tuple[list[Piece], list[Refusal], list[Span]]:
+    def pieces(self, stretch: Stretch, limits: ClipLimits) -> Pieces:
         """Speech cut at pauses, with Whisper's text where there is a Whisper."""
         pieces, refused = speech_pieces(stretch.probabilities, stretch.duration_s, limits)
         if self._whisper is not None:
@@ -99,12 +104,14 @@ class GivenTranscript:
         self.segments = segments
         self.keep_whole: Sequence[Span] = [Span(segment.start_s, segment.end_s) for segment in segments]
 
-    def pieces(self, stretch: Stretch, limits: ClipLimits) -> tuple[list[Piece], list[Refusal], list[Span]]:
+    def pieces(self, stretch: Stretch, limits: ClipLimits) -> Pieces:
         """The segments of this stretch, near short ones merged."""
         pieces, refused = given_pieces(
             self.segments, stretch.start_s, stretch.duration_s, stretch.probabilities, limits
         )
-        return pieces, refused, []
+        runs = speech_spans(stretch.probabilities, max_span_s=MAX_RUN_S)
+        rest = [Refusal(run, "not_in_segments", "speech that no given segment names") for run in runs]
+        return pieces, refused, rest
 
     def remembered(self) -> dict[str, int]:
         """Nothing."""

@@ -68,8 +68,8 @@ def run(params: Params, context: JobContext) -> Result:
 def _ingest(stretch: Stretch, params: Params, transcript: Transcript, dataset: Path, n_clips: int) -> StretchRecord:
     """Cut one stretch into clips, write them, and say what came of every sample."""
     limits = ClipLimits(params.min_clip_s, params.target_clip_s, params.max_clip_s, params.max_gap_s)
-    pieces, refused, runs = transcript.pieces(stretch, limits)
-    kept, rejected = tiled(pieces, refused, runs, len(stretch.audio_24k))
+    pieces, refused, rest = transcript.pieces(stretch, limits)
+    kept, rejected = tiled(pieces, refused, rest, len(stretch.audio_24k))
     name = Path(params.audio).name
     common = Clip(
         audio="",
@@ -114,6 +114,7 @@ def _finish(
         transcript=transcript.origin or "none",
         n_words_book=transcript.n_words,
         notes=notes,
+        late=late,
     )
     write_rows(dataset / "train_manifest.jsonl", [clip for record in records for clip in record.clips])
     write_rows(dataset / "rejections.jsonl", [row for record in records for row in record.rejections] + late)

@@ -33,3 +33,11 @@ def printing() -> Path:
 def rows() -> Callable[[Path], list[dict[str, Any]]]:
     """Read a JSONL file."""
     return lambda path: [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture(scope="session")
+def toy_whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Whisper of random weights, whose text is never to be trusted."""
+    from jobs.whisper.toy import make_toy_whisper
+
+    return make_toy_whisper(tmp_path_factory.mktemp("whisper") / "model")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,11 +137,11 @@ def test_nine_words_in_ten_are_placed_within_0_3_s_and_every_text_is_what_is_spo
     recogniser = Recogniser()
     figures = compare(tmp_path / "lj", true_words(printing), recogniser)
     with capsys.disabled():
-        print(
+        sys.stdout.write(
             f"\n  printing: {figures.n_placed} of {figures.n_true} written words placed in {result.n_clips} clips, "
             f"{result.kept_s:.1f} of {result.recording_s:.1f} s; off by {figures.differences_s.mean() * 1000:.0f} ms "
             f"on average, {figures.differences_s.max() * 1000:.0f} ms at most; "
-            f"{len(figures.wrong_texts)} wrong texts; not kept: {result.rejected_by_reason_s}"
+            f"{len(figures.wrong_texts)} wrong texts; not kept: {result.rejected_by_reason_s}\n"
         )
     assert figures.wrong_texts == []
     assert figures.n_placed >= 0.9 * figures.n_true
@@ -177,10 +178,10 @@ def test_speech_that_the_text_lacks_is_never_kept(
     kept = [word for word in unprinted if any(a <= word.middle_s <= b for a, b in spans)]
     n_printed = len(truth) - len(unprinted)
     with capsys.disabled():
-        print(
+        sys.stdout.write(
             f"\n  wrong text: {len(kept)} of {len(unprinted)} unprinted words kept; {figures.n_placed} of {n_printed} "
             f"printed ones placed, off by {figures.differences_s.max() * 1000:.0f} ms at most; "
-            f"not kept: {result.rejected_by_reason_s}"
+            f"not kept: {result.rejected_by_reason_s}\n"
         )
     assert kept == []
     assert figures.wrong_texts == []
