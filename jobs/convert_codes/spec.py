@@ -8,6 +8,7 @@ from pydantic import Field
 
 from jobs.errors import UserError
 from jobs.fields import InputPath, ModelRef, OutputPath, Strict
+from jobs.qwen.folder import check_tokenizer
 from jobs.runner.kind import JobKind
 from jobs.speech.manifest import check_step
 
@@ -44,6 +45,8 @@ def check(params: Params) -> None:
     """The manifest must be there and readable, and the output in a place from which the clips can be named."""
     manifest = Path(params.manifest)
     check_step(manifest, "ingested")
+    if Path(params.tokenizer).is_absolute():
+        check_tokenizer(Path(params.tokenizer), params.tokenizer)
     if params.out and not manifest.resolve().parent.is_relative_to(Path(params.out).resolve().parent):
         raise UserError(
             "out_outside_dataset",

@@ -17,11 +17,11 @@ import torch
 from safetensors.torch import save_file
 
 from jobs.errors import UserError
+from jobs.qwen.folder import CARD
 from jobs.qwen.lora import merged_weights
 from jobs.qwen.speaker import ENCODER_FILE, ENCODER_PREFIX
 from jobs.qwen.weights import INDEX, WEIGHTS, read_tensors, weight_files
 
-CARD = "tts_train.json"
 _TALKER_TABLE = "talker.model.codec_embedding.weight"
 _COPIED_SUFFIXES = {".json", ".txt", ".jinja"}
 _WRITTEN_AFRESH = {"config.json", INDEX, CARD}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.errors import UserError
+from jobs.qwen.folder import check_model, check_tokenizer, missing_weights
 from jobs.qwen.stock import qwen_tts
 from jobs.qwen.toy import TOY_CODEC, speaking_toy
 from jobs.settings import Settings
@@ -23,18 +24,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MODEL_TYPE = "qwen3_tts"
-TOKENIZER_TYPE = "qwen3_tts_tokenizer_12hz"
-MODEL_FILES = (
-    "config.json",
-    "generation_config.json",
-    "vocab.json",
-    "merges.txt",
-    "tokenizer_config.json",
-    "speech_tokenizer/config.json",
-    "speech_tokenizer/preprocessor_config.json",
-)
-TOKENIZER_FILES = ("config.json", "preprocessor_config.json")
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
 
 
@@ -51,15 +40,7 @@ def resolve_model(ref: str, settings: Settings) -> Path:
             ``model_not_qwen_tts``.
     """
     folder = speaking_toy(settings.home) if ref == "toy" else _directory(ref)
-    _check_files(folder, ref, MODEL_FILES, ("", "speech_tokenizer"))
-    config = read_config(folder)
-    if config.get("model_type") != MODEL_TYPE or config.get("tokenizer_type") != TOKENIZER_TYPE:
-        raise UserError(
-            "model_not_qwen_tts",
-            f"{ref} is a {config.get('model_type')!r} model with tokenizer {config.get('tokenizer_type')!r}, "
-            f"not {MODEL_TYPE!r} with {TOKENIZER_TYPE!r}.",
-            "Give a Qwen3-TTS-12Hz model, a voice from start_training, or toy.",
-        )
+    check_model(folder, ref)
     return folder
 
 
@@ -69,37 +50,7 @@ def resolve_tokenizer(ref: str, settings: Settings) -> Path:
     Raises:
         UserError: as ``resolve_model``.
     """
-    folder = TOY_CODEC if ref == "toy" else _directory(ref)
-    if (folder / "speech_tokenizer").is_dir():
-        folder = folder / "speech_tokenizer"
-    _check_files(folder, ref, TOKENIZER_FILES, ("",))
-    found = read_config(folder).get("model_type")
-    if found != TOKENIZER_TYPE:
-        raise UserError(
-            "model_not_qwen_tts",
-            f"{ref} is a {found!r} model, not the 12 Hz speech tokenizer {TOKENIZER_TYPE!r}.",
-            "Give Qwen/Qwen3-TTS-Tokenizer-12Hz, a Qwen3-TTS-12Hz model's directory, or toy.",
-        )
-    return folder
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """Read ``config.json`` of a model's directory.
-
-    Raises:
-        UserError: ``model_not_qwen_tts`` when it is not a JSON object.
-    """
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            "model_not_qwen_tts", f"{folder / 'config.json'} cannot be read: {error}.", "Fetch the model again."
-        ) from error
-    if not isinstance(config, dict):
-        raise UserError(
-            "model_not_qwen_tts", f"{folder / 'config.json'} holds no JSON object.", "Fetch the model again."
-        )
-    return config
+    return check_tokenizer(TOY_CODEC if ref == "toy" else _directory(ref), ref)
 
 
 def load_base(path: Path, device: str, dtype: torch.dtype, *, with_codec: bool = False) -> Any:
@@ -174,7 +125,7 @@ def _hub_snapshot(ref: str) -> Path:
 
     try:
         cached = Path(snapshot_download(ref, local_files_only=True))
-        if not _missing_weights(cached):
+        if not missing_weights(cached):
             return cached
     except LocalEntryNotFoundError:
         pass
@@ -194,31 +145,3 @@ def _hub_snapshot(ref: str) -> Path:
         f"Cannot get {ref}: {why}.",
         f"Where there is a network, run `hf download {ref} --local-dir DIR`, copy DIR here and pass it; or use toy.",
     ) from cause
-
-
-def _check_files(folder: Path, ref: str, files: tuple[str, ...], weight_folders: tuple[str, ...]) -> None:
-    missing = [name for name in files if not (folder / name).is_file()]
-    for inner in weight_folders:
-        missing += [str(Path(inner) / name) for name in _missing_weights(folder / inner)]
-    if not missing:
-        return
-    if (folder / "adapter_config.json").is_file():
-        raise UserError(
-            "model_without_weights",
-            f"{ref} is a LoRA adapter, not a model.",
-            "Give the voice that start_training exported beside it.",
-        )
-    raise UserError(
-        "model_without_weights",
-        f"{ref} ({folder}) lacks {', '.join(missing)}.",
-        "Give a directory that holds the whole model: weights, config, text tokenizer and speech_tokenizer/.",
-    )
-
-
-def _missing_weights(folder: Path) -> list[str]:
-    """Names of weight files that a model's directory ought to hold and does not."""
-    index = folder / "model.safetensors.index.json"
-    if not index.is_file():
-        return [] if (folder / "model.safetensors").is_file() else ["model.safetensors"]
-    shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    return sorted(name for name in shards if not (folder / name).is_file())

@@ -9,6 +9,8 @@ from pydantic import Field
 
 from jobs.errors import UserError
 from jobs.fields import InputPath, Language, ModelRef, OutputPath, Strict
+from jobs.qwen.folder import check_model
+from jobs.qwen.voice_model import describe_model
 from jobs.runner.kind import JobKind
 from jobs.speech.manifest import Row
 
@@ -70,6 +72,17 @@ def check(params: Params) -> None:
         raise UserError("ref_audio_missing", "ref_text says what ref_audio holds; give it too.", "Give ref_audio.")
     if params.ref_audio is not None and not Path(params.ref_audio).is_file():
         raise UserError("audio_missing", f"There is no file {params.ref_audio}.", "Check ref_audio.")
+    if Path(params.model).is_absolute():
+        _check_model(Path(params.model), params)
+
+
+def _check_model(folder: Path, params: Params) -> None:
+    """What the model's own files can refuse, before the request waits for its turn. A hub id is looked at later."""
+    check_model(folder, params.model)
+    model = describe_model(folder)
+    model.speaker(params.speaker)
+    model.language(params.language)
+    model.check_reference(is_given=params.ref_audio is not None)
 
 
 KIND = JobKind(

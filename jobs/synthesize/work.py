@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 
 from jobs.qwen.devices import compute_device, limit_cpu_threads
-from jobs.qwen.generation import Decoding, Narrator, Reference, VoiceModel, describe_model, load_narrator
+from jobs.qwen.generation import Decoding, Narrator, Reference, load_narrator
 from jobs.qwen.loading import resolve_model
+from jobs.qwen.voice_model import VoiceModel, describe_model
 from jobs.runner.context import JobContext
 from jobs.speech.audio import CLIP_RATE_HZ, read_clip, write_clip
 from jobs.speech.manifest import read_rows, write_rows

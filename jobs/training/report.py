@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from jobs.qwen.export import CARD
+from jobs.qwen.folder import CARD
 from jobs.training.clips import Dataset
 from jobs.training.history import STEP_COLUMNS, VALIDATION_COLUMNS, History
 from jobs.training.prepare import Trainee

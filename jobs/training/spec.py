@@ -9,6 +9,7 @@ from pydantic import Field
 
 from jobs.errors import UserError
 from jobs.fields import InputPath, ModelRef, OutputPath, Strict
+from jobs.qwen.folder import check_model
 from jobs.runner.kind import JobKind
 from jobs.speech.manifest import check_step
 
@@ -77,6 +78,8 @@ def check(params: Params) -> None:
         raise UserError(
             "manifest_wrong_step", f"{manifest} names no ref_audio.", "Make the manifest with convert_codes."
         )
+    if Path(params.base_model).is_absolute():
+        check_model(Path(params.base_model), params.base_model)
 
 
 KIND = JobKind(

@@ -20,7 +20,8 @@ import torch
 
 from jobs.errors import UserError
 from jobs.qwen.export import put_in_place, write_voice
-from jobs.qwen.loading import read_config, resolve_model
+from jobs.qwen.folder import read_config
+from jobs.qwen.loading import resolve_model
 from jobs.qwen.lora import save_adapter
 from jobs.qwen.weights import weight_files
 from jobs.runner.context import JobContext

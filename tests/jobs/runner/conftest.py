@@ -25,7 +25,7 @@ BOUND_S = 60.0  # generous: the machine may be busy; a test that passes never wa
 def tiny_kinds_are_importable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Here and, through the environment, in the workers."""
     monkeypatch.syspath_prepend(HERE)
-    monkeypatch.setenv("PYTHONPATH", str(HERE))
+    monkeypatch.setenv("PYTHONPATH", f"{PROJECT_ROOT}:{HERE}")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import UserError
-from jobs.qwen.generation import VoiceModel, describe_model
+from jobs.qwen.voice_model import VoiceModel, describe_model
 
 DUO = VoiceModel(Path("duo"), "custom_voice", ("ann", "bob"), ("auto", "english", "german"))
 
