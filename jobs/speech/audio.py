@@ -5,6 +5,7 @@ Times come from counting decoded samples, never from container timestamps: MP3 a
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,9 +149,10 @@ def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
 
 def write_clip(path: Path, samples: Samples, sample_rate_hz: int) -> None:
     """Write mono 16-bit WAV under a temporary name, then rename. Samples outside -1..1 are clipped."""
+    encoded = io.BytesIO()  # libsndfile hides why it could not write; the operating system says "no space left"
+    soundfile.write(encoded, np.clip(samples, -1.0, 1.0), sample_rate_hz, subtype="PCM_16", format="WAV")
     temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as stream:
-        soundfile.write(stream, np.clip(samples, -1.0, 1.0), sample_rate_hz, subtype="PCM_16", format="WAV")
+    temporary.write_bytes(encoded.getbuffer())
     temporary.replace(path)
 
 
