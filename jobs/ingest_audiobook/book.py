@@ -10,20 +10,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 from jobs.ingest_audiobook.pieces import PlacedRun, Refusal, TimedWord
-from jobs.speech.audio import SPEECH_RATE_HZ, Samples
+from jobs.ingest_audiobook.runs import Run, passages, surrounded
+from jobs.speech.audio import Samples
 from jobs.speech.passage import Match, TextIndex, accepted, match_in_order
-from jobs.speech.segments import FRAME_S, SPEECH_ON, Span
-from jobs.speech.sphinx import AlignedWord, Fit, Recogniser, TextRecogniser
+from jobs.speech.segments import Span
+from jobs.speech.sphinx import Fit, Recogniser, TextRecogniser
 from jobs.speech.text import SpokenWord, other_readings, spoken_map, spoken_words
 
-PASSAGE_S = 120.0
 WORDS_PER_S = 4.5  # of the window of text; real narrators stay under 3.5
 SPARE_WORDS = 150
-MARGIN_S = 0.2  # heard on both sides of a run, so that no faint end of a word is missed
 # What was heard may fit the sound better than the text by this much (natural log) a differing word.
 # Right text of real narration: 19 and less, but for one run in 31 with 57; text with one wrong word: 30 to 10,000.
 MAX_ADVANTAGE = 25.0
@@ -77,8 +75,7 @@ class BookReader:
         """
         placed: list[PlacedRun] = []
         refused: list[Refusal] = []
-        heard = [_Run(run, *_surroundings(audio_16k, probabilities, runs, k)) for k, run in enumerate(runs)]
-        for passage in _passages(heard):
+        for passage in passages(surrounded(audio_16k, probabilities, runs)):
             window, matches, believed = self._find(passage)
             matches = self._settled(passage, matches, believed, window)
             for run, match, is_believed in zip(passage, matches, believed, strict=True):
@@ -89,7 +86,7 @@ class BookReader:
                     refused.append(result)
         return placed, refused
 
-    def _find(self, passage: Sequence[_Run]) -> tuple[_Window, list[Match], list[bool]]:
+    def _find(self, passage: Sequence[Run]) -> tuple[_Window, list[Match], list[bool]]:
         """Hear a passage against the text at the cursor and, if most of it is not there, against the whole book."""
         duration_s = sum(run.span.duration_s for run in passage)
         window = self._window(self.state.cursor, duration_s)
@@ -113,7 +110,7 @@ class BookReader:
         last = first + int(duration_s * WORDS_PER_S) + SPARE_WORDS
         return _Window(first, self.words[first:last], self._tokens[first:last])
 
-    def _hear(self, passage: Sequence[_Run], window: _Window) -> tuple[list[Match], list[bool]]:
+    def _hear(self, passage: Sequence[Run], window: _Window) -> tuple[list[Match], list[bool]]:
         if not window.tokens:
             return [Match(0, 0, 0.0, ()) for _ in passage], [False] * len(passage)
         decoder = self._recogniser.for_text(window.tokens, self._other_words(window))
@@ -124,7 +121,7 @@ class BookReader:
         tokens = {self.text[word.start : word.end] for word in window.words}
         return {word for token in tokens for reading in other_readings(token) for word in reading}
 
-    def _search(self, passage: Sequence[_Run]) -> int | None:
+    def _search(self, passage: Sequence[Run]) -> int | None:
         """Where in the book the passage's first word may be."""
         if self._whole is None or self._index is None:
             self._whole = self._recogniser.for_text(self._tokens)
@@ -132,7 +129,7 @@ class BookReader:
         return self._index.find([word for run in passage for word in self._whole.recognise(run.audio_16k)])
 
     def _settled(
-        self, passage: Sequence[_Run], matches: list[Match], believed: Sequence[bool], window: _Window
+        self, passage: Sequence[Run], matches: list[Match], believed: Sequence[bool], window: _Window
     ) -> list[Match]:
         """Where two neighbours claim the same words, or leave a few to nobody, divide them as the sound says."""
         settled = list(matches)
@@ -155,11 +152,11 @@ class BookReader:
             settled[k], settled[k + 1] = replace(left, last=best[0]), replace(right, first=best[1])
         return settled
 
-    def _log_score(self, run: _Run, words: Sequence[str]) -> float:
+    def _log_score(self, run: Run, words: Sequence[str]) -> float:
         fit = self._recogniser.fit(run.audio_16k, words)
         return NOT_ALIGNED if fit is None else fit.log_score
 
-    def _place(self, run: _Run, match: Match, window: _Window) -> PlacedRun | Refusal:
+    def _place(self, run: Run, match: Match, window: _Window) -> PlacedRun | Refusal:
         words = window.words[match.first : match.last]
         text = " ".join(word.word for word in words)
         if not words:
@@ -184,7 +181,7 @@ class BookReader:
             ),
         )
 
-    def _best_reading(self, run: _Run, words: list[SpokenWord]) -> tuple[list[SpokenWord], Fit | None]:
+    def _best_reading(self, run: Run, words: list[SpokenWord]) -> tuple[list[SpokenWord], Fit | None]:
         """Of the ways to say the numbers and abbreviations among ``words``, the one that fits the sound best."""
         best = self._recogniser.fit(run.audio_16k, [word.word for word in words])
         for start, end in dict.fromkeys((word.start, word.end) for word in words):
@@ -210,53 +207,10 @@ class _Window:
     tokens: list[str]
 
 
-@dataclass(frozen=True)
-class _Run:
-    """A run of speech with the sound around it; ``start_s`` is where that sound starts in the stretch."""
-
-    span: Span
-    start_s: float
-    audio_16k: Samples
-    is_speech: Samples  # (frames of 32 ms of the stretch,) speech within the run
-
-    def untold_s(self, found: Sequence[AlignedWord]) -> float:
-        """Seconds of speech outside the words' hull, the larger of both ends."""
-        first = int((self.start_s + found[0].start_s) / FRAME_S)
-        last = int((self.start_s + found[-1].end_s) / FRAME_S) + 1
-        return float(max(self.is_speech[:first].sum(), self.is_speech[last:].sum())) * FRAME_S
-
-
-def _surroundings(
-    audio_16k: Samples, probabilities: Samples, runs: Sequence[Span], number: int
-) -> tuple[float, Samples, Samples]:
-    run = runs[number]
-    before = runs[number - 1].end_s if number else 0.0
-    after = runs[number + 1].start_s if number + 1 < len(runs) else len(audio_16k) / SPEECH_RATE_HZ
-    start = max(run.start_s - MARGIN_S, (before + run.start_s) / 2, 0.0)
-    end = min(run.end_s + MARGIN_S, (run.end_s + after) / 2)
-    is_speech = (probabilities >= SPEECH_ON).astype(np.float32)
-    is_speech[: round(run.start_s / FRAME_S)] = 0.0
-    is_speech[round(run.end_s / FRAME_S) :] = 0.0
-    return start, audio_16k[int(start * SPEECH_RATE_HZ) : int(end * SPEECH_RATE_HZ)], is_speech
-
-
-def _passages(runs: Sequence[_Run]) -> list[list[_Run]]:
-    """Runs in groups of about ``PASSAGE_S`` of speech."""
-    passages: list[list[_Run]] = []
-    length = PASSAGE_S
-    for run in runs:
-        if length >= PASSAGE_S:
-            passages.append([])
-            length = 0.0
-        passages[-1].append(run)
-        length += run.span.duration_s
-    return passages
-
-
-def _found_s(passage: Sequence[_Run], believed: Sequence[bool]) -> float:
+def _found_s(passage: Sequence[Run], believed: Sequence[bool]) -> float:
     return sum(run.span.duration_s for run, is_believed in zip(passage, believed, strict=True) if is_believed)
 
 
-def _no_match(run: _Run, match: Match) -> Refusal:
+def _no_match(run: Run, match: Match) -> Refusal:
     heard = " ".join(match.heard) or "nothing"
     return Refusal(run.span, "not_in_text", f"{match.share:.0%} of the words match; heard as: {heard}")

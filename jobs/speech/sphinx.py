@@ -11,12 +11,10 @@ hang. Beams stay at their defaults: wider ones failed more often.
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 import tempfile
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +24,7 @@ import numpy as np
 from pocketsphinx import Decoder
 
 from jobs.speech.audio import SPEECH_RATE_HZ, Samples
+from jobs.speech.bigram import bigram_model
 from jobs.speech.pronounce import pronounce
 
 MAX_ALIGN_S = 300.0  # 304 s in one pass ran at 28 x real time; it slows with length
@@ -36,7 +35,6 @@ _SOUND_RANGE_DB = 25.0
 _LAST_WORD_S = 0.2  # with 0.1 s a letter: above the longest last word of two narrators, e.g. "day" 0.48, "paw" 0.48
 _LAST_WORD_S_PER_LETTER = 0.1
 _SCORE_SOFTENING = 4.0  # puts the median word of real narration at 0.74 and of wrong text at 0.32 (measured, 2026)
-_TEXT_WEIGHT = 0.7  # of the bigram against the unigram; measured in the room's prototype
 
 
 @dataclass(frozen=True)
@@ -200,30 +198,6 @@ def unexplained_s(audio_16k: Samples, found: Sequence[AlignedWord]) -> float:
             end_s = min(end_s, word.start_s + _LAST_WORD_S + _LAST_WORD_S_PER_LETTER * len(word.word))
         is_sound[round(word.start_s * _FRAMES_PER_SECOND) : round(end_s * _FRAMES_PER_SECOND)] = False
     return float(np.count_nonzero(is_sound)) / _FRAMES_PER_SECOND
-
-
-def bigram_model(words: Sequence[str], vocabulary: Sequence[str]) -> str:
-    """ARPA text of a bigram of ``words`` in order, smoothed with a unigram of ``vocabulary``."""
-    weights = dict.fromkeys(vocabulary, 1.0)
-    for word in words:
-        weights[word] += 3.0
-    weights["</s>"] = 3.0
-    total = sum(weights.values())
-    follows: dict[str, Counter[str]] = {}
-    sentence = ["<s>", *words, "</s>"]
-    for first, second in itertools.pairwise(sentence):
-        follows.setdefault(first, Counter())[second] += 1
-    back_off = f"{math.log10(1 - _TEXT_WEIGHT):.4f}"
-    lines = ["\\data\\", f"ngram 1={len(vocabulary) + 2}", f"ngram 2={sum(map(len, follows.values()))}", ""]
-    lines += ["\\1-grams:", f"-99 <s> {back_off}"]
-    for word in [*vocabulary, "</s>"]:
-        lines.append(f"{math.log10(weights[word] / total):.4f} {word} {back_off if word in follows else 0}")
-    lines += ["", "\\2-grams:"]
-    for first, seconds in follows.items():
-        n_first = sum(seconds.values())
-        for second, count in seconds.items():
-            lines.append(f"{math.log10(_TEXT_WEIGHT * count / n_first):.4f} {first} {second}")
-    return "\n".join([*lines, "", "\\end\\", ""])
 
 
 def _hear(decoder: Any, audio_16k: Samples) -> None:

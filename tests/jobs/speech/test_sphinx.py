@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jobs.speech.audio import CLIP_RATE_HZ, SPEECH_RATE_HZ, resample
-from jobs.speech.sphinx import Recogniser, bigram_model
+from jobs.speech.bigram import bigram_model
+from jobs.speech.sphinx import Recogniser
 from jobs.speech.text import spoken_words
 
 
