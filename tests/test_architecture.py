@@ -114,7 +114,7 @@ def from_a_low_room_upwards(found: Import) -> bool:
 
 
 def heavy_in_a_light_module(found: Import) -> bool:
-    """Light: server, tools, the runner, environments, every spec, what specs check with, the modules beside the rooms."""
+    """Light: server, tools, runner, environments, every spec and what it checks with, the modules beside the rooms."""
     path = found.file.split("/")
     light_rooms = ("runner", "environments")
     is_light = (

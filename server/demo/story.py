@@ -17,9 +17,10 @@ VOICE = "slt"
 N_SPOKEN = 8
 ENOUGH_HEARD = 6
 
-# The toy is tiny and learns by heart; a real base model takes the tool's defaults.
-FULL = {"epochs": 1000, "max_steps": 500, "batch_size": 4, "lr": 3e-3, "code_predictor_weight": 1.0}
-LORA = {"epochs": 1000, "max_steps": 40, "batch_size": 4, "lr": 1e-3, "code_predictor_weight": 1.0}
+# The toy is tiny and learns by heart; a real base model takes the tool's defaults. With these figures all eight
+# sentences came out with the exact number of frames, full and continued, in every run measured (2026-11-22).
+FULL = {"epochs": 1000, "max_steps": 300, "batch_size": 4, "lr": 5e-3, "code_predictor_weight": 1.0}
+LORA = {"epochs": 1000, "max_steps": 80, "batch_size": 4, "lr": 5e-4, "code_predictor_weight": 1.0}
 
 
 @dataclass
@@ -105,7 +106,6 @@ class Story:
             "base_model": base,
             "method": method,
             "speaker": VOICE,
-            "out_dir": str(self.folder / f"voice-{method}"),
             **figures,
         }
         return await self._job(title, "start_training", arguments, made="voice")
