@@ -21,13 +21,13 @@ from jobs.convert_codes.clips import (
     read_clip,
     rejection,
 )
-from jobs.convert_codes.journal import CodesJournal
 from jobs.convert_codes.spec import Params, Result
 from jobs.errors import UserError
 from jobs.qwen.codec import Codec, load_codec
 from jobs.qwen.devices import compute_device, limit_cpu_threads
 from jobs.qwen.loading import resolve_tokenizer
 from jobs.runner.context import JobContext
+from jobs.runner.journal import Journal
 from jobs.speech.audio import Samples
 from jobs.speech.manifest import Clip, read_rows, write_rows
 
@@ -60,7 +60,7 @@ def run(params: Params, context: JobContext) -> Result:
     out = Path(params.out) if params.out else manifest.with_name(DEFAULT_NAME)
     tokenizer = resolve_tokenizer(params.tokenizer, context.settings)
     survey = _survey(manifest, context)
-    with CodesJournal(context.folder / f"codes-{_fingerprint(tokenizer)}.jsonl") as journal:
+    with Journal(context.folder / f"codes-{_fingerprint(tokenizer)}.jsonl") as journal:
         _encode(survey, journal, tokenizer, params.batch_s, context)
         if not survey.clips:
             raise _no_clips(manifest, survey)
@@ -107,7 +107,7 @@ def _fingerprint(tokenizer: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def _encode(survey: Survey, journal: CodesJournal, tokenizer: Path, batch_s: float, context: JobContext) -> None:
+def _encode(survey: Survey, journal: Journal, tokenizer: Path, batch_s: float, context: JobContext) -> None:
     """Put the codes of every usable clip into the journal."""
     missing = {clip.key: clip for clip in survey.clips.values() if clip.key not in journal}
     total_s = sum(clip.duration_s for clip in {clip.key: clip for clip in survey.clips.values()}.values())
@@ -126,7 +126,7 @@ def _encode(survey: Survey, journal: CodesJournal, tokenizer: Path, batch_s: flo
         context.progress(done_s, total_s, f"{done_s:.0f} of {total_s:.0f} s of audio encoded")
 
 
-def _encode_batch(batch: list[FoundClip], survey: Survey, journal: CodesJournal, codec: Codec) -> None:
+def _encode_batch(batch: list[FoundClip], survey: Survey, journal: Journal, codec: Codec) -> None:
     readable: list[tuple[FoundClip, Samples]] = []
     for clip in batch:
         try:
@@ -136,7 +136,7 @@ def _encode_batch(batch: list[FoundClip], survey: Survey, journal: CodesJournal,
                 survey.reject(twin, error)
     codes = codec.encode([samples for _, samples in readable])
     for (clip, _), each in zip(readable, codes, strict=True):
-        journal.add(clip.key, each)
+        journal.add(clip.key, each.tolist())
     journal.sync()
 
 
@@ -180,7 +180,7 @@ def _inside(path: Path, dataset: Path) -> str:
     return copied.relative_to(dataset).as_posix()
 
 
-def _write(manifest: Path, out: Path, survey: Survey, journal: CodesJournal, references: Mapping[str, str]) -> int:
+def _write(manifest: Path, out: Path, survey: Survey, journal: Journal, references: Mapping[str, str]) -> int:
     """Write the manifest in the old one's order; return the number of frames."""
     n_frames = 0
 
@@ -190,7 +190,7 @@ def _write(manifest: Path, out: Path, survey: Survey, journal: CodesJournal, ref
             clip = survey.clips.get(number)
             if clip is None:
                 continue
-            codes = journal.codes(clip.key)
+            codes = journal.get(clip.key)
             n_frames += len(codes)
             added = {
                 "audio": _inside(clip.path, out.parent),

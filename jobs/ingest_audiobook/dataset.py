@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from jobs.errors import UserError
+from jobs.files import write_json, write_text
 from jobs.ingest_audiobook.pieces import Piece, Refusal
 from jobs.ingest_audiobook.spec import Params
 from jobs.ingest_audiobook.stretches import Stretch
@@ -69,7 +70,7 @@ class IngestState:
                     "Give another out_dir, or delete that folder to make it afresh.",
                 )
         else:
-            write_durably(made_from, json.dumps(fingerprint, indent=1))
+            write_json(made_from, fingerprint)
 
     def finished(self) -> list[StretchRecord]:
         """The records so far, in order, up to the first gap."""
@@ -80,7 +81,7 @@ class IngestState:
 
     def add(self, record: StretchRecord) -> None:
         """Remember a finished stretch; its clips are on the disk by then."""
-        write_durably(self._path(record.index), record.model_dump_json(exclude_none=True))
+        write_text(self._path(record.index), record.model_dump_json(exclude_none=True))
 
     def _path(self, index: int) -> Path:
         return self._folder / f"stretch_{index:05d}.json"
@@ -104,16 +105,6 @@ def _digest(path: Path) -> str:
         stream.seek(max(0, size - (1 << 20)))
         digest.update(stream.read())
     return digest.hexdigest()
-
-
-def write_durably(path: Path, text: str) -> None:
-    """Write under a temporary name, flush to the disk, rename."""
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
 
 
 def tiled(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from jobs.ingest_audiobook.dataset import StretchRecord, seconds, write_durably
+from jobs.files import write_json, write_text
+from jobs.ingest_audiobook.dataset import StretchRecord, seconds
 from jobs.speech.audio import CLIP_RATE_HZ, RecordingInfo
+from jobs.speech.batch_state import write_batch_state
 from jobs.speech.manifest import Rejection
 
 MEANING = {
@@ -124,17 +125,15 @@ def _n_samples(start_s: float, end_s: float) -> int:
 
 def write_report(dataset: Path, report: Report) -> None:
     """Write ``ingest_report.json``, ``report.md`` and ``.batch_state.json``."""
-    write_durably(dataset / "ingest_report.json", json.dumps(asdict(report), indent=1, ensure_ascii=False))
-    write_durably(dataset / "report.md", _text(report))
-    state = {
-        "name": "tts-dataset",
-        "description": f"Clips of {report.title or report.recording} for the voice {report.voice}; "
+    write_json(dataset / "ingest_report.json", asdict(report))
+    write_text(dataset / "report.md", _text(report))
+    write_batch_state(
+        dataset,
+        f"Clips of {report.title or report.recording} for the voice {report.voice}; "
         "failed are rejected stretches of speech, see rejections.jsonl",
-        "total": report.n_clips + report.n_rejected,
-        "successful": report.n_clips,
-        "failed": report.n_rejected,
-    }
-    write_durably(dataset / ".batch_state.json", json.dumps(state, indent=2, ensure_ascii=False))
+        successful=report.n_clips,
+        failed=report.n_rejected,
+    )
 
 
 def _text(report: Report) -> str:

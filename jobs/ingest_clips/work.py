@@ -7,7 +7,6 @@ the job was stopped.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 from collections import Counter, deque
@@ -23,13 +22,13 @@ from jobs.ingest_clips.lines import BadLine, Line, sort_lines
 from jobs.ingest_clips.spec import Params, Result, TranscriptLine
 from jobs.runner.context import JobContext
 from jobs.runner.journal import Journal
+from jobs.speech.batch_state import write_batch_state
 from jobs.speech.manifest import Clip, Rejection, Source, read_numbered_rows, write_rows
 
 logger = logging.getLogger(__name__)
 
 MANIFEST_NAME = "train_manifest.jsonl"
 REJECTIONS_NAME = "rejections.jsonl"
-STATE_NAME = ".batch_state.json"
 JOURNAL_NAME = ".clips_journal.jsonl"
 MAX_THREADS = 4  # decoding and resampling leave Python's lock; beyond this the disk is the limit
 
@@ -203,19 +202,13 @@ def _write(dataset: Path, params: Params, rows: list[Clip], bad: list[BadLine], 
         kept_s=round(sum(row.duration_s or 0.0 for row in rows), 3),
         rejected_by_reason=dict(reasons.most_common()),
     )
-    _write_state(dataset / STATE_NAME, result)
+    write_batch_state(
+        dataset,
+        f"Curated clips for the voice {params.voice}; why others failed is in {REJECTIONS_NAME}",
+        successful=len(rows),
+        failed=len(bad),
+    )
     write_rows(dataset / MANIFEST_NAME, rows)
     context.publish("manifest", dataset / MANIFEST_NAME, "manifest")
     context.progress(len(rows) + len(bad), len(rows) + len(bad), "Ingested", kept_s=result.kept_s, rejected=len(bad))
     return result
-
-
-def _write_state(path: Path, result: Result) -> None:
-    """Totals for report tools; paths are left out, so that the dataset can be moved."""
-    totals = {"step": "ingest_clips", **result.model_dump(exclude={"dataset", "manifest"})}
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("w", encoding="utf-8") as stream:
-        json.dump(totals, stream, indent=2)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.rename(path)

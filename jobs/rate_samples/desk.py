@@ -10,11 +10,12 @@ from typing import Any
 
 from jobs.rate_samples.heard import another_fits, is_heard, rivals
 from jobs.rate_samples.instruments import RECOGNISED, RECOGNISER, Instruments, Measures, Timbre
-from jobs.rate_samples.journal import Journal, file_hash, key_of
+from jobs.rate_samples.keys import file_hash, key_of
 from jobs.rate_samples.narrator_clips import N_SHORT_CLIPS, NarratorClip, profile_of, short_lengths
 from jobs.rate_samples.plan import Asked, Plan, Take
 from jobs.rate_samples.spec import Rating
 from jobs.runner.context import JobContext
+from jobs.runner.journal import Journal
 from jobs.speech.audio import SPEECH_RATE_HZ, read_clip
 from jobs.speech.intelligibility import distractors
 from jobs.speech.mel import Floats
@@ -121,7 +122,7 @@ class Desk:
         if known is None:
             self._context.raise_if_cancelled()
             known = make()
-            self._journal.put(key, known)
+            self._journal.add(key, known)
         return known
 
     def _step(self, message: str, **metrics: float) -> None:

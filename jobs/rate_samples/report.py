@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,6 +11,7 @@ from statistics import fmean
 
 from matplotlib.figure import Figure
 
+from jobs.files import write_json
 from jobs.rate_samples.instruments import RECOGNISER
 from jobs.rate_samples.spec import Rating, Result
 from jobs.speech.mos import PREDICTOR
@@ -60,12 +59,7 @@ def write_report(out: Path, ratings: Sequence[Rating], profiles: Mapping[str, Pr
         "summary": result.model_dump(exclude={"caveat", "ratings"}),
         "takes": [rating.model_dump() for rating in ratings],
     }
-    temporary = out.with_name(out.name + ".tmp")
-    with temporary.open("w", encoding="utf-8") as stream:
-        json.dump(report, stream, ensure_ascii=False, indent=1)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.rename(out)
+    write_json(out, report)
 
 
 def draw(path: Path, ratings: Sequence[Rating]) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from jobs.rate_samples.desk import Desk
-from jobs.rate_samples.journal import Journal
 from jobs.rate_samples.plan import plan
 from jobs.rate_samples.report import draw, summarise, write_report
 from jobs.rate_samples.spec import Params, Result
 from jobs.runner.context import JobContext
+from jobs.runner.journal import Journal
 
 JOURNAL = "rating_measures.jsonl"
 

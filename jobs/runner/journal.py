@@ -6,26 +6,29 @@ One writer. A line that a kill left half-written is cut off when the journal is 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 
 class Journal:
-    """A file of ``{"key": …, "value": …}`` lines, all of it in memory.
+    """A file of ``{"key": …, "value": …}`` lines; only the place of each line is in memory.
 
-    Lines are handed to the system as they are added: they survive a kill. A power cut may cost the last few,
-    which are then done again.
+    Lines are handed to the system as they are added: they survive a kill. A power cut may cost those since the
+    last ``sync``, which are then done again.
 
     Args:
-        path: file to make or to continue; its folder must be there.
+        path: file to make or to continue.
     """
 
     def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._stream = path.open("a+b")
-        self._values: dict[str, dict[str, Any]] = {}
-        self._stream.truncate(self._read())
+        self._places: dict[str, int] = {}
+        self._end = self._read_places()
+        self._stream.truncate(self._end)
 
     def __enter__(self) -> Journal:
         return self
@@ -35,33 +38,45 @@ class Journal:
     ) -> None:
         self._stream.close()
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._places
+
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._places)
 
-    def get(self, key: str) -> dict[str, Any] | None:
+    def get(self, key: str) -> Any:
         """The value of a finished unit, or None."""
-        return self._values.get(key)
+        if key not in self._places:
+            return None
+        self._stream.seek(self._places[key])
+        return json.loads(self._stream.readline())["value"]
 
-    def add(self, key: str, value: dict[str, Any]) -> None:
+    def add(self, key: str, value: Any) -> None:
         """Note a unit as finished."""
-        self._stream.write(json.dumps({"key": key, "value": value}, ensure_ascii=False).encode() + b"\n")
+        line = json.dumps({"key": key, "value": value}, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        self._stream.write(line)  # opened for appending: the place of the last read does not matter
         self._stream.flush()
-        self._values[key] = value
+        self._places[key] = self._end
+        self._end += len(line)
+
+    def sync(self) -> None:
+        """Put everything added on the disk itself."""
+        os.fsync(self._stream.fileno())
 
     def remove(self) -> None:
         """Delete the file: its content has found its way into the result."""
         self._stream.close()
         self._path.unlink(missing_ok=True)
 
-    def _read(self) -> int:
-        """Load the whole lines; return where the last one ends."""
+    def _read_places(self) -> int:
+        """Note where each whole line begins; return where the last one ends."""
         self._stream.seek(0)
         end = 0
         while (line := self._stream.readline()).endswith(b"\n"):
             try:
-                entry = json.loads(line)
-                self._values[entry["key"]] = entry["value"]
+                key = json.loads(line)["key"]
             except (ValueError, KeyError, TypeError):
                 break
+            self._places[str(key)] = end
             end += len(line)
         return end

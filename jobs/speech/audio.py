@@ -152,7 +152,7 @@ def write_clip(path: Path, samples: Samples, sample_rate_hz: int) -> None:
     encoded = io.BytesIO()  # libsndfile hides why it could not write; the operating system says "no space left"
     soundfile.write(encoded, np.clip(samples, -1.0, 1.0), sample_rate_hz, subtype="PCM_16", format="WAV")
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(encoded.getbuffer())
+    temporary.write_bytes(encoded.getvalue())
     temporary.replace(path)
 
 

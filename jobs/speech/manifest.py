@@ -6,7 +6,6 @@ Light (pydantic and the standard library): the server checks manifests with it b
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -14,6 +13,7 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jobs.errors import UserError
+from jobs.files import written_whole
 
 Step = Literal["ingested", "aligned", "coded"]
 MAKER = {"ingested": "ingest_audiobook or ingest_clips", "aligned": "align", "coded": "convert_codes"}
@@ -124,15 +124,11 @@ def _unreadable(path: Path, number: int, why: str) -> UserError:
 
 def write_rows(path: Path, rows: Iterable[BaseModel]) -> int:
     """Write a JSONL manifest under a temporary name, flush it to disk, rename it. Returns the number of rows."""
-    temporary = path.with_name(path.name + ".tmp")
     n_rows = 0
-    with temporary.open("w", encoding="utf-8") as stream:
+    with written_whole(path) as stream:
         for row in rows:
             stream.write(json.dumps(row.model_dump(exclude_none=True), ensure_ascii=False) + "\n")
             n_rows += 1
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.rename(path)
     return n_rows
 
 

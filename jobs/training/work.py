@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import json
 import logging
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from typing import Any
 import torch
 
 from jobs.errors import UserError
+from jobs.files import write_json
 from jobs.qwen.export import put_in_place, write_voice
 from jobs.qwen.folder import read_config
 from jobs.qwen.loading import resolve_model
@@ -133,7 +133,7 @@ def _export(
         plot=str(out / "loss.png"),
         tensorboard=str(out / "tensorboard"),
     )
-    _write_report(out / REPORT, report_of(result, identity, trainee, history))
+    write_json(out / REPORT, report_of(result, identity, trainee, history))
     checkpoints.discard(out / "checkpoints")  # the voice can be trained further; the run itself is over
     return result
 
@@ -166,15 +166,6 @@ def _finished(out: Path, identity: dict[str, Any]) -> Result | None:
             "Give another out_dir, or resume=false to replace that voice.",
         )
     return Result.model_validate(report["result"])
-
-
-def _write_report(path: Path, content: dict[str, Any]) -> None:
-    temporary = path.with_name(f".{path.name}.partial")
-    with temporary.open("w", encoding="utf-8") as stream:
-        json.dump(content, stream, indent=2, ensure_ascii=False)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.rename(path)
 
 
 def _check_disk(out: Path, model: torch.nn.Module, base: Path) -> None:

@@ -90,7 +90,7 @@ def test_a_cancelled_attempt_keeps_its_codes_and_a_torn_line_is_dropped(
 
     assert second.messages[0] == "3 clips, 2 to encode"
     assert [len(row.audio_codes or []) for row in read_rows(Path(result.manifest), Clip)] == [39, 39, 39]
-    assert all("codes" in json.loads(line) for line in journal.read_text().splitlines())
+    assert all("value" in json.loads(line) for line in journal.read_text().splitlines())
 
 
 def test_codes_of_other_weights_are_not_reused(make_dataset: MakeDataset, make_context, tmp_path: Path) -> None:

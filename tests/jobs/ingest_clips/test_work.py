@@ -92,11 +92,11 @@ def test_the_dataset_is_whole_and_published(source, make_context):
     assert context.published["manifest"] == (out / "train_manifest.jsonl", "manifest")
     assert result.manifest == str(out / "train_manifest.jsonl")
     assert json.loads((out / ".batch_state.json").read_text()) == {
-        "step": "ingest_clips",
-        "n_clips": 1,
-        "n_rejected": 1,
-        "kept_s": 1.0,
-        "rejected_by_reason": {"audio_missing": 1},
+        "name": "tts-dataset",
+        "description": "Curated clips for the voice speaker; why others failed is in rejections.jsonl",
+        "total": 2,
+        "successful": 1,
+        "failed": 1,
     }
     assert context.fractions[-1] == 1.0
 

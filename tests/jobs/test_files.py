@@ -1,0 +1,24 @@
+"""A file is there as a whole or as it was before."""
+
+from pathlib import Path
+
+import pytest
+
+from jobs.files import write_json, write_text, written_whole
+
+
+def test_what_was_written_is_there_and_nothing_else(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"voice": "Zoë"})
+
+    assert (tmp_path / "a.json").read_text(encoding="utf-8") == '{\n "voice": "Zoë"\n}'
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_writer_that_fails_half_way_leaves_the_old_file(tmp_path: Path) -> None:
+    write_text(tmp_path / "a.txt", "old")
+
+    with pytest.raises(ZeroDivisionError), written_whole(tmp_path / "a.txt") as stream:
+        stream.write("new")
+        raise ZeroDivisionError
+
+    assert (tmp_path / "a.txt").read_text() == "old"
