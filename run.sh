@@ -29,6 +29,7 @@ tts-train: from an audiobook to a trained Qwen3-TTS voice.
   ./run.sh jobs | job ID | logs ID [-f] | cancel ID
   ./run.sh test [pytest arguments]   the tests
   ./run.sh check                     lint, types and tests
+  ./run.sh bench NAME                a measurement: ingest
 
 The original skill's commands work too: ingest, ingest-transcript, align, convert-qwen3, train-qwen3, infer,
 tensorboard. Exit codes: 0 done, 1 the job failed, 2 bad input.
@@ -153,6 +154,8 @@ case "$command" in
   test) run_tests "$@" ;;
   check) check "$@" ;;
   demo) case " $* " in *" -h "*|*" --help "*) setup server ;; *) setup all ;; esac; in_environment server -m server.demo "$@" ;;
+  bench) [ -f "$ROOT/bench/${1:-}.py" ] || die "bench: give one of: $(cd "$ROOT/bench" && echo *.py | sed 's/\.py//g')" 2
+    setup all; name="$1"; shift; in_environment ml -m "bench.$name" "$@" ;;
   doctor) setup server; in_environment server -m jobs.environments.doctor "$@" ;;
   # A client waits only seconds for its server: nothing heavy is made here, a job says what it misses.
   mcp) setup server; in_environment server -m server.cli mcp "$@" ;;

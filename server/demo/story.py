@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -141,5 +142,6 @@ def trained_sentences(manifest: Path) -> list[str]:
 
 
 def demo_folder(settings: Settings) -> Path:
-    """Where the demo's dataset, voices and takes go."""
-    return settings.home / "demo"
+    """Where the demo's dataset and takes go: a folder for this sample, so that another one never meets its files."""
+    sample = hashlib.sha256(SAMPLE.read_bytes() + SAMPLE_TEXT.read_bytes()).hexdigest()[:8]
+    return settings.home / "demo" / sample
