@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,10 @@ def demo(home: Path) -> tuple[int, dict[str, Any], str]:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("demo-home")
+def home(tmp_path_factory: pytest.TempPathFactory, end_processes_of: Callable[[Path], None]) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("demo-home")
+    yield folder
+    end_processes_of(folder)
 
 
 @pytest.fixture(scope="module")

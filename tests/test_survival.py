@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +82,11 @@ async def story(folder: Path, manifest: Path) -> dict[str, Any]:
         return await follow(folder, job_id)
 
 
-def test_a_training_finishes_after_its_server_was_killed(tmp_path: Path, manifest: Path) -> None:
+def test_a_training_finishes_after_its_server_was_killed(
+    tmp_path: Path, manifest: Path, end_processes_of: Callable[[Path], None]
+) -> None:
     seen = anyio.run(story, tmp_path, manifest)
+    end_processes_of(tmp_path / "home")
 
     assert seen["state"] == "succeeded"
     assert seen["result"]["steps"] == STEPS

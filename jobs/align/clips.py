@@ -13,6 +13,7 @@ from jobs.align.wording import CannotSpell, WrittenWord, written_words
 from jobs.errors import UserError
 from jobs.speech.audio import SPEECH_RATE_HZ, Samples, read_clip
 from jobs.speech.manifest import Word
+from jobs.speech.rejected import Rejected
 from jobs.whisper.alignment import CannotAlign
 
 MIN_CLIP_S = 0.2
@@ -24,20 +25,6 @@ _LEAD_S = 0.1
 _QUIETER_DB = 15.0  # than the louder quarter of the words: breath, room and the decay of a word
 _ABOVE_NOISE_DB = 6.0  # over the clip's quietest frames: steady noise is no speech
 _SILENCE_DBFS = -60.0
-
-
-class Rejected(Exception):
-    """A clip that is left out; data, not an error.
-
-    Args:
-        reason: stable, lower_snake_case.
-        detail: what was found.
-    """
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
 
 
 def clip_key(audio: Path, text: str, aligner: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.align.aligners import WordAligner, make_aligner
-from jobs.align.clips import Rejected, align_clip, clip_key
+from jobs.align.clips import align_clip, clip_key
 from jobs.align.spec import Params, Result
 from jobs.errors import UserError
 from jobs.runner.context import JobContext
@@ -30,6 +30,7 @@ from jobs.speech.manifest import (
     read_rows,
     write_rows,
 )
+from jobs.speech.rejected import Rejected
 from jobs.whisper.languages import language_code
 
 logger = logging.getLogger(__name__)

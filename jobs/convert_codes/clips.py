@@ -13,23 +13,10 @@ from jobs.errors import UserError
 from jobs.speech import audio
 from jobs.speech.audio import CLIP_RATE_HZ, Samples
 from jobs.speech.manifest import Clip, Rejection, Source, check_audio_inside
+from jobs.speech.rejected import Rejected
 
 REFERENCE_MIN_S = 3.0  # Qwen3-TTS asks for at least 3 s of reference audio
 REFERENCE_MAX_S = 10.0
-
-
-class ClipUnusableError(Exception):
-    """A clip that cannot become codes; rejected, not fatal.
-
-    Args:
-        reason: short, lower_snake_case.
-        detail: what was found.
-    """
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
 
 
 @dataclass(frozen=True)
@@ -59,16 +46,16 @@ def find_clip(number: int, row: Clip, manifest: Path) -> FoundClip:
     """Look at a line's audio: hash the file, measure its length.
 
     Raises:
-        ClipUnusableError: no text, no file, or no audio in it.
+        Rejected: no text, no file, or no audio in it.
         UserError: ``path_outside_dataset``.
     """
     path = check_audio_inside(manifest, manifest.parent, row.audio)
     if not any(character.isalnum() for character in row.text):
-        raise ClipUnusableError("no_text", "A clip without text cannot be trained on.")
+        raise Rejected("no_text", "A clip without text cannot be trained on.")
     try:
         duration_s = audio.duration_s(path)
     except UserError as error:
-        raise ClipUnusableError(error.code, error.message) from error
+        raise Rejected(error.code, error.message) from error
     with path.open("rb") as stream:
         key = hashlib.file_digest(stream, "sha256").hexdigest()
     scores = [word.score for word in row.words or []]
@@ -87,14 +74,14 @@ def read_clip(path: Path) -> Samples:
     """Decode a clip: float32 mono at 24 kHz, whatever it was.
 
     Raises:
-        ClipUnusableError: it cannot be decoded, is empty, or holds values that are not numbers.
+        Rejected: it cannot be decoded, is empty, or holds values that are not numbers.
     """
     try:
         samples = audio.read_clip(path, CLIP_RATE_HZ)
     except UserError as error:
-        raise ClipUnusableError(error.code, error.message) from error
+        raise Rejected(error.code, error.message) from error
     if not np.isfinite(samples).all():
-        raise ClipUnusableError("audio_not_finite", f"{path} holds samples that are not numbers.")
+        raise Rejected("audio_not_finite", f"{path} holds samples that are not numbers.")
     return samples
 
 
@@ -127,7 +114,7 @@ def best_reference(clips: Iterable[FoundClip]) -> FoundClip:
     return max(clips, key=rank)
 
 
-def rejection(row: Clip, error: ClipUnusableError) -> Rejection:
+def rejection(row: Clip, error: Rejected) -> Rejection:
     """The line that says why a clip was left out; where the row names no source, the clip is its own."""
     source = row.source or Source(recording=row.audio, start_s=0.0, end_s=row.duration_s or 0.0)
     return Rejection(source=source, reason=error.reason, detail=error.detail, text=row.text)

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jobs.convert_codes.clips import (
-    ClipUnusableError,
     FoundClip,
     batches,
     best_reference,
@@ -30,6 +29,7 @@ from jobs.runner.context import JobContext
 from jobs.runner.journal import Journal
 from jobs.speech.audio import Samples
 from jobs.speech.manifest import Clip, read_rows, write_rows
+from jobs.speech.rejected import Rejected
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +42,9 @@ class Survey:
     """What a manifest holds: usable clips by line number, and why the others are not."""
 
     clips: dict[int, FoundClip] = field(default_factory=dict)
-    unusable: dict[int, ClipUnusableError] = field(default_factory=dict)
+    unusable: dict[int, Rejected] = field(default_factory=dict)
 
-    def reject(self, clip: FoundClip, error: ClipUnusableError) -> None:
+    def reject(self, clip: FoundClip, error: Rejected) -> None:
         """Move a clip that looked usable to the others."""
         del self.clips[clip.number]
         self.unusable[clip.number] = error
@@ -93,7 +93,7 @@ def _survey(manifest: Path, context: JobContext) -> Survey:
         context.raise_if_cancelled()
         try:
             survey.clips[number] = find_clip(number, row, manifest)
-        except ClipUnusableError as error:
+        except Rejected as error:
             survey.unusable[number] = error
     return survey
 
@@ -131,7 +131,7 @@ def _encode_batch(batch: list[FoundClip], survey: Survey, journal: Journal, code
     for clip in batch:
         try:
             readable.append((clip, read_clip(clip.path)))
-        except ClipUnusableError as error:
+        except Rejected as error:
             for twin in [other for other in survey.clips.values() if other.key == clip.key]:
                 survey.reject(twin, error)
     codes = codec.encode([samples for _, samples in readable])
@@ -164,7 +164,7 @@ def _references(survey: Survey, chosen: str | None, dataset: Path) -> Mapping[st
         return {speaker: _inside(best_reference(clips).path, dataset) for speaker, clips in by_speaker.items()}
     try:
         read_clip(Path(chosen))
-    except ClipUnusableError as error:
+    except Rejected as error:
         raise UserError(
             "ref_audio_unusable", f"ref_audio {chosen}: {error.detail}", "Give a clean clip of 3 to 10 s."
         ) from error

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -63,7 +61,7 @@ class Door:
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+def door(tmp_path_factory: pytest.TempPathFactory, end_processes_of: Callable[[Path], None]) -> Iterator[Door]:
     """One home for a module's tests."""
     folder = tmp_path_factory.mktemp("door")
     python = folder / "envs" / "ml" / "bin" / "python"
@@ -83,22 +81,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         "PYTHONSAFEPATH": "1",
     }
     yield Door(home, cwd, env)
-    deadline = time.monotonic() + BOUND_S
-    while left := _processes_of(home):
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        assert time.monotonic() < deadline, f"{left} cannot be ended"
-
-
-def _processes_of(home: Path) -> list[int]:
-    mark = f"TTS_TRAIN_HOME={home}".encode()
-    found = []
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if folder.name.isdigit() and mark in (folder / "environ").read_bytes().split(b"\0"):
-                found.append(int(folder.name))
-    return [pid for pid in found if pid != os.getpid()]
+    end_processes_of(home)
 
 
 sys.path.append(str(EXTRA / "work"))  # the tests read what the extra work writes

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -29,7 +26,7 @@ def tiny_kinds_are_importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Iterator[Settings]:
+def settings(tmp_path: Path, end_processes_of: Callable[[Path], None]) -> Iterator[Settings]:
     """Settings whose ``ml`` environment is the interpreter of the tests."""
     python = tmp_path / "envs" / "ml" / "bin" / "python"
     python.parent.mkdir(parents=True)
@@ -43,22 +40,7 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
         cpu_slots=2,
         disk_reserve_bytes=1_000_000,
     )
-    deadline = time.monotonic() + BOUND_S
-    while left := _processes_of(home):
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        assert time.monotonic() < deadline, f"{left} cannot be ended"
-
-
-def _processes_of(home: Path) -> list[int]:
-    mark = f"TTS_TRAIN_HOME={home}".encode()
-    found = []
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if folder.name.isdigit() and mark in (folder / "environ").read_bytes().split(b"\0"):
-                found.append(int(folder.name))
-    return found
+    end_processes_of(home)
 
 
 @pytest.fixture
