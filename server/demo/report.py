@@ -94,7 +94,8 @@ def as_text(steps: list[Step], total_s: float) -> str:
             lines += [f"    ./run.sh logs {step.job_id}"] if step.job_id else []
     takes = spoken(steps)
     if takes:
-        lines += ["", "Spoken by the voice just trained (rating 1 to 5 against the narrator's own clips):"]
+        lines += ["", "Spoken by the voice just trained (rating 1 to 5 against the narrator's own clips; heard by a"]
+        lines += ["recogniser that expects the sentence and may hear other words instead):"]
         for take in takes:
             lines.append(f"  {take['rating']:.1f}  {take['text']}")
             lines.append(f"       heard: {take.get('heard_words') or '-'}")
