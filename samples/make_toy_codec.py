@@ -20,7 +20,7 @@ from jobs.qwen.codec import load_codec
 from samples.toy_codec.latent import fit_latent
 from samples.toy_codec.model import build_codec, save_codec, set_books
 from samples.toy_codec.speech import Samples, held_out_speech, training_speech
-from samples.toy_codec.training import Crops, log_mel, train_decoder, train_encoder
+from samples.toy_codec.training import Budget, Crops, log_mel, train_decoder, train_encoder
 
 ENCODER_SHARE = 0.23  # of the training time; the decoder is the harder half
 
@@ -50,9 +50,9 @@ def make(out: Path, *, minutes: float, speech_minutes: float) -> None:
     model = build_codec()
     set_books(model, latent)
     seconds = minutes * 60 - (time.process_time() - began)
-    steps, loss = train_encoder(model, latent, Crops(utterances, seed=2), ENCODER_SHARE * seconds)
+    steps, loss = train_encoder(model, latent, Crops(utterances, seed=2), Budget(cpu_s=ENCODER_SHARE * seconds))
     print(f"encoder: {steps} steps, loss {loss:.3f}, {time.process_time() - began:.0f} s")
-    steps, loss = train_decoder(model, latent, Crops(utterances, seed=1), (1 - ENCODER_SHARE) * seconds)
+    steps, loss = train_decoder(model, latent, Crops(utterances, seed=1), Budget(cpu_s=(1 - ENCODER_SHARE) * seconds))
     print(f"decoder: {steps} steps, loss {loss:.3f}, {time.process_time() - began:.0f} s")
     save_codec(model, out)
     error, of_mean = held_out_error(out, held_out_speech(gain))

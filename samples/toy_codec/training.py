@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import librosa
@@ -43,7 +44,19 @@ class Crops:
         return torch.from_numpy(np.stack([self._speech[start : start + length] for start in starts]))
 
 
-def train_encoder(model: Any, latent: Latent, crops: Crops, seconds: float) -> tuple[int, float]:
+@dataclass(frozen=True)
+class Budget:
+    """How long to train: CPU seconds, or a number of steps, which gives the same weights on a busy machine."""
+
+    cpu_s: float = math.inf
+    steps: float = math.inf
+
+    def spent(self, step: int, cpu_s: float) -> float:
+        """Share of the budget that is used up, 0 to 1 and beyond."""
+        return max(step / self.steps, cpu_s / self.cpu_s)
+
+
+def train_encoder(model: Any, latent: Latent, crops: Crops, budget: Budget) -> tuple[int, float]:
     """Teach the encoder the latent by regression; return steps and the last loss (0 is perfect, 1 is knowing nothing).
 
     Both of the quantiser's projections, semantic and acoustic, aim at the same vector.
@@ -65,10 +78,10 @@ def train_encoder(model: Any, latent: Latent, crops: Crops, seconds: float) -> t
         semantic = quantizer.semantic_residual_vector_quantizer.input_proj(hidden) - wanted
         return (acoustic * weight).pow(2).mean() + 0.3 * semantic.pow(2).mean()
 
-    return _descend(list(encoder.parameters()), loss, seconds, ENCODER_LR, betas=(0.9, 0.98), end=0.03)
+    return _descend(list(encoder.parameters()), loss, budget, ENCODER_LR, betas=(0.9, 0.98), end=0.03)
 
 
-def train_decoder(model: Any, latent: Latent, crops: Crops, seconds: float) -> tuple[int, float]:
+def train_decoder(model: Any, latent: Latent, crops: Crops, budget: Budget) -> tuple[int, float]:
     """Teach the decoder to speak the codes of the latent; return steps and the last loss."""
     decoder = model.decoder
 
@@ -85,7 +98,7 @@ def train_decoder(model: Any, latent: Latent, crops: Crops, seconds: float) -> t
         return spectral_loss(spoken[:, half:], crop[:, FRAME + half :])
 
     trained = [parameter for parameter in decoder.parameters() if parameter.requires_grad]
-    return _descend(trained, loss, seconds, DECODER_LR, betas=(0.8, 0.97), end=0.3)
+    return _descend(trained, loss, budget, DECODER_LR, betas=(0.8, 0.97), end=0.3)
 
 
 def spectral_loss(spoken: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
@@ -115,19 +128,19 @@ def _magnitude(samples: torch.Tensor, window: int, hop: int) -> torch.Tensor:
 def _descend(
     parameters: list[torch.nn.Parameter],
     loss: Callable[[], torch.Tensor],
-    seconds: float,
+    budget: Budget,
     peak_lr: float,
     *,
     betas: tuple[float, float],
     end: float,
 ) -> tuple[int, float]:
-    """AdamW with warm-up, cosine decay over the CPU time given, clipping, and a moving average kept at the end."""
+    """AdamW with warm-up, cosine decay over the budget, clipping, and a moving average kept at the end."""
     optimiser = torch.optim.AdamW(parameters, lr=peak_lr, betas=betas, weight_decay=1e-3)
     average = [parameter.detach().clone() for parameter in parameters]
     recent: list[float] = []
     step, began = 0, time.process_time()
-    while (elapsed := time.process_time() - began) < seconds:
-        cosine = 0.5 * (1 + math.cos(math.pi * elapsed / seconds))
+    while (spent := budget.spent(step, time.process_time() - began)) < 1:
+        cosine = 0.5 * (1 + math.cos(math.pi * spent))
         for group in optimiser.param_groups:
             group["lr"] = peak_lr * min(1, (step + 1) / WARMUP_STEPS) * (end + (1 - end) * cosine)
         value = loss()
