@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,17 +44,15 @@ def test_the_last_line_before_a_long_silence_lands_by_itself(tmp_path: Path, unt
     assert [line["message"] for line in _lines(path)] == ["first", "last"]
 
 
-def test_a_tight_loop_pays_little(tmp_path: Path) -> None:
-    writer = ProgressWriter(tmp_path / "progress.jsonl", interval_s=60)
+def test_a_tight_loop_writes_its_first_and_its_last_call_alone(tmp_path: Path) -> None:
+    writer = ProgressWriter(tmp_path / "progress.jsonl", interval_s=3600)
     n_calls = 20_000
 
-    began = time.process_time()
     for step in range(n_calls):
         writer.write(step, n_calls, "", {})
-    cost_s = (time.process_time() - began) / n_calls
     writer.close()
 
-    assert cost_s < 50e-6  # about 1 µs on an idle machine
+    assert [line["done"] for line in _lines(tmp_path / "progress.jsonl")] == [0, n_calls - 1]
 
 
 def test_numbers_that_are_no_json_are_left_out(tmp_path: Path) -> None:
