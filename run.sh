@@ -74,11 +74,14 @@ unlock() { rm -rf "$ENVS/.lock"; }
 lock() {
   # One set-up at a time: mkdir is atomic everywhere; a lock whose owner is gone is taken over.
   mkdir -p "$ENVS"
+  local owner nameless=0
   until mkdir "$ENVS/.lock" 2>/dev/null; do
-    local owner
-    owner="$(cat "$ENVS/.lock/pid" 2>/dev/null || echo 0)"
-    if [ "$owner" != 0 ] && ! kill -0 "$owner" 2>/dev/null; then unlock; continue; fi
-    say "setup: waiting for another set-up (process $owner)"; sleep 2
+    owner="$(cat "$ENVS/.lock/pid" 2>/dev/null || echo)"
+    # Without a process id the owner is about to write it, or was killed before it could.
+    if [ -z "$owner" ]; then nameless=$((nameless + 1)); else nameless=0; fi
+    if [ "$nameless" -gt 3 ] || { [ -n "$owner" ] && ! kill -0 "$owner" 2>/dev/null; }; then unlock; continue; fi
+    [ -z "$owner" ] || say "setup: waiting for another set-up (process $owner)"
+    sleep 1
   done
   echo $$ > "$ENVS/.lock/pid"
   trap unlock EXIT

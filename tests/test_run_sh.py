@@ -51,6 +51,20 @@ def test_a_small_disk_is_refused_before_anything_is_downloaded(tmp_path: Path) -
     assert not (envs / ".lock").exists()
 
 
+def test_the_lock_of_a_killed_set_up_is_taken_over(tmp_path: Path) -> None:
+    # Killed between making the lock and writing its process id; the set-up after it is refused for another reason.
+    tools, envs = tmp_path / "bin", tmp_path / "envs"
+    tools.mkdir()
+    (tools / "df").write_text("#!/bin/sh\necho header\necho /dev/x 100000 90000 10000 90% /\n")
+    (tools / "df").chmod(0o755)
+    (envs / ".lock").mkdir(parents=True)
+
+    answer = run("setup", "ml", TTS_TRAIN_ENVS=str(envs), PATH=f"{tools}:{os.environ['PATH']}")
+
+    assert "MB needed" in answer.stderr
+    assert not (envs / ".lock").exists()
+
+
 def test_the_user_s_python_settings_stay_out(tmp_path: Path) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit('the user folder was imported')\n")
 

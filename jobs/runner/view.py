@@ -45,7 +45,13 @@ def _detail(row: JobRow, store: Store, settings: Settings) -> str:
     if row.state == "running":
         return f"try {row.tries} of {row.max_tries}" if row.tries > 1 else ""
     before = f"try {row.tries} of {row.max_tries} was {row.detail}; " if row.detail else ""
-    return before + (_waits_for(row, store, settings) if row.state == "queued" else "will be continued")
+    match row.state:
+        case "queued":
+            return before + _waits_for(row, store, settings)
+        case "starting":
+            return before + "is being started"
+        case _:
+            return before + "will be continued"
 
 
 def _waits_for(row: JobRow, store: Store, settings: Settings) -> str:
