@@ -30,7 +30,7 @@ HEAVY = frozenset(
 )  # fmt: skip
 LIGHT_MODULES = frozenset({"jobs/speech/manifest.py", "jobs/qwen/folder.py", "jobs/qwen/voice_model.py"})
 OWNERS = {"qwen_tts": "jobs/qwen", "whisperx": "jobs/whisper", "faster_whisper": "jobs/whisper"}
-STDLIB_ONLY = ("errors", "files", "settings", "runner/locks", "runner/durable", "runner/layout", "runner/schema",
+STDLIB_ONLY = ("errors", "files", "settings", "runner/locks", "runner/durable", "runner/layout", "runner/schema", "runner/backend",
                "runner/store", "runner/outcome", "runner/processes", "runner/launch", "runner/preflight",
                "runner/provenance", "runner/shim", "runner/supervisor")  # fmt: skip
 

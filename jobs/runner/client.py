@@ -5,16 +5,17 @@ Any number of processes may use one home at the same time and die at any time; j
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from jobs.errors import UserError
 from jobs.fields import Strict
-from jobs.runner import artifacts, launch, progress, submission
+from jobs.runner import artifacts, launch, preflight, progress, submission
 from jobs.runner.kind import JobKind
 from jobs.runner.layout import AttemptFolder, Home
 from jobs.runner.records import TERMINAL, Artifact, JobRecord, Progress
@@ -59,6 +60,12 @@ class Runner:
         key: str | None = None,
         fingerprint: str | None = None,
         reuse: bool = True,
+        after: Sequence[str] = (),
+        priority: int = 0,
+        not_before: float | None = None,
+        max_run_s: float | None = None,
+        backend: str | None = None,
+        memory_mb: int | None = None,
     ) -> Submission:
         """Take a job: when this returns, the job is on disk and will run whatever happens to the caller.
 
@@ -69,17 +76,43 @@ class Runner:
             fingerprint: of parameters and inputs; with ``reuse``, a job that is alive or has succeeded with it,
                 and whose artifacts are still on disk, is returned instead of a new one.
             reuse: False always makes a new job (unless the key is known).
+            after: jobs that must succeed first; when one fails or is cancelled, this one is cancelled with its reason.
+            priority: higher starts first; among equals the older one does.
+            not_before: Unix time before which it does not start.
+            max_run_s: longest time that one attempt may run, in seconds.
+            backend: ``local`` or ``slurm``; else as the settings say.
+            memory_mb: main memory that it needs: it waits until as much is available.
 
         Raises:
-            UserError: ``idempotency_conflict``, ``home_on_network``, ``disk_full``, ``environment_missing`` or
-                ``home_unusable``. A supervisor that cannot be started is no error here, as the job is safe: the
-                record's ``detail`` tells.
+            UserError: ``idempotency_conflict``, ``home_on_network``, ``disk_full``, ``environment_missing``,
+                ``job_unknown`` or ``dependency_failed`` (of ``after``), ``memory_too_large`` or ``home_unusable``. A
+                supervisor that cannot be started is no error here, as the job is safe: the record's ``detail`` tells.
         """
-        request = submission.Request(kind, params, key, fingerprint, reuse)
+        request = submission.Request(
+            kind, params, key, fingerprint, reuse, tuple(after), priority, not_before, max_run_s, backend, memory_mb
+        )
         row, created = submission.take(request, self._store, self._settings)
-        self._see_to(row)
-        launch.wake(self._home)
+        if not self._store.connection.in_transaction:
+            self._see_to(row)
+            launch.wake(self._home)
         return Submission(self._record(row), created)
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Take several jobs at once: all of them, or none when the block raises. The way to submit a pipeline.
+
+            with runner.together():
+                first = runner.submit(A, params_a).job.job_id
+                runner.submit(B, params_b, after=[first])
+
+        One thread, no ``await`` and nothing slow within: the block holds the store's write lock. A job that is
+        submitted in the block is seen by ``get`` in the block, and starts when the block is left.
+        """
+        preflight.check_local(self._settings.home)
+        with self._store.transaction():
+            yield
+        self._ensure_supervisor()
+        launch.wake(self._home)
 
     def get(self, job_id: str) -> JobRecord:
         """What is known of a job. Raises ``UserError`` ``job_unknown``."""
@@ -180,8 +213,8 @@ class Runner:
         return row
 
     def _see_to(self, row: JobRow) -> None:
-        """Make sure that somebody works on a job that is not finished."""
-        if row.state not in TERMINAL:
+        """Make sure that somebody works on a job that is not finished (within ``together``: at its end)."""
+        if row.state not in TERMINAL and not self._store.connection.in_transaction:
             self._ensure_supervisor()
 
     def _ensure_supervisor(self) -> None:

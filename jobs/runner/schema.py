@@ -5,9 +5,38 @@ A change of shape raises ``SCHEMA_VERSION`` and brings the way from the version 
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # Repeated in every query on live jobs: it lets SQLite use the partial index, without which a long history is read.
 LIVE_SQL = "('queued', 'starting', 'running', 'interrupted')"
+
+# What version 2 has added to ``jobs``; ``ALTER TABLE`` appends in this order, so both ways give the same table.
+_ADDED_IN_2 = (
+    "priority INTEGER NOT NULL DEFAULT 0",  # higher first
+    "not_before REAL",  # Unix time: a wish of the submitter, or when the next try begins
+    "max_run_s REAL",  # per attempt
+    "backend TEXT NOT NULL DEFAULT 'local'",
+    "backend_ref TEXT",  # what the backend calls the attempt, e.g. a Slurm id
+    "memory_mb INTEGER",  # declared need
+)
+NEW_COLUMNS = ", ".join(_ADDED_IN_2)
+
+TABLES_OF_2 = """
+CREATE INDEX IF NOT EXISTS jobs_queue ON jobs(resource, priority DESC, seq) WHERE state = 'queued';
+CREATE INDEX IF NOT EXISTS jobs_state ON jobs(state, seq);
+CREATE TABLE IF NOT EXISTS deps(
+  job TEXT NOT NULL, needs TEXT NOT NULL, PRIMARY KEY(job, needs)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS deps_needs ON deps(needs);
+CREATE TABLE IF NOT EXISTS leases(
+  resource TEXT NOT NULL, unit INTEGER NOT NULL, job TEXT NOT NULL, attempt INTEGER NOT NULL, UNIQUE(resource, unit));
+CREATE TRIGGER IF NOT EXISTS lease_ends AFTER UPDATE OF state ON jobs
+WHEN old.state IN ('starting', 'running') AND new.state NOT IN ('starting', 'running') BEGIN
+  DELETE FROM leases WHERE job = new.id;
+END;
+CREATE TABLE IF NOT EXISTS schedules(
+  id TEXT PRIMARY KEY, kind TEXT NOT NULL, document TEXT NOT NULL, resource TEXT NOT NULL, environment TEXT NOT NULL,
+  max_tries INTEGER NOT NULL, every_s REAL, cron TEXT, tz TEXT, catch_up INTEGER NOT NULL DEFAULT 0, next_at REAL,
+  last_job TEXT, n_runs INTEGER NOT NULL DEFAULT 0, enabled INTEGER NOT NULL DEFAULT 1, created_at REAL NOT NULL);
+"""
 
 SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS jobs(
@@ -26,7 +55,8 @@ CREATE TABLE IF NOT EXISTS jobs(
   max_tries INTEGER NOT NULL,
   cancel INTEGER NOT NULL DEFAULT 0,
   exit_code INTEGER, reason TEXT, detail TEXT NOT NULL DEFAULT '', result TEXT, failure TEXT,
-  created_at REAL NOT NULL, started_at REAL, ended_at REAL);
+  created_at REAL NOT NULL, started_at REAL, ended_at REAL,
+  {NEW_COLUMNS});
 CREATE INDEX IF NOT EXISTS jobs_live ON jobs(state, cancel, resource, seq) WHERE state IN {LIVE_SQL};
 CREATE INDEX IF NOT EXISTS jobs_fingerprint ON jobs(fingerprint, seq) WHERE fingerprint IS NOT NULL;
 CREATE INDEX IF NOT EXISTS jobs_kind ON jobs(kind, seq);
@@ -44,4 +74,15 @@ CREATE TRIGGER IF NOT EXISTS final_states BEFORE UPDATE OF state ON jobs
 WHEN old.state IN ('succeeded', 'failed', 'cancelled') BEGIN
   SELECT RAISE(ABORT, 'a terminal state is final');
 END;
+{TABLES_OF_2}"""
+
+# Jobs that run while the home is opened by the newer version hold their slots from then on.
+_LEASES_OF_RUNNING = """
+INSERT INTO leases(resource, unit, job, attempt)
+  SELECT resource, row_number() OVER (PARTITION BY resource ORDER BY seq) - 1, id, attempt
+  FROM jobs WHERE state IN ('starting', 'running');
 """
+# From each older version to the next one.
+MIGRATIONS = {
+    1: "".join(f"ALTER TABLE jobs ADD COLUMN {column};" for column in _ADDED_IN_2) + TABLES_OF_2 + _LEASES_OF_RUNNING,
+}

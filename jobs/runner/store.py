@@ -10,14 +10,14 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from jobs.errors import UserError
 from jobs.runner.layout import Home
 from jobs.runner.outcome import Outcome
-from jobs.runner.schema import LIVE_SQL, SCHEMA, SCHEMA_VERSION
+from jobs.runner.schema import LIVE_SQL, MIGRATIONS, SCHEMA, SCHEMA_VERSION
 
 BUSY_TIMEOUT_S = 30.0
 MAX_FREE_STARTS = 10  # a shim that never comes up so often is a broken installation, not bad luck
@@ -48,6 +48,12 @@ class JobRow:
     created_at: float
     started_at: float | None
     ended_at: float | None
+    priority: int = 0
+    not_before: float | None = None
+    max_run_s: float | None = None
+    backend: str = "local"
+    backend_ref: str | None = None
+    memory_mb: int | None = None
 
 
 class Store:
@@ -80,9 +86,7 @@ class Store:
             connection.execute("PRAGMA journal_mode=WAL")
             # FULL: an acknowledged job and a final state survive a power cut; tens of commits a minute can pay it.
             connection.execute("PRAGMA synchronous=FULL")
-            version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-            if version == 0:
-                connection.executescript(f"BEGIN IMMEDIATE;{SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
+            version = _upgrade(connection)
         except (OSError, sqlite3.OperationalError) as error:
             raise UserError(
                 "home_unusable",
@@ -99,8 +103,14 @@ class Store:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction that takes the write lock at once, so that what it reads cannot change under it."""
+        """A write transaction that takes the write lock at once, so that what it reads cannot change under it.
+
+        Within another one of the same thread it is a part of that one: all or nothing.
+        """
         connection = self.connection
+        if connection.in_transaction:
+            yield connection
+            return
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield connection
@@ -166,6 +176,18 @@ class Store:
         )
         return int(self.connection.execute(query, (resource,)).fetchone()[0])
 
+    def needs(self, job_id: str) -> list[JobRow]:
+        """The jobs that a job waits, or has waited, for; oldest first."""
+        return self._many(
+            "SELECT jobs.* FROM deps JOIN jobs ON jobs.id = deps.needs WHERE deps.job = ? ORDER BY seq", job_id
+        )
+
+    def needed_by(self, job_id: str) -> list[JobRow]:
+        """The jobs that wait, or have waited, for a job; oldest first."""
+        return self._many(
+            "SELECT jobs.* FROM deps JOIN jobs ON jobs.id = deps.job WHERE deps.needs = ? ORDER BY seq", job_id
+        )
+
     def events(self, job_id: str) -> list[tuple[int, str]]:
         """A job's changes of state in order: (attempt, state)."""
         rows = self.connection.execute("SELECT attempt, state FROM events WHERE job = ? ORDER BY seq", (job_id,))
@@ -173,13 +195,20 @@ class Store:
 
     # Writing: every one a compare-and-swap; True when this caller made the change.
 
-    def insert(self, connection: sqlite3.Connection, row: Mapping[str, Any], key: str | None) -> None:
-        """Add a queued job within a transaction. Raises ``sqlite3.IntegrityError`` when the id is taken."""
+    def insert(
+        self, connection: sqlite3.Connection, row: Mapping[str, Any], key: str | None, after: Iterable[str] = ()
+    ) -> None:
+        """Add a queued job, and what it waits for, within a transaction.
+
+        Raises ``sqlite3.IntegrityError`` when the id is taken.
+        """
         columns = ", ".join(row)
         marks = ", ".join("?" * len(row))
         connection.execute(f"INSERT INTO jobs({columns}) VALUES({marks})", tuple(row.values()))
+        job_id = str(row["id"])
+        connection.executemany("INSERT OR IGNORE INTO deps(job, needs) VALUES(?, ?)", [(job_id, on) for on in after])
         if key is not None:
-            self.remember_key(connection, key, str(row["id"]), str(row["spec_hash"]))
+            self.remember_key(connection, key, job_id, str(row["spec_hash"]))
 
     def remember_key(self, connection: sqlite3.Connection, key: str, job_id: str, spec_hash: str) -> None:
         """Tie an idempotency key to a job for good."""
@@ -254,6 +283,39 @@ class Store:
 
     def _many(self, query: str, *values: Any) -> list[JobRow]:
         return [JobRow(**dict(row)) for row in self.connection.execute(query, values).fetchall()]
+
+
+def _upgrade(connection: sqlite3.Connection) -> int:
+    """Make the tables, or bring those of an older version up to date, in one transaction. Returns the version."""
+    version = _version(connection)
+    if version >= SCHEMA_VERSION:
+        return version
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = _version(connection)  # another process may have been faster
+        steps = [SCHEMA] if version == 0 else [MIGRATIONS[older] for older in range(version, SCHEMA_VERSION)]
+        for statement in _statements("".join(steps)):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={max(version, SCHEMA_VERSION)}")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+    return max(version, SCHEMA_VERSION)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script. ``executescript`` would commit what is open before it begins."""
+    statement = ""
+    for part in script.split(";"):
+        statement += part + ";"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 def _json(value: Mapping[str, Any] | None) -> str | None:

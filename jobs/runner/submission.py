@@ -22,13 +22,22 @@ from jobs.settings import Settings
 
 @dataclass(frozen=True)
 class Request:
-    """What a caller asks for. ``fingerprint`` is kept in any case; it is looked for only with ``reuse``."""
+    """What a caller asks for. ``fingerprint`` is kept in any case; it is looked for only with ``reuse``.
+
+    The other fields are explained in ``Runner.submit``.
+    """
 
     kind: JobKind
     params: Strict
-    key: str | None
-    fingerprint: str | None
-    reuse: bool
+    key: str | None = None
+    fingerprint: str | None = None
+    reuse: bool = True
+    after: tuple[str, ...] = ()
+    priority: int = 0
+    not_before: float | None = None
+    max_run_s: float | None = None
+    backend: str | None = None
+    memory_mb: int | None = None
 
     @property
     def spec_hash(self) -> str:
@@ -86,11 +95,33 @@ def _write(request: Request, store: Store, settings: Settings) -> tuple[JobRow, 
             "environment": request.kind.environment,
             "max_tries": request.kind.max_tries,
             "created_at": document["created_at"],
+            "priority": request.priority,
+            "not_before": request.not_before,
+            "max_run_s": request.max_run_s,
+            "backend": request.backend or "local",
+            "memory_mb": request.memory_mb,
         }
-        store.insert(connection, row, request.key)
+        _check_needed(request.after, store)
+        store.insert(connection, row, request.key, request.after)
     inserted = store.get(job_id)
     assert inserted is not None
     return inserted, True
+
+
+def _check_needed(after: tuple[str, ...], store: Store) -> None:
+    """Refuse to wait for what is not there or can no longer succeed."""
+    for job_id in after:
+        needed = store.get(job_id)
+        if needed is None:
+            raise UserError(
+                "job_unknown", f"There is no job {job_id!r} to wait for.", "See list_jobs, or ./run.sh jobs"
+            )
+        if needed.state in ("failed", "cancelled") or (needed.cancel and needed.state != "succeeded"):
+            raise UserError(
+                "dependency_failed",
+                f"{job_id}, which this work needs, is {needed.state}: {needed.detail}",
+                f"See get_job job_id={job_id!r}, start that work again, and wait for the new job.",
+            )
 
 
 def _by_key(request: Request, store: Store) -> JobRow | None:

@@ -1,0 +1,46 @@
+"""What the supervisor asks of another machine's queue. stdlib only.
+
+The store stays here: a backend starts, looks and cancels; what became of an attempt is told by the files that the
+shim on the other side leaves in the attempt's folder, and the supervisor moves the row.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Protocol
+
+from jobs.runner.store import JobRow
+
+
+class Where(enum.Enum):
+    """Where an attempt is, as far as the backend knows."""
+
+    WAITING = "waiting"  # in the backend's queue
+    ALIVE = "alive"
+    GONE = "gone"  # will never (again) run: the backend says so and its files, if any, are all there
+    UNKNOWN = "unknown"  # the backend does not answer, or does not know (yet): nothing may be concluded
+
+
+@dataclass(frozen=True)
+class Look:
+    """An answer. ``detail`` is shown to people, e.g. "waits in Slurm's queue (Resources)"."""
+
+    where: Where
+    detail: str = ""
+
+
+class Backend(Protocol):
+    """A queue elsewhere, e.g. ``jobs.runner.slurm.backend``. ``row.attempt`` names the attempt.
+
+    All methods are bounded in time and raise ``OSError`` or ``UserError`` when they cannot do it now.
+    """
+
+    def start(self, row: JobRow) -> str:
+        """Hand an attempt over; the backend's name for it. Asked again for the same attempt, it finds the first."""
+
+    def look(self, row: JobRow) -> Look:
+        """Where the attempt is. ``row.backend_ref`` may be None when the answer of ``start`` was lost."""
+
+    def cancel(self, row: JobRow) -> None:
+        """Stop an attempt, softly at first; asked at every tick until it is gone."""
