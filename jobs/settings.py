@@ -5,28 +5,50 @@ stdlib only; every room may import it.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
+
+from jobs import configuration
+from jobs.configuration import SlurmSettings
+from jobs.errors import UserError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+BACKENDS = ("local", "slurm")
+# What a person's shell has and the next person's job must not get from the supervisor that the first one started.
+# A Hugging Face token is found by the libraries in its file under HF_HOME (``hf auth login``).
+_PERSONAL = re.compile(r"CUDA_VISIBLE_DEVICES|.*(TOKEN|API_KEY|ACCESS_KEY|SECRET|PASSWORD|CREDENTIALS)(_ID)?", re.I)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One reading of the environment, passed to whoever needs it.
+    """One reading of the environment and of ``config.toml`` in the home, passed to whoever needs it.
+
+    The entries of ``config.toml`` (see ``jobs.configuration``) hold for whoever uses the home; a variable wins.
 
     Attributes:
         home: job store, job folders, default outputs, toy models. ``TTS_TRAIN_HOME``, else ``<project>/var``.
         envs: folder of the locked environments. ``TTS_TRAIN_ENVS``, else ``<project>/.envs``.
         roots: folders that tools may read and write. ``TTS_TRAIN_ROOTS`` (separated by ``:``) adds to the
             working directory, the project and ``home``.
-        gpu_slots: GPU jobs at a time. ``TTS_TRAIN_GPU_SLOTS``, else 1.
-        cpu_slots: CPU jobs at a time. ``TTS_TRAIN_CPU_SLOTS``, else 1.
-        disk_reserve_bytes: free space below which no job is started. ``TTS_TRAIN_DISK_RESERVE_MB``, else 500 MB.
+        gpu_slots: GPU jobs at a time; None: as many as the driver shows GPUs, at least 1. ``TTS_TRAIN_GPU_SLOTS``
+            (a number or ``auto``) or ``gpu_slots``.
+        cpu_slots: CPU jobs at a time. ``TTS_TRAIN_CPU_SLOTS`` or ``cpu_slots``, else 1.
+        check_gpu_free: whether a job waits while a process that is not ours computes on its GPU.
+            ``TTS_TRAIN_CHECK_GPU_FREE`` (1 or 0) or ``check_gpu_free``, else true.
+        disk_reserve_bytes: free space below which no job is started. ``TTS_TRAIN_DISK_RESERVE_MB`` or
+            ``disk_reserve_mb``, else 500 MB.
         cancel_grace_s: time that cancelled work has to reach a safe point before it is killed.
-            ``TTS_TRAIN_CANCEL_GRACE_S``, else 10 s.
+            ``TTS_TRAIN_CANCEL_GRACE_S`` or ``cancel_grace_s``, else 10 s.
+        log_limit_bytes: longest log of an attempt; of a longer one head and tail are kept. ``TTS_TRAIN_LOG_LIMIT_MB``
+            or ``log_limit_mb``, else 50 MB.
+        backend: where jobs run that do not say: ``local`` or ``slurm``. ``TTS_TRAIN_BACKEND`` or ``backend``.
+        slurm: table ``[slurm]``; ``TTS_TRAIN_SLURM`` (the same as JSON).
+        gpus: the GPUs that the jobs of whoever submits may use, as in ``CUDA_VISIBLE_DEVICES``; None: all.
         hub_cache: where the Hugging Face libraries keep weights.
         torch_cache: where torch and torchaudio keep weights.
     """
@@ -34,10 +56,15 @@ class Settings:
     home: Path
     envs: Path
     roots: tuple[Path, ...]
-    gpu_slots: int = 1
+    gpu_slots: int | None = None
     cpu_slots: int = 1
+    check_gpu_free: bool = True
     disk_reserve_bytes: int = 500_000_000
     cancel_grace_s: float = 10.0
+    log_limit_bytes: int = 50_000_000
+    backend: str = "local"
+    slurm: SlurmSettings = field(default_factory=SlurmSettings)
+    gpus: str | None = None
     hub_cache: Path = Path.home() / ".cache" / "huggingface" / "hub"
     torch_cache: Path = Path.home() / ".cache" / "torch"
 
@@ -48,6 +75,9 @@ class Settings:
         Args:
             environ: variables to read instead of ``os.environ``.
             cwd: working directory that counts as an allowed root, instead of the process's own.
+
+        Raises:
+            UserError: ``settings_invalid``.
         """
         env = os.environ if environ is None else environ
         base = Path(cwd or env.get("TTS_TRAIN_CWD") or Path.cwd()).resolve()
@@ -56,14 +86,30 @@ class Settings:
         extra = [Path(part).expanduser().resolve() for part in env.get("TTS_TRAIN_ROOTS", "").split(":") if part]
         cache = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         hf_home = Path(env.get("HF_HOME") or cache / "huggingface")
+        file = home / "config.toml"
+        entries = configuration.read(file)
+        slurm = json.loads(env["TTS_TRAIN_SLURM"]) if env.get("TTS_TRAIN_SLURM") else entries.get("slurm", {})
+
+        def number(name: str, default: float) -> float:
+            return _number(name, env.get(f"TTS_TRAIN_{name.upper()}") or entries.get(name, default))
+
+        backend = str(env.get("TTS_TRAIN_BACKEND") or entries.get("backend", "local"))
+        if backend not in BACKENDS:
+            raise UserError("settings_invalid", f"There is no backend {backend!r}.", f"Use {' or '.join(BACKENDS)}.")
+        gpu_slots = env.get("TTS_TRAIN_GPU_SLOTS") or entries.get("gpu_slots", "auto")
         return cls(
             home=home,
             envs=Path(env.get("TTS_TRAIN_ENVS") or PROJECT_ROOT / ".envs").expanduser().resolve(),
             roots=tuple(dict.fromkeys([base, PROJECT_ROOT, home, *extra])),
-            gpu_slots=int(env.get("TTS_TRAIN_GPU_SLOTS", "1")),
-            cpu_slots=int(env.get("TTS_TRAIN_CPU_SLOTS", "1")),
-            disk_reserve_bytes=int(env.get("TTS_TRAIN_DISK_RESERVE_MB", "500")) * 1_000_000,
-            cancel_grace_s=float(env.get("TTS_TRAIN_CANCEL_GRACE_S", "10")),
+            gpu_slots=None if gpu_slots == "auto" else int(_number("gpu_slots", gpu_slots)),
+            cpu_slots=int(number("cpu_slots", 1)),
+            check_gpu_free=bool(number("check_gpu_free", 1)),
+            disk_reserve_bytes=int(number("disk_reserve_mb", 500)) * 1_000_000,
+            cancel_grace_s=number("cancel_grace_s", 10),
+            log_limit_bytes=int(number("log_limit_mb", 50)) * 1_000_000,
+            backend=backend,
+            slurm=configuration.slurm(slurm, str(file)),
+            gpus=env.get("CUDA_VISIBLE_DEVICES"),
             hub_cache=Path(env.get("HF_HUB_CACHE") or hf_home / "hub"),
             torch_cache=Path(env.get("TORCH_HOME") or cache / "torch"),
         )
@@ -89,18 +135,45 @@ class Settings:
         env = dict(os.environ if environ is None else environ)
         before = [str(Path(part).absolute()) for part in env.get("PYTHONPATH", "").split(os.pathsep) if part]
         python_path = dict.fromkeys([str(PROJECT_ROOT), *before])
-        return env | {
-            "TTS_TRAIN_HOME": str(self.home),
-            "TTS_TRAIN_ENVS": str(self.envs),
-            "TTS_TRAIN_CWD": str(self.roots[0] if self.roots else PROJECT_ROOT),
-            "TTS_TRAIN_ROOTS": ":".join(str(root) for root in self.roots),
-            "TTS_TRAIN_GPU_SLOTS": str(self.gpu_slots),
-            "TTS_TRAIN_CPU_SLOTS": str(self.cpu_slots),
-            "TTS_TRAIN_DISK_RESERVE_MB": str(-(-self.disk_reserve_bytes // 1_000_000)),
-            "TTS_TRAIN_CANCEL_GRACE_S": str(self.cancel_grace_s),
-            "HF_HUB_CACHE": str(self.hub_cache),
-            "TORCH_HOME": str(self.torch_cache),
-            "PYTHONPATH": os.pathsep.join(python_path),
-            "PYTHONSAFEPATH": "1",
-            "PYTHONUNBUFFERED": "1",
-        }
+        gpus = {} if self.gpus is None else {"CUDA_VISIBLE_DEVICES": self.gpus}
+        return (
+            env
+            | gpus
+            | {
+                "TTS_TRAIN_HOME": str(self.home),
+                "TTS_TRAIN_ENVS": str(self.envs),
+                "TTS_TRAIN_CWD": str(self.roots[0] if self.roots else PROJECT_ROOT),
+                "TTS_TRAIN_ROOTS": ":".join(str(root) for root in self.roots),
+                "TTS_TRAIN_GPU_SLOTS": "auto" if self.gpu_slots is None else str(self.gpu_slots),
+                "TTS_TRAIN_CPU_SLOTS": str(self.cpu_slots),
+                "TTS_TRAIN_CHECK_GPU_FREE": str(int(self.check_gpu_free)),
+                "TTS_TRAIN_DISK_RESERVE_MB": str(-(-self.disk_reserve_bytes // 1_000_000)),
+                "TTS_TRAIN_CANCEL_GRACE_S": str(self.cancel_grace_s),
+                "TTS_TRAIN_LOG_LIMIT_MB": str(-(-self.log_limit_bytes // 1_000_000)),
+                "TTS_TRAIN_BACKEND": self.backend,
+                "TTS_TRAIN_SLURM": json.dumps({k: v for k, v in asdict(self.slurm).items() if v is not None}),
+                "HF_HUB_CACHE": str(self.hub_cache),
+                "TORCH_HOME": str(self.torch_cache),
+                "PYTHONPATH": os.pathsep.join(python_path),
+                "PYTHONSAFEPATH": "1",
+                "PYTHONUNBUFFERED": "1",
+            }
+        )
+
+    def to_shared_environment(self, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The same for the supervisor, which works for everybody: without tokens and choices of one person.
+
+        What a job needs of its submitter goes with the job: roots, caches, environments, and which GPUs it may use.
+        """
+        env = replace(self, gpus=None).to_environment(environ)
+        return {name: value for name, value in env.items() if not _PERSONAL.fullmatch(name)}
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = -1.0
+    if not number >= 0 or number == float("inf"):
+        raise UserError("settings_invalid", f"{name} = {value!r} is not a number of at least 0.", "Correct it.")
+    return number

@@ -22,7 +22,7 @@ from jobs.settings import PROJECT_ROOT, Settings
 ROOMS = ("server", "tools", "jobs")
 KINDS = frozenset(file.parent.name for file in (PROJECT_ROOT / "jobs").glob("*/spec.py"))
 SHARED_ROOMS = frozenset({"runner", "speech", "qwen", "whisper", "environments"})
-SHARED_MODULES = frozenset({"errors", "fields", "files", "settings"})
+SHARED_MODULES = frozenset({"configuration", "errors", "fields", "files", "settings"})
 HEAVY = frozenset(
     {"numpy", "torch", "torchaudio", "transformers", "scipy", "qwen_tts", "whisperx", "faster_whisper", "peft",
      "bitsandbytes", "av", "soxr", "soundfile", "librosa", "onnxruntime", "pocketsphinx", "parselmouth", "matplotlib",
@@ -30,7 +30,7 @@ HEAVY = frozenset(
 )  # fmt: skip
 LIGHT_MODULES = frozenset({"jobs/speech/manifest.py", "jobs/qwen/folder.py", "jobs/qwen/voice_model.py"})
 OWNERS = {"qwen_tts": "jobs/qwen", "whisperx": "jobs/whisper", "faster_whisper": "jobs/whisper"}
-STDLIB_ONLY = ("errors", "files", "settings", "runner/locks", "runner/durable", "runner/layout", "runner/schema", "runner/backend",
+STDLIB_ONLY = ("configuration", "errors", "files", "settings", "runner/locks", "runner/durable", "runner/layout", "runner/schema", "runner/backend",
                "runner/store", "runner/outcome", "runner/processes", "runner/launch", "runner/preflight",
                "runner/provenance", "runner/shim", "runner/supervisor")  # fmt: skip
 

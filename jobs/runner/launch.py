@@ -54,7 +54,7 @@ def ensure_supervisor(settings: Settings) -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=settings.to_environment(),
+                env=settings.to_shared_environment(),
                 cwd="/",
                 start_new_session=True,
                 close_fds=True,

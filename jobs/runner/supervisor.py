@@ -174,7 +174,7 @@ class Supervisor:
             self._complain("disk", "less disk space than the reserve is free: no job is started")
             return
         self._complaints.discard("disk")
-        for resource, n_slots in (("gpu", self._settings.gpu_slots), ("cpu", self._settings.cpu_slots)):
+        for resource, n_slots in (("gpu", self._settings.gpu_slots or 1), ("cpu", self._settings.cpu_slots)):
             n_free = n_slots - self._store.n_busy(resource)
             waiting = self._store.next_queued(resource, n_free + len(self._not_before)) if n_free > 0 else []
             ready = [row for row in waiting if self._not_before.get(row.id, 0.0) <= time.monotonic()]

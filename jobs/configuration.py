@@ -1,0 +1,108 @@
+"""``config.toml`` of the home, read strictly: an unknown or unfit entry is refused with what was meant. stdlib only."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from jobs.errors import UserError
+
+
+@dataclass(frozen=True)
+class SlurmSettings:
+    """How jobs are handed to Slurm: table ``[slurm]`` of ``config.toml``. Empty means: as the cluster has it.
+
+    Attributes:
+        partition: ``--partition``.
+        account: ``--account``.
+        qos: ``--qos``.
+        gres: ``--gres`` of a job that needs a GPU.
+        time: ``--time``, longest run of one attempt; the work is told to stop before, and continues in the next.
+        mem: ``--mem``; never left to the cluster, whose default may be the whole node.
+        cpus: ``--cpus-per-task``; 0: as the cluster has it.
+        nodes: ``--nodes``.
+        extra: further arguments of ``sbatch``, as they are.
+        path_map: local path prefix to the same folder's prefix on the nodes, where they differ.
+        python: interpreter of the ``ml`` environment on the nodes; empty: the same path as here.
+    """
+
+    partition: str = ""
+    account: str = ""
+    qos: str = ""
+    gres: str = "gpu:1"
+    time: str = "24:00:00"
+    mem: str = "16G"
+    cpus: int = 0
+    nodes: int = 1
+    extra: tuple[str, ...] = ()
+    path_map: Mapping[str, str] | None = None
+    python: str = ""
+
+
+TOP_LEVEL: Mapping[str, type] = {
+    "gpu_slots": object,  # a number or "auto"
+    "cpu_slots": int,
+    "check_gpu_free": bool,
+    "disk_reserve_mb": int,
+    "cancel_grace_s": float,
+    "log_limit_mb": int,
+    "backend": str,
+    "slurm": dict,
+}
+_SLURM: Mapping[str, type] = {"cpus": int, "nodes": int, "extra": list, "path_map": dict}
+_IN_WORDS = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a text",
+    list: "a list",
+    dict: "a table",
+}
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The entries of a file; none when it is not there. Raises ``UserError`` ``settings_invalid``."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise _invalid(f"{path} cannot be read: {error}", "Make it readable, or remove it.") from error
+    import tomllib  # here: most homes have no such file, and the shim starts at every attempt
+
+    try:
+        entries = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _invalid(f"{path} is not TOML: {error}", "Correct that line.") from error
+    _check(entries, TOP_LEVEL, str(path))
+    return entries
+
+
+def slurm(entries: Mapping[str, Any], where: str) -> SlurmSettings:
+    """The table ``[slurm]``. Raises ``UserError`` ``settings_invalid``."""
+    types = {field.name: _SLURM.get(field.name, str) for field in fields(SlurmSettings)}
+    _check(entries, types, f"{where}, [slurm]")
+    values = dict(entries)
+    if "extra" in values:
+        values["extra"] = tuple(str(part) for part in values["extra"])
+    return SlurmSettings(**values)
+
+
+def _check(entries: Mapping[str, Any], types: Mapping[str, type], where: str) -> None:
+    for name, value in entries.items():
+        if name not in types:
+            near = difflib.get_close_matches(name, types, 1)
+            meant = f"Did you mean {near[0]!r}? " if near else ""
+            raise _invalid(f"{where} has an unknown entry {name!r}.", f"{meant}Known are {', '.join(types)}.")
+        wanted = types[name]
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        fits = is_number if wanted is float else isinstance(value, wanted) and (wanted is not int or is_number)
+        if not fits:
+            raise _invalid(f"{where}: {name} = {value!r} should be {_IN_WORDS[wanted]}.", "Correct it.")
+
+
+def _invalid(message: str, hint: str) -> UserError:
+    return UserError("settings_invalid", message, hint)
