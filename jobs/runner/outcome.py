@@ -18,12 +18,16 @@ OUTSIDE_SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 @dataclass(frozen=True)
 class Exit:
-    """How the worker process ended. ``code`` is negative for a signal, as in ``subprocess``."""
+    """How the worker process ended. ``code`` is negative for a signal, as in ``subprocess``.
+
+    ``cancelled`` and ``timed_out`` tell that the runner has stopped it, and why.
+    """
 
     code: int
     cancelled: bool = False
     oom: bool = False
     spawn_error: str = ""
+    timed_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,9 @@ def outcome_of(
     if result is not None:  # the work was done, whether a cancel or a crash of the interpreter's end came after it
         detail = "" if exit_.code == 0 else f"the work was done; its process then ended with {_name(exit_.code)}"
         return Outcome("succeeded", None, detail, exit_.code, result)
+    if exit_.timed_out:  # final: the next attempt would have no more time
+        detail = "it was stopped at its longest run time (max_run_s); what it had finished is kept"
+        return Outcome("failed", "timeout", detail, exit_.code)
     if exit_.cancelled:
         return Outcome("cancelled", "cancelled", "cancelled while it ran; what it had finished is kept", exit_.code)
     if failure is not None:

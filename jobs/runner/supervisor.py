@@ -227,7 +227,8 @@ def _recorded(folder: AttemptFolder) -> Exit | None:
     record = durable.read_json(folder.exit)
     if record is None:
         return None
-    return Exit(record["code"], record["cancelled"], record["oom"], record["spawn_error"])
+    timed_out = record.get("timed_out", False)  # not written by older shims
+    return Exit(record["code"], record["cancelled"], record["oom"], record["spawn_error"], timed_out)
 
 
 def _lock(home: Home) -> int | None:

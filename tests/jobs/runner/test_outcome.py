@@ -1,4 +1,4 @@
-"""The truth order, case by case."""
+"""Rule 2, the truth order, case by case."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ FAILURE = {"code": "voice_silent", "message": "No voice.", "hint": "Another.", "
         pytest.param(Exit(CANCELLED_EXIT), None, None, False, "interrupted", "signal", id="SIGTERM from outside"),
         pytest.param(Exit(-signal.SIGKILL), None, None, False, "interrupted", "signal", id="kill -9"),
         pytest.param(Exit(-signal.SIGKILL, oom=True), None, None, False, "failed", "oom_likely", id="out of memory"),
+        pytest.param(Exit(CANCELLED_EXIT, timed_out=True), None, None, False, "failed", "timeout", id="out of time"),
+        pytest.param(Exit(1, timed_out=True), None, FAILURE, False, "failed", "timeout", id="failed of its time's end"),
+        pytest.param(Exit(0, timed_out=True), RESULT, None, False, "succeeded", None, id="done before its time's end"),
         pytest.param(Exit(-signal.SIGSEGV), None, None, False, "failed", "signal", id="crash"),
         pytest.param(Exit(127, spawn_error="no such file"), None, None, False, "failed", "spawn", id="no interpreter"),
         pytest.param(None, RESULT, None, True, "succeeded", None, id="exit lost, result there"),
