@@ -24,6 +24,7 @@ class SlurmSettings:
         mem: ``--mem``; never left to the cluster, whose default may be the whole node.
         cpus: ``--cpus-per-task``; 0: as the cluster has it.
         nodes: ``--nodes``.
+        stop_s: seconds before the end of ``time`` at which the work is told to stop at its next safe point.
         extra: further arguments of ``sbatch``, as they are.
         path_map: local path prefix to the same folder's prefix on the nodes, where they differ.
         python: interpreter of the ``ml`` environment on the nodes; empty: the same path as here.
@@ -37,6 +38,7 @@ class SlurmSettings:
     mem: str = "16G"
     cpus: int = 0
     nodes: int = 1
+    stop_s: int = 120
     extra: tuple[str, ...] = ()
     path_map: Mapping[str, str] | None = None
     python: str = ""
@@ -52,7 +54,7 @@ TOP_LEVEL: Mapping[str, type] = {
     "backend": str,
     "slurm": dict,
 }
-_SLURM: Mapping[str, type] = {"cpus": int, "nodes": int, "extra": list, "path_map": dict}
+_SLURM: Mapping[str, type] = {"cpus": int, "nodes": int, "stop_s": int, "extra": list, "path_map": dict}
 _IN_WORDS = {
     int: "a whole number",
     float: "a number",
