@@ -1,0 +1,73 @@
+"""What the driver says of this machine's GPUs: how many there are, and who computes on them. stdlib only.
+
+Asked through ``nvidia-smi``, with a bound; where there is none, or it does not answer, nothing is known.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+ASK_TIMEOUT_S = 10.0
+_GPU = re.compile(r"GPU (\d+): .*\(UUID: (GPU-[0-9a-f-]+)\)")
+
+# Given the arguments, nvidia-smi's answer; None when there is none.
+Ask = Callable[[Sequence[str]], str | None]
+
+
+def ask_nvidia_smi(arguments: Sequence[str]) -> str | None:
+    """Run nvidia-smi."""
+    try:
+        answer = subprocess.run(
+            ["nvidia-smi", *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=ASK_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout if answer.returncode == 0 else None
+
+
+@dataclass
+class Gpus:
+    """This machine's GPUs. How many there are is asked once; who uses them, each time."""
+
+    ask: Ask = ask_nvidia_smi
+    _uuids: Mapping[int, str] | None = field(default=None, init=False)
+
+    @property
+    def uuids(self) -> Mapping[int, str]:
+        """Index, in the order of the PCI bus, to UUID; empty on a machine without a GPU."""
+        if self._uuids is None:
+            found = _GPU.findall(self.ask(["-L"]) or "")
+            self._uuids = {int(index): uuid for index, uuid in found}
+        return self._uuids
+
+    def allowed(self, visible: str | None) -> frozenset[int]:
+        """The indices that a ``CUDA_VISIBLE_DEVICES`` lets through; all of them when it is None."""
+        if visible is None:
+            return frozenset(self.uuids)
+        wanted = [part.strip() for part in visible.split(",") if part.strip()]
+        return frozenset(
+            index
+            for index, uuid in self.uuids.items()
+            if any(part == str(index) or (part.startswith("GPU-") and uuid.startswith(part)) for part in wanted)
+        )
+
+    def users(self) -> dict[int, list[int]]:
+        """Index to the pids that compute on that GPU; GPUs without any are left out."""
+        if not self.uuids:
+            return {}
+        answer = self.ask(["--query-compute-apps=gpu_uuid,pid", "--format=csv,noheader"]) or ""
+        index_of = {uuid: index for index, uuid in self.uuids.items()}
+        found: dict[int, list[int]] = {}
+        for line in answer.splitlines():
+            uuid, _, pid = (part.strip() for part in line.partition(","))
+            if uuid in index_of and pid.isdigit():
+                found.setdefault(index_of[uuid], []).append(int(pid))
+        return found
