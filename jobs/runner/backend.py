@@ -18,7 +18,7 @@ class Where(enum.Enum):
 
     WAITING = "waiting"  # in the backend's queue
     ALIVE = "alive"
-    GONE = "gone"  # will never (again) run: the backend says so and its files, if any, are all there
+    GONE = "gone"  # will never (again) run: its files are all there, or the backend has taken the claim
     UNKNOWN = "unknown"  # the backend does not answer, or does not know (yet): nothing may be concluded
 
 
@@ -31,7 +31,11 @@ class Look:
 
 
 class Backend(Protocol):
-    """A queue elsewhere, e.g. ``jobs.runner.slurm.backend``. ``row.attempt`` names the attempt.
+    """A queue elsewhere. ``row.attempt`` names the attempt.
+
+    The module ``jobs.runner.<name>.backend`` gives it by ``open_backend(settings: Settings) -> Backend``. The
+    supervisor reads ``start.json`` and ``exit.json`` before it looks. GONE without an exit record: with a
+    ``start.json`` the attempt was interrupted, without one it never ran and costs no try.
 
     All methods are bounded in time and raise ``OSError`` or ``UserError`` when they cannot do it now.
     """
