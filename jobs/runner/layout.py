@@ -54,6 +54,21 @@ class AttemptFolder:
         return self.path / "failure.json"
 
     @property
+    def task(self) -> Path:
+        """What a shim on another machine is to run, written by the supervisor."""
+        return self.path / "attempt.json"
+
+    @property
+    def alive(self) -> Path:
+        """Written again and again by a shim on another machine: its sign of life."""
+        return self.path / "alive"
+
+    @property
+    def cancel(self) -> Path:
+        """Written by the supervisor: a shim on another machine that sees it ends its worker."""
+        return self.path / "cancel"
+
+    @property
     def log(self) -> Path:
         """stdout and stderr of the worker."""
         return self.path / "log"
@@ -94,6 +109,11 @@ class Home:
     def supervisor_log(self) -> Path:
         """What the supervisor and the shims have to say."""
         return self.path / "supervisor.log"
+
+    @property
+    def holds(self) -> Path:
+        """Why free slots are not given away now, for people: resource to sentence; written by the supervisor."""
+        return self.path / "holds.json"
 
     def job(self, job_id: str) -> Path:
         """A job's folder. Refuses what is not a job's id, so that no id leads out of the home."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.errors import UserError
@@ -17,14 +19,18 @@ UNFINISHED = ".unfinished"  # run.sh keeps this file in an environment while it 
 MOUNT_TABLE = Path("/proc/self/mountinfo")
 
 
-def check(settings: Settings, environment: str) -> None:
+def check(settings: Settings, environment: str, backend: str = "local", memory_mb: int | None = None) -> None:
     """Check that a job of this environment can be taken now.
 
     Raises:
-        UserError: ``home_on_network``, ``disk_full`` or ``environment_missing``.
+        UserError: ``home_on_network``, ``disk_full``, ``memory_too_large`` or ``environment_missing``.
     """
     check_local(settings.home)
     check_disk(settings)
+    if backend != "local":
+        return  # its machines have their own memory and environments
+    if memory_mb is not None:
+        check_memory(memory_mb)
     python = settings.python(environment)
     unfinished = settings.envs / environment / UNFINISHED
     if not python.exists() or unfinished.exists():
@@ -46,6 +52,44 @@ def check_disk(settings: Settings) -> None:
             f"{settings.disk_reserve_bytes / 1e6:.0f} MB.",
             "Free some space, point TTS_TRAIN_HOME at a larger disk, or lower TTS_TRAIN_DISK_RESERVE_MB.",
         )
+
+
+def check_memory(memory_mb: int) -> None:
+    """Raise ``memory_too_large`` when the machine never has as much memory as a job declares."""
+    memory = memory_of_machine()
+    if memory is not None and memory_mb > memory.total_mb:
+        raise UserError(
+            "memory_too_large",
+            f"The job declares {memory_mb} MB of memory; this machine has {memory.total_mb:.0f} MB.",
+            "Lower memory_mb if it needs less, or run it on another machine (backend slurm).",
+        )
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Main memory in MB (10^6 bytes)."""
+
+    total_mb: float
+    available_mb: float
+
+
+def memory_of_machine(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> Memory | None:
+    """Memory of this machine, or of the container that we are in where that is less; None where nothing tells."""
+    try:
+        lines = (line.split() for line in (proc / "meminfo").read_text().splitlines())
+        kilobytes = {fields[0].rstrip(":"): int(fields[1]) for fields in lines if len(fields) > 1}
+        total, available = kilobytes["MemTotal"] * 1024, kilobytes["MemAvailable"] * 1024
+    except (OSError, KeyError, ValueError):
+        return None
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        with contextlib.suppress(OSError, ValueError):  # not there, or "max"
+            most = int((cgroup / limit).read_text())
+            if most < total:
+                total, available = most, min(available, most - int((cgroup / used).read_text()))
+    return Memory(total / 1e6, max(0, available) / 1e6)
 
 
 def free_bytes(folder: Path) -> int:

@@ -26,6 +26,16 @@ CREATE INDEX IF NOT EXISTS jobs_state ON jobs(state, seq);
 CREATE TABLE IF NOT EXISTS deps(
   job TEXT NOT NULL, needs TEXT NOT NULL, PRIMARY KEY(job, needs)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS deps_needs ON deps(needs);
+CREATE INDEX IF NOT EXISTS jobs_due ON jobs(not_before) WHERE state = 'queued' AND not_before IS NOT NULL;
+CREATE TRIGGER IF NOT EXISTS dependency_failed AFTER UPDATE OF state ON jobs
+WHEN new.state IN ('failed', 'cancelled') BEGIN
+  UPDATE jobs SET state = 'cancelled', reason = 'dependency', ended_at = new.ended_at,
+    detail = CASE new.reason WHEN 'dependency' THEN new.detail ELSE
+      'needs ' || new.id || ', which '
+      || iif(new.state = 'failed', 'failed (' || coalesce(new.reason, 'exit') || '): ', 'was cancelled: ')
+      || new.detail END
+    WHERE state = 'queued' AND id IN (SELECT job FROM deps WHERE needs = new.id);
+END;
 CREATE TABLE IF NOT EXISTS leases(
   resource TEXT NOT NULL, unit INTEGER NOT NULL, job TEXT NOT NULL, attempt INTEGER NOT NULL, UNIQUE(resource, unit));
 CREATE TRIGGER IF NOT EXISTS lease_ends AFTER UPDATE OF state ON jobs

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from jobs.errors import UserError
@@ -20,6 +21,14 @@ from jobs.runner.outcome import Outcome
 from jobs.runner.schema import LIVE_SQL, MIGRATIONS, SCHEMA, SCHEMA_VERSION
 
 BUSY_TIMEOUT_S = 30.0
+LONGEST_BACK_OFF_S = 300.0
+# May start now. A back-off is never longer than LONGEST_BACK_OFF_S: what looks longer is a clock that was set back.
+_READY = f"""
+state = 'queued' AND cancel = 0
+AND (not_before IS NULL OR not_before <= :now OR (attempt > 0 AND not_before > :now + {LONGEST_BACK_OFF_S}))
+AND NOT EXISTS (SELECT 1 FROM deps JOIN jobs AS needed ON needed.id = deps.needs
+                WHERE deps.job = jobs.id AND needed.state <> 'succeeded')
+"""
 MAX_FREE_STARTS = 10  # a shim that never comes up so often is a broken installation, not bad luck
 
 
@@ -56,6 +65,13 @@ class JobRow:
     memory_mb: int | None = None
 
 
+_COLUMNS = tuple(field.name for field in fields(JobRow))
+
+
+class _LostError(Exception):
+    """A compare-and-swap found another state; its transaction is rolled back."""
+
+
 class Store:
     """The store of one home. One connection per thread; safe to share between threads."""
 
@@ -86,6 +102,7 @@ class Store:
             connection.execute("PRAGMA journal_mode=WAL")
             # FULL: an acknowledged job and a final state survive a power cut; tens of commits a minute can pay it.
             connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA recursive_triggers=ON")  # a failure is passed on along the whole chain
             version = _upgrade(connection)
         except (OSError, sqlite3.OperationalError) as error:
             raise UserError(
@@ -158,23 +175,53 @@ class Store:
         )
 
     def has_live_jobs(self) -> bool:
-        """True while anything is left to do."""
-        return self.connection.execute(f"SELECT 1 FROM jobs WHERE state IN {LIVE_SQL} LIMIT 1").fetchone() is not None
-
-    def next_queued(self, resource: str, limit: int) -> list[JobRow]:
-        """The oldest queued jobs of a resource. Asked per resource, so that one queue cannot starve another."""
-        return self._many(
-            f"SELECT * FROM jobs WHERE state IN {LIVE_SQL} AND state = 'queued' AND cancel = 0 "
-            "AND resource = ? ORDER BY seq LIMIT ?",
-            resource, limit,
-        )  # fmt: skip
-
-    def n_busy(self, resource: str) -> int:
-        """Slots of a resource in use."""
+        """True while anything is left to do, or will be: a schedule needs a supervisor, too."""
         query = (
-            f"SELECT count(*) FROM jobs WHERE state IN {LIVE_SQL} AND state IN ('starting', 'running') AND resource = ?"
+            f"SELECT 1 FROM jobs WHERE state IN {LIVE_SQL} UNION ALL SELECT 1 FROM schedules WHERE enabled = 1 LIMIT 1"
         )
-        return int(self.connection.execute(query, (resource,)).fetchone()[0])
+        return self.connection.execute(query).fetchone() is not None
+
+    def next_ready(self, resource: str, limit: int, memory_mb: float = math.inf) -> list[JobRow]:
+        """Queued jobs of a resource that may start now: highest priority first, then oldest.
+
+        Asked per resource, so that one queue cannot starve another.
+
+        Args:
+            resource: the slots that are free.
+            limit: how many.
+            memory_mb: main memory that is available; jobs that declare more are passed over.
+        """
+        return self._many(
+            f"SELECT * FROM jobs INDEXED BY jobs_queue WHERE {_READY} AND backend = 'local' AND resource = :resource "
+            "AND (memory_mb IS NULL OR memory_mb <= :memory) ORDER BY priority DESC, seq LIMIT :limit",
+            {"resource": resource, "limit": limit, "memory": memory_mb, "now": time.time()},
+        )
+
+    def next_ready_elsewhere(self, limit: int) -> list[JobRow]:
+        """Queued jobs of other backends that may be handed over now; those have their own slots."""
+        return self._many(
+            f"SELECT * FROM jobs WHERE {_READY} AND backend <> 'local' ORDER BY priority DESC, seq LIMIT :limit",
+            {"limit": limit, "now": time.time()},
+        )
+
+    def next_due(self) -> float | None:
+        """Unix time of the next job or schedule that waits for its time; None when none does."""
+        query = (
+            "SELECT min(at) FROM (SELECT min(not_before) AS at FROM jobs WHERE state = 'queued' AND not_before > :now "
+            "UNION ALL SELECT min(next_at) FROM schedules WHERE enabled = 1)"
+        )
+        found = self.connection.execute(query, {"now": time.time()}).fetchone()[0]
+        return None if found is None else float(found)
+
+    def leases(self, resource: str) -> dict[int, str]:
+        """Units of a resource in use, and the jobs that hold them."""
+        rows = self.connection.execute("SELECT unit, job FROM leases WHERE resource = ? ORDER BY unit", (resource,))
+        return {int(row["unit"]): str(row["job"]) for row in rows}
+
+    def unit_of(self, job_id: str) -> int | None:
+        """The unit that a job holds."""
+        found = self.connection.execute("SELECT unit FROM leases WHERE job = ?", (job_id,)).fetchone()
+        return int(found["unit"]) if found else None
 
     def needs(self, job_id: str) -> list[JobRow]:
         """The jobs that a job waits, or has waited, for; oldest first."""
@@ -227,12 +274,35 @@ class Store:
             time.time(), job_id,
         )  # fmt: skip
 
-    def claim(self, job_id: str, attempt: int) -> bool:
-        """queued → starting of a new attempt; ``attempt`` is the one before it."""
+    def claim(self, job_id: str, attempt: int, lease: tuple[str, int] | None = None) -> bool:
+        """queued → starting of a new attempt; ``attempt`` is the one before it.
+
+        Args:
+            job_id: the job.
+            attempt: the one before.
+            lease: resource and unit that the new attempt holds until it ends; None for other backends.
+        """
+        try:
+            with self.transaction() as connection:
+                if lease is not None:
+                    values = (*lease, job_id, attempt + 1)
+                    connection.execute("INSERT INTO leases(resource, unit, job, attempt) VALUES(?, ?, ?, ?)", values)
+                if not self._swap(
+                    "UPDATE jobs SET state = 'starting', attempt = attempt + 1, backend_ref = NULL "
+                    "WHERE id = ? AND attempt = ? AND state = 'queued' AND cancel = 0",
+                    job_id, attempt,
+                ):  # fmt: skip
+                    raise _LostError
+        except (_LostError, sqlite3.IntegrityError):  # somebody else has the job, or the unit
+            return False
+        return True
+
+    def note(self, job_id: str, attempt: int, detail: str, backend_ref: str | None = None) -> bool:
+        """Keep what a backend says of an attempt that has not begun, and what it calls it."""
         return self._swap(
-            "UPDATE jobs SET state = 'starting', attempt = attempt + 1 "
-            "WHERE id = ? AND attempt = ? AND state = 'queued' AND cancel = 0",
-            job_id, attempt,
+            "UPDATE jobs SET detail = ?, backend_ref = coalesce(?, backend_ref) "
+            "WHERE id = ? AND attempt = ? AND state = 'starting'",
+            detail, backend_ref, job_id, attempt,
         )  # fmt: skip
 
     def begin(self, job_id: str, attempt: int) -> bool:
@@ -244,17 +314,17 @@ class Store:
             time.time(), job_id, attempt,
         )  # fmt: skip
 
-    def unclaim(self, job_id: str, attempt: int) -> bool:
-        """starting → queued: the attempt never ran, so it costs no try. Too often is a failure."""
+    def unclaim(self, job_id: str, attempt: int, delay_s: float = 0.0) -> bool:
+        """starting → queued, for later: the attempt never ran, so it costs no try. Too often is a failure."""
         return self._swap(
-            "UPDATE jobs SET state = CASE WHEN attempt - tries < ? THEN 'queued' ELSE 'failed' END, "
-            "reason = CASE WHEN attempt - tries < ? THEN NULL ELSE 'spawn' END, "
-            "detail = CASE WHEN attempt - tries < ? THEN '' ELSE 'the worker could not be started; "
+            "UPDATE jobs SET state = CASE WHEN attempt - tries < :most THEN 'queued' ELSE 'failed' END, "
+            "reason = CASE WHEN attempt - tries < :most THEN NULL ELSE 'spawn' END, "
+            "detail = CASE WHEN attempt - tries < :most THEN '' ELSE 'the worker could not be started; "
             "supervisor.log in the home folder says why' END, "
-            "ended_at = CASE WHEN attempt - tries < ? THEN NULL ELSE ? END "
-            "WHERE id = ? AND attempt = ? AND state = 'starting'",
-            *(MAX_FREE_STARTS,) * 4, time.time(), job_id, attempt,
-        )  # fmt: skip
+            "ended_at = CASE WHEN attempt - tries < :most THEN NULL ELSE :now END, not_before = :now + :delay "
+            "WHERE id = :id AND attempt = :attempt AND state = 'starting'",
+            {"most": MAX_FREE_STARTS, "now": time.time(), "delay": delay_s, "id": job_id, "attempt": attempt},
+        )
 
     def finish(self, job_id: str, attempt: int, outcome: Outcome) -> bool:
         """starting or running → how the attempt ended. Idempotent: the first to tell wins."""
@@ -265,24 +335,46 @@ class Store:
             _json(outcome.failure), time.time(), job_id, attempt,
         )  # fmt: skip
 
-    def settle_interrupted(self, job_id: str) -> bool:
-        """interrupted → queued while tries are left, else failed with the reason of the last interruption."""
+    def settle_interrupted(self, job_id: str, delay_s: float = 0.0) -> bool:
+        """interrupted → queued, for later, while tries are left, else failed with the last interruption's reason."""
         return self._swap(
             "UPDATE jobs SET state = CASE WHEN tries < max_tries THEN 'queued' ELSE 'failed' END, "
-            "detail = CASE WHEN tries < max_tries THEN detail ELSE detail || '; no tries left' END "
+            "detail = CASE WHEN tries < max_tries THEN detail ELSE detail || '; no tries left' END, "
+            "not_before = ? WHERE id = ? AND state = 'interrupted' AND cancel = 0",
+            time.time() + delay_s, job_id,
+        )  # fmt: skip
+
+    def give_up(self, job_id: str, why: str) -> bool:
+        """interrupted → failed, though tries are left."""
+        return self._swap(
+            "UPDATE jobs SET state = 'failed', detail = detail || '; ' || ? "
             "WHERE id = ? AND state = 'interrupted' AND cancel = 0",
-            job_id,
-        )
+            why, job_id,
+        )  # fmt: skip
+
+    def interruptions(self, job_id: str) -> list[tuple[int, str]]:
+        """A job's interruptions in order: (attempt, detail)."""
+        query = "SELECT attempt, detail FROM events WHERE job = ? AND state = 'interrupted' ORDER BY seq"
+        return [(int(row["attempt"]), str(row["detail"])) for row in self.connection.execute(query, (job_id,))]
 
     def _swap(self, query: str, *values: Any) -> bool:
-        return self.connection.execute(query, values).rowcount == 1
+        return self._execute(query, values).rowcount == 1
+
+    def _execute(self, query: str, values: tuple[Any, ...]) -> sqlite3.Cursor:
+        named = values[0] if len(values) == 1 and isinstance(values[0], dict) else values
+        return self.connection.execute(query, named)
 
     def _one(self, query: str, *values: Any) -> JobRow | None:
-        row = self.connection.execute(query, values).fetchone()
-        return JobRow(**dict(row)) if row else None
+        row = self._execute(query, values).fetchone()
+        return _row(row) if row else None
 
     def _many(self, query: str, *values: Any) -> list[JobRow]:
-        return [JobRow(**dict(row)) for row in self.connection.execute(query, values).fetchall()]
+        return [_row(row) for row in self._execute(query, values).fetchall()]
+
+
+def _row(row: sqlite3.Row) -> JobRow:
+    """The columns that this version knows; a newer one may have upgraded the home meanwhile."""
+    return JobRow(**{name: row[name] for name in _COLUMNS})
 
 
 def _upgrade(connection: sqlite3.Connection) -> int:

@@ -17,7 +17,7 @@ from jobs.runner import artifacts, preflight
 from jobs.runner.kind import JobKind
 from jobs.runner.layout import Home
 from jobs.runner.store import JobRow, Store
-from jobs.settings import Settings
+from jobs.settings import BACKENDS, Settings
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,18 @@ def take(request: Request, store: Store, settings: Settings) -> tuple[JobRow, bo
     """The job of a request and whether it was made now.
 
     Raises:
-        UserError: ``idempotency_conflict``, ``home_on_network``, ``disk_full``, ``environment_missing`` or
-            ``home_unusable``.
+        UserError: ``idempotency_conflict``, ``backend_unknown``, ``home_on_network``, ``disk_full``,
+            ``memory_too_large``, ``environment_missing``, ``job_unknown``, ``dependency_failed`` or ``home_unusable``.
     """
+    if request.backend is not None and request.backend not in BACKENDS:
+        raise UserError("backend_unknown", f"There is no backend {request.backend!r}.", f"Use {' or '.join(BACKENDS)}.")
     preflight.check_local(settings.home)
     known = _by_key(request, store)
     if known is not None:
         return known, False
     reusable = _by_fingerprint(request, store, settings)
     if reusable is None:
-        preflight.check(settings, request.kind.environment)
+        preflight.check(settings, request.kind.environment, request.backend or settings.backend, request.memory_mb)
     elif request.key is None:
         return reusable, False
     try:
@@ -98,7 +100,7 @@ def _write(request: Request, store: Store, settings: Settings) -> tuple[JobRow, 
             "priority": request.priority,
             "not_before": request.not_before,
             "max_run_s": request.max_run_s,
-            "backend": request.backend or "local",
+            "backend": request.backend or settings.backend,
             "memory_mb": request.memory_mb,
         }
         _check_needed(request.after, store)
@@ -164,6 +166,7 @@ def _document(request: Request, settings: Settings) -> dict[str, Any]:
             "roots": [str(root) for root in settings.roots],
             "hub_cache": str(settings.hub_cache),
             "torch_cache": str(settings.torch_cache),
+            "gpus": settings.gpus,
         },
     }
 

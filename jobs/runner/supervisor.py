@@ -19,9 +19,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from jobs.errors import UserError
-from jobs.runner import durable, locks, preflight, processes
+from jobs.runner import durable, locks, processes, retries
+from jobs.runner.ends import recorded_exit
+from jobs.runner.gpus import Gpus
 from jobs.runner.layout import AttemptFolder, Home
 from jobs.runner.outcome import Exit
+from jobs.runner.remote import RemoteJobs
+from jobs.runner.scheduling import Scheduler, Start
 from jobs.runner.shim import finish, mark_of
 from jobs.runner.store import JobRow, Store
 from jobs.settings import Settings
@@ -46,8 +50,10 @@ class Supervisor:
         self._shims: dict[int, tuple[str, int]] = {}  # pid of a child: its job and attempt
         self._reaped: dict[int, int] = {}  # pid: exit code of orphaned workers
         self._told_to_stop: dict[str, float] = {}  # orphans that were sent SIGTERM, and when
-        self._not_before: dict[str, float] = {}  # jobs whose shim did not come up
         self._complaints: set[str] = set()
+        self._scheduler = Scheduler(settings, self._store, Gpus())
+        self._remote = RemoteJobs(settings, self._store, self._home)
+        self._told_holds: dict[str, str] | None = None
 
     def run(self) -> None:
         """Work until idle, or until the home is gone."""
@@ -102,7 +108,7 @@ class Supervisor:
             if row.cancel:
                 self._store.cancel_waiting(row.id)
             else:
-                self._store.settle_interrupted(row.id)
+                retries.settle(self._store, self._home, row)
         self._start_jobs()
         self._reaped.clear()  # whatever is left belonged to nobody we know
 
@@ -131,6 +137,9 @@ class Supervisor:
 
     def _look_after(self, row: JobRow) -> None:
         """Find out what became of an attempt that should be alive."""
+        if row.backend != "local":
+            self._remote.look_after(row)
+            return
         folder = self._home.attempt(row.id, row.attempt)
         if row.cancel:
             _pass_cancel_on(folder)
@@ -139,7 +148,7 @@ class Supervisor:
         self._reap()  # a worker that ended a moment ago is our child: its code is the truth
         start = durable.read_json(folder.start) or {}
         pid = int(start.get("pid", 0))
-        exit_ = _recorded(folder)
+        exit_ = recorded_exit(folder)
         if exit_ is None and pid in self._reaped:
             exit_ = Exit(self._reaped[pid], cancelled=bool(row.cancel))
         if exit_ is None and processes.is_alive(pid, start.get("start_time")):
@@ -166,23 +175,25 @@ class Supervisor:
     def _start_later(self, row: JobRow) -> None:
         """An attempt whose shim never began costs no try; the next one waits a little longer each time."""
         n_free = max(0, row.attempt - row.tries - 1)
-        self._not_before[row.id] = time.monotonic() + min(FIRST_RETRY_S * 2**n_free, LONGEST_RETRY_S)
-        self._store.unclaim(row.id, row.attempt)
+        self._store.unclaim(row.id, row.attempt, min(FIRST_RETRY_S * 2**n_free, LONGEST_RETRY_S))
 
     def _start_jobs(self) -> None:
-        if preflight.free_bytes(self._home.path) < self._settings.disk_reserve_bytes:
-            self._complain("disk", "less disk space than the reserve is free: no job is started")
-            return
-        self._complaints.discard("disk")
-        for resource, n_slots in (("gpu", self._settings.gpu_slots or 1), ("cpu", self._settings.cpu_slots)):
-            n_free = n_slots - self._store.n_busy(resource)
-            waiting = self._store.next_queued(resource, n_free + len(self._not_before)) if n_free > 0 else []
-            ready = [row for row in waiting if self._not_before.get(row.id, 0.0) <= time.monotonic()]
-            for row in ready[:n_free]:
-                if self._store.claim(row.id, row.attempt):
-                    self._start_shim(replace(row, attempt=row.attempt + 1, state="starting"))
+        for start in self._scheduler.claim_ready():
+            self._start_shim(start)
+        if "disk" not in self._scheduler.holds:
+            self._remote.start_ready()
+        self._tell_holds(self._scheduler.holds)
 
-    def _start_shim(self, row: JobRow) -> None:
+    def _tell_holds(self, holds: dict[str, str]) -> None:
+        """Let people know why free slots stay free."""
+        if holds != self._told_holds:
+            for text in holds.values():
+                logger.warning("%s", text)
+            durable.write_json(self._home.holds, dict(holds))
+            self._told_holds = dict(holds)
+
+    def _start_shim(self, start: Start) -> None:
+        row = start.row
         command = [sys.executable, "-S", "-m", "jobs.runner.shim", str(self._home.path), row.id, str(row.attempt)]
         try:
             with self._home.supervisor_log.open("ab") as log:
@@ -191,7 +202,7 @@ class Supervisor:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    env=self._settings.to_environment(),
+                    env=self._settings.to_environment() | start.variables,
                     cwd="/",
                     start_new_session=True,
                 )
@@ -201,7 +212,6 @@ class Supervisor:
             return
         self._shims[shim.pid] = (row.id, row.attempt)
         shim.returncode = 0  # reaped by ``_reap``, not by Popen
-        self._not_before.pop(row.id, None)
 
     def _complain(self, topic: str, text: str) -> None:
         if topic not in self._complaints:
@@ -220,15 +230,6 @@ def _pass_cancel_on(folder: AttemptFolder) -> None:
         pass  # full: it has been told often enough
     finally:
         os.close(descriptor)
-
-
-def _recorded(folder: AttemptFolder) -> Exit | None:
-    """The exit that the shim wrote down before it was killed."""
-    record = durable.read_json(folder.exit)
-    if record is None:
-        return None
-    timed_out = record.get("timed_out", False)  # not written by older shims
-    return Exit(record["code"], record["cancelled"], record["oom"], record["spawn_error"], timed_out)
 
 
 def _lock(home: Home) -> int | None:

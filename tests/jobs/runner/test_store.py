@@ -93,8 +93,8 @@ def test_ten_thousand_waiting_gpu_jobs_do_not_hide_the_cpu_job(store: Store) -> 
         )
     _insert(store, "cpu")
 
-    assert [row.id for row in store.next_queued("cpu", 1)] == ["cpu"]
-    assert [row.id for row in store.next_queued("gpu", 2)] == ["gpu-0", "gpu-1"]
+    assert [row.id for row in store.next_ready("cpu", 1)] == ["cpu"]
+    assert [row.id for row in store.next_ready("gpu", 2)] == ["gpu-0", "gpu-1"]
 
 
 def test_a_home_of_a_newer_version_is_refused(store: Store, home: Home) -> None:
