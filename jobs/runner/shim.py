@@ -1,7 +1,9 @@
 """One attempt's guardian: starts the worker, passes a cancel on, and writes down how it ended.
 
-``python -m jobs.runner.shim HOME JOB ATTEMPT``. Small and stdlib only: it starts in tens of milliseconds and
-stays in memory for as long as the job runs. Liveness is its lock, truth is its ``exit.json``.
+``python -m jobs.runner.shim HOME JOB ATTEMPT`` beside the store, ``--remote ATTEMPT_FOLDER`` on another machine,
+where the folder is all it shares with the supervisor. Small and stdlib only: it starts in tens of milliseconds and
+stays in memory for as long as the job runs. Liveness is its lock (elsewhere: its ``alive`` file), truth is its
+``exit.json``.
 """
 
 from __future__ import annotations
@@ -11,8 +13,9 @@ import dataclasses
 import json
 import logging
 import os
-import select
+import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -20,17 +23,47 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jobs.runner import durable, launch, locks, processes
+from jobs.runner import claim, durable, launch, locks, processes
 from jobs.runner.layout import AttemptFolder, Home
 from jobs.runner.outcome import Exit, outcome_of
 from jobs.runner.provenance import provenance
+from jobs.runner.slurm.paths import translate
 from jobs.runner.store import JobRow, Store
+from jobs.runner.watch import STOP, Asked, Limits, Watch
 from jobs.settings import Settings
 
 logger = logging.getLogger("jobs.runner.shim")
 
-TICK_S = 1.0
 SPAWN_FAILED_EXIT = 127  # as a shell says "command not found"
+ALIVE_S = 5.0  # between two signs of life of a remote shim
+LAST_WORDS_S = 15.0  # kept of Slurm's notice, to end the tree and to write how it ended
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What a shim needs to know of its attempt.
+
+    ``python`` is set where the settings' would be the wrong one; ``path_map`` leads from the supervisor's paths to
+    those of this machine.
+    """
+
+    job_id: str
+    attempt: int
+    environment: str
+    document: dict[str, Any]
+    max_run_s: float | None = None
+    python: str = ""
+    path_map: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def mark(self) -> str:
+        """What every process of the attempt carries in its environment."""
+        return _mark(self.job_id, self.attempt)
+
+    @classmethod
+    def of(cls, row: JobRow) -> Task:
+        """From the store."""
+        return cls(row.id, row.attempt, row.environment, json.loads(row.document), row.max_run_s)
 
 
 def run_attempt(settings: Settings, job_id: str, attempt: int) -> None:
@@ -51,13 +84,23 @@ def run_attempt(settings: Settings, job_id: str, attempt: int) -> None:
             return
         row = store.get(job_id)
         assert row is not None
-        exit_ = _run_worker(row, folder, settings, tree_lock, control)
-        left = processes.end_tree(mark_of(row), root=os.getpid())
-        if left:
-            logger.warning("%s: processes %s could not be killed", job_id, left)
-        durable.write_json(folder.exit, dataclasses.asdict(exit_) | {"at": time.time()})
+        exit_ = _run_worker(Task.of(row), folder, settings, control, tree_lock=tree_lock)
         finish(store, folder, row, exit_)
     launch.wake(home)
+
+
+def run_remote_attempt(settings: Settings, folder: AttemptFolder) -> None:
+    """The same where there is no store: ``attempt.json`` says what to run, ``claim`` who may run it."""
+    processes.become_subreaper()
+    task = Task(**json.loads(folder.task.read_text(encoding="utf-8")))
+    # A name that never comes twice: Slurm may start the same script again.
+    if not claim.take(folder.path, f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"):
+        logger.info("%s attempt %d was given up, or is run by somebody else", task.job_id, task.attempt)
+        return
+    durable.reserve(folder.exit)
+    reading, writing = os.pipe()
+    signal.signal(signal.SIGTERM, lambda *_: os.write(writing, STOP))
+    _run_worker(task, folder, settings, reading, is_remote=True)
 
 
 def finish(store: Store, folder: AttemptFolder, row: JobRow, exit_: Exit | None) -> None:
@@ -70,24 +113,76 @@ def finish(store: Store, folder: AttemptFolder, row: JobRow, exit_: Exit | None)
 
 def mark_of(row: JobRow) -> str:
     """What every process of an attempt carries in its environment."""
-    return f"{row.id}/{row.attempt}"
+    return _mark(row.id, row.attempt)
 
 
-def _run_worker(row: JobRow, folder: AttemptFolder, settings: Settings, tree_lock: int, control: int) -> Exit:
-    document = json.loads(row.document)
+def _mark(job_id: str, attempt: int) -> str:
+    return f"{job_id}/{attempt}"
+
+
+def _run_worker(
+    task: Task,
+    folder: AttemptFolder,
+    settings: Settings,
+    control: int,
+    *,
+    tree_lock: int | None = None,
+    is_remote: bool = False,
+) -> Exit:
+    """Run the worker, end what it leaves behind, and write down how it ended."""
+    exit_ = _watched(task, folder, settings, control, tree_lock, is_remote)
+    left = processes.end_tree(task.mark, root=os.getpid())
+    if left:
+        logger.warning("%s: processes %s could not be killed", task.job_id, left)
+    with contextlib.suppress(OSError):  # how it ended is worth more than the names of its files
+        translate(folder, task.path_map)
+    durable.write_json(folder.exit, dataclasses.asdict(exit_) | {"at": time.time()})
+    return exit_
+
+
+def _watched(
+    task: Task, folder: AttemptFolder, settings: Settings, control: int, tree_lock: int | None, is_remote: bool
+) -> Exit:
     n_oom_kills = processes.n_oom_kills()
     try:
-        durable.write_json(Home(settings.home).job_file(row.id), document | {"ran_with": provenance(row.environment)})
-        worker = _spawn(row, folder, _settings_of_job(settings, document), tree_lock)
+        durable.write_json(folder.path.parent / "job.json", task.document | {"ran_with": provenance(task.environment)})
+        worker = _spawn(task, folder, _settings_of_job(settings, task.document), tree_lock)
     except OSError as error:
         return Exit(SPAWN_FAILED_EXIT, spawn_error=str(error))
     finally:
-        os.close(tree_lock)  # from here on only the worker's tree holds it
+        if tree_lock is not None:
+            os.close(tree_lock)  # from here on only the worker's tree holds it
     durable.write_json(
         folder.start, {"pid": worker.pid, "start_time": processes.start_time(worker.pid), "shim": os.getpid()}
     )
-    code, cancelled = _watch(worker, control, settings.cancel_grace_s)
-    return Exit(code, cancelled, oom=code == -signal.SIGKILL and processes.n_oom_kills() > n_oom_kills)
+    stop_grace_s = max(settings.cancel_grace_s, settings.slurm.stop_s - LAST_WORDS_S)
+    limits = Limits(settings.cancel_grace_s, stop_grace_s, task.max_run_s)
+    watch = Watch(worker, control, limits, _Ticks(folder, is_remote))
+    code = watch.wait()
+    return Exit(
+        code,
+        cancelled=watch.asked == "cancel",
+        oom=code == -signal.SIGKILL and processes.n_oom_kills() > n_oom_kills,
+        timed_out=watch.asked == "timeout",
+    )
+
+
+class _Ticks:
+    """What is done once a second while the worker runs."""
+
+    def __init__(self, folder: AttemptFolder, is_remote: bool) -> None:
+        self._folder = folder
+        self._is_remote = is_remote
+        self._alive_at = float("-inf")
+
+    def __call__(self) -> Asked | None:
+        if not self._is_remote:
+            return None
+        if time.monotonic() - self._alive_at >= ALIVE_S:
+            self._alive_at = time.monotonic()
+            with contextlib.suppress(OSError):  # a full disk must not end the guard
+                self._folder.alive.write_text(f"{time.time()}\n")
+        return "cancel" if self._folder.cancel.exists() else None
 
 
 def _settings_of_job(settings: Settings, document: dict[str, Any]) -> Settings:
@@ -102,54 +197,19 @@ def _settings_of_job(settings: Settings, document: dict[str, Any]) -> Settings:
     )
 
 
-def _spawn(row: JobRow, folder: AttemptFolder, settings: Settings, tree_lock: int) -> subprocess.Popen[bytes]:
-    environment = settings.to_environment() | {processes.MARK: mark_of(row)}
+def _spawn(task: Task, folder: AttemptFolder, settings: Settings, tree_lock: int | None) -> subprocess.Popen[bytes]:
+    environment = settings.to_environment() | {processes.MARK: task.mark}
     with folder.log.open("ab") as log:  # straight to the file: a pipe through the shim would die with it
         return subprocess.Popen(
-            [str(settings.python(row.environment)), "-m", "jobs.runner.worker", str(folder.path)],
+            [task.python or str(settings.python(task.environment)), "-m", "jobs.runner.worker", str(folder.path)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env=environment,
             cwd=folder.path.parent,
             start_new_session=True,
-            pass_fds=[tree_lock],
+            pass_fds=[] if tree_lock is None else [tree_lock],
         )
-
-
-def _watch(worker: subprocess.Popen[bytes], control: int, grace_s: float) -> tuple[int, bool]:
-    """Wait for the worker's end: its exit code, and whether it was told to stop."""
-    ended = os.pidfd_open(worker.pid) if hasattr(os, "pidfd_open") else None
-    watched = [descriptor for descriptor in (ended, control) if descriptor is not None]
-    kill_at: float | None = None
-    while (code := _end_of(worker)) is None:
-        ready, _, _ = select.select(watched, [], [], TICK_S if ended is not None and kill_at is None else TICK_S / 5)
-        if control in ready:
-            os.read(control, 4096)
-            if kill_at is None:
-                kill_at = time.monotonic() + grace_s
-                processes.signal_group(worker.pid, signal.SIGTERM)
-        if kill_at is not None and time.monotonic() >= kill_at:
-            processes.signal_group(worker.pid, signal.SIGKILL)
-    if ended is not None:
-        os.close(ended)
-    return code, kill_at is not None
-
-
-def _end_of(worker: subprocess.Popen[bytes]) -> int | None:
-    """Collect the orphans of the worker that have ended; the worker's exit code, or None while it runs.
-
-    The worker itself is only looked at, not collected: should this process be killed before it has written the
-    code down, the supervisor inherits the zombie and still finds the exact code.
-    """
-    if not hasattr(os, "waitid"):  # macOS before Python 3.13
-        return worker.poll()
-    while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
-        if ended.si_pid == worker.pid:
-            worker.returncode = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
-            return worker.returncode
-        os.waitpid(ended.si_pid, 0)
-    return None
 
 
 @contextlib.contextmanager
@@ -176,7 +236,10 @@ def main() -> None:
     """Entry of ``python -m jobs.runner.shim``."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s shim %(levelname)s: %(message)s")
     _outlive_shutdown_signals()
-    run_attempt(Settings.from_environment(), sys.argv[2], int(sys.argv[3]))
+    if sys.argv[1] == "--remote":
+        run_remote_attempt(Settings.from_environment(), AttemptFolder(Path(sys.argv[2])))
+    else:
+        run_attempt(Settings.from_environment(), sys.argv[2], int(sys.argv[3]))
 
 
 if __name__ == "__main__":
