@@ -30,11 +30,13 @@ HEAVY = frozenset(
 )  # fmt: skip
 LIGHT_MODULES = frozenset({"jobs/speech/manifest.py", "jobs/qwen/folder.py", "jobs/qwen/voice_model.py"})
 OWNERS = {"qwen_tts": "jobs/qwen", "whisperx": "jobs/whisper", "faster_whisper": "jobs/whisper"}
-STDLIB_ONLY = ("configuration", "errors", "files", "settings", "runner/locks", "runner/durable", "runner/layout", "runner/schema", "runner/backend", "runner/gpus", "runner/ends", "runner/remote", "runner/retries", "runner/scheduling",
-               "runner/store", "runner/outcome", "runner/processes", "runner/launch", "runner/preflight",
-               "runner/provenance", "runner/shim", "runner/claim", "runner/watch", "runner/slurm/__init__",
-               "runner/slurm/commands", "runner/slurm/listing", "runner/slurm/judge", "runner/slurm/paths",
-               "runner/slurm/queue", "runner/slurm/request", "runner/slurm/backend", "runner/supervisor")  # fmt: skip
+STDLIB_ONLY = ("configuration", "errors", "files", "settings", "runner/locks", "runner/durable", "runner/layout",
+               "runner/schema", "runner/backend", "runner/gpus", "runner/ends", "runner/remote", "runner/retries",
+               "runner/scheduling", "runner/store", "runner/outcome", "runner/processes", "runner/launch",
+               "runner/preflight", "runner/provenance", "runner/shim", "runner/claim", "runner/watch",
+               "runner/slurm/__init__", "runner/slurm/commands", "runner/slurm/listing", "runner/slurm/judge",
+               "runner/slurm/paths", "runner/slurm/queue", "runner/slurm/request", "runner/slurm/backend",
+               "runner/supervisor", "runner/local")  # fmt: skip
 
 
 @dataclass(frozen=True)

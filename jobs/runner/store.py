@@ -204,11 +204,20 @@ class Store:
             {"limit": limit, "now": time.time()},
         )
 
+    def has_queued_jobs(self) -> bool:
+        """True while a job waits, for whatever."""
+        return self.connection.execute("SELECT 1 FROM jobs WHERE state = 'queued' LIMIT 1").fetchone() is not None
+
+    def is_schedule_due(self) -> bool:
+        """True when a schedule's time has come."""
+        query = "SELECT 1 FROM schedules WHERE enabled = 1 AND next_at <= ? LIMIT 1"
+        return self.connection.execute(query, (time.time(),)).fetchone() is not None
+
     def next_due(self) -> float | None:
         """Unix time of the next job or schedule that waits for its time; None when none does."""
         query = (
             "SELECT min(at) FROM (SELECT min(not_before) AS at FROM jobs WHERE state = 'queued' AND not_before > :now "
-            "UNION ALL SELECT min(next_at) FROM schedules WHERE enabled = 1)"
+            "UNION ALL SELECT min(next_at) FROM schedules WHERE enabled = 1 AND next_at > :now)"
         )
         found = self.connection.execute(query, {"now": time.time()}).fetchone()[0]
         return None if found is None else float(found)
