@@ -20,7 +20,7 @@ from jobs.runner.kind import JobKind
 from jobs.runner.layout import AttemptFolder, Home
 from jobs.runner.records import TERMINAL, Artifact, JobRecord, Progress
 from jobs.runner.store import JobRow, Store
-from jobs.runner.view import record_of
+from jobs.runner.view import View
 from jobs.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -128,7 +128,8 @@ class Runner:
         rows = self._store.newest(state=state, kind=kind, limit=limit, before=start)
         if any(row.state not in TERMINAL for row in rows):
             self._ensure_supervisor()
-        return [self._record(row) for row in rows]
+        view = View(self._store, self._settings)
+        return [view.record(row) for row in rows]
 
     def cancel(self, job_id: str) -> JobRecord:
         """Ask a job to stop; a finished job stays as it is. Raises ``job_unknown``.
@@ -227,4 +228,4 @@ class Runner:
         return self._home.attempts(job_id, self._row(job_id).attempt)
 
     def _record(self, row: JobRow) -> JobRecord:
-        return record_of(row, self._store, self._settings)
+        return View(self._store, self._settings).record(row)

@@ -69,6 +69,10 @@ class JobRecord(Frozen):
     max_tries: int = 1
     resource: str = "cpu"
     environment: str = "ml"
+    backend: str = "local"
+    backend_ref: str | None = None
+    priority: int = 0
+    not_before: float | None = None
     params: dict[str, Any] = Field(default_factory=dict)
     result: dict[str, Any] | None = None
     folder: str = ""
