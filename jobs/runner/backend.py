@@ -37,7 +37,8 @@ class Backend(Protocol):
     supervisor reads ``start.json`` and ``exit.json`` before it looks. GONE without an exit record: with a
     ``start.json`` the attempt was interrupted, without one it never ran and costs no try.
 
-    All methods are bounded in time and raise ``OSError`` or ``UserError`` when they cannot do it now.
+    All methods are bounded in time and raise ``OSError`` when they cannot do it now; ``start`` raises ``UserError``
+    when the attempt is not wanted there.
     """
 
     def start(self, row: JobRow) -> str:

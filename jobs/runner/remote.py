@@ -15,6 +15,7 @@ from jobs.runner import durable
 from jobs.runner.backend import Backend, Look, Where
 from jobs.runner.ends import recorded_exit
 from jobs.runner.layout import Home
+from jobs.runner.outcome import Outcome
 from jobs.runner.shim import finish
 from jobs.runner.store import JobRow, Store
 from jobs.settings import Settings
@@ -68,7 +69,10 @@ class RemoteJobs:
         try:
             self._home.attempt(row.id, row.attempt).path.mkdir(parents=True, exist_ok=True)
             self._store.note(row.id, row.attempt, f"handed to {row.backend}", self._backend(row).start(row))
-        except (OSError, UserError) as error:
+        except UserError as error:  # it was understood and is not wanted: asking again would not help
+            failure = {"code": error.code, "message": error.message, "hint": error.hint}
+            self._store.finish(row.id, row.attempt, Outcome("failed", "spawn", error.message, failure=failure))
+        except OSError as error:
             self._pause(row, error)
 
     def _look(self, row: JobRow) -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from jobs.runner.layout import Home
+from jobs.runner.outcome import CANCELLED_EXIT
 from jobs.runner.store import LONGEST_BACK_OFF_S, JobRow, Store
 
 FIRST_BACK_OFF_S = 5.0
@@ -17,12 +18,25 @@ def settle(store: Store, home: Home, row: JobRow) -> None:
     if row.tries < row.max_tries and _goes_in_circles(store, home, row):
         store.give_up(row.id, "the try before ended in the same way and got no further, so it is not tried again")
     else:
-        store.settle_interrupted(row.id, back_off_s(row.tries))
+        is_free = _stopped_on_its_way(store, home, row)
+        store.settle_interrupted(row.id, 0.0 if is_free else back_off_s(row.tries), is_free=is_free)
 
 
 def back_off_s(tries: int) -> float:
     """Pause before the next try, after ``tries`` of them: none, then 10 s, 20 s, 40 s, at most 5 minutes."""
     return 0.0 if tries <= 1 else float(min(FIRST_BACK_OFF_S * 2.0 ** min(tries - 1, 16), LONGEST_BACK_OFF_S))
+
+
+def _stopped_on_its_way(store: Store, home: Home, row: JobRow) -> bool:
+    """True when the last try stopped at a safe point because its machine was to be taken away, and got further.
+
+    Such a try costs none: Slurm's time limit ends a training of days again and again.
+    """
+    ends = store.interruptions(row.id)[-2:]
+    if row.exit_code != CANCELLED_EXIT or not ends:
+        return False
+    made = [progress_made(home.attempt(row.id, attempt).progress) for attempt, _ in ends]
+    return made[-1] > (made[0] if len(made) == 2 else 0.0)
 
 
 def _goes_in_circles(store: Store, home: Home, row: JobRow) -> bool:

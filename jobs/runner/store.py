@@ -344,14 +344,18 @@ class Store:
             _json(outcome.failure), time.time(), job_id, attempt,
         )  # fmt: skip
 
-    def settle_interrupted(self, job_id: str, delay_s: float = 0.0) -> bool:
-        """interrupted → queued, for later, while tries are left, else failed with the last interruption's reason."""
+    def settle_interrupted(self, job_id: str, delay_s: float = 0.0, *, is_free: bool = False) -> bool:
+        """interrupted → queued, for later, while tries are left, else failed with the last interruption's reason.
+
+        With ``is_free`` one more try is allowed for the one that was interrupted.
+        """
         return self._swap(
-            "UPDATE jobs SET state = CASE WHEN tries < max_tries THEN 'queued' ELSE 'failed' END, "
-            "detail = CASE WHEN tries < max_tries THEN detail ELSE detail || '; no tries left' END, "
-            "not_before = ? WHERE id = ? AND state = 'interrupted' AND cancel = 0",
-            time.time() + delay_s, job_id,
-        )  # fmt: skip
+            "UPDATE jobs SET state = CASE WHEN tries < max_tries + :free THEN 'queued' ELSE 'failed' END, "
+            "detail = CASE WHEN tries < max_tries + :free THEN detail ELSE detail || '; no tries left' END, "
+            "max_tries = max_tries + :free, not_before = :not_before "
+            "WHERE id = :id AND state = 'interrupted' AND cancel = 0",
+            {"free": int(is_free), "not_before": time.time() + delay_s, "id": job_id},
+        )
 
     def give_up(self, job_id: str, why: str) -> bool:
         """interrupted → failed, though tries are left."""
