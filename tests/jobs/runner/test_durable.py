@@ -11,6 +11,7 @@ from jobs.runner import durable, locks
 
 
 def test_a_record_is_read_back_over_its_reserved_space(tmp_path: Path) -> None:
+    """Rule 5: the space of a record is taken before it is needed."""
     path = tmp_path / "exit.json"
     durable.reserve(path)
 
@@ -46,6 +47,7 @@ def test_reserved_space_is_given_back(tmp_path: Path) -> None:
 
 
 def test_a_lock_is_held_until_its_holder_is_killed(tmp_path: Path) -> None:
+    """Rule 1: the kernel frees the lock of whoever dies."""
     path = tmp_path / "shim.lock"
     script = (
         "import sys; from pathlib import Path; from jobs.runner import locks\n"

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -128,6 +130,7 @@ def test_a_killed_supervisor_leaves_the_job_running_to_its_exact_end(
 def test_a_killed_shim_leaves_the_worker_running_and_its_exit_code_exact(
     runner: Runner, home: Home, pids, tmp_path: Path
 ) -> None:
+    """Rule 2: the code that the supervisor reaps is the truth when the shim cannot write it down."""
     from tiny_kinds import ADD, AddParams
 
     gate = tmp_path / "gate"
@@ -175,6 +178,7 @@ def test_a_worker_killed_too_often_is_a_failure(runner: Runner, home: Home, pids
 def test_with_supervisor_and_shim_killed_the_worker_is_neither_doubled_nor_lost(
     runner: Runner, home: Home, pids, tmp_path: Path, until: Until
 ) -> None:
+    """Rules 1 and 2: the worker's lock says that it lives; its result says how it ended."""
     from tiny_kinds import ADD, AddParams
 
     gate, journal = tmp_path / "gate", tmp_path / "journal"
@@ -196,6 +200,7 @@ def test_with_supervisor_and_shim_killed_the_worker_is_neither_doubled_nor_lost(
 def test_with_everything_killed_the_job_is_done_again_after_the_next_call(
     runner: Runner, home: Home, pids, tmp_path: Path, until: Until
 ) -> None:
+    """Rules 1 and 2: a free lock and no word mean interrupted, never a guess."""
     from tiny_kinds import ADD, AddParams
 
     gate, journal = tmp_path / "gate", tmp_path / "journal"
@@ -305,6 +310,7 @@ def test_an_idle_supervisor_ends_and_the_next_job_starts_another(
 
 
 def test_two_supervisors_are_never_there(runner: Runner, settings: Settings, pids, tmp_path: Path) -> None:
+    """Rule 1: the lock is the one supervisor's."""
     from tiny_kinds import ADD, AddParams
 
     runner.submit(ADD, AddParams(gate=str(tmp_path / "never")))
@@ -327,3 +333,148 @@ def test_the_supervisor_is_nobodys_child_and_light(runner: Runner, pids, tmp_pat
 
     assert int(fields["PPid"]) != os.getpid()
     assert int(fields["VmRSS"].split()[0]) < 40_000
+
+
+def test_a_lock_that_is_held_for_a_moment_keeps_no_shim_and_no_supervisor_away(
+    runner: Runner, home: Home, settings: Settings, tmp_path: Path, until: Until
+) -> None:
+    """Rule 7: whoever must own a lock waits for a prober; a lock without a reader of the fifo is probed again."""
+    from tiny_kinds import ADD, AddParams
+
+    settings.home.mkdir()
+    prober = locks.take(home.supervisor_lock, wait=False)
+    assert prober is not None
+    release = threading.Timer(0.07, os.close, [prober])  # longer than one probe, shorter than all of them
+    release.start()
+    launch.ensure_supervisor(settings)
+    release.join()
+    until(lambda: locks.is_held(home.supervisor_lock))
+
+    gate = tmp_path / "gate"
+    waiting = runner.submit(ADD, AddParams(gate=str(gate)), not_before=time.time() + 0.5).job.job_id
+    folder = home.attempt(waiting, 1)
+    folder.path.mkdir(parents=True)
+    prober = locks.take(folder.shim_lock, wait=False)
+    assert prober is not None
+    until(lambda: runner.get(waiting).state == "starting")
+    os.close(prober)
+    gate.touch()
+
+    assert runner.wait(waiting, BOUND_S).state == "succeeded"
+
+
+def test_one_poisoned_row_does_not_end_the_supervisor(runner: Runner, home: Home, store: Store, pids) -> None:
+    """Rule 6: a row that cannot be looked after, here for its id, keeps nobody else from being served."""
+    from tiny_kinds import ADD, AddParams
+
+    runner.submit(ADD, AddParams())
+    store.connection.execute(
+        "INSERT INTO jobs(id, kind, spec_hash, document, resource, environment, max_tries, created_at, state, attempt) "
+        "VALUES('../poison', 'add', 'h', '{}', 'cpu', 'ml', 1, 0, 'running', 1)"
+    )
+    supervisor = pids.supervisor()
+
+    for number in range(3):
+        job_id = runner.submit(ADD, AddParams(numbers=[number])).job.job_id
+        assert runner.wait(job_id, BOUND_S).state == "succeeded"
+
+    assert pids.supervisor() == supervisor
+    assert home.supervisor_log.read_text().count("../poison cannot be looked after") == 1
+
+
+def test_a_store_that_is_busy_or_broken_for_a_while_does_not_end_the_supervisor(
+    runner: Runner, home: Home, store: Store, pids, until: Until
+) -> None:
+    """Rule 6: the tick is wrapped. Here a table is away, as its pages are when the disk is full."""
+    from tiny_kinds import ADD, AddParams
+
+    runner.wait(runner.submit(ADD, AddParams()).job.job_id, BOUND_S)
+    supervisor = pids.supervisor()
+    store.connection.execute("ALTER TABLE leases RENAME TO away")
+    launch.wake(home)
+    until(lambda: "cannot work now" in home.supervisor_log.read_text())
+    store.connection.execute("ALTER TABLE away RENAME TO leases")
+
+    assert runner.wait(runner.submit(ADD, AddParams(numbers=[1])).job.job_id, BOUND_S).state == "succeeded"
+    assert pids.supervisor() == supervisor
+
+
+def test_a_job_starts_when_its_time_has_come_though_nobody_calls(
+    runner: Runner, store: Store, tmp_path: Path, until: Until
+) -> None:
+    from tiny_kinds import ADD, AddParams
+
+    journal = tmp_path / "journal"
+    due = time.time() + 1.5
+    job_id = runner.submit(ADD, AddParams(journal=str(journal)), not_before=due).job.job_id
+
+    until(lambda: _lines(journal, "end"))
+
+    row = store.get(job_id)
+    assert row is not None
+    assert row.started_at is not None
+    assert due <= row.started_at
+
+
+def test_an_orphaned_worker_is_stopped_at_its_longest_run_time(
+    runner: Runner, home: Home, pids, tmp_path: Path, until: Until
+) -> None:
+    from tiny_kinds import ADD, AddParams
+
+    journal = tmp_path / "journal"
+    params = AddParams(gate=str(tmp_path / "never"), journal=str(journal))
+    job_id = runner.submit(ADD, params, max_run_s=3.0).job.job_id
+    until(lambda: _lines(journal, "start"))
+    os.kill(pids.shim(home.attempt(job_id, 1)), signal.SIGKILL)
+
+    job = runner.wait(job_id, BOUND_S)
+
+    assert (job.state, job.reason, job.exit_code) == ("failed", "timeout", 75)
+
+
+def test_a_job_gets_its_submitters_gpus_and_not_those_of_whoever_started_the_supervisor(
+    settings: Settings, home: Home, pids, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, until: Until
+) -> None:
+    from tiny_kinds import ADD, AddParams
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    monkeypatch.setenv("HF_TOKEN", "a secret")
+    launch.ensure_supervisor(settings)
+    runner = Runner(replace(settings, gpus="5"))
+    job_id = runner.submit(ADD, AddParams(gate=str(tmp_path / "never"))).job.job_id
+    folder = home.attempt(job_id, 1)
+
+    environments = [
+        Path(f"/proc/{pid}/environ").read_bytes().split(b"\0") for pid in (pids.supervisor(), pids.worker(folder))
+    ]
+
+    assert not any(line.startswith(b"HF_TOKEN=") for lines in environments for line in lines)
+    assert not any(line.startswith(b"CUDA_VISIBLE_DEVICES=") for line in environments[0])
+    assert b"CUDA_VISIBLE_DEVICES=5" in environments[1]
+
+
+def test_with_two_gpus_two_jobs_run_and_the_third_waits_for_either(
+    runner: Runner, home: Home, pids, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tiny_kinds import ADD_ON_GPU, AddParams
+
+    driver = tmp_path / "bin" / "nvidia-smi"
+    driver.parent.mkdir()
+    lines = "\n".join(f"GPU {n}: Fake (UUID: GPU-0000000{n}-0000-4000-8000-000000000000)" for n in range(2))
+    driver.write_text(f"#!/bin/sh\n[ \"$1\" = -L ] && echo '{lines}' || true\n")
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{driver.parent}:{os.environ['PATH']}")
+    gate = tmp_path / "gate"
+
+    jobs = [runner.submit(ADD_ON_GPU, AddParams(numbers=[n], gate=str(gate))).job.job_id for n in range(3)]
+    devices = []
+    for job_id in jobs[:2]:
+        worker = pids.worker(home.attempt(job_id, 1))
+        lines_of_worker = Path(f"/proc/{worker}/environ").read_bytes().split(b"\0")
+        devices += [line for line in lines_of_worker if line.startswith(b"CUDA_VISIBLE_DEVICES=")]
+    waiting = runner.get(jobs[2])
+    gate.touch()
+
+    assert devices == [b"CUDA_VISIBLE_DEVICES=0", b"CUDA_VISIBLE_DEVICES=1"]
+    assert waiting.detail == f"waits for the gpu, which {jobs[0]}, {jobs[1]} use"
+    assert runner.wait(jobs[2], BOUND_S).state == "succeeded"
