@@ -49,6 +49,7 @@ class Settings:
         backend: where jobs run that do not say: ``local`` or ``slurm``. ``TTS_TRAIN_BACKEND`` or ``backend``.
         slurm: table ``[slurm]``; ``TTS_TRAIN_SLURM`` (the same as JSON).
         gpus: the GPUs that the jobs of whoever submits may use, as in ``CUDA_VISIBLE_DEVICES``; None: all.
+        rank: place of this process among those that do one job's work together; ``RANK``, which torchrun sets.
         hub_cache: where the Hugging Face libraries keep weights.
         torch_cache: where torch and torchaudio keep weights.
     """
@@ -65,6 +66,7 @@ class Settings:
     backend: str = "local"
     slurm: SlurmSettings = field(default_factory=SlurmSettings)
     gpus: str | None = None
+    rank: int = 0
     hub_cache: Path = Path.home() / ".cache" / "huggingface" / "hub"
     torch_cache: Path = Path.home() / ".cache" / "torch"
 
@@ -110,6 +112,7 @@ class Settings:
             backend=backend,
             slurm=configuration.slurm(slurm, str(file)),
             gpus=env.get("CUDA_VISIBLE_DEVICES"),
+            rank=int(env.get("RANK") or 0),
             hub_cache=Path(env.get("HF_HUB_CACHE") or hf_home / "hub"),
             torch_cache=Path(env.get("TORCH_HOME") or cache / "torch"),
         )

@@ -23,9 +23,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jobs.runner import claim, durable, launch, locks, processes
+from jobs.runner import claim, durable, launch, locks, processes, several
 from jobs.runner.layout import AttemptFolder, Home
-from jobs.runner.outcome import Exit, outcome_of
+from jobs.runner.outcome import CANCELLED_EXIT, Exit, outcome_of
 from jobs.runner.provenance import provenance
 from jobs.runner.slurm.paths import translate
 from jobs.runner.store import JobRow, Store
@@ -54,6 +54,11 @@ class Task:
     max_run_s: float | None = None
     python: str = ""
     path_map: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def n_processes(self) -> int:
+        """In how many processes the work runs: a parameter of kinds that can."""
+        return int(self.document["params"].get("n_processes") or 1)
 
     @property
     def mark(self) -> str:
@@ -146,8 +151,8 @@ def _watched(
     n_oom_kills = processes.n_oom_kills()
     try:
         durable.write_json(folder.path.parent / "job.json", task.document | {"ran_with": provenance(task.environment)})
-        worker = _spawn(task, folder, _settings_of_job(settings, task.document), tree_lock)
-    except OSError as error:
+        worker = _spawn(task, folder, _settings_of_job(settings, task.document), tree_lock, is_remote)
+    except (OSError, ValueError) as error:
         return Exit(SPAWN_FAILED_EXIT, spawn_error=str(error))
     finally:
         if tree_lock is not None:
@@ -159,6 +164,8 @@ def _watched(
     limits = Limits(settings.cancel_grace_s, stop_grace_s, task.max_run_s)
     watch = Watch(worker, control, limits, _Ticks(folder, is_remote))
     code = watch.wait()
+    if task.n_processes > 1:
+        code = _code_of_all(folder, code, watch.asked)
     return Exit(
         code,
         cancelled=watch.asked == "cancel",
@@ -197,11 +204,42 @@ def _settings_of_job(settings: Settings, document: dict[str, Any]) -> Settings:
     )
 
 
-def _spawn(task: Task, folder: AttemptFolder, settings: Settings, tree_lock: int | None) -> subprocess.Popen[bytes]:
+def _command(task: Task, folder: AttemptFolder, settings: Settings, is_remote: bool) -> list[str]:
+    python = task.python or str(settings.python(task.environment))
+    program = ["-m", "jobs.runner.worker", str(folder.path)]
+    if task.n_processes == 1:
+        return [python, *program]
+    host, port = several.meeting_point()
+    n_nodes = settings.slurm.nodes if is_remote else 1
+    return several.command(
+        python,
+        program,
+        n_processes=task.n_processes,
+        log_dir=str(folder.path / "torchrun"),
+        n_nodes=n_nodes,
+        key=f"{task.job_id}-{task.attempt}",
+        host=host,
+        port=port,
+    )
+
+
+def _code_of_all(folder: AttemptFolder, code: int, asked: Asked | None) -> int:
+    """torchrun has codes of its own: tell a stop that was asked for, and let a process that failed speak."""
+    if folder.failure.exists():
+        return code
+    words = sorted(folder.path.glob("rank-*/failure.json"), key=lambda path: path.stat().st_mtime)
+    if asked is None and words:
+        os.link(words[0], folder.failure)
+    return CANCELLED_EXIT if asked == "stop" else code
+
+
+def _spawn(
+    task: Task, folder: AttemptFolder, settings: Settings, tree_lock: int | None, is_remote: bool
+) -> subprocess.Popen[bytes]:
     environment = settings.to_environment() | {processes.MARK: task.mark}
     with folder.log.open("ab") as log:  # straight to the file: a pipe through the shim would die with it
         return subprocess.Popen(
-            [task.python or str(settings.python(task.environment)), "-m", "jobs.runner.worker", str(folder.path)],
+            _command(task, folder, settings, is_remote),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

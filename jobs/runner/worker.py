@@ -41,9 +41,9 @@ DISK_FULL_HINT = "Free some space and start the job again: what it had finished 
 class WorkerContext:
     """``JobContext`` of a real job."""
 
-    def __init__(self, job_id: str, attempt: AttemptFolder, settings: Settings) -> None:
+    def __init__(self, job_id: str, folder: Path, attempt: AttemptFolder, settings: Settings) -> None:
         self.job_id = job_id
-        self.folder = attempt.path.parent
+        self.folder = folder
         self.settings = settings
         self._attempt = attempt
         self._progress = ProgressWriter(attempt.progress)
@@ -80,12 +80,16 @@ class WorkerContext:
 
 def work(attempt: AttemptFolder, settings: Settings) -> int:
     """Do an attempt's work and leave its last words. Returns the exit code."""
+    folder = attempt.path.parent
+    if settings.rank > 0:  # one of several: the first process speaks for all, the others' words are kept beside
+        attempt = AttemptFolder(attempt.path / f"rank-{settings.rank}")
+        attempt.path.mkdir(exist_ok=True)
     durable.reserve(attempt.result)  # so that a full disk cannot silence us
     durable.reserve(attempt.failure)
-    job = durable.read_json(attempt.path.parent / "job.json")
+    job = durable.read_json(folder / "job.json")
     if job is None:
-        raise RuntimeError(f"{attempt.path.parent / 'job.json'} cannot be read")
-    context = WorkerContext(str(job["job_id"]), attempt, settings)
+        raise RuntimeError(f"{folder / 'job.json'} cannot be read")
+    context = WorkerContext(str(job["job_id"]), folder, attempt, settings)
     signal.signal(signal.SIGTERM, lambda *_: context.cancel())
     try:
         result = _run(job, context)

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from jobs.fields import Strict
-from jobs.runner.context import JobContext
+from jobs.runner.context import Cancelled, JobContext
 from jobs.runner.kind import JobKind
 
 WAIT_S = 0.05
@@ -40,4 +40,47 @@ def count(params: CountParams, context: JobContext) -> CountResult:
 
 COUNT = JobKind(
     name="count", params=CountParams, result=CountResult, entry="slurm_kinds:count", environment="ml", resource="gpu"
+)
+
+
+class TogetherParams(Strict):
+    """Processes that add up their ranks; with ``gate`` they go on adding until it is there."""
+
+    n_processes: int
+    gate: str = ""
+
+
+class TogetherResult(Strict):
+    """What the first process has seen."""
+
+    world_size: int
+    sum_of_ranks: int
+
+
+def together(params: TogetherParams, context: JobContext) -> TogetherResult:
+    """Add up the ranks of all processes (gloo, CPU); they agree on when to stop, as a training must."""
+    import torch
+    import torch.distributed
+
+    torch.distributed.init_process_group("gloo")
+    rank, world_size = torch.distributed.get_rank(), torch.distributed.get_world_size()
+    step = 0
+    while True:
+        numbers = torch.tensor([rank, int(context.is_cancelled)])
+        torch.distributed.all_reduce(numbers)
+        step += 1
+        context.progress(step, None, "adding")
+        if numbers[1] > 0:
+            torch.distributed.destroy_process_group()
+            raise Cancelled
+        if not params.gate or Path(params.gate).exists():
+            break
+        time.sleep(WAIT_S)
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
+    return TogetherResult(world_size=world_size, sum_of_ranks=int(numbers[0]))
+
+
+TOGETHER = JobKind(
+    name="together", params=TogetherParams, result=TogetherResult, entry="slurm_kinds:together", environment="ml"
 )
