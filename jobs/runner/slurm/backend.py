@@ -49,6 +49,7 @@ class SlurmBackend:
         commands: how Slurm is reached.
         missing_s: how long Slurm may not know an attempt until it is given up.
         lost_s: how long an attempt that had begun may give no sign of life once Slurm's job is over.
+        resubmit_s: between two tries to submit while Slurm is away.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class SlurmBackend:
         *,
         missing_s: float = MISSING_S,
         lost_s: float = LOST_S,
+        resubmit_s: float = RESUBMIT_S,
     ) -> None:
         self._settings = settings
         self._home = Home(settings.home)
@@ -66,6 +68,7 @@ class SlurmBackend:
         self._commands = commands or Commands(settings.to_environment())
         self._missing_s = missing_s
         self._lost_s = lost_s
+        self._resubmit_s = resubmit_s
         self._queue = Queue(self._commands)
         self._tried_at: dict[str, float] = {}  # name: last try to submit, monotonic
         self._missing_since: dict[str, float] = {}
@@ -169,7 +172,7 @@ class SlurmBackend:
         return asked
 
     def _submit_again(self, row: JobRow, folder: AttemptFolder) -> None:
-        if time.monotonic() - self._tried_at.get(_name(row), float("-inf")) >= RESUBMIT_S:
+        if time.monotonic() - self._tried_at.get(_name(row), float("-inf")) >= self._resubmit_s:
             self._submit(row, folder)
 
     def _write_task(self, row: JobRow, folder: AttemptFolder) -> None:
