@@ -125,7 +125,10 @@ class Scheduler:
 
 def _visible(row: JobRow) -> str | None:
     """CUDA_VISIBLE_DEVICES of whoever has submitted the job."""
-    value = json.loads(row.document).get("settings", {}).get("gpus")
+    try:
+        value = json.loads(row.document).get("settings", {}).get("gpus")
+    except (ValueError, AttributeError):
+        return None  # the worker will say what is wrong with it
     return None if value is None else str(value)
 
 

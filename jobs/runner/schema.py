@@ -23,6 +23,7 @@ NEW_COLUMNS = ", ".join(_ADDED_IN_2)
 TABLES_OF_2 = """
 CREATE INDEX IF NOT EXISTS jobs_queue ON jobs(resource, priority DESC, seq) WHERE state = 'queued';
 CREATE INDEX IF NOT EXISTS jobs_state ON jobs(state, seq);
+CREATE INDEX IF NOT EXISTS jobs_kind_state ON jobs(kind, state, seq);
 CREATE TABLE IF NOT EXISTS deps(
   job TEXT NOT NULL, needs TEXT NOT NULL, PRIMARY KEY(job, needs)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS deps_needs ON deps(needs);

@@ -171,7 +171,7 @@ class Store:
     def unsettled(self) -> list[JobRow]:
         """Jobs that no process works on and whose state must change: interrupted, or cancelled while they wait."""
         return self.in_state("interrupted") + self._many(
-            f"SELECT * FROM jobs WHERE state IN {LIVE_SQL} AND state = 'queued' AND cancel = 1 ORDER BY seq"
+            f"SELECT * FROM jobs INDEXED BY jobs_live WHERE state IN {LIVE_SQL} AND state = 'queued' AND cancel = 1"
         )
 
     def has_live_jobs(self) -> bool:
@@ -216,7 +216,8 @@ class Store:
     def next_due(self) -> float | None:
         """Unix time of the next job or schedule that waits for its time; None when none does."""
         query = (
-            "SELECT min(at) FROM (SELECT min(not_before) AS at FROM jobs WHERE state = 'queued' AND not_before > :now "
+            "SELECT min(at) FROM (SELECT min(not_before) AS at FROM jobs INDEXED BY jobs_due "
+            "WHERE state = 'queued' AND not_before > :now "
             "UNION ALL SELECT min(next_at) FROM schedules WHERE enabled = 1 AND next_at > :now)"
         )
         found = self.connection.execute(query, {"now": time.time()}).fetchone()[0]

@@ -14,6 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,9 +69,10 @@ class Supervisor:
                 if left_s <= 0 and self._leave():
                     return
                 pause_s = min(pause_s, max(0.0, left_s))
-            except (sqlite3.Error, OSError, UserError) as error:
-                # A full disk, a busy store, no more processes: the jobs go on, we try again.
-                self._complain("tick", f"cannot work now: {error}")
+            except Exception as error:
+                # A full disk, a busy store, no more processes, or a defect of ours: the jobs go on, we try again.
+                is_outside = isinstance(error, sqlite3.Error | OSError | UserError)
+                self._complain(f"tick {error!r}", f"cannot work now: {error}", None if is_outside else error)
                 time.sleep(TICK_S)
             if select.select([wake], [], [], pause_s)[0]:
                 os.read(wake, 65536)
@@ -106,12 +108,10 @@ class Supervisor:
         """Do what there is to do. Returns how long to sleep if nothing wakes us, in seconds."""
         self._local.reap()
         for row in self._store.in_state("starting", "running"):
-            self._look_after(row)
+            look = self._local.look_after if row.backend == "local" else self._remote.look_after
+            self._guarded(look, row)
         for row in self._store.unsettled():
-            if row.cancel:
-                self._store.cancel_waiting(row.id)
-            else:
-                retries.settle(self._store, self._home, row)
+            self._guarded(self._settle, row)
         for start in self._scheduler.claim_ready():
             self._local.start(start)
         if "disk" not in self._scheduler.holds:
@@ -121,16 +121,21 @@ class Supervisor:
         self._local.forget_reaped()
         return self._pause_s()
 
-    def _look_after(self, row: JobRow) -> None:
+    def _guarded(self, act: Callable[[JobRow], None], row: JobRow) -> None:
         """One poisoned row must not keep the others from being looked after."""
         try:
-            (self._local if row.backend == "local" else self._remote).look_after(row)
+            act(row)
         except (sqlite3.OperationalError, MemoryError):
             raise
-        except Exception:
-            if row.id not in self._complaints:
-                self._complaints.add(row.id)
-                logger.exception("%s cannot be looked after", row.id)
+        except Exception as error:
+            self._complain(row.id, f"{row.id} cannot be looked after", error)
+
+    def _settle(self, row: JobRow) -> None:
+        """Move on a job that no process works on."""
+        if row.cancel:
+            self._store.cancel_waiting(row.id)
+        else:
+            retries.settle(self._store, self._home, row)
 
     def _tell_holds(self, holds: dict[str, str]) -> None:
         """Let people know why free slots stay free."""
@@ -169,10 +174,11 @@ class Supervisor:
         due = self._store.next_due()
         return longest if due is None else min(longest, max(0.0, due - time.time()))
 
-    def _complain(self, topic: str, text: str) -> None:
+    def _complain(self, topic: str, text: str, error: Exception | None = None) -> None:
+        """Log once, with the traceback of what should not happen."""
         if topic not in self._complaints:
             self._complaints.add(topic)
-            logger.warning("%s", text)
+            logger.warning("%s", text, exc_info=error)
 
 
 def _lock(home: Home) -> int | None:

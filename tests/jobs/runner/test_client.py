@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -201,3 +204,55 @@ def test_a_kind_that_the_worker_could_not_find_again_is_refused(runner: Runner) 
 
     with pytest.raises(TypeError, match="tiny_kinds"):
         runner.submit(replace(ADD, name="hidden"), AddParams())
+
+
+def test_more_memory_than_the_machine_has_is_refused_before_a_job_exists(runner: Runner) -> None:
+    from tiny_kinds import ADD, AddParams
+
+    with pytest.raises(UserError) as refused:
+        runner.submit(ADD, AddParams(), memory_mb=10**9)
+
+    assert refused.value.code == "memory_too_large"
+    assert "1000000000 MB" in refused.value.message
+    assert runner.list() == []
+
+
+def test_an_unknown_backend_is_refused_with_those_there_are(runner: Runner) -> None:
+    from tiny_kinds import ADD, AddParams
+
+    with pytest.raises(UserError, match="local or slurm") as refused:
+        runner.submit(ADD, AddParams(), backend="kubernetes")
+
+    assert refused.value.code == "backend_unknown"
+
+
+def test_a_job_of_another_backend_needs_no_environment_here_and_says_what_it_waits_for(
+    runner: Runner, settings: Settings
+) -> None:
+    from tiny_kinds import ADD, AddParams
+
+    settings.python("ml").unlink()
+
+    job = runner.submit(ADD, AddParams(), backend="slurm", not_before=4102444800.0, priority=3).job
+
+    assert (job.state, job.backend, job.priority) == ("queued", "slurm", 3)
+    assert job.detail == "waits until 2100-01-01 00:00:00 UTC"
+
+
+def test_long_silence_of_a_running_job_is_told_and_nothing_else(
+    runner: Runner, home: Home, tmp_path: Path, until: Callable[[Callable[[], object]], object]
+) -> None:
+    from tiny_kinds import ADD, AddParams
+
+    job_id = runner.submit(ADD, AddParams(numbers=[1], gate=str(tmp_path / "gate"))).job.job_id
+    folder = home.attempt(job_id, 1)
+    until(lambda: runner.progress(job_id))
+    an_hour_ago = time.time() - 3600
+    for file in (folder.start, folder.progress):
+        os.utime(file, (an_hour_ago, an_hour_ago))
+
+    silent = runner.get(job_id)
+    (tmp_path / "gate").touch()
+
+    assert (silent.state, silent.detail) == ("running", "no progress for 60 min")
+    assert runner.wait(job_id, BOUND_S).state == "succeeded"
