@@ -64,7 +64,7 @@ class SlurmBackend:
         self._settings = settings
         self._home = Home(settings.home)
         self._slurm = settings.slurm
-        self._path_map = dict(settings.slurm.path_map or {})
+        self._path_map = _path_map(settings)
         self._commands = commands or Commands(settings.to_environment())
         self._missing_s = missing_s
         self._lost_s = lost_s
@@ -135,7 +135,9 @@ class SlurmBackend:
         self._tried_at[_name(row)] = time.monotonic()
         there = Path(map_text(str(folder.path), self._path_map))
         self._write_task(row, folder)
-        settings = dataclasses.replace(self._settings, gpus=None)
+        # The nodes need of the home what is shared of it: the jobs' folders.
+        home = there.parents[2] if there.parents[1].name == "jobs" else self._settings.home
+        settings = dataclasses.replace(self._settings, gpus=None, home=home)
         whole, names = settings.to_environment(), settings.to_environment({})
         python = self._slurm.python or map_text(str(self._settings.python(row.environment)), self._path_map)
         batch = folder.path / "slurm.sh"
@@ -145,7 +147,7 @@ class SlurmBackend:
         )
         arguments = request.arguments(
             self._slurm, job_id=row.id, attempt=row.attempt, folder=there, needs_gpu=row.resource == "gpu",
-            memory_mb=row.memory_mb,
+            memory_mb=row.memory_mb, n_processes=Task.of(row).n_processes,
         )  # fmt: skip
         asked: dict[str, Any] = {"asked_at": time.time()}
         durable.write_json(_asked(folder), asked)  # before: an answer may be lost, the question must not be
@@ -236,6 +238,13 @@ class SlurmBackend:
             self._commands.run("scancel", *arguments, f"--name={name}")
         except RefusedError as error:
             logger.info("scancel %s: %s", name, error)
+
+
+def _path_map(settings: Settings) -> dict[str, str]:
+    """The user's, and where the jobs' folder really is when it is a link to shared storage."""
+    given = dict(settings.slurm.path_map or {})
+    jobs = settings.home / "jobs"
+    return given if jobs.resolve() == jobs else {str(jobs): map_text(str(jobs.resolve()), given)} | given
 
 
 def _name(row: JobRow) -> str:

@@ -12,7 +12,14 @@ from jobs.runner.slurm.paths import map_text
 
 
 def arguments(
-    slurm: SlurmSettings, *, job_id: str, attempt: int, folder: Path, needs_gpu: bool, memory_mb: int | None = None
+    slurm: SlurmSettings,
+    *,
+    job_id: str,
+    attempt: int,
+    folder: Path,
+    needs_gpu: bool,
+    memory_mb: int | None = None,
+    n_processes: int = 1,
 ) -> list[str]:
     """Arguments of ``sbatch`` before the script's file.
 
@@ -23,7 +30,9 @@ def arguments(
         folder: the attempt's, as the nodes name it.
         needs_gpu: whether to ask for ``gres``.
         memory_mb: the job's declared need, which wins over ``mem``.
+        n_processes: of the work; only several use more than one node.
     """
+    n_nodes = slurm.nodes if n_processes > 1 else 1
     wanted = {
         "job-name": name_of(job_id, attempt),
         "comment": str(folder),
@@ -36,8 +45,8 @@ def arguments(
         "mem": f"{memory_mb}M" if memory_mb else slurm.mem,
         "gres": slurm.gres if needs_gpu else "",
         "cpus-per-task": str(slurm.cpus or ""),
-        "nodes": str(slurm.nodes) if slurm.nodes > 1 else "",
-        "ntasks-per-node": "1" if slurm.nodes > 1 else "",
+        "nodes": str(n_nodes) if n_nodes > 1 else "",
+        "ntasks-per-node": "1" if n_nodes > 1 else "",
         "partition": slurm.partition,
         "account": slurm.account,
         "qos": slurm.qos,

@@ -42,11 +42,16 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneNode]:
 
 
 @pytest.fixture
-def on_slurm(node: OneNode, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def on_slurm(node: OneNode, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings of a home whose jobs go to Slurm."""
     monkeypatch.setenv("SLURM_CONF", str(node.conf))
     monkeypatch.setenv("PYTHONPATH", f"{PROJECT_ROOT}:{HERE.parent}:{HERE}")
     monkeypatch.syspath_prepend(HERE)
+    # the store stays on the local disk, the jobs' folders are on what the nodes see, too
+    shared = tmp_path / "shared disk" / "jobs"
+    shared.mkdir(parents=True)
+    settings.home.mkdir()
+    (settings.home / "jobs").symlink_to(shared)
     slurm = SlurmSettings(partition="main", time="00:10:00", mem="200M")
     return replace(settings, backend="slurm", slurm=slurm, cancel_grace_s=3)
 
@@ -82,6 +87,7 @@ def test_a_pipeline_of_jobs_runs_through_slurm_in_its_order(on_slurm: Settings, 
     listed = node.ask("squeue", "--states=all", "--noheader", "--format=%j %b")
     assert f"tts:{second}:1 gres:gpu:1" in listed
     assert f"tts:{first}:1 N/A" in listed
+    assert str(tmp_path / "shared disk") in (_first(on_slurm, first).path / "slurm.sh").read_text()
 
 
 def test_a_controller_that_is_killed_just_after_it_took_a_job_loses_nothing(

@@ -11,8 +11,8 @@ from jobs.runner.slurm.request import arguments, script
 FOLDER = Path("/lab/jobs/a b/attempt-2")
 
 
-def _arguments(slurm: SlurmSettings, *, needs_gpu: bool = False, memory_mb: int | None = None) -> list[str]:
-    return arguments(slurm, job_id="a", attempt=2, folder=FOLDER, needs_gpu=needs_gpu, memory_mb=memory_mb)
+def _arguments(slurm: SlurmSettings, *, needs_gpu: bool = False, **needs: int) -> list[str]:
+    return arguments(slurm, job_id="a", attempt=2, folder=FOLDER, needs_gpu=needs_gpu, **needs)
 
 
 def test_the_name_holds_job_and_attempt_and_slurm_starts_nothing_again_by_itself() -> None:
@@ -35,11 +35,17 @@ def test_only_work_that_needs_a_gpu_asks_for_one() -> None:
 def test_what_the_cluster_wants_is_passed_on() -> None:
     slurm = SlurmSettings(partition="gpu", account="lab", qos="long", cpus=8, nodes=2, extra=("--exclusive",))
 
-    given = _arguments(slurm, memory_mb=4000)
+    given = _arguments(slurm, memory_mb=4000, n_processes=4)
 
     wanted = {"--partition=gpu", "--account=lab", "--qos=long", "--cpus-per-task=8", "--nodes=2", "--mem=4000M"}
     assert wanted <= set(given)
     assert given[-1] == "--exclusive"
+
+
+def test_work_in_one_process_asks_for_one_node() -> None:
+    given = _arguments(SlurmSettings(nodes=2))
+
+    assert not [part for part in given if "nodes" in part or "ntasks" in part]
 
 
 def test_the_script_becomes_the_shim_with_the_paths_of_the_nodes() -> None:
