@@ -8,10 +8,13 @@ the module's annotations. Nothing registers: ``tools._registry`` scans the folde
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Literal
 
-from pydantic import BaseModel, Field, PrivateAttr
+from pydantic import BaseModel, Field, PrivateAttr, field_validator
 
 from jobs.fields import Strict
 from jobs.runner.client import Runner
@@ -42,6 +45,33 @@ class ToolContext:
     report: Callable[[float, float | None, str], Awaitable[None]] = field(default=_report_nowhere)
 
 
+@dataclass(frozen=True)
+class Placement:
+    """When and where a job runs: the runner's own arguments of ``submit``."""
+
+    after: tuple[str, ...] = ()
+    priority: int = 0
+    not_before: float | None = None
+    max_run_s: float | None = None
+    backend: str | None = None
+
+
+def moment(text: str, now: datetime) -> datetime:
+    """Read an ISO time (without zone: this machine's) or a span from now: ``30m``, ``8h``, ``2d``.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    span = re.fullmatch(r"\s*(?:in\s+)?(\d+(?:\.\d+)?)\s*([smhd])\s*", text)
+    if span:
+        unit = {"s": 1, "m": 60, "h": 3600, "d": 86400}[span[2]]
+        return now + timedelta(seconds=float(span[1]) * unit)
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError as error:
+        raise ValueError("is no time: write 2026-12-31T22:00+01:00, or 30m, 8h, 2d from now") from error
+
+
 class StartArgs(Strict):
     """Arguments that every tool that starts a job has beside the job's own parameters."""
 
@@ -54,6 +84,30 @@ class StartArgs(Strict):
         None, max_length=128, description="Repeat a call safely: the same key returns the same job."
     )
     dry_run: bool = Field(False, description="Check everything and say what would run; start nothing.")
+    after: list[str] = Field(
+        default_factory=list, description="Jobs that must succeed first; what they will write may be missing now."
+    )
+    priority: int = Field(0, ge=-100, le=100, description="Higher starts first.")
+    not_before: str | None = Field(None, description="ISO time, or 30m, 8h, 2d from now.")
+    max_run_hours: float | None = Field(None, gt=0, description="Stop an attempt after this long.")
+    backend: Literal["local", "slurm"] | None = Field(None, description="Default: as configured.")
+
+    @field_validator("not_before")
+    @classmethod
+    def _is_a_time(cls, text: str | None) -> str | None:
+        if text is not None:
+            moment(text, datetime.now(UTC))
+        return text
+
+    def placement(self) -> Placement:
+        """When and where the job runs, as the runner takes it."""
+        return Placement(
+            after=tuple(self.after),
+            priority=self.priority,
+            not_before=moment(self.not_before, datetime.now(UTC)).timestamp() if self.not_before else None,
+            max_run_s=self.max_run_hours * 3600 if self.max_run_hours else None,
+            backend=self.backend,
+        )
 
 
 @dataclass(frozen=True)

@@ -32,10 +32,16 @@ WHISPER_SIZES = frozenset(
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-def resolve_paths(args: ModelT, settings: Settings, runner: Runner) -> ModelT:
+def resolve_paths(args: ModelT, settings: Settings, runner: Runner, *, awaited: bool = False) -> ModelT:
     """Replace every path, handle and model reference of ``args`` by what the worker can open.
 
     An empty output path stays empty: its default is filled later. Missing files are the business of the kind's check.
+
+    Args:
+        args: the call's arguments.
+        settings: the allowed roots.
+        runner: knows the handles.
+        awaited: jobs that run before this one may still write the model's folder.
 
     Raises:
         UserError: ``path_outside_roots``, ``path_unusable``, ``model_unknown``, or what a handle's lookup raises.
@@ -43,7 +49,7 @@ def resolve_paths(args: ModelT, settings: Settings, runner: Runner) -> ModelT:
 
     def resolved(text: str, mark: PathMark | ModelMark, where: str) -> str:
         if isinstance(mark, ModelMark):
-            return _resolve_model(text, where, settings, runner)
+            return _resolve_model(text, where, settings, runner, awaited=awaited)
         if mark.direction == "output" and not text:
             return text
         if mark.direction == "input" and text.startswith(HANDLE_PREFIX):
@@ -92,7 +98,7 @@ def inside_roots(text: str, where: str, settings: Settings) -> Path:
     return path
 
 
-def _resolve_model(text: str, where: str, settings: Settings, runner: Runner) -> str:
+def _resolve_model(text: str, where: str, settings: Settings, runner: Runner, *, awaited: bool) -> str:
     if text == "toy" or text in WHISPER_SIZES:
         return text
     if text.startswith(HANDLE_PREFIX):
@@ -103,6 +109,8 @@ def _resolve_model(text: str, where: str, settings: Settings, runner: Runner) ->
     path = inside_roots(text, where, settings)
     if path.is_dir():
         return str(_export_in(path))
+    if awaited and is_path and not path.exists():
+        return str(path)
     raise UserError(
         "model_unknown",
         f"{where}={text!r} is no folder of weights" + ("." if is_path else " here, and no hub id either."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +54,14 @@ def _start(kind: JobKind, args: StartArgs, context: ToolContext, defaults: Defau
         ) from error
     if args.dry_run:
         preflight.check(context.settings, kind.environment)
-        return _plan(kind, params)
+        return _plan(kind, params, args.after)
     submission = context.runner.submit(
-        kind, params, key=args.idempotency_key, fingerprint=fingerprint_of(kind.name, params), reuse=args.reuse
+        kind,
+        params,
+        key=args.idempotency_key,
+        fingerprint=fingerprint_of(kind.name, params, args.after),
+        reuse=args.reuse,
+        **vars(args.placement()),
     )
     return view_job(submission.job, context.runner, 0, reused=not submission.created)
 
@@ -64,11 +69,14 @@ def _start(kind: JobKind, args: StartArgs, context: ToolContext, defaults: Defau
 def prepare(kind: JobKind, args: StartArgs, context: ToolContext, defaults: Defaults) -> Strict:
     """The parameters as the worker gets them: absolute paths, outputs filled in, checked.
 
+    What reads files is left to the worker when the job waits for others, which may not have written them yet.
+
     Raises:
         UserError: from the paths, from ``kind.check``, or ``output_is_input``.
     """
     given = {name: getattr(args, name) for name in kind.params.model_fields}
-    params = resolve_paths(kind.params.model_construct(**given), context.settings, context.runner)
+    awaited = bool(args.after)
+    params = resolve_paths(kind.params.model_construct(**given), context.settings, context.runner, awaited=awaited)
     filled = {
         name: str(inside_roots(str(path), f"the default of {name}", context.settings))
         for name, path in defaults(params, context.settings).items()
@@ -79,18 +87,19 @@ def prepare(kind: JobKind, args: StartArgs, context: ToolContext, defaults: Defa
     except ValidationError as error:  # the same fields passed once already, so only a rule of ours can have broken them
         raise UserError("bad_arguments", str(error), "Look at the arguments.") from error
     _refuse_overwriting_input(params)
-    if kind.check is not None:
+    if kind.check is not None and not awaited:
         kind.check(params)
     return params
 
 
-def fingerprint_of(kind: str, params: Strict) -> str:
-    """SHA-256 over the kind, the parameters, and size and change time of every input file.
+def fingerprint_of(kind: str, params: Strict, after: Sequence[str] = ()) -> str:
+    """SHA-256 over the kind, the parameters, the jobs waited for, and size and change time of every input file.
 
     A folder counts by its listing. Audio that a manifest names is not looked at: a new clip comes with a new manifest.
     """
     digest = hashlib.sha256()
-    digest.update(json.dumps([kind, params.model_dump(mode="json")], sort_keys=True).encode())
+    told = [kind, params.model_dump(mode="json"), *sorted(after)]
+    digest.update(json.dumps(told, sort_keys=True).encode())
     for where, mark, value in marked_paths(params):
         is_read = isinstance(mark, ModelMark) or mark.direction == "input"
         if is_read and value.startswith("/"):
@@ -131,12 +140,13 @@ def _refuse_overwriting_input(params: Strict) -> None:
             )
 
 
-def _plan(kind: JobKind, params: Strict) -> JobView:
+def _plan(kind: JobKind, params: Strict, after: Sequence[str]) -> JobView:
     """What a dry run answers with."""
     would_run = params.model_dump(mode="json", exclude_none=True)
     return JobView(
         kind=kind.name,
         state="not_started",
         result={"would_run": would_run, "resource": kind.resource, "environment": kind.environment},
-        next="Nothing was started. Call again without dry_run.",
+        next="Nothing was started. Call again without dry_run."
+        + (" Its inputs are checked when the jobs before it are done." if after else ""),
     )

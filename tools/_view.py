@@ -176,6 +176,8 @@ def _poll_after_s(eta_s: float | None) -> int:
 
 
 def _error(record: JobRecord) -> ErrorView | None:
+    if record.reason == "dependency":
+        return ErrorView(code="job_dependency", message=record.detail)
     if record.state != "failed":
         return None
     if record.failure is not None:
@@ -196,6 +198,8 @@ def _next(record: JobRecord) -> str:
             return f'It needs nobody. Call get_job job_id="{job}" wait_s=50 until poll_after_s is null.'
         case "succeeded":
             return _fill(tool.next, record.result or {}) if tool is not None else ""
+        case "cancelled" if record.reason == "dependency":
+            return "It never ran. Look at the job that failed, mend the cause, and make the same calls again."
         case "cancelled":
             return f"What it finished is kept. Call {name} again to continue."
         case _:

@@ -1,0 +1,223 @@
+"""The tool ``make_voice``: the whole way from a recording to rated takes, as one call."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from anyio import to_thread
+from pydantic import Field
+
+from jobs.align.spec import KIND as ALIGN
+from jobs.convert_codes.spec import DEFAULT_TOKENIZER
+from jobs.convert_codes.spec import KIND as CONVERT_CODES
+from jobs.fields import InputPath, Language, ModelRef, OutputPath, Strict
+from jobs.ingest_audiobook.spec import KIND as INGEST_AUDIOBOOK
+from jobs.ingest_clips.spec import KIND as INGEST_CLIPS
+from jobs.qwen.folder import check_model
+from jobs.rate_samples.spec import KIND as RATE_SAMPLES
+from jobs.runner import preflight
+from jobs.runner.kind import JobKind
+from jobs.synthesize.spec import KIND as SYNTHESIZE
+from jobs.training.spec import DEFAULT_BASE
+from jobs.training.spec import KIND as TRAINING
+from tools._contract import Hints, StartArgs, ToolContext
+from tools._paths import resolve_paths
+from tools._start import fingerprint_of, no_defaults, prepare
+from tools._view import View
+
+HINTS = Hints(title="Make a voice, start to end")
+# Sentences of everyday words with a question, a number of pauses and all vowels; nobody's book.
+SAMPLE_TEXTS = (
+    "The evening train was late, so we walked home along the river.",
+    "Would you rather have tea now, or wait until the others arrive?",
+    "She opened the old wooden box, and there, under a blue cloth, lay the letter.",
+)
+
+
+class MakeVoiceArgs(StartArgs):
+    """Arguments of ``make_voice``. The steps' other parameters keep their defaults."""
+
+    audio: InputPath = Field(description="The recording; with transcripts: the folder of clips.")
+    voice: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="Name to speak with, lower case.")
+    text: InputPath | None = Field(None, description="The book's text (.txt); without it Whisper transcribes.")
+    transcripts: InputPath | None = Field(None, description="JSONL of clips that are cut already, as in ingest_clips.")
+    out_dir: OutputPath = Field("", description="Default: voices/<voice> in the home folder.")
+    language: Language = "english"
+    validation_chapters: list[int] = Field(default_factory=list, description="Chapters held out.")
+    base_model: ModelRef = Field(DEFAULT_BASE, description="As in start_training; toy needs no download.")
+    method: Literal["full", "lora"] = "full"
+    epochs: int = Field(2, ge=1, le=1000)
+    max_steps: int | None = Field(None, ge=1)
+    batch_size: int = Field(4, ge=1, le=256)
+    lr: float | None = Field(None, gt=0, le=0.1)
+    texts: list[str] = Field(default=list(SAMPLE_TEXTS), min_length=1, max_length=50, description="Sentences to speak.")
+
+
+class StepView(View):
+    """One job of the pipeline."""
+
+    tool: str
+    job_id: str | None = None
+    state: str
+    reused: bool | None = None
+    would_run: dict[str, Any] = Field(default_factory=dict)
+
+
+class MakeVoiceAnswer(View):
+    """The jobs, in the order in which they run, and where the results will be."""
+
+    steps: list[StepView]
+    voice: str = Field(description="Folder of the voice, when the training is done.")
+    ratings: str = Field(description="The last job's result.")
+    next: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A job to submit; each waits for the one before it."""
+
+    tool: str
+    kind: JobKind
+    arguments: dict[str, Any]
+
+
+async def make_voice(args: MakeVoiceArgs, context: ToolContext) -> MakeVoiceAnswer:
+    """Go the whole way in one call: ingest, align, convert_codes, start_training, synthesize, rate_samples.
+
+    Use it when the person wants a voice and has no wishes for the single steps. COST: as start_training (GPU,
+    downloads); ask first. The six jobs are submitted at once and run one after another, whatever happens to this chat;
+    when one fails the rest is cancelled and says why. The same call again reuses what is done. Next: get_job.
+    """
+    return await to_thread.run_sync(_make_voice, args, context)
+
+
+def _make_voice(args: MakeVoiceArgs, context: ToolContext) -> MakeVoiceAnswer:
+    args = resolve_paths(args, context.settings, context.runner)
+    if Path(args.base_model).is_absolute():
+        check_model(Path(args.base_model), args.base_model)
+    out = Path(args.out_dir) if args.out_dir else context.settings.home / "voices" / args.voice
+    steps = _steps(args, out)
+    prepared = [_prepared(step, args, context, waits=place > 0) for place, step in enumerate(steps)]
+    voice, ratings = str(out / "training" / "voice"), str(out / "samples" / "ratings.json")
+    if args.dry_run:
+        preflight.check(context.settings, TRAINING.environment)
+        planned = [
+            StepView(tool=step.tool, state="not_started", would_run=params.model_dump(mode="json", exclude_none=True))
+            for step, params in zip(steps, prepared, strict=True)
+        ]
+        return MakeVoiceAnswer(
+            steps=planned, voice=voice, ratings=ratings, next="Nothing was started. Call again without dry_run."
+        )
+    submitted = _submit(args, context, steps, prepared)
+    last = submitted[-1].job_id
+    return MakeVoiceAnswer(
+        steps=submitted,
+        voice=voice,
+        ratings=ratings,
+        next=f'Call get_job job_id="{submitted[0].job_id}" wait_s=50 and so on, in this order, until "{last}" is done.',
+    )
+
+
+def _steps(args: MakeVoiceArgs, out: Path) -> list[Step]:
+    dataset = out / "dataset"
+    ingested, aligned = str(dataset / "train_manifest.jsonl"), str(dataset / "train_aligned.jsonl")
+    coded, training, samples = str(dataset / "train_manifest_qwen3.jsonl"), out / "training", out / "samples"
+    common = {"out_dir": str(dataset), "voice": args.voice, "language": args.language}
+    if args.transcripts is not None:
+        ingest = Step(
+            "ingest_clips", INGEST_CLIPS, {"audio_dir": args.audio, "transcripts": args.transcripts, **common}
+        )
+    else:
+        book = {"audio": args.audio, "text": args.text, "validation_chapters": args.validation_chapters}
+        ingest = Step("ingest_audiobook", INGEST_AUDIOBOOK, {**book, **common})
+    trained = {
+        name: getattr(args, name) for name in ("base_model", "method", "epochs", "max_steps", "batch_size", "lr")
+    }
+    return [
+        ingest,
+        Step("align", ALIGN, {"manifest": ingested, "out": aligned}),
+        Step("convert_codes", CONVERT_CODES, {"manifest": aligned, "out": coded, "tokenizer": _tokenizer_of(args)}),
+        Step(
+            "start_training",
+            TRAINING,
+            {"manifest": coded, "out_dir": str(training), "speaker": args.voice, **trained},
+        ),
+        Step(
+            "synthesize",
+            SYNTHESIZE,
+            {
+                "model": str(training / "voice"),
+                "texts": args.texts,
+                "speaker": args.voice,
+                "out_dir": str(samples),
+            },
+        ),
+        Step(
+            "rate_samples",
+            RATE_SAMPLES,
+            {
+                "takes": str(samples / "takes.jsonl"),
+                "narrator_manifest": ingested,
+                "out": str(samples / "ratings.json"),
+            },
+        ),
+    ]
+
+
+def _tokenizer_of(args: MakeVoiceArgs) -> str:
+    """The tokenizer that belongs to the base model: its own, when it is on disk."""
+    if args.base_model == "toy":
+        return "toy"
+    inside = Path(args.base_model) / "speech_tokenizer"
+    return str(inside) if inside.is_dir() else DEFAULT_TOKENIZER
+
+
+def _prepared(step: Step, args: MakeVoiceArgs, context: ToolContext, *, waits: bool) -> Strict:
+    """A step's parameters, checked as its own tool does; files that the steps before it write are not looked for."""
+
+    class Call(StartArgs, step.kind.params):  # type: ignore[name-defined,misc]
+        """The call of the step's tool."""
+
+    given = {name: value for name, value in step.arguments.items() if value is not None}
+    # only the first step finds its inputs on the disk, unless the caller waits for other jobs himself
+    after = ["the step before"] if waits else args.after
+    return prepare(step.kind, Call.model_validate({**given, "after": after}), context, no_defaults)
+
+
+def _submit(
+    args: MakeVoiceArgs, context: ToolContext, steps: Sequence[Step], prepared: Sequence[Strict]
+) -> list[StepView]:
+    """All jobs in one transaction: either the whole pipeline is on disk or none of it."""
+    placement = vars(args.placement())
+    views: list[StepView] = []
+    before, lineage = tuple(args.after), ""
+    with context.runner.together():
+        for step, params in zip(steps, prepared, strict=True):
+            lineage = _chained(lineage, step, params) if lineage else fingerprint_of(step.kind.name, params, args.after)
+            submission = context.runner.submit(
+                step.kind,
+                params,
+                key=f"{args.idempotency_key}/{step.tool}" if args.idempotency_key else None,
+                fingerprint=lineage,
+                reuse=args.reuse,
+                **(placement | {"after": before}),
+            )
+            job = submission.job
+            before = (job.job_id,)
+            views.append(
+                StepView(
+                    tool=step.tool, job_id=job.job_id, state=job.state, reused=None if submission.created else True
+                )
+            )
+    return views
+
+
+def _chained(lineage: str, step: Step, params: Strict) -> str:
+    """A step's fingerprint: its inputs change with the step that writes them, whose fingerprint stands for them."""
+    told = [lineage, step.kind.name, params.model_dump(mode="json")]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
