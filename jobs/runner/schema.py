@@ -5,6 +5,9 @@ A change of shape raises ``SCHEMA_VERSION`` and brings the way from the version 
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+
 SCHEMA_VERSION = 2
 # Repeated in every query on live jobs: it lets SQLite use the partial index, without which a long history is read.
 LIVE_SQL = "('queued', 'starting', 'running', 'interrupted')"
@@ -97,3 +100,36 @@ INSERT INTO leases(resource, unit, job, attempt)
 MIGRATIONS = {
     1: "".join(f"ALTER TABLE jobs ADD COLUMN {column};" for column in _ADDED_IN_2) + TABLES_OF_2 + _LEASES_OF_RUNNING,
 }
+
+
+def upgrade(connection: sqlite3.Connection) -> int:
+    """Make the tables, or bring those of an older version up to date, in one transaction. Returns the version."""
+    version = _version(connection)
+    if version >= SCHEMA_VERSION:
+        return version
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = _version(connection)  # another process may have been faster
+        steps = [SCHEMA] if version == 0 else [MIGRATIONS[older] for older in range(version, SCHEMA_VERSION)]
+        for statement in _statements("".join(steps)):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={max(version, SCHEMA_VERSION)}")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+    return max(version, SCHEMA_VERSION)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script. ``executescript`` would commit what is open before it begins."""
+    statement = ""
+    for part in script.split(";"):
+        statement += part + ";"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -18,7 +18,7 @@ from typing import Any
 from jobs.errors import UserError
 from jobs.runner.layout import Home
 from jobs.runner.outcome import Outcome
-from jobs.runner.schema import LIVE_SQL, MIGRATIONS, SCHEMA, SCHEMA_VERSION
+from jobs.runner.schema import LIVE_SQL, SCHEMA_VERSION, upgrade
 
 BUSY_TIMEOUT_S = 30.0
 LONGEST_BACK_OFF_S = 300.0
@@ -103,7 +103,7 @@ class Store:
             # FULL: an acknowledged job and a final state survive a power cut; tens of commits a minute can pay it.
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA recursive_triggers=ON")  # a failure is passed on along the whole chain
-            version = _upgrade(connection)
+            version = upgrade(connection)
         except (OSError, sqlite3.OperationalError) as error:
             raise UserError(
                 "home_unusable",
@@ -131,10 +131,11 @@ class Store:
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield connection
+            connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # a full disk has ended it already
+                connection.execute("ROLLBACK")
             raise
-        connection.execute("COMMIT")
 
     # Reading
 
@@ -389,39 +390,6 @@ class Store:
 def _row(row: sqlite3.Row) -> JobRow:
     """The columns that this version knows; a newer one may have upgraded the home meanwhile."""
     return JobRow(**{name: row[name] for name in _COLUMNS})
-
-
-def _upgrade(connection: sqlite3.Connection) -> int:
-    """Make the tables, or bring those of an older version up to date, in one transaction. Returns the version."""
-    version = _version(connection)
-    if version >= SCHEMA_VERSION:
-        return version
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        version = _version(connection)  # another process may have been faster
-        steps = [SCHEMA] if version == 0 else [MIGRATIONS[older] for older in range(version, SCHEMA_VERSION)]
-        for statement in _statements("".join(steps)):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version={max(version, SCHEMA_VERSION)}")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
-    return max(version, SCHEMA_VERSION)
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _statements(script: str) -> Iterator[str]:
-    """The statements of a script. ``executescript`` would commit what is open before it begins."""
-    statement = ""
-    for part in script.split(";"):
-        statement += part + ";"
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
 
 
 def _json(value: Mapping[str, Any] | None) -> str | None:
