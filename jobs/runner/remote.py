@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import importlib
 import logging
+import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from jobs.errors import UserError
@@ -27,10 +29,25 @@ PAUSE_S = 10.0  # after a backend could not be asked
 MOST_STARTS = 20  # handed over in one tick
 
 
+def open_backend(name: str, settings: Settings) -> Backend:
+    """Load a backend; only a home whose jobs ask for one needs it."""
+    backend: Backend = importlib.import_module(f"jobs.runner.{name}.backend").open_backend(settings)
+    return backend
+
+
 class RemoteJobs:
     """The supervisor's part of the jobs of other backends."""
 
-    def __init__(self, settings: Settings, store: Store, home: Home) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        home: Home,
+        open_: Callable[[str, Settings], Backend] = open_backend,
+        look_s: float = LOOK_S,
+    ) -> None:
+        self._open = open_
+        self._look_s = look_s
         self._settings = settings
         self._store = store
         self._home = home
@@ -54,10 +71,11 @@ class RemoteJobs:
             row = self._store.get(row.id) or row
         exit_ = recorded_exit(folder)
         if exit_ is not None:
+            self._looked_at.pop(row.id, None)
             finish(self._store, folder, row, exit_)
             return
         now = time.monotonic()
-        if now < self._paused_until or (not row.cancel and now - self._looked_at.get(row.id, -LOOK_S) < LOOK_S):
+        if now < self._paused_until or (not row.cancel and now - self._looked_at.get(row.id, -math.inf) < self._look_s):
             return
         self._looked_at[row.id] = now
         if row.state == "starting" and row.backend_ref is None and not row.cancel:
@@ -107,6 +125,5 @@ class RemoteJobs:
 
     def _backend(self, row: JobRow) -> Backend:
         if row.backend not in self._backends:
-            module = importlib.import_module(f"jobs.runner.{row.backend}.backend")
-            self._backends[row.backend] = module.open_backend(self._settings)
+            self._backends[row.backend] = self._open(row.backend, self._settings)
         return self._backends[row.backend]
