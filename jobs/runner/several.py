@@ -9,6 +9,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 
+LAST_NODE_S = 120  # between the end of the first node's processes and the forced end of the others'
+
 
 def command(
     python: str,
@@ -53,7 +55,8 @@ def command(
     if n_nodes == 1:
         return [*torchrun, "--standalone", "--no-python", python, *program]
     meeting = ["--rdzv-backend=c10d", f"--rdzv-id={key}", f"--rdzv-endpoint={host}:{port}", f"--nnodes={n_nodes}"]
-    srun = ["srun", f"--ntasks={n_nodes}", "--kill-on-bad-exit=1", "--unbuffered"]
+    # One node's torchrun ends before the others' when they stop: those have time to save, then they are ended.
+    srun = ["srun", f"--ntasks={n_nodes}", "--kill-on-bad-exit=0", f"--wait={LAST_NODE_S}", "--unbuffered"]
     return [*srun, *torchrun, *meeting, "--no-python", python, *program]
 
 

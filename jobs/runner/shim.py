@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from jobs.runner import claim, durable, launch, locks, processes, several
 from jobs.runner.layout import AttemptFolder, Home
 from jobs.runner.outcome import CANCELLED_EXIT, Exit, outcome_of
 from jobs.runner.provenance import provenance
+from jobs.runner.slurm.listing import name_of
 from jobs.runner.slurm.paths import translate
 from jobs.runner.store import JobRow, Store
 from jobs.runner.watch import STOP, Asked, Limits, Watch
@@ -162,7 +164,9 @@ def _watched(
     )
     stop_grace_s = max(settings.cancel_grace_s, settings.slurm.stop_s - LAST_WORDS_S)
     limits = Limits(settings.cancel_grace_s, stop_grace_s, task.max_run_s)
-    watch = Watch(worker, control, limits, _Ticks(folder, is_remote))
+    by_srun = is_remote and task.n_processes > 1 and settings.slurm.nodes > 1
+    tell = partial(_tell_all_nodes, task, worker) if by_srun else None
+    watch = Watch(worker, control, limits, _Ticks(folder, is_remote), tell)
     code = watch.wait()
     if task.n_processes > 1:
         code = _code_of_all(folder, code, watch.asked)
@@ -221,6 +225,16 @@ def _command(task: Task, folder: AttemptFolder, settings: Settings, is_remote: b
         host=host,
         port=port,
     )
+
+
+def _tell_all_nodes(task: Task, worker: subprocess.Popen[bytes]) -> None:
+    """Pass a stop on through Slurm: srun would answer a SIGTERM by killing everything at once."""
+    try:
+        # not waited for: the worker's end is what we wait for; it signals the steps, not this process
+        subprocess.Popen(["scancel", "--signal=TERM", f"--name={name_of(task.job_id, task.attempt)}"])
+    except OSError as error:
+        logger.warning("%s: %s", task.job_id, error)
+        processes.signal_group(worker.pid, signal.SIGTERM)
 
 
 def _code_of_all(folder: AttemptFolder, code: int, asked: Asked | None) -> int:

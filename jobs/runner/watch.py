@@ -41,6 +41,7 @@ class Watch:
         control: descriptor through which ``CANCEL`` and ``STOP`` come.
         limits: how long it may run and may take to stop.
         each_tick: called about once a second; may return what is asked for meanwhile.
+        tell: makes the worker stop at its next safe point; by default a SIGTERM to its group.
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class Watch:
         control: int,
         limits: Limits,
         each_tick: Callable[[], Asked | None] = lambda: None,
+        tell: Callable[[], None] | None = None,
     ) -> None:
         self._worker = worker
         self._control = control
         self._limits = limits
         self._each_tick = each_tick
+        self._tell = tell or (lambda: processes.signal_group(worker.pid, signal.SIGTERM))
         self._ticked_at = -TICK_S
         self._end_at = time.monotonic() + limits.max_run_s if limits.max_run_s is not None else None
         self._kill_at: float | None = None
@@ -95,7 +98,7 @@ class Watch:
         if what is None or self.asked == what or self.asked in ("cancel", "timeout"):
             return
         if self.asked is None:
-            processes.signal_group(self._worker.pid, signal.SIGTERM)
+            self._tell()
         grace_s = self._limits.stop_grace_s if what == "stop" else self._limits.grace_s
         kill_at = time.monotonic() + grace_s
         self._kill_at = kill_at if self._kill_at is None else min(kill_at, self._kill_at)

@@ -163,19 +163,30 @@ def test_work_at_its_time_limit_stops_at_a_safe_point_and_goes_on_in_the_next_at
     assert job.max_tries - job.tries == 2  # the limit has cost none of the three, as the work got further
 
 
-def test_torchrun_joins_two_tasks_of_one_allocation(on_slurm: Settings, node: OneNode) -> None:
+def test_torchrun_joins_two_tasks_of_one_allocation_that_stop_together(
+    on_slurm: Settings, node: OneNode, tmp_path: Path, until: Until
+) -> None:
     pytest.importorskip("torch", reason="torchrun is in the ml environment: ./run.sh setup ml")
     import slurm_kinds
 
     # what is asked for as two nodes is laid out on the one that there is
     one_node = ("--nodes=1", "--ntasks=2", "--ntasks-per-node=2", "--mem=2G")
-    runner = Runner(replace(on_slurm, slurm=replace(on_slurm.slurm, nodes=2, extra=one_node)))
+    several = replace(on_slurm, slurm=replace(on_slurm.slurm, nodes=2, extra=one_node), cancel_grace_s=30)
+    runner = Runner(several)
+    gate = tmp_path / "gate"
 
-    job_id = runner.submit(slurm_kinds.TOGETHER, slurm_kinds.TogetherParams(n_processes=2)).job.job_id
+    params = slurm_kinds.TogetherParams(n_processes=2, gate=str(gate))
+    job_id = runner.submit(slurm_kinds.TOGETHER, params).job.job_id
+    until(lambda: (progress := runner.progress(job_id)) is not None and progress.done > 1)
+    node.ask("scancel", "--signal=TERM", "--batch", f"--name=tts:{job_id}:1")  # as before a time limit
+    until(lambda: _first(several, job_id).exit.exists())
+    gate.write_text("")
 
     job = _finished(runner, node, job_id)
-    assert job.result == {"world_size": 2, "sum_of_ranks": 1}, f"{job} {runner.log_tail(job_id, 50)}"
-    assert [path.name for path in _first(on_slurm, job_id).path.glob("rank-*")] == ["rank-1"]
+    log = _first(several, job_id).log.read_text()
+    assert log.count("stopped at a safe point, as asked") == 2, log
+    assert (job.attempt, job.result) == (2, {"world_size": 2, "sum_of_ranks": 1}), job
+    assert [path.name for path in _first(several, job_id).path.glob("rank-*")] == ["rank-1"]
 
 
 def test_a_job_that_slurm_does_not_want_fails_with_slurms_words(on_slurm: Settings, node: OneNode) -> None:
