@@ -7,6 +7,7 @@ seconds. May be killed at any instant: the next one finds everything in the stor
 from __future__ import annotations
 
 import logging
+import math
 import os
 import select
 import signal
@@ -34,6 +35,7 @@ IDLE_S = 60.0
 # Longest sleeps. Work is done when the fifo or a child's end wakes us; these are for what does not wake us.
 TICK_S = 1.0  # an attempt that is nobody's child here, or is told to stop; an error
 QUIET_TICK_S = 5.0  # disk, memory or GPU that somebody else uses
+HOLD_SETTLES_S = 10.0  # a process that has just ended may be seen on its GPU a little longer: look more often
 NOTHING_TICK_S = 30.0  # a clock that was set, a home that was deleted
 LOCK_TRIES, LOCK_PAUSE_S = 20, 0.05  # a probe may hold the lock for a moment
 
@@ -53,6 +55,7 @@ class Supervisor:
         self._submitter: subprocess.Popen[bytes] | None = None  # of what the schedules say is due
         self._submitted_at = -QUIET_TICK_S
         self._told_holds = durable.read_json(self._home.holds) or {}
+        self._told_at = -math.inf
         self._complaints: set[str] = set()
 
     def run(self) -> None:
@@ -142,7 +145,7 @@ class Supervisor:
         if holds != self._told_holds:
             for text in holds.values():
                 logger.warning("%s", text)
-            self._told_holds = dict(holds)
+            self._told_holds, self._told_at = dict(holds), time.monotonic()
             durable.write_json(self._home.holds, self._told_holds)
 
     def _submit_what_is_due(self) -> None:
@@ -165,7 +168,9 @@ class Supervisor:
 
     def _pause_s(self) -> float:
         active = self._store.in_state("starting", "running")
-        if not all(self._local.will_tell(row) and not row.cancel for row in active):
+        is_silent = any(row.cancel or not self._local.will_tell(row) for row in active)
+        is_held_anew = bool(self._told_holds) and time.monotonic() - self._told_at < HOLD_SETTLES_S
+        if is_silent or is_held_anew:
             longest = TICK_S
         elif self._store.has_queued_jobs() or self._store.is_schedule_due():
             longest = QUIET_TICK_S
