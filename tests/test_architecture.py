@@ -34,6 +34,7 @@ STDLIB_ONLY = ("configuration", "errors", "files", "settings", "runner/locks", "
                "runner/schema", "runner/backend", "runner/gpus", "runner/ends", "runner/remote", "runner/retries",
                "runner/scheduling", "runner/store", "runner/outcome", "runner/processes", "runner/launch",
                "runner/preflight", "runner/provenance", "runner/shim", "runner/claim", "runner/watch", "runner/several",
+               "runner/task",
                "runner/slurm/__init__", "runner/slurm/commands", "runner/slurm/listing", "runner/slurm/judge",
                "runner/slurm/paths", "runner/slurm/queue", "runner/slurm/request", "runner/slurm/backend",
                "runner/supervisor", "runner/local")  # fmt: skip

@@ -6,8 +6,22 @@ one speaks for all. torchrun is a part of torch, hence of the ``ml`` environment
 
 from __future__ import annotations
 
+import logging
+import os
+import signal
 import socket
+import subprocess
 from collections.abc import Sequence
+
+from jobs.runner import processes
+from jobs.runner.layout import AttemptFolder
+from jobs.runner.outcome import CANCELLED_EXIT
+from jobs.runner.slurm.listing import name_of
+from jobs.runner.task import Task
+from jobs.runner.watch import Asked
+from jobs.settings import Settings
+
+logger = logging.getLogger("jobs.runner.shim")
 
 LAST_NODE_S = 120  # between the end of the first node's processes and the forced end of the others'
 
@@ -60,7 +74,47 @@ def command(
     return [*srun, *torchrun, *meeting, "--no-python", python, *program]
 
 
-def meeting_point() -> tuple[str, int]:
+def command_of(task: Task, folder: AttemptFolder, settings: Settings, is_remote: bool) -> list[str]:
+    """What a shim starts for its attempt."""
+    python = task.python or str(settings.python(task.environment))
+    program = ["-m", "jobs.runner.worker", str(folder.path)]
+    if task.n_processes == 1:
+        return [python, *program]
+    host, port = _meeting_point()
+    n_nodes = settings.slurm.nodes if is_remote else 1
+    return command(
+        python,
+        program,
+        n_processes=task.n_processes,
+        log_dir=str(folder.path / "torchrun"),
+        n_nodes=n_nodes,
+        key=f"{task.job_id}-{task.attempt}",
+        host=host,
+        port=port,
+    )
+
+
+def tell_all_nodes(task: Task, worker: subprocess.Popen[bytes]) -> None:
+    """Pass a stop on through Slurm: srun would answer a SIGTERM by killing everything at once."""
+    try:
+        # not waited for: the worker's end is what we wait for; it signals the steps, not this process
+        subprocess.Popen(["scancel", "--signal=TERM", f"--name={name_of(task.job_id, task.attempt)}"])
+    except OSError as error:
+        logger.warning("%s: %s", task.job_id, error)
+        processes.signal_group(worker.pid, signal.SIGTERM)
+
+
+def code_of_all(folder: AttemptFolder, code: int, asked: Asked | None) -> int:
+    """torchrun has codes of its own: tell a stop that was asked for, and let a process that failed speak."""
+    if folder.failure.exists():
+        return code
+    words = sorted(folder.path.glob("rank-*/failure.json"), key=lambda path: path.stat().st_mtime)
+    if asked is None and words:
+        os.link(words[0], folder.failure)
+    return CANCELLED_EXIT if asked == "stop" else code
+
+
+def _meeting_point() -> tuple[str, int]:
     """This machine's name and a port of it that is free now."""
     with socket.socket() as probe:
         probe.bind(("", 0))

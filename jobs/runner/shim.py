@@ -26,11 +26,11 @@ from typing import Any
 
 from jobs.runner import claim, durable, launch, locks, processes, several
 from jobs.runner.layout import AttemptFolder, Home
-from jobs.runner.outcome import CANCELLED_EXIT, Exit, outcome_of
+from jobs.runner.outcome import Exit, outcome_of
 from jobs.runner.provenance import provenance
-from jobs.runner.slurm.listing import name_of
 from jobs.runner.slurm.paths import translate
 from jobs.runner.store import JobRow, Store
+from jobs.runner.task import Task, mark
 from jobs.runner.watch import STOP, Asked, Limits, Watch
 from jobs.settings import Settings
 
@@ -39,38 +39,6 @@ logger = logging.getLogger("jobs.runner.shim")
 SPAWN_FAILED_EXIT = 127  # as a shell says "command not found"
 ALIVE_S = 5.0  # between two signs of life of a remote shim
 LAST_WORDS_S = 15.0  # kept of Slurm's notice, to end the tree and to write how it ended
-
-
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """What a shim needs to know of its attempt.
-
-    ``python`` is set where the settings' would be the wrong one; ``path_map`` leads from the supervisor's paths to
-    those of this machine.
-    """
-
-    job_id: str
-    attempt: int
-    environment: str
-    document: dict[str, Any]
-    max_run_s: float | None = None
-    python: str = ""
-    path_map: dict[str, str] = dataclasses.field(default_factory=dict)
-
-    @property
-    def n_processes(self) -> int:
-        """In how many processes the work runs: a parameter of kinds that can."""
-        return int(self.document["params"].get("n_processes") or 1)
-
-    @property
-    def mark(self) -> str:
-        """What every process of the attempt carries in its environment."""
-        return _mark(self.job_id, self.attempt)
-
-    @classmethod
-    def of(cls, row: JobRow) -> Task:
-        """From the store."""
-        return cls(row.id, row.attempt, row.environment, json.loads(row.document), row.max_run_s)
 
 
 def run_attempt(settings: Settings, job_id: str, attempt: int) -> None:
@@ -120,11 +88,7 @@ def finish(store: Store, folder: AttemptFolder, row: JobRow, exit_: Exit | None)
 
 def mark_of(row: JobRow) -> str:
     """What every process of an attempt carries in its environment."""
-    return _mark(row.id, row.attempt)
-
-
-def _mark(job_id: str, attempt: int) -> str:
-    return f"{job_id}/{attempt}"
+    return mark(row.id, row.attempt)
 
 
 def _run_worker(
@@ -165,11 +129,11 @@ def _watched(
     stop_grace_s = max(settings.cancel_grace_s, settings.slurm.stop_s - LAST_WORDS_S)
     limits = Limits(settings.cancel_grace_s, stop_grace_s, task.max_run_s)
     by_srun = is_remote and task.n_processes > 1 and settings.slurm.nodes > 1
-    tell = partial(_tell_all_nodes, task, worker) if by_srun else None
+    tell = partial(several.tell_all_nodes, task, worker) if by_srun else None
     watch = Watch(worker, control, limits, _Ticks(folder, is_remote), tell)
     code = watch.wait()
     if task.n_processes > 1:
-        code = _code_of_all(folder, code, watch.asked)
+        code = several.code_of_all(folder, code, watch.asked)
     return Exit(
         code,
         cancelled=watch.asked == "cancel",
@@ -208,52 +172,13 @@ def _settings_of_job(settings: Settings, document: dict[str, Any]) -> Settings:
     )
 
 
-def _command(task: Task, folder: AttemptFolder, settings: Settings, is_remote: bool) -> list[str]:
-    python = task.python or str(settings.python(task.environment))
-    program = ["-m", "jobs.runner.worker", str(folder.path)]
-    if task.n_processes == 1:
-        return [python, *program]
-    host, port = several.meeting_point()
-    n_nodes = settings.slurm.nodes if is_remote else 1
-    return several.command(
-        python,
-        program,
-        n_processes=task.n_processes,
-        log_dir=str(folder.path / "torchrun"),
-        n_nodes=n_nodes,
-        key=f"{task.job_id}-{task.attempt}",
-        host=host,
-        port=port,
-    )
-
-
-def _tell_all_nodes(task: Task, worker: subprocess.Popen[bytes]) -> None:
-    """Pass a stop on through Slurm: srun would answer a SIGTERM by killing everything at once."""
-    try:
-        # not waited for: the worker's end is what we wait for; it signals the steps, not this process
-        subprocess.Popen(["scancel", "--signal=TERM", f"--name={name_of(task.job_id, task.attempt)}"])
-    except OSError as error:
-        logger.warning("%s: %s", task.job_id, error)
-        processes.signal_group(worker.pid, signal.SIGTERM)
-
-
-def _code_of_all(folder: AttemptFolder, code: int, asked: Asked | None) -> int:
-    """torchrun has codes of its own: tell a stop that was asked for, and let a process that failed speak."""
-    if folder.failure.exists():
-        return code
-    words = sorted(folder.path.glob("rank-*/failure.json"), key=lambda path: path.stat().st_mtime)
-    if asked is None and words:
-        os.link(words[0], folder.failure)
-    return CANCELLED_EXIT if asked == "stop" else code
-
-
 def _spawn(
     task: Task, folder: AttemptFolder, settings: Settings, tree_lock: int | None, is_remote: bool
 ) -> subprocess.Popen[bytes]:
     environment = settings.to_environment() | {processes.MARK: task.mark}
     with folder.log.open("ab") as log:  # straight to the file: a pipe through the shim would die with it
         return subprocess.Popen(
-            _command(task, folder, settings, is_remote),
+            several.command_of(task, folder, settings, is_remote),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -18,13 +18,13 @@ from jobs.errors import UserError
 from jobs.runner import claim, durable
 from jobs.runner.backend import Look, Where
 from jobs.runner.layout import AttemptFolder, Home
-from jobs.runner.shim import Task
 from jobs.runner.slurm import listing, request
 from jobs.runner.slurm.commands import Commands, NoAnswerError, RefusedError
 from jobs.runner.slurm.judge import LOST_S, MISSING_S, Evidence, Verdict, judge
 from jobs.runner.slurm.paths import map_json, map_text, translate
 from jobs.runner.slurm.queue import Queue
 from jobs.runner.store import JobRow
+from jobs.runner.task import Task
 from jobs.settings import Settings
 
 logger = logging.getLogger("jobs.runner.slurm")

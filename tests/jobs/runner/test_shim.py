@@ -17,7 +17,7 @@ from jobs.runner import claim, processes
 from jobs.runner.durable import read_json
 from jobs.runner.layout import AttemptFolder
 from jobs.runner.outcome import CANCELLED_EXIT
-from jobs.runner.shim import Task
+from jobs.runner.task import Task
 from jobs.settings import Settings
 
 BOUND_S = 60.0
