@@ -49,7 +49,8 @@ END;
 CREATE TABLE IF NOT EXISTS schedules(
   id TEXT PRIMARY KEY, kind TEXT NOT NULL, document TEXT NOT NULL, resource TEXT NOT NULL, environment TEXT NOT NULL,
   max_tries INTEGER NOT NULL, every_s REAL, cron TEXT, tz TEXT, catch_up INTEGER NOT NULL DEFAULT 0, next_at REAL,
-  last_job TEXT, n_runs INTEGER NOT NULL DEFAULT 0, enabled INTEGER NOT NULL DEFAULT 1, created_at REAL NOT NULL);
+  last_job TEXT, n_runs INTEGER NOT NULL DEFAULT 0, enabled INTEGER NOT NULL DEFAULT 1, created_at REAL NOT NULL,
+  note TEXT NOT NULL DEFAULT '');
 """
 
 SCHEMA = f"""

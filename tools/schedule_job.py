@@ -1,0 +1,144 @@
+"""The tool ``schedule_job``: work that is done again and again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from anyio import to_thread
+from pydantic import Field
+
+from jobs.errors import UserError
+from jobs.fields import Strict
+from jobs.runner.schedules import Rule, Schedule, Schedules
+from tools._arguments import nearest, parse_arguments
+from tools._contract import Hints, StartArgs, ToolContext
+from tools._registry import Tool, all_tools, tool_of_kind
+from tools._start import no_defaults, prepare
+from tools._view import View
+
+HINTS = Hints(title="Repeat work on a schedule", idempotent=False)
+N_SHOWN = 3
+
+
+class ScheduleJobArgs(Strict):
+    """Arguments of ``schedule_job``."""
+
+    action: Literal["create", "list", "pause", "resume", "delete", "run_now"] = "list"
+    name: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$", description="Of the schedule.")
+    tool: str | None = Field(None, description="create: a tool that starts a job, e.g. synthesize.")
+    arguments: dict[str, Any] = Field(default_factory=dict, description="create: that tool's arguments.")
+    every: str | None = Field(None, description="create: 30m, 12h, 1d, 1w.")
+    cron: str | None = Field(None, description="create: or five cron fields.")
+    tz: str = Field("UTC", description="Time zone of cron, e.g. Europe/Berlin.")
+    catch_up: bool = Field(True, description="Run once after a missed time.")
+    dry_run: bool = Field(False, description="Check and show the next times; store nothing.")
+
+
+class ScheduleView(View):
+    """A schedule."""
+
+    name: str
+    tool: str
+    rule: str
+    next_at: str = Field("", description="Empty: paused.")
+    later: list[str] = Field(default_factory=list)
+    last_job: str | None = None
+    n_runs: int = 0
+    note: str = Field("", description="Why the last time gave no job.")
+
+
+class ScheduleAnswer(View):
+    """Schedules, or the job of run_now."""
+
+    SHOWN_WHEN_EMPTY = frozenset({"schedules"})
+
+    schedules: list[ScheduleView] = Field(default_factory=list)
+    job_id: str | None = None
+    next: str = ""
+
+
+async def schedule_job(args: ScheduleJobArgs, context: ToolContext) -> ScheduleAnswer:
+    """Run a tool's job again and again, every so often or by a cron line; list, pause, resume, delete, run now.
+
+    Use it for nightly work, such as speaking test sentences while a training goes on. The call's arguments are checked
+    now and at each run; a time whose last job is not finished is skipped. Costs what the tool costs, each time.
+    """
+    return await to_thread.run_sync(_act, args, context)
+
+
+def _act(args: ScheduleJobArgs, context: ToolContext) -> ScheduleAnswer:
+    schedules = Schedules(context.settings)
+    if args.action == "list":
+        found = [_view(schedule) for schedule in schedules.list()]
+        return ScheduleAnswer(schedules=found, next="" if found else "There are none. Make one with action=create.")
+    if args.action == "create":
+        return _create(args, context, schedules)
+    if args.name is None:
+        raise UserError(
+            "bad_arguments", f"schedule_job: {args.action} needs the name of a schedule.", "See action=list."
+        )
+    match args.action:
+        case "pause":
+            return ScheduleAnswer(schedules=[_view(schedules.pause(args.name))])
+        case "resume":
+            return ScheduleAnswer(schedules=[_view(schedules.resume(args.name))])
+        case "run_now":
+            job_id = schedules.run_now(args.name)
+            return ScheduleAnswer(job_id=job_id, next=f'Call get_job job_id="{job_id}" wait_s=50.')
+        case _:
+            schedules.delete(args.name)
+            return ScheduleAnswer(next=f"{args.name} is deleted; its jobs stay in list_jobs.")
+
+
+def _create(args: ScheduleJobArgs, context: ToolContext, schedules: Schedules) -> ScheduleAnswer:
+    tool = _start_tool(args.tool)
+    assert tool.kind is not None
+    call = parse_arguments(tool.args, args.arguments, tool=f"schedule_job: {tool.name}")
+    assert isinstance(call, StartArgs)
+    placement = {name: value for name, value in vars(call.placement()).items() if value and name != "after"}
+    rule = Rule.parse(every=args.every, cron=args.cron, tz=args.tz)
+    params = prepare(tool.kind, call, context, no_defaults)
+    if args.dry_run:
+        now = datetime.now(UTC).timestamp()
+        planned = ScheduleView(name=args.name or "", tool=tool.name, rule=str(rule), later=_times(rule, now))
+        return ScheduleAnswer(schedules=[planned], next="Nothing was stored. Call again without dry_run.")
+    made = schedules.create(tool.kind, params, rule, name=args.name, catch_up=args.catch_up, placement=placement)
+    return ScheduleAnswer(schedules=[_view(made)], next="It runs while this machine is on. Stop it with action=delete.")
+
+
+def _start_tool(name: str | None) -> Tool:
+    known = {tool.name: tool.summary for tool in all_tools().values() if tool.kind is not None}
+    if name in known:
+        return all_tools()[name]
+    near = nearest(name, known) if name else None
+    raise UserError(
+        "bad_arguments",
+        f"schedule_job: tool={name!r} starts no job." + (f" Did you mean {near!r}?" if near else ""),
+        f"It takes: {', '.join(known)}.",
+    )
+
+
+def _view(schedule: Schedule) -> ScheduleView:
+    return ScheduleView(
+        name=schedule.id,
+        tool=tool.name if (tool := tool_of_kind(schedule.kind)) is not None else schedule.kind,
+        rule=str(schedule.rule),
+        next_at=_shown(schedule.next_at) if schedule.enabled else "",
+        last_job=schedule.last_job,
+        n_runs=schedule.n_runs,
+        note=schedule.note,
+    )
+
+
+def _times(rule: Rule, now: float) -> list[str]:
+    times: list[str] = []
+    at = now
+    for _ in range(N_SHOWN):
+        at = rule.next_after(at, at)
+        times.append(_shown(at))
+    return times
+
+
+def _shown(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="minutes")
