@@ -12,7 +12,7 @@ from jobs.runner.client import Runner
 from jobs.runner.records import JobRecord, State
 from tools._contract import Hints, ToolContext
 from tools._registry import all_tools
-from tools._view import View, progress_text
+from tools._view import View, progress_text, shorten
 
 HINTS = Hints(title="List jobs", read_only=True)
 
@@ -76,7 +76,14 @@ def _line(record: JobRecord, runner: Runner) -> JobLine:
         job_id=record.job_id,
         kind=record.kind,
         state=record.state,
-        progress="" if record.is_finished else progress_text(runner.progress(record.job_id)),
+        progress=_progress(record, runner),
         error=record.failure.code if record.failure is not None else record.reason or "",
         age_s=round(time.time() - record.created_at),
     )
+
+
+def _progress(record: JobRecord, runner: Runner) -> str:
+    """How far it is, or what it waits for."""
+    if record.is_finished:
+        return ""
+    return progress_text(runner.progress(record.job_id)) if record.state == "running" else shorten(record.detail)

@@ -1,0 +1,117 @@
+"""The whole way in one call: what is submitted, in which order, and what a second call does."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from jobs.errors import UserError
+from tools._contract import StartArgs, ToolContext, moment
+from tools.make_voice import MakeVoiceArgs, make_voice
+
+pytestmark = pytest.mark.anyio
+
+IN_ORDER = ["ingest_audiobook", "align", "convert_codes", "start_training", "synthesize", "rate_samples"]
+
+
+@pytest.fixture
+def book(work: Path) -> Path:
+    """A recording by name; nothing decodes it here."""
+    (work / "book.txt").write_text("Once upon a time.")
+    path = work / "book.m4b"
+    path.write_bytes(b"sound")
+    return path
+
+
+def call(**changes: object) -> MakeVoiceArgs:
+    """A call for a toy voice. It starts in a year, so that no test runs it."""
+    given = {"audio": "book.m4b", "text": "book.txt", "voice": "anna", "base_model": "toy", "not_before": "365d"}
+    return MakeVoiceArgs.model_validate(given | changes)
+
+
+async def test_every_job_waits_for_the_one_before(context: ToolContext, book: Path) -> None:
+    answer = await make_voice(call(), context)
+
+    ids = [step.job_id for step in answer.steps]
+    waits = [context.runner.get(str(job_id)).detail for job_id in ids]
+    assert [step.tool for step in answer.steps] == IN_ORDER
+    assert all(f"{before} (queued)" in text for before, text in zip(ids, waits[1:], strict=False))
+
+
+async def test_each_step_reads_what_the_step_before_writes(context: ToolContext, book: Path) -> None:
+    answer = await make_voice(call(dry_run=True), context)
+
+    ingest, align, convert, train, speak, rate = [step.would_run for step in answer.steps]
+    assert ingest["audio"] == str(book)
+    assert align["manifest"] == f"{ingest['out_dir']}/train_manifest.jsonl"
+    assert convert["manifest"] == align["out"]
+    assert train["manifest"] == convert["out"]
+    assert speak["model"] == f"{train['out_dir']}/voice" == answer.voice
+    assert rate["takes"] == f"{speak['out_dir']}/takes.jsonl"
+    assert convert["tokenizer"] == "toy"
+    assert not context.settings.home.exists()
+
+
+async def test_the_same_call_again_finds_the_same_jobs(context: ToolContext, book: Path) -> None:
+    first = await make_voice(call(), context)
+    again = await make_voice(call(), context)
+
+    assert [step.job_id for step in again.steps] == [step.job_id for step in first.steps]
+    assert all(step.reused for step in again.steps)
+
+
+async def test_another_text_makes_all_steps_anew(context: ToolContext, book: Path) -> None:
+    first = await make_voice(call(), context)
+    (book.parent / "book.txt").write_text("Once upon another time.")
+
+    again = await make_voice(call(), context)
+
+    assert not {step.job_id for step in again.steps} & {step.job_id for step in first.steps}
+
+
+async def test_other_sentences_make_only_the_last_steps_anew(context: ToolContext, book: Path) -> None:
+    await make_voice(call(), context)
+
+    again = await make_voice(call(texts=["Another sentence."]), context)
+
+    assert [bool(step.reused) for step in again.steps] == [True, True, True, True, False, False]
+
+
+async def test_a_cancelled_step_cancels_the_rest_and_a_new_call_submits_them_again(
+    context: ToolContext, book: Path
+) -> None:
+    first = await make_voice(call(), context)
+    context.runner.cancel(str(first.steps[2].job_id))
+
+    states = [context.runner.get(str(step.job_id)) for step in first.steps]
+    again = await make_voice(call(), context)
+
+    assert [job.state for job in states] == ["queued", "queued", *["cancelled"] * 4]
+    assert [job.reason for job in states[3:]] == ["dependency"] * 3
+    assert str(first.steps[2].job_id) in states[-1].detail
+    assert [bool(step.reused) for step in again.steps] == [True, True, False, False, False, False]
+
+
+async def test_a_wrong_file_starts_nothing_at_all(context: ToolContext, work: Path) -> None:
+    with pytest.raises(UserError) as refused:
+        await make_voice(call(), context)
+
+    assert refused.value.code == "audio_missing"
+    assert context.runner.list() == []
+
+
+@pytest.mark.parametrize("text", ["90 minutes", "tomorrow", "-1h", ""])
+def test_a_time_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError, match="is no time"):
+        StartArgs(not_before=text)
+
+
+def test_a_time_is_a_span_or_an_iso_time() -> None:
+    noon = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+    assert moment("8h", noon) == datetime(2026, 5, 1, 20, tzinfo=UTC)
+    assert moment("in 2d", noon) == datetime(2026, 5, 3, 12, tzinfo=UTC)
+    assert moment("2026-12-31T22:00+01:00", noon) == datetime(2026, 12, 31, 21, tzinfo=UTC)
