@@ -1,4 +1,4 @@
-"""A training outlives the MCP server that started it, however that server ends."""
+"""Jobs outlive the MCP server that started them, and a pipeline outlives everything."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,11 @@ import numpy as np
 import pytest
 import soundfile
 from mcp import Client, MCPError, StdioServerParameters
+
+from jobs.runner.client import Runner
+from jobs.runner.layout import Home
+from jobs.runner.store import Store
+from jobs.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 BOUND_S = 240
@@ -91,3 +98,57 @@ def test_a_training_finishes_after_its_server_was_killed(
     assert seen["state"] == "succeeded"
     assert seen["result"]["steps"] == STEPS
     assert (Path(seen["result"]["voice"]) / "model.safetensors").is_file()
+
+
+SAMPLES = ROOT / "samples"
+PIPELINE = ["ingest_audiobook", "align", "convert_codes", "training", "synthesize", "rate_samples"]
+
+
+async def submit_all_and_wait_for_the_codes(folder: Path) -> list[str]:
+    async with Client(server(folder)) as client:
+        answer = await ask(
+            client, "make_voice", audio=str(SAMPLES / "fables.m4b"), text=str(SAMPLES / "fables.txt"), voice="slt",
+            base_model="toy", max_steps=4, validation_chapters=[2], texts=["The sun was warm."],
+        )  # fmt: skip
+        ids = [str(step["job_id"]) for step in answer["steps"]]
+        while (await ask(client, "get_job", job_id=ids[1], wait_s=1))["state"] != "succeeded":
+            pass
+        return ids
+
+
+async def look_once(folder: Path) -> None:
+    async with Client(server(folder)) as client:
+        await ask(client, "list_jobs")
+
+
+def test_a_pipeline_finishes_by_itself_after_everything_was_killed_and_one_call_came(
+    tmp_path: Path, end_processes_of: Callable[[Path], None]
+) -> None:
+    """As a reboot does: no process is left, and nobody submits anything again."""
+    home = tmp_path / "home"
+    ids = anyio.run(submit_all_and_wait_for_the_codes, tmp_path)
+
+    end_processes_of(home)  # server, supervisor, shim and worker of the third job, by SIGKILL
+    killed = [job.state for job in reversed(Store(Home(home)).newest(state=None, kind=None, limit=10, before=None))]
+    anyio.run(look_once, tmp_path)
+    runner = Runner(replace(Settings.from_environment(), home=home))
+    last = wait_by_reading(home, ids[-1])
+
+    assert killed[:2] == ["succeeded"] * 2
+    assert killed[4:] == ["queued"] * 2
+    assert last == "succeeded"
+    assert [runner.get(job_id).state for job_id in ids] == ["succeeded"] * 6
+    assert [runner.get(job_id).kind for job_id in ids] == PIPELINE
+    end_processes_of(home)
+
+
+def wait_by_reading(home: Path, job_id: str) -> str:
+    """Wait for a job without a client, which would see to the supervisor."""
+    store, ended = Store(Home(home)), threading.Event()
+    for _ in range(BOUND_S * 4):
+        row = store.get(job_id)
+        assert row is not None
+        if row.state in ("succeeded", "failed", "cancelled"):
+            return row.state
+        ended.wait(0.25)
+    raise AssertionError(f"{job_id} did not end in time")
