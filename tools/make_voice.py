@@ -114,13 +114,15 @@ def _make_voice(args: MakeVoiceArgs, context: ToolContext) -> MakeVoiceAnswer:
             steps=planned, voice=voice, ratings=ratings, next="Nothing was started. Call again without dry_run."
         )
     submitted = _submit(args, context, steps, prepared)
-    last = submitted[-1].job_id
-    return MakeVoiceAnswer(
-        steps=submitted,
-        voice=voice,
-        ratings=ratings,
-        next=f'Call get_job job_id="{submitted[0].job_id}" wait_s=50 and so on, in this order, until "{last}" is done.',
-    )
+    return MakeVoiceAnswer(steps=submitted, voice=voice, ratings=ratings, next=_next(submitted))
+
+
+def _next(steps: Sequence[StepView]) -> str:
+    waiting = [step for step in steps if step.state != "succeeded"]
+    if not waiting:
+        return f'All of it is done already. Call get_job job_id="{steps[-1].job_id}" for the ratings.'
+    first, last = waiting[0].job_id, waiting[-1].job_id
+    return f'Call get_job job_id="{first}" wait_s=50, then the next one, in this order, until "{last}" is done.'
 
 
 def _steps(args: MakeVoiceArgs, out: Path) -> list[Step]:

@@ -201,7 +201,10 @@ class Schedules:
         schedule = self.get(schedule_id)
         self._store.connection.execute(
             "UPDATE schedules SET enabled = 1, note = '', next_at = ? WHERE id = ?",
-            (schedule.rule.next_after(schedule.next_at, now), schedule_id),
+            (
+                schedule.next_at if schedule.next_at > now else schedule.rule.next_after(schedule.next_at, now),
+                schedule_id,
+            ),
         )
         self._see_to()
         return self.get(schedule_id)

@@ -1,8 +1,9 @@
-"""A home, a working directory and a runner for tools that are called directly. No job is started here."""
+"""A home, a working directory and a runner for tools that are called directly."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tools._contract import ToolContext
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, end_processes_of: Callable[[Path], None]) -> Iterator[Settings]:
     """Roots are the working directory and the home."""
     work = tmp_path / "work"
     work.mkdir()
@@ -21,7 +22,8 @@ def settings(tmp_path: Path) -> Settings:
     python.parent.mkdir(parents=True)
     python.symlink_to(sys.executable)
     home = tmp_path / "home"
-    return Settings(home=home, envs=tmp_path / "envs", roots=(work, home), disk_reserve_bytes=1_000_000)
+    yield Settings(home=home, envs=tmp_path / "envs", roots=(work, home), disk_reserve_bytes=1_000_000)
+    end_processes_of(home)  # the supervisor of jobs that wait for their time
 
 
 @pytest.fixture

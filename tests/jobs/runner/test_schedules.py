@@ -167,6 +167,15 @@ def test_a_paused_schedule_does_nothing_and_goes_on_from_where_it_is_resumed(set
     assert schedules.get("s").next_at == NOON + 4 * HOUR
 
 
+def test_a_pause_that_spans_no_planned_time_changes_none(settings: Settings) -> None:
+    schedules = hourly(settings)
+
+    schedules.pause("s")
+    schedules.resume("s", now=NOON + 60)
+
+    assert schedules.get("s").next_at == NOON + HOUR
+
+
 def test_a_schedule_whose_parameters_do_not_fit_any_more_says_so_and_stays(settings: Settings) -> None:
     schedules = hourly(settings)
     Store(schedules._home).connection.execute("UPDATE schedules SET document = json_set(document, '$.params.gone', 1)")
