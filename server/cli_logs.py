@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TextIO
@@ -36,6 +37,10 @@ def _copy(path: Path, offset: int, stream: TextIO) -> int:
     """Copy what a file has from an offset on; the new offset."""
     try:
         with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            if size < offset:  # shortened in its place, see jobs.runner.logs: what comes from here on is new
+                stream.write("[... the log has become too long and was shortened ...]\n")
+                offset = size
             file.seek(offset)
             while block := file.read(BLOCK_BYTES):
                 stream.write(block.decode("utf-8", errors="replace"))

@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jobs.runner import claim, durable, launch, locks, processes, several
+from jobs.runner import claim, durable, launch, locks, logs, processes, several
 from jobs.runner.layout import AttemptFolder, Home
 from jobs.runner.outcome import Exit, outcome_of
 from jobs.runner.provenance import provenance
@@ -130,7 +130,7 @@ def _watched(
     limits = Limits(settings.cancel_grace_s, stop_grace_s, task.max_run_s)
     by_srun = is_remote and task.n_processes > 1 and settings.slurm.nodes > 1
     tell = partial(several.tell_all_nodes, task, worker) if by_srun else None
-    watch = Watch(worker, control, limits, _Ticks(folder, is_remote), tell)
+    watch = Watch(worker, control, limits, _Ticks(folder, settings.log_limit_bytes, is_remote), tell)
     code = watch.wait()
     if task.n_processes > 1:
         code = several.code_of_all(folder, code, watch.asked)
@@ -145,12 +145,15 @@ def _watched(
 class _Ticks:
     """What is done once a second while the worker runs."""
 
-    def __init__(self, folder: AttemptFolder, is_remote: bool) -> None:
+    def __init__(self, folder: AttemptFolder, log_limit_bytes: int, is_remote: bool) -> None:
         self._folder = folder
+        self._log_limit_bytes = log_limit_bytes
         self._is_remote = is_remote
         self._alive_at = float("-inf")
 
     def __call__(self) -> Asked | None:
+        with contextlib.suppress(OSError):
+            logs.bound(self._folder.log, self._log_limit_bytes)
         if not self._is_remote:
             return None
         if time.monotonic() - self._alive_at >= ALIVE_S:

@@ -112,3 +112,26 @@ ADD_ONCE = JobKind(
 )
 FAIL = JobKind(name="fail", params=FailParams, result=Nothing, entry="tiny_kinds:fail", environment="ml", check=refuse)
 ELSEWHERE = JobKind(name="elsewhere", params=FailParams, result=Nothing, entry="tiny_kinds:fail", environment="server")
+
+
+class TalkParams(Strict):
+    """How much to say; ``gate`` is a file to wait for afterwards."""
+
+    megabytes: int
+    gate: str
+
+
+def talk(params: TalkParams, context: JobContext) -> Nothing:
+    """Fill the log."""
+    sys.stderr.write("talk begins\n")
+    for _ in range(params.megabytes * 1000):
+        sys.stderr.write("blah " * 199 + "bla\n")
+    sys.stderr.flush()
+    Path(params.gate).with_name("said").touch()
+    while not Path(params.gate).exists():
+        time.sleep(WAIT_S)
+    sys.stderr.write("talk ends\n")
+    return Nothing()
+
+
+TALK = JobKind(name="talk", params=TalkParams, result=Nothing, entry="tiny_kinds:talk", environment="ml")
