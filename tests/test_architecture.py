@@ -33,8 +33,8 @@ OWNERS = {"qwen_tts": "jobs/qwen", "whisperx": "jobs/whisper", "faster_whisper":
 STDLIB_ONLY = ("configuration", "errors", "files", "settings", "runner/locks", "runner/durable", "runner/layout",
                "runner/schema", "runner/backend", "runner/gpus", "runner/ends", "runner/remote", "runner/retries",
                "runner/scheduling", "runner/store", "runner/outcome", "runner/processes", "runner/launch",
-               "runner/logs", "runner/preflight", "runner/provenance", "runner/shim", "runner/claim", "runner/watch", "runner/several",
-               "runner/task",
+               "runner/logs", "runner/preflight", "runner/provenance", "runner/shim", "runner/claim", "runner/watch",
+               "runner/several", "runner/task",
                "runner/slurm/__init__", "runner/slurm/commands", "runner/slurm/listing", "runner/slurm/judge",
                "runner/slurm/paths", "runner/slurm/queue", "runner/slurm/request", "runner/slurm/backend",
                "runner/supervisor", "runner/local")  # fmt: skip

@@ -1,0 +1,84 @@
+"""Kill everything, again and again: ``./run.sh bench chaos [--rounds 300] [--homes 2] [--seed N]``.
+
+The harness is that of tests/chaos: jobs are submitted by real processes; server, supervisor, shim, worker, pairs and
+all of them are killed with SIGKILL at random moments; the store is held against the workers' own journals. Prints a
+table by target and every broken promise; exit code 1 if there is one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def load_harness() -> ModuleType:
+    """``tests/chaos/harness.py``."""
+    spec = importlib.util.spec_from_file_location("chaos_harness", ROOT / "tests" / "chaos" / "harness.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["chaos_harness"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Play and print."""
+    parser = argparse.ArgumentParser(prog="run.sh bench chaos", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=300)
+    parser.add_argument("--homes", type=int, default=2, help="homes that are attacked at the same time")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args(argv)
+    harness = load_harness()
+    tallies = {target: harness.Tally() for target in harness.TARGETS}
+    complaints: list[str] = []
+    lock, began = threading.Lock(), time.monotonic()
+    numbers = iter(range(options.rounds))
+
+    def attack(folder: Path, seed: int) -> None:
+        chaos = harness.Chaos(folder, seed)
+        try:
+            while True:
+                with lock:
+                    number = next(numbers, None)
+                if number is None:
+                    return
+                target = harness.TARGETS[number % len(harness.TARGETS)]
+                tally = chaos.play(number, target)
+                with lock:
+                    tallies[target].add(tally)
+                    complaints.extend(chaos.complaints)
+                    for complaint in chaos.complaints:
+                        sys.stderr.write(complaint + "\n")
+                    chaos.complaints.clear()
+        finally:
+            chaos.end()
+
+    with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as folder:
+        threads = [
+            threading.Thread(target=attack, args=(Path(folder) / str(home), options.seed * 100 + home))
+            for home in range(options.homes)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    total = harness.Tally()
+    for tally in tallies.values():
+        total.add(tally)
+    sys.stdout.write(harness.table(tallies | {"all rounds": total}) + "\n")
+    sys.stdout.write(f"{time.monotonic() - began:.0f} s; {len(complaints)} broken promises\n")
+    return 1 if complaints or total.rounds < options.rounds else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,198 @@
+"""Rounds of ``kill -9``: real processes are killed at random moments, then every promise is checked.
+
+A round submits jobs from a process of its own, kills its target somewhere in the first second, lets a client look once
+(as a polling agent does), and waits for the end of everything. What the store says is held against the journals that
+the workers wrote themselves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from jobs.runner.client import Runner
+from jobs.runner.durable import read_json
+from jobs.runner.layout import Home
+from jobs.runner.records import JobRecord
+from jobs.runner.store import Store
+from jobs.settings import PROJECT_ROOT, Settings
+
+HERE = Path(__file__).resolve().parent
+EXIT_CODE = 7
+ONE = ("server", "supervisor", "shim", "worker")
+TARGETS = (*ONE, "shim+supervisor", "worker+shim", "worker+supervisor", "server+supervisor+shim+worker")
+JOBS_A_ROUND = 4
+BOUND_S = 90.0
+
+
+@dataclass
+class Tally:
+    """Counts of jobs.
+
+    Attributes:
+        rounds: rounds played.
+        acknowledged: jobs whose submission was told as done.
+        exact: right state with the exact exit code.
+        code_unknown: right state, exit code not known.
+        cancelled: cancelled by the round itself, and truly so.
+        false: a state that the journal contradicts.
+        lost: acknowledged, but not in the store or never finished.
+        double: two workers of one job at the same time.
+    """
+
+    rounds: int = 0
+    acknowledged: int = 0
+    exact: int = 0
+    code_unknown: int = 0
+    cancelled: int = 0
+    false: int = 0
+    lost: int = 0
+    double: int = 0
+
+    def add(self, other: Tally) -> None:
+        """Add counts."""
+        for field in fields(self):
+            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+
+
+class Chaos:
+    """One home under attack.
+
+    Args:
+        folder: for home, environment and journals.
+        seed: of every random choice; the kernel's own timing stays what it is.
+    """
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.folder, self.seed = folder, seed
+        self._dice = random.Random(seed)
+        python = folder / "envs" / "ml" / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+        python.chmod(0o755)
+        self.settings = Settings(
+            home=folder / "home",
+            envs=folder / "envs",
+            roots=(folder,),
+            cpu_slots=3,
+            disk_reserve_bytes=1_000_000,
+            cancel_grace_s=2.0,
+        )
+        self.home = Home(self.settings.home)
+        self.complaints: list[str] = []
+
+    def play(self, number: int, target: str) -> Tally:
+        """One round."""
+        name = f"{self.seed}-{number}"
+        submitter = subprocess.Popen(
+            [sys.executable, str(HERE / "submitter.py"), str(self.folder), name, str(JOBS_A_ROUND)],
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(self._dice.uniform(0.1, 1.3))
+        to_cancel = self._dice.random() < 0.2
+        self._kill(target, submitter)
+        submitter.wait(BOUND_S)
+        runner = Runner(self.settings)
+        runner.list()  # a polling client sees to the supervisor
+        promised = self._acknowledged(name)
+        if to_cancel and promised:
+            runner.cancel(promised[-1][0])
+        tally = Tally(rounds=1, acknowledged=len(promised))
+        for job_id, place, ends in promised:
+            journal = self.folder / f"{name}-{place}.journal"
+            self._judge(runner, job_id, journal, ends, tally, f"round {name} ({target})")
+        return tally
+
+    def end(self) -> None:
+        """Kill whatever is left of this home."""
+        mark = f"TTS_TRAIN_HOME={self.settings.home}".encode()
+        for entry in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if entry.name.isdigit() and mark in (entry / "environ").read_bytes().split(b"\0"):
+                    os.kill(int(entry.name), signal.SIGKILL)
+
+    def _environment(self) -> dict[str, str]:
+        os.environ["PYTHONPATH"] = f"{PROJECT_ROOT}:{HERE}"  # also for the supervisor that this process starts
+        return self.settings.to_environment()
+
+    def _kill(self, target: str, submitter: subprocess.Popen[bytes]) -> None:
+        pids = []
+        for part in target.split("+"):
+            match part:
+                case "server":
+                    pids.append(submitter.pid)
+                case "supervisor":
+                    with contextlib.suppress(OSError, ValueError):
+                        pids.append(int(self.home.supervisor_lock.read_text()))
+                case "shim" | "worker":
+                    pids += self._pids("shim" if part == "shim" else "pid")
+        self._dice.shuffle(pids)
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _pids(self, which: str) -> list[int]:
+        if not self.home.database.exists():
+            return []
+        found = []
+        for row in Store(self.home).in_state("starting", "running"):
+            start = read_json(self.home.attempt(row.id, row.attempt).start)
+            if start:
+                found.append(int(start[which]))
+        return found
+
+    def _acknowledged(self, name: str) -> list[tuple[str, str, str]]:
+        with contextlib.suppress(OSError):
+            lines = (self.folder / f"{name}.acknowledged").read_text().splitlines()
+            return [(job_id, place, ends) for job_id, place, ends in map(str.split, lines)]
+        return []
+
+    def _judge(self, runner: Runner, job_id: str, journal: Path, ends: str, tally: Tally, where: str) -> None:
+        record = runner.wait(job_id, BOUND_S)
+        lines = journal.read_text().splitlines() if journal.exists() else []
+        if "double" in lines:
+            tally.double += 1
+            self.complaints.append(f"{where}: {job_id} ran twice at a time: {lines}")
+        if not record.is_finished:
+            tally.lost += 1
+            self.complaints.append(f"{where}: {job_id} is {record.state}: {record.detail}")
+        elif not _is_true(record, lines, ends):
+            tally.false += 1
+            self.complaints.append(
+                f"{where}: {job_id} ({ends}) {record.state} {record.reason} {record.detail}: {lines}"
+            )
+        elif record.state == "cancelled":
+            tally.cancelled += 1
+        elif record.exit_code is None:
+            tally.code_unknown += 1
+        else:
+            tally.exact += 1
+
+
+def _is_true(record: JobRecord, lines: list[str], ends: str) -> bool:
+    """Whether the state is what the journal says happened."""
+    if record.state == "succeeded":
+        # a process that is killed after its last words has done its work
+        return ends == "result" and "end" in lines and record.exit_code in (0, None, -signal.SIGKILL)
+    if record.state == "failed":
+        return ends == "exit" and "end" in lines and record.exit_code == EXIT_CODE
+    return record.reason == "cancelled" or (record.reason == "dependency" and not lines)
+
+
+def table(tallies: dict[str, Tally]) -> str:
+    """The counts by target."""
+    columns = [field.name for field in fields(Tally)]
+    rows = [f"{'killed':32}" + "".join(f"{column:>14}" for column in columns)]
+    for target, tally in tallies.items():
+        rows.append(f"{target:32}" + "".join(f"{getattr(tally, column):>14}" for column in columns))
+    return "\n".join(rows)

@@ -1,0 +1,48 @@
+"""The short version of ``./run.sh bench chaos``: every target is killed a few times, and every promise is kept."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROUNDS_A_TARGET = 3
+SEED = 20261124
+
+
+@pytest.fixture(scope="module")
+def harness() -> ModuleType:
+    """The module beside this one, which the benchmark loads as well."""
+    path = Path(__file__).with_name("harness.py")
+    spec = importlib.util.spec_from_file_location("chaos_harness", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["chaos_harness"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def chaos(harness: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+    """A home to attack."""
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    monkeypatch.setenv("PYTHONPATH", "")
+    chaos = harness.Chaos(tmp_path / "chaos", SEED)
+    yield chaos
+    chaos.end()
+
+
+def test_no_kill_loses_a_job_falsifies_a_state_or_runs_a_job_twice(chaos: object, harness: ModuleType) -> None:
+    total = harness.Tally()
+    for number in range(ROUNDS_A_TARGET * len(harness.TARGETS)):
+        target = harness.TARGETS[number % len(harness.TARGETS)]
+        total.add(chaos.play(number, target))  # type: ignore[attr-defined]
+
+    assert chaos.complaints == []  # type: ignore[attr-defined]
+    assert total.acknowledged > 2 * total.rounds
+    assert (total.false, total.lost, total.double) == (0, 0, 0)
