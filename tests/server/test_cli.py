@@ -102,6 +102,8 @@ def test_ctrl_c_while_waiting_leaves_the_job_running_and_says_how_to_follow_and_
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # a test run in a shell's background ignores SIGINT, and so would its children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while "running" not in waiting.stderr.readline():
         pass
