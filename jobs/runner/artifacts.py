@@ -31,10 +31,13 @@ def record(attempt: AttemptFolder, job_id: str, name: str, path: Path, kind: str
     artifact = Artifact(
         job_id=job_id, name=name, kind=kind, path=str(path), size_bytes=size_bytes, sha256=sha256
     )  # fmt: skip
-    job_folder = attempt.path.parent.resolve()
+    job_folder, home = attempt.path.parent.resolve(), attempt.home.resolve()
     line = artifact.model_dump()
-    if path.is_relative_to(job_folder):  # relative, so that a home that moves takes its artifacts along
+    # relative, so that a home that moves takes its artifacts along
+    if path.is_relative_to(job_folder):
         line["path"] = str(path.relative_to(job_folder))
+    elif path.is_relative_to(home):
+        line["path"], line["is_in_home"] = str(path.relative_to(home)), True
     with attempt.artifacts.open("a", encoding="utf-8") as stream:
         stream.write(json.dumps(line, ensure_ascii=False) + "\n")
         stream.flush()
@@ -62,7 +65,8 @@ def _lines(attempt: AttemptFolder) -> Iterator[Artifact]:
             fields = json.loads(line)
         except ValueError:
             continue  # the torn last line of a worker that was killed
-        fields["path"] = str(attempt.path.parent / fields["path"])
+        base = attempt.home if fields.pop("is_in_home", False) else attempt.path.parent
+        fields["path"] = str(base / fields["path"])
         yield Artifact.model_validate(fields)
 
 

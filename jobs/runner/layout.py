@@ -19,6 +19,11 @@ class AttemptFolder:
     path: Path
 
     @property
+    def home(self) -> Path:
+        """The home that the job's folder lies in, by name: ``jobs`` may be a link to another disk."""
+        return self.path.parents[2]
+
+    @property
     def shim_lock(self) -> Path:
         """Held (flock) by the shim for as long as it lives."""
         return self.path / "shim.lock"

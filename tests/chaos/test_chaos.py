@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from bench.chaos import load_harness
 
 ROUNDS_A_TARGET = 3
 SEED = 20261124
@@ -17,14 +17,7 @@ SEED = 20261124
 @pytest.fixture(scope="module")
 def harness() -> ModuleType:
     """The module beside this one, which the benchmark loads as well."""
-    path = Path(__file__).with_name("harness.py")
-    spec = importlib.util.spec_from_file_location("chaos_harness", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["chaos_harness"] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_harness()
 
 
 @pytest.fixture

@@ -92,6 +92,18 @@ def test_artifacts_in_the_job_folder_move_with_the_home(attempt: AttemptFolder, 
     assert artifacts.verify(moved[0]) == tmp_path / "moved" / JOB / "out" / "report.json"
 
 
+def test_artifacts_elsewhere_in_the_home_move_with_it(attempt: AttemptFolder, tmp_path: Path) -> None:
+    made = tmp_path / "datasets" / "anna" / "train_manifest.jsonl"
+    made.parent.mkdir(parents=True)
+    made.write_text("{}\n")
+    artifacts.record(attempt, JOB, "manifest", made, "manifest")
+
+    moved = tmp_path.rename(tmp_path.with_name("another disk"))
+
+    (artifact,) = artifacts.published([AttemptFolder(moved / "jobs" / JOB / "attempt-1")])
+    assert artifacts.verify(artifact) == moved / "datasets" / "anna" / "train_manifest.jsonl"
+
+
 def test_a_line_torn_by_a_kill_is_passed_over(attempt: AttemptFolder, tmp_path: Path) -> None:
     made = tmp_path / "a"
     made.write_text("a")
