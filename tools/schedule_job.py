@@ -10,7 +10,8 @@ from pydantic import Field
 
 from jobs.errors import UserError
 from jobs.fields import Strict
-from jobs.runner.schedules import Rule, Schedule, Schedules
+from jobs.runner.recurrence import Rule
+from jobs.runner.schedules import Schedule, Schedules
 from tools._arguments import nearest, parse_arguments
 from tools._contract import Hints, StartArgs, ToolContext
 from tools._registry import Tool, all_tools, tool_of_kind
