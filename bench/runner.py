@@ -140,7 +140,7 @@ def idling(runner: Runner, home: Home, folder: Path) -> list[Figure]:
 def cancelling(runner: Runner, folder: Path) -> list[Figure]:
     """A job that stops when asked, and one that does not and has an escaped child."""
     figures = []
-    for name, resists, target in (("cooperative", False, 1.0), ("forced, escaped child", True, 12.0)):
+    for name, resists, target in (("cooperative", False, 1.0), ("forced, escaped child", True, 10.0)):
         gate = folder / f"cancel-{resists}"
         job_id = runner.submit(CPU, Params(gate=str(gate), resists=resists, number=30_000)).job.job_id
         wanted = Path(f"{gate}.child") if resists else None
@@ -153,7 +153,7 @@ def cancelling(runner: Runner, folder: Path) -> list[Figure]:
         took_s = time.perf_counter() - began
         left = wanted is not None and processes.start_time(int(wanted.read_text())) is not None
         assert record.state == "cancelled", record
-        detail = "the grace of 10 s is in it; " if resists else ""
+        detail = "the grace of 8 s is in it; " if resists else ""
         figures.append(
             Figure(f"cancel, {name}", took_s, target, "s", detail + ("A CHILD IS LEFT" if left else "nothing is left"))
         )

@@ -43,7 +43,7 @@ class Settings:
         disk_reserve_bytes: free space below which no job is started. ``TTS_TRAIN_DISK_RESERVE_MB`` or
             ``disk_reserve_mb``, else 500 MB.
         cancel_grace_s: time that cancelled work has to reach a safe point before it is killed.
-            ``TTS_TRAIN_CANCEL_GRACE_S`` or ``cancel_grace_s``, else 10 s.
+            ``TTS_TRAIN_CANCEL_GRACE_S`` or ``cancel_grace_s``, else 8 s.
         log_limit_bytes: longest log of an attempt; of a longer one head and tail are kept. ``TTS_TRAIN_LOG_LIMIT_MB``
             or ``log_limit_mb``, else 50 MB.
         backend: where jobs run that do not say: ``local`` or ``slurm``. ``TTS_TRAIN_BACKEND`` or ``backend``.
@@ -61,7 +61,7 @@ class Settings:
     cpu_slots: int = 1
     check_gpu_free: bool = True
     disk_reserve_bytes: int = 500_000_000
-    cancel_grace_s: float = 10.0
+    cancel_grace_s: float = 8.0
     log_limit_bytes: int = 50_000_000
     backend: str = "local"
     slurm: SlurmSettings = field(default_factory=SlurmSettings)
@@ -107,7 +107,7 @@ class Settings:
             cpu_slots=int(number("cpu_slots", 1)),
             check_gpu_free=bool(number("check_gpu_free", 1)),
             disk_reserve_bytes=int(number("disk_reserve_mb", 500)) * 1_000_000,
-            cancel_grace_s=number("cancel_grace_s", 10),
+            cancel_grace_s=number("cancel_grace_s", 8),
             log_limit_bytes=int(number("log_limit_mb", 50)) * 1_000_000,
             backend=backend,
             slurm=configuration.slurm(slurm, str(file)),

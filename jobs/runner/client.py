@@ -134,7 +134,7 @@ class Runner:
     def cancel(self, job_id: str) -> JobRecord:
         """Ask a job to stop; a finished job stays as it is. Raises ``job_unknown``.
 
-        A job that waits is cancelled at once; one that runs stops at its next safe point, after 10 s by force.
+        A job that waits is cancelled at once; one that runs stops at its next safe point, after 8 s by force.
         """
         self._row(job_id)
         self._store.ask_to_cancel(job_id)
