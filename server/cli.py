@@ -21,6 +21,7 @@ from jobs.runner.client import Runner
 from jobs.settings import Settings
 from server.cli_commands import ORIGINAL, OTHER_COMMANDS, SHORT, Command, command_named
 from server.cli_flags import Parser, read_flags, spell
+from server.cli_gc import collect_garbage
 from server.cli_logs import show_log
 from server.cli_show import ProgressBar, as_text
 from server.cli_tensorboard import become, tensorboard_command
@@ -67,6 +68,9 @@ def _dispatch(words: list[str]) -> int:
             return _list_tools(rest)
         case "logs":
             return _logs(rest)
+        case "gc":
+            _say(collect_garbage(rest, Runner(Settings.at_the_shell()), OTHER_COMMANDS["gc"]))
+            return DONE
         case "tensorboard":
             return _tensorboard(rest)
         case _:

@@ -196,6 +196,8 @@ def _next(record: JobRecord) -> str:
             return f'It waits for its turn. Call get_job job_id="{job}" wait_s=50.'
         case "running":
             return f'It needs nobody. Call get_job job_id="{job}" wait_s=50 until poll_after_s is null.'
+        case _ if record.is_collected:
+            return f"Its files were deleted to free the disk (./run.sh gc). Call {name} again to make them anew."
         case "succeeded":
             return _fill(tool.next, record.result or {}) if tool is not None else ""
         case "cancelled" if record.reason == "dependency":

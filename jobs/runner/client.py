@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from jobs.errors import UserError
 from jobs.fields import Strict
-from jobs.runner import artifacts, launch, preflight, progress, submission
+from jobs.runner import artifacts, garbage, launch, preflight, progress, submission
 from jobs.runner.kind import JobKind
 from jobs.runner.layout import AttemptFolder, Home
 from jobs.runner.records import TERMINAL, Artifact, JobRecord, Progress
@@ -164,7 +164,8 @@ class Runner:
         """The path behind ``artifact://<job>/<name>``, once it is checked to be what was published.
 
         Raises:
-            UserError: ``artifact_unknown``, ``artifact_missing``, ``artifact_changed``, ``job_unknown``.
+            UserError: ``artifact_unknown``, ``artifact_missing``, ``artifact_changed``, ``artifact_collected``,
+                ``job_unknown``.
         """
         job_id, name = artifacts.split_handle(handle)
         found = {artifact.name: artifact for artifact in self.artifacts(job_id)}
@@ -175,7 +176,21 @@ class Runner:
                 f"No artifact {handle!r}: the job ({self._row(job_id).state}) has published {names}.",
                 f"Look at it with get_job job_id={job_id!r}.",
             )
+        if self._home.collected(job_id).exists() and not Path(found[name].path).exists():
+            raise UserError(
+                "artifact_collected",
+                f"{handle} was deleted by a collection (./run.sh gc) to free the disk.",
+                "Make the call that made it again: what was collected is not reused.",
+            )
         return artifacts.verify(found[name])
+
+    def collectable(self, *, older_than_s: float | None = None, max_bytes: int | None = None) -> garbage.Collection:
+        """What ``collect`` would delete now; see ``jobs.runner.garbage.plan`` for the arguments."""
+        return garbage.plan(self._store, self._home, older_than_s=older_than_s, max_bytes=max_bytes)
+
+    def collect(self, *, older_than_s: float | None = None, max_bytes: int | None = None) -> garbage.Collection:
+        """Delete files of finished jobs that nothing references any more; the jobs stay known."""
+        return garbage.collect(self._store, self._home, older_than_s=older_than_s, max_bytes=max_bytes)
 
     def wait(self, job_id: str, timeout_s: float, on_progress: OnProgress | None = None) -> JobRecord:
         """Block until a job is finished or the time is over, whichever is first. Raises ``job_unknown``.

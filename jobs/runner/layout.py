@@ -12,6 +12,11 @@ from pathlib import Path
 _JOB_ID = re.compile(r"[a-z0-9_]+-\d{8}-\d{6}-[0-9a-f]{4}")
 
 
+def job_ids_in(text: str) -> set[str]:
+    """What looks like a job's id anywhere in a text; a job's folder and handles carry its id."""
+    return set(_JOB_ID.findall(text))
+
+
 @dataclass(frozen=True)
 class AttemptFolder:
     """One start of a job. Each file has one writer, named here."""
@@ -125,6 +130,10 @@ class Home:
         if not _JOB_ID.fullmatch(job_id):
             raise ValueError(f"not a job id: {job_id!r}")
         return self.path / "jobs" / job_id
+
+    def collected(self, job_id: str) -> Path:
+        """Says that a finished job's files were deleted to free the disk; written by a collection."""
+        return self.job(job_id) / "collected.json"
 
     def job_file(self, job_id: str) -> Path:
         """What the worker is to do and what it ran with; written by the shim before each start."""

@@ -50,7 +50,8 @@ def check_disk(settings: Settings) -> None:
             "disk_full",
             f"{settings.home} has {free / 1e6:.0f} MB free; a job is started only with at least "
             f"{settings.disk_reserve_bytes / 1e6:.0f} MB.",
-            "Free some space, point TTS_TRAIN_HOME at a larger disk, or lower TTS_TRAIN_DISK_RESERVE_MB.",
+            "Free some space (./run.sh gc shows what old jobs take), point TTS_TRAIN_HOME at a larger disk, or lower "
+            "TTS_TRAIN_DISK_RESERVE_MB.",
         )
 
 

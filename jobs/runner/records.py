@@ -76,6 +76,7 @@ class JobRecord(Frozen):
     params: dict[str, Any] = Field(default_factory=dict)
     result: dict[str, Any] | None = None
     folder: str = ""
+    is_collected: bool = False
     created_at: float = 0.0
     started_at: float | None = None
     ended_at: float | None = None

@@ -164,6 +164,19 @@ class Store:
         where = " WHERE " + " AND ".join(given) if given else ""
         return self._many(f"SELECT * FROM jobs{where} ORDER BY seq DESC LIMIT ?", *given.values(), limit)
 
+    def all_oldest_first(self) -> list[JobRow]:
+        """Every job."""
+        return self._many("SELECT * FROM jobs ORDER BY seq")
+
+    def needs_of_unfinished(self) -> list[tuple[str, str]]:
+        """(job, the job that it waits for) of all jobs that are not finished."""
+        query = f"SELECT job, needs FROM deps JOIN jobs ON jobs.id = deps.job WHERE state IN {LIVE_SQL}"
+        return [(str(row["job"]), str(row["needs"])) for row in self.connection.execute(query)]
+
+    def schedule_documents(self) -> list[str]:
+        """What all schedules will run, as JSON."""
+        return [str(row["document"]) for row in self.connection.execute("SELECT document FROM schedules")]
+
     def in_state(self, *states: str) -> list[JobRow]:
         """Rows in one of some live states, oldest first."""
         marks = ", ".join("?" * len(states))

@@ -145,6 +145,8 @@ def _by_fingerprint(request: Request, store: Store, settings: Settings) -> JobRo
         return None
     home = Home(settings.home)
     for row in store.by_fingerprint(request.kind.name, request.fingerprint):
+        if home.collected(row.id).exists():
+            continue
         made = artifacts.published(home.attempts(row.id, row.attempt))
         if row.state != "succeeded" or all(artifacts.is_on_disk(artifact) for artifact in made):
             return row

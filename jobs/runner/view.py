@@ -47,6 +47,7 @@ class View:
                 "params": json.loads(row.document)["params"],
                 "result": json.loads(row.result) if row.result else None,
                 "folder": str(self._home.job(row.id)),
+                "is_collected": row.state in TERMINAL and self._home.collected(row.id).exists(),
                 "created_at": row.created_at,
                 "started_at": row.started_at,
                 "ended_at": row.ended_at,
