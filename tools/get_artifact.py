@@ -13,7 +13,7 @@ from jobs.errors import UserError
 from jobs.fields import Strict
 from jobs.runner.artifacts import split_handle
 from jobs.runner.client import Runner
-from jobs.runner.records import Artifact
+from jobs.runner.records import Artifact, Lineage
 from tools._contract import Hints, Media, MediaAnswer, ToolContext
 from tools._view import ArtifactView, view_artifact
 
@@ -43,11 +43,12 @@ class GetArtifactAnswer(ArtifactView, MediaAnswer):
     text: str = ""
     is_cut: bool | None = None
     entries: list[str] = Field(default_factory=list)
+    made_by: Lineage
     next: str = ""
 
 
 async def get_artifact(args: GetArtifactArgs, context: ToolContext) -> GetArtifactAnswer:
-    """Path, size and SHA-256 of something that a job published: a plot, a wav, a manifest, a voice.
+    """Path, size, SHA-256 and lineage of something that a job published: a plot, a wav, a manifest, a voice.
 
     Use it with inline=true to see a loss plot or a report. Give wavs to the person as paths: only a person hears them.
     Other tools take the handle itself, so do not call this only to get a path for them. Costs nothing.
@@ -58,7 +59,9 @@ async def get_artifact(args: GetArtifactArgs, context: ToolContext) -> GetArtifa
 def _get(args: GetArtifactArgs, runner: Runner) -> GetArtifactAnswer:
     artifact = find_artifact(args.handle, runner)
     path = runner.resolve(args.handle)
-    answer = GetArtifactAnswer(**view_artifact(artifact).model_dump(), mime_type=mime_type_of(path))
+    answer = GetArtifactAnswer(
+        **view_artifact(artifact).model_dump(), mime_type=mime_type_of(path), made_by=runner.lineage(artifact.job_id)
+    )
     if not args.inline:
         return answer
     if path.is_dir():

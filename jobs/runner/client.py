@@ -6,6 +6,7 @@ Any number of processes may use one home at the same time and die at any time; j
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,10 +16,10 @@ from typing import TypeAlias
 
 from jobs.errors import UserError
 from jobs.fields import Strict
-from jobs.runner import artifacts, garbage, launch, preflight, progress, submission
+from jobs.runner import artifacts, durable, garbage, launch, preflight, progress, submission
 from jobs.runner.kind import JobKind
-from jobs.runner.layout import AttemptFolder, Home
-from jobs.runner.records import TERMINAL, Artifact, JobRecord, Progress
+from jobs.runner.layout import AttemptFolder, Home, job_ids_in
+from jobs.runner.records import TERMINAL, Artifact, JobRecord, Lineage, Progress
 from jobs.runner.store import JobRow, Store
 from jobs.runner.view import View
 from jobs.settings import Settings
@@ -159,6 +160,17 @@ class Runner:
     def artifacts(self, job_id: str) -> _Artifacts:
         """What a job has published so far. Raises ``job_unknown``."""
         return artifacts.published(self._attempts(job_id))
+
+    def lineage(self, job_id: str) -> Lineage:
+        """What made a job's artifacts: parameters, the jobs that they name, revision, lock. Raises ``job_unknown``."""
+        row = self._row(job_id)
+        ran = durable.read_json(self._home.job_file(job_id)) or {}
+        return Lineage(
+            kind=row.kind,
+            params=json.loads(row.document)["params"],
+            from_jobs=sorted(job_ids_in(row.document) - {job_id}),
+            **{key: value for key, value in ran.get("ran_with", {}).items() if key in Lineage.model_fields},
+        )
 
     def resolve(self, handle: str) -> Path:
         """The path behind ``artifact://<job>/<name>``, once it is checked to be what was published.

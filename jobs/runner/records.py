@@ -54,6 +54,17 @@ class Artifact(Frozen):
         return f"artifact://{self.job_id}/{self.name}"
 
 
+class Lineage(Frozen):
+    """What a job's artifacts were made by and of."""
+
+    kind: str
+    params: dict[str, Any]
+    from_jobs: list[str] = Field(default_factory=list, description="Jobs whose files the parameters name.")
+    version: str | None = None
+    revision: str | None = Field(None, description="Of this project, by git.")
+    lock_sha256: str | None = Field(None, description="Of the environment's lock.")
+
+
 class JobRecord(Frozen):
     """A row of the store, with the truth of its attempt's files folded in. Times are Unix seconds."""
 

@@ -241,6 +241,8 @@ async def test_artifacts_come_as_link_picture_sound_text_and_list(client: Client
     assert link.structured_content["path"].endswith("/out/loss.png")
     assert link.structured_content["size_bytes"] == len(png())
     assert len(link.structured_content["sha256"]) == 64
+    assert link.structured_content["made_by"]["kind"] == counted["kind"]
+    assert link.structured_content["made_by"]["version"]
     assert [(block.type, block.mime_type) for block in picture.content[:1]] == [("image", "image/png")]
     assert picture.structured_content is None
     assert [(block.type, block.mime_type) for block in sound.content[:1]] == [("audio", "audio/wav")]

@@ -256,3 +256,19 @@ def test_long_silence_of_a_running_job_is_told_and_nothing_else(
 
     assert (silent.state, silent.detail) == ("running", "no progress for 60 min")
     assert runner.wait(job_id, BOUND_S).state == "succeeded"
+
+
+def test_the_lineage_of_an_artifact_leads_to_the_jobs_it_was_made_of(runner: Runner, home: Home) -> None:
+    from tiny_kinds import ADD, AddParams
+
+    first = runner.wait(runner.submit(ADD, AddParams(numbers=[1])).job.job_id, 60).job_id
+    reads = AddParams(numbers=[2], journal=str(home.job(first) / "out" / "journal"))
+    second = runner.wait(runner.submit(ADD, reads).job.job_id, 60).job_id
+
+    made_by = runner.lineage(second)
+
+    assert made_by.kind == "add"
+    assert made_by.params["numbers"] == [2]
+    assert made_by.from_jobs == [first]
+    assert made_by.version is not None
+    assert runner.lineage(first).from_jobs == []
