@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 
 from jobs.errors import UserError
 from jobs.qwen.folder import CARD
-from jobs.qwen.lora import merged_weights
+from jobs.qwen.lora import learnt
 from jobs.qwen.speaker import ENCODER_FILE, ENCODER_PREFIX
 from jobs.qwen.weights import INDEX, WEIGHTS, read_tensors, weight_files
 
@@ -105,11 +105,10 @@ def put_in_place(temporary: Path, out: Path) -> None:
 
 
 def _write_weights(model: Any, base: Path, path: Path, row: int, embedding: torch.Tensor) -> None:
-    trained = dict(merged_weights(model))
     weights: dict[str, torch.Tensor] = {}
-    for name, original in _native_tensors(base):
-        tensor = trained[name].detach().to("cpu", torch.float32, copy=True)
+    for name, original, tensor in learnt(model, _native_tensors(base)):
         if name == _TALKER_TABLE:
+            tensor = tensor.float().clone()
             tensor[row] = embedding.float().cpu()
         weights[name] = tensor.to(original.dtype).contiguous()
     save_file(weights, str(path), metadata={"format": "pt"})
