@@ -117,6 +117,8 @@ class Batch:
         codes: (frames, 16) of all clips, added at ``frame_at``.
         labels: (frames + batch,) book 0 of each frame and EOS, predicted at ``predict_at``.
         frame_in_labels: (frames,) which labels are frames.
+        positions: (1, time) position of each step in its clip, if the clips are packed in one row; see ``packing``.
+        predicted: (n,) the frames whose books 1 to 15 the code predictor learns; None: all.
     """
 
     distinct_text: torch.Tensor
@@ -130,6 +132,8 @@ class Batch:
     labels: torch.Tensor
     predict_at: torch.Tensor
     frame_in_labels: torch.Tensor
+    positions: torch.Tensor | None = None
+    predicted: torch.Tensor | None = None
 
     @property
     def n_frames(self) -> int:
@@ -141,10 +145,17 @@ class Batch:
         """Labels of the talker: a frame's book 0 each, and an EOS a clip."""
         return len(self.labels)
 
+    @property
+    def predicted_codes(self) -> torch.Tensor:
+        """(n, 16) codes of the frames that the code predictor learns."""
+        return self.codes if self.predicted is None else self.codes[self.predicted]
+
     def to(self, device: str | torch.device) -> Batch:
         """Copy to a device."""
-        moved = {field.name: getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)}
-        return Batch(**moved)
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Batch(
+            **{name: tensor.to(device, non_blocking=True) for name, tensor in given.items() if tensor is not None}
+        )
 
 
 def lay_out(examples: Sequence[Example], ids: ControlIds) -> Batch:

@@ -26,7 +26,7 @@ class Predictions:
 
     Attributes:
         talker: (frames + batch, talker vocabulary), one row a label of ``Batch.labels``.
-        predictor: (frames, 15, codebook), for ``Batch.codes[:, 1:]``.
+        predictor: (n, 15, codebook), for ``Batch.predicted_codes[:, 1:]``.
     """
 
     talker: torch.Tensor
@@ -58,13 +58,17 @@ def predict(model: Any, batch: Batch) -> Predictions:
     talker = model.talker
     x, books = embed(talker, batch)
     # All ones, though there is padding: it lies to the right, where causal attention never looks. None would
-    # make transformers 4.57 build a full mask to look for packed sequences.
-    mask = torch.ones(x.shape[:2], dtype=torch.long, device=x.device)
-    hidden = talker.model(inputs_embeds=x, attention_mask=mask, use_cache=False).last_hidden_state
+    # make transformers 4.57 build a full mask to look for packed sequences, which is right for those alone.
+    mask = torch.ones(x.shape[:2], dtype=torch.long, device=x.device) if batch.positions is None else None
+    hidden = talker.model(
+        inputs_embeds=x, attention_mask=mask, position_ids=batch.positions, use_cache=False
+    ).last_hidden_state
     before = hidden.reshape(-1, hidden.shape[-1])[batch.predict_at]  # (labels, hidden)
+    before_frames = before[batch.frame_in_labels]
+    if batch.predicted is not None:
+        before_frames, books = before_frames[batch.predicted], books[batch.predicted]
     return Predictions(
-        talker=talker.codec_head(before),
-        predictor=_predict_books(talker.code_predictor, before[batch.frame_in_labels], books),
+        talker=talker.codec_head(before), predictor=_predict_books(talker.code_predictor, before_frames, books)
     )
 
 
@@ -87,10 +91,10 @@ def loss_sums(predictions: Predictions, batch: Batch) -> LossSums:
     return LossSums(
         talker=F.cross_entropy(predictions.talker.float(), batch.labels, reduction="sum"),
         predictor=F.cross_entropy(
-            predictions.predictor.float().flatten(0, 1), batch.codes[:, 1:].flatten(), reduction="sum"
+            predictions.predictor.float().flatten(0, 1), batch.predicted_codes[:, 1:].flatten(), reduction="sum"
         ),
         n_talker=batch.n_labels,
-        n_predictor=batch.n_frames * (N_BOOKS - 1),
+        n_predictor=len(batch.predicted_codes) * (N_BOOKS - 1),
     )
 
 

@@ -46,6 +46,11 @@ class Probe:
     predictor_uniform: float
 
     @property
+    def knows_books(self) -> bool:
+        """True when the code predictor has been trained, rightly or wrongly."""
+        return min(self.predictor_own, self.predictor_next) <= INFORMED_BELOW * self.predictor_uniform
+
+    @property
     def verdict(self) -> Verdict:
         """``misaligned`` if either part is, ``inconclusive`` if neither knows anything, else ``aligned``."""
         parts = {
@@ -61,6 +66,34 @@ class Probe:
         return asdict(self)
 
 
+class ProbeSums:
+    """Adds up a probe over batches, of which somebody has the predictions anyway."""
+
+    def __init__(self) -> None:
+        self.sums = torch.zeros(4, dtype=torch.float64)
+        self.counts = torch.zeros(4, dtype=torch.float64)
+        self._vocabularies = (1, 1)
+
+    def add(self, predictions: Predictions, batch: Batch) -> None:
+        """Count a batch."""
+        self._vocabularies = (predictions.talker.shape[-1], predictions.predictor.shape[-1])
+        for part, losses in enumerate(_under_both_alignments(predictions, batch)):
+            self.sums[part] += losses.double().sum().cpu()
+            self.counts[part] += losses.numel()
+
+    def result(self) -> Probe:
+        """The means of what was added."""
+        means = (self.sums / self.counts.clamp(min=1)).tolist()
+        return Probe(
+            talker_next=means[0],
+            talker_after=means[1],
+            talker_uniform=math.log(self._vocabularies[0]),
+            predictor_own=means[2],
+            predictor_next=means[3],
+            predictor_uniform=math.log(self._vocabularies[1]),
+        )
+
+
 def probe(model: Any, batches: Iterable[Batch]) -> Probe:
     """Score a model on laid out clips under both alignments; changes nothing.
 
@@ -68,28 +101,14 @@ def probe(model: Any, batches: Iterable[Batch]) -> Probe:
         model: stock model, on the batches' device.
         batches: a few dozen clips are plenty.
     """
-    sums = torch.zeros(4, dtype=torch.float64)
-    counts = torch.zeros(4, dtype=torch.float64)
-    vocabularies = (1, 1)
+    sums = ProbeSums()
     was_training = model.training
     model.eval()
     with torch.no_grad():
         for batch in batches:
-            predictions = predict(model, batch)
-            vocabularies = (predictions.talker.shape[-1], predictions.predictor.shape[-1])
-            for part, losses in enumerate(_under_both_alignments(predictions, batch)):
-                sums[part] += losses.double().sum().cpu()
-                counts[part] += losses.numel()
+            sums.add(predict(model, batch), batch)
     model.train(was_training)
-    means = (sums / counts.clamp(min=1)).tolist()
-    return Probe(
-        talker_next=means[0],
-        talker_after=means[1],
-        talker_uniform=math.log(vocabularies[0]),
-        predictor_own=means[2],
-        predictor_next=means[3],
-        predictor_uniform=math.log(vocabularies[1]),
-    )
+    return sums.result()
 
 
 def check_base(found: Probe, name: str) -> Literal["aligned", "inconclusive"]:
@@ -123,6 +142,6 @@ def _under_both_alignments(predictions: Predictions, batch: Batch) -> tuple[torc
     return (
         F.cross_entropy(talker, batch.labels[batch.frame_in_labels], reduction="none"),
         F.cross_entropy(talker, batch.labels[batch.frame_in_labels + 1], reduction="none"),
-        F.cross_entropy(heads, batch.codes[:, 1:-1].flatten(), reduction="none"),
-        F.cross_entropy(heads, batch.codes[:, 2:].flatten(), reduction="none"),
+        F.cross_entropy(heads, batch.predicted_codes[:, 1:-1].flatten(), reduction="none"),
+        F.cross_entropy(heads, batch.predicted_codes[:, 2:].flatten(), reduction="none"),
     )
