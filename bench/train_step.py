@@ -1,0 +1,232 @@
+"""A model with random weights, made-up clips, and one optimiser step taken apart: what ``bench/train.py`` measures."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from jobs.qwen import toy_config
+from jobs.qwen.layout import N_BOOKS, ControlIds, Example, lay_out
+from jobs.qwen.lora import add_adapters
+from jobs.qwen.loss import loss_sums, predict, total_loss
+from jobs.qwen.stock import qwen_tts
+from jobs.training.batches import Dealer
+from jobs.training.optimiser import clip_gradients, make_optimiser, trainable, unfreeze_for_full
+from jobs.training.shapes import RELEASED, Shape, Stack
+
+FRAMES_PER_S = 12.5
+TOKENS_PER_S = 4.0  # of text, for English read aloud
+CODEBOOK = 2048
+PARTS = ("data", "forward talker", "forward predictor", "loss", "backward", "optimiser")
+
+
+def _small(talker: Stack, predictor: Stack) -> Shape:
+    return Shape(talker, predictor, CODEBOOK + 1024, text_vocabulary=600, text_hidden=talker.hidden, codebook=CODEBOOK)
+
+
+SIZES = {
+    "tiny": _small(Stack(64, 192, 2, 4, 2, 16), Stack(48, 144, 1, 4, 2, 16)),
+    # the released 1.7B's proportions, its 28 and 5 layers cut to 8 and 5: 57 M weights
+    "60m": _small(Stack(512, 1536, 8, 8, 4, 64), Stack(256, 768, 5, 8, 4, 32)),
+    **RELEASED,
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train. ``seconds`` are the shortest and the longest clip."""
+
+    size: str = "60m"
+    method: str = "full"
+    device: str = "cpu"
+    batch_size: int = 2
+    accumulation: int = 4
+    optimiser: str = "adamw"
+    checkpointing: bool = False
+    seconds: tuple[float, float] = (2.0, 15.0)
+    lora_r: int = 16
+
+
+def config_of(shape: Shape, text_ids: dict[str, int] | None = None) -> dict[str, Any]:
+    """``config.json`` of a base model of a shape, with the released ids above the codebook."""
+    specials = ("<|im_start|>", "<|im_end|>", "<tts_pad>", "<tts_text_bos>", "<tts_text_eod>")
+    config = toy_config.model_config(
+        shape="1.7b",
+        text_ids=text_ids or {name: number for number, name in enumerate(specials)},
+        text_vocab_size=shape.text_vocabulary,
+        codebook_size=shape.codebook,
+        hidden=shape.talker.hidden,
+        layers=shape.talker.n_layers,
+        predictor_hidden=shape.predictor.hidden,
+    )
+    talker = config["talker_config"]
+    _set_stack(talker, shape.talker)
+    _set_stack(talker["code_predictor_config"], shape.predictor)
+    talker["text_hidden_size"] = shape.text_hidden
+    quarter = shape.talker.head_dim // 4
+    talker["rope_scaling"]["mrope_section"] = [quarter, quarter // 2, quarter // 2]
+    talker["code_predictor_config"]["layer_types"] = ["full_attention"] * shape.predictor.n_layers
+    return config
+
+
+def _set_stack(config: dict[str, Any], stack: Stack) -> None:
+    config.update(
+        hidden_size=stack.hidden,
+        intermediate_size=stack.intermediate,
+        num_hidden_layers=stack.n_layers,
+        num_attention_heads=stack.n_heads,
+        num_key_value_heads=stack.n_kv_heads,
+        head_dim=stack.head_dim,
+    )
+
+
+def random_model(config: dict[str, Any], device: str, dtype: torch.dtype) -> Any:
+    """The stock model of a config with random weights, made where it will compute."""
+    models = qwen_tts().core.models
+    content = {key: value for key, value in config.items() if key != "architectures"}
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        torch.manual_seed(0)
+        with torch.device(device):
+            return models.Qwen3TTSForConditionalGeneration(models.Qwen3TTSConfig(**content))
+    finally:
+        torch.set_default_dtype(before)
+
+
+def made_up_clips(shape: Shape, n_clips: int, seconds: tuple[float, float], seed: int = 0) -> list[Example]:
+    """Clips with random text and codes, of lengths spread evenly over a range."""
+    dice, lengths = torch.Generator().manual_seed(seed), random.Random(seed)
+    speaker = torch.randn(shape.talker.hidden, generator=dice) * 0.02
+    clips = []
+    for _ in range(n_clips):
+        length = lengths.uniform(*seconds)
+        text = torch.randint(8, shape.text_vocabulary, (3 + round(length * TOKENS_PER_S),), generator=dice)
+        codes = torch.randint(0, shape.codebook, (round(length * FRAMES_PER_S), N_BOOKS), generator=dice)
+        clips.append(Example(text, codes, "auto", speaker))
+    return clips
+
+
+def prepare(model: Any, recipe: Recipe) -> torch.optim.Optimizer:
+    """Make a stock model learn as a recipe says."""
+    model.speaker_encoder = None
+    if recipe.method == "lora":
+        add_adapters(model, r=recipe.lora_r, alpha=2 * recipe.lora_r, dropout=0.0)
+    else:
+        unfreeze_for_full(model)
+    if recipe.checkpointing:
+        model.talker.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    model.train()
+    return make_optimiser(model, lr=1e-5, weight_decay=0.01, name=recipe.optimiser)  # type: ignore[arg-type]
+
+
+class Stopwatch:
+    """Sums of seconds by part, of one step after another."""
+
+    def __init__(self, device: str) -> None:
+        self.steps: list[Counter[str]] = []
+        self._is_cuda = device != "cpu"
+        self._last = 0.0
+
+    def start(self) -> None:
+        """Begin a step."""
+        self.steps.append(Counter())
+        self._last = self._now()
+
+    def lap(self, part: str) -> None:
+        """What has passed since the last lap was spent on ``part``."""
+        now = self._now()
+        self.steps[-1][part] += now - self._last
+        self._last = now
+
+    def _now(self) -> float:
+        if self._is_cuda:
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+
+class Trainer:
+    """Steps over clips as the training loop does, with a stopwatch between the parts."""
+
+    def __init__(self, model: Any, optimiser: torch.optim.Optimizer, clips: Sequence[Example], recipe: Recipe) -> None:
+        self.model, self.optimiser, self.clips, self.recipe = model, optimiser, clips, recipe
+        self.ids = ControlIds.of(model.config)
+        self.parameters = list(trainable(model).values())
+        self.dealer = Dealer(
+            [clip.length for clip in clips],
+            batch_size=recipe.batch_size,
+            batch_tokens=None,
+            passes_per_step=recipe.accumulation,
+            seed=0,
+        )
+        self.losses: list[float] = []
+        self._done = 0
+
+    def step(self, watch: Stopwatch) -> int:
+        """One optimiser step; returns the frames learnt."""
+        watch.start()
+        batches = [
+            lay_out([self.clips[clip] for clip in clips], self.ids).to(self.recipe.device)
+            for clips in self.dealer.passes_of(self._done)
+        ]
+        n_talker = sum(batch.n_labels for batch in batches)
+        n_frames = sum(batch.n_frames for batch in batches)
+        watch.lap("data")
+        loss = 0.0
+        with _laps_after(self.model.talker.codec_head, lambda: watch.lap("forward talker")):
+            for batch in batches:
+                with self._autocast():
+                    predictions = predict(self.model, batch)
+                    watch.lap("forward predictor")
+                    sums = loss_sums(predictions, batch)
+                    del predictions
+                total = total_loss(
+                    sums, n_talker=n_talker, n_predictor=n_frames * (N_BOOKS - 1), code_predictor_weight=0.3
+                )
+                watch.lap("loss")
+                total.backward()  # type: ignore[no-untyped-call]
+                loss += float(total.detach())
+                watch.lap("backward")
+        clip_gradients(self.parameters, 1.0)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        watch.lap("optimiser")
+        self.losses.append(loss)
+        self._done += 1
+        return n_frames
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        return nullcontext() if self.recipe.device == "cpu" else torch.autocast("cuda", torch.bfloat16)
+
+
+def trainer_of(recipe: Recipe, n_clips: int) -> Trainer:
+    """A trainer with a random model and made-up clips."""
+    shape = SIZES[recipe.size]
+    half = recipe.method == "lora" and recipe.device != "cpu"
+    model = random_model(config_of(shape), recipe.device, torch.bfloat16 if half else torch.float32)
+    return Trainer(model, prepare(model, recipe), made_up_clips(shape, n_clips, recipe.seconds), recipe)
+
+
+def described(recipe: Recipe, trainer: Trainer) -> dict[str, Any]:
+    """A recipe and the sizes of its model, for the report."""
+    return {
+        **asdict(recipe),
+        "parameters_m": round(sum(p.numel() for p in trainer.model.parameters()) / 1e6, 1),
+        "learning_m": round(sum(p.numel() for p in trainer.parameters) / 1e6, 1),
+    }
+
+
+@contextmanager
+def _laps_after(module: Any, lap: Callable[[], None]) -> Iterator[None]:
+    handle = module.register_forward_hook(lambda *_: lap())
+    try:
+        yield
+    finally:
+        handle.remove()
