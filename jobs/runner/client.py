@@ -16,7 +16,8 @@ from typing import TypeAlias
 
 from jobs.errors import UserError
 from jobs.fields import Strict
-from jobs.runner import artifacts, durable, garbage, launch, preflight, progress, submission
+from jobs.runner import artifacts, durable, garbage, history, launch, preflight, progress, submission
+from jobs.runner.history import History
 from jobs.runner.kind import JobKind
 from jobs.runner.layout import AttemptFolder, Home, job_ids_in
 from jobs.runner.records import TERMINAL, Artifact, JobRecord, Lineage, Progress
@@ -147,6 +148,10 @@ class Runner:
         """The newest progress of a job, also of an attempt before the running one. Raises ``job_unknown``."""
         folders = self._attempts(job_id)
         return next((found for folder in reversed(folders) if (found := progress.latest(folder.progress))), None)
+
+    def history(self, job_id: str) -> History:
+        """What a job has measured over all its attempts, for a plot. Raises ``job_unknown``."""
+        return history.read(folder.progress for folder in self._attempts(job_id))
 
     def log_path(self, job_id: str) -> Path:
         """Log of the newest attempt; the file is there once the worker has started. Raises ``job_unknown``."""

@@ -85,7 +85,7 @@ class AttemptFolder:
 
     @property
     def progress(self) -> Path:
-        """Appended by the worker."""
+        """Appended by the worker, and thinned when it is long."""
         return self.path / "progress.jsonl"
 
     @property

@@ -36,6 +36,7 @@ class Progress(Frozen):
     total: float | None = None
     message: str = ""
     metrics: dict[str, float] = Field(default_factory=dict)
+    rate: float | None = Field(None, description="Units of done a second, recently; not in the file, but from it.")
 
 
 class Artifact(Frozen):
