@@ -93,7 +93,7 @@ ORIGINAL = (
         "train-qwen3",
         "start_training",
         flags={"--data-manifest": "manifest"},
-        switches={"--use-lora": ("method", "lora")},
+        switches={"--use-lora": ("method", "lora"), "--use-8bit-adam": ("optimizer", "adamw_8bit")},
         lowered=("speaker",),
         is_original=True,
         about="train-qwen3 --base-model M --data-manifest F --out-dir D [--epochs N --lr X --use-lora …]",

@@ -102,5 +102,5 @@ def _next(size: ModelSize, recommendation: Recommendation) -> str:
     )
 
 
-def _plain(value: float | int | bool) -> str:
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}"
+def _plain(value: float | int | bool | str) -> str:
+    return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value).lower()

@@ -32,9 +32,7 @@ logger = logging.getLogger("jobs.runner.worker")  # it runs as __main__
 FAILED_EXIT = 1
 LEAVE_TIMEOUT_S = 30.0  # native libraries may hang while the interpreter ends; the work is done by then
 MAX_MESSAGE = 2000
-CUDA_OOM_HINT = (
-    "Lower batch_size, or set gradient_checkpointing, use_8bit_adam or use_lora; see that nothing else uses the GPU."
-)
+CUDA_OOM_HINT = "Lower batch_size, or set gradient_checkpointing; see that nothing else uses the GPU."
 DISK_FULL_HINT = "Free some space and start the job again: what it had finished is kept."
 
 

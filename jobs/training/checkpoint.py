@@ -1,7 +1,8 @@
 """Resumable checkpoints: ``<folder>/step-000200/state.pt``, complete or absent; the newest two are kept.
 
-They hold what learns (not the frozen rest), the optimiser's state, random generators, the position in the data and
-the losses so far. The learning rate and the order of the clips are functions of the step and need no state.
+They hold what learns (not the frozen rest), the optimiser's state and the losses so far. The learning rate, the order
+of the clips and the dice of dropout are functions of the step and need no state. Beside them ``best-000150.pt`` holds
+the weights of the best validation so far.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ class Checkpoint:
         weights: everything that learns, by name.
         optimiser: its ``state_dict``.
         history: losses so far, see ``jobs.training.history``.
-        rng: states of torch's generators.
     """
 
     step: int
@@ -41,7 +41,6 @@ class Checkpoint:
     weights: dict[str, torch.Tensor]
     optimiser: dict[str, Any]
     history: dict[str, list[list[float]]]
-    rng: list[torch.Tensor]
 
 
 def capture(
@@ -53,26 +52,19 @@ def capture(
     history: dict[str, list[list[float]]],
 ) -> Checkpoint:
     """Take the state of a run as it is; tensors are shared, so save it before the next step."""
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     return Checkpoint(
         step=step,
         run=run,
         weights={name: parameter.detach() for name, parameter in parameters.items()},
         optimiser=optimiser.state_dict(),
         history=history,
-        rng=[torch.get_rng_state(), *cuda],
     )
 
 
 def restore(checkpoint: Checkpoint, parameters: Mapping[str, nn.Parameter], optimiser: torch.optim.Optimizer) -> None:
-    """Put weights, optimiser and generators back to where the checkpoint was taken."""
-    with torch.no_grad():
-        for name, parameter in parameters.items():
-            parameter.copy_(checkpoint.weights[name])
+    """Put weights and optimiser back to where the checkpoint was taken."""
+    _copy(checkpoint.weights, parameters)
     optimiser.load_state_dict(checkpoint.optimiser)
-    torch.set_rng_state(checkpoint.rng[0])
-    if torch.cuda.is_available() and len(checkpoint.rng) == 1 + torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(checkpoint.rng[1:])
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> Path:
@@ -90,6 +82,29 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
     for old in _all(folder)[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
     return target
+
+
+def save_best(folder: Path, step: int, parameters: Mapping[str, nn.Parameter]) -> None:
+    """Keep the weights as those of the best validation so far. ``forget_best_but`` deletes the former."""
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / ".best.partial"
+    with temporary.open("wb") as stream:
+        torch.save({name: parameter.detach() for name, parameter in parameters.items()}, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.rename(_best(folder, step))
+
+
+def forget_best_but(folder: Path, step: int) -> None:
+    """Delete the best weights of other steps, once a checkpoint that knows of this one is on disk."""
+    for path in folder.glob("best-*.pt"):
+        if path != _best(folder, step):
+            path.unlink(missing_ok=True)
+
+
+def load_best(folder: Path, step: int, parameters: Mapping[str, nn.Parameter]) -> None:
+    """Put the weights that were kept for a step in place. Raises ``FileNotFoundError``."""
+    _copy(torch.load(_best(folder, step), map_location="cpu", weights_only=True), parameters)
 
 
 def newest(folder: Path, run: dict[str, Any]) -> Checkpoint | None:
@@ -117,6 +132,16 @@ def newest(folder: Path, run: dict[str, Any]) -> Checkpoint | None:
 def discard(folder: Path) -> None:
     """Delete all checkpoints and what a kill may have left half-written."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _best(folder: Path, step: int) -> Path:
+    return folder / f"best-{step:06d}.pt"
+
+
+def _copy(weights: Mapping[str, torch.Tensor], parameters: Mapping[str, nn.Parameter]) -> None:
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(weights[name])
 
 
 def _all(folder: Path) -> list[Path]:

@@ -9,18 +9,33 @@ from typing import Self
 
 STEP_COLUMNS = ("step", "loss", "talker", "predictor", "lr", "grad_norm")
 VALIDATION_COLUMNS = ("step", "loss", "talker", "predictor")
+PROBE_COLUMNS = ("step", "talker_next", "talker_after", "predictor_own", "predictor_next")
 
 
 @dataclass
 class History:
-    """Rows of numbers, one an optimiser step and one a validation; columns as named above."""
+    """Rows of numbers: one an optimiser step, one a validation, one a probe; columns as named above.
+
+    The first probe is of step 0, the untouched base.
+    """
 
     steps: list[list[float]] = field(default_factory=list)
     validations: list[list[float]] = field(default_factory=list)
+    probes: list[list[float]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, list[list[float]]]:
         """Plain lists, for checkpoints."""
-        return {"steps": self.steps, "validations": self.validations}
+        return {"steps": self.steps, "validations": self.validations, "probes": self.probes}
+
+    @property
+    def best(self) -> list[float] | None:
+        """The row of the validation with the lowest loss, the earlier of equals."""
+        return min(self.validations, key=lambda row: row[1]) if self.validations else None
+
+    @property
+    def validations_since_best(self) -> int:
+        """Validations that came after the best one."""
+        return len(self.validations) - 1 - self.validations.index(self.best) if self.best else 0
 
     @property
     def first_loss(self) -> float:
@@ -33,10 +48,9 @@ class History:
         tail = self.steps[-max(1, min(10, len(self.steps) // 10)) :]
         return sum(row[1] for row in tail) / len(tail)
 
-    @property
-    def validation_loss(self) -> float | None:
-        """Loss of the last validation."""
-        return self.validations[-1][1] if self.validations else None
+    def validation_loss_at(self, step: int) -> float | None:
+        """Loss of the validation after ``step`` steps."""
+        return next((row[1] for row in self.validations if row[0] == step), None)
 
 
 class TensorBoardLog:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,47 +16,59 @@ import torch
 from torch import nn
 
 from jobs.errors import UserError
-from jobs.qwen.layout import Batch, ControlIds, Example, lay_out
+from jobs.qwen.layout import N_BOOKS, Batch, ControlIds, Example, lay_out
 from jobs.qwen.loss import loss_sums, predict, total_loss
+from jobs.qwen.packing import pack
+from jobs.qwen.self_check import Probe, ProbeSums
 from jobs.runner.context import Cancelled, JobContext
 from jobs.training import checkpoint as checkpoints
-from jobs.training.batches import epoch_batches, optimiser_steps
-from jobs.training.history import STEP_COLUMNS, VALIDATION_COLUMNS, History, TensorBoardLog
-from jobs.training.optimiser import clip_gradients, learning_rate, set_learning_rate, trainable
+from jobs.training.batches import Dealer, Pass, in_order
+from jobs.training.history import PROBE_COLUMNS, STEP_COLUMNS, VALIDATION_COLUMNS, History, TensorBoardLog
+from jobs.training.optimiser import Schedule, clip_gradients, learning_rate, set_learning_rate, trainable
+from jobs.training.team import Team
+
+logger = logging.getLogger(__name__)
 
 VALIDATIONS_AT_MOST = 20  # a run of a thousand tiny epochs would do little else
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A run, resolved: no defaults left open. Steps are optimiser steps."""
+    """A run, resolved: no defaults left open. Steps are optimiser steps.
 
+    Attributes:
+        epochs: passes over the data that ``total_steps`` comes from.
+        predicted_share: of the frames whose books 1 to 15 are learnt, over 0 to 1.
+        validate_every_steps: None: at the ends of epochs.
+        early_stop: validations without a better one after which the run ends; 0: never.
+        run: what identifies the run: its parameters, data and base. Travels in every checkpoint.
+    """
+
+    dealer: Dealer
     total_steps: int
-    steps_per_epoch: int
-    batch_size: int
-    accumulation: int
+    epochs: int
     lr: float
     warmup_steps: int
-    max_grad_norm: float
-    code_predictor_weight: float
-    seed: int
-    save_every_steps: int
-    device: str
     run: dict[str, Any]
-    """What identifies the run: its parameters, data and base. Travels in every checkpoint."""
+    schedule: Schedule = "cosine"
+    max_grad_norm: float = 1.0
+    code_predictor_weight: float = 0.3
+    predicted_share: float = 1.0
+    packing: bool = False
+    scoring_batch_size: int = 4
+    validate_every_steps: int | None = None
+    early_stop: int = 0
+    save_every_steps: int = 200
+    seed: int = 0
 
-    @property
-    def autocast(self) -> Callable[[], AbstractContextManager[Any]]:
-        """bfloat16 arithmetic on a GPU that has it, over float32 weights; plain float32 on a CPU."""
-        if self.device != "cpu" and torch.cuda.is_bf16_supported():
-            return lambda: torch.autocast("cuda", torch.bfloat16)
-        return nullcontext
-
-    @property
-    def validate_every_epochs(self) -> int:
-        """Every epoch, unless there are very many."""
-        n_epochs = -(-self.total_steps // self.steps_per_epoch)
-        return -(-n_epochs // VALIDATIONS_AT_MOST)
+    def is_time_to_validate(self, step: int) -> bool:
+        """True after ``step`` steps at the end of the run, and as often as was asked."""
+        if step == self.total_steps:
+            return True
+        if self.validate_every_steps is not None:
+            return step % self.validate_every_steps == 0
+        epochs_done = self.dealer.ends_epoch(step)
+        return epochs_done is not None and epochs_done % -(-self.epochs // VALIDATIONS_AT_MOST) == 0
 
 
 class Training:
@@ -62,6 +76,7 @@ class Training:
 
     Args:
         plan: what to do.
+        team: the processes that do it.
         model: stock model in training mode; what requires a gradient learns.
         ids: control ids of the model.
         train: clips to learn.
@@ -73,6 +88,7 @@ class Training:
     def __init__(
         self,
         plan: Plan,
+        team: Team,
         model: nn.Module,
         ids: ControlIds,
         train: Sequence[Example],
@@ -80,14 +96,12 @@ class Training:
         optimiser: torch.optim.Optimizer,
         folder: Path,
     ) -> None:
-        self.plan, self.model, self.ids = plan, model, ids
+        self.plan, self.team, self.model, self.ids = plan, team, model, ids
         self.train, self.validation = train, validation
         self.optimiser, self.folder = optimiser, folder
         self.parameters = trainable(model)
         self.history = History()
         self.step = 0
-        self._lengths = [example.length for example in train]
-        self._dealt: tuple[int, list[list[list[int]]]] = (-1, [])  # epoch, its optimiser steps
 
     def resume(self) -> None:
         """Continue from the newest checkpoint, if there is one."""
@@ -97,18 +111,21 @@ class Training:
             self.step = found.step
             self.history = History(**found.history)
 
-    def run(self, context: JobContext, log: TensorBoardLog) -> None:
+    @property
+    def is_over(self) -> bool:
+        """At the end of the plan, or when it was agreed to stop because validation has ceased to get better."""
+        patience = self.plan.early_stop
+        return self.step >= self.plan.total_steps or 0 < patience <= self.history.validations_since_best
+
+    def run(self, context: JobContext, log: TensorBoardLog | None) -> None:
         """Step to the end of the plan, saving on the way, at the end, and before a cancel takes effect."""
         clock = _Clock()
-        while self.step < self.plan.total_steps:
-            try:
-                context.raise_if_cancelled()
-            except Cancelled:
-                self.save()
-                raise
+        while not self.is_over:
+            self._stop_if_asked(context)
             row, n_frames = self._one_step()
             self.history.steps.append(row)
-            log.add("train", STEP_COLUMNS, row)
+            if log is not None:
+                log.add("train", STEP_COLUMNS, row)
             context.progress(
                 self.step,
                 self.plan.total_steps,
@@ -119,54 +136,74 @@ class Training:
                 lr=row[4],
                 frames_per_s=clock.rate(n_frames),
             )
-            if self._is_time_to_validate():
-                scores = self.score(self.validation)
-                self.history.validations.append([self.step, *scores])
-                log.add("validation", VALIDATION_COLUMNS, self.history.validations[-1])
-            if self.step % self.plan.save_every_steps == 0 or self.step == self.plan.total_steps:
+            if self.validation and self.plan.is_time_to_validate(self.step):
+                self._validate(context, log)
+            if self.step % self.plan.save_every_steps == 0 or self.is_over:
                 self.save()
 
     def save(self) -> None:
         """Write a checkpoint of the present step."""
-        checkpoints.save(
-            self.folder,
-            checkpoints.capture(
-                step=self.step,
-                run=self.plan.run,
-                parameters=self.parameters,
-                optimiser=self.optimiser,
-                history=self.history.as_dict(),
-            ),
-        )
+        if self.team.is_first:
+            checkpoints.save(
+                self.folder,
+                checkpoints.capture(
+                    step=self.step,
+                    run=self.plan.run,
+                    parameters=self.parameters,
+                    optimiser=self.optimiser,
+                    history=self.history.as_dict(),
+                ),
+            )
+            if self.history.best:
+                checkpoints.forget_best_but(self.folder, int(self.history.best[0]))
+        self.team.wait_for_all()
 
-    def score(self, examples: Sequence[Example]) -> tuple[float, float, float]:
-        """Total, talker and code predictor loss on clips, nothing learnt; means over all their labels."""
-        talker = predictor = 0.0
-        n_talker = n_predictor = 0
+    def score(self, examples: Sequence[Example]) -> tuple[tuple[float, float, float], Probe]:
+        """Total, talker and code predictor loss on clips, and the probe of both alignments; nothing is learnt."""
+        sums = torch.zeros(4, dtype=torch.float64)
+        probe = ProbeSums()
+        passes = in_order([example.length for example in examples], self.plan.scoring_batch_size)
         self.model.eval()
         with torch.no_grad():
-            for indices in epoch_batches([e.length for e in examples], self.plan.batch_size, seed=0, epoch=0):
+            for indices in passes[self.team.rank :: self.team.size]:
                 batch = self._batch(examples, indices)
-                with self.plan.autocast():
-                    sums = loss_sums(predict(self.model, batch), batch)
-                talker += float(sums.talker)
-                predictor += float(sums.predictor)
-                n_talker += sums.n_talker
-                n_predictor += sums.n_predictor
+                with self._autocast():
+                    predictions = predict(self.model, batch)
+                    found = loss_sums(predictions, batch)
+                probe.add(predictions, batch)
+                sums += torch.tensor([float(found.talker), found.n_talker, float(found.predictor), found.n_predictor])
         self.model.train()
+        numbers = torch.cat([sums, probe.sums, probe.counts]).to(self.team.device)
+        talker, n_talker, predictor, n_predictor, *rest = self.team.add_up(numbers).tolist()
+        probe.sums, probe.counts = torch.tensor(rest[:4]), torch.tensor(rest[4:])
         talker, predictor = talker / n_talker, predictor / n_predictor
-        return talker + self.plan.code_predictor_weight * predictor, talker, predictor
+        return (talker + self.plan.code_predictor_weight * predictor, talker, predictor), probe.result()
+
+    def _validate(self, context: JobContext, log: TensorBoardLog | None) -> None:
+        scores, found = self.score(self.validation)
+        self.history.validations.append([self.step, *scores])
+        self.history.probes.append(probe_row(self.step, found))
+        if log is not None:
+            log.add("validation", VALIDATION_COLUMNS, self.history.validations[-1])
+            log.add("probe", PROBE_COLUMNS, self.history.probes[-1])
+        context.progress(self.step, self.plan.total_steps, "validated", validation_loss=scores[0])
+        logger.info("step %d: validation loss %.4f, probe %s", self.step, scores[0], found.verdict)
+        if found.verdict == "misaligned":
+            logger.warning("step %d: the model now predicts the frame after the next one better: %s", self.step, found)
+        if self.history.best is self.history.validations[-1] and self.team.is_first:
+            checkpoints.save_best(self.folder, self.step, self.parameters)
 
     def _one_step(self) -> tuple[list[float], int]:
-        """One optimiser step. Returns its row of the history and the frames learnt."""
-        plan = self.plan
-        batches = [self._batch(self.train, indices) for indices in self._clips_of_step()]
-        n_talker = sum(batch.n_labels for batch in batches)
-        n_frames = sum(batch.n_frames for batch in batches)
-        n_predictor = n_frames * 15
-        totals = torch.zeros(2, device=plan.device)
-        for batch in batches:
-            with plan.autocast():
+        """One optimiser step. Returns its row of the history and the frames learnt by all processes."""
+        plan, device = self.plan, self.team.device
+        passes = plan.dealer.passes_of(self.step)
+        frames = [sum(len(self.train[clip].codes) for clip in indices) for indices in passes]
+        n_talker = sum(frames) + sum(len(indices) for indices in passes)  # an EOS a clip
+        n_predictor = sum(self._n_predicted(n_frames) for n_frames in frames) * (N_BOOKS - 1)
+        totals = torch.zeros(2, device=device)
+        for place in range(self.team.rank, len(passes), self.team.size):
+            batch = self._learning_batch(passes[place], place)
+            with self._autocast():
                 sums = loss_sums(predict(self.model, batch), batch)
             total_loss(
                 sums,
@@ -175,9 +212,13 @@ class Training:
                 code_predictor_weight=plan.code_predictor_weight,
             ).backward()  # type: ignore[no-untyped-call]
             totals += torch.stack([sums.talker.detach() / n_talker, sums.predictor.detach() / n_predictor])
-        talker, predictor = totals.tolist()
+        self.team.add_gradients(self.parameters.values())
+        talker, predictor = self.team.add_up(totals).tolist()
         loss = talker + plan.code_predictor_weight * predictor
-        lr = learning_rate(self.step, peak=plan.lr, warmup_steps=plan.warmup_steps, total_steps=plan.total_steps)
+        lr = learning_rate(
+            self.step, peak=plan.lr, warmup_steps=plan.warmup_steps, total_steps=plan.total_steps,
+            schedule=plan.schedule,
+        )  # fmt: skip
         grad_norm = clip_gradients(self.parameters.values(), plan.max_grad_norm)
         if not (math.isfinite(loss) and math.isfinite(grad_norm)):
             raise _diverged(self.step + 1, loss, grad_norm, lr)
@@ -185,23 +226,59 @@ class Training:
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         self.step += 1
-        return [self.step, loss, talker, predictor, lr, grad_norm], n_frames
+        return [self.step, loss, talker, predictor, lr, grad_norm], sum(frames)
 
-    def _clips_of_step(self) -> list[list[int]]:
-        epoch, position = divmod(self.step, self.plan.steps_per_epoch)
-        if self._dealt[0] != epoch:
-            batches = epoch_batches(self._lengths, self.plan.batch_size, seed=self.plan.seed, epoch=epoch)
-            self._dealt = (epoch, optimiser_steps(batches, self.plan.accumulation))
-        return self._dealt[1][position]
+    def _learning_batch(self, indices: Pass, place: int) -> Batch:
+        """The batch of a pass; all its dice (dropout, subset) are thrown by seed, step and place alone.
+
+        So a run that was resumed, or is shared by several processes, throws the same.
+        """
+        seed = int.from_bytes(hashlib.sha256(f"{self.plan.seed}/{self.step}/{place}".encode()).digest()[:7], "big")
+        torch.manual_seed(seed)
+        batch = self._batch(self.train, indices)
+        n_predicted = self._n_predicted(batch.n_frames)
+        if n_predicted == batch.n_frames:
+            return batch
+        dice = torch.Generator().manual_seed(seed)
+        chosen = torch.randperm(batch.n_frames, generator=dice)[:n_predicted].sort().values
+        return replace(batch, predicted=chosen.to(self.team.device))
+
+    def _n_predicted(self, n_frames: int) -> int:
+        return max(1, math.ceil(n_frames * self.plan.predicted_share))
 
     def _batch(self, examples: Sequence[Example], indices: Sequence[int]) -> Batch:
-        return lay_out([examples[index] for index in indices], self.ids).to(self.plan.device)
+        chosen = [examples[index] for index in indices]
+        batch = lay_out(chosen, self.ids)
+        if self.plan.packing:
+            batch = pack(batch, [example.length for example in chosen])
+        return batch.to(self.team.device)
 
-    def _is_time_to_validate(self) -> bool:
-        if not self.validation:
-            return False
-        epoch, position = divmod(self.step, self.plan.steps_per_epoch)
-        return self.step == self.plan.total_steps or (position == 0 and epoch % self.plan.validate_every_epochs == 0)
+    def _autocast(self) -> AbstractContextManager[Any]:
+        """bfloat16 arithmetic on a GPU that has it, over float32 weights; plain float32 on a CPU."""
+        return autocast_on(self.team.device)()
+
+    def _stop_if_asked(self, context: JobContext) -> None:
+        """Save and leave when any of the processes was asked to: all do so after the same step."""
+        asked = torch.zeros(1, device=self.team.device)
+        try:
+            context.raise_if_cancelled()
+        except Cancelled:
+            asked += 1
+        if float(self.team.add_up(asked)):
+            self.save()
+            raise Cancelled
+
+
+def autocast_on(device: str) -> Callable[[], AbstractContextManager[Any]]:
+    """The arithmetic of a device."""
+    if device != "cpu" and torch.cuda.is_bf16_supported():
+        return lambda: torch.autocast("cuda", torch.bfloat16)
+    return nullcontext
+
+
+def probe_row(step: int, found: Probe) -> list[float]:
+    """A row of ``History.probes``."""
+    return [step, found.talker_next, found.talker_after, found.predictor_own, found.predictor_next]
 
 
 class _Clock:

@@ -1,23 +1,37 @@
-"""What learns and how fast: trainable weights in float32, AdamW, warm-up and cosine."""
+"""What learns and how fast: trainable weights in float32, AdamW, warm-up and a schedule."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Literal
 
 import torch
 from torch import nn
 
-FROZEN_IN_FULL = ("speaker_encoder.", "talker.model.text_embedding.")
-"""Never trained: the encoder only makes the reference vector; the official voices left the text embedding alone."""
+Freeze = Literal["none", "code_predictor", "talker"]
+OptimiserName = Literal["adamw", "adamw_8bit", "paged_adamw_8bit"]
+Schedule = Literal["cosine", "constant"]
+
+NEVER_TRAINED = ("speaker_encoder.", "talker.model.text_embedding.")
+"""The encoder only makes the reference vector; the official voices left the text embedding alone."""
+
+PREDICTOR = "talker.code_predictor."
 
 ADAM_BETAS = (0.9, 0.999)
 
 
-def unfreeze_for_full(model: nn.Module) -> None:
-    """Let every weight of the talker learn, in float32, except what never does."""
+def unfreeze_for_full(model: nn.Module, freeze: Freeze = "none") -> None:
+    """Let the weights of the talker learn, in float32, except what never does and what is to stay.
+
+    Args:
+        model: stock model.
+        freeze: ``code_predictor`` keeps the predictor's skill and trains timbre alone, ``talker`` the other way round.
+    """
     for name, parameter in model.named_parameters():
-        trains = not name.startswith(FROZEN_IN_FULL)
+        is_predictor = name.startswith(PREDICTOR)
+        stays = {"none": False, "code_predictor": is_predictor, "talker": not is_predictor}[freeze]
+        trains = not (stays or name.startswith(NEVER_TRAINED))
         parameter.requires_grad_(trains)
         if trains and parameter.dtype != torch.float32:
             # bfloat16 swallows steps of 5e-6: only about 4 % of such weights would move at all
@@ -29,9 +43,17 @@ def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
-def make_optimiser(model: nn.Module, *, lr: float, weight_decay: float, use_8bit_adam: bool) -> torch.optim.Optimizer:
+def make_optimiser(
+    model: nn.Module, *, lr: float, weight_decay: float, name: OptimiserName = "adamw"
+) -> torch.optim.Optimizer:
     """AdamW over what learns. Weight decay pulls matrices only: not norms, biases, nor embeddings, of which rows
     that never occur in training (other speakers) would fade.
+
+    Args:
+        model: what requires a gradient learns.
+        lr: peak learning rate.
+        weight_decay: of matrices.
+        name: ``adamw_8bit`` keeps both moments in 8 bits, ``paged_adamw_8bit`` also lets them move to main memory.
     """
     embeddings = {
         id(parameter)
@@ -44,18 +66,25 @@ def make_optimiser(model: nn.Module, *, lr: float, weight_decay: float, use_8bit
     stays = [p for p in parameters if p.dim() <= 1 or id(p) in embeddings]
     groups = [{"params": decays, "weight_decay": weight_decay}, {"params": stays, "weight_decay": 0.0}]
     groups = [group for group in groups if group["params"]]
-    if use_8bit_adam:
-        from bitsandbytes.optim import AdamW8bit
+    if name == "adamw":
+        return torch.optim.AdamW(groups, lr=lr, betas=ADAM_BETAS, fused=True)
+    from bitsandbytes.optim import AdamW8bit, PagedAdamW8bit
 
-        optimiser: torch.optim.Optimizer = AdamW8bit(groups, lr=lr, betas=ADAM_BETAS)
-        return optimiser
-    return torch.optim.AdamW(groups, lr=lr, betas=ADAM_BETAS, fused=True)
+    kind = AdamW8bit if name == "adamw_8bit" else PagedAdamW8bit
+    optimiser: torch.optim.Optimizer = kind(groups, lr=lr, betas=ADAM_BETAS)
+    return optimiser
 
 
-def learning_rate(step: int, *, peak: float, warmup_steps: int, total_steps: int) -> float:
-    """Learning rate of optimiser step ``step`` (from 0): linear from peak/warmup to peak, then half a cosine to 0."""
+def learning_rate(
+    step: int, *, peak: float, warmup_steps: int, total_steps: int, schedule: Schedule = "cosine"
+) -> float:
+    """Learning rate of optimiser step ``step`` (from 0): linear from peak/warmup to peak, then half a cosine to 0, or
+    the peak to the end.
+    """
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
+    if schedule == "constant":
+        return peak
     done = (step - warmup_steps) / max(1, total_steps - warmup_steps)
     return peak * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 

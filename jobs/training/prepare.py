@@ -9,25 +9,26 @@ from typing import Any, Literal
 
 import torch
 
-from jobs.qwen.devices import compute_device, limit_cpu_threads
+from jobs.qwen.devices import limit_cpu_threads
 from jobs.qwen.layout import ControlIds, Example, lay_out
 from jobs.qwen.loading import load_base, text_ids
-from jobs.qwen.lora import add_adapters
+from jobs.qwen.lora import add_adapters, quantise
 from jobs.qwen.self_check import Probe, check_base, probe
 from jobs.qwen.speaker import speaker_embedding
 from jobs.qwen.weights import weight_files
-from jobs.training.batches import steps_per_epoch
+from jobs.training.batches import Dealer
 from jobs.training.clips import Dataset, TrainingClip
-from jobs.training.loop import Plan
-from jobs.training.optimiser import unfreeze_for_full
+from jobs.training.loop import Plan, autocast_on
+from jobs.training.optimiser import Freeze, unfreeze_for_full
 from jobs.training.spec import Params
+from jobs.training.team import Team
 
 DEFAULT_LR = {"full": 5e-6, "lora": 1e-5}  # full: the best controlled recipe with an aligned loss; lora: our judgement
 DEFAULT_WARMUP_STEPS = 50
 PROBED_CLIPS = 32
 
 # These change neither the losses nor what is exported, so a run may be resumed with other values.
-NOT_IDENTITY = {"manifest", "base_model", "out_dir", "speaker", "resume", "save_every_steps"}
+NOT_IDENTITY = {"manifest", "base_model", "out_dir", "speaker", "resume", "save_every_steps", "compile"}
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,6 @@ class Trainee:
 
     Attributes:
         model: stock model, not yet unfrozen.
-        device: where it lies.
         ids: its control ids.
         embedding: (hidden,) float32, the speaker embedding of the run.
         train: clips to learn.
@@ -46,7 +46,6 @@ class Trainee:
     """
 
     model: Any
-    device: str
     ids: ControlIds
     embedding: torch.Tensor
     train: list[Example]
@@ -66,13 +65,13 @@ def identify_run(params: Params, dataset: Dataset, base: Path) -> dict[str, Any]
     }
 
 
-def load_trainee(params: Params, dataset: Dataset, base: Path) -> Trainee:
+def load_trainee(params: Params, dataset: Dataset, base: Path, team: Team) -> Trainee:
     """Load the base, lay the clips out, and ask the untouched base whether it agrees with our alignment.
 
     Raises:
         UserError: ``base_misaligned``, or what making the speaker embedding raises.
     """
-    device = compute_device()
+    device = team.device
     # full training needs float32 masters; a frozen base under adapters may stay in half precision on a GPU
     half = params.method == "lora" and device != "cpu" and torch.cuda.is_bf16_supported()
     loaded = load_base(base, device, torch.bfloat16 if half else torch.float32)
@@ -91,10 +90,10 @@ def load_trainee(params: Params, dataset: Dataset, base: Path) -> Trainee:
         lay_out(train[first : first + params.batch_size], ids).to(device)
         for first in range(0, min(len(train), PROBED_CLIPS), params.batch_size)
     ]
-    found = probe(model, probed)
+    with autocast_on(device)():
+        found = probe(model, probed)
     return Trainee(
         model=model,
-        device=device,
         ids=ids,
         embedding=embedding,
         train=train,
@@ -104,40 +103,77 @@ def load_trainee(params: Params, dataset: Dataset, base: Path) -> Trainee:
     )
 
 
-def unfreeze(model: Any, params: Params) -> Any | None:
-    """Make the model learn by the method asked for. Returns the ``PeftModel`` if it is LoRA."""
+def unfreeze(trainee: Trainee, params: Params) -> Any | None:
+    """Make the model learn by the method asked for. Returns the ``PeftModel`` if it is LoRA.
+
+    Raises:
+        UserError: ``lora_targets_unknown``.
+    """
+    model = trainee.model
     torch.manual_seed(params.seed)  # adapters are drawn at random
     adapters = None
     if params.method == "lora":
-        adapters = add_adapters(model, r=params.lora_r, alpha=params.lora_alpha, dropout=params.lora_dropout)
+        if params.load_in_4bit:
+            quantise(model)
+        adapters = add_adapters(
+            model,
+            r=params.lora_r,
+            alpha=params.lora_alpha,
+            dropout=params.lora_dropout,
+            targets=params.lora_targets,
+            use_rslora=params.lora_rslora,
+        )
     else:
-        unfreeze_for_full(model)
+        unfreeze_for_full(model, freeze_of(params, trainee.found))
     if params.gradient_checkpointing:
         model.talker.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    if params.compile:
+        for stack in (model.talker.model, model.talker.code_predictor.model):
+            for layer in stack.layers:
+                layer.compile(dynamic=True)
     model.train()
     return adapters
 
 
-def make_plan(params: Params, n_clips: int, run: dict[str, Any], device: str) -> Plan:
+def freeze_of(params: Params, found: Probe) -> Freeze:
+    """What stays as it is in full training: a trained code predictor, unless told otherwise.
+
+    Freezing it gave the best naturalness and the fewest endless takes, since timbre lives in the talker
+    (FelysNeko/qwen3-tts-post-training, STATUS.md, aligned loss). A random predictor has to learn.
+    """
+    if params.freeze is not None:
+        return params.freeze
+    return "code_predictor" if found.knows_books else "none"
+
+
+def make_plan(params: Params, trainee: Trainee, run: dict[str, Any]) -> Plan:
     """Resolve what the parameters leave open."""
-    per_epoch = steps_per_epoch(n_clips, params.batch_size, params.gradient_accumulation_steps)
-    total = per_epoch * params.epochs
-    if params.max_steps is not None:
-        total = min(total, params.max_steps)
+    dealer = Dealer(
+        [example.length for example in trainee.train],
+        batch_size=params.batch_size,
+        batch_tokens=params.batch_tokens,
+        passes_per_step=params.gradient_accumulation_steps * params.n_processes,
+        seed=params.seed,
+    )
+    total = dealer.total_steps(params.epochs, params.max_steps)
     warmup = params.warmup_steps
     return Plan(
+        dealer=dealer,
         total_steps=total,
-        steps_per_epoch=per_epoch,
-        batch_size=params.batch_size,
-        accumulation=params.gradient_accumulation_steps,
+        epochs=params.epochs,
         lr=params.lr or DEFAULT_LR[params.method],
         warmup_steps=min(DEFAULT_WARMUP_STEPS, total // 10) if warmup is None else min(warmup, total),
+        run=run,
+        schedule=params.lr_schedule,
         max_grad_norm=params.max_grad_norm,
         code_predictor_weight=params.code_predictor_weight,
-        seed=params.seed,
+        predicted_share=params.predictor_share,
+        packing=params.packing,
+        scoring_batch_size=params.batch_size,
+        validate_every_steps=params.validate_every_steps,
+        early_stop=params.early_stop,
         save_every_steps=params.save_every_steps,
-        device=device,
-        run=run,
+        seed=params.seed,
     )
 
 

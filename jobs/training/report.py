@@ -9,7 +9,7 @@ from typing import Any
 
 from jobs.qwen.folder import CARD
 from jobs.training.clips import Dataset
-from jobs.training.history import STEP_COLUMNS, VALIDATION_COLUMNS, History
+from jobs.training.history import PROBE_COLUMNS, STEP_COLUMNS, VALIDATION_COLUMNS, History
 from jobs.training.prepare import Trainee
 from jobs.training.spec import Params, Result
 
@@ -18,7 +18,13 @@ _PACKAGES = ("torch", "transformers", "peft", "qwen-tts")
 
 
 def voice_card(
-    params: Params, identity: dict[str, Any], dataset: Dataset, base: Path, trainee: Trainee, history: History
+    params: Params,
+    identity: dict[str, Any],
+    dataset: Dataset,
+    base: Path,
+    trainee: Trainee,
+    history: History,
+    step: int,
 ) -> dict[str, Any]:
     """``tts_train.json``: how the voice was made, so that it can be made again, and what it was made from."""
     return {
@@ -32,10 +38,11 @@ def voice_card(
         "languages": sorted({clip.language for clip in dataset.train}),
         "references": [path.name for path in dataset.references],
         "base_check": {"verdict": trainee.verdict, **trainee.found.as_dict()},
-        "steps": len(history.steps),
+        "steps": step,
         "first_loss": history.first_loss,
         "last_loss": history.last_loss,
-        "validation_loss": history.validation_loss,
+        "validation_loss": history.validation_loss_at(step),
+        "probes": {"columns": PROBE_COLUMNS, "rows": history.probes},
         "packages": {name: version(name) for name in _PACKAGES},
         "rights": "Only use a voice with the consent of the person it belongs to.",
     }
@@ -49,6 +56,7 @@ def report_of(result: Result, identity: dict[str, Any], trainee: Trainee, histor
         "base_check": {"verdict": trainee.verdict, **trainee.found.as_dict()},
         "losses": {"columns": STEP_COLUMNS, "rows": history.steps},
         "validation": {"columns": VALIDATION_COLUMNS, "rows": history.validations},
+        "probes": {"columns": PROBE_COLUMNS, "rows": history.probes},
     }
 
 

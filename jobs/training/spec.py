@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from jobs.errors import UserError
 from jobs.fields import InputPath, ModelRef, OutputPath, Strict
@@ -34,31 +34,71 @@ class Params(Strict):
     epochs: int = Field(2, ge=1, le=1000, description="Passes over the data. Published good range: 1 to 2 (full).")
     max_steps: int | None = Field(None, ge=1, description="Stop after this many optimiser steps, whatever the epochs.")
     batch_size: int = Field(4, ge=1, le=256, description="Clips per forward pass.")
+    batch_tokens: int | None = Field(
+        None, ge=64, description="Positions per forward pass instead (12.5 a second and the text): long clips, fewer."
+    )
     gradient_accumulation_steps: int = Field(1, ge=1, le=256, description="Forward passes per optimiser step.")
+    n_processes: int = Field(1, ge=1, le=64, description="One a GPU; each makes its share of every step.")
+    packing: bool = Field(False, description="Clips one after the other instead of padded side by side.")
     lr: float | None = Field(None, gt=0, le=0.1, description="Peak learning rate. Default: 5e-6 (full) or 1e-5 (lora).")
     weight_decay: float = Field(0.01, ge=0, le=1)
     warmup_steps: int | None = Field(
         None, ge=0, description="Linear warm-up, optimiser steps. Default: 50, but at most a tenth of the run."
     )
+    lr_schedule: Literal["cosine", "constant"] = Field("cosine", description="After the warm-up.")
     max_grad_norm: float = Field(1.0, gt=0)
     code_predictor_weight: float = Field(0.3, ge=0, le=10, description="Weight of the loss of books 1 to 15.")
+    predictor_share: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Share of the frames, drawn anew each step, whose books 1 to 15 are learnt: faster.",
+    )
+    freeze: Literal["none", "code_predictor", "talker"] | None = Field(
+        None,
+        description="full only: what stays as it is. Default: code_predictor if the base knows speech (keeps it "
+        "natural), none for a random toy.",
+    )
+    lora_targets: str = Field(
+        "talker", description="attention, talker (attention and MLP), all (also the code predictor), or a regex."
+    )
     lora_r: int = Field(16, ge=1, le=256)
     lora_alpha: int = Field(32, ge=1, le=1024)
     lora_dropout: float = Field(0.0, ge=0, lt=1)
-    use_8bit_adam: bool = Field(False, description="Keep Adam's state in 8 bits (bitsandbytes).")
+    lora_rslora: bool = Field(False, description="Scale by alpha / sqrt(r).")
+    load_in_4bit: bool = Field(False, description="lora only: the frozen base in 4 bits (QLoRA).")
+    optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] = Field(
+        "adamw", description="8bit: Adam's state in 8 bits; paged: it may move to main memory."
+    )
+    compile: bool = Field(False, description="torch.compile the talker's layers: minutes at first, then faster.")
     gradient_checkpointing: bool = Field(False, description="Recompute activations: less memory, more time.")
     seed: int = Field(0, ge=0)
+    validate_every_steps: int | None = Field(None, ge=1, description="Default: at the end of epochs.")
+    early_stop: int = Field(0, ge=0, description="Stop after so many validations without a better one; 0: never.")
+    export: Literal["best", "last", "both"] = Field(
+        "best", description="Which weights become the voice: of the lowest validation loss, or the last."
+    )
     save_every_steps: int = Field(200, ge=1, description="Optimiser steps between resumable checkpoints.")
     resume: bool = Field(True, description="Continue from the last checkpoint in out_dir when there is one.")
+
+    @model_validator(mode="after")
+    def _fit_the_method(self) -> Self:
+        if self.method != "lora" and self.load_in_4bit:
+            raise ValueError("load_in_4bit needs method=lora: 4-bit weights cannot learn")
+        if self.method == "lora" and self.freeze not in (None, "none"):
+            raise ValueError("freeze is for method=full; lora_targets says where adapters learn")
+        return self
 
 
 class Result(Strict):
     """What ``start_training`` answers with."""
 
     voice: str = Field(description="Export that stock qwen_tts loads; give it to synthesize.")
+    voice_last: str | None = Field(None, description="The last weights, where they are not the best and were wanted.")
     adapter: str | None = Field(None, description="LoRA adapter, unmerged.")
     speaker: str
     steps: int
+    voice_step: int = Field(description="Step whose weights the voice has.")
     first_loss: float
     last_loss: float
     validation_loss: float | None = None

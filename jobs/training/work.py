@@ -11,7 +11,7 @@ import json
 import logging
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,13 @@ from jobs.qwen.weights import weight_files
 from jobs.runner.context import JobContext
 from jobs.training import checkpoint as checkpoints
 from jobs.training.clips import Dataset, read_dataset
-from jobs.training.history import History, TensorBoardLog, plot
-from jobs.training.loop import Training
+from jobs.training.history import TensorBoardLog, plot
+from jobs.training.loop import Training, probe_row
 from jobs.training.optimiser import make_optimiser, trainable
 from jobs.training.prepare import Trainee, identify_run, load_trainee, make_plan, unfreeze
 from jobs.training.report import report_of, voice_card
 from jobs.training.spec import Params, Result
+from jobs.training.team import Team
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ def run(params: Params, context: JobContext) -> Result:
             ``out_dir_taken``, ``cuda_oom``, ``disk_full``.
     """
     out = Path(params.out_dir) if params.out_dir else context.folder / "out"
+    team = Team.gather(params.n_processes)
     with _translated_errors(params, out):
         out.mkdir(parents=True, exist_ok=True)
         context.progress(0, None, "reading the manifest")
@@ -61,38 +63,65 @@ def run(params: Params, context: JobContext) -> Result:
         )
         identity = identify_run(params, dataset, base)
         result = _finished(out, identity) if params.resume else None
-        if not params.resume:
+        team.wait_for_all()  # all have looked before the first changes anything
+        if not params.resume and team.is_first:
             checkpoints.discard(out / "checkpoints")
         if result is None:
-            result = _train(params, context, dataset, base, identity, out)
-        _publish(result, context, out)
+            result = _train(params, context, dataset, base, identity, out, team)
+        if team.is_first:
+            _publish(result, context, out)
     return result
 
 
 def _train(
-    params: Params, context: JobContext, dataset: Dataset, base: Path, identity: dict[str, Any], out: Path
+    params: Params, context: JobContext, dataset: Dataset, base: Path, identity: dict[str, Any], out: Path, team: Team
 ) -> Result:
     context.progress(0, None, "loading the base model")
-    trainee = load_trainee(params, dataset, base)
+    trainee = load_trainee(params, dataset, base, team)
     logger.info("base check: %s (%s)", trainee.verdict, trainee.found)
-    adapters = unfreeze(trainee.model, params)
-    plan = make_plan(params, len(trainee.train), identity, trainee.device)
-    optimiser = make_optimiser(
-        trainee.model, lr=plan.lr, weight_decay=params.weight_decay, use_8bit_adam=params.use_8bit_adam
-    )
-    _check_disk(out, trainee.model, base)
+    adapters = unfreeze(trainee, params)
+    plan = make_plan(params, trainee, identity)
+    optimiser = make_optimiser(trainee.model, lr=plan.lr, weight_decay=params.weight_decay, name=params.optimizer)
+    _check_disk(out, trainee.model, base, params)
     training = Training(
-        plan, trainee.model, trainee.ids, trainee.train, trainee.validation, optimiser, out / "checkpoints"
+        plan, team, trainee.model, trainee.ids, trainee.train, trainee.validation, optimiser, out / "checkpoints"
     )
+    training.history.probes.append(probe_row(0, trainee.found))
     training.resume()
     logger.info(
-        "%d clips, %d of %d steps done, %d weights learn",
+        "%d clips, %d of %d steps done, %d weights learn, %.1f %% of the positions are padding",
         len(trainee.train), training.step, plan.total_steps, sum(p.numel() for p in training.parameters.values()),
+        0 if params.packing else 100 * plan.dealer.padding_share(),
     )  # fmt: skip
-    with TensorBoardLog(out / "tensorboard", training.step) as log:
+    with TensorBoardLog(out / "tensorboard", training.step) if team.is_first else nullcontext() as log:
         training.run(context, log)
-    context.progress(plan.total_steps, plan.total_steps, "writing the voice")
-    return _export(params, dataset, base, identity, out, trainee, adapters, training.history)
+    result = _result(params, dataset, out, trainee, training)
+    if team.is_first:
+        context.progress(training.step, plan.total_steps, "writing the voice")
+        _export(params, dataset, base, identity, trainee, adapters, training, result, out)
+    return result
+
+
+def _result(params: Params, dataset: Dataset, out: Path, trainee: Trainee, training: Training) -> Result:
+    """What the run will have made when it is exported."""
+    history = training.history
+    best_step = int(history.best[0]) if history.best else training.step
+    voice_step = training.step if params.export == "last" else best_step
+    return Result(
+        voice=str(out / "voice"),
+        voice_last=str(out / "voice-last") if params.export == "both" and best_step != training.step else None,
+        adapter=str(out / "adapter") if params.method == "lora" else None,
+        speaker=dataset.speaker,
+        steps=training.step,
+        voice_step=voice_step,
+        first_loss=history.first_loss,
+        last_loss=history.last_loss,
+        validation_loss=history.validation_loss_at(voice_step),
+        n_clips=len(dataset.train),
+        base_check=trainee.verdict,
+        plot=str(out / "loss.png"),
+        tensorboard=str(out / "tensorboard"),
+    )
 
 
 def _export(
@@ -100,46 +129,40 @@ def _export(
     dataset: Dataset,
     base: Path,
     identity: dict[str, Any],
-    out: Path,
     trainee: Trainee,
     adapters: Any | None,
-    history: History,
-) -> Result:
-    """Write adapter, voice, plot and report; the report last, since it says that all the rest is there."""
+    training: Training,
+    result: Result,
+    out: Path,
+) -> None:
+    """Write adapter, voices, plot and report; the report last, since it says that all the rest is there."""
+    history = training.history
+
+    def write(path: str, step: int) -> None:
+        card = voice_card(params, identity, dataset, base, trainee, history, step)
+        write_voice(
+            trainee.model, base, Path(path), speaker=dataset.speaker, embedding=trainee.embedding, card=card
+        )  # fmt: skip
+
+    if result.voice_last is not None:
+        write(result.voice_last, training.step)
+    if result.voice_step != training.step:
+        checkpoints.load_best(training.folder, result.voice_step, training.parameters)
     if adapters is not None:
         temporary = out / ".adapter.partial"
         shutil.rmtree(temporary, ignore_errors=True)
         save_adapter(adapters, temporary)
         put_in_place(temporary, out / "adapter")
-    write_voice(
-        trainee.model,
-        base,
-        out / "voice",
-        speaker=dataset.speaker,
-        embedding=trainee.embedding,
-        card=voice_card(params, identity, dataset, base, trainee, history),
-    )
-    plot(history, out / "loss.png", f"{dataset.speaker}: {params.method}, {len(history.steps)} steps")
-    result = Result(
-        voice=str(out / "voice"),
-        adapter=str(out / "adapter") if adapters is not None else None,
-        speaker=dataset.speaker,
-        steps=len(history.steps),
-        first_loss=history.first_loss,
-        last_loss=history.last_loss,
-        validation_loss=history.validation_loss,
-        n_clips=len(dataset.train),
-        base_check=trainee.verdict,
-        plot=str(out / "loss.png"),
-        tensorboard=str(out / "tensorboard"),
-    )
+    write(result.voice, result.voice_step)
+    plot(history, out / "loss.png", f"{dataset.speaker}: {params.method}, {training.step} steps")
     write_json(out / REPORT, report_of(result, identity, trainee, history))
     checkpoints.discard(out / "checkpoints")  # the voice can be trained further; the run itself is over
-    return result
 
 
 def _publish(result: Result, context: JobContext, out: Path) -> None:
     context.publish("voice", Path(result.voice), "voice")
+    if result.voice_last is not None:
+        context.publish("voice-last", Path(result.voice_last), "voice")
     if result.adapter is not None:
         context.publish("adapter", Path(result.adapter), "adapter")
     context.publish("loss.png", Path(result.plot), "plot")
@@ -168,12 +191,14 @@ def _finished(out: Path, identity: dict[str, Any]) -> Result | None:
     return Result.model_validate(report["result"])
 
 
-def _check_disk(out: Path, model: torch.nn.Module, base: Path) -> None:
+def _check_disk(out: Path, model: torch.nn.Module, base: Path, params: Params) -> None:
     """Refuse before the first step when checkpoints and export cannot fit."""
     n_trainable = sum(parameter.numel() for parameter in trainable(model).values())
     checkpoint_bytes = n_trainable * 4 * 3  # float32 weights and Adam's two moments
     export_bytes = sum(path.stat().st_size for path in weight_files(base))
-    needed = checkpoint_bytes * (checkpoints.KEPT + 1) + export_bytes
+    best_bytes = 2 * n_trainable * 4
+    n_exports = 2 if params.export == "both" else 1
+    needed = checkpoint_bytes * (checkpoints.KEPT + 1) + best_bytes + export_bytes * n_exports
     free = shutil.disk_usage(out).free
     if free < needed:
         raise UserError(
@@ -218,5 +243,5 @@ def _cheaper(params: Params) -> str:
     if not params.gradient_checkpointing:
         return "Use gradient_checkpointing=true."
     if params.method == "full":
-        return "Use use_8bit_adam=true, then method=lora." if not params.use_8bit_adam else "Use method=lora."
+        return "Use optimizer=adamw_8bit, then method=lora." if params.optimizer == "adamw" else "Use method=lora."
     return "Leave out the longest clips, or train the 0.6B model."

@@ -37,7 +37,7 @@ class Request(BaseModel):
 class Recommendation(BaseModel):
     """Where to start and where to search."""
 
-    settings: dict[str, float | int | bool] = Field(description="Arguments of start_training, by its own names.")
+    settings: dict[str, float | int | bool | str] = Field(description="Arguments of start_training, by its own names.")
     ranges: dict[str, list[float]] = Field(description="Lowest and highest worth trying; lr on a log scale.")
     choices: dict[str, list[float]] = Field(default_factory=dict, description="Values worth trying one by one.")
     because: dict[str, list[str]] = Field(description="Ids of the facts behind each setting; empty: our judgement.")
@@ -60,7 +60,7 @@ def recommend(request: Request, facts: Sequence[Fact]) -> Recommendation:
     memory = _fit(request)
     batch = memory.batch_size * memory.accumulation
     steps = None if n_clips is None else max(1, -(-n_clips // batch) * epochs)
-    settings: dict[str, float | int | bool] = {
+    settings: dict[str, float | int | bool | str] = {
         "lr": 1e-5 if is_lora else 5e-6,
         "epochs": epochs,
         "batch_size": memory.batch_size,
@@ -70,7 +70,7 @@ def recommend(request: Request, facts: Sequence[Fact]) -> Recommendation:
         "max_grad_norm": 1.0,
         "code_predictor_weight": 0.3,
         "gradient_checkpointing": memory.gradient_checkpointing,
-        "use_8bit_adam": memory.use_8bit_adam,
+        "optimizer": "adamw_8bit" if memory.use_8bit_adam else "adamw",
     }
     if is_lora:
         settings |= {"lora_r": 32, "lora_alpha": 64, "lora_dropout": 0.05}
@@ -98,7 +98,7 @@ _BECAUSE: dict[Method, dict[str, list[str]]] = {
         "max_grad_norm": ["full-recipe"],
         "code_predictor_weight": ["full-recipe", "full-dead-knob"],
         "gradient_checkpointing": ["full-memory-17b", "trainable"],
-        "use_8bit_adam": ["trainable"],
+        "optimizer": ["trainable"],
     },
     "lora": {
         "lr": ["lora-no-correct", "lora-67-voices", "lora-runaway", "lora-ablation"],

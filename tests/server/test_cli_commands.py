@@ -77,7 +77,7 @@ def read(line: str) -> tuple[str, dict[str, Any], list[str]]:
                 "method": "lora",
                 "lora_r": 16,
                 "lora_alpha": 32,
-                "use_8bit_adam": True,
+                "optimizer": "adamw_8bit",
                 "gradient_checkpointing": True,
             },
         ),

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from jobs.errors import UserError
-from jobs.training.checkpoint import Checkpoint, capture, newest, restore, save
+from jobs.training.checkpoint import Checkpoint, capture, forget_best_but, load_best, newest, restore, save, save_best
 
 RUN = {"lr": 1e-3, "seed": 0}
 
@@ -56,7 +56,7 @@ def test_a_checkpoint_of_another_run_is_refused_by_what_differs(tmp_path: Path) 
     assert "resume=false" in refused.value.hint
 
 
-def test_weights_optimiser_and_dice_come_back(tmp_path: Path) -> None:
+def test_weights_and_optimiser_come_back(tmp_path: Path) -> None:
     layer = torch.nn.Linear(3, 3)
     optimiser = torch.optim.AdamW(layer.parameters(), lr=0.1)
     layer(torch.ones(3)).sum().backward()
@@ -64,13 +64,30 @@ def test_weights_optimiser_and_dice_come_back(tmp_path: Path) -> None:
     parameters = dict(layer.named_parameters())
     saved = {name: parameter.detach().clone() for name, parameter in parameters.items()}
     save(tmp_path, capture(step=1, run=RUN, parameters=parameters, optimiser=optimiser, history={}))
-    thrown = torch.rand(3)
     optimiser.step()
 
     found = newest(tmp_path, RUN)
     assert found is not None
     restore(found, parameters, optimiser)
 
-    assert torch.equal(torch.rand(3), thrown)
     assert all(torch.equal(parameters[name], tensor) for name, tensor in saved.items())
     assert int(optimiser.state_dict()["state"][0]["step"]) == 1
+
+
+def test_the_best_weights_are_kept_until_a_checkpoint_knows_better_ones(tmp_path: Path) -> None:
+    layer = torch.nn.Linear(2, 2)
+    parameters = dict(layer.named_parameters())
+    first = layer.weight.detach().clone()
+    save_best(tmp_path, 5, parameters)
+    with torch.no_grad():
+        layer.weight.add_(1)
+    save_best(tmp_path, 10, parameters)
+
+    load_best(tmp_path, 5, parameters)
+    assert torch.equal(layer.weight, first)
+
+    forget_best_but(tmp_path, 10)
+    load_best(tmp_path, 10, parameters)
+    assert torch.equal(layer.weight, first + 1)
+    with pytest.raises(FileNotFoundError):
+        load_best(tmp_path, 5, parameters)

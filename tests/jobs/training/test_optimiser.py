@@ -29,7 +29,7 @@ def test_full_training_frees_all_but_text_embedding_and_speaker_encoder_in_float
 def test_norms_biases_and_embeddings_do_not_decay(model: Any) -> None:
     unfreeze_for_full(model)
 
-    decaying, staying = make_optimiser(model, lr=1e-3, weight_decay=0.1, use_8bit_adam=False).param_groups
+    decaying, staying = make_optimiser(model, lr=1e-3, weight_decay=0.1).param_groups
 
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     decays = {names[id(parameter)] for parameter in decaying["params"]}

@@ -86,7 +86,7 @@ def test_a_smaller_gpu_gets_smaller_settings_until_nothing_fits() -> None:
     large, medium, small = (recommended(size=size, method=method, gpu_memory_gb=gb) for gb in (80, 24, 8))
 
     assert not large.settings["gradient_checkpointing"]
-    assert medium.settings["use_8bit_adam"]
+    assert medium.settings["optimizer"] == "adamw_8bit"
     assert large.memory_gb > medium.memory_gb
     assert medium.memory_gb <= 24
     assert any("does not fit into 8 GB" in caution for caution in small.cautions)
