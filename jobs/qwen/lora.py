@@ -87,13 +87,20 @@ def quantise(model: Any, targets: str = PRESETS["talker"]) -> None:
     """
     from bitsandbytes.nn import Linear4bit, Params4bit
 
+    class FrozenLinear4bit(Linear4bit):  # type: ignore[misc]
+        """Always in training mode: in the other one a CPU packs the weights anew, into a form without gradients."""
+
+        def train(self, mode: bool = True) -> Any:
+            return super().train(True)
+
     for name, layer in list(model.named_modules()):
         if not isinstance(layer, torch.nn.Linear) or not re.fullmatch(targets, name):
             continue
         weight = layer.weight
-        small = Linear4bit(
-            layer.in_features, layer.out_features, bias=False, compute_dtype=weight.dtype, quant_type="nf4"
-        )
+        with torch.device("meta"):  # draws nothing: the dice are the adapters'
+            small = FrozenLinear4bit(
+                layer.in_features, layer.out_features, bias=False, compute_dtype=weight.dtype, quant_type="nf4"
+            )
         small.weight = Params4bit(weight.detach().cpu(), requires_grad=False, quant_type="nf4")
         owner, _, leaf = name.rpartition(".")
         setattr(model.get_submodule(owner), leaf, small.to(weight.device))

@@ -58,7 +58,8 @@ class Team:
                 f"n_processes is {n_processes}; this machine lends the job {torch.cuda.device_count()} GPUs.",
                 f"Use n_processes={torch.cuda.device_count()}.",
             )
-        return cls(state.process_index, state.num_processes, str(state.device))
+        device = f"cuda:{state.local_process_index}" if has_gpus else "cpu"
+        return cls(state.process_index, state.num_processes, device)
 
     @property
     def is_first(self) -> bool:
