@@ -26,7 +26,7 @@ tts-train: from an audiobook to a trained Qwen3-TTS voice.
   ./run.sh doctor [--json]           what is installed, what is missing, what it costs, how to get it
   ./run.sh mcp                       the MCP server on stdio, for an agent
   ./run.sh tools                     the tools; each is a command: ./run.sh <tool> --help
-  ./run.sh jobs | job ID | logs ID [-f] | cancel ID
+  ./run.sh jobs | job ID | logs ID [-f] | plot ID | cancel ID | gc
   ./run.sh test [pytest arguments]   the tests
   ./run.sh check                     lint, types and tests
   ./run.sh bench NAME                a measurement: ingest, runner, chaos, train

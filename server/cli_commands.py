@@ -15,6 +15,7 @@ from tools._registry import all_tools
 # Commands that are not tools; server.cli has their bodies.
 OTHER_COMMANDS = {
     "logs": "Show a job's log: logs JOB_ID [-f to follow it].",
+    "plot": "Draw the curves of what a job measured: plot JOB_ID [--out FILE.png].",
     "gc": "Free the disk of old finished jobs: gc [--older-than 30d] [--max-size 50G] [--yes].",
     "mcp": "The MCP server on stdio, for an agent's configuration.",
     "tools": "List the tools.",

@@ -76,7 +76,7 @@ def build(settings: Settings) -> Server[Any]:
         return types.ListResourceTemplatesResult(resource_templates=listed)
 
     async def read(context: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
-        return await _read(str(params.uri), runner)
+        return await _read(str(params.uri), ToolContext(settings, runner))
 
     return Server(
         "tts-train",
@@ -185,9 +185,9 @@ def _answer(answer: BaseModel) -> types.CallToolResult:
     return types.CallToolResult(content=[block, *content])
 
 
-async def _read(uri: str, runner: Runner) -> types.ReadResourceResult:
+async def _read(uri: str, context: ToolContext) -> types.ReadResourceResult:
     try:
-        content, mime_type = await to_thread.run_sync(read_resource, uri, runner)
+        content, mime_type = await to_thread.run_sync(read_resource, uri, context.runner, context.settings)
     except UserError as error:
         raise MCPError(code=types.INVALID_PARAMS, message=str(error), data={"uri": uri}) from error
     if isinstance(content, str):

@@ -7,12 +7,14 @@ import re
 from dataclasses import dataclass
 
 from jobs.errors import UserError
+from jobs.plotting.ask import plot_of
 from jobs.runner.client import Runner
+from jobs.settings import Settings
 from tools.get_artifact import find_artifact, is_text, mime_type_of
 
 LONGEST_LOG_LINES = 2000
 LARGEST_BYTES = 1024 * 1024  # one JSON message in base64; larger things are read from their path
-_LOG = re.compile(r"job://([^/]+)/log")
+_OF_JOB = re.compile(r"job://([^/]+)/(log|plot)")
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Template:
 
 TEMPLATES = (
     Template("job-log", "job://{job_id}/log", f"The newest {LONGEST_LOG_LINES} lines of a job's log."),
+    Template("job-plot", "job://{job_id}/plot", "The curves of what a job has measured so far, e.g. its loss: a PNG."),
     Template(
         "artifact",
         "artifact://{job_id}/{+name}",
@@ -34,15 +37,18 @@ TEMPLATES = (
 )
 
 
-def read_resource(uri: str, runner: Runner) -> tuple[str | bytes, str]:
+def read_resource(uri: str, runner: Runner, settings: Settings) -> tuple[str | bytes, str]:
     """Content and MIME type of an address.
 
     Raises:
-        UserError: ``resource_unknown``, ``resource_too_large``, or what the lookup of job or artifact raises.
+        UserError: ``resource_unknown``, ``resource_too_large``, or what the lookup of job or artifact, or the plot,
+            raises.
     """
-    log = _LOG.fullmatch(uri)
-    if log is not None:
-        return "\n".join(runner.log_tail(log[1], LONGEST_LOG_LINES)) + "\n", "text/plain"
+    of_job = _OF_JOB.fullmatch(uri)
+    if of_job is not None and of_job[2] == "log":
+        return "\n".join(runner.log_tail(of_job[1], LONGEST_LOG_LINES)) + "\n", "text/plain"
+    if of_job is not None:
+        return plot_of(of_job[1], runner, settings).read_bytes(), "image/png"
     if not uri.startswith("artifact://"):
         known = " or ".join(template.uri for template in TEMPLATES)
         raise UserError("resource_unknown", f"There is no resource {uri!r}.", f"Resources are {known}.")

@@ -21,14 +21,16 @@ from jobs.settings import PROJECT_ROOT, Settings
 
 ROOMS = ("server", "tools", "jobs")
 KINDS = frozenset(file.parent.name for file in (PROJECT_ROOT / "jobs").glob("*/spec.py"))
-SHARED_ROOMS = frozenset({"runner", "speech", "qwen", "whisper", "environments"})
+SHARED_ROOMS = frozenset({"runner", "speech", "qwen", "whisper", "environments", "plotting"})
 SHARED_MODULES = frozenset({"configuration", "errors", "fields", "files", "settings"})
 HEAVY = frozenset(
     {"numpy", "torch", "torchaudio", "transformers", "scipy", "qwen_tts", "whisperx", "faster_whisper", "peft",
      "bitsandbytes", "av", "soxr", "soundfile", "librosa", "onnxruntime", "pocketsphinx", "parselmouth", "matplotlib",
      "ctranslate2", "speechmos", "safetensors"}
 )  # fmt: skip
-LIGHT_MODULES = frozenset({"jobs/speech/manifest.py", "jobs/qwen/folder.py", "jobs/qwen/voice_model.py"})
+LIGHT_MODULES = frozenset(
+    {"jobs/plotting/ask.py", "jobs/speech/manifest.py", "jobs/qwen/folder.py", "jobs/qwen/voice_model.py"}
+)
 OWNERS = {"qwen_tts": "jobs/qwen", "whisperx": "jobs/whisper", "faster_whisper": "jobs/whisper"}
 STDLIB_ONLY = ("configuration", "errors", "files", "settings", "runner/locks", "runner/durable", "runner/layout",
                "runner/schema", "runner/backend", "runner/gpus", "runner/ends", "runner/remote", "runner/retries",
@@ -114,7 +116,12 @@ def from_a_low_room_upwards(found: Import) -> bool:
     path, name = found.file.split("/"), found.name.split(".")
     if path[0] != "jobs" or name[0] != "jobs" or len(path) < 3 or len(name) < 2 or name[1] in SHARED_MODULES:
         return False
-    may = {"runner": {"runner"}, "speech": {"speech"}, "environments": {"environments"}}
+    may = {
+        "runner": {"runner"},
+        "speech": {"speech"},
+        "environments": {"environments"},
+        "plotting": {"plotting", "runner"},
+    }
     return path[1] in may and name[1] not in may[path[1]]
 
 

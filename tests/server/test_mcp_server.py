@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import signal
@@ -263,7 +264,11 @@ async def test_log_and_artifacts_are_resources(client: Client, counted: dict[str
     with pytest.raises(MCPError, match="artifact_unknown"):
         await client.read_resource(f"artifact://{job_id}/../../jobs.db")
 
-    assert templates == {"job://{job_id}/log", "artifact://{job_id}/{+name}"}
+    drawn = (await client.read_resource(f"job://{job_id}/plot")).contents[0]
+
+    assert templates == {"job://{job_id}/log", "job://{job_id}/plot", "artifact://{job_id}/{+name}"}
+    assert drawn.mime_type == "image/png"
+    assert base64.b64decode(drawn.blob).startswith(b"\x89PNG")
     assert log.mime_type == "text/plain"
     assert note.text == "counted\n"
     assert plot.mime_type == "image/png"

@@ -1,0 +1,109 @@
+"""A job's metrics as a picture: what is drawn, and when it is drawn anew."""
+
+from __future__ import annotations
+
+import struct
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jobs.errors import UserError
+from jobs.plotting.ask import plot_of, request_of
+from jobs.plotting.curves import smoothed
+from jobs.runner import durable
+from jobs.runner.client import Runner
+from jobs.runner.history import History
+from jobs.runner.layout import Home
+from jobs.runner.progress import ProgressWriter
+from jobs.runner.records import JobRecord, Progress
+from jobs.runner.store import Store
+from jobs.settings import Settings
+
+JOB = "training-20260101-000000-0001"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A home with one cancelled job of one attempt; the ml environment is the interpreter of the tests."""
+    python = tmp_path / "envs" / "ml" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    home = Home(tmp_path / "a home")
+    store = Store(home)
+    row = {"id": JOB, "kind": "training", "spec_hash": "", "document": '{"params": {}}', "resource": "gpu",
+           "environment": "ml", "max_tries": 1, "created_at": 1.0, "state": "cancelled", "attempt": 1,
+           "ended_at": 2.0}  # fmt: skip
+    with store.transaction() as connection:
+        store.insert(connection, row, None)
+    home.attempt(JOB, 1).path.mkdir(parents=True)
+    durable.write_json(home.job_file(JOB), {})
+    return Settings(home=home.path, envs=tmp_path / "envs", roots=(tmp_path,))
+
+
+def tell(settings: Settings, *losses: float) -> None:
+    writer = ProgressWriter(Home(settings.home).attempt(JOB, 1).progress)
+    for step, loss in enumerate(losses, 1):
+        writer.write(step, len(losses), "training", {"loss": loss, "lr": 1e-5})
+    writer.close()
+
+
+def size_of(png: bytes) -> tuple[int, int]:
+    width, height = struct.unpack(">II", png[16:24])
+    return int(width), int(height)
+
+
+def test_the_same_history_is_drawn_once_and_a_longer_one_anew(settings: Settings) -> None:
+    runner = Runner(settings)
+    tell(settings, 3.0, 2.0, 1.5)
+
+    first = plot_of(JOB, runner, settings)
+    drawn_at, content = first.stat().st_mtime_ns, first.read_bytes()
+    again = plot_of(JOB, runner, settings)
+    unchanged_at = again.stat().st_mtime_ns
+    tell(settings, *[3.0 / step for step in range(1, 40)])
+    longer = plot_of(JOB, runner, settings).read_bytes()
+
+    assert first == again == Home(settings.home).job(JOB) / "plot.png"
+    assert unchanged_at == drawn_at
+    assert content.startswith(b"\x89PNG")
+    assert size_of(content)[0] > 600
+    assert longer != content
+    assert [path.name for path in first.parent.glob("*.png")] == ["plot.png"]
+
+
+def test_a_job_without_metrics_and_a_missing_environment_are_told(settings: Settings) -> None:
+    with pytest.raises(UserError) as refused:
+        plot_of(JOB, Runner(settings), settings)
+    assert refused.value.code == "no_metrics"
+
+    tell(settings, 1.0)
+    settings.python("ml").unlink()
+    with pytest.raises(UserError) as refused:
+        plot_of(JOB, Runner(settings), settings)
+    assert refused.value.code == "environment_missing"
+
+
+def test_curves_go_along_the_work_or_along_the_time_where_the_work_stands_still() -> None:
+    record = JobRecord(job_id=JOB, kind="training", state="running")
+
+    def history(*done: float) -> History:
+        points = [Progress(at=100.0 + 30 * i, done=d, total=10, metrics={"loss": i}) for i, d in enumerate(done)]
+        return History(points, continued_at=[2.0])
+
+    along_work, along_time = request_of(record, history(1, 2, 3)), request_of(record, history(5, 5, 5))
+
+    assert along_work["curves"] == {"loss": [[1, 0], [2, 1], [3, 2]]}
+    assert (along_work["along"], along_work["continued_at"]) == ("step of 10", [2.0])
+    assert along_time["curves"] == {"loss": [[0, 0], [0.5, 1], [1, 2]]}
+    assert (along_time["along"], along_time["continued_at"]) == ("minutes", [])
+
+
+def test_smoothing_keeps_a_line_and_evens_out_noise() -> None:
+    line = np.linspace(0, 1, 200)
+    noise = np.random.default_rng(0).normal(size=200)
+
+    assert np.allclose(smoothed(line)[10:-10], line[10:-10])
+    assert smoothed(noise).std() < noise.std() / 2
