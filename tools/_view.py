@@ -93,9 +93,7 @@ def view_job(record: JobRecord, runner: Runner, log_lines: int | None = None, *,
     artifacts = runner.artifacts(record.job_id)[
         : MOST_ARTIFACTS if record.is_finished else MOST_ARTIFACTS_WHILE_RUNNING
     ]
-    # After an interruption the clock still counts from the first start: too long, but the best guess there is.
-    eta_s = elapsed_s * (1 - fraction) / fraction if fraction and fraction >= LEAST_FRACTION_FOR_ETA else None
-    eta_s = None if eta_s is None or record.state != "running" else round(eta_s)
+    eta_s = _eta_s(newest, elapsed_s) if record.state == "running" else None
     return JobView(
         job_id=record.job_id,
         kind=record.kind,
@@ -116,14 +114,15 @@ def view_job(record: JobRecord, runner: Runner, log_lines: int | None = None, *,
 
 
 def progress_text(progress: Progress | None) -> str:
-    """``40/200 training loss=2.1``."""
+    """``40/200 training, 1.3/s loss=2.1``; slow work is told by the minute or hour."""
     if progress is None:
         return ""
     counted = (
         f"{progress.done:g}/{progress.total:g}" if progress.total else f"{progress.done:g}" if progress.done else ""
     )
     metrics = " ".join(f"{name}={value:.4g}" for name, value in progress.metrics.items())
-    return " ".join(part for part in (counted, shorten(progress.message), metrics) if part)
+    said = ", ".join(part for part in (shorten(progress.message), _rate_text(progress.rate)) if part)
+    return " ".join(part for part in (counted, said, metrics) if part)
 
 
 def fraction_of(progress: Progress | None) -> float | None:
@@ -161,6 +160,24 @@ def _brief(artifact: Artifact, *, with_path: bool) -> ArtifactView:
     if not with_path:
         return ArtifactView(name=artifact.name, kind=artifact.kind, handle=artifact.handle)
     return view_artifact(artifact).model_copy(update={"sha256": None})
+
+
+def _rate_text(rate: float | None) -> str:
+    if not rate:
+        return ""
+    per, unit = next(((s, unit) for s, unit in ((1, "s"), (60, "min")) if rate * s >= 1), (3600, "h"))
+    return f"{rate * per:.3g}/{unit}"
+
+
+def _eta_s(newest: Progress | None, elapsed_s: float) -> int | None:
+    """Seconds to go at the present rate; while none is known, at the mean since the job began to run."""
+    fraction = fraction_of(newest)
+    if newest is None or fraction is None:
+        return None
+    if newest.rate and newest.total:
+        return round((newest.total - min(newest.done, newest.total)) / newest.rate)
+    # After an interruption the clock still counts from the first start: too long, but the best guess there is.
+    return round(elapsed_s * (1 - fraction) / fraction) if fraction >= LEAST_FRACTION_FOR_ETA else None
 
 
 def _elapsed_s(record: JobRecord) -> float:

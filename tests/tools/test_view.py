@@ -119,3 +119,12 @@ def test_progress_without_a_total_is_a_count() -> None:
     assert progress_text(Progress(at=0, done=3, message="reading")) == "3 reading"
     assert progress_text(Progress(at=0, done=0, message="loading")) == "loading"
     assert progress_text(None) == ""
+
+
+def test_the_present_rate_is_told_and_decides_the_time_that_is_left() -> None:
+    at_rate = Progress(at=0, done=50, total=200, message="training", metrics={"loss": 2.0}, rate=0.5)
+
+    assert progress_text(at_rate) == "50/200 training, 30/min loss=2"
+    assert progress_text(at_rate.model_copy(update={"rate": 2.34})) == "50/200 training, 2.34/s loss=2"
+    assert progress_text(at_rate.model_copy(update={"rate": 0.01})) == "50/200 training, 36/h loss=2"
+    assert view(record("running", started_at=0.0), Kept(at_rate)).eta_s == 300  # whatever the elapsed time says
