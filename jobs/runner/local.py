@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from jobs.runner import durable, locks, processes
+from jobs.runner import durable, locks, logs, processes
 from jobs.runner.ends import recorded_exit
 from jobs.runner.layout import AttemptFolder, Home
 from jobs.runner.outcome import Exit
@@ -99,6 +99,7 @@ class LocalJobs:
         if exit_ is None and processes.is_alive(pid, start.get("start_time")):
             if row.cancel or _is_overdue(row, start):
                 self._stop_orphan(row, pid)
+            logs.bound(folder.log, self._settings.log_limit_bytes)  # as its shim did
             return
         if pid:  # the worker is gone: what it has left behind has no purpose
             processes.end_tree(mark_of(row), timeout_s=0.2)

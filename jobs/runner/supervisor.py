@@ -1,7 +1,8 @@
 """The one process of a home that starts jobs and settles what became of them.
 
-``python -m jobs.runner.supervisor HOME [IDLE_S]``: detaches itself, ends when nothing has been alive for IDLE_S
-seconds. May be killed at any instant: the next one finds everything in the store, the locks and the files.
+``python -m jobs.runner.supervisor HOME [IDLE_S [LOCK]]``: detaches itself, ends when nothing has been alive for IDLE_S
+seconds. May be killed at any instant: the next one finds everything in the store, the locks and the files. When the
+project is updated it goes on as the new version, with its children.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from jobs.errors import UserError
-from jobs.runner import durable, locks, processes, retries
+from jobs.runner import code, durable, locks, processes, retries
 from jobs.runner.gpus import Gpus
 from jobs.runner.layout import Home
 from jobs.runner.local import LocalJobs
@@ -37,6 +38,7 @@ TICK_S = 1.0  # an attempt that is nobody's child here, or is told to stop; an e
 QUIET_TICK_S = 5.0  # disk, memory or GPU that somebody else uses
 HOLD_SETTLES_S = 10.0  # a process that has just ended may be seen on its GPU a little longer: look more often
 NOTHING_TICK_S = 30.0  # a clock that was set, a home that was deleted
+LOOK_AT_CODE_S = 30.0
 LOCK_TRIES, LOCK_PAUSE_S = 20, 0.05  # a probe may hold the lock for a moment
 
 
@@ -57,6 +59,9 @@ class Supervisor:
         self._told_holds = durable.read_json(self._home.holds) or {}
         self._told_at = -math.inf
         self._complaints: set[str] = set()
+        self._code = code.signature()
+        self._newer_code: code.Signature | None = None
+        self._looked_at_code_at = time.monotonic()
 
     def run(self) -> None:
         """Work until idle, or until the home is gone."""
@@ -65,6 +70,7 @@ class Supervisor:
         while self._owns_home():
             pause_s = TICK_S
             try:
+                self._become_the_newer_version()
                 pause_s = self._tick()
                 if self._store.has_live_jobs():
                     quiet_since = time.monotonic()
@@ -79,6 +85,19 @@ class Supervisor:
                 time.sleep(TICK_S)
             if select.select([wake], [], [], pause_s)[0]:
                 os.read(wake, 65536)
+
+    def _become_the_newer_version(self) -> None:
+        """After an update, once the files have come to rest: the same process, so that its children stay its own."""
+        if time.monotonic() - self._looked_at_code_at < LOOK_AT_CODE_S:
+            return
+        self._looked_at_code_at = time.monotonic()
+        found = code.signature()
+        is_settled, self._newer_code = found == self._newer_code, found
+        if found != self._code and is_settled and code.can_start("jobs.runner.supervisor"):
+            logger.info("the project was updated: going on as the new version")
+            os.set_inheritable(self._lock, True)  # it is never free: nobody else can start meanwhile
+            arguments = [str(self._home.path), str(self._idle_s), str(self._lock)]
+            os.execv(sys.executable, [sys.executable, "-S", "-m", "jobs.runner.supervisor", *arguments])
 
     def _open_fifo(self) -> int:
         if not self._home.wake.exists():
@@ -199,14 +218,21 @@ def main() -> None:
     """Entry of ``python -m jobs.runner.supervisor``. The lock is held when the caller's child returns."""
     settings = replace(Settings.from_environment(), home=Path(sys.argv[1]))
     settings.home.mkdir(parents=True, exist_ok=True)
-    lock = _lock(Home(settings.home))
-    if lock is None or os.fork() > 0:
-        os._exit(0)
+    idle_s = float(sys.argv[2]) if len(sys.argv) > 2 else IDLE_S
+    lock = int(sys.argv[3]) if len(sys.argv) > 3 else _lock_and_detach(Home(settings.home))
+    os.set_inheritable(lock, False)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s supervisor %(levelname)s: %(message)s")
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)  # for people; liveness is the lock
     processes.become_subreaper()
-    Supervisor(settings, lock, float(sys.argv[2]) if len(sys.argv) > 2 else IDLE_S).run()
+    Supervisor(settings, lock, idle_s).run()
+
+
+def _lock_and_detach(home: Home) -> int:
+    lock = _lock(home)
+    if lock is None or os.fork() > 0:
+        os._exit(0)
+    return lock
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from jobs.runner.client import Runner
+from jobs.runner.layout import Home
 from jobs.runner.logs import bound
 from jobs.settings import Settings
 
@@ -104,3 +106,22 @@ def test_the_log_of_a_worker_that_never_stops_talking_stays_bounded(
     assert "talk begins" in text[:2_000]
     assert "bytes were left out here" in text
     assert "talk ends" in text[-2_000:]
+
+
+def test_the_log_of_a_worker_whose_shim_was_killed_stays_bounded(
+    settings: Settings, home: Home, pids, tmp_path: Path, until: Callable[[Callable[[], object]], object]
+) -> None:
+    from tiny_kinds import TALK, TalkParams
+
+    runner = Runner(replace(settings, log_limit_bytes=1_000_000))
+    gate = tmp_path / "gate"
+    job = runner.submit(TALK, TalkParams(megabytes=50, gate=str(gate))).job
+    os.kill(pids.shim(home.attempt(job.job_id, 1)), signal.SIGKILL)
+    until(lambda: (tmp_path / "said").exists())
+    log = runner.log_path(job.job_id)
+
+    until(lambda: log.stat().st_size <= 1_000_000)
+    gate.touch()
+
+    assert runner.wait(job.job_id, 60).state == "succeeded"
+    assert "bytes were left out here" in log.read_text()

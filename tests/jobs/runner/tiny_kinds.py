@@ -135,3 +135,21 @@ def talk(params: TalkParams, context: JobContext) -> Nothing:
 
 
 TALK = JobKind(name="talk", params=TalkParams, result=Nothing, entry="tiny_kinds:talk", environment="ml")
+
+
+class HoardParams(Strict):
+    """How much memory to take."""
+
+    megabytes: int
+
+
+def hoard(params: HoardParams, context: JobContext) -> AddResult:
+    """Take memory and use it, a megabyte at a time."""
+    taken = []
+    for number in range(params.megabytes):
+        taken.append(bytearray(os.urandom(1 << 20)))
+        context.progress(number + 1, params.megabytes, "hoarding")
+    return AddResult(total=float(len(taken)), folder=str(context.folder), roots=[])
+
+
+HOARD = JobKind(name="hoard", params=HoardParams, result=AddResult, entry="tiny_kinds:hoard")
