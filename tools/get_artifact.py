@@ -62,6 +62,8 @@ def _get(args: GetArtifactArgs, runner: Runner) -> GetArtifactAnswer:
     answer = GetArtifactAnswer(
         **view_artifact(artifact).model_dump(), mime_type=mime_type_of(path), made_by=runner.lineage(artifact.job_id)
     )
+    if answer.made_by.state != "succeeded":
+        answer.next = f"Its job is {answer.made_by.state}: this may be a part of what was to be made."
     if not args.inline:
         return answer
     if path.is_dir():

@@ -172,6 +172,7 @@ class Runner:
         ran = durable.read_json(self._home.job_file(job_id)) or {}
         return Lineage(
             kind=row.kind,
+            state=JobRecord.model_validate({"job_id": row.id, "kind": row.kind, "state": row.state}).state,
             params=json.loads(row.document)["params"],
             from_jobs=sorted(job_ids_in(row.document) - {job_id}),
             **{key: value for key, value in ran.get("ran_with", {}).items() if key in Lineage.model_fields},

@@ -59,6 +59,7 @@ class Lineage(Frozen):
     """What a job's artifacts were made by and of."""
 
     kind: str
+    state: State = Field(description="Of the job: what one that has not succeeded leaves may be a part.")
     params: dict[str, Any]
     from_jobs: list[str] = Field(default_factory=list, description="Jobs whose files the parameters name.")
     version: str | None = None

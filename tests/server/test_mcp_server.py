@@ -228,6 +228,21 @@ async def test_a_cancelled_job_stops(client: Client) -> None:
     assert again.structured_content["state"] == "cancelled"
 
 
+async def test_what_a_cancelled_job_has_left_is_kept_and_marked(client: Client) -> None:
+    started = await client.call_tool("count_slowly", {"gate": "never-there", "drafts": True})
+    job_id = started.structured_content["job_id"]
+    while not (await client.call_tool("get_job", {"job_id": job_id})).structured_content.get("artifacts"):
+        await anyio.sleep(0.05)
+    await client.call_tool("cancel_job", {"job_id": job_id})
+    await client.call_tool("get_job", {"job_id": job_id, "wait_s": 20})
+
+    draft = await client.call_tool("get_artifact", {"handle": f"artifact://{job_id}/draft", "inline": True})
+
+    assert draft.structured_content["text"] == "counted so far\n"
+    assert draft.structured_content["made_by"]["state"] == "cancelled"
+    assert "may be a part" in draft.structured_content["next"]
+
+
 async def test_artifacts_come_as_link_picture_sound_text_and_list(client: Client, counted: dict[str, Any]) -> None:
     handles = {artifact["name"]: artifact["handle"] for artifact in counted["artifacts"]}
 

@@ -267,7 +267,7 @@ def test_the_lineage_of_an_artifact_leads_to_the_jobs_it_was_made_of(runner: Run
 
     made_by = runner.lineage(second)
 
-    assert made_by.kind == "add"
+    assert (made_by.kind, made_by.state) == ("add", "succeeded")
     assert made_by.params["numbers"] == [2]
     assert made_by.from_jobs == [first]
     assert made_by.version is not None

@@ -25,6 +25,7 @@ class Params(Strict):
     up_to: int = Field(3, ge=1, le=1000, description="Steps in all.")
     gate: InputPath | None = Field(None, description="Wait for this file before the end.")
     fails: bool = Field(False, description="Fail at the end.")
+    drafts: bool = Field(False, description="Publish a draft before the end.")
 
 
 class Result(Strict):
@@ -39,6 +40,10 @@ def run(params: Params, context: JobContext) -> Result:
     logger.info("counting up to %d", params.up_to)
     for step in range(1, params.up_to):
         context.progress(step, params.up_to, "counting", loss=2.0 / step)
+    if params.drafts:
+        draft = context.folder / "draft.txt"
+        draft.write_text("counted so far\n")
+        context.publish("draft", draft, "report")
     while params.gate is not None and not Path(params.gate).exists():
         context.raise_if_cancelled()
         time.sleep(0.01)
