@@ -231,8 +231,9 @@ async def test_a_cancelled_job_stops(client: Client) -> None:
 async def test_what_a_cancelled_job_has_left_is_kept_and_marked(client: Client) -> None:
     started = await client.call_tool("count_slowly", {"gate": "never-there", "drafts": True})
     job_id = started.structured_content["job_id"]
-    while not (await client.call_tool("get_job", {"job_id": job_id})).structured_content.get("artifacts"):
-        await anyio.sleep(0.05)
+    seen: dict[str, Any] = {}
+    while "artifacts" not in seen:
+        seen = (await client.call_tool("get_job", {"job_id": job_id, "wait_s": 1})).structured_content
     await client.call_tool("cancel_job", {"job_id": job_id})
     await client.call_tool("get_job", {"job_id": job_id, "wait_s": 20})
 
