@@ -51,7 +51,7 @@ class MakeVoiceArgs(StartArgs):
     validation_chapters: list[int] = Field(default_factory=list, description="Chapters held out.")
     base_model: ModelRef = Field(DEFAULT_BASE, description="As in start_training; toy needs no download.")
     method: Literal["full", "lora"] = "full"
-    epochs: int = Field(2, ge=1, le=1000)
+    epochs: int | None = Field(None, ge=1, le=1000)
     max_steps: int | None = Field(None, ge=1)
     batch_size: int = Field(4, ge=1, le=256)
     lr: float | None = Field(None, gt=0, le=0.1)

@@ -43,14 +43,14 @@ class Recipe:
     """
 
     method: Literal["full", "lora"] = "full"
-    optimizer: str = "adamw"
+    optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] = "adamw"
     gradient_checkpointing: bool = False
     accumulates: bool = False
     lora_r: int = 16
     lora_attention: bool = True
     lora_mlp: bool = True
     lora_predictor: bool = False
-    freeze: str = "none"
+    freeze: Literal["none", "code_predictor", "talker"] = "none"
     load_in_4bit: bool = False
 
 
@@ -62,11 +62,13 @@ class PassSize:
         n_clips: side by side.
         width: positions of the longest clip, to which the others are padded.
         frames: of all clips together, without padding.
+        predicted: of these, those whose books 1 to 15 are learnt.
     """
 
     n_clips: int
     width: int
     frames: int
+    predicted: int
 
     @property
     def positions(self) -> int:
@@ -126,7 +128,7 @@ def estimate(shape: Shape, recipe: Recipe, largest: PassSize, device: Device) ->
     predictor_how = recipe.method if learns_predictor else "frozen"
     talker_layer = _kept_of_layer(shape.talker, talker_how, largest.width, half, wide=recipe.method == "full")
     predictor_layer = _kept_of_layer(shape.predictor, predictor_how, N_BOOKS, half, wide=False)
-    predicted = largest.frames * N_BOOKS
+    predicted = largest.predicted * N_BOOKS
     checkpointing = recipe.gradient_checkpointing
     talker = talker_layer.of(largest.positions, shape.talker.n_layers, checkpointing=checkpointing)
     predictor = predictor_layer.of(predicted, shape.predictor.n_layers, checkpointing=checkpointing)
@@ -134,10 +136,9 @@ def estimate(shape: Shape, recipe: Recipe, largest: PassSize, device: Device) ->
         talker += BFLOAT16 * shape.talker_matrices if learns_talker else 0
         predictor += BFLOAT16 * shape.predictor_matrices if learns_predictor else 0
     # the last norms keep as much as a layer's first; their outputs go to the heads
-    talker += (
-        largest.positions * shape.talker.hidden * (FLOAT32 + (width if talker_how == "full" else 0)) * learns_talker
-    )
-    predictor += predicted * shape.predictor.hidden * (FLOAT32 + (width if predictor_how == "full" else 0))
+    if learns_talker:
+        talker += largest.positions * shape.talker.hidden * (FLOAT32 + (width if talker_how == "full" else 0))
+    predictor_norm = predicted * shape.predictor.hidden * (FLOAT32 + (width if predictor_how == "full" else 0))
     books = predicted * shape.talker.hidden * width
     if shape.projection_to_predictor and predictor_how == "full":
         predictor += books
@@ -146,20 +147,20 @@ def estimate(shape: Shape, recipe: Recipe, largest: PassSize, device: Device) ->
     talker_passing = largest.positions * _passing(shape.talker) * width
     predictor_passing = predicted * _passing(shape.predictor) * width
 
-    predictor_logits = largest.frames * (N_BOOKS - 1) * shape.codebook
+    predictor_logits = largest.predicted * (N_BOOKS - 1) * shape.codebook
     talker_logits = (largest.frames + largest.n_clips) * shape.vocabulary
     accumulated = gradients_talker + gradients_predictor if recipe.accumulates else 0.0
 
     moments = {
         "forward": {
             "talker activations": talker,
-            "predictor activations": predictor + 2 * books,
+            "predictor activations": predictor + predictor_norm + 2 * books,
             "logits": 2.0 * predictor_logits * width + talker_logits * width,
             "gradients": accumulated,
         },
         "loss": {
             "talker activations": talker,
-            "predictor activations": predictor,
+            "predictor activations": predictor + predictor_norm,
             "logits": 3.0 * predictor_logits * FLOAT32 + talker_logits * FLOAT32,
             "gradients": accumulated,
         },

@@ -5,6 +5,7 @@ The one definition; the worker trains by it and a dry run shows it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobs.training.batches import Dealer
@@ -22,8 +23,8 @@ WARMUP_SHARE = 10
 # third worse. Less data gets the second.
 ONE_EPOCH_FROM_HOURS = 3.0
 
-# lora: judgement. Clips times epochs of 250 to 1200 (their geometric mean: 550 clips of about 6 s, 0.9 hours), published
-# as 250 to 400 under a wrong loss, so taken wider.
+# lora: judgement. Clips times epochs of 250 to 1200 (geometric mean: 550 clips of about 6 s, 0.9 hours), published as
+# 250 to 400 under a wrong loss, so taken wider.
 LORA_HOURS_HEARD = 0.9
 LORA_EPOCHS = (2, 6)
 
@@ -72,7 +73,7 @@ def epochs_for(method: str, hours: float) -> int:
     return max(least, min(most, round(LORA_HOURS_HEARD / max(hours, 1e-3))))
 
 
-def make_dealer(params: Params, lengths: list[int]) -> Dealer:
+def make_dealer(params: Params, lengths: Sequence[int]) -> Dealer:
     """The dealer of a run.
 
     Args:

@@ -16,15 +16,14 @@ from jobs.qwen.lora import add_adapters, quantise
 from jobs.qwen.self_check import Probe, check_base, probe
 from jobs.qwen.speaker import speaker_embedding
 from jobs.qwen.weights import weight_files
-from jobs.training.batches import Dealer
 from jobs.training.clips import Dataset, TrainingClip
 from jobs.training.loop import Plan, autocast_on
 from jobs.training.optimiser import Freeze, unfreeze_for_full
+from jobs.training.plan import make_dealer, resolve
 from jobs.training.spec import Params
+from jobs.training.survey import FRAMES_PER_SECOND
 from jobs.training.team import Team
 
-DEFAULT_LR = {"full": 5e-6, "lora": 1e-5}  # full: the best controlled recipe with an aligned loss; lora: our judgement
-DEFAULT_WARMUP_STEPS = 50
 PROBED_CLIPS = 32
 
 # These change neither the losses nor what is exported, so a run may be resumed with other values.
@@ -148,21 +147,15 @@ def freeze_of(params: Params, found: Probe) -> Freeze:
 
 def make_plan(params: Params, trainee: Trainee, run: dict[str, Any]) -> Plan:
     """Resolve what the parameters leave open."""
-    dealer = Dealer(
-        [example.length for example in trainee.train],
-        batch_size=params.batch_size,
-        batch_tokens=params.batch_tokens,
-        passes_per_step=params.gradient_accumulation_steps * params.n_processes,
-        seed=params.seed,
-    )
-    total = dealer.total_steps(params.epochs, params.max_steps)
-    warmup = params.warmup_steps
+    dealer = make_dealer(params, [example.length for example in trainee.train])
+    speech_s = sum(len(example.codes) for example in trainee.train) / FRAMES_PER_SECOND
+    resolved = resolve(params, dealer, speech_s)
     return Plan(
         dealer=dealer,
-        total_steps=total,
-        epochs=params.epochs,
-        lr=params.lr or DEFAULT_LR[params.method],
-        warmup_steps=min(DEFAULT_WARMUP_STEPS, total // 10) if warmup is None else min(warmup, total),
+        total_steps=resolved.total_steps,
+        epochs=resolved.epochs,
+        lr=resolved.lr,
+        warmup_steps=resolved.warmup_steps,
         run=run,
         schedule=params.lr_schedule,
         max_grad_norm=params.max_grad_norm,

@@ -31,7 +31,9 @@ class Params(Strict):
     method: Literal["full", "lora"] = Field(
         "full", description="full: every weight of the talker learns. lora: small adapters, merged in the export."
     )
-    epochs: int = Field(2, ge=1, le=1000, description="Passes over the data. Published good range: 1 to 2 (full).")
+    epochs: int | None = Field(
+        None, ge=1, le=1000, description="Passes over the data. Default: by hours; full 1 or 2, lora 2 to 6."
+    )
     max_steps: int | None = Field(None, ge=1, description="Stop after this many optimiser steps, whatever the epochs.")
     batch_size: int = Field(4, ge=1, le=256, description="Clips per forward pass.")
     batch_tokens: int | None = Field(

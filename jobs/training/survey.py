@@ -13,8 +13,8 @@ from typing import Any
 
 FRAMES_PER_SECOND = 12.5
 
-# Positions beside the frames: role and control ids (see ``jobs.qwen.layout``), and the text. Qwen's tokenizer takes about
-# four characters of English a token; three leaves room for other languages.
+# Positions beside the frames: role and control ids (see ``jobs.qwen.layout``), and the text. Qwen's tokenizer takes
+# about four characters of English a token; three leaves room for other languages.
 CONTROL_POSITIONS = 11
 CHARACTERS_PER_TOKEN = 3
 
