@@ -67,15 +67,30 @@ class Scheduler:
             units = self._without_foreign(units)
         started: list[Start] = []
         for row in rows:
-            unit = next((unit for unit in units if self._may_use(row, unit)), None)
-            if unit is None or (row.memory_mb or 0) > available_mb:
+            n_units = self._n_units(row)
+            usable = [unit for unit in units if self._may_use(row, unit)][:n_units]
+            if len(usable) < n_units and n_units > 1:
+                self.holds.setdefault(
+                    resource, f"{row.id} waits for {n_units} GPUs at once; those that are free are kept"
+                )
+                break  # what is free is kept for it, or smaller jobs would pass it for ever
+            if len(usable) < n_units or (row.memory_mb or 0) > available_mb:
                 continue
-            if self._store.claim(row.id, row.attempt, (resource, unit)):
-                units.remove(unit)
+            if self._store.claim(row.id, row.attempt, [(resource, unit) for unit in usable]):
+                units = [unit for unit in units if unit not in usable]
                 available_mb -= row.memory_mb or 0
                 claimed = replace(row, attempt=row.attempt + 1, state="starting")
-                started.append(Start(claimed, self._variables(row, unit)))
+                started.append(Start(claimed, self._variables(row, usable)))
         return started
+
+    def _n_units(self, row: JobRow) -> int:
+        """Slots that a job needs at once: a GPU for each of its processes; one where there is no GPU.
+
+        At most those there are: work that needs more starts, and says that it does.
+        """
+        if row.resource != "gpu" or not self._gpus.uuids:
+            return 1
+        return max(1, min(_n_processes(row), len(self._allowed(row)) or self.n_slots("gpu")))
 
     def _available_mb(self) -> float:
         memory = preflight.memory_of_machine()
@@ -113,14 +128,21 @@ class Scheduler:
         ours = {self._device(unit) for unit in range(self.n_slots("gpu"))}
         return self._gpus.allowed(_visible(row)) & ours
 
-    def _variables(self, row: JobRow, unit: int) -> dict[str, str]:
+    def _variables(self, row: JobRow, units: list[int]) -> dict[str, str]:
         visible = _visible(row)
         if row.resource == "gpu" and self._allowed(row):
-            visible = str(self._device(unit))
+            visible = ",".join(str(self._device(unit)) for unit in units)
         if visible is None:
             return {}
         # Counted as nvidia-smi does; without it CUDA puts the fastest first.
         return {"CUDA_VISIBLE_DEVICES": visible, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+
+
+def _n_processes(row: JobRow) -> int:
+    try:
+        return int(json.loads(row.document)["params"].get("n_processes") or 1)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return 1  # the worker will say what is wrong with it
 
 
 def _visible(row: JobRow) -> str | None:

@@ -11,7 +11,7 @@ import math
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -242,11 +242,6 @@ class Store:
         rows = self.connection.execute("SELECT unit, job FROM leases WHERE resource = ? ORDER BY unit", (resource,))
         return {int(row["unit"]): str(row["job"]) for row in rows}
 
-    def unit_of(self, job_id: str) -> int | None:
-        """The unit that a job holds."""
-        found = self.connection.execute("SELECT unit FROM leases WHERE job = ?", (job_id,)).fetchone()
-        return int(found["unit"]) if found else None
-
     def needs(self, job_id: str) -> list[JobRow]:
         """The jobs that a job waits, or has waited, for; oldest first."""
         return self._many(
@@ -298,19 +293,20 @@ class Store:
             time.time(), job_id,
         )  # fmt: skip
 
-    def claim(self, job_id: str, attempt: int, lease: tuple[str, int] | None = None) -> bool:
+    def claim(self, job_id: str, attempt: int, leases: Sequence[tuple[str, int]] = ()) -> bool:
         """queued → starting of a new attempt; ``attempt`` is the one before it.
 
         Args:
             job_id: the job.
             attempt: the one before.
-            lease: resource and unit that the new attempt holds until it ends; None for other backends.
+            leases: resources and units that the new attempt holds until it ends, all or none; none for other backends.
         """
         try:
             with self.transaction() as connection:
-                if lease is not None:
-                    values = (*lease, job_id, attempt + 1)
-                    connection.execute("INSERT INTO leases(resource, unit, job, attempt) VALUES(?, ?, ?, ?)", values)
+                connection.executemany(
+                    "INSERT INTO leases(resource, unit, job, attempt) VALUES(?, ?, ?, ?)",
+                    [(*lease, job_id, attempt + 1) for lease in leases],
+                )
                 if not self._swap(
                     "UPDATE jobs SET state = 'starting', attempt = attempt + 1, backend_ref = NULL "
                     "WHERE id = ? AND attempt = ? AND state = 'queued' AND cancel = 0",

@@ -90,9 +90,9 @@ def test_two_supervisors_that_claim_at_once_share_neither_job_nor_unit(insert: I
     insert("a")
     insert("b")
 
-    assert store.claim("a", 0, ("gpu", 0))
-    assert not store.claim("b", 0, ("gpu", 0))  # the unit is taken
-    assert not store.claim("a", 0, ("gpu", 1))  # the job is
+    assert store.claim("a", 0, [("gpu", 0)])
+    assert not store.claim("b", 0, [("gpu", 0)])  # the unit is taken
+    assert not store.claim("a", 0, [("gpu", 1)])  # the job is
     assert store.leases("gpu") == {0: "a"}
     b = store.get("b")
     assert b is not None
@@ -111,6 +111,40 @@ def test_every_gpu_of_the_driver_is_a_slot_and_each_job_sees_its_own(insert: Ins
         ("job-0", "0"),
         ("job-1", "1"),
     ]
+
+
+def together(n_processes: int) -> str:
+    return json.dumps({"params": {"n_processes": n_processes}, "settings": {"gpus": None}})
+
+
+def test_work_in_several_processes_gets_a_gpu_for_each_and_nobody_passes_it(
+    insert: Insert, make: Make, store: Store
+) -> None:
+    scheduler = make(Driver(3))
+    insert("first", resource="gpu")
+    insert("three", resource="gpu", document=together(3))
+    insert("small", resource="gpu")
+
+    assert _started(scheduler) == ["first"]
+    assert scheduler.holds["gpu"] == "three waits for 3 GPUs at once; those that are free are kept"
+    store.begin("first", 1)
+    store.finish("first", 1, Outcome("succeeded"))
+    starts = scheduler.claim_ready()
+
+    assert [(start.row.id, start.variables["CUDA_VISIBLE_DEVICES"]) for start in starts] == [("three", "0,1,2")]
+    assert store.leases("gpu") == dict.fromkeys(range(3), "three")
+
+
+def test_work_in_more_processes_than_there_are_gpus_starts_and_can_say_so(insert: Insert, make: Make) -> None:
+    insert("eight", resource="gpu", document=together(8))
+
+    assert make(Driver(2)).claim_ready()[0].variables["CUDA_VISIBLE_DEVICES"] == "0,1"
+
+
+def test_without_a_gpu_work_in_several_processes_takes_one_slot(insert: Insert, make: Make) -> None:
+    insert("two", resource="gpu", document=together(2))
+
+    assert _started(make(Driver(0))) == ["two"]
 
 
 def test_without_a_gpu_work_for_one_still_runs_one_at_a_time(insert: Insert, make: Make) -> None:
