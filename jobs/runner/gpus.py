@@ -13,6 +13,16 @@ from dataclasses import dataclass, field
 ASK_TIMEOUT_S = 10.0
 _GPU = re.compile(r"GPU (\d+): .*\(UUID: (GPU-[0-9a-f-]+)\)")
 
+
+@dataclass(frozen=True)
+class GpuMemory:
+    """Memory of a GPU in bytes, and the GPU's name."""
+
+    name: str
+    total: int
+    free: int
+
+
 # Given the arguments, nvidia-smi's answer; None when there is none.
 Ask = Callable[[Sequence[str]], str | None]
 
@@ -58,6 +68,16 @@ class Gpus:
             for index, uuid in self.uuids.items()
             if any(part == str(index) or (part.startswith("GPU-") and uuid.startswith(part)) for part in wanted)
         )
+
+    def memory(self) -> dict[int, GpuMemory]:
+        """Index to total and presently free memory; a GPU that does not tell is left out."""
+        asked = ["--query-gpu=index,memory.total,memory.free,name", "--format=csv,noheader,nounits"]
+        found: dict[int, GpuMemory] = {}
+        for line in (self.ask(asked) or "").splitlines():
+            index, total, free, name = (line.split(",", 3) + [""] * 3)[:4]
+            if index.strip().isdigit() and total.strip().isdigit() and free.strip().isdigit():  # else "[N/A]"
+                found[int(index)] = GpuMemory(name.strip(), int(total) * 2**20, int(free) * 2**20)
+        return found
 
     def users(self) -> dict[int, list[int]]:
         """Index to the pids that compute on that GPU; GPUs without any are left out."""
