@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def _start(kind: JobKind, args: StartArgs, context: ToolContext, defaults: Defau
         ) from error
     if args.dry_run:
         preflight.check(context.settings, kind.environment)
-        return _plan(kind, params, args.after)
+        return _plan(kind, params, args, context)
     submission = context.runner.submit(
         kind,
         params,
@@ -74,9 +75,14 @@ def prepare(kind: JobKind, args: StartArgs, context: ToolContext, defaults: Defa
     Raises:
         UserError: from the paths, from ``kind.check``, or ``output_is_input``.
     """
-    given = {name: getattr(args, name) for name in kind.params.model_fields}
+    fields = kind.params.model_fields
     awaited = bool(args.after)
-    params = resolve_paths(kind.params.model_construct(**given), context.settings, context.runner, awaited=awaited)
+    params = kind.params.model_construct(**{name: getattr(args, name) for name in fields})
+    params = resolve_paths(params, context.settings, context.runner, awaited=awaited)
+    if kind.suggest is not None:
+        params = params.model_copy(
+            update=kind.suggest(params, args.model_fields_set & set(fields), _settings_of(args, context))
+        )
     filled = {
         name: str(inside_roots(str(path), f"the default of {name}", context.settings))
         for name, path in defaults(params, context.settings).items()
@@ -140,13 +146,21 @@ def _refuse_overwriting_input(params: Strict) -> None:
             )
 
 
-def _plan(kind: JobKind, params: Strict, after: Sequence[str]) -> JobView:
+def _settings_of(args: StartArgs, context: ToolContext) -> Settings:
+    """Settings with the backend of this call."""
+    return replace(context.settings, backend=args.backend or context.settings.backend)
+
+
+def _plan(kind: JobKind, params: Strict, args: StartArgs, context: ToolContext) -> JobView:
     """What a dry run answers with."""
     would_run = params.model_dump(mode="json", exclude_none=True)
+    result: dict[str, Any] = {"would_run": would_run, "resource": kind.resource, "environment": kind.environment}
+    if kind.plan is not None and not args.after:  # which reads the inputs
+        result["plan"] = kind.plan(params, _settings_of(args, context))
     return JobView(
         kind=kind.name,
         state="not_started",
-        result={"would_run": would_run, "resource": kind.resource, "environment": kind.environment},
+        result=result,
         next="Nothing was started. Call again without dry_run."
-        + (" Its inputs are checked when the jobs before it are done." if after else ""),
+        + (" Its inputs are checked when the jobs before it are done." if args.after else ""),
     )

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from jobs.fields import Strict
+from jobs.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,9 @@ class JobKind:
         max_tries: starts allowed when an attempt is interrupted (killed, power cut); a failure is not retried.
         check: light, fast check of the parameters (files, first manifest lines); raises ``UserError``. Called
             by the tool before a job exists and by the worker before anything heavy.
+        suggest: values for parameters that the caller left open, by this machine; called by the tool with the
+            parameters and the names that the caller gave, so that what is stored is explicit.
+        plan: light, fast: what the work would do and take here, for a dry run; a small JSON object.
     """
 
     name: str
@@ -36,3 +40,5 @@ class JobKind:
     resource: Literal["cpu", "gpu"] = "cpu"
     max_tries: int = 3
     check: Callable[[Any], None] | None = None
+    suggest: Callable[[Any, Collection[str], Settings], dict[str, Any]] | None = None
+    plan: Callable[[Any, Settings], dict[str, Any]] | None = None

@@ -16,8 +16,8 @@ Device = Literal["cpu", "cuda"]
 
 # CUDA context, cuBLAS workspaces and what the allocator cannot use: 0.5 to 0.8 GB are commonly seen. Not measured here.
 CUDA_CONTEXT = 800_000_000
-# Resident memory of a worker that has imported torch, transformers, peft and qwen_tts, before any weight is loaded.
-CPU_PROCESS = 650_000_000
+# Resident memory of a training worker that has imported everything and loaded no weight (measured, torch 2.8).
+CPU_PROCESS = 960_000_000
 
 # Bytes a weight, its gradient and its optimiser state take; see ``optimiser.py`` and ``lora.py``.
 FLOAT32, BFLOAT16 = 4, 2
@@ -188,6 +188,11 @@ def estimate(shape: Shape, recipe: Recipe, largest: PassSize, device: Device) ->
     }  # fmt: skip
     moment = max(moments, key=lambda name: sum(moments[name].values()))
     return Estimate(moment, {**fixed, **moments[moment]})
+
+
+def trained_weights(shape: Shape, recipe: Recipe) -> float:
+    """How many weights learn."""
+    return sum(_trained(shape, recipe))
 
 
 def _trained(shape: Shape, recipe: Recipe) -> tuple[float, float]:

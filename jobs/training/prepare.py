@@ -27,7 +27,7 @@ from jobs.training.team import Team
 PROBED_CLIPS = 32
 
 # These change neither the losses nor what is exported, so a run may be resumed with other values.
-NOT_IDENTITY = {"manifest", "base_model", "out_dir", "speaker", "resume", "save_every_steps", "compile"}
+NOT_IDENTITY = {"manifest", "base_model", "out_dir", "speaker", "resume", "save_every_steps", "compile", "preset"}
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -11,6 +12,7 @@ from jobs.errors import UserError
 from jobs.fields import InputPath, ModelRef, OutputPath, Strict
 from jobs.qwen.folder import check_model
 from jobs.runner.kind import JobKind
+from jobs.settings import Settings
 from jobs.speech.manifest import check_step
 
 DEFAULT_BASE = "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
@@ -27,6 +29,9 @@ class Params(Strict):
     out_dir: OutputPath = Field("", description="Where the voice is written. Default: the job's own folder.")
     speaker: str | None = Field(
         None, pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="Name to speak with, lower case. Default: the manifest's."
+    )
+    preset: Literal["8gb", "12gb", "16gb", "24gb", "48gb", "80gb"] | None = Field(
+        None, description="Memory of the GPU: chooses method, batch and optimizer unless given. Default: this GPU's."
     )
     method: Literal["full", "lora"] = Field(
         "full", description="full: every weight of the talker learns. lora: small adapters, merged in the export."
@@ -81,6 +86,8 @@ class Params(Strict):
         "best", description="Which weights become the voice: of the lowest validation loss, or the last."
     )
     save_every_steps: int = Field(200, ge=1, description="Optimiser steps between resumable checkpoints.")
+    max_clip_s: float = Field(30.0, gt=0, le=300, description="Longer clips are rejected.")
+    max_bad_share: float = Field(0.05, ge=0, le=1, description="Bad lines are left out; a larger share fails the job.")
     resume: bool = Field(True, description="Continue from the last checkpoint in out_dir when there is one.")
 
     @model_validator(mode="after")
@@ -105,6 +112,8 @@ class Result(Strict):
     last_loss: float
     validation_loss: float | None = None
     n_clips: int
+    rejected: dict[str, int] = Field(default_factory=dict, description="Bad lines left out, by reason.")
+    n_duplicates: int = Field(0, description="Lines left out because they repeat another one.")
     base_check: Literal["aligned", "inconclusive"] = Field(
         description="aligned: the untouched base predicts the next frame better than the one after, as it must."
     )
@@ -113,10 +122,15 @@ class Result(Strict):
 
 
 def check(params: Params) -> None:
-    """The manifest must hold codes, and the reference audio must be there."""
+    """The manifest must hold codes and name reference audio; bad lines are counted later, by the worker."""
     manifest = Path(params.manifest)
-    first = check_step(manifest, "coded")
-    if first.ref_audio is None:
+    try:
+        first = check_step(manifest, "coded")
+    except UserError as error:
+        if error.code != "manifest_unreadable":
+            raise
+        first = None
+    if first is not None and first.ref_audio is None:
         raise UserError(
             "manifest_wrong_step", f"{manifest} names no ref_audio.", "Make the manifest with convert_codes."
         )
@@ -124,6 +138,25 @@ def check(params: Params) -> None:
         check_model(Path(params.base_model), params.base_model)
 
 
+def _suggest(params: Params, given: Collection[str], settings: Settings) -> dict[str, Any]:
+    from jobs.training.presets import suggest  # which needs Params
+
+    return suggest(params, given, settings)
+
+
+def _plan(params: Params, settings: Settings) -> dict[str, Any]:
+    from jobs.training.dry_run import plan_of  # which needs Params
+
+    return plan_of(params, settings)
+
+
 KIND = JobKind(
-    name="training", params=Params, result=Result, entry="jobs.training.work:run", resource="gpu", check=check
+    name="training",
+    params=Params,
+    result=Result,
+    entry="jobs.training.work:run",
+    resource="gpu",
+    check=check,
+    suggest=_suggest,
+    plan=_plan,
 )

@@ -27,12 +27,15 @@ from jobs.qwen.weights import weight_files
 from jobs.runner.context import JobContext
 from jobs.training import checkpoint as checkpoints
 from jobs.training.clips import Dataset, read_dataset
+from jobs.training.fit import check_fits, memory_for
 from jobs.training.history import TensorBoardLog, plot
 from jobs.training.loop import Training, probe_row
 from jobs.training.optimiser import make_optimiser, trainable
 from jobs.training.prepare import Trainee, identify_run, load_trainee, make_plan, unfreeze
 from jobs.training.report import report_of, voice_card
+from jobs.training.shapes import Shape
 from jobs.training.spec import Params, Result
+from jobs.training.survey import ClipSize
 from jobs.training.team import Team
 
 logger = logging.getLogger(__name__)
@@ -46,7 +49,7 @@ def run(params: Params, context: JobContext) -> Result:
     Raises:
         UserError: ``model_*``, ``manifest_*``, ``codes_*``, ``language_unknown``, ``train_split_empty``,
             ``several_speakers``, ``base_misaligned``, ``checkpoint_of_another_run``, ``training_diverged``,
-            ``out_dir_taken``, ``cuda_oom``, ``disk_full``.
+            ``out_dir_taken``, ``memory_too_small``, ``cuda_oom``, ``disk_full``.
     """
     out = Path(params.out_dir) if params.out_dir else context.folder / "out"
     team = Team.gather(params.n_processes)
@@ -63,6 +66,8 @@ def run(params: Params, context: JobContext) -> Result:
         )
         identity = identify_run(params, dataset, base)
         result = _finished(out, identity) if params.resume else None
+        if result is None and team.is_first:
+            _check_memory(params, context, dataset, base, team)
         team.wait_for_all()  # all have looked before the first changes anything
         if not params.resume and team.is_first:
             checkpoints.discard(out / "checkpoints")
@@ -189,6 +194,15 @@ def _finished(out: Path, identity: dict[str, Any]) -> Result | None:
             "Give another out_dir, or resume=false to replace that voice.",
         )
     return Result.model_validate(report["result"])
+
+
+def _check_memory(params: Params, context: JobContext, dataset: Dataset, base: Path, team: Team) -> None:
+    """Refuse before weights are loaded when they and a step cannot fit."""
+    memory = memory_for(context.settings, team.size, on_cpu=team.device == "cpu")
+    if memory is not None:
+        clips = [ClipSize(len(clip.codes), len(clip.text)) for clip in dataset.train]
+        found = check_fits(params, Shape.of(read_config(base)), clips, memory, is_running=True)
+        logger.info("about %.2f GB of %s's %.2f GB will be used", found.peak / 1e9, memory.name, memory.total / 1e9)
 
 
 def _check_disk(out: Path, model: torch.nn.Module, base: Path, params: Params) -> None:

@@ -13,6 +13,8 @@ import soundfile
 import torch
 
 from jobs.qwen.toy import make_toy_base
+from jobs.runner.context import JobContext
+from jobs.settings import Settings
 from jobs.training.spec import Params
 
 CODEBOOK_SIZE = 64
@@ -80,3 +82,9 @@ def make_params(
         return Params(**{**given, **changes})
 
     return make
+
+
+@pytest.fixture
+def settings(make_context: Callable[[], JobContext]) -> Settings:
+    """Of a machine with an empty cache."""
+    return make_context().settings

@@ -124,12 +124,6 @@ def ask(arguments: Any) -> str:
     return ANSWER[arguments[0].split("=")[0]]
 
 
-@pytest.fixture
-def settings(make_context: Callable[[], JobContext]) -> Settings:
-    """Of a machine with an empty cache."""
-    return make_context().settings
-
-
 def test_memory_is_that_of_the_gpu_that_the_job_may_use(settings: Settings) -> None:
     seen = memory_for(settings, gpus=Gpus(ask))
     hidden = memory_for(replace(settings, gpus=""), gpus=Gpus(ask))
