@@ -19,8 +19,8 @@ import torch
 from torch import nn
 
 from jobs.errors import UserError
+from jobs.training.disk import KEPT_CHECKPOINTS
 
-KEPT = 2
 _NAME = re.compile(r"^step-(\d{6,})$")
 
 
@@ -68,7 +68,7 @@ def restore(checkpoint: Checkpoint, parameters: Mapping[str, nn.Parameter], opti
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint under a temporary name, flush, rename, and delete all but the newest ``KEPT``."""
+    """Write a checkpoint under a temporary name, flush, rename, and delete all but the newest ``KEPT_CHECKPOINTS``."""
     target = folder / f"step-{checkpoint.step:06d}"
     temporary = folder / f".{target.name}.partial"
     shutil.rmtree(temporary, ignore_errors=True)
@@ -79,7 +79,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
         os.fsync(stream.fileno())
     shutil.rmtree(target, ignore_errors=True)  # only there if the same step was saved before
     temporary.rename(target)
-    for old in _all(folder)[:-KEPT]:
+    for old in _all(folder)[:-KEPT_CHECKPOINTS]:
         shutil.rmtree(old, ignore_errors=True)
     return target
 

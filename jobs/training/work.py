@@ -27,6 +27,7 @@ from jobs.qwen.weights import weight_files
 from jobs.runner.context import JobContext
 from jobs.training import checkpoint as checkpoints
 from jobs.training.clips import Dataset, read_dataset
+from jobs.training.disk import disk_needed
 from jobs.training.fit import check_fits, memory_for
 from jobs.training.history import TensorBoardLog, plot
 from jobs.training.loop import Training, probe_row
@@ -207,12 +208,9 @@ def _check_memory(params: Params, context: JobContext, dataset: Dataset, base: P
 
 def _check_disk(out: Path, model: torch.nn.Module, base: Path, params: Params) -> None:
     """Refuse before the first step when checkpoints and export cannot fit."""
-    n_trainable = sum(parameter.numel() for parameter in trainable(model).values())
-    checkpoint_bytes = n_trainable * 4 * 3  # float32 weights and Adam's two moments
+    n_trained = sum(parameter.numel() for parameter in trainable(model).values())
     export_bytes = sum(path.stat().st_size for path in weight_files(base))
-    best_bytes = 2 * n_trainable * 4
-    n_exports = 2 if params.export == "both" else 1
-    needed = checkpoint_bytes * (checkpoints.KEPT + 1) + best_bytes + export_bytes * n_exports
+    needed = disk_needed(n_trained, export_bytes, n_exports=2 if params.export == "both" else 1)
     free = shutil.disk_usage(out).free
     if free < needed:
         raise UserError(

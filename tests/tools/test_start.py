@@ -167,3 +167,51 @@ def test_a_folder_of_weights_counts_by_its_listing(work: Path) -> None:
     (model / "config.json").write_text("{}")
 
     assert fingerprint_of("synthesize", params) != before
+
+
+def write_coded(path: Path) -> Path:
+    """A coded manifest of two clips of ten seconds."""
+    row = {"audio": "a.wav", "text": "A line.", "ref_audio": "a.wav", "audio_codes": [[0] * 16] * 125}
+    path.write_text(f"{json.dumps(row)}\n" * 2)
+    return path
+
+
+async def test_a_dry_run_of_training_tells_the_whole_plan_in_few_words(context: ToolContext, work: Path) -> None:
+    manifest = write_coded(work / "coded.jsonl")
+
+    view = await start_training(
+        StartTrainingArgs(manifest=str(manifest), base_model="toy", epochs=3, batch_size=1, dry_run=True), context
+    )
+
+    plan = view.result["plan"]
+    assert plan["settings"]["optimizer_steps"] == 6
+    assert plan["data"]["clips"] == 2
+    assert plan["memory"]["peak_gb"] > 0
+    assert plan["disk"]["fits"] is True
+    assert {"settings", "data", "memory", "disk", "time"} == set(plan)
+    assert len(json.dumps(plan)) < 3000
+    assert not (context.settings.home / "jobs").exists()
+
+
+async def test_a_plan_is_not_made_of_inputs_that_other_jobs_will_write(context: ToolContext, work: Path) -> None:
+    call = StartTrainingArgs(manifest="later.jsonl", base_model="toy", after=["align-x"], dry_run=True)
+
+    view = await start_training(call, context)
+
+    assert "plan" not in view.result
+
+
+async def test_a_preset_becomes_explicit_parameters_and_leaves_what_was_given(context: ToolContext, work: Path) -> None:
+    manifest = write_coded(work / "coded.jsonl")
+
+    view = await start_training(
+        StartTrainingArgs(manifest=str(manifest), base_model="Qwen/Qwen3-TTS-12Hz-1.7B-Base", preset="8gb",
+                          batch_size=1, dry_run=True),
+        context,
+    )  # fmt: skip
+
+    params = would_run(view)
+    assert params["method"] == "lora"
+    assert params["gradient_checkpointing"] is True
+    assert params["batch_size"] == 1
+    assert params["gradient_accumulation_steps"] == 1
