@@ -21,6 +21,7 @@ from jobs.settings import PROJECT_ROOT, Settings
 
 ROOMS = ("server", "tools", "jobs")
 KINDS = frozenset(file.parent.name for file in (PROJECT_ROOT / "jobs").glob("*/spec.py"))
+DIRECTORS = frozenset({"tune_hparams", "refine_voice"})
 SHARED_ROOMS = frozenset({"runner", "speech", "qwen", "whisper", "environments", "plotting"})
 SHARED_MODULES = frozenset({"configuration", "errors", "fields", "files", "settings"})
 HEAVY = frozenset(
@@ -106,9 +107,14 @@ def against_the_arrows(found: Import) -> bool:
 
 
 def between_kinds(found: Import) -> bool:
-    """A kind may import the shared rooms and itself; a shared room imports no kind at all."""
+    """A kind may import the shared rooms and itself; a shared room imports no kind at all.
+
+    A director starts other kinds of work and knows what they take and give, never how they do it.
+    """
     path, name = found.file.split("/"), found.name.split(".")
     if path[0] != "jobs" or name[0] != "jobs" or len(name) < 2:
+        return False
+    if path[1] in DIRECTORS and name[2:3] == ["spec"]:
         return False
     return name[1] in KINDS and name[1] != path[1]
 

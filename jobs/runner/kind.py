@@ -23,7 +23,7 @@ class JobKind:
         result: model of what the worker returns.
         entry: ``"package.module:function"``; called as ``function(params, context) -> result``.
         environment: the locked environment whose interpreter runs the worker.
-        resource: the slot that a running job takes.
+        resource: the slot that a running job takes; ``director`` for work that only starts and waits for other jobs.
         max_tries: starts allowed when an attempt is interrupted (killed, power cut); a failure is not retried.
         check: light, fast check of the parameters (files, first manifest lines); raises ``UserError``. Called
             by the tool before a job exists and by the worker before anything heavy.
@@ -37,7 +37,7 @@ class JobKind:
     result: type[Strict]
     entry: str
     environment: Literal["server", "ml"] = "ml"
-    resource: Literal["cpu", "gpu"] = "cpu"
+    resource: Literal["cpu", "gpu", "director"] = "cpu"
     max_tries: int = 3
     check: Callable[[Any], None] | None = None
     suggest: Callable[[Any, Collection[str], Settings], dict[str, Any]] | None = None

@@ -15,6 +15,7 @@ from jobs.runner.gpus import Gpus
 from jobs.runner.store import JobRow, Store
 from jobs.settings import Settings
 
+N_DIRECTORS = 16  # they only wait for other jobs
 # A process that has just started does not have all of its memory yet: for so long its declared need counts as taken.
 MEMORY_SETTLES_S = 60.0
 LOOK_FURTHER = 16
@@ -39,6 +40,8 @@ class Scheduler:
 
     def n_slots(self, resource: str) -> int:
         """Jobs of a resource at a time."""
+        if resource == "director":
+            return N_DIRECTORS
         if resource != "gpu":
             return self._settings.cpu_slots
         if self._settings.gpu_slots is not None:
@@ -51,7 +54,7 @@ class Scheduler:
         if preflight.free_bytes(self._settings.home) < self._settings.disk_reserve_bytes:
             self.holds["disk"] = "less disk space than the reserve is free: no job is started"
             return []
-        return [*self._claim("gpu"), *self._claim("cpu")]
+        return [*self._claim("gpu"), *self._claim("cpu"), *self._claim("director")]
 
     def _claim(self, resource: str) -> list[Start]:
         leased = self._store.leases(resource)

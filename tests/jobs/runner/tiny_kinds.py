@@ -12,6 +12,7 @@ from pydantic import Field
 
 from jobs.errors import UserError
 from jobs.fields import Strict
+from jobs.runner.children import Children
 from jobs.runner.context import JobContext
 from jobs.runner.kind import JobKind
 
@@ -153,3 +154,29 @@ def hoard(params: HoardParams, context: JobContext) -> AddResult:
 
 
 HOARD = JobKind(name="hoard", params=HoardParams, result=AddResult, entry="tiny_kinds:hoard")
+
+
+class DirectParams(Strict):
+    """How many children to start; the rest is theirs."""
+
+    n_children: int
+    seed: int = 0
+    gate: str = ""
+    journal: str = ""
+
+
+def direct(params: DirectParams, context: JobContext) -> AddResult:
+    """Let children add numbers, and add up their sums."""
+    children = Children(context)
+    started = [
+        children.start(
+            str(number), ADD, AddParams(numbers=[number + params.seed], gate=params.gate, journal=params.journal)
+        )
+        for number in range(params.n_children)
+    ]
+    ended = children.wait([child.job_id for child in started])
+    total = sum(child.result["total"] for child in ended if child.result)
+    return AddResult(total=total, folder=str(context.folder), roots=[])
+
+
+DIRECT = JobKind(name="direct", params=DirectParams, result=AddResult, entry="tiny_kinds:direct", resource="director")
