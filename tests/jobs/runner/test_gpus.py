@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jobs.runner.gpus import Gpus
+from jobs.runner.gpus import GpuMemory, Gpus
 
 LISTED = """\
 GPU 0: NVIDIA H200 (UUID: GPU-6a1c0000-0000-4000-8000-000000000000)
@@ -54,3 +54,14 @@ def test_visible_devices_are_indices_or_beginnings_of_uuids() -> None:
     assert gpus.allowed("GPU-6a1c, 1") == {0, 1}
     assert gpus.allowed("") == frozenset()
     assert gpus.allowed("-1") == frozenset()
+
+
+def test_memory_is_told_in_bytes_and_left_out_where_the_driver_does_not_tell() -> None:
+    answer = "0, 143771, 143000, NVIDIA H200\n1, [N/A], [N/A], NVIDIA GB10\n2, 24564, 20, NVIDIA GeForce RTX 4090\n"
+
+    assert Gpus(lambda _: answer).memory() == {
+        0: GpuMemory("NVIDIA H200", 143771 * 2**20, 143000 * 2**20),
+        2: GpuMemory("NVIDIA GeForce RTX 4090", 24564 * 2**20, 20 * 2**20),
+    }
+    assert Gpus(lambda _: None).memory() == {}
+    assert Gpus(lambda _: "No devices were found\n").memory() == {}
