@@ -53,7 +53,7 @@ class Sample:
 
 def choose(dataset: Dataset, n: int) -> list[tuple[TrainingClip, bool]]:
     """Clips of middling length to compare by, and whether they are held out; those that are come first."""
-    chosen = []
+    chosen: list[tuple[TrainingClip, bool]] = []
     for clips, is_held_out in ((dataset.validation, True), (dataset.train, False)):
         by_length = sorted(clips, key=lambda clip: (len(clip.codes), clip.line))
         middle = len(by_length) // 2
