@@ -81,6 +81,7 @@ def test_an_update_that_cannot_be_imported_is_waited_out(
 
     start_supervisor(project, settings)
     before = pids.supervisor()
+    until(home.wake.exists)  # by now it knows the code that it runs
     looked = project / "looked"
     broken = project / "jobs" / "runner" / "outcome.py"
     whole = broken.read_text()
