@@ -14,6 +14,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 import torch
 
 from bench.train_step import PARTS, SIZES, Recipe, Stopwatch, Trainer, described, made_up_clips, trainer_of
+from bench.train_upstream import beside_upstream
 from jobs.qwen.devices import limit_cpu_threads
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -111,6 +113,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=8, help="measured, after a warm-up of two")
     parser.add_argument("--threads", type=int, help="default: as a training job")
     parser.add_argument("--dataset-sizes", action="store_true", help="step time over 64 and over 1,024 clips")
+    parser.add_argument("--upstream", type=Path, help="folder of upstream's finetuning/: run it beside ours")
     options = parser.parse_args()
     if options.size is None:
         again("--size", "tiny")
@@ -127,7 +130,13 @@ def main() -> None:
         checkpointing=options.checkpointing,
         seconds=tuple(options.seconds),
     )
-    if options.dataset_sizes:
+    if options.upstream is not None:
+        n_threads = options.threads or torch.get_num_threads()
+        torch.set_num_threads(n_threads)
+        with tempfile.TemporaryDirectory() as name:
+            found = beside_upstream(options.upstream.resolve(), recipe, Path(name), options.clips, options.steps)
+        found = {"size": recipe.size, "batch_size": recipe.batch_size, "threads": n_threads, **found}
+    elif options.dataset_sizes:
         found = dataset_sizes(recipe, 64, 1024, options.steps, options.threads)
     else:
         found = steps(recipe, options.clips, options.steps, options.threads)
