@@ -137,8 +137,10 @@ def _steps(args: MakeVoiceArgs, out: Path) -> list[Step]:
     else:
         book = {"audio": args.audio, "text": args.text, "validation_chapters": args.validation_chapters}
         ingest = Step("ingest_audiobook", INGEST_AUDIOBOOK, {**book, **common})
-    trained = {
-        name: getattr(args, name) for name in ("base_model", "method", "epochs", "max_steps", "batch_size", "lr")
+    trained: dict[str, Any] = {
+        name: getattr(args, name)
+        for name in ("base_model", "method", "epochs", "max_steps", "batch_size", "lr")
+        if name in args.model_fields_set  # what was not given, the GPU's memory may choose
     }
     return [
         ingest,
