@@ -203,7 +203,7 @@ def _check_memory(params: Params, context: JobContext, dataset: Dataset, base: P
     if memory is not None:
         clips = [ClipSize(len(clip.codes), len(clip.text)) for clip in dataset.train]
         found = check_fits(params, Shape.of(read_config(base)), clips, memory, is_running=True)
-        logger.info("about %.2f GB of %s's %.2f GB will be used", found.peak / 1e9, memory.name, memory.total / 1e9)
+        logger.info("about %.2f GB of %.2f GB will be used: %s", found.peak / 1e9, memory.total / 1e9, memory.name)
 
 
 def _check_disk(out: Path, model: torch.nn.Module, base: Path, params: Params) -> None:
