@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 # cores: the toy codec (4.6 M) encodes 146 s of audio in 4.4 s with one thread, 38 s with two; a toy talker (1.5 M)
 # takes 0.4 CPU s per second of speech with one, 3.9 with two. Real models were not measured.
 SMALL_MODEL_PARAMETERS = 30_000_000
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
 def compute_device() -> str:
@@ -44,6 +48,20 @@ def limit_cpu_threads(n_parameters: int) -> int:
     n_threads = 1 if n_parameters < SMALL_MODEL_PARAMETERS else max(1, min(torch.get_num_threads(), allowed))
     torch.set_num_threads(n_threads)
     return n_threads
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep the memory that it frees, for the next step's tensors; glibc alone, else nothing happens.
+
+    glibc gives large blocks back at once, and every step pays for their pages again. Measured, 57 M weights on one of
+    two busy cores, steps in turn: 1.90 s a step without, 1.30 s with; the same peak of resident memory.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is not None:
+        for option in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
+            set_option(option, 2**31 - 1)
 
 
 @contextmanager

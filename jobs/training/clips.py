@@ -1,18 +1,24 @@
-"""The coded manifest as training clips: every line is checked before anything heavy is loaded."""
+"""What a run learns from: the clips of a coded manifest, checked before anything heavy is loaded."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
 from jobs.errors import UserError
-from jobs.qwen.layout import N_BOOKS
-from jobs.speech.manifest import MAKER, Clip, check_audio_inside, read_rows
+from jobs.speech.manifest import check_audio_inside, write_rows
+from jobs.training.rows import Rows, check_rejected, read_coded_rows
+
+logger = logging.getLogger(__name__)
+
+MAX_CLIP_S = 30.0
+MAX_BAD_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,8 @@ class Dataset:
         speaker: name of the voice, lower case.
         references: distinct reference clips, in the order of the manifest.
         manifest_sha256: of the file.
+        rejected: lines left out as bad, by reason.
+        n_duplicates: lines left out because they repeat another one.
     """
 
     train: list[TrainingClip]
@@ -49,9 +57,20 @@ class Dataset:
     speaker: str
     references: list[Path]
     manifest_sha256: str
+    rejected: dict[str, int] = field(default_factory=dict)
+    n_duplicates: int = 0
 
 
-def read_dataset(manifest: Path, *, speaker: str | None, languages: Sequence[str], codebook_size: int) -> Dataset:
+def read_dataset(
+    manifest: Path,
+    *,
+    speaker: str | None,
+    languages: Sequence[str],
+    codebook_size: int,
+    max_clip_s: float = MAX_CLIP_S,
+    max_bad_share: float = MAX_BAD_SHARE,
+    rejected_to: Path | None = None,
+) -> Dataset:
     """Read and check a coded manifest.
 
     Args:
@@ -60,23 +79,28 @@ def read_dataset(manifest: Path, *, speaker: str | None, languages: Sequence[str
             speaker's lines are used.
         languages: that the base model knows.
         codebook_size: codes of a book.
+        max_clip_s: longer clips are bad.
+        max_bad_share: of the lines that may be bad; they are left out.
+        rejected_to: file for the list of bad lines; it is there afterwards if there are any, also after an error.
 
     Raises:
-        UserError: ``codes_missing``, ``codes_invalid``, ``text_empty``, ``language_unknown`` (each with the line),
-            ``several_speakers``, ``train_split_empty``, and what reading a manifest raises.
+        UserError: ``manifest_missing``, ``too_many_bad_rows``, ``several_speakers``, ``train_split_empty``,
+            ``path_outside_dataset``.
     """
-    rows = list(_numbered_rows(manifest))
+    rows = read_coded_rows(manifest, languages=languages, codebook_size=codebook_size, max_clip_s=max_clip_s)
     name, rows = _one_speaker(manifest, rows, speaker)
+    _list_rejected(rows, rejected_to)
+    check_rejected(rows, manifest, max_bad_share, str(rejected_to or "rejected_rows.jsonl"))
     clips: dict[str, list[TrainingClip]] = {"train": [], "validation": []}
     references: dict[Path, None] = {}
-    for line, row in rows:
-        clips[row.split].append(_checked(manifest, line, row, languages, codebook_size))
-        if row.ref_audio is not None:
-            references[check_audio_inside(manifest, manifest.parent, row.ref_audio)] = None
+    for row in rows.good:
+        clips[row.clip.split].append(TrainingClip(row.line, row.text, row.language, row.codes))
+        if row.clip.ref_audio is not None:
+            references[check_audio_inside(manifest, manifest.parent, row.clip.ref_audio)] = None
     if not clips["train"]:
         raise UserError(
             "train_split_empty",
-            f'{manifest} has {len(rows)} lines of {name!r}, none with split "train".',
+            f'{manifest} has {len(rows.good)} lines of {name!r}, none with split "train".',
             "Give some lines split train; validation clips are never learnt.",
         )
     return Dataset(
@@ -85,22 +109,26 @@ def read_dataset(manifest: Path, *, speaker: str | None, languages: Sequence[str
         speaker=name,
         references=list(references),
         manifest_sha256=hashlib.sha256(manifest.read_bytes()).hexdigest(),
+        rejected=rows.counts(),
+        n_duplicates=rows.n_duplicates,
     )
 
 
-def _numbered_rows(manifest: Path) -> Iterator[tuple[int, Clip]]:
-    """Rows with their line numbers; blank lines count but are no rows."""
-    with manifest.open(encoding="utf-8") as stream:
-        numbers = [number for number, line in enumerate(stream, 1) if line.strip()]
-    return zip(numbers, read_rows(manifest, Clip), strict=True)
+def _list_rejected(rows: Rows, to: Path | None) -> None:
+    if rows.n_duplicates:
+        logger.warning("%d lines repeat another one and are left out", rows.n_duplicates)
+    if rows.rejected:
+        logger.warning("%d bad lines are left out: %s", len(rows.rejected), rows.counts())
+    if to is not None:
+        to.unlink(missing_ok=True)  # an earlier attempt's, of another manifest
+        if rows.rejected:
+            write_rows(to, rows.rejected)
 
 
-def _one_speaker(
-    manifest: Path, rows: list[tuple[int, Clip]], wanted: str | None
-) -> tuple[str, list[tuple[int, Clip]]]:
-    names = {_slot_name(row.speaker) for _, row in rows}
+def _one_speaker(manifest: Path, rows: Rows, wanted: str | None) -> tuple[str, Rows]:
+    names = {_slot_name(row.clip.speaker) for row in rows.good}
     if wanted is not None and wanted in names:
-        return wanted, [(line, row) for line, row in rows if _slot_name(row.speaker) == wanted]
+        return wanted, _only(rows, wanted)
     if len(names) > 1:
         raise UserError(
             "several_speakers",
@@ -110,38 +138,16 @@ def _one_speaker(
     return wanted or next(iter(names), "speaker"), rows
 
 
+def _only(rows: Rows, name: str) -> Rows:
+    """The rows of one speaker, and the bad lines that may be theirs."""
+    return Rows(
+        good=[row for row in rows.good if _slot_name(row.clip.speaker) == name],
+        rejected=[row for row in rows.rejected if row.speaker is None or _slot_name(row.speaker) == name],
+        n_duplicates=rows.n_duplicates,
+    )
+
+
 def _slot_name(speaker: str) -> str:
     """A name that stock qwen_tts can look up: lower case, no spaces."""
     name = re.sub(r"[^a-z0-9_-]+", "-", speaker.lower()).strip("-_")[:40]
     return name if re.match(r"[a-z]", name) else f"speaker-{name}".rstrip("-")
-
-
-def _checked(manifest: Path, line: int, row: Clip, languages: Sequence[str], codebook_size: int) -> TrainingClip:
-    where = f"{manifest}, line {line}"
-    if not row.audio_codes:
-        raise UserError("codes_missing", f"{where}: no audio_codes.", f"Make the manifest with {MAKER['coded']}.")
-    widths = {len(frame) for frame in row.audio_codes}
-    if widths != {N_BOOKS}:
-        raise UserError(
-            "codes_invalid",
-            f"{where}: frames of {sorted(widths)} codes; the 12 Hz tokenizer has {N_BOOKS} books.",
-            f"Make the manifest with {MAKER['coded']}.",
-        )
-    codes = torch.tensor(row.audio_codes, dtype=torch.long)
-    if int(codes.min()) < 0 or int(codes.max()) >= codebook_size:
-        raise UserError(
-            "codes_invalid",
-            f"{where}: codes from {int(codes.min())} to {int(codes.max())}; the model's books go from 0 to "
-            f"{codebook_size - 1}.",
-            "Run convert_codes with the tokenizer that belongs to base_model (toy to toy).",
-        )
-    if not row.text.strip():
-        raise UserError("text_empty", f"{where}: no text.", "Mend or delete that line.")
-    language = row.language.strip().lower()
-    if language != "auto" and language not in languages:
-        raise UserError(
-            "language_unknown",
-            f"{where}: language {row.language!r}; the model knows {', '.join(sorted(languages))}.",
-            "Set the language of that line to one of them, or to auto.",
-        )
-    return TrainingClip(line=line, text=row.text.strip(), language=language, codes=codes)

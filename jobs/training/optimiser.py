@@ -38,6 +38,13 @@ def unfreeze_for_full(model: nn.Module, freeze: Freeze = "none") -> None:
             parameter.data = parameter.data.float()
 
 
+def compile_layers(model: nn.Module) -> None:
+    """Compile the layers of talker and code predictor in place; names of weights stay. Minutes at the first steps."""
+    for stack in ("talker.model", "talker.code_predictor.model"):
+        for layer in model.get_submodule(stack).layers:  # type: ignore[union-attr]
+            layer.compile(dynamic=True)
+
+
 def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
     """Name and parameter of everything that learns, in a fixed order."""
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}

@@ -18,7 +18,7 @@ from jobs.qwen.speaker import speaker_embedding
 from jobs.qwen.weights import weight_files
 from jobs.training.clips import Dataset, TrainingClip
 from jobs.training.loop import Plan, autocast_on
-from jobs.training.optimiser import Freeze, unfreeze_for_full
+from jobs.training.optimiser import Freeze, compile_layers, unfreeze_for_full
 from jobs.training.plan import make_dealer, resolve
 from jobs.training.spec import Params
 from jobs.training.survey import FRAMES_PER_SECOND
@@ -27,7 +27,17 @@ from jobs.training.team import Team
 PROBED_CLIPS = 32
 
 # These change neither the losses nor what is exported, so a run may be resumed with other values.
-NOT_IDENTITY = {"manifest", "base_model", "out_dir", "speaker", "resume", "save_every_steps", "compile", "preset"}
+NOT_IDENTITY = {
+    "manifest",
+    "base_model",
+    "out_dir",
+    "speaker",
+    "resume",
+    "save_every_steps",
+    "compile",
+    "max_bad_share",
+    "preset",
+}
 
 
 @dataclass(frozen=True)
@@ -127,9 +137,7 @@ def unfreeze(trainee: Trainee, params: Params) -> Any | None:
     if params.gradient_checkpointing:
         model.talker.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     if params.compile:
-        for stack in (model.talker.model, model.talker.code_predictor.model):
-            for layer in stack.layers:
-                layer.compile(dynamic=True)
+        compile_layers(model)
     model.train()
     return adapters
 

@@ -19,6 +19,7 @@ import torch
 
 from jobs.errors import UserError
 from jobs.files import write_json
+from jobs.qwen.devices import keep_freed_memory
 from jobs.qwen.export import put_in_place, write_voice
 from jobs.qwen.folder import read_config
 from jobs.qwen.loading import resolve_model
@@ -42,29 +43,27 @@ from jobs.training.team import Team
 logger = logging.getLogger(__name__)
 
 REPORT = "report.json"
+REJECTED = "rejected_rows.jsonl"
 
 
 def run(params: Params, context: JobContext) -> Result:
     """Train a voice. See ``Params`` and ``Result``.
 
     Raises:
-        UserError: ``model_*``, ``manifest_*``, ``codes_*``, ``language_unknown``, ``train_split_empty``,
-            ``several_speakers``, ``base_misaligned``, ``checkpoint_of_another_run``, ``training_diverged``,
+        UserError: ``model_*``, ``manifest_*``, ``too_many_bad_rows``, ``train_split_empty``, ``several_speakers``,
+             ``base_misaligned``, ``checkpoint_of_another_run``, ``training_diverged``,
             ``out_dir_taken``, ``memory_too_small``, ``cuda_oom``, ``disk_full``.
     """
     out = Path(params.out_dir) if params.out_dir else context.folder / "out"
     team = Team.gather(params.n_processes)
+    if team.device == "cpu":
+        keep_freed_memory()
     with _translated_errors(params, out):
         out.mkdir(parents=True, exist_ok=True)
         context.progress(0, None, "reading the manifest")
         base = resolve_model(params.base_model, context.settings)
         talker = read_config(base)["talker_config"]
-        dataset = read_dataset(
-            Path(params.manifest),
-            speaker=params.speaker,
-            languages=list(talker["codec_language_id"]),
-            codebook_size=talker["code_predictor_config"]["vocab_size"],
-        )
+        dataset = _read(params, talker, context, out, team)
         identity = identify_run(params, dataset, base)
         result = _finished(out, identity) if params.resume else None
         if result is None and team.is_first:
@@ -77,6 +76,24 @@ def run(params: Params, context: JobContext) -> Result:
         if team.is_first:
             _publish(result, context, out)
     return result
+
+
+def _read(params: Params, talker: dict[str, Any], context: JobContext, out: Path, team: Team) -> Dataset:
+    """Read the manifest; whatever comes of it, its bad lines can be looked at."""
+    rejected = out / REJECTED if team.is_first else None
+    try:
+        return read_dataset(
+            Path(params.manifest),
+            speaker=params.speaker,
+            languages=list(talker["codec_language_id"]),
+            codebook_size=talker["code_predictor_config"]["vocab_size"],
+            max_clip_s=params.max_clip_s,
+            max_bad_share=params.max_bad_share,
+            rejected_to=rejected,
+        )
+    finally:
+        if rejected is not None and rejected.is_file():
+            context.publish(REJECTED, rejected, "report")
 
 
 def _train(
@@ -124,6 +141,8 @@ def _result(params: Params, dataset: Dataset, out: Path, trainee: Trainee, train
         last_loss=history.last_loss,
         validation_loss=history.validation_loss_at(voice_step),
         n_clips=len(dataset.train),
+        rejected=dataset.rejected,
+        n_duplicates=dataset.n_duplicates,
         base_check=trainee.verdict,
         plot=str(out / "loss.png"),
         tensorboard=str(out / "tensorboard"),

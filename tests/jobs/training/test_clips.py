@@ -1,8 +1,9 @@
-"""Every line of the coded manifest is checked before anything heavy is loaded."""
+"""Every line of the coded manifest is checked before anything heavy is loaded; bad ones are left out and listed."""
 
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ Rows = list[dict[str, Any]]
 WriteManifest = Callable[[Rows], Path]
 
 
-def read(manifest: Path, speaker: str | None = None) -> Dataset:
-    return read_dataset(manifest, speaker=speaker, languages=["english", "german"], codebook_size=64)
+def read(manifest: Path, speaker: str | None = None, **options: Any) -> Dataset:
+    return read_dataset(manifest, speaker=speaker, languages=["english", "german"], codebook_size=64, **options)
 
 
 def test_rows_become_clips_by_split(coded_rows: Rows, write_manifest: WriteManifest) -> None:
@@ -33,39 +34,100 @@ def test_rows_become_clips_by_split(coded_rows: Rows, write_manifest: WriteManif
     assert dataset.speaker == "slt"
 
 
-@pytest.mark.parametrize(
-    ("change", "code", "told"),
-    [
-        ({"language": "Klingon"}, "language_unknown", "'Klingon'"),
-        ({"audio_codes": None}, "codes_missing", "no audio_codes"),
-        ({"audio_codes": []}, "codes_missing", "no audio_codes"),
-        ({"audio_codes": [[0] * 15, [0] * 15]}, "codes_invalid", r"frames of \[15\] codes"),
-        ({"audio_codes": [[64] + [0] * 15]}, "codes_invalid", "codes from 0 to 64"),
-        ({"audio_codes": [[-1] + [0] * 15]}, "codes_invalid", "codes from -1 to 0"),
-        ({"text": " \n"}, "text_empty", "no text"),
-        ({"ref_audio": "../../elsewhere.wav"}, "path_outside_dataset", "elsewhere"),
-    ],
-)
-def test_a_bad_row_is_refused_with_its_line(
-    change: dict[str, Any], code: str, told: str, coded_rows: Rows, write_manifest: WriteManifest
+def with_bad(rows: Rows, change: dict[str, Any]) -> Rows:
+    """Forty good rows, of which the third is changed."""
+    many = [{**copy.deepcopy(rows[n % 4]), "text": f"{rows[n % 4]['text']} {n}"} for n in range(40)]
+    many[2].update(change)
+    return many
+
+
+BAD = [
+    ({"language": "Klingon"}, "language_unknown", "'Klingon'"),
+    ({"audio_codes": None}, "codes_missing", "no audio_codes"),
+    ({"audio_codes": []}, "no_frames", "no frame"),
+    ({"audio_codes": [[0] * 15, [0] * 15]}, "codes_invalid", "frames of [15] codes"),
+    ({"audio_codes": [[64] + [0] * 15]}, "codes_invalid", "codes from 0 to 64"),
+    ({"audio_codes": [[-1] + [0] * 15]}, "codes_invalid", "codes from -1 to 0"),
+    ({"audio_codes": [[0] * 16] * 750}, "clip_too_long", "60.0 s; max_clip_s is 30"),
+    ({"text": " \n"}, "text_empty", "no text"),
+    ({"text": None}, "field_invalid", "text"),
+]
+
+
+@pytest.mark.parametrize(("change", "reason", "told"), BAD)
+def test_a_bad_row_is_left_out_counted_and_listed_with_its_line(
+    change: dict[str, Any], reason: str, told: str, coded_rows: Rows, write_manifest: WriteManifest, tmp_path: Path
+) -> None:
+    manifest = write_manifest(with_bad(coded_rows, change))
+
+    dataset = read(manifest, rejected_to=tmp_path / "rejected.jsonl")
+
+    (listed,) = (json.loads(line) for line in (tmp_path / "rejected.jsonl").read_text().splitlines())
+    assert len(dataset.train) + len(dataset.validation) == 39
+    assert dataset.rejected == {reason: 1}
+    assert (listed["file"], listed["line"], listed["reason"]) == (str(manifest), 3, reason)
+    assert told in listed["detail"]
+
+
+@pytest.mark.parametrize("line", [b'{"audio": "x.wav", "tex', b"\xff\xfe", b"[1, 2]"])
+def test_a_torn_line_does_not_stop_the_others(
+    line: bytes, coded_rows: Rows, write_manifest: WriteManifest, tmp_path: Path
+) -> None:
+    manifest = write_manifest(with_bad(coded_rows, {}))
+    manifest.write_bytes(manifest.read_bytes() + line)
+
+    dataset = read(manifest, rejected_to=tmp_path / "rejected.jsonl")
+
+    assert len(dataset.train) == 40
+    assert sum(dataset.rejected.values()) == 1
+    assert json.loads((tmp_path / "rejected.jsonl").read_text())["line"] == 41
+
+
+def test_too_many_bad_rows_are_refused_with_reasons_and_lines(
+    coded_rows: Rows, write_manifest: WriteManifest, tmp_path: Path
 ) -> None:
     rows = copy.deepcopy(coded_rows)
-    rows[2].update(change)
+    rows[1].update({"text": ""})
+    rows[3].update({"audio_codes": [[0] * 15]})
     manifest = write_manifest(rows)
 
-    with pytest.raises(UserError, match=told) as refused:
-        read(manifest)
+    with pytest.raises(UserError, match="2 of 5 lines") as refused:
+        read(manifest, rejected_to=tmp_path / "rejected.jsonl")
+    allowed = read(manifest, max_bad_share=0.4)
 
-    assert refused.value.code == code
-    assert "line 3" in refused.value.message or code == "path_outside_dataset"
+    assert refused.value.code == "too_many_bad_rows"
+    assert "text_empty 1, codes_invalid 1" in refused.value.message
+    assert "line 2: no text" in refused.value.message
+    assert len((tmp_path / "rejected.jsonl").read_text().splitlines()) == 2
+    assert len(allowed.train) == 2
+
+
+def test_a_repeated_row_is_learnt_once_and_never_if_its_twin_is_held_out(
+    coded_rows: Rows, write_manifest: WriteManifest
+) -> None:
+    repeated = [*coded_rows, copy.deepcopy(coded_rows[0]), {**copy.deepcopy(coded_rows[1]), "split": "validation"}]
+
+    dataset = read(write_manifest(repeated))
+
+    assert dataset.n_duplicates == 2
+    assert (len(dataset.train), len(dataset.validation)) == (3, 2)
+
+
+def test_a_reference_outside_the_dataset_is_refused(coded_rows: Rows, write_manifest: WriteManifest) -> None:
+    rows = copy.deepcopy(coded_rows)
+    rows[2].update({"ref_audio": "../../elsewhere.wav"})
+
+    with pytest.raises(UserError, match="elsewhere") as refused:
+        read(write_manifest(rows))
+
+    assert refused.value.code == "path_outside_dataset"
 
 
 def test_lines_are_counted_with_blank_ones(coded_rows: Rows, write_manifest: WriteManifest) -> None:
-    manifest = write_manifest([*coded_rows[:2], {**coded_rows[2], "language": "elvish"}])
-    manifest.write_text(manifest.read_text().replace("\n", "\n\n"))
+    manifest = write_manifest(coded_rows)
+    manifest.write_text("\n\n" + manifest.read_text())
 
-    with pytest.raises(UserError, match="line 5"):
-        read(manifest)
+    assert [clip.line for clip in read(manifest).train] == [3, 4, 5, 6]
 
 
 def test_a_manifest_without_training_rows_is_refused(coded_rows: Rows, write_manifest: WriteManifest) -> None:
