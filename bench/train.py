@@ -23,7 +23,7 @@ import torch
 
 from bench.train_step import PARTS, SIZES, Recipe, Stopwatch, Trainer, described, made_up_clips, trainer_of
 from bench.train_upstream import beside_upstream
-from jobs.qwen.devices import limit_cpu_threads
+from jobs.qwen.devices import keep_freed_memory, limit_cpu_threads
 
 ROOT = Path(__file__).resolve().parent.parent
 WARM_UP = 2
@@ -108,6 +108,10 @@ def main() -> None:
     parser.add_argument("--accumulation", type=int, default=4)
     parser.add_argument("--8bit", dest="is_8bit", action="store_true", help="Adam's state in 8 bits (bitsandbytes)")
     parser.add_argument("--checkpointing", action="store_true")
+    parser.add_argument("--compile", action="store_true", help="torch.compile: the first steps take minutes")
+    parser.add_argument("--packing", action="store_true")
+    parser.add_argument("--predictor-share", type=float, default=1.0)
+    parser.add_argument("--freeze", choices=("none", "code_predictor", "talker"), default="none")
     parser.add_argument("--seconds", type=float, nargs=2, default=(2.0, 15.0), help="shortest and longest clip")
     parser.add_argument("--clips", type=int, default=256)
     parser.add_argument("--steps", type=int, default=8, help="measured, after a warm-up of two")
@@ -115,6 +119,8 @@ def main() -> None:
     parser.add_argument("--dataset-sizes", action="store_true", help="step time over 64 and over 1,024 clips")
     parser.add_argument("--upstream", type=Path, help="folder of upstream's finetuning/: run it beside ours")
     options = parser.parse_args()
+    if options.device == "cpu":
+        keep_freed_memory()  # as a training job does
     if options.size is None:
         again("--size", "tiny")
         again("--size", "60m")
@@ -129,6 +135,10 @@ def main() -> None:
         optimiser="adamw_8bit" if options.is_8bit else "adamw",
         checkpointing=options.checkpointing,
         seconds=tuple(options.seconds),
+        compile=options.compile,
+        packing=options.packing,
+        predicted_share=options.predictor_share,
+        freeze=options.freeze,
     )
     if options.upstream is not None:
         n_threads = options.threads or torch.get_num_threads()

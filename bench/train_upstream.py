@@ -1,8 +1,8 @@
 """Upstream's fine-tuning script, step by step beside ours: the same model, rows, batch, precision and threads.
 
 The script is not part of this project: give a folder with a copy of ``finetuning/`` of github.com/QwenLM/Qwen3-TTS.
-It runs as it is, in a thread of this process, but for what a CPU needs (``EDITS``); it is held at every optimiser step,
-so that its steps and ours take turns on the same machine.
+It runs as it is but for what a CPU needs (``EDITS``), in a process of its own, and is held at every optimiser step, so
+that its steps and ours take turns on the same machine.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import os
 import queue
 import statistics
+import subprocess
 import sys
 import threading
 import time
@@ -220,16 +221,18 @@ def beside_upstream(scripts: Path, recipe: Recipe, folder: Path, n_clips: int, n
         "batch_size": recipe.batch_size,
         "lr": 1e-5,
     }
-    theirs = Upstream(scripts, [str(word) for name, value in arguments.items() for word in (f"--{name}", value)],
-                      recipe.device)  # fmt: skip
+    words = [str(word) for name, value in arguments.items() for word in (f"--{name}", value)]
+    theirs = Side(scripts, recipe.device, words)
     watch = Stopwatch(recipe.device)
-    sides: dict[str, Callable[[], int]] = {"ours": lambda: ours.step(watch), "upstream": theirs.step}
-    with contextlib.redirect_stdout(sys.stderr):
-        found = {name: [] for name in sides}  # type: dict[str, list[tuple[int, float, float]]]
-        for number in range(1 + n_steps):
-            for name in sorted(sides, reverse=number % 2 == 1):
-                found[name].append(_timed(sides[name], recipe.device))
-        theirs.stop()
+    sides: dict[str, Callable[[], Turn]] = {
+        "ours": lambda: timed(lambda: ours.step(watch), recipe.device),
+        "upstream": theirs.step,
+    }
+    found: dict[str, list[Turn]] = {name: [] for name in sides}
+    for number in range(1 + n_steps):
+        for name in sorted(sides, reverse=number % 2 == 1):
+            found[name].append(sides[name]())
+    theirs.close()
     found = {name: steps[1:] for name, steps in found.items()}
     rate = {name: sum(step[0] for step in steps) / sum(step[1] for step in steps) for name, steps in found.items()}
     cpu_rate = {name: sum(step[0] for step in steps) / sum(step[2] for step in steps) for name, steps in found.items()}
@@ -249,10 +252,55 @@ def beside_upstream(scripts: Path, recipe: Recipe, folder: Path, n_clips: int, n
     }  # fmt: skip
 
 
-def _timed(step: Callable[[], int], device: str) -> tuple[int, float, float]:
-    """Frames, seconds and CPU seconds of a step."""
+Turn = tuple[int, float, float]
+"""Frames, seconds and CPU seconds of an optimiser step."""
+
+
+def timed(step: Callable[[], int], device: str) -> Turn:
+    """Make a step and time it."""
     began, cpu = time.perf_counter(), time.process_time()
     n_frames = step()
     if device != "cpu":
         torch.cuda.synchronize()
     return n_frames, time.perf_counter() - began, time.process_time() - cpu
+
+
+class Side:
+    """The process of the script: ``serve`` at the other end."""
+
+    def __init__(self, folder: Path, device: str, arguments: list[str]) -> None:
+        command = [sys.executable, "-m", "bench.train_upstream", str(folder), device, str(torch.get_num_threads())]
+        self._process = subprocess.Popen(
+            [*command, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def step(self) -> Turn:
+        """Let it make one optimiser step."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("step\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            sys.exit("upstream's script ended; its own words are above.")
+        n_frames, seconds, cpu_seconds = json.loads(answer)
+        return n_frames, seconds, cpu_seconds
+
+    def close(self) -> None:
+        """End it where it is held."""
+        self._process.communicate()
+
+
+def serve(folder: Path, device: str, n_threads: int, arguments: list[str]) -> None:
+    """Make a step of the script for every line that comes in."""
+    torch.set_num_threads(n_threads)
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what the script prints is not an answer
+    upstream = Upstream(folder, arguments, device)
+    for _ in sys.stdin:
+        print(json.dumps(timed(upstream.step, device)), file=answers, flush=True)
+    upstream.stop()
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4:])

@@ -83,7 +83,9 @@ def _predict_books(predictor: Any, before: torch.Tensor, books: torch.Tensor) ->
     x = torch.cat([before[:, None].to(books.dtype), books[:, : N_BOOKS - 1]], dim=1)
     x = predictor.small_to_mtp_projection(x)
     hidden = predictor.model(inputs_embeds=x, use_cache=False).last_hidden_state
-    return torch.stack([head(hidden[:, book]) for book, head in enumerate(predictor.lm_head, 1)], dim=1)
+    # unbind, because the gradient of every slice of its own would be a tensor as large as all, mostly zeros
+    states = hidden.unbind(1)[1:]
+    return torch.stack([head(state) for state, head in zip(states, predictor.lm_head, strict=True)], dim=1)
 
 
 def loss_sums(predictions: Predictions, batch: Batch) -> LossSums:
