@@ -23,7 +23,7 @@ from server.cli_commands import ORIGINAL, OTHER_COMMANDS, SHORT, Command, comman
 from server.cli_flags import Parser, read_flags, spell
 from server.cli_gc import collect_garbage
 from server.cli_logs import show_log
-from server.cli_plot import plot_job
+from server.cli_plot import plot_command
 from server.cli_show import ProgressBar, as_text
 from server.cli_tensorboard import become, tensorboard_command
 from tools._arguments import parse_arguments
@@ -70,7 +70,7 @@ def _dispatch(words: list[str]) -> int:
         case "logs":
             return _logs(rest)
         case "plot":
-            _say(plot_job(rest, Settings.at_the_shell(), OTHER_COMMANDS["plot"]))
+            _say(plot_command(rest, Settings.at_the_shell(), OTHER_COMMANDS["plot"]))
             return DONE
         case "gc":
             _say(collect_garbage(rest, Runner(Settings.at_the_shell()), OTHER_COMMANDS["gc"]))

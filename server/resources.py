@@ -1,4 +1,4 @@
-"""What can be read by address: a job's log and what it published. Knows nothing of the wire."""
+"""What can be read by address: a job's log, its curves and what it published. Knows nothing of the wire."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 Floats = npt.NDArray[np.float64]
 
@@ -72,8 +72,8 @@ def _panel(axes: Axes, name: str, curve: Floats, request: dict[str, Any]) -> Non
         axes.axvline(at, color=CONTINUED, linewidth=0.9, linestyle=(0, (4, 3)))
     if values.min() > 0 and math.log10(values.max() / values.min()) > DECADES_FOR_LOG:
         axes.set_yscale("log")
-    elif 0 < np.abs(values).max() < 1e-2 or np.abs(values).max() >= 1e4:
-        axes.yaxis.set_major_formatter(EngFormatter() if np.abs(values).max() >= 1e4 else _small())
+    else:
+        axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 4), useMathText=True)
     axes.set_title(name, loc="left", fontsize=10, fontweight="bold")
     newest = smoothed(values)[-1] if is_smoothed else values[-1]
     axes.set_title(f"{newest:.4g}", loc="right", fontsize=10, color=SMOOTH)
@@ -89,10 +89,6 @@ def _panel(axes: Axes, name: str, curve: Floats, request: dict[str, Any]) -> Non
 
 def _is(name: str, parts: tuple[str, ...]) -> bool:
     return any(part in name for part in parts)
-
-
-def _small() -> FuncFormatter:
-    return FuncFormatter(lambda value, _: f"{value:.2g}")
 
 
 def _title(request: dict[str, Any], left_out: list[str]) -> str:
