@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,26 +27,61 @@ _COPIED_SUFFIXES = {".json", ".txt", ".jinja"}
 _WRITTEN_AFRESH = {"config.json", INDEX, CARD}
 
 
-def write_voice(
-    model: Any, base: Path, out: Path, *, speaker: str, embedding: torch.Tensor, card: dict[str, Any]
-) -> Path:
+def write_voice(model: Any, base: Path, out: Path, *, voices: Mapping[str, torch.Tensor], card: dict[str, Any]) -> Path:
     """Write a voice; it appears under ``out`` complete or not at all. An older ``out`` is replaced.
 
     Args:
         model: the trained stock model, adapters still in it or none.
-        base: directory that training started from.
+        base: directory that training started from. Speakers that it has stay usable.
         out: directory to make.
-        speaker: lower-case name; stock looks names up in lower case.
-        embedding: (hidden,) the speaker embedding of the training run.
+        voices: lower-case name, as stock looks names up, to its (hidden,) speaker embedding of the training run.
         card: what the run was, for ``tts_train.json``.
     """
+    temporary = _begun(out)
+    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    for speaker in voices:
+        config = voice_config(config, speaker)
+    rows = {config["talker_config"]["spk_id"][speaker]: embedding for speaker, embedding in voices.items()}
+    _write_weights(model, base, temporary / WEIGHTS, rows)
+    _write_encoder(base, temporary / ENCODER_FILE)
+    return _finish(base, temporary, out, config, card)
+
+
+def write_base(model: Any, base: Path, out: Path, *, card: dict[str, Any]) -> Path:
+    """Write what a model has learnt as a base: it clones voices from reference clips and can be trained further.
+
+    Args:
+        model: the trained stock model, adapters still in it or none.
+        base: directory that training started from; its speaker encoder, which training leaves alone, goes along.
+        out: directory to make.
+        card: what the run was.
+
+    Raises:
+        UserError: ``speaker_encoder_missing``.
+    """
+    encoder = _encoder_of(base)
+    if not encoder:
+        raise UserError(
+            "speaker_encoder_missing",
+            f"{base} has no speaker encoder, so no base can be made of it.",
+            "Train from a base model or a voice that start_training exported, or leave export_base out.",
+        )
+    temporary = _begun(out)
+    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    config["tts_model_type"] = "base"
+    _write_weights(model, base, temporary / WEIGHTS, {}, encoder)
+    return _finish(base, temporary, out, config, card)
+
+
+def _begun(out: Path) -> Path:
     temporary = out.with_name(f".{out.name}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    config = voice_config(json.loads((base / "config.json").read_text(encoding="utf-8")), speaker)
-    row = config["talker_config"]["spk_id"][speaker]
-    _write_weights(model, base, temporary / WEIGHTS, row, embedding)
-    _write_encoder(base, temporary / ENCODER_FILE)
+    return temporary
+
+
+def _finish(base: Path, temporary: Path, out: Path, config: dict[str, Any], card: dict[str, Any]) -> Path:
+    """Add all that is no weight, and put the folder in place."""
     _write_json(temporary / "config.json", config)
     _write_json(temporary / CARD, card)
     for path in sorted(base.iterdir()):
@@ -104,12 +139,20 @@ def put_in_place(temporary: Path, out: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _write_weights(model: Any, base: Path, path: Path, row: int, embedding: torch.Tensor) -> None:
-    weights: dict[str, torch.Tensor] = {}
+def _write_weights(
+    model: Any,
+    base: Path,
+    path: Path,
+    rows: Mapping[int, torch.Tensor],
+    others: Mapping[str, torch.Tensor] | None = None,
+) -> None:
+    """The talker's weights, with embeddings in rows of its table, and others as they are."""
+    weights: dict[str, torch.Tensor] = dict(others or {})
     for name, original, tensor in learnt(model, _native_tensors(base)):
         if name == _TALKER_TABLE:
             tensor = tensor.float().clone()
-            tensor[row] = embedding.float().cpu()
+            for row, embedding in rows.items():
+                tensor[row] = embedding.float().cpu()
         weights[name] = tensor.to(original.dtype).contiguous()
     save_file(weights, str(path), metadata={"format": "pt"})
 
@@ -121,10 +164,14 @@ def _native_tensors(base: Path) -> Iterable[tuple[str, torch.Tensor]]:
 
 def _write_encoder(base: Path, path: Path) -> None:
     """Keep the speaker encoder beside the voice, so that it can be trained again with other reference audio."""
-    kept = base / ENCODER_FILE
-    encoder = dict(read_tensors([kept] if kept.is_file() else weight_files(base), ENCODER_PREFIX))
+    encoder = _encoder_of(base)
     if encoder:
         save_file(encoder, str(path), metadata={"format": "pt"})
+
+
+def _encoder_of(base: Path) -> dict[str, torch.Tensor]:
+    kept = base / ENCODER_FILE
+    return dict(read_tensors([kept] if kept.is_file() else weight_files(base), ENCODER_PREFIX))
 
 
 def _link_tree(source: Path, target: Path) -> None:

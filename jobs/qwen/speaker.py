@@ -6,10 +6,12 @@ sequence as it is and saved in the export's speaker slot. It is neither projecte
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from jobs.errors import UserError
@@ -17,9 +19,12 @@ from jobs.qwen.stock import qwen_tts
 from jobs.qwen.weights import read_tensors, weight_files
 from jobs.speech.audio import CLIP_RATE_HZ, read_clip
 
+logger = logging.getLogger(__name__)
+
 ENCODER_PREFIX = "speaker_encoder."
 ENCODER_FILE = "speaker_encoder.safetensors"  # beside an exported voice, whose class has no place for it
 SHORTEST_REFERENCE_S = 0.5
+UNLIKE_THE_OTHERS = 0.5  # to their mean; our judgement
 
 
 def speaker_embedding(folder: Path, config: Any, speaker: str, references: Sequence[Path]) -> torch.Tensor:
@@ -48,7 +53,28 @@ def speaker_embedding(folder: Path, config: Any, speaker: str, references: Seque
             f"{folder} is a voice without speaker encoder, and has no speaker {speaker!r} (it has: {known}).",
             "Name one of its speakers, or train from a base model or a voice that start_training exported.",
         )
-    return torch.stack([_embed_clip(encoder, path) for path in references]).mean(0)
+    return _mean_of(encoder, references)
+
+
+def _mean_of(encoder: Any, references: Sequence[Path]) -> torch.Tensor:
+    """The mean over the clips that can be used; one that cannot is told, and fatal only if no other is left."""
+    embeddings: dict[Path, torch.Tensor] = {}
+    last_error: UserError | None = None
+    for path in references:
+        try:
+            embeddings[path] = _embed_clip(encoder, path)
+        except UserError as error:
+            logger.warning("%s is no reference: %s", path, error)
+            last_error = error
+    if not embeddings:
+        raise last_error or UserError("reference_missing", "No reference clip was given.", "Give references.")
+    mean = torch.stack(list(embeddings.values())).mean(0)
+    for path, embedding in embeddings.items():
+        likeness = float(torch.cosine_similarity(embedding, mean, dim=0))
+        logger.info("reference %s: cosine to the mean %.3f", path.name, likeness)
+        if len(embeddings) > 2 and likeness < UNLIKE_THE_OTHERS:
+            logger.warning("%s sounds unlike the other references (cosine %.2f): is it another voice?", path, likeness)
+    return mean
 
 
 def load_speaker_encoder(folder: Path, config: Any) -> Any | None:
@@ -78,6 +104,8 @@ def _embed_clip(encoder: Any, path: Path) -> torch.Tensor:
             f"The reference {path} lasts {len(samples) / CLIP_RATE_HZ:.2f} s; {SHORTEST_REFERENCE_S} s is least.",
             "Give convert_codes a ref_audio of 3 to 10 s.",
         )
+    if not np.isfinite(samples).all():
+        raise UserError("reference_broken", f"The reference {path} holds values that are no numbers.", "Mend the file.")
     modeling = qwen_tts().core.models.modeling_qwen3_tts
     # the figures of stock extract_speaker_embedding
     mels = modeling.mel_spectrogram(

@@ -36,6 +36,9 @@ NOT_IDENTITY = {
     "save_every_steps",
     "compile",
     "max_bad_share",
+    "samples",
+    "rights",
+    "export_base",
     "preset",
 }
 
@@ -47,7 +50,7 @@ class Trainee:
     Attributes:
         model: stock model, not yet unfrozen.
         ids: its control ids.
-        embedding: (hidden,) float32, the speaker embedding of the run.
+        voices: speaker to his (hidden,) float32 embedding, the same in every sequence of the run.
         train: clips to learn.
         validation: clips held out.
         found: what the probe said of the untouched model.
@@ -56,7 +59,7 @@ class Trainee:
 
     model: Any
     ids: ControlIds
-    embedding: torch.Tensor
+    voices: dict[str, torch.Tensor]
     train: list[Example]
     validation: list[Example]
     found: Probe
@@ -68,7 +71,7 @@ def identify_run(params: Params, dataset: Dataset, base: Path) -> dict[str, Any]
     asked = params.model_dump(exclude=NOT_IDENTITY)
     return {
         **asked,
-        "speaker": dataset.speaker,
+        "speakers": dataset.speakers,
         "manifest_sha256": dataset.manifest_sha256,
         "base_sha256": _digest([base / "config.json", *weight_files(base)]),
     }
@@ -87,11 +90,11 @@ def load_trainee(params: Params, dataset: Dataset, base: Path, team: Team) -> Tr
     model = loaded.model
     if device == "cpu":
         limit_cpu_threads(sum(parameter.numel() for parameter in model.parameters()))
-    embedding = speaker_embedding(base, model.config, dataset.speaker, dataset.references)
+    voices = {name: speaker_embedding(base, model.config, name, clips) for name, clips in dataset.references.items()}
     model.speaker_encoder = None  # its work is done
 
     def example(clip: TrainingClip) -> Example:
-        return Example(text_ids(loaded, clip.text), clip.codes, clip.language, embedding)
+        return Example(text_ids(loaded, clip.text), clip.codes, clip.language, voices[clip.speaker])
 
     train = [example(clip) for clip in dataset.train]
     ids = ControlIds.of(model.config)
@@ -104,7 +107,7 @@ def load_trainee(params: Params, dataset: Dataset, base: Path, team: Team) -> Tr
     return Trainee(
         model=model,
         ids=ids,
-        embedding=embedding,
+        voices=voices,
         train=train,
         validation=[example(clip) for clip in dataset.validation],
         found=found,

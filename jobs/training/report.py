@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from jobs.qwen.folder import CARD
+from jobs.runner.provenance import provenance
 from jobs.training.clips import Dataset
 from jobs.training.history import PROBE_COLUMNS, STEP_COLUMNS, VALIDATION_COLUMNS, History
 from jobs.training.prepare import Trainee
 from jobs.training.spec import Params, Result
+from jobs.training.survey import FRAMES_PER_SECOND
 
-FRAMES_PER_SECOND = 12.5
+UNKNOWN_RIGHTS = (
+    "Nobody has said whose voice this is and what was consented to. Only use a voice with the consent of the person "
+    "it belongs to."
+)
 _PACKAGES = ("torch", "transformers", "peft", "qwen-tts")
 
 
@@ -29,14 +34,14 @@ def voice_card(
     """``tts_train.json``: how the voice was made, so that it can be made again, and what it was made from."""
     return {
         "made_by": "tts-train",
-        "speaker": dataset.speaker,
+        "speakers": dataset.speakers,
         "base_model": params.base_model,
         "base_card": _card_of(base),
         "run": identity,
         "n_clips": len(dataset.train),
         "speech_s": sum(len(clip.codes) for clip in dataset.train) / FRAMES_PER_SECOND,
         "languages": sorted({clip.language for clip in dataset.train}),
-        "references": [path.name for path in dataset.references],
+        "references": {name: [path.name for path in paths] for name, paths in dataset.references.items()},
         "base_check": {"verdict": trainee.verdict, **trainee.found.as_dict()},
         "steps": step,
         "first_loss": history.first_loss,
@@ -44,7 +49,8 @@ def voice_card(
         "validation_loss": history.validation_loss_at(step),
         "probes": {"columns": PROBE_COLUMNS, "rows": history.probes},
         "packages": {name: version(name) for name in _PACKAGES},
-        "rights": "Only use a voice with the consent of the person it belongs to.",
+        "rights": params.rights or UNKNOWN_RIGHTS,
+        "made_with": provenance("ml"),
     }
 
 

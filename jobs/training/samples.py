@@ -94,9 +94,12 @@ def speak(
             wav = folder / f"{source}-{number}.wav"
             ceiling = folder / f"{NARRATOR}-{number}.wav"
             try:
-                if not wav.exists() or not ceiling.exists():
-                    narrator = narrator or _load(model, source, speaker, clip.language, reference)
+                missing = [path for path in (wav, ceiling) if not path.exists()]
+                if missing and narrator is None:
+                    narrator = _load(model, source, speaker, clip.language, reference)
+                if narrator is not None and ceiling in missing:
                     _write(ceiling, _through_the_codec(narrator, clip))
+                if narrator is not None and wav in missing:
                     _write(wav, narrator.say(clip.text, Decoding(False, 0.9, 50, SEED, _longest_s(clip))).samples)
             except (UserError, torch.OutOfMemoryError) as error:
                 logger.warning("%s cannot speak sentence %d: %s", source, number, error)

@@ -28,7 +28,9 @@ class Params(Strict):
     )
     out_dir: OutputPath = Field("", description="Where the voice is written. Default: the job's own folder.")
     speaker: str | None = Field(
-        None, pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="Name to speak with, lower case. Default: the manifest's."
+        None,
+        pattern=r"^[a-z][a-z0-9_-]{0,39}$",
+        description="Name to speak with, lower case. Default: the manifest's; several speakers: all, each a voice.",
     )
     preset: Literal["8gb", "12gb", "16gb", "24gb", "48gb", "80gb"] | None = Field(
         None, description="Memory of the GPU: chooses method, batch and optimizer unless given. Default: this GPU's."
@@ -88,6 +90,16 @@ class Params(Strict):
     save_every_steps: int = Field(200, ge=1, description="Optimiser steps between resumable checkpoints.")
     max_clip_s: float = Field(30.0, gt=0, le=300, description="Longer clips are rejected.")
     max_bad_share: float = Field(0.05, ge=0, le=1, description="Bad lines are left out; a larger share fails the job.")
+    validation_share: float = Field(
+        0.05, ge=0, le=0.5, description="Held out where the manifest holds out nothing and has 20 clips or more."
+    )
+    references: list[InputPath] = Field(
+        default_factory=list, description="Clips that the voice is made of. Default: ref_audio and speaker_clips."
+    )
+    speaker_clips: int = Field(16, ge=0, le=200, description="Clips whose mean makes a voice, beside ref_audio.")
+    export_base: bool = Field(False, description="Also a base model that clones and can be trained on (2 to 4 GB).")
+    samples: int = Field(2, ge=0, le=20, description="Held-out sentences that base and voice speak for report.html.")
+    rights: str = Field("", max_length=2000, description="Whose voice it is and what was consented to; for its card.")
     resume: bool = Field(True, description="Continue from the last checkpoint in out_dir when there is one.")
 
     @model_validator(mode="after")
@@ -105,7 +117,9 @@ class Result(Strict):
     voice: str = Field(description="Export that stock qwen_tts loads; give it to synthesize.")
     voice_last: str | None = Field(None, description="The last weights, where they are not the best and were wanted.")
     adapter: str | None = Field(None, description="LoRA adapter, unmerged.")
+    base: str | None = Field(None, description="Base model with what was learnt, if export_base.")
     speaker: str
+    speakers: list[str] = Field(default_factory=list, description="All voices of the export.")
     steps: int
     voice_step: int = Field(description="Step whose weights the voice has.")
     first_loss: float
@@ -118,6 +132,7 @@ class Result(Strict):
         description="aligned: the untouched base predicts the next frame better than the one after, as it must."
     )
     plot: str
+    report: str = Field("", description="Page with losses, alignment and, side by side, what base and voice speak.")
     tensorboard: str
 
 

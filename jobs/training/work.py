@@ -20,21 +20,24 @@ import torch
 from jobs.errors import UserError
 from jobs.files import write_json
 from jobs.qwen.devices import keep_freed_memory
-from jobs.qwen.export import put_in_place, write_voice
-from jobs.qwen.folder import read_config
+from jobs.qwen.export import put_in_place, write_base, write_voice
+from jobs.qwen.folder import CARD, read_config
 from jobs.qwen.loading import resolve_model
 from jobs.qwen.lora import save_adapter
+from jobs.qwen.voice_model import describe_model
 from jobs.qwen.weights import weight_files
 from jobs.runner.context import JobContext
 from jobs.training import checkpoint as checkpoints
 from jobs.training.clips import Dataset, read_dataset
 from jobs.training.disk import disk_needed
 from jobs.training.fit import check_fits, memory_for
-from jobs.training.history import TensorBoardLog, plot
+from jobs.training.history import History, TensorBoardLog, plot
 from jobs.training.loop import Training, probe_row
 from jobs.training.optimiser import make_optimiser, trainable
+from jobs.training.page import write_page
 from jobs.training.prepare import Trainee, identify_run, load_trainee, make_plan, unfreeze
 from jobs.training.report import report_of, voice_card
+from jobs.training.samples import ZERO_SHOT, choose, speak
 from jobs.training.shapes import Shape
 from jobs.training.spec import Params, Result
 from jobs.training.survey import ClipSize
@@ -42,7 +45,8 @@ from jobs.training.team import Team
 
 logger = logging.getLogger(__name__)
 
-REPORT = "report.json"
+REPORT, PAGE = "report.json", "report.html"
+HISTORY_IN_REPORT = {"steps": "losses", "validations": "validation", "probes": "probes"}
 REJECTED = "rejected_rows.jsonl"
 
 
@@ -74,6 +78,7 @@ def run(params: Params, context: JobContext) -> Result:
         if result is None:
             result = _train(params, context, dataset, base, identity, out, team)
         if team.is_first:
+            _present(params, dataset, base, result, context, out)
             _publish(result, context, out)
     return result
 
@@ -89,6 +94,9 @@ def _read(params: Params, talker: dict[str, Any], context: JobContext, out: Path
             codebook_size=talker["code_predictor_config"]["vocab_size"],
             max_clip_s=params.max_clip_s,
             max_bad_share=params.max_bad_share,
+            validation_share=params.validation_share,
+            references=[Path(path) for path in params.references],
+            n_speaker_clips=params.speaker_clips,
             rejected_to=rejected,
         )
     finally:
@@ -134,7 +142,9 @@ def _result(params: Params, dataset: Dataset, out: Path, trainee: Trainee, train
         voice=str(out / "voice"),
         voice_last=str(out / "voice-last") if params.export == "both" and best_step != training.step else None,
         adapter=str(out / "adapter") if params.method == "lora" else None,
-        speaker=dataset.speaker,
+        base=str(out / "base") if params.export_base else None,
+        speaker=dataset.speakers[0],
+        speakers=dataset.speakers,
         steps=training.step,
         voice_step=voice_step,
         first_loss=history.first_loss,
@@ -145,6 +155,7 @@ def _result(params: Params, dataset: Dataset, out: Path, trainee: Trainee, train
         n_duplicates=dataset.n_duplicates,
         base_check=trainee.verdict,
         plot=str(out / "loss.png"),
+        report=str(out / PAGE),
         tensorboard=str(out / "tensorboard"),
     )
 
@@ -163,11 +174,11 @@ def _export(
     """Write adapter, voices, plot and report; the report last, since it says that all the rest is there."""
     history = training.history
 
+    def card(step: int) -> dict[str, Any]:
+        return voice_card(params, identity, dataset, base, trainee, history, step)
+
     def write(path: str, step: int) -> None:
-        card = voice_card(params, identity, dataset, base, trainee, history, step)
-        write_voice(
-            trainee.model, base, Path(path), speaker=dataset.speaker, embedding=trainee.embedding, card=card
-        )  # fmt: skip
+        write_voice(trainee.model, base, Path(path), voices=trainee.voices, card=card(step))
 
     if result.voice_last is not None:
         write(result.voice_last, training.step)
@@ -177,11 +188,33 @@ def _export(
         temporary = out / ".adapter.partial"
         shutil.rmtree(temporary, ignore_errors=True)
         save_adapter(adapters, temporary)
+        write_json(temporary / CARD, card(result.voice_step))
         put_in_place(temporary, out / "adapter")
     write(result.voice, result.voice_step)
-    plot(history, out / "loss.png", f"{dataset.speaker}: {params.method}, {training.step} steps")
+    if result.base is not None:
+        write_base(trainee.model, base, Path(result.base), card=card(result.voice_step))
+    shutil.rmtree(out / "samples", ignore_errors=True)  # of another run
+    plot(history, out / "loss.png", f"{result.speaker}: {params.method}, {training.step} steps")
     write_json(out / REPORT, report_of(result, identity, trainee, history))
     checkpoints.discard(out / "checkpoints")  # the voice can be trained further; the run itself is over
+
+
+def _present(params: Params, dataset: Dataset, base: Path, result: Result, context: JobContext, out: Path) -> None:
+    """Let base and voice speak the same sentences, and put the run on a page."""
+    report = json.loads((out / REPORT).read_text(encoding="utf-8"))
+    models = {"voice": Path(result.voice)}
+    if result.voice_last is not None:
+        models["voice-last"] = Path(result.voice_last)
+    references = dataset.references[result.speaker]
+    # a base of random weights has no speech to start from
+    if describe_model(base).kind == "base" and result.base_check == "aligned" and references:
+        models[ZERO_SHOT] = base
+    samples = speak(
+        choose(dataset, params.samples) if params.samples else [], models, speaker=result.speaker,
+        reference=references[0] if references else None, out=out, context=context,
+    )  # fmt: skip
+    history = History(**{name: report[key]["rows"] for name, key in HISTORY_IN_REPORT.items()})
+    write_page(out / PAGE, result, report["run"], history, samples)
 
 
 def _publish(result: Result, context: JobContext, out: Path) -> None:
@@ -191,7 +224,10 @@ def _publish(result: Result, context: JobContext, out: Path) -> None:
     if result.adapter is not None:
         context.publish("adapter", Path(result.adapter), "adapter")
     context.publish("loss.png", Path(result.plot), "plot")
+    if result.base is not None:
+        context.publish("base", Path(result.base), "voice")
     context.publish(REPORT, out / REPORT, "report")
+    context.publish(PAGE, out / PAGE, "report")
 
 
 def _finished(out: Path, identity: dict[str, Any]) -> Result | None:

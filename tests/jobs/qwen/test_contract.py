@@ -89,9 +89,7 @@ def test_a_merged_export_generates_what_training_with_adapters_predicts(
         for name, parameter in base.model.named_parameters():
             if "lora_B" in name:  # adapters start as nothing: give them something to say
                 parameter.normal_(std=0.2)
-    voice = write_voice(
-        base.model, wandering_toy(shape), tmp_path / "voice", speaker="fox", embedding=embedding, card={}
-    )
+    voice = write_voice(base.model, wandering_toy(shape), tmp_path / "voice", voices={"fox": embedding}, card={})
 
     stock = qwen_tts().Qwen3TTSModel.from_pretrained(str(voice), dtype=torch.float32)
     codes, _ = stock.model.generate(

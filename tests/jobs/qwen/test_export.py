@@ -70,9 +70,7 @@ def test_an_export_has_the_native_keys_and_dtypes_and_the_bases_config(
     save_file(half, folder / "model.safetensors", metadata={"format": "pt"})
     embedding = torch.linspace(-1, 1, 64)
 
-    voice = write_voice(
-        load_toy("1.7b").model, folder, tmp_path / "voice", speaker="slt", embedding=embedding, card={"a": 1}
-    )
+    voice = write_voice(load_toy("1.7b").model, folder, tmp_path / "voice", voices={"slt": embedding}, card={"a": 1})
 
     weights = load_file(voice / "model.safetensors")
     config = json.loads((voice / "config.json").read_text())
@@ -91,9 +89,7 @@ def test_an_export_speaks_with_stock_and_shares_the_codecs_file(
     wandering_toy: Toy, load_toy: Callable[[Shape], Any], tmp_path: Path
 ) -> None:
     base = wandering_toy("0.6b")
-    voice = write_voice(
-        load_toy("0.6b").model, base, tmp_path / "voice", speaker="slt", embedding=torch.zeros(64), card={}
-    )
+    voice = write_voice(load_toy("0.6b").model, base, tmp_path / "voice", voices={"slt": torch.zeros(64)}, card={})
 
     stock = qwen_tts().Qwen3TTSModel.from_pretrained(str(voice), dtype=torch.float32)
     wavs, rate = stock.generate_custom_voice("hello", speaker="slt", language="english", max_new_tokens=4)
@@ -111,7 +107,7 @@ def test_an_older_export_is_replaced_whole(
     (voice / "left_over.txt").write_text("old")
     (tmp_path / ".voice.partial").mkdir()  # of a run that was killed while it wrote
 
-    write_voice(load_toy("0.6b").model, wandering_toy("0.6b"), voice, speaker="slt", embedding=torch.zeros(64), card={})
+    write_voice(load_toy("0.6b").model, wandering_toy("0.6b"), voice, voices={"slt": torch.zeros(64)}, card={})
 
     assert not (voice / "left_over.txt").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["voice"]
@@ -122,9 +118,9 @@ def test_an_export_keeps_the_speaker_encoder_and_its_slot_is_the_embedding(
 ) -> None:
     base = wandering_toy("0.6b")
     embedding = torch.randn(64)
-    first = write_voice(load_toy("0.6b").model, base, tmp_path / "a", speaker="slt", embedding=embedding, card={})
+    first = write_voice(load_toy("0.6b").model, base, tmp_path / "a", voices={"slt": embedding}, card={})
     loaded = load_base(first, "cpu", torch.float32)
-    again = write_voice(loaded.model, first, tmp_path / "b", speaker="awb", embedding=torch.zeros(64), card={})
+    again = write_voice(loaded.model, first, tmp_path / "b", voices={"awb": torch.zeros(64)}, card={})
 
     config = load_base(again, "cpu", torch.float32).model.config
     of_base = load_speaker_encoder(base, load_toy("0.6b").model.config)
@@ -151,9 +147,7 @@ def test_a_base_in_several_files_becomes_a_voice_in_one(
         save_file({name: whole[name] for name in names if places[name] == file}, folder / file)
     (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": places}))
 
-    voice = write_voice(
-        load_toy("0.6b").model, folder, tmp_path / "voice", speaker="slt", embedding=torch.zeros(64), card={}
-    )
+    voice = write_voice(load_toy("0.6b").model, folder, tmp_path / "voice", voices={"slt": torch.zeros(64)}, card={})
 
     assert [path.name for path in voice.glob("model*")] == ["model.safetensors"]
     assert set(load_file(voice / "model.safetensors")) == {n for n in names if not n.startswith("speaker_encoder.")}

@@ -57,9 +57,7 @@ def test_a_voice_without_encoder_knows_only_its_own_speakers(
     load_toy: Callable[[Shape], Any], wandering_toy: Callable[[Shape], Path], references: list[Path], tmp_path: Path
 ) -> None:
     model = load_toy("0.6b").model
-    voice = write_voice(
-        model, wandering_toy("0.6b"), tmp_path / "voice", speaker="slt", embedding=torch.zeros(64), card={}
-    )
+    voice = write_voice(model, wandering_toy("0.6b"), tmp_path / "voice", voices={"slt": torch.zeros(64)}, card={})
     (voice / "speaker_encoder.safetensors").unlink()
 
     with pytest.raises(UserError, match=r"'awb' \(it has: none\)") as refused:

@@ -23,4 +23,4 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def voice(base: Path) -> Path:
     model = load_base(base, "cpu", torch.float32).model
     embedding = torch.randn(64, generator=torch.Generator().manual_seed(0)) * 0.05
-    return write_voice(model, base, base.with_name("voice"), speaker="nora", embedding=embedding, card={})
+    return write_voice(model, base, base.with_name("voice"), voices={"nora": embedding}, card={})

@@ -77,7 +77,7 @@ def make_params(
     def make(**changes: Any) -> Params:
         given = {
             "manifest": str(manifest), "base_model": str(tiny_base), "out_dir": str(tmp_path / "out"), "epochs": 3,
-            "batch_size": 2, "lr": 1e-3, "warmup_steps": 2, "seed": 7,
+            "samples": 0, "batch_size": 2, "lr": 1e-3, "warmup_steps": 2, "seed": 7,
         }  # fmt: skip
         return Params(**{**given, **changes})
 

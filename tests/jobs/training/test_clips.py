@@ -30,8 +30,8 @@ def test_rows_become_clips_by_split(coded_rows: Rows, write_manifest: WriteManif
     assert [clip.text for clip in dataset.validation] == ["jumps over the lazy dog"]
     assert [clip.language for clip in dataset.train] == ["english", "auto", "english", "english"]
     assert dataset.train[2].codes.tolist() == coded_rows[2]["audio_codes"]
-    assert dataset.references == [manifest.parent / "reference.wav"]
-    assert dataset.speaker == "slt"
+    assert dataset.references == {"slt": [manifest.parent / "reference.wav"]}
+    assert {clip.speaker for clip in dataset.train} == {"slt"}
 
 
 def with_bad(rows: Rows, change: dict[str, Any]) -> Rows:
@@ -139,14 +139,75 @@ def test_a_manifest_without_training_rows_is_refused(coded_rows: Rows, write_man
     assert refused.value.code == "train_split_empty"
 
 
-def test_of_several_speakers_one_must_be_named(coded_rows: Rows, write_manifest: WriteManifest) -> None:
+def test_of_several_speakers_one_is_taken_or_all(coded_rows: Rows, write_manifest: WriteManifest) -> None:
     manifest = write_manifest([*coded_rows, {**coded_rows[0], "speaker": "AWB"}])
 
+    assert read(manifest).speakers == ["slt", "awb"]
+    assert len(read(manifest).train) == 5
+    assert len(read(manifest, speaker="awb").train) == 1
     with pytest.raises(UserError, match="awb, slt") as refused:
+        read(manifest, speaker="ann")
+    with pytest.raises(UserError, match="references are of one voice"):
+        read(manifest, references=[manifest])
+    assert refused.value.code == "several_speakers"
+
+
+def test_two_speakers_whose_voices_would_have_one_name_are_refused(
+    coded_rows: Rows, write_manifest: WriteManifest
+) -> None:
+    named = ["Ann B", "ann-b", "ann b", "Ann B", "Ann B"]
+    manifest = write_manifest([{**row, "speaker": name} for row, name in zip(coded_rows, named, strict=True)])
+
+    with pytest.raises(UserError, match="'Ann B' and 'ann-b'") as refused:
         read(manifest)
 
-    assert refused.value.code == "several_speakers"
-    assert len(read(manifest, speaker="awb").train) == 1
+    assert refused.value.code == "speakers_collide"
+
+
+def test_a_voice_is_made_of_clips_spread_over_the_manifest_that_are_there(
+    coded_rows: Rows, write_manifest: WriteManifest
+) -> None:
+    rows = [{**copy.deepcopy(coded_rows[0]), "audio": f"{n}.wav", "text": f"text {n}"} for n in range(100)]
+    manifest = write_manifest(rows)
+    for n in range(0, 100, 2):
+        (manifest.parent / f"{n}.wav").touch()
+
+    (found,) = read(manifest, n_speaker_clips=5).references.values()
+    (given,) = read(manifest, references=[manifest.parent / "8.wav"], n_speaker_clips=5).references.values()
+
+    assert [path.name for path in found] == ["reference.wav", "0.wav", "20.wav", "40.wav", "60.wav", "80.wav"]
+    assert [path.name for path in given] == ["8.wav"]
+
+
+def held_out(rows: Rows, write_manifest: WriteManifest, share: float = 0.1) -> tuple[set[str], set[str]]:
+    """Texts learnt and texts held out."""
+    dataset = read(write_manifest(rows), validation_share=share)
+    return {clip.text for clip in dataset.train}, {clip.text for clip in dataset.validation}
+
+
+def test_without_a_validation_split_a_share_is_held_out_by_text_and_always_the_same(
+    coded_rows: Rows, write_manifest: WriteManifest
+) -> None:
+    rows = [{**copy.deepcopy(coded_rows[n % 4]), "text": f"text {n // 2}"} for n in range(100)]  # every text twice
+
+    learnt, held = held_out(rows, write_manifest)
+    again = held_out(list(reversed(rows)), write_manifest)
+
+    assert (len(learnt), len(held)) == (45, 5)
+    assert not learnt & held
+    assert again == (learnt, held)
+    assert held_out(rows[:19], write_manifest)[1] == set()
+    assert held_out(rows, write_manifest, 0.0)[1] == set()
+
+
+def test_a_chapter_of_about_the_share_is_held_out_whole(coded_rows: Rows, write_manifest: WriteManifest) -> None:
+    def source(n: int) -> dict[str, Any]:
+        chapter = 3 if 40 <= n < 48 else n // 30
+        return {"recording": "book.m4b", "chapter": chapter, "start_s": 0.0, "end_s": 1.0}
+
+    rows = [{**copy.deepcopy(coded_rows[n % 4]), "text": f"text {n}", "source": source(n)} for n in range(90)]
+
+    assert held_out(rows, write_manifest)[1] == {f"text {n}" for n in range(40, 48)}
 
 
 @pytest.mark.parametrize(
@@ -157,8 +218,8 @@ def test_a_speakers_name_becomes_one_that_stock_can_look_up(
 ) -> None:
     manifest = write_manifest([{**row, "speaker": speaker} for row in coded_rows])
 
-    assert read(manifest).speaker == slot
+    assert read(manifest).speakers == [slot]
 
 
 def test_the_only_speaker_may_be_renamed(coded_rows: Rows, write_manifest: WriteManifest) -> None:
-    assert read(write_manifest(coded_rows), speaker="narrator").speaker == "narrator"
+    assert read(write_manifest(coded_rows), speaker="narrator").speakers == ["narrator"]

@@ -121,7 +121,7 @@ def test_a_finished_run_is_not_done_again(make_params: MakeParams, make_context:
 
     assert second == first
     assert (Path(first.voice) / "model.safetensors").stat().st_mtime_ns == written
-    assert set(context.published) == {"voice", "loss.png", "report.json"}
+    assert set(context.published) == {"voice", "loss.png", "report.json", "report.html"}
     assert not (Path(first.voice).parent / "checkpoints").exists()
 
 
@@ -164,6 +164,7 @@ def test_what_a_run_makes_is_published_and_drawn(
         "adapter": (out / "adapter", "adapter"),
         "loss.png": (out / "loss.png", "plot"),
         "report.json": (out / "report.json", "report"),
+        "report.html": (out / "report.html", "report"),
     }
     assert (out / "loss.png").read_bytes().startswith(b"\x89PNG")
     assert (out / "adapter" / "adapter_model.safetensors").is_file()
