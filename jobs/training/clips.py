@@ -15,12 +15,12 @@ import torch
 from jobs.errors import UserError
 from jobs.speech.manifest import Source, check_audio_inside, write_rows
 from jobs.training.rows import Rows, check_rejected, read_coded_rows
+from jobs.training.survey import FEWEST_TO_HOLD_OUT_OF
 
 logger = logging.getLogger(__name__)
 
 MAX_CLIP_S = 30.0
 MAX_BAD_SHARE = 0.05
-FEWEST_TO_HOLD_OUT_OF = 20
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from jobs.training.pace import pace_of
 from jobs.training.plan import Resolved, make_dealer, resolve
 from jobs.training.shapes import Shape
 from jobs.training.spec import Params
-from jobs.training.survey import ClipSize, Survey, survey
+from jobs.training.survey import FEWEST_TO_HOLD_OUT_OF, ClipSize, Survey, survey
 
 CODEC_BYTES = 682_000_000  # speech_tokenizer of the released models, downloaded with them
 
@@ -24,14 +24,18 @@ def plan_of(params: Params, settings: Settings) -> dict[str, Any]:
     """What a run would do and take on this machine."""
     found = survey(Path(params.manifest))
     clips = [clip for clip in found.train if clip.seconds <= params.max_clip_s]
+    n_held_out = len(found.validation)
+    if not n_held_out and len(clips) >= FEWEST_TO_HOLD_OUT_OF:
+        n_held_out = round(params.validation_share * len(clips))  # about: by whole chapters or texts
+        clips = clips[n_held_out:]
     if not clips:
-        return {"data": _data(found, clips)}
+        return {"data": _data(found, clips, n_held_out)}
     dealer = make_dealer(params, [clip.length for clip in clips])
     speech_s = sum(clip.seconds for clip in clips)
     resolved = resolve(params, dealer, speech_s)
     shape = shape_of(params.base_model, settings)
     memory = memory_for(settings, params.n_processes) if settings.backend == "local" else None
-    plan = {"settings": _settings(params, resolved), "data": _data(found, clips)}
+    plan = {"settings": _settings(params, resolved), "data": _data(found, clips, n_held_out)}
     if shape is None:
         return plan | {"unknown": f"The size of {params.base_model}: memory, disk and time come with its config."}
     frames = sum(clip.frames for clip in clips) * resolved.total_steps / max(1, dealer.total_steps(1))
@@ -63,16 +67,17 @@ def _learns(params: Params) -> str:
     return "talker and code predictor" + ("" if frozen == "none" else f", frozen: {frozen}")
 
 
-def _data(found: Survey, clips: list[ClipSize]) -> dict[str, Any]:
+def _data(found: Survey, clips: list[ClipSize], n_held_out: int) -> dict[str, Any]:
     data: dict[str, Any] = {
         "clips": len(clips),
         "hours": round(sum(clip.seconds for clip in clips) / 3600, 3),
         "longest_clip_s": round(max((clip.seconds for clip in clips), default=0), 1),
-        "held_out": len(found.validation),
+        "held_out": n_held_out,
         "speakers": dict(sorted(found.speakers.items(), key=lambda item: -item[1])[:5]),
         "languages": sorted(found.languages)[:10],
     }
-    bad = {"longer_than_max_clip_s": len(found.train) - len(clips), "without_codes": found.n_unreadable}
+    n_too_long = len(found.train) + len(found.validation) - len(clips) - n_held_out
+    bad = {"longer_than_max_clip_s": n_too_long, "without_codes": found.n_unreadable}
     return data | {name: count for name, count in bad.items() if count}
 
 

@@ -70,6 +70,7 @@ def speak(
     reference: Path | None,
     out: Path,
     context: JobContext,
+    n_steps: int,
 ) -> list[Sample]:
     """Let every model speak every clip's text; and the narrator, through the codec, which is the most there is.
 
@@ -82,6 +83,7 @@ def speak(
         reference: clip that the base clones.
         out: the run's folder.
         context: for progress and cancellation.
+        n_steps: that the run has made: its progress stays at the end.
     """
     folder = out / "samples"
     folder.mkdir(exist_ok=True)
@@ -90,7 +92,7 @@ def speak(
         narrator: Narrator | None = None
         for number, (clip, is_held_out) in enumerate(clips, 1):
             context.raise_if_cancelled()
-            context.progress(len(samples), len(models) * len(clips), f"{source} speaks sentence {number}")
+            context.progress(n_steps, n_steps, f"{source} speaks sentence {number}")
             wav = folder / f"{source}-{number}.wav"
             ceiling = folder / f"{NARRATOR}-{number}.wav"
             try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 FRAMES_PER_SECOND = 12.5
+FEWEST_TO_HOLD_OUT_OF = 20  # clips; of fewer none is held out unless the manifest says so
 
 # Positions beside the frames: role and control ids (see ``jobs.qwen.layout``), and the text. Qwen's tokenizer takes
 # about four characters of English a token; three leaves room for other languages.

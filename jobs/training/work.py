@@ -212,6 +212,7 @@ def _present(params: Params, dataset: Dataset, base: Path, result: Result, conte
     samples = speak(
         choose(dataset, params.samples) if params.samples else [], models, speaker=result.speaker,
         reference=references[0] if references else None, out=out, context=context,
+        n_steps=result.steps,
     )  # fmt: skip
     history = History(**{name: report[key]["rows"] for name, key in HISTORY_IN_REPORT.items()})
     write_page(out / PAGE, result, report["run"], history, samples)

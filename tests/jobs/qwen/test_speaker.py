@@ -64,3 +64,24 @@ def test_a_voice_without_encoder_knows_only_its_own_speakers(
         speaker_embedding(voice, model.config, "awb", references)
 
     assert refused.value.code == "speaker_encoder_missing"
+
+
+def test_references_that_cannot_be_used_are_left_out_and_told(
+    load_toy: Callable[[Shape], Any],
+    wandering_toy: Callable[[Shape], Path],
+    references: list[Path],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    broken = np.full(RATE_HZ, np.nan, np.float32)
+    soundfile.write(tmp_path / "broken.wav", broken, RATE_HZ, subtype="FLOAT")
+    (tmp_path / "text.wav").write_text("no sound")
+    config = load_toy("0.6b").model.config
+    bad = [tmp_path / "broken.wav", tmp_path / "text.wav", tmp_path / "missing.wav"]
+
+    with_bad = speaker_embedding(wandering_toy("0.6b"), config, "slt", [*bad, *references])
+
+    assert torch.equal(with_bad, speaker_embedding(wandering_toy("0.6b"), config, "slt", references))
+    assert all(f"{path} is no reference" in caplog.text for path in bad)
+    with pytest.raises(UserError):
+        speaker_embedding(wandering_toy("0.6b"), config, "slt", bad)
