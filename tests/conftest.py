@@ -5,11 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from jobs.runner.layout import Home
+from jobs.runner.store import Store
+from jobs.settings import Settings
 
 BOUND_S = 60.0  # generous: the machine may be busy; a test that passes never waits so long
 
@@ -37,3 +42,24 @@ def _processes_of(home: Path) -> list[int]:
             if folder.name.isdigit() and mark in (folder / "environ").read_bytes().split(b"\0"):
                 found.append(int(folder.name))
     return [pid for pid in found if pid != os.getpid()]
+
+
+@pytest.fixture
+def home_with_a_job(tmp_path: Path) -> tuple[Settings, str]:
+    """Settings of a home, and the id of its one job: cancelled, of one attempt that has told nothing yet.
+
+    The ml environment is the interpreter of the tests.
+    """
+    python = tmp_path / "envs" / "ml" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    home, job_id = Home(tmp_path / "a home"), "training-20260101-000000-0001"
+    row = {"id": job_id, "kind": "training", "spec_hash": "", "document": '{"params": {}}', "resource": "gpu",
+           "environment": "ml", "max_tries": 1, "created_at": 1.0, "state": "cancelled", "attempt": 1,
+           "ended_at": 2.0}  # fmt: skip
+    store = Store(home)
+    with store.transaction() as connection:
+        store.insert(connection, row, None)
+    home.attempt(job_id, 1).path.mkdir(parents=True)
+    return Settings(home=home.path, envs=tmp_path / "envs", roots=(tmp_path,)), job_id

@@ -102,6 +102,7 @@ class Training:
         self.parameters = trainable(model)
         self.history = History()
         self.step = 0
+        self._has_warned = False
 
     def resume(self) -> None:
         """Continue from the newest checkpoint, if there is one."""
@@ -188,7 +189,8 @@ class Training:
             log.add("probe", PROBE_COLUMNS, self.history.probes[-1])
         context.progress(self.step, self.plan.total_steps, "validated", validation_loss=scores[0])
         logger.info("step %d: validation loss %.4f, probe %s", self.step, scores[0], found.verdict)
-        if found.verdict == "misaligned":
+        if found.verdict == "misaligned" and not self._has_warned:
+            self._has_warned = True
             logger.warning("step %d: the model now predicts the frame after the next one better: %s", self.step, found)
         if self.history.best is self.history.validations[-1] and self.team.is_first:
             checkpoints.save_best(self.folder, self.step, self.parameters)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from jobs.errors import UserError
 from jobs.runner.layout import Home
 from jobs.runner.progress import ProgressWriter
-from jobs.runner.store import Store
 from jobs.settings import Settings
 from server.cli_plot import plot_command
 
@@ -19,24 +17,14 @@ JOB = "training-20260101-000000-0001"
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """A home with a job that has measured something; the ml environment is the interpreter of the tests."""
-    python = tmp_path / "envs" / "ml" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    python.chmod(0o755)
-    home = Home(tmp_path / "home")
-    store = Store(home)
-    row = {"id": JOB, "kind": "training", "spec_hash": "", "document": '{"params": {}}', "resource": "gpu",
-           "environment": "ml", "max_tries": 1, "created_at": 1.0, "state": "cancelled", "attempt": 1}  # fmt: skip
-    with store.transaction() as connection:
-        store.insert(connection, row, None)
-    home.attempt(JOB, 1).path.mkdir(parents=True)
-    writer = ProgressWriter(home.attempt(JOB, 1).progress)
+def settings(home_with_a_job: tuple[Settings, str]) -> Settings:
+    """A home with a job that has measured something."""
+    settings, job_id = home_with_a_job
+    writer = ProgressWriter(Home(settings.home).attempt(job_id, 1).progress)
     for step in range(1, 4):
         writer.write(step, 3, "training", {"loss": 1.0 / step})
     writer.close()
-    return Settings(home=home.path, envs=tmp_path / "envs", roots=(tmp_path,))
+    return settings
 
 
 def test_the_picture_is_in_the_jobs_folder_and_where_it_is_wanted(settings: Settings, tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import struct
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,35 +10,19 @@ import pytest
 from jobs.errors import UserError
 from jobs.plotting.ask import plot_of, request_of
 from jobs.plotting.curves import smoothed
-from jobs.runner import durable
 from jobs.runner.client import Runner
 from jobs.runner.history import History
 from jobs.runner.layout import Home
 from jobs.runner.progress import ProgressWriter
 from jobs.runner.records import JobRecord, Progress
-from jobs.runner.store import Store
 from jobs.settings import Settings
 
 JOB = "training-20260101-000000-0001"
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """A home with one cancelled job of one attempt; the ml environment is the interpreter of the tests."""
-    python = tmp_path / "envs" / "ml" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    python.chmod(0o755)
-    home = Home(tmp_path / "a home")
-    store = Store(home)
-    row = {"id": JOB, "kind": "training", "spec_hash": "", "document": '{"params": {}}', "resource": "gpu",
-           "environment": "ml", "max_tries": 1, "created_at": 1.0, "state": "cancelled", "attempt": 1,
-           "ended_at": 2.0}  # fmt: skip
-    with store.transaction() as connection:
-        store.insert(connection, row, None)
-    home.attempt(JOB, 1).path.mkdir(parents=True)
-    durable.write_json(home.job_file(JOB), {})
-    return Settings(home=home.path, envs=tmp_path / "envs", roots=(tmp_path,))
+def settings(home_with_a_job: tuple[Settings, str]) -> Settings:
+    return home_with_a_job[0]
 
 
 def tell(settings: Settings, *losses: float) -> None:
