@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -106,6 +107,10 @@ class Params(Strict):
     def _fit_the_method(self) -> Self:
         if self.method != "lora" and self.load_in_4bit:
             raise ValueError("load_in_4bit needs method=lora: 4-bit weights cannot learn")
+        try:
+            re.compile(self.lora_targets)
+        except re.error as error:
+            raise ValueError(f"lora_targets is neither a preset nor a regular expression: {error}") from error
         if self.method == "lora" and self.freeze not in (None, "none"):
             raise ValueError("freeze is for method=full; lora_targets says where adapters learn")
         return self
