@@ -38,7 +38,6 @@ NOT_IDENTITY = {
     "max_bad_share",
     "samples",
     "rights",
-    "export_base",
     "preset",
 }
 

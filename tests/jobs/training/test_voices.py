@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from jobs.errors import UserError
 from jobs.qwen.export import write_voice
 from jobs.qwen.loading import load_base
 from jobs.qwen.stock import qwen_tts
@@ -211,3 +212,14 @@ def test_the_report_compares_with_the_clone_where_the_base_can_speak(
         "narrator-1.wav", "voice-1.wav", "zero-shot-1.wav",
     ]  # fmt: skip
     assert 'src="samples/zero-shot-1.wav"' in page_of(result)
+
+
+def test_a_base_that_a_finished_run_did_not_make_is_not_promised(
+    make_params: MakeParams, make_context: MakeContext
+) -> None:
+    work.run(make_params(max_steps=1), make_context())
+
+    with pytest.raises(UserError) as refused:
+        work.run(make_params(max_steps=1, export_base=True), make_context())
+
+    assert refused.value.code == "out_dir_taken"
