@@ -5,8 +5,9 @@ A command only says which tool it means and how its words become that tool's arg
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from jobs.errors import UserError
 from tools._arguments import nearest
@@ -30,7 +31,6 @@ SHELL_COMMANDS = {
     "check": "lint, types and tests",
 }
 NOT_YET = {
-    "tune-1.7b-bayesian": "Until then web_research_hparams gives settings to start from, and start_training runs them.",
     "iterative-train": "Until then repeat start_training, synthesize and rate_samples.",
 }
 
@@ -46,6 +46,8 @@ class Command:
         flags: other names of arguments: flag to field.
         switches: flags that stand for a value: flag to (field, value).
         lowered: fields in which the original skill allowed capitals.
+        words: flags that are no argument of the tool: flag to what it is.
+        meaning: what those flags, as given, mean for the tool's arguments.
         is_original: a command of the original skill: it waits for the job's end as it always did.
         about: one line for the overview; empty: the tool's own.
     """
@@ -56,8 +58,27 @@ class Command:
     flags: Mapping[str, str] = field(default_factory=dict)
     switches: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     lowered: tuple[str, ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
+    meaning: Callable[[Mapping[str, str]], dict[str, Any]] | None = None
     is_original: bool = False
     about: str = ""
+
+
+def _original_tuning(words: Mapping[str, str]) -> dict[str, Any]:
+    """Where the original skill's tuning reads and writes, by the name of a dataset and the size of the model."""
+    size = words.get("--model-size", "1.7b").lower()
+    if size not in ("0.6b", "1.7b"):
+        raise UserError("bad_usage", f"--model-size is 0.6b or 1.7b, not {size!r}.")
+    means: dict[str, Any] = {
+        "base_model": f"Qwen/Qwen3-TTS-12Hz-{size.upper()}-Base",
+        "space": "1.7b",
+        "best_config": f"artifacts/tts/qwen3_{size}_bayesian/best_config.json",
+    }
+    if "--dataset" in words:
+        name = words["--dataset"]
+        means["manifest"] = f"datasets/{name}/train_manifest_qwen3.jsonl"
+        means["out_dir"] = f"runs/{name}/bayesian_tuning_{size}"
+    return means
 
 
 SHORT = (
@@ -98,6 +119,15 @@ ORIGINAL = (
         lowered=("speaker",),
         is_original=True,
         about="train-qwen3 --base-model M --data-manifest F --out-dir D [--epochs N --lr X --use-lora …]",
+    ),
+    Command(
+        "tune-1.7b-bayesian",
+        "tune_hparams",
+        flags={"--n-smoke-steps": "trial_steps", "--data-manifest": "manifest"},
+        words={"--dataset": "name of a folder under datasets/", "--model-size": "0.6b or 1.7b (default: 1.7b)"},
+        meaning=_original_tuning,
+        is_original=True,
+        about="tune-1.7b-bayesian --dataset NAME [--n_trials N --n_smoke_steps N --model_size 1.7b --use_web_research]",
     ),
     Command(
         "infer",

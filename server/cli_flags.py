@@ -45,6 +45,8 @@ def parser_for(command: Command, tool: Tool) -> argparse.ArgumentParser:
     for name, field in tool.args.model_fields.items():
         others = [flag for flag, target in command.flags.items() if target == name and flag != spell(name)]
         _add_flag(parser, [spell(name), *others], name, field)
+    for flag, about in command.words.items():
+        parser.add_argument(flag, dest=f"@{flag}", metavar="TEXT", help=about)
     for flag, (name, value) in command.switches.items():
         parser.add_argument(flag, dest=name, action="store_const", const=value, help=f"{spell(name)} {value}")
     parser.add_argument("--json", dest="@json", action="store_true", default=False, help=COMMON["--json"])
@@ -72,7 +74,10 @@ def read_flags(command: Command, tool: Tool, argv: Sequence[str]) -> tuple[Argum
     parser = parser_for(command, tool)
     options, rest = parser.parse_known_args([_hyphens(word) for word in argv])
     given = vars(options)
+    words = {flag: given.pop(f"@{flag}") for flag in command.words if f"@{flag}" in given}
     arguments = {name.removeprefix("@"): value for name, value in given.items() if name not in ("@json", "@wait")}
+    if command.meaning is not None:
+        arguments = command.meaning(words) | arguments
     unknown = [word for word in rest if word.startswith("--")]
     if rest and not unknown:
         raise UserError("bad_usage", f"{parser.prog}: what is {rest[0]!r}?", f"See {parser.prog} --help")
@@ -106,6 +111,8 @@ def _add_flag(parser: argparse.ArgumentParser, flags: list[str], name: str, fiel
     elif get_origin(kind) is list:
         metavar = _metavar(get_args(kind)[0], field)
         parser.add_argument(*flags, dest=name, nargs="+", action="extend", metavar=metavar, help=help_text)
+    elif get_origin(kind) is dict:
+        parser.add_argument(*flags, dest=name, nargs="+", action="extend", metavar="NAME=VALUE", help=help_text)
     else:
         parser.add_argument(*flags, dest=name, metavar=_metavar(kind, field), help=help_text)
 
@@ -153,14 +160,35 @@ def _plain_type(annotation: Any) -> Any:
 
 
 def _objects(field: FieldInfo | None, value: Any) -> Any:
-    """For a list of objects: JSON, or ``audio=take_00.wav,score=4``."""
+    """For objects: JSON, or ``audio=take_00.wav,score=4``."""
     kind = _plain_type(field.annotation) if field is not None else None
-    if get_origin(kind) is not list or not isinstance(value, list):
+    if get_origin(kind) not in (list, dict) or not isinstance(value, list):
         return value
+    if get_origin(kind) is dict:
+        return {name: worth for text in value for name, worth in _read_values(text).items()}
     item = _plain_type(get_args(kind)[0])
+    if get_origin(item) is dict:
+        return [_read_values(text) for text in value]
     if not (isinstance(item, type) and issubclass(item, BaseModel)):
         return value
     return [made for text in value for made in _read_objects(text, item.model_fields)]
+
+
+def _read_values(text: str) -> Arguments:
+    """``{"lr": 1e-5}`` or ``lr=1e-5,method=lora``: numbers, true and false as such, all else as text."""
+    found: Arguments = {}
+    for read in _read_objects(text, {}):
+        if not isinstance(read, dict):
+            raise UserError("bad_usage", f"{text!r} is not of the form name=value,name=value.")
+        found |= read if text.lstrip().startswith("{") else {name: _typed(value) for name, value in read.items()}
+    return found
+
+
+def _typed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
 
 
 def _read_objects(text: str, fields: Mapping[str, FieldInfo]) -> list[Any]:
@@ -183,7 +211,9 @@ def _read_objects(text: str, fields: Mapping[str, FieldInfo]) -> list[Any]:
             pairs[last] += "," + part  # a comma within the value before
         else:
             raise UserError(
-                "bad_usage", f"{text!r} is not of the form name=value,name=value.", f"Names: {', '.join(fields)}."
+                "bad_usage",
+                f"{text!r} is not of the form name=value,name=value.",
+                f"Names: {', '.join(fields)}." if fields else "",
             )
     return [pairs]
 

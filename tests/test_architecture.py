@@ -31,8 +31,9 @@ HEAVY = frozenset(
 )  # fmt: skip
 LIGHT_MODULES = frozenset(
     {"jobs/plotting/ask.py", "jobs/speech/manifest.py", "jobs/qwen/folder.py", "jobs/qwen/voice_model.py"}
-    | {f"jobs/training/{name}.py" for name in ("batches", "disk", "dry_run", "fit", "memory", "pace", "plan", "presets",
-                                               "shapes", "survey")}
+    | {f"jobs/training/{name}.py" for name in ("batches", "disk", "dry_run", "fit", "hyperparams", "memory", "pace",
+                                               "plan", "presets", "shapes", "survey")}
+    | {"jobs/tune_hparams/space.py"}
 )  # fmt: skip
 OWNERS = {"qwen_tts": "jobs/qwen", "whisperx": "jobs/whisper", "faster_whisper": "jobs/whisper"}
 STDLIB_ONLY = ("configuration", "errors", "files", "settings", "runner/locks", "runner/durable", "runner/layout",

@@ -7,7 +7,8 @@ that it had, whether they run, have ended, or were never started.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from jobs.fields import Strict
@@ -53,16 +54,41 @@ class Children:
         Raises:
             Cancelled: the parent was asked to stop; the children have ended.
         """
-        try:
+        with self._stopped_with_parent(job_ids):
             for job_id in job_ids:
                 while not self.runner.wait(job_id, LOOK_EVERY_S).is_finished:
                     self._context.raise_if_cancelled()
                     if on_progress is not None:
                         on_progress(self.runner.get(job_id), self.runner.progress(job_id))
+        return [self.runner.get(job_id) for job_id in job_ids]
+
+    def wait_for_one(self, job_ids: Sequence[str], on_look: Callable[[str], None]) -> list[JobRecord]:
+        """Wait until at least one has ended, well or not. When the parent is asked to stop, so are all.
+
+        Args:
+            job_ids: of children, or of any other jobs.
+            on_look: told the id of each that runs, about twice a second.
+
+        Raises:
+            Cancelled: the parent was asked to stop; the children have ended.
+        """
+        with self._stopped_with_parent(job_ids):
+            while True:
+                ended = [job for job in map(self.runner.get, job_ids) if job.is_finished]
+                if ended:
+                    return ended
+                self._context.raise_if_cancelled()
+                self.runner.wait(job_ids[0], LOOK_EVERY_S)
+                for job_id in job_ids:
+                    on_look(job_id)
+
+    @contextmanager
+    def _stopped_with_parent(self, job_ids: Sequence[str]) -> Iterator[None]:
+        try:
+            yield
         except Cancelled:
             for job_id in job_ids:
                 self.runner.cancel(job_id)
             for job_id in job_ids:
                 self.runner.wait(job_id, 4 * self._context.settings.cancel_grace_s)
             raise
-        return [self.runner.get(job_id) for job_id in job_ids]

@@ -91,7 +91,8 @@ def _memory(params: Params, shape: Shape, clips: list[ClipSize], memory: Memory 
     }
     if memory is None:
         return told | {"of": "a GPU of another machine"}
-    told |= {"of": memory.name, "free_gb": _gb(memory.free), "fits": found.peak <= memory.free}
+    told |= {"of": memory.name, "free_gb": _gb(memory.free), "total_gb": _gb(memory.total)}
+    told["fits"] = found.peak <= memory.free
     if not told["fits"]:
         change = cheapest_change(params, shape, clips, device, memory.free)
         told["cheapest_change"] = "none: a larger GPU" if change is None else str(change)

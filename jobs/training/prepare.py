@@ -39,6 +39,7 @@ NOT_IDENTITY = {
     "samples",
     "rights",
     "preset",
+    "hyperparams",
 }
 
 

@@ -36,6 +36,9 @@ class Params(Strict):
     preset: Literal["8gb", "12gb", "16gb", "24gb", "48gb", "80gb"] | None = Field(
         None, description="Memory of the GPU: chooses method, batch and optimizer unless given. Default: this GPU's."
     )
+    hyperparams: InputPath | None = Field(
+        None, description="best_config.json of tune_hparams: its values, unless you give your own."
+    )
     method: Literal["full", "lora"] = Field(
         "full", description="full: every weight of the talker learns. lora: small adapters, merged in the export."
     )
@@ -159,9 +162,11 @@ def check(params: Params) -> None:
 
 
 def _suggest(params: Params, given: Collection[str], settings: Settings) -> dict[str, Any]:
-    from jobs.training.presets import suggest  # which needs Params
+    from jobs.training.hyperparams import read_hyperparams  # which needs Params
+    from jobs.training.presets import suggest
 
-    return suggest(params, given, settings)
+    found = read_hyperparams(Path(params.hyperparams), given) if params.hyperparams else {}
+    return suggest(params.model_copy(update=found), {*given, *found}, settings) | found
 
 
 def _plan(params: Params, settings: Settings) -> dict[str, Any]:

@@ -142,7 +142,6 @@ def test_capitals_in_a_voice_are_lowered_with_a_note() -> None:
     ("word", "code", "names"),
     [
         ("train-xtts", "xtts_unsupported", "Qwen3-TTS"),
-        ("tune-1.7b-bayesian", "not_yet", "web_research_hparams"),
         ("iterative-train", "not_yet", "start_training"),
         ("iterative_train", "not_yet", "start_training"),
         ("convert-code", "command_unknown", "convert-codes"),
@@ -182,3 +181,32 @@ def test_objects_may_be_given_as_json() -> None:
     _, arguments, _ = read("""rate-samples --takes t --scores '[{"audio": "a.wav", "score": 5}]'""")
 
     assert arguments["scores"] == [{"audio": "a.wav", "score": 5}]
+
+
+def test_the_original_tuning_finds_its_dataset_and_writes_where_it_always_did() -> None:
+    tool, arguments, _ = read(
+        "tune-1.7b-bayesian --n_trials 15 --n_smoke_steps 300 --model_size 1.7b --use_web_research --dataset horus"
+    )
+
+    assert tool == "tune_hparams"
+    assert arguments == {
+        "manifest": "datasets/horus/train_manifest_qwen3.jsonl",
+        "base_model": "Qwen/Qwen3-TTS-12Hz-1.7B-Base",
+        "out_dir": "runs/horus/bayesian_tuning_1.7b",
+        "best_config": "artifacts/tts/qwen3_1.7b_bayesian/best_config.json",
+        "space": "1.7b",
+        "n_trials": 15,
+        "trial_steps": 300,
+        "use_web_research": True,
+    }
+
+
+def test_settings_may_be_given_as_pairs_or_json() -> None:
+    _, arguments, _ = read(
+        """tune-hparams --manifest m --training method=lora batch_size=2,compile=true --first lr=1e-5 '{"lr": 2e-5}'
+        --ranges name=lr,low=1e-6,high=1e-4,log=true"""
+    )
+
+    assert arguments["training"] == {"method": "lora", "batch_size": 2, "compile": True}
+    assert arguments["first"] == [{"lr": 1e-5}, {"lr": 2e-5}]
+    assert arguments["ranges"] == [{"name": "lr", "low": 1e-6, "high": 1e-4, "log": True}]

@@ -1,0 +1,143 @@
+"""A dataset and a base model become the settings to train with. What goes in, what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from jobs.errors import UserError
+from jobs.fields import InputPath, ModelRef, OutputPath, Strict
+from jobs.runner.kind import JobKind
+from jobs.settings import Settings
+from jobs.training.spec import DEFAULT_BASE
+from jobs.training.spec import KIND as TRAINING
+from jobs.training.spec import Params as Training
+from jobs.tune_hparams.space import Preset, Range, Value, check_space, preset_of
+
+LONG = 1000  # epochs: max_steps ends a trial
+
+
+class Params(Strict):
+    """Parameters of ``tune_hparams``."""
+
+    manifest: InputPath = Field(description="train_manifest_qwen3.jsonl of convert_codes; it must hold clips out.")
+    base_model: ModelRef = Field(DEFAULT_BASE, description="As in start_training.")
+    out_dir: OutputPath = Field("", description="Default: hyperparameter_search in the job's folder.")
+    best_config: OutputPath = Field("", description="A second place for best_config.json.")
+    n_trials: int = Field(12, ge=1, le=500, description="Trials in all, those of an earlier search in out_dir too.")
+    trial_steps: int = Field(300, ge=2, le=100_000, description="Optimiser steps of a trial.")
+    parallel: int = Field(1, ge=1, le=64, description="Trials at once, where there are as many GPUs.")
+    space: Preset | None = Field(
+        None, description="What is searched. full, lora, or 1.7b (LoRA, the original skill's). Default: by the method."
+    )
+    ranges: list[Range] = Field(default_factory=list, description="Search these instead.")
+    training: dict[str, Value] = Field(
+        default_factory=dict, description="start_training's arguments that all trials share, e.g. batch_size."
+    )
+    first: list[dict[str, Value]] = Field(default_factory=list, description="Points to try before any other.")
+    sampler: Literal["tpe", "gp", "random"] = Field("tpe", description="Bayesian: tpe or gp.")
+    pruning: bool = Field(True, description="Stop a trial that is worse half-way than the median of the others.")
+    keep_voices: bool = Field(False, description="Keep every trial's voice, not only the best one's.")
+    seed: int = Field(0, ge=0)
+
+
+class Result(Strict):
+    """What ``tune_hparams`` answers with."""
+
+    best_config: str = Field(description="Settings for start_training hyperparams.")
+    hyperparameters: dict[str, Value]
+    validation_loss: float
+    best_trial: int
+    first_trial_loss: float | None = Field(None, description="Of the recommended point, tried first.")
+    trials: dict[str, int] = Field(description="By how they ended.")
+    manifest: str
+    voice: str | None = Field(None, description="The best trial's: a short training, to listen to.")
+    study: str = Field(description="optuna-dashboard opens it.")
+    report: str
+    plot: str
+    summary: list[str]
+
+
+def training_of(params: Params, values: dict[str, Value], out_dir: str = "") -> Training:
+    """The training of a trial.
+
+    Args:
+        params: of the search, with its ranges filled in.
+        values: of the trial's point.
+        out_dir: where it writes.
+    """
+    given: dict[str, Any] = {
+        **params.training,
+        **values,
+        "manifest": params.manifest,
+        "base_model": params.base_model,
+        "out_dir": out_dir,
+        "max_steps": params.trial_steps,
+        "epochs": LONG,
+        "validate_every_steps": max(1, params.trial_steps // 6),
+        "samples": 0,
+        "save_every_steps": max(50, params.trial_steps // 4),
+    }
+    return Training.model_validate(given)
+
+
+def check(params: Params) -> None:
+    """What every trial would be refused for, now."""
+    check_space(params.ranges, params.training, {"manifest": params.manifest})
+    names = {found.name: found for found in params.ranges}
+    for point in params.first:
+        outside = [name for name, value in point.items() if name not in names or not names[name].holds(value)]
+        if outside:
+            raise UserError(
+                "point_outside",
+                f"first: {', '.join(f'{name}={point[name]}' for name in outside)} is not in the search space.",
+                "Give points of the space, or widen it with ranges.",
+            )
+    assert TRAINING.check is not None
+    TRAINING.check(Training.model_validate({**params.training, "manifest": params.manifest,
+                                            "base_model": params.base_model}))  # fmt: skip
+
+
+def _suggest(params: Params, given: Collection[str], settings: Settings) -> dict[str, Any]:
+    """The space by the method, and what start_training would choose for this machine's GPU."""
+    assert TRAINING.suggest is not None
+    fixed = dict(params.training)
+    space = params.space
+    ranges, of_space = preset_of(space, params.trial_steps) if space is not None else ([], {})
+    fixed = of_space | fixed
+    call: dict[str, Any] = {"manifest": params.manifest, "base_model": params.base_model, **fixed}
+    training = Training.model_construct(**call)
+    fixed |= {
+        name: value for name, value in TRAINING.suggest(training, set(fixed), settings).items() if name != "preset"
+    }
+    if space is None:
+        space = "lora" if fixed.get("method") == "lora" else "full"
+        ranges, of_space = preset_of(space, params.trial_steps)
+        fixed = of_space | fixed
+    ranges = list(params.ranges) or [found for found in ranges if found.name not in params.training]
+    searched = {found.name for found in ranges}
+    return {"space": space, "ranges": ranges, "training": {k: v for k, v in fixed.items() if k not in searched}}
+
+
+def _plan(params: Params, settings: Settings) -> dict[str, Any]:
+    """What one trial would take; there are n_trials of them."""
+    assert TRAINING.plan is not None
+    values = {found.name: found.ends[-1] for found in params.ranges}
+    training = training_of(params, values, str(Path(params.out_dir) / "trial_0") if params.out_dir else "")
+    return {"trials": params.n_trials, "a_trial": TRAINING.plan(training, settings)}
+
+
+KIND = JobKind(
+    name="tune_hparams",
+    params=Params,
+    result=Result,
+    entry="jobs.tune_hparams.work:run",
+    resource="director",
+    max_tries=20,  # it costs seconds to take up a search again, and its trials go on meanwhile
+    check=check,
+    suggest=_suggest,
+    plan=_plan,
+)

@@ -1,0 +1,164 @@
+"""The search finds what is known to be best, forgets nothing, and does not run twice into the same wall."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from jobs.errors import UserError
+from jobs.tune_hparams.space import Range
+from jobs.tune_hparams.study import Outcome, Point, Study, takes_as_much
+from tests.jobs.tune_hparams.conftest import BEST_LR, RANGES
+
+Search = Callable[..., Study]
+FOUND = 0.3  # decades: a factor of two
+
+
+def distance(study: Study) -> float:
+    """Decades between the best trial's rate and the optimum."""
+    assert study.best is not None
+    return abs(math.log10(study.best.params["lr"] / BEST_LR))
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "gp"])
+def test_twelve_trials_find_the_rate_and_beat_random_search(search: Search, sampler: str) -> None:
+    seeds = range(10)
+
+    found = [search(seed, sampler=sampler) for seed in seeds]
+    by_chance = [search(seed, sampler="random") for seed in seeds]
+
+    assert sum(distance(study) < FOUND for study in found) >= 9
+    assert sum(study.best.value for study in found) < sum(study.best.value for study in by_chance)
+    assert sum(map(distance, found)) < sum(map(distance, by_chance))
+
+
+def test_a_search_that_stops_after_every_trial_proposes_the_same(search: Search) -> None:
+    whole = search(3, name="whole")
+    for n_trials in range(1, 13):
+        study = search(3, name="in-parts", n_trials=n_trials)
+
+    assert [trial.params for trial in study.trials] == [trial.params for trial in whole.trials]
+    assert study.best.value == whole.best.value
+
+
+def test_the_study_is_optunas_own(search: Search) -> None:
+    study = search(0, n_trials=2)
+
+    loaded = optuna.load_study(study_name=None, storage=f"sqlite:///{study.path}")
+
+    assert [trial.value for trial in loaded.trials] == [trial.value for trial in study.trials]
+    with sqlite3.connect(study.path) as database:
+        assert database.execute("SELECT count(*) FROM trials").fetchone() == (2,)
+
+
+def test_a_point_that_ran_out_of_memory_is_kept_and_nothing_as_large_is_proposed(tmp_path: Path) -> None:
+    ranges = [Range(name="batch_size", choices=[1, 2, 4, 8]), Range(name="lora_r", choices=[16, 32]),
+              Range(name="lr", low=1e-6, high=1e-4, log=True)]  # fmt: skip
+    study = Study(tmp_path / "study.db", ranges, seed=1)
+
+    def end(point: Point) -> Outcome:
+        if int(point["batch_size"]) * int(point["lora_r"]) >= 64:
+            return Outcome("out_of_memory", detail="the card is full")
+        return Outcome("complete", 5 - float(point["batch_size"]))  # the wall is where the search wants to go
+
+    tried: list[Point] = []
+    walls: list[Point] = []
+    for _ in range(30):
+        trial = study.ask()
+        assert trial is not None
+        assert not any(takes_as_much(trial.params, wall) for wall in walls)
+        outcome = end(trial.params)
+        walls += [dict(trial.params)] if outcome.end == "out_of_memory" else []
+        tried.append(dict(trial.params))
+        study.tell(trial.number, outcome)
+
+    assert walls
+    assert len(study.counted) == 30
+    assert study.best.params["batch_size"] == 2 or study.best.params["batch_size"] * study.best.params["lora_r"] < 64
+    kept = [trial for trial in study.trials if trial.user_attrs.get("end") == "out_of_memory"]
+    assert [trial.params for trial in kept] == walls
+    assert {trial.state for trial in kept} == {TrialState.PRUNED}
+
+
+def test_points_that_cannot_fit_are_never_started_and_a_space_without_others_ends(tmp_path: Path) -> None:
+    study = Study(tmp_path / "study.db", [Range(name="batch_size", choices=[4, 8])], seed=0)
+
+    fitting = [study.ask(lambda point: "too large" if point["batch_size"] == 8 else None) for _ in range(5)]
+
+    assert {trial.params["batch_size"] for trial in fitting if trial} == {4}
+    assert study.ask(lambda point: "too large") is None
+    assert study.counted == []  # none has ended, none that could not fit counts
+
+
+@pytest.mark.parametrize(
+    ("point", "other", "told"),
+    [
+        ({"batch_size": 4, "lr": 1e-5}, {"batch_size": 4, "lr": 1e-6}, True),
+        ({"batch_size": 8, "lora_r": 16}, {"batch_size": 4, "lora_r": 16}, True),
+        ({"batch_size": 8, "lora_r": 8}, {"batch_size": 4, "lora_r": 16}, False),
+        ({"batch_size": 4, "lora_targets": "all"}, {"batch_size": 4, "lora_targets": "talker"}, False),
+        ({"gradient_checkpointing": True}, {"gradient_checkpointing": False}, False),
+    ],
+)
+def test_what_takes_at_least_the_memory_of_another(point: Point, other: Point, told: bool) -> None:
+    assert takes_as_much(point, other) is told
+
+
+def test_recommended_points_come_first_and_only_once(tmp_path: Path) -> None:
+    point = {"lr": 5e-6, "gradient_accumulation_steps": 16}
+    for _ in range(2):  # the second time it runs already
+        study = Study(tmp_path / "study.db", RANGES, seed=0)
+        study.enqueue([point])
+        trial = study.ask()
+        assert trial is not None
+
+    first, second = study.trials
+    assert {name: first.params[name] for name in point} == point
+    assert second.params["lr"] != point["lr"]
+
+
+def test_a_trial_cut_off_while_it_was_proposed_is_proposed_again(tmp_path: Path) -> None:
+    study = Study(tmp_path / "study.db", RANGES, seed=0)
+    study.enqueue([{"lr": 2e-5}])
+    study.study.ask({"lr": optuna.distributions.FloatDistribution(1e-6, 1e-3, log=True)})  # killed before the others
+
+    again = Study(tmp_path / "study.db", RANGES, seed=0)
+    again.abandon_half_proposed()
+    trial = again.ask()
+
+    assert trial is not None
+    assert trial.params["lr"] == 2e-5
+    assert set(trial.params) == {found.name for found in RANGES}
+    assert [one.number for one in again.running] == [1]
+
+
+def test_a_trial_worse_than_the_median_is_stopped(tmp_path: Path) -> None:
+    study = Study(tmp_path / "study.db", RANGES, seed=0, compare_from_step=10)
+    for loss in (3.0, 3.1, 3.2):
+        trial = study.ask()
+        study.report(trial.number, 10, loss)
+        study.tell(trial.number, Outcome("complete", loss))
+    good, bad = study.ask(), study.ask()
+    study.report(good.number, 10, 2.9)
+    study.report(bad.number, 5, 9.0)
+    assert not study.should_stop(bad.number)  # too early to tell
+    study.report(bad.number, 10, 4.0)
+    study.report(bad.number, 10, 1.0)  # what was seen once counts
+
+    assert not study.should_stop(good.number)
+    assert study.should_stop(bad.number)
+
+
+def test_another_searchs_study_is_not_mixed_in(tmp_path: Path) -> None:
+    Study(tmp_path / "study.db", RANGES, identity={"manifest": "a"})
+
+    with pytest.raises(UserError) as refused:
+        Study(tmp_path / "study.db", RANGES, identity={"manifest": "b"})
+
+    assert refused.value.code == "out_dir_taken"

@@ -1,0 +1,186 @@
+"""Real searches: real training jobs of a toy, a real study, a real runner."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from jobs.qwen.toy import make_toy_base
+from jobs.runner.client import Runner
+from jobs.runner.durable import read_json
+from jobs.runner.layout import Home
+from jobs.runner.records import Failure, JobRecord
+from jobs.settings import PROJECT_ROOT, Settings
+from jobs.training.hyperparams import read_hyperparams
+from jobs.tune_hparams.spec import KIND, Params
+from jobs.tune_hparams.trials import outcome_of
+from tests.jobs.training.conftest import CODEBOOK_SIZE, coded_rows, write_manifest
+
+__all__ = ["coded_rows", "write_manifest"]
+BOUND_S = 240.0
+RANGES: list[dict[str, Any]] = [
+    {"name": "lr", "low": 1e-6, "high": 1e-1, "log": True},
+    {"name": "batch_size", "choices": [2, 4]},
+]
+
+
+@pytest.fixture
+def settings(tmp_path: Path, end_processes_of: Callable[[Path], None]) -> Iterator[Settings]:
+    """A home whose workers run the tests' interpreter, one thread each."""
+    python = tmp_path / "envs" / "ml" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nOMP_NUM_THREADS=1 exec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    home = tmp_path / "home"
+    yield Settings(home=home, envs=tmp_path / "envs", roots=(tmp_path, PROJECT_ROOT, home), gpu_slots=2,
+                   disk_reserve_bytes=1_000_000)  # fmt: skip
+    end_processes_of(home)
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A 0.6B-shaped toy."""
+    return make_toy_base(tmp_path_factory.mktemp("base") / "toy", shape="0.6b", codebook_size=CODEBOOK_SIZE)
+
+
+@pytest.fixture
+def make(
+    base: Path, coded_rows: list[Any], write_manifest: Callable[..., Path], tmp_path: Path
+) -> Callable[..., Params]:
+    """Parameters of a search of trials of six steps; keywords replace them."""
+    manifest = write_manifest(coded_rows)
+
+    def params(**changes: Any) -> Params:
+        given = {"manifest": str(manifest), "base_model": str(base), "out_dir": str(tmp_path / "a search"),
+                 "n_trials": 4, "trial_steps": 6, "ranges": RANGES, "pruning": False,
+                 "training": {"method": "full", "speaker_clips": 0}}  # fmt: skip
+        return Params.model_validate({**given, **changes})
+
+    return params
+
+
+def test_a_search_ends_with_settings_that_a_training_takes(
+    settings: Settings, make: Callable[..., Params], tmp_path: Path
+) -> None:
+    runner = Runner(settings)
+    params = make(first=[{"lr": 3e-3}], best_config=str(tmp_path / "artifacts" / "best_config.json"), parallel=2)
+
+    job = runner.wait(runner.submit(KIND, params).job.job_id, BOUND_S)
+
+    assert job.state == "succeeded", job
+    assert job.result is not None
+    folder = tmp_path / "a search"
+    trials = optuna.load_study(study_name=None, storage=f"sqlite:///{folder / 'optuna_study.db'}").trials
+    assert len(trials) == 4
+    assert trials[0].params["lr"] == 3e-3
+    assert job.result["trials"] == {"complete": 4}
+    assert job.result["validation_loss"] == min(trial.value for trial in trials)
+    best = min(trials, key=lambda trial: trial.value)
+    for path in (folder / "best_config.json", tmp_path / "artifacts" / "best_config.json"):
+        assert json.loads(path.read_text())["hyperparameters"] == {"method": "full", "speaker_clips": 0, **best.params}
+    assert read_hyperparams(folder / "best_config.json", {"lr"}) == {
+        "method": "full", "speaker_clips": 0, "batch_size": best.params["batch_size"],
+    }  # fmt: skip
+    assert [(folder / f"trial_{n}" / "voice").is_dir() for n in range(4)] == [n == best.number for n in range(4)]
+    for name in ("history.png", "slices.png", "parallel_coordinates.png"):
+        assert (folder / name).read_bytes().startswith(b"\x89PNG")
+    page = (folder / "report.html").read_text()
+    assert f"trial {best.number}, validation loss" in page
+    assert page.count("<tr") == 5
+    assert len(runner.list(kind="training")) == 4
+    for trial in trials:  # what each learnt with is what was proposed
+        params_of_trial = runner.get(trial.user_attrs["job"]).params
+        assert {name: params_of_trial[name] for name in trial.params} == trial.params
+
+
+def test_a_killed_search_goes_on_with_its_study_and_starts_no_trial_twice(
+    settings: Settings, make: Callable[..., Params], tmp_path: Path
+) -> None:
+    runner = Runner(settings)
+    home, job_id = Home(settings.home), runner.submit(KIND, make(n_trials=5)).job.job_id
+    deadline = time.monotonic() + BOUND_S
+    for n_trials in (1, 2, 4):  # while the first, the second, the fourth trial runs
+        while len(runner.list(kind="training")) < n_trials:
+            assert time.monotonic() < deadline
+            runner.wait(job_id, 0.05)
+        _kill_worker(home, job_id, runner)
+
+    job = runner.wait(job_id, BOUND_S)
+
+    assert job.state == "succeeded", job
+    assert job.attempt == 4
+    assert job.result is not None
+    assert job.result["trials"] == {"complete": 5}
+    assert len(runner.list(kind="training")) == 5
+    assert {child.state for child in runner.list(kind="training")} == {"succeeded"}
+
+
+def test_a_longer_search_goes_on_where_a_finished_one_ended(
+    settings: Settings, make: Callable[..., Params], tmp_path: Path
+) -> None:
+    runner = Runner(settings)
+    runner.wait(runner.submit(KIND, make(n_trials=2)).job.job_id, BOUND_S)
+
+    job = runner.wait(runner.submit(KIND, make(n_trials=3, seed=5)).job.job_id, BOUND_S)
+
+    assert job.result is not None
+    assert job.result["trials"] == {"complete": 3}
+    assert len(runner.list(kind="training")) == 3
+
+
+def test_a_search_without_held_out_clips_is_refused_before_any_trial(
+    settings: Settings, make: Callable[..., Params], coded_rows: list[Any], write_manifest: Callable[..., Path]
+) -> None:
+    params = make()
+    write_manifest([row | {"split": "train"} for row in coded_rows])
+    runner = Runner(settings)
+
+    job = runner.wait(runner.submit(KIND, params).job.job_id, BOUND_S)
+
+    assert job.failure is not None
+    assert job.failure.code == "nothing_held_out"
+    assert runner.list(kind="training") == []
+
+
+@pytest.mark.parametrize(
+    ("told", "stopped_early", "end"),
+    [
+        ({"state": "succeeded", "result": {"validation_loss": 4.5}}, False, "complete"),
+        ({"state": "succeeded", "result": {"validation_loss": 4.5}}, True, "complete"),
+        ({"state": "failed", "reason": "cuda_oom"}, False, "out_of_memory"),
+        ({"state": "failed", "reason": "oom_likely"}, False, "out_of_memory"),
+        ({"state": "failed", "reason": "exit", "failure": "memory_too_small"}, False, "out_of_memory"),
+        ({"state": "failed", "reason": "exit", "failure": "training_diverged"}, False, "diverged"),
+        ({"state": "failed", "reason": "exit", "failure": "manifest_empty"}, False, "failed"),
+        ({"state": "cancelled"}, True, "pruned"),
+        ({"state": "cancelled"}, False, "failed"),
+    ],
+)
+def test_what_the_end_of_a_training_means(told: dict[str, Any], stopped_early: bool, end: str) -> None:
+    failure = {"failure": Failure(code=told["failure"], message="what happened")} if "failure" in told else {}
+
+    outcome = outcome_of(
+        JobRecord(job_id="training-1", kind="training", **(told | failure)), stopped_early=stopped_early
+    )
+
+    assert outcome.end == end
+    assert (outcome.value is not None) == (end == "complete")
+
+
+def _kill_worker(home: Home, job_id: str, runner: Runner) -> None:
+    """Kill the search's own worker; its trials go on."""
+    attempt = home.attempt(job_id, runner.get(job_id).attempt)
+    start = read_json(attempt.start)
+    assert start is not None
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(int(start["pid"]), signal.SIGKILL)

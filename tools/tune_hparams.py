@@ -1,0 +1,46 @@
+"""The tool ``tune_hparams``."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from jobs.tune_hparams.space import Value
+from jobs.tune_hparams.spec import KIND, Params
+from jobs.web_research_hparams.knowledge import Method, ModelSize, knowledge
+from jobs.web_research_hparams.recommend import Request, recommend
+from tools._contract import Hints, StartArgs, ToolContext
+from tools._start import start
+from tools._view import JobView
+
+HINTS = Hints(title="Search training settings")
+NEXT = 'Call start_training manifest="{manifest}" hyperparams="{best_config}"; then synthesize and rate_samples.'
+
+
+class TuneHparamsArgs(StartArgs, Params):
+    """Arguments of ``tune_hparams``."""
+
+    use_web_research: bool = Field(True, description="Try web_research_hparams' recommendation first.")
+
+
+async def tune_hparams(args: TuneHparamsArgs, context: ToolContext) -> JobView:
+    """Search learning rate, batch, LoRA shape and warm-up by short trainings, compared on held-out clips (Optuna).
+
+    Use it before a long training, after a dry_run. COST: n_trials short trainings on the GPU, hours; ask the person
+    first. Starts a job that starts one training job a trial; killed or called again it goes on with the same study. A
+    trial that runs out of memory is noted and not repeated. Next: start_training hyperparams=best_config.
+    """
+    if args.use_web_research and not args.first:
+        args = args.model_copy(update={"first": _recommended(args, context)})
+    return await start(KIND, args, context)
+
+
+def _recommended(args: TuneHparamsArgs, context: ToolContext) -> list[dict[str, Value]]:
+    """The recommendation of the knowledge base, as far as it lies in the search space."""
+    assert KIND.suggest is not None
+    suggested = KIND.suggest(args, args.model_fields_set, context.settings)
+    method: Method = "lora" if suggested["training"].get("method") == "lora" else "full"
+    size: ModelSize = "1.7b" if "1.7b" in args.base_model.lower() else "0.6b"
+    found = recommend(Request(size=size, method=method), knowledge())
+    ranges = {one.name: one for one in suggested["ranges"]}
+    point = {name: value for name, value in found.settings.items() if name in ranges and ranges[name].holds(value)}
+    return [point] if "lr" in point else []
