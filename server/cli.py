@@ -20,6 +20,7 @@ from jobs.errors import UserError
 from jobs.runner.client import Runner
 from jobs.settings import Settings
 from server.cli_commands import ORIGINAL, OTHER_COMMANDS, SHORT, Command, command_named
+from server.cli_dashboard import dashboard_command
 from server.cli_flags import Parser, read_flags, spell
 from server.cli_gc import collect_garbage
 from server.cli_logs import show_log
@@ -76,7 +77,10 @@ def _dispatch(words: list[str]) -> int:
             _say(collect_garbage(rest, Runner(Settings.at_the_shell()), OTHER_COMMANDS["gc"]))
             return DONE
         case "tensorboard":
-            return _tensorboard(rest)
+            return _become(tensorboard_command(rest, Settings.at_the_shell()))
+        case "optuna-dashboard":
+            about = OTHER_COMMANDS["optuna-dashboard"]
+            return _become(dashboard_command(rest, Settings.at_the_shell(), about))
         case _:
             command = command_named(word, rest)
             return _run(command, all_tools()[command.tool], rest)
@@ -183,8 +187,7 @@ def _logs(words: list[str]) -> int:
     return DONE
 
 
-def _tensorboard(words: list[str]) -> int:
-    command = tensorboard_command(words, Settings.at_the_shell())
+def _become(command: list[str]) -> int:
     _note(f"{' '.join(command[1:])}; Ctrl-C ends it.")
     become(command)
     return DONE

@@ -20,6 +20,7 @@ OTHER_COMMANDS = {
     "gc": "Free the disk of old finished jobs: gc [--older-than 30d] [--max-size 50G] [--yes].",
     "mcp": "The MCP server on stdio, for an agent's configuration.",
     "tools": "List the tools.",
+    "optuna-dashboard": "The trials of a search in a browser: optuna-dashboard [STUDY] [--port N].",
     "tensorboard": "Loss curves of every training in a browser: tensorboard [PORT] [--logdir DIR].",
 }
 # Commands of run.sh itself, known here only to name the nearest of all.

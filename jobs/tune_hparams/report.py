@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 import statistics
 import warnings
 from html import escape
@@ -66,6 +67,7 @@ def draw(study: Study, folder: Path) -> list[Path]:
         The PNGs written.
     """
     matplotlib.use("Agg")
+    logging.getLogger("matplotlib.category").setLevel(logging.WARNING)  # choices that look like numbers
     n_complete = sum(trial.state == TrialState.COMPLETE for trial in study.trials)
     plots = optuna.visualization.matplotlib
     wanted = {HISTORY: plots.plot_optimization_history, SLICES: plots.plot_slice}
@@ -110,8 +112,8 @@ def summary_of(params: Params, study: Study) -> list[str]:
     first = first_of(params, study)
     if first is not None and first.value is not None and first.number != best.number:
         lines.append(f"The recommended point, tried first: {first.value:.4f}.")
-    for name, found in zip(at_the_edge(params, best), [best] * 9, strict=False):
-        lines.append(f"{name}={found.params[name]:g} is at the end of its range: a wider one may hold a better value.")
+    for name in at_the_edge(params, best):
+        lines.append(f"{name}={best.params[name]:.3g} is at the end of its range: a wider one may hold a better value.")
     lines.append(
         "Loss is not quality: train with these settings, let the voice speak, and rate_samples. A longer run may want "
         "a lower lr than these short ones."

@@ -61,6 +61,16 @@ class Result(Strict):
     summary: list[str]
 
 
+def folder_of(params: Params, job_folder: Path) -> Path:
+    """Where a search writes."""
+    return Path(params.out_dir) if params.out_dir else job_folder / "out" / "hyperparameter_search"
+
+
+def study_of(params: Params, job_folder: Path) -> Path:
+    """Its Optuna study."""
+    return folder_of(params, job_folder) / "optuna_study.db"
+
+
 def training_of(params: Params, values: dict[str, Value], out_dir: str = "") -> Training:
     """The training of a trial.
 

@@ -26,13 +26,12 @@ from jobs.tune_hparams.report import (
     write_best_config,
     write_page,
 )
-from jobs.tune_hparams.spec import Params, Result, training_of
+from jobs.tune_hparams.spec import Params, Result, folder_of, study_of, training_of
 from jobs.tune_hparams.study import Study, ends_of
 from jobs.tune_hparams.trials import Trials
 
 logger = logging.getLogger(__name__)
 
-STUDY = "optuna_study.db"
 MOST_FAILURES = 3  # of the first trials: the fault is not in the settings
 # What may differ when a search goes on: how long, in which order, what is kept.
 NOT_IDENTITY = {"n_trials", "parallel", "first", "pruning", "keep_voices", "out_dir", "best_config", "sampler", "seed",
@@ -45,17 +44,17 @@ def run(params: Params, context: JobContext) -> Result:
     Raises:
         UserError: ``nothing_held_out``, ``out_dir_taken``, ``trials_fail``, ``no_trial_fits``, ``no_trial_completed``.
     """
-    folder = Path(params.out_dir) if params.out_dir else context.folder / "out" / "hyperparameter_search"
+    folder, database = folder_of(params, context.folder), study_of(params, context.folder)
     folder.mkdir(parents=True, exist_ok=True)
     _check_validation(params, context)
     study = Study(
-        folder / STUDY, params.ranges, sampler=params.sampler, seed=params.seed, identity=_identity(params),
+        database, params.ranges, sampler=params.sampler, seed=params.seed, identity=_identity(params),
         compare_from_step=params.trial_steps // 3,
     )  # fmt: skip
     study.abandon_half_proposed()
     study.enqueue(params.first)
     trials = Trials(params, context, study, folder)
-    context.publish(STUDY, folder / STUDY, "other")
+    context.publish(database.name, database, "other")
     is_used_up = False
     while True:
         while not is_used_up and len(trials.jobs) < min(params.parallel, params.n_trials - len(study.counted)):
@@ -116,7 +115,7 @@ def _result(params: Params, context: JobContext, study: Study, trials: Trials, f
     context.publish(PAGE, folder / PAGE, "report")
     for picture in pictures:
         context.publish(picture.name, picture, "plot")
-    context.publish(STUDY, folder / STUDY, "other")
+    context.publish(study.path.name, study.path, "other")
     first = first_of(params, study)
     voice = trials.folder_of(best.number) / "voice"
     assert best.value is not None
@@ -129,7 +128,7 @@ def _result(params: Params, context: JobContext, study: Study, trials: Trials, f
         trials=ends_of(study.counted),
         manifest=params.manifest,
         voice=str(voice) if voice.is_dir() else None,
-        study=str(folder / STUDY),
+        study=str(study.path),
         report=str(folder / PAGE),
         plot=str(folder / HISTORY),
         summary=lines,
