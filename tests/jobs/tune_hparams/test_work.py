@@ -125,6 +125,22 @@ def test_a_killed_search_goes_on_with_its_study_and_starts_no_trial_twice(
     assert {child.state for child in runner.list(kind="training")} == {"succeeded"}
 
 
+def test_a_hopeless_trial_is_stopped_early(settings: Settings, make: Callable[..., Params]) -> None:
+    points = [{"lr": lr, "batch_size": 2} for lr in (1e-3, 2e-3, 5e-4, 1e-6)]
+    runner = Runner(settings)
+    params = make(first=points, n_trials=4, trial_steps=240, pruning=True)
+
+    job = runner.wait(runner.submit(KIND, params).job.job_id, BOUND_S)
+
+    assert job.result is not None, job
+    assert job.result["trials"] == {"complete": 3, "pruned": 1}
+    newest = runner.list(kind="training", limit=1)[0]
+    assert (newest.state, newest.params["lr"]) == ("cancelled", 1e-6)
+    progress = runner.progress(newest.job_id)
+    assert progress is not None
+    assert progress.done < 240
+
+
 def test_a_longer_search_goes_on_where_a_finished_one_ended(
     settings: Settings, make: Callable[..., Params], tmp_path: Path
 ) -> None:

@@ -1,0 +1,91 @@
+"""What a search is given beside what the caller says; nothing is started."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from jobs.errors import UserError
+from jobs.runner.client import Runner
+from jobs.settings import Settings
+from tools._arguments import parse_arguments
+from tools._contract import ToolContext
+from tools.tune_hparams import TuneHparamsArgs, tune_hparams
+
+Planned = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def planned(home_with_a_job: tuple[Settings, str], tmp_path: Path) -> Planned:
+    """The answer of a dry run on a manifest of two clips."""
+    settings, _ = home_with_a_job
+    manifest = tmp_path / "train_manifest_qwen3.jsonl"
+    row = {"audio": "a.wav", "ref_audio": "a.wav", "text": "hello there", "speaker": "slt", "language": "english",
+           "duration_s": 0.64, "audio_codes": [[1] * 16] * 8}  # fmt: skip
+    rows = [row | {"split": split} for split in ("train", "validation")]
+    manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def plan(**given: Any) -> dict[str, Any]:
+        args = parse_arguments(
+            TuneHparamsArgs, {"manifest": str(manifest), "dry_run": True, **given}, tool="tune_hparams"
+        )
+        view = anyio.run(tune_hparams, args, ToolContext(settings, Runner(settings)))
+        assert view.state == "not_started"
+        assert view.result is not None
+        return view.result
+
+    return plan
+
+
+def test_the_recommendation_is_tried_first(planned: Planned) -> None:
+    would_run = planned()["would_run"]
+
+    assert (would_run["space"], would_run["training"]) == ("full", {"method": "full"})
+    [point] = would_run["first"]
+    assert point["lr"] == 5e-6
+    assert set(point) <= {found["name"] for found in would_run["ranges"]}
+
+
+def test_it_is_not_when_points_are_given_or_it_is_not_wanted(planned: Planned) -> None:
+    assert planned(first=[{"lr": 2e-6}])["would_run"]["first"] == [{"lr": 2e-6}]
+    assert planned(use_web_research=False)["would_run"].get("first", []) == []
+
+
+def test_the_space_follows_the_method_and_what_is_fixed_is_not_searched(planned: Planned) -> None:
+    would_run = planned(training={"method": "lora", "lora_r": 8})["would_run"]
+
+    assert would_run["space"] == "lora"
+    assert "lora_r" not in {found["name"] for found in would_run["ranges"]}
+    assert would_run["training"] == {"method": "lora", "lora_r": 8}
+
+
+def test_a_dry_run_tells_what_a_trial_takes(planned: Planned) -> None:
+    plan = planned(n_trials=7, trial_steps=20)["plan"]
+
+    assert plan["trials"] == 7
+    assert plan["a_trial"]["settings"]["optimizer_steps"] == 20
+    assert plan["a_trial"]["data"]["held_out"] == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"first": [{"lr": 1.0}]}, "point_outside"),
+        ({"first": [{"learning_rate": 1e-5}]}, "point_outside"),
+        ({"training": {"learning_rate": 1e-5}}, "space_invalid"),
+        ({"training": {"out_dir": "/etc"}}, "space_invalid"),
+        ({"ranges": [{"name": "lr", "low": 1e-6, "high": 1}]}, "space_invalid"),
+        ({"ranges": [{"name": "lr", "low": 1e-4, "high": 1e-5}]}, "bad_arguments"),
+        ({"manifest": "missing.jsonl"}, "manifest_missing"),
+    ],
+)
+def test_what_no_trial_could_run_with_is_refused_at_once(planned: Planned, given: dict[str, Any], code: str) -> None:
+    with pytest.raises(UserError) as refused:
+        planned(**given)
+
+    assert refused.value.code == code
