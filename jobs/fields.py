@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,9 @@ class ModelMark:
 InputPath = Annotated[str, PathMark("input")]
 OutputPath = Annotated[str, PathMark("output")]
 ModelRef = Annotated[str, ModelMark()]
+
+# Any plain value; not as a union in the schema, which some clients refuse. Whoever takes it checks it.
+Value = Annotated[bool | int | float | str, WithJsonSchema({})]
 
 # What Qwen3-TTS speaks; "auto" leaves the language prefix out.
 Language = Literal[

@@ -31,9 +31,6 @@ SHELL_COMMANDS = {
     "test": "run the tests",
     "check": "lint, types and tests",
 }
-NOT_YET = {
-    "iterative-train": "Until then repeat start_training, synthesize and rate_samples.",
-}
 
 
 @dataclass(frozen=True)
@@ -131,6 +128,20 @@ ORIGINAL = (
         about="tune-1.7b-bayesian --dataset NAME [--n_trials N --n_smoke_steps N --model_size 1.7b --use_web_research]",
     ),
     Command(
+        "iterative-train",
+        "refine_voice",
+        flags={
+            "--model-path": "base_model",
+            "--data": "manifest",
+            "--output": "out_dir",
+            "--eval-phrases": "texts",
+        },
+        switches={"--auto-evaluate": ("rating", "automatic")},
+        meaning=lambda _: {"rating": "person"},
+        is_original=True,
+        about="iterative-train --model-path M --data F --output D [--run-hyperparameter-search --auto-evaluate …]",
+    ),
+    Command(
         "infer",
         "synthesize",
         flags={"--text": "texts", "--out": "out_dir"},
@@ -147,13 +158,11 @@ def command_named(word: str, arguments: list[str]) -> Command:
     """The command that a word means; ``arguments`` tell the original ``align`` from the tool's.
 
     Raises:
-        UserError: ``command_unknown`` with the nearest right one, ``not_yet``, or ``xtts_unsupported``.
+        UserError: ``command_unknown`` with the nearest right one, or ``xtts_unsupported``.
     """
     plain = word.lower().replace("_", "-")
     if "xtts" in plain:
         raise UserError("xtts_unsupported", "XTTS is not supported: train Qwen3-TTS instead, with train-qwen3.")
-    if plain in NOT_YET:
-        raise UserError("not_yet", f"{plain} is not there yet.", NOT_YET[plain])
     if plain == "align":
         is_original = bool(arguments) and not arguments[0].startswith("-")
         return Command("align", "align", ALIGN.positionals, is_original=is_original)

@@ -22,6 +22,7 @@ from jobs.qwen.folder import check_model
 from jobs.rate_samples.spec import KIND as RATE_SAMPLES
 from jobs.runner import preflight
 from jobs.runner.kind import JobKind
+from jobs.synthesize.spec import EVALUATION_TEXTS
 from jobs.synthesize.spec import KIND as SYNTHESIZE
 from jobs.training.spec import DEFAULT_BASE
 from jobs.training.spec import KIND as TRAINING
@@ -31,12 +32,6 @@ from tools._start import fingerprint_of, no_defaults, prepare
 from tools._view import View
 
 HINTS = Hints(title="Make a voice, start to end")
-# Sentences of everyday words with a question, a number of pauses and all vowels; nobody's book.
-SAMPLE_TEXTS = (
-    "The evening train was late, so we walked home along the river.",
-    "Would you rather have tea now, or wait until the others arrive?",
-    "She opened the old wooden box, and there, under a blue cloth, lay the letter.",
-)
 
 
 class MakeVoiceArgs(StartArgs):
@@ -55,7 +50,9 @@ class MakeVoiceArgs(StartArgs):
     max_steps: int | None = Field(None, ge=1)
     batch_size: int = Field(4, ge=1, le=256)
     lr: float | None = Field(None, gt=0, le=0.1)
-    texts: list[str] = Field(default=list(SAMPLE_TEXTS), min_length=1, max_length=50, description="Sentences to speak.")
+    texts: list[str] = Field(
+        default=list(EVALUATION_TEXTS), min_length=1, max_length=50, description="Sentences to speak."
+    )
 
 
 class StepView(View):

@@ -14,8 +14,8 @@ from pydantic import BaseModel, Field
 
 from jobs.errors import UserError
 from jobs.fields import InputPath, Strict
-from jobs.rate_samples.spec import KIND, Params
-from jobs.speech.manifest import Row, read_rows
+from jobs.rate_samples.spec import HUMAN_RATINGS, KIND, HumanRating, Params
+from jobs.speech.manifest import read_rows
 from jobs.synthesize.spec import Take
 from tools._contract import Hints, StartArgs, ToolContext
 from tools._paths import resolve_paths
@@ -28,7 +28,6 @@ NEXT = (
     "Tell the person the ratings ({ratings}) and let them listen: the reasons say what was measured, "
     "only a person hears the rest. Their scores go into rate_samples scores=[...]."
 )
-HUMAN_RATINGS = "human_ratings.jsonl"
 
 
 class Score(Strict):
@@ -50,17 +49,6 @@ class RateSamplesArgs(StartArgs, Params):
         default_factory=list,
         description="A person's scores: stored at once, nothing is computed. Ask in chat; never invent them.",
     )
-
-
-class HumanRating(Row):
-    """A line of ``human_ratings.jsonl``."""
-
-    audio: str
-    text: str
-    score: int
-    note: str = ""
-    at: float
-    model: str = ""
 
 
 class RateSamplesAnswer(View):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from jobs.tune_hparams.space import Value
+from jobs.fields import Value
 from jobs.tune_hparams.spec import KIND, Params
 from jobs.web_research_hparams.knowledge import Method, ModelSize, knowledge
 from jobs.web_research_hparams.recommend import Request, recommend

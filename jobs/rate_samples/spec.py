@@ -40,6 +40,21 @@ class Rating(Row):
     heard_words: str | None = Field(None, description="What the recogniser, which expects the text, made of it.")
 
 
+HUMAN_RATINGS = "human_ratings.jsonl"
+"""Beside takes.jsonl: what people said of them."""
+
+
+class HumanRating(Row):
+    """A line of ``human_ratings.jsonl``."""
+
+    audio: str
+    text: str
+    score: int
+    note: str = ""
+    at: float
+    model: str = ""
+
+
 class Result(Strict):
     """What the automatic rating answers with."""
 

@@ -14,6 +14,13 @@ from jobs.qwen.voice_model import describe_model
 from jobs.runner.kind import JobKind
 from jobs.speech.manifest import Row
 
+# Sentences of everyday words with a question, a number of pauses and all vowels; nobody's book.
+EVALUATION_TEXTS = (
+    "The evening train was late, so we walked home along the river.",
+    "Would you rather have tea now, or wait until the others arrive?",
+    "She opened the old wooden box, and there, under a blue cloth, lay the letter.",
+)
+
 
 class Params(Strict):
     """Parameters of ``synthesize``."""

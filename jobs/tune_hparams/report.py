@@ -14,8 +14,8 @@ import matplotlib
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from jobs.fields import Value
 from jobs.files import write_json, write_text
-from jobs.tune_hparams.space import Value
 from jobs.tune_hparams.spec import Params
 from jobs.tune_hparams.study import Study, ends_of, values_of
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
-from pydantic import Field, ValidationError, WithJsonSchema, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from jobs.errors import UserError
-from jobs.fields import Strict
+from jobs.fields import Strict, Value
 from jobs.training.spec import Params as Training
 
-# Any plain value; not as a union in the schema, which some clients refuse. Training's own model checks it.
-Value = Annotated[bool | int | float | str, WithJsonSchema({})]
 Preset = Literal["full", "lora", "1.7b"]
 
 # The search's own business; everything else of start_training may be searched or fixed.

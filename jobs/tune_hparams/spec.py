@@ -9,13 +9,13 @@ from typing import Any, Literal
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.fields import InputPath, ModelRef, OutputPath, Strict
+from jobs.fields import InputPath, ModelRef, OutputPath, Strict, Value
 from jobs.runner.kind import JobKind
 from jobs.settings import Settings
 from jobs.training.spec import DEFAULT_BASE
 from jobs.training.spec import KIND as TRAINING
 from jobs.training.spec import Params as Training
-from jobs.tune_hparams.space import Preset, Range, Value, check_space, preset_of
+from jobs.tune_hparams.space import Preset, Range, check_space, preset_of
 
 LONG = 1000  # epochs: max_steps ends a trial
 

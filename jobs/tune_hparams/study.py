@@ -22,7 +22,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.engine import URL
 
 from jobs.errors import UserError
-from jobs.tune_hparams.space import Range, Value
+from jobs.fields import Value
+from jobs.tune_hparams.space import Range
 
 logger = logging.getLogger(__name__)
 

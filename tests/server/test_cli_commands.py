@@ -142,8 +142,6 @@ def test_capitals_in_a_voice_are_lowered_with_a_note() -> None:
     ("word", "code", "names"),
     [
         ("train-xtts", "xtts_unsupported", "Qwen3-TTS"),
-        ("iterative-train", "not_yet", "start_training"),
-        ("iterative_train", "not_yet", "start_training"),
         ("convert-code", "command_unknown", "convert-codes"),
         ("train", "command_unknown", "train-qwen3"),
     ],
@@ -210,3 +208,19 @@ def test_settings_may_be_given_as_pairs_or_json() -> None:
     assert arguments["training"] == {"method": "lora", "batch_size": 2, "compile": True}
     assert arguments["first"] == [{"lr": 1e-5}, {"lr": 2e-5}]
     assert arguments["ranges"] == [{"name": "lr", "low": 1e-6, "high": 1e-4, "log": True}]
+
+
+@pytest.mark.parametrize(("more", "rating"), [("", "person"), (" --auto-evaluate", "automatic")])
+def test_the_original_loop_takes_its_documented_options(more: str, rating: str) -> None:
+    tool, arguments, _ = read(
+        "iterative_train --model-path voice --data m.jsonl --output out --run-hyperparameter-search --hp-trials 10 "
+        "--max-iterations 5 --quality-threshold 3.5 --epochs-per-iteration 2 --hyperparams best_config.json "
+        f'--eval-phrases "I am the Warmaster" "The Emperor betrayed us"{more}'
+    )
+
+    assert tool == "refine_voice"
+    assert arguments == {
+        "base_model": "voice", "manifest": "m.jsonl", "out_dir": "out", "run_hyperparameter_search": True,
+        "hp_trials": 10, "max_iterations": 5, "quality_threshold": 3.5, "epochs_per_iteration": 2,
+        "hyperparams": "best_config.json", "texts": ["I am the Warmaster", "The Emperor betrayed us"], "rating": rating,
+    }  # fmt: skip

@@ -1,0 +1,102 @@
+"""A dataset and a base model become the best voice of several rounds. What goes in, what comes out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from jobs.errors import UserError
+from jobs.fields import InputPath, ModelRef, OutputPath, Strict, Value
+from jobs.runner.kind import JobKind
+from jobs.synthesize.spec import EVALUATION_TEXTS
+from jobs.training.spec import DEFAULT_BASE
+from jobs.training.spec import KIND as TRAINING
+from jobs.training.spec import Params as Training
+
+AUTOMATIC_CAP = 4.5  # of the automatic rating: only a person may give more
+# What the loop itself decides.
+OWN = frozenset({"manifest", "base_model", "out_dir", "epochs", "max_steps", "resume", "samples", "hyperparams"})
+
+
+class Params(Strict):
+    """Parameters of ``refine_voice``."""
+
+    manifest: InputPath = Field(description="train_manifest_qwen3.jsonl of convert_codes.")
+    base_model: ModelRef = Field(DEFAULT_BASE, description="As in start_training; a voice is trained further.")
+    out_dir: OutputPath = Field("", description="checkpoints/, evaluations/ and final_model/ are written here.")
+    rating: Literal["automatic", "person"] = Field(
+        "automatic", description="person: every round waits, without a GPU, for rate_samples scores."
+    )
+    quality_threshold: float = Field(3.5, ge=1, le=5, description="Mean rating that ends the loop; automatic <= 4.5.")
+    max_iterations: int = Field(5, ge=1, le=50)
+    epochs_per_iteration: int = Field(1, ge=1, le=100)
+    steps_per_iteration: int | None = Field(None, ge=1, description="Optimiser steps of a round, instead of epochs.")
+    texts: list[Annotated[str, Field(min_length=1, max_length=2000)]] = Field(
+        default=list(EVALUATION_TEXTS), min_length=1, max_length=50, description="Spoken and rated in every round."
+    )
+    training: dict[str, Value] = Field(default_factory=dict, description="Other arguments of start_training.")
+    hyperparams: InputPath | None = Field(None, description="best_config.json of tune_hparams.")
+    run_hyperparameter_search: bool = Field(False, description="tune_hparams first.")
+    hp_trials: int = Field(10, ge=1, le=500)
+    hp_steps: int = Field(300, ge=2, le=100_000, description="Optimiser steps of a trial.")
+    zero_shot: bool = Field(True, description="Rate the base's clone too: what one gets without training.")
+    seed: int = Field(0, ge=0)
+
+
+class Round(Strict):
+    """One iteration."""
+
+    iteration: int = Field(description="0: the base's own clone.")
+    rating: float
+    voice: str
+    lr: float | None = None
+    validation_loss: float | None = None
+    decision: str
+
+
+class Result(Strict):
+    """What ``refine_voice`` answers with."""
+
+    voice: str = Field(description="final_model: the best round's.")
+    best_iteration: int
+    rating: float
+    threshold_met: bool
+    verdict: str
+    rounds: list[Round]
+    best_config: str | None = None
+    report: str
+
+
+def check(params: Params) -> None:
+    """What a round would be refused for, and a threshold that cannot be met."""
+    if params.rating == "automatic" and params.quality_threshold > AUTOMATIC_CAP:
+        raise UserError(
+            "threshold_too_high",
+            f"The automatic rating gives at most {AUTOMATIC_CAP}, and quality_threshold is {params.quality_threshold}.",
+            "Lower it, or use rating=person.",
+        )
+    own = sorted(OWN & set(params.training))
+    if own:
+        raise UserError("bad_arguments", f"training: {', '.join(own)} is decided by the loop.", "Leave it out.")
+    try:
+        training = Training.model_validate(
+            {**params.training, "manifest": params.manifest, "base_model": params.base_model}
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        told = f"training: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise UserError("bad_arguments", told, "Look at start_training's arguments.") from error
+    assert TRAINING.check is not None
+    TRAINING.check(training)
+
+
+KIND = JobKind(
+    name="refine_voice",
+    params=Params,
+    result=Result,
+    entry="jobs.refine_voice.work:run",
+    resource="director",
+    max_tries=20,  # it costs seconds to take up the loop again, and its jobs go on meanwhile
+    check=check,
+)

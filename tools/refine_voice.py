@@ -1,0 +1,26 @@
+"""The tool ``refine_voice``."""
+
+from __future__ import annotations
+
+from jobs.refine_voice.spec import KIND, Params
+from tools._contract import Hints, StartArgs, ToolContext
+from tools._start import start
+from tools._view import JobView
+
+HINTS = Hints(title="Train, listen, continue")
+NEXT = 'Tell the person the verdict and let them listen ({report}); speak with synthesize model="{voice}".'
+
+
+class RefineVoiceArgs(StartArgs, Params):
+    """Arguments of ``refine_voice``."""
+
+
+async def refine_voice(args: RefineVoiceArgs, context: ToolContext) -> JobView:
+    """Train in rounds: after each, speak fixed sentences, rate them, then stop, go on, or go back and learn slower.
+
+    Use it when a voice shall be as good as the data allow. COST: GPU, max_iterations trainings; ask the person first.
+    The best round becomes final_model, not the last; the untrained base's clone is rated beside it, since training does
+    not always help. rating=person waits in every round: ask for scores in chat and give them to rate_samples with the
+    takes that get_job names. Starts a job and answers at once. Next: synthesize.
+    """
+    return await start(KIND, args, context)
