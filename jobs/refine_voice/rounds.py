@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import threading
 from pathlib import Path
@@ -42,6 +43,7 @@ class Rounds:
         """Children are those of the context's job."""
         self._params, self._context, self._folder = params, context, folder
         self._children = Children(context)
+        self.done, self.total = 0.0, 1.0  # of the loop's steps, for the progress
 
     def search(self) -> str:
         """Find settings; the path of best_config.json."""
@@ -162,7 +164,7 @@ class Rounds:
                 "round_failed",
                 f"{name} ({job.job_id}): {told}".strip(),
                 (failure.hint + " " if failure and failure.hint else "")
-                + "Rounds that are done are kept: call again with reuse=false to go on.",
+                + "Then call again: rounds that are done are kept.",
             )
         return job.result
 
@@ -171,11 +173,6 @@ class Rounds:
             told = f": {progress.message}" if progress is not None and progress.message else ""
             self._context.progress(self.done, self.total, f"{name} {record.state}{told}")
 
-    done: float = 0
-    total: float = 1
-
 
 def _read_json(path: Path) -> Any:
-    import json
-
     return json.loads(path.read_text(encoding="utf-8"))

@@ -110,7 +110,7 @@ def _result(
 def _copy(voice: Path, final: Path) -> Path:
     """Put a voice in its final place, sharing the disk with the round that made it where the disk can."""
     if not (voice / "config.json").is_file():
-        raise UserError("voice_missing", f"{voice} is not there any more.", "Call again with reuse=false.")
+        raise UserError("voice_missing", f"{voice} is not there any more.", "Call again with another out_dir.")
     temporary, old = final.with_name(f".{final.name}.partial"), final.with_name(f".{final.name}.old")
     for leftover in (temporary, old):
         shutil.rmtree(leftover, ignore_errors=True)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from jobs.runner.client import Runner
 from jobs.runner.context import ArtifactKind, Cancelled
+from jobs.runner.durable import read_json
+from jobs.runner.layout import Home
 from jobs.settings import PROJECT_ROOT, Settings
 
 
@@ -81,3 +88,28 @@ def fables() -> list[tuple[str, object]]:
         for start, end in zip(starts_at, ends_at, strict=True)
     ]
     return list(zip([sentence for sentence in sentences if sentence], clips, strict=True))
+
+
+@pytest.fixture
+def live_settings(tmp_path: Path, end_processes_of: Callable[[Path], None]) -> Iterator[Settings]:
+    """A home whose jobs really run, by the interpreter of the tests, one thread each; all are ended with the test."""
+    python = tmp_path / "envs" / "ml" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nOMP_NUM_THREADS=1 exec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    home = tmp_path / "home"
+    yield Settings(home, tmp_path / "envs", (tmp_path, PROJECT_ROOT, home), disk_reserve_bytes=1_000_000)
+    end_processes_of(home)
+
+
+@pytest.fixture
+def kill_worker() -> Callable[[Runner, str], None]:
+    """Kills the worker of a job's newest attempt, if it has one; its children go on."""
+
+    def kill(runner: Runner, job_id: str) -> None:
+        attempt = Home(Path(runner.get(job_id).folder).parents[1]).attempt(job_id, runner.get(job_id).attempt)
+        start = read_json(attempt.start) or {}
+        with contextlib.suppress(ProcessLookupError, KeyError):
+            os.kill(int(start["pid"]), signal.SIGKILL)
+
+    return kill

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import signal
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +14,8 @@ import pytest
 
 from jobs.qwen.toy import make_toy_base
 from jobs.runner.client import Runner
-from jobs.runner.durable import read_json
-from jobs.runner.layout import Home
 from jobs.runner.records import Failure, JobRecord
-from jobs.settings import PROJECT_ROOT, Settings
+from jobs.settings import Settings
 from jobs.training.hyperparams import read_hyperparams
 from jobs.tune_hparams.spec import KIND, Params
 from jobs.tune_hparams.trials import outcome_of
@@ -35,16 +30,9 @@ RANGES: list[dict[str, Any]] = [
 
 
 @pytest.fixture
-def settings(tmp_path: Path, end_processes_of: Callable[[Path], None]) -> Iterator[Settings]:
-    """A home whose workers run the tests' interpreter, one thread each."""
-    python = tmp_path / "envs" / "ml" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.write_text(f'#!/bin/sh\nOMP_NUM_THREADS=1 exec "{sys.executable}" "$@"\n')
-    python.chmod(0o755)
-    home = tmp_path / "home"
-    yield Settings(home=home, envs=tmp_path / "envs", roots=(tmp_path, PROJECT_ROOT, home), gpu_slots=2,
-                   disk_reserve_bytes=1_000_000)  # fmt: skip
-    end_processes_of(home)
+def settings(live_settings: Settings) -> Settings:
+    """A home with two slots for trials."""
+    return replace(live_settings, gpu_slots=2)
 
 
 @pytest.fixture(scope="session")
@@ -104,16 +92,16 @@ def test_a_search_ends_with_settings_that_a_training_takes(
 
 
 def test_a_killed_search_goes_on_with_its_study_and_starts_no_trial_twice(
-    settings: Settings, make: Callable[..., Params], tmp_path: Path
+    settings: Settings, make: Callable[..., Params], kill_worker: Callable[[Runner, str], None]
 ) -> None:
     runner = Runner(settings)
-    home, job_id = Home(settings.home), runner.submit(KIND, make(n_trials=5)).job.job_id
+    job_id = runner.submit(KIND, make(n_trials=5)).job.job_id
     deadline = time.monotonic() + BOUND_S
     for n_trials in (1, 2, 4):  # while the first, the second, the fourth trial runs
         while len(runner.list(kind="training")) < n_trials:
             assert time.monotonic() < deadline
             runner.wait(job_id, 0.05)
-        _kill_worker(home, job_id, runner)
+        kill_worker(runner, job_id)
 
     job = runner.wait(job_id, BOUND_S)
 
@@ -191,12 +179,3 @@ def test_what_the_end_of_a_training_means(told: dict[str, Any], stopped_early: b
 
     assert outcome.end == end
     assert (outcome.value is not None) == (end == "complete")
-
-
-def _kill_worker(home: Home, job_id: str, runner: Runner) -> None:
-    """Kill the search's own worker; its trials go on."""
-    attempt = home.attempt(job_id, runner.get(job_id).attempt)
-    start = read_json(attempt.start)
-    assert start is not None
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(int(start["pid"]), signal.SIGKILL)

@@ -1,0 +1,163 @@
+"""Whole loops on a toy that makes sound: real trainings, takes and ratings, a real runner."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import numpy as np
+import pytest
+
+from jobs.errors import UserError
+from jobs.qwen.toy import TOY_CODEC, make_toy_base
+from jobs.refine_voice.spec import KIND, Params, check
+from jobs.runner.client import Runner
+from jobs.runner.records import JobRecord
+from jobs.settings import Settings
+from jobs.speech.audio import CLIP_RATE_HZ, write_clip
+from tools._contract import ToolContext
+from tools.rate_samples import RateSamplesArgs, Score, rate_samples
+
+BOUND_S = 400.0
+CODEBOOK_SIZE = 256
+TEXTS = ["the fox jumped over the lazy dog and ran home", "would you rather have tea now or wait"]
+WHEN_DONE = ["ratings.json", "takes.jsonl", "evaluation.json", "eval_00.wav"]
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random base with a codec that makes sound."""
+    folder = tmp_path_factory.mktemp("models") / "base"
+    return make_toy_base(folder, shape="0.6b", codebook_size=CODEBOOK_SIZE, codec=TOY_CODEC, weight_std=0.1)
+
+
+@pytest.fixture
+def make(base: Path, fables: list[tuple[str, np.ndarray]], tmp_path: Path) -> Callable[..., Params]:
+    """Parameters of a loop over eight clips of the sample with codes of chance; keywords replace them."""
+    dice = np.random.default_rng(0)
+    lines = []
+    for number, (text, audio) in enumerate(fables[:8]):
+        write_clip(tmp_path / f"{number}.wav", audio, CLIP_RATE_HZ)
+        seconds = len(audio) / CLIP_RATE_HZ
+        codes = dice.integers(0, CODEBOOK_SIZE, (12, 16)).tolist()
+        lines.append({"audio": f"{number}.wav", "ref_audio": "0.wav", "text": text, "speaker": "slt",
+                      "language": "english", "duration_s": seconds, "audio_codes": codes,
+                      "split": "validation" if number == 7 else "train"})  # fmt: skip
+    manifest = tmp_path / "train_manifest_qwen3.jsonl"
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    def params(**changes: Any) -> Params:
+        given = {"manifest": str(manifest), "base_model": str(base), "out_dir": str(tmp_path / "refined"),
+                 "steps_per_iteration": 2, "texts": TEXTS, "training": {"lr": 1e-3, "batch_size": 4}}  # fmt: skip
+        return Params.model_validate({**given, **changes})
+
+    return params
+
+
+def digest(folder: Path) -> str:
+    """Of a voice's weights."""
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+
+
+def test_the_loop_rates_every_round_beside_the_clone_and_keeps_the_best(
+    live_settings: Settings, make: Callable[..., Params], tmp_path: Path
+) -> None:
+    runner = Runner(live_settings)
+
+    job = runner.wait(
+        runner.submit(KIND, make(max_iterations=2, quality_threshold=4.5, texts=TEXTS[:1])).job.job_id, BOUND_S
+    )
+
+    assert job.state == "succeeded", job
+    assert job.result is not None
+    folder = tmp_path / "refined"
+    rounds = job.result["rounds"]
+    assert [one["iteration"] for one in rounds] == [0, 1, 2]
+    for one in rounds:
+        evaluation = folder / "evaluations" / f"iteration_{one['iteration']}"
+        assert set(WHEN_DONE) <= {path.name for path in evaluation.iterdir()}
+        told = json.loads((evaluation / "evaluation.json").read_text())
+        assert (told["average_rating"], told["rated_by"]) == (one["rating"], "automatic")
+        assert [sample["phrase"] for sample in told["samples"]] == TEXTS[:1]
+        rated = [take["rating"] for take in json.loads((evaluation / "ratings.json").read_text())["takes"]]
+        assert one["rating"] == round(sum(rated) / len(rated), 3)
+    best = folder / "checkpoints" / f"iteration_{job.result['best_iteration']}" / "voice"
+    assert digest(folder / "final_model") == digest(best)
+    assert digest(folder / "checkpoints/iteration_1/voice") != digest(folder / "checkpoints/iteration_2/voice")
+    assert runner.list(kind="training")[0].params["base_model"] == str(folder / "checkpoints/iteration_1/voice")
+    assert "did not help" in job.result["verdict"]  # noise cannot be better than noise
+    assert (folder / "report.html").read_text().count("<audio") == 3
+    assert not job.result["threshold_met"]
+
+
+def test_a_person_rates_while_nothing_is_held_and_a_kill_changes_nothing(
+    live_settings: Settings, make: Callable[..., Params], tmp_path: Path, kill_worker: Callable[[Runner, str], None]
+) -> None:
+    runner = Runner(live_settings)
+    job_id = runner.submit(KIND, make(rating="person", quality_threshold=4)).job.job_id
+    context = ToolContext(live_settings, runner)
+
+    for iteration, score in ((1, 2), (2, 5)):
+        waits = _wait_for_the_question(runner, job_id, iteration)
+        assert {job.state for job in runner.list() if job.job_id != job_id} == {"succeeded"}
+        takes = tmp_path / "refined" / "evaluations" / f"iteration_{iteration}" / "takes.jsonl"
+        assert str(takes) in waits
+        kill_worker(runner, job_id)
+        scores = [Score(audio=json.loads(line)["audio"], score=score) for line in takes.read_text().splitlines()]
+        anyio.run(rate_samples, RateSamplesArgs(takes=str(takes), scores=scores), context)
+    job = runner.wait(job_id, BOUND_S)
+
+    assert job.state == "succeeded", job
+    assert job.result is not None
+    assert [(one["iteration"], one["rating"]) for one in job.result["rounds"]] == [(1, 2.0), (2, 5.0)]
+    assert (job.result["best_iteration"], job.result["threshold_met"]) == (2, True)
+    assert len(runner.list(kind="training")) == 2
+    assert job.attempt > 1
+
+
+def test_a_round_that_fails_ends_the_loop_with_its_reason(
+    live_settings: Settings, make: Callable[..., Params], tmp_path: Path
+) -> None:
+    params = make(zero_shot=False, texts=TEXTS[:1])
+    (tmp_path / "0.wav").write_bytes(b"")  # a clip of the narrator
+    runner = Runner(live_settings)
+
+    job = runner.wait(runner.submit(KIND, params).job.job_id, BOUND_S)
+
+    assert (job.state, job.failure and job.failure.code) == ("failed", "round_failed")
+    assert job.failure is not None
+    assert "rate-1 (rate_samples-" in job.failure.message
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"quality_threshold": 4.8}, "threshold_too_high"),
+        ({"training": {"epochs": 3}}, "bad_arguments"),
+        ({"training": {"lr": 7}}, "bad_arguments"),
+        ({"manifest": "/nothing.jsonl"}, "manifest_missing"),
+    ],
+)
+def test_what_no_round_could_do_is_refused_at_once(
+    make: Callable[..., Params], given: dict[str, Any], code: str
+) -> None:
+    with pytest.raises(UserError) as refused:
+        check(make(**given))
+
+    assert refused.value.code == code
+
+
+def _wait_for_the_question(runner: Runner, job_id: str, iteration: int) -> str:
+    deadline = time.monotonic() + BOUND_S
+    while True:
+        job: JobRecord = runner.wait(job_id, 0.2)
+        assert not job.is_finished, job
+        assert time.monotonic() < deadline
+        progress = runner.progress(job_id)
+        if progress is not None and f"iteration {iteration} waits" in progress.message:
+            return progress.message
