@@ -43,10 +43,10 @@ def _goes_in_circles(store: Store, home: Home, row: JobRow) -> bool:
     """True when the last two tries were interrupted in the same way and the later one got no further.
 
     Not when they were lost: then everything of ours was killed (a reboot, a container's end), which is no doing of
-    the job.
+    the job. Nor a director: it only waits, for hours at the same place, and its children's own tries are bounded.
     """
     ends = store.interruptions(row.id)[-2:]
-    if len(ends) < 2 or row.reason == "lost" or ends[0][1] != ends[1][1]:
+    if row.resource == "director" or len(ends) < 2 or row.reason == "lost" or ends[0][1] != ends[1][1]:
         return False
     before, now = (progress_made(home.attempt(row.id, attempt).progress) for attempt, _ in ends)
     return now <= before

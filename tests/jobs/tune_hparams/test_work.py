@@ -100,7 +100,7 @@ def test_a_killed_search_goes_on_with_its_study_and_starts_no_trial_twice(
     for n_trials in (1, 2, 4):  # while the first, the second, the fourth trial runs
         while len(runner.list(kind="training")) < n_trials:
             assert time.monotonic() < deadline
-            runner.wait(job_id, 0.05)
+            assert not runner.wait(job_id, 0.05).is_finished
         kill_worker(runner, job_id)
 
     job = runner.wait(job_id, BOUND_S)
