@@ -28,6 +28,10 @@ InputPath = Annotated[str, PathMark("input")]
 OutputPath = Annotated[str, PathMark("output")]
 ModelRef = Annotated[str, ModelMark()]
 
+RARE = {"rare": True}
+"""``Field(json_schema_extra=RARE)``: a parameter that few calls need. Tool listings name and type it, and leave its
+description to the tool's help, since an agent pays for every word of every tool at once."""
+
 # Any plain value; not as a union in the schema, which some clients refuse. Whoever takes it checks it.
 Value = Annotated[bool | int | float | str, WithJsonSchema({})]
 

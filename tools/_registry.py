@@ -115,7 +115,7 @@ def _compact_field(field: dict[str, Any], *, is_answer: bool) -> dict[str, Any]:
 
     In arguments null is not offered: leaving out is the same, and some clients refuse lists of types. In answers it is.
     """
-    dropped = ("title", "description", "default") if is_answer else ("title",)
+    dropped = ("title", "rare", "description", "default") if is_answer else ("title", "rare")
     compact = {key: value for key, value in field.items() if key not in dropped}
     if compact.get("default", False) in (None, ""):
         del compact["default"]
