@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
+from pydantic.config import JsonDict
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,9 @@ InputPath = Annotated[str, PathMark("input")]
 OutputPath = Annotated[str, PathMark("output")]
 ModelRef = Annotated[str, ModelMark()]
 
-RARE = {"rare": True}
-"""``Field(json_schema_extra=RARE)``: a parameter that few calls need. Tool listings name and type it, and leave its
-description to the tool's help, since an agent pays for every word of every tool at once."""
+RARE: JsonDict = {"rare": True}
+"""``Field(json_schema_extra=RARE)``: a parameter that few calls need. Tool listings name it, with type and range, in
+the object ``more``, and leave its description to the tool's help: an agent pays for every word of all tools at once."""
 
 # Any plain value; not as a union in the schema, which some clients refuse. Whoever takes it checks it.
 Value = Annotated[bool | int | float | str, WithJsonSchema({})]

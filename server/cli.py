@@ -29,6 +29,7 @@ from server.cli_show import ProgressBar, as_text
 from server.cli_tensorboard import become, tensorboard_command
 from tools._arguments import parse_arguments
 from tools._contract import ToolContext
+from tools._listing import listed
 from tools._registry import Tool, all_tools
 from tools._view import JobView, view_job
 from tools.rate_samples import RateSamplesAnswer
@@ -91,7 +92,9 @@ def _run(command: Command, tool: Tool, words: list[str]) -> int:
     arguments, notes, options = read_flags(command, tool, words)
     for note in notes:
         _note(note)
-    args = parse_arguments(tool.args, arguments, tool=command.name, spell=spell)
+    args = parse_arguments(
+        tool.args, arguments, tool=command.name, spell=spell, explained=f"See ./run.sh {command.name} --help"
+    )
     settings = Settings.at_the_shell()
     runner = Runner(settings)
     answer = _call(tool, args, ToolContext(settings, runner))
@@ -164,8 +167,7 @@ def _list_tools(words: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     tools = all_tools().values()
     if parser.parse_args(words).json:
-        listed = [{"name": t.name, "description": t.description, "input_schema": t.input_schema()} for t in tools]
-        _say(json.dumps({"tools": listed}, ensure_ascii=False) + "\n")
+        _say(json.dumps({"tools": [listed(tool) for tool in tools]}, ensure_ascii=False) + "\n")
     else:
         _say("".join(f"{tool.name:22}{tool.summary}\n" for tool in tools))
     return DONE

@@ -106,6 +106,8 @@ def _job(job: JobView) -> str:
 
 
 def _jobs(answer: JobList) -> str:
+    if answer.explained:
+        return answer.explained + "\n"
     lines = [
         f"{job.job_id:45} {job.state:12} {duration_text(job.age_s):>12} ago  {job.progress or job.error}".rstrip()
         for job in answer.jobs

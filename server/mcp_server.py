@@ -29,9 +29,10 @@ from jobs.errors import UserError
 from jobs.runner.client import Runner
 from jobs.settings import Settings
 from server.resources import TEMPLATES, read_resource
-from tools._arguments import nearest, parse_arguments
+from tools._arguments import parse_arguments
 from tools._contract import MediaAnswer, ToolContext
-from tools._registry import Tool, all_tools
+from tools._listing import listed
+from tools._registry import Tool, all_tools, tool_named
 
 logger = logging.getLogger(__name__)
 VERSION = "0.1.0"
@@ -116,29 +117,12 @@ def _end_with_parent(parent: int) -> None:
 
 
 def _listed(tool: Tool) -> types.Tool:
-    hints = tool.hints
-    return types.Tool(
-        name=tool.name,
-        title=hints.title,
-        description=tool.description,
-        input_schema=tool.input_schema(),
-        # an answer with media has no structured part, so such a tool must not promise one
-        output_schema=None if issubclass(tool.result, MediaAnswer) else tool.output_schema(),
-        annotations=types.ToolAnnotations(
-            title=hints.title,
-            read_only_hint=hints.read_only,
-            destructive_hint=hints.destructive,
-            idempotent_hint=hints.idempotent,
-            open_world_hint=hints.open_world,
-        ),
-    )
+    return types.Tool.model_validate(listed(tool))
 
 
 async def _call(name: str, arguments: dict[str, Any], context: ToolContext) -> types.CallToolResult:
     try:
-        tool = all_tools().get(name)
-        if tool is None:
-            raise _unknown_tool(name)
+        tool = tool_named(name)
         args = parse_arguments(tool.args, arguments, tool=name)
         return _answer(await tool.run(args, context))
     except UserError as error:
@@ -150,12 +134,6 @@ async def _call(name: str, arguments: dict[str, Any], context: ToolContext) -> t
             f"internal_error: {name} failed in a way that it should not (incident {incident} in the server's log).\n"
             "Jobs that were started go on: see list_jobs. Calling once more is safe."
         )
-
-
-def _unknown_tool(name: str) -> UserError:
-    near = nearest(name, {tool.name: tool.description for tool in all_tools().values()})
-    meant = f" Did you mean {near!r}?" if near else ""
-    return UserError("unknown_tool", f"There is no tool {name!r}.{meant}", f"The tools: {', '.join(all_tools())}.")
 
 
 def _refusal(text: str) -> types.CallToolResult:

@@ -6,6 +6,7 @@ hours with the default.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import re
@@ -20,33 +21,44 @@ from jobs.errors import UserError
 from jobs.fields import Strict
 
 LONGEST_SHOWN = 80
+MORE = "more"
+"""The argument in which those that few calls need may come, so that a listing can be short."""
+SYNONYMS = {"manifest": ("dataset",), "narrator_manifest": ("dataset",), "model": ("voice",)}
+"""Other names that mean an argument, where a tool has no argument of that name."""
 ArgsT = TypeVar("ArgsT", bound=Strict)
 
 
 def parse_arguments(
-    model: type[ArgsT], raw: Mapping[str, Any], *, tool: str, spell: Callable[[str], str] = str
+    model: type[ArgsT], raw: Mapping[str, Any], *, tool: str, spell: Callable[[str], str] = str, explained: str = ""
 ) -> ArgsT:
     """Validate a call's arguments.
 
     Args:
         model: the tool's argument model.
-        raw: arguments by name. Lists and objects may come as JSON text, as some clients send them.
+        raw: arguments by name. Lists and objects may come as JSON text, as some clients send them; those that few
+            calls need may come in the object ``more``, under which a listing names them.
         tool: name of the tool, for the message.
         spell: how this door writes an argument's name, e.g. ``lr`` as ``--lr``.
+        explained: where this door explains the arguments; else the call that does.
 
     Raises:
         UserError: ``bad_arguments`` with every fault; unknown names come with the nearest known one.
     """
+    flat, faults = _flat(model, raw)
+    cause: ValidationError | None = None
     try:
-        return model.model_validate({name: _unstring(model, name, value) for name, value in raw.items()})
+        args = model.model_validate({name: _unstring(model, name, value) for name, value in flat.items()})
+        if not faults:
+            return args
     except ValidationError as error:
-        faults = [_fault(model, detail, spell) for detail in error.errors(include_url=False)]
-        listed = faults[0] if len(faults) == 1 else "".join(f"\n- {fault}" for fault in faults)
-        raise UserError(
-            "bad_arguments",
-            f"{tool}: {listed}" if len(faults) == 1 else f"{tool}: {len(faults)} faults.{listed}",
-            f"Nothing was started. {_usage(model, spell)}",
-        ) from error
+        cause = error
+        faults += [_fault(model, detail, spell) for detail in error.errors(include_url=False)]
+    listed = faults[0] if len(faults) == 1 else "".join(f"\n- {fault}" for fault in faults)
+    raise UserError(
+        "bad_arguments",
+        f"{tool}: {listed}" if len(faults) == 1 else f"{tool}: {len(faults)} faults.{listed}",
+        f"Nothing was started. {_usage(model, spell)} {explained or f'All are explained by list_jobs explain={tool}.'}",
+    ) from cause
 
 
 def nearest(word: str, known: Mapping[str, str]) -> str | None:
@@ -70,6 +82,25 @@ def nearest(word: str, known: Mapping[str, str]) -> str | None:
     return next(iter(difflib.get_close_matches(plain, known, n=1, cutoff=0.5)), None)
 
 
+def _flat(model: type[BaseModel], raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Arguments with ``more`` laid out beside the others and synonyms by their own names; and what is wrong there."""
+    flat, faults = dict(raw), []
+    more = flat.pop(MORE, {}) if MORE not in model.model_fields else {}
+    if isinstance(more, str):
+        with contextlib.suppress(json.JSONDecodeError):
+            more = json.loads(more or "{}")
+    if not isinstance(more, Mapping):
+        faults.append(f"{MORE} must be an object of arguments by name, not {_show(more)}")
+        more = {}
+    faults += [f"{name} is given twice, also in {MORE}" for name in more if name in flat and flat[name] != more[name]]
+    flat = {**more, **flat}
+    for own, others in SYNONYMS.items():
+        for other in others:
+            if other in flat and other not in model.model_fields and own in model.model_fields and own not in flat:
+                flat[own] = flat.pop(other)
+    return flat, faults
+
+
 def _fault(model: type[BaseModel], detail: ErrorDetails, spell: Callable[[str], str]) -> str:
     *parents, last = detail["loc"] or ("",)
     where = ".".join([spell(str(part)) if not place else str(part) for place, part in enumerate(detail["loc"])])
@@ -84,9 +115,13 @@ def _fault(model: type[BaseModel], detail: ErrorDetails, spell: Callable[[str], 
     if detail["type"] == "missing":
         return f"{where} is missing{_about(model, str(detail['loc'][0]))}"
     message = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    about = _about(model, str(detail["loc"][0])) if detail["loc"] else ""
     if detail["type"] == "value_error" or message == detail["msg"]:
-        return f"{where}: {message} (got {_show(detail['input'])})"
-    return f"{where} must be {message}, not {_show(detail['input'])}"
+        got = (
+            f" (got {_show(detail['input'])})" if detail["loc"] else ""
+        )  # of a rule over several: the message names them
+        return f"{where}: {message}{got}".removeprefix(": ")
+    return f"{where} must be {message}, not {_show(detail['input'])}{about}"
 
 
 def _about(model: type[BaseModel], name: str) -> str:
@@ -101,8 +136,7 @@ def _show(value: object) -> str:
 
 def _usage(model: type[BaseModel], spell: Callable[[str], str]) -> str:
     required = [spell(name) for name, field in model.model_fields.items() if field.is_required()]
-    optional = [spell(name) for name, field in model.model_fields.items() if not field.is_required()]
-    return f"Required: {', '.join(required) or 'none'}. Optional: {', '.join(optional) or 'none'}."
+    return f"Required: {', '.join(required) or 'none'}."
 
 
 def _model_at(model: type[BaseModel], path: Iterable[int | str]) -> type[BaseModel] | None:

@@ -17,8 +17,10 @@ from typing import Any, get_type_hints
 from pydantic import BaseModel
 
 import tools
+from jobs.errors import UserError
 from jobs.fields import Strict
 from jobs.runner.kind import JobKind
+from tools._arguments import nearest
 from tools._contract import Hints, ToolContext
 
 
@@ -51,14 +53,6 @@ class Tool:
         """First sentence of the description."""
         return self.description.split("\n\n")[0].replace("\n", " ")
 
-    def input_schema(self) -> dict[str, Any]:
-        """JSON Schema of the arguments."""
-        return _compact(self.args.model_json_schema(), is_answer=False)
-
-    def output_schema(self) -> dict[str, Any]:
-        """JSON Schema of the answer. Empty fields are left out of answers, so only true requirements are required."""
-        return _compact(self.result.model_json_schema(mode="validation"), is_answer=True)
-
 
 @cache
 def all_tools() -> Mapping[str, Tool]:
@@ -70,6 +64,20 @@ def all_tools() -> Mapping[str, Tool]:
 def tool_of_kind(kind: str) -> Tool | None:
     """The tool that starts jobs of a kind."""
     return next((tool for tool in all_tools().values() if tool.kind is not None and tool.kind.name == kind), None)
+
+
+def tool_named(name: str) -> Tool:
+    """A tool.
+
+    Raises:
+        UserError: ``unknown_tool``, with the nearest name.
+    """
+    tools = all_tools()
+    if name in tools:
+        return tools[name]
+    near = nearest(name, {tool.name: tool.summary for tool in tools.values()})
+    meant = f" Did you mean {near!r}?" if near else ""
+    raise UserError("unknown_tool", f"There is no tool {name!r}.{meant}", f"The tools: {', '.join(tools)}.")
 
 
 def _load(name: str) -> Tool:
@@ -93,34 +101,3 @@ def _load(name: str) -> Tool:
         kind=getattr(module, "KIND", None),
         next=getattr(module, "NEXT", ""),
     )
-
-
-def _compact(schema: dict[str, Any], *, is_answer: bool) -> dict[str, Any]:
-    """A model's schema without what nobody acts on: the agent pays for every word of it, for all tools at once.
-
-    Generated titles and the models' own docstrings go, and the descriptions of answers, which speak for themselves.
-    """
-    compact = {key: value for key, value in schema.items() if key not in ("title", "description")}
-    if "properties" in schema:
-        fields = schema["properties"].items()
-        compact["properties"] = {name: _compact_field(field, is_answer=is_answer) for name, field in fields}
-    if "$defs" in schema:
-        definitions = schema["$defs"].items()
-        compact["$defs"] = {name: _compact(definition, is_answer=is_answer) for name, definition in definitions}
-    return compact
-
-
-def _compact_field(field: dict[str, Any], *, is_answer: bool) -> dict[str, Any]:
-    """``X | None`` as a plain type; a default that says "nothing" is left out.
-
-    In arguments null is not offered: leaving out is the same, and some clients refuse lists of types. In answers it is.
-    """
-    dropped = ("title", "rare", "description", "default") if is_answer else ("title", "rare")
-    compact = {key: value for key, value in field.items() if key not in dropped}
-    if compact.get("default", False) in (None, ""):
-        del compact["default"]
-    options = compact.get("anyOf", [])
-    if len(options) == 2 and options[1] == {"type": "null"} and isinstance(options[0].get("type"), str):
-        del compact["anyOf"]
-        compact |= options[0] | ({"type": [options[0]["type"], "null"]} if is_answer else {})
-    return compact

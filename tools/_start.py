@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -21,6 +22,7 @@ from jobs.settings import Settings
 from tools._contract import StartArgs, ToolContext
 from tools._paths import inside_roots, marked_paths, resolve_paths
 from tools._view import JobView, view_job
+from tools._wait import wait_for
 
 # Default outputs by field, made of the resolved parameters; a field not named keeps "" (the job's own folder).
 Defaults = Callable[[Any, Settings], Mapping[str, Path]]
@@ -43,7 +45,11 @@ async def start(kind: JobKind, args: StartArgs, context: ToolContext, defaults: 
     Raises:
         UserError: what is wrong with paths, files or parameters. Nothing was started.
     """
-    return await to_thread.run_sync(_start, kind, args, context, defaults)
+    view = await to_thread.run_sync(_start, kind, args, context, defaults)
+    if not args.wait_s or view.job_id is None or view.poll_after_s is None:
+        return view
+    record = await wait_for(view.job_id, args.wait_s, context)
+    return await to_thread.run_sync(functools.partial(view_job, record, context.runner, reused=view.reused))
 
 
 def _start(kind: JobKind, args: StartArgs, context: ToolContext, defaults: Defaults) -> JobView:

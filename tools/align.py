@@ -20,10 +20,10 @@ class AlignArgs(StartArgs, Params):
 
 
 async def align(args: AlignArgs, context: ToolContext) -> JobView:
-    """Give every word of every clip a start, an end and a score; reject clips whose text is not what is spoken.
+    """Time and score every word of every clip; reject clips whose text is not what is spoken.
 
-    Use it after ingest_audiobook or ingest_clips. WhisperX with its model (GPU if there is one), else pocketsphinx
-    (offline, English, CPU). Starts a job, answers at once. The result names train_aligned.jsonl. Next: convert_codes.
+    Use it after an ingest. GPU with WhisperX's model, else CPU (pocketsphinx, English); minutes. A job; its result
+    names train_aligned.jsonl. Next: convert_codes.
     """
     return await start(KIND, args, context, _defaults)
 

@@ -17,13 +17,13 @@ PATIENCE_S = 5.0
 class CancelJobArgs(Strict):
     """Arguments of ``cancel_job``."""
 
-    job_id: str = Field(description="The job to stop.")
+    job_id: str = Field(description="")
 
 
 async def cancel_job(args: CancelJobArgs, context: ToolContext) -> JobView:
-    """Stop a job. What it has finished is kept, and the same call as before continues it.
+    """Stop a job. What it finished is kept; the same start call continues it.
 
-    Use it when the person asks, or to free the GPU. Safe to repeat; a finished job is left as it is.
+    Use it when the person asks, or to free the GPU. Safe to repeat.
     """
     await to_thread.run_sync(context.runner.cancel, args.job_id)
     record = await to_thread.run_sync(context.runner.wait, args.job_id, PATIENCE_S, abandon_on_cancel=True)

@@ -20,10 +20,9 @@ class ConvertCodesArgs(StartArgs, Params):
 
 
 async def convert_codes(args: ConvertCodesArgs, context: ToolContext) -> JobView:
-    """Turn clips into the codes that Qwen3-TTS learns: 12.5 frames a second, 16 codebooks a frame.
+    """Turn clips into the codes that Qwen3-TTS learns: 12.5 frames a second, 16 books.
 
-    Use it after align, before start_training. GPU if there is one; downloads the tokenizer (0.7 GB) the first time,
-    unless tokenizer is a directory or toy. Starts a job and answers at once. The result names
+    Use it after align. GPU if there is one, minutes; a download of 0.7 GB the first time. A job; its result names
     train_manifest_qwen3.jsonl. Next: start_training.
     """
     return await start(KIND, args, context, _defaults)

@@ -29,10 +29,10 @@ MIME_TYPES = {".wav": "audio/wav", ".jsonl": "application/jsonl", ".md": "text/m
 class GetArtifactArgs(Strict):
     """Arguments of ``get_artifact``."""
 
-    handle: str = Field(pattern=r"^artifact://[^/]+/.+$", description="artifact://<job>/<name>, as get_job lists it.")
+    handle: str = Field(pattern=r"^artifact://[^/]+/.+$", description="As get_job lists it.")
     inline: bool = Field(
         False,
-        description="Also the content: PNG, JPEG or WAV up to 256 KiB, the first 8 KiB of text, a folder's list.",
+        description="Content too: image or wav up to 256 KiB, text up to 8 KiB, folder list.",
     )
 
 
@@ -48,10 +48,9 @@ class GetArtifactAnswer(ArtifactView, MediaAnswer):
 
 
 async def get_artifact(args: GetArtifactArgs, context: ToolContext) -> GetArtifactAnswer:
-    """Path, size, SHA-256 and lineage of something that a job published: a plot, a wav, a manifest, a voice.
+    """Path, size, SHA-256 and lineage of what a job made; inline=true shows a plot, a report, a text.
 
-    Use it with inline=true to see a loss plot or a report. Give wavs to the person as paths: only a person hears them.
-    Other tools take the handle itself, so do not call this only to get a path for them. Costs nothing.
+    Other tools take the handle itself. Give wavs to the person as paths: only a person hears them. Free.
     """
     return await to_thread.run_sync(_get, args, context.runner)
 

@@ -20,11 +20,10 @@ class IngestAudiobookArgs(StartArgs, Params):
 
 
 async def ingest_audiobook(args: IngestAudiobookArgs, context: ToolContext) -> JobView:
-    """Cut an audiobook into clips with their text: the first step from a recording to a voice.
+    """Cut an audiobook into clips with their text: the first step to a voice.
 
-    Give the book's text when there is one: it is matched to the audio (offline, English). Without it Whisper
-    transcribes. CPU, minutes to hours with the length. Starts a job and answers at once. The result names
-    train_manifest.jsonl and what was rejected and why. For clips that are cut already use ingest_clips. Next: align.
+    With the book's text the words are matched offline (English), else Whisper transcribes. CPU, minutes to hours. A
+    job; its result names train_manifest.jsonl and what was rejected. Clips cut already: ingest_clips. Next: align.
     """
     return await start(KIND, args, context, _defaults)
 

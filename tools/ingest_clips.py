@@ -22,8 +22,8 @@ class IngestClipsArgs(StartArgs, Params):
 async def ingest_clips(args: IngestClipsArgs, context: ToolContext) -> JobView:
     """Make a dataset of clips that are cut and transcribed already.
 
-    Use it in place of ingest_audiobook when there is a folder of audio and a JSONL of audio_file and text. CPU, seconds
-    to minutes. Starts a job, answers at once. The result names train_manifest.jsonl and counts rejections. Next: align.
+    Use it in place of ingest_audiobook. CPU, seconds to minutes. A job; its result names train_manifest.jsonl and
+    counts rejections. Next: align.
     """
     return await start(KIND, args, context, _defaults)
 

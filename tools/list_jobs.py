@@ -11,6 +11,7 @@ from jobs.fields import Strict
 from jobs.runner.client import Runner
 from jobs.runner.records import JobRecord, State
 from tools._contract import Hints, ToolContext
+from tools._help import help_of
 from tools._registry import all_tools
 from tools._view import View, progress_text, shorten
 
@@ -20,10 +21,12 @@ HINTS = Hints(title="List jobs", read_only=True)
 class ListJobsArgs(Strict):
     """Arguments of ``list_jobs``."""
 
-    state: State | None = Field(None, description="Only jobs in this state.")
-    kind: str | None = Field(None, description="Only this kind of work, e.g. align or training.")
-    limit: int = Field(10, ge=1, le=50, description="Jobs in the answer.")
-    before: str | None = Field(None, description="job_id: go on with the jobs older than this one.")
+    explain: str | None = Field(None, description="A tool, and words to choose parameters: start_training lora")
+
+    state: State | None = Field(None, description="")
+    kind: str | None = Field(None, description="Tool or kind, e.g. align.")
+    limit: int = Field(10, ge=1, le=50, description="")
+    before: str | None = Field(None, description="job_id: older ones than this.")
 
 
 class JobLine(View):
@@ -43,15 +46,21 @@ class JobList(View):
     SHOWN_WHEN_EMPTY = frozenset({"jobs"})
 
     jobs: list[JobLine] = Field(default_factory=list)
+    explained: str = Field("", description="The tool that was asked for.")
     next: str
 
 
 async def list_jobs(args: ListJobsArgs, context: ToolContext) -> JobList:
-    """Every job of this machine, newest first, whoever started it.
+    """Every job here, newest first, and what to do next. Begin here, also when a job_id is lost.
 
-    Use it at the start of a conversation to find what runs or was made before, and when a job_id is lost. Costs
-    nothing, changes nothing. Next: get_job with a job_id.
+    explain=TOOL explains a tool with all its parameters instead. Free. A tool that starts a job takes dry_run (check
+    and estimate only), after (job_ids to wait for), and in more, with what few calls need: wait_s 0..50 (for the
+    job's end), idempotency_key, reuse=false (do it again), priority -100..100, not_before (8h), max_run_hours,
+    backend local|slurm.
     """
+    if args.explain is not None:
+        told = help_of(args.explain)
+        return JobList(explained=told, next=f"Call {told.partition(':')[0]}.")
     return await to_thread.run_sync(_list, args, context.runner)
 
 

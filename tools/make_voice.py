@@ -15,7 +15,7 @@ from pydantic import Field
 from jobs.align.spec import KIND as ALIGN
 from jobs.convert_codes.spec import DEFAULT_TOKENIZER
 from jobs.convert_codes.spec import KIND as CONVERT_CODES
-from jobs.fields import InputPath, Language, ModelRef, OutputPath, Strict
+from jobs.fields import RARE, InputPath, Language, ModelRef, OutputPath, Strict
 from jobs.ingest_audiobook.spec import KIND as INGEST_AUDIOBOOK
 from jobs.ingest_clips.spec import KIND as INGEST_CLIPS
 from jobs.qwen.folder import check_model
@@ -37,19 +37,21 @@ HINTS = Hints(title="Make a voice, start to end")
 class MakeVoiceArgs(StartArgs):
     """Arguments of ``make_voice``. The steps' other parameters keep their defaults."""
 
-    audio: InputPath = Field(description="The recording; with transcripts: the folder of clips.")
-    voice: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="Name to speak with, lower case.")
-    text: InputPath | None = Field(None, description="The book's text (.txt); without it Whisper transcribes.")
-    transcripts: InputPath | None = Field(None, description="JSONL of clips that are cut already, as in ingest_clips.")
+    audio: InputPath = Field(description="The recording; with transcripts: folder of clips.")
+    voice: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="Name, lower case.")
+    text: InputPath | None = Field(None, description="The book's text (.txt), else Whisper.")
+    transcripts: InputPath | None = Field(None, description="JSONL of clips, as in ingest_clips.")
     out_dir: OutputPath = Field("", description="Default: voices/<voice> in the home folder.")
-    language: Language = "english"
-    validation_chapters: list[int] = Field(default_factory=list, description="Chapters held out.")
-    base_model: ModelRef = Field(DEFAULT_BASE, description="As in start_training; toy needs no download.")
+    language: Language = Field("english", json_schema_extra=RARE)
+    validation_chapters: list[int] = Field(
+        default_factory=list, description="Chapters held out.", json_schema_extra=RARE
+    )
+    base_model: ModelRef = Field(DEFAULT_BASE, description="As in start_training.")
     method: Literal["full", "lora"] = "full"
-    epochs: int | None = Field(None, ge=1, le=1000)
-    max_steps: int | None = Field(None, ge=1)
-    batch_size: int = Field(4, ge=1, le=256)
-    lr: float | None = Field(None, gt=0, le=0.1)
+    epochs: int | None = Field(None, ge=1, le=1000, json_schema_extra=RARE)
+    max_steps: int | None = Field(None, ge=1, json_schema_extra=RARE)
+    batch_size: int = Field(4, ge=1, le=256, json_schema_extra=RARE)
+    lr: float | None = Field(None, gt=0, le=0.1, json_schema_extra=RARE)
     texts: list[str] = Field(
         default=list(EVALUATION_TEXTS), min_length=1, max_length=50, description="Sentences to speak."
     )
@@ -84,11 +86,10 @@ class Step:
 
 
 async def make_voice(args: MakeVoiceArgs, context: ToolContext) -> MakeVoiceAnswer:
-    """Go the whole way in one call: ingest, align, convert_codes, start_training, synthesize, rate_samples.
+    """Make a voice from a recording in one call: ingest to rated takes, six jobs that follow each other.
 
-    Use it when the person wants a voice and has no wishes for the single steps. COST: as start_training (GPU,
-    downloads); ask first. The six jobs are submitted at once and run one after another, whatever happens to this chat;
-    when one fails the rest is cancelled and says why. The same call again reuses what is done. Next: get_job.
+    Use it when the defaults will do. COST: GPU hours and a download of 2.5 to 4.5 GB unless base_model=toy; ask the
+    person first. The same call again reuses what is done. Next: get_job.
     """
     return await to_thread.run_sync(_make_voice, args, context)
 

@@ -33,8 +33,8 @@ NEXT = (
 class Score(Strict):
     """What a person thinks of one take."""
 
-    audio: str = Field(description="The take's wav as takes.jsonl names it: its file name is enough.")
-    score: int = Field(ge=1, le=5, description="1 unusable, 3 usable with reserve, 5 like the narrator.")
+    audio: str = Field(description="The take's file name.")
+    score: int = Field(ge=1, le=5, description="5: like the narrator.")
     note: str = Field("", max_length=2000, description="What was heard.")
 
 
@@ -43,11 +43,11 @@ class RateSamplesArgs(StartArgs, Params):
 
     # A person needs no narrator's clips to compare with; the automatic rating does, and says so itself.
     narrator_manifest: InputPath | None = Field(  # type: ignore[assignment]
-        None, description="train_manifest.jsonl (or a later one) of the narrator. Needed unless scores are given."
+        None, description="The narrator's dataset: name or manifest. Not with scores."
     )
     scores: list[Score] = Field(
         default_factory=list,
-        description="A person's scores: stored at once, nothing is computed. Ask in chat; never invent them.",
+        description="A person's. Ask in chat; never invent them.",
     )
 
 
@@ -63,11 +63,10 @@ class RateSamplesAnswer(View):
 
 
 async def rate_samples(args: RateSamplesArgs, context: ToolContext) -> RateSamplesAnswer:
-    """Rate takes of synthesize from 1 to 5, automatically or with a person's scores.
+    """Rate takes of synthesize from 1 to 5.
 
-    Without scores it starts a job (CPU, some seconds a take) that compares the takes with the narrator's own clips:
-    intelligibility, voice, sound, timing, each with its reason; `job` is its handle. With scores it stores what a
-    person said and answers at once. Use it after synthesize. Next: get_job, then a person's ears.
+    Without scores: a job (CPU, seconds a take) that compares them with the narrator's clips and gives reasons. With a
+    person's scores: stored at once. Use it after synthesize. Next: get_job, then a person's ears.
     """
     if not args.scores:
         if args.narrator_manifest is None:

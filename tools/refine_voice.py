@@ -18,9 +18,8 @@ class RefineVoiceArgs(StartArgs, Params):
 async def refine_voice(args: RefineVoiceArgs, context: ToolContext) -> JobView:
     """Train in rounds: after each, speak fixed sentences, rate them, then stop, go on, or go back and learn slower.
 
-    Use it when a voice shall be as good as the data allow. COST: GPU, max_iterations trainings; ask the person first.
-    The best round becomes final_model, not the last; the untrained base's clone is rated beside it, since training does
-    not always help. rating=person waits in every round: ask for scores in chat and give them to rate_samples with the
-    takes that get_job names. Starts a job and answers at once. Next: synthesize.
+    Use it for the best voice that the data allow. COST: GPU, max_iterations trainings; ask the person first. The best
+    round, not the last, becomes final_model. rating=person waits in every round for rate_samples scores. A job. Next:
+    synthesize.
     """
     return await start(KIND, args, context)

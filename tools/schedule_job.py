@@ -9,7 +9,7 @@ from anyio import to_thread
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.fields import Strict
+from jobs.fields import RARE, Strict
 from jobs.runner.recurrence import Rule
 from jobs.runner.schedules import Schedule, Schedules
 from tools._arguments import nearest, parse_arguments
@@ -26,14 +26,14 @@ class ScheduleJobArgs(Strict):
     """Arguments of ``schedule_job``."""
 
     action: Literal["create", "list", "pause", "resume", "delete", "run_now"] = "list"
-    name: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$", description="Of the schedule.")
-    tool: str | None = Field(None, description="create: a tool that starts a job, e.g. synthesize.")
-    arguments: dict[str, Any] = Field(default_factory=dict, description="create: that tool's arguments.")
+    name: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$", description="")
+    tool: str | None = Field(None, description="create: e.g. synthesize.")
+    arguments: dict[str, Any] = Field(default_factory=dict, description="create: the tool's.")
     every: str | None = Field(None, description="create: 30m, 12h, 1d, 1w.")
-    cron: str | None = Field(None, description="create: or five cron fields.")
-    tz: str = Field("UTC", description="Time zone of cron, e.g. Europe/Berlin.")
-    catch_up: bool = Field(True, description="Run once after a missed time.")
-    dry_run: bool = Field(False, description="Check and show the next times; store nothing.")
+    cron: str | None = Field(None, description="Or five cron fields.")
+    tz: str = Field("UTC", description="Time zone of cron, e.g. Europe/Berlin.", json_schema_extra=RARE)
+    catch_up: bool = Field(True, description="Run once after a missed time.", json_schema_extra=RARE)
+    dry_run: bool = Field(False, description="Show the next times; store nothing.")
 
 
 class ScheduleView(View):
@@ -62,8 +62,7 @@ class ScheduleAnswer(View):
 async def schedule_job(args: ScheduleJobArgs, context: ToolContext) -> ScheduleAnswer:
     """Run a tool's job again and again, every so often or by a cron line; list, pause, resume, delete, run now.
 
-    Use it for nightly work, such as speaking test sentences while a training goes on. The call's arguments are checked
-    now and at each run; a time whose last job is not finished is skipped. Costs what the tool costs, each time.
+    A time whose last job is not finished is skipped. Costs what the tool costs, each time.
     """
     return await to_thread.run_sync(_act, args, context)
 

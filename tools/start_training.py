@@ -16,10 +16,10 @@ class StartTrainingArgs(StartArgs, Params):
 
 
 async def start_training(args: StartTrainingArgs, context: ToolContext) -> JobView:
-    """Train a voice on a coded manifest: fully, or LoRA adapters that are merged in the export.
+    """Train a voice on a coded manifest: every weight, or LoRA adapters merged in the export.
 
-    COST: GPU, minutes to hours; the base model is downloaded the first time (2.5 GB for 0.6B, 4.5 GB for 1.7B); ask the
-    person first. base_model=toy needs neither. Starts a job and answers at once; it survives this chat, and a new call
-    continues after an interruption. The result names the voice, the plot and the TensorBoard log. Next: synthesize.
+    COST: GPU, minutes to hours, a download of 2.5 (0.6B) or 4.5 GB (1.7B) the first time; ask the person first,
+    after a dry_run. base_model=toy needs neither. A job; the same call continues it. Result: the voice, report.
+    Next: synthesize.
     """
     return await start(KIND, args, context)

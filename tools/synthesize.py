@@ -18,7 +18,7 @@ class SynthesizeArgs(StartArgs, Params):
 async def synthesize(args: SynthesizeArgs, context: ToolContext) -> JobView:
     """Speak texts with a voice from start_training, or clone ref_audio with a base model.
 
-    Use it to hear whether training worked, with sentences that were not trained on. GPU if there is one; seconds a
-    sentence after loading. Starts a job, answers at once; its result names wavs and takes.jsonl. Next: rate_samples.
+    Use it with sentences that were not trained on. GPU if there is one, seconds a sentence. A job; its result names
+    wavs and takes.jsonl. Next: rate_samples.
     """
     return await start(KIND, args, context)

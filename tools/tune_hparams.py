@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from jobs.fields import Value
+from jobs.fields import RARE, Value
 from jobs.tune_hparams.spec import KIND, Params
 from jobs.web_research_hparams.knowledge import Method, ModelSize, knowledge
 from jobs.web_research_hparams.recommend import Request, recommend
@@ -19,15 +19,16 @@ NEXT = 'Call start_training manifest="{manifest}" hyperparams="{best_config}"; t
 class TuneHparamsArgs(StartArgs, Params):
     """Arguments of ``tune_hparams``."""
 
-    use_web_research: bool = Field(True, description="Try web_research_hparams' recommendation first.")
+    use_web_research: bool = Field(
+        True, description="Try web_research_hparams' recommendation first.", json_schema_extra=RARE
+    )
 
 
 async def tune_hparams(args: TuneHparamsArgs, context: ToolContext) -> JobView:
-    """Search learning rate, batch, LoRA shape and warm-up by short trainings, compared on held-out clips (Optuna).
+    """Search learning rate, batch, LoRA shape by short trainings, compared on held-out clips (Optuna).
 
-    Use it before a long training, after a dry_run. COST: n_trials short trainings on the GPU, hours; ask the person
-    first. Starts a job that starts one training job a trial; killed or called again it goes on with the same study. A
-    trial that runs out of memory is noted and not repeated. Next: start_training hyperparams=best_config.
+    Use it when asked, or when a first voice disappoints. COST: GPU, n_trials short trainings, hours; ask the person
+    first. A job; called again it goes on. Next: start_training hyperparams=best_config.
     """
     if args.use_web_research and not args.first:
         args = args.model_copy(update={"first": _recommended(args, context)})

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from jobs.fields import InputPath, ModelRef, OutputPath, Strict
+from jobs.fields import RARE, InputPath, ModelRef, OutputPath, Strict
 from jobs.runner.kind import JobKind
 from jobs.speech.manifest import check_step
 
@@ -15,23 +15,25 @@ from jobs.speech.manifest import check_step
 class Params(Strict):
     """Parameters of ``align``."""
 
-    manifest: InputPath = Field(description="train_manifest.jsonl of ingest_audiobook or ingest_clips.")
-    out: OutputPath = Field("", description="Manifest to write. Default: train_aligned.jsonl beside the input.")
+    manifest: InputPath = Field(description="Dataset: name, folder, or train_manifest.jsonl.")
+    out: OutputPath = Field("", description="Default: train_aligned.jsonl beside it.", json_schema_extra=RARE)
     root: InputPath | None = Field(
-        None, description="Folder that audio paths are relative to. Default: the manifest's."
+        None, description="Folder that audio paths are relative to. Default: the manifest's.", json_schema_extra=RARE
     )
     aligner: Literal["auto", "whisperx", "pocketsphinx"] = Field(
         "auto",
-        description="auto: WhisperX when its model for the language is in the cache or align_model is given, else "
-        "pocketsphinx (offline, English only).",
+        description="auto: WhisperX if its model is there, else pocketsphinx (offline, English).",
     )
-    align_model: ModelRef | None = Field(None, description="wav2vec2 model for WhisperX: hub id or directory.")
+    align_model: ModelRef | None = Field(
+        None, description="wav2vec2 model for WhisperX: hub id or directory.", json_schema_extra=RARE
+    )
     min_word_score: float | None = Field(
         None,
         ge=0,
         le=1,
         description="A clip whose mean word score is lower is rejected; 0 rejects none by score. Default: 0.5 with "
         "pocketsphinx (right text was measured at 0.54 and above, wrong text at 0.43 and below), 0 with WhisperX.",
+        json_schema_extra=RARE,
     )
 
 

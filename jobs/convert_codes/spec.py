@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.fields import InputPath, ModelRef, OutputPath, Strict
+from jobs.fields import RARE, InputPath, ModelRef, OutputPath, Strict
 from jobs.qwen.folder import check_tokenizer
 from jobs.runner.kind import JobKind
 from jobs.speech.manifest import check_step
@@ -18,16 +18,24 @@ DEFAULT_TOKENIZER = "Qwen/Qwen3-TTS-Tokenizer-12Hz"
 class Params(Strict):
     """Parameters of ``convert_codes``."""
 
-    manifest: InputPath = Field(description="train_aligned.jsonl of align (train_manifest.jsonl works too).")
-    out: OutputPath = Field("", description="Manifest to write. Default: train_manifest_qwen3.jsonl beside the input.")
+    manifest: InputPath = Field(description="Dataset: name, folder, or train_aligned.jsonl.")
+    out: OutputPath = Field("", description="Default: train_manifest_qwen3.jsonl beside it.", json_schema_extra=RARE)
     tokenizer: ModelRef = Field(
         DEFAULT_TOKENIZER,
-        description="The 12 Hz tokenizer: hub id, directory, or toy (one synthetic voice, for trials without weights).",
+        description="Hub id, folder, or toy (for trials without weights).",
     )
     ref_audio: InputPath | None = Field(
-        None, description="Reference clip for the speaker embedding. Default: the best-scored clip of 3 to 10 s."
+        None,
+        description="Reference clip for the speaker embedding. Default: the best-scored clip of 3 to 10 s.",
+        json_schema_extra=RARE,
     )
-    batch_s: float = Field(60.0, gt=0, le=600, description="Audio per batch, seconds; lower it when memory is short.")
+    batch_s: float = Field(
+        60.0,
+        gt=0,
+        le=600,
+        description="Audio per batch, seconds; lower it when memory is short.",
+        json_schema_extra=RARE,
+    )
 
 
 class Result(Strict):

@@ -8,41 +8,55 @@ from typing import Literal
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.fields import InputPath, Language, ModelRef, OutputPath, Strict
+from jobs.fields import RARE, InputPath, Language, ModelRef, OutputPath, Strict
 from jobs.runner.kind import JobKind
 
 
 class Params(Strict):
     """Parameters of ``ingest_audiobook``."""
 
-    audio: InputPath = Field(description="The recording: m4b, m4a, mp3, aac, flac, ogg, opus or wav.")
+    audio: InputPath = Field(description="The recording: m4b, mp3, flac, wav …")
     voice: str = Field(
         pattern=r"^[a-z][a-z0-9_-]{0,39}$",
-        description="Name of the narrator's voice, lower case; it becomes the speaker of every clip.",
+        description="The narrator's name, lower case.",
     )
-    out_dir: OutputPath = Field("", description="Dataset folder to make. Default: datasets/<voice> in the home folder.")
-    text: InputPath | None = Field(
-        None, description="The book's text, UTF-8 .txt. With it the words of the book are matched to the audio."
-    )
+    out_dir: OutputPath = Field("", description="Default: datasets/<voice> in the home folder.")
+    text: InputPath | None = Field(None, description="The book's text (.txt).")
     segments_jsonl: InputPath | None = Field(
-        None, description="Segments that exist already: JSONL with start, end (seconds) and text. Skips transcription."
+        None,
+        description="Segments that exist already: JSONL with start, end (seconds) and text. Skips transcription.",
+        json_schema_extra=RARE,
     )
     transcript: Literal["auto", "book", "whisper", "none"] = Field(
         "auto",
-        description="Where the text comes from. auto: segments_jsonl if given, else text if given, else Whisper. "
-        "book works offline, for English. none: clips without text.",
+        description="auto: segments_jsonl, else text, else Whisper.",
     )
-    language: Language = Field("english", description="The book's language.")
-    whisper_model: ModelRef = Field("large-v3", description="faster-whisper model name or directory.")
-    min_clip_s: float = Field(1.5, ge=0.3, le=10, description="Shorter clips are rejected, seconds.")
-    target_clip_s: float = Field(2.0, ge=0.5, le=15, description="Adjacent segments are merged up to this, seconds.")
-    max_clip_s: float = Field(10.0, ge=2, le=30, description="Longest clip, seconds.")
-    max_gap_s: float = Field(0.5, ge=0, le=3, description="Segments further apart than this are never merged, seconds.")
+    language: Language = Field("english", description="")
+    whisper_model: ModelRef = Field(
+        "large-v3", description="faster-whisper model name or directory.", json_schema_extra=RARE
+    )
+    min_clip_s: float = Field(
+        1.5, ge=0.3, le=10, description="Shorter clips are rejected, seconds.", json_schema_extra=RARE
+    )
+    target_clip_s: float = Field(
+        2.0, ge=0.5, le=15, description="Adjacent segments are merged up to this, seconds.", json_schema_extra=RARE
+    )
+    max_clip_s: float = Field(10.0, ge=2, le=30, description="Longest clip, seconds.", json_schema_extra=RARE)
+    max_gap_s: float = Field(
+        0.5,
+        ge=0,
+        le=3,
+        description="Segments further apart than this are never merged, seconds.",
+        json_schema_extra=RARE,
+    )
     validation_chapters: list[int] = Field(
         default_factory=list,
         description="Chapters (1 is the first) whose clips are held out for validation. Default: none.",
+        json_schema_extra=RARE,
     )
-    max_duration_s: float | None = Field(None, gt=0, description="Stop after this much of the recording, for a trial.")
+    max_duration_s: float | None = Field(
+        None, gt=0, description="Only so much of it, for a trial.", json_schema_extra=RARE
+    )
 
 
 class Result(Strict):

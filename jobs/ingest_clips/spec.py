@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.fields import InputPath, Language, OutputPath, Strict
+from jobs.fields import RARE, InputPath, Language, OutputPath, Strict
 from jobs.runner.kind import JobKind
 from jobs.speech.manifest import Row, read_rows
 
@@ -25,14 +25,16 @@ class Params(Strict):
     """Parameters of ``ingest_clips``."""
 
     audio_dir: InputPath = Field(description="Folder that holds the clips.")
-    transcripts: InputPath = Field(
-        description="JSONL with audio_file (relative to audio_dir) and text, optionally speaker and language."
-    )
-    out_dir: OutputPath = Field("", description="Dataset folder to make. Default: datasets/<voice> in the home folder.")
+    transcripts: InputPath = Field(description="JSONL: audio_file (in audio_dir), text; speaker, language if known.")
+    out_dir: OutputPath = Field("", description="Default: datasets/<voice> in the home folder.")
     voice: str = Field("speaker", pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="Speaker of clips that name none.")
-    language: Language = Field("english", description="Language of clips that name none.")
-    min_clip_s: float = Field(0.5, ge=0.1, le=10, description="Shorter clips are rejected, seconds.")
-    max_clip_s: float = Field(30.0, ge=1, le=60, description="Longer clips are rejected, seconds.")
+    language: Language = Field("english", description="Language of clips that name none.", json_schema_extra=RARE)
+    min_clip_s: float = Field(
+        0.5, ge=0.1, le=10, description="Shorter clips are rejected, seconds.", json_schema_extra=RARE
+    )
+    max_clip_s: float = Field(
+        30.0, ge=1, le=60, description="Longer clips are rejected, seconds.", json_schema_extra=RARE
+    )
 
 
 class Result(Strict):

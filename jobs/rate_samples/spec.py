@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.fields import InputPath, OutputPath, Strict
+from jobs.fields import RARE, InputPath, OutputPath, Strict
 from jobs.runner.kind import JobKind
 from jobs.speech.manifest import Row, check_step
 
@@ -15,12 +15,16 @@ from jobs.speech.manifest import Row, check_step
 class Params(Strict):
     """Parameters of the automatic rating."""
 
-    takes: InputPath = Field(description="takes.jsonl of synthesize (or the folder that holds it).")
+    takes: InputPath = Field(description="takes.jsonl of synthesize, its folder or job_id.")
     narrator_manifest: InputPath = Field(
         description="train_manifest.jsonl (or a later one) of the narrator: at least 5 clips to compare with."
     )
-    out: OutputPath = Field("", description="Ratings file to write. Default: ratings.json beside the takes.")
-    max_narrator_clips: int = Field(20, ge=5, le=200, description="Narrator's clips measured for the profile.")
+    out: OutputPath = Field(
+        "", description="Ratings file to write. Default: ratings.json beside the takes.", json_schema_extra=RARE
+    )
+    max_narrator_clips: int = Field(
+        20, ge=5, le=200, description="Narrator's clips measured for the profile.", json_schema_extra=RARE
+    )
 
 
 class Rating(Row):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from jobs.errors import UserError
-from jobs.fields import InputPath, ModelRef, OutputPath, Strict, Value
+from jobs.fields import RARE, InputPath, ModelRef, OutputPath, Strict, Value
 from jobs.runner.kind import JobKind
 from jobs.synthesize.spec import EVALUATION_TEXTS
 from jobs.training.spec import DEFAULT_BASE
@@ -22,26 +22,28 @@ OWN = frozenset({"manifest", "base_model", "out_dir", "epochs", "max_steps", "re
 class Params(Strict):
     """Parameters of ``refine_voice``."""
 
-    manifest: InputPath = Field(description="train_manifest_qwen3.jsonl of convert_codes.")
+    manifest: InputPath = Field(description="Dataset: name, folder, or train_manifest_qwen3.jsonl.")
     base_model: ModelRef = Field(DEFAULT_BASE, description="As in start_training; a voice is trained further.")
-    out_dir: OutputPath = Field("", description="checkpoints/, evaluations/ and final_model/ are written here.")
-    rating: Literal["automatic", "person"] = Field(
-        "automatic", description="person: every round waits, without a GPU, for rate_samples scores."
-    )
-    quality_threshold: float = Field(3.5, ge=1, le=5, description="Mean rating that ends the loop; automatic <= 4.5.")
+    out_dir: OutputPath = Field("", description="For checkpoints/, evaluations/, final_model/.", json_schema_extra=RARE)
+    rating: Literal["automatic", "person"] = Field("automatic", description="person: waits for rate_samples scores.")
+    quality_threshold: float = Field(3.5, ge=1, le=5, description="Mean rating that ends it; automatic: at most 4.5.")
     max_iterations: int = Field(5, ge=1, le=50)
-    epochs_per_iteration: int = Field(1, ge=1, le=100)
-    steps_per_iteration: int | None = Field(None, ge=1, description="Optimiser steps of a round, instead of epochs.")
+    epochs_per_iteration: int = Field(1, ge=1, le=100, json_schema_extra=RARE)
+    steps_per_iteration: int | None = Field(
+        None, ge=1, description="Optimiser steps of a round, instead of epochs.", json_schema_extra=RARE
+    )
     texts: list[Annotated[str, Field(min_length=1, max_length=2000)]] = Field(
         default=list(EVALUATION_TEXTS), min_length=1, max_length=50, description="Spoken and rated in every round."
     )
     training: dict[str, Value] = Field(default_factory=dict, description="Other arguments of start_training.")
-    hyperparams: InputPath | None = Field(None, description="best_config.json of tune_hparams.")
-    run_hyperparameter_search: bool = Field(False, description="tune_hparams first.")
-    hp_trials: int = Field(10, ge=1, le=500)
-    hp_steps: int = Field(300, ge=2, le=100_000, description="Optimiser steps of a trial.")
-    zero_shot: bool = Field(True, description="Rate the base's clone too: what one gets without training.")
-    seed: int = Field(0, ge=0)
+    hyperparams: InputPath | None = Field(None, description="best_config.json of tune_hparams.", json_schema_extra=RARE)
+    run_hyperparameter_search: bool = Field(False, description="tune_hparams first.", json_schema_extra=RARE)
+    hp_trials: int = Field(10, ge=1, le=500, json_schema_extra=RARE)
+    hp_steps: int = Field(300, ge=2, le=100_000, description="Optimiser steps of a trial.", json_schema_extra=RARE)
+    zero_shot: bool = Field(
+        True, description="Rate the base's clone too: what one gets without training.", json_schema_extra=RARE
+    )
+    seed: int = Field(0, ge=0, json_schema_extra=RARE)
 
 
 class Round(Strict):

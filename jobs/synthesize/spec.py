@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.fields import InputPath, Language, ModelRef, OutputPath, Strict
+from jobs.fields import RARE, InputPath, Language, ModelRef, OutputPath, Strict
 from jobs.qwen.folder import check_model
 from jobs.qwen.voice_model import describe_model
 from jobs.runner.kind import JobKind
@@ -25,22 +25,30 @@ EVALUATION_TEXTS = (
 class Params(Strict):
     """Parameters of ``synthesize``."""
 
-    model: ModelRef = Field(description="A voice from start_training (path or artifact handle), or a base model.")
+    model: ModelRef = Field(description="A voice: name, folder, job_id, handle; or a base model.")
     texts: list[Annotated[str, Field(min_length=1, max_length=2000)]] = Field(
-        min_length=1, max_length=200, description="What to say: one wav a text."
+        min_length=1, max_length=200, description="One wav a text."
     )
-    speaker: str | None = Field(None, description="Speaker of the voice. Default: its only one.")
-    language: Language | None = Field(
-        None, description="auto, or the language to speak. Default: the one that the voice was trained on, else auto."
+    speaker: str | None = Field(
+        None, description="Speaker of the voice. Default: its only one.", json_schema_extra=RARE
     )
-    ref_audio: InputPath | None = Field(None, description="Base model only: the clip whose voice is cloned.")
-    ref_text: str | None = Field(None, description="Base model only: what ref_audio says; without it timbre only.")
-    out_dir: OutputPath = Field("", description="Folder for the wavs. Default: the job's own folder.")
-    greedy: bool = Field(False, description="Take the likeliest code each time instead of sampling.")
-    temperature: float = Field(0.9, gt=0, le=2)
-    top_k: int = Field(50, ge=1, le=3000)
-    seed: int = Field(0, ge=0, description="The same seed and text give the same audio on the same machine.")
-    max_seconds: float = Field(60.0, gt=0, le=600, description="Longest audio per text; a text that never ends is cut.")
+    language: Language | None = Field(None, description="Default: the voice's.", json_schema_extra=RARE)
+    ref_audio: InputPath | None = Field(None, description="Base model only: the clip to clone.")
+    ref_text: str | None = Field(
+        None, description="Base model only: what ref_audio says; without it timbre only.", json_schema_extra=RARE
+    )
+    out_dir: OutputPath = Field("", description="Default: the job's own folder.")
+    greedy: bool = Field(
+        False, description="Take the likeliest code each time instead of sampling.", json_schema_extra=RARE
+    )
+    temperature: float = Field(0.9, gt=0, le=2, json_schema_extra=RARE)
+    top_k: int = Field(50, ge=1, le=3000, json_schema_extra=RARE)
+    seed: int = Field(
+        0, ge=0, description="The same seed and text give the same audio on the same machine.", json_schema_extra=RARE
+    )
+    max_seconds: float = Field(
+        60.0, gt=0, le=600, description="Longest audio per text; a text that never ends is cut.", json_schema_extra=RARE
+    )
 
 
 class Take(Row):

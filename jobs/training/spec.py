@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from jobs.errors import UserError
-from jobs.fields import InputPath, ModelRef, OutputPath, Strict
+from jobs.fields import RARE, InputPath, ModelRef, OutputPath, Strict
 from jobs.qwen.folder import check_model
 from jobs.runner.kind import JobKind
 from jobs.settings import Settings
@@ -22,89 +22,146 @@ DEFAULT_BASE = "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
 class Params(Strict):
     """Parameters of ``start_training``."""
 
-    manifest: InputPath = Field(description="train_manifest_qwen3.jsonl of convert_codes.")
+    manifest: InputPath = Field(description="Dataset: name, folder, or train_manifest_qwen3.jsonl.")
     base_model: ModelRef = Field(
         DEFAULT_BASE,
-        description="Qwen3-TTS 12 Hz base: hub id (0.6B or 1.7B), directory, a voice that was trained here, or toy.",
+        description="Qwen3-TTS 12 Hz base (0.6B, 1.7B): hub id, folder, a voice, or toy.",
     )
-    out_dir: OutputPath = Field("", description="Where the voice is written. Default: the job's own folder.")
+    out_dir: OutputPath = Field("", description="Default: the job's own folder.")
     speaker: str | None = Field(
         None,
         pattern=r"^[a-z][a-z0-9_-]{0,39}$",
-        description="Name to speak with, lower case. Default: the manifest's; several speakers: all, each a voice.",
+        description="Name to speak with. Default: the manifest's (all of them).",
     )
     preset: Literal["8gb", "12gb", "16gb", "24gb", "48gb", "80gb"] | None = Field(
-        None, description="Memory of the GPU: chooses method, batch and optimizer unless given. Default: this GPU's."
+        None, description="GPU memory: sets method, batch, optimizer. Default: this GPU's."
     )
-    hyperparams: InputPath | None = Field(
-        None, description="best_config.json of tune_hparams: its values, unless you give your own."
-    )
+    hyperparams: InputPath | None = Field(None, description="best_config.json of tune_hparams.")
     method: Literal["full", "lora"] = Field(
-        "full", description="full: every weight of the talker learns. lora: small adapters, merged in the export."
+        "full", description="full: every weight of the talker. lora: adapters, less memory."
     )
-    epochs: int | None = Field(
-        None, ge=1, le=1000, description="Passes over the data. Default: by hours; full 1 or 2, lora 2 to 6."
+    epochs: int | None = Field(None, ge=1, le=1000, description="Default: by hours of audio, 1 to 6.")
+    max_steps: int | None = Field(
+        None, ge=1, description="Stop after this many optimiser steps, whatever the epochs.", json_schema_extra=RARE
     )
-    max_steps: int | None = Field(None, ge=1, description="Stop after this many optimiser steps, whatever the epochs.")
-    batch_size: int = Field(4, ge=1, le=256, description="Clips per forward pass.")
+    batch_size: int = Field(4, ge=1, le=256, description="Clips a pass.")
     batch_tokens: int | None = Field(
-        None, ge=64, description="Positions per forward pass instead (12.5 a second and the text): long clips, fewer."
+        None,
+        ge=64,
+        description="Positions per forward pass instead (12.5 a second and the text): long clips, fewer.",
+        json_schema_extra=RARE,
     )
-    gradient_accumulation_steps: int = Field(1, ge=1, le=256, description="Forward passes per optimiser step.")
-    n_processes: int = Field(1, ge=1, le=64, description="One a GPU; each makes its share of every step.")
-    packing: bool = Field(False, description="Clips one after the other instead of padded side by side.")
-    lr: float | None = Field(None, gt=0, le=0.1, description="Peak learning rate. Default: 5e-6 (full) or 1e-5 (lora).")
-    weight_decay: float = Field(0.01, ge=0, le=1)
+    gradient_accumulation_steps: int = Field(
+        1, ge=1, le=256, description="Forward passes per optimiser step.", json_schema_extra=RARE
+    )
+    n_processes: int = Field(
+        1, ge=1, le=64, description="One a GPU; each makes its share of every step.", json_schema_extra=RARE
+    )
+    packing: bool = Field(
+        False, description="Clips one after the other instead of padded side by side.", json_schema_extra=RARE
+    )
+    lr: float | None = Field(None, gt=0, le=0.1, description="Peak learning rate. Default: 5e-6 (full), 1e-5 (lora).")
+    weight_decay: float = Field(0.01, ge=0, le=1, json_schema_extra=RARE)
     warmup_steps: int | None = Field(
-        None, ge=0, description="Linear warm-up, optimiser steps. Default: 50, but at most a tenth of the run."
+        None,
+        ge=0,
+        description="Linear warm-up, optimiser steps. Default: 50, but at most a tenth of the run.",
+        json_schema_extra=RARE,
     )
-    lr_schedule: Literal["cosine", "constant"] = Field("cosine", description="After the warm-up.")
-    max_grad_norm: float = Field(1.0, gt=0)
-    code_predictor_weight: float = Field(0.3, ge=0, le=10, description="Weight of the loss of books 1 to 15.")
+    lr_schedule: Literal["cosine", "constant"] = Field(
+        "cosine", description="After the warm-up.", json_schema_extra=RARE
+    )
+    max_grad_norm: float = Field(1.0, gt=0, json_schema_extra=RARE)
+    code_predictor_weight: float = Field(
+        0.3, ge=0, le=10, description="Weight of the loss of books 1 to 15.", json_schema_extra=RARE
+    )
     predictor_share: float = Field(
         1.0,
         gt=0,
         le=1,
         description="Share of the frames, drawn anew each step, whose books 1 to 15 are learnt: faster.",
+        json_schema_extra=RARE,
     )
     freeze: Literal["none", "code_predictor", "talker"] | None = Field(
         None,
         description="full only: what stays as it is. Default: code_predictor if the base knows speech (keeps it "
         "natural), none for a random toy.",
+        json_schema_extra=RARE,
     )
     lora_targets: str = Field(
-        "talker", description="attention, talker (attention and MLP), all (also the code predictor), or a regex."
+        "talker",
+        description="attention, talker (attention and MLP), all (also the code predictor), or a regex.",
+        json_schema_extra=RARE,
     )
-    lora_r: int = Field(16, ge=1, le=256)
-    lora_alpha: int = Field(32, ge=1, le=1024)
-    lora_dropout: float = Field(0.0, ge=0, lt=1)
-    lora_rslora: bool = Field(False, description="Scale by alpha / sqrt(r).")
-    load_in_4bit: bool = Field(False, description="lora only: the frozen base in 4 bits (QLoRA).")
+    lora_r: int = Field(16, ge=1, le=256, json_schema_extra=RARE)
+    lora_alpha: int = Field(32, ge=1, le=1024, json_schema_extra=RARE)
+    lora_dropout: float = Field(0.0, ge=0, lt=1, json_schema_extra=RARE)
+    lora_rslora: bool = Field(False, description="Scale by alpha / sqrt(r).", json_schema_extra=RARE)
+    load_in_4bit: bool = Field(
+        False, description="lora only: the frozen base in 4 bits (QLoRA).", json_schema_extra=RARE
+    )
     optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] = Field(
-        "adamw", description="8bit: Adam's state in 8 bits; paged: it may move to main memory."
+        "adamw", description="8bit: Adam's state in 8 bits; paged: it may move to main memory.", json_schema_extra=RARE
     )
-    compile: bool = Field(False, description="torch.compile the talker's layers: minutes at first, then faster.")
-    gradient_checkpointing: bool = Field(False, description="Recompute activations: less memory, more time.")
-    seed: int = Field(0, ge=0)
-    validate_every_steps: int | None = Field(None, ge=1, description="Default: at the end of epochs.")
-    early_stop: int = Field(0, ge=0, description="Stop after so many validations without a better one; 0: never.")
+    compile: bool = Field(
+        False, description="torch.compile the talker's layers: minutes at first, then faster.", json_schema_extra=RARE
+    )
+    gradient_checkpointing: bool = Field(
+        False, description="Recompute activations: less memory, more time.", json_schema_extra=RARE
+    )
+    seed: int = Field(0, ge=0, json_schema_extra=RARE)
+    validate_every_steps: int | None = Field(
+        None, ge=1, description="Default: at the end of epochs.", json_schema_extra=RARE
+    )
+    early_stop: int = Field(
+        0, ge=0, description="Stop after so many validations without a better one; 0: never.", json_schema_extra=RARE
+    )
     export: Literal["best", "last", "both"] = Field(
-        "best", description="Which weights become the voice: of the lowest validation loss, or the last."
+        "best",
+        description="Which weights become the voice: of the lowest validation loss, or the last.",
+        json_schema_extra=RARE,
     )
-    save_every_steps: int = Field(200, ge=1, description="Optimiser steps between resumable checkpoints.")
-    max_clip_s: float = Field(30.0, gt=0, le=300, description="Longer clips are rejected.")
-    max_bad_share: float = Field(0.05, ge=0, le=1, description="Bad lines are left out; a larger share fails the job.")
+    save_every_steps: int = Field(
+        200, ge=1, description="Optimiser steps between resumable checkpoints.", json_schema_extra=RARE
+    )
+    max_clip_s: float = Field(30.0, gt=0, le=300, description="Longer clips are rejected.", json_schema_extra=RARE)
+    max_bad_share: float = Field(
+        0.05, ge=0, le=1, description="Bad lines are left out; a larger share fails the job.", json_schema_extra=RARE
+    )
     validation_share: float = Field(
-        0.05, ge=0, le=0.5, description="Held out where the manifest holds out nothing and has 20 clips or more."
+        0.05,
+        ge=0,
+        le=0.5,
+        description="Held out where the manifest holds out nothing and has 20 clips or more.",
+        json_schema_extra=RARE,
     )
     references: list[InputPath] = Field(
-        default_factory=list, description="Clips that the voice is made of. Default: ref_audio and speaker_clips."
+        default_factory=list,
+        description="Clips that the voice is made of. Default: ref_audio and speaker_clips.",
+        json_schema_extra=RARE,
     )
-    speaker_clips: int = Field(16, ge=0, le=200, description="Clips whose mean makes a voice, beside ref_audio.")
-    export_base: bool = Field(False, description="Also a base model that clones and can be trained on (2 to 4 GB).")
-    samples: int = Field(2, ge=0, le=20, description="Held-out sentences that base and voice speak for report.html.")
-    rights: str = Field("", max_length=2000, description="Whose voice it is and what was consented to; for its card.")
-    resume: bool = Field(True, description="Continue from the last checkpoint in out_dir when there is one.")
+    speaker_clips: int = Field(
+        16, ge=0, le=200, description="Clips whose mean makes a voice, beside ref_audio.", json_schema_extra=RARE
+    )
+    export_base: bool = Field(
+        False, description="Also a base model that clones and can be trained on (2 to 4 GB).", json_schema_extra=RARE
+    )
+    samples: int = Field(
+        2,
+        ge=0,
+        le=20,
+        description="Held-out sentences that base and voice speak for report.html.",
+        json_schema_extra=RARE,
+    )
+    rights: str = Field(
+        "",
+        max_length=2000,
+        description="Whose voice it is and what was consented to; for its card.",
+        json_schema_extra=RARE,
+    )
+    resume: bool = Field(
+        True, description="Continue from the last checkpoint in out_dir when there is one.", json_schema_extra=RARE
+    )
 
     @model_validator(mode="after")
     def _fit_the_method(self) -> Self:

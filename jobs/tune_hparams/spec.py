@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.fields import InputPath, ModelRef, OutputPath, Strict, Value
+from jobs.fields import RARE, InputPath, ModelRef, OutputPath, Strict, Value
 from jobs.runner.kind import JobKind
 from jobs.settings import Settings
 from jobs.training.spec import DEFAULT_BASE
@@ -23,25 +23,29 @@ LONG = 1000  # epochs: max_steps ends a trial
 class Params(Strict):
     """Parameters of ``tune_hparams``."""
 
-    manifest: InputPath = Field(description="train_manifest_qwen3.jsonl of convert_codes; it must hold clips out.")
+    manifest: InputPath = Field(description="Dataset: name, folder, or train_manifest_qwen3.jsonl.")
     base_model: ModelRef = Field(DEFAULT_BASE, description="As in start_training.")
-    out_dir: OutputPath = Field("", description="Default: hyperparameter_search in the job's folder.")
-    best_config: OutputPath = Field("", description="A second place for best_config.json.")
-    n_trials: int = Field(12, ge=1, le=500, description="Trials in all, those of an earlier search in out_dir too.")
+    out_dir: OutputPath = Field("", description="Default: the job's own folder.", json_schema_extra=RARE)
+    best_config: OutputPath = Field("", description="A second place for best_config.json.", json_schema_extra=RARE)
+    n_trials: int = Field(12, ge=1, le=500, description="In all, with those of an earlier search in out_dir.")
     trial_steps: int = Field(300, ge=2, le=100_000, description="Optimiser steps of a trial.")
-    parallel: int = Field(1, ge=1, le=64, description="Trials at once, where there are as many GPUs.")
-    space: Preset | None = Field(
-        None, description="What is searched. full, lora, or 1.7b (LoRA, the original skill's). Default: by the method."
+    parallel: int = Field(
+        1, ge=1, le=64, description="Trials at once, where there are as many GPUs.", json_schema_extra=RARE
     )
-    ranges: list[Range] = Field(default_factory=list, description="Search these instead.")
-    training: dict[str, Value] = Field(
-        default_factory=dict, description="start_training's arguments that all trials share, e.g. batch_size."
+    space: Preset | None = Field(None, description="Preset of what is searched. Default: by method.")
+    ranges: list[Range] = Field(default_factory=list, description="Search these instead.", json_schema_extra=RARE)
+    training: dict[str, Value] = Field(default_factory=dict, description="start_training's arguments for all trials.")
+    first: list[dict[str, Value]] = Field(
+        default_factory=list, description="Points to try before any other.", json_schema_extra=RARE
     )
-    first: list[dict[str, Value]] = Field(default_factory=list, description="Points to try before any other.")
-    sampler: Literal["tpe", "gp", "random"] = Field("tpe", description="Bayesian: tpe or gp.")
-    pruning: bool = Field(True, description="Stop a trial that is worse half-way than the median of the others.")
-    keep_voices: bool = Field(False, description="Keep every trial's voice, not only the best one's.")
-    seed: int = Field(0, ge=0)
+    sampler: Literal["tpe", "gp", "random"] = Field("tpe", description="Bayesian: tpe or gp.", json_schema_extra=RARE)
+    pruning: bool = Field(
+        True, description="Stop a trial that is worse half-way than the median of the others.", json_schema_extra=RARE
+    )
+    keep_voices: bool = Field(
+        False, description="Keep every trial's voice, not only the best one's.", json_schema_extra=RARE
+    )
+    seed: int = Field(0, ge=0, json_schema_extra=RARE)
 
 
 class Result(Strict):

@@ -72,9 +72,8 @@ async def test_both_eras_list_every_tool_with_strict_schemas_and_hints(client: C
     assert all(tool.input_schema["additionalProperties"] is False for tool in listed.values())
     assert listed["get_job"].annotations.read_only_hint is True
     assert listed["cancel_job"].annotations.destructive_hint is True
-    assert listed["start_training"].annotations.read_only_hint is False
-    assert listed["align"].output_schema["properties"].keys() >= {"job_id", "state", "poll_after_s", "next"}
-    assert listed["get_artifact"].output_schema is None
+    assert listed["start_training"].annotations.read_only_hint is not True
+    assert all(tool.output_schema is None for tool in listed.values())
 
 
 async def test_a_listing_server_makes_no_home(door: Door, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_all_faults_come_at_once_and_without_addresses() -> None:
 
     told = str(refusal.value)
     assert "4 faults" in told
-    assert "- manifest is missing (train_manifest_qwen3.jsonl of convert_codes)" in told
+    assert "- manifest is missing (Dataset: name, folder, or train_manifest_qwen3.jsonl)" in told
     assert "- epochs must be greater than or equal to 1, not 0" in told
     assert "- method must be 'full' or 'lora', not 'qlora'" in told
     assert "- unknown argument 'learning_rate'; did you mean 'lr'?" in told
@@ -72,3 +72,45 @@ def test_a_long_value_is_shown_in_part() -> None:
         parse_arguments(SynthesizeArgs, {"model": "toy", "texts": "word " * 1000}, tool="synthesize")
 
     assert len(refusal.value.message) < 300
+
+
+def test_what_few_calls_need_may_come_in_more_also_as_text() -> None:
+    beside = parse_arguments(StartTrainingArgs, {"manifest": "m", "lora_r": 8}, tool="start_training")
+    within = parse_arguments(StartTrainingArgs, {"manifest": "m", "more": {"lora_r": 8}}, tool="start_training")
+    as_text = parse_arguments(StartTrainingArgs, {"manifest": "m", "more": '{"lora_r": "8"}'}, tool="start_training")
+
+    assert beside == within == as_text
+    assert beside.lora_r == 8
+
+
+def test_faults_within_more_come_with_the_others() -> None:
+    given = {"epochs": 0, "lora_r": 4, "more": {"lora_r": 0, "warmup": 3, "method": "lora"}}
+
+    with pytest.raises(UserError) as refusal:
+        parse_arguments(StartTrainingArgs, given, tool="start_training")
+
+    told = str(refusal.value)
+    assert "lora_r is given twice, also in more" in told
+    assert "unknown argument 'warmup'; did you mean 'warmup_steps'?" in told
+    assert "epochs must be greater than or equal to 1, not 0 (Default: by hours of audio, 1 to 6)" in told
+    assert "All are explained by list_jobs explain=start_training." in told
+
+
+def test_more_that_is_no_object_is_a_fault() -> None:
+    with pytest.raises(UserError, match="more must be an object of arguments by name, not 'fast'"):
+        parse_arguments(StartTrainingArgs, {"manifest": "m", "more": "fast"}, tool="start_training")
+
+
+def test_truth_and_numbers_may_come_as_text() -> None:
+    args = parse_arguments(
+        StartTrainingArgs, {"manifest": "m", "dry_run": "true", "epochs": "5", "lr": "1e-5"}, tool="start_training"
+    )
+
+    assert (args.dry_run, args.epochs, args.lr) == (True, 5, 1e-5)
+
+
+def test_a_dataset_is_another_word_for_its_manifest_and_a_voice_for_its_model() -> None:
+    trained = parse_arguments(StartTrainingArgs, {"dataset": "horus"}, tool="start_training")
+    spoken = parse_arguments(SynthesizeArgs, {"voice": "anna", "texts": ["One."]}, tool="synthesize")
+
+    assert (trained.manifest, spoken.model) == ("horus", "anna")

@@ -7,41 +7,85 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import sys
 from pathlib import Path
 
 import pytest
+from mcp import Client
 
 from jobs.errors import UserError
+from server.mcp_server import build
 from tools._arguments import parse_arguments
+from tools._contract import StartArgs, ToolContext
+from tools._help import help_of, help_text
+from tools._listing import input_schema, listed
 from tools._registry import Tool, all_tools
 
 SNAPSHOTS = Path(__file__).resolve().parent / "snapshots"
 NAMES = list(all_tools())
+pytestmark = pytest.mark.anyio
 STARTERS = [tool for tool in all_tools().values() if tool.kind is not None]
+
+
+LARGEST_LISTING_BYTES = 20_000
+
+
+def wire(value: object) -> str:
+    """JSON as the wire has it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_tool_looks_as_it_did(name: str) -> None:
     tool = all_tools()[name]
-    face = {
-        "name": name,
-        "title": tool.hints.title,
-        "description": tool.description,
-        "hints": {
-            "read_only": tool.hints.read_only,
-            "destructive": tool.hints.destructive,
-            "idempotent": tool.hints.idempotent,
-            "open_world": tool.hints.open_world,
-        },
-        "input_schema": tool.input_schema(),
-        "output_schema": tool.output_schema(),
-    }
+    face = {"listed": listed(tool), "answer": tool.result.model_json_schema(mode="validation")}
     snapshot = SNAPSHOTS / f"{name}.json"
 
     if os.environ.get("UPDATE_SNAPSHOTS"):
         snapshot.write_text(json.dumps(face, indent=2, ensure_ascii=False) + "\n")
 
     assert json.loads(snapshot.read_text()) == face
+
+
+async def test_what_a_server_lists_is_what_the_snapshots_show(context: ToolContext) -> None:
+    async with Client(build(context.settings)) as client:
+        answer = await client.list_tools()
+
+    shown = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in answer.tools]
+    assert shown == [json.loads((SNAPSHOTS / f"{name}.json").read_text())["listed"] for name in NAMES]
+
+
+def test_all_tools_together_are_listed_in_20_kb() -> None:
+    sizes = {name: len(wire(listed(tool)).encode()) for name, tool in all_tools().items()}
+
+    total = len(wire({"tools": [listed(tool) for tool in all_tools().values()]}).encode())
+    sys.stdout.write("".join(f"{name:24}{size:7}\n" for name, size in (*sizes.items(), ("tools/list", total))))
+    assert total <= LARGEST_LISTING_BYTES, sizes
+
+
+def test_every_parameter_is_listed_and_explained() -> None:
+    for name, tool in all_tools().items():
+        shown = wire(listed(tool)["inputSchema"])
+        shared = StartArgs.model_fields if issubclass(tool.args, StartArgs) else {}
+        told = help_text(tool)
+        assert [field for field in tool.args.model_fields if field not in shown and field not in shared] == [], name
+        assert [field for field in tool.args.model_fields if f"- {field}" not in told] == [], name
+        assert len(told) <= 8000, name
+
+
+def test_what_all_start_tools_share_is_told_by_list_jobs() -> None:
+    told = all_tools()["list_jobs"].description
+
+    assert [name for name in StartArgs.model_fields if name not in told] == []
+
+
+def test_the_help_of_one_parameter_is_found_by_a_word() -> None:
+    lines = help_of("start_training warmup").splitlines()
+
+    assert [line for line in lines if line.startswith("- ")] == [
+        "- warmup_steps int>=0: Linear warm-up, optimiser steps. Default: 50, but at most a tenth of the run."
+    ]
 
 
 def test_no_snapshot_is_left_of_a_tool_that_is_gone() -> None:
@@ -67,8 +111,9 @@ def test_every_tool_tells_the_agent_what_it_does_and_no_more_than_it_needs(name:
 
     assert 80 <= len(tool.description) <= 900
     assert tool.summary.endswith(".")
-    assert tool.input_schema()["additionalProperties"] is False
-    assert "anyOf" not in json.dumps(tool.input_schema()["properties"])
+    schema = input_schema(tool)
+    assert schema["additionalProperties"] is False
+    assert not {"anyOf", "oneOf", "allOf", "$ref", "$defs"} & set(re.findall(r'"([^"]+)":', wire(schema)))
 
 
 @pytest.mark.parametrize("tool", STARTERS, ids=lambda tool: tool.name)
