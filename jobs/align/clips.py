@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from jobs.align.aligners import WordAligner
-from jobs.align.wording import CannotSpell, WrittenWord, written_words
+from jobs.align.edges import FRAMES_PER_S, Levels, cut_word, fitted_to_sound, levels_db, words_level_db
+from jobs.align.wording import CannotSpell, WrittenWord, further_readings, read_as, written_words
 from jobs.errors import UserError
 from jobs.speech.audio import SPEECH_RATE_HZ, Samples, read_clip
 from jobs.speech.manifest import Word
@@ -27,13 +29,13 @@ _ABOVE_NOISE_DB = 6.0  # over the clip's quietest frames: steady noise is no spe
 _SILENCE_DBFS = -60.0
 
 
-def clip_key(audio: Path, text: str, aligner: str) -> str:
-    """What an alignment depends on: the audio's bytes, the text, the aligner.
+def clip_key(audio: Path, text: str, aligner: str, spoken: Sequence[str] | None = None) -> str:
+    """What an alignment depends on: the audio's bytes, the text and how it is read, the aligner.
 
     Raises:
         Rejected: ``audio_missing``, ``audio_unreadable``.
     """
-    digest = hashlib.sha256(f"{aligner}\n{text}\n".encode())
+    digest = hashlib.sha256(f"{aligner}\n{text}\n{' '.join(spoken or ())}\n".encode())
     try:
         with audio.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
@@ -44,7 +46,9 @@ def clip_key(audio: Path, text: str, aligner: str) -> str:
     return digest.hexdigest()
 
 
-def align_clip(audio: Path, text: str, code: str, aligner: WordAligner) -> list[Word]:
+def align_clip(
+    audio: Path, text: str, code: str, aligner: WordAligner, spoken: Sequence[str] | None = None
+) -> list[Word]:
     """Give every written word of a clip its time and score.
 
     Args:
@@ -52,14 +56,15 @@ def align_clip(audio: Path, text: str, code: str, aligner: WordAligner) -> list[
         text: what is spoken in it.
         code: two-letter code of the text's language.
         aligner: for that language.
+        spoken: words that were heard for the text; None: numbers and abbreviations are read as fits the sound best.
 
     Returns:
-        Words as written (without punctuation), in order, inside the clip, none of zero length. The score of a
-        number is the mean of the words it is spoken with.
+        Words as written (without punctuation), in order, inside the clip, none of zero length; beside a pause their
+        edges are those of the sound. The score of a number is the mean of the words it is spoken with.
 
     Raises:
         Rejected: ``no_text``, ``text_unspeakable``, ``audio_unreadable``, ``too_short``, ``not_aligned``,
-            ``bad_times``, ``speech_without_text``.
+            ``words_missing``, ``bad_times``, ``speech_without_text``, ``word_cut``.
     """
     words = _words(text, code)
     try:
@@ -71,16 +76,56 @@ def align_clip(audio: Path, text: str, code: str, aligner: WordAligner) -> list[
         raise Rejected("too_short", f"{duration_s:.2f} s; at least {MIN_CLIP_S} s are needed")
     if not np.isfinite(samples).all():
         raise Rejected("audio_unreadable", f"{audio} holds samples that are not numbers")
-    try:
-        spoken = aligner.align(samples, [part for word in words for part in word.spoken])
-    except CannotAlign as error:
-        raise Rejected("not_aligned", str(error)) from error
-    aligned = join_spoken(words, spoken)
+    aligned = _aligned(samples, words, spoken, code, aligner)
     _check_times(aligned, duration_s)
-    uncovered_s = uncovered_speech_s(samples, aligned, aligner.tail_s)
+    levels = levels_db(samples)
+    uncovered_s = uncovered_speech_s(levels, aligned, aligner.tail_s)
     if uncovered_s > MAX_UNCOVERED_S:
         raise Rejected("speech_without_text", f"{uncovered_s:.2f} s of speech lie outside the text's words")
+    aligned = fitted_to_sound(levels, aligned)
+    if (cut := cut_word(levels, aligned)) is not None:
+        raise Rejected("word_cut", f"the clip's border cuts {cut.word!r} ({cut.start_s} to {cut.end_s} s) in two")
     return [word.model_copy(update={"end_s": round(min(word.end_s, duration_s), 3)}) for word in aligned]
+
+
+def _aligned(
+    samples: Samples, words: list[WrittenWord], spoken: Sequence[str] | None, code: str, aligner: WordAligner
+) -> list[Word]:
+    """Times of the written words, read as they were heard or as fits best."""
+    heard = read_as(words, spoken, code) if spoken else None
+    if heard is not None:
+        return join_spoken(heard, _spoken_times(samples, heard, aligner))
+    found: list[Word] | None = None
+    problem: Rejected | None = None
+    try:
+        found = _spoken_times(samples, words, aligner)
+    except Rejected as error:
+        problem = error
+    for number, word in enumerate(words):
+        for reading in further_readings(word, code):
+            other = [*words[:number], replace(word, spoken=reading), *words[number + 1 :]]
+            try:
+                times = _spoken_times(samples, other, aligner)
+            except Rejected:
+                continue
+            if found is None or _fit(times) > _fit(found):
+                words, found = other, times
+    if found is None:
+        raise problem or Rejected("not_aligned", "the words do not fit the audio")
+    return join_spoken(words, found)
+
+
+def _spoken_times(samples: Samples, words: Sequence[WrittenWord], aligner: WordAligner) -> list[Word]:
+    try:
+        return aligner.align(samples, [part for word in words for part in word.spoken])
+    except CannotAlign as error:
+        raise Rejected("not_aligned", str(error)) from error
+
+
+def _fit(words: Sequence[Word]) -> float:
+    """Mean score, each word as heavy as it is long."""
+    weights = [word.end_s - word.start_s for word in words]
+    return sum(w * word.score for w, word in zip(weights, words, strict=True)) / max(sum(weights), 1e-9)
 
 
 def _words(text: str, code: str) -> list[WrittenWord]:
@@ -94,7 +139,14 @@ def _words(text: str, code: str) -> list[WrittenWord]:
 
 
 def join_spoken(words: Sequence[WrittenWord], spoken: Sequence[Word]) -> list[Word]:
-    """Lay the times of the spoken words together to those of the written ones."""
+    """Lay the times of the spoken words together to those of the written ones.
+
+    Raises:
+        Rejected: ``words_missing`` when the aligner gave other words than it was asked for.
+    """
+    asked = [part for word in words for part in word.spoken]
+    if [word.word for word in spoken] != asked:
+        raise Rejected("words_missing", f"{len(asked)} words were to be found, {len(spoken)} came back")
     joined, at = [], 0
     for word in words:
         parts = spoken[at : at + len(word.spoken)]
@@ -119,25 +171,22 @@ def _check_times(words: Sequence[Word], duration_s: float) -> None:
         raise Rejected("bad_times", f"the last word ends at {before_s} s, the clip at {duration_s:.3f} s")
 
 
-def uncovered_speech_s(samples_16k: Samples, words: Sequence[Word], tail_s: float) -> float:
+def uncovered_speech_s(levels: Levels, words: Sequence[Word], tail_s: float) -> float:
     """Seconds as loud as the words but outside them: the text lacks what is spoken there.
 
     Args:
-        samples_16k: the clip, shape ``(n,)``.
+        levels: of the clip, in dB each 10 ms.
         words: its words; a margin of 0.1 s around each counts as covered.
         tail_s: margin after the last word.
     """
-    hop = SPEECH_RATE_HZ // 100
-    n_frames = len(samples_16k) // hop
-    power = np.square(samples_16k[: n_frames * hop]).reshape(n_frames, hop).mean(axis=1)
-    level_db = 10 * np.log10(power + 1e-12)  # (frames,) of 10 ms
-    is_covered = np.zeros(n_frames, bool)
+    is_covered = np.zeros(len(levels), bool)
     for word in words:
-        is_covered[max(0, round((word.start_s - _LEAD_S) * 100)) : round((word.end_s + _LEAD_S) * 100)] = True
-    last_end = round(words[-1].end_s * 100)
-    is_covered[last_end : last_end + round(tail_s * 100)] = True
+        first, last = max(0.0, word.start_s - _LEAD_S), word.end_s + _LEAD_S
+        is_covered[round(first * FRAMES_PER_S) : round(last * FRAMES_PER_S)] = True
+    last_end = round(words[-1].end_s * FRAMES_PER_S)
+    is_covered[last_end : last_end + round(tail_s * FRAMES_PER_S)] = True
     if is_covered.all() or not is_covered.any():
         return 0.0
-    speech_db, noise_db = np.percentile(level_db[is_covered], 75), np.percentile(level_db, 5)
-    threshold_db = max(speech_db - _QUIETER_DB, noise_db + _ABOVE_NOISE_DB, _SILENCE_DBFS)
-    return float(np.count_nonzero(level_db[~is_covered] > threshold_db)) / 100
+    noise_db = np.percentile(levels, 5)
+    threshold_db = max(words_level_db(levels, words) - _QUIETER_DB, noise_db + _ABOVE_NOISE_DB, _SILENCE_DBFS)
+    return float(np.count_nonzero(levels[~is_covered] > threshold_db)) / FRAMES_PER_S

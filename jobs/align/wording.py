@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from num2words import num2words
 
-from jobs.speech.text import spoken_map
+from jobs.speech.text import other_readings, spoken_map
 
 WITHOUT_SPACES = ("zh", "ja")
 MAX_DIGITS = 15  # longer numbers are read digit by digit or not at all: nobody can know
@@ -42,6 +42,26 @@ def written_words(text: str, code: str) -> list[WrittenWord]:
         CannotSpell: a letter or digit that would otherwise be passed over in silence.
     """
     return list(_english(text) if code == "en" else _other(text, code))
+
+
+def read_as(words: Sequence[WrittenWord], spoken: Sequence[str], code: str) -> list[WrittenWord] | None:
+    """The words with the readings that make up ``spoken``, or None when no readings do.
+
+    ``i.e.`` is "that is" until the narrator was heard to say "i e".
+    """
+    if not words:
+        return None if spoken else []
+    for reading in (words[0].spoken, *further_readings(words[0], code)):
+        if tuple(spoken[: len(reading)]) == reading:
+            rest = read_as(words[1:], spoken[len(reading) :], code)
+            if rest is not None:
+                return [replace(words[0], spoken=reading), *rest]
+    return None
+
+
+def further_readings(word: WrittenWord, code: str) -> list[tuple[str, ...]]:
+    """Other ways to say a written word: numbers and abbreviations of English have some."""
+    return [tuple(reading) for reading in other_readings(word.text)] if code == "en" else []
 
 
 def _english(text: str) -> Iterator[WrittenWord]:

@@ -78,7 +78,8 @@ class ClipAligner:
         """
         aligner = self._aligners[row.language]
         path = check_audio_inside(Path(self._params.manifest), self._root, row.audio)
-        key = clip_key(path, row.text, f"{aligner.name} {row.language}")
+        spoken = spoken_of(row)
+        key = clip_key(path, row.text, f"{aligner.name} {row.language}", spoken)
         entry = self._journal.get(key)
         if entry is None:
             entry = self._align(path, row, aligner)
@@ -91,7 +92,7 @@ class ClipAligner:
 
     def _align(self, path: Path, row: Clip, aligner: WordAligner) -> dict[str, Any]:
         try:
-            words = align_clip(path, row.text, language_code(row.language) or "", aligner)
+            words = align_clip(path, row.text, language_code(row.language) or "", aligner, spoken_of(row))
         except Rejected as rejected:
             return {"audio": row.audio, "reason": rejected.reason, "detail": rejected.detail}
         return {"audio": row.audio, "words": [word.model_dump() for word in words]}
@@ -102,6 +103,12 @@ class ClipAligner:
         score = sum(word.score for word in words) / len(words)
         if score < needed:
             raise Rejected("low_score", f"mean word score {score:.2f} is below {needed}")
+
+
+def spoken_of(row: Clip) -> list[str] | None:
+    """How ingest_audiobook heard the row's text, where that differs from the usual reading."""
+    spoken = (row.model_extra or {}).get("spoken")
+    return spoken if isinstance(spoken, list) and all(isinstance(word, str) for word in spoken) else None
 
 
 def run(params: Params, context: JobContext) -> Result:

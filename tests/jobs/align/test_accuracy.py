@@ -1,0 +1,42 @@
+"""Words are where they are spoken: an ingested and aligned book against its truth, by the bench's own measure."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from bench.align import SAMPLES, measure, read_utterances, sample_utterances
+from tests.jobs.align.conftest import PRINTING
+
+
+def test_the_sample_audiobook_is_placed_whole(tmp_path):
+    audio, text = SAMPLES / "fables.m4b", SAMPLES / "fables.txt"
+
+    figures = measure(audio, text, sample_utterances(text, audio), tmp_path)
+
+    assert figures["share_placed"] == 1.0
+    assert figures["wrong_texts"] == []
+    assert figures["words_over_0.3_s_off"] == figures["words_cut_by_a_border"] == 0
+    assert figures["utterance_start_ms"]["mean"] <= 15
+    assert figures["utterance_end_ms"]["mean"] <= 30
+
+
+def test_real_narration_is_placed_to_the_word_with_starts_within_30_ms(tmp_path, capsys):
+    if not PRINTING.is_dir():
+        pytest.skip("needs ../shared/data/printing, a real recording that is not part of the project")
+    truth = read_utterances(PRINTING / "utterances.jsonl")
+
+    figures = measure(PRINTING / "book.m4b", PRINTING / "book.txt", truth, tmp_path)
+
+    with capsys.disabled():
+        sys.stdout.write(f"\n  printing: {json.dumps(figures)}\n")
+    assert figures["share_placed"] >= 0.95
+    assert figures["wrong_texts"] == []
+    assert figures["words_over_0.3_s_off"] == 0
+    assert figures["words_cut_by_a_border"] == 0
+    assert figures["utterance_start_ms"]["n"] == len(truth)
+    assert figures["utterance_start_ms"]["mean"] <= 12  # measured: 7
+    assert figures["utterance_start_ms"]["p95"] <= 25  # measured: 15
+    assert figures["utterance_start_ms"]["max"] <= 50  # measured: 17
