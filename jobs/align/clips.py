@@ -187,6 +187,6 @@ def uncovered_speech_s(levels: Levels, words: Sequence[Word], tail_s: float) -> 
     is_covered[last_end : last_end + round(tail_s * FRAMES_PER_S)] = True
     if is_covered.all() or not is_covered.any():
         return 0.0
-    noise_db = np.percentile(levels, 5)
+    noise_db = float(np.percentile(levels, 5))
     threshold_db = max(words_level_db(levels, words) - _QUIETER_DB, noise_db + _ABOVE_NOISE_DB, _SILENCE_DBFS)
     return float(np.count_nonzero(levels[~is_covered] > threshold_db)) / FRAMES_PER_S
