@@ -31,6 +31,7 @@ HEAVY = frozenset(
 )  # fmt: skip
 LIGHT_MODULES = frozenset(
     {"jobs/plotting/ask.py", "jobs/speech/manifest.py", "jobs/qwen/folder.py", "jobs/qwen/voice_model.py"}
+    | {"jobs/speech/opinions.py"}
     | {f"jobs/training/{name}.py" for name in ("batches", "disk", "dry_run", "fit", "hyperparams", "memory", "pace",
                                                "plan", "presets", "shapes", "survey")}
     | {"jobs/tune_hparams/space.py"}

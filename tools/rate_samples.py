@@ -1,31 +1,31 @@
-"""The tool ``rate_samples``: the automatic rating as a job, a person's scores at once."""
+"""The tool ``rate_samples``: the automatic rating as a job, a person's scores and votes at once."""
 
 from __future__ import annotations
 
 import difflib
-import fcntl
 import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from anyio import to_thread
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.fields import InputPath, Strict
-from jobs.rate_samples.spec import HUMAN_RATINGS, KIND, HumanRating, Params
+from jobs.fields import RARE, InputPath, Strict
+from jobs.rate_samples.spec import KIND, Params
 from jobs.speech.manifest import read_rows
+from jobs.speech.opinions import HUMAN_RATINGS, HumanRating, Vote, Winner, append_durably
 from jobs.synthesize.spec import Take
 from tools._contract import Hints, StartArgs, ToolContext
-from tools._paths import resolve_paths
+from tools._paths import inside_roots, resolve_paths
 from tools._start import start
 from tools._view import JobView, View
 
 # A person's scores are added to, never replaced: two calls are two listenings.
 HINTS = Hints(title="Rate synthesised takes", idempotent=False)
 NEXT = (
-    "Tell the person the ratings ({ratings}) and let them listen: the reasons say what was measured, "
+    "Tell the person the verdict and let them listen ({report}): the reasons say what was measured, "
     "only a person hears the rest. Their scores go into rate_samples scores=[...]."
 )
 
@@ -36,6 +36,16 @@ class Score(Strict):
     audio: str = Field(description="The take's file name.")
     score: int = Field(ge=1, le=5, description="5: like the narrator.")
     note: str = Field("", max_length=2000, description="What was heard.")
+
+
+class Preferred(Strict):
+    """Which of two takes of the same text a person preferred."""
+
+    audio: str = Field(description="A take of these takes.")
+    against: str = Field(description="The other one: a take of these, or the path of a wav elsewhere.")
+    winner: Winner
+    is_blind: bool = Field(False, description="True only if the person did not know which was which.")
+    note: str = Field("", max_length=2000)
 
 
 class RateSamplesArgs(StartArgs, Params):
@@ -49,6 +59,12 @@ class RateSamplesArgs(StartArgs, Params):
         default_factory=list,
         description="A person's. Ask in chat; never invent them.",
     )
+    votes: list[Preferred] = Field(
+        default_factory=list,
+        description="A person's choices between two takes of a text; ./run.sh listen has a page for blind ones.",
+        json_schema_extra=RARE,
+    )
+    who: str = Field("", max_length=100, description="Who listened.", json_schema_extra=RARE)
 
 
 class RateSamplesAnswer(View):
@@ -58,7 +74,8 @@ class RateSamplesAnswer(View):
 
     job: JobView | None = None
     recorded: list[HumanRating] = Field(default_factory=list)
-    human_ratings: str = Field("", description="human_ratings.jsonl: every score a person gave to these takes.")
+    recorded_votes: list[Vote] = Field(default_factory=list)
+    human_ratings: str = Field("", description="human_ratings.jsonl: everything people said of these takes.")
     next: str = ""
 
 
@@ -68,7 +85,7 @@ async def rate_samples(args: RateSamplesArgs, context: ToolContext) -> RateSampl
     Without scores: a job (CPU, seconds a take) that compares them with the narrator's clips and gives reasons. With a
     person's scores: stored at once. Use it after synthesize. Next: get_job, then a person's ears.
     """
-    if not args.scores:
+    if not args.scores and not args.votes:
         if args.narrator_manifest is None:
             raise UserError(
                 "bad_arguments",
@@ -85,21 +102,47 @@ def _record(args: RateSamplesArgs, context: ToolContext) -> RateSamplesAnswer:
     if takes_path.is_dir():
         takes_path /= "takes.jsonl"
     takes = list(read_rows(takes_path, Take))
-    now = time.time()
-    ratings = [
-        HumanRating(
-            audio=take.audio, text=take.text, score=score.score, note=score.note, at=round(now, 3), model=take.model
-        )
-        for score in args.scores
-        for take in [_find_take(score.audio, takes, takes_path.parent)]
-    ]
+    now = round(time.time(), 3)
+    scores = [_score(score, takes, takes_path.parent, now, args.who) for score in args.scores]
+    votes = [_vote(vote, takes, takes_path.parent, now, args.who, context) for vote in args.votes]
     path = takes_path.with_name(HUMAN_RATINGS)
-    if not args.dry_run:
-        append_durably(path, ratings)
+    if args.dry_run:
+        return RateSamplesAnswer(human_ratings=str(path), next="Nothing was stored. Call again without dry_run.")
+    append_durably(path, [*scores, *votes])
     return RateSamplesAnswer(
-        recorded=[] if args.dry_run else ratings,
+        recorded=scores,
+        recorded_votes=votes,
         human_ratings=str(path),
-        next="Nothing was stored. Call again without dry_run." if args.dry_run else "Stored.",
+        next="Stored. An automatic rating of these takes that is made afresh (reuse=false) shows them too.",
+    )
+
+
+def _score(score: Score, takes: Sequence[Take], folder: Path, now: float, who: str) -> HumanRating:
+    take = _find_take(score.audio, takes, folder)
+    return HumanRating(
+        audio=take.audio, text=take.text, score=score.score, note=score.note, at=now, who=who, model=take.model
+    )
+
+
+def _vote(vote: Preferred, takes: Sequence[Take], folder: Path, now: float, who: str, context: ToolContext) -> Vote:
+    take = _find_take(vote.audio, takes, folder)
+    known = {other.audio: other for other in takes} | {Path(other.audio).name: other for other in takes}
+    other = known.get(vote.against)
+    if other is None:
+        inside_roots(vote.against, "votes.against", context.settings)
+    if other is not None and other.audio == take.audio:
+        raise UserError("vote_on_itself", f"{take.audio} is compared with itself.", "Nothing was stored. Name another.")
+    return Vote(
+        audio=take.audio,
+        against=other.audio if other is not None else vote.against,
+        text=take.text,
+        winner=vote.winner,
+        is_blind=vote.is_blind,
+        note=vote.note,
+        at=now,
+        who=who,
+        model=take.model,
+        against_model=other.model if other is not None else "",
     )
 
 
@@ -115,25 +158,3 @@ def _find_take(audio: str, takes: Sequence[Take], folder: Path) -> Take:
         f"No take {audio!r} in {folder / 'takes.jsonl'}." + (f" Did you mean {near[0]!r}?" if near else ""),
         f"Nothing was stored. The takes: {', '.join(names[:20])}.",
     )
-
-
-def append_durably(path: Path, rows: Sequence[BaseModel]) -> None:
-    """Append lines so that all or none are there, whoever else appends, and that they survive a power cut."""
-    text = "".join(row.model_dump_json(exclude_defaults=True) + "\n" for row in rows).encode()
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        size_bytes = os.fstat(descriptor).st_size
-        if size_bytes and os.pread(descriptor, 1, size_bytes - 1) != b"\n":
-            text = b"\n" + text  # an editor left the last line without its end
-        try:
-            if os.write(descriptor, text) != len(text):
-                raise OSError("the disk took only a part")
-            os.fsync(descriptor)
-        except OSError as error:
-            os.ftruncate(descriptor, size_bytes)
-            raise UserError(
-                "disk_full", f"The scores could not be written to {path}: {error}.", "Free some space and call again."
-            ) from error
-    finally:
-        os.close(descriptor)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from statistics import fmean, median
 from typing import Any
 
+from jobs.rate_samples.anchors import Anchor
 from jobs.rate_samples.heard import another_fits, is_heard, rivals
 from jobs.rate_samples.instruments import RECOGNISED, RECOGNISER, Instruments, Measures, Timbre
+from jobs.rate_samples.judges import Judges
 from jobs.rate_samples.keys import file_hash, key_of
 from jobs.rate_samples.narrator_clips import N_SHORT_CLIPS, NarratorClip, profile_of, short_lengths
-from jobs.rate_samples.plan import Asked, Plan, Take
+from jobs.rate_samples.plan import Asked, Plan
 from jobs.rate_samples.spec import Rating
 from jobs.runner.context import JobContext
 from jobs.runner.journal import Journal
@@ -21,12 +24,19 @@ from jobs.speech.intelligibility import distractors
 from jobs.speech.mel import Floats
 from jobs.speech.mos import PREDICTOR
 from jobs.speech.narrator import Profile
-from jobs.speech.rating import VERSION, Features, Verdict, rate
-from jobs.speech.similarity import ENCODER
+from jobs.speech.opinions import Opinions
+from jobs.speech.rating import (
+    AUTOMATIC_CAP,
+    GE2E_LIMITS,
+    MIN_SEPARATION,
+    MIN_VOICE_S,
+    VERSION,
+    VoiceLimits,
+    fitted_limits,
+    rate,
+)
 from jobs.speech.text import spoken_words
-
-# What a measure depends on beside its clip.
-_MADE_WITH = (VERSION, ENCODER, PREDICTOR, RECOGNISER)
+from jobs.speech.verdict import Features, Verdict
 
 
 class Desk:
@@ -34,32 +44,70 @@ class Desk:
 
     Args:
         plan: what to rate.
+        anchors: what else will be rated in this run.
+        judges: speaker encoder and recogniser, of everything.
         journal: measures that are already made.
         context: progress and cancellation.
     """
 
-    def __init__(self, plan: Plan, journal: Journal, context: JobContext) -> None:
+    def __init__(
+        self, plan: Plan, anchors: Mapping[str, Anchor], judges: Judges, journal: Journal, context: JobContext
+    ) -> None:
         self._plan = plan
+        self._anchors = anchors
+        self._judges = judges
         self._journal = journal
         self._context = context
         texts = [clip.text for clips in plan.clips.values() for clip in clips if clip.language == RECOGNISED]
         self._distractors = distractors([spoken_words(text) for text in texts])
-        self._instruments = Instruments(self._distractors)
+        self._instruments = Instruments(self._distractors, judges)
+        listener = judges.listener.name if judges.listener else ""
+        # what a measure depends on beside its clip
+        self._made_with = (VERSION, judges.speaker.name, PREDICTOR, RECOGNISER, listener)
         self._done = 0
-        # Takes count twice: measured, then rated.
-        self._total = 2 * len(plan.asked) + sum(len(clips) for clips in plan.clips.values())
+        n_rated = len(plan.asked) + sum(len(anchor.asked) for anchor in anchors.values())
+        # What is rated counts twice: measured, then rated.
+        self._total = 2 * n_rated + sum(len(clips) for clips in plan.clips.values())
 
     def profiles(self) -> dict[str, tuple[Profile, Floats]]:
         """Every narrator's profile and the centroid of his embeddings (256,)."""
         # Takes first: how short they are decides at which lengths the narrator is measured.
-        lengths_s = [
-            self._measure(each.path, each.take.text, each.language).prosody.duration_s for each in self._plan.asked
-        ]
+        asked = [*self._plan.asked, *(each for anchor in self._anchors.values() for each in anchor.asked)]
+        lengths_s = [self._measure(each.path, each.take.text, each.language).prosody.duration_s for each in asked]
         return {speaker: self._profile(clips, lengths_s) for speaker, clips in self._plan.clips.items()}
 
-    def rate_all(self, profiles: Mapping[str, tuple[Profile, Floats]]) -> list[Rating]:
-        """The takes' ratings, in order."""
-        return [self._rate(each, *profiles[each.narrator]) for each in self._plan.asked]
+    def limits(self, profiles: Mapping[str, tuple[Profile, Floats]], others: Sequence[Asked]) -> dict[str, Limits]:
+        """What the speaker encoder's SIM means, for each narrator.
+
+        Args:
+            profiles: from ``profiles``.
+            others: clips of another voice, which an encoder without measured limits is fitted with.
+        """
+        if self._judges.speaker.is_carried:
+            return dict.fromkeys(profiles, Limits(GE2E_LIMITS, "measured on 339 clips"))
+        measured = [self._measure(each.path, each.take.text, each.language, step=False) for each in others]
+        timbres = [each.timbre for each in measured if each.timbre and each.prosody.speech_span_s >= MIN_VOICE_S]
+        return {
+            speaker: fit(profile.whole.sim, [timbre.sim(voice) for timbre in timbres])
+            for speaker, (profile, voice) in profiles.items()
+        }
+
+    def rate(
+        self,
+        asked: Sequence[Asked],
+        profiles: Mapping[str, tuple[Profile, Floats]],
+        limits: Mapping[str, Limits],
+        said: Opinions | None = None,
+    ) -> list[Rating]:
+        """Ratings, in order.
+
+        Args:
+            asked: takes or anchors' clips.
+            profiles: from ``profiles``.
+            limits: from ``limits``.
+            said: by people, of these takes.
+        """
+        return [self._rate(each, *profiles[each.narrator], limits[each.narrator].voice, said) for each in asked]
 
     def _profile(self, clips: Sequence[NarratorClip], take_lengths_s: Sequence[float]) -> tuple[Profile, Floats]:
         measures = [self._measure(clip.path, clip.text, clip.language) for clip in clips]
@@ -67,7 +115,9 @@ class Desk:
         short = {length_s: self._cut(clips[:N_SHORT_CLIPS], length_s) for length_s in lengths_s}
         return profile_of(measures, short, clips[0].language)
 
-    def _rate(self, asked: Asked, profile: Profile, voice: Floats) -> Rating:
+    def _rate(
+        self, asked: Asked, profile: Profile, voice: Floats, limits: VoiceLimits | None, said: Opinions | None
+    ) -> Rating:
         measures = self._measure(asked.path, asked.take.text, asked.language, step=False)
         own, *others = self._text_scores(asked, measures)
         features = replace(
@@ -75,7 +125,8 @@ class Desk:
             heard=is_heard(own, others),
             another_fits=another_fits(own, others),
         )
-        rating = rating_of(features, rate(features, profile), asked.take, measures.heard_words)
+        scores = [score.score for score in said.of(asked.take.audio)] if said is not None else []
+        rating = rating_of(features, rate(features, profile, limits), asked, measures.heard_words, scores)
         self._step(f"rated {asked.take.audio}: {rating.rating:.1f}", rating=rating.rating)
         return rating
 
@@ -117,7 +168,7 @@ class Desk:
 
     def _once(self, make: Callable[[], Any], *depends_on: object) -> Any:
         """The journal's value for what it depends on; made, and written there, when it is not."""
-        key = key_of(*depends_on, *_MADE_WITH)
+        key = key_of(*depends_on, *self._made_with)
         known = self._journal.get(key)
         if known is None:
             self._context.raise_if_cancelled()
@@ -149,8 +200,36 @@ def features_of(measures: Measures, profile: Profile, voice: Floats, asked: Aske
     )
 
 
-def rating_of(features: Features, verdict: Verdict, take: Take, heard_words: str | None) -> Rating:
-    """The line of ``ratings.json``."""
+@dataclass(frozen=True)
+class Limits:
+    """The voice's limits for one narrator, and where they come from; None: this encoder cannot judge him."""
+
+    voice: VoiceLimits | None
+    source: str
+
+
+def fit(own: float, others: Sequence[float]) -> Limits:
+    """Limits of an encoder that none were measured for, from the narrator's own clips and another voice's."""
+    if not others:
+        return Limits(None, "there was no other voice to fit the limits with")
+    floor = median(others)
+    seen = f"the narrator's own SIM {own:.2f}, another voice's {floor:.2f} ({len(others)} clips)"
+    if own - floor < MIN_SEPARATION:
+        return Limits(None, f"it does not tell the narrator from another voice: {seen}")
+    return Limits(fitted_limits(own, floor), f"fitted in this run: {seen}")
+
+
+def rating_of(
+    features: Features, verdict: Verdict, asked: Asked, heard_words: str | None, scores: Sequence[int]
+) -> Rating:
+    """The line of ``ratings.json``.
+
+    Args:
+        scores: what people gave this take: the cap on what instruments may give is theirs to lift.
+    """
+    take = asked.take
+    person = round(fmean(scores), 2) if scores else None
+    cap = AUTOMATIC_CAP if person is None else max(AUTOMATIC_CAP, person)
     sound = features.prosody
     measures: dict[str, float | None] = {
         "sim": features.sim,
@@ -166,8 +245,12 @@ def rating_of(features: Features, verdict: Verdict, take: Take, heard_words: str
     return Rating(
         audio=take.audio,
         text=take.text,
-        rating=verdict.rating,
+        take=take.take,
+        narrator=asked.narrator,
+        rating=min(verdict.uncapped, cap),
         uncapped=verdict.uncapped,
+        person=person,
+        n_person=len(scores),
         reasons=[fault.reason for fault in verdict.faults],
         faults=[fault.code for fault in verdict.faults if fault.cap < 5],
         intelligibility=verdict.intelligibility,

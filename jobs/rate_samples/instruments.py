@@ -13,11 +13,11 @@ import torch
 from pydantic import BaseModel, ConfigDict
 
 from jobs.errors import UserError
+from jobs.rate_samples.judges import Judges, comparable_words
 from jobs.speech.audio import CLIP_RATE_HZ, SPEECH_RATE_HZ, Samples, read_clip, resample
 from jobs.speech.intelligibility import heard_words, word_error_rate
 from jobs.speech.mos import Dnsmos
 from jobs.speech.prosody import Prosody, prosody
-from jobs.speech.similarity import SpeakerEncoder
 from jobs.speech.sphinx import MAX_ALIGN_S, Recogniser
 from jobs.speech.text import spoken_words
 
@@ -57,13 +57,14 @@ class Instruments:
     """The models, opened when first needed, one thread each.
 
     Args:
-        distractors: words that the recogniser may hear instead of a text's own.
+        distractors: words that the carried recogniser may hear instead of a text's own.
+        judges: speaker encoder and recogniser.
     """
 
-    def __init__(self, distractors: Sequence[str]) -> None:
+    def __init__(self, distractors: Sequence[str], judges: Judges) -> None:
         torch.set_num_threads(1)  # an LSTM of 256 on a few windows: more threads only wait for each other
         self._distractors = distractors
-        self._encoder: SpeakerEncoder | None = None
+        self._judges = judges
         self._dnsmos: Dnsmos | None = None
         self._recogniser: Recogniser | None = None
 
@@ -73,7 +74,7 @@ class Instruments:
         Args:
             path: the audio.
             text: what it should say; may be empty.
-            language: a Qwen language name; the words of all but English are only counted by letters.
+            language: a Qwen language name; without Whisper the words of all but English are only counted by letters.
 
         Raises:
             UserError: ``audio_missing``, ``audio_unreadable``.
@@ -85,23 +86,26 @@ class Instruments:
                 raise
             audio = np.zeros(0, np.float32)
         sound = prosody(audio)
-        words = spoken_words(text) if language == RECOGNISED else _letter_groups(text)
+        words = comparable_words(text, language)
         if sound.is_silent:
             return Measures(prosody=sound, n_words=len(words))
         speech = resample(audio, CLIP_RATE_HZ, SPEECH_RATE_HZ)
         measures = Measures(prosody=sound, timbre=self.timbre(speech), n_words=len(words))
         if not words:
             return measures
-        if language != RECOGNISED:
-            return measures.model_copy(update={"speaking_rate": sum(map(len, words)) / sound.speech_span_s})
-        return measures.model_copy(update=self._heard(speech, words, sound.speech_span_s))
+        found: dict[str, object] = {"speaking_rate": sum(map(len, words)) / sound.speech_span_s}
+        if language == RECOGNISED:
+            found = self._heard(speech, words, sound.speech_span_s)
+        if self._judges.listener is not None:
+            heard = self._judges.listener.hear(speech, language)
+            found |= {"wer": word_error_rate(words, heard), "heard_words": " ".join(heard)}
+        return measures.model_copy(update=found)
 
     def timbre(self, speech: Samples) -> Timbre:
         """Voice and sound of mono audio at 16 kHz that is not silent."""
-        self._encoder = self._encoder or SpeakerEncoder()
         self._dnsmos = self._dnsmos or Dnsmos()
         mos = self._dnsmos.predict(speech)
-        embedding = [round(float(value), 6) for value in self._encoder.embed(speech)]
+        embedding = [round(float(value), 6) for value in self._judges.speaker.encoder.embed(speech)]
         return Timbre(embedding=embedding, ovrl=mos.ovrl, p808=mos.p808)
 
     def text_scores(self, path: Path, texts: Sequence[str]) -> list[float | None]:
@@ -113,14 +117,15 @@ class Instruments:
 
     def _heard(self, speech: Samples, words: list[str], speech_span_s: float) -> dict[str, object]:
         recogniser = self._recognise()
-        heard = heard_words(recogniser, speech, words, self._distractors)
         can_align = len(speech) <= MAX_ALIGN_S * SPEECH_RATE_HZ
-        return {
+        found: dict[str, object] = {
             "speaking_rate": len(recogniser.phones(words)) / speech_span_s,
-            "wer": word_error_rate(words, heard),
             "aligns": recogniser.align(speech, words) is not None if can_align else None,
-            "heard_words": " ".join(heard),
         }
+        if self._judges.listener is None:
+            heard = heard_words(recogniser, speech, words, self._distractors)
+            found |= {"wer": word_error_rate(words, heard), "heard_words": " ".join(heard)}
+        return found
 
     def _recognise(self) -> Recogniser:
         self._recogniser = self._recogniser or Recogniser()
@@ -130,8 +135,3 @@ class Instruments:
 def rate_unit(language: str) -> str:
     """Unit of ``speaking_rate``."""
     return "phones/s" if language == RECOGNISED else "letters/s"
-
-
-def _letter_groups(text: str) -> list[str]:
-    """Stretches of letters and digits of any script."""
-    return "".join(character if character.isalnum() else " " for character in text).split()

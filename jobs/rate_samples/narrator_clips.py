@@ -40,13 +40,51 @@ def narrators(manifest: Path) -> dict[str, list[Clip]]:
     return clips
 
 
+def hold_out(clips: Sequence[Clip], limit: int) -> tuple[list[Clip], list[Clip]]:
+    """Part a narrator's clips into those that may make his profile and those that are rated as takes are.
+
+    Held out are clips of the validation split first, then at most a quarter of the others, evenly spread, those long
+    enough for every instrument before shorter ones; ``MIN_CLIPS`` with a text stay for the profile.
+
+    Args:
+        clips: of one speaker.
+        limit: most clips to hold out.
+    """
+    candidates = [clip for clip in clips if is_good(clip)]
+    apart = [clip for clip in candidates if clip.split == "validation"]
+    learnt = [clip for clip in candidates if clip.split != "validation"]
+    if len(learnt) < MIN_CLIPS:
+        apart, learnt = [], candidates
+    held = spread(_long_first(apart), limit)
+    n_more = min(limit - len(held), len(learnt) // 4, len(learnt) - MIN_CLIPS)
+    held += spread(_long_first(learnt), max(0, n_more))
+    chosen = {id(clip) for clip in held}
+    return [clip for clip in clips if id(clip) not in chosen], held
+
+
+def _long_first(clips: Sequence[Clip]) -> list[Clip]:
+    long = [c for c in clips if (c.duration_s or MIN_SPEECH_S) >= MIN_SPEECH_S and len(c.text.split()) >= MIN_WORDS]
+    return long or list(clips)
+
+
+def is_good(clip: Clip) -> bool:
+    """True for a clip with a text that is not too short for its voice to be judged."""
+    return bool(clip.text.strip()) and (clip.duration_s or _LONG_ENOUGH_S) >= _LONG_ENOUGH_S
+
+
+def spread(clips: Sequence[Clip], limit: int) -> list[Clip]:
+    """At most ``limit`` of the clips, evenly spread."""
+    n = min(limit, len(clips))
+    return [clips[i * len(clips) // n] for i in range(n)]
+
+
 def choose(clips: Sequence[Clip], manifest: Path, limit: int) -> list[NarratorClip]:
     """At most ``limit`` clips, evenly spread over the manifest; those of 2 s and more with a text first.
 
     Raises:
         UserError: ``narrator_clips_too_few``, ``path_outside_dataset``.
     """
-    good = [clip for clip in clips if clip.text.strip() and (clip.duration_s or _LONG_ENOUGH_S) >= _LONG_ENOUGH_S]
+    good = [clip for clip in clips if is_good(clip)]
     pool = good if len(good) >= MIN_CLIPS else list(clips)
     if len(pool) < MIN_CLIPS:
         raise UserError(
@@ -54,11 +92,17 @@ def choose(clips: Sequence[Clip], manifest: Path, limit: int) -> list[NarratorCl
             f"{manifest} has {len(pool)} clips of this speaker; a profile needs {MIN_CLIPS}.",
             "Give the train_manifest.jsonl of the narrator's dataset.",
         )
-    chosen = [pool[i * len(pool) // min(limit, len(pool))] for i in range(min(limit, len(pool)))]
-    return [
-        NarratorClip(check_audio_inside(manifest, manifest.parent, clip.audio), clip.text, clip.language.lower())
-        for clip in chosen
-    ]
+    return [narrator_clip(clip, manifest) for clip in spread(pool, limit)]
+
+
+def narrator_clip(clip: Clip, manifest: Path) -> NarratorClip:
+    """A manifest's clip with its path.
+
+    Raises:
+        UserError: ``path_outside_dataset``.
+    """
+    path = check_audio_inside(manifest, manifest.parent, clip.audio)
+    return NarratorClip(path, clip.text, clip.language.lower())
 
 
 def short_lengths(clip_durations_s: Sequence[float], take_durations_s: Sequence[float]) -> list[float]:

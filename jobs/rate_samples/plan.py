@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.errors import UserError
-from jobs.rate_samples.narrator_clips import NarratorClip, choose, narrators
-from jobs.speech.manifest import Row, check_audio_inside, read_rows
+from jobs.rate_samples.narrator_clips import NarratorClip, choose, hold_out, narrators
+from jobs.speech.manifest import Clip, Row, check_audio_inside, read_rows
 
 
 class Take(Row):
@@ -19,6 +19,8 @@ class Take(Row):
     speaker: str | None = None
     language: str = "auto"
     hit_limit: bool = False
+    take: int = 1
+    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,40 +41,61 @@ class Asked:
 
 @dataclass(frozen=True)
 class Plan:
-    """Takes in order, and the clips to measure of every narrator that they need."""
+    """Takes in order, and of every narrator that they need the clips to measure and those held out.
+
+    Attributes:
+        clips: what the profiles are made of, by speaker.
+        held_out: clips that are rated as takes are, by speaker; never among ``clips``.
+        by_speaker: all clips of the manifest.
+    """
 
     asked: list[Asked]
     clips: dict[str, list[NarratorClip]]
+    held_out: dict[str, list[Clip]]
+    by_speaker: dict[str, list[Clip]]
 
 
-def plan(takes_file: Path, manifest: Path, max_narrator_clips: int) -> Plan:
+def plan(takes_file: Path, manifest: Path, max_narrator_clips: int, n_held_out: int = 0) -> Plan:
     """Read both manifests.
 
     Raises:
-        UserError: ``takes_empty``, ``takes_missing``, ``narrator_ambiguous``, ``narrator_clips_too_few``,
+        UserError: ``takes_empty``, ``take_missing``, ``narrator_ambiguous``, ``narrator_clips_too_few``,
             ``path_outside_dataset``, ``manifest_unreadable``.
     """
     by_speaker = narrators(manifest)
-    asked: list[Asked] = []
-    clips: dict[str, list[NarratorClip]] = {}
+    made = Plan([], {}, {}, by_speaker)
     for take in read_rows(takes_file, Take):
-        path = check_audio_inside(takes_file, takes_file.parent, take.audio)
-        if not path.is_file():
-            raise UserError("take_missing", f"{takes_file} names {take.audio!r}, and {path} is not there.", _AGAIN)
-        narrator = _narrator_of(take, list(by_speaker), manifest)
-        if narrator not in clips:
-            clips[narrator] = choose(by_speaker[narrator], manifest, max_narrator_clips)
-        language = clips[narrator][0].language if take.language == "auto" else take.language.lower()
-        asked.append(Asked(take, path, narrator, language))
-    if not asked:
+        narrator = narrator_of(take, list(by_speaker), manifest)
+        if narrator not in made.clips:
+            rest, made.held_out[narrator] = hold_out(by_speaker[narrator], n_held_out)
+            made.clips[narrator] = choose(rest, manifest, max_narrator_clips)
+        made.asked.append(asked_of(take, takes_file, narrator, made.clips[narrator][0].language))
+    if not made.asked:
         raise UserError("takes_empty", f"{takes_file} has no lines.", _AGAIN)
-    return Plan(asked, clips)
+    return made
+
+
+def asked_of(take: Take, takes_file: Path, narrator: str, language: str) -> Asked:
+    """A take with its path.
+
+    Raises:
+        UserError: ``take_missing``, ``path_outside_dataset``.
+    """
+    path = check_audio_inside(takes_file, takes_file.parent, take.audio)
+    if not path.is_file():
+        raise UserError("take_missing", f"{takes_file} names {take.audio!r}, and {path} is not there.", _AGAIN)
+    return Asked(take, path, narrator, language if take.language == "auto" else take.language.lower())
 
 
 _AGAIN = "Make the takes again with synthesize, and give the takes.jsonl that it writes."
 
 
-def _narrator_of(take: Take, speakers: Sequence[str], manifest: Path) -> str:
+def narrator_of(take: Take, speakers: Sequence[str], manifest: Path) -> str:
+    """The speaker that a take is compared with.
+
+    Raises:
+        UserError: ``narrator_ambiguous``.
+    """
     if take.speaker in speakers:
         return str(take.speaker)
     if len(speakers) == 1:

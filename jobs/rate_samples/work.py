@@ -1,43 +1,113 @@
-"""Rate takes against their narrator: measure both, compare, write ``ratings.json`` and a plot.
+"""Rate takes against their narrator and against anchors: measure all of them, compare, write what was found.
 
 Measures are kept beside the ratings by content, so that a repeated or continued run measures only what is new.
 """
 
 from __future__ import annotations
 
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from jobs.errors import UserError
+from jobs.rate_samples.anchors import Anchor, anchors_of
+from jobs.rate_samples.conclude import conclude
 from jobs.rate_samples.desk import Desk
-from jobs.rate_samples.plan import plan
-from jobs.rate_samples.report import draw, summarise, write_report
+from jobs.rate_samples.drift import drift_of
+from jobs.rate_samples.judges import Judges, SpeakerJudge, choose_judges
+from jobs.rate_samples.page import write_page
+from jobs.rate_samples.plan import Asked, Plan, plan
+from jobs.rate_samples.plots import draw_ratings, draw_spectrogram, spectrogram_of
+from jobs.rate_samples.report import Rated, same_voice_note, summarise, write_evaluation, write_ratings
 from jobs.rate_samples.spec import Params, Result
 from jobs.runner.context import JobContext
 from jobs.runner.journal import Journal
+from jobs.speech.audio import CLIP_RATE_HZ, Samples, read_clip
+from jobs.speech.opinions import read_opinions
+
+logger = logging.getLogger(__name__)
 
 JOURNAL = "rating_measures.jsonl"
+REPORT = "report.html"
 
 
 def run(params: Params, context: JobContext) -> Result:
     """Rate every take.
 
     Raises:
-        UserError: from ``plan``, from the narrator's profile, or ``audio_unreadable``.
+        UserError: from ``plan``, ``anchors_of``, ``choose_judges``, from the narrator's profile, or
+            ``audio_unreadable``.
     """
     takes_file = Path(params.takes)
     takes_file = takes_file / "takes.jsonl" if takes_file.is_dir() else takes_file
     out = Path(params.out) if params.out else takes_file.with_name("ratings.json")
     out.parent.mkdir(parents=True, exist_ok=True)
-    desk = Desk(
-        plan(takes_file, Path(params.narrator_manifest), params.max_narrator_clips),
-        Journal(out.with_name(JOURNAL)),
-        context,
-    )
-    profiles = desk.profiles()
-    ratings = desk.rate_all(profiles)
-    plot = out.with_suffix(".png")
-    result = summarise(ratings, out, plot)
-    write_report(out, ratings, {speaker: profile for speaker, (profile, _) in profiles.items()}, result)
-    draw(plot, ratings)
+    judges = choose_judges(params, context.settings)
+    manifest = Path(params.narrator_manifest)
+    planned = plan(takes_file, manifest, params.max_narrator_clips, params.anchor_clips)
+    other, clone = (Path(path) if path else None for path in (params.other_speaker, params.zero_shot_takes))
+    anchors = anchors_of(
+        planned, manifest, out.parent, params.anchor_clips, other_speaker=other, zero_shot_takes=clone
+    )  # fmt: skip
+    with Journal(out.with_name(JOURNAL)) as journal:
+        rated = _rated(planned, anchors, judges, journal, context, takes_file.parent)
+        if any(one.voice is None for one in rated.limits.values()) and params.speaker_model is None:
+            # found by itself, it may also be left: the carried encoder's limits were measured
+            logger.info("%s cannot judge this narrator; the carried encoder does", judges.speaker.name)
+            judges = replace(judges, speaker=SpeakerJudge())
+            rated = _rated(planned, anchors, judges, journal, context, takes_file.parent)
+    plot, report = out.with_suffix(".png"), out.with_name(REPORT)
+    summaries = rated.anchor_summaries()
+    result = summarise(rated, out, plot, report, conclude(rated.summary(), summaries, rated.drift))
+    write_ratings(out, rated, result)
+    write_evaluation(out, rated, result)
+    draw_ratings(plot, rated.ratings, summaries)
+    for asked in _all_asked(planned, anchors):
+        draw_spectrogram(out.parent / spectrogram_of(asked.take.audio), _audio(asked.path))
+    places = {each.take.audio: os.path.relpath(each.path, out.parent) for each in _all_asked(planned, anchors)}
+    write_page(report, rated, result, places)
     context.publish("ratings", out, "ratings")
     context.publish("plot", plot, "plot")
+    context.publish("report", report, "report")
     return result
+
+
+def _rated(
+    planned: Plan,
+    anchors: Mapping[str, Anchor],
+    judges: Judges,
+    journal: Journal,
+    context: JobContext,
+    takes_folder: Path,
+) -> Rated:
+    desk = Desk(planned, anchors, judges, journal, context)
+    narrators = desk.profiles()
+    profiles = {speaker: profile for speaker, (profile, _) in narrators.items()}
+    limits = desk.limits(narrators, anchors["other_speaker"].asked)
+    said = read_opinions(takes_folder)
+    ratings = desk.rate(planned.asked, narrators, limits, said)
+    found = {name: desk.rate(anchor.asked, narrators, limits) for name, anchor in anchors.items()}
+    notes = {name: anchor.note for name, anchor in anchors.items()}
+    no_floor = same_voice_note(anchors["other_speaker"], found["other_speaker"], profiles)
+    if no_floor:
+        found["other_speaker"], notes["other_speaker"] = [], no_floor
+    return Rated(ratings, found, notes, profiles, limits, drift_of(ratings, profiles), judges, said)
+
+
+def _all_asked(planned: Plan, anchors: Mapping[str, Anchor]) -> Iterator[Asked]:
+    yield from planned.asked
+    for anchor in anchors.values():
+        yield from anchor.asked
+
+
+def _audio(path: Path) -> Samples:
+    try:
+        return read_clip(path, CLIP_RATE_HZ)
+    except UserError as error:
+        if error.code != "audio_empty":
+            raise
+        return np.zeros(0, np.float32)

@@ -13,7 +13,6 @@ from typing import Any
 from jobs.errors import UserError
 from jobs.fields import Strict
 from jobs.files import write_json
-from jobs.rate_samples.spec import HUMAN_RATINGS, HumanRating
 from jobs.rate_samples.spec import KIND as RATE
 from jobs.rate_samples.spec import Params as Rate
 from jobs.refine_voice.spec import Params
@@ -22,6 +21,7 @@ from jobs.runner.context import JobContext
 from jobs.runner.kind import JobKind
 from jobs.runner.records import JobRecord, Progress
 from jobs.speech.manifest import read_rows
+from jobs.speech.opinions import read_opinions
 from jobs.synthesize.spec import KIND as SYNTHESIZE
 from jobs.synthesize.spec import Params as Synthesize
 from jobs.synthesize.spec import Take
@@ -115,9 +115,8 @@ class Rounds:
         takes = [take.audio for take in read_rows(folder / "takes.jsonl", Take)]
         while True:
             scores: dict[str, tuple[float, list[str]]] = {}
-            if (folder / HUMAN_RATINGS).is_file():
-                for row in read_rows(folder / HUMAN_RATINGS, HumanRating):  # a later one replaces an earlier one
-                    scores[row.audio] = (float(row.score), [row.note] if row.note else [])
+            for row in read_opinions(folder).scores:  # a later one replaces an earlier one
+                scores[row.audio] = (float(row.score), [row.note] if row.note else [])
             missing = [audio for audio in takes if audio not in scores]
             if not missing:
                 return self._evaluate(iteration, "person", {audio: scores[audio] for audio in takes})

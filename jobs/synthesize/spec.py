@@ -29,6 +29,13 @@ class Params(Strict):
     texts: list[Annotated[str, Field(min_length=1, max_length=2000)]] = Field(
         min_length=1, max_length=200, description="One wav a text."
     )
+    takes_per_text: int = Field(
+        1,
+        ge=1,
+        le=20,
+        description="Takes of every text, each with a seed of its own: one take says little of a voice that samples.",
+        json_schema_extra=RARE,
+    )
     speaker: str | None = Field(
         None, description="Speaker of the voice. Default: its only one.", json_schema_extra=RARE
     )
@@ -61,6 +68,7 @@ class Take(Row):
     duration_s: float
     hit_limit: bool = Field(False, description="No end of speech before max_seconds.")
     seed: int = 0
+    take: int = Field(1, description="Number of the take among those of its text, from 1.")
     model: str = ""
     compute_s: float = 0.0
     request: str = Field("", description="Hash of what decides the audio; a take with the same one is not remade.")
@@ -79,10 +87,16 @@ class Result(Strict):
 
 
 def check(params: Params) -> None:
-    """Texts must say something, and a reference must be a file."""
+    """Texts must say something, takes must differ, and a reference must be a file."""
     for number, text in enumerate(params.texts, 1):
         if not any(character.isalnum() for character in text):
             raise UserError("text_empty", f"Text {number} has no letters or digits: {text!r}.", "Give words to say.")
+    if params.greedy and params.takes_per_text > 1:
+        raise UserError(
+            "takes_identical",
+            f"Greedy speech does not hang on the seed: all {params.takes_per_text} takes of a text would be the same.",
+            "Leave takes_per_text at 1, or greedy out.",
+        )
     if params.ref_audio is None and params.ref_text is not None:
         raise UserError("ref_audio_missing", "ref_text says what ref_audio holds; give it too.", "Give ref_audio.")
     if params.ref_audio is not None and not Path(params.ref_audio).is_file():

@@ -1,4 +1,4 @@
-"""Texts to takes: one wav and one line of ``takes.jsonl`` a text, written as they come.
+"""Texts to takes: one wav and one line of ``takes.jsonl`` a take, written as they come.
 
 A take that is already there and answers the same request is kept, so a kill costs at most one take.
 """
@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.qwen.devices import compute_device, limit_cpu_threads
@@ -25,6 +26,22 @@ logger = logging.getLogger(__name__)
 TAKES_NAME = "takes.jsonl"
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """One take that is asked for; ``number`` is that of its text, ``take`` from 1 within the text."""
+
+    number: int
+    take: int
+    text: str
+    seed: int
+    request: str
+
+    @property
+    def wav(self) -> str:
+        """``001.wav``, further takes of the same text ``001_take2.wav``."""
+        return f"{self.number:03d}.wav" if self.take == 1 else f"{self.number:03d}_take{self.take}.wav"
+
+
 def run(params: Params, context: JobContext) -> Result:
     """Speak every text.
 
@@ -37,27 +54,28 @@ def run(params: Params, context: JobContext) -> Result:
     reference = _reference(params)
     folder = Path(params.out_dir) if params.out_dir else context.folder / "out"
     folder.mkdir(parents=True, exist_ok=True)
-    requests = [_request(text, params, model, speaker, language) for text in params.texts]
-    kept = _kept_takes(folder, requests)
-    context.progress(len(kept), len(requests), f"{len(requests)} texts, {len(kept)} spoken already")
+    wanted = _wanted(params, model, speaker, language)
+    kept = _kept_takes(folder, wanted)
+    n_takes = f"{len(params.texts)} texts" + (f", {len(wanted)} takes" if params.takes_per_text > 1 else "")
+    context.progress(len(kept), len(wanted), f"{n_takes}, {len(kept)} spoken already")
     narrator: Narrator | None = None
     takes: list[Take] = []
-    for number, (text, request) in enumerate(zip(params.texts, requests, strict=True)):
+    for place, one in enumerate(wanted):
         context.raise_if_cancelled()
-        take = kept.get(number)
+        take = kept.get(one.wav)
         if take is None:
             if narrator is None:
                 narrator = _load(model, speaker, language, reference)
-            take = _speak(narrator, folder / _wav_name(number), text, request, params)
+            take = _speak(narrator, folder, one, params)
         takes.append(take)
-        later = [kept[at] for at in sorted(kept) if at > number]
+        later = [kept[after.wav] for after in wanted[place + 1 :] if after.wav in kept]
         write_rows(folder / TAKES_NAME, [*takes, *later])
         context.publish(take.audio, folder / take.audio, "audio")
         rtf = take.compute_s / take.duration_s
         context.progress(
             len(takes) + len(later),
-            len(requests),
-            f"take {number + 1}: {take.duration_s:.1f} s of speech" + (", did not end" if take.hit_limit else ""),
+            len(wanted),
+            f"take {place + 1}: {take.duration_s:.1f} s of speech" + (", did not end" if take.hit_limit else ""),
             rtf=rtf,
         )
     context.publish("takes", folder / TAKES_NAME, "manifest")
@@ -70,35 +88,49 @@ def _reference(params: Params) -> Reference | None:
     return Reference(read_clip(Path(params.ref_audio), CLIP_RATE_HZ), params.ref_text)
 
 
-def _request(text: str, params: Params, model: VoiceModel, speaker: str | None, language: str) -> str:
-    """Hash what decides the audio of a text: the model's files, the voice, the text, the decoding."""
+def _wanted(params: Params, model: VoiceModel, speaker: str | None, language: str) -> list[Wanted]:
+    """Every take, text by text."""
+    wanted = []
+    for number, text in enumerate(params.texts, 1):
+        for take in range(1, params.takes_per_text + 1):
+            seed = seed_of(params.seed, take)
+            request = _request(text, params, seed, model, speaker, language)
+            wanted.append(Wanted(number, take, text, seed, request))
+    return wanted
+
+
+def seed_of(seed: int, take: int) -> int:
+    """Seed of a take; the first one's is ``seed`` itself, and runs with neighbouring seeds share no other."""
+    if take == 1:
+        return seed
+    return int.from_bytes(hashlib.sha256(f"{seed}/{take}".encode()).digest()[:4], "big") >> 1
+
+
+def _request(text: str, params: Params, seed: int, model: VoiceModel, speaker: str | None, language: str) -> str:
+    """Hash what decides the audio of a take: the model's files, the voice, the text, the decoding."""
     files = [params.ref_audio] if params.ref_audio else []
     files += [str(path) for path in sorted(model.folder.glob("*.safetensors"))]
     content = {
         "text": text.strip(),
         "speaker": speaker,
         "language": language,
-        **params.model_dump(include={"ref_text", "greedy", "temperature", "top_k", "seed", "max_seconds"}),
+        **params.model_dump(include={"ref_text", "greedy", "temperature", "top_k", "max_seconds"}),
+        "seed": seed,
         "files": [(path, Path(path).stat().st_size, Path(path).stat().st_mtime_ns) for path in files],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _kept_takes(folder: Path, requests: list[str]) -> dict[int, Take]:
-    """Takes of an earlier attempt that answer the same requests, by the number of their text."""
+def _kept_takes(folder: Path, wanted: list[Wanted]) -> dict[str, Take]:
+    """Takes of an earlier attempt that answer the same requests, by the name of their wav."""
     if not (folder / TAKES_NAME).is_file():
         return {}
-    numbers = {_wav_name(number): number for number in range(len(requests))}
-    kept = {}
-    for take in read_rows(folder / TAKES_NAME, Take):
-        number = numbers.get(take.audio)
-        if number is not None and take.request == requests[number] and (folder / take.audio).is_file():
-            kept[number] = take
-    return kept
-
-
-def _wav_name(number: int) -> str:
-    return f"{number + 1:03d}.wav"
+    requests = {one.wav: one.request for one in wanted}
+    return {
+        take.audio: take
+        for take in read_rows(folder / TAKES_NAME, Take)
+        if take.request and requests.get(take.audio) == take.request and (folder / take.audio).is_file()
+    }
 
 
 def _load(model: VoiceModel, speaker: str | None, language: str, reference: Reference | None) -> Narrator:
@@ -109,23 +141,24 @@ def _load(model: VoiceModel, speaker: str | None, language: str, reference: Refe
     return narrator
 
 
-def _speak(narrator: Narrator, wav: Path, text: str, request: str, params: Params) -> Take:
-    decoding = Decoding(params.greedy, params.temperature, params.top_k, params.seed, params.max_seconds)
+def _speak(narrator: Narrator, folder: Path, wanted: Wanted, params: Params) -> Take:
+    decoding = Decoding(params.greedy, params.temperature, params.top_k, wanted.seed, params.max_seconds)
     began = time.perf_counter()
-    speech = narrator.say(text, decoding)
+    speech = narrator.say(wanted.text, decoding)
     compute_s = time.perf_counter() - began
-    write_clip(wav, speech.samples, CLIP_RATE_HZ)
+    write_clip(folder / wanted.wav, speech.samples, CLIP_RATE_HZ)
     return Take(
-        audio=wav.name,
-        text=text,
+        audio=wanted.wav,
+        text=wanted.text,
         speaker=narrator.speaker,
         language=narrator.language,
         duration_s=round(speech.duration_s, 3),
         hit_limit=speech.hit_limit,
-        seed=params.seed,
+        seed=wanted.seed,
+        take=wanted.take,
         model=params.model,
         compute_s=round(compute_s, 3),
-        request=request,
+        request=wanted.request,
     )
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import UserError
+from jobs.speech.opinions import HumanRating, append_durably
 from jobs.synthesize.spec import Take
 from tools._contract import ToolContext
-from tools.rate_samples import HumanRating, RateSamplesArgs, Score, append_durably, rate_samples
+from tools.rate_samples import Preferred, RateSamplesArgs, Score, rate_samples
 
 pytestmark = pytest.mark.anyio
 
@@ -111,3 +112,31 @@ def test_lines_of_many_writers_do_not_mix(tmp_path: Path) -> None:
     lines = path.read_text().splitlines()
     assert len(lines) == 1 + 8 * 3
     assert all(json.loads(line) for line in lines)
+
+
+async def test_a_vote_between_two_takes_is_stored_in_the_same_record(context: ToolContext, takes: Path) -> None:
+    votes = [Preferred(audio="take_00.wav", against="take_01.wav", winner="against", is_blind=True)]
+    scores = [Score(audio="take_00.wav", score=2)]
+
+    answer = await rate_samples(RateSamplesArgs(takes="takes", scores=scores, votes=votes, who="Ada"), context)
+
+    assert [(row.get("score"), row.get("winner"), row["who"]) for row in stored(takes)] == [
+        (2, None, "Ada"),
+        (None, "against", "Ada"),
+    ]
+    assert [(vote.is_blind, vote.model, vote.against_model) for vote in answer.recorded_votes] == [
+        (True, "voice", "voice")
+    ]
+
+
+@pytest.mark.parametrize(("against", "code"), [("take_00.wav", "vote_on_itself"), ("/etc/a.wav", "path_outside_roots")])
+async def test_a_vote_that_means_nothing_stores_nothing(
+    context: ToolContext, takes: Path, against: str, code: str
+) -> None:
+    votes = [Preferred(audio="take_00.wav", against=against, winner="tie")]
+
+    with pytest.raises(UserError) as refusal:
+        await rate_samples(RateSamplesArgs(takes="takes", votes=votes), context)
+
+    assert refusal.value.code == code
+    assert not (takes.parent / "human_ratings.jsonl").exists()

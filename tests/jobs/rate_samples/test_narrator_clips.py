@@ -8,7 +8,7 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.rate_samples.instruments import Measures, Timbre
-from jobs.rate_samples.narrator_clips import choose, profile_of, short_lengths
+from jobs.rate_samples.narrator_clips import choose, hold_out, profile_of, short_lengths
 from jobs.speech.manifest import Clip
 from jobs.speech.prosody import Prosody
 
@@ -84,3 +84,35 @@ def test_clips_without_speech_do_not_make_a_profile() -> None:
 
     with pytest.raises(UserError, match="1 of the narrator's 6 clips hold speech"):
         profile_of([*[silent] * 5, measured(11.0, 0.1)], {}, "english")
+
+
+def names(found: list[Clip]) -> list[str]:
+    return [clip.audio for clip in found]
+
+
+def test_a_quarter_of_the_clips_at_most_is_held_out_and_none_of_the_last_five() -> None:
+    rest, held = hold_out(clips(8, text="six words or more of text"), 6)
+    none_to_spare = hold_out(clips(5), 6)
+
+    assert len(held) == 2
+    assert not {*names(rest)} & {*names(held)}
+    assert len(rest) + len(held) == 8
+    assert (len(none_to_spare[0]), none_to_spare[1]) == (5, [])
+
+
+def test_the_validation_split_is_held_out_first() -> None:
+    given = [*clips(8), *[clip.model_copy(update={"split": "validation", "audio": f"v{n}.wav"})
+                          for n, clip in enumerate(clips(3))]]  # fmt: skip
+
+    rest, held = hold_out(given, 3)
+
+    assert names(held) == ["v0.wav", "v1.wav", "v2.wav"]
+    assert len(rest) == 8
+
+
+def test_clips_too_short_to_be_judged_are_not_held_out_while_there_are_others() -> None:
+    given = [*clips(4), *clips(4, text="a text of six words here", audio="long.wav")]
+
+    _, held = hold_out(given, 2)
+
+    assert {*names(held)} == {"long.wav"}

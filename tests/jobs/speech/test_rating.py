@@ -8,7 +8,8 @@ import pytest
 
 from jobs.speech.narrator import Own, Profile
 from jobs.speech.prosody import Prosody
-from jobs.speech.rating import AUTOMATIC_CAP, Features, Verdict, ramp, rate
+from jobs.speech.rating import AUTOMATIC_CAP, ramp, rate
+from jobs.speech.verdict import Features, Verdict
 
 NARRATOR = Profile(
     n_clips=20,

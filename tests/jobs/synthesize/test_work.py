@@ -172,3 +172,44 @@ def test_a_text_without_words_and_a_reference_text_without_audio_cost_no_job(voi
         check(_params(voice, ref_text="Good day."))
 
     assert (no_words.value.code, no_audio.value.code) == ("text_empty", "ref_audio_missing")
+
+
+def test_several_takes_of_a_text_have_seeds_of_their_own_and_the_first_is_as_ever(
+    voice: Path, make_context, tmp_path: Path
+) -> None:
+    single = run(_params(voice, seed=5, out_dir=str(tmp_path / "single")), make_context())
+    context = make_context()
+
+    result = run(_params(voice, seed=5, out_dir=str(tmp_path / "several"), takes_per_text=2), context)
+
+    takes = list(read_rows(Path(result.takes), Take))
+    assert [(take.audio, take.text, take.take) for take in takes] == [
+        ("001.wav", TEXTS[0], 1),
+        ("001_take2.wav", TEXTS[0], 2),
+        ("002.wav", TEXTS[1], 1),
+        ("002_take2.wav", TEXTS[1], 2),
+    ]
+    assert context.messages[0] == "2 texts, 4 takes, 0 spoken already"
+    assert [take.seed for take in takes if take.take == 1] == [5, 5]
+    assert takes[1].seed == takes[3].seed != 5
+    assert Path(result.wavs[0]).read_bytes() == Path(single.wavs[0]).read_bytes()
+    assert Path(result.wavs[0]).read_bytes() != Path(result.wavs[1]).read_bytes()
+
+
+def test_takes_of_a_text_are_kept_one_by_one(voice: Path, make_context) -> None:
+    stopped = make_context()
+    stopped.cancel_after_progress = 3  # the first report, then both takes of the first text
+    with pytest.raises(Cancelled):
+        run(_params(voice, takes_per_text=2), stopped)
+    second = make_context()
+
+    run(_params(voice, takes_per_text=2), second)
+
+    assert second.messages[0] == "2 texts, 4 takes, 2 spoken already"
+
+
+def test_several_takes_of_greedy_speech_are_refused(voice: Path) -> None:
+    with pytest.raises(UserError) as refusal:
+        check(_params(voice, greedy=True, takes_per_text=3))
+
+    assert refusal.value.code == "takes_identical"

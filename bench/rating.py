@@ -1,0 +1,295 @@
+"""What the rating makes of a real narrator and of the same speech damaged: ``./run.sh bench rating [FOLDER]``.
+
+FOLDER holds a ``train_manifest.jsonl`` or a ``transcripts.jsonl`` with ``clips/``; the default is the recording of the
+tests when it is there, else our own sample. Every second clip makes the narrator's profile, the others are rated as
+they are, and some of them damaged in code. Other people's voices come from wheels of the ml environment that carry
+recordings (pyannote.audio: a telephone call of two women; gradio: a film actor and an actress), and from our sample's
+synthetic narrator; pitch-shifted speech would not be another narrator, and is not used as one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import distribution
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import parselmouth
+
+from jobs.rate_samples.anchors import carried_voice
+from jobs.rate_samples.spec import Params
+from jobs.rate_samples.work import run
+from jobs.settings import PROJECT_ROOT, Settings
+from jobs.speech.audio import CLIP_RATE_HZ, Samples, read_clip, resample, write_clip
+from jobs.speech.rating import MIN_SPEECH_S, MIN_WORDS
+from jobs.speech.text import spoken_words
+
+PRINTING = PROJECT_ROOT.parent / "shared" / "data" / "printing"
+FABLES = PROJECT_ROOT / "samples"
+CODEC_FRAME = 1_920  # samples
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """Audio at 24 kHz and what it says; an empty text is unknown."""
+
+    audio: Samples
+    text: str
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What a row of the table must be."""
+
+    at_most: float | None = None
+    at_least: float | None = None
+    below_clean: float | None = None
+
+    def holds(self, mean: float, clean: float) -> bool:
+        """True when a mean keeps the bound; ``clean``: the mean of the same clips undamaged."""
+        return (
+            (self.at_most is None or mean <= self.at_most)
+            and (self.at_least is None or mean >= self.at_least)
+            and (self.below_clean is None or clean - mean >= self.below_clean)
+        )
+
+    def __str__(self) -> str:
+        said = {"≤": self.at_most, "≥": self.at_least}
+        told = [f"{sign} {value:g}" for sign, value in said.items() if value is not None]
+        return " ".join(told + ([f"≥ {self.below_clean:g} below clean"] if self.below_clean is not None else []))
+
+
+HELD_OUT = "held-out narrator"
+BOUNDS = {
+    HELD_OUT: Bound(at_least=4.3),
+    "other narrator": Bound(at_most=2.5),
+    "2x speed, pitch kept": Bound(at_most=2),
+    "2x speed, every second frame dropped": Bound(at_most=2),
+    "2x speed, chipmunk": Bound(at_most=2),
+    "reversed": Bound(at_most=1.5),
+    "white noise": Bound(at_most=1),
+    "buzz": Bound(at_most=1),
+    "silence": Bound(at_most=1),
+    "another sentence": Bound(at_most=1.5),
+    "cut off at 60 %": Bound(at_most=3),
+    "cut off at 75 %": Bound(at_most=3),
+    "noise at 10 dB": Bound(below_clean=0.7),
+}
+
+
+def _at_snr(audio: Samples, snr_db: float) -> Samples:
+    noise = np.random.default_rng(0).normal(0, 1, len(audio)) * float(np.std(audio)) * 10 ** (-snr_db / 20)
+    return np.asarray(audio + noise, np.float32)
+
+
+def _faster(audio: Samples, times: float) -> Samples:
+    """Praat's overlap-add: shorter, at the same pitch."""
+    sound = parselmouth.Sound(audio.astype(np.float64), CLIP_RATE_HZ)
+    shorter = parselmouth.praat.call(sound, "Lengthen (overlap-add)", 75, 600, 1 / times)
+    return np.asarray(shorter.values[0], np.float32)
+
+
+def _frames_dropped(audio: Samples) -> Samples:
+    """Every second frame of the codec left out: what a trainer that predicts the frame after next makes."""
+    return audio[: len(audio) // CODEC_FRAME * CODEC_FRAME].reshape(-1, CODEC_FRAME)[::2].reshape(-1)
+
+
+def _buzz(audio: Samples) -> Samples:
+    phase = np.arange(len(audio)) * 110 / CLIP_RATE_HZ % 1
+    return np.asarray(0.2 * (2 * phase - 1), np.float32)
+
+
+DAMAGE: Mapping[str, Callable[[Samples], Samples]] = {
+    "2x speed, pitch kept": lambda audio: _faster(audio, 2.0),
+    "2x speed, every second frame dropped": _frames_dropped,
+    "2x speed, chipmunk": lambda audio: resample(audio, 2 * CLIP_RATE_HZ, CLIP_RATE_HZ),
+    "reversed": lambda audio: audio[::-1],
+    "white noise": lambda audio: np.random.default_rng(0).normal(0, 0.1, len(audio)).astype(np.float32),
+    "buzz": _buzz,
+    "silence": np.zeros_like,
+    "cut off at 60 %": lambda audio: audio[: int(0.60 * len(audio))],
+    "cut off at 75 %": lambda audio: audio[: int(0.75 * len(audio))],
+    "cut off at 90 %": lambda audio: audio[: int(0.90 * len(audio))],
+    "noise at 20 dB": lambda audio: _at_snr(audio, 20),
+    "noise at 10 dB": lambda audio: _at_snr(audio, 10),
+    "clipped by 18 dB": lambda audio: np.clip(audio * 8, -0.5, 0.5),
+    "3 s of silence at the end": lambda audio: np.concatenate([audio, np.zeros(3 * CLIP_RATE_HZ, np.float32)]),
+    "1.35x speed, pitch kept": lambda audio: _faster(audio, 1.35),
+}
+
+
+def recordings(folder: Path) -> list[Spoken]:
+    """The clips of a narrator, in order.
+
+    Args:
+        folder: with ``train_manifest.jsonl``, with ``transcripts.jsonl`` and ``clips/``, or our ``samples/``.
+    """
+    if folder.resolve() == FABLES.resolve():
+        return [Spoken(audio, text) for text, audio in carried_voice()]
+    manifest = folder / "train_manifest.jsonl"
+    base = folder if manifest.is_file() else folder / "clips"
+    manifest = manifest if manifest.is_file() else folder / "transcripts.jsonl"
+    rows = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [
+        Spoken(read_clip(base / str(row.get("audio") or row["audio_file"]), CLIP_RATE_HZ), row["text"]) for row in rows
+    ]
+
+
+def other_people() -> dict[str, Spoken]:
+    """Real speech of other people that wheels of the ml environment carry, and our synthetic narrator's."""
+    found: dict[str, Spoken] = {}
+    call = _in_wheel("pyannote.audio", "sample/sample.wav")
+    if call is not None:  # bounds and words from sample.stm beside it
+        audio = read_clip(call, CLIP_RATE_HZ)
+        for name, start_s, end_s, text in (
+            ("call, Sheila 1", 14.44, 17.79, "And I'm Sheila in Texas, originally from Chicago."),
+            (
+                "call, Sheila 2",
+                24.0,
+                28.43,
+                "At least you know, they all call me a Yankee down here, so what can I say?",
+            ),
+            (
+                "call, Diane",
+                10.78,
+                14.19,
+                "Okay, then I thought you know, I heard a beep. This is Diane in New Jersey.",
+            ),
+        ):
+            found[name] = Spoken(audio[int(start_s * CLIP_RATE_HZ) : int(end_s * CLIP_RATE_HZ)], text)
+    for name, file in (
+        ("actress", "cate_blanch.mp3"),
+        ("actress, again", "cate_blanch_2.mp3"),
+        ("actor", "heath_ledger.mp3"),
+    ):
+        path = _in_wheel("gradio", f"media_assets/audio/{file}")
+        if path is not None:
+            found[name] = Spoken(read_clip(path, CLIP_RATE_HZ), "")
+    return found
+
+
+def _in_wheel(package: str, ending: str) -> Path | None:
+    for file in distribution(package).files or []:
+        if str(file).endswith(ending) and Path(str(file.locate())).is_file():
+            return Path(str(file.locate()))
+    return None
+
+
+class Watcher:
+    """A job's context that nobody watches."""
+
+    job_id = "bench"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.settings = folder, Settings.from_environment()
+
+    def progress(self, *_: object, **__: object) -> None:
+        """Nobody asks."""
+
+    def publish(self, name: str, *_: object) -> str:
+        """Nobody asks."""
+        return name
+
+    def raise_if_cancelled(self) -> None:
+        """Nobody does."""
+
+
+def rate_all(narrator: Sequence[Spoken], takes: Mapping[str, Sequence[Spoken]], folder: Path) -> dict[str, list[Any]]:
+    """Rate takes against a narrator; the lines of ``ratings.json`` by the name of the row."""
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def written(name: str, spoken: Spoken) -> str:
+        write_clip(folder / f"{name}.wav", np.asarray(spoken.audio, np.float32), CLIP_RATE_HZ)
+        row = {"audio": f"{name}.wav", "text": spoken.text, "duration_s": len(spoken.audio) / CLIP_RATE_HZ}
+        return json.dumps(row) + "\n"
+
+    names, lines = [], []
+    for row, (name, group) in enumerate(takes.items()):
+        for number, spoken in enumerate(group):
+            names.append(name)
+            lines.append(written(f"take-{row:02d}-{number:02d}", spoken))
+    (folder / "takes.jsonl").write_text("".join(lines), encoding="utf-8")
+    manifest = folder / "train_manifest.jsonl"
+    manifest.write_text("".join(written(f"narrator-{n:02d}", s) for n, s in enumerate(narrator)), encoding="utf-8")
+    result = run(Params(takes=str(folder), narrator_manifest=str(manifest), anchor_clips=0), Watcher(folder))
+    rated: dict[str, list[Any]] = {name: [] for name in takes}
+    for name, take in zip(names, json.loads(Path(result.ratings).read_text(encoding="utf-8"))["takes"], strict=True):
+        rated[name].append(take)
+    return rated
+
+
+def can_be_rated(spoken: Spoken) -> bool:
+    """False for clips so short that the rating says it does not judge their words."""
+    return len(spoken.audio) >= MIN_SPEECH_S * CLIP_RATE_HZ and len(spoken_words(spoken.text)) >= MIN_WORDS
+
+
+def damaged(clips: Sequence[Spoken]) -> dict[str, list[Spoken]]:
+    """Clips in every state, all saying they hold the whole text; one row of another sentence."""
+    rows = {name: [Spoken(make(one.audio), one.text) for one in clips] for name, make in DAMAGE.items()}
+    others = [*clips[1:], clips[0]]
+    return rows | {
+        "another sentence": [Spoken(one.audio, other.text) for one, other in zip(clips, others, strict=True)]
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="run.sh bench rating", description=__doc__)
+    default = PRINTING if PRINTING.is_dir() else FABLES
+    parser.add_argument("folder", type=Path, nargs="?", default=default, help=f"default: {default}")
+    parser.add_argument("--damaged", type=int, default=6, help="clips that are damaged (default: 6)")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    parser.add_argument("--reasons", action="store_true", help="each take's reasons too")
+    options = parser.parse_args()
+    began = time.process_time()
+    clips = recordings(options.folder)
+    narrator, rest = clips[::2], clips[1::2]
+    held_out = [one for one in rest if can_be_rated(one)]
+    short = [one for one in rest if not can_be_rated(one)]
+    takes: dict[str, list[Spoken]] = {HELD_OUT: held_out}
+    if short:
+        takes["held-out narrator, under 3 s or 6 words"] = short
+    people = other_people()
+    if people:
+        takes["other narrator"] = list(people.values())
+    if options.folder.resolve() != FABLES.resolve():
+        takes["other narrator, synthetic (our sample's)"] = recordings(FABLES)[:6]
+    takes |= damaged(held_out[: options.damaged])
+    with tempfile.TemporaryDirectory() as name:
+        rated = rate_all(narrator, takes, Path(name))
+    clean = fmean(take["uncapped"] for take in rated[HELD_OUT][: options.damaged])
+    table = []
+    for name, lines in rated.items():
+        values = [take["uncapped"] for take in lines]
+        bound = BOUNDS.get(name) or BOUNDS.get(name.split(",")[0] if name.startswith("other") else "")
+        table.append(
+            {"row": name, "n": len(values), "mean": round(fmean(values), 2), "lowest": min(values),
+             "highest": max(values), "bound": str(bound or ""),
+             "holds": None if bound is None else bound.holds(fmean(values), clean)}
+        )  # fmt: skip
+    told = {"folder": str(options.folder), "n_profile": len(narrator), "clean": round(clean, 2), "rows": table,
+            "cpu_s": round(time.process_time() - began, 1)}  # fmt: skip
+    if options.json:
+        print(json.dumps(told))
+        return
+    print(f"{options.folder}: profile of {len(narrator)} clips; {told['cpu_s']} CPU seconds; ratings without the cap")
+    print(f"{'':44}{'n':>3}{'mean':>7}{'lowest':>8}{'highest':>8}  bound")
+    for one in table:
+        kept = {True: "holds", False: "BROKEN", None: ""}[one["holds"]]
+        print(
+            f"{one['row']:44}{one['n']:>3}{one['mean']:>7.2f}{one['lowest']:>8.2f}{one['highest']:>8.2f}"
+            f"  {one['bound']} {kept}".rstrip()
+        )
+        for take in rated[one["row"]] if options.reasons else []:
+            print(f"      {take['uncapped']:.2f} {take['text'][:30]!r}: {'; '.join(take['reasons'])}")
+
+
+if __name__ == "__main__":
+    main()

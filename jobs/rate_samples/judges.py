@@ -1,0 +1,143 @@
+"""Who judges: the speaker encoder and the recogniser of a run, chosen once and never mixed.
+
+Without weights on the machine these are the carried ones (GE2E, pocketsphinx). A WavLM x-vector model or a Whisper
+that is given, or found in the Hugging Face cache, judges instead; nothing is downloaded for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+from jobs.errors import UserError
+from jobs.rate_samples.spec import Params
+from jobs.settings import Settings
+from jobs.speech.audio import Samples
+from jobs.speech.mel import Floats
+from jobs.speech.similarity import ENCODER, SpeakerEncoder
+from jobs.speech.text import spoken_words
+from jobs.speech.xvector import XVectorEncoder, encoder_name
+from jobs.whisper.transcribe import Transcriber
+
+SPEAKER_MODELS = ("microsoft/wavlm-base-plus-sv", "microsoft/wavlm-base-sv")
+WHISPER_MODELS = (
+    "Systran/faster-whisper-large-v3",
+    "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
+    "Systran/faster-whisper-medium",
+    "Systran/faster-whisper-small",
+)
+
+
+class Encoder(Protocol):
+    """Makes speaker embeddings."""
+
+    def embed(self, audio: Floats) -> Floats:
+        """A unit vector of a clip: (samples,) mono at 16 kHz."""
+        ...
+
+
+class SpeakerJudge:
+    """The speaker encoder of a run; its weights are loaded when first needed.
+
+    Attributes:
+        name: of model and weights.
+        is_carried: limits were measured for it; those of any other must be fitted.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+        self.is_carried = folder is None
+        self.name = ENCODER if folder is None else encoder_name(folder)
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The model."""
+        return SpeakerEncoder() if self._folder is None else XVectorEncoder(self._folder)
+
+
+class Listener:
+    """Whisper, which hears what is said without being told what should be; any of its languages."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        title = folder.parents[1].name if folder.parent.name == "snapshots" else folder.name
+        weights = (folder / "model.bin").stat() if (folder / "model.bin").is_file() else None
+        self.name = f"faster-whisper {title} ({weights.st_size if weights else 0} bytes)"
+
+    @cached_property
+    def _transcriber(self) -> Transcriber:
+        return Transcriber(str(self._folder), cpu_threads=1)
+
+    def hear(self, speech: Samples, language: str) -> list[str]:
+        """The words of audio at 16 kHz, prepared as those of a text are."""
+        segments = self._transcriber.transcribe(speech, None if language == "auto" else language)
+        return comparable_words(" ".join(segment.text for segment in segments), language)
+
+
+def comparable_words(text: str, language: str) -> list[str]:
+    """Words as they are counted and compared: spoken ones in English, else stretches of letters and digits.
+
+    Languages without spaces come as single characters, so that their error rate is one of characters.
+    """
+    if language == "english":
+        return spoken_words(text)
+    plain = "".join(character if character.isalnum() else " " for character in text.casefold())
+    return list(plain.replace(" ", "")) if language in ("chinese", "japanese") else plain.split()
+
+
+@dataclass(frozen=True)
+class Judges:
+    """The judges of one run.
+
+    Attributes:
+        listener: Whisper; None: the carried recogniser, which expects the text and knows English only.
+    """
+
+    speaker: SpeakerJudge
+    listener: Listener | None = None
+
+
+def choose_judges(params: Params, settings: Settings) -> Judges:
+    """The best judges whose weights are given or already on this machine.
+
+    Raises:
+        UserError: ``judge_unavailable`` for weights that were given and are not there, ``encoder_unusable``.
+    """
+    # without another speaker's clips the limits of another encoder cannot be fitted
+    which = params.judges if params.anchor_clips else "offline"
+    speaker = _folder(params.speaker_model, SPEAKER_MODELS, "speaker_model", which, settings)
+    whisper = _folder(params.whisper_model, WHISPER_MODELS, "whisper_model", params.judges, settings)
+    return Judges(SpeakerJudge(speaker), Listener(whisper) if whisper is not None else None)
+
+
+def _folder(given: str | None, known: Sequence[str], parameter: str, which: str, settings: Settings) -> Path | None:
+    if given is not None:
+        found = _cached(given, settings)
+        if found is None:
+            raise UserError(
+                "judge_unavailable",
+                f"{parameter}={given!r} is neither a folder nor in the Hugging Face cache {settings.hub_cache}.",
+                f"Get it with hf download {given}, give a folder, or leave {parameter} out.",
+            )
+        return found
+    if which == "offline":
+        return None
+    return next((folder for name in known if (folder := _cached(name, settings)) is not None), None)
+
+
+def _cached(model: str, settings: Settings) -> Path | None:
+    """Folder of a model that is a folder or complete in the cache."""
+    if Path(model).is_dir():
+        return Path(model)
+    try:
+        folder = Path(snapshot_download(model, cache_dir=settings.hub_cache, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError, OSError, ValueError):
+        return None
+    weights = ("model.safetensors", "pytorch_model.bin", "model.bin")
+    return folder if any((folder / name).is_file() for name in weights) else None
