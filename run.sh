@@ -26,10 +26,11 @@ tts-train: from an audiobook to a trained Qwen3-TTS voice.
   ./run.sh doctor [--json]           what is installed, what is missing, what it costs, how to get it
   ./run.sh mcp                       the MCP server on stdio, for an agent
   ./run.sh tools                     the tools; each is a command: ./run.sh <tool> --help
+  ./run.sh listen TAKES [--against TAKES]   rate takes by ear, choose blindly between two voices, in a browser
   ./run.sh jobs | job ID | logs ID [-f] | plot ID | cancel ID | gc
   ./run.sh test [pytest arguments]   the tests
   ./run.sh check                     lint, types and tests
-  ./run.sh bench NAME                a measurement: ingest, runner, chaos, train, train_kills
+  ./run.sh bench NAME                a measurement: ingest, rating, runner, chaos, train, train_kills
 
 The original skill's commands work too: ingest, ingest-transcript, align, convert-qwen3, train-qwen3, infer,
 tensorboard. Exit codes: 0 done, 1 the job failed, 2 bad input.

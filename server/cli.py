@@ -23,6 +23,7 @@ from server.cli_commands import ORIGINAL, OTHER_COMMANDS, SHORT, Command, comman
 from server.cli_dashboard import dashboard_command
 from server.cli_flags import Parser, read_flags, spell
 from server.cli_gc import collect_garbage
+from server.cli_listen import listen
 from server.cli_logs import show_log
 from server.cli_plot import plot_command
 from server.cli_show import ProgressBar, as_text
@@ -76,6 +77,9 @@ def _dispatch(words: list[str]) -> int:
             return DONE
         case "gc":
             _say(collect_garbage(rest, Runner(Settings.at_the_shell()), OTHER_COMMANDS["gc"]))
+            return DONE
+        case "listen":
+            listen(rest, Settings.at_the_shell(), _note)
             return DONE
         case "tensorboard":
             return _become(tensorboard_command(rest, Settings.at_the_shell()))

@@ -18,6 +18,7 @@ OTHER_COMMANDS = {
     "logs": "Show a job's log: logs JOB_ID [-f to follow it].",
     "plot": "Draw the curves of what a job measured: plot JOB_ID [--out FILE.png].",
     "gc": "Free the disk of old finished jobs: gc [--older-than 30d] [--max-size 50G] [--yes].",
+    "listen": "Rate takes and choose blindly between two voices in a browser: listen TAKES [--against TAKES].",
     "mcp": "The MCP server on stdio, for an agent's configuration.",
     "tools": "List the tools.",
     "optuna-dashboard": "The trials of a search in a browser: optuna-dashboard [STUDY] [--port N].",

@@ -69,8 +69,8 @@ class Opinions:
     votes: tuple[Vote, ...] = ()
 
     def of(self, audio: str) -> list[HumanRating]:
-        """The scores of a take."""
-        return [score for score in self.scores if score.audio == audio]
+        """Each person's last score of a take."""
+        return list({score.who: score for score in self.scores if score.audio == audio}.values())
 
 
 def read_opinions(folder: Path) -> Opinions:
@@ -140,10 +140,12 @@ class Preference:
 def preferences(votes: Sequence[Vote]) -> list[Preference]:
     """Win rates for each two models that were compared, whichever of them a vote names first.
 
-    With two models a win rate says what Elo or Bradley-Terry would, and its interval needs no fit.
+    Of a person's votes between the same two takes the last one counts. With two models a win rate says what Elo or
+    Bradley-Terry would, and its interval needs no fit.
     """
+    last = {(vote.who, frozenset((vote.audio, vote.against))): vote for vote in votes}
     pairs: dict[tuple[str, str], list[Vote]] = {}
-    for vote in votes:
+    for vote in last.values():
         pair = (vote.model, vote.against_model)
         pairs.setdefault(pair[::-1] if pair[::-1] in pairs else pair, []).append(vote)
     found = []

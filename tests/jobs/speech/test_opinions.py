@@ -10,6 +10,7 @@ from jobs.errors import UserError
 from jobs.speech.opinions import (
     HUMAN_RATINGS,
     HumanRating,
+    Opinions,
     Vote,
     append_durably,
     preferences,
@@ -48,12 +49,24 @@ def test_a_line_that_is_neither_names_itself(tmp_path: Path) -> None:
 
 
 def test_a_vote_counts_for_its_model_whichever_was_named_first() -> None:
-    given = [vote("audio"), vote("audio"), vote("against", model="clone", against="tuned"), vote("tie")]
+    turned = vote("against", model="clone", against="tuned", audio="c.wav")
+    given = [vote("audio"), vote("audio", audio="b.wav"), turned, vote("tie", audio="d.wav")]
 
     (found,) = preferences(given)
 
     assert (found.model, found.against_model, found.n_votes, found.n_ties) == ("tuned", "clone", 4, 1)
     assert found.share == pytest.approx(3.5 / 4)
+
+
+def test_a_person_may_change_his_mind() -> None:
+    given = [vote("audio", who="Ada"), vote("against", who="Bob"), vote("against", who="Ada")]
+    told = ((2, "Ada"), (3, "Bob"), (5, "Ada"))
+    scores = tuple(HumanRating(audio="1.wav", text="x", score=score, at=1.0, who=who) for score, who in told)
+
+    (found,) = preferences(given)
+
+    assert (found.n_votes, found.share) == (2, 0.0)
+    assert sorted(score.score for score in Opinions(scores).of("1.wav")) == [3, 5]
 
 
 def test_the_interval_of_a_share_is_wilsons() -> None:
