@@ -44,6 +44,41 @@ class SlurmSettings:
     python: str = ""
 
 
+@dataclass(frozen=True)
+class HttpSettings:
+    """How the server is reached over HTTP: table ``[http]`` of ``config.toml``; flags of ``./run.sh mcp`` win.
+
+    Attributes:
+        host: address to listen on.
+        port: 0 takes a free one.
+        allowed_hosts: ``Host`` headers to accept beside the address, ``name`` or ``name:port``.
+        allowed_origins: ``Origin`` headers of browsers to accept beside those of this machine.
+        max_body_bytes: longest request.
+        max_concurrent: requests that are answered at the same time, and as many open streams.
+        max_per_s: requests of one address a second, in the long run; twice as many at once.
+        issuer_url: OAuth authorization server whose tokens are accepted instead of the token file's.
+        resource_server_url: this server's own URL, for which those tokens must have been issued.
+        required_scopes: scopes that a token must have.
+        introspection_url: where the authorization server tells whether a token holds (RFC 7662).
+        introspection_client_id: how this server names itself there.
+        introspection_secret_file: file with its secret, 0600.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    max_body_bytes: int = 1024 * 1024
+    max_concurrent: int = 32
+    max_per_s: float = 100.0
+    issuer_url: str = ""
+    resource_server_url: str = ""
+    required_scopes: tuple[str, ...] = ()
+    introspection_url: str = ""
+    introspection_client_id: str = ""
+    introspection_secret_file: str = ""
+
+
 TOP_LEVEL: Mapping[str, type] = {
     "gpu_slots": object,  # a number or "auto"
     "cpu_slots": int,
@@ -53,8 +88,18 @@ TOP_LEVEL: Mapping[str, type] = {
     "log_limit_mb": int,
     "backend": str,
     "slurm": dict,
+    "http": dict,
 }
 _SLURM: Mapping[str, type] = {"cpus": int, "nodes": int, "stop_s": int, "extra": list, "path_map": dict}
+_HTTP: Mapping[str, type] = {
+    "port": int,
+    "max_body_bytes": int,
+    "max_concurrent": int,
+    "max_per_s": float,
+    "allowed_hosts": list,
+    "allowed_origins": list,
+    "required_scopes": list,
+}
 _IN_WORDS = {
     int: "a whole number",
     float: "a number",
@@ -91,6 +136,23 @@ def slurm(entries: Mapping[str, Any], where: str) -> SlurmSettings:
     if "extra" in values:
         values["extra"] = tuple(str(part) for part in values["extra"])
     return SlurmSettings(**values)
+
+
+def http(entries: Mapping[str, Any], where: str) -> HttpSettings:
+    """The table ``[http]``. Raises ``UserError`` ``settings_invalid``."""
+    types = {field.name: _HTTP.get(field.name, str) for field in fields(HttpSettings)}
+    _check(entries, types, f"{where}, [http]")
+    values: dict[str, Any] = dict(entries)
+    for name in ("allowed_hosts", "allowed_origins", "required_scopes"):
+        values[name] = tuple(str(part) for part in values.get(name, ()))
+    for name in ("max_body_bytes", "max_concurrent", "max_per_s"):
+        if values.get(name, 1) <= 0:
+            raise _invalid(f"{where}, [http]: {name} = {values[name]} should be above 0.", "Correct it.")
+    needed = ("issuer_url", "resource_server_url", "introspection_url")
+    missing = [name for name in needed if not values.get(name)]
+    if len(missing) not in (0, len(needed)):
+        raise _invalid(f"{where}, [http]: OAuth needs {', '.join(missing)} too.", "Add it, or remove the others.")
+    return HttpSettings(**values)
 
 
 def _check(entries: Mapping[str, Any], types: Mapping[str, type], where: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs import configuration
-from jobs.configuration import SlurmSettings
+from jobs.configuration import HttpSettings, SlurmSettings
 from jobs.errors import UserError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -48,6 +48,7 @@ class Settings:
             or ``log_limit_mb``, else 50 MB.
         backend: where jobs run that do not say: ``local`` or ``slurm``. ``TTS_TRAIN_BACKEND`` or ``backend``.
         slurm: table ``[slurm]``; ``TTS_TRAIN_SLURM`` (the same as JSON).
+        http: table ``[http]``: how the server is reached over HTTP.
         gpus: the GPUs that the jobs of whoever submits may use, as in ``CUDA_VISIBLE_DEVICES``; None: all.
         rank: place of this process among those that do one job's work together; ``RANK``, which torchrun sets.
         hub_cache: where the Hugging Face libraries keep weights.
@@ -65,6 +66,7 @@ class Settings:
     log_limit_bytes: int = 50_000_000
     backend: str = "local"
     slurm: SlurmSettings = field(default_factory=SlurmSettings)
+    http: HttpSettings = field(default_factory=HttpSettings)
     gpus: str | None = None
     rank: int = 0
     hub_cache: Path = Path.home() / ".cache" / "huggingface" / "hub"
@@ -111,6 +113,7 @@ class Settings:
             log_limit_bytes=int(number("log_limit_mb", 50)) * 1_000_000,
             backend=backend,
             slurm=configuration.slurm(slurm, str(file)),
+            http=configuration.http(entries.get("http", {}), str(file)),
             gpus=env.get("CUDA_VISIBLE_DEVICES"),
             rank=int(env.get("RANK") or 0),
             hub_cache=Path(env.get("HF_HUB_CACHE") or hf_home / "hub"),

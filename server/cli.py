@@ -25,6 +25,7 @@ from server.cli_flags import Parser, read_flags, spell
 from server.cli_gc import collect_garbage
 from server.cli_listen import listen
 from server.cli_logs import show_log
+from server.cli_mcp import serve_command
 from server.cli_plot import plot_command
 from server.cli_show import ProgressBar, as_text
 from server.cli_tensorboard import become, tensorboard_command
@@ -67,7 +68,8 @@ def _dispatch(words: list[str]) -> int:
     word, rest = words[0], words[1:]
     match word.replace("_", "-"):
         case "mcp":
-            return _serve(rest)
+            serve_command(rest, OTHER_COMMANDS["mcp"])
+            return DONE
         case "tools":
             return _list_tools(rest)
         case "logs":
@@ -156,14 +158,6 @@ def _wait(answer: BaseModel, runner: Runner) -> tuple[BaseModel, int]:
         bar.close()
     seen = view_job(record, runner, reused=job.reused)
     return (answer.model_copy(update={"job": seen}) if answer is not job else seen), code
-
-
-def _serve(words: list[str]) -> int:
-    Parser(prog="./run.sh mcp", description=OTHER_COMMANDS["mcp"]).parse_args(words)
-    from server.mcp_server import serve_stdio  # 0.5 s that no other command needs
-
-    serve_stdio(Settings.from_environment())
-    return DONE
 
 
 def _list_tools(words: list[str]) -> int:

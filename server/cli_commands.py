@@ -19,7 +19,7 @@ OTHER_COMMANDS = {
     "plot": "Draw the curves of what a job measured: plot JOB_ID [--out FILE.png].",
     "gc": "Free the disk of old finished jobs: gc [--older-than 30d] [--max-size 50G] [--yes].",
     "listen": "Rate takes and choose blindly between two voices in a browser: listen TAKES [--against TAKES].",
-    "mcp": "The MCP server on stdio, for an agent's configuration.",
+    "mcp": "The MCP server on stdio, for an agent's configuration; mcp --http [--port N] on a port.",
     "tools": "List the tools.",
     "optuna-dashboard": "The trials of a search in a browser: optuna-dashboard [STUDY] [--port N].",
     "tensorboard": "Loss curves of every training in a browser: tensorboard [PORT] [--logdir DIR].",

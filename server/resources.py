@@ -24,11 +24,14 @@ class Template:
     name: str
     uri: str
     about: str
+    mime_type: str | None = None  # None: as the thing itself is
 
 
 TEMPLATES = (
-    Template("job-log", "job://{job_id}/log", f"The newest {LONGEST_LOG_LINES} lines of a job's log."),
-    Template("job-plot", "job://{job_id}/plot", "The curves of what a job has measured so far, e.g. its loss: a PNG."),
+    Template("job-log", "job://{job_id}/log", f"The newest {LONGEST_LOG_LINES} lines of a job's log.", "text/plain"),
+    Template(
+        "job-plot", "job://{job_id}/plot", "The curves of what a job has measured so far, e.g. its loss.", "image/png"
+    ),
     Template(
         "artifact",
         "artifact://{job_id}/{+name}",

@@ -12,7 +12,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, Field, PrivateAttr, field_validator
 
@@ -32,17 +32,40 @@ class Hints:
     open_world: bool = False
 
 
+FormT = TypeVar("FormT", bound=BaseModel)
+
+
+class Ask(Protocol):
+    """Asks the person who sits before the agent to fill in a form.
+
+    Returns the filled form, or None when the client cannot ask. A tool may be run from its beginning again with the
+    answer at hand, so it asks before it changes anything, and the same call asks the same.
+
+    Raises:
+        UserError: ``person_declined``, or ``answer_unfit`` when what came back does not fit the form.
+    """
+
+    async def __call__(self, message: str, form: type[FormT]) -> FormT | None:
+        """Ask with a flat form of numbers, texts and choices."""
+
+
+async def _ask_nobody(message: str, form: type[FormT]) -> FormT | None:
+    """For a door that cannot ask: the tool says how to do it in chat."""
+    return None
+
+
 async def _report_nowhere(done: float, total: float | None, message: str) -> None:
     """Progress for a caller who did not ask for it."""
 
 
 @dataclass(frozen=True)
 class ToolContext:
-    """What a tool gets beside its arguments: where things are, the runner, a way to report progress."""
+    """What a tool gets beside its arguments: where things are, the runner, ways to report progress and to ask."""
 
     settings: Settings
     runner: Runner
     report: Callable[[float, float | None, str], Awaitable[None]] = field(default=_report_nowhere)
+    ask: Ask = field(default=_ask_nobody)
 
 
 @dataclass(frozen=True)

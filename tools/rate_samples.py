@@ -15,8 +15,9 @@ from jobs.errors import UserError
 from jobs.fields import RARE, InputPath, Strict
 from jobs.rate_samples.spec import KIND, Params
 from jobs.speech.manifest import read_rows
-from jobs.speech.opinions import HUMAN_RATINGS, HumanRating, Vote, Winner, append_durably
+from jobs.speech.opinions import HUMAN_RATINGS, HumanRating, Vote, Winner, append_durably, read_opinions
 from jobs.synthesize.spec import Take
+from tools._ask_scores import MOST_ASKED, TakeToHear, ask_scores, how_to_ask
 from tools._contract import Hints, StartArgs, ToolContext
 from tools._paths import inside_roots, resolve_paths
 from tools._start import start
@@ -75,6 +76,7 @@ class RateSamplesAnswer(View):
     job: JobView | None = None
     recorded: list[HumanRating] = Field(default_factory=list)
     recorded_votes: list[Vote] = Field(default_factory=list)
+    to_rate: list[TakeToHear] = Field(default_factory=list, description="Takes that the person should hear.")
     human_ratings: str = Field("", description="human_ratings.jsonl: everything people said of these takes.")
     next: str = ""
 
@@ -82,39 +84,66 @@ class RateSamplesAnswer(View):
 async def rate_samples(args: RateSamplesArgs, context: ToolContext) -> RateSamplesAnswer:
     """Rate takes of synthesize from 1 to 5.
 
-    Without scores: a job (CPU, seconds a take) that compares them with the narrator's clips and gives reasons. With a
-    person's scores: stored at once. Use it after synthesize. Next: get_job, then a person's ears.
+    With narrator_manifest: a job (CPU, seconds a take) that compares them with the narrator's clips and gives reasons.
+    With a person's scores: stored at once. With neither: asks the person. Use it after synthesize. Next: get_job, then
+    a person's ears.
     """
-    if not args.scores and not args.votes:
-        if args.narrator_manifest is None:
-            raise UserError(
-                "bad_arguments",
-                "rate_samples: narrator_manifest is missing: the automatic rating compares with the narrator's clips.",
-                "Give narrator_manifest=PATH of the manifest that the voice was trained on, or a person's scores.",
-            )
+    if args.scores or args.votes:
+        return await to_thread.run_sync(_record, args, context)
+    if args.narrator_manifest is not None:
         job = await start(KIND, args, context)
         return RateSamplesAnswer(job=job)  # what to do next is in it
-    return await to_thread.run_sync(_record, args, context)
+    return await _ask(args, context)
+
+
+async def _ask(args: RateSamplesArgs, context: ToolContext) -> RateSamplesAnswer:
+    takes_path, takes = await to_thread.run_sync(_takes, args, context)
+    waiting = await to_thread.run_sync(_not_heard, takes_path, takes)
+    to_rate = [
+        TakeToHear(audio=str((takes_path.parent / take.audio).absolute()), text=take.text)
+        for take in waiting[:MOST_ASKED]
+    ]
+    answer = None if args.dry_run or not to_rate else await ask_scores(context.ask, to_rate)
+    if answer is None:
+        return RateSamplesAnswer(to_rate=to_rate, next=how_to_ask(args.takes))
+    scores, note = answer
+    given = [Score(audio=audio, score=score, note=note) for audio, score in scores.items()]
+    recorded = await to_thread.run_sync(_record, args.model_copy(update={"scores": given}), context)
+    left = len(waiting) - len(given)
+    told = f"{left} of {len(takes)} takes wait for a person's score; the same call asks for them." if left else ""
+    stored = "Stored." if given else "Nothing was stored."
+    return recorded.model_copy(update={"next": f"{stored} {told}".strip()})
 
 
 def _record(args: RateSamplesArgs, context: ToolContext) -> RateSamplesAnswer:
-    takes_path = Path(resolve_paths(args, context.settings, context.runner).takes)
-    if takes_path.is_dir():
-        takes_path /= "takes.jsonl"
-    takes = list(read_rows(takes_path, Take))
+    takes_path, takes = _takes(args, context)
     now = round(time.time(), 3)
     scores = [_score(score, takes, takes_path.parent, now, args.who) for score in args.scores]
     votes = [_vote(vote, takes, takes_path.parent, now, args.who, context) for vote in args.votes]
     path = takes_path.with_name(HUMAN_RATINGS)
     if args.dry_run:
         return RateSamplesAnswer(human_ratings=str(path), next="Nothing was stored. Call again without dry_run.")
-    append_durably(path, [*scores, *votes])
+    if scores or votes:
+        append_durably(path, [*scores, *votes])
     return RateSamplesAnswer(
         recorded=scores,
         recorded_votes=votes,
         human_ratings=str(path),
         next="Stored. An automatic rating of these takes that is made afresh (reuse=false) shows them too.",
     )
+
+
+def _takes(args: RateSamplesArgs, context: ToolContext) -> tuple[Path, list[Take]]:
+    takes_path = Path(resolve_paths(args, context.settings, context.runner).takes)
+    if takes_path.is_dir():
+        takes_path /= "takes.jsonl"
+    return takes_path, list(read_rows(takes_path, Take))
+
+
+def _not_heard(takes_path: Path, takes: Sequence[Take]) -> list[Take]:
+    """Takes without a person's score; all of them when each has one, for another listening."""
+    heard = {rating.audio for rating in read_opinions(takes_path.parent).scores}
+    return [take for take in takes if take.audio not in heard] or list(takes)
 
 
 def _score(score: Score, takes: Sequence[Take], folder: Path, now: float, who: str) -> HumanRating:

@@ -7,13 +7,16 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from mcp import Client, StdioServerParameters
+from mcp.client.streamable_http import streamable_http_client
 
 from jobs.settings import PROJECT_ROOT
 
@@ -53,11 +56,56 @@ class Door:
         """The command line with the tests' own tools."""
         return [sys.executable, str(EXTRA / "served.py"), *words]
 
-    def client(self, mode: str = "auto", **changes: str) -> Client:
+    def client(self, mode: str = "auto", changes: dict[str, str] | None = None, **options: Any) -> Client:
         """A real MCP client over stdio."""
         words = self.command("mcp")
-        parameters = StdioServerParameters(command=words[0], args=words[1:], env=self.env | changes, cwd=self.cwd)
-        return Client(parameters, mode=mode)
+        env = self.env | (changes or {})
+        parameters = StdioServerParameters(command=words[0], args=words[1:], env=env, cwd=self.cwd)
+        return Client(parameters, mode=mode, **options)
+
+    @contextmanager
+    def http(self, *flags: str) -> Iterator[HttpServer]:
+        """A real server on a free port, ended by SIGTERM."""
+        process = subprocess.Popen(
+            self.command("mcp", "--http", "--port", "0", *flags),
+            env=os.environ | self.env,
+            cwd=self.cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            said = process.stderr.readline()
+            assert said.startswith("MCP at http"), said + process.stderr.read()
+            url, admission = said.removeprefix("MCP at ").rstrip("\n").split("; ", 1)
+            yield HttpServer(process, url, Path(admission.removeprefix("bearer token in ")))
+        finally:
+            process.terminate()
+            process.wait(BOUND_S)
+
+
+@dataclass(frozen=True)
+class HttpServer:
+    """A server that listens."""
+
+    process: subprocess.Popen[str]
+    url: str
+    token_file: Path
+
+    @property
+    def token(self) -> str:
+        """What its clients need."""
+        return self.token_file.read_text().strip()
+
+    @asynccontextmanager
+    async def client(self, mode: str = "auto", **options: Any) -> AsyncIterator[Client]:
+        """A real MCP client with the token."""
+        async with (
+            httpx2.AsyncClient(headers={"Authorization": f"Bearer {self.token}"}, timeout=BOUND_S) as http,
+            Client(streamable_http_client(self.url, http_client=http), mode=mode, **options) as client,
+        ):
+            yield client
 
 
 @pytest.fixture(scope="module")

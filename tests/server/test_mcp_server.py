@@ -79,7 +79,7 @@ async def test_both_eras_list_every_tool_with_strict_schemas_and_hints(client: C
 async def test_a_listing_server_makes_no_home(door: Door, tmp_path: Path) -> None:
     home = tmp_path / "untouched"
 
-    async with door.client(TTS_TRAIN_HOME=str(home)) as client:
+    async with door.client(changes={"TTS_TRAIN_HOME": str(home)}) as client:
         await client.list_tools()
 
     assert not home.exists()

@@ -80,12 +80,23 @@ async def test_a_dry_run_stores_nothing(context: ToolContext, takes: Path) -> No
     assert not (takes.parent / "human_ratings.jsonl").exists()
 
 
-async def test_without_scores_the_narrators_clips_are_needed(context: ToolContext, takes: Path) -> None:
-    with pytest.raises(UserError) as refusal:
-        await rate_samples(RateSamplesArgs(takes="takes"), context)
+async def test_with_neither_scores_nor_narrator_the_agent_learns_how_to_ask(context: ToolContext, takes: Path) -> None:
+    answer = await rate_samples(RateSamplesArgs(takes="takes"), context)
 
-    assert refusal.value.code == "bad_arguments"
-    assert "narrator_manifest" in refusal.value.message
+    assert [take.text for take in answer.to_rate] == ["Line 0.", "Line 1."]
+    assert 'rate_samples takes="takes" scores=' in answer.next
+    assert not (takes.parent / "human_ratings.jsonl").exists()
+
+
+async def test_takes_that_a_person_has_heard_are_not_asked_for_again(context: ToolContext, takes: Path) -> None:
+    await rate_samples(RateSamplesArgs(takes="takes", scores=[Score(audio="take_00.wav", score=3)]), context)
+
+    once = await rate_samples(RateSamplesArgs(takes="takes"), context)
+    await rate_samples(RateSamplesArgs(takes="takes", scores=[Score(audio="take_01.wav", score=3)]), context)
+    again = await rate_samples(RateSamplesArgs(takes="takes"), context)
+
+    assert [take.text for take in once.to_rate] == ["Line 1."]
+    assert [take.text for take in again.to_rate] == ["Line 0.", "Line 1."]
 
 
 async def test_without_scores_the_automatic_rating_is_a_job(context: ToolContext, work: Path, takes: Path) -> None:
