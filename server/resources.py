@@ -1,4 +1,4 @@
-"""What can be read by address: a job's log, its curves and what it published. Knows nothing of the wire."""
+"""What can be read by address: a job's log, curves and artifacts, a tool's help. Knows nothing of the wire."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from jobs.errors import UserError
 from jobs.plotting.ask import plot_of
 from jobs.runner.client import Runner
 from jobs.settings import Settings
+from tools._help import help_text
+from tools._registry import tool_named
 from tools.get_artifact import find_artifact, is_text, mime_type_of
 
 LONGEST_LOG_LINES = 2000
 LARGEST_BYTES = 1024 * 1024  # one JSON message in base64; larger things are read from their path
+OF_TOOL = "tool://"
 _OF_JOB = re.compile(r"job://([^/]+)/(log|plot)")
 
 
@@ -37,6 +40,9 @@ TEMPLATES = (
         "artifact://{job_id}/{+name}",
         "What a job published, up to 1 MiB; a folder as its list. get_artifact gives the path of anything.",
     ),
+    Template(
+        "tool-help", "tool://{tool}", "Everything about a tool: each parameter with range and default.", "text/plain"
+    ),
 )
 
 
@@ -44,9 +50,11 @@ def read_resource(uri: str, runner: Runner, settings: Settings) -> tuple[str | b
     """Content and MIME type of an address.
 
     Raises:
-        UserError: ``resource_unknown``, ``resource_too_large``, or what the lookup of job or artifact, or the plot,
-            raises.
+        UserError: ``resource_unknown``, ``resource_too_large``, or what the lookup of job, artifact or tool, or the
+            plot, raises.
     """
+    if uri.startswith(OF_TOOL):
+        return help_text(tool_named(uri.removeprefix(OF_TOOL))), "text/plain"
     of_job = _OF_JOB.fullmatch(uri)
     if of_job is not None and of_job[2] == "log":
         return "\n".join(runner.log_tail(of_job[1], LONGEST_LOG_LINES)) + "\n", "text/plain"

@@ -116,6 +116,8 @@ async def story(client: Client, leg: str, gate: Path) -> dict[str, Any]:
     told["log"] = (log.mime_type, "counting up to 4" in log.text)
     plot = (await client.read_resource(f"artifact://{job_id}/plot")).contents[0]
     told["plot"] = (plot.mime_type, plot.blob)
+    told["help"] = (await client.read_resource("tool://start_training")).contents[0].text
+    told["no help"] = await code_of(client.read_resource("tool://start_trainig"))
     told["no resource"] = await code_of(client.read_resource("job://nothing/log"))
 
     template = types.ResourceTemplateReference(type="ref/resource", uri="job://{job_id}/log")
@@ -125,6 +127,8 @@ async def story(client: Client, leg: str, gate: Path) -> dict[str, Any]:
     names = await client.complete(artifact, {"name": "name", "value": "t"}, {"job_id": job_id})
     told["artifacts offered"] = names.completion.values
     prompt = types.PromptReference(type="ref/prompt", name="make_a_voice")
+    tool = types.ResourceTemplateReference(type="ref/resource", uri="tool://{tool}")
+    told["tools offered"] = (await client.complete(tool, {"name": "tool", "value": "ingest_"})).completion.values
     told["models offered"] = (
         await client.complete(prompt, {"name": "base_model", "value": "Qwen/"})
     ).completion.model_dump()
@@ -162,8 +166,11 @@ async def test_every_leg_tells_the_same_story(door: Door, http: HttpServer) -> N
     assert first["cancelled"] == "cancelled"
     assert first["log"] == ("text/plain", True)
     assert first["plot"][0] == "image/png"
+    assert "- weight_decay" in first["help"]
+    assert "Did you mean 'start_training'?" in first["no help"][1]
     assert first["no resource"][0] == types.INVALID_PARAMS
     assert first["jobs offered"] is True
+    assert first["tools offered"] == ["ingest_audiobook", "ingest_clips"]
     assert first["artifacts offered"] == ["take"]
     assert len(first["models offered"]["values"]) == 2
     assert first["nothing offered"] == []
@@ -193,7 +200,7 @@ async def test_a_person_rates_takes_through_the_client(door: Door, http: HttpSer
     stored = [json.loads(line) for line in (takes / "human_ratings.jsonl").read_text().splitlines()]
     assert [(row["audio"], row["score"], row["note"]) for row in stored] == [("take_1.wav", 4, "clear")]
     assert answer.structured_content["recorded"][0]["score"] == 4
-    assert answer.structured_content["next"].startswith("Stored. 1 of 2 takes have no score of a person yet")
+    assert answer.structured_content["next"].startswith("Stored. 1 of 2 takes wait for a person's score")
 
 
 @pytest.mark.parametrize(

@@ -281,7 +281,7 @@ async def test_log_and_artifacts_are_resources(client: Client, counted: dict[str
 
     drawn = (await client.read_resource(f"job://{job_id}/plot")).contents[0]
 
-    assert templates == {"job://{job_id}/log", "job://{job_id}/plot", "artifact://{job_id}/{+name}"}
+    assert templates == {"job://{job_id}/log", "job://{job_id}/plot", "artifact://{job_id}/{+name}", "tool://{tool}"}
     assert drawn.mime_type == "image/png"
     assert base64.b64decode(drawn.blob).startswith(b"\x89PNG")
     assert log.mime_type == "text/plain"
