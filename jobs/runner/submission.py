@@ -45,6 +45,10 @@ class Request:
         spec = {"kind": self.kind.name, "params": self.params.model_dump(mode="json")}
         return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
 
+    def backend_of(self, settings: Settings) -> str:
+        """Where the job itself runs: one that starts others stays with the store, and they go where it was sent."""
+        return "local" if self.kind.resource == "director" else self.backend or settings.backend
+
 
 def take(request: Request, store: Store, settings: Settings) -> tuple[JobRow, bool]:
     """The job of a request and whether it was made now.
@@ -61,7 +65,7 @@ def take(request: Request, store: Store, settings: Settings) -> tuple[JobRow, bo
         return known, False
     reusable = _by_fingerprint(request, store, settings)
     if reusable is None:
-        preflight.check(settings, request.kind.environment, request.backend or settings.backend, request.memory_mb)
+        preflight.check(settings, request.kind.environment, request.backend_of(settings), request.memory_mb)
     elif request.key is None:
         return reusable, False
     try:
@@ -100,7 +104,7 @@ def _write(request: Request, store: Store, settings: Settings) -> tuple[JobRow, 
             "priority": request.priority,
             "not_before": request.not_before,
             "max_run_s": request.max_run_s,
-            "backend": request.backend or settings.backend,
+            "backend": request.backend_of(settings),
             "memory_mb": request.memory_mb,
         }
         _check_needed(request.after, store)
@@ -169,6 +173,7 @@ def _document(request: Request, settings: Settings) -> dict[str, Any]:
             "hub_cache": str(settings.hub_cache),
             "torch_cache": str(settings.torch_cache),
             "gpus": settings.gpus,
+            "backend": request.backend or settings.backend,
         },
     }
 

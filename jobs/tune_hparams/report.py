@@ -1,38 +1,29 @@
-"""What a search has found, to use, to look at and to read: best_config.json, PNGs, report.html, ten lines."""
+"""What a search has found, to use, to look at and to read: best_config.json, report.html, ten lines."""
 
 from __future__ import annotations
 
 import base64
-import logging
 import statistics
-import warnings
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from jobs.fields import Value
 from jobs.files import write_json, write_text
-from jobs.tune_hparams.spec import Params
-from jobs.tune_hparams.study import Study, ends_of, values_of
+from jobs.tune_hparams.objective import FORMULA, RULE, SAME_SCORE, SCORE
+from jobs.tune_hparams.plots import TITLES, importances
+from jobs.tune_hparams.spec import Params, values_of
+from jobs.tune_hparams.study import Study, ends_of, worth_of
 
 BEST_CONFIG, PAGE = "best_config.json", "report.html"
-HISTORY, IMPORTANCE, PARALLEL, SLICES = "history.png", "importance.png", "parallel_coordinates.png", "slices.png"
-PICTURES = {
-    HISTORY: "Trials in their order, and the best so far",
-    SLICES: "Loss over each setting",
-    IMPORTANCE: "How much each setting matters, by functional ANOVA; of few trials, so read it with care",
-    PARALLEL: "Settings that go together",
-}
-LEAST_FOR_IMPORTANCE = 4
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums } img { max-width: 100% }
 th, td { text-align: left; padding: .2rem .8rem .2rem 0; vertical-align: top } tr.best { font-weight: 600 }
-.note { color: #666 }
+.note { color: #666 } .wide { overflow-x: auto }
 """
 
 
@@ -46,11 +37,15 @@ def write_best_config(path: Path, params: Params, study: Study) -> None:
     best = study.best
     assert best is not None
     path.parent.mkdir(parents=True, exist_ok=True)
+    worth = worth_of(best)
+    audio = {} if worth.score is None else {SCORE: worth.score}
     write_json(
         path,
         {
             "hyperparameters": settings_of(params, best),
-            "validation_loss": best.value,
+            "validation_loss": worth.loss,
+            **audio,
+            "objective": params.objective,
             "trial": best.number,
             "n_trials": len(study.counted),
             "trial_steps": params.trial_steps,
@@ -60,73 +55,53 @@ def write_best_config(path: Path, params: Params, study: Study) -> None:
     )
 
 
-def draw(study: Study, folder: Path) -> list[Path]:
-    """Draw what the trials so far allow.
-
-    Returns:
-        The PNGs written.
-    """
-    matplotlib.use("Agg")
-    logging.getLogger("matplotlib.category").setLevel(logging.WARNING)  # choices that look like numbers
-    n_complete = sum(trial.state == TrialState.COMPLETE for trial in study.trials)
-    plots = optuna.visualization.matplotlib
-    wanted = {HISTORY: plots.plot_optimization_history, SLICES: plots.plot_slice}
-    if n_complete >= LEAST_FOR_IMPORTANCE:
-        wanted |= {IMPORTANCE: plots.plot_param_importances, PARALLEL: plots.plot_parallel_coordinate}
-    return [path for name, plot in wanted.items() if (path := _drawn(plot, study, folder / name)) is not None]
-
-
-def _drawn(plot: Any, study: Study, path: Path) -> Path | None:
-    from matplotlib import pyplot
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # optuna calls its drawings experimental
-        try:
-            axes = plot(study.study)
-        except (ValueError, RuntimeError):  # all trials alike: nothing to compare
-            return None
-    figure = pyplot.gcf() if not hasattr(axes, "figure") else axes.figure
-    temporary = path.with_name(f".{path.name}.partial")
-    figure.set_size_inches(10, 4.5)
-    figure.savefig(str(temporary), format="png", dpi=100, bbox_inches="tight")
-    pyplot.close("all")
-    temporary.rename(path)
-    return path
-
-
 def summary_of(params: Params, study: Study) -> list[str]:
     """At most ten lines for an agent."""
     best = study.best
     assert best is not None
-    values = dict(values_of(study.trials))
     ends = ", ".join(f"{count} {word.replace('_', ' ')}" for word, count in ends_of(study.counted).items())
     lines = [
         f"{len(study.counted)} trials of {params.trial_steps} steps: {ends}.",
-        f"Best: trial {best.number}, validation loss {best.value:.4f}: {_settings(best)}.",
+        f"Best: trial {best.number}, {worth_in_words(study, best)}: {_settings(best)}.",
     ]
-    if len(values) > 1:
-        lines.append(
-            f"Median of {len(values)} complete trials {statistics.median(values.values()):.4f}, "
-            f"worst {max(values.values()):.4f}."
-        )
-    first = first_of(params, study)
-    if first is not None and first.value is not None and first.number != best.number:
-        lines.append(f"The recommended point, tried first: {first.value:.4f}.")
+    if params.objective == "both":
+        front = ", ".join(str(number) for number in front_numbers(study))
+        lines.append(f"Best by this rule: {RULE}. No other beats these in both: {front}.")
+    lines += _of_the_others(study)
+    lines += _of_the_first(params, study, best)
+    shares = importances(study)
+    if shares:
+        told = ", ".join(f"{name} {share:.0%}" for name, share in list(shares.items())[:3])
+        lines.append(f"What mattered, as far as so few trials tell: {told}.")
     for name in at_the_edge(params, best):
         lines.append(f"{name}={best.params[name]:.3g} is at the end of its range: a wider one may hold a better value.")
-    lines.append(
-        "Loss is not quality: train with these settings, let the voice speak, and rate_samples. A longer run may want "
-        "a lower lr than these short ones."
-    )
-    return lines[:10]
+    heard = "" if params.objective == "loss" else "A score of a few sentences is rough, and a person hears more. "
+    loss = "Loss is not quality: train with these settings, let the voice speak, and rate_samples. "
+    return [*lines[:9], (heard or loss) + "A longer run may want a lower lr than these short ones."]
+
+
+def worth_in_words(study: Study, trial: FrozenTrial) -> str:
+    """A trial's values, the one that decides first."""
+    worth, told = worth_of(trial), []
+    if worth.score is not None:
+        heard = trial.user_attrs["heard"]
+        known = [("words", heard["intelligibility"]), ("voice", heard["voice"])]
+        parts = "".join(f", {name} {value:.2f}" for name, value in known if value is not None)
+        parts = f"rating {heard['rating']:.2f}, {heard['stop_rate']:.0%} stop{parts}"
+        told.append(f"audio score {worth.score:.3f} ({parts})")
+    if worth.loss is not None:
+        told.append(f"validation loss {worth.loss:.4f}")
+    return ", ".join(told)
+
+
+def front_numbers(study: Study) -> list[int]:
+    """The trials that no other beats in both values."""
+    return [trial.number for trial in study.study.best_trials] if study.objective == "both" else []
 
 
 def first_of(params: Params, study: Study) -> FrozenTrial | None:
     """The trial of the first point that was to be tried before any other."""
-    if not params.first:
-        return None
-    point = params.first[0]
-    return next((t for t in study.counted if all(t.params.get(name) == value for name, value in point.items())), None)
+    return _trial_at(values_of(params.first[0]), study) if params.first else None
 
 
 def at_the_edge(params: Params, best: FrozenTrial) -> list[str]:
@@ -142,40 +117,95 @@ def at_the_edge(params: Params, best: FrozenTrial) -> list[str]:
     return names
 
 
-def write_page(path: Path, study: Study, lines: list[str], pictures: list[Path]) -> None:
-    """One page, no script, nothing from the network."""
+def write_page(path: Path, params: Params, study: Study, lines: Sequence[str], pictures: Sequence[str]) -> None:
+    """One page without script; links lead to the interactive pictures beside it.
+
+    Args:
+        path: of the page.
+        params: of the search.
+        study: its trials.
+        lines: the summary.
+        pictures: names from ``plots.draw``, in the page's folder.
+    """
     best = study.best
     names = sorted({name for trial in study.counted for name in trial.params})
-    head = "".join(f"<th>{escape(name)}</th>" for name in ["trial", "loss", "end", *names, ""])
-    order = sorted(study.counted, key=lambda trial: (trial.value is None, trial.value or 0, trial.number))
+    columns = ["trial", "loss", *([] if params.objective == "loss" else ["score"]), "end", *names, ""]
+    head = "".join(f"<th>{escape(name)}</th>" for name in columns)
     rows = "".join(
         f'<tr class="{"best" if best and trial.number == best.number else ""}">'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in _cells(trial, names))
+        + "".join(f"<td>{escape(cell)}</td>" for cell in _cells(params, trial, names))
         + "</tr>"
-        for trial in order
+        for trial in sorted(study.counted, key=lambda trial: _place(params, trial))
     )
-    drawn = "".join(
-        f'<h2>{PICTURES[picture.name]}</h2><img alt="{PICTURES[picture.name]}" '
-        f'src="data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode()}">'
-        for picture in pictures
-    )
+    drawn = "".join(_picture(path.parent, name) for name in pictures)
     told = "".join(f"<p>{escape(line)}</p>" for line in lines)
+    formula = (
+        "" if params.objective == "loss" else f'<p class="note">{FORMULA}, 0 to 1; {SAME_SCORE:g} is no difference.</p>'
+    )
     write_text(
         path,
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Search</title>'
-        f"<style>{_STYLE}</style></head><body><h1>Search of settings</h1>{told}"
-        f"<table><tr>{head}</tr>{rows}</table>{drawn}</body></html>\n",
+        f"<style>{_STYLE}</style></head><body><h1>Search of settings</h1>{told}{formula}"
+        f'<div class="wide"><table><tr>{head}</tr>{rows}</table></div>{drawn}</body></html>\n',
     )
 
 
-def _cells(trial: FrozenTrial, names: list[str]) -> list[str]:
-    value = f"{trial.value:.4f}" if trial.state == TrialState.COMPLETE and trial.value is not None else ""
+def _picture(folder: Path, name: str) -> str:
+    data = base64.b64encode((folder / f"{name}.png").read_bytes()).decode()
+    return (
+        f'<h2>{TITLES[name]}</h2><p class="note"><a href="{name}.html">interactive</a></p>'
+        f'<img alt="{TITLES[name]}" src="data:image/png;base64,{data}">'
+    )
+
+
+def _of_the_others(study: Study) -> list[str]:
+    """Where the best lies among all."""
+    worths = study.worths
+    if len(worths) < 2:
+        return []
+    if study.objective == "loss":
+        values = [worth.loss for worth in worths if worth.loss is not None]
+        return [f"Median of {len(values)} complete trials {statistics.median(values):.4f}, worst {max(values):.4f}."]
+    scores = [worth.score for worth in worths if worth.score is not None]
+    return [f"Median score of {len(scores)} complete trials {statistics.median(scores):.3f}, worst {min(scores):.3f}."]
+
+
+def _of_the_first(params: Params, study: Study, best: FrozenTrial) -> list[str]:
+    """What became of the points that were recommended, with where they are from."""
+    lines = []
+    for point in params.first[:3]:
+        trial = _trial_at(values_of(point), study)
+        if trial is None or "end" not in trial.user_attrs:
+            continue
+        end = str(trial.user_attrs["end"]).replace("_", " ")
+        value = worth_in_words(study, trial) if trial.state == TrialState.COMPLETE else end
+        source = trial.user_attrs.get("source")
+        told = f"Tried first (trial {trial.number}{f', from {source}' if source else ''}): {value}"
+        lines.append(told + ("; nothing was better." if trial.number == best.number else "."))
+    return lines
+
+
+def _trial_at(point: dict[str, Value], study: Study) -> FrozenTrial | None:
+    return next((t for t in study.counted if all(t.params.get(name) == value for name, value in point.items())), None)
+
+
+def _place(params: Params, trial: FrozenTrial) -> tuple[bool, float, int]:
+    worth = worth_of(trial)
+    value = worth.loss if params.objective == "loss" or worth.score is None else -worth.score
+    return trial.state != TrialState.COMPLETE, value or 0, trial.number
+
+
+def _cells(params: Params, trial: FrozenTrial, names: list[str]) -> list[str]:
+    worth = worth_of(trial)
+    is_complete = trial.state == TrialState.COMPLETE
+    score = [] if params.objective == "loss" else ["" if worth.score is None else f"{worth.score:.3f}"]
     return [
         str(trial.number),
-        value,
+        f"{worth.loss:.4f}" if is_complete and worth.loss is not None else "",
+        *score,
         str(trial.user_attrs.get("end", "")).replace("_", " "),
         *(_plain(trial.params.get(name, "")) for name in names),
-        str(trial.user_attrs.get("detail", "")),
+        "; ".join(filter(None, [str(trial.user_attrs.get("source", "")), str(trial.user_attrs.get("detail", ""))])),
     ]
 
 

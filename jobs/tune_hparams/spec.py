@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -15,9 +15,11 @@ from jobs.settings import Settings
 from jobs.training.spec import DEFAULT_BASE
 from jobs.training.spec import KIND as TRAINING
 from jobs.training.spec import Params as Training
+from jobs.tune_hparams.objective import METRICS, RULE, Objective
 from jobs.tune_hparams.space import Preset, Range, check_space, preset_of
 
 LONG = 1000  # epochs: max_steps ends a trial
+SOURCE = "source"  # of a point to try first: where it is from; no argument of a training
 
 
 class Params(Strict):
@@ -36,8 +38,21 @@ class Params(Strict):
     ranges: list[Range] = Field(default_factory=list, description="Search these instead.", json_schema_extra=RARE)
     training: dict[str, Value] = Field(default_factory=dict, description="start_training's arguments for all trials.")
     first: list[dict[str, Value]] = Field(
-        default_factory=list, description="Points to try before any other.", json_schema_extra=RARE
+        default_factory=list,
+        description="Points to try before any other; source: where one is from.",
+        json_schema_extra=RARE,
     )
+    objective: Objective = Field(
+        "loss",
+        description="Of held-out clips, or audio: each trial speaks and is rated (stops, words, voice), or both.",
+    )
+    texts: list[Annotated[str, Field(min_length=1, max_length=2000)]] = Field(
+        default_factory=list,
+        max_length=50,
+        description="What each trial speaks. Default: up to 6 held-out sentences, and fixed ones where there are few.",
+        json_schema_extra=RARE,
+    )
+    takes_per_text: int = Field(1, ge=1, le=20, description="Takes of each text.", json_schema_extra=RARE)
     sampler: Literal["tpe", "gp", "random"] = Field("tpe", description="Bayesian: tpe or gp.", json_schema_extra=RARE)
     pruning: bool = Field(
         True, description="Stop a trial that is worse half-way than the median of the others.", json_schema_extra=RARE
@@ -54,7 +69,9 @@ class Result(Strict):
     best_config: str = Field(description="Settings for start_training hyperparams.")
     hyperparameters: dict[str, Value]
     validation_loss: float
+    audio_score: float | None = Field(None, description="Of the best trial, 0 to 1, where it was asked for.")
     best_trial: int
+    front: list[int] = Field(default_factory=list, description="objective=both: trials that no other beats in both.")
     first_trial_loss: float | None = Field(None, description="Of the recommended point, tried first.")
     trials: dict[str, int] = Field(description="By how they ended.")
     manifest: str
@@ -98,12 +115,19 @@ def training_of(params: Params, values: dict[str, Value], out_dir: str = "") -> 
     return Training.model_validate(given)
 
 
+def values_of(point: dict[str, Value]) -> dict[str, Value]:
+    """A point to try first, without where it is from."""
+    return {name: value for name, value in point.items() if name != SOURCE}
+
+
 def check(params: Params) -> None:
     """What every trial would be refused for, now."""
     check_space(params.ranges, params.training, {"manifest": params.manifest})
     names = {found.name: found for found in params.ranges}
     for point in params.first:
-        outside = [name for name, value in point.items() if name not in names or not names[name].holds(value)]
+        outside = [
+            name for name, value in values_of(point).items() if name not in names or not names[name].holds(value)
+        ]
         if outside:
             raise UserError(
                 "point_outside",
@@ -141,7 +165,19 @@ def _plan(params: Params, settings: Settings) -> dict[str, Any]:
     assert TRAINING.plan is not None
     values = {found.name: found.ends[-1] for found in params.ranges}
     training = training_of(params, values, str(Path(params.out_dir) / "trial_0") if params.out_dir else "")
-    return {"trials": params.n_trials, "a_trial": TRAINING.plan(training, settings)}
+    told = {"trials": params.n_trials, "optimises": METRICS[params.objective], "prunes": prunes(params)}
+    if params.objective != "loss":
+        told["speaking"] = "after its training each trial speaks and is rated: add minutes a trial"
+    if params.objective == "both":
+        told["best"] = RULE
+    return {**told, "a_trial": TRAINING.plan(training, settings)}
+
+
+def prunes(params: Params) -> str:
+    """Whether and by what trials are stopped early, in words."""
+    if params.objective == "both":
+        return "no: Optuna prunes no trial of two objectives"
+    return "trials whose validation loss is worse half-way than the median of the others" if params.pruning else "no"
 
 
 KIND = JobKind(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,11 +18,13 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import MedianPruner
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.engine import URL
 
 from jobs.errors import UserError
 from jobs.fields import Value
+from jobs.tune_hparams.objective import DIRECTIONS, LOSS, METRICS, SCORE, Objective, Worth, best_of
 from jobs.tune_hparams.space import Range
 
 logger = logging.getLogger(__name__)
@@ -60,11 +62,13 @@ class Outcome:
         end: in a word.
         value: lowest validation loss, of a complete one.
         detail: the reason of one that is not.
+        score: audio score, where the search asks for it.
     """
 
     end: End
     value: float | None = None
     detail: str = ""
+    score: float | None = None
 
 
 class Study:
@@ -72,7 +76,8 @@ class Study:
 
     def __init__(
         self, path: Path, ranges: Sequence[Range], *, sampler: str = "tpe", seed: int = 0, identity: Any = None,
-        compare_from_step: int = 1,
+        compare_from_step: int = 1, objective: Objective = "loss",
+        storage: BaseStorage | None = None,
     ) -> None:  # fmt: skip
         """Open the study of a file, or make it.
 
@@ -83,18 +88,20 @@ class Study:
             seed: of the proposals; they depend on it and on the number of trials, not on how often one stopped.
             compare_from_step: a trial is not stopped before it.
             identity: what makes trials comparable; kept with the study.
+            objective: what is optimised; Optuna prunes no trial of two objectives.
+            storage: instead of the file; of studies that need not outlive the process.
 
         Raises:
             UserError: ``out_dir_taken`` when the file holds the study of another identity.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         url = URL.create("sqlite", database=str(path)).render_as_string()
-        self.path, self._sampler, self._seed = path, sampler, seed
+        self.path, self._sampler, self._seed, self.objective = path, sampler, seed, objective
         self._distributions = {found.name: distribution_of(found) for found in ranges}
         self.study = optuna.create_study(
             study_name=STUDY_NAME,
-            storage=optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}}),
-            direction="minimize",
+            storage=storage or RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}}),
+            directions=[DIRECTIONS[metric] for metric in METRICS[objective]],
             load_if_exists=True,
             pruner=MedianPruner(n_startup_trials=PRUNE_AFTER, n_warmup_steps=compare_from_step),
         )
@@ -103,7 +110,7 @@ class Study:
             self.study.set_user_attr("identity", identity)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
-                self.study.set_metric_names(["validation_loss"])
+                self.study.set_metric_names(METRICS[objective])
         elif known != json.loads(json.dumps(identity)):
             raise UserError(
                 "out_dir_taken",
@@ -111,11 +118,12 @@ class Study:
                 "Give another out_dir; or the same arguments, to go on with that search.",
             )
 
-    def enqueue(self, points: Sequence[Point]) -> None:
-        """Try these before any other, unless they are in the study already."""
-        for point in points:
+    def enqueue(self, points: Sequence[Point], sources: Sequence[str] = ()) -> None:
+        """Try these before any other, unless they are in the study already; keep with each where it is from."""
+        for place, point in enumerate(points):
             if not any(_begins(trial, point) for trial in self.trials):
-                self.study.enqueue_trial(dict(point))
+                source = sources[place] if place < len(sources) else ""
+                self.study.enqueue_trial(dict(point), user_attrs={"source": source} if source else {})
 
     @property
     def trials(self) -> list[FrozenTrial]:
@@ -137,10 +145,15 @@ class Study:
         return [trial for trial in self.trials if trial.state == TrialState.RUNNING]
 
     @property
+    def worths(self) -> list[Worth]:
+        """The values of the complete trials."""
+        return [worth_of(trial) for trial in self.trials if trial.state == TrialState.COMPLETE]
+
+    @property
     def best(self) -> FrozenTrial | None:
-        """The complete trial of the lowest value, the earlier of equals."""
-        complete = [trial for trial in self.trials if trial.state == TrialState.COMPLETE]
-        return min(complete, key=lambda trial: (_value(trial), trial.number), default=None)
+        """The best complete trial, see ``objective.best_of``."""
+        best = best_of(self.worths, self.objective)
+        return None if best is None else self._frozen(best.number)
 
     def ask(self, why_not: Callable[[Point], str | None] = lambda point: None) -> FrozenTrial | None:
         """Propose a point.
@@ -168,29 +181,36 @@ class Study:
                 self.study.tell(trial.number, state=TrialState.FAIL)
                 fixed = trial.system_attrs.get("fixed_params")
                 if fixed:
-                    self.study.enqueue_trial(fixed)
+                    self.study.enqueue_trial(fixed, user_attrs=trial.user_attrs)
 
     def note(self, number: int, **attributes: Any) -> None:
         """Keep attributes with a trial."""
         for name, value in attributes.items():
             self._handle(number).set_user_attr(name, value)
 
-    def report(self, number: int, step: int, value: float) -> None:
-        """Keep an intermediate value; a step that is known already is not written again."""
-        if step not in self._frozen(number).intermediate_values:
-            self._handle(number).report(value, step)
+    def report(self, number: int, step: int, loss: float) -> None:
+        """Keep an intermediate loss; a step that is known already is not written again.
+
+        Where the score is maximised, so is what Optuna compares half-way: there it is the loss with a minus.
+        """
+        if self.objective != "both" and step not in self._frozen(number).intermediate_values:
+            self._handle(number).report(-loss if self.objective == "audio" else loss, step)
 
     def should_stop(self, number: int) -> bool:
-        """The trial is worse than the median of the complete ones at the same step."""
-        return self._handle(number).should_prune()
+        """The trial's loss is worse than the median of the complete ones at the same step."""
+        return self.objective != "both" and self._handle(number).should_prune()
 
     def tell(self, number: int, outcome: Outcome) -> None:
         """Write down how a trial ended; a second time changes nothing."""
         if self._frozen(number).state.is_finished():
             return
-        self.note(number, detail=outcome.detail, end=outcome.end)
+        known = {
+            metric: value for metric, value in ((LOSS, outcome.value), (SCORE, outcome.score)) if value is not None
+        }
+        self.note(number, detail=outcome.detail, end=outcome.end, **known)
         state = _STATES[outcome.end]
-        self.study.tell(number, outcome.value if state == TrialState.COMPLETE else None, state=state)
+        values = [known[metric] for metric in METRICS[self.objective]] if state == TrialState.COMPLETE else None
+        self.study.tell(number, values, state=state)
 
     def _too_large(self, point: Point) -> str | None:
         """A point that takes at least as much memory as one that ran out of it."""
@@ -243,14 +263,9 @@ def ends_of(trials: Sequence[FrozenTrial]) -> dict[str, int]:
     return {word: words.count(word) for word in dict.fromkeys(words)}
 
 
-def values_of(trials: Sequence[FrozenTrial]) -> Iterator[tuple[int, float]]:
-    """Number and value of the complete ones."""
-    return ((trial.number, _value(trial)) for trial in trials if trial.state == TrialState.COMPLETE)
-
-
-def _value(trial: FrozenTrial) -> float:
-    assert trial.value is not None
-    return trial.value
+def worth_of(trial: FrozenTrial) -> Worth:
+    """Loss and score of a trial, as far as it came."""
+    return Worth(trial.number, trial.user_attrs.get(LOSS), trial.user_attrs.get(SCORE))
 
 
 def _begins(trial: FrozenTrial, point: Point) -> bool:

@@ -15,20 +15,21 @@ from typing import Any
 from jobs.errors import UserError
 from jobs.runner.context import JobContext
 from jobs.training.spec import KIND as TRAINING
+from jobs.tune_hparams.plots import HISTORY, draw
 from jobs.tune_hparams.report import (
     BEST_CONFIG,
-    HISTORY,
     PAGE,
-    draw,
     first_of,
+    front_numbers,
     settings_of,
     summary_of,
+    worth_in_words,
     write_best_config,
     write_page,
 )
-from jobs.tune_hparams.spec import Params, Result, folder_of, study_of, training_of
-from jobs.tune_hparams.study import Study, ends_of
-from jobs.tune_hparams.trials import Trials
+from jobs.tune_hparams.spec import SOURCE, Params, Result, folder_of, study_of, training_of, values_of
+from jobs.tune_hparams.study import Study, ends_of, worth_of
+from jobs.tune_hparams.trials import Trials, sentences_of
 
 logger = logging.getLogger(__name__)
 
@@ -49,11 +50,11 @@ def run(params: Params, context: JobContext) -> Result:
     _check_validation(params, context)
     study = Study(
         database, params.ranges, sampler=params.sampler, seed=params.seed, identity=_identity(params),
-        compare_from_step=params.trial_steps // 3,
+        compare_from_step=params.trial_steps // 3, objective=params.objective,
     )  # fmt: skip
     study.abandon_half_proposed()
-    study.enqueue(params.first)
-    trials = Trials(params, context, study, folder)
+    study.enqueue([values_of(point) for point in params.first], [str(p.get(SOURCE, "")) for p in params.first])
+    trials = Trials(params, context, study, folder, sentences_of(params))
     context.publish(database.name, database, "other")
     is_used_up = False
     while True:
@@ -68,13 +69,15 @@ def run(params: Params, context: JobContext) -> Result:
         if not trials.jobs:
             break
         _tell(params, context, study)
-        for number in trials.wait():
+        ended = trials.wait()
+        for number in ended:
             _log(study, number)
-        _after_a_trial(params, context, study, trials, folder)
+        if ended:
+            _after_a_trial(params, study, trials, folder)
     return _result(params, context, study, trials, folder)
 
 
-def _after_a_trial(params: Params, context: JobContext, study: Study, trials: Trials, folder: Path) -> None:
+def _after_a_trial(params: Params, study: Study, trials: Trials, folder: Path) -> None:
     """Whoever looks, or starts a training now, has the best so far."""
     best = study.best
     if best is None:
@@ -110,27 +113,31 @@ def _result(params: Params, context: JobContext, study: Study, trials: Trials, f
     _tell(params, context, study)
     pictures = draw(study, folder)
     lines = summary_of(params, study)
-    write_page(folder / PAGE, study, lines, pictures)
+    write_page(folder / PAGE, params, study, lines, pictures)
     context.publish(BEST_CONFIG, folder / BEST_CONFIG, "report")
     context.publish(PAGE, folder / PAGE, "report")
-    for picture in pictures:
-        context.publish(picture.name, picture, "plot")
+    for name in pictures:
+        context.publish(f"{name}.png", folder / f"{name}.png", "plot")
+        context.publish(f"{name}.html", folder / f"{name}.html", "report")
     context.publish(study.path.name, study.path, "other")
     first = first_of(params, study)
     voice = trials.folder_of(best.number) / "voice"
-    assert best.value is not None
+    worth = worth_of(best)
+    assert worth.loss is not None
     return Result(
         best_config=str(folder / BEST_CONFIG),
         hyperparameters=settings_of(params, best),
-        validation_loss=best.value,
+        validation_loss=worth.loss,
+        audio_score=worth.score,
         best_trial=best.number,
-        first_trial_loss=first.value if first is not None and "end" in first.user_attrs else None,
+        front=front_numbers(study),
+        first_trial_loss=worth_of(first).loss if first is not None else None,
         trials=ends_of(study.counted),
         manifest=params.manifest,
         voice=str(voice) if voice.is_dir() else None,
         study=str(study.path),
         report=str(folder / PAGE),
-        plot=str(folder / HISTORY),
+        plot=str(folder / f"{HISTORY}.png"),
         summary=lines,
     )
 
@@ -161,14 +168,18 @@ def _identity(params: Params) -> dict[str, Any]:
 
 def _tell(params: Params, context: JobContext, study: Study) -> None:
     best, n_done = study.best, len(study.counted)
-    metrics = {} if best is None or best.value is None else {"best_loss": best.value}
-    last = max((t for t in study.counted if t.value is not None), key=lambda t: t.number, default=None)
-    if last is not None and last.value is not None:
-        metrics["trial_loss"] = last.value
-    told = f"{n_done} of {params.n_trials} trials" + (f", best {best.value:.4f}" if best is not None else "")
+    metrics: dict[str, float] = {}
+    last = max(study.worths, key=lambda worth: worth.number, default=None)
+    for name, worth in (("best", worth_of(best) if best else None), ("trial", last)):
+        if worth is not None and worth.loss is not None:
+            metrics[f"{name}_loss"] = worth.loss
+        if worth is not None and worth.score is not None:
+            metrics[f"{name}_score"] = worth.score
+    told = f"{n_done} of {params.n_trials} trials" + (f", best: {worth_in_words(study, best)}" if best else "")
     context.progress(min(n_done, params.n_trials), params.n_trials, told, **metrics)
 
 
 def _log(study: Study, number: int) -> None:
     trial = study.trials[number]
-    logger.info("trial %d: %s %s %s", number, trial.user_attrs["end"], trial.value, trial.user_attrs["detail"])
+    told = worth_in_words(study, trial) if trial.user_attrs["end"] == "complete" else trial.user_attrs["detail"]
+    logger.info("trial %d: %s %s", number, trial.user_attrs["end"], told)

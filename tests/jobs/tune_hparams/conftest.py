@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from optuna.storages import InMemoryStorage
 
 from jobs.tune_hparams.space import Range
 from jobs.tune_hparams.study import Outcome, Point, Study
@@ -30,10 +31,11 @@ def loss_of(point: Point, dice: np.random.Generator) -> float:
 
 @pytest.fixture
 def search(tmp_path: Path) -> Callable[..., Study]:
-    """Search the toy problem: ``search(seed, sampler=..., n_trials=12)``."""
+    """Search the toy problem: ``search(seed, sampler=..., n_trials=12)``; with a name on disk, else in memory."""
 
     def run(seed: int, *, sampler: str = "tpe", n_trials: int = 12, name: str = "") -> Study:
-        study = Study(tmp_path / f"{name or sampler}-{seed}.db", RANGES, sampler=sampler, seed=seed)
+        storage = None if name else InMemoryStorage()
+        study = Study(tmp_path / f"{name}-{seed}.db", RANGES, sampler=sampler, seed=seed, storage=storage)
         for number in range(len(study.counted), n_trials):
             trial = study.ask()
             assert trial is not None

@@ -1,0 +1,59 @@
+"""One number of a trial's takes: what makes a voice unusable weighs, whatever the mean says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jobs.tune_hparams.objective import SAME_SCORE, Worth, best_of, front_of, heard_of
+
+
+def take(
+    uncapped: float | None = 5.0, intelligibility: float | None = 1.0, voice: float | None = 1.0
+) -> dict[str, Any]:
+    """A rated take as in ratings.json."""
+    return {"uncapped": uncapped, "intelligibility": intelligibility, "voice": voice}
+
+
+@pytest.mark.parametrize(
+    ("takes", "hit_limit", "score"),
+    [
+        ([take()] * 4, [False] * 4, 1.0),
+        ([take(1.0, 0.0, 0.0)] * 4, [True] * 4, 0.0),
+        ([take(3.0)] * 4, [False] * 4, 0.75),
+        ([take()] * 4, [True, True, False, False], 0.5 + 0.5 * (0.5 + 1 + 1) / 3),
+        ([take(5.0, None, 0.4)], [False], 0.5 + 0.5 * (1 + 0.4) / 2),  # words of a language that is not measured
+        ([take(), take(None)], [False, False], 1.0),  # too short to be rated
+    ],
+)
+def test_the_score(takes: list[dict[str, Any]], hit_limit: list[bool], score: float) -> None:
+    heard = heard_of(takes, hit_limit)
+
+    assert heard is not None
+    assert heard.score == pytest.approx(score, abs=1e-4)
+
+
+def test_takes_of_which_none_could_be_rated_have_no_score() -> None:
+    assert heard_of([take(None)], [False]) is None
+    assert heard_of([], []) is None
+
+
+def test_one_take_in_five_that_never_stops_costs_more_than_its_share_of_the_mean() -> None:
+    good = [take(4.5, 0.9, 0.9)] * 5
+
+    sound, runaway = heard_of(good, [False] * 5), heard_of([*good[:4], take(1.4, 0.5, 0.9)], [True, *[False] * 4])
+
+    assert sound is not None
+    assert runaway is not None
+    assert sound.score - runaway.score > (sound.rating - runaway.rating) / 4
+
+
+def test_the_best_of_two_objectives_is_on_the_front_and_sounds_as_good_as_any() -> None:
+    trials = [Worth(0, 3.0, 0.80), Worth(1, 2.9, 0.80 - SAME_SCORE / 2), Worth(2, 2.0, 0.3), Worth(3, 3.2, 0.79)]
+
+    assert [trial.number for trial in front_of(trials)] == [0, 1, 2]
+    assert best_of(trials, "both") == trials[1]
+    assert best_of(trials, "audio") == trials[0]
+    assert best_of(trials, "loss") == trials[2]
+    assert best_of([], "both") is None
