@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from jobs.fields import RARE, Value
-from jobs.tune_hparams.spec import KIND, Params
+from jobs.tune_hparams.spec import KIND, SOURCE, Params
 from jobs.web_research_hparams.knowledge import Method, ModelSize, knowledge
 from jobs.web_research_hparams.recommend import Request, recommend
 from tools._contract import Hints, StartArgs, ToolContext
@@ -44,4 +44,6 @@ def _recommended(args: TuneHparamsArgs, context: ToolContext) -> list[dict[str, 
     found = recommend(Request(size=size, method=method), knowledge())
     ranges = {one.name: one for one in suggested["ranges"]}
     point = {name: value for name, value in found.settings.items() if name in ranges and ranges[name].holds(value)}
-    return [point] if "lr" in point else []
+    sources = {fact.id: fact.source for fact in knowledge()}
+    told = "; ".join(dict.fromkeys(sources[fact] for fact in found.because.get("lr", []) if fact in sources))
+    return [{**point, SOURCE: told or "our judgement"}] if "lr" in point else []

@@ -44,7 +44,7 @@ class Params(Strict):
     )
     objective: Objective = Field(
         "loss",
-        description="Of held-out clips, or audio: each trial speaks and is rated (stops, words, voice), or both.",
+        description="audio: trials speak and are rated.",
     )
     texts: list[Annotated[str, Field(min_length=1, max_length=2000)]] = Field(
         default_factory=list,

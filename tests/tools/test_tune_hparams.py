@@ -48,6 +48,7 @@ def test_the_recommendation_is_tried_first(planned: Planned) -> None:
     assert (would_run["space"], would_run["training"]) == ("full", {"method": "full"})
     [point] = would_run["first"]
     assert point["lr"] == 5e-6
+    assert "FelysNeko/qwen3-tts-post-training" in point.pop("source")
     assert set(point) <= {found["name"] for found in would_run["ranges"]}
 
 
