@@ -12,12 +12,16 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 from pydantic.config import JsonDict
 
+Holds = Literal["", "ingested", "aligned", "coded", "takes", "config", "voice"]
+
 
 @dataclass(frozen=True)
 class PathMark:
     """A string that names a file or folder, or an ``artifact://`` handle when it is an input."""
 
     direction: Literal["input", "output"]
+    holds: Holds = ""
+    """What the file is, so that a dataset's name or a job's id can stand for it."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,11 @@ class ModelMark:
 
 
 InputPath = Annotated[str, PathMark("input")]
+IngestedManifest = Annotated[str, PathMark("input", "ingested")]
+AlignedManifest = Annotated[str, PathMark("input", "aligned")]
+CodedManifest = Annotated[str, PathMark("input", "coded")]
+TakesPath = Annotated[str, PathMark("input", "takes")]
+ConfigPath = Annotated[str, PathMark("input", "config")]
 OutputPath = Annotated[str, PathMark("output")]
 ModelRef = Annotated[str, ModelMark()]
 

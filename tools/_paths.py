@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -18,6 +19,7 @@ from jobs.errors import UserError
 from jobs.fields import ModelMark, PathMark
 from jobs.runner.client import Runner
 from jobs.settings import Settings
+from tools._names import MANIFESTS, dataset, is_job_id, nearest_voice, of_job, voice
 
 HANDLE_PREFIX = "artifact://"
 HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -32,7 +34,7 @@ WHISPER_SIZES = frozenset(
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-def resolve_paths(args: ModelT, settings: Settings, runner: Runner, *, awaited: bool = False) -> ModelT:
+def resolve_paths(args: ModelT, settings: Settings, runner: Runner, *, awaited: Collection[str] = ()) -> ModelT:
     """Replace every path, handle and model reference of ``args`` by what the worker can open.
 
     An empty output path stays empty: its default is filled later. Missing files are the business of the kind's check.
@@ -41,20 +43,27 @@ def resolve_paths(args: ModelT, settings: Settings, runner: Runner, *, awaited: 
         args: the call's arguments.
         settings: the allowed roots.
         runner: knows the handles.
-        awaited: jobs that run before this one may still write the model's folder.
+        awaited: jobs that run before this one: what they will write may be missing now.
 
     Raises:
-        UserError: ``path_outside_roots``, ``path_unusable``, ``model_unknown``, or what a handle's lookup raises.
+        UserError: ``path_outside_roots``, ``path_unusable``, ``model_unknown``, or what the lookup of a handle, a job
+            or a name raises.
     """
 
     def resolved(text: str, mark: PathMark | ModelMark, where: str) -> str:
         if isinstance(mark, ModelMark):
-            return _resolve_model(text, where, settings, runner, awaited=awaited)
-        if mark.direction == "output" and not text:
-            return text
-        if mark.direction == "input" and text.startswith(HANDLE_PREFIX):
+            return _resolve_model(text, where, settings, runner, awaited)
+        if mark.direction == "output":
+            return text and str(inside_roots(text, where, settings))
+        if text.startswith(HANDLE_PREFIX):
             return str(runner.resolve(text))
-        return str(inside_roots(text, where, settings))
+        if is_job_id(text):
+            text = of_job(text, mark.holds, where, runner, awaited)
+        path = inside_roots(text, where, settings)  # first, so that nothing is told of what is outside
+        if mark.holds in MANIFESTS:
+            named = dataset(text, mark.holds, where, settings)
+            return str(inside_roots(named, where, settings)) if named is not None else str(path)
+        return str(path)
 
     return _map_marked(args, resolved)
 
@@ -81,6 +90,8 @@ def inside_roots(text: str, where: str, settings: Settings) -> Path:
     """
     if not text.strip() or "\0" in text:
         raise UserError("path_unusable", f"{where} is not a path: {text!r}.", "Give the path of a file or a folder.")
+    if text.startswith("file://"):
+        text = _path_of_uri(text, where)
     try:
         written = Path(text).expanduser()
     except RuntimeError as error:
@@ -98,23 +109,38 @@ def inside_roots(text: str, where: str, settings: Settings) -> Path:
     return path
 
 
-def _resolve_model(text: str, where: str, settings: Settings, runner: Runner, *, awaited: bool) -> str:
+def _path_of_uri(uri: str, where: str) -> str:
+    """The path that a ``file://`` address of this machine names."""
+    parts = urlsplit(uri)
+    path = unquote(parts.path)
+    if parts.netloc not in ("", "localhost") or "\0" in path:
+        raise UserError("path_unusable", f"{where}={uri!r} is no file of this machine.", "Give a path.")
+    return path
+
+
+def _resolve_model(text: str, where: str, settings: Settings, runner: Runner, awaited: Collection[str]) -> str:
     if text == "toy" or text in WHISPER_SIZES:
         return text
     if text.startswith(HANDLE_PREFIX):
         return str(runner.resolve(text))
+    if is_job_id(text):
+        text = of_job(text, "voice", where, runner, awaited)
     is_path = text.startswith(("/", "~", "./", "../")) or text in (".", "..")
     if not is_path and HUB_ID.fullmatch(text) and not (settings.roots[0] / text).is_dir():
         return text
     path = inside_roots(text, where, settings)
     if path.is_dir():
         return str(_export_in(path))
+    named = None if is_path else voice(text, where, settings)
+    if named is not None:
+        return str(inside_roots(str(named), where, settings))
     if awaited and is_path and not path.exists():
         return str(path)
     raise UserError(
         "model_unknown",
-        f"{where}={text!r} is no folder of weights" + ("." if is_path else " here, and no hub id either."),
-        "Give a hub id such as Qwen/Qwen3-TTS-12Hz-0.6B-Base, a folder, an artifact:// handle of a voice, or toy.",
+        f"{where}={text!r} is no folder of weights"
+        + ("." if is_path else " here, no hub id, and no voice." + nearest_voice(text, settings)),
+        "Give a hub id such as Qwen/Qwen3-TTS-12Hz-0.6B-Base, a folder, a voice's name, handle or job_id, or toy.",
     )
 
 

@@ -82,9 +82,8 @@ def prepare(kind: JobKind, args: StartArgs, context: ToolContext, defaults: Defa
         UserError: from the paths, from ``kind.check``, or ``output_is_input``.
     """
     fields = kind.params.model_fields
-    awaited = bool(args.after)
     params = kind.params.model_construct(**{name: getattr(args, name) for name in fields})
-    params = resolve_paths(params, context.settings, context.runner, awaited=awaited)
+    params = resolve_paths(params, context.settings, context.runner, awaited=args.after)
     if kind.suggest is not None:
         params = params.model_copy(
             update=kind.suggest(params, args.model_fields_set & set(fields), _settings_of(args, context))
@@ -99,7 +98,7 @@ def prepare(kind: JobKind, args: StartArgs, context: ToolContext, defaults: Defa
     except ValidationError as error:  # the same fields passed once already, so only a rule of ours can have broken them
         raise UserError("bad_arguments", str(error), "Look at the arguments.") from error
     _refuse_overwriting_input(params)
-    if kind.check is not None and not awaited:
+    if kind.check is not None and not args.after:
         kind.check(params)
     return params
 

@@ -12,7 +12,7 @@ from anyio import to_thread
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.fields import RARE, InputPath, Strict
+from jobs.fields import RARE, IngestedManifest, InputPath, Strict
 from jobs.rate_samples.spec import KIND, Params
 from jobs.speech.manifest import read_rows
 from jobs.speech.opinions import HUMAN_RATINGS, HumanRating, Vote, Winner, append_durably, read_opinions
@@ -53,7 +53,7 @@ class RateSamplesArgs(StartArgs, Params):
     """Arguments of ``rate_samples``."""
 
     # A person needs no narrator's clips to compare with; the automatic rating does, and says so itself.
-    narrator_manifest: InputPath | None = Field(  # type: ignore[assignment]
+    narrator_manifest: IngestedManifest | None = Field(  # type: ignore[assignment]
         None, description="The narrator's dataset: name or manifest. Not with scores."
     )
     scores: list[Score] = Field(

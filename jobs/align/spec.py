@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from jobs.fields import RARE, InputPath, ModelRef, OutputPath, Strict
+from jobs.fields import RARE, IngestedManifest, InputPath, ModelRef, OutputPath, Strict
 from jobs.runner.kind import JobKind
 from jobs.speech.manifest import check_step
 
@@ -15,7 +15,7 @@ from jobs.speech.manifest import check_step
 class Params(Strict):
     """Parameters of ``align``."""
 
-    manifest: InputPath = Field(description="Dataset: name, folder, or train_manifest.jsonl.")
+    manifest: IngestedManifest = Field(description="Dataset: name, folder, or train_manifest.jsonl.")
     out: OutputPath = Field("", description="Default: train_aligned.jsonl beside it.", json_schema_extra=RARE)
     root: InputPath | None = Field(
         None, description="Folder that audio paths are relative to. Default: the manifest's.", json_schema_extra=RARE

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.fields import RARE, InputPath, ModelRef, OutputPath, Strict
+from jobs.fields import RARE, AlignedManifest, InputPath, ModelRef, OutputPath, Strict
 from jobs.qwen.folder import check_tokenizer
 from jobs.runner.kind import JobKind
 from jobs.speech.manifest import check_step
@@ -18,7 +18,7 @@ DEFAULT_TOKENIZER = "Qwen/Qwen3-TTS-Tokenizer-12Hz"
 class Params(Strict):
     """Parameters of ``convert_codes``."""
 
-    manifest: InputPath = Field(description="Dataset: name, folder, or train_aligned.jsonl.")
+    manifest: AlignedManifest = Field(description="Dataset: name, folder, or train_aligned.jsonl.")
     out: OutputPath = Field("", description="Default: train_manifest_qwen3.jsonl beside it.", json_schema_extra=RARE)
     tokenizer: ModelRef = Field(
         DEFAULT_TOKENIZER,

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.fields import RARE, InputPath, ModelRef, OutputPath, Strict
+from jobs.fields import RARE, IngestedManifest, InputPath, ModelRef, OutputPath, Strict, TakesPath
 from jobs.runner.kind import JobKind
 from jobs.speech.manifest import Row, check_step
 
@@ -16,8 +16,8 @@ from jobs.speech.manifest import Row, check_step
 class Params(Strict):
     """Parameters of the automatic rating."""
 
-    takes: InputPath = Field(description="takes.jsonl of synthesize, its folder or job_id.")
-    narrator_manifest: InputPath = Field(
+    takes: TakesPath = Field(description="takes.jsonl of synthesize, its folder or job_id.")
+    narrator_manifest: IngestedManifest = Field(
         description="train_manifest.jsonl (or a later one) of the narrator: at least 5 clips to compare with."
     )
     out: OutputPath = Field(

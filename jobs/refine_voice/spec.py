@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from jobs.errors import UserError
-from jobs.fields import RARE, InputPath, ModelRef, OutputPath, Strict, Value
+from jobs.fields import RARE, CodedManifest, ConfigPath, ModelRef, OutputPath, Strict, Value
 from jobs.runner.kind import JobKind
 from jobs.synthesize.spec import EVALUATION_TEXTS
 from jobs.training.spec import DEFAULT_BASE
@@ -22,7 +22,7 @@ OWN = frozenset({"manifest", "base_model", "out_dir", "epochs", "max_steps", "re
 class Params(Strict):
     """Parameters of ``refine_voice``."""
 
-    manifest: InputPath = Field(description="Dataset: name, folder, or train_manifest_qwen3.jsonl.")
+    manifest: CodedManifest = Field(description="Dataset: name, folder, or train_manifest_qwen3.jsonl.")
     base_model: ModelRef = Field(DEFAULT_BASE, description="As in start_training; a voice is trained further.")
     out_dir: OutputPath = Field("", description="For checkpoints/, evaluations/, final_model/.", json_schema_extra=RARE)
     rating: Literal["automatic", "person"] = Field("automatic", description="person: waits for rate_samples scores.")
@@ -36,7 +36,9 @@ class Params(Strict):
         default=list(EVALUATION_TEXTS), min_length=1, max_length=50, description="Spoken and rated in every round."
     )
     training: dict[str, Value] = Field(default_factory=dict, description="Other arguments of start_training.")
-    hyperparams: InputPath | None = Field(None, description="best_config.json of tune_hparams.", json_schema_extra=RARE)
+    hyperparams: ConfigPath | None = Field(
+        None, description="best_config.json of tune_hparams.", json_schema_extra=RARE
+    )
     run_hyperparameter_search: bool = Field(False, description="tune_hparams first.", json_schema_extra=RARE)
     hp_trials: int = Field(10, ge=1, le=500, json_schema_extra=RARE)
     hp_steps: int = Field(300, ge=2, le=100_000, description="Optimiser steps of a trial.", json_schema_extra=RARE)

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from jobs.errors import UserError
-from jobs.fields import RARE, InputPath, ModelRef, OutputPath, Strict
+from jobs.fields import RARE, CodedManifest, ConfigPath, InputPath, ModelRef, OutputPath, Strict
 from jobs.qwen.folder import check_model
 from jobs.runner.kind import JobKind
 from jobs.settings import Settings
@@ -22,7 +22,7 @@ DEFAULT_BASE = "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
 class Params(Strict):
     """Parameters of ``start_training``."""
 
-    manifest: InputPath = Field(description="Dataset: name, folder, or train_manifest_qwen3.jsonl.")
+    manifest: CodedManifest = Field(description="Dataset: name, folder, or train_manifest_qwen3.jsonl.")
     base_model: ModelRef = Field(
         DEFAULT_BASE,
         description="Qwen3-TTS 12 Hz base (0.6B, 1.7B): hub id, folder, a voice, or toy.",
@@ -36,7 +36,7 @@ class Params(Strict):
     preset: Literal["8gb", "12gb", "16gb", "24gb", "48gb", "80gb"] | None = Field(
         None, description="GPU memory: sets method, batch, optimizer. Default: this GPU's."
     )
-    hyperparams: InputPath | None = Field(None, description="best_config.json of tune_hparams.")
+    hyperparams: ConfigPath | None = Field(None, description="best_config.json of tune_hparams.")
     method: Literal["full", "lora"] = Field(
         "full", description="full: every weight of the talker. lora: adapters, less memory."
     )

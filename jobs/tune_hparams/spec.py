@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.fields import RARE, InputPath, ModelRef, OutputPath, Strict, Value
+from jobs.fields import RARE, CodedManifest, ModelRef, OutputPath, Strict, Value
 from jobs.runner.kind import JobKind
 from jobs.settings import Settings
 from jobs.training.spec import DEFAULT_BASE
@@ -25,7 +25,7 @@ SOURCE = "source"  # of a point to try first: where it is from; no argument of a
 class Params(Strict):
     """Parameters of ``tune_hparams``."""
 
-    manifest: InputPath = Field(description="Dataset: name, folder, or train_manifest_qwen3.jsonl.")
+    manifest: CodedManifest = Field(description="Dataset: name, folder, or train_manifest_qwen3.jsonl.")
     base_model: ModelRef = Field(DEFAULT_BASE, description="As in start_training.")
     out_dir: OutputPath = Field("", description="Default: the job's own folder.", json_schema_extra=RARE)
     best_config: OutputPath = Field("", description="A second place for best_config.json.", json_schema_extra=RARE)
