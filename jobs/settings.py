@@ -5,6 +5,7 @@ stdlib only; every room may import it.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from jobs.errors import UserError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 BACKENDS = ("local", "slurm")
+SHORTEST_SECRET = 8  # shorter values are words like "true"
 # What a person's shell has and the next person's job must not get from the supervisor that the first one started.
 # A Hugging Face token is found by the libraries in its file under HF_HOME (``hf auth login``).
 _PERSONAL = re.compile(r"CUDA_VISIBLE_DEVICES|.*(TOKEN|API_KEY|ACCESS_KEY|SECRET|PASSWORD|CREDENTIALS)(_ID)?", re.I)
@@ -173,6 +175,17 @@ class Settings:
         """
         env = replace(self, gpus=None).to_environment(environ)
         return {name: value for name, value in env.items() if not _PERSONAL.fullmatch(name)}
+
+
+@functools.cache
+def secrets_of() -> tuple[str, ...]:
+    """Values of the process's variables that hold secrets, longest first: nothing that leaves may contain one."""
+    found = {
+        value
+        for name, value in os.environ.items()
+        if _PERSONAL.fullmatch(name) and name != "CUDA_VISIBLE_DEVICES" and len(value) >= SHORTEST_SECRET
+    }
+    return tuple(sorted(found, key=len, reverse=True))
 
 
 def _number(name: str, value: Any) -> float:

@@ -31,12 +31,12 @@ from server.cli_show import ProgressBar, as_text
 from server.cli_tensorboard import become, tensorboard_command
 from tools._arguments import parse_arguments
 from tools._contract import ToolContext
+from tools._errors import error_fields, error_text, unexpected
 from tools._listing import listed
 from tools._registry import Tool, all_tools
 from tools._view import JobView, view_job
 from tools.rate_samples import RateSamplesAnswer
 
-logger = logging.getLogger(__name__)
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 A_WEEK_S = 7 * 24 * 3600.0
 
@@ -50,12 +50,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         _tell_error(error, wants_json)
         return BAD_INPUT
-    except (OSError, ValueError, TypeError, LookupError, RuntimeError) as error:
-        if isinstance(error, BrokenPipeError):  # `| head` has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return DONE
-        logger.exception("this should not have happened")
-        _tell_error(UserError("internal_error", f"{type(error).__name__}: {error}", "Jobs that run go on."), wants_json)
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except Exception as error:
+        logging.getLogger("tools").addHandler(logging.NullHandler())  # the file has the traceback; this is for a person
+        logging.getLogger("tools").propagate = False
+        _tell_error(unexpected(" ".join(words[:1]) or "run.sh", error, Settings.at_the_shell().home), wants_json)
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -209,10 +210,9 @@ def _overview() -> str:
 
 def _tell_error(error: UserError, wants_json: bool) -> None:
     if wants_json:
-        told = {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
-        _say(json.dumps(told, ensure_ascii=False) + "\n")
+        _say(json.dumps(error_fields(error), ensure_ascii=False) + "\n")
     else:
-        _note(str(error))
+        _note(error_text(error))
 
 
 def _say(text: str) -> None:

@@ -91,7 +91,7 @@ def _job(job: JobView) -> str:
     if job.progress:
         lines.append(f"  {job.progress}" + (f", about {duration_text(job.eta_s)} left" if job.eta_s else ""))
     if job.error is not None:
-        lines += [f"  {job.error.code}: {job.error.message}", *([f"  {job.error.hint}"] if job.error.hint else [])]
+        lines.append(f"  {job.error.code}: {job.error.message}")
     lines += ["  " + line for line in _lines(job.result)]
     if job.artifacts:
         lines.append("  files:")
@@ -100,7 +100,7 @@ def _job(job: JobView) -> str:
         lines.append(f"    {artifact.name}  {artifact.kind}  {size}  {artifact.path or artifact.handle}")
     if job.log_tail:
         lines += ["  log:", *(f"    {line}" for line in job.log_tail)]
-    if job.next and job.error is None:
+    if job.next:
         lines.append(f"next: {job.next}")
     return "\n".join(lines) + "\n"
 

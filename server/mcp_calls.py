@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import logging
-import secrets
 from typing import Any
 
 import mcp_types as types
@@ -15,10 +13,9 @@ from jobs.errors import UserError
 from server.mcp_asking import InputRequired
 from tools._arguments import parse_arguments
 from tools._contract import MediaAnswer, ToolContext
+from tools._errors import error_fields, error_text, unexpected
 from tools._listing import listed
 from tools._registry import Tool, tool_named
-
-logger = logging.getLogger(__name__)
 
 
 def as_tool(tool: Tool) -> types.Tool:
@@ -37,16 +34,11 @@ async def answer_of(name: str, arguments: dict[str, Any], context: ToolContext) 
         args = parse_arguments(tool.args, arguments, tool=name)
         return await tool.run(args, context)
     except UserError as error:
-        return _refusal(str(error))
+        return _refusal(error)
     except InputRequired:
         raise
-    except Exception:
-        incident = secrets.token_hex(4)
-        logger.exception("%s failed unexpectedly (incident %s)", name, incident)
-        return _refusal(
-            f"internal_error: {name} failed in a way that it should not (incident {incident} in the server's log).\n"
-            "Jobs that were started go on: see list_jobs. Calling once more is safe."
-        )
+    except Exception as error:
+        return _refusal(unexpected(name, error, context.settings.home))
 
 
 def as_result(answer: BaseModel, *, is_error: bool = False) -> types.CallToolResult:
@@ -77,5 +69,6 @@ def as_result(answer: BaseModel, *, is_error: bool = False) -> types.CallToolRes
     return types.CallToolResult(content=[block, *content])
 
 
-def _refusal(text: str) -> types.CallToolResult:
-    return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=True)
+def _refusal(error: UserError) -> types.CallToolResult:
+    content: list[types.ContentBlock] = [types.TextContent(type="text", text=error_text(error))]
+    return types.CallToolResult(content=content, structured_content=error_fields(error), is_error=True)

@@ -27,6 +27,7 @@ from server.mcp_tasks import created_task, serve_tasks, unfinished_job, wants_ta
 from server.prompts import PROMPTS, prompt_text
 from server.resources import TEMPLATES, read_resource
 from tools._contract import ToolContext
+from tools._errors import error_text
 from tools._registry import all_tools
 
 NAME, VERSION = "tts-train", "0.1.0"
@@ -117,7 +118,7 @@ def _serve_resources(server: Server[Any], settings: Settings, runner: Runner) ->
         try:
             content, mime_type = await to_thread.run_sync(read_resource, uri, runner, settings)
         except UserError as error:
-            raise MCPError(types.INVALID_PARAMS, str(error), {"uri": uri}) from error
+            raise MCPError(types.INVALID_PARAMS, error_text(error), {"uri": uri}) from error
         block = (
             types.TextResourceContents(uri=uri, mime_type=mime_type, text=content)
             if isinstance(content, str)
@@ -151,7 +152,7 @@ def _serve_prompts(server: Server[Any]) -> None:
         try:
             text = prompt_text(params.name, params.arguments or {})
         except UserError as error:
-            raise MCPError(types.INVALID_PARAMS, str(error), {"prompt": params.name}) from error
+            raise MCPError(types.INVALID_PARAMS, error_text(error), {"prompt": params.name}) from error
         message = types.PromptMessage(role="user", content=types.TextContent(type="text", text=text))
         return types.GetPromptResult(description=PROMPTS[params.name].about, messages=[message])
 

@@ -11,6 +11,7 @@ from jobs.plotting.ask import plot_of
 from jobs.runner.client import Runner
 from jobs.settings import Settings
 from tools._help import help_text
+from tools._redact import redact
 from tools._registry import tool_named
 from tools.get_artifact import find_artifact, is_text, mime_type_of
 
@@ -57,7 +58,7 @@ def read_resource(uri: str, runner: Runner, settings: Settings) -> tuple[str | b
         return help_text(tool_named(uri.removeprefix(OF_TOOL))), "text/plain"
     of_job = _OF_JOB.fullmatch(uri)
     if of_job is not None and of_job[2] == "log":
-        return "\n".join(runner.log_tail(of_job[1], LONGEST_LOG_LINES)) + "\n", "text/plain"
+        return redact("\n".join(runner.log_tail(of_job[1], LONGEST_LOG_LINES))) + "\n", "text/plain"
     if of_job is not None:
         return plot_of(of_job[1], runner, settings).read_bytes(), "image/png"
     if not uri.startswith("artifact://"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +20,9 @@ from pydantic import BaseModel
 import tools
 from jobs.errors import UserError
 from jobs.fields import Strict
+from jobs.runner.client import Runner
 from jobs.runner.kind import JobKind
+from jobs.runner.records import JobRecord
 from tools._arguments import nearest
 from tools._contract import Hints, ToolContext
 
@@ -36,7 +39,8 @@ class Tool:
         hints: what a client may assume.
         description: the docstring, for the agent.
         kind: the kind of job that the tool starts, if it starts one.
-        next: what to do when such a job has succeeded; ``{field}`` stands for a field of the job's result.
+        next: what to do when such a job has succeeded, or a function that tells; ``{field}`` stands for a field of the
+            job's result.
     """
 
     name: str
@@ -46,7 +50,12 @@ class Tool:
     hints: Hints
     description: str
     kind: JobKind | None = None
-    next: str = ""
+    next: str | Callable[[JobRecord, Runner], str] = ""
+
+    def next_move(self, record: JobRecord, runner: Runner) -> str:
+        """What to do when a job of this tool has succeeded; a field that its result lacks stays as its name."""
+        words = self.next if isinstance(self.next, str) else self.next(record, runner)
+        return re.sub(r"\{(\w+)\}", lambda gap: str((record.result or {}).get(gap[1], gap[1])), words)
 
     @property
     def summary(self) -> str:

@@ -19,8 +19,10 @@ from jobs.fields import ModelMark, PathMark, Strict
 from jobs.runner import preflight
 from jobs.runner.kind import JobKind
 from jobs.settings import Settings
+from tools._call import call_text, given
 from tools._contract import StartArgs, ToolContext
 from tools._paths import inside_roots, marked_paths, resolve_paths
+from tools._registry import tool_of_kind
 from tools._view import JobView, view_job
 from tools._wait import wait_for
 
@@ -162,10 +164,12 @@ def _plan(kind: JobKind, params: Strict, args: StartArgs, context: ToolContext) 
     result: dict[str, Any] = {"would_run": would_run, "resource": kind.resource, "environment": kind.environment}
     if kind.plan is not None and not args.after:  # which reads the inputs
         result["plan"] = kind.plan(params, _settings_of(args, context))
+    tool = tool_of_kind(kind.name)
+    call = call_text(tool.name if tool is not None else kind.name, given(args))
     return JobView(
         kind=kind.name,
         state="not_started",
         result=result,
-        next="Nothing was started. Call again without dry_run."
-        + (" Its inputs are checked when the jobs before it are done." if args.after else ""),
+        next=("Its inputs are checked when the jobs before it are done. " if args.after else "")
+        + f"Nothing was started. To start it call {call}",
     )

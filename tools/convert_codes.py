@@ -12,7 +12,7 @@ from tools._start import start
 from tools._view import JobView
 
 HINTS = Hints(title="Convert clips to audio codes")
-NEXT = 'Call start_training manifest="{manifest}" (web_research_hparams gives settings to start from).'
+NEXT = 'Call start_training manifest="{manifest}" dry_run=true; web_research_hparams gives settings to start from.'
 
 
 class ConvertCodesArgs(StartArgs, Params):

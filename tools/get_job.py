@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from anyio import to_thread
 from pydantic import Field
 
@@ -18,7 +20,8 @@ class GetJobArgs(Strict):
 
     job_id: str = Field(description="")
     wait_s: float = Field(0, ge=0, le=50, description="Wait for its end, seconds.")
-    log_lines: int | None = Field(None, ge=0, le=200, description="Default: 5 while it runs, 15 if it failed.")
+    log_lines: int | None = Field(None, ge=0, le=200, description="Default: 4 while it runs, 6 if it failed.")
+    detail: bool = Field(False, description="All of a long result, all artifacts.")
 
 
 async def get_job(args: GetJobArgs, context: ToolContext) -> JobView:
@@ -27,4 +30,6 @@ async def get_job(args: GetJobArgs, context: ToolContext) -> JobView:
     After a start call: wait_s=50, again until poll_after_s is null; then do what `next` says. Free.
     """
     record = await wait_for(args.job_id, args.wait_s, context)
-    return await to_thread.run_sync(view_job, record, context.runner, args.log_lines)
+    return await to_thread.run_sync(
+        functools.partial(view_job, record, context.runner, args.log_lines, detail=args.detail)
+    )

@@ -13,9 +13,14 @@ from jobs.runner.records import JobRecord, State
 from tools._contract import Hints, ToolContext
 from tools._help import help_of
 from tools._registry import all_tools
-from tools._view import View, progress_text, shorten
+from tools._view import View, next_move, progress_text, shorten
 
 HINTS = Hints(title="List jobs", read_only=True)
+BEGIN = (
+    'No jobs yet. With a recording and its text call ingest_audiobook audio="book.m4b" voice="anna" text="book.txt", '
+    "or make_voice with the same for all steps at once (base_model=toy: without GPU or download). With clips call "
+    'ingest_clips audio_dir="clips" transcripts="clips.jsonl". Ask the person for files, and for the right to clone.'
+)
 
 
 class ListJobsArgs(Strict):
@@ -69,9 +74,10 @@ def _list(args: ListJobsArgs, runner: Runner) -> JobList:
     lines = [_line(record, runner) for record in records]
     if not lines:
         is_narrowed = args.state or args.kind or args.before
-        return JobList(next="No more jobs match." if is_narrowed else "No jobs yet. Call ingest_audiobook to begin.")
+        return JobList(next="No more jobs match. Call list_jobs for all." if is_narrowed else BEGIN)
     page = f' Older: list_jobs before="{lines[-1].job_id}".' if len(lines) == args.limit else ""
-    return JobList(jobs=lines, next=f'Call get_job job_id="{lines[0].job_id}" for one of them.{page}')
+    telling = next((record for record in records if not record.is_finished), records[0])
+    return JobList(jobs=lines, next=f"{telling.job_id} ({telling.state}): {next_move(telling, runner)}{page}")
 
 
 def _kind_name(kind: str | None) -> str | None:
@@ -95,4 +101,6 @@ def _progress(record: JobRecord, runner: Runner) -> str:
     """How far it is, or what it waits for."""
     if record.is_finished:
         return ""
-    return progress_text(runner.progress(record.job_id)) if record.state == "running" else shorten(record.detail)
+    return (
+        shorten(progress_text(runner.progress(record.job_id))) if record.state == "running" else shorten(record.detail)
+    )

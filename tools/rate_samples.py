@@ -12,7 +12,7 @@ from anyio import to_thread
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.fields import RARE, IngestedManifest, InputPath, Strict
+from jobs.fields import RARE, IngestedManifest, Strict
 from jobs.rate_samples.spec import KIND, Params
 from jobs.speech.manifest import read_rows
 from jobs.speech.opinions import HUMAN_RATINGS, HumanRating, Vote, Winner, append_durably, read_opinions

@@ -8,7 +8,10 @@ from tools._start import start
 from tools._view import JobView
 
 HINTS = Hints(title="Train a Qwen3-TTS voice")
-NEXT = 'Call synthesize model="{voice}" speaker="{speaker}" with texts that were not trained on.'
+NEXT = (
+    'Call synthesize model="{voice}" speaker="{speaker}" texts=["The evening train was late, so we walked home."] '
+    "(any sentences that were not trained on)."
+)
 
 
 class StartTrainingArgs(StartArgs, Params):

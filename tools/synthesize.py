@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from jobs.runner.client import Runner
+from jobs.runner.records import JobRecord
 from jobs.synthesize.spec import KIND, Params
 from tools._contract import Hints, StartArgs, ToolContext
 from tools._start import start
 from tools._view import JobView
 
 HINTS = Hints(title="Speak texts with a voice")
-NEXT = 'Tell the person where the wavs are, and call rate_samples takes="{takes}" with the narrator\'s manifest.'
+MOST_TRAININGS = 50  # looked through for the one that made a voice
+
+
+def NEXT(record: JobRecord, runner: Runner) -> str:
+    """Rate the takes beside the clips that the voice was trained on."""
+    trainings = runner.list(kind="training", state="succeeded", limit=MOST_TRAININGS)
+    model = record.params.get("model")
+    manifest = next((job.params["manifest"] for job in trainings if (job.result or {}).get("voice") == model), "")
+    narrator = f'narrator_manifest="{manifest}"' if manifest else "narrator_manifest=(the dataset of the voice)"
+    return 'Tell the person where the wavs are ({folder}), and call rate_samples takes="{takes}" ' + narrator
 
 
 class SynthesizeArgs(StartArgs, Params):
