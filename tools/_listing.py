@@ -35,7 +35,7 @@ def input_schema(tool: Tool) -> dict[str, Any]:
     shared = StartArgs.model_fields.keys() if issubclass(tool.args, StartArgs) else frozenset()
     rare = {name for name, field in whole["properties"].items() if field.get("rare")}
     fields = {
-        name: {"type": field["type"]} if name in shared and field["type"] != "array" else field
+        name: {key: value for key, value in field.items() if name not in shared or key in ("type", "items")}
         for name, field in schema["properties"].items()
         if name not in rare
     }
@@ -43,7 +43,7 @@ def input_schema(tool: Tool) -> dict[str, Any]:
         told = ", ".join(
             _in_brief(name, schema["properties"][name]) for name in schema["properties"] if name in rare - shared
         )
-        fields[MORE] = {"type": "object", "description": f"Explained by list_jobs explain={tool.name}: {told}"}
+        fields[MORE] = {"type": "object", "description": f"Seldom needed: {told}"}
     return schema | {"properties": fields}
 
 
