@@ -58,7 +58,7 @@ class Clip(Row):
     words: list[Word] | None = None
     """Added by ``align``."""
     ref_audio: str | None = None
-    """Added by ``convert_codes``: the clip from which the speaker embedding is made."""
+    """Chosen when the dataset is judged, else by ``convert_codes``: the clip that the speaker embedding is made from."""
     audio_codes: list[list[int]] | None = None
     """Added by ``convert_codes``: (frames, 16) codebook indices at 12.5 frames a second."""
 
@@ -70,6 +70,11 @@ class Rejection(Row):
     reason: str
     detail: str = ""
     text: str | None = None
+    value: float | None = None
+    """What was measured, where a limit was broken, and the limit."""
+    limit: float | None = None
+    audio: str | None = None
+    """The clip, where one was made: it can be heard, and is not in the manifest."""
 
 
 RowT = TypeVar("RowT", bound=Row)
