@@ -22,7 +22,7 @@ from jobs.settings import PROJECT_ROOT, Settings
 ROOMS = ("server", "tools", "jobs")
 KINDS = frozenset(file.parent.name for file in (PROJECT_ROOT / "jobs").glob("*/spec.py"))
 DIRECTORS = frozenset({"tune_hparams", "refine_voice"})
-SHARED_ROOMS = frozenset({"runner", "speech", "qwen", "whisper", "environments", "plotting"})
+SHARED_ROOMS = frozenset({"runner", "dataset", "speech", "qwen", "whisper", "environments", "plotting"})
 SHARED_MODULES = frozenset({"configuration", "errors", "fields", "files", "settings"})
 HEAVY = frozenset(
     {"numpy", "torch", "torchaudio", "transformers", "scipy", "qwen_tts", "whisperx", "faster_whisper", "peft",
@@ -30,7 +30,8 @@ HEAVY = frozenset(
      "ctranslate2", "speechmos", "safetensors"}
 )  # fmt: skip
 LIGHT_MODULES = frozenset(
-    {"jobs/plotting/ask.py", "jobs/speech/manifest.py", "jobs/qwen/folder.py", "jobs/qwen/voice_model.py"}
+    {"jobs/dataset/thresholds.py", "jobs/plotting/ask.py"}
+    | {"jobs/speech/manifest.py", "jobs/qwen/folder.py", "jobs/qwen/voice_model.py"}
     | {"jobs/speech/opinions.py"}
     | {f"jobs/training/{name}.py" for name in ("batches", "disk", "dry_run", "fit", "hyperparams", "memory", "pace",
                                                "plan", "presets", "shapes", "survey")}

@@ -194,7 +194,7 @@ def _notes(
         narrator = narrators[name]
         if narrator.voice is None and limits.max_sim_drop is not None:
             notes.append(
-                f"The voice of {name} was not checked: {len(places)} clips, and {MIN_CLIPS} with a good sound are needed."
+                f"The voice of {name} was not checked: of {len(places)} clips too few are good (needs {MIN_CLIPS})."
             )
         n_others = sum(row.speaker == name and fault.reason == "another_voice" for row, fault in rejected)
         if n_others > 0.2 * len(places):

@@ -118,7 +118,9 @@ def _absolute(clip: Measured, limits: Thresholds) -> Iterator[Fault]:
         return
     value = clip.values
     yield from _below("not_speech", value["envelope_sd_db"], limits.min_envelope_sd_db, "its level moves by {} dB")
-    yield from _above("clipped", value["clipped_share"], limits.max_clipped_share, "{} of its samples are flat at the peak")
+    yield from _above(
+        "clipped", value["clipped_share"], limits.max_clipped_share, "{} of its samples are flat at the peak"
+    )
     yield from _below("noisy", value["snr_db"], limits.min_snr_db, "the speech is {} dB above the background")
     yield from _below("narrow_band", value["bandwidth_hz"], limits.min_bandwidth_hz, "nothing above {} Hz")
     edge = max(value["head_s"], value["tail_s"])
@@ -170,9 +172,7 @@ def _background_rise(clip: Measured, narrator: Narrator) -> float:
     return narrator.snr_db - clip.values["snr_db"]
 
 
-def _words(
-    clip: Measured, narrator: Narrator, limits: Thresholds, text_match: float | None
-) -> Iterator[Fault]:
+def _words(clip: Measured, narrator: Narrator, limits: Thresholds, text_match: float | None) -> Iterator[Fault]:
     if text_match is not None:
         yield from _below("words_differ", text_match, limits.min_text_match, "{} of its words were heard")
     rate = rate_of(clip)

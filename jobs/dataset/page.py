@@ -1,4 +1,4 @@
-"""``report.html``: a dataset on one page, to look at and listen to. No script, nothing from the network or beside it."""
+"""``report.html``: a dataset on one page, to look at and listen to. No script, nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -30,10 +30,14 @@ table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .28rem .8rem .28rem 0; vertical-align: top; border-bottom: 1px solid #eee }
 th { font-weight: 600; color: #666; font-size: .85rem }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
-img { max-width: 100% } audio { height: 2.1rem; width: 16rem; display: block } .low { color: #b00020; font-weight: 600 }
-.big { display: flex; flex-wrap: wrap; gap: 2.2rem; margin: 1.2rem 0 } .big b { display: block; font-size: 1.7rem; line-height: 1.2 }
-.note { background: #fff7e0; border-left: 3px solid #edae49; padding: .4rem .8rem; margin: .4rem 0 } .grey { color: #666 }
-.bar { background: #f4d9dc; height: .7rem; width: 8rem; display: inline-block } .bar i { background: #2a6f97; height: 100%; display: block }
+img { max-width: 100% } audio { height: 2.1rem; width: 16rem; display: block }
+.low { color: #b00020; font-weight: 600 }
+.big { display: flex; flex-wrap: wrap; gap: 2.2rem; margin: 1.2rem 0 }
+.big b { display: block; font-size: 1.7rem; line-height: 1.2 }
+.note { background: #fff7e0; border-left: 3px solid #edae49; padding: .4rem .8rem; margin: .4rem 0 }
+.grey { color: #666 }
+.bar { background: #f4d9dc; height: .7rem; width: 8rem; display: inline-block }
+.bar i { background: #2a6f97; height: 100%; display: block }
 """
 
 
@@ -59,7 +63,7 @@ def write_page(dataset: Path, report: Report, judged: Judged, limits: Thresholds
         '<p class="grey">Dashed: the limit. Rejected: for one of these measures. The others were rejected earlier.</p>',
         _image(pictures / "histograms.png", "distributions of the measures"),
         "<h2>Listen: the best clips</h2>",
-        '<p class="grey">Nearest to the narrator’s middle in voice, pitch and rate. The first is the reference clip.</p>',
+        '<p class="grey">Nearest to the narrator’s middle in voice, pitch, rate. The first is the reference clip.</p>',
         _heard(dataset, [(clip, None) for clip in best]),
         "<h2>Listen: rejected for their quality</h2>" if judged.rejected else "",
         _heard(dataset, _worst(judged)),
@@ -87,7 +91,9 @@ def _totals(report: Report) -> str:
     cells = [(clock(report.kept_s), f"kept{f' of {clock(report.total_s)}' if report.total_s else ''}")]
     cells += [(str(report.n_clips), "clips"), (str(report.n_validation), "of them for validation")]
     if report.n_words_book:
-        cells.append((f"{(report.n_words_placed or 0) / report.n_words_book:.1%}", f"of {report.n_words_book} words found"))
+        cells.append(
+            (f"{(report.n_words_placed or 0) / report.n_words_book:.1%}", f"of {report.n_words_book} words found")
+        )
     cells.append((str(report.n_rejected), "stretches of speech not kept"))
     return f'<div class="big">{"".join(f"<div><b>{escape(n)}</b>{escape(what)}</div>" for n, what in cells)}</div>'
 
@@ -144,7 +150,9 @@ def _excess(fault: Fault) -> float:
 
 def _doubtful(judged: Judged) -> list[Clip]:
     """Kept clips that are least like the narrator; without a voice those of the lowest SNR."""
-    return sorted(judged.kept, key=lambda clip: (clip.quality.get("sim", 1.0), clip.quality.get("snr_db", 99.0)))[:N_HEARD]
+    return sorted(judged.kept, key=lambda clip: (clip.quality.get("sim", 1.0), clip.quality.get("snr_db", 99.0)))[
+        :N_HEARD
+    ]
 
 
 def _heard(dataset: Path, clips: Iterable[tuple[Clip, Fault | None]]) -> str:

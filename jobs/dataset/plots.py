@@ -80,7 +80,9 @@ def draw_histograms(
         ("text_match", "words heard, share", [limits.min_text_match]),
         ("word_score", "score of the words", []),
     ]
-    shown = [(name, label, marks) for name, label, marks in wanted if any(_value(row, name) is not None for row in kept)]
+    shown = [
+        (name, label, marks) for name, label, marks in wanted if any(_value(row, name) is not None for row in kept)
+    ]
     columns = 4
     rows = max(1, -(-len(shown) // columns))
     figure = Figure(figsize=(11, 0.5 + 2.1 * rows), layout="constrained")

@@ -13,9 +13,7 @@ MIN_S, MAX_S = 3.0, 10.0  # Qwen3-TTS asks for at least 3 s of reference audio
 _ENDS = tuple('.!?。！？…"”’)')
 
 
-def best_references(
-    clips: Sequence[Clip], measured: Sequence[Measured], narrator: Narrator, n: int
-) -> list[int]:
+def best_references(clips: Sequence[Clip], measured: Sequence[Measured], narrator: Narrator, n: int) -> list[int]:
     """Places of the best reference clips, best first; of clips that are learnt before those held out.
 
     Of clips of 3 to 10 s, or of all when there is none.
@@ -46,4 +44,8 @@ def _strangeness(clip: Clip, about: Measured, narrator: Narrator) -> float:
 def _is_whole(text: str) -> bool:
     """A sentence from its beginning to its end."""
     text = text.strip().lstrip("\"“'‘(¿¡")
-    return bool(text) and (text[0].isupper() or not text[0].isalpha() or text[0].lower() == text[0].upper()) and text.endswith(_ENDS)
+    return (
+        bool(text)
+        and (text[0].isupper() or not text[0].isalpha() or text[0].lower() == text[0].upper())
+        and text.endswith(_ENDS)
+    )

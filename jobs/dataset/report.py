@@ -1,4 +1,4 @@
-"""What came of a dataset, in figures: ``report.json``, and ten lines for whoever asked. Pure but for ``write_report``."""
+"""What came of a dataset, in figures: ``report.json``, and ten lines for whoever asked."""
 
 from __future__ import annotations
 
@@ -204,7 +204,9 @@ def summary_of(report: Report) -> str:
     lines = [f"{report.title or report.name}: kept {clock(report.kept_s)}{of} in {report.n_clips} clips."]
     if report.n_words_book:
         placed = report.n_words_placed or 0
-        lines.append(f"{placed} of the text's {report.n_words_book} words were found ({placed / report.n_words_book:.1%}).")
+        lines.append(
+            f"{placed} of the text's {report.n_words_book} words were found ({placed / report.n_words_book:.1%})."
+        )
     worst = [reason for reason in report.reasons if reason.reason != SILENCE][:4]
     if worst:
         lines.append(f"Not kept: {', '.join(f'{each.reason} {clock(each.length_s)} ({each.n})' for each in worst)}.")
@@ -241,6 +243,11 @@ def n_samples(row: Clip | Rejection) -> int:
     return round(source.end_s * CLIP_RATE_HZ) - round(source.start_s * CLIP_RATE_HZ)
 
 
+def total_samples(kept: Sequence[Clip], rejections: Sequence[Rejection]) -> int:
+    """Length of all clips and rejections in samples at 24 kHz: the recording's."""
+    return sum(n_samples(row) for row in _rows(kept, rejections))
+
+
 def seconds(samples: int) -> float:
     """Seconds of samples at 24 kHz, exact enough to give the sample back."""
     return round(samples / CLIP_RATE_HZ, 6)
@@ -265,9 +272,9 @@ def _chapters(about: About, kept: Sequence[Clip], rejections: Sequence[Rejection
             return "", None
         return row.source.recording, row.source.chapter
 
-    rows: list[Clip | Rejection] = [*kept, *rejections]
+    rows = _rows(kept, rejections)
     rows.sort(key=lambda row: row.source.start_s if row.source else 0.0)
-    recordings = list(dict.fromkeys(row.source.recording for row in [*kept, *rejections] if row.source))
+    recordings = list(dict.fromkeys(row.source.recording for row in rows if row.source))
     rows.sort(key=lambda row: recordings.index(row.source.recording) if row.source and about.total_s else 0)
     for row in rows:
         found[key(row)][row.reason if isinstance(row, Rejection) else "kept"] += n_samples(row)
@@ -294,6 +301,10 @@ def _chapters(about: About, kept: Sequence[Clip], rejections: Sequence[Rejection
     return answer
 
 
+def _rows(kept: Sequence[Clip], rejections: Sequence[Rejection]) -> list[Clip | Rejection]:
+    return [*kept, *rejections]
+
+
 def _chapter_notes(chapters: Sequence[ChapterRow]) -> list[str]:
     notes = []
     for row in chapters:
@@ -313,7 +324,11 @@ def _unread_notes(about: About, kept: Sequence[Clip], rejections: Sequence[Rejec
     if about.book_text is None:
         return []
     texts = sorted(
-        [(row.source.recording, row.source.start_s, row.text) for row in [*kept, *rejections] if row.source and row.text],
+        [
+            (row.source.recording, row.source.start_s, row.text)
+            for row in _rows(kept, rejections)
+            if row.source and row.text
+        ],
     )
     return [
         f"{n_words} words of the text were not found in the recording, from “{excerpt}” on."

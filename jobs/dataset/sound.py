@@ -10,7 +10,6 @@ import warnings
 import numpy as np
 import pyloudnorm
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
 
 from jobs.speech.audio import CLIP_RATE_HZ
 from jobs.speech.mel import Floats
@@ -99,7 +98,8 @@ def _tonality(audio: Floats) -> float:
     hz = np.fft.rfftfreq(_SPECTRUM, 1 / CLIP_RATE_HZ)
     band = (hz >= _TONES_HZ[0]) & (hz <= _TONES_HZ[1])
     level = 10 * np.log10(np.mean(power[:, band], axis=0) + 1e-12)
-    return float(np.percentile(level - median_filter(level, _TONE_NEIGHBOURS), 97))
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(level, _TONE_NEIGHBOURS // 2, "reflect"), _TONE_NEIGHBOURS)
+    return float(np.percentile(level - np.median(around, axis=1), 97))
 
 
 def _bandwidth(audio: Floats) -> float:

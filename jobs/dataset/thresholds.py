@@ -16,6 +16,14 @@ from pydantic import Field, ValidationError
 from jobs.errors import UserError
 from jobs.fields import Strict
 
+VALIDATION_SHARE = "Of each speaker's clips, held out by chapter where there are 20 clips or more."
+QUALITY = (
+    "Limits of a good clip by name, off for one turned off: min_snr_db 15, max_music_db 12, max_sim_drop 0.09 (another "
+    "voice), min_rate 0.72, max_rate 1.25, max_dnsmos_drop 0.55, min_bandwidth_hz 5000, max_clipped_share 0.01, "
+    "max_edge_silence_s 1, max_pause_s 2, max_loudness_shift_lu 10, min_envelope_sd_db 3.5, min_text_match off; "
+    "dnsmos sampled, all or off; reject false to keep all."
+)
+
 
 class Thresholds(Strict):
     """Limits of a clip, in the order in which they are looked at: sound before rate, rate before voice.
@@ -34,9 +42,9 @@ class Thresholds(Strict):
     15.2, at 10 dB 10.5. Other builders: 15 dB (audiobook preparer of AX2), 12 dB (preflight of FS)."""
 
     max_music_db: float | None = Field(12.0, ge=0)
-    """How far a background of steady tones lies above the narrator's own, relative to the speech; DNSMOS must agree that
-    the background is worse. Ours: chords 15 dB under the speech lie 21 to 28 dB above it, 20 dB under 18 to 25 dB. Of 20
-    real clips one without any pause lies 17 dB above and has tones: there DNSMOS hears no background."""
+    """How far a background of steady tones lies above the narrator's own, relative to the speech; DNSMOS must agree
+    that the background is worse. Ours: chords 15 dB under the speech lie 21 to 28 dB above it, 20 dB under 18 to 25.
+    One of 20 real clips, without any pause, lies 17 dB above and has tones: there DNSMOS hears no background."""
 
     min_bandwidth_hz: float | None = Field(5000.0, ge=0)
     """Upper edge of what is recorded. Ours: telephone sound and low bit rates end at 4 kHz, audiobooks over 8 kHz."""
@@ -58,7 +66,7 @@ class Thresholds(Strict):
     """Phones a second, as a multiple of the narrator's median. Ours: none of 32 real clips below; missing audio is."""
 
     max_rate: float | None = Field(1.25, ge=1)
-    """The same upwards: text that is not spoken is found here. Emilia drops the same by 1.5 times the quartiles' span."""
+    """The same upwards: text that is not spoken is found here. Emilia: 1.5 times the span of the quartiles."""
 
     max_sim_drop: float | None = Field(0.09, ge=0)
     """How far SIM to the narrator's centroid falls under his own median. Ours: 0 of 32 real clips dropped, all of 84

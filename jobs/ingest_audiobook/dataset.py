@@ -22,11 +22,12 @@ from jobs.ingest_audiobook.spec import Params
 from jobs.ingest_audiobook.stretches import Stretch
 from jobs.speech.audio import CLIP_RATE_HZ, Samples, write_clip
 from jobs.speech.manifest import Clip, Rejection, Source
-from jobs.speech.segments import FRAME_S, SPEECH_OFF, Span
+from jobs.speech.segments import Span
 
 FADE_S = 0.04
 STATE_FOLDER = ".ingest"
-VERSION = 1  # of what is made; another one does not continue an older dataset
+JUDGED_LATER = ("quality", "validation_share", "validation_chapters")  # other ones need no other clips
+VERSION = 2  # of what is made; another one does not continue an older dataset
 
 
 class StretchRecord(BaseModel):
@@ -89,7 +90,7 @@ class IngestState:
 
 def fingerprint(params: Params) -> dict[str, object]:
     """All that the dataset depends on: contents of the files and parameters, not where they lie."""
-    found: dict[str, object] = params.model_dump(exclude={"audio", "text", "segments_jsonl", "out_dir"})
+    found: dict[str, object] = params.model_dump(exclude={"audio", "text", "segments_jsonl", "out_dir", *JUDGED_LATER})
     found |= {"version": VERSION, "recording": Path(params.audio).name, "audio": _digest(Path(params.audio))}
     for name in ("text", "segments_jsonl"):
         path = getattr(params, name)
@@ -161,7 +162,6 @@ def write_stretch_clips(
         name: of the recording, for ``source``.
     """
     (dataset / "clips").mkdir(parents=True, exist_ok=True)
-    noise = _noise_power(stretch)
     rows: list[Clip] = []
     for number, (first, last, piece) in enumerate(kept, first_number):
         samples = faded(stretch.audio_24k[first:last], piece.span.cut_start, piece.span.cut_end)
@@ -173,7 +173,6 @@ def write_stretch_clips(
             "text": piece.text,
             "duration_s": seconds(last - first),
             "source": source(stretch, first, last, name),
-            "quality": quality(samples, noise),
             **spoken,
         }
         rows.append(row.model_copy(update=update))
@@ -214,22 +213,3 @@ def faded(samples: Samples, at_start: bool, at_end: bool) -> Samples:
     if at_end and n_fade:
         samples[-n_fade:] *= ramp[::-1]
     return samples
-
-
-def quality(samples: Samples, noise_power: float) -> dict[str, float]:
-    """Peak (0..1), level (RMS, dBFS) and signal to noise (dB, against the stretch's pauses) of a clip."""
-    power = float(np.mean(np.square(samples)))
-    return {
-        "peak": round(min(1.0, float(np.abs(samples).max())), 4),
-        "level_dbfs": round(10 * float(np.log10(power + 1e-12)), 1),
-        "snr_db": round(10 * float(np.log10((power + 1e-12) / noise_power)), 1),
-    }
-
-
-def _noise_power(stretch: Stretch) -> float:
-    """Median power of the silent frames of 32 ms; -80 dBFS when there are none, or they are digital silence."""
-    step = round(FRAME_S * CLIP_RATE_HZ)
-    n_frames = min(len(stretch.probabilities), len(stretch.audio_24k) // step)
-    power = np.mean(np.square(stretch.audio_24k[: n_frames * step].reshape(n_frames, step)), axis=1)
-    silent = power[stretch.probabilities[:n_frames] < SPEECH_OFF]
-    return max(float(np.median(silent)) if len(silent) else 0.0, 1e-8)

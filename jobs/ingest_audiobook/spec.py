@@ -7,8 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from jobs.dataset.thresholds import QUALITY, VALIDATION_SHARE, read_thresholds
 from jobs.errors import UserError
-from jobs.fields import RARE, InputPath, Language, ModelRef, OutputPath, Strict
+from jobs.fields import RARE, InputPath, Language, ModelRef, OutputPath, Strict, Value
 from jobs.runner.kind import JobKind
 
 
@@ -51,9 +52,11 @@ class Params(Strict):
     )
     validation_chapters: list[int] = Field(
         default_factory=list,
-        description="Chapters (1 is the first) whose clips are held out for validation. Default: none.",
+        description="Chapters (1 is the first) whose clips are held out for validation. Default: validation_share.",
         json_schema_extra=RARE,
     )
+    validation_share: float = Field(0.05, ge=0, le=0.5, description=VALIDATION_SHARE, json_schema_extra=RARE)
+    quality: dict[str, Value] = Field(default_factory=dict, description=QUALITY, json_schema_extra=RARE)
     max_duration_s: float | None = Field(
         None, gt=0, description="Only so much of it, for a trial.", json_schema_extra=RARE
     )
@@ -74,6 +77,9 @@ class Result(Strict):
     n_words_book: int | None = Field(None, description="Words of the book's text.")
     title: str | None = None
     n_chapters: int = 0
+    n_validation: int = 0
+    report: str = Field("", description="report.html: chapters, reasons, measures, clips to hear.")
+    summary: str = ""
 
 
 AUDIO_SUFFIXES = (".m4b", ".m4a", ".mp4", ".mp3", ".aac", ".flac", ".ogg", ".oga", ".opus", ".wav", ".webm", ".mkv")
@@ -81,6 +87,7 @@ AUDIO_SUFFIXES = (".m4b", ".m4a", ".mp4", ".mp3", ".aac", ".flac", ".ogg", ".oga
 
 def check(params: Params) -> None:
     """Refuse what can be refused without decoding: missing or empty files, contradictions."""
+    read_thresholds(params.quality)
     audio = Path(params.audio)
     if not audio.is_file():
         raise UserError("audio_missing", f"There is no file {audio}.", "Check the path of the recording.")

@@ -51,6 +51,7 @@ class BookTranscript:
         state = ReadingState(last.cursor, last.n_lost, last.n_wait) if last else ReadingState()
         self._reader = BookReader(text, Recogniser(), state)
         self.n_words: int | None = len(self._reader.words)
+        self.text = text
 
     def pieces(self, stretch: Stretch, limits: ClipLimits) -> Pieces:
         """Pieces whose every word was found in the speech."""

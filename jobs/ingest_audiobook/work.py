@@ -6,6 +6,10 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from jobs.dataset.finish import judge_clips, merged, rejection_of
+from jobs.dataset.page import write_page
+from jobs.dataset.report import About, Report, make_report, total_samples, write_report
+from jobs.dataset.thresholds import read_thresholds
 from jobs.errors import UserError
 from jobs.ingest_audiobook.dataset import (
     IngestState,
@@ -18,10 +22,9 @@ from jobs.ingest_audiobook.dataset import (
 )
 from jobs.ingest_audiobook.given import GivenSegment, beyond_end
 from jobs.ingest_audiobook.pieces import ClipLimits
-from jobs.ingest_audiobook.report import Report, make_report, write_report
 from jobs.ingest_audiobook.spec import Params, Result
 from jobs.ingest_audiobook.stretches import Place, Stretch, stretches
-from jobs.ingest_audiobook.transcripts import GivenTranscript, Transcript, make_transcript
+from jobs.ingest_audiobook.transcripts import BookTranscript, GivenTranscript, Transcript, make_transcript
 from jobs.runner.context import JobContext
 from jobs.speech.audio import RecordingInfo, probe, read_cover
 from jobs.speech.manifest import Clip, Rejection, Source, write_rows
@@ -76,7 +79,6 @@ def _ingest(stretch: Stretch, params: Params, transcript: Transcript, dataset: P
         text="",
         speaker=params.voice,
         language=params.language,
-        split="validation" if stretch.chapter in params.validation_chapters else "train",
         transcript=transcript.origin,
     )
     return StretchRecord(
@@ -106,29 +108,49 @@ def _finish(
     if isinstance(transcript, GivenTranscript) and params.max_duration_s is None:
         late = [_late(segment, records, name) for segment in beyond_end(transcript.segments, _end_s(records))]
         notes += [f"{len(late)} given segments begin after the recording's end."] if late else []
-    report = make_report(
-        records,
-        info,
-        recording=name,
-        voice=params.voice,
-        transcript=transcript.origin or "none",
-        n_words_book=transcript.n_words,
-        notes=notes,
-        late=late,
+    clips = [clip for record in records for clip in record.clips]
+    limits = read_thresholds(params.quality)
+    end_s = _end_s(records)
+    judged = judge_clips(
+        dataset,
+        clips,
+        limits,
+        validation_share=params.validation_share,
+        validation_chapters=params.validation_chapters,
+        context=context,
+        done=lambda message: context.progress(end_s, end_s, message),
     )
-    write_rows(dataset / "train_manifest.jsonl", [clip for record in records for clip in record.clips])
-    write_rows(dataset / "rejections.jsonl", [row for record in records for row in record.rejections] + late)
-    write_report(dataset, report)
+    early = [row for record in records for row in record.rejections]
+    rejected = merged(early, [rejection_of(row, fault) for row, fault in judged.rejected]) + late
+    assert total_samples(judged.kept, rejected) == records[-1].end_24k, "samples lost or counted twice"
+    about = About(
+        name=name,
+        voice=params.voice,
+        total_s=end_s,
+        title=info.title,
+        author=info.author,
+        transcript=transcript.origin or "none",
+        chapter_titles={(name, number): chapter.title for number, chapter in enumerate(info.chapters, 1)},
+        n_words_book=transcript.n_words,
+        n_words_placed=None if transcript.n_words is None else sum(record.n_words for record in records),
+        book_text=transcript.text if isinstance(transcript, BookTranscript) else None,
+        notes=notes,
+    )
+    report = make_report(about, judged, rejected, limits)
+    write_rows(dataset / "rejections.jsonl", rejected)
+    write_report(dataset, report, f"{name} for the voice {params.voice}; why stretches failed is in rejections.jsonl")
+    write_page(dataset, report, judged, limits)
     cover = read_cover(Path(params.audio))
     if cover is not None:
         (dataset / f"cover{cover[1]}").write_bytes(cover[0])
-    context.publish("report", dataset / "report.md", "report")
+    context.publish("report", dataset / "report.html", "report")
     context.publish("rejections", dataset / "rejections.jsonl", "report")
-    if not report.n_clips:
+    if not judged.kept:
         raise _nothing_kept(report, dataset)
+    write_rows(dataset / "train_manifest.jsonl", judged.kept)
     context.publish("manifest", dataset / "train_manifest.jsonl", "manifest")
     context.publish("dataset", dataset, "dataset")
-    logger.info("Kept %.1f of %.1f s in %d clips.", report.kept_s, report.recording_s, report.n_clips)
+    logger.info("Kept %.1f of %.1f s in %d clips.", report.kept_s, end_s, report.n_clips)
     return _result(report, dataset, len(info.chapters))
 
 
@@ -161,24 +183,27 @@ def _result(report: Report, dataset: Path, n_chapters: int) -> Result:
         manifest=str(dataset / "train_manifest.jsonl"),
         n_clips=report.n_clips,
         n_rejected=report.n_rejected,
-        recording_s=report.recording_s,
+        recording_s=report.total_s or 0.0,
         kept_s=report.kept_s,
         rejected_s=report.rejected_s,
-        rejected_by_reason_s=report.rejected_by_reason_s,
+        rejected_by_reason_s=report.reasons_s,
         n_words_placed=report.n_words_placed,
         n_words_book=report.n_words_book,
         title=report.title,
         n_chapters=n_chapters,
+        n_validation=report.n_validation,
+        report=str(dataset / "report.html"),
+        summary=report.summary,
     )
 
 
 def _nothing_kept(report: Report, dataset: Path) -> UserError:
-    reasons = ", ".join(f"{reason} {length:.0f} s" for reason, length in report.rejected_by_reason_s.items())
+    reasons = ", ".join(f"{reason} {length:.0f} s" for reason, length in report.reasons_s.items())
     return UserError(
         "nothing_kept",
-        f"No clip of {report.recording} ({report.recording_s:.0f} s) could be kept: {reasons}.",
-        f"Read {dataset / 'report.md'} and rejections.jsonl there. Much not_in_text or words_differ: is this the text "
-        "of this book and edition? Much silence: is there speech? Without a text: transcript=whisper.",
+        f"No clip of {report.name} ({report.total_s:.0f} s) could be kept: {reasons}.",
+        f"Read {dataset / 'report.html'} and rejections.jsonl there. Much not_in_text or words_differ: is this the "
+        "text of this book and edition? Much silence: is there speech? Without a text: transcript=whisper.",
     )
 
 

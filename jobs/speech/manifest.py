@@ -58,7 +58,7 @@ class Clip(Row):
     words: list[Word] | None = None
     """Added by ``align``."""
     ref_audio: str | None = None
-    """Chosen when the dataset is judged, else by ``convert_codes``: the clip that the speaker embedding is made from."""
+    """Chosen when the dataset is judged, else by ``convert_codes``: the speaker embedding is made from this clip."""
     audio_codes: list[list[int]] | None = None
     """Added by ``convert_codes``: (frames, 16) codebook indices at 12.5 frames a second."""
 

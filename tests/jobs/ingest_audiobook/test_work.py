@@ -59,7 +59,8 @@ def test_the_sample_book_becomes_a_clip_a_sentence(
         samples = read_clip(tmp_path / "slt" / clip["audio"], 24_000)
         assert len(samples) == round(clip["duration_s"] * 24_000)
         assert clip["quality"]["snr_db"] > 20
-        assert 0.2 < clip["quality"]["peak"] <= 1
+        assert -12 < clip["quality"]["peak_dbfs"] <= 0
+        assert clip["ref_audio"] in {other["audio"] for other in clips if other["split"] == "train"}
     assert_tiled(tmp_path / "slt", rows, result.recording_s)
     assert result.kept_s + result.rejected_s == pytest.approx(result.recording_s, abs=1e-6)
     assert (result.n_words_placed, result.n_words_book) == (174, 174)
@@ -75,13 +76,13 @@ def test_the_folder_holds_what_report_tools_and_people_read(
     run(Params(**sample_book, out_dir=str(tmp_path / "slt")), make_context())
 
     state = json.loads((tmp_path / "slt" / ".batch_state.json").read_text())
-    report = json.loads((tmp_path / "slt" / "ingest_report.json").read_text())
+    report = json.loads((tmp_path / "slt" / "report.json").read_text())
     assert state | {"description": ""} == {
         "name": "tts-dataset", "description": "", "total": 18, "successful": 18, "failed": 0,
     }  # fmt: skip
     assert report["n_words_placed"] == 174
     assert [chapter["n_clips"] for chapter in report["chapters"]] == [8, 10]
-    assert "Two Fables" in (tmp_path / "slt" / "report.md").read_text()
+    assert "Two Fables" in (tmp_path / "slt" / "report.html").read_text()
     assert (tmp_path / "slt" / "cover.png").read_bytes()[:4] == b"\x89PNG"
 
 
@@ -119,7 +120,7 @@ def test_after_kill_9_the_finished_chapter_is_not_done_again_and_the_result_is_t
     run(params.model_copy(update={"out_dir": str(tmp_path / "whole")}), make_context())
     assert len(before) == 8
     assert before.items() <= after.items()
-    for name in ("train_manifest.jsonl", "rejections.jsonl", "report.md"):
+    for name in ("train_manifest.jsonl", "rejections.jsonl", "report.html"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     for name in after:
         assert (tmp_path / "killed/clips" / name).read_bytes() == (tmp_path / "whole/clips" / name).read_bytes()
@@ -138,7 +139,7 @@ def test_a_cancel_stops_between_chapters_and_another_attempt_continues(
     result = run(params, again)
 
     assert len(cancelled.messages) == 1
-    assert len(again.messages) == 1
+    assert [message for message in again.messages if "minutes" in message] == ["18 clips of 1.1 minutes"]
     assert result.n_clips == 18
 
 
