@@ -39,6 +39,9 @@ logger = logging.getLogger("jobs.runner.shim")
 SPAWN_FAILED_EXIT = 127  # as a shell says "command not found"
 ALIVE_S = 5.0  # between two signs of life of a remote shim
 LAST_WORDS_S = 15.0  # kept of Slurm's notice, to end the tree and to write how it ended
+# bitsandbytes makes torch 2.8 start a process for each core at import, in case something will be compiled: 8 CPU
+# seconds and 0.7 GB each (measured). So one starts them that does compile.
+UNASKED_POOL = {"TORCH_WARM_POOL": "0"}
 
 
 def run_attempt(settings: Settings, job_id: str, attempt: int) -> None:
@@ -179,7 +182,7 @@ def _settings_of_job(settings: Settings, document: dict[str, Any]) -> Settings:
 def _spawn(
     task: Task, folder: AttemptFolder, settings: Settings, tree_lock: int | None, is_remote: bool
 ) -> subprocess.Popen[bytes]:
-    environment = settings.to_environment() | {processes.MARK: task.mark}
+    environment = UNASKED_POOL | settings.to_environment() | {processes.MARK: task.mark}
     with folder.log.open("ab") as log:  # straight to the file: a pipe through the shim would die with it
         return subprocess.Popen(
             several.command_of(task, folder, settings, is_remote),
