@@ -79,6 +79,28 @@ class HttpSettings:
     introspection_secret_file: str = ""
 
 
+@dataclass(frozen=True)
+class SearchSettings:
+    """What ``web_research_hparams`` may use beside public services: table ``[search]`` of ``config.toml``.
+
+    Attributes:
+        provider: general web search: ``brave``, ``tavily``, ``searxng`` (which needs ``url``), or empty for none.
+        url: base address of the search service.
+        key_file: file that holds the provider's key.
+        key_env: environment variable that holds it, instead.
+        github_token_file: file that holds a token of GitHub, which raises its limits and allows its search of code.
+        github_token_env: environment variable that holds it, instead.
+    """
+
+    provider: str = ""
+    url: str = ""
+    key_file: str = ""
+    key_env: str = ""
+    github_token_file: str = ""
+    github_token_env: str = ""
+
+
+SEARCH_PROVIDERS = ("brave", "searxng", "tavily")
 TOP_LEVEL: Mapping[str, type] = {
     "gpu_slots": object,  # a number or "auto"
     "cpu_slots": int,
@@ -89,6 +111,7 @@ TOP_LEVEL: Mapping[str, type] = {
     "backend": str,
     "slurm": dict,
     "http": dict,
+    "search": dict,
 }
 _SLURM: Mapping[str, type] = {"cpus": int, "nodes": int, "stop_s": int, "extra": list, "path_map": dict}
 _HTTP: Mapping[str, type] = {
@@ -153,6 +176,20 @@ def http(entries: Mapping[str, Any], where: str) -> HttpSettings:
     if len(missing) not in (0, len(needed)):
         raise _invalid(f"{where}, [http]: OAuth needs {', '.join(missing)} too.", "Add it, or remove the others.")
     return HttpSettings(**values)
+
+
+def search(entries: Mapping[str, Any], where: str) -> SearchSettings:
+    """The table ``[search]``. Raises ``UserError`` ``settings_invalid``."""
+    _check(entries, {field.name: str for field in fields(SearchSettings)}, f"{where}, [search]")
+    found = SearchSettings(**entries)
+    if found.provider and found.provider not in SEARCH_PROVIDERS:
+        raise _invalid(f"{where}, [search]: there is no provider {found.provider!r}.",
+                       f"Use {', '.join(SEARCH_PROVIDERS)}.")  # fmt: skip
+    if found.provider == "searxng" and not found.url:
+        raise _invalid(f"{where}, [search]: searxng needs the address of an instance.", 'Set url = "http://…".')
+    if found.url and not found.url.startswith(("http://", "https://")):
+        raise _invalid(f"{where}, [search]: url = {found.url!r} is no http address.", "Correct it.")
+    return found
 
 
 def _check(entries: Mapping[str, Any], types: Mapping[str, type], where: str) -> None:

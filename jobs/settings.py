@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs import configuration
-from jobs.configuration import HttpSettings, SlurmSettings
+from jobs.configuration import HttpSettings, SearchSettings, SlurmSettings
 from jobs.errors import UserError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -51,6 +51,7 @@ class Settings:
         backend: where jobs run that do not say: ``local`` or ``slurm``. ``TTS_TRAIN_BACKEND`` or ``backend``.
         slurm: table ``[slurm]``; ``TTS_TRAIN_SLURM`` (the same as JSON).
         http: table ``[http]``: how the server is reached over HTTP.
+        search: table ``[search]``: keys and services of ``web_research_hparams``.
         gpus: the GPUs that the jobs of whoever submits may use, as in ``CUDA_VISIBLE_DEVICES``; None: all.
         rank: place of this process among those that do one job's work together; ``RANK``, which torchrun sets.
         hub_cache: where the Hugging Face libraries keep weights.
@@ -69,6 +70,7 @@ class Settings:
     backend: str = "local"
     slurm: SlurmSettings = field(default_factory=SlurmSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
+    search: SearchSettings = field(default_factory=SearchSettings)
     gpus: str | None = None
     rank: int = 0
     hub_cache: Path = Path.home() / ".cache" / "huggingface" / "hub"
@@ -116,6 +118,7 @@ class Settings:
             backend=backend,
             slurm=configuration.slurm(slurm, str(file)),
             http=configuration.http(entries.get("http", {}), str(file)),
+            search=configuration.search(entries.get("search", {}), str(file)),
             gpus=env.get("CUDA_VISIBLE_DEVICES"),
             rank=int(env.get("RANK") or 0),
             hub_cache=Path(env.get("HF_HUB_CACHE") or hf_home / "hub"),
@@ -133,6 +136,22 @@ class Settings:
     def python(self, environment: str) -> Path:
         """Interpreter of a locked environment, ``server`` or ``ml``."""
         return self.envs / environment / "bin" / "python"
+
+    def secret(self, file: str, variable: str) -> str:
+        """A key that the person keeps in a file or an environment variable; empty when neither is named.
+
+        Raises:
+            UserError: ``secret_missing``; its message never holds the key.
+        """
+        if not file:
+            if variable and not os.environ.get(variable):
+                raise UserError("secret_missing", f"The environment variable {variable} is not set.", "Set it.")
+            return os.environ.get(variable, "") if variable else ""
+        path = Path(self.home, Path(file).expanduser())
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError("secret_missing", f"{path} cannot be read.", "Write the key into it.") from error
 
     def to_environment(self, environ: Mapping[str, str] | None = None) -> dict[str, str]:
         """The whole environment for a child process in which ``from_environment`` gives these settings again.

@@ -1,76 +1,146 @@
-"""One bounded GET to one of three public services: no credentials, no other host, no more than 256 kB.
+"""One bounded request to an allowed host: no other scheme, no redirect elsewhere, no more bytes or seconds than agreed.
 
 What comes back was written by strangers. It is parsed as data; nothing in it is followed or run.
 """
 
 from __future__ import annotations
 
+import json
+import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
+import anyio
 import httpx
 
 HOSTS = frozenset({"export.arxiv.org", "api.github.com", "huggingface.co"})
-MAX_BYTES = 256 * 1024
+SEARCH_HOSTS = {"brave": "https://api.search.brave.com", "tavily": "https://api.tavily.com"}
+MAX_BYTES = 512 * 1024
 MAX_REDIRECTS = 2
 REQUEST_TIMEOUT_S = 12.0
+_TEXT_TYPES = ("json", "xml", "text/plain", "text/markdown")
 
 
 class FetchError(Exception):
     """Why there is no answer, in a few words for people."""
 
 
-def make_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
-    """A client for ``get_text``; ``transport`` replaces the network in tests."""
-    headers = {"User-Agent": "tts-train/0.1 (hyper-parameter research)", "Accept-Encoding": "identity"}
-    return httpx.AsyncClient(
-        transport=transport, headers=headers, timeout=REQUEST_TIMEOUT_S, follow_redirects=False, auth=None
-    )
+@dataclass(frozen=True)
+class Request:
+    """One request.
 
-
-async def get_text(client: httpx.AsyncClient, url: str, params: Mapping[str, str | int]) -> str:
-    """Fetch a text.
-
-    Args:
-        client: from ``make_client``.
-        url: https address on one of ``HOSTS``.
-        params: query.
-
-    Raises:
-        FetchError: no network, time-out, refused redirect, error status, or an answer over ``MAX_BYTES``.
+    Attributes:
+        url: without query.
+        params: query; a part of what the cache is keyed by, so no secrets.
+        headers: also secrets; sent to the host of ``url`` only.
+        body: JSON to post; None: a GET.
     """
-    target = httpx.URL(url, params=dict(params))
-    for _ in range(MAX_REDIRECTS + 1):
-        _check(target)
+
+    url: str
+    params: Mapping[str, str | int] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: Mapping[str, Any] | None = None
+
+    @property
+    def identity(self) -> str:
+        """What the request asks, without who asks."""
+        return json.dumps([self.url, sorted(self.params.items()), self.body], sort_keys=True)
+
+
+class Web:
+    """The part of the web that may be asked."""
+
+    def __init__(
+        self,
+        transport: httpx.AsyncBaseTransport | None = None,
+        search_url: str = "",
+        timeout_s: float = REQUEST_TIMEOUT_S,
+    ) -> None:
+        """Prepare; nothing is asked yet.
+
+        Args:
+            transport: replaces the network in tests.
+            search_url: base address of the search service that the person configured; allowed exactly as it stands.
+            timeout_s: of one request, from the first byte sent to the last received.
+        """
+        headers = {"User-Agent": "tts-train/0.1 (hyper-parameter research)", "Accept-Encoding": "identity"}
+        self._timeout_s = timeout_s
+        self._search = httpx.URL(search_url) if search_url else None
+        self._client = httpx.AsyncClient(
+            transport=transport, headers=headers, timeout=timeout_s, follow_redirects=False, auth=None, trust_env=True
+        )
+
+    async def __aenter__(self) -> Web:
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self._client.__aexit__(*error)
+
+    async def text(self, request: Request) -> str:
+        """The answer's text.
+
+        Raises:
+            FetchError: no network, time-out, refused address or redirect, error status, no text, or too much of it.
+        """
         try:
-            async with client.stream("GET", target) as answer:
-                if not answer.is_redirect:
-                    return await _body(answer)
-                following = target.join(answer.headers.get("location", ""))
-        except httpx.TimeoutException as error:
-            raise FetchError(f"no answer within {REQUEST_TIMEOUT_S:.0f} s") from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            with anyio.fail_after(self._timeout_s):
+                return await self._followed(request)
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise FetchError(f"no answer within {self._timeout_s:g} s") from error
+        except (httpx.HTTPError, httpx.InvalidURL, zlib.error) as error:
             raise FetchError(f"not reached ({type(error).__name__}: {str(error)[:120]})") from error
-        if following.host != target.host:
-            raise FetchError(f"refused a redirect to another host ({following.host[:80]})")
-        target = following
-    raise FetchError(f"more than {MAX_REDIRECTS} redirects")
+
+    async def _followed(self, request: Request) -> str:
+        target = httpx.URL(request.url, params=dict(request.params)) if request.params else httpx.URL(request.url)
+        for _ in range(MAX_REDIRECTS + 1):
+            self._check(target)
+            method = "GET" if request.body is None else "POST"
+            async with self._client.stream(method, target, headers=dict(request.headers), json=request.body) as answer:
+                if not answer.is_redirect:
+                    return await _text(answer)
+                following = target.join(answer.headers.get("location", ""))
+            if _place(following) != _place(target):
+                raise FetchError(f"refused a redirect to another place ({following.scheme}://{following.host[:80]})")
+            target = following
+        raise FetchError(f"more than {MAX_REDIRECTS} redirects")
+
+    def _check(self, target: httpx.URL) -> None:
+        configured = self._search
+        if configured is not None and _place(target) == _place(configured) and configured.scheme in ("http", "https"):
+            return
+        if target.scheme != "https" or target.host not in HOSTS or target.port not in (None, 443) or target.userinfo:
+            raise FetchError(f"refused to fetch from {target.host[:80]!r} by {target.scheme!r}")
 
 
-def _check(target: httpx.URL) -> None:
-    if target.scheme != "https" or target.host not in HOSTS or target.port not in (None, 443):
-        raise FetchError(f"refused to fetch from {target.host[:80]!r} by {target.scheme!r}")
+def _place(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
 
 
-async def _body(answer: httpx.Response) -> str:
-    if answer.status_code in (403, 429):
-        raise FetchError(f"refused for now (HTTP {answer.status_code}: too many requests without an account)")
-    if answer.status_code != 200:
-        raise FetchError(f"HTTP {answer.status_code}")
-    if answer.headers.get("content-encoding", "identity") != "identity":
-        raise FetchError("a compressed answer, which could be any size")
+async def _text(answer: httpx.Response) -> str:
+    status = answer.status_code
+    if status in (403, 429) or (status == 401 and "www-authenticate" not in answer.headers):
+        wait = answer.headers.get("retry-after", "")
+        later = f", come back in {wait} s" if wait.isdigit() and len(wait) < 7 else ""
+        raise FetchError(f"refused for now (HTTP {status}: too many requests, or an account is needed{later})")
+    if status != 200:
+        raise FetchError(f"HTTP {status}")
+    kind = answer.headers.get("content-type", "text/plain").lower()
+    if not any(known in kind for known in _TEXT_TYPES):
+        raise FetchError(f"an answer that is no data but {kind[:60]!r}")
+    return (await _bytes(answer)).decode("utf-8", errors="replace")
+
+
+async def _bytes(answer: httpx.Response) -> bytes:
+    """The body, unpacked no further than the limit: a small packed answer may be any size."""
+    encoding = answer.headers.get("content-encoding", "identity").lower()
+    if encoding not in ("identity", "gzip", ""):
+        raise FetchError(f"an answer packed as {encoding[:20]!r}, which was not asked for")
+    unpack = zlib.decompressobj(16 + zlib.MAX_WBITS) if encoding == "gzip" else None
     body = bytearray()
-    async for chunk in answer.aiter_bytes(16_384):
-        body += chunk
+    async for chunk in answer.aiter_raw(16_384):
+        body += chunk if unpack is None else unpack.decompress(chunk, MAX_BYTES + 1 - len(body))
         if len(body) > MAX_BYTES:
             raise FetchError(f"an answer of more than {MAX_BYTES // 1024} kB was cut off and not used")
-    return body.decode("utf-8", errors="replace")
+    return bytes(body)

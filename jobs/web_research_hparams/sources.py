@@ -1,196 +1,322 @@
-"""What to ask arXiv, GitHub and Hugging Face, and how to read what they answer: titles, links, dates, short snippets.
+"""What to ask arXiv, GitHub, Hugging Face and a configured search service, and how to read what they answer.
 
-Text is stripped of control and invisible characters and cut; links are rebuilt or checked, so that a finding can
-only point at the service it came from.
+A listing may lead on to pages of the same service (READMEs, model cards); nothing leads elsewhere. Links are rebuilt or
+checked, so that a page can only say that it came from where it came from.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import re
-import unicodedata
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field
+from jobs.web_research_hparams.fetch import SEARCH_HOSTS, FetchError, Request
+from jobs.web_research_hparams.knowledge import Method, ModelSize
+from jobs.web_research_hparams.text import clean, readable
 
-from jobs.web_research_hparams.fetch import FetchError
-from jobs.web_research_hparams.recommend import Request
-
-SourceName = Literal["arxiv", "github", "huggingface_models", "huggingface_datasets"]
-MAX_TITLE, MAX_SNIPPET = 160, 280
+SourceName = Literal["arxiv", "github_issues", "github_readmes", "github_code", "huggingface", "web_search"]
+MAX_TITLE = 160
+MOST_READ_ON = 4  # READMEs and model cards from one listing
 _ATOM = "{http://www.w3.org/2005/Atom}"
 _MODEL = "Qwen3-TTS"
+_GITHUB = "https://api.github.com"
+_REPOSITORY = r"[A-Za-z0-9][\w.-]{0,99}/[\w.-]{1,100}"
 
 
-class Finding(BaseModel):
-    """Something that a search found. Written by strangers: data to weigh, never instructions."""
+@dataclass(frozen=True)
+class Page:
+    """Something to read. Written by strangers; ``text`` is ``readable``."""
 
     source: SourceName
     title: str
     url: str
-    date: str = Field("", description="Published or last changed, YYYY-MM-DD.")
-    snippet: str = ""
-    untrusted: Literal[True] = True
+    date: str
+    text: str
 
 
 @dataclass(frozen=True)
-class Source:
+class Listing:
+    """What an answer holds, and what it leads to."""
+
+    pages: list[Page] = field(default_factory=list)
+    then: list[Ask] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Ask:
     """One question to one service."""
 
-    name: SourceName
-    url: str
-    params: Mapping[str, str | int]
-    parse: Callable[[str], list[Finding]]
+    source: SourceName
+    request: Request
+    read: Callable[[str], Listing]
 
 
-def sources(request: Request, question: str, max_results: int) -> list[Source]:
-    """The four questions for a request.
+@dataclass(frozen=True)
+class Access:
+    """What the person configured, with its secrets.
+
+    Attributes:
+        provider: of general search; empty: none.
+        url: of a SearXNG instance, or of a stand-in for the other providers.
+        key: of the provider.
+        github_token: lifts GitHub's limits and allows its search of code.
+    """
+
+    provider: Literal["", "brave", "searxng", "tavily"] = ""
+    url: str = ""
+    key: str = field(default="", repr=False)
+    github_token: str = field(default="", repr=False)
+
+    @property
+    def search_url(self) -> str:
+        """Base address of general search; empty: none is configured."""
+        return self.url.rstrip("/") or SEARCH_HOSTS.get(self.provider, "")
+
+
+def asks_for(size: ModelSize, method: Method, question: str, max_results: int, access: Access) -> list[Ask]:
+    """All first questions.
 
     Args:
-        request: model size and method.
+        size: of the model.
+        method: of the training.
         question: free words of the caller; only letters and digits of it are sent.
-        max_results: findings wanted from each.
+        max_results: pages wanted of each listing.
+        access: to what needs a key.
     """
-    words = _query_words(question)
-    tuning = "LoRA" if request.method == "lora" else "fine-tuning"
-    papers = " AND ".join(f"all:{word}" for word in ["speech", "synthesis", *(words or ["finetuning"])])
-    issues = " ".join([_MODEL, *(words or [tuning])])
-    return [
-        Source(
-            "arxiv",
-            "https://export.arxiv.org/api/query",
-            {"search_query": papers, "max_results": max_results, "sortBy": "relevance"},
-            parse_arxiv,
-        ),
-        Source(
-            "github",
-            "https://api.github.com/search/issues",
-            {"q": f"{issues} is:issue", "per_page": max_results, "sort": "updated"},
-            parse_github,
-        ),
-        Source(
-            "huggingface_models",
-            "https://huggingface.co/api/models",
-            {"search": f"{_MODEL}-12Hz-{request.size.upper()}", "sort": "downloads", "limit": max_results},
-            lambda text: parse_huggingface(text, "huggingface_models"),
-        ),
-        Source(
-            "huggingface_datasets",
-            "https://huggingface.co/api/datasets",
-            {"search": "qwen3-tts", "sort": "downloads", "limit": max_results},
-            lambda text: parse_huggingface(text, "huggingface_datasets"),
-        ),
-    ]
+    words = query_words(question)
+    tuning = "LoRA" if method == "lora" else "fine-tuning"
+    papers = (
+        f'all:"{_MODEL}" OR (all:"text-to-speech" AND all:"{tuning}"' + "".join(f" AND all:{w}" for w in words) + ")"
+    )
+    issue_queries = [f"{_MODEL} learning rate", f"{_MODEL} {' '.join(words) or tuning}"]
+    github = {"Accept": "application/vnd.github.text-match+json", "X-GitHub-Api-Version": "2022-11-28"}
+    if access.github_token:
+        github["Authorization"] = f"Bearer {access.github_token}"
+    base = f"Qwen/{_MODEL}-12Hz-{size.upper()}-Base"
+    relation = "adapter" if method == "lora" else "finetune"
+
+    def github_search(what: str, query: str, **more: str) -> Request:
+        return Request(f"{_GITHUB}/search/{what}", {"q": query, "per_page": max_results, **more}, github)
+
+    asks = [
+        Ask("arxiv", Request("https://export.arxiv.org/api/query", {"search_query": papers, "max_results": max_results,
+                                                                    "sortBy": "relevance"}), read_arxiv),
+        *(Ask("github_issues", github_search("issues", f"{query} is:issue", sort="updated"), read_github_issues)
+          for query in issue_queries),
+        Ask("github_readmes", github_search("repositories", f"{_MODEL} {tuning}", sort="stars"),
+            lambda text: read_github_repositories(text, github, max_results)),
+        *(Ask("huggingface", Request("https://huggingface.co/api/models",
+                                     {**query, "sort": "downloads", "limit": max_results}),
+              lambda text: read_huggingface_models(text, max_results))
+          for query in ({"search": _MODEL}, {"filter": f"base_model:{relation}:{base}"})),
+    ]  # fmt: skip
+    if access.github_token:
+        asks.append(Ask("github_code", github_search("code", f"{_MODEL} learning_rate"), read_github_code))
+    if access.search_url:
+        asks.append(_general_search(f"{_MODEL} {tuning} learning rate epochs {' '.join(words)}", max_results, access))
+    return asks
 
 
-def parse_arxiv(text: str) -> list[Finding]:
-    """Findings of an Atom feed of arXiv's API.
-
-    Raises:
-        FetchError: not a feed, a feed with entity declarations, or arXiv's own error entry.
-    """
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise FetchError("a feed that declares entities, which a feed has no need of")
-    try:
-        feed = ElementTree.fromstring(text)
-    except ElementTree.ParseError as error:
-        raise FetchError(f"not a feed: {clean(text, 60)!r}") from error
-    findings = []
-    for entry in feed.iter(f"{_ATOM}entry"):
-        number = re.search(r"arxiv\.org/abs/([\w.\-/]+)$", _child(entry, "id"))
-        if number is None:
-            # arXiv answers a bad query with status 200 and one entry whose title is "Error".
-            raise FetchError(f"arXiv did not understand the query: {clean(_child(entry, 'summary'), 100)}")
-        findings.append(
-            Finding(
-                source="arxiv",
-                title=clean(_child(entry, "title"), MAX_TITLE),
-                url=f"https://arxiv.org/abs/{number[1]}",
-                date=_date(_child(entry, "published")),
-                snippet=clean(_child(entry, "summary"), MAX_SNIPPET),
-            )
-        )
-    return findings
+def not_asked(access: Access) -> dict[SourceName, str]:
+    """Sources that need what was not configured, and what that is."""
+    missing: dict[SourceName, str] = {}
+    if not access.github_token:
+        missing["github_code"] = "GitHub searches code for accounts only: set [search] github_token_file in config.toml"
+    if not access.search_url:
+        missing["web_search"] = 'not configured: set [search] provider = "brave", "searxng" or "tavily" in config.toml'
+    return missing
 
 
-def parse_github(text: str) -> list[Finding]:
-    """Findings of GitHub's search for issues.
-
-    Raises:
-        FetchError: not an answer of that search.
-    """
-    answer = _json(text)
-    items = answer.get("items") if isinstance(answer, dict) else None
-    if not isinstance(items, list):
-        raise FetchError("not an answer of GitHub's search")
-    findings = []
-    for item in _objects(items):
-        found = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+)/(?:issues|pull)/(\d+)", str(item.get("html_url")))
-        if found is not None:
-            findings.append(
-                Finding(
-                    source="github",
-                    title=clean(f"{found[1]}#{found[2]}: {item.get('title')}", MAX_TITLE),
-                    url=found[0],
-                    date=_date(item.get("updated_at")),
-                    snippet=clean(item.get("body") or "", MAX_SNIPPET),
-                )
-            )
-    return findings
-
-
-def parse_huggingface(text: str, name: Literal["huggingface_models", "huggingface_datasets"]) -> list[Finding]:
-    """Findings of the hub's list of models or datasets.
-
-    Raises:
-        FetchError: not such a list.
-    """
-    items = _json(text)
-    if not isinstance(items, list):
-        raise FetchError("not a list of the hub")
-    folder = "datasets/" if name == "huggingface_datasets" else ""
-    findings = []
-    for item in _objects(items):
-        identity = str(item.get("id"))
-        if re.fullmatch(r"[\w.-]+/[\w.-]+", identity) is None:
-            continue
-        tags = [str(tag) for tag in item.get("tags") or [] if isinstance(tag, str)][:8]
-        counts = f"{item.get('downloads', 0)} downloads, {item.get('likes', 0)} likes; {', '.join(tags)}"
-        findings.append(
-            Finding(
-                source=name,
-                title=clean(identity, MAX_TITLE),
-                url=f"https://huggingface.co/{folder}{identity}",
-                date=_date(item.get("lastModified") or item.get("createdAt")),
-                snippet=clean(counts, MAX_SNIPPET),
-            )
-        )
-    return findings
-
-
-def clean(text: object, longest: int) -> str:
-    """One line of visible text: control, format and private characters go (terminal codes, bidirectional marks)."""
-    visible = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in str(text)[: 20 * longest])
-    line = " ".join(visible.split())
-    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
-
-
-def _query_words(question: str) -> list[str]:
+def query_words(question: str) -> list[str]:
     """At most six words of letters and digits: nothing that a query language could read as an operator."""
     words = re.findall(r"[A-Za-z0-9]{3,30}", question)
     return [word for word in words if word.lower() not in {"and", "not", "the", "for", "what", "how", "which"}][:6]
 
 
+def read_arxiv(text: str) -> Listing:
+    """Abstracts of an Atom feed.
+
+    Raises:
+        FetchError: not a feed, a feed that declares entities, or arXiv's own error entry.
+    """
+    # Without a DTD there is no entity to expand and nothing external to fetch: what defusedxml refuses, in one line.
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise FetchError("a feed that declares entities, which a feed has no need of")
+    try:
+        feed = ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError) as error:
+        raise FetchError(f"not a feed: {clean(text, 60)!r}") from error
+    pages = []
+    for entry in feed.iter(f"{_ATOM}entry"):
+        number = re.search(r"arxiv\.org/abs/([\w.\-/]{1,40})$", _child(entry, "id"))
+        if number is None:
+            # arXiv answers a bad query with status 200 and one entry whose title is "Error".
+            raise FetchError(f"arXiv did not understand the query: {clean(_child(entry, 'summary'), 100)}")
+        title, url = _child(entry, "title"), f"https://arxiv.org/abs/{number[1]}"
+        pages.append(_page("arxiv", title, url, _child(entry, "updated"), " ".join(_child(entry, "summary").split())))
+    return Listing(pages)
+
+
+def read_github_issues(text: str) -> Listing:
+    """Issues and pull requests of GitHub's search; bodies, else the fragments that matched. Raises ``FetchError``."""
+    pages = []
+    for item in _items(text):
+        found = re.fullmatch(
+            rf"https://github\.com/({_REPOSITORY})/(?:issues|pull)/(\d{{1,9}})", str(item.get("html_url"))
+        )
+        if found is not None:
+            title = f"{found[1]}#{found[2]}: {item.get('title')}"
+            body = "\n".join([str(item.get("body") or ""), *_fragments(item)])
+            pages.append(_page("github_issues", title, found[0], item.get("updated_at"), body))
+    return Listing(pages)
+
+
+def read_github_code(text: str) -> Listing:
+    """Fragments of code that matched. Raises ``FetchError``."""
+    pages = []
+    for item in _items(text):
+        repository = item.get("repository")
+        name = str(repository.get("full_name")) if isinstance(repository, dict) else ""
+        url = str(item.get("html_url"))
+        if re.fullmatch(_REPOSITORY, name) and url.startswith(f"https://github.com/{name}/blob/"):
+            pages.append(
+                _page("github_code", f"{name}: {item.get('path')}", web_link(url), "", "\n".join(_fragments(item)))
+            )
+    return Listing([page for page in pages if page.url])
+
+
+def read_github_repositories(text: str, headers: dict[str, str], max_results: int) -> Listing:
+    """Repositories, each of which leads to its README. Raises ``FetchError``."""
+    then = []
+    for item in _items(text):
+        name = str(item.get("full_name"))
+        if re.fullmatch(_REPOSITORY, name) and ".." not in name:
+            date = item.get("pushed_at")
+            request = Request(f"{_GITHUB}/repos/{name}/readme", {}, headers | {"Accept": "application/vnd.github+json"})
+            then.append(Ask("github_readmes", request, partial(_readme, name=name, date=date)))
+    return Listing(then=then[: min(max_results, MOST_READ_ON)])
+
+
+def read_huggingface_models(text: str, max_results: int) -> Listing:
+    """Models, each of which leads to its card; those of the vendor do not tell of training. Raises ``FetchError``."""
+    models = _json(text)
+    if not isinstance(models, list):
+        raise FetchError("not a list of the hub")
+    then = []
+    for item in _objects(models):
+        identity = str(item.get("id"))
+        if re.fullmatch(_REPOSITORY, identity) and ".." not in identity and not identity.startswith("Qwen/"):
+            request = Request(f"https://huggingface.co/{identity}/raw/main/README.md")
+            date = item.get("lastModified") or item.get("createdAt")
+            then.append(Ask("huggingface", request, partial(_card, name=identity, date=date)))
+    return Listing(then=then[: min(max_results, MOST_READ_ON)])
+
+
+def read_brave(text: str) -> Listing:
+    """Snippets of Brave's web search. Raises ``FetchError``."""
+    answer = _json(text)
+    web = answer.get("web") if isinstance(answer, dict) else None
+    results = web.get("results") if isinstance(web, dict) else None
+    return _snippets(results, lambda item: [item.get("description"), *_texts(item.get("extra_snippets"))], "page_age")
+
+
+def read_searxng(text: str) -> Listing:
+    """Snippets of a SearXNG instance (``format=json`` must be allowed in its settings). Raises ``FetchError``."""
+    answer = _json(text)
+    results = answer.get("results") if isinstance(answer, dict) else None
+    return _snippets(results, lambda item: [item.get("content")], "publishedDate")
+
+
+def read_tavily(text: str) -> Listing:
+    """Snippets of Tavily. Raises ``FetchError``."""
+    answer = _json(text)
+    results = answer.get("results") if isinstance(answer, dict) else None
+    return _snippets(results, lambda item: [item.get("content")], "published_date")
+
+
+def _general_search(query: str, max_results: int, access: Access) -> Ask:
+    base = access.search_url
+    if access.provider == "brave":
+        request = Request(f"{base}/res/v1/web/search", {"q": query.strip(), "count": max_results},
+                          {"Accept": "application/json", "X-Subscription-Token": access.key})  # fmt: skip
+        return Ask("web_search", request, read_brave)
+    if access.provider == "tavily":
+        body = {"query": query.strip(), "max_results": max_results, "search_depth": "basic"}
+        request = Request(f"{base}/search", {}, {"Authorization": f"Bearer {access.key}"}, body)
+        return Ask("web_search", request, read_tavily)
+    headers = {"Authorization": f"Bearer {access.key}"} if access.key else {}
+    return Ask("web_search", Request(f"{base}/search", {"q": query.strip(), "format": "json"}, headers), read_searxng)
+
+
+def _readme(text: str, name: str, date: object) -> Listing:
+    answer = _json(text)
+    if not isinstance(answer, dict) or answer.get("encoding") != "base64":
+        raise FetchError("not a README of GitHub's API")
+    try:
+        content = base64.b64decode(str(answer.get("content")), validate=False).decode("utf-8", errors="replace")
+    except ValueError as error:
+        raise FetchError("a README that is no base64") from error
+    return Listing([_page("github_readmes", f"{name}: README", f"https://github.com/{name}", date, content)])
+
+
+def _card(text: str, name: str, date: object) -> Listing:
+    return Listing([_page("huggingface", f"{name}: model card", f"https://huggingface.co/{name}", date, text)])
+
+
+def _snippets(results: object, texts: Callable[[dict[str, Any]], list[Any]], date: str) -> Listing:
+    if not isinstance(results, list):
+        raise FetchError("not an answer of that search service")
+    pages = []
+    for item in _objects(results):
+        url = web_link(str(item.get("url")))
+        if url:
+            text = "\n".join(str(part) for part in texts(item) if isinstance(part, str))
+            pages.append(_page("web_search", item.get("title"), url, item.get(date), text))
+    return Listing(pages)
+
+
+def web_link(url: str) -> str:
+    """An address of the web, as it may be shown; empty for anything else (``javascript:``, a user's name in it)."""
+    if len(url) > 400 or not re.fullmatch(r"[\x21-\x7e]+", url) or re.search(r"[<>\"'`\\\s]", url):
+        return ""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return url if parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc else ""
+
+
+def _page(source: SourceName, title: object, url: str, date: object, text: object) -> Page:
+    return Page(source, clean(title, MAX_TITLE), url, date_of(date), readable(text))
+
+
+def date_of(value: object) -> str:
+    """The day in a time stamp; empty when there is none."""
+    found = re.match(r"20\d{2}-[01]\d-[0-3]\d", str(value))
+    return found[0] if found else ""
+
+
+def _fragments(item: dict[str, Any]) -> list[str]:
+    matches = item.get("text_matches")
+    return [str(match.get("fragment") or "") for match in _objects(matches)] if isinstance(matches, list) else []
+
+
+def _items(text: str) -> Iterable[dict[str, Any]]:
+    answer = _json(text)
+    items = answer.get("items") if isinstance(answer, dict) else None
+    if not isinstance(items, list):
+        raise FetchError("not an answer of GitHub's search")
+    return _objects(items)
+
+
 def _child(entry: ElementTree.Element, name: str) -> str:
     return entry.findtext(f"{_ATOM}{name}") or ""
-
-
-def _date(value: object) -> str:
-    found = re.match(r"\d{4}-\d{2}-\d{2}", str(value))
-    return found[0] if found else ""
 
 
 def _json(text: str) -> Any:
@@ -202,3 +328,7 @@ def _json(text: str) -> Any:
 
 def _objects(items: Iterable[object]) -> Iterable[dict[str, Any]]:
     return (item for item in items if isinstance(item, dict))
+
+
+def _texts(value: object) -> list[str]:
+    return [str(part) for part in value] if isinstance(value, list) else []

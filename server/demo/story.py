@@ -130,9 +130,8 @@ class Story:
         began = time.monotonic()
         answer = await self.agent.call("web_research_hparams", {"model_size": "0.6b", "method": "full"})
         step.state, step.seconds, step.result = "succeeded", time.monotonic() - began, answer
-        step.made = (
-            f"{len(answer['facts'])} facts, network {'reached' if answer['network']['reached'] else 'not reached'}"
-        )
+        reached = "reached" if answer["search"]["reached"] else "not reached"
+        step.made = f"{len(answer['evidence'])} facts and figures, network {reached}"
 
 
 def trained_sentences(manifest: Path) -> list[str]:

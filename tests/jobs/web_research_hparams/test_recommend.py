@@ -6,13 +6,19 @@ import itertools
 
 import pytest
 
+from jobs.training import plan
+from jobs.training.plan import DEFAULT_LR
 from jobs.training.spec import Params
+from jobs.tune_hparams.space import Range, check_space
 from jobs.web_research_hparams.knowledge import knowledge
 from jobs.web_research_hparams.recommend import Method, ModelSize, Recommendation, Request, recommend
+from jobs.web_research_hparams.rules import MOST_WARMUP_STEPS, WARMUP_SHARE, Point, breaches
+from tools._training_plan import plan_for
 
 
 def recommended(**request: object) -> Recommendation:
-    return recommend(Request.model_validate(request), knowledge())
+    asked = Request.model_validate(request)
+    return recommend(asked, knowledge(), plan_for(asked))
 
 
 ALL = [
@@ -24,15 +30,42 @@ ALL = [
 
 
 @pytest.mark.parametrize("request_", ALL)
-def test_every_recommendation_is_accepted_by_start_training_and_lies_in_its_own_ranges(
+def test_every_recommendation_is_accepted_by_start_training_and_lies_in_its_own_limits(
     request_: dict[str, object],
 ) -> None:
     made = recommended(**request_)
 
     Params.model_validate({"manifest": "m", "method": request_["method"], **made.settings})
-    for name, (low, high) in made.ranges.items():
+    for name, (low, high) in made.limits.items():
         value = made.settings[name] * (made.settings["gradient_accumulation_steps"] if name == "batch_size" else 1)
         assert low <= value <= high, name
+
+
+@pytest.mark.parametrize("request_", ALL)
+def test_its_ranges_and_points_are_accepted_by_tune_hparams(request_: dict[str, object]) -> None:
+    made = recommended(**request_)
+
+    ranges = [Range.model_validate(found) for found in made.ranges]
+    check_space(ranges, {"method": request_["method"]}, {"manifest": "m"})
+    assert 3 <= len(made.starting_points) == len(made.points_because)
+    for point in made.starting_points:
+        assert point.keys() == {found.name for found in ranges}
+        assert all(found.holds(point[found.name]) for found in ranges)
+
+
+@pytest.mark.parametrize("request_", ALL)
+def test_no_rule_rejects_what_is_recommended(request_: dict[str, object]) -> None:
+    made, request = recommended(**request_), Request.model_validate(request_)
+
+    for values in [made.settings, *made.starting_points]:
+        point = Point(values, request.size, request.method, made.n_clips_assumed, None, request.gpu_memory_gb)
+        assert [found.rule.id for found in breaches(point) if found.severity == "reject"] == []
+
+
+def test_training_and_research_have_one_definition_of_rate_and_warm_up() -> None:
+    for method in ("full", "lora"):
+        assert recommended(method=method).settings["lr"] == DEFAULT_LR[method]
+    assert (MOST_WARMUP_STEPS, WARMUP_SHARE) == (plan.MOST_WARMUP_STEPS, 1 / plan.WARMUP_SHARE)
 
 
 @pytest.mark.parametrize("request_", ALL)
@@ -49,7 +82,7 @@ def test_the_full_start_is_the_best_recipe_measured_under_a_sound_loss() -> None
 
     assert (made.settings["lr"], made.settings["epochs"], made.settings["warmup_steps"]) == (5e-6, 1, 50)
     assert "full-recipe" in made.because["lr"]
-    assert made.ranges["lr"] == [1e-6, 1e-5]
+    assert made.limits["lr"] == [1e-6, 1e-5]
 
 
 def test_a_fact_that_is_not_in_the_base_is_not_cited() -> None:
@@ -67,7 +100,7 @@ def test_the_warm_up_is_at_most_a_tenth_of_the_run_and_at_most_fifty_steps(
     assert (made.settings["warmup_steps"], made.steps) == (warmup, steps)
 
 
-@pytest.mark.parametrize(("minutes", "epochs"), [(3, 6), (12, 5), (20, 3), (600, 2)])
+@pytest.mark.parametrize(("minutes", "epochs"), [(3, 6), (12, 4), (20, 3), (600, 2)])
 def test_lora_epochs_follow_the_number_of_clips(minutes: float, epochs: int) -> None:
     assert recommended(method="lora", minutes_of_audio=minutes).settings["epochs"] == epochs
 
@@ -86,9 +119,11 @@ def test_a_smaller_gpu_gets_smaller_settings_until_nothing_fits() -> None:
     large, medium, small = (recommended(size=size, method=method, gpu_memory_gb=gb) for gb in (80, 24, 8))
 
     assert not large.settings["gradient_checkpointing"]
-    assert medium.settings["optimizer"] == "adamw_8bit"
+    assert (medium.settings["optimizer"], medium.settings["gradient_checkpointing"]) == ("adamw_8bit", True)
+    assert large.memory_gb is not None
+    assert medium.memory_gb is not None
     assert large.memory_gb > medium.memory_gb
-    assert medium.memory_gb <= 24
+    assert medium.memory_gb <= 24 * 1.0737
     assert any("does not fit into 8 GB" in caution for caution in small.cautions)
     assert not any("does not fit" in caution for made in (large, medium) for caution in made.cautions)
 
@@ -98,3 +133,11 @@ def test_little_audio_is_cautioned() -> None:
 
     assert any("Under 10 minutes" in caution for caution in made.cautions)
     assert any("optimiser steps" in caution for caution in made.cautions)
+
+
+def test_where_the_evidence_differs_the_points_do_too() -> None:
+    full, lora = recommended(method="full"), recommended(method="lora", size="1.7b")
+
+    assert [point["lr"] for point in full.starting_points] == [5e-6, 1e-5, 1e-6]
+    assert [(p["lr"], p["lora_r"]) for p in lora.starting_points] == [(1e-5, 32), (1e-6, 64), (2e-6, 16), (3e-5, 16)]
+    assert all(full.points_because + lora.points_because)

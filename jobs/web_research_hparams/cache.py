@@ -1,0 +1,63 @@
+"""Answers of earlier searches, in the home, with their date: ``research_cache/``. Standard library only.
+
+Cached is what was answered, never what was made of it, so that a page is judged anew by the rules of today.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.files import write_json
+
+MOST_ENTRIES = 400
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True)
+class Cached:
+    """An answer and its age."""
+
+    text: str
+    age_days: float
+
+
+class Cache:
+    """A folder of answers."""
+
+    def __init__(self, folder: Path, now: Callable[[], float] = time.time) -> None:
+        """Use a folder, which is made when something is kept.
+
+        Args:
+            folder: in the home.
+            now: the clock, seconds since 1970.
+        """
+        self._folder, self._now = folder, now
+
+    def get(self, source: str, identity: str) -> Cached | None:
+        """What was answered last, however old; None: nothing, or nothing that can be read."""
+        try:
+            entry = json.loads(self._path(source, identity).read_text(encoding="utf-8"))
+            age_s = self._now() - float(entry["fetched_at"])
+            text = entry["text"]
+            return Cached(text, max(0.0, age_s) / DAY_S) if entry["identity"] == identity else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def put(self, source: str, identity: str, text: str) -> None:
+        """Keep an answer. A disk that is full costs the cache, not the answer."""
+        with suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            entry = {"source": source, "identity": identity, "fetched_at": self._now(), "text": text}
+            write_json(self._path(source, identity), entry)
+            oldest = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+            for path in oldest[:-MOST_ENTRIES]:
+                path.unlink(missing_ok=True)
+
+    def _path(self, source: str, identity: str) -> Path:
+        return self._folder / f"{source}-{hashlib.sha256(identity.encode()).hexdigest()[:24]}.json"

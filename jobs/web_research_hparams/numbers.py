@@ -1,0 +1,74 @@
+"""Numbers as people write them: 5e-6, 2 × 10^-6, 10⁻⁵, 1,800, "1e-5 to 5e-5", [1e-6, 1e-5]. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_MINUS = "[-−]"
+_RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"
+_FROM_RAISED = str.maketrans(_RAISED, "0123456789-")
+_POWER = rf"(?:\^\s?\{{?\s?{_MINUS}?\d{{1,2}}\s?\}}?|\*\*\s?{_MINUS}?\d{{1,2}}|[{_RAISED}]{{1,3}}|{_MINUS}\d{{1,2}})"
+_TIMES_TEN = rf"\s?(?:×|[xX]|·|\*|\\times|\\cdot)\s?10{_POWER}"
+_TEN_TO = rf"10(?:\^\s?\{{?\s?{_MINUS}?\d{{1,2}}\s?\}}?|\*\*\s?{_MINUS}?\d{{1,2}}|[{_RAISED}]{{1,3}})"
+_PLAIN = r"(?:\d{1,3}(?:,\d{3}){1,2}(?!\d)|\d{1,9}(?:\.\d{1,9})?|\.\d{1,9})"
+NUMBER = rf"(?:{_TEN_TO}|{_PLAIN}(?:[eE][-−+]?\d{{1,2}}|{_TIMES_TEN})?)"
+_TO = r"\s?(?:-|–|—|to|through|\.\.\.?|…|~)\s?"
+VALUE = (
+    rf"(?:[\[({{]\s?(?P<first>{NUMBER})\s?,\s?(?:{NUMBER}\s?,\s?){{0,6}}(?P<last>{NUMBER})\s?[\])}}]"
+    rf"|(?:between |from )(?P<least>{NUMBER})\s(?:and|to)\s(?P<most>{NUMBER})"
+    rf"|(?P<low>{NUMBER}){_TO}(?P<high>{NUMBER})"
+    rf"|(?P<one>{NUMBER}))"
+)
+"""A number, a range, or a list in brackets, which counts as the range that it spans."""
+ENDS = r"(?![\w%×]|[.,]\d|[ ]?(?:%|×|times\b|x\b|[GMk]B\b|GPUs?\b|hours?\b|minutes?\b|min\b|of \d|/ ?\d))"
+"""What may not follow a number if it is to be a setting: a unit of something else, "of 10", a factor."""
+_WHOLE_VALUE = re.compile(rf"\s*{VALUE}\s*")
+
+
+@dataclass(frozen=True)
+class Span:
+    """A value, or a range of values."""
+
+    low: float
+    high: float
+
+    def holds(self, value: float) -> bool:
+        """The value is in it, up to rounding."""
+        return self.low * (1 - 1e-9) <= value <= self.high * (1 + 1e-9)
+
+
+def number_of(text: str) -> float:
+    """A text that matches ``NUMBER`` as a number."""
+    plain = text.replace("−", "-").replace("\\times", "×").replace("\\cdot", "×").replace(" ", "")
+    ten = re.fullmatch(r"(?:(.*?)[×xX·*])??10(?:\^\{?(-?\d+)\}?|\*\*(-?\d+)|([⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+)|(-\d+))", plain)
+    if ten is not None:
+        exponent = ten[2] or ten[3] or (ten[4] or "").translate(_FROM_RAISED) or ten[5]
+        return _plain(ten[1] or "1") * 10.0 ** int(exponent.strip("-") and exponent)
+    return _plain(plain)
+
+
+def span_of(match: re.Match[str]) -> Span:
+    """What a match of ``VALUE`` says."""
+    pairs = (("first", "last"), ("least", "most"), ("low", "high"), ("one", "one"))
+    low, high = next((match[a], match[b]) for a, b in pairs if match[a] is not None)
+    ends = sorted((number_of(low), number_of(high)))
+    return Span(ends[0], ends[1])
+
+
+def read_span(text: str) -> Span | None:
+    """A whole text that is a number or a range; None: it is neither."""
+    found = _WHOLE_VALUE.fullmatch(text)
+    return span_of(found) if found is not None else None
+
+
+def spelt(value: float) -> str:
+    """A number as people write it: 5e-6, 0.01, 50."""
+    if value and abs(value) < 1e-3:
+        mantissa, exponent = f"{value:.3e}".split("e")
+        return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+    return f"{value:.10g}" if abs(value) >= 1e6 else f"{value:.6g}"
+
+
+def _plain(text: str) -> float:
+    return float(text.replace(",", ""))

@@ -1,0 +1,94 @@
+"""Research to read: Markdown of everything an answer holds. Words of strangers stand in code marks, so that they show
+as they are and do nothing. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from jobs.web_research_hparams.numbers import spelt
+
+
+def markdown(content: Mapping[str, Any]) -> str:
+    """The page.
+
+    Args:
+        content: an answer as plain data, with ``asked`` and ``answered_at``.
+    """
+    asked = ", ".join(
+        f"{name} {value}" for name, value in content["asked"].items() if isinstance(value, str | int | float)
+    )
+    lines = [
+        "# Settings for training a Qwen3-TTS voice",
+        "",
+        f"Asked: {_code(asked or 'defaults')}, answered {content['answered_at']}.",
+        "",
+        *_bullets(content["summary"]),
+        "",
+        "## Settings",
+        "",
+        "| setting | start | worth trying | rests on | who says otherwise |",
+        "|---|---|---|---|---|",
+        *(_setting(name, view) for name, view in content["parameters"].items()),
+        "",
+        "## Points to try first",
+        "",
+        *(
+            f"- {_point(point)} — {', '.join(ids) or 'judgement'}"
+            for point, ids in zip(content["starting_points"], content["points_because"], strict=True)
+        ),
+        "",
+    ]
+    lines += _section("Your settings", _bullets(content.get("your_settings", [])))
+    lines += _section("Cautions", _bullets(content.get("cautions", [])))
+    lines += _section("Evidence", [line for one in content["evidence"] for line in _evidence(one)])
+    lines += _section("Rejected by rules", [line for one in content.get("rejected", []) for line in _evidence(one)])
+    lines += _section("What the loss states mean", _bullets(f"{n}: {t}" for n, t in content["loss_states"].items()))
+    went = content["search"]
+    told = [f"{name}: {_source(state)}" for name, state in went.get("sources", {}).items()]
+    lines += _section("Sources asked", _bullets(told or [_code(went.get("why", ""))]))
+    return "\n".join([*lines, content["warning"], ""])
+
+
+def _setting(name: str, view: Mapping[str, Any]) -> str:
+    span = f"{spelt(view['low'])} to {spelt(view['high'])}" if view.get("high") is not None else ""
+    others = "; ".join(f"{one['says']} ({one['id']}: {one['why_lower']})" for one in view.get("conflicts", []))
+    evidence = ", ".join(view.get("evidence", [])) or "judgement"
+    return f"| {name} | {_value(view.get('start', ''))} | {span} | {evidence} | {others} |"
+
+
+def _evidence(one: Mapping[str, Any]) -> list[str]:
+    what = ", ".join(str(one[name]) for name in ("loss_state", "verdict", "date") if one.get(name))
+    lines = [f"- **{one['id']}** {one['says']} [{what}] {_code(one['source'])}"]
+    if one.get("why"):
+        lines.append(f"  - {one['why']}")
+    if one.get("untrusted_quote"):
+        lines.append(f"  - quote: {_code(one['untrusted_quote'])}")
+    return lines
+
+
+def _source(state: Mapping[str, Any]) -> str:
+    age = state.get("age_days")
+    when = "" if age is None else ", now" if age == 0 else f", {age:.1f} days old"
+    why = f" ({_code(state['why'])})" if state.get("why") else ""
+    return f"{state['state']}, {state.get('pages', 0)} pages{when}{why}"
+
+
+def _point(point: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {_value(value)}" for name, value in point.items())
+
+
+def _value(value: Any) -> str:
+    return spelt(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+def _section(title: str, lines: list[str]) -> list[str]:
+    return [f"## {title}", "", *lines, ""] if lines else []
+
+
+def _bullets(texts: Iterable[str]) -> list[str]:
+    return [f"- {text}" for text in texts]
+
+
+def _code(text: Any) -> str:
+    return f"`{str(text).replace('`', chr(39)).replace('|', '/')}`"
