@@ -10,8 +10,10 @@ import ipaddress
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import uvicorn
+from mcp.server import Server
 from mcp.server.auth.provider import TokenVerifier
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.request_state import RequestStateSecurity
@@ -63,7 +65,7 @@ def serve_http(settings: Settings, token_file: Path | None) -> None:
             token = token_in(path)
             verifier, security = FileToken(token), RequestStateSecurity(keys=[token])
             admission = f"bearer token in {path}"
-        app = http_app(settings, verifier, security, port=address[1], uses_oauth=uses_oauth)
+        app = http_app(build(settings, security), http, verifier, port=address[1], uses_oauth=uses_oauth)
         config = uvicorn.Config(
             app, log_config=None, access_log=False, server_header=False, ws="none", timeout_graceful_shutdown=GRACE_S
         )
@@ -74,23 +76,17 @@ def serve_http(settings: Settings, token_file: Path | None) -> None:
 
 
 def http_app(
-    settings: Settings,
-    verifier: TokenVerifier,
-    security: RequestStateSecurity | None = None,
-    *,
-    port: int,
-    uses_oauth: bool = False,
+    server: Server[Any], http: HttpSettings, verifier: TokenVerifier, *, port: int, uses_oauth: bool = False
 ) -> ASGIApp:
     """The whole application: bounds, health, metadata for OAuth, and the server behind a bearer token.
 
     Args:
-        settings: where things are, and the table ``[http]``.
+        server: what answers.
+        http: the table ``[http]``.
         verifier: who may speak.
-        security: seals what clients carry back.
         port: where it listens.
         uses_oauth: whether the tokens are those of ``issuer_url``; then clients are told where to get one.
     """
-    http = settings.http
     guard = TransportSecuritySettings(
         enable_dns_rebinding_protection=True,
         allowed_hosts=accepted_hosts(http, port),
@@ -99,7 +95,7 @@ def http_app(
             *http.allowed_origins,
         ],
     )
-    app = build(settings, security).streamable_http_app(
+    app = server.streamable_http_app(
         streamable_http_path=PATH,
         host=http.host,
         transport_security=guard,

@@ -1,0 +1,58 @@
+"""The product's HTTP server for clients that send no token: it puts the right one on each request that has none.
+
+``--fixtures`` adds what the conformance suite asks for by name. Writes its URL to stdout.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import warnings
+from pathlib import Path
+
+import uvicorn
+from fixtures import add_fixtures
+from mcp.server.request_state import RequestStateSecurity
+from mcp.shared.exceptions import MCPDeprecationWarning
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+import tools
+from jobs.settings import Settings
+from server.http_tokens import FileToken
+from server.mcp_http import PATH, http_app
+from server.mcp_server import build
+
+TOKEN = "a token of the tests alone, " * 2
+
+
+def with_token(app: ASGIApp) -> ASGIApp:
+    """Add the header that these clients cannot send."""
+
+    async def authorized(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope["headers"] = [*scope["headers"], (b"authorization", f"Bearer {TOKEN}".encode())]
+        await app(scope, receive, send)
+
+    return authorized
+
+
+def main() -> None:
+    """Listen and serve until ended."""
+    settings = Settings.from_environment()
+    server = build(settings, RequestStateSecurity(keys=[TOKEN]))
+    if "--fixtures" in sys.argv:
+        warnings.simplefilter("ignore", MCPDeprecationWarning)  # the suite tests what older revisions had
+        tools.__path__.append(str(Path(__file__).parent / "tools"))
+        add_fixtures(server)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        app = with_token(http_app(server, settings.http, FileToken(TOKEN), port=port))
+        sys.stdout.write(f"http://127.0.0.1:{port}{PATH}\n")
+        sys.stdout.flush()
+        uvicorn.Server(
+            uvicorn.Config(app, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=1)
+        ).run(sockets=[listening])
+
+
+if __name__ == "__main__":
+    main()

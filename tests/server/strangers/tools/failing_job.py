@@ -1,0 +1,25 @@
+"""A tool that the conformance suite calls: a job that fails."""
+
+from __future__ import annotations
+
+from computing import KIND, Params
+
+from jobs.fields import Strict
+from tools._contract import Hints, StartArgs, ToolContext
+from tools._start import start
+from tools._view import JobView
+
+HINTS = Hints(title="Fail")
+
+
+class FailingJobArgs(Strict):
+    """Nothing."""
+
+
+class ComputeArgs(StartArgs, Params):
+    """What the product's way of starting a job takes."""
+
+
+async def failing_job(args: FailingJobArgs, context: ToolContext) -> JobView:
+    """Fail in the background."""
+    return await start(KIND, ComputeArgs(seconds=0, fails=True, reuse=False), context)

@@ -1,0 +1,28 @@
+"""A tool that the conformance suite calls: a job that takes a while."""
+
+from __future__ import annotations
+
+from computing import KIND, Params
+
+from jobs.fields import Strict
+from tools._contract import Hints, StartArgs, ToolContext
+from tools._start import start
+from tools._view import JobView
+
+HINTS = Hints(title="Compute slowly")
+
+
+class SlowComputeArgs(Strict):
+    """What the suite sends."""
+
+    seconds: float = 0.5
+    label: str = ""
+
+
+class ComputeArgs(StartArgs, Params):
+    """What the product's way of starting a job takes."""
+
+
+async def slow_compute(args: SlowComputeArgs, context: ToolContext) -> JobView:
+    """Compute for a while."""
+    return await start(KIND, ComputeArgs(seconds=args.seconds, label=args.label, reuse=False), context)

@@ -1,0 +1,34 @@
+"""A tool that the conformance suite calls: asks first, then goes on as a job."""
+
+from __future__ import annotations
+
+from computing import KIND, Params
+from pydantic import BaseModel
+
+from jobs.fields import Strict
+from tools._contract import Hints, StartArgs, ToolContext
+from tools._start import start
+from tools._view import JobView
+
+HINTS = Hints(title="Ask, then compute")
+
+
+class TestToolWithTaskArgs(Strict):
+    """Nothing."""
+
+
+class ComputeArgs(StartArgs, Params):
+    """What the product's way of starting a job takes."""
+
+
+class Name(BaseModel):
+    """What is asked."""
+
+    name: str
+
+
+async def test_tool_with_task(args: TestToolWithTaskArgs, context: ToolContext) -> JobView:
+    """Ask for a name and compute with it."""
+    given = await context.ask("What is your name?", Name)
+    label = given.name if given is not None else "nobody"
+    return await start(KIND, ComputeArgs(seconds=0.1, label=label, reuse=False), context)
