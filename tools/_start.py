@@ -21,11 +21,13 @@ from jobs.runner.kind import JobKind
 from jobs.settings import Settings
 from tools._call import call_text, given
 from tools._contract import StartArgs, ToolContext
+from tools._estimate import estimate
 from tools._paths import inside_roots, marked_paths, resolve_paths
 from tools._registry import tool_of_kind
 from tools._view import JobView, view_job
 from tools._wait import wait_for
 
+NO_ESTIMATE = "not before its inputs are there"
 # Default outputs by field, made of the resolved parameters; a field not named keeps "" (the job's own folder).
 Defaults = Callable[[Any, Settings], Mapping[str, Path]]
 
@@ -164,6 +166,8 @@ def _plan(kind: JobKind, params: Strict, args: StartArgs, context: ToolContext) 
     result: dict[str, Any] = {"would_run": would_run, "resource": kind.resource, "environment": kind.environment}
     if kind.plan is not None and not args.after:  # which reads the inputs
         result["plan"] = kind.plan(params, _settings_of(args, context))
+    else:
+        result["estimate"] = estimate(kind.name, would_run, context.runner, context.settings) or NO_ESTIMATE
     tool = tool_of_kind(kind.name)
     call = call_text(tool.name if tool is not None else kind.name, given(args))
     return JobView(

@@ -26,10 +26,13 @@ from jobs.synthesize.spec import EVALUATION_TEXTS
 from jobs.synthesize.spec import KIND as SYNTHESIZE
 from jobs.training.spec import DEFAULT_BASE
 from jobs.training.spec import KIND as TRAINING
+from tools._call import call_text, chosen, given
 from tools._contract import Hints, StartArgs, ToolContext
+from tools._estimate import estimate
 from tools._paths import resolve_paths
 from tools._start import fingerprint_of, no_defaults, prepare
 from tools._view import View
+from tools._wait import wait_for
 
 HINTS = Hints(title="Make a voice, start to end")
 
@@ -64,7 +67,8 @@ class StepView(View):
     job_id: str | None = None
     state: str
     reused: bool | None = None
-    would_run: dict[str, Any] = Field(default_factory=dict)
+    would_run: dict[str, Any] = Field(default_factory=dict, description="What differs from the defaults.")
+    estimate: dict[str, Any] = Field(default_factory=dict)
 
 
 class MakeVoiceAnswer(View):
@@ -91,10 +95,16 @@ async def make_voice(args: MakeVoiceArgs, context: ToolContext) -> MakeVoiceAnsw
     Use it when the defaults will do. COST: GPU hours and a download of 2.5 to 4.5 GB unless base_model=toy; ask the
     person first. The same call again reuses what is done. Next: get_job.
     """
-    return await to_thread.run_sync(_make_voice, args, context)
+    answer = await to_thread.run_sync(_make_voice, args, context)
+    last = answer.steps[-1].job_id
+    if not args.wait_s or last is None:
+        return answer
+    await wait_for(last, args.wait_s, context)
+    return await to_thread.run_sync(_seen_again, answer, context)
 
 
 def _make_voice(args: MakeVoiceArgs, context: ToolContext) -> MakeVoiceAnswer:
+    given_as = given(args)
     args = resolve_paths(args, context.settings, context.runner)
     if Path(args.base_model).is_absolute():
         check_model(Path(args.base_model), args.base_model)
@@ -104,15 +114,34 @@ def _make_voice(args: MakeVoiceArgs, context: ToolContext) -> MakeVoiceAnswer:
     voice, ratings = str(out / "training" / "voice"), str(out / "samples" / "ratings.json")
     if args.dry_run:
         preflight.check(context.settings, TRAINING.environment)
-        planned = [
-            StepView(tool=step.tool, state="not_started", would_run=params.model_dump(mode="json", exclude_none=True))
-            for step, params in zip(steps, prepared, strict=True)
-        ]
         return MakeVoiceAnswer(
-            steps=planned, voice=voice, ratings=ratings, next="Nothing was started. Call again without dry_run."
+            steps=_planned(steps, prepared, context),
+            voice=voice,
+            ratings=ratings,
+            next=f"Nothing was started. To start it call {call_text('make_voice', given_as)}",
         )
     submitted = _submit(args, context, steps, prepared)
     return MakeVoiceAnswer(steps=submitted, voice=voice, ratings=ratings, next=_next(submitted))
+
+
+def _seen_again(answer: MakeVoiceAnswer, context: ToolContext) -> MakeVoiceAnswer:
+    """The same jobs as they stand now."""
+    steps = [
+        step.model_copy(update={"state": context.runner.get(step.job_id).state if step.job_id else step.state})
+        for step in answer.steps
+    ]
+    return answer.model_copy(update={"steps": steps, "next": _next(steps)})
+
+
+def _planned(steps: Sequence[Step], prepared: Sequence[Strict], context: ToolContext) -> list[StepView]:
+    """What each job would run with; what it takes is known of those whose input is there."""
+    views = []
+    for step, params in zip(steps, prepared, strict=True):
+        would_run = params.model_dump(mode="json", exclude_none=True)
+        takes = estimate(step.kind.name, would_run, context.runner, context.settings)
+        shown = chosen(would_run, step.kind.params)
+        views.append(StepView(tool=step.tool, state="not_started", would_run=shown, estimate=takes))
+    return views
 
 
 def _next(steps: Sequence[StepView]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import wave
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,6 +49,7 @@ async def test_a_dry_run_shows_the_job_and_starts_nothing(context: ToolContext, 
     assert params["out"] == str(work / "train_aligned.jsonl")
     assert params["aligner"] == "auto"
     assert view.result["resource"] == "gpu"
+    assert view.next == 'Nothing was started. To start it call align manifest="train_manifest.jsonl"'
     assert view.poll_after_s is None
     assert not context.settings.home.exists()
 
@@ -215,3 +217,47 @@ async def test_a_preset_becomes_explicit_parameters_and_leaves_what_was_given(co
     assert params["gradient_checkpointing"] is True
     assert params["batch_size"] == 1
     assert params["gradient_accumulation_steps"] == 1
+
+
+async def test_every_dry_run_tells_time_memory_and_disk(context: ToolContext, work: Path) -> None:
+    write_manifest(work / "train_manifest.jsonl", duration_s=8.0)
+    lines = json.dumps({"audio": "a.wav", "text": "A.", "duration_s": 1.0}) + "\n"
+    (work / "takes.jsonl").write_text(lines * 3)
+    with wave.open(str(work / "book.wav"), "wb") as sound:
+        sound.setparams((1, 2, 24_000, 48_000, "NONE", ""))
+        sound.writeframes(bytes(96_000))
+    (work / "clips").mkdir()
+    os.link(work / "book.wav", work / "clips" / "b.wav")
+    (work / "lines.jsonl").write_text('{"audio_file": "b.wav", "text": "A line."}\n')
+    manifest = "train_manifest.jsonl"
+
+    views = [
+        await ingest_audiobook(IngestAudiobookArgs(audio="book.wav", voice="anna", dry_run=True), context),
+        await ingest_clips(IngestClipsArgs(audio_dir="clips", transcripts="lines.jsonl", dry_run=True), context),
+        await align(AlignArgs(manifest=manifest, dry_run=True), context),
+        await convert_codes(ConvertCodesArgs(manifest=manifest, tokenizer="toy", dry_run=True), context),
+        await synthesize(SynthesizeArgs(model="toy", texts=["x" * 150], dry_run=True), context),
+    ]
+
+    told = [view.result["estimate"] for view in views]
+    assert [one["input"] for one in told] == [
+        "2 s of recording", "2 s of clips", "8 s of clips", "8 s of clips", "10 s of speech",
+    ]  # fmt: skip
+    assert [one["time_s"] for one in told] == [5, 3, 12, 19, 90]
+    assert all(one["memory_mb"] > 0 and one["disk_mb"] >= 0 and one["disk_fits"] is True for one in told)
+
+
+async def test_a_start_call_may_wait_for_the_end(context: ToolContext, work: Path) -> None:
+    write_manifest(work / "m.jsonl")
+    seen: list[str] = []
+
+    async def report(done: float, total: float | None, message: str) -> None:
+        seen.append(message)
+
+    view = await align(
+        AlignArgs(manifest="m.jsonl", aligner="pocketsphinx", not_before="365d", wait_s=0.3),
+        ToolContext(context.settings, context.runner, report),
+    )
+
+    assert view.state == "queued"
+    assert view.poll_after_s is not None
