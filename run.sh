@@ -26,6 +26,7 @@ tts-train: from an audiobook to a trained Qwen3-TTS voice.
   ./run.sh doctor [--json]           what is installed, what is missing, what it costs, how to get it
   ./run.sh mcp                       the MCP server on stdio, for an agent
   ./run.sh tools                     the tools; each is a command: ./run.sh <tool> --help
+  ./run.sh install-skill [--claude]   put the Agent Skill and the MCP entry in place (uninstall-skill takes them out)
   ./run.sh listen TAKES [--against TAKES]   rate takes by ear, choose blindly between two voices, in a browser
   ./run.sh jobs | job ID | logs ID [-f] | plot ID | cancel ID | gc
   ./run.sh test [pytest arguments]   the tests

@@ -21,6 +21,7 @@ from jobs.runner.client import Runner
 from jobs.settings import Settings
 from server.cli_commands import ORIGINAL, OTHER_COMMANDS, SHORT, Command, command_named
 from server.cli_dashboard import dashboard_command
+from server.cli_docs import docs_command
 from server.cli_flags import Parser, read_flags, spell
 from server.cli_gc import collect_garbage
 from server.cli_listen import listen
@@ -28,6 +29,7 @@ from server.cli_logs import show_log
 from server.cli_mcp import serve_command
 from server.cli_plot import plot_command
 from server.cli_show import ProgressBar, as_text
+from server.cli_skill import skill_command
 from server.cli_tensorboard import become, tensorboard_command
 from tools._arguments import parse_arguments
 from tools._contract import ToolContext
@@ -75,6 +77,12 @@ def _dispatch(words: list[str]) -> int:
             return _list_tools(rest)
         case "logs":
             return _logs(rest)
+        case "docs":
+            _say(docs_command(rest, OTHER_COMMANDS["docs"]))
+            return DONE
+        case "install-skill" | "uninstall-skill" as wanted:
+            _say(skill_command(wanted, rest, Settings.at_the_shell(), OTHER_COMMANDS[wanted]))
+            return DONE
         case "plot":
             _say(plot_command(rest, Settings.at_the_shell(), OTHER_COMMANDS["plot"]))
             return DONE

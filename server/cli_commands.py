@@ -21,6 +21,9 @@ OTHER_COMMANDS = {
     "listen": "Rate takes and choose blindly between two voices in a browser: listen TAKES [--against TAKES].",
     "mcp": "The MCP server on stdio, for an agent's configuration; mcp --http [--port N] on a port.",
     "tools": "List the tools.",
+    "install-skill": "Put skill and MCP entry where an agent looks: install-skill [--claude] [--codex] [--path P].",
+    "uninstall-skill": "Take exactly that out again.",
+    "docs": "Write the tables of tools in the pages anew.",
     "optuna-dashboard": "The trials of a search in a browser: optuna-dashboard [STUDY] [--port N].",
     "tensorboard": "Loss curves of every training in a browser: tensorboard [PORT] [--logdir DIR].",
 }

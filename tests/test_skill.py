@@ -10,6 +10,7 @@ import yaml
 from tools._registry import all_tools
 
 ROOT = Path(__file__).resolve().parent.parent
+LINK = re.compile(r"\]\((?!https?://)([^)#]+)\)")
 TRIGGERS = [
     "tts train", "train voice model", "voice cloning", "voice model training", "tts dataset", "build tts dataset",
     "align transcripts", "qwen3 tts training", "qwen tts training", "tts fine tune",
@@ -38,8 +39,26 @@ def test_the_description_keeps_the_original_trigger(trigger: str) -> None:
     assert trigger in front_matter()["description"]
 
 
+def test_the_name_is_one_that_the_format_allows() -> None:
+    assert re.fullmatch(r"(?!-)(?!.*--)[a-z0-9-]{1,64}(?<!-)", front_matter()["name"])
+
+
 def test_the_body_is_short_enough_to_be_read_at_once() -> None:
-    assert len((ROOT / "SKILL.md").read_text(encoding="utf-8").splitlines()) < 500
+    text = (ROOT / "SKILL.md").read_text(encoding="utf-8")
+
+    assert len(text.splitlines()) < 500
+    assert len(text) / 4 < 5000  # tokens, by the usual rule
+
+
+def test_references_are_one_level_deep_and_every_link_leads_somewhere() -> None:
+    pages = [ROOT / "SKILL.md", *sorted((ROOT / "references").iterdir())]
+    links = {(page, link) for page in pages for link in LINK.findall(page.read_text(encoding="utf-8"))}
+    from_skill = {link for page, link in links if page.name == "SKILL.md"}
+
+    assert all(page.suffix == ".md" and page.is_file() for page in pages)
+    assert [link for page, link in links if not (page.parent / link).is_file()] == []
+    assert {f"references/{page.name}" for page in pages[1:]} <= from_skill
+    assert all(len(Path(link).parts) <= 2 for link in from_skill)
 
 
 @pytest.mark.parametrize("page", ["SKILL.md", "README.md"])

@@ -100,7 +100,7 @@ def _audio_s(path: Path) -> float:
     if path.suffix.lower() == ".wav":
         try:
             with wave.open(str(path)) as sound:
-                return sound.getnframes() / sound.getframerate()
+                return float(sound.getnframes() / sound.getframerate())
         except wave.Error:
             return 0.0
     return path.stat().st_size / COMPRESSED_BYTES_PER_S
@@ -108,7 +108,7 @@ def _audio_s(path: Path) -> float:
 
 def _manifest_s(params: Params) -> float:
     with Path(params["manifest"]).open(encoding="utf-8") as lines:
-        return sum(float(json.loads(line).get("duration_s") or UNKNOWN_CLIP_S) for line in lines if line.strip())
+        return sum((float(json.loads(line).get("duration_s") or UNKNOWN_CLIP_S) for line in lines if line.strip()), 0.0)
 
 
 def _spoken_s(params: Params) -> float:

@@ -15,6 +15,8 @@ import pytest
 from mcp import Client
 
 from jobs.errors import UserError
+from jobs.settings import PROJECT_ROOT
+from server.cli_docs import pages
 from server.mcp_server import build
 from tools._arguments import parse_arguments
 from tools._contract import StartArgs, ToolContext
@@ -86,6 +88,17 @@ def test_the_help_of_one_parameter_is_found_by_a_word() -> None:
     assert [line for line in lines if line.startswith("- ")] == [
         "- warmup_steps int>=0: Linear warm-up, optimiser steps. Default: 50, but at most a tenth of the run."
     ]
+
+
+@pytest.mark.parametrize("page", ["README.md", "SKILL.md", "references/parameters.md"])
+def test_a_generated_page_is_as_the_tools_are(page: str) -> None:
+    """``./run.sh docs`` writes them, and so does an update of the snapshots."""
+    path = PROJECT_ROOT / page
+
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        path.write_text(pages()[page], encoding="utf-8")
+
+    assert path.read_text(encoding="utf-8") == pages()[page], "run ./run.sh docs"
 
 
 def test_no_snapshot_is_left_of_a_tool_that_is_gone() -> None:

@@ -1,0 +1,133 @@
+"""An MCP entry in a client's configuration, put in and taken out as text. Pure: what is there stays as it is.
+
+Claude Code keeps JSON (``~/.claude.json``, a project's ``.mcp.json``), Codex TOML (``~/.codex/config.toml``).
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobs.errors import UserError
+
+NAME = "tts-train"
+BEGIN, END = f"# >>> {NAME}", f"# <<< {NAME}"
+# Codex gives a server 10 s to start in older versions, and a call 60 s; ours waits 50 s at most.
+CODEX_LIMITS = "startup_timeout_sec = 30\ntool_timeout_sec = 120\n"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How a client starts the server."""
+
+    command: str
+    args: tuple[str, ...] = ("mcp",)
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """As Claude Code has it."""
+        told: dict[str, Any] = {"type": "stdio", "command": self.command, "args": list(self.args)}
+        return told | ({"env": dict(self.env)} if self.env else {})
+
+    def as_toml(self) -> str:
+        """As Codex has it, between two comments by which it is found again. A JSON string is a TOML string."""
+        env = ", ".join(f"{name} = {json.dumps(value)}" for name, value in self.env.items())
+        lines = [f"[mcp_servers.{NAME}]", f"command = {json.dumps(self.command)}", f"args = {json.dumps(self.args)}"]
+        lines += [f"env = {{ {env} }}"] if env else []
+        return "\n".join([BEGIN, *lines]) + f"\n{CODEX_LIMITS}{END}\n"
+
+
+def json_with(text: str, entry: Entry, where: str) -> str:
+    """A JSON configuration with the entry. Raises ``UserError`` ``config_unreadable`` or ``entry_not_ours``."""
+    config = _json(text, where)
+    servers = config.setdefault("mcpServers", {})
+    if not isinstance(servers, dict):
+        raise UserError("config_unreadable", f"mcpServers in {where} is no object.", "Mend it, then call again.")
+    if NAME in servers and not _is_ours(servers[NAME]):
+        raise _not_ours(where)
+    if servers.get(NAME) == entry.as_json():
+        return text
+    servers[NAME] = entry.as_json()
+    return json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+
+
+def json_without(text: str, where: str) -> str:
+    """A JSON configuration without the entry; one of another server of that name stays."""
+    config = _json(text, where)
+    servers = config.get("mcpServers")
+    if not isinstance(servers, dict) or NAME not in servers or not _is_ours(servers[NAME]):
+        return text
+    del servers[NAME]
+    return json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+
+
+def toml_with(text: str, entry: Entry, where: str) -> str:
+    """A TOML configuration with the entry at its end. Raises as ``json_with``."""
+    bare = toml_without(text, where)
+    if NAME in _toml(bare, where).get("mcp_servers", {}):
+        raise _not_ours(where)
+    gap = "" if not bare or bare.endswith("\n\n") else "\n" if bare.endswith("\n") else "\n\n"
+    whole = bare + gap + entry.as_toml()
+    _toml(whole, where)
+    return whole
+
+
+def toml_without(text: str, where: str) -> str:
+    """A TOML configuration without what ``toml_with`` put in."""
+    _toml(text, where)
+    head, begin, rest = text.partition(BEGIN + "\n")
+    _, end, tail = rest.partition(END + "\n")
+    if not begin or not end:
+        return text
+    return (head[:-1] if head.endswith("\n\n") else head) + tail
+
+
+def same_json(one: str, other: str) -> bool:
+    """Two JSON texts say the same, an empty ``mcpServers`` counting as none."""
+    pair = []
+    for text in (one, other):
+        try:
+            config = json.loads(text or "{}")
+        except json.JSONDecodeError:
+            return False
+        if isinstance(config, dict) and config.get("mcpServers") == {}:
+            config = {key: value for key, value in config.items() if key != "mcpServers"}
+        pair.append(config)
+    return bool(pair[0] == pair[1])
+
+
+def _is_ours(server: object) -> bool:
+    """Any copy of this project counts: it was moved, or there are two, and the last that was installed is meant."""
+    return (
+        isinstance(server, dict)
+        and str(server.get("command", "")).endswith("/run.sh")
+        and "mcp" in server.get("args", [])
+    )
+
+
+def _json(text: str, where: str) -> dict[str, Any]:
+    try:
+        config = json.loads(text) if text.strip() else {}
+    except json.JSONDecodeError as error:
+        raise UserError("config_unreadable", f"{where} is not JSON: {error}.", "Mend it, then call again.") from error
+    if not isinstance(config, dict):
+        raise UserError("config_unreadable", f"{where} is no JSON object.", "Mend it, then call again.")
+    return config
+
+
+def _toml(text: str, where: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError("config_unreadable", f"{where} is not TOML: {error}.", "Mend it, then call again.") from error
+
+
+def _not_ours(where: str) -> UserError:
+    return UserError(
+        "entry_not_ours",
+        f"{where} has an MCP server {NAME!r} that this command did not write.",
+        "Remove or rename it there, then call again. Nothing was changed.",
+    )
