@@ -8,9 +8,11 @@ from typing import Any, TextIO
 from pydantic import BaseModel
 
 from jobs.runner.records import JobRecord, Progress
+from jobs.web_research_hparams.report import plain
 from tools._view import JobView, fraction_of, progress_text
 from tools.list_jobs import JobList
 from tools.rate_samples import RateSamplesAnswer
+from tools.web_research_hparams import WebResearchHparamsAnswer
 
 BAR_WIDTH = 24
 LONGEST_LINE = 110
@@ -26,6 +28,8 @@ def as_text(answer: BaseModel) -> str:
         return _job(answer.job)
     if isinstance(answer, JobList):
         return _jobs(answer)
+    if isinstance(answer, WebResearchHparamsAnswer):
+        return plain(answer.model_dump(mode="json"))
     return "\n".join(_lines(answer.model_dump(mode="json"))) + "\n"
 
 

@@ -139,7 +139,7 @@ def from_a_low_room_upwards(found: Import) -> bool:
 def heavy_in_a_light_module(found: Import) -> bool:
     """Light: server, tools, runner, environments, every spec and what it checks with, the modules beside the rooms."""
     path = found.file.split("/")
-    light_rooms = ("runner", "environments")
+    light_rooms = ("runner", "environments", "web_research_hparams")
     is_light = (
         path[0] != "jobs"
         or len(path) == 2

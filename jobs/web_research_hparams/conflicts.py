@@ -13,7 +13,7 @@ from jobs.web_research_hparams.numbers import spelt
 MOST_OF_A_SETTING = 4
 _NAMES = {"batch_size": "batch"}  # where the knowledge base has another word
 _WHY_FACT: dict[LossState, str] = {
-    "correct": "sound loss too, but measured as worse or no better",
+    "correct": "sound loss too; measured as worse, or with other audio: read the fact",
     "code_predictor_labels_wrong": "books 1 to 15 learnt a neighbour's label",
     "misaligned": "its trainer learns the frame after next",
     "not_about_loss": "of another model or question",

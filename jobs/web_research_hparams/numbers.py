@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 
 _MINUS = "[-−]"
-_RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"
-_FROM_RAISED = str.maketrans(_RAISED, "0123456789-")
-_POWER = rf"(?:\^\s?\{{?\s?{_MINUS}?\d{{1,2}}\s?\}}?|\*\*\s?{_MINUS}?\d{{1,2}}|[{_RAISED}]{{1,3}}|{_MINUS}\d{{1,2}})"
+_RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+_FROM_RAISED = str.maketrans(_RAISED + "⁻", "0123456789-")
+_POWER = rf"(?:\^\s?\{{?\s?{_MINUS}?\d{{1,2}}\s?\}}?|\*\*\s?{_MINUS}?\d{{1,2}}|⁻?[{_RAISED}]{{1,2}}|{_MINUS}\d{{1,2}})"
 _TIMES_TEN = rf"\s?(?:×|[xX]|·|\*|\\times|\\cdot)\s?10{_POWER}"
-_TEN_TO = rf"10(?:\^\s?\{{?\s?{_MINUS}?\d{{1,2}}\s?\}}?|\*\*\s?{_MINUS}?\d{{1,2}}|[{_RAISED}]{{1,3}})"
+_TEN_TO = rf"10(?:\^\s?\{{?\s?{_MINUS}?\d{{1,2}}\s?\}}?|\*\*\s?{_MINUS}?\d{{1,2}}|⁻?[{_RAISED}]{{1,2}})"
 _PLAIN = r"(?:\d{1,3}(?:,\d{3}){1,2}(?!\d)|\d{1,9}(?:\.\d{1,9})?|\.\d{1,9})"
 NUMBER = rf"(?:{_TEN_TO}|{_PLAIN}(?:[eE][-−+]?\d{{1,2}}|{_TIMES_TEN})?)"
 _TO = r"\s?(?:-|–|—|to|through|\.\.\.?|…|~)\s?"
@@ -41,10 +41,10 @@ class Span:
 def number_of(text: str) -> float:
     """A text that matches ``NUMBER`` as a number."""
     plain = text.replace("−", "-").replace("\\times", "×").replace("\\cdot", "×").replace(" ", "")
-    ten = re.fullmatch(r"(?:(.*?)[×xX·*])??10(?:\^\{?(-?\d+)\}?|\*\*(-?\d+)|([⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+)|(-\d+))", plain)
+    ten = re.fullmatch(r"(?:(.*?)[×xX·*])??10(?:\^\{?(-?\d+)\}?|\*\*(-?\d+)|(⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)|(-\d+))", plain)
     if ten is not None:
         exponent = ten[2] or ten[3] or (ten[4] or "").translate(_FROM_RAISED) or ten[5]
-        return _plain(ten[1] or "1") * 10.0 ** int(exponent.strip("-") and exponent)
+        return _plain(ten[1] or "1") * 10.0 ** int(exponent)
     return _plain(plain)
 
 

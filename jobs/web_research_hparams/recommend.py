@@ -19,6 +19,7 @@ from jobs.web_research_hparams.rules import ENOUGH_CLIPS, LR_BOUNDS, MOST_EPOCHS
 CLIPS_PER_MINUTE = 10  # clips of a narrator are 2 to 10 s, about 6 on average
 LORA_CLIPS_SEEN = (250, 1200)  # clips times epochs; published 250 to 400 under a wrong loss, so searched wider
 TRIAL_STEPS = 300  # of tune_hparams
+SOURCE = "source"  # what tune_hparams calls where a point is from
 MOST_FROM_PAGES = 2  # points that pages may add
 
 Value = bool | int | float | str
@@ -102,6 +103,11 @@ def recommend(
     limits = _limits(request, steps, epochs)
     ranges = _ranges(request, limits, settings)
     points, points_because = _points(request, settings, ranges, known, candidates)
+    sources = {fact.id: fact.source for fact in facts} | {one.id: one.source_url for one in candidates}
+    points = [
+        point | {SOURCE: "; ".join(dict.fromkeys(sources[one] for one in ids)) or "our judgement"}
+        for point, ids in zip(points, points_because, strict=True)
+    ]
     return Recommendation(
         settings=settings,
         limits=limits,

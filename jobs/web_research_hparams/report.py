@@ -50,11 +50,51 @@ def markdown(content: Mapping[str, Any]) -> str:
     return "\n".join([*lines, content["warning"], ""])
 
 
+def plain(content: Mapping[str, Any]) -> str:
+    """The answer for a terminal.
+
+    Args:
+        content: an answer as plain data; what is empty may be missing.
+    """
+    lines = [*content["summary"], "", f"{'setting':28} {'start':15} {'worth trying':16} rests on"]
+    for name, view in content["parameters"].items():
+        ids = view.get("evidence", [])
+        rests = ", ".join(ids[:3]) + (f" and {len(ids) - 3} more" if len(ids) > 3 else "") or "judgement"
+        lines.append(f"{name:28} {_value(view.get('start', '')):15} {_span(view):16} {rests}")
+    blocks = {
+        "others say": [
+            f"{name} {one['says']} ({one['id']}): {one['why_lower']}"
+            for name, view in content["parameters"].items()
+            for one in view.get("conflicts", [])
+        ],
+        "points to try first": [
+            f"{_point(point)}: {', '.join(ids) or 'judgement'}"
+            for point, ids in zip(content["starting_points"], content["points_because"], strict=True)
+        ],
+        "your settings": content.get("your_settings", []),
+        "cautions": content.get("cautions", []),
+        "facts": [
+            f"{one['id']}: {one['says']} [{one['source']}]" for one in content["evidence"] if not one.get("verdict")
+        ],
+        "found, words of strangers": [_found(one) for one in content["evidence"] if one.get("verdict")],
+        "rejected": [_found(one) for one in content.get("rejected", [])],
+        "asked": [f"{name}: {_source(state)}" for name, state in content["search"].get("sources", {}).items()],
+        "files": list(content.get("files", {}).values()),
+    }
+    for title, texts in blocks.items():
+        lines += ["", f"{title}:", *(f"  {text}" for text in texts)] if texts else []
+    return "\n".join([*lines, "", f"next: {content['next']}", ""])
+
+
+def _found(one: Mapping[str, Any]) -> str:
+    judged = f"{one['id']} {one['says']}: {one['verdict']}, {one.get('why', '')}"
+    return f"{judged} [{one['source']}] {_code(one['untrusted_quote'])}"
+
+
 def _setting(name: str, view: Mapping[str, Any]) -> str:
-    span = f"{spelt(view['low'])} to {spelt(view['high'])}" if view.get("high") is not None else ""
     others = "; ".join(f"{one['says']} ({one['id']}: {one['why_lower']})" for one in view.get("conflicts", []))
     evidence = ", ".join(view.get("evidence", [])) or "judgement"
-    return f"| {name} | {_value(view.get('start', ''))} | {span} | {evidence} | {others} |"
+    return f"| {name} | {_value(view.get('start', ''))} | {_span(view)} | {evidence} | {others} |"
 
 
 def _evidence(one: Mapping[str, Any]) -> list[str]:
@@ -74,8 +114,12 @@ def _source(state: Mapping[str, Any]) -> str:
     return f"{state['state']}, {state.get('pages', 0)} pages{when}{why}"
 
 
+def _span(view: Mapping[str, Any]) -> str:
+    return f"{spelt(view['low'])} to {spelt(view['high'])}" if view.get("high") is not None else ""
+
+
 def _point(point: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {_value(value)}" for name, value in point.items())
+    return ", ".join(f"{name} {_value(value)}" for name, value in point.items() if name != "source")
 
 
 def _value(value: Any) -> str:

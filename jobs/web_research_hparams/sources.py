@@ -171,7 +171,7 @@ def read_github_issues(text: str) -> Listing:
             rf"https://github\.com/({_REPOSITORY})/(?:issues|pull)/(\d{{1,9}})", str(item.get("html_url"))
         )
         if found is not None:
-            title = f"{found[1]}#{found[2]}: {item.get('title')}"
+            title = f"{found[1]}#{found[2]}: {item.get('title') or ''}"
             body = "\n".join([str(item.get("body") or ""), *_fragments(item)])
             pages.append(_page("github_issues", title, found[0], item.get("updated_at"), body))
     return Listing(pages)
@@ -293,7 +293,7 @@ def web_link(url: str) -> str:
 
 
 def _page(source: SourceName, title: object, url: str, date: object, text: object) -> Page:
-    return Page(source, clean(title, MAX_TITLE), url, date_of(date), readable(text))
+    return Page(source, clean(title or "", MAX_TITLE), url, date_of(date), readable(text))
 
 
 def date_of(value: object) -> str:

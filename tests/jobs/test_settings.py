@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.configuration import SlurmSettings
+from jobs.configuration import SearchSettings, SlurmSettings
 from jobs.errors import UserError
 from jobs.settings import PROJECT_ROOT, Settings
 
@@ -74,6 +74,10 @@ def test_the_file_in_the_home_holds_for_everybody_and_a_variable_wins(tmp_path: 
     [
         ("gpu_slot = 1", "'gpu_slots'"),
         ("[slurm]\npartitions = 'gpu'", "'partition'"),
+        ("[search]\nprovider = 'google'", "brave, searxng, tavily"),
+        ("[search]\nprovider = 'searxng'", "address of an instance"),
+        ("[search]\nurl = 'file:///etc'", "no http address"),
+        ("[search]\nkey = 'secret'", "'key_env'"),
         ("cpu_slots = 'many'", "should be a whole number"),
         ("backend = 'kubernetes'", "local or slurm"),
         ("gpu_slots = 'some'", "not a number"),
@@ -88,6 +92,18 @@ def test_an_entry_that_is_not_known_or_does_not_fit_is_refused_with_what_was_mea
 
     assert refused.value.code == "settings_invalid"
     assert says in str(refused.value)
+
+
+def test_keys_of_the_search_are_read_from_where_the_file_says(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("[search]\nprovider = 'brave'\nkey_file = 'brave.key'\n")
+    settings = Settings.from_environment({"TTS_TRAIN_HOME": str(tmp_path)}, cwd=tmp_path)
+
+    assert settings.search == SearchSettings(provider="brave", key_file="brave.key")
+    with pytest.raises(UserError, match="secret_missing"):
+        settings.secret(settings.search.key_file, "")
+    (tmp_path / "brave.key").write_text("the-key\n")
+    assert settings.secret(settings.search.key_file, "") == "the-key"
+    assert settings.secret("", "") == ""
 
 
 def test_the_supervisor_keeps_no_token_and_no_gpu_choice_of_whoever_starts_it(tmp_path: Path) -> None:

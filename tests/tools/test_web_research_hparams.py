@@ -17,10 +17,11 @@ from jobs.runner.client import Runner
 from jobs.settings import Settings
 from jobs.tune_hparams.spec import KIND as TUNING
 from jobs.tune_hparams.spec import Params as Tuning
+from server.cli_show import as_text
 from tests.jobs.web_research_hparams.services import BRAVE, Reply, Services, issue, readme, reply, serving
 from tools._arguments import parse_arguments
 from tools._contract import ToolContext
-from tools.web_research_hparams import BRIEF_BYTES, WebResearchHparamsAnswer, WebResearchHparamsArgs, access_of, answer
+from tools.web_research_hparams import MOST_BYTES, WebResearchHparamsAnswer, WebResearchHparamsArgs, access_of, answer
 
 Answered = Callable[..., WebResearchHparamsAnswer]
 HOSTILE = (
@@ -113,7 +114,7 @@ def test_two_independent_pages_add_a_point_to_try(answered: Answered) -> None:
 def test_a_brief_answer_is_at_most_8_kb_and_the_files_hold_the_rest(answered: Answered, asked: dict[str, Any]) -> None:
     made = answered(**asked)
 
-    assert len(made.model_dump_json().encode()) <= BRIEF_BYTES
+    assert len(made.model_dump_json().encode()) <= MOST_BYTES["brief"]
     whole = json.loads(Path(made.files["json"]).read_text())
     assert len(whole["evidence"]) == len(made.evidence) + made.left_out["evidence"]
     page = Path(made.files["markdown"]).read_text()
@@ -132,6 +133,17 @@ def test_its_ranges_and_points_are_taken_by_tune_hparams(answered: Answered) -> 
         with pytest.raises(UserError) as refused:
             TUNING.check(params)
         assert refused.value.code == "manifest_missing"  # all else is accepted
+
+
+def test_a_full_answer_is_bounded_too_and_keeps_what_counts(answered: Answered, services: Services) -> None:
+    items = [issue(f"Qwen3-TTS {'words ' * 60} lr {n}e-7", number=n) for n in range(10, 99)]
+    services.replies["api.github.com", "/search/issues"] = reply({"items": items})
+
+    made = answered(detail="full")
+
+    assert len(made.model_dump_json().encode()) <= MOST_BYTES["full"]
+    assert made.left_out
+    assert {fact for view in made.parameters.values() for fact in view.evidence} <= {one.id for one in made.evidence}
 
 
 def test_the_next_call_is_spelt_out(answered: Answered) -> None:
@@ -199,7 +211,7 @@ def test_a_brief_answer_with_hostile_pages_stays_small(answered: Answered, servi
 
     made = answered(max_results=20)
 
-    assert len(made.model_dump_json().encode()) <= BRIEF_BYTES
+    assert len(made.model_dump_json().encode()) <= MOST_BYTES["brief"]
     assert made.rejected
 
 
@@ -233,3 +245,18 @@ def test_a_key_may_stand_in_the_environment(tmp_path: Path, monkeypatch: pytest.
     access, wrong = access_of(settings)
 
     assert (access.key, access.search_url, wrong) == ("k", "https://api.search.brave.com", "")
+
+
+def test_a_person_at_a_terminal_reads_a_table_and_where_each_number_is_from(answered: Answered) -> None:
+    text = as_text(answered(settings={"lr": 2e-5}))
+
+    lines = text.splitlines()
+    assert lines[0] == "Start with lr 5e-06, 1 epochs; search lr 1e-06 to 1e-05."
+    assert (
+        "lr                           5e-6            1e-6 to 1e-5     full-recipe, full-lr-too-high, swift-preset"
+        in text
+    )
+    assert "[FelysNeko/qwen3-tts-post-training:STATUS.md]" in text
+    assert "  reject: lr=2e-5: From 1e-5 on" in text
+    assert "  arxiv: answered, 1 pages, now" in text
+    assert lines[-1].startswith("next: Search: tune_hparams")

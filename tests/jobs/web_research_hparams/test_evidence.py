@@ -83,7 +83,8 @@ def test_one_stranger_adds_no_point_two_do_and_a_sound_source_does_alone() -> No
     assert twice.starting_points == one.starting_points  # the same voice
     assert [point["lr"] for point in two.starting_points] == [5e-6, 1e-5, 1e-6, 3e-6]
     assert two.points_because[-1] == ["w1", "w2"]
-    assert sound.starting_points == two.starting_points
+    assert [point["lr"] for point in sound.starting_points] == [5e-6, 1e-5, 1e-6, 3e-6]
+    assert sound.starting_points[-1]["source"] == SWIFT
 
 
 def test_whatever_pages_say_settings_limits_and_ranges_stay() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jobs.web_research_hparams.extract import LONGEST_CONTEXT, LONGEST_QUOTE, MOST_OF_A_PAGE, extract
 from jobs.web_research_hparams.numbers import spelt
@@ -132,3 +134,55 @@ def test_reading_a_page_made_to_be_slow_takes_no_longer_than_a_second(unit: str)
     extract(readable(page))
 
     assert time.process_time() - began < 1.0
+
+
+_TOKENS = [
+    *(
+        "lr",
+        "learning rate",
+        "epochs",
+        "rank",
+        "alpha",
+        "LoRA",
+        "r",
+        "batch size",
+        "warm-up",
+        "steps",
+        "default",
+        '"--lr"',
+    ),
+    *(
+        "of",
+        "to",
+        "=",
+        ":",
+        "|",
+        "\n",
+        "---",
+        " ",
+        "-",
+        "−",
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        ".",
+        "%",
+        "<",
+        ">",
+        "**",
+        "`",
+        "\x1b[",
+    ),
+    *("1e-5", "10^", "10⁻", "×", "\\times", "10", "5", "e", "1,800", "0.5"),
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(_TOKENS), max_size=40))
+def test_no_text_breaks_the_reading_and_all_that_is_read_can_be_shown(tokens: list[str]) -> None:
+    for one in extract(readable(" ".join(tokens)) + "\n" + readable("".join(tokens))):
+        assert 0 <= one.span.low <= one.span.high < 1e100
+        assert 0 < len(one.quote) <= LONGEST_QUOTE
+        assert len(one.context) <= LONGEST_CONTEXT

@@ -29,7 +29,7 @@ def test_a_range_is_read_with_its_lower_end_first(text: str) -> None:
     assert read_span(text) == Span(1e-5, 5e-5)
 
 
-@pytest.mark.parametrize("text", ["", "five", "5e-6 or so", "1e-5,5", "1 2", "e-6", "--5"])
+@pytest.mark.parametrize("text", ["", "five", "10⁻", "2 × 10^", "10^-", "5e-6 or so", "1e-5,5", "1 2", "e-6", "--5"])
 def test_what_is_no_number_is_none(text: str) -> None:
     assert read_span(text) is None
 

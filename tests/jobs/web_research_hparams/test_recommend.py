@@ -10,6 +10,7 @@ from jobs.training import plan
 from jobs.training.plan import DEFAULT_LR
 from jobs.training.spec import Params
 from jobs.tune_hparams.space import Range, check_space
+from jobs.tune_hparams.spec import SOURCE
 from jobs.web_research_hparams.knowledge import knowledge
 from jobs.web_research_hparams.recommend import Method, ModelSize, Recommendation, Request, recommend
 from jobs.web_research_hparams.rules import MOST_WARMUP_STEPS, WARMUP_SHARE, Point, breaches
@@ -49,7 +50,7 @@ def test_its_ranges_and_points_are_accepted_by_tune_hparams(request_: dict[str, 
     check_space(ranges, {"method": request_["method"]}, {"manifest": "m"})
     assert 3 <= len(made.starting_points) == len(made.points_because)
     for point in made.starting_points:
-        assert point.keys() == {found.name for found in ranges}
+        assert point.keys() == {found.name for found in ranges} | {SOURCE}
         assert all(found.holds(point[found.name]) for found in ranges)
 
 

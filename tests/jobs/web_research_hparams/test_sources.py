@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jobs.web_research_hparams.fetch import FetchError
 from jobs.web_research_hparams.sources import (
@@ -203,3 +205,26 @@ def test_each_provider_is_asked_in_its_own_way() -> None:
     assert ask(Access("searxng", "http://search.lan/")) == ("http://search.lan/search", "json", None)
     assert ask(Access("tavily", key="k")) == ("https://api.tavily.com/search", None, 5)
     assert ask(Access("brave", key="k")) == ("https://api.search.brave.com/res/v1/web/search", None, None)
+
+
+_KEYS = ["items", "results", "web", "url", "html_url", "title", "body", "text_matches", "fragment", "full_name", "id",
+         "repository", "description", "extra_snippets", "content", "encoding", "page_age"]  # fmt: skip
+_VALUES = [None, True, 3, -1.5, "", "lr 1e-6", "https://x.example/", "javascript:alert(1)", "a/b", "base64",
+           "https://github.com/a/b/issues/1"]  # fmt: skip
+_ANY = st.recursive(
+    st.sampled_from(_VALUES),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_KEYS), inner, max_size=5),
+    max_leaves=25,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(_ANY)
+def test_any_json_is_read_or_refused_and_gives_web_addresses_only(answer: object) -> None:
+    for read in READERS:
+        try:
+            listing = read(json.dumps(answer))
+        except FetchError:
+            continue
+        assert all(page.url.startswith(("https://", "http://")) for page in listing.pages)
+        assert all(ask.request.url.startswith("https://") for ask in listing.then)
