@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.codes import killed
 from jobs.convert_codes.spec import Params, check
 from jobs.convert_codes.work import run
 from jobs.errors import UserError
@@ -191,3 +192,11 @@ def test_progress_ends_at_the_whole_and_both_files_are_published(make_dataset: M
         "manifest": "manifest",
         "rejections": "report",
     }
+
+
+def test_a_conversion_killed_twice_writes_the_very_bytes_of_one_that_was_not(tmp_path: Path) -> None:
+    figures = killed("toy", n_clips=12, n_kills=2, seed=3, folder=tmp_path)
+
+    assert figures["killed"] == 2
+    assert figures["different"] == 0
+    assert figures["bytes"] > 10_000

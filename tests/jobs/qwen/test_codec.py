@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from jobs.errors import UserError
 from jobs.qwen.codec import Codec, load_codec
 from jobs.qwen.toy import TOY_CODEC, make_toy_codec
-from jobs.speech.audio import CLIP_RATE_HZ, SPEECH_RATE_HZ, resample
+from jobs.settings import PROJECT_ROOT
+from jobs.speech.audio import CLIP_RATE_HZ, SPEECH_RATE_HZ, read_clip, resample
 from jobs.speech.sphinx import Recogniser
 
 Fables = list[tuple[str, NDArray[np.float32]]]
@@ -81,6 +82,43 @@ def test_codes_are_the_same_whatever_the_batch(speaking_codec: Codec, fables: Fa
     together = speaking_codec.encode(clips)
 
     assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
+
+
+def test_a_padded_batch_gives_the_codes_of_each_clip_alone_but_for_rounding(
+    speaking_codec: Codec, fables: Fables
+) -> None:
+    clips = [samples[: 1_920 * (20 + 7 * number)] for number, (_, samples) in enumerate(fables[:6])]
+    clips = [clip[: len(clip) // 1_920 * 1_920] for clip in clips]
+
+    alone = [speaking_codec.encode([clip])[0] for clip in clips]
+    together = speaking_codec.encode_together(clips)
+
+    assert [codes.shape for codes in together] == [codes.shape for codes in alone]
+    assert np.mean(np.concatenate(together) == np.concatenate(alone)) > 0.995
+
+
+def test_codes_of_real_speech_are_the_same_in_batches_of_one_of_eight_and_sorted_by_length(
+    speaking_codec: Codec,
+) -> None:
+    folder = PROJECT_ROOT.parent / "shared" / "data" / "printing" / "clips"
+    if not folder.is_dir():
+        pytest.skip("needs ../shared/data/printing, a real recording that is not part of the project")
+    clips = [read_clip(path, CLIP_RATE_HZ)[: 30_000 + 5_003 * n] for n, path in enumerate(sorted(folder.glob("*"))[:8])]
+    order = sorted(range(8), key=lambda at: len(clips[at]))
+
+    alone = [speaking_codec.encode([clip])[0] for clip in clips]
+    eight = speaking_codec.encode(clips)
+    by_length = speaking_codec.encode([clips[at] for at in order])
+
+    assert all(np.array_equal(one, other) for one, other in zip(alone, eight, strict=True))
+    assert all(np.array_equal(alone[at], other) for at, other in zip(order, by_length, strict=True))
+
+
+def test_the_encoder_alone_gives_the_same_codes_with_fewer_weights(speaking_codec: Codec, fables: Fables) -> None:
+    half = load_codec(TOY_CODEC, "cpu", encoder_only=True)
+
+    assert np.array_equal(half.encode([fables[0][1]])[0], speaking_codec.encode([fables[0][1]])[0])
+    assert half.n_parameters < speaking_codec.n_parameters
 
 
 def test_the_toy_codec_keeps_the_spectrum_of_its_voice(speaking_codec: Codec, fables: Fables) -> None:

@@ -1,0 +1,27 @@
+"""What a piece of work with the stock classes took in this process, as one JSON line on stdout."""
+
+from __future__ import annotations
+
+import json
+import resource
+import time
+from collections.abc import Callable
+
+
+def measured(work: Callable[[], object]) -> None:
+    """Do the work and print its CPU and wall seconds and the process's peak of resident memory."""
+    import torch
+
+    from jobs.qwen.stock import qwen_tts
+
+    torch.set_num_threads(1)
+    qwen_tts()  # its import takes longer than many a measurement
+    cpu_s, wall_s = time.process_time(), time.perf_counter()
+    work()
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    figures = {
+        "cpu_s": round(time.process_time() - cpu_s, 2),
+        "wall_s": round(time.perf_counter() - wall_s, 2),
+        "peak_rss_mb": usage.ru_maxrss // 1024,
+    }
+    print(json.dumps(figures))
