@@ -19,6 +19,7 @@ _WHY_FACT: dict[LossState, str] = {
     "not_about_loss": "of another model or question",
     "unknown": "nobody can tell which loss was used",
 }
+_WHY_FIGURE: dict[LossState, str] = {**_WHY_FACT, "correct": "from a trainer with a sound loss: look at it"}
 _A_DEFAULT = "a default; no result was published with it"
 
 
@@ -50,6 +51,9 @@ def conflicts_of(
             and not _agrees(start, one.low, one.high)
         ):
             found.append((one.weight + 0.01, Conflict(id=one.id, says=one.value, why_lower=one.why)))
+        elif one.parameter == parameter and one.verdict == "against" and _agrees(start, one.low, one.high):
+            why = f"one page's word; {_WHY_FIGURE[one.loss_state]}"
+            found.append((0.25, Conflict(id=one.id, says=f"not {one.value}", why_lower=why)))
     for fact in facts:
         word = _NAMES.get(parameter, parameter)
         value = fact.values.get(word, fact.values.get(f"{word}_{size}"))

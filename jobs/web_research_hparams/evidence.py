@@ -5,7 +5,7 @@ A figure's weight comes from the trainer that its repository holds, never from w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -19,6 +19,7 @@ from jobs.web_research_hparams.sources import Page
 from jobs.web_research_hparams.trainers import loss_state_of, repository_of
 
 MOST_CANDIDATES = 80
+MOST_PAGES = 60  # read at most a sixth of a second each, however they are made
 WEIGHTS: dict[LossState, float] = {
     "correct": 1.0,
     "not_about_loss": 0.25,
@@ -83,15 +84,15 @@ class Question(BaseModel):
     steps: int | None = None
 
 
-def candidates_of(pages: Iterable[Page]) -> list[Candidate]:
+def candidates_of(pages: Sequence[Page]) -> list[Candidate]:
     """All figures of pages, not yet weighed."""
-    found = [_candidate(page, one) for page in pages for one in extract(page.text, page.title)]
+    found = [_candidate(page, one) for page in pages[:MOST_PAGES] for one in extract(page.text, page.title)]
     return [one.model_copy(update={"id": f"w{n}"}) for n, one in enumerate(found[:MOST_CANDIDATES], 1)]
 
 
 def weigh(candidate: Candidate, question: Question) -> Candidate:
     """A candidate with verdict, weight and the reason."""
-    for value in {candidate.low, candidate.high}:
+    for value in (candidate.low, candidate.high):
         point = Point(
             {candidate.parameter: value}, question.size, candidate.method or question.method, question.n_clips,
             question.steps,

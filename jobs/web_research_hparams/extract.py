@@ -31,9 +31,11 @@ _BETWEEN = rf"{_SIGNS}(?:(?:is |was )?[=:≈~]\s?)?{_WORDS}[`*\"'~≈$]{{0,3}}"
 _DECLARED = r"[\"']--?(?P<flag>[\w-]{2,40})[\"'][^\n]{0,120}?default\s?=\s?"
 
 _LORA = re.compile(r"\b(?:q?lora|peft|adapters?)\b|lora_|LoraConfig|\b(?:rank|r)\b.{0,20}(?:\balpha\b|α)", re.I)
-_FULL = re.compile(r"\bfull(?:[ -](?:parameter|model))?[ -](?:fine-?tun|sft|training)|\bfull sft\b", re.I)
+_FULL = re.compile(
+    r"\bfull(?:[ -](?:parameter|model))?[ -](?:fine-?tun|sft|training)|\bfull sft\b|(?:train|tuner)_type[ =]full", re.I
+)
 _SIZE = re.compile(r"(?<![\d.])(0\.6|1\.7)\s?-?b\b", re.I)
-_SUBJECT = re.compile(r"qwen[ -]?3?[ -]?tts", re.I)
+_SUBJECT = re.compile(r"qwen[ _-]?3?[ _-]?tts", re.I)
 _AGAINST = re.compile(
     r"\btoo (?:high|large|big|low|small|aggressive|much)\b|\bavoid|\b(?:do not|don't|never|not to|should not) |"
     r"\bdiverge|\bunstable|\bfail|\bnois[ey]|\bgarb|\bworse|\boverfit|\bover-fit|\bexplod|\bnan\b|\bdegrad|\bcollaps|"
@@ -44,6 +46,7 @@ _REPLACED = re.compile(r"(?:instead of|rather than|not|than|versus|vs\.?)\s+(?:\
 _A_MOMENT = re.compile(
     r"(?:after|every|per|first|last|each|within|until|by|at|epoch|remaining|of|warm[ _-]?up:?)\s+$", re.I
 )
+_OF_OTHER_WORK = re.compile(r"\b(?:asr|transcri|inference|generat|decod)|whisper", re.I)
 _EFFECTIVE = re.compile(r"(?:effective|global|total)[ _-]$", re.I)
 
 
@@ -148,7 +151,8 @@ def _read(piece: str, is_lora_page: bool) -> Iterator[tuple[Parameter, Span, str
 
     for declared in _DECLARED_VALUE.finditer(piece):
         named = next((p for p in PARAMETERS if re.fullmatch(p.words, declared["flag"], re.I)), None)
-        if named is not None and free(*declared.span()):
+        is_other = named is not None and named.name == "batch_size" and _OF_OTHER_WORK.search(piece)
+        if named is not None and not is_other and free(*declared.span()):
             yield named, span_of(declared), named.unit, *declared.span()
     is_lora = is_lora_page or bool(_LORA.search(piece))
     for parameter in PARAMETERS:
@@ -180,13 +184,20 @@ def _is_meant(parameter: Parameter, match: re.Match[str], span: Span) -> bool:
     if parameter.whole and not (span.low == int(span.low) and span.high == int(span.high)):
         return False
     name, between = match["name"].lower(), match["between"]
+    if "==" in between:
+        return False  # a comparison in code
+    before = match.string[: match.start()]
+    if before.endswith("_") and not _EFFECTIVE.search(before):
+        return False  # min_lr, speaker_lr: another thing
+    if parameter.name == "batch_size" and _OF_OTHER_WORK.search(match.string):
+        return False
     if name in ("r", "bs", "ga", "wd") and "=" not in between and ":" not in between and between.strip():
         return False
     if name in ("bs", "ga") and not between:
         return span.low <= 512
     if not between and name not in ("bs", "ga"):
         return False
-    if name == "rank" and re.search(r"\b(?:we|to|i|they)\s$", match.string[: match.start()], re.I):
+    if name == "rank" and re.search(r"\b(?:we|to|i|they)\s$", before, re.I):
         return False  # "we rank 16 systems"
     if parameter.name == "warmup_steps" and "step" not in name:
         # "warm-up 0.05" is a share, "warm-up: 3 epochs" neither

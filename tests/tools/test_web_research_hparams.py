@@ -160,6 +160,16 @@ def test_own_settings_are_held_against_known_failures(answered: Answered) -> Non
     assert "long texts lose words" in made.your_settings[0]
 
 
+def test_own_settings_may_bear_other_names_and_unknown_ones_are_told(answered: Answered) -> None:
+    made = answered(offline=True, settings={"learning_rate": "2e-5", "freze": "none", "do_sample": False})
+
+    assert [line.split(":")[:2] for line in made.your_settings[:2]] == [
+        ["reject", " lr=2e-5"],
+        ["reject", " do_sample=False"],
+    ]
+    assert made.your_settings[2].endswith("was not looked at; did you mean freeze?")
+
+
 def test_findings_of_the_agent_count_as_an_agents_word(answered: Answered) -> None:
     finding = {"parameter": "lr", "value": "4e-6", "source_url": "https://blog.example/a",
                "quote": "Qwen3-TTS: lr 4e-6 for 0.6B"}  # fmt: skip

@@ -112,4 +112,6 @@ def test_who_says_otherwise_is_told_with_the_reason() -> None:
 
     assert [conflict.id for conflict in conflicts][:3] == ["w1", "full-lr-too-high", "swift-preset"]
     assert conflicts[0].says == "2e-6"
+    (against,) = conflicts_of("lr", 5e-6, "0.6b", [], weighed(page("lr 5e-6 is too high")))
+    assert (against.says, against.why_lower) == ("not 5e-6", "one page's word; nobody can tell which loss was used")
     assert conflicts[2].why_lower == "a default; no result was published with it"

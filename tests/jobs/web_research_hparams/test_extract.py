@@ -55,6 +55,8 @@ POSITIVE = [
     ("warmup_steps: 100", ["warmup_steps 100"]),
     ("warmup_ratio: 0.05", ["warmup_ratio 0.05"]),
     ("weight decay 0.01", ["weight_decay 0.01"]),
+    ("--global_batch_size 16", ["batch_size 16"]),
+    ("--tuner_type full --learning_rate 1e-5 --lr_warmup_fraction 0.05", ["lr 1e-5", "warmup_ratio 0.05"]),
     ("gradient accumulation 8", ["gradient_accumulation_steps 8"]),
     ("gradient_accumulation_steps: 8", ["gradient_accumulation_steps 8"]),
     ("max_grad_norm=1.0", ["max_grad_norm 1"]),
@@ -71,8 +73,10 @@ NEGATIVE = [
     "epoch 3 of 10, loss 2.3", "Epoch 3: loss 2.31", "after 3 epochs it works", "the first 2 epochs", "epochs: 0.5",
     "batch 4 of 10", "batch size 16GB", "batch 12/400", "r = 0.83, p < 0.01", "64-bit r=5", "we rank 16 systems",
     "rank 3rd in the contest", "LoRA: we rank 16 systems", "alpha 0.5 release", "dropout 3 students",
-    "warm-up: 3 epochs",
-    "version 1.7", "a 5 min clip", "learning-rate = 1,5e-5", "we learn 5 things", "the warm-up of 5 minutes",
+    "warm-up: 3 epochs", "version 1.7", "a 5 min clip", "learning-rate = 1,5e-5", "we learn 5 things",
+    "the warm-up of 5 minutes", "--min_lr 1e-6", "speaker_lr: 1e-6",
+    'p.add_argument("--batch_size", type=int, default=16, help="ASR batch size")', "batch_size=16 for inference",
+    "if step % gradient_accumulation_steps == 0:",
 ]  # fmt: skip
 
 
@@ -93,6 +97,9 @@ def test_model_and_method_come_from_the_sentence_else_from_the_title() -> None:
 
     assert (here.size, here.method) == ("1.7b", "full")
     assert (titled.size, titled.method) == ("0.6b", "lora")
+    (swift,) = extract("--tuner_type full\n--learning_rate 1e-5", "train.sh")
+
+    assert swift.method == "full"
     assert (unclear.size, unclear.method) == (None, None)
 
 
