@@ -28,7 +28,7 @@ DOUBT_DB = 8.0  # a background that far above the narrator's own is worth the ti
 BACKGROUND_DROP = 0.6  # DNSMOS's background: chords 20 dB under the speech 0.68 and more, real clips 0.35 and less
 CLEARLY_TONAL_DB = 10.0  # without DNSMOS
 SHORT_S, SHORT_WORDS = 3.0, 6
-SHORT_RATE = (0.86, 1.12)  # widens the limits for phrases: real ones of 2 to 3 s vary from 0.67 to 1.3
+SHORT_RATE = (0.9, 1.08)  # widens the limits for phrases: real ones of 2 to 3 s vary from 0.67 to 1.3
 LEAST_SIM = 0.76  # of long clips; below is another voice, however unlike himself the narrator is
 
 
@@ -106,9 +106,11 @@ def fault_of(
 
 
 def narrator_by_sound(clips: Sequence[Measured], limits: Thresholds) -> Narrator:
-    """The narrator of the clips without an absolute fault; of all when nearly none is."""
+    """The narrator of the clips that have no absolute fault and are in his own voice; of all when nearly none is."""
     good = [clip for clip in clips if absolute_fault(clip, limits) is None]
-    return narrator_of(good if len(good) >= 2 else clips)
+    narrator = narrator_of(good if len(good) >= 2 else clips)
+    own = [clip for clip in good if not list(_voice(clip, narrator, limits))]
+    return narrator_of(own) if len(own) >= 2 else narrator
 
 
 def _absolute(clip: Measured, limits: Thresholds) -> Iterator[Fault]:

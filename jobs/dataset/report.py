@@ -46,7 +46,7 @@ MEANING = {
 } | QUALITY_MEANING
 LOW_SHARE = 0.5  # a chapter of whose speech less is kept is told of
 LEAST_UNREAD_WORDS = 30
-MOST_NOTES_TOLD = 3
+MOST_NOTES_TOLD = 5
 
 
 @dataclass(frozen=True)
@@ -312,8 +312,9 @@ def _chapter_notes(chapters: Sequence[ChapterRow]) -> list[str]:
             continue
         reason, length = next(iter(row.reasons_s.items()))
         meaning = MEANING.get(reason, "")
+        how_much = f"only {row.kept_share:.0%}" if row.kept_s else "nothing"
         notes.append(
-            f"{row.title}: only {row.kept_share:.0%} of its speech was kept; {clock(length)} is {reason}"
+            f"{row.title}: {how_much} of its speech was kept; {clock(length)} is {reason}"
             + (f" ({meaning})." if meaning else ".")
         )
     return notes

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from jobs.errors import UserError
-from jobs.speech.audio import CLIP_RATE_HZ, Samples, read_clip, write_clip
+from jobs.speech.audio import CLIP_RATE_HZ, Samples, read_clip, sample_rate_hz, write_clip
 
 SILENT_DBFS = -60.0
 FULL_SCALE = 0.999  # 16-bit audio that was clipped sits at 32,767 / 32,768 and just below
+LOWEST_RATE_HZ = 11_025  # below it the sounds s and f are lost
 MIN_CLIPPED_RUN = 3  # a lone full-scale sample is a peak, several in a row are a flattened one
 
 
@@ -61,15 +62,20 @@ def convert_clip(source: Path, target: Path, bounds: Bounds) -> tuple[float, dic
         flattened peaks, 0..1).
 
     Raises:
-        UnusableError: ``unreadable``, ``empty``, ``too_short``, ``too_long``, ``silent``. Nothing is written then.
+        UnusableError: ``unreadable``, ``empty``, ``sample_rate_low``, ``too_short``, ``too_long``, ``silent``. Nothing
+            is written then.
     """
     try:
+        rate_hz = sample_rate_hz(source)
         samples = read_clip(source, CLIP_RATE_HZ)
     except UserError as error:
         raise UnusableError("empty" if error.code == "audio_empty" else "unreadable", error.message) from error
     duration_s = len(samples) / CLIP_RATE_HZ
     if not np.isfinite(samples).all():
         raise UnusableError("unreadable", f"{source} holds samples that are not numbers", duration_s)
+    if rate_hz < LOWEST_RATE_HZ:
+        why = f"{rate_hz} Hz hold nothing above {rate_hz // 2} Hz; at least {LOWEST_RATE_HZ} Hz are needed"
+        raise UnusableError("sample_rate_low", why, duration_s)
     if duration_s < bounds.min_s:
         raise UnusableError("too_short", f"{duration_s:.2f} s is under {bounds.min_s} s", duration_s)
     if duration_s > bounds.max_s:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
+from jobs.dataset.thresholds import QUALITY, VALIDATION_SHARE, read_thresholds
 from jobs.errors import UserError
-from jobs.fields import RARE, InputPath, Language, OutputPath, Strict
+from jobs.fields import RARE, InputPath, Language, OutputPath, Strict, Value
 from jobs.runner.kind import JobKind
 from jobs.speech.manifest import Row, read_rows
+
+Layout = Literal["jsonl", "ljspeech", "huggingface", "lhotse"]
 
 
 class TranscriptLine(Row):
@@ -24,8 +28,10 @@ class TranscriptLine(Row):
 class Params(Strict):
     """Parameters of ``ingest_clips``."""
 
-    audio_dir: InputPath = Field(description="Folder that holds the clips.")
-    transcripts: InputPath = Field(description="JSONL: audio_file (in audio_dir), text; speaker, language if known.")
+    audio_dir: InputPath | None = Field(None, description="Folder of the clips. Default: that of transcripts.")
+    transcripts: InputPath = Field(
+        description="JSONL: audio_file, text; or an LJSpeech metadata.csv, a Hugging Face dataset folder, lhotse cuts."
+    )
     out_dir: OutputPath = Field("", description="Default: datasets/<voice> in the home folder.")
     voice: str = Field("speaker", pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="Speaker of clips that name none.")
     language: Language = Field("english", description="Language of clips that name none.", json_schema_extra=RARE)
@@ -35,6 +41,8 @@ class Params(Strict):
     max_clip_s: float = Field(
         30.0, ge=1, le=60, description="Longer clips are rejected, seconds.", json_schema_extra=RARE
     )
+    validation_share: float = Field(0.05, ge=0, le=0.5, description=VALIDATION_SHARE, json_schema_extra=RARE)
+    quality: dict[str, Value] = Field(default_factory=dict, description=QUALITY, json_schema_extra=RARE)
 
 
 class Result(Strict):
@@ -46,15 +54,47 @@ class Result(Strict):
     n_rejected: int
     kept_s: float
     rejected_by_reason: dict[str, int]
+    n_validation: int = 0
+    report: str = Field("", description="report.html: reasons, measures, clips to hear.")
+    summary: str = ""
 
 
 def check(params: Params) -> None:
     """Read every transcript line, so that a bad one costs nothing."""
-    if not Path(params.audio_dir).is_dir():
+    read_thresholds(params.quality)
+    transcripts = Path(params.transcripts)
+    if params.audio_dir is not None and not Path(params.audio_dir).is_dir():
         raise UserError("folder_missing", f"There is no folder {params.audio_dir}.", "Check audio_dir.")
-    n_lines = sum(1 for _ in read_rows(Path(params.transcripts), TranscriptLine))
+    if not transcripts.exists():
+        raise UserError("manifest_missing", f"There is no {transcripts}.", "Check transcripts.")
+    if layout_of(transcripts) != "jsonl":
+        return
+    n_lines = sum(1 for _ in read_rows(transcripts, TranscriptLine))
     if n_lines == 0:
-        raise UserError("manifest_empty", f"{params.transcripts} has no lines.", "One JSON object a line is needed.")
+        raise UserError("manifest_empty", f"{transcripts} has no lines.", "One JSON object a line is needed.")
+
+
+def layout_of(transcripts: Path) -> Layout:
+    """Whose layout a path has, by its name and what lies in the folder.
+
+    Raises:
+        UserError: ``layout_unknown`` for a folder that no known tool writes.
+    """
+    if transcripts.is_dir():
+        if (transcripts / "metadata.csv").is_file() and (transcripts / "wavs").is_dir():
+            return "ljspeech"
+        if (transcripts / "state.json").is_file() or (transcripts / "dataset_dict.json").is_file():
+            return "huggingface"
+        if any(transcripts.glob("*cuts*.jsonl*")):
+            return "lhotse"
+        raise UserError(
+            "layout_unknown",
+            f"{transcripts} is no dataset folder that is known.",
+            "Known are LJSpeech (metadata.csv and wavs/), Hugging Face (save_to_disk) and lhotse (cuts.jsonl.gz).",
+        )
+    if transcripts.suffix == ".csv":
+        return "ljspeech"
+    return "lhotse" if transcripts.suffix == ".gz" or "cuts" in transcripts.name else "jsonl"
 
 
 KIND = JobKind(name="ingest_clips", params=Params, result=Result, entry="jobs.ingest_clips.work:run", check=check)

@@ -10,19 +10,23 @@ import hashlib
 import logging
 import os
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jobs.dataset.exchange.taken import take
+from jobs.dataset.finish import Judged, judge_clips, rejection_of
+from jobs.dataset.page import write_page
+from jobs.dataset.report import About, make_report, write_report
+from jobs.dataset.thresholds import Thresholds, read_thresholds
 from jobs.errors import UserError
 from jobs.ingest_clips.clips import Bounds, UnusableError, audio_hash, convert_clip
 from jobs.ingest_clips.lines import BadLine, Line, sort_lines
-from jobs.ingest_clips.spec import Params, Result, TranscriptLine
+from jobs.ingest_clips.spec import Params, Result, TranscriptLine, layout_of
 from jobs.runner.context import JobContext
 from jobs.runner.journal import Journal
-from jobs.speech.batch_state import write_batch_state
 from jobs.speech.manifest import Clip, Rejection, Source, read_numbered_rows, write_rows
 
 logger = logging.getLogger(__name__)
@@ -30,6 +34,8 @@ logger = logging.getLogger(__name__)
 MANIFEST_NAME = "train_manifest.jsonl"
 REJECTIONS_NAME = "rejections.jsonl"
 JOURNAL_NAME = ".clips_journal.jsonl"
+IMPORTED = ".imported"  # sound that had no file of its own
+FEWEST_REPEATED_WORDS = 5
 MAX_THREADS = 4  # decoding and resampling leave Python's lock; beyond this the disk is the limit
 
 
@@ -51,29 +57,82 @@ def run(params: Params, context: JobContext) -> Result:
     """
     dataset = Path(params.out_dir) if params.out_dir else context.settings.home / "datasets" / params.voice
     bounds = Bounds(params.min_clip_s, params.max_clip_s)
-    lines, bad = sort_lines(
-        read_numbered_rows(Path(params.transcripts), TranscriptLine),
-        Path(params.audio_dir),
-        speaker=params.voice,
-        language=params.language,
-    )
+    limits = read_thresholds(params.quality)
+    found, audio_dir = _lines(params, dataset)
+    lines, bad = sort_lines(found, audio_dir, speaker=params.voice, language=params.language)
     _check_targets(lines, dataset / "clips")
     n_lines = len(lines) + len(bad)
     context.progress(len(bad), n_lines, f"{len(lines)} of {n_lines} lines name a clip")
     (dataset / "clips").mkdir(parents=True, exist_ok=True)
     with Journal(dataset / JOURNAL_NAME) as journal:
         tasks = _without_twins(lines, bad, dataset / "clips", bounds, context)
-        rows = []
+        rows: list[Clip] = []
+        numbers: dict[str, int] = {}
+        first_use: dict[str, Line] = {}
         for line, entry in _converted(tasks, bounds, journal, context):
             if "reason" in entry:
                 bad.append(_bad(line, entry["reason"], entry["detail"], entry["duration_s"]))
+            elif (twin := first_use.setdefault(entry["sound"], line)) is not line:
+                bad.append(_bad(line, "duplicate_audio", f"line {twin.number} sounds the same", entry["duration_s"]))
             else:
                 rows.append(_row(line, entry))
+                numbers[rows[-1].audio] = line.number
             context.progress(len(rows) + len(bad), n_lines, f"{line.audio_file}; {len(bad)} rejected so far")
-        result = _write(dataset, params, rows, bad, context)
+        rows = _without_repeated_texts(rows, numbers, bad)
+        judged = judge_clips(
+            dataset,
+            rows,
+            limits,
+            validation_share=params.validation_share,
+            context=context,
+            done=lambda message: context.progress(n_lines, n_lines, message),
+        )
+        result = _write(dataset, params, judged, limits, numbers, bad, context)
         journal.remove()
-    logger.info("%d clips, %.1f s; %d rejected: %s", len(rows), result.kept_s, len(bad), result.rejected_by_reason)
+    logger.info("%d clips, %.1f s; rejected: %s", result.n_clips, result.kept_s, result.rejected_by_reason)
     return result
+
+
+def _lines(params: Params, dataset: Path) -> tuple[Iterable[tuple[int, TranscriptLine]], Path]:
+    """The lines of the transcripts, whoever wrote them, and the folder that their audio is in."""
+    transcripts = Path(params.transcripts)
+    layout = layout_of(transcripts)
+    folder = Path(params.audio_dir) if params.audio_dir else transcripts.parent
+    if layout == "jsonl":
+        return read_numbered_rows(transcripts, TranscriptLine), folder
+    scratch = dataset / IMPORTED
+    taken = list(take(layout, transcripts, scratch))
+    root = Path(os.path.commonpath([str(clip.path.parent.absolute()) for clip in taken] or [str(scratch)]))
+    lines = (
+        (
+            clip.number,
+            TranscriptLine(
+                audio_file=str(clip.path.absolute().relative_to(root)),
+                text=clip.text or "-",
+                speaker=clip.speaker,
+                language=clip.language,
+            ),
+        )
+        for clip in taken
+    )
+    return lines, root
+
+
+def _without_repeated_texts(rows: Sequence[Clip], numbers: Mapping[str, int], bad: list[BadLine]) -> list[Clip]:
+    """Of clips of a voice with the same sentence the first stays; short answers may come again."""
+    first_use: dict[tuple[str, str], int] = {}
+    kept: list[Clip] = []
+    for row in rows:
+        number = numbers[row.audio]
+        words = row.text.casefold().split()
+        first = first_use.setdefault((row.speaker, " ".join(words)), number)
+        if first != number and len(words) >= FEWEST_REPEATED_WORDS:
+            recording = row.source.recording if row.source else row.audio
+            detail = f"line {first} has the same text"
+            bad.append(BadLine(number, recording, row.text, "duplicate_text", detail, row.duration_s or 0.0))
+        else:
+            kept.append(row)
+    return kept
 
 
 def _check_targets(lines: Sequence[Line], clips: Path) -> None:
@@ -133,9 +192,10 @@ def _convert(task: Task, bounds: Bounds, entry: dict[str, Any] | None) -> dict[s
         return entry
     try:
         duration_s, quality = convert_clip(task.line.path, task.target, bounds)
+        sound = audio_hash(task.target)
     except UnusableError as error:
         return {"reason": error.reason, "detail": error.detail, "duration_s": error.duration_s}
-    return {"duration_s": duration_s, "quality": quality}
+    return {"duration_s": duration_s, "quality": quality, "sound": sound}
 
 
 def _finished(
@@ -175,40 +235,66 @@ def _rejection(line: BadLine) -> Rejection:
     )
 
 
-def _write(dataset: Path, params: Params, rows: list[Clip], bad: list[BadLine], context: JobContext) -> Result:
+def _all_rejections(judged: Judged, numbers: Mapping[str, int], bad: Sequence[BadLine]) -> list[Rejection]:
+    """In the order of the lines."""
+    found = [(line.number, _rejection(line)) for line in bad]
+    for row, fault in judged.rejected:
+        number = numbers[row.audio]
+        rejection = rejection_of(row, fault)
+        found.append((number, rejection.model_copy(update={"detail": f"line {number}: {rejection.detail}"})))
+    return [rejection for _, rejection in sorted(found, key=lambda pair: pair[0])]
+
+
+def _write(
+    dataset: Path,
+    params: Params,
+    judged: Judged,
+    limits: Thresholds,
+    numbers: Mapping[str, int],
+    bad: Sequence[BadLine],
+    context: JobContext,
+) -> Result:
     """Write what the run has found, the manifest last.
 
     Raises:
         UserError: ``all_clips_rejected``, after the rejections are written.
     """
-    reasons = Counter(line.reason for line in bad)
-    bad = sorted(bad, key=lambda line: line.number)
-    write_rows(dataset / REJECTIONS_NAME, (_rejection(line) for line in bad))
+    rejections = _all_rejections(judged, numbers, bad)
+    write_rows(dataset / REJECTIONS_NAME, rejections)
     context.publish("rejections", dataset / REJECTIONS_NAME, "report")
-    if not rows:
-        reason, count = reasons.most_common(1)[0]
-        example = next(line for line in bad if line.reason == reason)
-        raise UserError(
-            "all_clips_rejected",
-            f"None of the {len(bad)} lines of {params.transcripts} gave a clip; {count} times the reason was {reason} "
-            f"(line {example.number}: {example.detail}).",
-            f"Look into {dataset / REJECTIONS_NAME}, mend the transcripts or audio_dir, and start again.",
-        )
-    result = Result(
+    about = About(name=Path(params.transcripts).name, voice=params.voice, transcript="curated")
+    report = make_report(about, judged, rejections, limits)
+    write_report(
+        dataset, report, f"Curated clips for the voice {params.voice}; why others failed is in {REJECTIONS_NAME}"
+    )
+    write_page(dataset, report, judged, limits)
+    context.publish("report", dataset / "report.html", "report")
+    if not judged.kept:
+        raise _nothing_kept(params, rejections, dataset)
+    write_rows(dataset / MANIFEST_NAME, judged.kept)
+    context.publish("manifest", dataset / MANIFEST_NAME, "manifest")
+    context.progress(
+        len(numbers) + len(bad), len(numbers) + len(bad), "Ingested", kept_s=report.kept_s, rejected=report.n_rejected
+    )
+    return Result(
         dataset=str(dataset),
         manifest=str(dataset / MANIFEST_NAME),
-        n_clips=len(rows),
-        n_rejected=len(bad),
-        kept_s=round(sum(row.duration_s or 0.0 for row in rows), 3),
-        rejected_by_reason=dict(reasons.most_common()),
+        n_clips=report.n_clips,
+        n_rejected=report.n_rejected,
+        kept_s=round(report.kept_s, 3),
+        rejected_by_reason=report.reasons_n,
+        n_validation=report.n_validation,
+        report=str(dataset / "report.html"),
+        summary=report.summary,
     )
-    write_batch_state(
-        dataset,
-        f"Curated clips for the voice {params.voice}; why others failed is in {REJECTIONS_NAME}",
-        successful=len(rows),
-        failed=len(bad),
+
+
+def _nothing_kept(params: Params, rejections: Sequence[Rejection], dataset: Path) -> UserError:
+    reason, count = Counter(row.reason for row in rejections).most_common(1)[0]
+    example = next(row for row in rejections if row.reason == reason)
+    return UserError(
+        "all_clips_rejected",
+        f"None of the {len(rejections)} lines of {params.transcripts} gave a clip; {count} times the reason was "
+        f"{reason} ({example.detail}).",
+        f"Look into {dataset / REJECTIONS_NAME}, mend the transcripts or audio_dir, and start again.",
     )
-    write_rows(dataset / MANIFEST_NAME, rows)
-    context.publish("manifest", dataset / MANIFEST_NAME, "manifest")
-    context.progress(len(rows) + len(bad), len(rows) + len(bad), "Ingested", kept_s=result.kept_s, rejected=len(bad))
-    return result

@@ -172,6 +172,19 @@ def duration_s(path: Path) -> float:
     return float(length)
 
 
+def sample_rate_hz(path: Path) -> int:
+    """Sample rate that a file's header names.
+
+    Raises:
+        UserError: ``audio_unreadable``, ``audio_no_stream``, ``audio_empty``.
+    """
+    try:
+        with soundfile.SoundFile(path) as sound:
+            return int(sound.samplerate)
+    except (soundfile.LibsndfileError, OSError):
+        return probe(path).sample_rate_hz
+
+
 def _open(path: Path) -> Any:
     try:
         return av.open(str(path), metadata_errors="replace")

@@ -42,6 +42,7 @@ class Source:
         transcripts = self.folder / "transcripts.jsonl"
         transcripts.write_text("".join(json.dumps(line) + "\n" for line in self.lines), encoding="utf-8")
         named = {"audio_dir": str(self.audio), "transcripts": str(transcripts), "out_dir": str(self.folder / "out")}
+        named["quality"] = {"reject": False, "dnsmos": "off"}  # tones are no speech
         return Params(**{**named, **fields})
 
     @property

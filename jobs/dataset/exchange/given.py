@@ -1,0 +1,160 @@
+"""A dataset given to other tools: LJSpeech, Hugging Face, lhotse. The clips go along: the folder can be moved."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import soundfile
+
+from jobs.errors import UserError
+from jobs.speech.manifest import Clip, check_audio_inside, read_rows
+
+Layout = Literal["ljspeech", "huggingface", "lhotse"]
+
+
+def give(manifest: Path, layout: Layout, out: Path) -> int:
+    """Write a dataset's clips, with text, speaker, language, split and quality where the layout has a place for them.
+
+    Args:
+        manifest: of ingest, align or convert_codes.
+        layout: whose layout.
+        out: folder to make; must be empty or missing.
+
+    Returns:
+        Number of clips.
+
+    Raises:
+        UserError: ``out_not_empty``, ``manifest_empty``, ``path_outside_dataset``, ``ljspeech_text``.
+    """
+    if out.is_dir() and any(out.iterdir()):
+        raise UserError("out_not_empty", f"{out} holds files already.", "Name a folder that does not exist yet.")
+    rows = list(read_rows(manifest, Clip))
+    if not rows:
+        raise UserError("manifest_empty", f"{manifest} has no lines.", "Export a dataset that has clips.")
+    partial = out.with_name(out.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    writer = {"ljspeech": _ljspeech, "huggingface": _huggingface, "lhotse": _lhotse}[layout]
+    writer(rows, [check_audio_inside(manifest, manifest.parent, row.audio) for row in rows], partial)
+    if out.is_dir():
+        out.rmdir()
+    partial.rename(out)
+    return len(rows)
+
+
+def _ljspeech(rows: Sequence[Clip], paths: Sequence[Path], out: Path) -> None:
+    """``metadata.csv`` (id|text|text) and ``wavs/``, and ``train.txt``/``val.txt`` of ids for the split."""
+    names = _copied(paths, out / "wavs")
+    for row in rows:
+        if "|" in row.text or "\n" in row.text:
+            raise UserError(
+                "ljspeech_text",
+                f"{row.audio} says {row.text!r}: | and line ends part LJSpeech's fields.",
+                "Mend the text.",
+            )
+    lines = [f"{Path(name).stem}|{row.text}|{row.text}\n" for name, row in zip(names, rows, strict=True)]
+    (out / "metadata.csv").write_text("".join(lines), encoding="utf-8")
+    for split, file in (("train", "train.txt"), ("validation", "val.txt")):
+        ids = [Path(name).stem for name, row in zip(names, rows, strict=True) if row.split == split]
+        (out / file).write_text("".join(f"{each}\n" for each in ids), encoding="utf-8")
+
+
+def _huggingface(rows: Sequence[Clip], paths: Sequence[Path], out: Path) -> None:
+    """``DatasetDict.save_to_disk``, one part a split; the sound is inside, as an ``Audio`` column."""
+    import datasets
+
+    features = datasets.Features(
+        {
+            "audio": datasets.Audio(sampling_rate=24_000, decode=False),
+            "text": datasets.Value("string"),
+            "speaker": datasets.Value("string"),
+            "language": datasets.Value("string"),
+            "duration_s": datasets.Value("float64"),
+            "chapter": datasets.Value("int32"),
+        }
+    )
+    datasets.disable_progress_bars()
+    cache = out / ".cache"
+    made = datasets.DatasetDict()
+    for split in dict.fromkeys(row.split for row in rows):
+        chosen = [(row, str(path)) for row, path in zip(rows, paths, strict=True) if row.split == split]
+        part = datasets.Dataset.from_generator(
+            _huggingface_rows, features=features, cache_dir=str(cache), gen_kwargs={"chosen": chosen},
+            writer_batch_size=100,
+        )  # fmt: skip
+        made[split] = part.cast_column("audio", datasets.Audio(sampling_rate=24_000))
+    made.save_to_disk(str(out))
+    shutil.rmtree(cache)
+
+
+def _huggingface_rows(chosen: Sequence[tuple[Clip, str]]) -> Iterator[dict[str, Any]]:
+    """One clip at a time: 40 hours of sound do not fit in memory."""
+    for row, path in chosen:
+        yield {
+            "audio": {"bytes": Path(path).read_bytes(), "path": Path(path).name},
+            "text": row.text,
+            "speaker": row.speaker,
+            "language": row.language,
+            "duration_s": row.duration_s,
+            "chapter": row.source.chapter if row.source else None,
+        }
+
+
+def _lhotse(rows: Sequence[Clip], paths: Sequence[Path], out: Path) -> None:
+    """``recordings``, ``supervisions``, ``cuts`` as ``.jsonl.gz``, paths relative to the folder; words as alignment."""
+    from lhotse import AudioSource, CutSet, MonoCut, Recording, RecordingSet, SupervisionSegment, SupervisionSet
+    from lhotse.supervision import AlignmentItem
+
+    recordings, supervisions, cuts = [], [], []
+    for name, row in zip(_copied(paths, out / "wavs"), rows, strict=True):
+        about = soundfile.info(str(out / "wavs" / name))
+        recording = Recording(
+            id=Path(name).stem,
+            sources=[AudioSource(type="file", channels=[0], source=f"wavs/{name}")],
+            sampling_rate=about.samplerate,
+            num_samples=about.frames,
+            duration=about.frames / about.samplerate,
+        )
+        words = [
+            AlignmentItem(word.word, word.start_s, word.end_s - word.start_s, word.score) for word in row.words or []
+        ]
+        supervision = SupervisionSegment(
+            id=recording.id,
+            recording_id=recording.id,
+            start=0.0,
+            duration=recording.duration,
+            channel=0,
+            text=row.text,
+            language=row.language,
+            speaker=row.speaker,
+            alignment={"word": words} if words else None,
+            custom={"split": row.split, **row.quality},
+        )
+        recordings.append(recording)
+        supervisions.append(supervision)
+        cuts.append(
+            MonoCut(
+                id=recording.id,
+                start=0.0,
+                duration=recording.duration,
+                channel=0,
+                supervisions=[supervision],
+                recording=recording,
+            )
+        )
+    RecordingSet.from_recordings(recordings).to_file(out / "recordings.jsonl.gz")
+    SupervisionSet.from_segments(supervisions).to_file(out / "supervisions.jsonl.gz")
+    CutSet.from_cuts(cuts).to_file(out / "cuts.jsonl.gz")
+
+
+def _copied(paths: Sequence[Path], folder: Path) -> list[str]:
+    folder.mkdir(parents=True)
+    names: list[str] = []
+    for path in paths:
+        name = path.name if path.name not in names else f"{path.stem}-{len(names)}{path.suffix}"
+        shutil.copyfile(path, folder / name)
+        names.append(name)
+    return names
