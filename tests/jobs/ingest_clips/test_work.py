@@ -89,6 +89,10 @@ def test_the_dataset_is_whole_and_published(source, make_context):
         "train_manifest.jsonl",
         "rejections.jsonl",
         ".batch_state.json",
+        ".quality.jsonl",
+        "report.html",
+        "report.json",
+        "report",
     }
     assert context.published["manifest"] == (out / "train_manifest.jsonl", "manifest")
     assert result.manifest == str(out / "train_manifest.jsonl")
