@@ -147,7 +147,7 @@ def profile_of(measures: Sequence[Measures], short: dict[float, list[Timbre]], l
         pitch_hz=_median(sound.pitch_hz for sound in prosodies),
         pitch_sd_st=_median(sound.pitch_sd_st for sound in prosodies),
         treble_db=_median(sound.treble_db for sound in prosodies),
-        wer=_median(measure.wer for measure in counted),
+        wer=_median(measure.wer for measure in counted or spoken),
     )
     return profile, voice
 

@@ -11,50 +11,116 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jobs.rate_samples.spec import Params
+from jobs.rate_samples.spec import Params, Result
 from jobs.rate_samples.work import JOURNAL, run
-from jobs.runner.context import Cancelled
+from jobs.runner.context import Cancelled, JobContext
+from jobs.speech.audio import CLIP_RATE_HZ, write_clip
 from jobs.speech.opinions import HUMAN_RATINGS, HumanRating, append_durably
 from jobs.speech.rating import AUTOMATIC_CAP
 
 N_NARRATOR = 6
 
 
-@pytest.fixture
-def params(tmp_path: Path, fables: list[tuple[str, np.ndarray]], write_manifest: Callable[..., Path]) -> Params:
+def small_job(folder: Path, fables: list[tuple[str, np.ndarray]], write_manifest: Callable[..., Path]) -> Params:
     """Six clips of the voice; takes: two of its other clips, one with another's text, one silent, one cut off."""
-    narrator = write_manifest(tmp_path / "data", "train_manifest.jsonl", fables[:N_NARRATOR], speaker="slt")
+    narrator = write_manifest(folder / "data", "train_manifest.jsonl", fables[:N_NARRATOR], speaker="slt")
     (text_a, audio_a), (text_b, audio_b) = fables[7], fables[9]
     silence = np.zeros_like(audio_b)
     takes = [(text_a, audio_a), (text_b, audio_b), (text_b, audio_a), (text_b, silence), (text_b, audio_b[:0])]
     return Params(
-        takes=str(write_manifest(tmp_path / "takes", "takes.jsonl", takes, speaker="slt")),
+        takes=str(write_manifest(folder / "takes", "takes.jsonl", takes, speaker="slt")),
         narrator_manifest=str(narrator),
+        anchor_clips=1,
     )
 
 
-def test_right_takes_rate_high_and_wrong_and_silent_ones_are_unusable(
-    params: Params, make_context: Callable[[], Any]
-) -> None:
-    context = make_context()
+@pytest.fixture
+def params(tmp_path: Path, fables: list[tuple[str, np.ndarray]], write_manifest: Callable[..., Path]) -> Params:
+    """A job of a test's own."""
+    return small_job(tmp_path, fables, write_manifest)
 
-    result = run(params, context)
 
-    report = json.loads(Path(result.ratings).read_text())
+@pytest.fixture(scope="module")
+def rated(
+    tmp_path_factory: pytest.TempPathFactory,
+    fables: list[tuple[str, np.ndarray]],
+    write_manifest: Callable[..., Path],
+    quiet_context: Callable[..., JobContext],
+) -> tuple[Result, dict[str, Any]]:
+    """The job's result and its ratings.json, once a person has given the first take a 5."""
+    folder = tmp_path_factory.mktemp("rated")
+    params = small_job(folder, fables, write_manifest)
+    said = [HumanRating(audio="00.wav", text="", score=5, note="lovely <b>", at=1.0, who="Ada")]
+    append_durably(Path(params.takes).with_name(HUMAN_RATINGS), said)
+    result = run(params, quiet_context(folder))
+    return result, json.loads(Path(result.ratings).read_text())
+
+
+def test_right_takes_rate_high_and_wrong_and_silent_ones_are_unusable(rated: tuple[Result, dict[str, Any]]) -> None:
+    result, report = rated
+
     ratings = [take["rating"] for take in report["takes"]]
     assert min(ratings[:2]) >= 4.0
     assert ratings[2:] == [1.0, 1.0, 1.0]
-    assert (result.n_takes, result.n_text_heard, result.n_text_compared) == (5, 2, 5)
+    assert (result.n_takes, result.n_texts, result.n_text_heard, result.n_text_compared) == (5, 2, 2, 5)
     assert result.best_take in {"00.wav", "01.wav"}
     assert result.common_reasons["silent"] == 2
     assert report["instruments"]["speaker_encoder"].startswith("resemblyzer")
+    assert report["voice_limits"]["slt"]["limits"] == {"another": 0.76, "far": 0.6, "zero": 0.72}
     assert "until a person has listened" in report["caveat"]
-    assert report["narrators"]["slt"]["n_clips"] == N_NARRATOR - 1  # the other one is the ceiling
-    published = {name: kind for name, (_, kind) in context.published.items()}
-    assert published == {"ratings": "ratings", "plot": "plot", "report": "report"}
     assert Path(result.plot).read_bytes().startswith(b"\x89PNG")
-    assert context.fractions == sorted(context.fractions)
-    assert context.fractions[-1] == 1.0
+
+
+def test_takes_are_averaged_by_text_and_then_over_the_texts(rated: tuple[Result, dict[str, Any]]) -> None:
+    result, report = rated
+
+    uncapped = [take["uncapped"] for take in report["takes"]]
+    summary = report["summary"]
+    assert (summary["n_takes"], summary["n_texts"]) == (5, 2)
+    assert summary["mean"] == pytest.approx((uncapped[0] + sum(uncapped[1:]) / 4) / 2, abs=0.002)
+    assert summary["low"] < summary["mean"] < summary["high"]
+    assert summary["shown"]["mean"] <= summary["mean"]
+    evaluation = json.loads(Path(result.evaluation).read_text())
+    assert evaluation["average_rating"] == result.mean_rating
+    assert [sample["audio"] for sample in evaluation["samples"]] == [take["audio"] for take in report["takes"]]
+
+
+def test_the_narrator_is_held_against_the_takes_and_his_own_voice_is_no_floor(
+    rated: tuple[Result, dict[str, Any]],
+) -> None:
+    result, report = rated
+
+    assert report["anchors"]["narrator"]["mean"] >= 4.3
+    assert report["anchors"]["narrator"]["n"] == 1
+    assert report["narrators"]["slt"]["n_clips"] == N_NARRATOR - 1  # the other one is the ceiling
+    # the carried voice is this very narrator's
+    assert report["anchors"]["other_speaker"] is None
+    assert "sounds like the narrator himself" in report["anchor_notes"]["other_speaker"]
+    assert report["anchors"]["zero_shot"] is None
+    assert (result.other_speaker, result.zero_shot) == (None, None)
+
+
+def test_a_persons_five_lifts_the_cap_of_that_take_only(rated: tuple[Result, dict[str, Any]]) -> None:
+    _, report = rated
+
+    first, second, *_ = report["takes"]
+    assert first["uncapped"] > AUTOMATIC_CAP
+    assert (first["person"], first["n_person"], first["rating"]) == (5.0, 1, first["uncapped"])
+    assert (second["person"], second["rating"]) == (None, min(second["uncapped"], AUTOMATIC_CAP))
+
+
+def test_the_page_plays_takes_and_anchors_and_runs_nothing_that_a_person_wrote(
+    rated: tuple[Result, dict[str, Any]],
+) -> None:
+    result, _ = rated
+
+    page = Path(result.report).read_text()
+    sources = re.findall(r'src="([^"]+)"', page)
+    files = [source for source in sources if not source.startswith("data:image/png")]
+    assert all((Path(result.report).parent / source).is_file() for source in files)
+    assert page.count("<audio") == 5 + 1  # the takes and the held-out clip
+    assert "lovely &lt;b&gt;" in page
+    assert "<script" not in page
 
 
 def test_a_killed_rating_continues_with_what_was_measured_and_ends_the_same(
@@ -68,8 +134,13 @@ def test_a_killed_rating_continues_with_what_was_measured_and_ends_the_same(
     measured = journal.read_bytes()
     assert not Path(params.takes).with_name("ratings.json").exists()
 
-    first = run(params, make_context())
+    context = make_context()
+    first = run(params, context)
 
+    published = {name: kind for name, (_, kind) in context.published.items()}
+    assert published == {"ratings": "ratings", "plot": "plot", "report": "report"}
+    assert context.fractions == sorted(context.fractions)
+    assert context.fractions[-1] == 1.0
     assert journal.read_bytes().startswith(measured)
     complete = journal.read_bytes()
     before = Path(first.ratings).read_bytes()
@@ -88,7 +159,7 @@ def test_another_language_is_rated_without_words_and_says_so(
     narrator = write_manifest(tmp_path / "data", "train_manifest.jsonl", fables[:5], **columns)
     takes = write_manifest(tmp_path / "takes", "takes.jsonl", [fables[7]], **columns)
 
-    result = run(Params(takes=str(takes), narrator_manifest=str(narrator)), make_context())
+    result = run(Params(takes=str(takes), narrator_manifest=str(narrator), anchor_clips=0), make_context())
 
     (take,) = json.loads(Path(result.ratings).read_text())["takes"]
     assert take["rating"] <= 4.0
@@ -98,65 +169,20 @@ def test_another_language_is_rated_without_words_and_says_so(
     assert result.n_text_compared == 0
 
 
-def test_the_narrator_is_held_against_the_takes_and_his_own_voice_is_no_floor(
+def test_a_clone_without_training_and_another_speaker_are_rated_in_the_same_run(
     params: Params, make_context: Callable[[], Any]
 ) -> None:
-    result = run(params, make_context())
+    takes, clone = Path(params.takes), Path(params.takes).with_name("clone.jsonl")
+    for path in (takes, clone):
+        path.write_text(takes.read_text().splitlines()[0] + "\n")
+    noise = Path(params.takes).parent.parent / "someone.wav"
+    write_clip(noise, np.random.default_rng(0).normal(0, 0.1, 3 * CLIP_RATE_HZ).astype(np.float32), CLIP_RATE_HZ)
+    given = {"zero_shot_takes": str(clone), "other_speaker": str(noise)}
+
+    result = run(params.model_copy(update=given), make_context())
 
     report = json.loads(Path(result.ratings).read_text())
-    assert report["anchors"]["narrator"]["mean"] >= 4.3
-    assert report["anchors"]["narrator"]["n"] == 1
-    assert (Path(result.ratings).parent / "anchors" / "narrator-01.wav").is_file()
-    # the carried voice is this very narrator's
-    assert report["anchors"]["other_speaker"] is None
-    assert "sounds like the narrator himself" in report["anchor_notes"]["other_speaker"]
-    assert report["anchors"]["zero_shot"] is None
-    assert result.other_speaker is None
-
-
-def test_takes_of_a_text_are_averaged_first_and_the_clone_without_training_is_rated_alike(
-    params: Params, make_context: Callable[[], Any]
-) -> None:
-    takes = Path(params.takes)
-    lines = [json.loads(line) for line in takes.read_text().splitlines()]
-    lines = [lines[0], *[{**lines[1], "take": take} for take in (1, 2)], {**lines[3], "take": 3}]
-    takes.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    clone = takes.with_name("clone.jsonl")
-    clone.write_text(json.dumps(lines[0]) + "\n")
-
-    result = run(params.model_copy(update={"zero_shot_takes": str(clone)}), make_context())
-
-    report = json.loads(Path(result.ratings).read_text())
-    uncapped = [take["uncapped"] for take in report["takes"]]
-    summary = report["summary"]
-    assert (summary["n_takes"], summary["n_texts"]) == (4, 2)
-    assert summary["mean"] == pytest.approx((uncapped[0] + sum(uncapped[1:]) / 3) / 2, abs=0.002)
-    assert summary["low"] < summary["mean"] < summary["high"]
-    assert report["anchors"]["zero_shot"]["mean"] == uncapped[0]
-    assert result.zero_shot == uncapped[0]
-    assert json.loads(Path(result.evaluation).read_text())["average_rating"] == result.mean_rating
-    assert [sample["phrase"] for sample in json.loads(Path(result.evaluation).read_text())["samples"]] == [
-        line["text"] for line in lines
-    ]
-
-
-def test_a_persons_five_lifts_the_cap_of_that_take_only_and_is_on_the_page(
-    params: Params, make_context: Callable[[], Any]
-) -> None:
-    said = [HumanRating(audio="00.wav", text="", score=5, note="lovely <b>", at=1.0, who="Ada")]
-    append_durably(Path(params.takes).with_name(HUMAN_RATINGS), said)
-
-    result = run(params, make_context())
-
-    first, second, *_ = json.loads(Path(result.ratings).read_text())["takes"]
-    assert (first["person"], first["n_person"], first["rating"]) == (5.0, 1, first["uncapped"])
-    assert (second["person"], second["rating"]) == (None, min(second["uncapped"], AUTOMATIC_CAP))
-    assert first["uncapped"] > AUTOMATIC_CAP
-    page = Path(result.report).read_text()
-    assert "lovely &lt;b&gt;" in page
-    assert "Ada" in page
-    folder = Path(result.report).parent
-    for source in re.findall(r'src="([^"]+)"', page):
-        assert source.startswith("data:image/png") or (folder / source).is_file()
-    assert page.count("<audio") == 5 + 1  # the takes and the held-out clip
-    assert "<script" not in page
+    assert report["anchors"]["zero_shot"]["mean"] == report["takes"][0]["uncapped"] == result.zero_shot
+    assert report["anchors"]["other_speaker"]["mean"] == 1.0
+    assert "someone.wav" in report["anchors"]["other_speaker"]["note"]
+    assert {take["audio"] for take in report["anchor_takes"]["zero_shot"]} == {"anchors/zero_shot-01.wav"}
