@@ -155,15 +155,12 @@ def _score(score: Score, takes: Sequence[Take], folder: Path, now: float, who: s
 
 def _vote(vote: Preferred, takes: Sequence[Take], folder: Path, now: float, who: str, context: ToolContext) -> Vote:
     take = _find_take(vote.audio, takes, folder)
-    known = {other.audio: other for other in takes} | {Path(other.audio).name: other for other in takes}
-    other = known.get(vote.against)
-    if other is None:
-        inside_roots(vote.against, "votes.against", context.settings)
-    if other is not None and other.audio == take.audio:
+    against, model = _other(vote.against, takes, folder, context)
+    if against == take.audio:
         raise UserError("vote_on_itself", f"{take.audio} is compared with itself.", "Nothing was stored. Name another.")
     return Vote(
         audio=take.audio,
-        against=other.audio if other is not None else vote.against,
+        against=against,
         text=take.text,
         winner=vote.winner,
         is_blind=vote.is_blind,
@@ -171,8 +168,21 @@ def _vote(vote: Preferred, takes: Sequence[Take], folder: Path, now: float, who:
         at=now,
         who=who,
         model=take.model,
-        against_model=other.model if other is not None else "",
+        against_model=model,
     )
+
+
+def _other(audio: str, takes: Sequence[Take], folder: Path, context: ToolContext) -> tuple[str, str]:
+    """Path from the takes' folder and model of the other take of a vote, among these takes or elsewhere."""
+    known = {take.audio: take for take in takes} | {Path(take.audio).name: take for take in takes}
+    if audio in known:
+        return known[audio].audio, known[audio].model
+    path = inside_roots(audio, "votes.against", context.settings)
+    if not path.is_file():
+        raise UserError("take_unknown", f"There is no {path}.", "Nothing was stored. Name a take or a wav.")
+    there = path.with_name("takes.jsonl")
+    models = [take.model for take in read_rows(there, Take) if take.audio == path.name] if there.is_file() else []
+    return os.path.relpath(path, os.path.realpath(folder)), models[0] if models else ""
 
 
 def _find_take(audio: str, takes: Sequence[Take], folder: Path) -> Take:

@@ -75,7 +75,7 @@ def _narrator(plan: Plan, manifest: Path, folder: Path) -> Anchor:
     n_apart = sum(clip.split == "validation" for clips in plan.held_out.values() for clip in clips)
     rest = "the others may have been learnt by the voice, but are no part of the profile"
     return Anchor(
-        f"{len(asked)} recordings of {_names(plan)}, none of them in the profile; {n_apart} of the validation split"
+        f"{_counted(len(asked), 'recording')} of {_names(plan)}, not in the profile; {n_apart} of the validation split"
         + ("" if n_apart == len(asked) else f" ({rest})"),
         asked,
     )
@@ -85,7 +85,7 @@ def _other(plan: Plan, manifest: Path, folder: Path, n_clips: int, given: Path |
     narrator, language = next(iter(plan.clips)), next(iter(plan.clips.values()))[0].language
     if given is not None:
         spoken = _given(given, n_clips)
-        note = f"{len(spoken)} clips of {given.name}, given as another speaker"
+        note = f"{_counted(len(spoken), 'clip')} of {given.name}, given as another speaker"
         return Anchor(note, _spoken(spoken, narrator, language, folder))
     others = {speaker: clips for speaker, clips in plan.by_speaker.items() if speaker != narrator}
     if others:
@@ -94,7 +94,8 @@ def _other(plan: Plan, manifest: Path, folder: Path, n_clips: int, given: Path |
             _copied(narrator_clip(clip, manifest).path, clip, narrator, folder, f"other-{number:02d}")
             for number, clip in enumerate(chosen, 1)
         ]
-        note = f"{len(asked)} recordings of the manifest's other speakers ({', '.join(others)}), against {narrator}"
+        whose = f"the manifest's other speakers ({', '.join(others)}), against {narrator}"
+        note = f"{_counted(len(asked), 'recording')} of {whose}"
         return Anchor(note, asked)
     note = (
         f"the synthetic voice of the carried sample ({CARRIED.name}), since no recording of another person was given: "
@@ -116,7 +117,9 @@ def _zero_shot(plan: Plan, manifest: Path, takes_file: Path | None, folder: Path
         asked.append(replace(given, take=take.model_copy(update={"audio": _name(written)}), path=written))
     if not asked:
         raise UserError("takes_empty", f"{takes_file} has no lines.", "Give takes.jsonl of a clone.")
-    return Anchor(f"{len(asked)} takes of {asked[0].take.model or takes_file}, cloned without training", asked)
+    return Anchor(
+        f"{_counted(len(asked), 'take')} of {asked[0].take.model or takes_file}, cloned without training", asked
+    )
 
 
 def carried_voice() -> list[tuple[str, Samples]]:
@@ -191,6 +194,10 @@ def _written(folder: Path, name: str, audio: Samples) -> Path:
 
 def _name(path: Path) -> str:
     return f"{FOLDER}/{path.name}"
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}" + ("" if n == 1 else "s")
 
 
 def _names(plan: Plan) -> str:

@@ -43,7 +43,7 @@ def _range(summary: Summary) -> str:
     texts = f"{summary.n_takes} takes of {summary.n_texts} texts"
     if summary.n_takes == 1:
         return f"One take rates {summary.mean:.2f}; how much takes differ is not known."
-    return f"{texts} rate {summary.mean:.2f} on average ({summary.low:.2f} to {summary.high:.2f} with 95 % certainty)."
+    return f"{texts} rate {summary.mean:.2f} on average (95 % interval {summary.low:.2f} to {summary.high:.2f})."
 
 
 def _against_clone(summary: Summary, clone: AnchorSummary) -> str:

@@ -63,7 +63,8 @@ class Desk:
         self._instruments = Instruments(self._distractors, judges)
         listener = judges.listener.name if judges.listener else ""
         # what a measure depends on beside its clip
-        self._made_with = (VERSION, judges.speaker.name, PREDICTOR, RECOGNISER, listener)
+        naturalness = judges.naturalness.name if judges.naturalness else ""
+        self._made_with = (VERSION, judges.speaker.name, PREDICTOR, RECOGNISER, listener, naturalness)
         self._done = 0
         n_rated = len(plan.asked) + sum(len(anchor.asked) for anchor in anchors.values())
         # What is rated counts twice: measured, then rated.
@@ -127,6 +128,8 @@ class Desk:
         )
         scores = [score.score for score in said.of(asked.take.audio)] if said is not None else []
         rating = rating_of(features, rate(features, profile, limits), asked, measures.heard_words, scores)
+        if measures.utmos is not None:
+            rating.measures["utmosv2"] = measures.utmos
         self._step(f"rated {asked.take.audio}: {rating.rating:.1f}", rating=rating.rating)
         return rating
 

@@ -51,6 +51,7 @@ class Measures(BaseModel):
     wer: float | None = None
     aligns: bool | None = None
     heard_words: str | None = None
+    utmos: float | None = None
 
 
 class Instruments:
@@ -90,7 +91,8 @@ class Instruments:
         if sound.is_silent:
             return Measures(prosody=sound, n_words=len(words))
         speech = resample(audio, CLIP_RATE_HZ, SPEECH_RATE_HZ)
-        measures = Measures(prosody=sound, timbre=self.timbre(speech), n_words=len(words))
+        utmos = self._judges.naturalness.predict(path) if self._judges.naturalness is not None else None
+        measures = Measures(prosody=sound, timbre=self.timbre(speech), n_words=len(words), utmos=utmos)
         if not words:
             return measures
         found: dict[str, object] = {"speaking_rate": sum(map(len, words)) / sound.speech_span_s}

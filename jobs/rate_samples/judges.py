@@ -6,11 +6,13 @@ that is given, or found in the Hugging Face cache, judges instead; nothing is do
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
@@ -91,16 +93,35 @@ def comparable_words(text: str, language: str) -> list[str]:
     return list(plain.replace(" ", "")) if language in ("chinese", "japanese") else plain.split()
 
 
+class Naturalness:
+    """UTMOSv2, where its package is installed: shown beside the rating, no part of it.
+
+    Its limits were not measured, and the same file scores up to 0.3 apart from process to process.
+    """
+
+    name = "UTMOSv2 (shown, no part of the rating)"
+
+    @cached_property
+    def _model(self) -> Any:
+        return importlib.import_module("utmosv2").create_model(pretrained=True)
+
+    def predict(self, path: Path) -> float:
+        """Predicted opinion of a file, 1 to 5."""
+        return round(float(self._model.predict(input_path=str(path))), 3)
+
+
 @dataclass(frozen=True)
 class Judges:
     """The judges of one run.
 
     Attributes:
+        naturalness: None where UTMOSv2 is not installed.
         listener: Whisper; None: the carried recogniser, which expects the text and knows English only.
     """
 
     speaker: SpeakerJudge
     listener: Listener | None = None
+    naturalness: Naturalness | None = None
 
 
 def choose_judges(params: Params, settings: Settings) -> Judges:
@@ -113,7 +134,12 @@ def choose_judges(params: Params, settings: Settings) -> Judges:
     which = params.judges if params.anchor_clips else "offline"
     speaker = _folder(params.speaker_model, SPEAKER_MODELS, "speaker_model", which, settings)
     whisper = _folder(params.whisper_model, WHISPER_MODELS, "whisper_model", params.judges, settings)
-    return Judges(SpeakerJudge(speaker), Listener(whisper) if whisper is not None else None)
+    has_utmos = params.judges == "auto" and importlib.util.find_spec("utmosv2") is not None
+    return Judges(
+        SpeakerJudge(speaker),
+        Listener(whisper) if whisper is not None else None,
+        Naturalness() if has_utmos else None,
+    )
 
 
 def _folder(given: str | None, known: Sequence[str], parameter: str, which: str, settings: Settings) -> Path | None:

@@ -98,6 +98,8 @@ def _takes(ratings: Sequence[Rating], folder: Path, audio_of: dict[str, str]) ->
         parts = ", ".join(
             f"{part} {'–' if (value := getattr(rating, part)) is None else f'{value:.2f}'}" for part in _PARTS
         )
+        if "utmosv2" in rating.measures:
+            parts += f", UTMOSv2 {rating.measures['utmosv2']:.2f} (no part of the rating)"
         reasons = "".join(f"<li>{escape(reason)}</li>" for reason in rating.reasons)
         uncapped = "" if rating.uncapped <= rating.rating else f' <span class="note">({rating.uncapped:.2f})</span>'
         person = "" if rating.person is None else f"<br>people: {rating.person:.1f} ({rating.n_person})"

@@ -61,12 +61,13 @@ class Rated:
 
     def instruments(self) -> dict[str, str]:
         """Which models judged."""
-        listener = self.judges.listener
+        listener, naturalness = self.judges.listener, self.judges.naturalness
         return {
             "speaker_encoder": self.judges.speaker.name,
             "mos_predictor": PREDICTOR,
             "recogniser": listener.name if listener is not None else RECOGNISER,
             "aligner": RECOGNISER,
+            **({"naturalness": naturalness.name} if naturalness is not None else {}),
         }
 
 

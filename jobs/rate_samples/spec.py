@@ -23,6 +23,12 @@ class Params(Strict):
     out: OutputPath = Field(
         "", description="Ratings file to write. Default: ratings.json beside the takes.", json_schema_extra=RARE
     )
+    measures: OutputPath = Field(
+        "",
+        description="Where measures are kept, by content: runs that share it measure narrator and anchors once. "
+        "Default: rating_measures.jsonl beside the ratings.",
+        json_schema_extra=RARE,
+    )
     max_narrator_clips: int = Field(
         20, ge=5, le=200, description="Narrator's clips measured for the profile.", json_schema_extra=RARE
     )

@@ -53,7 +53,7 @@ def run(params: Params, context: JobContext) -> Result:
     anchors = anchors_of(
         planned, manifest, out.parent, params.anchor_clips, other_speaker=other, zero_shot_takes=clone
     )  # fmt: skip
-    with Journal(out.with_name(JOURNAL)) as journal:
+    with Journal(Path(params.measures) if params.measures else out.with_name(JOURNAL)) as journal:
         rated = _rated(planned, anchors, judges, journal, context, takes_file.parent)
         if any(one.voice is None for one in rated.limits.values()) and params.speaker_model is None:
             # found by itself, it may also be left: the carried encoder's limits were measured

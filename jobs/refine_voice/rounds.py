@@ -102,7 +102,12 @@ class Rounds:
         """Rate a round's takes by instruments, write evaluation.json; the mean of 1 to 5."""
         folder = self.evaluation(iteration)
         out = folder / "ratings.json"
-        params = Rate(takes=str(folder / "takes.jsonl"), narrator_manifest=self._params.manifest, out=str(out))
+        params = Rate(
+            takes=str(folder / "takes.jsonl"),
+            narrator_manifest=self._params.manifest,
+            out=str(out),
+            measures=str(self._folder / "evaluations" / "rating_measures.jsonl"),  # the narrator is measured once
+        )
         self._run(f"rate-{iteration}", RATE, params)
         found = {take["audio"]: take for take in _read_json(out)["takes"]}
         return self._evaluate(

@@ -95,7 +95,7 @@ class Story:
         await self._job(
             "Listen and rate",
             "rate_samples",
-            {"takes": takes["takes"], "narrator_manifest": codes["manifest"]},
+            {"takes": takes["takes"], "narrator_manifest": codes["manifest"], "anchor_clips": 2},
             made="ratings",
         )
         await self._research()

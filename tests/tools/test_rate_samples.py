@@ -140,7 +140,24 @@ async def test_a_vote_between_two_takes_is_stored_in_the_same_record(context: To
     ]
 
 
-@pytest.mark.parametrize(("against", "code"), [("take_00.wav", "vote_on_itself"), ("/etc/a.wav", "path_outside_roots")])
+async def test_a_vote_against_a_take_elsewhere_names_it_from_here_and_knows_its_model(
+    context: ToolContext, work: Path, takes: Path
+) -> None:
+    clone = work / "clone"
+    clone.mkdir()
+    (clone / "a.wav").write_bytes(b"RIFF")
+    (clone / "takes.jsonl").write_text(Take(audio="a.wav", text="x", duration_s=1, model="base").model_dump_json())
+    votes = [Preferred(audio="take_00.wav", against="clone/a.wav", winner="audio")]
+
+    (vote,) = (await rate_samples(RateSamplesArgs(takes="takes", votes=votes), context)).recorded_votes
+
+    assert (vote.against, vote.against_model) == ("../clone/a.wav", "base")
+
+
+@pytest.mark.parametrize(
+    ("against", "code"),
+    [("take_00.wav", "vote_on_itself"), ("/etc/a.wav", "path_outside_roots"), ("gone.wav", "take_unknown")],
+)
 async def test_a_vote_that_means_nothing_stores_nothing(
     context: ToolContext, takes: Path, against: str, code: str
 ) -> None:

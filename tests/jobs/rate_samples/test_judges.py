@@ -22,6 +22,17 @@ from jobs.speech.similarity import ENCODER
 from jobs.speech.xvector import XVectorEncoder, encoder_name
 from jobs.whisper.toy import make_toy_whisper
 
+# The package is not in the lock; this has the calls of its README.
+STAND_IN = """
+class Model:
+    def predict(self, *, input_path):
+        assert open(input_path, "rb").read(4) == b"RIFF"
+        return 3.25
+
+def create_model(*, pretrained):
+    assert pretrained
+    return Model()
+"""
 Fables = list[tuple[str, np.ndarray]]
 
 
@@ -160,6 +171,20 @@ def test_random_judges_that_are_given_judge_and_are_not_believed(
     assert any("does not tell the narrator from another voice" in reason for reason in take["reasons"])
     assert any("of the narrator's own words" in reason for reason in take["reasons"])
     assert take["measures"]["word_error_rate"] > 0.4
+
+
+def test_an_installed_utmosv2_is_shown_and_no_part_of_the_rating(
+    job: Params, tmp_path: Path, quiet_context: Callable[..., JobContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = json.loads(Path(run(job, quiet_context(tmp_path)).ratings).read_text())
+    (tmp_path / "utmosv2.py").write_text(STAND_IN)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    report = json.loads(Path(run(job, quiet_context(tmp_path)).ratings).read_text())
+
+    assert "UTMOSv2" in report["instruments"]["naturalness"]
+    assert report["takes"][0]["measures"].pop("utmosv2") == 3.25
+    assert report["takes"] == without["takes"]
 
 
 def test_a_useless_encoder_that_was_only_found_gives_way_to_the_carried_one(

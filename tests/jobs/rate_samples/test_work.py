@@ -179,8 +179,11 @@ def test_a_clone_without_training_and_another_speaker_are_rated_in_the_same_run(
     write_clip(noise, np.random.default_rng(0).normal(0, 0.1, 3 * CLIP_RATE_HZ).astype(np.float32), CLIP_RATE_HZ)
     given = {"zero_shot_takes": str(clone), "other_speaker": str(noise)}
 
-    result = run(params.model_copy(update=given), make_context())
+    measures = Path(params.takes).parent.parent / "shared.jsonl"
 
+    result = run(params.model_copy(update={**given, "measures": str(measures)}), make_context())
+
+    assert measures.is_file()
     report = json.loads(Path(result.ratings).read_text())
     assert report["anchors"]["zero_shot"]["mean"] == report["takes"][0]["uncapped"] == result.zero_shot
     assert report["anchors"]["other_speaker"]["mean"] == 1.0
