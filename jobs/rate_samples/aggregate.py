@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+Doubles = NDArray[np.float64]
 
 N_RESAMPLES = 2000
 LEVEL = 0.95
@@ -40,20 +44,25 @@ def mean_of(values: Sequence[tuple[str, float]], seed: int = 0) -> Mean:
     by_text: dict[str, list[float]] = {}
     for text, value in values:
         by_text.setdefault(text, []).append(value)
-    texts = list(by_text.values())
-    chance = random.Random(seed)
-    drawn = sorted(
-        fmean(fmean(chance.choices(takes, k=len(takes))) for takes in chance.choices(texts, k=len(texts)))
-        for _ in range(N_RESAMPLES)
-    )
-    outside = (1 - LEVEL) / 2
+    texts = [np.array(takes) for takes in by_text.values()]
+    low, high = np.quantile(_resampled(texts, np.random.default_rng(seed)), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Mean(
         mean=round(fmean(fmean(takes) for takes in texts), 3),
-        low=round(drawn[int(outside * N_RESAMPLES)], 3),
-        high=round(drawn[int((1 - outside) * N_RESAMPLES) - 1], 3),
+        low=round(float(low), 3),
+        high=round(float(high), 3),
         n_takes=len(values),
         n_texts=len(texts),
     )
+
+
+def _resampled(texts: Sequence[Doubles], chance: np.random.Generator) -> Doubles:
+    """Means of resampled texts, (N_RESAMPLES,)."""
+    chosen = chance.integers(len(texts), size=(N_RESAMPLES, len(texts)))
+    means = np.empty(chosen.shape)
+    for number, takes in enumerate(texts):
+        here = chosen == number
+        means[here] = takes[chance.integers(len(takes), size=(int(here.sum()), len(takes)))].mean(axis=1)
+    return np.asarray(means.mean(axis=1))
 
 
 def by_text(values: Sequence[tuple[str, float]]) -> Mapping[str, tuple[float, float, float]]:
