@@ -93,6 +93,13 @@ class EvidenceView(View):
     untrusted_context: str = ""
 
 
+PRESETS_CHOOSE = ("batch_size", "gradient_accumulation_steps", "gradient_checkpointing", "optimizer")
+PRESETS = EvidenceView(
+    id="presets", says="start_training's preset for the card, by its own estimate of memory; not measured on one.",
+    source="jobs/training/presets.py, memory.py", loss_state="not_about_loss",
+)  # fmt: skip
+
+
 class WebResearchHparamsAnswer(View):
     """A starting point and what it rests on."""
 
@@ -244,9 +251,16 @@ def _whole(
     facts = relevant(knowledge(), size=args.model_size, method=args.method, question=args.question, first=first)
     names = [*made.settings, *(name for name in made.limits if name not in made.settings)]
     parameters = {name: _setting(name, args.model_size, made, facts, candidates) for name in names}
+    if args.gpu_memory_gb is not None:
+        for name in {*PRESETS_CHOOSE} & parameters.keys():
+            parameters[name].evidence.append(PRESETS.id)
     cited = {*first, *(one for ids in made.points_because for one in ids)} - {fact.id for fact in facts}
     facts += [fact for fact in knowledge() if fact.id in cited]  # of the other size or method, but a point rests on it
-    evidence = [*map(_fact_view, facts), *(_view(one) for one in candidates if one.verdict != "rejected")]
+    evidence = [
+        *map(_fact_view, facts),
+        *([PRESETS] if args.gpu_memory_gb is not None else []),
+        *(_view(one) for one in candidates if one.verdict != "rejected"),
+    ]
     states = {one.loss_state for one in evidence}
     own, unknown = _own_settings(args.settings)
     mine = Point(own, args.model_size, args.method, made.n_clips_assumed, made.steps, args.gpu_memory_gb)

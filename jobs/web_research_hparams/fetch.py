@@ -23,7 +23,7 @@ _TEXT_TYPES = ("json", "xml", "text/plain", "text/markdown")
 
 
 class FetchError(Exception):
-    """Why there is no answer, in a few words for people."""
+    """Why there is no answer, in a few words of ours: an answer's own words never stand in it."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,10 @@ class Web:
                 return await self._followed(request)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise FetchError(f"no answer within {self._timeout_s:g} s") from error
+        except httpx.ConnectError as error:  # the system's words; those of other errors may quote the server
+            raise FetchError(f"not reached ({str(error)[:100]})") from error
         except (httpx.HTTPError, httpx.InvalidURL, zlib.error) as error:
-            raise FetchError(f"not reached ({type(error).__name__}: {str(error)[:120]})") from error
+            raise FetchError(f"not reached ({type(error).__name__})") from error
 
     async def _followed(self, request: Request) -> str:
         target = httpx.URL(request.url, params=dict(request.params)) if request.params else httpx.URL(request.url)
@@ -102,7 +104,7 @@ class Web:
                     return await _text(answer)
                 following = target.join(answer.headers.get("location", ""))
             if _place(following) != _place(target):
-                raise FetchError(f"refused a redirect to another place ({following.scheme}://{following.host[:80]})")
+                raise FetchError("refused a redirect to another place")
             target = following
         raise FetchError(f"more than {MAX_REDIRECTS} redirects")
 
@@ -128,7 +130,7 @@ async def _text(answer: httpx.Response) -> str:
         raise FetchError(f"HTTP {status}")
     kind = answer.headers.get("content-type", "text/plain").lower()
     if not any(known in kind for known in _TEXT_TYPES):
-        raise FetchError(f"an answer that is no data but {kind[:60]!r}")
+        raise FetchError("an answer that is a web page, not data" if "html" in kind else "an answer of another type")
     return (await _bytes(answer)).decode("utf-8", errors="replace")
 
 
@@ -136,7 +138,7 @@ async def _bytes(answer: httpx.Response) -> bytes:
     """The body, unpacked no further than the limit: a small packed answer may be any size."""
     encoding = answer.headers.get("content-encoding", "identity").lower()
     if encoding not in ("identity", "gzip", ""):
-        raise FetchError(f"an answer packed as {encoding[:20]!r}, which was not asked for")
+        raise FetchError("an answer packed in a way that was not asked for")
     unpack = zlib.decompressobj(16 + zlib.MAX_WBITS) if encoding == "gzip" else None
     body = bytearray()
     async for chunk in answer.aiter_raw(16_384):

@@ -199,6 +199,15 @@ def _odd_alpha(point: Point) -> Severity | None:
     return "note" if rank and alpha and not 0.5 <= alpha / rank <= 4 else None
 
 
+def _nothing_held_out(point: Point) -> Severity | None:
+    return "warn" if point.number("validation_share") == 0 else None
+
+
+def _voice_of_few_clips(point: Point) -> Severity | None:
+    clips = point.number("speaker_clips")
+    return "note" if clips is not None and clips < 4 else None
+
+
 def _greedy(point: Point) -> Severity | None:
     is_greedy = point.values.get("do_sample") is False or point.number("temperature") == 0
     return "reject" if is_greedy else None
@@ -264,6 +273,12 @@ RULES = (
     Rule("alpha-odd", ("lora_alpha",), _odd_alpha,
          "Every published recipe has an alpha of one to two times the rank.", "lora_alpha = 2 × lora_r.",
          ("lora-67-voices", "lora-all-projections")),
+    Rule("nothing-held-out", ("validation_share",), _nothing_held_out,
+         "Training loss falls also while speech gets faster and worse; without held-out clips nothing shows it.",
+         "Hold out 0.05 or whole chapters.", ("faster-speech", "seed-variance")),
+    Rule("voice-of-few-clips", ("speaker_clips",), _voice_of_few_clips,
+         "A voice made of the first clips only, as the vendor's script does, is less the speaker's.",
+         "Average 16 clips or more.", ("speaker-embedding",)),
     Rule("greedy-never-ends", ("do_sample", "temperature"), _greedy,
          "Greedy decoding tends never to emit the end of speech.",
          "Sample: temperature 0.9, top_k 50, repetition_penalty 1.05; cap the length.", ("greedy-no-end",)),

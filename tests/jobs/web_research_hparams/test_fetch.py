@@ -143,8 +143,8 @@ def test_the_configured_search_service_may_be_asked_at_its_very_address_only(ser
         (Reply(status=429, headers={"Retry-After": "3600"}), "HTTP 429.*come back in 3600 s"),
         (Reply(status=429, headers={"Retry-After": "\x1b[2J"}), r"account is needed\)$"),
         (Reply(status=500), "HTTP 500"),
-        (Reply(b"<html>log in</html>", "text/html"), "no data but 'text/html'"),
-        (Reply(b"\x00\x01", "application/octet-stream"), "no data"),
+        (Reply(b"<html>log in</html>", "text/html"), "a web page, not data"),
+        (Reply(b"\x00\x01", "application/octet-stream"), "another type"),
         (Reply(act=lambda handler: handler.connection.close()), "not reached"),
     ],
 )

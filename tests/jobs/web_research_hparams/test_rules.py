@@ -37,6 +37,8 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("batch-large", "warn", {"batch_size": 8, "gradient_accumulation_steps": 4}, {}),
     ("rank-small", "warn", {"lora_r": 8}, {"method": "lora"}),
     ("alpha-odd", "note", {"lora_r": 16, "lora_alpha": 256}, {"method": "lora"}),
+    ("nothing-held-out", "warn", {"validation_share": 0}, {}),
+    ("voice-of-few-clips", "note", {"speaker_clips": 1}, {}),
     ("greedy-never-ends", "reject", {"temperature": 0}, {}),
     ("greedy-never-ends", "reject", {"do_sample": False}, {}),
     ("memory-17b-plain", "warn", {"gradient_checkpointing": False}, {"size": "1.7b", "gpu_memory_gb": 16}),

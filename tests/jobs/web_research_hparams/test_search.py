@@ -103,7 +103,7 @@ def test_without_a_network_the_search_says_so_and_does_not_fail(searched: Search
     [
         (Reply(status=403), "HTTP 403"),
         (Reply(b"not json"), "not JSON"),
-        (Reply(b"<html>", "text/html"), "no data"),
+        (Reply(b"<html>", "text/html"), "a web page"),
         (Reply(status=302, headers={"Location": "https://evil.example/"}), "refused a redirect"),
     ],
 )
