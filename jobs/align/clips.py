@@ -19,6 +19,7 @@ from jobs.speech.rejected import Rejected
 from jobs.whisper.alignment import CannotAlign
 
 MIN_CLIP_S = 0.2
+MIN_WORD_S = 0.01  # one frame of the finer aligner
 FRAME_S = 0.02  # a word may stick out of its clip by the frame that the aligner counts in
 # Speech that no word covers. Clips of a LibriVox narrator with their whole text have 0.00 s of it; with half
 # their words missing at either end 0.23 to 3.4 s (own measurement, 2026-11-22).
@@ -164,7 +165,7 @@ def _check_times(words: Sequence[Word], duration_s: float) -> None:
     """
     before_s = 0.0
     for word in words:
-        if word.start_s < before_s or not word.start_s < min(word.end_s, duration_s):
+        if word.start_s < before_s or not word.start_s + MIN_WORD_S <= min(word.end_s, duration_s + FRAME_S):
             raise Rejected("bad_times", f"{word.word!r} lies at {word.start_s} to {word.end_s} s, after {before_s} s")
         before_s = word.end_s
     if before_s > duration_s + FRAME_S:

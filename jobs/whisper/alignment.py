@@ -1,7 +1,8 @@
 """WhisperX's forced alignment: a wav2vec2 model hears the audio, each known word gets a time and a score.
 
-The models, their dictionaries and the meaning of times and scores are WhisperX's; the search is the same one,
-in numpy (``jobs.whisper.trellis``). ``whisperx.align`` itself is not called: it needs NLTK's sentence splitter
+The models, their dictionaries and the meaning of times and scores are WhisperX's; the search is torchaudio's compiled
+one (``jobs.whisper.trellis``). A clip is heard by itself: the models normalise over time, so that what fills up a batch
+would change what is heard. ``whisperx.align`` itself is not called: it needs NLTK's sentence splitter
 (a download), guesses times for what its model cannot read, and reports failures only to its log.
 """
 

@@ -5,7 +5,9 @@ Not WhisperX's batched transcription: that has no temperature fallback and no ch
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +17,8 @@ import numpy.typing as npt
 
 from jobs.errors import UserError
 from jobs.whisper.cuda import load_cuda_libraries, translate_cuda_error
-from jobs.whisper.languages import language_code
+from jobs.whisper.languages import NAMES, language_code
+from jobs.whisper.loops import is_loop, is_too_fast
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +28,28 @@ MAX_COMPRESSION_RATIO = 2.4
 MIN_MEAN_LOG_PROBABILITY = -1.0
 MAX_NO_SPEECH_PROBABILITY = 0.6
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+CHECKS: dict[str, Any] = {
+    "beam_size": 5,
+    "compression_ratio_threshold": MAX_COMPRESSION_RATIO,
+    "log_prob_threshold": MIN_MEAN_LOG_PROBABILITY,
+    "no_speech_threshold": MAX_NO_SPEECH_PROBABILITY,
+    # a loop in one window would prompt the next one to loop
+    "condition_on_previous_text": False,
+    "word_timestamps": True,
+}
 
-Doubt = Literal["hallucination_loop", "no_speech", "low_confidence"]
+Doubt = Literal["hallucination_loop", "too_many_words", "no_speech", "low_confidence"]
+ComputeType = Literal["auto", "int8", "int8_float16", "int8_float32", "float16", "bfloat16", "float32"]
+
+
+@dataclass(frozen=True)
+class HeardWord:
+    """A word as Whisper wrote it, without spaces; seconds from the start of the samples; probability 0..1."""
+
+    word: str
+    start_s: float
+    end_s: float
+    probability: float
 
 
 @dataclass(frozen=True)
@@ -40,6 +63,8 @@ class TranscribedSegment:
         mean_log_probability: of the text's tokens; nearer to 0 is surer.
         no_speech_probability: that the 30 s window holds no speech.
         compression_ratio: of the window's text under zlib; a loop of repeated words compresses well.
+        words: with times from Whisper's attention, rougher than ``align``'s.
+        language: code of the language it was heard in.
     """
 
     start_s: float
@@ -48,11 +73,15 @@ class TranscribedSegment:
     mean_log_probability: float
     no_speech_probability: float
     compression_ratio: float
+    words: tuple[HeardWord, ...] = ()
+    language: str = "en"
 
     def doubt(self) -> Doubt | None:
         """Why the text should not be trusted, or None."""
-        if self.compression_ratio > MAX_COMPRESSION_RATIO:
+        if self.compression_ratio > MAX_COMPRESSION_RATIO or is_loop(self.text, self.language):
             return "hallucination_loop"
+        if is_too_fast(self.text, self.end_s - self.start_s, self.language):
+            return "too_many_words"
         if self.mean_log_probability < MIN_MEAN_LOG_PROBABILITY:
             is_silence = self.no_speech_probability > MAX_NO_SPEECH_PROBABILITY
             return "no_speech" if is_silence else "low_confidence"
@@ -62,17 +91,29 @@ class TranscribedSegment:
 class Transcriber:
     """A Whisper model in memory. Make one per run and keep it."""
 
-    def __init__(self, model: str, device: str = "auto", *, cpu_threads: int = 0, seed: int = 0) -> None:
+    def __init__(
+        self,
+        model: str,
+        device: str = "auto",
+        *,
+        compute_type: ComputeType = "auto",
+        batch_size: int = 1,
+        cpu_threads: int = 0,
+        seed: int = 0,
+    ) -> None:
         """Load the model, from the disk when it is there, else from the network.
 
         Args:
             model: name (``large-v3``), hub id, or directory of a CTranslate2 model.
             device: ``auto`` (the GPU when there is one), ``cuda`` or ``cpu``.
+            compute_type: number format; ``auto``: float16 on the GPU, int8 on the CPU.
+            batch_size: spans that ``transcribe_spans`` hears at once.
             cpu_threads: threads on the CPU; 0 leaves the choice to CTranslate2.
             seed: of the sampling where temperature 0 fails; the same calls in the same order give the same texts.
 
         Raises:
-            UserError: ``model_unavailable``, ``cuda_libraries_missing``, ``cuda_out_of_memory``, ``cuda_failed``.
+            UserError: ``model_unavailable``, ``compute_type_unsupported``, ``cuda_libraries_missing``,
+                ``cuda_out_of_memory``, ``cuda_failed``.
         """
         import ctranslate2
         from faster_whisper import WhisperModel
@@ -82,14 +123,24 @@ class Transcriber:
         if device == "cuda":
             load_cuda_libraries()
         folder = _model_folder(model, fetch=True)
+        if compute_type == "auto":
+            compute_type = "float16" if device == "cuda" else "int8"
+        supported = ctranslate2.get_supported_compute_types(device)
+        if compute_type not in supported:
+            raise UserError(
+                "compute_type_unsupported",
+                f"This machine's {device} does not compute in {compute_type}.",
+                f"Use one of: {', '.join(sorted(supported))}; or auto.",
+            )
         self.model = model
         self.device = device
+        self._batch_size = batch_size
         ctranslate2.set_random_seed(seed)  # taken up by the threads that the model starts
         try:
             self._whisper: Any = WhisperModel(
                 str(folder),
                 device=device,
-                compute_type="float16" if device == "cuda" else "int8",
+                compute_type=compute_type,
                 cpu_threads=cpu_threads,
                 local_files_only=True,
             )
@@ -102,7 +153,8 @@ class Transcriber:
 
         Args:
             samples_16k: mono float32 in -1..1 at 16 kHz, shape ``(n,)``.
-            language: a name (``english``) or code (``en``); None or ``auto`` detects it in the first 30 s.
+            language: a name (``english``) or code (``en``); None or ``auto`` detects it in the first 30 s, as one of
+                the ten that Qwen3-TTS speaks.
 
         Returns:
             Segments in order, those with text and some length only.
@@ -110,32 +162,67 @@ class Transcriber:
         Raises:
             UserError: ``language_unknown`` and the ``cuda_`` errors of ``__init__``.
         """
-        code = language_code(language)
         duration_s = len(samples_16k) / SAMPLE_RATE_HZ
+        code = language_code(language)
         if duration_s == 0:
             return []
-        try:
-            segments, _ = self._whisper.transcribe(
+        code = code or self.detect_language(samples_16k)[0]
+        with _cuda_explained(self.model):
+            segments, _ = self._whisper.transcribe(samples_16k, language=code, temperature=list(TEMPERATURES), **CHECKS)
+            heard = [_ours(segment, 0.0, duration_s, code) for segment in segments]  # the model runs here
+        return _with_text(heard)
+
+    def transcribe_spans(
+        self, samples_16k: npt.NDArray[np.float32], spans_s: Sequence[tuple[float, float]], language: str | None = None
+    ) -> list[list[TranscribedSegment]]:
+        """Transcribe each span (seconds, at most 30 long) by itself, ``batch_size`` of them at once.
+
+        faster-whisper's batches know neither a second temperature nor its checks: a span with doubtful text is
+        heard again alone, with both.
+
+        Returns:
+            For each span what ``transcribe`` gives for its samples, times from the span's start.
+        """
+        cuts = [(round(start * SAMPLE_RATE_HZ), round(end * SAMPLE_RATE_HZ)) for start, end in spans_s]
+        if self._batch_size == 1 or len(cuts) < 2:
+            return [self.transcribe(samples_16k[first:last], language) for first, last in cuts]
+        code = language_code(language) or self.detect_language(samples_16k)[0]
+        heard: list[list[TranscribedSegment]] = [[] for _ in cuts]
+        places = {int(first / SAMPLE_RATE_HZ * 100): number for number, (first, _) in enumerate(cuts)}
+        with _cuda_explained(self.model):
+            from faster_whisper import BatchedInferencePipeline
+
+            segments, _ = BatchedInferencePipeline(self._whisper).transcribe(
                 samples_16k,
                 language=code,
-                beam_size=5,
-                temperature=list(TEMPERATURES),
-                compression_ratio_threshold=MAX_COMPRESSION_RATIO,
-                log_prob_threshold=MIN_MEAN_LOG_PROBABILITY,
-                no_speech_threshold=MAX_NO_SPEECH_PROBABILITY,
-                # A loop in one window would prompt the next one to loop.
-                condition_on_previous_text=False,
+                temperature=[0.0],
+                batch_size=self._batch_size,
+                clip_timestamps=[
+                    {"start": first / SAMPLE_RATE_HZ, "end": last / SAMPLE_RATE_HZ} for first, last in cuts
+                ],
+                vad_filter=False,
+                without_timestamps=False,
+                **CHECKS,
             )
-            heard = [_ours(segment, duration_s) for segment in segments]  # the model runs here
-        except RuntimeError as error:
-            cuda = translate_cuda_error(error, f"Whisper {self.model}")
-            if cuda is None:
-                raise
-            raise cuda from error
-        kept = [segment for segment in heard if segment.text and segment.end_s > segment.start_s]
-        if len(kept) < len(heard):
-            logger.info("Dropped %d segments without text or past the audio's end.", len(heard) - len(kept))
-        return kept
+            for segment in segments:
+                number = places[segment.seek]
+                first, last = cuts[number]
+                heard[number].append(_ours(segment, first / SAMPLE_RATE_HZ, (last - first) / SAMPLE_RATE_HZ, code))
+        return [
+            self.transcribe(samples_16k[first:last], code)
+            if not found or any(segment.doubt() for segment in found)
+            else _with_text(found)
+            for (first, last), found in zip(cuts, heard, strict=True)
+        ]
+
+    def detect_language(self, samples_16k: npt.NDArray[np.float32]) -> tuple[str, float]:
+        """Code and probability of the likeliest of Qwen3-TTS's ten languages in the first 30 s."""
+        with _cuda_explained(self.model):
+            _, _, probabilities = self._whisper.detect_language(samples_16k)
+        known = {code: float(value) for code, value in probabilities or [("en", 1.0)] if code in NAMES}
+        code = max(known, key=lambda each: known[each], default="en")
+        logger.info("Whisper hears %s (probability %.2f).", NAMES[code], known.get(code, 0.0))
+        return code, known.get(code, 0.0)
 
 
 def transcribe(
@@ -153,14 +240,40 @@ def model_is_available(model: str) -> bool:
         return False
 
 
-def _ours(segment: Any, duration_s: float) -> TranscribedSegment:
+@contextlib.contextmanager
+def _cuda_explained(model: str) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        cuda = translate_cuda_error(error, f"Whisper {model}")
+        if cuda is None:
+            raise
+        raise cuda from error
+
+
+def _with_text(heard: list[TranscribedSegment]) -> list[TranscribedSegment]:
+    kept = [segment for segment in heard if segment.text and segment.end_s > segment.start_s]
+    if len(kept) < len(heard):
+        logger.info("Dropped %d segments without text or past the audio's end.", len(heard) - len(kept))
+    return kept
+
+
+def _ours(segment: Any, offset_s: float, duration_s: float, language: str) -> TranscribedSegment:
+    def inside(time_s: float) -> float:  # windows are padded to 30 s, and times may lie in the padding
+        return min(max(float(time_s) - offset_s, 0.0), duration_s)
+
     return TranscribedSegment(
-        start_s=min(max(float(segment.start), 0.0), duration_s),
-        end_s=min(float(segment.end), duration_s),  # windows are padded to 30 s, and times may lie in the padding
+        start_s=inside(segment.start),
+        end_s=inside(segment.end),
         text=segment.text.strip(),
         mean_log_probability=float(segment.avg_logprob),
         no_speech_probability=float(segment.no_speech_prob),
         compression_ratio=float(segment.compression_ratio),
+        words=tuple(
+            HeardWord(word.word.strip(), inside(word.start), inside(word.end), float(word.probability))
+            for word in segment.words or ()
+        ),
+        language=language,
     )
 
 

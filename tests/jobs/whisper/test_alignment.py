@@ -57,36 +57,57 @@ def punkt(tmp_path, monkeypatch):
     monkeypatch.setattr("nltk.data.path", [str(tmp_path)])
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_times_and_scores_equal_whisperx_within_a_frame(aligner, toy_aligner, punkt, seed):
-    samples = noise(6.0, seed)
+def emission_like_speech(tokens: list[int], n_labels: int = 32) -> np.ndarray:
+    """Log probabilities of blanks in which every character is sure for a frame, a little before and after."""
+    dice = np.random.default_rng(0)
+    logits = dice.normal(0, 0.5, (5 * len(tokens) + 20, n_labels)).astype(np.float32)
+    logits[:, 0] += 7
+    for number, token in enumerate(tokens):
+        frame = 10 + 5 * number + int(dice.integers(0, 3))
+        logits[frame, token] += 14
+    return np.log(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
+
+
+def test_on_speech_the_search_finds_the_frames_that_whisperx_finds():
+    import torch
+
+    tokens = np.random.default_rng(1).integers(1, 32, 120).tolist()
+    emission = emission_like_speech(tokens)
+
+    trellis = whisperx.alignment.get_trellis(torch.from_numpy(emission), tokens, 0)
+    path = whisperx.alignment.backtrack(trellis, torch.from_numpy(emission), tokens, 0)
+    theirs = whisperx.alignment.merge_repeats(path, "x" * len(tokens))
+    ours = character_spans(emission, tokens, 0)
+
+    assert [(span.start, span.end) for span in ours] == [(span.start, span.end) for span in theirs]
+    np.testing.assert_allclose([span.score for span in ours], [span.score for span in theirs], atol=0.01)
+
+
+def test_where_whisperx_guesses_or_gives_no_words_ours_says_so(aligner, toy_aligner, punkt):
     network, about = whisperx.alignment.load_align_model(
         "en", "cpu", model_name=str(toy_aligner), model_cache_only=True
     )
-    segment = {"start": 0.0, "end": 6.0, "text": " ".join(WORDS)}
+    segments = [
+        {"start": 0.0, "end": 3.0, "text": "1455"},  # not in its dictionary: a guess with a score
+        {"start": 0.0, "end": 0.1, "text": " ".join(WORDS)},  # no way back through so few frames
+    ]
 
-    ours = aligner.align(samples, WORDS)
-    theirs = whisperx.alignment.align([segment], network, about, samples, "cpu")["word_segments"]
+    theirs = whisperx.alignment.align(segments, network, about, noise(3.0), "cpu")
 
-    assert [word.word for word in ours] == [word["word"] for word in theirs]
-    np.testing.assert_allclose([word.start_s for word in ours], [word["start"] for word in theirs], atol=0.021)
-    np.testing.assert_allclose([word.end_s for word in ours], [word["end"] for word in theirs], atol=0.021)
-    np.testing.assert_allclose([word.score for word in ours], [word["score"] for word in theirs], atol=0.01)
+    assert [segment["words"] == [] for segment in theirs["segments"]] == [False, True]
+    assert theirs["segments"][0]["words"][0]["score"] > 0
+    with pytest.raises(CannotAlign, match="knows no '1'"):
+        aligner.align(noise(3.0), ["1455"])
+    with pytest.raises(CannotAlign, match="do not fit"):
+        aligner.align(noise(0.1), WORDS)
 
 
-def test_the_search_is_equal_to_whisperxs():
-    import torch
+def test_no_sentence_splitter_is_needed_and_none_is_downloaded(aligner, toy_aligner, monkeypatch):
+    monkeypatch.setattr("nltk.data.path", [])
 
-    torch.manual_seed(0)
-    emission = torch.log_softmax(3 * torch.randn(500, 32), -1)  # 10 s
-    tokens = torch.randint(1, 32, (120,)).tolist()
+    words = aligner.align(noise(3.0), WORDS)
 
-    trellis = whisperx.alignment.get_trellis(emission, tokens, 0)
-    path = whisperx.alignment.backtrack(trellis, emission, tokens, 0)
-    theirs = whisperx.alignment.merge_repeats(path, "x" * len(tokens))
-    ours = character_spans(emission.numpy(), tokens, 0)
-
-    assert [(span.start, span.end) for span in ours] == [(span.start, span.end) for span in theirs]
+    assert len(words) == len(WORDS)
 
 
 def test_words_are_in_order_and_inside_the_audio(aligner):

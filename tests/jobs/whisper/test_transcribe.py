@@ -1,9 +1,12 @@
 """The toy Whisper says noise: shapes, bounds, order and error paths of the real faster-whisper."""
 
+import logging
+
 import numpy as np
 import pytest
 
 from jobs.errors import UserError
+from jobs.whisper.languages import NAMES
 from jobs.whisper.transcribe import TranscribedSegment, Transcriber, model_is_available, transcribe
 
 RATE_HZ = 16_000
@@ -50,8 +53,56 @@ def test_the_toy_is_multilingual_so_that_a_language_is_detected(transcriber):
 def test_noise_read_by_a_random_model_is_doubtful(transcriber):
     segments = transcriber.transcribe(noise(5.0), "german")
 
-    assert {segment.doubt() for segment in segments} <= {"low_confidence", "hallucination_loop"}
+    assert {segment.doubt() for segment in segments} <= {"low_confidence", "hallucination_loop", "too_many_words"}
     assert all(segment.mean_log_probability < -1.0 for segment in segments)
+
+
+def test_words_have_times_inside_the_audio(transcriber):
+    segments = transcriber.transcribe(noise(6.0), "english")
+
+    words = [word for segment in segments for word in segment.words]
+    assert words
+    assert all(0 <= word.start_s <= word.end_s <= 6.0 and 0 <= word.probability <= 1 for word in words)
+    assert all(word.word == word.word.strip() for word in words)
+
+
+def test_a_language_is_detected_among_the_ten(transcriber):
+    code, probability = transcriber.detect_language(noise(3.0))
+
+    assert code in NAMES
+    assert 0 < probability <= 1
+    assert {segment.language for segment in transcriber.transcribe(noise(3.0), None)} == {code}
+
+
+def test_spans_heard_in_batches_have_the_texts_of_spans_heard_alone(toy_whisper):
+    samples = noise(9.0)
+    spans = [(0.0, 3.0), (3.0, 4.5), (5.0, 9.0)]
+    batched = Transcriber(str(toy_whisper), "cpu", cpu_threads=1, batch_size=2)
+
+    heard = batched.transcribe_spans(samples, spans, "english")
+
+    assert len(heard) == 3
+    for (start_s, end_s), segments in zip(spans, heard, strict=True):
+        assert segments
+        assert all(0 <= segment.start_s < segment.end_s <= end_s - start_s + 1e-6 for segment in segments)
+
+
+def test_a_doubtful_span_of_a_batch_is_heard_again_alone_with_all_checks(toy_whisper, caplog):
+    batched = Transcriber(str(toy_whisper), "cpu", cpu_threads=1, batch_size=2)
+
+    with caplog.at_level(logging.DEBUG, "faster_whisper"):
+        batched.transcribe_spans(noise(4.0), [(0.0, 2.0), (2.0, 4.0)], "english")
+
+    # random text is doubtful: faster-whisper tells when it raises the temperature, which its batches never do
+    assert any("temperature" in record.message for record in caplog.records)
+
+
+def test_a_number_format_that_the_machine_lacks_is_refused_with_those_it_has(toy_whisper):
+    with pytest.raises(UserError, match="float16") as refusal:
+        Transcriber(str(toy_whisper), "cpu", compute_type="float16")
+
+    assert refusal.value.code == "compute_type_unsupported"
+    assert "int8" in refusal.value.hint
 
 
 def test_no_samples_give_no_segments(transcriber):
