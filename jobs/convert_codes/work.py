@@ -29,7 +29,7 @@ from jobs.qwen.loading import resolve_tokenizer
 from jobs.runner.context import JobContext
 from jobs.runner.journal import Journal
 from jobs.speech.audio import Samples
-from jobs.speech.manifest import Clip, read_rows, write_rows
+from jobs.speech.manifest import Clip, check_audio_inside, read_rows, write_rows
 from jobs.speech.rejected import Rejected
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def run(params: Params, context: JobContext) -> Result:
         _encode(survey, journal, tokenizer, params.batch_s, context)
         if not survey.clips:
             raise _no_clips(manifest, survey)
-        references = _references(survey, params.ref_audio, out.parent)
+        references = _references(survey, params.ref_audio, out.parent, manifest)
         n_frames = _write(manifest, out, survey, journal, references)
     n_rejected = write_rows(
         out.with_name(REJECTIONS_NAME),
@@ -162,8 +162,10 @@ def _no_clips(manifest: Path, survey: Survey) -> UserError:
     )
 
 
-def _references(survey: Survey, chosen: str | None, dataset: Path) -> Mapping[str, str]:
+def _references(survey: Survey, chosen: str | None, dataset: Path, manifest: Path) -> Mapping[str, str]:
     """Reference clip of each speaker, relative to the dataset. One from elsewhere is copied in.
+
+    Without ``chosen``, the one that the manifest names, if it is still among the clips; else the best by its words.
 
     Raises:
         UserError: ``ref_audio_unusable``.
@@ -172,7 +174,12 @@ def _references(survey: Survey, chosen: str | None, dataset: Path) -> Mapping[st
     for clip in survey.clips.values():
         by_speaker.setdefault(clip.speaker, []).append(clip)
     if chosen is None:
-        return {speaker: _inside(best_reference(clips).path, dataset) for speaker, clips in by_speaker.items()}
+        named = _named_references(manifest)
+        found = {
+            speaker: next((clip for clip in clips if clip.path == named.get(speaker)), None) or best_reference(clips)
+            for speaker, clips in by_speaker.items()
+        }
+        return {speaker: _inside(clip.path, dataset) for speaker, clip in found.items()}
     try:
         read_clip(Path(chosen))
     except Rejected as error:
@@ -180,6 +187,15 @@ def _references(survey: Survey, chosen: str | None, dataset: Path) -> Mapping[st
             "ref_audio_unusable", f"ref_audio {chosen}: {error.detail}", "Give a clean clip of 3 to 10 s."
         ) from error
     return dict.fromkeys(by_speaker, _inside(Path(chosen), dataset))
+
+
+def _named_references(manifest: Path) -> dict[str, Path]:
+    """The reference that the manifest names first, by speaker."""
+    named: dict[str, Path] = {}
+    for _, row in _rows(manifest):
+        if row.ref_audio is not None and row.speaker not in named:
+            named[row.speaker] = check_audio_inside(manifest, manifest.parent, row.ref_audio)
+    return named
 
 
 def _inside(path: Path, dataset: Path) -> str:

@@ -50,6 +50,19 @@ def test_the_best_aligned_clip_becomes_the_reference_of_every_row(make_dataset: 
     assert {row.ref_audio for row in read_rows(Path(result.manifest), Clip)} == {"clips/001.wav"}
 
 
+def test_the_reference_that_the_dataset_names_is_used_while_it_is_among_the_clips(
+    make_dataset: MakeDataset, make_context
+) -> None:
+    manifest = make_dataset(3)
+    _edit(manifest, ref_audio="clips/002.wav")
+    named = run(Params(manifest=str(manifest), tokenizer="toy"), make_context()).ref_audio
+
+    _edit(manifest, ref_audio="clips/gone.wav")
+    gone = run(Params(manifest=str(manifest), tokenizer="toy"), make_context()).ref_audio
+
+    assert (named, gone) == ("clips/002.wav", "clips/001.wav")
+
+
 def test_a_reference_from_elsewhere_is_copied_into_the_dataset(
     make_dataset: MakeDataset, make_context, tmp_path: Path
 ) -> None:
