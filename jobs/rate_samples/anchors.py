@@ -6,6 +6,7 @@ clone is what one has without training. Every anchor clip is written to ``anchor
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -69,7 +70,7 @@ def _narrator(plan: Plan, manifest: Path, folder: Path) -> Anchor:
     for narrator, clips in plan.held_out.items():
         for clip in clips:
             name = f"narrator-{len(asked) + 1:02d}"
-            asked.append(_copied(narrator_clip(clip, manifest).path, clip, narrator, folder, name))
+            asked.append(_recorded(clip, manifest, narrator, folder, name))
     if not asked:
         return Anchor("the manifest has too few clips to hold any out of the narrator's profile")
     n_apart = sum(clip.split == "validation" for clips in plan.held_out.values() for clip in clips)
@@ -91,8 +92,7 @@ def _other(plan: Plan, manifest: Path, folder: Path, n_clips: int, given: Path |
     if others:
         chosen = spread([clip for clips in others.values() for clip in clips if clip.text.strip()], n_clips)
         asked = [
-            _copied(narrator_clip(clip, manifest).path, clip, narrator, folder, f"other-{number:02d}")
-            for number, clip in enumerate(chosen, 1)
+            _recorded(clip, manifest, narrator, folder, f"other-{number:02d}") for number, clip in enumerate(chosen, 1)
         ]
         whose = f"the manifest's other speakers ({', '.join(others)}), against {narrator}"
         note = f"{_counted(len(asked), 'recording')} of {whose}"
@@ -113,8 +113,8 @@ def _zero_shot(plan: Plan, manifest: Path, takes_file: Path | None, folder: Path
         speakers = list(plan.clips)
         narrator = narrator_of(take, speakers, manifest)
         given = asked_of(take, takes_file, narrator, plan.clips[narrator][0].language)
-        written = _written(folder, f"zero_shot-{len(asked) + 1:02d}", read_clip(given.path, CLIP_RATE_HZ))
-        asked.append(replace(given, take=take.model_copy(update={"audio": _name(written)}), path=written))
+        copy = _copied(given.path, folder, f"zero_shot-{len(asked) + 1:02d}")
+        asked.append(replace(given, take=take.model_copy(update={"audio": _name(copy)}), path=copy))
     if not asked:
         raise UserError("takes_empty", f"{takes_file} has no lines.", "Give takes.jsonl of a clone.")
     return Anchor(
@@ -172,24 +172,27 @@ def _pieces(audio: Samples, n_clips: int) -> list[Samples]:
     return [audio[start : start + length] for start in np.linspace(0, len(audio) - length, n, dtype=int)]
 
 
-def _copied(path: Path, clip: Clip, narrator: str, folder: Path, name: str) -> Asked:
-    written = _written(folder, name, read_clip(path, CLIP_RATE_HZ))
-    return Asked(Take(audio=_name(written), text=clip.text), written, narrator, clip.language.lower())
+def _recorded(clip: Clip, manifest: Path, narrator: str, folder: Path, name: str) -> Asked:
+    """A manifest's clip, to be rated against a narrator."""
+    copy = _copied(narrator_clip(clip, manifest).path, folder, name)
+    return Asked(Take(audio=_name(copy), text=clip.text), copy, narrator, clip.language.lower())
 
 
 def _spoken(spoken: Sequence[tuple[str, Samples]], narrator: str, language: str, folder: Path) -> list[Asked]:
     asked = []
+    folder.mkdir(parents=True, exist_ok=True)
     for number, (text, audio) in enumerate(spoken, 1):
-        path = _written(folder, f"other-{number:02d}", audio)
+        path = folder / f"other-{number:02d}.wav"
+        write_clip(path, audio, CLIP_RATE_HZ)
         asked.append(Asked(Take(audio=_name(path), text=text), path, narrator, language))
     return asked
 
 
-def _written(folder: Path, name: str, audio: Samples) -> Path:
+def _copied(path: Path, folder: Path, name: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.wav"
-    write_clip(path, audio, CLIP_RATE_HZ)
-    return path
+    copy = folder / f"{name}{path.suffix}"
+    shutil.copyfile(path, copy)
+    return copy
 
 
 def _name(path: Path) -> str:
