@@ -35,7 +35,7 @@ LIGHT_MODULES = frozenset(
     | {"jobs/speech/opinions.py"}
     | {f"jobs/training/{name}.py" for name in ("batches", "disk", "dry_run", "fit", "hyperparams", "memory", "pace",
                                                "plan", "presets", "shapes", "survey")}
-    | {"jobs/tune_hparams/space.py"}
+    | {"jobs/tune_hparams/space.py", "jobs/ingest_audiobook/dry_run.py"}
 )  # fmt: skip
 OWNERS = {"qwen_tts": "jobs/qwen", "whisperx": "jobs/whisper", "faster_whisper": "jobs/whisper"}
 STDLIB_ONLY = ("configuration", "errors", "files", "settings", "runner/locks", "runner/durable", "runner/layout",

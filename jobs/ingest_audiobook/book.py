@@ -7,6 +7,7 @@ text): 94 % of 252 such runs are refused, and 6 % of the right ones.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,8 +15,8 @@ from rapidfuzz.distance import Levenshtein
 
 from jobs.ingest_audiobook.pieces import PlacedRun, Refusal, TimedWord
 from jobs.ingest_audiobook.runs import Run, passages, surrounded
-from jobs.speech.audio import Samples
 from jobs.speech.passage import Match, TextIndex, accepted, match_in_order
+from jobs.speech.recording import Samples
 from jobs.speech.segments import Span
 from jobs.speech.sphinx import Fit, Recogniser, TextRecogniser
 from jobs.speech.text import SpokenWord, other_readings, spoken_map, spoken_words
@@ -27,20 +28,23 @@ SPARE_WORDS = 150
 MAX_ADVANTAGE = 25.0
 MAX_UNTOLD_S = 0.35  # speech before the first or after the last word
 NOT_ALIGNED = -1e6
+SHORT_BOOK_WORDS = 150  # the first window holds all of it
+PLACE_BY_S = 40.0  # of speech, a hundred words, tell where in a book a unit begins
+MAX_FAINT_WORDS = 2  # before the first that was heard where nothing tells what went before
 FOUND_SHARE = 0.5  # of a passage's speech; with less the whole book is searched
 
 
 @dataclass(frozen=True)
 class ReadingState:
-    """How far the book has been read: what a job must remember to go on.
+    """How far the book has been read.
 
     Attributes:
-        cursor: the spoken word of the book that is expected next.
+        cursor: the spoken word of the book that is expected next; None: to be found by what is heard.
         n_lost: passages in a row that the whole book was searched for in vain.
         n_wait: passages to come before it is searched again; doubles with every failure.
     """
 
-    cursor: int = 0
+    cursor: int | None = 0
     n_lost: int = 0
     n_wait: int = 0
 
@@ -51,7 +55,7 @@ class BookReader:
     Args:
         text: the book, in English.
         recogniser: of the run.
-        state: where an earlier attempt stopped.
+        state: where reading begins.
     """
 
     def __init__(self, text: str, recogniser: Recogniser, state: ReadingState | None = None) -> None:
@@ -79,7 +83,7 @@ class BookReader:
             window, matches, believed = self._find(passage)
             matches = self._settled(passage, matches, believed, window)
             for run, match, is_believed in zip(passage, matches, believed, strict=True):
-                result = self._place(run, match, window) if is_believed else _no_match(run, match)
+                result = self._placed(run, match, window) if is_believed else _no_match(run, match)
                 if isinstance(result, PlacedRun):
                     placed.append(result)
                 else:
@@ -89,7 +93,9 @@ class BookReader:
     def _find(self, passage: Sequence[Run]) -> tuple[_Window, list[Match], list[bool]]:
         """Hear a passage against the text at the cursor and, if most of it is not there, against the whole book."""
         duration_s = sum(run.span.duration_s for run in passage)
-        window = self._window(self.state.cursor, duration_s)
+        cursor = self._place(passage) if self.state.cursor is None else self.state.cursor
+        self.state = replace(self.state, cursor=cursor)
+        window = self._window(cursor, duration_s)
         matches, believed = self._hear(passage, window)
         found = _found_s(passage, believed)
         state = replace(self.state, n_wait=max(0, self.state.n_wait - 1))
@@ -105,6 +111,15 @@ class BookReader:
         ends = [match.last for match, is_believed in zip(matches, believed, strict=True) if is_believed]
         self.state = replace(state, cursor=window.first + max(ends)) if ends else state
         return window, matches, believed
+
+    def _place(self, passage: Sequence[Run]) -> int:
+        """Where in the book a passage is, by its first speech; the beginning when that does not tell."""
+        if len(self.words) <= SHORT_BOOK_WORDS:
+            return 0
+        length_s = itertools.accumulate(run.span.duration_s for run in passage)
+        head = [run for run, until_s in zip(passage, length_s, strict=True) if until_s <= PLACE_BY_S]
+        start = self._search(head or passage[:1])
+        return max(0, start - SPARE_WORDS // 2) if start is not None else 0
 
     def _window(self, first: int, duration_s: float) -> _Window:
         last = first + int(duration_s * WORDS_PER_S) + SPARE_WORDS
@@ -133,6 +148,8 @@ class BookReader:
     ) -> list[Match]:
         """Where two neighbours claim the same words, or leave a few to nobody, divide them as the sound says."""
         settled = list(matches)
+        if believed and believed[0] and matches[0].first:
+            settled[0] = self._with_faint_start(passage[0], matches[0], window)
         for k in range(len(passage) - 1):
             left, right = settled[k], settled[k + 1]
             if not (believed[k] and believed[k + 1]) or not 0 < abs(right.first - left.last) <= 4:
@@ -152,11 +169,17 @@ class BookReader:
             settled[k], settled[k + 1] = replace(left, last=best[0]), replace(right, first=best[1])
         return settled
 
+    def _with_faint_start(self, run: Run, match: Match, window: _Window) -> Match:
+        """A match from some words earlier on, if the sound fits that better: a faint first word is easily missed."""
+        starts = range(match.first, max(-1, match.first - 1 - MAX_FAINT_WORDS), -1)
+        best = max(starts, key=lambda first: self._log_score(run, window.tokens[first : match.last]))
+        return replace(match, first=best)
+
     def _log_score(self, run: Run, words: Sequence[str]) -> float:
         fit = self._recogniser.fit(run.audio_16k, words)
         return NOT_ALIGNED if fit is None else fit.log_score
 
-    def _place(self, run: Run, match: Match, window: _Window) -> PlacedRun | Refusal:
+    def _placed(self, run: Run, match: Match, window: _Window) -> PlacedRun | Refusal:
         words = window.words[match.first : match.last]
         text = " ".join(word.word for word in words)
         if not words:

@@ -9,8 +9,10 @@ import hashlib
 import itertools
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 from pydantic import BaseModel
@@ -20,34 +22,37 @@ from jobs.files import write_json, write_text
 from jobs.ingest_audiobook.pieces import Piece, Refusal
 from jobs.ingest_audiobook.spec import Params
 from jobs.ingest_audiobook.stretches import Stretch
-from jobs.speech.audio import CLIP_RATE_HZ, Samples, write_clip
+from jobs.speech.audio import CLIP_RATE_HZ, write_clip
 from jobs.speech.manifest import Clip, Rejection, Source
+from jobs.speech.recording import Samples
 from jobs.speech.segments import Span
 
 FADE_S = 0.04
 STATE_FOLDER = ".ingest"
+RECORD = "record.json"
 JUDGED_LATER = ("quality", "validation_share", "validation_chapters")  # other ones need no other clips
-VERSION = 2  # of what is made; another one does not continue an older dataset
+VERSION = 3  # of what is made; another one does not continue an older dataset
 
 
-class StretchRecord(BaseModel):
-    """What came of a stretch, and what the next one needs: all that a continued job reads."""
+class UnitRecord(BaseModel):
+    """What came of a unit: all that a continued job reads."""
 
     index: int
-    chapter: int | None
-    end_sample: int
+    recording: int = 0
+    chapter: int | None = None
     start_24k: int
     end_24k: int
     clips: list[Clip]
     rejections: list[Rejection]
     n_words: int
-    cursor: int = 0
-    n_lost: int = 0
-    n_wait: int = 0
+    is_recording_end: bool = False
 
 
 class IngestState:
-    """The records of finished stretches under ``<dataset>/.ingest``.
+    """The records of finished units under ``<dataset>/.ingest``, and those that wait for their turn.
+
+    A unit is made in a folder of its own, whoever makes it and in whatever order, and takes its place (its clips their
+    numbers) when all before it have. Each step is a rename, and can be done again after a kill.
 
     Args:
         dataset: the dataset's folder.
@@ -58,6 +63,7 @@ class IngestState:
     """
 
     def __init__(self, dataset: Path, fingerprint: dict[str, object]) -> None:
+        self.dataset = dataset
         self._folder = dataset / STATE_FOLDER
         self._folder.mkdir(parents=True, exist_ok=True)
         made_from = self._folder / "made_from.json"
@@ -73,25 +79,105 @@ class IngestState:
         else:
             write_json(made_from, fingerprint)
 
-    def finished(self) -> list[StretchRecord]:
+    @property
+    def staged(self) -> Path:
+        """Where units are made."""
+        return self._folder / "staged"
+
+    def finished(self) -> Records:
         """The records so far, in order, up to the first gap."""
-        records: list[StretchRecord] = []
-        while (path := self._path(len(records))).is_file():
-            records.append(StretchRecord.model_validate_json(path.read_bytes()))
-        return records
+        return Records(self._folder)
 
-    def add(self, record: StretchRecord) -> None:
-        """Remember a finished stretch; its clips are on the disk by then."""
-        write_text(self._path(record.index), record.model_dump_json(exclude_none=True))
+    def add(self, record: UnitRecord) -> None:
+        """Remember a finished unit; its clips are on the disk and have their names by then."""
+        write_text(_record_path(self._folder, record.index), record.model_dump_json(exclude_none=True))
 
-    def _path(self, index: int) -> Path:
-        return self._folder / f"stretch_{index:05d}.json"
+    def is_staged(self, index: int) -> bool:
+        """True when a unit is made and waits for its turn."""
+        return (self.staged / f"{index:05d}" / RECORD).is_file()
+
+    def take_over(self, index: int, n_clips: int) -> UnitRecord:
+        """Give the clips of a unit that was made their numbers, from ``n_clips`` on, and remember it."""
+        folder = self.staged / f"{index:05d}"
+        record = UnitRecord.model_validate_json((folder / RECORD).read_bytes())
+        (self.dataset / "clips").mkdir(exist_ok=True)
+        clips = []
+        for number, clip in enumerate(record.clips, n_clips):
+            audio = f"clips/{number:06d}.wav"
+            if (folder / clip.audio).exists():  # else an attempt that was killed here has moved it
+                (folder / clip.audio).replace(self.dataset / audio)
+            clips.append(clip.model_copy(update={"audio": audio}))
+        record = record.model_copy(update={"clips": clips})
+        self.add(record)
+        shutil.rmtree(folder)
+        return record
+
+    def clean(self, *, all_of_it: bool = False) -> None:
+        """Remove what attempts that were killed left unfinished; at the end the folder too."""
+        for folder in self.staged.glob("*" if all_of_it else "*.*"):
+            shutil.rmtree(folder, ignore_errors=True)
+        n_finished = len(self.finished())
+        for folder in self.staged.glob("*"):
+            if int(folder.name.split(".")[0]) < n_finished:
+                shutil.rmtree(folder, ignore_errors=True)
+        if all_of_it and self.staged.is_dir():
+            self.staged.rmdir()
 
 
-def fingerprint(params: Params) -> dict[str, object]:
+class Records(Sequence[UnitRecord]):
+    """The finished units, read from the disk one at a time: those of a long book do not fit into memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __len__(self) -> int:
+        """How many there are without a gap."""
+        return next(k for k in itertools.count() if not _record_path(self._folder, k).is_file())
+
+    @overload
+    def __getitem__(self, index: int) -> UnitRecord: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[UnitRecord]: ...
+    def __getitem__(self, index: int | slice) -> UnitRecord | list[UnitRecord]:
+        """Read one or some."""
+        if isinstance(index, slice):
+            return [self[k] for k in range(*index.indices(len(self)))]
+        path = _record_path(self._folder, index if index >= 0 else len(self) + index)
+        if not path.is_file():
+            raise IndexError(index)
+        return UnitRecord.model_validate_json(path.read_bytes())
+
+
+class Workbench:
+    """The folder in which one process makes one unit.
+
+    Args:
+        staged: ``IngestState.staged``.
+        index: of the unit.
+    """
+
+    def __init__(self, staged: Path, index: int) -> None:
+        self._done = staged / f"{index:05d}"
+        self.folder = staged / f"{index:05d}.{os.getpid()}"
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+
+    def finish(self, record: UnitRecord) -> None:
+        """Put the unit where it waits for its turn."""
+        write_text(self.folder / RECORD, record.model_dump_json(exclude_none=True))
+        self.folder.replace(self._done)
+
+
+def _record_path(folder: Path, index: int) -> Path:
+    return folder / f"unit_{index:05d}.json"
+
+
+def fingerprint(params: Params, recordings: Sequence[Path], names: Sequence[str]) -> dict[str, object]:
     """All that the dataset depends on: contents of the files and parameters, not where they lie."""
-    found: dict[str, object] = params.model_dump(exclude={"audio", "text", "segments_jsonl", "out_dir", *JUDGED_LATER})
-    found |= {"version": VERSION, "recording": Path(params.audio).name, "audio": _digest(Path(params.audio))}
+    found: dict[str, object] = params.model_dump(
+        exclude={"audio", "text", "segments_jsonl", "out_dir", "workers", *JUDGED_LATER}
+    )
+    found |= {"version": VERSION, "recording": list(names), "audio": [_digest(path) for path in recordings]}
     for name in ("text", "segments_jsonl"):
         path = getattr(params, name)
         found[name] = _digest(Path(path)) if path else None
@@ -149,24 +235,23 @@ def _samples(span: Span, n_samples: int) -> tuple[int, int]:
 
 
 def write_stretch_clips(
-    dataset: Path, stretch: Stretch, kept: Sequence[tuple[int, int, Piece]], first_number: int, row: Clip, name: str
+    folder: Path, stretch: Stretch, kept: Sequence[tuple[int, int, Piece]], first_number: int, row: Clip, name: str
 ) -> list[Clip]:
     """Write the clips of a stretch and return their rows.
 
     Args:
-        dataset: folder; clips go to ``clips/NNNNNN.wav``.
+        folder: of the unit; clips go to ``NNNNNN.wav``.
         stretch: its audio.
         kept: from ``tiled``.
-        first_number: number of the first clip.
+        first_number: number of the first clip, in the unit.
         row: what all rows share (speaker, language, split, transcript).
         name: of the recording, for ``source``.
     """
-    (dataset / "clips").mkdir(parents=True, exist_ok=True)
     rows: list[Clip] = []
     for number, (first, last, piece) in enumerate(kept, first_number):
         samples = faded(stretch.audio_24k[first:last], piece.span.cut_start, piece.span.cut_end)
-        audio = f"clips/{number:06d}.wav"
-        write_clip(dataset / audio, samples, CLIP_RATE_HZ)
+        audio = f"{number:06d}.wav"
+        write_clip(folder / audio, samples, CLIP_RATE_HZ)
         spoken = {"spoken": list(piece.spoken)} if piece.spoken is not None else {}
         update = {
             "audio": audio,
@@ -176,8 +261,8 @@ def write_stretch_clips(
             **spoken,
         }
         rows.append(row.model_copy(update=update))
-    for written_row in rows:  # on the disk before the stretch counts as finished
-        with (dataset / written_row.audio).open("rb") as stream:
+    for written_row in rows:  # on the disk before the unit counts as finished
+        with (folder / written_row.audio).open("rb") as stream:
             os.fsync(stream.fileno())
     return rows
 

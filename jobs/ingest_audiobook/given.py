@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pysubs2
+
 from jobs.errors import UserError
+from jobs.ingest_audiobook.booktext import decoded
 from jobs.ingest_audiobook.pieces import ClipLimits, Piece, Refusal, checked_lengths
-from jobs.speech.audio import Samples
+from jobs.speech.recording import Samples
 from jobs.speech.segments import FRAME_S, SPEECH_ON, Span, merged
 
 
@@ -37,6 +42,30 @@ def read_segments(path: Path) -> list[GivenSegment]:
     if not segments:
         raise UserError("segments_empty", f"{path} holds no segments.", "One JSON object a line: start, end, text.")
     return sorted(segments, key=lambda segment: (segment.start_s, segment.line))
+
+
+def read_subtitles(path: Path) -> list[GivenSegment]:
+    """Read .srt or .vtt, sorted by start; ``line`` is the number of the cue. Sounds in brackets and notes are no text.
+
+    Raises:
+        UserError: ``segments_unreadable``, ``segments_empty``, and those of ``decoded``.
+    """
+    text = decoded(path).text
+    try:
+        cues = pysubs2.SSAFile.from_string(text, format_=path.suffix.lower().lstrip("."))
+    except (pysubs2.exceptions.Pysubs2Error, ValueError) as error:
+        raise UserError("segments_unreadable", f"{path} is no subtitle file: {error}.", "Give .srt or .vtt.") from error
+    segments = [
+        GivenSegment(number, cue.start / 1000, cue.end / 1000, _said(cue.plaintext))
+        for number, cue in enumerate(cues, 1)
+    ]
+    if not segments:
+        raise UserError("segments_empty", f"{path} holds no cues.", "Give .srt or .vtt with times and text.")
+    return sorted(segments, key=lambda segment: (segment.start_s, segment.line))
+
+
+def _said(text: str) -> str:
+    return " ".join(re.sub(r"\[[^\]]*\]|\([^)]*\)|[♪♫#]+", " ", text).split())
 
 
 def _segment(path: Path, number: int, raw: bytes) -> GivenSegment:
@@ -82,7 +111,9 @@ def given_pieces(
     pieces: list[Piece] = []
     refused: list[Refusal] = []
     reached_s = 0.0
-    for segment in segments:
+    # all that lie before the recording begin with its first stretch
+    low = bisect_left(segments, start_s, key=_start) if start_s > 0 else 0
+    for segment in segments[low : bisect_left(segments, start_s + duration_s, key=_start)]:
         if not start_s <= max(segment.start_s, 0.0) < start_s + duration_s:
             continue
         span = Span(segment.start_s - start_s, segment.end_s - start_s)
@@ -100,6 +131,10 @@ def given_pieces(
             )
     kept, by_length = checked_lengths(_merged(pieces, refused, limits), limits)
     return kept, refused + by_length
+
+
+def _start(segment: GivenSegment) -> float:
+    return segment.start_s
 
 
 def beyond_end(segments: Sequence[GivenSegment], recording_s: float) -> list[GivenSegment]:

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from jobs.ingest_audiobook.pieces import ClipLimits, Piece, Refusal, checked_lengths
-from jobs.speech.audio import SPEECH_RATE_HZ, Samples
-from jobs.speech.segments import PAD_S, Span, merged, padded, speech_spans
+from jobs.speech.audio import SPEECH_RATE_HZ
+from jobs.speech.recording import Samples
+from jobs.speech.segments import Span, merged, padded, speech_spans
 from jobs.whisper.transcribe import TranscribedSegment
 
 
@@ -24,7 +25,7 @@ class SpeechToText(Protocol):
 
 def speech_pieces(probabilities: Samples, duration_s: float, limits: ClipLimits) -> tuple[list[Piece], list[Refusal]]:
     """Clips of speech with an empty text: cut at pauses, merged, padded, of allowed length."""
-    spans = padded(speech_spans(probabilities, max_span_s=limits.max_s - 2 * PAD_S), duration_s)
+    spans = padded(speech_spans(probabilities, max_span_s=limits.max_s - 2 * limits.pad_s), duration_s, limits.pad_s)
     groups = merged(spans, target_s=limits.target_s, max_s=limits.max_s, max_gap_s=limits.max_gap_s)
     pieces = [
         Piece(

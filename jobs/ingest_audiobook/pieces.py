@@ -42,6 +42,7 @@ class ClipLimits:
     target_s: float
     max_s: float
     max_gap_s: float
+    pad_s: float = PAD_S
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,9 @@ class PlacedRun:
     words: tuple[TimedWord, ...]
 
 
-def split_points(words: Sequence[TimedWord], max_s: float, *, min_s: float = 1.0) -> list[tuple[int, int]]:
+def split_points(
+    words: Sequence[TimedWord], max_s: float, *, min_s: float = 1.0, pad_s: float = PAD_S
+) -> list[tuple[int, int]]:
     """Divide a run of words so that no part with its padding is longer than ``max_s``, longest pause first.
 
     Words that are written together (1455 is three) stay together.
@@ -72,8 +75,9 @@ def split_points(words: Sequence[TimedWord], max_s: float, *, min_s: float = 1.0
         words: of one run, in order.
         max_s: longest part, seconds.
         min_s: parts shorter than this are avoided, seconds.
+        pad_s: padding of each side, seconds.
     """
-    if words[-1].end_s - words[0].start_s + 2 * PAD_S <= max_s or len(words) < 2:
+    if words[-1].end_s - words[0].start_s + 2 * pad_s <= max_s or len(words) < 2:
         return [(0, len(words))]
     candidates = [k for k in range(1, len(words)) if words[k].first_char != words[k - 1].first_char]
     roomy = [
@@ -88,12 +92,14 @@ def split_points(words: Sequence[TimedWord], max_s: float, *, min_s: float = 1.0
         roomy or candidates,
         key=lambda k: (words[k].start_s - words[k - 1].end_s, -abs(words[k].start_s - middle)),
     )
-    left = split_points(words[:cut], max_s, min_s=min_s)
-    right = split_points(words[cut:], max_s, min_s=min_s)
+    left = split_points(words[:cut], max_s, min_s=min_s, pad_s=pad_s)
+    right = split_points(words[cut:], max_s, min_s=min_s, pad_s=pad_s)
     return left + [(first + cut, last + cut) for first, last in right]
 
 
-def part_spans(run: PlacedRun, parts: Sequence[tuple[int, int]], before_s: float, after_s: float) -> list[Span]:
+def part_spans(
+    run: PlacedRun, parts: Sequence[tuple[int, int]], before_s: float, after_s: float, pad_s: float = PAD_S
+) -> list[Span]:
     """The time of each part of a run: cuts in the middle of pauses, the outer ends padded.
 
     Args:
@@ -101,10 +107,11 @@ def part_spans(run: PlacedRun, parts: Sequence[tuple[int, int]], before_s: float
         parts: from ``split_points``.
         before_s: where the sound before the run ends (the speech before, or the stretch's start mirrored).
         after_s: where the sound after it starts.
+        pad_s: padding of each side, seconds.
     """
     first_s = min(run.span.start_s, run.words[0].start_s)
     last_s = max(run.span.end_s, run.words[-1].end_s)
-    start, is_cut = max(first_s - PAD_S, (before_s + first_s) / 2), False
+    start, is_cut = max(first_s - pad_s, (before_s + first_s) / 2), False
     spans: list[Span] = []
     for _, last in parts[:-1]:
         end_word, next_word = run.words[last - 1], run.words[last]
@@ -112,7 +119,7 @@ def part_spans(run: PlacedRun, parts: Sequence[tuple[int, int]], before_s: float
         is_cut = next_word.start_s - end_word.end_s < MIN_PAUSE_S
         spans.append(Span(start, cut, was_cut, is_cut))
         start = cut
-    spans.append(Span(start, min(last_s + PAD_S, (last_s + after_s) / 2), is_cut, False))
+    spans.append(Span(start, min(last_s + pad_s, (last_s + after_s) / 2), is_cut, False))
     return spans
 
 

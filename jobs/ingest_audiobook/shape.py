@@ -66,10 +66,10 @@ def _parts(run: PlacedRun, runs: Sequence[Span], duration_s: float, limits: Clip
         (other.start_s for other in runs if other.start_s >= run.span.end_s),
         default=2 * duration_s - run.span.end_s,
     )
-    ranges = split_points(run.words, limits.max_s)
+    ranges = split_points(run.words, limits.max_s, pad_s=limits.pad_s)
     return [
         _Part(span, run.words[first:last])
-        for (first, last), span in zip(ranges, part_spans(run, ranges, before, after), strict=True)
+        for (first, last), span in zip(ranges, part_spans(run, ranges, before, after, limits.pad_s), strict=True)
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -11,18 +11,19 @@ from jobs.dataset.thresholds import QUALITY, VALIDATION_SHARE, read_thresholds
 from jobs.errors import UserError
 from jobs.fields import RARE, InputPath, Language, ModelRef, OutputPath, Strict, Value
 from jobs.runner.kind import JobKind
+from jobs.settings import Settings
 
 
 class Params(Strict):
     """Parameters of ``ingest_audiobook``."""
 
-    audio: InputPath = Field(description="The recording: m4b, mp3, flac, wav …")
+    audio: InputPath = Field(description="The recording: m4b, mp3, flac …, or a folder of them.")
     voice: str = Field(
         pattern=r"^[a-z][a-z0-9_-]{0,39}$",
         description="The narrator's name, lower case.",
     )
     out_dir: OutputPath = Field("", description="Default: datasets/<voice> in the home folder.")
-    text: InputPath | None = Field(None, description="The book's text (.txt).")
+    text: InputPath | None = Field(None, description="The book's text: txt, epub, srt or vtt.")
     segments_jsonl: InputPath | None = Field(
         None,
         description="Segments that exist already: JSONL with start, end (seconds) and text. Skips transcription.",
@@ -30,7 +31,7 @@ class Params(Strict):
     )
     transcript: Literal["auto", "book", "whisper", "none"] = Field(
         "auto",
-        description="auto: segments_jsonl, else text, else Whisper.",
+        description="auto: segments_jsonl, srt or vtt, else text, else Whisper.",
     )
     language: Language = Field("english", description="")
     whisper_model: ModelRef = Field(
@@ -50,6 +51,17 @@ class Params(Strict):
         description="Segments further apart than this are never merged, seconds.",
         json_schema_extra=RARE,
     )
+    pad_s: float = Field(
+        0.1,
+        ge=0,
+        le=0.5,
+        description="Silence kept on both sides of speech, seconds; less in a short pause.",
+        json_schema_extra=RARE,
+    )
+    chapters: str = Field("", description='Only these, e.g. "2-5,8".', json_schema_extra=RARE)
+    start_s: float | None = Field(None, ge=0, description="Only from here.", json_schema_extra=RARE)
+    end_s: float | None = Field(None, gt=0, description="Only to here.", json_schema_extra=RARE)
+    workers: int = Field(0, ge=0, le=64, description="Processes; 0: one a core. Same result.", json_schema_extra=RARE)
     validation_chapters: list[int] = Field(
         default_factory=list,
         description="Chapters (1 is the first) whose clips are held out for validation. Default: validation_share.",
@@ -83,15 +95,16 @@ class Result(Strict):
 
 
 AUDIO_SUFFIXES = (".m4b", ".m4a", ".mp4", ".mp3", ".aac", ".flac", ".ogg", ".oga", ".opus", ".wav", ".webm", ".mkv")
+SUBTITLE_SUFFIXES = (".srt", ".vtt")
 
 
 def check(params: Params) -> None:
     """Refuse what can be refused without decoding: missing or empty files, contradictions."""
     read_thresholds(params.quality)
     audio = Path(params.audio)
-    if not audio.is_file():
+    if not audio.exists():
         raise UserError("audio_missing", f"There is no file {audio}.", "Check the path of the recording.")
-    if audio.stat().st_size == 0:
+    if audio.is_file() and audio.stat().st_size == 0:
         raise UserError("audio_empty", f"{audio} has 0 bytes.", "Copy or download the recording again.")
     if params.segments_jsonl is not None and params.transcript != "auto":
         raise UserError(
@@ -111,6 +124,14 @@ def check(params: Params) -> None:
         raise UserError("text_missing", f"There is no file {params.text}.", "Check the path of the book's text.")
     if params.segments_jsonl is not None and not Path(params.segments_jsonl).is_file():
         raise UserError("segments_missing", f"There is no file {params.segments_jsonl}.", "Check the path.")
+    if audio.is_dir() and transcript_source(params) == "segments":
+        raise UserError(
+            "segments_unclear",
+            f"The times of segments mean one recording, but {audio} is a folder.",
+            "Ingest file by file into a folder each, or use the subtitles' words alone: transcript=book.",
+        )
+    if params.start_s is not None and params.end_s is not None and params.start_s >= params.end_s:
+        raise UserError("selection_empty", f"start_s={params.start_s} is not before end_s={params.end_s}.", "")
     if params.target_clip_s > params.max_clip_s or params.min_clip_s > params.max_clip_s:
         raise UserError(
             "clip_bounds", "min_clip_s and target_clip_s must not exceed max_clip_s.", "Defaults: 1.5, 2 and 10 s."
@@ -121,9 +142,15 @@ def transcript_source(params: Params) -> Literal["segments", "book", "whisper", 
     """What ``transcript`` comes down to."""
     if params.transcript != "auto":
         return params.transcript
-    if params.segments_jsonl is not None:
+    if params.segments_jsonl is not None or (params.text or "").lower().endswith(SUBTITLE_SUFFIXES):
         return "segments"
     return "book" if params.text is not None else "whisper"
+
+
+def _plan(params: Params, settings: Settings) -> dict[str, Any]:
+    from jobs.ingest_audiobook.dry_run import plan_of  # which needs Params
+
+    return plan_of(params, settings)
 
 
 KIND = JobKind(
@@ -132,4 +159,5 @@ KIND = JobKind(
     result=Result,
     entry="jobs.ingest_audiobook.work:run",
     check=check,
+    plan=_plan,
 )

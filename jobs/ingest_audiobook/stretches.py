@@ -1,49 +1,35 @@
-"""A recording of any length as stretches of some minutes, in bounded memory: never across a chapter's border.
+"""The sound of a unit as stretches of some minutes, in one pass and bounded memory.
 
-A stretch starts afresh (resampling, voice activity), so a job that was killed goes on with the next stretch and
-gets the same samples. Times come from counting samples: ``start_24k`` is the sample of the 24 kHz recording.
+Decoding, both resamplers and the voice activity run through the unit without a break; a stretch ends in a pause.
+Each unit starts them afresh, so whoever begins with it gets the same samples. Times come from counting samples:
+``start_24k`` is the sample of the recording at 24 kHz.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
+import soxr
 
-from jobs.speech.audio import (
-    CLIP_RATE_HZ,
-    SPEECH_RATE_HZ,
-    AudioBlock,
-    RecordingInfo,
-    Samples,
-    decode_blocks,
-    resample,
-)
+from jobs.ingest_audiobook.units import Unit
+from jobs.speech.audio import CLIP_RATE_HZ, SPEECH_RATE_HZ, resample
+from jobs.speech.recording import AudioBlock, Recording, Samples
 from jobs.speech.segments import FRAME_S, Span, longest_pause
-from jobs.whisper.vad import StreamVad, speech_probabilities
+from jobs.whisper.vad import FRAME_SAMPLES, StreamVad, speech_probabilities
 
-MAX_STRETCH_S = 300.0
-CUT_WITHIN_S = 60.0  # of the end of a long stretch: its longest pause there ends it
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the next stretch starts; what a job must remember to go on."""
-
-    index: int = 0
-    start_sample: int = 0
+MAX_STRETCH_S = 180.0
+CUT_WITHIN_S = 60.0  # of the end of a stretch: its longest pause there ends it
+BLOCK_S = 5.0
+_FRAME_24K = FRAME_SAMPLES * CLIP_RATE_HZ // SPEECH_RATE_HZ  # 768: a frame begins at a sample at both rates
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """Some minutes of one chapter. Sample positions ``start_sample`` and ``end_sample`` are at the source's rate."""
+    """Some minutes of one chapter."""
 
-    index: int
     chapter: int | None
-    start_sample: int
-    end_sample: int
     start_24k: int
     audio_24k: Samples
     audio_16k: Samples
@@ -59,46 +45,55 @@ class Stretch:
         """Length in seconds."""
         return len(self.audio_24k) / CLIP_RATE_HZ
 
+    @property
+    def end_24k(self) -> int:
+        """The sample after the last."""
+        return self.start_24k + len(self.audio_24k)
+
+
+@dataclass(frozen=True)
+class UnitEnd:
+    """After the last stretch of a unit, if it had any. ``is_recording_end``: there is no sound behind it."""
+
+    is_recording_end: bool
+
 
 def stretches(
-    path: Path,
-    info: RecordingInfo,
-    start: Place,
+    recording: Recording,
+    units: Sequence[Unit],
     *,
-    limit_s: float | None = None,
     keep_whole: Sequence[Span] = (),
     max_stretch_s: float = MAX_STRETCH_S,
-) -> Iterator[Stretch]:
-    """Decode the recording from its start and hand out the stretches from ``start`` on.
+) -> Iterator[tuple[Unit, Stretch | UnitEnd]]:
+    """Decode the recording once and hand out the stretches of its units and their ends, in order.
+
+    A unit whose start lies after the recording's end has no stretch.
 
     Args:
-        path: the recording.
-        info: its chapters.
-        start: earlier stretches are decoded and dropped: seeking is not sample-exact in every container.
-        limit_s: stop after this much of the recording.
+        recording: the file.
+        units: of this recording, in order.
         keep_whole: spans (seconds of the recording) that no cut but a chapter's border may fall into.
         max_stretch_s: longest stretch, seconds.
 
     Raises:
-        UserError: those of ``jobs.speech.audio.decode_blocks``.
+        UserError: those of ``Recording.blocks``.
     """
-    vad = StreamVad()
-    buffer = np.zeros(0, np.float32)
-    index, position = start.index, start.start_sample
-    rate = info.sample_rate_hz
-    borders = _borders(info, rate)
-    for block in _limited(decode_blocks(path), limit_s):
-        buffer = np.concatenate([buffer, _after(block, position + len(buffer))])
-        while (end := _next_end(position, len(buffer), borders, int(max_stretch_s * rate))) is not None:
-            stretch = _stretch(index, borders, position, buffer[: end - position], rate, vad)
-            if end - position == int(max_stretch_s * rate):  # no border in sight: cut in a pause
-                end = position + _pause_sample(stretch, rate, keep_whole)
-                stretch = _stretch(index, borders, position, buffer[: end - position], rate, vad)
-            yield stretch
-            buffer = buffer[end - position :].copy()  # a view would keep the whole buffer alive
-            index, position = index + 1, end
-    if len(buffer):
-        yield _stretch(index, borders, position, buffer, rate, vad)
+    rate = recording.info.sample_rate_hz
+    vad, border_vad = StreamVad(), StreamVad()
+    last = units[-1]
+    end = None if last.end is None else last.end + last.seeks_end + 1  # is there anything behind it?
+    source = _Source(recording.blocks(units[0].start, end, BLOCK_S), units[0].start)
+    for unit in units:
+        source.skip_to(unit.start)
+        if unit.seeks_start and source.position == unit.start:
+            source.skip_to(
+                unit.start + _border(source.ahead(unit.seeks_start), unit.start, rate, keep_whole, border_vad)
+            )
+        start = source.position
+        blocks = _unit_blocks(source, unit, rate, keep_whole, border_vad)
+        for stretch in _cut(blocks, vad, unit, start, rate, keep_whole, max_stretch_s):
+            yield unit, stretch
+        yield unit, UnitEnd(source.is_at_end)
 
 
 def to_24k(sample: int, rate_hz: int) -> int:
@@ -106,79 +101,176 @@ def to_24k(sample: int, rate_hz: int) -> int:
     return (sample * CLIP_RATE_HZ + rate_hz // 2) // rate_hz
 
 
-def _borders(info: RecordingInfo, rate: int) -> list[tuple[int, int]]:
-    """(first sample, number) of each chapter; what lies before the first belongs to it."""
-    starts: list[tuple[int, int]] = []
-    for number, chapter in enumerate(info.chapters, 1):
-        sample = round(chapter.start_s * rate) if number > 1 else 0
-        if not starts or sample > starts[-1][0]:  # a mark that does not advance names nothing
-            starts.append((sample, number))
-    return starts
+class _Source:
+    """Decoded blocks of which some may be looked at before they are taken."""
+
+    def __init__(self, blocks: Iterator[AudioBlock], position: int) -> None:
+        self._blocks = blocks
+        self._ahead: list[Samples] = []
+        self.position = position
+
+    @property
+    def is_at_end(self) -> bool:
+        """True when nothing is left."""
+        return not len(self.ahead(1))
+
+    def ahead(self, n_samples: int) -> Samples:
+        """The next samples, which stay to be taken; fewer at the end."""
+        self._fetch(n_samples)
+        return np.concatenate([*self._ahead, np.zeros(0, np.float32)])[:n_samples]
+
+    def until(self, end: int | None) -> Iterator[Samples]:
+        """Take the samples up to ``end``."""
+        while (end is None or self.position < end) and not self.is_at_end:
+            yield self._take(None if end is None else end - self.position)
+
+    def skip_to(self, start: int) -> None:
+        """Drop what lies before ``start``."""
+        for _ in self.until(start):
+            pass
+
+    def _fetch(self, n_samples: int) -> None:
+        while sum(map(len, self._ahead)) < n_samples and (block := next(self._blocks, None)) is not None:
+            self._ahead.append(block.samples)
+
+    def _take(self, at_most: int | None) -> Samples:
+        samples = self._ahead.pop(0)
+        if at_most is not None and len(samples) > at_most:
+            self._ahead.insert(0, samples[at_most:])
+            samples = samples[:at_most]
+        self.position += len(samples)
+        return samples
 
 
-def _chapter_at(borders: Sequence[tuple[int, int]], sample: int) -> int | None:
-    return max((number for start, number in borders if start <= sample), default=None)
+def _border(window: Samples, start: int, rate: int, keep_whole: Sequence[Span], vad: StreamVad) -> int:
+    """Samples of a window up to the pause that divides two units; both find it by this."""
+    if len(window) < rate:  # the recording ends here
+        return len(window)
+    probabilities = speech_probabilities(vad, resample(window, rate, SPEECH_RATE_HZ))
+    marked = _with_whole(probabilities, start / rate, keep_whole)
+    return min(len(window), int(longest_pause(marked, 0, len(marked)) * FRAME_S * rate))
 
 
-def _limited(blocks: Iterator[AudioBlock], limit_s: float | None) -> Iterator[AudioBlock]:
-    for block in blocks:
-        if limit_s is None:
-            yield block
-            continue
-        n_left = int(limit_s * block.sample_rate_hz) - block.start_sample
-        if n_left <= 0:
-            return
-        yield AudioBlock(block.samples[:n_left], block.sample_rate_hz, block.start_sample)
+def _unit_blocks(
+    source: _Source, unit: Unit, rate: int, keep_whole: Sequence[Span], vad: StreamVad
+) -> Iterator[Samples]:
+    yield from source.until(unit.end)
+    if unit.seeks_end and unit.end is not None and source.position == unit.end:
+        n_more = _border(source.ahead(unit.seeks_end), unit.end, rate, keep_whole, vad)
+        yield from source.until(unit.end + n_more)
 
 
-def _after(block: AudioBlock, position: int) -> Samples:
-    """The part of a block from ``position`` on."""
-    return block.samples[max(0, position - block.start_sample) :]
-
-
-def _next_end(position: int, n_have: int, borders: Sequence[tuple[int, int]], n_max: int) -> int | None:
-    """Where the stretch at ``position`` ends, once the samples that decide it are there."""
-    border = next((start for start, _ in borders if start > position), None)
-    if border is not None and border - position <= min(n_have, n_max):
-        return border
-    return position + n_max if n_have >= n_max else None
-
-
-def _stretch(
-    index: int,
-    borders: Sequence[tuple[int, int]],
-    position: int,
-    samples: Samples,
-    rate: int,
+def _cut(
+    blocks: Iterator[Samples],
     vad: StreamVad,
-) -> Stretch:
-    start_24k, end_24k = to_24k(position, rate), to_24k(position + len(samples), rate)
-    audio_16k = resample(samples, rate, SPEECH_RATE_HZ)
-    return Stretch(
-        index=index,
-        chapter=_chapter_at(borders, position),
-        start_sample=position,
-        end_sample=position + len(samples),
-        start_24k=start_24k,
-        audio_24k=_of_length(resample(samples, rate, CLIP_RATE_HZ), end_24k - start_24k),
-        audio_16k=audio_16k,
-        probabilities=speech_probabilities(vad, audio_16k),
-    )
+    unit: Unit,
+    start: int,
+    rate: int,
+    keep_whole: Sequence[Span],
+    max_stretch_s: float,
+) -> Iterator[Stretch]:
+    """Divide the sound of a unit at its pauses."""
+    vad.reset()
+    to_clips = soxr.ResampleStream(rate, CLIP_RATE_HZ, 1, dtype="float32", quality="HQ")
+    to_speech = soxr.ResampleStream(rate, SPEECH_RATE_HZ, 1, dtype="float32", quality="HQ")
+    position = to_24k(start, rate)
+    n_source = 0
+    held = _Held()
+    n_frames = int(max_stretch_s / FRAME_S)
+    for samples in _even(blocks, int(BLOCK_S * rate)):
+        n_source += len(samples)
+        speech = to_speech.resample_chunk(samples)
+        held.add(to_clips.resample_chunk(samples), speech, vad.push(speech))
+        while held.has(n_frames):
+            stretch = held.taken(unit.chapter, position, _pause(held, n_frames, position, keep_whole))
+            position = stretch.end_24k
+            yield stretch
+            del stretch  # whoever wants it has it: not in memory twice
+    if not n_source:
+        return
+    nothing = np.zeros(0, np.float32)
+    speech = to_speech.resample_chunk(nothing, last=True)
+    held.add(to_clips.resample_chunk(nothing, last=True), speech, vad.push(speech))
+    held.add(nothing, nothing, vad.finish())
+    held.end(to_24k(start + n_source, rate) - position)
+    if len(held.clips):
+        yield held.taken(unit.chapter, position, None)
 
 
-def _of_length(samples: Samples, length: int) -> Samples:
-    """A resampler may give one sample more or less than positions say."""
-    return np.pad(samples, (0, max(0, length - len(samples))))[:length]
+class _Held:
+    """What of the sound is not in a stretch yet, at both rates, and its speech probabilities."""
+
+    def __init__(self) -> None:
+        self.clips = self.speech = self.probabilities = np.zeros(0, np.float32)
+
+    def add(self, clips: Samples, speech: Samples, probabilities: Samples) -> None:
+        """Append."""
+        self.clips = np.concatenate([self.clips, clips])
+        self.speech = np.concatenate([self.speech, speech])
+        self.probabilities = np.concatenate([self.probabilities, probabilities])
+
+    def has(self, n_frames: int) -> bool:
+        """True when all of so many frames is there."""
+        return (
+            len(self.probabilities) >= n_frames
+            and len(self.speech) >= n_frames * FRAME_SAMPLES
+            and len(self.clips) >= n_frames * _FRAME_24K
+        )
+
+    def end(self, n_clips: int) -> None:
+        """Bring the end to what positions say: a resampler may give one sample more or less."""
+        self.clips = np.pad(self.clips, (0, max(0, n_clips - len(self.clips))))[:n_clips]
+        n_frames = -(-n_clips // _FRAME_24K)
+        self.probabilities = np.pad(self.probabilities, (0, max(0, n_frames - len(self.probabilities))))[:n_frames]
+
+    def taken(self, chapter: int | None, start_24k: int, n_frames: int | None) -> Stretch:
+        """A stretch of the first frames, or of all."""
+        n_clips, n_speech = (
+            (len(self.clips), len(self.speech))
+            if n_frames is None
+            else (n_frames * _FRAME_24K, n_frames * FRAME_SAMPLES)
+        )
+        n_frames = len(self.probabilities) if n_frames is None else n_frames
+        stretch = Stretch(
+            chapter,
+            start_24k,
+            self.clips[:n_clips],
+            self.speech[:n_speech],
+            self.probabilities[:n_frames],
+        )
+        # copies: a view would keep all of it alive
+        self.clips, self.speech = self.clips[n_clips:].copy(), self.speech[n_speech:].copy()
+        self.probabilities = self.probabilities[n_frames:].copy()
+        return stretch
 
 
-def _pause_sample(stretch: Stretch, rate: int, keep_whole: Sequence[Span]) -> int:
-    """Samples at the source's rate from the stretch's start to the pause that ends it."""
-    probabilities = stretch.probabilities.copy()
-    for span in keep_whole:
-        first, last = (int((time - stretch.start_s) / FRAME_S) for time in (span.start_s, span.end_s))
-        if last >= 0:
-            probabilities[max(0, first) : last + 1] = 2.0  # surer than speech
-    n_frames = len(probabilities)
+def _pause(held: _Held, n_frames: int, start_24k: int, keep_whole: Sequence[Span]) -> int:
+    """The frame of the pause that ends a stretch of at most ``n_frames``."""
     n_within = min(n_frames // 2, int(CUT_WITHIN_S / FRAME_S))
-    frame = longest_pause(probabilities, n_frames - n_within, n_frames)
-    return max(1, min(int(frame * FRAME_S * rate), stretch.end_sample - stretch.start_sample))
+    marked = _with_whole(held.probabilities[:n_frames], start_24k / CLIP_RATE_HZ, keep_whole)
+    return max(1, longest_pause(marked, n_frames - n_within, n_frames))
+
+
+def _with_whole(probabilities: Samples, start_s: float, keep_whole: Sequence[Span]) -> Samples:
+    """The probabilities with spans that must not be cut marked as surer than speech."""
+    marked = probabilities.copy()
+    for span in keep_whole:
+        first, last = (int((time - start_s) / FRAME_S) for time in (span.start_s, span.end_s))
+        if last >= 0 and first < len(marked):
+            marked[max(0, first) : last + 1] = 2.0
+    return marked
+
+
+def _even(blocks: Iterable[Samples], n_samples: int) -> Iterator[Samples]:
+    """The same samples in blocks of one length, so that nothing depends on how they came."""
+    pending: list[Samples] = []
+    n_pending = 0
+    for samples in blocks:
+        pending.append(samples)
+        n_pending += len(samples)
+        while n_pending >= n_samples:
+            joined = np.concatenate(pending)
+            yield joined[:n_samples]
+            pending, n_pending = [joined[n_samples:]], n_pending - n_samples
+    if n_pending:
+        yield np.concatenate(pending)

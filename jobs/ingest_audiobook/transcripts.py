@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
-from jobs.errors import UserError
 from jobs.ingest_audiobook.book import BookReader, ReadingState
-from jobs.ingest_audiobook.dataset import StretchRecord
-from jobs.ingest_audiobook.given import GivenSegment, given_pieces, read_segments
+from jobs.ingest_audiobook.booktext import BookText, read_book_text, refuse_unreadable_script
+from jobs.ingest_audiobook.given import GivenSegment, given_pieces, read_segments, read_subtitles
 from jobs.ingest_audiobook.heard import SpeechToText, speech_pieces, transcribed
 from jobs.ingest_audiobook.pieces import ClipLimits, Piece, Refusal
 from jobs.ingest_audiobook.shape import book_pieces
 from jobs.ingest_audiobook.spec import Params, transcript_source
 from jobs.ingest_audiobook.stretches import Stretch
+from jobs.ingest_audiobook.units import Unit
 from jobs.speech.segments import Span, speech_spans
 from jobs.speech.sphinx import Recogniser
 
@@ -30,13 +30,14 @@ class Transcript(Protocol):
     origin: Origin
     keep_whole: Sequence[Span]
     n_words: int | None
+    notes: Sequence[str]
 
     def pieces(self, stretch: Stretch, limits: ClipLimits) -> Pieces:
         """What to keep, what to refuse, and the speech, which is refused where neither names it."""
         ...
 
-    def remembered(self) -> dict[str, int]:
-        """What the next stretch needs to know: fields of ``StretchRecord``."""
+    def begin(self, unit: Unit) -> None:
+        """Forget what was heard before: a unit's result is its own, whoever makes it and after what."""
         ...
 
 
@@ -46,12 +47,11 @@ class BookTranscript:
     origin: Origin = "book"
     keep_whole: Sequence[Span] = ()
 
-    def __init__(self, text: str, records: Sequence[StretchRecord]) -> None:
-        last = records[-1] if records else None
-        state = ReadingState(last.cursor, last.n_lost, last.n_wait) if last else ReadingState()
-        self._reader = BookReader(text, Recogniser(), state)
+    def __init__(self, book: BookText) -> None:
+        self._reader = BookReader(book.text, Recogniser())
+        self.notes: Sequence[str] = book.notes
         self.n_words: int | None = len(self._reader.words)
-        self.text = text
+        self.text = book.text
 
     def pieces(self, stretch: Stretch, limits: ClipLimits) -> Pieces:
         """Pieces whose every word was found in the speech."""
@@ -65,10 +65,9 @@ class BookTranscript:
             [Refusal(run, "cut_in_speech", "beside words that were kept") for run in runs],
         )
 
-    def remembered(self) -> dict[str, int]:
-        """How far the book has been read."""
-        state = self._reader.state
-        return {"cursor": state.cursor, "n_lost": state.n_lost, "n_wait": state.n_wait}
+    def begin(self, unit: Unit) -> None:
+        """The book begins with the first unit; where another one is, is heard."""
+        self._reader.state = ReadingState(cursor=0 if unit.index == 0 else None)
 
 
 class HeardTranscript:
@@ -76,6 +75,7 @@ class HeardTranscript:
 
     keep_whole: Sequence[Span] = ()
     n_words: int | None = None
+    notes: Sequence[str] = ()
 
     def __init__(self, whisper: SpeechToText | None, language: str | None) -> None:
         self.origin: Origin = "asr" if whisper else None
@@ -90,9 +90,8 @@ class HeardTranscript:
             refused += doubtful
         return pieces, refused, []
 
-    def remembered(self) -> dict[str, int]:
-        """Nothing."""
-        return {}
+    def begin(self, unit: Unit) -> None:
+        """Nothing is remembered."""
 
 
 class GivenTranscript:
@@ -100,6 +99,7 @@ class GivenTranscript:
 
     origin: Origin = "subtitle"
     n_words: int | None = None
+    notes: Sequence[str] = ()
 
     def __init__(self, segments: Sequence[GivenSegment]) -> None:
         self.segments = segments
@@ -114,17 +114,21 @@ class GivenTranscript:
         rest = [Refusal(run, "not_in_segments", "speech that no given segment names") for run in runs]
         return pieces, refused, rest
 
-    def remembered(self) -> dict[str, int]:
-        """Nothing."""
-        return {}
+    def begin(self, unit: Unit) -> None:
+        """Nothing is remembered."""
 
 
-def make_transcript(params: Params, records: Sequence[StretchRecord]) -> Transcript:
+def make_transcript(params: Params) -> Transcript:
+    """The source of texts that the parameters ask for.
+
+    Raises:
+        UserError: unreadable text or segments, Whisper's ``model_unavailable``.
+    """
     source = transcript_source(params)
     if source == "segments":
-        return GivenTranscript(read_segments(Path(params.segments_jsonl or "")))
+        return GivenTranscript(given_segments(params))
     if source == "book":
-        return BookTranscript(_read_text(Path(params.text or "")), records)
+        return BookTranscript(read_book_text(Path(params.text or "")))
     if source == "none":
         return HeardTranscript(None, None)
     from jobs.whisper.transcribe import Transcriber
@@ -132,15 +136,13 @@ def make_transcript(params: Params, records: Sequence[StretchRecord]) -> Transcr
     return HeardTranscript(Transcriber(params.whisper_model), params.language)
 
 
-def _read_text(path: Path) -> str:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(
-            "text_unreadable",
-            f"{path} is not UTF-8 text (byte {error.start}).",
-            f"Convert it, e.g. iconv -f WINDOWS-1252 -t UTF-8 {path.name}.",
-        ) from error
-    if not any(character.isalnum() for character in text):
-        raise UserError("text_empty", f"{path} holds no words.", "Give the book's text as plain UTF-8.")
-    return text
+def given_segments(params: Params) -> list[GivenSegment]:
+    """The segments that the parameters name.
+
+    Raises:
+        UserError: ``segments_unreadable``, ``segments_empty``, ``text_right_to_left``.
+    """
+    path = Path(params.segments_jsonl or params.text or "")
+    segments = read_segments(path) if params.segments_jsonl else read_subtitles(path)
+    refuse_unreadable_script(" ".join(segment.text for segment in segments[:5000]), path)
+    return segments

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jobs.errors import UserError
-from jobs.ingest_audiobook.dataset import IngestState, StretchRecord, faded, seconds, tiled
+from jobs.ingest_audiobook.dataset import IngestState, UnitRecord, faded, seconds, tiled
 from jobs.ingest_audiobook.pieces import Piece, Refusal
 from jobs.speech.segments import Span
 
@@ -62,11 +62,7 @@ def test_only_an_end_that_is_cut_in_speech_is_faded() -> None:
 def test_records_are_read_up_to_the_first_gap(tmp_path: Path) -> None:
     state = IngestState(tmp_path, {"voice": "a"})
     for index in (0, 1, 3):
-        state.add(
-            StretchRecord(
-                index=index, chapter=1, end_sample=9, start_24k=0, end_24k=9, clips=[], rejections=[], n_words=0
-            )
-        )
+        state.add(UnitRecord(index=index, chapter=1, start_24k=0, end_24k=9, clips=[], rejections=[], n_words=0))
 
     assert [record.index for record in IngestState(tmp_path, {"voice": "a"}).finished()] == [0, 1]
 

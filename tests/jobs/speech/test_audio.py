@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from jobs.errors import UserError
-from jobs.speech.audio import decode_blocks, duration_s, probe, read_clip, write_clip
+from jobs.speech.audio import duration_s, read_clip, write_clip
+from jobs.speech.recording import decode_blocks, probe
 
 
 def encode(path: Path, samples: np.ndarray, rate: int, codec: str) -> None:

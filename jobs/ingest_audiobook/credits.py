@@ -1,0 +1,31 @@
+"""Which text is no part of the book: who reads it, for whom, who owns it. Pure.
+
+Whole phrases of the makers of audiobooks only: a novel may speak of recordings and of the public domain.
+"""
+
+from __future__ import annotations
+
+import re
+
+_PATTERNS = (
+    r"\bthis is a libri ?vox recording\b",
+    r"\ball libri ?vox recordings are in the public domain\b",
+    r"\blibri ?vox (?:dot|\.) ?org\b",
+    r"\bvolunteer,? please (?:visit|go to)\b",
+    r"\b(?:recording|recorded|read|narrated|performed) (?:by|for) .{0,60}\blibri ?vox\b",
+    r"\bthis (?:audio ?book|recording|program) (?:is|was) (?:read|narrated|recorded|performed|produced|copyright)",
+    r"\b(?:audible|random house|penguin|harper ?collins|macmillan|blackstone|brilliance|recorded books|hachette|"
+    r"simon (?:and|&) schuster|tantor)(?: audio)?(?:,? inc\.?)? (?:presents|hopes you have enjoyed)\b",
+    r"\b(?:we|audible) hopes? you(?: have|'ve) enjoyed this (?:program|audio ?book|recording)\b",
+    r"^\W*(?:this is audible|the end|end of (?:chapter|book|section|part) \w+)\W*(?:recording|recorded|read) by\b",
+    r"^\W*(?:recording|recorded|read|narrated) by [A-Z][\w.' -]{2,50}\W*$",
+    r"^\W*this is audible\W*$",
+    r"\b(?:written by|by) .{2,60}(?:read|narrated|performed) (?:for you )?by\b",
+    r"\b(?:copyright|production copyright) (?:in )?(?:\d{4}|two thousand|nineteen)\b",
+)
+_CREDITS = re.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS), re.IGNORECASE)
+
+
+def is_credit(text: str) -> bool:
+    """True when a clip's text announces the recording, its reader or its owner."""
+    return _CREDITS.search(" ".join(text.split())) is not None

@@ -1,0 +1,290 @@
+"""A stretch of an MP4 recording as a small file of its own, whose audio still lies in the large one.
+
+libavformat keeps 24 bytes of each packet of a file in memory, 150 MB for 40 hours, and reads all of them at every
+opening. Here the tables of the wanted packets alone are read, and a short index that names them is put behind the
+recording; nothing is copied, and the decoder sees an ordinary file.
+
+Source: ISO/IEC 14496-12 (boxes), 14496-14 (edit lists).
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+PROTECTED = {"aavd": "Audible", "adrm": "Audible", "drms": "FairPlay", "enca": "common encryption"}
+_MAX_SMALL = 64 << 20  # boxes that are read whole: descriptions, covers, tags
+_CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box of the file: its bytes are ``start:end``, its content begins at ``content``."""
+
+    kind: bytes
+    start: int
+    content: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Mp4Audio:
+    """The first audio track of an MP4 file.
+
+    Attributes:
+        entry: four letters that name the kind of its packets; one of ``PROTECTED`` when they are encrypted.
+        timescale: units of ``packet_units`` in a second.
+        packet_units: length of every packet but the last.
+        n_packets: packets whose bytes are all in the file.
+        n_promised: packets that the tables name.
+    """
+
+    path: Path
+    entry: str
+    timescale: int
+    packet_units: int
+    n_packets: int
+    n_promised: int
+    boxes: tuple[Box, ...]
+    """From ``moov`` down to the sample table of the track."""
+
+
+def read_mp4(path: Path) -> Mp4Audio | None:
+    """Find the audio track; None when the file is no MP4, has no such track, is fragmented or of uneven packets."""
+    try:
+        with path.open("rb") as stream:
+            return _read(path, stream)
+    except (struct.error, ValueError, IndexError, EOFError):  # broken tables: libavformat shall judge the file
+        return None
+
+
+def part(audio: Mp4Audio, first: int, last: int, *, whole: bool = False) -> BinaryIO:
+    """A file-like MP4 of the packets ``first:last``.
+
+    Args:
+        audio: the track.
+        first: its first packet that is kept.
+        last: the packet after the last.
+        whole: keep all else too: tags, cover, chapters, the track's edit list.
+    """
+    with audio.path.open("rb") as stream:
+        stream.seek(0, io.SEEK_END)
+        size = stream.tell()
+        table = _sample_table(stream, audio, first, last)
+        moov = _rebuilt(stream, audio.boxes[0], audio.boxes[1:], table, whole=whole)
+        brand = next(_children(stream, 0, size))
+    behind = size - brand.end
+    header = struct.pack(">I4s", behind, b"free") if behind < 1 << 32 else struct.pack(">I4sQ", 1, b"free", behind)
+    return _Overlaid(audio.path, size, brand.end, header, moov)
+
+
+def _read(path: Path, stream: BinaryIO) -> Mp4Audio | None:
+    stream.seek(0, io.SEEK_END)
+    size = stream.tell()
+    top = list(_children(stream, 0, size))
+    moov = next((box for box in top if box.kind == b"moov"), None)
+    if not top or top[0].kind != b"ftyp" or moov is None or any(box.kind == b"moof" for box in top):
+        return None
+    for trak in _named(stream, moov, b"trak"):
+        mdia = next(_named(stream, trak, b"mdia"))
+        if _bytes(stream, next(_named(stream, mdia, b"hdlr")))[8:12] != b"soun":
+            continue
+        minf = next(_named(stream, mdia, b"minf"))
+        stbl = next(_named(stream, minf, b"stbl"))
+        entry = _bytes(stream, next(_named(stream, stbl, b"stsd")))[12:16].decode("latin-1")
+        lengths = _pairs(_bytes(stream, next(_named(stream, stbl, b"stts"))))
+        mdhd = _bytes(stream, next(_named(stream, mdia, b"mdhd")))
+        timescale = struct.unpack_from(">I", mdhd, 20 if mdhd[0] == 1 else 12)[0]
+        n_promised = int(sum(count for count, _ in lengths))
+        is_even = len(lengths) == 1 or (len(lengths) == 2 and lengths[1][0] == 1)
+        if not n_promised or (not is_even and entry not in PROTECTED):
+            return None
+        audio = Mp4Audio(
+            path, entry, timescale, int(lengths[0][1]), n_promised, n_promised, (moov, trak, mdia, minf, stbl)
+        )
+        n_packets = n_promised if entry in PROTECTED else _n_within(stream, audio, size)
+        return Mp4Audio(path, entry, timescale, audio.packet_units, n_packets, n_promised, audio.boxes)
+    return None
+
+
+def _n_within(stream: BinaryIO, audio: Mp4Audio, size: int) -> int:
+    """Packets whose bytes are in the file: it may be cut off."""
+    low, high = 0, audio.n_promised
+    while low < high:
+        middle = (low + high + 1) // 2
+        offsets, sizes = _places(stream, audio, middle - 1, middle)
+        low, high = (middle, high) if int(offsets[0]) + int(sizes[0]) <= size else (low, middle - 1)
+    return low
+
+
+def _places(
+    stream: BinaryIO, audio: Mp4Audio, first: int, last: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Offset in the file and size of each packet ``first:last``."""
+    boxes = {box.kind: box for box in _children(stream, audio.boxes[-1].content, audio.boxes[-1].end)}
+    runs = np.frombuffer(_bytes(stream, boxes[b"stsc"])[8:], ">u4").reshape(-1, 3).astype(np.int64)
+    wide = b"co64" in boxes
+    chunks = boxes[b"co64" if wide else b"stco"]
+    n_chunks = (chunks.end - chunks.content - 8) // (8 if wide else 4)
+    in_run = np.diff(np.append(runs[:, 0] - 1, n_chunks))  # chunks of each run
+    before = np.concatenate([[0], np.cumsum(in_run * runs[:, 1])])  # packets before each run
+
+    def chunk_of(packet: int) -> tuple[int, int]:
+        """The chunk that holds a packet, and the chunk's first packet."""
+        run = int(np.searchsorted(before, packet, side="right")) - 1
+        nth = (packet - int(before[run])) // int(runs[run, 1])
+        return int(runs[run, 0]) - 1 + nth, int(before[run]) + nth * int(runs[run, 1])
+
+    first_chunk, first_in_chunk = chunk_of(first)
+    last_chunk, _ = chunk_of(last - 1)
+    width, kind = (8, ">u8") if wide else (4, ">u4")
+    stream.seek(chunks.content + 8 + first_chunk * width)
+    chunk_offsets = np.frombuffer(_exactly(stream, (last_chunk + 1 - first_chunk) * width), kind).astype(np.int64)
+    stsz = boxes[b"stsz"]
+    stream.seek(stsz.content)
+    uniform = struct.unpack(">III", _exactly(stream, 12))[1]
+    if uniform:
+        sizes = np.full(last - first_in_chunk, uniform, np.int64)
+    else:
+        stream.seek(stsz.content + 12 + first_in_chunk * 4)
+        sizes = np.frombuffer(_exactly(stream, (last - first_in_chunk) * 4), ">u4").astype(np.int64)
+    offsets = np.empty(len(sizes), np.int64)
+    place = 0
+    for chunk, start in enumerate(chunk_offsets.tolist(), first_chunk):
+        run = int(np.searchsorted(runs[:, 0] - 1, chunk, side="right")) - 1
+        n_here = min(int(runs[run, 1]), len(sizes) - place)
+        ends = np.cumsum(sizes[place : place + n_here])
+        offsets[place : place + n_here] = start + ends - sizes[place : place + n_here]
+        place += n_here
+    skipped = first - first_in_chunk
+    return offsets[skipped:], sizes[skipped:]
+
+
+def _sample_table(stream: BinaryIO, audio: Mp4Audio, first: int, last: int) -> bytes:
+    offsets, sizes = _places(stream, audio, first, last)
+    n_packets = len(sizes)
+    description = next(_named(stream, audio.boxes[-1], b"stsd"))
+    stream.seek(description.start)
+    return _box(
+        b"stbl",
+        _exactly(stream, description.end - description.start)
+        + _box(b"stts", struct.pack(">IIII", 0, 1, n_packets, audio.packet_units))
+        + _box(b"stsc", struct.pack(">IIIII", 0, 1, 1, 1, 1))
+        + _box(b"stsz", struct.pack(">III", 0, 0, n_packets) + sizes.astype(">u4").tobytes())
+        + _box(b"co64", struct.pack(">II", 0, n_packets) + offsets.astype(">u8").tobytes()),
+    )
+
+
+def _rebuilt(stream: BinaryIO, box: Box, path: Sequence[Box], table: bytes, *, whole: bool) -> bytes:
+    """A box again, with another sample table at the end of ``path``."""
+    if not path:
+        return table
+    content = b""
+    for child in _children(stream, box.content, box.end):
+        if child.start == path[0].start:
+            content += _rebuilt(stream, child, path[1:], table, whole=whole)
+        elif child.end - child.start <= _MAX_SMALL and (whole or child.kind not in (b"trak", b"udta", b"edts")):
+            stream.seek(child.start)
+            content += _exactly(stream, child.end - child.start)
+    return _box(box.kind, content)
+
+
+def _box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", len(content) + 8, kind) + content
+
+
+def _children(stream: BinaryIO, start: int, end: int) -> Iterator[Box]:
+    while start + 8 <= end:
+        stream.seek(start)
+        size, kind = struct.unpack(">I4s", _exactly(stream, 8))
+        content = start + 8
+        if size == 1:
+            size, content = struct.unpack(">Q", _exactly(stream, 8))[0], start + 16
+        box_end = end if size == 0 else min(start + size, end)  # the last box of a file that was cut off
+        if box_end < content:
+            raise ValueError(f"a box of {size} bytes")
+        yield Box(kind, start, content, box_end)
+        start = box_end
+
+
+def _named(stream: BinaryIO, parent: Box, kind: bytes) -> Iterator[Box]:
+    found = [box for box in _children(stream, parent.content, parent.end) if box.kind == kind]
+    if not found:
+        raise ValueError(f"no {kind!r}")
+    return iter(found)
+
+
+def _bytes(stream: BinaryIO, box: Box) -> bytes:
+    if box.end - box.content > _MAX_SMALL:
+        raise ValueError(f"{box.kind!r} of {box.end - box.content} bytes")
+    stream.seek(box.content)
+    return _exactly(stream, box.end - box.content)
+
+
+def _exactly(stream: BinaryIO, n_bytes: int) -> bytes:
+    found = stream.read(n_bytes)
+    if len(found) < n_bytes:
+        raise EOFError
+    return found
+
+
+def _pairs(content: bytes) -> npt.NDArray[np.int64]:
+    return np.frombuffer(content[8:], ">u4").reshape(-1, 2).astype(np.int64)
+
+
+class _Overlaid(io.RawIOBase, BinaryIO):
+    """A file of which some bytes are replaced and others follow at its end."""
+
+    def __init__(self, path: Path, size: int, at: int, instead: bytes, behind: bytes) -> None:
+        super().__init__()
+        self._file = path.open("rb")
+        self._size, self._at, self._instead, self._behind = size, at, instead, behind
+        self._position = 0
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Yes."""
+        return True
+
+    def tell(self) -> int:
+        """Where the next byte comes from."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place."""
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position}.get(whence, self._size + len(self._behind))
+        self._position = max(0, start + offset)
+        return self._position
+
+    def read(self, n_bytes: int = -1) -> bytes:
+        """Bytes of the file, of what replaces them, or of what follows."""
+        position = self._position
+        if n_bytes < 0:
+            n_bytes = self._size + len(self._behind) - position
+        if position >= self._size:
+            found = self._behind[position - self._size : position - self._size + n_bytes]
+        else:
+            self._file.seek(position)
+            found = self._file.read(min(n_bytes, self._size - position))
+            first, last = max(position, self._at), min(position + len(found), self._at + len(self._instead))
+            if first < last:
+                patched = bytearray(found)
+                patched[first - position : last - position] = self._instead[first - self._at : last - self._at]
+                found = bytes(patched)
+        self._position += len(found)
+        return found
+
+    def close(self) -> None:
+        """Close the file below."""
+        self._file.close()
+        super().close()
