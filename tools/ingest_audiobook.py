@@ -20,10 +20,10 @@ class IngestAudiobookArgs(StartArgs, Params):
 
 
 async def ingest_audiobook(args: IngestAudiobookArgs, context: ToolContext) -> JobView:
-    """Cut an audiobook into clips with their text: the first step to a voice.
+    """Cut an audiobook into clips with text: the first step to a voice.
 
-    With the book's text the words are matched offline (English), else Whisper transcribes. CPU, minutes to hours. A
-    job; its result names train_manifest.jsonl and what was rejected. Clips cut already: ingest_clips. Next: align.
+    The book's text is matched offline (English), else Whisper transcribes. CPU, minutes to hours. A job; it
+    names train_manifest.jsonl and what was rejected. Clips cut already: ingest_clips. Next: align.
     """
     return await start(KIND, args, context, _defaults)
 

@@ -17,13 +17,13 @@ from jobs.settings import Settings
 class Params(Strict):
     """Parameters of ``ingest_audiobook``."""
 
-    audio: InputPath = Field(description="The recording: m4b, mp3, flac …, or a folder of them.")
+    audio: InputPath = Field(description="m4b, mp3, flac …, or a folder of them.")
     voice: str = Field(
         pattern=r"^[a-z][a-z0-9_-]{0,39}$",
         description="The narrator's name, lower case.",
     )
     out_dir: OutputPath = Field("", description="Default: datasets/<voice> in the home folder.")
-    text: InputPath | None = Field(None, description="The book's text: txt, epub, srt or vtt.")
+    text: InputPath | None = Field(None, description="txt, epub, srt or vtt.")
     segments_jsonl: InputPath | None = Field(
         None,
         description="Segments that exist already: JSONL with start, end (seconds) and text. Skips transcription.",
@@ -31,7 +31,7 @@ class Params(Strict):
     )
     transcript: Literal["auto", "book", "whisper", "none"] = Field(
         "auto",
-        description="auto: segments_jsonl, srt or vtt, else text, else Whisper.",
+        description="auto: what is given, else Whisper.",
     )
     language: Language = Field("english", description="")
     whisper_model: ModelRef = Field(
