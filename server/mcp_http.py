@@ -150,12 +150,14 @@ def is_loopback(host: str) -> bool:
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
+        if not 0 <= port <= 65535:  # the resolver would take the rest of a division
+            raise OSError("a port is a number from 0 to 65535")
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
         listening.listen(128)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise UserError(
             "address_unusable", f"{host}:{port}: {error}.", "Choose another --port, or 0 for a free one."
         ) from error
@@ -167,11 +169,14 @@ def _auth(http: HttpSettings, port: int, *, uses_oauth: bool) -> AuthSettings:
         # the SDK wants an issuer; without a resource it tells clients nothing of one
         return AuthSettings(issuer_url=AnyHttpUrl(f"http://127.0.0.1:{port}"), resource_server_url=None)
     try:
-        return AuthSettings(
-            issuer_url=AnyHttpUrl(http.issuer_url),
-            resource_server_url=AnyHttpUrl(http.resource_server_url),
-            required_scopes=list(http.required_scopes),
-            validate_token_resource=True,
+        # as texts: an issuer is compared letter by letter, and a parsed URL would get a slash at its end
+        return AuthSettings.model_validate(
+            {
+                "issuer_url": http.issuer_url,
+                "resource_server_url": http.resource_server_url,
+                "required_scopes": list(http.required_scopes),
+                "validate_token_resource": True,
+            }
         )
     except ValidationError as error:
         faults = "; ".join(fault["msg"] for fault in error.errors())
