@@ -32,7 +32,8 @@ HEAVY = frozenset(
 LIGHT_MODULES = frozenset(
     {"jobs/dataset/thresholds.py", "jobs/plotting/ask.py"}
     | {"jobs/speech/manifest.py", "jobs/qwen/folder.py", "jobs/qwen/voice_model.py"}
-    | {"jobs/speech/opinions.py"}
+    | {"jobs/speech/opinions.py", "jobs/speech/extent.py", "jobs/align/plan.py", "jobs/convert_codes/plan.py"}
+    | {f"jobs/whisper/{name}.py" for name in ("languages", "loops", "models")}
     | {f"jobs/training/{name}.py" for name in ("batches", "disk", "dry_run", "fit", "hyperparams", "memory", "pace",
                                                "plan", "presets", "shapes", "survey")}
     | {"jobs/tune_hparams/space.py", "jobs/ingest_audiobook/dry_run.py"}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from jobs.fields import RARE, IngestedManifest, InputPath, ModelRef, OutputPath, Strict
 from jobs.runner.kind import JobKind
+from jobs.settings import Settings
 from jobs.speech.manifest import check_step
 
 
@@ -54,4 +55,17 @@ def check(params: Params) -> None:
     check_step(Path(params.manifest), "ingested")
 
 
-KIND = JobKind(name="align", params=Params, result=Result, entry="jobs.align.work:run", resource="gpu", check=check)
+def plan(params: Params, settings: Settings) -> dict[str, Any]:
+    """Clips, hours, which aligner each language gets, time and space."""
+    return plan_of(Path(params.manifest), params.aligner, params.align_model, settings)
+
+
+KIND = JobKind(
+    name="align",
+    params=Params,
+    result=Result,
+    entry="jobs.align.work:run",
+    resource="gpu",
+    check=check,
+    plan=plan,
+)

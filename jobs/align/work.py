@@ -20,6 +20,7 @@ from jobs.align.spec import Params, Result
 from jobs.errors import UserError
 from jobs.runner.context import JobContext
 from jobs.runner.journal import Journal
+from jobs.speech.extent import length_of
 from jobs.speech.manifest import (
     Clip,
     Rejection,
@@ -122,9 +123,9 @@ def run(params: Params, context: JobContext) -> Result:
     root = Path(params.root) if params.root else manifest.parent
     out = Path(params.out) if params.out else manifest.with_name(DEFAULT_NAME)
     _check_output(out, root)
-    languages = _survey(manifest, root)
+    languages, total_s = _survey(manifest, root)
     n_rows = sum(languages.values())
-    context.progress(0, n_rows, "Loading the aligner")
+    context.progress(0, total_s, "Loading the aligner")
     cache = context.settings.torch_cache
     aligners = {name: make_aligner(name, params.aligner, params.align_model, cache) for name in languages}
     logger.info("%d clips, aligned with %s", n_rows, _names(aligners))
@@ -133,7 +134,7 @@ def run(params: Params, context: JobContext) -> Result:
     rejections: list[Rejection] = []
     with Journal(out.with_name(JOURNAL_NAME)) as journal:
         clips = ClipAligner(params, root, aligners, journal)
-        rows = _aligned_rows(manifest, n_rows, clips, tally, rejections, context)
+        rows = _aligned_rows(manifest, total_s, clips, tally, rejections, context)
         prefix = os.path.relpath(root.resolve(), out.parent.resolve())
         write_rows(out.with_name(out.name + ".new"), (_moved(row, prefix) for row in rows))
         write_rows(out.with_name(REJECTIONS_NAME), rejections)
@@ -144,7 +145,7 @@ def run(params: Params, context: JobContext) -> Result:
         out.with_name(out.name + ".new").rename(out)
         journal.remove()
     context.publish("manifest", out, "manifest")
-    context.progress(n_rows, n_rows, "Aligned", mean_word_score=tally.mean_word_score, rejected=len(rejections))
+    context.progress(total_s, total_s, "Aligned", mean_word_score=tally.mean_word_score, rejected=len(rejections))
     logger.info("%d clips aligned, %d rejected: %s", tally.n_clips, len(rejections), dict(tally.rejected))
     return Result(
         manifest=str(out),
@@ -168,25 +169,28 @@ def _check_output(out: Path, root: Path) -> None:
         )
 
 
-def _survey(manifest: Path, root: Path) -> Counter[str]:
-    """Read every line before anything heavy: bad lines and paths cost nothing. Count the clips of each language."""
+def _survey(manifest: Path, root: Path) -> tuple[Counter[str], float]:
+    """Read every line before anything heavy: bad lines and paths cost nothing. Clips of each language, seconds."""
     languages: Counter[str] = Counter()
+    total_s = 0.0
     for row in read_rows(manifest, Clip):
         check_audio_inside(manifest, root, row.audio)
         languages[row.language] += 1
-    return languages
+        total_s += length_of(row)
+    return languages, total_s
 
 
 def _aligned_rows(
     manifest: Path,
-    n_rows: int,
+    total_s: float,
     clips: ClipAligner,
     tally: Tally,
     rejections: list[Rejection],
     context: JobContext,
 ) -> Iterator[Clip]:
     """The manifest's rows with words, in order; the others go to ``rejections``."""
-    for done, (number, row) in enumerate(read_numbered_rows(manifest, Clip), 1):
+    done_s = 0.0
+    for number, row in read_numbered_rows(manifest, Clip):
         context.raise_if_cancelled()
         try:
             words = clips.words(row)
@@ -198,7 +202,9 @@ def _aligned_rows(
             tally.n_words += len(words)
             tally.score += sum(word.score for word in words)
             yield row.model_copy(update={"words": words})
-        context.progress(done, n_rows, f"{row.audio}; {len(rejections)} rejected so far")
+        done_s += length_of(row)
+        told = f"{done_s / 3600:.2f} of {total_s / 3600:.2f} h of audio aligned, {len(rejections)} clips rejected"
+        context.progress(done_s, total_s, told)
 
 
 def _rejection(row: Clip, rejected: Rejected, number: int) -> Rejection:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
+from jobs.convert_codes.plan import plan_of
 from jobs.errors import UserError
 from jobs.fields import RARE, AlignedManifest, InputPath, ModelRef, OutputPath, Strict
 from jobs.qwen.folder import check_tokenizer
 from jobs.runner.kind import JobKind
+from jobs.settings import Settings
 from jobs.speech.manifest import check_step
 
 DEFAULT_TOKENIZER = "Qwen/Qwen3-TTS-Tokenizer-12Hz"
@@ -63,6 +66,17 @@ def check(params: Params) -> None:
         )
 
 
+def plan(params: Params, settings: Settings) -> dict[str, Any]:
+    """Clips, hours, frames, which tokenizer, time and space."""
+    return plan_of(Path(params.manifest), params.tokenizer, settings.home, settings)
+
+
 KIND = JobKind(
-    name="convert_codes", params=Params, result=Result, entry="jobs.convert_codes.work:run", resource="gpu", check=check
+    name="convert_codes",
+    params=Params,
+    result=Result,
+    entry="jobs.convert_codes.work:run",
+    resource="gpu",
+    check=check,
+    plan=plan,
 )

@@ -22,6 +22,7 @@ from jobs.errors import UserError
 from jobs.speech.manifest import Word
 from jobs.whisper.cuda import translate_cuda_error
 from jobs.whisper.languages import language_code
+from jobs.whisper.models import BUNDLE_FILES, DEFAULT_MODELS, is_on_disk
 from jobs.whisper.trellis import Span, character_spans
 
 logger = logging.getLogger(__name__)
@@ -33,29 +34,6 @@ MIN_SAMPLES = 400  # its receptive field
 WINDOW_S = 30
 CONTEXT_S = 1
 WITHOUT_SPACES = ("ja", "zh")
-
-# whisperx 3.8.6, whisperx/alignment.py, for the languages that Qwen3-TTS speaks: torchaudio's bundles by name,
-# the others by hub id. Kept here because importing whisperx to look up a name costs 10 to 20 s.
-DEFAULT_MODELS = {
-    "en": "WAV2VEC2_ASR_BASE_960H",
-    "fr": "VOXPOPULI_ASR_BASE_10K_FR",
-    "de": "VOXPOPULI_ASR_BASE_10K_DE",
-    "es": "VOXPOPULI_ASR_BASE_10K_ES",
-    "it": "VOXPOPULI_ASR_BASE_10K_IT",
-    "ja": "jonatasgrosman/wav2vec2-large-xlsr-53-japanese",
-    "zh": "jonatasgrosman/wav2vec2-large-xlsr-53-chinese-zh-cn",
-    "pt": "jonatasgrosman/wav2vec2-large-xlsr-53-portuguese",
-    "ru": "jonatasgrosman/wav2vec2-large-xlsr-53-russian",
-    "ko": "kresnik/wav2vec2-large-xlsr-korean",
-}
-# Of those bundles, the file under checkpoints/ in torch's hub folder (torchaudio 2.8).
-BUNDLE_FILES = {
-    "WAV2VEC2_ASR_BASE_960H": "wav2vec2_fairseq_base_ls960_asr_ls960.pth",
-    "VOXPOPULI_ASR_BASE_10K_FR": "wav2vec2_voxpopuli_base_10k_asr_fr.pt",
-    "VOXPOPULI_ASR_BASE_10K_DE": "wav2vec2_voxpopuli_base_10k_asr_de.pt",
-    "VOXPOPULI_ASR_BASE_10K_ES": "wav2vec2_voxpopuli_base_10k_asr_es.pt",
-    "VOXPOPULI_ASR_BASE_10K_IT": "wav2vec2_voxpopuli_base_10k_asr_it.pt",
-}
 
 
 class CannotAlign(Exception):
@@ -212,17 +190,11 @@ def alignment_model_is_available(language: str, model: str | None = None, *, tor
     name = model or (DEFAULT_MODELS.get(code) if code else None)
     if name is None:
         return False
-    if Path(name).expanduser().is_dir():
-        return (Path(name).expanduser() / "config.json").is_file()
-    if "/" in name:
-        from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.constants import HF_HUB_CACHE
 
-        weights = ("model.safetensors", "pytorch_model.bin")
-        return isinstance(try_to_load_from_cache(name, "config.json"), str) and any(
-            isinstance(try_to_load_from_cache(name, file), str) for file in weights
-        )
-    file = BUNDLE_FILES.get(name) or _bundle_file(name)
-    return file is not None and (_torch_hub(torch_cache) / "checkpoints" / file).is_file()
+    is_bundle = not Path(name).expanduser().is_dir() and "/" not in name and name not in BUNDLE_FILES
+    bundle_file = _bundle_file(name) if is_bundle else None
+    return is_on_disk(name, _torch_hub(torch_cache), Path(HF_HUB_CACHE), bundle_file)
 
 
 def _bundle_file(name: str) -> str | None:

@@ -30,9 +30,11 @@ from jobs.settings import Settings
 
 class Context:
     settings = Settings.from_environment()
+    n_calls = 0
     def progress(self, done, total=None, message="", **metrics):
         print(done, flush=True)
-        if done == 5:
+        self.n_calls += 1
+        if self.n_calls == 6:
             sys.stdin.read()
     def raise_if_cancelled(self):
         pass

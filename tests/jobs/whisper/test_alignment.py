@@ -9,7 +9,6 @@ from whisperx.alignment import DEFAULT_ALIGN_MODELS_HF, DEFAULT_ALIGN_MODELS_TOR
 
 from jobs.errors import UserError
 from jobs.whisper.alignment import (
-    DEFAULT_MODELS,
     HOP_SAMPLES,
     Aligner,
     Alphabet,
@@ -17,6 +16,7 @@ from jobs.whisper.alignment import (
     alignment_model_is_available,
     windows,
 )
+from jobs.whisper.models import DEFAULT_MODELS, is_on_disk
 from jobs.whisper.trellis import character_spans
 
 RATE_HZ = 16_000
@@ -206,6 +206,19 @@ def test_availability_is_told_without_network(toy_aligner, tmp_path):
     (tmp_path / "hub" / "checkpoints" / "wav2vec2_fairseq_base_ls960_asr_ls960.pth").touch()
     assert is_available("english")
     assert is_available("english", "WAV2VEC2_ASR_BASE_960H")
+
+
+def test_a_model_of_the_hub_is_on_disk_when_its_snapshot_holds_weights(tmp_path):
+    name = DEFAULT_MODELS["pt"]
+    snapshot = tmp_path / f"models--{name.replace('/', '--')}" / "snapshots" / "0123"
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").touch()
+
+    without_weights = is_on_disk(name, tmp_path, tmp_path)
+    (snapshot / "pytorch_model.bin").touch()
+
+    assert not without_weights
+    assert is_on_disk(name, tmp_path, tmp_path)
 
 
 def test_torchs_own_cache_is_looked_at_when_none_is_given(tmp_path, monkeypatch):

@@ -1,0 +1,50 @@
+"""Which alignment model a language gets, and whether it lies on this machine. Light: looks at folders only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+# whisperx 3.8.6, whisperx/alignment.py, for the languages that Qwen3-TTS speaks: torchaudio's bundles by name,
+# the others by hub id. Kept here because importing whisperx to look up a name costs 10 to 20 s.
+DEFAULT_MODELS = {
+    "en": "WAV2VEC2_ASR_BASE_960H",
+    "fr": "VOXPOPULI_ASR_BASE_10K_FR",
+    "de": "VOXPOPULI_ASR_BASE_10K_DE",
+    "es": "VOXPOPULI_ASR_BASE_10K_ES",
+    "it": "VOXPOPULI_ASR_BASE_10K_IT",
+    "ja": "jonatasgrosman/wav2vec2-large-xlsr-53-japanese",
+    "zh": "jonatasgrosman/wav2vec2-large-xlsr-53-chinese-zh-cn",
+    "pt": "jonatasgrosman/wav2vec2-large-xlsr-53-portuguese",
+    "ru": "jonatasgrosman/wav2vec2-large-xlsr-53-russian",
+    "ko": "kresnik/wav2vec2-large-xlsr-korean",
+}
+# Of those bundles, the file under checkpoints/ in torch's hub folder (torchaudio 2.8).
+BUNDLE_FILES = {
+    "WAV2VEC2_ASR_BASE_960H": "wav2vec2_fairseq_base_ls960_asr_ls960.pth",
+    "VOXPOPULI_ASR_BASE_10K_FR": "wav2vec2_voxpopuli_base_10k_asr_fr.pt",
+    "VOXPOPULI_ASR_BASE_10K_DE": "wav2vec2_voxpopuli_base_10k_asr_de.pt",
+    "VOXPOPULI_ASR_BASE_10K_ES": "wav2vec2_voxpopuli_base_10k_asr_es.pt",
+    "VOXPOPULI_ASR_BASE_10K_IT": "wav2vec2_voxpopuli_base_10k_asr_it.pt",
+}
+
+
+def is_on_disk(name: str, torch_hub: Path, hub_cache: Path, bundle_file: str | None = None) -> bool:
+    """True when a model loads without network.
+
+    Args:
+        name: directory, hub id or torchaudio bundle.
+        torch_hub: torch's hub folder.
+        hub_cache: the Hugging Face libraries' cache.
+        bundle_file: checkpoint of a bundle that is not in ``BUNDLE_FILES``.
+    """
+    if Path(name).expanduser().is_dir():
+        return (Path(name).expanduser() / "config.json").is_file()
+    if "/" in name:
+        snapshots = (hub_cache / f"models--{name.replace('/', '--')}" / "snapshots").glob("*/config.json")
+        return any(
+            (config.parent / weights).is_file()
+            for config in snapshots
+            for weights in ("model.safetensors", "pytorch_model.bin")
+        )
+    file = BUNDLE_FILES.get(name) or bundle_file
+    return file is not None and (torch_hub / "checkpoints" / file).is_file()
