@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from jobs.align.plan import plan_of
 from jobs.fields import RARE, IngestedManifest, InputPath, ModelRef, OutputPath, Strict
 from jobs.runner.kind import JobKind
 from jobs.settings import Settings
