@@ -1,42 +1,111 @@
-"""``report.html``: the rounds on one page, to read and listen to; no script, nothing from the network."""
+"""``report.html``: the rounds on one page, to read and listen to, no script, no network; and ten lines of it."""
 
 from __future__ import annotations
 
+import base64
 import json
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from jobs.files import write_text
-from jobs.refine_voice.spec import Result
+from jobs.refine_voice.plots import LOSSES, RATED
+from jobs.refine_voice.spec import AUTOMATIC_CAP, Result, Round
 
+ANCHORS = {
+    "narrator": "the narrator's own clips, the most there is",
+    "zero_shot": "the base's clone, without training",
+    "other_speaker": "another speaker, the least there is",
+}
+CAVEAT = (
+    f"Automatic ratings show at most {AUTOMATIC_CAP}: they hear neither stress, phrasing, emotion nor a mispronounced "
+    "name. Let a person listen before you decide."
+)
+MOST_DECISIONS = 5
+_COLUMNS = ("round", "rating", "95 %", "stops", "words", "voice", "lr", "steps", "frozen", "validation loss", "then")
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
-table { border-collapse: collapse } th, td { text-align: left; padding: .2rem .8rem .2rem 0; vertical-align: top }
-tr.best { font-weight: 600 } audio { height: 2.2rem; width: 18rem } .note { color: #666 }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 66rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums } img { max-width: 100% }
+th, td { text-align: left; padding: .2rem .8rem .2rem 0; vertical-align: top }
+tr.best { font-weight: 600 } audio { height: 2.2rem; width: 18rem }
+.note { color: #666 } .verdict { font-size: 1.15rem }
+.wide { overflow-x: auto }
 """
 
 
-def write_page(path: Path, result: Result) -> None:
+def summary_of(
+    verdict: str, best: Round, rounds: Sequence[Round], anchors: Mapping[str, Any], *, rated_by: str
+) -> list[str]:
+    """At most ten lines for an agent."""
+    interval = f"{best.low:.2f} to {best.high:.2f} with 95 % certainty"
+    lines = [
+        f"{verdict[0].upper()}{verdict[1:]}",
+        f"{len(rounds)} rounds; the best is round {best.iteration}: {best.uncapped:.2f} uncapped ({interval}), "
+        f"{best.n_takes} takes, {best.stop_rate:.0%} stop by themselves.",
+    ]
+    if anchors:
+        told = "; ".join(f"{name} {anchors[key]['mean']:.2f}" for key, name in ANCHORS.items() if key in anchors)
+        lines.append(f"Rated alike: {told}.")
+    shown = rounds[-MOST_DECISIONS:]
+    lines += [f"Round {one.iteration}: {one.decision}." for one in shown]
+    lines.append("final_model is the best round's voice, not the last one's.")
+    return [*lines, CAVEAT] if rated_by == "automatic" else lines
+
+
+def write_page(path: Path, result: Result, anchors: Mapping[str, Any]) -> None:
     """Write the page; it plays ``evaluations/`` beside it."""
-    rows = "".join(
-        f'<tr class="{"best" if one.iteration == result.best_iteration else ""}"><td>{one.iteration}</td>'
-        f"<td>{one.rating:.2f}</td><td>{'' if one.lr is None else f'{one.lr:.2g}'}</td>"
-        f"<td>{'' if one.validation_loss is None else f'{one.validation_loss:.4f}'}</td>"
-        f"<td>{escape(one.decision)}</td></tr>"
-        for one in result.rounds
-    )
-    heard = "".join(_round(path.parent, one.iteration) for one in result.rounds)
+    heard = "".join(_round(path.parent, one, one.iteration == result.best_iteration) for one in result.rounds)
+    rows = "".join(_row(one, one.iteration == result.best_iteration) for one in result.rounds)
+    held = "".join(_anchor(name, anchors[key]) for key, name in ANCHORS.items() if key in anchors)
+    against = f"<h2>Held against</h2><table>{held}</table>" if held else ""
+    head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
+    told = "".join(f"<p>{escape(line)}</p>" for line in result.summary[1:])
     write_text(
         path,
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Refining a voice</title>'
-        f"<style>{_STYLE}</style></head><body><h1>Refining a voice</h1><p>{escape(result.verdict)}</p>"
-        "<table><tr><th>round</th><th>rating</th><th>lr</th><th>validation loss</th><th>decision</th></tr>"
-        f"{rows}</table>{heard}</body></html>\n",
+        f"<style>{_STYLE}</style></head><body><h1>Refining a voice</h1>"
+        f'<p class="verdict">{escape(result.summary[0])}</p>{told}'
+        f"{_picture(path.with_name(RATED), 'ratings of the rounds')}"
+        f'<div class="wide"><table><tr>{head}</tr>{rows}</table></div>{against}'
+        f"<h2>Losses</h2>{_picture(path.with_name(LOSSES), 'losses over the rounds')}"
+        f'<p class="note">Loss is not quality: the round of the lowest loss need not sound best.</p>'
+        f"<h2>Listen</h2>{heard}</body></html>\n",
     )
 
 
-def _round(folder: Path, iteration: int) -> str:
-    where = f"evaluations/iteration_{iteration}"
+def _row(one: Round, is_best: bool) -> str:
+    def number(value: float | None, digits: int) -> str:
+        return "" if value is None else f"{value:.{digits}f}"
+
+    cells = [
+        str(one.iteration) if one.iteration else "untrained",
+        number(one.uncapped, 2),
+        f"{one.low:.2f} – {one.high:.2f}",
+        f"{one.stop_rate:.0%}",
+        number(one.intelligibility, 2),
+        number(one.similarity, 2),
+        "" if one.lr is None else f"{one.lr:.2g}",
+        "" if one.steps is None else str(one.steps),
+        (one.freeze or "").replace("_", " "),
+        number(one.validation_loss, 4),
+        one.decision,
+    ]
+    told = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    return f'<tr class="{"best" if is_best else ""}">{told}</tr>'
+
+
+def _anchor(name: str, anchor: Mapping[str, Any]) -> str:
+    interval = f"{anchor['low']:.2f} – {anchor['high']:.2f}"
+    note = f"{anchor['n']} clips; {anchor['note']}"
+    return (
+        f"<tr><td>{escape(name)}</td><td>{anchor['mean']:.2f}</td><td>{interval}</td>"
+        f'<td class="note">{escape(note)}</td></tr>'
+    )
+
+
+def _round(folder: Path, one: Round, is_best: bool) -> str:
+    where = f"evaluations/iteration_{one.iteration}"
     read = json.loads((folder / where / "evaluation.json").read_text(encoding="utf-8"))
     rows = "".join(
         f"<tr><td>{sample['rating']:.1f}</td><td>“{escape(sample['phrase'])}”<br>"
@@ -44,5 +113,9 @@ def _round(folder: Path, iteration: int) -> str:
         f'<td><audio controls preload="none" src="{where}/{escape(sample["audio"], quote=True)}"></audio></td></tr>'
         for sample in read["samples"]
     )
-    title = f"Round {iteration}" if iteration else "Before training: the base's clone"
-    return f"<h2>{title}</h2><table>{rows}</table>"
+    title = f"Round {one.iteration}" if one.iteration else "Before training: the base's clone"
+    return f"<h3>{title}{', the best' if is_best else ''}</h3><table>{rows}</table>"
+
+
+def _picture(path: Path, words: str) -> str:
+    return f'<img alt="{words}" src="data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}">'

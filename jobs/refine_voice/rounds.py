@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from jobs.errors import UserError
 from jobs.fields import Strict
-from jobs.files import write_json
 from jobs.rate_samples.spec import KIND as RATE
 from jobs.rate_samples.spec import Params as Rate
+from jobs.refine_voice.decide import Freeze, Heard, Learnt, Way
+from jobs.refine_voice.evaluations import (
+    MEASURES,
+    RATINGS,
+    TAKES,
+    Said,
+    heard_before,
+    heard_of,
+    link_takes,
+    read_person,
+    read_ratings,
+    takes_of,
+    write_evaluation,
+)
 from jobs.refine_voice.spec import Params
 from jobs.runner.children import Children
 from jobs.runner.context import JobContext
 from jobs.runner.kind import JobKind
 from jobs.runner.records import JobRecord, Progress
-from jobs.speech.manifest import read_rows
-from jobs.speech.opinions import read_opinions
 from jobs.synthesize.spec import KIND as SYNTHESIZE
 from jobs.synthesize.spec import Params as Synthesize
-from jobs.synthesize.spec import Take
 from jobs.training.spec import KIND as TRAINING
 from jobs.training.spec import Params as Training
 from jobs.tune_hparams.spec import KIND as TUNE
@@ -33,7 +42,24 @@ from jobs.tune_hparams.spec import Params as Tune
 DEFAULT_LR = {"full": 5e-6, "lora": 1e-5}  # where neither the caller nor a search has said; start_training's own
 LOOK_EVERY_S = 1.0
 LONGEST_TAKE_S = 30.0
-EVALUATION = "evaluation.json"
+LONG = 1000  # epochs: max_steps ends a round
+VALIDATIONS = 4  # within a round
+LEAST_VALIDATIONS = 3  # fewer show no bend
+
+Curve = list[tuple[float, float]]
+"""Step and value."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained round."""
+
+    voice: str
+    lr: float | None
+    steps: int
+    validation_loss: float | None
+    learnt: Learnt
+    curves: dict[str, Curve]
 
 
 class Rounds:
@@ -58,77 +84,80 @@ class Rounds:
         )
         assert TUNE.suggest is not None
         suggested = TUNE.suggest(params, params.model_fields_set, self._context.settings)
-        return str(self._run("search", TUNE, Tune.model_validate({**params.model_dump(), **suggested}))["best_config"])
+        job = self._run("search", TUNE, Tune.model_validate({**params.model_dump(), **suggested}))
+        assert job.result is not None
+        return str(job.result["best_config"])
 
-    def train(self, iteration: int, base: str, lr_factor: float, hyperparams: str | None) -> tuple[Training, Any]:
-        """Train a round: its parameters and its result."""
-        given: dict[str, Any] = {
-            **self._params.training,
-            "manifest": self._params.manifest,
-            "base_model": base,
-            "out_dir": str(self._folder / "checkpoints" / f"iteration_{iteration}"),
-            "samples": 0,
-            "epochs": self._params.epochs_per_iteration if self._params.steps_per_iteration is None else 1000,
-            "max_steps": self._params.steps_per_iteration,
-            "seed": self._params.seed + iteration,
-        } | ({"hyperparams": hyperparams} if hyperparams else {})
+    def train(self, iteration: int, base: str, way: Way, hyperparams: str | None) -> Trained:
+        """Train a round from a base or a voice."""
+        given: dict[str, Any] = (
+            {
+                **self._params.training,
+                "manifest": self._params.manifest,
+                "base_model": base,
+                "out_dir": str(self._folder / "checkpoints" / f"iteration_{iteration}"),
+                "samples": 0,
+                "seed": self._params.seed + iteration,
+                **self._length(way),
+            }
+            | ({"hyperparams": hyperparams} if hyperparams else {})
+            | ({"freeze": way.freeze} if way.freeze else {})
+        )
         asked = Training.model_validate(given)
         assert TRAINING.suggest is not None
         params = asked.model_copy(update=TRAINING.suggest(asked, set(given), self._context.settings))
-        lr = (params.lr or DEFAULT_LR[params.method]) * lr_factor
-        params = Training.model_validate(params.model_dump() | {"lr": lr})
-        return params, self._run(f"train-{iteration}", TRAINING, params)
+        lr = (params.lr or DEFAULT_LR[params.method]) * way.lr_factor
+        often = {} if params.validate_every_steps else {"validate_every_steps": self._often(params)}
+        params = Training.model_validate(params.model_dump() | {"lr": lr} | often)
+        job = self._run(f"train-{iteration}", TRAINING, params)
+        assert job.result is not None
+        return trained_of(params, job.result, self._children.runner.history(job.job_id).points)
 
-    def speak(self, iteration: int, model: str, **reference: str) -> Path:
-        """Say the texts; the folder with takes.jsonl and eval_NN.wav."""
+    def speak(self, iteration: int, model: str, **reference: str) -> None:
+        """Say the texts: takes.jsonl and eval_NN.wav in the round's folder."""
         folder = self.evaluation(iteration)
         params = Synthesize(
-            model=model, texts=self._params.texts, out_dir=str(folder), seed=self._params.seed,
-            max_seconds=LONGEST_TAKE_S, **reference,
+            model=model, texts=self._params.texts, takes_per_text=self._params.takes_per_text, out_dir=str(folder),
+            seed=self._params.seed, max_seconds=LONGEST_TAKE_S, **reference,
         )  # fmt: skip
         self._run(f"speak-{iteration}", SYNTHESIZE, params)
-        for number, take in enumerate(read_rows(folder / "takes.jsonl", Take)):
-            link = folder / f"eval_{number:02d}.wav"
-            temporary = folder / f".{link.name}.partial"
-            temporary.unlink(missing_ok=True)
-            try:
-                os.link(folder / take.audio, temporary)
-            except OSError:  # a disk without hard links
-                temporary.write_bytes((folder / take.audio).read_bytes())
-            temporary.rename(link)
-        return folder
+        link_takes(folder)
 
-    def rate(self, iteration: int) -> float:
-        """Rate a round's takes by instruments, write evaluation.json; the mean of 1 to 5."""
+    def rate(self, iteration: int, clone: Path | None = None) -> Heard:
+        """Rate a round's takes by instruments.
+
+        Args:
+            iteration: the round.
+            clone: folder of the untrained base's takes, to be rated beside them.
+        """
         folder = self.evaluation(iteration)
-        out = folder / "ratings.json"
         params = Rate(
-            takes=str(folder / "takes.jsonl"),
-            narrator_manifest=self._params.manifest,
-            out=str(out),
-            measures=str(self._folder / "evaluations" / "rating_measures.jsonl"),  # the narrator is measured once
-        )
+            takes=str(folder / TAKES), narrator_manifest=self._params.manifest, out=str(folder / RATINGS),
+            anchor_clips=self._params.anchor_clips, zero_shot_takes=str(clone / TAKES) if clone else None,
+            measures=str(self._folder / "evaluations" / MEASURES),  # narrator and anchors are measured once
+        )  # fmt: skip
         self._run(f"rate-{iteration}", RATE, params)
-        found = {take["audio"]: take for take in _read_json(out)["takes"]}
-        return self._evaluate(
-            iteration, "automatic", {audio: (take["rating"], take["reasons"]) for audio, take in found.items()}
-        )
+        said, report = read_ratings(folder)
+        heard = heard_of(takes_of(folder), said, report["takes"])
+        self._write(iteration, heard, said, "automatic")
+        return heard
 
-    def listen(self, iteration: int, done: float, total: float) -> float:
+    def listen(self, iteration: int) -> Heard:
         """Wait for a person's scores of every take of a round; holds no slot that anything else needs."""
         folder = self.evaluation(iteration)
-        takes = [take.audio for take in read_rows(folder / "takes.jsonl", Take)]
+        before = heard_before(folder, self._context.job_id)
+        if before is not None:
+            return before
         while True:
-            scores: dict[str, tuple[float, list[str]]] = {}
-            for row in read_opinions(folder).scores:  # a later one replaces an earlier one
-                scores[row.audio] = (float(row.score), [row.note] if row.note else [])
-            missing = [audio for audio in takes if audio not in scores]
+            said, missing = read_person(folder)
             if not missing:
-                return self._evaluate(iteration, "person", {audio: scores[audio] for audio in takes})
+                heard = heard_of(takes_of(folder), said)
+                self._write(iteration, heard, said, "person")
+                return heard
             self._context.progress(
-                done, total,
+                self.done, self.total,
                 f"iteration {iteration} waits for a person's scores of {len(missing)} takes: "
-                f'rate_samples takes="{folder / "takes.jsonl"}" scores=[{{"audio": "{missing[0]}", "score": 1..5}}, …]',
+                f'rate_samples takes="{folder / TAKES}" scores=[{{"audio": "{missing[0]}", "score": 1..5}}, …]',
             )  # fmt: skip
             self._context.raise_if_cancelled()
             threading.Event().wait(LOOK_EVERY_S)
@@ -137,23 +166,24 @@ class Rounds:
         """Where a round's takes lie."""
         return self._folder / "evaluations" / f"iteration_{iteration}"
 
-    def _evaluate(self, iteration: int, rated_by: str, scores: dict[str, tuple[float, list[str]]]) -> float:
-        folder = self.evaluation(iteration)
-        takes = list(read_rows(folder / "takes.jsonl", Take))
-        mean = round(fmean(scores[take.audio][0] for take in takes), 3)
-        samples = [
-            {"phrase": take.text, "audio": f"eval_{number:02d}.wav", "rating": scores[take.audio][0],
-             "reasons": scores[take.audio][1], "duration_s": take.duration_s, "hit_limit": take.hit_limit}
-            for number, take in enumerate(takes)
-        ]  # fmt: skip
-        write_json(
-            folder / EVALUATION,
-            {"iteration": iteration, "average_rating": mean, "quality_threshold": self._params.quality_threshold,
-             "rated_by": rated_by, "samples": samples},
-        )  # fmt: skip
-        return mean
+    def _length(self, way: Way) -> dict[str, Any]:
+        if self._params.steps_per_iteration is None:
+            return {"epochs": round(self._params.epochs_per_iteration * way.steps_factor)}
+        return {"epochs": LONG, "max_steps": round(self._params.steps_per_iteration * way.steps_factor)}
 
-    def _run(self, name: str, kind: JobKind, params: Strict) -> dict[str, Any]:
+    def _often(self, params: Training) -> int | None:
+        """Validate a few times within a round, to see whether it still learns at its end."""
+        assert TRAINING.plan is not None
+        steps = TRAINING.plan(params, self._context.settings).get("settings", {}).get("optimizer_steps")
+        return None if steps is None else max(1, steps // VALIDATIONS)
+
+    def _write(self, iteration: int, heard: Heard, said: dict[str, Said], rated_by: str) -> None:
+        write_evaluation(
+            self.evaluation(iteration), iteration, heard, said,
+            threshold=self._params.quality_threshold, rated_by=rated_by, job=self._context.job_id,
+        )  # fmt: skip
+
+    def _run(self, name: str, kind: JobKind, params: Strict) -> JobRecord:
         """Run a child to its end.
 
         Raises:
@@ -170,7 +200,7 @@ class Rounds:
                 (failure.hint + " " if failure and failure.hint else "")
                 + "Then call again: rounds that are done are kept.",
             )
-        return job.result
+        return job
 
     def _tell(self, name: str, record: JobRecord, progress: Progress | None) -> None:
         with contextlib.suppress(OSError):  # a progress line less is no reason to end the loop
@@ -178,5 +208,29 @@ class Rounds:
             self._context.progress(self.done, self.total, f"{name} {record.state}{told}")
 
 
-def _read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+def trained_of(params: Training, result: dict[str, Any], points: Sequence[Progress]) -> Trained:
+    """What the end of a training means for the loop.
+
+    Args:
+        params: of the training.
+        result: of its job.
+        points: what it measured on the way.
+    """
+    curves = {
+        name: [(point.done, point.metrics[name]) for point in points if name in point.metrics]
+        for name in ("loss", "validation_loss")
+    }
+    # start_training's own choice where nobody chose
+    freeze: Freeze = params.freeze or ("code_predictor" if result["base_check"] == "aligned" else "none")
+    falling = still_falling([value for _, value in curves["validation_loss"]])
+    return Trained(
+        voice=result["voice"], lr=params.lr, steps=result["steps"], validation_loss=result["validation_loss"],
+        learnt=Learnt(params.method, freeze if params.method == "full" else "none", falling), curves=curves,
+    )  # fmt: skip
+
+
+def still_falling(losses: Sequence[float]) -> bool:
+    """The last stretch between two validations brought at least a tenth of the round's whole fall."""
+    if len(losses) < LEAST_VALIDATIONS or losses[-1] > min(losses):
+        return False
+    return losses[-2] - losses[-1] >= 0.1 * (losses[0] - losses[-1]) > 0

@@ -45,6 +45,10 @@ class Params(Strict):
     zero_shot: bool = Field(
         True, description="Rate the base's clone too: what one gets without training.", json_schema_extra=RARE
     )
+    takes_per_text: int = Field(
+        2, ge=1, le=20, description="One take says little of a voice that samples.", json_schema_extra=RARE
+    )
+    anchor_clips: int = Field(6, ge=0, le=50, description="As in rate_samples.", json_schema_extra=RARE)
     seed: int = Field(0, ge=0, json_schema_extra=RARE)
 
 
@@ -52,11 +56,20 @@ class Round(Strict):
     """One iteration."""
 
     iteration: int = Field(description="0: the base's own clone.")
-    rating: float
+    rating: float = Field(description="As shown: at most 4.5 where no person has listened.")
+    uncapped: float = Field(description="Mean over texts; rounds are compared by it.")
+    low: float = Field(description="Lower end of its 95 % interval.")
+    high: float
+    n_takes: int
+    stop_rate: float = Field(description="Share of takes that ended by themselves.")
+    intelligibility: float | None = Field(None, description="Part of the rating, 0 to 1.")
+    similarity: float | None = Field(None, description="The same for the speaker.")
     voice: str
     lr: float | None = None
+    steps: int | None = None
+    freeze: str | None = None
     validation_loss: float | None = None
-    decision: str
+    decision: str = Field(description="What came after it, and the measures that this rests on.")
 
 
 class Result(Strict):
@@ -67,7 +80,11 @@ class Result(Strict):
     rating: float
     threshold_met: bool
     verdict: str
+    summary: list[str] = Field(description="At most ten lines.")
     rounds: list[Round]
+    narrator: float | None = Field(None, description="The narrator's own clips, rated alike: the ceiling.")
+    zero_shot: float | None = Field(None, description="The base's clone, rated alike: what one has without training.")
+    other_speaker: float | None = Field(None, description="Another speaker, rated alike: the floor.")
     best_config: str | None = None
     report: str
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,9 @@ from jobs.runner.context import ArtifactKind, Cancelled
 from jobs.runner.durable import read_json
 from jobs.runner.layout import Home
 from jobs.settings import PROJECT_ROOT, Settings
+
+SMALL_GROUP_BYTES = 64_000_000
+CGROUPS_V1, CGROUPS_V2 = Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")
 
 
 @dataclass
@@ -70,24 +74,9 @@ def make_context(tmp_path: Path) -> Callable[[], RecordedContext]:
 @pytest.fixture(scope="session")
 def fables() -> list[tuple[str, object]]:
     """The sample audiobook cut at its pauses: (sentence, float32 samples at 24 kHz), 18 of them."""
-    import numpy as np
+    from tests.jobs.sounding import read_fables
 
-    from jobs.speech.audio import CLIP_RATE_HZ, read_clip
-
-    samples = read_clip(PROJECT_ROOT / "samples" / "fables.m4b", CLIP_RATE_HZ)
-    sentences = (PROJECT_ROOT / "samples" / "fables.txt").read_text(encoding="utf-8").split("\n")
-    window = CLIP_RATE_HZ // 50
-    is_loud = np.abs(samples[: len(samples) // window * window]).reshape(-1, window).max(axis=1) > 0.01
-    loud = np.flatnonzero(is_loud)
-    ends = np.flatnonzero(np.diff(loud) > 35)  # pauses within a sentence are shorter than 0.7 s
-    starts_at = [loud[0], *loud[ends + 1]]
-    ends_at = [*loud[ends], loud[-1]]
-    margin = CLIP_RATE_HZ // 10
-    clips = [
-        samples[max(0, start * window - margin) : (end + 1) * window + margin]
-        for start, end in zip(starts_at, ends_at, strict=True)
-    ]
-    return list(zip([sentence for sentence in sentences if sentence], clips, strict=True))
+    return list(read_fables())
 
 
 @pytest.fixture
@@ -113,3 +102,39 @@ def kill_worker() -> Callable[[Runner, str], None]:
             os.kill(int(start["pid"]), signal.SIGKILL)
 
     return kill
+
+
+@pytest.fixture(scope="session")
+def sounding_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random base with a codec that makes sound."""
+    from tests.jobs.sounding import make_base
+
+    return make_base(tmp_path_factory.mktemp("models") / "base")
+
+
+@pytest.fixture
+def sounding_manifest(fables: list[tuple[str, Any]], tmp_path: Path) -> Path:
+    """train_manifest_qwen3.jsonl of eight clips of the sample, with codes of chance; the last one is held out."""
+    from tests.jobs.sounding import write_manifest
+
+    return write_manifest(tmp_path, fables)
+
+
+@pytest.fixture
+def tasks_of_small_group() -> Iterator[Path]:
+    """The file through which a process joins a memory cgroup of 64 MB; made here, where root may."""
+    is_v1 = (CGROUPS_V1 / "memory.limit_in_bytes").exists()
+    group = (CGROUPS_V1 if is_v1 else CGROUPS_V2) / f"tts-train-test-{os.getpid()}"
+    limit = group / ("memory.limit_in_bytes" if is_v1 else "memory.max")
+    try:
+        group.mkdir()
+        limit.write_text(str(SMALL_GROUP_BYTES))
+        swap = group / ("memory.memsw.limit_in_bytes" if is_v1 else "memory.swap.max")
+        if swap.exists():
+            swap.write_text(str(SMALL_GROUP_BYTES) if is_v1 else "0")
+    except OSError as error:
+        if group.exists():
+            group.rmdir()
+        pytest.skip(f"no memory cgroup can be made here: {error}")
+    yield group / "cgroup.procs"
+    group.rmdir()

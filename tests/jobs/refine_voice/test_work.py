@@ -10,50 +10,29 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import numpy as np
 import pytest
 
 from jobs.errors import UserError
-from jobs.qwen.toy import TOY_CODEC, make_toy_base
 from jobs.refine_voice.spec import KIND, Params, check
 from jobs.runner.client import Runner
 from jobs.runner.records import JobRecord
 from jobs.settings import Settings
-from jobs.speech.audio import CLIP_RATE_HZ, write_clip
 from tools._contract import ToolContext
 from tools.rate_samples import RateSamplesArgs, Score, rate_samples
 
 BOUND_S = 400.0
-CODEBOOK_SIZE = 256
 TEXTS = ["the fox jumped over the lazy dog and ran home", "would you rather have tea now or wait"]
 WHEN_DONE = ["ratings.json", "takes.jsonl", "evaluation.json", "eval_00.wav"]
 
 
-@pytest.fixture(scope="session")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random base with a codec that makes sound."""
-    folder = tmp_path_factory.mktemp("models") / "base"
-    return make_toy_base(folder, shape="0.6b", codebook_size=CODEBOOK_SIZE, codec=TOY_CODEC, weight_std=0.1)
-
-
 @pytest.fixture
-def make(base: Path, fables: list[tuple[str, np.ndarray]], tmp_path: Path) -> Callable[..., Params]:
-    """Parameters of a loop over eight clips of the sample with codes of chance; keywords replace them."""
-    dice = np.random.default_rng(0)
-    lines = []
-    for number, (text, audio) in enumerate(fables[:8]):
-        write_clip(tmp_path / f"{number}.wav", audio, CLIP_RATE_HZ)
-        seconds = len(audio) / CLIP_RATE_HZ
-        codes = dice.integers(0, CODEBOOK_SIZE, (12, 16)).tolist()
-        lines.append({"audio": f"{number}.wav", "ref_audio": "0.wav", "text": text, "speaker": "slt",
-                      "language": "english", "duration_s": seconds, "audio_codes": codes,
-                      "split": "validation" if number == 7 else "train"})  # fmt: skip
-    manifest = tmp_path / "train_manifest_qwen3.jsonl"
-    manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
+def make(sounding_base: Path, sounding_manifest: Path, tmp_path: Path) -> Callable[..., Params]:
+    """Parameters of a loop of rounds of two steps; keywords replace them."""
 
     def params(**changes: Any) -> Params:
-        given = {"manifest": str(manifest), "base_model": str(base), "out_dir": str(tmp_path / "refined"),
-                 "steps_per_iteration": 2, "texts": TEXTS, "training": {"lr": 1e-3, "batch_size": 4}}  # fmt: skip
+        given = {"manifest": str(sounding_manifest), "base_model": str(sounding_base), "steps_per_iteration": 2,
+                 "out_dir": str(tmp_path / "refined"), "texts": TEXTS, "takes_per_text": 1, "anchor_clips": 0,
+                 "training": {"lr": 1e-3, "batch_size": 4}}  # fmt: skip
         return Params.model_validate({**given, **changes})
 
     return params
@@ -84,14 +63,24 @@ def test_the_loop_rates_every_round_beside_the_clone_and_keeps_the_best(
         told = json.loads((evaluation / "evaluation.json").read_text())
         assert (told["average_rating"], told["rated_by"]) == (one["rating"], "automatic")
         assert [sample["phrase"] for sample in told["samples"]] == TEXTS[:1]
-        rated = [take["rating"] for take in json.loads((evaluation / "ratings.json").read_text())["takes"]]
-        assert one["rating"] == round(sum(rated) / len(rated), 3)
+        ratings = json.loads((evaluation / "ratings.json").read_text())
+        assert one["rating"] == pytest.approx(ratings["summary"]["shown"]["mean"], abs=0.01)
+        assert one["uncapped"] == pytest.approx(ratings["summary"]["mean"], abs=0.01)
+        assert one["low"] <= one["uncapped"] <= one["high"]
     best = folder / "checkpoints" / f"iteration_{job.result['best_iteration']}" / "voice"
     assert digest(folder / "final_model") == digest(best)
     assert digest(folder / "checkpoints/iteration_1/voice") != digest(folder / "checkpoints/iteration_2/voice")
     assert runner.list(kind="training")[0].params["base_model"] == str(folder / "checkpoints/iteration_1/voice")
     assert "did not help" in job.result["verdict"]  # noise cannot be better than noise
-    assert (folder / "report.html").read_text().count("<audio") == 3
+    assert job.result["zero_shot"] == rounds[0]["uncapped"]
+    assert len(job.result["summary"]) <= 10
+    assert "did not help" in job.result["summary"][0]
+    page = (folder / "report.html").read_text()
+    assert page.count("<audio") == 3
+    assert page.count("data:image/png;base64,") == 2
+    assert "http" not in page
+    curves = json.loads((folder / "report.json").read_text())["curves"]
+    assert [len(curves[str(number)]["loss"]) for number in (1, 2)] == [2, 2]
     assert not job.result["threshold_met"]
 
 

@@ -1,0 +1,121 @@
+"""How well and how safely settings are searched: ``./run.sh bench search [--seeds 10] [--kills 10] [--trials 6]``.
+
+First a problem whose optimum is known (too small a rate learns nothing, too large a one over-fits): in how many seeds
+twelve trials come within a factor of two of it, beside random search. Then real searches of toy trainings: one that
+nobody disturbs, and one whose supervisor, shims and workers are killed with -9 at random moments; both must try the
+same points and end with the same losses. Exit code 1 if a promise is broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.storages import InMemoryStorage
+
+from bench.homes import home_in
+from jobs.runner.client import Runner
+from jobs.tune_hparams.spec import KIND, Params
+from jobs.tune_hparams.study import Outcome, Study
+from tests.jobs import sounding
+from tests.jobs.killing import Killer, run_with_kills
+from tests.jobs.tune_hparams.conftest import BEST_LR, RANGES, loss_of
+
+N_TRIALS, FOUND = 12, 0.3  # decades: a factor of two
+LEAST_FOUND = 0.9  # of the seeds
+BOUND_S = 3600.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Search and print."""
+    parser = argparse.ArgumentParser(prog="run.sh bench search", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--kills", type=int, default=10, help="0: no real search")
+    parser.add_argument("--trials", type=int, default=6, help="of the real searches")
+    parser.add_argument("--seed", type=int, default=1, help="of the kills")
+    options = parser.parse_args(argv)
+    is_good = _known_optimum(options.seeds)
+    if options.kills:
+        is_good = _kills(options.kills, options.trials, options.seed) and is_good
+    return 0 if is_good else 1
+
+
+def _known_optimum(n_seeds: int) -> bool:
+    values: dict[str, list[float]] = {}
+    found: dict[str, int] = {}
+    for sampler in ("tpe", "gp", "random"):
+        begun = time.monotonic()
+        studies = [_searched(sampler, seed) for seed in range(n_seeds)]
+        values[sampler] = [worth.value for worth in studies]
+        found[sampler] = sum(abs(math.log10(best.params["lr"] / BEST_LR)) < FOUND for best in studies)
+        print(
+            f"{sampler:7} {N_TRIALS} trials: rate within a factor of two in {found[sampler]:2} of {n_seeds} seeds, "
+            f"mean best loss {fmean(values[sampler]):.3f}  ({time.monotonic() - begun:.0f} s)", flush=True,
+        )  # fmt: skip
+    wins = sum(ours < chance for ours, chance in zip(values["tpe"], values["random"], strict=True))
+    print(f"tpe has the lower loss than random search in {wins} of {n_seeds} seeds")
+    is_better = fmean(values["tpe"]) < fmean(values["random"])
+    return found["tpe"] >= LEAST_FOUND * n_seeds and is_better
+
+
+def _searched(sampler: str, seed: int) -> Any:
+    study = Study(Path("study.db"), RANGES, sampler=sampler, seed=seed, storage=InMemoryStorage())
+    for number in range(N_TRIALS):
+        trial = study.ask()
+        assert trial is not None
+        study.tell(trial.number, Outcome("complete", loss_of(trial.params, np.random.default_rng([seed, number]))))
+    return study.best
+
+
+def _kills(n_kills: int, n_trials: int, seed: int) -> bool:
+    with tempfile.TemporaryDirectory() as folder, home_in(Path(folder)) as settings:
+        base = sounding.make_base(Path(folder) / "base")
+        manifest = sounding.write_manifest(Path(folder), sounding.read_fables())
+        runner, begun = Runner(settings), time.monotonic()
+        whole = runner.wait(runner.submit(KIND, _params(base, manifest, n_trials, "whole")).job.job_id, BOUND_S)
+        took_s = time.monotonic() - begun
+        assert whole.state == "succeeded", whole
+        killer = Killer(settings.home, random.Random(seed))
+        job_id = runner.submit(KIND, _params(base, manifest, n_trials, "killed")).job.job_id
+        job = run_with_kills(runner, job_id, killer, n_kills, took_s / n_kills, BOUND_S)
+        print(f"undisturbed {took_s:.0f} s; killed {sum(killer.killed.values())} times: {dict(killer.killed)}")
+        print(f"the killed search: {job.state} in attempt {job.attempt}; {(job.result or {}).get('trials')}")
+        if job.state != "succeeded":
+            print(job.failure or job.detail)
+            return False
+        return _same(_trials(Path(folder) / "whole"), _trials(Path(folder) / "killed"))
+
+
+def _params(base: Path, manifest: Path, n_trials: int, name: str) -> Params:
+    return Params.model_validate({
+        "manifest": str(manifest), "base_model": str(base), "out_dir": str(manifest.parent / name),
+        "n_trials": n_trials, "trial_steps": 6, "pruning": False, "training": {"method": "full", "batch_size": 4},
+        "ranges": [{"name": "lr", "low": 1e-6, "high": 1e-1, "log": True}],
+    })  # fmt: skip
+
+
+def _trials(folder: Path) -> list[tuple[dict[str, Any], float]]:
+    study = optuna.load_study(study_name=None, storage=f"sqlite:///{folder / 'optuna_study.db'}")
+    return [(trial.params, trial.value or math.nan) for trial in study.trials if "end" in trial.user_attrs]
+
+
+def _same(whole: list[tuple[dict[str, Any], float]], killed: list[tuple[dict[str, Any], float]]) -> bool:
+    points = [params for params, _ in whole] == [params for params, _ in killed]
+    losses = [abs(a - b) / abs(a) for (_, a), (_, b) in zip(whole, killed, strict=False)]
+    largest = max(losses, default=math.inf)
+    print(f"same points: {points} ({len(killed)} trials); largest relative difference of losses {largest:.1e}")
+    return points and largest < 1e-5
+
+
+if __name__ == "__main__":
+    sys.exit(main())

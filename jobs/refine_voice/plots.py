@@ -1,0 +1,76 @@
+"""Pictures of a loop: losses over all rounds, and ratings beside what they are held against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from jobs.refine_voice.spec import AUTOMATIC_CAP, Round
+
+LOSSES, RATED = "losses.png", "rounds.png"
+_LOSS, _VALIDATION, _BEFORE, _ROUND = "#9ecae1", "#08519c", "#999999", "#e6550d"
+_ANCHORS = {
+    "narrator": ("the narrator's own clips", "#2ca02c"),
+    "zero_shot": ("the base's clone, untrained", "#9467bd"),
+    "other_speaker": ("another speaker", "#7f7f7f"),
+}
+
+
+def draw_losses(path: Path, curves: Sequence[Mapping[str, Sequence[tuple[float, float]]]]) -> None:
+    """Draw training and validation loss of the rounds one after the other; each begins where the last one ended."""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    axes = figure.add_subplot()
+    start = 0.0
+    for number, curve in enumerate(curves, 1):
+        is_first = number == 1
+        for name, colour, marker in (("loss", _LOSS, None), ("validation_loss", _VALIDATION, "o")):
+            points = curve.get(name, [])
+            axes.plot(
+                [start + step for step, _ in points], [value for _, value in points], color=colour, marker=marker,
+                markersize=4, label=name.replace("_", " ") if is_first else None,
+            )  # fmt: skip
+        end = max((step for points in curve.values() for step, _ in points), default=0.0)
+        axes.axvline(start, color=_BEFORE, linewidth=0.6, linestyle=":")
+        axes.annotate(f"round {number}", (start, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -10),
+                      textcoords="offset points", fontsize=8, color="#444444")  # fmt: skip
+        start += end
+    axes.set_xlabel("optimiser steps, all rounds")
+    axes.set_ylabel("loss, nats")
+    axes.legend(fontsize=8, frameon=False, loc="center right")
+    _save(figure, path)
+
+
+def draw_ratings(path: Path, rounds: Sequence[Round], anchors: Mapping[str, Any], threshold: float) -> None:
+    """Draw each round's mean with its 95 % interval over bands of the anchors."""
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    axes = figure.add_subplot()
+    for name, (label, colour) in _ANCHORS.items():
+        anchor = anchors.get(name)
+        if anchor is not None:
+            axes.axhspan(anchor["low"], anchor["high"], color=colour, alpha=0.15, linewidth=0)
+            axes.axhline(anchor["mean"], color=colour, linewidth=1.2, label=f"{label}: {anchor['mean']:.2f}")
+    trained = [one for one in rounds if one.iteration > 0]
+    places = [one.iteration for one in trained]
+    axes.errorbar(
+        places, [one.uncapped for one in trained],
+        yerr=[[one.uncapped - one.low for one in trained], [one.high - one.uncapped for one in trained]],
+        fmt="o-", color=_ROUND, capsize=4, label="the voice, with 95 % interval", zorder=3,
+    )  # fmt: skip
+    axes.axhline(threshold, color="#444444", linewidth=0.8, linestyle="--", label=f"threshold {threshold:g}")
+    axes.set_xticks(places)
+    axes.set_xlim(0.5, max(places) + 0.5)
+    axes.set_ylim(0.9, 5.1)
+    axes.set_xlabel("round")
+    axes.set_ylabel("rating, 1 to 5, uncapped")
+    axes.set_title(f"shown automatic ratings end at {AUTOMATIC_CAP}", fontsize=8, color="#666666", loc="right")
+    axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    temporary = path.with_name(f".{path.name}.partial")
+    figure.savefig(str(temporary), format="png", dpi=110)
+    temporary.rename(path)
