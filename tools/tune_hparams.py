@@ -14,6 +14,7 @@ from tools._view import JobView
 
 HINTS = Hints(title="Search training settings")
 NEXT = 'Call start_training manifest="{manifest}" hyperparams="{best_config}"; then synthesize and rate_samples.'
+SHARE_OF_FIRST = 4  # of the trials at most a quarter are others' points: the search shall search
 
 
 class TuneHparamsArgs(StartArgs, Params):
@@ -36,14 +37,18 @@ async def tune_hparams(args: TuneHparamsArgs, context: ToolContext) -> JobView:
 
 
 def _recommended(args: TuneHparamsArgs, context: ToolContext) -> list[dict[str, Value]]:
-    """The recommendation of the knowledge base, as far as it lies in the search space."""
+    """Starting points of the knowledge base with their sources, as far as they lie in the search space."""
     assert KIND.suggest is not None
     suggested = KIND.suggest(args, args.model_fields_set, context.settings)
     method: Method = "lora" if suggested["training"].get("method") == "lora" else "full"
     size: ModelSize = "1.7b" if "1.7b" in args.base_model.lower() else "0.6b"
-    found = recommend(Request(size=size, method=method), knowledge())
+    found = recommend(Request(size=size, method=method, trial_steps=args.trial_steps), knowledge())
     ranges = {one.name: one for one in suggested["ranges"]}
-    point = {name: value for name, value in found.settings.items() if name in ranges and ranges[name].holds(value)}
     sources = {fact.id: fact.source for fact in knowledge()}
-    told = "; ".join(dict.fromkeys(sources[fact] for fact in found.because.get("lr", []) if fact in sources))
-    return [{**point, SOURCE: told or "our judgement"}] if "lr" in point else []
+    points: dict[str, dict[str, Value]] = {}
+    for asked, because in zip(found.starting_points, found.points_because, strict=True):
+        point = {name: value for name, value in asked.items() if name in ranges and ranges[name].holds(value)}
+        told = "; ".join(dict.fromkeys(sources[fact] for fact in because if fact in sources))
+        if "lr" in point:
+            points.setdefault(str(sorted(point.items())), {**point, SOURCE: told or "our judgement"})
+    return list(points.values())[: max(1, args.n_trials // SHARE_OF_FIRST)]
