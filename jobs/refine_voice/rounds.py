@@ -34,6 +34,7 @@ from jobs.runner.kind import JobKind
 from jobs.runner.records import JobRecord, Progress
 from jobs.synthesize.spec import KIND as SYNTHESIZE
 from jobs.synthesize.spec import Params as Synthesize
+from jobs.synthesize.spec import longest_take_s
 from jobs.training.spec import KIND as TRAINING
 from jobs.training.spec import Params as Training
 from jobs.tune_hparams.spec import KIND as TUNE
@@ -41,7 +42,6 @@ from jobs.tune_hparams.spec import Params as Tune
 
 DEFAULT_LR = {"full": 5e-6, "lora": 1e-5}  # where neither the caller nor a search has said; start_training's own
 LOOK_EVERY_S = 1.0
-LONGEST_TAKE_S = 30.0
 LONG = 1000  # epochs: max_steps ends a round
 VALIDATIONS = 4  # within a round
 LEAST_VALIDATIONS = 3  # fewer show no bend
@@ -118,7 +118,7 @@ class Rounds:
         folder = self.evaluation(iteration)
         params = Synthesize(
             model=model, texts=self._params.texts, takes_per_text=self._params.takes_per_text, out_dir=str(folder),
-            seed=self._params.seed, max_seconds=LONGEST_TAKE_S, **reference,
+            seed=self._params.seed, max_seconds=longest_take_s(self._params.texts), **reference,
         )  # fmt: skip
         self._run(f"speak-{iteration}", SYNTHESIZE, params)
         link_takes(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,17 @@ EVALUATION_TEXTS = (
     "Would you rather have tea now, or wait until the others arrive?",
     "She opened the old wooden box, and there, under a blue cloth, lay the letter.",
 )
+
+SLOW_WORDS_PER_S, SLOW_SIGNS_PER_S = 2.5, 4.0  # of an unhurried narrator; signs: of scripts that join words
+RUNAWAY = 3.0  # times as long: such a take does not end (the limit of alexandria-audiobook2's stop check)
+MOST_SECONDS = 60.0
+
+
+def longest_take_s(texts: Sequence[str]) -> float:
+    """A limit that only a take that does not end reaches: for loops, which would pay for every second of it."""
+    words = max(len(text.split()) for text in texts) / SLOW_WORDS_PER_S
+    signs = max(sum(character >= "\u2e80" for character in text) for text in texts) / SLOW_SIGNS_PER_S
+    return min(MOST_SECONDS, round(RUNAWAY * max(words, signs) + 3, 1))
 
 
 class Params(Strict):

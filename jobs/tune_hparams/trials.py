@@ -19,7 +19,7 @@ from jobs.runner.context import JobContext
 from jobs.runner.kind import JobKind
 from jobs.runner.records import JobRecord
 from jobs.speech.manifest import read_rows
-from jobs.synthesize.spec import EVALUATION_TEXTS, Take
+from jobs.synthesize.spec import EVALUATION_TEXTS, Take, longest_take_s
 from jobs.synthesize.spec import KIND as SYNTHESIZE
 from jobs.synthesize.spec import Params as Synthesize
 from jobs.training.spec import KIND as TRAINING
@@ -31,7 +31,6 @@ MEMORY = frozenset({"cuda_oom", "memory_too_small"})
 METRIC = "validation_loss"
 HEAVY = ("voice", "voice-last", "adapter", "checkpoints")
 TAKES = "takes"
-LONGEST_TAKE_S = 30.0
 # A shorter sentence tells a rating little (fewer than 6 words are not rated), a longer one costs more than it tells.
 LEAST_WORDS, MOST_WORDS = 6, 30
 LEAST_SENTENCES, MOST_HELD_OUT = 4, 6
@@ -130,7 +129,7 @@ class Trials:
     def _speak(self, number: int, voice: str) -> None:
         speak = Synthesize(
             model=voice, texts=self._texts, takes_per_text=self._params.takes_per_text, seed=self._params.seed,
-            out_dir=str(self.folder_of(number) / TAKES), max_seconds=LONGEST_TAKE_S,
+            out_dir=str(self.folder_of(number) / TAKES), max_seconds=longest_take_s(self._texts),
         )  # fmt: skip
         self._begin(number, "speak_job", f"trial-{number}-speak", SYNTHESIZE, speak)
 

@@ -20,8 +20,8 @@ from jobs.settings import Settings
 from tools._contract import ToolContext
 from tools.rate_samples import RateSamplesArgs, Score, rate_samples
 
-BOUND_S = 400.0
-TEXTS = ["the fox jumped over the lazy dog and ran home", "would you rather have tea now or wait"]
+BOUND_S = 900.0  # the machine may be busy
+TEXTS = ["the fox ran home with the dog", "would you rather have tea now"]
 WHEN_DONE = ["ratings.json", "takes.jsonl", "evaluation.json", "eval_00.wav"]
 
 

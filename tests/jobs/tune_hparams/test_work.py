@@ -24,7 +24,7 @@ from jobs.tune_hparams.trials import outcome_of
 from tests.jobs.training.conftest import CODEBOOK_SIZE, coded_rows, write_manifest
 
 __all__ = ["coded_rows", "write_manifest"]
-BOUND_S = 240.0
+BOUND_S = 900.0  # the machine may be busy
 RANGES: list[dict[str, Any]] = [
     {"name": "lr", "low": 1e-6, "high": 1e-1, "log": True},
     {"name": "batch_size", "choices": [2, 4]},
@@ -145,7 +145,7 @@ def test_trials_are_heard_and_a_search_killed_while_one_speaks_goes_on(
         "n_trials": 2, "trial_steps": 2, "objective": "both", "parallel": 2, "takes_per_text": 2,
         "first": [{"lr": 1e-3, "source": "a stranger's page"}], "training": {"method": "full", "batch_size": 4},
         "ranges": [{"name": "lr", "low": 1e-6, "high": 1e-2, "log": True}],
-        "texts": ["would you rather have tea now or wait"],
+        "texts": ["the fox ran home with the dog"],
     })  # fmt: skip
     job_id = runner.submit(KIND, params).job.job_id
     deadline = time.monotonic() + BOUND_S
