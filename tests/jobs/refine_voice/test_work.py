@@ -17,25 +17,13 @@ from jobs.refine_voice.spec import KIND, Params, check
 from jobs.runner.client import Runner
 from jobs.runner.records import JobRecord
 from jobs.settings import Settings
+from tests.jobs.refine_voice.conftest import TEXTS
 from tools._contract import ToolContext
 from tools.rate_samples import RateSamplesArgs, Score, rate_samples
 
 BOUND_S = 900.0  # the machine may be busy
-TEXTS = ["the fox ran home with the dog", "would you rather have tea now"]
+
 WHEN_DONE = ["ratings.json", "takes.jsonl", "evaluation.json", "eval_00.wav"]
-
-
-@pytest.fixture
-def make(sounding_base: Path, sounding_manifest: Path, tmp_path: Path) -> Callable[..., Params]:
-    """Parameters of a loop of rounds of two steps; keywords replace them."""
-
-    def params(**changes: Any) -> Params:
-        given = {"manifest": str(sounding_manifest), "base_model": str(sounding_base), "steps_per_iteration": 2,
-                 "out_dir": str(tmp_path / "refined"), "texts": TEXTS, "takes_per_text": 1, "anchor_clips": 0,
-                 "training": {"lr": 1e-3, "batch_size": 4}}  # fmt: skip
-        return Params.model_validate({**given, **changes})
-
-    return params
 
 
 def digest(folder: Path) -> str:
