@@ -29,6 +29,7 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 66rem; margin: 2rem auto
 table { border-collapse: collapse; font-variant-numeric: tabular-nums } img { max-width: 100% }
 th, td { text-align: left; padding: .2rem .8rem .2rem 0; vertical-align: top }
 tr.best { font-weight: 600 } audio { height: 2.2rem; width: 18rem }
+td { white-space: nowrap } td:last-child, .note { white-space: normal } .phrase { white-space: normal }
 .note { color: #666 } .verdict { font-size: 1.15rem }
 .wide { overflow-x: auto }
 """
@@ -60,7 +61,8 @@ def write_page(path: Path, result: Result, anchors: Mapping[str, Any]) -> None:
     held = "".join(_anchor(name, anchors[key]) for key, name in ANCHORS.items() if key in anchors)
     against = f"<h2>Held against</h2><table>{held}</table>" if held else ""
     head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
-    told = "".join(f"<p>{escape(line)}</p>" for line in result.summary[1:])
+    lines = [line for line in result.summary[1:] if not line.startswith("Round ")]  # the table tells them
+    told = "".join(f"<p>{escape(line)}</p>" for line in lines)
     write_text(
         path,
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Refining a voice</title>'
@@ -108,7 +110,7 @@ def _round(folder: Path, one: Round, is_best: bool) -> str:
     where = f"evaluations/iteration_{one.iteration}"
     read = json.loads((folder / where / "evaluation.json").read_text(encoding="utf-8"))
     rows = "".join(
-        f"<tr><td>{sample['rating']:.1f}</td><td>“{escape(sample['phrase'])}”<br>"
+        f"<tr><td>{sample['rating']:.1f}</td><td class='phrase'>“{escape(sample['phrase'])}”<br>"
         f'<span class="note">{escape("; ".join(sample["reasons"]))}</span></td>'
         f'<td><audio controls preload="none" src="{where}/{escape(sample["audio"], quote=True)}"></audio></td></tr>'
         for sample in read["samples"]

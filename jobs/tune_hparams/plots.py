@@ -86,7 +86,7 @@ def _plot(study: Study, name: str, plots: Any) -> Any:
         HISTORY: lambda: plots.plot_optimization_history(study.study, **common),
         SLICES: lambda: plots.plot_slice(study.study, **common),
         IMPORTANCE: lambda: plots.plot_param_importances(study.study, evaluator=_evaluator(study), **common),
-        PARALLEL: lambda: plots.plot_parallel_coordinate(study.study, **common),
+        PARALLEL: lambda: plots.plot_parallel_coordinate(study.study, **_darker_is_better(study, common)),
         FRONT: lambda: plots.plot_pareto_front(study.study, target_names=[WORDS[m] for m in METRICS["both"]]),
     }
     return draws[name]()
@@ -106,6 +106,13 @@ def _write_png(axes: Any, path: Path) -> None:
 def _target(study: Study) -> Callable[[FrozenTrial], float] | None:
     """Of two objectives the score is drawn: the front has both."""
     return None if study.objective != "both" else lambda trial: float(trial.values[1])
+
+
+def _darker_is_better(study: Study, common: dict[str, Any]) -> dict[str, Any]:
+    """Of a given target Optuna takes less for better, and draws it darker."""
+    if study.objective != "both":
+        return common
+    return {"target": lambda trial: 1 - float(trial.values[1]), "target_name": f"1 - {WORDS[SCORE]}"}
 
 
 def _evaluator(study: Study) -> BaseImportanceEvaluator:
