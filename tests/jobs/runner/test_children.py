@@ -59,3 +59,15 @@ def test_a_director_that_is_cancelled_stops_its_children(runner: Runner, tmp_pat
 
     assert runner.wait(job_id, BOUND_S).state == "cancelled"
     assert {job.state for job in runner.list(kind="add")} == {"cancelled"}
+
+
+def test_a_director_sent_to_a_cluster_stays_with_the_store_and_its_children_go(runner: Runner, until: Until) -> None:
+    from tiny_kinds import DIRECT, DirectParams
+
+    job_id = runner.submit(DIRECT, DirectParams(n_children=2), backend="slurm").job.job_id
+    until(lambda: len(runner.list(kind="add")) == 2)
+    director = runner.get(job_id)
+    runner.cancel(job_id)
+
+    assert (director.backend, director.started_at is not None) == ("local", True)
+    assert {child.backend for child in runner.list(kind="add")} == {"slurm"}
