@@ -19,7 +19,7 @@ from jobs.refine_voice.compare import interval_of
 from jobs.refine_voice.decide import Heard, Way, best_of, decide, verdict_of
 from jobs.refine_voice.evaluations import RATINGS, read_ratings, takes_of
 from jobs.refine_voice.plots import LOSSES, RATED, draw_losses, draw_ratings
-from jobs.refine_voice.report import summary_of, write_page
+from jobs.refine_voice.report import ANCHORS, summary_of, write_page
 from jobs.refine_voice.rounds import Rounds, Trained
 from jobs.refine_voice.spec import Params, Result, Round
 from jobs.runner.context import JobContext
@@ -152,7 +152,7 @@ def _anchors(folder: Path, zero_shot: Heard | None) -> dict[str, dict[str, Any]]
     if not (folder / RATINGS).is_file():
         return {}
     found = read_ratings(folder)[1].get("anchors") or {}
-    anchors = {name: anchor for name, anchor in found.items() if anchor is not None}
+    anchors = {name: found[name] for name in ANCHORS if found.get(name) is not None}
     if zero_shot is not None:  # by the very takes that the verdict compares
         low, high = interval_of(zero_shot.scores)
         n = sum(len(takes) for takes in zero_shot.scores.values())
