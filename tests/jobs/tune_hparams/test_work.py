@@ -182,7 +182,7 @@ def test_a_trial_that_the_kernel_kills_for_memory_is_recorded_and_nothing_as_lar
 ) -> None:
     python = settings.python("ml")  # workers of large batches get 64 MB
     python.write_text(
-        "#!/bin/sh\nfor word; do case $word in */attempt-*)\n"
+        "#!/bin/sh\nfor word; do case $word in */training-*/attempt-*)\n"
         f"  grep -q '\"batch_size\": 4' $(dirname $word)/job.json && echo $$ > {tasks_of_small_group};;\n"
         f'esac; done\nOMP_NUM_THREADS=1 exec "{sys.executable}" "$@"\n'
     )
