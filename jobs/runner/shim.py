@@ -140,7 +140,8 @@ def _watched(
     return Exit(
         code,
         cancelled=watch.asked == "cancel",
-        oom=code == -signal.SIGKILL and processes.n_oom_kills() > n_oom_kills,
+        # not a director: while it lived its children may have run out of memory, which it holds little of
+        oom=code == -signal.SIGKILL and processes.n_oom_kills() > n_oom_kills and not task.is_director,
         timed_out=watch.asked == "timeout",
     )
 

@@ -14,7 +14,7 @@ class Task:
     """What a shim needs to know of its attempt.
 
     ``python`` is set where the settings' would be the wrong one; ``path_map`` leads from the supervisor's paths to
-    those of this machine.
+    those of this machine. ``is_director``: it only starts and waits for other jobs.
     """
 
     job_id: str
@@ -24,6 +24,7 @@ class Task:
     max_run_s: float | None = None
     python: str = ""
     path_map: dict[str, str] = dataclasses.field(default_factory=dict)
+    is_director: bool = False
 
     @property
     def n_processes(self) -> int:
@@ -38,7 +39,10 @@ class Task:
     @classmethod
     def of(cls, row: JobRow) -> Task:
         """From the store."""
-        return cls(row.id, row.attempt, row.environment, json.loads(row.document), row.max_run_s)
+        is_director = row.resource == "director"
+        return cls(
+            row.id, row.attempt, row.environment, json.loads(row.document), row.max_run_s, is_director=is_director
+        )
 
 
 def mark(job_id: str, attempt: int) -> str:

@@ -178,8 +178,9 @@ def test_trials_are_heard_and_a_search_killed_while_one_speaks_goes_on(
 
 
 def test_a_trial_that_the_kernel_kills_for_memory_is_recorded_and_nothing_as_large_is_tried(
-    settings: Settings, make: Callable[..., Params], tasks_of_small_group: Path
-) -> None:
+    settings: Settings, make: Callable[..., Params], tasks_of_small_group: Path,
+    kill_worker: Callable[[Runner, str], None],
+) -> None:  # fmt: skip
     python = settings.python("ml")  # workers of large batches get 64 MB
     python.write_text(
         "#!/bin/sh\nfor word; do case $word in */training-*/attempt-*)\n"
@@ -189,11 +190,19 @@ def test_a_trial_that_the_kernel_kills_for_memory_is_recorded_and_nothing_as_lar
     runner = Runner(settings)
     params = make(first=[{"lr": 1e-3, "batch_size": 4}, {"lr": 2e-3, "batch_size": 4}], n_trials=2)
 
-    job = runner.wait(runner.submit(KIND, params).job.job_id, BOUND_S)
+    job_id = runner.submit(KIND, params).job.job_id
+    deadline = time.monotonic() + BOUND_S
+    while len(runner.list(kind="training")) < 2:
+        assert time.monotonic() < deadline
+        assert not runner.wait(job_id, 0.05).is_finished
+    kill_worker(runner, job_id)  # which is no running out of memory, though a trial has
+
+    job = runner.wait(job_id, BOUND_S)
 
     assert job.state == "succeeded", job
     assert job.result is not None
     assert job.result["trials"] == {"out_of_memory": 1, "complete": 1}
+    assert job.attempt == 2
     trained = runner.list(kind="training")
     assert [(one.params["batch_size"], one.state, one.reason) for one in reversed(trained)] == [
         (4, "failed", "oom_likely"), (2, "succeeded", None),
