@@ -16,10 +16,9 @@ class RefineVoiceArgs(StartArgs, Params):
 
 
 async def refine_voice(args: RefineVoiceArgs, context: ToolContext) -> JobView:
-    """Train in rounds: after each, speak fixed sentences, rate them, then stop, go on, or go back and learn slower.
+    """Train in rounds: after each, speak, rate, then stop, go on, or go back and change what the measures call for.
 
     Use it for the best voice that the data allow. COST: GPU, max_iterations trainings; ask the person first. The best
-    round, not the last, becomes final_model. rating=person waits in every round for rate_samples scores. A job. Next:
-    synthesize.
+    round becomes final_model. rating=person waits in every round for rate_samples scores. A job. Next: synthesize.
     """
     return await start(KIND, args, context)

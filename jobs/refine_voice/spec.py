@@ -23,7 +23,7 @@ class Params(Strict):
     """Parameters of ``refine_voice``."""
 
     manifest: CodedManifest = Field(description="Dataset: name, folder, or train_manifest_qwen3.jsonl.")
-    base_model: ModelRef = Field(DEFAULT_BASE, description="As in start_training; a voice is trained further.")
+    base_model: ModelRef = Field(DEFAULT_BASE, description="A voice is trained further.")
     out_dir: OutputPath = Field("", description="For checkpoints/, evaluations/, final_model/.", json_schema_extra=RARE)
     rating: Literal["automatic", "person"] = Field("automatic", description="person: waits for rate_samples scores.")
     quality_threshold: float = Field(3.5, ge=1, le=5, description="Mean rating that ends it; automatic: at most 4.5.")
