@@ -91,7 +91,8 @@ def _recording_s(params: Params) -> float:
 
 
 def _folder_s(params: Params) -> float:
-    return sum(_audio_s(path) for path in Path(params["audio_dir"]).rglob("*") if path.is_file())
+    folder = Path(params.get("audio_dir") or Path(params["transcripts"]).parent)
+    return sum(_audio_s(path) for path in folder.rglob("*") if path.is_file())
 
 
 def _audio_s(path: Path) -> float:
@@ -122,8 +123,8 @@ def _takes(params: Params) -> float:
 
 # Rules of thumb: ingest by bench/ingest; the others from single runs on two cores, good for the order of magnitude.
 RULES: Mapping[str, Rule] = {
-    "ingest_audiobook": Rule(_recording_s, "s of recording", 1 / 20, 5, 500, CLIP_BYTES_PER_S),
-    "ingest_clips": Rule(_folder_s, "s of clips", 1 / 50, 3, 300, CLIP_BYTES_PER_S),
+    "ingest_audiobook": Rule(_recording_s, "s of recording", 1 / 20, 10, 1200, CLIP_BYTES_PER_S),
+    "ingest_clips": Rule(_folder_s, "s of clips", 1 / 30, 10, 1200, CLIP_BYTES_PER_S),
     "align": Rule(_manifest_s, "s of clips", 1 / 4, 10, 800, 400),
     "convert_codes": Rule(_manifest_s, "s of clips", 1 / 2, 15, 3000, 1000),
     "synthesize": Rule(_spoken_s, "s of speech", 6, 30, 5000, CLIP_BYTES_PER_S),

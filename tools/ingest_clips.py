@@ -22,8 +22,7 @@ class IngestClipsArgs(StartArgs, Params):
 async def ingest_clips(args: IngestClipsArgs, context: ToolContext) -> JobView:
     """Make a dataset of clips that are cut and transcribed already.
 
-    Use it in place of ingest_audiobook. CPU, seconds to minutes. A job; its result names train_manifest.jsonl and
-    counts rejections. Next: align.
+    In place of ingest_audiobook. CPU, minutes. A job; its result names train_manifest.jsonl. Next: align.
     """
     return await start(KIND, args, context, _defaults)
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from jobs.dataset.measure import Measured
 from jobs.speech.mel import Floats
-from jobs.speech.similarity import unit
 
 MIN_CLIPS = 5  # SIM to the centroid of 1, 3, 5, 20 clips: 0.919, 0.929, 0.943, 0.956
 MIN_VOICE_S = 1.0  # below, an embedding says nothing
@@ -101,7 +100,8 @@ def robust_centroid(embeddings: Floats) -> tuple[Floats, list[int]]:
         if nearest == core:
             break
         core = nearest
-        centre = unit(np.mean(embeddings[core], axis=0))
+        mean = np.mean(embeddings[core], axis=0)
+        centre = mean / np.linalg.norm(mean)
     return centre, core
 
 

@@ -20,7 +20,7 @@ from jobs.runner.journal import Journal
 from jobs.speech.manifest import Clip
 
 JOURNAL_NAME = ".quality.jsonl"
-CLIPS_A_PROCESS = 150  # fewer are measured before another process has loaded the models (3 s)
+CLIPS_A_PROCESS = 150  # fewer are measured before another process has loaded the models (3 s, 0.9 GB)
 CHUNK = 8
 
 
@@ -70,7 +70,7 @@ def _key(task: Task) -> str:
 
 def _measured(missing: dict[str, Task], context: JobContext) -> Iterator[tuple[str, dict[str, Any]]]:
     n_processes = min(len(os.sched_getaffinity(0)), len(missing) // CLIPS_A_PROCESS)
-    if n_processes < 2:
+    if n_processes < 1:
         for key, task in missing.items():
             context.raise_if_cancelled()
             yield key, measure(task)

@@ -16,6 +16,8 @@ from pydantic import Field, ValidationError
 from jobs.errors import UserError
 from jobs.fields import Strict
 
+Layout = Literal["huggingface", "ljspeech", "lhotse"]
+EXPORT = "Also written for other tools, into <out_dir>/exports; ingest_clips reads these layouts."
 VALIDATION_SHARE = "Of each speaker's clips, held out by chapter where there are 20 clips or more."
 QUALITY = (
     "Limits of a good clip by name, off for one turned off: min_snr_db 15, max_music_db 12, max_sim_drop 0.09 (another "

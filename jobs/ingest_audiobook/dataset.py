@@ -30,7 +30,7 @@ from jobs.speech.segments import Span
 FADE_S = 0.04
 STATE_FOLDER = ".ingest"
 RECORD = "record.json"
-JUDGED_LATER = ("quality", "validation_share", "validation_chapters")  # other ones need no other clips
+JUDGED_LATER = ("quality", "validation_share", "validation_chapters", "export")  # other ones need no other clips
 VERSION = 3  # of what is made; another one does not continue an older dataset
 
 

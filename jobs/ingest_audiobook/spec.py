@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from jobs.dataset.thresholds import QUALITY, VALIDATION_SHARE, read_thresholds
+from jobs.dataset.thresholds import EXPORT, QUALITY, VALIDATION_SHARE, Layout, read_thresholds
 from jobs.errors import UserError
 from jobs.fields import RARE, InputPath, Language, ModelRef, OutputPath, Strict, Value
 from jobs.runner.kind import JobKind
@@ -68,6 +68,7 @@ class Params(Strict):
         json_schema_extra=RARE,
     )
     validation_share: float = Field(0.05, ge=0, le=0.5, description=VALIDATION_SHARE, json_schema_extra=RARE)
+    export: list[Layout] = Field(default_factory=list, description=EXPORT, json_schema_extra=RARE)
     quality: dict[str, Value] = Field(default_factory=dict, description=QUALITY, json_schema_extra=RARE)
     max_duration_s: float | None = Field(
         None, gt=0, description="Only so much of it, for a trial.", json_schema_extra=RARE

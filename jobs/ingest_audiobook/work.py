@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from jobs.dataset.exchange.given import give
 from jobs.dataset.finish import judge_clips, merged, rejection_of
 from jobs.dataset.page import write_page
 from jobs.dataset.report import About, Report, make_report, total_samples, write_report
@@ -202,6 +203,7 @@ def _finish(
         raise _nothing_kept(report, dataset)
     write_rows(dataset / "train_manifest.jsonl", judged.kept)
     context.publish("manifest", dataset / "train_manifest.jsonl", "manifest")
+    give(dataset / "train_manifest.jsonl", params.export, context)
     context.publish("dataset", dataset, "dataset")
     logger.info("Kept %.1f of %.1f s in %d clips.", report.kept_s, end_s, report.n_clips)
     return _result(report, dataset, len(info.chapters))

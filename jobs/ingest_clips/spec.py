@@ -7,13 +7,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from jobs.dataset.thresholds import QUALITY, VALIDATION_SHARE, read_thresholds
+from jobs.dataset.thresholds import EXPORT, QUALITY, VALIDATION_SHARE, Layout, read_thresholds
 from jobs.errors import UserError
 from jobs.fields import RARE, InputPath, Language, OutputPath, Strict, Value
 from jobs.runner.kind import JobKind
 from jobs.speech.manifest import Row, read_rows
-
-Layout = Literal["jsonl", "ljspeech", "huggingface", "lhotse"]
 
 
 class TranscriptLine(Row):
@@ -28,7 +26,7 @@ class TranscriptLine(Row):
 class Params(Strict):
     """Parameters of ``ingest_clips``."""
 
-    audio_dir: InputPath | None = Field(None, description="Folder of the clips. Default: that of transcripts.")
+    audio_dir: InputPath | None = Field(None, description="Folder of the clips..")
     transcripts: InputPath = Field(
         description="JSONL: audio_file, text; or an LJSpeech metadata.csv, a Hugging Face dataset folder, lhotse cuts."
     )
@@ -42,6 +40,7 @@ class Params(Strict):
         30.0, ge=1, le=60, description="Longer clips are rejected, seconds.", json_schema_extra=RARE
     )
     validation_share: float = Field(0.05, ge=0, le=0.5, description=VALIDATION_SHARE, json_schema_extra=RARE)
+    export: list[Layout] = Field(default_factory=list, description=EXPORT, json_schema_extra=RARE)
     quality: dict[str, Value] = Field(default_factory=dict, description=QUALITY, json_schema_extra=RARE)
 
 
@@ -74,7 +73,7 @@ def check(params: Params) -> None:
         raise UserError("manifest_empty", f"{transcripts} has no lines.", "One JSON object a line is needed.")
 
 
-def layout_of(transcripts: Path) -> Layout:
+def layout_of(transcripts: Path) -> Layout | Literal["jsonl"]:
     """Whose layout a path has, by its name and what lies in the folder.
 
     Raises:

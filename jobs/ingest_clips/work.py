@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jobs.dataset.exchange.given import give
 from jobs.dataset.exchange.taken import take
 from jobs.dataset.finish import Judged, judge_clips, rejection_of
 from jobs.dataset.page import write_page
@@ -273,6 +274,7 @@ def _write(
         raise _nothing_kept(params, rejections, dataset)
     write_rows(dataset / MANIFEST_NAME, judged.kept)
     context.publish("manifest", dataset / MANIFEST_NAME, "manifest")
+    give(dataset / MANIFEST_NAME, params.export, context)
     context.progress(
         len(numbers) + len(bad), len(numbers) + len(bad), "Ingested", kept_s=report.kept_s, rejected=report.n_rejected
     )

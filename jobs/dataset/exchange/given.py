@@ -5,49 +5,54 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import soundfile
 
+from jobs.dataset.thresholds import Layout
 from jobs.errors import UserError
+from jobs.runner.context import JobContext
 from jobs.speech.manifest import Clip, check_audio_inside, read_rows
 
-Layout = Literal["ljspeech", "huggingface", "lhotse"]
+EXPORTS = "exports"
 
 
-def give(manifest: Path, layout: Layout, out: Path) -> int:
-    """Write a dataset's clips, with text, speaker, language, split and quality where the layout has a place for them.
+def give(manifest: Path, layouts: Sequence[Layout], context: JobContext) -> dict[str, Path]:
+    """Write a dataset's clips for other tools, each layout into ``exports/`` of the dataset; an older one is replaced.
+
+    Text, speaker, language, split, words and quality go along where the layout has a place for them.
 
     Args:
-        manifest: of ingest, align or convert_codes.
-        layout: whose layout.
-        out: folder to make; must be empty or missing.
+        manifest: of ingest, align or convert_codes; has lines.
+        layouts: whose.
+        context: of the job.
 
     Returns:
-        Number of clips.
+        Folder of each layout, published as ``export-<layout>``.
 
     Raises:
-        UserError: ``out_not_empty``, ``manifest_empty``, ``path_outside_dataset``, ``ljspeech_text``.
+        UserError: ``path_outside_dataset``, ``ljspeech_text``.
     """
-    if out.is_dir() and any(out.iterdir()):
-        raise UserError("out_not_empty", f"{out} holds files already.", "Name a folder that does not exist yet.")
     rows = list(read_rows(manifest, Clip))
-    if not rows:
-        raise UserError("manifest_empty", f"{manifest} has no lines.", "Export a dataset that has clips.")
-    partial = out.with_name(out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    writer = {"ljspeech": _ljspeech, "huggingface": _huggingface, "lhotse": _lhotse}[layout]
-    writer(rows, [check_audio_inside(manifest, manifest.parent, row.audio) for row in rows], partial)
-    if out.is_dir():
-        out.rmdir()
-    partial.rename(out)
-    return len(rows)
+    paths = [check_audio_inside(manifest, manifest.parent, row.audio) for row in rows]
+    writers = {"ljspeech": _ljspeech, "huggingface": _huggingface, "lhotse": _lhotse}
+    made: dict[str, Path] = {}
+    for layout in dict.fromkeys(layouts):
+        out = manifest.parent / EXPORTS / layout
+        partial = out.with_name(f".{layout}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        writers[layout](rows, paths, partial, context)
+        shutil.rmtree(out, ignore_errors=True)
+        partial.rename(out)
+        context.publish(f"export-{layout}", out, "dataset")
+        made[layout] = out
+    return made
 
 
-def _ljspeech(rows: Sequence[Clip], paths: Sequence[Path], out: Path) -> None:
+def _ljspeech(rows: Sequence[Clip], paths: Sequence[Path], out: Path, context: JobContext) -> None:
     """``metadata.csv`` (id|text|text) and ``wavs/``, and ``train.txt``/``val.txt`` of ids for the split."""
-    names = _copied(paths, out / "wavs")
+    names = _copied(paths, out / "wavs", context)
     for row in rows:
         if "|" in row.text or "\n" in row.text:
             raise UserError(
@@ -62,13 +67,14 @@ def _ljspeech(rows: Sequence[Clip], paths: Sequence[Path], out: Path) -> None:
         (out / file).write_text("".join(f"{each}\n" for each in ids), encoding="utf-8")
 
 
-def _huggingface(rows: Sequence[Clip], paths: Sequence[Path], out: Path) -> None:
+def _huggingface(rows: Sequence[Clip], paths: Sequence[Path], out: Path, context: JobContext) -> None:
     """``DatasetDict.save_to_disk``, one part a split; the sound is inside, as an ``Audio`` column."""
     import datasets
 
     features = datasets.Features(
         {
-            "audio": datasets.Audio(sampling_rate=24_000, decode=False),
+            # written as what an Audio column is made of: its own encoder needs torchcodec and FFmpeg, even for bytes
+            "audio": {"bytes": datasets.Value("binary"), "path": datasets.Value("string")},
             "text": datasets.Value("string"),
             "speaker": datasets.Value("string"),
             "language": datasets.Value("string"),
@@ -80,6 +86,7 @@ def _huggingface(rows: Sequence[Clip], paths: Sequence[Path], out: Path) -> None
     cache = out / ".cache"
     made = datasets.DatasetDict()
     for split in dict.fromkeys(row.split for row in rows):
+        context.raise_if_cancelled()
         chosen = [(row, str(path)) for row, path in zip(rows, paths, strict=True) if row.split == split]
         part = datasets.Dataset.from_generator(
             _huggingface_rows, features=features, cache_dir=str(cache), gen_kwargs={"chosen": chosen},
@@ -103,13 +110,13 @@ def _huggingface_rows(chosen: Sequence[tuple[Clip, str]]) -> Iterator[dict[str, 
         }
 
 
-def _lhotse(rows: Sequence[Clip], paths: Sequence[Path], out: Path) -> None:
+def _lhotse(rows: Sequence[Clip], paths: Sequence[Path], out: Path, context: JobContext) -> None:
     """``recordings``, ``supervisions``, ``cuts`` as ``.jsonl.gz``, paths relative to the folder; words as alignment."""
     from lhotse import AudioSource, CutSet, MonoCut, Recording, RecordingSet, SupervisionSegment, SupervisionSet
     from lhotse.supervision import AlignmentItem
 
     recordings, supervisions, cuts = [], [], []
-    for name, row in zip(_copied(paths, out / "wavs"), rows, strict=True):
+    for name, row in zip(_copied(paths, out / "wavs", context), rows, strict=True):
         about = soundfile.info(str(out / "wavs" / name))
         recording = Recording(
             id=Path(name).stem,
@@ -150,11 +157,12 @@ def _lhotse(rows: Sequence[Clip], paths: Sequence[Path], out: Path) -> None:
     CutSet.from_cuts(cuts).to_file(out / "cuts.jsonl.gz")
 
 
-def _copied(paths: Sequence[Path], folder: Path) -> list[str]:
+def _copied(paths: Sequence[Path], folder: Path, context: JobContext) -> list[str]:
     folder.mkdir(parents=True)
-    names: list[str] = []
-    for path in paths:
-        name = path.name if path.name not in names else f"{path.stem}-{len(names)}{path.suffix}"
+    names: dict[str, None] = {}  # in order; clips of several folders may share a name
+    for number, path in enumerate(paths):
+        context.raise_if_cancelled()
+        name = path.name if path.name not in names else f"{path.stem}-{number}{path.suffix}"
         shutil.copyfile(path, folder / name)
-        names.append(name)
-    return names
+        names[name] = None
+    return list(names)

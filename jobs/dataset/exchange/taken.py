@@ -6,8 +6,9 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from jobs.dataset.thresholds import Layout
 from jobs.errors import UserError
 from jobs.speech.audio import write_clip
 
@@ -27,7 +28,7 @@ class Taken:
     language: str | None = None
 
 
-def take(layout: Literal["ljspeech", "huggingface", "lhotse"], source: Path, scratch: Path) -> Iterator[Taken]:
+def take(layout: Layout, source: Path, scratch: Path) -> Iterator[Taken]:
     """Read another tool's dataset. Audio that has no file of its own (bytes, parts of recordings) gets one.
 
     Args:
