@@ -7,17 +7,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from num2words import num2words
-
+from jobs.align import foreign
+from jobs.align.foreign import WITHOUT_SPACES, CannotSpell
 from jobs.speech.text import other_readings, spoken_map
-
-WITHOUT_SPACES = ("zh", "ja")
-MAX_DIGITS = 15  # longer numbers are read digit by digit or not at all: nobody can know
-_TOKEN = re.compile(r"\d+|[^\W\d_]+(?:['’\-][^\W\d_]+)*")
-
-
-class CannotSpell(Exception):
-    """The text holds something that has no known spoken form; the message says what."""
 
 
 @dataclass(frozen=True)
@@ -75,21 +67,12 @@ def _english(text: str) -> Iterator[WrittenWord]:
 
 
 def _other(text: str, code: str) -> Iterator[WrittenWord]:
-    """Words of other languages: numbers are spelt out as cardinals, which gives times, if not the exact wording."""
-    for token in _TOKEN.findall(text):
-        if token.isdecimal():
-            yield WrittenWord(token, _spell_number(token, code))
+    """Words of other languages; what is not letters comes from ``jobs.align.foreign``."""
+    for token in foreign.tokens(text, code):
+        said = foreign.said(token, code)
+        if said is not None:
+            yield WrittenWord(token, said)
         elif code in WITHOUT_SPACES:
             yield from (WrittenWord(character, (character,)) for character in token if character.isalnum())
         else:
-            yield WrittenWord(token, tuple(part for part in token.lower().split("-") if part))
-
-
-def _spell_number(digits: str, code: str) -> tuple[str, ...]:
-    if len(digits) > MAX_DIGITS:
-        raise CannotSpell(f"{digits} has {len(digits)} digits; write it out")
-    try:
-        spelt = str(num2words(int(digits), lang=code))
-    except NotImplementedError as error:
-        raise CannotSpell(f"{digits} cannot be spelt out in the language {code!r}; write it out") from error
-    return tuple(spelt) if code in WITHOUT_SPACES else tuple(spelt.replace("-", " ").lower().split())
+            yield WrittenWord(token, tuple(part for part in re.split(r"-", token.lower()) if part))

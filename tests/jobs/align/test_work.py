@@ -3,15 +3,18 @@
 import itertools
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 
 import jobs.align.work
+from bench.kills import killed_until_done
 from jobs.align.spec import Params
 from jobs.align.work import DEFAULT_NAME, JOURNAL_NAME, REJECTIONS_NAME, run
 from jobs.errors import UserError
@@ -350,3 +353,26 @@ def test_real_narration_is_aligned_whole(make_dataset, make_context, printing):
     onsets_s = [onset_s(path) for _, path in printing]
     starts_s = [row.words[0].start_s for row in aligned(manifest.parent)]
     np.testing.assert_allclose(starts_s, onsets_s, atol=0.15)
+
+
+def test_an_alignment_killed_twice_writes_the_very_bytes_of_one_that_was_not(
+    make_dataset, make_context, fables, tmp_path
+):
+    manifest = make_dataset(fables)
+    whole, harmed = tmp_path / "whole", tmp_path / "harmed"
+    shutil.copytree(manifest.parent, whole)
+    shutil.copytree(manifest.parent, harmed)
+    began = time.monotonic()
+    run(Params(manifest=str(whole / manifest.name)), make_context())
+
+    n_killed = killed_until_done(
+        lambda: run(Params(manifest=str(harmed / manifest.name)), make_context()),
+        random.Random(1),
+        within_s=(time.monotonic() - began) / 2,
+        n_kills=2,
+    )
+
+    assert n_killed == 2
+    for name in (DEFAULT_NAME, REJECTIONS_NAME):
+        assert (harmed / name).read_bytes() == (whole / name).read_bytes()
+    assert not (harmed / JOURNAL_NAME).exists()
