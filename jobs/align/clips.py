@@ -11,7 +11,8 @@ import numpy as np
 
 from jobs.align.aligners import WordAligner
 from jobs.align.edges import FRAMES_PER_S, Levels, cut_word, fitted_to_sound, levels_db, words_level_db
-from jobs.align.wording import CannotSpell, WrittenWord, further_readings, read_as, written_words
+from jobs.align.foreign import CannotSpell
+from jobs.align.wording import WrittenWord, further_readings, read_as, written_words
 from jobs.errors import UserError
 from jobs.speech.audio import SPEECH_RATE_HZ, Samples, read_clip
 from jobs.speech.manifest import Word

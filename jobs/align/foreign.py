@@ -28,7 +28,8 @@ _SIGNS = {
 }
 _ABBREVIATIONS = {
     "de": {"dr.": "doktor", "prof.": "professor", "hr.": "herr", "fr.": "frau", "nr.": "nummer",
-           "bzw.": "beziehungsweise", "usw.": "und so weiter", "z.b.": "zum beispiel", "d.h.": "das heißt", "st.": "sankt"},
+           "bzw.": "beziehungsweise", "usw.": "und so weiter", "z.b.": "zum beispiel", "d.h.": "das heißt",
+           "st.": "sankt"},
     "fr": {"m.": "monsieur", "mme": "madame", "mlle": "mademoiselle", "dr": "docteur", "etc.": "et cetera"},
     "es": {"sr.": "señor", "sra.": "señora", "srta.": "señorita", "dr.": "doctor", "dra.": "doctora", "ud.": "usted",
            "uds.": "ustedes", "etc.": "etcétera"},

@@ -2,8 +2,8 @@
 
 import pytest
 
-from jobs.align.foreign import chinese
-from jobs.align.wording import CannotSpell, WrittenWord, written_words
+from jobs.align.foreign import CannotSpell, chinese
+from jobs.align.wording import WrittenWord, written_words
 
 
 def pairs(text: str, code: str) -> list[tuple[str, str]]:
