@@ -20,7 +20,7 @@ from pydantic_core import ErrorDetails
 from jobs.errors import UserError
 from jobs.fields import Strict
 
-LONGEST_SHOWN = 80
+LONGEST_SHOWN, LONGEST_FAULT, MOST_FAULTS = 80, 400, 12
 MORE = "more"
 """The argument in which those that few calls need may come, so that a listing can be short."""
 SYNONYMS = {"manifest": ("dataset",), "narrator_manifest": ("dataset",), "model": ("voice",)}
@@ -45,6 +45,9 @@ def parse_arguments(
         UserError: ``bad_arguments`` with every fault; unknown names come with the nearest known one.
     """
     flat, faults = _flat(model, raw)
+    unwritable = [name for name, value in flat.items() if not _is_text(name) or not _is_text(value)]
+    faults += [f"{name!r} holds half of a character (a lone surrogate)" for name in unwritable]
+    flat = {name: value for name, value in flat.items() if name not in unwritable}
     cause: ValidationError | None = None
     try:
         args = model.model_validate({name: _unstring(model, name, value) for name, value in flat.items()})
@@ -53,7 +56,9 @@ def parse_arguments(
     except ValidationError as error:
         cause = error
         faults += [_fault(model, detail, spell) for detail in error.errors(include_url=False)]
-    listed = faults[0] if len(faults) == 1 else "".join(f"\n- {fault}" for fault in faults)
+    shown = [_cut(fault, LONGEST_FAULT) for fault in faults[:MOST_FAULTS]]
+    shown += [f"and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
+    listed = shown[0] if len(faults) == 1 else "".join(f"\n- {fault}" for fault in shown)
     raise UserError(
         "bad_arguments",
         f"{tool}: {listed}" if len(faults) == 1 else f"{tool}: {len(faults)} faults.{listed}",
@@ -129,9 +134,21 @@ def _about(model: type[BaseModel], name: str) -> str:
     return f" ({field.description.rstrip('.')})" if field is not None and field.description else ""
 
 
+def _is_text(value: object) -> bool:
+    """No string in it is one that cannot be written: JSON can name half a character."""
+    if isinstance(value, Mapping):
+        return all(_is_text(key) and _is_text(part) for key, part in value.items())
+    if isinstance(value, list):
+        return all(_is_text(part) for part in value)
+    return not isinstance(value, str) or not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
 def _show(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
+    return _cut(repr(value), LONGEST_SHOWN)
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _usage(model: type[BaseModel], spell: Callable[[str], str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import hashlib
 import json
@@ -103,8 +104,26 @@ def prepare(kind: JobKind, args: StartArgs, context: ToolContext, defaults: Defa
         raise UserError("bad_arguments", str(error), "Look at the arguments.") from error
     _refuse_overwriting_input(params)
     if kind.check is not None and not args.after:
-        kind.check(params)
+        try:
+            kind.check(params)
+        except UserError as error:
+            raise _with_nearest_file(error, params, context.settings) from error
     return params
+
+
+def _with_nearest_file(error: UserError, params: Strict, settings: Settings) -> UserError:
+    """The same error with the file that was meant, where an input is not there and its folder has one of like name."""
+    for _, mark, value in marked_paths(params):
+        path = Path(value)
+        if isinstance(mark, ModelMark) or mark.direction == "output" or path.exists() or str(path) not in error.message:
+            continue
+        names = [found.name for found in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.7)
+        if near:
+            meant = path.with_name(near[0])
+            shown = meant.relative_to(settings.roots[0]) if meant.is_relative_to(settings.roots[0]) else meant
+            return UserError(error.code, f"{error.message} Did you mean {str(shown)!r}?", error.hint)
+    return error
 
 
 def fingerprint_of(kind: str, params: Strict, after: Sequence[str] = ()) -> str:

@@ -1,0 +1,21 @@
+"""A tool of the drill: found by the registry like any other because its folder is on the tools' path."""
+
+from __future__ import annotations
+
+from straining import KIND, Params
+
+from tools._contract import Hints, StartArgs, ToolContext
+from tools._start import start
+from tools._view import JobView
+
+HINTS = Hints(title="Strain the GPU")
+NEXT = "A batch of {batch_size} fits. Tell the person."
+
+
+class StrainArgs(StartArgs, Params):
+    """Arguments of ``strain``."""
+
+
+async def strain(args: StrainArgs, context: ToolContext) -> JobView:
+    """Use as much memory as a batch needs."""
+    return await start(KIND, args, context)
