@@ -15,8 +15,9 @@ from tools._arguments import MORE
 from tools._contract import StartArgs
 from tools._registry import Tool
 
-LONGEST_DEFAULT, LONGEST_ENUM = 40, 60
-_GENERATED = frozenset({"title", "$defs"})
+LONGEST_DEFAULT, LONGEST_ENUM = 20, 60
+# Lengths of texts and lists are generous; who passes them is told.
+_LEFT_OUT = frozenset({"title", "$defs", "rare", "minLength", "maxLength", "minItems", "maxItems"})
 
 
 def listed(tool: Tool) -> dict[str, Any]:
@@ -76,7 +77,7 @@ def _short(schema: Mapping[str, Any], definitions: Mapping[str, Any], *, is_fiel
     if len(options) == 1:  # null is not offered: leaving out is the same, and some clients refuse lists of types
         rest = {key: value for key, value in schema.items() if key != "anyOf"}
         return _short({**options[0], **rest}, definitions)
-    short = {key: value for key, value in schema.items() if key not in _GENERATED | {"rare"}}
+    short = {key: value for key, value in schema.items() if key not in _LEFT_OUT}
     if not is_field or not short.get("description"):
         short.pop("description", None)
     if "default" in short and (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import mimetypes
 from pathlib import Path
@@ -11,15 +12,19 @@ from pydantic import Field
 
 from jobs.errors import UserError
 from jobs.fields import Strict
+from jobs.plotting.ask import picture_of, plot_of
 from jobs.runner.artifacts import split_handle
 from jobs.runner.client import Runner
 from jobs.runner.records import Artifact, Lineage
 from tools._contract import Hints, Media, MediaAnswer, ToolContext
-from tools._view import ArtifactView, view_artifact
+from tools._redact import redact
+from tools._view import UNTRUSTED, ArtifactView, view_artifact
 
 HINTS = Hints(title="Get a file that a job made", read_only=True)
 LARGEST_MEDIA_BYTES = 256 * 1024  # base64 of more would crowd out the conversation
-LARGEST_TEXT_BYTES = 8 * 1024
+LARGEST_TEXT_BYTES = 6 * 1024  # with what is told of it, an answer stays under 8 KB
+CURVES = "curves"
+DRAWN = (".wav", ".flac", ".jsonl")
 MOST_ENTRIES = 30
 MEDIA_TYPES = ("image/png", "image/jpeg", "audio/wav")
 # What the mimetypes module does not know, or calls differently from one machine to the next.
@@ -30,9 +35,13 @@ class GetArtifactArgs(Strict):
     """Arguments of ``get_artifact``."""
 
     handle: str = Field(pattern=r"^artifact://[^/]+/.+$", description="As get_job lists it.")
+    picture: bool = Field(
+        False,
+        description="A wav's spectrogram, a manifest's lengths. artifact://JOB/curves: losses.",
+    )
     inline: bool = Field(
         False,
-        description="Content too: image or wav up to 256 KiB, text up to 8 KiB, folder list.",
+        description="Content too: image or wav up to 256 KiB, text up to 6 KiB, folder list.",
     )
 
 
@@ -42,6 +51,7 @@ class GetArtifactAnswer(ArtifactView, MediaAnswer):
     mime_type: str = ""
     text: str = ""
     is_cut: bool | None = None
+    untrusted: list[str] = Field(default_factory=list, description=UNTRUSTED)
     entries: list[str] = Field(default_factory=list)
     made_by: Lineage
     next: str = ""
@@ -52,17 +62,29 @@ async def get_artifact(args: GetArtifactArgs, context: ToolContext) -> GetArtifa
 
     Other tools take the handle itself. Give wavs to the person as paths: only a person hears them. Free.
     """
-    return await to_thread.run_sync(_get, args, context.runner)
+    return await to_thread.run_sync(_get, args, context)
 
 
-def _get(args: GetArtifactArgs, runner: Runner) -> GetArtifactAnswer:
-    artifact = find_artifact(args.handle, runner)
-    path = runner.resolve(args.handle)
+def _get(args: GetArtifactArgs, context: ToolContext) -> GetArtifactAnswer:
+    runner = context.runner
+    job_id, name = split_handle(args.handle)
+    artifact = _curves(job_id, context) if name == CURVES else find_artifact(args.handle, runner)
+    if name == CURVES:
+        args = args.model_copy(update={"inline": True, "picture": False})
+    path = Path(artifact.path) if name == CURVES else runner.resolve(args.handle)
     answer = GetArtifactAnswer(
         **view_artifact(artifact).model_dump(), mime_type=mime_type_of(path), made_by=runner.lineage(artifact.job_id)
     )
     if answer.made_by.state != "succeeded":
         answer.next = f"Its job is {answer.made_by.state}: this may be a part of what was to be made."
+    if args.picture:
+        if path.suffix not in DRAWN:
+            answer.next = (
+                f"No picture is made of such a file, but of {', '.join(DRAWN)}; inline=true shows what it can."
+            )
+            return answer
+        answer.attach(Media(picture_of(path, f"{artifact.name} of {job_id}", context.settings), "image/png"))
+        return answer
     if not args.inline:
         return answer
     if path.is_dir():
@@ -73,10 +95,20 @@ def _get(args: GetArtifactArgs, runner: Runner) -> GetArtifactAnswer:
     elif is_text(answer.mime_type):
         with path.open("rb") as stream:
             answer.text = stream.read(LARGEST_TEXT_BYTES).decode("utf-8", errors="replace")
+        answer.text = redact(answer.text)
         answer.is_cut = artifact.size_bytes > LARGEST_TEXT_BYTES or None
+        answer.untrusted = ["text"]
     else:
         answer.next = "This kind of file cannot be shown; use its path."
     return answer
+
+
+def _curves(job_id: str, context: ToolContext) -> Artifact:
+    """The curves of what a job has measured so far, drawn now."""
+    path = plot_of(job_id, context.runner, context.settings)
+    content = path.read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    return Artifact(job_id=job_id, name=CURVES, kind="plot", path=str(path), size_bytes=len(content), sha256=sha256)
 
 
 def find_artifact(handle: str, runner: Runner) -> Artifact:

@@ -40,6 +40,18 @@ def plot_of(job_id: str, runner: Runner, settings: Settings) -> Path:
     return path
 
 
+def picture_of(path: Path, title: str, settings: Settings) -> bytes:
+    """A PNG of what a file is like: a sound's spectrogram, a manifest's histogram of lengths.
+
+    Raises:
+        UserError: ``environment_missing``, ``plot_failed``.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = Path(folder) / PLOT
+        _draw(json.dumps({"path": str(path), "title": title}), drawn, settings, module="jobs.plotting.pictures")
+        return drawn.read_bytes()
+
+
 def request_of(record: JobRecord, history: History) -> dict[str, Any]:
     """What is to be drawn, in plain data. Raises ``no_metrics``.
 
@@ -80,7 +92,7 @@ def _carries(path: Path, key: str) -> bool:
         return False
 
 
-def _draw(request: str, path: Path, settings: Settings) -> None:
+def _draw(request: str, path: Path, settings: Settings, module: str = "jobs.plotting.curves") -> None:
     python = settings.python("ml")
     if not python.exists():
         missing = f"Pictures are drawn in the ml environment, and there is no {python}."
@@ -92,7 +104,7 @@ def _draw(request: str, path: Path, settings: Settings) -> None:
     os.close(descriptor)
     try:
         done = subprocess.run(
-            [str(python), "-m", "jobs.plotting.curves", temporary],
+            [str(python), "-m", module, temporary],
             input=request,
             capture_output=True,
             text=True,

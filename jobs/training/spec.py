@@ -25,7 +25,7 @@ class Params(Strict):
     manifest: CodedManifest = Field(description="Dataset: name, folder, or train_manifest_qwen3.jsonl.")
     base_model: ModelRef = Field(
         DEFAULT_BASE,
-        description="Qwen3-TTS 12 Hz base (0.6B, 1.7B): hub id, folder, a voice, or toy.",
+        description="Hub id (default: Qwen/Qwen3-TTS-12Hz-0.6B-Base), folder, a voice, or toy.",
     )
     out_dir: OutputPath = Field("", description="Default: the job's own folder.")
     speaker: str | None = Field(

@@ -37,7 +37,7 @@ class Agent:
         for tool in (await self.client.list_tools()).tools:
             self.known[tool.name] = set(tool.input_schema["properties"])
 
-    async def call(self, tool: str, **arguments: Any) -> Answer:
+    async def call(self, tool: str, /, **arguments: Any) -> Answer:
         """Call a tool; what the model would see of the answer: the structured part, else the text."""
         result = await self.client.call_tool(tool, arguments)
         answer = result.structured_content
@@ -95,6 +95,9 @@ def _arguments(text: str) -> Answer:
     decoder = json.JSONDecoder()
     arguments: Answer = {}
     while (found := re.match(r"\s+(\w+)=", text)) is not None:
+        if text[found.end() :].startswith("…"):  # what the person has to say
+            text = text[found.end() + 1 :]
+            continue
         try:
             value, end = decoder.raw_decode(text, found.end())
         except json.JSONDecodeError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -192,7 +193,7 @@ async def test_a_persons_scores_are_kept(agent: Agent, made: dict[str, Answer]) 
     takes = made["synthesize"]["job_id"]
 
     with agent.within(calls=2, tokens=600):
-        refused = await agent.call("rate_samples", takes=takes, scores=[{"audio": "take_0.wav", "score": 4}])
+        refused = await agent.call("rate_samples", takes=takes, scores=[{"audio": "01.wav", "score": 4}])
         kept = await agent.call("rate_samples", takes=takes, scores=[{"audio": agent.suggestion(refused), "score": 4}])
 
     assert [one["score"] for one in kept["recorded"]] == [4]
@@ -242,16 +243,16 @@ async def test_a_path_outside_is_refused_with_the_folders_that_are_allowed(agent
 
 
 async def test_it_ran_out_of_memory_what_now(agent: Agent) -> None:
-    failed = await agent.poll(await agent.call("strain", wait_s=20))
+    failed = await agent.poll(await agent.call("strain", batch_size=4, wait_s=20))
 
     with agent.within(calls=3, tokens=1100):
-        seen = await agent.call("list_jobs", kind="strain", limit=1)
-        asked = agent.next_call({"next": seen["next"].rpartition("The call was: ")[2]}) if "=" in seen["next"] else None
-        done = await agent.poll(await agent.call("strain", batch_size=2, wait_s=20))
+        seen = await agent.call("list_jobs", kind="strain", limit=2)
+        tool, arguments = agent.next_call(seen)
+        done = await agent.poll(await agent.call(tool, **(arguments | {"batch_size": 2}), wait_s=20))
 
     assert failed["error"]["code"] == "cuda_oom"
     assert "Lower batch_size to 2." in seen["next"]
-    assert asked is None or asked[0] == "strain"
+    assert (tool, arguments) == ("strain", {"batch_size": 4})
     assert done["state"] == "succeeded"
 
 
@@ -322,8 +323,11 @@ async def test_which_learning_rate(agent: Agent) -> None:
         found = await agent.call("web_research_hparams", model_size="1.7b", method="lora", offline=True)
 
     tool, arguments = agent.next_call(found)
-    assert tool == "start_training"
-    assert 1e-6 <= arguments["lr"] <= 1e-3
+    rate = re.search(r"start_training .*?\blr=(\S+)", found["next"])
+    assert tool == "tune_hparams"
+    assert arguments["training"]["method"] == "lora"
+    assert rate is not None
+    assert 1e-6 <= float(rate[1]) <= 1e-3
 
 
 async def test_what_does_warmup_mean(agent: Agent) -> None:

@@ -415,3 +415,17 @@ class RawServer:
     def _send(self, message: dict[str, Any]) -> None:
         self.process.stdin.write(json.dumps(message).encode() + b"\n")
         self.process.stdin.flush()
+
+
+async def test_a_sounds_spectrogram_and_a_jobs_curves_are_pictures(client: Client, counted: dict[str, Any]) -> None:
+    job_id = counted["job_id"]
+
+    sound = await client.call_tool("get_artifact", {"handle": f"artifact://{job_id}/take", "picture": True})
+    curves = await client.call_tool("get_artifact", {"handle": f"artifact://{job_id}/curves"})
+    folder = await client.call_tool("get_artifact", {"handle": f"artifact://{job_id}/folder", "picture": True})
+
+    for shown in (sound, curves):
+        [picture] = [block for block in shown.content if block.type == "image"]
+        assert base64.b64decode(picture.data).startswith(b"\x89PNG")
+        assert shown.structured_content is None
+    assert "No picture is made of such a file" in folder.structured_content["next"]

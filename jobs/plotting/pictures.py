@@ -1,0 +1,64 @@
+"""Draws what a file is like: ``python -m jobs.plotting.pictures OUT.png``, ``{"path": …}`` as JSON on stdin.
+
+A sound becomes its spectrogram, a manifest the histogram of its clips' lengths. See ``jobs.plotting.ask``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+DPI = 100
+LONGEST_S = 60.0
+FFT, HOP = 1024, 256
+RANGE_DB = 80.0
+BINS = 30
+
+
+def spectrogram(path: Path, title: str) -> Figure:
+    """Level over time and frequency of the first minute."""
+    with soundfile.SoundFile(path) as sound:
+        rate_hz = sound.samplerate
+        samples = sound.read(int(LONGEST_S * rate_hz), dtype="float64", always_2d=True).mean(axis=1)
+    samples = np.pad(samples, (0, max(0, FFT - len(samples))))
+    frames = np.lib.stride_tricks.sliding_window_view(samples, FFT)[::HOP] * np.hanning(FFT)
+    level_db = 20 * np.log10(np.abs(np.fft.rfft(frames, axis=1)) + 1e-9)
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    axes = figure.add_subplot()
+    top = float(level_db.max())
+    extent = (0.0, len(samples) / rate_hz, 0.0, rate_hz / 2000)
+    image = axes.imshow(level_db.T, origin="lower", aspect="auto", extent=extent, vmin=top - RANGE_DB, vmax=top)
+    figure.colorbar(image, label="dB")
+    axes.set(title=title, xlabel="s", ylabel="kHz")
+    return figure
+
+
+def histogram(path: Path, title: str) -> Figure:
+    """How many clips are how long."""
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    lengths_s = [float(row["duration_s"]) for row in rows if row.get("duration_s")]
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.add_subplot()
+    axes.hist(lengths_s, bins=BINS)
+    minutes = sum(lengths_s) / 60
+    axes.set(title=f"{title}: {len(rows)} clips, {minutes:.1f} minutes", xlabel="s", ylabel="clips")
+    return figure
+
+
+def main() -> None:
+    """Read the request, draw, write."""
+    request = json.load(sys.stdin)
+    path = Path(request["path"])
+    draw = histogram if path.suffix == ".jsonl" else spectrogram
+    figure = draw(path, request["title"])
+    FigureCanvasAgg(figure).print_png(sys.argv[1], metadata={"Description": request.get("key", "")})
+
+
+if __name__ == "__main__":
+    main()
