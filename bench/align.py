@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bench.unwatched import Unwatched
 from jobs.align.aligners import PocketsphinxAligner
 from jobs.align.clips import join_spoken
 from jobs.align.edges import FRAMES_PER_S, Levels, fitted_to_sound, levels_db, words_level_db
@@ -31,7 +32,7 @@ from jobs.align.wording import written_words
 from jobs.align.work import run as align
 from jobs.ingest_audiobook.spec import Params as IngestParams
 from jobs.ingest_audiobook.work import run as ingest
-from jobs.settings import PROJECT_ROOT, Settings
+from jobs.settings import PROJECT_ROOT
 from jobs.speech.audio import CLIP_RATE_HZ, SPEECH_RATE_HZ, Samples, read_clip, resample, write_clip
 from jobs.speech.manifest import Clip, Word, read_rows
 from jobs.whisper.alignment import CannotAlign
@@ -52,26 +53,9 @@ class Utterance:
     starts_s: tuple[float, ...] = ()
 
 
-class _Context:
-    """A job that nobody watches."""
-
-    def __init__(self, folder: Path) -> None:
-        self.job_id, self.folder, self.settings = "bench", folder, Settings.from_environment()
-
-    def progress(self, *_: Any, **__: Any) -> None:
-        """Nobody looks."""
-
-    def publish(self, *_: Any) -> str:
-        """Nobody asks."""
-        return ""
-
-    def raise_if_cancelled(self) -> None:
-        """Nobody cancels."""
-
-
 def measure(audio: Path, text: Path, truth: Sequence[Utterance], folder: Path) -> dict[str, Any]:
     """Ingest and align a book in ``folder`` and compare with the truth."""
-    context: Any = _Context(folder)
+    context: Any = Unwatched(folder)
     ingested = ingest(
         IngestParams(audio=str(audio), text=str(text), voice="bench", out_dir=str(folder / "dataset")), context
     )

@@ -25,10 +25,11 @@ from typing import Any
 import numpy as np
 
 from bench.kills import killed_until_done
+from bench.unwatched import Unwatched
 from jobs.convert_codes.spec import Params
 from jobs.convert_codes.work import run
 from jobs.qwen import toy, toy_config
-from jobs.settings import PROJECT_ROOT, Settings
+from jobs.settings import PROJECT_ROOT
 from jobs.speech.audio import CLIP_RATE_HZ, read_clip, write_clip
 from jobs.speech.manifest import Clip, write_rows
 
@@ -55,27 +56,10 @@ measured(lambda: prepare_data(Path(sys.argv[1]), Path(sys.argv[2])))
 """
 
 
-class _Context:
-    """A job that nobody watches."""
-
-    def __init__(self, folder: Path) -> None:
-        self.job_id, self.folder, self.settings = "bench", folder, Settings.from_environment()
-
-    def progress(self, *_: Any, **__: Any) -> None:
-        """Nobody looks."""
-
-    def publish(self, *_: Any) -> str:
-        """Nobody asks."""
-        return ""
-
-    def raise_if_cancelled(self) -> None:
-        """Nobody cancels."""
-
-
 def convert(dataset: Path, tokenizer: str) -> None:
     """The product's way, as a worker does it."""
     (dataset / "job").mkdir(exist_ok=True)
-    context: Any = _Context(dataset / "job")
+    context: Any = Unwatched(dataset / "job")
     run(Params(manifest=str(dataset / "train_manifest.jsonl"), tokenizer=tokenizer), context)
 
 
