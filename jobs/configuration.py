@@ -109,6 +109,7 @@ TOP_LEVEL: Mapping[str, type] = {
     "cancel_grace_s": float,
     "log_limit_mb": int,
     "backend": str,
+    "roots": list,
     "slurm": dict,
     "http": dict,
     "search": dict,

@@ -36,7 +36,7 @@ class Settings:
         home: job store, job folders, default outputs, toy models. ``TTS_TRAIN_HOME``, else ``<project>/var``.
         envs: folder of the locked environments. ``TTS_TRAIN_ENVS``, else ``<project>/.envs``.
         roots: folders that tools may read and write. ``TTS_TRAIN_ROOTS`` (separated by ``:``) adds to the
-            working directory, the project and ``home``.
+            working directory, the project and ``home``, and so does the list ``roots`` of ``config.toml``.
         gpu_slots: GPU jobs at a time; None: as many as the driver shows GPUs, at least 1. ``TTS_TRAIN_GPU_SLOTS``
             (a number or ``auto``) or ``gpu_slots``.
         cpu_slots: CPU jobs at a time. ``TTS_TRAIN_CPU_SLOTS`` or ``cpu_slots``, else 1.
@@ -96,6 +96,7 @@ class Settings:
         hf_home = Path(env.get("HF_HOME") or cache / "huggingface")
         file = home / "config.toml"
         entries = configuration.read(file)
+        extra += [(home / Path(str(root)).expanduser()).resolve() for root in entries.get("roots", [])]
         slurm = json.loads(env["TTS_TRAIN_SLURM"]) if env.get("TTS_TRAIN_SLURM") else entries.get("slurm", {})
 
         def number(name: str, default: float) -> float:

@@ -18,17 +18,18 @@ from tools._redact import redact
 
 logger = logging.getLogger(__name__)
 LOG = "errors.log"
+LONGEST = 2000  # of a message; a value that fills more is of no use to anybody
 
 
 def error_fields(error: UserError) -> dict[str, dict[str, str]]:
     """An error as plain data."""
-    told = {"code": error.code, "message": redact(error.message)}
-    return {"error": told | ({"hint": redact(error.hint)} if error.hint else {})}
+    told = {"code": error.code, "message": _fit(error.message)}
+    return {"error": told | ({"hint": _fit(error.hint)} if error.hint else {})}
 
 
 def error_text(error: UserError) -> str:
     """An error in words: ``code: message``, and the hint on its own line."""
-    return redact(str(error))
+    return f"{error.code}: {_fit(error.message)}" + (f"\n{_fit(error.hint)}" if error.hint else "")
 
 
 def unexpected(what: str, error: BaseException, home: Path) -> UserError:
@@ -45,3 +46,8 @@ def unexpected(what: str, error: BaseException, home: Path) -> UserError:
         f"{what} failed in a way that it should not (incident {incident} in {home / LOG}).",
         "Jobs that were started go on: see list_jobs. Calling once more is safe.",
     )
+
+
+def _fit(text: str) -> str:
+    text = redact(text)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 200]} … {text[-190:]}"

@@ -103,8 +103,8 @@ def inside_roots(text: str, where: str, settings: Settings) -> Path:
         raise UserError(
             "path_outside_roots",
             f"{where}={text!r} is outside the folders that this server may use: {roots}.",
-            "Move or copy it into one of them, or start the server with TTS_TRAIN_ROOTS=/that/folder "
-            "(several are separated by a colon) in its environment.",
+            "Move or copy it into one of them, or have the person add its folder to TTS_TRAIN_ROOTS in the server's "
+            f'environment or to roots = ["…"] in {settings.home / "config.toml"}.',
         )
     return path
 

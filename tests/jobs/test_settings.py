@@ -115,3 +115,11 @@ def test_the_supervisor_keeps_no_token_and_no_gpu_choice_of_whoever_starts_it(tm
     assert settings.gpus == "3"  # goes with the jobs that are submitted with it
     assert kept.keys() & theirs.keys() == {"TOKENIZERS_PARALLELISM"}
     assert Settings.from_environment(kept) == replace(settings, gpus=None)
+
+
+def test_folders_of_the_homes_configuration_are_roots(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(f'roots = ["{tmp_path}/books", "within"]\n')
+
+    settings = Settings.from_environment({"TTS_TRAIN_HOME": str(tmp_path)}, cwd=tmp_path)
+
+    assert {tmp_path / "books", tmp_path / "within"} <= set(settings.roots)
