@@ -31,7 +31,7 @@ tts-train: from an audiobook to a trained Qwen3-TTS voice.
   ./run.sh jobs | job ID | logs ID [-f] | plot ID | cancel ID | gc
   ./run.sh test [pytest arguments]   the tests
   ./run.sh check                     lint, types and tests
-  ./run.sh bench NAME                a measurement: ingest, align, codes, rating, runner, chaos, train, search, fuzz and more
+  ./run.sh bench NAME                a measurement: ingest, quality, align, codes, rating, runner, chaos, train, search, fuzz …
 
 The original skill's commands work too: ingest, ingest-transcript, align, convert-qwen3, train-qwen3, infer,
 tensorboard. Exit codes: 0 done, 1 the job failed, 2 bad input.

@@ -24,7 +24,13 @@ CLIPS_A_PROCESS = 150  # fewer are measured before another process has loaded th
 CHUNK = 8
 
 
-def survey(dataset: Path, clips: Sequence[Clip], context: JobContext, done: Callable[[str], None]) -> list[Measured]:
+def survey(
+    dataset: Path,
+    clips: Sequence[Clip],
+    context: JobContext,
+    done: Callable[[str], None],
+    clips_a_process: int = CLIPS_A_PROCESS,
+) -> list[Measured]:
     """Measure every clip but its DNSMOS.
 
     Args:
@@ -32,9 +38,11 @@ def survey(dataset: Path, clips: Sequence[Clip], context: JobContext, done: Call
         clips: of the dataset.
         context: asked between clips whether to stop.
         done: told in a few words how far this is.
+        clips_a_process: fewer than this are measured in this process.
     """
     tasks = [Task(dataset / clip.audio, clip.text, clip.language) for clip in clips]
-    entries = _remembered(dataset, tasks, context, lambda n: done(f"{n} of {len(clips)} clips measured"))
+    told = f"of {len(clips)} clips measured"
+    entries = _remembered(dataset, tasks, context, lambda n: done(f"{n} {told}"), clips_a_process)
     return [Measured.model_validate(entry) for entry in entries]
 
 
@@ -47,13 +55,17 @@ def opinions(
 
 
 def _remembered(
-    dataset: Path, tasks: Sequence[Task], context: JobContext, done: Callable[[int], None]
+    dataset: Path,
+    tasks: Sequence[Task],
+    context: JobContext,
+    done: Callable[[int], None],
+    clips_a_process: int = CLIPS_A_PROCESS,
 ) -> list[dict[str, Any]]:
     keys = [_key(task) for task in tasks]
     with Journal(dataset / JOURNAL_NAME) as journal:
         missing = {key: task for key, task in zip(keys, tasks, strict=True) if key not in journal}
         n_known = len(tasks) - len(missing)
-        for number, (key, entry) in enumerate(_measured(missing, context), n_known + 1):
+        for number, (key, entry) in enumerate(_measured(missing, context, clips_a_process), n_known + 1):
             journal.add(key, entry)
             if number % CHUNK == 0 or number == len(tasks):
                 done(number)
@@ -68,8 +80,10 @@ def _key(task: Task) -> str:
     return digest.hexdigest()
 
 
-def _measured(missing: dict[str, Task], context: JobContext) -> Iterator[tuple[str, dict[str, Any]]]:
-    n_processes = min(len(os.sched_getaffinity(0)), len(missing) // CLIPS_A_PROCESS)
+def _measured(
+    missing: dict[str, Task], context: JobContext, clips_a_process: int
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    n_processes = min(len(os.sched_getaffinity(0)), len(missing) // clips_a_process)
     if n_processes < 1:
         for key, task in missing.items():
             context.raise_if_cancelled()

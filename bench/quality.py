@@ -1,0 +1,50 @@
+"""What judging clips costs: CPU seconds a second of audio, with and without DNSMOS, and what 40 hours would take.
+
+    ./run.sh bench quality DATASET
+
+DATASET holds ``train_manifest.jsonl``. One process, one thread; nothing is written.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from pathlib import Path
+
+from jobs.dataset.finish import MOST_SAMPLED
+from jobs.dataset.measure import Task, measure
+from jobs.speech.manifest import Clip, read_rows
+
+HOURS = 40.0
+
+
+def cost(tasks: list[Task]) -> float:
+    """CPU seconds of all tasks but the first, which loads the models."""
+    measure(tasks[0])
+    start = time.process_time()
+    for task in tasks[1:]:
+        measure(task)
+    return time.process_time() - start
+
+
+def main() -> None:
+    """Measure and print."""
+    dataset = Path(sys.argv[1])
+    clips = list(read_rows(dataset / "train_manifest.jsonl", Clip))
+    length_s = sum(clip.duration_s or 0.0 for clip in clips[1:])
+    paths = [(dataset / clip.audio, clip) for clip in clips]
+    plain = cost([Task(path, clip.text, clip.language) for path, clip in paths]) / length_s
+    mos = cost([Task(path, "", "", with_mos=True) for path, _ in paths]) / length_s
+    mean_s = length_s / (len(clips) - 1)
+    sampled = MOST_SAMPLED * mean_s * mos / (HOURS * 3600)
+    print(f"{len(clips)} clips, {length_s:.0f} s; CPU seconds a second of audio:")
+    print(f"  measures and voice {plain:.4f}, DNSMOS {mos:.4f}")
+    default = HOURS * 60 * (plain + sampled)
+    print(f"  {HOURS:.0f} h by default, DNSMOS of {MOST_SAMPLED} clips and the doubtful: {default:.0f} CPU min")
+    print(f"  {HOURS:.0f} h with dnsmos=all: {HOURS * 60 * (plain + mos):.0f} CPU min")
+    print(f"  peak RSS {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Clips are measured by several processes, once: what was measured before a kill is not measured again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jobs.dataset.survey import JOURNAL_NAME, survey
+from jobs.runner.context import Cancelled
+from jobs.speech.audio import CLIP_RATE_HZ, write_clip
+from jobs.speech.manifest import Clip
+
+Contexts = Callable[[], Any]
+
+
+@pytest.fixture
+def clips(tmp_path: Path, fables: list[tuple[str, np.ndarray]]) -> list[Clip]:
+    """Eighteen sentences under ``tmp_path``."""
+    for number, (_, samples) in enumerate(fables):
+        write_clip(tmp_path / f"{number:02d}.wav", samples, CLIP_RATE_HZ)
+    return [Clip(audio=f"{number:02d}.wav", text=text) for number, (text, _) in enumerate(fables)]
+
+
+def test_processes_measure_what_one_process_measures(clips: list[Clip], tmp_path: Path, make_context: Contexts) -> None:
+    alone = survey(tmp_path, clips, make_context(), lambda _: None)
+    (tmp_path / JOURNAL_NAME).unlink()
+
+    together = survey(tmp_path, clips, make_context(), lambda _: None, clips_a_process=9)
+
+    assert [each.values for each in together] == [each.values for each in alone]
+    assert [each.n_units for each in together] == [each.n_units for each in alone]
+    for one, other in zip(alone, together, strict=True):
+        assert one.embedding is not None
+        assert other.embedding is not None
+        assert float(one.embedding @ other.embedding) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_what_was_measured_before_a_stop_is_not_measured_again(
+    clips: list[Clip], tmp_path: Path, make_context: Contexts
+) -> None:
+    told: list[str] = []
+    stopped = make_context()
+    stopped.cancel_after_progress = 1
+    with pytest.raises(Cancelled):
+        survey(tmp_path, clips, stopped, lambda message: stopped.progress(0, None, message))
+    done = (tmp_path / JOURNAL_NAME).read_text().splitlines()
+
+    survey(tmp_path, clips, make_context(), told.append)
+
+    lines = (tmp_path / JOURNAL_NAME).read_text().splitlines()
+    assert len(done) == 8
+    assert lines[:8] == done
+    assert len({json.loads(line)["key"] for line in lines}) == len(lines) == 18
+
+
+def test_a_changed_clip_is_measured_again(clips: list[Clip], tmp_path: Path, make_context: Contexts) -> None:
+    before = survey(tmp_path, clips[:1], make_context(), lambda _: None)
+    write_clip(tmp_path / "00.wav", np.zeros(CLIP_RATE_HZ, np.float32), CLIP_RATE_HZ)
+
+    after = survey(tmp_path, clips[:1], make_context(), lambda _: None)
+
+    assert before[0].values
+    assert after[0].values == {}
