@@ -29,7 +29,7 @@ def as_text(answer: BaseModel) -> str:
     if isinstance(answer, JobList):
         return _jobs(answer)
     if isinstance(answer, WebResearchHparamsAnswer):
-        return plain(answer.model_dump(mode="json"))
+        return plain(answer.whole())
     return "\n".join(_lines(answer.model_dump(mode="json"))) + "\n"
 
 

@@ -19,11 +19,11 @@ Method = Literal["full", "lora"]
 LossState = Literal["correct", "code_predictor_labels_wrong", "misaligned", "not_about_loss", "unknown"]
 
 LOSS_STATES: dict[LossState, str] = {
-    "correct": "Talker and code predictor are trained as they generate: usable as it is.",
-    "code_predictor_labels_wrong": "Book 0 is right, books 1 to 15 learn a neighbour's label: a hint at most.",
-    "misaligned": "The talker learns the frame after next: better training makes it worse. Do not copy its rates.",
-    "not_about_loss": "Does not depend on how the loss is computed.",
-    "unknown": "Nobody could tell which loss was used.",
+    "correct": "Trained as it generates: usable as it is.",
+    "code_predictor_labels_wrong": "Books 1 to 15 learn a neighbour's label: a hint.",
+    "misaligned": "Learns the frame after next: do not copy its rates.",
+    "not_about_loss": "Does not depend on the loss.",
+    "unknown": "Nobody can tell which loss was used.",
 }
 _TRUST: dict[LossState, int] = {
     "correct": 4, "not_about_loss": 3, "code_predictor_labels_wrong": 2, "unknown": 1, "misaligned": 0,

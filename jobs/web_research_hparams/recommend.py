@@ -105,7 +105,7 @@ def recommend(
     points, points_because = _points(request, settings, ranges, known, candidates)
     sources = {fact.id: fact.source for fact in facts} | {one.id: one.source_url for one in candidates}
     points = [
-        point | {SOURCE: "; ".join(dict.fromkeys(sources[one] for one in ids)) or "our judgement"}
+        point | {SOURCE: "; ".join([*dict.fromkeys(sources[one] for one in ids)][:2]) or "our judgement"}
         for point, ids in zip(points, points_because, strict=True)
     ]
     return Recommendation(

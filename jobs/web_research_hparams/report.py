@@ -8,6 +8,8 @@ from typing import Any
 
 from jobs.web_research_hparams.numbers import spelt
 
+MOST_OTHERS, MOST_FIGURES = 2, 12  # shown at a terminal
+
 
 def markdown(content: Mapping[str, Any]) -> str:
     """The page.
@@ -51,11 +53,17 @@ def markdown(content: Mapping[str, Any]) -> str:
 
 
 def plain(content: Mapping[str, Any]) -> str:
-    """The answer for a terminal.
+    """The answer for a terminal: facts that something rests on, the figures that count first, and where the rest is.
 
     Args:
         content: an answer as plain data; what is empty may be missing.
     """
+    views = content["parameters"].values()
+    cited = {one for view in views for one in view.get("evidence", [])}
+    cited |= {one["id"] for view in views for one in view.get("conflicts", [])[:MOST_OTHERS]}
+    figures = sorted(
+        (one for one in content["evidence"] if one.get("verdict")), key=lambda one: one["verdict"] != "counts"
+    )
     lines = [*content["summary"], "", f"{'setting':28} {'start':15} {'worth trying':16} rests on"]
     for name, view in content["parameters"].items():
         ids = view.get("evidence", [])
@@ -65,19 +73,18 @@ def plain(content: Mapping[str, Any]) -> str:
         "others say": [
             f"{name} {one['says']} ({one['id']}): {one['why_lower']}"
             for name, view in content["parameters"].items()
-            for one in view.get("conflicts", [])
+            for one in view.get("conflicts", [])[:MOST_OTHERS]
         ],
-        "points to try first": [
-            f"{_point(point)}: {', '.join(ids) or 'judgement'}"
-            for point, ids in zip(content["starting_points"], content["points_because"], strict=True)
-        ],
+        "points to try first": [f"{_point(point)} [{point['source']}]" for point in content["starting_points"]],
         "your settings": content.get("your_settings", []),
         "cautions": content.get("cautions", []),
         "facts": [
-            f"{one['id']}: {one['says']} [{one['source']}]" for one in content["evidence"] if not one.get("verdict")
+            f"{one['id']}: {one['says']} [{one['source']}]"
+            for one in content["evidence"]
+            if not one.get("verdict") and one["id"] in cited
         ],
-        "found, words of strangers": [_found(one) for one in content["evidence"] if one.get("verdict")],
-        "rejected": [_found(one) for one in content.get("rejected", [])],
+        "found, words of strangers": [_found(one) for one in figures[:MOST_FIGURES]],
+        "rejected": [_found(one) for one in content.get("rejected", [])[:MOST_FIGURES]],
         "asked": [f"{name}: {_source(state)}" for name, state in content["search"].get("sources", {}).items()],
         "files": list(content.get("files", {}).values()),
     }

@@ -127,9 +127,9 @@ def not_asked(access: Access) -> dict[SourceName, str]:
     """Sources that need what was not configured, and what that is."""
     missing: dict[SourceName, str] = {}
     if not access.github_token:
-        missing["github_code"] = "GitHub searches code for accounts only: set [search] github_token_file in config.toml"
+        missing["github_code"] = "needs a token: [search] github_token_file in config.toml"
     if not access.search_url:
-        missing["web_search"] = 'not configured: set [search] provider = "brave", "searxng" or "tavily" in config.toml'
+        missing["web_search"] = 'needs [search] provider = "brave", "searxng" or "tavily" in config.toml'
     return missing
 
 

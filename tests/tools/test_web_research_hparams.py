@@ -15,13 +15,21 @@ from jobs.configuration import SearchSettings
 from jobs.errors import UserError
 from jobs.runner.client import Runner
 from jobs.settings import Settings
+from jobs.training.spec import Params as Training
 from jobs.tune_hparams.spec import KIND as TUNING
 from jobs.tune_hparams.spec import Params as Tuning
 from server.cli_show import as_text
 from tests.jobs.web_research_hparams.services import BRAVE, FEED, Reply, Services, issue, readme, reply, serving
 from tools._arguments import parse_arguments
 from tools._contract import ToolContext
-from tools.web_research_hparams import MOST_BYTES, WebResearchHparamsAnswer, WebResearchHparamsArgs, access_of, answer
+from tools.web_research_hparams import (
+    MOST_BYTES,
+    WebResearchHparamsAnswer,
+    WebResearchHparamsArgs,
+    access_of,
+    answer,
+    size_of,
+)
 
 Answered = Callable[..., WebResearchHparamsAnswer]
 HOSTILE = (
@@ -80,7 +88,7 @@ def test_every_number_of_the_recommendation_has_a_source(answered: Answered, ask
     made = answered(detail="full", **asked)
 
     known = {one.id: one for one in made.evidence}
-    assert made.settings.keys() <= made.parameters.keys()
+    assert made.settings.keys() - {"method"} <= made.parameters.keys()
     assert [name for name, view in made.parameters.items() if view.start is not None and not view.evidence] == []
     cited = {one for view in made.parameters.values() for one in view.evidence}
     cited |= {one.id for view in made.parameters.values() for one in view.conflicts}
@@ -103,7 +111,7 @@ def test_figures_of_pages_come_with_value_address_quote_date_and_loss(answered: 
 
 
 def test_two_independent_pages_add_a_point_to_try(answered: Answered) -> None:
-    made = answered()
+    made = answered(detail="full")
 
     assert [point["lr"] for point in made.starting_points] == [5e-6, 1e-5, 1e-6, 3e-6]
     assert all(one.startswith("w") for one in made.points_because[-1])
@@ -117,7 +125,10 @@ def test_two_independent_pages_add_a_point_to_try(answered: Answered) -> None:
 def test_a_brief_answer_is_at_most_8_kb_and_the_files_hold_the_rest(answered: Answered, asked: dict[str, Any]) -> None:
     made = answered(**asked)
 
-    assert len(made.model_dump_json().encode()) <= MOST_BYTES["brief"]
+    assert size_of(made) <= MOST_BYTES["brief"]
+    assert [one.id for one in made.evidence if one.verdict == "counts"]
+    resting = {one for view in made.parameters.values() for one in view.evidence if not one.startswith("w")}
+    assert resting <= {one.id for one in made.evidence}
     whole = json.loads(Path(made.files["json"]).read_text())
     assert len(whole["evidence"]) == len(made.evidence) + made.left_out["evidence"]
     page = Path(made.files["markdown"]).read_text()
@@ -144,20 +155,25 @@ def test_a_full_answer_is_bounded_too_and_keeps_what_counts(answered: Answered, 
 
     made = answered(detail="full")
 
-    assert len(made.model_dump_json().encode()) <= MOST_BYTES["full"]
+    assert size_of(made) <= MOST_BYTES["full"]
     assert made.left_out
-    assert {fact for view in made.parameters.values() for fact in view.evidence} <= {one.id for one in made.evidence}
+    resting = {one for view in made.parameters.values() for one in view.evidence if not one.startswith("w")}
+    assert resting <= {one.id for one in made.evidence}
 
 
 def test_the_next_call_is_spelt_out(answered: Answered) -> None:
     made = answered(offline=True, model_size="0.6b", minutes_of_audio=300)
 
     assert made.next.startswith('Search: tune_hparams manifest=… base_model="Qwen/Qwen3-TTS-12Hz-0.6B-Base"')
-    assert "method=full lr=5e-06 epochs=1 batch_size=4" in made.next
+    assert (
+        'Or at once: start_training manifest=… base_model="Qwen/Qwen3-TTS-12Hz-0.6B-Base" with settings.' in made.next
+    )
+    assert made.settings.items() >= {"method": "full", "lr": 5e-6, "epochs": 1, "batch_size": 4}.items()
+    Training.model_validate({"manifest": "m", **made.settings})
 
 
 def test_own_settings_are_held_against_known_failures(answered: Answered) -> None:
-    made = answered(offline=True, settings={"lr": 2e-5, "freeze": "none"})
+    made = answered(offline=True, settings={"lr": 2e-5, "freeze": "none"}, detail="full")
 
     assert [line.split(":")[0] for line in made.your_settings] == ["reject", "warn"]
     assert "long texts lose words" in made.your_settings[0]
@@ -237,7 +253,7 @@ def test_a_brief_answer_with_hostile_pages_stays_small(answered: Answered, servi
 
     made = answered(max_results=20)
 
-    assert len(made.model_dump_json().encode()) <= MOST_BYTES["brief"]
+    assert size_of(made) <= MOST_BYTES["brief"]
     assert made.rejected
 
 
@@ -277,12 +293,13 @@ def test_a_person_at_a_terminal_reads_a_table_and_where_each_number_is_from(answ
     text = as_text(answered(settings={"lr": 2e-5}))
 
     lines = text.splitlines()
-    assert lines[0] == "Start with lr 5e-06, 1 epochs; search lr 1e-06 to 1e-05."
+    assert lines[0] == "Start with lr 5e-6, epochs 1; search lr 1e-6 to 1e-5."
     assert (
         "lr                           5e-6            1e-6 to 1e-5     full-recipe, full-lr-too-high, swift-preset"
         in text
     )
     assert "[FelysNeko/qwen3-tts-post-training:STATUS.md]" in text
+    assert "[https://arxiv.org/abs/2601.01234v2; https://github.com/someone/voices" in text
     assert "  reject: lr=2e-5: From 1e-5 on" in text
     assert "  arxiv: answered, 1 pages, now" in text
     assert lines[-1].startswith("next: Search: tune_hparams")
