@@ -42,7 +42,7 @@ def summary_of(
     interval = f"{best.low:.2f} to {best.high:.2f} with 95 % certainty"
     lines = [
         f"{verdict[0].upper()}{verdict[1:]}",
-        f"{len(rounds)} rounds; the best is round {best.iteration}: {best.uncapped:.2f} uncapped ({interval}), "
+        f"{len(rounds)} round{'s' if len(rounds) > 1 else ''}; the best is round {best.iteration}: {best.uncapped:.2f} uncapped ({interval}), "
         f"{best.n_takes} takes, {best.stop_rate:.0%} stop by themselves.",
     ]
     if anchors:
