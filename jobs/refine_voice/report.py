@@ -39,10 +39,11 @@ def summary_of(
     verdict: str, best: Round, rounds: Sequence[Round], anchors: Mapping[str, Any], *, rated_by: str
 ) -> list[str]:
     """At most ten lines for an agent."""
+    count = "1 round" if len(rounds) == 1 else f"{len(rounds)} rounds"
     interval = f"{best.low:.2f} to {best.high:.2f} with 95 % certainty"
     lines = [
         f"{verdict[0].upper()}{verdict[1:]}",
-        f"{len(rounds)} round{'s' if len(rounds) > 1 else ''}; the best is round {best.iteration}: {best.uncapped:.2f} uncapped ({interval}), "
+        f"{count}; the best is round {best.iteration}: {best.uncapped:.2f} uncapped ({interval}), "
         f"{best.n_takes} takes, {best.stop_rate:.0%} stop by themselves.",
     ]
     if anchors:

@@ -23,7 +23,7 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums } img { max-width: 100% }
 th, td { text-align: left; padding: .2rem .8rem .2rem 0; vertical-align: top } tr.best { font-weight: 600 }
-.note { color: #666 } .wide { overflow-x: auto }
+.note { color: #666 } .wide { overflow-x: auto } td:last-child { min-width: 13rem }
 """
 
 
@@ -130,7 +130,7 @@ def write_page(path: Path, params: Params, study: Study, lines: Sequence[str], p
     best = study.best
     names = sorted({name for trial in study.counted for name in trial.params})
     columns = ["trial", "loss", *([] if params.objective == "loss" else ["score"]), "end", *names, ""]
-    head = "".join(f"<th>{escape(name)}</th>" for name in columns)
+    head = "".join(f"<th>{escape(name).replace('_', '_<wbr>')}</th>" for name in columns)
     rows = "".join(
         f'<tr class="{"best" if best and trial.number == best.number else ""}">'
         + "".join(f"<td>{escape(cell)}</td>" for cell in _cells(params, trial, names))
