@@ -37,7 +37,11 @@ def log_to_stderr() -> None:
 async def _serve(settings: Settings) -> None:
     server = build(settings)
     async with stdio_server() as (incoming, outgoing):
-        await server.run(incoming, outgoing, server.create_initialization_options())
+        try:
+            await server.run(incoming, outgoing, server.create_initialization_options())
+        finally:
+            # while it still leads to stderr: half a line that somebody printed is not the protocol's
+            sys.stdout.flush()
 
 
 def _end_with_parent(parent: int) -> None:

@@ -318,6 +318,22 @@ async def test_the_file_token_takes_strange_bytes_for_a_wrong_token() -> None:
     assert await FileToken("t" * 43).verify_token("tö" * 20) is None
 
 
+@pytest.mark.parametrize("named", ["counting-2", None])
+def test_a_task_that_the_header_does_not_name_is_refused(http: HttpServer, named: str | None) -> None:
+    body = wait_for("counting-1") | {"method": "tasks/get"}
+    body["params"] = {"_meta": body["params"]["_meta"], "taskId": "counting-1"}
+    headers = {
+        "Authorization": f"Bearer {http.token}",
+        "Accept": "application/json, text/event-stream",
+        "MCP-Protocol-Version": "2026-07-28",
+        "Mcp-Method": "tasks/get",
+    }
+
+    answer = httpx.post(http.url, json=body, headers=headers | ({"Mcp-Name": named} if named else {}))
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32020)
+
+
 @pytest.mark.parametrize(("number", "ends_with"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 130)])
 def test_a_signal_ends_it_at_once_even_while_a_call_waits_and_leaves_the_job_alone(
     door: Door, number: signal.Signals, ends_with: int

@@ -23,6 +23,23 @@ if TYPE_CHECKING:
 Until = Callable[[Callable[[], object]], None]
 pytestmark = pytest.mark.anyio
 ERAS = {"auto": "2026-07-28", "legacy": "2025-11-25"}
+# Prints, and lets a child print, when the server's own modules are looked for.
+LOUD = """
+import os, subprocess, sys
+from server.cli import main
+
+class Loud:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name in ("server.mcp_server", "mcp.server.stdio", "tools.align"):
+            print("loud", flush=True)
+            sys.stdout.write("half a line without its end")
+            os.write(1, b"louder")
+            subprocess.run(["echo", "loudest"])
+
+sys.meta_path.insert(0, Loud)
+sys.exit(main())
+"""
 TOOLS = {
     "align", "cancel_job", "convert_codes", "get_artifact", "get_job", "ingest_audiobook", "ingest_clips", "list_jobs",
     "rate_samples", "start_training", "synthesize",
@@ -334,6 +351,50 @@ async def test_the_server_ends_when_its_client_closes_the_pipe(door: Door) -> No
     assert await anyio.to_thread.run_sync(lambda: server.process.wait(20)) == 0
 
 
+@pytest.mark.parametrize("number", [None, signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_a_call_that_waits_keeps_no_server_alive_and_its_job_goes_on(
+    door: Door, number: signal.Signals | None
+) -> None:
+    server = RawServer(door)
+    gate = door.cwd / f"gate-ending-{number}"
+    job = server.call("count_slowly", {"up_to": 30 + int(number or 0), "gate": gate.name})
+    server.begin("get_job", {"job_id": job["job_id"], "wait_s": 50})
+
+    if number is None:
+        server.process.stdin.close()
+    else:
+        server.process.send_signal(number)
+
+    status = await anyio.to_thread.run_sync(lambda: server.process.wait(20))
+    meanwhile = door.json("job", job["job_id"])[1]["state"]
+    await anyio.Path(gate).touch()
+    done = door.json("job", job["job_id"], "--wait")[1]["state"]
+    assert status == (0 if number is None else -number)
+    assert meanwhile in ("queued", "starting", "running")
+    assert done == "succeeded"
+
+
+async def test_what_modules_and_their_children_print_while_they_are_imported_is_not_on_the_wire(
+    door: Door, tmp_path: Path
+) -> None:
+    (tmp_path / "loud.py").write_text(LOUD)
+    server = RawServer(door, command=[sys.executable, str(tmp_path / "loud.py"), "mcp"])
+    server.call("list_jobs", {})
+
+    rest = await anyio.to_thread.run_sync(server.close)
+
+    assert rest == b""
+    assert all(json.loads(line)["jsonrpc"] == "2.0" for line in server.lines)
+
+
+async def test_a_client_that_passes_nothing_on_is_served(door: Door) -> None:
+    thin = {name: value for name, value in door.env.items() if name.startswith(("PYTHON", "TTS_TRAIN_"))}
+    server = RawServer(door, env=thin)
+
+    assert "jobs" in server.call("list_jobs", {})
+    server.close()
+
+
 async def test_the_server_ends_with_its_parent_although_the_pipe_is_still_open(door: Door, until: Until) -> None:
     wrapped = RawServer(door, wrapper=[sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])"])
     wrapped.call("list_jobs", {})
@@ -382,10 +443,16 @@ def is_alive(pid: int) -> bool:
 class RawServer:
     """A server spoken to line by line, as a test that looks at bytes needs it (2025-11-25 handshake)."""
 
-    def __init__(self, door: Door, wrapper: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        door: Door,
+        wrapper: Sequence[str] = (),
+        command: Sequence[str] | None = None,
+        env: dict[str, str] | None = None,
+    ) -> None:
         self.process = subprocess.Popen(
-            [*wrapper, *door.command("mcp")],
-            env=door.env,
+            [*wrapper, *(command or door.command("mcp"))],
+            env=env or door.env,
             cwd=door.cwd,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -401,6 +468,13 @@ class RawServer:
         """Call a tool; its structured answer."""
         answer = self._ask("tools/call", {"name": tool, "arguments": arguments})
         return dict(answer["result"]["structuredContent"])
+
+    def begin(self, tool: str, arguments: dict[str, Any]) -> None:
+        """Call a tool and do not wait; whatever was asked before has been taken when this returns."""
+        self._next_id += 1
+        params = {"name": tool, "arguments": arguments}
+        self._send({"jsonrpc": "2.0", "id": self._next_id, "method": "tools/call", "params": params})
+        self._ask("ping", {})
 
     def close(self) -> bytes:
         """End the server; what it still wrote."""
