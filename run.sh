@@ -24,14 +24,14 @@ tts-train: from an audiobook to a trained Qwen3-TTS voice.
   ./run.sh demo [--json]             the whole job on the embedded sample: no GPU, no downloaded weights
   ./run.sh setup [server|ml|all]     make the locked environments (every command does this by itself)
   ./run.sh doctor [--json]           what is installed, what is missing, what it costs, how to get it
-  ./run.sh mcp                       the MCP server on stdio, for an agent
+  ./run.sh mcp [--http]              the MCP server, for an agent, on stdio or on a port of this machine
   ./run.sh tools                     the tools; each is a command: ./run.sh <tool> --help
   ./run.sh install-skill [--claude]   put the Agent Skill and the MCP entry in place (uninstall-skill takes them out)
   ./run.sh listen TAKES [--against TAKES]   rate takes by ear, choose blindly between two voices, in a browser
   ./run.sh jobs | job ID | logs ID [-f] | plot ID | cancel ID | gc
   ./run.sh test [pytest arguments]   the tests
   ./run.sh check                     lint, types and tests
-  ./run.sh bench NAME                a measurement: ingest, quality, align, codes, rating, runner, chaos, train, search, fuzz …
+  ./run.sh bench NAME                a measurement: ingest, quality, align, codes, rating, runner, chaos, train, search, fuzz …, server
 
 The original skill's commands work too: ingest, ingest-transcript, align, convert-qwen3, train-qwen3, infer,
 tensorboard. Exit codes: 0 done, 1 the job failed, 2 bad input.
