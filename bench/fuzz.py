@@ -75,9 +75,8 @@ class World:
         before = self.state
         answer = self.portal.call(answer_of, name, arguments, self.context)
         result = answer if isinstance(answer, types.CallToolResult) else as_result(answer)
-        told = json.dumps(
-            result.model_dump(mode="json", by_alias=True).get("structuredContent") or {}, ensure_ascii=False
-        )
+        fields = result.model_dump(mode="json", by_alias=True).get("structuredContent") or {}
+        told = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))  # as the wire has it
         self.largest = max(self.largest, len(told))
         most = LARGEST_DETAIL if "detail" in arguments else LARGEST_ANSWER
         assert len(told) <= most, f"{len(told)} characters"

@@ -15,9 +15,9 @@ from tools._arguments import MORE
 from tools._contract import StartArgs
 from tools._registry import Tool
 
-LONGEST_DEFAULT, LONGEST_ENUM = 20, 60
-# Lengths of texts and lists are generous; who passes them is told.
-_LEFT_OUT = frozenset({"title", "$defs", "rare", "minLength", "maxLength", "minItems", "maxItems"})
+LONGEST_DEFAULT, LONGEST_ENUM = 20, 40
+# Lengths of texts and lists are generous, patterns are told in words; a call that breaks one hears of it.
+_LEFT_OUT = frozenset({"title", "$defs", "rare", "minLength", "maxLength", "minItems", "maxItems", "pattern"})
 
 
 def listed(tool: Tool) -> dict[str, Any]:
