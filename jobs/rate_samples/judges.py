@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
@@ -34,6 +35,8 @@ WHISPER_MODELS = (
     "Systran/faster-whisper-medium",
     "Systran/faster-whisper-small",
 )
+# Without a GPU a larger one, which lies in the cache for ingest, would take minutes a take: it must be asked for.
+WHISPER_MODELS_ON_CPU = WHISPER_MODELS[3:]
 
 
 class Encoder(Protocol):
@@ -74,7 +77,7 @@ class Listener:
 
     @cached_property
     def _transcriber(self) -> Transcriber:
-        return Transcriber(str(self._folder), cpu_threads=1)
+        return Transcriber(str(self._folder))
 
     def hear(self, speech: Samples, language: str) -> list[str]:
         """The words of audio at 16 kHz, prepared as those of a text are."""
@@ -133,7 +136,8 @@ def choose_judges(params: Params, settings: Settings) -> Judges:
     # without another speaker's clips the limits of another encoder cannot be fitted
     which = params.judges if params.anchor_clips else "offline"
     speaker = _folder(params.speaker_model, SPEAKER_MODELS, "speaker_model", which, settings)
-    whisper = _folder(params.whisper_model, WHISPER_MODELS, "whisper_model", params.judges, settings)
+    known = WHISPER_MODELS if torch.cuda.is_available() else WHISPER_MODELS_ON_CPU
+    whisper = _folder(params.whisper_model, known, "whisper_model", params.judges, settings)
     has_utmos = params.judges == "auto" and importlib.util.find_spec("utmosv2") is not None
     return Judges(
         SpeakerJudge(speaker),

@@ -119,6 +119,25 @@ def test_weights_in_the_cache_judge_unless_only_carried_ones_may(
     assert found.listener is None
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="with a GPU the largest Whisper judges")
+def test_without_a_gpu_only_a_small_whisper_judges_unasked(
+    tmp_path: Path, quiet_context: Callable[..., JobContext]
+) -> None:
+    whisper, hub = make_toy_whisper(tmp_path / "toy-whisper"), tmp_path / "hub"
+    settings = quiet_context(tmp_path, hub).settings
+    in_cache(hub, str(whisper), "Systran/faster-whisper-large-v3")
+    large_only = choose_judges(params(tmp_path), settings)
+    asked = choose_judges(params(tmp_path, whisper_model="Systran/faster-whisper-large-v3"), settings)
+    in_cache(hub, str(whisper), "Systran/faster-whisper-small")
+
+    found = choose_judges(params(tmp_path), settings)
+
+    assert large_only.listener is None
+    assert asked.listener is not None
+    assert found.listener is not None
+    assert "faster-whisper-small" in found.listener.name
+
+
 def test_a_judge_that_was_given_and_is_not_there_is_refused(
     tmp_path: Path, quiet_context: Callable[..., JobContext]
 ) -> None:
