@@ -313,3 +313,45 @@ def test_a_real_recordings_clips_come_in_whole(make_context, tmp_path):
     assert result.kept_s == pytest.approx(132.08, abs=0.05)
     assert [row.audio for row in rows] == [f"clips/LJ001-{number:04}.wav" for number in range(1, 21)]
     assert {soundfile.info(tmp_path / "out" / row.audio).samplerate for row in rows} == {24_000}
+
+
+def test_the_same_sound_or_sentence_again_is_rejected_with_the_line_it_repeats(source, make_context):
+    long = "The same sentence is read here once more."
+    whole_numbers = np.round(tone(1.0, 24_000) * 32_767).astype(np.int16)
+    source.add("a.wav", whole_numbers, 24_000, text="One.")
+    source.add("a.flac", whole_numbers, 24_000, text="Two.")
+    source.add("b.wav", tone(1.0, 24_000, pitch_hz=300), 24_000, text=long)
+    source.add("c.mp3", tone(1.2, 24_000, pitch_hz=400), 24_000, text=long)
+    source.add("d.ogg", tone(1.3, 24_000, pitch_hz=500), 24_000, text=long, speaker="other")
+
+    run(source.params(), make_context())
+
+    assert [row.audio for row in source.rows] == ["clips/a.wav", "clips/b.wav", "clips/d.wav"]
+    assert [(row.reason, row.detail) for row in source.rejections] == [
+        ("duplicate_audio", "line 2: line 1 sounds the same"),
+        ("duplicate_text", "line 4: line 3 has the same text"),
+    ]
+
+
+def test_telephone_rates_are_rejected_with_rate_and_line(source, make_context):
+    source.add("good.wav", tone(1.0, 24_000), 24_000)
+    source.add("phone.wav", tone(1.0, 8_000), 8_000)
+
+    run(source.params(), make_context())
+
+    (rejection,) = source.rejections
+    assert rejection.reason == "sample_rate_low"
+    assert rejection.detail.startswith("line 2: 8000 Hz hold nothing above 4000 Hz")
+
+
+def test_a_clip_of_bad_quality_is_rejected_with_its_line_value_and_limit(source, make_context):
+    source.add("tone.wav", tone(1.0, 24_000), 24_000)
+
+    with pytest.raises(UserError) as refusal:
+        run(source.params(quality={"dnsmos": "off"}), make_context())
+
+    (rejection,) = source.rejections
+    assert refusal.value.code == "all_clips_rejected"
+    assert (rejection.reason, rejection.limit, rejection.audio) == ("not_speech", 3.5, "clips/tone.wav")
+    assert rejection.detail.startswith("line 1: its level moves by")
+    assert rejection.value < 3.5
