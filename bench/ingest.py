@@ -1,8 +1,9 @@
-"""How fast and in how much memory a recording is ingested: ``./run.sh bench ingest [--audio F --text F] [--times N]``.
+"""How fast, in how much memory a recording becomes clips: ``./run.sh bench ingest [--minutes 10 240] [--workers N]``.
 
-Plays the recording N times over as one file, ingests it in a process of its own, and prints one JSON object: seconds of
-audio per second of CPU (steady on a busy machine) and per second of wall clock, and the peak of resident memory. Run it
-with two values of N: the memory must not grow with the length.
+Makes an m4b of each length with chapters (a sample's packets over and over), ingests it in a process of its own, and
+prints one JSON object a length: seconds of audio per second of CPU (steady on a busy machine) and of wall clock, and
+the peak of resident memory of the largest process, imports and all. By default up to the clips, without text and
+without judging them; ``--text`` matches the sample's text, ``--whole`` does the whole job.
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import av
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKER = """
-import json, logging, sys
+import json, resource, sys
 from pathlib import Path
 from jobs.ingest_audiobook.spec import Params
-from jobs.ingest_audiobook.work import run
+from jobs.ingest_audiobook.work import make_clips, run
 from jobs.settings import Settings
 
 class Context:
@@ -32,67 +35,107 @@ class Context:
     def publish(self, *_): return ""
     def raise_if_cancelled(self): pass
 
-print(run(Params.model_validate_json(sys.argv[1]), Context()).model_dump_json())
+params = Params.model_validate_json(sys.argv[1])
+if sys.argv[3] == "whole":
+    told = run(params, Context()).model_dump()
+else:
+    told = {"recording_s": 0.0, "kept_s": 0.0, "n_clips": 0}
+    for record in make_clips(params, Context()).state.finished():
+        told["recording_s"] += (record.end_24k - record.start_24k) / 24_000
+        told["kept_s"] += sum(clip.duration_s for clip in record.clips)
+        told["n_clips"] += len(record.clips)
+told["torch"] = "torch" in sys.modules
+used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+told["rss_mb"] = [one.ru_maxrss // 1024 for one in used]
+print(json.dumps(told))
 """
 
 
-def played_over(audio: Path, times: int, target: Path) -> None:
-    """Write the recording ``times`` times in a row as one FLAC file."""
-    with av.open(str(target), "w") as out:
-        stream = None
-        for _ in range(times):
-            with av.open(str(audio)) as source:
-                rate = source.streams.audio[0].rate
-                stream = stream or out.add_stream("flac", rate=rate, layout="mono")
-                resampler = av.AudioResampler(format="s16", layout="mono", rate=rate)
-                for frame in source.decode(audio=0):
-                    for part in resampler.resample(frame):
-                        part.pts = None
-                        out.mux(stream.encode(part))
-        assert stream is not None
-        out.mux(stream.encode(None))
+def played_over(audio: Path, length_s: float, target: Path, chapter_s: float = 1200.0) -> None:
+    """Write the recording's packets over and over as one m4b with a chapter every ``chapter_s`` seconds."""
+    with av.open(str(audio)) as source:
+        stream = source.streams.audio[0]
+        packets = [(bytes(packet), packet.duration) for packet in source.demux(stream) if packet.size]
+        base = stream.time_base
+        with av.open(str(target), "w", format="ipod") as out:
+            copy = out.add_stream_from_template(stream)
+            out.set_chapters(
+                [
+                    {"id": n, "start": round(n * chapter_s * 1000), "end": round((n + 1) * chapter_s * 1000),
+                     "time_base": Fraction(1, 1000), "metadata": {"title": f"Chapter {n + 1}"}}
+                    for n in range(max(1, int(length_s / chapter_s)))
+                ]
+            )  # fmt: skip
+            time_stamp = 0
+            while time_stamp * base < length_s:
+                for content, duration in packets:
+                    packet = av.Packet(content)
+                    packet.stream, packet.time_base = copy, base
+                    packet.pts = packet.dts = time_stamp
+                    packet.duration = duration
+                    out.mux(packet)
+                    time_stamp += duration
 
 
-def main() -> None:
+def measured(folder: Path, minutes: float, options: argparse.Namespace) -> dict[str, object]:
+    """Ingest a recording of this length and tell the figures."""
+    recording = folder / f"{minutes:g}.m4b"
+    played_over(options.audio, minutes * 60, recording)
+    params = {
+        "audio": str(recording),
+        "voice": "bench",
+        "out_dir": str(folder / "dataset"),
+        "transcript": "none",
+        "workers": options.workers,
+    }
+    if options.text:
+        sample_s = float(av.open(str(options.audio)).duration or 0) / av.time_base
+        times = round(minutes * 60 / sample_s) + 1
+        (folder / "text.txt").write_text("\n".join([options.text.read_text(encoding="utf-8")] * times))
+        params |= {"transcript": "auto", "text": str(folder / "text.txt")}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.perf_counter()
+    stage = "whole" if options.whole else "clips"
+    answer = subprocess.run(
+        [sys.executable, "-c", WORKER, json.dumps(params), str(folder), stage],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    wall_s = time.perf_counter() - began
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    told = json.loads(answer.stdout)
+    cpu_s = usage.ru_utime + usage.ru_stime - before.ru_utime - before.ru_stime
+    subprocess.run(["rm", "-rf", str(folder / "dataset"), str(recording)], check=True)
+    return {
+        "minutes": round(told["recording_s"] / 60, 1),
+        "workers": options.workers,
+        "n_clips": told["n_clips"],
+        "kept_s": round(told["kept_s"], 1),
+        "cpu_s": round(cpu_s, 1),
+        "wall_s": round(wall_s, 1),
+        "audio_s_per_cpu_s": round(told["recording_s"] / cpu_s, 1),
+        "audio_s_per_wall_s": round(told["recording_s"] / wall_s, 1),
+        "peak_rss_mb": told["rss_mb"],
+        "torch_imported": told["torch"],
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="run.sh bench ingest", description=__doc__)
     parser.add_argument("--audio", type=Path, default=ROOT / "samples" / "fables.m4b")
-    parser.add_argument("--text", type=Path, default=ROOT / "samples" / "fables.txt")
-    parser.add_argument("--times", type=int, default=1)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        played_over(options.audio, options.times, folder / "recording.flac")
-        (folder / "text.txt").write_text("\n".join([options.text.read_text(encoding="utf-8")] * options.times))
-        params = {
-            "audio": str(folder / "recording.flac"),
-            "voice": "bench",
-            "text": str(folder / "text.txt"),
-            "out_dir": str(folder / "dataset"),
-        }
-        began = time.perf_counter()
-        answer = subprocess.run(
-            [sys.executable, "-c", WORKER, json.dumps(params), name],
-            capture_output=True,
-            text=True,
-            check=True,
-            cwd=ROOT,
-        )
-        wall_s = time.perf_counter() - began
-        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    result = json.loads(answer.stdout)
-    cpu_s = usage.ru_utime + usage.ru_stime
-    figures = {
-        "audio_s": round(result["recording_s"], 1),
-        "kept_s": round(result["kept_s"], 1),
-        "n_clips": result["n_clips"],
-        "wall_s": round(wall_s, 1),
-        "audio_s_per_cpu_s": round(result["recording_s"] / cpu_s, 1),
-        "audio_s_per_wall_s": round(result["recording_s"] / wall_s, 1),
-        "peak_rss_mb": usage.ru_maxrss // 1024,
-    }
-    print(json.dumps(figures))
+    parser.add_argument("--text", type=Path, help="match this text of the sample, repeated as often as the sample")
+    parser.add_argument("--minutes", type=float, nargs="+", default=[10.0])
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--whole", action="store_true", help="judge the clips and write the report too")
+    options = parser.parse_args(argv)
+    for minutes in options.minutes:
+        with tempfile.TemporaryDirectory() as name:
+            print(json.dumps(measured(Path(name), minutes, options)), flush=True)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
