@@ -20,7 +20,7 @@ _PATTERNS = (
     r"^\W*(?:this is audible|the end|end of (?:chapter|book|section|part) \w+)\W*(?:recording|recorded|read) by\b",
     r"^\W*(?:recording|recorded|read|narrated) by [A-Z][\w.' -]{2,50}\W*$",
     r"^\W*this is audible\W*$",
-    r"\b(?:written by|by) .{2,60}(?:read|narrated|performed) (?:for you )?by\b",
+    r"\bby .{2,60}[,.;] (?:read|narrated|performed) (?:for you )?by\b",
     r"\b(?:copyright|production copyright) (?:in )?(?:\d{4}|two thousand|nineteen)\b",
 )
 _CREDITS = re.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS), re.IGNORECASE)

@@ -340,11 +340,14 @@ def _decoded(container: Any, stream: Any, rate: int, stamps: list[int] | None = 
                 yield frame.to_ndarray()[0]
                 continue
             if found != layout:  # some files change their layout on the way
-                resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
+                # as floats, libswresample's sum of several channels may be louder than any: only integers are scaled
+                form = "flt" if frame.layout.nb_channels == 1 else "s32"
+                resampler = av.AudioResampler(format=form, layout="mono", rate=rate)
                 layout = found
             frame.pts = None  # let the resampler count samples instead of trusting stamps
             for mono in resampler.resample(frame):
-                yield mono.to_ndarray()[0]
+                samples = mono.to_ndarray()[0]
+                yield samples if samples.dtype == np.float32 else (samples / 2.0**31).astype(np.float32)
 
 
 def _without_first(n_dropped: int, parts: Iterator[Samples]) -> Iterator[Samples]:
