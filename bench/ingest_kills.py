@@ -38,7 +38,7 @@ def start(params: dict[str, object], dataset: Path, *, clips_only: bool) -> subp
         WORKER,
         json.dumps(params | {"out_dir": str(dataset)}),
         str(dataset.parent),
-        "whole",
+        "clips" if clips_only else "whole",
     ]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
 
