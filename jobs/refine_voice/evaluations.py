@@ -42,6 +42,8 @@ def link_takes(folder: Path) -> None:
         link = folder / f"eval_{number:02d}.wav"
         temporary = folder / f".{link.name}.partial"
         temporary.unlink(missing_ok=True)
+        if link.exists() and link.samefile(folder / take.audio):
+            continue  # renaming one name of a file to another of it does nothing, and leaves both
         try:
             os.link(folder / take.audio, temporary)
         except OSError:  # a disk without hard links

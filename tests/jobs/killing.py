@@ -1,6 +1,7 @@
 """Kills what works for a home at random moments: supervisor, shims, workers of directors and of their children.
 
-No child is killed more often than a job may be interrupted: what is tested is that work goes on, not that it gives up.
+No child's worker is killed twice: one that is interrupted twice at the same place is given up by rule, and what is
+tested is that work goes on.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from jobs.runner.client import Runner
 from jobs.runner.records import JobRecord
 
-MOST_A_CHILD = 2  # JobKind.max_tries is 3
+MOST_A_CHILD = 1  # its worker, and its shim
 MOST_A_DIRECTOR = 18  # and 20 of directors
 DIRECTORS = ("tune_hparams", "refine_voice")
 PROGRAMS = ("supervisor", "shim", "worker")
@@ -43,7 +44,7 @@ class Killer:
         kinds: dict[str, list[tuple[int, str]]] = {}
         for pid, name, job_id in self._living():
             limit = MOST_A_DIRECTOR if job_id.startswith(DIRECTORS) else MOST_A_CHILD
-            if not job_id or self._of_job[job_id] < limit:
+            if not job_id or self._of_job[f"{name} {job_id}"] < limit:
                 kinds.setdefault(name, []).append((pid, job_id))
         if not kinds:
             return None
@@ -51,7 +52,7 @@ class Killer:
         pid, job_id = self.dice.choice(sorted(kinds[name]))
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        self._of_job[job_id] += 1
+        self._of_job[f"{name} {job_id}"] += 1
         self.killed[name] += 1
         return name
 

@@ -100,15 +100,14 @@ def test_a_person_rates_while_nothing_is_held_and_a_kill_changes_nothing(
 def test_a_round_that_fails_ends_the_loop_with_its_reason(
     live_settings: Settings, make: Callable[..., Params], tmp_path: Path
 ) -> None:
-    params = make(zero_shot=False, texts=TEXTS[:1])
-    (tmp_path / "0.wav").write_bytes(b"")  # a clip of the narrator
+    params = make(zero_shot=False, training={"method": "lora", "lora_targets": "no_such_module"})
     runner = Runner(live_settings)
 
     job = runner.wait(runner.submit(KIND, params).job.job_id, BOUND_S)
 
     assert (job.state, job.failure and job.failure.code) == ("failed", "round_failed")
     assert job.failure is not None
-    assert "rate-1 (rate_samples-" in job.failure.message
+    assert "train-1 (training-" in job.failure.message
 
 
 @pytest.mark.parametrize(
