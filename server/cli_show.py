@@ -9,10 +9,10 @@ from pydantic import BaseModel
 
 from jobs.runner.records import JobRecord, Progress
 from jobs.web_research_hparams.report import plain
+from tools._research_answer import WebResearchHparamsAnswer
 from tools._view import JobView, fraction_of, progress_text
 from tools.list_jobs import JobList
 from tools.rate_samples import RateSamplesAnswer
-from tools.web_research_hparams import WebResearchHparamsAnswer
 
 BAR_WIDTH = 24
 LONGEST_LINE = 110

@@ -22,14 +22,8 @@ from server.cli_show import as_text
 from tests.jobs.web_research_hparams.services import BRAVE, FEED, Reply, Services, issue, readme, reply, serving
 from tools._arguments import parse_arguments
 from tools._contract import ToolContext
-from tools.web_research_hparams import (
-    MOST_BYTES,
-    WebResearchHparamsAnswer,
-    WebResearchHparamsArgs,
-    access_of,
-    answer,
-    size_of,
-)
+from tools._research_answer import MOST_BYTES, WebResearchHparamsAnswer, size_of
+from tools.web_research_hparams import WebResearchHparamsArgs, access_of, answer
 
 Answered = Callable[..., WebResearchHparamsAnswer]
 HOSTILE = (
