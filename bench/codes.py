@@ -151,6 +151,9 @@ def _alone(script: str, folder: Path, tokenizer: Path) -> dict[str, Any]:
 
 def killed(tokenizer: str, n_clips: int, n_kills: int, seed: int, folder: Path) -> dict[str, Any]:
     """Kill conversions until ``n_kills`` were killed, and compare what each leaves with an unharmed one's."""
+    from jobs.qwen.stock import qwen_tts
+
+    qwen_tts()  # before the processes part, or most would be killed in its long import
     make_dataset(folder / "whole", n_clips, longest_s=5.0)
     began = time.monotonic()
     killed_until_done(lambda: convert(folder / "whole", tokenizer), random.Random(seed), 0, 0)
