@@ -35,7 +35,7 @@ def log_to_stderr() -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    server = build(settings)
+    server = build(settings, takes_roots=True)
     async with stdio_server() as (incoming, outgoing):
         try:
             await server.run(incoming, outgoing, server.create_initialization_options())
