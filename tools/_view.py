@@ -18,8 +18,9 @@ from tools._registry import tool_of_kind
 
 RUNNING_LOG_LINES = 4
 FAILED_LOG_LINES = 6
+EXPLAINED_LOG_LINES = 2  # of a failure that says itself what happened
 LONGEST_LOG_LINE = 120
-LONGEST_MESSAGE = 500
+LONGEST_MESSAGE = 400
 MOST_ARTIFACTS, MOST_ARTIFACTS_OTHERWISE = 4, 2
 # Of a result, unless all of it is wanted.
 MOST_ITEMS, LONGEST_VALUE = 6, 200
@@ -99,14 +100,15 @@ def view_job(
     Args:
         record: the job.
         runner: for its progress, log and artifacts.
-        log_lines: newest lines of the log; None: 4 while it runs, 6 when it failed, else none.
+        log_lines: newest lines of the log; None: 4 while it runs, 6 when it failed (2 if it said why), else none.
         reused: whether a start call found this job instead of starting one.
         detail: the whole result and all artifacts, however long.
     """
     newest = runner.progress(record.job_id)
     fraction = fraction_of(newest)
     if log_lines is None:
-        log_lines = FAILED_LOG_LINES if record.state == "failed" else 0 if record.is_finished else RUNNING_LOG_LINES
+        failed = EXPLAINED_LOG_LINES if record.failure is not None else FAILED_LOG_LINES
+        log_lines = failed if record.state == "failed" else 0 if record.is_finished else RUNNING_LOG_LINES
     elapsed_s = _elapsed_s(record)
     artifacts = runner.artifacts(record.job_id)
     most = MOST_ARTIFACTS if record.state == "succeeded" else MOST_ARTIFACTS_OTHERWISE

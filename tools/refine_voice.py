@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from jobs.refine_voice.spec import KIND, Params
+from jobs.refine_voice.spec import KIND, Params, search_of
 from tools._contract import Hints, StartArgs, ToolContext
+from tools._first_points import first_points
 from tools._start import start
 from tools._view import JobView
 
@@ -21,4 +22,6 @@ async def refine_voice(args: RefineVoiceArgs, context: ToolContext) -> JobView:
     Use it for the best voice that the data allow. COST: GPU, max_iterations trainings; ask the person first. The best
     round becomes final_model. rating=person waits in every round for rate_samples scores. A job. Next: synthesize.
     """
+    if args.run_hyperparameter_search and not args.hp_first:
+        args = args.model_copy(update={"hp_first": first_points(search_of(args), context.settings)})
     return await start(KIND, args, context)

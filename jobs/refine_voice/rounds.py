@@ -27,7 +27,7 @@ from jobs.refine_voice.evaluations import (
     takes_of,
     write_evaluation,
 )
-from jobs.refine_voice.spec import Params
+from jobs.refine_voice.spec import Params, search_of
 from jobs.runner.children import Children
 from jobs.runner.context import JobContext
 from jobs.runner.kind import JobKind
@@ -73,15 +73,7 @@ class Rounds:
 
     def search(self) -> str:
         """Find settings; the path of best_config.json."""
-        params = Tune(
-            manifest=self._params.manifest,
-            base_model=self._params.base_model,
-            out_dir=str(self._folder / "hyperparameter_search"),
-            n_trials=self._params.hp_trials,
-            trial_steps=self._params.hp_steps,
-            training=self._params.training,
-            seed=self._params.seed,
-        )
+        params = search_of(self._params, str(self._folder / "hyperparameter_search"))
         assert TUNE.suggest is not None
         suggested = TUNE.suggest(params, params.model_fields_set, self._context.settings)
         job = self._run("search", TUNE, Tune.model_validate({**params.model_dump(), **suggested}))

@@ -13,6 +13,7 @@ from jobs.synthesize.spec import EVALUATION_TEXTS
 from jobs.training.spec import DEFAULT_BASE
 from jobs.training.spec import KIND as TRAINING
 from jobs.training.spec import Params as Training
+from jobs.tune_hparams.spec import Params as Tune
 
 AUTOMATIC_CAP = 4.5  # of the automatic rating: only a person may give more
 # What the loop itself decides.
@@ -42,6 +43,11 @@ class Params(Strict):
     run_hyperparameter_search: bool = Field(False, description="tune_hparams first.", json_schema_extra=RARE)
     hp_trials: int = Field(10, ge=1, le=500, json_schema_extra=RARE)
     hp_steps: int = Field(300, ge=2, le=100_000, description="Optimiser steps of a trial.", json_schema_extra=RARE)
+    hp_first: list[dict[str, Value]] = Field(
+        default_factory=list,
+        description="Points that the search tries first. Default: web_research_hparams'.",
+        json_schema_extra=RARE,
+    )
     zero_shot: bool = Field(
         True, description="Rate the base's clone too: what one gets without training.", json_schema_extra=RARE
     )
@@ -87,6 +93,20 @@ class Result(Strict):
     other_speaker: float | None = Field(None, description="Another speaker, rated alike: the floor.")
     best_config: str | None = None
     report: str
+
+
+def search_of(params: Params, out_dir: str = "") -> Tune:
+    """The search before the rounds, as it is asked for."""
+    return Tune(
+        manifest=params.manifest,
+        base_model=params.base_model,
+        out_dir=out_dir,
+        n_trials=params.hp_trials,
+        trial_steps=params.hp_steps,
+        training=params.training,
+        first=params.hp_first,
+        seed=params.seed,
+    )
 
 
 def check(params: Params) -> None:

@@ -15,6 +15,7 @@ from jobs.runner.client import Runner
 from jobs.settings import Settings
 from tools._arguments import parse_arguments
 from tools._contract import ToolContext
+from tools.refine_voice import RefineVoiceArgs, refine_voice
 from tools.tune_hparams import TuneHparamsArgs, tune_hparams
 
 Planned = Callable[..., dict[str, Any]]
@@ -51,6 +52,22 @@ def test_the_recommendation_is_tried_first(planned: Planned) -> None:
     assert 1 < len(points) <= would_run["n_trials"] // 4
     assert "FelysNeko/qwen3-tts-post-training" in points[0].pop("source")
     assert set(points[0]) <= {found["name"] for found in would_run["ranges"]}
+
+
+def test_a_loop_that_searches_first_tries_it_too(
+    planned: Planned, home_with_a_job: tuple[Settings, str], tmp_path: Path
+) -> None:
+    asked = {"manifest": str(tmp_path / "train_manifest_qwen3.jsonl"), "dry_run": True}
+
+    def points(**given: Any) -> list[dict[str, Any]]:
+        args = parse_arguments(RefineVoiceArgs, {**asked, **given}, tool="refine_voice")
+        view = anyio.run(refine_voice, args, ToolContext(home_with_a_job[0], Runner(home_with_a_job[0])))
+        found: list[dict[str, Any]] = view.result["would_run"].get("hp_first", [])
+        return found
+
+    assert points(run_hyperparameter_search=True, hp_trials=12) == planned()["would_run"]["first"]
+    assert points(run_hyperparameter_search=True, hp_first=[{"lr": 2e-6}]) == [{"lr": 2e-6}]
+    assert points() == []
 
 
 def test_it_is_not_when_points_are_given_or_it_is_not_wanted(planned: Planned) -> None:

@@ -133,7 +133,7 @@ STATES: dict[str, dict[str, object]] = {
 
 @pytest.mark.parametrize("state", list(STATES))
 def test_a_look_at_a_job_costs_less_than_400_tokens(state: str) -> None:
-    """By the usual rule of four characters a token; a failure, told once, may cost 600."""
+    """By the usual rule of four characters a token."""
     newest = Progress(at=1, done=50, total=200, message="training " * 20, metrics={"loss": 2.1, "lr": 1e-5}, rate=1.5)
     names = ("voice", "adapter", "base", "plot.png", "report.html", "a", "b", "c", "d")
     made = [
@@ -143,7 +143,7 @@ def test_a_look_at_a_job_costs_less_than_400_tokens(state: str) -> None:
     shown = view(record(state, **STATES[state]), Kept(newest, ["x" * 400] * 50, made))
 
     n_tokens = len(json.dumps(shown.model_dump(mode="json"), ensure_ascii=False)) / 4
-    assert n_tokens < (600 if state == "failed" else 400)
+    assert n_tokens < 400
 
 
 def test_long_results_are_told_in_part_unless_all_is_wanted() -> None:
