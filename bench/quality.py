@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from jobs.dataset.finish import MOST_SAMPLED
+from jobs.dataset.listening import MOST_SAMPLED
 from jobs.dataset.measure import Task, measure
 from jobs.speech.manifest import Clip, read_rows
 
@@ -35,7 +35,7 @@ def main() -> None:
     length_s = sum(clip.duration_s or 0.0 for clip in clips[1:])
     paths = [(dataset / clip.audio, clip) for clip in clips]
     plain = cost([Task(path, clip.text, clip.language) for path, clip in paths]) / length_s
-    mos = cost([Task(path, "", "", with_mos=True) for path, _ in paths]) / length_s
+    mos = cost([Task(path, "", "", "mos") for path, _ in paths]) / length_s
     mean_s = length_s / (len(clips) - 1)
     sampled = MOST_SAMPLED * mean_s * mos / (HOURS * 3600)
     print(f"{len(clips)} clips, {length_s:.0f} s; CPU seconds a second of audio:")

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jobs.dataset.judge import Fault, absolute_fault, fault_of, is_doubtful, narrator_by_sound
+from jobs.dataset.listening import for_opinion, for_text
 from jobs.dataset.measure import Measured
 from jobs.dataset.narrator import MIN_CLIPS, Narrator, Opinion, narrator_of, opinion_of, rate_of, sim_to
 from jobs.dataset.reference import best_references
 from jobs.dataset.split import split
-from jobs.dataset.survey import opinions, survey
+from jobs.dataset.survey import opinions, survey, text_matches
 from jobs.dataset.thresholds import Thresholds
 from jobs.runner.context import JobContext
 from jobs.speech.manifest import Clip, Rejection, Source
@@ -20,8 +21,6 @@ from jobs.speech.manifest import Clip, Rejection, Source
 logger = logging.getLogger(__name__)
 
 N_REFERENCES = 5
-SAMPLED_SHARE, FEWEST_SAMPLED, MOST_SAMPLED = 0.05, 8, 400
-_LONG_ENOUGH_S = 4.0  # shorter clips score lower than the narrator deserves
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,13 @@ def judge_clips(
     for place, clip in enumerate(clips):
         speakers.setdefault(clip.speaker, []).append(place)
     narrators = {name: narrator_by_sound([measured[k] for k in places], limits) for name, places in speakers.items()}
-    scores = _scores(dataset, clips, measured, narrators, limits, context, done)
+    good = [k for k, about in enumerate(measured) if absolute_fault(about, limits) is None]
+    doubtful = [k for k in good if is_doubtful(measured[k], narrators[clips[k].speaker])]
+    places = for_opinion(measured, good, doubtful, limits)
+    scores = dict(zip(places, opinions(dataset, [clips[k] for k in places], context, done), strict=True))
+    texts = for_text(clips, measured, good, limits)
+    heard = text_matches(dataset, [clips[k] for k in texts.places], context, done)
+    matches = dict(zip(texts.places, heard, strict=True))
     own = {name: _opinion(places, measured, scores) for name, places in speakers.items()}
 
     rows: dict[int, Clip] = {}
@@ -83,16 +88,17 @@ def judge_clips(
             limits,
             score=score,
             own=own[clip.speaker],
-            text_match=clip.quality.get("text_match"),
+            text_match=matches.get(place),
         )
-        row = clip.model_copy(update={"quality": _quality(clip, about, narrator, score)})
+        row = clip.model_copy(update={"quality": _quality(clip, about, narrator, score, matches.get(place))})
         if fault is None or not limits.reject:
             rows[place] = row
         else:
             rejected.append((row, fault))
     kept, references = _split_and_referenced(rows, measured, validation_share, validation_chapters)
     logger.info("%d of %d clips are good enough.", len(kept), len(clips))
-    return Judged(kept, rejected, narrators, references, _notes(speakers, narrators, clips, rejected, limits))
+    notes = _notes(speakers, narrators, clips, rejected, limits)
+    return Judged(kept, rejected, narrators, references, [*notes, texts.note] if texts.note else notes)
 
 
 def rejection_of(row: Clip, fault: Fault) -> Rejection:
@@ -117,37 +123,15 @@ def merged(earlier: Sequence[Rejection], later: Sequence[Rejection]) -> list[Rej
     return sorted([*earlier, *later], key=lambda row: (order[row.source.recording], row.source.start_s))
 
 
-def _scores(
-    dataset: Path,
-    clips: Sequence[Clip],
-    measured: Sequence[Measured],
-    narrators: dict[str, Narrator],
-    limits: Thresholds,
-    context: JobContext,
-    done: Callable[[str], None],
-) -> dict[int, dict[str, float]]:
-    """DNSMOS by place: of all clips, or of a sample spread over the book and of those whose background is doubtful."""
-    if limits.dnsmos == "off":
-        return {}
-    good = [k for k, about in enumerate(measured) if absolute_fault(about, limits) is None]
-    places = good
-    if limits.dnsmos == "sampled":
-        doubtful = [k for k in good if is_doubtful(measured[k], narrators[clips[k].speaker])]
-        calm = [k for k in good if k not in set(doubtful)]
-        long = [k for k in calm if measured[k].speech_span_s >= _LONG_ENOUGH_S]
-        pool = long if len(long) >= FEWEST_SAMPLED else calm
-        n = min(len(pool), max(FEWEST_SAMPLED, min(MOST_SAMPLED, round(SAMPLED_SHARE * len(clips)))))
-        places = sorted({*doubtful, *(pool[i * len(pool) // n] for i in range(n))})
-    return dict(zip(places, opinions(dataset, [clips[k] for k in places], context, done), strict=True))
-
-
 def _opinion(
     places: Sequence[int], measured: Sequence[Measured], scores: dict[int, dict[str, float]]
 ) -> Opinion | None:
     return opinion_of([(scores[k], measured[k].speech_span_s) for k in places if k in scores])
 
 
-def _quality(clip: Clip, about: Measured, narrator: Narrator, score: dict[str, float] | None) -> dict[str, float]:
+def _quality(
+    clip: Clip, about: Measured, narrator: Narrator, score: dict[str, float] | None, text_match: float | None
+) -> dict[str, float]:
     found = clip.quality | about.values
     rate = rate_of(about)
     if rate is not None:
@@ -156,6 +140,8 @@ def _quality(clip: Clip, about: Measured, narrator: Narrator, score: dict[str, f
         found["sim"] = round(sim_to(about, narrator.voice), 3)
     if score is not None:
         found |= {f"dnsmos_{name}": value for name, value in score.items()}
+    if text_match is not None:
+        found["text_match"] = text_match
     return found
 
 

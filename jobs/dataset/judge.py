@@ -94,7 +94,7 @@ def fault_of(
         limits: to hold it against.
         score: DNSMOS of this clip, where it was taken.
         own: DNSMOS of the narrator's clips.
-        text_match: share of its words that the ingest heard, where it listened.
+        text_match: share of its text that is heard, where somebody listened.
     """
     faults = (
         *_absolute(clip, limits),
@@ -176,7 +176,7 @@ def _background_rise(clip: Measured, narrator: Narrator) -> float:
 
 def _words(clip: Measured, narrator: Narrator, limits: Thresholds, text_match: float | None) -> Iterator[Fault]:
     if text_match is not None:
-        yield from _below("words_differ", text_match, limits.min_text_match, "{} of its words were heard")
+        yield from _below("words_differ", text_match, limits.min_text_match, "{} of its text is heard")
     rate = rate_of(clip)
     if rate is None or not narrator.rate:
         return

@@ -6,6 +6,7 @@ import base64
 import functools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from jobs.dataset.sound import measure_sound
 from jobs.errors import UserError
 from jobs.speech.audio import CLIP_RATE_HZ, SPEECH_RATE_HZ, read_clip, resample
+from jobs.speech.intelligibility import distractors, heard_words, word_error_rate
 from jobs.speech.mel import Floats
 from jobs.speech.prosody import prosody
 from jobs.speech.text import spoken_words
@@ -29,13 +31,14 @@ class Task:
         path: of the audio.
         text: what it says; may be empty.
         language: a Qwen language name.
-        with_mos: whether DNSMOS is to score it (and nothing else is measured).
+        instrument: ``sound`` for all that is ``Measured``, ``mos`` for DNSMOS, ``text`` for how much of
+            its text is heard.
     """
 
     path: Path
     text: str
     language: str
-    with_mos: bool = False
+    instrument: Literal["sound", "mos", "text"] = "sound"
 
 
 class Measured(BaseModel):
@@ -73,7 +76,9 @@ def measure(task: Task) -> dict[str, object]:
     Raises:
         UserError: the clip is gone or cannot be read.
     """
-    if task.with_mos:
+    if task.instrument == "text":
+        return {"text_match": _text_match(task)}
+    if task.instrument == "mos":
         mos = _dnsmos().predict(read_clip(task.path, SPEECH_RATE_HZ))
         return {"ovrl": round(mos.ovrl, 3), "bak": round(mos.bak, 3), "p808": round(mos.p808, 3)}
     return _measured(task).model_dump()
@@ -99,6 +104,13 @@ def _measured(task: Task) -> Measured:
         pitch_hz=about.pitch_hz and round(about.pitch_hz, 1),
         voice=base64.b64encode(embedding.astype(np.float16).tobytes()).decode(),
     )
+
+
+def _text_match(task: Task) -> float:
+    """Share of the text's words that are heard; words too many count against it. 0 when nothing fits."""
+    words = spoken_words(task.text)
+    heard = heard_words(_recogniser(), read_clip(task.path, SPEECH_RATE_HZ), words, distractors([]))
+    return round(max(0.0, 1.0 - word_error_rate(words, heard)), 3)
 
 
 def _units(text: str, language: str) -> tuple[int, int]:

@@ -77,7 +77,7 @@ def draw_histograms(
         ("dnsmos_ovrl", "DNSMOS overall", []),
         ("dnsmos_bak", "DNSMOS background", []),
         ("tonality_db", "tones under the speech, dB", []),
-        ("text_match", "words heard, share", [limits.min_text_match]),
+        ("text_match", "text heard, share", [limits.min_text_match]),
         ("word_score", "score of the words", []),
     ]
     shown = [

@@ -31,7 +31,7 @@ def survey(
     done: Callable[[str], None],
     clips_a_process: int = CLIPS_A_PROCESS,
 ) -> list[Measured]:
-    """Measure every clip but its DNSMOS.
+    """Measure every clip but its DNSMOS and its text.
 
     Args:
         dataset: folder that the clips' paths are relative to.
@@ -50,8 +50,15 @@ def opinions(
     dataset: Path, clips: Sequence[Clip], context: JobContext, done: Callable[[str], None]
 ) -> list[dict[str, float]]:
     """DNSMOS of some clips: ``ovrl``, ``bak``, ``p808``."""
-    tasks = [Task(dataset / clip.audio, "", "", with_mos=True) for clip in clips]
+    tasks = [Task(dataset / clip.audio, "", "", "mos") for clip in clips]
     return list(_remembered(dataset, tasks, context, lambda n: done(f"{n} of {len(clips)} clips rated by DNSMOS")))
+
+
+def text_matches(dataset: Path, clips: Sequence[Clip], context: JobContext, done: Callable[[str], None]) -> list[float]:
+    """Share of each clip's text that is heard in it, 0..1; English clips with a text."""
+    tasks = [Task(dataset / clip.audio, clip.text, clip.language, "text") for clip in clips]
+    entries = _remembered(dataset, tasks, context, lambda n: done(f"{n} of {len(clips)} texts held against the sound"))
+    return [entry["text_match"] for entry in entries]
 
 
 def _remembered(
@@ -76,7 +83,7 @@ def _remembered(
 def _key(task: Task) -> str:
     with task.path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256")
-    digest.update(f"\0{VERSION}\0{task.text}\0{task.language}\0{task.with_mos}".encode())
+    digest.update(f"\0{VERSION}\0{task.text}\0{task.language}\0{task.instrument}".encode())
     return digest.hexdigest()
 
 
