@@ -31,6 +31,7 @@ FADE_S = 0.04
 STATE_FOLDER = ".ingest"
 RECORD = "record.json"
 JUDGED_LATER = ("quality", "validation_share", "validation_chapters", "export")  # other ones need no other clips
+HOW_WHISPER_COMPUTES = ("whisper_device", "whisper_compute_type", "whisper_batch_size")
 VERSION = 3  # of what is made; another one does not continue an older dataset
 
 
@@ -173,9 +174,12 @@ def _record_path(folder: Path, index: int) -> Path:
 
 
 def fingerprint(params: Params, recordings: Sequence[Path], names: Sequence[str]) -> dict[str, object]:
-    """All that the dataset depends on: contents of the files and parameters, not where they lie."""
+    """All that the dataset depends on: contents of the files and parameters, not where they lie.
+
+    Not how Whisper computes: an ingest that ran out of memory goes on in smaller batches.
+    """
     found: dict[str, object] = params.model_dump(
-        exclude={"audio", "text", "segments_jsonl", "out_dir", "workers", *JUDGED_LATER}
+        exclude={"audio", "text", "segments_jsonl", "out_dir", "workers", *HOW_WHISPER_COMPUTES, *JUDGED_LATER}
     )
     found |= {"version": VERSION, "recording": list(names), "audio": [_digest(path) for path in recordings]}
     for name in ("text", "segments_jsonl"):

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from jobs.ingest_audiobook.pieces import ClipLimits, Piece, Refusal, checked_lengths
-from jobs.speech.audio import SPEECH_RATE_HZ
 from jobs.speech.recording import Samples
 from jobs.speech.segments import Span, merged, padded, speech_spans
 from jobs.whisper.transcribe import TranscribedSegment
@@ -18,8 +17,10 @@ from jobs.whisper.transcribe import TranscribedSegment
 class SpeechToText(Protocol):
     """What is needed of ``jobs.whisper.transcribe.Transcriber``."""
 
-    def transcribe(self, samples_16k: npt.NDArray[np.float32], language: str | None = None) -> list[TranscribedSegment]:
-        """Segments with text, times from the start of the samples."""
+    def transcribe_spans(
+        self, samples_16k: npt.NDArray[np.float32], spans_s: Sequence[tuple[float, float]], language: str | None = None
+    ) -> list[list[TranscribedSegment]]:
+        """For each span (seconds) its segments with text, times from the span's start."""
         ...
 
 
@@ -45,15 +46,14 @@ def speech_pieces(probabilities: Samples, duration_s: float, limits: ClipLimits)
 def transcribed(
     pieces: Sequence[Piece], audio_16k: Samples, whisper: SpeechToText, language: str | None
 ) -> tuple[list[Piece], list[Refusal]]:
-    """Give every piece Whisper's text, clip by clip: so a text is of this very audio, whatever Whisper's times.
+    """Give every piece Whisper's text of it alone: so a text is of this very audio, whatever Whisper's times.
 
     Loops, silence taken for words and doubtful text are refused.
     """
     kept: list[Piece] = []
     refused: list[Refusal] = []
-    for piece in pieces:
-        first, last = (round(time * SPEECH_RATE_HZ) for time in (piece.span.start_s, piece.span.end_s))
-        segments = whisper.transcribe(audio_16k[first:last], language)
+    spans = [(piece.span.start_s, piece.span.end_s) for piece in pieces]
+    for piece, segments in zip(pieces, whisper.transcribe_spans(audio_16k, spans, language), strict=True):
         text = " ".join(segment.text for segment in segments)
         doubts = [doubt for segment in segments if (doubt := segment.doubt()) is not None]
         if doubts:

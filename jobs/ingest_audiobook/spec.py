@@ -12,6 +12,7 @@ from jobs.errors import UserError
 from jobs.fields import RARE, InputPath, Language, ModelRef, OutputPath, Strict, Value
 from jobs.runner.kind import JobKind
 from jobs.settings import Settings
+from jobs.whisper.models import ComputeType
 
 
 class Params(Strict):
@@ -36,6 +37,19 @@ class Params(Strict):
     language: Language = Field("english", description="")
     whisper_model: ModelRef = Field(
         "large-v3", description="faster-whisper model name or directory.", json_schema_extra=RARE
+    )
+    whisper_device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto: the GPU where there is one.", json_schema_extra=RARE
+    )
+    whisper_compute_type: ComputeType = Field(
+        "auto", description="Number format; auto: float16 on the GPU, int8 on the CPU.", json_schema_extra=RARE
+    )
+    whisper_batch_size: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Clips that Whisper hears at once; 0: 16 on the GPU, 4 on the CPU. Out of memory? Less.",
+        json_schema_extra=RARE,
     )
     min_clip_s: float = Field(
         1.5, ge=0.3, le=10, description="Shorter clips are rejected, seconds.", json_schema_extra=RARE

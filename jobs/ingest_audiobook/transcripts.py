@@ -133,7 +133,13 @@ def make_transcript(params: Params) -> Transcript:
         return HeardTranscript(None, None)
     from jobs.whisper.transcribe import Transcriber
 
-    return HeardTranscript(Transcriber(params.whisper_model), params.language)
+    whisper = Transcriber(
+        params.whisper_model,
+        params.whisper_device,
+        compute_type=params.whisper_compute_type,
+        batch_size=params.whisper_batch_size,
+    )
+    return HeardTranscript(whisper, params.language)
 
 
 def given_segments(params: Params) -> list[GivenSegment]:

@@ -62,7 +62,8 @@ def translate_cuda_error(error: RuntimeError, what: str) -> UserError | None:
         return UserError(
             "cuda_out_of_memory",
             f"{what} does not fit in the GPU's free memory: {text}.",
-            "End what else uses the GPU (nvidia-smi), take a smaller model, or run on the CPU with device cpu.",
+            "End what else uses the GPU (nvidia-smi), take smaller batches or a smaller model, or run on the CPU with "
+            "device cpu.",
         )
     if "cudnn" in lowered or "cublas" in lowered:
         return UserError("cuda_libraries_missing", f"{what} met a fault of the CUDA libraries: {text}.", _HINT)

@@ -1,9 +1,11 @@
-"""Which alignment model a language gets, and whether it lies on this machine. Light: looks at folders only."""
+"""What is known of models before one is loaded: aligners, which of them are here, number formats. Light."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
+ComputeType = Literal["auto", "int8", "int8_float16", "int8_float32", "float16", "bfloat16", "float32"]
 # whisperx 3.8.6, whisperx/alignment.py, for the languages that Qwen3-TTS speaks: torchaudio's bundles by name,
 # the others by hub id. Kept here because importing whisperx to look up a name costs 10 to 20 s.
 DEFAULT_MODELS = {

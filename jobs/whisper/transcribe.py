@@ -19,6 +19,7 @@ from jobs.errors import UserError
 from jobs.whisper.cuda import load_cuda_libraries, translate_cuda_error
 from jobs.whisper.languages import NAMES, language_code
 from jobs.whisper.loops import is_loop, is_too_fast
+from jobs.whisper.models import ComputeType
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,9 @@ CHECKS: dict[str, Any] = {
 }
 
 Doubt = Literal["hallucination_loop", "too_many_words", "no_speech", "low_confidence"]
-ComputeType = Literal["auto", "int8", "int8_float16", "int8_float32", "float16", "bfloat16", "float32"]
+# At most so many spans at once, unless told otherwise: a batch of large-v3 on the GPU is a few GB.
+BATCH_SIZES = {"cuda": 16, "cpu": 4}
+TAIL_S = 1.0  # at a span's end without text: a batch reads each span once, and may not have come to its end
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ class Transcriber:
         device: str = "auto",
         *,
         compute_type: ComputeType = "auto",
-        batch_size: int = 1,
+        batch_size: int = 0,
         cpu_threads: int = 0,
         seed: int = 0,
     ) -> None:
@@ -107,7 +110,7 @@ class Transcriber:
             model: name (``large-v3``), hub id, or directory of a CTranslate2 model.
             device: ``auto`` (the GPU when there is one), ``cuda`` or ``cpu``.
             compute_type: number format; ``auto``: float16 on the GPU, int8 on the CPU.
-            batch_size: spans that ``transcribe_spans`` hears at once.
+            batch_size: spans that ``transcribe_spans`` hears at once; 0: ``BATCH_SIZES`` of the device.
             cpu_threads: threads on the CPU; 0 leaves the choice to CTranslate2.
             seed: of the sampling where temperature 0 fails; the same calls in the same order give the same texts.
 
@@ -121,6 +124,8 @@ class Transcriber:
         if device == "auto":
             device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
         if device == "cuda":
+            if not ctranslate2.get_cuda_device_count():
+                raise UserError("cuda_failed", "CTranslate2 finds no GPU.", "Check nvidia-smi; or give device cpu.")
             load_cuda_libraries()
         folder = _model_folder(model, fetch=True)
         if compute_type == "auto":
@@ -134,7 +139,7 @@ class Transcriber:
             )
         self.model = model
         self.device = device
-        self._batch_size = batch_size
+        self._batch_size = batch_size or BATCH_SIZES[device]
         ctranslate2.set_random_seed(seed)  # taken up by the threads that the model starts
         try:
             self._whisper: Any = WhisperModel(
@@ -177,16 +182,18 @@ class Transcriber:
     ) -> list[list[TranscribedSegment]]:
         """Transcribe each span (seconds, at most 30 long) by itself, ``batch_size`` of them at once.
 
-        faster-whisper's batches know neither a second temperature nor its checks: a span with doubtful text is
-        heard again alone, with both.
+        faster-whisper's batches know neither a second temperature nor its checks, and read a span once: one with
+        doubtful text, or whose text ends early, is heard again alone. An unnamed language is detected once for all.
 
         Returns:
             For each span what ``transcribe`` gives for its samples, times from the span's start.
         """
         cuts = [(round(start * SAMPLE_RATE_HZ), round(end * SAMPLE_RATE_HZ)) for start, end in spans_s]
-        if self._batch_size == 1 or len(cuts) < 2:
-            return [self.transcribe(samples_16k[first:last], language) for first, last in cuts]
-        code = language_code(language) or self.detect_language(samples_16k)[0]
+        if not cuts:
+            return []
+        code = language_code(language) or self.detect_language(samples_16k[cuts[0][0] :])[0]
+        if self._batch_size == 1 or len(cuts) == 1:
+            return [self.transcribe(samples_16k[first:last], code) for first, last in cuts]
         heard: list[list[TranscribedSegment]] = [[] for _ in cuts]
         places = {int(first / SAMPLE_RATE_HZ * 100): number for number, (first, _) in enumerate(cuts)}
         with _cuda_explained(self.model):
@@ -198,7 +205,9 @@ class Transcriber:
                 temperature=[0.0],
                 batch_size=self._batch_size,
                 clip_timestamps=[
-                    {"start": first / SAMPLE_RATE_HZ, "end": last / SAMPLE_RATE_HZ} for first, last in cuts
+                    # faster-whisper rounds these down to samples, a whole one in floating point to the one before
+                    {"start": (first + 0.5) / SAMPLE_RATE_HZ, "end": (last + 0.5) / SAMPLE_RATE_HZ}
+                    for first, last in cuts
                 ],
                 vad_filter=False,
                 without_timestamps=False,
@@ -208,11 +217,11 @@ class Transcriber:
                 number = places[segment.seek]
                 first, last = cuts[number]
                 heard[number].append(_ours(segment, first / SAMPLE_RATE_HZ, (last - first) / SAMPLE_RATE_HZ, code))
+        again = {number for number, found in enumerate(heard) if _needs_a_second_hearing(found, cuts[number])}
+        logger.info("Heard %d spans in batches of %d, %d of them again alone.", len(cuts), self._batch_size, len(again))
         return [
-            self.transcribe(samples_16k[first:last], code)
-            if not found or any(segment.doubt() for segment in found)
-            else _with_text(found)
-            for (first, last), found in zip(cuts, heard, strict=True)
+            self.transcribe(samples_16k[first:last], code) if number in again else _with_text(heard[number])
+            for number, (first, last) in enumerate(cuts)
         ]
 
     def detect_language(self, samples_16k: npt.NDArray[np.float32]) -> tuple[str, float]:
@@ -249,6 +258,11 @@ def _cuda_explained(model: str) -> Iterator[None]:
         if cuda is None:
             raise
         raise cuda from error
+
+
+def _needs_a_second_hearing(heard: Sequence[TranscribedSegment], cut: tuple[int, int]) -> bool:
+    duration_s = (cut[1] - cut[0]) / SAMPLE_RATE_HZ
+    return not heard or duration_s - heard[-1].end_s > TAIL_S or any(segment.doubt() for segment in heard)
 
 
 def _with_text(heard: list[TranscribedSegment]) -> list[TranscribedSegment]:

@@ -125,7 +125,7 @@ def compare(dataset: Path, truth: list[TrueWord], recogniser: Recogniser) -> Fig
     return Figures(len(truth), n_placed, np.array(differences), wrong)
 
 
-def test_nine_words_in_ten_are_placed_within_0_3_s_and_every_text_is_what_is_spoken(
+def test_nineteen_words_in_twenty_are_placed_within_0_3_s_and_every_text_is_what_is_spoken(
     printing: Path, tmp_path: Path, make_context: Callable[[], Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     params = Params(
@@ -144,7 +144,7 @@ def test_nine_words_in_ten_are_placed_within_0_3_s_and_every_text_is_what_is_spo
             f"{len(figures.wrong_texts)} wrong texts; not kept: {result.rejected_by_reason_s}\n"
         )
     assert figures.wrong_texts == []
-    assert figures.n_placed >= 0.9 * figures.n_true
+    assert figures.n_placed >= 0.95 * figures.n_true
     assert figures.differences_s.max() <= 0.3
     assert result.n_words_placed is not None
     assert result.n_words_book == len(spoken_words((printing / "book.txt").read_text()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 
 from jobs.errors import UserError
+from jobs.ingest_audiobook.dataset import fingerprint
 from jobs.ingest_audiobook.spec import Params, check
 from jobs.ingest_audiobook.work import run
 from jobs.runner.context import Cancelled
@@ -232,6 +234,47 @@ def test_whispers_doubtful_text_is_not_kept(
     assert caught.value.code == "nothing_kept"
     assert reasons - {"silence"} <= {"low_confidence", "no_speech", "hallucination_loop", "no_transcript"}
     assert reasons - {"silence"}
+
+
+def test_whisper_hears_clips_in_batches_of_the_size_asked_for_with_one_outcome(
+    sample_book: dict[str, str],
+    tmp_path: Path,
+    make_context: Contexts,
+    toy_whisper: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "jobs.whisper.transcribe")
+    found = []
+    for batch_size in (1, 3):
+        params = Params(
+            audio=sample_book["audio"],
+            voice="slt",
+            out_dir=str(tmp_path / f"slt{batch_size}"),
+            transcript="whisper",
+            whisper_model=str(toy_whisper),
+            whisper_device="cpu",
+            whisper_compute_type="float32",
+            whisper_batch_size=batch_size,
+            max_duration_s=10,
+        )
+        with pytest.raises(UserError, match="No clip"):  # random text is never to be trusted
+            run(params, make_context())
+        found.append((tmp_path / f"slt{batch_size}" / "rejections.jsonl").read_text())
+
+    told = [message for message in caplog.messages if "in batches of" in message]
+    assert len(told) == 1
+    assert "in batches of 3" in told[0]
+    assert found[0] == found[1]
+
+
+def test_how_whisper_computes_may_change_when_an_ingest_goes_on(sample_book: dict[str, str]) -> None:
+    known, smaller, other = (
+        fingerprint(Params.model_validate(sample_book | changes), [], [])
+        for changes in ({}, {"whisper_batch_size": 1, "whisper_device": "cpu"}, {"whisper_model": "small"})
+    )
+
+    assert smaller == known
+    assert other != known
 
 
 def test_silence_is_refused_with_a_report(tmp_path: Path, make_context: Contexts, rows: Rows) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 
+import ctranslate2
 import numpy as np
 import pytest
 
@@ -76,12 +77,12 @@ def test_a_language_is_detected_among_the_ten(transcriber):
 
 def test_spans_heard_in_batches_have_the_texts_of_spans_heard_alone(toy_whisper):
     samples = noise(9.0)
-    spans = [(0.0, 3.0), (3.0, 4.5), (5.0, 9.0)]
+    spans = [(0.0, 3.0), (3.0, 4.5), (5.0, 8.0), (128_641 / 16_000, 9.0)]  # the last one's start rounds down
     batched = Transcriber(str(toy_whisper), "cpu", cpu_threads=1, batch_size=2)
 
     heard = batched.transcribe_spans(samples, spans, "english")
 
-    assert len(heard) == 3
+    assert len(heard) == 4
     for (start_s, end_s), segments in zip(spans, heard, strict=True):
         assert segments
         assert all(0 <= segment.start_s < segment.end_s <= end_s - start_s + 1e-6 for segment in segments)
@@ -103,6 +104,14 @@ def test_a_number_format_that_the_machine_lacks_is_refused_with_those_it_has(toy
 
     assert refusal.value.code == "compute_type_unsupported"
     assert "int8" in refusal.value.hint
+
+
+def test_a_gpu_that_is_not_there_is_refused(toy_whisper):
+    if ctranslate2.get_cuda_device_count():
+        pytest.skip("there is a GPU")
+
+    with pytest.raises(UserError, match="no GPU"):
+        Transcriber(str(toy_whisper), "cuda")
 
 
 def test_no_samples_give_no_segments(transcriber):
