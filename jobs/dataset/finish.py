@@ -12,6 +12,7 @@ from jobs.dataset.listening import for_opinion, for_text
 from jobs.dataset.measure import Measured
 from jobs.dataset.narrator import MIN_CLIPS, Narrator, Opinion, narrator_of, opinion_of, rate_of, sim_to
 from jobs.dataset.reference import best_references
+from jobs.dataset.sound import against_pauses
 from jobs.dataset.split import split
 from jobs.dataset.survey import opinions, survey, text_matches
 from jobs.dataset.thresholds import Thresholds
@@ -63,7 +64,10 @@ def judge_clips(
         context: of the job.
         done: told in a few words how far this is.
     """
-    measured = survey(dataset, clips, context, done)
+    measured = [
+        about.model_copy(update={"values": against_pauses(about.values, clip.quality.get("pause_dbfs"))})
+        for clip, about in zip(clips, survey(dataset, clips, context, done), strict=True)
+    ]
     speakers: dict[str, list[int]] = {}
     for place, clip in enumerate(clips):
         speakers.setdefault(clip.speaker, []).append(place)

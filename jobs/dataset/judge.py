@@ -14,6 +14,7 @@ from jobs.dataset.narrator import (
     Narrator,
     Opinion,
     narrator_of,
+    own_snr_db,
     quality_of,
     rate_of,
     short_background,
@@ -123,7 +124,9 @@ def _absolute(clip: Measured, limits: Thresholds) -> Iterator[Fault]:
     yield from _above(
         "clipped", value["clipped_share"], limits.max_clipped_share, "{} of its samples are flat at the peak"
     )
-    yield from _below("noisy", value["snr_db"], limits.min_snr_db, "the speech is {} dB above the background")
+    yield from _below(
+        "noisy", min(value["snr_db"], own_snr_db(clip)), limits.min_snr_db, "the speech is {} dB above the background"
+    )
     yield from _below("narrow_band", value["bandwidth_hz"], limits.min_bandwidth_hz, "nothing above {} Hz")
     edge = max(value["head_s"], value["tail_s"])
     yield from _above("long_silence", edge, limits.max_edge_silence_s, "{} s of silence at an end")
@@ -171,7 +174,7 @@ def _music(
 def _background_rise(clip: Measured, narrator: Narrator) -> float:
     if not clip.values or narrator.snr_db is None:
         return 0.0
-    return narrator.snr_db - clip.values["snr_db"]
+    return narrator.snr_db - own_snr_db(clip)
 
 
 def _words(clip: Measured, narrator: Narrator, limits: Thresholds, text_match: float | None) -> Iterator[Fault]:

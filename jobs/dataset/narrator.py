@@ -31,6 +31,7 @@ class Narrator:
 
     Attributes:
         n_clips: that the medians are of.
+        snr_db: against each clip's own quietest stretches.
         voice: centroid of the core of the embeddings, (256,), unit length.
         sim: median SIM of the core to it, brought to long clips.
         rate: phones or letters a second.
@@ -66,7 +67,7 @@ def narrator_of(clips: Sequence[Measured], sims: Sequence[float] | None = None) 
         sim = median(sim_to(clip, voice) + short_sim(clip.speech_span_s) for clip in near)
     return Narrator(
         n_clips=len(spoken),
-        snr_db=_median([clip.values["snr_db"] for clip in spoken]),
+        snr_db=_median([own_snr_db(clip) for clip in spoken]),
         loudness_lufs=_median([clip.values["loudness_lufs"] for clip in spoken]),
         rate=_median([rate for clip in spoken if (rate := rate_of(clip)) is not None]),
         pitch_hz=_median([clip.pitch_hz for clip in spoken if clip.pitch_hz is not None]),
@@ -109,6 +110,11 @@ def sim_to(clip: Measured, voice: Floats) -> float:
     """SIM of a clip to a voice."""
     assert clip.embedding is not None
     return float(clip.embedding @ voice)
+
+
+def own_snr_db(clip: Measured) -> float:
+    """SNR against the clip's own quietest stretches; the clip is not silent."""
+    return clip.values.get("clip_snr_db", clip.values["snr_db"])
 
 
 def rate_of(clip: Measured) -> float | None:

@@ -60,6 +60,18 @@ def measure_sound(audio: Floats, prosody: Prosody) -> dict[str, float]:
     }
 
 
+def against_pauses(sound: dict[str, float], pause_dbfs: float | None) -> dict[str, float]:
+    """The same with ``snr_db`` against the recording's pauses, where their level is known.
+
+    What the clip's own quietest stretches give stays as ``clip_snr_db``: noise that begins with the clip shows there
+    alone, while a clip without a pause looks noisier there than it is.
+    """
+    if not sound or pause_dbfs is None:
+        return sound
+    own = sound["snr_db"]
+    return sound | {"snr_db": round(own + sound["background_dbfs"] - pause_dbfs, 1), "clip_snr_db": own}
+
+
 def is_tonal(tonality_db: float) -> bool:
     """True when the background has tones that stand still: music, or a hum with overtones."""
     return tonality_db >= _TONAL_DB

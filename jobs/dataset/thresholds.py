@@ -40,7 +40,8 @@ class Thresholds(Strict):
     """Share of samples that are flat at the peak. Ours: 0.15 when hard-clipped by 18 dB, none of 32 real clips."""
 
     min_snr_db: float | None = Field(15.0, ge=0)
-    """Speech against the quietest tenths of seconds of the clip. Ours: real narration 25 to 46, with noise at 15 dB
+    """Speech against the pauses of the recording near by, where ingest knows them, and against the quietest tenths of
+    seconds of the clip: neither may be lower. Ours, of the latter: real narration 25 to 46, with noise at 15 dB
     15.2, at 10 dB 10.5. Other builders: 15 dB (audiobook preparer of AX2), 12 dB (preflight of FS)."""
 
     max_music_db: float | None = Field(12.0, ge=0)

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from jobs.errors import UserError
 from jobs.files import write_json, write_text
+from jobs.ingest_audiobook.pauses import Pauses
 from jobs.ingest_audiobook.pieces import Piece, Refusal
 from jobs.ingest_audiobook.spec import Params
 from jobs.ingest_audiobook.stretches import Stretch
@@ -32,7 +33,7 @@ STATE_FOLDER = ".ingest"
 RECORD = "record.json"
 JUDGED_LATER = ("quality", "validation_share", "validation_chapters", "export")  # other ones need no other clips
 HOW_WHISPER_COMPUTES = ("whisper_device", "whisper_compute_type", "whisper_batch_size")
-VERSION = 3  # of what is made; another one does not continue an older dataset
+VERSION = 4  # of what is made; another one does not continue an older dataset
 
 
 class UnitRecord(BaseModel):
@@ -251,6 +252,7 @@ def write_stretch_clips(
         row: what all rows share (speaker, language, split, transcript).
         name: of the recording, for ``source``.
     """
+    pauses = Pauses(stretch)
     rows: list[Clip] = []
     for number, (first, last, piece) in enumerate(kept, first_number):
         samples = faded(stretch.audio_24k[first:last], piece.span.cut_start, piece.span.cut_end)
@@ -262,6 +264,7 @@ def write_stretch_clips(
             "text": piece.text,
             "duration_s": seconds(last - first),
             "source": source(stretch, first, last, name),
+            "quality": row.quality | pauses.quality(first, last),
             **spoken,
         }
         rows.append(row.model_copy(update=update))

@@ -10,6 +10,7 @@ import pytest
 from jobs.dataset.judge import fault_of, narrator_by_sound
 from jobs.dataset.measure import Measured, Task, measure
 from jobs.dataset.narrator import opinion_of, robust_centroid
+from jobs.dataset.sound import against_pauses
 from jobs.dataset.thresholds import Thresholds, read_thresholds
 from jobs.errors import UserError
 from jobs.speech.audio import CLIP_RATE_HZ, read_clip, write_clip
@@ -133,3 +134,17 @@ def test_an_unknown_or_unusable_limit_is_refused(given: dict, code: str) -> None
         read_thresholds(given)
 
     assert caught.value.code == code
+
+
+def test_snr_is_told_against_the_recordings_pauses_and_both_are_held_to_the_limit(narration) -> None:
+    clip = narration[4]
+    quiet, loud = (
+        clip.model_copy(update={"values": against_pauses(clip.values, clip.values["background_dbfs"] + above_db)})
+        for above_db in (-6.0, 30.0)
+    )
+
+    assert quiet.values["snr_db"] == pytest.approx(clip.values["snr_db"] + 6.0)
+    assert quiet.values["clip_snr_db"] == clip.values["snr_db"]
+    assert reason(quiet, narration) is None
+    assert reason(loud, narration) == "noisy"
+    assert against_pauses(clip.values, None) == clip.values
