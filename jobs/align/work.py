@@ -17,6 +17,8 @@ from typing import Any
 from jobs.align.aligners import WordAligner, make_aligner
 from jobs.align.clips import align_clip, clip_key
 from jobs.align.spec import Params, Result
+from jobs.dataset.aligned import show_words
+from jobs.dataset.exchange.given import EXPORTS, give
 from jobs.errors import UserError
 from jobs.runner.context import JobContext
 from jobs.runner.journal import Journal
@@ -113,7 +115,7 @@ def spoken_of(row: Clip) -> list[str] | None:
 
 
 def run(params: Params, context: JobContext) -> Result:
-    """Make ``train_aligned.jsonl`` and, beside it, ``align_rejections.jsonl``.
+    """Make ``train_aligned.jsonl`` and, beside it, ``align_rejections.jsonl``; show some words in the report.
 
     Raises:
         UserError: ``path_outside_dataset``, ``output_outside_dataset``; those of ``make_aligner``;
@@ -142,8 +144,12 @@ def run(params: Params, context: JobContext) -> Result:
         if tally.n_clips == 0:
             out.with_name(out.name + ".new").unlink()
             raise _all_rejected(manifest, tally, rejections)
+        page = show_words(out.with_name(out.name + ".new"))
         out.with_name(out.name + ".new").rename(out)
+        if (out.parent / EXPORTS / "lhotse").is_dir():  # the one layout that has a place for times
+            give(out, ["lhotse"], context)
         journal.remove()
+    context.publish("report", page, "report")
     context.publish("manifest", out, "manifest")
     context.progress(total_s, total_s, "Aligned", mean_word_score=tally.mean_word_score, rejected=len(rejections))
     logger.info("%d clips aligned, %d rejected: %s", tally.n_clips, len(rejections), dict(tally.rejected))

@@ -12,8 +12,9 @@ import soundfile
 
 from jobs.dataset.finish import Judged
 from jobs.dataset.judge import Fault
-from jobs.dataset.plots import draw_chapters, draw_histograms, draw_spectrograms
+from jobs.dataset.plots import draw_chapters, draw_histograms
 from jobs.dataset.report import Report, clock
+from jobs.dataset.spectrograms import HEADING, draw_spectrograms, image
 from jobs.dataset.thresholds import Thresholds
 from jobs.files import write_text
 from jobs.speech.audio import CLIP_RATE_HZ, read_clip
@@ -55,13 +56,13 @@ def write_page(dataset: Path, report: Report, judged: Judged, limits: Thresholds
         _totals(report),
         "".join(f'<p class="note">{escape(note)}</p>' for note in report.notes),
         "<h2>Chapters</h2>",
-        _image(pictures / "chapters.png", "time kept and not kept by chapter"),
+        image(pictures / "chapters.png", "time kept and not kept by chapter"),
         _chapters(report),
         "<h2>Not kept, and why</h2>",
         _reasons(report),
         "<h2>Measures</h2>",
         '<p class="grey">Dashed: the limit. Rejected: for one of these measures. The others were rejected earlier.</p>',
-        _image(pictures / "histograms.png", "distributions of the measures"),
+        image(pictures / "histograms.png", "distributions of the measures"),
         "<h2>Listen: the best clips</h2>",
         '<p class="grey">Nearest to the narrator’s middle in voice, pitch, rate. The first is the reference clip.</p>',
         _heard(dataset, [(clip, None) for clip in best]),
@@ -69,8 +70,8 @@ def write_page(dataset: Path, report: Report, judged: Judged, limits: Thresholds
         _heard(dataset, _worst(judged)),
         "<h2>Listen: the most doubtful of the kept</h2>",
         _heard(dataset, [(clip, None) for clip in _doubtful(judged)]),
-        "<h2>Spectrograms</h2>",
-        _image(pictures / "spectrograms.png", "spectrograms of the best clips"),
+        HEADING,
+        image(pictures / "spectrograms.png", "spectrograms of the best clips"),
         "<h2>Limits</h2>",
         _limits(report),
     ]
@@ -185,10 +186,6 @@ def _player(path: Path) -> str:
     soundfile.write(encoded, read_clip(path, CLIP_RATE_HZ), CLIP_RATE_HZ, format="MP3", subtype="MPEG_LAYER_III")
     data = base64.b64encode(encoded.getvalue()).decode()
     return f'<audio controls preload="none" src="data:audio/mpeg;base64,{data}"></audio>'
-
-
-def _image(path: Path, about: str) -> str:
-    return f'<img alt="{escape(about)}" src="data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}">'
 
 
 def _number(n: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,16 +11,14 @@ from matplotlib.figure import Figure
 from jobs.dataset.judge import Fault
 from jobs.dataset.narrator import Narrator
 from jobs.dataset.report import Report
+from jobs.dataset.spectrograms import plain, save
 from jobs.dataset.thresholds import Thresholds
-from jobs.speech.audio import CLIP_RATE_HZ, read_clip
 from jobs.speech.manifest import Clip
 
 KEPT, DROPPED = "#2a6f97", "#d1495b"
 _REASONS = ("#d1495b", "#edae49", "#8d6a9f", "#66a182", "#b07d62", "#5c677d", "#c9ada7", "#3d5a40")
 _SILENCE = "#e5e5e5"
 _MOST_CHAPTERS = 40
-_SPECTRUM, _HOP = 1024, 240
-_TOP_HZ, _RANGE_DB = 8000, 70
 
 
 def draw_chapters(path: Path, report: Report) -> None:
@@ -50,13 +47,13 @@ def draw_chapters(path: Path, report: Report) -> None:
     for place, row in enumerate(chapters):
         if row.kept_share is not None:
             axes.text(left[place], place, f" {row.kept_share:.0%}", va="center", fontsize=8, color="#444444")
-    axes.set_yticks(range(len(chapters)), [_plain(row.title, 34) for row in chapters], fontsize=8)
+    axes.set_yticks(range(len(chapters)), [plain(row.title, 34) for row in chapters], fontsize=8)
     axes.invert_yaxis()
     axes.set_xlim(0, max(left.max(initial=0.0) * 1.08, 1e-3))
     axes.set_xlabel(f"{name}; the share of the speech that was kept")
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside upper left", ncols=6, fontsize=8, frameon=False)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_histograms(
@@ -102,33 +99,7 @@ def draw_histograms(
             handles = axes.get_legend_handles_labels()
     if shown:
         figure.legend(*handles, loc="outside upper right", ncols=2, fontsize=8, frameon=False)
-    _save(figure, path)
-
-
-def draw_spectrograms(path: Path, dataset: Path, clips: Sequence[Clip]) -> None:
-    """Spectrograms of a few clips, with each word over its time where words have been aligned, else with the text."""
-    figure = Figure(figsize=(11, 2.2 * max(1, len(clips))), layout="constrained")
-    for place, clip in enumerate(clips):
-        axes = figure.add_subplot(len(clips), 1, place + 1)
-        samples = read_clip(dataset / clip.audio, CLIP_RATE_HZ)
-        frames = np.lib.stride_tricks.sliding_window_view(np.pad(samples, _SPECTRUM // 2), _SPECTRUM)[::_HOP]
-        power = np.abs(np.fft.rfft(frames * np.hanning(_SPECTRUM), axis=1)) ** 2
-        level = 10 * np.log10(power.T + 1e-12)
-        top = round(_TOP_HZ * _SPECTRUM / CLIP_RATE_HZ)
-        length_s = len(samples) / CLIP_RATE_HZ
-        axes.imshow(
-            level[:top], origin="lower", aspect="auto", cmap="magma", extent=(0, length_s, 0, _TOP_HZ / 1000),
-            vmin=level.max() - _RANGE_DB, vmax=level.max(),
-        )  # fmt: skip
-        axes.set_title(f"{clip.audio}  {'' if clip.words else _plain(clip.text, 110)}", fontsize=8, loc="left")
-        for word in clip.words or []:
-            axes.axvline(word.start_s, color="#ffffff", linewidth=0.6, alpha=0.7)
-            axes.text(
-                (word.start_s + word.end_s) / 2, 7.4, _plain(word.word, 24), color="#ffffff", fontsize=7, ha="center"
-            )
-        axes.set_ylabel("kHz", fontsize=8)
-        axes.tick_params(labelsize=7)
-    _save(figure, path)
+    save(figure, path)
 
 
 def _rate_limits(narrator: Narrator | None, limits: Thresholds) -> list[float | None]:
@@ -143,15 +114,3 @@ def _value(row: Clip, name: str) -> float | None:
     if name == "word_score":
         return sum(word.score for word in row.words) / len(row.words) if row.words else None
     return row.quality.get(name)
-
-
-def _plain(text: str, longest: int) -> str:
-    plain = re.sub(r"[$\\\s]+", " ", text).strip()  # $ would start a formula
-    return plain if len(plain) <= longest else plain[: longest - 1] + "…"
-
-
-def _save(figure: Figure, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    figure.savefig(temporary, format="png", dpi=100)
-    temporary.replace(path)

@@ -12,11 +12,14 @@ import time
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
 import jobs.align.work
 from bench.kills import killed_until_done
 from jobs.align.spec import Params
 from jobs.align.work import DEFAULT_NAME, JOURNAL_NAME, REJECTIONS_NAME, run
+from jobs.dataset.exchange.given import give
+from jobs.dataset.spectrograms import HEADING, draw_spectrograms
 from jobs.errors import UserError
 from jobs.runner.context import Cancelled
 from jobs.settings import PROJECT_ROOT
@@ -89,7 +92,36 @@ def test_the_manifest_is_published_and_the_journal_gone(make_dataset, make_conte
     assert result.manifest == str(manifest.parent / DEFAULT_NAME)
     assert context.fractions[-1] == 1.0
     names = {path.name for path in manifest.parent.iterdir()}
-    assert names == {"clips", "train_manifest.jsonl", DEFAULT_NAME, REJECTIONS_NAME}
+    assert names == {"clips", "train_manifest.jsonl", DEFAULT_NAME, REJECTIONS_NAME, "align_report.html", "report"}
+
+
+def test_the_report_shows_words_over_their_sound_and_an_export_gets_their_times(make_dataset, make_context, fables):
+    from lhotse import CutSet
+
+    manifest, context = make_dataset(fables[:3]), make_context()
+    give(manifest, ["lhotse"], context)
+    page = manifest.with_name("report.html")
+    page.write_text(f'<p>Kept</p>{HEADING}<img alt="old" src="data:,"><p>Limits</p>', encoding="utf-8")
+    plain = manifest.with_name("plain.png")
+    draw_spectrograms(
+        plain, manifest.parent, [row.model_copy(update={"text": ""}) for row in read_rows(manifest, Clip)]
+    )
+
+    run(Params(manifest=str(manifest)), context)
+
+    shown = page.read_text(encoding="utf-8")
+    drawn, bare = (imread(path) for path in (manifest.parent / "report" / "words.png", plain))
+    assert context.published["report"] == (page, "report")
+    assert drawn.shape == bare.shape
+    n_light, n_light_bare = (int((each[..., :3].min(axis=2) > 0.5).sum()) for each in (drawn, bare))
+    assert n_light - n_light_bare > 2000  # letters, and a line of 174 pixels at each of 29 words
+    assert shown.startswith(f"<p>Kept</p>{HEADING}<img ")
+    assert shown.endswith("><p>Limits</p>")
+    assert "old" not in shown.replace("base64", "")[:200]
+    cuts = list(CutSet.from_file(manifest.parent / "exports" / "lhotse" / "cuts.jsonl.gz"))
+    for cut, row in zip(cuts, aligned(manifest.parent), strict=True):
+        times = [(item.symbol, item.start, item.end) for item in cut.supervisions[0].alignment["word"]]
+        assert times == [(word.word, pytest.approx(word.start_s), pytest.approx(word.end_s)) for word in row.words]
 
 
 def test_other_columns_travel_along(make_dataset, make_context, fables):
