@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,11 +14,32 @@ import numpy as np
 import pytest
 
 from jobs.dataset.survey import JOURNAL_NAME, survey
+from jobs.ingest_clips.spec import Params
+from jobs.ingest_clips.work import run
 from jobs.runner.context import Cancelled
+from jobs.settings import PROJECT_ROOT
 from jobs.speech.audio import CLIP_RATE_HZ, write_clip
 from jobs.speech.manifest import Clip
 
 Contexts = Callable[[], Any]
+
+# Ingests curated clips as a worker does, and kills itself when eight of them are measured.
+KILLED_JUDGE = """
+import os, signal, sys
+from jobs.ingest_clips.spec import Params
+from jobs.ingest_clips.work import run
+from jobs.settings import Settings
+
+class Context:
+    settings = Settings.from_environment()
+    def progress(self, done, total=None, message="", **metrics):
+        if message.startswith("8 of 18 clips measured"):
+            os.kill(os.getpid(), signal.SIGKILL)
+    def raise_if_cancelled(self):
+        pass
+
+run(Params.model_validate_json(sys.argv[1]), Context())
+"""
 
 
 @pytest.fixture
@@ -66,3 +90,28 @@ def test_a_changed_clip_is_measured_again(clips: list[Clip], tmp_path: Path, mak
 
     assert before[0].values
     assert after[0].values == {}
+
+
+def test_a_killed_judging_goes_on_and_ends_with_the_same_manifest(
+    clips: list[Clip], tmp_path: Path, make_context: Contexts
+) -> None:
+    lines = [json.dumps({"audio_file": clip.audio, "text": clip.text}) for clip in clips]
+    (tmp_path / "lines.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    given = Params(transcripts=str(tmp_path / "lines.jsonl"), quality={"dnsmos": "off"})
+    undisturbed, killed = (given.model_copy(update={"out_dir": str(tmp_path / name)}) for name in ("whole", "killed"))
+    run(undisturbed, make_context())
+
+    attempt = subprocess.run(
+        [sys.executable, "-c", KILLED_JUDGE, killed.model_dump_json()], cwd=PROJECT_ROOT, check=False
+    )
+    before = (tmp_path / "killed" / JOURNAL_NAME).read_bytes()
+    assert not (tmp_path / "killed" / "train_manifest.jsonl").exists()
+    run(killed, make_context())
+
+    after = (tmp_path / "killed" / JOURNAL_NAME).read_bytes()
+    assert attempt.returncode == -signal.SIGKILL
+    assert before.count(b"\n") == 8
+    assert after.startswith(before)
+    for name in ("train_manifest.jsonl", "rejections.jsonl"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert after.count(b"\n") == (tmp_path / "whole" / JOURNAL_NAME).read_bytes().count(b"\n")
