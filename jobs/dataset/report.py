@@ -27,7 +27,7 @@ MEANING = {
     "not_aligned": "the text does not fit the sound",
     "speech_not_in_text": "speech before or after the words that were found",
     "credits": "who reads the book, for whom, who owns the recording",
-    "cut_in_speech": "speech without a pause, beside words that were kept",
+    "cut_in_speech": "speech without a pause beside words that were kept, or across a chapter's mark",
     "hallucination_loop": "Whisper repeats itself",
     "no_speech": "Whisper takes noise for words",
     "low_confidence": "Whisper is unsure",

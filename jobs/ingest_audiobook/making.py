@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobs.ingest_audiobook.borders import without_cut_words
 from jobs.ingest_audiobook.credits import is_credit
 from jobs.ingest_audiobook.dataset import UnitRecord, Workbench, rejections, tiled, write_stretch_clips
 from jobs.ingest_audiobook.inputs import Book
@@ -51,17 +52,17 @@ def make_units(
         UserError: unreadable audio; Whisper's errors.
     """
     recording, name = book.recordings[units[0].recording], book.names[units[0].recording]
+    rate = recording.info.sample_rate_hz
     maker: _Maker | None = None
     for unit, part in stretches(recording, units, keep_whole=transcript.keep_whole):
         if maker is None or maker.unit != unit:
             transcript.begin(unit)
-            maker = _Maker(unit, name, params, transcript, Workbench(staged, unit.index))
+            maker = _Maker(unit, name, rate, params, transcript, Workbench(staged, unit.index))
         if isinstance(part, Stretch):
             if maker.last_s:
                 yield Heard(unit.index, maker.last_s)
             maker.add(part)
         else:
-            rate = recording.info.sample_rate_hz
             maker.finish(to_24k(unit.start, rate), is_recording_end=part.is_recording_end)
             yield Made(unit.index)
 
@@ -69,10 +70,12 @@ def make_units(
 class _Maker:
     """Collects what comes of one unit."""
 
-    def __init__(self, unit: Unit, name: str, params: Params, transcript: Transcript, bench: Workbench) -> None:
+    def __init__(
+        self, unit: Unit, name: str, rate_hz: int, params: Params, transcript: Transcript, bench: Workbench
+    ) -> None:
         self.unit = unit
         self.last_s = 0.0
-        self._name, self._transcript, self._bench = name, transcript, bench
+        self._name, self._rate_hz, self._transcript, self._bench = name, rate_hz, transcript, bench
         self._limits = limits_of(params)
         self._common = Clip(
             audio="",
@@ -87,7 +90,8 @@ class _Maker:
         """Cut one stretch into clips, write them, and note what came of every sample."""
         pieces, refused, rest = self._transcript.pieces(stretch, self._limits)
         pieces, announced = without_credits(pieces)
-        kept, rejected = tiled(pieces, refused + announced, rest, len(stretch.audio_24k))
+        pieces, cut = without_cut_words(pieces, stretch, self.unit, self._rate_hz)
+        kept, rejected = tiled(pieces, refused + announced + cut, rest, len(stretch.audio_24k))
         record = self._record or empty_record(self.unit, stretch.start_24k)
         clips = write_stretch_clips(self._bench.folder, stretch, kept, len(record.clips), self._common, self._name)
         self._record = record.model_copy(
