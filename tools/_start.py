@@ -183,10 +183,12 @@ def _plan(kind: JobKind, params: Strict, args: StartArgs, context: ToolContext) 
     """What a dry run answers with."""
     would_run = params.model_dump(mode="json", exclude_none=True)
     result: dict[str, Any] = {"would_run": would_run, "resource": kind.resource, "environment": kind.environment}
-    if kind.plan is not None and not args.after:  # which reads the inputs
+    has_plan = kind.plan is not None and not args.after  # a plan reads the inputs
+    if kind.plan is not None and has_plan:
         result["plan"] = kind.plan(params, _settings_of(args, context))
-    else:
-        result["estimate"] = estimate(kind.name, would_run, context.runner, context.settings) or NO_ESTIMATE
+    takes = estimate(kind.name, would_run, context.runner, context.settings)
+    if takes or not has_plan:
+        result["estimate"] = takes or NO_ESTIMATE
     tool = tool_of_kind(kind.name)
     call = call_text(tool.name if tool is not None else kind.name, given(args))
     return JobView(

@@ -440,6 +440,12 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def _hear_signals() -> None:
+    """A shell that runs the tests in the background, or nohup, lets its children ignore these."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class RawServer:
     """A server spoken to line by line, as a test that looks at bytes needs it (2025-11-25 handshake)."""
 
@@ -457,6 +463,7 @@ class RawServer:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            preexec_fn=_hear_signals,
         )
         self.lines: list[bytes] = []
         self._next_id = 0
