@@ -31,7 +31,6 @@ from jobs.web_research_hparams.rules import Point, breaches, told
 from jobs.web_research_hparams.search import TOTAL_TIMEOUT_S, Search, search
 from jobs.web_research_hparams.sources import Access, asks_for, not_asked
 from jobs.web_research_hparams.text import clean
-from tools._call import call_text
 from tools._contract import Hints, ToolContext
 from tools._research_answer import (
     PRESETS,
@@ -294,6 +293,6 @@ def _next(args: WebResearchHparamsArgs, made: Recommendation) -> str:
     base = f'base_model="Qwen/Qwen3-TTS-12Hz-{args.model_size.upper()}-Base"'
     return (
         f"Search: tune_hparams manifest=… {base} training={json.dumps(fixed)} with ranges and first=starting_points. "
-        f"Or at once: {call_text(f'start_training manifest=… {base}', {'method': args.method, **made.settings})}. Then "
+        f"Or at once: start_training manifest=… {base} lr={made.settings['lr']} and the other settings. Then "
         "synthesize at least 8 takes of fixed sentences and rate_samples, beside the base model's clone."
     )

@@ -243,7 +243,7 @@ async def test_every_dry_run_tells_time_memory_and_disk(context: ToolContext, wo
     assert [one["input"] for one in told] == [
         "2 s of recording", "2 s of clips", "8 s of clips", "8 s of clips", "10 s of speech",
     ]  # fmt: skip
-    assert [one["time_s"] for one in told] == [5, 3, 12, 19, 90]
+    assert [one["time_s"] for one in told] == [10, 10, 12, 19, 90]
     assert all(one["memory_mb"] > 0 and one["disk_mb"] >= 0 and one["disk_fits"] is True for one in told)
 
 

@@ -159,9 +159,7 @@ def test_the_next_call_is_spelt_out(answered: Answered) -> None:
     made = answered(offline=True, model_size="0.6b", minutes_of_audio=300)
 
     assert made.next.startswith('Search: tune_hparams manifest=… base_model="Qwen/Qwen3-TTS-12Hz-0.6B-Base"')
-    assert (
-        'Or at once: start_training manifest=… base_model="Qwen/Qwen3-TTS-12Hz-0.6B-Base" with settings.' in made.next
-    )
+    assert 'start_training manifest=… base_model="Qwen/Qwen3-TTS-12Hz-0.6B-Base" lr=5e-06 and the other' in made.next
     assert made.settings.items() >= {"method": "full", "lr": 5e-6, "epochs": 1, "batch_size": 4}.items()
     Training.model_validate({"manifest": "m", **made.settings})
 
