@@ -5,6 +5,7 @@ Which fields are paths is told by the marks of ``jobs.fields``; a tool does noth
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Callable, Collection, Iterator
@@ -106,6 +107,13 @@ def inside_roots(text: str, where: str, settings: Settings) -> Path:
             "Move or copy it into one of them, or have the person add its folder to TTS_TRAIN_ROOTS in the server's "
             f'environment or to roots = ["…"] in {settings.home / "config.toml"}.',
         )
+    try:
+        path.lstat()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise UserError(
+                "path_unusable", f"{where}: {error.strerror}, {len(text)} characters.", "Shorten it."
+            ) from error
     return path
 
 

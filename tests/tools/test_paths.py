@@ -115,7 +115,7 @@ def test_a_loop_of_symlinks_is_an_ordinary_path(settings: Settings, work: Path) 
     assert Path(resolved(Args(source="a"), settings).source).parent == work
 
 
-@pytest.mark.parametrize("path", ["", "  ", "nul\0byte"])
+@pytest.mark.parametrize("path", ["", "  ", "nul\0byte", "x" * 300, "folder/" * 900])
 def test_what_is_no_path_is_refused(settings: Settings, path: str) -> None:
     assert refusal_of(Args(source=path), settings).code == "path_unusable"
 
