@@ -111,13 +111,25 @@ def shortened(whole: WebResearchHparamsAnswer, detail: Literal["brief", "full"])
         update={"evidence": evidence, "rejected": rejected, "parameters": parameters, "points_because": because,
                 "your_settings": own}
     )  # fmt: skip
-    while size_of(made) > MOST_BYTES[detail] - 60 and made.evidence:  # what is left out is told in 60
+    while size_of(made) > MOST_BYTES[detail] - 80 and made.evidence:  # what is left out is told in 80
+        disputed = [name for name, view in made.parameters.items() if view.conflicts]
         if len(made.rejected) > 1:
             made.rejected = made.rejected[:-1]
-        else:
+        elif worth(made.evidence[-1])[0] > 1 or not disputed:
             made.evidence = made.evidence[:-1]
-    left = {"evidence": len(whole.evidence) - len(made.evidence), "rejected": len(whole.rejected) - len(made.rejected)}
+        else:  # what speaks for a setting stays longer than what speaks against it
+            last = disputed[-1]
+            made.parameters = {**made.parameters, last: made.parameters[last].model_copy(update={"conflicts": []})}
+    left = {
+        "evidence": len(whole.evidence) - len(made.evidence),
+        "rejected": len(whole.rejected) - len(made.rejected),
+        "conflicts": _n_conflicts(whole) - _n_conflicts(made),
+    }
     return made.model_copy(update={"left_out": {name: n for name, n in left.items() if n}})
+
+
+def _n_conflicts(made: WebResearchHparamsAnswer) -> int:
+    return sum(len(view.conflicts) for view in made.parameters.values())
 
 
 def size_of(made: WebResearchHparamsAnswer) -> int:

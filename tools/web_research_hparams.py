@@ -294,5 +294,5 @@ def _next(args: WebResearchHparamsArgs, made: Recommendation) -> str:
     return (
         f"Search: tune_hparams manifest=… {base} training={json.dumps(fixed)} with ranges and first=starting_points. "
         f"Or at once: start_training manifest=… {base} lr={made.settings['lr']} and the other settings. Then "
-        "synthesize at least 8 takes of fixed sentences and rate_samples, beside the base model's clone."
+        "synthesize 8 fixed sentences and rate_samples beside the base's clone."
     )
