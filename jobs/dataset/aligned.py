@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import itertools
-import re
 from pathlib import Path
 
-from jobs.dataset.spectrograms import HEADING, draw_spectrograms, image
+from jobs.dataset.spectrograms import draw_spectrograms, image
 from jobs.files import write_text
 from jobs.speech.manifest import Clip, read_rows
 
-PAGE, PICTURE = "report.html", "report/words.png"
-OWN_PAGE = "align_report.html"
+# A page of its own: report.html is ingest's, and a job whose artifact another one changes is not reused.
+PAGE, PICTURE = "align_report.html", "report/words.png"
 _ABOUT = "words over their sound: the clips with the least, middle and highest mean score"
 
 
 def show_words(manifest: Path) -> Path:
-    """Draw the worst, the middle and the best aligned clip, and show them in the dataset's report.
+    """Draw the worst, the middle and the best aligned clip, and show them on a page.
 
     Args:
         manifest: of aligned clips, has lines; the dataset is its folder.
 
     Returns:
-        ``report.html`` with the pictures in place of those without words, or ``align_report.html`` where there is none.
+        ``align_report.html`` beside the manifest.
     """
     dataset = manifest.parent
     scores = [_score(row) for row in read_rows(manifest, Clip)]
@@ -32,16 +31,12 @@ def show_words(manifest: Path) -> Path:
     draw_spectrograms(dataset / PICTURE, dataset, [chosen[place] for place in places])
     picture = image(dataset / PICTURE, _ABOUT)
     page = dataset / PAGE
-    known = page.read_text(encoding="utf-8") if page.is_file() else ""
-    shown, n_replaced = re.subn(f"({re.escape(HEADING)})<img [^>]*>", lambda found: found[1] + picture, known, count=1)
-    if not n_replaced:
-        page = dataset / OWN_PAGE
-        shown = (
-            '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Aligned words</title>'
-            "<style>body { font: 15px sans-serif; margin: 2rem } img { max-width: 100% }</style></head>"
-            f"<body><h1>Aligned words</h1><p>{_ABOUT.capitalize()}.</p>{picture}</body></html>\n"
-        )
-    write_text(page, shown)
+    write_text(
+        page,
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Aligned words</title>'
+        "<style>body { font: 15px sans-serif; margin: 2rem } img { max-width: 100% }</style></head>"
+        f"<body><h1>Aligned words</h1><p>{_ABOUT.capitalize()}.</p>{picture}</body></html>\n",
+    )
     return page
 
 

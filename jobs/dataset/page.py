@@ -14,7 +14,7 @@ from jobs.dataset.finish import Judged
 from jobs.dataset.judge import Fault
 from jobs.dataset.plots import draw_chapters, draw_histograms
 from jobs.dataset.report import Report, clock
-from jobs.dataset.spectrograms import HEADING, draw_spectrograms, image
+from jobs.dataset.spectrograms import draw_spectrograms, image
 from jobs.dataset.thresholds import Thresholds
 from jobs.files import write_text
 from jobs.speech.audio import CLIP_RATE_HZ, read_clip
@@ -70,7 +70,7 @@ def write_page(dataset: Path, report: Report, judged: Judged, limits: Thresholds
         _heard(dataset, _worst(judged)),
         "<h2>Listen: the most doubtful of the kept</h2>",
         _heard(dataset, [(clip, None) for clip in _doubtful(judged)]),
-        HEADING,
+        "<h2>Spectrograms</h2>",
         image(pictures / "spectrograms.png", "spectrograms of the best clips"),
         "<h2>Limits</h2>",
         _limits(report),

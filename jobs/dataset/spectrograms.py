@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 from jobs.speech.audio import CLIP_RATE_HZ, read_clip
 from jobs.speech.manifest import Clip
 
-HEADING = "<h2>Spectrograms</h2>"
 _SPECTRUM, _HOP = 1024, 240
 _TOP_HZ, _RANGE_DB = 8000, 70
 
