@@ -13,7 +13,7 @@ from jobs.errors import UserError
 from tools._arguments import nearest
 from tools._registry import all_tools
 
-# Commands that are not tools; server.cli has their bodies.
+# Commands that are not tools; server.cli_dispatch leads to their bodies.
 OTHER_COMMANDS = {
     "logs": "Show a job's log: logs JOB_ID [-f to follow it].",
     "plot": "Draw the curves of what a job measured: plot JOB_ID [--out FILE.png].",

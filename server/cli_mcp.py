@@ -11,18 +11,19 @@ from pathlib import Path
 
 from jobs.errors import UserError
 from jobs.settings import Settings
+from server.cli_commands import OTHER_COMMANDS
 from server.cli_flags import Parser
 
 ONLY_OVER_HTTP = ("host", "port", "token_file", "allow_host")
 
 
-def serve_command(words: Sequence[str], about: str) -> None:
+def serve_command(words: Sequence[str]) -> None:
     """Serve until the client, or whoever started this, ends it.
 
     Raises:
         UserError: ``bad_usage``, ``settings_invalid``, or why HTTP cannot be served like this.
     """
-    parser = Parser(prog="./run.sh mcp", description=about)
+    parser = Parser(prog="./run.sh mcp", description=OTHER_COMMANDS["mcp"])
     parser.add_argument("--http", action="store_true", help="streamable HTTP at /mcp instead of stdin and stdout")
     parser.add_argument("--host", help="address to listen on (127.0.0.1); any other needs --token-file or OAuth")
     parser.add_argument("--port", type=int, help="port (8765); 0: a free one, told on stderr")

@@ -46,7 +46,7 @@ STDLIB_ONLY = ("configuration", "errors", "files", "settings", "runner/locks", "
                "runner/several", "runner/task",
                "runner/slurm/__init__", "runner/slurm/commands", "runner/slurm/listing", "runner/slurm/judge",
                "runner/slurm/paths", "runner/slurm/queue", "runner/slurm/request", "runner/slurm/backend",
-               "runner/supervisor", "runner/local", "runner/code")  # fmt: skip
+               "runner/supervisor", "runner/supervision", "runner/local", "runner/code")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -28,13 +29,19 @@ def given(args: BaseModel, *, without: frozenset[str] = frozenset({"dry_run", "w
 
 def chosen(params: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
     """Stored parameters that differ from a model's defaults."""
-    fields = model.model_fields
+    defaults = _defaults(model)
     return {
         name: value
         for name, value in params.items()
-        if name in fields
-        and value is not None
-        and (fields[name].is_required() or value != fields[name].get_default(call_default_factory=True))
+        if name in model.model_fields and value is not None and (name not in defaults or value != defaults[name])
+    }
+
+
+@cache  # pydantic looks a factory's signature up at every call: half of what a poll took
+def _defaults(model: type[BaseModel]) -> Mapping[str, Any]:
+    fields = model.model_fields
+    return {
+        name: field.get_default(call_default_factory=True) for name, field in fields.items() if not field.is_required()
     }
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-
 from anyio import to_thread
 from pydantic import Field
 
 from jobs.fields import Strict
+from jobs.runner.client import Runner
 from tools._contract import Hints, ToolContext
 from tools._view import JobView, view_job
 from tools._wait import wait_for
@@ -29,7 +28,10 @@ async def get_job(args: GetJobArgs, context: ToolContext) -> JobView:
 
     After a start call: wait_s=50, again until poll_after_s is null; then do what `next` says. Free.
     """
-    record = await wait_for(args.job_id, args.wait_s, context)
-    return await to_thread.run_sync(
-        functools.partial(view_job, record, context.runner, args.log_lines, detail=args.detail)
-    )
+    if args.wait_s:
+        await wait_for(args.job_id, args.wait_s, context)
+    return await to_thread.run_sync(_look, args, context.runner)
+
+
+def _look(args: GetJobArgs, runner: Runner) -> JobView:
+    return view_job(runner.get(args.job_id), runner, args.log_lines, detail=args.detail)

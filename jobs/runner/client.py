@@ -130,8 +130,7 @@ class Runner:
         rows = self._store.newest(state=state, kind=kind, limit=limit, before=start)
         if any(row.state not in TERMINAL for row in rows):
             self._ensure_supervisor()
-        view = View(self._store, self._settings)
-        return [view.record(row) for row in rows]
+        return View(self._store, self._settings).records(rows)
 
     def cancel(self, job_id: str) -> JobRecord:
         """Ask a job to stop; a finished job stays as it is. Raises ``job_unknown``.
@@ -261,4 +260,4 @@ class Runner:
         return self._home.attempts(job_id, self._row(job_id).attempt)
 
     def _record(self, row: JobRow) -> JobRecord:
-        return View(self._store, self._settings).record(row)
+        return View(self._store, self._settings).records([row])[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 import sqlite3
 import threading
 import time
@@ -77,13 +78,14 @@ class Store:
 
     def __init__(self, home: Home) -> None:
         self._home = home
+        self._database = str(home.database)  # looked at before every query: a path object would cost more than the look
         self._local = threading.local()
 
     @property
     def connection(self) -> sqlite3.Connection:
         """This thread's connection, opened anew when the file was replaced (a home that was deleted)."""
         try:
-            stat = self._home.database.stat()
+            stat = os.stat(self._database)  # noqa: PTH116
             identity = (stat.st_dev, stat.st_ino)
         except OSError:
             identity = None
@@ -242,11 +244,14 @@ class Store:
         rows = self.connection.execute("SELECT unit, job FROM leases WHERE resource = ? ORDER BY unit", (resource,))
         return {int(row["unit"]): str(row["job"]) for row in rows}
 
-    def needs(self, job_id: str) -> list[JobRow]:
-        """The jobs that a job waits, or has waited, for; oldest first."""
-        return self._many(
-            "SELECT jobs.* FROM deps JOIN jobs ON jobs.id = deps.needs WHERE deps.job = ? ORDER BY seq", job_id
-        )
+    def unmet_needs(self, job_ids: Sequence[str]) -> list[tuple[str, str, str]]:
+        """(job, a job that it waits for, that job's state) for some jobs; oldest first."""
+        marks = ", ".join("?" * len(job_ids))
+        query = f"""
+            SELECT deps.job, jobs.id, jobs.state FROM deps JOIN jobs ON jobs.id = deps.needs
+            WHERE deps.job IN ({marks}) AND jobs.state <> 'succeeded' ORDER BY jobs.seq
+            """
+        return [(str(job), str(needed), str(state)) for job, needed, state in self.connection.execute(query, job_ids)]
 
     def needed_by(self, job_id: str) -> list[JobRow]:
         """The jobs that wait, or have waited, for a job; oldest first."""
@@ -398,7 +403,7 @@ class Store:
 
 def _row(row: sqlite3.Row) -> JobRow:
     """The columns that this version knows; a newer one may have upgraded the home meanwhile."""
-    return JobRow(**{name: row[name] for name in _COLUMNS})
+    return JobRow(*map(row.__getitem__, _COLUMNS))
 
 
 def _json(value: Mapping[str, Any] | None) -> str | None:

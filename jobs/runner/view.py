@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from jobs.runner import durable, locks, preflight
@@ -24,15 +25,21 @@ class View:
         self._settings = settings
         self._home = Home(settings.home)
 
-    def record(self, row: JobRow) -> JobRecord:
-        """What a row says, with a sentence on why the job is where it is."""
+    def records(self, rows: Sequence[JobRow]) -> list[JobRecord]:
+        """What rows say, each with a sentence on why the job is where it is."""
+        needs: dict[str, list[str]] = {}
+        for job_id, needed, state in self._store.unmet_needs([row.id for row in rows if row.state == "queued"]):
+            needs.setdefault(job_id, []).append(f"{needed} ({state})")
+        return [self._record(row, needs.get(row.id, ())) for row in rows]
+
+    def _record(self, row: JobRow, needs: Sequence[str]) -> JobRecord:
         return JobRecord.model_validate(
             {
                 "job_id": row.id,
                 "kind": row.kind,
                 "state": row.state,
                 "reason": row.reason,
-                "detail": self._detail(row),
+                "detail": self._detail(row, needs),
                 "exit_code": row.exit_code,
                 "failure": json.loads(row.failure) if row.failure else None,
                 "attempt": row.attempt,
@@ -54,7 +61,7 @@ class View:
             }
         )
 
-    def _detail(self, row: JobRow) -> str:
+    def _detail(self, row: JobRow, needs: Sequence[str]) -> str:
         if row.state in TERMINAL:
             return row.detail
         if row.cancel:
@@ -68,7 +75,7 @@ class View:
         before = f"try {row.tries} of {row.max_tries} was {row.detail}; " if row.detail and row.tries else ""
         match row.state:
             case "queued":
-                return before + self._waits_for(row)
+                return before + self._waits_for(row, needs)
             case "starting":
                 return before + "is being started"
             case _:
@@ -81,13 +88,12 @@ class View:
         silent_s = time.time() - newest if newest else 0.0
         return f"no progress for {silent_s / 60:.0f} min" if silent_s > STALL_S else ""
 
-    def _waits_for(self, row: JobRow) -> str:
+    def _waits_for(self, row: JobRow, needs: Sequence[str]) -> str:
         settings = self._settings
         if not self._is_supervised:
             return f"waits for the supervisor, which does not run; {self._home.supervisor_log} may say why"
-        needed = [need for need in self._store.needs(row.id) if need.state != "succeeded"]
-        if needed:
-            return f"waits for {', '.join(f'{need.id} ({need.state})' for need in needed)}"
+        if needs:
+            return f"waits for {', '.join(needs)}"
         if row.not_before is not None and row.not_before > time.time():
             at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(row.not_before))
             return f"waits until {at} UTC" + (", the pause before the next try" if row.tries else "")

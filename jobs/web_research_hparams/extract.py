@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from jobs.web_research_hparams.knowledge import Method, ModelSize
@@ -149,7 +150,7 @@ def _read(piece: str, is_lora_page: bool) -> Iterator[tuple[Parameter, Span, str
         taken.append((start, end))
         return True
 
-    for declared in _DECLARED_VALUE.finditer(piece):
+    for declared in _declared_value().finditer(piece):
         named = next((p for p in PARAMETERS if re.fullmatch(p.words, declared["flag"], re.I)), None)
         is_other = named is not None and named.name == "batch_size" and _OF_OTHER_WORK.search(piece)
         if named is not None and not is_other and free(*declared.span()):
@@ -158,14 +159,14 @@ def _read(piece: str, is_lora_page: bool) -> Iterator[tuple[Parameter, Span, str
     for parameter in PARAMETERS:
         if parameter.lora and not is_lora:
             continue
-        for match in _NAMED[parameter.name].finditer(piece):
+        for match in _named(parameter).finditer(piece):
             span = span_of(match)
             if not _is_meant(parameter, match, span) or not free(*match.span()):
                 continue
             is_whole_step = bool(_EFFECTIVE.search(piece[: match.start()])) and parameter.name == "batch_size"
             yield parameter, span, "clips a step, effective" if is_whole_step else parameter.unit, *match.span()
         if parameter.counted:
-            for match in _COUNTED[parameter.name].finditer(piece):
+            for match in _counted(parameter).finditer(piece):
                 low, high = number_of(match["low"]), number_of(match["high"] or match["low"])
                 if not _is_counted(parameter, piece[: match.start()], low, high) or not free(*match.span()):
                     continue
@@ -205,20 +206,22 @@ def _is_meant(parameter: Parameter, match: re.Match[str], span: Span) -> bool:
     return True
 
 
+@cache  # made when first wanted: these patterns take 80 ms, which every server would wait for
 def _named(parameter: Parameter) -> re.Pattern[str]:
     return re.compile(
         rf"(?<![A-Za-z0-9])(?P<name>{parameter.words})(?![A-Za-z])(?P<between>{_BETWEEN}){VALUE}{ENDS}", re.I
     )
 
 
+@cache
 def _counted(parameter: Parameter) -> re.Pattern[str]:
     number = rf"(?<![\w.,/])(?P<low>{NUMBER})(?:\s?(?:-|–|to|or)\s?(?P<high>{NUMBER}))?"
     return re.compile(rf"{number}[ -](?:full |more )?(?:{parameter.counted})(?![A-Za-z_])", re.I)
 
 
-_NAMED = {parameter.name: _named(parameter) for parameter in PARAMETERS}
-_COUNTED = {parameter.name: _counted(parameter) for parameter in PARAMETERS if parameter.counted}
-_DECLARED_VALUE = re.compile(rf"{_DECLARED}{VALUE}{ENDS}", re.I)
+@cache
+def _declared_value() -> re.Pattern[str]:
+    return re.compile(rf"{_DECLARED}{VALUE}{ENDS}", re.I)
 
 
 def _context(line: str, piece: str) -> str:

@@ -23,7 +23,6 @@ VALUE = (
 """A number, a range, or a list in brackets, which counts as the range that it spans."""
 ENDS = r"(?![\w%×]|[.,]\d|[ ]?(?:%|×|times\b|x\b|[GMk]B\b|GPUs?\b|hours?\b|minutes?\b|min\b|of \d|/ ?\d))"
 """What may not follow a number if it is to be a setting: a unit of something else, "of 10", a factor."""
-_WHOLE_VALUE = re.compile(rf"\s*{VALUE}\s*")
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def span_of(match: re.Match[str]) -> Span:
 
 def read_span(text: str) -> Span | None:
     """A whole text that is a number or a range; None: it is neither."""
-    found = _WHOLE_VALUE.fullmatch(text)
+    found = re.fullmatch(rf"\s*{VALUE}\s*", text)
     return span_of(found) if found is not None else None
 
 
