@@ -26,6 +26,7 @@ from typing import IO, Any
 from jobs.errors import UserError
 from jobs.ingest_audiobook.inputs import Book, open_book, selected_units
 from jobs.ingest_audiobook.making import Event, Heard, Made, make_units
+from jobs.ingest_audiobook.memory import return_large_blocks
 from jobs.ingest_audiobook.spec import Params
 from jobs.ingest_audiobook.transcripts import Transcript, make_transcript
 from jobs.ingest_audiobook.units import Unit
@@ -200,6 +201,7 @@ def main() -> None:
     if os.getppid() != parent:  # it died before
         return
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    return_large_blocks()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints is no answer
     reader, writer = os.pipe()

@@ -10,7 +10,7 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import overload
 
@@ -209,29 +209,37 @@ def tiled(
     Returns:
         (first, last, piece) and (first, last, refusal), together covering ``0..n_samples`` without overlap.
     """
-    owner = np.full(n_samples, -1, np.int32)
-    others = list(rest)
-    others += sorted(refused, key=lambda refusal: refusal.span.start_s)
-    for number, refusal in enumerate(others):
-        first, last = _samples(refusal.span, n_samples)
-        owner[first:last] = number
+    others = [*rest, *sorted(refused, key=lambda refusal: refusal.span.start_s)]
+    claims = [(*_samples(refusal.span, n_samples), number) for number, refusal in enumerate(others)]
     kept: list[tuple[int, int, Piece]] = []
     reached = 0
     for piece in sorted(pieces, key=lambda piece: piece.span.start_s):
         first, last = _samples(piece.span, n_samples)
         first = max(first, reached)  # neighbours share a border, which may round to two samples
         kept.append((first, last, piece))
-        owner[first:last] = len(others)
+        claims.append((first, last, len(others)))
         reached = last
-    rejected: list[tuple[int, int, Refusal]] = []
-    edges = np.flatnonzero(np.diff(owner)) + 1
-    for first, last in itertools.pairwise([0, *edges.tolist(), n_samples]):
-        number = int(owner[first]) if last > first else len(others)
-        if number < len(others):
-            rejected.append((first, last, others[number] if number >= 0 else Refusal(Span(0, 0), "silence")))
+    rejected = [
+        (first, last, others[number] if number >= 0 else Refusal(Span(0, 0), "silence"))
+        for first, last, number in _owned(claims, n_samples)
+        if number < len(others)
+    ]
     n_covered = sum(last - first for first, last, _ in [*kept, *rejected])
     assert n_covered == n_samples, f"{n_covered} of {n_samples} samples accounted for"
     return kept, rejected
+
+
+def _owned(claims: Sequence[tuple[int, int, int]], n_samples: int) -> Iterator[tuple[int, int, int]]:
+    """Runs (first, last, owner) that cover all samples; a later claim takes from an earlier one, -1 is nobody's."""
+    borders = np.unique([0, n_samples, *(border for first, last, _ in claims for border in (first, last))])
+    owner = np.full(len(borders) - 1, -1)
+    for first, last, number in claims:
+        owner[np.searchsorted(borders, first) : np.searchsorted(borders, last)] = number
+    begin = 0
+    for end in range(1, len(borders)):
+        if end == len(owner) or owner[end] != owner[begin]:
+            yield int(borders[begin]), int(borders[end]), int(owner[begin])
+            begin = end
 
 
 def _samples(span: Span, n_samples: int) -> tuple[int, int]:

@@ -62,6 +62,7 @@ def make_units(
             if maker.last_s:
                 yield Heard(unit.index, maker.last_s)
             maker.add(part)
+            del part  # megabytes, while the next one grows
         else:
             maker.finish(to_24k(unit.start, rate), is_recording_end=part.is_recording_end)
             yield Made(unit.index)

@@ -93,6 +93,7 @@ def stretches(
         blocks = _unit_blocks(source, unit, rate, keep_whole, border_vad)
         for stretch in _cut(blocks, vad, unit, start, rate, keep_whole, max_stretch_s):
             yield unit, stretch
+            del stretch  # whoever wants it has it: not in memory while the next one grows
         yield unit, UnitEnd(source.is_at_end)
 
 
@@ -175,8 +176,8 @@ def _cut(
     to_speech = soxr.ResampleStream(rate, SPEECH_RATE_HZ, 1, dtype="float32", quality="HQ")
     position = to_24k(start, rate)
     n_source = 0
-    held = _Held()
     n_frames = int(max_stretch_s / FRAME_S)
+    held = _Held(n_frames)
     for samples in _even(blocks, int(BLOCK_S * rate)):
         n_source += len(samples)
         speech = to_speech.resample_chunk(samples)
@@ -185,7 +186,7 @@ def _cut(
             stretch = held.taken(unit.chapter, position, _pause(held, n_frames, position, keep_whole))
             position = stretch.end_24k
             yield stretch
-            del stretch  # whoever wants it has it: not in memory twice
+            del stretch
     if not n_source:
         return
     nothing = np.zeros(0, np.float32)
@@ -197,17 +198,67 @@ def _cut(
         yield held.taken(unit.chapter, position, None)
 
 
+class _Queue:
+    """Samples that come in at the end and are taken from the beginning.
+
+    Memory is asked for once a stretch and filled as they come: joining arrays would copy all of it for every block,
+    and have it in memory twice.
+
+    Args:
+        n_expected: most samples that it will hold, if all goes well.
+    """
+
+    def __init__(self, n_expected: int) -> None:
+        self._n_expected = n_expected
+        self._buffer, self._n = np.empty(n_expected, np.float32), 0
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return self._n
+
+    def add(self, samples: Samples) -> None:
+        """Append."""
+        n = self._n + len(samples)
+        if n > len(self._buffer):
+            self._move_to(np.empty(2 * n, np.float32), 0)
+        self._buffer[self._n : n] = samples
+        self._n = n
+
+    def first(self, n: int) -> Samples:
+        """Look at the first."""
+        return self._buffer[: min(n, self._n)]
+
+    def taken(self, n: int) -> Samples:
+        """Take the first; they keep their memory, what is left moves to another place."""
+        samples = self.first(n)
+        n_left = self._n - len(samples)
+        self._move_to(np.empty(max(self._n_expected, n_left), np.float32), len(samples))
+        self._n = n_left
+        return samples
+
+    def _move_to(self, buffer: Samples, start: int) -> None:
+        buffer[: self._n - start] = self._buffer[start : self._n]
+        self._buffer = buffer
+
+    def resize(self, n: int) -> None:
+        """Drop what is too much, or add silence."""
+        self.add(np.zeros(max(0, n - self._n), np.float32))
+        self._n = n
+
+
 class _Held:
     """What of the sound is not in a stretch yet, at both rates, and its speech probabilities."""
 
-    def __init__(self) -> None:
-        self.clips = self.speech = self.probabilities = np.zeros(0, np.float32)
+    def __init__(self, n_frames: int) -> None:
+        n_frames += 2 * int(BLOCK_S / FRAME_S)
+        self.clips, self.speech = _Queue(n_frames * _FRAME_24K), _Queue(n_frames * FRAME_SAMPLES)
+        self.probabilities = _Queue(n_frames)
 
     def add(self, clips: Samples, speech: Samples, probabilities: Samples) -> None:
         """Append."""
-        self.clips = np.concatenate([self.clips, clips])
-        self.speech = np.concatenate([self.speech, speech])
-        self.probabilities = np.concatenate([self.probabilities, probabilities])
+        self.clips.add(clips)
+        self.speech.add(speech)
+        self.probabilities.add(probabilities)
 
     def has(self, n_frames: int) -> bool:
         """True when all of so many frames is there."""
@@ -219,35 +270,25 @@ class _Held:
 
     def end(self, n_clips: int) -> None:
         """Bring the end to what positions say: a resampler may give one sample more or less."""
-        self.clips = np.pad(self.clips, (0, max(0, n_clips - len(self.clips))))[:n_clips]
-        n_frames = -(-n_clips // _FRAME_24K)
-        self.probabilities = np.pad(self.probabilities, (0, max(0, n_frames - len(self.probabilities))))[:n_frames]
+        self.clips.resize(n_clips)
+        self.probabilities.resize(-(-n_clips // _FRAME_24K))
 
     def taken(self, chapter: int | None, start_24k: int, n_frames: int | None) -> Stretch:
         """A stretch of the first frames, or of all."""
-        n_clips, n_speech = (
-            (len(self.clips), len(self.speech))
-            if n_frames is None
-            else (n_frames * _FRAME_24K, n_frames * FRAME_SAMPLES)
-        )
-        n_frames = len(self.probabilities) if n_frames is None else n_frames
-        stretch = Stretch(
+        n_frames = n_frames if n_frames is not None else len(self.clips) + len(self.probabilities)  # more than all
+        return Stretch(
             chapter,
             start_24k,
-            self.clips[:n_clips],
-            self.speech[:n_speech],
-            self.probabilities[:n_frames],
+            self.clips.taken(n_frames * _FRAME_24K),
+            self.speech.taken(n_frames * FRAME_SAMPLES),
+            self.probabilities.taken(n_frames),
         )
-        # copies: a view would keep all of it alive
-        self.clips, self.speech = self.clips[n_clips:].copy(), self.speech[n_speech:].copy()
-        self.probabilities = self.probabilities[n_frames:].copy()
-        return stretch
 
 
 def _pause(held: _Held, n_frames: int, start_24k: int, keep_whole: Sequence[Span]) -> int:
     """The frame of the pause that ends a stretch of at most ``n_frames``."""
     n_within = min(n_frames // 2, int(CUT_WITHIN_S / FRAME_S))
-    marked = _with_whole(held.probabilities[:n_frames], start_24k / CLIP_RATE_HZ, keep_whole)
+    marked = _with_whole(held.probabilities.first(n_frames), start_24k / CLIP_RATE_HZ, keep_whole)
     return max(1, longest_pause(marked, n_frames - n_within, n_frames))
 
 

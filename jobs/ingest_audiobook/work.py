@@ -12,6 +12,7 @@ from jobs.ingest_audiobook.crew import lanes, made_by_hands, made_here
 from jobs.ingest_audiobook.dataset import IngestState, UnitRecord, fingerprint
 from jobs.ingest_audiobook.inputs import Book, check_chapters, open_book, selected_units
 from jobs.ingest_audiobook.making import Event, Heard, empty_record
+from jobs.ingest_audiobook.memory import return_large_blocks
 from jobs.ingest_audiobook.spec import Params, Result, transcript_source
 from jobs.ingest_audiobook.stretches import to_24k
 from jobs.ingest_audiobook.transcripts import Transcript, make_transcript
@@ -53,6 +54,7 @@ def make_clips(params: Params, context: JobContext) -> Clips:
     Raises:
         UserError: as ``run``, but ``nothing_kept``.
     """
+    return_large_blocks()
     audio = Path(params.audio)
     book = open_book(audio, context.settings.roots if audio.is_dir() else None)
     check_chapters(params.validation_chapters, book)

@@ -31,8 +31,8 @@ def project(tmp_path: Path) -> Path:
     """A copy of the project's code, whose supervisor looks for updates often."""
     copy = tmp_path / "project"
     shutil.copytree(PROJECT_ROOT / "jobs", copy / "jobs", ignore=shutil.ignore_patterns("__pycache__"))
-    supervisor = copy / "jobs" / "runner" / "supervisor.py"
-    supervisor.write_text(supervisor.read_text().replace("LOOK_AT_CODE_S = 30.0", "LOOK_AT_CODE_S = 0.05"))
+    supervision = copy / "jobs" / "runner" / "supervision.py"
+    supervision.write_text(supervision.read_text().replace("LOOK_AT_CODE_S = 30.0", "LOOK_AT_CODE_S = 0.05"))
     return copy
 
 
