@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 WORKER = """
 import json, resource, sys
 from pathlib import Path
+from bench.memory import peak_rss_mb
 from jobs.ingest_audiobook.spec import Params
 from jobs.ingest_audiobook.work import make_clips, run
 from jobs.settings import Settings
@@ -45,8 +46,8 @@ else:
         told["kept_s"] += sum(clip.duration_s for clip in record.clips)
         told["n_clips"] += len(record.clips)
 told["torch"] = "torch" in sys.modules
-used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-told["rss_mb"] = [one.ru_maxrss // 1024 for one in used]
+children = resource.getrusage(resource.RUSAGE_CHILDREN)
+told["rss_mb"] = [peak_rss_mb(), children.ru_maxrss // 1024]
 print(json.dumps(told))
 """
 

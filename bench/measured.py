@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import resource
 import time
 from collections.abc import Callable
+
+from bench.memory import peak_rss_mb
 
 
 def measured(work: Callable[[], object]) -> None:
@@ -18,10 +19,9 @@ def measured(work: Callable[[], object]) -> None:
     qwen_tts()  # its import takes longer than many a measurement
     cpu_s, wall_s = time.process_time(), time.perf_counter()
     work()
-    usage = resource.getrusage(resource.RUSAGE_SELF)
     figures = {
         "cpu_s": round(time.process_time() - cpu_s, 2),
         "wall_s": round(time.perf_counter() - wall_s, 2),
-        "peak_rss_mb": usage.ru_maxrss // 1024,
+        "peak_rss_mb": peak_rss_mb(),
     }
     print(json.dumps(figures))

@@ -7,11 +7,11 @@ DATASET holds ``train_manifest.jsonl``. One process, one thread; nothing is writ
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from pathlib import Path
 
+from bench.memory import peak_rss_mb
 from jobs.dataset.listening import MOST_SAMPLED
 from jobs.dataset.measure import Task, measure
 from jobs.speech.manifest import Clip, read_rows
@@ -43,7 +43,7 @@ def main() -> None:
     default = HOURS * 60 * (plain + sampled)
     print(f"  {HOURS:.0f} h by default, DNSMOS of {MOST_SAMPLED} clips and the doubtful: {default:.0f} CPU min")
     print(f"  {HOURS:.0f} h with dnsmos=all: {HOURS * 60 * (plain + mos):.0f} CPU min")
-    print(f"  peak RSS {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:.0f} MB")
+    print(f"  peak RSS {peak_rss_mb()} MB")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from typing import Any
 
 import torch
 
+from bench.memory import peak_rss_mb
 from bench.train_step import PARTS, SIZES, Recipe, Stopwatch, Trainer, described, made_up_clips, trainer_of
 from bench.train_upstream import beside_upstream
 from jobs.qwen.devices import keep_freed_memory, limit_cpu_threads
@@ -41,7 +41,7 @@ def peak_mb(device: str) -> dict[str, int]:
     """Peak of GPU memory, or of resident memory of this process."""
     if device != "cpu":
         return {"peak_gpu_mb": torch.cuda.max_memory_allocated() // 2**20}
-    return {"peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
+    return {"peak_rss_mb": peak_rss_mb()}
 
 
 def steps(recipe: Recipe, n_clips: int, n_steps: int, threads: int | None) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from jobs.align.aligners import WordAligner
-from jobs.align.edges import FRAMES_PER_S, Levels, cut_word, fitted_to_sound, levels_db, words_level_db
+from jobs.align.edges import FRAMES_PER_S, Levels, fitted_to_sound, levels_db, words_level_db
 from jobs.align.foreign import CannotSpell
+from jobs.align.trim import Aligned, trimmed
 from jobs.align.wording import WrittenWord, further_readings, read_as, written_words
 from jobs.errors import UserError
 from jobs.speech.audio import SPEECH_RATE_HZ, Samples, read_clip
@@ -19,6 +20,7 @@ from jobs.speech.manifest import Word
 from jobs.speech.rejected import Rejected
 from jobs.whisper.alignment import CannotAlign
 
+ENTRY_VERSION = 2  # of what a journal holds of a clip
 MIN_CLIP_S = 0.2
 MIN_WORD_S = 0.01  # one frame of the finer aligner
 FRAME_S = 0.02  # a word may stick out of its clip by the frame that the aligner counts in
@@ -37,7 +39,7 @@ def clip_key(audio: Path, text: str, aligner: str, spoken: Sequence[str] | None 
     Raises:
         Rejected: ``audio_missing``, ``audio_unreadable``.
     """
-    digest = hashlib.sha256(f"{aligner}\n{text}\n{' '.join(spoken or ())}\n".encode())
+    digest = hashlib.sha256(f"{ENTRY_VERSION}\n{aligner}\n{text}\n{' '.join(spoken or ())}\n".encode())
     try:
         with audio.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
@@ -48,10 +50,8 @@ def clip_key(audio: Path, text: str, aligner: str, spoken: Sequence[str] | None 
     return digest.hexdigest()
 
 
-def align_clip(
-    audio: Path, text: str, code: str, aligner: WordAligner, spoken: Sequence[str] | None = None
-) -> list[Word]:
-    """Give every written word of a clip its time and score.
+def align_clip(audio: Path, text: str, code: str, aligner: WordAligner, spoken: Sequence[str] | None = None) -> Aligned:
+    """Give every written word of a clip its time and score; of a clip whose border cuts a word, keep a part.
 
     Args:
         audio: any audio file.
@@ -62,7 +62,8 @@ def align_clip(
 
     Returns:
         Words as written (without punctuation), in order, inside the clip, none of zero length; beside a pause their
-        edges are those of the sound. The score of a number is the mean of the words it is spoken with.
+        edges are those of the sound. The score of a number is the mean of the words it is spoken with. Where the
+        clip's border cuts a word, those up to the next pause are lost and the others are in the time of the part.
 
     Raises:
         Rejected: ``no_text``, ``text_unspeakable``, ``audio_unreadable``, ``too_short``, ``not_aligned``,
@@ -84,10 +85,15 @@ def align_clip(
     uncovered_s = uncovered_speech_s(levels, aligned, aligner.tail_s)
     if uncovered_s > MAX_UNCOVERED_S:
         raise Rejected("speech_without_text", f"{uncovered_s:.2f} s of speech lie outside the text's words")
-    aligned = fitted_to_sound(levels, aligned)
-    if (cut := cut_word(levels, aligned)) is not None:
-        raise Rejected("word_cut", f"the clip's border cuts {cut.word!r} ({cut.start_s} to {cut.end_s} s) in two")
-    return [word.model_copy(update={"end_s": round(min(word.end_s, duration_s), 3)}) for word in aligned]
+    fitted = [
+        word.model_copy(update={"end_s": round(min(word.end_s, duration_s), 3)})
+        for word in fitted_to_sound(levels, aligned)
+    ]
+    kept = trimmed(levels, fitted, text, duration_s)
+    if kept is None:
+        ends = f"{fitted[0].word!r} or {fitted[-1].word!r}"
+        raise Rejected("word_cut", f"the clip's border cuts {ends} in two, and no pause is near")
+    return kept
 
 
 def _aligned(

@@ -45,6 +45,11 @@ def words_level_db(levels: Levels, words: Sequence[Word]) -> float:
     return float(np.percentile(levels[covered] if covered.any() else levels, 75))
 
 
+def silence_db(levels: Levels, words: Sequence[Word]) -> float:
+    """Level under which a frame beside a word is silence."""
+    return max(words_level_db(levels, words) - _QUIETER_DB, float(np.percentile(levels, 5)) + _ABOVE_NOISE_DB)
+
+
 def fitted_to_sound(levels: Levels, words: Sequence[Word]) -> list[Word]:
     """Move edges that lie beside a pause or the clip's border inwards to where the sound begins and ends.
 
@@ -54,8 +59,7 @@ def fitted_to_sound(levels: Levels, words: Sequence[Word]) -> list[Word]:
     """
     if not len(levels) or not words:
         return list(words)
-    silence_db = max(words_level_db(levels, words) - _QUIETER_DB, float(np.percentile(levels, 5)) + _ABOVE_NOISE_DB)
-    is_quiet = levels < silence_db
+    is_quiet = levels < silence_db(levels, words)
     fitted = []
     for number, word in enumerate(words):
         after_pause = number == 0 or words[number - 1].end_s < word.start_s
@@ -75,18 +79,16 @@ def fitted_to_sound(levels: Levels, words: Sequence[Word]) -> list[Word]:
     return fitted
 
 
-def cut_word(levels: Levels, words: Sequence[Word]) -> Word | None:
-    """The word that the clip's border cuts in two, or None. A cut that a fade hides is not seen.
+def cut_sides(levels: Levels, words: Sequence[Word]) -> tuple[bool, bool]:
+    """Whether the clip's start and its end cut the first and the last word in two. A cut that a fade hides is not seen.
 
     Args:
         levels: of the clip.
         words: in order.
     """
     if not len(levels):
-        return None
+        return False, False
     loud_db = words_level_db(levels, words) - CUT_DB
-    if words[0].start_s <= _BORDER_S and levels[0] > loud_db:
-        return words[0]
-    if len(levels) / FRAMES_PER_S - words[-1].end_s <= _BORDER_S and levels[-1] > loud_db:
-        return words[-1]
-    return None
+    at_start = words[0].start_s <= _BORDER_S and levels[0] > loud_db
+    at_end = len(levels) / FRAMES_PER_S - words[-1].end_s <= _BORDER_S and levels[-1] > loud_db
+    return bool(at_start), bool(at_end)

@@ -46,6 +46,7 @@ class Result(Strict):
     aligner: str
     n_clips: int
     n_rejected: int
+    n_trimmed: int = Field(description="Clips whose border cut a word and was moved to the next pause.")
     n_words: int
     mean_word_score: float
     rejected_by_reason: dict[str, int]

@@ -16,7 +16,9 @@ from typing import Any
 
 from jobs.align.aligners import WordAligner, make_aligner
 from jobs.align.clips import align_clip, clip_key
+from jobs.align.cutting import cut_clip, lost_pieces
 from jobs.align.spec import Params, Result
+from jobs.align.trim import Aligned
 from jobs.dataset.aligned import show_words
 from jobs.dataset.exchange.given import EXPORTS, give
 from jobs.errors import UserError
@@ -50,6 +52,7 @@ class Tally:
     n_clips: int = 0
     n_words: int = 0
     score: float = 0.0
+    n_trimmed: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -73,8 +76,8 @@ class ClipAligner:
         self._aligners = aligners
         self._journal = journal
 
-    def words(self, row: Clip) -> list[Word]:
-        """The clip's words, from the journal when they are there.
+    def aligned(self, row: Clip) -> Aligned:
+        """The clip's words and what of it is kept, from the journal when it is there.
 
         Raises:
             Rejected: with the reason.
@@ -89,16 +92,21 @@ class ClipAligner:
             self._journal.add(key, entry)
         if "reason" in entry:
             raise Rejected(entry["reason"], entry["detail"])
-        words = [Word.model_validate(word) for word in entry["words"]]
-        self._check_score(words, aligner)
-        return words
+        aligned = Aligned.model_validate(entry["aligned"])
+        self._check_score(aligned.words, aligner)
+        return aligned
+
+    def cut(self, row: Clip, aligned: Aligned) -> Clip:
+        """Write what is kept of a clip beside it, and return its row."""
+        path = check_audio_inside(Path(self._params.manifest), self._root, row.audio)
+        return cut_clip(row, path, aligned)
 
     def _align(self, path: Path, row: Clip, aligner: WordAligner) -> dict[str, Any]:
         try:
-            words = align_clip(path, row.text, language_code(row.language) or "", aligner, spoken_of(row))
+            aligned = align_clip(path, row.text, language_code(row.language) or "", aligner, spoken_of(row))
         except Rejected as rejected:
             return {"audio": row.audio, "reason": rejected.reason, "detail": rejected.detail}
-        return {"audio": row.audio, "words": [word.model_dump() for word in words]}
+        return {"audio": row.audio, "aligned": aligned.model_dump(exclude_defaults=True)}
 
     def _check_score(self, words: list[Word], aligner: WordAligner) -> None:
         given = self._params.min_word_score
@@ -158,6 +166,7 @@ def run(params: Params, context: JobContext) -> Result:
         aligner=_names(aligners),
         n_clips=tally.n_clips,
         n_rejected=len(rejections),
+        n_trimmed=tally.n_trimmed,
         n_words=tally.n_words,
         mean_word_score=round(tally.mean_word_score, 4),
         rejected_by_reason=dict(tally.rejected.most_common()),
@@ -199,15 +208,20 @@ def _aligned_rows(
     for number, row in read_numbered_rows(manifest, Clip):
         context.raise_if_cancelled()
         try:
-            words = clips.words(row)
+            aligned = clips.aligned(row)
         except Rejected as rejected:
             tally.rejected[rejected.reason] += 1
             rejections.append(_rejection(row, rejected, number))
         else:
             tally.n_clips += 1
-            tally.n_words += len(words)
-            tally.score += sum(word.score for word in words)
-            yield row.model_copy(update={"words": words})
+            tally.n_words += len(aligned.words)
+            tally.score += sum(word.score for word in aligned.words)
+            row = row.model_copy(update={"words": aligned.words})
+            if aligned.lost:
+                tally.n_trimmed += 1
+                rejections += lost_pieces(row, aligned, number)
+                row = clips.cut(row, aligned)
+            yield row
         done_s += length_of(row)
         told = f"{done_s / 3600:.2f} of {total_s / 3600:.2f} h of audio aligned, {len(rejections)} clips rejected"
         context.progress(done_s, total_s, told)

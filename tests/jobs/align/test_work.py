@@ -23,7 +23,7 @@ from jobs.dataset.spectrograms import draw_spectrograms
 from jobs.errors import UserError
 from jobs.runner.context import Cancelled
 from jobs.settings import PROJECT_ROOT
-from jobs.speech.audio import CLIP_RATE_HZ, read_clip
+from jobs.speech.audio import CLIP_RATE_HZ, duration_s, read_clip, write_clip
 from jobs.speech.manifest import Clip, Rejection, read_rows
 from jobs.whisper.toy import make_toy_aligner
 
@@ -145,6 +145,43 @@ def test_a_written_number_gets_the_time_of_the_words_it_is_spoken_with(make_data
     assert year.word == "1455"
     assert 0.8 < year.end_s - year.start_s < 2.0  # fourteen fifty-five
     assert 0 <= row.words[-1].start_s - row.words[-2].end_s < 0.3
+
+
+def test_clips_of_a_real_book_that_were_cut_within_words_lose_those_words_alone(make_dataset, make_context, printing):
+    whole = make_dataset([])
+    for _, path in printing:
+        shutil.copy(path, whole.parent / "clips" / path.name)
+    texts = {f"clips/{path.name}": text for text, path in printing}
+    whole.write_text("".join(json.dumps({"audio": a, "text": t}) + "\n" for a, t in texts.items()), encoding="utf-8")
+    run(Params(manifest=str(whole)), make_context())
+    truth = {row.audio: row.words for row in aligned(whole.parent)}
+    starts = {}
+    for audio, words in truth.items():
+        samples, first = read_clip(whole.parent / audio, CLIP_RATE_HZ), words[0]
+        starts[audio] = round((first.start_s + first.end_s) / 2 * CLIP_RATE_HZ)
+        write_clip(whole.parent / audio.replace(".flac", ".wav"), samples[starts[audio] :], CLIP_RATE_HZ)
+    whole.write_text(
+        "".join(json.dumps({"audio": a.replace(".flac", ".wav"), "text": t}) + "\n" for a, t in texts.items()),
+        encoding="utf-8",
+    )
+
+    result = run(Params(manifest=str(whole)), make_context())
+
+    assert result.n_trimmed >= 5
+    lost = {row.audio: row for row in rejected(whole.parent) if row.text != texts[row.audio.replace(".wav", ".flac")]}
+    assert len(lost) == result.n_trimmed
+    for row in aligned(whole.parent):
+        audio = next(audio for audio in texts if row.audio.startswith(audio.removesuffix(".flac")))
+        n_lost = len(truth[audio]) - len(row.words)
+        if not n_lost:  # a cut within the silence of a stop is not heard: 2 of 20
+            continue
+        piece = lost[audio.replace(".flac", ".wav")]
+        assert f"{piece.text} {row.text}" == texts[audio]
+        assert duration_s(whole.parent / row.audio) == pytest.approx(row.duration_s)
+        begin_s = starts[audio] / CLIP_RATE_HZ + piece.source.end_s
+        assert begin_s < truth[audio][n_lost].start_s + 0.03  # before the first word that is kept
+        for word, true in zip(row.words, truth[audio][n_lost:], strict=True):
+            assert word.start_s + begin_s == pytest.approx(true.start_s, abs=0.1)
 
 
 def test_a_kill_costs_one_clip_and_no_clip_is_aligned_twice(make_dataset, make_context, fables, monkeypatch):
