@@ -10,7 +10,8 @@ from jobs.fields import InputPath, Strict
 from jobs.runner.client import Runner
 from jobs.settings import Settings
 from server.cli_flags import Parser
-from server.listening import Listening, ListeningServer
+from server.listening import Listening
+from server.listening_http import ListeningServer
 from tools._paths import resolve_paths
 
 ABOUT = (

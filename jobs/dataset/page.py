@@ -12,8 +12,9 @@ import soundfile
 
 from jobs.dataset.finish import Judged
 from jobs.dataset.judge import Fault
+from jobs.dataset.lengths import clock
 from jobs.dataset.plots import draw_chapters, draw_histograms
-from jobs.dataset.report import Report, clock
+from jobs.dataset.report import Report
 from jobs.dataset.spectrograms import draw_spectrograms, image
 from jobs.dataset.thresholds import Thresholds
 from jobs.files import write_text

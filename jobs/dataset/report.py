@@ -10,43 +10,15 @@ from pathlib import Path
 from pydantic import BaseModel, Field
 
 from jobs.dataset.finish import Judged
-from jobs.dataset.judge import MEANING as QUALITY_MEANING
+from jobs.dataset.lengths import clock, n_samples, seconds
+from jobs.dataset.reasons import MEANING, SILENCE
 from jobs.dataset.thresholds import Thresholds
+from jobs.dataset.unread import unread
 from jobs.files import write_json
-from jobs.speech.audio import CLIP_RATE_HZ
 from jobs.speech.batch_state import write_batch_state
 from jobs.speech.manifest import Clip, Rejection
 
-SILENCE = "silence"
-MEANING = {
-    SILENCE: "pauses, and sound that is no speech",
-    "too_short": "shorter than min_clip_s, with no near neighbour to join",
-    "too_long": "longer than max_clip_s, with no pause to cut at",
-    "not_in_text": "speech that the text does not have, or credits, notes, another edition",
-    "words_differ": "the narrator says other words than the text",
-    "not_aligned": "the text does not fit the sound",
-    "speech_not_in_text": "speech before or after the words that were found",
-    "credits": "who reads the book, for whom, who owns the recording",
-    "cut_in_speech": "speech without a pause beside words that were kept, or across a chapter's mark",
-    "hallucination_loop": "Whisper repeats itself",
-    "no_speech": "Whisper takes noise for words",
-    "low_confidence": "Whisper is unsure",
-    "no_transcript": "Whisper hears no words",
-    "not_in_segments": "speech that no given segment names",
-    "segment_overlaps": "a given segment begins before the one before ends",
-    "segment_backwards": "a given segment ends before it begins",
-    "segment_before_start": "a given segment begins before the recording",
-    "segment_crosses_end": "a given segment crosses a chapter's border or the recording's end",
-    "segment_beyond_end": "a given segment begins after the recording's end",
-    "segment_without_text": "a given segment says nothing",
-    "audio_missing": "there is no such file",
-    "duplicate_file": "a line names a file that an earlier line names",
-    "duplicate_audio": "the same audio as an earlier line's",
-    "duplicate_text": "the same text as an earlier line's, from the same voice",
-    "unreadable": "not audio that can be decoded",
-} | QUALITY_MEANING
 LOW_SHARE = 0.5  # a chapter of whose speech less is kept is told of
-LEAST_UNREAD_WORDS = 30
 MOST_NOTES_TOLD = 5
 
 
@@ -236,33 +208,6 @@ def summary_of(report: Report) -> str:
     return "\n".join(lines)
 
 
-def n_samples(row: Clip | Rejection) -> int:
-    """Length of a clip or rejection in samples at 24 kHz."""
-    source = row.source
-    if source is None:
-        return round((row.duration_s or 0.0) * CLIP_RATE_HZ) if isinstance(row, Clip) else 0
-    return round(source.end_s * CLIP_RATE_HZ) - round(source.start_s * CLIP_RATE_HZ)
-
-
-def total_samples(kept: Sequence[Clip], rejections: Sequence[Rejection]) -> int:
-    """Length of all clips and rejections in samples at 24 kHz: the recording's."""
-    return sum(n_samples(row) for row in _rows(kept, rejections))
-
-
-def seconds(samples: int) -> float:
-    """Seconds of samples at 24 kHz, exact enough to give the sample back."""
-    return round(samples / CLIP_RATE_HZ, 6)
-
-
-def clock(length_s: float) -> str:
-    """``1:02:03`` or ``2:03.4``."""
-    minutes, rest = divmod(length_s, 60)
-    if minutes < 60:
-        return f"{int(minutes)}:{rest:04.1f}"
-    hours, minutes = divmod(int(minutes), 60)
-    return f"{hours}:{minutes:02d}:{int(rest):02d}"
-
-
 def _chapters(about: About, kept: Sequence[Clip], rejections: Sequence[Rejection]) -> list[ChapterRow]:
     """By recording and chapter, in order; curated clips are one chapter, since each is its own recording."""
     found: dict[tuple[str, int | None], Counter[str]] = defaultdict(Counter)
@@ -336,46 +281,6 @@ def _unread_notes(about: About, kept: Sequence[Clip], rejections: Sequence[Rejec
         f"{n_words} words of the text were not found in the recording, from “{excerpt}” on."
         for n_words, excerpt in unread(about.book_text, [text for _, _, text in texts])
     ]
-
-
-def unread(book: str, texts: Sequence[str], least_words: int = LEAST_UNREAD_WORDS) -> list[tuple[int, str]]:
-    """Runs of a book's words that none of the texts covers: (number of words, how they begin), longest first.
-
-    Args:
-        book: the whole text.
-        texts: stretches of it, in the order in which they were read; what is no stretch of it is passed over.
-        least_words: shorter runs are not told.
-    """
-    words = book.split()
-    joined = " ".join(words)
-    starts: dict[int, int] = {}
-    at = 0
-    for number, word in enumerate(words):
-        starts[at] = number
-        at += len(word) + 1
-    covered = [False] * len(words)
-    reached = 0
-    for text in texts:
-        plain = " ".join(text.split())
-        found = joined.find(plain, reached)
-        if found < 0:
-            continue
-        reached = found + len(plain)
-        first = starts.get(found)
-        if first is None:
-            continue
-        for number in range(first, min(len(words), first + len(plain.split()))):
-            covered[number] = True
-    runs: list[tuple[int, int]] = []
-    for number, is_covered in enumerate(covered):
-        if is_covered:
-            continue
-        if runs and runs[-1][1] == number:
-            runs[-1] = (runs[-1][0], number + 1)
-        else:
-            runs.append((number, number + 1))
-    told = [(last - first, " ".join(words[first : first + 8])) for first, last in runs if last - first >= least_words]
-    return sorted(told, key=lambda run: -run[0])
 
 
 def _percentiles(kept: Sequence[Clip]) -> dict[str, dict[str, float]]:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from jobs.dataset.exchange.given import give
 from jobs.dataset.finish import judge_clips, merged, rejection_of
+from jobs.dataset.lengths import total_samples
 from jobs.dataset.page import write_page
-from jobs.dataset.report import About, Report, make_report, total_samples, write_report
+from jobs.dataset.report import About, Report, make_report, write_report
 from jobs.dataset.thresholds import read_thresholds
 from jobs.errors import UserError
 from jobs.ingest_audiobook.dataset import UnitRecord, seconds

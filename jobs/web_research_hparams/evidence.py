@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field
 
+from jobs.web_research_hparams.answers import Page
 from jobs.web_research_hparams.extract import Extract, extract, is_about_the_model
 from jobs.web_research_hparams.knowledge import LossState, Method, ModelSize
 from jobs.web_research_hparams.numbers import spelt
 from jobs.web_research_hparams.rules import Point, breaches
-from jobs.web_research_hparams.sources import Page
 from jobs.web_research_hparams.trainers import loss_state_of, repository_of
 
 MOST_CANDIDATES = 80

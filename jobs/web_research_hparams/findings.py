@@ -10,11 +10,11 @@ from pydantic import Field, ValidationError
 
 from jobs.errors import UserError
 from jobs.fields import Strict, Value
+from jobs.web_research_hparams.answers import date_of, web_link
 from jobs.web_research_hparams.evidence import Candidate
 from jobs.web_research_hparams.extract import LONGEST_CONTEXT, LONGEST_QUOTE, extract, is_about_the_model
 from jobs.web_research_hparams.numbers import NUMBER, Span, number_of, read_span
 from jobs.web_research_hparams.parameters import BY_NAME, parameter_named
-from jobs.web_research_hparams.sources import date_of, web_link
 from jobs.web_research_hparams.text import clean, readable
 from jobs.web_research_hparams.trainers import loss_state_of
 

@@ -9,9 +9,9 @@ from typing import Literal
 import anyio
 from pydantic import BaseModel, Field
 
+from jobs.web_research_hparams.answers import Ask, Listing, Page, SourceName
 from jobs.web_research_hparams.cache import Cache
 from jobs.web_research_hparams.fetch import FetchError, Web
-from jobs.web_research_hparams.sources import Ask, Listing, Page, SourceName
 from jobs.web_research_hparams.text import clean
 
 TOTAL_TIMEOUT_S = 30.0

@@ -17,7 +17,8 @@ from jobs.settings import Settings
 from jobs.speech.opinions import preferences, read_opinions
 from jobs.synthesize.spec import Take
 from server.cli_listen import listening_server
-from server.listening import ADDRESS, MAX_BODY_BYTES, Listening, ListeningServer
+from server.listening import Listening
+from server.listening_http import ADDRESS, MAX_BODY_BYTES, ListeningServer
 
 N_TEXTS = 6
 Answer = tuple[int, dict[str, str], bytes]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from jobs.web_research_hparams.answers import Page
 from jobs.web_research_hparams.conflicts import conflicts_of
 from jobs.web_research_hparams.evidence import Candidate, Question, candidates_of, supported, weigh
 from jobs.web_research_hparams.knowledge import knowledge, relevant
 from jobs.web_research_hparams.recommend import MOST_FROM_PAGES, Recommendation, Request, recommend
-from jobs.web_research_hparams.sources import Page
 from jobs.web_research_hparams.trainers import loss_state_of
 
 SWIFT = "https://github.com/modelscope/ms-swift/blob/main/examples/train.sh"

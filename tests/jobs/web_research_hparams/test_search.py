@@ -11,10 +11,11 @@ import anyio
 import httpx
 import pytest
 
+from jobs.web_research_hparams.answers import Page
 from jobs.web_research_hparams.cache import MOST_ENTRIES, Cache
 from jobs.web_research_hparams.fetch import Web
 from jobs.web_research_hparams.search import Search, search
-from jobs.web_research_hparams.sources import Access, Page, asks_for, not_asked
+from jobs.web_research_hparams.sources import Access, asks_for, not_asked
 from tests.jobs.web_research_hparams.services import BRAVE, SEARXNG, TAVILY, Reply, Services, reply
 
 DAY_S = 86_400.0

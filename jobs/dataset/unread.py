@@ -1,0 +1,47 @@
+"""The book's text that is in no clip. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+LEAST_WORDS = 30
+
+
+def unread(book: str, texts: Sequence[str], least_words: int = LEAST_WORDS) -> list[tuple[int, str]]:
+    """Runs of a book's words that none of the texts covers: (number of words, how they begin), longest first.
+
+    Args:
+        book: the whole text.
+        texts: stretches of it, in the order in which they were read; what is no stretch of it is passed over.
+        least_words: shorter runs are not told.
+    """
+    words = book.split()
+    joined = " ".join(words)
+    starts: dict[int, int] = {}
+    at = 0
+    for number, word in enumerate(words):
+        starts[at] = number
+        at += len(word) + 1
+    covered = [False] * len(words)
+    reached = 0
+    for text in texts:
+        plain = " ".join(text.split())
+        found = joined.find(plain, reached)
+        if found < 0:
+            continue
+        reached = found + len(plain)
+        first = starts.get(found)
+        if first is None:
+            continue
+        for number in range(first, min(len(words), first + len(plain.split()))):
+            covered[number] = True
+    runs: list[tuple[int, int]] = []
+    for number, is_covered in enumerate(covered):
+        if is_covered:
+            continue
+        if runs and runs[-1][1] == number:
+            runs[-1] = (runs[-1][0], number + 1)
+        else:
+            runs.append((number, number + 1))
+    told = [(last - first, " ".join(words[first : first + 8])) for first, last in runs if last - first >= least_words]
+    return sorted(told, key=lambda run: -run[0])
