@@ -15,6 +15,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+import soundfile
 
 from jobs.errors import UserError
 from jobs.ingest_audiobook.dataset import fingerprint
@@ -24,6 +25,7 @@ from jobs.runner.context import Cancelled
 from jobs.settings import PROJECT_ROOT
 from jobs.speech.audio import read_clip, write_clip
 from jobs.speech.manifest import check_step
+from jobs.speech.recording import Recording
 
 Rows = Callable[[Path], list[dict[str, Any]]]
 Contexts = Callable[[], Any]
@@ -70,6 +72,26 @@ def test_the_sample_book_becomes_a_clip_a_sentence(
     assert check_step(Path(result.manifest), "ingested").speaker == "slt"
     assert set(context.published) == {"dataset", "manifest", "rejections", "report"}
     assert context.fractions[-1] == 1.0
+
+
+def test_a_book_in_several_files_becomes_the_same_clips_of_one_text(
+    sample_book: dict[str, Any], tmp_path: Path, make_context: Contexts, rows: Rows
+) -> None:
+    whole, folder = read_clip(Path(sample_book["audio"]), 24_000), tmp_path / "book"
+    border = round(Recording(Path(sample_book["audio"])).info.chapters[1].start_s * 24_000)
+    folder.mkdir()
+    soundfile.write(folder / "2 crow.flac", whole[:border], 24_000)
+    soundfile.write(folder / "10 lion.mp3", whole[border:], 24_000)
+
+    result = run(Params(**sample_book | {"audio": str(folder), "out_dir": str(tmp_path / "slt")}), make_context())
+
+    clips = rows(tmp_path / "slt" / "train_manifest.jsonl")
+    lines = [line for line in Path(sample_book["text"]).read_text().splitlines() if line]
+    assert [clip["text"] for clip in clips] == lines
+    told = [(clip["source"]["recording"], clip["source"]["chapter"]) for clip in clips]
+    assert told == [("2 crow.flac", 1)] * 8 + [("10 lion.mp3", 2)] * 10
+    assert clips[8]["source"]["start_s"] < 2.0  # each file has a time of its own
+    assert result.n_chapters == 2
 
 
 def test_the_folder_holds_what_report_tools_and_people_read(
