@@ -10,7 +10,7 @@ from jobs.errors import UserError
 from jobs.settings import PROJECT_ROOT, Settings
 from server.cli_flags import Parser
 from server.client_configs import NAME, Entry
-from server.skill_install import Place, claude, codex, install, uninstall
+from server.skill_install import Place, claude, codex, install, is_there, uninstall
 
 
 def skill_command(command: str, words: Sequence[str], settings: Settings, about: str, home: Path | None = None) -> str:
@@ -27,8 +27,10 @@ def skill_command(command: str, words: Sequence[str], settings: Settings, about:
         UserError: ``bad_usage``, ``no_agent_found``, or what ``install`` raises.
     """
     parser = Parser(prog=f"./run.sh {command}", description=about)
-    parser.add_argument("--claude", action="store_true", help="Claude Code: ~/.claude/skills and ~/.claude.json")
-    parser.add_argument("--codex", action="store_true", help="Codex: ~/.codex/skills and ~/.codex/config.toml")
+    parser.add_argument(
+        "--claude", action="store_true", help="Claude Code: ~/.claude/skills, ~/.claude.json, or CLAUDE_CONFIG_DIR"
+    )
+    parser.add_argument("--codex", action="store_true", help="Codex: in ~/.codex, or in CODEX_HOME")
     parser.add_argument("--path", metavar="FOLDER", help="with --claude or --codex: that project instead of the home; "
                         "alone: the skills folder of another agent")  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="say what would be done")
@@ -55,8 +57,7 @@ def _places(home: Path, project: Path | None, *, wants_claude: bool, wants_codex
     if project is not None and not wants_claude and not wants_codex:
         return [Place("agent", project, None)]
     if not wants_claude and not wants_codex:
-        wants_claude = (home / ".claude").is_dir() or (home / ".claude.json").is_file()
-        wants_codex = (home / ".codex").is_dir()
+        wants_claude, wants_codex = (is_there(agent(home, None)) for agent in (claude, codex))
     places = [claude(home, project)] if wants_claude else []
     places += [codex(home, project)] if wants_codex else []
     if not places:

@@ -43,13 +43,21 @@ def claude(home: Path, project: Path | None) -> Place:
     """Claude Code: for the person, or in one project."""
     if project is not None:
         return Place("Claude Code", project / ".claude" / "skills", project / ".mcp.json")
-    return Place("Claude Code", home / ".claude" / "skills", home / ".claude.json")
+    moved = os.environ.get("CLAUDE_CONFIG_DIR")  # where the person has put both
+    folder, config = (Path(moved), Path(moved)) if moved else (home / ".claude", home)
+    return Place("Claude Code", folder / "skills", config / ".claude.json")
 
 
 def codex(home: Path, project: Path | None) -> Place:
     """Codex: for the person, or in one project."""
-    base = (project or home) / ".codex"
+    moved = os.environ.get("CODEX_HOME")
+    base = project / ".codex" if project is not None else Path(moved) if moved else home / ".codex"
     return Place("Codex", base / "skills", base / "config.toml")
+
+
+def is_there(place: Place) -> bool:
+    """True when the agent has been used here."""
+    return place.skills.parent.is_dir() or (place.config is not None and place.config.is_file())
 
 
 def install(place: Place, entry: Entry, *, dry_run: bool) -> list[str]:

@@ -29,9 +29,9 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def run(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
     """A command of that person."""
-    env = {
+    env = more | {
         "PATH": os.environ["PATH"], "HOME": str(home), "TTS_TRAIN_HOME": str(home / "var"),
         "PYTHONPATH": str(PROJECT_ROOT), "PYTHONSAFEPATH": "1",
     }  # fmt: skip
@@ -42,6 +42,22 @@ def run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def tree(folder: Path) -> dict[str, bytes]:
     """Every file below a folder."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_agents_whose_folders_are_elsewhere_find_it_there(home: Path) -> None:
+    moved = {"CLAUDE_CONFIG_DIR": str(home / "c"), "CODEX_HOME": str(home / "x")}
+    (home / "c").mkdir()
+    (home / "x").mkdir()
+    before = {name: content for name, content in tree(home).items() if name.startswith(".c")}
+
+    done = run(home, "install-skill", **moved)
+
+    assert done.returncode == 0, done.stderr
+    assert "tts-train" in json.loads((home / "c" / ".claude.json").read_text())["mcpServers"]
+    assert "tts-train" in tomllib.loads((home / "x" / "config.toml").read_text())["mcp_servers"]
+    assert (home / "c" / "skills" / "tts-train" / "SKILL.md").is_file()
+    assert (home / "x" / "skills" / "tts-train" / "SKILL.md").is_file()
+    assert {name: content for name, content in tree(home).items() if name.startswith(".c")} == before
 
 
 def test_both_agents_find_skill_and_server(home: Path) -> None:
