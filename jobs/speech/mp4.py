@@ -20,6 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 PROTECTED = {"aavd": "Audible", "adrm": "Audible", "drms": "FairPlay", "enca": "common encryption"}
+# Their packets all decode to as many samples, whatever the table says of the last ones of files that were joined.
+EVEN = frozenset({"mp4a", "alac"})
 _MAX_SMALL = 64 << 20  # boxes that are read whole: descriptions, covers, tags
 _CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 
@@ -41,7 +43,7 @@ class Mp4Audio:
     Attributes:
         entry: four letters that name the kind of its packets; one of ``PROTECTED`` when they are encrypted.
         timescale: units of ``packet_units`` in a second.
-        packet_units: length of every packet but the last.
+        packet_units: length of every packet but the last; where files were joined, of nearly every one.
         n_packets: packets whose bytes are all in the file.
         n_promised: packets that the tables name.
     """
@@ -104,14 +106,19 @@ def _read(path: Path, stream: BinaryIO) -> Mp4Audio | None:
         timescale = struct.unpack_from(">I", mdhd, 20 if mdhd[0] == 1 else 12)[0]
         n_promised = int(sum(count for count, _ in lengths))
         is_even = len(lengths) == 1 or (len(lengths) == 2 and lengths[1][0] == 1)
-        if not n_promised or (not is_even and entry not in PROTECTED):
+        if not n_promised or (not is_even and entry not in {*PROTECTED, *EVEN}):
             return None
-        audio = Mp4Audio(
-            path, entry, timescale, int(lengths[0][1]), n_promised, n_promised, (moov, trak, mdia, minf, stbl)
-        )
+        units = _most_common(lengths)
+        audio = Mp4Audio(path, entry, timescale, units, n_promised, n_promised, (moov, trak, mdia, minf, stbl))
         n_packets = n_promised if entry in PROTECTED else _n_within(stream, audio, size)
         return Mp4Audio(path, entry, timescale, audio.packet_units, n_packets, n_promised, audio.boxes)
     return None
+
+
+def _most_common(lengths: npt.NDArray[np.int64]) -> int:
+    """The length that most packets have, of (packets, length) rows."""
+    found, place = np.unique(lengths[:, 1], return_inverse=True)
+    return int(found[np.bincount(place, weights=lengths[:, 0]).argmax()])
 
 
 def _n_within(stream: BinaryIO, audio: Mp4Audio, size: int) -> int:
