@@ -216,3 +216,9 @@ def _number(name: str, value: Any) -> float:
     if not number >= 0 or number == float("inf"):
         raise UserError("settings_invalid", f"{name} = {value!r} is not a number of at least 0.", "Correct it.")
     return number
+
+
+def folder_named(variable: str) -> Path | None:
+    """A folder that the person gives in another program's variable, such as ``CODEX_HOME``; None: unset."""
+    value = os.environ.get(variable)
+    return Path(value).expanduser() if value else None

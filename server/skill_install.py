@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.errors import UserError
-from jobs.settings import PROJECT_ROOT
+from jobs.settings import PROJECT_ROOT, folder_named
 from server.client_configs import NAME, Entry, json_with, json_without, same_json, toml_with, toml_without
 
 RECEIPT = ".installed.json"
@@ -43,15 +43,14 @@ def claude(home: Path, project: Path | None) -> Place:
     """Claude Code: for the person, or in one project."""
     if project is not None:
         return Place("Claude Code", project / ".claude" / "skills", project / ".mcp.json")
-    moved = os.environ.get("CLAUDE_CONFIG_DIR")  # where the person has put both
-    folder, config = (Path(moved), Path(moved)) if moved else (home / ".claude", home)
+    moved = folder_named("CLAUDE_CONFIG_DIR")  # where the person has put both
+    folder, config = (moved, moved) if moved is not None else (home / ".claude", home)
     return Place("Claude Code", folder / "skills", config / ".claude.json")
 
 
 def codex(home: Path, project: Path | None) -> Place:
     """Codex: for the person, or in one project."""
-    moved = os.environ.get("CODEX_HOME")
-    base = project / ".codex" if project is not None else Path(moved) if moved else home / ".codex"
+    base = project / ".codex" if project is not None else folder_named("CODEX_HOME") or home / ".codex"
     return Place("Codex", base / "skills", base / "config.toml")
 
 
