@@ -48,7 +48,9 @@ def _tell_error(error: UserError, wants_json: bool) -> None:
     if wants_json:
         sys.stdout.write(json.dumps(error_fields(error), ensure_ascii=False) + "\n")
     else:
-        sys.stderr.write(error_text(error).rstrip("\n") + "\n")
+        from server.cli_next import as_commands
+
+        sys.stderr.write(as_commands(error_text(error)).rstrip("\n") + "\n")
 
 
 if __name__ == "__main__":

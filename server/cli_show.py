@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from jobs.runner.records import JobRecord, Progress
 from jobs.web_research_hparams.report import plain
+from server.cli_next import as_commands
 from tools._research_answer import WebResearchHparamsAnswer
 from tools._view import JobView, fraction_of, progress_text
 from tools.list_jobs import JobList
@@ -105,7 +106,7 @@ def _job(job: JobView) -> str:
     if job.log_tail:
         lines += ["  log:", *(f"    {line}" for line in job.log_tail)]
     if job.next:
-        lines.append(f"next: {job.next}")
+        lines.append(f"next: {as_commands(job.next)}")
     return "\n".join(lines) + "\n"
 
 
@@ -116,7 +117,7 @@ def _jobs(answer: JobList) -> str:
         f"{job.job_id:45} {job.state:12} {duration_text(job.age_s):>12} ago  {job.progress or job.error}".rstrip()
         for job in answer.jobs
     ]
-    return "\n".join([*lines, answer.next]) + "\n"
+    return "\n".join([*lines, as_commands(answer.next)]) + "\n"
 
 
 def _lines(value: Any, indent: str = "") -> list[str]:
