@@ -168,7 +168,7 @@ def _serve(orders: IO[str], answers: IO[str]) -> None:
         params, staged = Params.model_validate(first["params"]), Path(first["staged"])
         book = open_book(Path(params.audio))
         units = selected_units(book, params)
-        transcript = make_transcript(params)
+        transcript = make_transcript(params, book)
         tell("idle")
         for line in orders:
             lane = [units[index] for index in json.loads(line)["units"]]

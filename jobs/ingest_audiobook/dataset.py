@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from jobs.errors import UserError
 from jobs.files import write_json, write_text
+from jobs.ingest_audiobook.given import segment_files
 from jobs.ingest_audiobook.pauses import Pauses
 from jobs.ingest_audiobook.pieces import Piece, Refusal
 from jobs.ingest_audiobook.spec import Params
@@ -185,8 +186,12 @@ def fingerprint(params: Params, recordings: Sequence[Path], names: Sequence[str]
     found |= {"version": VERSION, "recording": list(names), "audio": [_digest(path) for path in recordings]}
     for name in ("text", "segments_jsonl"):
         path = getattr(params, name)
-        found[name] = _digest(Path(path)) if path else None
+        found[name] = _text_digest(params, Path(path), names) if path else None
     return found
+
+
+def _text_digest(params: Params, path: Path, names: Sequence[str]) -> str | list[str]:
+    return [_digest(file) for file in segment_files(params, names)] if path.is_dir() else _digest(path)
 
 
 def _digest(path: Path) -> str:

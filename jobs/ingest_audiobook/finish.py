@@ -42,8 +42,10 @@ def finish(
     notes = [*book.notes, *transcript.notes, *_notes(params, book, records)]
     late: list[Rejection] = []
     if isinstance(transcript, GivenTranscript) and not _is_selected(params):
-        last_s, chapter = _end(records)
-        late = [_late(segment, last_s, chapter, name) for segment in beyond_end(transcript.segments, last_s)]
+        for number, segments in enumerate(transcript.segments):
+            last_s, chapter = _end(records, number)
+            recording = book.names[number]
+            late += [_late(segment, last_s, chapter, recording) for segment in beyond_end(segments, last_s)]
         notes += [f"{len(late)} given segments begin after the recording's end."] if late else []
     clips = [clip for record in records for clip in record.clips]
     limits = read_thresholds(params.quality)
@@ -97,11 +99,11 @@ def _is_selected(params: Params) -> bool:
     return bool(params.chapters) or any((params.start_s, params.end_s, params.max_duration_s))
 
 
-def _end(records: Sequence[UnitRecord]) -> tuple[float, int | None]:
-    """Where the last sound ends, and in which chapter."""
+def _end(records: Sequence[UnitRecord], recording: int) -> tuple[float, int | None]:
+    """Where the last sound of a recording ends, and in which chapter."""
     found: tuple[float, int | None] = (0.0, None)
     for record in records:
-        if record.end_24k > record.start_24k:
+        if record.recording == recording and record.end_24k > record.start_24k:
             found = (seconds(record.end_24k), record.chapter)
     return found
 

@@ -15,8 +15,11 @@ import pysubs2
 from jobs.errors import UserError
 from jobs.ingest_audiobook.booktext import decoded
 from jobs.ingest_audiobook.pieces import ClipLimits, Piece, Refusal, checked_lengths
+from jobs.ingest_audiobook.spec import SUBTITLE_SUFFIXES, Params
 from jobs.speech.recording import Samples
 from jobs.speech.segments import FRAME_S, SPEECH_ON, Span, merged
+
+MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,35 @@ def read_subtitles(path: Path) -> list[GivenSegment]:
     if not segments:
         raise UserError("segments_empty", f"{path} holds no cues.", "Give .srt or .vtt with times and text.")
     return sorted(segments, key=lambda segment: (segment.start_s, segment.line))
+
+
+def segment_files(params: Params, names: Sequence[str]) -> list[Path]:
+    """The file of segments of each recording: the one that was given, or those of a folder that have their names.
+
+    Args:
+        params: name a file, or a folder in which ``01.mp3`` has ``01.srt``, ``01.vtt`` or, as segments, ``01.jsonl``.
+        names: of the recordings, relative to their folder.
+
+    Raises:
+        UserError: ``segments_missing``.
+    """
+    given = Path(params.segments_jsonl or params.text or "")
+    if not given.is_dir():
+        return [given]
+    suffixes = (".jsonl",) if params.segments_jsonl else SUBTITLE_SUFFIXES
+    found = [
+        next((path for suffix in suffixes if (path := (given / name).with_suffix(suffix)).is_file()), None)
+        for name in names
+    ]
+    missing = [name for name, path in zip(names, found, strict=True) if path is None]
+    if missing:
+        more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
+        raise UserError(
+            "segments_missing",
+            f"{given} has no {' or '.join(suffixes)} file for {', '.join(map(repr, missing[:MOST_NAMED]))}{more}.",
+            "Every recording needs one of its own name, or leave its recording out of the folder.",
+        )
+    return [path for path in found if path is not None]
 
 
 def _said(text: str) -> str:

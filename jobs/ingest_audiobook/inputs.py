@@ -154,7 +154,7 @@ def _files(folder: Path, roots: Sequence[Path] | None) -> tuple[list[Path], list
             if path.suffix.lower() not in AUDIO_SUFFIXES:
                 ignored.append(path.relative_to(folder).as_posix())
                 continue
-            _check_link(path, folder, roots)
+            check_link(path, folder, roots)
             audio.append(path)
     if not audio:
         raise UserError(
@@ -166,7 +166,12 @@ def _files(folder: Path, roots: Sequence[Path] | None) -> tuple[list[Path], list
     return sorted(audio, key=key), sorted(ignored)
 
 
-def _check_link(path: Path, folder: Path, roots: Sequence[Path] | None) -> None:
+def check_link(path: Path, folder: Path, roots: Sequence[Path] | None) -> None:
+    """Refuse a file of a folder that is a link out of it and out of the roots; None: links may lead anywhere.
+
+    Raises:
+        UserError: ``path_outside_roots``.
+    """
     target = Path(os.path.realpath(path))
     allowed = [Path(os.path.realpath(folder)), *(roots or [])]
     if roots is not None and not any(target.is_relative_to(root) for root in allowed):

@@ -54,6 +54,7 @@ def make_units(
     recording, name = book.recordings[units[0].recording], book.names[units[0].recording]
     rate = recording.info.sample_rate_hz
     maker: _Maker | None = None
+    transcript.begin(units[0])
     for unit, part in stretches(recording, units, keep_whole=transcript.keep_whole):
         if maker is None or maker.unit != unit:
             transcript.begin(unit)

@@ -24,7 +24,9 @@ class Params(Strict):
         description="The narrator's name, lower case.",
     )
     out_dir: OutputPath = Field("", description="Default: datasets/<voice> in the home folder.")
-    text: InputPath | None = Field(None, description="txt, epub, srt or vtt.")
+    text: InputPath | None = Field(
+        None, description="txt, epub, srt or vtt; for a folder: txt, epub, or a folder of srt, vtt."
+    )
     segments_jsonl: InputPath | None = Field(
         None,
         description="Segments that exist already: JSONL with start, end (seconds) and text. Skips transcription.",
@@ -135,15 +137,18 @@ def check(params: Params) -> None:
         )
     if params.transcript == "book" and params.text is None:
         raise UserError("text_missing", "transcript=book needs the book's text.", "Give text=PATH of a .txt file.")
-    if params.text is not None and not Path(params.text).is_file():
+    takes_folder = audio.is_dir() and transcript_source(params) == "segments"
+    if params.text is not None and not _is_there(params.text, takes_folder):
         raise UserError("text_missing", f"There is no file {params.text}.", "Check the path of the book's text.")
-    if params.segments_jsonl is not None and not Path(params.segments_jsonl).is_file():
+    if params.segments_jsonl is not None and not _is_there(params.segments_jsonl, takes_folder):
         raise UserError("segments_missing", f"There is no file {params.segments_jsonl}.", "Check the path.")
-    if audio.is_dir() and transcript_source(params) == "segments":
+    given = Path(params.segments_jsonl or params.text or "")
+    if takes_folder and not given.is_dir():
         raise UserError(
             "segments_unclear",
             f"The times of segments mean one recording, but {audio} is a folder.",
-            "Ingest file by file into a folder each, or use the subtitles' words alone: transcript=book.",
+            "Give a folder in which each recording has segments of its own name (01.mp3: 01.srt), or use the "
+            "subtitles' words alone: transcript=book.",
         )
     if params.start_s is not None and params.end_s is not None and params.start_s >= params.end_s:
         raise UserError("selection_empty", f"start_s={params.start_s} is not before end_s={params.end_s}.", "")
@@ -153,11 +158,17 @@ def check(params: Params) -> None:
         )
 
 
+def _is_there(text: str, takes_folder: bool) -> bool:
+    return Path(text).is_file() or (takes_folder and Path(text).is_dir())
+
+
 def transcript_source(params: Params) -> Literal["segments", "book", "whisper", "none"]:
     """What ``transcript`` comes down to."""
     if params.transcript != "auto":
         return params.transcript
     if params.segments_jsonl is not None or (params.text or "").lower().endswith(SUBTITLE_SUFFIXES):
+        return "segments"
+    if params.text is not None and Path(params.text).is_dir():
         return "segments"
     return "book" if params.text is not None else "whisper"
 

@@ -24,13 +24,14 @@ def survey(params: Params, settings: Settings) -> dict[str, Any]:
         UserError: what is wrong with the recordings, the selection or the text.
     """
     audio = Path(params.audio)
-    book = open_book(audio, settings.roots if audio.is_dir() else None)
+    roots = settings.roots if audio.is_dir() else None
+    book = open_book(audio, roots)
     check_chapters(params.validation_chapters, book)
     units = selected_units(book, params)
     notes = list(book.notes)
     source = transcript_source(params)
     if source == "segments":
-        notes.append(f"{len(given_segments(params))} segments are given.")
+        notes.append(f"{sum(map(len, given_segments(params, book, roots)))} segments are given.")
     elif source == "book":
         from jobs.ingest_audiobook.booktext import read_book_text
 

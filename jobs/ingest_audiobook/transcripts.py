@@ -8,8 +8,9 @@ from typing import Literal, Protocol, TypeAlias
 
 from jobs.ingest_audiobook.book import BookReader, ReadingState
 from jobs.ingest_audiobook.booktext import BookText, read_book_text, refuse_unreadable_script
-from jobs.ingest_audiobook.given import GivenSegment, given_pieces, read_segments, read_subtitles
+from jobs.ingest_audiobook.given import GivenSegment, given_pieces, read_segments, read_subtitles, segment_files
 from jobs.ingest_audiobook.heard import SpeechToText, speech_pieces, transcribed
+from jobs.ingest_audiobook.inputs import Book, check_link
 from jobs.ingest_audiobook.pieces import ClipLimits, Piece, Refusal
 from jobs.ingest_audiobook.shape import book_pieces
 from jobs.ingest_audiobook.spec import Params, transcript_source
@@ -28,9 +29,13 @@ class Transcript(Protocol):
     """Where the clips' texts come from."""
 
     origin: Origin
-    keep_whole: Sequence[Span]
     n_words: int | None
     notes: Sequence[str]
+
+    @property
+    def keep_whole(self) -> Sequence[Span]:
+        """Spans (seconds) of the recording that is read that must not be cut."""
+        ...
 
     def pieces(self, stretch: Stretch, limits: ClipLimits) -> Pieces:
         """What to keep, what to refuse, and the speech, which is refused where neither names it."""
@@ -95,38 +100,53 @@ class HeardTranscript:
 
 
 class GivenTranscript:
-    """Segments with text that somebody else made."""
+    """Segments with text that somebody else made.
+
+    Args:
+        segments: of each recording.
+    """
 
     origin: Origin = "subtitle"
     n_words: int | None = None
     notes: Sequence[str] = ()
 
-    def __init__(self, segments: Sequence[GivenSegment]) -> None:
+    def __init__(self, segments: Sequence[Sequence[GivenSegment]]) -> None:
         self.segments = segments
-        self.keep_whole: Sequence[Span] = [Span(segment.start_s, segment.end_s) for segment in segments]
+        self._recording = 0
+
+    @property
+    def keep_whole(self) -> Sequence[Span]:
+        """The segments of the recording that is read."""
+        return [Span(segment.start_s, segment.end_s) for segment in self.segments[self._recording]]
 
     def pieces(self, stretch: Stretch, limits: ClipLimits) -> Pieces:
         """The segments of this stretch, near short ones merged."""
         pieces, refused = given_pieces(
-            self.segments, stretch.start_s, stretch.duration_s, stretch.probabilities, limits
+            self.segments[self._recording], stretch.start_s, stretch.duration_s, stretch.probabilities, limits
         )
         runs = speech_spans(stretch.probabilities, max_span_s=MAX_RUN_S)
         rest = [Refusal(run, "not_in_segments", "speech that no given segment names") for run in runs]
         return pieces, refused, rest
 
     def begin(self, unit: Unit) -> None:
-        """Nothing is remembered."""
+        """Its recording's segments count."""
+        self._recording = unit.recording
 
 
-def make_transcript(params: Params) -> Transcript:
+def make_transcript(params: Params, book: Book, roots: Sequence[Path] | None = None) -> Transcript:
     """The source of texts that the parameters ask for.
 
+    Args:
+        params: of the job.
+        book: the recordings.
+        roots: where links in a folder of segments may lead; None: anywhere.
+
     Raises:
-        UserError: unreadable text or segments, Whisper's ``model_unavailable``.
+        UserError: unreadable text or segments, those of ``given_segments``, Whisper's ``model_unavailable``.
     """
     source = transcript_source(params)
     if source == "segments":
-        return GivenTranscript(given_segments(params))
+        return GivenTranscript(given_segments(params, book, roots))
     if source == "book":
         return BookTranscript(read_book_text(Path(params.text or "")))
     if source == "none":
@@ -142,13 +162,18 @@ def make_transcript(params: Params) -> Transcript:
     return HeardTranscript(whisper, params.language)
 
 
-def given_segments(params: Params) -> list[GivenSegment]:
-    """The segments that the parameters name.
+def given_segments(params: Params, book: Book, roots: Sequence[Path] | None = None) -> list[list[GivenSegment]]:
+    """The segments that the parameters name, of each recording.
 
     Raises:
-        UserError: ``segments_unreadable``, ``segments_empty``, ``text_right_to_left``.
+        UserError: ``segments_unreadable``, ``segments_empty``, ``segments_missing``, ``text_right_to_left``,
+            ``path_outside_roots``.
     """
-    path = Path(params.segments_jsonl or params.text or "")
-    segments = read_segments(path) if params.segments_jsonl else read_subtitles(path)
-    refuse_unreadable_script(" ".join(segment.text for segment in segments[:5000]), path)
-    return segments
+    read = read_segments if params.segments_jsonl else read_subtitles
+    found = []
+    for path in segment_files(params, book.names):
+        check_link(path, path.parent, roots)
+        segments = read(path)
+        refuse_unreadable_script(" ".join(segment.text for segment in segments[:5000]), path)
+        found.append(segments)
+    return found

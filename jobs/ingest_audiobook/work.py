@@ -56,10 +56,11 @@ def make_clips(params: Params, context: JobContext) -> Clips:
     """
     return_large_blocks()
     audio = Path(params.audio)
-    book = open_book(audio, context.settings.roots if audio.is_dir() else None)
+    roots = context.settings.roots if audio.is_dir() else None
+    book = open_book(audio, roots)
     check_chapters(params.validation_chapters, book)
     units = selected_units(book, params)
-    transcript = make_transcript(params)
+    transcript = make_transcript(params, book, roots)
     dataset = Path(params.out_dir) if params.out_dir else context.folder / "dataset"
     dataset.mkdir(parents=True, exist_ok=True)
     paths = [recording.path for recording in book.recordings]

@@ -237,6 +237,39 @@ def test_given_segments_become_clips_and_what_is_wrong_with_them_rejections(
     assert_tiled(tmp_path / "slt", rows, result.recording_s)
 
 
+def test_each_recording_of_a_folder_has_subtitles_of_its_own_name(
+    sample_book: dict[str, Any], tmp_path: Path, make_context: Contexts, rows: Rows
+) -> None:
+    whole, folder = read_clip(Path(sample_book["audio"]), 24_000), tmp_path / "book"
+    border = round(Recording(Path(sample_book["audio"])).info.chapters[1].start_s * 24_000)
+    folder.mkdir()
+    write_clip(folder / "1 crow.wav", whole[:border], 24_000)
+    write_clip(folder / "2 lion.wav", whole[border:], 24_000)
+    cue = "1\n00:00:{:06.3f} --> 00:00:{:06.3f}\n{}\n"
+    (folder / "1 crow.srt").write_text(cue.format(0.9, 3.6, "A thirsty crow found a tall pitcher.").replace(".", ","))
+    late = cue.format(55, 57, "After the end.")
+    (folder / "2 lion.vtt").write_text("WEBVTT\n\n" + cue.format(4.5, 7.5, "A young mouse woke him.") + "\n" + late)
+    params = Params(**sample_book | {"audio": str(folder), "text": str(folder), "out_dir": str(tmp_path / "slt")})
+
+    check(params)
+    run(params, make_context())
+
+    clips = rows(tmp_path / "slt" / "train_manifest.jsonl")
+    told = [(clip["source"]["recording"], clip["source"]["start_s"], clip["text"]) for clip in clips]
+    assert told == [
+        ("1 crow.wav", 0.9, "A thirsty crow found a tall pitcher,"),
+        ("2 lion.wav", 4.5, "A young mouse woke him."),
+    ]
+    rejected = rows(tmp_path / "slt" / "rejections.jsonl")
+    (beyond,) = [row for row in rejected if row["reason"] == "segment_beyond_end"]
+    assert beyond["source"]["recording"] == "2 lion.wav"
+
+    (folder / "2 lion.vtt").unlink()
+    with pytest.raises(UserError, match="2 lion") as caught:
+        run(params.model_copy(update={"out_dir": str(tmp_path / "other")}), make_context())
+    assert caught.value.code == "segments_missing"
+
+
 def test_whispers_doubtful_text_is_not_kept(
     sample_book: dict[str, str], tmp_path: Path, make_context: Contexts, rows: Rows, toy_whisper: Path
 ) -> None:
