@@ -18,7 +18,7 @@ from jobs.ingest_audiobook.stretches import to_24k
 from jobs.ingest_audiobook.transcripts import Transcript, make_transcript
 from jobs.ingest_audiobook.units import Unit, length_s
 from jobs.runner.context import JobContext
-from jobs.speech.recording import empty
+from jobs.speech.container import empty
 
 logger = logging.getLogger(__name__)
 

@@ -9,8 +9,9 @@ import numpy as np
 import soundfile
 import soxr
 
+from jobs.speech.container import empty
 from jobs.speech.recording import Samples as Samples
-from jobs.speech.recording import decode_blocks, empty, probe
+from jobs.speech.recording import decode_blocks, probe
 
 CLIP_RATE_HZ = 24_000  # what the Qwen3-TTS 12 Hz codec hears
 SPEECH_RATE_HZ = 16_000  # what VAD, recogniser, Whisper and wav2vec2 hear

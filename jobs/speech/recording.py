@@ -14,18 +14,12 @@ from typing import Any
 
 import av
 import numpy as np
-import numpy.typing as npt
 
-from jobs.errors import UserError
+from jobs.speech.container import audio_stream, cover_stream, empty, open_audio, protected, refuse_protected
+from jobs.speech.decoding import Samples as Samples
+from jobs.speech.decoding import decoded, without_first
 from jobs.speech.mp4 import PROTECTED, Mp4Audio, part, read_mp4
 
-Samples = npt.NDArray[np.float32]
-
-AUDIBLE_AA = b"\x57\x90\x75\x36"  # at byte 4 of Audible's older format
-# What libavformat may take a file for: no playlist or script, which would name other files or hosts.
-FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,mp3,aac,flac,ogg,wav,w64,aiff,caf,matroska,webm,matroska,webm,avi,mpeg,mpegts,amr,asf"
-)
 SEEKABLE = ("wav", "flac", "w64", "aiff")  # their frames know nothing of each other, and stamps count samples
 _FIRST_PACKETS = 8
 _PREROLL_PACKETS = 8  # decoded and dropped before a place within an MP4: overlap, and the high band of HE-AAC
@@ -95,13 +89,13 @@ class Recording:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        _refuse_protected(path)
+        refuse_protected(path)
         mp4 = read_mp4(path) if path.is_file() else None
         if mp4 is not None and mp4.entry in PROTECTED:
-            raise _protected(path, PROTECTED[mp4.entry])
+            raise protected(path, PROTECTED[mp4.entry])
         self._packets = _packets(mp4) if mp4 is not None and mp4.n_packets else None
         if self._packets is None:
-            with _open(path) as container:
+            with open_audio(path) as container:
                 self.info = _info(container, path)
             return
         audio = self._packets.audio
@@ -141,9 +135,9 @@ class Recording:
     def cover(self) -> tuple[bytes, str] | None:
         """The attached picture and its suffix (``.jpg`` or ``.png``), or None."""
         packets = self._packets
-        opened = _open(self.path) if packets is None else _open_part(packets, 0, _FIRST_PACKETS, whole=True)
+        opened = open_audio(self.path) if packets is None else _open_part(packets, 0, _FIRST_PACKETS, whole=True)
         with opened as container:
-            stream = _cover_stream(container)
+            stream = cover_stream(container)
             if stream is None:
                 return None
             packet = next(iter(container.demux(stream)), None)
@@ -155,12 +149,12 @@ class Recording:
             return self._from_packet(self._packets, start, end)
         if self.info.container in SEEKABLE and start:
             return self._from_stamp(start)
-        return _without_first(start, self._from_beginning())
+        return without_first(start, self._from_beginning())
 
     def _from_beginning(self) -> Iterator[Samples]:
-        with _open(self.path) as container:
-            stream = _audio_stream(container, self.path)
-            yield from _decoded(container, stream, self.info.sample_rate_hz)
+        with open_audio(self.path) as container:
+            stream = audio_stream(container, self.path)
+            yield from decoded(container, stream, self.info.sample_rate_hz)
 
     def _from_packet(self, packets: _Packets, start: int, end: int | None) -> Iterator[Samples]:
         n_packets = packets.audio.n_packets
@@ -169,24 +163,24 @@ class Recording:
         if first >= last:
             return
         with _open_part(packets, first, last) as container:
-            stream = _audio_stream(container, self.path)
+            stream = audio_stream(container, self.path)
             n_before = start + packets.n_skipped - first * packets.n_samples
-            yield from _without_first(n_before, _decoded(container, stream, self.info.sample_rate_hz))
+            yield from without_first(n_before, decoded(container, stream, self.info.sample_rate_hz))
 
     def _from_stamp(self, start: int) -> Iterator[Samples]:
         rate = self.info.sample_rate_hz
-        with _open(self.path) as container:
-            stream = _audio_stream(container, self.path)
+        with open_audio(self.path) as container:
+            stream = audio_stream(container, self.path)
             try:
                 container.seek(start, stream=stream)
             except av.FFmpegError:  # after the end, or what the header says of it
                 return
             stamps: list[int] = []
-            samples = _decoded(container, stream, rate, stamps)
+            samples = decoded(container, stream, rate, stamps)
             head = next(samples, None)
             if head is None:
                 return
-            yield from _without_first(start - stamps[0], chain([head], samples))
+            yield from without_first(start - stamps[0], chain([head], samples))
 
 
 def probe(path: Path) -> RecordingInfo:
@@ -208,13 +202,8 @@ def decode_blocks(path: Path, block_s: float = 10.0) -> Iterator[AudioBlock]:
         raise empty(path)
 
 
-def empty(path: Path) -> UserError:
-    """The error for a file without samples."""
-    return UserError("audio_empty", f"{path} holds no audio samples.", "Copy, download or record it again.")
-
-
 def _info(container: Any, path: Path) -> RecordingInfo:
-    stream = _audio_stream(container, path)
+    stream = audio_stream(container, path)
     tags = {key.lower(): value for key, value in {**stream.metadata, **container.metadata}.items()}
     chapters = tuple(
         Chapter(
@@ -231,7 +220,7 @@ def _info(container: Any, path: Path) -> RecordingInfo:
         chapters=chapters,
         duration_s=container.duration / av.time_base if container.duration else None,
         sample_rate_hz=rate,
-        has_cover=_cover_stream(container) is not None,
+        has_cover=cover_stream(container) is not None,
         n_channels=int(stream.codec_context.channels),
         container=container.format.name.split(",")[0],
         has_exact_seek=container.format.name in SEEKABLE and stream.time_base == Fraction(1, rate),
@@ -262,98 +251,3 @@ def _packets(mp4: Mp4Audio) -> _Packets | None:
 def _open_part(packets: _Packets, first: int, last: int, *, whole: bool = False) -> Any:
     last = min(last, packets.audio.n_packets)
     return av.open(part(packets.audio, first, last, whole=whole), metadata_errors="replace")
-
-
-def _open(path: Path) -> Any:
-    try:
-        return av.open(str(path), metadata_errors="replace", options={"format_whitelist": FORMATS})
-    except FileNotFoundError as error:
-        raise UserError("audio_missing", f"There is no file {path}.", "Check the path of the audio.") from error
-    except (av.FFmpegError, OSError, ValueError) as error:
-        if path.is_file() and path.stat().st_size == 0:
-            raise empty(path) from error
-        raise UserError(
-            "audio_unreadable",
-            f"{path} is not audio that can be decoded ({getattr(error, 'strerror', None) or error}).",
-            "Give an m4b, m4a, mp3, aac, flac, ogg, opus or wav file. One that was cut off while it was copied lacks "
-            "its index: copy it again.",
-        ) from error
-
-
-def _refuse_protected(path: Path) -> None:
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(12)
-    except OSError:
-        return  # ``_open`` tells what is wrong
-    if head[4:8] == AUDIBLE_AA or head[4:11] == b"ftypaax":
-        raise _protected(path, "Audible")
-
-
-def _protected(path: Path, scheme: str) -> UserError:
-    return UserError(
-        "audio_protected",
-        f"{path} is protected against copying ({scheme}): its audio is encrypted and cannot be read.",
-        "Give a recording without protection, or one that you may export without it.",
-    )
-
-
-def _audio_stream(container: Any, path: Path) -> Any:
-    if not container.streams.audio:
-        kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no"
-        raise UserError(
-            "audio_no_stream",
-            f"{path} has {kinds} streams but no audio.",
-            "Give the file that holds the narration.",
-        )
-    stream = container.streams.audio[0]  # an m4b's first stream may be its cover or its chapter track
-    if not stream.codec_context.sample_rate:
-        raise UserError("audio_unreadable", f"{path} does not say its sample rate.", "Convert it to FLAC first.")
-    stream.thread_type = "NONE"
-    return stream
-
-
-def _cover_stream(container: Any) -> Any:
-    for stream in container.streams.video:
-        if stream.disposition & type(stream.disposition).attached_pic:
-            return stream
-    return None
-
-
-def _decoded(container: Any, stream: Any, rate: int, stamps: list[int] | None = None) -> Iterator[Samples]:
-    """Mono float32 arrays of one decoded frame each, at ``rate``; the first frame's stamp goes to ``stamps``."""
-    resampler: Any = None
-    layout: tuple[str, str, int] | None = None
-    for packet in container.demux(stream):
-        try:
-            frames = packet.decode()
-        except av.InvalidDataError:
-            n_lost = int((packet.duration or 0) * packet.time_base * rate) if packet.time_base else 0
-            if n_lost:
-                yield np.zeros(n_lost, np.float32)
-            continue
-        for frame in frames:
-            if stamps is not None and not stamps:
-                stamps.append(int(frame.pts or 0))
-            found = (frame.format.name, frame.layout.name, frame.sample_rate)
-            if found in (("fltp", "mono", rate), ("flt", "mono", rate)):
-                yield frame.to_ndarray()[0]
-                continue
-            if found != layout:  # some files change their layout on the way
-                # as floats, libswresample's sum of several channels may be louder than any: only integers are scaled
-                form = "flt" if frame.layout.nb_channels == 1 else "s32"
-                resampler = av.AudioResampler(format=form, layout="mono", rate=rate)
-                layout = found
-            frame.pts = None  # let the resampler count samples instead of trusting stamps
-            for mono in resampler.resample(frame):
-                samples = mono.to_ndarray()[0]
-                yield samples if samples.dtype == np.float32 else (samples / 2.0**31).astype(np.float32)
-
-
-def _without_first(n_dropped: int, parts: Iterator[Samples]) -> Iterator[Samples]:
-    for samples in parts:
-        if n_dropped >= len(samples):
-            n_dropped -= len(samples)
-            continue
-        yield samples[n_dropped:] if n_dropped else samples
-        n_dropped = 0

@@ -1,0 +1,90 @@
+"""Audio files opened by libavformat, and what is wrong with those that cannot be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import av
+
+from jobs.errors import UserError
+
+AUDIBLE_AA = b"\x57\x90\x75\x36"  # at byte 4 of Audible's older format
+# What libavformat may take a file for: no playlist or script, which would name other files or hosts.
+FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,mp3,aac,flac,ogg,wav,w64,aiff,caf,matroska,webm,matroska,webm,avi,mpeg,mpegts,amr,asf"
+)
+
+
+def open_audio(path: Path) -> Any:
+    """An open container.
+
+    Raises:
+        UserError: ``audio_missing``, ``audio_empty``, ``audio_unreadable``.
+    """
+    try:
+        return av.open(str(path), metadata_errors="replace", options={"format_whitelist": FORMATS})
+    except FileNotFoundError as error:
+        raise UserError("audio_missing", f"There is no file {path}.", "Check the path of the audio.") from error
+    except (av.FFmpegError, OSError, ValueError) as error:
+        if path.is_file() and path.stat().st_size == 0:
+            raise empty(path) from error
+        raise UserError(
+            "audio_unreadable",
+            f"{path} is not audio that can be decoded ({getattr(error, 'strerror', None) or error}).",
+            "Give an m4b, m4a, mp3, aac, flac, ogg, opus or wav file. One that was cut off while it was copied lacks "
+            "its index: copy it again.",
+        ) from error
+
+
+def refuse_protected(path: Path) -> None:
+    """Raise ``UserError`` ``audio_protected`` for Audible's formats, by their first bytes."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(12)
+    except OSError:
+        return  # ``open_audio`` tells what is wrong
+    if head[4:8] == AUDIBLE_AA or head[4:11] == b"ftypaax":
+        raise protected(path, "Audible")
+
+
+def protected(path: Path, scheme: str) -> UserError:
+    """The error for a file that is encrypted."""
+    return UserError(
+        "audio_protected",
+        f"{path} is protected against copying ({scheme}): its audio is encrypted and cannot be read.",
+        "Give a recording without protection, or one that you may export without it.",
+    )
+
+
+def audio_stream(container: Any, path: Path) -> Any:
+    """The first stream of audio.
+
+    Raises:
+        UserError: ``audio_no_stream``, ``audio_unreadable``.
+    """
+    if not container.streams.audio:
+        kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no"
+        raise UserError(
+            "audio_no_stream",
+            f"{path} has {kinds} streams but no audio.",
+            "Give the file that holds the narration.",
+        )
+    stream = container.streams.audio[0]  # an m4b's first stream may be its cover or its chapter track
+    if not stream.codec_context.sample_rate:
+        raise UserError("audio_unreadable", f"{path} does not say its sample rate.", "Convert it to FLAC first.")
+    stream.thread_type = "NONE"
+    return stream
+
+
+def cover_stream(container: Any) -> Any:
+    """The stream of the attached picture, or None."""
+    for stream in container.streams.video:
+        if stream.disposition & type(stream.disposition).attached_pic:
+            return stream
+    return None
+
+
+def empty(path: Path) -> UserError:
+    """The error for a file without samples."""
+    return UserError("audio_empty", f"{path} holds no audio samples.", "Copy, download or record it again.")
