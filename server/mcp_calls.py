@@ -17,6 +17,8 @@ from tools._errors import error_fields, error_text, unexpected
 from tools._listing import listed
 from tools._registry import Tool, tool_named
 
+_JSON = json.JSONEncoder(ensure_ascii=False)
+
 
 def as_tool(tool: Tool) -> types.Tool:
     """A tool in ``tools/list``."""
@@ -48,7 +50,7 @@ def as_result(answer: BaseModel, *, is_error: bool = False) -> types.CallToolRes
     answer with a picture or sound has none.
     """
     fields = answer.model_dump(mode="json")
-    content: list[types.ContentBlock] = [types.TextContent(type="text", text=json.dumps(fields, ensure_ascii=False))]
+    content: list[types.ContentBlock] = [types.TextContent(type="text", text=_JSON.encode(fields))]
     if not isinstance(answer, MediaAnswer):
         return types.CallToolResult(content=content, structured_content=fields, is_error=is_error)
     if answer.media is None:

@@ -5,6 +5,7 @@ Everything is found from the home, so a home that is moved to another disk still
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,13 @@ _JOB_ID = re.compile(r"[a-z0-9_]+-\d{8}-\d{6}-[0-9a-f]{4}")
 def job_ids_in(text: str) -> set[str]:
     """What looks like a job's id anywhere in a text; a job's folder and handles carry its id."""
     return set(_JOB_ID.findall(text))
+
+
+@functools.lru_cache(maxsize=256)  # a list of jobs asks for the same ones again and again
+def _job_folder(home: Path, job_id: str) -> Path:
+    if not _JOB_ID.fullmatch(job_id):
+        raise ValueError(f"not a job id: {job_id!r}")
+    return home / "jobs" / job_id
 
 
 @dataclass(frozen=True)
@@ -127,9 +135,7 @@ class Home:
 
     def job(self, job_id: str) -> Path:
         """A job's folder. Refuses what is not a job's id, so that no id leads out of the home."""
-        if not _JOB_ID.fullmatch(job_id):
-            raise ValueError(f"not a job id: {job_id!r}")
-        return self.path / "jobs" / job_id
+        return _job_folder(self.path, job_id)
 
     def collected(self, job_id: str) -> Path:
         """Says that a finished job's files were deleted to free the disk; written by a collection."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from pydantic_core import from_json
 
 from jobs.runner import durable, locks, preflight
 from jobs.runner.layout import Home
@@ -41,7 +42,7 @@ class View:
                 "reason": row.reason,
                 "detail": self._detail(row, needs),
                 "exit_code": row.exit_code,
-                "failure": json.loads(row.failure) if row.failure else None,
+                "failure": from_json(row.failure) if row.failure else None,
                 "attempt": row.attempt,
                 "tries": row.tries,
                 "max_tries": row.max_tries,
@@ -51,8 +52,8 @@ class View:
                 "backend_ref": row.backend_ref,
                 "priority": row.priority,
                 "not_before": row.not_before,
-                "params": json.loads(row.document)["params"],
-                "result": json.loads(row.result) if row.result else None,
+                "params": from_json(row.document)["params"],
+                "result": from_json(row.result) if row.result else None,
                 "folder": str(self._home.job(row.id)),
                 "is_collected": row.state in TERMINAL and self._home.collected(row.id).exists(),
                 "created_at": row.created_at,
