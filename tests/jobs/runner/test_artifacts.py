@@ -67,6 +67,17 @@ def test_a_folder_is_told_by_its_sorted_listing(attempt: AttemptFolder, tmp_path
     assert changed.value.code == "artifact_changed"
 
 
+def test_the_folder_of_a_dataset_may_grow(attempt: AttemptFolder, tmp_path: Path) -> None:
+    dataset = tmp_path / "horus"
+    dataset.mkdir()
+    (dataset / "train_manifest.jsonl").write_text("{}\n")
+    artifact = artifacts.record(attempt, JOB, "dataset", dataset, "dataset")
+
+    (dataset / "train_aligned.jsonl").write_text("{}\n")  # as align does
+
+    assert artifacts.verify(artifact) == dataset
+
+
 def test_a_later_attempt_replaces_what_an_earlier_one_published(attempt: AttemptFolder, tmp_path: Path) -> None:
     second = AttemptFolder(attempt.path.with_name("attempt-2"))
     second.path.mkdir()
