@@ -62,9 +62,9 @@ def load_base(path: Path, device: str, dtype: torch.dtype, *, with_codec: bool =
         dtype: of talker and speaker encoder. The codec is always float32: bfloat16 changes its codes.
         with_codec: load ``speech_tokenizer`` too. Training leaves it out: it never needs it, and it is 0.7 GB.
     """
+    package = qwen_tts()  # first: it leaves out what else transformers would load
     from transformers import AutoConfig, AutoProcessor, PreTrainedModel
 
-    package = qwen_tts()
     models = package.core.models
     AutoConfig.register("qwen3_tts", models.Qwen3TTSConfig, exist_ok=True)
     AutoProcessor.register(models.Qwen3TTSConfig, models.Qwen3TTSProcessor, exist_ok=True)

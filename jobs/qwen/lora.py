@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -43,6 +44,8 @@ def add_adapters(
     Raises:
         UserError: ``lora_targets_unknown`` when the pattern is broken or names no linear layer of the talker.
     """
+    # it logs that a kernel of the hub, which nothing here uses, "failed to load": a reader would look for the fault
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     from peft import LoraConfig, get_peft_model
 
     pattern = PRESETS.get(targets, targets)
