@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from jobs.settings import PROJECT_ROOT, Settings
 
 TIMEOUT_S = 60.0
 CLIP_BYTES_PER_HOUR = 3600 * 24_000 * 2
-# Seconds of audio per second of one core; own measurements (2026), README "Figures".
-SPEED = {"none": 150.0, "segments": 150.0, "book": 20.0}
+# Own measurements (November 2026, ./run.sh bench ingest --minutes 60, with --text and --whole): seconds of audio per
+# second of one core up to the clips, and what judging them takes of a core for each second of audio.
+SPEED = {"none": 300.0, "segments": 300.0, "book": 25.0}
+JUDGING_S, JUDGING_ALL_S = 0.018, 0.1
 MAX_LISTED = 60
 
 
@@ -37,7 +40,7 @@ def plan_of(params: Params, settings: Settings) -> dict[str, Any]:
         "chapters": chapters[:MAX_LISTED],
         "text": _text(params, source),
         "disk": {"need_gb": round(need / 1e9, 2), "free_gb": round(free / 1e9, 2), "fits": need <= free},
-        "time": _time(told["selected_s"], source, told["n_lanes"], params.workers or told["n_cores"]),
+        "time": _time(params, told, source),
         "notes": told["notes"],
     }
     if len(chapters) > MAX_LISTED:
@@ -54,14 +57,17 @@ def _text(params: Params, source: str) -> str:
     }[source]
 
 
-def _time(selected_s: float, source: str, n_lanes: int, n_workers: int) -> dict[str, Any]:
+def _time(params: Params, told: Mapping[str, Any], source: str) -> dict[str, Any]:
     if source not in SPEED:
         return {"from": "Whisper's speed depends on the model and the device; the job tells its rate while it runs"}
-    n_hands = max(1, min(n_workers, n_lanes))
+    n_hands = max(1, min(params.workers or told["n_cores"], told["n_lanes"]))
+    judging_s = JUDGING_ALL_S if params.quality.get("dnsmos") == "all" else JUDGING_S
+    took_s = told["selected_s"] * (1 / SPEED[source] / n_hands + judging_s / told["n_cores"])
     return {
-        "about_minutes": round(selected_s / SPEED[source] / n_hands / 60, 1),
+        "about_minutes": round(took_s / 60, 1),
         "processes": n_hands,
-        "from": f"{SPEED[source]:g} x real time a core, as measured on another machine",
+        "from": f"{SPEED[source]:g} x real time a core, then {judging_s:g} s of a core for each second to judge the "
+        "clips, as measured on another machine",
     }
 
 
