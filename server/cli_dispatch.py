@@ -120,7 +120,7 @@ def _waits(command: Command, tool: Tool) -> bool:
 def _wait(answer: BaseModel, runner: Runner) -> tuple[BaseModel, int]:
     """Follow the answer's job to its end; Ctrl-C ends the following, not the job."""
     job = job_in(answer)
-    if job is None or job.job_id is None or job.poll_after_s is None:
+    if job is None or job.job_id is None:
         return answer, DONE
     bar = ProgressBar(sys.stderr)
     code = DONE
@@ -134,7 +134,7 @@ def _wait(answer: BaseModel, runner: Runner) -> tuple[BaseModel, int]:
         )
     else:
         bar.close()
-    seen = view_job(record, runner, reused=job.reused)
+    seen = view_job(record, runner, reused=job.reused, detail=True)  # a person pays for no word
     return (answer.model_copy(update={"job": seen}) if answer is not job else seen), code
 
 

@@ -17,6 +17,7 @@ from tools.rate_samples import RateSamplesAnswer
 
 BAR_WIDTH = 24
 LONGEST_LINE = 110
+MOST_LISTED = 12
 # Where the stream is no terminal: a line at every tenth of the work, and at least so often.
 LINE_EVERY_S = 30.0
 
@@ -100,9 +101,11 @@ def _job(job: JobView) -> str:
     lines += ["  " + line for line in _lines(job.result)]
     if job.artifacts:
         lines.append("  files:")
-    for artifact in job.artifacts:
+    for artifact in job.artifacts[:MOST_LISTED]:
         size = size_text(artifact.size_bytes) if artifact.size_bytes is not None else ""
         lines.append(f"    {artifact.name}  {artifact.kind}  {size}  {artifact.path or artifact.handle}")
+    if len(job.artifacts) > MOST_LISTED:
+        lines.append(f"    … {len(job.artifacts) - MOST_LISTED} more")
     if job.log_tail:
         lines += ["  log:", *(f"    {line}" for line in job.log_tail)]
     if job.next:
@@ -127,15 +130,17 @@ def _lines(value: Any, indent: str = "") -> list[str]:
         for name, part in value.items():
             if isinstance(part, (dict, list)) and part:
                 lines += [f"{indent}{name}:", *_lines(part, indent + "  ")]
+            elif isinstance(part, str) and "\n" in part:
+                lines += [f"{indent}{name}:", *(f"{indent}  {line}" for line in part.splitlines())]
             elif part not in (None, "", [], {}):
                 lines.append(f"{indent}{name}: {_scalar(part)}")
         return lines
     if isinstance(value, list):
         lines = []
-        for part in value:
+        for part in value[:MOST_LISTED]:
             inner = _lines(part, indent + "  ") if isinstance(part, (dict, list)) else [f"{indent}  {_scalar(part)}"]
             lines += [f"{indent}- {inner[0].strip()}", *inner[1:]] if inner else []
-        return lines
+        return lines + ([f"{indent}- … {len(value) - MOST_LISTED} more"] if len(value) > MOST_LISTED else [])
     return [f"{indent}{_scalar(value)}"]
 
 

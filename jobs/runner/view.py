@@ -105,7 +105,7 @@ class View:
         memory = self._memory
         if memory is not None and row.memory_mb is not None and row.memory_mb > memory.available_mb:
             return f"waits for memory: it declares {row.memory_mb} MB, {memory.available_mb:.0f} MB are available"
-        users = self._users(row.resource)
+        users = [user for user in self._users(row.resource) if user != row.id]  # its slot may be its own by now
         held = self._holds.get(row.resource)
         if users:
             verb = "uses" if len(users) == 1 else "use"
