@@ -64,4 +64,4 @@ Language = Literal[
 class Strict(BaseModel):
     """A model that refuses fields it does not know."""
 
-    model_config = ConfigDict(extra="forbid", defer_build=True)
+    model_config = ConfigDict(extra="forbid")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer
 
 from jobs.runner.client import Runner
 from jobs.runner.records import Artifact, JobRecord, Progress, State
@@ -31,8 +31,6 @@ LEAST_FRACTION_FOR_ETA = 0.02
 
 class View(BaseModel):
     """A part of an answer: what is empty is left out, so that no word is paid for twice."""
-
-    model_config = ConfigDict(defer_build=True)
 
     SHOWN_WHEN_EMPTY: ClassVar[frozenset[str]] = frozenset()
     """Fields whose emptiness says something."""

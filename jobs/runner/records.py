@@ -17,7 +17,7 @@ Reason = Literal[
 class Frozen(BaseModel):
     """A record: read, never changed."""
 
-    model_config = ConfigDict(frozen=True, defer_build=True)
+    model_config = ConfigDict(frozen=True)
 
 
 class Failure(Frozen):
