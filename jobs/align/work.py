@@ -56,6 +56,11 @@ class Tally:
     rejected: Counter[str] = field(default_factory=Counter)
 
     @property
+    def n_rejected(self) -> int:
+        """Whole clips; a piece cut off a clip that is kept is none."""
+        return self.rejected.total()
+
+    @property
     def mean_word_score(self) -> float:
         return self.score / self.n_words if self.n_words else 0.0
 
@@ -159,13 +164,13 @@ def run(params: Params, context: JobContext) -> Result:
         journal.remove()
     context.publish("report", page, "report")
     context.publish("manifest", out, "manifest")
-    context.progress(total_s, total_s, "Aligned", mean_word_score=tally.mean_word_score, rejected=len(rejections))
-    logger.info("%d clips aligned, %d rejected: %s", tally.n_clips, len(rejections), dict(tally.rejected))
+    context.progress(total_s, total_s, "Aligned", mean_word_score=tally.mean_word_score, rejected=tally.n_rejected)
+    logger.info("%d clips aligned, %d rejected: %s", tally.n_clips, tally.n_rejected, dict(tally.rejected))
     return Result(
         manifest=str(out),
         aligner=_names(aligners),
         n_clips=tally.n_clips,
-        n_rejected=len(rejections),
+        n_rejected=tally.n_rejected,
         n_trimmed=tally.n_trimmed,
         n_words=tally.n_words,
         mean_word_score=round(tally.mean_word_score, 4),
@@ -223,7 +228,7 @@ def _aligned_rows(
                 row = clips.cut(row, aligned)
             yield row
         done_s += length_of(row)
-        told = f"{done_s / 3600:.2f} of {total_s / 3600:.2f} h of audio aligned, {len(rejections)} clips rejected"
+        told = f"{done_s / 3600:.2f} of {total_s / 3600:.2f} h of audio aligned, {tally.n_rejected} clips rejected"
         context.progress(done_s, total_s, told)
 
 

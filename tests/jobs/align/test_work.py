@@ -168,6 +168,7 @@ def test_clips_of_a_real_book_that_were_cut_within_words_lose_those_words_alone(
     result = run(Params(manifest=str(whole)), make_context())
 
     assert result.n_trimmed >= 5
+    assert result.n_clips + result.n_rejected == len(texts)
     lost = {row.audio: row for row in rejected(whole.parent) if row.text != texts[row.audio.replace(".wav", ".flac")]}
     assert len(lost) == result.n_trimmed
     for row in aligned(whole.parent):
