@@ -138,9 +138,8 @@ run_tests() {
   cd "$ROOT"
   export OMP_NUM_THREADS=1 TORCH_WARM_POOL=0 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 PYTHONDONTWRITEBYTECODE=1
   unset PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV
-  # All of them in three processes: many tests wait for jobs of their own, and two leave two cores idle a tenth of the
-  # time. Chosen ones show what they print.
-  [ $# -gt 0 ] || set -- -n 3 --dist loadfile --durations 15
+  # All of them in two processes at most: many tests start jobs of their own. Chosen ones show what they print.
+  [ $# -gt 0 ] || set -- -n 2 --dist loadfile --durations 15
   PYTHONPATH="$ROOT" PYTHONSAFEPATH=1 PYTHONNOUSERSITE=1 TTS_TRAIN_ENVS="$ENVS" "$ENVS/ml/bin/python" -m pytest "$@"
 }
 
