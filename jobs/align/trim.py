@@ -14,7 +14,7 @@ from jobs.speech.manifest import Word
 from jobs.speech.text import written_between
 
 MIN_KEPT_S, MIN_KEPT_SHARE = 1.0, 0.5
-MIN_PAUSE_S = 0.06  # shorter: the closure of a stop within speech
+MIN_PAUSE_S = 0.06  # chosen, not fitted: the sound decides, below
 LONGEST_LEAD_S = 0.2  # of the pause that is kept
 
 

@@ -170,9 +170,11 @@ def given_segments(params: Params, book: Book, roots: Sequence[Path] | None = No
             ``path_outside_roots``.
     """
     read = read_segments if params.segments_jsonl else read_subtitles
+    folder = Path(params.segments_jsonl or params.text or "")
     found = []
     for path in segment_files(params, book.names):
-        check_link(path, path.parent, roots)
+        if path != folder:
+            check_link(path, folder, roots)  # not its parent, which may be the link
         segments = read(path)
         refuse_unreadable_script(" ".join(segment.text for segment in segments[:5000]), path)
         found.append(segments)

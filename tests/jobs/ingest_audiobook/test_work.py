@@ -19,7 +19,9 @@ import soundfile
 
 from jobs.errors import UserError
 from jobs.ingest_audiobook.dataset import fingerprint
+from jobs.ingest_audiobook.inputs import open_book
 from jobs.ingest_audiobook.spec import Params, check
+from jobs.ingest_audiobook.transcripts import given_segments
 from jobs.ingest_audiobook.work import run
 from jobs.runner.context import Cancelled
 from jobs.settings import PROJECT_ROOT
@@ -74,14 +76,20 @@ def test_the_sample_book_becomes_a_clip_a_sentence(
     assert context.fractions[-1] == 1.0
 
 
+def in_two_files(sample_book: dict[str, Any], folder: Path, first: str, second: str) -> Path:
+    """The sample book as a folder with a file for each of its two chapters."""
+    whole = read_clip(Path(sample_book["audio"]), 24_000)
+    border = round(Recording(Path(sample_book["audio"])).info.chapters[1].start_s * 24_000)
+    folder.mkdir()
+    soundfile.write(folder / first, whole[:border], 24_000)
+    soundfile.write(folder / second, whole[border:], 24_000)
+    return folder
+
+
 def test_a_book_in_several_files_becomes_the_same_clips_of_one_text(
     sample_book: dict[str, Any], tmp_path: Path, make_context: Contexts, rows: Rows
 ) -> None:
-    whole, folder = read_clip(Path(sample_book["audio"]), 24_000), tmp_path / "book"
-    border = round(Recording(Path(sample_book["audio"])).info.chapters[1].start_s * 24_000)
-    folder.mkdir()
-    soundfile.write(folder / "2 crow.flac", whole[:border], 24_000)
-    soundfile.write(folder / "10 lion.mp3", whole[border:], 24_000)
+    folder = in_two_files(sample_book, tmp_path / "book", "2 crow.flac", "10 lion.mp3")
 
     result = run(Params(**sample_book | {"audio": str(folder), "out_dir": str(tmp_path / "slt")}), make_context())
 
@@ -240,11 +248,7 @@ def test_given_segments_become_clips_and_what_is_wrong_with_them_rejections(
 def test_each_recording_of_a_folder_has_subtitles_of_its_own_name(
     sample_book: dict[str, Any], tmp_path: Path, make_context: Contexts, rows: Rows
 ) -> None:
-    whole, folder = read_clip(Path(sample_book["audio"]), 24_000), tmp_path / "book"
-    border = round(Recording(Path(sample_book["audio"])).info.chapters[1].start_s * 24_000)
-    folder.mkdir()
-    write_clip(folder / "1 crow.wav", whole[:border], 24_000)
-    write_clip(folder / "2 lion.wav", whole[border:], 24_000)
+    folder = in_two_files(sample_book, tmp_path / "book", "1 crow.wav", "2 lion.wav")
     cue = "1\n00:00:{:06.3f} --> 00:00:{:06.3f}\n{}\n"
     (folder / "1 crow.srt").write_text(cue.format(0.9, 3.6, "A thirsty crow found a tall pitcher.").replace(".", ","))
     late = cue.format(55, 57, "After the end.")
@@ -268,6 +272,22 @@ def test_each_recording_of_a_folder_has_subtitles_of_its_own_name(
     with pytest.raises(UserError, match="2 lion") as caught:
         run(params.model_copy(update={"out_dir": str(tmp_path / "other")}), make_context())
     assert caught.value.code == "segments_missing"
+
+
+def test_subtitles_behind_a_link_out_of_the_roots_are_refused(tmp_path: Path) -> None:
+    outside, audio, texts = tmp_path / "outside", tmp_path / "home" / "book", tmp_path / "home" / "texts"
+    for folder in (outside, audio / "part", texts):
+        folder.mkdir(parents=True)
+    write_clip(audio / "part" / "01.wav", np.zeros(24_000, np.float32), 24_000)
+    (outside / "01.srt").write_text("1\n00:00:00,100 --> 00:00:00,900\nA secret.\n")
+    (texts / "part").symlink_to(outside)
+    params = Params(audio=str(audio), voice="slt", text=str(texts))
+
+    with pytest.raises(UserError) as caught:
+        given_segments(params, open_book(audio), [tmp_path / "home"])
+
+    assert caught.value.code == "path_outside_roots"
+    assert given_segments(params, open_book(audio), [tmp_path])[0][0].text == "A secret."
 
 
 def test_whispers_doubtful_text_is_not_kept(
