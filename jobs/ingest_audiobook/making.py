@@ -8,11 +8,12 @@ from pathlib import Path
 
 from jobs.ingest_audiobook.borders import without_cut_words
 from jobs.ingest_audiobook.credits import is_credit
-from jobs.ingest_audiobook.dataset import UnitRecord, Workbench, rejections, tiled, write_stretch_clips
+from jobs.ingest_audiobook.dataset import UnitRecord, Workbench, rejections, write_stretch_clips
 from jobs.ingest_audiobook.inputs import Book
 from jobs.ingest_audiobook.pieces import ClipLimits, Piece, Refusal
 from jobs.ingest_audiobook.spec import Params
 from jobs.ingest_audiobook.stretches import Stretch, stretches, to_24k
+from jobs.ingest_audiobook.tiling import tiled
 from jobs.ingest_audiobook.transcripts import Transcript
 from jobs.ingest_audiobook.units import Unit
 from jobs.speech.manifest import Clip

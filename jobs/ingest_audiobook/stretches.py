@@ -13,16 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 import soxr
 
+from jobs.ingest_audiobook.held import Held
 from jobs.ingest_audiobook.units import Unit
 from jobs.speech.audio import CLIP_RATE_HZ, SPEECH_RATE_HZ, resample
 from jobs.speech.recording import AudioBlock, Recording, Samples
 from jobs.speech.segments import FRAME_S, Span, longest_pause
-from jobs.whisper.vad import FRAME_SAMPLES, StreamVad, speech_probabilities
+from jobs.whisper.vad import StreamVad, speech_probabilities
 
 MAX_STRETCH_S = 180.0
 CUT_WITHIN_S = 60.0  # of the end of a stretch: its longest pause there ends it
 BLOCK_S = 5.0
-_FRAME_24K = FRAME_SAMPLES * CLIP_RATE_HZ // SPEECH_RATE_HZ  # 768: a frame begins at a sample at both rates
 
 
 @dataclass(frozen=True)
@@ -177,13 +177,13 @@ def _cut(
     position = to_24k(start, rate)
     n_source = 0
     n_frames = int(max_stretch_s / FRAME_S)
-    held = _Held(n_frames)
+    held = Held(n_frames + 2 * int(BLOCK_S / FRAME_S))
     for samples in _even(blocks, int(BLOCK_S * rate)):
         n_source += len(samples)
         speech = to_speech.resample_chunk(samples)
         held.add(to_clips.resample_chunk(samples), speech, vad.push(speech))
         while held.has(n_frames):
-            stretch = held.taken(unit.chapter, position, _pause(held, n_frames, position, keep_whole))
+            stretch = Stretch(unit.chapter, position, *held.taken(_pause(held, n_frames, position, keep_whole)))
             position = stretch.end_24k
             yield stretch
             del stretch
@@ -195,97 +195,10 @@ def _cut(
     held.add(nothing, nothing, vad.finish())
     held.end(to_24k(start + n_source, rate) - position)
     if len(held.clips):
-        yield held.taken(unit.chapter, position, None)
+        yield Stretch(unit.chapter, position, *held.taken(None))
 
 
-class _Queue:
-    """Samples that come in at the end and are taken from the beginning.
-
-    Memory is asked for once a stretch and filled as they come: joining arrays would copy all of it for every block,
-    and have it in memory twice.
-
-    Args:
-        n_expected: most samples that it will hold, if all goes well.
-    """
-
-    def __init__(self, n_expected: int) -> None:
-        self._n_expected = n_expected
-        self._buffer, self._n = np.empty(n_expected, np.float32), 0
-
-    def __len__(self) -> int:
-        """How many there are."""
-        return self._n
-
-    def add(self, samples: Samples) -> None:
-        """Append."""
-        n = self._n + len(samples)
-        if n > len(self._buffer):
-            self._move_to(np.empty(2 * n, np.float32), 0)
-        self._buffer[self._n : n] = samples
-        self._n = n
-
-    def first(self, n: int) -> Samples:
-        """Look at the first."""
-        return self._buffer[: min(n, self._n)]
-
-    def taken(self, n: int) -> Samples:
-        """Take the first; they keep their memory, what is left moves to another place."""
-        samples = self.first(n)
-        n_left = self._n - len(samples)
-        self._move_to(np.empty(max(self._n_expected, n_left), np.float32), len(samples))
-        self._n = n_left
-        return samples
-
-    def _move_to(self, buffer: Samples, start: int) -> None:
-        buffer[: self._n - start] = self._buffer[start : self._n]
-        self._buffer = buffer
-
-    def resize(self, n: int) -> None:
-        """Drop what is too much, or add silence."""
-        self.add(np.zeros(max(0, n - self._n), np.float32))
-        self._n = n
-
-
-class _Held:
-    """What of the sound is not in a stretch yet, at both rates, and its speech probabilities."""
-
-    def __init__(self, n_frames: int) -> None:
-        n_frames += 2 * int(BLOCK_S / FRAME_S)
-        self.clips, self.speech = _Queue(n_frames * _FRAME_24K), _Queue(n_frames * FRAME_SAMPLES)
-        self.probabilities = _Queue(n_frames)
-
-    def add(self, clips: Samples, speech: Samples, probabilities: Samples) -> None:
-        """Append."""
-        self.clips.add(clips)
-        self.speech.add(speech)
-        self.probabilities.add(probabilities)
-
-    def has(self, n_frames: int) -> bool:
-        """True when all of so many frames is there."""
-        return (
-            len(self.probabilities) >= n_frames
-            and len(self.speech) >= n_frames * FRAME_SAMPLES
-            and len(self.clips) >= n_frames * _FRAME_24K
-        )
-
-    def end(self, n_clips: int) -> None:
-        """Bring the end to what positions say: a resampler may give one sample more or less."""
-        self.clips.resize(n_clips)
-        self.probabilities.resize(-(-n_clips // _FRAME_24K))
-
-    def taken(self, chapter: int | None, start_24k: int, n_frames: int | None) -> Stretch:
-        """A stretch of the first frames, or of all."""
-        n_frames = n_frames if n_frames is not None else len(self.clips) + len(self.probabilities)  # more than all
-        return Stretch(
-            chapter,
-            start_24k,
-            self.clips.taken(n_frames * _FRAME_24K),
-            self.speech.taken(n_frames * FRAME_SAMPLES),
-            self.probabilities.taken(n_frames),
-        )
-
-
-def _pause(held: _Held, n_frames: int, start_24k: int, keep_whole: Sequence[Span]) -> int:
+def _pause(held: Held, n_frames: int, start_24k: int, keep_whole: Sequence[Span]) -> int:
     """The frame of the pause that ends a stretch of at most ``n_frames``."""
     n_within = min(n_frames // 2, int(CUT_WITHIN_S / FRAME_S))
     marked = _with_whole(held.probabilities.first(n_frames), start_24k / CLIP_RATE_HZ, keep_whole)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from jobs.errors import UserError
-from jobs.ingest_audiobook.dataset import IngestState, UnitRecord, faded, seconds, tiled
+from jobs.ingest_audiobook.dataset import IngestState, UnitRecord, faded, seconds
 from jobs.ingest_audiobook.pieces import Piece, Refusal
+from jobs.ingest_audiobook.tiling import tiled
 from jobs.speech.segments import Span
 
 
