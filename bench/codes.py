@@ -26,12 +26,13 @@ import numpy as np
 
 from bench.kills import killed_until_done
 from bench.unwatched import Unwatched
+from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
 from jobs.convert_codes.spec import Params
 from jobs.convert_codes.work import run
-from jobs.qwen import toy, toy_config
+from jobs.dataset.manifest import Clip, write_rows
+from jobs.qwen.toy import checkpoints
+from jobs.qwen.toy import config as toy_config
 from jobs.settings import PROJECT_ROOT
-from jobs.speech.audio import CLIP_RATE_HZ, read_clip, write_clip
-from jobs.speech.manifest import Clip, write_rows
 
 WRITTEN = ("train_manifest_qwen3.jsonl", "convert_rejections.jsonl")
 # The released 12 Hz tokenizer's encoder is transformers' Mimi at its default sizes.
@@ -65,7 +66,7 @@ def convert(dataset: Path, tokenizer: str) -> None:
 
 def prepare_data(dataset: Path, tokenizer: Path) -> None:
     """The call pattern of upstream's script."""
-    from jobs.qwen.stock import qwen_tts
+    from jobs.qwen.upstream import qwen_tts
 
     codec = qwen_tts().Qwen3TTSTokenizer.from_pretrained(str(tokenizer), device_map="cpu")
     lines = [json.loads(line) for line in (dataset / "train_manifest.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -99,7 +100,7 @@ def real_shape(folder: Path) -> Path:
     import torch
     from safetensors.torch import save_file
 
-    from jobs.qwen.stock import qwen_tts
+    from jobs.qwen.upstream import qwen_tts
 
     config = toy_config.codec_config(2048)
     config["encoder_config"].update(REAL_ENCODER)
@@ -151,7 +152,7 @@ def _alone(script: str, folder: Path, tokenizer: Path) -> dict[str, Any]:
 
 def killed(tokenizer: str, n_clips: int, n_kills: int, seed: int, folder: Path) -> dict[str, Any]:
     """Kill conversions until ``n_kills`` were killed, and compare what each leaves with an unharmed one's."""
-    from jobs.qwen.stock import qwen_tts
+    from jobs.qwen.upstream import qwen_tts
 
     qwen_tts()  # before the processes part, or most would be killed in its long import
     make_dataset(folder / "whole", n_clips, longest_s=5.0)
@@ -185,7 +186,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        tokenizer = {"toy": toy.TOY_CODEC}.get(options.codec, Path(options.codec))
+        tokenizer = {"toy": checkpoints.TOY_CODEC}.get(options.codec, Path(options.codec))
         if options.codec == "real-shape":
             tokenizer = real_shape(folder / "tokenizer")
         if options.kills:

@@ -25,12 +25,12 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from jobs.runner.client import Runner
+from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
-from server.mcp_calls import answer_of, as_result
-from tools._contract import ToolContext
-from tools._listing import in_brief, listed
-from tools._registry import Tool, all_tools
+from server.mcp.calls import answer_of, as_result
+from tools.core.registry import Tool, all_tools
+from tools.core.tool_types import ToolContext
+from tools.docs.schema import in_brief, listed
 
 LARGEST_ANSWER, LARGEST_DETAIL = 8 * 1024, 32 * 1024
 WORDS = (

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import jobs.ingest_audiobook.finish  # noqa: F401  for the forks
+import jobs.ingest_audiobook.output.build_report  # noqa: F401  for the forks
 from bench.ingest import played_over
 from bench.kills import killed_until_done
 from jobs.ingest_audiobook.spec import Params

@@ -13,7 +13,7 @@ def measured(work: Callable[[], object]) -> None:
     """Do the work and print its CPU and wall seconds and the process's peak of resident memory."""
     import torch
 
-    from jobs.qwen.stock import qwen_tts
+    from jobs.qwen.upstream import qwen_tts
 
     torch.set_num_threads(1)
     qwen_tts()  # its import takes longer than many a measurement

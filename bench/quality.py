@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 
 from bench.memory import peak_rss_mb
-from jobs.dataset.listening import MOST_SAMPLED
-from jobs.dataset.measure import Task, measure
-from jobs.speech.manifest import Clip, read_rows
+from jobs.dataset.manifest import Clip, read_rows
+from jobs.dataset.quality.clip_metrics import Task, measure
+from jobs.dataset.quality.sampling import MOST_SAMPLED
 
 HOURS = 40.0
 

@@ -23,13 +23,13 @@ from typing import Any
 import numpy as np
 import parselmouth
 
+from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, read_clip, resample, write_clip
 from jobs.rate_samples.anchors import carried_voice
 from jobs.rate_samples.spec import Params
 from jobs.rate_samples.work import run
+from jobs.rating.scoring import MIN_SPEECH_S, MIN_WORDS
 from jobs.settings import PROJECT_ROOT, Settings
-from jobs.speech.audio import CLIP_RATE_HZ, Samples, read_clip, resample, write_clip
-from jobs.speech.rating import MIN_SPEECH_S, MIN_WORDS
-from jobs.speech.text import spoken_words
+from jobs.text.english_normalization import spoken_words
 
 PRINTING = PROJECT_ROOT.parent / "shared" / "data" / "printing"
 FABLES = PROJECT_ROOT / "samples"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.homes import home_in
 from jobs.refine_voice.spec import KIND, Params
-from jobs.runner.client import Runner
+from jobs.runner.client.runner import Runner
 from tests.jobs import sounding
 from tests.jobs.killing import Killer, run_with_kills
 from tests.jobs.refine_voice.trees import differences, what_was_left

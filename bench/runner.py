@@ -18,10 +18,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench.runner_kind import CPU, GPU, Params
-from jobs.runner import processes
-from jobs.runner.client import Runner
-from jobs.runner.layout import Home
-from jobs.runner.store import Store
+from jobs.runner.client.runner import Runner
+from jobs.runner.machine import processes
+from jobs.runner.paths import Home
+from jobs.runner.store.store import Store
 from jobs.settings import Settings
 
 N_JOBS, N_LOOKS, N_HISTORY, N_QUEUED, IDLE_S = 40, 200, 100_000, 10_000, 20.0

@@ -8,9 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-from jobs.fields import Strict
-from jobs.runner.context import JobContext
-from jobs.runner.kind import JobKind
+from jobs.param_types import Strict
+from jobs.runner.job_kind import JobKind
+from jobs.runner.worker.context import JobContext
 
 
 class Params(Strict):

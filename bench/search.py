@@ -24,7 +24,7 @@ import optuna
 from optuna.storages import InMemoryStorage
 
 from bench.homes import home_in
-from jobs.runner.client import Runner
+from jobs.runner.client.runner import Runner
 from jobs.tune_hparams.spec import KIND, Params
 from jobs.tune_hparams.study import Outcome, Study
 from tests.jobs import sounding

@@ -22,7 +22,7 @@ PREPARE = """
 import json, sys
 from pathlib import Path
 import numpy as np, soundfile
-from jobs.qwen.toy import make_toy_base
+from jobs.qwen.toy.checkpoints import make_toy_base
 folder = Path(sys.argv[1])
 base = make_toy_base(folder / "toy", shape="0.6b", codebook_size=64)
 dice = np.random.default_rng(0)

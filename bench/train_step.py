@@ -13,15 +13,15 @@ from typing import Any
 
 import torch
 
-from jobs.qwen import toy_config
-from jobs.qwen.layout import N_BOOKS, Batch, ControlIds, Example, lay_out
-from jobs.qwen.lora import add_adapters
-from jobs.qwen.loss import loss_sums, predict, total_loss
-from jobs.qwen.packing import pack
-from jobs.qwen.stock import qwen_tts
-from jobs.training.batches import Dealer
-from jobs.training.optimiser import clip_gradients, compile_layers, make_optimiser, trainable, unfreeze_for_full
-from jobs.training.shapes import RELEASED, Shape, Stack
+from jobs.qwen.toy import config as toy_config
+from jobs.qwen.train.lora import add_adapters
+from jobs.qwen.train.loss import loss_sums, predict, total_loss
+from jobs.qwen.train.packing import pack
+from jobs.qwen.train.sequence_layout import N_BOOKS, Batch, ControlIds, Example, lay_out
+from jobs.qwen.upstream import qwen_tts
+from jobs.training.data.batch_sampler import Dealer
+from jobs.training.planning.model_dims import RELEASED, Shape, Stack
+from jobs.training.run.optim import clip_gradients, compile_layers, make_optimiser, trainable, unfreeze_for_full
 
 FRAMES_PER_S = 12.5
 TOKENS_PER_S = 4.0  # of text, for English read aloud

@@ -27,11 +27,11 @@ import torch
 from safetensors.torch import save_file
 
 from bench.train_step import SIZES, Recipe, Stopwatch, Trainer, config_of, made_up_clips, prepare, random_model
-from jobs.qwen.layout import Example
 from jobs.qwen.loading import load_base, text_ids
-from jobs.qwen.speaker import speaker_embedding
-from jobs.qwen.stock import qwen_tts
-from jobs.qwen.toy import make_toy_base
+from jobs.qwen.speaker_embedding import speaker_embedding
+from jobs.qwen.toy.checkpoints import make_toy_base
+from jobs.qwen.train.sequence_layout import Example
+from jobs.qwen.upstream import qwen_tts
 
 SCRIPT = "sft_12hz.py"
 ATTENTION = ('attn_implementation="flash_attention_2"', 'attn_implementation="sdpa"')

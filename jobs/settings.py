@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from jobs import configuration
-from jobs.configuration import HttpSettings, SearchSettings, SlurmSettings
+from jobs import config
+from jobs.config import HttpSettings, SearchSettings, SlurmSettings
 from jobs.errors import UserError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -30,7 +30,7 @@ _PERSONAL = re.compile(r"CUDA_VISIBLE_DEVICES|.*(TOKEN|API_KEY|ACCESS_KEY|SECRET
 class Settings:
     """One reading of the environment and of ``config.toml`` in the home, passed to whoever needs it.
 
-    The entries of ``config.toml`` (see ``jobs.configuration``) hold for whoever uses the home; a variable wins.
+    The entries of ``config.toml`` (see ``jobs.config``) hold for whoever uses the home; a variable wins.
 
     Attributes:
         home: job store, job folders, default outputs, toy models. ``TTS_TRAIN_HOME``, else ``<project>/var``.
@@ -95,7 +95,7 @@ class Settings:
         cache = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         hf_home = Path(env.get("HF_HOME") or cache / "huggingface")
         file = home / "config.toml"
-        entries = configuration.read(file)
+        entries = config.read(file)
         extra += [(home / Path(str(root)).expanduser()).resolve() for root in entries.get("roots", [])]
         slurm = json.loads(env["TTS_TRAIN_SLURM"]) if env.get("TTS_TRAIN_SLURM") else entries.get("slurm", {})
 
@@ -117,9 +117,9 @@ class Settings:
             cancel_grace_s=number("cancel_grace_s", 8),
             log_limit_bytes=int(number("log_limit_mb", 50)) * 1_000_000,
             backend=backend,
-            slurm=configuration.slurm(slurm, str(file)),
-            http=configuration.http(entries.get("http", {}), str(file)),
-            search=configuration.search(entries.get("search", {}), str(file)),
+            slurm=config.slurm(slurm, str(file)),
+            http=config.http(entries.get("http", {}), str(file)),
+            search=config.search(entries.get("search", {}), str(file)),
             gpus=env.get("CUDA_VISIBLE_DEVICES"),
             rank=int(env.get("RANK") or 0),
             hub_cache=Path(env.get("HF_HUB_CACHE") or hf_home / "hub"),

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.runner.layout import Home
-from jobs.runner.store import Store
+from jobs.runner.paths import Home
+from jobs.runner.store.store import Store
 from jobs.settings import Settings
 
 BOUND_S = 60.0  # generous: the machine may be busy; a test that passes never waits so long

@@ -22,31 +22,77 @@ from jobs.settings import PROJECT_ROOT, Settings
 ROOMS = ("server", "tools", "jobs")
 KINDS = frozenset(file.parent.name for file in (PROJECT_ROOT / "jobs").glob("*/spec.py"))
 DIRECTORS = frozenset({"tune_hparams", "refine_voice"})
-SHARED_ROOMS = frozenset({"runner", "dataset", "speech", "qwen", "whisper", "environments", "plotting"})
-SHARED_MODULES = frozenset({"configuration", "errors", "fields", "files", "settings"})
+SHARED_ROOMS = frozenset(
+    {"runner", "audio", "text", "asr", "speaker", "rating", "dataset", "qwen", "environments", "plotting"}
+)
+SHARED_MODULES = frozenset({"config", "errors", "param_types", "files", "settings"})
 HEAVY = frozenset(
     {"numpy", "torch", "torchaudio", "transformers", "scipy", "qwen_tts", "whisperx", "faster_whisper", "peft",
      "bitsandbytes", "av", "soxr", "soundfile", "librosa", "onnxruntime", "pocketsphinx", "parselmouth", "matplotlib",
      "ctranslate2", "speechmos", "safetensors"}
 )  # fmt: skip
 LIGHT_MODULES = frozenset(
-    {"jobs/dataset/thresholds.py", "jobs/plotting/ask.py"}
-    | {"jobs/speech/manifest.py", "jobs/qwen/folder.py", "jobs/qwen/voice_model.py"}
-    | {"jobs/speech/opinions.py", "jobs/speech/extent.py", "jobs/align/plan.py", "jobs/convert_codes/plan.py"}
-    | {f"jobs/whisper/{name}.py" for name in ("languages", "loops", "models")}
-    | {f"jobs/training/{name}.py" for name in ("batches", "disk", "dry_run", "fit", "hyperparams", "memory", "pace",
-                                               "plan", "presets", "shapes", "survey")}
-    | {"jobs/tune_hparams/space.py", "jobs/ingest_audiobook/dry_run.py"}
+    {"jobs/dataset/quality/thresholds.py", "jobs/dataset/manifest.py", "jobs/dataset/manifest_stats.py"}
+    | {"jobs/plotting/render_client.py", "jobs/rating/human_ratings.py"}
+    | {"jobs/qwen/model_files.py", "jobs/qwen/model_info.py"}
+    | {f"jobs/{kind}/dry_run.py" for kind in ("align", "convert_codes", "ingest_audiobook")}
+    | {f"jobs/asr/{name}.py" for name in ("languages", "hallucination_filter", "model_registry")}
+    | {
+        f"jobs/training/planning/{name}.py"
+        for name in ("disk", "dry_run", "hyperparams", "memory", "memory_fit")
+        + ("model_dims", "presets", "run_config", "throughput_estimate")
+    }
+    | {"jobs/training/data/batch_sampler.py", "jobs/training/data/manifest_scan.py"}
+    | {"jobs/tune_hparams/search_space.py"}
+)
+OWNERS = {"qwen_tts": "jobs/qwen", "whisperx": "jobs/asr", "faster_whisper": "jobs/asr"}
+STDLIB_ONLY = (
+    "config",
+    "errors",
+    "files",
+    "runner/__init__",
+    "runner/attempt/__init__",
+    "runner/attempt/claim",
+    "runner/attempt/exit_record",
+    "runner/attempt/outcome",
+    "runner/attempt/spec",
+    "runner/backend",
+    "runner/durable",
+    "runner/machine/__init__",
+    "runner/machine/locks",
+    "runner/machine/nvidia_smi",
+    "runner/machine/preflight",
+    "runner/machine/processes",
+    "runner/paths",
+    "runner/provenance",
+    "runner/shim/__init__",
+    "runner/shim/__main__",
+    "runner/shim/log_rotation",
+    "runner/shim/shim",
+    "runner/shim/torchrun",
+    "runner/shim/watchdog",
+    "runner/slurm/__init__",
+    "runner/slurm/backend",
+    "runner/slurm/path_mapping",
+    "runner/slurm/sbatch",
+    "runner/slurm/slurm_cli",
+    "runner/slurm/squeue_cache",
+    "runner/slurm/squeue_parser",
+    "runner/slurm/state_resolver",
+    "runner/store/__init__",
+    "runner/store/schema",
+    "runner/store/store",
+    "runner/supervisor/__init__",
+    "runner/supervisor/__main__",
+    "runner/supervisor/code_reload",
+    "runner/supervisor/local_executor",
+    "runner/supervisor/loop",
+    "runner/supervisor/remote_executor",
+    "runner/supervisor/retries",
+    "runner/supervisor/scheduler",
+    "runner/supervisor_launcher",
+    "settings",
 )  # fmt: skip
-OWNERS = {"qwen_tts": "jobs/qwen", "whisperx": "jobs/whisper", "faster_whisper": "jobs/whisper"}
-STDLIB_ONLY = ("configuration", "errors", "files", "settings", "runner/locks", "runner/durable", "runner/layout",
-               "runner/schema", "runner/backend", "runner/gpus", "runner/ends", "runner/remote", "runner/retries",
-               "runner/scheduling", "runner/store", "runner/outcome", "runner/processes", "runner/launch",
-               "runner/logs", "runner/preflight", "runner/provenance", "runner/shim", "runner/claim", "runner/watch",
-               "runner/several", "runner/task",
-               "runner/slurm/__init__", "runner/slurm/commands", "runner/slurm/listing", "runner/slurm/judge",
-               "runner/slurm/paths", "runner/slurm/queue", "runner/slurm/request", "runner/slurm/backend",
-               "runner/supervisor", "runner/supervision", "runner/local", "runner/code")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -130,7 +176,11 @@ def from_a_low_room_upwards(found: Import) -> bool:
         return False
     may = {
         "runner": {"runner"},
-        "speech": {"speech"},
+        "audio": {"audio"},
+        "text": {"text"},
+        "asr": {"asr", "audio", "text", "dataset"},
+        "speaker": {"speaker", "audio"},
+        "rating": {"rating", "audio", "speaker", "dataset"},
         "environments": {"environments"},
         "plotting": {"plotting", "runner"},
     }
@@ -201,11 +251,11 @@ def test_only_the_settings_read_the_environment(imports: list[Import]) -> None:
     ("file", "source", "breaks"),
     [
         ("tools/align.py", "from server import mcp_server", against_the_arrows),
-        ("jobs/runner/client.py", "import tools._contract", against_the_arrows),
+        ("jobs/runner/client/runner.py", "import tools.core.tool_types", against_the_arrows),
         ("jobs/align/work.py", "from jobs.training.spec import Params", between_kinds),
-        ("jobs/speech/text.py", "from jobs import align", between_kinds),
+        ("jobs/text/english_normalization.py", "from jobs import align", between_kinds),
         ("jobs/align/work.py", "from ..training import spec", between_kinds),
-        ("jobs/runner/worker.py", "def f():\n    from jobs.speech import audio", from_a_low_room_upwards),
+        ("jobs/runner/worker/worker.py", "def f():\n    from jobs.audio import clip_io", from_a_low_room_upwards),
         ("jobs/align/spec.py", "import numpy as np", heavy_in_a_light_module),
         ("server/main.py", "def f():\n    import torch.nn", heavy_in_a_light_module),
         ("jobs/training/work.py", "import qwen_tts", outside_its_room),
@@ -217,9 +267,9 @@ def test_each_rule_sees_a_breach(file: str, source: str, breaks: object) -> None
 
 
 def test_a_breach_names_both_files() -> None:
-    found = next(imports_of("from server.mcp_server import serve", "jobs/runner/client.py"))
+    found = next(imports_of("from server.mcp.server import serve", "jobs/runner/client/runner.py"))
 
-    assert str(found) == "jobs/runner/client.py:1 imports server.mcp_server.serve (server/mcp_server.py)"
+    assert str(found) == "jobs/runner/client/runner.py:1 imports server.mcp.server.serve (server/mcp/server.py)"
 
 
 @pytest.mark.parametrize("name", sorted(KINDS))
@@ -240,8 +290,8 @@ def test_a_process_with_the_server_and_all_tools_has_loaded_nothing_heavy() -> N
     python = server if server.exists() else Path(sys.executable)
     script = (
         "import json, sys\n"
-        "import server.mcp_server, tools._registry\n"
-        "names = sorted(tools._registry.all_tools())\n"
+        "import server.mcp.server, tools.core.registry\n"
+        "names = sorted(tools.core.registry.all_tools())\n"
         f"print(json.dumps([names, sorted(set(sys.modules) & {set(HEAVY)!r})]))\n"
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tools._registry import all_tools
+from tools.core.registry import all_tools
 
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"\]\((?!https?://)([^)#]+)\)")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from anyio import to_thread
 from pydantic import Field
 
-from jobs.fields import Strict
-from tools._contract import Hints, ToolContext
-from tools._view import JobView, view_job
+from jobs.param_types import Strict
+from tools.core.job_view import JobView, view_job
+from tools.core.tool_types import Hints, ToolContext
 
 HINTS = Hints(title="Cancel a job", destructive=True)
 # Most work reaches a safe point within this; the rest is seen by get_job.

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from jobs.convert_codes.spec import KIND, Params
 from jobs.settings import Settings
-from tools._contract import Hints, StartArgs, ToolContext
-from tools._start import start
-from tools._view import JobView
+from tools.core.job_view import JobView
+from tools.core.start import start
+from tools.core.tool_types import Hints, StartArgs, ToolContext
 
 HINTS = Hints(title="Convert clips to audio codes")
 NEXT = 'Call start_training manifest="{manifest}" dry_run=true; web_research_hparams gives settings to start from.'

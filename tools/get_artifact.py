@@ -11,14 +11,14 @@ from anyio import to_thread
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.fields import Strict
-from jobs.plotting.ask import picture_of, plot_of
+from jobs.param_types import Strict
+from jobs.plotting.render_client import picture_of, plot_of
 from jobs.runner.artifacts import split_handle
-from jobs.runner.client import Runner
-from jobs.runner.records import Artifact, Lineage
-from tools._contract import Hints, Media, MediaAnswer, ToolContext
-from tools._redact import redact
-from tools._view import UNTRUSTED, ArtifactView, view_artifact
+from jobs.runner.client.runner import Runner
+from jobs.runner.models import Artifact, Lineage
+from tools.core.job_view import UNTRUSTED, ArtifactView, view_artifact
+from tools.core.redact import redact
+from tools.core.tool_types import Hints, Media, MediaAnswer, ToolContext
 
 HINTS = Hints(title="Get a file that a job made", read_only=True)
 LARGEST_MEDIA_BYTES = 256 * 1024  # base64 of more would crowd out the conversation

@@ -5,11 +5,11 @@ from __future__ import annotations
 from anyio import to_thread
 from pydantic import Field
 
-from jobs.fields import Strict
-from jobs.runner.client import Runner
-from tools._contract import Hints, ToolContext
-from tools._view import JobView, view_job
-from tools._wait import wait_for
+from jobs.param_types import Strict
+from jobs.runner.client.runner import Runner
+from tools.core.job_view import JobView, view_job
+from tools.core.tool_types import Hints, ToolContext
+from tools.core.wait import wait_for
 
 HINTS = Hints(title="Look at a job, or wait for it", read_only=True)
 

@@ -7,13 +7,13 @@ import time
 from anyio import to_thread
 from pydantic import Field
 
-from jobs.fields import Strict
-from jobs.runner.client import Runner
-from jobs.runner.records import JobRecord, State
-from tools._contract import Hints, ToolContext
-from tools._help import help_of
-from tools._registry import all_tools
-from tools._view import View, next_move, progress_text, shorten
+from jobs.param_types import Strict
+from jobs.runner.client.runner import Runner
+from jobs.runner.models import JobRecord, State
+from tools.core.job_view import View, next_move, progress_text, shorten
+from tools.core.registry import all_tools
+from tools.core.tool_types import Hints, ToolContext
+from tools.docs.help import help_of
 
 HINTS = Hints(title="List jobs", read_only=True)
 BEGIN = (

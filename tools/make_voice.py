@@ -15,24 +15,24 @@ from pydantic import Field
 from jobs.align.spec import KIND as ALIGN
 from jobs.convert_codes.spec import DEFAULT_TOKENIZER
 from jobs.convert_codes.spec import KIND as CONVERT_CODES
-from jobs.fields import RARE, InputPath, Language, ModelRef, OutputPath, Strict
 from jobs.ingest_audiobook.spec import KIND as INGEST_AUDIOBOOK
 from jobs.ingest_clips.spec import KIND as INGEST_CLIPS
-from jobs.qwen.folder import check_model
+from jobs.param_types import RARE, InputPath, Language, ModelRef, OutputPath, Strict
+from jobs.qwen.model_files import check_model
 from jobs.rate_samples.spec import KIND as RATE_SAMPLES
-from jobs.runner import preflight
-from jobs.runner.kind import JobKind
+from jobs.runner.job_kind import JobKind
+from jobs.runner.machine import preflight
 from jobs.synthesize.spec import EVALUATION_TEXTS
 from jobs.synthesize.spec import KIND as SYNTHESIZE
 from jobs.training.spec import DEFAULT_BASE
 from jobs.training.spec import KIND as TRAINING
-from tools._call import call_text, chosen, given
-from tools._contract import Hints, StartArgs, ToolContext
-from tools._estimate import estimate
-from tools._paths import resolve_paths
-from tools._start import fingerprint_of, no_defaults, prepare
-from tools._view import View
-from tools._wait import wait_for
+from tools.core.call_text import call_text, chosen, given
+from tools.core.estimate import estimate
+from tools.core.job_view import View
+from tools.core.paths import resolve_paths
+from tools.core.start import fingerprint_of, no_defaults, prepare
+from tools.core.tool_types import Hints, StartArgs, ToolContext
+from tools.core.wait import wait_for
 
 HINTS = Hints(title="Make a voice, start to end")
 

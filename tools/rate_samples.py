@@ -11,17 +11,17 @@ from pathlib import Path
 from anyio import to_thread
 from pydantic import Field
 
+from jobs.dataset.manifest import read_rows
 from jobs.errors import UserError
-from jobs.fields import RARE, IngestedManifest, Strict
+from jobs.param_types import RARE, IngestedManifest, Strict
 from jobs.rate_samples.spec import KIND, Params
-from jobs.speech.manifest import read_rows
-from jobs.speech.opinions import HUMAN_RATINGS, HumanRating, Vote, Winner, append_durably, read_opinions
+from jobs.rating.human_ratings import HUMAN_RATINGS, HumanRating, Vote, Winner, append_durably, read_opinions
 from jobs.synthesize.spec import Take
-from tools._ask_scores import MOST_ASKED, TakeToHear, ask_scores, how_to_ask
-from tools._contract import Hints, StartArgs, ToolContext
-from tools._paths import inside_roots, resolve_paths
-from tools._start import start
-from tools._view import JobView, View
+from tools.core.elicit_scores import MOST_ASKED, TakeToHear, ask_scores, how_to_ask
+from tools.core.job_view import JobView, View
+from tools.core.paths import inside_roots, resolve_paths
+from tools.core.start import start
+from tools.core.tool_types import Hints, StartArgs, ToolContext
 
 # A person's scores are added to, never replaced: two calls are two listenings.
 HINTS = Hints(title="Rate synthesised takes", idempotent=False)

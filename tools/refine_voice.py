@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from jobs.refine_voice.spec import KIND, Params, search_of
-from tools._contract import Hints, StartArgs, ToolContext
-from tools._first_points import first_points
-from tools._start import start
-from tools._view import JobView
+from tools.core.job_view import JobView
+from tools.core.start import start
+from tools.core.tool_types import Hints, StartArgs, ToolContext
+from tools.research.tuning_seeds import first_points
 
 HINTS = Hints(title="Train, listen, continue")
 NEXT = 'Tell the person the verdict and let them listen ({report}); speak with synthesize model="{voice}".'

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from jobs.training.spec import KIND, Params
-from tools._contract import Hints, StartArgs, ToolContext
-from tools._start import start
-from tools._view import JobView
+from tools.core.job_view import JobView
+from tools.core.start import start
+from tools.core.tool_types import Hints, StartArgs, ToolContext
 
 HINTS = Hints(title="Train a Qwen3-TTS voice")
 NEXT = (

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from jobs.runner.client import Runner
-from jobs.runner.records import JobRecord
+from jobs.runner.client.runner import Runner
+from jobs.runner.models import JobRecord
 from jobs.synthesize.spec import KIND, Params
-from tools._contract import Hints, StartArgs, ToolContext
-from tools._start import start
-from tools._view import JobView
+from tools.core.job_view import JobView
+from tools.core.start import start
+from tools.core.tool_types import Hints, StartArgs, ToolContext
 
 HINTS = Hints(title="Speak texts with a voice")
 MOST_TRAININGS = 50  # looked through for the one that made a voice

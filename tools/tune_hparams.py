@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from jobs.fields import RARE
+from jobs.param_types import RARE
 from jobs.tune_hparams.spec import KIND, Params
-from tools._contract import Hints, StartArgs, ToolContext
-from tools._first_points import first_points
-from tools._start import start
-from tools._view import JobView
+from tools.core.job_view import JobView
+from tools.core.start import start
+from tools.core.tool_types import Hints, StartArgs, ToolContext
+from tools.research.tuning_seeds import first_points
 
 HINTS = Hints(title="Search training settings")
 NEXT = 'Call start_training manifest="{manifest}" hyperparams="{best_config}"; then synthesize and rate_samples.'

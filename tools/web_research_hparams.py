@@ -13,26 +13,26 @@ import httpx
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.fields import RARE, Strict, Value
 from jobs.files import write_json, write_text
+from jobs.param_types import RARE, Strict, Value
 from jobs.settings import Settings
 from jobs.training.spec import Params as Training
-from jobs.web_research_hparams.cache import Cache
-from jobs.web_research_hparams.conflicts import conflicts_of
-from jobs.web_research_hparams.evidence import Candidate, Question, candidates_of, weigh
-from jobs.web_research_hparams.fetch import Web
-from jobs.web_research_hparams.findings import FINDING, MOST_FINDINGS, candidates_from, read_findings
+from jobs.web_research_hparams.evidence.agent_findings import FINDING, MOST_FINDINGS, candidates_from, read_findings
+from jobs.web_research_hparams.evidence.conflicts import conflicts_of
+from jobs.web_research_hparams.evidence.number_parsing import read_span, spelt
+from jobs.web_research_hparams.evidence.parameter_aliases import parameter_named
+from jobs.web_research_hparams.evidence.rules import Point, breaches, told
+from jobs.web_research_hparams.evidence.weighing import Candidate, Question, candidates_of, weigh
 from jobs.web_research_hparams.knowledge import LOSS_STATES, Fact, Method, ModelSize, knowledge, relevant
-from jobs.web_research_hparams.numbers import read_span, spelt
-from jobs.web_research_hparams.parameters import parameter_named
 from jobs.web_research_hparams.recommend import Recommendation, Request, recommend
 from jobs.web_research_hparams.report import markdown
-from jobs.web_research_hparams.rules import Point, breaches, told
-from jobs.web_research_hparams.search import TOTAL_TIMEOUT_S, Search, search
-from jobs.web_research_hparams.sources import Access, asks_for, not_asked
-from jobs.web_research_hparams.text import clean
-from tools._contract import Hints, ToolContext
-from tools._research_answer import (
+from jobs.web_research_hparams.search.cache import Cache
+from jobs.web_research_hparams.search.http_client import Web
+from jobs.web_research_hparams.search.queries import Access, asks_for, not_asked
+from jobs.web_research_hparams.search.sanitize import clean
+from jobs.web_research_hparams.search.search import TOTAL_TIMEOUT_S, Search, search
+from tools.core.tool_types import Hints, ToolContext
+from tools.research.answer import (
     PRESETS,
     PRESETS_CHOOSE,
     EvidenceView,
@@ -40,7 +40,7 @@ from tools._research_answer import (
     WebResearchHparamsAnswer,
     shortened,
 )
-from tools._training_plan import plan_for
+from tools.research.training_plan import plan_for
 
 HINTS = Hints(title="Research training settings", read_only=True, open_world=True)
 

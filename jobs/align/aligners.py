@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
+from jobs.asr.languages import language_code
+from jobs.asr.whisperx_alignment import Aligner, CannotAlign, alignment_model_is_available
+from jobs.audio.clip_io import SPEECH_RATE_HZ, Samples
+from jobs.dataset.manifest import Word
 from jobs.errors import UserError
-from jobs.speech.audio import SPEECH_RATE_HZ, Samples
-from jobs.speech.manifest import Word
-from jobs.whisper.alignment import Aligner, CannotAlign, alignment_model_is_available
-from jobs.whisper.languages import language_code
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class PocketsphinxAligner:
     tail_s = 0.1
 
     def __init__(self) -> None:
-        from jobs.speech.sphinx import MAX_ALIGN_S, Recogniser
+        from jobs.asr.pocketsphinx_asr import MAX_ALIGN_S, Recogniser
 
         self._recogniser = Recogniser()
         self._max_s = MAX_ALIGN_S

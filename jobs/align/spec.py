@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from jobs.align.plan import plan_of
-from jobs.fields import RARE, IngestedManifest, InputPath, ModelRef, OutputPath, Strict
-from jobs.runner.kind import JobKind
+from jobs.align.dry_run import plan_of
+from jobs.dataset.manifest import check_step
+from jobs.param_types import RARE, IngestedManifest, InputPath, ModelRef, OutputPath, Strict
+from jobs.runner.job_kind import JobKind
 from jobs.settings import Settings
-from jobs.speech.manifest import check_step
 
 
 class Params(Strict):

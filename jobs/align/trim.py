@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, Field
 
-from jobs.align.edges import CUT_DB, FRAMES_PER_S, Levels, cut_sides, silence_db, words_level_db
-from jobs.speech.manifest import Word
-from jobs.speech.text import written_between
+from jobs.align.word_boundaries import CUT_DB, FRAMES_PER_S, Levels, cut_sides, silence_db, words_level_db
+from jobs.dataset.manifest import Word
+from jobs.text.english_normalization import written_between
 
 MIN_KEPT_S, MIN_KEPT_SHARE = 1.0, 0.5
 MIN_PAUSE_S = 0.06  # chosen, not fitted: the sound decides, below

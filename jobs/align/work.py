@@ -14,18 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jobs.align.align_clip import align_clip, clip_key
 from jobs.align.aligners import WordAligner, make_aligner
-from jobs.align.clips import align_clip, clip_key
-from jobs.align.cutting import cut_clip, lost_pieces
+from jobs.align.recut import cut_clip, lost_pieces
 from jobs.align.spec import Params, Result
 from jobs.align.trim import Aligned
-from jobs.dataset.aligned import show_words
-from jobs.dataset.exchange.given import EXPORTS, give
-from jobs.errors import UserError
-from jobs.runner.context import JobContext
-from jobs.runner.journal import Journal
-from jobs.speech.extent import length_of
-from jobs.speech.manifest import (
+from jobs.asr.languages import language_code
+from jobs.dataset.exchange.exporters import EXPORTS, give
+from jobs.dataset.manifest import (
     Clip,
     Rejection,
     Source,
@@ -35,8 +31,12 @@ from jobs.speech.manifest import (
     read_rows,
     write_rows,
 )
-from jobs.speech.rejected import Rejected
-from jobs.whisper.languages import language_code
+from jobs.dataset.manifest_stats import length_of
+from jobs.dataset.rejected import Rejected
+from jobs.dataset.report.alignment_report import show_words
+from jobs.errors import UserError
+from jobs.runner.worker.context import JobContext
+from jobs.runner.worker.journal import Journal
 
 logger = logging.getLogger(__name__)
 

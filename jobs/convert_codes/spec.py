@@ -7,13 +7,13 @@ from typing import Any
 
 from pydantic import Field
 
-from jobs.convert_codes.plan import plan_of
+from jobs.convert_codes.dry_run import plan_of
+from jobs.dataset.manifest import check_step
 from jobs.errors import UserError
-from jobs.fields import RARE, AlignedManifest, InputPath, ModelRef, OutputPath, Strict
-from jobs.qwen.folder import check_tokenizer
-from jobs.runner.kind import JobKind
+from jobs.param_types import RARE, AlignedManifest, InputPath, ModelRef, OutputPath, Strict
+from jobs.qwen.model_files import check_tokenizer
+from jobs.runner.job_kind import JobKind
 from jobs.settings import Settings
-from jobs.speech.manifest import check_step
 
 DEFAULT_TOKENIZER = "Qwen/Qwen3-TTS-Tokenizer-12Hz"
 

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jobs.convert_codes.clips import (
+from jobs.audio.clip_io import Samples
+from jobs.convert_codes.clip_loader import (
     FoundClip,
     batches,
     best_reference,
@@ -22,15 +23,14 @@ from jobs.convert_codes.clips import (
     rejection,
 )
 from jobs.convert_codes.spec import Params, Result
+from jobs.dataset.manifest import Clip, check_audio_inside, read_rows, write_rows
+from jobs.dataset.rejected import Rejected
 from jobs.errors import UserError
 from jobs.qwen.codec import Codec, load_codec
 from jobs.qwen.devices import compute_device, keep_freed_memory, limit_cpu_threads
 from jobs.qwen.loading import resolve_tokenizer
-from jobs.runner.context import JobContext
-from jobs.runner.journal import Journal
-from jobs.speech.audio import Samples
-from jobs.speech.manifest import Clip, check_audio_inside, read_rows, write_rows
-from jobs.speech.rejected import Rejected
+from jobs.runner.worker.context import JobContext
+from jobs.runner.worker.journal import Journal
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from jobs.speech.manifest import Clip
+from jobs.dataset.manifest import Clip
 
 FEWEST_CLIPS = 20  # a smaller dataset learns from all it has, as in start_training
 FEWEST_HELD_OUT = 3

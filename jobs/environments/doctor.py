@@ -17,7 +17,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from jobs.environments.state import environment_cost_mb, environment_state
+from jobs.environments.env_status import environment_cost_mb, environment_state
 from jobs.settings import PROJECT_ROOT, Settings
 
 State = Literal["ok", "missing", "info"]

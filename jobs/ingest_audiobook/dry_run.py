@@ -10,7 +10,7 @@ from typing import Any
 
 from jobs.errors import UserError
 from jobs.ingest_audiobook.spec import Params, transcript_source
-from jobs.runner.preflight import free_bytes
+from jobs.runner.machine.preflight import free_bytes
 from jobs.settings import PROJECT_ROOT, Settings
 
 TIMEOUT_S = 60.0
@@ -79,7 +79,7 @@ def _survey(params: Params, settings: Settings) -> dict[str, Any]:
     """
     try:
         done = subprocess.run(
-            [str(settings.python("ml")), "-m", "jobs.ingest_audiobook.survey"],
+            [str(settings.python("ml")), "-m", "jobs.ingest_audiobook.probe"],
             input=params.model_dump_json(),
             capture_output=True,
             text=True,

@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from jobs.dataset.thresholds import EXPORT, QUALITY, VALIDATION_SHARE, Layout, read_thresholds
+from jobs.asr.model_registry import ComputeType
+from jobs.dataset.quality.thresholds import EXPORT, QUALITY, VALIDATION_SHARE, Layout, read_thresholds
 from jobs.errors import UserError
-from jobs.fields import RARE, InputPath, Language, ModelRef, OutputPath, Strict, Value
-from jobs.runner.kind import JobKind
+from jobs.param_types import RARE, InputPath, Language, ModelRef, OutputPath, Strict, Value
+from jobs.runner.job_kind import JobKind
 from jobs.settings import Settings
-from jobs.whisper.models import ComputeType
 
 
 class Params(Strict):

@@ -8,17 +8,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.ingest_audiobook.crew import lanes, made_by_hands, made_here
-from jobs.ingest_audiobook.dataset import IngestState, UnitRecord, fingerprint
-from jobs.ingest_audiobook.inputs import Book, check_chapters, open_book, selected_units
-from jobs.ingest_audiobook.making import Event, Heard, empty_record
-from jobs.ingest_audiobook.memory import return_large_blocks
+from jobs.audio.container import empty
+from jobs.ingest_audiobook.input.source_files import Book, check_chapters, open_book, selected_units
+from jobs.ingest_audiobook.input.speech_chunks import to_24k
+from jobs.ingest_audiobook.input.work_units import Unit, length_s
+from jobs.ingest_audiobook.output.ingest_state import IngestState, UnitRecord, fingerprint
+from jobs.ingest_audiobook.output.malloc import return_large_blocks
+from jobs.ingest_audiobook.output.unit_builder import Event, Heard, empty_record
+from jobs.ingest_audiobook.output.worker_pool import lanes, made_by_hands, made_here
 from jobs.ingest_audiobook.spec import Params, Result, transcript_source
-from jobs.ingest_audiobook.stretches import to_24k
-from jobs.ingest_audiobook.transcripts import Transcript, make_transcript
-from jobs.ingest_audiobook.units import Unit, length_s
-from jobs.runner.context import JobContext
-from jobs.speech.container import empty
+from jobs.ingest_audiobook.text.text_sources import Transcript, make_transcript
+from jobs.runner.worker.context import JobContext
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,9 @@ def run(params: Params, context: JobContext) -> Result:
             and Whisper's ``model_unavailable``.
     """
     made = make_clips(params, context)
-    from jobs.ingest_audiobook.finish import finish  # torch and a gigabyte, which cutting clips does without
+    from jobs.ingest_audiobook.output.build_report import (
+        finish,  # torch and a gigabyte, which cutting clips does without
+    )
 
     return finish(params, context, made.dataset, made.book, made.state.finished(), made.transcript)
 

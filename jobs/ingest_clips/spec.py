@@ -7,11 +7,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from jobs.dataset.thresholds import EXPORT, QUALITY, VALIDATION_SHARE, Layout, read_thresholds
+from jobs.dataset.manifest import Row, read_rows
+from jobs.dataset.quality.thresholds import EXPORT, QUALITY, VALIDATION_SHARE, Layout, read_thresholds
 from jobs.errors import UserError
-from jobs.fields import RARE, InputPath, Language, OutputPath, Strict, Value
-from jobs.runner.kind import JobKind
-from jobs.speech.manifest import Row, read_rows
+from jobs.param_types import RARE, InputPath, Language, OutputPath, Strict, Value
+from jobs.runner.job_kind import JobKind
 
 
 class TranscriptLine(Row):

@@ -16,19 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.dataset.exchange.given import give
-from jobs.dataset.exchange.taken import take
-from jobs.dataset.finish import Judged, judge_clips, rejection_of
-from jobs.dataset.page import write_page
-from jobs.dataset.report import About, make_report, write_report
-from jobs.dataset.thresholds import Thresholds, read_thresholds
+from jobs.dataset.exchange.exporters import give
+from jobs.dataset.exchange.importers import take
+from jobs.dataset.manifest import Clip, Rejection, Source, read_numbered_rows, write_rows
+from jobs.dataset.quality.judging import Judged, judge_clips, rejection_of
+from jobs.dataset.quality.thresholds import Thresholds, read_thresholds
+from jobs.dataset.report.html_report import write_page
+from jobs.dataset.report.summary import About, make_report, write_report
 from jobs.errors import UserError
-from jobs.ingest_clips.clips import Bounds, UnusableError, audio_hash, convert_clip
-from jobs.ingest_clips.lines import BadLine, Line, sort_lines
+from jobs.ingest_clips.clip_converter import Bounds, UnusableError, audio_hash, convert_clip
 from jobs.ingest_clips.spec import Params, Result, TranscriptLine, layout_of
-from jobs.runner.context import JobContext
-from jobs.runner.journal import Journal
-from jobs.speech.manifest import Clip, Rejection, Source, read_numbered_rows, write_rows
+from jobs.ingest_clips.transcript_parser import BadLine, Line, sort_lines
+from jobs.runner.worker.context import JobContext
+from jobs.runner.worker.journal import Journal
 
 logger = logging.getLogger(__name__)
 

@@ -1,6 +1,7 @@
 """Draws the curves of a job's metrics: ``python -m jobs.plotting.curves OUT.png``, the request as JSON on stdin.
 
-See ``jobs.plotting.ask`` for the request. One panel a metric, the losses first; what is noisy by nature also smoothed.
+See ``jobs.plotting.render_client`` for the request.
+One panel a metric, the losses first; what is noisy by nature also smoothed.
 """
 
 from __future__ import annotations

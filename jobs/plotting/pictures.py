@@ -1,6 +1,6 @@
 """Draws what a file is like: ``python -m jobs.plotting.pictures OUT.png``, ``{"path": …}`` as JSON on stdin.
 
-A sound becomes its spectrogram, a manifest the histogram of its clips' lengths. See ``jobs.plotting.ask``.
+A sound becomes its spectrogram, a manifest the histogram of its clips' lengths. See ``jobs.plotting.render_client``.
 """
 
 from __future__ import annotations

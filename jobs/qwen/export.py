@@ -17,10 +17,10 @@ import torch
 from safetensors.torch import save_file
 
 from jobs.errors import UserError
-from jobs.qwen.folder import CARD
-from jobs.qwen.lora import learnt
-from jobs.qwen.speaker import ENCODER_FILE, ENCODER_PREFIX
-from jobs.qwen.weights import INDEX, WEIGHTS, read_tensors, weight_files
+from jobs.qwen.model_files import CARD
+from jobs.qwen.safetensors_io import INDEX, WEIGHTS, read_tensors, weight_files
+from jobs.qwen.speaker_embedding import ENCODER_FILE, ENCODER_PREFIX
+from jobs.qwen.train.lora import learnt
 
 _TALKER_TABLE = "talker.model.codec_embedding.weight"
 _COPIED_SUFFIXES = {".json", ".txt", ".jinja"}

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.errors import UserError
-from jobs.qwen.folder import check_model, check_tokenizer, missing_weights
-from jobs.qwen.stock import qwen_tts
-from jobs.qwen.toy import TOY_CODEC, speaking_toy
+from jobs.qwen.model_files import check_model, check_tokenizer, missing_weights
+from jobs.qwen.toy.checkpoints import TOY_CODEC, speaking_toy
+from jobs.qwen.upstream import qwen_tts
 from jobs.settings import Settings
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def text_ids(base: Any, text: str) -> torch.Tensor:
         base: from ``load_base``.
         text: stripped, because a leading newline would melt into the role's.
     """
-    from jobs.qwen.layout import TAIL_LENGTH
+    from jobs.qwen.train.sequence_layout import TAIL_LENGTH
 
     ids: torch.Tensor = base.processor(text=base._build_assistant_text(text.strip()), return_tensors="pt")["input_ids"]
     return ids[0, :-TAIL_LENGTH]

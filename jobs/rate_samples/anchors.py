@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
+from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, read_clip, write_clip
+from jobs.dataset.manifest import Clip, read_rows
 from jobs.errors import UserError
+from jobs.rate_samples.inputs import Asked, Plan, Take, asked_of, narrator_of
 from jobs.rate_samples.narrator_clips import narrator_clip, spread
-from jobs.rate_samples.plan import Asked, Plan, Take, asked_of, narrator_of
 from jobs.settings import PROJECT_ROOT
-from jobs.speech.audio import CLIP_RATE_HZ, Samples, read_clip, write_clip
-from jobs.speech.manifest import Clip, read_rows
 
 ANCHORS = ("narrator", "other_speaker", "zero_shot")
 FOLDER = "anchors"

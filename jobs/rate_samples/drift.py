@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from jobs.rate_samples.spec import Drift, Rating
-from jobs.speech.narrator import Profile
-from jobs.speech.rating import BATCH_PITCH_ST, BATCH_RATE, BATCH_SIM, MIN_BATCH
+from jobs.rating.scoring import BATCH_PITCH_ST, BATCH_RATE, BATCH_SIM, MIN_BATCH
+from jobs.speaker.narrator_profile import Profile
 
 
 def drift_of(ratings: Sequence[Rating], profiles: Mapping[str, Profile]) -> Drift:

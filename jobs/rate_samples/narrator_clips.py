@@ -9,13 +9,13 @@ from statistics import median
 
 import numpy as np
 
+from jobs.audio.mel import Floats
+from jobs.dataset.manifest import Clip, check_audio_inside, read_rows
 from jobs.errors import UserError
-from jobs.rate_samples.instruments import Measures, Timbre, rate_unit
-from jobs.speech.manifest import Clip, check_audio_inside, read_rows
-from jobs.speech.mel import Floats
-from jobs.speech.narrator import Own, Profile
-from jobs.speech.rating import MIN_SPEECH_S, MIN_WORDS
-from jobs.speech.similarity import centroid, leave_one_out
+from jobs.rate_samples.measurements import Measures, Timbre, rate_unit
+from jobs.rating.scoring import MIN_SPEECH_S, MIN_WORDS
+from jobs.speaker.ge2e_encoder import centroid, leave_one_out
+from jobs.speaker.narrator_profile import Own, Profile
 
 MIN_CLIPS = 5  # SIM to the centroid of 1, 3, 5, 20 clips: 0.919, 0.929, 0.943, 0.956
 SHORT_LENGTHS_S = (2.0, 4.0)

@@ -7,10 +7,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from jobs.dataset.manifest import Row, check_step
 from jobs.errors import UserError
-from jobs.fields import RARE, IngestedManifest, InputPath, ModelRef, OutputPath, Strict, TakesPath
-from jobs.runner.kind import JobKind
-from jobs.speech.manifest import Row, check_step
+from jobs.param_types import RARE, IngestedManifest, InputPath, ModelRef, OutputPath, Strict, TakesPath
+from jobs.runner.job_kind import JobKind
 
 
 class Params(Strict):

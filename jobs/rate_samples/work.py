@@ -13,21 +13,21 @@ from pathlib import Path
 
 import numpy as np
 
+from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, read_clip
 from jobs.errors import UserError
 from jobs.rate_samples.anchors import Anchor, anchors_of
-from jobs.rate_samples.conclude import conclude
-from jobs.rate_samples.desk import Desk
 from jobs.rate_samples.drift import drift_of
-from jobs.rate_samples.judges import Judges, SpeakerJudge, choose_judges
-from jobs.rate_samples.page import write_page
-from jobs.rate_samples.plan import Asked, Plan, plan
-from jobs.rate_samples.plots import draw_ratings, draw_spectrogram, spectrogram_of
-from jobs.rate_samples.report import Rated, same_voice_note, summarise, write_evaluation, write_ratings
+from jobs.rate_samples.evaluator import Desk
+from jobs.rate_samples.inputs import Asked, Plan, plan
+from jobs.rate_samples.judge_models import Judges, SpeakerJudge, choose_judges
+from jobs.rate_samples.report.html_report import write_page
+from jobs.rate_samples.report.plots import draw_ratings, draw_spectrogram, spectrogram_of
+from jobs.rate_samples.report.rating_files import Rated, same_voice_note, summarise, write_evaluation, write_ratings
+from jobs.rate_samples.report.verdict_text import conclude
 from jobs.rate_samples.spec import Params, Result
-from jobs.runner.context import JobContext
-from jobs.runner.journal import Journal
-from jobs.speech.audio import CLIP_RATE_HZ, Samples, read_clip
-from jobs.speech.opinions import read_opinions
+from jobs.rating.human_ratings import read_opinions
+from jobs.runner.worker.context import JobContext
+from jobs.runner.worker.journal import Journal
 
 logger = logging.getLogger(__name__)
 

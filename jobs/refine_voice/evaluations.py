@@ -11,11 +11,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from jobs.dataset.manifest import read_rows
 from jobs.files import write_json
-from jobs.refine_voice.compare import mean_of
-from jobs.refine_voice.decide import Heard
-from jobs.speech.manifest import read_rows
-from jobs.speech.opinions import read_opinions
+from jobs.rating.human_ratings import read_opinions
+from jobs.refine_voice.policy import Heard
+from jobs.refine_voice.significance import mean_of
 from jobs.synthesize.spec import Take
 
 TAKES, RATINGS, EVALUATION = "takes.jsonl", "ratings.json", "evaluation.json"

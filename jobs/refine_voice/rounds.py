@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from jobs.errors import UserError
-from jobs.fields import Strict
+from jobs.param_types import Strict
 from jobs.rate_samples.spec import KIND as RATE
 from jobs.rate_samples.spec import Params as Rate
-from jobs.refine_voice.decide import Freeze, Heard, Learnt, Way
 from jobs.refine_voice.evaluations import (
     MEASURES,
     RATINGS,
@@ -27,11 +26,12 @@ from jobs.refine_voice.evaluations import (
     takes_of,
     write_evaluation,
 )
+from jobs.refine_voice.policy import Freeze, Heard, Learnt, Way
 from jobs.refine_voice.spec import Params, search_of
-from jobs.runner.children import Children
-from jobs.runner.context import JobContext
-from jobs.runner.kind import JobKind
-from jobs.runner.records import JobRecord, Progress
+from jobs.runner.job_kind import JobKind
+from jobs.runner.models import JobRecord, Progress
+from jobs.runner.worker.child_jobs import Children
+from jobs.runner.worker.context import JobContext
 from jobs.synthesize.spec import KIND as SYNTHESIZE
 from jobs.synthesize.spec import Params as Synthesize
 from jobs.synthesize.spec import longest_take_s

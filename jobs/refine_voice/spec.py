@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from jobs.errors import UserError
-from jobs.fields import RARE, CodedManifest, ConfigPath, ModelRef, OutputPath, Strict, Value
-from jobs.runner.kind import JobKind
+from jobs.param_types import RARE, CodedManifest, ConfigPath, ModelRef, OutputPath, Strict, Value
+from jobs.runner.job_kind import JobKind
 from jobs.synthesize.spec import EVALUATION_TEXTS
 from jobs.training.spec import DEFAULT_BASE
 from jobs.training.spec import KIND as TRAINING

@@ -12,18 +12,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jobs.dataset.manifest import check_step
 from jobs.errors import UserError
 from jobs.files import write_json
-from jobs.qwen.voice_model import describe_model
-from jobs.refine_voice.compare import interval_of
-from jobs.refine_voice.decide import Heard, Way, best_of, decide, verdict_of
+from jobs.qwen.model_info import describe_model
 from jobs.refine_voice.evaluations import RATINGS, read_ratings, takes_of
 from jobs.refine_voice.plots import LOSSES, RATED, draw_losses, draw_ratings
+from jobs.refine_voice.policy import Heard, Way, best_of, decide, verdict_of
 from jobs.refine_voice.report import ANCHORS, summary_of, write_page
 from jobs.refine_voice.rounds import Rounds, Trained
+from jobs.refine_voice.significance import interval_of
 from jobs.refine_voice.spec import Params, Result, Round
-from jobs.runner.context import JobContext
-from jobs.speech.manifest import check_step
+from jobs.runner.worker.context import JobContext
 
 logger = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from jobs.errors import UserError
-from jobs.runner.layout import AttemptFolder
-from jobs.runner.records import Artifact
+from jobs.runner.models import Artifact
+from jobs.runner.paths import AttemptFolder
 
 SCHEME = "artifact://"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")

@@ -10,7 +10,7 @@ import enum
 from dataclasses import dataclass
 from typing import Protocol
 
-from jobs.runner.store import JobRow
+from jobs.runner.store.store import JobRow
 
 
 class Where(enum.Enum):

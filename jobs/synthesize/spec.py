@@ -8,12 +8,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from jobs.dataset.manifest import Row
 from jobs.errors import UserError
-from jobs.fields import RARE, InputPath, Language, ModelRef, OutputPath, Strict
-from jobs.qwen.folder import check_model
-from jobs.qwen.voice_model import describe_model
-from jobs.runner.kind import JobKind
-from jobs.speech.manifest import Row
+from jobs.param_types import RARE, InputPath, Language, ModelRef, OutputPath, Strict
+from jobs.qwen.model_files import check_model
+from jobs.qwen.model_info import describe_model
+from jobs.runner.job_kind import JobKind
 
 # Sentences of everyday words with a question, a number of pauses and all vowels; nobody's book.
 EVALUATION_TEXTS = (

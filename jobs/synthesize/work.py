@@ -12,13 +12,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
+from jobs.dataset.manifest import read_rows, write_rows
 from jobs.qwen.devices import compute_device, limit_cpu_threads
-from jobs.qwen.generation import Decoding, Narrator, Reference, load_narrator
 from jobs.qwen.loading import resolve_model
-from jobs.qwen.voice_model import VoiceModel, describe_model
-from jobs.runner.context import JobContext
-from jobs.speech.audio import CLIP_RATE_HZ, read_clip, write_clip
-from jobs.speech.manifest import read_rows, write_rows
+from jobs.qwen.model_info import VoiceModel, describe_model
+from jobs.qwen.synthesizer import Decoding, Narrator, Reference, load_narrator
+from jobs.runner.worker.context import JobContext
 from jobs.synthesize.spec import Params, Result, Take
 
 logger = logging.getLogger(__name__)

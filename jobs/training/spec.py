@@ -9,12 +9,12 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from jobs.dataset.manifest import check_step
 from jobs.errors import UserError
-from jobs.fields import RARE, CodedManifest, ConfigPath, InputPath, ModelRef, OutputPath, Strict
-from jobs.qwen.folder import check_model
-from jobs.runner.kind import JobKind
+from jobs.param_types import RARE, CodedManifest, ConfigPath, InputPath, ModelRef, OutputPath, Strict
+from jobs.qwen.model_files import check_model
+from jobs.runner.job_kind import JobKind
 from jobs.settings import Settings
-from jobs.speech.manifest import check_step
 
 DEFAULT_BASE = "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
 
@@ -219,15 +219,15 @@ def check(params: Params) -> None:
 
 
 def _suggest(params: Params, given: Collection[str], settings: Settings) -> dict[str, Any]:
-    from jobs.training.hyperparams import read_hyperparams  # which needs Params
-    from jobs.training.presets import suggest
+    from jobs.training.planning.hyperparams import read_hyperparams  # which needs Params
+    from jobs.training.planning.presets import suggest
 
     found = read_hyperparams(Path(params.hyperparams), given) if params.hyperparams else {}
     return suggest(params.model_copy(update=found), {*given, *found}, settings) | found
 
 
 def _plan(params: Params, settings: Settings) -> dict[str, Any]:
-    from jobs.training.dry_run import plan_of  # which needs Params
+    from jobs.training.planning.dry_run import plan_of  # which needs Params
 
     return plan_of(params, settings)
 

@@ -21,27 +21,27 @@ from jobs.errors import UserError
 from jobs.files import write_json
 from jobs.qwen.devices import keep_freed_memory
 from jobs.qwen.export import put_in_place, write_base, write_voice
-from jobs.qwen.folder import CARD, read_config
 from jobs.qwen.loading import resolve_model
-from jobs.qwen.lora import save_adapter
-from jobs.qwen.voice_model import describe_model
-from jobs.qwen.weights import weight_files
-from jobs.runner.context import JobContext
-from jobs.training import checkpoint as checkpoints
-from jobs.training.clips import Dataset, read_dataset
-from jobs.training.disk import disk_needed
-from jobs.training.fit import check_fits, memory_for
-from jobs.training.history import History, TensorBoardLog, plot
-from jobs.training.loop import Training, probe_row
-from jobs.training.optimiser import make_optimiser, trainable
-from jobs.training.page import write_page
-from jobs.training.prepare import Trainee, identify_run, load_trainee, make_plan, unfreeze
-from jobs.training.report import report_of, voice_card
-from jobs.training.samples import ZERO_SHOT, choose, speak
-from jobs.training.shapes import Shape
+from jobs.qwen.model_files import CARD, read_config
+from jobs.qwen.model_info import describe_model
+from jobs.qwen.safetensors_io import weight_files
+from jobs.qwen.train.lora import save_adapter
+from jobs.runner.worker.context import JobContext
+from jobs.training.data.dataset import Dataset, read_dataset
+from jobs.training.data.manifest_scan import ClipSize
+from jobs.training.planning.disk import disk_needed
+from jobs.training.planning.memory_fit import check_fits, memory_for
+from jobs.training.planning.model_dims import Shape
+from jobs.training.report.html_report import write_page
+from jobs.training.report.model_card import report_of, voice_card
+from jobs.training.run import checkpoint as checkpoints
+from jobs.training.run.distributed import Team
+from jobs.training.run.eval_samples import ZERO_SHOT, choose, speak
+from jobs.training.run.loss_history import History, TensorBoardLog, plot
+from jobs.training.run.model_setup import Trainee, identify_run, load_trainee, make_plan, unfreeze
+from jobs.training.run.optim import make_optimiser, trainable
+from jobs.training.run.training_loop import Training, probe_row
 from jobs.training.spec import Params, Result
-from jobs.training.survey import ClipSize
-from jobs.training.team import Team
 
 logger = logging.getLogger(__name__)
 

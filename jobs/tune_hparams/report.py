@@ -11,8 +11,8 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from jobs.fields import Value
 from jobs.files import write_json, write_text
+from jobs.param_types import Value
 from jobs.tune_hparams.objective import FORMULA, RULE, SAME_SCORE, SCORE
 from jobs.tune_hparams.plots import TITLES, importances
 from jobs.tune_hparams.spec import Params, values_of

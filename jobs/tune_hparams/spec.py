@@ -9,14 +9,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.fields import RARE, CodedManifest, ModelRef, OutputPath, Strict, Value
-from jobs.runner.kind import JobKind
+from jobs.param_types import RARE, CodedManifest, ModelRef, OutputPath, Strict, Value
+from jobs.runner.job_kind import JobKind
 from jobs.settings import Settings
 from jobs.training.spec import DEFAULT_BASE
 from jobs.training.spec import KIND as TRAINING
 from jobs.training.spec import Params as Training
 from jobs.tune_hparams.objective import METRICS, RULE, Objective
-from jobs.tune_hparams.space import Preset, Range, check_space, preset_of
+from jobs.tune_hparams.search_space import Preset, Range, check_space, preset_of
 
 LONG = 1000  # epochs: max_steps ends a trial
 SOURCE = "source"  # of a point to try first: where it is from; no argument of a training

@@ -23,9 +23,9 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.engine import URL
 
 from jobs.errors import UserError
-from jobs.fields import Value
+from jobs.param_types import Value
 from jobs.tune_hparams.objective import DIRECTIONS, LOSS, METRICS, SCORE, Objective, Worth, best_of
-from jobs.tune_hparams.space import Range
+from jobs.tune_hparams.search_space import Range
 
 logger = logging.getLogger(__name__)
 

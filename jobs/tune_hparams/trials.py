@@ -10,15 +10,15 @@ from typing import Any, Literal
 
 from optuna.trial import FrozenTrial
 
+from jobs.dataset.manifest import read_rows
 from jobs.errors import UserError
-from jobs.fields import Strict
+from jobs.param_types import Strict
 from jobs.rate_samples.spec import KIND as RATE
 from jobs.rate_samples.spec import Params as Rate
-from jobs.runner.children import Children
-from jobs.runner.context import JobContext
-from jobs.runner.kind import JobKind
-from jobs.runner.records import JobRecord
-from jobs.speech.manifest import read_rows
+from jobs.runner.job_kind import JobKind
+from jobs.runner.models import JobRecord
+from jobs.runner.worker.child_jobs import Children
+from jobs.runner.worker.context import JobContext
 from jobs.synthesize.spec import EVALUATION_TEXTS, Take, longest_take_s
 from jobs.synthesize.spec import KIND as SYNTHESIZE
 from jobs.synthesize.spec import Params as Synthesize

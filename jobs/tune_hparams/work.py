@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.errors import UserError
-from jobs.runner.context import JobContext
+from jobs.runner.worker.context import JobContext
 from jobs.training.spec import KIND as TRAINING
 from jobs.tune_hparams.plots import HISTORY, draw
 from jobs.tune_hparams.report import (

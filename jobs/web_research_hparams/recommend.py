@@ -12,9 +12,15 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from jobs.web_research_hparams.evidence import Candidate, supported
+from jobs.web_research_hparams.evidence.rules import (
+    ENOUGH_CLIPS,
+    LR_BOUNDS,
+    MOST_EPOCHS,
+    MOST_WARMUP_STEPS,
+    WARMUP_SHARE,
+)
+from jobs.web_research_hparams.evidence.weighing import Candidate, supported
 from jobs.web_research_hparams.knowledge import Fact, Method, ModelSize
-from jobs.web_research_hparams.rules import ENOUGH_CLIPS, LR_BOUNDS, MOST_EPOCHS, MOST_WARMUP_STEPS, WARMUP_SHARE
 
 CLIPS_PER_MINUTE = 10  # clips of a narrator are 2 to 10 s, about 6 on average
 LORA_CLIPS_SEEN = (250, 1200)  # clips times epochs; published 250 to 400 under a wrong loss, so searched wider

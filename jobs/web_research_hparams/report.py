@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jobs.web_research_hparams.numbers import spelt
+from jobs.web_research_hparams.evidence.number_parsing import spelt
 
 MOST_OTHERS, MOST_FIGURES = 2, 12  # shown at a terminal
 

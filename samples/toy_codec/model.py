@@ -15,8 +15,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from jobs.qwen.stock import qwen_tts
-from jobs.qwen.toy import TOY_CODEC
+from jobs.qwen.toy.checkpoints import TOY_CODEC
+from jobs.qwen.upstream import qwen_tts
 from samples.toy_codec.latent import Latent
 
 CONFIG_FILES = ("config.json", "preprocessor_config.json")

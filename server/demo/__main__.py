@@ -12,7 +12,7 @@ from jobs.errors import UserError
 from jobs.settings import Settings
 from server.demo.client import connect
 from server.demo.report import ProgressLine, as_json, as_text, is_good
-from server.demo.story import StepFailed, Story, demo_folder
+from server.demo.steps import StepFailed, Story, demo_folder
 
 
 async def play(settings: Settings, *, machine: bool) -> int:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from server.demo.story import ENOUGH_HEARD, Step
+from server.demo.steps import ENOUGH_HEARD, Step
 
 PROVES = (
     "What this shows: the whole path runs on this machine through the MCP tools: a real m4b is decoded, cut and "

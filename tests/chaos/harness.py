@@ -17,11 +17,11 @@ import time
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from jobs.runner.client import Runner
+from jobs.runner.client.runner import Runner
 from jobs.runner.durable import read_json
-from jobs.runner.layout import Home
-from jobs.runner.records import JobRecord
-from jobs.runner.store import Store
+from jobs.runner.models import JobRecord
+from jobs.runner.paths import Home
+from jobs.runner.store.store import Store
 from jobs.settings import PROJECT_ROOT, Settings
 
 HERE = Path(__file__).resolve().parent

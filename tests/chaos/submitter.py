@@ -12,7 +12,7 @@ from pathlib import Path
 
 from chaos_kind import KIND, Params, note
 
-from jobs.runner.client import Runner
+from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
 
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from jobs.runner.client import Runner
-from jobs.runner.context import ArtifactKind, Cancelled
+from jobs.runner.client.runner import Runner
 from jobs.runner.durable import read_json
-from jobs.runner.layout import Home
+from jobs.runner.paths import Home
+from jobs.runner.worker.context import ArtifactKind, Cancelled
 from jobs.settings import PROJECT_ROOT, Settings
 
 SMALL_GROUP_BYTES = 64_000_000

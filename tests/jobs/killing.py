@@ -15,8 +15,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jobs.runner.client import Runner
-from jobs.runner.records import JobRecord
+from jobs.runner.client.runner import Runner
+from jobs.runner.models import JobRecord
 
 MOST_A_CHILD = 1  # its worker, and its shim
 MOST_A_DIRECTOR = 18  # and 20 of directors

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from jobs.qwen.toy import TOY_CODEC, make_toy_base
+from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, read_clip, write_clip
+from jobs.qwen.toy.checkpoints import TOY_CODEC, make_toy_base
 from jobs.settings import PROJECT_ROOT
-from jobs.speech.audio import CLIP_RATE_HZ, Samples, read_clip, write_clip
 
 BOOK = 256  # codes of the toy codec
 N_CLIPS = 8

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.configuration import SearchSettings, SlurmSettings
+from jobs.config import SearchSettings, SlurmSettings
 from jobs.errors import UserError
 from jobs.settings import PROJECT_ROOT, Settings
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip
 from jobs.qwen.codec import load_codec
 from jobs.settings import PROJECT_ROOT
-from jobs.speech.audio import CLIP_RATE_HZ, read_clip
 from samples.toy_codec.latent import Latent, analyse, fit_latent, with_context
 from samples.toy_codec.model import build_codec, save_codec, set_books
 from samples.toy_codec.speech import training_lines

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from jobs.settings import PROJECT_ROOT
-from jobs.tune_hparams.space import preset_of
-from tests.server.test_cli_commands import read
+from jobs.tune_hparams.search_space import preset_of
+from tests.server.cli.test_commands import read
 
 # From "Iterative Training Loop" and "Hyperparameter Optimization"; only <voice> has a name.
 DOCUMENTED = r"""

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.runner.client import Runner
+from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
-from tools._contract import ToolContext
+from tools.core.tool_types import ToolContext
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from jobs.errors import UserError
-from tools._contract import StartArgs, ToolContext, moment
+from tools.core.tool_types import StartArgs, ToolContext, moment
 from tools.make_voice import MakeVoiceArgs, make_voice
 
 pytestmark = pytest.mark.anyio

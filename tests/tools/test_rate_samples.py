@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import UserError
-from jobs.speech.opinions import HumanRating, append_durably
+from jobs.rating.human_ratings import HumanRating, append_durably
 from jobs.synthesize.spec import Take
-from tools._contract import ToolContext
+from tools.core.tool_types import ToolContext
 from tools.rate_samples import Preferred, RateSamplesArgs, Score, rate_samples
 
 pytestmark = pytest.mark.anyio

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import UserError
-from tools._contract import ToolContext
+from tools.core.tool_types import ToolContext
 from tools.schedule_job import ScheduleJobArgs, schedule_job
 
 pytestmark = pytest.mark.anyio

@@ -16,13 +16,13 @@ from mcp import Client
 
 from jobs.errors import UserError
 from jobs.settings import PROJECT_ROOT
-from server.cli_docs import pages
-from server.mcp_server import build
-from tools._arguments import parse_arguments
-from tools._contract import StartArgs, ToolContext
-from tools._help import help_of, help_text
-from tools._listing import input_schema, listed
-from tools._registry import Tool, all_tools
+from server.cli.docs import pages
+from server.mcp.server import build
+from tools.core.arguments import parse_arguments
+from tools.core.registry import Tool, all_tools
+from tools.core.tool_types import StartArgs, ToolContext
+from tools.docs.help import help_of, help_text
+from tools.docs.schema import input_schema, listed
 
 SNAPSHOTS = Path(__file__).resolve().parent / "snapshots"
 NAMES = list(all_tools())

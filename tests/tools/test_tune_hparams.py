@@ -11,10 +11,10 @@ import anyio
 import pytest
 
 from jobs.errors import UserError
-from jobs.runner.client import Runner
+from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
-from tools._arguments import parse_arguments
-from tools._contract import ToolContext
+from tools.core.arguments import parse_arguments
+from tools.core.tool_types import ToolContext
 from tools.refine_voice import RefineVoiceArgs, refine_voice
 from tools.tune_hparams import TuneHparamsArgs, tune_hparams
 

@@ -11,18 +11,18 @@ import anyio
 import httpx
 import pytest
 
-from jobs.configuration import SearchSettings
+from jobs.config import SearchSettings
 from jobs.errors import UserError
-from jobs.runner.client import Runner
+from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
 from jobs.training.spec import Params as Training
 from jobs.tune_hparams.spec import KIND as TUNING
 from jobs.tune_hparams.spec import Params as Tuning
-from server.cli_show import as_text
+from server.cli.render import as_text
 from tests.jobs.web_research_hparams.services import BRAVE, FEED, Reply, Services, issue, readme, reply, serving
-from tools._arguments import parse_arguments
-from tools._contract import ToolContext
-from tools._research_answer import MOST_BYTES, WebResearchHparamsAnswer, size_of
+from tools.core.arguments import parse_arguments
+from tools.core.tool_types import ToolContext
+from tools.research.answer import MOST_BYTES, WebResearchHparamsAnswer, size_of
 from tools.web_research_hparams import WebResearchHparamsArgs, access_of, answer
 
 Answered = Callable[..., WebResearchHparamsAnswer]

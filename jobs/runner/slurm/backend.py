@@ -15,16 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from jobs.errors import UserError
-from jobs.runner import claim, durable
+from jobs.runner import durable
+from jobs.runner.attempt import claim
+from jobs.runner.attempt.spec import Task
 from jobs.runner.backend import Look, Where
-from jobs.runner.layout import AttemptFolder, Home
-from jobs.runner.slurm import listing, request
-from jobs.runner.slurm.commands import Commands, NoAnswerError, RefusedError
-from jobs.runner.slurm.judge import LOST_S, MISSING_S, Evidence, Verdict, judge
-from jobs.runner.slurm.paths import map_json, map_text, translate
-from jobs.runner.slurm.queue import Queue
-from jobs.runner.store import JobRow
-from jobs.runner.task import Task
+from jobs.runner.paths import AttemptFolder, Home
+from jobs.runner.slurm import sbatch, squeue_parser
+from jobs.runner.slurm.path_mapping import map_json, map_text, translate
+from jobs.runner.slurm.slurm_cli import Commands, NoAnswerError, RefusedError
+from jobs.runner.slurm.squeue_cache import Queue
+from jobs.runner.slurm.state_resolver import LOST_S, MISSING_S, Evidence, Verdict, judge
+from jobs.runner.store.store import JobRow
 from jobs.settings import Settings
 
 logger = logging.getLogger("jobs.runner.slurm")
@@ -142,10 +143,10 @@ class SlurmBackend:
         python = self._slurm.python or map_text(str(self._settings.python(row.environment)), self._path_map)
         batch = folder.path / "slurm.sh"
         batch.write_text(
-            request.script({name: whole[name] for name in names}, python=python, folder=there, path_map=self._path_map),
+            sbatch.script({name: whole[name] for name in names}, python=python, folder=there, path_map=self._path_map),
             encoding="utf-8",
         )
-        arguments = request.arguments(
+        arguments = sbatch.arguments(
             self._slurm, job_id=row.id, attempt=row.attempt, folder=there, needs_gpu=row.resource == "gpu",
             memory_mb=row.memory_mb, n_processes=Task.of(row).n_processes,
         )  # fmt: skip
@@ -196,7 +197,7 @@ class SlurmBackend:
             self._signs[name] = (sign, now)
         asked_at = float(asked.get("asked_at", 0.0))
         answers = self._queue.answered_at > asked_at
-        job = listing.find(self._queue.jobs, name, asked_at) if answers else None
+        job = squeue_parser.find(self._queue.jobs, name, asked_at) if answers else None
         if not answers or job is not None:
             self._missing_since.pop(name, None)
         else:
@@ -248,7 +249,7 @@ def _path_map(settings: Settings) -> dict[str, str]:
 
 
 def _name(row: JobRow) -> str:
-    return listing.name_of(row.id, row.attempt)
+    return squeue_parser.name_of(row.id, row.attempt)
 
 
 def _asked(folder: AttemptFolder) -> Path:

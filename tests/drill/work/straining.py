@@ -9,9 +9,9 @@ from pathlib import Path
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.fields import InputPath, Strict
-from jobs.runner.context import JobContext
-from jobs.runner.kind import JobKind
+from jobs.param_types import InputPath, Strict
+from jobs.runner.job_kind import JobKind
+from jobs.runner.worker.context import JobContext
 
 FITS = 2
 logger = logging.getLogger(__name__)

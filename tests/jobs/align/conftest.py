@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jobs.audio.clip_io import CLIP_RATE_HZ, write_clip
+from jobs.dataset.manifest import Clip, write_rows
 from jobs.settings import PROJECT_ROOT
-from jobs.speech.audio import CLIP_RATE_HZ, write_clip
-from jobs.speech.manifest import Clip, write_rows
 
 PRINTING = PROJECT_ROOT.parent / "shared" / "data" / "printing"
 

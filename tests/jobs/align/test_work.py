@@ -18,14 +18,14 @@ import jobs.align.work
 from bench.kills import killed_until_done
 from jobs.align.spec import Params
 from jobs.align.work import DEFAULT_NAME, JOURNAL_NAME, REJECTIONS_NAME, run
-from jobs.dataset.exchange.given import give
-from jobs.dataset.spectrograms import draw_spectrograms
+from jobs.asr.toy_models import make_toy_aligner
+from jobs.audio.clip_io import CLIP_RATE_HZ, duration_s, read_clip, write_clip
+from jobs.dataset.exchange.exporters import give
+from jobs.dataset.manifest import Clip, Rejection, read_rows
+from jobs.dataset.report.spectrograms import draw_spectrograms
 from jobs.errors import UserError
-from jobs.runner.context import Cancelled
+from jobs.runner.worker.context import Cancelled
 from jobs.settings import PROJECT_ROOT
-from jobs.speech.audio import CLIP_RATE_HZ, duration_s, read_clip, write_clip
-from jobs.speech.manifest import Clip, Rejection, read_rows
-from jobs.whisper.toy import make_toy_aligner
 
 # Aligns as a worker does, says on stdout how far it is, and after five clips stands still until it is killed.
 KILLED_WORKER = """

@@ -10,8 +10,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from jobs.speech.audio import CLIP_RATE_HZ, write_clip
-from jobs.speech.manifest import Clip, Word, write_rows
+from jobs.audio.clip_io import CLIP_RATE_HZ, write_clip
+from jobs.dataset.manifest import Clip, Word, write_rows
 
 
 @pytest.fixture(autouse=True)

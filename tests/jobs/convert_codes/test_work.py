@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from bench.codes import killed
+from jobs.audio.clip_io import read_clip, write_clip
 from jobs.convert_codes.spec import Params, check
 from jobs.convert_codes.work import run
+from jobs.dataset.manifest import Clip, Rejection, check_step, read_rows, write_rows
 from jobs.errors import UserError
 from jobs.qwen.codec import load_codec
-from jobs.qwen.toy import TOY_CODEC, make_toy_codec
-from jobs.runner.context import Cancelled
-from jobs.speech.audio import read_clip, write_clip
-from jobs.speech.manifest import Clip, Rejection, check_step, read_rows, write_rows
+from jobs.qwen.toy.checkpoints import TOY_CODEC, make_toy_codec
+from jobs.runner.worker.context import Cancelled
 
 MakeDataset = Callable[[int], Path]
 

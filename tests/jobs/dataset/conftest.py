@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jobs.dataset.measure import Measured, Task, measure
+from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
+from jobs.dataset.quality.clip_metrics import Measured, Task, measure
 from jobs.ingest_audiobook.spec import Params, Result
 from jobs.ingest_audiobook.work import run
 from jobs.settings import PROJECT_ROOT, Settings
-from jobs.speech.audio import CLIP_RATE_HZ, read_clip, write_clip
 from tests.jobs.conftest import RecordedContext
 from tests.jobs.dataset.spoiled import Part, parts, write_book
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from jobs.speech.audio import CLIP_RATE_HZ, Samples, read_clip
+from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, read_clip
 
 PAUSE_S = 0.5
 UNREAD = (

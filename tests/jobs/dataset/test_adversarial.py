@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from jobs.dataset.judge import MEANING
+from jobs.dataset.quality.quality_filter import MEANING
 from tests.jobs.dataset.conftest import Spoiled
 from tests.jobs.dataset.spoiled import UNREAD
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from jobs.dataset.manifest import Clip, Source
 from jobs.dataset.split import split
-from jobs.speech.manifest import Clip, Source
 
 
 def clips(*sizes: int, speaker: str = "a") -> list[Clip]:

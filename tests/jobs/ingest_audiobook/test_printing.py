@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from jobs.asr.pocketsphinx_asr import Recogniser
+from jobs.audio.clip_io import SPEECH_RATE_HZ, read_clip
 from jobs.ingest_audiobook.spec import Params
 from jobs.ingest_audiobook.work import run
-from jobs.speech.audio import SPEECH_RATE_HZ, read_clip
-from jobs.speech.sphinx import Recogniser
-from jobs.speech.text import SpokenWord, spoken_map, spoken_words
+from jobs.text.english_normalization import SpokenWord, spoken_map, spoken_words
 
 FOREIGN = (
     "it was then that the lights went out and somebody screamed every person in the court leaned forward to hear "

@@ -17,17 +17,17 @@ import numpy as np
 import pytest
 import soundfile
 
+from jobs.audio.clip_io import read_clip, write_clip
+from jobs.audio.recording import Recording
+from jobs.dataset.manifest import check_step
 from jobs.errors import UserError
-from jobs.ingest_audiobook.dataset import fingerprint
-from jobs.ingest_audiobook.inputs import open_book
+from jobs.ingest_audiobook.input.source_files import open_book
+from jobs.ingest_audiobook.output.ingest_state import fingerprint
 from jobs.ingest_audiobook.spec import Params, check
-from jobs.ingest_audiobook.transcripts import given_segments
+from jobs.ingest_audiobook.text.text_sources import given_segments
 from jobs.ingest_audiobook.work import run
-from jobs.runner.context import Cancelled
+from jobs.runner.worker.context import Cancelled
 from jobs.settings import PROJECT_ROOT
-from jobs.speech.audio import read_clip, write_clip
-from jobs.speech.manifest import check_step
-from jobs.speech.recording import Recording
 
 Rows = Callable[[Path], list[dict[str, Any]]]
 Contexts = Callable[[], Any]
@@ -318,7 +318,7 @@ def test_whisper_hears_clips_in_batches_of_the_size_asked_for_with_one_outcome(
     toy_whisper: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    caplog.set_level(logging.INFO, "jobs.whisper.transcribe")
+    caplog.set_level(logging.INFO, "jobs.asr.whisper")
     found = []
     for batch_size in (1, 3):
         params = Params(

@@ -9,12 +9,12 @@ import pytest
 import soundfile
 
 import jobs.ingest_clips.work
+from jobs.dataset.manifest import Clip, Rejection, read_rows
 from jobs.errors import UserError
 from jobs.ingest_clips.spec import Params
 from jobs.ingest_clips.work import JOURNAL_NAME, run
-from jobs.runner.context import Cancelled
+from jobs.runner.worker.context import Cancelled
 from jobs.settings import PROJECT_ROOT
-from jobs.speech.manifest import Clip, Rejection, read_rows
 
 PRINTING = PROJECT_ROOT.parent / "shared" / "data" / "printing"
 

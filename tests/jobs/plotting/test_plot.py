@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from jobs.errors import UserError
-from jobs.plotting.ask import plot_of, request_of
 from jobs.plotting.curves import smoothed
-from jobs.runner.client import Runner
-from jobs.runner.history import History
-from jobs.runner.layout import Home
-from jobs.runner.progress import ProgressWriter
-from jobs.runner.records import JobRecord, Progress
+from jobs.plotting.render_client import plot_of, request_of
+from jobs.runner.client.runner import Runner
+from jobs.runner.models import JobRecord, Progress
+from jobs.runner.paths import Home
+from jobs.runner.progress.metric_history import History
+from jobs.runner.progress.reports import ProgressWriter
 from jobs.settings import Settings
 
 JOB = "training-20260101-000000-0001"

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from jobs.qwen.loading import load_base, text_ids
-from jobs.qwen.toy import make_toy_base
-from jobs.qwen.toy_config import Shape
+from jobs.qwen.toy.checkpoints import make_toy_base
+from jobs.qwen.toy.config import Shape
 
 TEXT = "hello there, said the quick fox"
 

@@ -10,12 +10,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from jobs.asr.pocketsphinx_asr import Recogniser
+from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, read_clip, resample
 from jobs.errors import UserError
 from jobs.qwen.codec import Codec, load_codec
-from jobs.qwen.toy import TOY_CODEC, make_toy_codec
+from jobs.qwen.toy.checkpoints import TOY_CODEC, make_toy_codec
 from jobs.settings import PROJECT_ROOT
-from jobs.speech.audio import CLIP_RATE_HZ, SPEECH_RATE_HZ, read_clip, resample
-from jobs.speech.sphinx import Recogniser
 
 Fables = list[tuple[str, NDArray[np.float32]]]
 

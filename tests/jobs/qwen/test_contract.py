@@ -16,12 +16,12 @@ import pytest
 import torch
 
 from jobs.qwen.export import write_voice
-from jobs.qwen.layout import Batch, ControlIds, Example, lay_out
 from jobs.qwen.loading import text_ids
-from jobs.qwen.lora import add_adapters
-from jobs.qwen.loss import Predictions, predict
-from jobs.qwen.stock import qwen_tts
-from jobs.qwen.toy_config import Shape
+from jobs.qwen.toy.config import Shape
+from jobs.qwen.train.lora import add_adapters
+from jobs.qwen.train.loss import Predictions, predict
+from jobs.qwen.train.sequence_layout import Batch, ControlIds, Example, lay_out
+from jobs.qwen.upstream import qwen_tts
 
 TEXT = "hello there, said the quick fox"
 SHAPES: list[Shape] = ["0.6b", "1.7b"]

@@ -14,9 +14,9 @@ from safetensors.torch import load_file, save_file
 from jobs.errors import UserError
 from jobs.qwen.export import free_speaker_row, voice_config, write_voice
 from jobs.qwen.loading import load_base
-from jobs.qwen.speaker import load_speaker_encoder, speaker_embedding
-from jobs.qwen.stock import qwen_tts
-from jobs.qwen.toy_config import Shape, model_config
+from jobs.qwen.speaker_embedding import load_speaker_encoder, speaker_embedding
+from jobs.qwen.toy.config import Shape, model_config
+from jobs.qwen.upstream import qwen_tts
 
 Toy = Callable[[Shape], Path]
 

@@ -12,9 +12,9 @@ import torch
 
 from jobs.errors import UserError
 from jobs.qwen.loading import load_base, resolve_model, resolve_tokenizer, text_ids
-from jobs.qwen.stock import qwen_tts
-from jobs.qwen.toy import TOY_CODEC
-from jobs.qwen.toy_config import Shape
+from jobs.qwen.toy.checkpoints import TOY_CODEC
+from jobs.qwen.toy.config import Shape
+from jobs.qwen.upstream import qwen_tts
 from jobs.settings import Settings
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jobs.runner.context import JobContext
+from jobs.audio.clip_io import CLIP_RATE_HZ, write_clip
+from jobs.runner.worker.context import JobContext
 from jobs.settings import Settings
-from jobs.speech.audio import CLIP_RATE_HZ, write_clip
 
 Clip = tuple[str, np.ndarray]
 

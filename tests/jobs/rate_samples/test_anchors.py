@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jobs.audio.clip_io import CLIP_RATE_HZ, duration_s, write_clip
 from jobs.errors import UserError
 from jobs.rate_samples.anchors import LONGEST_PIECE_S, Anchor, anchors_of, carried_voice
+from jobs.rate_samples.inputs import Plan, plan
 from jobs.rate_samples.keys import file_hash
-from jobs.rate_samples.plan import Plan, plan
-from jobs.speech.audio import CLIP_RATE_HZ, duration_s, write_clip
 
 TEXT = "six words and more of text"
 

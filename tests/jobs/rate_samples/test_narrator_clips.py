@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from jobs.audio.acoustic_features import Prosody
+from jobs.dataset.manifest import Clip
 from jobs.errors import UserError
-from jobs.rate_samples.instruments import Measures, Timbre
+from jobs.rate_samples.measurements import Measures, Timbre
 from jobs.rate_samples.narrator_clips import choose, hold_out, profile_of, short_lengths
-from jobs.speech.manifest import Clip
-from jobs.speech.prosody import Prosody
 
 
 def clips(n: int, **columns: object) -> list[Clip]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench.rating import BOUNDS, DAMAGE, HELD_OUT, PRINTING, Spoken, other_people, rate_all, recordings
-from jobs.speech.audio import CLIP_RATE_HZ
+from jobs.audio.clip_io import CLIP_RATE_HZ
 
 DAMAGED = 3  # LJ001-0004, 6 s
 ALSO_HELD_OUT = 12  # LJ001-0013, 4 s

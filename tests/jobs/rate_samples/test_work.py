@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from jobs.audio.clip_io import CLIP_RATE_HZ, write_clip
 from jobs.rate_samples.spec import Params, Result
 from jobs.rate_samples.work import JOURNAL, run
-from jobs.runner.context import Cancelled, JobContext
-from jobs.speech.audio import CLIP_RATE_HZ, write_clip
-from jobs.speech.opinions import HUMAN_RATINGS, HumanRating, append_durably
-from jobs.speech.rating import AUTOMATIC_CAP
+from jobs.rating.human_ratings import HUMAN_RATINGS, HumanRating, append_durably
+from jobs.rating.scoring import AUTOMATIC_CAP
+from jobs.runner.worker.context import Cancelled, JobContext
 
 N_NARRATOR = 6
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.refine_voice.spec import KIND, Params
-from jobs.runner.client import Runner
+from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
 from tests.jobs.killing import Killer, run_with_kills
 from tests.jobs.refine_voice.trees import differences, what_was_left

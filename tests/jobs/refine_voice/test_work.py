@@ -14,11 +14,11 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.refine_voice.spec import KIND, Params, check
-from jobs.runner.client import Runner
-from jobs.runner.records import JobRecord
+from jobs.runner.client.runner import Runner
+from jobs.runner.models import JobRecord
 from jobs.settings import Settings
 from tests.jobs.refine_voice.conftest import TEXTS
-from tools._contract import ToolContext
+from tools.core.tool_types import ToolContext
 from tools.rate_samples import RateSamplesArgs, Score, rate_samples
 
 BOUND_S = 900.0  # the machine may be busy

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.runner.client import Runner
-from jobs.runner.layout import AttemptFolder, Home
-from jobs.runner.store import Store
+from jobs.runner.client.runner import Runner
+from jobs.runner.paths import AttemptFolder, Home
+from jobs.runner.store.store import Store
 from jobs.settings import PROJECT_ROOT, Settings
 
 HERE = Path(__file__).resolve().parent

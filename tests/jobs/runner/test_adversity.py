@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import UserError
-from jobs.runner.client import Runner
+from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
 
 N_PROCESSES, N_EACH = 8, 125
@@ -22,7 +22,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file syste
 
 def test_a_thousand_submissions_from_eight_processes_are_all_kept(settings: Settings) -> None:
     code = (
-        "import sys; from tiny_kinds import ADD, AddParams; from jobs.runner.client import Runner\n"
+        "import sys; from tiny_kinds import ADD, AddParams; from jobs.runner.client.runner import Runner\n"
         "from jobs.settings import Settings\n"
         "runner, me = Runner(Settings.from_environment()), int(sys.argv[1])\n"
         f"for n in range({N_EACH}):\n"

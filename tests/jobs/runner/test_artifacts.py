@@ -9,7 +9,7 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.runner import artifacts
-from jobs.runner.layout import AttemptFolder
+from jobs.runner.paths import AttemptFolder
 
 JOB = "align-20261122-131144-7f3a"
 

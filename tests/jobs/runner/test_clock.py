@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from jobs.runner.client import Runner
-from jobs.runner.recurrence import Rule
-from jobs.runner.schedules import Schedules
-from jobs.runner.store import Store
+from jobs.runner.client.runner import Runner
+from jobs.runner.schedules.rule import Rule
+from jobs.runner.schedules.schedules import Schedules
+from jobs.runner.store.store import Store
 from jobs.settings import Settings
-from tools._view import view_job
+from tools.core.job_view import view_job
 
 BOUND_S = 60.0
 DAY_S = 86_400.0

@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from jobs.runner import durable, locks
+from jobs.runner import durable
+from jobs.runner.machine import locks
 
 
 def test_a_record_is_read_back_over_its_reserved_space(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from jobs.runner.client import Runner
+from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import UserError
-from jobs.runner import launch
-from jobs.runner.client import Runner
-from jobs.runner.layout import Home
-from jobs.runner.schema import SCHEMA_VERSION
-from jobs.runner.store import Store
+from jobs.runner import supervisor_launcher
+from jobs.runner.client.runner import Runner
+from jobs.runner.paths import Home
+from jobs.runner.store.schema import SCHEMA_VERSION
+from jobs.runner.store.store import Store
 from jobs.settings import PROJECT_ROOT, Settings
 
 BOUND_S = 60.0
@@ -61,7 +61,7 @@ def test_a_supervisor_goes_on_as_the_new_version_and_keeps_its_children(
     outcome.write_text(outcome.read_text() + "\n# a newer version\n")
 
     def is_new() -> bool:
-        launch.wake(home)
+        supervisor_launcher.wake(home)
         return "going on as the new version" in home.supervisor_log.read_text()
 
     until(is_new)
@@ -88,7 +88,7 @@ def test_an_update_that_cannot_be_imported_is_waited_out(
     broken.write_text(f"open({str(looked)!r}, 'w').close()\nraise ImportError('half an update')\n")
 
     def has_looked() -> bool:
-        launch.wake(home)
+        supervisor_launcher.wake(home)
         return looked.exists()
 
     until(has_looked)

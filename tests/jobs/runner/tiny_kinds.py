@@ -11,10 +11,10 @@ from pathlib import Path
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.fields import Strict
-from jobs.runner.children import Children
-from jobs.runner.context import JobContext
-from jobs.runner.kind import JobKind
+from jobs.param_types import Strict
+from jobs.runner.job_kind import JobKind
+from jobs.runner.worker.child_jobs import Children
+from jobs.runner.worker.context import JobContext
 
 WAIT_S = 0.01
 

@@ -9,7 +9,7 @@ import torch
 
 from jobs.qwen.export import write_voice
 from jobs.qwen.loading import load_base
-from jobs.qwen.toy import TOY_CODEC, make_toy_base
+from jobs.qwen.toy.checkpoints import TOY_CODEC, make_toy_base
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from jobs.audio.clip_io import CLIP_RATE_HZ, write_clip
+from jobs.dataset.manifest import read_rows
 from jobs.errors import UserError
-from jobs.runner.context import Cancelled
-from jobs.speech.audio import CLIP_RATE_HZ, write_clip
-from jobs.speech.manifest import read_rows
+from jobs.runner.worker.context import Cancelled
 from jobs.synthesize.spec import Params, Take, check
 from jobs.synthesize.work import run
 

@@ -12,8 +12,8 @@ import pytest
 import soundfile
 import torch
 
-from jobs.qwen.toy import make_toy_base
-from jobs.runner.context import JobContext
+from jobs.qwen.toy.checkpoints import make_toy_base
+from jobs.runner.worker.context import JobContext
 from jobs.settings import Settings
 from jobs.training.spec import Params
 

@@ -25,8 +25,9 @@ import torch
 import torch.utils.tensorboard
 from safetensors.torch import load_file
 
-from jobs.qwen.stock import qwen_tts
-from jobs.training import checkpoint, work
+from jobs.qwen.upstream import qwen_tts
+from jobs.training import work
+from jobs.training.run import checkpoint
 from jobs.training.spec import Params
 from tests.jobs.training.process import QuietContext
 

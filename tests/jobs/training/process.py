@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from jobs.runner.context import ArtifactKind
+from jobs.runner.worker.context import ArtifactKind
 from jobs.settings import PROJECT_ROOT, Settings
 from jobs.training import work
 from jobs.training.spec import Params

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from jobs.runner.context import Cancelled
+from jobs.runner.worker.context import Cancelled
 from jobs.training import work
 from jobs.training.spec import Params, Result
 

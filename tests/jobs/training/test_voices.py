@@ -18,8 +18,8 @@ from safetensors.torch import load_file
 from jobs.errors import UserError
 from jobs.qwen.export import write_voice
 from jobs.qwen.loading import load_base
-from jobs.qwen.stock import qwen_tts
-from jobs.qwen.toy import make_toy_base
+from jobs.qwen.toy.checkpoints import make_toy_base
+from jobs.qwen.upstream import qwen_tts
 from jobs.training import work
 from jobs.training.spec import Params, Result
 

@@ -12,10 +12,11 @@ import torch
 from safetensors.torch import load_file
 
 from jobs.errors import UserError
-from jobs.qwen.stock import qwen_tts
-from jobs.qwen.toy import make_toy_base
-from jobs.runner.context import Cancelled
-from jobs.training import checkpoint, loop, work
+from jobs.qwen.toy.checkpoints import make_toy_base
+from jobs.qwen.upstream import qwen_tts
+from jobs.runner.worker.context import Cancelled
+from jobs.training import work
+from jobs.training.run import checkpoint, training_loop
 from jobs.training.spec import Params, Result
 
 MakeParams = Callable[..., Params]
@@ -249,12 +250,12 @@ def test_overfitting_makes_stock_speak_the_trained_codes(
 def test_a_loss_that_is_no_number_stops_the_run_with_advice(
     make_params: MakeParams, make_context: MakeContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = loop.total_loss
+    original = training_loop.total_loss
 
     def poisoned(*args: Any, **kwargs: Any) -> torch.Tensor:
         return original(*args, **kwargs) * torch.tensor(float("nan"))
 
-    monkeypatch.setattr(loop, "total_loss", poisoned)
+    monkeypatch.setattr(training_loop, "total_loss", poisoned)
 
     with pytest.raises(UserError, match="Step 1") as refused:
         work.run(make_params(), make_context())

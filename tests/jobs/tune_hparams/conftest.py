@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from optuna.storages import InMemoryStorage
 
-from jobs.tune_hparams.space import Range
+from jobs.tune_hparams.search_space import Range
 from jobs.tune_hparams.study import Outcome, Point, Study
 
 RANGES = [

@@ -13,7 +13,7 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from jobs.errors import UserError
-from jobs.tune_hparams.space import Range
+from jobs.tune_hparams.search_space import Range
 from jobs.tune_hparams.study import Outcome, Point, Study, takes_as_much
 from tests.jobs.tune_hparams.conftest import BEST_LR, RANGES
 

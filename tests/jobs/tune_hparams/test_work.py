@@ -14,11 +14,11 @@ from typing import Any
 import optuna
 import pytest
 
-from jobs.qwen.toy import make_toy_base
-from jobs.runner.client import Runner
-from jobs.runner.records import Failure, JobRecord
+from jobs.qwen.toy.checkpoints import make_toy_base
+from jobs.runner.client.runner import Runner
+from jobs.runner.models import Failure, JobRecord
 from jobs.settings import Settings
-from jobs.training.hyperparams import read_hyperparams
+from jobs.training.planning.hyperparams import read_hyperparams
 from jobs.tune_hparams.spec import KIND, Params
 from jobs.tune_hparams.trials import outcome_of
 from tests.jobs.training.conftest import CODEBOOK_SIZE, coded_rows, write_manifest

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from jobs.web_research_hparams.evidence.rules import RULES, Rule
 from jobs.web_research_hparams.knowledge import LOSS_STATES, knowledge, relevant
-from jobs.web_research_hparams.rules import RULES, Rule
 
 
 def test_every_fact_has_an_id_of_its_own_a_source_and_a_meaning_of_its_loss() -> None:

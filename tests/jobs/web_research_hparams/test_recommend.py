@@ -6,15 +6,15 @@ import itertools
 
 import pytest
 
-from jobs.training import plan
-from jobs.training.plan import DEFAULT_LR
+from jobs.training.planning import run_config
+from jobs.training.planning.run_config import DEFAULT_LR
 from jobs.training.spec import Params
-from jobs.tune_hparams.space import Range, check_space
+from jobs.tune_hparams.search_space import Range, check_space
 from jobs.tune_hparams.spec import SOURCE
+from jobs.web_research_hparams.evidence.rules import MOST_WARMUP_STEPS, WARMUP_SHARE, Point, breaches
 from jobs.web_research_hparams.knowledge import knowledge
 from jobs.web_research_hparams.recommend import Method, ModelSize, Recommendation, Request, recommend
-from jobs.web_research_hparams.rules import MOST_WARMUP_STEPS, WARMUP_SHARE, Point, breaches
-from tools._training_plan import plan_for
+from tools.research.training_plan import plan_for
 
 
 def recommended(**request: object) -> Recommendation:
@@ -66,7 +66,7 @@ def test_no_rule_rejects_what_is_recommended(request_: dict[str, object]) -> Non
 def test_training_and_research_have_one_definition_of_rate_and_warm_up() -> None:
     for method in ("full", "lora"):
         assert recommended(method=method).settings["lr"] == DEFAULT_LR[method]
-    assert (MOST_WARMUP_STEPS, WARMUP_SHARE) == (plan.MOST_WARMUP_STEPS, 1 / plan.WARMUP_SHARE)
+    assert (MOST_WARMUP_STEPS, WARMUP_SHARE) == (run_config.MOST_WARMUP_STEPS, 1 / run_config.WARMUP_SHARE)
 
 
 @pytest.mark.parametrize("request_", ALL)

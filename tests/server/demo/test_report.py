@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from server.demo.report import ProgressLine, as_json, as_text, is_good
-from server.demo.story import Step
+from server.demo.steps import Step
 
 
 def told(tmp_path: Path, n_heard: int) -> list[Step]:

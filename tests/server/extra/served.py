@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import tools
-from server.cli import main
+from server.cli.main import main
 
 if __name__ == "__main__":
     tools.__path__.append(str(Path(__file__).parent / "tools"))

@@ -18,9 +18,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 import tools
 from jobs.settings import Settings
-from server.http_tokens import FileToken
-from server.mcp_http import PATH, http_app
-from server.mcp_server import build
+from server.http.auth import FileToken
+from server.mcp.http import PATH, http_app
+from server.mcp.server import build
 
 TOKEN = "a token of the tests alone, " * 2
 

@@ -6,9 +6,9 @@ import os
 import time
 from pathlib import Path
 
-from jobs.fields import Strict
-from jobs.runner.context import Cancelled, JobContext
-from jobs.runner.kind import JobKind
+from jobs.param_types import Strict
+from jobs.runner.job_kind import JobKind
+from jobs.runner.worker.context import Cancelled, JobContext
 
 WAIT_S = 0.05
 

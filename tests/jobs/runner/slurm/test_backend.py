@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from jobs.configuration import SlurmSettings
+from jobs.config import SlurmSettings
 from jobs.errors import UserError
-from jobs.runner import claim
+from jobs.runner.attempt import claim
 from jobs.runner.backend import Where
-from jobs.runner.layout import Home
+from jobs.runner.paths import Home
 from jobs.runner.slurm.backend import SlurmBackend
-from jobs.runner.slurm.commands import Commands, NoAnswerError, RefusedError
-from jobs.runner.store import JobRow
+from jobs.runner.slurm.slurm_cli import Commands, NoAnswerError, RefusedError
+from jobs.runner.store.store import JobRow
 from jobs.settings import Settings
 
 Until = Callable[[Callable[[], object]], object]

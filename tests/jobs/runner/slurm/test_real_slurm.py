@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from jobs.configuration import SlurmSettings
-from jobs.runner import processes
-from jobs.runner.client import Runner
+from jobs.config import SlurmSettings
+from jobs.runner.client.runner import Runner
 from jobs.runner.durable import read_json
-from jobs.runner.layout import AttemptFolder, Home
-from jobs.runner.records import JobRecord
+from jobs.runner.machine import processes
+from jobs.runner.models import JobRecord
+from jobs.runner.paths import AttemptFolder, Home
 from jobs.settings import PROJECT_ROOT, Settings
 
 HERE = Path(__file__).resolve().parent

@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from jobs.fields import Strict
-from tools._contract import Hints, ToolContext
+from jobs.param_types import Strict
+from tools.core.tool_types import Hints, ToolContext
 
 HINTS = Hints(title="Crash")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from computing import KIND, Params
 
-from jobs.fields import Strict
-from tools._contract import Hints, StartArgs, ToolContext
-from tools._start import start
-from tools._view import JobView
+from jobs.param_types import Strict
+from tools.core.job_view import JobView
+from tools.core.start import start
+from tools.core.tool_types import Hints, StartArgs, ToolContext
 
 HINTS = Hints(title="Fail")
 

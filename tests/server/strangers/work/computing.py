@@ -7,9 +7,9 @@ import time
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.fields import Strict
-from jobs.runner.context import JobContext
-from jobs.runner.kind import JobKind
+from jobs.param_types import Strict
+from jobs.runner.job_kind import JobKind
+from jobs.runner.worker.context import JobContext
 
 
 class Params(Strict):

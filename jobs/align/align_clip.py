@@ -1,0 +1,200 @@
+"""One clip: from its text and audio to words with times, or to the reason why not."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from jobs.align.aligners import WordAligner
+from jobs.align.trim import Aligned, trimmed
+from jobs.align.word_boundaries import FRAMES_PER_S, Levels, fitted_to_sound, levels_db, words_level_db
+from jobs.align.word_mapping import WrittenWord, further_readings, read_as, written_words
+from jobs.asr.whisperx_alignment import CannotAlign
+from jobs.audio.clip_io import SPEECH_RATE_HZ, Samples, read_clip
+from jobs.dataset.manifest import Word
+from jobs.dataset.rejected import Rejected
+from jobs.errors import UserError
+from jobs.text.multilingual_normalization import CannotSpell
+
+ENTRY_VERSION = 2  # of what a journal holds of a clip
+MIN_CLIP_S = 0.2
+MIN_WORD_S = 0.01  # one frame of the finer aligner
+FRAME_S = 0.02  # a word may stick out of its clip by the frame that the aligner counts in
+# Speech that no word covers. Clips of a LibriVox narrator with their whole text have 0.00 s of it; with half
+# their words missing at either end 0.23 to 3.4 s (own measurement, 2026-11-22).
+MAX_UNCOVERED_S = 0.2
+_LEAD_S = 0.1
+_QUIETER_DB = 15.0  # than the louder quarter of the words: breath, room and the decay of a word
+_ABOVE_NOISE_DB = 6.0  # over the clip's quietest frames: steady noise is no speech
+_SILENCE_DBFS = -60.0
+
+
+def clip_key(audio: Path, text: str, aligner: str, spoken: Sequence[str] | None = None) -> str:
+    """What an alignment depends on: the audio's bytes, the text and how it is read, the aligner.
+
+    Raises:
+        Rejected: ``audio_missing``, ``audio_unreadable``.
+    """
+    digest = hashlib.sha256(f"{ENTRY_VERSION}\n{aligner}\n{text}\n{' '.join(spoken or ())}\n".encode())
+    try:
+        with audio.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    except FileNotFoundError as error:
+        raise Rejected("audio_missing", f"there is no file {audio}") from error
+    except OSError as error:
+        raise Rejected("audio_unreadable", f"{audio}: {error.strerror}") from error
+    return digest.hexdigest()
+
+
+def align_clip(audio: Path, text: str, code: str, aligner: WordAligner, spoken: Sequence[str] | None = None) -> Aligned:
+    """Give every written word of a clip its time and score; of a clip whose border cuts a word, keep a part.
+
+    Args:
+        audio: any audio file.
+        text: what is spoken in it.
+        code: two-letter code of the text's language.
+        aligner: for that language.
+        spoken: words that were heard for the text; None: numbers and abbreviations are read as fits the sound best.
+
+    Returns:
+        Words as written (without punctuation), in order, inside the clip, none of zero length; beside a pause their
+        edges are those of the sound. The score of a number is the mean of the words it is spoken with. Where the
+        clip's border cuts a word, those up to the next pause are lost and the others are in the time of the part.
+
+    Raises:
+        Rejected: ``no_text``, ``text_unspeakable``, ``audio_unreadable``, ``too_short``, ``not_aligned``,
+            ``words_missing``, ``bad_times``, ``speech_without_text``, ``word_cut``.
+    """
+    words = _words(text, code)
+    try:
+        samples = read_clip(audio, SPEECH_RATE_HZ)
+    except UserError as error:
+        raise Rejected("audio_unreadable", error.message) from error
+    duration_s = len(samples) / SPEECH_RATE_HZ
+    if duration_s < MIN_CLIP_S:
+        raise Rejected("too_short", f"{duration_s:.2f} s; at least {MIN_CLIP_S} s are needed")
+    if not np.isfinite(samples).all():
+        raise Rejected("audio_unreadable", f"{audio} holds samples that are not numbers")
+    aligned = _aligned(samples, words, spoken, code, aligner)
+    _check_times(aligned, duration_s)
+    levels = levels_db(samples)
+    uncovered_s = uncovered_speech_s(levels, aligned, aligner.tail_s)
+    if uncovered_s > MAX_UNCOVERED_S:
+        raise Rejected("speech_without_text", f"{uncovered_s:.2f} s of speech lie outside the text's words")
+    fitted = [
+        word.model_copy(update={"end_s": round(min(word.end_s, duration_s), 3)})
+        for word in fitted_to_sound(levels, aligned)
+    ]
+    kept = trimmed(levels, fitted, text, duration_s)
+    if kept is None:
+        ends = f"{fitted[0].word!r} or {fitted[-1].word!r}"
+        raise Rejected("word_cut", f"the clip's border cuts {ends} in two, and no pause is near")
+    return kept
+
+
+def _aligned(
+    samples: Samples, words: list[WrittenWord], spoken: Sequence[str] | None, code: str, aligner: WordAligner
+) -> list[Word]:
+    """Times of the written words, read as they were heard or as fits best."""
+    heard = read_as(words, spoken, code) if spoken else None
+    if heard is not None:
+        return join_spoken(heard, _spoken_times(samples, heard, aligner))
+    found: list[Word] | None = None
+    problem: Rejected | None = None
+    try:
+        found = _spoken_times(samples, words, aligner)
+    except Rejected as error:
+        problem = error
+    for number, word in enumerate(words):
+        for reading in further_readings(word, code):
+            other = [*words[:number], replace(word, spoken=reading), *words[number + 1 :]]
+            try:
+                times = _spoken_times(samples, other, aligner)
+            except Rejected:
+                continue
+            if found is None or _fit(times) > _fit(found):
+                words, found = other, times
+    if found is None:
+        raise problem or Rejected("not_aligned", "the words do not fit the audio")
+    return join_spoken(words, found)
+
+
+def _spoken_times(samples: Samples, words: Sequence[WrittenWord], aligner: WordAligner) -> list[Word]:
+    try:
+        return aligner.align(samples, [part for word in words for part in word.spoken])
+    except CannotAlign as error:
+        raise Rejected("not_aligned", str(error)) from error
+
+
+def _fit(words: Sequence[Word]) -> float:
+    """Mean score, each word as heavy as it is long."""
+    weights = [word.end_s - word.start_s for word in words]
+    return sum(w * word.score for w, word in zip(weights, words, strict=True)) / max(sum(weights), 1e-9)
+
+
+def _words(text: str, code: str) -> list[WrittenWord]:
+    try:
+        words = [word for word in written_words(text, code) if word.spoken]
+    except CannotSpell as error:
+        raise Rejected("text_unspeakable", str(error)) from error
+    if not words:
+        raise Rejected("no_text", f"there are no words in {text!r}")
+    return words
+
+
+def join_spoken(words: Sequence[WrittenWord], spoken: Sequence[Word]) -> list[Word]:
+    """Lay the times of the spoken words together to those of the written ones.
+
+    Raises:
+        Rejected: ``words_missing`` when the aligner gave other words than it was asked for.
+    """
+    asked = [part for word in words for part in word.spoken]
+    if [word.word for word in spoken] != asked:
+        raise Rejected("words_missing", f"{len(asked)} words were to be found, {len(spoken)} came back")
+    joined, at = [], 0
+    for word in words:
+        parts = spoken[at : at + len(word.spoken)]
+        at += len(word.spoken)
+        score = round(sum(part.score for part in parts) / len(parts), 3)
+        joined.append(Word(word=word.text, start_s=parts[0].start_s, end_s=parts[-1].end_s, score=score))
+    return joined
+
+
+def _check_times(words: Sequence[Word], duration_s: float) -> None:
+    """Refuse times that no later step could cut by.
+
+    Raises:
+        Rejected: ``bad_times``.
+    """
+    before_s = 0.0
+    for word in words:
+        if word.start_s < before_s or not word.start_s + MIN_WORD_S <= min(word.end_s, duration_s + FRAME_S):
+            raise Rejected("bad_times", f"{word.word!r} lies at {word.start_s} to {word.end_s} s, after {before_s} s")
+        before_s = word.end_s
+    if before_s > duration_s + FRAME_S:
+        raise Rejected("bad_times", f"the last word ends at {before_s} s, the clip at {duration_s:.3f} s")
+
+
+def uncovered_speech_s(levels: Levels, words: Sequence[Word], tail_s: float) -> float:
+    """Seconds as loud as the words but outside them: the text lacks what is spoken there.
+
+    Args:
+        levels: of the clip, in dB each 10 ms.
+        words: its words; a margin of 0.1 s around each counts as covered.
+        tail_s: margin after the last word.
+    """
+    is_covered = np.zeros(len(levels), bool)
+    for word in words:
+        first, last = max(0.0, word.start_s - _LEAD_S), word.end_s + _LEAD_S
+        is_covered[round(first * FRAMES_PER_S) : round(last * FRAMES_PER_S)] = True
+    last_end = round(words[-1].end_s * FRAMES_PER_S)
+    is_covered[last_end : last_end + round(tail_s * FRAMES_PER_S)] = True
+    if is_covered.all() or not is_covered.any():
+        return 0.0
+    noise_db = float(np.percentile(levels, 5))
+    threshold_db = max(words_level_db(levels, words) - _QUIETER_DB, noise_db + _ABOVE_NOISE_DB, _SILENCE_DBFS)
+    return float(np.count_nonzero(levels[~is_covered] > threshold_db)) / FRAMES_PER_S

@@ -1,0 +1,52 @@
+"""What aligning a manifest would do and take here, for a dry run. Light, fast, small."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jobs.asr.languages import language_code
+from jobs.asr.model_registry import DEFAULT_MODELS, is_on_disk
+from jobs.dataset.manifest_stats import extent_of, told
+from jobs.errors import UserError
+from jobs.runner.machine.preflight import free_bytes
+from jobs.settings import Settings
+
+# Own measurement on real narration (2026-11-25): one core, one clip at a time.
+POCKETSPHINX_TIMES_REALTIME = 70.0
+BYTES_PER_S = 500  # of audio: a line of the manifest with its words, and once more in the journal
+
+
+def aligner_for(language: str, choice: str, model: str | None, settings: Settings) -> str:
+    """Name of the aligner that clips of a language get, with what is to be downloaded or why there is none."""
+    try:
+        code = language_code(language)
+    except UserError as error:
+        return f"none: {error.message}"
+    if code is None:
+        return "none: the words' language must be named"
+    name = model or DEFAULT_MODELS[code]
+    is_here = is_on_disk(name, settings.torch_cache / "hub", settings.hub_cache)
+    if choice == "whisperx" or model is not None or (choice == "auto" and is_here):
+        return f"whisperx {name}" + ("" if is_here else ", to be downloaded")
+    if code == "en":
+        return "pocketsphinx"
+    return "none: pocketsphinx knows English only; give aligner=whisperx where there is network, or align_model"
+
+
+def plan_of(manifest: Path, choice: str, model: str | None, settings: Settings) -> dict[str, Any]:
+    """Count the clips and say how they would be aligned."""
+    extent = extent_of(manifest)
+    aligners = {name: aligner_for(name, choice, model, settings) for name in sorted(extent.languages)}
+    need, free = extent.seconds * BYTES_PER_S, free_bytes(manifest.parent)
+    plan = {
+        "data": told(extent),
+        "aligner": aligners,
+        "disk": {"need_mb": round(need / 1e6, 1), "free_gb": round(free / 1e9, 1), "fits": need <= free},
+    }
+    if set(aligners.values()) == {"pocketsphinx"}:
+        minutes = extent.seconds / POCKETSPHINX_TIMES_REALTIME / 60
+        plan["time"] = {"about_min": round(minutes, 1), "from": "measured on one core; the job tells its own rate"}
+    else:
+        plan["time"] = {"from": "depends on the model and the device; the job tells its rate while it runs"}
+    return plan

@@ -1,0 +1,78 @@
+"""What of a clip's text is spoken: written words, each with the spoken words that an aligner looks for."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from jobs.text import multilingual_normalization
+from jobs.text.english_normalization import other_readings, spoken_map
+from jobs.text.multilingual_normalization import WITHOUT_SPACES, CannotSpell
+
+
+@dataclass(frozen=True)
+class WrittenWord:
+    """A word or number as the text has it, and how it is spoken: ``1455`` is ``fourteen fifty five``."""
+
+    text: str
+    spoken: tuple[str, ...]
+
+
+def written_words(text: str, code: str) -> list[WrittenWord]:
+    """Split a clip's text.
+
+    Args:
+        text: as in the manifest.
+        code: two-letter code of its language.
+
+    Returns:
+        Words in order without punctuation; none when the text has no letters or digits.
+
+    Raises:
+        CannotSpell: a letter or digit that would otherwise be passed over in silence.
+    """
+    return list(_english(text) if code == "en" else _other(text, code))
+
+
+def read_as(words: Sequence[WrittenWord], spoken: Sequence[str], code: str) -> list[WrittenWord] | None:
+    """The words with the readings that make up ``spoken``, or None when no readings do.
+
+    ``i.e.`` is "that is" until the narrator was heard to say "i e".
+    """
+    if not words:
+        return None if spoken else []
+    for reading in (words[0].spoken, *further_readings(words[0], code)):
+        if tuple(spoken[: len(reading)]) == reading:
+            rest = read_as(words[1:], spoken[len(reading) :], code)
+            if rest is not None:
+                return [replace(words[0], spoken=reading), *rest]
+    return None
+
+
+def further_readings(word: WrittenWord, code: str) -> list[tuple[str, ...]]:
+    """Other ways to say a written word: numbers and abbreviations of English have some."""
+    return [tuple(reading) for reading in other_readings(word.text)] if code == "en" else []
+
+
+def _english(text: str) -> Iterator[WrittenWord]:
+    spoken = spoken_map(text)
+    covered = {at for word in spoken for at in range(word.start, word.end)}
+    for at, character in enumerate(text):
+        if character.isalnum() and at not in covered:
+            raise CannotSpell(f"{character!r} is not English and has no known spoken form")
+    for (start, end), group in itertools.groupby(spoken, key=lambda word: (word.start, word.end)):
+        yield WrittenWord(text[start:end], tuple(word.word for word in group))
+
+
+def _other(text: str, code: str) -> Iterator[WrittenWord]:
+    """Words of other languages; what is not letters comes from ``jobs.text.multilingual_normalization``."""
+    for token in multilingual_normalization.tokens(text, code):
+        said = multilingual_normalization.said(token, code)
+        if said is not None:
+            yield WrittenWord(token, said)
+        elif code in WITHOUT_SPACES:
+            yield from (WrittenWord(character, (character,)) for character in token if character.isalnum())
+        else:
+            yield WrittenWord(token, tuple(part for part in re.split(r"-", token.lower()) if part))

@@ -1,0 +1,1 @@
+"""Audio files in and out, and signal measures of a clip."""

@@ -1,0 +1,253 @@
+"""Recordings of any length: what their container says, and their samples as a stream of blocks from any place.
+
+Times come from counting decoded samples, never from container timestamps: MP3 and AAC stamps drift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from jobs.audio.container import audio_stream, cover_stream, empty, open_audio, protected, refuse_protected
+from jobs.audio.decoding import Samples as Samples
+from jobs.audio.decoding import decoded, without_first
+from jobs.audio.mp4_index import PROTECTED, Mp4Audio, part, read_mp4
+
+SEEKABLE = ("wav", "flac", "w64", "aiff")  # their frames know nothing of each other, and stamps count samples
+_FIRST_PACKETS = 8
+_PREROLL_PACKETS = 8  # decoded and dropped before a place within an MP4: overlap, and the high band of HE-AAC
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A titled stretch of the recording; seconds from its start."""
+
+    title: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
+class RecordingInfo:
+    """What a container says about its recording; ``duration_s`` is its claim, not a count of samples.
+
+    Attributes:
+        container: libavformat's name of the format, by content.
+        has_exact_seek: decoding may begin anywhere and gives the same samples each time.
+        missing_s: of the container's claim, what is not in the file.
+    """
+
+    title: str | None
+    author: str | None
+    chapters: tuple[Chapter, ...]
+    duration_s: float | None
+    sample_rate_hz: int
+    has_cover: bool
+    n_channels: int = 1
+    container: str = ""
+    has_exact_seek: bool = False
+    missing_s: float = 0.0
+    album: str | None = None
+
+
+@dataclass(frozen=True)
+class AudioBlock:
+    """Consecutive mono samples of a recording, float32 in -1..1, at the source's own rate."""
+
+    samples: Samples  # (n,)
+    sample_rate_hz: int
+    start_sample: int
+
+    @property
+    def end_sample(self) -> int:
+        """The sample after the last."""
+        return self.start_sample + len(self.samples)
+
+
+@dataclass(frozen=True)
+class _Packets:
+    """How the packets of an MP4 become samples: ``n_skipped`` of the first are the encoder's delay."""
+
+    audio: Mp4Audio
+    n_samples: int
+    n_skipped: int
+
+
+class Recording:
+    """A recording whose container has been read, not its audio.
+
+    Raises:
+        UserError: ``audio_missing``, ``audio_empty``, ``audio_unreadable``, ``audio_protected``, ``audio_no_stream``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        refuse_protected(path)
+        mp4 = read_mp4(path) if path.is_file() else None
+        if mp4 is not None and mp4.entry in PROTECTED:
+            raise protected(path, PROTECTED[mp4.entry])
+        self._packets = _packets(mp4) if mp4 is not None and mp4.n_packets else None
+        if self._packets is None:
+            with open_audio(path) as container:
+                self.info = _info(container, path)
+            return
+        audio = self._packets.audio
+        with _open_part(self._packets, 0, _FIRST_PACKETS, whole=True) as container:
+            info = _info(container, path)
+        length_s = audio.n_packets * audio.packet_units / audio.timescale
+        missing_s = (audio.n_promised - audio.n_packets) * audio.packet_units / audio.timescale
+        delay_s = self._packets.n_skipped / info.sample_rate_hz
+        self.info = replace(info, duration_s=length_s - delay_s, has_exact_seek=True, missing_s=missing_s)
+
+    def blocks(self, start: int = 0, end: int | None = None, block_s: float = 5.0) -> Iterator[AudioBlock]:
+        """Decode the samples ``start:end`` to mono blocks of about ``block_s`` seconds, in bounded memory.
+
+        What lies before ``start`` is decoded and dropped unless the recording can be entered there exactly.
+        A packet that does not decode is replaced by as much silence as it was long, so that later times hold.
+
+        Raises:
+            UserError: ``audio_unreadable``, ``audio_no_stream``.
+        """
+        rate = self.info.sample_rate_hz
+        pending: list[Samples] = []
+        position, n_pending = start, 0
+        for samples in self._from(start, end):
+            if end is not None:
+                samples = samples[: max(0, end - position - n_pending)]
+                if not len(samples):
+                    break
+            pending.append(samples)
+            n_pending += len(samples)
+            if n_pending >= block_s * rate:
+                yield AudioBlock(np.concatenate(pending), rate, position)
+                position += n_pending
+                pending, n_pending = [], 0
+        if n_pending:
+            yield AudioBlock(np.concatenate(pending), rate, position)
+
+    def cover(self) -> tuple[bytes, str] | None:
+        """The attached picture and its suffix (``.jpg`` or ``.png``), or None."""
+        packets = self._packets
+        opened = open_audio(self.path) if packets is None else _open_part(packets, 0, _FIRST_PACKETS, whole=True)
+        with opened as container:
+            stream = cover_stream(container)
+            if stream is None:
+                return None
+            packet = next(iter(container.demux(stream)), None)
+            data = bytes(packet) if packet is not None else b""
+        return (data, ".png" if data.startswith(b"\x89PNG") else ".jpg") if data else None
+
+    def _from(self, start: int, end: int | None) -> Iterator[Samples]:
+        if self._packets is not None:
+            return self._from_packet(self._packets, start, end)
+        if self.info.container in SEEKABLE and start:
+            return self._from_stamp(start)
+        return without_first(start, self._from_beginning())
+
+    def _from_beginning(self) -> Iterator[Samples]:
+        with open_audio(self.path) as container:
+            stream = audio_stream(container, self.path)
+            yield from decoded(container, stream, self.info.sample_rate_hz)
+
+    def _from_packet(self, packets: _Packets, start: int, end: int | None) -> Iterator[Samples]:
+        n_packets = packets.audio.n_packets
+        first = max(0, (start + packets.n_skipped) // packets.n_samples - _PREROLL_PACKETS)
+        last = n_packets if end is None else min(n_packets, (end + packets.n_skipped) // packets.n_samples + 1)
+        if first >= last:
+            return
+        with _open_part(packets, first, last) as container:
+            stream = audio_stream(container, self.path)
+            n_before = start + packets.n_skipped - first * packets.n_samples
+            yield from without_first(n_before, decoded(container, stream, self.info.sample_rate_hz))
+
+    def _from_stamp(self, start: int) -> Iterator[Samples]:
+        rate = self.info.sample_rate_hz
+        with open_audio(self.path) as container:
+            stream = audio_stream(container, self.path)
+            try:
+                container.seek(start, stream=stream)
+            except av.FFmpegError:  # after the end, or what the header says of it
+                return
+            stamps: list[int] = []
+            samples = decoded(container, stream, rate, stamps)
+            head = next(samples, None)
+            if head is None:
+                return
+            yield from without_first(start - stamps[0], chain([head], samples))
+
+
+def probe(path: Path) -> RecordingInfo:
+    """Read tags, chapters and the kind of audio without decoding it. Raises as ``Recording`` does."""
+    return Recording(path).info
+
+
+def decode_blocks(path: Path, block_s: float = 10.0) -> Iterator[AudioBlock]:
+    """Decode a recording from its start to its end; see ``Recording.blocks``.
+
+    Raises:
+        UserError: those of ``Recording``, ``audio_empty``.
+    """
+    is_empty = True
+    for block in Recording(path).blocks(block_s=block_s):
+        is_empty = False
+        yield block
+    if is_empty:
+        raise empty(path)
+
+
+def _info(container: Any, path: Path) -> RecordingInfo:
+    stream = audio_stream(container, path)
+    tags = {key.lower(): value for key, value in {**stream.metadata, **container.metadata}.items()}
+    chapters = tuple(
+        Chapter(
+            title=str(chapter["metadata"].get("title") or f"Chapter {number}"),
+            start_s=float(chapter["start"] * chapter["time_base"]),
+            end_s=float(chapter["end"] * chapter["time_base"]),
+        )
+        for number, chapter in enumerate(container.chapters(), 1)
+    )
+    rate = int(stream.codec_context.sample_rate)
+    return RecordingInfo(
+        title=tags.get("title") or tags.get("album"),
+        author=tags.get("artist") or tags.get("album_artist") or tags.get("author"),
+        chapters=chapters,
+        duration_s=container.duration / av.time_base if container.duration else None,
+        sample_rate_hz=rate,
+        has_cover=cover_stream(container) is not None,
+        n_channels=int(stream.codec_context.channels),
+        container=container.format.name.split(",")[0],
+        has_exact_seek=container.format.name in SEEKABLE and stream.time_base == Fraction(1, rate),
+        album=tags.get("album"),
+    )
+
+
+def _packets(mp4: Mp4Audio) -> _Packets | None:
+    """Learn from the first packets how many samples a packet holds; None when they are not alike."""
+    n_tried = min(_FIRST_PACKETS, mp4.n_packets)
+    try:
+        with av.open(part(mp4, 0, n_tried, whole=True), metadata_errors="replace") as container:
+            stream = container.streams.audio[0]
+            frames = list(container.decode(stream))
+    except (av.FFmpegError, OSError, ValueError, IndexError):
+        return None  # libavformat shall say of the whole file what is wrong
+    if not frames:
+        return None
+    rate = int(stream.codec_context.sample_rate)
+    n_samples, rest = divmod(mp4.packet_units * rate, mp4.timescale)
+    n_decoded = sum(frame.samples for frame in frames)
+    is_even = not rest and all(frame.samples == n_samples and frame.sample_rate == rate for frame in frames[1:-1])
+    if not is_even or n_decoded > n_tried * n_samples or len(frames) > n_tried:
+        return None
+    return _Packets(mp4, n_samples, n_tried * n_samples - n_decoded if n_tried == _FIRST_PACKETS else 0)
+
+
+def _open_part(packets: _Packets, first: int, last: int, *, whole: bool = False) -> Any:
+    last = min(last, packets.audio.n_packets)
+    return av.open(part(packets.audio, first, last, whole=whole), metadata_errors="replace")

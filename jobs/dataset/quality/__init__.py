@@ -1,0 +1,1 @@
+"""Quality of clips: metrics, limits, judging."""

@@ -1,0 +1,197 @@
+"""From clips on the disk to a judged dataset: measured, judged, split, each with the narrator's reference clip."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jobs.dataset.manifest import Clip, Rejection, Source
+from jobs.dataset.quality.audio_quality import against_pauses
+from jobs.dataset.quality.clip_metrics import Measured
+from jobs.dataset.quality.measure_all import opinions, survey, text_matches
+from jobs.dataset.quality.narrator_stats import MIN_CLIPS, Narrator, Opinion, narrator_of, opinion_of, rate_of, sim_to
+from jobs.dataset.quality.quality_filter import Fault, absolute_fault, fault_of, is_doubtful, narrator_by_sound
+from jobs.dataset.quality.reference_clip import best_references
+from jobs.dataset.quality.sampling import for_opinion, for_text
+from jobs.dataset.quality.thresholds import Thresholds
+from jobs.dataset.split import split
+from jobs.runner.worker.context import JobContext
+
+logger = logging.getLogger(__name__)
+
+N_REFERENCES = 5
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What became of the clips.
+
+    Attributes:
+        kept: rows of the manifest, in order, with quality, split and ref_audio.
+        rejected: clips that broke a limit, in order, with the row and why.
+        narrators: by speaker.
+        references: clips that stand for each speaker's voice, best first, paths as in the rows.
+        notes: what a person should know.
+    """
+
+    kept: list[Clip]
+    rejected: list[tuple[Clip, Fault]] = field(default_factory=list)
+    narrators: dict[str, Narrator] = field(default_factory=dict)
+    references: dict[str, list[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def judge_clips(
+    dataset: Path,
+    clips: Sequence[Clip],
+    limits: Thresholds,
+    *,
+    validation_share: float,
+    validation_chapters: Sequence[int] = (),
+    context: JobContext,
+    done: Callable[[str], None] = lambda _: None,
+) -> Judged:
+    """Measure and judge the clips of a dataset, and choose what is held out and what stands for the voice.
+
+    Args:
+        dataset: folder.
+        clips: rows whose audio is there, in the order of the recording.
+        limits: of a good clip.
+        validation_share: of each speaker's clips that is held out.
+        validation_chapters: held out instead, when given.
+        context: of the job.
+        done: told in a few words how far this is.
+    """
+    measured = [
+        about.model_copy(update={"values": against_pauses(about.values, clip.quality.get("pause_dbfs"))})
+        for clip, about in zip(clips, survey(dataset, clips, context, done), strict=True)
+    ]
+    speakers: dict[str, list[int]] = {}
+    for place, clip in enumerate(clips):
+        speakers.setdefault(clip.speaker, []).append(place)
+    narrators = {name: narrator_by_sound([measured[k] for k in places], limits) for name, places in speakers.items()}
+    good = [k for k, about in enumerate(measured) if absolute_fault(about, limits) is None]
+    doubtful = [k for k in good if is_doubtful(measured[k], narrators[clips[k].speaker])]
+    places = for_opinion(measured, good, doubtful, limits)
+    scores = dict(zip(places, opinions(dataset, [clips[k] for k in places], context, done), strict=True))
+    texts = for_text(clips, measured, good, limits)
+    heard = text_matches(dataset, [clips[k] for k in texts.places], context, done)
+    matches = dict(zip(texts.places, heard, strict=True))
+    own = {name: _opinion(places, measured, scores) for name, places in speakers.items()}
+
+    rows: dict[int, Clip] = {}
+    rejected: list[tuple[Clip, Fault]] = []
+    for place, clip in enumerate(clips):
+        about, narrator = measured[place], narrators[clip.speaker]
+        score = scores.get(place)
+        fault = fault_of(
+            about,
+            narrator,
+            limits,
+            score=score,
+            own=own[clip.speaker],
+            text_match=matches.get(place),
+        )
+        row = clip.model_copy(update={"quality": _quality(clip, about, narrator, score, matches.get(place))})
+        if fault is None or not limits.reject:
+            rows[place] = row
+        else:
+            rejected.append((row, fault))
+    kept, references = _split_and_referenced(rows, measured, validation_share, validation_chapters)
+    logger.info("%d of %d clips are good enough.", len(kept), len(clips))
+    notes = _notes(speakers, narrators, clips, rejected, limits)
+    return Judged(kept, rejected, narrators, references, [*notes, texts.note] if texts.note else notes)
+
+
+def rejection_of(row: Clip, fault: Fault) -> Rejection:
+    """The line of ``rejections.jsonl``. The clip stays where it is, so that a person can hear it."""
+    source = row.source or Source(recording=row.audio, start_s=0.0, end_s=row.duration_s or 0.0)
+    return Rejection(
+        source=source,
+        reason=fault.reason,
+        detail=fault.detail,
+        text=row.text or None,
+        value=fault.value,
+        limit=fault.limit,
+        audio=row.audio,
+    )
+
+
+def merged(earlier: Sequence[Rejection], later: Sequence[Rejection]) -> list[Rejection]:
+    """All rejections in the order of the recordings."""
+    order: dict[str, int] = {}
+    for row in [*earlier, *later]:
+        order.setdefault(row.source.recording, len(order))
+    return sorted([*earlier, *later], key=lambda row: (order[row.source.recording], row.source.start_s))
+
+
+def _opinion(
+    places: Sequence[int], measured: Sequence[Measured], scores: dict[int, dict[str, float]]
+) -> Opinion | None:
+    return opinion_of([(scores[k], measured[k].speech_span_s) for k in places if k in scores])
+
+
+def _quality(
+    clip: Clip, about: Measured, narrator: Narrator, score: dict[str, float] | None, text_match: float | None
+) -> dict[str, float]:
+    found = clip.quality | about.values
+    rate = rate_of(about)
+    if rate is not None:
+        found["rate"] = round(rate, 2)
+    if about.embedding is not None and narrator.voice is not None:
+        found["sim"] = round(sim_to(about, narrator.voice), 3)
+    if score is not None:
+        found |= {f"dnsmos_{name}": value for name, value in score.items()}
+    if text_match is not None:
+        found["text_match"] = text_match
+    return found
+
+
+def _split_and_referenced(
+    rows: dict[int, Clip], measured: Sequence[Measured], share: float, chapters: Sequence[int]
+) -> tuple[list[Clip], dict[str, list[str]]]:
+    kept = list(rows.values())
+    if chapters:
+        splits = ["validation" if row.source and row.source.chapter in chapters else "train" for row in kept]
+    else:
+        splits = list(split(kept, share))
+    kept = [row.model_copy(update={"split": each}) for row, each in zip(kept, splits, strict=True)]
+    about = [measured[place] for place in rows]
+    references: dict[str, list[str]] = {}
+    for speaker in dict.fromkeys(row.speaker for row in kept):
+        places = [k for k, row in enumerate(kept) if row.speaker == speaker]
+        best = best_references(
+            [kept[k] for k in places],
+            [about[k] for k in places],
+            narrator_of([about[k] for k in places]),
+            N_REFERENCES,
+        )
+        references[speaker] = [kept[places[k]].audio for k in best]
+    return [row.model_copy(update={"ref_audio": references[row.speaker][0]}) for row in kept], references
+
+
+def _notes(
+    speakers: dict[str, list[int]],
+    narrators: dict[str, Narrator],
+    clips: Sequence[Clip],
+    rejected: Sequence[tuple[Clip, Fault]],
+    limits: Thresholds,
+) -> list[str]:
+    notes = []
+    for name, places in speakers.items():
+        narrator = narrators[name]
+        if narrator.voice is None and limits.max_sim_drop is not None:
+            notes.append(
+                f"The voice of {name} was not checked: of {len(places)} clips too few are good (needs {MIN_CLIPS})."
+            )
+        n_others = sum(row.speaker == name and fault.reason == "another_voice" for row, fault in rejected)
+        if n_others > 0.2 * len(places):
+            notes.append(
+                f"{n_others} of {len(places)} clips of {name} are in another voice. The voice of the larger part was "
+                "kept: make sure that it is the one you want."
+            )
+    if not limits.reject:
+        notes.append("Nothing was rejected for its quality: quality.reject is off.")
+    return notes

@@ -1,0 +1,68 @@
+"""Which clips an instrument hears that is too slow to hear all of a book: DNSMOS, and the recognition of the text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jobs.dataset.manifest import Clip
+from jobs.dataset.quality.clip_metrics import RECOGNISED, Measured
+from jobs.dataset.quality.quality_filter import SHORT_S, SHORT_WORDS
+from jobs.dataset.quality.thresholds import Thresholds
+
+SAMPLED_SHARE, FEWEST_SAMPLED, MOST_SAMPLED = 0.05, 8, 400
+MOST_TEXTS = 500  # three CPU minutes
+_LONG_ENOUGH_S = 4.0  # shorter clips score lower than the narrator deserves
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Whose text is held against its sound.
+
+    Attributes:
+        places: of the clips that are heard.
+        note: which were not, and why; None when nobody need know.
+    """
+
+    places: list[int]
+    note: str | None = None
+
+
+def for_opinion(
+    measured: Sequence[Measured], good: Sequence[int], doubtful: Sequence[int], limits: Thresholds
+) -> list[int]:
+    """Places of the clips for DNSMOS: all good ones, or a sample spread over the book and those in doubt."""
+    if limits.dnsmos == "off":
+        return []
+    if limits.dnsmos == "all":
+        return list(good)
+    calm = sorted(set(good) - set(doubtful))
+    long = [k for k in calm if measured[k].speech_span_s >= _LONG_ENOUGH_S]
+    pool = long if len(long) >= FEWEST_SAMPLED else calm
+    n = max(FEWEST_SAMPLED, min(MOST_SAMPLED, round(SAMPLED_SHARE * len(measured))))
+    return sorted({*doubtful, *_spread(pool, n)})
+
+
+def for_text(clips: Sequence[Clip], measured: Sequence[Measured], good: Sequence[int], limits: Thresholds) -> Texts:
+    """Clips whose text is held against its sound: curated ones, which nothing has listened to yet, or all with a text.
+
+    English only, and of a length at which recognition is sure.
+    """
+    if limits.text_match == "off":
+        return Texts([])
+    asked = [k for k in good if clips[k].text and (limits.text_match == "all" or clips[k].transcript == "curated")]
+    english = [k for k in asked if clips[k].language == RECOGNISED]
+    fit = [k for k in english if measured[k].n_words >= SHORT_WORDS and measured[k].speech_span_s >= SHORT_S]
+    heard = fit if limits.text_match == "all" else _spread(fit, MOST_TEXTS)
+    left_out = {
+        "not English": len(asked) - len(english),
+        f"shorter than {SHORT_S:.0f} s or {SHORT_WORDS} words": len(english) - len(fit),
+        "outside the sample (text_match=all hears them)": len(fit) - len(heard),
+    }
+    told = ", ".join(f"{n} {why}" for why, n in left_out.items() if n)
+    return Texts(heard, f"The texts of {len(asked) - len(heard)} clips were not checked: {told}." if told else None)
+
+
+def _spread(places: Sequence[int], n: int) -> list[int]:
+    n = min(n, len(places))
+    return [places[i * len(places) // n] for i in range(n)]

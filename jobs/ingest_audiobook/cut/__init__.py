@@ -1,0 +1,1 @@
+"""Cutting of clips: candidates, bounds, accounting of every sample."""

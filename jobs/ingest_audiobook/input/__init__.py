@@ -1,0 +1,1 @@
+"""Input of an ingest: recordings, work units and their speech."""

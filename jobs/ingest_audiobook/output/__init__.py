@@ -1,0 +1,1 @@
+"""Output of an ingest: clips, state, report."""

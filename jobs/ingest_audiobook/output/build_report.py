@@ -1,0 +1,164 @@
+"""What is done when all clips are cut: they are judged together, some are held out, and the report is written."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from jobs.dataset.exchange.exporters import give
+from jobs.dataset.manifest import Rejection, Source, write_rows
+from jobs.dataset.quality.judging import judge_clips, merged, rejection_of
+from jobs.dataset.quality.thresholds import read_thresholds
+from jobs.dataset.report.durations import total_samples
+from jobs.dataset.report.html_report import write_page
+from jobs.dataset.report.summary import About, Report, make_report, write_report
+from jobs.errors import UserError
+from jobs.ingest_audiobook.input.source_files import Book
+from jobs.ingest_audiobook.output.ingest_state import UnitRecord, seconds
+from jobs.ingest_audiobook.spec import Params, Result
+from jobs.ingest_audiobook.text.subtitles import GivenSegment, beyond_end
+from jobs.ingest_audiobook.text.text_sources import BookTranscript, GivenTranscript, Transcript
+from jobs.runner.worker.context import JobContext
+
+logger = logging.getLogger(__name__)
+
+
+def finish(
+    params: Params,
+    context: JobContext,
+    dataset: Path,
+    book: Book,
+    records: Sequence[UnitRecord],
+    transcript: Transcript,
+) -> Result:
+    """Judge the clips, hold some out, and write manifest, rejections and report.
+
+    Raises:
+        UserError: ``nothing_kept``.
+    """
+    name, info = Path(params.audio).name, book.info
+    notes = [*book.notes, *transcript.notes, *_notes(params, book, records)]
+    late: list[Rejection] = []
+    if isinstance(transcript, GivenTranscript) and not _is_selected(params):
+        for number, segments in enumerate(transcript.segments):
+            last_s, chapter = _end(records, number)
+            recording = book.names[number]
+            late += [_late(segment, last_s, chapter, recording) for segment in beyond_end(segments, last_s)]
+        notes += [f"{len(late)} given segments begin after the recording's end."] if late else []
+    clips = [clip for record in records for clip in record.clips]
+    limits = read_thresholds(params.quality)
+    n_read = sum(record.end_24k - record.start_24k for record in records)
+    end_s = seconds(n_read)
+    judged = judge_clips(
+        dataset,
+        clips,
+        limits,
+        validation_share=params.validation_share,
+        validation_chapters=params.validation_chapters,
+        context=context,
+        done=lambda message: context.progress(end_s / 3600, end_s / 3600, message),
+    )
+    early = [row for record in records for row in record.rejections]
+    rejected = merged(early, [rejection_of(row, fault) for row, fault in judged.rejected]) + late
+    assert total_samples(judged.kept, rejected) == n_read, "samples lost or counted twice"
+    about = About(
+        name=name,
+        voice=params.voice,
+        total_s=end_s,
+        title=info.title,
+        author=info.author,
+        transcript=transcript.origin or "none",
+        chapter_titles=book.chapter_titles,
+        n_words_book=transcript.n_words,
+        n_words_placed=None if transcript.n_words is None else sum(record.n_words for record in records),
+        book_text=transcript.text if isinstance(transcript, BookTranscript) else None,
+        notes=notes,
+    )
+    report = make_report(about, judged, rejected, limits)
+    write_rows(dataset / "rejections.jsonl", rejected)
+    write_report(dataset, report, f"{name} for the voice {params.voice}; why stretches failed is in rejections.jsonl")
+    write_page(dataset, report, judged, limits)
+    cover = book.recordings[0].cover()
+    if cover is not None:
+        (dataset / f"cover{cover[1]}").write_bytes(cover[0])
+    context.publish("report", dataset / "report.html", "report")
+    context.publish("rejections", dataset / "rejections.jsonl", "report")
+    if not judged.kept:
+        raise _nothing_kept(report, dataset)
+    write_rows(dataset / "train_manifest.jsonl", judged.kept)
+    context.publish("manifest", dataset / "train_manifest.jsonl", "manifest")
+    give(dataset / "train_manifest.jsonl", params.export, context)
+    context.publish("dataset", dataset, "dataset")
+    logger.info("Kept %.1f of %.1f s in %d clips.", report.kept_s, end_s, report.n_clips)
+    return _result(report, dataset, len(info.chapters))
+
+
+def _is_selected(params: Params) -> bool:
+    return bool(params.chapters) or any((params.start_s, params.end_s, params.max_duration_s))
+
+
+def _end(records: Sequence[UnitRecord], recording: int) -> tuple[float, int | None]:
+    """Where the last sound of a recording ends, and in which chapter."""
+    found: tuple[float, int | None] = (0.0, None)
+    for record in records:
+        if record.recording == recording and record.end_24k > record.start_24k:
+            found = (seconds(record.end_24k), record.chapter)
+    return found
+
+
+def _late(segment: GivenSegment, end_s: float, chapter: int | None, name: str) -> Rejection:
+    return Rejection(
+        source=Source(recording=name, chapter=chapter, start_s=end_s, end_s=end_s),
+        reason="segment_beyond_end",
+        detail=f"line {segment.line}: {segment.start_s}-{segment.end_s} s",
+        text=segment.text,
+    )
+
+
+def _notes(params: Params, book: Book, records: Sequence[UnitRecord]) -> list[str]:
+    read_s: Counter[int] = Counter()
+    for record in records:
+        read_s[record.recording] += record.end_24k - record.start_24k
+    if _is_selected(params):
+        return [f"A part: {seconds(read_s.total()):.0f} s were selected and read."]
+    notes = []
+    for number, (recording, name) in enumerate(zip(book.recordings, book.names, strict=True)):
+        promised_s = recording.info.duration_s
+        if promised_s and seconds(read_s[number]) < 0.98 * promised_s:
+            notes.append(
+                f"The container of {name!r} promises {promised_s:.0f} s but holds {seconds(read_s[number]):.0f} s: "
+                "it may be cut off."
+            )
+    return notes
+
+
+def _result(report: Report, dataset: Path, n_chapters: int) -> Result:
+    return Result(
+        dataset=str(dataset),
+        manifest=str(dataset / "train_manifest.jsonl"),
+        n_clips=report.n_clips,
+        n_rejected=report.n_rejected,
+        recording_s=report.total_s or 0.0,
+        kept_s=report.kept_s,
+        rejected_s=report.rejected_s,
+        rejected_by_reason_s=report.reasons_s,
+        n_words_placed=report.n_words_placed,
+        n_words_book=report.n_words_book,
+        title=report.title,
+        n_chapters=n_chapters,
+        n_validation=report.n_validation,
+        report=str(dataset / "report.html"),
+        summary=report.summary,
+    )
+
+
+def _nothing_kept(report: Report, dataset: Path) -> UserError:
+    reasons = ", ".join(f"{reason} {length:.0f} s" for reason, length in report.reasons_s.items())
+    return UserError(
+        "nothing_kept",
+        f"No clip of {report.name} ({report.total_s:.0f} s) could be kept: {reasons}.",
+        f"Read {dataset / 'report.html'} and rejections.jsonl there. Much not_in_text or words_differ: is this the "
+        "text of this book and edition? Much silence: is there speech? Without a text: transcript=whisper.",
+    )

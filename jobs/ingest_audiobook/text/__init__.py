@@ -1,0 +1,1 @@
+"""Text of an ingest: books, subtitles, transcripts, and their alignment with speech."""

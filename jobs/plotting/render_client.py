@@ -1,0 +1,126 @@
+"""Asks for the picture of what a job has measured. Light: a bounded child process in the ml environment draws it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from jobs.errors import UserError
+from jobs.runner.client.runner import Runner
+from jobs.runner.models import JobRecord
+from jobs.runner.progress.metric_history import History
+from jobs.settings import PROJECT_ROOT, Settings
+
+PLOT = "plot.png"
+TIMEOUT_S = 60.0  # the first start of matplotlib makes its font list, seconds; a drawing takes about one
+KEY_BYTES = 4096  # the key is in the first bytes of the file
+
+
+def plot_of(job_id: str, runner: Runner, settings: Settings) -> Path:
+    """The curves of a job's metrics over all its attempts, as a PNG in the job's folder.
+
+    The same history gives the same file: it carries the hash of what it shows and is drawn anew when that changes.
+
+    Raises:
+        UserError: ``job_unknown``, ``no_metrics``, ``environment_missing`` or ``plot_failed``.
+    """
+    record = runner.get(job_id)
+    request = request_of(record, runner.history(job_id))
+    text = json.dumps(request)
+    key = hashlib.sha256(text.encode()).hexdigest()
+    path = Path(record.folder) / PLOT
+    if not _carries(path, key):
+        _draw(json.dumps(request | {"key": key}), path, settings)
+    return path
+
+
+def picture_of(path: Path, title: str, settings: Settings) -> bytes:
+    """A PNG of what a file is like: a sound's spectrogram, a manifest's histogram of lengths.
+
+    Raises:
+        UserError: ``environment_missing``, ``plot_failed``.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = Path(folder) / PLOT
+        _draw(json.dumps({"path": str(path), "title": title}), drawn, settings, module="jobs.plotting.pictures")
+        return drawn.read_bytes()
+
+
+def request_of(record: JobRecord, history: History) -> dict[str, Any]:
+    """What is to be drawn, in plain data. Raises ``no_metrics``.
+
+    Along the work where ``done`` rises, else along the time in minutes.
+    """
+    if not history.points:
+        why = "Its files were collected." if record.is_collected else f"It is {record.state}."
+        hint = "./run.sh logs shows what it says." if record.state == "running" else ""
+        raise UserError("no_metrics", f"{record.job_id} has reported no metrics that could be drawn. {why}", hint)
+    points = history.points
+    along_work = points[-1].done > points[0].done
+    whole = all(point.done == int(point.done) for point in points)
+    curves = {
+        name: [
+            [point.done if along_work else (point.at - points[0].at) / 60, point.metrics[name]]
+            for point in points
+            if name in point.metrics
+        ]
+        for name in history.names
+    }
+    total = points[-1].total
+    told = f" of {total:g}" if total else ""
+    return {
+        "title": record.job_id,
+        "state": record.state,
+        "detail": f"{points[-1].done:g}{told} done" if along_work else "",
+        "along": ("step" if whole else "done") + told if along_work else "minutes",
+        "continued_at": history.continued_at if along_work else [],
+        "curves": curves,
+    }
+
+
+def _carries(path: Path, key: str) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return key.encode() in stream.read(KEY_BYTES)
+    except OSError:
+        return False
+
+
+def _draw(request: str, path: Path, settings: Settings, module: str = "jobs.plotting.curves") -> None:
+    python = settings.python("ml")
+    if not python.exists():
+        missing = f"Pictures are drawn in the ml environment, and there is no {python}."
+        raise UserError("environment_missing", missing, "Run ./run.sh setup ml")
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=".plot-", suffix=".png", dir=path.parent)
+    except OSError as error:
+        raise UserError("plot_failed", f"{path.parent} cannot be written: {error}.", "See to the disk.") from error
+    os.close(descriptor)
+    try:
+        done = subprocess.run(
+            [str(python), "-m", module, temporary],
+            input=request,
+            capture_output=True,
+            text=True,
+            env=settings.to_environment() | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            cwd=PROJECT_ROOT,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise UserError("plot_failed", f"The curves could not be drawn: {done.stderr.strip()[-500:]}", "")
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except subprocess.TimeoutExpired as error:
+        raise UserError("plot_failed", f"Drawing took longer than {TIMEOUT_S:g} s.", "Ask once more.") from error
+    except OSError as error:
+        raise UserError("plot_failed", f"The curves could not be drawn: {error}.", "./run.sh doctor") from error
+    finally:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink(missing_ok=True)

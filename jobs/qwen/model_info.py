@@ -1,0 +1,130 @@
+"""How a model can speak, by its config: kind, speakers, languages. Light: a tool checks a request with it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from jobs.errors import UserError
+from jobs.qwen.model_files import CARD, read_config
+
+
+@dataclass(frozen=True)
+class VoiceModel:
+    """What a model's config says of how it can speak.
+
+    Attributes:
+        folder: the model's directory.
+        kind: ``custom_voice`` speaks with its own speakers, ``base`` with the voice of a reference clip.
+        speakers: names, lower case.
+        languages: names, lower case; ``auto`` first.
+        trained_language: the one language that a voice of ours was trained on, when it was one.
+    """
+
+    folder: Path
+    kind: Literal["custom_voice", "base"]
+    speakers: tuple[str, ...]
+    languages: tuple[str, ...]
+    trained_language: str | None = None
+
+    def speaker(self, asked: str | None) -> str | None:
+        """Find the speaker to use: the one asked for, else the only one; None for a base model.
+
+        Raises:
+            UserError: ``speaker_unknown`` or ``speaker_missing``, naming the known ones.
+        """
+        known = ", ".join(self.speakers) or "none"
+        if self.kind == "base":
+            if asked is None:
+                return None
+            raise UserError(
+                "speaker_unknown",
+                f"{self.folder} is a base model: it has no speaker {asked!r}, it takes its voice from ref_audio.",
+                "Leave speaker out, or give a voice from start_training.",
+            )
+        if asked is None and len(self.speakers) != 1:
+            raise UserError(
+                "speaker_missing",
+                f"{self.folder} has {len(self.speakers)} speakers: {known}.",
+                "Say which with speaker=NAME.",
+            )
+        if asked is not None and asked.lower() not in self.speakers:
+            raise UserError(
+                "speaker_unknown",
+                f"{self.folder} has no speaker {asked!r}; it knows: {known}.",
+                "Use one of them, or leave speaker out where there is only one.",
+            )
+        return self.speakers[0] if asked is None else asked.lower()
+
+    def language(self, asked: str | None) -> str:
+        """Find the language to speak: the one asked for, else the one that the voice was trained on, else ``auto``.
+
+        Each language has a prefix of its own in front of the codes; a voice speaks best behind the one it learnt.
+
+        Raises:
+            UserError: ``language_unknown``, naming the known ones.
+        """
+        if asked is None:
+            return self.trained_language or "auto"
+        if asked.lower() not in self.languages:
+            raise UserError(
+                "language_unknown",
+                f"{self.folder} does not know the language {asked!r}; it knows: {', '.join(self.languages)}.",
+                "Use one of them, or auto.",
+            )
+        return asked.lower()
+
+    def check_reference(self, *, is_given: bool) -> None:
+        """A base model needs a reference clip, a trained voice has no use for one.
+
+        Raises:
+            UserError: ``ref_audio_not_used`` or ``ref_audio_missing``.
+        """
+        if self.kind == "custom_voice" and is_given:
+            raise UserError(
+                "ref_audio_not_used",
+                f"{self.folder} is a trained voice: it speaks with its own speakers, not with ref_audio.",
+                "Leave ref_audio and ref_text out, or give a base model.",
+            )
+        if self.kind == "base" and not is_given:
+            raise UserError(
+                "ref_audio_missing",
+                f"{self.folder} is a base model: it has no voice of its own.",
+                "Give ref_audio=CLIP (3 to 10 s) and, better, ref_text; or give a voice from start_training.",
+            )
+
+
+def describe_model(folder: Path) -> VoiceModel:
+    """Read how a model (from ``resolve_model``) can speak.
+
+    Raises:
+        UserError: ``model_cannot_speak`` for a kind that is neither a voice nor a base.
+    """
+    config = read_config(folder)
+    kind = config.get("tts_model_type")
+    if kind not in ("custom_voice", "base"):
+        raise UserError(
+            "model_cannot_speak",
+            f"{folder} is a {kind!r} model; synthesize speaks with voices ('custom_voice') and with 'base' models.",
+            "Give a voice from start_training, or a Base or CustomVoice model.",
+        )
+    talker = config["talker_config"]
+    languages = [name.lower() for name in talker.get("codec_language_id") or {} if "dialect" not in name]
+    return VoiceModel(
+        folder=folder,
+        kind=kind,
+        speakers=tuple(sorted(name.lower() for name in talker.get("spk_id") or {})),
+        languages=("auto", *sorted(languages)),
+        trained_language=_trained_language(folder),
+    )
+
+
+def _trained_language(folder: Path) -> str | None:
+    try:
+        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None  # not a voice of ours
+    languages = card.get("languages", [])
+    return str(languages[0]) if len(languages) == 1 else None

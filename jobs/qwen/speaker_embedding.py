@@ -1,0 +1,123 @@
+"""The speaker embedding: the vector for a voice, made of reference audio or read from a voice's speaker slot.
+
+It is a constant of a run: computed once, in float32, averaged over the reference clips, put into every training
+sequence as it is and saved in the export's speaker slot. It is neither projected nor normalised, as in generation.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip
+from jobs.errors import UserError
+from jobs.qwen.safetensors_io import read_tensors, weight_files
+from jobs.qwen.upstream import qwen_tts
+
+logger = logging.getLogger(__name__)
+
+ENCODER_PREFIX = "speaker_encoder."
+ENCODER_FILE = "speaker_encoder.safetensors"  # beside an exported voice, whose class has no place for it
+SHORTEST_REFERENCE_S = 0.5
+UNLIKE_THE_OTHERS = 0.5  # to their mean; our judgement
+
+
+def speaker_embedding(folder: Path, config: Any, speaker: str, references: Sequence[Path]) -> torch.Tensor:
+    """Find or make the vector of a voice.
+
+    Args:
+        folder: base model or exported voice.
+        config: its loaded ``Qwen3TTSConfig``.
+        speaker: name, lower case. If the model has a slot of that name, the slot is the answer.
+        references: clips of the speaker; the mean of their embeddings is the answer otherwise.
+
+    Returns:
+        (hidden,) float32 on the CPU.
+
+    Raises:
+        UserError: ``speaker_encoder_missing``, ``reference_too_short``, or what reading audio raises.
+    """
+    slot = dict(config.talker_config.spk_id).get(speaker)
+    if slot is not None:
+        return _slot_embedding(folder, int(slot))
+    encoder = load_speaker_encoder(folder, config)
+    if encoder is None:
+        known = ", ".join(sorted(config.talker_config.spk_id)) or "none"
+        raise UserError(
+            "speaker_encoder_missing",
+            f"{folder} is a voice without speaker encoder, and has no speaker {speaker!r} (it has: {known}).",
+            "Name one of its speakers, or train from a base model or a voice that start_training exported.",
+        )
+    return _mean_of(encoder, references)
+
+
+def _mean_of(encoder: Any, references: Sequence[Path]) -> torch.Tensor:
+    """The mean over the clips that can be used; one that cannot is told, and fatal only if no other is left."""
+    embeddings: dict[Path, torch.Tensor] = {}
+    last_error: UserError | None = None
+    for path in references:
+        try:
+            embeddings[path] = _embed_clip(encoder, path)
+        except UserError as error:
+            logger.warning("%s is no reference: %s", path, error)
+            last_error = error
+    if not embeddings:
+        raise last_error or UserError("reference_missing", "No reference clip was given.", "Give references.")
+    mean = torch.stack(list(embeddings.values())).mean(0)
+    for path, embedding in embeddings.items():
+        likeness = float(torch.cosine_similarity(embedding, mean, dim=0))
+        logger.info("reference %s: cosine to the mean %.3f", path.name, likeness)
+        if len(embeddings) > 2 and likeness < UNLIKE_THE_OTHERS:
+            logger.warning("%s sounds unlike the other references (cosine %.2f): is it another voice?", path, likeness)
+    return mean
+
+
+def load_speaker_encoder(folder: Path, config: Any) -> Any | None:
+    """Load the speaker encoder of a base model or exported voice in float32; None if there is none."""
+    file = folder / ENCODER_FILE
+    files = [file] if file.is_file() else weight_files(folder)
+    weights = {name.removeprefix(ENCODER_PREFIX): tensor for name, tensor in read_tensors(files, ENCODER_PREFIX)}
+    if not weights:
+        return None
+    modeling = qwen_tts().core.models.modeling_qwen3_tts
+    encoder = modeling.Qwen3TTSSpeakerEncoder(config.speaker_encoder_config)
+    encoder.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+    return encoder.eval()
+
+
+def _slot_embedding(folder: Path, row: int) -> torch.Tensor:
+    name = "talker.model.codec_embedding.weight"
+    table = dict(read_tensors(weight_files(folder), name))[name]
+    return table[row].float().clone()
+
+
+def _embed_clip(encoder: Any, path: Path) -> torch.Tensor:
+    samples = read_clip(path, CLIP_RATE_HZ)
+    if len(samples) < SHORTEST_REFERENCE_S * CLIP_RATE_HZ:
+        raise UserError(
+            "reference_too_short",
+            f"The reference {path} lasts {len(samples) / CLIP_RATE_HZ:.2f} s; {SHORTEST_REFERENCE_S} s is least.",
+            "Give convert_codes a ref_audio of 3 to 10 s.",
+        )
+    if not np.isfinite(samples).all():
+        raise UserError("reference_broken", f"The reference {path} holds values that are no numbers.", "Mend the file.")
+    modeling = qwen_tts().core.models.modeling_qwen3_tts
+    # the figures of stock extract_speaker_embedding
+    mels = modeling.mel_spectrogram(
+        torch.from_numpy(samples)[None],
+        n_fft=1024,
+        num_mels=128,
+        sampling_rate=CLIP_RATE_HZ,
+        hop_size=256,
+        win_size=1024,
+        fmin=0,
+        fmax=12000,
+    ).transpose(1, 2)
+    with torch.no_grad():
+        embedding: torch.Tensor = encoder(mels)[0]
+    return embedding

@@ -1,0 +1,156 @@
+"""Speaking with stock ``qwen_tts``: a trained voice by its speaker, or a base model by a reference clip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.errors import UserError
+from jobs.qwen.codec import FRAMES_PER_SECOND, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, full_float32
+from jobs.qwen.devices import gpu_memory_explained, speaking_dtype
+from jobs.qwen.loading import load_base
+from jobs.qwen.model_info import VoiceModel
+from jobs.qwen.speaker_embedding import SHORTEST_REFERENCE_S
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A clip whose voice a base model takes on.
+
+    Attributes:
+        samples: float32 mono at 24 kHz.
+        text: what is said in it. With it the model continues the clip (closest likeness); without it takes
+            the timbre alone.
+    """
+
+    samples: NDArray[np.float32]
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How codes are picked. ``temperature`` and ``top_k`` go for the talker and the code predictor alike."""
+
+    greedy: bool
+    temperature: float
+    top_k: int
+    seed: int
+    max_seconds: float
+
+
+@dataclass(frozen=True)
+class Speech:
+    """What was said: float32 mono at 24 kHz, and whether it was cut because it did not end."""
+
+    samples: NDArray[np.float32]
+    hit_limit: bool
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the audio in seconds."""
+        return len(self.samples) / SAMPLE_RATE_HZ
+
+
+@dataclass(frozen=True)
+class Narrator:
+    """A loaded model with one voice and one language, ready to speak.
+
+    Attributes:
+        stock: the ``Qwen3TTSModel``. It keeps state while generating: one text at a time.
+        speaker: of a trained voice, else None.
+        language: ``auto`` or a language of the model.
+        clone_prompt: of a base model, made once from the reference clip.
+    """
+
+    stock: Any
+    speaker: str | None
+    language: str
+    clone_prompt: list[Any] | None
+
+    @property
+    def n_parameters(self) -> int:
+        """Of talker, code predictor and speaker encoder."""
+        return sum(parameter.numel() for parameter in self.stock.model.parameters())
+
+    def say(self, text: str, decoding: Decoding) -> Speech:
+        """Speak one text. The same text, seed and machine give the same samples, whatever was said before.
+
+        Raises:
+            UserError: ``gpu_memory``.
+        """
+        import torch
+
+        max_frames = max(1, int(decoding.max_seconds * FRAMES_PER_SECOND))
+        options = _options(decoding, max_frames)
+        said = text.strip()  # a leading line break would melt into the prompt's and be lost
+        torch.manual_seed(decoding.seed)
+        with full_float32(), gpu_memory_explained("max_seconds"):
+            if self.clone_prompt is None:
+                waveforms, _ = self.stock.generate_custom_voice(
+                    text=said, speaker=self.speaker, language=self.language, **options
+                )
+            else:
+                waveforms, _ = self.stock.generate_voice_clone(
+                    text=said, language=self.language, voice_clone_prompt=self.clone_prompt, **options
+                )
+        samples: NDArray[np.float32] = np.asarray(waveforms[0], np.float32)
+        # rounded: stock cuts the reference off by a proportion, which may miss a sample
+        hit_limit = round(len(samples) / SAMPLES_PER_FRAME) > max_frames
+        return Speech(samples[: max_frames * SAMPLES_PER_FRAME], hit_limit)
+
+
+def load_narrator(
+    model: VoiceModel, device: str, *, speaker: str | None, language: str, reference: Reference | None = None
+) -> Narrator:
+    """Load a model for speaking; everything that can be refused is refused before the weights are read.
+
+    Args:
+        model: from ``describe_model``.
+        device: ``cpu`` or ``cuda:0``.
+        speaker: of a trained voice; None for its only one.
+        language: ``auto`` or a language of the model.
+        reference: needed for a base model, refused for a trained voice.
+
+    Raises:
+        UserError: ``speaker_unknown``, ``speaker_missing``, ``language_unknown``, ``ref_audio_missing``,
+            ``ref_audio_not_used``, ``reference_too_short``, ``gpu_memory``.
+    """
+    chosen, spoken = model.speaker(speaker), model.language(language)
+    model.check_reference(is_given=reference is not None)
+    _check_length(reference)
+    with full_float32(), gpu_memory_explained("the model's size"):
+        stock = load_base(model.folder, device, speaking_dtype(device), with_codec=True)
+        prompt = None
+        if reference is not None:
+            text = (reference.text or "").strip() or None
+            prompt = stock.create_voice_clone_prompt(
+                ref_audio=(reference.samples, SAMPLE_RATE_HZ), ref_text=text, x_vector_only_mode=text is None
+            )
+    return Narrator(stock=stock, speaker=chosen, language=spoken, clone_prompt=prompt)
+
+
+def _check_length(reference: Reference | None) -> None:
+    duration_s = SHORTEST_REFERENCE_S if reference is None else len(reference.samples) / SAMPLE_RATE_HZ
+    if duration_s < SHORTEST_REFERENCE_S:
+        raise UserError(
+            "reference_too_short",
+            f"ref_audio lasts {duration_s:.2f} s; {SHORTEST_REFERENCE_S} s is least, 3 to 10 s is good.",
+            "Give a longer clip.",
+        )
+
+
+def _options(decoding: Decoding, max_frames: int) -> dict[str, Any]:
+    """Keyword arguments of stock generation. All are given: a model's own defaults may differ."""
+    return {
+        "do_sample": not decoding.greedy,
+        "subtalker_dosample": not decoding.greedy,
+        "temperature": decoding.temperature,
+        "subtalker_temperature": decoding.temperature,
+        "top_k": decoding.top_k,
+        "subtalker_top_k": decoding.top_k,
+        # n new tokens yield at most n - 1 frames; one frame beyond the limit tells "did not end" from "just fits"
+        "max_new_tokens": max_frames + 2,
+    }

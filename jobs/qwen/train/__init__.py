@@ -1,0 +1,1 @@
+"""Training side of Qwen3-TTS: input sequence, loss, LoRA."""

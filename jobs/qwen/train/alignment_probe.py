@@ -1,0 +1,147 @@
+"""Does the model's own skill agree with our alignment? Asked of the untouched base before the first step.
+
+A trained base predicts the next frame better than the one after it, and a frame's own book better than the next
+book. If it looks the other way round, either it was trained by a misaligned script (upstream's, until at least
+March 2026, shifts labels twice) or our layout is wrong for it; training would make it worse while the loss falls.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+
+from jobs.errors import UserError
+from jobs.qwen.train.loss import Predictions, predict
+from jobs.qwen.train.sequence_layout import Batch
+
+# A part that is not at least this much better than guessing tells nothing. Random toys sit at 1.00 or above.
+INFORMED_BELOW = 0.98
+
+Verdict = Literal["aligned", "inconclusive", "misaligned"]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Mean cross-entropies in nats under the right alignment and under the one after it.
+
+    Attributes:
+        talker_next: of the next frame's book 0 (t + 1).
+        talker_after: of the frame after that (t + 2), over the same positions.
+        talker_uniform: of guessing, ln(vocabulary).
+        predictor_own: of each head's own book, books 1 to 14.
+        predictor_next: of the book after it, by the same heads.
+        predictor_uniform: of guessing, ln(codebook).
+    """
+
+    talker_next: float
+    talker_after: float
+    talker_uniform: float
+    predictor_own: float
+    predictor_next: float
+    predictor_uniform: float
+
+    @property
+    def knows_books(self) -> bool:
+        """True when the code predictor has been trained, rightly or wrongly."""
+        return min(self.predictor_own, self.predictor_next) <= INFORMED_BELOW * self.predictor_uniform
+
+    @property
+    def verdict(self) -> Verdict:
+        """``misaligned`` if either part is, ``inconclusive`` if neither knows anything, else ``aligned``."""
+        parts = {
+            _compare(self.talker_next, self.talker_after, self.talker_uniform),
+            _compare(self.predictor_own, self.predictor_next, self.predictor_uniform),
+        }
+        if "misaligned" in parts:
+            return "misaligned"
+        return "aligned" if "aligned" in parts else "inconclusive"
+
+    def as_dict(self) -> dict[str, float]:
+        """The figures, for reports."""
+        return asdict(self)
+
+
+class ProbeSums:
+    """Adds up a probe over batches, of which somebody has the predictions anyway."""
+
+    def __init__(self) -> None:
+        self.sums = torch.zeros(4, dtype=torch.float64)
+        self.counts = torch.zeros(4, dtype=torch.float64)
+        self._vocabularies = (1, 1)
+
+    def add(self, predictions: Predictions, batch: Batch) -> None:
+        """Count a batch."""
+        self._vocabularies = (predictions.talker.shape[-1], predictions.predictor.shape[-1])
+        for part, losses in enumerate(_under_both_alignments(predictions, batch)):
+            self.sums[part] += losses.double().sum().cpu()
+            self.counts[part] += losses.numel()
+
+    def result(self) -> Probe:
+        """The means of what was added."""
+        means = (self.sums / self.counts.clamp(min=1)).tolist()
+        return Probe(
+            talker_next=means[0],
+            talker_after=means[1],
+            talker_uniform=math.log(self._vocabularies[0]),
+            predictor_own=means[2],
+            predictor_next=means[3],
+            predictor_uniform=math.log(self._vocabularies[1]),
+        )
+
+
+def probe(model: Any, batches: Iterable[Batch]) -> Probe:
+    """Score a model on laid out clips under both alignments; changes nothing.
+
+    Args:
+        model: stock model, on the batches' device.
+        batches: a few dozen clips are plenty.
+    """
+    sums = ProbeSums()
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        for batch in batches:
+            sums.add(predict(model, batch), batch)
+    model.train(was_training)
+    return sums.result()
+
+
+def check_base(found: Probe, name: str) -> Literal["aligned", "inconclusive"]:
+    """Refuse a base that a misaligned script has trained.
+
+    Raises:
+        UserError: ``base_misaligned``.
+    """
+    verdict = found.verdict
+    if verdict == "misaligned":
+        raise UserError(
+            "base_misaligned",
+            f"{name} predicts the wrong targets: next frame {found.talker_next:.2f} nats, the frame after it "
+            f"{found.talker_after:.2f}; own book {found.predictor_own:.2f}, the next book {found.predictor_next:.2f}. "
+            "It must be the other way round. It was probably fine-tuned by a script that shifts its labels twice.",
+            "Train from the original Qwen/Qwen3-TTS-12Hz base model, or from a voice trained here.",
+        )
+    return verdict
+
+
+def _compare(right: float, wrong: float, uniform: float) -> Verdict:
+    if min(right, wrong) > INFORMED_BELOW * uniform:
+        return "inconclusive"
+    return "aligned" if right < wrong else "misaligned"
+
+
+def _under_both_alignments(predictions: Predictions, batch: Batch) -> tuple[torch.Tensor, ...]:
+    """Cross-entropy of every label: talker next, talker after, predictor own, predictor next."""
+    talker = predictions.talker.float()[batch.frame_in_labels]
+    heads = predictions.predictor.float()[:, :-1].flatten(0, 1)
+    return (
+        F.cross_entropy(talker, batch.labels[batch.frame_in_labels], reduction="none"),
+        F.cross_entropy(talker, batch.labels[batch.frame_in_labels + 1], reduction="none"),
+        F.cross_entropy(heads, batch.predicted_codes[:, 1:-1].flatten(), reduction="none"),
+        F.cross_entropy(heads, batch.predicted_codes[:, 2:].flatten(), reduction="none"),
+    )

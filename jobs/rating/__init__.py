@@ -1,0 +1,1 @@
+"""Rating of takes: the score formula and human ratings."""

@@ -1,0 +1,177 @@
+"""What people said of takes: scores of 1 to 5 and votes between two takes, one record for every door.
+
+``human_ratings.jsonl`` lies beside ``takes.jsonl``; lines are added, never replaced: two calls are two listenings.
+Light: pydantic and the standard library.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import NormalDist
+from typing import Literal
+
+from pydantic import BaseModel, Field, ValidationError
+
+from jobs.dataset.manifest import Row, read_numbered_rows
+from jobs.errors import UserError
+
+HUMAN_RATINGS = "human_ratings.jsonl"
+"""Beside takes.jsonl: what people said of them."""
+
+Winner = Literal["audio", "against", "tie"]
+
+
+class HumanRating(Row):
+    """A person's score of one take."""
+
+    audio: str
+    text: str
+    score: int = Field(ge=1, le=5)
+    note: str = ""
+    at: float
+    """When, in seconds since 1970."""
+    who: str = ""
+    model: str = ""
+
+
+class Vote(Row):
+    """Which of two takes of the same text a person preferred.
+
+    Attributes:
+        audio: a take of the folder that the record lies in; ``against``: the other one, there or elsewhere.
+        is_blind: the person did not know which was which.
+        heard_first: the order in which they were offered.
+    """
+
+    audio: str
+    against: str
+    text: str
+    winner: Winner
+    is_blind: bool = False
+    heard_first: Literal["audio", "against"] = "audio"
+    note: str = ""
+    at: float
+    who: str = ""
+    model: str = ""
+    against_model: str = ""
+
+
+@dataclass(frozen=True)
+class Opinions:
+    """Everything people said of a folder's takes, in the order of saying it."""
+
+    scores: tuple[HumanRating, ...] = ()
+    votes: tuple[Vote, ...] = ()
+
+    def of(self, audio: str) -> list[HumanRating]:
+        """Each person's last score of a take."""
+        return list({score.who: score for score in self.scores if score.audio == audio}.values())
+
+
+def read_opinions(folder: Path) -> Opinions:
+    """Read the record beside a ``takes.jsonl``; none is no opinions.
+
+    Raises:
+        UserError: ``manifest_unreadable`` with the line.
+    """
+    path = folder / HUMAN_RATINGS
+    if not path.is_file():
+        return Opinions()
+    scores: list[HumanRating] = []
+    votes: list[Vote] = []
+    for number, row in read_numbered_rows(path, Row):
+        said = row.model_dump()
+        try:
+            if "winner" in said:
+                votes.append(Vote.model_validate(said))
+            else:
+                scores.append(HumanRating.model_validate(said))
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise UserError(
+                "manifest_unreadable",
+                f"{path}, line {number}: {'.'.join(map(str, first['loc']))}: {first['msg']}.",
+                "A line is a score (audio, text, score, at) or a vote (audio, against, text, winner, at).",
+            ) from error
+    return Opinions(tuple(scores), tuple(votes))
+
+
+def append_durably(path: Path, rows: Sequence[BaseModel]) -> None:
+    """Append lines so that all or none are there, whoever else appends, and that they survive a power cut."""
+    text = "".join(row.model_dump_json(exclude_defaults=True) + "\n" for row in rows).encode()
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        size_bytes = os.fstat(descriptor).st_size
+        if size_bytes and os.pread(descriptor, 1, size_bytes - 1) != b"\n":
+            text = b"\n" + text  # an editor left the last line without its end
+        try:
+            if os.write(descriptor, text) != len(text):
+                raise OSError("the disk took only a part")
+            os.fsync(descriptor)
+        except OSError as error:
+            os.ftruncate(descriptor, size_bytes)
+            raise UserError(
+                "disk_full", f"The scores could not be written to {path}: {error}.", "Free some space and call again."
+            ) from error
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(frozen=True)
+class Preference:
+    """How often takes of one model were preferred to those of another, with a 95 % interval; a tie is half a win."""
+
+    model: str
+    against_model: str
+    n_votes: int
+    n_ties: int
+    n_blind: int
+    share: float
+    low: float
+    high: float
+
+
+def preferences(votes: Sequence[Vote]) -> list[Preference]:
+    """Win rates for each two models that were compared, whichever of them a vote names first.
+
+    Of a person's votes between the same two takes the last one counts. With two models a win rate says what Elo or
+    Bradley-Terry would, and its interval needs no fit.
+    """
+    last = {(vote.who, frozenset((vote.audio, vote.against))): vote for vote in votes}
+    pairs: dict[tuple[str, str], list[Vote]] = {}
+    for vote in last.values():
+        pair = (vote.model, vote.against_model)
+        pairs.setdefault(pair[::-1] if pair[::-1] in pairs else pair, []).append(vote)
+    found = []
+    for (model, against), given in pairs.items():
+        n_ties = sum(vote.winner == "tie" for vote in given)
+        wins = 0.5 * n_ties
+        for vote in given:
+            is_turned = (vote.model, vote.against_model) != (model, against)
+            wins += vote.winner == ("against" if is_turned else "audio")
+        low, high = wilson_interval(wins, len(given))
+        n_blind = sum(vote.is_blind for vote in given)
+        share = wins / len(given)
+        found.append(Preference(model, against, len(given), n_ties, n_blind, share, low, high))
+    return found
+
+
+def wilson_interval(wins: float, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Interval of a share.
+
+    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927);
+    unlike the normal interval it holds for few votes and for shares of 0 and 1.
+    """
+    if n == 0:
+        return 0.0, 1.0
+    z = NormalDist().inv_cdf(0.5 + level / 2)
+    share = wins / n
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return max(0.0, middle - half), min(1.0, middle + half)

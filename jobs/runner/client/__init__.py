@@ -1,0 +1,1 @@
+"""The runner's client: submit, look up, wait for, cancel and collect jobs."""

@@ -1,0 +1,270 @@
+"""The runner as the tools and doors see it: submit, look, wait, cancel, resolve handles.
+
+Any number of processes may use one home at the same time and die at any time; jobs go on without them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from jobs.errors import UserError
+from jobs.param_types import Strict
+from jobs.runner import artifacts, durable, supervisor_launcher
+from jobs.runner.client import garbage_collection, submission
+from jobs.runner.client.job_status import View
+from jobs.runner.job_kind import JobKind
+from jobs.runner.machine import preflight
+from jobs.runner.models import TERMINAL, Artifact, JobRecord, Lineage, Progress
+from jobs.runner.paths import AttemptFolder, Home, job_ids_in
+from jobs.runner.progress import metric_history, reports
+from jobs.runner.progress.metric_history import History
+from jobs.runner.store.store import JobRow, Store
+from jobs.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+FIRST_POLL_S, LONGEST_POLL_S = 0.02, 0.25
+SUPERVISOR_CHECK_S = 1.0
+MAX_LOG_TAIL_BYTES = 1_000_000
+
+# Inside Runner the word ``list`` is a method.
+_Lines: TypeAlias = list[str]
+_Artifacts: TypeAlias = list[Artifact]
+_Attempts: TypeAlias = list[AttemptFolder]
+OnProgress: TypeAlias = Callable[[JobRecord, Progress | None], None]
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A job that was asked for, and whether it was made or found."""
+
+    job: JobRecord
+    created: bool
+
+
+class Runner:
+    """The client of one home. Safe to share between threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._home = Home(settings.home)
+        self._store = Store(self._home)
+
+    def submit(
+        self,
+        kind: JobKind,
+        params: Strict,
+        *,
+        key: str | None = None,
+        fingerprint: str | None = None,
+        reuse: bool = True,
+        after: Sequence[str] = (),
+        priority: int = 0,
+        not_before: float | None = None,
+        max_run_s: float | None = None,
+        backend: str | None = None,
+        memory_mb: int | None = None,
+    ) -> Submission:
+        """Take a job: when this returns, the job is on disk and will run whatever happens to the caller.
+
+        Args:
+            kind: what to run.
+            params: its parameters, checked and with absolute paths.
+            key: idempotency key: the same key and parameters always give the same job.
+            fingerprint: of parameters and inputs; with ``reuse``, a job that is alive or has succeeded with it,
+                and whose artifacts are still on disk, is returned instead of a new one.
+            reuse: False always makes a new job (unless the key is known).
+            after: jobs that must succeed first; when one fails or is cancelled, this one is cancelled with its reason.
+            priority: higher starts first; among equals the older one does.
+            not_before: Unix time before which it does not start.
+            max_run_s: longest time that one attempt may run, in seconds.
+            backend: ``local`` or ``slurm``; else as the settings say.
+            memory_mb: main memory that it needs: it waits until as much is available.
+
+        Raises:
+            UserError: ``idempotency_conflict``, ``home_on_network``, ``disk_full``, ``environment_missing``,
+                ``job_unknown`` or ``dependency_failed`` (of ``after``), ``memory_too_large`` or ``home_unusable``. A
+                supervisor that cannot be started is no error here, as the job is safe: the record's ``detail`` tells.
+        """
+        request = submission.Request(
+            kind, params, key, fingerprint, reuse, tuple(after), priority, not_before, max_run_s, backend, memory_mb
+        )
+        row, created = submission.take(request, self._store, self._settings)
+        if not self._store.connection.in_transaction:
+            self._see_to(row)
+            supervisor_launcher.wake(self._home)
+        return Submission(self._record(row), created)
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Take several jobs at once: all of them, or none when the block raises. The way to submit a pipeline.
+
+            with runner.together():
+                first = runner.submit(A, params_a).job.job_id
+                runner.submit(B, params_b, after=[first])
+
+        One thread, no ``await`` and nothing slow within: the block holds the store's write lock. A job that is
+        submitted in the block is seen by ``get`` in the block, and starts when the block is left.
+        """
+        preflight.check_local(self._settings.home)
+        with self._store.transaction():
+            yield
+        self._ensure_supervisor()
+        supervisor_launcher.wake(self._home)
+
+    def get(self, job_id: str) -> JobRecord:
+        """What is known of a job. Raises ``UserError`` ``job_unknown``."""
+        row = self._row(job_id)
+        self._see_to(row)
+        return self._record(row)
+
+    def list(
+        self, *, state: str | None = None, kind: str | None = None, limit: int = 20, before: str | None = None
+    ) -> list[JobRecord]:
+        """Jobs, newest first; ``before`` is the last job id of the page before. Raises ``job_unknown``."""
+        start = self._row(before).seq if before is not None else None
+        rows = self._store.newest(state=state, kind=kind, limit=limit, before=start)
+        if any(row.state not in TERMINAL for row in rows):
+            self._ensure_supervisor()
+        return View(self._store, self._settings).records(rows)
+
+    def cancel(self, job_id: str) -> JobRecord:
+        """Ask a job to stop; a finished job stays as it is. Raises ``job_unknown``.
+
+        A job that waits is cancelled at once; one that runs stops at its next safe point, after 8 s by force.
+        """
+        self._row(job_id)
+        self._store.ask_to_cancel(job_id)
+        self._store.cancel_waiting(job_id)
+        supervisor_launcher.wake(self._home)
+        return self.get(job_id)
+
+    def progress(self, job_id: str) -> Progress | None:
+        """The newest progress of a job, also of an attempt before the running one. Raises ``job_unknown``."""
+        folders = self._attempts(job_id)
+        return next((found for folder in reversed(folders) if (found := reports.latest(folder.progress))), None)
+
+    def history(self, job_id: str) -> History:
+        """What a job has measured over all its attempts, for a plot. Raises ``job_unknown``."""
+        return metric_history.read(folder.progress for folder in self._attempts(job_id))
+
+    def log_path(self, job_id: str) -> Path:
+        """Log of the newest attempt; the file is there once the worker has started. Raises ``job_unknown``."""
+        return self._home.attempt(job_id, max(1, self._row(job_id).attempt)).log
+
+    def log_tail(self, job_id: str, n_lines: int) -> _Lines:
+        """The last lines of the log, at most a megabyte of them. Raises ``job_unknown``."""
+        lines = reports.tail_lines(self.log_path(job_id), MAX_LOG_TAIL_BYTES)
+        return lines[-n_lines:] if n_lines > 0 else []
+
+    def artifacts(self, job_id: str) -> _Artifacts:
+        """What a job has published so far. Raises ``job_unknown``."""
+        return artifacts.published(self._attempts(job_id))
+
+    def lineage(self, job_id: str) -> Lineage:
+        """What made a job's artifacts: parameters, the jobs that they name, revision, lock. Raises ``job_unknown``."""
+        row = self._row(job_id)
+        ran = durable.read_json(self._home.job_file(job_id)) or {}
+        return Lineage(
+            kind=row.kind,
+            state=JobRecord.model_validate({"job_id": row.id, "kind": row.kind, "state": row.state}).state,
+            params=json.loads(row.document)["params"],
+            from_jobs=sorted(job_ids_in(row.document) - {job_id}),
+            **{key: value for key, value in ran.get("ran_with", {}).items() if key in Lineage.model_fields},
+        )
+
+    def resolve(self, handle: str) -> Path:
+        """The path behind ``artifact://<job>/<name>``, once it is checked to be what was published.
+
+        Raises:
+            UserError: ``artifact_unknown``, ``artifact_missing``, ``artifact_changed``, ``artifact_collected``,
+                ``job_unknown``.
+        """
+        job_id, name = artifacts.split_handle(handle)
+        found = {artifact.name: artifact for artifact in self.artifacts(job_id)}
+        if name not in found:
+            names = ", ".join(sorted(found)) or "nothing"
+            raise UserError(
+                "artifact_unknown",
+                f"No artifact {handle!r}: the job ({self._row(job_id).state}) has published {names}.",
+                f"Look at it with get_job job_id={job_id!r}.",
+            )
+        if self._home.collected(job_id).exists() and not Path(found[name].path).exists():
+            raise UserError(
+                "artifact_collected",
+                f"{handle} was deleted by a collection (./run.sh gc) to free the disk.",
+                "Make the call that made it again: what was collected is not reused.",
+            )
+        return artifacts.verify(found[name])
+
+    def collectable(
+        self, *, older_than_s: float | None = None, max_bytes: int | None = None
+    ) -> garbage_collection.Collection:
+        """What ``collect`` would delete now; see ``jobs.runner.client.garbage_collection.plan`` for the arguments."""
+        return garbage_collection.plan(self._store, self._home, older_than_s=older_than_s, max_bytes=max_bytes)
+
+    def collect(
+        self, *, older_than_s: float | None = None, max_bytes: int | None = None
+    ) -> garbage_collection.Collection:
+        """Delete files of finished jobs that nothing references any more; the jobs stay known."""
+        return garbage_collection.collect(self._store, self._home, older_than_s=older_than_s, max_bytes=max_bytes)
+
+    def wait(self, job_id: str, timeout_s: float, on_progress: OnProgress | None = None) -> JobRecord:
+        """Block until a job is finished or the time is over, whichever is first. Raises ``job_unknown``.
+
+        Args:
+            job_id: the job.
+            timeout_s: longest time to wait, in seconds.
+            on_progress: called in this thread at first and whenever the state or the progress has changed.
+        """
+        deadline = time.monotonic() + timeout_s
+        checked_at, poll_s = time.monotonic(), FIRST_POLL_S
+        seen: tuple[str, Progress | None] | None = None
+        job = self.get(job_id)
+        while True:
+            if on_progress is not None:
+                now = (job.state, self.progress(job_id))
+                if seen != now:
+                    on_progress(job, now[1])
+                seen = now
+            left_s = deadline - time.monotonic()
+            if job.is_finished or left_s <= 0:
+                return job
+            time.sleep(min(poll_s, left_s))
+            poll_s = min(poll_s * 1.5, LONGEST_POLL_S)
+            if time.monotonic() - checked_at >= SUPERVISOR_CHECK_S:
+                checked_at = time.monotonic()
+                self._ensure_supervisor()
+            job = self._record(self._row(job_id))
+
+    def _row(self, job_id: str) -> JobRow:
+        row = self._store.get(job_id)
+        if row is None:
+            raise UserError(
+                "job_unknown", f"There is no job {job_id!r} in {self._home.path}.", "See list_jobs, or ./run.sh jobs"
+            )
+        return row
+
+    def _see_to(self, row: JobRow) -> None:
+        """Make sure that somebody works on a job that is not finished (within ``together``: at its end)."""
+        if row.state not in TERMINAL and not self._store.connection.in_transaction:
+            self._ensure_supervisor()
+
+    def _ensure_supervisor(self) -> None:
+        try:
+            supervisor_launcher.ensure_supervisor(self._settings)
+        except UserError as error:
+            logger.warning("%s", error)
+
+    def _attempts(self, job_id: str) -> _Attempts:
+        return self._home.attempts(job_id, self._row(job_id).attempt)
+
+    def _record(self, row: JobRow) -> JobRecord:
+        return View(self._store, self._settings).records([row])[0]

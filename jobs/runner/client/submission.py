@@ -1,0 +1,196 @@
+"""Taking a job: found again by key or fingerprint, or written down once, in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import sqlite3
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.errors import UserError
+from jobs.param_types import Strict
+from jobs.runner import artifacts
+from jobs.runner.job_kind import JobKind
+from jobs.runner.machine import preflight
+from jobs.runner.paths import Home
+from jobs.runner.store.store import JobRow, Store
+from jobs.settings import BACKENDS, Settings
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a caller asks for. ``fingerprint`` is kept in any case; it is looked for only with ``reuse``.
+
+    The other fields are explained in ``Runner.submit``.
+    """
+
+    kind: JobKind
+    params: Strict
+    key: str | None = None
+    fingerprint: str | None = None
+    reuse: bool = True
+    after: tuple[str, ...] = ()
+    priority: int = 0
+    not_before: float | None = None
+    max_run_s: float | None = None
+    backend: str | None = None
+    memory_mb: int | None = None
+
+    @property
+    def spec_hash(self) -> str:
+        """SHA-256 of kind and parameters."""
+        spec = {"kind": self.kind.name, "params": self.params.model_dump(mode="json")}
+        return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
+
+    def backend_of(self, settings: Settings) -> str:
+        """Where the job itself runs: one that starts others stays with the store, and they go where it was sent."""
+        return "local" if self.kind.resource == "director" else self.backend or settings.backend
+
+
+def take(request: Request, store: Store, settings: Settings) -> tuple[JobRow, bool]:
+    """The job of a request and whether it was made now.
+
+    Raises:
+        UserError: ``idempotency_conflict``, ``backend_unknown``, ``home_on_network``, ``disk_full``,
+            ``memory_too_large``, ``environment_missing``, ``job_unknown``, ``dependency_failed`` or ``home_unusable``.
+    """
+    if request.backend is not None and request.backend not in BACKENDS:
+        raise UserError("backend_unknown", f"There is no backend {request.backend!r}.", f"Use {' or '.join(BACKENDS)}.")
+    preflight.check_local(settings.home)
+    known = _by_key(request, store)
+    if known is not None:
+        return known, False
+    reusable = _by_fingerprint(request, store, settings)
+    if reusable is None:
+        preflight.check(settings, request.kind.environment, request.backend_of(settings), request.memory_mb)
+    elif request.key is None:
+        return reusable, False
+    try:
+        return _write(request, store, settings)
+    except sqlite3.OperationalError as error:
+        raise UserError(
+            "disk_full" if "full" in str(error) else "home_unusable",
+            f"The job could not be written to {Home(settings.home).database}: {error}.",
+            "Nothing was started. Free some space, or give TTS_TRAIN_HOME a folder you may write to; then ask again.",
+        ) from error
+
+
+def _write(request: Request, store: Store, settings: Settings) -> tuple[JobRow, bool]:
+    """Look again under the write lock, where no other caller can be faster, and insert."""
+    document = _document(request, settings)
+    with store.transaction() as connection:
+        known = _by_key(request, store)
+        if known is not None:
+            return known, False
+        reusable = _by_fingerprint(request, store, settings)
+        if reusable is not None:
+            if request.key is not None:
+                store.remember_key(connection, request.key, reusable.id, request.spec_hash)
+            return reusable, False
+        job_id = _new_id(request.kind.name, document["created_at"], store)
+        row = {
+            "id": job_id,
+            "kind": request.kind.name,
+            "spec_hash": request.spec_hash,
+            "fingerprint": request.fingerprint,
+            "document": json.dumps({"job_id": job_id} | document, ensure_ascii=False),
+            "resource": request.kind.resource,
+            "environment": request.kind.environment,
+            "max_tries": request.kind.max_tries,
+            "created_at": document["created_at"],
+            "priority": request.priority,
+            "not_before": request.not_before,
+            "max_run_s": request.max_run_s,
+            "backend": request.backend_of(settings),
+            "memory_mb": request.memory_mb,
+        }
+        _check_needed(request.after, store)
+        store.insert(connection, row, request.key, request.after)
+    inserted = store.get(job_id)
+    assert inserted is not None
+    return inserted, True
+
+
+def _check_needed(after: tuple[str, ...], store: Store) -> None:
+    """Refuse to wait for what is not there or can no longer succeed."""
+    for job_id in after:
+        needed = store.get(job_id)
+        if needed is None:
+            raise UserError(
+                "job_unknown", f"There is no job {job_id!r} to wait for.", "See list_jobs, or ./run.sh jobs"
+            )
+        if needed.state in ("failed", "cancelled") or (needed.cancel and needed.state != "succeeded"):
+            raise UserError(
+                "dependency_failed",
+                f"{job_id}, which this work needs, is {needed.state}: {needed.detail}",
+                f"See get_job job_id={job_id!r}, start that work again, and wait for the new job.",
+            )
+
+
+def _by_key(request: Request, store: Store) -> JobRow | None:
+    found = store.by_key(request.key) if request.key is not None else None
+    if found is None:
+        return None
+    row, first_hash = found
+    if first_hash != request.spec_hash:
+        raise UserError(
+            "idempotency_conflict",
+            f"The key {request.key!r} was used for {row.id} with other parameters.",
+            f"Use a new key for other work, or look at the old with get_job job_id={row.id!r}.",
+        )
+    return row
+
+
+def _by_fingerprint(request: Request, store: Store, settings: Settings) -> JobRow | None:
+    if request.fingerprint is None or not request.reuse:
+        return None
+    home = Home(settings.home)
+    for row in store.by_fingerprint(request.kind.name, request.fingerprint):
+        if home.collected(row.id).exists():
+            continue
+        made = artifacts.published(home.attempts(row.id, row.attempt))
+        if row.state != "succeeded" or all(artifacts.is_on_disk(artifact) for artifact in made):
+            return row
+    return None
+
+
+def _document(request: Request, settings: Settings) -> dict[str, Any]:
+    """What the worker needs and what tells the run again; the shim adds what it ran with."""
+    return {
+        "kind": request.kind.name,
+        "params": request.params.model_dump(mode="json"),
+        "fingerprint": request.fingerprint,
+        "entry": request.kind.entry,
+        "spec": _module_of(request.kind),
+        "environment": request.kind.environment,
+        "created_at": time.time(),
+        "settings": {
+            "envs": str(settings.envs),
+            "roots": [str(root) for root in settings.roots],
+            "hub_cache": str(settings.hub_cache),
+            "torch_cache": str(settings.torch_cache),
+            "gpus": settings.gpus,
+            "backend": request.backend or settings.backend,
+        },
+    }
+
+
+def _module_of(kind: JobKind) -> str:
+    """Module in which the worker finds the kind again: the one that defines its parameters."""
+    name = kind.params.__module__
+    if kind not in [value for value in vars(sys.modules[name]).values() if isinstance(value, JobKind)]:
+        raise TypeError(f"the kind {kind.name!r} must be a name of {name}, the module that defines its parameters")
+    return name
+
+
+def _new_id(kind_name: str, created_at: float, store: Store) -> str:
+    """E.g. ``align-20261122-131144-7f3a``: kind, UTC time, four hex digits."""
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(created_at))
+    while True:
+        job_id = f"{kind_name}-{stamp}-{secrets.token_hex(2)}"
+        if store.get(job_id) is None:
+            return job_id

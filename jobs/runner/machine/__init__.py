@@ -1,0 +1,1 @@
+"""This machine: processes, locks, GPUs and free resources."""

@@ -1,0 +1,1 @@
+"""Progress reports of a job: writing, reading, metric history, throughput."""

@@ -1,0 +1,1 @@
+"""Repeated jobs: schedules and the rules that say when they are due."""

@@ -1,0 +1,230 @@
+"""One attempt's guardian: starts the worker, passes a cancel on, and writes down how it ended.
+
+``python -m jobs.runner.shim HOME JOB ATTEMPT`` beside the store, ``--remote ATTEMPT_FOLDER`` on another machine,
+where the folder is all it shares with the supervisor. Small and stdlib only: it starts in tens of milliseconds and
+stays in memory for as long as the job runs. Liveness is its lock (elsewhere: its ``alive`` file), truth is its
+``exit.json``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import logging
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from jobs.runner import durable, supervisor_launcher
+from jobs.runner.attempt import claim
+from jobs.runner.attempt.outcome import Exit, outcome_of
+from jobs.runner.attempt.spec import Task, mark
+from jobs.runner.machine import locks, processes
+from jobs.runner.paths import AttemptFolder, Home
+from jobs.runner.provenance import provenance
+from jobs.runner.shim import log_rotation, torchrun
+from jobs.runner.shim.watchdog import STOP, Asked, Limits, Watch
+from jobs.runner.slurm.path_mapping import translate
+from jobs.runner.store.store import JobRow, Store
+from jobs.settings import Settings
+
+logger = logging.getLogger("jobs.runner.shim")
+
+SPAWN_FAILED_EXIT = 127  # as a shell says "command not found"
+ALIVE_S = 5.0  # between two signs of life of a remote shim
+LAST_WORDS_S = 15.0  # kept of Slurm's notice, to end the tree and to write how it ended
+# bitsandbytes makes torch 2.8 start a process for each core at import, in case something will be compiled: 8 CPU
+# seconds and 0.7 GB each (measured). So one starts them that does compile.
+UNASKED_POOL = {"TORCH_WARM_POOL": "0"}
+
+
+def run_attempt(settings: Settings, job_id: str, attempt: int) -> None:
+    """Run one attempt to its end, unless it was given up before it began."""
+    processes.become_subreaper()
+    home = Home(settings.home)
+    folder = home.attempt(job_id, attempt)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    # Waiting for the locks: a supervisor that probes them holds them for a moment.
+    locks.take(folder.shim_lock, wait=True)  # held until this process ends
+    tree_lock = locks.take(folder.tree_lock, wait=True)
+    assert tree_lock is not None
+    durable.reserve(folder.exit)
+    with _control(folder) as control:
+        store = Store(home)
+        if not store.begin(job_id, attempt):
+            logger.info("%s attempt %d was given up before it began", job_id, attempt)
+            return
+        row = store.get(job_id)
+        assert row is not None
+        exit_ = _run_worker(Task.of(row), folder, settings, control, tree_lock=tree_lock)
+        finish(store, folder, row, exit_)
+    supervisor_launcher.wake(home)
+
+
+def run_remote_attempt(settings: Settings, folder: AttemptFolder) -> None:
+    """The same where there is no store: ``attempt.json`` says what to run, ``claim`` who may run it."""
+    processes.become_subreaper()
+    task = Task(**json.loads(folder.task.read_text(encoding="utf-8")))
+    # A name that never comes twice: Slurm may start the same script again.
+    if not claim.take(folder.path, f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"):
+        logger.info("%s attempt %d was given up, or is run by somebody else", task.job_id, task.attempt)
+        return
+    durable.reserve(folder.exit)
+    reading, writing = os.pipe()
+    signal.signal(signal.SIGTERM, lambda *_: os.write(writing, STOP))
+    _run_worker(task, folder, settings, reading, is_remote=True)
+
+
+def finish(store: Store, folder: AttemptFolder, row: JobRow, exit_: Exit | None) -> None:
+    """Move an attempt to its end in the store. Also used by the supervisor for attempts whose shim is gone."""
+    result, failure = durable.read_json(folder.result), durable.read_json(folder.failure)
+    outcome = outcome_of(exit_, result, failure, cancel_asked=bool(row.cancel))
+    if store.finish(row.id, row.attempt, outcome):
+        logger.info("%s attempt %d: %s %s", row.id, row.attempt, outcome.state, outcome.detail)
+
+
+def mark_of(row: JobRow) -> str:
+    """What every process of an attempt carries in its environment."""
+    return mark(row.id, row.attempt)
+
+
+def _run_worker(
+    task: Task,
+    folder: AttemptFolder,
+    settings: Settings,
+    control: int,
+    *,
+    tree_lock: int | None = None,
+    is_remote: bool = False,
+) -> Exit:
+    """Run the worker, end what it leaves behind, and write down how it ended."""
+    exit_ = _watched(task, folder, settings, control, tree_lock, is_remote)
+    left = processes.end_tree(task.mark, root=os.getpid())
+    if left:
+        logger.warning("%s: processes %s could not be killed", task.job_id, left)
+    with contextlib.suppress(OSError):  # how it ended is worth more than the names of its files
+        translate(folder, task.path_map)
+    durable.write_json(folder.exit, dataclasses.asdict(exit_) | {"at": time.time()})
+    return exit_
+
+
+def _watched(
+    task: Task, folder: AttemptFolder, settings: Settings, control: int, tree_lock: int | None, is_remote: bool
+) -> Exit:
+    n_oom_kills = processes.n_oom_kills()
+    try:
+        durable.write_json(folder.path.parent / "job.json", task.document | {"ran_with": provenance(task.environment)})
+        worker = _spawn(task, folder, _settings_of_job(settings, task.document), tree_lock, is_remote)
+    except (OSError, ValueError) as error:
+        return Exit(SPAWN_FAILED_EXIT, spawn_error=str(error))
+    finally:
+        if tree_lock is not None:
+            os.close(tree_lock)  # from here on only the worker's tree holds it
+    durable.write_json(
+        folder.start, {"pid": worker.pid, "start_time": processes.start_time(worker.pid), "shim": os.getpid()}
+    )
+    stop_grace_s = max(settings.cancel_grace_s, settings.slurm.stop_s - LAST_WORDS_S)
+    limits = Limits(settings.cancel_grace_s, stop_grace_s, task.max_run_s)
+    by_srun = is_remote and task.n_processes > 1 and settings.slurm.nodes > 1
+    tell = partial(torchrun.tell_all_nodes, task, worker) if by_srun else None
+    watch = Watch(worker, control, limits, _Ticks(folder, settings.log_limit_bytes, is_remote), tell)
+    code = watch.wait()
+    if task.n_processes > 1:
+        code = torchrun.code_of_all(folder, code, watch.asked)
+    return Exit(
+        code,
+        cancelled=watch.asked == "cancel",
+        # not a director: while it lived its children may have run out of memory, which it holds little of
+        oom=code == -signal.SIGKILL and processes.n_oom_kills() > n_oom_kills and not task.is_director,
+        timed_out=watch.asked == "timeout",
+    )
+
+
+class _Ticks:
+    """What is done once a second while the worker runs."""
+
+    def __init__(self, folder: AttemptFolder, log_limit_bytes: int, is_remote: bool) -> None:
+        self._folder = folder
+        self._log_limit_bytes = log_limit_bytes
+        self._is_remote = is_remote
+        self._alive_at = float("-inf")
+
+    def __call__(self) -> Asked | None:
+        with contextlib.suppress(OSError):
+            log_rotation.bound(self._folder.log, self._log_limit_bytes)
+        if not self._is_remote:
+            return None
+        if time.monotonic() - self._alive_at >= ALIVE_S:
+            self._alive_at = time.monotonic()
+            with contextlib.suppress(OSError):  # a full disk must not end the guard
+                self._folder.alive.write_text(f"{time.time()}\n")
+        return "cancel" if self._folder.cancel.exists() else None
+
+
+def _settings_of_job(settings: Settings, document: dict[str, Any]) -> Settings:
+    """The submitter's view of the world; the home and the slots are those of the supervisor."""
+    asked = document["settings"]
+    return dataclasses.replace(
+        settings,
+        envs=Path(asked["envs"]),
+        roots=tuple(Path(root) for root in asked["roots"]),
+        hub_cache=Path(asked["hub_cache"]),
+        torch_cache=Path(asked["torch_cache"]),
+        backend=asked.get("backend", settings.backend),
+    )
+
+
+def _spawn(
+    task: Task, folder: AttemptFolder, settings: Settings, tree_lock: int | None, is_remote: bool
+) -> subprocess.Popen[bytes]:
+    environment = UNASKED_POOL | settings.to_environment() | {processes.MARK: task.mark}
+    with folder.log.open("ab") as log:  # straight to the file: a pipe through the shim would die with it
+        return subprocess.Popen(
+            torchrun.command_of(task, folder, settings, is_remote),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            cwd=folder.path.parent,
+            start_new_session=True,
+            pass_fds=[] if tree_lock is None else [tree_lock],
+        )
+
+
+@contextlib.contextmanager
+def _control(folder: AttemptFolder) -> Iterator[int]:
+    """The fifo through which a cancel comes. Opened for writing, too, so that it never reads as ended."""
+    os.mkfifo(folder.control, 0o600)
+    descriptor = os.open(folder.control, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _outlive_shutdown_signals() -> None:
+    """Stay to write down how the worker ended when a shutdown sends SIGTERM to everybody.
+
+    Handlers, not SIG_IGN, which the worker would inherit.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+
+
+def main() -> None:
+    """Entry of ``python -m jobs.runner.shim``."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s shim %(levelname)s: %(message)s")
+    _outlive_shutdown_signals()
+    if sys.argv[1] == "--remote":
+        run_remote_attempt(Settings.from_environment(), AttemptFolder(Path(sys.argv[2])))
+    else:
+        run_attempt(Settings.from_environment(), sys.argv[2], int(sys.argv[3]))

@@ -1,0 +1,121 @@
+"""One worker in several processes: the command that runs it under torchrun, here or on the nodes of a Slurm job.
+
+Every process is a worker of its own that finds its place in ``RANK``, ``LOCAL_RANK`` and ``WORLD_SIZE``; the first
+one speaks for all. torchrun is a part of torch, hence of the ``ml`` environment; this module is stdlib only.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Sequence
+
+from jobs.runner.attempt.outcome import CANCELLED_EXIT
+from jobs.runner.attempt.spec import Task
+from jobs.runner.machine import processes
+from jobs.runner.paths import AttemptFolder
+from jobs.runner.shim.watchdog import Asked
+from jobs.runner.slurm.squeue_parser import name_of
+from jobs.settings import Settings
+
+logger = logging.getLogger("jobs.runner.shim")
+
+LAST_NODE_S = 120  # between the end of the first node's processes and the forced end of the others'
+
+
+def command(
+    python: str,
+    program: Sequence[str],
+    *,
+    n_processes: int,
+    log_dir: str,
+    n_nodes: int = 1,
+    key: str = "",
+    host: str = "",
+    port: int = 0,
+) -> list[str]:
+    """The command for a program in ``n_processes`` processes.
+
+    On several nodes ``srun`` starts one torchrun a node, within the allocation that it is called in, and they meet
+    at ``host``, which is the one that calls. Without ``srun`` they are all children of this machine's torchrun.
+
+    Args:
+        python: interpreter, the same path on all nodes.
+        program: what every process runs: arguments of ``python``.
+        n_processes: in all; a multiple of ``n_nodes``.
+        log_dir: where torchrun puts its own files.
+        n_nodes: nodes of the allocation.
+        key: tells this run's meeting from others'; part of a file's name.
+        host: name or address of this node that the others reach.
+        port: a free one of it.
+
+    Raises:
+        ValueError: the processes cannot be spread evenly.
+    """
+    n_each, rest = divmod(n_processes, n_nodes)
+    if rest or n_each < 1:
+        raise ValueError(f"{n_processes} processes cannot be spread evenly over {n_nodes} nodes")
+    torchrun = [
+        python,
+        "-m",
+        "torch.distributed.run",
+        f"--nproc-per-node={n_each}",
+        "--max-restarts=0",
+        f"--log-dir={log_dir}",
+    ]
+    if n_nodes == 1:
+        return [*torchrun, "--standalone", "--no-python", python, *program]
+    meeting = ["--rdzv-backend=c10d", f"--rdzv-id={key}", f"--rdzv-endpoint={host}:{port}", f"--nnodes={n_nodes}"]
+    # One node's torchrun ends before the others' when they stop: those have time to save, then they are ended.
+    srun = ["srun", f"--ntasks={n_nodes}", "--kill-on-bad-exit=0", f"--wait={LAST_NODE_S}", "--unbuffered"]
+    return [*srun, *torchrun, *meeting, "--no-python", python, *program]
+
+
+def command_of(task: Task, folder: AttemptFolder, settings: Settings, is_remote: bool) -> list[str]:
+    """What a shim starts for its attempt."""
+    python = task.python or str(settings.python(task.environment))
+    program = ["-m", "jobs.runner.worker", str(folder.path)]
+    if task.n_processes == 1:
+        return [python, *program]
+    host, port = _meeting_point()
+    n_nodes = settings.slurm.nodes if is_remote else 1
+    return command(
+        python,
+        program,
+        n_processes=task.n_processes,
+        log_dir=str(folder.path / "torchrun"),
+        n_nodes=n_nodes,
+        key=f"{task.job_id}-{task.attempt}",
+        host=host,
+        port=port,
+    )
+
+
+def tell_all_nodes(task: Task, worker: subprocess.Popen[bytes]) -> None:
+    """Pass a stop on through Slurm: srun would answer a SIGTERM by killing everything at once."""
+    try:
+        # not waited for: the worker's end is what we wait for; it signals the steps, not this process
+        subprocess.Popen(["scancel", "--signal=TERM", f"--name={name_of(task.job_id, task.attempt)}"])
+    except OSError as error:
+        logger.warning("%s: %s", task.job_id, error)
+        processes.signal_group(worker.pid, signal.SIGTERM)
+
+
+def code_of_all(folder: AttemptFolder, code: int, asked: Asked | None) -> int:
+    """torchrun has codes of its own: tell a stop that was asked for, and let a process that failed speak."""
+    if folder.failure.exists():
+        return code
+    words = sorted(folder.path.glob("rank-*/failure.json"), key=lambda path: path.stat().st_mtime)
+    if asked is None and words:
+        os.link(words[0], folder.failure)
+    return CANCELLED_EXIT if asked == "stop" else code
+
+
+def _meeting_point() -> tuple[str, int]:
+    """This machine's name and a port of it that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return socket.gethostname(), int(probe.getsockname()[1])

@@ -1,0 +1,62 @@
+"""The same shared folders under other names on the nodes: prefixes replaced in texts and in JSON. stdlib only."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from jobs.runner import durable
+from jobs.runner.paths import AttemptFolder
+
+
+def map_text(text: str, prefixes: Mapping[str, str]) -> str:
+    """Replace the longest prefix that is a whole path of folders; of a list with ``:`` every part."""
+    if os.pathsep in text and text.startswith("/"):
+        return os.pathsep.join(map_text(part, prefixes) for part in text.split(os.pathsep))
+    for here in sorted(prefixes, key=len, reverse=True):
+        start = here.rstrip("/")
+        if text == start or text.startswith(start + "/"):
+            return prefixes[here].rstrip("/") + text[len(start) :]
+    return text
+
+
+def map_json(value: Any, prefixes: Mapping[str, str]) -> Any:
+    """The same for every text in a JSON value; keys stay."""
+    if isinstance(value, str):
+        return map_text(value, prefixes)
+    if isinstance(value, list):
+        return [map_json(item, prefixes) for item in value]
+    if isinstance(value, dict):
+        return {key: map_json(item, prefixes) for key, item in value.items()}
+    return value
+
+
+def translate(folder: AttemptFolder, prefixes: Mapping[str, str]) -> None:
+    """Give the paths that a worker on a node has left their names here; doing it twice does no harm.
+
+    Args:
+        folder: of an attempt whose worker has ended.
+        prefixes: from here to the nodes.
+    """
+    if not prefixes:
+        return
+    back = {there: here for here, there in prefixes.items()}
+    result = durable.read_json(folder.result)
+    if result is not None:
+        durable.write_json(folder.result, map_json(result, back))
+    try:
+        lines = folder.artifacts.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    temporary = folder.artifacts.with_name("artifacts.jsonl.tmp")
+    temporary.write_text("".join(_translated(line, back) for line in lines), encoding="utf-8")
+    temporary.rename(folder.artifacts)
+
+
+def _translated(line: str, back: Mapping[str, str]) -> str:
+    try:
+        return json.dumps(map_json(json.loads(line), back), ensure_ascii=False) + "\n"
+    except ValueError:
+        return line + "\n"  # the torn last line of a worker that was killed

@@ -1,0 +1,1 @@
+"""The supervisor process: starts queued jobs and settles finished attempts."""

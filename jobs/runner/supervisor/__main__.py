@@ -1,0 +1,47 @@
+"""Entry of the supervisor: ``python -m jobs.runner.supervisor HOME [IDLE_S [LOCK]]``.
+
+Detaches itself, and ends when nothing has been alive for IDLE_S seconds. Whoever starts it waits until it holds the
+lock, so that little is imported before; what comes after that fails is in its log.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from jobs.runner.machine import locks
+from jobs.runner.paths import Home
+
+LOCK_TRIES, LOCK_PAUSE_S = 20, 0.05  # a probe may hold the lock for a moment
+
+
+def main() -> None:
+    """Take the home's lock, detach, and supervise. The lock is held when the caller's child returns."""
+    home = Home(Path(sys.argv[1]))
+    home.path.mkdir(parents=True, exist_ok=True)
+    lock = int(sys.argv[3]) if len(sys.argv) > 3 else _lock_and_detach(home)
+    from jobs.runner.supervisor.loop import supervise
+
+    supervise(home, lock, float(sys.argv[2]) if len(sys.argv) > 2 else None)
+
+
+def _lock_and_detach(home: Home) -> int:
+    lock = _lock(home)
+    if lock is None or os.fork() > 0:
+        os._exit(0)
+    return lock
+
+
+def _lock(home: Home) -> int | None:
+    for _ in range(LOCK_TRIES):
+        taken = locks.take(home.supervisor_lock, wait=False)
+        if taken is not None:
+            return taken
+        time.sleep(LOCK_PAUSE_S)
+    return None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Which code a long-lived process runs, and whether the disk now holds another. stdlib only."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TypeAlias
+
+HERE = Path(__file__).resolve().parent.parent
+CHECK_TIMEOUT_S = 20.0
+
+Signature: TypeAlias = frozenset[tuple[str, int, int]]
+
+
+def signature(folder: Path = HERE) -> Signature:
+    """Names, sizes and change times of the runner's modules."""
+    found = set()
+    for path in folder.rglob("*.py"):
+        try:
+            stat = path.stat()
+        except FileNotFoundError:  # replaced at this moment
+            continue
+        found.add((str(path.relative_to(folder)), stat.st_size, stat.st_mtime_ns))
+    return frozenset(found)
+
+
+def can_start(module: str) -> bool:
+    """True when a module can be imported: an update may be half-way."""
+    command = [sys.executable, "-S", "-c", f"import {module}"]
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=CHECK_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 0

@@ -1,0 +1,68 @@
+"""When an interrupted job is tried again: at once, later, or not at all. stdlib only."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from jobs.runner.attempt.outcome import CANCELLED_EXIT
+from jobs.runner.paths import Home
+from jobs.runner.store.store import LONGEST_BACK_OFF_S, JobRow, Store
+
+FIRST_BACK_OFF_S = 5.0
+TAIL_BYTES = 16_384
+
+
+def settle(store: Store, home: Home, row: JobRow) -> None:
+    """Queue an interrupted job again, or give it up when it fails in the same way without getting anywhere."""
+    if row.tries < row.max_tries and _goes_in_circles(store, home, row):
+        store.give_up(row.id, "the try before ended in the same way and got no further, so it is not tried again")
+    else:
+        is_free = _stopped_on_its_way(store, home, row)
+        store.settle_interrupted(row.id, 0.0 if is_free else back_off_s(row.tries), is_free=is_free)
+
+
+def back_off_s(tries: int) -> float:
+    """Pause before the next try, after ``tries`` of them: none, then 10 s, 20 s, 40 s, at most 5 minutes."""
+    return 0.0 if tries <= 1 else float(min(FIRST_BACK_OFF_S * 2.0 ** min(tries - 1, 16), LONGEST_BACK_OFF_S))
+
+
+def _stopped_on_its_way(store: Store, home: Home, row: JobRow) -> bool:
+    """True when the last try stopped at a safe point because its machine was to be taken away, and got further.
+
+    Such a try costs none: Slurm's time limit ends a training of days again and again.
+    """
+    ends = store.interruptions(row.id)[-2:]
+    if row.exit_code != CANCELLED_EXIT or not ends:
+        return False
+    made = [progress_made(home.attempt(row.id, attempt).progress) for attempt, _ in ends]
+    return made[-1] > (made[0] if len(made) == 2 else 0.0)
+
+
+def _goes_in_circles(store: Store, home: Home, row: JobRow) -> bool:
+    """True when the last two tries were interrupted in the same way and the later one got no further.
+
+    Not when they were lost: then everything of ours was killed (a reboot, a container's end), which is no doing of
+    the job. Nor a director: it only waits, for hours at the same place, and its children's own tries are bounded.
+    """
+    ends = store.interruptions(row.id)[-2:]
+    if row.resource == "director" or len(ends) < 2 or row.reason == "lost" or ends[0][1] != ends[1][1]:
+        return False
+    before, now = (progress_made(home.attempt(row.id, attempt).progress) for attempt, _ in ends)
+    return now <= before
+
+
+def progress_made(path: Path) -> float:
+    """How far an attempt came, in its own units; 0 when it told nothing."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(max(0, path.stat().st_size - TAIL_BYTES))
+            lines = stream.read().splitlines()
+    except OSError:
+        return 0.0
+    for line in reversed(lines):
+        try:
+            return float(json.loads(line)["done"])
+        except (ValueError, TypeError, KeyError):
+            continue  # torn by a kill, or cut by the tail
+    return 0.0

@@ -1,0 +1,46 @@
+"""What a worker gets beside its parameters: progress, artifacts, cancellation, a folder of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Protocol
+
+from jobs.settings import Settings
+
+ArtifactKind = Literal["dataset", "manifest", "report", "voice", "adapter", "audio", "plot", "log", "ratings", "other"]
+
+
+class JobContext(Protocol):
+    """The worker's side of a job. Implemented by ``jobs.runner.worker``; tests make their own."""
+
+    job_id: str
+    folder: Path
+    """Scratch and default outputs of the job, the same for every attempt."""
+    settings: Settings
+
+    def progress(self, done: float, total: float | None = None, message: str = "", **metrics: float) -> None:
+        """Say how far the work is: appended to ``progress.jsonl``; cheap, may be called often.
+
+        Args:
+            done: units done, never falling within an attempt.
+            total: units in all, when known.
+            message: one short line for people.
+            metrics: numbers for the plot, e.g. ``loss=2.1``.
+        """
+        ...
+
+    def publish(self, name: str, path: Path, kind: ArtifactKind) -> str:
+        """Give a finished file or folder the handle ``artifact://<job>/<name>`` and return the handle.
+
+        Recorded with size and SHA-256 (of the file; of the sorted listing for a folder). Publishing a name
+        again replaces the record.
+        """
+        ...
+
+    def raise_if_cancelled(self) -> None:
+        """Raise ``jobs.runner.worker.context.Cancelled`` when somebody asked for the job to stop."""
+        ...
+
+
+class Cancelled(BaseException):
+    """Raised in the worker at a safe point after a cancel; not an error."""

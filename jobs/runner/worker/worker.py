@@ -1,0 +1,176 @@
+"""Does the work of one attempt, in the step's own environment.
+
+``python -m jobs.runner.worker ATTEMPT_FOLDER``. Its last act is ``result.json`` or ``failure.json``.
+"""
+
+from __future__ import annotations
+
+import errno
+import faulthandler
+import importlib
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from jobs.errors import UserError
+from jobs.param_types import Strict
+from jobs.runner import artifacts, durable
+from jobs.runner.attempt.outcome import CANCELLED_EXIT
+from jobs.runner.job_kind import JobKind
+from jobs.runner.paths import AttemptFolder
+from jobs.runner.progress.reports import ProgressWriter
+from jobs.runner.worker.context import ArtifactKind, Cancelled
+from jobs.settings import Settings
+
+logger = logging.getLogger("jobs.runner.worker")  # it runs as __main__
+
+FAILED_EXIT = 1
+LEAVE_TIMEOUT_S = 30.0  # native libraries may hang while the interpreter ends; the work is done by then
+MAX_MESSAGE = 2000
+CUDA_OOM_HINT = "Lower batch_size, or set gradient_checkpointing; see that nothing else uses the GPU."
+DISK_FULL_HINT = "Free some space and start the job again: what it had finished is kept."
+
+
+class WorkerContext:
+    """``JobContext`` of a real job."""
+
+    def __init__(self, job_id: str, folder: Path, attempt: AttemptFolder, settings: Settings) -> None:
+        self.job_id = job_id
+        self.folder = folder
+        self.settings = settings
+        self._attempt = attempt
+        self._progress = ProgressWriter(attempt.progress)
+        self._cancel = threading.Event()
+
+    def progress(self, done: float, total: float | None = None, message: str = "", **metrics: float) -> None:
+        """See ``JobContext``."""
+        self._progress.write(done, total, message, metrics)
+
+    def publish(self, name: str, path: Path, kind: ArtifactKind) -> str:
+        """See ``JobContext``."""
+        artifact = artifacts.record(self._attempt, self.job_id, name, Path(path), kind)
+        logger.info("published %s: %s", artifact.handle, artifact.path)
+        return artifact.handle
+
+    def raise_if_cancelled(self) -> None:
+        """See ``JobContext``."""
+        if self.is_cancelled:
+            raise Cancelled
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether SIGTERM has come."""
+        return self._cancel.is_set()
+
+    def cancel(self) -> None:
+        """Make the next safe point the last."""
+        self._cancel.set()
+
+    def close(self) -> None:
+        """Write what is left of the progress."""
+        self._progress.close()
+
+
+def work(attempt: AttemptFolder, settings: Settings) -> int:
+    """Do an attempt's work and leave its last words. Returns the exit code."""
+    folder = attempt.path.parent
+    if settings.rank > 0:  # one of several: the first process speaks for all, the others' words are kept beside
+        attempt = AttemptFolder(attempt.path / f"rank-{settings.rank}")
+        attempt.path.mkdir(exist_ok=True)
+    durable.reserve(attempt.result)  # so that a full disk cannot silence us
+    durable.reserve(attempt.failure)
+    job = durable.read_json(folder / "job.json")
+    if job is None:
+        raise RuntimeError(f"{folder / 'job.json'} cannot be read")
+    context = WorkerContext(str(job["job_id"]), folder, attempt, settings)
+    signal.signal(signal.SIGTERM, lambda *_: context.cancel())
+    try:
+        result = _run(job, context)
+        context.close()
+        durable.write_json(attempt.result, result.model_dump(mode="json"))
+        durable.release(attempt.failure)
+        logger.info("%s is done", context.job_id)
+        return 0
+    except Cancelled:
+        logger.info("stopped at a safe point, as asked")
+        return CANCELLED_EXIT
+    except (Exception, SystemExit) as error:
+        if context.is_cancelled and not isinstance(error, UserError):
+            # SIGTERM goes to the whole group: helpers that die of it make the work fail before its safe point
+            logger.info("stopped while it was cancelled: %s", error)
+            return CANCELLED_EXIT
+        context.close()
+        durable.write_json(attempt.failure, _failure(error))
+        durable.release(attempt.result)
+        return FAILED_EXIT
+
+
+def _run(job: dict[str, Any], context: WorkerContext) -> Strict:
+    kind = _kind(str(job["spec"]), str(job["kind"]))
+    params = kind.params.model_validate(job["params"])
+    if kind.check is not None:
+        kind.check(params)
+    logger.info("%s begins; its parameters are in %s", context.job_id, context.folder / "job.json")
+    module, _, function = kind.entry.partition(":")
+    run: Callable[[Strict, WorkerContext], Strict] = getattr(importlib.import_module(module), function)
+    context.raise_if_cancelled()
+    return kind.result.model_validate(run(params, context))
+
+
+def _kind(module: str, name: str) -> JobKind:
+    for value in vars(importlib.import_module(module)).values():
+        if isinstance(value, JobKind) and value.name == name:
+            return value
+    raise LookupError(f"{module} has no kind {name!r}")
+
+
+def _failure(error: BaseException) -> dict[str, str]:
+    """What ``failure.json`` says of an exception, logged on the way; the reason is one of ``records.Reason``."""
+    reason = _reason(error)
+    if isinstance(error, UserError):
+        logger.error("%s", error)
+        return {"code": error.code, "message": error.message[:MAX_MESSAGE], "hint": error.hint, "reason": reason}
+    logger.error("the work failed", exc_info=error)
+    message = f"{type(error).__name__}: {error}"[:MAX_MESSAGE]
+    if reason == "cuda_oom":
+        return {"code": "cuda_oom", "message": message, "hint": CUDA_OOM_HINT, "reason": reason}
+    if reason == "disk_full":
+        return {"code": "disk_full", "message": message, "hint": DISK_FULL_HINT, "reason": reason}
+    hint = "This is a defect or a broken installation, not a matter of the input: the log has the traceback."
+    return {"code": "internal_error", "message": message, "hint": hint, "reason": reason}
+
+
+def _reason(error: BaseException) -> str:
+    for cause in _causes(error):
+        is_cuda = "CUDA" in str(cause) or type(cause).__module__.startswith("torch")
+        if "CUDA out of memory" in str(cause) or (type(cause).__name__ == "OutOfMemoryError" and is_cuda):
+            return "cuda_oom"
+        if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
+            return "disk_full"
+        if isinstance(cause, UserError) and cause.code in ("cuda_oom", "disk_full"):
+            return cause.code
+        if isinstance(cause, MemoryError):
+            return "oom_likely"
+    return "exit"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def main() -> None:
+    """Entry of ``python -m jobs.runner.worker``."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    faulthandler.enable()
+    code = work(AttemptFolder(Path(sys.argv[1])), Settings.from_environment())
+    leave = threading.Timer(LEAVE_TIMEOUT_S, os._exit, [code])
+    leave.daemon = True
+    leave.start()
+    sys.exit(code)

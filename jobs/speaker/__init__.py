@@ -1,0 +1,1 @@
+"""Speaker encoders and the narrator's profile."""

@@ -1,0 +1,1 @@
+"""Text normalisation, pronunciation and matching."""

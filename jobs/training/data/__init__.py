@@ -1,0 +1,1 @@
+"""Training data: manifest rows, datasets, batches."""

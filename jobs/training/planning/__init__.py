@@ -1,0 +1,1 @@
+"""Planning of a run: memory, time, presets, resolved settings. No torch."""

@@ -1,0 +1,1 @@
+"""A training run: model set-up, loop, checkpoints, evaluation samples."""

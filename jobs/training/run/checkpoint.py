@@ -1,0 +1,150 @@
+"""Resumable checkpoints: ``<folder>/step-000200/state.pt``, complete or absent; the newest two are kept.
+
+They hold what learns (not the frozen rest), the optimiser's state and the losses so far. The learning rate, the order
+of the clips and the dice of dropout are functions of the step and need no state. Beside them ``best-000150.pt`` holds
+the weights of the best validation so far.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from jobs.errors import UserError
+from jobs.training.planning.disk import KEPT_CHECKPOINTS
+
+_NAME = re.compile(r"^step-(\d{6,})$")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state of a run after ``step`` optimiser steps.
+
+    Attributes:
+        step: optimiser steps done; with the run's parameters it also tells the position in the data.
+        run: what the run was asked, to refuse resuming another run.
+        weights: everything that learns, by name.
+        optimiser: its ``state_dict``.
+        history: losses so far, see ``jobs.training.run.loss_history``.
+    """
+
+    step: int
+    run: dict[str, Any]
+    weights: dict[str, torch.Tensor]
+    optimiser: dict[str, Any]
+    history: dict[str, list[list[float]]]
+
+
+def capture(
+    *,
+    step: int,
+    run: dict[str, Any],
+    parameters: Mapping[str, nn.Parameter],
+    optimiser: torch.optim.Optimizer,
+    history: dict[str, list[list[float]]],
+) -> Checkpoint:
+    """Take the state of a run as it is; tensors are shared, so save it before the next step."""
+    return Checkpoint(
+        step=step,
+        run=run,
+        weights={name: parameter.detach() for name, parameter in parameters.items()},
+        optimiser=optimiser.state_dict(),
+        history=history,
+    )
+
+
+def restore(checkpoint: Checkpoint, parameters: Mapping[str, nn.Parameter], optimiser: torch.optim.Optimizer) -> None:
+    """Put weights and optimiser back to where the checkpoint was taken."""
+    _copy(checkpoint.weights, parameters)
+    optimiser.load_state_dict(checkpoint.optimiser)
+
+
+def save(folder: Path, checkpoint: Checkpoint) -> Path:
+    """Write a checkpoint under a temporary name, flush, rename, and delete all but the newest ``KEPT_CHECKPOINTS``."""
+    target = folder / f"step-{checkpoint.step:06d}"
+    temporary = folder / f".{target.name}.partial"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    with (temporary / "state.pt").open("wb") as stream:
+        torch.save(vars(checkpoint), stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    shutil.rmtree(target, ignore_errors=True)  # only there if the same step was saved before
+    temporary.rename(target)
+    for old in _all(folder)[:-KEPT_CHECKPOINTS]:
+        shutil.rmtree(old, ignore_errors=True)
+    return target
+
+
+def save_best(folder: Path, step: int, parameters: Mapping[str, nn.Parameter]) -> None:
+    """Keep the weights as those of the best validation so far. ``forget_best_but`` deletes the former."""
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / ".best.partial"
+    with temporary.open("wb") as stream:
+        torch.save({name: parameter.detach() for name, parameter in parameters.items()}, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.rename(_best(folder, step))
+
+
+def forget_best_but(folder: Path, step: int) -> None:
+    """Delete the best weights of other steps, once a checkpoint that knows of this one is on disk."""
+    for path in folder.glob("best-*.pt"):
+        if path != _best(folder, step):
+            path.unlink(missing_ok=True)
+
+
+def load_best(folder: Path, step: int, parameters: Mapping[str, nn.Parameter]) -> None:
+    """Put the weights that were kept for a step in place. Raises ``FileNotFoundError``."""
+    _copy(torch.load(_best(folder, step), map_location="cpu", weights_only=True), parameters)
+
+
+def newest(folder: Path, run: dict[str, Any]) -> Checkpoint | None:
+    """Load the newest checkpoint of a run; None if there is none.
+
+    Raises:
+        UserError: ``checkpoint_of_another_run`` when it was made with other parameters or data.
+    """
+    found = _all(folder)
+    if not found:
+        return None
+    state = torch.load(found[-1] / "state.pt", map_location="cpu", weights_only=True)
+    checkpoint = Checkpoint(**state)
+    differing = sorted(key for key in run if checkpoint.run.get(key) != run[key])
+    if differing:
+        told = "; ".join(f"{key} was {checkpoint.run.get(key)!r}, is {run[key]!r}" for key in differing)
+        raise UserError(
+            "checkpoint_of_another_run",
+            f"{folder} holds a checkpoint of step {checkpoint.step} of another run: {told}.",
+            "Give another out_dir, the former parameters, or resume=false to start afresh (deletes the checkpoint).",
+        )
+    return checkpoint
+
+
+def discard(folder: Path) -> None:
+    """Delete all checkpoints and what a kill may have left half-written."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _best(folder: Path, step: int) -> Path:
+    return folder / f"best-{step:06d}.pt"
+
+
+def _copy(weights: Mapping[str, torch.Tensor], parameters: Mapping[str, nn.Parameter]) -> None:
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(weights[name])
+
+
+def _all(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted((path for path in folder.iterdir() if _NAME.match(path.name)), key=lambda path: int(path.name[5:]))

@@ -1,0 +1,150 @@
+"""The same sentences from the base, from the voice and from the narrator: what the losses cannot tell.
+
+Spoken after the export, from the exported folders, by the code that ``synthesize`` speaks with. A sample that is there
+is kept, so a kill costs at most one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
+from jobs.errors import UserError
+from jobs.qwen.codec import FRAMES_PER_SECOND
+from jobs.qwen.devices import compute_device, limit_cpu_threads
+from jobs.qwen.model_info import describe_model
+from jobs.qwen.synthesizer import Decoding, Narrator, Reference, load_narrator
+from jobs.runner.worker.context import JobContext
+from jobs.training.data.dataset import Dataset, TrainingClip
+
+logger = logging.getLogger(__name__)
+
+NARRATOR, ZERO_SHOT = "narrator", "zero-shot"
+MOST_LENGTHS, SPARE_S = 3.0, 2.0  # a take may last three times the narrator's, and two seconds: longer has no end
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sentence by one source.
+
+    Attributes:
+        source: ``narrator``, ``zero-shot``, ``voice`` or ``voice-last``.
+        text: the sentence.
+        audio: wav, relative to the run's folder; None when it could not be spoken.
+        is_held_out: False when training has learnt the sentence.
+        duration_s: of the audio.
+        note: what is odd about it.
+    """
+
+    source: str
+    text: str
+    audio: str | None
+    is_held_out: bool
+    duration_s: float = 0.0
+    note: str = ""
+
+
+def choose(dataset: Dataset, n: int) -> list[tuple[TrainingClip, bool]]:
+    """Clips of middling length to compare by, and whether they are held out; those that are come first."""
+    chosen: list[tuple[TrainingClip, bool]] = []
+    for clips, is_held_out in ((dataset.validation, True), (dataset.train, False)):
+        by_length = sorted(clips, key=lambda clip: (len(clip.codes), clip.line))
+        middle = len(by_length) // 2
+        near = sorted(range(len(by_length)), key=lambda place: abs(place - middle))
+        chosen += [(by_length[place], is_held_out) for place in near[: n - len(chosen)]]
+    return chosen
+
+
+def speak(
+    clips: Sequence[tuple[TrainingClip, bool]],
+    models: Mapping[str, Path],
+    *,
+    speaker: str,
+    reference: Path | None,
+    out: Path,
+    context: JobContext,
+    n_steps: int,
+) -> list[Sample]:
+    """Let every model speak every clip's text; and the narrator, through the codec, which is the most there is.
+
+    What cannot be spoken is told in the sample: a run does not fail for it.
+
+    Args:
+        clips: from ``choose``.
+        models: source to folder: exports, and under ``zero-shot`` the base if it can clone.
+        speaker: of the exports.
+        reference: clip that the base clones.
+        out: the run's folder.
+        context: for progress and cancellation.
+        n_steps: that the run has made: its progress stays at the end.
+    """
+    folder = out / "samples"
+    folder.mkdir(exist_ok=True)
+    samples: list[Sample] = []
+    for source, model in models.items():
+        narrator: Narrator | None = None
+        for number, (clip, is_held_out) in enumerate(clips, 1):
+            context.raise_if_cancelled()
+            context.progress(n_steps, n_steps, f"{source} speaks sentence {number}")
+            wav = folder / f"{source}-{number}.wav"
+            ceiling = folder / f"{NARRATOR}-{number}.wav"
+            try:
+                missing = [path for path in (wav, ceiling) if not path.exists()]
+                if missing and narrator is None:
+                    narrator = _load(model, source, speaker, clip.language, reference)
+                if narrator is not None and ceiling in missing:
+                    _write(ceiling, _through_the_codec(narrator, clip))
+                if narrator is not None and wav in missing:
+                    _write(wav, narrator.say(clip.text, Decoding(False, 0.9, 50, SEED, _longest_s(clip))).samples)
+            except (UserError, torch.OutOfMemoryError) as error:
+                logger.warning("%s cannot speak sentence %d: %s", source, number, error)
+                samples.append(Sample(source, clip.text, None, is_held_out, note=str(error)))
+                continue
+            samples.append(_sample(source, clip, wav, is_held_out, out))
+            if source == next(iter(models)):
+                samples.append(_sample(NARRATOR, clip, ceiling, is_held_out, out))
+        del narrator
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+    return samples
+
+
+def _load(model: Path, source: str, speaker: str, language: str, reference: Path | None) -> Narrator:
+    is_clone = source == ZERO_SHOT
+    narrator = load_narrator(
+        describe_model(model),
+        compute_device(),
+        speaker=None if is_clone else speaker,
+        language=language,
+        reference=Reference(read_clip(reference, CLIP_RATE_HZ)) if is_clone and reference is not None else None,
+    )
+    limit_cpu_threads(narrator.n_parameters)
+    return narrator
+
+
+def _longest_s(clip: TrainingClip) -> float:
+    return MOST_LENGTHS * len(clip.codes) / FRAMES_PER_SECOND + SPARE_S
+
+
+def _through_the_codec(narrator: Narrator, clip: TrainingClip) -> np.ndarray:
+    waveforms, _ = narrator.stock.model.speech_tokenizer.decode([{"audio_codes": clip.codes}])
+    return np.asarray(waveforms[0], np.float32)
+
+
+def _write(path: Path, samples: np.ndarray) -> None:
+    temporary = path.with_name(f".{path.stem}.partial.wav")
+    write_clip(temporary, samples, CLIP_RATE_HZ)
+    temporary.rename(path)
+
+
+def _sample(source: str, clip: TrainingClip, wav: Path, is_held_out: bool, out: Path) -> Sample:
+    duration_s = len(read_clip(wav, CLIP_RATE_HZ)) / CLIP_RATE_HZ
+    note = "did not end" if source != NARRATOR and duration_s > _longest_s(clip) - 0.1 else ""
+    return Sample(source, clip.text, wav.relative_to(out).as_posix(), is_held_out, round(duration_s, 2), note)

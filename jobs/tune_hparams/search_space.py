@@ -1,0 +1,139 @@
+"""Where a search looks: ranges of ``start_training``'s own arguments, and presets of them. Light: pydantic only."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self, get_args
+
+from pydantic import Field, ValidationError, model_validator
+
+from jobs.errors import UserError
+from jobs.param_types import Strict, Value
+from jobs.training.spec import Params as Training
+
+Preset = Literal["full", "lora", "1.7b"]
+
+# The search's own business; everything else of start_training may be searched or fixed.
+RESERVED = frozenset(
+    {"manifest", "base_model", "out_dir", "epochs", "max_steps", "validate_every_steps", "early_stop", "export",
+     "export_base", "samples", "resume", "preset", "hyperparams"}
+)  # fmt: skip
+
+# A warm-up that fills a short run searches nothing: at most a tenth of it, and 50 steps (50 are better than 20, 100 add
+# nothing: FelysNeko/qwen3-tts-post-training, STATUS.md).
+MOST_WARMUP_STEPS, WARMUP_SHARE = 50, 10
+
+
+class Range(Strict):
+    """Values of one argument: between two ends, or one of several."""
+
+    name: str = Field(description="An argument of start_training.")
+    low: float | None = None
+    high: float | None = None
+    log: bool = Field(False, description="Equal factors are equal steps, as for lr.")
+    choices: list[Value] = Field(default_factory=list, description="Instead of low and high.")
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        if self.choices:
+            if self.low is not None or self.high is not None or self.log:
+                raise ValueError("give choices, or low and high, not both")
+        elif self.low is None or self.high is None or self.low > self.high:
+            raise ValueError("needs choices, or low and high with low <= high")
+        elif self.log and self.low <= 0:
+            raise ValueError("a log range starts above 0")
+        return self
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Low and high, of a range without choices."""
+        assert self.low is not None
+        assert self.high is not None
+        return self.low, self.high
+
+    @property
+    def is_whole(self) -> bool:
+        """Only whole numbers will do."""
+        annotation = Training.model_fields[self.name].annotation
+        return annotation is int or int in get_args(annotation)
+
+    @property
+    def ends(self) -> list[Value]:
+        """The extreme values, all of them for choices."""
+        if self.choices:
+            return list(self.choices)
+        low, high = self.bounds
+        return [int(low), int(high)] if self.is_whole else [low, high]
+
+    def holds(self, value: Value) -> bool:
+        """The search could propose this value."""
+        if self.choices:
+            return value in self.choices
+        low, high = self.bounds
+        return isinstance(value, int | float) and low <= value <= high
+
+
+def preset_of(name: Preset, trial_steps: int) -> tuple[list[Range], dict[str, Value]]:
+    """Ranges of a preset, and the arguments that it fixes.
+
+    Args:
+        name: ``full``: around the one recipe that was found with a sound loss (lr 5e-6). ``lora``: wide, since no LoRA
+            figure from a sound loss was ever published. ``1.7b``: the original skill's space and memory settings.
+        trial_steps: length of a trial; bounds the warm-up.
+    """
+    warmup = Range(name="warmup_steps", low=0, high=min(MOST_WARMUP_STEPS, trial_steps // WARMUP_SHARE))
+    decay = Range(name="weight_decay", low=0.0, high=0.1)
+    if name == "full":
+        ranges = [
+            Range(name="lr", low=1e-6, high=2e-5, log=True),
+            Range(name="gradient_accumulation_steps", choices=[1, 2, 4]),
+            warmup,
+        ]
+        return ranges, {"method": "full"}
+    if name == "lora":
+        ranges = [
+            Range(name="lr", low=1e-6, high=2e-4, log=True),
+            Range(name="lora_r", choices=[16, 32, 64]),
+            Range(name="lora_targets", choices=["attention", "talker", "all"]),
+            warmup,
+        ]
+        return ranges, {"method": "lora"}
+    ranges = [
+        Range(name="lr", low=1e-6, high=5e-5, log=True),
+        Range(name="gradient_accumulation_steps", choices=[8, 16, 32]),
+        Range(name="lora_r", choices=[16, 32]),
+        Range(name="lora_alpha", choices=[32, 64]),
+        decay,
+        warmup,
+    ]
+    return ranges, {"method": "lora", "batch_size": 1, "optimizer": "adamw_8bit", "gradient_checkpointing": True}
+
+
+def check_space(ranges: list[Range], fixed: dict[str, Value], training: dict[str, Any]) -> None:
+    """Refuse names and values that ``start_training`` would refuse, before anything is trained.
+
+    Args:
+        ranges: what is searched.
+        fixed: arguments that every trial has.
+        training: the arguments that make a valid call without them.
+
+    Raises:
+        UserError: ``space_invalid``.
+    """
+    names = [found.name for found in ranges]
+    known = set(Training.model_fields) - RESERVED
+    wrong = [name for name in [*names, *fixed] if name not in known]
+    if wrong:
+        raise _invalid(f"{', '.join(wrong)}: not to be searched or fixed here", f"Names: {', '.join(sorted(known))}.")
+    if not ranges or len(set(names)) < len(names):
+        raise _invalid("every name once, and at least one", "Give ranges, or leave them to the preset.")
+    for found in ranges:
+        for value in found.ends:
+            try:
+                Training.model_validate({**training, **fixed, found.name: value})
+            except ValidationError as error:
+                told = error.errors()[0]["msg"]
+                raise _invalid(f"{found.name}={value}: {told}", "Look at start_training's arguments.") from error
+
+
+def _invalid(what: str, hint: str) -> UserError:
+    return UserError("space_invalid", f"The search space is wrong: {what}.", hint)

@@ -1,0 +1,1 @@
+"""Evidence for training settings: extraction, weighing, conflicts."""

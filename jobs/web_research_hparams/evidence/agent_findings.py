@@ -1,0 +1,115 @@
+"""What an agent found with its own search: checked, brought to our names, and marked as its word. Pure."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+
+from pydantic import Field, ValidationError
+
+from jobs.errors import UserError
+from jobs.param_types import Strict, Value
+from jobs.web_research_hparams.evidence.extract import LONGEST_CONTEXT, LONGEST_QUOTE, extract, is_about_the_model
+from jobs.web_research_hparams.evidence.number_parsing import NUMBER, Span, number_of, read_span
+from jobs.web_research_hparams.evidence.parameter_aliases import BY_NAME, parameter_named
+from jobs.web_research_hparams.evidence.trainers import loss_state_of
+from jobs.web_research_hparams.evidence.weighing import Candidate
+from jobs.web_research_hparams.search.response_parsers import date_of, web_link
+from jobs.web_research_hparams.search.sanitize import clean, readable
+
+MOST_FINDINGS = 50
+FINDING = "parameter, value, source_url, quote, date, context"
+"""Fields of a finding, the last two optional; in words, because a nested schema costs every listing of the tools."""
+
+
+class Finding(Strict):
+    """One figure of a page that the agent read."""
+
+    parameter: str = Field(max_length=60, description="lr, epochs, batch_size …")
+    value: Value = Field(description='A number, or a range as text: "1e-6 to 1e-5".')
+    source_url: str = Field(max_length=400)
+    quote: str = Field(max_length=2000, description="The page's own words, with the value.")
+    date: str = Field("", max_length=40)
+    context: str = Field("", max_length=4000)
+
+
+def read_findings(given: Sequence[Mapping[str, object]]) -> list[Finding]:
+    """Check the fields of findings. Raises ``UserError`` ``finding_invalid``."""
+    findings = []
+    for place, fields in enumerate(given):
+        try:
+            findings.append(Finding.model_validate(dict(fields)))
+        except ValidationError as error:
+            first = error.errors()[0]
+            what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            raise _invalid(place, clean(what, 160), f"A finding has {FINDING}.") from error
+    return findings
+
+
+def candidates_from(findings: Sequence[Finding]) -> list[Candidate]:
+    """Findings as candidates, not yet weighed.
+
+    Raises:
+        UserError: ``finding_invalid`` for an unknown setting, a value that is no number, an address that is none, or a
+            quote in which the value does not stand.
+    """
+    return [_candidate(place, finding) for place, finding in enumerate(findings)]
+
+
+def _candidate(place: int, finding: Finding) -> Candidate:
+    parameter = parameter_named(finding.parameter)
+    if parameter is None:
+        near = difflib.get_close_matches(finding.parameter.lower(), BY_NAME, 1)
+        meant = f"Did you mean {near[0]!r}? " if near else ""
+        raise _invalid(place, f"{clean(finding.parameter, 60)!r} is no setting that is researched",
+                       f"{meant}Known are {', '.join(BY_NAME)}.")  # fmt: skip
+    span = _span(finding.value)
+    if span is None:
+        raise _invalid(place, f"{clean(finding.value, 60)!r} is no number or range", 'Write 5e-6, or "1e-6 to 1e-5".')
+    url = web_link(finding.source_url)
+    if not url:
+        raise _invalid(place, f"{clean(finding.source_url, 80)!r} is no address of the web",
+                       "Every number needs its source: give the page's http(s) address.")  # fmt: skip
+    quote, context = clean(finding.quote, LONGEST_QUOTE), clean(finding.context or finding.quote, LONGEST_CONTEXT)
+    said = readable(finding.quote)
+    if not all(_stands(end, said) for end in {span.low, span.high}):
+        raise _invalid(place, f"the value {clean(finding.value, 40)} does not stand in the quote {quote[:60]!r}",
+                       "Quote the page's own words that hold the number.")  # fmt: skip
+    read = next((one for one in extract(said, context) if one.parameter == parameter.name), None)
+    state = loss_state_of(url, f"{quote} {context}")
+    return Candidate(
+        id=f"a{place + 1}",
+        parameter=parameter.name,
+        low=span.low,
+        high=span.high,
+        unit=parameter.unit,
+        model_size=read.size if read else None,
+        method="lora" if parameter.lora else read.method if read else None,
+        says=read.says if read else "for",
+        source="agent",
+        source_url=url,
+        date=date_of(finding.date),
+        # the page was not read here, so that its address is the agent's word only
+        loss_state="unknown" if state == "correct" else state,
+        is_about_model=is_about_the_model(f"{said} {context}", "", url),
+        from_agent=True,
+        untrusted_quote=quote,
+        untrusted_context=context,
+    )
+
+
+def _span(value: object) -> Span | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return Span(float(value), float(value))
+    return read_span(str(value))
+
+
+def _stands(value: float, text: str) -> bool:
+    return any(abs(number_of(found) - value) <= 1e-6 * abs(value) for found in re.findall(NUMBER, text))
+
+
+def _invalid(place: int, what: str, hint: str) -> UserError:
+    return UserError("finding_invalid", f"findings[{place}]: {what}.", hint)

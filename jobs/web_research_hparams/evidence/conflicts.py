@@ -1,0 +1,78 @@
+"""Who says otherwise, and why that weighs less. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, Field
+
+from jobs.web_research_hparams.evidence.number_parsing import spelt
+from jobs.web_research_hparams.evidence.weighing import SAME, Candidate
+from jobs.web_research_hparams.knowledge import Fact, LossState, ModelSize
+
+MOST_OF_A_SETTING = 4
+_NAMES = {"batch_size": "batch"}  # where the knowledge base has another word
+_WHY_FACT: dict[LossState, str] = {
+    "correct": "sound loss too; measured as worse, or with other audio: read the fact",
+    "code_predictor_labels_wrong": "books 1 to 15 learnt a neighbour's label",
+    "misaligned": "its trainer learns the frame after next",
+    "not_about_loss": "of another model or question",
+    "unknown": "nobody can tell which loss was used",
+}
+_WHY_FIGURE: dict[LossState, str] = {**_WHY_FACT, "correct": "from a trainer with a sound loss: look at it"}
+_A_DEFAULT = "a default; no result was published with it"
+
+
+class Conflict(BaseModel):
+    """Another value than the recommended one."""
+
+    id: str = Field(description="Of the fact (knowledge base) or finding.")
+    says: str
+    why_lower: str
+
+
+def conflicts_of(
+    parameter: str, start: float, size: ModelSize, facts: Sequence[Fact], candidates: Sequence[Candidate]
+) -> list[Conflict]:
+    """Facts and figures that name another value for a setting.
+
+    Args:
+        parameter: as ``start_training`` calls it.
+        start: the recommended value.
+        size: of the model.
+        facts: that are about the model and method.
+        candidates: weighed.
+    """
+    found = []
+    for one in candidates:
+        if (
+            one.parameter == parameter
+            and one.verdict in ("counts", "no_weight")
+            and not _agrees(start, one.low, one.high)
+        ):
+            found.append((one.weight + 0.01, Conflict(id=one.id, says=one.value, why_lower=one.why)))
+        elif one.parameter == parameter and one.verdict == "against" and _agrees(start, one.low, one.high):
+            why = f"one page's word; {_WHY_FIGURE[one.loss_state]}"
+            found.append((0.25, Conflict(id=one.id, says=f"not {one.value}", why_lower=why)))
+    for fact in facts:
+        word = _NAMES.get(parameter, parameter)
+        value = fact.values.get(word, fact.values.get(f"{word}_{size}"))
+        if value is None:
+            continue
+        low, high = (min(value), max(value)) if isinstance(value, list) else (value, value)
+        if not _agrees(start, low, high):
+            says = spelt(low) if low == high else f"{spelt(low)} to {spelt(high)}"
+            is_default = fact.evidence == "read_in_code" and fact.loss_state == "correct"
+            why = _A_DEFAULT if is_default else _WHY_FACT[fact.loss_state]
+            conflict = Conflict(id=fact.id, says=says, why_lower=why)
+            found.append((_RANK[fact.loss_state], conflict))
+    return [conflict for _, conflict in sorted(found, key=lambda pair: -pair[0])][:MOST_OF_A_SETTING]
+
+
+_RANK: dict[LossState, float] = {
+    "correct": 1.0, "code_predictor_labels_wrong": 0.3, "unknown": 0.2, "misaligned": 0.15, "not_about_loss": 0.1,
+}  # fmt: skip
+
+
+def _agrees(start: float, low: float, high: float) -> bool:
+    return low / SAME <= start <= high * SAME

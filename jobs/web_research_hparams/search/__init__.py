@@ -1,0 +1,1 @@
+"""Search of public sources for training settings."""

@@ -1,0 +1,150 @@
+"""What a person sees: answers as text, a progress bar while a job runs. Machines get JSON instead."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, TextIO
+
+from pydantic import BaseModel
+
+from jobs.runner.models import JobRecord, Progress
+from jobs.web_research_hparams.report import plain
+from server.cli.hints import as_commands
+from tools.core.job_view import JobView, fraction_of, progress_text
+from tools.list_jobs import JobList
+from tools.rate_samples import RateSamplesAnswer
+from tools.research.answer import WebResearchHparamsAnswer
+
+BAR_WIDTH = 24
+LONGEST_LINE = 110
+MOST_LISTED = 12
+# Where the stream is no terminal: a line at every tenth of the work, and at least so often.
+LINE_EVERY_S = 30.0
+
+
+def as_text(answer: BaseModel) -> str:
+    """An answer for people."""
+    if isinstance(answer, JobView):
+        return _job(answer)
+    if isinstance(answer, RateSamplesAnswer) and answer.job is not None:
+        return _job(answer.job)
+    if isinstance(answer, JobList):
+        return _jobs(answer)
+    if isinstance(answer, WebResearchHparamsAnswer):
+        return plain(answer.whole())
+    return "\n".join(_lines(answer.model_dump(mode="json"))) + "\n"
+
+
+def duration_text(seconds: float) -> str:
+    """``3 min 20 s``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def size_text(size_bytes: int) -> str:
+    """``1.2 MB``."""
+    size = float(size_bytes)
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+class ProgressBar:
+    """Follows a job on a stream: rewritten in place at a terminal, now and then a line elsewhere."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._is_terminal = stream.isatty()
+        self._shown_at = 0.0
+        self._shown: object = None
+
+    def update(self, job: JobRecord, progress: Progress | None) -> None:
+        """Show where the job is."""
+        fraction = fraction_of(progress)
+        text = progress_text(progress) if job.state == "running" else job.detail if job.state == "queued" else ""
+        if self._is_terminal:
+            filled = round(BAR_WIDTH * (fraction or 0))
+            share = f"{100 * fraction:3.0f} %" if fraction is not None else "  …  "
+            bar = "#" * filled + "-" * (BAR_WIDTH - filled)
+            self._stream.write(f"\r\x1b[K{job.kind} [{bar}] {share} {text or job.state}"[:LONGEST_LINE])
+            self._stream.flush()
+            return
+        mark = (job.state, int(10 * (fraction or 0)))
+        if mark != self._shown or time.monotonic() - self._shown_at > LINE_EVERY_S:
+            self._shown, self._shown_at = mark, time.monotonic()
+            self._stream.write(f"{job.kind}: {job.state} {text}".rstrip() + "\n")
+            self._stream.flush()
+
+    def close(self) -> None:
+        """End the line."""
+        if self._is_terminal:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+
+def _job(job: JobView) -> str:
+    took = f" after {duration_text(job.elapsed_s)}" if job.elapsed_s else ""
+    name = job.job_id or job.kind
+    lines = [
+        f"{name}: {job.state}{took}" + (" (done before, reused)" if job.reused and job.state == "succeeded" else "")
+    ]
+    if job.progress:
+        lines.append(f"  {job.progress}" + (f", about {duration_text(job.eta_s)} left" if job.eta_s else ""))
+    if job.error is not None:
+        lines.append(f"  {job.error.code}: {job.error.message}")
+    lines += ["  " + line for line in _lines(job.result)]
+    if job.artifacts:
+        lines.append("  files:")
+    for artifact in job.artifacts[:MOST_LISTED]:
+        size = size_text(artifact.size_bytes) if artifact.size_bytes is not None else ""
+        lines.append(f"    {artifact.name}  {artifact.kind}  {size}  {artifact.path or artifact.handle}")
+    if len(job.artifacts) > MOST_LISTED:
+        lines.append(f"    … {len(job.artifacts) - MOST_LISTED} more")
+    if job.log_tail:
+        lines += ["  log:", *(f"    {line}" for line in job.log_tail)]
+    if job.next:
+        lines.append(f"next: {as_commands(job.next)}")
+    return "\n".join(lines) + "\n"
+
+
+def _jobs(answer: JobList) -> str:
+    if answer.explained:
+        return answer.explained + "\n"
+    lines = [
+        f"{job.job_id:45} {job.state:12} {duration_text(job.age_s):>12} ago  {job.progress or job.error}".rstrip()
+        for job in answer.jobs
+    ]
+    return "\n".join([*lines, as_commands(answer.next)]) + "\n"
+
+
+def _lines(value: Any, indent: str = "") -> list[str]:
+    """Nested plain data as indented ``name: value`` lines."""
+    if isinstance(value, dict):
+        lines = []
+        for name, part in value.items():
+            if isinstance(part, (dict, list)) and part:
+                lines += [f"{indent}{name}:", *_lines(part, indent + "  ")]
+            elif isinstance(part, str) and "\n" in part:
+                lines += [f"{indent}{name}:", *(f"{indent}  {line}" for line in part.splitlines())]
+            elif part not in (None, "", [], {}):
+                lines.append(f"{indent}{name}: {_scalar(part)}")
+        return lines
+    if isinstance(value, list):
+        lines = []
+        for part in value[:MOST_LISTED]:
+            inner = _lines(part, indent + "  ") if isinstance(part, (dict, list)) else [f"{indent}  {_scalar(part)}"]
+            lines += [f"{indent}- {inner[0].strip()}", *inner[1:]] if inner else []
+        return lines + ([f"{indent}- … {len(value) - MOST_LISTED} more"] if len(value) > MOST_LISTED else [])
+    return [f"{indent}{_scalar(value)}"]
+
+
+def _scalar(value: Any) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.4g}" if abs(value) < 10_000 else f"{value:.0f}"

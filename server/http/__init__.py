@@ -1,0 +1,1 @@
+"""HTTP access control, for any HTTP server of ours."""

@@ -1,0 +1,1 @@
+"""The listening page: rate takes by ear in a browser."""

@@ -1,0 +1,76 @@
+"""Tools as the wire shows them: their listing, a call, and an answer's blocks."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import mcp_types as types
+from pydantic import BaseModel
+
+from jobs.errors import UserError
+from server.mcp.elicitation import InputRequired
+from tools.core.arguments import parse_arguments
+from tools.core.errors import error_fields, error_text, unexpected
+from tools.core.registry import Tool, tool_named
+from tools.core.tool_types import MediaAnswer, ToolContext
+from tools.docs.schema import listed
+
+_JSON = json.JSONEncoder(ensure_ascii=False)
+
+
+def as_tool(tool: Tool) -> types.Tool:
+    """A tool in ``tools/list``."""
+    return types.Tool.model_validate(listed(tool))
+
+
+async def answer_of(name: str, arguments: dict[str, Any], context: ToolContext) -> BaseModel | types.CallToolResult:
+    """Call a tool: its own answer, or a refusal in the words of the wire.
+
+    Raises:
+        InputRequired: the person has to be asked first.
+    """
+    try:
+        tool = tool_named(name)
+        args = parse_arguments(tool.args, arguments, tool=name)
+        return await tool.run(args, context)
+    except UserError as error:
+        return _refusal(error)
+    except InputRequired:
+        raise
+    except Exception as error:
+        return _refusal(unexpected(name, error, context.settings.home))
+
+
+def as_result(answer: BaseModel, *, is_error: bool = False) -> types.CallToolResult:
+    """An answer as blocks.
+
+    A client that gets structured content shows its model nothing else: all that the model needs is in there, and an
+    answer with a picture or sound has none.
+    """
+    fields = answer.model_dump(mode="json")
+    content: list[types.ContentBlock] = [types.TextContent(type="text", text=_JSON.encode(fields))]
+    if not isinstance(answer, MediaAnswer):
+        return types.CallToolResult(content=content, structured_content=fields, is_error=is_error)
+    if answer.media is None:
+        link = types.ResourceLink(
+            type="resource_link",
+            name=fields["name"],
+            uri=fields["handle"],
+            mime_type=fields.get("mime_type"),
+            size=fields.get("size_bytes"),
+        )
+        return types.CallToolResult(content=[*content, link], structured_content=fields)
+    data = base64.b64encode(answer.media.data).decode()
+    block = (
+        types.ImageContent(type="image", data=data, mime_type=answer.media.mime_type)
+        if answer.media.mime_type.startswith("image/")
+        else types.AudioContent(type="audio", data=data, mime_type=answer.media.mime_type)
+    )
+    return types.CallToolResult(content=[block, *content])
+
+
+def _refusal(error: UserError) -> types.CallToolResult:
+    content: list[types.ContentBlock] = [types.TextContent(type="text", text=error_text(error))]
+    return types.CallToolResult(content=content, structured_content=error_fields(error), is_error=True)

@@ -1,0 +1,51 @@
+"""The MCP server for one client on stdin and stdout. It ends with the client, at once, and touches no job."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+
+import anyio
+from mcp.server.stdio import stdio_server
+
+from jobs.settings import Settings
+from server.mcp.server import build
+
+WATCH_EVERY_S = 2.0
+
+
+def serve_stdio(settings: Settings) -> None:
+    """Serve one client on stdin and stdout until it closes them or dies. Jobs go on."""
+    # anyio would turn SIGINT into a cancellation that waits for a reader thread blocked on stdin: measured > 8 s.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    log_to_stderr()
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True, name="parent-watch").start()
+    anyio.run(_serve, settings)
+
+
+def log_to_stderr() -> None:
+    """Warnings and worse, in one format for both transports."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s"
+    )
+
+
+async def _serve(settings: Settings) -> None:
+    server = build(settings, takes_roots=True)
+    async with stdio_server() as (incoming, outgoing):
+        try:
+            await server.run(incoming, outgoing, server.create_initialization_options())
+        finally:
+            # while it still leads to stderr: half a line that somebody printed is not the protocol's
+            sys.stdout.flush()
+
+
+def _end_with_parent(parent: int) -> None:
+    """End when the parent is gone although something still holds the pipe open: orphaned servers pile up."""
+    while os.getppid() == parent:
+        time.sleep(WATCH_EVERY_S)
+    os._exit(0)

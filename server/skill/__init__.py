@@ -1,0 +1,1 @@
+"""Installation of the Agent Skill and of client configurations."""

@@ -1,0 +1,87 @@
+"""What is wrong with a model's directory is said before a job waits for its turn, without any heavy library."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jobs.errors import UserError
+from jobs.qwen.model_files import MODEL_FILES, check_model, check_tokenizer
+from jobs.synthesize.spec import Params as SynthesizeParams
+from jobs.synthesize.spec import check as check_synthesize
+
+
+def make_folder(folder: Path, **config: object) -> Path:
+    """All files of a model by name; only config.json has content."""
+    for name in (*MODEL_FILES, "model.safetensors", "speech_tokenizer/model.safetensors"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    known = {"model_type": "qwen3_tts", "tokenizer_type": "qwen3_tts_tokenizer_12hz"}
+    (folder / "config.json").write_text(json.dumps({**known, **config}))
+    return folder
+
+
+def voice(folder: Path) -> Path:
+    talker = {"spk_id": {"ann": 3000}, "codec_language_id": {"english": 1}}
+    return make_folder(folder, tts_model_type="custom_voice", talker_config=talker)
+
+
+def refusal(**request: object) -> str:
+    with pytest.raises(UserError) as caught:
+        check_synthesize(SynthesizeParams.model_validate({"texts": ["Hello."], **request}))
+    return caught.value.code
+
+
+def test_every_missing_file_is_named(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "model")
+    (folder / "model.safetensors").unlink()
+    (folder / "vocab.json").unlink()
+
+    with pytest.raises(UserError, match=r"lacks vocab.json, model.safetensors\.") as caught:
+        check_model(folder, "mine")
+
+    assert caught.value.code == "model_without_weights"
+
+
+def test_a_missing_shard_is_named(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "model")
+    index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    (folder / "model-1.safetensors").touch()
+
+    with pytest.raises(UserError, match=r"lacks model-2.safetensors\."):
+        check_model(folder, "mine")
+
+
+def test_another_kind_of_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        check_model(make_folder(tmp_path / "model", model_type="llama"), "mine")
+
+    assert caught.value.code == "model_not_qwen_tts"
+
+
+def test_a_whole_model_stands_for_its_tokenizer(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "model")
+    (folder / "speech_tokenizer" / "config.json").write_text('{"model_type": "qwen3_tts_tokenizer_12hz"}')
+
+    assert check_tokenizer(folder, "mine") == folder / "speech_tokenizer"
+
+
+def test_synthesize_refuses_an_unknown_speaker_before_a_job_exists(tmp_path: Path) -> None:
+    assert refusal(model=str(voice(tmp_path / "voice")), speaker="bob") == "speaker_unknown"
+
+
+def test_synthesize_refuses_an_unknown_language_before_a_job_exists(tmp_path: Path) -> None:
+    assert refusal(model=str(voice(tmp_path / "voice")), language="french") == "language_unknown"
+
+
+def test_synthesize_asks_for_a_reference_before_a_job_exists(tmp_path: Path) -> None:
+    base = make_folder(tmp_path / "base", tts_model_type="base", talker_config={})
+
+    assert refusal(model=str(base)) == "ref_audio_missing"
+
+
+def test_synthesize_refuses_a_folder_without_weights_before_a_job_exists(tmp_path: Path) -> None:
+    assert refusal(model=str(tmp_path)) == "model_without_weights"

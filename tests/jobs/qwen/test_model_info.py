@@ -1,0 +1,66 @@
+"""What a model's config says of how it can speak, before any weight is read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jobs.errors import UserError
+from jobs.qwen.model_info import VoiceModel, describe_model
+
+DUO = VoiceModel(Path("duo"), "custom_voice", ("ann", "bob"), ("auto", "english", "german"))
+
+
+def _model(folder: Path, **config: object) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def test_speakers_and_languages_come_from_the_config(tmp_path: Path) -> None:
+    talker = {"spk_id": {"bob": 3001, "ann": 3000}, "codec_language_id": {"english": 1, "beijing_dialect": 2}}
+
+    model = describe_model(_model(tmp_path, tts_model_type="custom_voice", talker_config=talker))
+
+    assert (model.kind, model.speakers, model.languages) == ("custom_voice", ("ann", "bob"), ("auto", "english"))
+
+
+def test_a_voice_design_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="voice_design") as caught:
+        describe_model(_model(tmp_path, tts_model_type="voice_design", talker_config={}))
+
+    assert caught.value.code == "model_cannot_speak"
+
+
+def test_a_voice_speaks_the_language_that_it_was_trained_on(tmp_path: Path) -> None:
+    talker = {"spk_id": {"ann": 3000}, "codec_language_id": {"english": 1, "german": 2}}
+    (tmp_path / "config.json").write_text(json.dumps({"tts_model_type": "custom_voice", "talker_config": talker}))
+    assert describe_model(tmp_path).language(None) == "auto"
+
+    (tmp_path / "tts_train.json").write_text(json.dumps({"languages": ["german"]}))
+
+    assert describe_model(tmp_path).language(None) == "german"
+    assert describe_model(tmp_path).language("auto") == "auto"
+
+
+def test_an_unknown_language_names_the_known_ones() -> None:
+    with pytest.raises(UserError, match="'russian'; it knows: auto, english, german") as caught:
+        DUO.language("russian")
+
+    assert caught.value.code == "language_unknown"
+
+
+def test_of_several_speakers_one_must_be_named() -> None:
+    with pytest.raises(UserError, match="2 speakers: ann, bob") as caught:
+        DUO.speaker(None)
+
+    assert caught.value.code == "speaker_missing"
+
+
+def test_a_speaker_is_found_whatever_its_case_and_the_only_one_by_default() -> None:
+    solo = VoiceModel(Path("solo"), "custom_voice", ("ann",), ("auto",))
+
+    assert DUO.speaker("Bob") == "bob"
+    assert solo.speaker(None) == "ann"

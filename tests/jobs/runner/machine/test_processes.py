@@ -1,0 +1,57 @@
+"""Finding and ending what an attempt has started."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jobs.runner.machine import processes
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc (Linux)")
+
+# A child that forks a grandchild into a session of its own, says its pid, and leaves it behind.
+LEAVE_BEHIND = (
+    "import os, time\n"
+    "pid = os.fork()\n"
+    "if pid == 0:\n"
+    "    os.setsid(); os.close(1); time.sleep(600)\n"
+    "print(pid, flush=True); os._exit(0)\n"
+)
+
+
+def test_an_escaped_grandchild_is_found_by_its_mark_and_ended() -> None:
+    mark = f"test-{os.getpid()}/1"
+    left_behind = subprocess.run(
+        [sys.executable, "-S", "-c", LEAVE_BEHIND], env=os.environ | {processes.MARK: mark}, stdout=subprocess.PIPE,
+        text=True, check=True,
+    )  # fmt: skip
+    grandchild = int(left_behind.stdout)
+    began = processes.start_time(grandchild)
+
+    found = processes.members(mark)
+    left = processes.end_tree(mark)
+
+    assert found == [grandchild]
+    assert left == []
+    assert not processes.is_alive(grandchild, began)
+    assert processes.members(mark) == []
+
+
+def test_a_process_is_told_from_a_later_one_with_its_pid() -> None:
+    mine = processes.start_time(os.getpid())
+
+    assert processes.is_alive(os.getpid(), mine)
+    assert not processes.is_alive(os.getpid(), "1")
+    assert not processes.is_alive(os.getpid(), None)
+
+
+def test_a_zombie_is_not_alive() -> None:
+    child = subprocess.Popen([sys.executable, "-S", "-c", ""])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+
+    assert processes.start_time(child.pid) is None
+    child.wait()

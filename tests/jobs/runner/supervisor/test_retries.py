@@ -1,0 +1,98 @@
+"""When an interrupted job is tried again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jobs.runner.attempt.outcome import Outcome
+from jobs.runner.paths import Home
+from jobs.runner.store.store import JobRow, Store
+from jobs.runner.supervisor import retries
+
+JOB = "add-20261122-131144-7f3a"
+KILLED = Outcome("interrupted", "signal", "killed from outside (SIGKILL)", -9)
+LOST = Outcome("interrupted", "lost", "no process of this attempt is left")
+
+
+@pytest.fixture
+def job(store: Store) -> str:
+    """A queued job with five tries."""
+    row = {
+        "id": JOB, "kind": "add", "spec_hash": "h", "document": "{}", "resource": "cpu", "environment": "ml",
+        "max_tries": 5, "created_at": 0.0,
+    }  # fmt: skip
+    with store.transaction() as connection:
+        store.insert(connection, row, None)
+    return JOB
+
+
+def _interrupt(store: Store, home: Home, end: Outcome, done: float | None) -> JobRow:
+    """Let the next attempt come as far as ``done`` and end, and settle it."""
+    row = store.get(JOB)
+    assert row is not None
+    store.claim(JOB, row.attempt)
+    store.begin(JOB, row.attempt + 1)
+    folder = home.attempt(JOB, row.attempt + 1)
+    folder.path.mkdir(parents=True)
+    if done is not None:
+        line = json.dumps({"at": 0, "done": done, "message": ""})
+        folder.progress.write_text(f'{line}\n{{"at": 0, "do')  # the last line was torn by the kill
+    store.finish(JOB, row.attempt + 1, end)
+    interrupted = store.get(JOB)
+    assert interrupted is not None
+    retries.settle(store, home, interrupted)
+    settled = store.get(JOB)
+    assert settled is not None
+    return settled
+
+
+def test_the_same_end_twice_without_progress_is_final_and_says_why(job: str, store: Store, home: Home) -> None:
+    states = [_interrupt(store, home, KILLED, done=7).state for _ in range(2)]
+
+    assert states == ["queued", "failed"]
+    row = store.get(job)
+    assert row is not None
+    assert (row.reason, row.tries) == ("signal", 2)
+    assert row.detail == (
+        "killed from outside (SIGKILL); the try before ended in the same way and got no further, "
+        "so it is not tried again"
+    )
+
+
+def test_with_progress_between_it_is_tried_again(job: str, store: Store, home: Home) -> None:
+    states = [_interrupt(store, home, KILLED, done).state for done in (7, 8, 9)]
+
+    assert states == ["queued"] * 3
+
+
+def test_another_end_is_another_failure(job: str, store: Store, home: Home) -> None:
+    other = Outcome("interrupted", "signal", "stopped by SIGTERM from outside", 75)
+    states = [_interrupt(store, home, end, None).state for end in (KILLED, other, KILLED)]
+
+    assert states == ["queued"] * 3
+
+
+def test_reboots_are_no_doing_of_the_job(job: str, store: Store, home: Home) -> None:
+    states = [_interrupt(store, home, LOST, None).state for _ in range(5)]
+
+    assert states == ["queued"] * 4 + ["failed"]
+
+
+def test_the_first_retry_is_at_once_and_the_pause_then_doubles_up_to_five_minutes() -> None:
+    assert [retries.back_off_s(tries) for tries in (1, 2, 3, 4, 100)] == [0, 10, 20, 40, 300]
+
+
+def test_a_pause_is_kept(job: str, store: Store, home: Home) -> None:
+    _interrupt(store, home, KILLED, done=1)
+    assert [row.id for row in store.next_ready("cpu", 1)] == [job]
+
+    _interrupt(store, home, KILLED, done=2)
+    assert store.next_ready("cpu", 1) == []
+    assert store.next_due() is not None
+
+
+def test_progress_that_was_never_told_is_none_made(tmp_path: Path) -> None:
+    assert retries.progress_made(tmp_path / "progress.jsonl") == 0.0

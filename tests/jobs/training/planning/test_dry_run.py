@@ -1,0 +1,150 @@
+"""The plan of a run that a dry run shows."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.settings import Settings
+from jobs.training.planning import dry_run
+from jobs.training.planning.dry_run import plan_of
+from jobs.training.planning.memory_fit import Memory
+from jobs.training.planning.model_dims import RELEASED
+from jobs.training.planning.throughput_estimate import operations_per_frame
+from jobs.training.spec import Params
+
+SMALL, LARGE = (f"Qwen/Qwen3-TTS-12Hz-{size}-Base" for size in ("0.6B", "1.7B"))
+
+
+@pytest.fixture
+def on(monkeypatch: pytest.MonkeyPatch) -> Callable[[Memory | None], None]:
+    """Plan for a machine with this memory."""
+    return lambda memory: monkeypatch.setattr(dry_run, "memory_for", lambda *args: memory)
+
+
+def manifest_of(path: Path, n_clips: int, n_frames: int, **fields: Any) -> str:
+    """A coded manifest of equal clips, a tenth of them held out."""
+    codes = [[frame] * 16 for frame in range(n_frames)]
+    rows = [
+        {"audio": "a.wav", "text": "word " * 20, "speaker": "anna", "ref_audio": "a.wav",
+         "split": "validation" if number % 10 == 9 else "train", "audio_codes": codes, **fields}
+        for number in range(n_clips)
+    ]  # fmt: skip
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def test_the_plan_resolves_settings_and_tells_data_memory_disk_and_time(
+    settings: Settings, tmp_path: Path, on: Callable[[Memory | None], None]
+) -> None:
+    on(Memory("cuda", "NVIDIA GeForce RTX 4090", 24 * 2**30, 23 * 2**30))
+    params = Params(manifest=manifest_of(tmp_path / "m.jsonl", 100, 125), base_model=SMALL, gradient_checkpointing=True)
+
+    plan = plan_of(params, settings)
+
+    assert plan["settings"] | {"learns": ""} == {
+        "epochs": 2, "optimizer_steps": 46, "lr": 5e-6, "schedule": "4 steps of warm-up, then cosine",
+        "batch": "4 clips x 1 passes x 1 processes", "learns": "", "checkpoints": "every 200 steps",
+    }  # fmt: skip
+    assert plan["data"] == {
+        "clips": 90, "hours": 0.25, "longest_clip_s": 10.0, "held_out": 10, "speakers": {"anna": 100},
+        "languages": ["english"],
+    }  # fmt: skip
+    memory = plan["memory"]
+    assert memory["fits"] is True
+    assert sum(memory["parts_gb"].values()) == pytest.approx(memory["peak_gb"], rel=0.02)
+    assert plan["disk"]["download_gb"] == pytest.approx(2.49, abs=0.01)
+    assert plan["disk"]["fits"] is True
+    rate = plan["time"]["frames_per_s"]
+    assert plan["time"]["about_s"] == pytest.approx(2 * 90 * 125 / rate, abs=1 + 0.01 * 22500 / rate)
+    assert "guess" in plan["time"]["from"]
+    assert len(json.dumps(plan)) < 3000
+
+
+def test_what_does_not_fit_comes_with_the_cheapest_change(
+    settings: Settings, tmp_path: Path, on: Callable[[Memory | None], None]
+) -> None:
+    on(Memory("cuda", "NVIDIA GeForce RTX 3060", 12 * 2**30, 11 * 2**30))
+    params = Params(manifest=manifest_of(tmp_path / "m.jsonl", 20, 375), base_model=LARGE, method="lora")
+
+    memory = plan_of(params, settings)["memory"]
+
+    assert memory["fits"] is False
+    assert memory["cheapest_change"].startswith("batch_size=2 gradient_accumulation_steps=2 (about ")
+
+
+def test_clips_that_would_be_rejected_are_not_planned_with(settings: Settings, tmp_path: Path) -> None:
+    manifest = manifest_of(tmp_path / "m.jsonl", 10, 125)
+    with Path(manifest).open("a") as stream:
+        stream.write('{"audio": "broken\n')
+
+    all_of_them = plan_of(Params(manifest=manifest, base_model="toy"), settings)["data"]
+    none = plan_of(Params(manifest=manifest, base_model="toy", max_clip_s=5), settings)
+
+    assert (all_of_them["clips"], all_of_them["without_codes"]) == (9, 1)
+    assert none == {"data": none["data"]}
+    assert none["data"]["longer_than_max_clip_s"] == 9
+
+
+def test_an_earlier_run_alike_tells_the_time(settings: Settings, tmp_path: Path) -> None:
+    params = Params(manifest=manifest_of(tmp_path / "m.jsonl", 10, 100), base_model="toy", epochs=4)
+    for name, other in (("training-20260101-000000-aaaa", {}), ("training-20260102-000000-bbbb", {"method": "lora"})):
+        attempt = settings.home / "jobs" / name / "attempt-1"
+        attempt.mkdir(parents=True)
+        (attempt.parent / "job.json").write_text(json.dumps({"params": params.model_dump() | other}))
+        metrics = {"metrics": {"frames_per_s": 50.0}}
+        (attempt / "progress.jsonl").write_text(f'{json.dumps(metrics)}\n{{"message": "writing the voice"}}\n')
+
+    told = plan_of(params, settings)["time"]
+
+    assert told == {
+        "about_s": 4 * 9 * 100 / 50, "frames_per_s": 50, "from": "run training-20260101-000000-aaaa on this machine",
+    }  # fmt: skip
+
+
+def test_nothing_is_claimed_of_what_is_not_known(
+    settings: Settings, tmp_path: Path, on: Callable[[Memory | None], None]
+) -> None:
+    manifest = manifest_of(tmp_path / "m.jsonl", 10, 100)
+    on(Memory("cuda", "Unheard Of 3000", 80e9, 80e9))
+
+    stranger = plan_of(Params(manifest=manifest, base_model="Some/Other"), settings)
+    new_gpu = plan_of(Params(manifest=manifest, base_model=SMALL), settings)
+    elsewhere = plan_of(Params(manifest=manifest, base_model=SMALL), replace(settings, backend="slurm"))
+
+    assert "memory" not in stranger
+    assert "about_s" not in new_gpu["time"]
+    assert elsewhere["memory"]["of"] == "a GPU of another machine"
+    assert "fits" not in elsewhere["memory"]
+
+
+def test_ten_thousand_clips_are_planned_in_under_two_seconds(settings: Settings, tmp_path: Path) -> None:
+    params = Params(manifest=manifest_of(tmp_path / "m.jsonl", 10_000, 125), base_model=LARGE)
+
+    started = time.process_time()
+    plan = plan_of(params, settings)
+
+    assert time.process_time() - started < 2
+    assert plan["data"]["clips"] == 9000
+
+
+def test_learning_less_takes_fewer_operations() -> None:
+    def operations(**given: Any) -> float:
+        return operations_per_frame(Params(manifest="/m.jsonl", base_model=LARGE, **given), RELEASED["1.7b"])
+
+    full, frozen, lora, again = (
+        operations(freeze="none"),
+        operations(),
+        operations(method="lora"),
+        operations(method="lora", gradient_checkpointing=True),
+    )
+
+    assert full > frozen > lora
+    assert again == pytest.approx(1.5 * lora)
+    assert operations(predictor_share=0.25) < frozen

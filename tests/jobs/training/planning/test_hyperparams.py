@@ -1,0 +1,61 @@
+"""A search's best settings go into a training as they are; what the caller gives wins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.errors import UserError
+from jobs.settings import Settings
+from jobs.training.planning.hyperparams import read_hyperparams
+from jobs.training.spec import KIND, Params
+
+
+def write(folder: Path, content: Any) -> Path:
+    """A file of settings."""
+    path = folder / "best_config.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+def test_settings_fill_in_what_the_caller_left_open(
+    tmp_path: Path, settings: Settings, make_params: Callable[..., Params]
+) -> None:
+    path = write(tmp_path, {"hyperparameters": {"lr": 3e-6, "method": "lora", "lora_r": 32}, "trial": 4})
+    assert KIND.suggest is not None
+
+    found = KIND.suggest(make_params(hyperparams=str(path), lr=1e-4), {"lr", "hyperparams"}, settings)
+
+    assert found == {"method": "lora", "lora_r": 32}
+
+
+def test_the_settings_alone_will_do(tmp_path: Path) -> None:
+    assert read_hyperparams(write(tmp_path, {"lr": 3e-6, "warmup_steps": 12})) == {"lr": 3e-6, "warmup_steps": 12}
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("no json", "cannot be read"),
+        ([1], "no object"),
+        ({}, "no object"),
+        ({"hyperparameters": {"learning_rate": 1}}, "learning_rate"),
+        ({"hyperparameters": {"out_dir": "/etc"}}, "out_dir"),
+        ({"hyperparameters": {"lr": 7}}, "lr: "),
+        ({"hyperparameters": {"method": "full", "load_in_4bit": True}}, "4-bit"),
+    ],
+)
+def test_a_file_that_is_none_says_what_is_wrong(tmp_path: Path, content: Any, told: str) -> None:
+    with pytest.raises(UserError, match=told) as refused:
+        read_hyperparams(write(tmp_path, content))
+
+    assert refused.value.code == "hyperparams_invalid"
+
+
+def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nothing\.json"):
+        read_hyperparams(tmp_path / "nothing.json")

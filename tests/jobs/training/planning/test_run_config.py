@@ -1,0 +1,48 @@
+"""What a run's parameters leave open, resolved."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobs.training.planning.run_config import epochs_for, make_dealer, resolve
+from jobs.training.spec import Params
+
+
+def params_of(**given: object) -> Params:
+    """Parameters of a run on some manifest."""
+    return Params(manifest="/data/coded.jsonl", **given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("method", "hours", "epochs"),
+    [("full", 0.1, 2), ("full", 2.9, 2), ("full", 3.0, 1), ("full", 40, 1),
+     ("lora", 0.05, 6), ("lora", 0.3, 3), ("lora", 1, 2), ("lora", 40, 2)],
+)  # fmt: skip
+def test_epochs_follow_the_hours_of_speech(method: str, hours: float, epochs: int) -> None:
+    assert epochs_for(method, hours) == epochs
+
+
+def test_what_is_not_given_is_resolved_and_what_is_given_stands() -> None:
+    open_params, given = params_of(), params_of(epochs=7, lr=1e-4, warmup_steps=9, max_steps=500)
+    lengths = [100] * 1000
+
+    left = resolve(open_params, make_dealer(open_params, lengths), speech_s=4 * 3600)
+    told = resolve(given, make_dealer(given, lengths), speech_s=4 * 3600)
+
+    assert vars(left) == {"epochs": 1, "total_steps": 250, "lr": 5e-6, "warmup_steps": 25}
+    assert vars(told) == {"epochs": 7, "total_steps": 500, "lr": 1e-4, "warmup_steps": 9}
+
+
+def test_warm_up_is_a_tenth_of_a_short_run_and_fifty_steps_of_a_long_one() -> None:
+    params = params_of(epochs=4)
+
+    short, long = (resolve(params, make_dealer(params, [100] * n), speech_s=600) for n in (40, 4000))
+
+    assert (short.total_steps, short.warmup_steps) == (40, 4)
+    assert (long.total_steps, long.warmup_steps) == (4000, 50)
+
+
+def test_accumulation_and_processes_make_fewer_steps() -> None:
+    params = params_of(epochs=1, gradient_accumulation_steps=2, n_processes=2, batch_size=5)
+
+    assert resolve(params, make_dealer(params, [100] * 200), speech_s=600).total_steps == 10

@@ -1,0 +1,82 @@
+"""Two processes learn what one process with the same global batch learns."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+from jobs.errors import UserError
+from jobs.runner.shim import torchrun
+from jobs.settings import PROJECT_ROOT
+from jobs.training import work
+from jobs.training.run.distributed import Team
+from jobs.training.spec import Params
+
+BOUND_S = 180
+
+
+def run_in_two(params: Params, folder: Path) -> None:
+    """Run a training in two processes under torchrun, as the job runner does."""
+    folder.mkdir()
+    given = folder / "params.json"
+    given.write_text(params.model_dump_json())
+    program = [str(Path(__file__).with_name("process.py")), str(given), str(folder)]
+    command = torchrun.command(sys.executable, program, n_processes=2, log_dir=str(folder / "torchrun"))
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=BOUND_S, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def report(out: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((out / "report.json").read_text())
+    return found
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"method": "full"},
+        {"method": "lora", "lora_r": 4, "lora_dropout": 0.2, "lora_targets": "all", "predictor_share": 0.5},
+    ],
+    ids=["full", "lora with all dice"],
+)
+def test_two_processes_learn_what_one_with_the_same_global_batch_learns(
+    options: dict[str, Any], make_params: Callable[..., Params], make_context: Callable[[], Any], tmp_path: Path
+) -> None:
+    alone = make_params(
+        **options, batch_size=1, gradient_accumulation_steps=4, validate_every_steps=2, out_dir=str(tmp_path / "alone")
+    )
+    work.run(alone, make_context())
+    shared = alone.model_copy(
+        update={"gradient_accumulation_steps": 2, "n_processes": 2, "out_dir": str(tmp_path / "shared")}
+    )
+
+    run_in_two(shared, tmp_path / "job in two")
+
+    one, two = report(tmp_path / "alone"), report(tmp_path / "shared")
+    assert len(one["losses"]["rows"]) == 3
+    for kind in ("losses", "validation", "probes"):
+        for row, other in zip(one[kind]["rows"], two[kind]["rows"], strict=True):
+            assert other == pytest.approx(row, rel=1e-5)
+    weights, others = (load_file(tmp_path / out / "voice" / "model.safetensors") for out in ("alone", "shared"))
+    assert all(abs(others[name] - tensor).max() < 2e-5 for name, tensor in weights.items())
+
+
+def test_processes_that_were_promised_and_do_not_run_are_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+
+    with pytest.raises(UserError, match="n_processes is 2, and 1 processes run") as refused:
+        Team.gather(2)
+
+    assert refused.value.code == "processes_missing"

@@ -1,0 +1,50 @@
+"""What an agent is told to call reads as a command at the shell, and is that very call."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+
+from server.cli.commands import command_named
+from server.cli.flags import read_flags
+from server.cli.hints import as_commands
+from tools.core.arguments import parse_arguments
+from tools.core.call_text import call_text
+from tools.core.registry import all_tools
+
+CALLS = [
+    ("align", {"manifest": '/d/it\'s "mine"/train_manifest.jsonl', "min_word_score": 0.5}),
+    ("get_job", {"job_id": "align-20261125-120000-abcd", "wait_s": 50}),
+    ("synthesize", {"model": "toy", "texts": ["One, two.", "--three", "$HOME `x`"], "language": "english"}),
+    ("ingest_audiobook", {"audio": "a b.m4b", "voice": "anna", "quality": {"dnsmos": "off", "min_snr_db": 20}}),
+    ("start_training", {"manifest": "m.jsonl", "lr": 1e-06, "priority": -5, "dry_run": True, "reuse": False}),
+    ("rate_samples", {"takes": "t", "ratings": [{"audio": "a.wav", "score": 4, "note": "good, slow"}]}),
+    ("list_jobs", {}),
+]
+
+
+@pytest.mark.parametrize(("tool", "arguments"), CALLS, ids=[tool for tool, _ in CALLS])
+def test_the_command_is_the_call(tool: str, arguments: dict[str, object]) -> None:
+    known = all_tools()[tool]
+    arguments = {name: value for name, value in arguments.items() if name in known.args.model_fields}
+
+    command = as_commands(f"Look there, then call {call_text(tool, arguments)}").removeprefix("Look there, then call ")
+
+    runner, word, *words = shlex.split(command)
+    read, _, _ = read_flags(command_named(word, words), known, words)
+    assert runner == "./run.sh"
+    assert parse_arguments(known.args, read, tool=tool) == parse_arguments(known.args, arguments, tool=tool)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "align is the next step.",
+        "It was made by ingest_audiobook; see references/shell.md.",
+        'Call align manifest="/a/very/long…',
+        "Read ./run.sh align --help",
+    ],
+)
+def test_other_text_stays(text: str) -> None:
+    assert as_commands(text) == text

@@ -1,0 +1,176 @@
+"""The listening page over real HTTP: what it plays, what it keeps, whom it refuses."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.errors import UserError
+from jobs.rating.human_ratings import preferences, read_opinions
+from jobs.settings import Settings
+from jobs.synthesize.spec import Take
+from server.listening.app import ADDRESS, MAX_BODY_BYTES, ListeningServer
+from server.listening.command import listening_server
+from server.listening.ratings import Listening
+
+N_TEXTS = 6
+Answer = tuple[int, dict[str, str], bytes]
+Ask = Callable[..., Answer]
+
+
+def write_takes(folder: Path, model: str, n_texts: int = N_TEXTS) -> Path:
+    """Takes whose audio says whose it is."""
+    folder.mkdir()
+    takes = [Take(audio=f"{n:03d}.wav", text=f"Text {n}.", duration_s=1.0, model=model) for n in range(n_texts)]
+    for take in takes:
+        (folder / take.audio).write_bytes(f"{model} {take.audio}".encode())
+    (folder / "takes.jsonl").write_text("".join(take.model_dump_json() + "\n" for take in takes))
+    return folder / "takes.jsonl"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ListeningServer]:
+    tuned, clone = write_takes(tmp_path / "tuned", "tuned"), write_takes(tmp_path / "clone", "clone")
+    made = ListeningServer(Listening(tuned, clone, random.Random(3)))
+    thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield made
+    made.shutdown()
+    thread.join()
+    made.server_close()
+
+
+@pytest.fixture
+def ask(server: ListeningServer) -> Ask:
+    """One request: (path below the key, body or None, headers) to status, headers, body."""
+
+    def ask(
+        path: str, body: Any = None, *, key: str | None = None, **headers: str
+    ) -> tuple[int, dict[str, str], bytes]:
+        connection = http.client.HTTPConnection(ADDRESS, server.server_address[1], timeout=10)
+        content = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
+        given = ({"Content-Type": "application/json"} if body is not None else {}) | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        where = f"/{server.key if key is None else key}/{path}"
+        try:
+            connection.request("POST" if body is not None else "GET", where, content, given)
+            answer = connection.getresponse()
+            return answer.status, dict(answer.headers), answer.read()
+        finally:
+            connection.close()
+
+    return ask
+
+
+def test_the_page_and_the_takes_audio_are_served(ask: Ask) -> None:
+    status, headers, page = ask("")
+    listed = json.loads(ask("contents")[2])
+    _, audio_headers, audio = ask("take/2")
+
+    assert status == 200
+    assert b"{{nonce}}" not in page
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert [take["text"] for take in listed["takes"]] == [f"Text {n}." for n in range(N_TEXTS)]
+    assert (audio_headers["Content-Type"], audio) == ("audio/wav", b"tuned 002.wav")
+
+
+def test_a_score_is_kept_with_who_gave_it(ask: Ask, server: ListeningServer) -> None:
+    status, _, body = ask("score", {"take": 1, "score": 4, "who": "Ada", "note": "calm"})
+
+    (score,) = read_opinions(server.listening.ratings.folder).scores
+    assert (status, json.loads(body)) == (200, {"stored": True})
+    assert (score.audio, score.text, score.score, score.who, score.note, score.model) == (
+        "001.wav", "Text 1.", 4, "Ada", "calm", "tuned",
+    )  # fmt: skip
+    assert score.at > 1_700_000_000
+
+
+def test_blind_pairs_come_in_both_orders_equally_and_a_vote_goes_to_the_take_that_was_heard(
+    ask: Ask, server: ListeningServer
+) -> None:
+    n_pairs = len(json.loads(ask("contents")[2])["pairs"])
+
+    for pair in range(n_pairs):
+        heard = {place: ask(f"pair/{pair}/{place}")[2] for place in ("first", "second")}
+        assert sorted(audio.split()[0] for audio in heard.values()) == [b"clone", b"tuned"]
+        winner = next(place for place, audio in heard.items() if audio.startswith(b"tuned"))
+        assert ask("vote", {"pair": pair, "winner": winner})[0] == 200
+
+    votes = read_opinions(server.listening.ratings.folder).votes
+    (found,) = preferences(votes)
+    assert [vote.heard_first for vote in votes].count("audio") == N_TEXTS // 2
+    assert (found.model, found.against_model, found.share, found.n_blind) == ("tuned", "clone", 1.0, N_TEXTS)
+    assert {(server.listening.ratings.folder / vote.against).read_bytes().split()[0] for vote in votes} == {b"clone"}
+
+
+def test_nothing_on_the_page_tells_which_voice_is_which(ask: Ask) -> None:
+    told = ask("")[2] + ask("contents")[2] + str(ask("pair/0/first")[1]).encode()
+
+    assert b"tuned" not in told
+    assert b"clone" not in told
+
+
+@pytest.mark.parametrize("key", ["", "x", "a" * 32])
+def test_without_the_key_there_is_nothing(ask: Ask, key: str) -> None:
+    assert ask("contents", key=key)[0] == 404
+    assert ask("score", {"take": 0, "score": 3}, key=key)[0] == 404
+
+
+def test_a_name_that_was_bent_to_this_address_is_refused(ask: Ask) -> None:
+    assert ask("contents", Host="evil.example")[0] == 421
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        ({"take": 0, "score": 3}, {"Origin": "http://evil.example"}, 403),
+        ({"take": 0, "score": 3}, {"Content_Type": "text/plain"}, 415),
+        ({"take": 0, "score": 6}, {}, 400),
+        ({"take": 0, "score": 3, "more": 1}, {}, 400),
+        ({"take": 99, "score": 3}, {}, 404),
+        (b"{", {}, 400),
+        (b" " * (MAX_BODY_BYTES + 1), {}, 413),
+        ({"take": 0, "score": 3}, {"Content_Length": "-5"}, 411),
+    ],
+)
+def test_a_bad_answer_is_refused_and_nothing_is_kept(
+    ask: Ask, server: ListeningServer, body: Any, headers: dict[str, str], status: int
+) -> None:
+    assert ask("score", body, **headers)[0] == status
+    assert not (server.listening.ratings.folder / "human_ratings.jsonl").exists()
+
+
+@pytest.mark.parametrize("path", ["take/99", "take/-1", "take/../../secret", "pair/0/third", "takes.jsonl", "take/1e9"])
+def test_what_is_no_take_is_not_served(ask: Ask, path: str) -> None:
+    assert ask(path)[0] == 404
+
+
+def test_voices_that_share_no_text_cannot_be_compared(tmp_path: Path) -> None:
+    one, other = write_takes(tmp_path / "one", "one"), write_takes(tmp_path / "other", "other")
+    other.write_text(other.read_text().replace("Text", "Other"))
+
+    with pytest.raises(UserError) as refusal:
+        Listening(one, other)
+
+    assert refusal.value.code == "no_common_text"
+
+
+def test_the_command_opens_the_page_of_a_folder_of_takes(tmp_path: Path) -> None:
+    write_takes(tmp_path / "takes", "tuned")
+
+    with listening_server(["takes"], Settings(tmp_path / "home", tmp_path / "envs", (tmp_path,))) as made:
+        assert made.url.startswith(f"http://127.0.0.1:{made.server_address[1]}/")
+        assert len(made.listening.takes) == N_TEXTS
+
+
+def test_takes_that_are_not_there_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no .*gone"):
+        listening_server(["gone"], Settings(tmp_path / "home", tmp_path / "envs", (tmp_path,)))

@@ -1,0 +1,156 @@
+"""Where paths may lead."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pydantic import Field
+
+from jobs.errors import UserError
+from jobs.param_types import InputPath, ModelRef, OutputPath, Strict
+from jobs.runner.client.runner import Runner
+from jobs.settings import Settings
+from tools.core.paths import marked_paths, resolve_paths
+
+
+class Inner(Strict):
+    """A path within a list of objects."""
+
+    audio: InputPath
+
+
+class Args(Strict):
+    """One of each."""
+
+    source: InputPath = "here.txt"
+    maybe: InputPath | None = None
+    many: list[InputPath] = Field(default_factory=list)
+    out: OutputPath = ""
+    model: ModelRef | None = None
+    inner: list[Inner] = Field(default_factory=list)
+    plain: str = "../not/a/path"
+
+
+def resolved(args: Args, settings: Settings) -> Args:
+    """What the worker would get."""
+    return resolve_paths(args, settings, Runner(settings))
+
+
+def refusal_of(args: Args, settings: Settings) -> UserError:
+    """The error that is raised."""
+    with pytest.raises(UserError) as refusal:
+        resolved(args, settings)
+    return refusal.value
+
+
+def test_relative_paths_are_the_callers_wherever_they_stand(settings: Settings, work: Path) -> None:
+    args = Args(source="a.txt", maybe="b", many=["c", "d"], out="e/f", inner=[Inner(audio="g.wav")])
+
+    done = resolved(args, settings)
+
+    assert done.source == str(work / "a.txt")
+    assert done.maybe == str(work / "b")
+    assert done.many == [str(work / "c"), str(work / "d")]
+    assert done.out == str(work / "e" / "f")
+    assert done.inner[0].audio == str(work / "g.wav")
+    assert done.plain == "../not/a/path"
+
+
+def test_every_marked_field_is_known_by_name() -> None:
+    args = Args(many=["x"], model="toy", inner=[Inner(audio="y")])
+
+    assert [(where, value) for where, _, value in marked_paths(args)] == [
+        ("source", "here.txt"),
+        ("many.0", "x"),
+        ("out", ""),
+        ("model", "toy"),
+        ("inner.0.audio", "y"),
+    ]
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../outside", "sub/../../outside", "~root/x"])
+def test_a_path_outside_the_roots_is_refused_with_the_roots_and_the_cure(settings: Settings, path: str) -> None:
+    refusal = refusal_of(Args(source=path), settings)
+
+    assert refusal.code == "path_outside_roots"
+    assert repr(path) in refusal.message
+    assert all(str(root) in refusal.message for root in settings.roots)
+    assert "TTS_TRAIN_ROOTS" in refusal.hint
+
+
+def test_the_refusal_does_not_tell_whether_something_is_there(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "secret-a").touch()
+
+    there = refusal_of(Args(source=str(tmp_path / "secret-a")), settings)
+    nowhere = refusal_of(Args(source=str(tmp_path / "secret-b")), settings)
+
+    assert str(there).replace("secret-a", "secret-b") == str(nowhere)
+
+
+def test_a_symlink_out_of_the_roots_is_refused_for_reading_and_for_writing(
+    settings: Settings, work: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (work / "door").symlink_to(tmp_path / "elsewhere")
+
+    assert refusal_of(Args(source="door/file"), settings).code == "path_outside_roots"
+    assert refusal_of(Args(out="door/new"), settings).code == "path_outside_roots"
+    assert refusal_of(Args(model="door"), settings).code == "path_outside_roots"
+
+
+def test_a_symlink_within_the_roots_is_followed(settings: Settings, work: Path) -> None:
+    (work / "real.txt").touch()
+    (work / "link.txt").symlink_to("real.txt")
+
+    assert resolved(Args(source="link.txt"), settings).source == str(work / "real.txt")
+
+
+def test_a_loop_of_symlinks_is_an_ordinary_path(settings: Settings, work: Path) -> None:
+    (work / "a").symlink_to("b")
+    (work / "b").symlink_to("a")
+
+    assert Path(resolved(Args(source="a"), settings).source).parent == work
+
+
+@pytest.mark.parametrize("path", ["", "  ", "nul\0byte", "x" * 300, "folder/" * 900])
+def test_what_is_no_path_is_refused(settings: Settings, path: str) -> None:
+    assert refusal_of(Args(source=path), settings).code == "path_unusable"
+
+
+def test_with_the_whole_disk_as_root_any_path_is_allowed(settings: Settings, work: Path) -> None:
+    everywhere = replace(settings, roots=(work, Path("/")))
+
+    assert resolved(Args(source="/etc/hostname"), everywhere).source == os.path.realpath("/etc/hostname")
+
+
+@pytest.mark.parametrize("model", ["toy", "large-v3", "Qwen/Qwen3-TTS-12Hz-0.6B-Base", "facebook/wav2vec2-base-960h"])
+def test_names_of_models_stay_names(settings: Settings, model: str) -> None:
+    assert resolved(Args(model=model), settings).model == model
+
+
+def test_a_folder_of_weights_becomes_its_path_even_when_it_looks_like_a_hub_id(settings: Settings, work: Path) -> None:
+    (work / "voices" / "horus").mkdir(parents=True)
+
+    assert resolved(Args(model="voices/horus"), settings).model == str(work / "voices" / "horus")
+    assert resolved(Args(model="./voices/horus"), settings).model == str(work / "voices" / "horus")
+
+
+def test_the_out_dir_of_a_training_stands_for_its_voice(settings: Settings, work: Path) -> None:
+    (work / "out" / "voice").mkdir(parents=True)
+    (work / "out" / "voice" / "config.json").touch()
+
+    assert resolved(Args(model="./out"), settings).model == str(work / "out" / "voice")
+    assert resolved(Args(model="./out/voice"), settings).model == str(work / "out" / "voice")
+
+
+@pytest.mark.parametrize("model", ["no-such-size", "./nowhere", "a/b/c"])
+def test_a_model_that_is_neither_name_nor_folder_is_refused(settings: Settings, model: str) -> None:
+    assert refusal_of(Args(model=model), settings).code == "model_unknown"
+
+
+def test_an_unknown_handle_is_refused(settings: Settings) -> None:
+    assert refusal_of(Args(source="artifact://align-20260101-000000-abcd/manifest"), settings).code == "job_unknown"
+    assert refusal_of(Args(source="artifact://broken"), settings).code == "artifact_unknown"

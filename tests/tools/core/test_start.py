@@ -1,0 +1,263 @@
+"""What happens between a start tool's arguments and a job. Dry runs: the checks are the same, nothing starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import wave
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jobs.align.spec import KIND as ALIGN
+from jobs.errors import UserError
+from jobs.settings import Settings
+from tools.align import AlignArgs, align
+from tools.convert_codes import ConvertCodesArgs, convert_codes
+from tools.core.job_view import JobView
+from tools.core.start import fingerprint_of
+from tools.core.tool_types import ToolContext
+from tools.ingest_audiobook import IngestAudiobookArgs, ingest_audiobook
+from tools.ingest_clips import IngestClipsArgs, ingest_clips
+from tools.start_training import StartTrainingArgs, start_training
+from tools.synthesize import SynthesizeArgs, synthesize
+
+pytestmark = pytest.mark.anyio
+
+
+def write_manifest(path: Path, **fields: object) -> Path:
+    """A manifest of one clip."""
+    path.write_text(json.dumps({"audio": "clips/a.wav", "text": "A line.", **fields}) + "\n")
+    return path
+
+
+def would_run(view: JobView) -> dict[str, object]:
+    """The parameters that a dry run shows."""
+    assert view.state == "not_started"
+    assert view.job_id is None
+    return dict(view.result["would_run"])
+
+
+async def test_a_dry_run_shows_the_job_and_starts_nothing(context: ToolContext, work: Path) -> None:
+    manifest = write_manifest(work / "train_manifest.jsonl")
+
+    view = await align(AlignArgs(manifest="train_manifest.jsonl", dry_run=True), context)
+
+    params = would_run(view)
+    assert params["manifest"] == str(manifest)
+    assert params["out"] == str(work / "train_aligned.jsonl")
+    assert params["aligner"] == "auto"
+    assert view.result["resource"] == "gpu"
+    assert view.next == 'Nothing was started. To start it call align manifest="train_manifest.jsonl"'
+    assert view.poll_after_s is None
+    assert not context.settings.home.exists()
+
+
+async def test_outputs_that_were_not_given_go_where_they_are_expected(context: ToolContext, work: Path) -> None:
+    (work / "book.m4b").write_bytes(b"sound")
+    (work / "clips").mkdir()
+    (work / "lines.jsonl").write_text('{"audio_file": "a.wav", "text": "A line."}\n')
+    aligned = write_manifest(work / "train_aligned.jsonl", words=[])
+    coded = write_manifest(work / "coded.jsonl", audio_codes=[[0] * 16], ref_audio="clips/a.wav")
+
+    book = await ingest_audiobook(IngestAudiobookArgs(audio="book.m4b", voice="horus", dry_run=True), context)
+    clips = await ingest_clips(IngestClipsArgs(audio_dir="clips", transcripts="lines.jsonl", dry_run=True), context)
+    codes = await convert_codes(ConvertCodesArgs(manifest=str(aligned), tokenizer="toy", dry_run=True), context)
+    voice = await start_training(StartTrainingArgs(manifest=str(coded), base_model="toy", dry_run=True), context)
+    takes = await synthesize(SynthesizeArgs(model="toy", texts=["A line."], dry_run=True), context)
+
+    assert would_run(book)["out_dir"] == str(context.settings.home / "datasets" / "horus")
+    assert would_run(clips)["out_dir"] == str(context.settings.home / "datasets" / "speaker")
+    assert would_run(codes)["out"] == str(work / "train_manifest_qwen3.jsonl")
+    assert would_run(voice)["out_dir"] == ""
+    assert would_run(takes)["out_dir"] == ""
+
+
+@pytest.mark.parametrize(("fields", "maker"), [({}, "convert_codes"), ({"words": []}, "convert_codes")])
+async def test_a_manifest_of_an_earlier_step_names_the_tool_that_comes_first(
+    context: ToolContext, work: Path, fields: dict[str, object], maker: str
+) -> None:
+    write_manifest(work / "m.jsonl", **fields)
+
+    with pytest.raises(UserError) as refusal:
+        await start_training(StartTrainingArgs(manifest="m.jsonl", base_model="toy"), context)
+
+    assert refusal.value.code == "manifest_wrong_step"
+    assert maker in refusal.value.hint
+
+
+async def test_an_unreadable_line_is_named_by_its_number(context: ToolContext, work: Path) -> None:
+    (work / "clips").mkdir()
+    (work / "lines.jsonl").write_text('{"audio_file": "a.wav", "text": "A line."}\n{"audio_file": "b.wav"\n')
+
+    with pytest.raises(UserError) as refusal:
+        await ingest_clips(IngestClipsArgs(audio_dir="clips", transcripts="lines.jsonl"), context)
+
+    assert refusal.value.code == "manifest_unreadable"
+    assert "line 2" in refusal.value.message
+
+
+@pytest.mark.parametrize(("content", "code"), [(None, "audio_missing"), (b"", "audio_empty")])
+async def test_a_recording_that_is_not_there_or_empty_is_refused(
+    context: ToolContext, work: Path, content: bytes | None, code: str
+) -> None:
+    if content is not None:
+        (work / "book.m4b").write_bytes(content)
+
+    with pytest.raises(UserError) as refusal:
+        await ingest_audiobook(IngestAudiobookArgs(audio="book.m4b", voice="horus"), context)
+
+    assert refusal.value.code == code
+
+
+async def test_a_path_that_the_system_refuses_is_bad_input(context: ToolContext) -> None:
+    with pytest.raises(UserError) as refusal:
+        await ingest_audiobook(IngestAudiobookArgs(audio="x" * 5000, voice="horus"), context)
+
+    assert refusal.value.code == "path_unusable"
+
+
+async def test_an_output_is_never_written_over_its_input(context: ToolContext, work: Path) -> None:
+    write_manifest(work / "train_aligned.jsonl")
+
+    with pytest.raises(UserError) as refusal:
+        await align(AlignArgs(manifest="train_aligned.jsonl", dry_run=True), context)
+
+    assert refusal.value.code == "output_is_input"
+
+
+async def test_a_dry_run_also_checks_space_and_environment(
+    settings: Settings, work: Path, context: ToolContext
+) -> None:
+    write_manifest(work / "m.jsonl")
+    full = ToolContext(replace(settings, disk_reserve_bytes=10**18), context.runner)
+    bare = ToolContext(replace(settings, envs=work / "nothing"), context.runner)
+
+    with pytest.raises(UserError) as disk:
+        await align(AlignArgs(manifest="m.jsonl", dry_run=True), full)
+    with pytest.raises(UserError) as environment:
+        await align(AlignArgs(manifest="m.jsonl", dry_run=True), bare)
+
+    assert disk.value.code == "disk_full"
+    assert environment.value.code == "environment_missing"
+    assert "./run.sh setup ml" in environment.value.hint
+
+
+def test_a_fingerprint_changes_with_parameters_and_with_inputs_alone(work: Path) -> None:
+    manifest = write_manifest(work / "m.jsonl")
+    params = ALIGN.params(manifest=str(manifest), out=str(work / "out.jsonl"))
+
+    first = fingerprint_of("align", params)
+    (work / "out.jsonl").write_text("an output\n")
+    with_output = fingerprint_of("align", params)
+    other_score = fingerprint_of("align", params.model_copy(update={"min_word_score": 0.5}))
+    os.utime(manifest, ns=(1, 1))
+    touched = fingerprint_of("align", params)
+
+    assert first == with_output
+    assert len({first, other_score, touched, fingerprint_of("convert_codes", params)}) == 4
+
+
+def test_a_folder_of_weights_counts_by_its_listing(work: Path) -> None:
+    model = work / "voice"
+    model.mkdir()
+    (model / "model.safetensors").write_bytes(b"weights")
+    params = SynthesizeArgs(model=str(model), texts=["A line."])
+
+    before = fingerprint_of("synthesize", params)
+    (model / "config.json").write_text("{}")
+
+    assert fingerprint_of("synthesize", params) != before
+
+
+def write_coded(path: Path) -> Path:
+    """A coded manifest of two clips of ten seconds."""
+    row = {"audio": "a.wav", "text": "A line.", "ref_audio": "a.wav", "audio_codes": [[0] * 16] * 125}
+    path.write_text(f"{json.dumps(row)}\n" * 2)
+    return path
+
+
+async def test_a_dry_run_of_training_tells_the_whole_plan_in_few_words(context: ToolContext, work: Path) -> None:
+    manifest = write_coded(work / "coded.jsonl")
+
+    view = await start_training(
+        StartTrainingArgs(manifest=str(manifest), base_model="toy", epochs=3, batch_size=1, dry_run=True), context
+    )
+
+    plan = view.result["plan"]
+    assert plan["settings"]["optimizer_steps"] == 6
+    assert plan["data"]["clips"] == 2
+    assert plan["memory"]["peak_gb"] > 0
+    assert plan["disk"]["fits"] is True
+    assert {"settings", "data", "memory", "disk", "time"} == set(plan)
+    assert len(json.dumps(plan)) < 3000
+    assert not (context.settings.home / "jobs").exists()
+
+
+async def test_a_plan_is_not_made_of_inputs_that_other_jobs_will_write(context: ToolContext, work: Path) -> None:
+    call = StartTrainingArgs(manifest="later.jsonl", base_model="toy", after=["align-x"], dry_run=True)
+
+    view = await start_training(call, context)
+
+    assert "plan" not in view.result
+
+
+async def test_a_preset_becomes_explicit_parameters_and_leaves_what_was_given(context: ToolContext, work: Path) -> None:
+    manifest = write_coded(work / "coded.jsonl")
+
+    view = await start_training(
+        StartTrainingArgs(manifest=str(manifest), base_model="Qwen/Qwen3-TTS-12Hz-1.7B-Base", preset="8gb",
+                          batch_size=1, dry_run=True),
+        context,
+    )  # fmt: skip
+
+    params = would_run(view)
+    assert params["method"] == "lora"
+    assert params["gradient_checkpointing"] is True
+    assert params["batch_size"] == 1
+    assert params["gradient_accumulation_steps"] == 1
+
+
+async def test_every_dry_run_tells_time_memory_and_disk(context: ToolContext, work: Path) -> None:
+    write_manifest(work / "train_manifest.jsonl", duration_s=8.0)
+    lines = json.dumps({"audio": "a.wav", "text": "A.", "duration_s": 1.0}) + "\n"
+    (work / "takes.jsonl").write_text(lines * 3)
+    with wave.open(str(work / "book.wav"), "wb") as sound:
+        sound.setparams((1, 2, 24_000, 48_000, "NONE", ""))
+        sound.writeframes(bytes(96_000))
+    (work / "clips").mkdir()
+    os.link(work / "book.wav", work / "clips" / "b.wav")
+    (work / "lines.jsonl").write_text('{"audio_file": "b.wav", "text": "A line."}\n')
+    manifest = "train_manifest.jsonl"
+
+    views = [
+        await ingest_audiobook(IngestAudiobookArgs(audio="book.wav", voice="anna", dry_run=True), context),
+        await ingest_clips(IngestClipsArgs(audio_dir="clips", transcripts="lines.jsonl", dry_run=True), context),
+        await align(AlignArgs(manifest=manifest, dry_run=True), context),
+        await convert_codes(ConvertCodesArgs(manifest=manifest, tokenizer="toy", dry_run=True), context),
+        await synthesize(SynthesizeArgs(model="toy", texts=["x" * 150], dry_run=True), context),
+    ]
+
+    told = [view.result["estimate"] for view in views]
+    assert [one["input"] for one in told] == [
+        "2 s of recording", "2 s of clips", "8 s of clips", "8 s of clips", "10 s of speech",
+    ]  # fmt: skip
+    assert [one["time_s"] for one in told] == [10, 10, 12, 19, 90]
+    assert all(one["memory_mb"] > 0 and one["disk_mb"] >= 0 and one["disk_fits"] is True for one in told)
+
+
+async def test_a_start_call_may_wait_for_the_end(context: ToolContext, work: Path) -> None:
+    write_manifest(work / "m.jsonl")
+    seen: list[str] = []
+
+    async def report(done: float, total: float | None, message: str) -> None:
+        seen.append(message)
+
+    view = await align(
+        AlignArgs(manifest="m.jsonl", aligner="pocketsphinx", not_before="365d", wait_s=0.3),
+        ToolContext(context.settings, context.runner, report),
+    )
+
+    assert view.state == "queued"
+    assert view.poll_after_s is not None

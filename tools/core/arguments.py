@@ -1,0 +1,209 @@
+"""Turns what a caller sent into a tool's arguments, or says everything that is wrong with it at once.
+
+A misspelt argument is an error that names the nearest right one: an ignored ``learning_rate`` would train for
+hours with the default.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import json
+import re
+import types
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from jobs.errors import UserError
+from jobs.param_types import Strict
+
+LONGEST_SHOWN, LONGEST_FAULT, MOST_FAULTS = 80, 400, 12
+MORE = "more"
+"""The argument in which those that few calls need may come, so that a listing can be short."""
+SYNONYMS = {"manifest": ("dataset",), "narrator_manifest": ("dataset",), "model": ("voice",)}
+"""Other names that mean an argument, where a tool has no argument of that name."""
+ArgsT = TypeVar("ArgsT", bound=Strict)
+
+
+def parse_arguments(
+    model: type[ArgsT], raw: Mapping[str, Any], *, tool: str, spell: Callable[[str], str] = str, explained: str = ""
+) -> ArgsT:
+    """Validate a call's arguments.
+
+    Args:
+        model: the tool's argument model.
+        raw: arguments by name. Lists and objects may come as JSON text, as some clients send them; those that few
+            calls need may come in the object ``more``, under which a listing names them.
+        tool: name of the tool, for the message.
+        spell: how this door writes an argument's name, e.g. ``lr`` as ``--lr``.
+        explained: where this door explains the arguments; else the call that does.
+
+    Raises:
+        UserError: ``bad_arguments`` with every fault; unknown names come with the nearest known one.
+    """
+    flat, faults = _flat(model, raw)
+    unwritable = [name for name, value in flat.items() if not _is_text(name) or not _is_text(value)]
+    faults += [f"{name!r} holds half of a character (a lone surrogate)" for name in unwritable]
+    flat = {name: value for name, value in flat.items() if name not in unwritable}
+    cause: ValidationError | None = None
+    try:
+        args = model.model_validate({name: _unstring(model, name, value) for name, value in flat.items()})
+        if not faults:
+            return args
+    except ValidationError as error:
+        cause = error
+        faults += [_fault(model, detail, spell) for detail in error.errors(include_url=False)]
+    shown = [_cut(fault, LONGEST_FAULT) for fault in faults[:MOST_FAULTS]]
+    shown += [f"and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
+    listed = shown[0] if len(faults) == 1 else "".join(f"\n- {fault}" for fault in shown)
+    raise UserError(
+        "bad_arguments",
+        f"{tool}: {listed}" if len(faults) == 1 else f"{tool}: {len(faults)} faults.{listed}",
+        f"Nothing was started. {_usage(model, spell)} {explained or f'All are explained by list_jobs explain={tool}.'}",
+    ) from cause
+
+
+def nearest(word: str, known: Mapping[str, str]) -> str | None:
+    """The known name that a misspelt one most likely means, by spelling first, then by its description.
+
+    Args:
+        word: what was given.
+        known: right names with their descriptions.
+    """
+    plain = word.lower().replace("-", "_")
+    close = difflib.get_close_matches(plain, known, n=1, cutoff=0.7)
+    if close:
+        return close[0]
+    parts = _words(plain)
+    scores = {
+        name: _overlap(parts, _words(name)) * 1.5 + _overlap(parts, _words(about)) for name, about in known.items()
+    }
+    best = max(scores, key=lambda name: scores[name], default=None)
+    if best is not None and scores[best] >= 0.5:
+        return best
+    return next(iter(difflib.get_close_matches(plain, known, n=1, cutoff=0.5)), None)
+
+
+def _flat(model: type[BaseModel], raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Arguments with ``more`` laid out beside the others and synonyms by their own names; and what is wrong there."""
+    flat, faults = dict(raw), []
+    more = flat.pop(MORE, {}) if MORE not in model.model_fields else {}
+    if isinstance(more, str):
+        with contextlib.suppress(json.JSONDecodeError):
+            more = json.loads(more or "{}")
+    if not isinstance(more, Mapping):
+        faults.append(f"{MORE} must be an object of arguments by name, not {_show(more)}")
+        more = {}
+    faults += [f"{name} is given twice, also in {MORE}" for name in more if name in flat and flat[name] != more[name]]
+    flat = {**more, **flat}
+    for own, others in SYNONYMS.items():
+        for other in others:
+            if other in flat and other not in model.model_fields and own in model.model_fields and own not in flat:
+                flat[own] = flat.pop(other)
+    return flat, faults
+
+
+def _fault(model: type[BaseModel], detail: ErrorDetails, spell: Callable[[str], str]) -> str:
+    *parents, last = detail["loc"] or ("",)
+    where = ".".join([spell(str(part)) if not place else str(part) for place, part in enumerate(detail["loc"])])
+    if detail["type"] == "extra_forbidden":
+        owner = _model_at(model, parents)
+        known = {name: field.description or "" for name, field in owner.model_fields.items()} if owner else {}
+        near = nearest(str(last), known)
+        meant = ".".join([*map(str, parents), near]) if near else ""
+        if meant:
+            return f"unknown argument {where!r}; did you mean {(meant if parents else spell(meant))!r}?"
+        return f"unknown argument {where!r}; known: {', '.join(spell(name) for name in known)}"
+    if detail["type"] == "missing":
+        return f"{where} is missing{_about(model, str(detail['loc'][0]))}"
+    message = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    about = _about(model, str(detail["loc"][0])) if detail["loc"] else ""
+    if detail["type"] == "value_error" or message == detail["msg"]:
+        got = (
+            f" (got {_show(detail['input'])})" if detail["loc"] else ""
+        )  # of a rule over several: the message names them
+        return f"{where}: {message}{got}".removeprefix(": ")
+    return f"{where} must be {message}, not {_show(detail['input'])}{about}"
+
+
+def _about(model: type[BaseModel], name: str) -> str:
+    field = model.model_fields.get(name)
+    return f" ({field.description.rstrip('.')})" if field is not None and field.description else ""
+
+
+def _is_text(value: object) -> bool:
+    """No string in it is one that cannot be written: JSON can name half a character."""
+    if isinstance(value, Mapping):
+        return all(_is_text(key) and _is_text(part) for key, part in value.items())
+    if isinstance(value, list):
+        return all(_is_text(part) for part in value)
+    return not isinstance(value, str) or not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+def _show(value: object) -> str:
+    return _cut(repr(value), LONGEST_SHOWN)
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _usage(model: type[BaseModel], spell: Callable[[str], str]) -> str:
+    required = [spell(name) for name, field in model.model_fields.items() if field.is_required()]
+    return f"Required: {', '.join(required) or 'none'}."
+
+
+def _model_at(model: type[BaseModel], path: Iterable[int | str]) -> type[BaseModel] | None:
+    """The model that a fault's path leads to, through lists and optional fields."""
+    here: Any = model
+    for part in path:
+        if isinstance(part, int):
+            continue
+        if not (isinstance(here, type) and issubclass(here, BaseModel)) or part not in here.model_fields:
+            return None
+        here = _innermost(here.model_fields[part].annotation)
+    return here if isinstance(here, type) and issubclass(here, BaseModel) else None
+
+
+def _innermost(annotation: Any) -> Any:
+    """``list[X] | None`` and the like to ``X``."""
+    while (origin := get_origin(annotation)) is not None:
+        options = [option for option in get_args(annotation) if option is not type(None)]
+        if origin is Annotated or origin in (list, Union, types.UnionType):
+            annotation = options[0]
+        else:
+            return annotation
+    return annotation
+
+
+def _unstring(model: type[BaseModel], name: str, value: Any) -> Any:
+    """Read JSON text where the field holds a list or an object."""
+    field = model.model_fields.get(name)
+    if field is None or not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
+        return value
+    if str in _branches(field.annotation):
+        return value
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        return value
+
+
+def _branches(annotation: Any) -> list[Any]:
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _branches(get_args(annotation)[0])
+    if origin in (Union, types.UnionType):
+        return [branch for option in get_args(annotation) for branch in _branches(option)]
+    return [annotation]
+
+
+def _words(text: str) -> set[str]:
+    return {word[:5] for word in re.findall(r"[a-z0-9]+", text.lower()) if len(word) > 1}
+
+
+def _overlap(parts: set[str], words: set[str]) -> float:
+    return len(parts & words) / len(parts) if parts else 0.0

@@ -1,0 +1,194 @@
+"""Puts absolute paths in the place of what a caller wrote, and lets none lead out of the allowed roots.
+
+Which fields are paths is told by the marks of ``jobs.param_types``; a tool does nothing of this itself.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin
+from urllib.parse import unquote, urlsplit
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from jobs.errors import UserError
+from jobs.param_types import ModelMark, PathMark
+from jobs.runner.client.runner import Runner
+from jobs.settings import Settings
+from tools.core.references import MANIFESTS, dataset, is_job_id, nearest_voice, of_job, voice
+
+HANDLE_PREFIX = "artifact://"
+HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
+# Names that faster-whisper 1.2 resolves to hub ids itself (its utils._MODELS).
+WHISPER_SIZES = frozenset(
+    {
+        *("tiny", "tiny.en", "base", "base.en", "small", "small.en", "medium", "medium.en", "turbo"),
+        *("large", "large-v1", "large-v2", "large-v3", "large-v3-turbo"),
+        *("distil-small.en", "distil-medium.en", "distil-large-v2", "distil-large-v3", "distil-large-v3.5"),
+    }
+)
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def resolve_paths(args: ModelT, settings: Settings, runner: Runner, *, awaited: Collection[str] = ()) -> ModelT:
+    """Replace every path, handle and model reference of ``args`` by what the worker can open.
+
+    An empty output path stays empty: its default is filled later. Missing files are the business of the kind's check.
+
+    Args:
+        args: the call's arguments.
+        settings: the allowed roots.
+        runner: knows the handles.
+        awaited: jobs that run before this one: what they will write may be missing now.
+
+    Raises:
+        UserError: ``path_outside_roots``, ``path_unusable``, ``model_unknown``, or what the lookup of a handle, a job
+            or a name raises.
+    """
+
+    def resolved(text: str, mark: PathMark | ModelMark, where: str) -> str:
+        if isinstance(mark, ModelMark):
+            return _resolve_model(text, where, settings, runner, awaited)
+        if mark.direction == "output":
+            return text and str(inside_roots(text, where, settings))
+        if text.startswith(HANDLE_PREFIX):
+            return str(runner.resolve(text))
+        if is_job_id(text):
+            text = of_job(text, mark.holds, where, runner, awaited)
+        path = inside_roots(text, where, settings)  # first, so that nothing is told of what is outside
+        if mark.holds in MANIFESTS:
+            named = dataset(text, mark.holds, where, settings)
+            return str(inside_roots(named, where, settings)) if named is not None else str(path)
+        return str(path)
+
+    return _map_marked(args, resolved)
+
+
+def marked_paths(args: BaseModel) -> Iterator[tuple[str, PathMark | ModelMark, str]]:
+    """Every marked string of a model as (dotted field name, mark, value)."""
+    found: list[tuple[str, PathMark | ModelMark, str]] = []
+
+    def note(text: str, mark: PathMark | ModelMark, where: str) -> str:
+        found.append((where, mark, text))
+        return text
+
+    _map_marked(args, note)
+    return iter(found)
+
+
+def inside_roots(text: str, where: str, settings: Settings) -> Path:
+    """Resolve a path, symlinks and all, against the caller's folder, and refuse one outside the allowed roots.
+
+    The refusal is the same whether or not something is there.
+
+    Raises:
+        UserError: ``path_outside_roots`` or ``path_unusable``.
+    """
+    if not text.strip() or "\0" in text:
+        raise UserError("path_unusable", f"{where} is not a path: {text!r}.", "Give the path of a file or a folder.")
+    if text.startswith("file://"):
+        text = _path_of_uri(text, where)
+    try:
+        written = Path(text).expanduser()
+    except RuntimeError as error:
+        raise UserError("path_unusable", f"{where}={text!r}: {error}", "Write the whole path.") from error
+    # os.path.realpath, not Path.resolve: the latter raises on a loop of symlinks (Python < 3.13)
+    path = Path(os.path.realpath(settings.roots[0] / written))
+    if not any(path.is_relative_to(root) for root in settings.roots):
+        roots = ", ".join(str(root) for root in settings.roots)
+        raise UserError(
+            "path_outside_roots",
+            f"{where}={text!r} is outside the folders that this server may use: {roots}.",
+            "Move or copy it into one of them, or have the person add its folder to TTS_TRAIN_ROOTS in the server's "
+            f'environment or to roots = ["…"] in {settings.home / "config.toml"}.',
+        )
+    try:
+        path.lstat()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise UserError(
+                "path_unusable", f"{where}: {error.strerror}, {len(text)} characters.", "Shorten it."
+            ) from error
+    return path
+
+
+def _path_of_uri(uri: str, where: str) -> str:
+    """The path that a ``file://`` address of this machine names."""
+    parts = urlsplit(uri)
+    path = unquote(parts.path)
+    if parts.netloc not in ("", "localhost") or "\0" in path:
+        raise UserError("path_unusable", f"{where}={uri!r} is no file of this machine.", "Give a path.")
+    return path
+
+
+def _resolve_model(text: str, where: str, settings: Settings, runner: Runner, awaited: Collection[str]) -> str:
+    if text == "toy" or text in WHISPER_SIZES:
+        return text
+    if text.startswith(HANDLE_PREFIX):
+        return str(runner.resolve(text))
+    if is_job_id(text):
+        text = of_job(text, "voice", where, runner, awaited)
+    is_path = text.startswith(("/", "~", "./", "../")) or text in (".", "..")
+    if not is_path and HUB_ID.fullmatch(text) and not (settings.roots[0] / text).is_dir():
+        return text
+    path = inside_roots(text, where, settings)
+    if path.is_dir():
+        return str(_export_in(path))
+    named = None if is_path else voice(text, where, settings)
+    if named is not None:
+        return str(inside_roots(str(named), where, settings))
+    if awaited and is_path and not path.exists():
+        return str(path)
+    raise UserError(
+        "model_unknown",
+        f"{where}={text!r} is no folder of weights"
+        + ("." if is_path else " here, no hub id, and no voice." + nearest_voice(text, settings)),
+        "Give a hub id such as Qwen/Qwen3-TTS-12Hz-0.6B-Base, a folder, a voice's name, handle or job_id, or toy.",
+    )
+
+
+def _export_in(path: Path) -> Path:
+    """The out_dir of start_training stands for the voice in it; any other folder for itself."""
+    is_model = (path / "config.json").is_file()
+    return path / "voice" if not is_model and (path / "voice" / "config.json").is_file() else path
+
+
+def _map_marked(args: ModelT, change: Callable[[str, PathMark | ModelMark, str], str], prefix: str = "") -> ModelT:
+    changed: dict[str, Any] = {}
+    for name, field in type(args).model_fields.items():
+        value = getattr(args, name)
+        mapped = _map_value(value, _mark(field), change, prefix + name)
+        if mapped is not value:
+            changed[name] = mapped
+    return args.model_copy(update=changed) if changed else args
+
+
+def _map_value(
+    value: Any, mark: PathMark | ModelMark | None, change: Callable[[str, PathMark | ModelMark, str], str], where: str
+) -> Any:
+    if isinstance(value, BaseModel):
+        return _map_marked(value, change, where + ".")
+    if isinstance(value, list):
+        mapped = [_map_value(item, mark, change, f"{where}.{place}") for place, item in enumerate(value)]
+        return mapped if any(new is not old for new, old in zip(mapped, value, strict=True)) else value
+    if isinstance(value, str) and mark is not None:
+        return change(value, mark, where)
+    return value
+
+
+def _mark(field: FieldInfo) -> PathMark | ModelMark | None:
+    """The mark of a field, also inside ``... | None`` and ``list[...]``."""
+    return next(_marks_in([*field.metadata, field.annotation]), None)
+
+
+def _marks_in(parts: list[Any]) -> Iterator[PathMark | ModelMark]:
+    for part in parts:
+        if isinstance(part, (PathMark, ModelMark)):
+            yield part
+        elif get_origin(part) is not None:
+            yield from _marks_in([*getattr(part, "__metadata__", ()), *get_args(part)])

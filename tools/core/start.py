@@ -1,0 +1,200 @@
+"""The one way in which a tool starts a job: paths, defaults, checks, fingerprint, submission."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from anyio import to_thread
+from pydantic import ValidationError
+
+from jobs.errors import UserError
+from jobs.param_types import ModelMark, PathMark, Strict
+from jobs.runner.job_kind import JobKind
+from jobs.runner.machine import preflight
+from jobs.settings import Settings
+from tools.core.call_text import call_text, given
+from tools.core.estimate import estimate
+from tools.core.job_view import JobView, view_job
+from tools.core.paths import inside_roots, marked_paths, resolve_paths
+from tools.core.registry import tool_of_kind
+from tools.core.tool_types import StartArgs, ToolContext
+from tools.core.wait import wait_for
+
+NO_ESTIMATE = "not before its inputs are there"
+# Default outputs by field, made of the resolved parameters; a field not named keeps "" (the job's own folder).
+Defaults = Callable[[Any, Settings], Mapping[str, Path]]
+
+
+def no_defaults(params: Any, settings: Settings) -> Mapping[str, Path]:
+    """Every output that was not given goes to the job's own folder."""
+    return {}
+
+
+async def start(kind: JobKind, args: StartArgs, context: ToolContext, defaults: Defaults = no_defaults) -> JobView:
+    """Check a call and start its job, or find the one that did the same.
+
+    Args:
+        kind: the kind of work.
+        args: the call; has every field of ``kind.params`` beside those of ``StartArgs``.
+        context: settings and runner.
+        defaults: outputs to fill in where the caller gave none.
+
+    Raises:
+        UserError: what is wrong with paths, files or parameters. Nothing was started.
+    """
+    view = await to_thread.run_sync(_start, kind, args, context, defaults)
+    if not args.wait_s or view.job_id is None or view.poll_after_s is None:
+        return view
+    record = await wait_for(view.job_id, args.wait_s, context)
+    return await to_thread.run_sync(functools.partial(view_job, record, context.runner, reused=view.reused))
+
+
+def _start(kind: JobKind, args: StartArgs, context: ToolContext, defaults: Defaults) -> JobView:
+    try:
+        params = prepare(kind, args, context, defaults)
+    except OSError as error:  # no right to read it, a name that is too long, a disk that fails
+        raise UserError(
+            "path_unusable", f"{error.filename or 'A path'}: {error.strerror or error}.", "Nothing was started."
+        ) from error
+    if args.dry_run:
+        preflight.check(context.settings, kind.environment)
+        return _plan(kind, params, args, context)
+    submission = context.runner.submit(
+        kind,
+        params,
+        key=args.idempotency_key,
+        fingerprint=fingerprint_of(kind.name, params, args.after),
+        reuse=args.reuse,
+        **vars(args.placement()),
+    )
+    return view_job(submission.job, context.runner, 0, reused=not submission.created)
+
+
+def prepare(kind: JobKind, args: StartArgs, context: ToolContext, defaults: Defaults) -> Strict:
+    """The parameters as the worker gets them: absolute paths, outputs filled in, checked.
+
+    What reads files is left to the worker when the job waits for others, which may not have written them yet.
+
+    Raises:
+        UserError: from the paths, from ``kind.check``, or ``output_is_input``.
+    """
+    fields = kind.params.model_fields
+    params = kind.params.model_construct(**{name: getattr(args, name) for name in fields})
+    params = resolve_paths(params, context.settings, context.runner, awaited=args.after)
+    if kind.suggest is not None:
+        params = params.model_copy(
+            update=kind.suggest(params, args.model_fields_set & set(fields), _settings_of(args, context))
+        )
+    filled = {
+        name: str(inside_roots(str(path), f"the default of {name}", context.settings))
+        for name, path in defaults(params, context.settings).items()
+        if not getattr(params, name)
+    }
+    try:
+        params = kind.params.model_validate({**params.model_dump(), **filled})
+    except ValidationError as error:  # the same fields passed once already, so only a rule of ours can have broken them
+        raise UserError("bad_arguments", str(error), "Look at the arguments.") from error
+    _refuse_overwriting_input(params)
+    if kind.check is not None and not args.after:
+        try:
+            kind.check(params)
+        except UserError as error:
+            raise _with_nearest_file(error, params, context.settings) from error
+    return params
+
+
+def _with_nearest_file(error: UserError, params: Strict, settings: Settings) -> UserError:
+    """The same error with the file that was meant, where an input is not there and its folder has one of like name."""
+    for _, mark, value in marked_paths(params):
+        path = Path(value)
+        if isinstance(mark, ModelMark) or mark.direction == "output" or path.exists() or str(path) not in error.message:
+            continue
+        names = [found.name for found in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.7)
+        if near:
+            meant = path.with_name(near[0])
+            shown = meant.relative_to(settings.roots[0]) if meant.is_relative_to(settings.roots[0]) else meant
+            return UserError(error.code, f"{error.message} Did you mean {str(shown)!r}?", error.hint)
+    return error
+
+
+def fingerprint_of(kind: str, params: Strict, after: Sequence[str] = ()) -> str:
+    """SHA-256 over the kind, the parameters, the jobs waited for, and size and change time of every input file.
+
+    A folder counts by its listing. Audio that a manifest names is not looked at: a new clip comes with a new manifest.
+    """
+    digest = hashlib.sha256()
+    told = [kind, params.model_dump(mode="json"), *sorted(after)]
+    digest.update(json.dumps(told, sort_keys=True).encode())
+    for where, mark, value in marked_paths(params):
+        is_read = isinstance(mark, ModelMark) or mark.direction == "input"
+        if is_read and value.startswith("/"):
+            for line in _states(Path(value)):
+                digest.update(f"{where}\0{line}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def _states(path: Path) -> Iterator[str]:
+    if not path.is_dir():
+        yield _state(path)
+        return
+    for folder, subfolders, names in os.walk(path):
+        subfolders.sort()
+        for name in sorted(names):
+            yield _state(Path(folder) / name)
+
+
+def _state(path: Path) -> str:
+    try:
+        stat = path.stat()
+    except OSError:
+        return f"{path}\0missing"
+    return f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}"
+
+
+def _refuse_overwriting_input(params: Strict) -> None:
+    paths = [
+        (where, mark, value) for where, mark, value in marked_paths(params) if isinstance(mark, PathMark) and value
+    ]
+    inputs = {value: where for where, mark, value in paths if mark.direction == "input"}
+    for where, mark, value in paths:
+        if mark.direction == "output" and value in inputs:
+            raise UserError(
+                "output_is_input",
+                f"{where} would be written over {inputs[value]}: {value}.",
+                f"Give {where} another path.",
+            )
+
+
+def _settings_of(args: StartArgs, context: ToolContext) -> Settings:
+    """Settings with the backend of this call."""
+    return replace(context.settings, backend=args.backend or context.settings.backend)
+
+
+def _plan(kind: JobKind, params: Strict, args: StartArgs, context: ToolContext) -> JobView:
+    """What a dry run answers with."""
+    would_run = params.model_dump(mode="json", exclude_none=True)
+    result: dict[str, Any] = {"would_run": would_run, "resource": kind.resource, "environment": kind.environment}
+    has_plan = kind.plan is not None and not args.after  # a plan reads the inputs
+    if kind.plan is not None and has_plan:
+        result["plan"] = kind.plan(params, _settings_of(args, context))
+    takes = estimate(kind.name, would_run, context.runner, context.settings)
+    if takes or not has_plan:
+        result["estimate"] = takes or NO_ESTIMATE
+    tool = tool_of_kind(kind.name)
+    call = call_text(tool.name if tool is not None else kind.name, given(args))
+    return JobView(
+        kind=kind.name,
+        state="not_started",
+        result=result,
+        next=("Its inputs are checked when the jobs before it are done. " if args.after else "")
+        + f"Nothing was started. To start it call {call}",
+    )

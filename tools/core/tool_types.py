@@ -1,0 +1,169 @@
+"""What a tool is: a public module of this folder whose function has the module's name.
+
+    async def align(args: AlignArgs, context: ToolContext) -> JobView: ...
+
+``args`` is a strict pydantic model, the answer a pydantic model, the docstring is for the agent, ``HINTS`` are
+the module's annotations. Nothing registers: ``tools.core.registry`` scans the folder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Literal, Protocol, TypeVar
+
+from pydantic import BaseModel, Field, PrivateAttr, field_validator
+
+from jobs.param_types import RARE, Strict
+from jobs.runner.client.runner import Runner
+from jobs.settings import Settings
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What a client may assume of a tool; the MCP annotations are made of it."""
+
+    title: str
+    read_only: bool = False
+    destructive: bool = False
+    idempotent: bool = True
+    open_world: bool = False
+
+
+FormT = TypeVar("FormT", bound=BaseModel)
+
+
+class Ask(Protocol):
+    """Asks the person who sits before the agent to fill in a form.
+
+    Returns the filled form, or None when the client cannot ask. A tool may be run from its beginning again with the
+    answer at hand, so it asks before it changes anything, and the same call asks the same.
+
+    Raises:
+        UserError: ``person_declined``, or ``answer_unfit`` when what came back does not fit the form.
+    """
+
+    async def __call__(self, message: str, form: type[FormT]) -> FormT | None:
+        """Ask with a flat form of numbers, texts and choices."""
+
+
+async def _ask_nobody(message: str, form: type[FormT]) -> FormT | None:
+    """For a door that cannot ask: the tool says how to do it in chat."""
+    return None
+
+
+async def _report_nowhere(done: float, total: float | None, message: str) -> None:
+    """Progress for a caller who did not ask for it."""
+
+
+@dataclass(frozen=True)
+class ToolContext:
+    """What a tool gets beside its arguments: where things are, the runner, ways to report progress and to ask."""
+
+    settings: Settings
+    runner: Runner
+    report: Callable[[float, float | None, str], Awaitable[None]] = field(default=_report_nowhere)
+    ask: Ask = field(default=_ask_nobody)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """When and where a job runs: the runner's own arguments of ``submit``."""
+
+    after: tuple[str, ...] = ()
+    priority: int = 0
+    not_before: float | None = None
+    max_run_s: float | None = None
+    backend: str | None = None
+
+
+def moment(text: str, now: datetime) -> datetime:
+    """Read an ISO time (without zone: this machine's) or a span from now: ``30m``, ``8h``, ``2d``.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    span = re.fullmatch(r"\s*(?:in\s+)?(\d+(?:\.\d+)?)\s*([smhd])\s*", text)
+    if span:
+        unit = {"s": 1, "m": 60, "h": 3600, "d": 86400}[span[2]]
+        return now + timedelta(seconds=float(span[1]) * unit)
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError as error:
+        raise ValueError("is no time: write 2026-12-31T22:00+01:00, or 30m, 8h, 2d from now") from error
+
+
+class StartArgs(Strict):
+    """Arguments that every tool that starts a job has beside the job's own parameters."""
+
+    reuse: bool = Field(
+        True,
+        description="Return the job that already runs or has succeeded with the same parameters and unchanged "
+        "inputs instead of starting another.",
+        json_schema_extra=RARE,
+    )
+    idempotency_key: str | None = Field(
+        None,
+        max_length=128,
+        description="Repeat a call safely: the same key returns the same job.",
+        json_schema_extra=RARE,
+    )
+    wait_s: float = Field(
+        0, ge=0, le=50, description="Wait for the job's end before answering, seconds.", json_schema_extra=RARE
+    )
+    dry_run: bool = Field(False, description="Check and estimate; start nothing.")
+    after: list[str] = Field(default_factory=list, description="job_ids to wait for.")
+    priority: int = Field(0, ge=-100, le=100, description="Higher starts first.", json_schema_extra=RARE)
+    not_before: str | None = Field(None, description="ISO time, or 30m, 8h, 2d from now.", json_schema_extra=RARE)
+    max_run_hours: float | None = Field(
+        None, gt=0, description="Stop an attempt after this long.", json_schema_extra=RARE
+    )
+    backend: Literal["local", "slurm"] | None = Field(
+        None, description="Default: as configured.", json_schema_extra=RARE
+    )
+
+    @field_validator("not_before")
+    @classmethod
+    def _is_a_time(cls, text: str | None) -> str | None:
+        if text is not None:
+            moment(text, datetime.now(UTC))
+        return text
+
+    def placement(self) -> Placement:
+        """When and where the job runs, as the runner takes it."""
+        return Placement(
+            after=tuple(self.after),
+            priority=self.priority,
+            not_before=moment(self.not_before, datetime.now(UTC)).timestamp() if self.not_before else None,
+            max_run_s=self.max_run_hours * 3600 if self.max_run_hours else None,
+            backend=self.backend,
+        )
+
+
+@dataclass(frozen=True)
+class Media:
+    """An image or a sound to hand over beside an answer's words."""
+
+    data: bytes
+    mime_type: str
+
+
+class MediaAnswer(BaseModel):
+    """An answer that may carry one image or sound.
+
+    A client that gets structured content shows nothing else, so an answer with media has none, and a tool with such
+    answers promises no output schema.
+    """
+
+    _media: Media | None = PrivateAttr(None)
+
+    @property
+    def media(self) -> Media | None:
+        """What was attached."""
+        return self._media
+
+    def attach(self, media: Media) -> None:
+        """Hand this over as well."""
+        self._media = media

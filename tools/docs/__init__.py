@@ -1,0 +1,1 @@
+"""Descriptions of the tools: schemas, help, reference pages."""

@@ -1,0 +1,120 @@
+"""How a tool stands in ``tools/list``: an agent pays for every word of all tools at once, so all of them fit 20 KB.
+
+Left out are titles, answers' schemas (answers speak for themselves) and defaults that say "nothing". Parameters that
+few calls need (``jobs.param_types.RARE``) share one property, ``more``, whose description lists them with type and
+range; ``tools.docs.help`` tells everything, and ``tools.core.arguments`` takes them in ``more`` or beside the others.
+What all start tools share is told once, by ``list_jobs``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tools.core.arguments import MORE
+from tools.core.registry import Tool
+from tools.core.tool_types import StartArgs
+
+LONGEST_DEFAULT, LONGEST_ENUM = 20, 40
+# Lengths of texts and lists are generous, patterns are told in words; a call that breaks one hears of it.
+_LEFT_OUT = frozenset({"title", "$defs", "rare", "minLength", "maxLength", "minItems", "maxItems", "pattern"})
+
+
+def listed(tool: Tool) -> dict[str, Any]:
+    """A tool as the wire shows it."""
+    return {
+        "name": tool.name,
+        "description": tool.description.replace("\n\n", "\n"),
+        "inputSchema": input_schema(tool),
+        "annotations": _annotations(tool),
+    }
+
+
+def input_schema(tool: Tool) -> dict[str, Any]:
+    """JSON Schema of the arguments, in words that every client understands: no references, no unions."""
+    schema = dict(_short(whole := tool.args.model_json_schema(), whole.get("$defs", {}), is_field=False))
+    shared = StartArgs.model_fields.keys() if issubclass(tool.args, StartArgs) else frozenset()
+    rare = {name for name, field in whole["properties"].items() if field.get("rare")}
+    fields = {
+        name: {key: value for key, value in field.items() if name not in shared or key in ("type", "items")}
+        for name, field in schema["properties"].items()
+        if name not in rare
+    }
+    if rare:
+        told = ", ".join(
+            _in_brief(name, schema["properties"][name]) for name in schema["properties"] if name in rare - shared
+        )
+        fields[MORE] = {"type": "object", "description": f"Seldom needed: {told}"}
+    return schema | {"properties": fields}
+
+
+def in_brief(tool: Tool) -> dict[str, str]:
+    """Every parameter of a tool with type and range, as short as can be: ``lora_r 1..256``."""
+    whole = tool.args.model_json_schema()
+    schema = _short(whole, whole.get("$defs", {}), is_field=False)
+    return {name: _in_brief(name, field) for name, field in schema["properties"].items()}
+
+
+def _annotations(tool: Tool) -> dict[str, bool]:
+    """What differs from what a client assumes of a tool that says nothing: that it writes, destroys, leaves the house.
+
+    Of a tool that only reads, nothing else is asked.
+    """
+    hints = tool.hints
+    told = {"openWorldHint": hints.open_world}
+    if hints.read_only:
+        return told | {"readOnlyHint": True}
+    return told | {"destructiveHint": hints.destructive} | ({"idempotentHint": True} if hints.idempotent else {})
+
+
+def _short(schema: Mapping[str, Any], definitions: Mapping[str, Any], *, is_field: bool = True) -> Mapping[str, Any]:
+    if "$ref" in schema:
+        meant = definitions[schema["$ref"].rpartition("/")[2]]
+        schema = {key: value for key, value in meant.items() if key != "description"} | {
+            key: value for key, value in schema.items() if key != "$ref"
+        }
+    options = [option for option in schema.get("anyOf", []) if option != {"type": "null"}]
+    if len(options) == 1:  # null is not offered: leaving out is the same, and some clients refuse lists of types
+        rest = {key: value for key, value in schema.items() if key != "anyOf"}
+        return _short({**options[0], **rest}, definitions)
+    short = {key: value for key, value in schema.items() if key not in _LEFT_OUT}
+    if not is_field or not short.get("description"):
+        short.pop("description", None)
+    if "default" in short and (
+        short["default"] in (None, False, "", [], {}) or len(str(short["default"])) > LONGEST_DEFAULT
+    ):
+        del short["default"]
+    if "properties" in schema:
+        short["properties"] = {name: _short(part, definitions) for name, part in schema["properties"].items()}
+    if "items" in schema:
+        short["items"] = _short(schema["items"], definitions)
+    if schema.get("additionalProperties") not in (None, False):
+        del short["additionalProperties"]  # of any kind, which is what its absence says
+    return short
+
+
+def _in_brief(name: str, field: Mapping[str, Any]) -> str:
+    kind = field.get("type", "any")
+    if "enum" in field:
+        return f"{name} {_cut('|'.join(map(str, field['enum'])))}"
+    if kind == "array":
+        return f"{name} [{_in_brief('', field.get('items', {})).strip()}]"
+    if kind in ("integer", "number"):
+        return f"{name} {_range(field, whole=kind == 'integer')}"
+    return name if kind == "string" else f"{name} {'bool' if kind == 'boolean' else kind}"
+
+
+def _range(field: Mapping[str, Any], *, whole: bool) -> str:
+    """``1..256`` for whole numbers, ``0.0..1.0`` for others, ``int>=1`` or ``>0.0`` where one end is open."""
+    low, above = field.get("minimum"), field.get("exclusiveMinimum")
+    high = field.get("maximum", field.get("exclusiveMaximum"))
+    told = {key: f"{value:g}" if whole or value % 1 else f"{value:.1f}" for key, value in (
+        ("low", low), ("above", above), ("high", high)) if value is not None}  # fmt: skip
+    if "high" in told:
+        return f"{told.get('low') or '>' + told.get('above', '')}..{told['high']}"
+    ends = f">={told['low']}" if "low" in told else f">{told['above']}" if "above" in told else ""
+    return ("int" if whole else "") + ends or "number"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_ENUM else text[: text.rindex("|", 0, LONGEST_ENUM)] + "|…"

@@ -1,0 +1,47 @@
+"""What training itself would choose for a card and hours of audio: its presets, epochs and memory model, asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobs.training.data.manifest_scan import FRAMES_PER_SECOND, ClipSize
+from jobs.training.planning.memory_fit import estimate_for
+from jobs.training.planning.model_dims import RELEASED
+from jobs.training.planning.presets import preset_for, settings_of
+from jobs.training.planning.run_config import epochs_for
+from jobs.training.spec import Params
+from jobs.web_research_hparams.recommend import Plan, Request
+
+LONG_CLIP_S, CHARACTERS_PER_SECOND = 15.0, 15  # the longest that are common, and how much is said in a second
+_SMALLEST: dict[str, Any] = {"batch_size": 1, "gradient_accumulation_steps": 4, "gradient_checkpointing": True}
+
+
+def plan_for(request: Request) -> Plan:
+    """Settings, epochs and estimated peak of a run.
+
+    Args:
+        request: model, method, audio and memory; what is not known is left to training's defaults.
+    """
+    hours = None if request.minutes_of_audio is None else request.minutes_of_audio / 60
+    epochs = None if hours is None else epochs_for(request.method, hours)
+    settings: dict[str, Any] = {"batch_size": 4, "gradient_accumulation_steps": 1}
+    if request.gpu_memory_gb is None:
+        return Plan(settings, epochs)
+    free = request.gpu_memory_gb * 2**30
+    preset = preset_for(free)
+    ways = [_SMALLEST | ({"optimizer": "adamw_8bit"} if request.method == "full" else {})]
+    if preset is not None:
+        ways.insert(0, settings_of(preset, is_small=request.size == "0.6b", given={"method": request.method}))
+    for way in ways:
+        settings |= {name: value for name, value in way.items() if name != "method"}
+        peak = _peak(request, settings)
+        if peak <= free:
+            break
+    return Plan(settings, epochs, peak / 1e9, peak <= free)
+
+
+def _peak(request: Request, settings: dict[str, Any]) -> float:
+    frames = round(LONG_CLIP_S * FRAMES_PER_SECOND)
+    clips = [ClipSize(frames, round(LONG_CLIP_S * CHARACTERS_PER_SECOND))] * 16
+    params = Params(manifest="-", base_model=f"Qwen3-TTS-12Hz-{request.size}", method=request.method, **settings)
+    return estimate_for(params, RELEASED[request.size], clips, "cuda").peak
