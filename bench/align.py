@@ -26,14 +26,14 @@ import numpy.typing as npt
 from bench.unwatched import Unwatched
 from jobs.align.align_clip import join_spoken
 from jobs.align.aligners import PocketsphinxAligner
-from jobs.align.spec import Params as AlignParams
+from jobs.align.params import Params as AlignParams
 from jobs.align.word_boundaries import FRAMES_PER_S, Levels, fitted_to_sound, levels_db, words_level_db
 from jobs.align.word_mapping import written_words
 from jobs.align.work import run as align
 from jobs.asr.whisperx_alignment import CannotAlign
 from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, Samples, read_clip, resample, write_clip
 from jobs.dataset.manifest import Clip, Word, read_rows
-from jobs.ingest_audiobook.spec import Params as IngestParams
+from jobs.ingest_audiobook.params import Params as IngestParams
 from jobs.ingest_audiobook.work import run as ingest
 from jobs.settings import PROJECT_ROOT
 

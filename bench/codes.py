@@ -27,7 +27,7 @@ import numpy as np
 from bench.kills import killed_until_done
 from bench.unwatched import Unwatched
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
-from jobs.convert_codes.spec import Params
+from jobs.convert_codes.params import Params
 from jobs.convert_codes.work import run
 from jobs.dataset.manifest import Clip, write_rows
 from jobs.qwen.toy import checkpoints

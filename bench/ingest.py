@@ -26,7 +26,7 @@ WORKER = """
 import json, resource, sys
 from pathlib import Path
 from bench.memory import peak_rss_mb
-from jobs.ingest_audiobook.spec import Params
+from jobs.ingest_audiobook.params import Params
 from jobs.ingest_audiobook.work import make_clips, run
 from jobs.settings import Settings
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import jobs.ingest_audiobook.output.build_report  # noqa: F401  for the forks
 from bench.ingest import played_over
 from bench.kills import killed_until_done
-from jobs.ingest_audiobook.spec import Params
+from jobs.ingest_audiobook.params import Params
 from jobs.ingest_audiobook.work import make_clips, run
 from jobs.settings import Settings
 

@@ -25,7 +25,7 @@ import parselmouth
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, read_clip, resample, write_clip
 from jobs.rate_samples.anchors import carried_voice
-from jobs.rate_samples.spec import Params
+from jobs.rate_samples.params import Params
 from jobs.rate_samples.work import run
 from jobs.rating.scoring import MIN_SPEECH_S, MIN_WORDS
 from jobs.settings import PROJECT_ROOT, Settings

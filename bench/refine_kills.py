@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.homes import home_in
-from jobs.refine_voice.spec import KIND, Params
+from jobs.refine_voice.params import Params
+from jobs.refine_voice.spec import KIND
 from jobs.runner.client.runner import Runner
 from tests.jobs import sounding
 from tests.jobs.killing import Killer, run_with_kills

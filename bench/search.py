@@ -25,7 +25,8 @@ from optuna.storages import InMemoryStorage
 
 from bench.homes import home_in
 from jobs.runner.client.runner import Runner
-from jobs.tune_hparams.spec import KIND, Params
+from jobs.tune_hparams.params import Params
+from jobs.tune_hparams.spec import KIND
 from jobs.tune_hparams.study import Outcome, Study
 from tests.jobs import sounding
 from tests.jobs.killing import Killer, run_with_kills

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from jobs.convert_codes.spec import KIND, Params
+from jobs.convert_codes.params import Params
+from jobs.convert_codes.spec import KIND
 from jobs.settings import Settings
 from tools.core.job_view import JobView
 from tools.core.start import start

@@ -13,7 +13,7 @@ from anyio import to_thread
 from pydantic import Field
 
 from jobs.align.spec import KIND as ALIGN
-from jobs.convert_codes.spec import DEFAULT_TOKENIZER
+from jobs.convert_codes.params import DEFAULT_TOKENIZER
 from jobs.convert_codes.spec import KIND as CONVERT_CODES
 from jobs.ingest_audiobook.spec import KIND as INGEST_AUDIOBOOK
 from jobs.ingest_clips.spec import KIND as INGEST_CLIPS
@@ -22,9 +22,9 @@ from jobs.qwen.model_files import check_model
 from jobs.rate_samples.spec import KIND as RATE_SAMPLES
 from jobs.runner.job_kind import JobKind
 from jobs.runner.machine import preflight
-from jobs.synthesize.spec import EVALUATION_TEXTS
+from jobs.synthesize.params import EVALUATION_TEXTS
 from jobs.synthesize.spec import KIND as SYNTHESIZE
-from jobs.training.spec import DEFAULT_BASE
+from jobs.training.params import DEFAULT_BASE
 from jobs.training.spec import KIND as TRAINING
 from tools.core.call_text import call_text, chosen, given
 from tools.core.estimate import estimate

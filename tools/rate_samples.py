@@ -14,9 +14,10 @@ from pydantic import Field
 from jobs.dataset.manifest import read_rows
 from jobs.errors import UserError
 from jobs.param_types import RARE, IngestedManifest, Strict
-from jobs.rate_samples.spec import KIND, Params
+from jobs.rate_samples.params import Params
+from jobs.rate_samples.spec import KIND
 from jobs.rating.human_ratings import HUMAN_RATINGS, HumanRating, Vote, Winner, append_durably, read_opinions
-from jobs.synthesize.spec import Take
+from jobs.synthesize.params import Take
 from tools.core.elicit_scores import MOST_ASKED, TakeToHear, ask_scores, how_to_ask
 from tools.core.job_view import JobView, View
 from tools.core.paths import inside_roots, resolve_paths

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from jobs.refine_voice.spec import KIND, Params, search_of
+from jobs.refine_voice.params import Params, search_of
+from jobs.refine_voice.spec import KIND
 from tools.core.job_view import JobView
 from tools.core.start import start
 from tools.core.tool_types import Hints, StartArgs, ToolContext

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from jobs.training.spec import KIND, Params
+from jobs.training.params import Params
+from jobs.training.spec import KIND
 from tools.core.job_view import JobView
 from tools.core.start import start
 from tools.core.tool_types import Hints, StartArgs, ToolContext

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord
-from jobs.synthesize.spec import KIND, Params
+from jobs.synthesize.params import Params
+from jobs.synthesize.spec import KIND
 from tools.core.job_view import JobView
 from tools.core.start import start
 from tools.core.tool_types import Hints, StartArgs, ToolContext

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from jobs.param_types import RARE
-from jobs.tune_hparams.spec import KIND, Params
+from jobs.tune_hparams.params import Params
+from jobs.tune_hparams.spec import KIND
 from tools.core.job_view import JobView
 from tools.core.start import start
 from tools.core.tool_types import Hints, StartArgs, ToolContext

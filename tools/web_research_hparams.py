@@ -16,7 +16,7 @@ from jobs.errors import UserError
 from jobs.files import write_json, write_text
 from jobs.param_types import RARE, Strict, Value
 from jobs.settings import Settings
-from jobs.training.spec import Params as Training
+from jobs.training.params import Params as Training
 from jobs.web_research_hparams.evidence.agent_findings import FINDING, MOST_FINDINGS, candidates_from, read_findings
 from jobs.web_research_hparams.evidence.conflicts import conflicts_of
 from jobs.web_research_hparams.evidence.number_parsing import read_span, spelt

@@ -1,66 +1,9 @@
-"""Every word of every clip gets a time and a score. What goes in, what comes out."""
+"""The job kind ``align``."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import Field
-
-from jobs.align.dry_run import plan_of
-from jobs.dataset.manifest import check_step
-from jobs.param_types import RARE, IngestedManifest, InputPath, ModelRef, OutputPath, Strict
+from jobs.align.params import Params, Result, check, plan
 from jobs.runner.job_kind import JobKind
-from jobs.settings import Settings
-
-
-class Params(Strict):
-    """Parameters of ``align``."""
-
-    manifest: IngestedManifest = Field(description="Dataset: name, folder, or train_manifest.jsonl.")
-    out: OutputPath = Field("", description="Default: train_aligned.jsonl beside it.", json_schema_extra=RARE)
-    root: InputPath | None = Field(
-        None, description="Folder that audio paths are relative to. Default: the manifest's.", json_schema_extra=RARE
-    )
-    aligner: Literal["auto", "whisperx", "pocketsphinx"] = Field(
-        "auto",
-        description="auto: WhisperX if its model is there, else pocketsphinx (offline, English).",
-    )
-    align_model: ModelRef | None = Field(
-        None, description="wav2vec2 model for WhisperX: hub id or directory.", json_schema_extra=RARE
-    )
-    min_word_score: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        description="A clip whose mean word score is lower is rejected; 0 rejects none by score. Default: 0.5 with "
-        "pocketsphinx (right text was measured at 0.54 and above, wrong text at 0.43 and below), 0 with WhisperX.",
-        json_schema_extra=RARE,
-    )
-
-
-class Result(Strict):
-    """What ``align`` answers with."""
-
-    manifest: str = Field(description="train_aligned.jsonl, for convert_codes.")
-    aligner: str
-    n_clips: int
-    n_rejected: int
-    n_trimmed: int = Field(description="Clips whose border cut a word and was moved to the next pause.")
-    n_words: int
-    mean_word_score: float
-    rejected_by_reason: dict[str, int]
-
-
-def check(params: Params) -> None:
-    """The manifest must be there and readable."""
-    check_step(Path(params.manifest), "ingested")
-
-
-def plan(params: Params, settings: Settings) -> dict[str, Any]:
-    """Clips, hours, which aligner each language gets, time and space."""
-    return plan_of(Path(params.manifest), params.aligner, params.align_model, settings)
-
 
 KIND = JobKind(
     name="align",

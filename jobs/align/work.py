@@ -16,8 +16,8 @@ from typing import Any
 
 from jobs.align.align_clip import align_clip, clip_key
 from jobs.align.aligners import WordAligner, make_aligner
+from jobs.align.params import Params, Result
 from jobs.align.recut import cut_clip, lost_pieces
-from jobs.align.spec import Params, Result
 from jobs.align.trim import Aligned
 from jobs.asr.languages import language_code
 from jobs.dataset.exchange.exporters import EXPORTS, give

@@ -1,75 +1,9 @@
-"""Clips become audio codes, (frames, 16) a clip at 12.5 frames a second. What goes in, what comes out."""
+"""The job kind ``convert_codes``."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-from pydantic import Field
-
-from jobs.convert_codes.dry_run import plan_of
-from jobs.dataset.manifest import check_step
-from jobs.errors import UserError
-from jobs.param_types import RARE, AlignedManifest, InputPath, ModelRef, OutputPath, Strict
-from jobs.qwen.model_files import check_tokenizer
+from jobs.convert_codes.params import Params, Result, check, plan
 from jobs.runner.job_kind import JobKind
-from jobs.settings import Settings
-
-DEFAULT_TOKENIZER = "Qwen/Qwen3-TTS-Tokenizer-12Hz"
-
-
-class Params(Strict):
-    """Parameters of ``convert_codes``."""
-
-    manifest: AlignedManifest = Field(description="Dataset: name, folder, or train_aligned.jsonl.")
-    out: OutputPath = Field("", description="Default: train_manifest_qwen3.jsonl beside it.", json_schema_extra=RARE)
-    tokenizer: ModelRef = Field(
-        DEFAULT_TOKENIZER,
-        description="Hub id, folder, or toy (for trials without weights).",
-    )
-    ref_audio: InputPath | None = Field(
-        None,
-        description="Reference clip for the speaker embedding. Default: the best-scored clip of 3 to 10 s.",
-        json_schema_extra=RARE,
-    )
-    batch_s: float = Field(
-        60.0,
-        gt=0,
-        le=600,
-        description="Audio per batch, seconds; lower it when memory is short.",
-        json_schema_extra=RARE,
-    )
-
-
-class Result(Strict):
-    """What ``convert_codes`` answers with."""
-
-    manifest: str = Field(description="train_manifest_qwen3.jsonl, for start_training.")
-    n_clips: int
-    n_frames: int
-    n_rejected: int
-    ref_audio: str
-    tokenizer: str
-
-
-def check(params: Params) -> None:
-    """The manifest must be there and readable, and the output in a place from which the clips can be named."""
-    manifest = Path(params.manifest)
-    check_step(manifest, "ingested")
-    if Path(params.tokenizer).is_absolute():
-        check_tokenizer(Path(params.tokenizer), params.tokenizer)
-    if params.out and not manifest.resolve().parent.is_relative_to(Path(params.out).resolve().parent):
-        raise UserError(
-            "out_outside_dataset",
-            f"{params.out} is not in the dataset's folder {manifest.parent}; clips are named from the manifest on.",
-            f"Write it beside the input, e.g. {manifest.with_name('train_manifest_qwen3.jsonl')}.",
-        )
-
-
-def plan(params: Params, settings: Settings) -> dict[str, Any]:
-    """Clips, hours, frames, which tokenizer, time and space."""
-    return plan_of(Path(params.manifest), params.tokenizer, settings.home, settings)
-
 
 KIND = JobKind(
     name="convert_codes",

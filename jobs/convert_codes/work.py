@@ -22,7 +22,7 @@ from jobs.convert_codes.clip_loader import (
     read_clip,
     rejection,
 )
-from jobs.convert_codes.spec import Params, Result
+from jobs.convert_codes.params import Params, Result
 from jobs.dataset.manifest import Clip, check_audio_inside, read_rows, write_rows
 from jobs.dataset.rejected import Rejected
 from jobs.errors import UserError

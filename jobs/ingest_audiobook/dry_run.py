@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.errors import UserError
-from jobs.ingest_audiobook.spec import Params, transcript_source
+from jobs.ingest_audiobook.params import Params, transcript_source
 from jobs.runner.machine.preflight import free_bytes
 from jobs.settings import PROJECT_ROOT, Settings
 

@@ -12,7 +12,7 @@ from jobs.errors import UserError
 from jobs.ingest_audiobook.input.source_files import check_chapters, open_book, selected_units
 from jobs.ingest_audiobook.input.work_units import length_s
 from jobs.ingest_audiobook.output.worker_pool import lanes
-from jobs.ingest_audiobook.spec import Params, transcript_source
+from jobs.ingest_audiobook.params import Params, transcript_source
 from jobs.ingest_audiobook.text.text_sources import given_segments
 from jobs.settings import Settings
 

@@ -16,7 +16,7 @@ from jobs.ingest_audiobook.output.ingest_state import IngestState, UnitRecord, f
 from jobs.ingest_audiobook.output.malloc import return_large_blocks
 from jobs.ingest_audiobook.output.unit_builder import Event, Heard, empty_record
 from jobs.ingest_audiobook.output.worker_pool import lanes, made_by_hands, made_here
-from jobs.ingest_audiobook.spec import Params, Result, transcript_source
+from jobs.ingest_audiobook.params import Params, Result, transcript_source
 from jobs.ingest_audiobook.text.text_sources import Transcript, make_transcript
 from jobs.runner.worker.context import JobContext
 
@@ -36,7 +36,7 @@ class Clips:
 
 
 def run(params: Params, context: JobContext) -> Result:
-    """Make the dataset. See ``jobs.ingest_audiobook.spec``.
+    """Make the dataset. See ``jobs.ingest_audiobook.params``.
 
     Raises:
         UserError: unreadable audio, text or segments, ``dataset_differs``, ``chapter_unknown``, ``nothing_kept``,

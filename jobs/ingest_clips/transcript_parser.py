@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.asr.languages import CODES, NAMES
-from jobs.ingest_clips.spec import TranscriptLine
+from jobs.ingest_clips.params import TranscriptLine
 
 _SPEAKER = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 MAX_NAME = 80

@@ -25,7 +25,7 @@ from jobs.dataset.report.html_report import write_page
 from jobs.dataset.report.summary import About, make_report, write_report
 from jobs.errors import UserError
 from jobs.ingest_clips.clip_converter import Bounds, UnusableError, audio_hash, convert_clip
-from jobs.ingest_clips.spec import Params, Result, TranscriptLine, layout_of
+from jobs.ingest_clips.params import Params, Result, TranscriptLine, layout_of
 from jobs.ingest_clips.transcript_parser import BadLine, Line, sort_lines
 from jobs.runner.worker.context import JobContext
 from jobs.runner.worker.journal import Journal

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from jobs.rate_samples.spec import Drift, Rating
+from jobs.rate_samples.params import Drift, Rating
 from jobs.rating.scoring import BATCH_PITCH_ST, BATCH_RATE, BATCH_SIM, MIN_BATCH
 from jobs.speaker.narrator_profile import Profile
 

@@ -19,7 +19,7 @@ from jobs.rate_samples.judge_models import Judges
 from jobs.rate_samples.keys import file_hash, key_of
 from jobs.rate_samples.measurements import RECOGNISED, RECOGNISER, Instruments, Measures, Timbre
 from jobs.rate_samples.narrator_clips import N_SHORT_CLIPS, NarratorClip, profile_of, short_lengths
-from jobs.rate_samples.spec import Rating
+from jobs.rate_samples.params import Rating
 from jobs.rate_samples.text_discrimination import another_fits, is_heard, rivals
 from jobs.rating.human_ratings import Opinions
 from jobs.rating.rating_types import Features, Verdict

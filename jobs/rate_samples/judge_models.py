@@ -22,7 +22,7 @@ from jobs.asr.whisper import Transcriber
 from jobs.audio.clip_io import Samples
 from jobs.audio.mel import Floats
 from jobs.errors import UserError
-from jobs.rate_samples.spec import Params
+from jobs.rate_samples.params import Params
 from jobs.settings import Settings
 from jobs.speaker.ge2e_encoder import ENCODER, SpeakerEncoder
 from jobs.speaker.xvector_encoder import XVectorEncoder, encoder_name

@@ -20,11 +20,11 @@ from jobs.rate_samples.drift import drift_of
 from jobs.rate_samples.evaluator import Desk
 from jobs.rate_samples.inputs import Asked, Plan, plan
 from jobs.rate_samples.judge_models import Judges, SpeakerJudge, choose_judges
+from jobs.rate_samples.params import Params, Result
 from jobs.rate_samples.report.html_report import write_page
 from jobs.rate_samples.report.plots import draw_ratings, draw_spectrogram, spectrogram_of
 from jobs.rate_samples.report.rating_files import Rated, same_voice_note, summarise, write_evaluation, write_ratings
 from jobs.rate_samples.report.verdict_text import conclude
-from jobs.rate_samples.spec import Params, Result
 from jobs.rating.human_ratings import read_opinions
 from jobs.runner.worker.context import JobContext
 from jobs.runner.worker.journal import Journal

@@ -16,7 +16,7 @@ from jobs.files import write_json
 from jobs.rating.human_ratings import read_opinions
 from jobs.refine_voice.policy import Heard
 from jobs.refine_voice.significance import mean_of
-from jobs.synthesize.spec import Take
+from jobs.synthesize.params import Take
 
 TAKES, RATINGS, EVALUATION = "takes.jsonl", "ratings.json", "evaluation.json"
 MEASURES = "rating_measures.jsonl"  # what rate_samples keeps of clips by their content

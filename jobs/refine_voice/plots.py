@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from jobs.refine_voice.spec import AUTOMATIC_CAP, Round
+from jobs.refine_voice.params import AUTOMATIC_CAP, Round
 
 LOSSES, RATED = "losses.png", "rounds.png"
 _LOSS, _VALIDATION, _BEFORE, _ROUND = "#9ecae1", "#08519c", "#999999", "#e6550d"

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from jobs.files import write_text
+from jobs.refine_voice.params import AUTOMATIC_CAP, Result, Round
 from jobs.refine_voice.plots import LOSSES, RATED
-from jobs.refine_voice.spec import AUTOMATIC_CAP, Result, Round
 
 ANCHORS = {
     "narrator": "the narrator's own clips, the most there is",

@@ -11,8 +11,8 @@ from typing import Any
 
 from jobs.errors import UserError
 from jobs.param_types import Strict
+from jobs.rate_samples.params import Params as Rate
 from jobs.rate_samples.spec import KIND as RATE
-from jobs.rate_samples.spec import Params as Rate
 from jobs.refine_voice.evaluations import (
     MEASURES,
     RATINGS,
@@ -26,19 +26,19 @@ from jobs.refine_voice.evaluations import (
     takes_of,
     write_evaluation,
 )
+from jobs.refine_voice.params import Params, search_of
 from jobs.refine_voice.policy import Freeze, Heard, Learnt, Way
-from jobs.refine_voice.spec import Params, search_of
 from jobs.runner.job_kind import JobKind
 from jobs.runner.models import JobRecord, Progress
 from jobs.runner.worker.child_jobs import Children
 from jobs.runner.worker.context import JobContext
+from jobs.synthesize.params import Params as Synthesize
+from jobs.synthesize.params import longest_take_s
 from jobs.synthesize.spec import KIND as SYNTHESIZE
-from jobs.synthesize.spec import Params as Synthesize
-from jobs.synthesize.spec import longest_take_s
+from jobs.training.params import Params as Training
 from jobs.training.spec import KIND as TRAINING
-from jobs.training.spec import Params as Training
+from jobs.tune_hparams.params import Params as Tune
 from jobs.tune_hparams.spec import KIND as TUNE
-from jobs.tune_hparams.spec import Params as Tune
 
 DEFAULT_LR = {"full": 5e-6, "lora": 1e-5}  # where neither the caller nor a search has said; start_training's own
 LOOK_EVERY_S = 1.0

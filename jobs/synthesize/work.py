@@ -19,7 +19,7 @@ from jobs.qwen.loading import resolve_model
 from jobs.qwen.model_info import VoiceModel, describe_model
 from jobs.qwen.synthesizer import Decoding, Narrator, Reference, load_narrator
 from jobs.runner.worker.context import JobContext
-from jobs.synthesize.spec import Params, Result, Take
+from jobs.synthesize.params import Params, Result, Take
 
 logger = logging.getLogger(__name__)
 

@@ -29,6 +29,7 @@ from jobs.qwen.train.lora import save_adapter
 from jobs.runner.worker.context import JobContext
 from jobs.training.data.dataset import Dataset, read_dataset
 from jobs.training.data.manifest_scan import ClipSize
+from jobs.training.params import Params, Result
 from jobs.training.planning.disk import disk_needed
 from jobs.training.planning.memory_fit import check_fits, memory_for
 from jobs.training.planning.model_dims import Shape
@@ -41,7 +42,6 @@ from jobs.training.run.loss_history import History, TensorBoardLog, plot
 from jobs.training.run.model_setup import Trainee, identify_run, load_trainee, make_plan, unfreeze
 from jobs.training.run.optim import make_optimiser, trainable
 from jobs.training.run.training_loop import Training, probe_row
-from jobs.training.spec import Params, Result
 
 logger = logging.getLogger(__name__)
 

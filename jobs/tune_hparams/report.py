@@ -14,8 +14,8 @@ from optuna.trial import FrozenTrial, TrialState
 from jobs.files import write_json, write_text
 from jobs.param_types import Value
 from jobs.tune_hparams.objective import FORMULA, RULE, SAME_SCORE, SCORE
+from jobs.tune_hparams.params import Params, values_of
 from jobs.tune_hparams.plots import TITLES, importances
-from jobs.tune_hparams.spec import Params, values_of
 from jobs.tune_hparams.study import Study, ends_of, worth_of
 
 BEST_CONFIG, PAGE = "best_config.json", "report.html"

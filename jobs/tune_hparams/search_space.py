@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from jobs.errors import UserError
 from jobs.param_types import Strict, Value
-from jobs.training.spec import Params as Training
+from jobs.training.params import Params as Training
 
 Preset = Literal["full", "lora", "1.7b"]
 

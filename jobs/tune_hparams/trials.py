@@ -13,18 +13,18 @@ from optuna.trial import FrozenTrial
 from jobs.dataset.manifest import read_rows
 from jobs.errors import UserError
 from jobs.param_types import Strict
+from jobs.rate_samples.params import Params as Rate
 from jobs.rate_samples.spec import KIND as RATE
-from jobs.rate_samples.spec import Params as Rate
 from jobs.runner.job_kind import JobKind
 from jobs.runner.models import JobRecord
 from jobs.runner.worker.child_jobs import Children
 from jobs.runner.worker.context import JobContext
-from jobs.synthesize.spec import EVALUATION_TEXTS, Take, longest_take_s
+from jobs.synthesize.params import EVALUATION_TEXTS, Take, longest_take_s
+from jobs.synthesize.params import Params as Synthesize
 from jobs.synthesize.spec import KIND as SYNTHESIZE
-from jobs.synthesize.spec import Params as Synthesize
 from jobs.training.spec import KIND as TRAINING
 from jobs.tune_hparams.objective import heard_of
-from jobs.tune_hparams.spec import Params, training_of
+from jobs.tune_hparams.params import Params, training_of
 from jobs.tune_hparams.study import Outcome, Point, Study
 
 MEMORY = frozenset({"cuda_oom", "memory_too_small"})

@@ -15,6 +15,7 @@ from typing import Any
 from jobs.errors import UserError
 from jobs.runner.worker.context import JobContext
 from jobs.training.spec import KIND as TRAINING
+from jobs.tune_hparams.params import SOURCE, Params, Result, folder_of, study_of, training_of, values_of
 from jobs.tune_hparams.plots import HISTORY, draw
 from jobs.tune_hparams.report import (
     BEST_CONFIG,
@@ -27,7 +28,6 @@ from jobs.tune_hparams.report import (
     write_best_config,
     write_page,
 )
-from jobs.tune_hparams.spec import SOURCE, Params, Result, folder_of, study_of, training_of, values_of
 from jobs.tune_hparams.study import Study, ends_of, worth_of
 from jobs.tune_hparams.trials import Trials, sentences_of
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from jobs.errors import UserError
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
-from jobs.tune_hparams.spec import KIND, Params, study_of
+from jobs.tune_hparams.params import Params, study_of
+from jobs.tune_hparams.spec import KIND
 from server.cli.flags import Parser
 
 SQLITE = "sqlite:///"

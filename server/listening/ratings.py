@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobs.dataset.manifest import check_audio_inside, read_rows
 from jobs.errors import UserError
 from jobs.rating.human_ratings import HUMAN_RATINGS, HumanRating, Vote, Winner, append_durably
-from jobs.synthesize.spec import Take
+from jobs.synthesize.params import Take
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.rating.human_ratings import HumanRating, append_durably
-from jobs.synthesize.spec import Take
+from jobs.synthesize.params import Take
 from tools.core.tool_types import ToolContext
 from tools.rate_samples import Preferred, RateSamplesArgs, Score, rate_samples
 

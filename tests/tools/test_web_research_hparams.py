@@ -15,9 +15,9 @@ from jobs.config import SearchSettings
 from jobs.errors import UserError
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
-from jobs.training.spec import Params as Training
+from jobs.training.params import Params as Training
+from jobs.tune_hparams.params import Params as Tuning
 from jobs.tune_hparams.spec import KIND as TUNING
-from jobs.tune_hparams.spec import Params as Tuning
 from server.cli.render import as_text
 from tests.jobs.web_research_hparams.services import BRAVE, FEED, Reply, Services, issue, readme, reply, serving
 from tools.core.arguments import parse_arguments

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from jobs.training.data.manifest_scan import FRAMES_PER_SECOND, ClipSize
+from jobs.training.params import Params
 from jobs.training.planning.memory_fit import estimate_for
 from jobs.training.planning.model_dims import RELEASED
 from jobs.training.planning.presets import preset_for, settings_of
 from jobs.training.planning.run_config import epochs_for
-from jobs.training.spec import Params
 from jobs.web_research_hparams.recommend import Plan, Request
 
 LONG_CLIP_S, CHARACTERS_PER_SECOND = 15.0, 15  # the longest that are common, and how much is said in a second

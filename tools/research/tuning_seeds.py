@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from jobs.param_types import Value
 from jobs.settings import Settings
-from jobs.tune_hparams.spec import KIND, SOURCE, Params
+from jobs.tune_hparams.params import SOURCE, Params
+from jobs.tune_hparams.spec import KIND
 from jobs.web_research_hparams.knowledge import Method, ModelSize, knowledge
 from jobs.web_research_hparams.recommend import Request, recommend
 

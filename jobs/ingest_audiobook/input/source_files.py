@@ -13,7 +13,7 @@ from natsort import natsort_keygen, ns
 from jobs.audio.recording import Chapter, Recording, RecordingInfo
 from jobs.errors import UserError
 from jobs.ingest_audiobook.input.work_units import Selection, Unit, plan_units
-from jobs.ingest_audiobook.spec import AUDIO_SUFFIXES, Params
+from jobs.ingest_audiobook.params import AUDIO_SUFFIXES, Params
 
 NARROW_HZ = 16_000  # clips are 24 kHz: a source of less lacks what a voice has above half of this
 MAX_NAMED = 5

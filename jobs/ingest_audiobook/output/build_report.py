@@ -17,7 +17,7 @@ from jobs.dataset.report.summary import About, Report, make_report, write_report
 from jobs.errors import UserError
 from jobs.ingest_audiobook.input.source_files import Book
 from jobs.ingest_audiobook.output.ingest_state import UnitRecord, seconds
-from jobs.ingest_audiobook.spec import Params, Result
+from jobs.ingest_audiobook.params import Params, Result
 from jobs.ingest_audiobook.text.subtitles import GivenSegment, beyond_end
 from jobs.ingest_audiobook.text.text_sources import BookTranscript, GivenTranscript, Transcript
 from jobs.runner.worker.context import JobContext

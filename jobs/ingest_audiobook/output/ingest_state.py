@@ -25,7 +25,7 @@ from jobs.files import write_json, write_text
 from jobs.ingest_audiobook.cut.clip_candidates import Piece, Refusal
 from jobs.ingest_audiobook.input.noise_floor import Pauses
 from jobs.ingest_audiobook.input.speech_chunks import Stretch
-from jobs.ingest_audiobook.spec import Params
+from jobs.ingest_audiobook.params import Params
 from jobs.ingest_audiobook.text.subtitles import segment_files
 
 FADE_S = 0.04

@@ -14,7 +14,7 @@ from jobs.ingest_audiobook.input.source_files import Book
 from jobs.ingest_audiobook.input.speech_chunks import Stretch, stretches, to_24k
 from jobs.ingest_audiobook.input.work_units import Unit
 from jobs.ingest_audiobook.output.ingest_state import UnitRecord, Workbench, rejections, write_stretch_clips
-from jobs.ingest_audiobook.spec import Params
+from jobs.ingest_audiobook.params import Params
 from jobs.ingest_audiobook.text.credits import is_credit
 from jobs.ingest_audiobook.text.text_sources import Transcript
 

@@ -28,7 +28,7 @@ from jobs.ingest_audiobook.input.source_files import Book, open_book, selected_u
 from jobs.ingest_audiobook.input.work_units import Unit
 from jobs.ingest_audiobook.output.malloc import return_large_blocks
 from jobs.ingest_audiobook.output.unit_builder import Event, Heard, Made, make_units
-from jobs.ingest_audiobook.spec import Params
+from jobs.ingest_audiobook.params import Params
 from jobs.ingest_audiobook.text.text_sources import Transcript, make_transcript
 from jobs.settings import PROJECT_ROOT
 

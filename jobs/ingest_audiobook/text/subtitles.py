@@ -16,7 +16,7 @@ from jobs.audio.recording import Samples
 from jobs.audio.vad_segments import FRAME_S, SPEECH_ON, Span, merged
 from jobs.errors import UserError
 from jobs.ingest_audiobook.cut.clip_candidates import ClipLimits, Piece, Refusal, checked_lengths
-from jobs.ingest_audiobook.spec import SUBTITLE_SUFFIXES, Params
+from jobs.ingest_audiobook.params import SUBTITLE_SUFFIXES, Params
 from jobs.ingest_audiobook.text.text_readers import decoded
 
 MOST_NAMED = 5

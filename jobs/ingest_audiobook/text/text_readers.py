@@ -19,7 +19,7 @@ from bs4 import BeautifulSoup
 from defusedxml import DefusedXmlException
 
 from jobs.errors import UserError
-from jobs.ingest_audiobook.spec import SUBTITLE_SUFFIXES
+from jobs.ingest_audiobook.params import SUBTITLE_SUFFIXES
 
 MAX_TEXT_BYTES = 64 << 20  # the longest novels have 12 MB
 MIN_GUESSED_BYTES = 200  # of fewer bytes the encoding cannot be told

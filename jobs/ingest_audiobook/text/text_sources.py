@@ -14,7 +14,7 @@ from jobs.ingest_audiobook.cut.vad_clips import SpeechToText, speech_pieces, tra
 from jobs.ingest_audiobook.input.source_files import Book, check_link
 from jobs.ingest_audiobook.input.speech_chunks import Stretch
 from jobs.ingest_audiobook.input.work_units import Unit
-from jobs.ingest_audiobook.spec import Params, transcript_source
+from jobs.ingest_audiobook.params import Params, transcript_source
 from jobs.ingest_audiobook.text.book_aligner import BookReader, ReadingState
 from jobs.ingest_audiobook.text.subtitles import (
     GivenSegment,

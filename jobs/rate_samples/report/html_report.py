@@ -10,9 +10,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from jobs.files import write_text
+from jobs.rate_samples.params import Rating, Result
 from jobs.rate_samples.report.plots import spectrogram_of
 from jobs.rate_samples.report.rating_files import Rated
-from jobs.rate_samples.spec import Rating, Result
 from jobs.rating.human_ratings import preferences
 from jobs.rating.scoring import AUTOMATIC_CAP
 

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, Samples
-from jobs.rate_samples.spec import AnchorSummary, Rating
+from jobs.rate_samples.params import AnchorSummary, Rating
 from jobs.rating.scoring import AUTOMATIC_CAP, WEIGHTS
 
 _BAR_COLOURS = {"intelligibility": "#4c78a8", "voice": "#f58518", "sound": "#54a24b", "timing": "#b279a2"}

@@ -14,7 +14,7 @@ from jobs.rate_samples.anchors import Anchor
 from jobs.rate_samples.evaluator import Limits
 from jobs.rate_samples.judge_models import Judges
 from jobs.rate_samples.measurements import RECOGNISER
-from jobs.rate_samples.spec import AnchorSummary, Drift, Interval, Rating, Result, Summary
+from jobs.rate_samples.params import AnchorSummary, Drift, Interval, Rating, Result, Summary
 from jobs.rating.human_ratings import Opinions, preferences
 from jobs.rating.scoring import AUTOMATIC_CAP, MIN_SPEECH_S, MIN_WORDS, VERSION
 from jobs.speaker.narrator_profile import Profile

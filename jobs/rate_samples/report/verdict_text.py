@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jobs.rate_samples.spec import AnchorSummary, Drift, Summary
+from jobs.rate_samples.params import AnchorSummary, Drift, Summary
 
 GOOD_CEILING = 4.3  # held-out clips of real narrators rate 4.67 to 4.90 on average
 MIN_TEXTS = 10

@@ -9,13 +9,13 @@ from typing import Any
 from jobs.runner.machine.preflight import free_bytes
 from jobs.settings import Settings
 from jobs.training.data.manifest_scan import FEWEST_TO_HOLD_OUT_OF, ClipSize, Survey, survey
+from jobs.training.params import Params
 from jobs.training.planning.disk import disk_needed
 from jobs.training.planning.memory import trained_weights
 from jobs.training.planning.memory_fit import Memory, cheapest_change, estimate_for, memory_for, recipe_of, shape_of
 from jobs.training.planning.model_dims import Shape
 from jobs.training.planning.run_config import Resolved, make_dealer, resolve
 from jobs.training.planning.throughput_estimate import pace_of
-from jobs.training.spec import Params
 
 CODEC_BYTES = 682_000_000  # speech_tokenizer of the released models, downloaded with them
 

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from jobs.errors import UserError
-from jobs.training.spec import Params
+from jobs.training.params import Params
 
 KEY = "hyperparameters"
 # What a run is about is the call's business; a file that an agent passes on must not move its paths.

@@ -14,9 +14,9 @@ from jobs.runner.machine.nvidia_smi import Gpus
 from jobs.runner.machine.preflight import memory_of_machine
 from jobs.settings import Settings
 from jobs.training.data.manifest_scan import ClipSize
+from jobs.training.params import Params
 from jobs.training.planning.memory import Device, Estimate, PassSize, Recipe, estimate
 from jobs.training.planning.model_dims import RELEASED, Shape, Stack, released_shape
-from jobs.training.spec import Params
 
 SMALL_MODEL = "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
 CLIP_LIMITS_S = (20.0, 15.0, 12.0, 10.0, 8.0, 6.0, 5.0)  # longest clips that may be left out, tried in this order

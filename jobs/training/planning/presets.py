@@ -13,9 +13,9 @@ from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from jobs.settings import Settings
+from jobs.training.params import Params
 from jobs.training.planning.memory_fit import memory_for, shape_of
 from jobs.training.planning.model_dims import RELEASED
-from jobs.training.spec import Params
 
 Preset = Literal["8gb", "12gb", "16gb", "24gb", "48gb", "80gb"]
 

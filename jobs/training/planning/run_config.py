@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobs.training.data.batch_sampler import Dealer
-from jobs.training.spec import Params
+from jobs.training.params import Params
 
 # full: the best controlled recipe with an aligned loss (FelysNeko/qwen3-tts-post-training, STATUS.md). lora: judgement,
 # no LoRA figure was ever published from a trainer with an aligned loss.

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from jobs.runner.progress.reports import tail_lines
 from jobs.settings import Settings
+from jobs.training.params import Params
 from jobs.training.planning.memory_fit import Memory, recipe_of
 from jobs.training.planning.model_dims import N_BOOKS, Shape
-from jobs.training.spec import Params
 
 # What two runs must share to be as fast as each other.
 ALIKE = (

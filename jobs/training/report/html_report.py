@@ -8,9 +8,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from jobs.training.params import Result
 from jobs.training.run.eval_samples import NARRATOR, ZERO_SHOT, Sample
 from jobs.training.run.loss_history import PROBE_COLUMNS, History
-from jobs.training.spec import Result
 
 MOST_PROBES = 12
 _STYLE = """

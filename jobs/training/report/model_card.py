@@ -11,9 +11,9 @@ from jobs.qwen.model_files import CARD
 from jobs.runner.provenance import provenance
 from jobs.training.data.dataset import Dataset
 from jobs.training.data.manifest_scan import FRAMES_PER_SECOND
+from jobs.training.params import Params, Result
 from jobs.training.run.loss_history import PROBE_COLUMNS, STEP_COLUMNS, VALIDATION_COLUMNS, History
 from jobs.training.run.model_setup import Trainee
-from jobs.training.spec import Params, Result
 
 UNKNOWN_RIGHTS = (
     "Nobody has said whose voice this is and what was consented to. Only use a voice with the consent of the person "

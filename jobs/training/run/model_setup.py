@@ -18,11 +18,11 @@ from jobs.qwen.train.lora import add_adapters, quantise
 from jobs.qwen.train.sequence_layout import ControlIds, Example, lay_out
 from jobs.training.data.dataset import Dataset, TrainingClip
 from jobs.training.data.manifest_scan import FRAMES_PER_SECOND
+from jobs.training.params import Params
 from jobs.training.planning.run_config import make_dealer, resolve
 from jobs.training.run.distributed import Team
 from jobs.training.run.optim import Freeze, compile_layers, unfreeze_for_full
 from jobs.training.run.training_loop import Plan, autocast_on
-from jobs.training.spec import Params
 
 PROBED_CLIPS = 32
 

@@ -16,7 +16,7 @@ from matplotlib.image import imread
 
 import jobs.align.work
 from bench.kills import killed_until_done
-from jobs.align.spec import Params
+from jobs.align.params import Params
 from jobs.align.work import DEFAULT_NAME, JOURNAL_NAME, REJECTIONS_NAME, run
 from jobs.asr.toy_models import make_toy_aligner
 from jobs.audio.clip_io import CLIP_RATE_HZ, duration_s, read_clip, write_clip
@@ -30,7 +30,7 @@ from jobs.settings import PROJECT_ROOT
 # Aligns as a worker does, says on stdout how far it is, and after five clips stands still until it is killed.
 KILLED_WORKER = """
 import sys
-from jobs.align.spec import Params
+from jobs.align.params import Params
 from jobs.align.work import run
 from jobs.settings import Settings
 

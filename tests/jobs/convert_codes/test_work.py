@@ -11,7 +11,7 @@ import pytest
 
 from bench.codes import killed
 from jobs.audio.clip_io import read_clip, write_clip
-from jobs.convert_codes.spec import Params, check
+from jobs.convert_codes.params import Params, check
 from jobs.convert_codes.work import run
 from jobs.dataset.manifest import Clip, Rejection, check_step, read_rows, write_rows
 from jobs.errors import UserError

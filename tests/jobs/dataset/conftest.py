@@ -12,7 +12,7 @@ import pytest
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
 from jobs.dataset.quality.clip_metrics import Measured, Task, measure
-from jobs.ingest_audiobook.spec import Params, Result
+from jobs.ingest_audiobook.params import Params, Result
 from jobs.ingest_audiobook.work import run
 from jobs.settings import PROJECT_ROOT, Settings
 from tests.jobs.conftest import RecordedContext

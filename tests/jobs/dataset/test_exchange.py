@@ -13,7 +13,7 @@ from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
 from jobs.dataset.exchange.exporters import give
 from jobs.dataset.manifest import Clip, Word, read_rows, write_rows
 from jobs.errors import UserError
-from jobs.ingest_clips.spec import Params as ClipsParams
+from jobs.ingest_clips.params import Params as ClipsParams
 from jobs.ingest_clips.work import run as ingest_clips
 
 Contexts = Callable[[], Any]

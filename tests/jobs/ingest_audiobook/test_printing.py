@@ -15,7 +15,7 @@ import pytest
 
 from jobs.asr.pocketsphinx_asr import Recogniser
 from jobs.audio.clip_io import SPEECH_RATE_HZ, read_clip
-from jobs.ingest_audiobook.spec import Params
+from jobs.ingest_audiobook.params import Params
 from jobs.ingest_audiobook.work import run
 from jobs.text.english_normalization import SpokenWord, spoken_map, spoken_words
 

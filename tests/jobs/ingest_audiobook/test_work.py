@@ -23,7 +23,7 @@ from jobs.dataset.manifest import check_step
 from jobs.errors import UserError
 from jobs.ingest_audiobook.input.source_files import open_book
 from jobs.ingest_audiobook.output.ingest_state import fingerprint
-from jobs.ingest_audiobook.spec import Params, check
+from jobs.ingest_audiobook.params import Params, check
 from jobs.ingest_audiobook.text.text_sources import given_segments
 from jobs.ingest_audiobook.work import run
 from jobs.runner.worker.context import Cancelled
@@ -121,7 +121,7 @@ def test_the_folder_holds_what_report_tools_and_people_read(
 KILLED_AT_FIRST_PROGRESS = """
 import os, signal, sys
 from pathlib import Path
-from jobs.ingest_audiobook.spec import Params
+from jobs.ingest_audiobook.params import Params
 from jobs.ingest_audiobook.work import run
 
 class Context:

@@ -11,7 +11,7 @@ import soundfile
 import jobs.ingest_clips.work
 from jobs.dataset.manifest import Clip, Rejection, read_rows
 from jobs.errors import UserError
-from jobs.ingest_clips.spec import Params
+from jobs.ingest_clips.params import Params
 from jobs.ingest_clips.work import JOURNAL_NAME, run
 from jobs.runner.worker.context import Cancelled
 from jobs.settings import PROJECT_ROOT

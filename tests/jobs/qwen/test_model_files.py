@@ -9,8 +9,8 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.qwen.model_files import MODEL_FILES, check_model, check_tokenizer
-from jobs.synthesize.spec import Params as SynthesizeParams
-from jobs.synthesize.spec import check as check_synthesize
+from jobs.synthesize.params import Params as SynthesizeParams
+from jobs.synthesize.params import check as check_synthesize
 
 
 def make_folder(folder: Path, **config: object) -> Path:

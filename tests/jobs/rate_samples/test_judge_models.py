@@ -15,7 +15,7 @@ from jobs.asr.toy_models import make_toy_whisper
 from jobs.errors import UserError
 from jobs.rate_samples.evaluator import fit
 from jobs.rate_samples.judge_models import choose_judges, comparable_words
-from jobs.rate_samples.spec import Params, check
+from jobs.rate_samples.params import Params, check
 from jobs.rate_samples.work import run
 from jobs.rating.scoring import GE2E_LIMITS, GE2E_OTHERS, GE2E_OWN, fitted_limits
 from jobs.runner.worker.context import JobContext

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, write_clip
-from jobs.rate_samples.spec import Params, Result
+from jobs.rate_samples.params import Params, Result
 from jobs.rate_samples.work import JOURNAL, run
 from jobs.rating.human_ratings import HUMAN_RATINGS, HumanRating, append_durably
 from jobs.rating.scoring import AUTOMATIC_CAP

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobs.refine_voice.spec import Params
+from jobs.refine_voice.params import Params
 
 TEXTS = ["the fox ran home with the dog", "would you rather have tea now"]
 

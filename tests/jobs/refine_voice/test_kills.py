@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jobs.refine_voice.spec import KIND, Params
+from jobs.refine_voice.params import Params
+from jobs.refine_voice.spec import KIND
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
 from tests.jobs.killing import Killer, run_with_kills

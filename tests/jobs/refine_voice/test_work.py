@@ -13,7 +13,8 @@ import anyio
 import pytest
 
 from jobs.errors import UserError
-from jobs.refine_voice.spec import KIND, Params, check
+from jobs.refine_voice.params import Params, check
+from jobs.refine_voice.spec import KIND
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord
 from jobs.settings import Settings

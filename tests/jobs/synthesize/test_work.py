@@ -12,7 +12,7 @@ from jobs.audio.clip_io import CLIP_RATE_HZ, write_clip
 from jobs.dataset.manifest import read_rows
 from jobs.errors import UserError
 from jobs.runner.worker.context import Cancelled
-from jobs.synthesize.spec import Params, Take, check
+from jobs.synthesize.params import Params, Take, check
 from jobs.synthesize.work import run
 
 TEXTS = ["A thirsty crow found a pitcher.", "There was only a little water."]

@@ -15,7 +15,7 @@ import torch
 from jobs.qwen.toy.checkpoints import make_toy_base
 from jobs.runner.worker.context import JobContext
 from jobs.settings import Settings
-from jobs.training.spec import Params
+from jobs.training.params import Params
 
 CODEBOOK_SIZE = 64
 TEXTS = ["hello there", "the quick brown fox", "and that was all of it", "she said", "jumps over the lazy dog"]

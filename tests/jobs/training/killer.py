@@ -27,8 +27,8 @@ from safetensors.torch import load_file
 
 from jobs.qwen.upstream import qwen_tts
 from jobs.training import work
+from jobs.training.params import Params
 from jobs.training.run import checkpoint
-from jobs.training.spec import Params
 from tests.jobs.training.process import QuietContext
 
 METHODS: tuple[dict[str, Any], ...] = (

@@ -10,7 +10,7 @@ import torch
 from jobs.runner.worker.context import ArtifactKind
 from jobs.settings import PROJECT_ROOT, Settings
 from jobs.training import work
-from jobs.training.spec import Params
+from jobs.training.params import Params
 
 
 class QuietContext:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jobs.settings import PROJECT_ROOT
-from jobs.training.spec import Params
+from jobs.training.params import Params
 
 BOUND_S = 240
 

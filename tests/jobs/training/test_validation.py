@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from jobs.runner.worker.context import Cancelled
 from jobs.training import work
-from jobs.training.spec import Params, Result
+from jobs.training.params import Params, Result
 
 MakeParams = Callable[..., Params]
 MakeContext = Callable[[], Any]

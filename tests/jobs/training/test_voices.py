@@ -21,7 +21,7 @@ from jobs.qwen.loading import load_base
 from jobs.qwen.toy.checkpoints import make_toy_base
 from jobs.qwen.upstream import qwen_tts
 from jobs.training import work
-from jobs.training.spec import Params, Result
+from jobs.training.params import Params, Result
 
 MakeParams = Callable[..., Params]
 MakeContext = Callable[[], Any]

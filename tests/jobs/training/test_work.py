@@ -16,8 +16,8 @@ from jobs.qwen.toy.checkpoints import make_toy_base
 from jobs.qwen.upstream import qwen_tts
 from jobs.runner.worker.context import Cancelled
 from jobs.training import work
+from jobs.training.params import Params, Result
 from jobs.training.run import checkpoint, training_loop
-from jobs.training.spec import Params, Result
 
 MakeParams = Callable[..., Params]
 MakeContext = Callable[[], Any]

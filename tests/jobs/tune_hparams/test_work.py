@@ -19,7 +19,8 @@ from jobs.runner.client.runner import Runner
 from jobs.runner.models import Failure, JobRecord
 from jobs.settings import Settings
 from jobs.training.planning.hyperparams import read_hyperparams
-from jobs.tune_hparams.spec import KIND, Params
+from jobs.tune_hparams.params import Params
+from jobs.tune_hparams.spec import KIND
 from jobs.tune_hparams.trials import outcome_of
 from tests.jobs.training.conftest import CODEBOOK_SIZE, coded_rows, write_manifest
 

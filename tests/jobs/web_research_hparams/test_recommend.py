@@ -6,11 +6,11 @@ import itertools
 
 import pytest
 
+from jobs.training.params import Params
 from jobs.training.planning import run_config
 from jobs.training.planning.run_config import DEFAULT_LR
-from jobs.training.spec import Params
+from jobs.tune_hparams.params import SOURCE
 from jobs.tune_hparams.search_space import Range, check_space
-from jobs.tune_hparams.spec import SOURCE
 from jobs.web_research_hparams.evidence.rules import MOST_WARMUP_STEPS, WARMUP_SHARE, Point, breaches
 from jobs.web_research_hparams.knowledge import knowledge
 from jobs.web_research_hparams.recommend import Method, ModelSize, Recommendation, Request, recommend

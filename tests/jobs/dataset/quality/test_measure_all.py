@@ -16,7 +16,7 @@ import pytest
 from jobs.audio.clip_io import CLIP_RATE_HZ, write_clip
 from jobs.dataset.manifest import Clip
 from jobs.dataset.quality.measure_all import JOURNAL_NAME, survey
-from jobs.ingest_clips.spec import Params
+from jobs.ingest_clips.params import Params
 from jobs.ingest_clips.work import run
 from jobs.runner.worker.context import Cancelled
 from jobs.settings import PROJECT_ROOT
@@ -26,7 +26,7 @@ Contexts = Callable[[], Any]
 # Ingests curated clips as a worker does, and kills itself when eight of them are measured.
 KILLED_JUDGE = """
 import os, signal, sys
-from jobs.ingest_clips.spec import Params
+from jobs.ingest_clips.params import Params
 from jobs.ingest_clips.work import run
 from jobs.settings import Settings
 

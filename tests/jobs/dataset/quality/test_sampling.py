@@ -15,7 +15,7 @@ from jobs.dataset.manifest import Clip, Rejection, read_rows
 from jobs.dataset.quality.clip_metrics import Measured
 from jobs.dataset.quality.sampling import MOST_TEXTS, for_text
 from jobs.dataset.quality.thresholds import Thresholds
-from jobs.ingest_clips.spec import Params
+from jobs.ingest_clips.params import Params
 from jobs.ingest_clips.work import run
 from tests.jobs.dataset.conftest import PRINTING
 

@@ -16,7 +16,7 @@ from jobs.ingest_audiobook.cut.clip_candidates import Piece
 from jobs.ingest_audiobook.cut.unit_cuts import without_cut_words
 from jobs.ingest_audiobook.input.speech_chunks import Stretch
 from jobs.ingest_audiobook.input.work_units import Unit
-from jobs.ingest_audiobook.spec import Params
+from jobs.ingest_audiobook.params import Params
 from jobs.ingest_audiobook.work import make_clips
 from jobs.settings import PROJECT_ROOT
 

@@ -14,7 +14,7 @@ from jobs.audio.clip_io import write_clip
 from jobs.audio.recording import Recording
 from jobs.errors import UserError
 from jobs.ingest_audiobook.input.source_files import open_book, parse_chapters, selected_units
-from jobs.ingest_audiobook.spec import Params
+from jobs.ingest_audiobook.params import Params
 from jobs.settings import PROJECT_ROOT
 
 FABLES = PROJECT_ROOT / "samples" / "fables.m4b"

@@ -17,7 +17,7 @@ import pytest
 from jobs.audio.clip_io import write_clip
 from jobs.errors import UserError
 from jobs.ingest_audiobook.dry_run import plan_of
-from jobs.ingest_audiobook.spec import Params, check
+from jobs.ingest_audiobook.params import Params, check
 from jobs.ingest_audiobook.work import make_clips
 from jobs.settings import PROJECT_ROOT, Settings
 

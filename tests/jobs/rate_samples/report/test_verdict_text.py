@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from jobs.rate_samples.drift import drift_of
+from jobs.rate_samples.params import AnchorSummary, Drift, Interval, Rating, Summary
 from jobs.rate_samples.report.verdict_text import conclude
-from jobs.rate_samples.spec import AnchorSummary, Drift, Interval, Rating, Summary
 from jobs.speaker.narrator_profile import Own, Profile
 
 CALM = Drift(n_takes=10, speaking_rate=1.0, pitch_st=0.1, sim=-0.01, flags=[])

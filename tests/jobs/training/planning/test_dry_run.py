@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from jobs.settings import Settings
+from jobs.training.params import Params
 from jobs.training.planning import dry_run
 from jobs.training.planning.dry_run import plan_of
 from jobs.training.planning.memory_fit import Memory
 from jobs.training.planning.model_dims import RELEASED
 from jobs.training.planning.throughput_estimate import operations_per_frame
-from jobs.training.spec import Params
 
 SMALL, LARGE = (f"Qwen/Qwen3-TTS-12Hz-{size}-Base" for size in ("0.6B", "1.7B"))
 

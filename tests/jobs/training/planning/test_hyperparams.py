@@ -11,8 +11,9 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.settings import Settings
+from jobs.training.params import Params
 from jobs.training.planning.hyperparams import read_hyperparams
-from jobs.training.spec import KIND, Params
+from jobs.training.spec import KIND
 
 
 def write(folder: Path, content: Any) -> Path:

@@ -18,6 +18,7 @@ from jobs.runner.worker.context import JobContext
 from jobs.settings import Settings
 from jobs.training import work
 from jobs.training.data.manifest_scan import ClipSize
+from jobs.training.params import Params
 from jobs.training.planning import memory_fit
 from jobs.training.planning.memory import estimate
 from jobs.training.planning.memory_fit import (
@@ -30,7 +31,6 @@ from jobs.training.planning.memory_fit import (
     shape_of,
 )
 from jobs.training.planning.model_dims import RELEASED, Shape
-from jobs.training.spec import Params
 
 CLIPS = [ClipSize(frames, frames) for frames in [60] * 90 + [375] * 10]  # 5 s and 30 s
 LARGE, SMALL = RELEASED["1.7b"], RELEASED["0.6b"]

@@ -9,11 +9,11 @@ import pytest
 
 from jobs.settings import Settings
 from jobs.training.data.manifest_scan import ClipSize
+from jobs.training.params import Params
 from jobs.training.planning import presets
 from jobs.training.planning.memory_fit import Memory, estimate_for
 from jobs.training.planning.model_dims import RELEASED
 from jobs.training.planning.presets import LARGE, SMALL, gib_of, preset_for, settings_of, suggest
-from jobs.training.spec import Params
 
 LONG_CLIPS = [ClipSize(375, 450)] * 20  # 30 s, fifteen characters a second
 # The card's own programs: a desktop on a small one, the driver on any.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from jobs.training.params import Params
 from jobs.training.planning.run_config import epochs_for, make_dealer, resolve
-from jobs.training.spec import Params
 
 
 def params_of(**given: object) -> Params:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from jobs.training.params import Result
 from jobs.training.report.html_report import write_page
 from jobs.training.run.eval_samples import NARRATOR, ZERO_SHOT, Sample
 from jobs.training.run.loss_history import History, plot
-from jobs.training.spec import Result
 
 HISTORY = History(
     steps=[[step, 3.0 / step, 2.0 / step, 1.0 / step, 1e-5, 1.0] for step in range(1, 31)],

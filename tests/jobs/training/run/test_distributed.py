@@ -17,8 +17,8 @@ from jobs.errors import UserError
 from jobs.runner.shim import torchrun
 from jobs.settings import PROJECT_ROOT
 from jobs.training import work
+from jobs.training.params import Params
 from jobs.training.run.distributed import Team
-from jobs.training.spec import Params
 
 BOUND_S = 180
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.synthesize.spec import longest_take_s
+from jobs.synthesize.params import longest_take_s
 
 
 @pytest.mark.parametrize(

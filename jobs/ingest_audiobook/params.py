@@ -1,0 +1,178 @@
+"""An audiobook becomes a dataset: clips, their manifest, and what was rejected. What goes in, what comes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from jobs.asr.model_registry import ComputeType
+from jobs.dataset.quality.thresholds import EXPORT, QUALITY, VALIDATION_SHARE, Layout, read_thresholds
+from jobs.errors import UserError
+from jobs.param_types import RARE, InputPath, Language, ModelRef, OutputPath, Strict, Value
+from jobs.settings import Settings
+
+
+class Params(Strict):
+    """Parameters of ``ingest_audiobook``."""
+
+    audio: InputPath = Field(description="m4b, mp3, flac …, or a folder of them.")
+    voice: str = Field(
+        pattern=r"^[a-z][a-z0-9_-]{0,39}$",
+        description="The narrator's name, lower case.",
+    )
+    out_dir: OutputPath = Field("", description="Default: datasets/<voice> in the home folder.")
+    text: InputPath | None = Field(
+        None, description="txt, epub, srt or vtt; for a folder: txt, epub, or a folder of srt, vtt."
+    )
+    segments_jsonl: InputPath | None = Field(
+        None,
+        description="Segments that exist already: JSONL with start, end (seconds) and text. Skips transcription.",
+        json_schema_extra=RARE,
+    )
+    transcript: Literal["auto", "book", "whisper", "none"] = Field(
+        "auto",
+        description="auto: what is given, else Whisper.",
+    )
+    language: Language = Field("english", description="")
+    whisper_model: ModelRef = Field(
+        "large-v3", description="faster-whisper model name or directory.", json_schema_extra=RARE
+    )
+    whisper_device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto: the GPU where there is one.", json_schema_extra=RARE
+    )
+    whisper_compute_type: ComputeType = Field(
+        "auto", description="Number format; auto: float16 on the GPU, int8 on the CPU.", json_schema_extra=RARE
+    )
+    whisper_batch_size: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Clips that Whisper hears at once; 0: 16 on the GPU, 4 on the CPU. Out of memory? Less.",
+        json_schema_extra=RARE,
+    )
+    min_clip_s: float = Field(
+        1.5, ge=0.3, le=10, description="Shorter clips are rejected, seconds.", json_schema_extra=RARE
+    )
+    target_clip_s: float = Field(
+        2.0, ge=0.5, le=15, description="Adjacent segments are merged up to this, seconds.", json_schema_extra=RARE
+    )
+    max_clip_s: float = Field(10.0, ge=2, le=30, description="Longest clip, seconds.", json_schema_extra=RARE)
+    max_gap_s: float = Field(
+        0.5,
+        ge=0,
+        le=3,
+        description="Segments further apart than this are never merged, seconds.",
+        json_schema_extra=RARE,
+    )
+    pad_s: float = Field(
+        0.1,
+        ge=0,
+        le=0.5,
+        description="Silence kept on both sides of speech, seconds; less in a short pause.",
+        json_schema_extra=RARE,
+    )
+    chapters: str = Field("", description='Only these, e.g. "2-5,8".', json_schema_extra=RARE)
+    start_s: float | None = Field(None, ge=0, description="Only from here.", json_schema_extra=RARE)
+    end_s: float | None = Field(None, gt=0, description="Only to here.", json_schema_extra=RARE)
+    workers: int = Field(0, ge=0, le=64, description="Processes; 0: one a core. Same result.", json_schema_extra=RARE)
+    validation_chapters: list[int] = Field(
+        default_factory=list,
+        description="Chapters (1 is the first) whose clips are held out for validation. Default: validation_share.",
+        json_schema_extra=RARE,
+    )
+    validation_share: float = Field(0.05, ge=0, le=0.5, description=VALIDATION_SHARE, json_schema_extra=RARE)
+    export: list[Layout] = Field(default_factory=list, description=EXPORT, json_schema_extra=RARE)
+    quality: dict[str, Value] = Field(default_factory=dict, description=QUALITY, json_schema_extra=RARE)
+    max_duration_s: float | None = Field(
+        None, gt=0, description="Only so much of it, for a trial.", json_schema_extra=RARE
+    )
+
+
+class Result(Strict):
+    """What ``ingest_audiobook`` answers with."""
+
+    dataset: str = Field(description="Dataset folder.")
+    manifest: str = Field(description="train_manifest.jsonl, for align.")
+    n_clips: int
+    n_rejected: int
+    recording_s: float
+    kept_s: float
+    rejected_s: float
+    rejected_by_reason_s: dict[str, float]
+    n_words_placed: int | None = Field(None, description="Words of the book found in the audio.")
+    n_words_book: int | None = Field(None, description="Words of the book's text.")
+    title: str | None = None
+    n_chapters: int = 0
+    n_validation: int = 0
+    report: str = Field("", description="report.html: chapters, reasons, measures, clips to hear.")
+    summary: str = ""
+
+
+AUDIO_SUFFIXES = (".m4b", ".m4a", ".mp4", ".mp3", ".aac", ".flac", ".ogg", ".oga", ".opus", ".wav", ".webm", ".mkv")
+SUBTITLE_SUFFIXES = (".srt", ".vtt")
+
+
+def check(params: Params) -> None:
+    """Refuse what can be refused without decoding: missing or empty files, contradictions."""
+    read_thresholds(params.quality)
+    audio = Path(params.audio)
+    if not audio.exists():
+        raise UserError("audio_missing", f"There is no file {audio}.", "Check the path of the recording.")
+    if audio.is_file() and audio.stat().st_size == 0:
+        raise UserError("audio_empty", f"{audio} has 0 bytes.", "Copy or download the recording again.")
+    if params.segments_jsonl is not None and params.transcript != "auto":
+        raise UserError(
+            "transcript_conflict",
+            f"segments_jsonl brings its own text, but transcript is {params.transcript!r}.",
+            "Leave one of them out.",
+        )
+    if transcript_source(params) == "book" and params.language not in ("english", "auto"):
+        raise UserError(
+            "language_unsupported",
+            f"The book's text is matched to speech in English only, not in {params.language}.",
+            "Leave text out, or give transcript=whisper.",
+        )
+    if params.transcript == "book" and params.text is None:
+        raise UserError("text_missing", "transcript=book needs the book's text.", "Give text=PATH of a .txt file.")
+    takes_folder = audio.is_dir() and transcript_source(params) == "segments"
+    if params.text is not None and not _is_there(params.text, takes_folder):
+        raise UserError("text_missing", f"There is no file {params.text}.", "Check the path of the book's text.")
+    if params.segments_jsonl is not None and not _is_there(params.segments_jsonl, takes_folder):
+        raise UserError("segments_missing", f"There is no file {params.segments_jsonl}.", "Check the path.")
+    given = Path(params.segments_jsonl or params.text or "")
+    if takes_folder and not given.is_dir():
+        raise UserError(
+            "segments_unclear",
+            f"The times of segments mean one recording, but {audio} is a folder.",
+            "Give a folder in which each recording has segments of its own name (01.mp3: 01.srt), or use the "
+            "subtitles' words alone: transcript=book.",
+        )
+    if params.start_s is not None and params.end_s is not None and params.start_s >= params.end_s:
+        raise UserError("selection_empty", f"start_s={params.start_s} is not before end_s={params.end_s}.", "")
+    if params.target_clip_s > params.max_clip_s or params.min_clip_s > params.max_clip_s:
+        raise UserError(
+            "clip_bounds", "min_clip_s and target_clip_s must not exceed max_clip_s.", "Defaults: 1.5, 2 and 10 s."
+        )
+
+
+def _is_there(text: str, takes_folder: bool) -> bool:
+    return Path(text).is_file() or (takes_folder and Path(text).is_dir())
+
+
+def transcript_source(params: Params) -> Literal["segments", "book", "whisper", "none"]:
+    """What ``transcript`` comes down to."""
+    if params.transcript != "auto":
+        return params.transcript
+    if params.segments_jsonl is not None or (params.text or "").lower().endswith(SUBTITLE_SUFFIXES):
+        return "segments"
+    if params.text is not None and Path(params.text).is_dir():
+        return "segments"
+    return "book" if params.text is not None else "whisper"
+
+
+def plan(params: Params, settings: Settings) -> dict[str, Any]:
+    from jobs.ingest_audiobook.dry_run import plan_of  # which needs Params
+
+    return plan_of(params, settings)

@@ -1,0 +1,95 @@
+"""Curated clips and their texts become a dataset. What goes in, what comes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from jobs.dataset.manifest import Row, read_rows
+from jobs.dataset.quality.thresholds import EXPORT, QUALITY, VALIDATION_SHARE, Layout, read_thresholds
+from jobs.errors import UserError
+from jobs.param_types import RARE, InputPath, Language, OutputPath, Strict, Value
+
+
+class TranscriptLine(Row):
+    """A line of the transcripts file."""
+
+    audio_file: str = Field(min_length=1)
+    text: str = Field(min_length=1)
+    speaker: str | None = None
+    language: str | None = None
+
+
+class Params(Strict):
+    """Parameters of ``ingest_clips``."""
+
+    audio_dir: InputPath | None = Field(None, description="Folder of the clips..")
+    transcripts: InputPath = Field(
+        description="JSONL: audio_file, text; or an LJSpeech metadata.csv, a Hugging Face dataset folder, lhotse cuts."
+    )
+    out_dir: OutputPath = Field("", description="Default: datasets/<voice> in the home folder.")
+    voice: str = Field("speaker", pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="Speaker of clips that name none.")
+    language: Language = Field("english", description="Language of clips that name none.", json_schema_extra=RARE)
+    min_clip_s: float = Field(
+        0.5, ge=0.1, le=10, description="Shorter clips are rejected, seconds.", json_schema_extra=RARE
+    )
+    max_clip_s: float = Field(
+        30.0, ge=1, le=60, description="Longer clips are rejected, seconds.", json_schema_extra=RARE
+    )
+    validation_share: float = Field(0.05, ge=0, le=0.5, description=VALIDATION_SHARE, json_schema_extra=RARE)
+    export: list[Layout] = Field(default_factory=list, description=EXPORT, json_schema_extra=RARE)
+    quality: dict[str, Value] = Field(default_factory=dict, description=QUALITY, json_schema_extra=RARE)
+
+
+class Result(Strict):
+    """What ``ingest_clips`` answers with."""
+
+    dataset: str
+    manifest: str = Field(description="train_manifest.jsonl, for align.")
+    n_clips: int
+    n_rejected: int
+    kept_s: float
+    rejected_by_reason: dict[str, int]
+    n_validation: int = 0
+    report: str = Field("", description="report.html: reasons, measures, clips to hear.")
+    summary: str = ""
+
+
+def check(params: Params) -> None:
+    """Read every transcript line, so that a bad one costs nothing."""
+    read_thresholds(params.quality)
+    transcripts = Path(params.transcripts)
+    if params.audio_dir is not None and not Path(params.audio_dir).is_dir():
+        raise UserError("folder_missing", f"There is no folder {params.audio_dir}.", "Check audio_dir.")
+    if not transcripts.exists():
+        raise UserError("manifest_missing", f"There is no {transcripts}.", "Check transcripts.")
+    if layout_of(transcripts) != "jsonl":
+        return
+    n_lines = sum(1 for _ in read_rows(transcripts, TranscriptLine))
+    if n_lines == 0:
+        raise UserError("manifest_empty", f"{transcripts} has no lines.", "One JSON object a line is needed.")
+
+
+def layout_of(transcripts: Path) -> Layout | Literal["jsonl"]:
+    """Whose layout a path has, by its name and what lies in the folder.
+
+    Raises:
+        UserError: ``layout_unknown`` for a folder that no known tool writes.
+    """
+    if transcripts.is_dir():
+        if (transcripts / "metadata.csv").is_file() and (transcripts / "wavs").is_dir():
+            return "ljspeech"
+        if (transcripts / "state.json").is_file() or (transcripts / "dataset_dict.json").is_file():
+            return "huggingface"
+        if any(transcripts.glob("*cuts*.jsonl*")):
+            return "lhotse"
+        raise UserError(
+            "layout_unknown",
+            f"{transcripts} is no dataset folder that is known.",
+            "Known are LJSpeech (metadata.csv and wavs/), Hugging Face (save_to_disk) and lhotse (cuts.jsonl.gz).",
+        )
+    if transcripts.suffix == ".csv":
+        return "ljspeech"
+    return "lhotse" if transcripts.suffix == ".gz" or "cuts" in transcripts.name else "jsonl"

@@ -1,0 +1,167 @@
+"""Synthesised takes get an automatic 1 to 5 with its reasons. What goes in, what comes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from jobs.dataset.manifest import Row, check_step
+from jobs.errors import UserError
+from jobs.param_types import RARE, IngestedManifest, InputPath, ModelRef, OutputPath, Strict, TakesPath
+
+
+class Params(Strict):
+    """Parameters of the automatic rating."""
+
+    takes: TakesPath = Field(description="takes.jsonl of synthesize, its folder or job_id.")
+    narrator_manifest: IngestedManifest = Field(
+        description="train_manifest.jsonl (or a later one) of the narrator: at least 5 clips to compare with."
+    )
+    out: OutputPath = Field(
+        "", description="Ratings file to write. Default: ratings.json beside the takes.", json_schema_extra=RARE
+    )
+    measures: OutputPath = Field(
+        "",
+        description="Where measures are kept, by content: runs that share it measure narrator and anchors once. "
+        "Default: rating_measures.jsonl beside the ratings.",
+        json_schema_extra=RARE,
+    )
+    max_narrator_clips: int = Field(
+        20, ge=5, le=200, description="Narrator's clips measured for the profile.", json_schema_extra=RARE
+    )
+    anchor_clips: int = Field(
+        6,
+        ge=0,
+        le=50,
+        description="Clips rated beside the takes: of the narrator (held out of the profile) and of another speaker.",
+        json_schema_extra=RARE,
+    )
+    other_speaker: InputPath | None = Field(
+        None,
+        description="Another speaker for the floor: a manifest, a recording or a folder of them. Default: the "
+        "manifest's other speakers, else a synthetic voice that the project carries.",
+        json_schema_extra=RARE,
+    )
+    zero_shot_takes: InputPath | None = Field(
+        None,
+        description="takes.jsonl of the base model's clone of the same texts: what one has without training.",
+        json_schema_extra=RARE,
+    )
+    judges: Literal["auto", "offline"] = Field(
+        "auto",
+        description="auto: a WavLM speaker model and a Whisper judge when the Hugging Face cache has them (nothing is "
+        "downloaded). offline: only what the project carries.",
+        json_schema_extra=RARE,
+    )
+    speaker_model: ModelRef | None = Field(
+        None, description="WavLMForXVector to judge the voice with: folder or cached hub id.", json_schema_extra=RARE
+    )
+    whisper_model: ModelRef | None = Field(
+        None,
+        description="faster-whisper model to judge the words with: folder or cached hub id.",
+        json_schema_extra=RARE,
+    )
+
+
+class Rating(Row):
+    """One rated take. Parts are 0..1 (null: could not be measured); measures keep their own units."""
+
+    audio: str
+    text: str
+    take: int = 1
+    narrator: str = ""
+    rating: float = Field(ge=1, le=5, description="At most 4.5 unless a person gave the take more.")
+    uncapped: float = Field(ge=1, le=5, description="The same without that cap, to rank checkpoints by.")
+    person: float | None = Field(None, description="Mean of people's scores of this take.")
+    n_person: int = 0
+    reasons: list[str] = Field(description="Sentences with value and limit, worst first, and what was not judged.")
+    faults: list[str] = Field(default_factory=list, description="Codes of what lowered the rating.")
+    intelligibility: float | None = None
+    voice: float | None = None
+    sound: float | None = None
+    timing: float | None = None
+    measures: dict[str, float | None] = Field(default_factory=dict)
+    heard_words: str | None = Field(None, description="What the recogniser made of it.")
+
+
+class Interval(Strict):
+    """A mean over texts (takes of a text averaged first) with its bootstrap's 95 % interval, seeded."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class Summary(Interval):
+    """The batch: uncapped ratings, and as they are shown."""
+
+    n_takes: int
+    n_texts: int
+    shown: Interval = Field(description="Of the ratings with the cap.")
+
+
+class AnchorSummary(Interval):
+    """Uncapped ratings of what the takes are held against."""
+
+    n: int
+    note: str
+
+
+class Drift(Strict):
+    """What only a batch shows: distance from the narrator, averaged over 10 takes or more (null with fewer)."""
+
+    n_takes: int
+    speaking_rate: float | None = Field(description="Times the narrator's.")
+    pitch_st: float | None = Field(description="Semitones above the narrator's.")
+    sim: float | None = Field(description="SIM less the narrator's own at the same length.")
+    flags: list[str] = Field(description="What lies outside its limits.")
+
+
+class Result(Strict):
+    """What the automatic rating answers with."""
+
+    ratings: str = Field(description="ratings.json: every take with its parts and reasons.")
+    report: str = Field(description="report.html: takes and anchors to look at and listen to.")
+    evaluation: str = Field(description="evaluation.json, as the original skill has it.")
+    n_takes: int
+    n_texts: int
+    mean_rating: float = Field(description="Automatic, over texts; at most 4.5 where no person gave more.")
+    mean_uncapped: float = Field(description="The mean without that cap, to compare checkpoints over the same texts.")
+    low: float = Field(description="Lower end of the 95 % interval of mean_uncapped.")
+    high: float
+    worst_rating: float
+    best_take: str
+    narrator: float | None = Field(None, description="The narrator's own held-out clips, rated alike: the ceiling.")
+    other_speaker: float | None = Field(None, description="Another speaker, rated alike: the floor.")
+    zero_shot: float | None = Field(None, description="The clone without training, rated alike.")
+    verdict: list[str] = Field(default_factory=list, description="What the figures say, in words.")
+    judges: list[str] = Field(default_factory=list, description="Which models judged.")
+    common_reasons: dict[str, int] = Field(
+        description="Codes of what lowered ratings, with how many takes, commonest first."
+    )
+    n_text_heard: int = Field(description="Takes whose right text scored above every other text of the batch.")
+    n_text_compared: int = Field(description="Takes for which there was another English text to compare with.")
+    plot: str = Field(description="ratings.png: every take with its parts.")
+    caveat: str = Field(description="What the automatic rating cannot hear.")
+
+
+def check(params: Params) -> None:
+    """Takes and the narrator's manifest must be there."""
+    takes = Path(params.takes)
+    if takes.is_dir():
+        takes = takes / "takes.jsonl"
+    if not takes.is_file():
+        raise UserError("takes_missing", f"There is no {takes}.", "Make takes with synthesize, give its takes.jsonl.")
+    check_step(Path(params.narrator_manifest), "ingested")
+    for name in ("other_speaker", "zero_shot_takes"):
+        given = getattr(params, name)
+        if given is not None and not Path(given).exists():
+            raise UserError("anchor_missing", f"{name}={given!r} is not there.", f"Check {name}, or leave it out.")
+    if params.speaker_model is not None and params.anchor_clips == 0:
+        raise UserError(
+            "anchors_needed",
+            "Limits of another speaker encoder are fitted with another speaker's clips, and anchor_clips is 0.",
+            "Leave anchor_clips at its default.",
+        )

@@ -1,0 +1,131 @@
+"""A dataset and a base model become the best voice of several rounds. What goes in, what comes out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from jobs.errors import UserError
+from jobs.param_types import RARE, CodedManifest, ConfigPath, ModelRef, OutputPath, Strict, Value
+from jobs.synthesize.params import EVALUATION_TEXTS
+from jobs.training.params import DEFAULT_BASE
+from jobs.training.params import Params as Training
+from jobs.training.spec import KIND as TRAINING
+from jobs.tune_hparams.params import Params as Tune
+
+AUTOMATIC_CAP = 4.5  # of the automatic rating: only a person may give more
+# What the loop itself decides.
+OWN = frozenset({"manifest", "base_model", "out_dir", "epochs", "max_steps", "resume", "samples", "hyperparams"})
+
+
+class Params(Strict):
+    """Parameters of ``refine_voice``."""
+
+    manifest: CodedManifest = Field(description="Dataset: name, folder, or train_manifest_qwen3.jsonl.")
+    base_model: ModelRef = Field(DEFAULT_BASE, description="A voice is trained further.")
+    out_dir: OutputPath = Field("", description="For checkpoints/, evaluations/, final_model/.", json_schema_extra=RARE)
+    rating: Literal["automatic", "person"] = Field("automatic", description="person: waits for rate_samples scores.")
+    quality_threshold: float = Field(3.5, ge=1, le=5, description="Mean rating that ends it; automatic: at most 4.5.")
+    max_iterations: int = Field(5, ge=1, le=50)
+    epochs_per_iteration: int = Field(1, ge=1, le=100, json_schema_extra=RARE)
+    steps_per_iteration: int | None = Field(
+        None, ge=1, description="Optimiser steps of a round, instead of epochs.", json_schema_extra=RARE
+    )
+    texts: list[Annotated[str, Field(min_length=1, max_length=2000)]] = Field(
+        default=list(EVALUATION_TEXTS), min_length=1, max_length=50, description="Spoken and rated in every round."
+    )
+    training: dict[str, Value] = Field(default_factory=dict, description="Other arguments of start_training.")
+    hyperparams: ConfigPath | None = Field(
+        None, description="best_config.json of tune_hparams.", json_schema_extra=RARE
+    )
+    run_hyperparameter_search: bool = Field(False, description="tune_hparams first.", json_schema_extra=RARE)
+    hp_trials: int = Field(10, ge=1, le=500, json_schema_extra=RARE)
+    hp_steps: int = Field(300, ge=2, le=100_000, description="Optimiser steps of a trial.", json_schema_extra=RARE)
+    hp_first: list[dict[str, Value]] = Field(
+        default_factory=list,
+        description="Points that the search tries first. Default: web_research_hparams'.",
+        json_schema_extra=RARE,
+    )
+    zero_shot: bool = Field(
+        True, description="Rate the base's clone too: what one gets without training.", json_schema_extra=RARE
+    )
+    takes_per_text: int = Field(
+        2, ge=1, le=20, description="One take says little of a voice that samples.", json_schema_extra=RARE
+    )
+    anchor_clips: int = Field(6, ge=0, le=50, description="As in rate_samples.", json_schema_extra=RARE)
+    seed: int = Field(0, ge=0, json_schema_extra=RARE)
+
+
+class Round(Strict):
+    """One iteration."""
+
+    iteration: int = Field(description="0: the base's own clone.")
+    rating: float = Field(description="As shown: at most 4.5 where no person has listened.")
+    uncapped: float = Field(description="Mean over texts; rounds are compared by it.")
+    low: float = Field(description="Lower end of its 95 % interval.")
+    high: float
+    n_takes: int
+    stop_rate: float = Field(description="Share of takes that ended by themselves.")
+    intelligibility: float | None = Field(None, description="Part of the rating, 0 to 1.")
+    similarity: float | None = Field(None, description="The same for the speaker.")
+    voice: str
+    lr: float | None = None
+    steps: int | None = None
+    freeze: str | None = None
+    validation_loss: float | None = None
+    decision: str = Field(description="What came after it, and the measures that this rests on.")
+
+
+class Result(Strict):
+    """What ``refine_voice`` answers with."""
+
+    voice: str = Field(description="final_model: the best round's.")
+    best_iteration: int
+    rating: float
+    threshold_met: bool
+    verdict: str
+    summary: list[str] = Field(description="At most ten lines.")
+    rounds: list[Round]
+    narrator: float | None = Field(None, description="The narrator's own clips, rated alike: the ceiling.")
+    zero_shot: float | None = Field(None, description="The base's clone, rated alike: what one has without training.")
+    other_speaker: float | None = Field(None, description="Another speaker, rated alike: the floor.")
+    best_config: str | None = None
+    report: str
+
+
+def search_of(params: Params, out_dir: str = "") -> Tune:
+    """The search before the rounds, as it is asked for."""
+    return Tune(
+        manifest=params.manifest,
+        base_model=params.base_model,
+        out_dir=out_dir,
+        n_trials=params.hp_trials,
+        trial_steps=params.hp_steps,
+        training=params.training,
+        first=params.hp_first,
+        seed=params.seed,
+    )
+
+
+def check(params: Params) -> None:
+    """What a round would be refused for, and a threshold that cannot be met."""
+    if params.rating == "automatic" and params.quality_threshold > AUTOMATIC_CAP:
+        raise UserError(
+            "threshold_too_high",
+            f"The automatic rating gives at most {AUTOMATIC_CAP}, and quality_threshold is {params.quality_threshold}.",
+            "Lower it, or use rating=person.",
+        )
+    own = sorted(OWN & set(params.training))
+    if own:
+        raise UserError("bad_arguments", f"training: {', '.join(own)} is decided by the loop.", "Leave it out.")
+    try:
+        training = Training.model_validate(
+            {**params.training, "manifest": params.manifest, "base_model": params.base_model}
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        told = f"training: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise UserError("bad_arguments", told, "Look at start_training's arguments.") from error
+    assert TRAINING.check is not None
+    TRAINING.check(training)

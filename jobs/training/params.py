@@ -1,0 +1,231 @@
+"""Codes and text become a voice. What goes in, what comes out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from jobs.dataset.manifest import check_step
+from jobs.errors import UserError
+from jobs.param_types import RARE, CodedManifest, ConfigPath, InputPath, ModelRef, OutputPath, Strict
+from jobs.qwen.model_files import check_model
+from jobs.settings import Settings
+
+DEFAULT_BASE = "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
+
+
+class Params(Strict):
+    """Parameters of ``start_training``."""
+
+    manifest: CodedManifest = Field(description="Dataset: name, folder, or train_manifest_qwen3.jsonl.")
+    base_model: ModelRef = Field(
+        DEFAULT_BASE,
+        description="Hub id (default: Qwen/Qwen3-TTS-12Hz-0.6B-Base), folder, a voice, or toy.",
+    )
+    out_dir: OutputPath = Field("", description="Default: the job's own folder.")
+    speaker: str | None = Field(
+        None,
+        pattern=r"^[a-z][a-z0-9_-]{0,39}$",
+        description="Name to speak with. Default: the manifest's (all of them).",
+    )
+    preset: Literal["8gb", "12gb", "16gb", "24gb", "48gb", "80gb"] | None = Field(
+        None, description="GPU memory: sets method, batch, optimizer. Default: this GPU's."
+    )
+    hyperparams: ConfigPath | None = Field(None, description="best_config.json of tune_hparams.")
+    method: Literal["full", "lora"] = Field(
+        "full", description="full: every weight of the talker. lora: adapters, less memory."
+    )
+    epochs: int | None = Field(None, ge=1, le=1000, description="Default: by hours of audio, 1 to 6.")
+    max_steps: int | None = Field(
+        None, ge=1, description="Stop after this many optimiser steps, whatever the epochs.", json_schema_extra=RARE
+    )
+    batch_size: int = Field(4, ge=1, le=256, description="Clips a pass.")
+    batch_tokens: int | None = Field(
+        None,
+        ge=64,
+        description="Positions per forward pass instead (12.5 a second and the text): long clips, fewer.",
+        json_schema_extra=RARE,
+    )
+    gradient_accumulation_steps: int = Field(
+        1, ge=1, le=256, description="Forward passes per optimiser step.", json_schema_extra=RARE
+    )
+    n_processes: int = Field(
+        1, ge=1, le=64, description="One a GPU; each makes its share of every step.", json_schema_extra=RARE
+    )
+    packing: bool = Field(
+        False, description="Clips one after the other instead of padded side by side.", json_schema_extra=RARE
+    )
+    lr: float | None = Field(None, gt=0, le=0.1, description="Peak learning rate. Default: 5e-6 (full), 1e-5 (lora).")
+    weight_decay: float = Field(0.01, ge=0, le=1, json_schema_extra=RARE)
+    warmup_steps: int | None = Field(
+        None,
+        ge=0,
+        description="Linear warm-up, optimiser steps. Default: 50, but at most a tenth of the run.",
+        json_schema_extra=RARE,
+    )
+    lr_schedule: Literal["cosine", "constant"] = Field(
+        "cosine", description="After the warm-up.", json_schema_extra=RARE
+    )
+    max_grad_norm: float = Field(1.0, gt=0, json_schema_extra=RARE)
+    code_predictor_weight: float = Field(
+        0.3, ge=0, le=10, description="Weight of the loss of books 1 to 15.", json_schema_extra=RARE
+    )
+    predictor_share: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Share of the frames, drawn anew each step, whose books 1 to 15 are learnt: faster.",
+        json_schema_extra=RARE,
+    )
+    freeze: Literal["none", "code_predictor", "talker"] | None = Field(
+        None,
+        description="full only: what stays as it is. Default: code_predictor if the base knows speech (keeps it "
+        "natural), none for a random toy.",
+        json_schema_extra=RARE,
+    )
+    lora_targets: str = Field(
+        "talker",
+        description="attention, talker (attention and MLP), all (also the code predictor), or a regex.",
+        json_schema_extra=RARE,
+    )
+    lora_r: int = Field(16, ge=1, le=256, json_schema_extra=RARE)
+    lora_alpha: int = Field(32, ge=1, le=1024, json_schema_extra=RARE)
+    lora_dropout: float = Field(0.0, ge=0, lt=1, json_schema_extra=RARE)
+    lora_rslora: bool = Field(False, description="Scale by alpha / sqrt(r).", json_schema_extra=RARE)
+    load_in_4bit: bool = Field(
+        False, description="lora only: the frozen base in 4 bits (QLoRA).", json_schema_extra=RARE
+    )
+    optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] = Field(
+        "adamw", description="8bit: Adam's state in 8 bits; paged: it may move to main memory.", json_schema_extra=RARE
+    )
+    compile: bool = Field(
+        False, description="torch.compile the talker's layers: minutes at first, then faster.", json_schema_extra=RARE
+    )
+    gradient_checkpointing: bool = Field(
+        False, description="Recompute activations: less memory, more time.", json_schema_extra=RARE
+    )
+    seed: int = Field(0, ge=0, json_schema_extra=RARE)
+    validate_every_steps: int | None = Field(
+        None, ge=1, description="Default: at the end of epochs.", json_schema_extra=RARE
+    )
+    early_stop: int = Field(
+        0, ge=0, description="Stop after so many validations without a better one; 0: never.", json_schema_extra=RARE
+    )
+    export: Literal["best", "last", "both"] = Field(
+        "best",
+        description="Which weights become the voice: of the lowest validation loss, or the last.",
+        json_schema_extra=RARE,
+    )
+    save_every_steps: int = Field(
+        200, ge=1, description="Optimiser steps between resumable checkpoints.", json_schema_extra=RARE
+    )
+    max_clip_s: float = Field(30.0, gt=0, le=300, description="Longer clips are rejected.", json_schema_extra=RARE)
+    max_bad_share: float = Field(
+        0.05, ge=0, le=1, description="Bad lines are left out; a larger share fails the job.", json_schema_extra=RARE
+    )
+    validation_share: float = Field(
+        0.05,
+        ge=0,
+        le=0.5,
+        description="Held out where the manifest holds out nothing and has 20 clips or more.",
+        json_schema_extra=RARE,
+    )
+    references: list[InputPath] = Field(
+        default_factory=list,
+        description="Clips that the voice is made of. Default: ref_audio and speaker_clips.",
+        json_schema_extra=RARE,
+    )
+    speaker_clips: int = Field(
+        16, ge=0, le=200, description="Clips whose mean makes a voice, beside ref_audio.", json_schema_extra=RARE
+    )
+    export_base: bool = Field(
+        False, description="Also a base model that clones and can be trained on (2 to 4 GB).", json_schema_extra=RARE
+    )
+    samples: int = Field(
+        2,
+        ge=0,
+        le=20,
+        description="Held-out sentences that base and voice speak for report.html.",
+        json_schema_extra=RARE,
+    )
+    rights: str = Field(
+        "",
+        max_length=2000,
+        description="Whose voice it is and what was consented to; for its card.",
+        json_schema_extra=RARE,
+    )
+    resume: bool = Field(
+        True, description="Continue from the last checkpoint in out_dir when there is one.", json_schema_extra=RARE
+    )
+
+    @model_validator(mode="after")
+    def _fit_the_method(self) -> Self:
+        if self.method != "lora" and self.load_in_4bit:
+            raise ValueError("load_in_4bit needs method=lora: 4-bit weights cannot learn")
+        try:
+            re.compile(self.lora_targets)
+        except re.error as error:
+            raise ValueError(f"lora_targets is neither a preset nor a regular expression: {error}") from error
+        if self.method == "lora" and self.freeze not in (None, "none"):
+            raise ValueError("freeze is for method=full; lora_targets says where adapters learn")
+        return self
+
+
+class Result(Strict):
+    """What ``start_training`` answers with."""
+
+    voice: str = Field(description="Export that stock qwen_tts loads; give it to synthesize.")
+    voice_last: str | None = Field(None, description="The last weights, where they are not the best and were wanted.")
+    adapter: str | None = Field(None, description="LoRA adapter, unmerged.")
+    base: str | None = Field(None, description="Base model with what was learnt, if export_base.")
+    speaker: str
+    speakers: list[str] = Field(default_factory=list, description="All voices of the export.")
+    steps: int
+    voice_step: int = Field(description="Step whose weights the voice has.")
+    first_loss: float
+    last_loss: float
+    validation_loss: float | None = None
+    n_clips: int
+    rejected: dict[str, int] = Field(default_factory=dict, description="Bad lines left out, by reason.")
+    n_duplicates: int = Field(0, description="Lines left out because they repeat another one.")
+    base_check: Literal["aligned", "inconclusive"] = Field(
+        description="aligned: the untouched base predicts the next frame better than the one after, as it must."
+    )
+    plot: str
+    report: str = Field("", description="Page with losses, alignment and, side by side, what base and voice speak.")
+    tensorboard: str
+
+
+def check(params: Params) -> None:
+    """The manifest must hold codes and name reference audio; bad lines are counted later, by the worker."""
+    manifest = Path(params.manifest)
+    try:
+        first = check_step(manifest, "coded")
+    except UserError as error:
+        if error.code != "manifest_unreadable":
+            raise
+        first = None
+    if first is not None and first.ref_audio is None:
+        raise UserError(
+            "manifest_wrong_step", f"{manifest} names no ref_audio.", "Make the manifest with convert_codes."
+        )
+    if Path(params.base_model).is_absolute():
+        check_model(Path(params.base_model), params.base_model)
+
+
+def suggest(params: Params, given: Collection[str], settings: Settings) -> dict[str, Any]:
+    from jobs.training.planning.hyperparams import read_hyperparams  # which needs Params
+    from jobs.training.planning.presets import suggest
+
+    found = read_hyperparams(Path(params.hyperparams), given) if params.hyperparams else {}
+    return suggest(params.model_copy(update=found), {*given, *found}, settings) | found
+
+
+def plan(params: Params, settings: Settings) -> dict[str, Any]:
+    from jobs.training.planning.dry_run import plan_of  # which needs Params
+
+    return plan_of(params, settings)

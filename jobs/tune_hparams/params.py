@@ -1,0 +1,179 @@
+"""A dataset and a base model become the settings to train with. What goes in, what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from jobs.errors import UserError
+from jobs.param_types import RARE, CodedManifest, ModelRef, OutputPath, Strict, Value
+from jobs.settings import Settings
+from jobs.training.params import DEFAULT_BASE
+from jobs.training.params import Params as Training
+from jobs.training.spec import KIND as TRAINING
+from jobs.tune_hparams.objective import METRICS, RULE, Objective
+from jobs.tune_hparams.search_space import Preset, Range, check_space, preset_of
+
+LONG = 1000  # epochs: max_steps ends a trial
+SOURCE = "source"  # of a point to try first: where it is from; no argument of a training
+
+
+class Params(Strict):
+    """Parameters of ``tune_hparams``."""
+
+    manifest: CodedManifest = Field(description="Dataset: name, folder, or train_manifest_qwen3.jsonl.")
+    base_model: ModelRef = Field(DEFAULT_BASE, description="As in start_training.")
+    out_dir: OutputPath = Field("", description="Default: the job's own folder.", json_schema_extra=RARE)
+    best_config: OutputPath = Field("", description="A second place for best_config.json.", json_schema_extra=RARE)
+    n_trials: int = Field(12, ge=1, le=500, description="In all, with those of an earlier search in out_dir.")
+    trial_steps: int = Field(300, ge=2, le=100_000, description="Optimiser steps of a trial.")
+    parallel: int = Field(
+        1, ge=1, le=64, description="Trials at once, where there are as many GPUs.", json_schema_extra=RARE
+    )
+    space: Preset | None = Field(None, description="Preset of what is searched. Default: by method.")
+    ranges: list[Range] = Field(default_factory=list, description="Search these instead.", json_schema_extra=RARE)
+    training: dict[str, Value] = Field(default_factory=dict, description="start_training's arguments for all trials.")
+    first: list[dict[str, Value]] = Field(
+        default_factory=list,
+        description="Points to try before any other; source: where one is from.",
+        json_schema_extra=RARE,
+    )
+    objective: Objective = Field(
+        "loss",
+        description="audio: trials speak and are rated.",
+    )
+    texts: list[Annotated[str, Field(min_length=1, max_length=2000)]] = Field(
+        default_factory=list,
+        max_length=50,
+        description="What each trial speaks. Default: up to 6 held-out sentences, and fixed ones where there are few.",
+        json_schema_extra=RARE,
+    )
+    takes_per_text: int = Field(1, ge=1, le=20, description="Takes of each text.", json_schema_extra=RARE)
+    sampler: Literal["tpe", "gp", "random"] = Field("tpe", description="Bayesian: tpe or gp.", json_schema_extra=RARE)
+    pruning: bool = Field(
+        True, description="Stop a trial that is worse half-way than the median of the others.", json_schema_extra=RARE
+    )
+    keep_voices: bool = Field(
+        False, description="Keep every trial's voice, not only the best one's.", json_schema_extra=RARE
+    )
+    seed: int = Field(0, ge=0, json_schema_extra=RARE)
+
+
+class Result(Strict):
+    """What ``tune_hparams`` answers with."""
+
+    best_config: str = Field(description="Settings for start_training hyperparams.")
+    hyperparameters: dict[str, Value]
+    validation_loss: float
+    audio_score: float | None = Field(None, description="Of the best trial, 0 to 1, where it was asked for.")
+    best_trial: int
+    front: list[int] = Field(default_factory=list, description="objective=both: trials that no other beats in both.")
+    first_trial_loss: float | None = Field(None, description="Of the recommended point, tried first.")
+    trials: dict[str, int] = Field(description="By how they ended.")
+    manifest: str
+    voice: str | None = Field(None, description="The best trial's: a short training, to listen to.")
+    study: str = Field(description="optuna-dashboard opens it.")
+    report: str
+    plot: str
+    summary: list[str]
+
+
+def folder_of(params: Params, job_folder: Path) -> Path:
+    """Where a search writes."""
+    return Path(params.out_dir) if params.out_dir else job_folder / "out" / "hyperparameter_search"
+
+
+def study_of(params: Params, job_folder: Path) -> Path:
+    """Its Optuna study."""
+    return folder_of(params, job_folder) / "optuna_study.db"
+
+
+def training_of(params: Params, values: dict[str, Value], out_dir: str = "") -> Training:
+    """The training of a trial.
+
+    Args:
+        params: of the search, with its ranges filled in.
+        values: of the trial's point.
+        out_dir: where it writes.
+    """
+    given: dict[str, Any] = {
+        **params.training,
+        **values,
+        "manifest": params.manifest,
+        "base_model": params.base_model,
+        "out_dir": out_dir,
+        "max_steps": params.trial_steps,
+        "epochs": LONG,
+        "validate_every_steps": max(1, params.trial_steps // 6),
+        "samples": 0,
+        "save_every_steps": max(50, params.trial_steps // 4),
+    }
+    return Training.model_validate(given)
+
+
+def values_of(point: dict[str, Value]) -> dict[str, Value]:
+    """A point to try first, without where it is from."""
+    return {name: value for name, value in point.items() if name != SOURCE}
+
+
+def check(params: Params) -> None:
+    """What every trial would be refused for, now."""
+    check_space(params.ranges, params.training, {"manifest": params.manifest})
+    names = {found.name: found for found in params.ranges}
+    for point in params.first:
+        outside = [
+            name for name, value in values_of(point).items() if name not in names or not names[name].holds(value)
+        ]
+        if outside:
+            raise UserError(
+                "point_outside",
+                f"first: {', '.join(f'{name}={point[name]}' for name in outside)} is not in the search space.",
+                "Give points of the space, or widen it with ranges.",
+            )
+    assert TRAINING.check is not None
+    TRAINING.check(Training.model_validate({**params.training, "manifest": params.manifest,
+                                            "base_model": params.base_model}))  # fmt: skip
+
+
+def suggest(params: Params, given: Collection[str], settings: Settings) -> dict[str, Any]:
+    """The space by the method, and what start_training would choose for this machine's GPU."""
+    assert TRAINING.suggest is not None
+    fixed = dict(params.training)
+    space = params.space
+    ranges, of_space = preset_of(space, params.trial_steps) if space is not None else ([], {})
+    fixed = of_space | fixed
+    call: dict[str, Any] = {"manifest": params.manifest, "base_model": params.base_model, **fixed}
+    training = Training.model_construct(**call)
+    fixed |= {
+        name: value for name, value in TRAINING.suggest(training, set(fixed), settings).items() if name != "preset"
+    }
+    if space is None:
+        space = "lora" if fixed.get("method") == "lora" else "full"
+        ranges, of_space = preset_of(space, params.trial_steps)
+        fixed = of_space | fixed
+    ranges = list(params.ranges) or [found for found in ranges if found.name not in params.training]
+    searched = {found.name for found in ranges}
+    return {"space": space, "ranges": ranges, "training": {k: v for k, v in fixed.items() if k not in searched}}
+
+
+def plan(params: Params, settings: Settings) -> dict[str, Any]:
+    """What one trial would take; there are n_trials of them."""
+    assert TRAINING.plan is not None
+    values = {found.name: found.ends[-1] for found in params.ranges}
+    training = training_of(params, values, str(Path(params.out_dir) / "trial_0") if params.out_dir else "")
+    told = {"trials": params.n_trials, "optimises": METRICS[params.objective], "prunes": prunes(params)}
+    if params.objective != "loss":
+        told["speaking"] = "after its training each trial speaks and is rated: add minutes a trial"
+    if params.objective == "both":
+        told["best"] = RULE
+    return {**told, "a_trial": TRAINING.plan(training, settings)}
+
+
+def prunes(params: Params) -> str:
+    """Whether and by what trials are stopped early, in words."""
+    if params.objective == "both":
+        return "no: Optuna prunes no trial of two objectives"
+    return "trials whose validation loss is worse half-way than the median of the others" if params.pruning else "no"
