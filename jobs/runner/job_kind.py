@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -42,3 +43,21 @@ class JobKind:
     check: Callable[[Any], None] | None = None
     suggest: Callable[[Any, Collection[str], Settings], dict[str, Any]] | None = None
     plan: Callable[[Any, Settings], dict[str, Any]] | None = None
+
+    @property
+    def module(self) -> str:
+        """Name of the module that declares the kind: ``jobs.<kind>.spec``, beside ``jobs.<kind>.params``."""
+        module = self.params.__module__
+        return f"{module.removesuffix('.params')}.spec" if module.endswith(".params") else module
+
+
+def load_kind(module: str, name: str) -> JobKind:
+    """Import a module and return the kind of that name which it declares.
+
+    Raises:
+        LookupError: the module declares no such kind.
+    """
+    for value in vars(importlib.import_module(module)).values():
+        if isinstance(value, JobKind) and value.name == name:
+            return value
+    raise LookupError(f"{module} has no kind {name!r}")

@@ -181,7 +181,7 @@ def _document(request: Request, settings: Settings) -> dict[str, Any]:
 
 def _module_of(kind: JobKind) -> str:
     """Module in which the worker finds the kind again: the one that defines its parameters."""
-    name = kind.params.__module__
+    name = kind.module
     if kind not in [value for value in vars(sys.modules[name]).values() if isinstance(value, JobKind)]:
         raise TypeError(f"the kind {kind.name!r} must be a name of {name}, the module that defines its parameters")
     return name

@@ -7,7 +7,6 @@ planned time gives one job. A time that passed while the machine was off is made
 
 from __future__ import annotations
 
-import importlib
 import json
 import logging
 import secrets
@@ -21,7 +20,7 @@ from jobs.errors import UserError
 from jobs.param_types import Strict
 from jobs.runner import supervisor_launcher
 from jobs.runner.client.runner import Runner
-from jobs.runner.job_kind import JobKind
+from jobs.runner.job_kind import JobKind, load_kind
 from jobs.runner.models import TERMINAL
 from jobs.runner.paths import Home
 from jobs.runner.schedules.rule import Rule
@@ -87,7 +86,7 @@ class Schedules:
         now = time.time() if now is None else now
         schedule_id = name or f"{kind.name}-{secrets.token_hex(2)}"
         document = {
-            "spec": kind.params.__module__,
+            "spec": kind.module,
             "params": params.model_dump(mode="json"),
             "placement": placement or {},
             "roots": [str(root) for root in self._settings.roots],
@@ -198,7 +197,7 @@ class Schedules:
             return None, f"{at} failed: its parameters do not fit this version any more: {error}"
 
     def _submit(self, schedule: Schedule, occasion: str) -> str:
-        kind = _kind(schedule)
+        kind = load_kind(schedule.document["spec"], schedule.kind)
         roots = tuple(Path(root) for root in schedule.document["roots"])
         runner = Runner(replace(self._settings, roots=roots))
         params = kind.params.model_validate(schedule.document["params"])
@@ -214,14 +213,6 @@ class Schedules:
 
 def _key(schedule: Schedule, occasion: str) -> str:
     return f"schedule:{schedule.id}:{occasion}"
-
-
-def _kind(schedule: Schedule) -> JobKind:
-    module = importlib.import_module(schedule.document["spec"])
-    for value in vars(module).values():
-        if isinstance(value, JobKind) and value.name == schedule.kind:
-            return value
-    raise LookupError(f"{module.__name__} has no kind {schedule.kind!r}")
 
 
 def _schedule(row: Any) -> Schedule:

@@ -21,7 +21,7 @@ from jobs.errors import UserError
 from jobs.param_types import Strict
 from jobs.runner import artifacts, durable
 from jobs.runner.attempt.outcome import CANCELLED_EXIT
-from jobs.runner.job_kind import JobKind
+from jobs.runner.job_kind import load_kind
 from jobs.runner.paths import AttemptFolder
 from jobs.runner.progress.reports import ProgressWriter
 from jobs.runner.worker.context import ArtifactKind, Cancelled
@@ -111,7 +111,7 @@ def work(attempt: AttemptFolder, settings: Settings) -> int:
 
 
 def _run(job: dict[str, Any], context: WorkerContext) -> Strict:
-    kind = _kind(str(job["spec"]), str(job["kind"]))
+    kind = load_kind(str(job["spec"]), str(job["kind"]))
     params = kind.params.model_validate(job["params"])
     if kind.check is not None:
         kind.check(params)
@@ -120,13 +120,6 @@ def _run(job: dict[str, Any], context: WorkerContext) -> Strict:
     run: Callable[[Strict, WorkerContext], Strict] = getattr(importlib.import_module(module), function)
     context.raise_if_cancelled()
     return kind.result.model_validate(run(params, context))
-
-
-def _kind(module: str, name: str) -> JobKind:
-    for value in vars(importlib.import_module(module)).values():
-        if isinstance(value, JobKind) and value.name == name:
-            return value
-    raise LookupError(f"{module} has no kind {name!r}")
 
 
 def _failure(error: BaseException) -> dict[str, str]:
