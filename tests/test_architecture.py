@@ -246,7 +246,7 @@ def test_only_the_settings_read_the_environment(imports: list[Import]) -> None:
 @pytest.mark.parametrize(
     ("file", "source", "breaks"),
     [
-        ("tools/align.py", "from server import mcp_server", against_the_arrows),
+        ("tools/align.py", "from server.mcp import server", against_the_arrows),
         ("jobs/runner/client/runner.py", "import tools.core.tool_types", against_the_arrows),
         ("jobs/align/work.py", "from jobs.training.params import Params", between_kinds),
         ("jobs/text/english_normalization.py", "from jobs import align", between_kinds),

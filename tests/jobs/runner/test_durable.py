@@ -51,7 +51,7 @@ def test_a_lock_is_held_until_its_holder_is_killed(tmp_path: Path) -> None:
     """Rule 1: the kernel frees the lock of whoever dies."""
     path = tmp_path / "shim.lock"
     script = (
-        "import sys; from pathlib import Path; from jobs.runner import locks\n"
+        "import sys; from pathlib import Path; from jobs.runner.machine import locks\n"
         "locks.take(Path(sys.argv[1]), wait=True); print('held', flush=True); sys.stdin.read()\n"
     )
     holder = subprocess.Popen(

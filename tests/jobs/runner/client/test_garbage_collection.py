@@ -141,11 +141,11 @@ def test_a_collection_that_was_killed_is_finished_by_the_next(
 ) -> None:
     old = finished(90)
     program = (
-        "import os, signal, sys; from pathlib import Path; from jobs.runner import garbage\n"
+        "import os, signal, sys; from pathlib import Path; from jobs.runner.client import garbage_collection\n"
         "from jobs.runner.paths import Home; from jobs.runner.store.store import Store\n"
-        "garbage._empty = lambda folder: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "garbage_collection._empty = lambda folder: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"home = Home(Path({str(settings.home)!r}))\n"
-        "garbage.collect(Store(home), home, older_than_s=1.0, max_bytes=None)\n"
+        "garbage_collection.collect(Store(home), home, older_than_s=1.0, max_bytes=None)\n"
     )
     killed = subprocess.run([sys.executable, "-c", program], cwd=PROJECT_ROOT, env=os.environ, check=False)
     assert killed.returncode == -signal.SIGKILL

@@ -71,7 +71,7 @@ def test_a_kill_between_writing_and_cutting_leaves_the_head_and_is_mended_next_t
     log = tmp_path / "log"
     log.write_bytes(lines(0, 1000))
     code = (
-        "import os, signal, sys; from pathlib import Path; from jobs.runner import logs\n"
+        "import os, signal, sys; from pathlib import Path; from jobs.runner.shim import log_rotation as logs\n"
         "os.ftruncate = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"logs.bound(Path(sys.argv[1]), {LIMIT})"
     )
