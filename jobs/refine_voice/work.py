@@ -17,17 +17,18 @@ from jobs.errors import UserError
 from jobs.files import write_json
 from jobs.qwen.model_info import describe_model
 from jobs.refine_voice.evaluations import RATINGS, read_ratings, takes_of
+from jobs.refine_voice.html_report import PAGE, write_page
 from jobs.refine_voice.params import Params, Result, Round
 from jobs.refine_voice.plots import LOSSES, RATED, draw_losses, draw_ratings
 from jobs.refine_voice.policy import Heard, Way, best_of, decide, verdict_of
-from jobs.refine_voice.report import ANCHORS, summary_of, write_page
 from jobs.refine_voice.rounds import Rounds, Trained
 from jobs.refine_voice.significance import interval_of
+from jobs.refine_voice.summary import ANCHORS, summary_of
 from jobs.runner.worker.context import JobContext
 
 logger = logging.getLogger(__name__)
 
-FINAL, REPORT, PAGE = "final_model", "report.json", "report.html"
+FINAL, REPORT = "final_model", "report.json"
 STEPS = 3  # of a round: train, speak, rate
 
 

@@ -15,20 +15,19 @@ from typing import Any
 from jobs.errors import UserError
 from jobs.runner.worker.context import JobContext
 from jobs.training.spec import KIND as TRAINING
+from jobs.tune_hparams.html_report import PAGE, write_page
 from jobs.tune_hparams.params import SOURCE, Params, Result, folder_of, study_of, training_of, values_of
 from jobs.tune_hparams.plots import HISTORY, draw
-from jobs.tune_hparams.report import (
+from jobs.tune_hparams.study import Study, ends_of, worth_of
+from jobs.tune_hparams.summary import (
     BEST_CONFIG,
-    PAGE,
     first_of,
     front_numbers,
     settings_of,
     summary_of,
     worth_in_words,
     write_best_config,
-    write_page,
 )
-from jobs.tune_hparams.study import Study, ends_of, worth_of
 from jobs.tune_hparams.trials import Trials, sentences_of
 
 logger = logging.getLogger(__name__)

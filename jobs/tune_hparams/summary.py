@@ -1,30 +1,21 @@
-"""What a search has found, to use, to look at and to read: best_config.json, report.html, ten lines."""
+"""Findings of a search: ``best_config.json`` and a summary of at most ten lines."""
 
 from __future__ import annotations
 
-import base64
 import statistics
-from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from jobs.files import write_json, write_text
+from jobs.files import write_json
 from jobs.param_types import Value
-from jobs.tune_hparams.objective import FORMULA, RULE, SAME_SCORE, SCORE
+from jobs.tune_hparams.objective import RULE, SCORE
 from jobs.tune_hparams.params import Params, values_of
-from jobs.tune_hparams.plots import TITLES, importances
+from jobs.tune_hparams.plots import importances
 from jobs.tune_hparams.study import Study, ends_of, worth_of
 
-BEST_CONFIG, PAGE = "best_config.json", "report.html"
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums } img { max-width: 100% }
-th, td { text-align: left; padding: .2rem .8rem .2rem 0; vertical-align: top } tr.best { font-weight: 600 }
-.note { color: #666 } .wide { overflow-x: auto } td:last-child { min-width: 13rem }
-"""
+BEST_CONFIG = "best_config.json"
 
 
 def settings_of(params: Params, trial: FrozenTrial) -> dict[str, Value]:
@@ -117,47 +108,6 @@ def at_the_edge(params: Params, best: FrozenTrial) -> list[str]:
     return names
 
 
-def write_page(path: Path, params: Params, study: Study, lines: Sequence[str], pictures: Sequence[str]) -> None:
-    """One page without script; links lead to the interactive pictures beside it.
-
-    Args:
-        path: of the page.
-        params: of the search.
-        study: its trials.
-        lines: the summary.
-        pictures: names from ``plots.draw``, in the page's folder.
-    """
-    best = study.best
-    names = sorted({name for trial in study.counted for name in trial.params})
-    columns = ["trial", "loss", *([] if params.objective == "loss" else ["score"]), "end", *names, ""]
-    head = "".join(f"<th>{escape(name).replace('_', '_<wbr>')}</th>" for name in columns)
-    rows = "".join(
-        f'<tr class="{"best" if best and trial.number == best.number else ""}">'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in _cells(params, trial, names))
-        + "</tr>"
-        for trial in sorted(study.counted, key=lambda trial: _place(params, trial))
-    )
-    drawn = "".join(_picture(path.parent, name) for name in pictures)
-    told = "".join(f"<p>{escape(line)}</p>" for line in lines)
-    formula = (
-        "" if params.objective == "loss" else f'<p class="note">{FORMULA}, 0 to 1; {SAME_SCORE:g} is no difference.</p>'
-    )
-    write_text(
-        path,
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Search</title>'
-        f"<style>{_STYLE}</style></head><body><h1>Search of settings</h1>{told}{formula}"
-        f'<div class="wide"><table><tr>{head}</tr>{rows}</table></div>{drawn}</body></html>\n',
-    )
-
-
-def _picture(folder: Path, name: str) -> str:
-    data = base64.b64encode((folder / f"{name}.png").read_bytes()).decode()
-    return (
-        f'<h2>{TITLES[name]}</h2><p class="note"><a href="{name}.html">interactive</a></p>'
-        f'<img alt="{TITLES[name]}" src="data:image/png;base64,{data}">'
-    )
-
-
 def _of_the_others(study: Study) -> list[str]:
     """Where the best lies among all."""
     worths = study.worths
@@ -189,29 +139,10 @@ def _trial_at(point: dict[str, Value], study: Study) -> FrozenTrial | None:
     return next((t for t in study.counted if all(t.params.get(name) == value for name, value in point.items())), None)
 
 
-def _place(params: Params, trial: FrozenTrial) -> tuple[bool, float, int]:
-    worth = worth_of(trial)
-    value = worth.loss if params.objective == "loss" or worth.score is None else -worth.score
-    return trial.state != TrialState.COMPLETE, value or 0, trial.number
-
-
-def _cells(params: Params, trial: FrozenTrial, names: list[str]) -> list[str]:
-    worth = worth_of(trial)
-    is_complete = trial.state == TrialState.COMPLETE
-    score = [] if params.objective == "loss" else ["" if worth.score is None else f"{worth.score:.3f}"]
-    return [
-        str(trial.number),
-        f"{worth.loss:.4f}" if is_complete and worth.loss is not None else "",
-        *score,
-        str(trial.user_attrs.get("end", "")).replace("_", " "),
-        *(_plain(trial.params.get(name, "")) for name in names),
-        "; ".join(filter(None, [str(trial.user_attrs.get("source", "")), str(trial.user_attrs.get("detail", ""))])),
-    ]
-
-
 def _settings(trial: FrozenTrial) -> str:
-    return ", ".join(f"{name}={_plain(value)}" for name, value in trial.params.items())
+    return ", ".join(f"{name}={format_value(value)}" for name, value in trial.params.items())
 
 
-def _plain(value: Any) -> str:
+def format_value(value: Any) -> str:
+    """Write a setting's value with three significant digits."""
     return f"{value:.3g}" if isinstance(value, float) else str(value)
