@@ -26,6 +26,7 @@ WORKER = """
 import json, resource, sys
 from pathlib import Path
 from bench.memory import peak_rss_mb
+from jobs.codec_format import SAMPLE_RATE_HZ
 from jobs.ingest_audiobook.params import Params
 from jobs.ingest_audiobook.work import make_clips, run
 from jobs.settings import Settings
@@ -42,7 +43,7 @@ if sys.argv[3] == "whole":
 else:
     told = {"recording_s": 0.0, "kept_s": 0.0, "n_clips": 0}
     for record in make_clips(params, Context()).state.finished():
-        told["recording_s"] += (record.end_24k - record.start_24k) / 24_000
+        told["recording_s"] += (record.end_24k - record.start_24k) / SAMPLE_RATE_HZ
         told["kept_s"] += sum(clip.duration_s for clip in record.clips)
         told["n_clips"] += len(record.clips)
 told["torch"] = "torch" in sys.modules

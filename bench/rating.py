@@ -24,6 +24,7 @@ import numpy as np
 import parselmouth
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, read_clip, resample, write_clip
+from jobs.codec_format import SAMPLES_PER_FRAME
 from jobs.rate_samples.anchors import carried_voice
 from jobs.rate_samples.params import Params
 from jobs.rate_samples.work import run
@@ -33,7 +34,6 @@ from jobs.text.english_normalization import spoken_words
 
 PRINTING = PROJECT_ROOT.parent / "shared" / "data" / "printing"
 FABLES = PROJECT_ROOT / "samples"
-CODEC_FRAME = 1_920  # samples
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def _faster(audio: Samples, times: float) -> Samples:
 
 def _frames_dropped(audio: Samples) -> Samples:
     """Every second frame of the codec left out: what a trainer that predicts the frame after next makes."""
-    return audio[: len(audio) // CODEC_FRAME * CODEC_FRAME].reshape(-1, CODEC_FRAME)[::2].reshape(-1)
+    return audio[: len(audio) // SAMPLES_PER_FRAME * SAMPLES_PER_FRAME].reshape(-1, SAMPLES_PER_FRAME)[::2].reshape(-1)
 
 
 def _buzz(audio: Samples) -> Samples:

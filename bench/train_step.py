@@ -13,17 +13,17 @@ from typing import Any
 
 import torch
 
+from jobs.codec_format import FRAMES_PER_SECOND, N_CODEBOOKS
 from jobs.qwen.toy import config as toy_config
 from jobs.qwen.train.lora import add_adapters
 from jobs.qwen.train.loss import loss_sums, predict, total_loss
 from jobs.qwen.train.packing import pack
-from jobs.qwen.train.sequence_layout import N_BOOKS, Batch, ControlIds, Example, lay_out
+from jobs.qwen.train.sequence_layout import Batch, ControlIds, Example, lay_out
 from jobs.qwen.upstream import qwen_tts
 from jobs.training.data.batch_sampler import Dealer
 from jobs.training.planning.model_dims import RELEASED, Shape, Stack
 from jobs.training.run.optim import clip_gradients, compile_layers, make_optimiser, trainable, unfreeze_for_full
 
-FRAMES_PER_S = 12.5
 TOKENS_PER_S = 4.0  # of text, for English read aloud
 CODEBOOK = 2048
 PARTS = ("data", "forward talker", "forward predictor", "loss", "backward", "optimiser")
@@ -116,7 +116,7 @@ def made_up_clips(shape: Shape, n_clips: int, seconds: tuple[float, float], seed
     for _ in range(n_clips):
         length = lengths.uniform(*seconds)
         text = torch.randint(8, shape.text_vocabulary, (3 + round(length * TOKENS_PER_S),), generator=dice)
-        codes = torch.randint(0, shape.codebook, (round(length * FRAMES_PER_S), N_BOOKS), generator=dice)
+        codes = torch.randint(0, shape.codebook, (round(length * FRAMES_PER_SECOND), N_CODEBOOKS), generator=dice)
         clips.append(Example(text, codes, "auto", speaker))
     return clips
 
@@ -184,7 +184,7 @@ class Trainer:
         batches = [self._batch(clips) for clips in self.dealer.passes_of(self._done)]
         n_talker = sum(batch.n_labels for batch in batches)
         n_frames = sum(batch.n_frames for batch in batches)
-        n_predictor = sum(len(batch.predicted_codes) for batch in batches) * (N_BOOKS - 1)
+        n_predictor = sum(len(batch.predicted_codes) for batch in batches) * (N_CODEBOOKS - 1)
         watch.lap("data")
         loss = 0.0
         with _laps_after(self.model.talker.codec_head, lambda: watch.lap("forward talker")):

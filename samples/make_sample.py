@@ -19,8 +19,9 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from jobs.codec_format import SAMPLE_RATE_HZ
+
 HERE = Path(__file__).resolve().parent
-SAMPLE_RATE_HZ = 24_000
 SPEECH_RMS = 0.1  # the level at which the toy codec was trained; other levels sound worse through it
 PAUSE_S = 0.7  # beside flite's own 0.4 s; longer than the gap over which ingest merges segments (0.5 s)
 CHAPTER_PAUSE_S = 1.5

@@ -25,7 +25,7 @@ DIRECTORS = frozenset({"tune_hparams", "refine_voice"})
 SHARED_ROOMS = frozenset(
     {"runner", "audio", "text", "asr", "speaker", "rating", "dataset", "qwen", "environments", "plotting"}
 )
-SHARED_MODULES = frozenset({"config", "errors", "param_types", "files", "settings"})
+SHARED_MODULES = frozenset({"codec_format", "config", "durations", "errors", "param_types", "files", "settings"})
 HEAVY = frozenset(
     {"numpy", "torch", "torchaudio", "transformers", "scipy", "qwen_tts", "whisperx", "faster_whisper", "peft",
      "bitsandbytes", "av", "soxr", "soundfile", "librosa", "onnxruntime", "pocketsphinx", "parselmouth", "matplotlib",

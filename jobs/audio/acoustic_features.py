@@ -12,10 +12,10 @@ import parselmouth
 from numpy.typing import NDArray
 
 from jobs.audio.mel import Floats
+from jobs.codec_format import SAMPLE_RATE_HZ
 
 Doubles = NDArray[np.float64]
 
-RATE_HZ = 24_000
 _WINDOW_S = 0.02
 _HOP_S = 0.01
 _SPEECH_BELOW_PEAK_DB = 30.0  # a frame is speech when it is less than this under the loud ones ...
@@ -66,7 +66,7 @@ def prosody(audio: Floats) -> Prosody:
 
     Source: facts of 45 min of real and damaged speech, our measurement, August 2026.
     """
-    duration_s = len(audio) / RATE_HZ
+    duration_s = len(audio) / SAMPLE_RATE_HZ
     if len(audio) < _SPECTRUM:
         return Prosody(duration_s=duration_s, level_dbfs=-120.0, is_silent=True)
     levels = _levels(audio)
@@ -93,7 +93,7 @@ def prosody(audio: Floats) -> Prosody:
 
 def _levels(audio: Floats) -> Doubles:
     """Level of 20 ms windows, 10 ms apart, dBFS."""
-    window, hop = int(_WINDOW_S * RATE_HZ), int(_HOP_S * RATE_HZ)
+    window, hop = int(_WINDOW_S * SAMPLE_RATE_HZ), int(_HOP_S * SAMPLE_RATE_HZ)
     frames = np.lib.stride_tricks.sliding_window_view(np.pad(audio.astype(np.float64), (0, window)), window)[::hop]
     return np.asarray(10 * np.log10(np.mean(frames**2, axis=1) + 1e-12), dtype=np.float64)
 
@@ -106,12 +106,12 @@ def _flat_share(audio: Floats) -> float:
 def _treble_db(audio: Floats) -> float:
     frames = np.lib.stride_tricks.sliding_window_view(audio, _SPECTRUM)[:: _SPECTRUM // 2]
     power = np.abs(np.fft.rfft(frames * np.hanning(_SPECTRUM), axis=1)) ** 2
-    hz = np.arange(power.shape[1]) * RATE_HZ / _SPECTRUM
+    hz = np.arange(power.shape[1]) * SAMPLE_RATE_HZ / _SPECTRUM
     return float(10 * np.log10((power[:, hz > _TREBLE_HZ].sum() + 1e-12) / (power.sum() + 1e-12)))
 
 
 def _pitch(audio: Floats) -> tuple[float | None, float | None]:
-    sound = parselmouth.Sound(audio.astype(np.float64), RATE_HZ)
+    sound = parselmouth.Sound(audio.astype(np.float64), SAMPLE_RATE_HZ)
     track = sound.to_pitch_ac(time_step=_HOP_S, pitch_floor=_PITCH_FLOOR_HZ, pitch_ceiling=_PITCH_CEILING_HZ)
     hz: Doubles = track.selected_array["frequency"]
     voiced = hz[hz > 0]

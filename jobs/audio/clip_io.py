@@ -12,9 +12,10 @@ import soxr
 from jobs.audio.container import empty
 from jobs.audio.recording import Samples as Samples
 from jobs.audio.recording import decode_blocks, probe
+from jobs.codec_format import SAMPLE_RATE_HZ
 
-CLIP_RATE_HZ = 24_000  # what the Qwen3-TTS 12 Hz codec hears
-SPEECH_RATE_HZ = 16_000  # what VAD, recogniser, Whisper and wav2vec2 hear
+CLIP_RATE_HZ = SAMPLE_RATE_HZ  # input of the Qwen3-TTS codec
+SPEECH_RATE_HZ = 16_000  # input of VAD, PocketSphinx, Whisper and wav2vec2
 
 
 def read_clip(path: Path, sample_rate_hz: int) -> Samples:

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.dataset.manifest_stats import extent_of, told
 from jobs.runner.machine.nvidia_smi import ask_nvidia_smi
 from jobs.runner.machine.preflight import free_bytes
 from jobs.settings import Settings
 
-FRAMES_PER_S = 12.5
 # Own measurement (2026-11-25), frames per second of one core: the toy, and random weights of the released sizes.
 TOY_FRAMES_PER_CPU_S, REAL_FRAMES_PER_CPU_S = 800.0, 90.0
 BYTES_PER_S = 2 * 1_100  # of audio: 16 numbers a frame as text, in the journal and in the manifest
@@ -32,7 +32,7 @@ def plan_of(manifest: Path, tokenizer: str, job_home: Path, settings: Settings) 
     is_hub = tokenizer != "toy" and not Path(tokenizer).is_absolute()
     is_here = not is_hub or (settings.hub_cache / f"models--{tokenizer.replace('/', '--')}" / "snapshots").is_dir()
     return {
-        "data": {**told(extent), "frames": round(extent.seconds * FRAMES_PER_S)},
+        "data": {**told(extent), "frames": round(extent.seconds * FRAMES_PER_SECOND)},
         "tokenizer": tokenizer if is_here else f"{tokenizer}, {DOWNLOAD_GB} GB to be downloaded",
         "disk": {"need_mb": round(need / 1e6, 1), "free_gb": round(free / 1e9, 1), "fits": need <= free},
         "time": _time(extent.seconds, tokenizer),
@@ -44,5 +44,5 @@ def _time(seconds: float, tokenizer: str) -> dict[str, Any]:
         return {"from": "nothing was measured on this GPU; the job tells its rate while it runs"}
     n_cores = 1 if tokenizer == "toy" else len(os.sched_getaffinity(0))
     rate = TOY_FRAMES_PER_CPU_S if tokenizer == "toy" else REAL_FRAMES_PER_CPU_S * n_cores
-    minutes = seconds * FRAMES_PER_S / rate / 60
+    minutes = seconds * FRAMES_PER_SECOND / rate / 60
     return {"about_min": round(minutes, 1), "from": f"measured on a CPU, for {n_cores} of its cores"}

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jobs.codec_format import SAMPLE_RATE_HZ
 from jobs.errors import UserError
 from jobs.ingest_audiobook.params import Params, transcript_source
 from jobs.runner.machine.preflight import free_bytes
 from jobs.settings import PROJECT_ROOT, Settings
 
 TIMEOUT_S = 60.0
-CLIP_BYTES_PER_HOUR = 3600 * 24_000 * 2
+CLIP_BYTES_PER_HOUR = 3600 * SAMPLE_RATE_HZ * 2
 # Own measurements (November 2026, ./run.sh bench ingest --minutes 60, with --text and --whole): seconds of audio per
 # second of one core up to the clips, and what judging them takes of a core for each second of audio.
 SPEED = {"none": 300.0, "segments": 300.0, "book": 25.0}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.audio.container import empty
+from jobs.codec_format import SAMPLE_RATE_HZ
 from jobs.ingest_audiobook.input.source_files import Book, check_chapters, open_book, selected_units
 from jobs.ingest_audiobook.input.speech_chunks import to_24k
 from jobs.ingest_audiobook.input.work_units import Unit, length_s
@@ -145,7 +146,7 @@ class _Progress:
         self.n_taken += 1
         self._heard_s.pop(record.index, None)
         self._n_clips += len(record.clips)
-        self.done_s += (record.end_24k - record.start_24k) / 24_000
+        self.done_s += (record.end_24k - record.start_24k) / SAMPLE_RATE_HZ
         self._kept_s += sum(clip.duration_s or 0.0 for clip in record.clips)
         if record.is_recording_end:
             self._ended.add(record.recording)

@@ -14,14 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jobs.codec_format import N_CODEBOOKS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from jobs.errors import UserError
 from jobs.qwen.devices import gpu_memory_explained
 from jobs.qwen.loading import load_tokenizer
-
-SAMPLE_RATE_HZ = 24_000
-SAMPLES_PER_FRAME = 1_920
-FRAMES_PER_SECOND = SAMPLE_RATE_HZ / SAMPLES_PER_FRAME  # 12.5
-N_BOOKS = 16
 
 
 @dataclass(frozen=True)
@@ -88,12 +84,12 @@ class Codec:
 
     def _check(self, codes: NDArray[np.int64], n_frames: int) -> None:
         in_range = codes.size == 0 or (codes.min() >= 0 and codes.max() < self.codebook_size)
-        if codes.shape == (n_frames, N_BOOKS) and in_range:
+        if codes.shape == (n_frames, N_CODEBOOKS) and in_range:
             return
         found = f"shape {codes.shape}" + (f", codes {codes.min()} to {codes.max()}" if codes.size else "")
         raise UserError(
             "codes_out_of_range",
-            f"Codes with {found}, but {n_frames} frames of {N_BOOKS} codes below {self.codebook_size} were expected.",
+            f"Codes with {found}; expected {n_frames} frames of {N_CODEBOOKS} codes below {self.codebook_size}.",
             "Use the tokenizer that the model came with; if it is that one, fetch it again.",
         )
 

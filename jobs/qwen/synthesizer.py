@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jobs.codec_format import FRAMES_PER_SECOND, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from jobs.errors import UserError
-from jobs.qwen.codec import FRAMES_PER_SECOND, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, full_float32
+from jobs.qwen.codec import full_float32
 from jobs.qwen.devices import gpu_memory_explained, speaking_dtype
 from jobs.qwen.loading import load_base
 from jobs.qwen.model_info import VoiceModel

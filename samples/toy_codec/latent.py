@@ -14,11 +14,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-SAMPLE_RATE_HZ = 24_000
-FRAME = 1_920  # samples of a codec frame
+from jobs.codec_format import N_CODEBOOKS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+
 LATENT_SIZE = 64
 BOOK_SIZE = 256
-N_BOOKS = 16
 KMEANS_ROUNDS = 12
 
 _WINDOW, _HOP, _N_FFT, _N_MELS = 600, 240, 1024, 80  # 25 ms windows, eight a frame
@@ -37,18 +36,19 @@ def analyse(samples: torch.Tensor) -> torch.Tensor:
     Returns:
         (batch, frames, 740). Every window ends within its frame, so a causal encoder can know it.
     """
-    batch, n_frames = samples.shape[0], samples.shape[1] // FRAME - 1
-    windows = samples[:, FRAME - (_WINDOW - _HOP) :].unfold(1, _WINDOW, _HOP) * torch.hann_window(_WINDOW)
+    batch, n_frames = samples.shape[0], samples.shape[1] // SAMPLES_PER_FRAME - 1
+    windows = samples[:, SAMPLES_PER_FRAME - (_WINDOW - _HOP) :].unfold(1, _WINDOW, _HOP) * torch.hann_window(_WINDOW)
     magnitude = torch.fft.rfft(windows, _N_FFT).abs() / (_WINDOW / 2)
     mel = torch.log(magnitude @ _MEL.T + 3e-3)[:, : 8 * n_frames].reshape(batch, n_frames, 8 * _N_MELS)
-    whole = samples[:, FRAME:].unfold(1, FRAME, FRAME) * torch.hann_window(FRAME)
-    slow = torch.log(torch.fft.rfft(whole, _SLOW_N_FFT).abs()[..., _SLOW_BINS] / (FRAME / 2) + 1e-3)
+    whole = samples[:, SAMPLES_PER_FRAME:].unfold(1, SAMPLES_PER_FRAME, SAMPLES_PER_FRAME)
+    whole = whole * torch.hann_window(SAMPLES_PER_FRAME)
+    slow = torch.log(torch.fft.rfft(whole, _SLOW_N_FFT).abs()[..., _SLOW_BINS] / (SAMPLES_PER_FRAME / 2) + 1e-3)
     return torch.cat([mel, 0.5 * (slow - slow.mean(-1, keepdim=True))], -1)
 
 
 def with_context(utterance: np.ndarray) -> torch.Tensor:
     """One utterance as (1, 1920 * (frames + 1)): a frame of silence before, filled to whole frames."""
-    return functional.pad(torch.from_numpy(utterance), (FRAME, -len(utterance) % FRAME))[None]
+    return functional.pad(torch.from_numpy(utterance), (SAMPLES_PER_FRAME, -len(utterance) % SAMPLES_PER_FRAME))[None]
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,13 @@ class Latent:
         for book in self.books[1:]:
             codes.append(torch.cdist(rest, book).argmin(1))
             rest = rest - book[codes[-1]]
-        return torch.stack(codes, 1).reshape(*latent.shape[:-1], N_BOOKS).transpose(1, 2)
+        return torch.stack(codes, 1).reshape(*latent.shape[:-1], N_CODEBOOKS).transpose(1, 2)
 
 
 def fit_latent(utterances: Sequence[np.ndarray], seed: int = 0) -> Latent:
     """Fit PCA and books to speech, each utterance analysed at two offsets of the frame grid."""
     generator = torch.Generator().manual_seed(seed)
-    offsets = (0, FRAME // 2)
+    offsets = (0, SAMPLES_PER_FRAME // 2)
     frames = torch.cat([analyse(with_context(speech[offset:]))[0] for speech in utterances for offset in offsets])
     mean = frames.mean(0)
     centred = frames - mean
@@ -92,7 +92,7 @@ def fit_latent(utterances: Sequence[np.ndarray], seed: int = 0) -> Latent:
     scale = latent.pow(2).mean().sqrt()
     latent = latent / scale
     books, rest = [_kmeans(latent, generator)], latent
-    for _ in range(N_BOOKS - 1):
+    for _ in range(N_CODEBOOKS - 1):
         book = _kmeans(rest, generator)
         rest = rest - book[torch.cdist(rest, book).argmin(1)]
         books.append(book)

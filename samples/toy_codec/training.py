@@ -12,7 +12,8 @@ import librosa
 import numpy as np
 import torch
 
-from samples.toy_codec.latent import FRAME, SAMPLE_RATE_HZ, Latent
+from jobs.codec_format import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from samples.toy_codec.latent import Latent
 from samples.toy_codec.model import decoder_convolutions, encoder_convolutions, fit_start
 
 BATCH = 3
@@ -39,7 +40,7 @@ class Crops:
 
     def draw(self, n_frames: int, batch: int = BATCH) -> torch.Tensor:
         """Crop anywhere: an offset of the frame grid is another example."""
-        length = (n_frames + 1) * FRAME
+        length = (n_frames + 1) * SAMPLES_PER_FRAME
         starts = self._rng.integers(0, len(self._speech) - length, batch)
         return torch.from_numpy(np.stack([self._speech[start : start + length] for start in starts]))
 
@@ -94,8 +95,8 @@ def train_decoder(model: Any, latent: Latent, crops: Crops, budget: Budget) -> t
     def loss() -> torch.Tensor:
         crop = crops.draw(DECODER_FRAMES)
         spoken = decoder(codes(crop))[:, 0]
-        half = FRAME // 2  # the decoder hears nothing before the crop: its first half frame cannot be right
-        return spectral_loss(spoken[:, half:], crop[:, FRAME + half :])
+        half = SAMPLES_PER_FRAME // 2  # the decoder hears nothing before the crop: its first half frame cannot be right
+        return spectral_loss(spoken[:, half:], crop[:, SAMPLES_PER_FRAME + half :])
 
     trained = [parameter for parameter in decoder.parameters() if parameter.requires_grad]
     return _descend(trained, loss, budget, DECODER_LR, betas=(0.8, 0.97), end=0.3)

@@ -9,6 +9,7 @@ from typing import Any
 
 import soundfile
 
+from jobs.codec_format import SAMPLE_RATE_HZ
 from jobs.dataset.manifest import Clip, check_audio_inside, read_rows
 from jobs.dataset.quality.thresholds import Layout
 from jobs.errors import UserError
@@ -92,7 +93,7 @@ def _huggingface(rows: Sequence[Clip], paths: Sequence[Path], out: Path, context
             _huggingface_rows, features=features, cache_dir=str(cache), gen_kwargs={"chosen": chosen},
             writer_batch_size=100,
         )  # fmt: skip
-        made[split] = part.cast_column("audio", datasets.Audio(sampling_rate=24_000))
+        made[split] = part.cast_column("audio", datasets.Audio(sampling_rate=SAMPLE_RATE_HZ))
     made.save_to_disk(str(out))
     shutil.rmtree(cache)
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from jobs.codec_format import FRAMES_PER_SECOND, N_CODEBOOKS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+
 Shape = Literal["0.6b", "1.7b"]
 
-N_BOOKS = 16
 HEAD_DIM = 16
 CONTROL_IDS = 1024  # generate() suppresses the last 1024 talker ids except EOS, so the vocabulary ends with as many
 
@@ -98,7 +99,7 @@ def _transformer_keys(hidden: int) -> dict[str, Any]:
         "rope_theta": 1000000,
         "attention_bias": False,
         "use_cache": True,
-        "num_code_groups": N_BOOKS,
+        "num_code_groups": N_CODEBOOKS,
     }
 
 
@@ -128,7 +129,7 @@ def _speaker_encoder_config(hidden: int) -> dict[str, Any]:
         "enc_attention_channels": 16,
         "enc_res2net_scale": 8,
         "enc_se_channels": 16,
-        "sample_rate": 24000,
+        "sample_rate": SAMPLE_RATE_HZ,
     }
 
 
@@ -136,29 +137,29 @@ def codec_config(codebook_size: int) -> dict[str, Any]:
     """``speech_tokenizer/config.json`` of a toy 12 Hz tokenizer with the released rates: 24 kHz, 1,920 samples."""
     hidden, codebook_dim = 32, 16
     encoder = {
-        "model_type": "mimi", "sampling_rate": 24000, "audio_channels": 1, "hidden_size": hidden, "num_filters": 4,
-        "num_residual_layers": 1, "upsampling_ratios": [8, 6, 5, 4], "kernel_size": 7, "last_kernel_size": 3,
-        "residual_kernel_size": 3, "dilation_growth_rate": 2, "use_causal_conv": True, "pad_mode": "constant",
+        "model_type": "mimi", "sampling_rate": SAMPLE_RATE_HZ, "audio_channels": 1, "hidden_size": hidden,
+        "num_filters": 4, "num_residual_layers": 1, "upsampling_ratios": [8, 6, 5, 4], "kernel_size": 7,
+        "last_kernel_size": 3, "residual_kernel_size": 3, "dilation_growth_rate": 2, "use_causal_conv": True, "pad_mode": "constant",
         "compress": 2, "trim_right_ratio": 1.0, "codebook_size": codebook_size, "codebook_dim": codebook_dim,
-        "num_quantizers": N_BOOKS, "use_conv_shortcut": False, "vector_quantization_hidden_dimension": codebook_dim,
+        "num_quantizers": N_CODEBOOKS, "use_conv_shortcut": False, "vector_quantization_hidden_dimension": codebook_dim,
         "upsample_groups": hidden, "num_hidden_layers": 1, "intermediate_size": 64, "num_attention_heads": 2,
         "num_key_value_heads": 2, "head_dim": hidden // 2, "hidden_act": "gelu", "max_position_embeddings": 8000,
-        "use_cache": False, "sliding_window": 250, "num_semantic_quantizers": 1, "frame_rate": 12.5,
+        "use_cache": False, "sliding_window": 250, "num_semantic_quantizers": 1, "frame_rate": FRAMES_PER_SECOND,
     }  # fmt: skip
     decoder = {
         "codebook_size": codebook_size, "codebook_dim": 2 * codebook_dim, "hidden_size": hidden, "latent_dim": hidden,
         "head_dim": hidden // 2, "num_attention_heads": 2, "num_key_value_heads": 2, "intermediate_size": 64,
-        "num_hidden_layers": 1, "num_quantizers": N_BOOKS, "sliding_window": 72, "decoder_dim": 32,
+        "num_hidden_layers": 1, "num_quantizers": N_CODEBOOKS, "sliding_window": 72, "decoder_dim": 32,
         "upsample_rates": [8, 5, 4, 3], "upsampling_ratios": [2, 2], "max_position_embeddings": 8000,
     }  # fmt: skip
     return {
         "architectures": ["Qwen3TTSTokenizerV2Model"],
         "model_type": "qwen3_tts_tokenizer_12hz",
-        "encoder_valid_num_quantizers": N_BOOKS,
-        "input_sample_rate": 24000,
-        "output_sample_rate": 24000,
-        "decode_upsample_rate": 1920,
-        "encode_downsample_rate": 1920,
+        "encoder_valid_num_quantizers": N_CODEBOOKS,
+        "input_sample_rate": SAMPLE_RATE_HZ,
+        "output_sample_rate": SAMPLE_RATE_HZ,
+        "decode_upsample_rate": SAMPLES_PER_FRAME,
+        "encode_downsample_rate": SAMPLES_PER_FRAME,
         "encoder_config": encoder,
         "decoder_config": decoder,
     }
@@ -167,7 +168,7 @@ def codec_config(codebook_size: int) -> dict[str, Any]:
 CODEC_PREPROCESSOR = {
     "feature_extractor_type": "EncodecFeatureExtractor",
     "feature_size": 1,
-    "sampling_rate": 24000,
+    "sampling_rate": SAMPLE_RATE_HZ,
     "padding_value": 0.0,
     "padding_side": "right",
     "return_attention_mask": True,

@@ -17,7 +17,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from jobs.qwen.train.sequence_layout import N_BOOKS, Batch, embed
+from jobs.codec_format import N_CODEBOOKS
+from jobs.qwen.train.sequence_layout import Batch, embed
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def _predict_books(predictor: Any, before: torch.Tensor, books: torch.Tensor) ->
         before: (frames, hidden), the talker's state at the position before each frame.
         books: (frames, 16, hidden), embeddings of the frame's own codes.
     """
-    x = torch.cat([before[:, None].to(books.dtype), books[:, : N_BOOKS - 1]], dim=1)
+    x = torch.cat([before[:, None].to(books.dtype), books[:, : N_CODEBOOKS - 1]], dim=1)
     x = predictor.small_to_mtp_projection(x)
     hidden = predictor.model(inputs_embeds=x, use_cache=False).last_hidden_state
     # unbind, because the gradient of every slice of its own would be a tensor as large as all, mostly zeros
@@ -96,7 +97,7 @@ def loss_sums(predictions: Predictions, batch: Batch) -> LossSums:
             predictions.predictor.float().flatten(0, 1), batch.predicted_codes[:, 1:].flatten(), reduction="sum"
         ),
         n_talker=batch.n_labels,
-        n_predictor=len(batch.predicted_codes) * (N_BOOKS - 1),
+        n_predictor=len(batch.predicted_codes) * (N_CODEBOOKS - 1),
     )
 
 

@@ -19,9 +19,9 @@ from typing import Any
 
 import torch
 
+from jobs.codec_format import N_CODEBOOKS
 from jobs.errors import UserError
 
-N_BOOKS = 16
 ROLE_LENGTH = 3  # <|im_start|>assistant\n
 TAIL_LENGTH = 5  # <|im_end|>\n<|im_start|>assistant\n, cut off by generate
 
@@ -220,7 +220,7 @@ def embed(talker: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     books = torch.stack(
         [
             codec_embedding(batch.codes[:, 0]),
-            *[book_embeddings[book - 1](batch.codes[:, book]) for book in range(1, N_BOOKS)],
+            *[book_embeddings[book - 1](batch.codes[:, book]) for book in range(1, N_CODEBOOKS)],
         ],
         dim=1,
     )

@@ -13,10 +13,9 @@ from typing import Any, Literal
 import torch
 from pydantic import ValidationError
 
+from jobs.codec_format import FRAMES_PER_SECOND, N_CODEBOOKS
 from jobs.dataset.manifest import MAKER, Clip, Row
 from jobs.errors import UserError
-from jobs.qwen.train.sequence_layout import N_BOOKS
-from jobs.training.data.manifest_scan import FRAMES_PER_SECOND
 
 Reason = Literal[
     "line_unreadable",
@@ -169,8 +168,8 @@ def _checked(line: int, clip: Clip, languages: Sequence[str], codebook_size: int
     if not clip.audio_codes:
         raise _Bad("no_frames", "audio_codes holds no frame")
     widths = {len(frame) for frame in clip.audio_codes}
-    if widths != {N_BOOKS}:
-        raise _Bad("codes_invalid", f"frames of {sorted(widths)[:5]} codes; the 12 Hz tokenizer has {N_BOOKS} books")
+    if widths != {N_CODEBOOKS}:
+        raise _Bad("codes_invalid", f"frames of {sorted(widths)[:5]} codes; the 12 Hz codec has {N_CODEBOOKS}")
     seconds = len(clip.audio_codes) / FRAMES_PER_SECOND
     if seconds > max_clip_s:
         raise _Bad("clip_too_long", f"{seconds:.1f} s; max_clip_s is {max_clip_s:g}")

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-FRAMES_PER_SECOND = 12.5
+from jobs.codec_format import FRAMES_PER_SECOND
+
 FEWEST_TO_HOLD_OUT_OF = 20  # clips; of fewer none is held out unless the manifest says so
 
 # Positions beside the frames: role and control ids (see ``jobs.qwen.train.sequence_layout``), and the text.

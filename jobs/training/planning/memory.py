@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from jobs.training.planning.model_dims import N_BOOKS, Shape, Stack
+from jobs.codec_format import N_CODEBOOKS
+from jobs.training.planning.model_dims import Shape, Stack
 
 Device = Literal["cpu", "cuda"]
 
@@ -130,8 +131,8 @@ def estimate(shape: Shape, recipe: Recipe, largest: PassSize, device: Device) ->
     talker_how = "none" if not learns_talker else recipe.method
     predictor_how = recipe.method if learns_predictor else "frozen"
     talker_layer = _kept_of_layer(shape.talker, talker_how, largest.width, half, wide=recipe.method == "full")
-    predictor_layer = _kept_of_layer(shape.predictor, predictor_how, N_BOOKS, half, wide=False)
-    predicted = largest.predicted * N_BOOKS
+    predictor_layer = _kept_of_layer(shape.predictor, predictor_how, N_CODEBOOKS, half, wide=False)
+    predicted = largest.predicted * N_CODEBOOKS
     checkpointing = recipe.gradient_checkpointing
     talker = talker_layer.of(largest.positions, shape.talker.n_layers, checkpointing=checkpointing)
     predictor = predictor_layer.of(predicted, shape.predictor.n_layers, checkpointing=checkpointing)
@@ -154,7 +155,7 @@ def estimate(shape: Shape, recipe: Recipe, largest: PassSize, device: Device) ->
     talker_passing = largest.positions * _passing(shape.talker) * width
     predictor_passing = predicted * _passing(shape.predictor) * width
 
-    predictor_logits = largest.predicted * (N_BOOKS - 1) * shape.codebook
+    predictor_logits = largest.predicted * (N_CODEBOOKS - 1) * shape.codebook
     talker_logits = (largest.frames + largest.n_clips) * shape.vocabulary
     accumulated = gradients_talker + gradients_predictor if recipe.accumulates else 0.0
 
@@ -181,7 +182,7 @@ def estimate(shape: Shape, recipe: Recipe, largest: PassSize, device: Device) ->
             "talker activations": talker,
             "predictor activations": predictor + predictor_again + predictor_passing,
             "logits": float(talker_logits * FLOAT32),
-            "gradients": accumulated or float(FLOAT32 * (N_BOOKS - 1) * shape.codebook * shape.predictor.hidden)
+            "gradients": accumulated or float(FLOAT32 * (N_CODEBOOKS - 1) * shape.codebook * shape.predictor.hidden)
             * learns_predictor,
         },
         "talker backward": {

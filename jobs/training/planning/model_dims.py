@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-N_BOOKS = 16
+from jobs.codec_format import N_CODEBOOKS
 
 
 @dataclass(frozen=True)
@@ -145,13 +145,13 @@ class Shape:
     @property
     def predictor_matrices(self) -> int:
         """Weights of the code predictor's linear modules."""
-        heads = (N_BOOKS - 1) * self.codebook * self.predictor.hidden
+        heads = (N_CODEBOOKS - 1) * self.codebook * self.predictor.hidden
         return self.predictor.matrices + heads + self.projection_to_predictor
 
     @property
     def predictor_weights(self) -> int:
         """All weights of the code predictor; its embeddings are as wide as the talker."""
-        embeddings = (N_BOOKS - 1) * self.codebook * self.talker.hidden
+        embeddings = (N_CODEBOOKS - 1) * self.codebook * self.talker.hidden
         return self.predictor_matrices + self.predictor.norms + embeddings
 
     @property

@@ -6,11 +6,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobs.codec_format import N_CODEBOOKS
 from jobs.runner.progress.reports import tail_lines
 from jobs.settings import Settings
 from jobs.training.params import Params
 from jobs.training.planning.memory_fit import Memory, recipe_of
-from jobs.training.planning.model_dims import N_BOOKS, Shape
+from jobs.training.planning.model_dims import Shape
 
 # What two runs must share to be as fast as each other.
 ALIKE = (
@@ -62,8 +63,8 @@ def operations_per_frame(params: Params, shape: Shape) -> float:
     talker = 2 + again + (0 if recipe.freeze == "talker" else 2) + (2 if recipe.method == "full" else 0)
     learns = recipe.method == "full" and recipe.freeze != "code_predictor"
     predictor = 4 + again + (2 if learns else 0)
-    heads = (N_BOOKS - 1) * shape.codebook * shape.predictor.hidden
-    books = N_BOOKS * shape.predictor.matrices + heads + N_BOOKS * shape.projection_to_predictor
+    heads = (N_CODEBOOKS - 1) * shape.codebook * shape.predictor.hidden
+    books = N_CODEBOOKS * shape.predictor.matrices + heads + N_CODEBOOKS * shape.projection_to_predictor
     head = shape.vocabulary * shape.talker.hidden
     return talker * (shape.talker.matrices + head) + predictor * books * params.predictor_share
 

@@ -7,10 +7,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.qwen.model_files import CARD
 from jobs.runner.provenance import provenance
 from jobs.training.data.dataset import Dataset
-from jobs.training.data.manifest_scan import FRAMES_PER_SECOND
 from jobs.training.params import Params, Result
 from jobs.training.run.loss_history import PROBE_COLUMNS, STEP_COLUMNS, VALIDATION_COLUMNS, History
 from jobs.training.run.model_setup import Trainee

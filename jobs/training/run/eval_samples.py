@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
+from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.errors import UserError
-from jobs.qwen.codec import FRAMES_PER_SECOND
 from jobs.qwen.devices import compute_device, limit_cpu_threads
 from jobs.qwen.model_info import describe_model
 from jobs.qwen.synthesizer import Decoding, Narrator, Reference, load_narrator

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import torch
 
+from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.qwen.devices import limit_cpu_threads
 from jobs.qwen.loading import load_base, text_ids
 from jobs.qwen.safetensors_io import weight_files
@@ -17,7 +18,6 @@ from jobs.qwen.train.alignment_probe import Probe, check_base, probe
 from jobs.qwen.train.lora import add_adapters, quantise
 from jobs.qwen.train.sequence_layout import ControlIds, Example, lay_out
 from jobs.training.data.dataset import Dataset, TrainingClip
-from jobs.training.data.manifest_scan import FRAMES_PER_SECOND
 from jobs.training.params import Params
 from jobs.training.planning.run_config import make_dealer, resolve
 from jobs.training.run.distributed import Team

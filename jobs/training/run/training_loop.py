@@ -15,11 +15,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from jobs.codec_format import N_CODEBOOKS
 from jobs.errors import UserError
 from jobs.qwen.train.alignment_probe import Probe, ProbeSums
 from jobs.qwen.train.loss import loss_sums, predict, total_loss
 from jobs.qwen.train.packing import pack
-from jobs.qwen.train.sequence_layout import N_BOOKS, Batch, ControlIds, Example, lay_out
+from jobs.qwen.train.sequence_layout import Batch, ControlIds, Example, lay_out
 from jobs.runner.worker.context import Cancelled, JobContext
 from jobs.training.data.batch_sampler import Dealer, Pass, in_order
 from jobs.training.run import checkpoint as checkpoints
@@ -201,7 +202,7 @@ class Training:
         passes = plan.dealer.passes_of(self.step)
         frames = [sum(len(self.train[clip].codes) for clip in indices) for indices in passes]
         n_talker = sum(frames) + sum(len(indices) for indices in passes)  # an EOS a clip
-        n_predictor = sum(self._n_predicted(n_frames) for n_frames in frames) * (N_BOOKS - 1)
+        n_predictor = sum(self._n_predicted(n_frames) for n_frames in frames) * (N_CODEBOOKS - 1)
         totals = torch.zeros(2, device=device)
         for place in range(self.team.rank, len(passes), self.team.size):
             batch = self._learning_batch(passes[place], place)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jobs.audio.acoustic_features import RATE_HZ, prosody
+from jobs.audio.acoustic_features import SAMPLE_RATE_HZ, prosody
 
 
 def bursts(hz: float = 200.0, on_s: float = 0.3, off_s: float = 0.2, n: int = 4) -> np.ndarray:
     """Tones of ``on_s`` with pauses of ``off_s`` between them, as loud as speech."""
-    tone = 0.3 * np.sin(2 * np.pi * hz * np.arange(int(on_s * RATE_HZ)) / RATE_HZ)
-    pause = np.zeros(int(off_s * RATE_HZ))
+    tone = 0.3 * np.sin(2 * np.pi * hz * np.arange(int(on_s * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ)
+    pause = np.zeros(int(off_s * SAMPLE_RATE_HZ))
     return np.concatenate([*[np.concatenate([tone, pause])] * (n - 1), tone]).astype(np.float32)
 
 
 def test_pauses_and_tail_are_measured_to_a_frame() -> None:
-    audio = np.concatenate([bursts(off_s=0.4), np.zeros(int(1.5 * RATE_HZ))]).astype(np.float32)
+    audio = np.concatenate([bursts(off_s=0.4), np.zeros(int(1.5 * SAMPLE_RATE_HZ))]).astype(np.float32)
 
     measured = prosody(audio)
 
@@ -35,7 +35,7 @@ def test_a_tones_pitch_is_found_and_does_not_vary() -> None:
 
 
 def test_noise_has_a_flat_envelope_and_bursts_have_not() -> None:
-    noise = np.random.default_rng(0).normal(0, 0.1, 2 * RATE_HZ).astype(np.float32)
+    noise = np.random.default_rng(0).normal(0, 0.1, 2 * SAMPLE_RATE_HZ).astype(np.float32)
 
     assert prosody(noise).envelope_sd_db < 3.5
     assert prosody(bursts()).envelope_sd_db > 8
@@ -49,7 +49,7 @@ def test_hard_clipping_leaves_flat_tops() -> None:
 
 
 def test_treble_is_what_a_low_pass_takes() -> None:
-    noise = np.random.default_rng(0).normal(0, 0.1, RATE_HZ).astype(np.float32)
+    noise = np.random.default_rng(0).normal(0, 0.1, SAMPLE_RATE_HZ).astype(np.float32)
     spectrum = np.fft.rfft(noise)
     spectrum[4000:] = 0  # one second: a bin is a hertz
 
