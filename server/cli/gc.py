@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Sequence
 
+from jobs.durations import EXAMPLES, parse_duration
 from jobs.errors import UserError
 from jobs.runner.client.runner import Runner
 from server.cli.flags import Parser
@@ -14,7 +15,6 @@ from server.cli.flags import Parser
 DEFAULT_AGE = "30d"
 MOST_LINES = 40
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_SECONDS = {"h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def collect_garbage(words: Sequence[str], runner: Runner, about: str) -> str:
@@ -24,18 +24,14 @@ def collect_garbage(words: Sequence[str], runner: Runner, about: str) -> str:
         UserError: ``bad_usage``.
     """
     parser = Parser(prog="./run.sh gc", description=about)
-    parser.add_argument("--older-than", metavar="AGE", help=f"12h, 30d, 8w since the end; default: {DEFAULT_AGE}")
+    parser.add_argument("--older-than", metavar="AGE", help=f"age since the end: {EXAMPLES}; default: {DEFAULT_AGE}")
     parser.add_argument("--max-size", metavar="SIZE", help="50G: the oldest go until all finished jobs take no more")
     parser.add_argument("--yes", action="store_true", help="delete; without it nothing is changed")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     options = parser.parse_args(words)
     age = options.older_than or (DEFAULT_AGE if options.max_size is None else None)
-    older_than_s = None if age is None else _read(age, r"(\d+(?:\.\d+)?)([hdw])", _SECONDS, "an age: 12h, 30d or 8w")
-    max_bytes = (
-        None
-        if options.max_size is None
-        else int(_read(options.max_size, r"(\d+(?:\.\d+)?)([KMGT]?)B?", _UNITS, "a size: 500M or 50G"))
-    )
+    older_than_s = None if age is None else parse_age(age)
+    max_bytes = None if options.max_size is None else _parse_size(options.max_size)
     act = runner.collect if options.yes else runner.collectable
     found = act(older_than_s=older_than_s, max_bytes=max_bytes)
     if options.json:
@@ -64,11 +60,23 @@ def collect_garbage(words: Sequence[str], runner: Runner, about: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _read(text: str, pattern: str, units: dict[str, int], what: str) -> float:
-    match = re.fullmatch(pattern, text.strip())
+def parse_age(text: str) -> float:
+    """Return the seconds of an age.
+
+    Raises:
+        UserError: ``bad_usage``.
+    """
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UserError("bad_usage", f"{error}.", "./run.sh gc --help") from error
+
+
+def _parse_size(text: str) -> int:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)B?", text.strip())
     if match is None:
-        raise UserError("bad_usage", f"{text!r} is not {what}.", "./run.sh gc --help")
-    return float(match[1]) * units[match[2]]
+        raise UserError("bad_usage", f"{text!r} is not a size: 500M or 50G.", "./run.sh gc --help")
+    return int(float(match[1]) * _UNITS[match[2]])
 
 
 def _size(n_bytes: int) -> str:

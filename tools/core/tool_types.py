@@ -8,7 +8,6 @@ the module's annotations. Nothing registers: ``tools.core.registry`` scans the f
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,6 +15,7 @@ from typing import Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, Field, PrivateAttr, field_validator
 
+from jobs.durations import EXAMPLES, parse_duration
 from jobs.param_types import RARE, Strict
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
@@ -80,19 +80,22 @@ class Placement:
 
 
 def moment(text: str, now: datetime) -> datetime:
-    """Read an ISO time (without zone: this machine's) or a span from now: ``30m``, ``8h``, ``2d``.
+    """Read an ISO time (without zone: this machine's) or a duration from now: ``90s``, ``30m``, ``8h``, ``2d``, ``1w``.
 
     Raises:
         ValueError: it is neither.
     """
-    span = re.fullmatch(r"\s*(?:in\s+)?(\d+(?:\.\d+)?)\s*([smhd])\s*", text)
-    if span:
-        unit = {"s": 1, "m": 60, "h": 3600, "d": 86400}[span[2]]
-        return now + timedelta(seconds=float(span[1]) * unit)
+    duration = text.strip().removeprefix("in ")
+    try:
+        return now + timedelta(seconds=parse_duration(duration))
+    except OverflowError as error:
+        raise ValueError("is too far away") from error
+    except ValueError:
+        pass
     try:
         return datetime.fromisoformat(text).astimezone()
     except ValueError as error:
-        raise ValueError("is no time: write 2026-12-31T22:00+01:00, or 30m, 8h, 2d from now") from error
+        raise ValueError(f"is no time: write 2026-12-31T22:00+01:00, or a time from now: {EXAMPLES}") from error
 
 
 class StartArgs(Strict):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
+from jobs.durations import EXAMPLES, format_duration, parse_duration
 from jobs.errors import UserError
 
 SHORTEST_EVERY_S = 60.0
-_UNITS_S = {"m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Rule:
         """Read what a person wrote.
 
         Args:
-            every: ``30m``, ``12h``, ``1d``, ``1w``; at least a minute.
+            every: ``90s``, ``30m``, ``12h``, ``1d``, ``1w``, ``1h30m``; at least a minute.
             cron: five fields: minute, hour, day of month, month, day of week.
             tz: IANA name, for ``cron``. Daylight saving: a time that does not exist is run right after the gap, one
                 that comes twice is run once.
@@ -39,10 +38,12 @@ class Rule:
         if (every is None) == (cron is None):
             raise _invalid("Give either every or cron", 'every="12h", or cron="0 3 * * *".')
         if every is not None:
-            found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([mhdw])\s*", every)
-            seconds = float(found[1]) * _UNITS_S[found[2]] if found else 0.0
+            try:
+                seconds = parse_duration(every)
+            except ValueError as error:
+                raise _invalid(f"every={every!r} is not a duration", f"Write {EXAMPLES}.") from error
             if seconds < SHORTEST_EVERY_S:
-                raise _invalid(f"every={every!r} is no span of a minute or more", "Write 30m, 12h, 1d or 1w.")
+                raise _invalid(f"every={every!r} is shorter than a minute", "The shortest interval is 1m.")
             return cls(every_s=seconds)
         try:
             ZoneInfo(tz)
@@ -68,8 +69,7 @@ class Rule:
     def __str__(self) -> str:
         if self.every_s is None:
             return f"{self.cron} ({self.tz})"
-        unit = next(unit for unit in "wdhm" if self.every_s % _UNITS_S[unit] == 0 or unit == "m")
-        return f"every {self.every_s / _UNITS_S[unit]:g}{unit}"
+        return f"every {format_duration(self.every_s)}"
 
 
 def _invalid(what: str, hint: str) -> UserError:

@@ -49,5 +49,5 @@ def test_sizes_and_ages_are_read_and_others_are_refused(runner: Runner) -> None:
     assert json.loads(collect_garbage(["--max-size", "2M", "--json"], runner, ""))["jobs"] == []
     assert len(json.loads(collect_garbage(["--max-size", "0.5M", "--json"], runner, ""))["jobs"]) == 1
     assert len(json.loads(collect_garbage(["--older-than", "8w", "--json"], runner, ""))["jobs"]) == 1
-    with pytest.raises(UserError, match="is not an age"):
+    with pytest.raises(UserError, match="is not a duration"):
         collect_garbage(["--older-than", "yesterday"], runner, "")

@@ -1,0 +1,30 @@
+"""Durations as people write them: ``90s``, ``30m``, ``12h``, ``1d``, ``1w``, ``1h30m``. stdlib only."""
+
+from __future__ import annotations
+
+import re
+
+UNITS_S = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
+EXAMPLES = "90s, 30m, 12h, 1d, 1w or 1h30m"
+_DURATION = re.compile("".join(rf"(?:(\d+(?:\.\d+)?)\s*{unit}\s*)?" for unit in UNITS_S))
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds of a duration.
+
+    Args:
+        text: one or more numbers, each with its unit (w, d, h, m, s), the largest unit first.
+
+    Raises:
+        ValueError: the text is no duration.
+    """
+    found = _DURATION.fullmatch(text.strip())
+    if found is None or not any(found.groups()):
+        raise ValueError(f"{text!r} is not a duration: write {EXAMPLES}")
+    return sum(float(number) * size for number, size in zip(found.groups(), UNITS_S.values(), strict=True) if number)
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration in the largest unit that divides it: 43,200 seconds are ``12h``."""
+    unit = next((unit for unit, size in UNITS_S.items() if seconds % size == 0), "s")
+    return f"{seconds / UNITS_S[unit]:g}{unit}"
