@@ -33,6 +33,7 @@ HEAVY = frozenset(
 )  # fmt: skip
 LIGHT_MODULES = frozenset(
     {"jobs/dataset/quality/thresholds.py", "jobs/dataset/manifest.py", "jobs/dataset/manifest_stats.py"}
+    | {"jobs/dataset/takes.py"}
     | {"jobs/plotting/render_client.py", "jobs/rating/human_ratings.py"}
     | {"jobs/qwen/model_files.py", "jobs/qwen/model_info.py"}
     | {f"jobs/{kind}/dry_run.py" for kind in ("align", "convert_codes", "ingest_audiobook")}

@@ -11,13 +11,12 @@ from pathlib import Path
 from anyio import to_thread
 from pydantic import Field
 
-from jobs.dataset.manifest import read_rows
+from jobs.dataset.takes import TAKES_NAME, Take, find_takes_file, read_takes
 from jobs.errors import UserError
 from jobs.param_types import RARE, IngestedManifest, Strict
 from jobs.rate_samples.params import Params
 from jobs.rate_samples.spec import KIND
 from jobs.rating.human_ratings import HUMAN_RATINGS, HumanRating, Vote, Winner, append_durably, read_opinions
-from jobs.synthesize.params import Take
 from tools.core.elicit_scores import MOST_ASKED, TakeToHear, ask_scores, how_to_ask
 from tools.core.job_view import JobView, View
 from tools.core.paths import inside_roots, resolve_paths
@@ -135,10 +134,8 @@ def _record(args: RateSamplesArgs, context: ToolContext) -> RateSamplesAnswer:
 
 
 def _takes(args: RateSamplesArgs, context: ToolContext) -> tuple[Path, list[Take]]:
-    takes_path = Path(resolve_paths(args, context.settings, context.runner).takes)
-    if takes_path.is_dir():
-        takes_path /= "takes.jsonl"
-    return takes_path, list(read_rows(takes_path, Take))
+    takes_path = find_takes_file(Path(resolve_paths(args, context.settings, context.runner).takes))
+    return takes_path, read_takes(takes_path)
 
 
 def _not_heard(takes_path: Path, takes: Sequence[Take]) -> list[Take]:
@@ -181,8 +178,8 @@ def _other(audio: str, takes: Sequence[Take], folder: Path, context: ToolContext
     path = inside_roots(audio, "votes.against", context.settings)
     if not path.is_file():
         raise UserError("take_unknown", f"There is no {path}.", "Nothing was stored. Name a take or a wav.")
-    there = path.with_name("takes.jsonl")
-    models = [take.model for take in read_rows(there, Take) if take.audio == path.name] if there.is_file() else []
+    there = path.with_name(TAKES_NAME)
+    models = [take.model for take in read_takes(there) if take.audio == path.name] if there.is_file() else []
     return os.path.relpath(path, os.path.realpath(folder)), models[0] if models else ""
 
 
@@ -195,6 +192,6 @@ def _find_take(audio: str, takes: Sequence[Take], folder: Path) -> Take:
     near = difflib.get_close_matches(Path(audio).name, names, n=1)
     raise UserError(
         "take_unknown",
-        f"No take {audio!r} in {folder / 'takes.jsonl'}." + (f" Did you mean {near[0]!r}?" if near else ""),
+        f"No take {audio!r} in {folder / TAKES_NAME}." + (f" Did you mean {near[0]!r}?" if near else ""),
         f"Nothing was stored. The takes: {', '.join(names[:20])}.",
     )

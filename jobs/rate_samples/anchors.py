@@ -15,8 +15,9 @@ import numpy as np
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, read_clip, write_clip
 from jobs.dataset.manifest import Clip, read_rows
+from jobs.dataset.takes import Take, find_takes_file, read_takes
 from jobs.errors import UserError
-from jobs.rate_samples.inputs import Asked, Plan, Take, asked_of, narrator_of
+from jobs.rate_samples.inputs import Asked, Plan, asked_of, narrator_of
 from jobs.rate_samples.narrator_clips import narrator_clip, spread
 from jobs.settings import PROJECT_ROOT
 
@@ -107,9 +108,9 @@ def _other(plan: Plan, manifest: Path, folder: Path, n_clips: int, given: Path |
 def _zero_shot(plan: Plan, manifest: Path, takes_file: Path | None, folder: Path) -> Anchor:
     if takes_file is None:
         return Anchor("no takes of a clone were given (zero_shot_takes)")
-    takes_file = takes_file / "takes.jsonl" if takes_file.is_dir() else takes_file
+    takes_file = find_takes_file(takes_file)
     asked: list[Asked] = []
-    for take in read_rows(takes_file, Take):
+    for take in read_takes(takes_file):
         speakers = list(plan.clips)
         narrator = narrator_of(take, speakers, manifest)
         given = asked_of(take, takes_file, narrator, plan.clips[narrator][0].language)

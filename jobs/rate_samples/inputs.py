@@ -6,21 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.dataset.manifest import Clip, Row, check_audio_inside, read_rows
+from jobs.dataset.manifest import Clip, check_audio_inside
+from jobs.dataset.takes import Take, read_takes
 from jobs.errors import UserError
 from jobs.rate_samples.narrator_clips import NarratorClip, choose, hold_out, narrators
-
-
-class Take(Row):
-    """What is read of a line of ``takes.jsonl``."""
-
-    audio: str
-    text: str = ""
-    speaker: str | None = None
-    language: str = "auto"
-    hit_limit: bool = False
-    take: int = 1
-    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,7 +53,7 @@ def plan(takes_file: Path, manifest: Path, max_narrator_clips: int, n_held_out: 
     """
     by_speaker = narrators(manifest)
     made = Plan([], {}, {}, by_speaker)
-    for take in read_rows(takes_file, Take):
+    for take in read_takes(takes_file):
         narrator = narrator_of(take, list(by_speaker), manifest)
         if narrator not in made.clips:
             rest, made.held_out[narrator] = hold_out(by_speaker[narrator], n_held_out)

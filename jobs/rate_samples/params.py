@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from jobs.dataset.manifest import Row, check_step
+from jobs.dataset.takes import check_takes_file
 from jobs.errors import UserError
 from jobs.param_types import RARE, IngestedManifest, InputPath, ModelRef, OutputPath, Strict, TakesPath
 
@@ -149,11 +150,7 @@ class Result(Strict):
 
 def check(params: Params) -> None:
     """Takes and the narrator's manifest must be there."""
-    takes = Path(params.takes)
-    if takes.is_dir():
-        takes = takes / "takes.jsonl"
-    if not takes.is_file():
-        raise UserError("takes_missing", f"There is no {takes}.", "Make takes with synthesize, give its takes.jsonl.")
+    check_takes_file(Path(params.takes))
     check_step(Path(params.narrator_manifest), "ingested")
     for name in ("other_speaker", "zero_shot_takes"):
         given = getattr(params, name)

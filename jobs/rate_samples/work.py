@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, read_clip
+from jobs.dataset.takes import find_takes_file
 from jobs.errors import UserError
 from jobs.rate_samples.anchors import Anchor, anchors_of
 from jobs.rate_samples.drift import drift_of
@@ -42,8 +43,7 @@ def run(params: Params, context: JobContext) -> Result:
         UserError: from ``plan``, ``anchors_of``, ``choose_judges``, from the narrator's profile, or
             ``audio_unreadable``.
     """
-    takes_file = Path(params.takes)
-    takes_file = takes_file / "takes.jsonl" if takes_file.is_dir() else takes_file
+    takes_file = find_takes_file(Path(params.takes))
     out = Path(params.out) if params.out else takes_file.with_name("ratings.json")
     out.parent.mkdir(parents=True, exist_ok=True)
     judges = choose_judges(params, context.settings)

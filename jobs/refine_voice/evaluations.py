@@ -11,14 +11,13 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from jobs.dataset.manifest import read_rows
+from jobs.dataset.takes import Take, read_takes
 from jobs.files import write_json
 from jobs.rating.human_ratings import read_opinions
 from jobs.refine_voice.policy import Heard
 from jobs.refine_voice.significance import mean_of
-from jobs.synthesize.params import Take
 
-TAKES, RATINGS, EVALUATION = "takes.jsonl", "ratings.json", "evaluation.json"
+RATINGS, EVALUATION = "ratings.json", "evaluation.json"
 MEASURES = "rating_measures.jsonl"  # what rate_samples keeps of clips by their content
 
 
@@ -31,14 +30,9 @@ class Said:
     reasons: list[str]
 
 
-def takes_of(folder: Path) -> list[Take]:
-    """A round's takes."""
-    return list(read_rows(folder / TAKES, Take))
-
-
 def link_takes(folder: Path) -> None:
     """Give every take its name of the original skill beside its own: eval_00.wav, eval_01.wav …"""
-    for number, take in enumerate(takes_of(folder)):
+    for number, take in enumerate(read_takes(folder)):
         link = folder / f"eval_{number:02d}.wav"
         temporary = folder / f".{link.name}.partial"
         temporary.unlink(missing_ok=True)
@@ -60,7 +54,7 @@ def read_ratings(folder: Path) -> tuple[dict[str, Said], dict[str, Any]]:
 
 def read_person(folder: Path) -> tuple[dict[str, Said], list[str]]:
     """By take what people said, and the takes of which nobody has said anything."""
-    opinions, takes = read_opinions(folder), takes_of(folder)
+    opinions, takes = read_opinions(folder), read_takes(folder)
     said = {}
     for take in takes:
         scores = opinions.of(take.audio)
@@ -99,7 +93,7 @@ def write_evaluation(
     samples = [
         {"phrase": take.text, "audio": f"eval_{number:02d}.wav", "rating": said[take.audio].rating,
          "reasons": said[take.audio].reasons, "duration_s": take.duration_s, "hit_limit": take.hit_limit}
-        for number, take in enumerate(takes_of(folder))
+        for number, take in enumerate(read_takes(folder))
     ]  # fmt: skip
     write_json(
         folder / EVALUATION,
@@ -116,7 +110,7 @@ def heard_before(folder: Path, job: str) -> Heard | None:
         return None
     if told.get("job") != job:
         return None
-    takes = takes_of(folder)
+    takes = read_takes(folder)
     stop_rate = 1 - sum(take.hit_limit for take in takes) / len(takes)
     return Heard(shown=told["average_rating"], scores=told["scores"], stop_rate=stop_rate)
 

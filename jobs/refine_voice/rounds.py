@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jobs.dataset.takes import TAKES_NAME, read_takes
 from jobs.errors import UserError
 from jobs.param_types import Strict
 from jobs.rate_samples.params import Params as Rate
@@ -16,14 +17,12 @@ from jobs.rate_samples.spec import KIND as RATE
 from jobs.refine_voice.evaluations import (
     MEASURES,
     RATINGS,
-    TAKES,
     Said,
     heard_before,
     heard_of,
     link_takes,
     read_person,
     read_ratings,
-    takes_of,
     write_evaluation,
 )
 from jobs.refine_voice.params import Params, search_of
@@ -124,13 +123,13 @@ class Rounds:
         """
         folder = self.evaluation(iteration)
         params = Rate(
-            takes=str(folder / TAKES), narrator_manifest=self._params.manifest, out=str(folder / RATINGS),
-            anchor_clips=self._params.anchor_clips, zero_shot_takes=str(clone / TAKES) if clone else None,
+            takes=str(folder / TAKES_NAME), narrator_manifest=self._params.manifest, out=str(folder / RATINGS),
+            anchor_clips=self._params.anchor_clips, zero_shot_takes=str(clone / TAKES_NAME) if clone else None,
             measures=str(self._folder / "evaluations" / MEASURES),  # narrator and anchors are measured once
         )  # fmt: skip
         self._run(f"rate-{iteration}", RATE, params)
         said, report = read_ratings(folder)
-        heard = heard_of(takes_of(folder), said, report["takes"])
+        heard = heard_of(read_takes(folder), said, report["takes"])
         self._write(iteration, heard, said, "automatic")
         return heard
 
@@ -143,13 +142,13 @@ class Rounds:
         while True:
             said, missing = read_person(folder)
             if not missing:
-                heard = heard_of(takes_of(folder), said)
+                heard = heard_of(read_takes(folder), said)
                 self._write(iteration, heard, said, "person")
                 return heard
             self._context.progress(
                 self.done, self.total,
                 f"iteration {iteration} waits for a person's scores of {len(missing)} takes: "
-                f'rate_samples takes="{folder / TAKES}" scores=[{{"audio": "{missing[0]}", "score": 1..5}}, …]',
+                f'rate_samples takes="{folder / TAKES_NAME}" scores=[{{"audio": "{missing[0]}", "score": 1..5}}, …]',
             )  # fmt: skip
             self._context.raise_if_cancelled()
             threading.Event().wait(LOOK_EVERY_S)

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from jobs.dataset.manifest import check_step
+from jobs.dataset.takes import read_takes
 from jobs.errors import UserError
 from jobs.files import write_json
 from jobs.qwen.model_info import describe_model
-from jobs.refine_voice.evaluations import RATINGS, read_ratings, takes_of
+from jobs.refine_voice.evaluations import RATINGS, read_ratings
 from jobs.refine_voice.html_report import PAGE, write_page
 from jobs.refine_voice.params import Params, Result, Round
 from jobs.refine_voice.plots import LOSSES, RATED, draw_losses, draw_ratings
@@ -105,7 +106,7 @@ def _round(
     }  # fmt: skip
     return Round(
         iteration=iteration, rating=heard.shown, uncapped=heard.mean, low=low, high=high,
-        n_takes=len(takes_of(rounds.evaluation(iteration))), stop_rate=heard.stop_rate,
+        n_takes=len(read_takes(rounds.evaluation(iteration))), stop_rate=heard.stop_rate,
         intelligibility=heard.intelligibility, similarity=heard.voice, voice=voice, decision=decision, **of_training,
     )  # fmt: skip
 

@@ -8,7 +8,6 @@ from typing import Annotated
 
 from pydantic import Field
 
-from jobs.dataset.manifest import Row
 from jobs.errors import UserError
 from jobs.param_types import RARE, InputPath, Language, ModelRef, OutputPath, Strict
 from jobs.qwen.model_files import check_model
@@ -67,22 +66,6 @@ class Params(Strict):
     max_seconds: float = Field(
         60.0, gt=0, le=600, description="Longest audio per text; a text that never ends is cut.", json_schema_extra=RARE
     )
-
-
-class Take(Row):
-    """A line of ``takes.jsonl``: one synthesised example and what was asked."""
-
-    audio: str
-    text: str
-    speaker: str | None = None
-    language: str = "auto"
-    duration_s: float
-    hit_limit: bool = Field(False, description="No end of speech before max_seconds.")
-    seed: int = 0
-    take: int = Field(1, description="Number of the take among those of its text, from 1.")
-    model: str = ""
-    compute_s: float = 0.0
-    request: str = Field("", description="Hash of what decides the audio; a take with the same one is not remade.")
 
 
 class Result(Strict):

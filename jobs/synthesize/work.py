@@ -13,17 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
-from jobs.dataset.manifest import read_rows, write_rows
+from jobs.dataset.manifest import write_rows
+from jobs.dataset.takes import TAKES_NAME, Take, read_takes
 from jobs.qwen.devices import compute_device, limit_cpu_threads
 from jobs.qwen.loading import resolve_model
 from jobs.qwen.model_info import VoiceModel, describe_model
 from jobs.qwen.synthesizer import Decoding, Narrator, Reference, load_narrator
 from jobs.runner.worker.context import JobContext
-from jobs.synthesize.params import Params, Result, Take
+from jobs.synthesize.params import Params, Result
 
 logger = logging.getLogger(__name__)
-
-TAKES_NAME = "takes.jsonl"
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,7 @@ def _kept_takes(folder: Path, wanted: list[Wanted]) -> dict[str, Take]:
     requests = {one.wav: one.request for one in wanted}
     return {
         take.audio: take
-        for take in read_rows(folder / TAKES_NAME, Take)
+        for take in read_takes(folder)
         if take.request and requests.get(take.audio) == take.request and (folder / take.audio).is_file()
     }
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from optuna.trial import FrozenTrial
 
-from jobs.dataset.manifest import read_rows
+from jobs.dataset.takes import TAKES_NAME, read_takes
 from jobs.errors import UserError
 from jobs.param_types import Strict
 from jobs.rate_samples.params import Params as Rate
@@ -19,7 +19,7 @@ from jobs.runner.job_kind import JobKind
 from jobs.runner.models import JobRecord
 from jobs.runner.worker.child_jobs import Children
 from jobs.runner.worker.context import JobContext
-from jobs.synthesize.params import EVALUATION_TEXTS, Take, longest_take_s
+from jobs.synthesize.params import EVALUATION_TEXTS, longest_take_s
 from jobs.synthesize.params import Params as Synthesize
 from jobs.synthesize.spec import KIND as SYNTHESIZE
 from jobs.training.spec import KIND as TRAINING
@@ -120,7 +120,7 @@ class Trials:
         if phase == "speak_job":
             takes = self.folder_of(number) / TAKES
             # no anchors: they are the same for every trial
-            rate = Rate(takes=str(takes / "takes.jsonl"), narrator_manifest=self._params.manifest,
+            rate = Rate(takes=str(takes / TAKES_NAME), narrator_manifest=self._params.manifest,
                         out=str(takes / "ratings.json"), anchor_clips=0)  # fmt: skip
             self._begin(number, "rate_job", f"trial-{number}-rate", RATE, rate)
             return None
@@ -136,7 +136,7 @@ class Trials:
     def _rated(self, number: int) -> Outcome:
         takes = self.folder_of(number) / TAKES
         ratings = json.loads((takes / "ratings.json").read_text(encoding="utf-8"))["takes"]
-        heard = heard_of(ratings, [take.hit_limit for take in read_rows(takes / "takes.jsonl", Take)])
+        heard = heard_of(ratings, [take.hit_limit for take in read_takes(takes)])
         if heard is None:
             return Outcome("failed", detail="none of its takes could be rated")
         self._study.note(number, heard=asdict(heard))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from jobs.errors import UserError
+from jobs.dataset.takes import check_takes_file
 from jobs.param_types import InputPath, Strict
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
@@ -41,8 +41,8 @@ def listening_server(words: Sequence[str], settings: Settings) -> ListeningServe
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
     options = parser.parse_args(list(words))
     args = resolve_paths(ListenArgs(takes=options.takes, against=options.against), settings, Runner(settings))
-    against = _takes_file(args.against) if args.against is not None else None
-    return ListeningServer(Listening(_takes_file(args.takes), against), options.port)
+    against = check_takes_file(Path(args.against)) if args.against is not None else None
+    return ListeningServer(Listening(check_takes_file(Path(args.takes)), against), options.port)
 
 
 def listen(words: Sequence[str], settings: Settings, tell: Callable[[str], None]) -> None:
@@ -50,10 +50,3 @@ def listen(words: Sequence[str], settings: Settings, tell: Callable[[str], None]
     with listening_server(words, settings) as server:
         tell(f"Open {server.url}  (Ctrl-C ends it; what is said is in {server.listening.folder}/human_ratings.jsonl)")
         server.serve_forever()
-
-
-def _takes_file(path: str) -> Path:
-    file = Path(path) / "takes.jsonl" if Path(path).is_dir() else Path(path)
-    if not file.is_file():
-        raise UserError("takes_missing", f"There is no {file}.", "Make takes with synthesize, give its takes.jsonl.")
-    return file

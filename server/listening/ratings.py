@@ -16,10 +16,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from jobs.dataset.manifest import check_audio_inside, read_rows
+from jobs.dataset.manifest import check_audio_inside
+from jobs.dataset.takes import Take, read_takes
 from jobs.errors import UserError
 from jobs.rating.human_ratings import HUMAN_RATINGS, HumanRating, Vote, Winner, append_durably
-from jobs.synthesize.params import Take
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def recordings(takes_file: Path) -> list[Recording]:
     """
     found = [
         Recording(take, check_audio_inside(takes_file, takes_file.parent, take.audio))
-        for take in read_rows(takes_file, Take)
+        for take in read_takes(takes_file)
     ]
     there = [one for one in found if one.path.is_file()]
     if not there:

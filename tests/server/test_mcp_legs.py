@@ -13,7 +13,7 @@ import mcp_types as types
 import pytest
 from mcp import Client, MCPError
 
-from jobs.synthesize.params import Take
+from jobs.dataset.takes import Take
 
 if TYPE_CHECKING:
     from conftest import Door, HttpServer

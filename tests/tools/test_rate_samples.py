@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from jobs.dataset.takes import Take
 from jobs.errors import UserError
 from jobs.rating.human_ratings import HumanRating, append_durably
-from jobs.synthesize.params import Take
 from tools.core.tool_types import ToolContext
 from tools.rate_samples import Preferred, RateSamplesArgs, Score, rate_samples
 

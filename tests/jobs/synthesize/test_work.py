@@ -9,10 +9,10 @@ import pytest
 import soundfile
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, write_clip
-from jobs.dataset.manifest import read_rows
+from jobs.dataset.takes import read_takes
 from jobs.errors import UserError
 from jobs.runner.worker.context import Cancelled
-from jobs.synthesize.params import Params, Take, check
+from jobs.synthesize.params import Params, check
 from jobs.synthesize.work import run
 
 TEXTS = ["A thirsty crow found a pitcher.", "There was only a little water."]
@@ -35,7 +35,7 @@ def test_each_text_becomes_a_wav_and_a_line_of_what_was_asked(voice: Path, make_
 
     result = run(_params(voice, language="english", seed=7), context)
 
-    takes = list(read_rows(Path(result.takes), Take))
+    takes = read_takes(Path(result.takes))
     info = soundfile.info(result.wavs[1])
     assert [Path(wav).name for wav in result.wavs] == ["001.wav", "002.wav"]
     assert (info.samplerate, info.channels, info.subtype) == (24_000, 1, "PCM_16")
@@ -57,7 +57,7 @@ def test_each_text_becomes_a_wav_and_a_line_of_what_was_asked(voice: Path, make_
 def test_a_text_that_does_not_end_is_cut_at_the_limit_and_marked(voice: Path, make_context) -> None:
     result = run(_params(voice, max_seconds=0.8), make_context())
 
-    takes = list(read_rows(Path(result.takes), Take))
+    takes = read_takes(Path(result.takes))
     assert [take.duration_s for take in takes] == [0.8, 0.8]
     assert [take.hit_limit for take in takes] == [True, True]
     assert result.n_hit_limit == 2
@@ -97,7 +97,7 @@ def test_a_cancelled_attempt_keeps_its_takes_for_the_next(voice: Path, make_cont
 
     assert second.messages[0] == "2 texts, 1 spoken already"
     assert Path(result.wavs[0]).stat().st_mtime_ns == first
-    assert len(list(read_rows(Path(result.takes), Take))) == 2
+    assert len(read_takes(Path(result.takes))) == 2
 
 
 def test_takes_of_another_request_are_made_again(voice: Path, make_context) -> None:
@@ -107,7 +107,7 @@ def test_takes_of_another_request_are_made_again(voice: Path, make_context) -> N
     result = run(_params(voice, seed=2), context)
 
     assert context.messages[0] == "2 texts, 0 spoken already"
-    assert {take.seed for take in read_rows(Path(result.takes), Take)} == {2}
+    assert {take.seed for take in read_takes(Path(result.takes))} == {2}
 
 
 def test_a_base_model_speaks_with_the_timbre_of_a_reference(base: Path, reference: Path, make_context) -> None:
@@ -182,7 +182,7 @@ def test_several_takes_of_a_text_have_seeds_of_their_own_and_the_first_is_as_eve
 
     result = run(_params(voice, seed=5, out_dir=str(tmp_path / "several"), takes_per_text=2), context)
 
-    takes = list(read_rows(Path(result.takes), Take))
+    takes = read_takes(Path(result.takes))
     assert [(take.audio, take.text, take.take) for take in takes] == [
         ("001.wav", TEXTS[0], 1),
         ("001_take2.wav", TEXTS[0], 2),

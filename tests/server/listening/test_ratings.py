@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from jobs.dataset.takes import Take
 from jobs.errors import UserError
 from jobs.rating.human_ratings import preferences, read_opinions
 from jobs.settings import Settings
-from jobs.synthesize.params import Take
 from server.listening.app import ADDRESS, MAX_BODY_BYTES, ListeningServer
 from server.listening.command import listening_server
 from server.listening.ratings import Listening

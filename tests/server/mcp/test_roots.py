@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import mcp_types as types
 import pytest
 
-from jobs.synthesize.params import Take
+from jobs.dataset.takes import Take
 from server.mcp.roots import folders_of
 
 if TYPE_CHECKING:

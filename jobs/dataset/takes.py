@@ -1,0 +1,57 @@
+"""``takes.jsonl``: synthesised examples, one a line, beside their wavs.
+
+``synthesize`` writes it; rating, search and the listening page read it. Imports pydantic and the standard library only.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from jobs.dataset.manifest import Row, read_rows
+from jobs.errors import UserError
+
+TAKES_NAME = "takes.jsonl"
+
+
+class Take(Row):
+    """A line of ``takes.jsonl``: one synthesised example and the request it answers. Only ``audio`` is required."""
+
+    audio: str
+    text: str = Field("", description="Empty: unknown.")
+    speaker: str | None = None
+    language: str = "auto"
+    duration_s: float = Field(0.0, description="0: unknown.")
+    hit_limit: bool = Field(False, description="No end of speech before max_seconds.")
+    seed: int = 0
+    take: int = Field(1, description="Number of the take among those of its text, from 1.")
+    model: str = ""
+    compute_s: float = 0.0
+    request: str = Field("", description="Hash of all inputs of the audio; a take with an equal one is reused.")
+
+
+def find_takes_file(path: Path) -> Path:
+    """Return the ``takes.jsonl`` of a folder; any other path is returned as it is."""
+    return path / TAKES_NAME if path.is_dir() else path
+
+
+def check_takes_file(path: Path) -> Path:
+    """Return the ``takes.jsonl`` of a folder, or the path itself.
+
+    Raises:
+        UserError: ``takes_missing``.
+    """
+    file = find_takes_file(path)
+    if not file.is_file():
+        raise UserError("takes_missing", f"There is no {file}.", "Make takes with synthesize, give its takes.jsonl.")
+    return file
+
+
+def read_takes(path: Path) -> list[Take]:
+    """Read all takes of a ``takes.jsonl`` or of its folder.
+
+    Raises:
+        UserError: ``manifest_missing``, ``manifest_unreadable``.
+    """
+    return list(read_rows(find_takes_file(path), Take))
