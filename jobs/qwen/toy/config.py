@@ -139,9 +139,10 @@ def codec_config(codebook_size: int) -> dict[str, Any]:
     encoder = {
         "model_type": "mimi", "sampling_rate": SAMPLE_RATE_HZ, "audio_channels": 1, "hidden_size": hidden,
         "num_filters": 4, "num_residual_layers": 1, "upsampling_ratios": [8, 6, 5, 4], "kernel_size": 7,
-        "last_kernel_size": 3, "residual_kernel_size": 3, "dilation_growth_rate": 2, "use_causal_conv": True, "pad_mode": "constant",
-        "compress": 2, "trim_right_ratio": 1.0, "codebook_size": codebook_size, "codebook_dim": codebook_dim,
-        "num_quantizers": N_CODEBOOKS, "use_conv_shortcut": False, "vector_quantization_hidden_dimension": codebook_dim,
+        "last_kernel_size": 3, "residual_kernel_size": 3, "dilation_growth_rate": 2, "use_causal_conv": True,
+        "pad_mode": "constant", "compress": 2, "trim_right_ratio": 1.0, "codebook_size": codebook_size,
+        "codebook_dim": codebook_dim, "num_quantizers": N_CODEBOOKS, "use_conv_shortcut": False,
+        "vector_quantization_hidden_dimension": codebook_dim,
         "upsample_groups": hidden, "num_hidden_layers": 1, "intermediate_size": 64, "num_attention_heads": 2,
         "num_key_value_heads": 2, "head_dim": hidden // 2, "hidden_act": "gelu", "max_position_embeddings": 8000,
         "use_cache": False, "sliding_window": 250, "num_semantic_quantizers": 1, "frame_rate": FRAMES_PER_SECOND,
