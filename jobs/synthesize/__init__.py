@@ -1,0 +1,1 @@
+"""Job kind ``synthesize``: text to takes with a trained voice, or with a base model and a reference clip."""

@@ -1,4 +1,4 @@
-"""Text becomes speech with a trained voice, or with a base model and a reference clip. What goes in, what comes out."""
+"""Parameters and result of ``synthesize``: text to speech, by a trained voice or a base model and a reference clip."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from jobs.param_types import RARE, InputPath, Language, ModelRef, OutputPath, St
 from jobs.qwen.model_files import check_model
 from jobs.qwen.model_info import describe_model
 
-# Sentences of everyday words with a question, a number of pauses and all vowels; nobody's book.
+# Sentences of everyday words with a question, several pauses and all vowels; written for this project.
 EVALUATION_TEXTS = (
     "The evening train was late, so we walked home along the river.",
     "Would you rather have tea now, or wait until the others arrive?",
     "She opened the old wooden box, and there, under a blue cloth, lay the letter.",
 )
 
-SLOW_WORDS_PER_S, SLOW_SIGNS_PER_S = 2.5, 4.0  # of an unhurried narrator; signs: of scripts that join words
-RUNAWAY = 3.0  # times as long: such a take does not end (the limit of alexandria-audiobook2's stop check)
-MOST_SECONDS = 60.0
+SLOW_WORDS_PER_S = 2.5  # of an unhurried narrator
+SLOW_CHARACTERS_PER_S = 4.0  # the same for scripts without spaces between words
+RUNAWAY_FACTOR = 3.0  # a take this many times as long never ends (limit of alexandria-audiobook2's stop check)
+MAX_RUNAWAY_S = 60.0
 
 
 def longest_take_s(texts: Sequence[str]) -> float:
-    """A limit that only a take that does not end reaches: for loops, which would pay for every second of it."""
+    """Compute a ``max_seconds`` that only a take without an end reaches, so that a loop does not wait for it."""
     words = max(len(text.split()) for text in texts) / SLOW_WORDS_PER_S
-    signs = max(sum(character >= "\u2e80" for character in text) for text in texts) / SLOW_SIGNS_PER_S
-    return min(MOST_SECONDS, round(RUNAWAY * max(words, signs) + 3, 1))
+    characters = max(sum(character >= "\u2e80" for character in text) for text in texts) / SLOW_CHARACTERS_PER_S
+    return min(MAX_RUNAWAY_S, round(RUNAWAY_FACTOR * max(words, characters) + 3, 1))
 
 
 class Params(Strict):
@@ -37,13 +38,13 @@ class Params(Strict):
 
     model: ModelRef = Field(description="A voice: name, folder, job_id, handle; or a base model.")
     texts: list[Annotated[str, Field(min_length=1, max_length=2000)]] = Field(
-        min_length=1, max_length=200, description="One wav a text."
+        min_length=1, max_length=200, description="One wav for each text."
     )
     takes_per_text: int = Field(
         1,
         ge=1,
         le=20,
-        description="Takes of every text, each with a seed of its own: one take says little of a voice that samples.",
+        description="Takes of every text, each with its own seed: sampled takes differ, one says little of a voice.",
         json_schema_extra=RARE,
     )
     speaker: str | None = Field(
@@ -64,12 +65,16 @@ class Params(Strict):
         0, ge=0, description="The same seed and text give the same audio on the same machine.", json_schema_extra=RARE
     )
     max_seconds: float = Field(
-        60.0, gt=0, le=600, description="Longest audio per text; a text that never ends is cut.", json_schema_extra=RARE
+        60.0,
+        gt=0,
+        le=600,
+        description="Longest audio per text; a take without an end is cut there.",
+        json_schema_extra=RARE,
     )
 
 
 class Result(Strict):
-    """What ``synthesize`` answers with."""
+    """Result of ``synthesize``."""
 
     folder: str
     takes: str = Field(description="takes.jsonl, for rate_samples.")
@@ -81,18 +86,28 @@ class Result(Strict):
 
 
 def check(params: Params) -> None:
-    """Texts must say something, takes must differ, and a reference must be a file."""
+    """Check that texts hold words, that takes can differ and that the reference is a file.
+
+    Raises:
+        UserError: ``text_empty``, ``takes_identical``, ``ref_audio_missing``, ``audio_missing``, those of the model.
+    """
     for number, text in enumerate(params.texts, 1):
         if not any(character.isalnum() for character in text):
-            raise UserError("text_empty", f"Text {number} has no letters or digits: {text!r}.", "Give words to say.")
+            raise UserError(
+                "text_empty", f"Text {number} has no letters or digits: {text!r}.", "Give a text with words."
+            )
     if params.greedy and params.takes_per_text > 1:
         raise UserError(
             "takes_identical",
-            f"Greedy speech does not hang on the seed: all {params.takes_per_text} takes of a text would be the same.",
-            "Leave takes_per_text at 1, or greedy out.",
+            f"Greedy decoding ignores the seed: all {params.takes_per_text} takes of a text would be equal.",
+            "Set takes_per_text to 1, or leave greedy out.",
         )
     if params.ref_audio is None and params.ref_text is not None:
-        raise UserError("ref_audio_missing", "ref_text says what ref_audio holds; give it too.", "Give ref_audio.")
+        raise UserError(
+            "ref_audio_missing",
+            "ref_text is the transcript of ref_audio, and no ref_audio is given.",
+            "Give ref_audio.",
+        )
     if params.ref_audio is not None and not Path(params.ref_audio).is_file():
         raise UserError("audio_missing", f"There is no file {params.ref_audio}.", "Check ref_audio.")
     if Path(params.model).is_absolute():
@@ -100,7 +115,7 @@ def check(params: Params) -> None:
 
 
 def _check_model(folder: Path, params: Params) -> None:
-    """What the model's own files can refuse, before the request waits for its turn. A hub id is looked at later."""
+    """Check the request against the model's files before it is queued. A hub id is checked when the job runs."""
     check_model(folder, params.model)
     model = describe_model(folder)
     model.speaker(params.speaker)

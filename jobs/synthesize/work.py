@@ -1,6 +1,6 @@
-"""Texts to takes: one wav and one line of ``takes.jsonl`` a take, written as they come.
+"""Work of ``synthesize``: one wav and one line of ``takes.jsonl`` for each take, written as soon as it is made.
 
-A take that is already there and answers the same request is kept, so a kill costs at most one take.
+A take that exists and answers the same request is reused, so a kill costs at most one take.
 """
 
 from __future__ import annotations
@@ -26,55 +26,61 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """One take that is asked for; ``number`` is that of its text, ``take`` from 1 within the text."""
+class TakeRequest:
+    """One requested take.
+
+    Attributes:
+        number: of its text, from 1.
+        take: number among the takes of its text, from 1.
+        request_hash: of all inputs of the audio.
+    """
 
     number: int
     take: int
     text: str
     seed: int
-    request: str
+    request_hash: str
 
     @property
     def wav(self) -> str:
-        """``001.wav``, further takes of the same text ``001_take2.wav``."""
+        """File name: ``001.wav``, further takes of the same text ``001_take2.wav``."""
         return f"{self.number:03d}.wav" if self.take == 1 else f"{self.number:03d}_take{self.take}.wav"
 
 
 def run(params: Params, context: JobContext) -> Result:
-    """Speak every text.
+    """Synthesise every text.
 
     Raises:
-        UserError: of ``resolve_model``, ``load_narrator`` and ``read_clip``.
+        UserError: those of ``resolve_model``, ``load_narrator`` and ``read_clip``.
     """
     model = describe_model(resolve_model(params.model, context.settings))
-    # what is wrong with the request is said before the weights are read
+    # errors in the request are reported before the weights are loaded
     speaker, language = model.speaker(params.speaker), model.language(params.language)
     reference = _reference(params)
     folder = Path(params.out_dir) if params.out_dir else context.folder / "out"
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = _wanted(params, model, speaker, language)
-    kept = _kept_takes(folder, wanted)
-    n_takes = f"{len(params.texts)} texts" + (f", {len(wanted)} takes" if params.takes_per_text > 1 else "")
-    context.progress(len(kept), len(wanted), f"{n_takes}, {len(kept)} spoken already")
+    requests = _take_requests(params, model, speaker, language)
+    reused = _reusable_takes(folder, requests)
+    counts = f"{len(params.texts)} texts" + (f", {len(requests)} takes" if params.takes_per_text > 1 else "")
+    context.progress(len(reused), len(requests), f"{counts}, {len(reused)} done already")
     narrator: Narrator | None = None
     takes: list[Take] = []
-    for place, one in enumerate(wanted):
+    for index, request in enumerate(requests):
         context.raise_if_cancelled()
-        take = kept.get(one.wav)
+        take = reused.get(request.wav)
         if take is None:
             if narrator is None:
                 narrator = _load(model, speaker, language, reference)
-            take = _speak(narrator, folder, one, params)
+            take = _speak(narrator, folder, request, params)
         takes.append(take)
-        later = [kept[after.wav] for after in wanted[place + 1 :] if after.wav in kept]
+        later = [reused[after.wav] for after in requests[index + 1 :] if after.wav in reused]
         write_rows(folder / TAKES_NAME, [*takes, *later])
         context.publish(take.audio, folder / take.audio, "audio")
         rtf = take.compute_s / take.duration_s
         context.progress(
             len(takes) + len(later),
-            len(wanted),
-            f"take {place + 1}: {take.duration_s:.1f} s of speech" + (", did not end" if take.hit_limit else ""),
+            len(requests),
+            f"take {index + 1}: {take.duration_s:.1f} s of speech" + (", did not end" if take.hit_limit else ""),
             rtf=rtf,
         )
     context.publish("takes", folder / TAKES_NAME, "manifest")
@@ -87,26 +93,26 @@ def _reference(params: Params) -> Reference | None:
     return Reference(read_clip(Path(params.ref_audio), CLIP_RATE_HZ), params.ref_text)
 
 
-def _wanted(params: Params, model: VoiceModel, speaker: str | None, language: str) -> list[Wanted]:
-    """Every take, text by text."""
-    wanted = []
+def _take_requests(params: Params, model: VoiceModel, speaker: str | None, language: str) -> list[TakeRequest]:
+    """List the takes to make, text by text."""
+    requests = []
     for number, text in enumerate(params.texts, 1):
         for take in range(1, params.takes_per_text + 1):
-            seed = seed_of(params.seed, take)
-            request = _request(text, params, seed, model, speaker, language)
-            wanted.append(Wanted(number, take, text, seed, request))
-    return wanted
+            seed = take_seed(params.seed, take)
+            request_hash = _hash_request(text, params, seed, model, speaker, language)
+            requests.append(TakeRequest(number, take, text, seed, request_hash))
+    return requests
 
 
-def seed_of(seed: int, take: int) -> int:
-    """Seed of a take; the first one's is ``seed`` itself, and runs with neighbouring seeds share no other."""
+def take_seed(seed: int, take: int) -> int:
+    """Return ``seed`` for the first take and a hash for others, so that runs with neighbouring seeds share no take."""
     if take == 1:
         return seed
     return int.from_bytes(hashlib.sha256(f"{seed}/{take}".encode()).digest()[:4], "big") >> 1
 
 
-def _request(text: str, params: Params, seed: int, model: VoiceModel, speaker: str | None, language: str) -> str:
-    """Hash what decides the audio of a take: the model's files, the voice, the text, the decoding."""
+def _hash_request(text: str, params: Params, seed: int, model: VoiceModel, speaker: str | None, language: str) -> str:
+    """Hash all inputs of a take's audio: the model's files, the voice, the text, the decoding."""
     files = [params.ref_audio] if params.ref_audio else []
     files += [str(path) for path in sorted(model.folder.glob("*.safetensors"))]
     content = {
@@ -120,15 +126,15 @@ def _request(text: str, params: Params, seed: int, model: VoiceModel, speaker: s
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _kept_takes(folder: Path, wanted: list[Wanted]) -> dict[str, Take]:
-    """Takes of an earlier attempt that answer the same requests, by the name of their wav."""
+def _reusable_takes(folder: Path, requests: list[TakeRequest]) -> dict[str, Take]:
+    """Return takes of an earlier attempt that answer the same requests, by the name of their wav."""
     if not (folder / TAKES_NAME).is_file():
         return {}
-    requests = {one.wav: one.request for one in wanted}
+    hashes = {request.wav: request.request_hash for request in requests}
     return {
         take.audio: take
         for take in read_takes(folder)
-        if take.request and requests.get(take.audio) == take.request and (folder / take.audio).is_file()
+        if take.request and hashes.get(take.audio) == take.request and (folder / take.audio).is_file()
     }
 
 
@@ -140,24 +146,24 @@ def _load(model: VoiceModel, speaker: str | None, language: str, reference: Refe
     return narrator
 
 
-def _speak(narrator: Narrator, folder: Path, wanted: Wanted, params: Params) -> Take:
-    decoding = Decoding(params.greedy, params.temperature, params.top_k, wanted.seed, params.max_seconds)
+def _speak(narrator: Narrator, folder: Path, request: TakeRequest, params: Params) -> Take:
+    decoding = Decoding(params.greedy, params.temperature, params.top_k, request.seed, params.max_seconds)
     began = time.perf_counter()
-    speech = narrator.say(wanted.text, decoding)
+    speech = narrator.say(request.text, decoding)
     compute_s = time.perf_counter() - began
-    write_clip(folder / wanted.wav, speech.samples, CLIP_RATE_HZ)
+    write_clip(folder / request.wav, speech.samples, CLIP_RATE_HZ)
     return Take(
-        audio=wanted.wav,
-        text=wanted.text,
+        audio=request.wav,
+        text=request.text,
         speaker=narrator.speaker,
         language=narrator.language,
         duration_s=round(speech.duration_s, 3),
         hit_limit=speech.hit_limit,
-        seed=wanted.seed,
-        take=wanted.take,
+        seed=request.seed,
+        take=request.take,
         model=params.model,
         compute_s=round(compute_s, 3),
-        request=wanted.request,
+        request=request.request_hash,
     )
 
 

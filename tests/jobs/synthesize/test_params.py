@@ -1,4 +1,4 @@
-"""How long a take may last."""
+"""Time limit of a take in a loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts to takes, with tiny models that babble: files, seeds, limits, resuming, refusals."""
+"""Texts to takes, with tiny random models: files, seeds, limits, resuming, refusals."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def reference(tmp_path: Path, fables: list) -> Path:
     return path
 
 
-def test_each_text_becomes_a_wav_and_a_line_of_what_was_asked(voice: Path, make_context) -> None:
+def test_each_text_becomes_a_wav_and_a_line_with_its_request(voice: Path, make_context) -> None:
     context = make_context()
 
     result = run(_params(voice, language="english", seed=7), context)
@@ -72,7 +72,7 @@ def test_the_same_seed_repeats_bit_by_bit_whatever_was_said_before(voice: Path, 
     assert Path(other.wavs[0]).read_bytes() != Path(both.wavs[1]).read_bytes()
 
 
-def test_greedy_speech_does_not_hang_on_the_seed(voice: Path, make_context, tmp_path: Path) -> None:
+def test_greedy_speech_ignores_the_seed(voice: Path, make_context, tmp_path: Path) -> None:
     first = run(_params(voice, out_dir=str(tmp_path / "1"), greedy=True, seed=1, texts=TEXTS[:1]), make_context())
     second = run(_params(voice, out_dir=str(tmp_path / "2"), greedy=True, seed=2, texts=TEXTS[:1]), make_context())
 
@@ -95,7 +95,7 @@ def test_a_cancelled_attempt_keeps_its_takes_for_the_next(voice: Path, make_cont
 
     result = run(_params(voice), second)
 
-    assert second.messages[0] == "2 texts, 1 spoken already"
+    assert second.messages[0] == "2 texts, 1 done already"
     assert Path(result.wavs[0]).stat().st_mtime_ns == first
     assert len(read_takes(Path(result.takes))) == 2
 
@@ -106,7 +106,7 @@ def test_takes_of_another_request_are_made_again(voice: Path, make_context) -> N
 
     result = run(_params(voice, seed=2), context)
 
-    assert context.messages[0] == "2 texts, 0 spoken already"
+    assert context.messages[0] == "2 texts, 0 done already"
     assert {take.seed for take in read_takes(Path(result.takes))} == {2}
 
 
@@ -165,7 +165,7 @@ def test_a_reference_of_a_tenth_of_a_second_is_refused(base: Path, make_context,
     assert caught.value.code == "reference_too_short"
 
 
-def test_a_text_without_words_and_a_reference_text_without_audio_cost_no_job(voice: Path) -> None:
+def test_a_text_without_words_and_a_reference_text_without_audio_are_refused_before_the_job(voice: Path) -> None:
     with pytest.raises(UserError) as no_words:
         check(_params(voice, texts=["Good day.", " ... "]))
     with pytest.raises(UserError) as no_audio:
@@ -174,7 +174,7 @@ def test_a_text_without_words_and_a_reference_text_without_audio_cost_no_job(voi
     assert (no_words.value.code, no_audio.value.code) == ("text_empty", "ref_audio_missing")
 
 
-def test_several_takes_of_a_text_have_seeds_of_their_own_and_the_first_is_as_ever(
+def test_further_takes_of_a_text_have_other_seeds_and_the_first_stays_the_same(
     voice: Path, make_context, tmp_path: Path
 ) -> None:
     single = run(_params(voice, seed=5, out_dir=str(tmp_path / "single")), make_context())
@@ -189,7 +189,7 @@ def test_several_takes_of_a_text_have_seeds_of_their_own_and_the_first_is_as_eve
         ("002.wav", TEXTS[1], 1),
         ("002_take2.wav", TEXTS[1], 2),
     ]
-    assert context.messages[0] == "2 texts, 4 takes, 0 spoken already"
+    assert context.messages[0] == "2 texts, 4 takes, 0 done already"
     assert [take.seed for take in takes if take.take == 1] == [5, 5]
     assert takes[1].seed == takes[3].seed != 5
     assert Path(result.wavs[0]).read_bytes() == Path(single.wavs[0]).read_bytes()
@@ -205,7 +205,7 @@ def test_takes_of_a_text_are_kept_one_by_one(voice: Path, make_context) -> None:
 
     run(_params(voice, takes_per_text=2), second)
 
-    assert second.messages[0] == "2 texts, 4 takes, 2 spoken already"
+    assert second.messages[0] == "2 texts, 4 takes, 2 done already"
 
 
 def test_several_takes_of_greedy_speech_are_refused(voice: Path) -> None:
