@@ -15,10 +15,11 @@ import numpy as np
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, read_clip, write_clip
 from jobs.dataset.manifest import Clip, read_rows
+from jobs.dataset.split import sample_evenly
 from jobs.dataset.takes import Take, find_takes_file, read_takes
 from jobs.errors import UserError
 from jobs.rate_samples.inputs import Asked, Plan, asked_of, narrator_of
-from jobs.rate_samples.narrator_clips import narrator_clip, spread
+from jobs.rate_samples.narrator_clips import narrator_clip
 from jobs.settings import PROJECT_ROOT
 
 ANCHORS = ("narrator", "other_speaker", "zero_shot")
@@ -91,7 +92,7 @@ def _other(plan: Plan, manifest: Path, folder: Path, n_clips: int, given: Path |
         return Anchor(note, _spoken(spoken, narrator, language, folder))
     others = {speaker: clips for speaker, clips in plan.by_speaker.items() if speaker != narrator}
     if others:
-        chosen = spread([clip for clips in others.values() for clip in clips if clip.text.strip()], n_clips)
+        chosen = sample_evenly([clip for clips in others.values() for clip in clips if clip.text.strip()], n_clips)
         asked = [
             _recorded(clip, manifest, narrator, folder, f"other-{number:02d}") for number, clip in enumerate(chosen, 1)
         ]
@@ -148,7 +149,7 @@ def spoken_stretches(audio: Samples, pause_s: float) -> list[Samples]:
 def _given(path: Path, n_clips: int) -> list[tuple[str, Samples]]:
     """Clips of a manifest, of a folder of recordings or of one recording; the words of a recording are not known."""
     if path.suffix == ".jsonl":
-        clips = spread(list(read_rows(path, Clip)), n_clips)
+        clips = sample_evenly(list(read_rows(path, Clip)), n_clips)
         found = [(clip.text, read_clip(narrator_clip(clip, path).path, CLIP_RATE_HZ)) for clip in clips]
     elif path.is_dir():
         files = [file for file in sorted(path.iterdir()) if file.suffix.lower() in AUDIO_ENDINGS][:n_clips]

@@ -11,6 +11,7 @@ import numpy as np
 
 from jobs.audio.mel import Floats
 from jobs.dataset.manifest import Clip, check_audio_inside, read_rows
+from jobs.dataset.split import DEFAULT_SHARE, SplitRow, inner_indices, sample_evenly, split_clips
 from jobs.errors import UserError
 from jobs.rate_samples.measurements import Measures, Timbre, rate_unit
 from jobs.rating.scoring import MIN_SPEECH_S, MIN_WORDS
@@ -43,21 +44,27 @@ def narrators(manifest: Path) -> dict[str, list[Clip]]:
 def hold_out(clips: Sequence[Clip], limit: int) -> tuple[list[Clip], list[Clip]]:
     """Part a narrator's clips into those that may make his profile and those that are rated as takes are.
 
-    Held out are clips of the validation split first, then at most a quarter of the others, evenly spread, those long
-    enough for every instrument before shorter ones; ``MIN_CLIPS`` with a text stay for the profile.
+    Held out are clips of the validation split first: the manifest's, else the one that training makes by default. Then
+    follow at most a quarter of the others, evenly spread over the inner chapters. Clips long enough for every
+    measurement go before shorter ones; ``MIN_CLIPS`` with a text stay for the profile.
 
     Args:
         clips: of one speaker.
         limit: most clips to hold out.
     """
     candidates = [clip for clip in clips if is_good(clip)]
-    apart = [clip for clip in candidates if clip.split == "validation"]
-    learnt = [clip for clip in candidates if clip.split != "validation"]
-    if len(learnt) < MIN_CLIPS:
-        apart, learnt = [], candidates
-    held = spread(_long_first(apart), limit)
-    n_more = min(limit - len(held), len(learnt) // 4, len(learnt) - MIN_CLIPS)
-    held += spread(_long_first(learnt), max(0, n_more))
+    splits = [clip.split for clip in clips]
+    if "validation" not in splits:
+        splits = split_clips(clips, DEFAULT_SHARE)
+    is_validation = {id(clip): each == "validation" for clip, each in zip(clips, splits, strict=True)}
+    validation = [clip for clip in candidates if is_validation[id(clip)]]
+    train = [clip for clip in candidates if not is_validation[id(clip)]]
+    if len(train) < MIN_CLIPS:
+        validation, train = [], candidates
+    held = sample_evenly(_long_first(validation), limit)
+    n_more = min(limit - len(held), len(train) // 4, len(train) - MIN_CLIPS)
+    inner = [train[index] for index in inner_indices([SplitRow.from_clip(clip) for clip in train])]
+    held += sample_evenly(_long_first(inner), n_more)
     chosen = {id(clip) for clip in held}
     return [clip for clip in clips if id(clip) not in chosen], held
 
@@ -70,12 +77,6 @@ def _long_first(clips: Sequence[Clip]) -> list[Clip]:
 def is_good(clip: Clip) -> bool:
     """True for a clip with a text that is not too short for its voice to be judged."""
     return bool(clip.text.strip()) and (clip.duration_s or _LONG_ENOUGH_S) >= _LONG_ENOUGH_S
-
-
-def spread(clips: Sequence[Clip], limit: int) -> list[Clip]:
-    """At most ``limit`` of the clips, evenly spread."""
-    n = min(limit, len(clips))
-    return [clips[i * len(clips) // n] for i in range(n)]
 
 
 def choose(clips: Sequence[Clip], manifest: Path, limit: int) -> list[NarratorClip]:
@@ -92,7 +93,7 @@ def choose(clips: Sequence[Clip], manifest: Path, limit: int) -> list[NarratorCl
             f"{manifest} has {len(pool)} clips of this speaker; a profile needs {MIN_CLIPS}.",
             "Give the train_manifest.jsonl of the narrator's dataset.",
         )
-    return [narrator_clip(clip, manifest) for clip in spread(pool, limit)]
+    return [narrator_clip(clip, manifest) for clip in sample_evenly(pool, limit)]
 
 
 def narrator_clip(clip: Clip, manifest: Path) -> NarratorClip:

@@ -16,7 +16,7 @@ from jobs.dataset.quality.quality_filter import Fault, absolute_fault, fault_of,
 from jobs.dataset.quality.reference_clip import best_references
 from jobs.dataset.quality.sampling import for_opinion, for_text
 from jobs.dataset.quality.thresholds import Thresholds
-from jobs.dataset.split import split
+from jobs.dataset.split import split_clips
 from jobs.runner.worker.context import JobContext
 
 logger = logging.getLogger(__name__)
@@ -156,7 +156,7 @@ def _split_and_referenced(
     if chapters:
         splits = ["validation" if row.source and row.source.chapter in chapters else "train" for row in kept]
     else:
-        splits = list(split(kept, share))
+        splits = split_clips(kept, share)
     kept = [row.model_copy(update={"split": each}) for row, each in zip(kept, splits, strict=True)]
     about = [measured[place] for place in rows]
     references: dict[str, list[str]] = {}

@@ -9,6 +9,7 @@ from jobs.dataset.manifest import Clip
 from jobs.dataset.quality.clip_metrics import RECOGNISED, Measured
 from jobs.dataset.quality.quality_filter import SHORT_S, SHORT_WORDS
 from jobs.dataset.quality.thresholds import Thresholds
+from jobs.dataset.split import sample_evenly
 
 SAMPLED_SHARE, FEWEST_SAMPLED, MOST_SAMPLED = 0.05, 8, 400
 MOST_TEXTS = 500  # three CPU minutes
@@ -40,7 +41,7 @@ def for_opinion(
     long = [k for k in calm if measured[k].speech_span_s >= _LONG_ENOUGH_S]
     pool = long if len(long) >= FEWEST_SAMPLED else calm
     n = max(FEWEST_SAMPLED, min(MOST_SAMPLED, round(SAMPLED_SHARE * len(measured))))
-    return sorted({*doubtful, *_spread(pool, n)})
+    return sorted({*doubtful, *sample_evenly(pool, n)})
 
 
 def for_text(clips: Sequence[Clip], measured: Sequence[Measured], good: Sequence[int], limits: Thresholds) -> Texts:
@@ -53,7 +54,7 @@ def for_text(clips: Sequence[Clip], measured: Sequence[Measured], good: Sequence
     asked = [k for k in good if clips[k].text and (limits.text_match == "all" or clips[k].transcript == "curated")]
     english = [k for k in asked if clips[k].language == RECOGNISED]
     fit = [k for k in english if measured[k].n_words >= SHORT_WORDS and measured[k].speech_span_s >= SHORT_S]
-    heard = fit if limits.text_match == "all" else _spread(fit, MOST_TEXTS)
+    heard = fit if limits.text_match == "all" else sample_evenly(fit, MOST_TEXTS)
     left_out = {
         "not English": len(asked) - len(english),
         f"shorter than {SHORT_S:.0f} s or {SHORT_WORDS} words": len(english) - len(fit),
@@ -61,8 +62,3 @@ def for_text(clips: Sequence[Clip], measured: Sequence[Measured], good: Sequence
     }
     told = ", ".join(f"{n} {why}" for why, n in left_out.items() if n)
     return Texts(heard, f"The texts of {len(asked) - len(heard)} clips were not checked: {told}." if told else None)
-
-
-def _spread(places: Sequence[int], n: int) -> list[int]:
-    n = min(n, len(places))
-    return [places[i * len(places) // n] for i in range(n)]
