@@ -29,10 +29,10 @@ from jobs.training.spec import KIND as TRAINING
 from tools.core.call_text import call_text, chosen, given
 from tools.core.estimate import estimate
 from tools.core.job_view import View
-from tools.core.paths import resolve_paths
 from tools.core.start import fingerprint_of, no_defaults, prepare
 from tools.core.tool_types import Hints, StartArgs, ToolContext
 from tools.core.wait import wait_for
+from tools.inputs.paths import resolve_paths
 
 HINTS = Hints(title="Make a voice, start to end")
 

@@ -19,9 +19,9 @@ from jobs.rate_samples.spec import KIND
 from jobs.rating.human_ratings import HUMAN_RATINGS, HumanRating, Vote, Winner, append_durably, read_opinions
 from tools.core.elicit_scores import MOST_ASKED, TakeToHear, ask_scores, how_to_ask
 from tools.core.job_view import JobView, View
-from tools.core.paths import inside_roots, resolve_paths
 from tools.core.start import start
 from tools.core.tool_types import Hints, StartArgs, ToolContext
+from tools.inputs.paths import inside_roots, resolve_paths
 
 # A person's scores are added to, never replaced: two calls are two listenings.
 HINTS = Hints(title="Rate synthesised takes", idempotent=False)

@@ -12,11 +12,11 @@ from jobs.errors import UserError
 from jobs.param_types import RARE, Strict
 from jobs.runner.schedules.rule import Rule
 from jobs.runner.schedules.schedules import Schedule, Schedules
-from tools.core.arguments import nearest, parse_arguments
 from tools.core.job_view import View
 from tools.core.registry import Tool, all_tools, tool_of_kind
 from tools.core.start import no_defaults, prepare
 from tools.core.tool_types import Hints, StartArgs, ToolContext
+from tools.inputs.arguments import nearest, parse_arguments
 
 HINTS = Hints(title="Repeat work on a schedule", idempotent=False)
 N_SHOWN = 3

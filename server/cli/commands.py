@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.errors import UserError
-from tools.core.arguments import nearest
 from tools.core.registry import all_tools
+from tools.inputs.arguments import nearest
 
 # Commands that are not tools; server.cli.dispatch leads to their bodies.
 OTHER_COMMANDS = {

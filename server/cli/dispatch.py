@@ -25,11 +25,11 @@ from server.cli.render import ProgressBar, as_text
 from server.cli.tensorboard import become, tensorboard_command
 from server.listening.command import listen
 from server.skill.command import skill_command
-from tools.core.arguments import parse_arguments
 from tools.core.job_view import JobView, view_job
 from tools.core.registry import Tool, all_tools
 from tools.core.tool_types import ToolContext
 from tools.docs.schema import listed
+from tools.inputs.arguments import parse_arguments
 from tools.rate_samples import RateSamplesAnswer
 
 A_WEEK_S = 7 * 24 * 3600.0

@@ -12,7 +12,7 @@ from jobs.plotting.render_client import plot_of
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
 from server.cli.flags import Parser
-from tools.core.paths import inside_roots
+from tools.inputs.paths import inside_roots
 
 
 def plot_command(words: Sequence[str], settings: Settings, about: str) -> str:

@@ -2,38 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from jobs.dataset.takes import check_takes_file
+from jobs.errors import UserError
 from jobs.param_types import InputPath, Strict
+from jobs.rating.human_ratings import HUMAN_RATINGS
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
 from server.cli.flags import Parser
 from server.listening.app import ListeningServer
-from server.listening.ratings import Listening
-from tools.core.paths import resolve_paths
-
-ABOUT = (
-    "Listen to takes in a browser on this machine, give 1 to 5, choose blindly between two voices: "
-    "listen TAKES [--against TAKES]."
-)
+from server.listening.ratings import RatingSession
+from tools.inputs.paths import resolve_paths
 
 
 class ListenArgs(Strict):
-    """Whose takes."""
+    """Takes to rate."""
 
     takes: InputPath
     against: InputPath | None = None
 
 
-def listening_server(words: Sequence[str], settings: Settings) -> ListeningServer:
-    """The server that the words ask for, ready to serve.
+def listen_command(words: Sequence[str], settings: Settings, about: str) -> str:
+    """Serve the page until Ctrl-C; its address goes to stderr.
+
+    Raises:
+        UserError: as ``listening_server``.
+    """
+    with listening_server(words, settings, about) as server:
+        ratings = server.session.folder / HUMAN_RATINGS
+        sys.stderr.write(f"Open {server.url}  (Ctrl-C ends it; ratings are saved in {ratings})\n")
+        sys.stderr.flush()
+        server.serve()
+    return ""
+
+
+def listening_server(words: Sequence[str], settings: Settings, about: str) -> ListeningServer:
+    """Return the server for the words of a command line, ready to serve.
 
     Raises:
         UserError: ``bad_usage``, ``takes_missing``, ``no_common_text``, ``port_taken``, those of the paths.
     """
-    parser = Parser(prog="./run.sh listen", description=ABOUT)
+    parser = Parser(prog="./run.sh listen", description=about)
     parser.add_argument("takes", metavar="TAKES", help="takes.jsonl of synthesize, or its folder")
     parser.add_argument(
         "--against", metavar="TAKES", help="another voice's takes of the same texts, to compare blindly"
@@ -41,12 +52,12 @@ def listening_server(words: Sequence[str], settings: Settings) -> ListeningServe
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
     options = parser.parse_args(list(words))
     args = resolve_paths(ListenArgs(takes=options.takes, against=options.against), settings, Runner(settings))
-    against = check_takes_file(Path(args.against)) if args.against is not None else None
-    return ListeningServer(Listening(check_takes_file(Path(args.takes)), against), options.port)
+    against = _takes_file(args.against) if args.against is not None else None
+    return ListeningServer(RatingSession(_takes_file(args.takes), against), options.port)
 
 
-def listen(words: Sequence[str], settings: Settings, tell: Callable[[str], None]) -> None:
-    """Serve until Ctrl-C."""
-    with listening_server(words, settings) as server:
-        tell(f"Open {server.url}  (Ctrl-C ends it; what is said is in {server.listening.folder}/human_ratings.jsonl)")
-        server.serve_forever()
+def _takes_file(path: str) -> Path:
+    file = Path(path) / "takes.jsonl" if Path(path).is_dir() else Path(path)
+    if not file.is_file():
+        raise UserError("takes_missing", f"There is no {file}.", "Make takes with synthesize, give its takes.jsonl.")
+    return file

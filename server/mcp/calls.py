@@ -11,11 +11,11 @@ from pydantic import BaseModel
 
 from jobs.errors import UserError
 from server.mcp.elicitation import InputRequired
-from tools.core.arguments import parse_arguments
 from tools.core.errors import error_fields, error_text, unexpected
 from tools.core.registry import Tool, tool_named
 from tools.core.tool_types import MediaAnswer, ToolContext
 from tools.docs.schema import listed
+from tools.inputs.arguments import parse_arguments
 
 _JSON = json.JSONEncoder(ensure_ascii=False)
 

@@ -18,11 +18,11 @@ from jobs.errors import UserError
 from jobs.settings import PROJECT_ROOT
 from server.cli.docs import pages
 from server.mcp.server import build
-from tools.core.arguments import parse_arguments
 from tools.core.registry import Tool, all_tools
 from tools.core.tool_types import StartArgs, ToolContext
 from tools.docs.help import help_of, help_text
 from tools.docs.schema import input_schema, listed
+from tools.inputs.arguments import parse_arguments
 
 SNAPSHOTS = Path(__file__).resolve().parent / "snapshots"
 NAMES = list(all_tools())

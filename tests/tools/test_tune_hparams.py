@@ -13,8 +13,8 @@ import pytest
 from jobs.errors import UserError
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
-from tools.core.arguments import parse_arguments
 from tools.core.tool_types import ToolContext
+from tools.inputs.arguments import parse_arguments
 from tools.refine_voice import RefineVoiceArgs, refine_voice
 from tools.tune_hparams import TuneHparamsArgs, tune_hparams
 

@@ -20,8 +20,8 @@ from jobs.tune_hparams.params import Params as Tuning
 from jobs.tune_hparams.spec import KIND as TUNING
 from server.cli.render import as_text
 from tests.jobs.web_research_hparams.services import BRAVE, FEED, Reply, Services, issue, readme, reply, serving
-from tools.core.arguments import parse_arguments
 from tools.core.tool_types import ToolContext
+from tools.inputs.arguments import parse_arguments
 from tools.research.answer import MOST_BYTES, WebResearchHparamsAnswer, size_of
 from tools.web_research_hparams import WebResearchHparamsArgs, access_of, answer
 

@@ -23,8 +23,8 @@ from jobs.param_types import Strict
 from jobs.runner.client.runner import Runner
 from jobs.runner.job_kind import JobKind
 from jobs.runner.models import JobRecord
-from tools.core.arguments import nearest
 from tools.core.tool_types import Hints, ToolContext
+from tools.inputs.arguments import nearest
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,10 @@ from jobs.settings import Settings
 from tools.core.call_text import call_text, given
 from tools.core.estimate import estimate
 from tools.core.job_view import JobView, view_job
-from tools.core.paths import inside_roots, marked_paths, resolve_paths
 from tools.core.registry import tool_of_kind
 from tools.core.tool_types import StartArgs, ToolContext
 from tools.core.wait import wait_for
+from tools.inputs.paths import inside_roots, marked_paths, resolve_paths
 
 NO_ESTIMATE = "not before its inputs are there"
 # Default outputs by field, made of the resolved parameters; a field not named keeps "" (the job's own folder).

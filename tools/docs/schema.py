@@ -2,7 +2,7 @@
 
 Left out are titles, answers' schemas (answers speak for themselves) and defaults that say "nothing". Parameters that
 few calls need (``jobs.param_types.RARE``) share one property, ``more``, whose description lists them with type and
-range; ``tools.docs.help`` tells everything, and ``tools.core.arguments`` takes them in ``more`` or beside the others.
+range; ``tools.docs.help`` tells everything, and ``tools.inputs.arguments`` takes them in ``more`` or beside the others.
 What all start tools share is told once, by ``list_jobs``.
 """
 
@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tools.core.arguments import MORE
 from tools.core.registry import Tool
 from tools.core.tool_types import StartArgs
+from tools.inputs.arguments import MORE
 
 LONGEST_DEFAULT, LONGEST_ENUM = 20, 40
 # Lengths of texts and lists are generous, patterns are told in words; a call that breaks one hears of it.

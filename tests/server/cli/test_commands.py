@@ -10,8 +10,8 @@ import pytest
 from jobs.errors import UserError
 from server.cli.commands import command_named
 from server.cli.flags import read_flags, spell
-from tools.core.arguments import parse_arguments
 from tools.core.registry import all_tools
+from tools.inputs.arguments import parse_arguments
 
 
 def read(line: str) -> tuple[str, dict[str, Any], list[str]]:

@@ -9,9 +9,9 @@ import pytest
 from server.cli.commands import command_named
 from server.cli.flags import read_flags
 from server.cli.hints import as_commands
-from tools.core.arguments import parse_arguments
 from tools.core.call_text import call_text
 from tools.core.registry import all_tools
+from tools.inputs.arguments import parse_arguments
 
 CALLS = [
     ("align", {"manifest": '/d/it\'s "mine"/train_manifest.jsonl', "min_word_score": 0.5}),

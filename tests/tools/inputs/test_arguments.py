@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobs.errors import UserError
-from tools.core.arguments import nearest, parse_arguments
+from tools.inputs.arguments import nearest, parse_arguments
 from tools.rate_samples import RateSamplesArgs
 from tools.start_training import StartTrainingArgs
 from tools.synthesize import SynthesizeArgs

@@ -13,7 +13,7 @@ from jobs.errors import UserError
 from jobs.param_types import InputPath, ModelRef, OutputPath, Strict
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
-from tools.core.paths import marked_paths, resolve_paths
+from tools.inputs.paths import marked_paths, resolve_paths
 
 
 class Inner(Strict):
@@ -148,7 +148,7 @@ def test_the_out_dir_of_a_training_stands_for_its_voice(settings: Settings, work
 
 @pytest.mark.parametrize("model", ["no-such-size", "./nowhere", "a/b/c"])
 def test_a_model_that_is_neither_name_nor_folder_is_refused(settings: Settings, model: str) -> None:
-    assert refusal_of(Args(model=model), settings).code == "model_unknown"
+    assert refusal_of(Args(model=model), settings).code == "model_unavailable"
 
 
 def test_an_unknown_handle_is_refused(settings: Settings) -> None:

@@ -13,8 +13,8 @@ from jobs.param_types import AlignedManifest, CodedManifest, ConfigPath, Ingeste
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord
 from jobs.settings import Settings
-from tools.core.paths import resolve_paths
-from tools.core.references import of_job
+from tools.inputs.paths import resolve_paths
+from tools.inputs.references import of_job
 
 JOB = "training-20261122-131144-7f3a"
 
@@ -115,7 +115,7 @@ def test_a_misspelt_voice_names_the_nearest(settings: Settings) -> None:
 
     refusal = refusal_of(settings, model="ana")
 
-    assert refusal.code == "model_unknown"
+    assert refusal.code == "model_unavailable"
     assert "Did you mean 'anna'?" in refusal.message
 
 

@@ -20,7 +20,7 @@ from jobs.errors import UserError
 from jobs.param_types import ModelMark, PathMark
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
-from tools.core.references import MANIFESTS, dataset, is_job_id, nearest_voice, of_job, voice
+from tools.inputs.references import MANIFESTS, dataset, is_job_id, nearest_voice, of_job, voice
 
 HANDLE_PREFIX = "artifact://"
 HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -47,7 +47,7 @@ def resolve_paths(args: ModelT, settings: Settings, runner: Runner, *, awaited: 
         awaited: jobs that run before this one: what they will write may be missing now.
 
     Raises:
-        UserError: ``path_outside_roots``, ``path_unusable``, ``model_unknown``, or what the lookup of a handle, a job
+        UserError: ``path_outside_roots``, ``path_unusable``, ``model_unavailable``, or what the lookup of a handle, a job
             or a name raises.
     """
 
@@ -145,7 +145,7 @@ def _resolve_model(text: str, where: str, settings: Settings, runner: Runner, aw
     if awaited and is_path and not path.exists():
         return str(path)
     raise UserError(
-        "model_unknown",
+        "model_unavailable",
         f"{where}={text!r} is no folder of weights"
         + ("." if is_path else " here, no hub id, and no voice." + nearest_voice(text, settings)),
         "Give a hub id such as Qwen/Qwen3-TTS-12Hz-0.6B-Base, a folder, a voice's name, handle or job_id, or toy.",

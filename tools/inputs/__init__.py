@@ -1,0 +1,1 @@
+"""Reading a call: arguments, paths, and names of datasets, voices and jobs."""
