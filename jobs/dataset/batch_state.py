@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jobs.files import write_json
+from jobs.atomic_io import write_json
 
 STATE_NAME = ".batch_state.json"
 

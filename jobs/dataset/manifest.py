@@ -12,8 +12,8 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from jobs.atomic_io import open_text
 from jobs.errors import UserError
-from jobs.files import written_whole
 
 Step = Literal["ingested", "aligned", "coded"]
 MAKER = {"ingested": "ingest_audiobook or ingest_clips", "aligned": "align", "coded": "convert_codes"}
@@ -130,7 +130,7 @@ def _unreadable(path: Path, number: int, why: str) -> UserError:
 def write_rows(path: Path, rows: Iterable[BaseModel]) -> int:
     """Write a JSONL manifest under a temporary name, flush it to disk, rename it. Returns the number of rows."""
     n_rows = 0
-    with written_whole(path) as stream:
+    with open_text(path) as stream:
         for row in rows:
             stream.write(json.dumps(row.model_dump(exclude_none=True), ensure_ascii=False) + "\n")
             n_rows += 1

@@ -9,15 +9,14 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
 import soundfile
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from jobs.plotting.spectrogram import draw_spectrogram
+
 DPI = 100
 LONGEST_S = 60.0
-FFT, HOP = 1024, 256
-RANGE_DB = 80.0
 BINS = 30
 
 
@@ -26,16 +25,10 @@ def spectrogram(path: Path, title: str) -> Figure:
     with soundfile.SoundFile(path) as sound:
         rate_hz = sound.samplerate
         samples = sound.read(int(LONGEST_S * rate_hz), dtype="float64", always_2d=True).mean(axis=1)
-    samples = np.pad(samples, (0, max(0, FFT - len(samples))))
-    frames = np.lib.stride_tricks.sliding_window_view(samples, FFT)[::HOP] * np.hanning(FFT)
-    level_db = 20 * np.log10(np.abs(np.fft.rfft(frames, axis=1)) + 1e-9)
     figure = Figure(figsize=(9, 4), layout="constrained")
     axes = figure.add_subplot()
-    top = float(level_db.max())
-    extent = (0.0, len(samples) / rate_hz, 0.0, rate_hz / 2000)
-    image = axes.imshow(level_db.T, origin="lower", aspect="auto", extent=extent, vmin=top - RANGE_DB, vmax=top)
-    figure.colorbar(image, label="dB")
-    axes.set(title=title, xlabel="s", ylabel="kHz")
+    figure.colorbar(draw_spectrogram(axes, samples, rate_hz), label="dB")
+    axes.set(title=title, xlabel="s")
     return figure
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jobs.atomic_io import write_bytes
 from jobs.audio.clip_io import write_clip
 from jobs.dataset.quality.thresholds import Layout
 from jobs.errors import UserError
@@ -133,6 +134,4 @@ def _write_bytes(path: Path, content: bytes) -> None:
     if path.is_file() and path.stat().st_size == len(content):
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    write_bytes(path, content, sync=False)

@@ -8,17 +8,20 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip
 from jobs.dataset.manifest import Clip
 from jobs.dataset.quality.narrator_stats import Narrator
 from jobs.dataset.quality.quality_filter import Fault
 from jobs.dataset.quality.thresholds import Thresholds
-from jobs.dataset.report.spectrograms import plain, save
 from jobs.dataset.report.summary import Report
+from jobs.plotting.figures import save_png, shorten
+from jobs.plotting.spectrogram import draw_spectrogram
 
 KEPT, DROPPED = "#2a6f97", "#d1495b"
 _REASONS = ("#d1495b", "#edae49", "#8d6a9f", "#66a182", "#b07d62", "#5c677d", "#c9ada7", "#3d5a40")
 _SILENCE = "#e5e5e5"
 _MOST_CHAPTERS = 40
+_WORDS_AT_KHZ = 11.0
 
 
 def draw_chapters(path: Path, report: Report) -> None:
@@ -47,13 +50,13 @@ def draw_chapters(path: Path, report: Report) -> None:
     for place, row in enumerate(chapters):
         if row.kept_share is not None:
             axes.text(left[place], place, f" {row.kept_share:.0%}", va="center", fontsize=8, color="#444444")
-    axes.set_yticks(range(len(chapters)), [plain(row.title, 34) for row in chapters], fontsize=8)
+    axes.set_yticks(range(len(chapters)), [shorten(row.title, 34) for row in chapters], fontsize=8)
     axes.invert_yaxis()
     axes.set_xlim(0, max(left.max(initial=0.0) * 1.08, 1e-3))
     axes.set_xlabel(f"{name}; the share of the speech that was kept")
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside upper left", ncols=6, fontsize=8, frameon=False)
-    save(figure, path)
+    save_png(figure, path)
 
 
 def draw_histograms(
@@ -99,7 +102,21 @@ def draw_histograms(
             handles = axes.get_legend_handles_labels()
     if shown:
         figure.legend(*handles, loc="outside upper right", ncols=2, fontsize=8, frameon=False)
-    save(figure, path)
+    save_png(figure, path)
+
+
+def draw_spectrograms(path: Path, dataset: Path, clips: Sequence[Clip]) -> None:
+    """Draw the spectrograms of a few clips: each word over its time where words are aligned, else the text above."""
+    figure = Figure(figsize=(11, 2.2 * max(1, len(clips))), layout="constrained")
+    for number, clip in enumerate(clips, 1):
+        axes = figure.add_subplot(len(clips), 1, number)
+        draw_spectrogram(axes, read_clip(dataset / clip.audio, CLIP_RATE_HZ), CLIP_RATE_HZ)
+        axes.set_title(f"{clip.audio}  {'' if clip.words else shorten(clip.text, 110)}", fontsize=8, loc="left")
+        for word in clip.words or []:
+            axes.axvline(word.start_s, color="#ffffff", linewidth=0.6, alpha=0.7)
+            middle_s, label = (word.start_s + word.end_s) / 2, shorten(word.word, 24)
+            axes.text(middle_s, _WORDS_AT_KHZ, label, color="#ffffff", fontsize=7, ha="center")
+    save_png(figure, path)
 
 
 def _rate_limits(narrator: Narrator | None, limits: Thresholds) -> list[float | None]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
+from jobs.atomic_io import write_json
 from jobs.dataset.batch_state import write_batch_state
 from jobs.dataset.manifest import Clip, Rejection
 from jobs.dataset.quality.judging import Judged
@@ -16,7 +17,6 @@ from jobs.dataset.quality.thresholds import Thresholds
 from jobs.dataset.rejection_reasons import MEANING, SILENCE
 from jobs.dataset.report.durations import clock, n_samples, seconds
 from jobs.dataset.report.text_coverage import unread
-from jobs.files import write_json
 
 LOW_SHARE = 0.5  # a chapter of whose speech less is kept is told of
 MOST_NOTES_TOLD = 5

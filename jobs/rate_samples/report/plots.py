@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, Samples
+from jobs.plotting import spectrogram
+from jobs.plotting.figures import save_png, shorten
 from jobs.rate_samples.params import AnchorSummary, Rating
 from jobs.rating.scoring import AUTOMATIC_CAP, WEIGHTS
 
 _BAR_COLOURS = {"intelligibility": "#4c78a8", "voice": "#f58518", "sound": "#54a24b", "timing": "#b279a2"}
 _ANCHOR_COLOURS = {"narrator": "#2a7f2a", "other_speaker": "#b00020", "zero_shot": "#6a3d9a"}
-_TOP_HZ = 12_000
-_DEPTH_DB = 80.0
 
 
 def draw_ratings(path: Path, ratings: Sequence[Rating], anchors: Mapping[str, AnchorSummary | None]) -> None:
@@ -43,41 +41,21 @@ def draw_ratings(path: Path, ratings: Sequence[Rating], anchors: Mapping[str, An
             axes.axvspan(anchor.low, anchor.high, color=_ANCHOR_COLOURS[name], alpha=0.12, linewidth=0)
             label = name.replace("_", " ")
             axes.axvline(anchor.mean, color=_ANCHOR_COLOURS[name], linewidth=1.2, label=label)
-    axes.set_yticks(rows, [_label(rating.text) for rating in ratings], fontsize=8)
+    axes.set_yticks(rows, [shorten(rating.text, 40) for rating in ratings], fontsize=8)
     axes.set_ylim(len(ratings) - 0.4, -0.6)
     axes.set_xlim(0.95, 5.05)
     axes.set_xlabel(f"automatic rating, 1 to 5 (dashed: the most it may give, {AUTOMATIC_CAP})")
     figure.legend(loc="outside upper center", ncols=4, fontsize=8, frameon=False)
-    _save(figure, path, dpi=110)
+    save_png(figure, path, dpi=110)
 
 
-def spectrogram_of(audio: str) -> str:
+def spectrogram_path(audio: str) -> str:
     """Where the spectrogram of a take or an anchor's clip lies, from the ratings' folder."""
     return f"spectrograms/{audio.replace('/', '-').rsplit('.', 1)[0]}.png"
 
 
 def draw_spectrogram(path: Path, audio: Samples) -> None:
-    """Draw the spectrogram of a clip at 24 kHz: 0 to 12 kHz, 80 dB deep below its loudest cell."""
+    """Draw the spectrogram of a clip at 24 kHz."""
     figure = Figure(figsize=(6, 1.6), layout="constrained")
-    axes = figure.add_subplot()
-    if len(audio) > 1024:
-        with np.errstate(divide="ignore"):
-            levels, *_ = axes.specgram(audio, NFFT=1024, Fs=CLIP_RATE_HZ, noverlap=768, cmap="magma", scale="dB")[:1]
-        loudest = float(10 * np.log10(levels.max() + 1e-12))
-        axes.images[0].set_clim(loudest - _DEPTH_DB, loudest)
-    axes.set_ylim(0, _TOP_HZ)
-    axes.set_yticks([0, 4000, 8000, 12000], ["0", "4", "8", "12 kHz"], fontsize=7)
-    axes.tick_params(axis="x", labelsize=7)
-    _save(figure, path, dpi=90)
-
-
-def _save(figure: Figure, path: Path, dpi: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    figure.savefig(temporary, format="png", dpi=dpi)
-    temporary.rename(path)
-
-
-def _label(text: str) -> str:
-    plain = re.sub(r"[$\\\s]+", " ", text).strip()  # $ would start a formula
-    return plain if len(plain) <= 40 else plain[:39] + "…"
+    spectrogram.draw_spectrogram(figure.add_subplot(), audio, CLIP_RATE_HZ)
+    save_png(figure, path, dpi=90)

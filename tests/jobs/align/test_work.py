@@ -15,14 +15,14 @@ import pytest
 from matplotlib.image import imread
 
 import jobs.align.work
-from bench.kills import killed_until_done
+from tests.support.process_killer import killed_until_done
 from jobs.align.params import Params
 from jobs.align.work import DEFAULT_NAME, JOURNAL_NAME, REJECTIONS_NAME, run
 from jobs.asr.toy_models import make_toy_aligner
 from jobs.audio.clip_io import CLIP_RATE_HZ, duration_s, read_clip, write_clip
 from jobs.dataset.exchange.exporters import give
 from jobs.dataset.manifest import Clip, Rejection, read_rows
-from jobs.dataset.report.spectrograms import draw_spectrograms
+from jobs.dataset.report.plots import draw_spectrograms
 from jobs.errors import UserError
 from jobs.runner.worker.context import Cancelled
 from jobs.settings import PROJECT_ROOT
