@@ -1,6 +1,8 @@
-"""The one error that a person or an agent may meet: a stable code, what happened, and the next move.
+"""``UserError``: the one error that users and agents see, with a stable code, what happened, and the next step.
 
-Third-party errors are translated to it at the edge of the adapter rooms; anything else is a defect of ours.
+The codes are registered in ``jobs.error_codes``. Adapters translate third-party errors to it; any other exception is a
+defect of the product.
+
 """
 
 from __future__ import annotations

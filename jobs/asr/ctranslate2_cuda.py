@@ -60,7 +60,7 @@ def translate_cuda_error(error: RuntimeError, what: str) -> UserError | None:
     lowered = text.lower()
     if "out of memory" in lowered:
         return UserError(
-            "cuda_out_of_memory",
+            "cuda_oom",
             f"{what} does not fit in the GPU's free memory: {text}.",
             "End what else uses the GPU (nvidia-smi), take smaller batches or a smaller model, or run on the CPU with "
             "device cpu.",

@@ -116,7 +116,7 @@ class Transcriber:
 
         Raises:
             UserError: ``model_unavailable``, ``compute_type_unsupported``, ``cuda_libraries_missing``,
-                ``cuda_out_of_memory``, ``cuda_failed``.
+                ``cuda_oom``, ``cuda_failed``.
         """
         import ctranslate2
         from faster_whisper import WhisperModel

@@ -52,7 +52,7 @@ class Aligner:
             device: ``auto`` (the GPU when there is one), ``cuda`` or ``cpu``.
 
         Raises:
-            UserError: ``language_unknown``, ``model_unavailable``, ``cuda_out_of_memory``, ``cuda_failed``.
+            UserError: ``language_unknown``, ``model_unavailable``, ``cuda_oom``, ``cuda_failed``.
         """
         import torch
         import whisperx
@@ -93,7 +93,7 @@ class Aligner:
 
         Raises:
             CannotAlign: no words, a character the model does not know, more characters than frames.
-            UserError: ``cuda_out_of_memory``, ``cuda_failed``, ``cuda_libraries_missing``.
+            UserError: ``cuda_oom``, ``cuda_failed``, ``cuda_libraries_missing``.
         """
         tokens, owners = self._alphabet.tokens(words)
         if len(samples_16k) < MIN_SAMPLES:

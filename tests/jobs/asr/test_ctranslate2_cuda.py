@@ -30,7 +30,7 @@ def test_a_broken_library_is_named_before_the_process_can_abort(tmp_path):
     [
         ("Library libcudnn_ops.so.9 is not found or cannot be loaded", "cuda_libraries_missing"),
         ("Library libcublas.so.12 is not found or cannot be loaded", "cuda_libraries_missing"),
-        ("CUDA out of memory. Tried to allocate 2 GiB", "cuda_out_of_memory"),
+        ("CUDA out of memory. Tried to allocate 2 GiB", "cuda_oom"),
         ("CUDA driver version is insufficient for CUDA runtime version", "cuda_failed"),
     ],
 )
