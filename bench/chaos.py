@@ -1,6 +1,6 @@
 """Kill everything, again and again: ``./run.sh bench chaos [--rounds 300] [--homes 2] [--seed N]``.
 
-The harness is that of tests/chaos: jobs are submitted by real processes; server, supervisor, shim, worker, pairs and
+Harness: ``tests.support.chaos``. Jobs are submitted by real processes; server, supervisor, shim, worker, pairs and
 all of them are killed with SIGKILL at random moments; the store is held against the workers' own journals. Prints a
 table by target and every broken promise; exit code 1 if there is one.
 """
@@ -8,27 +8,14 @@ table by target and every broken promise; exit code 1 if there is one.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 
-ROOT = Path(__file__).resolve().parent.parent
-
-
-def load_harness() -> ModuleType:
-    """``tests/chaos/harness.py``."""
-    spec = importlib.util.spec_from_file_location("chaos_harness", ROOT / "tests" / "chaos" / "harness.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["chaos_harness"] = module
-    spec.loader.exec_module(module)
-    return module
+from tests.support.chaos import harness
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,7 +25,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--homes", type=int, default=2, help="homes that are attacked at the same time")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(argv)
-    harness = load_harness()
     tallies = {target: harness.Tally() for target in harness.TARGETS}
     complaints: list[str] = []
     lock, began = threading.Lock(), time.monotonic()

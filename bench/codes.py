@@ -12,29 +12,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
-import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.kills import killed_until_done
-from bench.unwatched import Unwatched
-from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
-from jobs.convert_codes.params import Params
-from jobs.convert_codes.work import run
-from jobs.dataset.manifest import Clip, write_rows
 from jobs.qwen.toy import checkpoints
 from jobs.qwen.toy import config as toy_config
 from jobs.settings import PROJECT_ROOT
+from tests.support.conversion_kills import WRITTEN, killed, make_dataset
 
-WRITTEN = ("train_manifest_qwen3.jsonl", "convert_rejections.jsonl")
 # The released 12 Hz tokenizer's encoder is transformers' Mimi at its default sizes.
 REAL_ENCODER = {
     "hidden_size": 512, "num_filters": 64, "codebook_dim": 256, "vector_quantization_hidden_dimension": 256,
@@ -44,7 +35,7 @@ REAL_ENCODER = {
 OURS = """
 import sys
 from pathlib import Path
-from bench.codes import convert
+from tests.support.conversion_kills import convert
 from bench.measured import measured
 measured(lambda: convert(Path(sys.argv[1]), sys.argv[2]))
 """
@@ -55,13 +46,6 @@ from bench.codes import prepare_data
 from bench.measured import measured
 measured(lambda: prepare_data(Path(sys.argv[1]), Path(sys.argv[2])))
 """
-
-
-def convert(dataset: Path, tokenizer: str) -> None:
-    """The product's way, as a worker does it."""
-    (dataset / "job").mkdir(exist_ok=True)
-    context: Any = Unwatched(dataset / "job")
-    run(Params(manifest=str(dataset / "train_manifest.jsonl"), tokenizer=tokenizer), context)
 
 
 def prepare_data(dataset: Path, tokenizer: Path) -> None:
@@ -77,22 +61,6 @@ def prepare_data(dataset: Path, tokenizer: Path) -> None:
         for line, codes in zip(batch, encoded.audio_codes, strict=True):
             done.append({**line, "audio_codes": codes.cpu().tolist()})
     (dataset / "upstream.jsonl").write_text("".join(json.dumps(line) + "\n" for line in done), encoding="utf-8")
-
-
-def make_dataset(folder: Path, n_clips: int, seed: int = 0, longest_s: float = 15.0) -> float:
-    """Clips of 1 to ``longest_s`` seconds, most of them short, as in a book; returns their seconds together."""
-    dice = np.random.default_rng(seed)
-    book = read_clip(PROJECT_ROOT / "samples" / "fables.m4b", CLIP_RATE_HZ)
-    (folder / "clips").mkdir(parents=True)
-    rows = []
-    for number in range(n_clips):
-        length_s = float(np.clip(dice.lognormal(1.3, 0.6), 1.0, longest_s))
-        start = int(dice.integers(0, len(book) - int(length_s * CLIP_RATE_HZ)))
-        name = f"clips/{number:05d}.wav"
-        write_clip(folder / name, book[start : start + int(length_s * CLIP_RATE_HZ)], CLIP_RATE_HZ)
-        rows.append(Clip(audio=name, text="A sentence.", duration_s=round(length_s, 3)))
-    write_rows(folder / "train_manifest.jsonl", rows)
-    return sum(row.duration_s or 0 for row in rows)
 
 
 def real_shape(folder: Path) -> Path:
@@ -148,31 +116,6 @@ def _alone(script: str, folder: Path, tokenizer: Path) -> dict[str, Any]:
     )  # fmt: skip
     measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return measured
-
-
-def killed(tokenizer: str, n_clips: int, n_kills: int, seed: int, folder: Path) -> dict[str, Any]:
-    """Kill conversions until ``n_kills`` were killed, and compare what each leaves with an unharmed one's."""
-    from jobs.qwen.upstream import qwen_tts
-
-    qwen_tts()  # before the processes part, or most would be killed in its long import
-    make_dataset(folder / "whole", n_clips, longest_s=5.0)
-    began = time.monotonic()
-    killed_until_done(lambda: convert(folder / "whole", tokenizer), random.Random(seed), 0, 0)
-    within_s = time.monotonic() - began
-    expected = [(folder / "whole" / name).read_bytes() for name in WRITTEN]
-    dice = random.Random(seed)
-    n_killed = n_different = n_rounds = 0
-    while n_killed < n_kills:
-        dataset = folder / f"round-{n_rounds}"
-        make_dataset(dataset, n_clips, longest_s=5.0)
-        n_killed += killed_until_done(
-            lambda dataset=dataset: convert(dataset, tokenizer),  # type: ignore[misc]
-            dice, within_s, min(3, n_kills - n_killed),
-        )  # fmt: skip
-        n_different += [(dataset / name).read_bytes() for name in WRITTEN] != expected
-        shutil.rmtree(dataset)
-        n_rounds += 1
-    return {"killed": n_killed, "finished": n_rounds, "different": n_different, "bytes": sum(map(len, expected))}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -16,10 +16,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 
 import av
+
+from tests.support.repeated_recording import played_over
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKER = """
@@ -51,32 +52,6 @@ children = resource.getrusage(resource.RUSAGE_CHILDREN)
 told["rss_mb"] = [peak_rss_mb(), children.ru_maxrss // 1024]
 print(json.dumps(told))
 """
-
-
-def played_over(audio: Path, length_s: float, target: Path, chapter_s: float = 1200.0) -> None:
-    """Write the recording's packets over and over as one m4b with a chapter every ``chapter_s`` seconds."""
-    with av.open(str(audio)) as source:
-        stream = source.streams.audio[0]
-        packets = [(bytes(packet), packet.duration) for packet in source.demux(stream) if packet.size]
-        base = stream.time_base
-        with av.open(str(target), "w", format="ipod") as out:
-            copy = out.add_stream_from_template(stream)
-            out.set_chapters(
-                [
-                    {"id": n, "start": round(n * chapter_s * 1000), "end": round((n + 1) * chapter_s * 1000),
-                     "time_base": Fraction(1, 1000), "metadata": {"title": f"Chapter {n + 1}"}}
-                    for n in range(max(1, int(length_s / chapter_s)))
-                ]
-            )  # fmt: skip
-            time_stamp = 0
-            while time_stamp * base < length_s:
-                for content, duration in packets:
-                    packet = av.Packet(content)
-                    packet.stream, packet.time_base = copy, base
-                    packet.pts = packet.dts = time_stamp
-                    packet.duration = duration
-                    out.mux(packet)
-                    time_stamp += duration
 
 
 def measured(folder: Path, minutes: float, options: argparse.Namespace) -> dict[str, object]:

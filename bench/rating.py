@@ -25,7 +25,7 @@ import parselmouth
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, read_clip, resample, write_clip
 from jobs.codec_format import SAMPLES_PER_FRAME
-from jobs.rate_samples.anchors import carried_voice
+from jobs.rate_samples.anchors import bundled_voice
 from jobs.rate_samples.params import Params
 from jobs.rate_samples.work import run
 from jobs.rating.scoring import MIN_SPEECH_S, MIN_WORDS
@@ -132,7 +132,7 @@ def recordings(folder: Path) -> list[Spoken]:
         folder: with ``train_manifest.jsonl``, with ``transcripts.jsonl`` and ``clips/``, or our ``samples/``.
     """
     if folder.resolve() == FABLES.resolve():
-        return [Spoken(audio, text) for text, audio in carried_voice()]
+        return [Spoken(audio, text) for text, audio in bundled_voice()]
     manifest = folder / "train_manifest.jsonl"
     base = folder if manifest.is_file() else folder / "clips"
     manifest = manifest if manifest.is_file() else folder / "transcripts.jsonl"

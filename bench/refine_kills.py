@@ -14,13 +14,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.homes import home_in
 from jobs.refine_voice.params import Params
 from jobs.refine_voice.spec import KIND
 from jobs.runner.client.runner import Runner
-from tests.jobs import sounding
-from tests.jobs.killing import Killer, run_with_kills
-from tests.jobs.refine_voice.trees import differences, what_was_left
+from tests.support import toy_training_data
+from tests.support.job_killer import Killer, run_with_kills
+from tests.support.refine_trees import differences, what_was_left
+from tests.support.temporary_home import home_in
 
 BOUND_S = 7200.0
 TEXT = "the fox ran home with the dog"
@@ -35,7 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as name, home_in(Path(name)) as settings:
         folder, runner, begun = Path(name), Runner(settings), time.monotonic()
-        base, manifest = sounding.make_base(folder / "base"), sounding.write_manifest(folder, sounding.read_fables())
+        base, manifest = (
+            toy_training_data.make_base(folder / "base"),
+            toy_training_data.write_manifest(folder, toy_training_data.read_fables()),
+        )
         whole = runner.wait(runner.submit(KIND, _params(base, manifest, options.rounds, "whole")).job.job_id, BOUND_S)
         took_s = time.monotonic() - begun
         assert whole.state == "succeeded", whole

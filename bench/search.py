@@ -23,14 +23,14 @@ import numpy as np
 import optuna
 from optuna.storages import InMemoryStorage
 
-from bench.homes import home_in
 from jobs.runner.client.runner import Runner
 from jobs.tune_hparams.params import Params
 from jobs.tune_hparams.spec import KIND
 from jobs.tune_hparams.study import Outcome, Study
-from tests.jobs import sounding
-from tests.jobs.killing import Killer, run_with_kills
 from tests.jobs.tune_hparams.conftest import BEST_LR, RANGES, loss_of
+from tests.support import toy_training_data
+from tests.support.job_killer import Killer, run_with_kills
+from tests.support.temporary_home import home_in
 
 N_TRIALS, FOUND = 12, 0.3  # decades: a factor of two
 LEAST_FOUND = 0.9  # of the seeds
@@ -80,8 +80,8 @@ def _searched(sampler: str, seed: int) -> Any:
 
 def _kills(n_kills: int, n_trials: int, seed: int) -> bool:
     with tempfile.TemporaryDirectory() as folder, home_in(Path(folder)) as settings:
-        base = sounding.make_base(Path(folder) / "base")
-        manifest = sounding.write_manifest(Path(folder), sounding.read_fables())
+        base = toy_training_data.make_base(Path(folder) / "base")
+        manifest = toy_training_data.write_manifest(Path(folder), toy_training_data.read_fables())
         runner, begun = Runner(settings), time.monotonic()
         whole = runner.wait(runner.submit(KIND, _params(base, manifest, n_trials, "whole")).job.job_id, BOUND_S)
         took_s = time.monotonic() - begun

@@ -61,7 +61,7 @@ def steps(recipe: Recipe, n_clips: int, n_steps: int, threads: int | None) -> di
         "frames_per_s": round(sum(frames) / whole, 1),
         "share": {part: round(sum(step[part] for step in measured) / whole, 4) for part in PARTS},
         "ms": {part: round(statistics.median(step[part] for step in measured) * 1e3, 1) for part in PARTS},
-        "padding_share": round(trainer.dealer.padding_share(), 4),
+        "padding_share": round(trainer.sampler.padding_share(), 4),
         **peak_mb(recipe.device),
         "rss_before_mb": before,
         "losses": [round(loss, 5) for loss in (trainer.losses[0], trainer.losses[-1])],

@@ -18,10 +18,10 @@ from jobs.qwen.toy import config as toy_config
 from jobs.qwen.train.lora import add_adapters
 from jobs.qwen.train.loss import loss_sums, predict, total_loss
 from jobs.qwen.train.packing import pack
-from jobs.qwen.train.sequence_layout import Batch, ControlIds, Example, lay_out
+from jobs.qwen.train.sequence_layout import Batch, ControlIds, Example, collate
 from jobs.qwen.upstream import qwen_tts
-from jobs.training.data.batch_sampler import Dealer
-from jobs.training.planning.model_dims import RELEASED, Shape, Stack
+from jobs.training.data.batch_sampler import LengthBatchSampler
+from jobs.training.planning.model_dims import RELEASED, ModelDims, StackDims
 from jobs.training.run.optim import clip_gradients, compile_layers, make_optimiser, trainable, unfreeze_for_full
 
 TOKENS_PER_S = 4.0  # of text, for English read aloud
@@ -29,15 +29,17 @@ CODEBOOK = 2048
 PARTS = ("data", "forward talker", "forward predictor", "loss", "backward", "optimiser")
 
 
-def _small(talker: Stack, predictor: Stack) -> Shape:
-    return Shape(talker, predictor, CODEBOOK + 1024, text_vocabulary=600, text_hidden=talker.hidden, codebook=CODEBOOK)
+def _small(talker: StackDims, predictor: StackDims) -> ModelDims:
+    return ModelDims(
+        talker, predictor, CODEBOOK + 1024, text_vocabulary=600, text_hidden=talker.hidden, codebook=CODEBOOK
+    )
 
 
 SIZES = {
-    "tiny": _small(Stack(64, 192, 2, 4, 2, 16), Stack(48, 144, 1, 4, 2, 16)),
+    "tiny": _small(StackDims(64, 192, 2, 4, 2, 16), StackDims(48, 144, 1, 4, 2, 16)),
     # Like the released 1.7B, where talker and predictor take about 64 and 36 % of a frame's arithmetic (10 s clips):
     # here 57 and 43 %, with 12 and 3 layers.
-    "60m": _small(Stack(512, 1536, 12, 8, 4, 64), Stack(256, 768, 3, 8, 4, 32)),
+    "60m": _small(StackDims(512, 1536, 12, 8, 4, 64), StackDims(256, 768, 3, 8, 4, 32)),
     **RELEASED,
 }
 
@@ -61,7 +63,7 @@ class Recipe:
     packing: bool = False
 
 
-def config_of(shape: Shape, text_ids: dict[str, int] | None = None) -> dict[str, Any]:
+def config_of(shape: ModelDims, text_ids: dict[str, int] | None = None) -> dict[str, Any]:
     """``config.json`` of a base model of a shape, with the released ids above the codebook."""
     specials = ("<|im_start|>", "<|im_end|>", "<tts_pad>", "<tts_text_bos>", "<tts_text_eod>")
     config = toy_config.model_config(
@@ -83,7 +85,7 @@ def config_of(shape: Shape, text_ids: dict[str, int] | None = None) -> dict[str,
     return config
 
 
-def _set_stack(config: dict[str, Any], stack: Stack) -> None:
+def _set_stack(config: dict[str, Any], stack: StackDims) -> None:
     config.update(
         hidden_size=stack.hidden,
         intermediate_size=stack.intermediate,
@@ -108,15 +110,15 @@ def random_model(config: dict[str, Any], device: str, dtype: torch.dtype) -> Any
         torch.set_default_dtype(before)
 
 
-def made_up_clips(shape: Shape, n_clips: int, seconds: tuple[float, float], seed: int = 0) -> list[Example]:
+def made_up_clips(shape: ModelDims, n_clips: int, seconds: tuple[float, float], seed: int = 0) -> list[Example]:
     """Clips with random text and codes, of lengths spread evenly over a range."""
-    dice, lengths = torch.Generator().manual_seed(seed), random.Random(seed)
-    speaker = torch.randn(shape.talker.hidden, generator=dice) * 0.02
+    rng, lengths = torch.Generator().manual_seed(seed), random.Random(seed)
+    speaker = torch.randn(shape.talker.hidden, generator=rng) * 0.02
     clips = []
     for _ in range(n_clips):
         length = lengths.uniform(*seconds)
-        text = torch.randint(8, shape.text_vocabulary, (3 + round(length * TOKENS_PER_S),), generator=dice)
-        codes = torch.randint(0, shape.codebook, (round(length * FRAMES_PER_SECOND), N_CODEBOOKS), generator=dice)
+        text = torch.randint(8, shape.text_vocabulary, (3 + round(length * TOKENS_PER_S),), generator=rng)
+        codes = torch.randint(0, shape.codebook, (round(length * FRAMES_PER_SECOND), N_CODEBOOKS), generator=rng)
         clips.append(Example(text, codes, "auto", speaker))
     return clips
 
@@ -168,11 +170,11 @@ class Trainer:
         self.model, self.optimiser, self.clips, self.recipe = model, optimiser, clips, recipe
         self.ids = ControlIds.of(model.config)
         self.parameters = list(trainable(model).values())
-        self.dealer = Dealer(
+        self.sampler = LengthBatchSampler(
             [clip.length for clip in clips],
             batch_size=recipe.batch_size,
             batch_tokens=None,
-            passes_per_step=recipe.accumulation,
+            micro_batches_per_step=recipe.accumulation,
             seed=0,
         )
         self.losses: list[float] = []
@@ -181,7 +183,7 @@ class Trainer:
     def step(self, watch: Stopwatch) -> int:
         """One optimiser step; returns the frames learnt."""
         watch.start()
-        batches = [self._batch(clips) for clips in self.dealer.passes_of(self._done)]
+        batches = [self._batch(clips) for clips in self.sampler.micro_batches_of(self._done)]
         n_talker = sum(batch.n_labels for batch in batches)
         n_frames = sum(batch.n_frames for batch in batches)
         n_predictor = sum(len(batch.predicted_codes) for batch in batches) * (N_CODEBOOKS - 1)
@@ -209,7 +211,7 @@ class Trainer:
 
     def _batch(self, indices: list[int]) -> Batch:
         clips = [self.clips[clip] for clip in indices]
-        batch = lay_out(clips, self.ids)
+        batch = collate(clips, self.ids)
         if self.recipe.packing:
             batch = pack(batch, [clip.length for clip in clips])
         if self.recipe.predicted_share < 1:

@@ -27,10 +27,10 @@ import torch
 from safetensors.torch import save_file
 
 from bench.train_step import SIZES, Recipe, Stopwatch, Trainer, config_of, made_up_clips, prepare, random_model
-from jobs.qwen.loading import load_base, text_ids
+from jobs.qwen.loading import load_base
 from jobs.qwen.speaker_embedding import speaker_embedding
 from jobs.qwen.toy.checkpoints import make_toy_base
-from jobs.qwen.train.sequence_layout import Example
+from jobs.qwen.train.sequence_layout import Example, tokenise_text
 from jobs.qwen.upstream import qwen_tts
 
 SCRIPT = "sft_12hz.py"
@@ -103,11 +103,11 @@ class Upstream:
     @contextlib.contextmanager
     def _hooked(self) -> Iterator[dict[str, Any]]:
         talker = qwen_tts().core.models.modeling_qwen3_tts.Qwen3TTSTalkerForConditionalGeneration
-        stock, argv = talker.forward_sub_talker_finetune, sys.argv
+        upstream, argv = talker.forward_sub_talker_finetune, sys.argv
 
         def counted(module: Any, codes: torch.Tensor, hidden: torch.Tensor) -> Any:
             self._frames += len(codes)
-            return stock(module, codes, hidden)
+            return upstream(module, codes, hidden)
 
         sys.path.insert(0, str(self._folder))
         sys.argv = [SCRIPT, *self._arguments]
@@ -118,7 +118,7 @@ class Upstream:
             script["AdamW"] = _holding(self._hold)
             yield script
         finally:
-            talker.forward_sub_talker_finetune = stock
+            talker.forward_sub_talker_finetune = upstream
             sys.path.remove(str(self._folder))
             sys.argv = argv
 
@@ -192,7 +192,9 @@ def our_trainer(base: Path, manifest: Path, recipe: Recipe) -> Trainer:
     loaded = load_base(base, recipe.device, torch.bfloat16 if half else torch.float32, with_codec=False)
     rows = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines()]
     speaker = speaker_embedding(base, loaded.model.config, "bench", [Path(rows[0]["ref_audio"])])
-    clips = [Example(text_ids(loaded, row["text"]), torch.tensor(row["audio_codes"]), "auto", speaker) for row in rows]
+    clips = [
+        Example(tokenise_text(loaded, row["text"]), torch.tensor(row["audio_codes"]), "auto", speaker) for row in rows
+    ]
     return Trainer(loaded.model, prepare(loaded.model, recipe), clips, recipe)
 
 
@@ -248,7 +250,7 @@ def beside_upstream(scripts: Path, recipe: Recipe, folder: Path, n_clips: int, n
         "ratio": round(rate["ours"] / rate["upstream"], 2),
         "ratio_by_cpu_time": round(cpu_rate["ours"] / cpu_rate["upstream"], 2),
         "steps": n_steps,
-        "padding_share": round(ours.dealer.padding_share(), 4),
+        "padding_share": round(ours.sampler.padding_share(), 4),
     }  # fmt: skip
 
 

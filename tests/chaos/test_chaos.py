@@ -4,33 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-from bench.chaos import load_harness
+from tests.support.chaos import harness
 
 ROUNDS_A_TARGET = 3
 SEED = 20261124
 
 
-@pytest.fixture(scope="module")
-def harness() -> ModuleType:
-    """The module beside this one, which the benchmark loads as well."""
-    return load_harness()
-
-
 @pytest.fixture
-def chaos(harness: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+def chaos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     """A home to attack."""
-    monkeypatch.syspath_prepend(Path(__file__).parent)
+    monkeypatch.syspath_prepend(Path(harness.__file__).parent)
     monkeypatch.setenv("PYTHONPATH", "")
     chaos = harness.Chaos(tmp_path / "chaos", SEED)
     yield chaos
     chaos.end()
 
 
-def test_no_kill_loses_a_job_falsifies_a_state_or_runs_a_job_twice(chaos: object, harness: ModuleType) -> None:
+def test_no_kill_loses_a_job_falsifies_a_state_or_runs_a_job_twice(chaos: object) -> None:
     total = harness.Tally()
     for number in range(ROUNDS_A_TARGET * len(harness.TARGETS)):
         target = harness.TARGETS[number % len(harness.TARGETS)]

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from jobs.atomic_io import read_json
 from jobs.runner.client.runner import Runner
-from jobs.runner.durable import read_json
 from jobs.runner.paths import Home
 from jobs.runner.worker.context import ArtifactKind, Cancelled
 from jobs.settings import PROJECT_ROOT, Settings
@@ -74,7 +74,7 @@ def make_context(tmp_path: Path) -> Callable[[], RecordedContext]:
 @pytest.fixture(scope="session")
 def fables() -> list[tuple[str, object]]:
     """The sample audiobook cut at its pauses: (sentence, float32 samples at 24 kHz), 18 of them."""
-    from tests.jobs.sounding import read_fables
+    from tests.support.toy_training_data import read_fables
 
     return list(read_fables())
 
@@ -107,7 +107,7 @@ def kill_worker() -> Callable[[Runner, str], None]:
 @pytest.fixture(scope="session")
 def sounding_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random base with a codec that makes sound."""
-    from tests.jobs.sounding import make_base
+    from tests.support.toy_training_data import make_base
 
     return make_base(tmp_path_factory.mktemp("models") / "base")
 
@@ -115,7 +115,7 @@ def sounding_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def sounding_manifest(fables: list[tuple[str, Any]], tmp_path: Path) -> Path:
     """train_manifest_qwen3.jsonl of eight clips of the sample, with codes of chance; the last one is held out."""
-    from tests.jobs.sounding import write_manifest
+    from tests.support.toy_training_data import write_manifest
 
     return write_manifest(tmp_path, fables)
 

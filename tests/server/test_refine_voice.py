@@ -11,7 +11,7 @@ import anyio
 import pytest
 from mcp import Client
 
-from tests.jobs import sounding
+from tests.support import toy_training_data
 
 if TYPE_CHECKING:
     from conftest import Door
@@ -24,8 +24,8 @@ TEXT = "the fox ran home with the dog"
 @pytest.fixture(scope="module")
 def loop(door: Door) -> dict[str, Any]:
     """Arguments of a loop of one round of two steps."""
-    manifest = sounding.write_manifest(door.cwd, sounding.read_fables())
-    base = sounding.make_base(door.cwd / "base")
+    manifest = toy_training_data.write_manifest(door.cwd, toy_training_data.read_fables())
+    base = toy_training_data.make_base(door.cwd / "base")
     return {
         "manifest": str(manifest), "base_model": str(base), "texts": [TEXT], "max_iterations": 1,
         "training": {"lr": 1e-3, "batch_size": 4},

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from bench.align import SAMPLES, measure, read_utterances, sample_utterances
+from tests.support.word_timing import SAMPLES, measure, read_utterances, sample_utterances
 from tests.jobs.align.conftest import PRINTING
 
 

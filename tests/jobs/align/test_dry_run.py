@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.align.dry_run import aligner_for, plan_of
+from jobs.align.dry_run import aligner_for, plan
+from jobs.align.params import Params
 from jobs.asr.model_registry import BUNDLE_FILES
 from jobs.settings import Settings
 
@@ -26,13 +27,13 @@ def manifest_of(folder: Path, rows: list[dict]) -> Path:
 def test_the_plan_counts_clips_hours_and_what_cannot_be_used(settings, tmp_path):
     rows = [{"duration_s": 3600.0}, {"duration_s": 3595.0}, {}, {"duration_s": 5.0, "text": "—"}]
 
-    plan = plan_of(manifest_of(tmp_path, rows), "auto", None, settings)
+    planned = plan(Params(manifest=str(manifest_of(tmp_path, rows))), settings)
 
-    assert plan["data"] == {"clips": 4, "hours": 2.001, "clips_without_length": 1, "clips_without_text": 1}
-    assert plan["aligner"] == {"english": "pocketsphinx"}
-    assert plan["time"]["about_min"] == pytest.approx(1.7, abs=0.1)
-    assert plan["disk"]["fits"]
-    assert plan["disk"]["need_mb"] == pytest.approx(3.6, abs=0.1)
+    assert planned["data"] == {"clips": 4, "hours": 2.001, "clips_without_length": 1, "clips_without_text": 1}
+    assert planned["aligner"] == {"english": "pocketsphinx"}
+    assert planned["time"]["about_min"] == pytest.approx(1.7, abs=0.1)
+    assert planned["disk"]["fits"]
+    assert planned["disk"]["need_mb"] == pytest.approx(3.6, abs=0.1)
 
 
 def test_the_model_on_this_machine_is_taken_and_another_is_named_as_a_download(settings, tmp_path):

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.codes import killed
 from jobs.audio.clip_io import read_clip, write_clip
 from jobs.convert_codes.params import Params, check
 from jobs.convert_codes.work import run
@@ -18,6 +17,7 @@ from jobs.errors import UserError
 from jobs.qwen.codec import load_codec
 from jobs.qwen.toy.checkpoints import TOY_CODEC, make_toy_codec
 from jobs.runner.worker.context import Cancelled
+from tests.support.conversion_kills import killed
 
 MakeDataset = Callable[[int], Path]
 
@@ -179,7 +179,7 @@ def test_an_output_outside_the_dataset_is_refused_before_a_job(make_dataset: Mak
     with pytest.raises(UserError) as caught:
         check(Params(manifest=str(manifest), out=str(tmp_path / "elsewhere" / "codes.jsonl"), tokenizer="toy"))
 
-    assert caught.value.code == "out_outside_dataset"
+    assert caught.value.code == "output_outside_dataset"
 
 
 def test_an_output_above_the_clips_names_them_from_there(make_dataset: MakeDataset, make_context) -> None:

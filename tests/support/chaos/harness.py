@@ -17,8 +17,8 @@ import time
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from jobs.atomic_io import read_json
 from jobs.runner.client.runner import Runner
-from jobs.runner.durable import read_json
 from jobs.runner.models import JobRecord
 from jobs.runner.paths import Home
 from jobs.runner.store.store import Store

@@ -1,4 +1,4 @@
-"""Work without a runner, for measurements."""
+"""A job context without a runner: progress and artifacts go nowhere."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 from jobs.settings import Settings
 
 
-class Unwatched:
-    """A job that nobody watches: what a worker's ``run`` needs of its context, for benches."""
+class NullContext:
+    """The context that a worker's ``run`` needs, for benchmarks and tests."""
 
     def __init__(self, folder: Path) -> None:
         self.job_id, self.folder, self.settings = "bench", folder, Settings.from_environment()
 
     def progress(self, *_: Any, **__: Any) -> None:
-        """Nobody looks."""
+        """Ignore the report."""
 
     def publish(self, *_: Any) -> str:
-        """Nobody asks."""
+        """Ignore the artifact."""
         return ""
 
     def raise_if_cancelled(self) -> None:
-        """Nobody cancels."""
+        """Do nothing: the work is never cancelled."""
