@@ -1,10 +1,10 @@
-"""What the rating makes of a real narrator and of the same speech damaged: ``./run.sh bench rating [FOLDER]``.
+"""Benchmark of the rating: a real narrator, and the same speech damaged: ``./run.sh bench rating [FOLDER]``.
 
 FOLDER holds a ``train_manifest.jsonl`` or a ``transcripts.jsonl`` with ``clips/``; the default is the recording of the
-tests when it is there, else our own sample. Every second clip makes the narrator's profile, the others are rated as
-they are, and some of them damaged in code. Other people's voices come from wheels of the ml environment that carry
-recordings (pyannote.audio: a telephone call of two women; gradio: a film actor and an actress), and from our sample's
-synthetic narrator; pitch-shifted speech would not be another narrator, and is not used as one.
+tests if it exists, else the project's sample. Every second clip is measured for the narrator's profile; the others are
+rated undamaged, and some of them damaged. Voices of other people come from wheels of the ml environment that contain
+recordings (pyannote.audio: a telephone call of two women; gradio: a film actor and an actress) and from the synthetic
+narrator of the sample. Pitch-shifted speech is not used as another narrator.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import parselmouth
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, read_clip, resample, write_clip
 from jobs.codec_format import SAMPLES_PER_FRAME
-from jobs.rate_samples.anchors import bundled_voice
+from jobs.rate_samples.anchors import read_bundled_voice
 from jobs.rate_samples.params import Params
 from jobs.rate_samples.work import run
 from jobs.rating.scoring import MIN_SPEECH_S, MIN_WORDS
@@ -38,7 +38,7 @@ FABLES = PROJECT_ROOT / "samples"
 
 @dataclass(frozen=True)
 class Spoken:
-    """Audio at 24 kHz and what it says; an empty text is unknown."""
+    """Audio at 24 kHz and its text; empty: unknown."""
 
     audio: Samples
     text: str
@@ -46,14 +46,14 @@ class Spoken:
 
 @dataclass(frozen=True)
 class Bound:
-    """What a row of the table must be."""
+    """Limit of a row of the table."""
 
     at_most: float | None = None
     at_least: float | None = None
     below_clean: float | None = None
 
     def holds(self, mean: float, clean: float) -> bool:
-        """True when a mean keeps the bound; ``clean``: the mean of the same clips undamaged."""
+        """Return True if a mean keeps the bound; ``clean`` is the mean of the same clips undamaged."""
         return (
             (self.at_most is None or mean <= self.at_most)
             and (self.at_least is None or mean >= self.at_least)
@@ -61,9 +61,9 @@ class Bound:
         )
 
     def __str__(self) -> str:
-        said = {"≤": self.at_most, "≥": self.at_least}
-        told = [f"{sign} {value:g}" for sign, value in said.items() if value is not None]
-        return " ".join(told + ([f"≥ {self.below_clean:g} below clean"] if self.below_clean is not None else []))
+        limits = {"≤": self.at_most, "≥": self.at_least}
+        parts = [f"{sign} {value:g}" for sign, value in limits.items() if value is not None]
+        return " ".join(parts + ([f"≥ {self.below_clean:g} below clean"] if self.below_clean is not None else []))
 
 
 HELD_OUT = "held-out narrator"
@@ -90,14 +90,14 @@ def _at_snr(audio: Samples, snr_db: float) -> Samples:
 
 
 def _faster(audio: Samples, times: float) -> Samples:
-    """Praat's overlap-add: shorter, at the same pitch."""
+    """Shorten audio at the same pitch by Praat's overlap-add."""
     sound = parselmouth.Sound(audio.astype(np.float64), CLIP_RATE_HZ)
     shorter = parselmouth.praat.call(sound, "Lengthen (overlap-add)", 75, 600, 1 / times)
     return np.asarray(shorter.values[0], np.float32)
 
 
 def _frames_dropped(audio: Samples) -> Samples:
-    """Every second frame of the codec left out: what a trainer that predicts the frame after next makes."""
+    """Drop every second codec frame, the error of a trainer that predicts the frame after next."""
     return audio[: len(audio) // SAMPLES_PER_FRAME * SAMPLES_PER_FRAME].reshape(-1, SAMPLES_PER_FRAME)[::2].reshape(-1)
 
 
@@ -126,13 +126,13 @@ DAMAGE: Mapping[str, Callable[[Samples], Samples]] = {
 
 
 def recordings(folder: Path) -> list[Spoken]:
-    """The clips of a narrator, in order.
+    """Read the clips of a narrator, in order.
 
     Args:
-        folder: with ``train_manifest.jsonl``, with ``transcripts.jsonl`` and ``clips/``, or our ``samples/``.
+        folder: with ``train_manifest.jsonl``, with ``transcripts.jsonl`` and ``clips/``, or the project's ``samples/``.
     """
     if folder.resolve() == FABLES.resolve():
-        return [Spoken(audio, text) for text, audio in bundled_voice()]
+        return [Spoken(audio, text) for text, audio in read_bundled_voice()]
     manifest = folder / "train_manifest.jsonl"
     base = folder if manifest.is_file() else folder / "clips"
     manifest = manifest if manifest.is_file() else folder / "transcripts.jsonl"
@@ -143,7 +143,7 @@ def recordings(folder: Path) -> list[Spoken]:
 
 
 def other_people() -> dict[str, Spoken]:
-    """Real speech of other people that wheels of the ml environment carry, and our synthetic narrator's."""
+    """Read real speech of other people from wheels of the ml environment; wheels that are missing are left out."""
     found: dict[str, Spoken] = {}
     call = _in_wheel("pyannote.audio", "sample/sample.wav")
     if call is not None:  # bounds and words from sample.stm beside it
@@ -182,8 +182,8 @@ def _in_wheel(package: str, ending: str) -> Path | None:
     return None
 
 
-class Watcher:
-    """A job's context that nobody watches."""
+class SilentContext:
+    """Context of a job outside of the runner: no progress, no cancellation."""
 
     job_id = "bench"
 
@@ -191,18 +191,18 @@ class Watcher:
         self.folder, self.settings = folder, Settings.from_environment()
 
     def progress(self, *_: object, **__: object) -> None:
-        """Nobody asks."""
+        """Ignore progress."""
 
     def publish(self, name: str, *_: object) -> str:
-        """Nobody asks."""
+        """Ignore an artifact."""
         return name
 
     def raise_if_cancelled(self) -> None:
-        """Nobody does."""
+        """Never cancel."""
 
 
 def rate_all(narrator: Sequence[Spoken], takes: Mapping[str, Sequence[Spoken]], folder: Path) -> dict[str, list[Any]]:
-    """Rate takes against a narrator; the lines of ``ratings.json`` by the name of the row."""
+    """Rate takes against a narrator; return the lines of ``ratings.json`` by the name of the row."""
     folder.mkdir(parents=True, exist_ok=True)
 
     def written(name: str, spoken: Spoken) -> str:
@@ -218,7 +218,7 @@ def rate_all(narrator: Sequence[Spoken], takes: Mapping[str, Sequence[Spoken]], 
     (folder / "takes.jsonl").write_text("".join(lines), encoding="utf-8")
     manifest = folder / "train_manifest.jsonl"
     manifest.write_text("".join(written(f"narrator-{n:02d}", s) for n, s in enumerate(narrator)), encoding="utf-8")
-    result = run(Params(takes=str(folder), narrator_manifest=str(manifest), anchor_clips=0), Watcher(folder))
+    result = run(Params(takes=str(folder), narrator_manifest=str(manifest), anchor_clips=0), SilentContext(folder))
     rated: dict[str, list[Any]] = {name: [] for name in takes}
     for name, take in zip(names, json.loads(Path(result.ratings).read_text(encoding="utf-8"))["takes"], strict=True):
         rated[name].append(take)
@@ -226,12 +226,12 @@ def rate_all(narrator: Sequence[Spoken], takes: Mapping[str, Sequence[Spoken]], 
 
 
 def can_be_rated(spoken: Spoken) -> bool:
-    """False for clips so short that the rating says it does not judge their words."""
+    """Return False for clips so short that their words are not rated."""
     return len(spoken.audio) >= MIN_SPEECH_S * CLIP_RATE_HZ and len(spoken_words(spoken.text)) >= MIN_WORDS
 
 
 def damaged(clips: Sequence[Spoken]) -> dict[str, list[Spoken]]:
-    """Clips in every state, all saying they hold the whole text; one row of another sentence."""
+    """Damage the clips in every way, each with its whole text; add a row with the text of another sentence."""
     rows = {name: [Spoken(make(one.audio), one.text) for one in clips] for name, make in DAMAGE.items()}
     others = [*clips[1:], clips[0]]
     return rows | {
@@ -244,9 +244,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="run.sh bench rating", description=__doc__)
     default = PRINTING if PRINTING.is_dir() else FABLES
     parser.add_argument("folder", type=Path, nargs="?", default=default, help=f"default: {default}")
-    parser.add_argument("--damaged", type=int, default=6, help="clips that are damaged (default: 6)")
+    parser.add_argument("--damaged", type=int, default=6, help="number of clips to damage (default: 6)")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
-    parser.add_argument("--reasons", action="store_true", help="each take's reasons too")
+    parser.add_argument("--reasons", action="store_true", help="also print the reasons of each take")
     options = parser.parse_args()
     began = time.process_time()
     clips = recordings(options.folder)
@@ -260,7 +260,7 @@ def main() -> None:
     if people:
         takes["other narrator"] = list(people.values())
     if options.folder.resolve() != FABLES.resolve():
-        takes["other narrator, synthetic (our sample's)"] = recordings(FABLES)[:6]
+        takes["other narrator, synthetic (of the sample)"] = recordings(FABLES)[:6]
     takes |= damaged(held_out[: options.damaged])
     with tempfile.TemporaryDirectory() as name:
         rated = rate_all(narrator, takes, Path(name))
@@ -274,18 +274,18 @@ def main() -> None:
              "highest": max(values), "bound": str(bound or ""),
              "holds": None if bound is None else bound.holds(fmean(values), clean)}
         )  # fmt: skip
-    told = {"folder": str(options.folder), "n_profile": len(narrator), "clean": round(clean, 2), "rows": table,
-            "cpu_s": round(time.process_time() - began, 1)}  # fmt: skip
+    summary = {"folder": str(options.folder), "n_profile": len(narrator), "clean": round(clean, 2), "rows": table,
+               "cpu_s": round(time.process_time() - began, 1)}  # fmt: skip
     if options.json:
-        print(json.dumps(told))
+        print(json.dumps(summary))
         return
-    print(f"{options.folder}: profile of {len(narrator)} clips; {told['cpu_s']} CPU seconds; ratings without the cap")
+    print(f"{options.folder}: profile of {len(narrator)} clips; {summary['cpu_s']} CPU seconds; uncapped ratings")
     print(f"{'':44}{'n':>3}{'mean':>7}{'lowest':>8}{'highest':>8}  bound")
     for one in table:
-        kept = {True: "holds", False: "BROKEN", None: ""}[one["holds"]]
+        verdict = {True: "holds", False: "BROKEN", None: ""}[one["holds"]]
         print(
             f"{one['row']:44}{one['n']:>3}{one['mean']:>7.2f}{one['lowest']:>8.2f}{one['highest']:>8.2f}"
-            f"  {one['bound']} {kept}".rstrip()
+            f"  {one['bound']} {verdict}".rstrip()
         )
         for take in rated[one["row"]] if options.reasons else []:
             print(f"      {take['uncapped']:.2f} {take['text'][:30]!r}: {'; '.join(take['reasons'])}")

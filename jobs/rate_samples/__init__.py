@@ -1,0 +1,1 @@
+"""Job kind ``rate_samples``: automatic ratings of takes, compared with the narrator and with anchors."""

@@ -1,7 +1,7 @@
-"""What the takes' ratings are held against, rated in the same run: the narrator himself, another voice, a clone.
+"""Anchors: clips rated in the same run as the takes, for comparison.
 
-The narrator's held-out clips are what a rating can reach, another speaker is what it must not reach, and a zero-shot
-clone is what one has without training. Every anchor clip is written to ``anchors/`` so that a report can play it.
+The narrator's held-out clips give an upper bound, another speaker a lower bound, and a zero-shot clone the result
+without training. Every anchor clip is written to ``anchors/``, so that a report can play it.
 """
 
 from __future__ import annotations
@@ -18,121 +18,115 @@ from jobs.dataset.manifest import Clip, read_rows
 from jobs.dataset.split import sample_evenly
 from jobs.dataset.takes import Take, find_takes_file, read_takes
 from jobs.errors import UserError
-from jobs.rate_samples.inputs import Asked, Plan, asked_of, narrator_of
-from jobs.rate_samples.narrator_clips import narrator_clip
+from jobs.rate_samples.inputs import RatingInputs, RatingItem, find_narrator, resolve_take
+from jobs.rate_samples.narrator_clips import resolve_clip
+from jobs.rate_samples.params import Params
 from jobs.settings import PROJECT_ROOT
 
-ANCHORS = ("narrator", "other_speaker", "zero_shot")
 FOLDER = "anchors"
-CARRIED = PROJECT_ROOT / "samples" / "fables.m4b"
-AUDIO_ENDINGS = frozenset({".wav", ".flac", ".mp3", ".m4a", ".m4b", ".ogg", ".opus"})
-LONGEST_PIECE_S = 8.0
-_PAUSE_S = 0.7  # the carried recording has 1.1 s between its sentences, and less within them
+BUNDLED_VOICE = PROJECT_ROOT / "samples" / "fables.m4b"
+AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".m4a", ".m4b", ".ogg", ".opus"})
+MAX_EXCERPT_S = 8.0
+_PAUSE_S = 0.7  # the bundled recording has 1.1 s between its sentences, and less within them
 _LOUD = 0.01
 
 
 @dataclass(frozen=True)
 class Anchor:
-    """What is rated, and what it is; nothing to rate leaves only a note that says why."""
+    """Clips to rate and a note of their origin; without clips, the note gives the reason."""
 
     note: str
-    asked: list[Asked] = field(default_factory=list)
+    items: list[RatingItem] = field(default_factory=list)
 
 
-def anchors_of(
-    plan: Plan, manifest: Path, out: Path, n_clips: int, *, other_speaker: Path | None, zero_shot_takes: Path | None
-) -> dict[str, Anchor]:
-    """Choose the anchors' clips and write them beside the ratings.
+def collect_anchors(inputs: RatingInputs, params: Params, out: Path) -> dict[str, Anchor]:
+    """Choose the anchors' clips and copy them to ``anchors/`` in ``out``.
 
     Args:
-        plan: of the takes; its held-out clips are the narrator's anchor.
-        manifest: the narrator's.
+        inputs: of the rating; its held-out clips are the narrator's anchor.
+        params: of the rating: number of clips, another speaker, takes of a clone.
         out: folder of the ratings.
-        n_clips: most clips for each anchor but the clone, all of whose takes are rated; 0: no anchors.
-        other_speaker: another voice: a manifest, a recording or a folder of recordings.
-        zero_shot_takes: ``takes.jsonl`` of a clone.
 
     Raises:
-        UserError: ``anchor_unreadable``, and those of ``plan``.
+        UserError: ``anchor_unreadable``, and those of ``read_inputs``.
     """
     folder = out / FOLDER
-    zero_shot = _zero_shot(plan, manifest, zero_shot_takes, folder)
-    if n_clips == 0:
-        none = Anchor("not asked for (anchor_clips is 0)")
+    zero_shot = _zero_shot_anchor(inputs, params.zero_shot_takes, folder)
+    if params.anchor_clips == 0:
+        none = Anchor("not requested (anchor_clips is 0)")
         return {"narrator": none, "other_speaker": none, "zero_shot": zero_shot}
     return {
-        "narrator": _narrator(plan, manifest, folder),
-        "other_speaker": _other(plan, manifest, folder, n_clips, other_speaker),
+        "narrator": _narrator_anchor(inputs, folder),
+        "other_speaker": _other_speaker_anchor(inputs, folder, params.anchor_clips, params.other_speaker),
         "zero_shot": zero_shot,
     }
 
 
-def _narrator(plan: Plan, manifest: Path, folder: Path) -> Anchor:
-    asked: list[Asked] = []
-    for narrator, clips in plan.held_out.items():
+def _narrator_anchor(inputs: RatingInputs, folder: Path) -> Anchor:
+    items: list[RatingItem] = []
+    for narrator, clips in inputs.held_out.items():
         for clip in clips:
-            name = f"narrator-{len(asked) + 1:02d}"
-            asked.append(_recorded(clip, manifest, narrator, folder, name))
-    if not asked:
+            items.append(_copy_clip(clip, inputs.manifest, narrator, folder, f"narrator-{len(items) + 1:02d}"))
+    if not items:
         return Anchor("the manifest has too few clips to hold any out of the narrator's profile")
-    n_apart = sum(clip.split == "validation" for clips in plan.held_out.values() for clip in clips)
-    rest = "the others may have been learnt by the voice, but are no part of the profile"
-    return Anchor(
-        f"{_counted(len(asked), 'recording')} of {_names(plan)}, not in the profile; {n_apart} of the validation split"
-        + ("" if n_apart == len(asked) else f" ({rest})"),
-        asked,
+    n_validation = sum(clip.split == "validation" for clips in inputs.held_out.values() for clip in clips)
+    note = (
+        f"{_count(len(items), 'recording')} of {' and '.join(inputs.held_out)}, not in the profile; "
+        f"{n_validation} of the validation split"
     )
+    if n_validation < len(items):
+        note += " (the voice may have been trained on the others)"
+    return Anchor(note, items)
 
 
-def _other(plan: Plan, manifest: Path, folder: Path, n_clips: int, given: Path | None) -> Anchor:
-    narrator, language = next(iter(plan.clips)), next(iter(plan.clips.values()))[0].language
+def _other_speaker_anchor(inputs: RatingInputs, folder: Path, n_clips: int, given: str | None) -> Anchor:
+    narrator, clips = next(iter(inputs.clips.items()))
     if given is not None:
-        spoken = _given(given, n_clips)
-        note = f"{_counted(len(spoken), 'clip')} of {given.name}, given as another speaker"
-        return Anchor(note, _spoken(spoken, narrator, language, folder))
-    others = {speaker: clips for speaker, clips in plan.by_speaker.items() if speaker != narrator}
+        excerpts = _read_other_speaker(Path(given), n_clips)
+        note = f"{_count(len(excerpts), 'clip')} of {Path(given).name}, given as another speaker"
+        return Anchor(note, _write_excerpts(excerpts, narrator, clips[0].language, folder))
+    others = {speaker: clips for speaker, clips in inputs.by_speaker.items() if speaker != narrator}
     if others:
         chosen = sample_evenly([clip for clips in others.values() for clip in clips if clip.text.strip()], n_clips)
-        asked = [
-            _recorded(clip, manifest, narrator, folder, f"other-{number:02d}") for number, clip in enumerate(chosen, 1)
+        items = [
+            _copy_clip(clip, inputs.manifest, narrator, folder, f"other-{number:02d}")
+            for number, clip in enumerate(chosen, 1)
         ]
-        whose = f"the manifest's other speakers ({', '.join(others)}), against {narrator}"
-        note = f"{_counted(len(asked), 'recording')} of {whose}"
-        return Anchor(note, asked)
+        speakers = f"the manifest's other speakers ({', '.join(others)}), against {narrator}"
+        return Anchor(f"{_count(len(items), 'recording')} of {speakers}", items)
     note = (
-        f"the synthetic voice of the carried sample ({CARRIED.name}), since no recording of another person was given: "
-        "a real one with the same pitch comes nearer (give other_speaker)"
+        f"the synthetic voice of the bundled sample ({BUNDLED_VOICE.name}), because no recording of another person was "
+        "given; a real voice of the same pitch is more similar to the narrator (give other_speaker)"
     )
-    return Anchor(note, _spoken(carried_voice()[:n_clips], narrator, "english", folder))
+    return Anchor(note, _write_excerpts(read_bundled_voice()[:n_clips], narrator, "english", folder))
 
 
-def _zero_shot(plan: Plan, manifest: Path, takes_file: Path | None, folder: Path) -> Anchor:
-    if takes_file is None:
+def _zero_shot_anchor(inputs: RatingInputs, given: str | None, folder: Path) -> Anchor:
+    if given is None:
         return Anchor("no takes of a clone were given (zero_shot_takes)")
-    takes_file = find_takes_file(takes_file)
-    asked: list[Asked] = []
+    takes_file = find_takes_file(Path(given))
+    items: list[RatingItem] = []
     for take in read_takes(takes_file):
-        speakers = list(plan.clips)
-        narrator = narrator_of(take, speakers, manifest)
-        given = asked_of(take, takes_file, narrator, plan.clips[narrator][0].language)
-        copy = _copied(given.path, folder, f"zero_shot-{len(asked) + 1:02d}")
-        asked.append(replace(given, take=take.model_copy(update={"audio": _name(copy)}), path=copy))
-    if not asked:
+        narrator = find_narrator(take, list(inputs.clips), inputs.manifest)
+        item = resolve_take(take, takes_file, narrator, inputs.clips[narrator][0].language)
+        copy = _copy_file(item.path, folder, f"zero_shot-{len(items) + 1:02d}")
+        items.append(replace(item, take=take.model_copy(update={"audio": _relative(copy)}), path=copy))
+    if not items:
         raise UserError("takes_empty", f"{takes_file} has no lines.", "Give takes.jsonl of a clone.")
     return Anchor(
-        f"{_counted(len(asked), 'take')} of {asked[0].take.model or takes_file}, cloned without training", asked
+        f"{_count(len(items), 'take')} of {items[0].take.model or takes_file}, cloned without training", items
     )
 
 
-def carried_voice() -> list[tuple[str, Samples]]:
-    """Sentences of the sample audiobook that the project carries: text, audio at 24 kHz."""
-    audio = read_clip(CARRIED, CLIP_RATE_HZ)
-    texts = [line for line in CARRIED.with_suffix(".txt").read_text(encoding="utf-8").splitlines() if line]
-    return list(zip(texts, spoken_stretches(audio, _PAUSE_S), strict=True))
+def read_bundled_voice() -> list[tuple[str, Samples]]:
+    """Read the sentences of the bundled sample audiobook: text and audio at 24 kHz."""
+    audio = read_clip(BUNDLED_VOICE, CLIP_RATE_HZ)
+    texts = [line for line in BUNDLED_VOICE.with_suffix(".txt").read_text(encoding="utf-8").splitlines() if line]
+    return list(zip(texts, split_at_pauses(audio, _PAUSE_S), strict=True))
 
 
-def spoken_stretches(audio: Samples, pause_s: float) -> list[Samples]:
-    """Audio at 24 kHz cut at its pauses, each stretch with a tenth of a second around it."""
+def split_at_pauses(audio: Samples, pause_s: float) -> list[Samples]:
+    """Split audio at 24 kHz at pauses longer than ``pause_s``; keep 0.1 s of silence around each part."""
     window, margin = CLIP_RATE_HZ // 50, CLIP_RATE_HZ // 10
     levels = np.abs(audio[: len(audio) // window * window]).reshape(-1, window).max(axis=1)
     loud = np.flatnonzero(levels > _LOUD)
@@ -146,64 +140,61 @@ def spoken_stretches(audio: Samples, pause_s: float) -> list[Samples]:
     ]
 
 
-def _given(path: Path, n_clips: int) -> list[tuple[str, Samples]]:
-    """Clips of a manifest, of a folder of recordings or of one recording; the words of a recording are not known."""
+def _read_other_speaker(path: Path, n_clips: int) -> list[tuple[str, Samples]]:
+    """Read text and audio of a manifest, a folder of recordings or one recording; without a manifest no text."""
     if path.suffix == ".jsonl":
         clips = sample_evenly(list(read_rows(path, Clip)), n_clips)
-        found = [(clip.text, read_clip(narrator_clip(clip, path).path, CLIP_RATE_HZ)) for clip in clips]
+        excerpts = [(clip.text, read_clip(resolve_clip(clip, path).path, CLIP_RATE_HZ)) for clip in clips]
     elif path.is_dir():
-        files = [file for file in sorted(path.iterdir()) if file.suffix.lower() in AUDIO_ENDINGS][:n_clips]
-        found = [("", read_clip(file, CLIP_RATE_HZ)[: int(LONGEST_PIECE_S * CLIP_RATE_HZ)]) for file in files]
+        files = [file for file in sorted(path.iterdir()) if file.suffix.lower() in AUDIO_SUFFIXES][:n_clips]
+        excerpts = [("", read_clip(file, CLIP_RATE_HZ)[: int(MAX_EXCERPT_S * CLIP_RATE_HZ)]) for file in files]
     else:
-        found = [("", piece) for piece in _pieces(read_clip(path, CLIP_RATE_HZ), n_clips)]
-    if not found:
+        excerpts = [("", excerpt) for excerpt in _cut_excerpts(read_clip(path, CLIP_RATE_HZ), n_clips)]
+    if not excerpts:
         raise UserError(
             "anchor_unreadable",
             f"other_speaker={path} holds no speech that could be used.",
             "Give a manifest, a recording or a folder of recordings of another person.",
         )
-    return found
+    return excerpts
 
 
-def _pieces(audio: Samples, n_clips: int) -> list[Samples]:
-    """Pieces of a recording of any length, evenly spread, none longer than ``LONGEST_PIECE_S``."""
-    length = int(LONGEST_PIECE_S * CLIP_RATE_HZ)
+def _cut_excerpts(audio: Samples, n_clips: int) -> list[Samples]:
+    """Cut evenly spread excerpts of ``MAX_EXCERPT_S`` out of a recording; a shorter recording is one excerpt."""
+    length = int(MAX_EXCERPT_S * CLIP_RATE_HZ)
     if len(audio) <= length:
         return [audio]
     n = min(n_clips, len(audio) // length)
     return [audio[start : start + length] for start in np.linspace(0, len(audio) - length, n, dtype=int)]
 
 
-def _recorded(clip: Clip, manifest: Path, narrator: str, folder: Path, name: str) -> Asked:
-    """A manifest's clip, to be rated against a narrator."""
-    copy = _copied(narrator_clip(clip, manifest).path, folder, name)
-    return Asked(Take(audio=_name(copy), text=clip.text), copy, narrator, clip.language.lower())
+def _copy_clip(clip: Clip, manifest: Path, narrator: str, folder: Path, name: str) -> RatingItem:
+    copy = _copy_file(resolve_clip(clip, manifest).path, folder, name)
+    return RatingItem(Take(audio=_relative(copy), text=clip.text), copy, narrator, clip.language.lower())
 
 
-def _spoken(spoken: Sequence[tuple[str, Samples]], narrator: str, language: str, folder: Path) -> list[Asked]:
-    asked = []
+def _write_excerpts(
+    excerpts: Sequence[tuple[str, Samples]], narrator: str, language: str, folder: Path
+) -> list[RatingItem]:
+    items = []
     folder.mkdir(parents=True, exist_ok=True)
-    for number, (text, audio) in enumerate(spoken, 1):
+    for number, (text, audio) in enumerate(excerpts, 1):
         path = folder / f"other-{number:02d}.wav"
         write_clip(path, audio, CLIP_RATE_HZ)
-        asked.append(Asked(Take(audio=_name(path), text=text), path, narrator, language))
-    return asked
+        items.append(RatingItem(Take(audio=_relative(path), text=text), path, narrator, language))
+    return items
 
 
-def _copied(path: Path, folder: Path, name: str) -> Path:
+def _copy_file(path: Path, folder: Path, name: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     copy = folder / f"{name}{path.suffix}"
     shutil.copyfile(path, copy)
     return copy
 
 
-def _name(path: Path) -> str:
+def _relative(path: Path) -> str:
     return f"{FOLDER}/{path.name}"
 
 
-def _counted(n: int, what: str) -> str:
-    return f"{n} {what}" + ("" if n == 1 else "s")
-
-
-def _names(plan: Plan) -> str:
-    return " and ".join(plan.held_out)
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" + ("" if n == 1 else "s")

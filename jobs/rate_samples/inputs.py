@@ -1,4 +1,4 @@
-"""What is to be rated against whom: the takes, each with its narrator's clips."""
+"""Inputs of a rating: the takes, each with the narrator that it is compared with, and the narrators' clips."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from pathlib import Path
 from jobs.dataset.manifest import Clip, check_audio_inside
 from jobs.dataset.takes import Take, read_takes
 from jobs.errors import UserError
-from jobs.rate_samples.narrator_clips import NarratorClip, choose, hold_out, narrators
+from jobs.rate_samples.narrator_clips import NarratorClip, choose_profile_clips, hold_out, read_clips_by_speaker
+
+_HINT = "Make the takes again with synthesize, and give the takes.jsonl that it writes."
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A take to rate.
+class RatingItem:
+    """A take or anchor clip to rate.
 
     Attributes:
         path: its audio.
         narrator: the speaker it is compared with.
-        language: the take's own, or the narrator's when synthesis was left to guess.
+        language: the take's own; the narrator's if the take has "auto".
     """
 
     take: Take
@@ -29,58 +31,57 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Takes in order, and of every narrator that they need the clips to measure and those held out.
+class RatingInputs:
+    """Takes in order, and the clips of each of their narrators, by speaker.
 
     Attributes:
-        clips: what the profiles are made of, by speaker.
-        held_out: clips that are rated as takes are, by speaker; never among ``clips``.
+        manifest: of the narrators' clips.
+        clips: measured for the profiles.
+        held_out: rated like takes; never among ``clips``.
         by_speaker: all clips of the manifest.
     """
 
-    asked: list[Asked]
+    manifest: Path
+    items: list[RatingItem]
     clips: dict[str, list[NarratorClip]]
     held_out: dict[str, list[Clip]]
     by_speaker: dict[str, list[Clip]]
 
 
-def plan(takes_file: Path, manifest: Path, max_narrator_clips: int, n_held_out: int = 0) -> Plan:
-    """Read both manifests.
+def read_inputs(takes_file: Path, manifest: Path, max_narrator_clips: int, n_held_out: int = 0) -> RatingInputs:
+    """Read takes and manifest.
 
     Raises:
         UserError: ``takes_empty``, ``take_missing``, ``narrator_ambiguous``, ``narrator_clips_too_few``,
             ``path_outside_dataset``, ``manifest_unreadable``.
     """
-    by_speaker = narrators(manifest)
-    made = Plan([], {}, {}, by_speaker)
+    by_speaker = read_clips_by_speaker(manifest)
+    inputs = RatingInputs(manifest, [], {}, {}, by_speaker)
     for take in read_takes(takes_file):
-        narrator = narrator_of(take, list(by_speaker), manifest)
-        if narrator not in made.clips:
-            rest, made.held_out[narrator] = hold_out(by_speaker[narrator], n_held_out)
-            made.clips[narrator] = choose(rest, manifest, max_narrator_clips)
-        made.asked.append(asked_of(take, takes_file, narrator, made.clips[narrator][0].language))
-    if not made.asked:
-        raise UserError("takes_empty", f"{takes_file} has no lines.", _AGAIN)
-    return made
+        narrator = find_narrator(take, list(by_speaker), manifest)
+        if narrator not in inputs.clips:
+            rest, inputs.held_out[narrator] = hold_out(by_speaker[narrator], n_held_out)
+            inputs.clips[narrator] = choose_profile_clips(rest, manifest, max_narrator_clips)
+        inputs.items.append(resolve_take(take, takes_file, narrator, inputs.clips[narrator][0].language))
+    if not inputs.items:
+        raise UserError("takes_empty", f"{takes_file} has no lines.", _HINT)
+    return inputs
 
 
-def asked_of(take: Take, takes_file: Path, narrator: str, language: str) -> Asked:
-    """A take with its path.
+def resolve_take(take: Take, takes_file: Path, narrator: str, language: str) -> RatingItem:
+    """Find the audio of a take.
 
     Raises:
         UserError: ``take_missing``, ``path_outside_dataset``.
     """
     path = check_audio_inside(takes_file, takes_file.parent, take.audio)
     if not path.is_file():
-        raise UserError("take_missing", f"{takes_file} names {take.audio!r}, and {path} is not there.", _AGAIN)
-    return Asked(take, path, narrator, language if take.language == "auto" else take.language.lower())
+        raise UserError("take_missing", f"{takes_file} names {take.audio!r}, and {path} does not exist.", _HINT)
+    return RatingItem(take, path, narrator, language if take.language == "auto" else take.language.lower())
 
 
-_AGAIN = "Make the takes again with synthesize, and give the takes.jsonl that it writes."
-
-
-def narrator_of(take: Take, speakers: Sequence[str], manifest: Path) -> str:
-    """The speaker that a take is compared with.
+def find_narrator(take: Take, speakers: Sequence[str], manifest: Path) -> str:
+    """Find the speaker that a take is compared with.
 
     Raises:
         UserError: ``narrator_ambiguous``.

@@ -1,7 +1,7 @@
-"""Who judges: the speaker encoder and the recogniser of a run, chosen once and never mixed.
+"""Judge models of a run: one speaker encoder, one recogniser, optionally UTMOSv2; chosen once and never mixed.
 
-Without weights on the machine these are the carried ones (GE2E, pocketsphinx). A WavLM x-vector model or a Whisper
-that is given, or found in the Hugging Face cache, judges instead; nothing is downloaded for it.
+The bundled models (GE2E, pocketsphinx) are the default. A WavLM x-vector model or a Whisper replaces them when it is
+given or found in the Hugging Face cache; nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from statistics import median
 from typing import Any, Protocol
 
 import torch
@@ -23,6 +24,7 @@ from jobs.audio.clip_io import Samples
 from jobs.audio.mel import Floats
 from jobs.errors import UserError
 from jobs.rate_samples.params import Params
+from jobs.rating.scoring import MIN_SEPARATION, VoiceLimits, fitted_limits
 from jobs.settings import Settings
 from jobs.speaker.ge2e_encoder import ENCODER, SpeakerEncoder
 from jobs.speaker.xvector_encoder import XVectorEncoder, encoder_name
@@ -35,39 +37,39 @@ WHISPER_MODELS = (
     "Systran/faster-whisper-medium",
     "Systran/faster-whisper-small",
 )
-# Without a GPU a larger one, which lies in the cache for ingest, would take minutes a take: it must be asked for.
+# Without a GPU a larger one, perhaps cached for ingest, takes minutes for each take: only if it is given.
 WHISPER_MODELS_ON_CPU = WHISPER_MODELS[3:]
 
 
 class Encoder(Protocol):
-    """Makes speaker embeddings."""
+    """Speaker encoder."""
 
     def embed(self, audio: Floats) -> Floats:
-        """A unit vector of a clip: (samples,) mono at 16 kHz."""
+        """Embed a clip, (samples,) mono at 16 kHz, as a unit vector."""
         ...
 
 
-class SpeakerJudge:
-    """The speaker encoder of a run; its weights are loaded when first needed.
+class SpeakerModel:
+    """The speaker encoder of a run; its weights are loaded on first use.
 
     Attributes:
         name: of model and weights.
-        is_carried: limits were measured for it; those of any other must be fitted.
+        is_bundled: SIM limits were measured for it; those of any other encoder must be fitted.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
-        self.is_carried = folder is None
+        self.is_bundled = folder is None
         self.name = ENCODER if folder is None else encoder_name(folder)
 
     @cached_property
     def encoder(self) -> Encoder:
-        """The model."""
+        """The loaded encoder."""
         return SpeakerEncoder() if self._folder is None else XVectorEncoder(self._folder)
 
 
-class Listener:
-    """Whisper, which hears what is said without being told what should be; any of its languages."""
+class WhisperRecogniser:
+    """Whisper: recognises speech in any of its languages without a hint of the expected text."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -79,16 +81,16 @@ class Listener:
     def _transcriber(self) -> Transcriber:
         return Transcriber(str(self._folder))
 
-    def hear(self, speech: Samples, language: str) -> list[str]:
-        """The words of audio at 16 kHz, prepared as those of a text are."""
+    def recognise(self, speech: Samples, language: str) -> list[str]:
+        """Return the words of audio at 16 kHz, normalised like those of a text."""
         segments = self._transcriber.transcribe(speech, None if language == "auto" else language)
         return comparable_words(" ".join(segment.text for segment in segments), language)
 
 
 def comparable_words(text: str, language: str) -> list[str]:
-    """Words as they are counted and compared: spoken ones in English, else stretches of letters and digits.
+    """Normalise a text to comparable words: spoken words in English, else runs of letters and digits.
 
-    Languages without spaces come as single characters, so that their error rate is one of characters.
+    Chinese and Japanese are split into characters, so that their error rate is a character error rate.
     """
     if language == "english":
         return spoken_words(text)
@@ -96,10 +98,10 @@ def comparable_words(text: str, language: str) -> list[str]:
     return list(plain.replace(" ", "")) if language in ("chinese", "japanese") else plain.split()
 
 
-class Naturalness:
-    """UTMOSv2, where its package is installed: shown beside the rating, no part of it.
+class NaturalnessModel:
+    """UTMOSv2, if its package is installed: reported with the rating, not part of it.
 
-    Its limits were not measured, and the same file scores up to 0.3 apart from process to process.
+    No thresholds were measured for it, and scores of one file differ by up to 0.3 between processes.
     """
 
     name = "UTMOSv2 (shown, no part of the rating)"
@@ -109,44 +111,72 @@ class Naturalness:
         return importlib.import_module("utmosv2").create_model(pretrained=True)
 
     def predict(self, path: Path) -> float:
-        """Predicted opinion of a file, 1 to 5."""
+        """Predict the mean opinion score of a file, 1 to 5."""
         return round(float(self._model.predict(input_path=str(path))), 3)
 
 
 @dataclass(frozen=True)
-class Judges:
-    """The judges of one run.
+class JudgeModels:
+    """The judge models of one run.
 
     Attributes:
-        naturalness: None where UTMOSv2 is not installed.
-        listener: Whisper; None: the carried recogniser, which expects the text and knows English only.
+        speaker: speaker encoder.
+        whisper: None: the bundled recogniser, which expects the text and is English only.
+        naturalness: None if UTMOSv2 is not installed.
     """
 
-    speaker: SpeakerJudge
-    listener: Listener | None = None
-    naturalness: Naturalness | None = None
+    speaker: SpeakerModel
+    whisper: WhisperRecogniser | None = None
+    naturalness: NaturalnessModel | None = None
 
 
-def choose_judges(params: Params, settings: Settings) -> Judges:
-    """The best judges whose weights are given or already on this machine.
+def choose_judge_models(params: Params, settings: Settings) -> JudgeModels:
+    """Choose the best models whose weights are given or already on this machine.
 
     Raises:
         UserError: ``judge_unavailable`` for weights that were given and are not there, ``encoder_unusable``.
     """
-    # without another speaker's clips the limits of another encoder cannot be fitted
-    which = params.judges if params.anchor_clips else "offline"
-    speaker = _folder(params.speaker_model, SPEAKER_MODELS, "speaker_model", which, settings)
-    known = WHISPER_MODELS if torch.cuda.is_available() else WHISPER_MODELS_ON_CPU
-    whisper = _folder(params.whisper_model, known, "whisper_model", params.judges, settings)
+    # without clips of another speaker the limits of another encoder cannot be fitted
+    speaker_source = params.judges if params.anchor_clips else "offline"
+    speaker = _find_model(params.speaker_model, SPEAKER_MODELS, "speaker_model", speaker_source, settings)
+    candidates = WHISPER_MODELS if torch.cuda.is_available() else WHISPER_MODELS_ON_CPU
+    whisper = _find_model(params.whisper_model, candidates, "whisper_model", params.judges, settings)
     has_utmos = params.judges == "auto" and importlib.util.find_spec("utmosv2") is not None
-    return Judges(
-        SpeakerJudge(speaker),
-        Listener(whisper) if whisper is not None else None,
-        Naturalness() if has_utmos else None,
+    return JudgeModels(
+        SpeakerModel(speaker),
+        WhisperRecogniser(whisper) if whisper is not None else None,
+        NaturalnessModel() if has_utmos else None,
     )
 
 
-def _folder(given: str | None, known: Sequence[str], parameter: str, which: str, settings: Settings) -> Path | None:
+@dataclass(frozen=True)
+class NarratorLimits:
+    """SIM limits of the speaker encoder for one narrator.
+
+    Attributes:
+        limits: None: the encoder cannot separate this narrator from another voice.
+        source: origin of the limits, or the reason why there are none.
+    """
+
+    limits: VoiceLimits | None
+    source: str
+
+
+def fit_limits(own_sim: float, other_sims: Sequence[float]) -> NarratorLimits:
+    """Fit the limits of an encoder without measured ones, from the narrator's own clips and those of another voice."""
+    if not other_sims:
+        return NarratorLimits(None, "there was no other voice to fit the limits with")
+    lower_bound = median(other_sims)
+    values = f"the narrator's own SIM {own_sim:.2f}, another voice's {lower_bound:.2f} ({len(other_sims)} clips)"
+    if own_sim - lower_bound < MIN_SEPARATION:
+        return NarratorLimits(None, f"it does not separate the narrator from another voice: {values}")
+    return NarratorLimits(fitted_limits(own_sim, lower_bound), f"fitted in this run: {values}")
+
+
+def _find_model(
+    given: str | None, candidates: Sequence[str], parameter: str, source: str, settings: Settings
+) -> Path | None:
+    """Return the folder of the given model, else of the first cached candidate; None with ``source`` "offline"."""
     if given is not None:
         found = _cached(given, settings)
         if found is None:
@@ -156,13 +186,13 @@ def _folder(given: str | None, known: Sequence[str], parameter: str, which: str,
                 f"Get it with hf download {given}, give a folder, or leave {parameter} out.",
             )
         return found
-    if which == "offline":
+    if source == "offline":
         return None
-    return next((folder for name in known if (folder := _cached(name, settings)) is not None), None)
+    return next((folder for name in candidates if (folder := _cached(name, settings)) is not None), None)
 
 
 def _cached(model: str, settings: Settings) -> Path | None:
-    """Folder of a model that is a folder or complete in the cache."""
+    """Return the folder of a model that is a folder or complete in the cache."""
     if Path(model).is_dir():
         return Path(model)
     try:

@@ -1,11 +1,12 @@
-"""What is measured on one clip, whether the narrator's or a take: sound, voice, prosody, words.
+"""Measurements of one clip, of the narrator or a take: sound, voice, prosody, words.
 
-Nothing is judged here; ``jobs.rating.scoring`` does that.
+``jobs.rating.scoring`` turns them into a rating.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +19,15 @@ from jobs.audio.acoustic_features import Prosody, prosody
 from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, Samples, read_clip, resample
 from jobs.audio.dnsmos import Dnsmos
 from jobs.errors import UserError
-from jobs.rate_samples.judge_models import Judges, comparable_words
+from jobs.rate_samples.judge_models import JudgeModels, comparable_words
 from jobs.text.english_normalization import spoken_words
 
 RECOGNISER = "pocketsphinx-5.1.1 (en-us)"
-RECOGNISED = "english"  # the one language whose words can be checked offline
+RECOGNISED = "english"  # the only language whose words can be checked without Whisper
 
 
 class Timbre(BaseModel):
-    """Voice and sound of a stretch of audio."""
+    """Speaker embedding and DNSMOS of a clip or a part of it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,12 +36,12 @@ class Timbre(BaseModel):
     p808: float
 
     def sim(self, voice: np.ndarray) -> float:
-        """SIM to a unit vector (256,)."""
+        """Compute the SIM to a unit vector (256,)."""
         return float(np.asarray(self.embedding, dtype=np.float32) @ voice)
 
 
-class Measures(BaseModel):
-    """What was measured on a clip. None: could not be."""
+class Measurements(BaseModel):
+    """Measurements of a clip. None: could not be measured."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,86 +55,96 @@ class Measures(BaseModel):
     utmos: float | None = None
 
 
-class Instruments:
-    """The models, opened when first needed, one thread each.
+class ClipAnalyzer:
+    """Runs the models on clips; each model is loaded on first use and has one thread.
 
     Args:
-        distractors: words that the carried recogniser may hear instead of a text's own.
-        judges: speaker encoder and recogniser.
+        distractors: words that the bundled recogniser may choose instead of the text's own.
+        models: speaker encoder and recogniser.
     """
 
-    def __init__(self, distractors: Sequence[str], judges: Judges) -> None:
-        torch.set_num_threads(1)  # an LSTM of 256 on a few windows: more threads only wait for each other
+    def __init__(self, distractors: Sequence[str], models: JudgeModels) -> None:
+        torch.set_num_threads(1)  # an LSTM of 256 units on a few windows gains nothing from more
         self._distractors = distractors
-        self._judges = judges
-        self._dnsmos: Dnsmos | None = None
-        self._recogniser: Recogniser | None = None
+        self._models = models
 
-    def measure(self, path: Path, text: str, language: str) -> Measures:
+    def measure(self, path: Path, text: str, language: str) -> Measurements:
         """Measure a clip.
 
         Args:
             path: the audio.
-            text: what it should say; may be empty.
-            language: a Qwen language name; without Whisper the words of all but English are only counted by letters.
+            text: that it should hold; may be empty.
+            language: a Qwen language name; without Whisper, words of languages but English give a speaking rate only.
 
         Raises:
             UserError: ``audio_missing``, ``audio_unreadable``.
         """
-        try:
-            audio = read_clip(path, CLIP_RATE_HZ)
-        except UserError as error:
-            if error.code != "audio_empty":
-                raise
-            audio = np.zeros(0, np.float32)
+        audio = read_clip_or_empty(path, CLIP_RATE_HZ)
         sound = prosody(audio)
         words = comparable_words(text, language)
         if sound.is_silent:
-            return Measures(prosody=sound, n_words=len(words))
+            return Measurements(prosody=sound, n_words=len(words))
         speech = resample(audio, CLIP_RATE_HZ, SPEECH_RATE_HZ)
-        utmos = self._judges.naturalness.predict(path) if self._judges.naturalness is not None else None
-        measures = Measures(prosody=sound, timbre=self.timbre(speech), n_words=len(words), utmos=utmos)
+        utmos = self._models.naturalness.predict(path) if self._models.naturalness is not None else None
+        measures = Measurements(prosody=sound, timbre=self.timbre(speech), n_words=len(words), utmos=utmos)
         if not words:
             return measures
         found: dict[str, object] = {"speaking_rate": sum(map(len, words)) / sound.speech_span_s}
         if language == RECOGNISED:
-            found = self._heard(speech, words, sound.speech_span_s)
-        if self._judges.listener is not None:
-            heard = self._judges.listener.hear(speech, language)
+            found = self._recognise_english(speech, words, sound.speech_span_s)
+        if self._models.whisper is not None:
+            heard = self._models.whisper.recognise(speech, language)
             found |= {"wer": word_error_rate(words, heard), "heard_words": " ".join(heard)}
         return measures.model_copy(update=found)
 
     def timbre(self, speech: Samples) -> Timbre:
-        """Voice and sound of mono audio at 16 kHz that is not silent."""
-        self._dnsmos = self._dnsmos or Dnsmos()
+        """Measure speaker embedding and DNSMOS of mono audio at 16 kHz that is not silent."""
         mos = self._dnsmos.predict(speech)
-        embedding = [round(float(value), 6) for value in self._judges.speaker.encoder.embed(speech)]
+        embedding = [round(float(value), 6) for value in self._models.speaker.encoder.embed(speech)]
         return Timbre(embedding=embedding, ovrl=mos.ovrl, p808=mos.p808)
 
     def text_scores(self, path: Path, texts: Sequence[str]) -> list[float | None]:
-        """How well each English text fits the audio: forced log score a second; None where it cannot fit."""
+        """Score how well each English text fits the audio: forced-alignment log score per second; None: no fit."""
         speech = read_clip(path, SPEECH_RATE_HZ)
         if len(speech) > MAX_ALIGN_S * SPEECH_RATE_HZ:
             return [None] * len(texts)
-        return [self._recognise().forced_score(speech, spoken_words(text)) for text in texts]
+        return [self._recogniser.forced_score(speech, spoken_words(text)) for text in texts]
 
-    def _heard(self, speech: Samples, words: list[str], speech_span_s: float) -> dict[str, object]:
-        recogniser = self._recognise()
+    def _recognise_english(self, speech: Samples, words: list[str], speech_span_s: float) -> dict[str, object]:
+        recogniser = self._recogniser
         can_align = len(speech) <= MAX_ALIGN_S * SPEECH_RATE_HZ
         found: dict[str, object] = {
             "speaking_rate": len(recogniser.phones(words)) / speech_span_s,
             "aligns": recogniser.align(speech, words) is not None if can_align else None,
         }
-        if self._judges.listener is None:
+        if self._models.whisper is None:
             heard = heard_words(recogniser, speech, words, self._distractors)
             found |= {"wer": word_error_rate(words, heard), "heard_words": " ".join(heard)}
         return found
 
-    def _recognise(self) -> Recogniser:
-        self._recogniser = self._recogniser or Recogniser()
-        return self._recogniser
+    @cached_property
+    def _dnsmos(self) -> Dnsmos:
+        return Dnsmos()
+
+    @cached_property
+    def _recogniser(self) -> Recogniser:
+        return Recogniser()
+
+
+def read_clip_or_empty(path: Path, rate_hz: int) -> Samples:
+    """Read a clip; a file without samples gives an empty array.
+
+    Raises:
+        UserError: ``audio_missing``, ``audio_unreadable``.
+    """
+    try:
+        return read_clip(path, rate_hz)
+    except UserError as error:
+        if error.code != "audio_empty":
+            raise
+        return np.zeros(0, np.float32)
 
 
 def rate_unit(language: str) -> str:
-    """Unit of ``speaking_rate``."""
+    """Return the unit of ``speaking_rate``."""
     return "phones/s" if language == RECOGNISED else "letters/s"

@@ -1,4 +1,4 @@
-"""Which of the narrator's clips are measured, and the profile that comes of them."""
+"""The narrator's clips: those measured for the profile and those held out of it."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from jobs.audio.mel import Floats
 from jobs.dataset.manifest import Clip, check_audio_inside, read_rows
 from jobs.dataset.split import DEFAULT_SHARE, SplitRow, inner_indices, sample_evenly, split_clips
 from jobs.errors import UserError
-from jobs.rate_samples.measurements import Measures, Timbre, rate_unit
+from jobs.rate_samples.measurements import Measurements, Timbre, rate_unit
 from jobs.rating.scoring import MIN_SPEECH_S, MIN_WORDS
 from jobs.speaker.ge2e_encoder import centroid, leave_one_out
 from jobs.speaker.narrator_profile import Own, Profile
 
 MIN_CLIPS = 5  # SIM to the centroid of 1, 3, 5, 20 clips: 0.919, 0.929, 0.943, 0.956
 SHORT_LENGTHS_S = (2.0, 4.0)
-N_SHORT_CLIPS = 8  # clips that are measured again, cut to the short lengths
+N_SHORT_CLIPS = 8  # clips that are also measured cut to the short lengths
 _LONG_ENOUGH_S = 2.0
 
 
 @dataclass(frozen=True)
 class NarratorClip:
-    """A clip of the narrator that is measured."""
+    """A narrator's clip to measure."""
 
     path: Path
     text: str
     language: str
 
 
-def narrators(manifest: Path) -> dict[str, list[Clip]]:
-    """The manifest's clips by speaker."""
+def read_clips_by_speaker(manifest: Path) -> dict[str, list[Clip]]:
+    """Read a manifest's clips by speaker."""
     clips: dict[str, list[Clip]] = {}
     for clip in read_rows(manifest, Clip):
         clips.setdefault(clip.speaker, []).append(clip)
@@ -42,7 +42,7 @@ def narrators(manifest: Path) -> dict[str, list[Clip]]:
 
 
 def hold_out(clips: Sequence[Clip], limit: int) -> tuple[list[Clip], list[Clip]]:
-    """Part a narrator's clips into those that may make his profile and those that are rated as takes are.
+    """Divide a narrator's clips into those for the profile and those held out to be rated like takes.
 
     Held out are clips of the validation split first: the manifest's, else the one that training makes by default. Then
     follow at most a quarter of the others, evenly spread over the inner chapters. Clips long enough for every
@@ -52,7 +52,7 @@ def hold_out(clips: Sequence[Clip], limit: int) -> tuple[list[Clip], list[Clip]]
         clips: of one speaker.
         limit: most clips to hold out.
     """
-    candidates = [clip for clip in clips if is_good(clip)]
+    candidates = [clip for clip in clips if is_usable(clip)]
     splits = [clip.split for clip in clips]
     if "validation" not in splits:
         splits = split_clips(clips, DEFAULT_SHARE)
@@ -74,18 +74,18 @@ def _long_first(clips: Sequence[Clip]) -> list[Clip]:
     return long or list(clips)
 
 
-def is_good(clip: Clip) -> bool:
-    """True for a clip with a text that is not too short for its voice to be judged."""
+def is_usable(clip: Clip) -> bool:
+    """Return True for a clip with a text that is long enough for a speaker embedding."""
     return bool(clip.text.strip()) and (clip.duration_s or _LONG_ENOUGH_S) >= _LONG_ENOUGH_S
 
 
-def choose(clips: Sequence[Clip], manifest: Path, limit: int) -> list[NarratorClip]:
-    """At most ``limit`` clips, evenly spread over the manifest; those of 2 s and more with a text first.
+def choose_profile_clips(clips: Sequence[Clip], manifest: Path, limit: int) -> list[NarratorClip]:
+    """Choose at most ``limit`` clips, evenly spread over the manifest; if possible of 2 s or more and with a text.
 
     Raises:
         UserError: ``narrator_clips_too_few``, ``path_outside_dataset``.
     """
-    good = [clip for clip in clips if is_good(clip)]
+    good = [clip for clip in clips if is_usable(clip)]
     pool = good if len(good) >= MIN_CLIPS else list(clips)
     if len(pool) < MIN_CLIPS:
         raise UserError(
@@ -93,11 +93,11 @@ def choose(clips: Sequence[Clip], manifest: Path, limit: int) -> list[NarratorCl
             f"{manifest} has {len(pool)} clips of this speaker; a profile needs {MIN_CLIPS}.",
             "Give the train_manifest.jsonl of the narrator's dataset.",
         )
-    return [narrator_clip(clip, manifest) for clip in sample_evenly(pool, limit)]
+    return [resolve_clip(clip, manifest) for clip in sample_evenly(pool, limit)]
 
 
-def narrator_clip(clip: Clip, manifest: Path) -> NarratorClip:
-    """A manifest's clip with its path.
+def resolve_clip(clip: Clip, manifest: Path) -> NarratorClip:
+    """Find the audio of a manifest's clip.
 
     Raises:
         UserError: ``path_outside_dataset``.
@@ -107,14 +107,16 @@ def narrator_clip(clip: Clip, manifest: Path) -> NarratorClip:
 
 
 def short_lengths(clip_durations_s: Sequence[float], take_durations_s: Sequence[float]) -> list[float]:
-    """Lengths at which the narrator must be measured too, since takes are much shorter than his clips."""
+    """Choose lengths to which narrator's clips are cut and measured again, because takes are much shorter."""
     usual_s, shortest_s = median(clip_durations_s), min(take_durations_s, default=0.0)
     much_shorter_s = 0.75 * usual_s
     return [s for s in SHORT_LENGTHS_S if s <= much_shorter_s and shortest_s < min(2 * s, much_shorter_s)]
 
 
-def profile_of(measures: Sequence[Measures], short: dict[float, list[Timbre]], language: str) -> tuple[Profile, Floats]:
-    """The narrator's medians, and the centroid of his embeddings.
+def profile_of(
+    measures: Sequence[Measurements], short: dict[float, list[Timbre]], language: str
+) -> tuple[Profile, Floats]:
+    """Compute the narrator's medians and the centroid of the speaker embeddings.
 
     Args:
         measures: of whole clips, at least five of them with speech.

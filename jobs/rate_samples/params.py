@@ -1,4 +1,4 @@
-"""Synthesised takes get an automatic 1 to 5 with its reasons. What goes in, what comes out."""
+"""Parameters and result of ``rate_samples``: an automatic rating of takes, 1 to 5 with reasons."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jobs.param_types import RARE, IngestedManifest, InputPath, ModelRef, Output
 
 
 class Params(Strict):
-    """Parameters of the automatic rating."""
+    """Parameters of ``rate_samples``."""
 
     takes: TakesPath = Field(description="takes.jsonl of synthesize, its folder or job_id.")
     narrator_manifest: IngestedManifest = Field(
@@ -25,7 +25,7 @@ class Params(Strict):
     )
     measures: OutputPath = Field(
         "",
-        description="Where measures are kept, by content: runs that share it measure narrator and anchors once. "
+        description="Cache of measurements by content: runs that share it measure narrator and anchors once. "
         "Default: rating_measures.jsonl beside the ratings.",
         json_schema_extra=RARE,
     )
@@ -36,55 +36,57 @@ class Params(Strict):
         6,
         ge=0,
         le=50,
-        description="Clips rated beside the takes: of the narrator (held out of the profile) and of another speaker.",
+        description="Clips rated with the takes: of the narrator (held out of the profile) and of another speaker.",
         json_schema_extra=RARE,
     )
     other_speaker: InputPath | None = Field(
         None,
-        description="Another speaker for the floor: a manifest, a recording or a folder of them. Default: the "
-        "manifest's other speakers, else a synthetic voice that the project carries.",
+        description="Another speaker for the lower bound: a manifest, a recording or a folder of them. Default: the "
+        "manifest's other speakers, else a bundled synthetic voice.",
         json_schema_extra=RARE,
     )
     zero_shot_takes: InputPath | None = Field(
         None,
-        description="takes.jsonl of the base model's clone of the same texts: what one has without training.",
+        description="takes.jsonl of the base model's clone of the same texts: the result without training.",
         json_schema_extra=RARE,
     )
     judges: Literal["auto", "offline"] = Field(
         "auto",
-        description="auto: a WavLM speaker model and a Whisper judge when the Hugging Face cache has them (nothing is "
-        "downloaded). offline: only what the project carries.",
+        description="auto: a WavLM speaker model and a Whisper if the Hugging Face cache has them (nothing is "
+        "downloaded). offline: only the bundled models.",
         json_schema_extra=RARE,
     )
     speaker_model: ModelRef | None = Field(
-        None, description="WavLMForXVector to judge the voice with: folder or cached hub id.", json_schema_extra=RARE
+        None, description="WavLMForXVector that compares voices: folder or cached hub id.", json_schema_extra=RARE
     )
     whisper_model: ModelRef | None = Field(
         None,
-        description="faster-whisper model to judge the words with: folder or cached hub id.",
+        description="faster-whisper model that checks the words: folder or cached hub id.",
         json_schema_extra=RARE,
     )
 
 
 class Rating(Row):
-    """One rated take. Parts are 0..1 (null: could not be measured); measures keep their own units."""
+    """One rated take. Parts are 0 to 1 (null: could not be measured); measures keep their own units."""
 
     audio: str
     text: str
     take: int = 1
     narrator: str = ""
     rating: float = Field(ge=1, le=5, description="At most 4.5 unless a person gave the take more.")
-    uncapped: float = Field(ge=1, le=5, description="The same without that cap, to rank checkpoints by.")
+    uncapped: float = Field(ge=1, le=5, description="The same without that cap, to rank checkpoints.")
     person: float | None = Field(None, description="Mean of people's scores of this take.")
     n_person: int = 0
-    reasons: list[str] = Field(description="Sentences with value and limit, worst first, and what was not judged.")
-    faults: list[str] = Field(default_factory=list, description="Codes of what lowered the rating.")
+    reasons: list[str] = Field(
+        description="Sentences with value and limit, worst first, and checks that were not possible."
+    )
+    faults: list[str] = Field(default_factory=list, description="Codes of the faults that lowered the rating.")
     intelligibility: float | None = None
     voice: float | None = None
     sound: float | None = None
     timing: float | None = None
     measures: dict[str, float | None] = Field(default_factory=dict)
-    heard_words: str | None = Field(None, description="What the recogniser made of it.")
+    heard_words: str | None = Field(None, description="Transcript of the recogniser.")
 
 
 class Interval(Strict):
@@ -96,7 +98,7 @@ class Interval(Strict):
 
 
 class Summary(Interval):
-    """The batch: uncapped ratings, and as they are shown."""
+    """Mean of the batch: uncapped, and as shown."""
 
     n_takes: int
     n_texts: int
@@ -104,24 +106,24 @@ class Summary(Interval):
 
 
 class AnchorSummary(Interval):
-    """Uncapped ratings of what the takes are held against."""
+    """Uncapped ratings of an anchor."""
 
     n: int
     note: str
 
 
 class Drift(Strict):
-    """What only a batch shows: distance from the narrator, averaged over 10 takes or more (null with fewer)."""
+    """Average distance of a batch from the narrator; null with fewer than 10 measured takes."""
 
     n_takes: int
-    speaking_rate: float | None = Field(description="Times the narrator's.")
+    speaking_rate: float | None = Field(description="Ratio to the narrator's.")
     pitch_st: float | None = Field(description="Semitones above the narrator's.")
-    sim: float | None = Field(description="SIM less the narrator's own at the same length.")
-    flags: list[str] = Field(description="What lies outside its limits.")
+    sim: float | None = Field(description="SIM minus the narrator's own at the same length.")
+    flags: list[str] = Field(description="Averages outside of their limits.")
 
 
 class Result(Strict):
-    """What the automatic rating answers with."""
+    """Result of ``rate_samples``."""
 
     ratings: str = Field(description="ratings.json: every take with its parts and reasons.")
     report: str = Field(description="report.html: takes and anchors to look at and listen to.")
@@ -134,28 +136,32 @@ class Result(Strict):
     high: float
     worst_rating: float
     best_take: str
-    narrator: float | None = Field(None, description="The narrator's own held-out clips, rated alike: the ceiling.")
-    other_speaker: float | None = Field(None, description="Another speaker, rated alike: the floor.")
-    zero_shot: float | None = Field(None, description="The clone without training, rated alike.")
-    verdict: list[str] = Field(default_factory=list, description="What the figures say, in words.")
-    judges: list[str] = Field(default_factory=list, description="Which models judged.")
+    narrator: float | None = Field(None, description="Rating of the narrator's held-out clips: upper bound.")
+    other_speaker: float | None = Field(None, description="Rating of another speaker: lower bound.")
+    zero_shot: float | None = Field(None, description="Rating of the clone without training.")
+    verdict: list[str] = Field(default_factory=list, description="Conclusions in sentences.")
+    judges: list[str] = Field(default_factory=list, description="Models used for the rating.")
     common_reasons: dict[str, int] = Field(
-        description="Codes of what lowered ratings, with how many takes, commonest first."
+        description="Codes of faults that lowered ratings, with the number of takes, commonest first."
     )
     n_text_heard: int = Field(description="Takes whose right text scored above every other text of the batch.")
     n_text_compared: int = Field(description="Takes for which there was another English text to compare with.")
     plot: str = Field(description="ratings.png: every take with its parts.")
-    caveat: str = Field(description="What the automatic rating cannot hear.")
+    caveat: str = Field(description="Limits of the automatic rating.")
 
 
 def check(params: Params) -> None:
-    """Takes and the narrator's manifest must be there."""
+    """Check that takes, manifest and anchors exist.
+
+    Raises:
+        UserError: ``takes_missing``, ``anchor_missing``, ``anchors_needed``, those of ``check_step``.
+    """
     check_takes_file(Path(params.takes))
     check_step(Path(params.narrator_manifest), "ingested")
     for name in ("other_speaker", "zero_shot_takes"):
         given = getattr(params, name)
         if given is not None and not Path(given).exists():
-            raise UserError("anchor_missing", f"{name}={given!r} is not there.", f"Check {name}, or leave it out.")
+            raise UserError("anchor_missing", f"{name}={given!r} does not exist.", f"Check {name}, or leave it out.")
     if params.speaker_model is not None and params.anchor_clips == 0:
         raise UserError(
             "anchors_needed",

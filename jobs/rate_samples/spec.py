@@ -1,8 +1,44 @@
-"""The job kind ``rate_samples``."""
+"""Declaration of the job kind ``rate_samples``. Its tool, ``tools.rate_samples``, also takes human scores."""
 
 from __future__ import annotations
 
-from jobs.rate_samples.params import Params, Result, check
-from jobs.runner.job_kind import JobKind
+from functools import partial
 
-KIND = JobKind(name="rate_samples", params=Params, result=Result, entry="jobs.rate_samples.work:run", check=check)
+from jobs.cost import Cost, count_lines
+from jobs.rate_samples.params import Params, Result, check
+from jobs.runner.job_kind import Example, JobKind, StartTool
+
+KIND = JobKind(
+    name="rate_samples",
+    params=Params,
+    result=Result,
+    entry="jobs.rate_samples.work:run",
+    check=check,
+    # one run on two cores: the order of magnitude
+    cost=Cost(
+        partial(count_lines, name="takes", file="takes.jsonl"),
+        unit="takes",
+        s_each=5,
+        s_fixed=15,
+        memory_mb=1000,
+        bytes_each=4000,
+    ),
+    tool=StartTool(
+        title="Rate synthesised takes",
+        description="""\
+Rate takes of synthesize from 1 to 5.
+
+With narrator_manifest: a job (CPU, seconds a take) that compares them with the narrator's clips and gives reasons.
+With a person's scores: stored at once. With neither: asks the person. Use it after synthesize. Next: get_job, then
+human ratings.""",
+        order=80,
+        next="Read the verdict; a person should listen to the takes in {report}, because the reasons only say what was "
+        "measured. Their scores go into rate_samples scores=[...].",
+        step="rate_samples -> 1 to 5 with reasons; let a person listen too.",
+        idempotent=False,  # a person's scores are added, never replaced: two calls are two listenings
+        examples=(
+            Example("Beside the narrator's clips", {"takes": "takes/anna", "narrator_manifest": "anna"}),
+            Example("A person's score", {"takes": "takes/anna", "scores": [{"audio": "take_00.wav", "score": 4}]}),
+        ),
+    ),
+)

@@ -1,4 +1,4 @@
-"""``ratings.png`` and a spectrogram of every take."""
+"""Plots of a rating: ``ratings.png`` and a spectrogram of every take."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def draw_ratings(path: Path, ratings: Sequence[Rating], anchors: Mapping[str, An
     axes.set_yticks(rows, [shorten(rating.text, 40) for rating in ratings], fontsize=8)
     axes.set_ylim(len(ratings) - 0.4, -0.6)
     axes.set_xlim(0.95, 5.05)
-    axes.set_xlabel(f"automatic rating, 1 to 5 (dashed: the most it may give, {AUTOMATIC_CAP})")
+    axes.set_xlabel(f"automatic rating, 1 to 5 (dashed: its maximum, {AUTOMATIC_CAP})")
     figure.legend(loc="outside upper center", ncols=4, fontsize=8, frameon=False)
     save_png(figure, path, dpi=110)
 
 
 def spectrogram_path(audio: str) -> str:
-    """Where the spectrogram of a take or an anchor's clip lies, from the ratings' folder."""
+    """Return the path of the spectrogram of a take or an anchor's clip, relative to the ratings' folder."""
     return f"spectrograms/{audio.replace('/', '-').rsplit('.', 1)[0]}.png"
 
 

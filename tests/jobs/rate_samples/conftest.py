@@ -1,4 +1,4 @@
-"""A small dataset of the sample audiobook's voice, with takes of the same and of damaged speech; tiny random judges."""
+"""A small dataset of the sample audiobook's voice, takes of intact and damaged speech, tiny random judge models."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Clip = tuple[str, np.ndarray]
 
 
 class QuietContext(JobContext):
-    """A context that nobody watches, with empty caches."""
+    """A context without progress or cancellation, with empty caches."""
 
     def __init__(self, folder: Path, hub_cache: Path | None = None) -> None:
         self.job_id, self.folder = "rate_samples-test", folder
@@ -33,7 +33,7 @@ class QuietContext(JobContext):
 
 @pytest.fixture(scope="session")
 def quiet_context() -> Callable[..., QuietContext]:
-    """Makes a context that nobody watches: (folder, hub_cache) -> context."""
+    """Return a factory of contexts: (folder, hub_cache) -> context."""
     return QuietContext
 
 
@@ -56,7 +56,7 @@ def write_manifest() -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def toy_xvector(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random WavLMForXVector: the real class, a few kilobytes; it hears nothing."""
+    """A random WavLMForXVector: the real class, a few kilobytes; its embeddings mean nothing."""
     import torch
     from transformers import Wav2Vec2FeatureExtractor, WavLMConfig, WavLMForXVector
 

@@ -1,4 +1,4 @@
-"""Who is compared with whom; bad manifests cost nothing."""
+"""Inputs of a rating: the narrator of each take, refusals of wrong manifests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import UserError
-from jobs.rate_samples.inputs import plan
+from jobs.rate_samples.inputs import read_inputs
 
 
 def manifests(folder: Path, speakers: list[str], **take: object) -> tuple[Path, Path]:
@@ -25,22 +25,22 @@ def manifests(folder: Path, speakers: list[str], **take: object) -> tuple[Path, 
     return folder / "takes.jsonl", folder / "train_manifest.jsonl"
 
 
-def test_a_take_without_a_speaker_is_compared_with_the_only_narrator_in_his_language(tmp_path: Path) -> None:
-    (asked,) = plan(*manifests(tmp_path, ["horus"]), 20).asked
+def test_a_take_without_a_speaker_is_compared_with_the_only_narrator_in_that_language(tmp_path: Path) -> None:
+    (item,) = read_inputs(*manifests(tmp_path, ["horus"]), 20).items
 
-    assert (asked.narrator, asked.language) == ("horus", "german")
+    assert (item.narrator, item.language) == ("horus", "german")
 
 
 def test_a_take_is_compared_with_the_narrator_of_its_name(tmp_path: Path) -> None:
-    made = plan(*manifests(tmp_path, ["anna", "horus"], speaker="horus", language="english"), 20)
+    inputs = read_inputs(*manifests(tmp_path, ["anna", "horus"], speaker="horus", language="english"), 20)
 
-    assert list(made.clips) == ["horus"]
-    assert made.asked[0].language == "english"
+    assert list(inputs.clips) == ["horus"]
+    assert inputs.items[0].language == "english"
 
 
 def test_a_take_of_an_unknown_speaker_is_refused_when_there_are_several(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="anna, horus") as caught:
-        plan(*manifests(tmp_path, ["anna", "horus"], speaker="x"), 20)
+        read_inputs(*manifests(tmp_path, ["anna", "horus"], speaker="x"), 20)
 
     assert caught.value.code == "narrator_ambiguous"
 
@@ -48,7 +48,7 @@ def test_a_take_of_an_unknown_speaker_is_refused_when_there_are_several(tmp_path
 @pytest.mark.parametrize(("audio", "code"), [("../secret.wav", "path_outside_dataset"), ("gone.wav", "take_missing")])
 def test_a_take_whose_audio_is_elsewhere_is_refused(tmp_path: Path, audio: str, code: str) -> None:
     with pytest.raises(UserError) as caught:
-        plan(*manifests(tmp_path, ["horus"], audio=audio), 20)
+        read_inputs(*manifests(tmp_path, ["horus"], audio=audio), 20)
 
     assert caught.value.code == code
 
@@ -58,6 +58,6 @@ def test_no_takes_are_refused(tmp_path: Path) -> None:
     takes.write_text("\n")
 
     with pytest.raises(UserError) as caught:
-        plan(takes, manifest, 20)
+        read_inputs(takes, manifest, 20)
 
     assert caught.value.code == "takes_empty"

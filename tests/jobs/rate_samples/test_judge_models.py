@@ -1,4 +1,4 @@
-"""Who judges: what is chosen, how limits are fitted, and that a judge who hears nothing is not believed."""
+"""Judge models: their choice, fitted limits, and the fallback from an encoder that separates no voices."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ import torch
 
 from jobs.asr.toy_models import make_toy_whisper
 from jobs.errors import UserError
-from jobs.rate_samples.evaluator import fit
-from jobs.rate_samples.judge_models import choose_judges, comparable_words
+from jobs.rate_samples.judge_models import choose_judge_models, comparable_words, fit_limits
 from jobs.rate_samples.params import Params, check
 from jobs.rate_samples.work import run
 from jobs.rating.scoring import GE2E_LIMITS, GE2E_OTHERS, GE2E_OWN, fitted_limits
@@ -57,16 +56,16 @@ def test_limits_that_are_fitted_to_the_carried_encoders_own_scale_are_its_own() 
 
 
 def test_limits_lie_between_another_voice_and_the_narrator_on_any_scale() -> None:
-    found = fit(0.70, [0.05, 0.10, 0.15])
+    found = fit_limits(0.70, [0.05, 0.10, 0.15])
 
-    assert found.voice is not None
-    assert 0.10 < found.voice.far < found.voice.zero < found.voice.another < 0.70
+    assert found.limits is not None
+    assert 0.10 < found.limits.far < found.limits.zero < found.limits.another < 0.70
     assert "fitted in this run" in found.source
 
 
 @pytest.mark.parametrize("others", [[], [0.85, 0.9]])
-def test_an_encoder_that_tells_nobody_apart_gets_no_limits(others: list[float]) -> None:
-    assert fit(0.95, others).voice is None
+def test_an_encoder_that_does_not_separate_voices_gets_no_limits(others: list[float]) -> None:
+    assert fit_limits(0.95, others).limits is None
 
 
 def test_an_x_vector_is_a_unit_vector_that_hangs_on_the_audio_and_not_on_its_level(
@@ -110,13 +109,13 @@ def test_weights_in_the_cache_judge_unless_only_carried_ones_may(
     in_cache(hub, str(toy_xvector), "microsoft/wavlm-base-plus-sv")
     settings = quiet_context(tmp_path, hub).settings
 
-    found = choose_judges(params(tmp_path), settings)
-    offline = choose_judges(params(tmp_path, judges="offline"), settings)
-    unfitted = choose_judges(params(tmp_path, anchor_clips=0), settings)
+    found = choose_judge_models(params(tmp_path), settings)
+    offline = choose_judge_models(params(tmp_path, judges="offline"), settings)
+    unfitted = choose_judge_models(params(tmp_path, anchor_clips=0), settings)
 
     assert found.speaker.name.startswith("WavLM x-vector models--microsoft--wavlm-base-plus-sv")
     assert (offline.speaker.name, unfitted.speaker.name) == (ENCODER, ENCODER)
-    assert found.listener is None
+    assert found.whisper is None
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="with a GPU the largest Whisper judges")
@@ -126,23 +125,23 @@ def test_without_a_gpu_only_a_small_whisper_judges_unasked(
     whisper, hub = make_toy_whisper(tmp_path / "toy-whisper"), tmp_path / "hub"
     settings = quiet_context(tmp_path, hub).settings
     in_cache(hub, str(whisper), "Systran/faster-whisper-large-v3")
-    large_only = choose_judges(params(tmp_path), settings)
-    asked = choose_judges(params(tmp_path, whisper_model="Systran/faster-whisper-large-v3"), settings)
+    large_only = choose_judge_models(params(tmp_path), settings)
+    asked = choose_judge_models(params(tmp_path, whisper_model="Systran/faster-whisper-large-v3"), settings)
     in_cache(hub, str(whisper), "Systran/faster-whisper-small")
 
-    found = choose_judges(params(tmp_path), settings)
+    found = choose_judge_models(params(tmp_path), settings)
 
-    assert large_only.listener is None
-    assert asked.listener is not None
-    assert found.listener is not None
-    assert "faster-whisper-small" in found.listener.name
+    assert large_only.whisper is None
+    assert asked.whisper is not None
+    assert found.whisper is not None
+    assert "faster-whisper-small" in found.whisper.name
 
 
 def test_a_judge_that_was_given_and_is_not_there_is_refused(
     tmp_path: Path, quiet_context: Callable[..., JobContext]
 ) -> None:
     with pytest.raises(UserError) as refusal:
-        choose_judges(params(tmp_path, speaker_model="microsoft/wavlm-base-sv"), quiet_context(tmp_path).settings)
+        choose_judge_models(params(tmp_path, speaker_model="microsoft/wavlm-base-sv"), quiet_context(tmp_path).settings)
 
     assert refusal.value.code == "judge_unavailable"
     assert "hf download microsoft/wavlm-base-sv" in refusal.value.hint
@@ -187,7 +186,7 @@ def test_random_judges_that_are_given_judge_and_are_not_believed(
     assert report["voice_limits"]["slt"]["limits"] is None
     assert (take["voice"], take["intelligibility"]) == (None, None)
     assert take["rating"] <= 4.0
-    assert any("does not tell the narrator from another voice" in reason for reason in take["reasons"])
+    assert any("the narrator from another voice" in reason for reason in take["reasons"])
     assert any("of the narrator's own words" in reason for reason in take["reasons"])
     assert take["measures"]["word_error_rate"] > 0.4
 

@@ -1,4 +1,4 @@
-"""Which clips stand for the narrator, and his medians."""
+"""Choice of the narrator's clips, and the profile of them."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import pytest
 from jobs.audio.acoustic_features import Prosody
 from jobs.dataset.manifest import Clip
 from jobs.errors import UserError
-from jobs.rate_samples.measurements import Measures, Timbre
-from jobs.rate_samples.narrator_clips import choose, hold_out, profile_of, short_lengths
+from jobs.rate_samples.measurements import Measurements, Timbre
+from jobs.rate_samples.narrator_clips import choose_profile_clips, hold_out, profile_of, short_lengths
 
 
 def clips(n: int, **columns: object) -> list[Clip]:
     return [Clip.model_validate({"audio": f"{i}.wav", "text": "words", "duration_s": 5.0, **columns}) for i in range(n)]
 
 
-def measured(rate: float, x: float, wer: float | None = 0.0) -> Measures:
+def measured(rate: float, x: float, wer: float | None = 0.0) -> Measurements:
     sound = Prosody(duration_s=6, level_dbfs=-20, is_silent=False, speech_span_s=5.8, longest_pause_s=x, pitch_hz=200)
     timbre = Timbre(embedding=[1.0, x], ovrl=3 + x, p808=4)
-    return Measures(prosody=sound, timbre=timbre, n_words=12, speaking_rate=rate, wer=wer)
+    return Measurements(prosody=sound, timbre=timbre, n_words=12, speaking_rate=rate, wer=wer)
 
 
 def test_clips_are_spread_evenly_over_the_book(tmp_path: Path) -> None:
-    chosen = choose(clips(100), tmp_path / "m.jsonl", 5)
+    chosen = choose_profile_clips(clips(100), tmp_path / "m.jsonl", 5)
 
     assert [clip.path.name for clip in chosen] == ["0.wav", "20.wav", "40.wav", "60.wav", "80.wav"]
 
@@ -32,22 +32,22 @@ def test_clips_are_spread_evenly_over_the_book(tmp_path: Path) -> None:
 def test_short_and_textless_clips_are_taken_only_when_there_are_no_others(tmp_path: Path) -> None:
     poor = clips(5, duration_s=1.0)
 
-    assert len(choose(poor, tmp_path / "m.jsonl", 20)) == 5
-    assert {clip.path.name for clip in choose(poor + clips(6, audio="good.wav"), tmp_path / "m.jsonl", 20)} == {
-        "good.wav"
-    }
+    assert len(choose_profile_clips(poor, tmp_path / "m.jsonl", 20)) == 5
+    assert {
+        clip.path.name for clip in choose_profile_clips(poor + clips(6, audio="good.wav"), tmp_path / "m.jsonl", 20)
+    } == {"good.wav"}
 
 
 def test_fewer_than_five_clips_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="4 clips") as caught:
-        choose(clips(4), tmp_path / "m.jsonl", 20)
+        choose_profile_clips(clips(4), tmp_path / "m.jsonl", 20)
 
     assert caught.value.code == "narrator_clips_too_few"
 
 
 def test_a_clip_outside_the_dataset_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
-        choose(clips(5, audio="../../etc/passwd"), tmp_path / "m.jsonl", 20)
+        choose_profile_clips(clips(5, audio="../../etc/passwd"), tmp_path / "m.jsonl", 20)
 
     assert caught.value.code == "path_outside_dataset"
 
@@ -61,7 +61,7 @@ def test_the_narrator_is_measured_short_only_for_takes_that_are_short() -> None:
 
 
 def test_the_profile_holds_medians_and_ignores_what_could_not_be_measured() -> None:
-    silent = Measures(prosody=Prosody(duration_s=6, level_dbfs=-90, is_silent=True))
+    silent = Measurements(prosody=Prosody(duration_s=6, level_dbfs=-90, is_silent=True))
     measures = [measured(rate, 0.1 * i) for i, rate in enumerate((9.0, 10.0, 11.0, 12.0, 30.0))]
 
     profile, voice = profile_of([*measures, silent], {}, "english")
@@ -80,7 +80,7 @@ def test_a_narrator_in_another_language_is_counted_in_letters() -> None:
 
 
 def test_clips_without_speech_do_not_make_a_profile() -> None:
-    silent = Measures(prosody=Prosody(duration_s=6, level_dbfs=-90, is_silent=True))
+    silent = Measurements(prosody=Prosody(duration_s=6, level_dbfs=-90, is_silent=True))
 
     with pytest.raises(UserError, match="1 of the narrator's 6 clips hold speech"):
         profile_of([*[silent] * 5, measured(11.0, 0.1)], {}, "english")

@@ -1,4 +1,4 @@
-"""A whole rating of synthetic speech with the real instruments: results, resume, cancel."""
+"""A whole rating of synthetic speech with the real models: results, resume, cancel."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def rated(
     """The job's result and its ratings.json, once a person has given the first take a 5."""
     folder = tmp_path_factory.mktemp("rated")
     params = small_job(folder, fables, write_manifest)
-    said = [HumanRating(audio="00.wav", text="", score=5, note="lovely <b>", at=1.0, who="Ada")]
-    append_durably(Path(params.takes).with_name(HUMAN_RATINGS), said)
+    opinions = [HumanRating(audio="00.wav", text="", score=5, note="lovely <b>", at=1.0, who="Ada")]
+    append_durably(Path(params.takes).with_name(HUMAN_RATINGS), opinions)
     result = run(params, quiet_context(folder))
     return result, json.loads(Path(result.ratings).read_text())
 
@@ -85,17 +85,17 @@ def test_takes_are_averaged_by_text_and_then_over_the_texts(rated: tuple[Result,
     assert [sample["audio"] for sample in evaluation["samples"]] == [take["audio"] for take in report["takes"]]
 
 
-def test_the_narrator_is_held_against_the_takes_and_his_own_voice_is_no_floor(
+def test_the_narrator_is_the_upper_bound_and_the_same_voice_gives_no_lower_bound(
     rated: tuple[Result, dict[str, Any]],
 ) -> None:
     result, report = rated
 
     assert report["anchors"]["narrator"]["mean"] >= 4.3
     assert report["anchors"]["narrator"]["n"] == 1
-    assert report["narrators"]["slt"]["n_clips"] == N_NARRATOR - 1  # the other one is the ceiling
-    # the carried voice is this very narrator's
+    assert report["narrators"]["slt"]["n_clips"] == N_NARRATOR - 1  # the other one is the upper bound
+    # the bundled voice is this narrator's
     assert report["anchors"]["other_speaker"] is None
-    assert "sounds like the narrator himself" in report["anchor_notes"]["other_speaker"]
+    assert "too similar to the narrator" in report["anchor_notes"]["other_speaker"]
     assert report["anchors"]["zero_shot"] is None
     assert (result.other_speaker, result.zero_shot) == (None, None)
 

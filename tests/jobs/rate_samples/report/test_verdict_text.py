@@ -1,10 +1,10 @@
-"""What a batch's figures say in words, and when a batch as a whole has drifted."""
+"""Verdict and drift of a batch."""
 
 from __future__ import annotations
 
-from jobs.rate_samples.drift import drift_of
+from jobs.rate_samples.batch_statistics import compute_drift
 from jobs.rate_samples.params import AnchorSummary, Drift, Interval, Rating, Summary
-from jobs.rate_samples.report.verdict_text import conclude
+from jobs.rate_samples.report.verdict_text import verdict_sentences
 from jobs.speaker.narrator_profile import Own, Profile
 
 CALM = Drift(n_takes=10, speaking_rate=1.0, pitch_st=0.1, sim=-0.01, flags=[])
@@ -30,37 +30,37 @@ def takes(n: int, rate: float = 10.0, pitch_hz: float = 200.0, sim: float = 0.95
 
 
 def test_training_that_did_not_help_is_said_to_be_so() -> None:
-    told = conclude(summary(3.0, 2.8, 3.2), {"zero_shot": anchor(4.2, 4.0, 4.4)}, CALM)
+    sentences = verdict_sentences(summary(3.0, 2.8, 3.2), {"zero_shot": anchor(4.2, 4.0, 4.4)}, CALM)
 
-    assert told[0].startswith("24 takes of 12 texts rate 3.00")
-    assert told[1].startswith("Training did not help")
+    assert sentences[0].startswith("24 takes of 12 texts rate 3.00")
+    assert sentences[1].startswith("Training did not help")
 
 
-def test_a_better_voice_and_an_uncertain_one_are_told_apart() -> None:
+def test_a_better_voice_and_an_uncertain_one_differ() -> None:
     clone = {"zero_shot": anchor(3.5, 3.4, 3.6)}
 
-    assert "rates above the clone" in conclude(summary(4.5, 4.3, 4.7), clone, CALM)[1]
-    assert "No difference" in conclude(summary(3.6, 3.3, 3.9), clone, CALM)[1]
+    assert "rates above the clone" in verdict_sentences(summary(4.5, 4.3, 4.7), clone, CALM)[1]
+    assert "No certain difference" in verdict_sentences(summary(3.6, 3.3, 3.9), clone, CALM)[1]
 
 
-def test_a_ceiling_that_is_low_itself_is_a_warning_about_the_instruments() -> None:
-    told = conclude(summary(3.0, 2.8, 3.2), {"narrator": anchor(3.9, 3.7, 4.1)}, CALM)
+def test_a_low_upper_bound_is_a_warning_about_the_models() -> None:
+    sentences = verdict_sentences(summary(3.0, 2.8, 3.2), {"narrator": anchor(3.9, 3.7, 4.1)}, CALM)
 
-    assert "do not suit this narrator" in told[1]
+    assert "do not suit this narrator" in sentences[1]
 
 
 def test_takes_no_better_than_another_speaker_are_named() -> None:
-    told = conclude(summary(2.2, 1.9, 2.5), {"other_speaker": anchor(2.0, 1.9, 2.1)}, CALM)
+    sentences = verdict_sentences(summary(2.2, 1.9, 2.5), {"other_speaker": anchor(2.0, 1.9, 2.1)}, CALM)
 
-    assert "do not rate above another speaker" in told[1]
+    assert "do not rate above another speaker" in sentences[1]
 
 
 def test_few_texts_are_called_few() -> None:
-    assert "3 texts are few" in conclude(summary(3.0, 2.8, 3.2, n_texts=3), {}, CALM)[-1]
+    assert "3 texts are few" in verdict_sentences(summary(3.0, 2.8, 3.2, n_texts=3), {}, CALM)[-1]
 
 
 def test_a_batch_that_speaks_too_fast_is_flagged_though_each_take_passes() -> None:
-    found = drift_of(takes(10, rate=11.5), {"n": PROFILE})
+    found = compute_drift(takes(10, rate=11.5), {"n": PROFILE})
 
     assert found.speaking_rate == 1.15
     assert len(found.flags) == 1
@@ -68,7 +68,7 @@ def test_a_batch_that_speaks_too_fast_is_flagged_though_each_take_passes() -> No
 
 
 def test_pitch_and_voice_drift_are_flagged() -> None:
-    found = drift_of(takes(10, pitch_hz=220.0, sim=0.89), {"n": PROFILE})
+    found = compute_drift(takes(10, pitch_hz=220.0, sim=0.89), {"n": PROFILE})
 
     assert (found.pitch_st, found.sim) == (1.65, -0.07)
     assert ["pitch" in flag for flag in found.flags] == [True, False]
@@ -76,6 +76,6 @@ def test_pitch_and_voice_drift_are_flagged() -> None:
 
 
 def test_a_batch_near_the_narrator_and_one_too_small_to_tell_are_not_flagged() -> None:
-    assert drift_of(takes(10, rate=10.5), {"n": PROFILE}).flags == []
-    small = drift_of(takes(9, rate=20.0), {"n": PROFILE})
+    assert compute_drift(takes(10, rate=10.5), {"n": PROFILE}).flags == []
+    small = compute_drift(takes(9, rate=20.0), {"n": PROFILE})
     assert (small.flags, small.speaking_rate) == ([], None)

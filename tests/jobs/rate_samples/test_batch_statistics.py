@@ -1,4 +1,4 @@
-"""A mean over texts, and how far it may be off."""
+"""Means over texts and their intervals."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from statistics import fmean
 
 import pytest
 
-from jobs.rate_samples.aggregate import by_text, mean_of
+from jobs.rate_samples.batch_statistics import mean_over_texts, summarise_texts
 
 
 def test_a_text_with_many_takes_counts_no_more_than_another() -> None:
-    found = mean_of([("a", 1.0), *[("b", 5.0)] * 9])
+    found = mean_over_texts([("a", 1.0), *[("b", 5.0)] * 9])
 
     assert (found.mean, found.n_takes, found.n_texts) == (3.0, 10, 2)
     assert (found.low, found.high) == (1.0, 5.0)
@@ -20,24 +20,24 @@ def test_a_text_with_many_takes_counts_no_more_than_another() -> None:
 def test_the_same_ratings_give_the_same_interval_and_one_take_none() -> None:
     values = [(f"text {n % 4}", 3 + n / 10) for n in range(12)]
 
-    assert mean_of(values) == mean_of(values)
-    only = mean_of([("a", 3.5)])
+    assert mean_over_texts(values) == mean_over_texts(values)
+    only = mean_over_texts([("a", 3.5)])
     assert (only.low, only.mean, only.high) == (3.5, 3.5, 3.5)
 
 
 def test_the_interval_holds_the_true_mean_about_as_often_as_it_says() -> None:
-    chance = random.Random(1)
+    rng = random.Random(1)
 
     held = 0
     for _ in range(100):
-        found = mean_of([(str(n), chance.gauss(3.5, 0.6)) for n in range(12)])
+        found = mean_over_texts([(str(n), rng.gauss(3.5, 0.6)) for n in range(12)])
         held += found.low <= 3.5 <= found.high
 
     assert 85 <= held <= 99  # 95 less what the percentile interval of 12 texts lacks
 
 
 def test_texts_are_listed_in_order_with_their_range() -> None:
-    found = by_text([("b", 4.0), ("a", 2.0), ("b", 3.0)])
+    found = summarise_texts([("b", 4.0), ("a", 2.0), ("b", 3.0)])
 
     assert list(found) == ["b", "a"]
     assert found["b"] == (fmean([4.0, 3.0]), 3.0, 4.0)

@@ -1,0 +1,47 @@
+"""Measurements kept by content in a journal file, so that a repeated or continued run computes only new ones."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jobs.runner.worker.journal import Journal
+
+
+class MeasurementCache:
+    """Returns a known measurement, or computes and stores it.
+
+    Args:
+        journal: stored measurements.
+        versions: of formula and models; measurements made with others are not reused.
+        before_compute: called before a value is computed, e.g. to raise on cancellation.
+    """
+
+    def __init__(self, journal: Journal, versions: tuple[str, ...], before_compute: Callable[[], None]) -> None:
+        self._journal = journal
+        self._versions = versions
+        self._before_compute = before_compute
+
+    def get_or_compute(self, compute: Callable[[], Any], *inputs: object) -> Any:
+        """Return the value for these inputs; ``compute`` makes it if the journal lacks it. Values are JSON."""
+        key = cache_key(*inputs, *self._versions)
+        value = self._journal.get(key)
+        if value is None:
+            self._before_compute()
+            value = compute()
+            self._journal.add(key, value)
+        return value
+
+
+def cache_key(*inputs: object) -> str:
+    """Hash everything that a measurement depends on."""
+    return hashlib.sha256(json.dumps(inputs, default=str).encode()).hexdigest()[:24]
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
