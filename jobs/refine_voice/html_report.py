@@ -1,96 +1,71 @@
-"""``report.html`` of a loop: the rounds on one page, to read and listen to, without script or network."""
+"""``report.html`` of a refinement: the rounds, their ratings and losses, and their takes to listen to."""
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
-from html import escape
 from pathlib import Path
 from typing import Any
 
-from jobs.files import write_text
 from jobs.refine_voice.params import Result, Round
 from jobs.refine_voice.plots import LOSSES, RATED
 from jobs.refine_voice.summary import ANCHORS
+from jobs.reports import embed_picture
+from jobs.reports import write_page as render_page
 
 PAGE = "report.html"
-_COLUMNS = ("round", "rating", "95 %", "stops", "words", "voice", "lr", "steps", "frozen", "validation loss", "then")
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 66rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums } img { max-width: 100% }
-th, td { text-align: left; padding: .2rem .8rem .2rem 0; vertical-align: top }
-tr.best { font-weight: 600 } audio { height: 2.2rem; width: 18rem }
-td { white-space: nowrap } td:last-child, .note { white-space: normal } .phrase { white-space: normal }
-.note { color: #666 } .verdict { font-size: 1.15rem }
-.wide { overflow-x: auto }
-"""
+_COLUMNS = (
+    "round", "rating", "95 % interval", "takes that stop", "intelligibility", "voice", "lr", "steps", "frozen",
+    "validation loss", "decision",
+)  # fmt: skip
 
 
 def write_page(path: Path, result: Result, anchors: Mapping[str, Any]) -> None:
     """Write the page; it plays ``evaluations/`` beside it."""
-    heard = "".join(_round(path.parent, one, one.iteration == result.best_iteration) for one in result.rounds)
-    rows = "".join(_row(one, one.iteration == result.best_iteration) for one in result.rounds)
-    held = "".join(_anchor(name, anchors[key]) for key, name in ANCHORS.items() if key in anchors)
-    against = f"<h2>Held against</h2><table>{held}</table>" if held else ""
-    head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
-    lines = [line for line in result.summary[1:] if not line.startswith("Round ")]  # the table tells them
-    told = "".join(f"<p>{escape(line)}</p>" for line in lines)
-    write_text(
+    render_page(
         path,
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Refining a voice</title>'
-        f"<style>{_STYLE}</style></head><body><h1>Refining a voice</h1>"
-        f'<p class="verdict">{escape(result.summary[0])}</p>{told}'
-        f"{_picture(path.with_name(RATED), 'ratings of the rounds')}"
-        f'<div class="wide"><table><tr>{head}</tr>{rows}</table></div>{against}'
-        f"<h2>Losses</h2>{_picture(path.with_name(LOSSES), 'losses over the rounds')}"
-        f'<p class="note">Loss is not quality: the round of the lowest loss need not sound best.</p>'
-        f"<h2>Listen</h2>{heard}</body></html>\n",
+        "refinement",
+        # the decisions of the rounds stand in the table
+        lines=[result.summary[0], *(line for line in result.summary[1:] if not line.startswith("Round "))],
+        ratings_plot=embed_picture(path.with_name(RATED)),
+        losses_plot=embed_picture(path.with_name(LOSSES)),
+        columns=_COLUMNS,
+        rounds=[_cells(one) for one in result.rounds],
+        best=next((row for row, one in enumerate(result.rounds) if one.iteration == result.best_iteration), None),
+        anchors=[_anchor_cells(name, anchors[key]) for key, name in ANCHORS.items() if key in anchors],
+        samples=[_samples(path.parent, one, one.iteration == result.best_iteration) for one in result.rounds],
     )
 
 
-def _row(one: Round, is_best: bool) -> str:
-    def number(value: float | None, digits: int) -> str:
-        return "" if value is None else f"{value:.{digits}f}"
+def _cells(one: Round) -> list[str]:
+    def number(value: float | None, form: str) -> str:
+        return "" if value is None else f"{value:{form}}"
 
-    cells = [
+    return [
         str(one.iteration) if one.iteration else "untrained",
-        number(one.uncapped, 2),
+        number(one.uncapped, ".2f"),
         f"{one.low:.2f} – {one.high:.2f}",
         f"{one.stop_rate:.0%}",
-        number(one.intelligibility, 2),
-        number(one.similarity, 2),
-        "" if one.lr is None else f"{one.lr:.2g}",
-        "" if one.steps is None else str(one.steps),
+        number(one.intelligibility, ".2f"),
+        number(one.similarity, ".2f"),
+        number(one.lr, ".2g"),
+        number(one.steps, "d"),
         (one.freeze or "").replace("_", " "),
-        number(one.validation_loss, 4),
+        number(one.validation_loss, ".4f"),
         one.decision,
     ]
-    told = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-    return f'<tr class="{"best" if is_best else ""}">{told}</tr>'
 
 
-def _anchor(name: str, anchor: Mapping[str, Any]) -> str:
+def _anchor_cells(name: str, anchor: Mapping[str, Any]) -> list[str]:
     interval = f"{anchor['low']:.2f} – {anchor['high']:.2f}"
-    note = f"{anchor['n']} clips; {anchor['note']}"
-    return (
-        f"<tr><td>{escape(name)}</td><td>{anchor['mean']:.2f}</td><td>{interval}</td>"
-        f'<td class="note">{escape(note)}</td></tr>'
-    )
+    return [name, f"{anchor['mean']:.2f}", interval, f"{anchor['n']} clips; {anchor['note']}"]
 
 
-def _round(folder: Path, one: Round, is_best: bool) -> str:
+def _samples(folder: Path, one: Round, is_best: bool) -> dict[str, Any]:
     where = f"evaluations/iteration_{one.iteration}"
     read = json.loads((folder / where / "evaluation.json").read_text(encoding="utf-8"))
-    rows = "".join(
-        f"<tr><td>{sample['rating']:.1f}</td><td class='phrase'>“{escape(sample['phrase'])}”<br>"
-        f'<span class="note">{escape("; ".join(sample["reasons"]))}</span></td>'
-        f'<td><audio controls preload="none" src="{where}/{escape(sample["audio"], quote=True)}"></audio></td></tr>'
-        for sample in read["samples"]
-    )
-    title = f"Round {one.iteration}" if one.iteration else "Before training: the base's clone"
-    return f"<h3>{title}{', the best' if is_best else ''}</h3><table>{rows}</table>"
-
-
-def _picture(path: Path, words: str) -> str:
-    return f'<img alt="{words}" src="data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}">'
+    title = f"Round {one.iteration}" if one.iteration else "Before training: the base model's clone"
+    return {
+        "title": f"{title} (best)" if is_best else title,
+        "samples": [{**sample, "audio": f"{where}/{sample['audio']}"} for sample in read["samples"]],
+    }
