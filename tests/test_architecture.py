@@ -25,7 +25,7 @@ DIRECTORS = frozenset({"tune_hparams", "refine_voice"})
 SHARED_ROOMS = frozenset(
     {"runner", "audio", "text", "asr", "speaker", "rating", "dataset", "qwen", "environments", "plotting"}
 )
-SHARED_MODULES = frozenset({"codec_format", "config", "durations", "errors", "param_types", "files", "settings"})
+SHARED_MODULES = frozenset({"codec_format", "config", "durations", "errors", "param_types", "atomic_io", "settings"})
 HEAVY = frozenset(
     {"numpy", "torch", "torchaudio", "transformers", "scipy", "qwen_tts", "whisperx", "faster_whisper", "peft",
      "bitsandbytes", "av", "soxr", "soundfile", "librosa", "onnxruntime", "pocketsphinx", "parselmouth", "matplotlib",
@@ -33,7 +33,7 @@ HEAVY = frozenset(
 )  # fmt: skip
 LIGHT_MODULES = frozenset(
     {"jobs/dataset/quality/thresholds.py", "jobs/dataset/manifest.py", "jobs/dataset/manifest_stats.py"}
-    | {"jobs/dataset/takes.py"}
+    | {"jobs/dataset/takes.py", "jobs/rating/ratings_file.py"}
     | {"jobs/plotting/render_client.py", "jobs/rating/human_ratings.py"}
     | {"jobs/qwen/model_files.py", "jobs/qwen/model_info.py"}
     | {f"jobs/{kind}/dry_run.py" for kind in ("align", "convert_codes", "ingest_audiobook")}
@@ -46,7 +46,7 @@ OWNERS = {"qwen_tts": "jobs/qwen", "whisperx": "jobs/asr", "faster_whisper": "jo
 STDLIB_ONLY = (
     "config",
     "errors",
-    "files",
+    "atomic_io",
     "runner/__init__",
     "runner/attempt/__init__",
     "runner/attempt/claim",
@@ -54,7 +54,6 @@ STDLIB_ONLY = (
     "runner/attempt/outcome",
     "runner/attempt/spec",
     "runner/backend",
-    "runner/durable",
     "runner/machine/__init__",
     "runner/machine/locks",
     "runner/machine/nvidia_smi",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import Field
@@ -55,3 +56,8 @@ def read_takes(path: Path) -> list[Take]:
         UserError: ``manifest_missing``, ``manifest_unreadable``.
     """
     return list(read_rows(find_takes_file(path), Take))
+
+
+def stop_rate(takes: Sequence[Take]) -> float:
+    """Compute the share of takes that ended by themselves."""
+    return 1 - sum(take.hit_limit for take in takes) / len(takes)

@@ -1,1 +1,1 @@
-"""refine_voice: train a little, listen, decide, go on; the best voice is kept, not the last."""
+"""Job kind ``refine_voice``: rounds of training, synthesis and rating; the best round's voice is kept."""

@@ -1,4 +1,4 @@
-"""Pictures of a loop: losses over all rounds, and ratings beside what they are held against."""
+"""Plots of a loop: losses over all rounds, and ratings with the anchors."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from jobs.atomic_io import replacing
 from jobs.refine_voice.params import AUTOMATIC_CAP, Round
 
 LOSSES, RATED = "losses.png", "rounds.png"
 _LOSS, _VALIDATION, _BEFORE, _ROUND = "#9ecae1", "#08519c", "#999999", "#e6550d"
 _ANCHORS = {
-    "narrator": ("the narrator's own clips", "#2ca02c"),
-    "zero_shot": ("the base's clone, untrained", "#9467bd"),
-    "other_speaker": ("another speaker", "#7f7f7f"),
+    "narrator": ("narrator's held-out clips (upper bound)", "#2ca02c"),
+    "zero_shot": ("the base's clone without training", "#9467bd"),
+    "other_speaker": ("another speaker (lower bound)", "#7f7f7f"),
 }
 
 
@@ -65,12 +66,11 @@ def draw_ratings(path: Path, rounds: Sequence[Round], anchors: Mapping[str, Any]
     axes.set_ylim(0.9, 5.1)
     axes.set_xlabel("round")
     axes.set_ylabel("rating, 1 to 5, uncapped")
-    axes.set_title(f"shown automatic ratings end at {AUTOMATIC_CAP}", fontsize=8, color="#666666", loc="right")
+    axes.set_title(f"shown automatic ratings are capped at {AUTOMATIC_CAP}", fontsize=8, color="#666666", loc="right")
     axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     _save(figure, path)
 
 
 def _save(figure: Figure, path: Path) -> None:
-    temporary = path.with_name(f".{path.name}.partial")
-    figure.savefig(str(temporary), format="png", dpi=110)
-    temporary.rename(path)
+    with replacing(path) as temporary:
+        figure.savefig(str(temporary), format="png", dpi=110)

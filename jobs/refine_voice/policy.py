@@ -1,4 +1,4 @@
-"""What comes after a round: stop, go on, or change how the next one learns; and why, with the measures. Pure."""
+"""Policy of the loop: after each round, stop, continue, or adjust how the next round trains; with reasons."""
 
 from __future__ import annotations
 
@@ -6,27 +6,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from jobs.refine_voice.significance import Scores, difference, mean_of
+from jobs.refine_voice.significance import Scores, difference, mean_over_texts
 
-MOST_WITHOUT_GAIN = 3  # two changes have been tried by then
-SLOWER, LONGER, LONGEST = 0.5, 2.0, 4.0
-# Of 0 to 1, and no finer than a dozen takes tell. Below FAR the voice is rated as another speaker (evaluation.md's ramp
-# ends at a SIM of 0.72; half-way is what two recordings of one speaker seldom reach).
-STOPS_LESS, WORDS_LESS, FAR = 0.1, 0.1, 0.5
+MAX_ROUNDS_WITHOUT_GAIN = 3  # two adjustments have been tried by then
+LR_STEP = 0.5
+STEPS_STEP, MAX_STEPS_FACTOR = 2.0, 4.0
+# Changes of measures between 0 and 1 that count; a dozen takes resolve no smaller ones.
+STOP_RATE_LOSS, INTELLIGIBILITY_LOSS = 0.1, 0.1
+# Part ``voice`` of the rating: 1 at the narrator's own SIM, 0 at ``VoiceLimits.zero`` (jobs/rating/scoring.py). Two
+# recordings of one speaker seldom fall to half-way.
+FAR_VOICE = 0.5
 
 Freeze = Literal["none", "code_predictor", "talker"]
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What a round's takes are worth.
+class RoundRating:
+    """Rating of a round's takes.
 
     Attributes:
-        shown: mean rating as shown; the threshold is held against it.
-        scores: by text, without the cap; a person's where a person rated.
+        shown: mean rating as shown; compared with the threshold.
+        scores: uncapped ratings by text, or a person's scores.
         stop_rate: share of takes that ended by themselves.
-        intelligibility: mean part, 0 to 1; None where it was not measured, as when a person rates.
-        voice: the same for the likeness of the speaker.
+        intelligibility: mean part, 0 to 1; None if not measured, as when a person rates.
+        voice: mean part for the similarity of the speaker, 0 to 1, or None.
     """
 
     shown: float
@@ -37,18 +40,18 @@ class Heard:
 
     @property
     def mean(self) -> float:
-        """Of the scores."""
-        return mean_of(self.scores)
+        """Mean of the scores."""
+        return mean_over_texts(self.scores)
 
 
 @dataclass(frozen=True)
-class Way:
-    """How a round learns, relative to what the caller asked for.
+class Adjustment:
+    """Changes to a round's training, relative to the caller's arguments.
 
     Attributes:
         lr_factor: of the learning rate.
         steps_factor: of the steps or epochs.
-        freeze: what stays as it is; None: as asked, or start_training's own choice.
+        freeze: part that is not trained; None: the caller's choice or the default of ``start_training``.
     """
 
     lr_factor: float = 1.0
@@ -56,17 +59,17 @@ class Way:
     freeze: Freeze | None = None
 
     def __str__(self) -> str:
-        told = [f"lr x {self.lr_factor:g}", f"steps x {self.steps_factor:g}"]
-        return ", ".join([*told, f"freeze {self.freeze}"] if self.freeze else told)
+        parts = [f"lr x {self.lr_factor:g}", f"steps x {self.steps_factor:g}"]
+        return ", ".join([*parts, f"freeze {self.freeze}"] if self.freeze else parts)
 
 
 @dataclass(frozen=True)
-class Learnt:
-    """How a round went, beside its sound.
+class TrainingOutcome:
+    """Facts about a round's training that the policy uses.
 
     Attributes:
         method: full or lora.
-        freeze: what was frozen.
+        freeze: part that was not trained.
         still_falling: the validation loss fell until the round's end.
     """
 
@@ -76,127 +79,138 @@ class Learnt:
 
 
 @dataclass(frozen=True)
-class Step:
-    """What to do now.
+class Decision:
+    """Decision after a round.
 
     Attributes:
         stops: no further round.
         from_best: the next round starts from the best voice, not from the last.
-        way: how the next round learns.
-        why: for people: the decision and the measures it rests on.
+        adjustment: of the next round's training.
+        reason: the decision and the measures that it rests on, for people.
     """
 
     stops: bool
     from_best: bool
-    way: Way
-    why: str
+    adjustment: Adjustment
+    reason: str
 
 
 def decide(
-    rounds: Sequence[Heard],
-    ways: Sequence[Way],
-    learnt: Learnt,
+    rounds: Sequence[RoundRating],
+    adjustments: Sequence[Adjustment],
+    outcome: TrainingOutcome,
     *,
     threshold: float,
     max_iterations: int,
-    zero_shot: Heard | None = None,
-) -> Step:
-    """Decide after a round.
+    zero_shot: RoundRating | None = None,
+) -> Decision:
+    """Decide how to continue after a round.
 
     Args:
-        rounds: so far, the last one last.
-        ways: how each of them learnt.
-        learnt: how the last one went.
-        threshold: that ends the loop.
+        rounds: ratings so far, the last one last.
+        adjustments: of each of these rounds.
+        outcome: of the last round's training.
+        threshold: mean rating that ends the loop.
         max_iterations: rounds in all.
-        zero_shot: the untrained base's clone, where it was rated.
+        zero_shot: rating of the untrained base's clone, if it was rated.
     """
-    last, way = rounds[-1], ways[-1]
+    last, current = rounds[-1], adjustments[-1]
     if last.shown >= threshold:
-        return Step(True, False, way, f"{last.shown:.2f} meets {threshold:g}: done")
+        return Decision(True, False, current, f"{last.shown:.2f} meets {threshold:g}: done")
     if len(rounds) >= max_iterations:
-        return Step(True, False, way, f"{last.shown:.2f} is below {threshold:g}; it was the last round")
+        return Decision(True, False, current, f"{last.shown:.2f} is below {threshold:g}; it was the last round")
     before = rounds[:-1]
-    best = before[best_of(before)] if before else None
+    best = before[best_index(before)] if before else None
     gain = difference(last.scores, best.scores) if best else None
     if best is None or gain is None or gain.is_gain:
-        told = f"{last.mean:.2f} is the first" if gain is None else f"{last.mean:.2f} is the best so far, {gain}"
-        change, why = _after_a_gain(last, way, learnt, best or zero_shot)
-        return Step(False, False, change, f"{told}: go on from it{why}")
-    if rounds_without_gain(rounds) >= MOST_WITHOUT_GAIN:
-        told = f"{MOST_WITHOUT_GAIN} rounds brought nothing that chance would not, the last {gain}"
-        return Step(True, False, way, f"{last.mean:.2f}: {told}: more will not")
-    change, why = _remedy(last, best, way, learnt, ways)
-    return Step(False, True, change, f"{last.mean:.2f} is no gain on {best.mean:.2f}, {gain}: back to the best, {why}")
+        rank = f"{last.mean:.2f} is the first" if gain is None else f"{last.mean:.2f} is the best so far, {gain}"
+        adjustment, reason = _adjust_after_gain(last, current, outcome, best or zero_shot)
+        return Decision(False, False, adjustment, f"{rank}: continue from it{reason}")
+    if rounds_without_gain(rounds) >= MAX_ROUNDS_WITHOUT_GAIN:
+        reason = f"{last.mean:.2f}: no significant gain in {MAX_ROUNDS_WITHOUT_GAIN} rounds, the last {gain}: stop"
+        return Decision(True, False, current, reason)
+    adjustment, reason = _adjust_after_loss(last, best, current, outcome, adjustments)
+    reason = f"{last.mean:.2f} is no gain on {best.mean:.2f}, {gain}: back to the best, {reason}"
+    return Decision(False, True, adjustment, reason)
 
 
-def best_of(rounds: Sequence[Heard]) -> int:
-    """Place of the best round, the earlier of equals."""
-    return max(range(len(rounds)), key=lambda place: (rounds[place].mean, -place))
+def best_index(rounds: Sequence[RoundRating]) -> int:
+    """Return the index of the best round, the earlier of equals."""
+    return max(range(len(rounds)), key=lambda index: (rounds[index].mean, -index))
 
 
-def rounds_without_gain(rounds: Sequence[Heard]) -> int:
-    """Rounds since the last that gained on all before it."""
+def rounds_without_gain(rounds: Sequence[RoundRating]) -> int:
+    """Count the rounds since the last that gained on all before it."""
     best, without = rounds[0], 0
-    for one in rounds[1:]:
-        without = 0 if difference(one.scores, best.scores).is_gain else without + 1
-        best = one if one.mean > best.mean else best
+    for rating in rounds[1:]:
+        without = 0 if difference(rating.scores, best.scores).is_gain else without + 1
+        best = rating if rating.mean > best.mean else best
     return without
 
 
-def verdict_of(best: Heard, zero_shot: Heard | None, *, threshold: float) -> str:
-    """In words, what the whole was worth."""
-    met = best.shown >= threshold
-    told = f"{best.shown:.2f} of 5" + (f", {threshold:g} is met" if met else f", {threshold:g} is not met")
+def describe_verdict(best: RoundRating, zero_shot: RoundRating | None, *, threshold: float) -> str:
+    """Say whether the threshold is met and whether fine-tuning helped."""
+    is_met = best.shown >= threshold
+    text = f"{best.shown:.2f} of 5" + (f", {threshold:g} is met" if is_met else f", {threshold:g} is not met")
     if zero_shot is None:
-        return f"{told}. Not compared with the base's own clone."
+        return f"{text}. Not compared with the base's own clone."
     gain = difference(best.scores, zero_shot.scores)
     if gain.is_gain:
-        return f"{told}; fine-tuning helped: {gain} on the base's clone, which has {zero_shot.mean:.2f} untrained."
+        return f"{text}; fine-tuning helped: {gain} on the base's clone, which has {zero_shot.mean:.2f} untrained."
     clone = f"the base's clone has {zero_shot.mean:.2f} without training"
     if gain.is_loss:
-        return f"{told}; fine-tuning did not help, it harmed: {clone}, the voice {gain}. Use the zero-shot clone."
-    return f"{told}; fine-tuning did not help: {clone}, and {gain} may be chance. Use the zero-shot clone."
+        return f"{text}; fine-tuning did not help, it harmed: {clone}, the voice {gain}. Use the zero-shot clone."
+    return f"{text}; fine-tuning did not help: {clone}, and {gain} may be chance. Use the zero-shot clone."
 
 
-def _after_a_gain(last: Heard, way: Way, learnt: Learnt, against: Heard | None) -> tuple[Way, str]:
-    worse = _words_suffer(last, against) if against else ""
-    if worse and learnt.method == "full" and learnt.freeze == "none":
-        return replace(way, freeze="code_predictor"), f", with the code predictor frozen: {worse}"
-    if learnt.still_falling and way.steps_factor < LONGEST:
-        longer = way.steps_factor * LONGER
-        return replace(way, steps_factor=longer), f", steps x {longer:g}: validation loss still fell at the round's end"
-    return way, ""
+def _adjust_after_gain(
+    last: RoundRating, current: Adjustment, outcome: TrainingOutcome, reference: RoundRating | None
+) -> tuple[Adjustment, str]:
+    worse = _describe_worse_words(last, reference) if reference else ""
+    if worse and outcome.method == "full" and outcome.freeze == "none":
+        return replace(current, freeze="code_predictor"), f", with the code predictor frozen: {worse}"
+    if outcome.still_falling and current.steps_factor < MAX_STEPS_FACTOR:
+        longer = current.steps_factor * STEPS_STEP
+        reason = f", steps x {longer:g}: validation loss still fell at the round's end"
+        return replace(current, steps_factor=longer), reason
+    return current, ""
 
 
-def _remedy(last: Heard, best: Heard, way: Way, learnt: Learnt, tried: Sequence[Way]) -> tuple[Way, str]:
-    """The change that the measures call for; a slower rate where it was tried already."""
-    slower = replace(way, lr_factor=way.lr_factor * SLOWER)
-    change, why = slower, "nothing else stands out"
-    is_full = learnt.method == "full"
-    worse = _words_suffer(last, best)
+def _adjust_after_loss(
+    last: RoundRating,
+    best: RoundRating,
+    current: Adjustment,
+    outcome: TrainingOutcome,
+    tried: Sequence[Adjustment],
+) -> tuple[Adjustment, str]:
+    """Choose the adjustment that the measures call for; if it was tried before, with a lower learning rate."""
+    slower = replace(current, lr_factor=current.lr_factor * LR_STEP)
+    adjustment, reason = slower, "nothing else stands out"
+    is_full = outcome.method == "full"
+    worse = _describe_worse_words(last, best)
     if worse:
         frozen = replace(slower, freeze="code_predictor")
-        change, why = (frozen if is_full and learnt.freeze == "none" else slower), worse
-    elif last.voice is not None and last.voice < FAR:
-        why = f"the voice is far from the narrator's ({last.voice:.2f} of 1)"
-        if is_full and learnt.freeze != "none":
-            change = replace(way, freeze="none")
-        elif way.steps_factor < LONGEST:
-            change = replace(way, steps_factor=way.steps_factor * LONGER)
-    elif learnt.still_falling and way.steps_factor < LONGEST:
-        change = replace(way, steps_factor=way.steps_factor * LONGER)
-        why = "validation loss still fell at the round's end"
-    if change in tried:
-        change, why = replace(change, lr_factor=change.lr_factor * SLOWER), f"{why}, and this was tried faster"
-    return change, f"{change}: {why}"
+        adjustment, reason = (frozen if is_full and outcome.freeze == "none" else slower), worse
+    elif last.voice is not None and last.voice < FAR_VOICE:
+        reason = f"the voice is far from the narrator's ({last.voice:.2f} of 1)"
+        if is_full and outcome.freeze != "none":
+            adjustment = replace(current, freeze="none")
+        elif current.steps_factor < MAX_STEPS_FACTOR:
+            adjustment = replace(current, steps_factor=current.steps_factor * STEPS_STEP)
+    elif outcome.still_falling and current.steps_factor < MAX_STEPS_FACTOR:
+        adjustment = replace(current, steps_factor=current.steps_factor * STEPS_STEP)
+        reason = "validation loss still fell at the round's end"
+    if adjustment in tried:
+        adjustment = replace(adjustment, lr_factor=adjustment.lr_factor * LR_STEP)
+        reason = f"{reason}, and this was tried at a higher rate"
+    return adjustment, f"{adjustment}: {reason}"
 
 
-def _words_suffer(last: Heard, than: Heard) -> str:
-    """What of words and ends got worse, in words."""
-    if last.stop_rate <= than.stop_rate - STOPS_LESS:
-        return f"fewer takes end by themselves ({last.stop_rate:.0%}, before {than.stop_rate:.0%})"
-    known = last.intelligibility, than.intelligibility
-    if known[0] is not None and known[1] is not None and known[0] <= known[1] - WORDS_LESS:
-        return f"words are less clear ({known[0]:.2f} of 1, before {known[1]:.2f})"
+def _describe_worse_words(last: RoundRating, reference: RoundRating) -> str:
+    """Say which of stop rate and intelligibility got worse; empty if neither did."""
+    if last.stop_rate <= reference.stop_rate - STOP_RATE_LOSS:
+        return f"fewer takes end by themselves ({last.stop_rate:.0%}, before {reference.stop_rate:.0%})"
+    now, before = last.intelligibility, reference.intelligibility
+    if now is not None and before is not None and now <= before - INTELLIGIBILITY_LOSS:
+        return f"words are less clear ({now:.2f} of 1, before {before:.2f})"
     return ""

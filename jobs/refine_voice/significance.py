@@ -1,4 +1,4 @@
-"""Whether one round sounds better than another, or only happened to: the difference with its interval. Pure."""
+"""Significance of a difference between two rounds: the mean difference with its bootstrap interval."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from statistics import fmean
 
 N_RESAMPLES = 1000
-# Of ten rounds that are no better, one passes for better. Stricter, and a dozen takes would never show a gain; a false
+# One in ten rounds without a gain counts as one. At a stricter level a dozen takes would never show a gain; a false
 # gain costs one round, since the best round is kept.
 LEVEL = 0.8
-LEAST_GAIN = 0.05  # of 1 to 5; where there is one take only, nothing is known of how takes differ
+MIN_GAIN = 0.05  # of 1 to 5; with one take only, the variation between takes is unknown
 
 Scores = Mapping[str, Sequence[float]]
 """Ratings of the takes of each text."""
@@ -19,12 +19,12 @@ Scores = Mapping[str, Sequence[float]]
 
 @dataclass(frozen=True)
 class Difference:
-    """How much better one set of takes is than another.
+    """Difference between the ratings of two sets of takes.
 
     Attributes:
         mean: over the texts that both have.
-        low: of the interval; equal to the mean where one take each is all there is.
-        high: its other end.
+        low: lower end of the interval; equal to the mean with one take each.
+        high: upper end of the interval.
     """
 
     mean: float
@@ -33,52 +33,52 @@ class Difference:
 
     @property
     def is_gain(self) -> bool:
-        """More than chance."""
-        return self.low > 0 and self.mean > LEAST_GAIN
+        """The first set is significantly better."""
+        return self.low > 0 and self.mean > MIN_GAIN
 
     @property
     def is_loss(self) -> bool:
-        """Less than chance."""
-        return self.high < 0 and self.mean < -LEAST_GAIN
+        """The first set is significantly worse."""
+        return self.high < 0 and self.mean < -MIN_GAIN
 
     def __str__(self) -> str:
         return f"{self.mean:+.2f} ({self.low:+.2f} to {self.high:+.2f})"
 
 
 def difference(scores: Scores, others: Scores, *, level: float = LEVEL, seed: int = 0) -> Difference:
-    """Compare by text: a text that is hard for one voice is hard for the other, and falls out.
+    """Compute the difference by text, so that the difficulty of a text cancels out.
 
-    Texts are drawn with replacement, then takes within each drawn text, of both alike.
+    Texts are drawn with replacement, then takes of both sets within each drawn text.
 
     Args:
         scores: of the takes that may be better.
-        others: of those they are held against; at least one text in common.
+        others: of the takes to compare with; at least one text in common.
         level: of the interval.
         seed: of the resampling; the same scores give the same interval.
 
-    Source: B. Efron's bootstrap, percentile interval, in two stages; a little too narrow below ten texts.
+    Source: B. Efron's bootstrap, percentile interval, in two stages; slightly too narrow below ten texts.
     """
     pairs = [(scores[text], others[text]) for text in scores if text in others]
-    chance = random.Random(seed)
-    drawn = sorted(
-        fmean(_drawn(a, chance) - _drawn(b, chance) for a, b in chance.choices(pairs, k=len(pairs)))
+    rng = random.Random(seed)
+    resampled = sorted(
+        fmean(_resampled_mean(a, rng) - _resampled_mean(b, rng) for a, b in rng.choices(pairs, k=len(pairs)))
         for _ in range(N_RESAMPLES)
     )
     outside = round((1 - level) / 2 * N_RESAMPLES)
     mean = fmean(fmean(a) - fmean(b) for a, b in pairs)
-    return Difference(round(mean, 3), round(drawn[outside], 3), round(drawn[-1 - outside], 3))
+    return Difference(round(mean, 3), round(resampled[outside], 3), round(resampled[-1 - outside], 3))
 
 
-def mean_of(scores: Scores) -> float:
-    """Takes of a text first, then texts."""
+def mean_over_texts(scores: Scores) -> float:
+    """Average the takes of each text, then the texts."""
     return round(fmean(fmean(takes) for takes in scores.values()), 3)
 
 
-def interval_of(scores: Scores) -> tuple[float, float]:
-    """95 % interval of the mean."""
+def confidence_interval(scores: Scores) -> tuple[float, float]:
+    """Compute the 95 % interval of the mean."""
     found = difference(scores, {text: [0.0] for text in scores}, level=0.95)
     return found.low, found.high
 
 
-def _drawn(takes: Sequence[float], chance: random.Random) -> float:
-    return fmean(chance.choices(takes, k=len(takes)))
+def _resampled_mean(takes: Sequence[float], rng: random.Random) -> float:
+    return fmean(rng.choices(takes, k=len(takes)))

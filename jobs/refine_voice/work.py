@@ -1,6 +1,6 @@
-"""refine_voice's work: train, speak, rate, decide; keep the best round's voice.
+"""Work of ``refine_voice``: train, speak, rate, decide, repeat; the voice of the best round is kept.
 
-Nothing is remembered but files and finished jobs: whoever starts again walks the same way and finds what was done.
+All state is in files and finished jobs. A restarted loop runs from the first round again, and finds each finished part.
 """
 
 from __future__ import annotations
@@ -12,35 +12,37 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jobs.atomic_io import write_json
 from jobs.dataset.manifest import check_step
 from jobs.dataset.takes import read_takes
 from jobs.errors import UserError
-from jobs.files import write_json
 from jobs.qwen.model_info import describe_model
-from jobs.refine_voice.evaluations import RATINGS, read_ratings
+from jobs.rating.ratings_file import RATINGS_NAME
+from jobs.refine_voice.evaluations import read_ratings
 from jobs.refine_voice.html_report import PAGE, write_page
 from jobs.refine_voice.params import Params, Result, Round
 from jobs.refine_voice.plots import LOSSES, RATED, draw_losses, draw_ratings
-from jobs.refine_voice.policy import Heard, Way, best_of, decide, verdict_of
-from jobs.refine_voice.rounds import Rounds, Trained
-from jobs.refine_voice.significance import interval_of
-from jobs.refine_voice.summary import ANCHORS, summary_of
+from jobs.refine_voice.policy import Adjustment, RoundRating, best_index, decide, describe_verdict
+from jobs.refine_voice.rounds import RoundRunner, TrainedRound
+from jobs.refine_voice.significance import confidence_interval
+from jobs.refine_voice.summary import ANCHORS, summary_lines
 from jobs.runner.worker.context import JobContext
 
 logger = logging.getLogger(__name__)
 
 FINAL, REPORT = "final_model", "report.json"
-STEPS = 3  # of a round: train, speak, rate
+STEPS_PER_ROUND = 3  # train, speak, rate
+CLONE_NOTE = "the base's clone without training"
 
 
 @dataclass
-class Done:
-    """The rounds so far."""
+class CompletedRounds:
+    """Rounds so far: lists of equal length, in order."""
 
     rounds: list[Round] = field(default_factory=list)
-    heard: list[Heard] = field(default_factory=list)
-    ways: list[Way] = field(default_factory=list)
-    trained: list[Trained] = field(default_factory=list)
+    ratings: list[RoundRating] = field(default_factory=list)
+    adjustments: list[Adjustment] = field(default_factory=list)
+    trained: list[TrainedRound] = field(default_factory=list)
 
 
 def run(params: Params, context: JobContext) -> Result:
@@ -51,94 +53,102 @@ def run(params: Params, context: JobContext) -> Result:
     """
     folder = Path(params.out_dir) if params.out_dir else context.folder / "out"
     folder.mkdir(parents=True, exist_ok=True)
-    rounds = Rounds(params, context, folder)
-    rounds.total = STEPS * params.max_iterations
-    hyperparams = rounds.search() if params.run_hyperparameter_search else params.hyperparams
-    zero_shot = _zero_shot(params, rounds)
-    clone = rounds.evaluation(0) if zero_shot else None
-    done = Done()
-    base, way = params.base_model, Way()
+    runner = RoundRunner(params, context, folder)
+    runner.total = STEPS_PER_ROUND * params.max_iterations
+    hyperparams = runner.search() if params.run_hyperparameter_search else params.hyperparams
+    zero_shot = _rate_zero_shot(params, runner)
+    clone = runner.evaluation_folder(0) if zero_shot else None
+    completed = CompletedRounds()
+    base, adjustment = params.base_model, Adjustment()
     while True:
-        iteration = len(done.heard) + 1
-        rounds.done = STEPS * len(done.heard)
-        trained = rounds.train(iteration, base, way, hyperparams)
-        rounds.done += 1
-        rounds.speak(iteration, trained.voice)
-        rounds.done += 1
-        heard = rounds.rate(iteration, clone) if params.rating == "automatic" else rounds.listen(iteration)
-        done.heard.append(heard)
-        done.ways.append(way)
-        done.trained.append(trained)
-        step = decide(
-            done.heard, done.ways, trained.learnt, threshold=params.quality_threshold,
+        iteration = len(completed.rounds) + 1
+        runner.done = STEPS_PER_ROUND * (iteration - 1)
+        trained = runner.train(iteration, base, adjustment, hyperparams)
+        runner.done += 1
+        runner.speak(iteration, trained.voice)
+        runner.done += 1
+        is_automatic = params.rating == "automatic"
+        rating = runner.rate(iteration, clone) if is_automatic else runner.wait_for_human_ratings(iteration)
+        completed.ratings.append(rating)
+        completed.adjustments.append(adjustment)
+        completed.trained.append(trained)
+        decision = decide(
+            completed.ratings, completed.adjustments, trained.outcome, threshold=params.quality_threshold,
             max_iterations=params.max_iterations, zero_shot=zero_shot,
         )  # fmt: skip
-        done.rounds.append(_round(iteration, heard, trained.voice, step.why, rounds, trained))
-        logger.info("iteration %d: %s", iteration, step.why)
-        told = f"iteration {iteration}: {step.why}"
-        context.progress(STEPS * len(done.heard), rounds.total, told, rating=heard.mean)
-        if step.stops:
+        completed.rounds.append(_build_round(iteration, rating, trained.voice, decision.reason, runner, trained))
+        message = f"iteration {iteration}: {decision.reason}"
+        logger.info(message)
+        context.progress(STEPS_PER_ROUND * iteration, runner.total, message, rating=rating.mean)
+        if decision.stops:
             break
-        base = done.trained[best_of(done.heard)].voice if step.from_best else trained.voice
-        way = step.way
-    return _result(params, context, rounds, folder, zero_shot, done, hyperparams)
+        base = completed.trained[best_index(completed.ratings)].voice if decision.from_best else trained.voice
+        adjustment = decision.adjustment
+    return _write_results(params, context, runner, folder, zero_shot, completed, hyperparams)
 
 
-def _zero_shot(params: Params, rounds: Rounds) -> Heard | None:
-    """What the base's clone of the narrator is worth, where there is one and instruments rate; none of a voice."""
+def _rate_zero_shot(params: Params, runner: RoundRunner) -> RoundRating | None:
+    """Rate the base's clone of the narrator; None for a trained voice, for human rating or if not requested."""
     local = Path(params.base_model)
     is_base = describe_model(local).kind == "base" if local.is_absolute() else params.base_model.endswith("Base")
     if not params.zero_shot or params.rating != "automatic" or not is_base:
         return None
     reference = check_step(Path(params.manifest), "coded").ref_audio
     assert reference is not None
-    rounds.speak(0, params.base_model, ref_audio=str(Path(params.manifest).parent / reference))
-    return rounds.rate(0)
+    runner.speak(0, params.base_model, ref_audio=str(Path(params.manifest).parent / reference))
+    return runner.rate(0)
 
 
-def _round(
-    iteration: int, heard: Heard, voice: str, decision: str, rounds: Rounds, trained: Trained | None = None
+def _build_round(
+    iteration: int,
+    rating: RoundRating,
+    voice: str,
+    decision: str,
+    runner: RoundRunner,
+    trained: TrainedRound | None = None,
 ) -> Round:
-    low, high = interval_of(heard.scores)
-    of_training = {} if trained is None else {
+    low, high = confidence_interval(rating.scores)
+    training = {} if trained is None else {
         "lr": trained.lr, "steps": trained.steps, "validation_loss": trained.validation_loss,
-        "freeze": trained.learnt.freeze if trained.learnt.method == "full" else None,
+        "freeze": trained.outcome.freeze if trained.outcome.method == "full" else None,
     }  # fmt: skip
     return Round(
-        iteration=iteration, rating=heard.shown, uncapped=heard.mean, low=low, high=high,
-        n_takes=len(read_takes(rounds.evaluation(iteration))), stop_rate=heard.stop_rate,
-        intelligibility=heard.intelligibility, similarity=heard.voice, voice=voice, decision=decision, **of_training,
+        iteration=iteration, rating=rating.shown, uncapped=rating.mean, low=low, high=high,
+        n_takes=len(read_takes(runner.evaluation_folder(iteration))), stop_rate=rating.stop_rate,
+        intelligibility=rating.intelligibility, similarity=rating.voice, voice=voice, decision=decision, **training,
     )  # fmt: skip
 
 
-def _result(
-    params: Params, context: JobContext, rounds: Rounds, folder: Path, zero_shot: Heard | None, done: Done,
-    hyperparams: str | None,
+def _write_results(
+    params: Params, context: JobContext, runner: RoundRunner, folder: Path, zero_shot: RoundRating | None,
+    completed: CompletedRounds, hyperparams: str | None,
 ) -> Result:  # fmt: skip
-    place = best_of(done.heard)
-    best, heard = done.rounds[place], done.heard[place]
-    final = _copy(Path(best.voice), folder / FINAL)
-    untrained = [_round(0, zero_shot, params.base_model, "the base's clone, untrained", rounds)] if zero_shot else []
-    anchors = _anchors(rounds.evaluation(best.iteration), zero_shot)
-    verdict = verdict_of(heard, zero_shot, threshold=params.quality_threshold)
+    """Copy the best voice, write and publish reports and plots."""
+    index = best_index(completed.ratings)
+    best = completed.rounds[index]
+    final = _copy_voice(Path(best.voice), folder / FINAL)
+    untrained = [_build_round(0, zero_shot, params.base_model, CLONE_NOTE, runner)] if zero_shot else []
+    anchors = _read_anchors(runner.evaluation_folder(best.iteration), zero_shot)
+    verdict = describe_verdict(completed.ratings[index], zero_shot, threshold=params.quality_threshold)
     result = Result(
         voice=str(final),
         best_iteration=best.iteration,
         rating=best.rating,
         threshold_met=best.rating >= params.quality_threshold,
         verdict=verdict,
-        summary=summary_of(verdict, best, done.rounds, anchors, rated_by=params.rating),
-        rounds=[*untrained, *done.rounds],
+        summary=summary_lines(verdict, best, completed.rounds, anchors, rated_by=params.rating),
+        rounds=[*untrained, *completed.rounds],
         **{name: anchor["mean"] for name, anchor in anchors.items()},
         best_config=hyperparams,
         report=str(folder / PAGE),
     )
+    curves = {number: trained.curves for number, trained in enumerate(completed.trained, 1)}
     write_json(
         folder / REPORT,
         {"params": params.model_dump(mode="json"), "result": result.model_dump(mode="json"), "anchors": anchors,
-         "curves": {one.iteration: trained.curves for one, trained in zip(done.rounds, done.trained, strict=True)}},
+         "curves": curves},
     )  # fmt: skip
-    draw_losses(folder / LOSSES, [trained.curves for trained in done.trained])
+    draw_losses(folder / LOSSES, list(curves.values()))
     draw_ratings(folder / RATED, result.rounds, anchors, params.quality_threshold)
     write_page(folder / PAGE, result, anchors)
     context.publish(FINAL, final, "voice")
@@ -149,24 +159,23 @@ def _result(
     return result
 
 
-def _anchors(folder: Path, zero_shot: Heard | None) -> dict[str, dict[str, Any]]:
-    """What the best round is held against: those that its own rating measured, by name; none where a person rated."""
-    if not (folder / RATINGS).is_file():
+def _read_anchors(folder: Path, zero_shot: RoundRating | None) -> dict[str, dict[str, Any]]:
+    """Read the anchors that were rated with the best round, by name; none if a person rated."""
+    if not (folder / RATINGS_NAME).is_file():
         return {}
     found = read_ratings(folder)[1].get("anchors") or {}
     anchors = {name: found[name] for name in ANCHORS if found.get(name) is not None}
-    if zero_shot is not None:  # by the very takes that the verdict compares
-        low, high = interval_of(zero_shot.scores)
+    if zero_shot is not None:  # the same takes that the verdict compares
+        low, high = confidence_interval(zero_shot.scores)
         n = sum(len(takes) for takes in zero_shot.scores.values())
-        note = "the base's clone, untrained"
-        anchors["zero_shot"] = {"mean": zero_shot.mean, "low": low, "high": high, "n": n, "note": note}
+        anchors["zero_shot"] = {"mean": zero_shot.mean, "low": low, "high": high, "n": n, "note": CLONE_NOTE}
     return anchors
 
 
-def _copy(voice: Path, final: Path) -> Path:
-    """Put a voice in its final place, sharing the disk with the round that made it where the disk can."""
+def _copy_voice(voice: Path, final: Path) -> Path:
+    """Copy a voice to its final place, by hard links if the disk has them."""
     if not (voice / "config.json").is_file():
-        raise UserError("voice_missing", f"{voice} is not there any more.", "Call again with another out_dir.")
+        raise UserError("voice_missing", f"{voice} does not exist any more.", "Call again with another out_dir.")
     temporary, old = final.with_name(f".{final.name}.partial"), final.with_name(f".{final.name}.old")
     for leftover in (temporary, old):
         shutil.rmtree(leftover, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What comes after a round, and why, from made-up measures."""
+"""Decisions after a round, from invented measures."""
 
 from __future__ import annotations
 
@@ -6,117 +6,146 @@ from dataclasses import replace
 
 import pytest
 
-from jobs.refine_voice.policy import LONGEST, Heard, Learnt, Way, best_of, decide, verdict_of
-from jobs.refine_voice.significance import difference, interval_of
+from jobs.refine_voice.policy import (
+    MAX_STEPS_FACTOR,
+    Adjustment,
+    RoundRating,
+    TrainingOutcome,
+    best_index,
+    decide,
+    describe_verdict,
+)
+from jobs.refine_voice.significance import confidence_interval, difference
 
 TEXTS = ("a fox", "a train", "a letter", "a river")
 SPREAD = (-0.1, 0.0, 0.1, 0.0)
-LEARNT, STILL = Learnt(), Learnt(still_falling=True)
+ENDED, FALLING = TrainingOutcome(), TrainingOutcome(still_falling=True)
+FROZEN = TrainingOutcome(freeze="code_predictor")
+LONGEST = Adjustment(1.0, MAX_STEPS_FACTOR)
 
 
-def heard(mean: float, spread: float = 1.0, **parts: float) -> Heard:
+def rating(mean: float, spread: float = 1.0, **parts: float) -> RoundRating:
     """Two takes of four texts."""
     scores = {
         text: [mean + spread * off, mean + spread * (off + 0.05)] for text, off in zip(TEXTS, SPREAD, strict=True)
     }
-    return Heard(shown=min(mean, 4.5), scores=scores, **parts)
+    return RoundRating(shown=min(mean, 4.5), scores=scores, **parts)
 
 
 def after(
-    *rounds: Heard, learnt: Learnt = LEARNT, ways: list[Way] | None = None, **changes: object
-) -> tuple[bool, bool, Way, str]:
+    *rounds: RoundRating,
+    outcome: TrainingOutcome = ENDED,
+    adjustments: list[Adjustment] | None = None,
+    **changes: object,
+) -> tuple[bool, bool, Adjustment, str]:
     """The decision after these rounds."""
     given = {"threshold": 4.0, "max_iterations": 9, **changes}
-    step = decide(rounds, ways or [Way()] * len(rounds), learnt, **given)  # type: ignore[arg-type]
-    return step.stops, step.from_best, step.way, step.why
+    decision = decide(rounds, adjustments or [Adjustment()] * len(rounds), outcome, **given)  # type: ignore[arg-type]
+    return decision.stops, decision.from_best, decision.adjustment, decision.reason
 
 
 @pytest.mark.parametrize(
-    ("means", "changes", "told"),
+    ("means", "changes", "expected"),
     [
         ([4.1], {}, "meets 4"),
         ([2.0, 2.5, 3.0], {"max_iterations": 3}, "last round"),
-        ([3.0, 3.0, 3.0, 2.9], {}, "brought nothing"),
+        ([3.0, 3.0, 3.0, 2.9], {}, "no significant gain"),
     ],
 )
-def test_the_loop_stops(means: list[float], changes: dict[str, object], told: str) -> None:
-    stops, _, _, why = after(*map(heard, means), **changes)
+def test_the_loop_stops(means: list[float], changes: dict[str, object], expected: str) -> None:
+    stops, _, _, reason = after(*map(rating, means), **changes)
 
     assert stops
-    assert told in why
+    assert expected in reason
 
 
 def test_a_gain_goes_on_as_before_from_the_last() -> None:
-    assert after(heard(2.0), heard(3.0))[:3] == (False, False, Way())
+    assert after(rating(2.0), rating(3.0))[:3] == (False, False, Adjustment())
 
 
-def test_a_gain_within_the_interval_is_none() -> None:
-    quiet, loud = heard(3.0, spread=1.0), heard(3.2, spread=1.0)
-    noisy = Heard(
+def test_a_gain_within_the_interval_does_not_count() -> None:
+    quiet, loud = rating(3.0, spread=1.0), rating(3.2, spread=1.0)
+    noisy = RoundRating(
         shown=3.2, scores={text: [3.2 + off] for text, off in zip(TEXTS, (1.5, -1.5, 1.0, -1.0), strict=True)}
     )
 
     assert after(quiet, loud)[1] is False  # the same 0.2, seen in every text
-    stops, from_best, way, why = after(quiet, noisy)
-    assert (stops, from_best, way.lr_factor) == (False, True, 0.5)
-    assert "no gain on 3.0" in why
+    stops, from_best, adjustment, reason = after(quiet, noisy)
+    assert (stops, from_best, adjustment.lr_factor) == (False, True, 0.5)
+    assert "no gain on 3.0" in reason
 
 
 @pytest.mark.parametrize(
-    ("last", "learnt", "way", "told"),
+    ("last", "outcome", "adjustment", "expected"),
     [
-        ({}, LEARNT, Way(lr_factor=0.5), "nothing else stands out"),
-        ({"stop_rate": 0.5}, LEARNT, Way(0.5, 1, "code_predictor"), "fewer takes end by themselves (50%, before 100%)"),
+        ({}, ENDED, Adjustment(lr_factor=0.5), "nothing else stands out"),
+        (
+            {"stop_rate": 0.5},
+            ENDED,
+            Adjustment(0.5, 1, "code_predictor"),
+            "fewer takes end by themselves (50%, before 100%)",
+        ),
         (
             {"intelligibility": 0.4},
-            LEARNT,
-            Way(0.5, 1, "code_predictor"),
+            ENDED,
+            Adjustment(0.5, 1, "code_predictor"),
             "less clear (0.40 of 1, before 0.90)",
         ),
-        ({"stop_rate": 0.5}, Learnt(freeze="code_predictor"), Way(0.5, 1), "fewer takes end"),
-        ({"stop_rate": 0.5}, Learnt("lora"), Way(0.5, 1), "fewer takes end"),
-        ({"voice": 0.2}, Learnt(freeze="code_predictor"), Way(1, 1, "none"), "far from the narrator's (0.20 of 1)"),
-        ({"voice": 0.2}, LEARNT, Way(1, 2), "far from the narrator's"),
-        ({}, STILL, Way(1, 2), "validation loss still fell"),
+        ({"stop_rate": 0.5}, FROZEN, Adjustment(0.5, 1), "fewer takes end"),
+        ({"stop_rate": 0.5}, TrainingOutcome("lora"), Adjustment(0.5, 1), "fewer takes end"),
+        (
+            {"voice": 0.2},
+            FROZEN,
+            Adjustment(1, 1, "none"),
+            "far from the narrator's (0.20 of 1)",
+        ),
+        ({"voice": 0.2}, ENDED, Adjustment(1, 2), "far from the narrator's"),
+        ({}, FALLING, Adjustment(1, 2), "validation loss still fell"),
     ],
 )
-def test_what_is_changed_follows_from_what_suffers(last: dict[str, float], learnt: Learnt, way: Way, told: str) -> None:
-    best = heard(3.0, intelligibility=0.9, voice=0.8)
-    worse = replace(heard(2.8, intelligibility=0.9, voice=0.8), **last)
+def test_the_adjustment_follows_from_the_measure_that_got_worse(
+    last: dict[str, float], outcome: TrainingOutcome, adjustment: Adjustment, expected: str
+) -> None:
+    best = rating(3.0, intelligibility=0.9, voice=0.8)
+    worse = replace(rating(2.8, intelligibility=0.9, voice=0.8), **last)
 
-    stops, from_best, change, why = after(best, worse, learnt=learnt)
+    stops, from_best, changed, reason = after(best, worse, outcome=outcome)
 
-    assert (stops, from_best, change) == (False, True, way)
-    assert told in why
+    assert (stops, from_best, changed) == (False, True, adjustment)
+    assert expected in reason
 
 
-def test_a_change_that_was_tried_is_tried_more_slowly() -> None:
-    ways = [Way(), Way(0.5, 1.0)]
+def test_an_adjustment_that_was_tried_is_repeated_at_a_lower_rate() -> None:
+    tried = [Adjustment(), Adjustment(0.5, 1.0)]
 
-    assert after(heard(3.0), heard(2.9), heard(2.8), ways=[Way(), *ways])[2] == Way(0.25, 1.0)
-    assert after(heard(3.0), heard(2.9), learnt=STILL, ways=[Way(), Way(1, LONGEST)])[2] == Way(0.5, LONGEST)
+    assert after(rating(3.0), rating(2.9), rating(2.8), adjustments=[Adjustment(), *tried])[2] == Adjustment(0.25, 1.0)
+    assert after(
+        rating(3.0), rating(2.9), outcome=FALLING, adjustments=[Adjustment(), Adjustment(1, MAX_STEPS_FACTOR)]
+    )[2] == Adjustment(0.5, MAX_STEPS_FACTOR)
 
 
 def test_a_round_that_gains_and_still_learns_is_followed_by_a_longer_one() -> None:
-    assert after(heard(2.0), learnt=STILL)[1:3] == (False, Way(1.0, 2.0))
-    assert after(heard(2.0), learnt=STILL, ways=[Way(1.0, LONGEST)])[2] == Way(1.0, LONGEST)
+    assert after(rating(2.0), outcome=FALLING)[1:3] == (False, Adjustment(1.0, 2.0))
+    assert after(rating(2.0), outcome=FALLING, adjustments=[Adjustment(1.0, MAX_STEPS_FACTOR)])[2] == Adjustment(
+        1.0, MAX_STEPS_FACTOR
+    )
 
 
 def test_a_first_round_whose_words_are_worse_than_the_clones_freezes_the_code_predictor() -> None:
-    clone = heard(3.0, intelligibility=0.9)
+    clone = rating(3.0, intelligibility=0.9)
 
-    _, from_best, way, why = after(heard(3.1, intelligibility=0.5), zero_shot=clone)
+    _, from_best, adjustment, reason = after(rating(3.1, intelligibility=0.5), zero_shot=clone)
 
-    assert (from_best, way.freeze) == (False, "code_predictor")
-    assert "words are less clear" in why
+    assert (from_best, adjustment.freeze) == (False, "code_predictor")
+    assert "words are less clear" in reason
 
 
 def test_the_best_round_is_kept_the_earlier_of_equals() -> None:
-    assert best_of([heard(mean) for mean in (2.0, 3.0, 3.0, 2.5)]) == 1
+    assert best_index([rating(mean) for mean in (2.0, 3.0, 3.0, 2.5)]) == 1
 
 
 @pytest.mark.parametrize(
-    ("rating", "zero_shot", "told"),
+    ("mean", "zero_shot", "expected"),
     [
         (3.0, 2.0, "fine-tuning helped"),
         (3.0, 3.0, "may be chance. Use the zero-shot clone"),
@@ -124,8 +153,8 @@ def test_the_best_round_is_kept_the_earlier_of_equals() -> None:
         (3.0, None, "Not compared"),
     ],
 )
-def test_the_verdict_says_whether_training_helped(rating: float, zero_shot: float | None, told: str) -> None:
-    assert told in verdict_of(heard(rating), None if zero_shot is None else heard(zero_shot), threshold=3.5)
+def test_the_verdict_says_whether_training_helped(mean: float, zero_shot: float | None, expected: str) -> None:
+    assert expected in describe_verdict(rating(mean), None if zero_shot is None else rating(zero_shot), threshold=3.5)
 
 
 def test_a_difference_is_taken_by_text_so_that_hard_texts_fall_out() -> None:
@@ -136,7 +165,7 @@ def test_a_difference_is_taken_by_text_so_that_hard_texts_fall_out() -> None:
 
     assert (found.low, found.mean, found.high) == pytest.approx((0.2, 0.2, 0.2))
     assert found.is_gain
-    low, high = interval_of(easy_and_hard)
+    low, high = confidence_interval(easy_and_hard)
     assert low < 2 < 4 < high
 
 

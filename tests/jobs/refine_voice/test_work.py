@@ -47,12 +47,12 @@ def test_the_loop_rates_every_round_beside_the_clone_and_keeps_the_best(
     rounds = job.result["rounds"]
     assert [one["iteration"] for one in rounds] == [0, 1, 2]
     for one in rounds:
-        evaluation = folder / "evaluations" / f"iteration_{one['iteration']}"
-        assert set(WHEN_DONE) <= {path.name for path in evaluation.iterdir()}
-        told = json.loads((evaluation / "evaluation.json").read_text())
-        assert (told["average_rating"], told["rated_by"]) == (one["rating"], "automatic")
-        assert [sample["phrase"] for sample in told["samples"]] == TEXTS[:1]
-        ratings = json.loads((evaluation / "ratings.json").read_text())
+        round_folder = folder / "evaluations" / f"iteration_{one['iteration']}"
+        assert set(WHEN_DONE) <= {path.name for path in round_folder.iterdir()}
+        evaluation = json.loads((round_folder / "evaluation.json").read_text())
+        assert (evaluation["average_rating"], evaluation["rated_by"]) == (one["rating"], "automatic")
+        assert [sample["phrase"] for sample in evaluation["samples"]] == TEXTS[:1]
+        ratings = json.loads((round_folder / "ratings.json").read_text())
         assert one["rating"] == pytest.approx(ratings["summary"]["shown"]["mean"], abs=0.01)
         assert one["uncapped"] == pytest.approx(ratings["summary"]["mean"], abs=0.01)
         assert one["low"] <= one["uncapped"] <= one["high"]
@@ -73,7 +73,7 @@ def test_the_loop_rates_every_round_beside_the_clone_and_keeps_the_best(
     assert not job.result["threshold_met"]
 
 
-def test_a_person_rates_while_nothing_is_held_and_a_kill_changes_nothing(
+def test_a_person_rates_while_no_slot_is_held_and_a_kill_changes_nothing(
     live_settings: Settings, make: Callable[..., Params], tmp_path: Path, kill_worker: Callable[[Runner, str], None]
 ) -> None:
     runner = Runner(live_settings)
