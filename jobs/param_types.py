@@ -1,18 +1,18 @@
-"""Field types that say what a string means, so that every door resolves paths and models in the same way.
+"""Field types that say what a string means, so that paths and models are resolved alike wherever a call comes from.
 
-The tools walk a model's fields for these marks and put absolute paths in their place, after the check against
-the allowed roots. Light: pydantic only.
+The tools read these marks from a model's fields and put absolute paths in the place of the strings, after the check
+against the allowed roots. Imports pydantic only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 from pydantic.config import JsonDict
-
-Holds = Literal["", "ingested", "aligned", "coded", "takes", "config", "voice"]
+from pydantic.fields import FieldInfo
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,9 @@ class PathMark:
     """A string that names a file or folder, or an ``artifact://`` handle when it is an input."""
 
     direction: Literal["input", "output"]
-    holds: Holds = ""
-    """What the file is, so that a dataset's name or a job's id can stand for it."""
+    holds: str = ""
+    """Content of the file, the same word as in the ``Output`` of the kind that makes it: a dataset's name or a job's id
+    stands for the file."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,10 @@ RARE: JsonDict = {"rare": True}
 """``Field(json_schema_extra=RARE)``: a parameter that few calls need. Tool listings name it, with type and range, in
 the object ``more``, and leave its description to the tool's help: an agent pays for every word of all tools at once."""
 
-# Any plain value; not as a union in the schema, which some clients refuse. Whoever takes it checks it.
+# Any plain value; not as a union in the schema, which some clients refuse. The code that reads it checks it.
 Value = Annotated[bool | int | float | str, WithJsonSchema({})]
 
-# What Qwen3-TTS speaks; "auto" leaves the language prefix out.
+# Languages of Qwen3-TTS; "auto" leaves the language prefix out.
 Language = Literal[
     "auto",
     "english",
@@ -64,4 +65,20 @@ Language = Literal[
 class Strict(BaseModel):
     """A model that refuses fields it does not know."""
 
+    HELP_GROUPS: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Fields of a group of flags in ``--help``; the group of all others follows from their types."""
+
     model_config = ConfigDict(extra="forbid")
+
+
+def find_mark(field: FieldInfo) -> PathMark | ModelMark | None:
+    """Return the mark of a field, also inside ``... | None`` and ``list[...]``."""
+    return next(_marks_in([*field.metadata, field.annotation]), None)
+
+
+def _marks_in(parts: Iterable[Any]) -> Iterator[PathMark | ModelMark]:
+    for part in parts:
+        if isinstance(part, (PathMark, ModelMark)):
+            yield part
+        elif get_origin(part) is not None:
+            yield from _marks_in([*getattr(part, "__metadata__", ()), *get_args(part)])

@@ -6,10 +6,11 @@ from anyio import to_thread
 from pydantic import Field
 
 from jobs.param_types import Strict
-from tools.core.job_view import JobView, view_job
+from tools.core.job_view import view_job
 from tools.core.tool_types import Hints, ToolContext
+from tools.core.views import JobView
 
-HINTS = Hints(title="Cancel a job", destructive=True)
+HINTS = Hints(title="Cancel a job", destructive=True, order=940)
 # Most work reaches a safe point within this; the rest is seen by get_job.
 PATIENCE_S = 5.0
 

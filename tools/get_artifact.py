@@ -16,11 +16,12 @@ from jobs.plotting.render_client import picture_of, plot_of
 from jobs.runner.artifacts import split_handle
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import Artifact, Lineage
-from tools.core.job_view import UNTRUSTED, ArtifactView, view_artifact
+from tools.core.job_view import view_artifact
 from tools.core.redact import redact
 from tools.core.tool_types import Hints, Media, MediaAnswer, ToolContext
+from tools.core.views import UNTRUSTED, ArtifactView
 
-HINTS = Hints(title="Get a file that a job made", read_only=True)
+HINTS = Hints(title="Get a file that a job made", read_only=True, order=930)
 LARGEST_MEDIA_BYTES = 256 * 1024  # base64 of more would crowd out the conversation
 LARGEST_TEXT_BYTES = 6 * 1024  # with what is told of it, an answer stays under 8 KB
 CURVES = "curves"

@@ -7,11 +7,12 @@ from pydantic import Field
 
 from jobs.param_types import Strict
 from jobs.runner.client.runner import Runner
-from tools.core.job_view import JobView, view_job
+from tools.core.job_view import view_job
 from tools.core.tool_types import Hints, ToolContext
+from tools.core.views import JobView
 from tools.core.wait import wait_for
 
-HINTS = Hints(title="Look at a job, or wait for it", read_only=True)
+HINTS = Hints(title="Look at a job, or wait for it", read_only=True, order=920)
 
 
 class GetJobArgs(Strict):

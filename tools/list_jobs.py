@@ -10,12 +10,14 @@ from pydantic import Field
 from jobs.param_types import Strict
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord, State
-from tools.core.job_view import View, next_move, progress_text, shorten
+from tools.core.job_view import progress_text, shorten
+from tools.core.next_steps import next_step
 from tools.core.registry import all_tools
 from tools.core.tool_types import Hints, ToolContext
+from tools.core.views import View
 from tools.docs.help import help_of
 
-HINTS = Hints(title="List jobs", read_only=True)
+HINTS = Hints(title="List jobs", read_only=True, order=910)
 BEGIN = (
     'No jobs yet. With a recording and its text call ingest_audiobook audio="book.m4b" voice="anna" text="book.txt", '
     "or make_voice with the same for all steps at once (base_model=toy: without GPU or download). With clips call "
@@ -77,7 +79,7 @@ def _list(args: ListJobsArgs, runner: Runner) -> JobList:
         return JobList(next="No more jobs match. Call list_jobs for all." if is_narrowed else BEGIN)
     page = f' Older: list_jobs before="{lines[-1].job_id}".' if len(lines) == args.limit else ""
     telling = next((record for record in records if not record.is_finished), records[0])
-    return JobList(jobs=lines, next=f"{telling.job_id} ({telling.state}): {next_move(telling, runner)}{page}")
+    return JobList(jobs=lines, next=f"{telling.job_id} ({telling.state}): {next_step(telling, runner)}{page}")
 
 
 def _kind_name(kind: str | None) -> str | None:

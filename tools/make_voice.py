@@ -1,4 +1,4 @@
-"""The tool ``make_voice``: the whole way from a recording to rated takes, as one call."""
+"""The tool ``make_voice``: all steps from a recording to rated takes in one call."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from jobs.ingest_clips.spec import KIND as INGEST_CLIPS
 from jobs.param_types import RARE, InputPath, Language, ModelRef, OutputPath, Strict
 from jobs.qwen.model_files import check_model
 from jobs.rate_samples.spec import KIND as RATE_SAMPLES
-from jobs.runner.job_kind import JobKind
+from jobs.runner.job_kind import Example, JobKind
 from jobs.runner.machine import preflight
 from jobs.synthesize.params import EVALUATION_TEXTS
 from jobs.synthesize.spec import KIND as SYNTHESIZE
@@ -28,13 +28,24 @@ from jobs.training.params import DEFAULT_BASE
 from jobs.training.spec import KIND as TRAINING
 from tools.core.call_text import call_text, chosen, given
 from tools.core.estimate import estimate
-from tools.core.job_view import View
-from tools.core.start import fingerprint_of, no_defaults, prepare
+from tools.core.start import fingerprint_of, prepare
 from tools.core.tool_types import Hints, StartArgs, ToolContext
+from tools.core.views import View
 from tools.core.wait import wait_for
 from tools.inputs.paths import resolve_paths
+from tools.start_tools import make_arguments
 
-HINTS = Hints(title="Make a voice, start to end")
+HINTS = Hints(
+    title="Make a voice, start to end",
+    order=100,
+    examples=(
+        Example("All steps at once", {"audio": "book.m4b", "voice": "anna", "text": "book.txt", "dry_run": True}),
+        Example(
+            "Without GPU and weights, for a trial",
+            {"audio": "book.m4b", "voice": "anna", "text": "book.txt", "base_model": "toy", "max_steps": 20},
+        ),
+    ),
+)
 
 
 class MakeVoiceArgs(StartArgs):
@@ -84,7 +95,6 @@ class MakeVoiceAnswer(View):
 class Step:
     """A job to submit; each waits for the one before it."""
 
-    tool: str
     kind: JobKind
     arguments: dict[str, Any]
 
@@ -92,8 +102,8 @@ class Step:
 async def make_voice(args: MakeVoiceArgs, context: ToolContext) -> MakeVoiceAnswer:
     """Make a voice from a recording in one call: ingest to rated takes, six jobs that follow each other.
 
-    Use it when the defaults will do. COST: GPU hours and a download of 2.5 to 4.5 GB unless base_model=toy; ask the
-    person first. The same call again reuses what is done. Next: get_job.
+    Use it when the defaults will do. COST: GPU hours and a download of 2.5 to 4.5 GB unless base_model=toy; get
+    approval first. The same call again reuses what is done. Next: get_job.
     """
     answer = await to_thread.run_sync(_make_voice, args, context)
     last = answer.steps[-1].job_id
@@ -125,7 +135,7 @@ def _make_voice(args: MakeVoiceArgs, context: ToolContext) -> MakeVoiceAnswer:
 
 
 def _seen_again(answer: MakeVoiceAnswer, context: ToolContext) -> MakeVoiceAnswer:
-    """The same jobs as they stand now."""
+    """The same jobs in their present state."""
     steps = [
         step.model_copy(update={"state": context.runner.get(step.job_id).state if step.job_id else step.state})
         for step in answer.steps
@@ -134,20 +144,20 @@ def _seen_again(answer: MakeVoiceAnswer, context: ToolContext) -> MakeVoiceAnswe
 
 
 def _planned(steps: Sequence[Step], prepared: Sequence[Strict], context: ToolContext) -> list[StepView]:
-    """What each job would run with; what it takes is known of those whose input is there."""
+    """Parameters of each job, and an estimate of those whose input is there."""
     views = []
     for step, params in zip(steps, prepared, strict=True):
         would_run = params.model_dump(mode="json", exclude_none=True)
-        takes = estimate(step.kind.name, would_run, context.runner, context.settings)
+        needs = estimate(step.kind, would_run, context.runner, context.settings)
         shown = chosen(would_run, step.kind.params)
-        views.append(StepView(tool=step.tool, state="not_started", would_run=shown, estimate=takes))
+        views.append(StepView(tool=step.kind.tool_name, state="not_started", would_run=shown, estimate=needs))
     return views
 
 
 def _next(steps: Sequence[StepView]) -> str:
     waiting = [step for step in steps if step.state != "succeeded"]
     if not waiting:
-        return f'All of it is done already. Call get_job job_id="{steps[-1].job_id}" for the ratings.'
+        return f'Nothing to do: all steps are complete. Call get_job job_id="{steps[-1].job_id}" for the ratings.'
     first, last = waiting[0].job_id, waiting[-1].job_id
     return f'Call get_job job_id="{first}" wait_s=50, then the next one, in this order, until "{last}" is done.'
 
@@ -158,12 +168,10 @@ def _steps(args: MakeVoiceArgs, out: Path) -> list[Step]:
     coded, training, samples = str(dataset / "train_manifest_qwen3.jsonl"), out / "training", out / "samples"
     common = {"out_dir": str(dataset), "voice": args.voice, "language": args.language}
     if args.transcripts is not None:
-        ingest = Step(
-            "ingest_clips", INGEST_CLIPS, {"audio_dir": args.audio, "transcripts": args.transcripts, **common}
-        )
+        ingest = Step(INGEST_CLIPS, {"audio_dir": args.audio, "transcripts": args.transcripts, **common})
     else:
         book = {"audio": args.audio, "text": args.text, "validation_chapters": args.validation_chapters}
-        ingest = Step("ingest_audiobook", INGEST_AUDIOBOOK, {**book, **common})
+        ingest = Step(INGEST_AUDIOBOOK, {**book, **common})
     trained: dict[str, Any] = {
         name: getattr(args, name)
         for name in ("base_model", "method", "epochs", "max_steps", "batch_size", "lr")
@@ -171,15 +179,13 @@ def _steps(args: MakeVoiceArgs, out: Path) -> list[Step]:
     }
     return [
         ingest,
-        Step("align", ALIGN, {"manifest": ingested, "out": aligned}),
-        Step("convert_codes", CONVERT_CODES, {"manifest": aligned, "out": coded, "tokenizer": _tokenizer_of(args)}),
+        Step(ALIGN, {"manifest": ingested, "out": aligned}),
+        Step(CONVERT_CODES, {"manifest": aligned, "out": coded, "tokenizer": _tokenizer_of(args)}),
         Step(
-            "start_training",
             TRAINING,
             {"manifest": coded, "out_dir": str(training), "speaker": args.voice, **trained},
         ),
         Step(
-            "synthesize",
             SYNTHESIZE,
             {
                 "model": str(training / "voice"),
@@ -189,7 +195,6 @@ def _steps(args: MakeVoiceArgs, out: Path) -> list[Step]:
             },
         ),
         Step(
-            "rate_samples",
             RATE_SAMPLES,
             {
                 "takes": str(samples / "takes.jsonl"),
@@ -211,13 +216,10 @@ def _tokenizer_of(args: MakeVoiceArgs) -> str:
 def _prepared(step: Step, args: MakeVoiceArgs, context: ToolContext, *, waits: bool) -> Strict:
     """A step's parameters, checked as its own tool does; files that the steps before it write are not looked for."""
 
-    class Call(StartArgs, step.kind.params):  # type: ignore[name-defined,misc]
-        """The call of the step's tool."""
-
     given = {name: value for name, value in step.arguments.items() if value is not None}
-    # only the first step finds its inputs on the disk, unless the caller waits for other jobs himself
+    # only the first step finds its inputs on the disk, unless the call itself waits for other jobs
     after = ["the step before"] if waits else args.after
-    return prepare(step.kind, Call.model_validate({**given, "after": after}), context, no_defaults)
+    return prepare(step.kind, make_arguments(step.kind).model_validate({**given, "after": after}), context)
 
 
 def _submit(
@@ -233,7 +235,7 @@ def _submit(
             submission = context.runner.submit(
                 step.kind,
                 params,
-                key=f"{args.idempotency_key}/{step.tool}" if args.idempotency_key else None,
+                key=f"{args.idempotency_key}/{step.kind.tool_name}" if args.idempotency_key else None,
                 fingerprint=lineage,
                 reuse=args.reuse,
                 **(placement | {"after": before}),
@@ -242,7 +244,10 @@ def _submit(
             before = (job.job_id,)
             views.append(
                 StepView(
-                    tool=step.tool, job_id=job.job_id, state=job.state, reused=None if submission.created else True
+                    tool=step.kind.tool_name,
+                    job_id=job.job_id,
+                    state=job.state,
+                    reused=None if submission.created else True,
                 )
             )
     return views
@@ -250,5 +255,5 @@ def _submit(
 
 def _chained(lineage: str, step: Step, params: Strict) -> str:
     """A step's fingerprint: its inputs change with the step that writes them, whose fingerprint stands for them."""
-    told = [lineage, step.kind.name, params.model_dump(mode="json")]
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    content = [lineage, step.kind.name, params.model_dump(mode="json")]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,7 @@
-"""The tool ``rate_samples``: the automatic rating as a job, a person's scores and votes at once."""
+"""The tool ``rate_samples``: the automatic rating as a job; a person's scores and votes are stored at once.
+
+``jobs.rate_samples.spec`` declares what agents and people read of it.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +21,10 @@ from jobs.rate_samples.params import Params
 from jobs.rate_samples.spec import KIND
 from jobs.rating.human_ratings import HUMAN_RATINGS, HumanRating, Vote, Winner, append_durably, read_opinions
 from tools.core.elicit_scores import MOST_ASKED, TakeToHear, ask_scores, how_to_ask
-from tools.core.job_view import JobView, View
 from tools.core.start import start
-from tools.core.tool_types import Hints, StartArgs, ToolContext
+from tools.core.tool_types import StartArgs, ToolContext
+from tools.core.views import JobView, View
 from tools.inputs.paths import inside_roots, resolve_paths
-
-# A person's scores are added to, never replaced: two calls are two listenings.
-HINTS = Hints(title="Rate synthesised takes", idempotent=False)
-NEXT = (
-    "Tell the person the verdict and let them listen ({report}): the reasons say what was measured, "
-    "only a person hears the rest. Their scores go into rate_samples scores=[...]."
-)
 
 
 class Score(Strict):
@@ -82,12 +78,7 @@ class RateSamplesAnswer(View):
 
 
 async def rate_samples(args: RateSamplesArgs, context: ToolContext) -> RateSamplesAnswer:
-    """Rate takes of synthesize from 1 to 5.
-
-    With narrator_manifest: a job (CPU, seconds a take) that compares them with the narrator's clips and gives reasons.
-    With a person's scores: stored at once. With neither: asks the person. Use it after synthesize. Next: get_job, then
-    a person's ears.
-    """
+    """Store scores, start the automatic rating, or ask for scores, by what the call gives."""
     if args.scores or args.votes:
         return await to_thread.run_sync(_record, args, context)
     if args.narrator_manifest is not None:

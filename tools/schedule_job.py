@@ -1,4 +1,4 @@
-"""The tool ``schedule_job``: work that is done again and again."""
+"""The tool ``schedule_job``: repeated jobs."""
 
 from __future__ import annotations
 
@@ -10,15 +10,32 @@ from pydantic import Field
 
 from jobs.errors import UserError
 from jobs.param_types import RARE, Strict
+from jobs.runner.job_kind import Example
 from jobs.runner.schedules.rule import Rule
 from jobs.runner.schedules.schedules import Schedule, Schedules
-from tools.core.job_view import View
 from tools.core.registry import Tool, all_tools, tool_of_kind
-from tools.core.start import no_defaults, prepare
+from tools.core.start import prepare
 from tools.core.tool_types import Hints, StartArgs, ToolContext
+from tools.core.views import View
 from tools.inputs.arguments import nearest, parse_arguments
 
-HINTS = Hints(title="Repeat work on a schedule", idempotent=False)
+HINTS = Hints(
+    title="Repeat work on a schedule",
+    idempotent=False,
+    order=900,
+    examples=(
+        Example(
+            "Every night at three",
+            {
+                "action": "create",
+                "name": "nightly",
+                "tool": "ingest_audiobook",
+                "arguments": {"audio": "book.m4b", "voice": "anna"},
+                "cron": "0 3 * * *",
+            },
+        ),
+    ),
+)
 N_SHOWN = 3
 
 
@@ -98,7 +115,7 @@ def _create(args: ScheduleJobArgs, context: ToolContext, schedules: Schedules) -
     assert isinstance(call, StartArgs)
     placement = {name: value for name, value in vars(call.placement()).items() if value and name != "after"}
     rule = Rule.parse(every=args.every, cron=args.cron, tz=args.tz)
-    params = prepare(tool.kind, call, context, no_defaults)
+    params = prepare(tool.kind, call, context, in_job_folder=True)
     if args.dry_run:
         now = datetime.now(UTC).timestamp()
         planned = ScheduleView(name=args.name or "", tool=tool.name, rule=str(rule), later=_times(rule, now))
@@ -114,7 +131,7 @@ def _start_tool(name: str | None) -> Tool:
     near = nearest(name, known) if name else None
     raise UserError(
         "bad_arguments",
-        f"schedule_job: tool={name!r} starts no job." + (f" Did you mean {near!r}?" if near else ""),
+        f"schedule_job: tool={name!r} cannot be scheduled." + (f" Did you mean {near!r}?" if near else ""),
         f"It takes: {', '.join(known)}.",
     )
 

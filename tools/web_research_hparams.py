@@ -12,9 +12,10 @@ import anyio.to_thread
 import httpx
 from pydantic import Field
 
+from jobs.atomic_io import write_json, write_text
 from jobs.errors import UserError
-from jobs.files import write_json, write_text
 from jobs.param_types import RARE, Strict, Value
+from jobs.runner.job_kind import Example
 from jobs.settings import Settings
 from jobs.training.params import Params as Training
 from jobs.web_research_hparams.evidence.agent_findings import FINDING, MOST_FINDINGS, candidates_from, read_findings
@@ -42,7 +43,17 @@ from tools.research.answer import (
 )
 from tools.research.training_plan import plan_for
 
-HINTS = Hints(title="Research training settings", read_only=True, open_world=True)
+HINTS = Hints(
+    title="Research training settings",
+    read_only=True,
+    open_world=True,
+    order=40,
+    step="web_research_hparams -> settings to start from.",
+    examples=(
+        Example("For 90 minutes of audio and a GPU of 24 GB", {"minutes_of_audio": 90, "gpu_memory_gb": 24}),
+        Example("Without the network", {"model_size": "1.7b", "method": "lora", "offline": True}),
+    ),
+)
 
 GENERATION = ("do_sample", "temperature")  # settings of synthesis that rules know
 MOST_KEPT = 100  # answers in the home

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from jobs.align.params import Params
 from jobs.asr.languages import language_code
 from jobs.asr.model_registry import DEFAULT_MODELS, is_on_disk
 from jobs.dataset.manifest_stats import extent_of, told
@@ -34,19 +35,22 @@ def aligner_for(language: str, choice: str, model: str | None, settings: Setting
     return "none: pocketsphinx knows English only; give aligner=whisperx where there is network, or align_model"
 
 
-def plan_of(manifest: Path, choice: str, model: str | None, settings: Settings) -> dict[str, Any]:
-    """Count the clips and say how they would be aligned."""
+def plan(params: Params, settings: Settings) -> dict[str, Any]:
+    """Count the clips, choose an aligner for each language, and estimate time and disk."""
+    manifest = Path(params.manifest)
     extent = extent_of(manifest)
-    aligners = {name: aligner_for(name, choice, model, settings) for name in sorted(extent.languages)}
+    aligners = {
+        name: aligner_for(name, params.aligner, params.align_model, settings) for name in sorted(extent.languages)
+    }
     need, free = extent.seconds * BYTES_PER_S, free_bytes(manifest.parent)
-    plan = {
+    planned = {
         "data": told(extent),
         "aligner": aligners,
         "disk": {"need_mb": round(need / 1e6, 1), "free_gb": round(free / 1e9, 1), "fits": need <= free},
     }
     if set(aligners.values()) == {"pocketsphinx"}:
         minutes = extent.seconds / POCKETSPHINX_TIMES_REALTIME / 60
-        plan["time"] = {"about_min": round(minutes, 1), "from": "measured on one core; the job tells its own rate"}
+        planned["time"] = {"about_min": round(minutes, 1), "from": "measured on one core; the job tells its own rate"}
     else:
-        plan["time"] = {"from": "depends on the model and the device; the job tells its rate while it runs"}
-    return plan
+        planned["time"] = {"from": "depends on the model and the device; the job tells its rate while it runs"}
+    return planned

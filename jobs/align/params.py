@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from jobs.align.dry_run import plan_of
 from jobs.dataset.manifest import check_step
 from jobs.param_types import RARE, IngestedManifest, InputPath, ModelRef, OutputPath, Strict
-from jobs.settings import Settings
 
 
 class Params(Strict):
@@ -54,8 +52,3 @@ class Result(Strict):
 def check(params: Params) -> None:
     """The manifest must be there and readable."""
     check_step(Path(params.manifest), "ingested")
-
-
-def plan(params: Params, settings: Settings) -> dict[str, Any]:
-    """Clips, hours, which aligner each language gets, time and space."""
-    return plan_of(Path(params.manifest), params.aligner, params.align_model, settings)

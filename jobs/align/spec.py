@@ -1,9 +1,10 @@
-"""The job kind ``align``."""
+"""Declaration of the job kind ``align``."""
 
 from __future__ import annotations
 
-from jobs.align.params import Params, Result, check, plan
-from jobs.runner.job_kind import JobKind
+from jobs.align.params import Params, Result, check
+from jobs.cost import Cost, manifest_seconds
+from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
 
 KIND = JobKind(
     name="align",
@@ -12,5 +13,32 @@ KIND = JobKind(
     entry="jobs.align.work:run",
     resource="gpu",
     check=check,
-    plan=plan,
+    plan="jobs.align.dry_run:plan",
+    outputs=(
+        Output(
+            "aligned",
+            result="manifest",
+            parameter="out",
+            default="{manifest.parent}/train_aligned.jsonl",
+            in_dataset=True,
+        ),
+    ),
+    # one run on two cores: the order of magnitude
+    cost=Cost(manifest_seconds, unit="s of clips", s_each=1 / 4, s_fixed=10, memory_mb=800, bytes_each=400),
+    tool=StartTool(
+        title="Align clips with their words",
+        description="""\
+Time and score every word of every clip; reject clips whose text is not what is spoken.
+
+Use it after an ingest. GPU with WhisperX's model, else CPU (pocketsphinx, English); minutes. A job; its result
+names train_aligned.jsonl. Next: convert_codes.""",
+        order=20,
+        next='Call convert_codes manifest="{manifest}".',
+        step="align -> train_aligned.jsonl.",
+        examples=(
+            Example("A dataset by its name", {"manifest": "anna"}),
+            Example("Stricter about the text", {"manifest": "anna", "min_word_score": 0.6}),
+        ),
+        commands=(ShellCommand("align", ("manifest", "out", "root"), about="align MANIFEST OUT ROOT"),),
+    ),
 )

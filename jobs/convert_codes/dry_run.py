@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.codec_format import FRAMES_PER_SECOND
+from jobs.convert_codes.params import Params
 from jobs.dataset.manifest_stats import extent_of, told
 from jobs.runner.machine.nvidia_smi import ask_nvidia_smi
 from jobs.runner.machine.preflight import free_bytes
@@ -18,17 +19,11 @@ BYTES_PER_S = 2 * 1_100  # of audio: 16 numbers a frame as text, in the journal 
 DOWNLOAD_GB = 0.68
 
 
-def plan_of(manifest: Path, tokenizer: str, job_home: Path, settings: Settings) -> dict[str, Any]:
-    """Count the clips and say what encoding them takes.
-
-    Args:
-        manifest: the clips.
-        tokenizer: hub id, directory or ``toy``.
-        job_home: where the journal grows.
-        settings: caches.
-    """
+def plan(params: Params, settings: Settings) -> dict[str, Any]:
+    """Count the clips and estimate time, disk and download of encoding them."""
+    manifest, tokenizer = Path(params.manifest), params.tokenizer
     extent = extent_of(manifest)
-    need, free = extent.seconds * BYTES_PER_S, min(free_bytes(manifest.parent), free_bytes(job_home))
+    need, free = extent.seconds * BYTES_PER_S, min(free_bytes(manifest.parent), free_bytes(settings.home))
     is_hub = tokenizer != "toy" and not Path(tokenizer).is_absolute()
     is_here = not is_hub or (settings.hub_cache / f"models--{tokenizer.replace('/', '--')}" / "snapshots").is_dir()
     return {

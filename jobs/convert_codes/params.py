@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 
-from jobs.convert_codes.dry_run import plan_of
 from jobs.dataset.manifest import check_step
 from jobs.errors import UserError
 from jobs.param_types import RARE, AlignedManifest, InputPath, ModelRef, OutputPath, Strict
 from jobs.qwen.model_files import check_tokenizer
-from jobs.settings import Settings
 
 DEFAULT_TOKENIZER = "Qwen/Qwen3-TTS-Tokenizer-12Hz"
 
@@ -59,12 +56,7 @@ def check(params: Params) -> None:
         check_tokenizer(Path(params.tokenizer), params.tokenizer)
     if params.out and not manifest.resolve().parent.is_relative_to(Path(params.out).resolve().parent):
         raise UserError(
-            "out_outside_dataset",
+            "output_outside_dataset",
             f"{params.out} is not in the dataset's folder {manifest.parent}; clips are named from the manifest on.",
             f"Write it beside the input, e.g. {manifest.with_name('train_manifest_qwen3.jsonl')}.",
         )
-
-
-def plan(params: Params, settings: Settings) -> dict[str, Any]:
-    """Clips, hours, frames, which tokenizer, time and space."""
-    return plan_of(Path(params.manifest), params.tokenizer, settings.home, settings)

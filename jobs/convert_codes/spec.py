@@ -1,9 +1,10 @@
-"""The job kind ``convert_codes``."""
+"""Declaration of the job kind ``convert_codes``."""
 
 from __future__ import annotations
 
-from jobs.convert_codes.params import Params, Result, check, plan
-from jobs.runner.job_kind import JobKind
+from jobs.convert_codes.params import Params, Result, check
+from jobs.cost import Cost, manifest_seconds
+from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
 
 KIND = JobKind(
     name="convert_codes",
@@ -12,5 +13,33 @@ KIND = JobKind(
     entry="jobs.convert_codes.work:run",
     resource="gpu",
     check=check,
-    plan=plan,
+    plan="jobs.convert_codes.dry_run:plan",
+    outputs=(
+        Output(
+            "coded",
+            result="manifest",
+            parameter="out",
+            default="{manifest.parent}/train_manifest_qwen3.jsonl",
+            in_dataset=True,
+        ),
+    ),
+    # one run on two cores: the order of magnitude
+    cost=Cost(manifest_seconds, unit="s of clips", s_each=1 / 2, s_fixed=15, memory_mb=3000, bytes_each=1000),
+    tool=StartTool(
+        title="Convert clips to audio codes",
+        description="""\
+Turn clips into the codes that Qwen3-TTS learns: 12.5 frames/s, 16 codebooks.
+
+Use it after align. GPU if there is one, minutes; a download of 0.7 GB the first time. A job; its result names
+train_manifest_qwen3.jsonl. Next: start_training.""",
+        order=30,
+        next='Call start_training manifest="{manifest}" dry_run=true; web_research_hparams gives settings to start '
+        "from.",
+        step="convert_codes -> train_manifest_qwen3.jsonl.",
+        examples=(
+            Example("A dataset by its name", {"manifest": "anna"}),
+            Example("Without weights, for a trial", {"manifest": "anna", "tokenizer": "toy"}),
+        ),
+        commands=(ShellCommand("convert-qwen3", ("manifest", "out"), about="convert-qwen3 IN OUT [--tokenizer T]"),),
+    ),
 )

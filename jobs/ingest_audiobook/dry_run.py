@@ -23,7 +23,7 @@ JUDGING_S, JUDGING_ALL_S = 0.018, 0.1
 MAX_LISTED = 60
 
 
-def plan_of(params: Params, settings: Settings) -> dict[str, Any]:
+def plan(params: Params, settings: Settings) -> dict[str, Any]:
     """What of the recording would be read, its chapters, where the text comes from, disk and minutes."""
     told = _survey(params, settings)
     if "unknown" in told:
@@ -33,7 +33,7 @@ def plan_of(params: Params, settings: Settings) -> dict[str, Any]:
     need = hours * CLIP_BYTES_PER_HOUR
     free = free_bytes(Path(params.out_dir or settings.home))
     chapters = told.pop("chapters")
-    plan: dict[str, Any] = {
+    planned: dict[str, Any] = {
         "recordings": told["n_recordings"],
         "title": told["title"],
         "hours": round(told["book_s"] / 3600, 3),
@@ -45,8 +45,8 @@ def plan_of(params: Params, settings: Settings) -> dict[str, Any]:
         "notes": told["notes"],
     }
     if len(chapters) > MAX_LISTED:
-        plan["chapters_not_listed"] = len(chapters) - MAX_LISTED
-    return plan
+        planned["chapters_not_listed"] = len(chapters) - MAX_LISTED
+    return planned
 
 
 def _text(params: Params, source: str) -> str:
@@ -61,12 +61,12 @@ def _text(params: Params, source: str) -> str:
 def _time(params: Params, told: Mapping[str, Any], source: str) -> dict[str, Any]:
     if source not in SPEED:
         return {"from": "Whisper's speed depends on the model and the device; the job tells its rate while it runs"}
-    n_hands = max(1, min(params.workers or told["n_cores"], told["n_lanes"]))
+    n_workers = max(1, min(params.workers or told["n_cores"], told["n_lanes"]))
     judging_s = JUDGING_ALL_S if params.quality.get("dnsmos") == "all" else JUDGING_S
-    took_s = told["selected_s"] * (1 / SPEED[source] / n_hands + judging_s / told["n_cores"])
+    took_s = told["selected_s"] * (1 / SPEED[source] / n_workers + judging_s / told["n_cores"])
     return {
         "about_minutes": round(took_s / 60, 1),
-        "processes": n_hands,
+        "processes": n_workers,
         "from": f"{SPEED[source]:g} x real time a core, then {judging_s:g} s of a core for each second to judge the "
         "clips, as measured on another machine",
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -11,7 +11,6 @@ from jobs.asr.model_registry import ComputeType
 from jobs.dataset.quality.thresholds import EXPORT, QUALITY, VALIDATION_SHARE, Layout, read_thresholds
 from jobs.errors import UserError
 from jobs.param_types import RARE, InputPath, Language, ModelRef, OutputPath, Strict, Value
-from jobs.settings import Settings
 
 
 class Params(Strict):
@@ -170,9 +169,3 @@ def transcript_source(params: Params) -> Literal["segments", "book", "whisper", 
     if params.text is not None and Path(params.text).is_dir():
         return "segments"
     return "book" if params.text is not None else "whisper"
-
-
-def plan(params: Params, settings: Settings) -> dict[str, Any]:
-    from jobs.ingest_audiobook.dry_run import plan_of  # which needs Params
-
-    return plan_of(params, settings)

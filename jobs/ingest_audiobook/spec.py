@@ -1,9 +1,12 @@
-"""The job kind ``ingest_audiobook``."""
+"""Declaration of the job kind ``ingest_audiobook``."""
 
 from __future__ import annotations
 
-from jobs.ingest_audiobook.params import Params, Result, check, plan
-from jobs.runner.job_kind import JobKind
+from functools import partial
+
+from jobs.cost import CLIP_BYTES_PER_S, Cost, audio_seconds
+from jobs.ingest_audiobook.params import Params, Result, check
+from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
 
 KIND = JobKind(
     name="ingest_audiobook",
@@ -11,5 +14,49 @@ KIND = JobKind(
     result=Result,
     entry="jobs.ingest_audiobook.work:run",
     check=check,
-    plan=plan,
+    plan="jobs.ingest_audiobook.dry_run:plan",
+    outputs=(
+        Output(
+            "ingested",
+            result="manifest",
+            parameter="out_dir",
+            path="train_manifest.jsonl",
+            default="{home}/datasets/{voice}",
+            in_dataset=True,
+        ),
+    ),
+    # measured by bench/ingest
+    cost=Cost(
+        partial(audio_seconds, name="audio", limit="max_duration_s"),
+        unit="s of recording",
+        s_each=1 / 20,
+        s_fixed=10,
+        memory_mb=1200,
+        bytes_each=CLIP_BYTES_PER_S,
+    ),
+    tool=StartTool(
+        title="Ingest an audiobook",
+        description="""\
+Cut an audiobook into clips with text: the first step to a voice.
+
+The book's text is matched offline (English), else Whisper transcribes. CPU, minutes to hours. A job; its result
+names train_manifest.jsonl and what was rejected. For clips that are cut already: ingest_clips. Next: align.""",
+        order=10,
+        next='Check rejections.jsonl, then call align manifest="{manifest}".',
+        step="ingest_audiobook (or ingest_clips) -> train_manifest.jsonl; look at what was rejected.",
+        examples=(
+            Example("With the book's text", {"audio": "book.m4b", "voice": "anna", "text": "book.txt"}),
+            Example("Without it: Whisper transcribes", {"audio": "book.m4b", "voice": "anna"}),
+            Example("Ten minutes, as a trial", {"audio": "book.m4b", "voice": "anna", "max_duration_s": 600}),
+        ),
+        commands=(
+            ShellCommand(
+                "ingest",
+                ("audio", "voice", "out_dir"),
+                switches={"--no-transcript": ("transcript", "none")},
+                lowered=("voice",),
+                about="ingest AUDIO VOICE OUT [--text F] [--segments-jsonl F] [--no-transcript]",
+            ),
+        ),
+    ),
 )

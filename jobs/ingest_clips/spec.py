@@ -1,8 +1,62 @@
-"""The job kind ``ingest_clips``."""
+"""Declaration of the job kind ``ingest_clips``."""
 
 from __future__ import annotations
 
-from jobs.ingest_clips.params import Params, Result, check
-from jobs.runner.job_kind import JobKind
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-KIND = JobKind(name="ingest_clips", params=Params, result=Result, entry="jobs.ingest_clips.work:run", check=check)
+from jobs.cost import CLIP_BYTES_PER_S, Cost, audio_seconds
+from jobs.ingest_clips.params import Params, Result, check
+from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
+
+
+def clip_seconds(params: Mapping[str, Any]) -> float:
+    """Estimate the seconds of all clips; without ``audio_dir`` they lie beside the transcripts."""
+    folder = params.get("audio_dir") or str(Path(params["transcripts"]).parent)
+    return audio_seconds({"audio_dir": folder}, "audio_dir", recursive=True)
+
+
+KIND = JobKind(
+    name="ingest_clips",
+    params=Params,
+    result=Result,
+    entry="jobs.ingest_clips.work:run",
+    check=check,
+    outputs=(
+        Output(
+            "ingested",
+            result="manifest",
+            parameter="out_dir",
+            path="train_manifest.jsonl",
+            default="{home}/datasets/{voice}",
+            in_dataset=True,
+        ),
+    ),
+    # one run on two cores: the order of magnitude
+    cost=Cost(clip_seconds, unit="s of clips", s_each=1 / 30, s_fixed=10, memory_mb=1200, bytes_each=CLIP_BYTES_PER_S),
+    tool=StartTool(
+        title="Ingest curated clips",
+        description="""\
+Make a dataset of clips that are cut and transcribed already.
+
+In place of ingest_audiobook. CPU, minutes. A job; its result names train_manifest.jsonl. Next: align.""",
+        order=11,
+        next='Call align manifest="{manifest}".',
+        examples=(
+            Example(
+                "A folder of clips and a JSONL of their texts",
+                {"audio_dir": "clips", "transcripts": "clips.jsonl", "voice": "anna"},
+            ),
+            Example("A dataset in the layout of LJSpeech", {"transcripts": "ljspeech/metadata.csv", "voice": "lj"}),
+        ),
+        commands=(
+            ShellCommand(
+                "ingest-transcript",
+                ("audio_dir", "transcripts", "out_dir"),
+                lowered=("voice",),
+                about="ingest-transcript DIR JSONL OUT",
+            ),
+        ),
+    ),
+)

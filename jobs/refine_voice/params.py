@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
 from jobs.errors import UserError
 from jobs.param_types import RARE, CodedManifest, ConfigPath, ModelRef, OutputPath, Strict, Value
+from jobs.settings import Settings
 from jobs.synthesize.params import EVALUATION_TEXTS
 from jobs.training.params import DEFAULT_BASE
 from jobs.training.params import Params as Training
-from jobs.training.spec import KIND as TRAINING
+from jobs.training.params import check as check_training
 from jobs.tune_hparams.params import Params as Tune
+from jobs.tune_hparams.spec import KIND as TUNE
 
 AUTOMATIC_CAP = 4.5  # of the automatic rating: only a person may give more
 # What the loop itself decides.
@@ -127,5 +129,11 @@ def check(params: Params) -> None:
         first = error.errors()[0]
         told = f"training: {'.'.join(map(str, first['loc']))}: {first['msg']}"
         raise UserError("bad_arguments", told, "Look at start_training's arguments.") from error
-    assert TRAINING.check is not None
-    TRAINING.check(training)
+    check_training(training)
+
+
+def complete(args: Params, settings: Settings) -> dict[str, Any]:
+    """Add the first points of the search before the rounds, unless the caller gave some."""
+    if not args.run_hyperparameter_search or args.hp_first:
+        return {}
+    return {"hp_first": TUNE.complete_arguments(search_of(args), settings)["first"]}

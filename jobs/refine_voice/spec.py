@@ -1,9 +1,9 @@
-"""The job kind ``refine_voice``."""
+"""Declaration of the job kind ``refine_voice``."""
 
 from __future__ import annotations
 
 from jobs.refine_voice.params import Params, Result, check
-from jobs.runner.job_kind import JobKind
+from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
 
 KIND = JobKind(
     name="refine_voice",
@@ -11,6 +11,41 @@ KIND = JobKind(
     result=Result,
     entry="jobs.refine_voice.work:run",
     resource="director",
-    max_tries=20,  # it costs seconds to take up the loop again, and its jobs go on meanwhile
+    max_tries=20,  # it takes seconds to resume the loop, and its jobs go on meanwhile
     check=check,
+    outputs=(
+        Output("voice", result="voice", parameter="out_dir", path="final_model"),
+        Output("config", result="best_config"),
+    ),
+    tool=StartTool(
+        title="Train, listen, continue",
+        description="""\
+Train in rounds: after each, speak, rate, then stop, continue, or roll back and adjust the hyperparameters.
+
+Use it for the best voice that the data allow. COST: GPU, max_iterations trainings; get approval first. The best
+round becomes final_model. rating=person waits in every round for rate_samples scores. A job. Next: synthesize.""",
+        order=90,
+        next="Read the verdict; a person should listen to the takes in {report}. Speak with synthesize "
+        'model="{voice}".',
+        complete="jobs.refine_voice.params:complete",
+        examples=(
+            Example("Up to five rounds, rated automatically", {"manifest": "anna"}),
+            Example("A person rates every round", {"manifest": "anna", "rating": "person", "quality_threshold": 4.5}),
+        ),
+        commands=(
+            ShellCommand(
+                "iterative-train",
+                flags={
+                    "--model-path": "base_model",
+                    "--data": "manifest",
+                    "--output": "out_dir",
+                    "--eval-phrases": "texts",
+                },
+                switches={"--auto-evaluate": ("rating", "automatic")},
+                meaning=lambda _: {"rating": "person"},
+                about="iterative-train --model-path M --data F --output D "
+                "[--run-hyperparameter-search --auto-evaluate …]",
+            ),
+        ),
+    ),
 )

@@ -1,17 +1,131 @@
-"""What a kind of work is: its parameters, its result, and the name of the code that does it.
+"""Declaration of a job kind: parameters, result, code, outputs, cost, and the tool that starts it.
 
-``jobs/<kind>/spec.py`` holds one ``KIND``; the heavy code is named by a string and imported by the worker alone.
+``jobs/<kind>/spec.py`` holds one ``KIND``. Everything else follows from it: the MCP tool, the shell command and its
+help, the reference pages, the estimate of a dry run, and the names that stand for a job's output. Code is named by
+an entry ``"package.module:function"`` and imported when it is called.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from typing import Any, Literal
+import pkgutil
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
 
+import jobs
+from jobs.cost import Cost
 from jobs.param_types import Strict
 from jobs.settings import Settings
+
+if TYPE_CHECKING:
+    from jobs.runner.client.runner import Runner
+    from jobs.runner.models import JobRecord
+
+LAST = 500
+"""Place in the order of the work of a tool that names none."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file or folder that a kind makes and other steps read.
+
+    Attributes:
+        holds: what it is: the word in the ``PathMark`` of the parameters that read it.
+        result: field of the result that names it.
+        parameter: parameter under which it is written; empty: its place is known when the job has succeeded.
+        path: rest of the path below that parameter; empty: the parameter names the output itself.
+        default: value of that parameter when the caller gives none, with ``{home}`` and ``{PARAMETER}``, for a path
+            also ``{PARAMETER.parent}``; empty: the job's own folder.
+        in_dataset: whether the name or the folder of a dataset stands for it.
+    """
+
+    holds: str
+    result: str
+    parameter: str = ""
+    path: str = ""
+    default: str = ""
+    in_dataset: bool = False
+
+    @property
+    def file_name(self) -> str:
+        """Name of the file in a dataset's folder."""
+        return PurePosixPath(self.path or self.default).name
+
+    def default_for(self, params: Mapping[str, Any], home: Path) -> str:
+        """Return the value of the parameter when the caller gives none; paths in ``params`` are absolute."""
+        fields = {name: Path(value) if isinstance(value, str) else value for name, value in params.items()}
+        return self.default.format(home=home, **fields)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A call of a tool, shown in its help and in the pages."""
+
+    about: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ShellCommand:
+    """A command of the shell that means a call of a tool; the original skill's commands are such.
+
+    Attributes:
+        name: word of the command line.
+        positionals: arguments that may be given by place, in this order.
+        flags: other names of arguments: flag to field.
+        switches: flags that stand for a value: flag to (field, value).
+        lowered: fields in which capitals are allowed and changed to lower case.
+        words: flags that are no argument of the tool: flag to description.
+        meaning: computes arguments of the tool from those flags, as given.
+        about: one line for the overview.
+    """
+
+    name: str
+    positionals: tuple[str, ...] = ()
+    flags: Mapping[str, str] = field(default_factory=dict)
+    switches: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    lowered: tuple[str, ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
+    meaning: Callable[[Mapping[str, str]], dict[str, Any]] | None = None
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class StartTool:
+    """The tool that starts jobs of a kind, as agents and people see it.
+
+    Attributes:
+        title: name for menus.
+        description: what it does, when to use it, what it costs, what comes back, what to call next. The first
+            sentence stands alone in lists.
+        order: place in the order of the work; tools are listed by it.
+        name: of the tool; empty: the kind's own.
+        next: text that says what to do when a job has succeeded, or a function that returns it; ``{field}`` stands
+            for a field of the job's result.
+        step: what the step is called with and gives, for the workflow that an agent reads first; empty: not listed.
+        idempotent: whether the same call twice is the same as once.
+        examples: calls to show.
+        commands: words of the original skill for the same work.
+        arguments: fields of the tool that are no parameters of the job.
+        complete: entry of ``(arguments, settings) -> dict``: arguments that follow from others, before any path is
+            resolved.
+    """
+
+    title: str
+    description: str
+    order: int = LAST
+    name: str = ""
+    next: str | Callable[[JobRecord, Runner], str] = ""
+    step: str = ""
+    idempotent: bool = True
+    examples: tuple[Example, ...] = ()
+    commands: tuple[ShellCommand, ...] = ()
+    arguments: type[Strict] | None = None
+    complete: str = ""
 
 
 @dataclass(frozen=True)
@@ -22,15 +136,18 @@ class JobKind:
         name: the folder under ``jobs/``, and the first part of a job's id.
         params: strict model of what the worker gets; paths in it are absolute.
         result: model of what the worker returns.
-        entry: ``"package.module:function"``; called as ``function(params, context) -> result``.
+        entry: entry of ``(params, context) -> result``.
         environment: the locked environment whose interpreter runs the worker.
         resource: the slot that a running job takes; ``director`` for work that only starts and waits for other jobs.
         max_tries: starts allowed when an attempt is interrupted (killed, power cut); a failure is not retried.
-        check: light, fast check of the parameters (files, first manifest lines); raises ``UserError``. Called
-            by the tool before a job exists and by the worker before anything heavy.
-        suggest: values for parameters that the caller left open, by this machine; called by the tool with the
-            parameters and the names that the caller gave, so that what is stored is explicit.
-        plan: light, fast: what the work would do and take here, for a dry run; a small JSON object.
+        check: fast check of the parameters (files, first manifest lines) that imports nothing heavy; raises
+            ``UserError``. Called by the tool before a job exists and by the worker before anything heavy.
+        suggest: entry of ``(params, given, settings) -> dict``: values for parameters that the caller left open, by
+            this machine, so that what is stored is explicit. ``given``: names that the caller gave.
+        plan: entry of ``(params, settings) -> dict``: what the work would do and take here, for a dry run; small.
+        outputs: what it makes for other steps.
+        cost: rule for the estimate of a dry run.
+        tool: the tool that starts such jobs; None: there is none.
     """
 
     name: str
@@ -41,14 +158,42 @@ class JobKind:
     resource: Literal["cpu", "gpu", "director"] = "cpu"
     max_tries: int = 3
     check: Callable[[Any], None] | None = None
-    suggest: Callable[[Any, Collection[str], Settings], dict[str, Any]] | None = None
-    plan: Callable[[Any, Settings], dict[str, Any]] | None = None
+    suggest: str = ""
+    plan: str = ""
+    outputs: tuple[Output, ...] = ()
+    cost: Cost | None = None
+    tool: StartTool | None = None
 
     @property
     def module(self) -> str:
         """Name of the module that declares the kind: ``jobs.<kind>.spec``, beside ``jobs.<kind>.params``."""
         module = self.params.__module__
         return f"{module.removesuffix('.params')}.spec" if module.endswith(".params") else module
+
+    @property
+    def tool_name(self) -> str:
+        """Name of the tool that starts such jobs."""
+        return (self.tool.name if self.tool is not None else "") or self.name
+
+    def make_suggestions(self, params: Strict, given: Collection[str], settings: Settings) -> dict[str, Any]:
+        """Return values for parameters that the caller left open."""
+        return dict(load_entry(self.suggest)(params, given, settings)) if self.suggest else {}
+
+    def make_plan(self, params: Strict, settings: Settings) -> dict[str, Any]:
+        """Return what the work would do and take here."""
+        return dict(load_entry(self.plan)(params, settings)) if self.plan else {}
+
+    def complete_arguments(self, args: Strict, settings: Settings) -> dict[str, Any]:
+        """Return arguments of the tool that follow from those that were given."""
+        entry = self.tool.complete if self.tool is not None else ""
+        return dict(load_entry(entry)(args, settings)) if entry else {}
+
+
+def load_entry(entry: str) -> Callable[..., Any]:
+    """Import the function that ``"package.module:function"`` names."""
+    module, _, name = entry.partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return function
 
 
 def load_kind(module: str, name: str) -> JobKind:
@@ -61,3 +206,12 @@ def load_kind(module: str, name: str) -> JobKind:
         if isinstance(value, JobKind) and value.name == name:
             return value
     raise LookupError(f"{module} has no kind {name!r}")
+
+
+@cache
+def all_kinds() -> Mapping[str, JobKind]:
+    """Return every kind that a folder of ``jobs`` declares, by name, in the order of the work."""
+    folders = [(found.name, getattr(found.module_finder, "path", "")) for found in pkgutil.iter_modules(jobs.__path__)]
+    kinds = [load_kind(f"jobs.{name}.spec", name) for name, base in folders if Path(base, name, "spec.py").is_file()]
+    kinds.sort(key=lambda kind: (kind.tool.order if kind.tool is not None else LAST, kind.name))
+    return MappingProxyType({kind.name: kind for kind in kinds})

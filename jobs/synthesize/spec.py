@@ -1,10 +1,75 @@
-"""The job kind ``synthesize``."""
+"""Declaration of the job kind ``synthesize``."""
 
 from __future__ import annotations
 
-from jobs.runner.job_kind import JobKind
+from functools import partial
+from typing import TYPE_CHECKING
+
+from jobs.cost import CLIP_BYTES_PER_S, Cost, spoken_seconds
+from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
 from jobs.synthesize.params import Params, Result, check
 
+if TYPE_CHECKING:
+    from jobs.runner.client.runner import Runner
+    from jobs.runner.models import JobRecord
+
+MOST_TRAININGS = 50  # searched for the one that made the voice
+
+
+def next_step(record: JobRecord, runner: Runner) -> str:
+    """Name the rating of the takes beside the clips that the voice was trained on."""
+    trainings = runner.list(kind="training", state="succeeded", limit=MOST_TRAININGS)
+    model = record.params.get("model")
+    manifest = next((job.params["manifest"] for job in trainings if (job.result or {}).get("voice") == model), "")
+    narrator = f'narrator_manifest="{manifest}"' if manifest else "narrator_manifest=(the dataset of the voice)"
+    return 'The wavs to listen to are in {folder}. Call rate_samples takes="{takes}" ' + narrator
+
+
 KIND = JobKind(
-    name="synthesize", params=Params, result=Result, entry="jobs.synthesize.work:run", resource="gpu", check=check
+    name="synthesize",
+    params=Params,
+    result=Result,
+    entry="jobs.synthesize.work:run",
+    resource="gpu",
+    check=check,
+    outputs=(Output("takes", result="takes", parameter="out_dir", path="takes.jsonl"),),
+    # one run on two cores: the order of magnitude
+    cost=Cost(
+        partial(spoken_seconds, name="texts"),
+        unit="s of speech",
+        s_each=6,
+        s_fixed=30,
+        memory_mb=5000,
+        bytes_each=CLIP_BYTES_PER_S,
+    ),
+    tool=StartTool(
+        title="Speak texts with a voice",
+        description="""\
+Speak texts with a voice from start_training, or clone ref_audio with a base model.
+
+Use it with sentences that were not trained on. GPU if there is one, seconds a sentence. A job; its result names
+wavs and takes.jsonl. Next: rate_samples.""",
+        order=70,
+        next=next_step,
+        step="synthesize -> wavs and takes.jsonl.",
+        examples=(
+            Example("A voice by its name", {"model": "anna", "texts": ["The evening train was late."]}),
+            Example(
+                "A clone without training",
+                {
+                    "model": "Qwen/Qwen3-TTS-12Hz-0.6B-Base",
+                    "ref_audio": "clip.wav",
+                    "texts": ["The evening train was late."],
+                },
+            ),
+        ),
+        commands=(
+            ShellCommand(
+                "infer",
+                flags={"--text": "texts", "--out": "out_dir"},
+                lowered=("speaker",),
+                about="infer --model M --text WORDS [--text WORDS …] [--speaker NAME] [--out-dir D] [--language L]",
+            ),
+        ),
+    ),
 )

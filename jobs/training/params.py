@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -13,7 +12,6 @@ from jobs.dataset.manifest import check_step
 from jobs.errors import UserError
 from jobs.param_types import RARE, CodedManifest, ConfigPath, InputPath, ModelRef, OutputPath, Strict
 from jobs.qwen.model_files import check_model
-from jobs.settings import Settings
 
 DEFAULT_BASE = "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
 
@@ -215,17 +213,3 @@ def check(params: Params) -> None:
         )
     if Path(params.base_model).is_absolute():
         check_model(Path(params.base_model), params.base_model)
-
-
-def suggest(params: Params, given: Collection[str], settings: Settings) -> dict[str, Any]:
-    from jobs.training.planning.hyperparams import read_hyperparams  # which needs Params
-    from jobs.training.planning.presets import suggest
-
-    found = read_hyperparams(Path(params.hyperparams), given) if params.hyperparams else {}
-    return suggest(params.model_copy(update=found), {*given, *found}, settings) | found
-
-
-def plan(params: Params, settings: Settings) -> dict[str, Any]:
-    from jobs.training.planning.dry_run import plan_of  # which needs Params
-
-    return plan_of(params, settings)

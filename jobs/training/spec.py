@@ -1,9 +1,9 @@
-"""The job kind ``training``."""
+"""Declaration of the job kind ``training``."""
 
 from __future__ import annotations
 
-from jobs.runner.job_kind import JobKind
-from jobs.training.params import Params, Result, check, plan, suggest
+from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
+from jobs.training.params import Params, Result, check
 
 KIND = JobKind(
     name="training",
@@ -12,6 +12,38 @@ KIND = JobKind(
     entry="jobs.training.work:run",
     resource="gpu",
     check=check,
-    suggest=suggest,
-    plan=plan,
+    suggest="jobs.training.planning.presets:suggest",
+    plan="jobs.training.planning.dry_run:plan",
+    outputs=(Output("voice", result="voice", parameter="out_dir", path="voice"),),
+    tool=StartTool(
+        name="start_training",
+        title="Train a Qwen3-TTS voice",
+        description="""\
+Train a voice on a coded manifest: every weight, or LoRA adapters merged in the export.
+
+COST: GPU, minutes to hours, a download of 2.5 (0.6B) or 4.5 GB (1.7B) the first time; get approval first, after
+a dry_run. base_model=toy needs neither. A job; the same call continues it. Result: the voice, report.
+Next: synthesize.""",
+        order=60,
+        next='Call synthesize model="{voice}" speaker="{speaker}" texts=["The evening train was late, so we walked '
+        'home."] (any sentences that were not trained on).',
+        step="start_training -> a voice; needs approval for GPU hours.",
+        examples=(
+            Example("Check and estimate first", {"manifest": "anna", "dry_run": True}),
+            Example(
+                "The larger model with LoRA",
+                {"manifest": "anna", "base_model": "Qwen/Qwen3-TTS-12Hz-1.7B-Base", "method": "lora"},
+            ),
+            Example("Without GPU and weights, for a trial", {"manifest": "anna", "base_model": "toy"}),
+        ),
+        commands=(
+            ShellCommand(
+                "train-qwen3",
+                flags={"--data-manifest": "manifest"},
+                switches={"--use-lora": ("method", "lora"), "--use-8bit-adam": ("optimizer", "adamw_8bit")},
+                lowered=("speaker",),
+                about="train-qwen3 --base-model M --data-manifest F --out-dir D [--epochs N --lr X --use-lora …]",
+            ),
+        ),
+    ),
 )

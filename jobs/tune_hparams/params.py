@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,12 +9,11 @@ from pydantic import Field
 
 from jobs.errors import UserError
 from jobs.param_types import RARE, CodedManifest, ModelRef, OutputPath, Strict, Value
-from jobs.settings import Settings
 from jobs.training.params import DEFAULT_BASE
 from jobs.training.params import Params as Training
-from jobs.training.spec import KIND as TRAINING
-from jobs.tune_hparams.objective import METRICS, RULE, Objective
-from jobs.tune_hparams.search_space import Preset, Range, check_space, preset_of
+from jobs.training.params import check as check_training
+from jobs.tune_hparams.objective import Objective
+from jobs.tune_hparams.search_space import Preset, Range, check_space
 
 LONG = 1000  # epochs: max_steps ends a trial
 SOURCE = "source"  # of a point to try first: where it is from; no argument of a training
@@ -62,8 +60,16 @@ class Params(Strict):
     seed: int = Field(0, ge=0, json_schema_extra=RARE)
 
 
+class ToolArguments(Strict):
+    """Arguments of the tool that are no parameters of the job."""
+
+    use_web_research: bool = Field(
+        True, description="Try web_research_hparams' recommendation first.", json_schema_extra=RARE
+    )
+
+
 class Result(Strict):
-    """What ``tune_hparams`` answers with."""
+    """Result of ``tune_hparams``."""
 
     best_config: str = Field(description="Settings for start_training hyperparams.")
     hyperparameters: dict[str, Value]
@@ -133,43 +139,9 @@ def check(params: Params) -> None:
                 f"first: {', '.join(f'{name}={point[name]}' for name in outside)} is not in the search space.",
                 "Give points of the space, or widen it with ranges.",
             )
-    assert TRAINING.check is not None
-    TRAINING.check(Training.model_validate({**params.training, "manifest": params.manifest,
-                                            "base_model": params.base_model}))  # fmt: skip
-
-
-def suggest(params: Params, given: Collection[str], settings: Settings) -> dict[str, Any]:
-    """The space by the method, and what start_training would choose for this machine's GPU."""
-    assert TRAINING.suggest is not None
-    fixed = dict(params.training)
-    space = params.space
-    ranges, of_space = preset_of(space, params.trial_steps) if space is not None else ([], {})
-    fixed = of_space | fixed
-    call: dict[str, Any] = {"manifest": params.manifest, "base_model": params.base_model, **fixed}
-    training = Training.model_construct(**call)
-    fixed |= {
-        name: value for name, value in TRAINING.suggest(training, set(fixed), settings).items() if name != "preset"
-    }
-    if space is None:
-        space = "lora" if fixed.get("method") == "lora" else "full"
-        ranges, of_space = preset_of(space, params.trial_steps)
-        fixed = of_space | fixed
-    ranges = list(params.ranges) or [found for found in ranges if found.name not in params.training]
-    searched = {found.name for found in ranges}
-    return {"space": space, "ranges": ranges, "training": {k: v for k, v in fixed.items() if k not in searched}}
-
-
-def plan(params: Params, settings: Settings) -> dict[str, Any]:
-    """What one trial would take; there are n_trials of them."""
-    assert TRAINING.plan is not None
-    values = {found.name: found.ends[-1] for found in params.ranges}
-    training = training_of(params, values, str(Path(params.out_dir) / "trial_0") if params.out_dir else "")
-    told = {"trials": params.n_trials, "optimises": METRICS[params.objective], "prunes": prunes(params)}
-    if params.objective != "loss":
-        told["speaking"] = "after its training each trial speaks and is rated: add minutes a trial"
-    if params.objective == "both":
-        told["best"] = RULE
-    return {**told, "a_trial": TRAINING.plan(training, settings)}
+    check_training(
+        Training.model_validate({**params.training, "manifest": params.manifest, "base_model": params.base_model})
+    )
 
 
 def prunes(params: Params) -> str:

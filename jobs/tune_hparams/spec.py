@@ -1,9 +1,31 @@
-"""The job kind ``tune_hparams``."""
+"""Declaration of the job kind ``tune_hparams``."""
 
 from __future__ import annotations
 
-from jobs.runner.job_kind import JobKind
-from jobs.tune_hparams.params import Params, Result, check, plan, suggest
+from collections.abc import Mapping
+from typing import Any
+
+from jobs.errors import UserError
+from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
+from jobs.tune_hparams.params import Params, Result, ToolArguments, check
+
+
+def read_original_words(words: Mapping[str, str]) -> dict[str, Any]:
+    """Return where the original skill's tuning reads and writes, by the dataset's name and the model's size."""
+    size = words.get("--model-size", "1.7b").lower()
+    if size not in ("0.6b", "1.7b"):
+        raise UserError("bad_usage", f"--model-size is 0.6b or 1.7b, not {size!r}.")
+    arguments: dict[str, Any] = {
+        "base_model": f"Qwen/Qwen3-TTS-12Hz-{size.upper()}-Base",
+        "space": "1.7b",
+        "best_config": f"artifacts/tts/qwen3_{size}_bayesian/best_config.json",
+    }
+    if "--dataset" in words:
+        name = words["--dataset"]
+        arguments["manifest"] = f"datasets/{name}/train_manifest_qwen3.jsonl"
+        arguments["out_dir"] = f"runs/{name}/bayesian_tuning_{size}"
+    return arguments
+
 
 KIND = JobKind(
     name="tune_hparams",
@@ -11,8 +33,42 @@ KIND = JobKind(
     result=Result,
     entry="jobs.tune_hparams.work:run",
     resource="director",
-    max_tries=20,  # it costs seconds to take up a search again, and its trials go on meanwhile
+    max_tries=20,  # it takes seconds to resume a search, and its trials go on meanwhile
     check=check,
-    suggest=suggest,
-    plan=plan,
+    suggest="jobs.tune_hparams.dry_run:suggest",
+    plan="jobs.tune_hparams.dry_run:plan",
+    outputs=(
+        Output("config", result="best_config"),
+        Output("voice", result="voice"),
+        Output("coded", result="manifest"),
+    ),
+    tool=StartTool(
+        title="Search training settings",
+        description="""\
+Search learning rate, batch, LoRA shape by short trainings, compared on held-out clips (Optuna).
+
+Use it when asked, or when the first voice rates below target. COST: GPU, n_trials short trainings, hours; get
+approval first. A job; called again it goes on. Next: start_training hyperparams=best_config.""",
+        order=50,
+        next='Call start_training manifest="{manifest}" hyperparams="{best_config}"; then synthesize and rate_samples.',
+        arguments=ToolArguments,
+        complete="jobs.tune_hparams.dry_run:complete",
+        examples=(
+            Example("Twelve trials of 300 steps", {"manifest": "anna"}),
+            Example(
+                "LoRA, rated by what the trials speak",
+                {"manifest": "anna", "training": {"method": "lora"}, "objective": "audio"},
+            ),
+        ),
+        commands=(
+            ShellCommand(
+                "tune-1.7b-bayesian",
+                flags={"--n-smoke-steps": "trial_steps", "--data-manifest": "manifest"},
+                words={"--dataset": "name of a folder under datasets/", "--model-size": "0.6b or 1.7b (default: 1.7b)"},
+                meaning=read_original_words,
+                about="tune-1.7b-bayesian --dataset NAME "
+                "[--n_trials N --n_smoke_steps N --model_size 1.7b --use_web_research]",
+            ),
+        ),
+    ),
 )

@@ -78,9 +78,8 @@ class Trials:
 
     def why_not(self, point: Point) -> str | None:
         """The reason why a point cannot run on this machine, by the plan of its training."""
-        assert TRAINING.plan is not None
         training = training_of(self._params, point, str(self._folder / "trial"))
-        memory = TRAINING.plan(training, self._context.settings).get("memory", {})
+        memory = TRAINING.make_plan(training, self._context.settings).get("memory", {})
         total = memory.get("total_gb")
         if total is not None and memory["peak_gb"] > total:
             return f"needs about {memory['peak_gb']} GB of {total} GB"

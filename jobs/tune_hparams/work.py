@@ -147,9 +147,8 @@ def _configs(params: Params, folder: Path) -> list[Path]:
 
 def _check_validation(params: Params, context: JobContext) -> None:
     """A search compares losses on clips that no trial learns."""
-    assert TRAINING.plan is not None
     values = {found.name: found.ends[0] for found in params.ranges}
-    data = TRAINING.plan(training_of(params, values), context.settings)["data"]
+    data = TRAINING.make_plan(training_of(params, values), context.settings)["data"]
     if not data.get("held_out"):
         raise UserError(
             "nothing_held_out",

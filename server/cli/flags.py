@@ -1,4 +1,4 @@
-"""Flags made of a tool's argument model: names, types, defaults and help are the model's own."""
+"""Command line flags generated from a tool's argument model: names, groups, types, defaults and help."""
 
 from __future__ import annotations
 
@@ -13,42 +13,56 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from jobs.errors import UserError
-from jobs.param_types import ModelMark, PathMark
+from jobs.param_types import ModelMark, Strict, find_mark
 from server.cli.commands import Command
+from server.cli.hints import as_shell_text, command_line, flag_name
 from tools.core.registry import Tool
+from tools.core.tool_types import StartArgs
 
 COMMON = {"--json": "one JSON object on stdout", "--wait": "", "--no-wait": "", "--help": "", "-h": ""}
 Arguments = dict[str, Any]
 
 
+# Order of the groups in --help. A model may name the group of a field (``Strict.HELP_GROUPS``); all others follow from
+# the field's type.
+GROUPS = ("input", "model", "training", "memory", "parameters", "output", "job")
+
+
 class Parser(argparse.ArgumentParser):
-    """argparse whose complaints are our errors."""
+    """``ArgumentParser`` that raises ``UserError`` instead of exiting."""
 
     def error(self, message: str) -> NoReturn:
-        """Refuse in our own words."""
+        """Raise ``UserError`` ``bad_usage``."""
         raise UserError("bad_usage", f"{self.prog}: {message}.", f"See {self.prog} --help")
 
 
 def parser_for(command: Command, tool: Tool) -> argparse.ArgumentParser:
-    """The parser of a command. Required arguments are not its business: the model knows them."""
+    """Build the parser of a command. Required arguments are checked by the model, not by the parser."""
     parser = Parser(
         prog=f"./run.sh {command.name}",
-        description=tool.description,
+        description=as_shell_text(tool.description),
+        epilog=_examples(tool),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
     )
     for name in command.positionals:
         parser.add_argument(
-            f"@{name}", metavar=name.upper(), nargs="?", help=f"the same as {spell(name)}", default=argparse.SUPPRESS
+            f"@{name}",
+            metavar=name.upper(),
+            nargs="?",
+            help=f"the same as {flag_name(name)}",
+            default=argparse.SUPPRESS,
         )
-    for name, field in tool.args.model_fields.items():
-        others = [flag for flag, target in command.flags.items() if target == name and flag != spell(name)]
-        _add_flag(parser, [spell(name), *others], name, field)
+    for title, fields in grouped_fields(tool.args).items():
+        group = parser.add_argument_group(title)
+        for name, field in fields.items():
+            others = [flag for flag, target in command.flags.items() if target == name and flag != flag_name(name)]
+            _add_flag(group, [flag_name(name), *others], name, field)
     for flag, about in command.words.items():
         parser.add_argument(flag, dest=f"@{flag}", metavar="TEXT", help=about)
     for flag, (name, value) in command.switches.items():
-        parser.add_argument(flag, dest=name, action="store_const", const=value, help=f"{spell(name)} {value}")
+        parser.add_argument(flag, dest=name, action="store_const", const=value, help=f"{flag_name(name)} {value}")
     parser.add_argument("--json", dest="@json", action="store_true", default=False, help=COMMON["--json"])
     if tool.kind is not None or tool.name == "get_job":
         parser.add_argument(
@@ -61,12 +75,24 @@ def parser_for(command: Command, tool: Tool) -> argparse.ArgumentParser:
     return parser
 
 
+def grouped_fields(model: type[Strict]) -> dict[str, dict[str, FieldInfo]]:
+    """Return a model's fields by the title of their group: common ones first, those that few calls need after them."""
+    groups: dict[tuple[bool, int], dict[str, FieldInfo]] = {}
+    for name, field in model.model_fields.items():
+        is_rare = isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get("rare"))
+        groups.setdefault((is_rare, GROUPS.index(_group(model, name, field))), {})[name] = field
+    return {
+        GROUPS[place] + (", rarely needed" if is_rare else ""): groups[is_rare, place]
+        for is_rare, place in sorted(groups)
+    }
+
+
 def read_flags(command: Command, tool: Tool, argv: Sequence[str]) -> tuple[Arguments, list[str], argparse.Namespace]:
-    """Read a command's words.
+    """Parse a command's words.
 
     Returns:
-        Arguments for the tool by name (unknown flags among them, so that they are refused with everything else),
-        notes for the person, and the door's own options ``@json`` and ``@wait``.
+        Arguments for the tool by name (with unknown flags, so that the model refuses them with all other faults), notes
+        for stderr, and the options ``@json`` and ``@wait``.
 
     Raises:
         UserError: ``bad_usage``.
@@ -80,7 +106,7 @@ def read_flags(command: Command, tool: Tool, argv: Sequence[str]) -> tuple[Argum
         arguments = command.meaning(words) | arguments
     unknown = [word for word in rest if word.startswith("--")]
     if rest and not unknown:
-        raise UserError("bad_usage", f"{parser.prog}: what is {rest[0]!r}?", f"See {parser.prog} --help")
+        raise UserError("bad_usage", f"{parser.prog}: unexpected argument {rest[0]!r}.", f"See {parser.prog} --help")
     for word in unknown:  # what follows one is its value
         near = difflib.get_close_matches(word, COMMON, n=1, cutoff=0.75)
         if near:
@@ -94,16 +120,30 @@ def read_flags(command: Command, tool: Tool, argv: Sequence[str]) -> tuple[Argum
         value = arguments.get(name)
         if isinstance(value, str) and value != value.lower():
             arguments[name] = value.lower()
-            notes.append(f"note: {name} {value!r} is written in lower case: {value.lower()!r}.")
+            notes.append(f"note: {name} {value!r} is converted to lower case: {value.lower()!r}.")
     return arguments, notes, options
 
 
-def spell(name: str) -> str:
-    """How the shell writes an argument's name."""
-    return "--" + name.replace("_", "-")
+def _examples(tool: Tool) -> str | None:
+    lines = [f"  # {example.about}\n  {command_line(tool.name, example.arguments)}" for example in tool.hints.examples]
+    return "\n".join(["examples:", *lines]) if lines else None
 
 
-def _add_flag(parser: argparse.ArgumentParser, flags: list[str], name: str, field: FieldInfo) -> None:
+def _group(model: type[Strict], name: str, field: FieldInfo) -> str:
+    if name in StartArgs.model_fields:
+        return "job"
+    for group, names in model.HELP_GROUPS.items():
+        if name in names:
+            return group
+    mark = find_mark(field)
+    if isinstance(mark, ModelMark):
+        return "model"
+    if mark is not None:
+        return "output" if mark.direction == "output" else "input"
+    return "input" if field.is_required() else "parameters"
+
+
+def _add_flag(parser: argparse._ArgumentGroup, flags: list[str], name: str, field: FieldInfo) -> None:
     help_text = _help(field).replace("%", "%%")
     kind = _plain_type(field.annotation)
     if kind is bool:
@@ -118,13 +158,13 @@ def _add_flag(parser: argparse.ArgumentParser, flags: list[str], name: str, fiel
 
 
 def _help(field: FieldInfo) -> str:
-    told = (field.description or "").rstrip()
+    text = as_shell_text(field.description or "").rstrip()
     if field.is_required():
-        return f"{told} (required)"
+        return f"{text} (required)"
     default = field.get_default(call_default_factory=True)
     if default is None or default in ("", []):
-        return told
-    return f"{told} (default: {default})".strip()
+        return text
+    return f"{text} (default: {default})".strip()
 
 
 def _metavar(kind: Any, field: FieldInfo) -> str:
@@ -133,23 +173,14 @@ def _metavar(kind: Any, field: FieldInfo) -> str:
         return "{" + ",".join(str(choice) for choice in get_args(kind)) + "}"
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return ",".join(f"{name}=…" for name, part in kind.model_fields.items() if part.is_required())
-    marks = {type(mark) for mark in [*field.metadata, *_marks(field.annotation)]}
-    if PathMark in marks:
-        return "PATH"
-    if ModelMark in marks:
-        return "MODEL"
+    mark = find_mark(field)
+    if mark is not None:
+        return "MODEL" if isinstance(mark, ModelMark) else "PATH"
     return {int: "N", float: "X"}.get(kind, "TEXT")
 
 
-def _marks(annotation: Any) -> list[Any]:
-    found = list(getattr(annotation, "__metadata__", ()))
-    for part in get_args(annotation):
-        found += _marks(part)
-    return found
-
-
 def _plain_type(annotation: Any) -> Any:
-    """``X | None`` and ``Annotated[X, ...]`` to ``X``."""
+    """Return ``X`` of ``X | None`` and of ``Annotated[X, ...]``."""
     origin = get_origin(annotation)
     if origin is Annotated:
         return _plain_type(get_args(annotation)[0])
@@ -160,22 +191,22 @@ def _plain_type(annotation: Any) -> Any:
 
 
 def _objects(field: FieldInfo | None, value: Any) -> Any:
-    """For objects: JSON, or ``audio=take_00.wav,score=4``."""
+    """Parse the texts of an object field: JSON, or ``audio=take_00.wav,score=4``."""
     kind = _plain_type(field.annotation) if field is not None else None
     if get_origin(kind) not in (list, dict) or not isinstance(value, list):
         return value
     if get_origin(kind) is dict:
-        return {name: worth for text in value for name, worth in _read_values(text).items()}
+        return {name: part for text in value for name, part in _read_values(text).items()}
     item = _plain_type(get_args(kind)[0])
     if get_origin(item) is dict:
         return [_read_values(text) for text in value]
     if not (isinstance(item, type) and issubclass(item, BaseModel)):
         return value
-    return [made for text in value for made in _read_objects(text, item.model_fields)]
+    return [part for text in value for part in _read_objects(text, item.model_fields)]
 
 
 def _read_values(text: str) -> Arguments:
-    """``{"lr": 1e-5}`` or ``lr=1e-5,method=lora``: numbers, true and false as such, all else as text."""
+    """Parse ``{"lr": 1e-5}`` or ``lr=1e-5,method=lora``; what is not JSON is text."""
     found: Arguments = {}
     for read in _read_objects(text, {}):
         if not isinstance(read, dict):
@@ -208,7 +239,7 @@ def _read_objects(text: str, fields: Mapping[str, FieldInfo]) -> list[Any]:
             last = name.strip()
             pairs[last] = value
         elif last:
-            pairs[last] += "," + part  # a comma within the value before
+            pairs[last] += "," + part  # the comma belongs to the value
         else:
             raise UserError(
                 "bad_usage",
@@ -219,7 +250,7 @@ def _read_objects(text: str, fields: Mapping[str, FieldInfo]) -> list[Any]:
 
 
 def _hyphens(word: str) -> str:
-    """``--max_steps=5`` as ``--max-steps=5``."""
+    """Return ``--max-steps=5`` for ``--max_steps=5``."""
     if not word.startswith("--"):
         return word
     flag, equals, value = word.partition("=")

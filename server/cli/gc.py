@@ -1,4 +1,4 @@
-"""``./run.sh gc``: disk space back from finished jobs, shown first and taken on request."""
+"""``./run.sh gc``: deletes files of old finished jobs; without ``--yes`` it only shows them."""
 
 from __future__ import annotations
 
@@ -10,53 +10,58 @@ from collections.abc import Sequence
 from jobs.durations import EXAMPLES, parse_duration
 from jobs.errors import UserError
 from jobs.runner.client.runner import Runner
+from jobs.settings import Settings
 from server.cli.flags import Parser
+from server.cli.render import size_text
 
 DEFAULT_AGE = "30d"
 MOST_LINES = 40
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
-def collect_garbage(words: Sequence[str], runner: Runner, about: str) -> str:
-    """Show, or with ``--yes`` delete, files of old finished jobs. Returns what to print.
+def gc_command(words: Sequence[str], settings: Settings, about: str) -> str:
+    """Show, or with ``--yes`` delete, files of old finished jobs; return the text to print.
 
     Raises:
         UserError: ``bad_usage``.
     """
     parser = Parser(prog="./run.sh gc", description=about)
     parser.add_argument("--older-than", metavar="AGE", help=f"age since the end: {EXAMPLES}; default: {DEFAULT_AGE}")
-    parser.add_argument("--max-size", metavar="SIZE", help="50G: the oldest go until all finished jobs take no more")
-    parser.add_argument("--yes", action="store_true", help="delete; without it nothing is changed")
+    parser.add_argument(
+        "--max-size", metavar="SIZE", help="50G: delete oldest first until all finished jobs take no more"
+    )
+    parser.add_argument("--yes", action="store_true", help="delete; without it nothing changes")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     options = parser.parse_args(words)
     age = options.older_than or (DEFAULT_AGE if options.max_size is None else None)
     older_than_s = None if age is None else parse_age(age)
     max_bytes = None if options.max_size is None else _parse_size(options.max_size)
+    runner = Runner(settings)
     act = runner.collect if options.yes else runner.collectable
     found = act(older_than_s=older_than_s, max_bytes=max_bytes)
     if options.json:
-        told = {
+        answer = {
             "deleted": options.yes,
             "jobs": [vars(item) for item in found.taken],
             "bytes": found.taken_bytes,
             "kept_bytes": found.kept_bytes,
             "n_still_needed": found.n_referenced,
         }
-        return json.dumps(told) + "\n"
+        return json.dumps(answer) + "\n"
     lines = [
-        f"{item.job_id:44}{time.strftime('%Y-%m-%d', time.gmtime(item.ended_at)):12}{_size(item.size_bytes):>10}"
+        f"{item.job_id:44}{time.strftime('%Y-%m-%d', time.gmtime(item.ended_at)):12}{size_text(item.size_bytes):>10}"
         for item in found.taken[:MOST_LINES]
     ]
     if len(found.taken) > MOST_LINES:
         lines.append(f"… and {len(found.taken) - MOST_LINES} more")
     verb = "Deleted the files of" if options.yes else "Would delete the files of"
     lines.append(
-        f"{verb} {len(found.taken)} finished jobs, {_size(found.taken_bytes)}; {_size(found.kept_bytes)} stay."
+        f"{verb} {len(found.taken)} finished jobs, {size_text(found.taken_bytes)}; {size_text(found.kept_bytes)} stay."
     )
     if found.n_referenced:
         lines.append(f"{found.n_referenced} more are old enough but are still needed by other jobs or schedules.")
     if found.taken and not options.yes:
-        lines.append("Nothing was changed. Add --yes to delete. What lies outside the home is never touched.")
+        lines.append("Nothing was changed. Add --yes to delete. Files outside the home folder are never touched.")
     return "\n".join(lines) + "\n"
 
 
@@ -77,7 +82,3 @@ def _parse_size(text: str) -> int:
     if match is None:
         raise UserError("bad_usage", f"{text!r} is not a size: 500M or 50G.", "./run.sh gc --help")
     return int(float(match[1]) * _UNITS[match[2]])
-
-
-def _size(n_bytes: int) -> str:
-    return f"{n_bytes / 1e9:.2f} GB" if n_bytes >= 10**9 else f"{n_bytes / 1e6:.1f} MB"

@@ -1,4 +1,4 @@
-"""Calls of tools within a sentence, as the shell writes them: what ``next`` says to an agent, for a person to copy."""
+"""Text of an answer in the words of the shell: calls of tools as commands, arguments as flags."""
 
 from __future__ import annotations
 
@@ -6,40 +6,71 @@ import json
 import re
 import shlex
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from server.cli.flags import spell
 from tools.core.registry import all_tools
 
 _NAME = re.compile(r" (\w+)=")
+_VALUE = r"(\"[^\"]*\"|[\w./:@+-]*[\w/]|\[[^\]]*\])"
 _JSON = json.JSONDecoder()
 
 
-def as_commands(text: str) -> str:
-    """A text in which ``align manifest="d/m.jsonl"`` reads ``./run.sh align --manifest d/m.jsonl``.
+def as_shell_text(text: str) -> str:
+    """Return a text in which ``align manifest="d/m.jsonl"`` reads ``./run.sh align --manifest d/m.jsonl``.
 
-    A tool's name alone counts where the text says to call it. A call that was cut short stays as it is.
+    A tool's name alone is a command where the text says to call it. A call that was cut short stays as it is. Arguments
+    outside a call, such as ``dry_run=true``, become flags.
     """
-    names = "|".join(sorted(all_tools(), key=len, reverse=True))
-    found = re.compile(rf"(?<![\w./-])(?:(?<=[Cc]all )({names})(?![\w=])|({names})(?= \w+=))")
     parts, at = [], 0
-    for match in found.finditer(text):
+    for match in _calls().finditer(text):
         if match.start() < at:
             continue
         arguments, end = _arguments(text, match.end())
         if arguments is not None:
-            parts += [text[at : match.start()], command_line(match[0], arguments)]
+            parts += [_flags_in(text[at : match.start()]), command_line(match[0], arguments)]
             at = end
-    return "".join([*parts, text[at:]])
+    return "".join([*parts, _flags_in(text[at:])])
 
 
 def command_line(tool: str, arguments: Mapping[str, Any]) -> str:
-    """``./run.sh synthesize --texts 'One.' 'Two.'``."""
+    """Return ``./run.sh synthesize --texts 'One.' 'Two.'`` for a call; one that waits for a job shows its progress."""
+    if tool == "get_job" and arguments.keys() == {"job_id", "wait_s"}:
+        return f"./run.sh job {shlex.quote(arguments['job_id'])} --wait"
     return " ".join(["./run.sh", tool, *(word for name, value in arguments.items() for word in _words(name, value))])
 
 
+def flag_name(name: str) -> str:
+    """Return the flag of an argument: ``--max-steps`` for ``max_steps``."""
+    return "--" + name.replace("_", "-")
+
+
+@cache
+def _calls() -> re.Pattern[str]:
+    names = "|".join(sorted(all_tools(), key=len, reverse=True))
+    return re.compile(rf"(?<![\w./-])(?:(?<=[Cc]all )({names})(?![\w=])|({names})(?= \w+=))")
+
+
+@cache
+def _settings() -> re.Pattern[str]:
+    names = {name for tool in all_tools().values() for name in tool.args.model_fields}
+    return re.compile(rf"(?<![\w./=,-])({'|'.join(sorted(names, key=len, reverse=True))})={_VALUE}")
+
+
+def _flags_in(text: str) -> str:
+    """Replace ``name=value`` by ``--name value``, where the name is an argument of a tool."""
+
+    def flag(match: re.Match[str]) -> str:
+        name, value = match[1], match[2]
+        if value in ("true", "false"):
+            return flag_name(name if value == "true" else f"no_{name}")
+        return f"{flag_name(name)} {value}"
+
+    return _settings().sub(flag, text)
+
+
 def _arguments(text: str, at: int) -> tuple[dict[str, Any] | None, int]:
-    """The ``name=value`` words from a place on, and where they end; None when one cannot be read."""
+    """Read the ``name=value`` words from a position on; return them, None if one cannot be read, and their end."""
     arguments: dict[str, Any] = {}
     while (match := _NAME.match(text, at)) is not None:
         try:
@@ -51,12 +82,12 @@ def _arguments(text: str, at: int) -> tuple[dict[str, Any] | None, int]:
 
 def _words(name: str, value: Any) -> list[str]:
     if isinstance(value, bool):
-        return [spell(name) if value else spell(f"no_{name}")]
-    flag, told = spell(name), [_told(each) for each in (value if isinstance(value, list) else [value])]
-    if any(each.startswith("-") for each in told):  # a word of its own would be read as a flag
-        return [shlex.quote(f"{flag}={each}") for each in told]
-    return [flag, *map(shlex.quote, told)]
+        return [flag_name(name) if value else flag_name(f"no_{name}")]
+    flag, texts = flag_name(name), [_text(each) for each in (value if isinstance(value, list) else [value])]
+    if any(each.startswith("-") for each in texts):  # a word of its own would be read as a flag
+        return [shlex.quote(f"{flag}={each}") for each in texts]
+    return [flag, *map(shlex.quote, texts)]
 
 
-def _told(value: Any) -> str:
+def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

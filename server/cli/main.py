@@ -1,6 +1,6 @@
-"""The shell's door. ``mcp`` comes first and alone: an agent's server does not wait for what other commands import.
+"""Entry point of the command line: runs a command and turns errors into messages and exit codes.
 
-Exit codes: 0 done, 1 the job failed or was cancelled, 2 bad input, 130 interrupted while waiting (the job goes on).
+``mcp`` imports only its own modules, so that an agent's server starts fast.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 from jobs.errors import UserError
 from jobs.settings import Settings
-from server.cli.exit_codes import BAD_INPUT, DONE, FAILED, INTERRUPTED
-from server.cli.serve import serve_command
+from server.cli import BAD_INPUT, DONE, FAILED, INTERRUPTED
+from server.cli.commands import PLAIN_COMMANDS
 from tools.core.errors import error_fields, error_text, unexpected
 
 
@@ -24,30 +24,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     wants_json = "--json" in words
     try:
         if words[:1] == ["mcp"]:
-            serve_command(words[1:])
+            PLAIN_COMMANDS["mcp"].load()(words[1:], Settings.from_environment(), PLAIN_COMMANDS["mcp"].about)
             return DONE
         from server.cli.dispatch import dispatch
 
         return dispatch(words)
     except UserError as error:
-        _tell_error(error, wants_json)
+        _print_error(error, wants_json)
         return BAD_INPUT
-    except BrokenPipeError:  # `| head` has seen enough
+    except BrokenPipeError:  # the reader, such as `| head`, closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except Exception as error:
-        logging.getLogger("tools").addHandler(logging.NullHandler())  # the file has the traceback; this is for a person
+        logging.getLogger("tools").addHandler(logging.NullHandler())  # the traceback goes to the file only
         logging.getLogger("tools").propagate = False
-        _tell_error(unexpected(" ".join(words[:1]) or "run.sh", error, Settings.at_the_shell().home), wants_json)
+        _print_error(unexpected(" ".join(words[:1]) or "run.sh", error, Settings.at_the_shell().home), wants_json)
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
 
 
-def _tell_error(error: UserError, wants_json: bool) -> None:
+def _print_error(error: UserError, wants_json: bool) -> None:
     if wants_json:
         sys.stdout.write(json.dumps(error_fields(error), ensure_ascii=False) + "\n")
     else:
-        from server.cli.hints import as_commands
+        from server.cli.hints import as_shell_text
 
-        sys.stderr.write(as_commands(error_text(error)).rstrip("\n") + "\n")
+        sys.stderr.write(as_shell_text(error_text(error)).rstrip("\n") + "\n")

@@ -1,4 +1,4 @@
-"""``./run.sh plot``: the curves of a job's metrics as a picture."""
+"""``./run.sh plot``: the curves of a job's metrics as a PNG."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from tools.inputs.paths import inside_roots
 
 
 def plot_command(words: Sequence[str], settings: Settings, about: str) -> str:
-    """Draw, copy where it is wanted, and return what to print.
+    """Draw the curves, copy them to ``--out``, and return the text to print.
 
     Raises:
         UserError: ``bad_usage``, ``path_outside_roots``, ``path_unusable``, or what ``plot_of`` raises.
     """
     parser = Parser(prog="./run.sh plot", description=about)
     parser.add_argument("job_id", metavar="JOB_ID")
-    parser.add_argument("--out", metavar="FILE", help="copy it there; it is always in the job's folder")
+    parser.add_argument("--out", metavar="FILE", help="copy it there too; it is always written to the job's folder")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     options = parser.parse_args(words)
     out = None if options.out is None else inside_roots(options.out, "--out", settings)
     path = plot_of(options.job_id, Runner(settings), settings)
     if out is not None:
-        path = _copied(path, out)
+        path = _copy(path, out)
     if options.json:
         return json.dumps({"job_id": options.job_id, "path": str(path)}, ensure_ascii=False) + "\n"
     return f"{path}\n"
 
 
-def _copied(path: Path, out: Path) -> Path:
-    """Copy under a temporary name and rename; into a folder under the job's name."""
+def _copy(path: Path, out: Path) -> Path:
+    """Copy under a temporary name, then rename; in a folder the copy is named after the job."""
     target = out / f"{path.parent.name}.png" if out.is_dir() else out
     temporary = target.with_name(f".{target.name}.partial")
     try:

@@ -9,10 +9,10 @@ from pydantic import BaseModel
 
 from jobs.runner.models import JobRecord, Progress
 from jobs.web_research_hparams.report import plain
-from server.cli.hints import as_commands
-from tools.core.job_view import JobView, fraction_of, progress_text
+from server.cli.hints import as_shell_text
+from tools.core.job_view import fraction_of, progress_text
+from tools.core.views import JobView, find_job
 from tools.list_jobs import JobList
-from tools.rate_samples import RateSamplesAnswer
 from tools.research.answer import WebResearchHparamsAnswer
 
 BAR_WIDTH = 24
@@ -24,10 +24,9 @@ LINE_EVERY_S = 30.0
 
 def as_text(answer: BaseModel) -> str:
     """An answer for people."""
-    if isinstance(answer, JobView):
-        return _job(answer)
-    if isinstance(answer, RateSamplesAnswer) and answer.job is not None:
-        return _job(answer.job)
+    job = find_job(answer)
+    if job is not None:
+        return _job(job)
     if isinstance(answer, JobList):
         return _jobs(answer)
     if isinstance(answer, WebResearchHparamsAnswer):
@@ -109,7 +108,7 @@ def _job(job: JobView) -> str:
     if job.log_tail:
         lines += ["  log:", *(f"    {line}" for line in job.log_tail)]
     if job.next:
-        lines.append(f"next: {as_commands(job.next)}")
+        lines.append(f"next: {as_shell_text(job.next)}")
     return "\n".join(lines) + "\n"
 
 
@@ -120,7 +119,7 @@ def _jobs(answer: JobList) -> str:
         f"{job.job_id:45} {job.state:12} {duration_text(job.age_s):>12} ago  {job.progress or job.error}".rstrip()
         for job in answer.jobs
     ]
-    return "\n".join([*lines, as_commands(answer.next)]) + "\n"
+    return "\n".join([*lines, as_shell_text(answer.next)]) + "\n"
 
 
 def _lines(value: Any, indent: str = "") -> list[str]:

@@ -1,4 +1,4 @@
-"""The command ``mcp``: which transport, where, and nothing on stdout that is not the protocol."""
+"""``./run.sh mcp``: starts the MCP server on stdio or HTTP."""
 
 from __future__ import annotations
 
@@ -11,59 +11,61 @@ from pathlib import Path
 
 from jobs.errors import UserError
 from jobs.settings import Settings
-from server.cli.commands import OTHER_COMMANDS
 from server.cli.flags import Parser
 
 ONLY_OVER_HTTP = ("host", "port", "token_file", "allow_host")
 
 
-def serve_command(words: Sequence[str]) -> None:
-    """Serve until the client, or whoever started this, ends it.
+def serve_command(words: Sequence[str], settings: Settings, about: str) -> str:
+    """Serve until the client closes the connection or the process is ended.
 
     Raises:
-        UserError: ``bad_usage``, ``settings_invalid``, or why HTTP cannot be served like this.
+        UserError: ``bad_usage``, or those of ``serve_http``.
     """
-    parser = Parser(prog="./run.sh mcp", description=OTHER_COMMANDS["mcp"])
+    parser = Parser(prog="./run.sh mcp", description=about)
     parser.add_argument("--http", action="store_true", help="streamable HTTP at /mcp instead of stdin and stdout")
     parser.add_argument("--host", help="address to listen on (127.0.0.1); any other needs --token-file or OAuth")
-    parser.add_argument("--port", type=int, help="port (8765); 0: a free one, told on stderr")
+    parser.add_argument("--port", type=int, help="port (8765); 0: a free one, named on stderr")
     parser.add_argument(
         "--token-file", type=Path, metavar="F", help="bearer token's file, 0600; made if missing (HOME/http-token)"
     )
     parser.add_argument(
-        "--allow-host", action="append", metavar="NAME", help="Host header to accept beside the address; repeatable"
+        "--allow-host",
+        action="append",
+        metavar="NAME",
+        help="another accepted Host header; repeatable",
     )
     options = parser.parse_args(words)
-    settings = Settings.from_environment()
     given = [name for name in ONLY_OVER_HTTP if getattr(options, name) is not None]
     if given and not options.http:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise UserError("bad_usage", f"{flags} is for HTTP.", "Add --http, or leave it out.")
     if not options.http:
-        with stdout_kept_clean():
-            from server.mcp.stdio import serve_stdio  # 0.5 s that no other command needs
+        with _stdout_to_stderr():
+            from server.mcp.stdio import serve_stdio  # takes 0.5 s
         serve_stdio(settings)
-        return
-    with stdout_kept_clean():
+        return ""
+    with _stdout_to_stderr():
         from server.mcp.http import serve_http
     changes = {name: getattr(options, name) for name in ("host", "port") if getattr(options, name) is not None}
     hosts = (*settings.http.allowed_hosts, *(options.allow_host or ()))
     http = replace(settings.http, allowed_hosts=hosts, **changes)
     serve_http(replace(settings, http=http), options.token_file)
+    return ""
 
 
 @contextlib.contextmanager
-def stdout_kept_clean() -> Iterator[None]:
-    """Send what a module prints while it is imported to stderr: the first line that a client reads is the protocol's.
+def _stdout_to_stderr() -> Iterator[None]:
+    """Redirect stdout to stderr while modules are imported: stdout is for protocol messages only.
 
-    While it serves, the SDK does the same.
+    While the server runs, the SDK does the same.
     """
     sys.stdout.flush()
-    wire = os.dup(1)
+    stdout = os.dup(1)
     os.dup2(2, 1)
     try:
         yield
     finally:
         sys.stdout.flush()
-        os.dup2(wire, 1)
-        os.close(wire)
+        os.dup2(stdout, 1)
+        os.close(stdout)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from anyio.from_thread import start_blocking_portal
 
-from bench.fuzz import make_world, play
+from tests.support.call_fuzzer import make_world, play
 
 N_CALLS = 300
 

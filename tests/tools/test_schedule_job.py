@@ -58,7 +58,7 @@ async def test_a_dry_run_shows_the_next_times_and_stores_nothing(context: ToolCo
     ("change", "word"),
     [
         ({"tool": "ingest_audiobok"}, "'ingest_audiobook'"),
-        ({"tool": "get_job"}, "starts no job"),
+        ({"tool": "get_job"}, "cannot be scheduled"),
         ({"arguments": {"audio": "book.m4b", "voice": "anna", "min_clip": 2}}, "'min_clip_s'"),
         ({"arguments": {"audio": "gone.m4b", "voice": "anna"}}, "no file"),
         ({"arguments": {"audio": "/etc/passwd", "voice": "anna"}}, "outside the folders"),

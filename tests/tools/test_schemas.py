@@ -90,7 +90,7 @@ def test_the_help_of_one_parameter_is_found_by_a_word() -> None:
     ]
 
 
-@pytest.mark.parametrize("page", ["README.md", "SKILL.md", "references/parameters.md"])
+@pytest.mark.parametrize("page", sorted(pages()))
 def test_a_generated_page_is_as_the_tools_are(page: str) -> None:
     """``./run.sh docs`` writes them, and so does an update of the snapshots."""
     path = PROJECT_ROOT / page
@@ -134,3 +134,12 @@ def test_a_tool_that_starts_a_job_takes_every_parameter_of_its_kind(tool: Tool) 
     assert tool.kind is not None
     assert tool.args.model_fields.keys() >= tool.kind.params.model_fields.keys() | {"reuse", "dry_run"}
     assert tool.next
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_example_is_a_call_that_the_tool_takes(name: str) -> None:
+    tool = all_tools()[name]
+
+    for example in tool.hints.examples:
+        parse_arguments(tool.args, example.arguments, tool=name)
+    assert tool.hints.examples or tool.kind is None

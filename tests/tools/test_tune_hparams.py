@@ -13,11 +13,11 @@ import pytest
 from jobs.errors import UserError
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
+from tools.core.registry import all_tools
 from tools.core.tool_types import ToolContext
 from tools.inputs.arguments import parse_arguments
-from tools.refine_voice import RefineVoiceArgs, refine_voice
-from tools.tune_hparams import TuneHparamsArgs, tune_hparams
 
+TUNE, REFINE = (all_tools()[name] for name in ("tune_hparams", "refine_voice"))
 Planned = Callable[..., dict[str, Any]]
 
 
@@ -32,10 +32,8 @@ def planned(home_with_a_job: tuple[Settings, str], tmp_path: Path) -> Planned:
     manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
     def plan(**given: Any) -> dict[str, Any]:
-        args = parse_arguments(
-            TuneHparamsArgs, {"manifest": str(manifest), "dry_run": True, **given}, tool="tune_hparams"
-        )
-        view = anyio.run(tune_hparams, args, ToolContext(settings, Runner(settings)))
+        args = parse_arguments(TUNE.args, {"manifest": str(manifest), "dry_run": True, **given}, tool="tune_hparams")
+        view = anyio.run(TUNE.run, args, ToolContext(settings, Runner(settings)))
         assert view.state == "not_started"
         assert view.result is not None
         return view.result
@@ -60,8 +58,8 @@ def test_a_loop_that_searches_first_tries_it_too(
     asked = {"manifest": str(tmp_path / "train_manifest_qwen3.jsonl"), "dry_run": True}
 
     def points(**given: Any) -> list[dict[str, Any]]:
-        args = parse_arguments(RefineVoiceArgs, {**asked, **given}, tool="refine_voice")
-        view = anyio.run(refine_voice, args, ToolContext(home_with_a_job[0], Runner(home_with_a_job[0])))
+        args = parse_arguments(REFINE.args, {**asked, **given}, tool="refine_voice")
+        view = anyio.run(REFINE.run, args, ToolContext(home_with_a_job[0], Runner(home_with_a_job[0])))
         found: list[dict[str, Any]] = view.result["would_run"].get("hp_first", [])
         return found
 

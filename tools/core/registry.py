@@ -1,6 +1,7 @@
-"""Finds the tools: every public module of this folder that holds a function of its own name.
+"""Registry of the tools: one for every kind of job that declares it, and one for every public module of ``tools``.
 
-Nothing is registered by hand; a new file is a new tool. Private modules (``_name.py``) are parts of tools.
+Nothing is registered by hand. A module holds ``async def NAME(args, context)`` of its own name, or ``make_tools()``
+that returns several; a function takes the place of a tool of the same name that was made of a kind.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -21,7 +22,7 @@ import tools
 from jobs.errors import UserError
 from jobs.param_types import Strict
 from jobs.runner.client.runner import Runner
-from jobs.runner.job_kind import JobKind
+from jobs.runner.job_kind import JobKind, ShellCommand
 from jobs.runner.models import JobRecord
 from tools.core.tool_types import Hints, ToolContext
 from tools.inputs.arguments import nearest
@@ -29,18 +30,19 @@ from tools.inputs.arguments import nearest
 
 @dataclass(frozen=True)
 class Tool:
-    """One tool, as every door needs it.
+    """One tool, for MCP, the shell and the pages alike.
 
     Attributes:
-        name: module, function, MCP tool and shell command.
+        name: of the function, the MCP tool and the shell command.
         run: the function.
         args: strict model of the arguments.
         result: model of the answer.
-        hints: what a client may assume.
-        description: the docstring, for the agent.
+        hints: title, annotations, place in lists, examples.
+        description: text for the agent; the first sentence stands alone in lists.
         kind: the kind of job that the tool starts, if it starts one.
-        next: what to do when such a job has succeeded, or a function that tells; ``{field}`` stands for a field of the
-            job's result.
+        next: what to do when such a job has succeeded, or a function that returns it; ``{field}`` stands for a field
+            of the job's result.
+        commands: words of the original skill for the same work.
     """
 
     name: str
@@ -51,9 +53,10 @@ class Tool:
     description: str
     kind: JobKind | None = None
     next: str | Callable[[JobRecord, Runner], str] = ""
+    commands: tuple[ShellCommand, ...] = ()
 
-    def next_move(self, record: JobRecord, runner: Runner) -> str:
-        """What to do when a job of this tool has succeeded; a field that its result lacks stays as its name."""
+    def next_step(self, record: JobRecord, runner: Runner) -> str:
+        """Return what to do when a job of this tool has succeeded; a field that its result lacks stays as its name."""
         words = self.next if isinstance(self.next, str) else self.next(record, runner)
         return re.sub(r"\{(\w+)\}", lambda gap: str((record.result or {}).get(gap[1], gap[1])), words)
 
@@ -65,18 +68,27 @@ class Tool:
 
 @cache
 def all_tools() -> Mapping[str, Tool]:
-    """Every tool by name, in alphabetical order (a stable order keeps the agent's prompt cache)."""
+    """Return every tool by name, in alphabetical order: a stable order keeps the agent's prompt cache."""
     names = sorted(module.name for module in pkgutil.iter_modules(tools.__path__) if not module.ispkg)
-    return MappingProxyType({name: _load(name) for name in names})
+    modules = [importlib.import_module(f"tools.{name}") for name in names]
+    made = [tool for module in modules if hasattr(module, "make_tools") for tool in module.make_tools()]
+    written = [_read_module(module) for module in modules if not hasattr(module, "make_tools")]
+    found = {tool.name: tool for tool in (*made, *written)}
+    return MappingProxyType({name: found[name] for name in sorted(found)})
+
+
+def ordered_tools() -> Iterator[Tool]:
+    """Return the tools in the order of the work."""
+    return iter(sorted(all_tools().values(), key=lambda tool: tool.hints.order))
 
 
 def tool_of_kind(kind: str) -> Tool | None:
-    """The tool that starts jobs of a kind."""
+    """Return the tool that starts jobs of a kind."""
     return next((tool for tool in all_tools().values() if tool.kind is not None and tool.kind.name == kind), None)
 
 
 def tool_named(name: str) -> Tool:
-    """A tool.
+    """Return a tool.
 
     Raises:
         UserError: ``unknown_tool``, with the nearest name.
@@ -89,15 +101,31 @@ def tool_named(name: str) -> Tool:
     raise UserError("unknown_tool", f"There is no tool {name!r}.{meant}", f"The tools: {', '.join(tools)}.")
 
 
-def _load(name: str) -> Tool:
-    module = importlib.import_module(f"tools.{name}")
+def describe_kind(kind: JobKind) -> dict[str, Any]:
+    """Return the fields of a ``Tool`` that follow from the declaration of its kind."""
+    assert kind.tool is not None
+    face = kind.tool
+    hints = Hints(
+        title=face.title, idempotent=face.idempotent, order=face.order, step=face.step, examples=face.examples
+    )
+    return {
+        "hints": hints, "description": face.description, "kind": kind, "next": face.next, "commands": face.commands
+    }  # fmt: skip
+
+
+def _read_module(module: Any) -> Tool:
+    """Make a tool of a module's function; what the module does not say is in its kind's declaration."""
+    name = module.__name__.removeprefix("tools.")
     function = getattr(module, name, None)
     if not inspect.iscoroutinefunction(function):
         raise TypeError(f"tools/{name}.py must hold `async def {name}(args, context)`.")
-    hints = get_type_hints(function)
-    args, result = hints["args"], hints["return"]
+    types = get_type_hints(function)
+    args, result = types["args"], types["return"]
     if not (isinstance(args, type) and issubclass(args, Strict) and issubclass(result, BaseModel)):
         raise TypeError(f"tools/{name}.py: args must be a strict model and the answer a pydantic model.")
+    kind: JobKind | None = getattr(module, "KIND", None)
+    if kind is not None and kind.tool is not None:
+        return Tool(name, function, args, result, **describe_kind(kind))
     if not function.__doc__:
         raise TypeError(f"tools/{name}.py: the function needs a docstring for the agent.")
     return Tool(
@@ -107,6 +135,6 @@ def _load(name: str) -> Tool:
         result=result,
         hints=module.HINTS,
         description=inspect.cleandoc(function.__doc__),
-        kind=getattr(module, "KIND", None),
+        kind=kind,
         next=getattr(module, "NEXT", ""),
     )

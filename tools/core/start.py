@@ -1,4 +1,4 @@
-"""The one way in which a tool starts a job: paths, defaults, checks, fingerprint, submission."""
+"""Start of a job by a tool: paths, defaults, checks, fingerprint, submission."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,44 +22,37 @@ from jobs.runner.machine import preflight
 from jobs.settings import Settings
 from tools.core.call_text import call_text, given
 from tools.core.estimate import estimate
-from tools.core.job_view import JobView, view_job
+from tools.core.job_view import view_job
 from tools.core.registry import tool_of_kind
 from tools.core.tool_types import StartArgs, ToolContext
+from tools.core.views import JobView
 from tools.core.wait import wait_for
 from tools.inputs.paths import inside_roots, marked_paths, resolve_paths
 
 NO_ESTIMATE = "not before its inputs are there"
-# Default outputs by field, made of the resolved parameters; a field not named keeps "" (the job's own folder).
-Defaults = Callable[[Any, Settings], Mapping[str, Path]]
 
 
-def no_defaults(params: Any, settings: Settings) -> Mapping[str, Path]:
-    """Every output that was not given goes to the job's own folder."""
-    return {}
-
-
-async def start(kind: JobKind, args: StartArgs, context: ToolContext, defaults: Defaults = no_defaults) -> JobView:
+async def start(kind: JobKind, args: StartArgs, context: ToolContext) -> JobView:
     """Check a call and start its job, or find the one that did the same.
 
     Args:
         kind: the kind of work.
         args: the call; has every field of ``kind.params`` beside those of ``StartArgs``.
         context: settings and runner.
-        defaults: outputs to fill in where the caller gave none.
 
     Raises:
         UserError: what is wrong with paths, files or parameters. Nothing was started.
     """
-    view = await to_thread.run_sync(_start, kind, args, context, defaults)
+    view = await to_thread.run_sync(_start, kind, args, context)
     if not args.wait_s or view.job_id is None or view.poll_after_s is None:
         return view
     record = await wait_for(view.job_id, args.wait_s, context)
     return await to_thread.run_sync(functools.partial(view_job, record, context.runner, reused=view.reused))
 
 
-def _start(kind: JobKind, args: StartArgs, context: ToolContext, defaults: Defaults) -> JobView:
+def _start(kind: JobKind, args: StartArgs, context: ToolContext) -> JobView:
     try:
-        params = prepare(kind, args, context, defaults)
+        params = prepare(kind, args, context)
     except OSError as error:  # no right to read it, a name that is too long, a disk that fails
         raise UserError(
             "path_unusable", f"{error.filename or 'A path'}: {error.strerror or error}.", "Nothing was started."
@@ -78,10 +71,16 @@ def _start(kind: JobKind, args: StartArgs, context: ToolContext, defaults: Defau
     return view_job(submission.job, context.runner, 0, reused=not submission.created)
 
 
-def prepare(kind: JobKind, args: StartArgs, context: ToolContext, defaults: Defaults) -> Strict:
-    """The parameters as the worker gets them: absolute paths, outputs filled in, checked.
+def prepare(kind: JobKind, args: StartArgs, context: ToolContext, *, in_job_folder: bool = False) -> Strict:
+    """Return the parameters as the worker gets them: absolute paths, outputs filled in, checked.
 
-    What reads files is left to the worker when the job waits for others, which may not have written them yet.
+    The check of files is left to the worker when the job waits for others, which may not have written them yet.
+
+    Args:
+        kind: the kind of work.
+        args: the call.
+        context: settings and runner.
+        in_job_folder: outputs that were not given go to the job's own folder, whatever their default is.
 
     Raises:
         UserError: from the paths, from ``kind.check``, or ``output_is_input``.
@@ -89,15 +88,9 @@ def prepare(kind: JobKind, args: StartArgs, context: ToolContext, defaults: Defa
     fields = kind.params.model_fields
     params = kind.params.model_construct(**{name: getattr(args, name) for name in fields})
     params = resolve_paths(params, context.settings, context.runner, awaited=args.after)
-    if kind.suggest is not None:
-        params = params.model_copy(
-            update=kind.suggest(params, args.model_fields_set & set(fields), _settings_of(args, context))
-        )
-    filled = {
-        name: str(inside_roots(str(path), f"the default of {name}", context.settings))
-        for name, path in defaults(params, context.settings).items()
-        if not getattr(params, name)
-    }
+    given = args.model_fields_set & set(fields)
+    params = params.model_copy(update=kind.make_suggestions(params, given, _settings(args, context)))
+    filled = {} if in_job_folder else _default_outputs(kind, params, context.settings)
     try:
         params = kind.params.model_validate({**params.model_dump(), **filled})
     except ValidationError as error:  # the same fields passed once already, so only a rule of ours can have broken them
@@ -111,8 +104,20 @@ def prepare(kind: JobKind, args: StartArgs, context: ToolContext, defaults: Defa
     return params
 
 
+def _default_outputs(kind: JobKind, params: Strict, settings: Settings) -> dict[str, str]:
+    """The default paths of outputs that were not given; those without a default are in the job's own folder."""
+    known = {name: getattr(params, name) for name in type(params).model_fields}
+    return {
+        output.parameter: str(
+            inside_roots(output.default_for(known, settings.home), f"the default of {output.parameter}", settings)
+        )
+        for output in kind.outputs
+        if output.default and not known[output.parameter]
+    }
+
+
 def _with_nearest_file(error: UserError, params: Strict, settings: Settings) -> UserError:
-    """The same error with the file that was meant, where an input is not there and its folder has one of like name."""
+    """The same error with a suggestion, where an input is missing and its folder has a file of a similar name."""
     for _, mark, value in marked_paths(params):
         path = Path(value)
         if isinstance(mark, ModelMark) or mark.direction == "output" or path.exists() or str(path) not in error.message:
@@ -127,13 +132,13 @@ def _with_nearest_file(error: UserError, params: Strict, settings: Settings) -> 
 
 
 def fingerprint_of(kind: str, params: Strict, after: Sequence[str] = ()) -> str:
-    """SHA-256 over the kind, the parameters, the jobs waited for, and size and change time of every input file.
+    """Compute the SHA-256 of the kind, the parameters, the jobs waited for, and size and change time of every input.
 
     A folder counts by its listing. Audio that a manifest names is not looked at: a new clip comes with a new manifest.
     """
     digest = hashlib.sha256()
-    told = [kind, params.model_dump(mode="json"), *sorted(after)]
-    digest.update(json.dumps(told, sort_keys=True).encode())
+    content = [kind, params.model_dump(mode="json"), *sorted(after)]
+    digest.update(json.dumps(content, sort_keys=True).encode())
     for where, mark, value in marked_paths(params):
         is_read = isinstance(mark, ModelMark) or mark.direction == "input"
         if is_read and value.startswith("/"):
@@ -174,19 +179,19 @@ def _refuse_overwriting_input(params: Strict) -> None:
             )
 
 
-def _settings_of(args: StartArgs, context: ToolContext) -> Settings:
+def _settings(args: StartArgs, context: ToolContext) -> Settings:
     """Settings with the backend of this call."""
     return replace(context.settings, backend=args.backend or context.settings.backend)
 
 
 def _plan(kind: JobKind, params: Strict, args: StartArgs, context: ToolContext) -> JobView:
-    """What a dry run answers with."""
+    """The answer of a dry run."""
     would_run = params.model_dump(mode="json", exclude_none=True)
     result: dict[str, Any] = {"would_run": would_run, "resource": kind.resource, "environment": kind.environment}
-    has_plan = kind.plan is not None and not args.after  # a plan reads the inputs
-    if kind.plan is not None and has_plan:
-        result["plan"] = kind.plan(params, _settings_of(args, context))
-    takes = estimate(kind.name, would_run, context.runner, context.settings)
+    has_plan = bool(kind.plan) and not args.after  # a plan reads the inputs
+    if has_plan:
+        result["plan"] = kind.make_plan(params, _settings(args, context))
+    takes = estimate(kind, would_run, context.runner, context.settings)
     if takes or not has_plan:
         result["estimate"] = takes or NO_ESTIMATE
     tool = tool_of_kind(kind.name)

@@ -1,9 +1,9 @@
-"""What a tool is: a public module of this folder whose function has the module's name.
+"""Types of a tool: a public module of ``tools`` whose function has the module's name.
 
-    async def align(args: AlignArgs, context: ToolContext) -> JobView: ...
+    async def get_job(args: GetJobArgs, context: ToolContext) -> JobView: ...
 
 ``args`` is a strict pydantic model, the answer a pydantic model, the docstring is for the agent, ``HINTS`` are
-the module's annotations. Nothing registers: ``tools.core.registry`` scans the folder.
+the module's annotations. ``tools.core.registry`` finds it; tools that only start a job are made of its kind.
 """
 
 from __future__ import annotations
@@ -18,18 +18,33 @@ from pydantic import BaseModel, Field, PrivateAttr, field_validator
 from jobs.durations import EXAMPLES, parse_duration
 from jobs.param_types import RARE, Strict
 from jobs.runner.client.runner import Runner
+from jobs.runner.job_kind import LAST, Example
 from jobs.settings import Settings
 
 
 @dataclass(frozen=True)
 class Hints:
-    """What a client may assume of a tool; the MCP annotations are made of it."""
+    """Title and annotations of a tool for MCP clients, and its place in lists and pages.
+
+    Attributes:
+        title: name for menus.
+        read_only: changes nothing.
+        destructive: may delete or stop something.
+        idempotent: the same call twice is the same as once.
+        open_world: reaches out to other services.
+        order: place in the order of the work.
+        step: what the step is called with and gives, for the workflow that an agent reads first; empty: not listed.
+        examples: calls to show.
+    """
 
     title: str
     read_only: bool = False
     destructive: bool = False
     idempotent: bool = True
     open_world: bool = False
+    order: int = LAST
+    step: str = ""
+    examples: tuple[Example, ...] = ()
 
 
 FormT = TypeVar("FormT", bound=BaseModel)

@@ -1,16 +1,17 @@
-"""Everything about a tool, in words: what a listing that must be short leaves to whoever asks."""
+"""Full help of a tool: what a listing, which must be short, leaves out."""
 
 from __future__ import annotations
 
+from tools.core.call_text import call_text
 from tools.core.registry import Tool, tool_named
 from tools.docs.schema import in_brief
 
 
 def help_of(asked: str) -> str:
-    """The help that ``list_jobs explain=…`` gives: a tool's name, and words that choose among its parameters.
+    """Return the help that ``list_jobs explain=…`` gives.
 
     Args:
-        asked: ``start_training``, or ``start_training lora memory``.
+        asked: a tool's name, and words that choose among its parameters: ``start_training lora memory``.
 
     Raises:
         UserError: ``unknown_tool``.
@@ -20,20 +21,22 @@ def help_of(asked: str) -> str:
 
 
 def help_text(tool: Tool, words: list[str] | None = None) -> str:
-    """What a tool does and all its parameters: range, what it means, default.
+    """Return the description of a tool, its parameters with range, meaning and default, and examples.
 
     Args:
         tool: the tool.
-        words: only parameters that contain one of these in name or description; none: all.
+        words: only parameters that contain one of these in name or description, and no examples; none: everything.
     """
     lines = []
     for name, brief in in_brief(tool).items():
         field = tool.args.model_fields[name]
-        told = f"- {brief}{'' if field.is_required() else _default(field.get_default(call_default_factory=True))}"
-        told += f": {field.description}" if field.description else ""
-        if not words or any(word.lower() in told.lower() for word in words):
-            lines.append(told + (" (required)" if field.is_required() else ""))
-    return "\n".join([f"{tool.name}: {tool.description}", "", "Parameters:", *lines])
+        line = f"- {brief}{'' if field.is_required() else _default(field.get_default(call_default_factory=True))}"
+        line += f": {field.description}" if field.description else ""
+        if not words or any(word.lower() in line.lower() for word in words):
+            lines.append(line + (" (required)" if field.is_required() else ""))
+    examples = [f"# {example.about}\n{call_text(tool.name, example.arguments)}" for example in tool.hints.examples]
+    shown = ["", "Examples:", *examples] if examples and not words else []
+    return "\n".join([f"{tool.name}: {tool.description}", "", "Parameters:", *lines, *shown])
 
 
 def _default(value: object) -> str:

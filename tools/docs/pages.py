@@ -1,69 +1,63 @@
-"""The tables of tools in the pages that people and agents read, made of the registry: they cannot lag behind."""
+"""Text of the generated pages and of the workflow, made of the registry of tools."""
 
 from __future__ import annotations
 
 import re
 
-from tools.core.registry import Tool, all_tools
+from tools.core.registry import Tool, ordered_tools
 from tools.core.tool_types import StartArgs
 from tools.docs.help import help_text
 
-# The order of the work; whatever is not named follows in the order of the alphabet.
-FIRST = (
-    "ingest_audiobook", "ingest_clips", "align", "convert_codes", "web_research_hparams", "tune_hparams",
-    "start_training", "synthesize", "rate_samples", "refine_voice", "make_voice",
-)  # fmt: skip
-LAST = ("schedule_job", "list_jobs", "get_job", "get_artifact", "cancel_job")
-BEGIN, END = "<!-- tools: written by ./run.sh docs -->", "<!-- /tools -->"
 
-
-def short_table() -> str:
-    """A row a tool: its name and what it does."""
-    rows = [f"| `{tool.name}` | {tool.summary} |" for tool in _in_order()]
-    return "\n".join(["| tool | what it does |", "|---|---|", *rows])
-
-
-def long_table() -> str:
-    """The same with the arguments that most calls use; bold are those that none can do without."""
-    rows = [f"| `{tool.name}` | {tool.summary} | {_arguments(tool)} |" for tool in _in_order()]
+def tools_table() -> str:
+    """Return a row for each tool: name, what it does, the arguments of most calls; required ones are bold."""
+    rows = [f"| `{tool.name}` | {tool.summary} | {_arguments(tool)} |" for tool in ordered_tools()]
     return "\n".join(["| tool | what it does | arguments |", "|---|---|---|", *rows])
 
 
-def with_table(page: str, table: str) -> str:
-    """A page with the table between its two marks.
+def workflow() -> str:
+    """Return the steps from a recording to a rated voice as a numbered list."""
+    steps = [tool.hints.step for tool in ordered_tools() if tool.hints.step]
+    return "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
+
+
+def original_commands_table() -> str:
+    """Return a row for each command of the original skill: its words, and the tool that it calls."""
+    rows = [f"| `{command.about}` | `{tool.name}` |" for tool in ordered_tools() for command in tool.commands]
+    return "\n".join(["| command | tool |", "|---|---|", *rows])
+
+
+def parameters_page() -> str:
+    """Return the page of all tools with all their parameters and examples."""
+    head = "# Every tool, every parameter\n\nWritten by `./run.sh docs`. The same as `list_jobs explain=TOOL`.\n"
+    return "\n".join([head, *(f"## {tool.name}\n\n{_help_in_markdown(tool)}\n" for tool in ordered_tools())])
+
+
+def replace_block(page: str, name: str, text: str) -> str:
+    """Return a page with a text between its two marks ``<!-- NAME: … -->`` and ``<!-- /NAME -->``.
 
     Raises:
-        ValueError: it has no such marks.
+        ValueError: the page has no such marks.
     """
-    pattern = re.compile(re.escape(BEGIN) + r".*?" + re.escape(END), re.DOTALL)
+    begin, end = f"<!-- {name}: written by ./run.sh docs -->", f"<!-- /{name} -->"
+    pattern = re.compile(re.escape(begin) + r".*?" + re.escape(end), re.DOTALL)
     if not pattern.search(page):
-        raise ValueError(f"no {BEGIN!r} … {END!r} in the page")
-    return pattern.sub(lambda _: f"{BEGIN}\n{table}\n{END}", page)
-
-
-def _in_order() -> list[Tool]:
-    tools = all_tools()
-    between = [name for name in tools if name not in FIRST + LAST]
-    return [tools[name] for name in (*FIRST, *between, *LAST) if name in tools]
+        raise ValueError(f"no {begin!r} … {end!r} in the page")
+    return pattern.sub(lambda _: f"{begin}\n{text}\n{end}", page)
 
 
 def _arguments(tool: Tool) -> str:
     shared = StartArgs.model_fields if issubclass(tool.args, StartArgs) else {}
-    told = []
+    shown = []
     for name, field in tool.args.model_fields.items():
         extra = field.json_schema_extra
         is_rare = isinstance(extra, dict) and extra.get("rare")
         if name not in shared and not is_rare:
-            told.append(f"**`{name}`**" if field.is_required() else f"`{name}`")
-    return ", ".join(told)
-
-
-def parameters_page() -> str:
-    """All tools with all their parameters."""
-    head = "# Every tool, every parameter\n\nWritten by `./run.sh docs`. The same as `list_jobs explain=TOOL`.\n"
-    return "\n".join([head, *(f"## {tool.name}\n\n{_help_in_markdown(tool)}\n" for tool in _in_order())])
+            shown.append(f"**`{name}`**" if field.is_required() else f"`{name}`")
+    return ", ".join(shown)
 
 
 def _help_in_markdown(tool: Tool) -> str:
-    about, _, parameters = help_text(tool).partition("\n\nParameters:\n")
-    return f"{about.removeprefix(f'{tool.name}: ')}\n\n{parameters}"
+    about, _, rest = help_text(tool).removeprefix(f"{tool.name}: ").partition("\n\nParameters:\n")
+    parameters, _, examples = rest.partition("\n\nExamples:\n")
+    return f"{about}\n\n{parameters}" + (f"\n\n```\n{examples}\n```" if examples else "")

@@ -1,6 +1,6 @@
-"""Puts absolute paths in the place of what a caller wrote, and lets none lead out of the allowed roots.
+"""Resolution of paths, handles and model references to absolute paths within the allowed roots.
 
-Which fields are paths is told by the marks of ``jobs.param_types``; a tool does nothing of this itself.
+The marks of ``jobs.param_types`` say which fields are paths; a tool does nothing of this itself.
 """
 
 from __future__ import annotations
@@ -10,17 +10,23 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from jobs.errors import UserError
-from jobs.param_types import ModelMark, PathMark
+from jobs.param_types import ModelMark, PathMark, find_mark
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
-from tools.inputs.references import MANIFESTS, dataset, is_job_id, nearest_voice, of_job, voice
+from tools.inputs.references import (
+    dataset_files,
+    find_dataset,
+    find_job_output,
+    find_voice,
+    is_job_id,
+    nearest_voice,
+)
 
 HANDLE_PREFIX = "artifact://"
 HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -38,17 +44,17 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 def resolve_paths(args: ModelT, settings: Settings, runner: Runner, *, awaited: Collection[str] = ()) -> ModelT:
     """Replace every path, handle and model reference of ``args`` by what the worker can open.
 
-    An empty output path stays empty: its default is filled later. Missing files are the business of the kind's check.
+    An empty output path stays empty: its default is filled later. Missing files are found by the kind's check.
 
     Args:
         args: the call's arguments.
         settings: the allowed roots.
-        runner: knows the handles.
+        runner: finds handles and jobs.
         awaited: jobs that run before this one: what they will write may be missing now.
 
     Raises:
-        UserError: ``path_outside_roots``, ``path_unusable``, ``model_unavailable``, or what the lookup of a handle, a job
-            or a name raises.
+        UserError: ``path_outside_roots``, ``path_unusable``, ``model_unavailable``, or what the lookup of a
+            handle, a job or a name raises.
     """
 
     def resolved(text: str, mark: PathMark | ModelMark, where: str) -> str:
@@ -59,10 +65,10 @@ def resolve_paths(args: ModelT, settings: Settings, runner: Runner, *, awaited: 
         if text.startswith(HANDLE_PREFIX):
             return str(runner.resolve(text))
         if is_job_id(text):
-            text = of_job(text, mark.holds, where, runner, awaited)
-        path = inside_roots(text, where, settings)  # first, so that nothing is told of what is outside
-        if mark.holds in MANIFESTS:
-            named = dataset(text, mark.holds, where, settings)
+            text = find_job_output(text, mark.holds, where, runner, awaited)
+        path = inside_roots(text, where, settings)  # first, so that an answer says nothing about files outside
+        if mark.holds in dataset_files():
+            named = find_dataset(text, mark.holds, where, settings)
             return str(inside_roots(named, where, settings)) if named is not None else str(path)
         return str(path)
 
@@ -70,7 +76,7 @@ def resolve_paths(args: ModelT, settings: Settings, runner: Runner, *, awaited: 
 
 
 def marked_paths(args: BaseModel) -> Iterator[tuple[str, PathMark | ModelMark, str]]:
-    """Every marked string of a model as (dotted field name, mark, value)."""
+    """Iterate over the marked strings of a model: dotted field name, mark, value."""
     found: list[tuple[str, PathMark | ModelMark, str]] = []
 
     def note(text: str, mark: PathMark | ModelMark, where: str) -> str:
@@ -104,7 +110,7 @@ def inside_roots(text: str, where: str, settings: Settings) -> Path:
         raise UserError(
             "path_outside_roots",
             f"{where}={text!r} is outside the folders that this server may use: {roots}.",
-            "Move or copy it into one of them, or have the person add its folder to TTS_TRAIN_ROOTS in the server's "
+            "Move or copy it into one of them, or add its folder to TTS_TRAIN_ROOTS in the server's "
             f'environment or to roots = ["…"] in {settings.home / "config.toml"}.',
         )
     try:
@@ -118,11 +124,11 @@ def inside_roots(text: str, where: str, settings: Settings) -> Path:
 
 
 def _path_of_uri(uri: str, where: str) -> str:
-    """The path that a ``file://`` address of this machine names."""
+    """Return the path of a local ``file://`` address."""
     parts = urlsplit(uri)
     path = unquote(parts.path)
     if parts.netloc not in ("", "localhost") or "\0" in path:
-        raise UserError("path_unusable", f"{where}={uri!r} is no file of this machine.", "Give a path.")
+        raise UserError("path_unusable", f"{where}={uri!r} is not a path on this machine.", "Give a local path.")
     return path
 
 
@@ -132,14 +138,14 @@ def _resolve_model(text: str, where: str, settings: Settings, runner: Runner, aw
     if text.startswith(HANDLE_PREFIX):
         return str(runner.resolve(text))
     if is_job_id(text):
-        text = of_job(text, "voice", where, runner, awaited)
+        text = find_job_output(text, "voice", where, runner, awaited)
     is_path = text.startswith(("/", "~", "./", "../")) or text in (".", "..")
     if not is_path and HUB_ID.fullmatch(text) and not (settings.roots[0] / text).is_dir():
         return text
     path = inside_roots(text, where, settings)
     if path.is_dir():
         return str(_export_in(path))
-    named = None if is_path else voice(text, where, settings)
+    named = None if is_path else find_voice(text, where, settings)
     if named is not None:
         return str(inside_roots(str(named), where, settings))
     if awaited and is_path and not path.exists():
@@ -153,7 +159,7 @@ def _resolve_model(text: str, where: str, settings: Settings, runner: Runner, aw
 
 
 def _export_in(path: Path) -> Path:
-    """The out_dir of start_training stands for the voice in it; any other folder for itself."""
+    """Return the voice in an out_dir of start_training; any other folder as it is."""
     is_model = (path / "config.json").is_file()
     return path / "voice" if not is_model and (path / "voice" / "config.json").is_file() else path
 
@@ -162,7 +168,7 @@ def _map_marked(args: ModelT, change: Callable[[str, PathMark | ModelMark, str],
     changed: dict[str, Any] = {}
     for name, field in type(args).model_fields.items():
         value = getattr(args, name)
-        mapped = _map_value(value, _mark(field), change, prefix + name)
+        mapped = _map_value(value, find_mark(field), change, prefix + name)
         if mapped is not value:
             changed[name] = mapped
     return args.model_copy(update=changed) if changed else args
@@ -179,16 +185,3 @@ def _map_value(
     if isinstance(value, str) and mark is not None:
         return change(value, mark, where)
     return value
-
-
-def _mark(field: FieldInfo) -> PathMark | ModelMark | None:
-    """The mark of a field, also inside ``... | None`` and ``list[...]``."""
-    return next(_marks_in([*field.metadata, field.annotation]), None)
-
-
-def _marks_in(parts: list[Any]) -> Iterator[PathMark | ModelMark]:
-    for part in parts:
-        if isinstance(part, (PathMark, ModelMark)):
-            yield part
-        elif get_origin(part) is not None:
-            yield from _marks_in([*getattr(part, "__metadata__", ()), *get_args(part)])

@@ -1,92 +1,85 @@
-"""What a caller means who names a dataset, a voice or a job where a tool wants a path.
+"""Names that stand for a path: a dataset's, a voice's, a job's id.
 
 ``horus`` is the manifest of ``datasets/horus`` that the step reads, ``anna`` the voice in ``voices/anna``, and a job's
-id the thing that such a job is run for. A name is looked for in the working directory and in the home; nothing is
-guessed: two that fit are an error, and so is a dataset that has not come so far.
+id the output that such a job is run for. A name is looked up in the working directory and in the home. Nothing is
+guessed: two matches are an error, and so is a dataset that lacks the step's manifest. The outputs of a kind are
+declared in its ``spec`` module.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from jobs.errors import UserError
-from jobs.param_types import Holds
+from jobs.param_types import PathMark, find_mark
 from jobs.runner.client.runner import Runner
+from jobs.runner.job_kind import JobKind, Output, all_kinds
 from jobs.runner.models import JobRecord
 from jobs.runner.paths import job_ids_in
 from jobs.settings import Settings
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-# In a dataset's folder: the manifest of each step, and the tool that makes it.
-MANIFESTS: dict[Holds, tuple[str, str]] = {
-    "ingested": ("train_manifest.jsonl", "ingest_audiobook"),
-    "aligned": ("train_aligned.jsonl", "align"),
-    "coded": ("train_manifest_qwen3.jsonl", "convert_codes"),
-}
-# The field of a job's result that is meant, and where that will be before the job is done: parameter, rest of the path.
-RESULTS: dict[Holds, str] = {
-    "ingested": "manifest",
-    "aligned": "manifest",
-    "coded": "manifest",
-    "takes": "takes",
-    "config": "best_config",
-    "voice": "voice",
-}
-EXPECTED: dict[str, tuple[str, str]] = {
-    "ingest_audiobook": ("out_dir", "train_manifest.jsonl"),
-    "ingest_clips": ("out_dir", "train_manifest.jsonl"),
-    "align": ("out", ""),
-    "convert_codes": ("out", ""),
-    "training": ("out_dir", "voice"),
-    "refine_voice": ("out_dir", "final_model"),
-    "synthesize": ("out_dir", "takes.jsonl"),
-}
+
+
+@cache
+def dataset_files() -> Mapping[str, tuple[str, JobKind]]:
+    """Return the files of a dataset's folder by what they hold: name, and the first kind that makes it."""
+    files: dict[str, tuple[str, JobKind]] = {}
+    for kind in all_kinds().values():
+        for output in kind.outputs:
+            if output.in_dataset:
+                files.setdefault(output.holds, (output.file_name, kind))
+    return MappingProxyType(files)
 
 
 def is_job_id(text: str) -> bool:
-    """The text is a job's id, and nothing else."""
+    """Return whether the text is a job's id, and nothing else."""
     return job_ids_in(text) == {text}
 
 
-def of_job(job_id: str, holds: Holds, where: str, runner: Runner, awaited: Collection[str]) -> str:
-    """The path that a job's id stands for.
+def find_job_output(job_id: str, holds: str, where: str, runner: Runner, awaited: Collection[str]) -> str:
+    """Return the path that a job's id stands for.
 
     Args:
         job_id: the job.
-        holds: what the argument is to hold.
+        holds: what the argument holds.
         where: the argument, for the message.
-        runner: knows the job.
+        runner: finds the job.
         awaited: jobs that the call waits for: what they will write counts.
 
     Raises:
         UserError: ``job_unknown``, ``job_without`` such a result, ``job_unfinished``.
     """
     record = runner.get(job_id)
-    field = RESULTS.get(holds, "")
+    output = _output(record.kind, holds)
     if record.state == "succeeded":
-        found = (record.result or {}).get(field)
+        found = (record.result or {}).get(output.result) if output is not None else None
         if isinstance(found, str) and found:
             return found
-    elif job_id in awaited and (expected := _expected(record, holds)):
-        return expected
+    elif job_id in awaited and output is not None and output.parameter:
+        return _expected(record, output)
     elif not record.is_finished:
         raise UserError(
             "job_unfinished",
-            f"{where}={job_id!r}: that job is {record.state}, so its {field or 'result'} is not there yet.",
+            f"{where}={job_id!r}: that job is {record.state}, so its {output.result if output else 'result'} is not "
+            "there yet.",
             f'Call get_job job_id="{job_id}" wait_s=50, or give after=["{job_id}"] as well, to wait for it.',
         )
+    wanted = next((one.result for kind in all_kinds().values() for one in kind.outputs if one.holds == holds), "")
     raise UserError(
         "job_without",
-        f"{where}={job_id!r}: that job ({record.kind}, {record.state}) has no {field or 'file that is meant'}.",
+        f"{where}={job_id!r}: that job ({record.kind}, {record.state}) has no {wanted or 'file for this argument'}.",
         f'Look at get_job job_id="{job_id}", and give a path or a handle that it names.',
     )
 
 
-def dataset(text: str, holds: Holds, where: str, settings: Settings) -> str | None:
-    """The manifest that a dataset's name or folder stands for; None when it is neither.
+def find_dataset(text: str, holds: str, where: str, settings: Settings) -> str | None:
+    """Return the manifest that a dataset's name or folder stands for; None when it is neither.
 
     Raises:
         UserError: ``dataset_unready``, ``name_ambiguous``, ``dataset_unknown``.
@@ -96,20 +89,25 @@ def dataset(text: str, holds: Holds, where: str, settings: Settings) -> str | No
         if NAME.fullmatch(text) and not (settings.roots[0] / text).exists():
             raise _unknown("dataset", text, where, _datasets(settings))
         return None
-    name, maker = MANIFESTS[holds]
+    name, _ = dataset_files()[holds]
     if (folder / name).is_file():
         return str(folder / name)
-    there = [file for file, _ in MANIFESTS.values() if (folder / file).is_file()]
-    hint = f'Call {_first_missing(there, maker)} manifest="{folder / there[-1]}" first.' if there else f"Call {maker}."
+    there = {held: file for held, (file, _) in dataset_files().items() if (folder / file).is_file()}
+    tool = _first_step(holds, there).tool_name
+    latest = list(there.values())[-1:]
     raise UserError(
         "dataset_unready",
-        f"{where}={text!r}: {folder} has {', '.join(there) or 'no manifest'}, and not yet {name}.",
-        hint,
+        f"{where}={text!r}: {folder} has {', '.join(there.values()) or 'no manifest'}, and not yet {name}.",
+        f'Call {tool} manifest="{folder / latest[0]}" first.' if latest else f"Call {tool}.",
     )
 
 
-def voice(text: str, where: str, settings: Settings) -> Path | None:
-    """The folder that a voice's name stands for; None when there is none. Raises ``UserError`` ``name_ambiguous``."""
+def find_voice(text: str, where: str, settings: Settings) -> Path | None:
+    """Return the folder that a voice's name stands for; None when there is none.
+
+    Raises:
+        UserError: ``name_ambiguous``.
+    """
     if not NAME.fullmatch(text):
         return None
     places = [base / "voices" / text for base in _bases(settings)]
@@ -119,24 +117,46 @@ def voice(text: str, where: str, settings: Settings) -> Path | None:
 
 
 def nearest_voice(text: str, settings: Settings) -> str:
-    """`` Did you mean 'anna'?`` of the voices that ``voice`` finds; empty when none is near."""
+    """Return `` Did you mean 'anna'?`` of the voices that ``find_voice`` finds; empty when none is near."""
     known = {path.name for base in _bases(settings) for path in _below(base / "voices")}
     near = difflib.get_close_matches(text, sorted(known), n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
-def _expected(record: JobRecord, holds: Holds) -> str:
-    parameter, rest = EXPECTED.get(record.kind, ("", ""))
-    fits = {"voice": ("training", "refine_voice"), "takes": ("synthesize",)}.get(holds)
-    is_manifest = holds in MANIFESTS and record.kind not in ("training", "refine_voice", "synthesize")
-    if not parameter or not (record.kind in fits if fits is not None else is_manifest):
-        return ""
-    given = str(record.params.get(parameter) or Path(record.folder) / "out")
-    return str(Path(given) / rest) if rest else given
+def _output(kind: str, holds: str) -> Output | None:
+    """The output of a kind that an argument reads; for a dataset's manifest also that of another step."""
+    outputs = all_kinds()[kind].outputs if kind in all_kinds() else ()
+    exact = next((output for output in outputs if output.holds == holds), None)
+    if exact is not None or holds not in dataset_files():
+        return exact
+    return next((output for output in outputs if output.holds in dataset_files()), None)
+
+
+def _expected(record: JobRecord, output: Output) -> str:
+    """Where a job that is not finished will write an output."""
+    given = Path(record.params.get(output.parameter) or Path(record.folder) / "out")
+    return str(given / output.path if output.path else given)
+
+
+def _first_step(holds: str, there: Collection[str]) -> JobKind:
+    """The kind to run first, with what is there, so that a dataset comes to hold something."""
+    if not there:
+        return next(iter(dataset_files().values()))[1]
+    _, maker = dataset_files()[holds]
+    reads = _reads(maker)
+    if not reads or reads in there or not _reads(dataset_files()[reads][1]):
+        return maker
+    return _first_step(reads, there)
+
+
+def _reads(kind: JobKind) -> str:
+    """What a kind reads of a dataset; empty: it starts from something else."""
+    marks = (find_mark(field) for field in kind.params.model_fields.values())
+    return next((mark.holds for mark in marks if isinstance(mark, PathMark) and mark.holds in dataset_files()), "")
 
 
 def _folder(text: str, settings: Settings) -> Path | None:
-    """The dataset's folder that is meant by a path or a name."""
+    """The dataset's folder for a path or a name."""
     here = settings.roots[0] / Path(text).expanduser() if not text.startswith("~") else Path(text)
     if here.is_dir():
         return here
@@ -154,13 +174,9 @@ def _only(found: Iterable[Path], text: str, where: str) -> Path | None:
         raise UserError(
             "name_ambiguous",
             f"{where}: {text!r} may be any of {', '.join(map(str, places))}.",
-            "Give the path of the one that is meant.",
+            "Give the path of one of them.",
         )
     return places[0] if places else None
-
-
-def _first_missing(there: Collection[str], maker: str) -> str:
-    return next((tool for file, tool in MANIFESTS.values() if file not in there and tool != "ingest_audiobook"), maker)
 
 
 def _unknown(what: str, text: str, where: str, known: list[str]) -> UserError:
@@ -168,7 +184,7 @@ def _unknown(what: str, text: str, where: str, known: list[str]) -> UserError:
     meant = f" Did you mean {near[0]!r}?" if near else ""
     listed = f"Known: {', '.join(known[:20])}." if known else f"No {what} was made here yet."
     return UserError(
-        f"{what}_unknown", f"{where}={text!r} is no {what} and no path here.{meant}", f"{listed} Or give a path."
+        f"{what}_unknown", f"{where}={text!r} is neither a {what} nor a path here.{meant}", f"{listed} Or give a path."
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs.training.data.manifest_scan import FRAMES_PER_SECOND, ClipSize
+from jobs.codec_format import FRAMES_PER_SECOND
+from jobs.training.data.manifest_scan import ClipSize
 from jobs.training.params import Params
-from jobs.training.planning.memory_fit import estimate_for
+from jobs.training.planning.memory_fit import estimate_run_memory
 from jobs.training.planning.model_dims import RELEASED
-from jobs.training.planning.presets import preset_for, settings_of
+from jobs.training.planning.presets import preset_for, preset_settings
 from jobs.training.planning.run_config import epochs_for
 from jobs.web_research_hparams.recommend import Plan, Request
 
@@ -31,7 +32,7 @@ def plan_for(request: Request) -> Plan:
     preset = preset_for(free)
     ways = [_SMALLEST | ({"optimizer": "adamw_8bit"} if request.method == "full" else {})]
     if preset is not None:
-        ways.insert(0, settings_of(preset, is_small=request.size == "0.6b", given={"method": request.method}))
+        ways.insert(0, preset_settings(preset, is_small=request.size == "0.6b", given={"method": request.method}))
     for way in ways:
         settings |= {name: value for name, value in way.items() if name != "method"}
         peak = _peak(request, settings)
@@ -44,4 +45,4 @@ def _peak(request: Request, settings: dict[str, Any]) -> float:
     frames = round(LONG_CLIP_S * FRAMES_PER_SECOND)
     clips = [ClipSize(frames, round(LONG_CLIP_S * CHARACTERS_PER_SECOND))] * 16
     params = Params(manifest="-", base_model=f"Qwen3-TTS-12Hz-{request.size}", method=request.method, **settings)
-    return estimate_for(params, RELEASED[request.size], clips, "cuda").peak
+    return estimate_run_memory(params, RELEASED[request.size], clips, "cuda").peak

@@ -10,11 +10,13 @@ estimate (``memory.py``), held by a test; none was measured on such a GPU.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from jobs.settings import Settings
 from jobs.training.params import Params
-from jobs.training.planning.memory_fit import memory_for, shape_of
+from jobs.training.planning.hyperparams import read_hyperparams
+from jobs.training.planning.memory_fit import available_memory, find_model_dims
 from jobs.training.planning.model_dims import RELEASED
 
 Preset = Literal["8gb", "12gb", "16gb", "24gb", "48gb", "80gb"]
@@ -49,7 +51,7 @@ LARGE: dict[str, dict[str, Any]] = {
 CARD_SHARE = 0.95  # a "24 GB" card tells 23.99 GiB, an "80 GB" one 79.6
 
 
-def settings_of(preset: str, *, is_small: bool, given: Mapping[str, Any]) -> dict[str, Any]:
+def preset_settings(preset: str, *, is_small: bool, given: Mapping[str, Any]) -> dict[str, Any]:
     """What a preset adds to parameters.
 
     Args:
@@ -64,7 +66,7 @@ def settings_of(preset: str, *, is_small: bool, given: Mapping[str, Any]) -> dic
         if method == "full":
             chosen = {"method": method, **_STATE_8, **_FOUR, **_AGAIN}
         else:
-            chosen = {"method": method, **_FOUR, "gradient_checkpointing": gib_of(preset) < 24}
+            chosen = {"method": method, **_FOUR, "gradient_checkpointing": preset_gib(preset) < 24}
     batch = {"batch_size", "gradient_accumulation_steps", "batch_tokens"}
     names = set(given) | (batch if batch & set(given) else set())
     return {name: value for name, value in chosen.items() if name not in names}
@@ -72,31 +74,32 @@ def settings_of(preset: str, *, is_small: bool, given: Mapping[str, Any]) -> dic
 
 def preset_for(total_bytes: float) -> Preset | None:
     """The largest preset whose card has no more memory than this; None: less than the smallest."""
-    fitting = [name for name in LARGE if gib_of(name) * CARD_SHARE * 2**30 <= total_bytes]
+    fitting = [name for name in LARGE if preset_gib(name) * CARD_SHARE * 2**30 <= total_bytes]
     return fitting[-1] if fitting else None  # type: ignore[return-value]
 
 
-def gib_of(preset: str) -> int:
+def preset_gib(preset: str) -> int:
     """Memory of a preset's card."""
     return int(preset.removesuffix("gb"))
 
 
 def suggest(params: Params, given: Collection[str], settings: Settings) -> dict[str, Any]:
-    """What the caller left open, chosen for the preset, or else for the GPU of this machine.
+    """Choose what the caller left open: from a file of settings, then by the preset or the GPU of this machine.
 
     Args:
         params: with absolute paths.
         given: names of the parameters that the caller gave.
         settings: of the caller; with another backend than ``local`` this machine's GPU says nothing.
     """
+    found = read_hyperparams(Path(params.hyperparams), given) if params.hyperparams else {}
+    params, given = params.model_copy(update=found), {*given, *found}
     preset: str | None = params.preset
     if preset is None and settings.backend == "local" and params.base_model != "toy":
-        memory = memory_for(settings, params.n_processes)
+        memory = available_memory(settings, params.n_processes)
         preset = preset_for(memory.total) if memory is not None and memory.device == "cuda" else None
     if preset is None:
-        return {}
-    shape = shape_of(params.base_model, settings)
-    is_small = shape is not None and shape.weights <= RELEASED["0.6b"].weights
-    return {"preset": preset} | settings_of(
-        preset, is_small=is_small, given={name: getattr(params, name) for name in given}
-    )
+        return found
+    dims = find_model_dims(params.base_model, settings)
+    is_small = dims is not None and dims.weights <= RELEASED["0.6b"].weights
+    known = {name: getattr(params, name) for name in given}
+    return {"preset": preset} | preset_settings(preset, is_small=is_small, given=known) | found

@@ -9,7 +9,8 @@ import pytest
 
 from jobs.errors import UserError
 from server.cli.commands import command_named
-from server.cli.flags import read_flags, spell
+from server.cli.flags import read_flags
+from server.cli.hints import flag_name
 from tools.core.registry import all_tools
 from tools.inputs.arguments import parse_arguments
 
@@ -20,7 +21,7 @@ def read(line: str) -> tuple[str, dict[str, Any], list[str]]:
     command = command_named(word, rest)
     tool = all_tools()[command.tool]
     arguments, notes, _ = read_flags(command, tool, rest)
-    args = parse_arguments(tool.args, arguments, tool=command.name, spell=spell)
+    args = parse_arguments(tool.args, arguments, tool=command.name, spell=flag_name)
     return tool.name, args.model_dump(exclude_unset=True), notes
 
 
@@ -135,7 +136,7 @@ def test_capitals_in_a_voice_are_lowered_with_a_note() -> None:
     tool, arguments, notes = read("ingest book.m4b Horus out")
 
     assert (tool, arguments["voice"]) == ("ingest_audiobook", "horus")
-    assert notes == ["note: voice 'Horus' is written in lower case: 'horus'."]
+    assert notes == ["note: voice 'Horus' is converted to lower case: 'horus'."]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +162,7 @@ def test_words_that_lead_nowhere_say_where_to_go(word: str, code: str, names: st
         ("train-qwen3 --data-manifest m --learning_rate 1e-4", "'--learning-rate'; did you mean '--lr'?"),
         ("synthesize --model m", "--texts is missing"),
         ("synthesize --model m --texts a --jsno", "Unknown flag '--jsno'; did you mean '--json'?"),
-        ("ingest a b c d", "what is 'd'?"),
+        ("ingest a b c d", "unexpected argument 'd'"),
         ("train-qwen3 --data-manifest", "expected one argument"),
         ("rate-samples --takes t --scores a.wav", "is not of the form name=value"),
         ("rate-samples --takes t --scores audio=a.wav,scoer=4", "'--scores.0.scoer'; did you mean 'scores.0.score'?"),

@@ -8,7 +8,7 @@ import pytest
 
 from server.cli.commands import command_named
 from server.cli.flags import read_flags
-from server.cli.hints import as_commands
+from server.cli.hints import as_shell_text
 from tools.core.call_text import call_text
 from tools.core.registry import all_tools
 from tools.inputs.arguments import parse_arguments
@@ -29,7 +29,7 @@ def test_the_command_is_the_call(tool: str, arguments: dict[str, object]) -> Non
     known = all_tools()[tool]
     arguments = {name: value for name, value in arguments.items() if name in known.args.model_fields}
 
-    command = as_commands(f"Look there, then call {call_text(tool, arguments)}").removeprefix("Look there, then call ")
+    command = as_shell_text(f"Look there, then call {call_text(tool, arguments)}").removeprefix("Look there, then call ")
 
     runner, word, *words = shlex.split(command)
     read, _, _ = read_flags(command_named(word, words), known, words)
@@ -47,4 +47,4 @@ def test_the_command_is_the_call(tool: str, arguments: dict[str, object]) -> Non
     ],
 )
 def test_other_text_stays(text: str) -> None:
-    assert as_commands(text) == text
+    assert as_shell_text(text) == text

@@ -1,4 +1,4 @@
-"""What a person gets of ``./run.sh plot``."""
+"""Files and output of ``./run.sh plot``."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def settings(home_with_a_job: tuple[Settings, str]) -> Settings:
 
 
 def test_the_picture_is_in_the_jobs_folder_and_where_it_is_wanted(settings: Settings, tmp_path: Path) -> None:
-    told = json.loads(plot_command([JOB, "--json"], settings, ""))
+    answer = json.loads(plot_command([JOB, "--json"], settings, ""))
     copied = plot_command([JOB, "--out", str(tmp_path / "my plot.png")], settings, "")
     in_folder = plot_command([JOB, "--out", str(tmp_path)], settings, "")
 
-    assert Path(told["path"]) == settings.home / "jobs" / JOB / "plot.png"
+    assert Path(answer["path"]) == settings.home / "jobs" / JOB / "plot.png"
     assert copied == f"{tmp_path / 'my plot.png'}\n"
     assert in_folder == f"{tmp_path / (JOB + '.png')}\n"
-    assert (tmp_path / "my plot.png").read_bytes() == Path(told["path"]).read_bytes()
+    assert (tmp_path / "my plot.png").read_bytes() == Path(answer["path"]).read_bytes()
 
 
-def test_a_place_that_cannot_be_written_or_is_not_allowed_is_told(settings: Settings, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_or_is_not_allowed_is_refused(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(UserError) as refused:
         plot_command([JOB, "--out", str(tmp_path / "missing" / "x.png")], settings, "")
     assert refused.value.code == "path_unusable"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from server.cli.render import MOST_LISTED, as_text
-from tools.core.job_view import ArtifactView, JobView
+from tools.core.views import ArtifactView, JobView
 
 
 def job(**about: object) -> JobView:

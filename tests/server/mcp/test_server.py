@@ -31,7 +31,7 @@ from server.cli.main import main
 class Loud:
     @staticmethod
     def find_spec(name, path=None, target=None):
-        if name in ("server.mcp.server", "mcp.server.stdio", "tools.align"):
+        if name in ("server.mcp.server", "mcp.server.stdio", "tools.start_tools"):
             print("loud", flush=True)
             sys.stdout.write("half a line without its end")
             os.write(1, b"louder")

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 import tools
 from jobs.settings import Settings
-from server.http.auth import FileToken
+from server.http.auth import FileTokenVerifier
 from server.mcp.http import PATH, http_app
 from server.mcp.server import build
 
@@ -46,7 +46,7 @@ def main() -> None:
         add_fixtures(server)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-        app = with_token(http_app(server, settings.http, FileToken(TOKEN), port=port))
+        app = with_token(http_app(server, settings.http, FileTokenVerifier(TOKEN), port=port))
         sys.stdout.write(f"http://127.0.0.1:{port}{PATH}\n")
         sys.stdout.flush()
         uvicorn.Server(

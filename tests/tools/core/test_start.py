@@ -7,23 +7,28 @@ import os
 import wave
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jobs.align.spec import KIND as ALIGN
 from jobs.errors import UserError
 from jobs.settings import Settings
-from tools.align import AlignArgs, align
-from tools.convert_codes import ConvertCodesArgs, convert_codes
-from tools.core.job_view import JobView
+from jobs.synthesize.spec import KIND as SYNTHESIZE
+from tools.core.registry import all_tools
 from tools.core.start import fingerprint_of
 from tools.core.tool_types import ToolContext
-from tools.ingest_audiobook import IngestAudiobookArgs, ingest_audiobook
-from tools.ingest_clips import IngestClipsArgs, ingest_clips
-from tools.start_training import StartTrainingArgs, start_training
-from tools.synthesize import SynthesizeArgs, synthesize
+from tools.core.views import JobView
 
 pytestmark = pytest.mark.anyio
+
+
+async def call(name: str, context: ToolContext, **arguments: Any) -> JobView:
+    """The answer of a tool."""
+    tool = all_tools()[name]
+    answer = await tool.run(tool.args(**arguments), context)
+    assert isinstance(answer, JobView)
+    return answer
 
 
 def write_manifest(path: Path, **fields: object) -> Path:
@@ -42,7 +47,7 @@ def would_run(view: JobView) -> dict[str, object]:
 async def test_a_dry_run_shows_the_job_and_starts_nothing(context: ToolContext, work: Path) -> None:
     manifest = write_manifest(work / "train_manifest.jsonl")
 
-    view = await align(AlignArgs(manifest="train_manifest.jsonl", dry_run=True), context)
+    view = await call("align", context, manifest="train_manifest.jsonl", dry_run=True)
 
     params = would_run(view)
     assert params["manifest"] == str(manifest)
@@ -61,11 +66,11 @@ async def test_outputs_that_were_not_given_go_where_they_are_expected(context: T
     aligned = write_manifest(work / "train_aligned.jsonl", words=[])
     coded = write_manifest(work / "coded.jsonl", audio_codes=[[0] * 16], ref_audio="clips/a.wav")
 
-    book = await ingest_audiobook(IngestAudiobookArgs(audio="book.m4b", voice="horus", dry_run=True), context)
-    clips = await ingest_clips(IngestClipsArgs(audio_dir="clips", transcripts="lines.jsonl", dry_run=True), context)
-    codes = await convert_codes(ConvertCodesArgs(manifest=str(aligned), tokenizer="toy", dry_run=True), context)
-    voice = await start_training(StartTrainingArgs(manifest=str(coded), base_model="toy", dry_run=True), context)
-    takes = await synthesize(SynthesizeArgs(model="toy", texts=["A line."], dry_run=True), context)
+    book = await call("ingest_audiobook", context, audio="book.m4b", voice="horus", dry_run=True)
+    clips = await call("ingest_clips", context, audio_dir="clips", transcripts="lines.jsonl", dry_run=True)
+    codes = await call("convert_codes", context, manifest=str(aligned), tokenizer="toy", dry_run=True)
+    voice = await call("start_training", context, manifest=str(coded), base_model="toy", dry_run=True)
+    takes = await call("synthesize", context, model="toy", texts=["A line."], dry_run=True)
 
     assert would_run(book)["out_dir"] == str(context.settings.home / "datasets" / "horus")
     assert would_run(clips)["out_dir"] == str(context.settings.home / "datasets" / "speaker")
@@ -81,7 +86,7 @@ async def test_a_manifest_of_an_earlier_step_names_the_tool_that_comes_first(
     write_manifest(work / "m.jsonl", **fields)
 
     with pytest.raises(UserError) as refusal:
-        await start_training(StartTrainingArgs(manifest="m.jsonl", base_model="toy"), context)
+        await call("start_training", context, manifest="m.jsonl", base_model="toy")
 
     assert refusal.value.code == "manifest_wrong_step"
     assert maker in refusal.value.hint
@@ -92,7 +97,7 @@ async def test_an_unreadable_line_is_named_by_its_number(context: ToolContext, w
     (work / "lines.jsonl").write_text('{"audio_file": "a.wav", "text": "A line."}\n{"audio_file": "b.wav"\n')
 
     with pytest.raises(UserError) as refusal:
-        await ingest_clips(IngestClipsArgs(audio_dir="clips", transcripts="lines.jsonl"), context)
+        await call("ingest_clips", context, audio_dir="clips", transcripts="lines.jsonl")
 
     assert refusal.value.code == "manifest_unreadable"
     assert "line 2" in refusal.value.message
@@ -106,14 +111,14 @@ async def test_a_recording_that_is_not_there_or_empty_is_refused(
         (work / "book.m4b").write_bytes(content)
 
     with pytest.raises(UserError) as refusal:
-        await ingest_audiobook(IngestAudiobookArgs(audio="book.m4b", voice="horus"), context)
+        await call("ingest_audiobook", context, audio="book.m4b", voice="horus")
 
     assert refusal.value.code == code
 
 
 async def test_a_path_that_the_system_refuses_is_bad_input(context: ToolContext) -> None:
     with pytest.raises(UserError) as refusal:
-        await ingest_audiobook(IngestAudiobookArgs(audio="x" * 5000, voice="horus"), context)
+        await call("ingest_audiobook", context, audio="x" * 5000, voice="horus")
 
     assert refusal.value.code == "path_unusable"
 
@@ -122,7 +127,7 @@ async def test_an_output_is_never_written_over_its_input(context: ToolContext, w
     write_manifest(work / "train_aligned.jsonl")
 
     with pytest.raises(UserError) as refusal:
-        await align(AlignArgs(manifest="train_aligned.jsonl", dry_run=True), context)
+        await call("align", context, manifest="train_aligned.jsonl", dry_run=True)
 
     assert refusal.value.code == "output_is_input"
 
@@ -135,9 +140,9 @@ async def test_a_dry_run_also_checks_space_and_environment(
     bare = ToolContext(replace(settings, envs=work / "nothing"), context.runner)
 
     with pytest.raises(UserError) as disk:
-        await align(AlignArgs(manifest="m.jsonl", dry_run=True), full)
+        await call("align", full, manifest="m.jsonl", dry_run=True)
     with pytest.raises(UserError) as environment:
-        await align(AlignArgs(manifest="m.jsonl", dry_run=True), bare)
+        await call("align", bare, manifest="m.jsonl", dry_run=True)
 
     assert disk.value.code == "disk_full"
     assert environment.value.code == "environment_missing"
@@ -163,7 +168,7 @@ def test_a_folder_of_weights_counts_by_its_listing(work: Path) -> None:
     model = work / "voice"
     model.mkdir()
     (model / "model.safetensors").write_bytes(b"weights")
-    params = SynthesizeArgs(model=str(model), texts=["A line."])
+    params = SYNTHESIZE.params(model=str(model), texts=["A line."])
 
     before = fingerprint_of("synthesize", params)
     (model / "config.json").write_text("{}")
@@ -181,8 +186,8 @@ def write_coded(path: Path) -> Path:
 async def test_a_dry_run_of_training_tells_the_whole_plan_in_few_words(context: ToolContext, work: Path) -> None:
     manifest = write_coded(work / "coded.jsonl")
 
-    view = await start_training(
-        StartTrainingArgs(manifest=str(manifest), base_model="toy", epochs=3, batch_size=1, dry_run=True), context
+    view = await call(
+        "start_training", context, manifest=str(manifest), base_model="toy", epochs=3, batch_size=1, dry_run=True
     )
 
     plan = view.result["plan"]
@@ -196,9 +201,9 @@ async def test_a_dry_run_of_training_tells_the_whole_plan_in_few_words(context: 
 
 
 async def test_a_plan_is_not_made_of_inputs_that_other_jobs_will_write(context: ToolContext, work: Path) -> None:
-    call = StartTrainingArgs(manifest="later.jsonl", base_model="toy", after=["align-x"], dry_run=True)
-
-    view = await start_training(call, context)
+    view = await call(
+        "start_training", context, manifest="later.jsonl", base_model="toy", after=["align-x"], dry_run=True
+    )
 
     assert "plan" not in view.result
 
@@ -206,11 +211,15 @@ async def test_a_plan_is_not_made_of_inputs_that_other_jobs_will_write(context: 
 async def test_a_preset_becomes_explicit_parameters_and_leaves_what_was_given(context: ToolContext, work: Path) -> None:
     manifest = write_coded(work / "coded.jsonl")
 
-    view = await start_training(
-        StartTrainingArgs(manifest=str(manifest), base_model="Qwen/Qwen3-TTS-12Hz-1.7B-Base", preset="8gb",
-                          batch_size=1, dry_run=True),
+    view = await call(
+        "start_training",
         context,
-    )  # fmt: skip
+        manifest=str(manifest),
+        base_model="Qwen/Qwen3-TTS-12Hz-1.7B-Base",
+        preset="8gb",
+        batch_size=1,
+        dry_run=True,
+    )
 
     params = would_run(view)
     assert params["method"] == "lora"
@@ -232,11 +241,11 @@ async def test_every_dry_run_tells_time_memory_and_disk(context: ToolContext, wo
     manifest = "train_manifest.jsonl"
 
     views = [
-        await ingest_audiobook(IngestAudiobookArgs(audio="book.wav", voice="anna", dry_run=True), context),
-        await ingest_clips(IngestClipsArgs(audio_dir="clips", transcripts="lines.jsonl", dry_run=True), context),
-        await align(AlignArgs(manifest=manifest, dry_run=True), context),
-        await convert_codes(ConvertCodesArgs(manifest=manifest, tokenizer="toy", dry_run=True), context),
-        await synthesize(SynthesizeArgs(model="toy", texts=["x" * 150], dry_run=True), context),
+        await call("ingest_audiobook", context, audio="book.wav", voice="anna", dry_run=True),
+        await call("ingest_clips", context, audio_dir="clips", transcripts="lines.jsonl", dry_run=True),
+        await call("align", context, manifest=manifest, dry_run=True),
+        await call("convert_codes", context, manifest=manifest, tokenizer="toy", dry_run=True),
+        await call("synthesize", context, model="toy", texts=["x" * 150], dry_run=True),
     ]
 
     told = [view.result["estimate"] for view in views]
@@ -254,9 +263,13 @@ async def test_a_start_call_may_wait_for_the_end(context: ToolContext, work: Pat
     async def report(done: float, total: float | None, message: str) -> None:
         seen.append(message)
 
-    view = await align(
-        AlignArgs(manifest="m.jsonl", aligner="pocketsphinx", not_before="365d", wait_s=0.3),
+    view = await call(
+        "align",
         ToolContext(context.settings, context.runner, report),
+        manifest="m.jsonl",
+        aligner="pocketsphinx",
+        not_before="365d",
+        wait_s=0.3,
     )
 
     assert view.state == "queued"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from jobs.errors import UserError
+from tools.core.registry import all_tools
 from tools.inputs.arguments import nearest, parse_arguments
 from tools.rate_samples import RateSamplesArgs
-from tools.start_training import StartTrainingArgs
-from tools.synthesize import SynthesizeArgs
+
+StartTrainingArgs, SynthesizeArgs = (all_tools()[name].args for name in ("start_training", "synthesize"))
 
 TRAINING = {name: field.description or "" for name, field in StartTrainingArgs.model_fields.items()}
 

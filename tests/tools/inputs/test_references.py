@@ -14,7 +14,7 @@ from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord
 from jobs.settings import Settings
 from tools.inputs.paths import resolve_paths
-from tools.inputs.references import of_job
+from tools.inputs.references import find_job_output
 
 JOB = "training-20261122-131144-7f3a"
 
@@ -143,8 +143,8 @@ def test_a_finished_job_stands_for_what_it_was_run_for() -> None:
     trained = Known(state="succeeded", result={"voice": "/v"})
     coded = Known(kind="convert_codes", state="succeeded", result={"manifest": "/m"})
 
-    assert of_job(JOB, "voice", "model", trained, ()) == "/v"
-    assert of_job(JOB, "coded", "manifest", coded, ()) == "/m"
+    assert find_job_output(JOB, "voice", "model", trained, ()) == "/v"
+    assert find_job_output(JOB, "coded", "manifest", coded, ()) == "/m"
 
 
 def test_a_job_that_the_call_waits_for_stands_for_what_it_will_write() -> None:
@@ -152,14 +152,14 @@ def test_a_job_that_the_call_waits_for_stands_for_what_it_will_write() -> None:
     aligned = Known(kind="align", state="running", params={"out": "/d/train_aligned.jsonl"})
     ingested = Known(kind="ingest_clips", state="queued", params={"out_dir": "/d"})
 
-    assert of_job(JOB, "voice", "model", trained, [JOB]) == "/j/out/voice"
-    assert of_job(JOB, "aligned", "manifest", aligned, [JOB]) == "/d/train_aligned.jsonl"
-    assert of_job(JOB, "ingested", "manifest", ingested, [JOB]) == "/d/train_manifest.jsonl"
+    assert find_job_output(JOB, "voice", "model", trained, [JOB]) == "/j/out/voice"
+    assert find_job_output(JOB, "aligned", "manifest", aligned, [JOB]) == "/d/train_aligned.jsonl"
+    assert find_job_output(JOB, "ingested", "manifest", ingested, [JOB]) == "/d/train_manifest.jsonl"
 
 
 def test_a_job_that_is_not_waited_for_is_refused_with_both_ways_to_wait() -> None:
     with pytest.raises(UserError) as refusal:
-        of_job(JOB, "voice", "model", Known(state="running"), ())
+        find_job_output(JOB, "voice", "model", Known(state="running"), ())
 
     assert refusal.value.code == "job_unfinished"
     assert f'get_job job_id="{JOB}" wait_s=50' in refusal.value.hint
@@ -169,7 +169,7 @@ def test_a_job_that_is_not_waited_for_is_refused_with_both_ways_to_wait() -> Non
 @pytest.mark.parametrize("state", ["succeeded", "failed"])
 def test_a_job_that_made_nothing_of_the_kind_is_refused(state: str) -> None:
     with pytest.raises(UserError) as refusal:
-        of_job(JOB, "takes", "takes", Known(state=state, result={"voice": "/v"}), ())
+        find_job_output(JOB, "takes", "takes", Known(state=state, result={"voice": "/v"}), ())
 
     assert refusal.value.code == "job_without"
 

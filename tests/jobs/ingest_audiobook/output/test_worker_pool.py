@@ -16,7 +16,7 @@ import pytest
 
 from jobs.audio.clip_io import write_clip
 from jobs.errors import UserError
-from jobs.ingest_audiobook.dry_run import plan_of
+from jobs.ingest_audiobook.dry_run import plan
 from jobs.ingest_audiobook.params import Params, check
 from jobs.ingest_audiobook.work import make_clips
 from jobs.settings import PROJECT_ROOT, Settings
@@ -46,7 +46,7 @@ def test_two_processes_make_the_clips_and_texts_of_one(tmp_path: Path, make_cont
 
 def test_killed_at_random_moments_it_ends_with_the_files_of_one_that_was_not() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "bench.ingest_kills", "--kills", "2", "--seed", "5", "--minutes", "1.1", "--clips-only"],
+        [sys.executable, "-m", "tests.support.ingest_kills", "--kills", "2", "--seed", "5", "--minutes", "1.1", "--clips-only"],
         cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True, check=False,
     )  # fmt: skip
 
@@ -128,21 +128,21 @@ def test_a_dry_run_tells_hours_chapters_disk_time_and_text(tmp_path: Path) -> No
     settings = Settings(tmp_path / "home", tmp_path / "envs", (tmp_path, PROJECT_ROOT))
     (tmp_path / "home").mkdir()
 
-    plan = plan_of(params(tmp_path / "out", text=TEXT, transcript="auto", chapters="2"), settings)
+    planned = plan(params(tmp_path / "out", text=TEXT, transcript="auto", chapters="2"), settings)
 
-    assert plan["hours"] == pytest.approx(67.8 / 3600, abs=0.001)
-    assert plan["hours_selected"] == pytest.approx(37.3 / 3600, abs=0.001)
-    assert [(one["title"], one["selected"]) for one in plan["chapters"]] == [
+    assert planned["hours"] == pytest.approx(67.8 / 3600, abs=0.001)
+    assert planned["hours_selected"] == pytest.approx(37.3 / 3600, abs=0.001)
+    assert [(one["title"], one["selected"]) for one in planned["chapters"]] == [
         ("The Crow and the Pitcher", False),
         ("The Lion and the Mouse", True),
     ]
-    assert plan["disk"]["fits"]
-    assert plan["time"]["about_minutes"] == pytest.approx(0, abs=0.1)
-    assert "matched" in plan["text"]
-    assert json.dumps(plan)
+    assert planned["disk"]["fits"]
+    assert planned["time"]["about_minutes"] == pytest.approx(0, abs=0.1)
+    assert "matched" in planned["text"]
+    assert json.dumps(planned)
 
     with pytest.raises(UserError, match="chapters"):
-        plan_of(params(tmp_path / "out", chapters="3"), settings)
+        plan(params(tmp_path / "out", chapters="3"), settings)
 
 
 def test_segments_of_a_folder_are_refused(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from counting import KIND, Params
 
-from tools.core.job_view import JobView
+from tools.core.views import JobView
 from tools.core.start import start
 from tools.core.tool_types import Hints, StartArgs, ToolContext
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from computing import KIND, Params
 
 from jobs.param_types import Strict
-from tools.core.job_view import JobView
+from tools.core.views import JobView
 from tools.core.start import start
 from tools.core.tool_types import Hints, StartArgs, ToolContext
 

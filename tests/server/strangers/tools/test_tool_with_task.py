@@ -6,7 +6,7 @@ from computing import KIND, Params
 from pydantic import BaseModel
 
 from jobs.param_types import Strict
-from tools.core.job_view import JobView
+from tools.core.views import JobView
 from tools.core.start import start
 from tools.core.tool_types import Hints, StartArgs, ToolContext
 

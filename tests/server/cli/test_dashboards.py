@@ -1,4 +1,4 @@
-"""The real dashboard over a real study, on this machine alone."""
+"""Command lines of the dashboards; the real optuna-dashboard over a real study."""
 
 from __future__ import annotations
 
@@ -16,8 +16,12 @@ import optuna
 import pytest
 
 from jobs.errors import UserError
+from jobs.runner.client.submission import Request, take
+from jobs.runner.paths import Home
+from jobs.runner.store.store import Store
 from jobs.settings import Settings
-from server.cli.dashboard import dashboard_command
+from jobs.training.spec import KIND
+from server.cli.dashboards import link_runs, optuna_line, tensorboard_line
 
 BOUND_S = 60.0
 
@@ -47,7 +51,7 @@ def test_the_dashboard_shows_the_study(settings: Settings, study: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = dashboard_command([str(study.parent), "--port", str(port)], settings, "")
+    command = optuna_line([str(study.parent), "--port", str(port)], settings, "")
 
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -61,25 +65,56 @@ def test_the_dashboard_shows_the_study(settings: Settings, study: Path) -> None:
 
 @pytest.mark.parametrize("spelt", ["sqlite:///{study}", "{study}", "{folder}", "a search/optuna_study.db"])
 def test_a_study_is_named_as_the_original_skill_did_or_by_its_path(settings: Settings, study: Path, spelt: str) -> None:
-    command = dashboard_command([spelt.format(study=study, folder=study.parent)], settings, "")
+    command = optuna_line([spelt.format(study=study, folder=study.parent)], settings, "")
 
     assert command[2:] == ["--host", "127.0.0.1", "--port", "8080", f"sqlite:///{study}"]
 
 
 @pytest.mark.parametrize("words", [[], ["nothing.db"]])
-def test_no_study_is_said_to_be_none(settings: Settings, words: list[str]) -> None:
+def test_a_missing_study_is_refused(settings: Settings, words: list[str]) -> None:
     with pytest.raises(UserError) as refused:
-        dashboard_command(words, settings, "")
+        optuna_line(words, settings, "")
 
     assert refused.value.code == "study_missing"
     assert "tune_hparams" in refused.value.hint
 
 
-def test_without_the_environment_the_cure_is_named(settings: Settings, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="ml environment") as refused:
-        dashboard_command([], Settings(settings.home, tmp_path / "nothing", settings.roots), "")
+def test_without_the_environment_its_installation_is_named(settings: Settings, tmp_path: Path) -> None:
+    bare = Settings(settings.home, tmp_path / "nothing", settings.roots)
 
-    assert "./run.sh setup ml" in refused.value.hint
+    for line in (optuna_line, tensorboard_line):
+        with pytest.raises(UserError, match="ml environment") as refused:
+            line([], bare, "")
+        assert "./run.sh setup ml" in refused.value.hint
+
+
+def test_every_trainings_log_is_linked_by_its_job_wherever_it_is_written(settings: Settings, tmp_path: Path) -> None:
+    store = Store(Home(settings.home))
+    jobs = [
+        take(Request(KIND, KIND.params(manifest="/m", out_dir=out_dir), None, None, False), store, settings)[0].id
+        for out_dir in (str(tmp_path / "voice"), "")
+    ]
+    for job in jobs:  # so that listing them starts no supervisor
+        store.ask_to_cancel(job)
+        store.cancel_waiting(job)
+    (settings.home / "tensorboard").mkdir()
+    (settings.home / "tensorboard" / "gone").symlink_to(tmp_path)
+
+    links = {link.name: link.readlink() for link in link_runs(settings).iterdir()}
+
+    assert links == {
+        jobs[0]: tmp_path / "voice" / "tensorboard",
+        jobs[1]: settings.home / "jobs" / jobs[1] / "out" / "tensorboard",
+    }
+
+
+def test_tensorboard_listens_on_this_machine_alone(settings: Settings, tmp_path: Path) -> None:
+    command = tensorboard_line(["6099", "--logdir", "runs"], settings, "")
+
+    assert command[1:] == [
+        *("-m", "tensorboard.main", "--host", "127.0.0.1"),
+        *("--port", "6099", "--logdir", str(tmp_path / "runs")),
+    ]
 
 
 def _get(url: str, process: subprocess.Popen[bytes]) -> Any:

@@ -1,0 +1,91 @@
+"""Cost rules of job kinds: how time, memory and disk grow with the amount of input. Standard library only."""
+
+from __future__ import annotations
+
+import json
+import wave
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jobs.codec_format import SAMPLE_RATE_HZ
+
+COMPRESSED_BYTES_PER_S = 8_000  # audiobooks are sold at 64 kbit/s; a better recording makes the estimate too long
+CHARACTERS_PER_S = 15  # of read speech
+CLIP_BYTES_PER_S = SAMPLE_RATE_HZ * 2  # 16 bit, mono
+UNKNOWN_CLIP_S = 5.0  # of a manifest's line that has no duration
+Params = Mapping[str, Any]
+Amount = Callable[[Params], float]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Needs of one kind of work, by a rule of thumb.
+
+    Attributes:
+        amount: computes the amount of input from the parameters; 0 when nothing can be said.
+        unit: of the amount, for the reader.
+        s_each: seconds per unit on one core.
+        s_fixed: seconds to load what is needed.
+        memory_mb: largest main memory, approximately.
+        bytes_each: bytes written per unit.
+    """
+
+    amount: Amount
+    unit: str
+    s_each: float
+    s_fixed: float
+    memory_mb: int
+    bytes_each: float
+
+    def measure(self, params: Params) -> float:
+        """Return the amount of input; 0 when it cannot be read."""
+        try:
+            return self.amount(params)
+        except (OSError, ValueError, KeyError, TypeError, EOFError):
+            return 0.0
+
+
+def audio_seconds(params: Params, name: str, limit: str = "", *, recursive: bool = False) -> float:
+    """Estimate the seconds of a recording, or of all recordings in a folder, without decoding.
+
+    Args:
+        params: parameters of a job.
+        name: parameter that names the file or folder.
+        limit: parameter that bounds the seconds, if it is set.
+        recursive: also of the folders below.
+    """
+    path = Path(params[name])
+    seconds = sum(map(_file_seconds, path.glob("**/*" if recursive else "*"))) if path.is_dir() else _file_seconds(path)
+    return min(seconds, float(params[limit])) if params.get(limit) else seconds
+
+
+def manifest_seconds(params: Params, name: str = "manifest") -> float:
+    """Sum the durations of a manifest's clips."""
+    with Path(params[name]).open(encoding="utf-8") as lines:
+        return sum((float(json.loads(line).get("duration_s") or UNKNOWN_CLIP_S) for line in lines if line.strip()), 0.0)
+
+
+def spoken_seconds(params: Params, name: str = "texts") -> float:
+    """Estimate the seconds of speech of a list of texts."""
+    return sum(len(text) for text in params[name]) / CHARACTERS_PER_S
+
+
+def count_lines(params: Params, name: str, file: str = "") -> float:
+    """Count the lines of a file, or of ``file`` in a folder, that are not empty."""
+    path = Path(params[name])
+    with (path / file if path.is_dir() else path).open(encoding="utf-8") as lines:
+        return sum(1 for line in lines if line.strip())
+
+
+def _file_seconds(path: Path) -> float:
+    if not path.is_file():
+        return 0.0
+    if path.suffix.lower() != ".wav":
+        return path.stat().st_size / COMPRESSED_BYTES_PER_S
+    try:
+        with wave.open(str(path)) as sound:
+            return float(sound.getnframes() / sound.getframerate())
+    except (wave.Error, EOFError):
+        return 0.0

@@ -1,0 +1,77 @@
+"""Preparation of a search before its job exists: its space, its first points, and the plan of a dry run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from jobs.param_types import Value
+from jobs.settings import Settings
+from jobs.training.params import Params as Training
+from jobs.training.spec import KIND as TRAINING
+from jobs.tune_hparams.objective import METRICS, RULE
+from jobs.tune_hparams.params import SOURCE, Params, ToolArguments, prunes, training_of
+from jobs.tune_hparams.search_space import preset_of
+from jobs.web_research_hparams.knowledge import Method, ModelSize, knowledge
+from jobs.web_research_hparams.recommend import Request, recommend
+
+SEEDED_SHARE = 4  # of the trials at most a quarter are seeded, to keep the search exploring
+
+
+def suggest(params: Params, given: Collection[str], settings: Settings) -> dict[str, Any]:
+    """Choose the space by the method, and what start_training would choose for this machine's GPU."""
+    fixed = dict(params.training)
+    space = params.space
+    ranges, of_space = preset_of(space, params.trial_steps) if space is not None else ([], {})
+    fixed = of_space | fixed
+    call: dict[str, Any] = {"manifest": params.manifest, "base_model": params.base_model, **fixed}
+    chosen = TRAINING.make_suggestions(Training.model_construct(**call), set(fixed), settings)
+    fixed |= {name: value for name, value in chosen.items() if name != "preset"}
+    if space is None:
+        space = "lora" if fixed.get("method") == "lora" else "full"
+        ranges, of_space = preset_of(space, params.trial_steps)
+        fixed = of_space | fixed
+    ranges = list(params.ranges) or [found for found in ranges if found.name not in params.training]
+    searched = {found.name for found in ranges}
+    return {"space": space, "ranges": ranges, "training": {k: v for k, v in fixed.items() if k not in searched}}
+
+
+def plan(params: Params, settings: Settings) -> dict[str, Any]:
+    """Estimate what one trial takes; there are ``n_trials`` of them."""
+    values = {found.name: found.ends[-1] for found in params.ranges}
+    training = training_of(params, values, str(Path(params.out_dir) / "trial_0") if params.out_dir else "")
+    planned = {"trials": params.n_trials, "optimises": METRICS[params.objective], "prunes": prunes(params)}
+    if params.objective != "loss":
+        planned["speaking"] = "after its training each trial speaks and is rated: add minutes a trial"
+    if params.objective == "both":
+        planned["best"] = RULE
+    return {**planned, "a_trial": TRAINING.make_plan(training, settings)}
+
+
+def complete(args: Params, settings: Settings) -> dict[str, Any]:
+    """Add the points that the knowledge base recommends as the first trials, unless the caller gave some."""
+    is_wanted = args.use_web_research if isinstance(args, ToolArguments) else True
+    return {"first": first_points(args, settings)} if is_wanted and not args.first else {}
+
+
+def first_points(search: Params, settings: Settings) -> list[dict[str, Value]]:
+    """Return the starting points of the knowledge base that lie in a search's space, each with its source.
+
+    Args:
+        search: its parameters, as the caller gave them.
+        settings: of the machine that its space depends on.
+    """
+    suggested = suggest(search, search.model_fields_set, settings)
+    method: Method = "lora" if suggested["training"].get("method") == "lora" else "full"
+    size: ModelSize = "1.7b" if "1.7b" in search.base_model.lower() else "0.6b"
+    found = recommend(Request(size=size, method=method, trial_steps=search.trial_steps), knowledge())
+    ranges = {one.name: one for one in suggested["ranges"]}
+    sources = {fact.id: fact.source for fact in knowledge()}
+    points: dict[str, dict[str, Value]] = {}
+    for asked, because in zip(found.starting_points, found.points_because, strict=True):
+        point = {name: value for name, value in asked.items() if name in ranges and ranges[name].holds(value)}
+        cited = "; ".join(dict.fromkeys(sources[fact] for fact in because if fact in sources))
+        if "lr" in point:
+            points.setdefault(str(sorted(point.items())), {**point, SOURCE: cited or "our judgement"})
+    return list(points.values())[: max(1, search.n_trials // SEEDED_SHARE)]
