@@ -1,7 +1,7 @@
-"""Kill a loop of refine_voice with -9: ``./run.sh bench refine_kills [--kills 20] [--rounds 2] [--seed N]``.
+"""Benchmark of ``refine_voice`` under kill -9: ``./run.sh bench refine_kills [--kills 20] [--rounds 2] [--seed N]``.
 
-A toy is refined once undisturbed and once while its director, its children, their shims and the supervisor are killed
-at random moments. Both must leave the same: files, decisions, ratings, takes and weights. Exit code 1 if they do not.
+A toy is refined once undisturbed, and once while the loop, its child jobs, their shims and the supervisor are killed at
+random moments. Files, decisions, ratings, takes and weights must be equal. Exit code 1 if they are not.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{len(left[0])} things compared (files, decisions, ratings, takes, weights); {len(differing)} differ")
         for line in differing:
             print(f"  {line}")
-        is_struck = sum(killer.killed.values()) >= options.kills
-        return 0 if not differing and is_struck else 1
+        all_killed = sum(killer.killed.values()) >= options.kills
+        return 0 if not differing and all_killed else 1
 
 
 def _params(base: Path, manifest: Path, rounds: int, name: str) -> Params:

@@ -1,9 +1,9 @@
-"""How well and how safely settings are searched: ``./run.sh bench search [--seeds 10] [--kills 10] [--trials 6]``.
+"""Benchmark of the search: ``./run.sh bench search [--seeds 10] [--kills 10] [--trials 6]``.
 
-First a problem whose optimum is known (too small a rate learns nothing, too large a one over-fits): in how many seeds
-twelve trials come within a factor of two of it, beside random search. Then real searches of toy trainings: one that
-nobody disturbs, and one whose supervisor, shims and workers are killed with -9 at random moments; both must try the
-same points and end with the same losses. Exit code 1 if a promise is broken.
+First a problem with a known optimum (a small rate under-fits, a large one over-fits): the number of seeds for which
+twelve trials come within a factor of two of it, compared with random search. Then two real searches of toy trainings,
+one undisturbed and one whose supervisor, shims and workers are killed with -9 at random moments; both must try the same
+points and end with the same losses. Exit code 1 if a requirement is not met.
 """
 
 from __future__ import annotations
@@ -26,59 +26,62 @@ from optuna.storages import InMemoryStorage
 from jobs.runner.client.runner import Runner
 from jobs.tune_hparams.params import Params
 from jobs.tune_hparams.spec import KIND
-from jobs.tune_hparams.study import Outcome, Study
-from tests.jobs.tune_hparams.conftest import BEST_LR, RANGES, loss_of
+from jobs.tune_hparams.study import Study, TrialOutcome
+from tests.jobs.tune_hparams.conftest import BEST_LR, RANGES, toy_loss
 from tests.support import toy_training_data
 from tests.support.job_killer import Killer, run_with_kills
 from tests.support.temporary_home import home_in
 
-N_TRIALS, FOUND = 12, 0.3  # decades: a factor of two
-LEAST_FOUND = 0.9  # of the seeds
+N_TRIALS = 12
+MAX_DECADES = 0.3  # a factor of two
+MIN_SHARE_FOUND = 0.9  # of the seeds
 BOUND_S = 3600.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Search and print."""
+    """Run both parts and print their results."""
     parser = argparse.ArgumentParser(prog="run.sh bench search", description=__doc__)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--kills", type=int, default=10, help="0: no real search")
     parser.add_argument("--trials", type=int, default=6, help="of the real searches")
     parser.add_argument("--seed", type=int, default=1, help="of the kills")
     options = parser.parse_args(argv)
-    is_good = _known_optimum(options.seeds)
+    passed = _search_known_optimum(options.seeds)
     if options.kills:
-        is_good = _kills(options.kills, options.trials, options.seed) and is_good
-    return 0 if is_good else 1
+        passed = _search_with_kills(options.kills, options.trials, options.seed) and passed
+    return 0 if passed else 1
 
 
-def _known_optimum(n_seeds: int) -> bool:
+def _search_known_optimum(n_seeds: int) -> bool:
     values: dict[str, list[float]] = {}
     found: dict[str, int] = {}
     for sampler in ("tpe", "gp", "random"):
         begun = time.monotonic()
-        studies = [_searched(sampler, seed) for seed in range(n_seeds)]
-        values[sampler] = [worth.value for worth in studies]
-        found[sampler] = sum(abs(math.log10(best.params["lr"] / BEST_LR)) < FOUND for best in studies)
+        best_trials = [_search(sampler, seed) for seed in range(n_seeds)]
+        values[sampler] = [best.value for best in best_trials]
+        found[sampler] = sum(abs(math.log10(best.params["lr"] / BEST_LR)) < MAX_DECADES for best in best_trials)
         print(
             f"{sampler:7} {N_TRIALS} trials: rate within a factor of two in {found[sampler]:2} of {n_seeds} seeds, "
             f"mean best loss {fmean(values[sampler]):.3f}  ({time.monotonic() - begun:.0f} s)", flush=True,
         )  # fmt: skip
-    wins = sum(ours < chance for ours, chance in zip(values["tpe"], values["random"], strict=True))
+    wins = sum(tpe < random_ for tpe, random_ in zip(values["tpe"], values["random"], strict=True))
     print(f"tpe has the lower loss than random search in {wins} of {n_seeds} seeds")
     is_better = fmean(values["tpe"]) < fmean(values["random"])
-    return found["tpe"] >= LEAST_FOUND * n_seeds and is_better
+    return found["tpe"] >= MIN_SHARE_FOUND * n_seeds and is_better
 
 
-def _searched(sampler: str, seed: int) -> Any:
+def _search(sampler: str, seed: int) -> Any:
     study = Study(Path("study.db"), RANGES, sampler=sampler, seed=seed, storage=InMemoryStorage())
     for number in range(N_TRIALS):
         trial = study.ask()
         assert trial is not None
-        study.tell(trial.number, Outcome("complete", loss_of(trial.params, np.random.default_rng([seed, number]))))
+        study.tell(
+            trial.number, TrialOutcome("complete", toy_loss(trial.params, np.random.default_rng([seed, number])))
+        )
     return study.best
 
 
-def _kills(n_kills: int, n_trials: int, seed: int) -> bool:
+def _search_with_kills(n_kills: int, n_trials: int, seed: int) -> bool:
     with tempfile.TemporaryDirectory() as folder, home_in(Path(folder)) as settings:
         base = toy_training_data.make_base(Path(folder) / "base")
         manifest = toy_training_data.write_manifest(Path(folder), toy_training_data.read_fables())
@@ -94,7 +97,7 @@ def _kills(n_kills: int, n_trials: int, seed: int) -> bool:
         if job.state != "succeeded":
             print(job.failure or job.detail)
             return False
-        return _same(_trials(Path(folder) / "whole"), _trials(Path(folder) / "killed"))
+        return _is_equal(_trials(Path(folder) / "whole"), _trials(Path(folder) / "killed"))
 
 
 def _params(base: Path, manifest: Path, n_trials: int, name: str) -> Params:
@@ -110,7 +113,7 @@ def _trials(folder: Path) -> list[tuple[dict[str, Any], float]]:
     return [(trial.params, trial.value or math.nan) for trial in study.trials if "end" in trial.user_attrs]
 
 
-def _same(whole: list[tuple[dict[str, Any], float]], killed: list[tuple[dict[str, Any], float]]) -> bool:
+def _is_equal(whole: list[tuple[dict[str, Any], float]], killed: list[tuple[dict[str, Any], float]]) -> bool:
     points = [params for params, _ in whole] == [params for params, _ in killed]
     losses = [abs(a - b) / abs(a) for (_, a), (_, b) in zip(whole, killed, strict=False)]
     largest = max(losses, default=math.inf)

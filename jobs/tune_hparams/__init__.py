@@ -1,1 +1,1 @@
-"""tune_hparams: short trainings, one a trial, find the settings for the long one."""
+"""Job kind ``tune_hparams``: a search of training settings by short trials."""

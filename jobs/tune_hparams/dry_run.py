@@ -11,8 +11,8 @@ from jobs.settings import Settings
 from jobs.training.params import Params as Training
 from jobs.training.spec import KIND as TRAINING
 from jobs.tune_hparams.objective import METRICS, RULE
-from jobs.tune_hparams.params import SOURCE, Params, ToolArguments, prunes, training_of
-from jobs.tune_hparams.search_space import preset_of
+from jobs.tune_hparams.params import SOURCE, Params, ToolArguments, build_trial_training, prunes
+from jobs.tune_hparams.search_space import preset_space
 from jobs.web_research_hparams.knowledge import Method, ModelSize, knowledge
 from jobs.web_research_hparams.recommend import Request, recommend
 
@@ -23,14 +23,14 @@ def suggest(params: Params, given: Collection[str], settings: Settings) -> dict[
     """Choose the space by the method, and what start_training would choose for this machine's GPU."""
     fixed = dict(params.training)
     space = params.space
-    ranges, of_space = preset_of(space, params.trial_steps) if space is not None else ([], {})
+    ranges, of_space = preset_space(space, params.trial_steps) if space is not None else ([], {})
     fixed = of_space | fixed
     call: dict[str, Any] = {"manifest": params.manifest, "base_model": params.base_model, **fixed}
     chosen = TRAINING.make_suggestions(Training.model_construct(**call), set(fixed), settings)
     fixed |= {name: value for name, value in chosen.items() if name != "preset"}
     if space is None:
         space = "lora" if fixed.get("method") == "lora" else "full"
-        ranges, of_space = preset_of(space, params.trial_steps)
+        ranges, of_space = preset_space(space, params.trial_steps)
         fixed = of_space | fixed
     ranges = list(params.ranges) or [found for found in ranges if found.name not in params.training]
     searched = {found.name for found in ranges}
@@ -40,7 +40,7 @@ def suggest(params: Params, given: Collection[str], settings: Settings) -> dict[
 def plan(params: Params, settings: Settings) -> dict[str, Any]:
     """Estimate what one trial takes; there are ``n_trials`` of them."""
     values = {found.name: found.ends[-1] for found in params.ranges}
-    training = training_of(params, values, str(Path(params.out_dir) / "trial_0") if params.out_dir else "")
+    training = build_trial_training(params, values, str(Path(params.out_dir) / "trial_0") if params.out_dir else "")
     planned = {"trials": params.n_trials, "optimises": METRICS[params.objective], "prunes": prunes(params)}
     if params.objective != "loss":
         planned["speaking"] = "after its training each trial speaks and is rated: add minutes a trial"

@@ -12,7 +12,7 @@ from jobs.reports import write_page as render_page
 from jobs.tune_hparams.objective import FORMULA, SAME_SCORE
 from jobs.tune_hparams.params import Params
 from jobs.tune_hparams.plots import TITLES
-from jobs.tune_hparams.study import Study, worth_of
+from jobs.tune_hparams.study import Study, read_values
 from jobs.tune_hparams.summary import format_value
 
 PAGE = "report.html"
@@ -29,7 +29,7 @@ def write_page(path: Path, params: Params, study: Study, lines: Sequence[str], p
         pictures: names from ``plots.draw``, in the page's folder.
     """
     has_score = params.objective != "loss"
-    trials = sorted(study.counted, key=lambda trial: _rank(params, trial))
+    trials = sorted(study.finished, key=lambda trial: _rank(params, trial))
     names = sorted({name for trial in trials for name in trial.params})
     best = study.best
     render_page(
@@ -49,18 +49,18 @@ def write_page(path: Path, params: Params, study: Study, lines: Sequence[str], p
 
 
 def _rank(params: Params, trial: FrozenTrial) -> tuple[bool, float, int]:
-    worth = worth_of(trial)
-    value = worth.loss if params.objective == "loss" or worth.score is None else -worth.score
+    values = read_values(trial)
+    value = values.loss if params.objective == "loss" or values.score is None else -values.score
     return trial.state != TrialState.COMPLETE, value or 0, trial.number
 
 
 def _cells(trial: FrozenTrial, names: Sequence[str], has_score: bool) -> list[str]:
-    worth = worth_of(trial)
+    values = read_values(trial)
     is_complete = trial.state == TrialState.COMPLETE
-    score = ["" if worth.score is None else f"{worth.score:.3f}"] if has_score else []
+    score = ["" if values.score is None else f"{values.score:.3f}"] if has_score else []
     return [
         str(trial.number),
-        f"{worth.loss:.4f}" if is_complete and worth.loss is not None else "",
+        f"{values.loss:.4f}" if is_complete and values.loss is not None else "",
         *score,
         str(trial.user_attrs.get("end", "")).replace("_", " "),
         *(format_value(trial.params.get(name, "")) for name in names),

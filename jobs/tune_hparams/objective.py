@@ -1,4 +1,7 @@
-"""What a trial is worth: its loss, how it sounds, or both. Pure and light."""
+"""Objective of a search: a trial's validation loss, the rating of its takes, or both.
+
+Imports pydantic and the standard library only.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,15 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Literal
 
+from jobs.rating.ratings_file import mean_part
+
 Objective = Literal["loss", "audio", "both"]
 LOSS, SCORE = "validation_loss", "audio_score"
 METRICS: dict[Objective, list[str]] = {"loss": [LOSS], "audio": [SCORE], "both": [LOSS, SCORE]}
 DIRECTIONS: dict[str, Literal["minimize", "maximize"]] = {LOSS: "minimize", SCORE: "maximize"}
 
-# Two trials whose scores are so close sound alike to a handful of sentences; the lower loss decides. Our judgement:
-# a twentieth of the scale is what one faulty take in eight moves it.
+# Trials with scores this close count as equal over a few sentences; the lower loss decides. Our judgement: one faulty
+# take in eight changes the score by a twentieth of the scale.
 SAME_SCORE = 0.05
 RULE = (
     f"of the trials that no other beats in both, the highest audio score; among those within {SAME_SCORE:g} of it, the "
@@ -25,16 +30,16 @@ FORMULA = (
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What a trial's takes are worth.
+class AudioScore:
+    """Score of a trial's takes, with its components.
 
     Attributes:
         score: 0 to 1, higher is better; see ``FORMULA``.
         rating: mean uncapped rating, 1 to 5.
         stop_rate: share of takes that ended by themselves.
-        intelligibility: mean part of the rating, 0 to 1; None where nothing could be measured.
-        voice: the same for speaker similarity.
-        n_takes: that were rated.
+        intelligibility: mean part of the rating, 0 to 1; None if it was measured for no take.
+        voice: mean part for the similarity of the speaker, 0 to 1, or None.
+        n_takes: number of rated takes.
     """
 
     score: float
@@ -45,39 +50,39 @@ class Heard:
     n_takes: int
 
 
-def heard_of(ratings: Sequence[Mapping[str, Any]], hit_limit: Sequence[bool]) -> Heard | None:
-    """Make one number of a trial's takes.
+def score_takes(ratings: Sequence[Mapping[str, Any]], hit_limit: Sequence[bool]) -> AudioScore | None:
+    """Combine a trial's takes into one score.
 
-    A loss cannot see a voice that never stops, and a mean rating hides one lost virtue behind the others: so the parts
-    that decide whether a voice is usable count once more beside the rating that holds them all.
+    A loss does not show that a voice never stops, and a mean rating hides one bad part behind good ones. The parts that
+    make a voice unusable therefore count once more beside the rating that includes them.
 
     Args:
-        ratings: of ``ratings.json``: ``uncapped``, ``intelligibility``, ``voice``; a take that could not be rated has
-            no ``uncapped``.
+        ratings: entries of ``ratings.json`` with ``uncapped``, ``intelligibility``, ``voice``; a take that could not be
+            rated has no ``uncapped``.
         hit_limit: of every take, rated or not.
 
     Returns:
-        None when no take could be rated.
+        None if no take could be rated.
     """
     rated = [take for take in ratings if take.get("uncapped") is not None]
     if not rated or not hit_limit:
         return None
     rating = fmean(float(take["uncapped"]) for take in rated)
     stop_rate = 1 - sum(hit_limit) / len(hit_limit)
-    intelligibility, voice = (_mean(rated, part) for part in ("intelligibility", "voice"))
+    intelligibility, voice = (mean_part(rated, part) for part in ("intelligibility", "voice"))
     parts = [part for part in (stop_rate, intelligibility, voice) if part is not None]
     score = 0.5 * (rating - 1) / 4 + 0.5 * fmean(parts)
-    return Heard(round(score, 4), round(rating, 3), stop_rate, intelligibility, voice, len(rated))
+    return AudioScore(round(score, 4), round(rating, 3), stop_rate, intelligibility, voice, len(rated))
 
 
 @dataclass(frozen=True)
-class Worth:
-    """A complete trial's values.
+class TrialValues:
+    """Objective values of a trial.
 
     Attributes:
         number: of the trial.
-        loss: validation loss, where it is known.
-        score: audio score, where it was asked for.
+        loss: validation loss, if known.
+        score: audio score, if the objective includes it.
     """
 
     number: int
@@ -85,26 +90,26 @@ class Worth:
     score: float | None
 
 
-def best_of(trials: Sequence[Worth], objective: Objective) -> Worth | None:
-    """The best trial, the earlier of equals; for ``both`` by ``RULE``."""
+def select_best(trials: Sequence[TrialValues], objective: Objective) -> TrialValues | None:
+    """Select the best trial, the earlier of equals; for ``both`` by ``RULE``."""
     if not trials:
         return None
     if objective == "loss":
         return min(trials, key=lambda trial: (_known(trial.loss), trial.number))
     if objective == "audio":
         return min(trials, key=lambda trial: (-_known(trial.score), trial.number))
-    front = front_of(trials)
-    top = max(_known(trial.score) for trial in front)
-    close = [trial for trial in front if _known(trial.score) >= top - SAME_SCORE]
+    front = pareto_front(trials)
+    best_score = max(_known(trial.score) for trial in front)
+    close = [trial for trial in front if _known(trial.score) >= best_score - SAME_SCORE]
     return min(close, key=lambda trial: (_known(trial.loss), trial.number))
 
 
-def front_of(trials: Sequence[Worth]) -> list[Worth]:
-    """Those that no other beats in one value without being worse in the other (the Pareto front)."""
+def pareto_front(trials: Sequence[TrialValues]) -> list[TrialValues]:
+    """Return the trials that no other beats in one value without being worse in the other."""
     return [trial for trial in trials if not any(_beats(other, trial) for other in trials)]
 
 
-def _beats(trial: Worth, other: Worth) -> bool:
+def _beats(trial: TrialValues, other: TrialValues) -> bool:
     loss, score = _known(trial.loss) - _known(other.loss), _known(trial.score) - _known(other.score)
     return loss <= 0 <= score and (loss < 0 or score > 0)
 
@@ -112,8 +117,3 @@ def _beats(trial: Worth, other: Worth) -> bool:
 def _known(value: float | None) -> float:
     assert value is not None
     return value
-
-
-def _mean(takes: Sequence[Mapping[str, Any]], part: str) -> float | None:
-    known = [float(take[part]) for take in takes if take.get(part) is not None]
-    return round(fmean(known), 4) if known else None

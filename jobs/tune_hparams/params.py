@@ -87,17 +87,17 @@ class Result(Strict):
     summary: list[str]
 
 
-def folder_of(params: Params, job_folder: Path) -> Path:
+def search_folder(params: Params, job_folder: Path) -> Path:
     """Where a search writes."""
     return Path(params.out_dir) if params.out_dir else job_folder / "out" / "hyperparameter_search"
 
 
-def study_of(params: Params, job_folder: Path) -> Path:
+def study_path(params: Params, job_folder: Path) -> Path:
     """Its Optuna study."""
-    return folder_of(params, job_folder) / "optuna_study.db"
+    return search_folder(params, job_folder) / "optuna_study.db"
 
 
-def training_of(params: Params, values: dict[str, Value], out_dir: str = "") -> Training:
+def build_trial_training(params: Params, values: dict[str, Value], out_dir: str = "") -> Training:
     """The training of a trial.
 
     Args:
@@ -120,7 +120,7 @@ def training_of(params: Params, values: dict[str, Value], out_dir: str = "") -> 
     return Training.model_validate(given)
 
 
-def values_of(point: dict[str, Value]) -> dict[str, Value]:
+def point_values(point: dict[str, Value]) -> dict[str, Value]:
     """A point to try first, without where it is from."""
     return {name: value for name, value in point.items() if name != SOURCE}
 
@@ -131,7 +131,7 @@ def check(params: Params) -> None:
     names = {found.name: found for found in params.ranges}
     for point in params.first:
         outside = [
-            name for name, value in values_of(point).items() if name not in names or not names[name].holds(value)
+            name for name, value in point_values(point).items() if name not in names or not names[name].holds(value)
         ]
         if outside:
             raise UserError(

@@ -1,4 +1,4 @@
-"""Where a search looks: ranges of ``start_training``'s own arguments, and presets of them. Light: pydantic only."""
+"""Search space: ranges of ``start_training``'s arguments, and presets of them. Imports pydantic only."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from jobs.training.params import Params as Training
 
 Preset = Literal["full", "lora", "1.7b"]
 
-# The search's own business; everything else of start_training may be searched or fixed.
+# Decided by the search; every other argument of start_training may be searched or fixed.
 RESERVED = frozenset(
     {"manifest", "base_model", "out_dir", "epochs", "max_steps", "validate_every_steps", "early_stop", "export",
      "export_base", "samples", "resume", "preset", "hyperparams"}
 )  # fmt: skip
 
-# A warm-up that fills a short run searches nothing: at most a tenth of it, and 50 steps (50 are better than 20, 100 add
-# nothing: FelysNeko/qwen3-tts-post-training, STATUS.md).
-MOST_WARMUP_STEPS, WARMUP_SHARE = 50, 10
+# The warm-up takes at most a tenth of a trial, and 50 steps (50 are better than 20, 100 add nothing:
+# FelysNeko/qwen3-tts-post-training, STATUS.md).
+MAX_WARMUP_STEPS, WARMUP_SHARE = 50, 10
 
 
 class Range(Strict):
-    """Values of one argument: between two ends, or one of several."""
+    """Values of one argument: an interval or a list of choices."""
 
     name: str = Field(description="An argument of start_training.")
     low: float | None = None
     high: float | None = None
-    log: bool = Field(False, description="Equal factors are equal steps, as for lr.")
+    log: bool = Field(False, description="Logarithmic scale, as for lr.")
     choices: list[Value] = Field(default_factory=list, description="Instead of low and high.")
 
     @model_validator(mode="after")
@@ -45,42 +45,42 @@ class Range(Strict):
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Low and high, of a range without choices."""
+        """Low and high of a range without choices."""
         assert self.low is not None
         assert self.high is not None
         return self.low, self.high
 
     @property
     def is_whole(self) -> bool:
-        """Only whole numbers will do."""
+        """The argument takes whole numbers only."""
         annotation = Training.model_fields[self.name].annotation
         return annotation is int or int in get_args(annotation)
 
     @property
     def ends(self) -> list[Value]:
-        """The extreme values, all of them for choices."""
+        """Extreme values; all values of a list of choices."""
         if self.choices:
             return list(self.choices)
         low, high = self.bounds
         return [int(low), int(high)] if self.is_whole else [low, high]
 
     def holds(self, value: Value) -> bool:
-        """The search could propose this value."""
+        """Return True if the range contains the value."""
         if self.choices:
             return value in self.choices
         low, high = self.bounds
         return isinstance(value, int | float) and low <= value <= high
 
 
-def preset_of(name: Preset, trial_steps: int) -> tuple[list[Range], dict[str, Value]]:
-    """Ranges of a preset, and the arguments that it fixes.
+def preset_space(name: Preset, trial_steps: int) -> tuple[list[Range], dict[str, Value]]:
+    """Return the ranges of a preset and the arguments that it fixes.
 
     Args:
-        name: ``full``: around the one recipe that was found with a sound loss (lr 5e-6). ``lora``: wide, since no LoRA
-            figure from a sound loss was ever published. ``1.7b``: the original skill's space and memory settings.
-        trial_steps: length of a trial; bounds the warm-up.
+        name: ``full``: around the only known recipe with a correct loss (lr 5e-6). ``lora``: wide, because no LoRA
+            values from a correct loss were published. ``1.7b``: space and memory settings of the original skill.
+        trial_steps: length of a trial; limits the warm-up.
     """
-    warmup = Range(name="warmup_steps", low=0, high=min(MOST_WARMUP_STEPS, trial_steps // WARMUP_SHARE))
+    warmup = Range(name="warmup_steps", low=0, high=min(MAX_WARMUP_STEPS, trial_steps // WARMUP_SHARE))
     decay = Range(name="weight_decay", low=0.0, high=0.1)
     if name == "full":
         ranges = [
@@ -109,12 +109,12 @@ def preset_of(name: Preset, trial_steps: int) -> tuple[list[Range], dict[str, Va
 
 
 def check_space(ranges: list[Range], fixed: dict[str, Value], training: dict[str, Any]) -> None:
-    """Refuse names and values that ``start_training`` would refuse, before anything is trained.
+    """Check names and values by the rules of ``start_training``.
 
     Args:
-        ranges: what is searched.
-        fixed: arguments that every trial has.
-        training: the arguments that make a valid call without them.
+        ranges: of the searched arguments.
+        fixed: arguments that all trials share.
+        training: further arguments that a valid call needs.
 
     Raises:
         UserError: ``space_invalid``.
@@ -123,17 +123,17 @@ def check_space(ranges: list[Range], fixed: dict[str, Value], training: dict[str
     known = set(Training.model_fields) - RESERVED
     wrong = [name for name in [*names, *fixed] if name not in known]
     if wrong:
-        raise _invalid(f"{', '.join(wrong)}: not to be searched or fixed here", f"Names: {', '.join(sorted(known))}.")
+        raise _invalid(f"{', '.join(wrong)} cannot be searched or fixed", f"Names: {', '.join(sorted(known))}.")
     if not ranges or len(set(names)) < len(names):
-        raise _invalid("every name once, and at least one", "Give ranges, or leave them to the preset.")
+        raise _invalid("it needs at least one range, and each name once", "Give ranges, or leave them to the preset.")
     for found in ranges:
         for value in found.ends:
             try:
                 Training.model_validate({**training, **fixed, found.name: value})
             except ValidationError as error:
-                told = error.errors()[0]["msg"]
-                raise _invalid(f"{found.name}={value}: {told}", "Look at start_training's arguments.") from error
+                reason = error.errors()[0]["msg"]
+                raise _invalid(f"{found.name}={value}: {reason}", "Look at start_training's arguments.") from error
 
 
-def _invalid(what: str, hint: str) -> UserError:
-    return UserError("space_invalid", f"The search space is wrong: {what}.", hint)
+def _invalid(reason: str, hint: str) -> UserError:
+    return UserError("space_invalid", f"The search space is invalid: {reason}.", hint)

@@ -8,37 +8,37 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from jobs.files import write_json
+from jobs.atomic_io import write_json
 from jobs.param_types import Value
 from jobs.tune_hparams.objective import RULE, SCORE
-from jobs.tune_hparams.params import Params, values_of
-from jobs.tune_hparams.plots import importances
-from jobs.tune_hparams.study import Study, ends_of, worth_of
+from jobs.tune_hparams.params import Params, point_values
+from jobs.tune_hparams.plots import compute_importances
+from jobs.tune_hparams.study import Study, count_ends, read_values
 
 BEST_CONFIG = "best_config.json"
 
 
-def settings_of(params: Params, trial: FrozenTrial) -> dict[str, Value]:
-    """A trial's arguments of start_training: what was searched, and what all trials shared."""
+def training_settings(params: Params, trial: FrozenTrial) -> dict[str, Value]:
+    """Return a trial's arguments of ``start_training``: searched and shared ones."""
     return {**params.training, **trial.params}
 
 
 def write_best_config(path: Path, params: Params, study: Study) -> None:
-    """Write the best settings where start_training takes them from, whole or not at all."""
+    """Write the best settings for ``start_training hyperparams``, atomically."""
     best = study.best
     assert best is not None
     path.parent.mkdir(parents=True, exist_ok=True)
-    worth = worth_of(best)
-    audio = {} if worth.score is None else {SCORE: worth.score}
+    values = read_values(best)
+    audio = {} if values.score is None else {SCORE: values.score}
     write_json(
         path,
         {
-            "hyperparameters": settings_of(params, best),
-            "validation_loss": worth.loss,
+            "hyperparameters": training_settings(params, best),
+            "validation_loss": values.loss,
             **audio,
             "objective": params.objective,
             "trial": best.number,
-            "n_trials": len(study.counted),
+            "n_trials": len(study.finished),
             "trial_steps": params.trial_steps,
             "base_model": params.base_model,
             "manifest": params.manifest,
@@ -46,97 +46,99 @@ def write_best_config(path: Path, params: Params, study: Study) -> None:
     )
 
 
-def summary_of(params: Params, study: Study) -> list[str]:
-    """At most ten lines for an agent."""
+def summary_lines(params: Params, study: Study) -> list[str]:
+    """Write at most ten lines."""
     best = study.best
     assert best is not None
-    ends = ", ".join(f"{count} {word.replace('_', ' ')}" for word, count in ends_of(study.counted).items())
+    ends = ", ".join(f"{count} {word.replace('_', ' ')}" for word, count in count_ends(study.finished).items())
     lines = [
-        f"{len(study.counted)} trials of {params.trial_steps} steps: {ends}.",
-        f"Best: trial {best.number}, {worth_in_words(study, best)}: {_settings(best)}.",
+        f"{len(study.finished)} trials of {params.trial_steps} steps: {ends}.",
+        f"Best: trial {best.number}, {describe_values(best)}: {_settings(best)}.",
     ]
     if params.objective == "both":
         front = ", ".join(str(number) for number in front_numbers(study))
         lines.append(f"Best by this rule: {RULE}. No other beats these in both: {front}.")
-    lines += _of_the_others(study)
-    lines += _of_the_first(params, study, best)
-    shares = importances(study)
+    lines += _describe_others(study)
+    lines += _describe_first_points(params, study, best)
+    shares = compute_importances(study)
     if shares:
-        told = ", ".join(f"{name} {share:.0%}" for name, share in list(shares.items())[:3])
-        lines.append(f"What mattered, as far as so few trials tell: {told}.")
-    for name in at_the_edge(params, best):
+        largest = ", ".join(f"{name} {share:.0%}" for name, share in list(shares.items())[:3])
+        lines.append(f"Most important settings (uncertain with few trials): {largest}.")
+    for name in params_at_range_end(params, best):
         lines.append(f"{name}={best.params[name]:.3g} is at the end of its range: a wider one may hold a better value.")
-    heard = "" if params.objective == "loss" else "A score of a few sentences is rough, and a person hears more. "
-    loss = "Loss is not quality: train with these settings, let the voice speak, and rate_samples. "
-    return [*lines[:9], (heard or loss) + "A longer run may want a lower lr than these short ones."]
+    if params.objective == "loss":
+        caveat = "Loss is not quality: train with these settings, then synthesize and rate_samples."
+    else:
+        caveat = "A score of a few sentences is uncertain: let a person listen."
+    return [*lines[:9], f"{caveat} A longer run may need a lower lr than these short ones."]
 
 
-def worth_in_words(study: Study, trial: FrozenTrial) -> str:
-    """A trial's values, the one that decides first."""
-    worth, told = worth_of(trial), []
-    if worth.score is not None:
-        heard = trial.user_attrs["heard"]
-        known = [("words", heard["intelligibility"]), ("voice", heard["voice"])]
+def describe_values(trial: FrozenTrial) -> str:
+    """Describe a trial's values, the deciding one first."""
+    values, descriptions = read_values(trial), []
+    if values.score is not None:
+        audio = trial.user_attrs["heard"]
+        known = [("intelligibility", audio["intelligibility"]), ("voice", audio["voice"])]
         parts = "".join(f", {name} {value:.2f}" for name, value in known if value is not None)
-        parts = f"rating {heard['rating']:.2f}, {heard['stop_rate']:.0%} stop{parts}"
-        told.append(f"audio score {worth.score:.3f} ({parts})")
-    if worth.loss is not None:
-        told.append(f"validation loss {worth.loss:.4f}")
-    return ", ".join(told)
+        parts = f"rating {audio['rating']:.2f}, {audio['stop_rate']:.0%} stop{parts}"
+        descriptions.append(f"audio score {values.score:.3f} ({parts})")
+    if values.loss is not None:
+        descriptions.append(f"validation loss {values.loss:.4f}")
+    return ", ".join(descriptions)
 
 
 def front_numbers(study: Study) -> list[int]:
-    """The trials that no other beats in both values."""
+    """Return the numbers of the trials on the Pareto front; empty for one objective."""
     return [trial.number for trial in study.study.best_trials] if study.objective == "both" else []
 
 
-def first_of(params: Params, study: Study) -> FrozenTrial | None:
-    """The trial of the first point that was to be tried before any other."""
-    return _trial_at(values_of(params.first[0]), study) if params.first else None
+def first_point_trial(params: Params, study: Study) -> FrozenTrial | None:
+    """Return the trial of the first of the points to try first."""
+    return _trial_at(point_values(params.first[0]), study) if params.first else None
 
 
-def at_the_edge(params: Params, best: FrozenTrial) -> list[str]:
-    """Learning rates and the like within a twentieth of the end of their range."""
+def params_at_range_end(params: Params, best: FrozenTrial) -> list[str]:
+    """Return the arguments on a log scale whose best value is within a twentieth of an end of their range."""
     names = []
     for found in params.ranges:
         if found.choices or found.low is None or found.high is None or not found.log:
             continue
         value = float(best.params[found.name])
-        reach = (found.high / found.low) ** 0.05
-        if value < found.low * reach or value > found.high / reach:
+        margin = (found.high / found.low) ** 0.05
+        if value < found.low * margin or value > found.high / margin:
             names.append(found.name)
     return names
 
 
-def _of_the_others(study: Study) -> list[str]:
-    """Where the best lies among all."""
-    worths = study.worths
-    if len(worths) < 2:
+def _describe_others(study: Study) -> list[str]:
+    """Describe median and worst of the complete trials."""
+    complete = study.complete_values
+    if len(complete) < 2:
         return []
     if study.objective == "loss":
-        values = [worth.loss for worth in worths if worth.loss is not None]
-        return [f"Median of {len(values)} complete trials {statistics.median(values):.4f}, worst {max(values):.4f}."]
-    scores = [worth.score for worth in worths if worth.score is not None]
+        losses = [trial.loss for trial in complete if trial.loss is not None]
+        return [f"Median of {len(losses)} complete trials {statistics.median(losses):.4f}, worst {max(losses):.4f}."]
+    scores = [trial.score for trial in complete if trial.score is not None]
     return [f"Median score of {len(scores)} complete trials {statistics.median(scores):.3f}, worst {min(scores):.3f}."]
 
 
-def _of_the_first(params: Params, study: Study, best: FrozenTrial) -> list[str]:
-    """What became of the points that were recommended, with where they are from."""
+def _describe_first_points(params: Params, study: Study, best: FrozenTrial) -> list[str]:
+    """Describe the results of the points tried first, with their sources."""
     lines = []
     for point in params.first[:3]:
-        trial = _trial_at(values_of(point), study)
+        trial = _trial_at(point_values(point), study)
         if trial is None or "end" not in trial.user_attrs:
             continue
         end = str(trial.user_attrs["end"]).replace("_", " ")
-        value = worth_in_words(study, trial) if trial.state == TrialState.COMPLETE else end
+        value = describe_values(trial) if trial.state == TrialState.COMPLETE else end
         source = trial.user_attrs.get("source")
-        told = f"Tried first (trial {trial.number}{f', from {source}' if source else ''}): {value}"
-        lines.append(told + ("; nothing was better." if trial.number == best.number else "."))
+        line = f"Tried first (trial {trial.number}{f', from {source}' if source else ''}): {value}"
+        lines.append(line + ("; no other was better." if trial.number == best.number else "."))
     return lines
 
 
 def _trial_at(point: dict[str, Value], study: Study) -> FrozenTrial | None:
-    return next((t for t in study.counted if all(t.params.get(name) == value for name, value in point.items())), None)
+    return next((t for t in study.finished if all(t.params.get(name) == value for name, value in point.items())), None)
 
 
 def _settings(trial: FrozenTrial) -> str:

@@ -1,4 +1,7 @@
-"""Trials as jobs: a training each, and a speaking and a rating where that is asked for; found again after a kill."""
+"""Jobs of the trials: a training, then synthesis and rating if the objective includes audio.
+
+Jobs are found again after a kill.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,13 @@ from typing import Any, Literal
 
 from optuna.trial import FrozenTrial
 
+from jobs.dataset.split import sample_evenly
 from jobs.dataset.takes import TAKES_NAME, read_takes
 from jobs.errors import UserError
 from jobs.param_types import Strict
 from jobs.rate_samples.params import Params as Rate
 from jobs.rate_samples.spec import KIND as RATE
+from jobs.rating.ratings_file import RATINGS_NAME, read_ratings_file
 from jobs.runner.job_kind import JobKind
 from jobs.runner.models import JobRecord
 from jobs.runner.worker.child_jobs import Children
@@ -23,77 +28,86 @@ from jobs.synthesize.params import EVALUATION_TEXTS, longest_take_s
 from jobs.synthesize.params import Params as Synthesize
 from jobs.synthesize.spec import KIND as SYNTHESIZE
 from jobs.training.spec import KIND as TRAINING
-from jobs.tune_hparams.objective import heard_of
-from jobs.tune_hparams.params import Params, training_of
-from jobs.tune_hparams.study import Outcome, Point, Study
+from jobs.tune_hparams.objective import score_takes
+from jobs.tune_hparams.params import Params, build_trial_training
+from jobs.tune_hparams.proposals import Point
+from jobs.tune_hparams.study import Study, TrialOutcome
 
-MEMORY = frozenset({"cuda_oom", "memory_too_small"})
+MEMORY_CODES = frozenset({"cuda_oom", "memory_too_small"})
 METRIC = "validation_loss"
-HEAVY = ("voice", "voice-last", "adapter", "checkpoints")
+WEIGHT_FOLDERS = ("voice", "voice-last", "adapter", "checkpoints")
 TAKES = "takes"
-# A shorter sentence tells a rating little (fewer than 6 words are not rated), a longer one costs more than it tells.
-LEAST_WORDS, MOST_WORDS = 6, 30
-LEAST_SENTENCES, MOST_HELD_OUT = 4, 6
+# Words of texts with fewer than 6 words are not rated; longer texts cost time without further information.
+MIN_WORDS, MAX_WORDS = 6, 30
+MIN_TEXTS, MAX_HELD_OUT_TEXTS = 4, 6
 
 Phase = Literal["job", "speak_job", "rate_job"]
-"""Of a trial, in this order: trains, speaks, is rated. Also the attribute of the trial that holds the job's id."""
+"""Phase of a trial: training, synthesis, rating. Also the name of the trial's attribute with the id of the job."""
 
 
-class Trials:
-    """The running trials of a search."""
+class TrialRunner:
+    """Runs the jobs of a search's trials."""
 
     def __init__(self, params: Params, context: JobContext, study: Study, folder: Path, texts: list[str]) -> None:
-        """Take up what runs already."""
+        """Resume the running trials.
+
+        Args:
+            params: of the search.
+            context: of the search's job.
+            study: of the search.
+            folder: of the search's files.
+            texts: spoken by each trial.
+        """
         self._params, self._context, self._study, self._folder, self._texts = params, context, study, folder, texts
         self._children = Children(context)
-        self.jobs: dict[str, tuple[int, Phase]] = {}  # of each running trial: its job, number, phase
+        self.jobs: dict[str, tuple[int, Phase]] = {}  # trial number and phase by job id
         for trial in study.running:
             self.start(trial)
 
     def start(self, trial: FrozenTrial) -> None:
-        """Start a trial's training, or find it; one cancelled with an earlier search goes on from its checkpoint.
+        """Start or find a trial's training; one cancelled with an earlier search continues from its checkpoint.
 
         Raises:
-            UserError: what the runner refuses.
+            UserError: those of the runner.
         """
-        training = training_of(self._params, trial.params, str(self.folder_of(trial.number)))
+        training = build_trial_training(self._params, trial.params, str(self.trial_folder(trial.number)))
         self._begin(trial.number, "job", f"trial-{trial.number}", TRAINING, training)
 
     def wait(self) -> list[int]:
-        """Wait until at least one job has ended; tell the study of trials that have, let the others speak.
+        """Wait until at least one job has ended; start the next phase of its trial, or record the trial's outcome.
 
         Returns:
             The numbers of the trials that have ended.
         """
         numbers = []
-        for job in self._children.wait_for_one(list(self.jobs), self._look):
+        for job in self._children.wait_for_one(list(self.jobs), self._watch):
             if self.jobs[job.job_id][1] == "job":
                 self._report(job.job_id)
             number, phase = self.jobs.pop(job.job_id)
-            outcome = self._go_on(number, phase, job)
+            outcome = self._advance(number, phase, job)
             if outcome is not None:
                 self._study.tell(number, outcome)
                 numbers.append(number)
         return numbers
 
-    def why_not(self, point: Point) -> str | None:
-        """The reason why a point cannot run on this machine, by the plan of its training."""
-        training = training_of(self._params, point, str(self._folder / "trial"))
+    def find_obstacle(self, point: Point) -> str | None:
+        """Return the reason why a point cannot run on this machine, by the plan of its training."""
+        training = build_trial_training(self._params, point, str(self._folder / "trial"))
         memory = TRAINING.make_plan(training, self._context.settings).get("memory", {})
         total = memory.get("total_gb")
         if total is not None and memory["peak_gb"] > total:
             return f"needs about {memory['peak_gb']} GB of {total} GB"
         return None
 
-    def tidy(self, best: int | None) -> None:
-        """Delete the weights of all ended trials but the best one's."""
-        for trial in self._study.counted:
+    def delete_weights(self, best: int | None) -> None:
+        """Delete the weights of all finished trials except the best."""
+        for trial in self._study.finished:
             if trial.number != best:
-                for name in HEAVY:
-                    shutil.rmtree(self.folder_of(trial.number) / name, ignore_errors=True)
+                for name in WEIGHT_FOLDERS:
+                    shutil.rmtree(self.trial_folder(trial.number) / name, ignore_errors=True)
 
-    def folder_of(self, number: int) -> Path:
-        """Where a trial writes."""
+    def trial_folder(self, number: int) -> Path:
+        """Return the folder of a trial."""
         return self._folder / f"trial_{number}"
 
     def _begin(self, number: int, phase: Phase, name: str, kind: JobKind, params: Strict) -> None:
@@ -101,55 +115,55 @@ class Trials:
         job_id = trial.user_attrs.get(phase)
         if job_id is None or self._was_lost(job_id, trial):
             job_id = self._children.start(name, kind, params).job_id
-            self._study.note(number, **{phase: job_id})
+            self._study.set_attributes(number, **{phase: job_id})
         self.jobs[job_id] = number, phase
 
-    def _go_on(self, number: int, phase: Phase, job: JobRecord) -> Outcome | None:
-        """Start what comes after a job of a trial; None while there is something."""
+    def _advance(self, number: int, phase: Phase, job: JobRecord) -> TrialOutcome | None:
+        """Start the job that follows in a trial and return None; after the last one return the outcome."""
         is_stopped_early = "stopped_early" in self._study.trials[number].user_attrs
         if phase == "job":
-            outcome = outcome_of(job, stopped_early=is_stopped_early)
+            outcome = read_outcome(job, stopped_early=is_stopped_early)
             if outcome.end != "complete" or self._params.objective == "loss":
                 return outcome
-            self._study.note(number, validation_loss=outcome.value)
+            self._study.set_attributes(number, validation_loss=outcome.loss)
             self._speak(number, str((job.result or {})["voice"]))
             return None
         if job.state != "succeeded":
-            return Outcome("failed", detail=f"{job.kind}: {_told(job)}")
+            return TrialOutcome("failed", detail=f"{job.kind}: {_describe_failure(job)}")
         if phase == "speak_job":
-            takes = self.folder_of(number) / TAKES
-            # no anchors: they are the same for every trial
+            takes = self.trial_folder(number) / TAKES
+            # without anchors, which are the same for every trial
             rate = Rate(takes=str(takes / TAKES_NAME), narrator_manifest=self._params.manifest,
-                        out=str(takes / "ratings.json"), anchor_clips=0)  # fmt: skip
+                        out=str(takes / RATINGS_NAME), anchor_clips=0)  # fmt: skip
             self._begin(number, "rate_job", f"trial-{number}-rate", RATE, rate)
             return None
-        return self._rated(number)
+        return self._read_score(number)
 
     def _speak(self, number: int, voice: str) -> None:
         speak = Synthesize(
             model=voice, texts=self._texts, takes_per_text=self._params.takes_per_text, seed=self._params.seed,
-            out_dir=str(self.folder_of(number) / TAKES), max_seconds=longest_take_s(self._texts),
+            out_dir=str(self.trial_folder(number) / TAKES), max_seconds=longest_take_s(self._texts),
         )  # fmt: skip
         self._begin(number, "speak_job", f"trial-{number}-speak", SYNTHESIZE, speak)
 
-    def _rated(self, number: int) -> Outcome:
-        takes = self.folder_of(number) / TAKES
-        ratings = json.loads((takes / "ratings.json").read_text(encoding="utf-8"))["takes"]
-        heard = heard_of(ratings, [take.hit_limit for take in read_takes(takes)])
-        if heard is None:
-            return Outcome("failed", detail="none of its takes could be rated")
-        self._study.note(number, heard=asdict(heard))
-        return Outcome("complete", self._study.trials[number].user_attrs[METRIC], score=heard.score)
+    def _read_score(self, number: int) -> TrialOutcome:
+        takes = self.trial_folder(number) / TAKES
+        ratings = read_ratings_file(takes / RATINGS_NAME)["takes"]
+        audio = score_takes(ratings, [take.hit_limit for take in read_takes(takes)])
+        if audio is None:
+            return TrialOutcome("failed", detail="none of its takes could be rated")
+        self._study.set_attributes(number, heard=asdict(audio))
+        return TrialOutcome("complete", self._study.trials[number].user_attrs[METRIC], score=audio.score)
 
-    def _look(self, job_id: str) -> None:
-        """Tell the study how a training goes, and stop one that goes badly."""
+    def _watch(self, job_id: str) -> None:
+        """Report the losses of a training to the study, and stop the training if the study says so."""
         number, phase = self.jobs[job_id]
         if phase == "job" and self._report(job_id) and self._params.pruning and self._study.should_stop(number):
-            self._study.note(number, stopped_early=True)
+            self._study.set_attributes(number, stopped_early=True)
             self._children.runner.cancel(job_id)
 
     def _report(self, job_id: str) -> bool:
-        """Whether anything was measured since the last look."""
+        """Report new losses of a training to the study; return whether there were any."""
         number, known = self.jobs[job_id][0], len(self._study.trials[self.jobs[job_id][0]].intermediate_values)
         for point in self._children.runner.history(job_id).points:
             if METRIC in point.metrics:
@@ -164,39 +178,42 @@ class Trials:
         return job.state == "cancelled" and "stopped_early" not in trial.user_attrs
 
 
-def outcome_of(job: JobRecord, *, stopped_early: bool) -> Outcome:
-    """What the end of a training means.
+def read_outcome(job: JobRecord, *, stopped_early: bool) -> TrialOutcome:
+    """Read the outcome of a trial from its finished training.
 
     Args:
-        job: that has ended.
-        stopped_early: the search has cancelled it.
+        job: the training.
+        stopped_early: the search cancelled it.
     """
     code = job.failure.code if job.failure else ""
-    told = job.failure.message if job.failure else job.detail
+    detail = job.failure.message if job.failure else job.detail
     if job.state == "succeeded":
         loss = (job.result or {}).get("validation_loss")
-        return Outcome("complete", loss) if loss is not None else Outcome("failed", detail="no clip was held out")
-    if job.reason in ("cuda_oom", "oom_likely") or code in MEMORY:
-        return Outcome("out_of_memory", detail=told)
+        return (
+            TrialOutcome("complete", loss)
+            if loss is not None
+            else TrialOutcome("failed", detail="no clip was held out")
+        )
+    if job.reason in ("cuda_oom", "oom_likely") or code in MEMORY_CODES:
+        return TrialOutcome("out_of_memory", detail=detail)
     if code == "training_diverged":
-        return Outcome("diverged", detail=told)
+        return TrialOutcome("diverged", detail=detail)
     if job.state == "cancelled" and stopped_early:
-        return Outcome("pruned", detail="worse than the median at the same step")
-    return Outcome("failed", detail=_told(job))
+        return TrialOutcome("pruned", detail="worse than the median at the same step")
+    return TrialOutcome("failed", detail=_describe_failure(job))
 
 
-def _told(job: JobRecord) -> str:
+def _describe_failure(job: JobRecord) -> str:
     code, message = (job.failure.code, job.failure.message) if job.failure else (job.reason or "", job.detail)
     return f"{job.state}: {code} {message}".strip()
 
 
-def sentences_of(params: Params) -> list[str]:
-    """What every trial speaks: given, or held out, or fixed."""
+def choose_texts(params: Params) -> list[str]:
+    """Choose the texts that every trial speaks: given, held-out or fixed ones."""
     if params.texts or params.objective == "loss":
         return params.texts
     rows: list[dict[str, Any]] = [json.loads(line) for line in Path(params.manifest).read_text("utf-8").splitlines()]
     held_out = [row["text"] for row in rows if row.get("split") == "validation"]
-    fitting = [text for text in dict.fromkeys(held_out) if LEAST_WORDS <= len(text.split()) <= MOST_WORDS]
-    spread = [fitting[place * len(fitting) // MOST_HELD_OUT] for place in range(MOST_HELD_OUT)] if fitting else []
-    found = list(dict.fromkeys(spread))
-    return found if len(found) >= LEAST_SENTENCES else [*found, *EVALUATION_TEXTS]
+    fitting = [text for text in dict.fromkeys(held_out) if MIN_WORDS <= len(text.split()) <= MAX_WORDS]
+    texts = sample_evenly(fitting, MAX_HELD_OUT_TEXTS)
+    return texts if len(texts) >= MIN_TEXTS else [*texts, *EVALUATION_TEXTS]

@@ -1,8 +1,8 @@
-"""tune_hparams' work: propose, train for a while, learn from it, propose again.
+"""Work of ``tune_hparams``: propose points, train a short trial of each, repeat.
 
-Everything lies under ``out_dir``: ``optuna_study.db``, ``best_config.json`` (the best so far, at any time),
-``trial_N/``, plots and ``report.html``. The study on disk is the state: the work may be killed at any instant and
-started again; trials that run go on meanwhile.
+All files are under ``out_dir``: ``optuna_study.db``, ``best_config.json`` (the best so far, at any time), ``trial_N/``,
+plots and ``report.html``. The study on disk is the whole state: after a kill the search continues with it, and running
+trials are not interrupted.
 """
 
 from __future__ import annotations
@@ -16,24 +16,32 @@ from jobs.errors import UserError
 from jobs.runner.worker.context import JobContext
 from jobs.training.spec import KIND as TRAINING
 from jobs.tune_hparams.html_report import PAGE, write_page
-from jobs.tune_hparams.params import SOURCE, Params, Result, folder_of, study_of, training_of, values_of
-from jobs.tune_hparams.plots import HISTORY, draw
-from jobs.tune_hparams.study import Study, ends_of, worth_of
+from jobs.tune_hparams.params import (
+    SOURCE,
+    Params,
+    Result,
+    build_trial_training,
+    point_values,
+    search_folder,
+    study_path,
+)
+from jobs.tune_hparams.plots import HISTORY, draw_plots
+from jobs.tune_hparams.study import Study, count_ends, read_values
 from jobs.tune_hparams.summary import (
     BEST_CONFIG,
-    first_of,
+    describe_values,
+    first_point_trial,
     front_numbers,
-    settings_of,
-    summary_of,
-    worth_in_words,
+    summary_lines,
+    training_settings,
     write_best_config,
 )
-from jobs.tune_hparams.trials import Trials, sentences_of
+from jobs.tune_hparams.trials import TrialRunner, choose_texts
 
 logger = logging.getLogger(__name__)
 
-MOST_FAILURES = 3  # of the first trials: the fault is not in the settings
-# What may differ when a search goes on: how long, in which order, what is kept.
+MAX_FIRST_FAILURES = 3  # after as many failures without a complete trial, the cause is not in the settings
+# Parameters that may differ when a search is continued: its length, order and what it keeps.
 NOT_IDENTITY = {"n_trials", "parallel", "first", "pruning", "keep_voices", "out_dir", "best_config", "sampler", "seed",
                 "space"}  # fmt: skip
 
@@ -44,94 +52,103 @@ def run(params: Params, context: JobContext) -> Result:
     Raises:
         UserError: ``nothing_held_out``, ``out_dir_taken``, ``trials_fail``, ``no_trial_fits``, ``no_trial_completed``.
     """
-    folder, database = folder_of(params, context.folder), study_of(params, context.folder)
+    folder, database = search_folder(params, context.folder), study_path(params, context.folder)
     folder.mkdir(parents=True, exist_ok=True)
     _check_validation(params, context)
     study = Study(
         database, params.ranges, sampler=params.sampler, seed=params.seed, identity=_identity(params),
         compare_from_step=params.trial_steps // 3, objective=params.objective,
     )  # fmt: skip
-    study.abandon_half_proposed()
-    study.enqueue([values_of(point) for point in params.first], [str(p.get(SOURCE, "")) for p in params.first])
-    trials = Trials(params, context, study, folder, sentences_of(params))
+    study.discard_incomplete()
+    study.enqueue([point_values(point) for point in params.first], [str(p.get(SOURCE, "")) for p in params.first])
+    trials = TrialRunner(params, context, study, folder, choose_texts(params))
     context.publish(database.name, database, "other")
-    is_used_up = False
+    is_exhausted = False
     while True:
-        while not is_used_up and len(trials.jobs) < min(params.parallel, params.n_trials - len(study.counted)):
+        while not is_exhausted and len(trials.jobs) < min(params.parallel, params.n_trials - len(study.finished)):
             context.raise_if_cancelled()
-            proposed = study.ask(trials.why_not)
+            proposed = study.ask(trials.find_obstacle)
             if proposed is None:
-                is_used_up = True
+                is_exhausted = True
             else:
                 logger.info("trial %d: %s", proposed.number, proposed.params)
                 trials.start(proposed)
         if not trials.jobs:
             break
-        _tell(params, context, study)
+        _report_progress(params, context, study)
         ended = trials.wait()
         for number in ended:
-            _log(study, number)
+            _log_trial(study, number)
         if ended:
-            _after_a_trial(params, study, trials, folder)
-    return _result(params, context, study, trials, folder)
+            _update_best(params, study, trials, folder)
+    return _write_results(params, context, study, trials, folder)
 
 
-def _after_a_trial(params: Params, study: Study, trials: Trials, folder: Path) -> None:
-    """Whoever looks, or starts a training now, has the best so far."""
+def _update_best(params: Params, study: Study, trials: TrialRunner, folder: Path) -> None:
+    """Write the best settings so far and delete the weights of other trials.
+
+    Raises:
+        UserError: ``trials_fail``.
+    """
     best = study.best
     if best is None:
-        failed = [trial for trial in study.counted if trial.user_attrs["end"] == "failed"]
-        if len(failed) >= MOST_FAILURES:
+        failed = [trial for trial in study.finished if trial.user_attrs["end"] == "failed"]
+        if len(failed) >= MAX_FIRST_FAILURES:
             raise UserError(
                 "trials_fail",
                 f"The first {len(failed)} trials failed, the last with: {failed[-1].user_attrs['detail']}",
-                f"Look at get_job job_id={failed[-1].user_attrs['job']!r}; then call again, the search goes on.",
+                f"Look at get_job job_id={failed[-1].user_attrs['job']!r}; then call again, the search continues.",
             )
         return
-    for path in _configs(params, folder):
+    for path in [folder / BEST_CONFIG, *([Path(params.best_config)] if params.best_config else [])]:
         write_best_config(path, params, study)
     if not params.keep_voices:
-        trials.tidy(best.number)
+        trials.delete_weights(best.number)
 
 
-def _result(params: Params, context: JobContext, study: Study, trials: Trials, folder: Path) -> Result:
+def _write_results(params: Params, context: JobContext, study: Study, trials: TrialRunner, folder: Path) -> Result:
+    """Write and publish plots and report.
+
+    Raises:
+        UserError: ``no_trial_fits``, ``no_trial_completed``.
+    """
     best = study.best
     if best is None:
-        ends = ends_of(study.counted)
+        ends = count_ends(study.finished)
         if set(ends) <= {"out_of_memory"}:
             raise UserError(
                 "no_trial_fits",
-                "Nothing in the search space fits into the memory of this machine.",
+                "No point of the search space fits into the memory of this machine.",
                 "Give smaller ranges, or training={method: lora, batch_size: 1, gradient_checkpointing: true}.",
             )
         raise UserError(
             "no_trial_completed",
-            f"No trial came to its end: {ends}.",
-            "Look at the trials with list_jobs kind=training; a lower lr or pruning=false may do.",
+            f"No trial completed: {ends}.",
+            "Look at the trials with list_jobs kind=training; a lower lr or pruning=false may help.",
         )
-    _tell(params, context, study)
-    pictures = draw(study, folder)
-    lines = summary_of(params, study)
-    write_page(folder / PAGE, params, study, lines, pictures)
+    _report_progress(params, context, study)
+    plots = draw_plots(study, folder)
+    lines = summary_lines(params, study)
+    write_page(folder / PAGE, params, study, lines, plots)
     context.publish(BEST_CONFIG, folder / BEST_CONFIG, "report")
     context.publish(PAGE, folder / PAGE, "report")
-    for name in pictures:
+    for name in plots:
         context.publish(f"{name}.png", folder / f"{name}.png", "plot")
         context.publish(f"{name}.html", folder / f"{name}.html", "report")
     context.publish(study.path.name, study.path, "other")
-    first = first_of(params, study)
-    voice = trials.folder_of(best.number) / "voice"
-    worth = worth_of(best)
-    assert worth.loss is not None
+    first = first_point_trial(params, study)
+    voice = trials.trial_folder(best.number) / "voice"
+    values = read_values(best)
+    assert values.loss is not None
     return Result(
         best_config=str(folder / BEST_CONFIG),
-        hyperparameters=settings_of(params, best),
-        validation_loss=worth.loss,
-        audio_score=worth.score,
+        hyperparameters=training_settings(params, best),
+        validation_loss=values.loss,
+        audio_score=values.score,
         best_trial=best.number,
         front=front_numbers(study),
-        first_trial_loss=worth_of(first).loss if first is not None else None,
-        trials=ends_of(study.counted),
+        first_trial_loss=read_values(first).loss if first is not None else None,
+        trials=count_ends(study.finished),
         manifest=params.manifest,
         voice=str(voice) if voice.is_dir() else None,
         study=str(study.path),
@@ -141,14 +158,10 @@ def _result(params: Params, context: JobContext, study: Study, trials: Trials, f
     )
 
 
-def _configs(params: Params, folder: Path) -> list[Path]:
-    return [folder / BEST_CONFIG, *([Path(params.best_config)] if params.best_config else [])]
-
-
 def _check_validation(params: Params, context: JobContext) -> None:
-    """A search compares losses on clips that no trial learns."""
+    """Check that clips are held out: a search compares losses on clips that no trial trains on."""
     values = {found.name: found.ends[0] for found in params.ranges}
-    data = TRAINING.make_plan(training_of(params, values), context.settings)["data"]
+    data = TRAINING.make_plan(build_trial_training(params, values), context.settings)["data"]
     if not data.get("held_out"):
         raise UserError(
             "nothing_held_out",
@@ -158,26 +171,26 @@ def _check_validation(params: Params, context: JobContext) -> None:
 
 
 def _identity(params: Params) -> dict[str, Any]:
-    """What makes losses comparable."""
-    told = params.model_dump(mode="json", exclude=NOT_IDENTITY)
-    told["manifest"] = hashlib.sha256(Path(params.manifest).read_bytes()).hexdigest()
-    return told
+    """Return the parameters that must be equal for losses to be comparable."""
+    identity = params.model_dump(mode="json", exclude=NOT_IDENTITY)
+    identity["manifest"] = hashlib.sha256(Path(params.manifest).read_bytes()).hexdigest()
+    return identity
 
 
-def _tell(params: Params, context: JobContext, study: Study) -> None:
-    best, n_done = study.best, len(study.counted)
+def _report_progress(params: Params, context: JobContext, study: Study) -> None:
+    best, n_done = study.best, len(study.finished)
     metrics: dict[str, float] = {}
-    last = max(study.worths, key=lambda worth: worth.number, default=None)
-    for name, worth in (("best", worth_of(best) if best else None), ("trial", last)):
-        if worth is not None and worth.loss is not None:
-            metrics[f"{name}_loss"] = worth.loss
-        if worth is not None and worth.score is not None:
-            metrics[f"{name}_score"] = worth.score
-    told = f"{n_done} of {params.n_trials} trials" + (f", best: {worth_in_words(study, best)}" if best else "")
-    context.progress(min(n_done, params.n_trials), params.n_trials, told, **metrics)
+    last = max(study.complete_values, key=lambda trial: trial.number, default=None)
+    for name, values in (("best", read_values(best) if best else None), ("trial", last)):
+        if values is not None and values.loss is not None:
+            metrics[f"{name}_loss"] = values.loss
+        if values is not None and values.score is not None:
+            metrics[f"{name}_score"] = values.score
+    message = f"{n_done} of {params.n_trials} trials" + (f", best: {describe_values(best)}" if best else "")
+    context.progress(min(n_done, params.n_trials), params.n_trials, message, **metrics)
 
 
-def _log(study: Study, number: int) -> None:
+def _log_trial(study: Study, number: int) -> None:
     trial = study.trials[number]
-    told = worth_in_words(study, trial) if trial.user_attrs["end"] == "complete" else trial.user_attrs["detail"]
-    logger.info("trial %d: %s %s", number, trial.user_attrs["end"], told)
+    detail = describe_values(trial) if trial.user_attrs["end"] == "complete" else trial.user_attrs["detail"]
+    logger.info("trial %d: %s %s", number, trial.user_attrs["end"], detail)

@@ -1,4 +1,4 @@
-"""One number of a trial's takes: what makes a voice unusable weighs, whatever the mean says."""
+"""Audio score of a trial's takes, and the choice of the best trial."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobs.tune_hparams.objective import SAME_SCORE, Worth, best_of, front_of, heard_of
+from jobs.tune_hparams.objective import SAME_SCORE, TrialValues, pareto_front, score_takes, select_best
 
 
 def take(
@@ -28,21 +28,21 @@ def take(
     ],
 )
 def test_the_score(takes: list[dict[str, Any]], hit_limit: list[bool], score: float) -> None:
-    heard = heard_of(takes, hit_limit)
+    audio = score_takes(takes, hit_limit)
 
-    assert heard is not None
-    assert heard.score == pytest.approx(score, abs=1e-4)
+    assert audio is not None
+    assert audio.score == pytest.approx(score, abs=1e-4)
 
 
 def test_takes_of_which_none_could_be_rated_have_no_score() -> None:
-    assert heard_of([take(None)], [False]) is None
-    assert heard_of([], []) is None
+    assert score_takes([take(None)], [False]) is None
+    assert score_takes([], []) is None
 
 
 def test_one_take_in_five_that_never_stops_costs_more_than_one_as_bad_that_ends() -> None:
     ratings = [*[take(4.5, 0.9, 0.9)] * 4, take(1.4, 0.5, 0.9)]
 
-    ends, runaway = heard_of(ratings, [False] * 5), heard_of(ratings, [True, *[False] * 4])
+    ends, runaway = score_takes(ratings, [False] * 5), score_takes(ratings, [True, *[False] * 4])
 
     assert ends is not None
     assert runaway is not None
@@ -50,10 +50,15 @@ def test_one_take_in_five_that_never_stops_costs_more_than_one_as_bad_that_ends(
 
 
 def test_the_best_of_two_objectives_is_on_the_front_and_sounds_as_good_as_any() -> None:
-    trials = [Worth(0, 3.0, 0.80), Worth(1, 2.9, 0.80 - SAME_SCORE / 2), Worth(2, 2.0, 0.3), Worth(3, 3.2, 0.79)]
+    trials = [
+        TrialValues(0, 3.0, 0.80),
+        TrialValues(1, 2.9, 0.80 - SAME_SCORE / 2),
+        TrialValues(2, 2.0, 0.3),
+        TrialValues(3, 3.2, 0.79),
+    ]
 
-    assert [trial.number for trial in front_of(trials)] == [0, 1, 2]
-    assert best_of(trials, "both") == trials[1]
-    assert best_of(trials, "audio") == trials[0]
-    assert best_of(trials, "loss") == trials[2]
-    assert best_of([], "both") is None
+    assert [trial.number for trial in pareto_front(trials)] == [0, 1, 2]
+    assert select_best(trials, "both") == trials[1]
+    assert select_best(trials, "audio") == trials[0]
+    assert select_best(trials, "loss") == trials[2]
+    assert select_best([], "both") is None

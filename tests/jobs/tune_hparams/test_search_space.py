@@ -1,4 +1,4 @@
-"""Spaces are checked against start_training itself before anything is trained."""
+"""Search spaces are checked by the rules of start_training before any training."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import pytest
 from pydantic import ValidationError
 
 from jobs.errors import UserError
-from jobs.tune_hparams.search_space import Preset, Range, check_space, preset_of
+from jobs.tune_hparams.search_space import Preset, Range, check_space, preset_space
 
 
 @pytest.mark.parametrize("preset", get_args(Preset))
 @pytest.mark.parametrize("trial_steps", [10, 300, 10_000])
 def test_a_preset_is_a_space_of_start_training(preset: Preset, trial_steps: int) -> None:
-    ranges, fixed = preset_of(preset, trial_steps)
+    ranges, fixed = preset_space(preset, trial_steps)
 
     check_space(ranges, fixed, {"manifest": "m"})
 
@@ -23,7 +23,7 @@ def test_a_preset_is_a_space_of_start_training(preset: Preset, trial_steps: int)
 
 
 def test_the_preset_of_the_original_skill_is_its_documented_space() -> None:
-    ranges, fixed = preset_of("1.7b", 300)
+    ranges, fixed = preset_space("1.7b", 300)
     space = {found.name: found.choices or [found.low, found.high] for found in ranges}
 
     assert space["lr"] == [1e-6, 5e-5]
@@ -34,7 +34,7 @@ def test_the_preset_of_the_original_skill_is_its_documented_space() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ranges", "fixed", "told"),
+    ("ranges", "fixed", "message"),
     [
         ([Range(name="learning_rate", low=0, high=1)], {}, "learning_rate"),
         ([Range(name="max_steps", low=1, high=9)], {}, "max_steps"),
@@ -46,8 +46,8 @@ def test_the_preset_of_the_original_skill_is_its_documented_space() -> None:
         ([Range(name="load_in_4bit", choices=[True])], {"method": "full"}, "4-bit"),
     ],
 )
-def test_what_start_training_would_refuse_is_refused(ranges: list[Range], fixed: dict[str, str], told: str) -> None:
-    with pytest.raises(UserError, match=told) as refused:
+def test_what_start_training_would_refuse_is_refused(ranges: list[Range], fixed: dict[str, str], message: str) -> None:
+    with pytest.raises(UserError, match=message) as refused:
         check_space(ranges, fixed, {"manifest": "m"})
 
     assert refused.value.code == "space_invalid"

@@ -1,4 +1,4 @@
-"""The search finds what is known to be best, forgets nothing, and does not run twice into the same wall."""
+"""Study of a search: it finds a known optimum, survives restarts and avoids points that ran out of memory."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from jobs.errors import UserError
+from jobs.tune_hparams.proposals import Point, needs_as_much_memory
 from jobs.tune_hparams.search_space import Range
-from jobs.tune_hparams.study import Outcome, Point, Study, takes_as_much
+from jobs.tune_hparams.study import Study, TrialOutcome
 from tests.jobs.tune_hparams.conftest import BEST_LR, RANGES
 
 Search = Callable[..., Study]
@@ -31,11 +32,11 @@ def test_twelve_trials_find_the_rate_and_beat_random_search(search: Search) -> N
     seeds = range(10)
 
     found = [search(seed) for seed in seeds]
-    by_chance = [search(seed, sampler="random") for seed in seeds]
+    random = [search(seed, sampler="random") for seed in seeds]
 
     assert sum(distance(study) < FOUND for study in found) >= 9
-    assert sum(study.best.value for study in found) < sum(study.best.value for study in by_chance)
-    assert sum(map(distance, found)) < sum(map(distance, by_chance))
+    assert sum(study.best.value for study in found) < sum(study.best.value for study in random)
+    assert sum(map(distance, found)) < sum(map(distance, random))
 
 
 def test_a_gaussian_process_finds_it_too(search: Search) -> None:  # slower: `./run.sh bench search` has all ten seeds
@@ -66,27 +67,27 @@ def test_a_point_that_ran_out_of_memory_is_kept_and_nothing_as_large_is_proposed
               Range(name="lr", low=1e-6, high=1e-4, log=True)]  # fmt: skip
     study = Study(tmp_path / "study.db", ranges, seed=1, storage=InMemoryStorage())
 
-    def end(point: Point) -> Outcome:
+    def end(point: Point) -> TrialOutcome:
         if int(point["batch_size"]) * int(point["lora_r"]) >= 64:
-            return Outcome("out_of_memory", detail="the card is full")
-        return Outcome("complete", 5 - float(point["batch_size"]))  # the wall is where the search wants to go
+            return TrialOutcome("out_of_memory", detail="the card is full")
+        return TrialOutcome("complete", 5 - float(point["batch_size"]))  # the optimum is beyond the limit
 
     tried: list[Point] = []
-    walls: list[Point] = []
+    too_large: list[Point] = []
     for _ in range(30):
         trial = study.ask()
         assert trial is not None
-        assert not any(takes_as_much(trial.params, wall) for wall in walls)
+        assert not any(needs_as_much_memory(trial.params, other) for other in too_large)
         outcome = end(trial.params)
-        walls += [dict(trial.params)] if outcome.end == "out_of_memory" else []
+        too_large += [dict(trial.params)] if outcome.end == "out_of_memory" else []
         tried.append(dict(trial.params))
         study.tell(trial.number, outcome)
 
-    assert walls
-    assert len(study.counted) == 30
+    assert too_large
+    assert len(study.finished) == 30
     assert study.best.params["batch_size"] == 2 or study.best.params["batch_size"] * study.best.params["lora_r"] < 64
     kept = [trial for trial in study.trials if trial.user_attrs.get("end") == "out_of_memory"]
-    assert [trial.params for trial in kept] == walls
+    assert [trial.params for trial in kept] == too_large
     assert {trial.state for trial in kept} == {TrialState.PRUNED}
 
 
@@ -98,11 +99,11 @@ def test_points_that_cannot_fit_are_never_started_and_a_space_without_others_end
 
     assert {trial.params["batch_size"] for trial in fitting if trial} == {4}
     assert study.ask(lambda point: "too large") is None
-    assert study.counted == []  # none has ended, none that could not fit counts
+    assert study.finished == []  # none has ended, none that could not fit counts
 
 
 @pytest.mark.parametrize(
-    ("point", "other", "told"),
+    ("point", "other", "expected"),
     [
         ({"batch_size": 4, "lr": 1e-5}, {"batch_size": 4, "lr": 1e-6}, True),
         ({"batch_size": 8, "lora_r": 16}, {"batch_size": 4, "lora_r": 16}, True),
@@ -111,8 +112,8 @@ def test_points_that_cannot_fit_are_never_started_and_a_space_without_others_end
         ({"gradient_checkpointing": True}, {"gradient_checkpointing": False}, False),
     ],
 )
-def test_what_takes_at_least_the_memory_of_another(point: Point, other: Point, told: bool) -> None:
-    assert takes_as_much(point, other) is told
+def test_a_point_needs_at_least_the_memory_of_another(point: Point, other: Point, expected: bool) -> None:
+    assert needs_as_much_memory(point, other) is expected
 
 
 def test_recommended_points_come_first_and_only_once(tmp_path: Path) -> None:
@@ -134,7 +135,7 @@ def test_a_trial_cut_off_while_it_was_proposed_is_proposed_again(tmp_path: Path)
     study.study.ask({"lr": optuna.distributions.FloatDistribution(1e-6, 1e-3, log=True)})  # killed before the others
 
     again = Study(tmp_path / "study.db", RANGES, seed=0)
-    again.abandon_half_proposed()
+    again.discard_incomplete()
     trial = again.ask()
 
     assert trial is not None
@@ -148,11 +149,11 @@ def test_a_trial_worse_than_the_median_is_stopped(tmp_path: Path) -> None:
     for loss in (3.0, 3.1, 3.2):
         trial = study.ask()
         study.report(trial.number, 10, loss)
-        study.tell(trial.number, Outcome("complete", loss))
+        study.tell(trial.number, TrialOutcome("complete", loss))
     good, bad = study.ask(), study.ask()
     study.report(good.number, 10, 2.9)
     study.report(bad.number, 5, 9.0)
-    assert not study.should_stop(bad.number)  # too early to tell
+    assert not study.should_stop(bad.number)  # too early
     study.report(bad.number, 10, 4.0)
     study.report(bad.number, 10, 1.0)  # what was seen once counts
 
@@ -165,7 +166,7 @@ def test_pruning_goes_by_the_loss_also_where_the_score_is_searched(tmp_path: Pat
     for loss in (3.0, 3.1, 3.2):
         trial = study.ask()
         study.report(trial.number, 10, loss)
-        study.tell(trial.number, Outcome("complete", loss, score=loss / 10))
+        study.tell(trial.number, TrialOutcome("complete", loss, score=loss / 10))
     good, bad = study.ask(), study.ask()
     study.report(good.number, 10, 2.9)
     study.report(bad.number, 10, 4.0)
@@ -181,14 +182,14 @@ def test_two_objectives_have_a_front_a_best_by_the_rule_and_no_pruning(tmp_path:
         trial = study.ask()
         study.report(trial.number, 10, loss)
         assert not study.should_stop(trial.number)
-        study.tell(trial.number, Outcome("complete", loss, score=score))
+        study.tell(trial.number, TrialOutcome("complete", loss, score=score))
     wall = study.ask()
-    study.tell(wall.number, Outcome("diverged", detail="loss is not a number"))
+    study.tell(wall.number, TrialOutcome("diverged", detail="loss is not a number"))
     after = study.ask()
 
     assert after is not None  # the sampler takes a trial without values
     assert sorted(trial.number for trial in study.study.best_trials) == [0, 1, 2]
-    assert study.best.number == 0  # trial 1 sounds best by less than tells apart, and its loss is higher
+    assert study.best.number == 0  # trial 1 has the best score by an insignificant margin, and a higher loss
 
 
 def test_where_a_point_is_from_is_kept_with_its_trial(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from jobs.settings import Settings
 from jobs.training.planning.hyperparams import read_hyperparams
 from jobs.tune_hparams.params import Params
 from jobs.tune_hparams.spec import KIND
-from jobs.tune_hparams.trials import outcome_of
+from jobs.tune_hparams.trials import read_outcome
 from tests.jobs.training.conftest import CODEBOOK_SIZE, coded_rows, write_manifest
 
 __all__ = ["coded_rows", "write_manifest"]
@@ -93,7 +93,7 @@ def test_a_search_ends_with_settings_that_a_training_takes(
     assert f"trial {best.number}, validation loss" in page
     assert page.count("<tr") == 5
     assert len(runner.list(kind="training")) == 4
-    for trial in trials:  # what each learnt with is what was proposed
+    for trial in trials:  # trained with the proposed values
         params_of_trial = runner.get(trial.user_attrs["job"]).params
         assert {name: params_of_trial[name] for name in trial.params} == trial.params
 
@@ -136,7 +136,7 @@ def test_a_hopeless_trial_is_stopped_early(settings: Settings, make: Callable[..
     assert progress.done < 120
 
 
-def test_trials_are_heard_and_a_search_killed_while_one_speaks_goes_on(
+def test_trials_are_rated_and_a_search_killed_during_synthesis_continues(
     settings: Settings, sounding_base: Path, sounding_manifest: Path, tmp_path: Path,
     kill_worker: Callable[[Runner, str], None],
 ) -> None:  # fmt: skip
@@ -166,9 +166,9 @@ def test_trials_are_heard_and_a_search_killed_while_one_speaks_goes_on(
     for trial in trials:
         takes = json.loads((folder / f"trial_{trial.number}" / "takes" / "ratings.json").read_text())["takes"]
         assert len(takes) == 2
-        heard = trial.user_attrs["heard"]
-        assert heard["rating"] == pytest.approx(sum(take["uncapped"] for take in takes) / 2, abs=1e-3)
-        assert trial.values == [trial.user_attrs["validation_loss"], heard["score"]]
+        audio = trial.user_attrs["heard"]
+        assert audio["rating"] == pytest.approx(sum(take["uncapped"] for take in takes) / 2, abs=1e-3)
+        assert trial.values == [trial.user_attrs["validation_loss"], audio["score"]]
     assert trials[0].user_attrs["source"] == "a stranger's page"
     assert job.result["best_trial"] in job.result["front"]
     best = json.loads((folder / "best_config.json").read_text())
@@ -196,7 +196,7 @@ def test_a_trial_that_the_kernel_kills_for_memory_is_recorded_and_nothing_as_lar
     while len(runner.list(kind="training")) < 2:
         assert time.monotonic() < deadline
         assert not runner.wait(job_id, 0.05).is_finished
-    kill_worker(runner, job_id)  # which is no running out of memory, though a trial has
+    kill_worker(runner, job_id)  # not for memory, unlike the trial before
 
     job = runner.wait(job_id, BOUND_S)
 
@@ -238,7 +238,7 @@ def test_a_search_without_held_out_clips_is_refused_before_any_trial(
 
 
 @pytest.mark.parametrize(
-    ("told", "stopped_early", "end"),
+    ("job", "stopped_early", "end"),
     [
         ({"state": "succeeded", "result": {"validation_loss": 4.5}}, False, "complete"),
         ({"state": "succeeded", "result": {"validation_loss": 4.5}}, True, "complete"),
@@ -251,12 +251,14 @@ def test_a_search_without_held_out_clips_is_refused_before_any_trial(
         ({"state": "cancelled"}, False, "failed"),
     ],
 )
-def test_what_the_end_of_a_training_means(told: dict[str, Any], stopped_early: bool, end: str) -> None:
-    failure = {"failure": Failure(code=told["failure"], message="what happened")} if "failure" in told else {}
+def test_the_outcome_of_a_trial_follows_from_the_end_of_its_training(
+    job: dict[str, Any], stopped_early: bool, end: str
+) -> None:
+    failure = {"failure": Failure(code=job["failure"], message="what happened")} if "failure" in job else {}
 
-    outcome = outcome_of(
-        JobRecord(job_id="training-1", kind="training", **(told | failure)), stopped_early=stopped_early
+    outcome = read_outcome(
+        JobRecord(job_id="training-1", kind="training", **(job | failure)), stopped_early=stopped_early
     )
 
     assert outcome.end == end
-    assert (outcome.value is not None) == (end == "complete")
+    assert (outcome.loss is not None) == (end == "complete")
