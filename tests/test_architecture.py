@@ -1,94 +1,55 @@
-"""The arrows between the rooms: read from the source, and once from a process that loads all tools.
+"""Structure of the product, read from its source: directions of imports, circles, sizes of folders and modules.
 
-server -> tools -> jobs; one kind of work never imports another; heavy libraries have one room each.
+server -> tools -> jobs; one kind of work never imports another; each heavy library belongs to one package.
 """
 
 from __future__ import annotations
 
 import ast
-import importlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
+from jobs.runner.job_kind import all_kinds
 from jobs.settings import PROJECT_ROOT, Settings
 
-ROOMS = ("server", "tools", "jobs")
+LAYERS = ("server", "tools", "jobs")
 KINDS = frozenset(file.parent.name for file in (PROJECT_ROOT / "jobs").glob("*/spec.py"))
 DIRECTORS = frozenset({"tune_hparams", "refine_voice"})
-SHARED_ROOMS = frozenset(
-    {"runner", "audio", "text", "asr", "speaker", "rating", "dataset", "qwen", "environments", "plotting"}
-)
-SHARED_MODULES = frozenset({"codec_format", "config", "durations", "errors", "param_types", "atomic_io", "settings"})
 HEAVY = frozenset(
     {"numpy", "torch", "torchaudio", "transformers", "scipy", "qwen_tts", "whisperx", "faster_whisper", "peft",
      "bitsandbytes", "av", "soxr", "soundfile", "librosa", "onnxruntime", "pocketsphinx", "parselmouth", "matplotlib",
      "ctranslate2", "speechmos", "safetensors"}
 )  # fmt: skip
-LIGHT_MODULES = frozenset(
-    {"jobs/dataset/quality/thresholds.py", "jobs/dataset/manifest.py", "jobs/dataset/manifest_stats.py"}
-    | {"jobs/dataset/takes.py", "jobs/rating/ratings_file.py"}
-    | {"jobs/plotting/render_client.py", "jobs/rating/human_ratings.py"}
-    | {"jobs/qwen/model_files.py", "jobs/qwen/model_info.py"}
-    | {f"jobs/{kind}/dry_run.py" for kind in ("align", "convert_codes", "ingest_audiobook")}
-    | {f"jobs/asr/{name}.py" for name in ("languages", "hallucination_filter", "model_registry")}
-    | {path.relative_to(PROJECT_ROOT).as_posix() for path in (PROJECT_ROOT / "jobs/training/planning").glob("*.py")}
-    | {"jobs/training/data/batch_sampler.py", "jobs/training/data/manifest_scan.py"}
-    | {"jobs/tune_hparams/search_space.py"}
-)
 OWNERS = {"qwen_tts": "jobs/qwen", "whisperx": "jobs/asr", "faster_whisper": "jobs/asr"}
-STDLIB_ONLY = (
-    "config",
-    "errors",
-    "atomic_io",
-    "runner/__init__",
-    "runner/attempt/__init__",
-    "runner/attempt/claim",
-    "runner/attempt/exit_record",
-    "runner/attempt/outcome",
-    "runner/attempt/spec",
-    "runner/backend",
-    "runner/machine/__init__",
-    "runner/machine/locks",
-    "runner/machine/nvidia_smi",
-    "runner/machine/preflight",
-    "runner/machine/processes",
-    "runner/paths",
-    "runner/provenance",
-    "runner/shim/__init__",
-    "runner/shim/__main__",
-    "runner/shim/log_rotation",
-    "runner/shim/shim",
-    "runner/shim/torchrun",
-    "runner/shim/watchdog",
-    "runner/slurm/__init__",
-    "runner/slurm/backend",
-    "runner/slurm/path_mapping",
-    "runner/slurm/sbatch",
-    "runner/slurm/slurm_cli",
-    "runner/slurm/squeue_cache",
-    "runner/slurm/squeue_parser",
-    "runner/slurm/state_resolver",
-    "runner/store/__init__",
-    "runner/store/schema",
-    "runner/store/store",
-    "runner/supervisor/__init__",
-    "runner/supervisor/__main__",
-    "runner/supervisor/code_reload",
-    "runner/supervisor/local_executor",
-    "runner/supervisor/loop",
-    "runner/supervisor/remote_executor",
-    "runner/supervisor/retries",
-    "runner/supervisor/scheduler",
-    "runner/supervisor_launcher",
-    "settings",
-)  # fmt: skip
+# Packages of jobs that import only these others, beside the modules of jobs itself.
+MAY_IMPORT = {
+    "runner": {"runner"},
+    "audio": {"audio"},
+    "text": {"text"},
+    "asr": {"asr", "audio", "text", "dataset"},
+    "speaker": {"speaker", "audio"},
+    "rating": {"rating", "audio", "speaker", "dataset"},
+    "environments": {"environments"},
+    "plotting": {"plotting", "runner"},
+}
+# Imported by processes without the ml environment; and so is all that these import.
+LIGHT_PACKAGES = ("runner", "environments", "web_research_hparams")
+LIGHT_NAMES = ("spec.py", "params.py", "dry_run.py")
+LIGHT_FOLDERS = ("planning",)
+# Run by a bare Python (``python -S``): the standard library only, and so all that these import.
+BARE = ("jobs/runner/supervisor/__main__.py", "jobs/runner/shim/__main__.py")
+MOST_MODULES, MOST_LINES = 14, 300
+# Modules that may be longer, with the reason.
+LONG_MODULES: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -104,26 +65,31 @@ class Import:
         """First part of the name."""
         return self.name.split(".")[0]
 
+    @property
+    def target(self) -> str | None:
+        """File of the longest leading part of the name that is a module of ours."""
+        parts = self.name.split(".")
+        for length in range(len(parts), 0, -1):
+            base = PROJECT_ROOT.joinpath(*parts[:length])
+            for file in (base.with_suffix(".py"), base / "__init__.py"):
+                if file.is_file():
+                    return file.relative_to(PROJECT_ROOT).as_posix()
+        return None
+
     def __str__(self) -> str:
-        target = _file_of(self.name)
-        return f"{self.file}:{self.line} imports {self.name}" + (f" ({target})" if target else "")
-
-
-def _file_of(name: str) -> str | None:
-    """File of the longest leading part of a name that is a module of ours."""
-    parts = name.split(".")
-    for length in range(len(parts), 0, -1):
-        base = PROJECT_ROOT.joinpath(*parts[:length])
-        for file in (base.with_suffix(".py"), base / "__init__.py"):
-            if file.is_file():
-                return file.relative_to(PROJECT_ROOT).as_posix()
-    return None
+        return f"{self.file}:{self.line} imports {self.name}" + (f" ({self.target})" if self.target else "")
 
 
 def imports_of(source: str, file: str) -> Iterator[Import]:
-    """Every import of a source, also those within functions; relative ones and ``from x import y`` in full."""
+    """Every import of a source but those for type checkers, also within functions, in full."""
     package = Path(file).parent.parts
-    for node in ast.walk(ast.parse(source, file)):
+    nodes = [ast.parse(source, file)]
+    while nodes:
+        node: ast.AST = nodes.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            nodes += node.orelse  # type: ignore[arg-type]
+            continue
+        nodes += ast.iter_child_nodes(node)  # type: ignore[arg-type]
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield Import(file, node.lineno, alias.name)
@@ -134,28 +100,70 @@ def imports_of(source: str, file: str) -> Iterator[Import]:
                 yield Import(file, node.lineno, f"{base}.{alias.name}")
 
 
+def source_files() -> list[str]:
+    """Every Python file of the product."""
+    files = [file for layer in LAYERS for file in sorted((PROJECT_ROOT / layer).rglob("*.py"))]
+    return [file.relative_to(PROJECT_ROOT).as_posix() for file in files]
+
+
+def read(file: str) -> str:
+    """The source of a file."""
+    return (PROJECT_ROOT / file).read_text(encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def imports() -> list[Import]:
     """All imports of the product's source."""
-    files = [file for room in ROOMS for file in sorted((PROJECT_ROOT / room).rglob("*.py"))]
-    return [
-        found
-        for file in files
-        for found in imports_of(file.read_text(encoding="utf-8"), file.relative_to(PROJECT_ROOT).as_posix())
-    ]
+    return [found for file in source_files() for found in imports_of(read(file), file)]
 
 
-def against_the_arrows(found: Import) -> bool:
-    """server -> tools -> jobs, and the doors reach only the light rooms of jobs."""
-    room = found.file.split("/")[0]
-    allowed = ROOMS[ROOMS.index(room) :]
-    return found.package in ROOMS and found.package not in allowed
+@pytest.fixture(scope="module")
+def graph(imports: list[Import]) -> Mapping[str, set[str]]:
+    """The modules that each module imports."""
+    edges: dict[str, set[str]] = {file: set() for file in source_files()}
+    for found in imports:
+        if found.target is not None and found.target != found.file and found.target in edges:
+            edges[found.file].add(found.target)
+    return edges
+
+
+def reached(roots: Collection[str], graph: Mapping[str, set[str]]) -> set[str]:
+    """The modules that some modules import, directly or not, with the packages that they are in, and themselves."""
+    seen, waiting = set(), list(roots)
+    while waiting:
+        file = waiting.pop()
+        if file not in seen and file in graph:
+            seen.add(file)
+            folders = Path(file).parents
+            waiting += [*graph[file], *((folder / "__init__.py").as_posix() for folder in folders)]
+    return seen
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[str]:
+    """Circles of a graph, until an edge of each is taken away."""
+    left = {node: set(targets) for node, targets in graph.items()}
+    found = []
+    while True:
+        try:
+            TopologicalSorter(left).prepare()
+        except CycleError as error:
+            circle = error.args[1]  # each is imported by the next
+            found.append(" <- ".join(circle))
+            left[circle[1]].discard(circle[0])
+        else:
+            return found
+
+
+def against_the_layers(found: Import) -> bool:
+    """server -> tools -> jobs."""
+    layer = found.file.split("/")[0]
+    return found.package in LAYERS and found.package not in LAYERS[LAYERS.index(layer) :]
 
 
 def between_kinds(found: Import) -> bool:
-    """A kind may import the shared rooms and itself; a shared room imports no kind at all.
+    """A kind may import itself and what is no kind; all else of jobs imports no kind.
 
-    A director starts other kinds of work and knows what they take and give, never how they do it.
+    A director starts other kinds of work: it knows their parameters and declarations, never how they work.
     """
     path, name = found.file.split("/"), found.name.split(".")
     if path[0] != "jobs" or name[0] != "jobs" or len(name) < 2:
@@ -165,45 +173,39 @@ def between_kinds(found: Import) -> bool:
     return name[1] in KINDS and name[1] != path[1]
 
 
-def from_a_low_room_upwards(found: Import) -> bool:
-    """The runner knows no other room of jobs; speech knows neither models nor the runner's processes."""
+def from_a_low_package_upwards(found: Import) -> bool:
+    """The runner imports no other package of jobs; audio knows neither models nor the runner."""
     path, name = found.file.split("/"), found.name.split(".")
-    if path[0] != "jobs" or name[0] != "jobs" or len(path) < 3 or len(name) < 2 or name[1] in SHARED_MODULES:
+    if path[0] != "jobs" or name[0] != "jobs" or len(path) < 3 or len(name) < 2:
         return False
-    may = {
-        "runner": {"runner"},
-        "audio": {"audio"},
-        "text": {"text"},
-        "asr": {"asr", "audio", "text", "dataset"},
-        "speaker": {"speaker", "audio"},
-        "rating": {"rating", "audio", "speaker", "dataset"},
-        "environments": {"environments"},
-        "plotting": {"plotting", "runner"},
-    }
-    return path[1] in may and name[1] not in may[path[1]]
+    is_package = (PROJECT_ROOT / "jobs" / name[1]).is_dir()
+    return is_package and path[1] in MAY_IMPORT and name[1] not in MAY_IMPORT[path[1]]
+
+
+def is_light(file: str) -> bool:
+    """Whether a file is imported by processes without the ml environment, by its folder and name."""
+    path = file.split("/")
+    return (
+        path[0] != "jobs"
+        or len(path) == 2
+        or path[1] in LIGHT_PACKAGES
+        or path[-1] in LIGHT_NAMES
+        or any(folder in LIGHT_FOLDERS for folder in path[:-1])
+    )
 
 
 def heavy_in_a_light_module(found: Import) -> bool:
-    """Light: server, tools, runner, environments, every spec and what it checks with, the modules beside the rooms."""
-    path = found.file.split("/")
-    light_rooms = ("runner", "environments", "web_research_hparams")
-    is_light = (
-        path[0] != "jobs"
-        or len(path) == 2
-        or path[1] in light_rooms
-        or path[-1] in ("spec.py", "params.py")
-        or found.file in LIGHT_MODULES
-    )
-    return is_light and found.package in HEAVY
+    """Light: server, tools, runner, every spec, params and dry run."""
+    return is_light(found.file) and found.package in HEAVY
 
 
-def outside_its_room(found: Import) -> bool:
-    """A library with an owner is imported in the owner's room only."""
+def outside_its_package(found: Import) -> bool:
+    """A library with an owner is imported in the owner's package only."""
     owner = OWNERS.get(found.package)
     return owner is not None and not found.file.startswith(owner + "/")
 
 
-RULES = [against_the_arrows, between_kinds, from_a_low_room_upwards, heavy_in_a_light_module, outside_its_room]
+RULES = [against_the_layers, between_kinds, from_a_low_package_upwards, heavy_in_a_light_module, outside_its_package]
 
 
 @pytest.mark.parametrize("breaks", RULES, ids=lambda rule: rule.__name__)
@@ -212,54 +214,110 @@ def test_no_import_goes(imports: list[Import], breaks: object) -> None:
     assert [str(found) for found in imports if breaks(found)] == []
 
 
-def test_mcp_is_imported_in_the_server_room_only(imports: list[Import]) -> None:
+def test_what_light_modules_import_is_light_too(imports: list[Import], graph: Mapping[str, set[str]]) -> None:
+    light = reached([file for file in graph if is_light(file)], graph)
+
+    assert [str(found) for found in imports if found.file in light and found.package in HEAVY] == []
+
+
+def test_mcp_is_imported_in_the_server_only(imports: list[Import]) -> None:
     users = {found.file for found in imports if found.package == "mcp"}
 
     assert {file for file in users if not file.startswith("server/")} == set()
 
 
-def test_the_supervisor_and_the_shim_need_the_standard_library_only(imports: list[Import]) -> None:
-    files = {f"jobs/{name}.py" for name in STDLIB_ONLY}
+def test_the_supervisor_and_the_shim_need_the_standard_library_only(
+    imports: list[Import], graph: Mapping[str, set[str]]
+) -> None:
+    files = reached(BARE, graph)
 
-    foreign = [
-        str(found)
-        for found in imports
-        if found.file in files
-        and found.package not in sys.stdlib_module_names
-        and (found.package != "jobs" or _file_of(found.name) not in files)
+    foreign = [found for found in imports if found.file in files and found.package not in sys.stdlib_module_names]
+
+    assert {file.split("/")[-2] for file in files} >= {"supervisor", "shim", "store"}
+    assert [str(found) for found in foreign if found.package != "jobs"] == []
+    assert "jobs/runner/job_kind.py" not in files
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    names = ("os.environ", "os.getenv")
+    readers = [
+        f"{file}:{node.lineno}"
+        for file in source_files()
+        for node in ast.walk(ast.parse(read(file)))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in names
     ]
 
-    assert foreign == []
-
-
-def test_only_the_settings_read_the_environment(imports: list[Import]) -> None:
-    names = ("os.environ", "os.getenv")
-    readers = []
-    for file in sorted({found.file for found in imports}):
-        for node in ast.walk(ast.parse((PROJECT_ROOT / file).read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Attribute) and ast.unparse(node) in names:
-                readers.append(f"{file}:{node.lineno}")
-
     assert [reader for reader in readers if not reader.startswith("jobs/settings.py:")] == []
+
+
+def test_no_modules_import_each_other_in_a_circle(graph: Mapping[str, set[str]]) -> None:
+    assert circles(graph) == []
+
+
+def test_no_sibling_packages_import_each_other_in_a_circle(graph: Mapping[str, set[str]]) -> None:
+    siblings: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for file, targets in graph.items():
+        for target in targets:
+            path, other = Path(file).parent.parts, Path(target).parent.parts
+            common = sum(1 for _ in _common(path, other))
+            if common < min(len(path), len(other)):
+                parent = "/".join(path[:common])
+                siblings[parent][path[common]].add(other[common])
+
+    assert {parent: found for parent, edges in siblings.items() if (found := circles(edges))} == {}
+
+
+def _common(one: tuple[str, ...], other: tuple[str, ...]) -> Iterator[str]:
+    for left, right in zip(one, other, strict=False):
+        if left != right:
+            return
+        yield left
+
+
+def test_no_folder_has_too_many_modules() -> None:
+    counts: dict[str, int] = defaultdict(int)
+    for file in source_files():
+        folder, _, name = file.rpartition("/")
+        counts[folder] += name != "__init__.py"
+
+    assert {folder: count for folder, count in counts.items() if count > MOST_MODULES} == {}
+
+
+def test_no_module_is_too_long_without_a_reason() -> None:
+    long = {file: lines for file in source_files() if (lines := len(read(file).splitlines())) > MOST_LINES}
+
+    assert {file: lines for file, lines in long.items() if file not in LONG_MODULES} == {}
+    assert [file for file in LONG_MODULES if file not in long] == []
 
 
 @pytest.mark.parametrize(
     ("file", "source", "breaks"),
     [
-        ("tools/align.py", "from server.mcp import server", against_the_arrows),
-        ("jobs/runner/client/runner.py", "import tools.core.tool_types", against_the_arrows),
+        ("tools/align.py", "from server.mcp import server", against_the_layers),
+        ("jobs/runner/client/runner.py", "import tools.core.tool_types", against_the_layers),
         ("jobs/align/work.py", "from jobs.training.params import Params", between_kinds),
         ("jobs/text/english_normalization.py", "from jobs import align", between_kinds),
         ("jobs/align/work.py", "from ..training import spec", between_kinds),
-        ("jobs/runner/worker/worker.py", "def f():\n    from jobs.audio import clip_io", from_a_low_room_upwards),
+        ("jobs/runner/worker/worker.py", "def f():\n    from jobs.audio import clip_io", from_a_low_package_upwards),
         ("jobs/align/params.py", "import numpy as np", heavy_in_a_light_module),
         ("server/main.py", "def f():\n    import torch.nn", heavy_in_a_light_module),
-        ("jobs/training/work.py", "import qwen_tts", outside_its_room),
+        ("jobs/training/work.py", "import qwen_tts", outside_its_package),
     ],
 )
 def test_each_rule_sees_a_breach(file: str, source: str, breaks: object) -> None:
     assert callable(breaks)
     assert any(breaks(found) for found in imports_of(source, file))
+
+
+def test_imports_for_type_checkers_do_not_count() -> None:
+    source = "if TYPE_CHECKING:\n    import torch\nelse:\n    import json\n"
+
+    assert [found.name for found in imports_of(source, "jobs/errors.py")] == ["json"]
+
+
+def test_every_circle_is_found() -> None:
+    assert len(circles({"a": {"b"}, "b": {"a", "c"}, "c": {"d"}, "d": {"c"}})) == 2
+    assert circles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
 
 
 def test_a_breach_names_both_files() -> None:
@@ -270,15 +328,18 @@ def test_a_breach_names_both_files() -> None:
 
 @pytest.mark.parametrize("name", sorted(KINDS))
 def test_a_spec_holds_a_kind_that_the_worker_finds_again(name: str) -> None:
-    spec = importlib.import_module(f"jobs.{name}.spec")
+    kind = all_kinds()[name]
 
-    assert spec.KIND.name == name
-    assert spec.KIND.params.__module__ == spec.KIND.result.__module__ == f"jobs.{name}.params"
-    module, function = spec.KIND.entry.split(":")
-    assert module.startswith(f"jobs.{name}.")
-    source = PROJECT_ROOT / f"{module.replace('.', '/')}.py"
-    defined = [node.name for node in ast.parse(source.read_text()).body if isinstance(node, ast.FunctionDef)]
-    assert function in defined
+    assert kind.module == f"jobs.{name}.spec"
+    assert kind.params.__module__ == kind.result.__module__ == f"jobs.{name}.params"
+    for output in kind.outputs:
+        assert output.result in kind.result.model_fields
+        assert not output.parameter or output.parameter in kind.params.model_fields
+    for entry in filter(None, (kind.entry, kind.plan, kind.suggest, kind.tool.complete if kind.tool else "")):
+        module, function = entry.split(":")
+        assert module.startswith(f"jobs.{name}.")
+        tree = ast.parse(read(f"{module.replace('.', '/')}.py"))
+        assert function in [node.name for node in tree.body if isinstance(node, ast.FunctionDef)], entry
 
 
 def test_a_process_with_the_server_and_all_tools_has_loaded_nothing_heavy() -> None:
@@ -303,5 +364,5 @@ def test_a_process_with_the_server_and_all_tools_has_loaded_nothing_heavy() -> N
     assert done.returncode == 0, done.stderr
     names, loaded = json.loads(done.stdout)
     assert loaded == []
-    public = {file.stem for file in (PROJECT_ROOT / "tools").glob("[!_]*.py")}
-    assert set(names) == public
+    modules = {file.stem for file in (PROJECT_ROOT / "tools").glob("[!_]*.py")} - {"start_tools"}
+    assert set(names) == modules | {kind.tool_name for kind in all_kinds().values()}

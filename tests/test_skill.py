@@ -61,8 +61,7 @@ def test_references_are_one_level_deep_and_every_link_leads_somewhere() -> None:
     assert all(len(Path(link).parts) <= 2 for link in from_skill)
 
 
-@pytest.mark.parametrize("page", ["SKILL.md", "README.md"])
-def test_every_tool_is_named(page: str) -> None:
-    text = (ROOT / page).read_text(encoding="utf-8")
+def test_every_tool_is_named() -> None:
+    text = (ROOT / "SKILL.md").read_text(encoding="utf-8")
 
     assert [name for name in all_tools() if f"`{name}`" not in text] == []

@@ -25,7 +25,7 @@ class TranscriptLine(Row):
 class Params(Strict):
     """Parameters of ``ingest_clips``."""
 
-    audio_dir: InputPath | None = Field(None, description="Folder of the clips..")
+    audio_dir: InputPath | None = Field(None, description="Folder of the clips.")
     transcripts: InputPath = Field(
         description="JSONL: audio_file, text; or an LJSpeech metadata.csv, a Hugging Face dataset folder, lhotse cuts."
     )

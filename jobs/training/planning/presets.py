@@ -1,25 +1,34 @@
-"""Settings for a GPU of a given memory: the best method that fits, for clips of up to 30 s. Light: no torch.
+"""Presets: default learning rates, and for a GPU of a given memory the best method that fits with clips of up to 30 s.
 
 Order of preference, by the one controlled study with an aligned loss (FelysNeko/qwen3-tts-post-training, STATUS.md):
-full training with the code predictor frozen (best naturalness, fewest endless takes), lr 5e-6, four to eight clips a
-step, one or two epochs, warm-up 50, weight decay 0.01, clipping 1.0; the defaults of ``Params`` and ``plan.py`` are
-these. Where full training does not fit, LoRA with our own judgement of its values. That each fits its card is an
-estimate (``memory.py``), held by a test; none was measured on such a GPU.
+full training with the code predictor frozen (best naturalness, fewest endless takes), lr 5e-6, four to eight clips per
+step, one or two epochs, warm-up 50, weight decay 0.01, clipping 1.0. The defaults of ``Params`` and ``run_config`` are
+these. Where full training does not fit, LoRA; its values are our judgement. That each preset fits its GPU is an estimate
+(``memory``), checked by a test; none was measured on such a GPU.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from pathlib import Path
 from typing import Any, Literal
 
 from jobs.settings import Settings
 from jobs.training.params import Params
 from jobs.training.planning.hyperparams import read_hyperparams
+from jobs.training.planning.hyperparams import read_hyperparams
 from jobs.training.planning.memory_fit import available_memory, find_model_dims
 from jobs.training.planning.model_dims import RELEASED
 
+# full: the best controlled recipe with an aligned loss (FelysNeko/qwen3-tts-post-training, STATUS.md). lora: judgement,
+# no LoRA value was published from a trainer with an aligned loss.
+DEFAULT_LR = {"full": 5e-6, "lora": 1e-5}
+
 Preset = Literal["8gb", "12gb", "16gb", "24gb", "48gb", "80gb"]
+
+# full: the study above. lora: judgement; no LoRA figure was published from a trainer with an aligned loss.
+DEFAULT_LR = {"full": 5e-6, "lora": 1e-5}
 
 _FULL = {"method": "full", "gradient_accumulation_steps": 1}
 _LORA = {"method": "lora", "optimizer": "adamw"}
@@ -36,7 +45,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "48gb": {**_FULL, **_STATE_32, "batch_size": 8, **_KEPT},
     "80gb": {**_FULL, **_STATE_32, "batch_size": 8, **_KEPT},
 }
-"""Models of at most the 0.6B's size."""
+"""Presets of models of at most the 0.6B's size."""
 
 LARGE: dict[str, dict[str, Any]] = {
     "8gb": {**_LORA, **_FOUR, **_AGAIN},
@@ -46,19 +55,19 @@ LARGE: dict[str, dict[str, Any]] = {
     "48gb": {**_FULL, **_STATE_32, **_FOUR, **_KEPT},
     "80gb": {**_FULL, **_STATE_32, "batch_size": 8, **_KEPT},
 }
-"""The 1.7B, and models whose size is not known."""
+"""Presets of the 1.7B, and of models of unknown size."""
 
-CARD_SHARE = 0.95  # a "24 GB" card tells 23.99 GiB, an "80 GB" one 79.6
+REPORTED_SHARE = 0.95  # a "24 GB" GPU reports 23.99 GiB, an "80 GB" one 79.6
 
 
 def preset_settings(preset: str, *, is_small: bool, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What a preset adds to parameters.
+    """Return the parameters that a preset sets.
 
     Args:
         preset: memory of the GPU.
         is_small: the model has at most the 0.6B's weights.
-        given: what the caller chose; it is never overruled. A method that was chosen, also by what only one method
-            has, is fitted instead by recomputing activations and, in full training, 8-bit state.
+        given: parameters that the caller chose; they are kept. If they imply a method that is not the preset's, that
+            method is made to fit by recomputing activations and, in full training, by 8-bit optimiser state.
     """
     chosen = (SMALL if is_small else LARGE)[preset]
     method = given.get("method") or ("lora" if given.get("load_in_4bit") else "full" if given.get("freeze") else None)
@@ -73,23 +82,23 @@ def preset_settings(preset: str, *, is_small: bool, given: Mapping[str, Any]) ->
 
 
 def preset_for(total_bytes: float) -> Preset | None:
-    """The largest preset whose card has no more memory than this; None: less than the smallest."""
-    fitting = [name for name in LARGE if preset_gib(name) * CARD_SHARE * 2**30 <= total_bytes]
+    """Return the largest preset whose GPU has at most this much memory; None: less than the smallest."""
+    fitting = [name for name in LARGE if preset_gib(name) * REPORTED_SHARE * 2**30 <= total_bytes]
     return fitting[-1] if fitting else None  # type: ignore[return-value]
 
 
 def preset_gib(preset: str) -> int:
-    """Memory of a preset's card."""
+    """Return the memory of a preset's GPU in GiB."""
     return int(preset.removesuffix("gb"))
 
 
 def suggest(params: Params, given: Collection[str], settings: Settings) -> dict[str, Any]:
-    """Choose what the caller left open: from a file of settings, then by the preset or the GPU of this machine.
+    """Choose values for parameters that the caller left open: from the hyperparams file, then by preset or GPU.
 
     Args:
         params: with absolute paths.
         given: names of the parameters that the caller gave.
-        settings: of the caller; with another backend than ``local`` this machine's GPU says nothing.
+        settings: of the caller; with another backend than ``local`` this machine's GPU is not considered.
     """
     found = read_hyperparams(Path(params.hyperparams), given) if params.hyperparams else {}
     params, given = params.model_copy(update=found), {*given, *found}
@@ -101,5 +110,5 @@ def suggest(params: Params, given: Collection[str], settings: Settings) -> dict[
         return found
     dims = find_model_dims(params.base_model, settings)
     is_small = dims is not None and dims.weights <= RELEASED["0.6b"].weights
-    known = {name: getattr(params, name) for name in given}
-    return {"preset": preset} | preset_settings(preset, is_small=is_small, given=known) | found
+    chosen = preset_settings(preset, is_small=is_small, given={name: getattr(params, name) for name in given})
+    return {"preset": preset} | chosen | found

@@ -8,7 +8,7 @@ import pytest
 
 from jobs.training.params import Params
 from jobs.training.planning import run_config
-from jobs.training.planning.run_config import DEFAULT_LR
+from jobs.training.planning.presets import DEFAULT_LR
 from jobs.tune_hparams.params import SOURCE
 from jobs.tune_hparams.search_space import Range, check_space
 from jobs.web_research_hparams.evidence.rules import MOST_WARMUP_STEPS, WARMUP_SHARE, Point, breaches
