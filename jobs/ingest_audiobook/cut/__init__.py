@@ -1,1 +1,1 @@
-"""Cutting of clips: candidates, bounds, accounting of every sample."""
+"""Cutting of clips: from speech and words to clip candidates, and the account of every sample of a chunk."""

@@ -1,4 +1,4 @@
-"""Every sample of a stretch is in a clip or in a rejection. Pure."""
+"""Account of every sample of a speech chunk: each one is in a clip or in a rejection."""
 
 from __future__ import annotations
 
@@ -8,43 +8,52 @@ import numpy as np
 
 from jobs.audio.clip_io import CLIP_RATE_HZ
 from jobs.audio.vad_segments import Span
-from jobs.ingest_audiobook.cut.clip_candidates import Piece, Refusal
+from jobs.ingest_audiobook.cut.clip_candidates import ClipCandidate, RejectedSpan
+
+SILENCE = -1  # owner of samples that no candidate and no rejected span covers
 
 
-def tiled(
-    pieces: Sequence[Piece], refused: Sequence[Refusal], rest: Sequence[Refusal], n_samples: int
-) -> tuple[list[tuple[int, int, Piece]], list[tuple[int, int, Refusal]]]:
-    """Divide the samples of a stretch among its pieces, its refusals, the rest and silence.
+def account_for_samples(
+    candidates: Sequence[ClipCandidate],
+    rejected: Sequence[RejectedSpan],
+    speech: Sequence[RejectedSpan],
+    n_samples: int,
+) -> tuple[list[tuple[int, int, ClipCandidate]], list[tuple[int, int, RejectedSpan]]]:
+    """Divide the samples of a chunk among candidates, rejected spans, other speech and silence, in this precedence.
 
-    Pieces come first; a refusal gets what no piece covers, ``rest`` (the speech) what neither covers.
+    Args:
+        candidates: clips to write.
+        rejected: spans that were looked at and not kept; each gets the samples that no candidate covers.
+        speech: all speech of the chunk; each span gets the samples that neither of the others covers.
+        n_samples: of the chunk at 24 kHz.
 
     Returns:
-        (first, last, piece) and (first, last, refusal), together covering ``0..n_samples`` without overlap.
+        (first, last, candidate) and (first, last, rejected span), together covering ``0..n_samples`` without overlap.
     """
-    others = [*rest, *sorted(refused, key=lambda refusal: refusal.span.start_s)]
-    claims = [(*_samples(refusal.span, n_samples), number) for number, refusal in enumerate(others)]
-    kept: list[tuple[int, int, Piece]] = []
+    others = [*speech, *sorted(rejected, key=lambda other: other.span.start_s)]
+    claims = [(*_sample_range(other.span, n_samples), number) for number, other in enumerate(others)]
+    kept: list[tuple[int, int, ClipCandidate]] = []
     reached = 0
-    for piece in sorted(pieces, key=lambda piece: piece.span.start_s):
-        first, last = _samples(piece.span, n_samples)
-        first = max(first, reached)  # neighbours share a border, which may round to two samples
-        kept.append((first, last, piece))
+    for candidate in sorted(candidates, key=lambda candidate: candidate.span.start_s):
+        first, last = _sample_range(candidate.span, n_samples)
+        first = max(first, reached)  # the border of two neighbours may round to two different samples
+        kept.append((first, last, candidate))
         claims.append((first, last, len(others)))
         reached = last
-    rejected = [
-        (first, last, others[number] if number >= 0 else Refusal(Span(0, 0), "silence"))
-        for first, last, number in _owned(claims, n_samples)
-        if number < len(others)
+    not_kept = [
+        (first, last, others[owner] if owner != SILENCE else RejectedSpan(Span(0, 0), "silence"))
+        for first, last, owner in _owned_ranges(claims, n_samples)
+        if owner < len(others)
     ]
-    n_covered = sum(last - first for first, last, _ in [*kept, *rejected])
+    n_covered = sum(last - first for first, last, _ in [*kept, *not_kept])
     assert n_covered == n_samples, f"{n_covered} of {n_samples} samples accounted for"
-    return kept, rejected
+    return kept, not_kept
 
 
-def _owned(claims: Sequence[tuple[int, int, int]], n_samples: int) -> Iterator[tuple[int, int, int]]:
-    """Runs (first, last, owner) that cover all samples; a later claim takes from an earlier one, -1 is nobody's."""
+def _owned_ranges(claims: Sequence[tuple[int, int, int]], n_samples: int) -> Iterator[tuple[int, int, int]]:
+    """Yield ranges (first, last, owner) that cover all samples; a later claim overrides an earlier one."""
     borders = np.unique([0, n_samples, *(border for first, last, _ in claims for border in (first, last))])
-    owner = np.full(len(borders) - 1, -1)
+    owner = np.full(len(borders) - 1, SILENCE)
     for first, last, number in claims:
         owner[np.searchsorted(borders, first) : np.searchsorted(borders, last)] = number
     begin = 0
@@ -54,6 +63,6 @@ def _owned(claims: Sequence[tuple[int, int, int]], n_samples: int) -> Iterator[t
             begin = end
 
 
-def _samples(span: Span, n_samples: int) -> tuple[int, int]:
+def _sample_range(span: Span, n_samples: int) -> tuple[int, int]:
     first, last = (min(max(0, round(time * CLIP_RATE_HZ)), n_samples) for time in (span.start_s, span.end_s))
     return first, max(first, last)

@@ -1,4 +1,4 @@
-"""Runs of speech between two pauses, each with the sound around it, grouped into passages of some minutes."""
+"""Speech runs: speech between two pauses with a margin of audio, grouped into passages of about two minutes."""
 
 from __future__ import annotations
 
@@ -13,35 +13,42 @@ from jobs.audio.clip_io import SPEECH_RATE_HZ, Samples
 from jobs.audio.vad_segments import FRAME_S, SPEECH_ON, Span
 
 PASSAGE_S = 120.0
-MARGIN_S = 0.2  # heard on both sides of a run, so that no faint end of a word is missed
+MARGIN_S = 0.2  # recognised on both sides of a run, so that no faint end of a word is missed
 
 
 @dataclass(frozen=True)
-class Run:
-    """A run of speech with the sound around it; ``start_s`` is where that sound starts in the stretch."""
+class SpeechRun:
+    """A run of speech with the audio around it.
+
+    Attributes:
+        span: of the speech, seconds of the chunk.
+        start_s: start of ``audio_16k``, seconds of the chunk.
+        audio_16k: (samples,) the speech and its margin.
+        is_speech: (frames,) for each 32 ms of the chunk, True for speech within the run.
+    """
 
     span: Span
     start_s: float
     audio_16k: Samples
-    is_speech: npt.NDArray[np.bool_]  # (frames of 32 ms of the stretch,) speech within the run
+    is_speech: npt.NDArray[np.bool_]
 
-    def untold_s(self, found: Sequence[AlignedWord]) -> float:
-        """Seconds of speech outside the words' hull, the larger of both ends."""
+    def uncovered_s(self, found: Sequence[AlignedWord]) -> float:
+        """Return the seconds of speech before the first or after the last word, the longer of both."""
         first = int((self.start_s + found[0].start_s) / FRAME_S)
         last = int((self.start_s + found[-1].end_s) / FRAME_S) + 1
         return float(max(self.is_speech[:first].sum(), self.is_speech[last:].sum())) * FRAME_S
 
 
-def surrounded(audio_16k: Samples, probabilities: Samples, spans: Sequence[Span]) -> list[Run]:
-    """Each run of speech with ``MARGIN_S`` of sound around it, at most to the middle of the pause.
+def speech_runs(audio_16k: Samples, probabilities: Samples, spans: Sequence[Span]) -> list[SpeechRun]:
+    """Extract each run of speech with ``MARGIN_S`` of audio around it, at most to the middle of the pause.
 
     Args:
-        audio_16k: the stretch.
+        audio_16k: the chunk.
         probabilities: its speech probabilities.
         spans: its runs of speech, seconds, in order.
     """
     total_s = len(audio_16k) / SPEECH_RATE_HZ
-    runs: list[Run] = []
+    runs: list[SpeechRun] = []
     for number, span in enumerate(spans):
         before = spans[number - 1].end_s if number else 0.0
         after = spans[number + 1].start_s if number + 1 < len(spans) else total_s
@@ -50,14 +57,14 @@ def surrounded(audio_16k: Samples, probabilities: Samples, spans: Sequence[Span]
         first, last = round(span.start_s / FRAME_S), round(span.end_s / FRAME_S)
         is_speech = np.zeros(len(probabilities), np.bool_)
         is_speech[first:last] = probabilities[first:last] >= SPEECH_ON
-        sound = audio_16k[int(start * SPEECH_RATE_HZ) : int(end * SPEECH_RATE_HZ)]
-        runs.append(Run(span, start, sound, is_speech))
+        audio = audio_16k[int(start * SPEECH_RATE_HZ) : int(end * SPEECH_RATE_HZ)]
+        runs.append(SpeechRun(span, start, audio, is_speech))
     return runs
 
 
-def passages(runs: Sequence[Run]) -> list[list[Run]]:
-    """Runs in groups of about ``PASSAGE_S`` of speech."""
-    groups: list[list[Run]] = []
+def group_into_passages(runs: Sequence[SpeechRun]) -> list[list[SpeechRun]]:
+    """Group runs into passages of about ``PASSAGE_S`` of speech."""
+    groups: list[list[SpeechRun]] = []
     length = PASSAGE_S
     for run in runs:
         if length >= PASSAGE_S:

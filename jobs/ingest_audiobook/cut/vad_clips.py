@@ -1,4 +1,4 @@
-"""Speech cut at its pauses without a text: clips for Whisper, or clips alone."""
+"""Clip candidates cut at pauses without a text, and their transcription by Whisper."""
 
 from __future__ import annotations
 
@@ -10,59 +10,56 @@ import numpy.typing as npt
 
 from jobs.asr.whisper import TranscribedSegment
 from jobs.audio.recording import Samples
-from jobs.audio.vad_segments import Span, merged, padded, speech_spans
-from jobs.ingest_audiobook.cut.clip_candidates import ClipLimits, Piece, Refusal, checked_lengths
+from jobs.audio.vad_segments import merged, padded, speech_spans
+from jobs.ingest_audiobook.cut.clip_candidates import (
+    ClipCandidate,
+    ClipLimits,
+    RejectedSpan,
+    joined_span,
+    reject_by_length,
+)
 
 
 class SpeechToText(Protocol):
-    """What is needed of ``jobs.asr.whisper.Transcriber``."""
+    """The part of ``jobs.asr.whisper.Transcriber`` that an ingest uses."""
 
     def transcribe_spans(
         self, samples_16k: npt.NDArray[np.float32], spans_s: Sequence[tuple[float, float]], language: str | None = None
     ) -> list[list[TranscribedSegment]]:
-        """For each span (seconds) its segments with text, times from the span's start."""
+        """Return for each span (seconds) its segments with text, times from the span's start."""
         ...
 
 
-def speech_pieces(probabilities: Samples, duration_s: float, limits: ClipLimits) -> tuple[list[Piece], list[Refusal]]:
-    """Clips of speech with an empty text: cut at pauses, merged, padded, of allowed length."""
+def speech_candidates(
+    probabilities: Samples, duration_s: float, limits: ClipLimits
+) -> tuple[list[ClipCandidate], list[RejectedSpan]]:
+    """Make candidates of speech with an empty text: cut at pauses, padded, merged, of allowed length."""
     spans = padded(speech_spans(probabilities, max_span_s=limits.max_s - 2 * limits.pad_s), duration_s, limits.pad_s)
     groups = merged(spans, target_s=limits.target_s, max_s=limits.max_s, max_gap_s=limits.max_gap_s)
-    pieces = [
-        Piece(
-            Span(
-                spans[group[0]].start_s,
-                spans[group[-1]].end_s,
-                spans[group[0]].cut_start,
-                spans[group[-1]].cut_end,
-            ),
-            "",
-        )
-        for group in groups
-    ]
-    return checked_lengths(pieces, limits)
+    candidates = [ClipCandidate(joined_span([spans[k] for k in group]), "") for group in groups]
+    return reject_by_length(candidates, limits)
 
 
-def transcribed(
-    pieces: Sequence[Piece], audio_16k: Samples, whisper: SpeechToText, language: str | None
-) -> tuple[list[Piece], list[Refusal]]:
-    """Give every piece Whisper's text of it alone: so a text is of this very audio, whatever Whisper's times.
+def transcribe_candidates(
+    candidates: Sequence[ClipCandidate], audio_16k: Samples, whisper: SpeechToText, language: str | None
+) -> tuple[list[ClipCandidate], list[RejectedSpan]]:
+    """Transcribe each candidate on its own, so that a text never depends on Whisper's times.
 
-    Loops, silence taken for words and doubtful text are refused.
+    Loops, words invented in silence and text of low confidence are rejected.
     """
-    kept: list[Piece] = []
-    refused: list[Refusal] = []
-    spans = [(piece.span.start_s, piece.span.end_s) for piece in pieces]
-    for piece, segments in zip(pieces, whisper.transcribe_spans(audio_16k, spans, language), strict=True):
+    kept: list[ClipCandidate] = []
+    rejected: list[RejectedSpan] = []
+    spans = [(candidate.span.start_s, candidate.span.end_s) for candidate in candidates]
+    for candidate, segments in zip(candidates, whisper.transcribe_spans(audio_16k, spans, language), strict=True):
         text = " ".join(segment.text for segment in segments)
         doubts = [doubt for segment in segments if (doubt := segment.doubt()) is not None]
         if doubts:
-            refused.append(Refusal(piece.span, doubts[0], _figures(segments), text))
+            rejected.append(RejectedSpan(candidate.span, doubts[0], _figures(segments), text))
         elif not text:
-            refused.append(Refusal(piece.span, "no_transcript", "Whisper heard no words"))
+            rejected.append(RejectedSpan(candidate.span, "no_transcript", "Whisper recognised no words"))
         else:
-            kept.append(Piece(piece.span, text))
-    return kept, refused
+            kept.append(ClipCandidate(candidate.span, text))
+    return kept, rejected
 
 
 def _figures(segments: Sequence[TranscribedSegment]) -> str:

@@ -1,1 +1,1 @@
-"""Input of an ingest: recordings, work units and their speech."""
+"""Input of an ingest: the recordings, their division into work units, and the decoded audio of a unit in chunks."""

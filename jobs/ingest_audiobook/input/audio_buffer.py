@@ -1,6 +1,9 @@
-"""Sound that waits to become a stretch, in memory that is asked for once."""
+"""Preallocated buffers for decoded audio that is not yet part of a speech chunk, and when their memory is released."""
 
 from __future__ import annotations
+
+import contextlib
+import ctypes
 
 import numpy as np
 
@@ -8,16 +11,28 @@ from jobs.asr.silero_vad import FRAME_SAMPLES
 from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, Samples
 
 FRAME_24K = FRAME_SAMPLES * CLIP_RATE_HZ // SPEECH_RATE_HZ  # 768: a frame begins at a sample at both rates
+M_MMAP_THRESHOLD = -3  # malloc.h
+LARGE_BYTES = 1 << 20
 
 
-class Queue:
-    """Samples that come in at the end and are taken from the beginning.
+def release_large_blocks() -> None:
+    """Return freed blocks of 1 MiB and more to the operating system at once (glibc only; a no-op elsewhere).
 
-    Memory is asked for once a stretch and filled as they come: joining arrays would copy all of it for every block,
-    and have it in memory twice.
+    By default glibc raises this threshold, and the audio of a long book fragments the heap: measured as 33 MB that
+    come and go at random on top of 200 MB.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
+
+
+class SampleQueue:
+    """First-in, first-out queue of samples.
+
+    Memory is allocated once for each chunk and filled in place. Joining arrays instead would copy all samples with
+    every block and hold them in memory twice.
 
     Args:
-        n_expected: most samples that it will hold, if all goes well.
+        n_expected: initial capacity; the queue grows when it must hold more.
     """
 
     def __init__(self, n_expected: int) -> None:
@@ -25,24 +40,24 @@ class Queue:
         self._buffer, self._n = np.empty(n_expected, np.float32), 0
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return the number of samples."""
         return self._n
 
     def add(self, samples: Samples) -> None:
-        """Append."""
+        """Append samples."""
         n = self._n + len(samples)
         if n > len(self._buffer):
             self._move_to(np.empty(2 * n, np.float32), 0)
         self._buffer[self._n : n] = samples
         self._n = n
 
-    def first(self, n: int) -> Samples:
-        """Look at the first."""
+    def peek(self, n: int) -> Samples:
+        """Return the first ``n`` samples without removing them."""
         return self._buffer[: min(n, self._n)]
 
-    def taken(self, n: int) -> Samples:
-        """Take the first; they keep their memory, what is left moves to another place."""
-        samples = self.first(n)
+    def take(self, n: int) -> Samples:
+        """Remove and return the first ``n`` samples. They keep their memory; the rest is copied to a new buffer."""
+        samples = self.peek(n)
         n_left = self._n - len(samples)
         self._move_to(np.empty(max(self._n_expected, n_left), np.float32), len(samples))
         self._n = n_left
@@ -53,46 +68,46 @@ class Queue:
         self._buffer = buffer
 
     def resize(self, n: int) -> None:
-        """Drop what is too much, or add silence."""
+        """Truncate to ``n`` samples, or pad with zeros."""
         self.add(np.zeros(max(0, n - self._n), np.float32))
         self._n = n
 
 
-class Held:
-    """What of the sound is not in a stretch yet, at both rates, and its speech probabilities.
+class AudioBuffer:
+    """Audio that is not in a chunk yet, at 24 kHz and 16 kHz, with its speech probabilities.
 
     Args:
-        n_frames: of 32 ms, that it will hold at most, if all goes well.
+        n_frames: initial capacity in frames of 32 ms.
     """
 
     def __init__(self, n_frames: int) -> None:
-        self.clips, self.speech = Queue(n_frames * FRAME_24K), Queue(n_frames * FRAME_SAMPLES)
-        self.probabilities = Queue(n_frames)
+        self.audio_24k, self.audio_16k = SampleQueue(n_frames * FRAME_24K), SampleQueue(n_frames * FRAME_SAMPLES)
+        self.probabilities = SampleQueue(n_frames)
 
-    def add(self, clips: Samples, speech: Samples, probabilities: Samples) -> None:
-        """Append."""
-        self.clips.add(clips)
-        self.speech.add(speech)
+    def add(self, audio_24k: Samples, audio_16k: Samples, probabilities: Samples) -> None:
+        """Append the same audio at both rates, and the probabilities that are known by now."""
+        self.audio_24k.add(audio_24k)
+        self.audio_16k.add(audio_16k)
         self.probabilities.add(probabilities)
 
     def has(self, n_frames: int) -> bool:
-        """True when all of so many frames is there."""
+        """Return True when ``n_frames`` are complete at both rates."""
         return (
             len(self.probabilities) >= n_frames
-            and len(self.speech) >= n_frames * FRAME_SAMPLES
-            and len(self.clips) >= n_frames * FRAME_24K
+            and len(self.audio_16k) >= n_frames * FRAME_SAMPLES
+            and len(self.audio_24k) >= n_frames * FRAME_24K
         )
 
-    def end(self, n_clips: int) -> None:
-        """Bring the end to what positions say: a resampler may give one sample more or less."""
-        self.clips.resize(n_clips)
-        self.probabilities.resize(-(-n_clips // FRAME_24K))
+    def resize(self, n_24k: int) -> None:
+        """Set the length that positions imply, samples at 24 kHz: a resampler may return one sample more or less."""
+        self.audio_24k.resize(n_24k)
+        self.probabilities.resize(-(-n_24k // FRAME_24K))
 
-    def taken(self, n_frames: int | None) -> tuple[Samples, Samples, Samples]:
-        """The first frames, or all: at 24 kHz, at 16 kHz, and their probabilities."""
-        n_frames = n_frames if n_frames is not None else len(self.clips) + len(self.probabilities)  # more than all
+    def take(self, n_frames: int | None) -> tuple[Samples, Samples, Samples]:
+        """Remove and return the first frames, or all: at 24 kHz, at 16 kHz, and their probabilities."""
+        n_frames = n_frames if n_frames is not None else len(self.audio_24k) + len(self.probabilities)  # more than all
         return (
-            self.clips.taken(n_frames * FRAME_24K),
-            self.speech.taken(n_frames * FRAME_SAMPLES),
-            self.probabilities.taken(n_frames),
+            self.audio_24k.take(n_frames * FRAME_24K),
+            self.audio_16k.take(n_frames * FRAME_SAMPLES),
+            self.probabilities.take(n_frames),
         )

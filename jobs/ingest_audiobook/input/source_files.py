@@ -1,9 +1,8 @@
-"""What is read: one file, or the files of a folder in natural order, with the chapters of all of them."""
+"""Source files of an ingest: one recording, or the recordings of a folder in natural order, with all chapters."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,12 +11,11 @@ from natsort import natsort_keygen, ns
 
 from jobs.audio.recording import Chapter, Recording, RecordingInfo
 from jobs.errors import UserError
-from jobs.ingest_audiobook.input.work_units import Selection, Unit, plan_units
-from jobs.ingest_audiobook.params import AUDIO_SUFFIXES, Params
+from jobs.ingest_audiobook.params import AUDIO_SUFFIXES
 
-NARROW_HZ = 16_000  # clips are 24 kHz: a source of less lacks what a voice has above half of this
+NARROW_HZ = 16_000  # clips have 24 kHz; a lower source rate lacks frequencies of a voice above half of it
 MAX_NAMED = 5
-# Suffixes by libavformat's name of the format; others are not spoken of.
+# Usual suffixes by libavformat's name of the format; other formats get no note.
 SUFFIXES = {
     "mov": {".m4b", ".m4a", ".mp4", ".mov", ".aax"},
     "mp3": {".mp3"},
@@ -30,15 +28,15 @@ SUFFIXES = {
 
 
 @dataclass(frozen=True)
-class Book:
+class SourceFiles:
     """The recordings of a book.
 
     Attributes:
         recordings: in order.
-        names: of the recordings, as manifests tell them: relative to the folder that was given.
-        info: of the whole; its chapters are those of all recordings, the first is number 1.
-        chapter_numbers: numbers of each recording's chapters.
-        notes: what people should know of the input.
+        names: of the recordings as written in manifests: relative to the given folder.
+        info: of the whole book; its chapters are those of all recordings, the first is number 1.
+        chapter_numbers: for each recording the numbers of its chapters.
+        notes: remarks on the input for the report.
     """
 
     recordings: tuple[Recording, ...]
@@ -49,7 +47,7 @@ class Book:
 
     @property
     def chapter_titles(self) -> dict[tuple[str, int], str]:
-        """By the recording's name and the chapter's number in the book."""
+        """Chapter titles by the recording's name and the chapter's number in the book."""
         return {
             (name, number): self.info.chapters[number - 1].title
             for name, numbers in zip(self.names, self.chapter_numbers, strict=True)
@@ -57,92 +55,29 @@ class Book:
         }
 
 
-def open_book(audio: Path, roots: Sequence[Path] | None = None) -> Book:
+def open_source_files(audio: Path, roots: Sequence[Path] | None = None) -> SourceFiles:
     """Read the containers of a recording or a folder of recordings.
 
     Args:
         audio: file or folder.
-        roots: where links in the folder may lead; None: anywhere.
+        roots: folders that links may point into; None: anywhere.
 
     Raises:
         UserError: those of ``Recording``, ``audio_missing`` for a folder without audio, ``path_outside_roots``.
     """
-    paths, ignored = _files(audio, roots) if audio.is_dir() else ([audio], [])
+    paths, ignored = _audio_files(audio, roots) if audio.is_dir() else ([audio], [])
     recordings = tuple(Recording(path) for path in paths)
     names = tuple(path.relative_to(audio).as_posix() if audio.is_dir() else path.name for path in paths)
     notes = [note for recording, name in zip(recordings, names, strict=True) for note in _notes(recording.info, name)]
     if ignored:
         more = f" and {len(ignored) - MAX_NAMED} more" if len(ignored) > MAX_NAMED else ""
         notes.append(f"Ignored, not audio by name: {', '.join(map(repr, ignored[:MAX_NAMED]))}{more}.")
-    info, numbers = _whole(recordings, names, is_folder=audio.is_dir())
-    return Book(recordings, names, info, numbers, tuple(notes))
+    info, numbers = _combined_info(recordings, names, is_folder=audio.is_dir())
+    return SourceFiles(recordings, names, info, numbers, tuple(notes))
 
 
-def selected_units(book: Book, params: Params) -> list[Unit]:
-    """The units of what was selected.
-
-    Raises:
-        UserError: ``chapter_unknown``, ``selection_unclear``, ``selection_empty``.
-    """
-    n_chapters = len(book.info.chapters)
-    chapters = parse_chapters(params.chapters, n_chapters) if params.chapters else None
-    if len(book.recordings) > 1 and (params.start_s is not None or params.end_s is not None):
-        raise UserError(
-            "selection_unclear",
-            f"start_s and end_s mean one recording, but there are {len(book.recordings)}.",
-            "Give chapters instead: every file is one or more of them.",
-        )
-    selection = Selection(chapters, params.start_s, params.end_s, params.max_duration_s)
-    units = plan_units([recording.info for recording in book.recordings], book.chapter_numbers, selection)
-    if not units:
-        raise UserError(
-            "selection_empty",
-            f"Nothing of {book.names[0]} lies within chapters={params.chapters!r}, start_s={params.start_s}, "
-            f"end_s={params.end_s}.",
-            "Look at the chapters with dry_run.",
-        )
-    return units
-
-
-def parse_chapters(text: str, n_chapters: int) -> frozenset[int]:
-    """Numbers of ``"1,3-5"``.
-
-    Raises:
-        UserError: ``chapter_unknown``.
-    """
-    found: set[int] = set()
-    for word in text.split(","):
-        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", word)
-        if match is None:
-            raise _unknown(f"chapters={text!r} is no list of numbers and ranges", n_chapters)
-        first, last = int(match[1]), int(match[2] or match[1])
-        if not 1 <= first <= last <= n_chapters:
-            raise _unknown(f"chapters={text!r} names {word.strip()}", n_chapters)
-        found.update(range(first, last + 1))
-    return frozenset(found)
-
-
-def check_chapters(numbers: Sequence[int], book: Book) -> None:
-    """Refuse chapters to hold out that there are not.
-
-    Raises:
-        UserError: ``chapter_unknown``.
-    """
-    unknown = [number for number in numbers if not 1 <= number <= len(book.info.chapters)]
-    if unknown:
-        raise _unknown(f"validation_chapters names {unknown}", len(book.info.chapters))
-
-
-def _unknown(what: str, n_chapters: int) -> UserError:
-    return UserError(
-        "chapter_unknown",
-        f"{what}, but the recording has {n_chapters} chapters.",
-        "Give numbers from 1 to that, e.g. 2-5,8; dry_run lists them." if n_chapters else "Leave it out.",
-    )
-
-
-def _files(folder: Path, roots: Sequence[Path] | None) -> tuple[list[Path], list[str]]:
-    """Audio files below a folder in natural order, and the names of the others; hidden ones are not there."""
+def _audio_files(folder: Path, roots: Sequence[Path] | None) -> tuple[list[Path], list[str]]:
+    """Return the audio files below a folder in natural order and the names of other files, without hidden ones."""
     audio: list[Path] = []
     ignored: list[str] = []
     for parent, folders, names in os.walk(folder):
@@ -160,14 +95,14 @@ def _files(folder: Path, roots: Sequence[Path] | None) -> tuple[list[Path], list
         raise UserError(
             "audio_missing",
             f"There is no audio in the folder {folder}" + (f" ({len(ignored)} other files)." if ignored else "."),
-            f"Files count by their suffix: {', '.join(AUDIO_SUFFIXES)}.",
+            f"Audio files are recognised by suffix: {', '.join(AUDIO_SUFFIXES)}.",
         )
     key = natsort_keygen(key=lambda path: path.relative_to(folder).as_posix(), alg=ns.IGNORECASE)
     return sorted(audio, key=key), sorted(ignored)
 
 
 def check_link(path: Path, folder: Path, roots: Sequence[Path] | None) -> None:
-    """Refuse a file of a folder that is a link out of it and out of the roots; None: links may lead anywhere.
+    """Refuse a file that is a link out of its folder and out of the roots; with roots None, any link is allowed.
 
     Raises:
         UserError: ``path_outside_roots``.
@@ -177,7 +112,7 @@ def check_link(path: Path, folder: Path, roots: Sequence[Path] | None) -> None:
     if roots is not None and not any(target.is_relative_to(root) for root in allowed):
         raise UserError(
             "path_outside_roots",
-            f"{path} is a link out of the folders that this server may use.",
+            f"{path} is a link out of the folders that may be read.",
             "Copy the file into the folder instead.",
         )
 
@@ -186,20 +121,20 @@ def _notes(info: RecordingInfo, name: str) -> list[str]:
     found = []
     suffix = Path(name).suffix.lower()
     if info.container in SUFFIXES and suffix not in SUFFIXES[info.container]:
-        found.append(f"{name!r} is {info.container} by its content, whatever its name says, and read as that.")
+        found.append(f"{name!r} is {info.container} by its content and was read as that, in spite of its name.")
     if info.sample_rate_hz < NARROW_HZ:
         found.append(
-            f"{name!r} has {info.sample_rate_hz} Hz: nothing above {info.sample_rate_hz / 2000:g} kHz; "
-            "a voice from it will sound like a telephone."
+            f"{name!r} has {info.sample_rate_hz} Hz: it holds nothing above "
+            f"{info.sample_rate_hz / 2000:g} kHz, and a voice from it will sound like a telephone."
         )
     if info.n_channels > 2:
-        found.append(f"{name!r} has {info.n_channels} channels, which are mixed to one.")
+        found.append(f"{name!r} has {info.n_channels} channels; they are mixed to one.")
     if info.missing_s:
-        found.append(f"{name!r} is cut off: {info.missing_s:.0f} s that its index names are not in the file.")
+        found.append(f"{name!r} is cut off: {info.missing_s:.0f} s of its index are not in the file.")
     return found
 
 
-def _whole(
+def _combined_info(
     recordings: Sequence[Recording], names: Sequence[str], *, is_folder: bool
 ) -> tuple[RecordingInfo, tuple[tuple[int, ...], ...]]:
     first = recordings[0].info

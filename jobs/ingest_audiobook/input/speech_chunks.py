@@ -1,8 +1,8 @@
-"""The sound of a unit as stretches of some minutes, in one pass and bounded memory.
+"""Speech chunks: a work unit decoded in one pass and bounded memory, divided at pauses into chunks of a few minutes.
 
-Decoding, both resamplers and the voice activity run through the unit without a break; a stretch ends in a pause.
-Each unit starts them afresh, so whoever begins with it gets the same samples. Times come from counting samples:
-``start_24k`` is the sample of the recording at 24 kHz.
+Decoder, resamplers and voice activity detection run through a unit without a break and start afresh with each unit,
+so a unit has the same samples in every process. Times are counted in samples: ``start_24k`` is a position
+in the recording at 24 kHz.
 """
 
 from __future__ import annotations
@@ -17,23 +17,31 @@ from jobs.asr.silero_vad import StreamVad, speech_probabilities
 from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, resample
 from jobs.audio.recording import AudioBlock, Recording, Samples
 from jobs.audio.vad_segments import FRAME_S, Span, longest_pause
-from jobs.ingest_audiobook.input.audio_buffer import Held
-from jobs.ingest_audiobook.input.work_units import Unit
+from jobs.ingest_audiobook.input.audio_buffer import AudioBuffer
+from jobs.ingest_audiobook.input.work_units import WorkUnit
 
-MAX_STRETCH_S = 180.0
-CUT_WITHIN_S = 60.0  # of the end of a stretch: its longest pause there ends it
+MAX_CHUNK_S = 180.0
+CUT_WITHIN_S = 60.0  # before the end of the longest possible chunk: the longest pause there ends the chunk
 BLOCK_S = 5.0
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """Some minutes of one chapter."""
+class SpeechChunk:
+    """A few minutes of one chapter at both rates.
+
+    Attributes:
+        chapter: number in the book; None when the recording has no chapters.
+        start_24k: first sample, a position in the recording at 24 kHz.
+        audio_24k: (samples,) at 24 kHz, from which clips are cut.
+        audio_16k: (samples,) at 16 kHz, for speech models.
+        probabilities: (frames,) speech probability of each 32 ms.
+    """
 
     chapter: int | None
     start_24k: int
     audio_24k: Samples
     audio_16k: Samples
-    probabilities: Samples  # of speech, one each 32 ms
+    probabilities: Samples
 
     @property
     def start_s(self) -> float:
@@ -47,33 +55,33 @@ class Stretch:
 
     @property
     def end_24k(self) -> int:
-        """The sample after the last."""
+        """Position after the last sample."""
         return self.start_24k + len(self.audio_24k)
 
 
 @dataclass(frozen=True)
 class UnitEnd:
-    """After the last stretch of a unit, if it had any. ``is_recording_end``: there is no sound behind it."""
+    """Mark after the last chunk of a unit. ``is_recording_end``: no audio follows in the recording."""
 
     is_recording_end: bool
 
 
-def stretches(
+def read_speech_chunks(
     recording: Recording,
-    units: Sequence[Unit],
+    units: Sequence[WorkUnit],
     *,
     keep_whole: Sequence[Span] = (),
-    max_stretch_s: float = MAX_STRETCH_S,
-) -> Iterator[tuple[Unit, Stretch | UnitEnd]]:
-    """Decode the recording once and hand out the stretches of its units and their ends, in order.
+    max_chunk_s: float = MAX_CHUNK_S,
+) -> Iterator[tuple[WorkUnit, SpeechChunk | UnitEnd]]:
+    """Decode a recording once and yield the chunks of its units, each unit followed by a ``UnitEnd``, in order.
 
-    A unit whose start lies after the recording's end has no stretch.
+    A unit that starts after the recording's end has no chunk.
 
     Args:
         recording: the file.
         units: of this recording, in order.
         keep_whole: spans (seconds of the recording) that no cut but a chapter's border may fall into.
-        max_stretch_s: longest stretch, seconds.
+        max_chunk_s: longest chunk, seconds.
 
     Raises:
         UserError: those of ``Recording.blocks``.
@@ -81,132 +89,132 @@ def stretches(
     rate = recording.info.sample_rate_hz
     vad, border_vad = StreamVad(), StreamVad()
     last = units[-1]
-    end = None if last.end is None else last.end + last.seeks_end + 1  # is there anything behind it?
-    source = _Source(recording.blocks(units[0].start, end, BLOCK_S), units[0].start)
+    end = None if last.end is None else last.end + last.seeks_end + 1  # one more sample, to see whether audio follows
+    source = _BlockReader(recording.blocks(units[0].start, end, BLOCK_S), units[0].start)
     for unit in units:
         source.skip_to(unit.start)
         if unit.seeks_start and source.position == unit.start:
-            source.skip_to(
-                unit.start + _border(source.ahead(unit.seeks_start), unit.start, rate, keep_whole, border_vad)
-            )
+            n_skipped = _unit_border(source.peek(unit.seeks_start), unit.start, rate, keep_whole, border_vad)
+            source.skip_to(unit.start + n_skipped)
         start = source.position
         blocks = _unit_blocks(source, unit, rate, keep_whole, border_vad)
-        for stretch in _cut(blocks, vad, unit, start, rate, keep_whole, max_stretch_s):
-            yield unit, stretch
-            del stretch  # whoever wants it has it: not in memory while the next one grows
+        for chunk in _cut_at_pauses(blocks, vad, unit, start, rate, keep_whole, max_chunk_s):
+            yield unit, chunk
+            del chunk  # release its memory before the next chunk is decoded
         yield unit, UnitEnd(source.is_at_end)
 
 
 def to_24k(sample: int, rate_hz: int) -> int:
-    """Position at 24 kHz of a position at the source's rate, rounded."""
+    """Convert a position at the source's rate to 24 kHz, rounded."""
     return (sample * CLIP_RATE_HZ + rate_hz // 2) // rate_hz
 
 
-class _Source:
-    """Decoded blocks of which some may be looked at before they are taken."""
+class _BlockReader:
+    """Reader of decoded blocks that can look ahead."""
 
     def __init__(self, blocks: Iterator[AudioBlock], position: int) -> None:
         self._blocks = blocks
-        self._ahead: list[Samples] = []
+        self._pending: list[Samples] = []
         self.position = position
 
     @property
     def is_at_end(self) -> bool:
-        """True when nothing is left."""
-        return not len(self.ahead(1))
+        """True when no sample is left."""
+        return not len(self.peek(1))
 
-    def ahead(self, n_samples: int) -> Samples:
-        """The next samples, which stay to be taken; fewer at the end."""
+    def peek(self, n_samples: int) -> Samples:
+        """Return the next samples without consuming them; fewer at the end."""
         self._fetch(n_samples)
-        return np.concatenate([*self._ahead, np.zeros(0, np.float32)])[:n_samples]
+        return np.concatenate([*self._pending, np.zeros(0, np.float32)])[:n_samples]
 
-    def until(self, end: int | None) -> Iterator[Samples]:
-        """Take the samples up to ``end``."""
+    def read_to(self, end: int | None) -> Iterator[Samples]:
+        """Consume the samples before ``end``."""
         while (end is None or self.position < end) and not self.is_at_end:
             yield self._take(None if end is None else end - self.position)
 
     def skip_to(self, start: int) -> None:
-        """Drop what lies before ``start``."""
-        for _ in self.until(start):
+        """Drop the samples before ``start``."""
+        for _ in self.read_to(start):
             pass
 
     def _fetch(self, n_samples: int) -> None:
-        while sum(map(len, self._ahead)) < n_samples and (block := next(self._blocks, None)) is not None:
-            self._ahead.append(block.samples)
+        while sum(map(len, self._pending)) < n_samples and (block := next(self._blocks, None)) is not None:
+            self._pending.append(block.samples)
 
     def _take(self, at_most: int | None) -> Samples:
-        samples = self._ahead.pop(0)
+        samples = self._pending.pop(0)
         if at_most is not None and len(samples) > at_most:
-            self._ahead.insert(0, samples[at_most:])
+            self._pending.insert(0, samples[at_most:])
             samples = samples[:at_most]
         self.position += len(samples)
         return samples
 
 
-def _border(window: Samples, start: int, rate: int, keep_whole: Sequence[Span], vad: StreamVad) -> int:
-    """Samples of a window up to the pause that divides two units; both find it by this."""
+def _unit_border(window: Samples, start: int, rate: int, keep_whole: Sequence[Span], vad: StreamVad) -> int:
+    """Return the samples of a window before the pause that divides two units; both units compute the same."""
     if len(window) < rate:  # the recording ends here
         return len(window)
     probabilities = speech_probabilities(vad, resample(window, rate, SPEECH_RATE_HZ))
-    marked = _with_whole(probabilities, start / rate, keep_whole)
+    marked = _protect(probabilities, start / rate, keep_whole)
     return min(len(window), int(longest_pause(marked, 0, len(marked)) * FRAME_S * rate))
 
 
 def _unit_blocks(
-    source: _Source, unit: Unit, rate: int, keep_whole: Sequence[Span], vad: StreamVad
+    source: _BlockReader, unit: WorkUnit, rate: int, keep_whole: Sequence[Span], vad: StreamVad
 ) -> Iterator[Samples]:
-    yield from source.until(unit.end)
+    yield from source.read_to(unit.end)
     if unit.seeks_end and unit.end is not None and source.position == unit.end:
-        n_more = _border(source.ahead(unit.seeks_end), unit.end, rate, keep_whole, vad)
-        yield from source.until(unit.end + n_more)
+        n_more = _unit_border(source.peek(unit.seeks_end), unit.end, rate, keep_whole, vad)
+        yield from source.read_to(unit.end + n_more)
 
 
-def _cut(
+def _cut_at_pauses(
     blocks: Iterator[Samples],
     vad: StreamVad,
-    unit: Unit,
+    unit: WorkUnit,
     start: int,
     rate: int,
     keep_whole: Sequence[Span],
-    max_stretch_s: float,
-) -> Iterator[Stretch]:
-    """Divide the sound of a unit at its pauses."""
+    max_chunk_s: float,
+) -> Iterator[SpeechChunk]:
+    """Resample the audio of a unit, detect speech and divide it at pauses."""
     vad.reset()
     to_clips = soxr.ResampleStream(rate, CLIP_RATE_HZ, 1, dtype="float32", quality="HQ")
     to_speech = soxr.ResampleStream(rate, SPEECH_RATE_HZ, 1, dtype="float32", quality="HQ")
     position = to_24k(start, rate)
     n_source = 0
-    n_frames = int(max_stretch_s / FRAME_S)
-    held = Held(n_frames + 2 * int(BLOCK_S / FRAME_S))
-    for samples in _even(blocks, int(BLOCK_S * rate)):
+    n_frames = int(max_chunk_s / FRAME_S)
+    buffer = AudioBuffer(n_frames + 2 * int(BLOCK_S / FRAME_S))
+    for samples in _equal_blocks(blocks, int(BLOCK_S * rate)):
         n_source += len(samples)
         speech = to_speech.resample_chunk(samples)
-        held.add(to_clips.resample_chunk(samples), speech, vad.push(speech))
-        while held.has(n_frames):
-            stretch = Stretch(unit.chapter, position, *held.taken(_pause(held, n_frames, position, keep_whole)))
-            position = stretch.end_24k
-            yield stretch
-            del stretch
+        buffer.add(to_clips.resample_chunk(samples), speech, vad.push(speech))
+        while buffer.has(n_frames):
+            n_taken = _frames_before_pause(buffer, n_frames, position, keep_whole)
+            chunk = SpeechChunk(unit.chapter, position, *buffer.take(n_taken))
+            position = chunk.end_24k
+            yield chunk
+            del chunk
     if not n_source:
         return
     nothing = np.zeros(0, np.float32)
     speech = to_speech.resample_chunk(nothing, last=True)
-    held.add(to_clips.resample_chunk(nothing, last=True), speech, vad.push(speech))
-    held.add(nothing, nothing, vad.finish())
-    held.end(to_24k(start + n_source, rate) - position)
-    if len(held.clips):
-        yield Stretch(unit.chapter, position, *held.taken(None))
+    buffer.add(to_clips.resample_chunk(nothing, last=True), speech, vad.push(speech))
+    buffer.add(nothing, nothing, vad.finish())
+    buffer.resize(to_24k(start + n_source, rate) - position)
+    if len(buffer.audio_24k):
+        yield SpeechChunk(unit.chapter, position, *buffer.take(None))
 
 
-def _pause(held: Held, n_frames: int, start_24k: int, keep_whole: Sequence[Span]) -> int:
-    """The frame of the pause that ends a stretch of at most ``n_frames``."""
+def _frames_before_pause(buffer: AudioBuffer, n_frames: int, start_24k: int, keep_whole: Sequence[Span]) -> int:
+    """Return the frame of the pause that ends a chunk of at most ``n_frames``."""
     n_within = min(n_frames // 2, int(CUT_WITHIN_S / FRAME_S))
-    marked = _with_whole(held.probabilities.first(n_frames), start_24k / CLIP_RATE_HZ, keep_whole)
+    marked = _protect(buffer.probabilities.peek(n_frames), start_24k / CLIP_RATE_HZ, keep_whole)
     return max(1, longest_pause(marked, n_frames - n_within, n_frames))
 
 
-def _with_whole(probabilities: Samples, start_s: float, keep_whole: Sequence[Span]) -> Samples:
-    """The probabilities with spans that must not be cut marked as surer than speech."""
+def _protect(probabilities: Samples, start_s: float, keep_whole: Sequence[Span]) -> Samples:
+    """Return the probabilities with 2.0, above any speech, in spans that must not be cut."""
     marked = probabilities.copy()
     for span in keep_whole:
         first, last = (int((time - start_s) / FRAME_S) for time in (span.start_s, span.end_s))
@@ -215,8 +223,8 @@ def _with_whole(probabilities: Samples, start_s: float, keep_whole: Sequence[Spa
     return marked
 
 
-def _even(blocks: Iterable[Samples], n_samples: int) -> Iterator[Samples]:
-    """The same samples in blocks of one length, so that nothing depends on how they came."""
+def _equal_blocks(blocks: Iterable[Samples], n_samples: int) -> Iterator[Samples]:
+    """Yield the same samples in blocks of equal length, so that results do not depend on the decoder's blocks."""
     pending: list[Samples] = []
     n_pending = 0
     for samples in blocks:

@@ -1,11 +1,12 @@
-"""What is done, killed and continued as one: a chapter, or a quarter of an hour of a long one.
+"""Work units: a chapter, or about 15 minutes of a long chapter. Each is built, and resumed, as a whole.
 
-A function of the containers and the parameters alone, so that every attempt and any number of workers has the same
-units. Pure. Where exactly a long chapter is divided is decided by its sound (``stretches``).
+The units depend on the containers and the parameters alone, so every attempt and any number of workers has the same
+ones. The exact border between two units of a chapter depends on the audio and is found by ``speech_chunks``.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -16,16 +17,17 @@ BORDER_WITHIN_S = 30.0  # after a nominal border: the longest pause there divide
 
 
 @dataclass(frozen=True)
-class Unit:
-    """A stretch of a recording, samples at its own rate.
+class WorkUnit:
+    """A range of a recording, in samples at the recording's own rate.
 
     Attributes:
-        index: in the book.
-        recording: which file.
+        index: position among the units of the job.
+        recording: index of the file.
         chapter: number in the book; None when the recording has no chapters.
-        end: None is the recording's end, wherever that is.
-        seeks_start: it begins at the longest pause within so many samples from ``start``; 0: at ``start``.
-        seeks_end: it ends at the longest pause within so many samples from ``end``; 0: at ``end``.
+        start: nominal first sample.
+        end: nominal end; None is the recording's end, wherever that is.
+        seeks_start: the unit begins at the longest pause within this many samples after ``start``; 0: at ``start``.
+        seeks_end: the unit ends at the longest pause within this many samples after ``end``; 0: at ``end``.
     """
 
     index: int
@@ -39,7 +41,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Selection:
-    """What of the book is read. ``limit_s`` is the length of all of it, seconds."""
+    """The part of the book to read. ``limit_s`` is the total length, seconds."""
 
     chapters: frozenset[int] | None = None
     start_s: float | None = None
@@ -48,72 +50,87 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class _Span:
+class _SampleRange:
     recording: int
     chapter: int | None
     start: int
     end: int | None
 
 
-def plan_units(
+def plan_work_units(
     recordings: Sequence[RecordingInfo],
     chapter_numbers: Sequence[Sequence[int]],
     selection: Selection = Selection(),
     *,
     unit_s: float = UNIT_S,
-) -> list[Unit]:
-    """Divide what was selected into units.
+) -> list[WorkUnit]:
+    """Divide the selected part of the book into units.
 
     Args:
         recordings: in order.
-        chapter_numbers: the numbers in the book of each recording's chapters; one number without marks: a file that
-            is a chapter; none: a recording without chapters.
-        selection: what is read.
-        unit_s: longest unit, about, seconds.
+        chapter_numbers: for each recording the numbers of its chapters in the book. One number for a recording without
+            chapter marks: the file is a chapter. No number: a recording without chapters.
+        selection: the part to read.
+        unit_s: approximate length of the longest unit, seconds.
     """
-    units: list[Unit] = []
+    units: list[WorkUnit] = []
     left_s = selection.limit_s
     for number, (info, chapters) in enumerate(zip(recordings, chapter_numbers, strict=True)):
         rate = info.sample_rate_hz
-        for span in _within(_spans(number, info, chapters), selection, rate):
+        for span in _selected_ranges(_chapter_ranges(number, info, chapters), selection, rate):
             if left_s is not None and left_s <= 0:
                 return units
             if left_s is not None:
                 limit = span.start + int(left_s * rate)
                 if span.end is None or span.end > limit:
-                    claimed = _claimed_end(info) if span.end is None else None
-                    left_s = 0.0 if claimed is None or claimed >= limit else left_s - (claimed - span.start) / rate
-                    span = _Span(span.recording, span.chapter, span.start, limit)
+                    stated = _stated_end(info) if span.end is None else None
+                    left_s = 0.0 if stated is None or stated >= limit else left_s - (stated - span.start) / rate
+                    span = _SampleRange(span.recording, span.chapter, span.start, limit)
                 else:
                     left_s -= (span.end - span.start) / rate
-            units += _parts(span, _claimed_end(info), rate, unit_s, len(units))
+            units += _units_of_range(span, _stated_end(info), rate, unit_s, len(units))
     return units
 
 
-def length_s(unit: Unit, info: RecordingInfo) -> float:
-    """Seconds of a unit, as far as the container's claim tells."""
-    end = _claimed_end(info) if unit.end is None else unit.end
+def nominal_length_s(unit: WorkUnit, info: RecordingInfo) -> float:
+    """Return the length of a unit by the duration that the container states, seconds; 0 when it states none."""
+    end = _stated_end(info) if unit.end is None else unit.end
     return max(0.0, ((end or 0) - unit.start) / info.sample_rate_hz)
 
 
-def borders(info: RecordingInfo, chapters: Collection[int]) -> list[tuple[int, int]]:
-    """(first sample, number) of each chapter; what lies before the first belongs to it."""
+def batch_units(units: Sequence[WorkUnit], has_exact_seek: Sequence[bool]) -> list[list[WorkUnit]]:
+    """Group units into batches, each decoded by one process in one pass, in order.
+
+    Args:
+        units: not built yet, in order.
+        has_exact_seek: for each recording, True when decoding can start at any sample. Its units are batches of
+            their own; the units of another recording are one batch.
+    """
+    batches: list[list[WorkUnit]] = []
+    for recording, group in itertools.groupby(units, key=lambda unit: unit.recording):
+        of_recording = list(group)
+        batches += [[unit] for unit in of_recording] if has_exact_seek[recording] else [of_recording]
+    return batches
+
+
+def chapter_starts(info: RecordingInfo, chapters: Collection[int]) -> list[tuple[int, int]]:
+    """Return (first sample, number) of each chapter; audio before the first mark belongs to the first chapter."""
     starts: list[tuple[int, int]] = []
     marks = [chapter.start_s for chapter in info.chapters] or [0.0]
     for place, (number, start_s) in enumerate(zip(chapters, marks, strict=bool(info.chapters))):
         sample = round(start_s * info.sample_rate_hz) if place else 0
-        if not starts or sample > starts[-1][0]:  # a mark that does not advance names nothing
+        if not starts or sample > starts[-1][0]:  # else the chapter has no length
             starts.append((sample, number))
     return starts
 
 
-def _spans(recording: int, info: RecordingInfo, chapters: Collection[int]) -> list[_Span]:
-    starts: list[tuple[int, int | None]] = [*borders(info, chapters)] or [(0, None)]
+def _chapter_ranges(recording: int, info: RecordingInfo, chapters: Collection[int]) -> list[_SampleRange]:
+    starts: list[tuple[int, int | None]] = [*chapter_starts(info, chapters)] or [(0, None)]
     ends = [*(start for start, _ in starts[1:]), None]
-    return [_Span(recording, chapter, start, end) for (start, chapter), end in zip(starts, ends, strict=True)]
+    return [_SampleRange(recording, chapter, start, end) for (start, chapter), end in zip(starts, ends, strict=True)]
 
 
-def _within(spans: Sequence[_Span], selection: Selection, rate: int) -> list[_Span]:
+def _selected_ranges(spans: Sequence[_SampleRange], selection: Selection, rate: int) -> list[_SampleRange]:
     first = int((selection.start_s or 0.0) * rate)
     last = None if selection.end_s is None else int(selection.end_s * rate)
     found = []
@@ -123,23 +140,23 @@ def _within(spans: Sequence[_Span], selection: Selection, rate: int) -> list[_Sp
         start = max(span.start, first)
         end = span.end if last is None else last if span.end is None else min(span.end, last)
         if end is None or start < end:
-            found.append(_Span(span.recording, span.chapter, start, end))
+            found.append(_SampleRange(span.recording, span.chapter, start, end))
     return found
 
 
-def _claimed_end(info: RecordingInfo) -> int | None:
+def _stated_end(info: RecordingInfo) -> int | None:
     return round(info.duration_s * info.sample_rate_hz) if info.duration_s else None
 
 
-def _parts(span: _Span, claimed_end: int | None, rate: int, unit_s: float, index: int) -> list[Unit]:
-    end = claimed_end if span.end is None else span.end
+def _units_of_range(span: _SampleRange, stated_end: int | None, rate: int, unit_s: float, index: int) -> list[WorkUnit]:
+    end = stated_end if span.end is None else span.end
     length = end - span.start if end is not None else 0
     n_parts = max(1, round(length / (unit_s * rate)))
     window = min(int(BORDER_WITHIN_S * rate), length // n_parts // 2)
     inner = [span.start + length * k // n_parts for k in range(1, n_parts)]
     starts, ends = [span.start, *inner], [*inner, span.end]
     return [
-        Unit(
+        WorkUnit(
             index + k,
             span.recording,
             span.chapter,

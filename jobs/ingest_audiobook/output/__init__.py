@@ -1,1 +1,1 @@
-"""Output of an ingest: clips, state, report."""
+"""Output of an ingest: clips built unit by unit by worker processes, the state to resume from, and the report."""

@@ -1,4 +1,4 @@
-"""What is done when all clips are cut: they are judged together, some are held out, and the report is written."""
+"""Last stage of an ingest: judge all clips together, hold some out for validation, and write manifest and report."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ from jobs.dataset.report.durations import total_samples
 from jobs.dataset.report.html_report import write_page
 from jobs.dataset.report.summary import About, Report, make_report, write_report
 from jobs.errors import UserError
-from jobs.ingest_audiobook.input.source_files import Book
-from jobs.ingest_audiobook.output.ingest_state import UnitRecord, seconds
+from jobs.ingest_audiobook.input.source_files import SourceFiles
+from jobs.ingest_audiobook.output.clip_writer import to_seconds
+from jobs.ingest_audiobook.output.ingest_state import UnitRecord
 from jobs.ingest_audiobook.params import Params, Result
-from jobs.ingest_audiobook.text.subtitles import GivenSegment, beyond_end
-from jobs.ingest_audiobook.text.text_sources import BookTranscript, GivenTranscript, Transcript
+from jobs.ingest_audiobook.text.segment_clips import segments_beyond
+from jobs.ingest_audiobook.text.subtitles import Segment
+from jobs.ingest_audiobook.text.text_sources import BookTranscript, SegmentTranscript, Transcript
 from jobs.runner.worker.context import JobContext
 
 logger = logging.getLogger(__name__)
 
 
-def finish(
+def finish_dataset(
     params: Params,
     context: JobContext,
     dataset: Path,
-    book: Book,
+    files: SourceFiles,
     records: Sequence[UnitRecord],
     transcript: Transcript,
 ) -> Result:
@@ -38,19 +40,19 @@ def finish(
     Raises:
         UserError: ``nothing_kept``.
     """
-    name, info = Path(params.audio).name, book.info
-    notes = [*book.notes, *transcript.notes, *_notes(params, book, records)]
+    name, info = Path(params.audio).name, files.info
+    notes = [*files.notes, *transcript.notes, *_notes(params, files, records)]
     late: list[Rejection] = []
-    if isinstance(transcript, GivenTranscript) and not _is_selected(params):
+    if isinstance(transcript, SegmentTranscript) and not _is_selected(params):
         for number, segments in enumerate(transcript.segments):
-            last_s, chapter = _end(records, number)
-            recording = book.names[number]
-            late += [_late(segment, last_s, chapter, recording) for segment in beyond_end(segments, last_s)]
+            last_s, chapter = _end_of_audio(records, number)
+            recording = files.names[number]
+            late += [_late(segment, last_s, chapter, recording) for segment in segments_beyond(segments, last_s)]
         notes += [f"{len(late)} given segments begin after the recording's end."] if late else []
     clips = [clip for record in records for clip in record.clips]
     limits = read_thresholds(params.quality)
     n_read = sum(record.end_24k - record.start_24k for record in records)
-    end_s = seconds(n_read)
+    end_s = to_seconds(n_read)
     judged = judge_clips(
         dataset,
         clips,
@@ -70,7 +72,7 @@ def finish(
         title=info.title,
         author=info.author,
         transcript=transcript.origin or "none",
-        chapter_titles=book.chapter_titles,
+        chapter_titles=files.chapter_titles,
         n_words_book=transcript.n_words,
         n_words_placed=None if transcript.n_words is None else sum(record.n_words for record in records),
         book_text=transcript.text if isinstance(transcript, BookTranscript) else None,
@@ -78,9 +80,9 @@ def finish(
     )
     report = make_report(about, judged, rejected, limits)
     write_rows(dataset / "rejections.jsonl", rejected)
-    write_report(dataset, report, f"{name} for the voice {params.voice}; why stretches failed is in rejections.jsonl")
+    write_report(dataset, report, f"{name} for the voice {params.voice}; reasons of rejections: rejections.jsonl")
     write_page(dataset, report, judged, limits)
-    cover = book.recordings[0].cover()
+    cover = files.recordings[0].cover()
     if cover is not None:
         (dataset / f"cover{cover[1]}").write_bytes(cover[0])
     context.publish("report", dataset / "report.html", "report")
@@ -99,16 +101,16 @@ def _is_selected(params: Params) -> bool:
     return bool(params.chapters) or any((params.start_s, params.end_s, params.max_duration_s))
 
 
-def _end(records: Sequence[UnitRecord], recording: int) -> tuple[float, int | None]:
-    """Where the last sound of a recording ends, and in which chapter."""
+def _end_of_audio(records: Sequence[UnitRecord], recording: int) -> tuple[float, int | None]:
+    """Return the end of the audio that was read of a recording, seconds, and its chapter."""
     found: tuple[float, int | None] = (0.0, None)
     for record in records:
         if record.recording == recording and record.end_24k > record.start_24k:
-            found = (seconds(record.end_24k), record.chapter)
+            found = (to_seconds(record.end_24k), record.chapter)
     return found
 
 
-def _late(segment: GivenSegment, end_s: float, chapter: int | None, name: str) -> Rejection:
+def _late(segment: Segment, end_s: float, chapter: int | None, name: str) -> Rejection:
     return Rejection(
         source=Source(recording=name, chapter=chapter, start_s=end_s, end_s=end_s),
         reason="segment_beyond_end",
@@ -117,18 +119,18 @@ def _late(segment: GivenSegment, end_s: float, chapter: int | None, name: str) -
     )
 
 
-def _notes(params: Params, book: Book, records: Sequence[UnitRecord]) -> list[str]:
-    read_s: Counter[int] = Counter()
+def _notes(params: Params, files: SourceFiles, records: Sequence[UnitRecord]) -> list[str]:
+    n_read: Counter[int] = Counter()
     for record in records:
-        read_s[record.recording] += record.end_24k - record.start_24k
+        n_read[record.recording] += record.end_24k - record.start_24k
     if _is_selected(params):
-        return [f"A part: {seconds(read_s.total()):.0f} s were selected and read."]
+        return [f"Only a part was selected: {to_seconds(n_read.total()):.0f} s were read."]
     notes = []
-    for number, (recording, name) in enumerate(zip(book.recordings, book.names, strict=True)):
-        promised_s = recording.info.duration_s
-        if promised_s and seconds(read_s[number]) < 0.98 * promised_s:
+    for number, (recording, name) in enumerate(zip(files.recordings, files.names, strict=True)):
+        stated_s = recording.info.duration_s
+        if stated_s and to_seconds(n_read[number]) < 0.98 * stated_s:
             notes.append(
-                f"The container of {name!r} promises {promised_s:.0f} s but holds {seconds(read_s[number]):.0f} s: "
+                f"The container of {name!r} states {stated_s:.0f} s but holds {to_seconds(n_read[number]):.0f} s: "
                 "it may be cut off."
             )
     return notes

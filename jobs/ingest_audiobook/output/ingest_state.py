@@ -1,11 +1,7 @@
-"""The dataset's folder: clips, what is known of each stretch, and the files that people keep.
-
-Every sample of the recording is either in a clip or in a rejection; ``tiling`` sees to it.
-"""
+"""State of an ingest under ``<dataset>/.ingest``: a record of each finished unit, from which a killed job resumes."""
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import os
@@ -14,30 +10,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import overload
 
-import numpy as np
 from pydantic import BaseModel
 
-from jobs.audio.clip_io import CLIP_RATE_HZ, write_clip
-from jobs.audio.recording import Samples
-from jobs.dataset.manifest import Clip, Rejection, Source
+from jobs.atomic_io import write_json, write_text
+from jobs.dataset.manifest import Clip, Rejection
 from jobs.errors import UserError
-from jobs.files import write_json, write_text
-from jobs.ingest_audiobook.cut.clip_candidates import Piece, Refusal
-from jobs.ingest_audiobook.input.noise_floor import Pauses
-from jobs.ingest_audiobook.input.speech_chunks import Stretch
-from jobs.ingest_audiobook.params import Params
-from jobs.ingest_audiobook.text.subtitles import segment_files
 
-FADE_S = 0.04
 STATE_FOLDER = ".ingest"
 RECORD = "record.json"
-JUDGED_LATER = ("quality", "validation_share", "validation_chapters", "export")  # other ones need no other clips
-HOW_WHISPER_COMPUTES = ("whisper_device", "whisper_compute_type", "whisper_batch_size")
-VERSION = 4  # of what is made; another one does not continue an older dataset
 
 
 class UnitRecord(BaseModel):
-    """What came of a unit: all that a continued job reads."""
+    """Outcome of a unit: everything that a resumed job needs of it."""
 
     index: int
     recording: int = 0
@@ -51,10 +35,10 @@ class UnitRecord(BaseModel):
 
 
 class IngestState:
-    """The records of finished units under ``<dataset>/.ingest``, and those that wait for their turn.
+    """Records of finished units, and units that are built and wait for the units before them.
 
-    A unit is made in a folder of its own, whoever makes it and in whatever order, and takes its place (its clips their
-    numbers) when all before it have. Each step is a rename, and can be done again after a kill.
+    Each unit is built in a folder of its own, by any process and in any order. Its clips get their final numbers when
+    all units before it have theirs. Each step is a rename and can be repeated after a kill.
 
     Args:
         dataset: the dataset's folder.
@@ -83,23 +67,23 @@ class IngestState:
 
     @property
     def staged(self) -> Path:
-        """Where units are made."""
+        """Folder in which units are built."""
         return self._folder / "staged"
 
-    def finished(self) -> Records:
-        """The records so far, in order, up to the first gap."""
-        return Records(self._folder)
+    def finished(self) -> UnitRecords:
+        """Return the records of finished units in order, up to the first gap."""
+        return UnitRecords(self._folder)
 
     def add(self, record: UnitRecord) -> None:
-        """Remember a finished unit; its clips are on the disk and have their names by then."""
+        """Save the record of a finished unit, whose clips already have their final names."""
         write_text(_record_path(self._folder, record.index), record.model_dump_json(exclude_none=True))
 
     def is_staged(self, index: int) -> bool:
-        """True when a unit is made and waits for its turn."""
+        """Return True when a unit is built and waits for the units before it."""
         return (self.staged / f"{index:05d}" / RECORD).is_file()
 
-    def take_over(self, index: int, n_clips: int) -> UnitRecord:
-        """Give the clips of a unit that was made their numbers, from ``n_clips`` on, and remember it."""
+    def finish_staged(self, index: int, n_clips: int) -> UnitRecord:
+        """Move the clips of a staged unit to ``clips/`` with numbers from ``n_clips`` on, and save its record."""
         folder = self.staged / f"{index:05d}"
         record = UnitRecord.model_validate_json((folder / RECORD).read_bytes())
         (self.dataset / "clips").mkdir(exist_ok=True)
@@ -115,7 +99,7 @@ class IngestState:
         return record
 
     def clean(self, *, all_of_it: bool = False) -> None:
-        """Remove what attempts that were killed left unfinished; at the end the folder too."""
+        """Remove unfinished work of killed attempts; with ``all_of_it`` the whole folder of staged units."""
         for folder in self.staged.glob("*" if all_of_it else "*.*"):
             shutil.rmtree(folder, ignore_errors=True)
         n_finished = len(self.finished())
@@ -126,14 +110,14 @@ class IngestState:
             self.staged.rmdir()
 
 
-class Records(Sequence[UnitRecord]):
-    """The finished units, read from the disk one at a time: those of a long book do not fit into memory."""
+class UnitRecords(Sequence[UnitRecord]):
+    """Records of finished units, read from disk one at a time: those of a long book do not fit into memory."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def __len__(self) -> int:
-        """How many there are without a gap."""
+        """Return the number of records before the first gap."""
         return next(k for k in itertools.count() if not _record_path(self._folder, k).is_file())
 
     @overload
@@ -150,8 +134,8 @@ class Records(Sequence[UnitRecord]):
         return UnitRecord.model_validate_json(path.read_bytes())
 
 
-class Workbench:
-    """The folder in which one process makes one unit.
+class UnitWorkspace:
+    """Folder in which one process builds one unit.
 
     Args:
         staged: ``IngestState.staged``.
@@ -165,107 +149,10 @@ class Workbench:
         self.folder.mkdir(parents=True)
 
     def finish(self, record: UnitRecord) -> None:
-        """Put the unit where it waits for its turn."""
+        """Save the record and mark the unit as staged, by a rename."""
         write_text(self.folder / RECORD, record.model_dump_json(exclude_none=True))
         self.folder.replace(self._done)
 
 
 def _record_path(folder: Path, index: int) -> Path:
     return folder / f"unit_{index:05d}.json"
-
-
-def fingerprint(params: Params, recordings: Sequence[Path], names: Sequence[str]) -> dict[str, object]:
-    """All that the dataset depends on: contents of the files and parameters, not where they lie.
-
-    Not how Whisper computes: an ingest that ran out of memory goes on in smaller batches.
-    """
-    found: dict[str, object] = params.model_dump(
-        exclude={"audio", "text", "segments_jsonl", "out_dir", "workers", *HOW_WHISPER_COMPUTES, *JUDGED_LATER}
-    )
-    found |= {"version": VERSION, "recording": list(names), "audio": [_digest(path) for path in recordings]}
-    for name in ("text", "segments_jsonl"):
-        path = getattr(params, name)
-        found[name] = _text_digest(params, Path(path), names) if path else None
-    return found
-
-
-def _text_digest(params: Params, path: Path, names: Sequence[str]) -> str | list[str]:
-    return [_digest(file) for file in segment_files(params, names)] if path.is_dir() else _digest(path)
-
-
-def _digest(path: Path) -> str:
-    """SHA-256 of the length and the first and last MiB: enough to tell recordings apart without reading 1 GB."""
-    size = path.stat().st_size
-    with path.open("rb") as stream:
-        digest = hashlib.sha256(str(size).encode() + stream.read(1 << 20))
-        stream.seek(max(0, size - (1 << 20)))
-        digest.update(stream.read())
-    return digest.hexdigest()
-
-
-def write_stretch_clips(
-    folder: Path, stretch: Stretch, kept: Sequence[tuple[int, int, Piece]], first_number: int, row: Clip, name: str
-) -> list[Clip]:
-    """Write the clips of a stretch and return their rows.
-
-    Args:
-        folder: of the unit; clips go to ``NNNNNN.wav``.
-        stretch: its audio.
-        kept: from ``tiled``.
-        first_number: number of the first clip, in the unit.
-        row: what all rows share (speaker, language, split, transcript).
-        name: of the recording, for ``source``.
-    """
-    pauses = Pauses(stretch)
-    rows: list[Clip] = []
-    for number, (first, last, piece) in enumerate(kept, first_number):
-        samples = faded(stretch.audio_24k[first:last], piece.span.cut_start, piece.span.cut_end)
-        audio = f"{number:06d}.wav"
-        write_clip(folder / audio, samples, CLIP_RATE_HZ)
-        spoken = {"spoken": list(piece.spoken)} if piece.spoken is not None else {}
-        update = {
-            "audio": audio,
-            "text": piece.text,
-            "duration_s": seconds(last - first),
-            "source": source(stretch, first, last, name),
-            "quality": row.quality | pauses.quality(first, last),
-            **spoken,
-        }
-        rows.append(row.model_copy(update=update))
-    for written_row in rows:  # on the disk before the unit counts as finished
-        with (folder / written_row.audio).open("rb") as stream:
-            os.fsync(stream.fileno())
-    return rows
-
-
-def seconds(n_samples: int) -> float:
-    """Seconds of samples at 24 kHz, exact enough to give the sample back when multiplied and rounded."""
-    return round(n_samples / CLIP_RATE_HZ, 6)
-
-
-def source(stretch: Stretch, first: int, last: int, name: str) -> Source:
-    """Where samples ``first:last`` of a stretch lie in the recording."""
-    start, end = stretch.start_24k + first, stretch.start_24k + last
-    return Source(recording=name, chapter=stretch.chapter, start_s=seconds(start), end_s=seconds(end))
-
-
-def rejections(stretch: Stretch, rejected: Sequence[tuple[int, int, Refusal]], name: str) -> list[Rejection]:
-    """Rows of ``rejections.jsonl``."""
-    return [
-        Rejection(
-            source=source(stretch, first, last, name), reason=refusal.reason, detail=refusal.detail, text=refusal.text
-        )
-        for first, last, refusal in rejected
-    ]
-
-
-def faded(samples: Samples, at_start: bool, at_end: bool) -> Samples:
-    """Fade 40 ms in or out where a clip is cut in speech, so that it does not click."""
-    samples = samples.copy()
-    n_fade = min(int(FADE_S * CLIP_RATE_HZ), len(samples))
-    ramp = np.linspace(0.0, 1.0, n_fade, dtype=np.float32)
-    if at_start:
-        samples[:n_fade] *= ramp
-    if at_end and n_fade:
-        samples[-n_fade:] *= ramp[::-1]
-    return samples

@@ -1,1 +1,1 @@
-"""Text of an ingest: books, subtitles, transcripts, and their alignment with speech."""
+"""Text of an ingest: books, subtitles and transcripts, and the clip candidates that each source of text gives."""

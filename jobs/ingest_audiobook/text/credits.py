@@ -1,11 +1,14 @@
-"""Which text is no part of the book: who reads it, for whom, who owns it. Pure.
+"""Credits: text about the recording, its reader or its owner that is no part of the book.
 
-Whole phrases of the makers of audiobooks only: a novel may speak of recordings and of the public domain.
+Only whole phrases of audiobook publishers match: a novel may mention recordings and the public domain.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+
+from jobs.ingest_audiobook.cut.clip_candidates import ClipCandidate, RejectedSpan
 
 _PATTERNS = (
     r"\bthis is a libri ?vox recording\b",
@@ -27,5 +30,16 @@ _CREDITS = re.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS), re.IG
 
 
 def is_credit(text: str) -> bool:
-    """True when a clip's text announces the recording, its reader or its owner."""
+    """Return True when a text announces the recording, its reader or its owner."""
     return _CREDITS.search(" ".join(text.split())) is not None
+
+
+def reject_credits(candidates: Sequence[ClipCandidate]) -> tuple[list[ClipCandidate], list[RejectedSpan]]:
+    """Separate the candidates that are credits."""
+    kept = [candidate for candidate in candidates if not is_credit(candidate.text)]
+    rejected = [
+        RejectedSpan(candidate.span, "credits", "", candidate.text)
+        for candidate in candidates
+        if is_credit(candidate.text)
+    ]
+    return kept, rejected

@@ -1,38 +1,48 @@
-"""Where the clips' texts come from: the book, Whisper, segments that exist already, or nowhere."""
+"""Sources of the clips' texts: the book, Whisper, given segments with times, or none."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from jobs.asr.pocketsphinx_asr import Recogniser
+from jobs.asr.whisper import Transcriber
 from jobs.audio.vad_segments import Span, speech_spans
-from jobs.ingest_audiobook.cut.clip_bounds import book_pieces
-from jobs.ingest_audiobook.cut.clip_candidates import ClipLimits, Piece, Refusal
-from jobs.ingest_audiobook.cut.vad_clips import SpeechToText, speech_pieces, transcribed
-from jobs.ingest_audiobook.input.source_files import Book, check_link
-from jobs.ingest_audiobook.input.speech_chunks import Stretch
-from jobs.ingest_audiobook.input.work_units import Unit
+from jobs.ingest_audiobook.cut.clip_bounds import book_candidates
+from jobs.ingest_audiobook.cut.clip_candidates import ClipCandidate, ClipLimits, RejectedSpan
+from jobs.ingest_audiobook.cut.vad_clips import SpeechToText, speech_candidates, transcribe_candidates
+from jobs.ingest_audiobook.input.source_files import SourceFiles
+from jobs.ingest_audiobook.input.speech_chunks import SpeechChunk
+from jobs.ingest_audiobook.input.work_units import WorkUnit
 from jobs.ingest_audiobook.params import Params, transcript_source
-from jobs.ingest_audiobook.text.book_aligner import BookReader, ReadingState
-from jobs.ingest_audiobook.text.subtitles import (
-    GivenSegment,
-    given_pieces,
-    read_segments,
-    read_subtitles,
-    segment_files,
-)
-from jobs.ingest_audiobook.text.text_readers import BookText, read_book_text, refuse_unreadable_script
+from jobs.ingest_audiobook.text.book_aligner import BookAligner, BookPosition
+from jobs.ingest_audiobook.text.segment_clips import segment_candidates
+from jobs.ingest_audiobook.text.subtitles import Segment, read_given_segments
+from jobs.ingest_audiobook.text.text_decoding import BookText
+from jobs.ingest_audiobook.text.text_readers import read_book_text
 
 MAX_RUN_S = 25.0  # of speech without a pause, matched to the text as one
 
-Pieces: TypeAlias = tuple[list[Piece], list[Refusal], list[Refusal]]
 Origin: TypeAlias = Literal["book", "asr", "subtitle"] | None
 
 
+class Candidates(NamedTuple):
+    """Outcome of a chunk: what to keep, what to reject, and all speech, rejected where neither covers it."""
+
+    kept: list[ClipCandidate]
+    rejected: list[RejectedSpan]
+    speech: list[RejectedSpan]
+
+
 class Transcript(Protocol):
-    """Where the clips' texts come from."""
+    """Source of the clips' texts.
+
+    Attributes:
+        origin: written to the manifest.
+        n_words: words of the book; None without a book.
+        notes: remarks for the report.
+    """
 
     origin: Origin
     n_words: int | None
@@ -40,49 +50,46 @@ class Transcript(Protocol):
 
     @property
     def keep_whole(self) -> Sequence[Span]:
-        """Spans (seconds) of the recording that is read that must not be cut."""
+        """Spans (seconds) of the current recording that must not be cut."""
         ...
 
-    def pieces(self, stretch: Stretch, limits: ClipLimits) -> Pieces:
-        """What to keep, what to refuse, and the speech, which is refused where neither names it."""
+    def find_candidates(self, chunk: SpeechChunk, limits: ClipLimits) -> Candidates:
+        """Make clip candidates of a chunk."""
         ...
 
-    def begin(self, unit: Unit) -> None:
-        """Forget what was heard before: a unit's result is its own, whoever makes it and after what."""
+    def begin(self, unit: WorkUnit) -> None:
+        """Reset the state: the result of a unit must not depend on units before it in the same process."""
         ...
 
 
 class BookTranscript:
-    """The book's own words, matched to the speech."""
+    """The book's own words, aligned with the speech."""
 
     origin: Origin = "book"
     keep_whole: Sequence[Span] = ()
 
     def __init__(self, book: BookText) -> None:
-        self._reader = BookReader(book.text, Recogniser())
+        self._aligner = BookAligner(book.text, Recogniser())
         self.notes: Sequence[str] = book.notes
-        self.n_words: int | None = len(self._reader.words)
+        self.n_words: int | None = len(self._aligner.words)
         self.text = book.text
 
-    def pieces(self, stretch: Stretch, limits: ClipLimits) -> Pieces:
-        """Pieces whose every word was found in the speech."""
-        runs = speech_spans(stretch.probabilities, max_span_s=MAX_RUN_S)
-        placed, refused = self._reader.read(stretch.audio_16k, stretch.probabilities, runs)
-        reader = self._reader
-        pieces, by_length = book_pieces(reader.text, reader.words, placed, runs, stretch.duration_s, limits)
-        return (
-            pieces,
-            refused + by_length,
-            [Refusal(run, "cut_in_speech", "beside words that were kept") for run in runs],
-        )
+    def find_candidates(self, chunk: SpeechChunk, limits: ClipLimits) -> Candidates:
+        """Make candidates whose every word was found in the speech."""
+        runs = speech_spans(chunk.probabilities, max_span_s=MAX_RUN_S)
+        aligner = self._aligner
+        placed, rejected = aligner.align(chunk.audio_16k, chunk.probabilities, runs)
+        kept, by_length = book_candidates(aligner.text, aligner.words, placed, runs, chunk.duration_s, limits)
+        speech = [RejectedSpan(run, "cut_in_speech", "next to words that were kept") for run in runs]
+        return Candidates(kept, rejected + by_length, speech)
 
-    def begin(self, unit: Unit) -> None:
-        """The book begins with the first unit; where another one is, is heard."""
-        self._reader.state = ReadingState(cursor=0 if unit.index == 0 else None)
+    def begin(self, unit: WorkUnit) -> None:
+        """Start at the book's first word with the first unit; the place of another unit is searched for."""
+        self._aligner.position = BookPosition(cursor=0 if unit.index == 0 else None)
 
 
-class HeardTranscript:
-    """Whisper's text, or none."""
+class RecognisedTranscript:
+    """Whisper's text, or no text."""
 
     keep_whole: Sequence[Span] = ()
     n_words: int | None = None
@@ -93,20 +100,20 @@ class HeardTranscript:
         self._whisper = whisper
         self._language = language
 
-    def pieces(self, stretch: Stretch, limits: ClipLimits) -> Pieces:
-        """Speech cut at pauses, with Whisper's text where there is a Whisper."""
-        pieces, refused = speech_pieces(stretch.probabilities, stretch.duration_s, limits)
+    def find_candidates(self, chunk: SpeechChunk, limits: ClipLimits) -> Candidates:
+        """Cut speech at pauses, and transcribe it when there is a Whisper model."""
+        kept, rejected = speech_candidates(chunk.probabilities, chunk.duration_s, limits)
         if self._whisper is not None:
-            pieces, doubtful = transcribed(pieces, stretch.audio_16k, self._whisper, self._language)
-            refused += doubtful
-        return pieces, refused, []
+            kept, doubtful = transcribe_candidates(kept, chunk.audio_16k, self._whisper, self._language)
+            rejected += doubtful
+        return Candidates(kept, rejected, [])
 
-    def begin(self, unit: Unit) -> None:
-        """Nothing is remembered."""
+    def begin(self, unit: WorkUnit) -> None:
+        """Do nothing: there is no state."""
 
 
-class GivenTranscript:
-    """Segments with text that somebody else made.
+class SegmentTranscript:
+    """Given segments of text with times.
 
     Args:
         segments: of each recording.
@@ -116,72 +123,50 @@ class GivenTranscript:
     n_words: int | None = None
     notes: Sequence[str] = ()
 
-    def __init__(self, segments: Sequence[Sequence[GivenSegment]]) -> None:
+    def __init__(self, segments: Sequence[Sequence[Segment]]) -> None:
         self.segments = segments
         self._recording = 0
 
     @property
     def keep_whole(self) -> Sequence[Span]:
-        """The segments of the recording that is read."""
+        """The segments of the current recording."""
         return [Span(segment.start_s, segment.end_s) for segment in self.segments[self._recording]]
 
-    def pieces(self, stretch: Stretch, limits: ClipLimits) -> Pieces:
-        """The segments of this stretch, near short ones merged."""
-        pieces, refused = given_pieces(
-            self.segments[self._recording], stretch.start_s, stretch.duration_s, stretch.probabilities, limits
-        )
-        runs = speech_spans(stretch.probabilities, max_span_s=MAX_RUN_S)
-        rest = [Refusal(run, "not_in_segments", "speech that no given segment names") for run in runs]
-        return pieces, refused, rest
+    def find_candidates(self, chunk: SpeechChunk, limits: ClipLimits) -> Candidates:
+        """Make candidates of the segments in the chunk; close short ones are merged."""
+        segments = self.segments[self._recording]
+        kept, rejected = segment_candidates(segments, chunk.start_s, chunk.duration_s, chunk.probabilities, limits)
+        runs = speech_spans(chunk.probabilities, max_span_s=MAX_RUN_S)
+        speech = [RejectedSpan(run, "not_in_segments", "speech without a given segment") for run in runs]
+        return Candidates(kept, rejected, speech)
 
-    def begin(self, unit: Unit) -> None:
-        """Its recording's segments count."""
+    def begin(self, unit: WorkUnit) -> None:
+        """Switch to the segments of the unit's recording."""
         self._recording = unit.recording
 
 
-def make_transcript(params: Params, book: Book, roots: Sequence[Path] | None = None) -> Transcript:
-    """The source of texts that the parameters ask for.
+def make_transcript(params: Params, files: SourceFiles, roots: Sequence[Path] | None = None) -> Transcript:
+    """Make the source of texts that the parameters ask for.
 
     Args:
         params: of the job.
-        book: the recordings.
-        roots: where links in a folder of segments may lead; None: anywhere.
+        files: the recordings.
+        roots: folders that links in a folder of segments may point into; None: anywhere.
 
     Raises:
-        UserError: unreadable text or segments, those of ``given_segments``, Whisper's ``model_unavailable``.
+        UserError: unreadable text or segments, those of ``read_given_segments``, Whisper's ``model_unavailable``.
     """
     source = transcript_source(params)
     if source == "segments":
-        return GivenTranscript(given_segments(params, book, roots))
+        return SegmentTranscript(read_given_segments(params, files, roots))
     if source == "book":
         return BookTranscript(read_book_text(Path(params.text or "")))
     if source == "none":
-        return HeardTranscript(None, None)
-    from jobs.asr.whisper import Transcriber
-
+        return RecognisedTranscript(None, None)
     whisper = Transcriber(
         params.whisper_model,
         params.whisper_device,
         compute_type=params.whisper_compute_type,
         batch_size=params.whisper_batch_size,
     )
-    return HeardTranscript(whisper, params.language)
-
-
-def given_segments(params: Params, book: Book, roots: Sequence[Path] | None = None) -> list[list[GivenSegment]]:
-    """The segments that the parameters name, of each recording.
-
-    Raises:
-        UserError: ``segments_unreadable``, ``segments_empty``, ``segments_missing``, ``text_right_to_left``,
-            ``path_outside_roots``.
-    """
-    read = read_segments if params.segments_jsonl else read_subtitles
-    folder = Path(params.segments_jsonl or params.text or "")
-    found = []
-    for path in segment_files(params, book.names):
-        if path != folder:
-            check_link(path, folder, roots)  # not its parent, which may be the link
-        segments = read(path)
-        refuse_unreadable_script(" ".join(segment.text for segment in segments[:5000]), path)
-        found.append(segments)
-    return found
+    return RecognisedTranscript(whisper, params.language)

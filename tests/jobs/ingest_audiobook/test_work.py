@@ -21,10 +21,10 @@ from jobs.audio.clip_io import read_clip, write_clip
 from jobs.audio.recording import Recording
 from jobs.dataset.manifest import check_step
 from jobs.errors import UserError
-from jobs.ingest_audiobook.input.source_files import open_book
-from jobs.ingest_audiobook.output.ingest_state import fingerprint
+from jobs.ingest_audiobook.input.source_files import open_source_files
+from jobs.ingest_audiobook.output.fingerprint import compute_fingerprint
 from jobs.ingest_audiobook.params import Params, check
-from jobs.ingest_audiobook.text.text_sources import given_segments
+from jobs.ingest_audiobook.text.subtitles import read_given_segments
 from jobs.ingest_audiobook.work import run
 from jobs.runner.worker.context import Cancelled
 from jobs.settings import PROJECT_ROOT
@@ -39,7 +39,7 @@ def spans_24k(dataset: Path, rows: Rows) -> list[tuple[int, int]]:
     return sorted((round(row["source"]["start_s"] * 24_000), round(row["source"]["end_s"] * 24_000)) for row in found)
 
 
-def assert_tiled(dataset: Path, rows: Rows, recording_s: float) -> None:
+def assert_every_sample_is_accounted_for(dataset: Path, rows: Rows, recording_s: float) -> None:
     """Clips and rejections follow each other without gap or overlap from 0 to the recording's end."""
     spans = spans_24k(dataset, rows)
     assert spans[0][0] == 0
@@ -67,7 +67,7 @@ def test_the_sample_book_becomes_a_clip_a_sentence(
         assert clip["quality"]["snr_db"] > 20
         assert -12 < clip["quality"]["peak_dbfs"] <= 0
         assert clip["ref_audio"] in {other["audio"] for other in clips if other["split"] == "train"}
-    assert_tiled(tmp_path / "slt", rows, result.recording_s)
+    assert_every_sample_is_accounted_for(tmp_path / "slt", rows, result.recording_s)
     assert result.kept_s + result.rejected_s == pytest.approx(result.recording_s, abs=1e-6)
     assert (result.n_words_placed, result.n_words_book) == (174, 174)
     assert (result.title, result.n_chapters, result.n_rejected) == ("Two Fables", 2, 0)
@@ -96,8 +96,8 @@ def test_a_book_in_several_files_becomes_the_same_clips_of_one_text(
     clips = rows(tmp_path / "slt" / "train_manifest.jsonl")
     lines = [line for line in Path(sample_book["text"]).read_text().splitlines() if line]
     assert [clip["text"] for clip in clips] == lines
-    told = [(clip["source"]["recording"], clip["source"]["chapter"]) for clip in clips]
-    assert told == [("2 crow.flac", 1)] * 8 + [("10 lion.mp3", 2)] * 10
+    found = [(clip["source"]["recording"], clip["source"]["chapter"]) for clip in clips]
+    assert found == [("2 crow.flac", 1)] * 8 + [("10 lion.mp3", 2)] * 10
     assert clips[8]["source"]["start_s"] < 2.0  # each file has a time of its own
     assert result.n_chapters == 2
 
@@ -195,7 +195,7 @@ def test_a_trial_reads_only_the_beginning(
 
     assert result.recording_s == 8.0
     assert result.n_clips == 2
-    assert_tiled(tmp_path / "slt", rows, 8.0)
+    assert_every_sample_is_accounted_for(tmp_path / "slt", rows, 8.0)
 
 
 def test_without_a_transcript_there_are_clips_without_text(
@@ -208,7 +208,7 @@ def test_without_a_transcript_there_are_clips_without_text(
     assert {clip["text"] for clip in clips} == {""}
     assert "transcript" not in clips[0]
     assert result.n_words_book is None
-    assert_tiled(tmp_path / "slt", rows, result.recording_s)
+    assert_every_sample_is_accounted_for(tmp_path / "slt", rows, result.recording_s)
 
 
 def test_given_segments_become_clips_and_what_is_wrong_with_them_rejections(
@@ -242,7 +242,7 @@ def test_given_segments_become_clips_and_what_is_wrong_with_them_rejections(
     }  # fmt: skip
     assert result.rejected_by_reason_s["segment_beyond_end"] == 0
     assert result.kept_s == pytest.approx(5.7)
-    assert_tiled(tmp_path / "slt", rows, result.recording_s)
+    assert_every_sample_is_accounted_for(tmp_path / "slt", rows, result.recording_s)
 
 
 def test_each_recording_of_a_folder_has_subtitles_of_its_own_name(
@@ -259,8 +259,8 @@ def test_each_recording_of_a_folder_has_subtitles_of_its_own_name(
     run(params, make_context())
 
     clips = rows(tmp_path / "slt" / "train_manifest.jsonl")
-    told = [(clip["source"]["recording"], clip["source"]["start_s"], clip["text"]) for clip in clips]
-    assert told == [
+    found = [(clip["source"]["recording"], clip["source"]["start_s"], clip["text"]) for clip in clips]
+    assert found == [
         ("1 crow.wav", 0.9, "A thirsty crow found a tall pitcher,"),
         ("2 lion.wav", 4.5, "A young mouse woke him."),
     ]
@@ -284,10 +284,10 @@ def test_subtitles_behind_a_link_out_of_the_roots_are_refused(tmp_path: Path) ->
     params = Params(audio=str(audio), voice="slt", text=str(texts))
 
     with pytest.raises(UserError) as caught:
-        given_segments(params, open_book(audio), [tmp_path / "home"])
+        read_given_segments(params, open_source_files(audio), [tmp_path / "home"])
 
     assert caught.value.code == "path_outside_roots"
-    assert given_segments(params, open_book(audio), [tmp_path])[0][0].text == "A secret."
+    assert read_given_segments(params, open_source_files(audio), [tmp_path])[0][0].text == "A secret."
 
 
 def test_whispers_doubtful_text_is_not_kept(
@@ -336,15 +336,15 @@ def test_whisper_hears_clips_in_batches_of_the_size_asked_for_with_one_outcome(
             run(params, make_context())
         found.append((tmp_path / f"slt{batch_size}" / "rejections.jsonl").read_text())
 
-    told = [message for message in caplog.messages if "in batches of" in message]
-    assert len(told) == 1
-    assert "in batches of 3" in told[0]
+    messages = [message for message in caplog.messages if "in batches of" in message]
+    assert len(messages) == 1
+    assert "in batches of 3" in messages[0]
     assert found[0] == found[1]
 
 
 def test_how_whisper_computes_may_change_when_an_ingest_goes_on(sample_book: dict[str, str]) -> None:
     known, smaller, other = (
-        fingerprint(Params.model_validate(sample_book | changes), [], [])
+        compute_fingerprint(Params.model_validate(sample_book | changes), [], [])
         for changes in ({}, {"whisper_batch_size": 1, "whisper_device": "cpu"}, {"whisper_model": "small"})
     )
 
@@ -355,7 +355,7 @@ def test_how_whisper_computes_may_change_when_an_ingest_goes_on(sample_book: dic
 def test_silence_is_refused_with_a_report(tmp_path: Path, make_context: Contexts, rows: Rows) -> None:
     write_clip(tmp_path / "silence.wav", np.zeros(5 * 24_000, np.float32), 24_000)
     params = Params(
-        audio=str(tmp_path / "silence.wav"), voice="nobody", out_dir=str(tmp_path / "out"), transcript="none"
+        audio=str(tmp_path / "silence.wav"), voice="silent", out_dir=str(tmp_path / "out"), transcript="none"
     )
 
     with pytest.raises(UserError) as caught:

@@ -9,20 +9,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.ingest import played_over
 from jobs.audio.clip_io import read_clip
 from jobs.audio.vad_segments import Span
-from jobs.ingest_audiobook.cut.clip_candidates import Piece
-from jobs.ingest_audiobook.cut.unit_cuts import without_cut_words
-from jobs.ingest_audiobook.input.speech_chunks import Stretch
-from jobs.ingest_audiobook.input.work_units import Unit
+from jobs.ingest_audiobook.cut.clip_candidates import ClipCandidate
+from jobs.ingest_audiobook.cut.unit_cuts import reject_cut_words
+from jobs.ingest_audiobook.input.speech_chunks import SpeechChunk
+from jobs.ingest_audiobook.input.work_units import WorkUnit
 from jobs.ingest_audiobook.params import Params
 from jobs.ingest_audiobook.work import make_clips
 from jobs.settings import PROJECT_ROOT
+from tests.support.repeated_recording import played_over
 
 RATE = 24_000
-PIECES = [Piece(Span(0.05, 2.0), "first"), Piece(Span(2.1, 4.0), "second"), Piece(Span(4.1, 6.0), "third")]
-CHAPTER = Unit(1, 0, 2, start=9 * RATE, end=15 * RATE)  # 9 to 15 s
+CANDIDATES = [
+    ClipCandidate(Span(0.05, 2.0), "first"),
+    ClipCandidate(Span(2.1, 4.0), "second"),
+    ClipCandidate(Span(4.1, 6.0), "third"),
+]
+CHAPTER = WorkUnit(1, 0, 2, start=9 * RATE, end=15 * RATE)  # 9 to 15 s
 
 
 def test_a_mark_within_a_word_leaves_no_half_of_it(tmp_path: Path, make_context: Callable[[], Any]) -> None:
@@ -52,23 +56,27 @@ def test_a_mark_within_a_word_leaves_no_half_of_it(tmp_path: Path, make_context:
 
 
 @pytest.mark.parametrize(
-    ("unit", "spoken_frames", "refused"),
+    ("unit", "spoken_frames", "rejected"),
     [
         (CHAPTER, [0, 1], ["first"]),
         (CHAPTER, [186], ["third"]),
         (CHAPTER, [3, 187], ["first", "third"]),
         (CHAPTER, [8, 180], []),  # pauses at both marks
-        (Unit(0, 0, 1, start=0, end=None), [0, 187], []),  # the recording's own ends
-        (Unit(1, 0, 1, start=9 * RATE, end=15 * RATE, seeks_start=RATE, seeks_end=RATE), [0, 187], []),
+        (WorkUnit(0, 0, 1, start=0, end=None), [0, 187], []),  # the recording's own ends
+        (WorkUnit(1, 0, 1, start=9 * RATE, end=15 * RATE, seeks_start=RATE, seeks_end=RATE), [0, 187], []),
     ],
 )
-def test_pieces_at_a_mark_in_speech_are_refused(unit: Unit, spoken_frames: list[int], refused: list[str]) -> None:
+def test_candidates_at_a_mark_in_speech_are_rejected(
+    unit: WorkUnit, spoken_frames: list[int], rejected: list[str]
+) -> None:
     probabilities = np.zeros(188, np.float32)  # of 32 ms
     probabilities[spoken_frames] = 0.9
-    stretch = Stretch(2, unit.start, np.zeros(6 * RATE, np.float32), np.zeros(6 * 16_000, np.float32), probabilities)
+    chunk = SpeechChunk(2, unit.start, np.zeros(6 * RATE, np.float32), np.zeros(6 * 16_000, np.float32), probabilities)
 
-    kept, gone = without_cut_words(PIECES, stretch, unit, RATE)
+    kept, gone = reject_cut_words(CANDIDATES, chunk, unit, RATE)
 
-    assert [one.text for one in gone] == refused
+    assert [one.text for one in gone] == rejected
     assert {one.reason for one in gone} <= {"cut_in_speech"}
-    assert [piece.text for piece in kept] == [piece.text for piece in PIECES if piece.text not in refused]
+    assert [candidate.text for candidate in kept] == [
+        candidate.text for candidate in CANDIDATES if candidate.text not in rejected
+    ]

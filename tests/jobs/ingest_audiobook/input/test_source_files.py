@@ -9,13 +9,14 @@ import av
 import numpy as np
 import pytest
 
-from bench.ingest import played_over
 from jobs.audio.clip_io import write_clip
 from jobs.audio.recording import Recording
 from jobs.errors import UserError
-from jobs.ingest_audiobook.input.source_files import open_book, parse_chapters, selected_units
+from jobs.ingest_audiobook.input.selection import parse_chapters, select_units
+from jobs.ingest_audiobook.input.source_files import open_source_files
 from jobs.ingest_audiobook.params import Params
 from jobs.settings import PROJECT_ROOT
+from tests.support.repeated_recording import played_over
 
 FABLES = PROJECT_ROOT / "samples" / "fables.m4b"
 
@@ -86,11 +87,11 @@ def test_a_folder_is_read_in_natural_order_and_each_file_is_a_chapter(tmp_path: 
     (tmp_path / "cover.jpg").write_bytes(b"x")
     (tmp_path / ".hidden.flac").write_bytes(b"x")
 
-    book = open_book(tmp_path)
+    book = open_source_files(tmp_path)
 
     assert book.names == ("part 1.flac", "Part 2.flac", "Part 10.flac")
     assert [chapter.title for chapter in book.info.chapters] == ["part 1", "Part 2", "Part 10"]
-    assert [unit.chapter for unit in selected_units(book, params(tmp_path, chapters="2-3"))] == [2, 3]
+    assert [unit.chapter for unit in select_units(book, params(tmp_path, chapters="2-3"))] == [2, 3]
     assert book.info.duration_s == pytest.approx(6, abs=0.2)
     assert any("cover.jpg" in note for note in book.notes)
 
@@ -99,7 +100,7 @@ def test_a_folder_without_audio_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing")
 
     with pytest.raises(UserError) as caught:
-        open_book(tmp_path)
+        open_source_files(tmp_path)
 
     assert caught.value.code == "audio_missing"
 
@@ -111,17 +112,17 @@ def test_a_link_in_a_folder_that_leads_out_of_the_roots_is_refused(tmp_path: Pat
     (folder / "01.wav").symlink_to(outside)
 
     with pytest.raises(UserError) as caught:
-        open_book(folder, roots=[folder])
+        open_source_files(folder, roots=[folder])
 
     assert caught.value.code == "path_outside_roots"
-    assert open_book(folder, roots=[tmp_path]).names == ("01.wav",)
+    assert open_source_files(folder, roots=[tmp_path]).names == ("01.wav",)
 
 
 @pytest.mark.parametrize("name", ["a b.wav", 'it\'s "so".wav', "new\nline.wav", "Hörbuch 🎧.wav", "$HOME;`x`.wav"])
 def test_a_recording_may_have_any_name(tmp_path: Path, name: str) -> None:
     write_clip(tmp_path / name, tone(1, 24_000), 24_000)
 
-    book = open_book(tmp_path)
+    book = open_source_files(tmp_path)
 
     assert book.names == (name,)
     assert len(samples_of(book.recordings[0])) == 24_000
@@ -130,7 +131,7 @@ def test_a_recording_may_have_any_name(tmp_path: Path, name: str) -> None:
 def test_content_decides_what_a_file_is_and_its_name_is_told_to_be_wrong(tmp_path: Path) -> None:
     path = encode(tmp_path / "book.m4b", tone(2, 44_100)[None], 44_100, "mp3", form="mp3")
 
-    book = open_book(path)
+    book = open_source_files(path)
 
     assert book.recordings[0].info.container == "mp3"
     assert "mp3 by its content" in book.notes[0]
@@ -143,7 +144,7 @@ def test_a_protected_recording_is_said_to_be_protected(tmp_path: Path, entry: by
     (tmp_path / "book.m4b").write_bytes(content[:at] + entry + content[at + 4 :])
 
     with pytest.raises(UserError) as caught:
-        open_book(tmp_path / "book.m4b")
+        open_source_files(tmp_path / "book.m4b")
 
     assert caught.value.code == "audio_protected"
     assert "encrypted" in caught.value.message
@@ -153,7 +154,7 @@ def test_an_audible_file_is_said_to_be_protected_by_its_first_bytes(tmp_path: Pa
     (tmp_path / "book.aax").write_bytes(struct.pack(">I", 24) + b"ftypaax " + bytes(100))
 
     with pytest.raises(UserError) as caught:
-        open_book(tmp_path / "book.aax")
+        open_source_files(tmp_path / "book.aax")
 
     assert caught.value.code == "audio_protected"
 
@@ -162,7 +163,7 @@ def test_an_m4b_without_its_end_is_refused_when_its_index_is_lost(tmp_path: Path
     (tmp_path / "book.m4b").write_bytes(FABLES.read_bytes()[:300_000])  # moov is at the end
 
     with pytest.raises(UserError) as caught:
-        open_book(tmp_path / "book.m4b")
+        open_source_files(tmp_path / "book.m4b")
 
     assert caught.value.code == "audio_unreadable"
     assert "cut off" in caught.value.hint
@@ -182,7 +183,7 @@ def test_an_m4b_cut_off_behind_its_index_is_read_as_far_as_it_goes(tmp_path: Pat
     content = whole.read_bytes()
     (tmp_path / "cut.m4b").write_bytes(content[: len(content) // 2])
 
-    book = open_book(tmp_path / "cut.m4b")
+    book = open_source_files(tmp_path / "cut.m4b")
 
     n_samples = len(samples_of(book.recordings[0]))
     assert 20 < n_samples / 24_000 < 45
@@ -194,7 +195,7 @@ def test_8_khz_is_warned_of_and_5_1_is_mixed_down(tmp_path: Path) -> None:
     write_clip(tmp_path / "phone.wav", tone(1, 8_000), 8_000)
     encode(tmp_path / "film.flac", np.stack([tone(1, 48_000)] * 6), 48_000, "flac", layout="5.1")
 
-    phone, film = open_book(tmp_path / "phone.wav"), open_book(tmp_path / "film.flac")
+    phone, film = open_source_files(tmp_path / "phone.wav"), open_source_files(tmp_path / "film.flac")
 
     assert "telephone" in phone.notes[0]
     assert "6 channels" in film.notes[0]
@@ -209,7 +210,7 @@ def test_a_playlist_is_no_recording(tmp_path: Path) -> None:
 
     for name in ("book.mp3", "list.mp3"):
         with pytest.raises(UserError) as caught:
-            open_book(tmp_path / name)
+            open_source_files(tmp_path / name)
         assert caught.value.code in ("audio_unreadable", "audio_no_stream")
 
 
@@ -221,10 +222,10 @@ def test_chapters_are_named_by_numbers_and_ranges() -> None:
 
 
 def test_a_selection_of_nothing_is_refused() -> None:
-    book = open_book(FABLES)
+    book = open_source_files(FABLES)
 
     with pytest.raises(UserError) as caught:
-        selected_units(book, params(FABLES, chapters="1", start_s=40.0))
+        select_units(book, params(FABLES, chapters="1", start_s=40.0))
 
     assert caught.value.code == "selection_empty"
-    assert [unit.start for unit in selected_units(book, params(FABLES, start_s=40.0, end_s=50.0))] == [40 * 24_000]
+    assert [unit.start for unit in select_units(book, params(FABLES, start_s=40.0, end_s=50.0))] == [40 * 24_000]

@@ -11,8 +11,8 @@ import pytest
 from jobs.audio.clip_io import write_clip
 from jobs.audio.recording import Chapter, Recording, RecordingInfo
 from jobs.audio.vad_segments import SPEECH_OFF, Span
-from jobs.ingest_audiobook.input.speech_chunks import Stretch, UnitEnd, stretches, to_24k
-from jobs.ingest_audiobook.input.work_units import Selection, Unit, plan_units
+from jobs.ingest_audiobook.input.speech_chunks import SpeechChunk, UnitEnd, read_speech_chunks, to_24k
+from jobs.ingest_audiobook.input.work_units import Selection, WorkUnit, plan_work_units
 from jobs.settings import PROJECT_ROOT
 
 RATE = 22_050
@@ -28,18 +28,18 @@ def recording(tmp_path: Path) -> Recording:
     return Recording(tmp_path / "book.wav")
 
 
-def units(*starts_s: float, unit_s: float = 900, limit_s: float | None = None) -> list[Unit]:
+def units(*starts_s: float, unit_s: float = 900, limit_s: float | None = None) -> list[WorkUnit]:
     chapters = tuple(Chapter(f"Chapter {n}", start, 0.0) for n, start in enumerate(starts_s, 1))
     info = RecordingInfo(None, None, chapters, 40.5, RATE, False)
-    return plan_units([info], [range(1, len(chapters) + 1)], Selection(limit_s=limit_s), unit_s=unit_s)
+    return plan_work_units([info], [range(1, len(chapters) + 1)], Selection(limit_s=limit_s), unit_s=unit_s)
 
 
-def parts_of(recording: Recording, wanted: list[Unit], **more: object) -> list[Stretch]:
-    return [part for _, part in stretches(recording, wanted, **more) if isinstance(part, Stretch)]
+def parts_of(recording: Recording, wanted: list[WorkUnit], **more: object) -> list[SpeechChunk]:
+    return [part for _, part in read_speech_chunks(recording, wanted, **more) if isinstance(part, SpeechChunk)]
 
 
-def test_stretches_tile_the_recording_at_both_rates(recording: Recording) -> None:
-    parts = parts_of(recording, units(0.0, 12.3, 30.0), max_stretch_s=10)
+def test_chunks_cover_the_recording_once_at_both_rates(recording: Recording) -> None:
+    parts = parts_of(recording, units(0.0, 12.3, 30.0), max_chunk_s=10)
 
     starts = [part.start_24k for part in parts]
     ends = [part.end_24k for part in parts]
@@ -50,7 +50,7 @@ def test_stretches_tile_the_recording_at_both_rates(recording: Recording) -> Non
     assert all(len(part.probabilities) == -(-len(part.audio_24k) // 768) for part in parts)
 
 
-def test_no_stretch_crosses_a_chapters_border(recording: Recording) -> None:
+def test_no_chunk_crosses_a_chapters_border(recording: Recording) -> None:
     parts = parts_of(recording, units(0.0, 12.3, 30.0))
 
     assert [(part.chapter, round(part.start_s, 1)) for part in parts] == [(1, 0.0), (2, 12.3), (3, 30.0)]
@@ -72,9 +72,9 @@ def test_a_chapter_mark_that_does_not_advance_names_nothing(recording: Recording
 @pytest.mark.parametrize("later", [1, 2, 3])
 def test_starting_at_a_later_unit_gives_the_same_samples(recording: Recording, later: int) -> None:
     wanted = units(0.0, 25.0, unit_s=9)
-    whole = list(stretches(recording, wanted, max_stretch_s=6))
+    whole = list(read_speech_chunks(recording, wanted, max_chunk_s=6))
 
-    rest = list(stretches(recording, wanted[later:], max_stretch_s=6))
+    rest = list(read_speech_chunks(recording, wanted[later:], max_chunk_s=6))
 
     expected = [(unit, part) for unit, part in whole if unit.index >= later]
     assert len(wanted) == 5
@@ -90,7 +90,7 @@ def test_starting_at_a_later_unit_gives_the_same_samples(recording: Recording, l
 
 def test_a_long_recording_is_divided_in_its_pauses() -> None:
     book = Recording(PROJECT_ROOT / "samples" / "fables.m4b")
-    wanted = plan_units([book.info], [[1, 2]], unit_s=10)
+    wanted = plan_work_units([book.info], [[1, 2]], unit_s=10)
 
     parts = parts_of(book, wanted)
 
@@ -106,10 +106,10 @@ def test_a_trial_stops_at_its_limit_to_the_sample(recording: Recording) -> None:
     assert [part.end_24k for part in parts] == [int(7.5 * 24_000)]
 
 
-def test_no_given_span_is_cut_by_a_long_stretchs_end(recording: Recording) -> None:
+def test_no_given_span_is_cut_by_a_long_chunks_end(recording: Recording) -> None:
     keep = [Span(start, start + 1.9) for start in np.arange(0, 40, 2.0)]
 
-    parts = parts_of(recording, units(0.0), max_stretch_s=11, keep_whole=keep)
+    parts = parts_of(recording, units(0.0), max_chunk_s=11, keep_whole=keep)
 
     assert len(parts) > 3
     for part in parts[1:]:
@@ -119,7 +119,9 @@ def test_no_given_span_is_cut_by_a_long_stretchs_end(recording: Recording) -> No
 def test_units_after_the_recordings_end_are_empty(recording: Recording) -> None:
     info = RecordingInfo(None, None, (), 360_000.0, RATE, False)  # a header that promises 100 hours
 
-    ends = [part for _, part in stretches(recording, plan_units([info], [[]])) if isinstance(part, UnitEnd)]
+    ends = [
+        part for _, part in read_speech_chunks(recording, plan_work_units([info], [[]])) if isinstance(part, UnitEnd)
+    ]
 
     assert len(ends) == 400
     assert all(end.is_recording_end for end in ends)

@@ -46,7 +46,8 @@ def test_two_processes_make_the_clips_and_texts_of_one(tmp_path: Path, make_cont
 
 def test_killed_at_random_moments_it_ends_with_the_files_of_one_that_was_not() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.support.ingest_kills", "--kills", "2", "--seed", "5", "--minutes", "1.1", "--clips-only"],
+        [sys.executable, "-m", "tests.support.ingest_kills",
+         *("--kills", "2", "--seed", "5", "--minutes", "1.1", "--clips-only")],
         cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True, check=False,
     )  # fmt: skip
 
@@ -55,11 +56,11 @@ def test_killed_at_random_moments_it_ends_with_the_files_of_one_that_was_not() -
     assert "0 files differ" in done.stdout
 
 
-def test_what_a_process_meets_is_told_as_if_there_were_one(tmp_path: Path, make_context: Contexts) -> None:
+def test_an_error_in_a_worker_is_reported_as_in_one_process(tmp_path: Path, make_context: Contexts) -> None:
     folder = tmp_path / "out"
     context = make_context()
     (folder / ".ingest").mkdir(parents=True)
-    (folder / ".ingest" / "staged").symlink_to("/proc/self/nowhere")  # nobody can write there
+    (folder / ".ingest" / "staged").symlink_to("/proc/self/nowhere")  # not writable
 
     with pytest.raises(OSError, match=r"."):
         make_clips(params(folder, workers=2), context)
@@ -77,7 +78,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @needs_root
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_full_disk_is_told_and_the_job_goes_on_when_there_is_room(
+def test_a_full_disk_is_reported_and_the_job_goes_on_when_there_is_room(
     small_disk: Path, make_context: Contexts, workers: int
 ) -> None:
     with pytest.raises(OSError, match="No space left") as caught:

@@ -1,4 +1,4 @@
-"""Segments that exist already: what is wrong with a line is said, what cannot be kept is refused."""
+"""Segments that exist already: what is wrong with a line is said, what cannot be kept is rejected."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.ingest_audiobook.cut.clip_candidates import ClipLimits
-from jobs.ingest_audiobook.text.subtitles import beyond_end, given_pieces, read_segments
+from jobs.ingest_audiobook.text.segment_clips import segment_candidates, segments_beyond
+from jobs.ingest_audiobook.text.subtitles import read_segments
 
 LIMITS = ClipLimits(min_s=1.5, target_s=2.0, max_s=10.0, max_gap_s=0.5)
 SILENCE = np.zeros(2000, np.float32)
@@ -50,7 +51,7 @@ def test_a_file_without_segments_is_refused(tmp_path: Path) -> None:
     assert caught.value.code == "segments_empty"
 
 
-def test_overlapping_backward_empty_and_too_long_segments_are_refused_with_reasons(tmp_path: Path) -> None:
+def test_overlapping_backward_empty_and_too_long_segments_are_rejected_with_reasons(tmp_path: Path) -> None:
     path = segments(
         tmp_path,
         '{"start": 1, "end": 4, "text": "one"}',
@@ -62,13 +63,13 @@ def test_overlapping_backward_empty_and_too_long_segments_are_refused_with_reaso
         '{"start": 40, "end": 42, "text": "later"}',
     )
 
-    pieces, refused = given_pieces(read_segments(path), 0.0, 30.0, SILENCE, LIMITS)
+    candidates, rejected = segment_candidates(read_segments(path), 0.0, 30.0, SILENCE, LIMITS)
 
-    assert [piece.text for piece in pieces] == ["one"]
-    assert sorted(refusal.reason for refusal in refused) == [
+    assert [candidate.text for candidate in candidates] == ["one"]
+    assert sorted(span.reason for span in rejected) == [
         "segment_backwards", "segment_crosses_end", "segment_overlaps", "segment_without_text", "too_long",
     ]  # fmt: skip
-    assert [segment.text for segment in beyond_end(read_segments(path), 30.0)] == ["later"]
+    assert [segment.text for segment in segments_beyond(read_segments(path), 30.0)] == ["later"]
 
 
 def test_near_short_segments_are_merged_and_lone_ones_refused(tmp_path: Path) -> None:
@@ -79,10 +80,12 @@ def test_near_short_segments_are_merged_and_lone_ones_refused(tmp_path: Path) ->
         '{"start": 6, "end": 7, "text": "Now."}',
     )
 
-    pieces, refused = given_pieces(read_segments(path), 0.0, 10.0, SILENCE, LIMITS)
+    candidates, rejected = segment_candidates(read_segments(path), 0.0, 10.0, SILENCE, LIMITS)
 
-    assert [(piece.text, piece.span.start_s, piece.span.end_s) for piece in pieces] == [("Go home.", 1.0, 4.0)]
-    assert [(refusal.reason, refusal.text) for refusal in refused] == [("too_short", "Now.")]
+    assert [(candidate.text, candidate.span.start_s, candidate.span.end_s) for candidate in candidates] == [
+        ("Go home.", 1.0, 4.0)
+    ]
+    assert [(span.reason, span.text) for span in rejected] == [("too_short", "Now.")]
 
 
 def test_an_end_in_speech_is_marked_as_a_cut(tmp_path: Path) -> None:
@@ -90,6 +93,6 @@ def test_an_end_in_speech_is_marked_as_a_cut(tmp_path: Path) -> None:
     speech[int(3 / 0.032) : int(6 / 0.032)] = 0.9
     path = segments(tmp_path, '{"start": 1, "end": 4, "text": "cut"}')
 
-    pieces, _ = given_pieces(read_segments(path), 0.0, 10.0, speech, LIMITS)
+    candidates, _ = segment_candidates(read_segments(path), 0.0, 10.0, speech, LIMITS)
 
-    assert (pieces[0].span.cut_start, pieces[0].span.cut_end) == (False, True)
+    assert (candidates[0].span.cut_start, candidates[0].span.cut_end) == (False, True)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import UserError
-from jobs.ingest_audiobook.text import text_readers
 from jobs.ingest_audiobook.text.credits import is_credit
 from jobs.ingest_audiobook.text.subtitles import read_subtitles
+from jobs.ingest_audiobook.text.text_decoding import MAX_TEXT_BYTES
 from jobs.ingest_audiobook.text.text_readers import read_book_text
 
 CONTAINER = '<container><rootfiles><rootfile full-path="O/book.opf"/></rootfiles></container>'
@@ -53,7 +53,7 @@ def test_an_epub_of_too_much_or_of_entities_or_encrypted_is_refused(tmp_path: Pa
     assert code_of(epub(tmp_path / "drm.epub", **{"META-INF/encryption.xml": hidden})) == "text_protected"
     assert code_of(epub(tmp_path / "lost.epub", **{"O/book.opf": OPF.replace("one.x", "none.x")})) == "text_unreadable"
     assert read_book_text(epub(tmp_path / "fonts.epub", **{"META-INF/encryption.xml": fonts})).text
-    big = epub(tmp_path / "big.epub", **{"O/one.xhtml": "a " * (text_readers.MAX_TEXT_BYTES // 2 + 1)})
+    big = epub(tmp_path / "big.epub", **{"O/one.xhtml": "a " * (MAX_TEXT_BYTES // 2 + 1)})
     assert code_of(big) == "text_unreadable"
 
 

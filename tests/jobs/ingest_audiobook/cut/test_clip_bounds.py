@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from jobs.audio.vad_segments import Span
-from jobs.ingest_audiobook.cut.clip_candidates import PlacedRun, TimedWord, part_spans, split_points
+from jobs.ingest_audiobook.cut.clip_bounds import part_spans, split_ranges
+from jobs.ingest_audiobook.cut.clip_candidates import PlacedRun, TimedWord
 
 
 def words(*times: tuple[float, float]) -> tuple[TimedWord, ...]:
@@ -14,8 +15,8 @@ def words(*times: tuple[float, float]) -> tuple[TimedWord, ...]:
 def test_a_run_is_split_at_its_longest_pause_and_only_if_it_must_be() -> None:
     said = words((0, 1), (1.1, 2), (2.5, 4), (4.1, 5), (5.2, 6))
 
-    assert split_points(said, 10.0) == [(0, 5)]
-    assert split_points(said, 5.0) == [(0, 2), (2, 5)]
+    assert split_ranges(said, 10.0) == [(0, 5)]
+    assert split_ranges(said, 5.0) == [(0, 2), (2, 5)]
 
 
 def test_words_that_are_written_together_stay_together() -> None:
@@ -26,7 +27,7 @@ def test_words_that_are_written_together_stay_together() -> None:
         TimedWord("men", 5.1, 6, 5, 8),
     )
 
-    assert split_points(said, 6.0) == [(0, 3), (3, 4)]
+    assert split_ranges(said, 6.0) == [(0, 3), (3, 4)]
 
 
 def test_cuts_fall_in_the_middle_of_pauses_and_outer_ends_are_padded_up_to_the_neighbours() -> None:
