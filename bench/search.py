@@ -19,18 +19,17 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import numpy as np
 import optuna
 from optuna.storages import InMemoryStorage
 
 from jobs.runner.client.runner import Runner
 from jobs.tune_hparams.params import Params
 from jobs.tune_hparams.spec import KIND
-from jobs.tune_hparams.study import Study, TrialOutcome
-from tests.jobs.tune_hparams.conftest import BEST_LR, RANGES, toy_loss
+from jobs.tune_hparams.study import Study
 from tests.support import toy_training_data
 from tests.support.job_killer import Killer, run_with_kills
 from tests.support.temporary_home import home_in
+from tests.support.toy_search import BEST_LR, RANGES, run_trials
 
 N_TRIALS = 12
 MAX_DECADES = 0.3  # a factor of two
@@ -72,13 +71,7 @@ def _search_known_optimum(n_seeds: int) -> bool:
 
 def _search(sampler: str, seed: int) -> Any:
     study = Study(Path("study.db"), RANGES, sampler=sampler, seed=seed, storage=InMemoryStorage())
-    for number in range(N_TRIALS):
-        trial = study.ask()
-        assert trial is not None
-        study.tell(
-            trial.number, TrialOutcome("complete", toy_loss(trial.params, np.random.default_rng([seed, number])))
-        )
-    return study.best
+    return run_trials(study, seed, N_TRIALS).best
 
 
 def _search_with_kills(n_kills: int, n_trials: int, seed: int) -> bool:

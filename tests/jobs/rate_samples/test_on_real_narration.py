@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.rating import BOUNDS, DAMAGE, HELD_OUT, PRINTING, Spoken, other_people, rate_all, recordings
 from jobs.audio.clip_io import CLIP_RATE_HZ
+from tests.support.damaged_speech import BOUNDS, DAMAGE, HELD_OUT, PRINTING, Spoken, other_people, rate_all, recordings
 
 DAMAGED = 3  # LJ001-0004, 6 s
 ALSO_HELD_OUT = 12  # LJ001-0013, 4 s

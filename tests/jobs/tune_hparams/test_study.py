@@ -16,7 +16,7 @@ from jobs.errors import UserError
 from jobs.tune_hparams.proposals import Point, needs_as_much_memory
 from jobs.tune_hparams.search_space import Range
 from jobs.tune_hparams.study import Study, TrialOutcome
-from tests.jobs.tune_hparams.conftest import BEST_LR, RANGES
+from tests.support.toy_search import BEST_LR, RANGES
 
 Search = Callable[..., Study]
 FOUND = 0.3  # decades: a factor of two
