@@ -22,15 +22,16 @@ usage() {
 tts-train: from an audiobook to a trained Qwen3-TTS voice.
 
   ./run.sh demo [--json]             the whole job on the embedded sample: no GPU, no downloaded weights
-  ./run.sh setup [server|ml|all]     make the locked environments (every command does this by itself)
+  ./run.sh setup [server|ml|dev|all] make the locked environments (every command does this by itself)
   ./run.sh doctor [--json]           what is installed, what is missing, what it costs, how to get it
   ./run.sh mcp [--http]              the MCP server, for an agent, on stdio or on a port of this machine
   ./run.sh tools                     the tools; each is a command: ./run.sh <tool> --help
   ./run.sh install-skill [--claude]   put the Agent Skill and the MCP entry in place (uninstall-skill takes them out)
   ./run.sh listen TAKES [--against TAKES]   rate takes by ear, choose blindly between two voices, in a browser
   ./run.sh jobs | job ID | logs ID [-f] | plot ID | cancel ID | gc
-  ./run.sh test [pytest arguments]   the tests
-  ./run.sh check                     lint, types and tests
+  ./run.sh test [--fast] [pytest arguments]   all tests, or those that need neither torch nor jobs
+  ./run.sh check                     lint, types and the fast tests: before every commit
+  ./run.sh site [serve]              the documentation as a web site, in var/site
   ./run.sh bench NAME                a measurement: ingest, quality, align, codes, rating, runner, chaos, train, search, fuzz …, server
 
 The original skill's commands work too: ingest, ingest-transcript, align, convert-qwen3, train-qwen3, infer,
@@ -89,8 +90,25 @@ lock() {
   trap unlock EXIT
 }
 
+# Run uv; when it does not trust the index's certificate (a proxy with a certificate authority of its own), try once
+# more with the system's certificates, then say what to set.
+run_uv() {
+  local uv messages status
+  uv="$(find_uv)"
+  messages="$(mktemp)"
+  if "$uv" "$@" 2> >(tee "$messages" >&2); then rm -f "$messages"; return; fi
+  if grep -qi 'certificate\|UnknownIssuer' "$messages"; then
+    say "setup: uv does not trust the certificate; trying the system's certificates"
+    if UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1 "$uv" "$@" >&2; then rm -f "$messages"; return; fi
+    say "setup: the system's certificates do not help either. Behind a proxy with its own certificate authority, set"
+    say "       SSL_CERT_FILE=/path/to/authority.pem (one PEM file with that authority) and run the same command again."
+  fi
+  rm -f "$messages"
+  return 1
+}
+
 make_environment() {
-  local name="$1" uv need free quiet
+  local name="$1" need free quiet
   export PIP_DISABLE_PIP_VERSION_CHECK=1
   is_ready "$name" && return
   lock
@@ -100,14 +118,17 @@ make_environment() {
     # What an interrupted set-up has already written counts towards the need.
     [ -d "$ENVS/$name" ] && need=$((need - $(du -sm "$ENVS/$name" | cut -f1)))
     [ "$free" -ge "$need" ] || die "setup: not enough disk: $need MB needed, $free MB free at $ENVS. Free some, or set TTS_TRAIN_ENVS to a folder on a larger disk."
-    uv="$(find_uv)"
     unset VIRTUAL_ENV CONDA_PREFIX PYTHONPATH PYTHONHOME
-    [ -x "$ENVS/$name/bin/python" ] || "$uv" venv -q --no-project --allow-existing --python "$PYTHON_RANGE" "$ENVS/$name" >&2
+    [ -x "$ENVS/$name/bin/python" ] || run_uv venv -q --no-project --allow-existing --python "$PYTHON_RANGE" "$ENVS/$name" >&2 \
+      || die "setup: no Python $PYTHON_RANGE could be found or installed; see above."
     touch "$ENVS/$name/.unfinished"
     # uv draws its progress at a terminal; elsewhere it would only list 200 packages.
     [ -t 2 ] && quiet="" || quiet="-q"
-    "$uv" pip sync $quiet --require-hashes --python "$ENVS/$name/bin/python" "$LOCKS/$name.lock" >&2 \
+    run_uv pip sync $quiet --require-hashes --python "$ENVS/$name/bin/python" "$LOCKS/$name.lock" >&2 \
       || die "setup: installing '$name' failed; what was done is kept, run the same command again to go on."
+    # The developers' tools see the packages of ml without a second copy of them.
+    [ "$name" != dev ] || echo "$ENVS/ml/$(cd "$ENVS/ml" && echo lib/python3.*/site-packages)" \
+      > "$(echo "$ENVS/dev"/lib/python3.*/site-packages)/ml.pth"
     cp "$LOCKS/$name.lock" "$ENVS/$name/.installed.lock"
     rm -f "$ENVS/$name/.unfinished"
     say "setup: '$name' is ready"
@@ -118,8 +139,9 @@ make_environment() {
 setup() {
   case "${1:-all}" in
     server|ml) make_environment "$1" ;;
+    dev) make_environment server; make_environment ml; make_environment dev ;;
     all) make_environment server; make_environment ml ;;
-    *) die "setup: '$1' is no environment; use server, ml or all." 2 ;;
+    *) die "setup: '$1' is not an environment; use server, ml, dev or all." 2 ;;
   esac
 }
 
@@ -133,33 +155,51 @@ in_environment() {
 
 # --- commands ---------------------------------------------------------------------------------------------
 
-run_tests() {
-  setup all
-  cd "$ROOT"
+in_dev() {
+  # Run a module with the developers' tools, from the project's folder.
   export OMP_NUM_THREADS=1 TORCH_WARM_POOL=0 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 PYTHONDONTWRITEBYTECODE=1
   unset PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV
-  # All of them in two processes at most: many tests start jobs of their own. Chosen ones show what they print.
-  [ $# -gt 0 ] || set -- -n 2 --dist loadfile --durations 15
-  PYTHONPATH="$ROOT" PYTHONSAFEPATH=1 PYTHONNOUSERSITE=1 TTS_TRAIN_ENVS="$ENVS" "$ENVS/ml/bin/python" -m pytest "$@"
+  cd "$ROOT"
+  PYTHONPATH="$ROOT" PYTHONSAFEPATH=1 PYTHONNOUSERSITE=1 TTS_TRAIN_ENVS="$ENVS" "$ENVS/dev/bin/python" -m "$@"
 }
 
-check() {
-  setup all
-  cd "$ROOT"
-  local bin="$ENVS/ml/bin"
-  "$bin/python" -m ruff check .
-  "$bin/python" -m ruff format --check .
-  PYTHONPATH="$ROOT" "$bin/python" -m mypy
-  run_tests "$@"
+run_tests() {
+  setup dev
+  local chosen=()
+  if [ "${1:-}" = --fast ]; then shift; chosen=(--fast); fi
+  # All of them in two processes at most: many tests start jobs of their own. Chosen ones show what they print.
+  [ $# -gt 0 ] || set -- -n 2 --dist worksteal --durations 15
+  in_dev pytest "${chosen[@]}" "$@"
+}
+
+lint() {
+  setup dev
+  in_dev ruff check .
+  in_dev ruff format --check .
+  in_dev mypy
+}
+
+check() { lint; run_tests --fast "$@"; }
+
+site() {
+  setup dev
+  case "${1:-build}" in
+    build) NO_MKDOCS_2_WARNING=1 in_dev mkdocs build --strict --quiet --site-dir "$ROOT/var/site"; say "site: var/site/index.html" ;;
+    serve) in_dev mkdocs serve ;;
+    *) die "site: use build or serve." 2 ;;
+  esac
 }
 
 command="${1:---help}"
 [ $# -gt 0 ] && shift
 case "$command" in
   -h|--help|help) usage ;;
+  --version) sed -n 's/^version = "\(.*\)"$/tts-train \1/p' "$ROOT/pyproject.toml" ;;
   setup) setup "$@" ;;
   test) run_tests "$@" ;;
+  lint) lint ;;
   check) check "$@" ;;
+  site) site "$@" ;;
   demo) case " $* " in *" -h "*|*" --help "*) setup server ;; *) setup all ;; esac; in_environment server -m server.demo "$@" ;;
   bench) [ -f "$ROOT/bench/${1:-}.py" ] || die "bench: give one of: $(cd "$ROOT/bench" && echo *.py | sed 's/\.py//g')" 2
     setup all; name="$1"; shift; in_environment ml -m "bench.$name" "$@" ;;

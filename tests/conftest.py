@@ -1,4 +1,4 @@
-"""What every test may need: no process of a test's home outlives the test."""
+"""Fixtures of all tests, and the option ``--fast``."""
 
 from __future__ import annotations
 
@@ -15,8 +15,35 @@ import pytest
 from jobs.runner.paths import Home
 from jobs.runner.store.store import Store
 from jobs.settings import Settings
+from tests.fast_selection import needs_heavy_library
 
+# Fixtures that start jobs or servers: tests that use one are left out by --fast.
+SLOW_FIXTURES: frozenset[str] = frozenset()
 BOUND_S = 60.0  # generous: the machine may be busy; a test that passes never waits so long
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--fast``."""
+    parser.addoption("--fast", action="store_true", help="only tests that need neither torch nor jobs")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out files that load a heavy library, before they are imported."""
+    is_test = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
+    return True if config.getoption("--fast") and is_test and needs_heavy_library(collection_path) else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect tests that are marked slow or use a slow fixture."""
+    if not config.getoption("--fast"):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow") or SLOW_FIXTURES & set(_fixtures_of(item))]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in set(slow)]
+
+
+def _fixtures_of(item: pytest.Item) -> list[str]:
+    return list(getattr(item, "fixturenames", []))
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,15 @@
 """run.sh: the only entry works from anywhere, and refuses before it spends anything."""
 
+import http.server
 import os
+import shutil
+import ssl
 import subprocess
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,7 +39,7 @@ def test_an_unknown_environment_is_bad_input() -> None:
     answer = run("setup", "everything")
 
     assert answer.returncode == 2
-    assert "server, ml or all" in answer.stderr
+    assert "server, ml, dev or all" in answer.stderr
 
 
 def test_a_small_disk_is_refused_before_anything_is_downloaded(tmp_path: Path) -> None:
@@ -80,3 +87,70 @@ def test_the_user_s_python_settings_stay_out(tmp_path: Path) -> None:
     )
 
     assert answer.stdout.startswith("{"), answer.stderr
+
+
+def make_certificate(path: Path, subject: str, *extensions_and_signer: str) -> None:
+    """Write a certificate, and its key beside it; ``-CA …`` signs it with another, else it signs itself."""
+    extensions = [item for item in extensions_and_signer if "=" in item]
+    signer = [item for item in extensions_and_signer if "=" not in item]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", subject, *signer]
+    command += [word for extension in extensions for word in ("-addext", extension)]
+    command += ["-keyout", str(path.with_suffix(".key")), "-out", str(path)]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+class EmptyIndex(http.server.BaseHTTPRequestHandler):
+    """An index without packages."""
+
+    def do_GET(self) -> None:
+        """Answer that nothing is there."""
+        self.send_error(404)
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture
+def private_index(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """An index over TLS whose certificate no store knows, as behind a company's proxy: its address and authority."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl, to make a certificate")
+    authority, certificate = tmp_path / "authority.pem", tmp_path / "server.pem"
+    make_certificate(authority, "/CN=A company", "basicConstraints=critical,CA:TRUE")
+    signer = ["-CA", str(authority), "-CAkey", str(authority.with_suffix(".key"))]
+    make_certificate(certificate, "/CN=localhost", "subjectAltName=DNS:localhost", "basicConstraints=CA:FALSE", *signer)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), EmptyIndex)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, certificate.with_suffix(".key"))
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"https://localhost:{server.server_port}/simple", authority
+    server.shutdown()
+    thread.join()
+
+
+def set_up_from(index: str, tmp_path: Path, **environment: str) -> str:
+    """Run the set-up of an empty environment from an index, with an empty cache; return what it prints."""
+    given = {"UV_DEFAULT_INDEX": index, "UV_CACHE_DIR": str(tmp_path / "cache"), "UV_HTTP_RETRIES": "0"}
+    answer = run("setup", "server", TTS_TRAIN_ENVS=str(tmp_path / "envs"), **given, **environment)
+    assert answer.returncode == 1
+    return answer.stderr
+
+
+def test_an_unknown_certificate_authority_is_explained(private_index: tuple[str, Path], tmp_path: Path) -> None:
+    index, _ = private_index
+
+    said = set_up_from(index, tmp_path)
+
+    assert "trying the system's certificates" in said
+    assert "SSL_CERT_FILE=" in said
+
+
+def test_a_named_certificate_authority_is_trusted(private_index: tuple[str, Path], tmp_path: Path) -> None:
+    index, authority = private_index
+
+    said = set_up_from(index, tmp_path, SSL_CERT_FILE=str(authority))
+
+    assert "trying the system's certificates" not in said
+    assert "was not found in the package registry" in said  # the connection was made, and the index is empty

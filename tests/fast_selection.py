@@ -1,0 +1,67 @@
+"""Selection of the fast tests: files that import no heavy library, read from the source without importing anything."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HEAVY = frozenset(
+    {"torch", "torchaudio", "transformers", "qwen_tts", "whisperx", "faster_whisper", "ctranslate2", "peft"}
+    | {"bitsandbytes", "accelerate", "optuna", "sklearn", "librosa", "datasets", "lhotse"}
+)
+
+
+def needs_heavy_library(test_file: Path) -> bool:
+    """Return whether a test file, a ``conftest.py`` above it or a module that they import loads a heavy library."""
+    conftests = [folder / "conftest.py" for folder in test_file.parents if folder.is_relative_to(ROOT / "tests")]
+    return any(_loads_heavy(path) for path in (test_file, *conftests) if path.is_file())
+
+
+@cache
+def _loads_heavy(path: Path) -> bool:
+    """Depth-first search over the imports at module level; a module that is being visited counts as light."""
+    return _search(path, set())
+
+
+def _search(path: Path, seen: set[Path]) -> bool:
+    if path in seen:
+        return False
+    seen.add(path)
+    for name in _imported_names(path):
+        if name.split(".")[0] in HEAVY:
+            return True
+        found = _file_of(name)
+        if found is not None and _search(found, seen):
+            return True
+    return False
+
+
+@cache
+def _imported_names(path: Path) -> tuple[str, ...]:
+    names: list[str] = []
+    pending: list[ast.stmt] = list(ast.parse(path.read_text(encoding="utf-8")).body)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            pending += node.orelse
+        elif isinstance(node, ast.If | ast.Try | ast.With):
+            pending += [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
+    return tuple(names)
+
+
+def _file_of(name: str) -> Path | None:
+    parts = name.split(".")
+    if parts[0] not in ("jobs", "tools", "server", "tests", "bench"):
+        return None
+    for length in range(len(parts), 0, -1):
+        base = ROOT.joinpath(*parts[:length])
+        for file in (base.with_suffix(".py"), base / "__init__.py"):
+            if file.is_file():
+                return file
+    return None
