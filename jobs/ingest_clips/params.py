@@ -1,4 +1,4 @@
-"""Curated clips and their texts become a dataset. What goes in, what comes out."""
+"""Parameters and result of ``ingest_clips``: a dataset of curated clips and their texts."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Params(Strict):
         description="JSONL: audio_file, text; or an LJSpeech metadata.csv, a Hugging Face dataset folder, lhotse cuts."
     )
     out_dir: OutputPath = Field("", description="Default: datasets/<voice> in the home folder.")
-    voice: str = Field("speaker", pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="Speaker of clips that name none.")
-    language: Language = Field("english", description="Language of clips that name none.", json_schema_extra=RARE)
+    voice: str = Field("speaker", pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="Speaker of clips without one.")
+    language: Language = Field("english", description="Language of clips without one.", json_schema_extra=RARE)
     min_clip_s: float = Field(
         0.5, ge=0.1, le=10, description="Shorter clips are rejected, seconds.", json_schema_extra=RARE
     )
@@ -44,7 +44,7 @@ class Params(Strict):
 
 
 class Result(Strict):
-    """What ``ingest_clips`` answers with."""
+    """Result of ``ingest_clips``."""
 
     dataset: str
     manifest: str = Field(description="train_manifest.jsonl, for align.")
@@ -53,12 +53,12 @@ class Result(Strict):
     kept_s: float
     rejected_by_reason: dict[str, int]
     n_validation: int = 0
-    report: str = Field("", description="report.html: reasons, measures, clips to hear.")
+    report: str = Field("", description="report.html: reasons, metrics, clips to listen to.")
     summary: str = ""
 
 
 def check(params: Params) -> None:
-    """Read every transcript line, so that a bad one costs nothing."""
+    """Read every transcript line, so that a bad one is found before the job starts."""
     read_thresholds(params.quality)
     transcripts = Path(params.transcripts)
     if params.audio_dir is not None and not Path(params.audio_dir).is_dir():
@@ -69,14 +69,14 @@ def check(params: Params) -> None:
         return
     n_lines = sum(1 for _ in read_rows(transcripts, TranscriptLine))
     if n_lines == 0:
-        raise UserError("manifest_empty", f"{transcripts} has no lines.", "One JSON object a line is needed.")
+        raise UserError("manifest_empty", f"{transcripts} has no lines.", "Write one JSON object per line.")
 
 
 def layout_of(transcripts: Path) -> Layout | Literal["jsonl"]:
-    """Whose layout a path has, by its name and what lies in the folder.
+    """Determine the layout of a path by its name and the files in the folder.
 
     Raises:
-        UserError: ``layout_unknown`` for a folder that no known tool writes.
+        UserError: ``layout_unknown`` for a folder in no known layout.
     """
     if transcripts.is_dir():
         if (transcripts / "metadata.csv").is_file() and (transcripts / "wavs").is_dir():
@@ -87,7 +87,7 @@ def layout_of(transcripts: Path) -> Layout | Literal["jsonl"]:
             return "lhotse"
         raise UserError(
             "layout_unknown",
-            f"{transcripts} is no dataset folder that is known.",
+            f"{transcripts} is not a dataset folder of a known layout.",
             "Known are LJSpeech (metadata.csv and wavs/), Hugging Face (save_to_disk) and lhotse (cuts.jsonl.gz).",
         )
     if transcripts.suffix == ".csv":

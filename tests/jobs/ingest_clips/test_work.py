@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-import jobs.ingest_clips.work
+import jobs.ingest_clips.conversion_pool
 from jobs.dataset.manifest import Clip, Rejection, read_rows
 from jobs.errors import UserError
 from jobs.ingest_clips.params import Params
@@ -98,7 +98,7 @@ def test_the_dataset_is_whole_and_published(source, make_context):
     assert result.manifest == str(out / "train_manifest.jsonl")
     assert json.loads((out / ".batch_state.json").read_text()) == {
         "name": "tts-dataset",
-        "description": "Curated clips for the voice speaker; why others failed is in rejections.jsonl",
+        "description": "Curated clips for the voice speaker; reasons of rejections: rejections.jsonl",
         "total": 2,
         "successful": 1,
         "failed": 1,
@@ -224,9 +224,9 @@ def test_a_stopped_run_continues_and_ends_as_an_unbroken_one(source, make_contex
     for number in range(30):
         source.add(f"{number:02}.wav", tone(0.6, 16_000, pitch_hz=200 + number), text=f"Number {number}.")
     done: list[str] = []
-    convert_clip = jobs.ingest_clips.work.convert_clip
+    convert_clip = jobs.ingest_clips.conversion_pool.convert_clip
     monkeypatch.setattr(
-        jobs.ingest_clips.work,
+        jobs.ingest_clips.conversion_pool,
         "convert_clip",
         lambda path, *rest: (done.append(path.name), convert_clip(path, *rest))[1],
     )
@@ -289,7 +289,7 @@ def test_clips_are_never_written_over_their_sources(source, make_context):
     with pytest.raises(UserError) as refusal:
         run(source.params(), make_context())
 
-    assert refusal.value.code == "output_over_input"
+    assert refusal.value.code == "output_is_input"
     assert soundfile.info(inside / "clips" / "a.wav").samplerate == 16_000
 
 
