@@ -1,4 +1,4 @@
-"""One clip: from its text and audio to words with times, or to the reason why not."""
+"""Alignment of one clip: its text and audio give words with times, or a rejection."""
 
 from __future__ import annotations
 
@@ -10,31 +10,30 @@ from pathlib import Path
 import numpy as np
 
 from jobs.align.aligners import WordAligner
-from jobs.align.trim import Aligned, trimmed
-from jobs.align.word_boundaries import FRAMES_PER_S, Levels, fitted_to_sound, levels_db, words_level_db
-from jobs.align.word_mapping import WrittenWord, further_readings, read_as, written_words
+from jobs.align.trim import AlignedClip, trim_to_pauses
+from jobs.align.word_boundaries import FRAMES_PER_S, Levels, compute_levels_db, fit_to_audio, words_level_db
+from jobs.align.word_mapping import WrittenWord, match_spoken, other_word_readings, written_words
 from jobs.asr.whisperx_alignment import CannotAlign
 from jobs.audio.clip_io import SPEECH_RATE_HZ, Samples, read_clip
-from jobs.dataset.manifest import Word
-from jobs.dataset.rejected import Rejected
+from jobs.dataset.manifest import RejectionError, Word
 from jobs.errors import UserError
 from jobs.text.multilingual_normalization import CannotSpell
 
-ENTRY_VERSION = 2  # of what a journal holds of a clip
+ENTRY_VERSION = 2  # of the journal's entries
 MIN_CLIP_S = 0.2
 MIN_WORD_S = 0.01  # one frame of the finer aligner
-FRAME_S = 0.02  # a word may stick out of its clip by the frame that the aligner counts in
+FRAME_S = 0.02  # of the aligner: a word may end this much after its clip
 # Speech that no word covers. Clips of a LibriVox narrator with their whole text have 0.00 s of it; with half
 # their words missing at either end 0.23 to 3.4 s (own measurement, 2026-11-22).
 MAX_UNCOVERED_S = 0.2
 _LEAD_S = 0.1
-_QUIETER_DB = 15.0  # than the louder quarter of the words: breath, room and the decay of a word
-_ABOVE_NOISE_DB = 6.0  # over the clip's quietest frames: steady noise is no speech
+_QUIETER_DB = 15.0  # than the louder quarter of the words: breath, reverberation and the decay of a word
+_ABOVE_NOISE_DB = 6.0  # above the clip's quietest frames: steady noise is no speech
 _SILENCE_DBFS = -60.0
 
 
 def clip_key(audio: Path, text: str, aligner: str, spoken: Sequence[str] | None = None) -> str:
-    """What an alignment depends on: the audio's bytes, the text and how it is read, the aligner.
+    """Return a hash of all that an alignment depends on: the audio's bytes, the text, its reading, the aligner.
 
     Raises:
         Rejected: ``audio_missing``, ``audio_unreadable``.
@@ -44,26 +43,28 @@ def clip_key(audio: Path, text: str, aligner: str, spoken: Sequence[str] | None 
         with audio.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     except FileNotFoundError as error:
-        raise Rejected("audio_missing", f"there is no file {audio}") from error
+        raise RejectionError("audio_missing", f"there is no file {audio}") from error
     except OSError as error:
-        raise Rejected("audio_unreadable", f"{audio}: {error.strerror}") from error
+        raise RejectionError("audio_unreadable", f"{audio}: {error.strerror}") from error
     return digest.hexdigest()
 
 
-def align_clip(audio: Path, text: str, code: str, aligner: WordAligner, spoken: Sequence[str] | None = None) -> Aligned:
-    """Give every written word of a clip its time and score; of a clip whose border cuts a word, keep a part.
+def align_clip(
+    audio: Path, text: str, code: str, aligner: WordAligner, spoken: Sequence[str] | None = None
+) -> AlignedClip:
+    """Find time and score of every written word of a clip; a clip whose border cuts a word is trimmed.
 
     Args:
         audio: any audio file.
         text: what is spoken in it.
         code: two-letter code of the text's language.
         aligner: for that language.
-        spoken: words that were heard for the text; None: numbers and abbreviations are read as fits the sound best.
+        spoken: words that were recognised for the text; None: numbers and abbreviations get the reading that fits best.
 
     Returns:
-        Words as written (without punctuation), in order, inside the clip, none of zero length; beside a pause their
-        edges are those of the sound. The score of a number is the mean of the words it is spoken with. Where the
-        clip's border cuts a word, those up to the next pause are lost and the others are in the time of the part.
+        Words as written (without punctuation), in order, inside the clip, none of zero length; next to a pause their
+        edges are those of the audio. The score of a number is the mean of its spoken words. Where the clip's border
+        cuts a word, the words up to the next pause are removed and the others have times of the part that is kept.
 
     Raises:
         Rejected: ``no_text``, ``text_unspeakable``, ``audio_unreadable``, ``too_short``, ``not_aligned``,
@@ -73,65 +74,65 @@ def align_clip(audio: Path, text: str, code: str, aligner: WordAligner, spoken: 
     try:
         samples = read_clip(audio, SPEECH_RATE_HZ)
     except UserError as error:
-        raise Rejected("audio_unreadable", error.message) from error
+        raise RejectionError("audio_unreadable", error.message) from error
     duration_s = len(samples) / SPEECH_RATE_HZ
     if duration_s < MIN_CLIP_S:
-        raise Rejected("too_short", f"{duration_s:.2f} s; at least {MIN_CLIP_S} s are needed")
+        raise RejectionError("too_short", f"{duration_s:.2f} s; at least {MIN_CLIP_S} s are needed")
     if not np.isfinite(samples).all():
-        raise Rejected("audio_unreadable", f"{audio} holds samples that are not numbers")
-    aligned = _aligned(samples, words, spoken, code, aligner)
+        raise RejectionError("audio_unreadable", f"{audio} has samples that are not numbers")
+    aligned = _find_times(samples, words, spoken, code, aligner)
     _check_times(aligned, duration_s)
-    levels = levels_db(samples)
+    levels = compute_levels_db(samples)
     uncovered_s = uncovered_speech_s(levels, aligned, aligner.tail_s)
     if uncovered_s > MAX_UNCOVERED_S:
-        raise Rejected("speech_without_text", f"{uncovered_s:.2f} s of speech lie outside the text's words")
+        raise RejectionError("speech_without_text", f"{uncovered_s:.2f} s of speech lie outside the words of the text")
     fitted = [
         word.model_copy(update={"end_s": round(min(word.end_s, duration_s), 3)})
-        for word in fitted_to_sound(levels, aligned)
+        for word in fit_to_audio(levels, aligned)
     ]
-    kept = trimmed(levels, fitted, text, duration_s)
+    kept = trim_to_pauses(levels, fitted, text, duration_s)
     if kept is None:
         ends = f"{fitted[0].word!r} or {fitted[-1].word!r}"
-        raise Rejected("word_cut", f"the clip's border cuts {ends} in two, and no pause is near")
+        raise RejectionError("word_cut", f"the clip's border cuts {ends} in two, and no pause is near")
     return kept
 
 
-def _aligned(
+def _find_times(
     samples: Samples, words: list[WrittenWord], spoken: Sequence[str] | None, code: str, aligner: WordAligner
 ) -> list[Word]:
-    """Times of the written words, read as they were heard or as fits best."""
-    heard = read_as(words, spoken, code) if spoken else None
-    if heard is not None:
-        return join_spoken(heard, _spoken_times(samples, heard, aligner))
+    """Find the times of the written words, read as recognised or in the reading that fits best."""
+    matched = match_spoken(words, spoken, code) if spoken else None
+    if matched is not None:
+        return join_spoken_words(matched, _spoken_times(samples, matched, aligner))
     found: list[Word] | None = None
-    problem: Rejected | None = None
+    problem: RejectionError | None = None
     try:
         found = _spoken_times(samples, words, aligner)
-    except Rejected as error:
+    except RejectionError as error:
         problem = error
     for number, word in enumerate(words):
-        for reading in further_readings(word, code):
+        for reading in other_word_readings(word, code):
             other = [*words[:number], replace(word, spoken=reading), *words[number + 1 :]]
             try:
                 times = _spoken_times(samples, other, aligner)
-            except Rejected:
+            except RejectionError:
                 continue
             if found is None or _fit(times) > _fit(found):
                 words, found = other, times
     if found is None:
-        raise problem or Rejected("not_aligned", "the words do not fit the audio")
-    return join_spoken(words, found)
+        raise problem or RejectionError("not_aligned", "the words do not fit the audio")
+    return join_spoken_words(words, found)
 
 
 def _spoken_times(samples: Samples, words: Sequence[WrittenWord], aligner: WordAligner) -> list[Word]:
     try:
         return aligner.align(samples, [part for word in words for part in word.spoken])
     except CannotAlign as error:
-        raise Rejected("not_aligned", str(error)) from error
+        raise RejectionError("not_aligned", str(error)) from error
 
 
 def _fit(words: Sequence[Word]) -> float:
-    """Mean score, each word as heavy as it is long."""
+    """Compute the mean score, weighted by duration."""
     weights = [word.end_s - word.start_s for word in words]
     return sum(w * word.score for w, word in zip(weights, words, strict=True)) / max(sum(weights), 1e-9)
 
@@ -140,21 +141,21 @@ def _words(text: str, code: str) -> list[WrittenWord]:
     try:
         words = [word for word in written_words(text, code) if word.spoken]
     except CannotSpell as error:
-        raise Rejected("text_unspeakable", str(error)) from error
+        raise RejectionError("text_unspeakable", str(error)) from error
     if not words:
-        raise Rejected("no_text", f"there are no words in {text!r}")
+        raise RejectionError("no_text", f"there are no words in {text!r}")
     return words
 
 
-def join_spoken(words: Sequence[WrittenWord], spoken: Sequence[Word]) -> list[Word]:
-    """Lay the times of the spoken words together to those of the written ones.
+def join_spoken_words(words: Sequence[WrittenWord], spoken: Sequence[Word]) -> list[Word]:
+    """Join the times of spoken words to those of the written words.
 
     Raises:
-        Rejected: ``words_missing`` when the aligner gave other words than it was asked for.
+        Rejected: ``words_missing`` when the aligner returned other words than the given ones.
     """
     asked = [part for word in words for part in word.spoken]
     if [word.word for word in spoken] != asked:
-        raise Rejected("words_missing", f"{len(asked)} words were to be found, {len(spoken)} came back")
+        raise RejectionError("words_missing", f"{len(asked)} words were given, the aligner returned {len(spoken)}")
     joined, at = [], 0
     for word in words:
         parts = spoken[at : at + len(word.spoken)]
@@ -165,7 +166,7 @@ def join_spoken(words: Sequence[WrittenWord], spoken: Sequence[Word]) -> list[Wo
 
 
 def _check_times(words: Sequence[Word], duration_s: float) -> None:
-    """Refuse times that no later step could cut by.
+    """Check that times ascend and lie within the clip.
 
     Raises:
         Rejected: ``bad_times``.
@@ -173,17 +174,17 @@ def _check_times(words: Sequence[Word], duration_s: float) -> None:
     before_s = 0.0
     for word in words:
         if word.start_s < before_s or not word.start_s + MIN_WORD_S <= min(word.end_s, duration_s + FRAME_S):
-            raise Rejected("bad_times", f"{word.word!r} lies at {word.start_s} to {word.end_s} s, after {before_s} s")
+            raise RejectionError("bad_times", f"{word.word!r} lies at {word.start_s} to {word.end_s} s, after {before_s} s")
         before_s = word.end_s
     if before_s > duration_s + FRAME_S:
-        raise Rejected("bad_times", f"the last word ends at {before_s} s, the clip at {duration_s:.3f} s")
+        raise RejectionError("bad_times", f"the last word ends at {before_s} s, the clip at {duration_s:.3f} s")
 
 
 def uncovered_speech_s(levels: Levels, words: Sequence[Word], tail_s: float) -> float:
-    """Seconds as loud as the words but outside them: the text lacks what is spoken there.
+    """Measure speech that the text lacks: seconds outside the words that are as loud as the words.
 
     Args:
-        levels: of the clip, in dB each 10 ms.
+        levels: of the clip, dB of each 10 ms.
         words: its words; a margin of 0.1 s around each counts as covered.
         tail_s: margin after the last word.
     """

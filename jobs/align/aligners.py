@@ -1,4 +1,4 @@
-"""The two aligners behind one face, and which of them a language gets."""
+"""Forced aligners behind one interface, and the choice of one for a language."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Choice = Literal["auto", "whisperx", "pocketsphinx"]
 
 
 class WordAligner(Protocol):
-    """Finds when known words are spoken.
+    """Interface of a forced aligner: it finds when known words are spoken.
 
     Attributes:
         name: of the aligner and its model.
-        default_min_score: mean word score below which the words are not what is spoken; 0 where not measured.
-        tail_s: how long a clip's last word may sound on after the end it is given.
+        default_min_score: mean word score below which a text is wrong; 0 where not measured.
+        tail_s: seconds that the sound of a clip's last word may last after its aligned end.
     """
 
     name: str
@@ -32,18 +32,18 @@ class WordAligner(Protocol):
     tail_s: float
 
     def align(self, samples_16k: Samples, words: Sequence[str]) -> list[Word]:
-        """One entry a word, in order; seconds from the start of the samples.
+        """Return one entry for each word, in order; seconds from the start of the samples.
 
         Raises:
-            CannotAlign: these words cannot be laid over this audio.
+            CannotAlign: the words do not fit the audio.
         """
         ...
 
 
 class PocketsphinxAligner:
-    """pocketsphinx on known English words, offline.
+    """Forced alignment of English by pocketsphinx, offline.
 
-    Its mean word score tells right text from wrong: on 20 clips of a LibriVox narrator right text had 0.68 to
+    Its mean word score separates right text from wrong: on 20 clips of a LibriVox narrator right text had 0.68 to
     0.80 (0.54 to 0.64 with white noise at 10 dB), the text of another clip at most 0.43; on 18 of a synthetic
     voice 0.71 to 0.79 against at most 0.41 (own measurement, 2026-11-22).
     """
@@ -71,10 +71,10 @@ class PocketsphinxAligner:
 
 
 class WhisperxAligner:
-    """A wav2vec2 model of WhisperX's table, or one that was given."""
+    """Forced alignment by a wav2vec2 model: the one that WhisperX names for the language, or a given one."""
 
     default_min_score = 0.0
-    tail_s = 0.4  # the last letter ends with its first sure frame, before its sound does
+    tail_s = 0.4  # the last letter ends with its first certain frame, before its sound does
 
     def __init__(self, code: str, model: str | None) -> None:
         self._aligner = Aligner(code, model)
@@ -89,10 +89,10 @@ def make_aligner(language: str, choice: Choice, model: str | None, torch_cache: 
     """Make the aligner for clips of a language.
 
     Args:
-        language: name as in the manifest.
-        choice: ``auto`` takes WhisperX when its model is on this machine or given, else pocketsphinx.
+        language: as in the manifest.
+        choice: ``auto`` takes WhisperX when its model is given or on this machine, else pocketsphinx.
         model: wav2vec2 model for WhisperX.
-        torch_cache: where torch keeps weights.
+        torch_cache: torch's folder of weights.
 
     Raises:
         UserError: ``language_unknown``, ``aligner_unavailable``, ``model_unavailable``.
@@ -101,11 +101,11 @@ def make_aligner(language: str, choice: Choice, model: str | None, torch_cache: 
     if code is None:
         raise UserError(
             "language_unknown",
-            "The manifest's language is 'auto': an aligner must know which language its words are in.",
+            "The manifest's language is 'auto', but an aligner needs a known language.",
             "Ingest again with language=NAME, or set the language in the manifest's lines.",
         )
     if choice == "pocketsphinx" and (code != "en" or model is not None):
-        why = f"it knows English only, not {language}" if code != "en" else "it takes no align_model"
+        why = f"it supports English only, not {language}" if code != "en" else "it takes no align_model"
         raise UserError(
             "aligner_unavailable", f"pocketsphinx cannot align this: {why}.", "Use aligner=whisperx or auto."
         )
@@ -115,7 +115,7 @@ def make_aligner(language: str, choice: Choice, model: str | None, torch_cache: 
     if code != "en":
         raise UserError(
             "aligner_unavailable",
-            f"There is no aligner for {language} on this machine: pocketsphinx knows English only, and WhisperX's "
+            f"There is no aligner for {language} on this machine: pocketsphinx supports English only, and WhisperX's "
             "model is not in the cache.",
             "Give aligner=whisperx where there is network (it downloads its model once), or align_model=DIR of a "
             "wav2vec2 CTC model for the language.",

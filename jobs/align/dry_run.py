@@ -1,4 +1,4 @@
-"""What aligning a manifest would do and take here, for a dry run. Light, fast, small."""
+"""Dry run of ``align``: clips, aligners, time and disk, without loading a model."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ BYTES_PER_S = 500  # of audio: a line of the manifest with its words, and once m
 
 
 def aligner_for(language: str, choice: str, model: str | None, settings: Settings) -> str:
-    """Name of the aligner that clips of a language get, with what is to be downloaded or why there is none."""
+    """Return the name of the aligner for a language, with a download that it needs, or why there is none."""
     try:
         code = language_code(language)
     except UserError as error:
         return f"none: {error.message}"
     if code is None:
-        return "none: the words' language must be named"
+        return "none: the language of the words must be known"
     name = model or DEFAULT_MODELS[code]
     is_here = is_on_disk(name, settings.torch_cache / "hub", settings.hub_cache)
     if choice == "whisperx" or model is not None or (choice == "auto" and is_here):
         return f"whisperx {name}" + ("" if is_here else ", to be downloaded")
     if code == "en":
         return "pocketsphinx"
-    return "none: pocketsphinx knows English only; give aligner=whisperx where there is network, or align_model"
+    return "none: pocketsphinx supports English only; give aligner=whisperx where there is network, or align_model"
 
 
 def plan(params: Params, settings: Settings) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
     }
     if set(aligners.values()) == {"pocketsphinx"}:
         minutes = extent.seconds / POCKETSPHINX_TIMES_REALTIME / 60
-        planned["time"] = {"about_min": round(minutes, 1), "from": "measured on one core; the job tells its own rate"}
+        planned["time"] = {"about_min": round(minutes, 1), "from": "measured on one core; the job reports its own rate"}
     else:
-        planned["time"] = {"from": "depends on the model and the device; the job tells its rate while it runs"}
+        planned["time"] = {"from": "depends on the model and the device; the job reports its rate while it runs"}
     return planned

@@ -1,4 +1,4 @@
-"""Cut points moved to the pauses that alignment found: of a clip whose border cuts a word, what can be kept. Pure."""
+"""Trimming of clips whose border cuts a word: the border moves to the next pause between aligned words."""
 
 from __future__ import annotations
 
@@ -9,43 +9,44 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, Field
 
-from jobs.align.word_boundaries import CUT_DB, FRAMES_PER_S, Levels, cut_sides, silence_db, words_level_db
+from jobs.align.word_boundaries import CUT_DB, FRAMES_PER_S, Levels, find_cut_words, silence_db, words_level_db
 from jobs.dataset.manifest import Word
 from jobs.text.english_normalization import written_between
 
 MIN_KEPT_S, MIN_KEPT_SHARE = 1.0, 0.5
-MIN_PAUSE_S = 0.06  # chosen, not fitted: the sound decides, below
-LONGEST_LEAD_S = 0.2  # of the pause that is kept
+MIN_PAUSE_S = 0.06  # chosen, not fitted; the level decides below
+LONGEST_LEAD_S = 0.2  # of a pause that is kept
 
 
-class Lost(BaseModel):
-    """A piece cut off a clip: seconds of the clip, and its words."""
+class RemovedPart(BaseModel):
+    """A part removed from a clip: seconds of the clip, and its words."""
 
     start_s: float
     end_s: float
     text: str
 
 
-class Aligned(BaseModel):
-    """A clip whose words have times, or the part of it that is kept.
+class AlignedClip(BaseModel):
+    """A clip whose words have times, or the part of it that is kept. Fields are those of the journal.
 
     Attributes:
-        words: in the time of what is kept.
-        text: what they are of the clip's text, when ``lost`` is not empty.
-        start_s: where what is kept begins in the clip; its end is ``end_s``.
-        lost: what was cut off; nothing when the clip stays as it is.
+        words: with times of the part.
+        text: of the part, when ``lost`` is not empty.
+        start_s: start of the part in the clip.
+        end_s: end of the part in the clip.
+        lost: removed parts; empty when the clip stays as it is.
     """
 
     words: list[Word]
     text: str = ""
     start_s: float = 0.0
     end_s: float = 0.0
-    lost: list[Lost] = Field(default_factory=list)
+    lost: list[RemovedPart] = Field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class _Kept:
-    """The words ``first:last``, and the sound from ``start_s`` to ``end_s``."""
+    """The words ``first:last``, and the audio from ``start_s`` to ``end_s``."""
 
     first: int
     last: int
@@ -53,30 +54,30 @@ class _Kept:
     end_s: float
 
 
-def trimmed(levels: Levels, words: Sequence[Word], text: str, duration_s: float) -> Aligned | None:
+def trim_to_pauses(levels: Levels, words: Sequence[Word], text: str, duration_s: float) -> AlignedClip | None:
     """Move borders that cut a word to the next pause.
 
     Args:
-        levels: of the clip, in dB each 10 ms.
-        words: all of its words, edges fitted to the sound.
+        levels: of the clip, dB of each 10 ms.
+        words: all of its words, edges fitted to the audio.
         text: of the clip.
         duration_s: of the clip.
 
     Returns:
-        The clip as it is when no border cuts a word, else what is kept of it; None when no pause is near enough, or too
-        little would be left.
+        The whole clip when no border cuts a word, else the part that is kept; None when no pause is near enough, or
+        too little would be left.
     """
-    at_start, at_end = cut_sides(levels, words)
+    at_start, at_end = find_cut_words(levels, words)
     if not at_start and not at_end:
-        return Aligned(words=list(words), end_s=duration_s)
+        return AlignedClip(words=list(words), end_s=duration_s)
     kept = _kept(levels, words, duration_s, at_start=at_start, at_end=at_end)
     texts = _texts(text, words, (0, kept.first, kept.last, len(words))) if kept is not None else None
     if kept is None or texts is None:
         return None
     before, own, after = texts
-    lost = [Lost(start_s=0.0, end_s=kept.start_s, text=before)] if at_start else []
-    lost += [Lost(start_s=kept.end_s, end_s=duration_s, text=after)] if at_end else []
-    return Aligned(words=_moved(words, kept), text=own, start_s=kept.start_s, end_s=kept.end_s, lost=lost)
+    lost = [RemovedPart(start_s=0.0, end_s=kept.start_s, text=before)] if at_start else []
+    lost += [RemovedPart(start_s=kept.end_s, end_s=duration_s, text=after)] if at_end else []
+    return AlignedClip(words=_moved(words, kept), text=own, start_s=kept.start_s, end_s=kept.end_s, lost=lost)
 
 
 def _kept(levels: Levels, words: Sequence[Word], duration_s: float, *, at_start: bool, at_end: bool) -> _Kept | None:
@@ -97,7 +98,7 @@ def _kept(levels: Levels, words: Sequence[Word], duration_s: float, *, at_start:
 
 
 def _texts(text: str, words: Sequence[Word], borders: Sequence[int]) -> list[str] | None:
-    """The text between borders (numbers of words), each with its punctuation; None: it does not have the words."""
+    """Return the text between borders (word indices) with punctuation; None when the text lacks the words."""
     places, at = [], 0
     for word in words:
         start = text.find(word.word, at)
@@ -113,7 +114,7 @@ def _texts(text: str, words: Sequence[Word], borders: Sequence[int]) -> list[str
 
 
 def _moved(words: Sequence[Word], kept: _Kept) -> list[Word]:
-    """The words that are kept, in the time of what is kept."""
+    """Return the words of the part with times of the part."""
 
     def shifted(time_s: float) -> float:
         return round(min(max(0.0, time_s - kept.start_s), kept.end_s - kept.start_s), 3)
@@ -125,14 +126,14 @@ def _moved(words: Sequence[Word], kept: _Kept) -> list[Word]:
 
 
 def _first_cut(levels: Levels, words: Sequence[Word], borders: range) -> tuple[int, float] | None:
-    """The first border between words that has a pause, and the middle of the quietest part of that pause."""
-    # in steady noise nothing is under its floor: there a pause must be as quiet as a border that cuts no word
+    """Return the first border between words with a pause, and the middle of the quietest place of the pause."""
+    # steady noise has no quieter floor: there a pause must be as quiet as a border that cuts no word
     silent_db = min(silence_db(levels, words), words_level_db(levels, words) - CUT_DB)
     for border in borders:
         start_s, end_s = words[border - 1].end_s, words[border].start_s
         if end_s - start_s < MIN_PAUSE_S:
             continue
-        if borders.step > 0:  # near the words that are kept
+        if borders.step > 0:  # the cut lies near the words that are kept
             start_s = max(start_s, end_s - LONGEST_LEAD_S)
         else:
             end_s = min(end_s, start_s + LONGEST_LEAD_S)

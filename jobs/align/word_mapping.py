@@ -1,4 +1,4 @@
-"""What of a clip's text is spoken: written words, each with the spoken words that an aligner looks for."""
+"""Mapping of a clip's written words to the spoken words that an aligner looks for."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from jobs.text.multilingual_normalization import WITHOUT_SPACES, CannotSpell
 
 @dataclass(frozen=True)
 class WrittenWord:
-    """A word or number as the text has it, and how it is spoken: ``1455`` is ``fourteen fifty five``."""
+    """A word or number as written, and its spoken words: ``1455`` is ``fourteen fifty five``."""
 
     text: str
     spoken: tuple[str, ...]
 
 
 def written_words(text: str, code: str) -> list[WrittenWord]:
-    """Split a clip's text.
+    """Split a clip's text into written words with their spoken form.
 
     Args:
         text: as in the manifest.
@@ -31,28 +31,28 @@ def written_words(text: str, code: str) -> list[WrittenWord]:
         Words in order without punctuation; none when the text has no letters or digits.
 
     Raises:
-        CannotSpell: a letter or digit that would otherwise be passed over in silence.
+        CannotSpell: a letter or digit without a known spoken form.
     """
     return list(_english(text) if code == "en" else _other(text, code))
 
 
-def read_as(words: Sequence[WrittenWord], spoken: Sequence[str], code: str) -> list[WrittenWord] | None:
-    """The words with the readings that make up ``spoken``, or None when no readings do.
+def match_spoken(words: Sequence[WrittenWord], spoken: Sequence[str], code: str) -> list[WrittenWord] | None:
+    """Return the words with the readings that make up ``spoken``, or None when no readings do.
 
-    ``i.e.`` is "that is" until the narrator was heard to say "i e".
+    ``i.e.`` is "that is" unless ``spoken`` has "i e".
     """
     if not words:
         return None if spoken else []
-    for reading in (words[0].spoken, *further_readings(words[0], code)):
+    for reading in (words[0].spoken, *other_word_readings(words[0], code)):
         if tuple(spoken[: len(reading)]) == reading:
-            rest = read_as(words[1:], spoken[len(reading) :], code)
+            rest = match_spoken(words[1:], spoken[len(reading) :], code)
             if rest is not None:
                 return [replace(words[0], spoken=reading), *rest]
     return None
 
 
-def further_readings(word: WrittenWord, code: str) -> list[tuple[str, ...]]:
-    """Other ways to say a written word: numbers and abbreviations of English have some."""
+def other_word_readings(word: WrittenWord, code: str) -> list[tuple[str, ...]]:
+    """Return other readings of a written word, e.g. of English numbers and abbreviations."""
     return [tuple(reading) for reading in other_readings(word.text)] if code == "en" else []
 
 
@@ -67,7 +67,7 @@ def _english(text: str) -> Iterator[WrittenWord]:
 
 
 def _other(text: str, code: str) -> Iterator[WrittenWord]:
-    """Words of other languages; what is not letters comes from ``jobs.text.multilingual_normalization``."""
+    """Yield the words of another language; ``jobs.text.multilingual_normalization`` reads what is not letters."""
     for token in multilingual_normalization.tokens(text, code):
         said = multilingual_normalization.said(token, code)
         if said is not None:

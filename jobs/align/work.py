@@ -1,7 +1,6 @@
-"""Clips to aligned clips: align what the journal lacks, then write the manifest in its old order.
+"""The job ``align``: align the clips that the journal lacks, then write the manifest in its order.
 
-A kill at any moment costs at most one clip: words are journalled beside the output, clip by clip, by what they
-depend on, so that another job over the same clips continues too.
+A kill at any moment costs at most one clip: ``journaled_aligner`` journals words next to the output, clip by clip.
 """
 
 from __future__ import annotations
@@ -12,27 +11,23 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from jobs.align.align_clip import align_clip, clip_key
 from jobs.align.aligners import WordAligner, make_aligner
+from jobs.align.journaled_aligner import JournaledAligner
 from jobs.align.params import Params, Result
-from jobs.align.recut import cut_clip, lost_pieces
-from jobs.align.trim import Aligned
-from jobs.asr.languages import language_code
+from jobs.align.trimmed_clip import reject_removed_parts
 from jobs.dataset.exchange.exporters import EXPORTS, give
 from jobs.dataset.manifest import (
     Clip,
     Rejection,
+    RejectionError,
     Source,
-    Word,
     check_audio_inside,
     read_numbered_rows,
     read_rows,
     write_rows,
 )
 from jobs.dataset.manifest_stats import length_of
-from jobs.dataset.rejected import Rejected
 from jobs.dataset.report.alignment_report import show_words
 from jobs.errors import UserError
 from jobs.runner.worker.context import JobContext
@@ -47,7 +42,7 @@ JOURNAL_NAME = ".align_journal.jsonl"
 
 @dataclass
 class Tally:
-    """What came of the clips so far."""
+    """Counts of the clips so far."""
 
     n_clips: int = 0
     n_words: int = 0
@@ -57,88 +52,27 @@ class Tally:
 
     @property
     def n_rejected(self) -> int:
-        """Whole clips; a piece cut off a clip that is kept is none."""
+        """Rejected clips, without parts removed from clips that are kept."""
         return self.rejected.total()
 
     @property
     def mean_word_score(self) -> float:
+        """Mean over all words."""
         return self.score / self.n_words if self.n_words else 0.0
 
 
-class ClipAligner:
-    """Aligns the manifest's clips one by one, each once.
-
-    Args:
-        params: of the job.
-        root: folder that audio paths are relative to.
-        aligners: by language.
-        journal: of what is done.
-    """
-
-    def __init__(self, params: Params, root: Path, aligners: dict[str, WordAligner], journal: Journal) -> None:
-        self._params = params
-        self._root = root
-        self._aligners = aligners
-        self._journal = journal
-
-    def aligned(self, row: Clip) -> Aligned:
-        """The clip's words and what of it is kept, from the journal when it is there.
-
-        Raises:
-            Rejected: with the reason.
-        """
-        aligner = self._aligners[row.language]
-        path = check_audio_inside(Path(self._params.manifest), self._root, row.audio)
-        spoken = spoken_of(row)
-        key = clip_key(path, row.text, f"{aligner.name} {row.language}", spoken)
-        entry = self._journal.get(key)
-        if entry is None:
-            entry = self._align(path, row, aligner)
-            self._journal.add(key, entry)
-        if "reason" in entry:
-            raise Rejected(entry["reason"], entry["detail"])
-        aligned = Aligned.model_validate(entry["aligned"])
-        self._check_score(aligned.words, aligner)
-        return aligned
-
-    def cut(self, row: Clip, aligned: Aligned) -> Clip:
-        """Write what is kept of a clip beside it, and return its row."""
-        path = check_audio_inside(Path(self._params.manifest), self._root, row.audio)
-        return cut_clip(row, path, aligned)
-
-    def _align(self, path: Path, row: Clip, aligner: WordAligner) -> dict[str, Any]:
-        try:
-            aligned = align_clip(path, row.text, language_code(row.language) or "", aligner, spoken_of(row))
-        except Rejected as rejected:
-            return {"audio": row.audio, "reason": rejected.reason, "detail": rejected.detail}
-        return {"audio": row.audio, "aligned": aligned.model_dump(exclude_defaults=True)}
-
-    def _check_score(self, words: list[Word], aligner: WordAligner) -> None:
-        given = self._params.min_word_score
-        needed = aligner.default_min_score if given is None else given
-        score = sum(word.score for word in words) / len(words)
-        if score < needed:
-            raise Rejected("low_score", f"mean word score {score:.2f} is below {needed}")
-
-
-def spoken_of(row: Clip) -> list[str] | None:
-    """How ingest_audiobook heard the row's text, where that differs from the usual reading."""
-    spoken = (row.model_extra or {}).get("spoken")
-    return spoken if isinstance(spoken, list) and all(isinstance(word, str) for word in spoken) else None
-
-
 def run(params: Params, context: JobContext) -> Result:
-    """Make ``train_aligned.jsonl`` and, beside it, ``align_rejections.jsonl``; show some words in the report.
+    """Make ``train_aligned.jsonl``, ``align_rejections.jsonl`` and a report that shows the words of some clips.
 
     Raises:
         UserError: ``path_outside_dataset``, ``output_outside_dataset``; those of ``make_aligner``;
-            ``all_clips_rejected`` when none is left.
+            ``all_clips_rejected`` when no clip is left.
     """
     manifest = Path(params.manifest)
     root = Path(params.root) if params.root else manifest.parent
     out = Path(params.out) if params.out else manifest.with_name(DEFAULT_NAME)
     _check_output(out, root)
-    languages, total_s = _survey(manifest, root)
+    languages, total_s = _scan_manifest(manifest, root)
     n_rows = sum(languages.values())
     context.progress(0, total_s, "Loading the aligner")
     cache = context.settings.torch_cache
@@ -148,10 +82,10 @@ def run(params: Params, context: JobContext) -> Result:
     tally = Tally()
     rejections: list[Rejection] = []
     with Journal(out.with_name(JOURNAL_NAME)) as journal:
-        clips = ClipAligner(params, root, aligners, journal)
-        rows = _aligned_rows(manifest, total_s, clips, tally, rejections, context)
+        aligner = JournaledAligner(params, root, aligners, journal)
+        rows = _align_rows(manifest, total_s, aligner, tally, rejections, context)
         prefix = os.path.relpath(root.resolve(), out.parent.resolve())
-        write_rows(out.with_name(out.name + ".new"), (_moved(row, prefix) for row in rows))
+        write_rows(out.with_name(out.name + ".new"), (_rebase(row, prefix) for row in rows))
         write_rows(out.with_name(REJECTIONS_NAME), rejections)
         context.publish("rejections", out.with_name(REJECTIONS_NAME), "report")
         if tally.n_clips == 0:
@@ -159,12 +93,12 @@ def run(params: Params, context: JobContext) -> Result:
             raise _all_rejected(manifest, tally, rejections)
         page = show_words(out.with_name(out.name + ".new"))
         out.with_name(out.name + ".new").rename(out)
-        if (out.parent / EXPORTS / "lhotse").is_dir():  # the one layout that has a place for times
+        if (out.parent / EXPORTS / "lhotse").is_dir():  # the only layout with a place for times
             give(out, ["lhotse"], context)
         journal.remove()
     context.publish("report", page, "report")
     context.publish("manifest", out, "manifest")
-    context.progress(total_s, total_s, "Aligned", mean_word_score=tally.mean_word_score, rejected=tally.n_rejected)
+    context.progress(total_s, total_s, "AlignedClip", mean_word_score=tally.mean_word_score, rejected=tally.n_rejected)
     logger.info("%d clips aligned, %d rejected: %s", tally.n_clips, tally.n_rejected, dict(tally.rejected))
     return Result(
         manifest=str(out),
@@ -179,18 +113,22 @@ def run(params: Params, context: JobContext) -> Result:
 
 
 def _check_output(out: Path, root: Path) -> None:
-    """Audio paths of the new manifest must stay inside its folder, or the next step refuses them."""
+    """Check that audio paths of the new manifest stay inside its folder; the next step refuses others."""
     if not root.resolve().is_relative_to(out.parent.resolve()):
         raise UserError(
             "output_outside_dataset",
-            f"{out} would lie outside the dataset: the audio is in {root}, and a manifest names its audio relative "
+            f"{out} would be outside the dataset: the audio is in {root}, and a manifest names its audio relative "
             "to its own folder.",
             f"Write it to {root / DEFAULT_NAME}.",
         )
 
 
-def _survey(manifest: Path, root: Path) -> tuple[Counter[str], float]:
-    """Read every line before anything heavy: bad lines and paths cost nothing. Clips of each language, seconds."""
+def _scan_manifest(manifest: Path, root: Path) -> tuple[Counter[str], float]:
+    """Read every line before models are loaded, so that a bad one fails at once.
+
+    Returns:
+        Clips of each language, and seconds.
+    """
     languages: Counter[str] = Counter()
     total_s = 0.0
     for row in read_rows(manifest, Clip):
@@ -200,21 +138,21 @@ def _survey(manifest: Path, root: Path) -> tuple[Counter[str], float]:
     return languages, total_s
 
 
-def _aligned_rows(
+def _align_rows(
     manifest: Path,
     total_s: float,
-    clips: ClipAligner,
+    aligner: JournaledAligner,
     tally: Tally,
     rejections: list[Rejection],
     context: JobContext,
 ) -> Iterator[Clip]:
-    """The manifest's rows with words, in order; the others go to ``rejections``."""
+    """Yield the manifest's rows with words, in order; the others are added to ``rejections``."""
     done_s = 0.0
     for number, row in read_numbered_rows(manifest, Clip):
         context.raise_if_cancelled()
         try:
-            aligned = clips.aligned(row)
-        except Rejected as rejected:
+            aligned = aligner.align(row)
+        except RejectionError as rejected:
             tally.rejected[rejected.reason] += 1
             rejections.append(_rejection(row, rejected, number))
         else:
@@ -224,15 +162,15 @@ def _aligned_rows(
             row = row.model_copy(update={"words": aligned.words})
             if aligned.lost:
                 tally.n_trimmed += 1
-                rejections += lost_pieces(row, aligned, number)
-                row = clips.cut(row, aligned)
+                rejections += reject_removed_parts(row, aligned, number)
+                row = aligner.write_trimmed(row, aligned)
             yield row
         done_s += length_of(row)
-        told = f"{done_s / 3600:.2f} of {total_s / 3600:.2f} h of audio aligned, {tally.n_rejected} clips rejected"
-        context.progress(done_s, total_s, told)
+        message = f"{done_s / 3600:.2f} of {total_s / 3600:.2f} h of audio aligned, {tally.n_rejected} clips rejected"
+        context.progress(done_s, total_s, message)
 
 
-def _rejection(row: Clip, rejected: Rejected, number: int) -> Rejection:
+def _rejection(row: Clip, rejected: RejectionError, number: int) -> Rejection:
     source = row.source or Source(recording=row.audio, start_s=0.0, end_s=row.duration_s or 0.0)
     return Rejection.model_validate(
         {
@@ -245,8 +183,8 @@ def _rejection(row: Clip, rejected: Rejected, number: int) -> Rejection:
     )
 
 
-def _moved(row: Clip, prefix: str) -> Clip:
-    """The row with its audio named relative to the new manifest's folder."""
+def _rebase(row: Clip, prefix: str) -> Clip:
+    """Return the row with its audio relative to the new manifest's folder."""
     return row if prefix == "." else row.model_copy(update={"audio": os.path.join(prefix, row.audio)})  # noqa: PTH118
 
 
@@ -254,7 +192,7 @@ def _names(aligners: dict[str, WordAligner]) -> str:
     return ", ".join(dict.fromkeys(aligner.name for aligner in aligners.values()))
 
 
-_WAY_OUT = {
+_HINTS = {
     "no_text": "The clips have no text: ingest again with the book's text, segments_jsonl or Whisper.",
     "audio_missing": "Audio paths are relative to the manifest's folder; give root=DIR if the audio is elsewhere.",
     "low_score": "Check that texts and audio belong together; for a noisy recording lower min_word_score.",
@@ -269,5 +207,5 @@ def _all_rejected(manifest: Path, tally: Tally, rejections: list[Rejection]) -> 
         "all_clips_rejected",
         f"None of the {len(rejections)} clips of {manifest} could be aligned; {count} times the reason was {reason} "
         f"({example.detail}).",
-        f"{_WAY_OUT.get(reason, '')} Every reason is in {REJECTIONS_NAME}.".strip(),
+        f"{_HINTS.get(reason, '')} Every reason is in {REJECTIONS_NAME}.".strip(),
     )

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jobs.align.align_clip import join_spoken
+from jobs.align.align_clip import join_spoken_words
 from jobs.align.aligners import PocketsphinxAligner
 from jobs.align.params import Params as AlignParams
-from jobs.align.word_boundaries import FRAMES_PER_S, Levels, fitted_to_sound, levels_db, words_level_db
+from jobs.align.word_boundaries import FRAMES_PER_S, Levels, fit_to_audio, compute_levels_db, words_level_db
 from jobs.align.word_mapping import written_words
 from jobs.align.work import run as align
 from jobs.asr.whisperx_alignment import CannotAlign
@@ -72,7 +72,7 @@ def compare(rows: Sequence[Clip], truth: Sequence[Utterance], samples_16k: Sampl
     reference = _reference(truth, samples_16k)
     spoken = [word for utterance in reference for word in utterance]
     unknown = [utterance for utterance, words in zip(truth, reference, strict=True) if not words]
-    levels = levels_db(samples_16k)
+    levels = compute_levels_db(samples_16k)
     off_s: list[float] = []
     wrong, n_cut, n_placed = [], 0, 0
     placed: list[Word] = []
@@ -131,11 +131,11 @@ def _reference(truth: Sequence[Utterance], samples_16k: Samples) -> list[list[Wo
             found.append([Word(word=word.text, start_s=start, end_s=end, score=1) for word, start, end in timed])
             continue
         try:
-            words = join_spoken(written, aligner.align(audio, [part for word in written for part in word.spoken]))
+            words = join_spoken_words(written, aligner.align(audio, [part for word in written for part in word.spoken]))
         except CannotAlign:
             found.append([])
             continue
-        found.append([_moved(word, first) for word in fitted_to_sound(levels_db(audio), words)])
+        found.append([_moved(word, first) for word in fit_to_audio(compute_levels_db(audio), words)])
     return found
 
 
@@ -194,7 +194,7 @@ def sample_utterances(text: Path, audio: Path) -> list[Utterance]:
 
 def _sounding(samples_16k: Samples, pause_s: float) -> list[tuple[float, float]]:
     """Stretches of sound between pauses of at least ``pause_s``."""
-    loud = np.flatnonzero(levels_db(samples_16k) > -55.0)
+    loud = np.flatnonzero(compute_levels_db(samples_16k) > -55.0)
     gaps = np.flatnonzero(np.diff(loud) > pause_s * 100)
     firsts, lasts = [loud[0], *loud[gaps + 1]], [*loud[gaps], loud[-1]]
     return [(float(first) / 100, float(last + 1) / 100) for first, last in zip(firsts, lasts, strict=True)]

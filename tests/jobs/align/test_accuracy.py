@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from tests.support.word_timing import SAMPLES, measure, read_utterances, sample_utterances
 from tests.jobs.align.conftest import PRINTING
+from tests.support.word_timing import SAMPLES, measure, read_utterances, sample_utterances
 
 
 def test_the_sample_audiobook_is_placed_whole(tmp_path):

@@ -6,8 +6,7 @@ import pytest
 from jobs.align.align_clip import align_clip
 from jobs.asr.whisperx_alignment import CannotAlign
 from jobs.audio.clip_io import read_clip, write_clip
-from jobs.dataset.manifest import Word
-from jobs.dataset.rejected import Rejected
+from jobs.dataset.manifest import RejectionError, Word
 
 RATE_HZ = 16_000
 TEXT = "One two three."
@@ -75,7 +74,7 @@ def test_words_in_order_inside_the_clip_are_kept_with_the_edges_of_their_sound(c
          "outside", "missing time", "no path"],
 )  # fmt: skip
 def test_times_that_do_not_hold_are_a_reason_never_a_result(clip, times, reason):
-    with pytest.raises(Rejected) as rejected:
+    with pytest.raises(RejectionError) as rejected:
         align_clip(clip, TEXT, "en", Scripted(times))
 
     assert rejected.value.reason == reason
@@ -112,7 +111,7 @@ def test_the_border_at_the_end_moves_too(clip):
 
 
 def test_a_clip_of_which_too_little_is_left_is_rejected(clip):
-    with pytest.raises(Rejected, match="'One'") as rejected:
+    with pytest.raises(RejectionError, match="'One'") as rejected:
         align_clip(cut(clip, 0.4, 1.6), TEXT, "en", Scripted([(0.0, 0.2), (0.4, 0.8), (1.0, 1.2)]))
 
     assert rejected.value.reason == "word_cut"
@@ -122,7 +121,7 @@ def test_a_cut_word_that_no_pause_follows_takes_its_clip_along(tmp_path):
     noise = np.random.default_rng(0).normal(0, 0.1, 2 * RATE_HZ).astype(np.float32)
     write_clip(tmp_path / "full.wav", noise, RATE_HZ)
 
-    with pytest.raises(Rejected) as rejected:
+    with pytest.raises(RejectionError) as rejected:
         align_clip(tmp_path / "full.wav", TEXT, "en", Scripted([(0.0, 0.6), (0.8, 1.2), (1.4, 2.0)]))
 
     assert rejected.value.reason == "word_cut"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jobs.align.word_boundaries import cut_sides, fitted_to_sound, levels_db
+from jobs.align.word_boundaries import compute_levels_db, find_cut_words, fit_to_audio
 from jobs.dataset.manifest import Word
 
 RATE_HZ = 16_000
@@ -26,25 +26,25 @@ def times(words: list[Word]) -> list[tuple[float, float]]:
 
 
 def test_edges_beside_a_pause_move_to_the_sound_with_ten_milliseconds_to_spare():
-    levels = levels_db(sound((0.3, 1e-4), (0.5, 0.1), (0.4, 1e-4)))
+    levels = compute_levels_db(sound((0.3, 1e-4), (0.5, 0.1), (0.4, 1e-4)))
 
-    fitted = fitted_to_sound(levels, [word(0.0, 0.5), word(0.5, 1.2)])
+    fitted = fit_to_audio(levels, [word(0.0, 0.5), word(0.5, 1.2)])
 
     assert times(fitted) == [(0.29, 0.5), (0.5, 0.81)]
 
 
 def test_edges_within_speech_stay_even_where_it_is_quiet():
-    levels = levels_db(sound((0.4, 0.1), (0.1, 1e-4), (0.4, 0.1)))
+    levels = compute_levels_db(sound((0.4, 0.1), (0.1, 1e-4), (0.4, 0.1)))
 
-    fitted = fitted_to_sound(levels, [word(0.0, 0.45), word(0.45, 0.9)])
+    fitted = fit_to_audio(levels, [word(0.0, 0.45), word(0.45, 0.9)])
 
     assert times(fitted) == [(0.0, 0.45), (0.45, 0.9)]
 
 
 def test_a_word_in_silence_keeps_forty_milliseconds():
-    levels = levels_db(sound((0.5, 0.1), (0.5, 1e-4)))
+    levels = compute_levels_db(sound((0.5, 0.1), (0.5, 1e-4)))
 
-    fitted = fitted_to_sound(levels, [word(0.0, 0.5), word(0.6, 0.9)])
+    fitted = fit_to_audio(levels, [word(0.0, 0.5), word(0.6, 0.9)])
 
     assert fitted[1].end_s - fitted[1].start_s >= 0.04
 
@@ -54,7 +54,7 @@ def test_a_word_in_silence_keeps_forty_milliseconds():
     [(0.1, 0.1, (False, False)), (0.0, 0.1, (True, False)), (0.1, 0.0, (False, True)), (0.01, 0.01, (False, False))],
 )
 def test_a_clip_that_begins_or_ends_at_full_sound_cuts_a_word(before_s, after_s, cut):
-    levels = levels_db(sound((before_s, 1e-3), (1.0, 0.1), (after_s, 1e-3)))
+    levels = compute_levels_db(sound((before_s, 1e-3), (1.0, 0.1), (after_s, 1e-3)))
     words = [word(before_s, before_s + 0.5, "first"), word(before_s + 0.5, before_s + 1.0, "last")]
 
-    assert cut_sides(levels, words) == cut
+    assert find_cut_words(levels, words) == cut

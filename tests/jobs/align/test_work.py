@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-import jobs.align.work
-from tests.support.process_killer import killed_until_done
+import jobs.align.journaled_aligner
 from jobs.align.params import Params
 from jobs.align.work import DEFAULT_NAME, JOURNAL_NAME, REJECTIONS_NAME, run
 from jobs.asr.toy_models import make_toy_aligner
@@ -26,6 +25,7 @@ from jobs.dataset.report.plots import draw_spectrograms
 from jobs.errors import UserError
 from jobs.runner.worker.context import Cancelled
 from jobs.settings import PROJECT_ROOT
+from tests.support.process_killer import killed_until_done
 
 # Aligns as a worker does, says on stdout how far it is, and after five clips stands still until it is killed.
 KILLED_WORKER = """
@@ -188,9 +188,11 @@ def test_clips_of_a_real_book_that_were_cut_within_words_lose_those_words_alone(
 def test_a_kill_costs_one_clip_and_no_clip_is_aligned_twice(make_dataset, make_context, fables, monkeypatch):
     manifest = make_dataset(fables[:6])
     done: list[str] = []
-    align_clip = jobs.align.work.align_clip
+    align_clip = jobs.align.journaled_aligner.align_clip
     monkeypatch.setattr(
-        jobs.align.work, "align_clip", lambda path, *rest: (done.append(path.name), align_clip(path, *rest))[1]
+        jobs.align.journaled_aligner,
+        "align_clip",
+        lambda path, *rest: (done.append(path.name), align_clip(path, *rest))[1],
     )
     first = make_context()
     first.cancel_after_progress = 4
