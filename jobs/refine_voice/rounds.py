@@ -39,7 +39,6 @@ from jobs.training.spec import KIND as TRAINING
 from jobs.tune_hparams.params import Params as Tune
 from jobs.tune_hparams.spec import KIND as TUNE
 
-DEFAULT_LR = {"full": 5e-6, "lora": 1e-5}  # default of start_training, if neither caller nor search gives one
 POLL_INTERVAL_S = 1.0
 MANY_EPOCHS = 1000  # max_steps ends a round
 VALIDATIONS_PER_ROUND = 4
@@ -86,24 +85,27 @@ class RoundRunner:
 
     def train(self, iteration: int, base: str, adjustment: Adjustment, hyperparams: str | None) -> TrainedRound:
         """Train a round from a base model or a voice."""
-        given: dict[str, Any] = (
-            {
-                **self._params.training,
-                "manifest": self._params.manifest,
-                "base_model": base,
-                "out_dir": str(self._folder / "checkpoints" / f"iteration_{iteration}"),
-                "samples": 0,
-                "seed": self._params.seed + iteration,
-                **self._length(adjustment),
-            }
-            | ({"hyperparams": hyperparams} if hyperparams else {})
-            | ({"freeze": adjustment.freeze} if adjustment.freeze else {})
-        )
+        given: dict[str, Any] = {
+            **self._params.training,
+            "manifest": self._params.manifest,
+            "base_model": base,
+            "out_dir": str(self._folder / "checkpoints" / f"iteration_{iteration}"),
+            "samples": 0,
+            "seed": self._params.seed + iteration,
+            **self._length(adjustment),
+        }
+        if hyperparams:
+            given["hyperparams"] = hyperparams
+        if adjustment.freeze:
+            given["freeze"] = adjustment.freeze
         asked = Training.model_validate(given)
         params = asked.model_copy(update=TRAINING.make_suggestions(asked, set(given), self._context.settings))
-        lr = (params.lr or DEFAULT_LR[params.method]) * adjustment.lr_factor
-        validation = {} if params.validate_every_steps else {"validate_every_steps": self._validation_interval(params)}
-        params = Training.model_validate(params.model_dump() | {"lr": lr} | validation)
+        planned = TRAINING.make_plan(params, self._context.settings).get("settings")
+        if planned is not None:  # None: no clip to train on, which the training reports
+            # several validations in a round show whether the loss still falls at its end
+            interval = params.validate_every_steps or max(1, planned["optimizer_steps"] // VALIDATIONS_PER_ROUND)
+            changes = {"lr": planned["lr"] * adjustment.lr_factor, "validate_every_steps": interval}
+            params = Training.model_validate(params.model_dump() | changes)
         job = self._run(f"train-{iteration}", TRAINING, params)
         assert job.result is not None
         return read_training_result(params, job.result, self._children.runner.history(job.job_id).points)
@@ -165,11 +167,6 @@ class RoundRunner:
         if self._params.steps_per_iteration is None:
             return {"epochs": round(self._params.epochs_per_iteration * adjustment.steps_factor)}
         return {"epochs": MANY_EPOCHS, "max_steps": round(self._params.steps_per_iteration * adjustment.steps_factor)}
-
-    def _validation_interval(self, params: Training) -> int | None:
-        """Return the steps between validations, so that a round's curve shows whether the loss still falls."""
-        steps = TRAINING.make_plan(params, self._context.settings).get("settings", {}).get("optimizer_steps")
-        return None if steps is None else max(1, steps // VALIDATIONS_PER_ROUND)
 
     def _write(self, iteration: int, rating: RoundRating, ratings: dict[str, TakeRating], rated_by: str) -> None:
         write_evaluation(
