@@ -1,35 +1,31 @@
-"""The clips of a manifest as this step needs them: found, hashed, measured, read at the tokenizer's rate."""
+"""Clips of a manifest for the codec: hashed, measured, grouped into batches, read at the codec's rate."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from jobs.audio import clip_io
 from jobs.audio.clip_io import CLIP_RATE_HZ, Samples
-from jobs.dataset.manifest import Clip, Rejection, Source, check_audio_inside
-from jobs.dataset.rejected import Rejected
+from jobs.dataset.manifest import Clip, Rejection, RejectionError, Source, check_audio_inside
 from jobs.errors import UserError
-
-REFERENCE_MIN_S = 3.0  # Qwen3-TTS asks for at least 3 s of reference audio
-REFERENCE_MAX_S = 10.0
 
 
 @dataclass(frozen=True)
-class FoundClip:
-    """One line of the manifest with what is known of its audio.
+class CodecClip:
+    """A line of the manifest with facts of its audio.
 
     Attributes:
-        number: line of the manifest, the first is 0.
-        path: its audio.
+        number: line of the manifest, from 0.
+        path: of the audio.
         key: SHA-256 of the audio file.
         duration_s: length of the audio.
-        speaker: whose voice.
-        is_training: not held out for validation.
+        speaker: name.
+        is_training: False when held out for validation.
         word_score: mean of the words' scores, 0..1; 0 without words.
     """
 
@@ -42,24 +38,37 @@ class FoundClip:
     word_score: float
 
 
-def find_clip(number: int, row: Clip, manifest: Path) -> FoundClip:
-    """Look at a line's audio: hash the file, measure its length.
+@dataclass
+class ManifestClips:
+    """Clips of a manifest by line number: usable ones, and the rejections of others."""
+
+    usable: dict[int, CodecClip] = field(default_factory=dict)
+    rejected: dict[int, RejectionError] = field(default_factory=dict)
+
+    def reject(self, clip: CodecClip, error: RejectionError) -> None:
+        """Move a clip to the rejected ones."""
+        del self.usable[clip.number]
+        self.rejected[clip.number] = error
+
+
+def inspect_clip(number: int, row: Clip, manifest: Path) -> CodecClip:
+    """Hash the audio of a line and measure its length.
 
     Raises:
-        Rejected: no text, no file, or no audio in it.
+        Rejected: no text, no file, or a file without audio.
         UserError: ``path_outside_dataset``.
     """
     path = check_audio_inside(manifest, manifest.parent, row.audio)
     if not any(character.isalnum() for character in row.text):
-        raise Rejected("no_text", "A clip without text cannot be trained on.")
+        raise RejectionError("no_text", "A clip without text cannot be trained on.")
     try:
         duration_s = clip_io.duration_s(path)
     except UserError as error:
-        raise Rejected(error.code, error.message) from error
+        raise RejectionError(error.code, error.message) from error
     with path.open("rb") as stream:
         key = hashlib.file_digest(stream, "sha256").hexdigest()
     scores = [word.score for word in row.words or []]
-    return FoundClip(
+    return CodecClip(
         number=number,
         path=path,
         key=key,
@@ -71,7 +80,7 @@ def find_clip(number: int, row: Clip, manifest: Path) -> FoundClip:
 
 
 def read_clip(path: Path) -> Samples:
-    """Decode a clip: float32 mono at 24 kHz, whatever it was.
+    """Decode a clip of any format to float32 mono at 24 kHz.
 
     Raises:
         Rejected: it cannot be decoded, is empty, or holds values that are not numbers.
@@ -79,18 +88,18 @@ def read_clip(path: Path) -> Samples:
     try:
         samples = clip_io.read_clip(path, CLIP_RATE_HZ)
     except UserError as error:
-        raise Rejected(error.code, error.message) from error
+        raise RejectionError(error.code, error.message) from error
     if not np.isfinite(samples).all():
-        raise Rejected("audio_not_finite", f"{path} holds samples that are not numbers.")
+        raise RejectionError("audio_not_finite", f"{path} has samples that are not numbers.")
     return samples
 
 
-def batches(clips: Iterable[FoundClip], batch_s: float) -> Iterator[list[FoundClip]]:
-    """Group clips of like length, longest first, so that memory runs out at the start or never.
+def batch_by_length(clips: Iterable[CodecClip], batch_s: float) -> Iterator[list[CodecClip]]:
+    """Group clips of similar length, longest first, so that memory runs out at the start or never.
 
-    A batch costs its longest clip times its number of clips, at most ``batch_s`` seconds; a longer clip goes alone.
+    A batch costs its longest clip times its number of clips, at most ``batch_s`` seconds; a longer clip is alone.
     """
-    batch: list[FoundClip] = []
+    batch: list[CodecClip] = []
     for clip in sorted(clips, key=lambda found: (-found.duration_s, found.number)):
         if batch and batch[0].duration_s * (len(batch) + 1) > batch_s:
             yield batch
@@ -100,21 +109,7 @@ def batches(clips: Iterable[FoundClip], batch_s: float) -> Iterator[list[FoundCl
         yield batch
 
 
-def best_reference(clips: Iterable[FoundClip]) -> FoundClip:
-    """Choose the clip from which a speaker's embedding is made.
-
-    Of the clips of 3 to 10 s, training ones before held-out ones, the one whose words were aligned most surely,
-    then the longest. If no clip is of that length, of those that come nearest to it.
-    """
-
-    def rank(clip: FoundClip) -> tuple[float, bool, float, float, int]:
-        misses_s = max(REFERENCE_MIN_S - clip.duration_s, clip.duration_s - REFERENCE_MAX_S, 0.0)
-        return (-misses_s, clip.is_training, clip.word_score, clip.duration_s, -clip.number)
-
-    return max(clips, key=rank)
-
-
-def rejection(row: Clip, error: Rejected) -> Rejection:
-    """The line that says why a clip was left out; where the row names no source, the clip is its own."""
+def make_rejection(row: Clip, error: RejectionError) -> Rejection:
+    """Return the rejection of a row; where the row names no source, the clip itself is the source."""
     source = row.source or Source(recording=row.audio, start_s=0.0, end_s=row.duration_s or 0.0)
     return Rejection(source=source, reason=error.reason, detail=error.detail, text=row.text)

@@ -1,4 +1,4 @@
-"""What converting a manifest would do and take here, for a dry run. Light, fast, small."""
+"""Dry run of ``convert_codes``: clips, tokenizer, time and disk, without loading a model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jobs.runner.machine.nvidia_smi import ask_nvidia_smi
 from jobs.runner.machine.preflight import free_bytes
 from jobs.settings import Settings
 
-# Own measurement (2026-11-25), frames per second of one core: the toy, and random weights of the released sizes.
+# Own measurement (2026-11-25), frames per second of one core: the toy codec, and random weights of the released size.
 TOY_FRAMES_PER_CPU_S, REAL_FRAMES_PER_CPU_S = 800.0, 90.0
 BYTES_PER_S = 2 * 1_100  # of audio: 16 numbers a frame as text, in the journal and in the manifest
 DOWNLOAD_GB = 0.68
@@ -36,7 +36,7 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
 
 def _time(seconds: float, tokenizer: str) -> dict[str, Any]:
     if ask_nvidia_smi(["--query-gpu=name", "--format=csv,noheader"]):
-        return {"from": "nothing was measured on this GPU; the job tells its rate while it runs"}
+        return {"from": "no measurement of this GPU; the job reports its rate while it runs"}
     n_cores = 1 if tokenizer == "toy" else len(os.sched_getaffinity(0))
     rate = TOY_FRAMES_PER_CPU_S if tokenizer == "toy" else REAL_FRAMES_PER_CPU_S * n_cores
     minutes = seconds * FRAMES_PER_SECOND / rate / 60
