@@ -1,4 +1,4 @@
-"""The tool ``web_research_hparams``: where to start a training run, from shipped facts and a fresh search. No job."""
+"""The tool ``web_research_hparams``: settings to start a training with, from shipped facts and a search. No job."""
 
 from __future__ import annotations
 
@@ -36,9 +36,10 @@ from tools.core.tool_types import Hints, ToolContext
 from tools.research.answer import (
     PRESETS,
     PRESETS_CHOOSE,
-    EvidenceView,
     SettingView,
     WebResearchHparamsAnswer,
+    candidate_view,
+    fact_view,
     shortened,
 )
 from tools.research.training_plan import plan_for
@@ -55,7 +56,7 @@ HINTS = Hints(
     ),
 )
 
-GENERATION = ("do_sample", "temperature")  # settings of synthesis that rules know
+GENERATION = ("do_sample", "temperature")  # settings of synthesis in the rules
 MOST_KEPT = 100  # answers in the home
 
 
@@ -70,7 +71,7 @@ class WebResearchHparamsArgs(Strict):
     findings: list[dict[str, Value]] = Field(
         default_factory=list, max_length=MOST_FINDINGS, description=f"Of your own web search: {FINDING}."
     )
-    settings: dict[str, Value] = Field(default_factory=dict, description="Your own, to hold against known failures.")
+    settings: dict[str, Value] = Field(default_factory=dict, description="Your own, to check for known failures.")
     offline: bool = Field(False, description="The knowledge base alone.")
     detail: Literal["brief", "full"] = Field("brief", description="8 or 40 KB; files hold all.")
     max_results: int = Field(5, ge=1, le=20, description="Pages from each listing.", json_schema_extra=RARE)
@@ -78,16 +79,16 @@ class WebResearchHparamsArgs(Strict):
         300, ge=2, le=100_000, description="As in tune_hparams: bounds the warm-up.", json_schema_extra=RARE
     )
     max_age_days: float = Field(
-        7, ge=0, le=3650, description="Older cached answers are asked anew.", json_schema_extra=RARE
+        7, ge=0, le=3650, description="Older cached answers are fetched again.", json_schema_extra=RARE
     )
     refresh: bool = Field(False, description="Use no cached answer.", json_schema_extra=RARE)
 
 
 async def web_research_hparams(args: WebResearchHparamsArgs, context: ToolContext) -> WebResearchHparamsAnswer:
-    """Where to start training: settings, ranges and points to search, each with its source and who disagrees.
+    """Recommend training settings: start values, ranges and points to search, with their sources and conflicts.
 
     Use it before start_training or tune_hparams. Free, no GPU; at most 40 s to ask arXiv, GitHub, Hugging Face and a
-    configured search service. untrusted_* is strangers' text. Next: tune_hparams with ranges and first, or
+    configured search service. untrusted_* is text of third parties. Next: tune_hparams with ranges and first, or
     start_training with settings.
     """
     return await answer(args, context)
@@ -99,7 +100,7 @@ async def answer(
     transport: httpx.AsyncBaseTransport | None = None,
     timeout_s: float = TOTAL_TIMEOUT_S,
 ) -> WebResearchHparamsAnswer:
-    """The tool's answer; ``transport`` replaces the network in tests."""
+    """Compute the tool's answer; ``transport`` replaces the network in tests."""
     brought = candidates_from(read_findings(args.findings))
     request = Request(
         size=args.model_size,
@@ -120,8 +121,8 @@ async def answer(
     return shortened(whole, args.detail)
 
 
-def access_of(settings: Settings) -> tuple[Access, str]:
-    """What was configured for searching, and what of it cannot be read."""
+def search_access(settings: Settings) -> tuple[Access, str]:
+    """Return the configured access to search services, and what of it cannot be read."""
     chosen, wrong = settings.search, []
 
     def secret(file: str, variable: str) -> str:
@@ -149,7 +150,7 @@ async def _searched(
 ) -> tuple[list[Candidate], Search]:
     if args.offline:
         return [], Search(reached=False, why="offline=true: nothing was asked")
-    access, wrong = access_of(context.settings)
+    access, wrong = search_access(context.settings)
     asks = asks_for(args.model_size, args.method, args.question, args.max_results, access)
     missing = not_asked(access)
     if wrong:
@@ -180,9 +181,9 @@ def _whole(
     cited = {*first, *(one for ids in made.points_because for one in ids)} - {fact.id for fact in facts}
     facts += [fact for fact in knowledge() if fact.id in cited]  # of the other size or method, but a point rests on it
     evidence = [
-        *map(_fact_view, facts),
+        *map(fact_view, facts),
         *([PRESETS] if args.gpu_memory_gb is not None else []),
-        *(_view(one) for one in candidates if one.verdict != "rejected"),
+        *(candidate_view(one) for one in candidates if one.verdict != "rejected"),
     ]
     states = {one.loss_state for one in evidence}
     own, unknown = _own_settings(args.settings)
@@ -197,7 +198,7 @@ def _whole(
         your_settings=[*map(told, breaches(mine)), *unknown],
         cautions=made.cautions,
         evidence=evidence,
-        rejected=[_view(one) for one in candidates if one.verdict == "rejected"],
+        rejected=[candidate_view(one) for one in candidates if one.verdict == "rejected"],
         loss_states={state: meaning for state, meaning in LOSS_STATES.items() if state in states},
         search=went,
         steps=made.steps,
@@ -207,7 +208,7 @@ def _whole(
 
 
 def _own_settings(given: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The caller's settings by our names, and what is said of names that nobody knows."""
+    """The caller's settings by our names, and a note on every unknown name."""
     known = {*Training.model_fields, *GENERATION}
     own: dict[str, Any] = {}
     unknown = []
@@ -217,7 +218,7 @@ def _own_settings(given: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         if parameter is None and name not in known:
             near = difflib.get_close_matches(name, known, 1)
             meant = f"; did you mean {near[0]}?" if near else ""
-            unknown.append(f"note: {clean(name, 60)} is no setting of start_training and was not looked at{meant}")
+            unknown.append(f"note: {clean(name, 60)} is not a setting of start_training and was ignored{meant}")
         own[parameter.name if parameter is not None else name] = span.low if span is not None else value
     return own, unknown
 
@@ -256,33 +257,8 @@ def _summary(made: Recommendation, candidates: list[Candidate], went: Search) ->
     ]
 
 
-def _fact_view(fact: Fact) -> EvidenceView:
-    return EvidenceView(
-        id=fact.id, says=fact.statement, source=fact.source, date=fact.date, loss_state=fact.loss_state, why=fact.note
-    )
-
-
-def _view(one: Candidate) -> EvidenceView:
-    unit = f" {one.unit}" if one.unit else ""
-    about = ", ".join(part for part in (one.model_size, one.method) if part)
-    return EvidenceView(
-        id=one.id,
-        says=f"{one.parameter} {one.value}{unit}"
-        + (f" ({about})" if about else "")
-        + (" by the agent" if one.from_agent else ""),
-        source=one.source_url,
-        date=one.date,
-        loss_state=one.loss_state,
-        verdict=one.verdict,
-        why=f"{one.why} [rule {one.rule}]" if one.rule else one.why,
-        untrusted_title=one.untrusted_title,
-        untrusted_quote=one.untrusted_quote,
-        untrusted_context=one.untrusted_context,
-    )
-
-
 def _kept(whole: WebResearchHparamsAnswer, args: WebResearchHparamsArgs, settings: Settings) -> dict[str, str]:
-    """Write all of it beside the cache; a disk that is full costs the files, not the answer."""
+    """Write the whole answer to files; on a full disk the answer comes without them."""
     now = datetime.now(UTC)
     folder = settings.home / "research" / f"{now:%Y%m%d-%H%M%S}-{args.model_size}-{args.method}"
     asked = args.model_dump(mode="json", exclude_defaults=True)

@@ -9,6 +9,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from jobs.atomic_io import write_bytes
 from jobs.audio.container import empty
 from jobs.audio.recording import Samples as Samples
 from jobs.audio.recording import decode_blocks, probe
@@ -49,9 +50,7 @@ def write_clip(path: Path, samples: Samples, sample_rate_hz: int) -> None:
     """Write mono 16-bit WAV under a temporary name, then rename. Samples outside -1..1 are clipped."""
     encoded = io.BytesIO()  # libsndfile hides why it could not write; the operating system says "no space left"
     soundfile.write(encoded, np.clip(samples, -1.0, 1.0), sample_rate_hz, subtype="PCM_16", format="WAV")
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(encoded.getvalue())
-    temporary.replace(path)
+    write_bytes(path, encoded.getvalue(), sync=False)
 
 
 def duration_s(path: Path) -> float:

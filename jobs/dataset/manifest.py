@@ -77,6 +77,20 @@ class Rejection(Row):
     """The clip, where one was made: it can be heard, and is not in the manifest."""
 
 
+class RejectionError(Exception):
+    """Raised where a clip turns out to be unusable; the loop over the clips records it as a ``Rejection``.
+
+    Args:
+        reason: stable, lower_snake_case.
+        detail: what was found.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
 RowT = TypeVar("RowT", bound=Row)
 
 

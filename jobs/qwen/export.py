@@ -1,7 +1,7 @@
-"""The export: a voice as a directory that stock ``qwen_tts`` loads, and that can be trained again here.
+"""Export of a voice as a directory that upstream ``qwen_tts`` loads, and that can be trained again here.
 
-``config.json`` is the base's with a few keys changed, because the tokenizer's behaviour hangs on the rest and the
-stock ``save_pretrained`` fails (qwen-tts 0.1.1). Weights are merged in float32 and cast once to the base's dtypes.
+``config.json`` is the base's with a few keys changed: the tokenizer's behaviour depends on the other keys, and
+upstream's ``save_pretrained`` fails (qwen-tts 0.1.1). Weights are merged in float32 and cast once to the base's dtypes.
 """
 
 from __future__ import annotations
@@ -16,28 +16,29 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
+from jobs.atomic_io import flush, write_json
 from jobs.errors import UserError
 from jobs.qwen.model_files import CARD
 from jobs.qwen.safetensors_io import INDEX, WEIGHTS, read_tensors, weight_files
 from jobs.qwen.speaker_embedding import ENCODER_FILE, ENCODER_PREFIX
-from jobs.qwen.train.lora import learnt
+from jobs.qwen.train.lora import merged_tensors
 
 _TALKER_TABLE = "talker.model.codec_embedding.weight"
 _COPIED_SUFFIXES = {".json", ".txt", ".jinja"}
-_WRITTEN_AFRESH = {"config.json", INDEX, CARD}
+_NOT_COPIED = {"config.json", INDEX, CARD}
 
 
 def write_voice(model: Any, base: Path, out: Path, *, voices: Mapping[str, torch.Tensor], card: dict[str, Any]) -> Path:
-    """Write a voice; it appears under ``out`` complete or not at all. An older ``out`` is replaced.
+    """Write a voice to ``out`` atomically, replacing an older one.
 
     Args:
-        model: the trained stock model, adapters still in it or none.
-        base: directory that training started from. Speakers that it has stay usable.
-        out: directory to make.
-        voices: lower-case name, as stock looks names up, to its (hidden,) speaker embedding of the training run.
-        card: what the run was, for ``tts_train.json``.
+        model: the trained upstream model, with adapters not yet merged or without any.
+        base: directory that training started from. Its speakers stay usable.
+        out: directory to write.
+        voices: speaker embedding (hidden,) of the training run, by name in lower case.
+        card: description of the run, for ``tts_train.json``.
     """
-    temporary = _begun(out)
+    temporary = _make_partial_folder(out)
     config = json.loads((base / "config.json").read_text(encoding="utf-8"))
     for speaker in voices:
         config = voice_config(config, speaker)
@@ -48,32 +49,32 @@ def write_voice(model: Any, base: Path, out: Path, *, voices: Mapping[str, torch
 
 
 def write_base(model: Any, base: Path, out: Path, *, card: dict[str, Any]) -> Path:
-    """Write what a model has learnt as a base: it clones voices from reference clips and can be trained further.
+    """Write a trained model as a base, which clones voices from reference clips and can be trained further.
 
     Args:
-        model: the trained stock model, adapters still in it or none.
-        base: directory that training started from; its speaker encoder, which training leaves alone, goes along.
-        out: directory to make.
-        card: what the run was.
+        model: the trained upstream model, with adapters not yet merged or without any.
+        base: directory that training started from; its speaker encoder, which is not trained, is copied.
+        out: directory to write.
+        card: description of the run.
 
     Raises:
         UserError: ``speaker_encoder_missing``.
     """
-    encoder = _encoder_of(base)
+    encoder = _read_encoder(base)
     if not encoder:
         raise UserError(
             "speaker_encoder_missing",
-            f"{base} has no speaker encoder, so no base can be made of it.",
+            f"{base} has no speaker encoder, which a base needs.",
             "Train from a base model or a voice that start_training exported, or leave export_base out.",
         )
-    temporary = _begun(out)
+    temporary = _make_partial_folder(out)
     config = json.loads((base / "config.json").read_text(encoding="utf-8"))
     config["tts_model_type"] = "base"
     _write_weights(model, base, temporary / WEIGHTS, {}, encoder)
     return _finish(base, temporary, out, config, card)
 
 
-def _begun(out: Path) -> Path:
+def _make_partial_folder(out: Path) -> Path:
     temporary = out.with_name(f".{out.name}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -81,19 +82,19 @@ def _begun(out: Path) -> Path:
 
 
 def _finish(base: Path, temporary: Path, out: Path, config: dict[str, Any], card: dict[str, Any]) -> Path:
-    """Add all that is no weight, and put the folder in place."""
-    _write_json(temporary / "config.json", config)
-    _write_json(temporary / CARD, card)
+    """Add everything except weights, and rename the folder to its final name."""
+    write_json(temporary / "config.json", config)
+    write_json(temporary / CARD, card)
     for path in sorted(base.iterdir()):
-        if path.suffix in _COPIED_SUFFIXES and path.name not in _WRITTEN_AFRESH:
+        if path.suffix in _COPIED_SUFFIXES and path.name not in _NOT_COPIED:
             shutil.copyfile(path, temporary / path.name)
     _link_tree(base / "speech_tokenizer", temporary / "speech_tokenizer")
-    put_in_place(temporary, out)
+    replace_folder(temporary, out)
     return out
 
 
 def voice_config(base_config: dict[str, Any], speaker: str) -> dict[str, Any]:
-    """The base's config as a custom voice with ``speaker`` in a slot: its own if it has one, else a free row."""
+    """Build the config of a custom voice: the base's, with ``speaker`` in its present slot or in a free row."""
     config: dict[str, Any] = json.loads(json.dumps(base_config))
     talker = config["talker_config"]
     slots = dict(talker.get("spk_id") or {})
@@ -106,7 +107,7 @@ def voice_config(base_config: dict[str, Any], speaker: str) -> dict[str, Any]:
 
 
 def free_speaker_row(config: dict[str, Any]) -> int:
-    """The highest row of the talker's embedding that no code, control id, language or speaker uses.
+    """Find the highest row of the talker's embedding that no code, control id, language or speaker uses.
 
     Raises:
         UserError: ``no_free_speaker_slot``.
@@ -125,17 +126,17 @@ def free_speaker_row(config: dict[str, Any]) -> int:
     )
 
 
-def put_in_place(temporary: Path, out: Path) -> None:
+def replace_folder(temporary: Path, out: Path) -> None:
     """Flush a finished folder to disk and rename it to ``out``, replacing an older one."""
     for path in temporary.rglob("*"):
         if path.is_file():
-            _flush(path)
+            flush(path)
     old = out.with_name(f".{out.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if out.exists():
         out.rename(old)
     temporary.rename(out)
-    _flush(out.parent)
+    flush(out.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -146,9 +147,9 @@ def _write_weights(
     rows: Mapping[int, torch.Tensor],
     others: Mapping[str, torch.Tensor] | None = None,
 ) -> None:
-    """The talker's weights, with embeddings in rows of its table, and others as they are."""
+    """Write the talker's weights, with speaker embeddings in rows of its table, and ``others`` unchanged."""
     weights: dict[str, torch.Tensor] = dict(others or {})
-    for name, original, tensor in learnt(model, _native_tensors(base)):
+    for name, original, tensor in merged_tensors(model, _base_tensors(base)):
         if name == _TALKER_TABLE:
             tensor = tensor.float().clone()
             for row, embedding in rows.items():
@@ -157,19 +158,19 @@ def _write_weights(
     save_file(weights, str(path), metadata={"format": "pt"})
 
 
-def _native_tensors(base: Path) -> Iterable[tuple[str, torch.Tensor]]:
-    """The base's tensors without the speaker encoder, which a custom voice has no place for."""
+def _base_tensors(base: Path) -> Iterable[tuple[str, torch.Tensor]]:
+    """Yield the base's tensors without the speaker encoder, which the class of custom voices cannot hold."""
     return (pair for pair in read_tensors(weight_files(base)) if not pair[0].startswith(ENCODER_PREFIX))
 
 
 def _write_encoder(base: Path, path: Path) -> None:
-    """Keep the speaker encoder beside the voice, so that it can be trained again with other reference audio."""
-    encoder = _encoder_of(base)
+    """Copy the speaker encoder next to the voice, so that it can be trained again with other reference audio."""
+    encoder = _read_encoder(base)
     if encoder:
         save_file(encoder, str(path), metadata={"format": "pt"})
 
 
-def _encoder_of(base: Path) -> dict[str, torch.Tensor]:
+def _read_encoder(base: Path) -> dict[str, torch.Tensor]:
     kept = base / ENCODER_FILE
     return dict(read_tensors([kept] if kept.is_file() else weight_files(base), ENCODER_PREFIX))
 
@@ -185,15 +186,3 @@ def _link_tree(source: Path, target: Path) -> None:
             os.link(path.resolve(), copy)  # resolved: the hub's cache holds symbolic links
         except OSError:
             shutil.copyfile(path, copy)
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -18,10 +18,10 @@ from typing import Any
 import torch
 
 from jobs.errors import UserError
-from jobs.files import write_json
+from jobs.atomic_io import write_json
 from jobs.qwen.devices import keep_freed_memory
-from jobs.qwen.export import put_in_place, write_base, write_voice
-from jobs.qwen.loading import resolve_model
+from jobs.qwen.export import replace_folder, write_base, write_voice
+from jobs.qwen.hub import resolve_model
 from jobs.qwen.model_files import CARD, read_config
 from jobs.qwen.model_info import describe_model
 from jobs.qwen.safetensors_io import weight_files
@@ -31,17 +31,17 @@ from jobs.training.data.dataset import Dataset, read_dataset
 from jobs.training.data.manifest_scan import ClipSize
 from jobs.training.params import Params, Result
 from jobs.training.planning.disk import disk_needed
-from jobs.training.planning.memory_fit import check_fits, memory_for
-from jobs.training.planning.model_dims import Shape
+from jobs.training.planning.memory_fit import check_fits, available_memory
+from jobs.training.planning.model_dims import ModelDims
 from jobs.training.report.html_report import write_page
 from jobs.training.report.model_card import report_of, voice_card
 from jobs.training.run import checkpoint as checkpoints
-from jobs.training.run.distributed import Team
+from jobs.training.run.distributed import DistributedGroup
 from jobs.training.run.eval_samples import ZERO_SHOT, choose, speak
-from jobs.training.run.loss_history import History, TensorBoardLog, plot
-from jobs.training.run.model_setup import Trainee, identify_run, load_trainee, make_plan, unfreeze
+from jobs.training.run.loss_history import LossHistory, TensorBoardLog, plot
+from jobs.training.run.model_setup import TrainableModel, identify_run, setup_model, make_plan, unfreeze
 from jobs.training.run.optim import make_optimiser, trainable
-from jobs.training.run.training_loop import Training, probe_row
+from jobs.training.run.training_loop import TrainingLoop, probe_row
 
 logger = logging.getLogger(__name__)
 
@@ -59,33 +59,33 @@ def run(params: Params, context: JobContext) -> Result:
             ``out_dir_taken``, ``memory_too_small``, ``cuda_oom``, ``disk_full``.
     """
     out = Path(params.out_dir) if params.out_dir else context.folder / "out"
-    team = Team.gather(params.n_processes)
-    if team.device == "cpu":
+    group = DistributedGroup.join(params.n_processes)
+    if group.device == "cpu":
         keep_freed_memory()
     with _translated_errors(params, out):
         out.mkdir(parents=True, exist_ok=True)
         context.progress(0, None, "reading the manifest")
         base = resolve_model(params.base_model, context.settings)
         talker = read_config(base)["talker_config"]
-        dataset = _read(params, talker, context, out, team)
+        dataset = _read(params, talker, context, out, group)
         identity = identify_run(params, dataset, base)
         result = _finished(out, identity) if params.resume else None
-        if result is None and team.is_first:
-            _check_memory(params, context, dataset, base, team)
-        team.wait_for_all()  # all have looked before the first changes anything
-        if not params.resume and team.is_first:
+        if result is None and group.is_first:
+            _check_memory(params, context, dataset, base, group)
+        group.barrier()  # all have looked before the first changes anything
+        if not params.resume and group.is_first:
             checkpoints.discard(out / "checkpoints")
         if result is None:
-            result = _train(params, context, dataset, base, identity, out, team)
-        if team.is_first:
+            result = _train(params, context, dataset, base, identity, out, group)
+        if group.is_first:
             _present(params, dataset, base, result, context, out)
             _publish(result, context, out)
     return result
 
 
-def _read(params: Params, talker: dict[str, Any], context: JobContext, out: Path, team: Team) -> Dataset:
+def _read(params: Params, talker: dict[str, Any], context: JobContext, out: Path, group: DistributedGroup) -> Dataset:
     """Read the manifest; whatever comes of it, its bad lines can be looked at."""
-    rejected = out / REJECTED if team.is_first else None
+    rejected = out / REJECTED if group.is_first else None
     try:
         return read_dataset(
             Path(params.manifest),
@@ -105,35 +105,35 @@ def _read(params: Params, talker: dict[str, Any], context: JobContext, out: Path
 
 
 def _train(
-    params: Params, context: JobContext, dataset: Dataset, base: Path, identity: dict[str, Any], out: Path, team: Team
+    params: Params, context: JobContext, dataset: Dataset, base: Path, identity: dict[str, Any], out: Path, group: DistributedGroup
 ) -> Result:
     context.progress(0, None, "loading the base model")
-    trainee = load_trainee(params, dataset, base, team)
-    logger.info("base check: %s (%s)", trainee.verdict, trainee.found)
-    adapters = unfreeze(trainee, params)
-    plan = make_plan(params, trainee, identity)
-    optimiser = make_optimiser(trainee.model, lr=plan.lr, weight_decay=params.weight_decay, name=params.optimizer)
-    _check_disk(out, trainee.model, base, params)
-    training = Training(
-        plan, team, trainee.model, trainee.ids, trainee.train, trainee.validation, optimiser, out / "checkpoints"
+    trainable_model = setup_model(params, dataset, base, group)
+    logger.info("base check: %s (%s)", trainable_model.verdict, trainable_model.found)
+    adapters = unfreeze(trainable_model, params)
+    plan = make_plan(params, trainable_model, identity)
+    optimiser = make_optimiser(trainable_model.model, lr=plan.lr, weight_decay=params.weight_decay, name=params.optimizer)
+    _check_disk(out, trainable_model.model, base, params)
+    training = TrainingLoop(
+        plan, group, trainable_model.model, trainable_model.ids, trainable_model.train, trainable_model.validation, optimiser, out / "checkpoints"
     )
-    training.history.probes.append(probe_row(0, trainee.found))
+    training.history.probes.append(probe_row(0, trainable_model.found))
     training.resume()
     logger.info(
         "%d clips, %d of %d steps done, %d weights learn, %.1f %% of the positions are padding",
-        len(trainee.train), training.step, plan.total_steps, sum(p.numel() for p in training.parameters.values()),
-        0 if params.packing else 100 * plan.dealer.padding_share(),
+        len(trainable_model.train), training.step, plan.total_steps, sum(p.numel() for p in training.parameters.values()),
+        0 if params.packing else 100 * plan.sampler.padding_share(),
     )  # fmt: skip
-    with TensorBoardLog(out / "tensorboard", training.step) if team.is_first else nullcontext() as log:
+    with TensorBoardLog(out / "tensorboard", training.step) if group.is_first else nullcontext() as log:
         training.run(context, log)
-    result = _result(params, dataset, out, trainee, training)
-    if team.is_first:
+    result = _result(params, dataset, out, trainable_model, training)
+    if group.is_first:
         context.progress(training.step, plan.total_steps, "writing the voice")
-        _export(params, dataset, base, identity, trainee, adapters, training, result, out)
+        _export(params, dataset, base, identity, trainable_model, adapters, training, result, out)
     return result
 
 
-def _result(params: Params, dataset: Dataset, out: Path, trainee: Trainee, training: Training) -> Result:
+def _result(params: Params, dataset: Dataset, out: Path, trainable_model: TrainableModel, training: TrainingLoop) -> Result:
     """What the run will have made when it is exported."""
     history = training.history
     best_step = int(history.best[0]) if history.best else training.step
@@ -153,7 +153,7 @@ def _result(params: Params, dataset: Dataset, out: Path, trainee: Trainee, train
         n_clips=len(dataset.train),
         rejected=dataset.rejected,
         n_duplicates=dataset.n_duplicates,
-        base_check=trainee.verdict,
+        base_check=trainable_model.verdict,
         plot=str(out / "loss.png"),
         report=str(out / PAGE),
         tensorboard=str(out / "tensorboard"),
@@ -165,9 +165,9 @@ def _export(
     dataset: Dataset,
     base: Path,
     identity: dict[str, Any],
-    trainee: Trainee,
+    trainable_model: TrainableModel,
     adapters: Any | None,
-    training: Training,
+    training: TrainingLoop,
     result: Result,
     out: Path,
 ) -> None:
@@ -175,10 +175,10 @@ def _export(
     history = training.history
 
     def card(step: int) -> dict[str, Any]:
-        return voice_card(params, identity, dataset, base, trainee, history, step)
+        return voice_card(params, identity, dataset, base, trainable_model, history, step)
 
     def write(path: str, step: int) -> None:
-        write_voice(trainee.model, base, Path(path), voices=trainee.voices, card=card(step))
+        write_voice(trainable_model.model, base, Path(path), voices=trainable_model.voices, card=card(step))
 
     if result.voice_last is not None:
         write(result.voice_last, training.step)
@@ -189,13 +189,13 @@ def _export(
         shutil.rmtree(temporary, ignore_errors=True)
         save_adapter(adapters, temporary)
         write_json(temporary / CARD, card(result.voice_step))
-        put_in_place(temporary, out / "adapter")
+        replace_folder(temporary, out / "adapter")
     write(result.voice, result.voice_step)
     if result.base is not None:
-        write_base(trainee.model, base, Path(result.base), card=card(result.voice_step))
+        write_base(trainable_model.model, base, Path(result.base), card=card(result.voice_step))
     shutil.rmtree(out / "samples", ignore_errors=True)  # of another run
     plot(history, out / "loss.png", f"{result.speaker}: {params.method}, {training.step} steps")
-    write_json(out / REPORT, report_of(result, identity, trainee, history))
+    write_json(out / REPORT, report_of(result, identity, trainable_model, history))
     checkpoints.discard(out / "checkpoints")  # the voice can be trained further; the run itself is over
 
 
@@ -214,7 +214,7 @@ def _present(params: Params, dataset: Dataset, base: Path, result: Result, conte
         reference=references[0] if references else None, out=out, context=context,
         n_steps=result.steps,
     )  # fmt: skip
-    history = History(**{name: report[key]["rows"] for name, key in HISTORY_IN_REPORT.items()})
+    history = LossHistory(**{name: report[key]["rows"] for name, key in HISTORY_IN_REPORT.items()})
     write_page(out / PAGE, result, report["run"], history, samples)
 
 
@@ -253,12 +253,12 @@ def _finished(out: Path, identity: dict[str, Any]) -> Result | None:
     return Result.model_validate(report["result"])
 
 
-def _check_memory(params: Params, context: JobContext, dataset: Dataset, base: Path, team: Team) -> None:
+def _check_memory(params: Params, context: JobContext, dataset: Dataset, base: Path, group: DistributedGroup) -> None:
     """Refuse before weights are loaded when they and a step cannot fit."""
-    memory = memory_for(context.settings, team.size, on_cpu=team.device == "cpu")
+    memory = available_memory(context.settings, group.size, on_cpu=group.device == "cpu")
     if memory is not None:
         clips = [ClipSize(len(clip.codes), len(clip.text)) for clip in dataset.train]
-        found = check_fits(params, Shape.of(read_config(base)), clips, memory, is_running=True)
+        found = check_fits(params, ModelDims.from_config(read_config(base)), clips, memory, is_running=True)
         logger.info("about %.2f GB of %.2f GB will be used: %s", found.peak / 1e9, memory.total / 1e9, memory.name)
 
 

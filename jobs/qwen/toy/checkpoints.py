@@ -1,7 +1,7 @@
-"""Toy Qwen3-TTS checkpoints: the real classes and files, random weights, a few megabytes, about a second.
+"""Toy Qwen3-TTS checkpoints: the real classes and files with random weights, a few megabytes, made in about a second.
 
-They drive the tests and the demo. ``speaking_toy`` carries the committed one-voice codec, so that a talker trained
-on it can be heard; every other toy makes noise.
+Tests and demo use them. ``speaking_toy`` has the committed one-voice codec, so that a talker trained on it produces
+speech; every other toy produces noise.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from jobs.atomic_io import write_json
 from jobs.qwen.toy import config as toy_config
 from jobs.qwen.toy.config import Shape
 from jobs.qwen.toy.tokenizer import write_text_tokenizer
 
 TOY_CODEC = Path(__file__).resolve().parent.parent / "toy_codec"
 
-# Spread of the matrices: the first frame is silence that hardly differs between sentences, and where it is learnt
-# wrong another sentence follows. Over-fitted on the sample's 18 sentences, 0.02 left such frames in each of three
-# runs, 0.06 in four of ten; on the eight that the demo trains, 0.06 left none in six runs (our measurement).
+# weight_std: the first frame is silence that hardly differs between sentences, and a wrong first frame leads to another
+# sentence. Over-fitted on the sample's 18 sentences, 0.02 left such frames in each of three runs, 0.06 in four of ten;
+# on the eight that the demo trains, 0.06 left none in six runs (our measurement).
 _SPEAKING = {
     "shape": "1.7b", "codebook_size": 256, "hidden": 128, "layers": 3, "predictor_hidden": 48, "weight_std": 0.06,
     "seed": 0,
@@ -40,19 +41,19 @@ def make_toy_base(
     weight_std: float = 0.02,
     codec: Path | None = None,
 ) -> Path:
-    """Write a random-weight base model that stock ``qwen_tts`` loads.
+    """Write a base model with random weights that upstream ``qwen_tts`` loads.
 
     Args:
         folder: directory to write; made if it is not there.
         shape: ``0.6b`` (text wider than the talker) or ``1.7b`` (equal widths, ``small_to_mtp_projection``).
-        codebook_size: codes per book, a power of two; must be the codec's.
+        codebook_size: codes per codebook, a power of two; must be the codec's.
         hidden: width of the talker, a multiple of 32.
         layers: layers of the talker.
         predictor_hidden: width of the code predictor instead of the shape's own.
         seed: of the weights.
-        weight_std: spread of the talker's matrices. 0.02 is the stock classes' own; at 0.1 greedy generation wanders
-            through many codes, which a test of alignment needs.
-        codec: 12 Hz tokenizer to carry (copied) instead of a random one.
+        weight_std: spread of the talker's matrices. 0.02 is upstream's default; at 0.1 greedy generation produces
+            many different codes, which a test of alignment needs.
+        codec: 12 Hz tokenizer to copy instead of making a random one.
     """
     import torch
 
@@ -76,7 +77,7 @@ def make_toy_base(
         model = models.Qwen3TTSForConditionalGeneration(models.Qwen3TTSConfig(**_constructor_keys(config)))
         _spread_weights(model.talker, weight_std)
         _write_checkpoint(folder, config, model)
-        _write_json(folder / "generation_config.json", toy_config.GENERATION)
+        write_json(folder / "generation_config.json", toy_config.GENERATION)
         if codec is None:
             make_toy_codec(folder / "speech_tokenizer", codebook_size=codebook_size, seed=seed)
         else:
@@ -85,7 +86,7 @@ def make_toy_base(
 
 
 def make_toy_codec(folder: Path, *, codebook_size: int = 2048, seed: int = 0) -> Path:
-    """Write a random-weight 12 Hz tokenizer: right shapes and rates, diverse codes, noise for audio."""
+    """Write a 12 Hz tokenizer with random weights: correct shapes and rates, diverse codes, noise as audio."""
     import torch
 
     from jobs.qwen.upstream import qwen_tts
@@ -98,15 +99,15 @@ def make_toy_codec(folder: Path, *, codebook_size: int = 2048, seed: int = 0) ->
         codec = core.Qwen3TTSTokenizerV2Model(core.Qwen3TTSTokenizerV2Config(**_constructor_keys(config)))
         _fill_codebooks(codec)
     _write_checkpoint(folder, config, codec)
-    _write_json(folder / "preprocessor_config.json", toy_config.CODEC_PREPROCESSOR)
+    write_json(folder / "preprocessor_config.json", toy_config.CODEC_PREPROCESSOR)
     return folder
 
 
 def speaking_toy(home: Path) -> Path:
     """Return the toy base with the committed one-voice codec, building it once under ``<home>/models``.
 
-    The folder's name carries a hash of everything that it is made of; it is built under a temporary name and
-    renamed, so two processes may ask at once.
+    The folder's name contains a hash of everything that it is made of. It is built under a temporary name and renamed,
+    so two processes may call this at once.
     """
     models = home / "models"
     target = models / f"toy-{_speaking_hash()}"
@@ -118,7 +119,7 @@ def speaking_toy(home: Path) -> Path:
         try:
             built.rename(target)
         except OSError:
-            if not (target / "config.json").is_file():  # another process was first: its folder is the same
+            if not (target / "config.json").is_file():  # another process was first; its folder is the same
                 raise
     return target
 
@@ -137,7 +138,7 @@ def _constructor_keys(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _spread_weights(talker: Any, std: float) -> None:
-    """Scale every matrix of the talker, which is drawn with a spread of 0.02, to ``std``; norms stay at one."""
+    """Scale every matrix of the talker from its initial standard deviation of 0.02 to ``std``; norms stay at one."""
     import torch
 
     with torch.no_grad():
@@ -147,7 +148,7 @@ def _spread_weights(talker: Any, std: float) -> None:
 
 
 def _fill_codebooks(codec: Any) -> None:
-    """Fill both halves' codebooks alike; stock leaves them at zero, and then everything codes to 0."""
+    """Fill the codebooks of encoder and decoder with the same values; upstream leaves them at zero."""
     import torch
 
     encoder, decoder = codec.encoder.quantizer, codec.decoder.quantizer
@@ -158,11 +159,11 @@ def _fill_codebooks(codec: Any) -> None:
     with torch.no_grad():
         for encoder_side, decoder_side in pairs:
             for depth, (reads, writes) in enumerate(zip(encoder_side.layers, decoder_side.vq.layers, strict=True)):
-                book = torch.randn_like(reads.codebook.embed_sum) * 0.8**depth
-                reads.codebook.embed_sum.copy_(book)
+                entries = torch.randn_like(reads.codebook.embed_sum) * 0.8**depth
+                reads.codebook.embed_sum.copy_(entries)
                 reads.codebook.cluster_usage.fill_(1.0)
                 reads.codebook._embed = None  # the cached quotient of the two
-                writes._codebook.embedding_sum.copy_(book)
+                writes._codebook.embedding_sum.copy_(entries)
                 writes._codebook.cluster_usage.fill_(1.0)
 
 
@@ -171,8 +172,4 @@ def _write_checkpoint(folder: Path, config: dict[str, Any], model: Any) -> None:
 
     weights = {name: tensor.detach().clone().contiguous() for name, tensor in model.state_dict().items()}
     save_file(weights, str(folder / "model.safetensors"), metadata={"format": "pt"})
-    _write_json(folder / "config.json", config)
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    write_json(folder / "config.json", config)

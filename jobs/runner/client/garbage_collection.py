@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.runner import durable
+from jobs import atomic_io
 from jobs.runner.models import TERMINAL
 from jobs.runner.paths import Home, job_ids_in
 from jobs.runner.store.store import JobRow, Store
@@ -80,7 +80,7 @@ def collect(
     with store.transaction():  # no job can be submitted between the look at who needs what and the records
         chosen = _without_needed(store, home, found, wanted)
         for item in chosen.taken:
-            durable.write_json(home.collected(item.job_id), {"at": time.time(), "size_bytes": item.size_bytes})
+            atomic_io.write_json(home.collected(item.job_id), {"at": time.time(), "size_bytes": item.size_bytes})
     for record in (home.path / "jobs").glob("*/collected.json"):  # also those that an earlier collection left
         _empty(record.parent)
     return chosen

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic_core import from_json
 
-from jobs.runner import durable
+from jobs import atomic_io
 from jobs.runner.machine import locks, preflight
 from jobs.runner.models import TERMINAL, JobRecord
 from jobs.runner.paths import Home
@@ -127,7 +127,7 @@ class View:
 
     @functools.cached_property
     def _holds(self) -> dict[str, str]:
-        return durable.read_json(self._home.holds) or {}
+        return atomic_io.read_json(self._home.holds) or {}
 
     @functools.cache  # noqa: B019 (a view lives for one answer)
     def _users(self, resource: str) -> list[str]:

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from jobs import atomic_io
 from jobs.errors import UserError
 from jobs.param_types import Strict
-from jobs.runner import artifacts, durable, supervisor_launcher
+from jobs.runner import artifacts, supervisor_launcher
 from jobs.runner.client import garbage_collection, submission
 from jobs.runner.client.job_status import View
 from jobs.runner.job_kind import JobKind
@@ -171,7 +172,7 @@ class Runner:
     def lineage(self, job_id: str) -> Lineage:
         """What made a job's artifacts: parameters, the jobs that they name, revision, lock. Raises ``job_unknown``."""
         row = self._row(job_id)
-        ran = durable.read_json(self._home.job_file(job_id)) or {}
+        ran = atomic_io.read_json(self._home.job_file(job_id)) or {}
         return Lineage(
             kind=row.kind,
             state=JobRecord.model_validate({"job_id": row.id, "kind": row.kind, "state": row.state}).state,

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jobs import files
+from jobs import atomic_io
 from jobs.runner.models import Progress
 from jobs.runner.progress.metric_history import parsed, thinned
 from jobs.runner.progress.throughput import rate_of
@@ -106,11 +106,7 @@ class ProgressWriter:
         """Keep half of what may be kept; where that is not possible, go on and try again when it is twice as much."""
         self._thin_at = 2 * self._size
         kept = thinned(self._path.read_bytes().splitlines(), self._limit_bytes // 2)
-        try:
-            files.write_text(self._path, "".join(line.decode() + "\n" for line in kept))
-        except OSError:
-            self._path.with_name(self._path.name + ".tmp").unlink(missing_ok=True)  # the disk is full enough
-            raise
+        atomic_io.write_text(self._path, "".join(line.decode() + "\n" for line in kept))
         before, self._descriptor = self._descriptor, _open_to_append(self._path)
         os.close(before)
         self._size = os.fstat(self._descriptor).st_size

@@ -24,7 +24,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jobs.runner import durable, supervisor_launcher
+from jobs import atomic_io
+from jobs.runner import supervisor_launcher
 from jobs.runner.attempt import claim
 from jobs.runner.attempt.outcome import Exit, outcome_of
 from jobs.runner.attempt.spec import Task, mark
@@ -57,7 +58,7 @@ def run_attempt(settings: Settings, job_id: str, attempt: int) -> None:
     locks.take(folder.shim_lock, wait=True)  # held until this process ends
     tree_lock = locks.take(folder.tree_lock, wait=True)
     assert tree_lock is not None
-    durable.reserve(folder.exit)
+    atomic_io.reserve(folder.exit)
     with _control(folder) as control:
         store = Store(home)
         if not store.begin(job_id, attempt):
@@ -78,7 +79,7 @@ def run_remote_attempt(settings: Settings, folder: AttemptFolder) -> None:
     if not claim.take(folder.path, f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"):
         logger.info("%s attempt %d was given up, or is run by somebody else", task.job_id, task.attempt)
         return
-    durable.reserve(folder.exit)
+    atomic_io.reserve(folder.exit)
     reading, writing = os.pipe()
     signal.signal(signal.SIGTERM, lambda *_: os.write(writing, STOP))
     _run_worker(task, folder, settings, reading, is_remote=True)
@@ -86,7 +87,7 @@ def run_remote_attempt(settings: Settings, folder: AttemptFolder) -> None:
 
 def finish(store: Store, folder: AttemptFolder, row: JobRow, exit_: Exit | None) -> None:
     """Move an attempt to its end in the store. Also used by the supervisor for attempts whose shim is gone."""
-    result, failure = durable.read_json(folder.result), durable.read_json(folder.failure)
+    result, failure = atomic_io.read_json(folder.result), atomic_io.read_json(folder.failure)
     outcome = outcome_of(exit_, result, failure, cancel_asked=bool(row.cancel))
     if store.finish(row.id, row.attempt, outcome):
         logger.info("%s attempt %d: %s %s", row.id, row.attempt, outcome.state, outcome.detail)
@@ -113,7 +114,7 @@ def _run_worker(
         logger.warning("%s: processes %s could not be killed", task.job_id, left)
     with contextlib.suppress(OSError):  # how it ended is worth more than the names of its files
         translate(folder, task.path_map)
-    durable.write_json(folder.exit, dataclasses.asdict(exit_) | {"at": time.time()})
+    atomic_io.write_json(folder.exit, dataclasses.asdict(exit_) | {"at": time.time()})
     return exit_
 
 
@@ -122,14 +123,14 @@ def _watched(
 ) -> Exit:
     n_oom_kills = processes.n_oom_kills()
     try:
-        durable.write_json(folder.path.parent / "job.json", task.document | {"ran_with": provenance(task.environment)})
+        atomic_io.write_json(folder.path.parent / "job.json", task.document | {"ran_with": provenance(task.environment)})
         worker = _spawn(task, folder, _settings_of_job(settings, task.document), tree_lock, is_remote)
     except (OSError, ValueError) as error:
         return Exit(SPAWN_FAILED_EXIT, spawn_error=str(error))
     finally:
         if tree_lock is not None:
             os.close(tree_lock)  # from here on only the worker's tree holds it
-    durable.write_json(
+    atomic_io.write_json(
         folder.start, {"pid": worker.pid, "start_time": processes.start_time(worker.pid), "shim": os.getpid()}
     )
     stop_grace_s = max(settings.cancel_grace_s, settings.slurm.stop_s - LAST_WORDS_S)

@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from jobs import atomic_io
 from jobs.errors import UserError
-from jobs.runner import durable
 from jobs.runner.attempt import claim
 from jobs.runner.attempt.spec import Task
 from jobs.runner.backend import Look, Where
@@ -83,7 +83,7 @@ class SlurmBackend:
             UserError: ``slurm_refused`` when Slurm does not want it.
         """
         folder = self._home.attempt(row.id, row.attempt)
-        asked = durable.read_json(_asked(folder))
+        asked = atomic_io.read_json(_asked(folder))
         if asked is None:
             folder.path.mkdir(parents=True, exist_ok=True)
             asked = self._submit(row, folder)
@@ -93,7 +93,7 @@ class SlurmBackend:
         """Where the attempt is, from the newest listing and the shim's files."""
         folder = self._home.attempt(row.id, row.attempt)
         self._queue.refresh()
-        asked = durable.read_json(_asked(folder))
+        asked = atomic_io.read_json(_asked(folder))
         verdict, detail = judge(
             self._evidence(row, folder, asked or {}), missing_s=self._missing_s, lost_s=self._lost_s
         )
@@ -151,7 +151,7 @@ class SlurmBackend:
             memory_mb=row.memory_mb, n_processes=Task.of(row).n_processes,
         )  # fmt: skip
         asked: dict[str, Any] = {"asked_at": time.time()}
-        durable.write_json(_asked(folder), asked)  # before: an answer may be lost, the question must not be
+        atomic_io.write_json(_asked(folder), asked)  # before: an answer may be lost, the question must not be
         try:
             answer = self._commands.run("sbatch", *arguments, str(batch))
         except NoAnswerError as error:
@@ -170,7 +170,7 @@ class SlurmBackend:
                 "Correct [slurm] in config.toml of the home, then start the job again.",
             ) from error
         asked["slurm_id"] = answer.strip().splitlines()[-1].split(";")[0] if answer.strip() else None
-        durable.write_json(_asked(folder), asked)
+        atomic_io.write_json(_asked(folder), asked)
         logger.info("%s is Slurm job %s", _name(row), asked["slurm_id"])
         return asked
 
@@ -182,7 +182,7 @@ class SlurmBackend:
         """With the nodes' paths, as the worker there sees them."""
         task = Task.of(row)
         document = map_json(task.document, self._path_map)
-        durable.write_json(
+        atomic_io.write_json(
             folder.task,
             dataclasses.asdict(
                 dataclasses.replace(task, document=document, python=self._slurm.python, path_map=self._path_map)
@@ -203,7 +203,7 @@ class SlurmBackend:
         else:
             self._missing_since.setdefault(name, now)
         return Evidence(
-            has_exit=durable.read_json(folder.exit) is not None,
+            has_exit=atomic_io.read_json(folder.exit) is not None,
             owner=owner,
             quiet_s=now - self._signs[name][1],
             answers=answers,

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from jobs.runner import durable
+from jobs import atomic_io
 from jobs.runner.paths import AttemptFolder
 
 
@@ -43,16 +43,14 @@ def translate(folder: AttemptFolder, prefixes: Mapping[str, str]) -> None:
     if not prefixes:
         return
     back = {there: here for here, there in prefixes.items()}
-    result = durable.read_json(folder.result)
+    result = atomic_io.read_json(folder.result)
     if result is not None:
-        durable.write_json(folder.result, map_json(result, back))
+        atomic_io.write_json(folder.result, map_json(result, back))
     try:
         lines = folder.artifacts.read_text(encoding="utf-8").splitlines()
     except OSError:
         return
-    temporary = folder.artifacts.with_name("artifacts.jsonl.tmp")
-    temporary.write_text("".join(_translated(line, back) for line in lines), encoding="utf-8")
-    temporary.rename(folder.artifacts)
+    atomic_io.write_text(folder.artifacts, "".join(_translated(line, back) for line in lines))
 
 
 def _translated(line: str, back: Mapping[str, str]) -> str:

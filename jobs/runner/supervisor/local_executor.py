@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from jobs.runner import durable
+from jobs import atomic_io
 from jobs.runner.attempt.exit_record import recorded_exit
 from jobs.runner.attempt.outcome import Exit
 from jobs.runner.machine import locks, processes
@@ -92,7 +92,7 @@ class LocalJobs:
         if (row.id, row.attempt) in self._shims.values() or locks.is_held(folder.shim_lock):
             return
         self.reap()  # a worker that ended a moment ago is our child: its code is the truth
-        start = durable.read_json(folder.start) or {}
+        start = atomic_io.read_json(folder.start) or {}
         pid = int(start.get("pid", 0))
         exit_ = recorded_exit(folder)
         if exit_ is None and pid in self._reaped:

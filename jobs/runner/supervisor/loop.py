@@ -18,8 +18,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from jobs import atomic_io
 from jobs.errors import UserError
-from jobs.runner import durable
 from jobs.runner.machine import locks, processes
 from jobs.runner.machine.nvidia_smi import Gpus
 from jobs.runner.paths import Home
@@ -55,7 +55,7 @@ class Supervisor:
         self._scheduler = Scheduler(settings, self._store, Gpus())
         self._submitter: subprocess.Popen[bytes] | None = None  # of what the schedules say is due
         self._submitted_at = -QUIET_TICK_S
-        self._told_holds = durable.read_json(self._home.holds) or {}
+        self._told_holds = atomic_io.read_json(self._home.holds) or {}
         self._told_at = -math.inf
         self._complaints: set[str] = set()
         self._code = code_reload.signature()
@@ -164,7 +164,7 @@ class Supervisor:
             for text in holds.values():
                 logger.warning("%s", text)
             self._told_holds, self._told_at = dict(holds), time.monotonic()
-            durable.write_json(self._home.holds, self._told_holds)
+            atomic_io.write_json(self._home.holds, self._told_holds)
 
     def _submit_what_is_due(self) -> None:
         """Let a process that has all libraries submit the schedules' jobs; cron and time zones need them."""

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from jobs import atomic_io
 from jobs.errors import UserError
-from jobs.runner import durable
 from jobs.runner.attempt.exit_record import recorded_exit
 from jobs.runner.attempt.outcome import Outcome
 from jobs.runner.backend import Backend, Look, Where
@@ -66,7 +66,7 @@ class RemoteJobs:
     def look_after(self, row: JobRow) -> None:
         """Find out what became of an attempt that was, or should have been, handed over."""
         folder = self._home.attempt(row.id, row.attempt)
-        if row.state == "starting" and durable.read_json(folder.start) is not None:
+        if row.state == "starting" and atomic_io.read_json(folder.start) is not None:
             self._store.begin(row.id, row.attempt)
             row = self._store.get(row.id) or row
         exit_ = recorded_exit(folder)
@@ -111,7 +111,7 @@ class RemoteJobs:
         folder = self._home.attempt(row.id, row.attempt)
         exit_ = recorded_exit(folder)  # its last words may have come between
         self._looked_at.pop(row.id, None)
-        if exit_ is None and row.state == "starting" and durable.read_json(folder.start) is None:
+        if exit_ is None and row.state == "starting" and atomic_io.read_json(folder.start) is None:
             logger.info("%s attempt %d never ran: %s", row.id, row.attempt, look.detail)
             self._store.unclaim(row.id, row.attempt, LOOK_S)
         else:

@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from jobs import atomic_io
 from jobs.errors import UserError
 from jobs.param_types import Strict
-from jobs.runner import artifacts, durable
+from jobs.runner import artifacts
 from jobs.runner.attempt.outcome import CANCELLED_EXIT
 from jobs.runner.job_kind import load_kind
 from jobs.runner.paths import AttemptFolder
@@ -82,9 +83,9 @@ def work(attempt: AttemptFolder, settings: Settings) -> int:
     if settings.rank > 0:  # one of several: the first process speaks for all, the others' words are kept beside
         attempt = AttemptFolder(attempt.path / f"rank-{settings.rank}")
         attempt.path.mkdir(exist_ok=True)
-    durable.reserve(attempt.result)  # so that a full disk cannot silence us
-    durable.reserve(attempt.failure)
-    job = durable.read_json(folder / "job.json")
+    atomic_io.reserve(attempt.result)  # so that a full disk cannot silence us
+    atomic_io.reserve(attempt.failure)
+    job = atomic_io.read_json(folder / "job.json")
     if job is None:
         raise RuntimeError(f"{folder / 'job.json'} cannot be read")
     context = WorkerContext(str(job["job_id"]), folder, attempt, settings)
@@ -92,8 +93,8 @@ def work(attempt: AttemptFolder, settings: Settings) -> int:
     try:
         result = _run(job, context)
         context.close()
-        durable.write_json(attempt.result, result.model_dump(mode="json"))
-        durable.release(attempt.failure)
+        atomic_io.write_json(attempt.result, result.model_dump(mode="json"))
+        atomic_io.release(attempt.failure)
         logger.info("%s is done", context.job_id)
         return 0
     except Cancelled:
@@ -105,8 +106,8 @@ def work(attempt: AttemptFolder, settings: Settings) -> int:
             logger.info("stopped while it was cancelled: %s", error)
             return CANCELLED_EXIT
         context.close()
-        durable.write_json(attempt.failure, _failure(error))
-        durable.release(attempt.result)
+        atomic_io.write_json(attempt.failure, _failure(error))
+        atomic_io.release(attempt.result)
         return FAILED_EXIT
 
 

@@ -1,13 +1,12 @@
 """Resumable checkpoints: ``<folder>/step-000200/state.pt``, complete or absent; the newest two are kept.
 
 They hold what learns (not the frozen rest), the optimiser's state and the losses so far. The learning rate, the order
-of the clips and the dice of dropout are functions of the step and need no state. Beside them ``best-000150.pt`` holds
+of the clips and the random numbers of dropout are functions of the step and need no state. Beside them ``best-000150.pt`` holds
 the weights of the best validation so far.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from jobs.atomic_io import replacing
 from jobs.errors import UserError
 from jobs.training.planning.disk import KEPT_CHECKPOINTS
 
@@ -73,10 +73,8 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
     temporary = folder / f".{target.name}.partial"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    with (temporary / "state.pt").open("wb") as stream:
-        torch.save(vars(checkpoint), stream)
-        stream.flush()
-        os.fsync(stream.fileno())
+    with replacing(temporary / "state.pt") as state:
+        torch.save(vars(checkpoint), state)
     shutil.rmtree(target, ignore_errors=True)  # only there if the same step was saved before
     temporary.rename(target)
     for old in _all(folder)[:-KEPT_CHECKPOINTS]:
@@ -87,12 +85,8 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
 def save_best(folder: Path, step: int, parameters: Mapping[str, nn.Parameter]) -> None:
     """Keep the weights as those of the best validation so far. ``forget_best_but`` deletes the former."""
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / ".best.partial"
-    with temporary.open("wb") as stream:
-        torch.save({name: parameter.detach() for name, parameter in parameters.items()}, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.rename(_best(folder, step))
+    with replacing(_best(folder, step)) as temporary:
+        torch.save({name: parameter.detach() for name, parameter in parameters.items()}, temporary)
 
 
 def forget_best_but(folder: Path, step: int) -> None:

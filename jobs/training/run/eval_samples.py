@@ -19,7 +19,7 @@ from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.errors import UserError
 from jobs.qwen.devices import compute_device, limit_cpu_threads
 from jobs.qwen.model_info import describe_model
-from jobs.qwen.synthesizer import Decoding, Narrator, Reference, load_narrator
+from jobs.qwen.synthesizer import Decoding, Synthesizer, Reference, load_synthesizer
 from jobs.runner.worker.context import JobContext
 from jobs.training.data.dataset import Dataset, TrainingClip
 
@@ -89,7 +89,7 @@ def speak(
     folder.mkdir(exist_ok=True)
     samples: list[Sample] = []
     for source, model in models.items():
-        narrator: Narrator | None = None
+        synthesizer: Synthesizer | None = None
         for number, (clip, is_held_out) in enumerate(clips, 1):
             context.raise_if_cancelled()
             context.progress(n_steps, n_steps, f"{source} speaks sentence {number}")
@@ -97,12 +97,12 @@ def speak(
             ceiling = folder / f"{NARRATOR}-{number}.wav"
             try:
                 missing = [path for path in (wav, ceiling) if not path.exists()]
-                if missing and narrator is None:
-                    narrator = _load(model, source, speaker, clip.language, reference)
-                if narrator is not None and ceiling in missing:
-                    _write(ceiling, _through_the_codec(narrator, clip))
-                if narrator is not None and wav in missing:
-                    _write(wav, narrator.say(clip.text, Decoding(False, 0.9, 50, SEED, _longest_s(clip))).samples)
+                if missing and synthesizer is None:
+                    synthesizer = _load(model, source, speaker, clip.language, reference)
+                if synthesizer is not None and ceiling in missing:
+                    _write(ceiling, _through_the_codec(synthesizer, clip))
+                if synthesizer is not None and wav in missing:
+                    _write(wav, synthesizer.synthesize(clip.text, Decoding(False, 0.9, 50, SEED, _longest_s(clip))).samples)
             except (UserError, torch.OutOfMemoryError) as error:
                 logger.warning("%s cannot speak sentence %d: %s", source, number, error)
                 samples.append(Sample(source, clip.text, None, is_held_out, note=str(error)))
@@ -110,38 +110,36 @@ def speak(
             samples.append(_sample(source, clip, wav, is_held_out, out))
             if source == next(iter(models)):
                 samples.append(_sample(NARRATOR, clip, ceiling, is_held_out, out))
-        del narrator
+        del synthesizer
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
     return samples
 
 
-def _load(model: Path, source: str, speaker: str, language: str, reference: Path | None) -> Narrator:
+def _load(model: Path, source: str, speaker: str, language: str, reference: Path | None) -> Synthesizer:
     is_clone = source == ZERO_SHOT
-    narrator = load_narrator(
+    synthesizer = load_synthesizer(
         describe_model(model),
         compute_device(),
         speaker=None if is_clone else speaker,
         language=language,
         reference=Reference(read_clip(reference, CLIP_RATE_HZ)) if is_clone and reference is not None else None,
     )
-    limit_cpu_threads(narrator.n_parameters)
-    return narrator
+    limit_cpu_threads(synthesizer.n_parameters)
+    return synthesizer
 
 
 def _longest_s(clip: TrainingClip) -> float:
     return MOST_LENGTHS * len(clip.codes) / FRAMES_PER_SECOND + SPARE_S
 
 
-def _through_the_codec(narrator: Narrator, clip: TrainingClip) -> np.ndarray:
-    waveforms, _ = narrator.stock.model.speech_tokenizer.decode([{"audio_codes": clip.codes}])
+def _through_the_codec(synthesizer: Synthesizer, clip: TrainingClip) -> np.ndarray:
+    waveforms, _ = synthesizer.upstream.model.speech_tokenizer.decode([{"audio_codes": clip.codes}])
     return np.asarray(waveforms[0], np.float32)
 
 
 def _write(path: Path, samples: np.ndarray) -> None:
-    temporary = path.with_name(f".{path.stem}.partial.wav")
-    write_clip(temporary, samples, CLIP_RATE_HZ)
-    temporary.rename(path)
+    write_clip(path, samples, CLIP_RATE_HZ)
 
 
 def _sample(source: str, clip: TrainingClip, wav: Path, is_held_out: bool, out: Path) -> Sample:

@@ -7,13 +7,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from jobs.atomic_io import replacing
+
 STEP_COLUMNS = ("step", "loss", "talker", "predictor", "lr", "grad_norm")
 VALIDATION_COLUMNS = ("step", "loss", "talker", "predictor")
 PROBE_COLUMNS = ("step", "talker_next", "talker_after", "predictor_own", "predictor_next")
 
 
 @dataclass
-class History:
+class LossHistory:
     """Rows of numbers: one an optimiser step, one a validation, one a probe; columns as named above.
 
     The first probe is of step 0, the untouched base.
@@ -75,14 +77,14 @@ class TensorBoardLog:
             self._writer.add_scalar(f"{part}/{column}", value, int(row[0]))  # type: ignore[no-untyped-call]
 
 
-def plot(history: History, path: Path, title: str) -> None:
+def plot(history: LossHistory, path: Path, title: str) -> None:
     """Draw the losses over the steps as a PNG."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot()
     steps = [row[0] for row in history.steps]
-    for column, label in ((1, "total"), (2, "talker (book 0)"), (3, "code predictor (books 1-15)")):
+    for column, label in ((1, "total"), (2, "talker (codebook 0)"), (3, "code predictor (codebooks 1-15)")):
         axes.plot(steps, [row[column] for row in history.steps], label=label, linewidth=1)
     if history.validations:
         axes.plot([row[0] for row in history.validations], [row[1] for row in history.validations], "o-",
@@ -90,6 +92,5 @@ def plot(history: History, path: Path, title: str) -> None:
     axes.set(xlabel="optimiser step", ylabel="cross-entropy, nats", title=title)
     axes.grid(alpha=0.3)
     axes.legend()
-    temporary = path.with_name(f".{path.name}.partial")
-    figure.savefig(str(temporary), format="png", dpi=110)
-    temporary.rename(path)
+    with replacing(path) as temporary:
+        figure.savefig(str(temporary), format="png", dpi=110)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.files import write_json
+from jobs.atomic_io import write_json
 
 MOST_ENTRIES = 400
 DAY_S = 86_400.0

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from jobs.atomic_io import read_json
 from jobs.runner.attempt import claim
 from jobs.runner.attempt.outcome import CANCELLED_EXIT
 from jobs.runner.attempt.spec import Task
-from jobs.runner.durable import read_json
 from jobs.runner.machine import processes
 from jobs.runner.paths import AttemptFolder
 from jobs.settings import Settings

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from jobs.atomic_io import read_json
 from jobs.config import SlurmSettings
 from jobs.runner.client.runner import Runner
-from jobs.runner.durable import read_json
 from jobs.runner.machine import processes
 from jobs.runner.models import JobRecord
 from jobs.runner.paths import AttemptFolder, Home

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from jobs import atomic_io
 from jobs.errors import UserError
-from jobs.runner import durable
 from jobs.runner.backend import Look, Where
 from jobs.runner.paths import Home
 from jobs.runner.store.store import JobRow, Store
@@ -76,7 +76,7 @@ class Remote:
     def write(self, name: str, **values: object) -> None:
         """A file that the shim on the other side leaves."""
         folder = self.home.attempt(JOB, self.row.attempt).path
-        durable.write_json(folder / name, dict(values))
+        atomic_io.write_json(folder / name, dict(values))
 
 
 @pytest.fixture

@@ -1,0 +1,95 @@
+"""A file is there as a whole or as it was before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jobs.atomic_io import open_text, read_json, release, replacing, reserve, write_bytes, write_json, write_text
+
+
+def test_what_was_written_is_there_and_nothing_else(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"voice": "Zoë"})
+
+    assert (tmp_path / "a.json").read_text(encoding="utf-8") == '{\n "voice": "Zoë"\n}\n'
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_writer_that_fails_half_way_leaves_the_old_file(tmp_path: Path) -> None:
+    write_text(tmp_path / "a.txt", "old")
+
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "a.txt", {"begins": 1, "cannot be written": object()})
+
+    assert (tmp_path / "a.txt").read_text() == "old"
+
+
+def test_a_stream_that_fails_half_way_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    write_text(tmp_path / "a.txt", "old")
+
+    def write() -> None:
+        with open_text(tmp_path / "a.txt") as stream:
+            stream.write("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write()
+
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_library_that_writes_by_name_replaces_the_file_when_it_is_done(tmp_path: Path) -> None:
+    write_text(tmp_path / "a.png", "old")
+
+    with replacing(tmp_path / "a.png") as temporary:
+        temporary.write_text("new")
+        assert (tmp_path / "a.png").read_text() == "old"
+
+    assert (tmp_path / "a.png").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_shorter_bytes_replace_longer_ones(tmp_path: Path) -> None:
+    write_bytes(tmp_path / "a.wav", b"longer")
+
+    write_bytes(tmp_path / "a.wav", b"short", sync=False)
+
+    assert (tmp_path / "a.wav").read_bytes() == b"short"
+
+
+def test_a_record_is_read_back_over_its_reserved_space(tmp_path: Path) -> None:
+    """Rule 5: the space of a record is taken before it is needed."""
+    path = tmp_path / "exit.json"
+    reserve(path)
+
+    write_json(path, {"code": -9, "spawn_error": "größer"})
+
+    assert read_json(path) == {"code": -9, "spawn_error": "größer"}
+    assert [file.name for file in tmp_path.iterdir()] == ["exit.json"]
+
+
+def test_a_record_larger_than_the_reserved_space_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    reserve(path)
+
+    write_json(path, {"text": "x" * 10_000})
+
+    assert read_json(path) == {"text": "x" * 10_000}
+
+
+def test_a_torn_or_missing_record_is_none(tmp_path: Path) -> None:
+    torn = tmp_path / "torn.json"
+    torn.write_text('{"code": ')
+
+    assert read_json(torn) is None
+    assert read_json(tmp_path / "missing.json") is None
+
+
+def test_reserved_space_is_given_back(tmp_path: Path) -> None:
+    reserve(tmp_path / "failure.json")
+
+    release(tmp_path / "failure.json")
+
+    assert list(tmp_path.iterdir()) == []
