@@ -11,7 +11,7 @@ from tools.core.tool_types import Hints, ToolContext
 from tools.core.views import JobView
 
 HINTS = Hints(title="Cancel a job", destructive=True, order=940)
-# Most work reaches a safe point within this; the rest is seen by get_job.
+# Most work reaches a safe point within this time; get_job shows the rest.
 PATIENCE_S = 5.0
 
 
@@ -24,7 +24,7 @@ class CancelJobArgs(Strict):
 async def cancel_job(args: CancelJobArgs, context: ToolContext) -> JobView:
     """Stop a job. What it finished is kept; the same start call continues it.
 
-    Use it when the person asks, or to free the GPU. Safe to repeat.
+    Use it on request, or to free the GPU. Safe to repeat.
     """
     await to_thread.run_sync(context.runner.cancel, args.job_id)
     record = await to_thread.run_sync(context.runner.wait, args.job_id, PATIENCE_S, abandon_on_cancel=True)

@@ -23,12 +23,12 @@ from tools.core.views import UNTRUSTED, ArtifactView
 
 HINTS = Hints(title="Get a file that a job made", read_only=True, order=930)
 LARGEST_MEDIA_BYTES = 256 * 1024  # base64 of more would crowd out the conversation
-LARGEST_TEXT_BYTES = 6 * 1024  # with what is told of it, an answer stays under 8 KB
+LARGEST_TEXT_BYTES = 6 * 1024  # with the other fields an answer stays under 8 KB
 CURVES = "curves"
 DRAWN = (".wav", ".flac", ".jsonl")
 MOST_ENTRIES = 30
 MEDIA_TYPES = ("image/png", "image/jpeg", "audio/wav")
-# What the mimetypes module does not know, or calls differently from one machine to the next.
+# Types that the mimetypes module does not know, or that differ between machines.
 MIME_TYPES = {".wav": "audio/wav", ".jsonl": "application/jsonl", ".md": "text/markdown", ".log": "text/plain"}
 
 
@@ -47,7 +47,7 @@ class GetArtifactArgs(Strict):
 
 
 class GetArtifactAnswer(ArtifactView, MediaAnswer):
-    """Where an artifact is, what it is, and on request what is in it."""
+    """Path and type of an artifact, and its content on request."""
 
     mime_type: str = ""
     text: str = ""
@@ -61,7 +61,7 @@ class GetArtifactAnswer(ArtifactView, MediaAnswer):
 async def get_artifact(args: GetArtifactArgs, context: ToolContext) -> GetArtifactAnswer:
     """Path, size, SHA-256 and lineage of what a job made; inline=true shows a plot, a report, a text.
 
-    Other tools take the handle itself. Give wavs to the person as paths: only a person hears them. Free.
+    Other tools take the handle itself. Give wavs to the user as paths, to listen to. Free.
     """
     return await to_thread.run_sync(_get, args, context)
 
@@ -74,15 +74,13 @@ def _get(args: GetArtifactArgs, context: ToolContext) -> GetArtifactAnswer:
         args = args.model_copy(update={"inline": True, "picture": False})
     path = Path(artifact.path) if name == CURVES else runner.resolve(args.handle)
     answer = GetArtifactAnswer(
-        **view_artifact(artifact).model_dump(), mime_type=mime_type_of(path), made_by=runner.lineage(artifact.job_id)
+        **view_artifact(artifact).model_dump(), mime_type=guess_mime_type(path), made_by=runner.lineage(artifact.job_id)
     )
     if answer.made_by.state != "succeeded":
-        answer.next = f"Its job is {answer.made_by.state}: this may be a part of what was to be made."
+        answer.next = f"Its job is {answer.made_by.state}: the file may be incomplete."
     if args.picture:
         if path.suffix not in DRAWN:
-            answer.next = (
-                f"No picture is made of such a file, but of {', '.join(DRAWN)}; inline=true shows what it can."
-            )
+            answer.next = f"A picture is made of {', '.join(DRAWN)} only; inline=true shows text, images and sound."
             return answer
         answer.attach(Media(picture_of(path, f"{artifact.name} of {job_id}", context.settings), "image/png"))
         return answer
@@ -100,12 +98,12 @@ def _get(args: GetArtifactArgs, context: ToolContext) -> GetArtifactAnswer:
         answer.is_cut = artifact.size_bytes > LARGEST_TEXT_BYTES or None
         answer.untrusted = ["text"]
     else:
-        answer.next = "This kind of file cannot be shown; use its path."
+        answer.next = "A file of this type cannot be shown; use its path."
     return answer
 
 
 def _curves(job_id: str, context: ToolContext) -> Artifact:
-    """The curves of what a job has measured so far, drawn now."""
+    """Draw the curves of a job's metrics so far."""
     path = plot_of(job_id, context.runner, context.settings)
     content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
@@ -113,7 +111,7 @@ def _curves(job_id: str, context: ToolContext) -> Artifact:
 
 
 def find_artifact(handle: str, runner: Runner) -> Artifact:
-    """The record behind a handle.
+    """Return the record of a handle.
 
     Raises:
         UserError: ``artifact_unknown`` or ``job_unknown``.
@@ -129,21 +127,21 @@ def find_artifact(handle: str, runner: Runner) -> Artifact:
     return found
 
 
-def mime_type_of(path: Path) -> str:
-    """Type of a file by its suffix; folders have their own."""
+def guess_mime_type(path: Path) -> str:
+    """Return the type of a file by its suffix; a folder has a type of its own."""
     if path.is_dir():
         return "inode/directory"
     return MIME_TYPES.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
 
 
 def is_text(mime_type: str) -> bool:
-    """True for what may be shown as words."""
+    """Return whether a file of this type is shown as text."""
     return mime_type.startswith("text/") or mime_type in ("application/json", "application/jsonl")
 
 
 def _attach(answer: GetArtifactAnswer, path: Path) -> None:
     size_bytes = path.stat().st_size
     if size_bytes > LARGEST_MEDIA_BYTES:
-        answer.next = f"{size_bytes / 1024:.0f} KiB is too large to be sent (at most 256); use its path."
+        answer.next = f"{size_bytes / 1024:.0f} KiB is too large to send (at most 256); use its path."
     else:
         answer.attach(Media(path.read_bytes(), answer.mime_type))

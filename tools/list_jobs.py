@@ -15,13 +15,13 @@ from tools.core.next_steps import next_step
 from tools.core.registry import all_tools
 from tools.core.tool_types import Hints, ToolContext
 from tools.core.views import View
-from tools.docs.help import help_of
+from tools.docs.help import explain_tool
 
 HINTS = Hints(title="List jobs", read_only=True, order=910)
 BEGIN = (
     'No jobs yet. With a recording and its text call ingest_audiobook audio="book.m4b" voice="anna" text="book.txt", '
     "or make_voice with the same for all steps at once (base_model=toy: without GPU or download). With clips call "
-    'ingest_clips audio_dir="clips" transcripts="clips.jsonl". Ask the person for files, and for the right to clone.'
+    'ingest_clips audio_dir="clips" transcripts="clips.jsonl". Requires: the files, and consent of the speaker.'
 )
 
 
@@ -44,7 +44,7 @@ class JobLine(View):
     state: State
     progress: str = ""
     error: str = Field("", description="Code of the failure.")
-    age_s: int = Field(description="Since it was asked for.")
+    age_s: int = Field(description="Since it was submitted.")
 
 
 class JobList(View):
@@ -53,7 +53,7 @@ class JobList(View):
     SHOWN_WHEN_EMPTY = frozenset({"jobs"})
 
     jobs: list[JobLine] = Field(default_factory=list)
-    explained: str = Field("", description="The tool that was asked for.")
+    explained: str = Field("", description="Help of the tool.")
     next: str
 
 
@@ -66,8 +66,8 @@ async def list_jobs(args: ListJobsArgs, context: ToolContext) -> JobList:
     backend local|slurm.
     """
     if args.explain is not None:
-        told = help_of(args.explain)
-        return JobList(explained=told, next=f"Call {told.partition(':')[0]}.")
+        text = explain_tool(args.explain)
+        return JobList(explained=text, next=f"Call {text.partition(':')[0]}.")
     return await to_thread.run_sync(_list, args, context.runner)
 
 
@@ -78,12 +78,12 @@ def _list(args: ListJobsArgs, runner: Runner) -> JobList:
         is_narrowed = args.state or args.kind or args.before
         return JobList(next="No more jobs match. Call list_jobs for all." if is_narrowed else BEGIN)
     page = f' Older: list_jobs before="{lines[-1].job_id}".' if len(lines) == args.limit else ""
-    telling = next((record for record in records if not record.is_finished), records[0])
-    return JobList(jobs=lines, next=f"{telling.job_id} ({telling.state}): {next_step(telling, runner)}{page}")
+    shown = next((record for record in records if not record.is_finished), records[0])
+    return JobList(jobs=lines, next=f"{shown.job_id} ({shown.state}): {next_step(shown, runner)}{page}")
 
 
 def _kind_name(kind: str | None) -> str | None:
-    """A tool's name stands for the kind that it starts."""
+    """The kind that a tool starts, or the name itself."""
     tool = all_tools().get(kind) if kind is not None else None
     return tool.kind.name if tool is not None and tool.kind is not None else kind
 
@@ -100,7 +100,7 @@ def _line(record: JobRecord, runner: Runner) -> JobLine:
 
 
 def _progress(record: JobRecord, runner: Runner) -> str:
-    """How far it is, or what it waits for."""
+    """Progress of a running job, or the reason of a wait."""
     if record.is_finished:
         return ""
     return (

@@ -28,7 +28,7 @@ from jobs.training.params import DEFAULT_BASE
 from jobs.training.spec import KIND as TRAINING
 from tools.core.call_text import call_text, chosen, given
 from tools.core.estimate import estimate
-from tools.core.start import fingerprint_of, prepare
+from tools.core.start import compute_fingerprint, prepare
 from tools.core.tool_types import Hints, StartArgs, ToolContext
 from tools.core.views import View
 from tools.core.wait import wait_for
@@ -49,7 +49,7 @@ HINTS = Hints(
 
 
 class MakeVoiceArgs(StartArgs):
-    """Arguments of ``make_voice``. The steps' other parameters keep their defaults."""
+    """Arguments of ``make_voice``; other parameters of the steps keep their defaults."""
 
     audio: InputPath = Field(description="The recording; with transcripts: folder of clips.")
     voice: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="Name, lower case.")
@@ -83,7 +83,7 @@ class StepView(View):
 
 
 class MakeVoiceAnswer(View):
-    """The jobs, in the order in which they run, and where the results will be."""
+    """The jobs in the order of their runs, and the paths of the results."""
 
     steps: list[StepView]
     voice: str = Field(description="Folder of the voice, when the training is done.")
@@ -93,7 +93,7 @@ class MakeVoiceAnswer(View):
 
 @dataclass(frozen=True)
 class Step:
-    """A job to submit; each waits for the one before it."""
+    """A job to submit, which waits for the one before it."""
 
     kind: JobKind
     arguments: dict[str, Any]
@@ -206,7 +206,7 @@ def _steps(args: MakeVoiceArgs, out: Path) -> list[Step]:
 
 
 def _tokenizer_of(args: MakeVoiceArgs) -> str:
-    """The tokenizer that belongs to the base model: its own, when it is on disk."""
+    """The tokenizer of the base model: the one in its folder, else the default."""
     if args.base_model == "toy":
         return "toy"
     inside = Path(args.base_model) / "speech_tokenizer"
@@ -214,7 +214,7 @@ def _tokenizer_of(args: MakeVoiceArgs) -> str:
 
 
 def _prepared(step: Step, args: MakeVoiceArgs, context: ToolContext, *, waits: bool) -> Strict:
-    """A step's parameters, checked as its own tool does; files that the steps before it write are not looked for."""
+    """Parameters of a step, checked as by its own tool, except for files that the steps before it write."""
 
     given = {name: value for name, value in step.arguments.items() if value is not None}
     # only the first step finds its inputs on the disk, unless the call itself waits for other jobs
@@ -225,13 +225,15 @@ def _prepared(step: Step, args: MakeVoiceArgs, context: ToolContext, *, waits: b
 def _submit(
     args: MakeVoiceArgs, context: ToolContext, steps: Sequence[Step], prepared: Sequence[Strict]
 ) -> list[StepView]:
-    """All jobs in one transaction: either the whole pipeline is on disk or none of it."""
+    """Submit all jobs in one transaction."""
     placement = vars(args.placement())
     views: list[StepView] = []
     before, lineage = tuple(args.after), ""
     with context.runner.together():
         for step, params in zip(steps, prepared, strict=True):
-            lineage = _chained(lineage, step, params) if lineage else fingerprint_of(step.kind.name, params, args.after)
+            lineage = (
+                _chained(lineage, step, params) if lineage else compute_fingerprint(step.kind.name, params, args.after)
+            )
             submission = context.runner.submit(
                 step.kind,
                 params,
@@ -254,6 +256,6 @@ def _submit(
 
 
 def _chained(lineage: str, step: Step, params: Strict) -> str:
-    """A step's fingerprint: its inputs change with the step that writes them, whose fingerprint stands for them."""
+    """Fingerprint of a step: the fingerprint of the step before stands for the inputs that it writes."""
     content = [lineage, step.kind.name, params.model_dump(mode="json")]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -20,7 +20,7 @@ from jobs.param_types import RARE, IngestedManifest, Strict
 from jobs.rate_samples.params import Params
 from jobs.rate_samples.spec import KIND
 from jobs.rating.human_ratings import HUMAN_RATINGS, HumanRating, Vote, Winner, append_durably, read_opinions
-from tools.core.elicit_scores import MOST_ASKED, TakeToHear, ask_scores, how_to_ask
+from tools.core.elicit_scores import MOST_ASKED, TakeToHear, ask_scores, request_in_chat
 from tools.core.start import start
 from tools.core.tool_types import StartArgs, ToolContext
 from tools.core.views import JobView, View
@@ -28,15 +28,15 @@ from tools.inputs.paths import inside_roots, resolve_paths
 
 
 class Score(Strict):
-    """What a person thinks of one take."""
+    """A person's score of one take."""
 
     audio: str = Field(description="The take's file name.")
     score: int = Field(ge=1, le=5, description="5: like the narrator.")
-    note: str = Field("", max_length=2000, description="What was heard.")
+    note: str = Field("", max_length=2000, description="Observations.")
 
 
 class Preferred(Strict):
-    """Which of two takes of the same text a person preferred."""
+    """A person's choice between two takes of the same text."""
 
     audio: str = Field(description="A take of these takes.")
     against: str = Field(description="The other one: a take of these, or the path of a wav elsewhere.")
@@ -48,13 +48,13 @@ class Preferred(Strict):
 class RateSamplesArgs(StartArgs, Params):
     """Arguments of ``rate_samples``."""
 
-    # A person needs no narrator's clips to compare with; the automatic rating does, and says so itself.
+    # The automatic rating needs the narrator's clips; scores of a person do not.
     narrator_manifest: IngestedManifest | None = Field(  # type: ignore[assignment]
         None, description="The narrator's dataset: name or manifest. Not with scores."
     )
     scores: list[Score] = Field(
         default_factory=list,
-        description="A person's. Ask in chat; never invent them.",
+        description="A person's. Ask for them in chat; never invent them.",
     )
     votes: list[Preferred] = Field(
         default_factory=list,
@@ -72,8 +72,8 @@ class RateSamplesAnswer(View):
     job: JobView | None = None
     recorded: list[HumanRating] = Field(default_factory=list)
     recorded_votes: list[Vote] = Field(default_factory=list)
-    to_rate: list[TakeToHear] = Field(default_factory=list, description="Takes that the person should hear.")
-    human_ratings: str = Field("", description="human_ratings.jsonl: everything people said of these takes.")
+    to_rate: list[TakeToHear] = Field(default_factory=list, description="Takes for a person to listen to.")
+    human_ratings: str = Field("", description="human_ratings.jsonl: all scores and votes of these takes.")
     next: str = ""
 
 
@@ -83,7 +83,7 @@ async def rate_samples(args: RateSamplesArgs, context: ToolContext) -> RateSampl
         return await to_thread.run_sync(_record, args, context)
     if args.narrator_manifest is not None:
         job = await start(KIND, args, context)
-        return RateSamplesAnswer(job=job)  # what to do next is in it
+        return RateSamplesAnswer(job=job)  # which has the next step
     return await _ask(args, context)
 
 
@@ -96,14 +96,14 @@ async def _ask(args: RateSamplesArgs, context: ToolContext) -> RateSamplesAnswer
     ]
     answer = None if args.dry_run or not to_rate else await ask_scores(context.ask, to_rate)
     if answer is None:
-        return RateSamplesAnswer(to_rate=to_rate, next=how_to_ask(args.takes))
+        return RateSamplesAnswer(to_rate=to_rate, next=request_in_chat(args.takes))
     scores, note = answer
     given = [Score(audio=audio, score=score, note=note) for audio, score in scores.items()]
     recorded = await to_thread.run_sync(_record, args.model_copy(update={"scores": given}), context)
     left = len(waiting) - len(given)
-    told = f"{left} of {len(takes)} takes wait for a person's score; the same call asks for them." if left else ""
+    more = f"{left} of {len(takes)} takes have no score of a person; the same call asks for them." if left else ""
     stored = "Stored." if given else "Nothing was stored."
-    return recorded.model_copy(update={"next": f"{stored} {told}".strip()})
+    return recorded.model_copy(update={"next": f"{stored} {more}".strip()})
 
 
 def _record(args: RateSamplesArgs, context: ToolContext) -> RateSamplesAnswer:
@@ -120,7 +120,7 @@ def _record(args: RateSamplesArgs, context: ToolContext) -> RateSamplesAnswer:
         recorded=scores,
         recorded_votes=votes,
         human_ratings=str(path),
-        next="Stored. An automatic rating of these takes that is made afresh (reuse=false) shows them too.",
+        next="Stored. A new automatic rating of these takes (reuse=false) shows them too.",
     )
 
 
@@ -130,7 +130,7 @@ def _takes(args: RateSamplesArgs, context: ToolContext) -> tuple[Path, list[Take
 
 
 def _not_heard(takes_path: Path, takes: Sequence[Take]) -> list[Take]:
-    """Takes without a person's score; all of them when each has one, for another listening."""
+    """Takes without a person's score; all of them when each has one, for a second score."""
     heard = {rating.audio for rating in read_opinions(takes_path.parent).scores}
     return [take for take in takes if take.audio not in heard] or list(takes)
 
@@ -162,7 +162,7 @@ def _vote(vote: Preferred, takes: Sequence[Take], folder: Path, now: float, who:
 
 
 def _other(audio: str, takes: Sequence[Take], folder: Path, context: ToolContext) -> tuple[str, str]:
-    """Path from the takes' folder and model of the other take of a vote, among these takes or elsewhere."""
+    """Path, relative to the takes' folder, and model of the other take of a vote, which may be elsewhere."""
     known = {take.audio: take for take in takes} | {Path(take.audio).name: take for take in takes}
     if audio in known:
         return known[audio].audio, known[audio].model

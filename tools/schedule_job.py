@@ -13,7 +13,7 @@ from jobs.param_types import RARE, Strict
 from jobs.runner.job_kind import Example
 from jobs.runner.schedules.rule import Rule
 from jobs.runner.schedules.schedules import Schedule, Schedules
-from tools.core.registry import Tool, all_tools, tool_of_kind
+from tools.core.registry import Tool, all_tools, find_kind_tool
 from tools.core.start import prepare
 from tools.core.tool_types import Hints, StartArgs, ToolContext
 from tools.core.views import View
@@ -63,7 +63,7 @@ class ScheduleView(View):
     later: list[str] = Field(default_factory=list)
     last_job: str | None = None
     n_runs: int = 0
-    note: str = Field("", description="Why the last time gave no job.")
+    note: str = Field("", description="Reason why the last time started no job.")
 
 
 class ScheduleAnswer(View):
@@ -77,7 +77,7 @@ class ScheduleAnswer(View):
 
 
 async def schedule_job(args: ScheduleJobArgs, context: ToolContext) -> ScheduleAnswer:
-    """Run a tool's job again and again, every so often or by a cron line; list, pause, resume, delete, run now.
+    """Run a tool's job repeatedly, at an interval or by a cron line; list, pause, resume, delete, run now.
 
     A time whose last job is not finished is skipped. Costs what the tool costs, each time.
     """
@@ -88,7 +88,7 @@ def _act(args: ScheduleJobArgs, context: ToolContext) -> ScheduleAnswer:
     schedules = Schedules(context.settings)
     if args.action == "list":
         found = [_view(schedule) for schedule in schedules.list()]
-        return ScheduleAnswer(schedules=found, next="" if found else "There are none. Make one with action=create.")
+        return ScheduleAnswer(schedules=found, next="" if found else "No schedules. Make one with action=create.")
     if args.action == "create":
         return _create(args, context, schedules)
     if args.name is None:
@@ -139,7 +139,7 @@ def _start_tool(name: str | None) -> Tool:
 def _view(schedule: Schedule) -> ScheduleView:
     return ScheduleView(
         name=schedule.id,
-        tool=tool.name if (tool := tool_of_kind(schedule.kind)) is not None else schedule.kind,
+        tool=tool.name if (tool := find_kind_tool(schedule.kind)) is not None else schedule.kind,
         rule=str(schedule.rule),
         next_at=_shown(schedule.next_at) if schedule.enabled else "",
         last_job=schedule.last_job,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 from pydantic import create_model
 
@@ -34,6 +35,4 @@ def make_arguments(kind: JobKind) -> type[StartArgs]:
     own = kind.tool.arguments if kind.tool is not None else None
     bases: tuple[type[Strict], ...] = (*([own] if own is not None else []), StartArgs, kind.params)
     name = "".join(part.capitalize() for part in kind.tool_name.split("_")) + "Args"
-    model = create_model(name, __base__=bases, __doc__=f"Arguments of ``{kind.tool_name}``.")
-    assert issubclass(model, StartArgs)
-    return model
+    return cast(type[StartArgs], create_model(name, __base__=bases, __doc__=f"Arguments of ``{kind.tool_name}``."))

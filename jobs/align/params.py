@@ -1,4 +1,4 @@
-"""Every word of every clip gets a time and a score. What goes in, what comes out."""
+"""Parameters and result of ``align``: a time and a score for every word of every clip."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Params(Strict):
     )
     aligner: Literal["auto", "whisperx", "pocketsphinx"] = Field(
         "auto",
-        description="auto: WhisperX if its model is there, else pocketsphinx (offline, English).",
+        description="auto: WhisperX if its model is on disk, else pocketsphinx (offline, English).",
     )
     align_model: ModelRef | None = Field(
         None, description="wav2vec2 model for WhisperX: hub id or directory.", json_schema_extra=RARE
@@ -37,18 +37,18 @@ class Params(Strict):
 
 
 class Result(Strict):
-    """What ``align`` answers with."""
+    """Result of ``align``."""
 
     manifest: str = Field(description="train_aligned.jsonl, for convert_codes.")
     aligner: str
     n_clips: int
     n_rejected: int
-    n_trimmed: int = Field(description="Clips whose border cut a word and was moved to the next pause.")
+    n_trimmed: int = Field(description="Clips whose edge cut a word and was moved to the next pause.")
     n_words: int
     mean_word_score: float
     rejected_by_reason: dict[str, int]
 
 
 def check(params: Params) -> None:
-    """The manifest must be there and readable."""
+    """Check that the manifest exists and is readable."""
     check_step(Path(params.manifest), "ingested")

@@ -1,4 +1,4 @@
-"""Clips become audio codes, (frames, 16) a clip at 12.5 frames a second. What goes in, what comes out."""
+"""Parameters and result of ``convert_codes``: audio codes of clips, (frames, 16) each at 12.5 frames/s."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Params(Strict):
         60.0,
         gt=0,
         le=600,
-        description="Audio per batch, seconds; lower it when memory is short.",
+        description="Audio per batch, seconds; lower it when memory is low.",
         json_schema_extra=RARE,
     )
 
 
 class Result(Strict):
-    """What ``convert_codes`` answers with."""
+    """Result of ``convert_codes``."""
 
     manifest: str = Field(description="train_manifest_qwen3.jsonl, for start_training.")
     n_clips: int
@@ -49,7 +49,7 @@ class Result(Strict):
 
 
 def check(params: Params) -> None:
-    """The manifest must be there and readable, and the output in a place from which the clips can be named."""
+    """Check that the manifest is readable and that the output lies in its folder, to which clip paths are relative."""
     manifest = Path(params.manifest)
     check_step(manifest, "ingested")
     if Path(params.tokenizer).is_absolute():
@@ -57,6 +57,6 @@ def check(params: Params) -> None:
     if params.out and not manifest.resolve().parent.is_relative_to(Path(params.out).resolve().parent):
         raise UserError(
             "output_outside_dataset",
-            f"{params.out} is not in the dataset's folder {manifest.parent}; clips are named from the manifest on.",
+            f"{params.out} is not in the dataset's folder {manifest.parent}; clip paths are relative to the manifest.",
             f"Write it beside the input, e.g. {manifest.with_name('train_manifest_qwen3.jsonl')}.",
         )

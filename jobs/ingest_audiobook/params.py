@@ -1,4 +1,4 @@
-"""An audiobook becomes a dataset: clips, their manifest, and what was rejected. What goes in, what comes out."""
+"""Parameters and result of ``ingest_audiobook``: an audiobook becomes clips, their manifest, and rejections."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Params(Strict):
     )
     transcript: Literal["auto", "book", "whisper", "none"] = Field(
         "auto",
-        description="auto: what is given, else Whisper.",
+        description="auto: the given text or segments, else Whisper.",
     )
     language: Language = Field("english", description="")
     whisper_model: ModelRef = Field(
@@ -48,7 +48,7 @@ class Params(Strict):
         0,
         ge=0,
         le=64,
-        description="Clips that Whisper hears at once; 0: 16 on the GPU, 4 on the CPU. Out of memory? Less.",
+        description="Clips per batch of Whisper; 0: 16 on the GPU, 4 on the CPU. Lower it when out of memory.",
         json_schema_extra=RARE,
     )
     min_clip_s: float = Field(
@@ -75,7 +75,9 @@ class Params(Strict):
     chapters: str = Field("", description='Only these, e.g. "2-5,8".', json_schema_extra=RARE)
     start_s: float | None = Field(None, ge=0, description="Only from here.", json_schema_extra=RARE)
     end_s: float | None = Field(None, gt=0, description="Only to here.", json_schema_extra=RARE)
-    workers: int = Field(0, ge=0, le=64, description="Processes; 0: one a core. Same result.", json_schema_extra=RARE)
+    workers: int = Field(
+        0, ge=0, le=64, description="Processes; 0: one per core. The result is the same.", json_schema_extra=RARE
+    )
     validation_chapters: list[int] = Field(
         default_factory=list,
         description="Chapters (1 is the first) whose clips are held out for validation. Default: validation_share.",
@@ -85,12 +87,12 @@ class Params(Strict):
     export: list[Layout] = Field(default_factory=list, description=EXPORT, json_schema_extra=RARE)
     quality: dict[str, Value] = Field(default_factory=dict, description=QUALITY, json_schema_extra=RARE)
     max_duration_s: float | None = Field(
-        None, gt=0, description="Only so much of it, for a trial.", json_schema_extra=RARE
+        None, gt=0, description="Only the first seconds, for a trial.", json_schema_extra=RARE
     )
 
 
 class Result(Strict):
-    """What ``ingest_audiobook`` answers with."""
+    """Result of ``ingest_audiobook``."""
 
     dataset: str = Field(description="Dataset folder.")
     manifest: str = Field(description="train_manifest.jsonl, for align.")
@@ -105,7 +107,7 @@ class Result(Strict):
     title: str | None = None
     n_chapters: int = 0
     n_validation: int = 0
-    report: str = Field("", description="report.html: chapters, reasons, measures, clips to hear.")
+    report: str = Field("", description="report.html: chapters, reasons, metrics, clips to listen to.")
     summary: str = ""
 
 
@@ -124,14 +126,14 @@ def check(params: Params) -> None:
     if params.segments_jsonl is not None and params.transcript != "auto":
         raise UserError(
             "transcript_conflict",
-            f"segments_jsonl brings its own text, but transcript is {params.transcript!r}.",
-            "Leave one of them out.",
+            f"segments_jsonl has its own text, but transcript is {params.transcript!r}.",
+            "Omit one of them.",
         )
     if transcript_source(params) == "book" and params.language not in ("english", "auto"):
         raise UserError(
             "language_unsupported",
             f"The book's text is matched to speech in English only, not in {params.language}.",
-            "Leave text out, or give transcript=whisper.",
+            "Omit text, or give transcript=whisper.",
         )
     if params.transcript == "book" and params.text is None:
         raise UserError("text_missing", "transcript=book needs the book's text.", "Give text=PATH of a .txt file.")
@@ -144,9 +146,9 @@ def check(params: Params) -> None:
     if takes_folder and not given.is_dir():
         raise UserError(
             "segments_unclear",
-            f"The times of segments mean one recording, but {audio} is a folder.",
-            "Give a folder in which each recording has segments of its own name (01.mp3: 01.srt), or use the "
-            "subtitles' words alone: transcript=book.",
+            f"Segments have the times of one recording, but {audio} is a folder.",
+            "Give a folder with one segments file for each recording, of the same name (01.mp3: 01.srt), or use only "
+            "the words of the subtitles: transcript=book.",
         )
     if params.start_s is not None and params.end_s is not None and params.start_s >= params.end_s:
         raise UserError("selection_empty", f"start_s={params.start_s} is not before end_s={params.end_s}.", "")
@@ -161,7 +163,7 @@ def _is_there(text: str, takes_folder: bool) -> bool:
 
 
 def transcript_source(params: Params) -> Literal["segments", "book", "whisper", "none"]:
-    """What ``transcript`` comes down to."""
+    """Return the source of the text that ``transcript`` and the given files select."""
     if params.transcript != "auto":
         return params.transcript
     if params.segments_jsonl is not None or (params.text or "").lower().endswith(SUBTITLE_SUFFIXES):

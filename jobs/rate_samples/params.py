@@ -126,7 +126,7 @@ class Result(Strict):
     """Result of ``rate_samples``."""
 
     ratings: str = Field(description="ratings.json: every take with its parts and reasons.")
-    report: str = Field(description="report.html: takes and anchors to look at and listen to.")
+    report: str = Field(description="report.html: takes and anchors with sound.")
     evaluation: str = Field(description="evaluation.json, as the original skill has it.")
     n_takes: int
     n_texts: int
@@ -166,5 +166,5 @@ def check(params: Params) -> None:
         raise UserError(
             "anchors_needed",
             "Limits of another speaker encoder are fitted with another speaker's clips, and anchor_clips is 0.",
-            "Leave anchor_clips at its default.",
+            "Keep anchor_clips at its default.",
         )

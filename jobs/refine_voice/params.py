@@ -1,4 +1,4 @@
-"""A dataset and a base model become the best voice of several rounds. What goes in, what comes out."""
+"""Parameters and result of ``refine_voice``: the best voice of several rounds of training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jobs.tune_hparams.params import Params as Tune
 from jobs.tune_hparams.spec import KIND as TUNE
 
 AUTOMATIC_CAP = 4.5  # of the automatic rating: only a person may give more
-# What the loop itself decides.
+# Arguments of start_training that the loop sets.
 OWN = frozenset({"manifest", "base_model", "out_dir", "epochs", "max_steps", "resume", "samples", "hyperparams"})
 
 
@@ -50,10 +50,10 @@ class Params(Strict):
         json_schema_extra=RARE,
     )
     zero_shot: bool = Field(
-        True, description="Rate the base's clone too: what one gets without training.", json_schema_extra=RARE
+        True, description="Rate the base's clone too, for comparison with no training.", json_schema_extra=RARE
     )
     takes_per_text: int = Field(
-        2, ge=1, le=20, description="One take says little of a voice that samples.", json_schema_extra=RARE
+        2, ge=1, le=20, description="More than one, because synthesis samples.", json_schema_extra=RARE
     )
     anchor_clips: int = Field(6, ge=0, le=50, description="As in rate_samples.", json_schema_extra=RARE)
     seed: int = Field(0, ge=0, json_schema_extra=RARE)
@@ -63,12 +63,12 @@ class Round(Strict):
     """One iteration."""
 
     iteration: int = Field(description="0: the base's own clone.")
-    rating: float = Field(description="As shown: at most 4.5 where no person has listened.")
+    rating: float = Field(description="As shown: at most 4.5 without a person's score.")
     uncapped: float = Field(description="Mean over texts; rounds are compared by it.")
     low: float = Field(description="Lower end of its 95 % interval.")
     high: float
     n_takes: int
-    stop_rate: float = Field(description="Share of takes that ended by themselves.")
+    stop_rate: float = Field(description="Share of takes that ended before the limit.")
     intelligibility: float | None = Field(None, description="Part of the rating, 0 to 1.")
     similarity: float | None = Field(None, description="The same for the speaker.")
     voice: str
@@ -76,11 +76,11 @@ class Round(Strict):
     steps: int | None = None
     freeze: str | None = None
     validation_loss: float | None = None
-    decision: str = Field(description="What came after it, and the measures that this rests on.")
+    decision: str = Field(description="What followed, with the measurements behind it.")
 
 
 class Result(Strict):
-    """What ``refine_voice`` answers with."""
+    """Result of ``refine_voice``."""
 
     voice: str = Field(description="final_model: the best round's.")
     best_iteration: int
@@ -89,15 +89,15 @@ class Result(Strict):
     verdict: str
     summary: list[str] = Field(description="At most ten lines.")
     rounds: list[Round]
-    narrator: float | None = Field(None, description="The narrator's own clips, rated alike: the ceiling.")
-    zero_shot: float | None = Field(None, description="The base's clone, rated alike: what one has without training.")
-    other_speaker: float | None = Field(None, description="Another speaker, rated alike: the floor.")
+    narrator: float | None = Field(None, description="The narrator's own clips, rated alike: upper bound.")
+    zero_shot: float | None = Field(None, description="The base's clone, rated alike: no training.")
+    other_speaker: float | None = Field(None, description="Another speaker, rated alike: lower bound.")
     best_config: str | None = None
     report: str
 
 
 def search_of(params: Params, out_dir: str = "") -> Tune:
-    """The search before the rounds, as it is asked for."""
+    """Return the parameters of the search before the rounds."""
     return Tune(
         manifest=params.manifest,
         base_model=params.base_model,
@@ -111,7 +111,7 @@ def search_of(params: Params, out_dir: str = "") -> Tune:
 
 
 def check(params: Params) -> None:
-    """What a round would be refused for, and a threshold that cannot be met."""
+    """Check the training of a round, and that the threshold can be met."""
     if params.rating == "automatic" and params.quality_threshold > AUTOMATIC_CAP:
         raise UserError(
             "threshold_too_high",
@@ -120,15 +120,15 @@ def check(params: Params) -> None:
         )
     own = sorted(OWN & set(params.training))
     if own:
-        raise UserError("bad_arguments", f"training: {', '.join(own)} is decided by the loop.", "Leave it out.")
+        raise UserError("bad_arguments", f"training: {', '.join(own)} is set by the loop.", "Omit it.")
     try:
         training = Training.model_validate(
             {**params.training, "manifest": params.manifest, "base_model": params.base_model}
         )
     except ValidationError as error:
         first = error.errors()[0]
-        told = f"training: {'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise UserError("bad_arguments", told, "Look at start_training's arguments.") from error
+        fault = f"training: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise UserError("bad_arguments", fault, "See start_training's arguments.") from error
     check_training(training)
 
 

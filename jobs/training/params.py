@@ -1,10 +1,11 @@
-"""Codes and text become a voice. What goes in, what comes out."""
+"""Parameters and result of the job kind ``training``: a voice from codes and text."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -18,6 +19,21 @@ DEFAULT_BASE = "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
 
 class Params(Strict):
     """Parameters of ``start_training``."""
+
+    HELP_GROUPS: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "input": ("speaker", "max_clip_s", "max_bad_share", "validation_share", "rights"),
+        "model": ("method", "freeze", "lora_targets", "lora_r", "lora_alpha", "lora_dropout", "lora_rslora"),
+        "training": (
+            *("epochs", "max_steps", "batch_size", "lr", "weight_decay", "warmup_steps", "lr_schedule", "seed"),
+            *("max_grad_norm", "code_predictor_weight", "predictor_share", "validate_every_steps", "early_stop"),
+            "resume",
+        ),
+        "memory": (
+            *("preset", "batch_tokens", "gradient_accumulation_steps", "n_processes", "packing", "load_in_4bit"),
+            *("optimizer", "compile", "gradient_checkpointing"),
+        ),
+        "output": ("export", "export_base", "save_every_steps", "speaker_clips", "samples"),
+    }
 
     manifest: CodedManifest = Field(description="Dataset: name, folder, or train_manifest_qwen3.jsonl.")
     base_model: ModelRef = Field(
@@ -41,18 +57,18 @@ class Params(Strict):
     max_steps: int | None = Field(
         None, ge=1, description="Stop after this many optimiser steps, whatever the epochs.", json_schema_extra=RARE
     )
-    batch_size: int = Field(4, ge=1, le=256, description="Clips a pass.")
+    batch_size: int = Field(4, ge=1, le=256, description="Clips per micro-batch.")
     batch_tokens: int | None = Field(
         None,
         ge=64,
-        description="Positions per forward pass instead (12.5 a second and the text): long clips, fewer.",
+        description="Positions per micro-batch instead (12.5 a second and the text): fewer clips where they are long.",
         json_schema_extra=RARE,
     )
     gradient_accumulation_steps: int = Field(
         1, ge=1, le=256, description="Forward passes per optimiser step.", json_schema_extra=RARE
     )
     n_processes: int = Field(
-        1, ge=1, le=64, description="One a GPU; each makes its share of every step.", json_schema_extra=RARE
+        1, ge=1, le=64, description="One per GPU; each computes its share of every step.", json_schema_extra=RARE
     )
     packing: bool = Field(
         False, description="Clips one after the other instead of padded side by side.", json_schema_extra=RARE
@@ -70,18 +86,18 @@ class Params(Strict):
     )
     max_grad_norm: float = Field(1.0, gt=0, json_schema_extra=RARE)
     code_predictor_weight: float = Field(
-        0.3, ge=0, le=10, description="Weight of the loss of books 1 to 15.", json_schema_extra=RARE
+        0.3, ge=0, le=10, description="Weight of the loss of codebooks 1 to 15.", json_schema_extra=RARE
     )
     predictor_share: float = Field(
         1.0,
         gt=0,
         le=1,
-        description="Share of the frames, drawn anew each step, whose books 1 to 15 are learnt: faster.",
+        description="Share of the frames, drawn at random each step, whose codebooks 1 to 15 are trained: faster.",
         json_schema_extra=RARE,
     )
     freeze: Literal["none", "code_predictor", "talker"] | None = Field(
         None,
-        description="full only: what stays as it is. Default: code_predictor if the base knows speech (keeps it "
+        description="full only: part that is not trained. Default: code_predictor for a trained base (keeps speech "
         "natural), none for a random toy.",
         json_schema_extra=RARE,
     )
@@ -134,11 +150,15 @@ class Params(Strict):
     )
     references: list[InputPath] = Field(
         default_factory=list,
-        description="Clips that the voice is made of. Default: ref_audio and speaker_clips.",
+        description="Clips for the speaker embedding. Default: ref_audio and speaker_clips.",
         json_schema_extra=RARE,
     )
     speaker_clips: int = Field(
-        16, ge=0, le=200, description="Clips whose mean makes a voice, beside ref_audio.", json_schema_extra=RARE
+        16,
+        ge=0,
+        le=200,
+        description="Clips averaged for the speaker embedding.",
+        json_schema_extra=RARE,
     )
     export_base: bool = Field(
         False, description="Also a base model that clones and can be trained on (2 to 4 GB).", json_schema_extra=RARE
@@ -147,13 +167,13 @@ class Params(Strict):
         2,
         ge=0,
         le=20,
-        description="Held-out sentences that base and voice speak for report.html.",
+        description="Held-out sentences spoken by base and voice for report.html.",
         json_schema_extra=RARE,
     )
     rights: str = Field(
         "",
         max_length=2000,
-        description="Whose voice it is and what was consented to; for its card.",
+        description="Speaker and extent of consent, for the model card.",
         json_schema_extra=RARE,
     )
     resume: bool = Field(
@@ -163,23 +183,23 @@ class Params(Strict):
     @model_validator(mode="after")
     def _fit_the_method(self) -> Self:
         if self.method != "lora" and self.load_in_4bit:
-            raise ValueError("load_in_4bit needs method=lora: 4-bit weights cannot learn")
+            raise ValueError("load_in_4bit needs method=lora: 4-bit weights cannot be trained")
         try:
             re.compile(self.lora_targets)
         except re.error as error:
             raise ValueError(f"lora_targets is neither a preset nor a regular expression: {error}") from error
         if self.method == "lora" and self.freeze not in (None, "none"):
-            raise ValueError("freeze is for method=full; lora_targets says where adapters learn")
+            raise ValueError("freeze is for method=full; lora_targets selects the layers with adapters")
         return self
 
 
 class Result(Strict):
-    """What ``start_training`` answers with."""
+    """Result of ``start_training``."""
 
     voice: str = Field(description="Export that stock qwen_tts loads; give it to synthesize.")
-    voice_last: str | None = Field(None, description="The last weights, where they are not the best and were wanted.")
+    voice_last: str | None = Field(None, description="The last weights, if requested and not the best.")
     adapter: str | None = Field(None, description="LoRA adapter, unmerged.")
-    base: str | None = Field(None, description="Base model with what was learnt, if export_base.")
+    base: str | None = Field(None, description="Base model with the trained weights, if export_base.")
     speaker: str
     speakers: list[str] = Field(default_factory=list, description="All voices of the export.")
     steps: int
@@ -194,12 +214,12 @@ class Result(Strict):
         description="aligned: the untouched base predicts the next frame better than the one after, as it must."
     )
     plot: str
-    report: str = Field("", description="Page with losses, alignment and, side by side, what base and voice speak.")
+    report: str = Field("", description="Page with losses, alignment and samples of base and voice side by side.")
     tensorboard: str
 
 
 def check(params: Params) -> None:
-    """The manifest must hold codes and name reference audio; bad lines are counted later, by the worker."""
+    """Check that the manifest holds codes and names reference audio; the worker counts bad lines."""
     manifest = Path(params.manifest)
     try:
         first = check_step(manifest, "coded")

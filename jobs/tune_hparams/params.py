@@ -1,4 +1,4 @@
-"""A dataset and a base model become the settings to train with. What goes in, what comes out."""
+"""Parameters and result of ``tune_hparams``: the best settings of a search."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jobs.tune_hparams.objective import Objective
 from jobs.tune_hparams.search_space import Preset, Range, check_space
 
 LONG = 1000  # epochs: max_steps ends a trial
-SOURCE = "source"  # of a point to try first: where it is from; no argument of a training
+SOURCE = "source"  # key of a point's origin; no argument of a training
 
 
 class Params(Strict):
@@ -26,17 +26,17 @@ class Params(Strict):
     base_model: ModelRef = Field(DEFAULT_BASE, description="As in start_training.")
     out_dir: OutputPath = Field("", description="Default: the job's own folder.", json_schema_extra=RARE)
     best_config: OutputPath = Field("", description="A second place for best_config.json.", json_schema_extra=RARE)
-    n_trials: int = Field(12, ge=1, le=500, description="In all, with those of an earlier search in out_dir.")
+    n_trials: int = Field(12, ge=1, le=500, description="Total, with those of an earlier search in out_dir.")
     trial_steps: int = Field(300, ge=2, le=100_000, description="Optimiser steps of a trial.")
     parallel: int = Field(
         1, ge=1, le=64, description="Trials at once, where there are as many GPUs.", json_schema_extra=RARE
     )
-    space: Preset | None = Field(None, description="Preset of what is searched. Default: by method.")
+    space: Preset | None = Field(None, description="Preset of the search space. Default: by method.")
     ranges: list[Range] = Field(default_factory=list, description="Search these instead.", json_schema_extra=RARE)
     training: dict[str, Value] = Field(default_factory=dict, description="start_training's arguments for all trials.")
     first: list[dict[str, Value]] = Field(
         default_factory=list,
-        description="Points to try before any other; source: where one is from.",
+        description="Points to try first; source: the origin of a point.",
         json_schema_extra=RARE,
     )
     objective: Objective = Field(
@@ -46,13 +46,15 @@ class Params(Strict):
     texts: list[Annotated[str, Field(min_length=1, max_length=2000)]] = Field(
         default_factory=list,
         max_length=50,
-        description="What each trial speaks. Default: up to 6 held-out sentences, and fixed ones where there are few.",
+        description="Texts for each trial. Default: up to 6 held-out sentences, and fixed ones where there are few.",
         json_schema_extra=RARE,
     )
     takes_per_text: int = Field(1, ge=1, le=20, description="Takes of each text.", json_schema_extra=RARE)
     sampler: Literal["tpe", "gp", "random"] = Field("tpe", description="Bayesian: tpe or gp.", json_schema_extra=RARE)
     pruning: bool = Field(
-        True, description="Stop a trial that is worse half-way than the median of the others.", json_schema_extra=RARE
+        True,
+        description="Stop a trial that is worse half-way than the median of the others.",
+        json_schema_extra=RARE,
     )
     keep_voices: bool = Field(
         False, description="Keep every trial's voice, not only the best one's.", json_schema_extra=RARE
@@ -74,9 +76,9 @@ class Result(Strict):
     best_config: str = Field(description="Settings for start_training hyperparams.")
     hyperparameters: dict[str, Value]
     validation_loss: float
-    audio_score: float | None = Field(None, description="Of the best trial, 0 to 1, where it was asked for.")
+    audio_score: float | None = Field(None, description="Of the best trial, 0 to 1, where the objective has it.")
     best_trial: int
-    front: list[int] = Field(default_factory=list, description="objective=both: trials that no other beats in both.")
+    front: list[int] = Field(default_factory=list, description="objective=both: trials on the Pareto front.")
     first_trial_loss: float | None = Field(None, description="Of the recommended point, tried first.")
     trials: dict[str, int] = Field(description="By how they ended.")
     manifest: str
@@ -88,17 +90,17 @@ class Result(Strict):
 
 
 def search_folder(params: Params, job_folder: Path) -> Path:
-    """Where a search writes."""
+    """Return the output folder of a search."""
     return Path(params.out_dir) if params.out_dir else job_folder / "out" / "hyperparameter_search"
 
 
 def study_path(params: Params, job_folder: Path) -> Path:
-    """Its Optuna study."""
+    """Return the path of a search's Optuna study."""
     return search_folder(params, job_folder) / "optuna_study.db"
 
 
 def build_trial_training(params: Params, values: dict[str, Value], out_dir: str = "") -> Training:
-    """The training of a trial.
+    """Build the training of a trial.
 
     Args:
         params: of the search, with its ranges filled in.
@@ -121,12 +123,12 @@ def build_trial_training(params: Params, values: dict[str, Value], out_dir: str 
 
 
 def point_values(point: dict[str, Value]) -> dict[str, Value]:
-    """A point to try first, without where it is from."""
+    """Return a point without its source."""
     return {name: value for name, value in point.items() if name != SOURCE}
 
 
 def check(params: Params) -> None:
-    """What every trial would be refused for, now."""
+    """Check the search space, the first points, and the training that all trials share."""
     check_space(params.ranges, params.training, {"manifest": params.manifest})
     names = {found.name: found for found in params.ranges}
     for point in params.first:
@@ -145,7 +147,7 @@ def check(params: Params) -> None:
 
 
 def prunes(params: Params) -> str:
-    """Whether and by what trials are stopped early, in words."""
+    """Describe the rule by which trials are stopped early."""
     if params.objective == "both":
         return "no: Optuna prunes no trial of two objectives"
     return "trials whose validation loss is worse half-way than the median of the others" if params.pruning else "no"

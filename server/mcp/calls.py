@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from jobs.errors import UserError
 from server.mcp.elicitation import InputRequired
 from tools.core.errors import error_fields, error_text, unexpected
-from tools.core.registry import Tool, tool_named
+from tools.core.registry import Tool, find_tool
 from tools.core.tool_types import MediaAnswer, ToolContext
 from tools.docs.schema import listed
 from tools.inputs.arguments import parse_arguments
@@ -32,7 +32,7 @@ async def answer_of(name: str, arguments: dict[str, Any], context: ToolContext) 
         InputRequired: the person has to be asked first.
     """
     try:
-        tool = tool_named(name)
+        tool = find_tool(name)
         args = parse_arguments(tool.args, arguments, tool=name)
         return await tool.run(args, context)
     except UserError as error:

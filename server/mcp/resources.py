@@ -11,9 +11,9 @@ from jobs.plotting.render_client import plot_of
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
 from tools.core.redact import redact
-from tools.core.registry import tool_named
+from tools.core.registry import find_tool
 from tools.docs.help import help_text
-from tools.get_artifact import find_artifact, is_text, mime_type_of
+from tools.get_artifact import find_artifact, guess_mime_type, is_text
 
 LONGEST_LOG_LINES = 2000
 LARGEST_BYTES = 1024 * 1024  # one JSON message in base64; larger things are read from their path
@@ -55,7 +55,7 @@ def read_resource(uri: str, runner: Runner, settings: Settings) -> tuple[str | b
             plot, raises.
     """
     if uri.startswith(OF_TOOL):
-        return help_text(tool_named(uri.removeprefix(OF_TOOL))), "text/plain"
+        return help_text(find_tool(uri.removeprefix(OF_TOOL))), "text/plain"
     of_job = _OF_JOB.fullmatch(uri)
     if of_job is not None and of_job[2] == "log":
         return redact("\n".join(runner.log_tail(of_job[1], LONGEST_LOG_LINES))) + "\n", "text/plain"
@@ -71,6 +71,6 @@ def read_resource(uri: str, runner: Runner, settings: Settings) -> tuple[str | b
         return json.dumps({"path": str(path), "files": names}, ensure_ascii=False), "application/json"
     if artifact.size_bytes > LARGEST_BYTES:
         raise UserError("resource_too_large", f"{uri} has {artifact.size_bytes} bytes.", f"Read the file {path}.")
-    mime_type = mime_type_of(path)
+    mime_type = guess_mime_type(path)
     content = path.read_bytes()
     return (content.decode("utf-8", errors="replace") if is_text(mime_type) else content), mime_type

@@ -20,8 +20,9 @@ from jobs.errors import UserError
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord
 from server.mcp.calls import as_result
-from tools.core.job_view import JobView, view_job
-from tools.core.registry import tool_of_kind
+from tools.core.job_view import view_job
+from tools.core.registry import find_kind_tool
+from tools.core.views import JobView
 
 TASKS = "io.modelcontextprotocol/tasks"
 NAME_HEADER = "mcp-name"
@@ -135,7 +136,7 @@ def _status(record: JobRecord) -> str:
 
 def _answer(record: JobRecord, view: JobView) -> BaseModel:
     """What the tool that started the job would have answered at its end."""
-    tool = tool_of_kind(record.kind)
+    tool = find_kind_tool(record.kind)
     is_part = tool is not None and tool.result is not JobView and "job" in tool.result.model_fields
     return tool.result.model_validate({"job": view}) if tool is not None and is_part else view
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from jobs.errors import UserError
-from tools.core.tool_types import StartArgs, ToolContext, moment
+from tools.core.tool_types import StartArgs, ToolContext, parse_time
 from tools.make_voice import MakeVoiceArgs, make_voice
 
 pytestmark = pytest.mark.anyio
@@ -105,13 +105,13 @@ async def test_a_wrong_file_starts_nothing_at_all(context: ToolContext, work: Pa
 
 @pytest.mark.parametrize("text", ["90 minutes", "tomorrow", "-1h", ""])
 def test_a_time_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(ValidationError, match="is no time"):
+    with pytest.raises(ValidationError, match="is not a time"):
         StartArgs(not_before=text)
 
 
 def test_a_time_is_a_span_or_an_iso_time() -> None:
     noon = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
-    assert moment("8h", noon) == datetime(2026, 5, 1, 20, tzinfo=UTC)
-    assert moment("in 2d", noon) == datetime(2026, 5, 3, 12, tzinfo=UTC)
-    assert moment("2026-12-31T22:00+01:00", noon) == datetime(2026, 12, 31, 21, tzinfo=UTC)
+    assert parse_time("8h", noon) == datetime(2026, 5, 1, 20, tzinfo=UTC)
+    assert parse_time("in 2d", noon) == datetime(2026, 5, 3, 12, tzinfo=UTC)
+    assert parse_time("2026-12-31T22:00+01:00", noon) == datetime(2026, 12, 31, 21, tzinfo=UTC)

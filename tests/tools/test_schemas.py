@@ -20,7 +20,7 @@ from server.cli.docs import pages
 from server.mcp.server import build
 from tools.core.registry import Tool, all_tools
 from tools.core.tool_types import StartArgs, ToolContext
-from tools.docs.help import help_of, help_text
+from tools.docs.help import explain_tool, help_text
 from tools.docs.schema import input_schema, listed
 from tools.inputs.arguments import parse_arguments
 
@@ -83,7 +83,7 @@ def test_what_all_start_tools_share_is_told_by_list_jobs() -> None:
 
 
 def test_the_help_of_one_parameter_is_found_by_a_word() -> None:
-    lines = help_of("start_training warmup").splitlines()
+    lines = explain_tool("start_training warmup").splitlines()
 
     assert [line for line in lines if line.startswith("- ")] == [
         "- warmup_steps int>=0: Linear warm-up, optimiser steps. Default: 50, but at most a tenth of the run."

@@ -22,8 +22,8 @@ from server.cli.render import as_text
 from tests.jobs.web_research_hparams.services import BRAVE, FEED, Reply, Services, issue, readme, reply, serving
 from tools.core.tool_types import ToolContext
 from tools.inputs.arguments import parse_arguments
-from tools.research.answer import MOST_BYTES, WebResearchHparamsAnswer, size_of
-from tools.web_research_hparams import WebResearchHparamsArgs, access_of, answer
+from tools.research.answer import MOST_BYTES, WebResearchHparamsAnswer, encoded_size
+from tools.web_research_hparams import WebResearchHparamsArgs, search_access, answer
 
 Answered = Callable[..., WebResearchHparamsAnswer]
 HOSTILE = (
@@ -119,7 +119,7 @@ def test_two_independent_pages_add_a_point_to_try(answered: Answered) -> None:
 def test_a_brief_answer_is_at_most_8_kb_and_the_files_hold_the_rest(answered: Answered, asked: dict[str, Any]) -> None:
     made = answered(**asked)
 
-    assert size_of(made) <= MOST_BYTES["brief"]
+    assert encoded_size(made) <= MOST_BYTES["brief"]
     assert [one.id for one in made.evidence if one.verdict == "counts"]
     resting = {one for view in made.parameters.values() for one in view.evidence if not one.startswith("w")}
     assert resting <= {one.id for one in made.evidence}
@@ -149,7 +149,7 @@ def test_a_full_answer_is_bounded_too_and_keeps_what_counts(answered: Answered, 
 
     made = answered(detail="full")
 
-    assert size_of(made) <= MOST_BYTES["full"]
+    assert encoded_size(made) <= MOST_BYTES["full"]
     assert made.left_out
     resting = {one for view in made.parameters.values() for one in view.evidence if not one.startswith("w")}
     assert resting <= {one.id for one in made.evidence}
@@ -178,7 +178,7 @@ def test_own_settings_may_bear_other_names_and_unknown_ones_are_told(answered: A
         ["reject", " lr=2e-5"],
         ["reject", " do_sample=False"],
     ]
-    assert made.your_settings[2].endswith("was not looked at; did you mean freeze?")
+    assert made.your_settings[2].endswith("was ignored; did you mean freeze?")
 
 
 def test_findings_of_the_agent_count_as_an_agents_word(answered: Answered) -> None:
@@ -245,7 +245,7 @@ def test_a_brief_answer_with_hostile_pages_stays_small(answered: Answered, servi
 
     made = answered(max_results=20)
 
-    assert size_of(made) <= MOST_BYTES["brief"]
+    assert encoded_size(made) <= MOST_BYTES["brief"]
     assert made.rejected
 
 
@@ -276,7 +276,7 @@ def test_a_key_may_stand_in_the_environment(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("MY_BRAVE_API_KEY", "k")
     settings = Settings(tmp_path, tmp_path, (), search=SearchSettings(provider="brave", key_env="MY_BRAVE_API_KEY"))
 
-    access, wrong = access_of(settings)
+    access, wrong = search_access(settings)
 
     assert (access.key, access.search_url, wrong) == ("k", "https://api.search.brave.com", "")
 

@@ -1,1 +1,1 @@
-"""Parts that all tools share."""
+"""Parts that all tools share: the registry, the start of jobs, the views of answers."""

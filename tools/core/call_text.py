@@ -1,4 +1,4 @@
-"""A call in words, complete with its arguments: what ``next`` tells an agent to do."""
+"""Text of a call with its arguments, for the ``next`` of an answer and for examples."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ LONGEST_CALL = 500
 
 
 def call_text(tool: str, arguments: Mapping[str, Any]) -> str:
-    """``align manifest="/d/train_manifest.jsonl" min_word_score=0.5``; a call that would be endless ends with ``…``."""
+    """Return ``align manifest="/d/train_manifest.jsonl" min_word_score=0.5``; a very long call ends with ``…``."""
     words = " ".join([tool, *(f"{name}={_value(value)}" for name, value in arguments.items())])
     return words if len(words) <= LONGEST_CALL else words[: LONGEST_CALL - 1] + "…"
 
 
 def given(args: BaseModel, *, without: frozenset[str] = frozenset({"dry_run", "wait_s"})) -> dict[str, Any]:
-    """What a caller gave, as it was given."""
+    """Return the arguments that a caller gave, in the caller's spelling."""
     return {
         name: value
         for name, value in args.model_dump(mode="json", exclude_unset=True).items()
@@ -28,7 +28,7 @@ def given(args: BaseModel, *, without: frozenset[str] = frozenset({"dry_run", "w
 
 
 def chosen(params: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
-    """Stored parameters that differ from a model's defaults."""
+    """Return the stored parameters that differ from a model's defaults."""
     defaults = _defaults(model)
     return {
         name: value
@@ -37,7 +37,7 @@ def chosen(params: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
     }
 
 
-@cache  # pydantic looks a factory's signature up at every call: half of what a poll took
+@cache  # pydantic inspects a factory's signature at every call, which took half the time of a poll
 def _defaults(model: type[BaseModel]) -> Mapping[str, Any]:
     fields = model.model_fields
     return {

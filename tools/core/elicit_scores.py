@@ -1,4 +1,4 @@
-"""Asks the person for the scores of takes, through the client where it can; else says how to ask in chat."""
+"""Elicitation of scores for takes: a form where the client can show one, else a request for the chat."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ SCALE = "1 unusable, 3 usable with reserve, 5 like the narrator"
 
 
 class TakeToHear(BaseModel):
-    """A take that waits for a person's ears."""
+    """A take without a person's score."""
 
     audio: str
     text: str
 
 
 async def ask_scores(ask: Ask, takes: Sequence[TakeToHear]) -> tuple[Mapping[str, int], str] | None:
-    """Scores by audio path and a note, as far as the person gave any; None when the client cannot ask.
+    """Return scores by audio path, as far as the person gave any, and a note; None when the client cannot ask.
 
     Args:
-        ask: the way to the person.
+        ask: shows the form.
         takes: at most ``MOST_ASKED``, with absolute paths.
 
     Raises:
@@ -38,10 +38,12 @@ async def ask_scores(ask: Ask, takes: Sequence[TakeToHear]) -> tuple[Mapping[str
         )
         for place, take in enumerate(takes, 1)
     }
-    note = (str, Field("", max_length=2000, title="Note", description="What was heard."))
+    note = (str, Field("", max_length=2000, title="Note", description="Observations."))
     form = create_model("Scores", __config__=ConfigDict(extra="ignore"), note=note, **fields)
     listed = "\n".join(f"{place}. {Path(take.audio).as_uri()}\n   {take.text}" for place, take in enumerate(takes, 1))
-    filled = await ask(f"Listen, then rate each take: {SCALE}. Leave out what you did not hear.\n{listed}", form)
+    filled = await ask(
+        f"Listen, then rate each take: {SCALE}. Leave out takes that you did not listen to.\n{listed}", form
+    )
     if filled is None:
         return None
     given = filled.model_dump()
@@ -49,9 +51,9 @@ async def ask_scores(ask: Ask, takes: Sequence[TakeToHear]) -> tuple[Mapping[str
     return {audio: score for audio, score in scores.items() if score is not None}, given["note"]
 
 
-def how_to_ask(takes_path: str) -> str:
-    """What an agent does whose client shows no forms."""
+def request_in_chat(takes_path: str) -> str:
+    """Return the instruction for a client that shows no forms."""
     return (
-        f"Ask the person in chat to hear each file of to_rate and to give 1 to 5 ({SCALE}). Then call rate_samples "
+        f"A person listens to each file of to_rate and gives 1 to 5 ({SCALE}). Then call rate_samples "
         f'takes="{takes_path}" scores=[{{"audio": …, "score": …, "note": …}}]. Never invent scores.'
     )

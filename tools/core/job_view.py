@@ -16,14 +16,14 @@ from tools.core.views import ArtifactView, ErrorView, JobView
 
 RUNNING_LOG_LINES = 4
 FAILED_LOG_LINES = 6
-EXPLAINED_LOG_LINES = 2  # of a failure that says itself what happened
+EXPLAINED_LOG_LINES = 2  # of a failure with a message
 LONGEST_LOG_LINE = 120
 LONGEST_MESSAGE = 400
 MOST_ARTIFACTS, MOST_ARTIFACTS_OTHERWISE = 4, 2
-# Of a result, unless all of it is wanted.
+# Limits of a result without detail=true.
 MOST_ITEMS, LONGEST_VALUE = 6, 200
 SHORTEST_POLL_S, LONGEST_POLL_S, UNKNOWN_POLL_S = 2, 50, 10
-# Below this share an estimate from elapsed time is mostly the time of loading models.
+# Below this share, elapsed time is mostly the loading of models and gives no estimate.
 LEAST_FRACTION_FOR_ETA = 0.02
 
 
@@ -35,7 +35,7 @@ def view_job(
     reused: bool | None = None,
     detail: bool = False,
 ) -> JobView:
-    """Show a job.
+    """Build the answer about a job.
 
     Args:
         record: the job.
@@ -69,7 +69,7 @@ def view_job(
         error=_error(record),
         reason=record.reason if record.state != "succeeded" else None,
         artifacts=[
-            _brief(artifact, told=result, is_finished=record.is_finished)
+            _brief(artifact, result=result, is_finished=record.is_finished)
             for artifact in artifacts[: None if detail else most]
         ],
         n_artifacts=len(artifacts) if len(artifacts) > most and not detail else None,
@@ -80,26 +80,26 @@ def view_job(
 
 
 def progress_text(progress: Progress | None) -> str:
-    """``40/200 training, 1.3/s loss=2.1``; slow work is told by the minute or hour."""
+    """Return ``40/200 training, 1.3/s loss=2.1``; slow work is counted per minute or hour."""
     if progress is None:
         return ""
     counted = (
         f"{progress.done:g}/{progress.total:g}" if progress.total else f"{progress.done:g}" if progress.done else ""
     )
     metrics = " ".join(f"{name}={value:.4g}" for name, value in progress.metrics.items())
-    said = ", ".join(part for part in (shorten(progress.message), _rate_text(progress.rate)) if part)
-    return " ".join(part for part in (counted, said, metrics) if part)
+    text = ", ".join(part for part in (shorten(progress.message), _rate_text(progress.rate)) if part)
+    return " ".join(part for part in (counted, text, metrics) if part)
 
 
 def fraction_of(progress: Progress | None) -> float | None:
-    """Share of the work that is done, 0 to 1, when the total is known."""
+    """Return the share of the work that is done, 0 to 1, when the total is known."""
     if progress is None or not progress.total:
         return None
     return min(1.0, max(0.0, progress.done / progress.total))
 
 
 def view_artifact(artifact: Artifact) -> ArtifactView:
-    """Everything that is known of an artifact."""
+    """Build the full view of an artifact."""
     return ArtifactView(
         name=artifact.name,
         kind=artifact.kind,
@@ -111,7 +111,7 @@ def view_artifact(artifact: Artifact) -> ArtifactView:
 
 
 def shorten(line: str, longest: int = LONGEST_LOG_LINE) -> str:
-    """A line that fits."""
+    """Cut a line to a length."""
     line = line.rstrip()
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
@@ -122,16 +122,16 @@ def _progress(record: JobRecord, newest: Progress | None) -> str:
     return record.detail if record.state in ("queued", "interrupted") else ""
 
 
-def _brief(artifact: Artifact, *, told: dict[str, Any], is_finished: bool) -> ArtifactView:
-    """Without the hash, and without what the result tells already."""
+def _brief(artifact: Artifact, *, result: dict[str, Any], is_finished: bool) -> ArtifactView:
+    """An artifact without its hash, and without the path and size that the result already has."""
     brief = ArtifactView(name=artifact.name, kind=artifact.kind, handle=artifact.handle)
-    if not is_finished or artifact.path in told.values():
+    if not is_finished or artifact.path in result.values():
         return brief
     return brief.model_copy(update={"path": artifact.path, "size_bytes": artifact.size_bytes})
 
 
 def _shortened(value: Any) -> Any:
-    """A result with the heads of its long lists and texts; ``get_job detail=true`` has all."""
+    """A result whose long lists and texts are cut; ``get_job detail=true`` has all."""
     if isinstance(value, str):
         return shorten(value, LONGEST_VALUE)
     if isinstance(value, dict):
@@ -150,13 +150,13 @@ def _rate_text(rate: float | None) -> str:
 
 
 def _eta_s(newest: Progress | None, elapsed_s: float) -> int | None:
-    """Seconds to go at the present rate; while none is known, at the mean since the job began to run."""
+    """Seconds left at the present rate, or at the mean rate since the start while no rate is known."""
     fraction = fraction_of(newest)
     if newest is None or fraction is None:
         return None
     if newest.rate and newest.total:
         return round((newest.total - min(newest.done, newest.total)) / newest.rate)
-    # After an interruption the clock still counts from the first start: too long, but the best guess there is.
+    # After an interruption the elapsed time still counts from the first start: an overestimate.
     return round(elapsed_s * (1 - fraction) / fraction) if fraction >= LEAST_FRACTION_FOR_ETA else None
 
 
@@ -181,5 +181,6 @@ def _error(record: JobRecord) -> ErrorView | None:
         message = shorten(redact(record.failure.message), LONGEST_MESSAGE)
         return ErrorView(code=record.failure.code, message=message)  # `next` begins with its hint
     return ErrorView(
-        code=f"job_{record.reason or 'failed'}", message=redact(record.detail) or "The worker ended without a word."
+        code=f"job_{record.reason or 'failed'}",
+        message=redact(record.detail) or "The worker exited without an error message.",
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord
 from tools.core.call_text import call_text, chosen
-from tools.core.registry import tool_of_kind
+from tools.core.registry import find_kind_tool
 
 
 def next_step(record: JobRecord, runner: Runner) -> str:
     """Return what to do about a job in its present state."""
     job = record.job_id
-    tool = tool_of_kind(record.kind)
+    tool = find_kind_tool(record.kind)
     again = call_text(tool.name, chosen(record.params, tool.args)) if tool is not None else record.kind
     match record.state:
         case "queued" | "starting" | "interrupted":

@@ -1,6 +1,6 @@
-"""Keeps secrets out of what leaves: tokens by their form, credentials in addresses, values of secret variables.
+"""Removal of secrets from answers: tokens by their form, credentials in URLs, values of secret variables.
 
-A worker's log and a third party's error message may hold any of them; an agent's context is no place for one.
+A worker's log and a third party's error message may hold any of them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _USERINFO = re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)")
 
 
 def redact(text: str) -> str:
-    """A text without secrets."""
+    """Return a text without secrets."""
     for secret in secrets_of():
         text = text.replace(secret, GONE)
     text = _FORMS.sub(GONE, text)
@@ -37,7 +37,7 @@ def redact(text: str) -> str:
 
 
 def redacted(value: Any) -> Any:
-    """Plain data without secrets in any of its strings."""
+    """Return plain data without secrets in any of its strings."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, Mapping):
@@ -48,5 +48,5 @@ def redacted(value: Any) -> Any:
 
 
 def _is_secret(word: str) -> bool:
-    """``max_tokens=2048`` and ``token: missing`` are none."""
+    """True for a value that looks like a secret, unlike those of ``max_tokens=2048`` and ``token: missing``."""
     return word != GONE and len(word) >= 8 and any(c.isdigit() for c in word) and any(c.isalpha() for c in word)

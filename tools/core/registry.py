@@ -82,12 +82,12 @@ def ordered_tools() -> Iterator[Tool]:
     return iter(sorted(all_tools().values(), key=lambda tool: tool.hints.order))
 
 
-def tool_of_kind(kind: str) -> Tool | None:
+def find_kind_tool(kind: str) -> Tool | None:
     """Return the tool that starts jobs of a kind."""
     return next((tool for tool in all_tools().values() if tool.kind is not None and tool.kind.name == kind), None)
 
 
-def tool_named(name: str) -> Tool:
+def find_tool(name: str) -> Tool:
     """Return a tool.
 
     Raises:

@@ -23,13 +23,13 @@ from jobs.settings import Settings
 from tools.core.call_text import call_text, given
 from tools.core.estimate import estimate
 from tools.core.job_view import view_job
-from tools.core.registry import tool_of_kind
+from tools.core.registry import find_kind_tool
 from tools.core.tool_types import StartArgs, ToolContext
 from tools.core.views import JobView
 from tools.core.wait import wait_for
 from tools.inputs.paths import inside_roots, marked_paths, resolve_paths
 
-NO_ESTIMATE = "not before its inputs are there"
+NO_ESTIMATE = "unknown until its inputs exist"
 
 
 async def start(kind: JobKind, args: StartArgs, context: ToolContext) -> JobView:
@@ -53,7 +53,7 @@ async def start(kind: JobKind, args: StartArgs, context: ToolContext) -> JobView
 def _start(kind: JobKind, args: StartArgs, context: ToolContext) -> JobView:
     try:
         params = prepare(kind, args, context)
-    except OSError as error:  # no right to read it, a name that is too long, a disk that fails
+    except OSError as error:  # permission denied, name too long, disk failure
         raise UserError(
             "path_unusable", f"{error.filename or 'A path'}: {error.strerror or error}.", "Nothing was started."
         ) from error
@@ -64,7 +64,7 @@ def _start(kind: JobKind, args: StartArgs, context: ToolContext) -> JobView:
         kind,
         params,
         key=args.idempotency_key,
-        fingerprint=fingerprint_of(kind.name, params, args.after),
+        fingerprint=compute_fingerprint(kind.name, params, args.after),
         reuse=args.reuse,
         **vars(args.placement()),
     )
@@ -93,8 +93,8 @@ def prepare(kind: JobKind, args: StartArgs, context: ToolContext, *, in_job_fold
     filled = {} if in_job_folder else _default_outputs(kind, params, context.settings)
     try:
         params = kind.params.model_validate({**params.model_dump(), **filled})
-    except ValidationError as error:  # the same fields passed once already, so only a rule of ours can have broken them
-        raise UserError("bad_arguments", str(error), "Look at the arguments.") from error
+    except ValidationError as error:  # each field was valid before, so a rule over several fields failed
+        raise UserError("bad_arguments", str(error), "Correct the arguments.") from error
     _refuse_overwriting_input(params)
     if kind.check is not None and not args.after:
         try:
@@ -131,7 +131,7 @@ def _with_nearest_file(error: UserError, params: Strict, settings: Settings) -> 
     return error
 
 
-def fingerprint_of(kind: str, params: Strict, after: Sequence[str] = ()) -> str:
+def compute_fingerprint(kind: str, params: Strict, after: Sequence[str] = ()) -> str:
     """Compute the SHA-256 of the kind, the parameters, the jobs waited for, and size and change time of every input.
 
     A folder counts by its listing. Audio that a manifest names is not looked at: a new clip comes with a new manifest.
@@ -194,12 +194,12 @@ def _plan(kind: JobKind, params: Strict, args: StartArgs, context: ToolContext) 
     takes = estimate(kind, would_run, context.runner, context.settings)
     if takes or not has_plan:
         result["estimate"] = takes or NO_ESTIMATE
-    tool = tool_of_kind(kind.name)
+    tool = find_kind_tool(kind.name)
     call = call_text(tool.name if tool is not None else kind.name, given(args))
     return JobView(
         kind=kind.name,
         state="not_started",
         result=result,
-        next=("Its inputs are checked when the jobs before it are done. " if args.after else "")
+        next=("The inputs are checked when the jobs before it are done. " if args.after else "")
         + f"Nothing was started. To start it call {call}",
     )

@@ -51,10 +51,10 @@ FormT = TypeVar("FormT", bound=BaseModel)
 
 
 class Ask(Protocol):
-    """Asks the person who sits before the agent to fill in a form.
+    """Asks the user of the agent to fill in a form.
 
-    Returns the filled form, or None when the client cannot ask. A tool may be run from its beginning again with the
-    answer at hand, so it asks before it changes anything, and the same call asks the same.
+    Returns the filled form, or None when the client cannot ask. A tool may be run again from its beginning with the
+    answer, so it asks before it changes anything, and the same call asks the same.
 
     Raises:
         UserError: ``person_declined``, or ``answer_unfit`` when what came back does not fit the form.
@@ -65,17 +65,17 @@ class Ask(Protocol):
 
 
 async def _ask_nobody(message: str, form: type[FormT]) -> FormT | None:
-    """For a door that cannot ask: the tool says how to do it in chat."""
+    """Return None: the client cannot ask, and the tool says how to do it in chat."""
     return None
 
 
 async def _report_nowhere(done: float, total: float | None, message: str) -> None:
-    """Progress for a caller who did not ask for it."""
+    """Drop the progress: the caller did not ask for it."""
 
 
 @dataclass(frozen=True)
 class ToolContext:
-    """What a tool gets beside its arguments: where things are, the runner, ways to report progress and to ask."""
+    """Surroundings of a call: settings, the runner, and functions to report progress and to ask."""
 
     settings: Settings
     runner: Runner
@@ -85,7 +85,7 @@ class ToolContext:
 
 @dataclass(frozen=True)
 class Placement:
-    """When and where a job runs: the runner's own arguments of ``submit``."""
+    """Time and place of a job: the runner's own arguments of ``submit``."""
 
     after: tuple[str, ...] = ()
     priority: int = 0
@@ -94,7 +94,7 @@ class Placement:
     backend: str | None = None
 
 
-def moment(text: str, now: datetime) -> datetime:
+def parse_time(text: str, now: datetime) -> datetime:
     """Read an ISO time (without zone: this machine's) or a duration from now: ``90s``, ``30m``, ``8h``, ``2d``, ``1w``.
 
     Raises:
@@ -110,11 +110,11 @@ def moment(text: str, now: datetime) -> datetime:
     try:
         return datetime.fromisoformat(text).astimezone()
     except ValueError as error:
-        raise ValueError(f"is no time: write 2026-12-31T22:00+01:00, or a time from now: {EXAMPLES}") from error
+        raise ValueError(f"is not a time: write 2026-12-31T22:00+01:00, or a time from now: {EXAMPLES}") from error
 
 
 class StartArgs(Strict):
-    """Arguments that every tool that starts a job has beside the job's own parameters."""
+    """Arguments of every tool that starts a job, beside the job's own parameters."""
 
     reuse: bool = Field(
         True,
@@ -146,15 +146,15 @@ class StartArgs(Strict):
     @classmethod
     def _is_a_time(cls, text: str | None) -> str | None:
         if text is not None:
-            moment(text, datetime.now(UTC))
+            parse_time(text, datetime.now(UTC))
         return text
 
     def placement(self) -> Placement:
-        """When and where the job runs, as the runner takes it."""
+        """Return time and place of the job for the runner."""
         return Placement(
             after=tuple(self.after),
             priority=self.priority,
-            not_before=moment(self.not_before, datetime.now(UTC)).timestamp() if self.not_before else None,
+            not_before=parse_time(self.not_before, datetime.now(UTC)).timestamp() if self.not_before else None,
             max_run_s=self.max_run_hours * 3600 if self.max_run_hours else None,
             backend=self.backend,
         )
@@ -162,7 +162,7 @@ class StartArgs(Strict):
 
 @dataclass(frozen=True)
 class Media:
-    """An image or a sound to hand over beside an answer's words."""
+    """An image or a sound beside the text of an answer."""
 
     data: bytes
     mime_type: str
@@ -179,9 +179,9 @@ class MediaAnswer(BaseModel):
 
     @property
     def media(self) -> Media | None:
-        """What was attached."""
+        """Image or sound that was attached."""
         return self._media
 
     def attach(self, media: Media) -> None:
-        """Hand this over as well."""
+        """Attach an image or a sound."""
         self._media = media

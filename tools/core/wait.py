@@ -1,4 +1,4 @@
-"""Waiting for a job's end for as long as every client holds a call, with news meanwhile."""
+"""Waiting for a job's end, with progress reports, for a time that every client allows a call."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from jobs.runner.models import JobRecord
 from tools.core.job_view import progress_text
 from tools.core.tool_types import ToolContext
 
-# One turn of waiting in a thread: a client that leaves is noticed after this.
+# Seconds of one wait in a thread: a client that disconnects is noticed after this.
 TURN_S = 1.0
 
 
 async def wait_for(job_id: str, wait_s: float, context: ToolContext) -> JobRecord:
-    """A job when it is finished or ``wait_s`` are over, whichever is first. Raises ``UserError`` ``job_unknown``."""
+    """Return a job when it is finished, at the latest after ``wait_s``.
+
+    Raises:
+        UserError: ``job_unknown``.
+    """
     deadline = time.monotonic() + wait_s
     best = -1.0
     record = await to_thread.run_sync(context.runner.get, job_id)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tools.core.call_text import call_text
-from tools.core.registry import Tool, tool_named
+from tools.core.registry import Tool, find_tool
 from tools.docs.schema import in_brief
 
 
-def help_of(asked: str) -> str:
+def explain_tool(asked: str) -> str:
     """Return the help that ``list_jobs explain=…`` gives.
 
     Args:
@@ -17,7 +17,7 @@ def help_of(asked: str) -> str:
         UserError: ``unknown_tool``.
     """
     name, *words = asked.replace(".", " ").split() or [""]
-    return help_text(tool_named(name), words)
+    return help_text(find_tool(name), words)
 
 
 def help_text(tool: Tool, words: list[str] | None = None) -> str:

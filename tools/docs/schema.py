@@ -1,9 +1,9 @@
-"""How a tool stands in ``tools/list``: an agent pays for every word of all tools at once, so all of them fit 20 KB.
+"""Entry of a tool in ``tools/list``. An agent pays for every word of all tools at once, so all of them fit in 20 KB.
 
-Left out are titles, answers' schemas (answers speak for themselves) and defaults that say "nothing". Parameters that
+Titles, schemas of answers, and empty defaults are left out. Parameters that
 few calls need (``jobs.param_types.RARE``) share one property, ``more``, whose description lists them with type and
-range; ``tools.docs.help`` tells everything, and ``tools.inputs.arguments`` takes them in ``more`` or beside the others.
-What all start tools share is told once, by ``list_jobs``.
+range; ``tools.docs.help`` describes them all, and ``tools.inputs.arguments`` accepts them in ``more`` or beside the
+others. The arguments that all start tools share are described once, by ``list_jobs``.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from tools.core.tool_types import StartArgs
 from tools.inputs.arguments import MORE
 
 LONGEST_DEFAULT, LONGEST_ENUM = 20, 40
-# Lengths of texts and lists are generous, patterns are told in words; a call that breaks one hears of it.
+# Lengths are generous and patterns are described in words; a call that violates one gets an error.
 _LEFT_OUT = frozenset({"title", "$defs", "rare", "minLength", "maxLength", "minItems", "maxItems", "pattern"})
 
 
 def listed(tool: Tool) -> dict[str, Any]:
-    """A tool as the wire shows it."""
+    """Return the entry of a tool for the wire."""
     return {
         "name": tool.name,
         "description": tool.description.replace("\n\n", "\n"),
@@ -31,7 +31,7 @@ def listed(tool: Tool) -> dict[str, Any]:
 
 
 def input_schema(tool: Tool) -> dict[str, Any]:
-    """JSON Schema of the arguments, in words that every client understands: no references, no unions."""
+    """Return the JSON Schema of the arguments without references and unions, which some clients refuse."""
     schema = dict(_short(whole := tool.args.model_json_schema(), whole.get("$defs", {}), is_field=False))
     shared = StartArgs.model_fields.keys() if issubclass(tool.args, StartArgs) else frozenset()
     rare = {name for name, field in whole["properties"].items() if field.get("rare")}
@@ -41,30 +41,30 @@ def input_schema(tool: Tool) -> dict[str, Any]:
         if name not in rare
     }
     if rare:
-        told = ", ".join(
+        brief = ", ".join(
             _in_brief(name, schema["properties"][name]) for name in schema["properties"] if name in rare - shared
         )
-        fields[MORE] = {"type": "object", "description": f"Seldom needed: {told}"}
+        fields[MORE] = {"type": "object", "description": f"Seldom needed: {brief}"}
     return schema | {"properties": fields}
 
 
 def in_brief(tool: Tool) -> dict[str, str]:
-    """Every parameter of a tool with type and range, as short as can be: ``lora_r 1..256``."""
+    """Return every parameter of a tool with type and range in few characters: ``lora_r 1..256``."""
     whole = tool.args.model_json_schema()
     schema = _short(whole, whole.get("$defs", {}), is_field=False)
     return {name: _in_brief(name, field) for name, field in schema["properties"].items()}
 
 
 def _annotations(tool: Tool) -> dict[str, bool]:
-    """What differs from what a client assumes of a tool that says nothing: that it writes, destroys, leaves the house.
+    """Annotations that differ from the protocol's defaults (writes, is destructive, reaches out to other services).
 
-    Of a tool that only reads, nothing else is asked.
+    For a tool that only reads, the other annotations have no meaning.
     """
     hints = tool.hints
-    told = {"openWorldHint": hints.open_world}
+    annotations = {"openWorldHint": hints.open_world}
     if hints.read_only:
-        return told | {"readOnlyHint": True}
-    return told | {"destructiveHint": hints.destructive} | ({"idempotentHint": True} if hints.idempotent else {})
+        return annotations | {"readOnlyHint": True}
+    return annotations | {"destructiveHint": hints.destructive} | ({"idempotentHint": True} if hints.idempotent else {})
 
 
 def _short(schema: Mapping[str, Any], definitions: Mapping[str, Any], *, is_field: bool = True) -> Mapping[str, Any]:
@@ -74,7 +74,7 @@ def _short(schema: Mapping[str, Any], definitions: Mapping[str, Any], *, is_fiel
             key: value for key, value in schema.items() if key != "$ref"
         }
     options = [option for option in schema.get("anyOf", []) if option != {"type": "null"}]
-    if len(options) == 1:  # null is not offered: leaving out is the same, and some clients refuse lists of types
+    if len(options) == 1:  # null is left out: omitting the argument is the same, and some clients refuse lists of types
         rest = {key: value for key, value in schema.items() if key != "anyOf"}
         return _short({**options[0], **rest}, definitions)
     short = {key: value for key, value in schema.items() if key not in _LEFT_OUT}
@@ -89,7 +89,7 @@ def _short(schema: Mapping[str, Any], definitions: Mapping[str, Any], *, is_fiel
     if "items" in schema:
         short["items"] = _short(schema["items"], definitions)
     if schema.get("additionalProperties") not in (None, False):
-        del short["additionalProperties"]  # of any kind, which is what its absence says
+        del short["additionalProperties"]  # its absence allows any type
     return short
 
 
@@ -105,14 +105,14 @@ def _in_brief(name: str, field: Mapping[str, Any]) -> str:
 
 
 def _range(field: Mapping[str, Any], *, whole: bool) -> str:
-    """``1..256`` for whole numbers, ``0.0..1.0`` for others, ``int>=1`` or ``>0.0`` where one end is open."""
+    """Range as ``1..256`` for whole numbers, ``0.0..1.0`` for others, ``int>=1`` or ``>0.0`` where one end is open."""
     low, above = field.get("minimum"), field.get("exclusiveMinimum")
     high = field.get("maximum", field.get("exclusiveMaximum"))
-    told = {key: f"{value:g}" if whole or value % 1 else f"{value:.1f}" for key, value in (
+    shown = {key: f"{value:g}" if whole or value % 1 else f"{value:.1f}" for key, value in (
         ("low", low), ("above", above), ("high", high)) if value is not None}  # fmt: skip
-    if "high" in told:
-        return f"{told.get('low') or '>' + told.get('above', '')}..{told['high']}"
-    ends = f">={told['low']}" if "low" in told else f">{told['above']}" if "above" in told else ""
+    if "high" in shown:
+        return f"{shown.get('low') or '>' + shown.get('above', '')}..{shown['high']}"
+    ends = f">={shown['low']}" if "low" in shown else f">{shown['above']}" if "above" in shown else ""
     return ("int" if whole else "") + ends or "number"
 
 

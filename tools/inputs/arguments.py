@@ -1,4 +1,4 @@
-"""Turns what a caller sent into a tool's arguments, or says everything that is wrong with it at once.
+"""Validation of a call's arguments, with all faults in one error.
 
 A misspelt argument is an error that names the nearest right one: an ignored ``learning_rate`` would train for
 hours with the default.
@@ -22,9 +22,9 @@ from jobs.param_types import Strict
 
 LONGEST_SHOWN, LONGEST_FAULT, MOST_FAULTS = 80, 400, 12
 MORE = "more"
-"""The argument in which those that few calls need may come, so that a listing can be short."""
+"""The argument that may hold those that few calls need, so that a listing can be short."""
 SYNONYMS = {"manifest": ("dataset",), "narrator_manifest": ("dataset",), "model": ("voice",)}
-"""Other names that mean an argument, where a tool has no argument of that name."""
+"""Other names of an argument, where a tool has no argument of that name."""
 ArgsT = TypeVar("ArgsT", bound=Strict)
 
 
@@ -38,15 +38,15 @@ def parse_arguments(
         raw: arguments by name. Lists and objects may come as JSON text, as some clients send them; those that few
             calls need may come in the object ``more``, under which a listing names them.
         tool: name of the tool, for the message.
-        spell: how this door writes an argument's name, e.g. ``lr`` as ``--lr``.
-        explained: where this door explains the arguments; else the call that does.
+        spell: spelling of an argument's name for this caller, e.g. ``lr`` as ``--lr``.
+        explained: text that says where the arguments are explained; empty: the call of ``list_jobs``.
 
     Raises:
         UserError: ``bad_arguments`` with every fault; unknown names come with the nearest known one.
     """
     flat, faults = _flat(model, raw)
     unwritable = [name for name, value in flat.items() if not _is_text(name) or not _is_text(value)]
-    faults += [f"{name!r} holds half of a character (a lone surrogate)" for name in unwritable]
+    faults += [f"{name!r} contains invalid Unicode (a lone surrogate)" for name in unwritable]
     flat = {name: value for name, value in flat.items() if name not in unwritable}
     cause: ValidationError | None = None
     try:
@@ -67,10 +67,10 @@ def parse_arguments(
 
 
 def nearest(word: str, known: Mapping[str, str]) -> str | None:
-    """The known name that a misspelt one most likely means, by spelling first, then by its description.
+    """Return the known name that is nearest to a misspelt one, by spelling first, then by description.
 
     Args:
-        word: what was given.
+        word: the given name.
         known: right names with their descriptions.
     """
     plain = word.lower().replace("-", "_")
@@ -88,7 +88,7 @@ def nearest(word: str, known: Mapping[str, str]) -> str | None:
 
 
 def _flat(model: type[BaseModel], raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Arguments with ``more`` laid out beside the others and synonyms by their own names; and what is wrong there."""
+    """Arguments with those of ``more`` beside the others and synonyms by their own names; and the faults in them."""
     flat, faults = dict(raw), []
     more = flat.pop(MORE, {}) if MORE not in model.model_fields else {}
     if isinstance(more, str):
@@ -135,7 +135,7 @@ def _about(model: type[BaseModel], name: str) -> str:
 
 
 def _is_text(value: object) -> bool:
-    """No string in it is one that cannot be written: JSON can name half a character."""
+    """True when every string in it can be encoded; JSON may hold lone surrogates."""
     if isinstance(value, Mapping):
         return all(_is_text(key) and _is_text(part) for key, part in value.items())
     if isinstance(value, list):
@@ -157,7 +157,7 @@ def _usage(model: type[BaseModel], spell: Callable[[str], str]) -> str:
 
 
 def _model_at(model: type[BaseModel], path: Iterable[int | str]) -> type[BaseModel] | None:
-    """The model that a fault's path leads to, through lists and optional fields."""
+    """The model at a fault's path, through lists and optional fields."""
     here: Any = model
     for part in path:
         if isinstance(part, int):
@@ -180,7 +180,7 @@ def _innermost(annotation: Any) -> Any:
 
 
 def _unstring(model: type[BaseModel], name: str, value: Any) -> Any:
-    """Read JSON text where the field holds a list or an object."""
+    """Parse JSON text where the field holds a list or an object."""
     field = model.model_fields.get(name)
     if field is None or not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
         return value

@@ -133,7 +133,7 @@ def _output(kind: str, holds: str) -> Output | None:
 
 
 def _expected(record: JobRecord, output: Output) -> str:
-    """Where a job that is not finished will write an output."""
+    """The path to which a job that is not finished will write an output."""
     given = Path(record.params.get(output.parameter) or Path(record.folder) / "out")
     return str(given / output.path if output.path else given)
 
@@ -150,7 +150,7 @@ def _first_step(holds: str, there: Collection[str]) -> JobKind:
 
 
 def _reads(kind: JobKind) -> str:
-    """What a kind reads of a dataset; empty: it starts from something else."""
+    """Name of the dataset's file that a kind reads, by what it holds; empty: it reads none."""
     marks = (find_mark(field) for field in kind.params.model_fields.values())
     return next((mark.holds for mark in marks if isinstance(mark, PathMark) and mark.holds in dataset_files()), "")
 

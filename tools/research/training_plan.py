@@ -1,4 +1,4 @@
-"""What training itself would choose for a card and hours of audio: its presets, epochs and memory model, asked."""
+"""Plan of a training for a GPU and hours of audio, by training's own presets, epochs and memory estimate."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from jobs.training.planning.presets import preset_for, preset_settings
 from jobs.training.planning.run_config import epochs_for
 from jobs.web_research_hparams.recommend import Plan, Request
 
-LONG_CLIP_S, CHARACTERS_PER_SECOND = 15.0, 15  # the longest that are common, and how much is said in a second
+LONG_CLIP_S, CHARACTERS_PER_SECOND = 15.0, 15  # a long clip that is common; rate of speech
 _SMALLEST: dict[str, Any] = {"batch_size": 1, "gradient_accumulation_steps": 4, "gradient_checkpointing": True}
 
 
 def plan_for(request: Request) -> Plan:
-    """Settings, epochs and estimated peak of a run.
+    """Compute settings, epochs and estimated peak of a run.
 
     Args:
-        request: model, method, audio and memory; what is not known is left to training's defaults.
+        request: model, method, audio and memory; training's defaults replace what is not given.
     """
     hours = None if request.minutes_of_audio is None else request.minutes_of_audio / 60
     epochs = None if hours is None else epochs_for(request.method, hours)

@@ -1,4 +1,4 @@
-"""Settings that a search has found: ``best_config.json``. Light: no torch."""
+"""Reading of ``best_config.json``, the hyperparameters that a search has found."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from jobs.errors import UserError
 from jobs.training.params import Params
 
 KEY = "hyperparameters"
-# What a run is about is the call's business; a file that an agent passes on must not move its paths.
+# Parameters that a file must not set: they define the run, and a file that is passed on must not change its paths.
 NOT_FOR_A_FILE = frozenset({"manifest", "base_model", "out_dir", "hyperparams", "references", "resume", "rights"})
 
 
 def read_hyperparams(path: Path, given: Collection[str] = ()) -> dict[str, Any]:
-    """The settings of a file, without those that the caller gave.
+    """Read the parameters of a file, without those that the caller gave.
 
     Args:
-        path: JSON object with ``hyperparameters``, or those alone.
+        path: JSON object with ``hyperparameters``, or the hyperparameters themselves.
         given: names of the arguments that the caller gave.
 
     Raises:
@@ -33,7 +33,7 @@ def read_hyperparams(path: Path, given: Collection[str] = ()) -> dict[str, Any]:
         raise _invalid(f"{path} cannot be read as JSON: {error}") from error
     values = read.get(KEY, read) if isinstance(read, dict) else None
     if not isinstance(values, dict) or not values:
-        raise _invalid(f"{path} holds no object of settings")
+        raise _invalid(f"{path} is not an object of settings")
     unknown = sorted(set(values) - (set(Params.model_fields) - NOT_FOR_A_FILE))
     if unknown:
         raise _invalid(f"{path}: {', '.join(unknown)} cannot be set by a file")
@@ -41,7 +41,7 @@ def read_hyperparams(path: Path, given: Collection[str] = ()) -> dict[str, Any]:
         checked = Params.model_validate({**values, "manifest": "none"})
     except ValidationError as error:
         first = error.errors()[0]
-        raise _invalid(f"{path}: {'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}") from error
+        raise _invalid(f"{path}: {'.'.join(map(str, first['loc'])) or 'value'}: {first['msg']}") from error
     return {name: getattr(checked, name) for name in values if name not in given}
 
 

@@ -16,7 +16,7 @@ from jobs.errors import UserError
 from jobs.settings import Settings
 from jobs.synthesize.spec import KIND as SYNTHESIZE
 from tools.core.registry import all_tools
-from tools.core.start import fingerprint_of
+from tools.core.start import compute_fingerprint
 from tools.core.tool_types import ToolContext
 from tools.core.views import JobView
 
@@ -153,15 +153,15 @@ def test_a_fingerprint_changes_with_parameters_and_with_inputs_alone(work: Path)
     manifest = write_manifest(work / "m.jsonl")
     params = ALIGN.params(manifest=str(manifest), out=str(work / "out.jsonl"))
 
-    first = fingerprint_of("align", params)
+    first = compute_fingerprint("align", params)
     (work / "out.jsonl").write_text("an output\n")
-    with_output = fingerprint_of("align", params)
-    other_score = fingerprint_of("align", params.model_copy(update={"min_word_score": 0.5}))
+    with_output = compute_fingerprint("align", params)
+    other_score = compute_fingerprint("align", params.model_copy(update={"min_word_score": 0.5}))
     os.utime(manifest, ns=(1, 1))
-    touched = fingerprint_of("align", params)
+    touched = compute_fingerprint("align", params)
 
     assert first == with_output
-    assert len({first, other_score, touched, fingerprint_of("convert_codes", params)}) == 4
+    assert len({first, other_score, touched, compute_fingerprint("convert_codes", params)}) == 4
 
 
 def test_a_folder_of_weights_counts_by_its_listing(work: Path) -> None:
@@ -170,10 +170,10 @@ def test_a_folder_of_weights_counts_by_its_listing(work: Path) -> None:
     (model / "model.safetensors").write_bytes(b"weights")
     params = SYNTHESIZE.params(model=str(model), texts=["A line."])
 
-    before = fingerprint_of("synthesize", params)
+    before = compute_fingerprint("synthesize", params)
     (model / "config.json").write_text("{}")
 
-    assert fingerprint_of("synthesize", params) != before
+    assert compute_fingerprint("synthesize", params) != before
 
 
 def write_coded(path: Path) -> Path:

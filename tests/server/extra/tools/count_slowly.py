@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from counting import KIND, Params
 
-from tools.core.views import JobView
 from tools.core.start import start
 from tools.core.tool_types import Hints, StartArgs, ToolContext
+from tools.core.views import JobView
 
 HINTS = Hints(title="Count slowly")
 NEXT = 'Read "{note}"; it tells of {counted}.'

@@ -5,9 +5,9 @@ from __future__ import annotations
 from computing import KIND, Params
 
 from jobs.param_types import Strict
-from tools.core.views import JobView
 from tools.core.start import start
 from tools.core.tool_types import Hints, StartArgs, ToolContext
+from tools.core.views import JobView
 
 HINTS = Hints(title="Compute slowly")
 

@@ -6,9 +6,9 @@ from computing import KIND, Params
 from pydantic import BaseModel
 
 from jobs.param_types import Strict
-from tools.core.views import JobView
 from tools.core.start import start
 from tools.core.tool_types import Hints, StartArgs, ToolContext
+from tools.core.views import JobView
 
 HINTS = Hints(title="Ask, then compute")
 
