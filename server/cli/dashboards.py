@@ -13,7 +13,7 @@ from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord
 from jobs.settings import Settings
 from jobs.training.spec import KIND as TRAINING
-from jobs.tune_hparams.params import Params, study_of
+from jobs.tune_hparams.params import Params, study_path
 from jobs.tune_hparams.spec import KIND as TUNE_HPARAMS
 from server.cli.flags import Parser
 
@@ -92,7 +92,7 @@ def _log_of(job: JobRecord) -> Path:
 
 def _newest_study(settings: Settings) -> Path:
     for job in Runner(settings).list(kind=TUNE_HPARAMS.name, limit=1):
-        return study_of(Params.model_validate(job.params), Path(job.folder))
+        return study_path(Params.model_validate(job.params), Path(job.folder))
     raise UserError("study_missing", "There has been no search yet.", "Start one with tune_hparams, or name its file.")
 
 

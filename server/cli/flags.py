@@ -40,6 +40,7 @@ def parser_for(command: Command, tool: Tool) -> argparse.ArgumentParser:
     """Build the parser of a command. Required arguments are checked by the model, not by the parser."""
     parser = Parser(
         prog=f"./run.sh {command.name}",
+        usage=_usage(command, tool),
         description=as_shell_text(tool.description),
         epilog=_examples(tool),
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -73,6 +74,14 @@ def parser_for(command: Command, tool: Tool) -> argparse.ArgumentParser:
             help="wait for the job's end with a progress bar (the default at a terminal), or return its id at once",
         )
     return parser
+
+
+def _usage(command: Command, tool: Tool) -> str:
+    required = [name for name, field in tool.args.model_fields.items() if field.is_required()]
+    words = [name.upper() for name in command.positionals]
+    aliases = {name: flag for flag, name in command.flags.items()}
+    words += [f"{aliases.get(name, flag_name(name))} …" for name in required if name not in command.positionals]
+    return " ".join([f"./run.sh {command.name}", *words, "[--flags]"])
 
 
 def grouped_fields(model: type[Strict]) -> dict[str, dict[str, FieldInfo]]:

@@ -54,7 +54,7 @@ def _calls() -> re.Pattern[str]:
 @cache
 def _settings() -> re.Pattern[str]:
     names = {name for tool in all_tools().values() for name in tool.args.model_fields}
-    return re.compile(rf"(?<![\w./=,-])({'|'.join(sorted(names, key=len, reverse=True))})={_VALUE}")
+    return re.compile(rf"(?<![\w./=,-])({'|'.join(sorted(names, key=len, reverse=True))})={_VALUE}(?![\w./:@+-]*,\w)")
 
 
 def _flags_in(text: str) -> str:

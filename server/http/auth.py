@@ -1,4 +1,4 @@
-"""Who may speak over HTTP: who holds the token in a file, or a token that an authorization server vouches for."""
+"""Bearer tokens: one in a file, or those that an OAuth authorization server confirms (RFC 7662)."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from pydantic import ValidationError
 from jobs.config import HttpSettings
 from jobs.errors import UserError
 
-SHORTEST_TOKEN = 32  # characters; it also seals what clients carry back
+SHORTEST_TOKEN = 32  # characters; the token is also the key that seals request state kept by clients
 INTROSPECTION_TIMEOUT_S = 10.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def token_in(path: Path) -> str:
-    """The bearer token of a file, which is made with a random one if it is not there.
+def read_or_create_token(path: Path) -> str:
+    """Return the bearer token of a file; create the file with a random token if it does not exist.
 
     Raises:
-        UserError: ``token_file_unusable``: not ours alone to read, too short, or not to be read or written.
+        UserError: ``token_file_unusable``: readable by others, too short, or not readable or writable.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         except FileExistsError:
-            return _read_secret(path)
+            return _read_private(path)
         with os.fdopen(descriptor, "w") as stream:
             token = secrets.token_urlsafe(32)
             stream.write(token + "\n")
@@ -43,47 +43,47 @@ def token_in(path: Path) -> str:
         ) from error
 
 
-def _read_secret(path: Path) -> str:
+def _read_private(path: Path) -> str:
     with path.open() as stream:
         state = os.fstat(stream.fileno())
         if not stat.S_ISREG(state.st_mode) or state.st_uid != os.getuid() or stat.S_IMODE(state.st_mode) & 0o077:
             raise UserError(
                 "token_file_unusable",
-                f"{path} may be read by others than you (mode {stat.S_IMODE(state.st_mode):04o}).",
-                f"chmod 600 {path}, after writing a new token if the old one may be known.",
+                f"{path} can be read by other users (mode {stat.S_IMODE(state.st_mode):04o}).",
+                f"Run chmod 600 {path}, and write a new token if the old one may be known.",
             )
         token = stream.read().strip()
     if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
         raise UserError(
             "token_file_unusable",
-            f"{path} holds no token of at least {SHORTEST_TOKEN} printable characters in one word.",
-            "Remove the file; the next start makes one.",
+            f"{path} has no token of at least {SHORTEST_TOKEN} printable ASCII characters without spaces.",
+            "Remove the file; the next start creates one.",
         )
     return token
 
 
-class FileToken:
-    """Knows one token; the SDK's ``TokenVerifier``."""
+class FileTokenVerifier:
+    """The SDK's ``TokenVerifier`` for one fixed token."""
 
     def __init__(self, token: str) -> None:
         self._token = token
 
     async def verify_token(self, token: str) -> AccessToken | None:
-        """The bearer, if the token is ours. Takes as long whatever is wrong with it."""
+        """Return the access of the right token, else None; compares in constant time."""
         if not hmac.compare_digest(token.encode(), self._token.encode()):
             return None
         return AccessToken(token=token, client_id="token-file", scopes=[])
 
 
-class Introspection:
-    """Asks the authorization server about every token (RFC 7662); the SDK's ``TokenVerifier``.
+class IntrospectionVerifier:
+    """The SDK's ``TokenVerifier`` that asks the authorization server about every token (RFC 7662).
 
-    Nothing is kept: a token that is revoked stops working with the next request.
+    Nothing is cached: a revoked token stops working with the next request.
 
     Args:
-        settings: where to ask, and as whom.
-        secret: this server's secret there; empty: ask without.
-        transport: for tests.
+        settings: introspection endpoint and client id.
+        secret: client secret; empty: no client authentication.
+        transport: replaces the network in tests.
     """
 
     def __init__(
@@ -95,50 +95,54 @@ class Introspection:
                 raise UserError(
                     "settings_invalid",
                     f"[http] {name} = {getattr(settings, name)!r} is not https.",
-                    "Tokens go there: use https. Plain http is taken on this machine only.",
+                    "Tokens are sent there: use https. Plain http is accepted on this machine only.",
                 )
         self._settings = settings
-        named = settings.introspection_client_id
-        self._auth = httpx.BasicAuth(named, secret) if named else None
+        client_id = settings.introspection_client_id
+        self._auth = httpx.BasicAuth(client_id, secret) if client_id else None
         self._transport = transport
 
     async def verify_token(self, token: str) -> AccessToken | None:
-        """The bearer, if the authorization server says that the token holds; nobody when it cannot be asked."""
+        """Return the access of an active token of this issuer; None if it is not, or the issuer cannot be asked."""
         try:
             async with httpx.AsyncClient(
                 auth=self._auth, transport=self._transport, timeout=INTROSPECTION_TIMEOUT_S
             ) as client:
                 answer = await client.post(self._settings.introspection_url, data={"token": token})
-            told = answer.json() if answer.status_code == httpx.codes.OK else {}
+            claims = answer.json() if answer.status_code == httpx.codes.OK else {}
         except (httpx.HTTPError, ValueError):
             return None
-        if not isinstance(told, dict) or told.get("active") is not True:
+        if not isinstance(claims, dict) or claims.get("active") is not True:
             return None
-        if str(told.get("iss", self._settings.issuer_url)).rstrip("/") != self._settings.issuer_url.rstrip("/"):
+        if str(claims.get("iss", self._settings.issuer_url)).rstrip("/") != self._settings.issuer_url.rstrip("/"):
             return None
-        audience = told.get("aud", [])
+        audience = claims.get("aud", [])
         audiences = audience if isinstance(audience, list) else [audience]
         ours = self._settings.resource_server_url
         try:
             return AccessToken(
                 token=token,
-                client_id=str(told.get("client_id", "unknown")),
-                scopes=str(told.get("scope", "")).split(),
-                expires_at=told.get("exp"),
+                client_id=str(claims.get("client_id", "unknown")),
+                scopes=str(claims.get("scope", "")).split(),
+                expires_at=claims.get("exp"),
                 # the SDK refuses a token for another resource
                 resource=next((entry for entry in audiences if str(entry).rstrip("/") == ours.rstrip("/")), None),
-                subject=told.get("sub"),
+                subject=claims.get("sub"),
                 claims={"iss": self._settings.issuer_url},
             )
-        except ValidationError:  # the authorization server answers something else than RFC 7662 says
+        except ValidationError:  # the answer does not follow RFC 7662
             return None
 
 
-def secret_in(path: str) -> str:
-    """The secret in a file that only we may read; empty without one. Raises ``UserError`` ``token_file_unusable``."""
+def read_secret(path: str) -> str:
+    """Return the secret in a file that only the owner may read; empty without a path.
+
+    Raises:
+        UserError: ``token_file_unusable``.
+    """
     if not path:
         return ""
     try:
-        return _read_secret(Path(path).expanduser())
+        return _read_private(Path(path).expanduser())
     except OSError as error:
         raise UserError("token_file_unusable", f"{path}: {error.strerror or error}.", "Correct config.toml.") from error

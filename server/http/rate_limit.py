@@ -1,4 +1,4 @@
-"""What every HTTP request meets first: who it says it is for, and how many there are. For all paths, also of errors."""
+"""Host and Origin allow-lists, rate limit and concurrency limit for every path of an HTTP application."""
 
 from __future__ import annotations
 
@@ -13,39 +13,41 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 MOST_ADDRESSES = 1024
+REFUSALS = {421: "Host not allowed", 403: "Cross-origin request refused"}
 
 
-class Bucket:
-    """Lets requests through at a rate, and twice as many at once.
+class TokenBucket:
+    """Token bucket that holds two seconds' worth of requests.
 
     Args:
         per_s: requests a second in the long run.
+        now_s: current time of a monotonic clock.
     """
 
     def __init__(self, per_s: float, now_s: float) -> None:
         self._per_s = per_s
-        self._left = 2 * per_s
-        self._at_s = now_s
+        self._tokens = 2 * per_s
+        self._updated_s = now_s
 
-    def wait_s(self, now_s: float) -> float:
-        """Take one: 0, or how long to wait before trying again."""
-        self._left = min(2 * self._per_s, self._left + (now_s - self._at_s) * self._per_s)
-        self._at_s = now_s
-        if self._left >= 1:
-            self._left -= 1
+    def acquire(self, now_s: float) -> float:
+        """Take a token; return 0, or the seconds to wait for one."""
+        self._tokens = min(2 * self._per_s, self._tokens + (now_s - self._updated_s) * self._per_s)
+        self._updated_s = now_s
+        if self._tokens >= 1:
+            self._tokens -= 1
             return 0.0
-        return (1 - self._left) / self._per_s
+        return (1 - self._tokens) / self._per_s
 
 
-class Bounds:
-    """ASGI: refuses foreign ``Host`` and ``Origin`` (421, 403), too many a second and too many at once (429).
+class RequestLimits:
+    """ASGI middleware: refuses foreign ``Host`` (421) and ``Origin`` (403), and too many requests (429).
 
     Args:
-        app: what answers the rest.
+        app: application that answers accepted requests.
         security: hosts and origins to accept.
-        max_concurrent: requests that are answered at the same time, and as many open streams.
-        max_per_s: requests of one address a second.
-        clock: seconds, for tests.
+        max_concurrent: most requests in progress, and as many open streams.
+        max_per_s: most requests a second of one client address.
+        clock: monotonic seconds.
     """
 
     def __init__(
@@ -62,7 +64,7 @@ class Bounds:
         self._max_concurrent = max_concurrent
         self._max_per_s = max_per_s
         self._clock = clock
-        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
         self._busy = {"POST": 0, "GET": 0}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,7 +72,7 @@ class Bounds:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        refusal = await self._security.validate_request(Request(scope)) or self._too_many(scope)
+        refusal = await self._foreign(scope) or self._too_many(scope)
         if refusal is not None:
             await refusal(scope, receive, send)
             return
@@ -81,26 +83,30 @@ class Bounds:
         finally:
             self._busy[kind] -= 1
 
+    async def _foreign(self, scope: Scope) -> Response | None:
+        refusal = await self._security.validate_request(Request(scope))
+        return refusal and PlainTextResponse(REFUSALS[refusal.status_code], refusal.status_code)
+
     def _too_many(self, scope: Scope) -> Response | None:
         now_s = self._clock()
         address = (scope.get("client") or ("",))[0]
-        bucket = self._buckets.pop(address, None) or Bucket(self._max_per_s, now_s)
+        bucket = self._buckets.pop(address, None) or TokenBucket(self._max_per_s, now_s)
         self._buckets[address] = bucket
         while len(self._buckets) > MOST_ADDRESSES:
             self._buckets.popitem(last=False)
-        wait_s = bucket.wait_s(now_s)
+        wait_s = bucket.acquire(now_s)
         if wait_s:
-            return _later(wait_s, f"more than {self._max_per_s:g} requests a second")
+            return _retry_after(wait_s, f"more than {self._max_per_s:g} requests a second")
         if self._busy[_kind(scope)] >= self._max_concurrent:
-            return _later(1, f"{self._max_concurrent} requests are being answered")
+            return _retry_after(1, f"{self._max_concurrent} requests are in progress")
         return None
 
 
 def _kind(scope: Scope) -> str:
-    """Streams that stay open are counted apart, so that they take no place of calls."""
+    """Return the counter of a request: open streams (GET) are counted apart from calls."""
     return "GET" if scope["method"] == "GET" else "POST"
 
 
-def _later(wait_s: float, why: str) -> Response:
+def _retry_after(wait_s: float, why: str) -> Response:
     seconds = max(1, math.ceil(wait_s))
-    return PlainTextResponse(f"Too many: {why}. Try again in {seconds} s.\n", 429, {"Retry-After": str(seconds)})
+    return PlainTextResponse(f"Too many requests: {why}. Retry in {seconds} s.\n", 429, {"Retry-After": str(seconds)})

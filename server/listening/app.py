@@ -1,188 +1,235 @@
-"""The listening page and its answers, over HTTP on this machine alone.
+"""HTTP application of the listening page.
 
-Only this machine's own address, one random path that is the key, only pages of its own may write.
+It listens on the loopback address only, every path starts with a random key, and requests of other pages are refused.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
-import shutil
-from collections.abc import Sequence
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from types import TracebackType
+from typing import TypeVar
 
+import anyio
+from anyio import to_thread
+from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobs.errors import UserError
-from server.listening.ratings import Listening, Said, SaidScore, SaidVote
+from server.http.listener import http_server, open_socket
+from server.http.rate_limit import RequestLimits
+from server.listening.ratings import PlayableTake, RatingSession, ScoreSubmission, VoteSubmission
 
 ADDRESS = "127.0.0.1"
 MAX_BODY_BYTES = 16_384
-TIMEOUT_S = 30.0
-_PAGE = Path(__file__).with_name("page.html")
+BODY_TIMEOUT_S = 30.0
+# Far above one browser that plays and rates.
+MAX_CONCURRENT, MAX_PER_S = 64, 200.0
+PAGE = Path(__file__).with_name("page.html")
+SECURITY_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+# A file's age would tell which voice of a blind pair is the newer one.
+REVEALING_HEADERS = ("ETag", "Last-Modified")
+ItemT = TypeVar("ItemT")
+SubmissionT = TypeVar("SubmissionT", ScoreSubmission, VoteSubmission)
 
 
-class ListeningServer(ThreadingHTTPServer):
-    """Serves the page until it is shut down.
+class ListeningServer:
+    """HTTP server of one rating session.
 
     Args:
-        listening: what is listened to.
+        session: takes to play, and where ratings are stored.
         port: 0 takes a free one.
 
     Raises:
         UserError: ``port_taken``.
     """
 
-    daemon_threads = True
-    allow_reuse_address = True
-
-    def __init__(self, listening: Listening, port: int = 0) -> None:
-        self.listening = listening
+    def __init__(self, session: RatingSession, port: int = 0) -> None:
+        self.session = session
         self.key = secrets.token_urlsafe(24)
         try:
-            super().__init__((ADDRESS, port), _Handler)
-        except (OSError, OverflowError) as error:
+            self._socket = open_socket(ADDRESS, port)
+        except OSError as error:
             raise UserError("port_taken", f"Port {port} cannot be opened: {error}.", "Give another --port.") from error
-        own = [f"{name}:{self.server_address[1]}" for name in (ADDRESS, "localhost")]
-        self.hosts = frozenset(own)
-        self.origins = frozenset(f"http://{host}" for host in own)
+        self.port: int = self._socket.getsockname()[1]
+        self._server = http_server(listening_app(session, self.key, self.port))
 
     @property
     def url(self) -> str:
-        """Where a person opens the page."""
-        return f"http://{ADDRESS}:{self.server_address[1]}/{self.key}/"
+        """Address of the page."""
+        return f"http://{ADDRESS}:{self.port}/{self.key}/"
+
+    def serve(self) -> None:
+        """Serve until ``stop``, SIGINT or SIGTERM."""
+        self._server.run(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """Let ``serve`` return."""
+        self._server.should_exit = True
+
+    def __enter__(self) -> ListeningServer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._socket.close()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: ListeningServer
-    timeout = TIMEOUT_S
-    server_version, sys_version = "tts-train", ""
-    protocol_version = "HTTP/1.1"
-    _ANSWERS: ClassVar[dict[str, type[Said]]] = {"score": SaidScore, "vote": SaidVote}
+def listening_app(session: RatingSession, key: str, port: int) -> ASGIApp:
+    """Build the application.
 
-    def do_GET(self) -> None:
-        """The page, what it shows, and audio."""
-        match self._asked():
-            case [""]:
-                self._page()
-            case ["contents"]:
-                self._tell(HTTPStatus.OK, self.server.listening.contents())
-            case ["take", number] if (take := _at(self.server.listening.takes, number)) is not None:
-                self._audio(take.path)
-            case ["pair", number, ("first" | "second") as place] if (
-                pair := _at(self.server.listening.pairs, number)
-            ) is not None:
-                self._audio(pair.offered("first" if place == "first" else "second").path)
-            case None:
-                pass
-            case _:
-                self._refuse(HTTPStatus.NOT_FOUND, "there is nothing here")
+    Args:
+        session: takes to play, and where ratings are stored.
+        key: first part of every path.
+        port: port in the accepted ``Host`` and ``Origin`` headers.
+    """
+    hosts = [f"{name}:{port}" for name in (ADDRESS, "localhost")]
+    security = TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=[f"http://{host}" for host in hosts])
+    app = Starlette(routes=_routes(session), exception_handlers={HTTPException: _refuse})
+    app.router.redirect_slashes = False
+    limited = RequestLimits(_BehindKey(app, key), security, max_concurrent=MAX_CONCURRENT, max_per_s=MAX_PER_S)
+    return _WithSecurityHeaders(limited)
 
-    def do_POST(self) -> None:
-        """A score or a vote."""
-        self.close_connection = True  # an answer that was refused may leave a body unread
-        asked = self._asked()
-        if asked is None:
+
+def _routes(session: RatingSession) -> list[Route]:
+    async def contents(request: Request) -> Response:
+        return JSONResponse(session.contents())
+
+    async def take(request: Request) -> Response:
+        return await _audio(_item(session.takes, request))
+
+    async def pair(request: Request) -> Response:
+        place = request.path_params["place"]
+        if place not in ("first", "second"):
+            raise HTTPException(404)
+        return await _audio(_item(session.pairs, request).offered(place))
+
+    async def score(request: Request) -> Response:
+        return await _store(request, ScoreSubmission, session.save_score)
+
+    async def vote(request: Request) -> Response:
+        return await _store(request, VoteSubmission, session.save_vote)
+
+    return [
+        Route("/", _page),
+        Route("/contents", contents),
+        Route("/take/{number:int}", take),
+        Route("/pair/{number:int}/{place}", pair),
+        Route("/score", score, methods=["POST"]),
+        Route("/vote", vote, methods=["POST"]),
+    ]
+
+
+async def _page(request: Request) -> Response:
+    nonce = secrets.token_urlsafe(12)
+    policy = (
+        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; media-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    page = PAGE.read_text(encoding="utf-8").replace("{{nonce}}", nonce)
+    return HTMLResponse(page, headers={"Content-Security-Policy": policy})
+
+
+async def _audio(take: PlayableTake) -> Response:
+    if not await to_thread.run_sync(take.path.is_file):
+        raise HTTPException(404, "The audio file is missing")
+    return FileResponse(take.path, media_type="audio/wav")
+
+
+async def _store(request: Request, model: type[SubmissionT], save: Callable[[SubmissionT], None]) -> Response:
+    """Check a submission and store it before the answer is sent."""
+    body = await _body(request)
+    try:
+        await to_thread.run_sync(save, model.model_validate_json(body))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise HTTPException(400, f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")) from error
+    except LookupError as error:
+        raise HTTPException(404) from error
+    except UserError as error:
+        raise HTTPException(507, error.message) from error
+    return JSONResponse({"stored": True})
+
+
+async def _body(request: Request) -> bytes:
+    """Read a JSON body of at most ``MAX_BODY_BYTES``."""
+    if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, "Content-Type must be application/json")
+    length = request.headers.get("Content-Length", "")
+    if not length.isdecimal():
+        raise HTTPException(411, "Content-Length required")
+    if int(length) > MAX_BODY_BYTES:
+        raise HTTPException(413, f"Body larger than {MAX_BODY_BYTES} bytes")
+    body = b""
+    try:
+        with anyio.fail_after(BODY_TIMEOUT_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise HTTPException(413, f"Body larger than {MAX_BODY_BYTES} bytes")
+    except TimeoutError as error:
+        raise HTTPException(408, "The body did not arrive in time") from error
+    return body
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    text = "Not found" if error.detail == "Not Found" else error.detail
+    return PlainTextResponse(text, error.status_code, error.headers)
+
+
+def _item(items: Sequence[ItemT], request: Request) -> ItemT:
+    number: int = request.path_params["number"]
+    if number >= len(items):
+        raise HTTPException(404)
+    return items[number]
+
+
+class _BehindKey:
+    """ASGI: serves paths below the key, and answers 404 to all others."""
+
+    def __init__(self, app: ASGIApp, key: str) -> None:
+        self._app = app
+        self._key = key.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
             return
-        if len(asked) != 1 or asked[0] not in self._ANSWERS:
-            self._refuse(HTTPStatus.NOT_FOUND, "there is nothing here")
-        elif self.headers.get("Origin", next(iter(self.server.origins))) not in self.server.origins:
-            self._refuse(HTTPStatus.FORBIDDEN, "another page may not write here")
-        elif self.headers.get_content_type() != "application/json":
-            self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send application/json")
+        key, _, rest = scope["path"].removeprefix("/").partition("/")
+        if secrets.compare_digest(key.encode(), self._key):
+            await self._app({**scope, "path": f"/{rest}"}, receive, send)
         else:
-            self._take_answer(asked[0])
-
-    def _take_answer(self, word: str) -> None:
-        length = self.headers.get("Content-Length", "")
-        if not length.isdecimal():
-            self._refuse(HTTPStatus.LENGTH_REQUIRED, "say how long the body is")
-            return
-        if int(length) > MAX_BODY_BYTES:
-            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {MAX_BODY_BYTES} bytes")
-            return
-        try:
-            said = self._ANSWERS[word].model_validate_json(self.rfile.read(int(length)))
-            if isinstance(said, SaidScore):
-                self.server.listening.score(said)
-            elif isinstance(said, SaidVote):
-                self.server.listening.vote(said)
-        except ValidationError as error:
-            first = error.errors()[0]
-            self._refuse(HTTPStatus.BAD_REQUEST, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
-        except LookupError:
-            self._refuse(HTTPStatus.NOT_FOUND, "there is no such take")
-        except UserError as error:
-            self._refuse(HTTPStatus.INSUFFICIENT_STORAGE, error.message)
-        else:
-            self._tell(HTTPStatus.OK, {"stored": True})
-
-    def _asked(self) -> list[str] | None:
-        """The words of the path after the key; None when the request was refused."""
-        if self.headers.get("Host") not in self.server.hosts:
-            # a name that was bent to this address would make a stranger's page one of ours
-            self._refuse(HTTPStatus.MISDIRECTED_REQUEST, "this is not the host that you asked for")
-            return None
-        key, _, rest = self.path.partition("?")[0].removeprefix("/").partition("/")
-        if not secrets.compare_digest(key.encode(), self.server.key.encode()):
-            self._refuse(HTTPStatus.NOT_FOUND, "there is nothing here")
-            return None
-        return rest.split("/")
-
-    def _page(self) -> None:
-        nonce = secrets.token_urlsafe(12)
-        page = _PAGE.read_text(encoding="utf-8").replace("{{nonce}}", nonce).encode()
-        policy = (
-            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; media-src 'self'; "
-            "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        )
-        self._head(HTTPStatus.OK, "text/html; charset=utf-8", len(page), {"Content-Security-Policy": policy})
-        self.wfile.write(page)
-
-    def _audio(self, path: Path) -> None:
-        try:
-            stream = path.open("rb")
-        except OSError:
-            self._refuse(HTTPStatus.NOT_FOUND, "the audio is gone")
-            return
-        with stream:
-            self._head(HTTPStatus.OK, "audio/wav", os.fstat(stream.fileno()).st_size, {})
-            shutil.copyfileobj(stream, self.wfile)
-
-    def _tell(self, status: HTTPStatus, content: dict[str, Any]) -> None:
-        body = json.dumps(content, ensure_ascii=False).encode()
-        self._head(status, "application/json", len(body), {})
-        self.wfile.write(body)
-
-    def _refuse(self, status: HTTPStatus, why: str) -> None:
-        self.close_connection = True
-        self._tell(status, {"error": why})
-
-    def _head(self, status: HTTPStatus, kind: str, size_bytes: int, more: dict[str, str]) -> None:
-        self.send_response(status)
-        headers = {
-            "Content-Type": kind,
-            "Content-Length": str(size_bytes),
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
-            "Cross-Origin-Resource-Policy": "same-origin",
-            **more,
-        }
-        if self.close_connection:
-            headers["Connection"] = "close"
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """The path holds the key: nothing is logged."""
+            await PlainTextResponse("Not found", 404)(scope, receive, send)
 
 
-def _at(many: Sequence[Any], number: str) -> Any:
-    """The element of that number, or None."""
-    return many[int(number)] if number.isdecimal() and len(number) < 6 and int(number) < len(many) else None
+class _WithSecurityHeaders:
+    """ASGI: adds ``SECURITY_HEADERS`` to every response and removes ``REVEALING_HEADERS``."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_changed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(SECURITY_HEADERS)
+                for name in REVEALING_HEADERS:
+                    del headers[name]
+            await send(message)
+
+        await self._app(scope, receive, send_changed)

@@ -1,6 +1,6 @@
-"""What a person listens to, and what comes of it: takes get 1 to 5, of two takes of a text one is chosen blindly.
+"""A rating session: takes get a score of 1 to 5, and of two takes of a text one is chosen blindly.
 
-What is said goes into the takes' ``human_ratings.jsonl``, where the tool's scores go too.
+Ratings are appended to ``human_ratings.jsonl`` beside the takes, as those of the tool ``rate_samples`` are.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from jobs.rating.human_ratings import HUMAN_RATINGS, HumanRating, Vote, Winner, 
 
 
 @dataclass(frozen=True)
-class Recording:
-    """A take with its wav."""
+class PlayableTake:
+    """A take with the path of its audio."""
 
     take: Take
     path: Path
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Two takes of a text in the order in which they are offered; the page never learns which is which."""
+class BlindPair:
+    """Two takes of a text in the order in which they are offered; the page does not know which is which."""
 
-    audio: Recording
-    against: Recording
+    audio: PlayableTake
+    against: PlayableTake
     audio_first: bool
 
-    def offered(self, place: Literal["first", "second"]) -> Recording:
-        """The take that is offered first or second."""
+    def offered(self, place: Literal["first", "second"]) -> PlayableTake:
+        """Return the take that is offered first or second."""
         return self.audio if (place == "first") == self.audio_first else self.against
 
 
-class Said(BaseModel):
-    """What every answer may hold."""
+class Submission(BaseModel):
+    """Fields of every submission."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -52,76 +52,79 @@ class Said(BaseModel):
     note: str = Field("", max_length=2000)
 
 
-class SaidScore(Said):
-    """What the page sends for a take."""
+class ScoreSubmission(Submission):
+    """Score of one take, as the page sends it."""
 
     take: int = Field(ge=0)
     score: int = Field(ge=1, le=5)
 
 
-class SaidVote(Said):
-    """What the page sends for a pair."""
+class VoteSubmission(Submission):
+    """Choice between the two takes of a pair, as the page sends it."""
 
     pair: int = Field(ge=0)
     winner: Literal["first", "second", "tie"]
 
 
-class Listening:
-    """What is listened to, and where the answers go.
+class RatingSession:
+    """Takes to rate, pairs to compare, and the file of the ratings.
 
     Args:
         takes_file: ``takes.jsonl``.
-        against: another ``takes.jsonl``, whose takes of the same texts are compared with these; None: none are.
-        chance: shuffles the pairs and their order.
+        against: another ``takes.jsonl``, whose takes of the same texts are compared with these; None: no pairs.
+        rng: shuffles the pairs and their order.
+
+    Raises:
+        UserError: ``no_common_text``, or those of ``playable_takes``.
     """
 
-    def __init__(self, takes_file: Path, against: Path | None = None, chance: random.Random | None = None) -> None:
-        chance = chance or secrets.SystemRandom()
+    def __init__(self, takes_file: Path, against: Path | None = None, rng: random.Random | None = None) -> None:
+        rng = rng or secrets.SystemRandom()
         self.folder = takes_file.parent
-        self.takes = recordings(takes_file)
-        self.pairs = _pairs(self.takes, recordings(against), chance) if against is not None else []
+        self.takes = playable_takes(takes_file)
+        self.pairs = _pairs(self.takes, playable_takes(against), rng) if against is not None else []
         if against is not None and not self.pairs:
             raise UserError(
                 "no_common_text",
-                f"{against} has no take of a text that {takes_file} has.",
-                "Let both voices say the same texts with synthesize.",
+                f"{against} and {takes_file} have no text in common.",
+                "Synthesize the same texts with both voices.",
             )
 
     def contents(self) -> dict[str, Any]:
-        """What the page may know: texts, no names of models, no places of files."""
+        """Return what the page may know: texts and file names, no models and no folders."""
         return {
             "takes": [{"text": one.take.text, "name": one.path.name} for one in self.takes],
             "pairs": [{"text": pair.audio.take.text} for pair in self.pairs],
         }
 
-    def score(self, said: SaidScore) -> None:
-        """Keep a score.
+    def save_score(self, submission: ScoreSubmission) -> None:
+        """Append a score.
 
         Raises:
-            LookupError: there is no such take.
+            LookupError: no take has this number.
         """
-        take = self.takes[said.take].take
+        take = self.takes[submission.take].take
         rating = HumanRating(
             audio=take.audio,
             text=take.text,
-            score=said.score,
-            note=said.note,
+            score=submission.score,
+            note=submission.note,
             at=_now(),
-            who=said.who,
+            who=submission.who,
             model=take.model,
         )
         append_durably(self.folder / HUMAN_RATINGS, [rating])
 
-    def vote(self, said: SaidVote) -> None:
-        """Keep a choice.
+    def save_vote(self, submission: VoteSubmission) -> None:
+        """Append a choice.
 
         Raises:
-            LookupError: there is no such pair.
+            LookupError: no pair has this number.
         """
-        pair = self.pairs[said.pair]
+        pair = self.pairs[submission.pair]
         winner: Winner = "tie"
-        if said.winner != "tie":
-            winner = "audio" if (said.winner == "first") == pair.audio_first else "against"
+        if submission.winner != "tie":
+            winner = "audio" if (submission.winner == "first") == pair.audio_first else "against"
         vote = Vote(
             audio=pair.audio.take.audio,
             against=os.path.relpath(pair.against.path, self.folder.resolve()),
@@ -129,40 +132,40 @@ class Listening:
             winner=winner,
             is_blind=True,
             heard_first="audio" if pair.audio_first else "against",
-            note=said.note,
+            note=submission.note,
             at=_now(),
-            who=said.who,
+            who=submission.who,
             model=pair.audio.take.model,
             against_model=pair.against.take.model,
         )
         append_durably(self.folder / HUMAN_RATINGS, [vote])
 
 
-def recordings(takes_file: Path) -> list[Recording]:
-    """The takes of a file whose audio is there.
+def playable_takes(takes_file: Path) -> list[PlayableTake]:
+    """Return the takes of a file whose audio exists.
 
     Raises:
         UserError: ``manifest_missing``, ``manifest_unreadable``, ``path_outside_dataset``, ``takes_empty``.
     """
     found = [
-        Recording(take, check_audio_inside(takes_file, takes_file.parent, take.audio))
+        PlayableTake(take, check_audio_inside(takes_file, takes_file.parent, take.audio))
         for take in read_takes(takes_file)
     ]
-    there = [one for one in found if one.path.is_file()]
-    if not there:
-        raise UserError("takes_empty", f"{takes_file} names no audio that is there.", "Make takes with synthesize.")
-    return there
+    existing = [one for one in found if one.path.is_file()]
+    if not existing:
+        raise UserError("takes_empty", f"No audio file of {takes_file} exists.", "Make takes with synthesize.")
+    return existing
 
 
-def _pairs(takes: Sequence[Recording], others: Sequence[Recording], chance: random.Random) -> list[Pair]:
-    """Takes of the same text and number, shuffled; these takes come first in half of the pairs."""
+def _pairs(takes: Sequence[PlayableTake], others: Sequence[PlayableTake], rng: random.Random) -> list[BlindPair]:
+    """Match takes of the same text and number, and shuffle them; ``takes`` come first in half of the pairs."""
     by_name = {(other.take.text, other.take.take): other for other in others}
     matched = [(one, by_name[key]) for one in takes if (key := (one.take.text, one.take.take)) in by_name]
-    chance.shuffle(matched)
-    half = (len(matched) + chance.randrange(2)) // 2
+    rng.shuffle(matched)
+    half = (len(matched) + rng.randrange(2)) // 2
     orders = [True] * half + [False] * (len(matched) - half)
-    chance.shuffle(orders)
-    return [Pair(one, other, first) for (one, other), first in zip(matched, orders, strict=True)]
+    rng.shuffle(orders)
+    return [BlindPair(one, other, first) for (one, other), first in zip(matched, orders, strict=True)]
 
 
 def _now() -> float:

@@ -1,1 +1,1 @@
-"""Installation of the Agent Skill and of client configurations."""
+"""Installation of the Agent Skill and of the MCP entry in clients' configurations."""

@@ -1,6 +1,6 @@
-"""An MCP entry in a client's configuration, put in and taken out as text. Pure: what is there stays as it is.
+"""The MCP entry in a client's configuration, added and removed as text; all other content is preserved.
 
-Claude Code keeps JSON (``~/.claude.json``, a project's ``.mcp.json``), Codex TOML (``~/.codex/config.toml``).
+Claude Code uses JSON (``~/.claude.json``, a project's ``.mcp.json``), Codex TOML (``~/.codex/config.toml``).
 """
 
 from __future__ import annotations
@@ -15,37 +15,42 @@ from jobs.errors import UserError
 
 NAME = "tts-train"
 BEGIN, END = f"# >>> {NAME}", f"# <<< {NAME}"
-# Codex gives a server 10 s to start in older versions, and a call 60 s; ours waits 50 s at most.
+FIX = "Fix the file and retry."
+# Older Codex versions allow 10 s for a server's start, and 60 s for a call; ours takes at most 50 s.
 CODEX_LIMITS = "startup_timeout_sec = 30\ntool_timeout_sec = 120\n"
 
 
 @dataclass(frozen=True)
-class Entry:
-    """How a client starts the server."""
+class ServerEntry:
+    """Command, arguments and environment with which a client starts the server."""
 
     command: str
     args: tuple[str, ...] = ("mcp",)
     env: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """As Claude Code has it."""
-        told: dict[str, Any] = {"type": "stdio", "command": self.command, "args": list(self.args)}
-        return told | ({"env": dict(self.env)} if self.env else {})
+        """Return the entry of Claude Code."""
+        entry: dict[str, Any] = {"type": "stdio", "command": self.command, "args": list(self.args)}
+        return entry | ({"env": dict(self.env)} if self.env else {})
 
     def as_toml(self) -> str:
-        """As Codex has it, between two comments by which it is found again. A JSON string is a TOML string."""
+        """Return the entry of Codex between two marker comments. A JSON string is also a TOML string."""
         env = ", ".join(f"{name} = {json.dumps(value)}" for name, value in self.env.items())
         lines = [f"[mcp_servers.{NAME}]", f"command = {json.dumps(self.command)}", f"args = {json.dumps(self.args)}"]
         lines += [f"env = {{ {env} }}"] if env else []
         return "\n".join([BEGIN, *lines]) + f"\n{CODEX_LIMITS}{END}\n"
 
 
-def json_with(text: str, entry: Entry, where: str) -> str:
-    """A JSON configuration with the entry. Raises ``UserError`` ``config_unreadable`` or ``entry_not_ours``."""
+def json_with(text: str, entry: ServerEntry, where: str) -> str:
+    """Add the entry to a JSON configuration.
+
+    Raises:
+        UserError: ``config_unreadable`` or ``entry_not_ours``.
+    """
     config = _json(text, where)
     servers = config.setdefault("mcpServers", {})
     if not isinstance(servers, dict):
-        raise UserError("config_unreadable", f"mcpServers in {where} is no object.", "Mend it, then call again.")
+        raise UserError("config_unreadable", f"mcpServers in {where} is not an object.", FIX)
     if NAME in servers and not _is_ours(servers[NAME]):
         raise _not_ours(where)
     if servers.get(NAME) == entry.as_json():
@@ -55,7 +60,7 @@ def json_with(text: str, entry: Entry, where: str) -> str:
 
 
 def json_without(text: str, where: str) -> str:
-    """A JSON configuration without the entry; one of another server of that name stays."""
+    """Remove the entry from a JSON configuration; another server's entry of that name stays."""
     config = _json(text, where)
     servers = config.get("mcpServers")
     if not isinstance(servers, dict) or NAME not in servers or not _is_ours(servers[NAME]):
@@ -64,8 +69,8 @@ def json_without(text: str, where: str) -> str:
     return json.dumps(config, indent=2, ensure_ascii=False) + "\n"
 
 
-def toml_with(text: str, entry: Entry, where: str) -> str:
-    """A TOML configuration with the entry at its end. Raises as ``json_with``."""
+def toml_with(text: str, entry: ServerEntry, where: str) -> str:
+    """Append the entry to a TOML configuration. Raises as ``json_with``."""
     bare = toml_without(text, where)
     if NAME in _toml(bare, where).get("mcp_servers", {}):
         raise _not_ours(where)
@@ -76,7 +81,7 @@ def toml_with(text: str, entry: Entry, where: str) -> str:
 
 
 def toml_without(text: str, where: str) -> str:
-    """A TOML configuration without what ``toml_with`` put in."""
+    """Remove from a TOML configuration what ``toml_with`` added."""
     _toml(text, where)
     head, begin, rest = text.partition(BEGIN + "\n")
     _, end, tail = rest.partition(END + "\n")
@@ -86,7 +91,7 @@ def toml_without(text: str, where: str) -> str:
 
 
 def same_json(one: str, other: str) -> bool:
-    """Two JSON texts say the same, an empty ``mcpServers`` counting as none."""
+    """Return True if two JSON texts are equal; an empty ``mcpServers`` counts as none."""
     pair = []
     for text in (one, other):
         try:
@@ -100,7 +105,7 @@ def same_json(one: str, other: str) -> bool:
 
 
 def _is_ours(server: object) -> bool:
-    """Any copy of this project counts: it was moved, or there are two, and the last that was installed is meant."""
+    """Return True for the entry of any copy of this project: it may have been moved."""
     return (
         isinstance(server, dict)
         and str(server.get("command", "")).endswith("/run.sh")
@@ -112,9 +117,9 @@ def _json(text: str, where: str) -> dict[str, Any]:
     try:
         config = json.loads(text) if text.strip() else {}
     except json.JSONDecodeError as error:
-        raise UserError("config_unreadable", f"{where} is not JSON: {error}.", "Mend it, then call again.") from error
+        raise UserError("config_unreadable", f"{where} is not JSON: {error}.", FIX) from error
     if not isinstance(config, dict):
-        raise UserError("config_unreadable", f"{where} is no JSON object.", "Mend it, then call again.")
+        raise UserError("config_unreadable", f"{where} is not a JSON object.", FIX)
     return config
 
 
@@ -122,12 +127,12 @@ def _toml(text: str, where: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UserError("config_unreadable", f"{where} is not TOML: {error}.", "Mend it, then call again.") from error
+        raise UserError("config_unreadable", f"{where} is not TOML: {error}.", FIX) from error
 
 
 def _not_ours(where: str) -> UserError:
     return UserError(
         "entry_not_ours",
         f"{where} has an MCP server {NAME!r} that this command did not write.",
-        "Remove or rename it there, then call again. Nothing was changed.",
+        "Remove or rename it there, then retry. Nothing was changed.",
     )

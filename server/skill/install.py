@@ -1,7 +1,7 @@
-"""Puts the skill and the MCP entry where an agent finds them, and takes exactly that out again.
+"""Installation of skill and MCP entry for one agent, and its exact reversal.
 
-The skill is a folder of copies (SKILL.md, references, a run.sh that calls this project's) with a receipt of what was
-written. A configuration file is backed up once, keeps its mode and all that is in it, and is renamed into place.
+The skill is a folder of copies (SKILL.md, references, a run.sh that calls this project's) with a receipt: the hashes of
+the written files. A configuration file is backed up once, keeps its mode and other content, and is replaced atomically.
 """
 
 from __future__ import annotations
@@ -17,7 +17,16 @@ from pathlib import Path
 
 from jobs.errors import UserError
 from jobs.settings import PROJECT_ROOT, folder_named
-from server.skill.client_configs import NAME, Entry, json_with, json_without, same_json, toml_with, toml_without
+from server.skill.client_configs import (
+    FIX,
+    NAME,
+    ServerEntry,
+    json_with,
+    json_without,
+    same_json,
+    toml_with,
+    toml_without,
+)
 
 RECEIPT = ".installed.json"
 BACKUP = f".before-{NAME}"
@@ -25,67 +34,67 @@ Change = Callable[[str], str]
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where one agent looks.
+class AgentPaths:
+    """Paths of one agent.
 
     Attributes:
-        agent: for people.
+        name: the agent's name.
         skills: folder of its skills.
-        config: its configuration with MCP servers; None: it has none that is known.
+        config: its configuration file with MCP servers; None: not known.
     """
 
-    agent: str
+    name: str
     skills: Path
     config: Path | None
 
 
-def claude(home: Path, project: Path | None) -> Place:
-    """Claude Code: for the person, or in one project."""
+def claude(home: Path, project: Path | None) -> AgentPaths:
+    """Return the paths of Claude Code: the user's, or those of a project."""
     if project is not None:
-        return Place("Claude Code", project / ".claude" / "skills", project / ".mcp.json")
-    moved = folder_named("CLAUDE_CONFIG_DIR")  # where the person has put both
+        return AgentPaths("Claude Code", project / ".claude" / "skills", project / ".mcp.json")
+    moved = folder_named("CLAUDE_CONFIG_DIR")  # holds both
     folder, config = (moved, moved) if moved is not None else (home / ".claude", home)
-    return Place("Claude Code", folder / "skills", config / ".claude.json")
+    return AgentPaths("Claude Code", folder / "skills", config / ".claude.json")
 
 
-def codex(home: Path, project: Path | None) -> Place:
-    """Codex: for the person, or in one project."""
+def codex(home: Path, project: Path | None) -> AgentPaths:
+    """Return the paths of Codex: the user's, or those of a project."""
     base = project / ".codex" if project is not None else folder_named("CODEX_HOME") or home / ".codex"
-    return Place("Codex", base / "skills", base / "config.toml")
+    return AgentPaths("Codex", base / "skills", base / "config.toml")
 
 
-def is_there(place: Place) -> bool:
-    """True when the agent has been used here."""
-    return place.skills.parent.is_dir() or (place.config is not None and place.config.is_file())
+def is_used(agent: AgentPaths) -> bool:
+    """Return True if the agent has been used here."""
+    return agent.skills.parent.is_dir() or (agent.config is not None and agent.config.is_file())
 
 
-def install(place: Place, entry: Entry, *, dry_run: bool) -> list[str]:
-    """Put skill and entry in place; what is there already stays. Says what was done, one line each.
+def install(agent: AgentPaths, entry: ServerEntry, *, dry_run: bool) -> list[str]:
+    """Install skill and entry; return a line for each change.
 
     Raises:
         UserError: ``skill_not_ours``, ``entry_not_ours``, ``config_unreadable``; nothing was changed.
     """
-    folder = place.skills / NAME
+    folder = agent.skills / NAME
     wanted = _skill_files()
     if folder.is_symlink() or (folder.exists() and not (folder / RECEIPT).is_file()):
         raise UserError(
-            "skill_not_ours", f"{folder} is there and was not made by this command.", "Move it away, then call again."
+            "skill_not_ours", f"{folder} exists and was not created by this command.", "Move it away, then retry."
         )
-    config = _config_change(place, lambda text: _with(place, text, entry))
-    said = _write_skill(folder, wanted, dry_run=dry_run)
-    return said + _write_config(place, config, f"MCP server {NAME}", dry_run=dry_run)
+    config = _config_change(agent, lambda text: _with(agent, text, entry))
+    lines = _write_skill(folder, wanted, dry_run=dry_run)
+    return lines + _write_config(agent, config, f"MCP server {NAME}", dry_run=dry_run)
 
 
-def uninstall(place: Place, *, dry_run: bool) -> list[str]:
-    """Take out what ``install`` put in; what was changed since stays, and is told."""
-    folder = place.skills / NAME
-    config = _config_change(place, lambda text: _without(place, text))
-    said = _remove_skill(folder, dry_run=dry_run)
-    return said + _write_config(place, config, f"without MCP server {NAME}", dry_run=dry_run)
+def uninstall(agent: AgentPaths, *, dry_run: bool) -> list[str]:
+    """Remove what ``install`` added, except files changed since; return a line for each change."""
+    folder = agent.skills / NAME
+    config = _config_change(agent, lambda text: _without(agent, text))
+    lines = _remove_skill(folder, dry_run=dry_run)
+    return lines + _write_config(agent, config, f"without MCP server {NAME}", dry_run=dry_run)
 
 
 def _skill_files() -> dict[str, bytes]:
-    """The skill by relative path."""
+    """Return the files of the skill by relative path."""
     pages = [PROJECT_ROOT / "SKILL.md", *sorted((PROJECT_ROOT / "references").glob("*.md"))]
     files = {path.relative_to(PROJECT_ROOT).as_posix(): path.read_bytes() for path in pages}
     run = shlex.quote(str(PROJECT_ROOT / "run.sh"))
@@ -110,7 +119,7 @@ def _write_skill(folder: Path, wanted: dict[str, bytes], *, dry_run: bool) -> li
 def _remove_skill(folder: Path, *, dry_run: bool) -> list[str]:
     receipt = _receipt(folder)
     if not receipt:
-        return [f"{folder}: nothing of ours is there"]
+        return [f"{folder}: not installed"]
     kept = [name for name, sha in receipt.items() if (folder / name).exists() and not _is(folder / name, sha)]
     if not dry_run:
         for name in receipt:
@@ -120,67 +129,67 @@ def _remove_skill(folder: Path, *, dry_run: bool) -> list[str]:
         for path in (folder / "references", folder):
             if path.is_dir() and not any(path.iterdir()):
                 path.rmdir()
-    said = [f"{folder}: {'would remove' if dry_run else 'removed'} the skill"]
-    return said + ([f"{folder}: kept {', '.join(kept)}, changed since it was installed"] if kept else [])
+    lines = [f"{folder}: {'would remove' if dry_run else 'removed'} the skill"]
+    return lines + ([f"{folder}: kept {', '.join(kept)}, changed since it was installed"] if kept else [])
 
 
-def _config_change(place: Place, change: Change) -> tuple[str, str] | None:
-    """A configuration's text before and after."""
-    if place.config is None:
+def _config_change(agent: AgentPaths, change: Change) -> tuple[str, str] | None:
+    """Return a configuration's text before and after; None without a configuration."""
+    if agent.config is None:
         return None
     try:
-        before = place.config.read_text(encoding="utf-8")
+        before = agent.config.read_text(encoding="utf-8")
     except FileNotFoundError:
         before = ""
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError("config_unreadable", f"{place.config}: {error}", "Mend it, then call again.") from error
+        raise UserError("config_unreadable", f"{agent.config}: {error}", FIX) from error
     return before, change(before)
 
 
-def _with(place: Place, text: str, entry: Entry) -> str:
-    add = toml_with if _is_toml(place) else json_with
-    return add(text, entry, str(place.config))
+def _with(agent: AgentPaths, text: str, entry: ServerEntry) -> str:
+    add = toml_with if _is_toml(agent) else json_with
+    return add(text, entry, str(agent.config))
 
 
-def _without(place: Place, text: str) -> str:
-    """Without the entry; byte for byte as before where nothing else has changed since."""
-    assert place.config is not None
-    remove = toml_without if _is_toml(place) else json_without
-    after = remove(text, str(place.config))
-    backup = place.config.with_name(place.config.name + BACKUP)
+def _without(agent: AgentPaths, text: str) -> str:
+    """Remove the entry; restore the backup byte for byte if nothing else has changed since."""
+    assert agent.config is not None
+    remove = toml_without if _is_toml(agent) else json_without
+    after = remove(text, str(agent.config))
+    backup = agent.config.with_name(agent.config.name + BACKUP)
     if after == text or not backup.exists():
         return "" if same_json(after, "") and after != text else after
     kept = backup.read_text(encoding="utf-8")
-    return kept if (after == kept if _is_toml(place) else same_json(after, kept)) else after
+    return kept if (after == kept if _is_toml(agent) else same_json(after, kept)) else after
 
 
-def _write_config(place: Place, change: tuple[str, str] | None, what: str, *, dry_run: bool) -> list[str]:
-    if change is None or place.config is None:
+def _write_config(agent: AgentPaths, change: tuple[str, str] | None, what: str, *, dry_run: bool) -> list[str]:
+    if change is None or agent.config is None:
         return []
     before, after = change
-    path = Path(os.path.realpath(place.config))  # a link, as of people who keep such files elsewhere, stays one
-    backup = place.config.with_name(place.config.name + BACKUP)
+    path = Path(os.path.realpath(agent.config))  # keep symbolic links, as dotfile managers make them
+    backup = agent.config.with_name(agent.config.name + BACKUP)
     if before == after:
-        return [f"{place.config}: is as wanted"]
+        return [f"{agent.config}: already configured"]
     if dry_run:
-        return [f"{place.config}: would be {what}"]
+        return [f"{agent.config}: would be {what}"]
     is_removal = what.startswith("without")
-    said = [f"{place.config}: {what}"]
+    lines = [f"{agent.config}: {what}"]
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
     if path.exists() and not is_removal and not backup.exists():
         _write(backup, before.encode(), mode)
-        said.append(f"{backup}: what was there before")
+        lines.append(f"{backup}: backup of the previous file")
     if is_removal and not after and not (backup.exists() and backup.stat().st_size == 0):
-        path.unlink()  # it was ours alone
+        path.unlink()  # it held this entry only
     else:
         _write(path, after.encode(), mode)
     if is_removal and backup.exists() and backup.read_text(encoding="utf-8") == after:
         backup.unlink()
-    return said
+    return lines
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
-    """Under a temporary name that nobody else may read, then renamed."""
+    """Replace a file atomically; only the owner can read the temporary file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -204,5 +213,5 @@ def _is(path: Path, sha256: str) -> bool:
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
 
 
-def _is_toml(place: Place) -> bool:
-    return place.config is not None and place.config.suffix == ".toml"
+def _is_toml(agent: AgentPaths) -> bool:
+    return agent.config is not None and agent.config.suffix == ".toml"

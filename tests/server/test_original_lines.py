@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from jobs.settings import PROJECT_ROOT
-from jobs.tune_hparams.search_space import preset_of
+from jobs.tune_hparams.search_space import preset_space
 from tests.server.cli.test_commands import read
 
 # From "Iterative Training Loop" and "Hyperparameter Optimization"; only <voice> has a name.
@@ -108,7 +108,7 @@ def test_a_script_passes_its_words_on(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq: apt-get install jq")
 def test_what_was_found_is_applied_with_jq_as_documented(tmp_path: Path) -> None:
-    ranges, fixed = preset_of("1.7b", 300)
+    ranges, fixed = preset_space("1.7b", 300)
     found: dict[str, Any] = fixed | {one.name: one.ends[-1] for one in ranges}
     config = tmp_path / "artifacts" / "tts" / "qwen3_1.7b_bayesian" / "best_config.json"
     config.parent.mkdir(parents=True)

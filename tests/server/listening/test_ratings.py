@@ -1,4 +1,4 @@
-"""The listening page over real HTTP: what it plays, what it keeps, whom it refuses."""
+"""The listening page over real HTTP: audio, ratings, refusals."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from jobs.rating.human_ratings import preferences, read_opinions
 from jobs.settings import Settings
 from server.listening.app import ADDRESS, MAX_BODY_BYTES, ListeningServer
 from server.listening.command import listening_server
-from server.listening.ratings import Listening
+from server.listening.ratings import RatingSession
 
 N_TEXTS = 6
-Answer = tuple[int, dict[str, str], bytes]
+Answer = tuple[int, http.client.HTTPMessage, bytes]
 Ask = Callable[..., Answer]
 
 
@@ -38,32 +38,29 @@ def write_takes(folder: Path, model: str, n_texts: int = N_TEXTS) -> Path:
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ListeningServer]:
     tuned, clone = write_takes(tmp_path / "tuned", "tuned"), write_takes(tmp_path / "clone", "clone")
-    made = ListeningServer(Listening(tuned, clone, random.Random(3)))
-    thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield made
-    made.shutdown()
-    thread.join()
-    made.server_close()
+    with ListeningServer(RatingSession(tuned, clone, random.Random(3))) as made:
+        thread = threading.Thread(target=made.serve)
+        thread.start()
+        yield made
+        made.stop()
+        thread.join()
 
 
 @pytest.fixture
 def ask(server: ListeningServer) -> Ask:
     """One request: (path below the key, body or None, headers) to status, headers, body."""
 
-    def ask(
-        path: str, body: Any = None, *, key: str | None = None, **headers: str
-    ) -> tuple[int, dict[str, str], bytes]:
-        connection = http.client.HTTPConnection(ADDRESS, server.server_address[1], timeout=10)
-        content = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
+    def ask(path: str, body: Any = None, *, key: str | None = None, method: str = "", **headers: str) -> Answer:
+        connection = http.client.HTTPConnection(ADDRESS, server.port, timeout=10)
+        content = json.dumps(body).encode() if isinstance(body, dict) else body
         given = ({"Content-Type": "application/json"} if body is not None else {}) | {
             name.replace("_", "-"): value for name, value in headers.items()
         }
         where = f"/{server.key if key is None else key}/{path}"
         try:
-            connection.request("POST" if body is not None else "GET", where, content, given)
+            connection.request(method or ("POST" if body is not None else "GET"), where, content, given)
             answer = connection.getresponse()
-            return answer.status, dict(answer.headers), answer.read()
+            return answer.status, answer.headers, answer.read()
         finally:
             connection.close()
 
@@ -82,10 +79,51 @@ def test_the_page_and_the_takes_audio_are_served(ask: Ask) -> None:
     assert (audio_headers["Content-Type"], audio) == ("audio/wav", b"tuned 002.wav")
 
 
+def test_a_part_of_the_audio_is_served_so_that_the_player_can_seek(ask: Ask, server: ListeningServer) -> None:
+    wav = bytes(n % 251 for n in range(5000))
+    server.session.takes[0].path.write_bytes(wav)
+
+    whole = ask("take/0")
+    part = ask("take/0", Range="bytes=1000-1999")
+    rest = ask("take/0", Range="bytes=4000-")
+    beyond = ask("take/0", Range="bytes=5000-6000")
+    head = ask("take/0", method="HEAD")
+
+    assert (whole[0], whole[1]["Accept-Ranges"], whole[2]) == (200, "bytes", wav)
+    assert (part[0], part[1]["Content-Range"], part[2]) == (206, "bytes 1000-1999/5000", wav[1000:2000])
+    assert (rest[0], rest[2]) == (206, wav[4000:])
+    assert (beyond[0], beyond[1]["Content-Range"]) == (416, "bytes */5000")
+    assert (head[0], head[1]["Content-Length"], head[1]["Accept-Ranges"], head[2]) == (200, "5000", "bytes", b"")
+
+
+def test_every_response_carries_the_security_headers(ask: Ask) -> None:
+    for answer in (ask(""), ask("take/0"), ask("nothing"), ask("contents", key="x"), ask("contents", Host="evil")):
+        assert answer[1]["Cache-Control"] == "no-store"
+        assert answer[1]["X-Content-Type-Options"] == "nosniff"
+        assert answer[1]["Referrer-Policy"] == "no-referrer"
+        assert answer[1]["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+def test_a_refusal_says_in_plain_text_why(ask: Ask) -> None:
+    score = {"take": 0, "score": 3}
+
+    assert ask("nothing")[2] == b"Not found"
+    assert ask("contents", key="x")[2] == b"Not found"
+    assert ask("score", score, Origin="http://evil.example")[2] == b"Cross-origin request refused"
+    assert ask("score", iter([b"{}"]))[2] == b"Content-Length required"
+    assert ask("contents", Host="evil.example")[2] == b"Host not allowed"
+
+
+def test_audio_that_was_deleted_is_not_found(ask: Ask, server: ListeningServer) -> None:
+    server.session.takes[0].path.unlink()
+
+    assert ask("take/0")[0] == 404
+
+
 def test_a_score_is_kept_with_who_gave_it(ask: Ask, server: ListeningServer) -> None:
     status, _, body = ask("score", {"take": 1, "score": 4, "who": "Ada", "note": "calm"})
 
-    (score,) = read_opinions(server.listening.ratings.folder).scores
+    (score,) = read_opinions(server.session.folder).scores
     assert (status, json.loads(body)) == (200, {"stored": True})
     assert (score.audio, score.text, score.score, score.who, score.note, score.model) == (
         "001.wav", "Text 1.", 4, "Ada", "calm", "tuned",
@@ -104,18 +142,20 @@ def test_blind_pairs_come_in_both_orders_equally_and_a_vote_goes_to_the_take_tha
         winner = next(place for place, audio in heard.items() if audio.startswith(b"tuned"))
         assert ask("vote", {"pair": pair, "winner": winner})[0] == 200
 
-    votes = read_opinions(server.listening.ratings.folder).votes
+    votes = read_opinions(server.session.folder).votes
     (found,) = preferences(votes)
     assert [vote.heard_first for vote in votes].count("audio") == N_TEXTS // 2
     assert (found.model, found.against_model, found.share, found.n_blind) == ("tuned", "clone", 1.0, N_TEXTS)
-    assert {(server.listening.ratings.folder / vote.against).read_bytes().split()[0] for vote in votes} == {b"clone"}
+    assert {(server.session.folder / vote.against).read_bytes().split()[0] for vote in votes} == {b"clone"}
 
 
 def test_nothing_on_the_page_tells_which_voice_is_which(ask: Ask) -> None:
-    told = ask("")[2] + ask("contents")[2] + str(ask("pair/0/first")[1]).encode()
+    headers = ask("pair/0/first")[1]
+    told = ask("")[2] + ask("contents")[2] + str(headers).encode()
 
     assert b"tuned" not in told
     assert b"clone" not in told
+    assert not {"last-modified", "etag"} & {name.lower() for name in headers}
 
 
 @pytest.mark.parametrize("key", ["", "x", "a" * 32])
@@ -124,7 +164,7 @@ def test_without_the_key_there_is_nothing(ask: Ask, key: str) -> None:
     assert ask("score", {"take": 0, "score": 3}, key=key)[0] == 404
 
 
-def test_a_name_that_was_bent_to_this_address_is_refused(ask: Ask) -> None:
+def test_another_host_name_of_this_address_is_refused(ask: Ask) -> None:
     assert ask("contents", Host="evil.example")[0] == 421
 
 
@@ -138,14 +178,15 @@ def test_a_name_that_was_bent_to_this_address_is_refused(ask: Ask) -> None:
         ({"take": 99, "score": 3}, {}, 404),
         (b"{", {}, 400),
         (b" " * (MAX_BODY_BYTES + 1), {}, 413),
-        ({"take": 0, "score": 3}, {"Content_Length": "-5"}, 411),
+        ({"take": 0, "score": 3}, {"Content_Length": "-5"}, 400),
+        (iter([b"{}"]), {}, 411),
     ],
 )
 def test_a_bad_answer_is_refused_and_nothing_is_kept(
     ask: Ask, server: ListeningServer, body: Any, headers: dict[str, str], status: int
 ) -> None:
     assert ask("score", body, **headers)[0] == status
-    assert not (server.listening.ratings.folder / "human_ratings.jsonl").exists()
+    assert not (server.session.folder / "human_ratings.jsonl").exists()
 
 
 @pytest.mark.parametrize("path", ["take/99", "take/-1", "take/../../secret", "pair/0/third", "takes.jsonl", "take/1e9"])
@@ -158,7 +199,7 @@ def test_voices_that_share_no_text_cannot_be_compared(tmp_path: Path) -> None:
     other.write_text(other.read_text().replace("Text", "Other"))
 
     with pytest.raises(UserError) as refusal:
-        Listening(one, other)
+        RatingSession(one, other)
 
     assert refusal.value.code == "no_common_text"
 
@@ -166,11 +207,11 @@ def test_voices_that_share_no_text_cannot_be_compared(tmp_path: Path) -> None:
 def test_the_command_opens_the_page_of_a_folder_of_takes(tmp_path: Path) -> None:
     write_takes(tmp_path / "takes", "tuned")
 
-    with listening_server(["takes"], Settings(tmp_path / "home", tmp_path / "envs", (tmp_path,))) as made:
-        assert made.url.startswith(f"http://127.0.0.1:{made.server_address[1]}/")
-        assert len(made.listening.takes) == N_TEXTS
+    with listening_server(["takes"], Settings(tmp_path / "home", tmp_path / "envs", (tmp_path,)), "") as made:
+        assert made.url.startswith(f"http://127.0.0.1:{made.port}/")
+        assert len(made.session.takes) == N_TEXTS
 
 
 def test_takes_that_are_not_there_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no .*gone"):
-        listening_server(["gone"], Settings(tmp_path / "home", tmp_path / "envs", (tmp_path,)))
+        listening_server(["gone"], Settings(tmp_path / "home", tmp_path / "envs", (tmp_path,)), "")

@@ -17,8 +17,8 @@ import pytest
 from jobs import config
 from jobs.config import HttpSettings
 from jobs.errors import UserError
-from server.http.auth import FileToken, Introspection, token_in
-from server.http.rate_limit import Bounds, Bucket
+from server.http.auth import FileTokenVerifier, IntrospectionVerifier, read_or_create_token
+from server.http.rate_limit import RequestLimits, TokenBucket
 from server.mcp.http import accepted_hosts, is_loopback, refuse_exposure
 
 if TYPE_CHECKING:
@@ -110,20 +110,20 @@ def test_the_token_is_in_a_file_of_ours_alone_and_never_told(door: Door, http: H
 
 def test_an_existing_token_is_kept_and_a_readable_or_short_one_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "home" / "token"
-    first = token_in(path)
+    first = read_or_create_token(path)
 
-    assert token_in(path) == first
+    assert read_or_create_token(path) == first
     path.chmod(0o640)
-    with pytest.raises(UserError, match="may be read by others"):
-        token_in(path)
+    with pytest.raises(UserError, match="can be read by other users"):
+        read_or_create_token(path)
     path.chmod(0o600)
     path.write_text("short\n")
     with pytest.raises(UserError, match="no token of at least 32"):
-        token_in(path)
+        read_or_create_token(path)
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(UserError):
-        token_in(link)
+        read_or_create_token(link)
     assert not (tmp_path / "elsewhere").exists()
 
 
@@ -178,14 +178,14 @@ def test_which_addresses_may_be_used_and_which_hosts_are_meant() -> None:
 
 
 def test_a_bucket_lets_twice_its_rate_through_at_once_and_then_its_rate() -> None:
-    bucket = Bucket(10, now_s=0)
+    bucket = TokenBucket(10, now_s=0)
 
-    waits = [bucket.wait_s(0) for _ in range(21)]
+    waits = [bucket.acquire(0) for _ in range(21)]
 
     assert waits[:20] == [0] * 20
     assert waits[20] == pytest.approx(0.1)
-    assert bucket.wait_s(0.1) == 0
-    assert bucket.wait_s(0.1) > 0
+    assert bucket.acquire(0.1) == 0
+    assert bucket.acquire(0.1) > 0
 
 
 @pytest.mark.anyio
@@ -203,7 +203,7 @@ async def test_too_many_requests_are_told_when_to_come_again() -> None:
 
     now = [0.0]
     guard = TransportSecuritySettings(allowed_hosts=["here"])
-    app = Bounds(slow, guard, max_concurrent=1, max_per_s=1, clock=lambda: now[0])
+    app = RequestLimits(slow, guard, max_concurrent=1, max_per_s=1, clock=lambda: now[0])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
         answers: list[httpx.Response] = []
 
@@ -221,7 +221,7 @@ async def test_too_many_requests_are_told_when_to_come_again() -> None:
 
     assert [answers[0].status_code, busy.status_code, often.status_code, again.status_code] == [200, 429, 429, 200]
     assert busy.headers["Retry-After"] == often.headers["Retry-After"] == "1"
-    assert "are being answered" in busy.text
+    assert "are in progress" in busy.text
     assert "a second" in often.text
 
 
@@ -243,7 +243,7 @@ async def test_a_token_is_what_the_authorization_server_says_it_is() -> None:
         asked.append(request)
         return httpx.Response(200, json=told)
 
-    verifier = Introspection(OAUTH, "s" * 32, httpx.MockTransport(answer))
+    verifier = IntrospectionVerifier(OAUTH, "s" * 32, httpx.MockTransport(answer))
     ours = await verifier.verify_token("t")
     told["aud"] = ["https://other.example", "http://127.0.0.1:8765/mcp/"]
     meant = await verifier.verify_token("t")
@@ -270,12 +270,14 @@ async def test_nobody_is_let_in_while_the_authorization_server_cannot_be_asked()
 
     failing = [down, lambda _: httpx.Response(500), lambda _: httpx.Response(200, text="no json")]
 
-    assert [await Introspection(OAUTH, "", httpx.MockTransport(f)).verify_token("t") for f in failing] == [None] * 3
+    assert [await IntrospectionVerifier(OAUTH, "", httpx.MockTransport(f)).verify_token("t") for f in failing] == [
+        None
+    ] * 3
 
 
 def test_tokens_are_sent_over_https_only() -> None:
     with pytest.raises(UserError, match="is not https"):
-        Introspection(HttpSettings(issuer_url="https://a.example", introspection_url="http://a.example/i"))
+        IntrospectionVerifier(HttpSettings(issuer_url="https://a.example", introspection_url="http://a.example/i"))
 
 
 @pytest.mark.anyio
@@ -285,7 +287,7 @@ async def test_an_oauth_client_is_told_where_to_get_a_token_and_needs_its_scope_
     from server.mcp.server import build
 
     told: dict[str, Any] = {"active": True, "client_id": "agent", "scope": "voices", "aud": OAUTH.resource_server_url}
-    verifier = Introspection(OAUTH, "", httpx.MockTransport(lambda _: httpx.Response(200, json=told)))
+    verifier = IntrospectionVerifier(OAUTH, "", httpx.MockTransport(lambda _: httpx.Response(200, json=told)))
     settings = Settings(home=tmp_path, envs=tmp_path, roots=(tmp_path,))
     app = http_app(build(settings), OAUTH, verifier, port=8765, uses_oauth=True)
     base = "http://127.0.0.1:8765"
@@ -315,7 +317,7 @@ def test_half_of_an_oauth_configuration_is_refused() -> None:
 
 @pytest.mark.anyio
 async def test_the_file_token_takes_strange_bytes_for_a_wrong_token() -> None:
-    assert await FileToken("t" * 43).verify_token("tö" * 20) is None
+    assert await FileTokenVerifier("t" * 43).verify_token("tö" * 20) is None
 
 
 @pytest.mark.parametrize("named", ["counting-2", None])

@@ -98,7 +98,7 @@ def test_a_second_time_changes_nothing(home: Path) -> None:
 
     assert tree(home) == before
     assert again.stdout.count("is up to date") == 2
-    assert again.stdout.count("is as wanted") == 2
+    assert again.stdout.count("already configured") == 2
 
 
 def test_a_dry_run_only_says_what_it_would_do(home: Path) -> None:
