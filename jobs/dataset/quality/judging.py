@@ -12,7 +12,13 @@ from jobs.dataset.quality.audio_quality import against_pauses
 from jobs.dataset.quality.clip_metrics import Measured
 from jobs.dataset.quality.measure_all import opinions, survey, text_matches
 from jobs.dataset.quality.narrator_stats import MIN_CLIPS, Narrator, Opinion, narrator_of, opinion_of, rate_of, sim_to
-from jobs.dataset.quality.quality_filter import Fault, absolute_fault, fault_of, is_doubtful, narrator_by_sound
+from jobs.dataset.quality.quality_filter import (
+    QualityRejection,
+    find_absolute_rejection,
+    find_rejection,
+    is_doubtful,
+    narrator_by_sound,
+)
 from jobs.dataset.quality.reference_clip import best_references
 from jobs.dataset.quality.sampling import for_opinion, for_text
 from jobs.dataset.quality.thresholds import Thresholds
@@ -37,7 +43,7 @@ class Judged:
     """
 
     kept: list[Clip]
-    rejected: list[tuple[Clip, Fault]] = field(default_factory=list)
+    rejected: list[tuple[Clip, QualityRejection]] = field(default_factory=list)
     narrators: dict[str, Narrator] = field(default_factory=dict)
     references: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -72,7 +78,7 @@ def judge_clips(
     for place, clip in enumerate(clips):
         speakers.setdefault(clip.speaker, []).append(place)
     narrators = {name: narrator_by_sound([measured[k] for k in places], limits) for name, places in speakers.items()}
-    good = [k for k, about in enumerate(measured) if absolute_fault(about, limits) is None]
+    good = [k for k, about in enumerate(measured) if find_absolute_rejection(about, limits) is None]
     doubtful = [k for k in good if is_doubtful(measured[k], narrators[clips[k].speaker])]
     places = for_opinion(measured, good, doubtful, limits)
     scores = dict(zip(places, opinions(dataset, [clips[k] for k in places], context, done), strict=True))
@@ -82,11 +88,11 @@ def judge_clips(
     own = {name: _opinion(places, measured, scores) for name, places in speakers.items()}
 
     rows: dict[int, Clip] = {}
-    rejected: list[tuple[Clip, Fault]] = []
+    rejected: list[tuple[Clip, QualityRejection]] = []
     for place, clip in enumerate(clips):
         about, narrator = measured[place], narrators[clip.speaker]
         score = scores.get(place)
-        fault = fault_of(
+        rejection = find_rejection(
             about,
             narrator,
             limits,
@@ -95,26 +101,26 @@ def judge_clips(
             text_match=matches.get(place),
         )
         row = clip.model_copy(update={"quality": _quality(clip, about, narrator, score, matches.get(place))})
-        if fault is None or not limits.reject:
+        if rejection is None or not limits.reject:
             rows[place] = row
         else:
-            rejected.append((row, fault))
+            rejected.append((row, rejection))
     kept, references = _split_and_referenced(rows, measured, validation_share, validation_chapters)
     logger.info("%d of %d clips are good enough.", len(kept), len(clips))
     notes = _notes(speakers, narrators, clips, rejected, limits)
     return Judged(kept, rejected, narrators, references, [*notes, texts.note] if texts.note else notes)
 
 
-def rejection_of(row: Clip, fault: Fault) -> Rejection:
+def build_rejection(row: Clip, rejection: QualityRejection) -> Rejection:
     """The line of ``rejections.jsonl``. The clip stays where it is, so that a person can hear it."""
     source = row.source or Source(recording=row.audio, start_s=0.0, end_s=row.duration_s or 0.0)
     return Rejection(
         source=source,
-        reason=fault.reason,
-        detail=fault.detail,
+        reason=rejection.reason,
+        detail=rejection.detail,
         text=row.text or None,
-        value=fault.value,
-        limit=fault.limit,
+        value=rejection.value,
+        limit=rejection.limit,
         audio=row.audio,
     )
 
@@ -156,7 +162,7 @@ def _split_and_referenced(
     if chapters:
         splits = ["validation" if row.source and row.source.chapter in chapters else "train" for row in kept]
     else:
-        splits = split_clips(kept, share)
+        splits = [*split_clips(kept, share)]
     kept = [row.model_copy(update={"split": each}) for row, each in zip(kept, splits, strict=True)]
     about = [measured[place] for place in rows]
     references: dict[str, list[str]] = {}
@@ -176,7 +182,7 @@ def _notes(
     speakers: dict[str, list[int]],
     narrators: dict[str, Narrator],
     clips: Sequence[Clip],
-    rejected: Sequence[tuple[Clip, Fault]],
+    rejected: Sequence[tuple[Clip, QualityRejection]],
     limits: Thresholds,
 ) -> list[str]:
     notes = []
@@ -186,7 +192,7 @@ def _notes(
             notes.append(
                 f"The voice of {name} was not checked: of {len(places)} clips too few are good (needs {MIN_CLIPS})."
             )
-        n_others = sum(row.speaker == name and fault.reason == "another_voice" for row, fault in rejected)
+        n_others = sum(row.speaker == name and rejection.reason == "another_voice" for row, rejection in rejected)
         if n_others > 0.2 * len(places):
             notes.append(
                 f"{n_others} of {len(places)} clips of {name} are in another voice. The voice of the larger part was "

@@ -34,7 +34,7 @@ LEAST_SIM = 0.76  # of long clips; below is another voice, however unlike himsel
 
 
 @dataclass(frozen=True)
-class Fault:
+class QualityRejection:
     """A limit that a clip breaks.
 
     Attributes:
@@ -50,25 +50,7 @@ class Fault:
     detail: str
 
 
-MEANING = {
-    "not_speech": "noise, a tone or silence where speech should be",
-    "clipped": "flattened peaks: recorded or mastered too loud",
-    "noisy": "too much noise under the speech",
-    "music": "music or steady tones under the speech",
-    "narrow_band": "nothing above telephone sound",
-    "long_silence": "silence at an end of the clip",
-    "long_pause": "silence within the clip",
-    "off_loudness": "much louder or softer than the narrator usually is",
-    "poor_sound": "DNSMOS hears a worse sound than the narrator's own",
-    "too_fast": "too much text for this length: some of it is not spoken, or the rate is another one",
-    "too_slow": "too little text for this length: more is spoken than written, or the rate is another one",
-    "words_differ": "what was heard is not the text",
-    "another_voice": "another voice than the narrator's",
-}
-"""What each reason means, for reports."""
-
-
-def absolute_fault(clip: Measured, limits: Thresholds) -> Fault | None:
+def find_absolute_rejection(clip: Measured, limits: Thresholds) -> QualityRejection | None:
     """The first limit broken that needs no narrator to compare with."""
     return next(_absolute(clip, limits), None)
 
@@ -78,7 +60,7 @@ def is_doubtful(clip: Measured, narrator: Narrator) -> bool:
     return _background_rise(clip, narrator) >= DOUBT_DB
 
 
-def fault_of(
+def find_rejection(
     clip: Measured,
     narrator: Narrator,
     limits: Thresholds,
@@ -86,7 +68,7 @@ def fault_of(
     score: Mapping[str, float] | None = None,
     own: Opinion | None = None,
     text_match: float | None = None,
-) -> Fault | None:
+) -> QualityRejection | None:
     """The first limit that a clip breaks.
 
     Args:
@@ -97,27 +79,27 @@ def fault_of(
         own: DNSMOS of the narrator's clips.
         text_match: share of its text that is heard, where somebody listened.
     """
-    faults = (
+    rejections = (
         *_absolute(clip, limits),
         *_against_narrator(clip, narrator, limits, score, own),
         *_words(clip, narrator, limits, text_match),
         *_voice(clip, narrator, limits),
     )
-    return faults[0] if faults else None
+    return rejections[0] if rejections else None
 
 
 def narrator_by_sound(clips: Sequence[Measured], limits: Thresholds) -> Narrator:
     """The narrator of the clips that have no absolute fault and are in his own voice; of all when nearly none is."""
-    good = [clip for clip in clips if absolute_fault(clip, limits) is None]
+    good = [clip for clip in clips if find_absolute_rejection(clip, limits) is None]
     narrator = narrator_of(good if len(good) >= 2 else clips)
     own = [clip for clip in good if not list(_voice(clip, narrator, limits))]
     return narrator_of(own) if len(own) >= 2 else narrator
 
 
-def _absolute(clip: Measured, limits: Thresholds) -> Iterator[Fault]:
+def _absolute(clip: Measured, limits: Thresholds) -> Iterator[QualityRejection]:
     if not clip.values:
         if limits.min_envelope_sd_db is not None:
-            yield Fault("not_speech", 0.0, limits.min_envelope_sd_db, "there is no sound")
+            yield QualityRejection("not_speech", 0.0, limits.min_envelope_sd_db, "there is no sound")
         return
     value = clip.values
     yield from _below("not_speech", value["envelope_sd_db"], limits.min_envelope_sd_db, "its level moves by {} dB")
@@ -139,7 +121,7 @@ def _against_narrator(
     limits: Thresholds,
     score: Mapping[str, float] | None,
     own: Opinion | None,
-) -> Iterator[Fault]:
+) -> Iterator[QualityRejection]:
     if not clip.values:
         return
     yield from _music(clip, narrator, limits, score, own)
@@ -157,7 +139,7 @@ def _music(
     limits: Thresholds,
     score: Mapping[str, float] | None,
     own: Opinion | None,
-) -> Iterator[Fault]:
+) -> Iterator[QualityRejection]:
     tones = clip.values["tonality_db"]
     if not is_tonal(tones):
         return
@@ -177,7 +159,9 @@ def _background_rise(clip: Measured, narrator: Narrator) -> float:
     return narrator.snr_db - own_snr_db(clip)
 
 
-def _words(clip: Measured, narrator: Narrator, limits: Thresholds, text_match: float | None) -> Iterator[Fault]:
+def _words(
+    clip: Measured, narrator: Narrator, limits: Thresholds, text_match: float | None
+) -> Iterator[QualityRejection]:
     if text_match is not None:
         yield from _below("words_differ", text_match, limits.min_text_match, "{} of its text is heard")
     rate = rate_of(clip)
@@ -193,7 +177,7 @@ def _words(clip: Measured, narrator: Narrator, limits: Thresholds, text_match: f
         yield from _above("too_fast", ratio, limits.max_rate * wider_up, said)
 
 
-def _voice(clip: Measured, narrator: Narrator, limits: Thresholds) -> Iterator[Fault]:
+def _voice(clip: Measured, narrator: Narrator, limits: Thresholds) -> Iterator[QualityRejection]:
     if narrator.voice is None or narrator.sim is None or clip.embedding is None or limits.max_sim_drop is None:
         return
     if clip.speech_span_s < MIN_VOICE_S:
@@ -202,14 +186,18 @@ def _voice(clip: Measured, narrator: Narrator, limits: Thresholds) -> Iterator[F
     yield from _below("another_voice", sim_to(clip, narrator.voice), least, "SIM {} to the narrator's centroid")
 
 
-def _below(reason: str, value: float, limit: float | None, said: str) -> Iterator[Fault]:
+def _below(reason: str, value: float, limit: float | None, said: str) -> Iterator[QualityRejection]:
     if limit is not None and value < limit:
-        yield Fault(reason, _round(value), _round(limit), f"{said.format(f'{value:.4g}')} (at least {limit:.3g})")
+        yield QualityRejection(
+            reason, _round(value), _round(limit), f"{said.format(f'{value:.4g}')} (at least {limit:.3g})"
+        )
 
 
-def _above(reason: str, value: float, limit: float | None, said: str) -> Iterator[Fault]:
+def _above(reason: str, value: float, limit: float | None, said: str) -> Iterator[QualityRejection]:
     if limit is not None and value > limit:
-        yield Fault(reason, _round(value), _round(limit), f"{said.format(f'{value:.4g}')} (at most {limit:.3g})")
+        yield QualityRejection(
+            reason, _round(value), _round(limit), f"{said.format(f'{value:.4g}')} (at most {limit:.3g})"
+        )
 
 
 def _round(value: float) -> float:

@@ -15,7 +15,7 @@ import soundfile
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip
 from jobs.dataset.manifest import Clip
 from jobs.dataset.quality.judging import Judged
-from jobs.dataset.quality.quality_filter import Fault
+from jobs.dataset.quality.quality_filter import QualityRejection
 from jobs.dataset.quality.thresholds import Thresholds
 from jobs.dataset.report.durations import clock
 from jobs.dataset.report.plots import draw_chapters, draw_histograms, draw_spectrograms
@@ -87,16 +87,16 @@ def _best_clips(judged: Judged) -> list[Clip]:
     return sorted(found, key=lambda clip: (places[clip.audio], clip.audio))[:N_CLIPS]
 
 
-def _worst_clips(judged: Judged) -> list[tuple[Clip, Fault]]:
+def _worst_clips(judged: Judged) -> list[tuple[Clip, QualityRejection]]:
     """Select rejected clips in turn from each reason, those furthest beyond the threshold first."""
-    by_reason: dict[str, list[tuple[Clip, Fault]]] = {}
+    by_reason: dict[str, list[tuple[Clip, QualityRejection]]] = {}
     for clip, rejection in sorted(judged.rejected, key=lambda pair: -_excess(pair[1])):
         by_reason.setdefault(rejection.reason, []).append((clip, rejection))
     turns = [pairs[turn] for turn in range(N_CLIPS) for pairs in by_reason.values() if turn < len(pairs)]
     return turns[: 2 * N_CLIPS]
 
 
-def _excess(rejection: Fault) -> float:
+def _excess(rejection: QualityRejection) -> float:
     return abs(rejection.value - rejection.limit) / max(abs(rejection.limit), 1e-6)
 
 
@@ -107,7 +107,7 @@ def _borderline_clips(judged: Judged) -> Sequence[Clip]:
     ]
 
 
-def _playable(dataset: Path, clip: Clip, rejection: Fault | None = None) -> dict[str, Any]:
+def _playable(dataset: Path, clip: Clip, rejection: QualityRejection | None = None) -> dict[str, Any]:
     measures = [text.format(clip.quality[name]) for name, text in _MEASURES if name in clip.quality]
     return {
         "sound": _embed_sound(dataset / clip.audio),

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip
 from jobs.dataset.manifest import Clip
 from jobs.dataset.quality.narrator_stats import Narrator
-from jobs.dataset.quality.quality_filter import Fault
+from jobs.dataset.quality.quality_filter import QualityRejection
 from jobs.dataset.quality.thresholds import Thresholds
 from jobs.dataset.report.summary import Report
 from jobs.plotting.figures import save_png, shorten
@@ -62,7 +62,7 @@ def draw_chapters(path: Path, report: Report) -> None:
 def draw_histograms(
     path: Path,
     kept: Sequence[Clip],
-    rejected: Sequence[tuple[Clip, Fault]],
+    rejected: Sequence[tuple[Clip, QualityRejection]],
     narrator: Narrator | None,
     limits: Thresholds,
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from jobs.dataset.quality.quality_filter import MEANING
+from jobs.dataset.rejection_reasons import QUALITY_REASONS
 from tests.jobs.dataset.conftest import Spoiled
 from tests.jobs.dataset.spoiled import UNREAD
 
@@ -27,7 +27,7 @@ def inside(row: dict, start: float, end: float) -> bool:
 
 def test_nothing_wrong_is_kept_and_no_good_clip_is_lost_for_its_quality(spoiled: Spoiled) -> None:
     kept, rejected = spoiled.rows("train_manifest.jsonl"), spoiled.rows("rejections.jsonl")
-    judged = [row for row in rejected if row["reason"] in MEANING and row.get("audio")]
+    judged = [row for row in rejected if row["reason"] in QUALITY_REASONS and row.get("audio")]
 
     false_keeps, false_rejects = {}, {}
     for title, fault, start, end in spans(spoiled):

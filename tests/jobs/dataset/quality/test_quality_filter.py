@@ -11,7 +11,7 @@ from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
 from jobs.dataset.quality.audio_quality import against_pauses
 from jobs.dataset.quality.clip_metrics import Measured, Task, measure
 from jobs.dataset.quality.narrator_stats import opinion_of, robust_centroid
-from jobs.dataset.quality.quality_filter import fault_of, narrator_by_sound
+from jobs.dataset.quality.quality_filter import find_rejection, narrator_by_sound
 from jobs.dataset.quality.thresholds import Thresholds, read_thresholds
 from jobs.errors import UserError
 from tests.jobs.dataset.spoiled import with_chords, with_noise
@@ -25,8 +25,8 @@ def measured(folder: Path, samples: np.ndarray, text: str = "") -> Measured:
 
 
 def reason(clip: Measured, narration: list[Measured], limits: Thresholds = LIMITS) -> str | None:
-    fault = fault_of(clip, narrator_by_sound(narration, limits), limits)
-    return None if fault is None else fault.reason
+    rejection = find_rejection(clip, narrator_by_sound(narration, limits), limits)
+    return None if rejection is None else rejection.reason
 
 
 def test_no_clip_of_a_good_recording_is_rejected(narration: list[Measured]) -> None:
@@ -98,8 +98,8 @@ def test_dnsmos_is_held_against_the_narrators_own() -> None:
                             "longest_pause_s": 0.3}, speech_span_s=8.0)  # fmt: skip
     narrator = narrator_by_sound([clip] * 5, LIMITS)
 
-    bad = fault_of(clip, narrator, LIMITS, score={"ovrl": 2.6, "bak": 3.0, "p808": 3.3}, own=own)
-    good = fault_of(clip, narrator, LIMITS, score={"ovrl": 3.1, "bak": 3.9, "p808": 3.8}, own=own)
+    bad = find_rejection(clip, narrator, LIMITS, score={"ovrl": 2.6, "bak": 3.0, "p808": 3.3}, own=own)
+    good = find_rejection(clip, narrator, LIMITS, score={"ovrl": 3.1, "bak": 3.9, "p808": 3.8}, own=own)
 
     assert bad is not None
     assert (bad.reason, bad.value, bad.limit) == ("poor_sound", 0.7, 0.55)
