@@ -10,6 +10,7 @@ import pytest
 
 from jobs.runner.client.runner import Runner
 from jobs.runner.shim import torchrun
+from jobs.settings import PROJECT_ROOT
 
 Until = Callable[[Callable[[], object]], object]
 WAIT_S = 120.0
@@ -45,9 +46,9 @@ def test_two_processes_on_this_machine_work_together_and_stop_together(
     runner: Runner, tmp_path: Path, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("torch", reason="torchrun is in the ml environment: ./run.sh setup ml")
-    here = Path(__file__).resolve().parent
-    monkeypatch.syspath_prepend(here / "slurm")
-    monkeypatch.setenv("PYTHONPATH", f"{Path(sys.path[0])}:{here / 'slurm'}:{here.parents[2]}")
+    kinds = Path(__file__).resolve().parents[1] / "slurm"
+    monkeypatch.syspath_prepend(kinds)
+    monkeypatch.setenv("PYTHONPATH", f"{Path(sys.path[0])}:{kinds}:{PROJECT_ROOT}")
     import slurm_kinds
 
     params = slurm_kinds.TogetherParams(n_processes=2, gate=str(tmp_path / "never"))
