@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from jobs.rate_samples.params import Drift, Rating
 from jobs.rating.scoring import BATCH_PITCH_ST, BATCH_RATE, BATCH_SIM, MIN_BATCH
-from jobs.speaker.narrator_profile import Profile
+from jobs.speaker.narrator_profile import RatingProfile
 
 Doubles = NDArray[np.float64]
 
@@ -79,7 +79,7 @@ def _group_by_text(values: Sequence[tuple[str, float]]) -> dict[str, list[float]
     return grouped
 
 
-def compute_drift(ratings: Sequence[Rating], profiles: Mapping[str, Profile]) -> Drift:
+def compute_drift(ratings: Sequence[Rating], profiles: Mapping[str, RatingProfile]) -> Drift:
     """Average the takes' distances from their narrator, and flag averages outside of their limits.
 
     An average of fewer than ``MIN_BATCH`` measured takes is None.

@@ -18,7 +18,7 @@ from jobs.rate_samples.inputs import RatingInputs, RatingItem
 from jobs.rate_samples.judge_models import JudgeModels, NarratorLimits, fit_limits
 from jobs.rate_samples.measurement_cache import MeasurementCache, file_hash
 from jobs.rate_samples.measurements import RECOGNISED, RECOGNISER, ClipAnalyzer, Measurements, Timbre
-from jobs.rate_samples.narrator_clips import N_SHORT_CLIPS, NarratorClip, profile_of, short_lengths
+from jobs.rate_samples.narrator_clips import N_SHORT_CLIPS, NarratorClip, build_profile, short_lengths
 from jobs.rate_samples.params import Rating
 from jobs.rate_samples.text_discrimination import another_text_fits, competing_texts, fits_best
 from jobs.rating.human_ratings import Opinions
@@ -26,10 +26,10 @@ from jobs.rating.rating_types import Features, Verdict
 from jobs.rating.scoring import AUTOMATIC_CAP, GE2E_LIMITS, MIN_VOICE_S, VERSION, VoiceLimits, rate
 from jobs.runner.worker.context import JobContext
 from jobs.runner.worker.journal import Journal
-from jobs.speaker.narrator_profile import Profile
+from jobs.speaker.narrator_profile import RatingProfile
 from jobs.text.english_normalization import spoken_words
 
-Narrators = Mapping[str, tuple[Profile, Floats]]
+Narrators = Mapping[str, tuple[RatingProfile, Floats]]
 """Profile and centroid of speaker embeddings (256,) of each narrator, by speaker name."""
 
 
@@ -111,14 +111,14 @@ class Evaluator:
             for item in items
         ]
 
-    def _profile(self, clips: Sequence[NarratorClip], take_lengths_s: Sequence[float]) -> tuple[Profile, Floats]:
+    def _profile(self, clips: Sequence[NarratorClip], take_lengths_s: Sequence[float]) -> tuple[RatingProfile, Floats]:
         measured = [self._measure(clip.path, clip.text, clip.language) for clip in clips]
         lengths_s = short_lengths([each.prosody.duration_s for each in measured], take_lengths_s)
         short = {length_s: self._measure_cut(clips[:N_SHORT_CLIPS], length_s) for length_s in lengths_s}
-        return profile_of(measured, short, clips[0].language)
+        return build_profile(measured, short, clips[0].language)
 
     def _rate(
-        self, item: RatingItem, profile: Profile, voice: Floats, limits: VoiceLimits | None, opinions: Opinions
+        self, item: RatingItem, profile: RatingProfile, voice: Floats, limits: VoiceLimits | None, opinions: Opinions
     ) -> Rating:
         measured = self._measure(item.path, item.take.text, item.language, step=False)
         own, *others = self._text_scores(item, measured)
@@ -177,7 +177,7 @@ class Evaluator:
         self._context.progress(self._done, self._total, message, **metrics)
 
 
-def build_features(measured: Measurements, profile: Profile, voice: Floats, item: RatingItem) -> Features:
+def build_features(measured: Measurements, profile: RatingProfile, voice: Floats, item: RatingItem) -> Features:
     """Collect the features that ``rate`` needs, except for the comparison with other texts."""
     timbre = measured.timbre
     same_language = item.language == profile.language

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -16,9 +16,8 @@ from jobs.errors import UserError
 from jobs.rate_samples.measurements import Measurements, Timbre, rate_unit
 from jobs.rating.scoring import MIN_SPEECH_S, MIN_WORDS
 from jobs.speaker.ge2e_encoder import centroid, leave_one_out
-from jobs.speaker.narrator_profile import Own, Profile
+from jobs.speaker.narrator_profile import MIN_PROFILE_CLIPS, LengthScores, RatingProfile, median_of_known
 
-MIN_CLIPS = 5  # SIM to the centroid of 1, 3, 5, 20 clips: 0.919, 0.929, 0.943, 0.956
 SHORT_LENGTHS_S = (2.0, 4.0)
 N_SHORT_CLIPS = 8  # clips that are also measured cut to the short lengths
 _LONG_ENOUGH_S = 2.0
@@ -46,7 +45,7 @@ def hold_out(clips: Sequence[Clip], limit: int) -> tuple[list[Clip], list[Clip]]
 
     Held out are clips of the validation split first: the manifest's, else the one that training makes by default. Then
     follow at most a quarter of the others, evenly spread over the inner chapters. Clips long enough for every
-    measurement go before shorter ones; ``MIN_CLIPS`` with a text stay for the profile.
+    measurement go before shorter ones; ``MIN_PROFILE_CLIPS`` with a text stay for the profile.
 
     Args:
         clips: of one speaker.
@@ -59,10 +58,10 @@ def hold_out(clips: Sequence[Clip], limit: int) -> tuple[list[Clip], list[Clip]]
     is_validation = {id(clip): each == "validation" for clip, each in zip(clips, splits, strict=True)}
     validation = [clip for clip in candidates if is_validation[id(clip)]]
     train = [clip for clip in candidates if not is_validation[id(clip)]]
-    if len(train) < MIN_CLIPS:
+    if len(train) < MIN_PROFILE_CLIPS:
         validation, train = [], candidates
     held = sample_evenly(_long_first(validation), limit)
-    n_more = min(limit - len(held), len(train) // 4, len(train) - MIN_CLIPS)
+    n_more = min(limit - len(held), len(train) // 4, len(train) - MIN_PROFILE_CLIPS)
     inner = [train[index] for index in inner_indices([SplitRow.from_clip(clip) for clip in train])]
     held += sample_evenly(_long_first(inner), n_more)
     chosen = {id(clip) for clip in held}
@@ -86,11 +85,11 @@ def choose_profile_clips(clips: Sequence[Clip], manifest: Path, limit: int) -> l
         UserError: ``narrator_clips_too_few``, ``path_outside_dataset``.
     """
     good = [clip for clip in clips if is_usable(clip)]
-    pool = good if len(good) >= MIN_CLIPS else list(clips)
-    if len(pool) < MIN_CLIPS:
+    pool = good if len(good) >= MIN_PROFILE_CLIPS else list(clips)
+    if len(pool) < MIN_PROFILE_CLIPS:
         raise UserError(
             "narrator_clips_too_few",
-            f"{manifest} has {len(pool)} clips of this speaker; a profile needs {MIN_CLIPS}.",
+            f"{manifest} has {len(pool)} clips of this speaker; a profile needs {MIN_PROFILE_CLIPS}.",
             "Give the train_manifest.jsonl of the narrator's dataset.",
         )
     return [resolve_clip(clip, manifest) for clip in sample_evenly(pool, limit)]
@@ -113,9 +112,9 @@ def short_lengths(clip_durations_s: Sequence[float], take_durations_s: Sequence[
     return [s for s in SHORT_LENGTHS_S if s <= much_shorter_s and shortest_s < min(2 * s, much_shorter_s)]
 
 
-def profile_of(
+def build_profile(
     measures: Sequence[Measurements], short: dict[float, list[Timbre]], language: str
-) -> tuple[Profile, Floats]:
+) -> tuple[RatingProfile, Floats]:
     """Compute the narrator's medians and the centroid of the speaker embeddings.
 
     Args:
@@ -127,43 +126,40 @@ def profile_of(
         UserError: ``narrator_clips_too_few`` when fewer than five hold speech.
     """
     spoken = [measure for measure in measures if measure.timbre is not None]
-    if len(spoken) < MIN_CLIPS:
+    if len(spoken) < MIN_PROFILE_CLIPS:
         raise UserError(
             "narrator_clips_too_few",
-            f"{len(spoken)} of the narrator's {len(measures)} clips hold speech; a profile needs {MIN_CLIPS}.",
+            f"{len(spoken)} of the narrator's {len(measures)} clips hold speech; a profile needs {MIN_PROFILE_CLIPS}.",
             "Give the train_manifest.jsonl of the narrator's dataset.",
         )
     timbres = [measure.timbre for measure in spoken if measure.timbre is not None]
     voices = [np.asarray(timbre.embedding, dtype=np.float32) for timbre in timbres]
     voice = centroid(voices)
     prosodies = [measure.prosody for measure in spoken]
-    whole = _own(median(sound.duration_s for sound in prosodies), leave_one_out(voices), timbres)
-    own = [_own(length, [timbre.sim(voice) for timbre in cut], cut) for length, cut in sorted(short.items()) if cut]
+    whole = _score(median(sound.duration_s for sound in prosodies), leave_one_out(voices), timbres)
+    shorter = [
+        _score(length, [timbre.sim(voice) for timbre in cut], cut) for length, cut in sorted(short.items()) if cut
+    ]
     counted = [m for m in spoken if m.n_words >= MIN_WORDS and m.prosody.speech_span_s >= MIN_SPEECH_S]
-    profile = Profile(
+    profile = RatingProfile(
         n_clips=len(spoken),
         language=language,
-        own=(*own, whole),
-        speaking_rate=_median(measure.speaking_rate for measure in spoken),
+        own=(*shorter, whole),
+        speaking_rate=median_of_known(measure.speaking_rate for measure in spoken),
         rate_unit=rate_unit(language),
         longest_pause_s=median(sound.longest_pause_s for sound in prosodies),
-        pitch_hz=_median(sound.pitch_hz for sound in prosodies),
-        pitch_sd_st=_median(sound.pitch_sd_st for sound in prosodies),
-        treble_db=_median(sound.treble_db for sound in prosodies),
-        wer=_median(measure.wer for measure in counted or spoken),
+        pitch_hz=median_of_known(sound.pitch_hz for sound in prosodies),
+        pitch_sd_st=median_of_known(sound.pitch_sd_st for sound in prosodies),
+        treble_db=median_of_known(sound.treble_db for sound in prosodies),
+        wer=median_of_known(measure.wer for measure in counted or spoken),
     )
     return profile, voice
 
 
-def _own(length_s: float, sims: Sequence[float], timbres: Sequence[Timbre]) -> Own:
-    return Own(
+def _score(length_s: float, sims: Sequence[float], timbres: Sequence[Timbre]) -> LengthScores:
+    return LengthScores(
         length_s=length_s,
         sim=median(sims),
         ovrl=median(timbre.ovrl for timbre in timbres),
         p808=median(timbre.p808 for timbre in timbres),
     )
-
-
-def _median(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return median(known) if known else None

@@ -12,7 +12,7 @@ from jobs.rate_samples.judge_models import JudgeModels, NarratorLimits
 from jobs.rate_samples.measurements import RECOGNISER
 from jobs.rate_samples.params import AnchorSummary, Drift, Interval, Rating, Summary
 from jobs.rating.human_ratings import Opinions
-from jobs.speaker.narrator_profile import Profile
+from jobs.speaker.narrator_profile import RatingProfile
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class RatingResults:
     ratings: list[Rating]
     anchors: Mapping[str, list[Rating]]
     anchor_notes: Mapping[str, str]
-    profiles: Mapping[str, Profile]
+    profiles: Mapping[str, RatingProfile]
     limits: Mapping[str, NarratorLimits]
     drift: Drift
     models: JudgeModels
@@ -65,7 +65,7 @@ def _summarise_anchor(ratings: Sequence[Rating], note: str) -> AnchorSummary | N
     return AnchorSummary(mean=mean.mean, low=mean.low, high=mean.high, n=mean.n_takes, note=note)
 
 
-def same_voice_note(anchor: Anchor, ratings: Sequence[Rating], profiles: Mapping[str, Profile]) -> str:
+def same_voice_note(anchor: Anchor, ratings: Sequence[Rating], profiles: Mapping[str, RatingProfile]) -> str:
     """Explain why another speaker's clips give no lower bound: most sound like the narrator. Empty if they do not."""
     similar = [
         rating

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from jobs.rating.rating_types import Fault, Features, Verdict
-from jobs.speaker.narrator_profile import Profile
+from jobs.speaker.narrator_profile import RatingProfile
 
 VERSION = "2"
 AUTOMATIC_CAP = 4.5  # shown at most, until a person has listened
@@ -92,7 +92,7 @@ class _Part:
     faults: tuple[Fault, ...] = ()
 
 
-def rate(features: Features, profile: Profile, limits: VoiceLimits | None = GE2E_LIMITS) -> Verdict:
+def rate(features: Features, profile: RatingProfile, limits: VoiceLimits | None = GE2E_LIMITS) -> Verdict:
     """Rate a take against its narrator.
 
     Args:
@@ -118,7 +118,7 @@ def rate(features: Features, profile: Profile, limits: VoiceLimits | None = GE2E
     return Verdict(min(uncapped, AUTOMATIC_CAP), uncapped, tuple(faults), **values)
 
 
-def is_short(features: Features, profile: Profile) -> bool:
+def is_short(features: Features, profile: RatingProfile) -> bool:
     """True when a take's text is too short for its words to be counted: few words, or soon said by the narrator.
 
     Not how long the take itself is: a long text that is said in two seconds, or cut off after them, is no short text.
@@ -148,7 +148,7 @@ def _not_speech(features: Features) -> Fault | None:
     return None
 
 
-def _intelligibility(features: Features, profile: Profile) -> _Part:
+def _intelligibility(features: Features, profile: RatingProfile) -> _Part:
     faults: list[Fault] = []
     if features.another_fits:
         faults.append(Fault("another_text", "another text of this batch fits the audio better than its own", 2.5))
@@ -186,7 +186,7 @@ def _not_aligned(features: Features) -> Fault:
     return Fault("not_aligned", why, 3.0)
 
 
-def _words_unchecked(features: Features, profile: Profile) -> Fault:
+def _words_unchecked(features: Features, profile: RatingProfile) -> Fault:
     if profile.wer is not None and profile.wer > WORST_OWN_WER:
         why = f"the recogniser misses {profile.wer:.0%} of the narrator's own words (limit {WORST_OWN_WER:.0%})"
     elif features.n_words == 0:
@@ -199,7 +199,7 @@ def _words_unchecked(features: Features, profile: Profile) -> Fault:
     return Fault("words_unchecked", f"the words were not checked: {why}", 4.0)
 
 
-def _voice(features: Features, profile: Profile, limits: VoiceLimits | None) -> _Part:
+def _voice(features: Features, profile: RatingProfile, limits: VoiceLimits | None) -> _Part:
     faults = list(_pitch_faults(features, profile))
     if limits is None:
         why = "the voice was not judged: this speaker encoder does not tell the narrator from another voice"
@@ -223,7 +223,7 @@ def _voice(features: Features, profile: Profile, limits: VoiceLimits | None) -> 
     return _Part(ramp(features.sim, good, min(limits.zero + shift, good - 0.05)), tuple(faults))
 
 
-def _pitch_faults(features: Features, profile: Profile) -> Iterable[Fault]:
+def _pitch_faults(features: Features, profile: RatingProfile) -> Iterable[Fault]:
     sound = features.prosody
     if sound.pitch_hz and profile.pitch_hz:
         shift_st = 12 * math.log2(sound.pitch_hz / profile.pitch_hz)
@@ -237,7 +237,7 @@ def _pitch_faults(features: Features, profile: Profile) -> Iterable[Fault]:
         yield Fault("monotone", why, 3.0)
 
 
-def _sound(features: Features, profile: Profile) -> _Part:
+def _sound(features: Features, profile: RatingProfile) -> _Part:
     own = profile.at(features.prosody.duration_s)
     difference = 0.5 * (features.ovrl - own.ovrl) + 0.5 * (features.p808 - own.p808)
     faults: list[Fault] = []
@@ -254,7 +254,7 @@ def _sound(features: Features, profile: Profile) -> _Part:
     return _Part(ramp(difference, *SOUND_RAMP), tuple(faults))
 
 
-def _timing(features: Features, profile: Profile) -> _Part:
+def _timing(features: Features, profile: RatingProfile) -> _Part:
     faults: list[Fault] = []
     sound = features.prosody
     if features.hit_limit:

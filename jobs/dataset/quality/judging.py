@@ -11,19 +11,27 @@ from jobs.dataset.manifest import Clip, Rejection, Source
 from jobs.dataset.quality.audio_quality import against_pauses
 from jobs.dataset.quality.clip_metrics import Measured
 from jobs.dataset.quality.measure_all import opinions, survey, text_matches
-from jobs.dataset.quality.narrator_stats import MIN_CLIPS, Narrator, Opinion, narrator_of, opinion_of, rate_of, sim_to
+from jobs.dataset.quality.narrator_stats import (
+    DatasetProfile,
+    DnsmosScores,
+    build_dnsmos_scores,
+    build_profile,
+    compute_speaking_rate,
+    sim_to,
+)
 from jobs.dataset.quality.quality_filter import (
     QualityRejection,
+    build_profile_of_good_clips,
     find_absolute_rejection,
     find_rejection,
     is_doubtful,
-    narrator_by_sound,
 )
 from jobs.dataset.quality.reference_clip import best_references
 from jobs.dataset.quality.sampling import for_opinion, for_text
 from jobs.dataset.quality.thresholds import Thresholds
 from jobs.dataset.split import split_clips
 from jobs.runner.worker.context import JobContext
+from jobs.speaker.narrator_profile import MIN_PROFILE_CLIPS
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +52,7 @@ class Judged:
 
     kept: list[Clip]
     rejected: list[tuple[Clip, QualityRejection]] = field(default_factory=list)
-    narrators: dict[str, Narrator] = field(default_factory=dict)
+    narrators: dict[str, DatasetProfile] = field(default_factory=dict)
     references: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -77,7 +85,9 @@ def judge_clips(
     speakers: dict[str, list[int]] = {}
     for place, clip in enumerate(clips):
         speakers.setdefault(clip.speaker, []).append(place)
-    narrators = {name: narrator_by_sound([measured[k] for k in places], limits) for name, places in speakers.items()}
+    narrators = {
+        name: build_profile_of_good_clips([measured[k] for k in places], limits) for name, places in speakers.items()
+    }
     good = [k for k, about in enumerate(measured) if find_absolute_rejection(about, limits) is None]
     doubtful = [k for k in good if is_doubtful(measured[k], narrators[clips[k].speaker])]
     places = for_opinion(measured, good, doubtful, limits)
@@ -135,15 +145,15 @@ def merged(earlier: Sequence[Rejection], later: Sequence[Rejection]) -> list[Rej
 
 def _opinion(
     places: Sequence[int], measured: Sequence[Measured], scores: dict[int, dict[str, float]]
-) -> Opinion | None:
-    return opinion_of([(scores[k], measured[k].speech_span_s) for k in places if k in scores])
+) -> DnsmosScores | None:
+    return build_dnsmos_scores([(scores[k], measured[k].speech_span_s) for k in places if k in scores])
 
 
 def _quality(
-    clip: Clip, about: Measured, narrator: Narrator, score: dict[str, float] | None, text_match: float | None
+    clip: Clip, about: Measured, narrator: DatasetProfile, score: dict[str, float] | None, text_match: float | None
 ) -> dict[str, float]:
     found = clip.quality | about.values
-    rate = rate_of(about)
+    rate = compute_speaking_rate(about)
     if rate is not None:
         found["rate"] = round(rate, 2)
     if about.embedding is not None and narrator.voice is not None:
@@ -171,7 +181,7 @@ def _split_and_referenced(
         best = best_references(
             [kept[k] for k in places],
             [about[k] for k in places],
-            narrator_of([about[k] for k in places]),
+            build_profile([about[k] for k in places]),
             N_REFERENCES,
         )
         references[speaker] = [kept[places[k]].audio for k in best]
@@ -180,7 +190,7 @@ def _split_and_referenced(
 
 def _notes(
     speakers: dict[str, list[int]],
-    narrators: dict[str, Narrator],
+    narrators: dict[str, DatasetProfile],
     clips: Sequence[Clip],
     rejected: Sequence[tuple[Clip, QualityRejection]],
     limits: Thresholds,
@@ -190,7 +200,8 @@ def _notes(
         narrator = narrators[name]
         if narrator.voice is None and limits.max_sim_drop is not None:
             notes.append(
-                f"The voice of {name} was not checked: of {len(places)} clips too few are good (needs {MIN_CLIPS})."
+                f"The voice of {name} was not checked: too few of {len(places)} clips are good (needs "
+                f"{MIN_PROFILE_CLIPS})."
             )
         n_others = sum(row.speaker == name and rejection.reason == "another_voice" for row, rejection in rejected)
         if n_others > 0.2 * len(places):

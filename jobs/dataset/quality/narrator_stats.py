@@ -10,8 +10,8 @@ import numpy as np
 
 from jobs.audio.mel import Floats
 from jobs.dataset.quality.clip_metrics import Measured
+from jobs.speaker.narrator_profile import MIN_PROFILE_CLIPS, NarratorProfile, median_of_known
 
-MIN_CLIPS = 5  # SIM to the centroid of 1, 3, 5, 20 clips: 0.919, 0.929, 0.943, 0.956
 MIN_VOICE_S = 1.0  # below, an embedding says nothing
 FULL_VOICE_S = 4.0
 _CORE_SHARE = 0.6  # of the clips, the nearest: up to 40 % of other voices cannot draw the centroid to them
@@ -25,62 +25,57 @@ _SHORT_OPINION = ((2.0, 0.30), (3.0, 0.20), (4.0, 0.08), (6.0, 0.0))
 _SHORT_BACKGROUND = ((2.0, 0.75), (3.0, 0.6), (4.0, 0.25), (6.0, 0.0))
 
 
-@dataclass(frozen=True)
-class Narrator:
-    """Medians over clips whose sound is good. None: too few clips, or not measured.
+@dataclass(frozen=True, kw_only=True)
+class DatasetProfile(NarratorProfile):
+    """Profile that the clips of a dataset are compared with. None: too few clips, or not measured.
 
     Attributes:
-        n_clips: that the medians are of.
-        snr_db: against each clip's own quietest stretches.
-        voice: centroid of the core of the embeddings, (256,), unit length.
-        sim: median SIM of the core to it, brought to long clips.
-        rate: phones or letters a second.
+        snr_db: against the quietest parts of each clip.
+        voice: centroid of the core of the speaker embeddings, (256,), unit length.
+        sim: median SIM of the core to it, as long clips have it.
     """
 
-    n_clips: int
     snr_db: float | None
     loudness_lufs: float | None
-    rate: float | None
-    pitch_hz: float | None
     voice: Floats | None
     sim: float | None
 
 
 @dataclass(frozen=True)
-class Opinion:
+class DnsmosScores:
     """What DNSMOS thinks of the narrator's own long clips: medians."""
 
     quality: float
     background: float
 
 
-def narrator_of(clips: Sequence[Measured], sims: Sequence[float] | None = None) -> Narrator:
+def build_profile(clips: Sequence[Measured], sims: Sequence[float] | None = None) -> DatasetProfile:
     """The narrator of clips, most of which are his."""
     spoken = [clip for clip in clips if clip.values]
     voices = [clip for clip in spoken if clip.embedding is not None and clip.speech_span_s >= MIN_VOICE_S]
     voice, sim = None, None
-    if len(voices) >= MIN_CLIPS:
+    if len(voices) >= MIN_PROFILE_CLIPS:
         long = [clip for clip in voices if clip.speech_span_s >= FULL_VOICE_S]
-        used = long if len(long) >= max(MIN_CLIPS, len(voices) // 4) else voices
+        used = long if len(long) >= max(MIN_PROFILE_CLIPS, len(voices) // 4) else voices
         voice, core = robust_centroid(np.stack([clip.embedding for clip in used if clip.embedding is not None]))
         near = [used[place] for place in core]
         sim = median(sim_to(clip, voice) + short_sim(clip.speech_span_s) for clip in near)
-    return Narrator(
+    return DatasetProfile(
         n_clips=len(spoken),
-        snr_db=_median([own_snr_db(clip) for clip in spoken]),
-        loudness_lufs=_median([clip.values["loudness_lufs"] for clip in spoken]),
-        rate=_median([rate for clip in spoken if (rate := rate_of(clip)) is not None]),
-        pitch_hz=_median([clip.pitch_hz for clip in spoken if clip.pitch_hz is not None]),
+        snr_db=median_of_known(map(own_snr_db, spoken)),
+        loudness_lufs=median_of_known(clip.values["loudness_lufs"] for clip in spoken),
+        speaking_rate=median_of_known(map(compute_speaking_rate, spoken)),
+        pitch_hz=median_of_known(clip.pitch_hz for clip in spoken),
         voice=voice,
         sim=sim,
     )
 
 
-def opinion_of(scores: Sequence[tuple[dict[str, float], float]]) -> Opinion | None:
+def build_dnsmos_scores(scores: Sequence[tuple[dict[str, float], float]]) -> DnsmosScores | None:
     """What DNSMOS thinks of the narrator: (scores, length in seconds) of clips with a good sound, at least five."""
-    if len(scores) < MIN_CLIPS:
+    if len(scores) < MIN_PROFILE_CLIPS:
         return None
-    return Opinion(
+    return DnsmosScores(
         quality=median(quality_of(score) + short_quality(length) for score, length in scores),
         background=median(score["bak"] + short_background(length) for score, length in scores),
     )
@@ -117,7 +112,7 @@ def own_snr_db(clip: Measured) -> float:
     return clip.values.get("clip_snr_db", clip.values["snr_db"])
 
 
-def rate_of(clip: Measured) -> float | None:
+def compute_speaking_rate(clip: Measured) -> float | None:
     """Phones or letters a second between first and last speech; None without text."""
     return clip.n_units / clip.speech_span_s if clip.n_units and clip.speech_span_s > 0 else None
 
@@ -144,7 +139,3 @@ def short_background(length_s: float) -> float:
 
 def _between(points: Sequence[tuple[float, float]], at: float) -> float:
     return float(np.interp(at, [point[0] for point in points], [point[1] for point in points]))
-
-
-def _median(values: Sequence[float]) -> float | None:
-    return median(values) if values else None

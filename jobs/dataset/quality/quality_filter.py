@@ -12,12 +12,12 @@ from jobs.dataset.quality.audio_quality import is_tonal
 from jobs.dataset.quality.clip_metrics import Measured
 from jobs.dataset.quality.narrator_stats import (
     MIN_VOICE_S,
-    Narrator,
-    Opinion,
-    narrator_of,
+    DatasetProfile,
+    DnsmosScores,
+    build_profile,
+    compute_speaking_rate,
     own_snr_db,
     quality_of,
-    rate_of,
     short_background,
     short_quality,
     short_sim,
@@ -55,18 +55,18 @@ def find_absolute_rejection(clip: Measured, limits: Thresholds) -> QualityReject
     return next(_absolute(clip, limits), None)
 
 
-def is_doubtful(clip: Measured, narrator: Narrator) -> bool:
+def is_doubtful(clip: Measured, narrator: DatasetProfile) -> bool:
     """True when DNSMOS should hear a clip though it is not of the sample."""
     return _background_rise(clip, narrator) >= DOUBT_DB
 
 
 def find_rejection(
     clip: Measured,
-    narrator: Narrator,
+    narrator: DatasetProfile,
     limits: Thresholds,
     *,
     score: Mapping[str, float] | None = None,
-    own: Opinion | None = None,
+    own: DnsmosScores | None = None,
     text_match: float | None = None,
 ) -> QualityRejection | None:
     """The first limit that a clip breaks.
@@ -88,12 +88,12 @@ def find_rejection(
     return rejections[0] if rejections else None
 
 
-def narrator_by_sound(clips: Sequence[Measured], limits: Thresholds) -> Narrator:
+def build_profile_of_good_clips(clips: Sequence[Measured], limits: Thresholds) -> DatasetProfile:
     """The narrator of the clips that have no absolute fault and are in his own voice; of all when nearly none is."""
     good = [clip for clip in clips if find_absolute_rejection(clip, limits) is None]
-    narrator = narrator_of(good if len(good) >= 2 else clips)
+    narrator = build_profile(good if len(good) >= 2 else clips)
     own = [clip for clip in good if not list(_voice(clip, narrator, limits))]
-    return narrator_of(own) if len(own) >= 2 else narrator
+    return build_profile(own) if len(own) >= 2 else narrator
 
 
 def _absolute(clip: Measured, limits: Thresholds) -> Iterator[QualityRejection]:
@@ -117,10 +117,10 @@ def _absolute(clip: Measured, limits: Thresholds) -> Iterator[QualityRejection]:
 
 def _against_narrator(
     clip: Measured,
-    narrator: Narrator,
+    narrator: DatasetProfile,
     limits: Thresholds,
     score: Mapping[str, float] | None,
-    own: Opinion | None,
+    own: DnsmosScores | None,
 ) -> Iterator[QualityRejection]:
     if not clip.values:
         return
@@ -135,10 +135,10 @@ def _against_narrator(
 
 def _music(
     clip: Measured,
-    narrator: Narrator,
+    narrator: DatasetProfile,
     limits: Thresholds,
     score: Mapping[str, float] | None,
-    own: Opinion | None,
+    own: DnsmosScores | None,
 ) -> Iterator[QualityRejection]:
     tones = clip.values["tonality_db"]
     if not is_tonal(tones):
@@ -153,23 +153,23 @@ def _music(
     yield from _above("music", rise, limits.max_music_db, "steady tones {} dB above the narrator's own background")
 
 
-def _background_rise(clip: Measured, narrator: Narrator) -> float:
+def _background_rise(clip: Measured, narrator: DatasetProfile) -> float:
     if not clip.values or narrator.snr_db is None:
         return 0.0
     return narrator.snr_db - own_snr_db(clip)
 
 
 def _words(
-    clip: Measured, narrator: Narrator, limits: Thresholds, text_match: float | None
+    clip: Measured, narrator: DatasetProfile, limits: Thresholds, text_match: float | None
 ) -> Iterator[QualityRejection]:
     if text_match is not None:
         yield from _below("words_differ", text_match, limits.min_text_match, "{} of its text is heard")
-    rate = rate_of(clip)
-    if rate is None or not narrator.rate:
+    rate = compute_speaking_rate(clip)
+    if rate is None or not narrator.speaking_rate:
         return
     is_short = clip.speech_span_s < SHORT_S or clip.n_words < SHORT_WORDS
     wider_down, wider_up = SHORT_RATE if is_short else (1.0, 1.0)
-    ratio = rate / narrator.rate
+    ratio = rate / narrator.speaking_rate
     said = "{} times the narrator's rate"
     if limits.min_rate is not None:
         yield from _below("too_slow", ratio, limits.min_rate * wider_down, said)
@@ -177,7 +177,7 @@ def _words(
         yield from _above("too_fast", ratio, limits.max_rate * wider_up, said)
 
 
-def _voice(clip: Measured, narrator: Narrator, limits: Thresholds) -> Iterator[QualityRejection]:
+def _voice(clip: Measured, narrator: DatasetProfile, limits: Thresholds) -> Iterator[QualityRejection]:
     if narrator.voice is None or narrator.sim is None or clip.embedding is None or limits.max_sim_drop is None:
         return
     if clip.speech_span_s < MIN_VOICE_S:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from jobs.dataset.manifest import Clip
 from jobs.dataset.quality.clip_metrics import Measured
-from jobs.dataset.quality.narrator_stats import Narrator, rate_of, sim_to
+from jobs.dataset.quality.narrator_stats import DatasetProfile, compute_speaking_rate, sim_to
 
 MIN_S, MAX_S = 3.0, 10.0  # Qwen3-TTS asks for at least 3 s of reference audio
 _ENDS = tuple('.!?。！？…"”’)')
 
 
-def best_references(clips: Sequence[Clip], measured: Sequence[Measured], narrator: Narrator, n: int) -> list[int]:
+def best_references(clips: Sequence[Clip], measured: Sequence[Measured], narrator: DatasetProfile, n: int) -> list[int]:
     """Places of the best reference clips, best first; of clips that are learnt before those held out.
 
     Of clips of 3 to 10 s, or of all when there is none.
@@ -25,16 +25,16 @@ def best_references(clips: Sequence[Clip], measured: Sequence[Measured], narrato
     )[:n]
 
 
-def _strangeness(clip: Clip, about: Measured, narrator: Narrator) -> float:
+def _strangeness(clip: Clip, about: Measured, narrator: DatasetProfile) -> float:
     """How far a clip is from the narrator's middle, in steps that weigh alike; smaller is better."""
     steps = 0.0 if _is_whole(clip.text) else 1.0
     if about.embedding is not None and narrator.voice is not None and narrator.sim is not None:
         steps += max(0.0, narrator.sim - sim_to(about, narrator.voice)) / 0.02
     if about.pitch_hz and narrator.pitch_hz:
         steps += abs(12 * math.log2(about.pitch_hz / narrator.pitch_hz))  # semitones
-    rate = rate_of(about)
-    if rate and narrator.rate:
-        steps += abs(math.log(rate / narrator.rate)) / 0.1
+    rate = compute_speaking_rate(about)
+    if rate and narrator.speaking_rate:
+        steps += abs(math.log(rate / narrator.speaking_rate)) / 0.1
     if about.values and narrator.snr_db is not None:
         steps += max(0.0, narrator.snr_db - about.values["snr_db"]) / 3
         steps += about.values["longest_pause_s"]

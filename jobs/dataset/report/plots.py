@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip
 from jobs.dataset.manifest import Clip
-from jobs.dataset.quality.narrator_stats import Narrator
+from jobs.dataset.quality.narrator_stats import DatasetProfile
 from jobs.dataset.quality.quality_filter import QualityRejection
 from jobs.dataset.quality.thresholds import Thresholds
 from jobs.dataset.report.summary import Report
@@ -63,7 +63,7 @@ def draw_histograms(
     path: Path,
     kept: Sequence[Clip],
     rejected: Sequence[tuple[Clip, QualityRejection]],
-    narrator: Narrator | None,
+    narrator: DatasetProfile | None,
     limits: Thresholds,
 ) -> None:
     """Every measure's distribution: kept clips, clips rejected for their quality, and where the limit is."""
@@ -119,10 +119,10 @@ def draw_spectrograms(path: Path, dataset: Path, clips: Sequence[Clip]) -> None:
     save_png(figure, path)
 
 
-def _rate_limits(narrator: Narrator | None, limits: Thresholds) -> list[float | None]:
-    if narrator is None or not narrator.rate:
+def _rate_limits(narrator: DatasetProfile | None, limits: Thresholds) -> list[float | None]:
+    if narrator is None or not narrator.speaking_rate:
         return []
-    return [ratio * narrator.rate for ratio in (limits.min_rate, limits.max_rate) if ratio is not None]
+    return [ratio * narrator.speaking_rate for ratio in (limits.min_rate, limits.max_rate) if ratio is not None]
 
 
 def _value(row: Clip, name: str) -> float | None:

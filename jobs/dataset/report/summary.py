@@ -152,7 +152,7 @@ def make_report(about: About, judged: Judged, rejections: Sequence[Rejection], l
         narrators={
             name: {
                 "n_clips": each.n_clips, "snr_db": each.snr_db, "loudness_lufs": each.loudness_lufs,
-                "rate": each.rate and round(each.rate, 2), "pitch_hz": each.pitch_hz,
+                "rate": each.speaking_rate and round(each.speaking_rate, 2), "pitch_hz": each.pitch_hz,
                 "sim": each.sim and round(each.sim, 3),
             }
             for name, each in judged.narrators.items()

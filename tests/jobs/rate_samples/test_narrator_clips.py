@@ -10,7 +10,7 @@ from jobs.audio.acoustic_features import Prosody
 from jobs.dataset.manifest import Clip
 from jobs.errors import UserError
 from jobs.rate_samples.measurements import Measurements, Timbre
-from jobs.rate_samples.narrator_clips import choose_profile_clips, hold_out, profile_of, short_lengths
+from jobs.rate_samples.narrator_clips import build_profile, choose_profile_clips, hold_out, short_lengths
 
 
 def clips(n: int, **columns: object) -> list[Clip]:
@@ -64,7 +64,7 @@ def test_the_profile_holds_medians_and_ignores_what_could_not_be_measured() -> N
     silent = Measurements(prosody=Prosody(duration_s=6, level_dbfs=-90, is_silent=True))
     measures = [measured(rate, 0.1 * i) for i, rate in enumerate((9.0, 10.0, 11.0, 12.0, 30.0))]
 
-    profile, voice = profile_of([*measures, silent], {}, "english")
+    profile, voice = build_profile([*measures, silent], {}, "english")
 
     assert (profile.n_clips, profile.speaking_rate, profile.rate_unit) == (5, 11.0, "phones/s")
     assert profile.whole.ovrl == pytest.approx(3.2)
@@ -74,7 +74,7 @@ def test_the_profile_holds_medians_and_ignores_what_could_not_be_measured() -> N
 
 
 def test_a_narrator_in_another_language_is_counted_in_letters() -> None:
-    profile, _ = profile_of([measured(14.0, 0.1, wer=None)] * 5, {}, "german")
+    profile, _ = build_profile([measured(14.0, 0.1, wer=None)] * 5, {}, "german")
 
     assert (profile.rate_unit, profile.wer) == ("letters/s", None)
 
@@ -83,7 +83,7 @@ def test_clips_without_speech_do_not_make_a_profile() -> None:
     silent = Measurements(prosody=Prosody(duration_s=6, level_dbfs=-90, is_silent=True))
 
     with pytest.raises(UserError, match="1 of the narrator's 6 clips hold speech"):
-        profile_of([*[silent] * 5, measured(11.0, 0.1)], {}, "english")
+        build_profile([*[silent] * 5, measured(11.0, 0.1)], {}, "english")
 
 
 def names(found: list[Clip]) -> list[str]:

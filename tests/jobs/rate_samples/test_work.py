@@ -92,6 +92,7 @@ def test_the_narrator_is_the_upper_bound_and_the_same_voice_gives_no_lower_bound
 
     assert report["anchors"]["narrator"]["mean"] >= 4.3
     assert report["anchors"]["narrator"]["n"] == 1
+    assert set(report["narrators"]["slt"]["own"][-1]) == {"length_s", "sim", "ovrl", "p808"}
     assert report["narrators"]["slt"]["n_clips"] == N_NARRATOR - 1  # the other one is the upper bound
     # the bundled voice is this narrator's
     assert report["anchors"]["other_speaker"] is None

@@ -9,12 +9,12 @@ import pytest
 from jobs.audio.acoustic_features import Prosody
 from jobs.rating.rating_types import Features, Verdict
 from jobs.rating.scoring import AUTOMATIC_CAP, ramp, rate
-from jobs.speaker.narrator_profile import Own, Profile
+from jobs.speaker.narrator_profile import LengthScores, RatingProfile
 
-NARRATOR = Profile(
+NARRATOR = RatingProfile(
     n_clips=20,
     language="english",
-    own=(Own(2.0, 0.88, 2.5, 3.4), Own(4.0, 0.94, 3.0, 3.8), Own(7.0, 0.96, 3.3, 4.0)),
+    own=(LengthScores(2.0, 0.88, 2.5, 3.4), LengthScores(4.0, 0.94, 3.0, 3.8), LengthScores(7.0, 0.96, 3.3, 4.0)),
     speaking_rate=11.0,
     rate_unit="phones/s",
     longest_pause_s=0.35,

@@ -10,8 +10,8 @@ import pytest
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
 from jobs.dataset.quality.audio_quality import against_pauses
 from jobs.dataset.quality.clip_metrics import Measured, Task, measure
-from jobs.dataset.quality.narrator_stats import opinion_of, robust_centroid
-from jobs.dataset.quality.quality_filter import find_rejection, narrator_by_sound
+from jobs.dataset.quality.narrator_stats import build_dnsmos_scores, robust_centroid
+from jobs.dataset.quality.quality_filter import build_profile_of_good_clips, find_rejection
 from jobs.dataset.quality.thresholds import Thresholds, read_thresholds
 from jobs.errors import UserError
 from tests.jobs.dataset.spoiled import with_chords, with_noise
@@ -25,7 +25,7 @@ def measured(folder: Path, samples: np.ndarray, text: str = "") -> Measured:
 
 
 def reason(clip: Measured, narration: list[Measured], limits: Thresholds = LIMITS) -> str | None:
-    rejection = find_rejection(clip, narrator_by_sound(narration, limits), limits)
+    rejection = find_rejection(clip, build_profile_of_good_clips(narration, limits), limits)
     return None if rejection is None else rejection.reason
 
 
@@ -92,11 +92,11 @@ def test_a_limit_that_is_off_rejects_nothing(narration, printing_clips, tmp_path
 
 
 def test_dnsmos_is_held_against_the_narrators_own() -> None:
-    own = opinion_of([({"ovrl": 3.3, "bak": 4.0, "p808": 4.0}, 8.0)] * 5)
+    own = build_dnsmos_scores([({"ovrl": 3.3, "bak": 4.0, "p808": 4.0}, 8.0)] * 5)
     clip = Measured(values={"snr_db": 40.0, "tonality_db": 4.0, "loudness_lufs": -20.0, "envelope_sd_db": 12.0,
                             "clipped_share": 0.0, "bandwidth_hz": 10_000.0, "head_s": 0.1, "tail_s": 0.1,
                             "longest_pause_s": 0.3}, speech_span_s=8.0)  # fmt: skip
-    narrator = narrator_by_sound([clip] * 5, LIMITS)
+    narrator = build_profile_of_good_clips([clip] * 5, LIMITS)
 
     bad = find_rejection(clip, narrator, LIMITS, score={"ovrl": 2.6, "bak": 3.0, "p808": 3.3}, own=own)
     good = find_rejection(clip, narrator, LIMITS, score={"ovrl": 3.1, "bak": 3.9, "p808": 3.8}, own=own)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from jobs.rate_samples.batch_statistics import compute_drift
 from jobs.rate_samples.params import AnchorSummary, Drift, Interval, Rating, Summary
 from jobs.rate_samples.report.verdict_text import verdict_sentences
-from jobs.speaker.narrator_profile import Own, Profile
+from jobs.speaker.narrator_profile import LengthScores, RatingProfile
 
 CALM = Drift(n_takes=10, speaking_rate=1.0, pitch_st=0.1, sim=-0.01, flags=[])
-PROFILE = Profile(
-    n_clips=10, language="english", own=(Own(7.0, 0.96, 3.3, 4.0),), speaking_rate=10.0, rate_unit="phones/s",
+PROFILE = RatingProfile(
+    n_clips=10, language="english", own=(LengthScores(7.0, 0.96, 3.3, 4.0),), speaking_rate=10.0, rate_unit="phones/s",
     longest_pause_s=0.3, pitch_hz=200.0,
 )  # fmt: skip
 
