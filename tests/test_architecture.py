@@ -39,6 +39,7 @@ MAY_IMPORT = {
     "speaker": {"speaker", "audio"},
     "rating": {"rating", "audio", "speaker", "dataset"},
     "environments": {"environments"},
+    "reports": {"reports"},
     "plotting": {"plotting", "runner"},
 }
 # Imported by processes without the ml environment; and so is all that these import.

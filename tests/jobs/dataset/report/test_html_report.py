@@ -26,9 +26,7 @@ def make_clip(dataset: Path, name: str) -> Clip:
 
 def test_the_page_holds_its_sound_and_shows_foreign_text_as_text(tmp_path: Path) -> None:
     kept, noisy = make_clip(tmp_path, "0.wav"), make_clip(tmp_path, "1<b>.wav")
-    judged = Judged(
-        [kept], [(noisy, QualityRejection("noisy", 3.0, 15.0, HOSTILE))], references={HOSTILE: ["0.wav"]}
-    )
+    judged = Judged([kept], [(noisy, QualityRejection("noisy", 3.0, 15.0, HOSTILE))], references={HOSTILE: ["0.wav"]})
     chapter = ChapterRow(
         recording=HOSTILE, chapter=1, title=HOSTILE, n_clips=1, kept_s=1.0, rejected_s=3.0, silence_s=0.0,
         kept_share=0.25, reasons_s={"noisy": 3.0},
