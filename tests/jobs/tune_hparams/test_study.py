@@ -13,9 +13,11 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from jobs.errors import UserError
-from jobs.tune_hparams.proposals import Point, needs_as_much_memory
+from jobs.tune_hparams.objective import TrialValues
+from jobs.tune_hparams.proposals import Point, needs_as_much_memory, to_distribution
 from jobs.tune_hparams.search_space import Range
-from jobs.tune_hparams.study import Study, TrialOutcome
+from jobs.tune_hparams.study import Study, TrialOutcome, count_ends, read_values
+from jobs.tune_hparams.summary import describe_values
 from tests.support.toy_search import BEST_LR, RANGES
 
 Search = Callable[..., Study]
@@ -209,3 +211,27 @@ def test_another_searchs_study_is_not_mixed_in(tmp_path: Path) -> None:
         Study(tmp_path / "study.db", RANGES, identity={"manifest": "b"})
 
     assert refused.value.code == "out_dir_taken"
+
+
+def test_a_study_of_an_earlier_version_is_continued(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    old = optuna.create_study(study_name="tune_hparams", storage=url, directions=["minimize"])
+    old.set_user_attr("identity", {"manifest": "a"})
+    heard = {"score": 0.8, "rating": 4.0, "stop_rate": 1.0, "intelligibility": 0.9, "voice": 0.7, "n_takes": 6}
+    distributions = {found.name: to_distribution(found) for found in RANGES}
+    point = {"lr": 1e-5, "weight_decay": 0.0, "gradient_accumulation_steps": 8}
+    for end, state, value in (("complete", TrialState.COMPLETE, 4.2), ("pruned", TrialState.PRUNED, None)):
+        attributes = {"end": end, "detail": "", "validation_loss": value, "audio_score": 0.8, "heard": heard}
+        old.add_trial(
+            optuna.trial.create_trial(
+                params=point, distributions=distributions, value=value, user_attrs=attributes, state=state
+            )
+        )
+
+    study = Study(tmp_path / "study.db", RANGES, identity={"manifest": "a"})
+
+    assert count_ends(study.finished) == {"complete": 1, "pruned": 1}
+    assert study.best.number == 0
+    assert read_values(study.best) == TrialValues(0, 4.2, 0.8)
+    assert describe_values(study.best).startswith("audio score 0.800 (rating 4.00, 100% stop")
+    assert study.ask().number == 2

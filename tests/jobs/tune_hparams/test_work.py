@@ -16,12 +16,10 @@ import pytest
 
 from jobs.qwen.toy.checkpoints import make_toy_base
 from jobs.runner.client.runner import Runner
-from jobs.runner.models import Failure, JobRecord
 from jobs.settings import Settings
 from jobs.training.planning.hyperparams import read_hyperparams
 from jobs.tune_hparams.params import Params
 from jobs.tune_hparams.spec import KIND
-from jobs.tune_hparams.trials import read_outcome
 from tests.jobs.training.conftest import CODEBOOK_SIZE, coded_rows, write_manifest
 
 __all__ = ["coded_rows", "write_manifest"]
@@ -235,30 +233,3 @@ def test_a_search_without_held_out_clips_is_refused_before_any_trial(
     assert job.failure is not None
     assert job.failure.code == "nothing_held_out"
     assert runner.list(kind="training") == []
-
-
-@pytest.mark.parametrize(
-    ("job", "stopped_early", "end"),
-    [
-        ({"state": "succeeded", "result": {"validation_loss": 4.5}}, False, "complete"),
-        ({"state": "succeeded", "result": {"validation_loss": 4.5}}, True, "complete"),
-        ({"state": "failed", "reason": "cuda_oom"}, False, "out_of_memory"),
-        ({"state": "failed", "reason": "oom_likely"}, False, "out_of_memory"),
-        ({"state": "failed", "reason": "exit", "failure": "memory_too_small"}, False, "out_of_memory"),
-        ({"state": "failed", "reason": "exit", "failure": "training_diverged"}, False, "diverged"),
-        ({"state": "failed", "reason": "exit", "failure": "manifest_empty"}, False, "failed"),
-        ({"state": "cancelled"}, True, "pruned"),
-        ({"state": "cancelled"}, False, "failed"),
-    ],
-)
-def test_the_outcome_of_a_trial_follows_from_the_end_of_its_training(
-    job: dict[str, Any], stopped_early: bool, end: str
-) -> None:
-    failure = {"failure": Failure(code=job["failure"], message="what happened")} if "failure" in job else {}
-
-    outcome = read_outcome(
-        JobRecord(job_id="training-1", kind="training", **(job | failure)), stopped_early=stopped_early
-    )
-
-    assert outcome.end == end
-    assert (outcome.loss is not None) == (end == "complete")
