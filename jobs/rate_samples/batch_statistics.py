@@ -103,12 +103,12 @@ def compute_drift(ratings: Sequence[Rating], profiles: Mapping[str, RatingProfil
         )
     if pitch_st is not None and abs(pitch_st) > BATCH_PITCH_ST:
         flags.append(
-            f"over {len(pitches)} takes the pitch lies {pitch_st:+.1f} semitones from the narrator's "
+            f"over {len(pitches)} takes the pitch differs by {pitch_st:+.1f} semitones from the narrator's "
             f"(limit {BATCH_PITCH_ST})"
         )
     if sim is not None and sim < -BATCH_SIM:
         flags.append(
-            f"over {len(sims)} takes SIM lies {-sim:.2f} under the narrator's own (limit {BATCH_SIM}): "
+            f"over {len(sims)} takes SIM is {-sim:.2f} below the narrator's own (limit {BATCH_SIM}): "
             "similar to the voice, but not equal"
         )
     return Drift(n_takes=len(ratings), speaking_rate=rate, pitch_st=pitch_st, sim=sim, flags=flags)

@@ -72,7 +72,7 @@ def test_pitch_and_voice_drift_are_flagged() -> None:
 
     assert (found.pitch_st, found.sim) == (1.65, -0.07)
     assert ["pitch" in flag for flag in found.flags] == [True, False]
-    assert "SIM lies 0.07 under" in found.flags[1]
+    assert "SIM is 0.07 below" in found.flags[1]
 
 
 def test_a_batch_near_the_narrator_and_one_too_small_to_tell_are_not_flagged() -> None:
