@@ -35,9 +35,9 @@ def log_to_stderr() -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    server = build(settings, takes_roots=True)
-    async with stdio_server() as (incoming, outgoing):
+    async with stdio_server() as (incoming, outgoing):  # which redirects what the imports of tools may print
         try:
+            server = build(settings, takes_roots=True)
             await server.run(incoming, outgoing, server.create_initialization_options())
         finally:
             # while it still leads to stderr: half a line that somebody printed is not the protocol's

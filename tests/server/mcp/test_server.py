@@ -256,7 +256,7 @@ async def test_what_a_cancelled_job_has_left_is_kept_and_marked(client: Client) 
 
     assert draft.structured_content["text"] == "counted so far\n"
     assert draft.structured_content["made_by"]["state"] == "cancelled"
-    assert "may be a part" in draft.structured_content["next"]
+    assert "may be incomplete" in draft.structured_content["next"]
 
 
 async def test_artifacts_come_as_link_picture_sound_text_and_list(client: Client, counted: dict[str, Any]) -> None:
@@ -509,4 +509,4 @@ async def test_a_sounds_spectrogram_and_a_jobs_curves_are_pictures(client: Clien
         [picture] = [block for block in shown.content if block.type == "image"]
         assert base64.b64decode(picture.data).startswith(b"\x89PNG")
         assert shown.structured_content is None
-    assert "No picture is made of such a file" in folder.structured_content["next"]
+    assert "A picture is made of" in folder.structured_content["next"]
