@@ -36,7 +36,7 @@ def clip_key(audio: Path, text: str, aligner: str, spoken: Sequence[str] | None 
     """Return a hash of all that an alignment depends on: the audio's bytes, the text, its reading, the aligner.
 
     Raises:
-        Rejected: ``audio_missing``, ``audio_unreadable``.
+        RejectionError: ``audio_missing``, ``audio_unreadable``.
     """
     digest = hashlib.sha256(f"{ENTRY_VERSION}\n{aligner}\n{text}\n{' '.join(spoken or ())}\n".encode())
     try:
@@ -67,7 +67,7 @@ def align_clip(
         cuts a word, the words up to the next pause are removed and the others have times of the part that is kept.
 
     Raises:
-        Rejected: ``no_text``, ``text_unspeakable``, ``audio_unreadable``, ``too_short``, ``not_aligned``,
+        RejectionError: ``no_text``, ``text_unspeakable``, ``audio_unreadable``, ``too_short``, ``not_aligned``,
             ``words_missing``, ``bad_times``, ``speech_without_text``, ``word_cut``.
     """
     words = _words(text, code)
@@ -151,7 +151,7 @@ def join_spoken_words(words: Sequence[WrittenWord], spoken: Sequence[Word]) -> l
     """Join the times of spoken words to those of the written words.
 
     Raises:
-        Rejected: ``words_missing`` when the aligner returned other words than the given ones.
+        RejectionError: ``words_missing`` when the aligner returned other words than the given ones.
     """
     asked = [part for word in words for part in word.spoken]
     if [word.word for word in spoken] != asked:
@@ -169,12 +169,14 @@ def _check_times(words: Sequence[Word], duration_s: float) -> None:
     """Check that times ascend and lie within the clip.
 
     Raises:
-        Rejected: ``bad_times``.
+        RejectionError: ``bad_times``.
     """
     before_s = 0.0
     for word in words:
         if word.start_s < before_s or not word.start_s + MIN_WORD_S <= min(word.end_s, duration_s + FRAME_S):
-            raise RejectionError("bad_times", f"{word.word!r} lies at {word.start_s} to {word.end_s} s, after {before_s} s")
+            raise RejectionError(
+                "bad_times", f"{word.word!r} lies at {word.start_s} to {word.end_s} s, after {before_s} s"
+            )
         before_s = word.end_s
     if before_s > duration_s + FRAME_S:
         raise RejectionError("bad_times", f"the last word ends at {before_s} s, the clip at {duration_s:.3f} s")

@@ -38,7 +38,7 @@ class JournaledAligner:
         """Align a clip, or read its result from the journal.
 
         Raises:
-            Rejected: with the reason, which the journal holds too.
+            RejectionError: with the reason, which the journal holds too.
         """
         aligner = self._aligners[row.language]
         path = check_audio_inside(Path(self._params.manifest), self._root, row.audio)

@@ -55,7 +55,7 @@ def inspect_clip(number: int, row: Clip, manifest: Path) -> CodecClip:
     """Hash the audio of a line and measure its length.
 
     Raises:
-        Rejected: no text, no file, or a file without audio.
+        RejectionError: no text, no file, or a file without audio.
         UserError: ``path_outside_dataset``.
     """
     path = check_audio_inside(manifest, manifest.parent, row.audio)
@@ -83,7 +83,7 @@ def read_clip(path: Path) -> Samples:
     """Decode a clip of any format to float32 mono at 24 kHz.
 
     Raises:
-        Rejected: it cannot be decoded, is empty, or holds values that are not numbers.
+        RejectionError: it cannot be decoded, is empty, or holds values that are not numbers.
     """
     try:
         samples = clip_io.read_clip(path, CLIP_RATE_HZ)

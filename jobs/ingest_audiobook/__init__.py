@@ -18,5 +18,6 @@
 7. ``output.build_report``: judge all clips together, write manifest, rejections and report.
 
 Imports among the packages point one way: ``work`` -> ``output`` -> ``text`` -> ``cut`` -> ``input``. ``params``,
-``spec`` and ``dry_run`` import none of them; ``probe`` reads containers for ``dry_run`` in a child process.
+``spec`` and ``dry_run`` import none of them; ``probe`` reads containers for ``dry_run`` in a child process. No package
+exports names: a process that reads containers must not load aligners, nor one that cuts clips torch.
 """

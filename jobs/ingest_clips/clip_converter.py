@@ -18,7 +18,7 @@ LOWEST_RATE_HZ = 11_025  # a lower rate lacks the sounds s and f
 MIN_CLIPPED_RUN = 3  # a single full-scale sample is a peak, several in a row are a flattened peak
 
 
-class RejectedAudio(Rejected):
+class RejectedAudio(RejectionError):
     """Rejection of a clip by its audio; ``duration_s`` is 0 when unknown."""
 
     def __init__(self, reason: str, detail: str, duration_s: float = 0.0) -> None:

@@ -78,12 +78,12 @@ def parse_lines(
         try:
             path = _find_audio(root, line.audio_file)
             if path in first_use:
-                raise Rejected("duplicate_file", f"line {first_use[path]} names the same file")
+                raise RejectionError("duplicate_file", f"line {first_use[path]} names the same file")
             first_use[path] = number
             if not any(character.isalnum() for character in text):
-                raise Rejected("no_text", f"there are no words in {line.text!r}")
+                raise RejectionError("no_text", f"there are no words in {line.text!r}")
             line_speaker, line_language = _speaker(line.speaker or speaker), _language(line.language or language)
-        except Rejected as error:
+        except RejectionError as error:
             rejected.append(RejectedLine(number, line.audio_file, text, error.reason, error.detail))
             continue
         clip_name = _clip_name(line.audio_file, names)
@@ -96,26 +96,28 @@ def _find_audio(root: Path, audio_file: str) -> Path:
     try:
         path = (root / audio_file).resolve()
         if not path.is_relative_to(root):
-            raise Rejected("path_outside", f"{audio_file!r} leads out of {root}")
+            raise RejectionError("path_outside", f"{audio_file!r} leads out of {root}")
         if not path.exists():
-            raise Rejected("audio_missing", f"there is no file {path}")
+            raise RejectionError("audio_missing", f"there is no file {path}")
         if not path.is_file():
-            raise Rejected("unreadable", f"{path} is not a file")
+            raise RejectionError("unreadable", f"{path} is not a file")
     except (OSError, ValueError) as error:  # a name too long for the file system, or with a null character
-        raise Rejected("unreadable", f"{audio_file[:MAX_NAME]!r}: {error}") from error
+        raise RejectionError("unreadable", f"{audio_file[:MAX_NAME]!r}: {error}") from error
     return path
 
 
 def _speaker(name: str) -> str:
     if not _SPEAKER.fullmatch(name.strip().lower()):
-        raise Rejected("speaker_unusable", f"{name!r}: a name is a letter, then letters, digits, _ or -, 40 at most")
+        raise RejectionError(
+            "speaker_unusable", f"{name!r}: a name is a letter, then at most 39 letters, digits, _ or -"
+        )
     return name.strip().lower()
 
 
 def _language(language: str) -> str:
     name = language.strip().lower()
     if name not in CODES and name not in NAMES and name != "auto":
-        raise Rejected("language_unknown", f"{language!r} is none of {', '.join(CODES)}")
+        raise RejectionError("language_unknown", f"{language!r} is none of {', '.join(CODES)}")
     return NAMES.get(name, name)
 
 

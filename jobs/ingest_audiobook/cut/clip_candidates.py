@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from jobs.audio.vad_segments import PAD_S, Span
@@ -70,20 +70,31 @@ def joined_span(spans: Sequence[Span]) -> Span:
     return Span(spans[0].start_s, spans[-1].end_s, spans[0].cut_start, spans[-1].cut_end)
 
 
+def reject_where(
+    candidates: Sequence[ClipCandidate], find_reason: Callable[[ClipCandidate], tuple[str, str] | None]
+) -> tuple[list[ClipCandidate], list[RejectedSpan]]:
+    """Separate the candidates for which ``find_reason`` returns a reason and a detail."""
+    kept: list[ClipCandidate] = []
+    rejected: list[RejectedSpan] = []
+    for candidate in candidates:
+        if (found := find_reason(candidate)) is None:
+            kept.append(candidate)
+        else:
+            rejected.append(RejectedSpan(candidate.span, *found, candidate.text or None))
+    return kept, rejected
+
+
 def reject_by_length(
     candidates: Sequence[ClipCandidate], limits: ClipLimits
 ) -> tuple[list[ClipCandidate], list[RejectedSpan]]:
     """Separate the candidates that are too short or too long for a clip."""
-    kept: list[ClipCandidate] = []
-    rejected: list[RejectedSpan] = []
-    for candidate in candidates:
+
+    def find_reason(candidate: ClipCandidate) -> tuple[str, str] | None:
         length = candidate.span.duration_s
         if length < limits.min_s:
-            detail = f"{length:.2f} s, shorter than min_clip_s {limits.min_s:g}"
-            rejected.append(RejectedSpan(candidate.span, "too_short", detail, candidate.text or None))
-        elif length > limits.max_s + 1e-6:
-            detail = f"{length:.2f} s without a pause, longer than max_clip_s {limits.max_s:g}"
-            rejected.append(RejectedSpan(candidate.span, "too_long", detail, candidate.text or None))
-        else:
-            kept.append(candidate)
-    return kept, rejected
+            return "too_short", f"{length:.2f} s, shorter than min_clip_s {limits.min_s:g}"
+        if length > limits.max_s + 1e-6:
+            return "too_long", f"{length:.2f} s without a pause, longer than max_clip_s {limits.max_s:g}"
+        return None
+
+    return reject_where(candidates, find_reason)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from jobs.audio.recording import Samples
 from jobs.audio.vad_segments import FRAME_S, SPEECH_OFF
-from jobs.ingest_audiobook.cut.clip_candidates import ClipCandidate, RejectedSpan
+from jobs.ingest_audiobook.cut.clip_candidates import ClipCandidate, RejectedSpan, reject_where
 from jobs.ingest_audiobook.input.speech_chunks import SpeechChunk, to_24k
 from jobs.ingest_audiobook.input.work_units import WorkUnit
 
@@ -31,15 +31,11 @@ def reject_cut_words(
         first_s = FRAMES_AT_START * FRAME_S
     if _ends_at_mark(chunk, unit, rate_hz) and _has_speech(chunk.probabilities[-FRAMES_AT_END:]):
         last_s -= FRAMES_AT_END * FRAME_S
-    kept: list[ClipCandidate] = []
-    rejected: list[RejectedSpan] = []
-    for candidate in candidates:
-        if candidate.span.start_s < first_s or candidate.span.end_s > last_s:
-            detail = "speech goes on across a chapter's mark or the selection's end"
-            rejected.append(RejectedSpan(candidate.span, "cut_in_speech", detail, candidate.text or None))
-        else:
-            kept.append(candidate)
-    return kept, rejected
+    reason = ("cut_in_speech", "speech goes on across a chapter's mark or the selection's end")
+    return reject_where(
+        candidates,
+        lambda candidate: reason if candidate.span.start_s < first_s or candidate.span.end_s > last_s else None,
+    )
 
 
 def _begins_at_mark(chunk: SpeechChunk, unit: WorkUnit, rate_hz: int) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from jobs.ingest_audiobook.cut.clip_candidates import ClipCandidate, RejectedSpan
+from jobs.ingest_audiobook.cut.clip_candidates import ClipCandidate, RejectedSpan, reject_where
 
 _PATTERNS = (
     r"\bthis is a libri ?vox recording\b",
@@ -36,10 +36,4 @@ def is_credit(text: str) -> bool:
 
 def reject_credits(candidates: Sequence[ClipCandidate]) -> tuple[list[ClipCandidate], list[RejectedSpan]]:
     """Separate the candidates that are credits."""
-    kept = [candidate for candidate in candidates if not is_credit(candidate.text)]
-    rejected = [
-        RejectedSpan(candidate.span, "credits", "", candidate.text)
-        for candidate in candidates
-        if is_credit(candidate.text)
-    ]
-    return kept, rejected
+    return reject_where(candidates, lambda candidate: ("credits", "") if is_credit(candidate.text) else None)

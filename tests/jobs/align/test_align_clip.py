@@ -13,7 +13,7 @@ TEXT = "One two three."
 
 
 class Scripted:
-    """An aligner that answers what it was told to."""
+    """An aligner with scripted answers."""
 
     name = "scripted"
     default_min_score = 0.0
@@ -35,10 +35,10 @@ class Scripted:
 def clip(tmp_path):
     """Three bursts of noise with pauses around them, 2 s."""
     samples = np.zeros(2 * RATE_HZ, np.float32)
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for start_s in (0.2, 0.8, 1.4):
         first = round(start_s * RATE_HZ)
-        samples[first : first + RATE_HZ // 2 - 1600] = dice.normal(0, 0.1, RATE_HZ // 2 - 1600)
+        samples[first : first + RATE_HZ // 2 - 1600] = rng.normal(0, 0.1, RATE_HZ // 2 - 1600)
     write_clip(tmp_path / "clip.wav", samples, RATE_HZ)
     return tmp_path / "clip.wav"
 
@@ -93,7 +93,7 @@ def test_a_border_that_cuts_a_word_moves_to_the_next_pause(clip):
     assert aligned.text == "two three."
     assert 0.2 < aligned.start_s < 0.4
     assert aligned.end_s == pytest.approx(1.6)
-    assert [(piece.start_s, piece.end_s, piece.text) for piece in aligned.lost] == [(0.0, aligned.start_s, "One")]
+    assert [(part.start_s, part.end_s, part.text) for part in aligned.lost] == [(0.0, aligned.start_s, "One")]
     assert [(word.word, word.start_s, word.end_s) for word in aligned.words] == [
         ("two", pytest.approx(0.4 - aligned.start_s, abs=1e-3), pytest.approx(0.8 - aligned.start_s, abs=1e-3)),
         ("three", pytest.approx(1.0 - aligned.start_s, abs=1e-3), pytest.approx(1.4 - aligned.start_s, abs=1e-3)),
@@ -106,7 +106,7 @@ def test_the_border_at_the_end_moves_too(clip):
     assert aligned.text == "One two"
     assert aligned.start_s == 0
     assert 1.2 < aligned.end_s < 1.4
-    assert [piece.text for piece in aligned.lost] == ["three."]
+    assert [part.text for part in aligned.lost] == ["three."]
     assert [word.word for word in aligned.words] == ["One", "two"]
 
 
@@ -127,7 +127,7 @@ def test_a_cut_word_that_no_pause_follows_takes_its_clip_along(tmp_path):
     assert rejected.value.reason == "word_cut"
 
 
-def test_a_number_is_read_as_it_was_heard(clip):
+def test_a_number_is_read_as_it_was_recognised(clip):
     aligned = align_clip(
         clip, "1455 i.e.", "en",
         Scripted([(0.2, 0.4), (0.4, 0.6), (0.8, 1.0), (1.0, 1.2), (1.4, 1.6), (1.6, 1.8)]),

@@ -9,12 +9,10 @@ from jobs.dataset.manifest import Word
 RATE_HZ = 16_000
 
 
-def sound(*stretches: tuple[float, float]) -> np.ndarray:
-    """Noise of the given (seconds, rms) stretches, one after another."""
-    dice = np.random.default_rng(0)
-    return np.concatenate(
-        [dice.normal(0, level, round(length * RATE_HZ)).astype(np.float32) for length, level in stretches]
-    )
+def sound(*parts: tuple[float, float]) -> np.ndarray:
+    """Noise of the given (seconds, rms) parts, one after another."""
+    rng = np.random.default_rng(0)
+    return np.concatenate([rng.normal(0, level, round(length * RATE_HZ)).astype(np.float32) for length, level in parts])
 
 
 def word(start_s: float, end_s: float, text: str = "word") -> Word:

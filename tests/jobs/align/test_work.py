@@ -174,12 +174,12 @@ def test_clips_of_a_real_book_that_were_cut_within_words_lose_those_words_alone(
     for row in aligned(whole.parent):
         audio = next(audio for audio in texts if row.audio.startswith(audio.removesuffix(".flac")))
         n_lost = len(truth[audio]) - len(row.words)
-        if not n_lost:  # a cut within the silence of a stop is not heard: 2 of 20
+        if not n_lost:  # a cut within the silence of a stop is not detected: 2 of 20
             continue
-        piece = lost[audio.replace(".flac", ".wav")]
-        assert f"{piece.text} {row.text}" == texts[audio]
+        part = lost[audio.replace(".flac", ".wav")]
+        assert f"{part.text} {row.text}" == texts[audio]
         assert duration_s(whole.parent / row.audio) == pytest.approx(row.duration_s)
-        begin_s = starts[audio] / CLIP_RATE_HZ + piece.source.end_s
+        begin_s = starts[audio] / CLIP_RATE_HZ + part.source.end_s
         assert begin_s < truth[audio][n_lost].start_s + 0.03  # before the first word that is kept
         for word, true in zip(row.words, truth[audio][n_lost:], strict=True):
             assert word.start_s + begin_s == pytest.approx(true.start_s, abs=0.1)
@@ -329,10 +329,10 @@ def test_a_path_out_of_the_dataset_is_refused_before_anything_is_aligned(make_da
     with manifest.open("a", encoding="utf-8") as stream:
         stream.write(json.dumps({"audio": "../secret.wav", "text": "A secret."}) + "\n")
 
-    with pytest.raises(UserError) as refusal:
+    with pytest.raises(UserError) as caught:
         run(Params(manifest=str(manifest)), make_context())
 
-    assert refusal.value.code == "path_outside_dataset"
+    assert caught.value.code == "path_outside_dataset"
     assert not (manifest.parent / DEFAULT_NAME).exists()
 
 
@@ -341,19 +341,19 @@ def test_a_bad_line_is_named_before_anything_is_aligned(make_dataset, make_conte
     with manifest.open("a", encoding="utf-8") as stream:
         stream.write("{not json\n")
 
-    with pytest.raises(UserError, match="line 2") as refusal:
+    with pytest.raises(UserError, match="line 2") as caught:
         run(Params(manifest=str(manifest)), make_context())
 
-    assert refusal.value.code == "manifest_unreadable"
+    assert caught.value.code == "manifest_unreadable"
 
 
 def test_an_output_outside_the_dataset_is_refused(make_dataset, make_context, fables, tmp_path):
     manifest = make_dataset(fables[:1])
 
-    with pytest.raises(UserError) as refusal:
+    with pytest.raises(UserError) as caught:
         run(Params(manifest=str(manifest), out=str(tmp_path / "elsewhere" / "out.jsonl")), make_context())
 
-    assert refusal.value.code == "output_outside_dataset"
+    assert caught.value.code == "output_outside_dataset"
 
 
 def test_an_output_above_the_audio_names_it_relative_to_itself(make_dataset, make_context, fables, tmp_path):
@@ -389,11 +389,11 @@ def test_a_root_elsewhere_is_where_the_audio_is_looked_for(make_dataset, make_co
 def test_a_language_without_an_aligner_is_refused(make_dataset, make_context, fables, language, fields, code):
     manifest = make_dataset(fables[:1], language=language)
 
-    with pytest.raises(UserError) as refusal:
+    with pytest.raises(UserError) as caught:
         run(Params(manifest=str(manifest), **fields), make_context())
 
-    assert refusal.value.code == code
-    assert refusal.value.hint
+    assert caught.value.code == code
+    assert caught.value.hint
 
 
 def test_whisperx_aligns_when_its_model_is_given(make_dataset, make_context, tmp_path):

@@ -1,4 +1,4 @@
-"""Clips to codes: what is written, what a kill leaves, what is refused."""
+"""Conversion to codes: files written, resuming after a kill, errors."""
 
 from __future__ import annotations
 

@@ -286,10 +286,10 @@ def test_clips_are_never_written_over_their_sources(source, make_context):
     inside.mkdir()
     source.audio = source.audio.rename(inside / "clips")
 
-    with pytest.raises(UserError) as refusal:
+    with pytest.raises(UserError) as caught:
         run(source.params(), make_context())
 
-    assert refusal.value.code == "output_is_input"
+    assert caught.value.code == "output_is_input"
     assert soundfile.info(inside / "clips" / "a.wav").samplerate == 16_000
 
 
@@ -347,11 +347,11 @@ def test_telephone_rates_are_rejected_with_rate_and_line(source, make_context):
 def test_a_clip_of_bad_quality_is_rejected_with_its_line_value_and_limit(source, make_context):
     source.add("tone.wav", tone(1.0, 24_000), 24_000)
 
-    with pytest.raises(UserError) as refusal:
+    with pytest.raises(UserError) as caught:
         run(source.params(quality={"dnsmos": "off"}), make_context())
 
     (rejection,) = source.rejections
-    assert refusal.value.code == "all_clips_rejected"
+    assert caught.value.code == "all_clips_rejected"
     assert (rejection.reason, rejection.limit, rejection.audio) == ("not_speech", 3.5, "clips/tone.wav")
     assert rejection.detail.startswith("line 1: its level moves by")
     assert rejection.value < 3.5
