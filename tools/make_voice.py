@@ -33,6 +33,7 @@ from tools.core.tool_types import Hints, StartArgs, ToolContext
 from tools.core.views import View
 from tools.core.wait import wait_for
 from tools.inputs.paths import resolve_paths
+from tools.inputs.references import dataset_files
 from tools.start_tools import make_arguments
 
 HINTS = Hints(
@@ -164,8 +165,8 @@ def _next(steps: Sequence[StepView]) -> str:
 
 def _steps(args: MakeVoiceArgs, out: Path) -> list[Step]:
     dataset = out / "dataset"
-    ingested, aligned = str(dataset / "train_manifest.jsonl"), str(dataset / "train_aligned.jsonl")
-    coded, training, samples = str(dataset / "train_manifest_qwen3.jsonl"), out / "training", out / "samples"
+    ingested, aligned, coded = (str(dataset / dataset_files()[held][0]) for held in ("ingested", "aligned", "coded"))
+    training, samples = out / "training", out / "samples"
     common = {"out_dir": str(dataset), "voice": args.voice, "language": args.language}
     if args.transcripts is not None:
         ingest = Step(INGEST_CLIPS, {"audio_dir": args.audio, "transcripts": args.transcripts, **common})

@@ -41,7 +41,7 @@ class Preferred(Strict):
     audio: str = Field(description="A take of these takes.")
     against: str = Field(description="The other one: a take of these, or the path of a wav elsewhere.")
     winner: Winner
-    is_blind: bool = Field(False, description="True only if the person did not know which was which.")
+    is_blind: bool = Field(False, description="True only if the listener did not know which was which.")
     note: str = Field("", max_length=2000)
 
 
@@ -54,7 +54,7 @@ class RateSamplesArgs(StartArgs, Params):
     )
     scores: list[Score] = Field(
         default_factory=list,
-        description="A person's. Ask for them in chat; never invent them.",
+        description="Given by a person, never invented.",
     )
     votes: list[Preferred] = Field(
         default_factory=list,

@@ -11,7 +11,7 @@ from pydantic import Field
 from jobs.errors import UserError
 from jobs.param_types import RARE, Strict
 from jobs.runner.job_kind import Example
-from jobs.runner.schedules.rule import Rule
+from jobs.runner.schedules.rule import ScheduleRule
 from jobs.runner.schedules.schedules import Schedule, Schedules
 from tools.core.registry import Tool, all_tools, find_kind_tool
 from tools.core.start import prepare
@@ -114,7 +114,7 @@ def _create(args: ScheduleJobArgs, context: ToolContext, schedules: Schedules) -
     call = parse_arguments(tool.args, args.arguments, tool=f"schedule_job: {tool.name}")
     assert isinstance(call, StartArgs)
     placement = {name: value for name, value in vars(call.placement()).items() if value and name != "after"}
-    rule = Rule.parse(every=args.every, cron=args.cron, tz=args.tz)
+    rule = ScheduleRule.parse(every=args.every, cron=args.cron, tz=args.tz)
     params = prepare(tool.kind, call, context, in_job_folder=True)
     if args.dry_run:
         now = datetime.now(UTC).timestamp()
@@ -148,7 +148,7 @@ def _view(schedule: Schedule) -> ScheduleView:
     )
 
 
-def _times(rule: Rule, now: float) -> list[str]:
+def _times(rule: ScheduleRule, now: float) -> list[str]:
     times: list[str] = []
     at = now
     for _ in range(N_SHOWN):

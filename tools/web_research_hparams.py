@@ -18,18 +18,18 @@ from jobs.param_types import RARE, Strict, Value
 from jobs.runner.job_kind import Example
 from jobs.settings import Settings
 from jobs.training.params import Params as Training
-from jobs.web_research_hparams.evidence.agent_findings import FINDING, MOST_FINDINGS, candidates_from, read_findings
-from jobs.web_research_hparams.evidence.conflicts import conflicts_of
-from jobs.web_research_hparams.evidence.number_parsing import read_span, spelt
-from jobs.web_research_hparams.evidence.parameter_aliases import parameter_named
-from jobs.web_research_hparams.evidence.rules import Point, breaches, told
-from jobs.web_research_hparams.evidence.weighing import Candidate, Question, candidates_of, weigh
-from jobs.web_research_hparams.knowledge import LOSS_STATES, Fact, Method, ModelSize, knowledge, relevant
-from jobs.web_research_hparams.recommend import Recommendation, Request, recommend
-from jobs.web_research_hparams.report import markdown
-from jobs.web_research_hparams.search.cache import Cache
-from jobs.web_research_hparams.search.http_client import Web
-from jobs.web_research_hparams.search.queries import Access, asks_for, not_asked
+from jobs.web_research_hparams.evidence.agent_findings import FINDING, MAX_FINDINGS, read_candidates, read_findings
+from jobs.web_research_hparams.evidence.conflicts import find_conflicts
+from jobs.web_research_hparams.evidence.number_parsing import format_number, parse_span
+from jobs.web_research_hparams.evidence.parameter_aliases import find_parameter
+from jobs.web_research_hparams.evidence.rules import SettingsPoint, describe_breach, find_breaches
+from jobs.web_research_hparams.evidence.weighing import Question, ValueCandidate, extract_candidates, weigh
+from jobs.web_research_hparams.knowledge import LOSS_STATES, Fact, Method, ModelSize, load_knowledge, select_relevant
+from jobs.web_research_hparams.recommend import Recommendation, RecommendationRequest, recommend
+from jobs.web_research_hparams.report import render_markdown
+from jobs.web_research_hparams.search.cache import ResponseCache
+from jobs.web_research_hparams.search.http_client import WebClient
+from jobs.web_research_hparams.search.queries import SearchAccess, build_queries, find_missing_access
 from jobs.web_research_hparams.search.sanitize import clean
 from jobs.web_research_hparams.search.search import TOTAL_TIMEOUT_S, Search, search
 from tools.core.tool_types import Hints, ToolContext
@@ -40,7 +40,7 @@ from tools.research.answer import (
     WebResearchHparamsAnswer,
     candidate_view,
     fact_view,
-    shortened,
+    shorten,
 )
 from tools.research.training_plan import plan_for
 
@@ -69,7 +69,7 @@ class WebResearchHparamsArgs(Strict):
     gpu_memory_gb: float | None = Field(None, gt=0, le=2000, description="Sets batch, checkpointing, optimizer.")
     question: str = Field("", max_length=300, description="What else to look for.")
     findings: list[dict[str, Value]] = Field(
-        default_factory=list, max_length=MOST_FINDINGS, description=f"Of your own web search: {FINDING}."
+        default_factory=list, max_length=MAX_FINDINGS, description=f"Of your own web search: {FINDING}."
     )
     settings: dict[str, Value] = Field(default_factory=dict, description="Your own, to check for known failures.")
     offline: bool = Field(False, description="The knowledge base alone.")
@@ -101,8 +101,8 @@ async def answer(
     timeout_s: float = TOTAL_TIMEOUT_S,
 ) -> WebResearchHparamsAnswer:
     """Compute the tool's answer; ``transport`` replaces the network in tests."""
-    brought = candidates_from(read_findings(args.findings))
-    request = Request(
+    brought = read_candidates(read_findings(args.findings))
+    request = RecommendationRequest(
         size=args.model_size,
         method=args.method,
         minutes_of_audio=args.minutes_of_audio,
@@ -110,18 +110,18 @@ async def answer(
         trial_steps=args.trial_steps,
     )
     plan = plan_for(request)
-    base = recommend(request, knowledge(), plan)
+    base = recommend(request, load_knowledge(), plan)
     found, went = await _searched(args, context, transport, timeout_s)
     question = Question(size=args.model_size, method=args.method, n_clips=base.n_clips_assumed, steps=base.steps)
     candidates = [weigh(one, question) for one in [*brought, *found]]
-    recommendation = recommend(request, knowledge(), plan, candidates)
+    recommendation = recommend(request, load_knowledge(), plan, candidates)
     whole = _whole(args, recommendation, candidates, went)
     files = await anyio.to_thread.run_sync(_kept, whole, args, context.settings)
     whole = whole.model_copy(update={"files": files})
-    return shortened(whole, args.detail)
+    return shorten(whole, args.detail)
 
 
-def search_access(settings: Settings) -> tuple[Access, str]:
+def search_access(settings: Settings) -> tuple[SearchAccess, str]:
     """Return the configured access to search services, and what of it cannot be read."""
     chosen, wrong = settings.search, []
 
@@ -139,7 +139,7 @@ def search_access(settings: Settings) -> tuple[Access, str]:
         wrong = wrong or [f"{provider} needs key_file or key_env in [search] of config.toml"]
         provider = ""
     url = chosen.url if provider else ""
-    return Access(provider=provider, url=url, key=key if provider else "", github_token=token), "; ".join(wrong)
+    return SearchAccess(provider=provider, url=url, key=key if provider else "", github_token=token), "; ".join(wrong)
 
 
 async def _searched(
@@ -147,39 +147,43 @@ async def _searched(
     context: ToolContext,
     transport: httpx.AsyncBaseTransport | None,
     timeout_s: float,
-) -> tuple[list[Candidate], Search]:
+) -> tuple[list[ValueCandidate], Search]:
     if args.offline:
         return [], Search(reached=False, why="offline=true: nothing was asked")
     access, wrong = search_access(context.settings)
-    asks = asks_for(args.model_size, args.method, args.question, args.max_results, access)
-    missing = not_asked(access)
+    asks = build_queries(args.model_size, args.method, args.question, args.max_results, access)
+    missing = find_missing_access(access)
     if wrong:
         missing = dict.fromkeys(missing, wrong)
     pages, went = await search(
         asks,
-        Web(transport, access.search_url),
-        Cache(context.settings.home / "research_cache"),
+        WebClient(transport, access.search_url),
+        ResponseCache(context.settings.home / "research_cache"),
         max_age_days=args.max_age_days,
         refresh=args.refresh,
         timeout_s=timeout_s,
         not_asked=missing,
         report=context.report,
     )
-    return await anyio.to_thread.run_sync(candidates_of, pages), went
+    return await anyio.to_thread.run_sync(extract_candidates, pages), went
 
 
 def _whole(
-    args: WebResearchHparamsArgs, made: Recommendation, candidates: list[Candidate], went: Search
+    args: WebResearchHparamsArgs, made: Recommendation, candidates: list[ValueCandidate], went: Search
 ) -> WebResearchHparamsAnswer:
     first = [fact for ids in made.because.values() for fact in ids]
-    facts = relevant(knowledge(), size=args.model_size, method=args.method, question=args.question, first=first)
+    facts = select_relevant(
+        load_knowledge(), size=args.model_size, method=args.method, question=args.question, first=first
+    )
     names = [*made.settings, *(name for name in made.limits if name not in made.settings)]
     parameters = {name: _setting(name, args.model_size, made, facts, candidates) for name in names}
     if args.gpu_memory_gb is not None:
         for name in {*PRESETS_CHOOSE} & parameters.keys():
             parameters[name].evidence.append(PRESETS.id)
     cited = {*first, *(one for ids in made.points_because for one in ids)} - {fact.id for fact in facts}
-    facts += [fact for fact in knowledge() if fact.id in cited]  # of the other size or method, but a point rests on it
+    facts += [
+        fact for fact in load_knowledge() if fact.id in cited
+    ]  # of the other size or method, but a point rests on it
     evidence = [
         *map(fact_view, facts),
         *([PRESETS] if args.gpu_memory_gb is not None else []),
@@ -187,7 +191,7 @@ def _whole(
     ]
     states = {one.loss_state for one in evidence}
     own, unknown = _own_settings(args.settings)
-    mine = Point(own, args.model_size, args.method, made.n_clips_assumed, made.steps, args.gpu_memory_gb)
+    mine = SettingsPoint(own, args.model_size, args.method, made.n_clips_assumed, made.steps, args.gpu_memory_gb)
     return WebResearchHparamsAnswer(
         summary=_summary(made, candidates, went),
         settings={"method": args.method, **made.settings},
@@ -195,7 +199,7 @@ def _whole(
         ranges=made.ranges,
         starting_points=made.starting_points,
         points_because=made.points_because,
-        your_settings=[*map(told, breaches(mine)), *unknown],
+        your_settings=[*map(describe_breach, find_breaches(mine)), *unknown],
         cautions=made.cautions,
         evidence=evidence,
         rejected=[candidate_view(one) for one in candidates if one.verdict == "rejected"],
@@ -213,8 +217,8 @@ def _own_settings(given: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     own: dict[str, Any] = {}
     unknown = []
     for name, value in given.items():
-        parameter = parameter_named(name)
-        span = read_span(value) if isinstance(value, str) else None
+        parameter = find_parameter(name)
+        span = parse_span(value) if isinstance(value, str) else None
         if parameter is None and name not in known:
             near = difflib.get_close_matches(name, known, 1)
             meant = f"; did you mean {near[0]}?" if near else ""
@@ -224,7 +228,7 @@ def _own_settings(given: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 
 def _setting(
-    name: str, size: ModelSize, made: Recommendation, facts: list[Fact], candidates: list[Candidate]
+    name: str, size: ModelSize, made: Recommendation, facts: list[Fact], candidates: list[ValueCandidate]
 ) -> SettingView:
     start = made.settings.get(name)
     low, high = made.limits.get(name, (None, None))
@@ -236,11 +240,11 @@ def _setting(
         low=low,
         high=high,
         evidence=[*made.because.get(name, []), *agreeing],
-        conflicts=conflicts_of(name, float(start or 0), size, facts, candidates) if is_number else [],
+        conflicts=find_conflicts(name, float(start or 0), size, facts, candidates) if is_number else [],
     )
 
 
-def _summary(made: Recommendation, candidates: list[Candidate], went: Search) -> list[str]:
+def _summary(made: Recommendation, candidates: list[ValueCandidate], went: Search) -> list[str]:
     low, high = made.limits["lr"]
     counted = sum(one.verdict == "counts" for one in candidates)
     rejected = sum(one.verdict == "rejected" for one in candidates)
@@ -251,8 +255,8 @@ def _summary(made: Recommendation, candidates: list[Candidate], went: Search) ->
         else f"no source answered just now ({clean(went.why, 120)})"
     )
     return [
-        f"Start with lr {spelt(float(made.settings['lr']))}, epochs {made.settings['epochs']}; "
-        f"search lr {spelt(low)} to {spelt(high)}.",
+        f"Start with lr {format_number(float(made.settings['lr']))}, epochs {made.settings['epochs']}; "
+        f"search lr {format_number(low)} to {format_number(high)}.",
         f"{asked}; {seen}." if candidates or went.reached else f"{asked}: the shipped knowledge base answers.",
     ]
 
@@ -268,7 +272,7 @@ def _kept(whole: WebResearchHparamsAnswer, args: WebResearchHparamsArgs, setting
             shutil.rmtree(old, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "research.json", content)
-        write_text(folder / "research.md", markdown(content))
+        write_text(folder / "research.md", render_markdown(content))
     except OSError as error:
         return {"not_written": clean(error, 200)}
     return {"json": str(folder / "research.json"), "markdown": str(folder / "research.md")}

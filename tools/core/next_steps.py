@@ -17,7 +17,7 @@ def next_step(record: JobRecord, runner: Runner) -> str:
         case "queued" | "starting" | "interrupted":
             return f'Queued; no action needed. Poll with get_job job_id="{job}" wait_s=50.'
         case "running":
-            return f'Running; no action needed. Call get_job job_id="{job}" wait_s=50 until poll_after_s is null.'
+            return f'Running; no action needed. Call get_job job_id="{job}" wait_s=50 until it is finished.'
         case _ if record.is_collected:
             return f"Its files were deleted to free the disk (./run.sh gc). To make them anew call {again}"
         case "succeeded":

@@ -20,7 +20,7 @@ from jobs.param_types import PathMark, find_mark
 from jobs.runner.client.runner import Runner
 from jobs.runner.job_kind import JobKind, Output, all_kinds
 from jobs.runner.models import JobRecord
-from jobs.runner.paths import job_ids_in
+from jobs.runner.paths import find_job_ids
 from jobs.settings import Settings
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -39,7 +39,7 @@ def dataset_files() -> Mapping[str, tuple[str, JobKind]]:
 
 def is_job_id(text: str) -> bool:
     """Return whether the text is a job's id, and nothing else."""
-    return job_ids_in(text) == {text}
+    return find_job_ids(text) == {text}
 
 
 def find_job_output(job_id: str, holds: str, where: str, runner: Runner, awaited: Collection[str]) -> str:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from jobs.param_types import Value
 from jobs.web_research_hparams.evidence.conflicts import Conflict
-from jobs.web_research_hparams.evidence.weighing import Candidate
+from jobs.web_research_hparams.evidence.weighing import ValueCandidate
 from jobs.web_research_hparams.knowledge import Fact
 from jobs.web_research_hparams.search.sanitize import clean
 from jobs.web_research_hparams.search.search import Search
@@ -92,7 +92,7 @@ def fact_view(fact: Fact) -> EvidenceView:
     )
 
 
-def candidate_view(one: Candidate) -> EvidenceView:
+def candidate_view(one: ValueCandidate) -> EvidenceView:
     """Build the view of a value from a page or from the agent."""
     unit = f" {one.unit}" if one.unit else ""
     about = ", ".join(part for part in (one.model_size, one.method) if part)
@@ -112,7 +112,7 @@ def candidate_view(one: Candidate) -> EvidenceView:
     )
 
 
-def shortened(whole: WebResearchHparamsAnswer, detail: Literal["brief", "full"]) -> WebResearchHparamsAnswer:
+def shorten(whole: WebResearchHparamsAnswer, detail: Literal["brief", "full"]) -> WebResearchHparamsAnswer:
     """Return the answer in at most ``MOST_BYTES``. Parts that are left out are counted; the files have them."""
     resting = {one for view in whole.parameters.values() for one in view.evidence}
     cited = resting | {one.id for view in whole.parameters.values() for one in view.conflicts}

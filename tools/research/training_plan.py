@@ -11,13 +11,13 @@ from jobs.training.planning.memory_fit import estimate_run_memory
 from jobs.training.planning.model_dims import RELEASED
 from jobs.training.planning.presets import preset_for, preset_settings
 from jobs.training.planning.run_config import epochs_for
-from jobs.web_research_hparams.recommend import Plan, Request
+from jobs.web_research_hparams.recommend import RecommendationRequest, TrainingPlan
 
 LONG_CLIP_S, CHARACTERS_PER_SECOND = 15.0, 15  # a long clip that is common; rate of speech
 _SMALLEST: dict[str, Any] = {"batch_size": 1, "gradient_accumulation_steps": 4, "gradient_checkpointing": True}
 
 
-def plan_for(request: Request) -> Plan:
+def plan_for(request: RecommendationRequest) -> TrainingPlan:
     """Compute settings, epochs and estimated peak of a run.
 
     Args:
@@ -27,7 +27,7 @@ def plan_for(request: Request) -> Plan:
     epochs = None if hours is None else epochs_for(request.method, hours)
     settings: dict[str, Any] = {"batch_size": 4, "gradient_accumulation_steps": 1}
     if request.gpu_memory_gb is None:
-        return Plan(settings, epochs)
+        return TrainingPlan(settings, epochs)
     free = request.gpu_memory_gb * 2**30
     preset = preset_for(free)
     ways = [_SMALLEST | ({"optimizer": "adamw_8bit"} if request.method == "full" else {})]
@@ -38,10 +38,10 @@ def plan_for(request: Request) -> Plan:
         peak = _peak(request, settings)
         if peak <= free:
             break
-    return Plan(settings, epochs, peak / 1e9, peak <= free)
+    return TrainingPlan(settings, epochs, peak / 1e9, peak <= free)
 
 
-def _peak(request: Request, settings: dict[str, Any]) -> float:
+def _peak(request: RecommendationRequest, settings: dict[str, Any]) -> float:
     frames = round(LONG_CLIP_S * FRAMES_PER_SECOND)
     clips = [ClipSize(frames, round(LONG_CLIP_S * CHARACTERS_PER_SECOND))] * 16
     params = Params(manifest="-", base_model=f"Qwen3-TTS-12Hz-{request.size}", method=request.method, **settings)

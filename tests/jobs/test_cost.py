@@ -1,0 +1,50 @@
+"""Amounts of input, from which a dry run estimates what a job takes; nothing is decoded."""
+
+from __future__ import annotations
+
+import json
+import wave
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from jobs.cost import Cost, audio_seconds, count_lines, manifest_seconds, spoken_seconds
+
+
+def write_wav(path: Path, seconds: float) -> Path:
+    """Silence."""
+    with wave.open(str(path), "wb") as sound:
+        sound.setparams((1, 2, 24_000, 0, "NONE", ""))
+        sound.writeframes(bytes(round(seconds * 24_000) * 2))
+    return path
+
+
+def test_a_recording_is_measured_by_its_header_or_its_size_and_a_folder_by_all_in_it(tmp_path: Path) -> None:
+    write_wav(tmp_path / "a.wav", 2)
+    (tmp_path / "b.mp3").write_bytes(bytes(24_000))
+    (tmp_path / "below").mkdir()
+    write_wav(tmp_path / "below" / "c.wav", 4)
+    (tmp_path / "broken.wav").write_bytes(b"no header")
+
+    assert audio_seconds({"audio": str(tmp_path / "a.wav")}, "audio") == 2
+    assert audio_seconds({"audio": str(tmp_path)}, "audio") == 5
+    assert audio_seconds({"audio": str(tmp_path)}, "audio", recursive=True) == 9
+    assert audio_seconds({"audio": str(tmp_path), "most": 3}, "audio", "most") == 3
+
+
+def test_manifests_texts_and_lines_are_measured(tmp_path: Path) -> None:
+    path = tmp_path / "m.jsonl"
+    path.write_text(json.dumps({"duration_s": 2.5}) + "\n\n" + json.dumps({}) + "\n")
+
+    assert manifest_seconds({"manifest": str(path)}) == 7.5
+    assert spoken_seconds({"texts": ["x" * 30, "y" * 15]}) == 3
+    assert count_lines({"takes": str(path)}, "takes") == 2
+    assert count_lines({"takes": str(tmp_path)}, "takes", "m.jsonl") == 2
+
+
+@pytest.mark.parametrize("params", [{}, {"manifest": "gone.jsonl"}, {"manifest": None}])
+def test_an_input_that_cannot_be_read_has_no_amount(params: dict[str, object]) -> None:
+    cost = Cost(partial(manifest_seconds, name="manifest"), "s", s_each=1, s_fixed=1, memory_mb=1, bytes_each=1)
+
+    assert cost.measure(params) == 0
