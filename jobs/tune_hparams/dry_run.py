@@ -13,8 +13,8 @@ from jobs.training.spec import KIND as TRAINING
 from jobs.tune_hparams.objective import METRICS, RULE
 from jobs.tune_hparams.params import SOURCE, Params, ToolArguments, build_trial_training, prunes
 from jobs.tune_hparams.search_space import preset_space
-from jobs.web_research_hparams.knowledge import Method, ModelSize, knowledge
-from jobs.web_research_hparams.recommend import Request, recommend
+from jobs.web_research_hparams.knowledge import Method, ModelSize, load_knowledge
+from jobs.web_research_hparams.recommend import RecommendationRequest, recommend
 
 SEEDED_SHARE = 4  # of the trials at most a quarter are seeded, to keep the search exploring
 
@@ -65,9 +65,9 @@ def first_points(search: Params, settings: Settings) -> list[dict[str, Value]]:
     suggested = suggest(search, search.model_fields_set, settings)
     method: Method = "lora" if suggested["training"].get("method") == "lora" else "full"
     size: ModelSize = "1.7b" if "1.7b" in search.base_model.lower() else "0.6b"
-    found = recommend(Request(size=size, method=method, trial_steps=search.trial_steps), knowledge())
+    found = recommend(RecommendationRequest(size=size, method=method, trial_steps=search.trial_steps), load_knowledge())
     ranges = {one.name: one for one in suggested["ranges"]}
-    sources = {fact.id: fact.source for fact in knowledge()}
+    sources = {fact.id: fact.source for fact in load_knowledge()}
     points: dict[str, dict[str, Value]] = {}
     for asked, because in zip(found.starting_points, found.points_because, strict=True):
         point = {name: value for name, value in asked.items() if name in ranges and ranges[name].holds(value)}

@@ -55,13 +55,13 @@ class Fact(BaseModel):
 
 
 @cache
-def knowledge() -> tuple[Fact, ...]:
+def load_knowledge() -> tuple[Fact, ...]:
     """All facts of the shipped knowledge base."""
     lines = Path(__file__).with_name("knowledge.jsonl").read_text(encoding="utf-8").splitlines()
     return tuple(Fact.model_validate_json(line) for line in lines)
 
 
-def relevant(
+def select_relevant(
     facts: Iterable[Fact], *, size: ModelSize, method: Method, question: str = "", first: Sequence[str] = ()
 ) -> list[Fact]:
     """The facts for a model and a method, most useful first.

@@ -19,19 +19,19 @@ from jobs.web_research_hparams.evidence.rules import (
     MOST_WARMUP_STEPS,
     WARMUP_SHARE,
 )
-from jobs.web_research_hparams.evidence.weighing import Candidate, supported
+from jobs.web_research_hparams.evidence.weighing import ValueCandidate, find_supported_values
 from jobs.web_research_hparams.knowledge import Fact, Method, ModelSize
 
 CLIPS_PER_MINUTE = 10  # clips of a narrator are 2 to 10 s, about 6 on average
 LORA_CLIPS_SEEN = (250, 1200)  # clips times epochs; published 250 to 400 under a wrong loss, so searched wider
 TRIAL_STEPS = 300  # of tune_hparams
 SOURCE = "source"  # what tune_hparams calls where a point is from
-MOST_FROM_PAGES = 2  # points that pages may add
+MAX_POINTS_FROM_PAGES = 2  # points that pages may add
 
 Value = bool | int | float | str
 
 
-class Request(BaseModel):
+class RecommendationRequest(BaseModel):
     """What a recommendation depends on."""
 
     size: ModelSize = "0.6b"
@@ -47,7 +47,7 @@ class Request(BaseModel):
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """What training itself chooses for the card and the hours of audio; ``tools`` asks it.
 
     Attributes:
@@ -79,7 +79,10 @@ class Recommendation(BaseModel):
 
 
 def recommend(
-    request: Request, facts: Sequence[Fact], plan: Plan | None = None, candidates: Sequence[Candidate] = ()
+    request: RecommendationRequest,
+    facts: Sequence[Fact],
+    plan: TrainingPlan | None = None,
+    candidates: Sequence[ValueCandidate] = (),
 ) -> Recommendation:
     """Choose settings.
 
@@ -89,7 +92,7 @@ def recommend(
         plan: what training itself chooses; None: its defaults.
         candidates: figures of pages, weighed.
     """
-    plan = plan or Plan()
+    plan = plan or TrainingPlan()
     n_clips, is_lora = request.n_clips, request.method == "lora"
     epochs = plan.epochs or (4 if is_lora else 1 if n_clips is None or n_clips >= ENOUGH_CLIPS else 2)
     batch = int(plan.settings.get("batch_size", 4)) * int(plan.settings.get("gradient_accumulation_steps", 1))
@@ -98,7 +101,7 @@ def recommend(
         "lr": 1e-5 if is_lora else 5e-6,
         "epochs": epochs,
         **plan.settings,
-        "warmup_steps": warmup_for(steps),
+        "warmup_steps": compute_warmup(steps),
         "weight_decay": 0.01,
         "max_grad_norm": 1.0,
         "code_predictor_weight": 0.3,
@@ -128,7 +131,7 @@ def recommend(
     )
 
 
-def warmup_for(steps: int | None) -> int:
+def compute_warmup(steps: int | None) -> int:
     """Warm-up of a run of so many steps: 50, but at most a tenth of it."""
     return MOST_WARMUP_STEPS if steps is None else min(MOST_WARMUP_STEPS, int(steps * WARMUP_SHARE))
 
@@ -163,7 +166,7 @@ _BECAUSE: dict[Method, dict[str, list[str]]] = {
 }
 
 # Points beside the recommended one: where the evidence differs.
-_OTHERS: dict[Method, list[tuple[dict[str, Value], list[str]]]] = {
+_OTHER_POINTS: dict[Method, list[tuple[dict[str, Value], list[str]]]] = {
     "full": [
         ({"lr": 1e-5}, ["swift-preset", "full-lr-too-high"]),
         ({"lr": 1e-6}, ["faster-speech"]),
@@ -176,7 +179,7 @@ _OTHERS: dict[Method, list[tuple[dict[str, Value], list[str]]]] = {
 }
 
 
-def _limits(request: Request, steps: int | None, epochs: int) -> dict[str, list[float]]:
+def _limits(request: RecommendationRequest, steps: int | None, epochs: int) -> dict[str, list[float]]:
     low, high = LR_BOUNDS[request.method]
     longest_warmup = 100.0 if steps is None else min(100.0, max(1.0, float(int(WARMUP_SHARE * steps))))
     limits = {"lr": [low, high], "warmup_steps": [0.0, longest_warmup], "batch_size": [4.0, 16.0],
@@ -189,13 +192,15 @@ def _limits(request: Request, steps: int | None, epochs: int) -> dict[str, list[
     return limits | {"epochs": [float(least), float(most)], "lora_r": [16.0, 64.0], "lora_alpha": [32.0, 128.0]}
 
 
-def _ranges(request: Request, limits: Mapping[str, list[float]], settings: Mapping[str, Value]) -> list[dict[str, Any]]:
+def _ranges(
+    request: RecommendationRequest, limits: Mapping[str, list[float]], settings: Mapping[str, Value]
+) -> list[dict[str, Any]]:
     """What a search of short trials can tell apart; epochs are not among it."""
     passes = int(settings.get("gradient_accumulation_steps", 1))
     ranges: list[dict[str, Any]] = [
         {"name": "lr", "low": limits["lr"][0], "high": limits["lr"][1], "log": True},
         {"name": "gradient_accumulation_steps", "choices": [passes, 2 * passes]},
-        {"name": "warmup_steps", "low": 0, "high": warmup_for(request.trial_steps)},
+        {"name": "warmup_steps", "low": 0, "high": compute_warmup(request.trial_steps)},
     ]
     if request.method == "lora":
         ranges += [{"name": "lora_r", "choices": [16, 32, 64]}, {"name": "lora_alpha", "choices": [32, 64, 128]}]
@@ -203,40 +208,44 @@ def _ranges(request: Request, limits: Mapping[str, list[float]], settings: Mappi
 
 
 def _points(
-    request: Request,
+    request: RecommendationRequest,
     settings: Mapping[str, Value],
     ranges: Sequence[Mapping[str, Any]],
     known: set[str],
-    candidates: Sequence[Candidate],
+    candidates: Sequence[ValueCandidate],
 ) -> tuple[list[dict[str, Any]], list[list[str]]]:
     """Complete points of the search space: the recommended one, others' sound or frequent ones, what pages agree on."""
     names = [found["name"] for found in ranges]
     start: dict[str, Value] = {name: settings.get(name, 1) for name in names}
-    start["warmup_steps"] = min(int(start["warmup_steps"]), warmup_for(request.trial_steps))
+    start["warmup_steps"] = min(int(start["warmup_steps"]), compute_warmup(request.trial_steps))
     points, because = [start], [[fact for fact in _BECAUSE[request.method]["lr"] if fact in known]]
-    for change, ids in _OTHERS[request.method]:
+    for change, ids in _OTHER_POINTS[request.method]:
         points.append(start | change)
         because.append([fact for fact in ids if fact in known])
     added = 0
     for found in ranges:
-        for value, group in supported(candidates, found["name"]):
+        for value, group in find_supported_values(candidates, found["name"]):
             point = start | {found["name"]: int(value) if float(value).is_integer() and value >= 1 else value}
-            if added < MOST_FROM_PAGES and _holds(found, value) and not _near_one(found["name"], value, points):
+            if (
+                added < MAX_POINTS_FROM_PAGES
+                and _range_contains(found, value)
+                and not _is_near_a_point(found["name"], value, points)
+            ):
                 points.append(point)
                 because.append([one.id for one in group])
                 added += 1
     return points, because
 
 
-def _holds(found: Mapping[str, Any], value: float) -> bool:
+def _range_contains(found: Mapping[str, Any], value: float) -> bool:
     return value in found["choices"] if "choices" in found else bool(found["low"] <= value <= found["high"])
 
 
-def _near_one(name: str, value: float, points: Sequence[Mapping[str, Value]]) -> bool:
+def _is_near_a_point(name: str, value: float, points: Sequence[Mapping[str, Value]]) -> bool:
     return any(0.8 * value <= float(point[name]) <= 1.25 * value for point in points)
 
 
-def _cautions(request: Request, steps: int | None, plan: Plan) -> list[str]:
+def _cautions(request: RecommendationRequest, steps: int | None, plan: TrainingPlan) -> list[str]:
     cautions = []
     if request.method == "lora":
         cautions.append(

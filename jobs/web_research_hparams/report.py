@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jobs.web_research_hparams.evidence.number_parsing import spelt
+from jobs.web_research_hparams.evidence.number_parsing import format_number
 
-MOST_OTHERS, MOST_FIGURES = 2, 12  # shown at a terminal
+MAX_CONFLICTS_SHOWN, MAX_VALUES_SHOWN = 2, 12  # shown at a terminal
 
 
-def markdown(content: Mapping[str, Any]) -> str:
+def render_markdown(content: Mapping[str, Any]) -> str:
     """The page.
 
     Args:
@@ -52,7 +52,7 @@ def markdown(content: Mapping[str, Any]) -> str:
     return "\n".join([*lines, content["warning"], ""])
 
 
-def plain(content: Mapping[str, Any]) -> str:
+def render_text(content: Mapping[str, Any]) -> str:
     """The answer for a terminal: facts that something rests on, the figures that count first, and where the rest is.
 
     Args:
@@ -60,7 +60,7 @@ def plain(content: Mapping[str, Any]) -> str:
     """
     views = content["parameters"].values()
     cited = {one for view in views for one in view.get("evidence", [])}
-    cited |= {one["id"] for view in views for one in view.get("conflicts", [])[:MOST_OTHERS]}
+    cited |= {one["id"] for view in views for one in view.get("conflicts", [])[:MAX_CONFLICTS_SHOWN]}
     figures = sorted(
         (one for one in content["evidence"] if one.get("verdict")), key=lambda one: one["verdict"] != "counts"
     )
@@ -73,7 +73,7 @@ def plain(content: Mapping[str, Any]) -> str:
         "others say": [
             f"{name} {one['says']} ({one['id']}): {one['why_lower']}"
             for name, view in content["parameters"].items()
-            for one in view.get("conflicts", [])[:MOST_OTHERS]
+            for one in view.get("conflicts", [])[:MAX_CONFLICTS_SHOWN]
         ],
         "points to try first": [f"{_point(point)} [{point['source']}]" for point in content["starting_points"]],
         "your settings": content.get("your_settings", []),
@@ -83,8 +83,8 @@ def plain(content: Mapping[str, Any]) -> str:
             for one in content["evidence"]
             if not one.get("verdict") and one["id"] in cited
         ],
-        "found, words of strangers": [_found(one) for one in figures[:MOST_FIGURES]],
-        "rejected": [_found(one) for one in content.get("rejected", [])[:MOST_FIGURES]],
+        "found, words of strangers": [_found(one) for one in figures[:MAX_VALUES_SHOWN]],
+        "rejected": [_found(one) for one in content.get("rejected", [])[:MAX_VALUES_SHOWN]],
         "asked": [f"{name}: {_source(state)}" for name, state in content["search"].get("sources", {}).items()],
         "files": list(content.get("files", {}).values()),
     }
@@ -122,7 +122,7 @@ def _source(state: Mapping[str, Any]) -> str:
 
 
 def _span(view: Mapping[str, Any]) -> str:
-    return f"{spelt(view['low'])} to {spelt(view['high'])}" if view.get("high") is not None else ""
+    return f"{format_number(view['low'])} to {format_number(view['high'])}" if view.get("high") is not None else ""
 
 
 def _point(point: Mapping[str, Any]) -> str:
@@ -130,7 +130,7 @@ def _point(point: Mapping[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:
-    return spelt(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+    return format_number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
 def _section(title: str, lines: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 from pydantic import BaseModel
 
 from jobs.runner.models import JobRecord, Progress
-from jobs.web_research_hparams.report import plain
+from jobs.web_research_hparams.report import render_text
 from server.cli.hints import as_shell_text
 from tools.core.job_view import fraction_of, progress_text
 from tools.core.views import JobView, find_job
@@ -30,7 +30,7 @@ def as_text(answer: BaseModel) -> str:
     if isinstance(answer, JobList):
         return _jobs(answer)
     if isinstance(answer, WebResearchHparamsAnswer):
-        return plain(answer.whole())
+        return render_text(answer.whole())
     return "\n".join(_lines(answer.model_dump(mode="json"))) + "\n"
 
 
@@ -114,7 +114,7 @@ def _job(job: JobView) -> str:
 
 def _jobs(answer: JobList) -> str:
     if answer.explained:
-        return answer.explained + "\n"
+        return as_shell_text(answer.explained) + "\n"
     lines = [
         f"{job.job_id:45} {job.state:12} {duration_text(job.age_s):>12} ago  {job.progress or job.error}".rstrip()
         for job in answer.jobs

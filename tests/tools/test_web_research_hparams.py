@@ -23,7 +23,7 @@ from tests.jobs.web_research_hparams.services import BRAVE, FEED, Reply, Service
 from tools.core.tool_types import ToolContext
 from tools.inputs.arguments import parse_arguments
 from tools.research.answer import MOST_BYTES, WebResearchHparamsAnswer, encoded_size
-from tools.web_research_hparams import WebResearchHparamsArgs, search_access, answer
+from tools.web_research_hparams import WebResearchHparamsArgs, answer, search_access
 
 Answered = Callable[..., WebResearchHparamsAnswer]
 HOSTILE = (
@@ -53,7 +53,7 @@ def answered(services: Services, tmp_path: Path) -> Answered:
     return ask
 
 
-def _no_network(request: httpx.Request) -> httpx.Response:
+def _no_network(request: httpx.RecommendationRequest) -> httpx.Response:
     raise httpx.ConnectError("no route to host", request=request)
 
 

@@ -10,15 +10,15 @@ from pydantic import Field, ValidationError
 
 from jobs.errors import UserError
 from jobs.param_types import Strict, Value
-from jobs.web_research_hparams.evidence.extract import LONGEST_CONTEXT, LONGEST_QUOTE, extract, is_about_the_model
-from jobs.web_research_hparams.evidence.number_parsing import NUMBER, Span, number_of, read_span
-from jobs.web_research_hparams.evidence.parameter_aliases import BY_NAME, parameter_named
-from jobs.web_research_hparams.evidence.trainers import loss_state_of
-from jobs.web_research_hparams.evidence.weighing import Candidate
-from jobs.web_research_hparams.search.response_parsers import date_of, web_link
-from jobs.web_research_hparams.search.sanitize import clean, readable
+from jobs.web_research_hparams.evidence.extract import MAX_CONTEXT, MAX_QUOTE, extract_values, is_about_the_model
+from jobs.web_research_hparams.evidence.number_parsing import NUMBER, Span, parse_number, parse_span
+from jobs.web_research_hparams.evidence.parameter_aliases import BY_NAME, find_parameter
+from jobs.web_research_hparams.evidence.trainers import classify_loss_state
+from jobs.web_research_hparams.evidence.weighing import ValueCandidate
+from jobs.web_research_hparams.search.response_parsers import parse_date, web_link
+from jobs.web_research_hparams.search.sanitize import clean, to_plain_text
 
-MOST_FINDINGS = 50
+MAX_FINDINGS = 50
 FINDING = "parameter, value, source_url, quote, date, context"
 """Fields of a finding, the last two optional; in words, because a nested schema costs every listing of the tools."""
 
@@ -47,7 +47,7 @@ def read_findings(given: Sequence[Mapping[str, object]]) -> list[Finding]:
     return findings
 
 
-def candidates_from(findings: Sequence[Finding]) -> list[Candidate]:
+def read_candidates(findings: Sequence[Finding]) -> list[ValueCandidate]:
     """Findings as candidates, not yet weighed.
 
     Raises:
@@ -57,8 +57,8 @@ def candidates_from(findings: Sequence[Finding]) -> list[Candidate]:
     return [_candidate(place, finding) for place, finding in enumerate(findings)]
 
 
-def _candidate(place: int, finding: Finding) -> Candidate:
-    parameter = parameter_named(finding.parameter)
+def _candidate(place: int, finding: Finding) -> ValueCandidate:
+    parameter = find_parameter(finding.parameter)
     if parameter is None:
         near = difflib.get_close_matches(finding.parameter.lower(), BY_NAME, 1)
         meant = f"Did you mean {near[0]!r}? " if near else ""
@@ -71,14 +71,14 @@ def _candidate(place: int, finding: Finding) -> Candidate:
     if not url:
         raise _invalid(place, f"{clean(finding.source_url, 80)!r} is no address of the web",
                        "Every number needs its source: give the page's http(s) address.")  # fmt: skip
-    quote, context = clean(finding.quote, LONGEST_QUOTE), clean(finding.context or finding.quote, LONGEST_CONTEXT)
-    said = readable(finding.quote)
-    if not all(_stands(end, said) for end in {span.low, span.high}):
+    quote, context = clean(finding.quote, MAX_QUOTE), clean(finding.context or finding.quote, MAX_CONTEXT)
+    said = to_plain_text(finding.quote)
+    if not all(_occurs_in(end, said) for end in {span.low, span.high}):
         raise _invalid(place, f"the value {clean(finding.value, 40)} does not stand in the quote {quote[:60]!r}",
                        "Quote the page's own words that hold the number.")  # fmt: skip
-    read = next((one for one in extract(said, context) if one.parameter == parameter.name), None)
-    state = loss_state_of(url, f"{quote} {context}")
-    return Candidate(
+    read = next((one for one in extract_values(said, context) if one.parameter == parameter.name), None)
+    state = classify_loss_state(url, f"{quote} {context}")
+    return ValueCandidate(
         id=f"a{place + 1}",
         parameter=parameter.name,
         low=span.low,
@@ -89,7 +89,7 @@ def _candidate(place: int, finding: Finding) -> Candidate:
         says=read.says if read else "for",
         source="agent",
         source_url=url,
-        date=date_of(finding.date),
+        date=parse_date(finding.date),
         # the page was not read here, so that its address is the agent's word only
         loss_state="unknown" if state == "correct" else state,
         is_about_model=is_about_the_model(f"{said} {context}", "", url),
@@ -104,11 +104,11 @@ def _span(value: object) -> Span | None:
         return None
     if isinstance(value, int | float):
         return Span(float(value), float(value))
-    return read_span(str(value))
+    return parse_span(str(value))
 
 
-def _stands(value: float, text: str) -> bool:
-    return any(abs(number_of(found) - value) <= 1e-6 * abs(value) for found in re.findall(NUMBER, text))
+def _occurs_in(value: float, text: str) -> bool:
+    return any(abs(parse_number(found) - value) <= 1e-6 * abs(value) for found in re.findall(NUMBER, text))
 
 
 def _invalid(place: int, what: str, hint: str) -> UserError:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, Field
 
-from jobs.web_research_hparams.evidence.number_parsing import spelt
-from jobs.web_research_hparams.evidence.weighing import SAME, Candidate
+from jobs.web_research_hparams.evidence.number_parsing import format_number
+from jobs.web_research_hparams.evidence.weighing import SAME, ValueCandidate
 from jobs.web_research_hparams.knowledge import Fact, LossState, ModelSize
 
-MOST_OF_A_SETTING = 4
+MAX_CONFLICTS = 4
 _NAMES = {"batch_size": "batch"}  # where the knowledge base has another word
 _WHY_FACT: dict[LossState, str] = {
     "correct": "sound loss too; measured as worse, or with other audio: read the fact",
@@ -31,8 +31,8 @@ class Conflict(BaseModel):
     why_lower: str
 
 
-def conflicts_of(
-    parameter: str, start: float, size: ModelSize, facts: Sequence[Fact], candidates: Sequence[Candidate]
+def find_conflicts(
+    parameter: str, start: float, size: ModelSize, facts: Sequence[Fact], candidates: Sequence[ValueCandidate]
 ) -> list[Conflict]:
     """Facts and figures that name another value for a setting.
 
@@ -61,12 +61,12 @@ def conflicts_of(
             continue
         low, high = (min(value), max(value)) if isinstance(value, list) else (value, value)
         if not _agrees(start, low, high):
-            says = spelt(low) if low == high else f"{spelt(low)} to {spelt(high)}"
+            says = format_number(low) if low == high else f"{format_number(low)} to {format_number(high)}"
             is_default = fact.evidence == "read_in_code" and fact.loss_state == "correct"
             why = _A_DEFAULT if is_default else _WHY_FACT[fact.loss_state]
             conflict = Conflict(id=fact.id, says=says, why_lower=why)
             found.append((_RANK[fact.loss_state], conflict))
-    return [conflict for _, conflict in sorted(found, key=lambda pair: -pair[0])][:MOST_OF_A_SETTING]
+    return [conflict for _, conflict in sorted(found, key=lambda pair: -pair[0])][:MAX_CONFLICTS]
 
 
 _RANK: dict[LossState, float] = {

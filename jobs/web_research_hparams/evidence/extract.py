@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from jobs.web_research_hparams.evidence.number_parsing import ENDS, NUMBER, VALUE, Span, number_of, span_of
+from jobs.web_research_hparams.evidence.number_parsing import ENDS, NUMBER, VALUE, Span, parse_match, parse_number
 from jobs.web_research_hparams.evidence.parameter_aliases import PARAMETERS, Parameter
 from jobs.web_research_hparams.knowledge import Method, ModelSize
-from jobs.web_research_hparams.search.sanitize import around, sentences
+from jobs.web_research_hparams.search.sanitize import excerpt, sentences
 
-LONGEST_QUOTE, LONGEST_CONTEXT = 200, 400
-MOST_OF_A_PAGE = 12
-_LONGEST_LINE = 2_000
-_LARGEST_RATE = 0.01  # a larger number before "learning rate" counts something
+MAX_QUOTE, MAX_CONTEXT = 200, 400
+MAX_VALUES_PER_PAGE = 12
+_MAX_LINE = 2_000
+_MAX_LR = 0.01  # a larger number before "learning rate" counts something
 
 # What may stand between a name and its value: "lr: 5e-6", "| lr | 5e-6 |", "learning rate was set to 5e-6".
 _SIGNS = r"[\s:=|`*_\"'’>$∈]{0,6}"
@@ -52,7 +52,7 @@ _EFFECTIVE = re.compile(r"(?:effective|global|total)[ _-]$", re.I)
 
 
 @dataclass(frozen=True)
-class Extract:
+class ExtractedValue:
     """A setting that a text speaks of.
 
     Attributes:
@@ -76,8 +76,8 @@ class Extract:
     method: Method | None
 
 
-def extract(text: str, title: str = "") -> list[Extract]:
-    """All settings of a text that was made ``readable``, each value once, in order.
+def extract_values(text: str, title: str = "") -> list[ExtractedValue]:
+    """All settings of a text that was made ``to_plain_text``, each value once, in order.
 
     Args:
         text: lines.
@@ -85,23 +85,23 @@ def extract(text: str, title: str = "") -> list[Extract]:
     """
     page = f"{title}\n{text}"
     is_lora_page = bool(_LORA.search(title)) or bool(re.search(r"\blora\b|lora_|LoraConfig", text, re.I))
-    found: dict[tuple[str, float, float], Extract] = {}
-    for line, piece in _pieces(text):
+    found: dict[tuple[str, float, float], ExtractedValue] = {}
+    for line, piece in _sentences(text):
         for parameter, span, unit, start, end in _read(piece, is_lora_page):
             key = (parameter.name, span.low, span.high)
             if key in found:
                 continue
-            found[key] = Extract(
+            found[key] = ExtractedValue(
                 parameter=parameter.name,
                 span=span,
                 unit=unit,
-                quote=around(piece, start, end, LONGEST_QUOTE),
-                context=around(line, 0, 0, LONGEST_CONTEXT) if piece not in line else _context(line, piece),
+                quote=excerpt(piece, start, end, MAX_QUOTE),
+                context=excerpt(line, 0, 0, MAX_CONTEXT) if piece not in line else _context(line, piece),
                 says="against" if _AGAINST.search(piece) or _REPLACED.search(piece[:start]) else "for",
                 size=_size(piece) or _size(title),
                 method="lora" if parameter.lora else _method(piece) or _method(title) or _only_method(page),
             )
-            if len(found) == MOST_OF_A_PAGE:
+            if len(found) == MAX_VALUES_PER_PAGE:
                 return list(found.values())
     return list(found.values())
 
@@ -111,11 +111,11 @@ def is_about_the_model(text: str, title: str, url: str) -> bool:
     return bool(_SUBJECT.search(f"{title} {url} {text}"))
 
 
-def _pieces(text: str) -> Iterator[tuple[str, str]]:
+def _sentences(text: str) -> Iterator[tuple[str, str]]:
     """Lines with their sentences; of tables with headings, each cell with its heading."""
     heads: list[str] = []
     for line in text.split("\n"):
-        line = line[:_LONGEST_LINE]
+        line = line[:_MAX_LINE]
         if line.count("|") < 2:
             heads = []
             yield from ((line, sentence) for sentence in sentences(line))
@@ -154,20 +154,20 @@ def _read(piece: str, is_lora_page: bool) -> Iterator[tuple[Parameter, Span, str
         named = next((p for p in PARAMETERS if re.fullmatch(p.words, declared["flag"], re.I)), None)
         is_other = named is not None and named.name == "batch_size" and _OF_OTHER_WORK.search(piece)
         if named is not None and not is_other and free(*declared.span()):
-            yield named, span_of(declared), named.unit, *declared.span()
+            yield named, parse_match(declared), named.unit, *declared.span()
     is_lora = is_lora_page or bool(_LORA.search(piece))
     for parameter in PARAMETERS:
         if parameter.lora and not is_lora:
             continue
         for match in _named(parameter).finditer(piece):
-            span = span_of(match)
+            span = parse_match(match)
             if not _is_meant(parameter, match, span) or not free(*match.span()):
                 continue
             is_whole_step = bool(_EFFECTIVE.search(piece[: match.start()])) and parameter.name == "batch_size"
             yield parameter, span, "clips a step, effective" if is_whole_step else parameter.unit, *match.span()
         if parameter.counted:
             for match in _counted(parameter).finditer(piece):
-                low, high = number_of(match["low"]), number_of(match["high"] or match["low"])
+                low, high = parse_number(match["low"]), parse_number(match["high"] or match["low"])
                 if not _is_counted(parameter, piece[: match.start()], low, high) or not free(*match.span()):
                     continue
                 yield parameter, Span(low, high), parameter.unit, *match.span()
@@ -176,7 +176,7 @@ def _read(piece: str, is_lora_page: bool) -> Iterator[tuple[Parameter, Span, str
 def _is_counted(parameter: Parameter, before: str, low: float, high: float) -> bool:
     """Whether a number before a noun is a setting: not "after 3 epochs", and no learning rate that is a count."""
     if parameter.name == "lr":
-        return high <= _LARGEST_RATE
+        return high <= _MAX_LR
     return low == int(low) and low <= high and not (parameter.name == "epochs" and _A_MOMENT.search(before))
 
 
@@ -226,7 +226,7 @@ def _declared_value() -> re.Pattern[str]:
 
 def _context(line: str, piece: str) -> str:
     start = line.find(piece)
-    return around(line, start, min(start + len(piece), start + LONGEST_CONTEXT), LONGEST_CONTEXT)
+    return excerpt(line, start, min(start + len(piece), start + MAX_CONTEXT), MAX_CONTEXT)
 
 
 def _size(text: str) -> ModelSize | None:

@@ -37,7 +37,7 @@ class Span:
         return self.low * (1 - 1e-9) <= value <= self.high * (1 + 1e-9)
 
 
-def number_of(text: str) -> float:
+def parse_number(text: str) -> float:
     """A text that matches ``NUMBER`` as a number."""
     plain = text.replace("−", "-").replace("\\times", "×").replace("\\cdot", "×").replace(" ", "")
     ten = re.fullmatch(r"(?:(.*?)[×xX·*])??10(?:\^\{?(-?\d+)\}?|\*\*(-?\d+)|(⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)|(-\d+))", plain)
@@ -47,21 +47,21 @@ def number_of(text: str) -> float:
     return _plain(plain)
 
 
-def span_of(match: re.Match[str]) -> Span:
+def parse_match(match: re.Match[str]) -> Span:
     """What a match of ``VALUE`` says."""
     pairs = (("first", "last"), ("least", "most"), ("low", "high"), ("one", "one"))
     low, high = next((match[a], match[b]) for a, b in pairs if match[a] is not None)
-    ends = sorted((number_of(low), number_of(high)))
+    ends = sorted((parse_number(low), parse_number(high)))
     return Span(ends[0], ends[1])
 
 
-def read_span(text: str) -> Span | None:
+def parse_span(text: str) -> Span | None:
     """A whole text that is a number or a range; None: it is neither."""
     found = re.fullmatch(rf"\s*{VALUE}\s*", text)
-    return span_of(found) if found is not None else None
+    return parse_match(found) if found is not None else None
 
 
-def spelt(value: float) -> str:
+def format_number(value: float) -> str:
     """A number as people write it: 5e-6, 0.01, 50."""
     if value and abs(value) < 1e-3:
         mantissa, exponent = f"{value:.3e}".split("e")

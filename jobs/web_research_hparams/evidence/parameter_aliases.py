@@ -58,7 +58,7 @@ PARAMETERS = (
 BY_NAME = {parameter.name: parameter for parameter in PARAMETERS}
 
 
-def parameter_named(name: str) -> Parameter | None:
+def find_parameter(name: str) -> Parameter | None:
     """The setting that a caller's word means: its own name or one that people use for it."""
     plain = name.strip().lstrip("-").lower()
     if plain in BY_NAME:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from jobs.web_research_hparams.evidence.number_parsing import spelt
+from jobs.web_research_hparams.evidence.number_parsing import format_number
 from jobs.web_research_hparams.evidence.parameter_aliases import BY_NAME
 from jobs.web_research_hparams.knowledge import Method, ModelSize
 
@@ -25,7 +25,7 @@ MOST_EPOCHS: dict[Method, int] = {"full": 4, "lora": 15}  # full-epochs; lora-by
 
 
 @dataclass(frozen=True)
-class Point:
+class SettingsPoint:
     """Settings to judge, and what they are for.
 
     Attributes:
@@ -65,7 +65,7 @@ class Rule:
 
     id: str
     parameters: tuple[str, ...]
-    breaks: Callable[[Point], Severity | None]
+    breaks: Callable[[SettingsPoint], Severity | None]
     sentence: str
     do: str
     facts: tuple[str, ...] = ()
@@ -80,7 +80,7 @@ class Breach:
     given: dict[str, Any] = field(default_factory=dict)
 
 
-def breaches(point: Point) -> list[Breach]:
+def find_breaches(point: SettingsPoint) -> list[Breach]:
     """The rules that a point breaks, worst first."""
     found = []
     for rule in RULES:
@@ -91,7 +91,7 @@ def breaches(point: Point) -> list[Breach]:
     return sorted(found, key=lambda breach: ("reject", "warn", "note").index(breach.severity))
 
 
-def _no_setting(point: Point) -> Severity | None:
+def _no_setting(point: SettingsPoint) -> Severity | None:
     for name, parameter in BY_NAME.items():
         value = point.number(name)
         if value is not None and not parameter.low <= value <= parameter.high:
@@ -99,33 +99,33 @@ def _no_setting(point: Point) -> Severity | None:
     return None
 
 
-def _lr_full(point: Point) -> Severity | None:
+def _lr_full(point: SettingsPoint) -> Severity | None:
     lr = point.number("lr")
     if point.method != "full" or lr is None or lr < LR_BOUNDS["full"][1]:
         return None
     return "reject" if lr > LR_BOUNDS["full"][1] else "warn"
 
 
-def _lr_lora_runaway(point: Point) -> Severity | None:
+def _lr_lora_runaway(point: SettingsPoint) -> Severity | None:
     lr = point.number("lr")
     return "warn" if point.method == "lora" and lr is not None and 5e-6 <= lr <= HIGHEST_LORA_LR else None
 
 
-def _lr_lora_high(point: Point) -> Severity | None:
+def _lr_lora_high(point: SettingsPoint) -> Severity | None:
     lr = point.number("lr")
     if point.method != "lora" or lr is None or lr <= LR_BOUNDS["lora"][1]:
         return None
     return "reject" if lr > HIGHEST_LORA_LR else "warn"
 
 
-def _lr_low(point: Point) -> Severity | None:
+def _lr_low(point: SettingsPoint) -> Severity | None:
     lr = point.number("lr")
     if lr is None or lr >= LR_BOUNDS[point.method][0]:
         return None
     return "reject" if lr < LR_BOUNDS[point.method][0] / 2 else "warn"
 
 
-def _warmup_fills_the_run(point: Point) -> Severity | None:
+def _warmup_fills_the_run(point: SettingsPoint) -> Severity | None:
     warmup = point.number("warmup_steps")
     if warmup is None:
         return None
@@ -134,18 +134,18 @@ def _warmup_fills_the_run(point: Point) -> Severity | None:
     return "reject" if warmup >= point.steps else "warn" if warmup > WARMUP_SHARE * point.steps else None
 
 
-def _warmup_without_gain(point: Point) -> Severity | None:
+def _warmup_without_gain(point: SettingsPoint) -> Severity | None:
     warmup = point.number("warmup_steps")
     return "note" if warmup is not None and warmup > NO_GAIN_WARMUP_STEPS else None
 
 
-def _warmup_short(point: Point) -> Severity | None:
+def _warmup_short(point: SettingsPoint) -> Severity | None:
     warmup = point.number("warmup_steps")
     is_long = point.steps is not None and point.steps >= MOST_WARMUP_STEPS / WARMUP_SHARE
     return "note" if warmup is not None and warmup <= 20 and is_long else None
 
 
-def _epochs_full(point: Point) -> Severity | None:
+def _epochs_full(point: SettingsPoint) -> Severity | None:
     epochs = point.number("epochs")
     if point.method != "full" or epochs is None or epochs < 3:
         return None
@@ -154,7 +154,7 @@ def _epochs_full(point: Point) -> Severity | None:
     return "warn" if point.n_clips is None or point.n_clips >= ENOUGH_CLIPS else "note"
 
 
-def _heard_too_often(point: Point) -> Severity | None:
+def _heard_too_often(point: SettingsPoint) -> Severity | None:
     epochs = point.number("epochs")
     if point.method != "lora" or epochs is None:
         return None
@@ -163,57 +163,57 @@ def _heard_too_often(point: Point) -> Severity | None:
     return "warn" if point.n_clips is not None and epochs * point.n_clips > MOST_CLIPS_HEARD else None
 
 
-def _adapters_on_the_predictor(point: Point) -> Severity | None:
+def _adapters_on_the_predictor(point: SettingsPoint) -> Severity | None:
     targets = str(point.values.get("lora_targets", ""))
     return "warn" if targets == "all" or "code_predictor" in targets else None
 
 
-def _predictor_learns(point: Point) -> Severity | None:
+def _predictor_learns(point: SettingsPoint) -> Severity | None:
     return "warn" if point.method == "full" and point.values.get("freeze") in ("none", "talker") else None
 
 
-def _dead_knob(point: Point) -> Severity | None:
+def _dead_knob(point: SettingsPoint) -> Severity | None:
     weight = point.number("code_predictor_weight")
     return "note" if weight is not None and abs(weight - 0.3) > 1e-9 else None
 
 
-def _eight_bits(point: Point) -> Severity | None:
+def _eight_bits(point: SettingsPoint) -> Severity | None:
     if "8bit" not in str(point.values.get("optimizer", "")):
         return None
     return "warn" if point.method == "lora" else "note"
 
 
-def _large_batch(point: Point) -> Severity | None:
+def _large_batch(point: SettingsPoint) -> Severity | None:
     batch = point.number("batch_size")
     effective = None if batch is None else batch * (point.number("gradient_accumulation_steps") or 1)
     return "warn" if effective is not None and effective > 16 else None
 
 
-def _small_rank(point: Point) -> Severity | None:
+def _small_rank(point: SettingsPoint) -> Severity | None:
     rank = point.number("lora_r")
     return "warn" if rank is not None and rank < 16 else None
 
 
-def _odd_alpha(point: Point) -> Severity | None:
+def _odd_alpha(point: SettingsPoint) -> Severity | None:
     rank, alpha = point.number("lora_r"), point.number("lora_alpha")
     return "note" if rank and alpha and not 0.5 <= alpha / rank <= 4 else None
 
 
-def _nothing_held_out(point: Point) -> Severity | None:
+def _nothing_held_out(point: SettingsPoint) -> Severity | None:
     return "warn" if point.number("validation_share") == 0 else None
 
 
-def _voice_of_few_clips(point: Point) -> Severity | None:
+def _voice_of_few_clips(point: SettingsPoint) -> Severity | None:
     clips = point.number("speaker_clips")
     return "note" if clips is not None and clips < 4 else None
 
 
-def _greedy(point: Point) -> Severity | None:
+def _greedy(point: SettingsPoint) -> Severity | None:
     is_greedy = point.values.get("do_sample") is False or point.number("temperature") == 0
     return "reject" if is_greedy else None
 
 
-def _memory_plain(point: Point) -> Severity | None:
+def _memory_plain(point: SettingsPoint) -> Severity | None:
     is_tight = point.gpu_memory_gb is not None and point.gpu_memory_gb <= 16
     is_plain = point.values.get("gradient_checkpointing") is False
     return "warn" if point.size == "1.7b" and point.method == "full" and is_tight and is_plain else None
@@ -286,13 +286,13 @@ RULES = (
          "Full training of the 1.7B ran out of memory on 16 GB without gradient checkpointing.",
          "gradient_checkpointing=true, or method lora.", ("full-memory-17b",)),
 )  # fmt: skip
-BY_ID = {rule.id: rule for rule in RULES}
+RULES_BY_ID = {rule.id: rule for rule in RULES}
 
 
-def told(breach: Breach) -> str:
+def describe_breach(breach: Breach) -> str:
     """A breach in one line."""
     given = ", ".join(
-        f"{name}={spelt(value) if isinstance(value, int | float) and not isinstance(value, bool) else value}"
+        f"{name}={format_number(value) if isinstance(value, int | float) and not isinstance(value, bool) else value}"
         for name, value in breach.given.items()
     )
     return f"{breach.severity}: {given}: {breach.rule.sentence} {breach.rule.do}"

@@ -39,7 +39,7 @@ TRAINERS = (
 _WORST_FIRST: tuple[LossState, ...] = ("misaligned", "code_predictor_labels_wrong", "correct")
 
 
-def loss_state_of(url: str, words: str) -> LossState:
+def classify_loss_state(url: str, words: str) -> LossState:
     """Under which loss something was measured.
 
     A sound loss is believed of a repository's own files only: anyone can write its name, or an issue in it. Doubts are
@@ -49,7 +49,7 @@ def loss_state_of(url: str, words: str) -> LossState:
         url: of the page.
         words: of it: the sentence and the title.
     """
-    repository = repository_of(url)
+    repository = parse_repository(url)
     for trainer in TRAINERS:
         if repository == trainer.repository.lower():
             is_anyones = re.match(r"https://(?:www\.)?github\.com/[^/]+/[^/]+/(?:issues|pull|discussions)/", url)
@@ -58,7 +58,7 @@ def loss_state_of(url: str, words: str) -> LossState:
     return next((state for state in _WORST_FIRST if state in named and state != "correct"), "unknown")
 
 
-def repository_of(url: str) -> str:
+def parse_repository(url: str) -> str:
     """``owner/name`` of an address at GitHub, lower case; empty for any other."""
     found = re.match(r"https://(?:www\.)?github\.com/([\w.-]+/[\w.-]+)", url)
     return found[1].lower().removesuffix(".git") if found else ""

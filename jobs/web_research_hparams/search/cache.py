@@ -15,19 +15,19 @@ from pathlib import Path
 
 from jobs.atomic_io import write_json
 
-MOST_ENTRIES = 400
+MAX_ENTRIES = 400
 DAY_S = 86_400.0
 
 
 @dataclass(frozen=True)
-class Cached:
+class CachedResponse:
     """An answer and its age."""
 
     text: str
     age_days: float
 
 
-class Cache:
+class ResponseCache:
     """A folder of answers."""
 
     def __init__(self, folder: Path, now: Callable[[], float] = time.time) -> None:
@@ -39,13 +39,13 @@ class Cache:
         """
         self._folder, self._now = folder, now
 
-    def get(self, source: str, identity: str) -> Cached | None:
+    def get(self, source: str, identity: str) -> CachedResponse | None:
         """What was answered last, however old; None: nothing, or nothing that can be read."""
         try:
             entry = json.loads(self._path(source, identity).read_text(encoding="utf-8"))
             age_s = self._now() - float(entry["fetched_at"])
             text = entry["text"]
-            return Cached(text, max(0.0, age_s) / DAY_S) if entry["identity"] == identity else None
+            return CachedResponse(text, max(0.0, age_s) / DAY_S) if entry["identity"] == identity else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -56,7 +56,7 @@ class Cache:
             entry = {"source": source, "identity": identity, "fetched_at": self._now(), "text": text}
             write_json(self._path(source, identity), entry)
             oldest = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
-            for path in oldest[:-MOST_ENTRIES]:
+            for path in oldest[:-MAX_ENTRIES]:
                 path.unlink(missing_ok=True)
 
     def _path(self, source: str, identity: str) -> Path:

@@ -48,7 +48,7 @@ class Request:
         return json.dumps([self.url, sorted(self.params.items()), self.body], sort_keys=True)
 
 
-class Web:
+class WebClient:
     """The part of the web that may be asked."""
 
     def __init__(
@@ -71,7 +71,7 @@ class Web:
             transport=transport, headers=headers, timeout=timeout_s, follow_redirects=False, auth=None, trust_env=True
         )
 
-    async def __aenter__(self) -> Web:
+    async def __aenter__(self) -> WebClient:
         await self._client.__aenter__()
         return self
 

@@ -10,7 +10,7 @@ from jobs.web_research_hparams.knowledge import Method, ModelSize
 from jobs.web_research_hparams.search.http_client import SEARCH_HOSTS, Request
 from jobs.web_research_hparams.search.response_parsers import (
     GITHUB,
-    Ask,
+    SearchQuery,
     SourceName,
     read_arxiv,
     read_brave,
@@ -26,7 +26,7 @@ _MODEL = "Qwen3-TTS"
 
 
 @dataclass(frozen=True)
-class Access:
+class SearchAccess:
     """What the person configured, with its secrets.
 
     Attributes:
@@ -47,7 +47,9 @@ class Access:
         return self.url.rstrip("/") or SEARCH_HOSTS.get(self.provider, "")
 
 
-def asks_for(size: ModelSize, method: Method, question: str, max_results: int, access: Access) -> list[Ask]:
+def build_queries(
+    size: ModelSize, method: Method, question: str, max_results: int, access: SearchAccess
+) -> list[SearchQuery]:
     """All first questions.
 
     Args:
@@ -73,25 +75,25 @@ def asks_for(size: ModelSize, method: Method, question: str, max_results: int, a
         return Request(f"{GITHUB}/search/{what}", {"q": query, "per_page": max_results, **more}, github)
 
     asks = [
-        Ask("arxiv", Request("https://export.arxiv.org/api/query", {"search_query": papers, "max_results": max_results,
+        SearchQuery("arxiv", Request("https://export.arxiv.org/api/query", {"search_query": papers, "max_results": max_results,
                                                                     "sortBy": "relevance"}), read_arxiv),
-        *(Ask("github_issues", github_search("issues", f"{query} is:issue", sort="updated"), read_github_issues)
+        *(SearchQuery("github_issues", github_search("issues", f"{query} is:issue", sort="updated"), read_github_issues)
           for query in issue_queries),
-        Ask("github_readmes", github_search("repositories", f"{_MODEL} {tuning}", sort="stars"),
+        SearchQuery("github_readmes", github_search("repositories", f"{_MODEL} {tuning}", sort="stars"),
             lambda text: read_github_repositories(text, github, max_results)),
-        *(Ask("huggingface", Request("https://huggingface.co/api/models",
+        *(SearchQuery("huggingface", Request("https://huggingface.co/api/models",
                                      {**query, "sort": "downloads", "limit": max_results}),
               lambda text: read_huggingface_models(text, max_results))
           for query in ({"search": _MODEL}, {"filter": f"base_model:{relation}:{base}"})),
     ]  # fmt: skip
     if access.github_token:
-        asks.append(Ask("github_code", github_search("code", f"{_MODEL} learning_rate"), read_github_code))
+        asks.append(SearchQuery("github_code", github_search("code", f"{_MODEL} learning_rate"), read_github_code))
     if access.search_url:
         asks.append(_general_search(f"{_MODEL} {tuning} learning rate epochs {' '.join(words)}", max_results, access))
     return asks
 
 
-def not_asked(access: Access) -> dict[SourceName, str]:
+def find_missing_access(access: SearchAccess) -> dict[SourceName, str]:
     """Sources that need what was not configured, and what that is."""
     missing: dict[SourceName, str] = {}
     if not access.github_token:
@@ -107,15 +109,17 @@ def query_words(question: str) -> list[str]:
     return [word for word in words if word.lower() not in {"and", "not", "the", "for", "what", "how", "which"}][:6]
 
 
-def _general_search(query: str, max_results: int, access: Access) -> Ask:
+def _general_search(query: str, max_results: int, access: SearchAccess) -> SearchQuery:
     base = access.search_url
     if access.provider == "brave":
         request = Request(f"{base}/res/v1/web/search", {"q": query.strip(), "count": max_results},
                           {"Accept": "application/json", "X-Subscription-Token": access.key})  # fmt: skip
-        return Ask("web_search", request, read_brave)
+        return SearchQuery("web_search", request, read_brave)
     if access.provider == "tavily":
         body = {"query": query.strip(), "max_results": max_results, "search_depth": "basic"}
         request = Request(f"{base}/search", {}, {"Authorization": f"Bearer {access.key}"}, body)
-        return Ask("web_search", request, read_tavily)
+        return SearchQuery("web_search", request, read_tavily)
     headers = {"Authorization": f"Bearer {access.key}"} if access.key else {}
-    return Ask("web_search", Request(f"{base}/search", {"q": query.strip(), "format": "json"}, headers), read_searxng)
+    return SearchQuery(
+        "web_search", Request(f"{base}/search", {"q": query.strip(), "format": "json"}, headers), read_searxng
+    )

@@ -17,11 +17,11 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from jobs.web_research_hparams.search.http_client import FetchError, Request
-from jobs.web_research_hparams.search.sanitize import clean, readable
+from jobs.web_research_hparams.search.sanitize import clean, to_plain_text
 
 SourceName = Literal["arxiv", "github_issues", "github_readmes", "github_code", "huggingface", "web_search"]
 MAX_TITLE = 160
-MOST_READ_ON = 4  # READMEs and model cards from one listing
+MAX_FOLLOW_UPS = 4  # READMEs and model cards from one listing
 _ATOM = "{http://www.w3.org/2005/Atom}"
 GITHUB = "https://api.github.com"
 _REPOSITORY = r"[A-Za-z0-9][\w.-]{0,99}/[\w.-]{1,100}"
@@ -29,7 +29,7 @@ _REPOSITORY = r"[A-Za-z0-9][\w.-]{0,99}/[\w.-]{1,100}"
 
 @dataclass(frozen=True)
 class Page:
-    """Something to read. Written by strangers; ``text`` is ``readable``."""
+    """Something to read. Written by strangers; ``text`` is ``to_plain_text``."""
 
     source: SourceName
     title: str
@@ -43,11 +43,11 @@ class Listing:
     """What an answer holds, and what it leads to."""
 
     pages: list[Page] = field(default_factory=list)
-    then: list[Ask] = field(default_factory=list)
+    then: list[SearchQuery] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Ask:
+class SearchQuery:
     """One question to one service."""
 
     source: SourceName
@@ -115,8 +115,8 @@ def read_github_repositories(text: str, headers: dict[str, str], max_results: in
         if re.fullmatch(_REPOSITORY, name) and ".." not in name:
             date = item.get("pushed_at")
             request = Request(f"{GITHUB}/repos/{name}/readme", {}, headers | {"Accept": "application/vnd.github+json"})
-            then.append(Ask("github_readmes", request, partial(_readme, name=name, date=date)))
-    return Listing(then=then[: min(max_results, MOST_READ_ON)])
+            then.append(SearchQuery("github_readmes", request, partial(_readme, name=name, date=date)))
+    return Listing(then=then[: min(max_results, MAX_FOLLOW_UPS)])
 
 
 def read_huggingface_models(text: str, max_results: int) -> Listing:
@@ -130,8 +130,8 @@ def read_huggingface_models(text: str, max_results: int) -> Listing:
         if re.fullmatch(_REPOSITORY, identity) and ".." not in identity and not identity.startswith("Qwen/"):
             request = Request(f"https://huggingface.co/{identity}/raw/main/README.md")
             date = item.get("lastModified") or item.get("createdAt")
-            then.append(Ask("huggingface", request, partial(_card, name=identity, date=date)))
-    return Listing(then=then[: min(max_results, MOST_READ_ON)])
+            then.append(SearchQuery("huggingface", request, partial(_card, name=identity, date=date)))
+    return Listing(then=then[: min(max_results, MAX_FOLLOW_UPS)])
 
 
 def read_brave(text: str) -> Listing:
@@ -195,10 +195,10 @@ def web_link(url: str) -> str:
 
 
 def _page(source: SourceName, title: object, url: str, date: object, text: object) -> Page:
-    return Page(source, clean(title or "", MAX_TITLE), url, date_of(date), readable(text))
+    return Page(source, clean(title or "", MAX_TITLE), url, parse_date(date), to_plain_text(text))
 
 
-def date_of(value: object) -> str:
+def parse_date(value: object) -> str:
     """The day in a time stamp; empty when there is none."""
     found = re.match(r"20\d{2}-[01]\d-[0-3]\d", str(value))
     return found[0] if found else ""

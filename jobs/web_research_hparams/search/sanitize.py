@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-LONGEST_TEXT = 24_000  # characters of one page that are read; patterns run over all of it
+MAX_TEXT = 24_000  # characters of one page that are read; patterns run over all of it
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]{0,16}[ -/]{0,4}[@-~]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)?|[@-_])")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.S)
 _HIDDEN = re.compile(r"<(script|style|template|svg)\b.*?(?:</\1\s*>|\Z)", re.S | re.I)
@@ -18,25 +18,25 @@ _LINK = re.compile(rf"\[([^\[\]\n]{{1,300}})\]{_TARGET}")
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&nbsp;": " ", "&times;": "×", "&amp;": "&"}
 
 
-def readable(text: object) -> str:
+def to_plain_text(text: object) -> str:
     """Lines of visible text without markup; what a reader of the page would not see is not read here either."""
-    plain = _TERMINAL.sub("", str(text)[: 4 * LONGEST_TEXT])
+    plain = _TERMINAL.sub("", str(text)[: 4 * MAX_TEXT])
     plain = _HIDDEN.sub(" ", _COMMENT.sub(" ", plain))
     plain = _TAG.sub("", _BREAK.sub("\n", plain))
     plain = _LINK.sub(r"\1", _IMAGE.sub(" ", plain))
     for entity, character in _ENTITIES.items():
         plain = plain.replace(entity, character)
     lines = (" ".join(_visible(line).split()) for line in plain.replace("\r", "\n").split("\n"))
-    return "\n".join(line for line in lines if line)[:LONGEST_TEXT]
+    return "\n".join(line for line in lines if line)[:MAX_TEXT]
 
 
 def clean(text: object, longest: int) -> str:
     """The same in one line, cut."""
-    line = " ".join(readable(str(text)[: 20 * longest]).split())
+    line = " ".join(to_plain_text(str(text)[: 20 * longest]).split())
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
-def around(text: str, start: int, end: int, longest: int) -> str:
+def excerpt(text: str, start: int, end: int, longest: int) -> str:
     """A part of a text that holds ``text[start:end]``, cut at words."""
     if len(text) <= longest:
         return text

@@ -9,18 +9,18 @@ from typing import Literal
 import anyio
 from pydantic import BaseModel, Field
 
-from jobs.web_research_hparams.search.cache import Cache
-from jobs.web_research_hparams.search.http_client import FetchError, Web
-from jobs.web_research_hparams.search.response_parsers import Ask, Listing, Page, SourceName
+from jobs.web_research_hparams.search.cache import ResponseCache
+from jobs.web_research_hparams.search.http_client import FetchError, WebClient
+from jobs.web_research_hparams.search.response_parsers import Listing, Page, SearchQuery, SourceName
 from jobs.web_research_hparams.search.sanitize import clean
 
 TOTAL_TIMEOUT_S = 30.0
-MOST_AT_ONCE = 6
+MAX_CONCURRENT = 6
 
 Report = Callable[[float, float | None, str], Awaitable[None]]
 
 
-async def quietly(done: float, total: float | None, message: str) -> None:
+async def ignore_progress(done: float, total: float | None, message: str) -> None:
     """Progress for nobody."""
 
 
@@ -42,7 +42,7 @@ class Search(BaseModel):
     seconds: float = 0.0
 
 
-class _Told:
+class _SourceNotes:
     """Notes about one source while it is asked."""
 
     def __init__(self) -> None:
@@ -67,15 +67,15 @@ class _Told:
 
 
 async def search(
-    asks: Sequence[Ask],
-    web: Web,
-    cache: Cache,
+    asks: Sequence[SearchQuery],
+    web: WebClient,
+    cache: ResponseCache,
     *,
     max_age_days: float,
     refresh: bool = False,
     timeout_s: float = TOTAL_TIMEOUT_S,
     not_asked: Mapping[SourceName, str] | None = None,
-    report: Report = quietly,
+    report: Report = ignore_progress,
 ) -> tuple[list[Page], Search]:
     """Ask every question, and what its answer leads to.
 
@@ -94,11 +94,11 @@ async def search(
         do.
     """
     started = time.monotonic()
-    told: dict[SourceName, _Told] = {ask.source: _Told() for ask in asks}
-    limiter = anyio.CapacityLimiter(MOST_AT_ONCE)
+    told: dict[SourceName, _SourceNotes] = {ask.source: _SourceNotes() for ask in asks}
+    limiter = anyio.CapacityLimiter(MAX_CONCURRENT)
     n_done = 0
 
-    async def answer(ask: Ask) -> tuple[Listing, float]:
+    async def answer(ask: SearchQuery) -> tuple[Listing, float]:
         identity = ask.request.identity
         cached = cache.get(ask.source, identity)
         if cached is not None and not refresh and cached.age_days <= max_age_days:
@@ -115,7 +115,7 @@ async def search(
         cache.put(ask.source, identity, text)
         return listing, 0.0
 
-    async def follow(ask: Ask) -> None:
+    async def follow(ask: SearchQuery) -> None:
         nonlocal n_done
         notes = told[ask.source]
         notes.n_asked += 1

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from jobs.web_research_hparams.evidence.rules import RULES, Rule
-from jobs.web_research_hparams.knowledge import LOSS_STATES, knowledge, relevant
+from jobs.web_research_hparams.knowledge import LOSS_STATES, load_knowledge, select_relevant
 
 
 def test_every_fact_has_an_id_of_its_own_a_source_and_a_meaning_of_its_loss() -> None:
-    facts = knowledge()
+    facts = load_knowledge()
 
     assert len(facts) >= 48
     assert len({fact.id for fact in facts}) == len(facts)
@@ -17,14 +17,14 @@ def test_every_fact_has_an_id_of_its_own_a_source_and_a_meaning_of_its_loss() ->
 
 
 def test_facts_for_one_model_and_method_leave_the_others_out() -> None:
-    facts = relevant(knowledge(), size="0.6b", method="full")
+    facts = select_relevant(load_knowledge(), size="0.6b", method="full")
 
     assert {fact.id for fact in facts} >= {"full-recipe", "full-loss-06b", "runaway-rate"}
     assert not {fact.id for fact in facts} & {"full-memory-17b", "lora-67-voices"}
 
 
 def test_without_a_question_sound_losses_come_first_and_misaligned_ones_last() -> None:
-    states = [fact.loss_state for fact in relevant(knowledge(), size="1.7b", method="full")]
+    states = [fact.loss_state for fact in select_relevant(load_knowledge(), size="1.7b", method="full")]
 
     assert states[0] == "correct"
     assert states[-1] == "misaligned"
@@ -32,15 +32,15 @@ def test_without_a_question_sound_losses_come_first_and_misaligned_ones_last() -
 
 
 def test_a_question_brings_its_facts_to_the_front() -> None:
-    memory = relevant(knowledge(), size="1.7b", method="full", question="How much memory does Adam need?")
-    warmup = relevant(knowledge(), size="1.7b", method="full", question="warm-up steps?")
+    memory = select_relevant(load_knowledge(), size="1.7b", method="full", question="How much memory does Adam need?")
+    warmup = select_relevant(load_knowledge(), size="1.7b", method="full", question="warm-up steps?")
 
     assert memory[0].id == "full-memory-17b"
     assert "full-warmup" in [fact.id for fact in warmup[:2]]
 
 
 def test_facts_a_recommendation_rests_on_come_before_others() -> None:
-    facts = relevant(knowledge(), size="1.7b", method="lora", first=["lora-all-projections"])
+    facts = select_relevant(load_knowledge(), size="1.7b", method="lora", first=["lora-all-projections"])
 
     assert facts[0].id == "lora-all-projections"
 
@@ -49,7 +49,7 @@ def test_facts_a_recommendation_rests_on_come_before_others() -> None:
 def test_every_rule_has_a_sentence_what_to_do_and_facts_that_exist(rule: Rule) -> None:
     assert rule.sentence.endswith(".")
     assert rule.do.endswith(".")
-    assert set(rule.facts) <= {fact.id for fact in knowledge()}
+    assert set(rule.facts) <= {fact.id for fact in load_knowledge()}
     assert rule.facts or rule.id == "not-a-setting"
 
 
@@ -79,6 +79,6 @@ def test_every_rule_has_a_sentence_what_to_do_and_facts_that_exist(rule: Rule) -
     ],
 )
 def test_a_figure_is_there_with_the_loss_it_was_measured_under(fact: str, name: str, value: object, state: str) -> None:
-    (found,) = [one for one in knowledge() if one.id == fact]
+    (found,) = [one for one in load_knowledge() if one.id == fact]
 
     assert (found.values[name], found.loss_state) == (value, state)

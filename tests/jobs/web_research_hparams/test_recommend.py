@@ -11,15 +11,15 @@ from jobs.training.planning import run_config
 from jobs.training.planning.presets import DEFAULT_LR
 from jobs.tune_hparams.params import SOURCE
 from jobs.tune_hparams.search_space import Range, check_space
-from jobs.web_research_hparams.evidence.rules import MOST_WARMUP_STEPS, WARMUP_SHARE, Point, breaches
-from jobs.web_research_hparams.knowledge import knowledge
-from jobs.web_research_hparams.recommend import Method, ModelSize, Recommendation, Request, recommend
+from jobs.web_research_hparams.evidence.rules import MOST_WARMUP_STEPS, WARMUP_SHARE, SettingsPoint, find_breaches
+from jobs.web_research_hparams.knowledge import load_knowledge
+from jobs.web_research_hparams.recommend import Method, ModelSize, Recommendation, RecommendationRequest, recommend
 from tools.research.training_plan import plan_for
 
 
 def recommended(**request: object) -> Recommendation:
-    asked = Request.model_validate(request)
-    return recommend(asked, knowledge(), plan_for(asked))
+    asked = RecommendationRequest.model_validate(request)
+    return recommend(asked, load_knowledge(), plan_for(asked))
 
 
 ALL = [
@@ -56,11 +56,11 @@ def test_its_ranges_and_points_are_accepted_by_tune_hparams(request_: dict[str, 
 
 @pytest.mark.parametrize("request_", ALL)
 def test_no_rule_rejects_what_is_recommended(request_: dict[str, object]) -> None:
-    made, request = recommended(**request_), Request.model_validate(request_)
+    made, request = recommended(**request_), RecommendationRequest.model_validate(request_)
 
     for values in [made.settings, *made.starting_points]:
-        point = Point(values, request.size, request.method, made.n_clips_assumed, None, request.gpu_memory_gb)
-        assert [found.rule.id for found in breaches(point) if found.severity == "reject"] == []
+        point = SettingsPoint(values, request.size, request.method, made.n_clips_assumed, None, request.gpu_memory_gb)
+        assert [found.rule.id for found in find_breaches(point) if found.severity == "reject"] == []
 
 
 def test_training_and_research_have_one_definition_of_rate_and_warm_up() -> None:
@@ -71,7 +71,7 @@ def test_training_and_research_have_one_definition_of_rate_and_warm_up() -> None
 
 @pytest.mark.parametrize("request_", ALL)
 def test_every_cited_fact_exists_and_fits_the_method(request_: dict[str, object]) -> None:
-    by_id = {fact.id: fact for fact in knowledge()}
+    by_id = {fact.id: fact for fact in load_knowledge()}
 
     for ids in recommended(**request_).because.values():
         assert ids
@@ -87,7 +87,7 @@ def test_the_full_start_is_the_best_recipe_measured_under_a_sound_loss() -> None
 
 
 def test_a_fact_that_is_not_in_the_base_is_not_cited() -> None:
-    made = recommend(Request(), [fact for fact in knowledge() if fact.id != "full-warmup"])
+    made = recommend(RecommendationRequest(), [fact for fact in load_knowledge() if fact.id != "full-warmup"])
 
     assert made.because["warmup_steps"] == []
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from jobs.errors import UserError
-from jobs.web_research_hparams.evidence.agent_findings import Finding, candidates_from
-from jobs.web_research_hparams.evidence.weighing import Candidate, Question, weigh
+from jobs.web_research_hparams.evidence.agent_findings import Finding, read_candidates
+from jobs.web_research_hparams.evidence.weighing import Question, ValueCandidate, weigh
 
 GOOD: dict[str, Any] = {
     "parameter": "learning rate",
@@ -19,8 +19,8 @@ GOOD: dict[str, Any] = {
 }
 
 
-def brought(**change: Any) -> Candidate:
-    (one,) = candidates_from([Finding.model_validate(GOOD | change)])
+def brought(**change: Any) -> ValueCandidate:
+    (one,) = read_candidates([Finding.model_validate(GOOD | change)])
     return one
 
 

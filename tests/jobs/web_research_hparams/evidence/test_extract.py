@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.web_research_hparams.evidence.extract import LONGEST_CONTEXT, LONGEST_QUOTE, MOST_OF_A_PAGE, extract
-from jobs.web_research_hparams.evidence.number_parsing import spelt
-from jobs.web_research_hparams.search.sanitize import LONGEST_TEXT, readable
+from jobs.web_research_hparams.evidence.extract import MAX_CONTEXT, MAX_QUOTE, MAX_VALUES_PER_PAGE, extract_values
+from jobs.web_research_hparams.evidence.number_parsing import format_number
+from jobs.web_research_hparams.search.sanitize import MAX_TEXT, to_plain_text
 
 
 def read(text: str, title: str = "") -> list[str]:
     """``name value`` or ``name low..high`` of all settings in a text, in alphabetical order."""
-    found = extract(readable(text), title)
+    found = extract_values(to_plain_text(text), title)
     return sorted(
-        f"{one.parameter} {spelt(one.span.low)}"
-        + ("" if one.span.low == one.span.high else f"..{spelt(one.span.high)}")
+        f"{one.parameter} {format_number(one.span.low)}"
+        + ("" if one.span.low == one.span.high else f"..{format_number(one.span.high)}")
         for one in found
     )
 
@@ -91,13 +91,13 @@ def test_no_setting_is_read_from(text: str) -> None:
 
 
 def test_model_and_method_come_from_the_sentence_else_from_the_title() -> None:
-    (here,) = extract("Full fine-tuning of the 1.7B: lr 2e-6 is fine.")
-    (titled,) = extract("lr 2e-6", "LoRA for Qwen3-TTS 0.6B")
-    (unclear,) = extract("lr 2e-6 for 0.6B and 1.7B, LoRA or full fine-tuning")
+    (here,) = extract_values("Full fine-tuning of the 1.7B: lr 2e-6 is fine.")
+    (titled,) = extract_values("lr 2e-6", "LoRA for Qwen3-TTS 0.6B")
+    (unclear,) = extract_values("lr 2e-6 for 0.6B and 1.7B, LoRA or full fine-tuning")
 
     assert (here.size, here.method) == ("1.7b", "full")
     assert (titled.size, titled.method) == ("0.6b", "lora")
-    (swift,) = extract("--tuner_type full\n--learning_rate 1e-5", "train.sh")
+    (swift,) = extract_values("--tuner_type full\n--learning_rate 1e-5", "train.sh")
 
     assert swift.method == "full"
     assert (unclear.size, unclear.method) == (None, None)
@@ -107,24 +107,24 @@ def test_model_and_method_come_from_the_sentence_else_from_the_title() -> None:
     "text", ["lr 1e-5 is too high", "Don't use lr 1e-5.", "lr 1e-5 gave noise", "I chose 5e-6 instead of lr 1e-5"]
 )
 def test_a_sentence_that_speaks_against_a_value_is_not_for_it(text: str) -> None:
-    assert {one.says for one in extract(text) if one.span.low == 1e-5} == {"against"}
+    assert {one.says for one in extract_values(text) if one.span.low == 1e-5} == {"against"}
 
 
 def test_the_quote_is_short_and_holds_the_value() -> None:
-    (one,) = extract("word " * 80 + "and a learning rate of 5e-6 " + "word " * 80)
+    (one,) = extract_values("word " * 80 + "and a learning rate of 5e-6 " + "word " * 80)
 
-    assert len(one.quote) <= LONGEST_QUOTE
+    assert len(one.quote) <= MAX_QUOTE
     assert "learning rate of 5e-6" in one.quote
-    assert len(one.context) <= LONGEST_CONTEXT
+    assert len(one.context) <= MAX_CONTEXT
 
 
 def test_of_one_page_a_value_counts_once_and_no_more_than_a_dozen_are_read() -> None:
     assert read("lr 5e-6\nlr 5e-6\nlr=5e-6") == ["lr 5e-6"]
-    assert len(extract("\n".join(f"epochs: {n}" for n in range(1, 100)))) == MOST_OF_A_PAGE
+    assert len(extract_values("\n".join(f"epochs: {n}" for n in range(1, 100)))) == MAX_VALUES_PER_PAGE
 
 
 def test_an_effective_batch_is_told_from_one_of_a_forward_pass() -> None:
-    (one,) = extract("effective batch size of 32")
+    (one,) = extract_values("effective batch size of 32")
 
     assert one.unit == "clips a step, effective"
 
@@ -135,10 +135,10 @@ def test_an_effective_batch_is_told_from_one_of_a_forward_pass() -> None:
      "warm-up "],
 )  # fmt: skip
 def test_reading_a_page_made_to_be_slow_takes_no_longer_than_a_second(unit: str) -> None:
-    page = unit * (4 * LONGEST_TEXT // len(unit))
+    page = unit * (4 * MAX_TEXT // len(unit))
     began = time.process_time()
 
-    extract(readable(page))
+    extract_values(to_plain_text(page))
 
     assert time.process_time() - began < 1.0
 
@@ -189,7 +189,7 @@ _TOKENS = [
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(_TOKENS), max_size=40))
 def test_no_text_breaks_the_reading_and_all_that_is_read_can_be_shown(tokens: list[str]) -> None:
-    for one in extract(readable(" ".join(tokens)) + "\n" + readable("".join(tokens))):
+    for one in extract_values(to_plain_text(" ".join(tokens)) + "\n" + to_plain_text("".join(tokens))):
         assert 0 <= one.span.low <= one.span.high < 1e100
-        assert 0 < len(one.quote) <= LONGEST_QUOTE
-        assert len(one.context) <= LONGEST_CONTEXT
+        assert 0 < len(one.quote) <= MAX_QUOTE
+        assert len(one.context) <= MAX_CONTEXT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.web_research_hparams.evidence.number_parsing import Span, number_of, read_span, spelt
+from jobs.web_research_hparams.evidence.number_parsing import Span, format_number, parse_number, parse_span
 
 
 @pytest.mark.parametrize(
@@ -16,8 +16,8 @@ from jobs.web_research_hparams.evidence.number_parsing import Span, number_of, r
     ],
 )  # fmt: skip
 def test_a_number_is_read(text: str, value: float) -> None:
-    assert number_of(text) == pytest.approx(value, rel=1e-12)
-    assert read_span(text) == Span(pytest.approx(value), pytest.approx(value))
+    assert parse_number(text) == pytest.approx(value, rel=1e-12)
+    assert parse_span(text) == Span(pytest.approx(value), pytest.approx(value))
 
 
 @pytest.mark.parametrize(
@@ -26,14 +26,14 @@ def test_a_number_is_read(text: str, value: float) -> None:
      "between 1e-5 and 5e-5", "from 1e-5 to 5e-5"],
 )  # fmt: skip
 def test_a_range_is_read_with_its_lower_end_first(text: str) -> None:
-    assert read_span(text) == Span(1e-5, 5e-5)
+    assert parse_span(text) == Span(1e-5, 5e-5)
 
 
 @pytest.mark.parametrize("text", ["", "five", "10⁻", "2 × 10^", "10^-", "5e-6 or so", "1e-5,5", "1 2", "e-6", "--5"])
 def test_what_is_no_number_is_none(text: str) -> None:
-    assert read_span(text) is None
+    assert parse_span(text) is None
 
 
 @pytest.mark.parametrize(("value", "text"), [(5e-6, "5e-6"), (1.5e-5, "1.5e-5"), (0.01, "0.01"), (50, "50"), (0, "0")])
 def test_a_number_is_spelt_as_people_write_it(value: float, text: str) -> None:
-    assert spelt(value) == text
+    assert format_number(value) == text

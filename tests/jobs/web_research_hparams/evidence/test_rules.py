@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobs.web_research_hparams.evidence.rules import RULES, Point, breaches, told
+from jobs.web_research_hparams.evidence.rules import RULES, SettingsPoint, describe_breach, find_breaches
 
 CASES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     # rule, severity, settings that break it, circumstances
@@ -50,15 +50,15 @@ SOUND: dict[str, Any] = {
 }  # fmt: skip
 
 
-def point(values: dict[str, Any], size: Any = "0.6b", method: Any = "full", **more: Any) -> Point:
-    return Point(values, size, method, **more)
+def point(values: dict[str, Any], size: Any = "0.6b", method: Any = "full", **more: Any) -> SettingsPoint:
+    return SettingsPoint(values, size, method, **more)
 
 
 @pytest.mark.parametrize(("rule", "severity", "values", "circumstances"), CASES)
 def test_a_point_that_is_known_to_fail_breaks(
     rule: str, severity: str, values: dict[str, Any], circumstances: dict[str, Any]
 ) -> None:
-    assert (rule, severity) in [(b.rule.id, b.severity) for b in breaches(point(values, **circumstances))]
+    assert (rule, severity) in [(b.rule.id, b.severity) for b in find_breaches(point(values, **circumstances))]
 
 
 def test_every_rule_has_a_case() -> None:
@@ -66,18 +66,18 @@ def test_every_rule_has_a_case() -> None:
 
 
 def test_sound_settings_break_none() -> None:
-    assert breaches(point(SOUND, n_clips=2000, steps=1000, gpu_memory_gb=16)) == []
+    assert find_breaches(point(SOUND, n_clips=2000, steps=1000, gpu_memory_gb=16)) == []
     sound_lora = {"lr": 2e-6, "epochs": 3, "lora_r": 32, "lora_alpha": 64, "lora_targets": "talker"}
-    assert breaches(point(sound_lora, "1.7b", "lora", n_clips=200)) == []
+    assert find_breaches(point(sound_lora, "1.7b", "lora", n_clips=200)) == []
 
 
 def test_a_rule_is_asked_only_where_its_setting_is_given() -> None:
-    assert breaches(point({}, steps=1)) == []
+    assert find_breaches(point({}, steps=1)) == []
 
 
 def test_the_worst_comes_first_and_says_value_reason_and_remedy() -> None:
-    found = breaches(point({"lr": 2e-5, "code_predictor_weight": 1.0}))
+    found = find_breaches(point({"lr": 2e-5, "code_predictor_weight": 1.0}))
 
     assert [breach.severity for breach in found] == ["reject", "note"]
-    assert told(found[0]).startswith("reject: lr=2e-5: From 1e-5 on")
-    assert told(found[0]).endswith("Use 5e-6; search 1e-6 to 1e-5.")
+    assert describe_breach(found[0]).startswith("reject: lr=2e-5: From 1e-5 on")
+    assert describe_breach(found[0]).endswith("Use 5e-6; search 1e-6 to 1e-5.")

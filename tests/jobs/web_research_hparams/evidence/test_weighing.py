@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.web_research_hparams.evidence.conflicts import conflicts_of
-from jobs.web_research_hparams.evidence.trainers import loss_state_of
-from jobs.web_research_hparams.evidence.weighing import Candidate, Question, candidates_of, supported, weigh
-from jobs.web_research_hparams.knowledge import knowledge, relevant
-from jobs.web_research_hparams.recommend import MOST_FROM_PAGES, Recommendation, Request, recommend
+from jobs.web_research_hparams.evidence.conflicts import find_conflicts
+from jobs.web_research_hparams.evidence.trainers import classify_loss_state
+from jobs.web_research_hparams.evidence.weighing import (
+    Question,
+    ValueCandidate,
+    extract_candidates,
+    find_supported_values,
+    weigh,
+)
+from jobs.web_research_hparams.knowledge import load_knowledge, select_relevant
+from jobs.web_research_hparams.recommend import MAX_POINTS_FROM_PAGES, Recommendation, RecommendationRequest, recommend
 from jobs.web_research_hparams.search.response_parsers import Page
 
 SWIFT = "https://github.com/modelscope/ms-swift/blob/main/examples/train.sh"
@@ -19,12 +25,12 @@ def page(text: str, url: str = "https://blog.example/a", title: str = "Qwen3-TTS
     return Page("web_search", title, url, "2026-05-06", text)
 
 
-def weighed(*pages: Page) -> list[Candidate]:
-    return [weigh(one, QUESTION) for one in candidates_of(pages)]
+def weighed(*pages: Page) -> list[ValueCandidate]:
+    return [weigh(one, QUESTION) for one in extract_candidates(pages)]
 
 
 def recommended(*pages: Page) -> Recommendation:
-    return recommend(Request(), knowledge(), None, weighed(*pages))
+    return recommend(RecommendationRequest(), load_knowledge(), None, weighed(*pages))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +47,7 @@ def recommended(*pages: Page) -> Recommendation:
     ],
 )
 def test_the_loss_of_a_figure_is_that_of_the_trainer_it_comes_from(url: str, words: str, state: str) -> None:
-    assert loss_state_of(url, words) == state
+    assert classify_loss_state(url, words) == state
 
 
 @pytest.mark.parametrize(
@@ -95,23 +101,23 @@ def test_whatever_pages_say_settings_limits_and_ranges_stay() -> None:
 
     assert (loud.settings, loud.limits, loud.ranges) == (quiet.settings, quiet.limits, quiet.ranges)
     assert loud.starting_points[:3] == quiet.starting_points
-    assert len(loud.starting_points) <= 3 + MOST_FROM_PAGES
+    assert len(loud.starting_points) <= 3 + MAX_POINTS_FROM_PAGES
     assert all(1e-6 <= point["lr"] <= 1e-5 for point in loud.starting_points)
 
 
 def test_values_within_a_tenth_are_one() -> None:
-    found = supported(weighed(page("lr 3e-6"), page("lr 3.1e-6", "https://else.example/")), "lr")
+    found = find_supported_values(weighed(page("lr 3e-6"), page("lr 3.1e-6", "https://else.example/")), "lr")
 
     assert [(value, len(group)) for value, group in found] == [(3e-6, 2)]
 
 
 def test_who_says_otherwise_is_told_with_the_reason() -> None:
-    facts = relevant(knowledge(), size="0.6b", method="full")
+    facts = select_relevant(load_knowledge(), size="0.6b", method="full")
 
-    conflicts = conflicts_of("lr", 5e-6, "0.6b", facts, weighed(page("lr 2e-6", SWIFT)))
+    conflicts = find_conflicts("lr", 5e-6, "0.6b", facts, weighed(page("lr 2e-6", SWIFT)))
 
     assert [conflict.id for conflict in conflicts][:3] == ["w1", "full-lr-too-high", "swift-preset"]
     assert conflicts[0].says == "2e-6"
-    (against,) = conflicts_of("lr", 5e-6, "0.6b", [], weighed(page("lr 5e-6 is too high")))
+    (against,) = find_conflicts("lr", 5e-6, "0.6b", [], weighed(page("lr 5e-6 is too high")))
     assert (against.says, against.why_lower) == ("not 5e-6", "one page's word; nobody can tell which loss was used")
     assert conflicts[2].why_lower == "a default; no result was published with it"

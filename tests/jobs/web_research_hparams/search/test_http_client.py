@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler
 import anyio
 import pytest
 
-from jobs.web_research_hparams.search.http_client import MAX_BYTES, FetchError, Request, Web
+from jobs.web_research_hparams.search.http_client import MAX_BYTES, FetchError, Request, WebClient
 from tests.jobs.web_research_hparams.services import Reply, Services
 
 URL = "https://huggingface.co/page"
@@ -17,7 +17,7 @@ PAGE = ("huggingface.co", "/page")
 
 def fetched(services: Services, request: Request | None = None, timeout_s: float = 20.0, search_url: str = "") -> str:
     async def fetch() -> str:
-        async with Web(services.transport(), search_url, timeout_s) as web:
+        async with WebClient(services.transport(), search_url, timeout_s) as web:
             return await web.text(request or Request(URL))
 
     return anyio.run(fetch)

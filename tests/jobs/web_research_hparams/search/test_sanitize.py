@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.web_research_hparams.search.sanitize import LONGEST_TEXT, around, clean, readable
+from jobs.web_research_hparams.search.sanitize import MAX_TEXT, clean, excerpt, to_plain_text
 
 
 @pytest.mark.parametrize(
@@ -23,11 +23,11 @@ from jobs.web_research_hparams.search.sanitize import LONGEST_TEXT, around, clea
     ],
 )
 def test_control_characters_markup_and_what_is_hidden_are_gone(hostile: str, harmless: str) -> None:
-    assert readable(hostile) == harmless
+    assert to_plain_text(hostile) == harmless
 
 
 def test_a_long_page_is_cut() -> None:
-    assert len(readable("x" * 10 * LONGEST_TEXT)) == LONGEST_TEXT
+    assert len(to_plain_text("x" * 10 * MAX_TEXT)) == MAX_TEXT
 
 
 def test_one_line_is_cut_with_a_mark() -> None:
@@ -38,7 +38,7 @@ def test_one_line_is_cut_with_a_mark() -> None:
 def test_a_part_holds_what_it_was_cut_for() -> None:
     text = "a " * 100 + "VALUE" + " b" * 100
 
-    part = around(text, text.index("VALUE"), text.index("VALUE") + 5, 40)
+    part = excerpt(text, text.index("VALUE"), text.index("VALUE") + 5, 40)
 
     assert "VALUE" in part
     assert len(part) <= 40

@@ -11,9 +11,9 @@ import anyio
 import httpx
 import pytest
 
-from jobs.web_research_hparams.search.cache import MOST_ENTRIES, Cache
-from jobs.web_research_hparams.search.http_client import Web
-from jobs.web_research_hparams.search.queries import Access, asks_for, not_asked
+from jobs.web_research_hparams.search.cache import MAX_ENTRIES, ResponseCache
+from jobs.web_research_hparams.search.http_client import WebClient
+from jobs.web_research_hparams.search.queries import SearchAccess, build_queries, find_missing_access
 from jobs.web_research_hparams.search.response_parsers import Page
 from jobs.web_research_hparams.search.search import Search, search
 from tests.jobs.web_research_hparams.services import BRAVE, SEARXNG, TAVILY, Reply, Services, reply
@@ -24,21 +24,21 @@ DAY_S = 86_400.0
 @pytest.fixture
 def searched(services: Services, tmp_path: Path) -> Callable[..., tuple[list[Page], Search]]:
     def run(
-        access: Access | None = None,
+        access: SearchAccess | None = None,
         *,
         now: float = 0.0,
         timeout_s: float = 20.0,
         unplugged: bool = False,
         **more: object,
     ) -> tuple[list[Page], Search]:
-        access = access or Access()
+        access = access or SearchAccess()
         transport = httpx.MockTransport(_no_network) if unplugged else services.transport()
-        cache = Cache(tmp_path / "cache", now=lambda: 1e9 + now)
+        cache = ResponseCache(tmp_path / "cache", now=lambda: 1e9 + now)
 
         async def go() -> tuple[list[Page], Search]:
             return await search(
-                asks_for("0.6b", "full", "", 5, access), Web(transport, access.search_url), cache, max_age_days=7,
-                timeout_s=timeout_s, not_asked=not_asked(access), **more,
+                build_queries("0.6b", "full", "", 5, access), WebClient(transport, access.search_url), cache, max_age_days=7,
+                timeout_s=timeout_s, not_asked=find_missing_access(access), **more,
             )  # fmt: skip
 
         return anyio.run(go)
@@ -74,13 +74,13 @@ def test_every_source_answers_with_pages_of_its_own(searched: Searched) -> None:
 @pytest.mark.parametrize(
     ("access", "answer", "path"),
     [
-        (Access("brave", "http://search.lan", "k"), BRAVE, "/res/v1/web/search"),
-        (Access("searxng", "http://search.lan"), SEARXNG, "/search"),
-        (Access("tavily", "http://search.lan", "k"), TAVILY, "/search"),
+        (SearchAccess("brave", "http://search.lan", "k"), BRAVE, "/res/v1/web/search"),
+        (SearchAccess("searxng", "http://search.lan"), SEARXNG, "/search"),
+        (SearchAccess("tavily", "http://search.lan", "k"), TAVILY, "/search"),
     ],
 )
 def test_a_configured_search_service_is_asked_too(
-    services: Services, searched: Searched, access: Access, answer: object, path: str
+    services: Services, searched: Searched, access: SearchAccess, answer: object, path: str
 ) -> None:
     services.replies["search.lan", path] = reply(answer)
 
@@ -190,7 +190,7 @@ def test_what_could_not_be_read_is_not_kept(services: Services, searched: Search
 
 
 def test_a_broken_cache_is_no_cache(tmp_path: Path) -> None:
-    cache = Cache(tmp_path)
+    cache = ResponseCache(tmp_path)
     cache.put("arxiv", "question", "answer")
     (file,) = tmp_path.glob("*.json")
 
@@ -200,12 +200,12 @@ def test_a_broken_cache_is_no_cache(tmp_path: Path) -> None:
 
 
 def test_the_cache_keeps_no_more_than_so_many_answers(tmp_path: Path) -> None:
-    for n in range(MOST_ENTRIES):
+    for n in range(MAX_ENTRIES):
         (tmp_path / f"{n}.json").touch()
 
-    Cache(tmp_path).put("arxiv", "question", "answer")
+    ResponseCache(tmp_path).put("arxiv", "question", "answer")
 
-    assert len(list(tmp_path.iterdir())) == MOST_ENTRIES
+    assert len(list(tmp_path.iterdir())) == MAX_ENTRIES
 
 
 def test_progress_is_told_as_sources_answer(searched: Searched) -> None:
