@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from jobs.atomic_io import write_json
 from jobs.rate_samples.batch_statistics import summarise_texts
@@ -14,7 +13,6 @@ from jobs.rate_samples.params import Result
 from jobs.rate_samples.results import RatingResults
 from jobs.rating.human_ratings import preferences
 from jobs.rating.scoring import AUTOMATIC_CAP, MIN_SPEECH_S, MIN_WORDS, VERSION
-from jobs.speaker.narrator_profile import RatingProfile
 
 EVALUATION = "evaluation.json"
 CAVEAT = (
@@ -79,7 +77,7 @@ def write_ratings(out: Path, rated: RatingResults, result: Result) -> None:
                 speaker: {"limits": asdict(one.limits) if one.limits else None, "source": one.source}
                 for speaker, one in rated.limits.items()
             },
-            "narrators": {speaker: _profile_fields(profile) for speaker, profile in rated.profiles.items()},
+            "narrators": {speaker: asdict(profile) for speaker, profile in rated.profiles.items()},
             "people": {
                 "n_scores": len(rated.opinions.scores),
                 "n_votes": len(rated.opinions.votes),
@@ -93,12 +91,6 @@ def write_ratings(out: Path, rated: RatingResults, result: Result) -> None:
             "anchor_takes": {name: [rating.model_dump() for rating in found] for name, found in rated.anchors.items()},
         },
     )  # fmt: skip
-
-
-def _profile_fields(profile: RatingProfile) -> dict[str, Any]:
-    """List a profile's fields under their names in the file."""
-    fields = asdict(profile)
-    return {"own": fields.pop("by_length"), **fields}
 
 
 def write_evaluation(out: Path, rated: RatingResults, result: Result) -> None:
