@@ -29,7 +29,7 @@ KIND = JobKind(
 Rate takes of synthesize from 1 to 5.
 
 With narrator_manifest: a job (CPU, seconds a take) that compares them with the narrator's clips and gives reasons.
-With a person's scores: stored at once. With neither: asks the person. Use it after synthesize. Next: get_job, then
+With a person's scores: stored at once. With neither: asks for scores. Use it after synthesize. Next: get_job, then
 human ratings.""",
         order=80,
         next="Read the verdict; a person should listen to the takes in {report}, because the reasons only say what was "

@@ -41,7 +41,7 @@ def parser_for(command: Command, tool: Tool) -> argparse.ArgumentParser:
     parser = Parser(
         prog=f"./run.sh {command.name}",
         usage=_usage(command, tool),
-        description=as_shell_text(tool.description),
+        description=as_shell_text(tool.description, tool),
         epilog=_examples(tool),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -59,7 +59,7 @@ def parser_for(command: Command, tool: Tool) -> argparse.ArgumentParser:
         group = parser.add_argument_group(title)
         for name, field in fields.items():
             others = [flag for flag, target in command.flags.items() if target == name and flag != flag_name(name)]
-            _add_flag(group, [flag_name(name), *others], name, field)
+            _add_flag(group, [flag_name(name), *others], name, field, tool)
     for flag, about in command.words.items():
         parser.add_argument(flag, dest=f"@{flag}", metavar="TEXT", help=about)
     for flag, (name, value) in command.switches.items():
@@ -152,8 +152,8 @@ def _group(model: type[Strict], name: str, field: FieldInfo) -> str:
     return "input" if field.is_required() else "parameters"
 
 
-def _add_flag(parser: argparse._ArgumentGroup, flags: list[str], name: str, field: FieldInfo) -> None:
-    help_text = _help(field).replace("%", "%%")
+def _add_flag(parser: argparse._ArgumentGroup, flags: list[str], name: str, field: FieldInfo, tool: Tool) -> None:
+    help_text = _help(field, tool).replace("%", "%%")
     kind = _plain_type(field.annotation)
     if kind is bool:
         parser.add_argument(*flags, dest=name, action=argparse.BooleanOptionalAction, help=help_text)
@@ -166,8 +166,8 @@ def _add_flag(parser: argparse._ArgumentGroup, flags: list[str], name: str, fiel
         parser.add_argument(*flags, dest=name, metavar=_metavar(kind, field), help=help_text)
 
 
-def _help(field: FieldInfo) -> str:
-    text = as_shell_text(field.description or "").rstrip()
+def _help(field: FieldInfo, tool: Tool) -> str:
+    text = as_shell_text(field.description or "", tool).rstrip()
     if field.is_required():
         return f"{text} (required)"
     default = field.get_default(call_default_factory=True)

@@ -9,18 +9,22 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from tools.core.registry import all_tools
+from tools.core.registry import Tool, all_tools
 
 _NAME = re.compile(r" (\w+)=")
 _VALUE = r"(\"[^\"]*\"|[\w./:@+-]*[\w/]|\[[^\]]*\])"
 _JSON = json.JSONDecoder()
 
 
-def as_shell_text(text: str) -> str:
+def as_shell_text(text: str, tool: Tool | None = None) -> str:
     """Return a text in which ``align manifest="d/m.jsonl"`` reads ``./run.sh align --manifest d/m.jsonl``.
 
     A tool's name alone is a command where the text says to call it. A call that was cut short stays as it is. Arguments
     outside a call, such as ``dry_run=true``, become flags.
+
+    Args:
+        text: text of a tool or an error, as an agent gets it.
+        tool: the tool that the text explains: its arguments become flags also without a value, such as ``dry_run``.
     """
     parts, at = [], 0
     for match in _calls().finditer(text):
@@ -30,7 +34,8 @@ def as_shell_text(text: str) -> str:
         if arguments is not None:
             parts += [_flags_in(text[at : match.start()]), command_line(match[0], arguments)]
             at = end
-    return "".join([*parts, _flags_in(text[at:])])
+    shell = "".join([*parts, _flags_in(text[at:])])
+    return shell if tool is None else _argument_names(tool.name).sub(lambda match: flag_name(match[0]), shell)
 
 
 def command_line(tool: str, arguments: Mapping[str, Any]) -> str:
@@ -55,6 +60,13 @@ def _calls() -> re.Pattern[str]:
 def _settings() -> re.Pattern[str]:
     names = {name for tool in all_tools().values() for name in tool.args.model_fields}
     return re.compile(rf"(?<![\w./=,-])({'|'.join(sorted(names, key=len, reverse=True))})={_VALUE}(?![\w./:@+-]*,\w)")
+
+
+@cache
+def _argument_names(tool: str) -> re.Pattern[str]:
+    """Match the arguments of a tool that no word of English equals, those with an underscore."""
+    names = [name for name in all_tools()[tool].args.model_fields if "_" in name]
+    return re.compile(rf"(?<![\w./=-])({'|'.join(sorted(names, key=len, reverse=True))})(?!\w|[./]\w|[=(])")
 
 
 def _flags_in(text: str) -> str:

@@ -65,7 +65,7 @@ def _copy(path: Path, offset: int, stream: TextIO) -> int:
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
-            if size < offset:  # truncated in place by jobs.runner.shim.log_rotation: all that follows is new
+            if size < offset:  # truncated in place by jobs.runner.attempt.log_rotation: all that follows is new
                 stream.write("[... the log exceeded its limit and was shortened ...]\n")
                 offset = size
             file.seek(offset)

@@ -38,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         logging.getLogger("tools").addHandler(logging.NullHandler())  # the traceback goes to the file only
         logging.getLogger("tools").propagate = False
-        _print_error(unexpected(" ".join(words[:1]) or "run.sh", error, Settings.at_the_shell().home), wants_json)
+        unforeseen = unexpected(" ".join(words[:1]) or "run.sh", error, Settings.at_the_shell().home)
+        _print_error(unforeseen, wants_json)
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -47,7 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _print_error(error: UserError, wants_json: bool) -> None:
     if wants_json:
         sys.stdout.write(json.dumps(error_fields(error), ensure_ascii=False) + "\n")
-    else:
+        return
+    text = error_text(error)
+    if error.code != "internal_error":  # the wording needs all tools, and one that does not load may be the error
         from server.cli.hints import as_shell_text
 
-        sys.stderr.write(as_shell_text(error_text(error)).rstrip("\n") + "\n")
+        text = as_shell_text(text)
+    sys.stderr.write(text.rstrip("\n") + "\n")

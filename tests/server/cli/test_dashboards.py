@@ -18,7 +18,7 @@ import pytest
 from jobs.errors import UserError
 from jobs.runner.client.submission import Request, take
 from jobs.runner.paths import Home
-from jobs.runner.store.store import Store
+from jobs.runner.store import Store
 from jobs.settings import Settings
 from jobs.training.spec import KIND
 from server.cli.dashboards import link_runs, optuna_line, tensorboard_line

@@ -9,7 +9,7 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.runner.paths import Home
-from jobs.runner.store.store import Store
+from jobs.runner.store import Store
 from jobs.settings import Settings
 from server.cli.gc import gc_command
 

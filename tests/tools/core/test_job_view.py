@@ -64,7 +64,7 @@ def test_a_running_job_shows_progress_rest_and_four_lines() -> None:
     assert [line[:8] for line in shown.log_tail] == [f"line {n} " for n in range(46, 50)]
     assert max(len(line) for line in shown.log_tail) == 120
     assert shown.untrusted == ["log_tail"]
-    assert shown.next == f'Running; no action needed. Call get_job job_id="{JOB}" wait_s=50 until poll_after_s is null.'
+    assert shown.next == f'Running; no action needed. Call get_job job_id="{JOB}" wait_s=50 until it is finished.'
     assert len(shown.model_dump_json()) / 4 < 400
 
 
