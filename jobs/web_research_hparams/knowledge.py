@@ -1,7 +1,7 @@
-"""What is known about training Qwen3-TTS voices: facts with source, date, and the loss they were measured under.
+"""Knowledge base on training Qwen3-TTS voices: facts with source, date and the loss they were measured under.
 
-Most public trainers learn from misaligned labels, so that their advice on learning rates is about another problem
-(``docs/architecture.md``, the training contract). That is why every fact says which loss it belongs to.
+Most public trainers learn from misaligned labels, so their learning rates do not apply to a correct loss
+(``docs/architecture.md``, the training contract). Every fact therefore states its loss.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ Method = Literal["full", "lora"]
 LossState = Literal["correct", "code_predictor_labels_wrong", "misaligned", "not_about_loss", "unknown"]
 
 LOSS_STATES: dict[LossState, str] = {
-    "correct": "Trained as it generates: usable as it is.",
-    "code_predictor_labels_wrong": "Books 1 to 15 learn a neighbour's label: a hint.",
+    "correct": "Labels match generation: usable as it is.",
+    "code_predictor_labels_wrong": "Codebooks 1 to 15 learn a neighbour's label: a hint.",
     "misaligned": "Learns the frame after next: do not copy its rates.",
     "not_about_loss": "Does not depend on the loss.",
-    "unknown": "Nobody can tell which loss was used.",
+    "unknown": "The loss is not known.",
 }
 _TRUST: dict[LossState, int] = {
     "correct": 4, "not_about_loss": 3, "code_predictor_labels_wrong": 2, "unknown": 1, "misaligned": 0,
@@ -49,14 +49,14 @@ class Fact(BaseModel):
     date: str = Field(pattern=r"^20\d\d(-\d\d)?$", description="Of the source, or when it was read.")
     loss_state: LossState
     evidence: Literal["measured", "reported", "read_in_code"] = Field(
-        description="measured: with figures and method; reported: somebody's word; read_in_code: a default."
+        description="measured: with figures and method; reported: a claim; read_in_code: a default."
     )
     note: str = ""
 
 
 @cache
 def load_knowledge() -> tuple[Fact, ...]:
-    """All facts of the shipped knowledge base."""
+    """Read all facts of the bundled knowledge base."""
     lines = Path(__file__).with_name("knowledge.jsonl").read_text(encoding="utf-8").splitlines()
     return tuple(Fact.model_validate_json(line) for line in lines)
 
@@ -64,10 +64,10 @@ def load_knowledge() -> tuple[Fact, ...]:
 def select_relevant(
     facts: Iterable[Fact], *, size: ModelSize, method: Method, question: str = "", first: Sequence[str] = ()
 ) -> list[Fact]:
-    """The facts for a model and a method, most useful first.
+    """Select the facts for a model and a method, most useful first.
 
-    Order: what answers the question's words, then ``first`` (ids that a recommendation rests on), then what was
-    measured under a sound loss.
+    Order: matches of the question's words, then ``first`` (ids that a recommendation rests on), then facts measured
+    under a correct loss.
     """
     asked = _stems(question)
 
@@ -79,11 +79,11 @@ def select_relevant(
     return sorted(fitting, key=rank)
 
 
-# Words that every question about training has.
+# Words of every question about training: they select nothing.
 _EMPTY_WORDS = "the and for what which how should with use many much does are training train voice qwen tts"
 
 
 def _stems(text: str) -> frozenset[str]:
-    """Words without their endings, roughly: ``rates`` and ``rate`` are one."""
+    """Return words without their endings, roughly: ``rates`` and ``rate`` give one stem."""
     words = re.findall(r"[a-z0-9]{3,}", text.lower().replace("_", " "))
     return frozenset(word[:6].rstrip("s") for word in words if word not in _EMPTY_WORDS.split())

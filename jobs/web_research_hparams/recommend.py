@@ -1,7 +1,7 @@
-"""From facts to a starting point: settings for start_training, ranges and points to search, the facts behind. Pure.
+"""Recommendation from facts: settings for start_training, ranges and points for tune_hparams, and their evidence.
 
-Where no fact of a sound loss exists the choice is a judgement, and the cautions say so. What pages say moves nothing
-here but the list of points to try, and that only within the ranges.
+Where no fact of a correct loss exists, the choice is a judgement, and the cautions say so. Values from pages add points
+to try, within the ranges; they change nothing else.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from pydantic import BaseModel, Field
 from jobs.web_research_hparams.evidence.rules import (
     ENOUGH_CLIPS,
     LR_BOUNDS,
-    MOST_EPOCHS,
-    MOST_WARMUP_STEPS,
+    MAX_EPOCHS,
+    MAX_WARMUP_STEPS,
     WARMUP_SHARE,
 )
 from jobs.web_research_hparams.evidence.weighing import ValueCandidate, find_supported_values
 from jobs.web_research_hparams.knowledge import Fact, Method, ModelSize
 
 CLIPS_PER_MINUTE = 10  # clips of a narrator are 2 to 10 s, about 6 on average
-LORA_CLIPS_SEEN = (250, 1200)  # clips times epochs; published 250 to 400 under a wrong loss, so searched wider
+LORA_CLIPS_TIMES_EPOCHS = (250, 1200)  # clips times epochs; published 250 to 400 under a wrong loss, so searched wider
 TRIAL_STEPS = 300  # of tune_hparams
-SOURCE = "source"  # what tune_hparams calls where a point is from
+SOURCE = "source"  # the key of a point's origin in tune_hparams
 MAX_POINTS_FROM_PAGES = 2  # points that pages may add
 
 Value = bool | int | float | str
 
 
 class RecommendationRequest(BaseModel):
-    """What a recommendation depends on."""
+    """Input of a recommendation."""
 
     size: ModelSize = "0.6b"
     method: Method = "full"
@@ -42,19 +42,19 @@ class RecommendationRequest(BaseModel):
 
     @property
     def n_clips(self) -> int | None:
-        """Clips that so many minutes make."""
+        """Estimated number of clips in the audio."""
         return None if self.minutes_of_audio is None else max(1, round(self.minutes_of_audio * CLIPS_PER_MINUTE))
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """What training itself chooses for the card and the hours of audio; ``tools`` asks it.
+    """Choices of training itself for the GPU and the hours of audio; ``tools`` computes them.
 
     Attributes:
         settings: batch size, accumulation, checkpointing, optimizer.
         epochs: passes over so much audio.
-        memory_gb: estimated peak; None: the card is not known.
-        fits: the peak is within the card's memory.
+        memory_gb: estimated peak; None: the GPU is not known.
+        fits: the peak is within the GPU's memory.
     """
 
     settings: Mapping[str, Value] = field(default_factory=lambda: {"batch_size": 4, "gradient_accumulation_steps": 1})
@@ -64,7 +64,7 @@ class TrainingPlan:
 
 
 class Recommendation(BaseModel):
-    """Where to start and where to search."""
+    """Settings to start with, and ranges and points to search."""
 
     settings: dict[str, float | int | bool | str] = Field(description="Arguments of start_training, by its own names.")
     limits: dict[str, list[float]] = Field(description="Lowest and highest worth trying, also of what is not searched.")
@@ -84,13 +84,13 @@ def recommend(
     plan: TrainingPlan | None = None,
     candidates: Sequence[ValueCandidate] = (),
 ) -> Recommendation:
-    """Choose settings.
+    """Choose settings, ranges and points.
 
     Args:
         request: size, method, minutes of audio, memory.
         facts: the knowledge base; only facts that are in it are cited.
-        plan: what training itself chooses; None: its defaults.
-        candidates: figures of pages, weighed.
+        plan: choices of training itself; None: its defaults.
+        candidates: values from pages, weighed.
     """
     plan = plan or TrainingPlan()
     n_clips, is_lora = request.n_clips, request.method == "lora"
@@ -132,8 +132,8 @@ def recommend(
 
 
 def compute_warmup(steps: int | None) -> int:
-    """Warm-up of a run of so many steps: 50, but at most a tenth of it."""
-    return MOST_WARMUP_STEPS if steps is None else min(MOST_WARMUP_STEPS, int(steps * WARMUP_SHARE))
+    """Compute the warm-up of a run: 50 steps, but at most a tenth of the run."""
+    return MAX_WARMUP_STEPS if steps is None else min(MAX_WARMUP_STEPS, int(steps * WARMUP_SHARE))
 
 
 _BECAUSE: dict[Method, dict[str, list[str]]] = {
@@ -165,7 +165,7 @@ _BECAUSE: dict[Method, dict[str, list[str]]] = {
     },
 }
 
-# Points beside the recommended one: where the evidence differs.
+# Further points, for which the evidence differs.
 _OTHER_POINTS: dict[Method, list[tuple[dict[str, Value], list[str]]]] = {
     "full": [
         ({"lr": 1e-5}, ["swift-preset", "full-lr-too-high"]),
@@ -186,16 +186,16 @@ def _limits(request: RecommendationRequest, steps: int | None, epochs: int) -> d
               "weight_decay": [0.0, 0.1]}  # fmt: skip
     if request.method == "full":
         few = request.n_clips is not None and request.n_clips < ENOUGH_CLIPS
-        return limits | {"epochs": [1.0, float(MOST_EPOCHS["full"]) if few else 2.0]}
-    least, most = (2, 6) if request.n_clips is None else (seen // request.n_clips for seen in LORA_CLIPS_SEEN)
-    least, most = max(1, min(least, epochs)), max(epochs, min(most, MOST_EPOCHS["lora"]))
+        return limits | {"epochs": [1.0, float(MAX_EPOCHS["full"]) if few else 2.0]}
+    least, most = (2, 6) if request.n_clips is None else (seen // request.n_clips for seen in LORA_CLIPS_TIMES_EPOCHS)
+    least, most = max(1, min(least, epochs)), max(epochs, min(most, MAX_EPOCHS["lora"]))
     return limits | {"epochs": [float(least), float(most)], "lora_r": [16.0, 64.0], "lora_alpha": [32.0, 128.0]}
 
 
 def _ranges(
     request: RecommendationRequest, limits: Mapping[str, list[float]], settings: Mapping[str, Value]
 ) -> list[dict[str, Any]]:
-    """What a search of short trials can tell apart; epochs are not among it."""
+    """Build the ranges of the settings that short trials can distinguish; epochs are not among them."""
     passes = int(settings.get("gradient_accumulation_steps", 1))
     ranges: list[dict[str, Any]] = [
         {"name": "lr", "low": limits["lr"][0], "high": limits["lr"][1], "log": True},
@@ -214,7 +214,7 @@ def _points(
     known: set[str],
     candidates: Sequence[ValueCandidate],
 ) -> tuple[list[dict[str, Any]], list[list[str]]]:
-    """Complete points of the search space: the recommended one, others' sound or frequent ones, what pages agree on."""
+    """Build complete points of the search space: the recommended one, others from facts, values that pages agree on."""
     names = [found["name"] for found in ranges]
     start: dict[str, Value] = {name: settings.get(name, 1) for name in names}
     start["warmup_steps"] = min(int(start["warmup_steps"]), compute_warmup(request.trial_steps))
@@ -249,13 +249,13 @@ def _cautions(request: RecommendationRequest, steps: int | None, plan: TrainingP
     cautions = []
     if request.method == "lora":
         cautions.append(
-            "No LoRA figure was ever published from a trainer with a sound loss: rate, epochs and rank are our "
-            "judgement. Try lr 2e-6, 1e-5 and 5e-5 in short runs first, and listen for takes that never end."
+            "No LoRA result was published from a trainer with a correct loss: lr, epochs and rank are our judgement. "
+            "Try lr 2e-6, 1e-5 and 5e-5 in short runs first, and listen for takes that never end."
         )
     elif request.n_clips is not None and request.n_clips < ENOUGH_CLIPS:
         cautions.append(
-            f"About {request.n_clips} clips; sound-loss figures start at {ENOUGH_CLIPS}. Rate every checkpoint and "
-            "keep the best; if none beats cloning without training, more audio helps more than more epochs."
+            f"About {request.n_clips} clips; results with a correct loss start at {ENOUGH_CLIPS}. Rate every "
+            "checkpoint and keep the best; if none beats cloning without training, add audio rather than epochs."
         )
     if request.minutes_of_audio is not None and request.minutes_of_audio < 10:
         cautions.append("Under 10 minutes of audio: others warn here, and refuse under 3. Cloning may be as good.")
@@ -265,8 +265,8 @@ def _cautions(request: RecommendationRequest, steps: int | None, plan: TrainingP
         cautions.append(f"The whole run is {steps} optimiser steps: expect a slight change of voice only.")
     if not plan.fits:
         cautions.append(
-            f"This does not fit into {request.gpu_memory_gb:g} GB: about {plan.memory_gb:.0f} GB are needed even with "
-            "the smallest settings. Use method lora, or the 0.6b model, or a larger GPU."
+            f"The run does not fit into {request.gpu_memory_gb:g} GB: about {plan.memory_gb:.0f} GB are needed even "
+            "with the smallest settings. Use method lora, or the 0.6b model, or a larger GPU."
         )
     if plan.memory_gb is not None:
         cautions.append("memory_gb is start_training's own estimate for clips of up to 15 s, not a measurement.")

@@ -1,5 +1,7 @@
-"""Research to read: Markdown of everything an answer holds. Words of strangers stand in code marks, so that they show
-as they are and do nothing. Pure."""
+"""Rendering of a research answer: Markdown for a file, plain text for a terminal.
+
+Text of third parties stands in code marks, so that Markdown in it has no effect.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,11 @@ from typing import Any
 
 from jobs.web_research_hparams.evidence.number_parsing import format_number
 
-MAX_CONFLICTS_SHOWN, MAX_VALUES_SHOWN = 2, 12  # shown at a terminal
+MAX_CONFLICTS_SHOWN, MAX_VALUES_SHOWN = 2, 12  # in a terminal
 
 
 def render_markdown(content: Mapping[str, Any]) -> str:
-    """The page.
+    """Render the whole answer as Markdown.
 
     Args:
         content: an answer as plain data, with ``asked`` and ``answered_at``.
@@ -29,7 +31,7 @@ def render_markdown(content: Mapping[str, Any]) -> str:
         "",
         "## Settings",
         "",
-        "| setting | start | worth trying | rests on | who says otherwise |",
+        "| setting | start | worth trying | evidence | conflicting sources |",
         "|---|---|---|---|---|",
         *(_setting(name, view) for name, view in content["parameters"].items()),
         "",
@@ -45,18 +47,18 @@ def render_markdown(content: Mapping[str, Any]) -> str:
     lines += _section("Cautions", _bullets(content.get("cautions", [])))
     lines += _section("Evidence", [line for one in content["evidence"] for line in _evidence(one)])
     lines += _section("Rejected by rules", [line for one in content.get("rejected", []) for line in _evidence(one)])
-    lines += _section("What the loss states mean", _bullets(f"{n}: {t}" for n, t in content["loss_states"].items()))
-    went = content["search"]
-    told = [f"{name}: {_source(state)}" for name, state in went.get("sources", {}).items()]
-    lines += _section("Sources asked", _bullets(told or [_code(went.get("why", ""))]))
+    lines += _section("Meanings of the loss states", _bullets(f"{n}: {t}" for n, t in content["loss_states"].items()))
+    search = content["search"]
+    states = [f"{name}: {_source(state)}" for name, state in search.get("sources", {}).items()]
+    lines += _section("Sources asked", _bullets(states or [_code(search.get("why", ""))]))
     return "\n".join([*lines, content["warning"], ""])
 
 
 def render_text(content: Mapping[str, Any]) -> str:
-    """The answer for a terminal: facts that something rests on, the figures that count first, and where the rest is.
+    """Render the answer for a terminal: cited facts, the values that count first, and paths of the files with the rest.
 
     Args:
-        content: an answer as plain data; what is empty may be missing.
+        content: an answer as plain data; empty fields may be missing.
     """
     views = content["parameters"].values()
     cited = {one for view in views for one in view.get("evidence", [])}
@@ -64,13 +66,13 @@ def render_text(content: Mapping[str, Any]) -> str:
     figures = sorted(
         (one for one in content["evidence"] if one.get("verdict")), key=lambda one: one["verdict"] != "counts"
     )
-    lines = [*content["summary"], "", f"{'setting':28} {'start':15} {'worth trying':16} rests on"]
+    lines = [*content["summary"], "", f"{'setting':28} {'start':15} {'worth trying':16} evidence"]
     for name, view in content["parameters"].items():
         ids = view.get("evidence", [])
         rests = ", ".join(ids[:3]) + (f" and {len(ids) - 3} more" if len(ids) > 3 else "") or "judgement"
         lines.append(f"{name:28} {_value(view.get('start', '')):15} {_span(view):16} {rests}")
     blocks = {
-        "others say": [
+        "conflicting sources": [
             f"{name} {one['says']} ({one['id']}): {one['why_lower']}"
             for name, view in content["parameters"].items()
             for one in view.get("conflicts", [])[:MAX_CONFLICTS_SHOWN]
@@ -83,7 +85,7 @@ def render_text(content: Mapping[str, Any]) -> str:
             for one in content["evidence"]
             if not one.get("verdict") and one["id"] in cited
         ],
-        "found, words of strangers": [_found(one) for one in figures[:MAX_VALUES_SHOWN]],
+        "found (text of third parties)": [_found(one) for one in figures[:MAX_VALUES_SHOWN]],
         "rejected": [_found(one) for one in content.get("rejected", [])[:MAX_VALUES_SHOWN]],
         "asked": [f"{name}: {_source(state)}" for name, state in content["search"].get("sources", {}).items()],
         "files": list(content.get("files", {}).values()),

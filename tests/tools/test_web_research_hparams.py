@@ -190,7 +190,7 @@ def test_findings_of_the_agent_count_as_an_agents_word(answered: Answered) -> No
     (one,) = [one for one in made.evidence if one.id == "a1"]
     assert one.says == "lr 4e-6 (0.6b) by the agent"
     assert one.verdict == "counts"
-    with pytest.raises(UserError, match="does not stand in the quote"):
+    with pytest.raises(UserError, match="is not in the quote"):
         answered(offline=True, findings=[finding | {"value": 9}])
     with pytest.raises(UserError, match=r"findings\[1\]: quote: Field required"):
         answered(offline=True, findings=[finding, {"parameter": "lr", "value": 1, "source_url": "https://x.example/"}])
@@ -292,6 +292,6 @@ def test_a_person_at_a_terminal_reads_a_table_and_where_each_number_is_from(answ
     )
     assert "[FelysNeko/qwen3-tts-post-training:STATUS.md]" in text
     assert "[https://arxiv.org/abs/2601.01234v2; https://github.com/someone/voices" in text
-    assert "  reject: lr=2e-5: From 1e-5 on" in text
+    assert "  reject: lr=2e-5: At 1e-5 and above" in text
     assert "  arxiv: answered, 1 pages, now" in text
     assert lines[-1].startswith("next: Search: tune_hparams")

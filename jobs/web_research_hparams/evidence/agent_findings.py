@@ -1,4 +1,4 @@
-"""What an agent found with its own search: checked, brought to our names, and marked as its word. Pure."""
+"""Findings of the calling agent's own search: checked, mapped to our parameter names, and marked as unverified."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from jobs.web_research_hparams.search.sanitize import clean, to_plain_text
 
 MAX_FINDINGS = 50
 FINDING = "parameter, value, source_url, quote, date, context"
-"""Fields of a finding, the last two optional; in words, because a nested schema costs every listing of the tools."""
+"""Fields of a finding, the last two optional; as text, because a nested schema would lengthen every tools/list."""
 
 
 class Finding(Strict):
-    """One figure of a page that the agent read."""
+    """One value on a page that the agent read."""
 
     parameter: str = Field(max_length=60, description="lr, epochs, batch_size …")
     value: Value = Field(description='A number, or a range as text: "1e-6 to 1e-5".')
@@ -48,11 +48,11 @@ def read_findings(given: Sequence[Mapping[str, object]]) -> list[Finding]:
 
 
 def read_candidates(findings: Sequence[Finding]) -> list[ValueCandidate]:
-    """Findings as candidates, not yet weighed.
+    """Convert findings to candidates, not yet weighed.
 
     Raises:
-        UserError: ``finding_invalid`` for an unknown setting, a value that is no number, an address that is none, or a
-            quote in which the value does not stand.
+        UserError: ``finding_invalid`` for an unknown setting, an invalid value or address, or a value that is not
+            in its quote.
     """
     return [_candidate(place, finding) for place, finding in enumerate(findings)]
 
@@ -62,19 +62,21 @@ def _candidate(place: int, finding: Finding) -> ValueCandidate:
     if parameter is None:
         near = difflib.get_close_matches(finding.parameter.lower(), BY_NAME, 1)
         meant = f"Did you mean {near[0]!r}? " if near else ""
-        raise _invalid(place, f"{clean(finding.parameter, 60)!r} is no setting that is researched",
+        raise _invalid(place, f"{clean(finding.parameter, 60)!r} is not a researched setting",
                        f"{meant}Known are {', '.join(BY_NAME)}.")  # fmt: skip
     span = _span(finding.value)
     if span is None:
-        raise _invalid(place, f"{clean(finding.value, 60)!r} is no number or range", 'Write 5e-6, or "1e-6 to 1e-5".')
+        raise _invalid(
+            place, f"{clean(finding.value, 60)!r} is not a number or a range", 'Write 5e-6, or "1e-6 to 1e-5".'
+        )
     url = web_link(finding.source_url)
     if not url:
-        raise _invalid(place, f"{clean(finding.source_url, 80)!r} is no address of the web",
+        raise _invalid(place, f"{clean(finding.source_url, 80)!r} is not a web address",
                        "Every number needs its source: give the page's http(s) address.")  # fmt: skip
     quote, context = clean(finding.quote, MAX_QUOTE), clean(finding.context or finding.quote, MAX_CONTEXT)
     said = to_plain_text(finding.quote)
     if not all(_occurs_in(end, said) for end in {span.low, span.high}):
-        raise _invalid(place, f"the value {clean(finding.value, 40)} does not stand in the quote {quote[:60]!r}",
+        raise _invalid(place, f"the value {clean(finding.value, 40)} is not in the quote {quote[:60]!r}",
                        "Quote the page's own words that hold the number.")  # fmt: skip
     read = next((one for one in extract_values(said, context) if one.parameter == parameter.name), None)
     state = classify_loss_state(url, f"{quote} {context}")
@@ -90,7 +92,7 @@ def _candidate(place: int, finding: Finding) -> ValueCandidate:
         source="agent",
         source_url=url,
         date=parse_date(finding.date),
-        # the page was not read here, so that its address is the agent's word only
+        # the page was not read here: its address is unverified
         loss_state="unknown" if state == "correct" else state,
         is_about_model=is_about_the_model(f"{said} {context}", "", url),
         from_agent=True,

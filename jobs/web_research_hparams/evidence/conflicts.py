@@ -1,4 +1,4 @@
-"""Who says otherwise, and why that weighs less. Pure."""
+"""Conflicts: sources that give another value than the recommended one, and the reason for their lower weight."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from jobs.web_research_hparams.evidence.weighing import SAME, ValueCandidate
 from jobs.web_research_hparams.knowledge import Fact, LossState, ModelSize
 
 MAX_CONFLICTS = 4
-_NAMES = {"batch_size": "batch"}  # where the knowledge base has another word
+_NAMES = {"batch_size": "batch"}  # other names in the knowledge base
 _WHY_FACT: dict[LossState, str] = {
-    "correct": "sound loss too; measured as worse, or with other audio: read the fact",
-    "code_predictor_labels_wrong": "books 1 to 15 learnt a neighbour's label",
-    "misaligned": "its trainer learns the frame after next",
-    "not_about_loss": "of another model or question",
-    "unknown": "nobody can tell which loss was used",
+    "correct": "correct loss too; measured as worse, or with other audio: read the fact",
+    "code_predictor_labels_wrong": "codebooks 1 to 15 learnt a neighbour's label",
+    "misaligned": "its trainer learns the frame after the next",
+    "not_about_loss": "about another model or question",
+    "unknown": "the loss is not known",
 }
-_WHY_FIGURE: dict[LossState, str] = {**_WHY_FACT, "correct": "from a trainer with a sound loss: look at it"}
+_WHY_FIGURE: dict[LossState, str] = {**_WHY_FACT, "correct": "from a trainer with a correct loss: worth reading"}
 _A_DEFAULT = "a default; no result was published with it"
 
 
@@ -34,7 +34,7 @@ class Conflict(BaseModel):
 def find_conflicts(
     parameter: str, start: float, size: ModelSize, facts: Sequence[Fact], candidates: Sequence[ValueCandidate]
 ) -> list[Conflict]:
-    """Facts and figures that name another value for a setting.
+    """Find facts and candidates that give another value for a setting.
 
     Args:
         parameter: as ``start_training`` calls it.
@@ -52,7 +52,7 @@ def find_conflicts(
         ):
             found.append((one.weight + 0.01, Conflict(id=one.id, says=one.value, why_lower=one.why)))
         elif one.parameter == parameter and one.verdict == "against" and _agrees(start, one.low, one.high):
-            why = f"one page's word; {_WHY_FIGURE[one.loss_state]}"
+            why = f"claim of one page; {_WHY_FIGURE[one.loss_state]}"
             found.append((0.25, Conflict(id=one.id, says=f"not {one.value}", why_lower=why)))
     for fact in facts:
         word = _NAMES.get(parameter, parameter)

@@ -1,7 +1,7 @@
-"""Settings that a text speaks of, each with the sentence that it stands in. Precision before recall. Pure.
+"""Extraction of training settings from text, each with its sentence. Precision has priority over recall.
 
-Read are prose ("a learning rate of 2 × 10^-6"), YAML, JSON, flags, keyword arguments and Markdown tables. Whatever a
-text says beside its numbers has no effect.
+Supported are prose ("a learning rate of 2 × 10^-6"), YAML, JSON, flags, keyword arguments and Markdown tables. Other
+content of a text has no effect.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from jobs.web_research_hparams.search.sanitize import excerpt, sentences
 MAX_QUOTE, MAX_CONTEXT = 200, 400
 MAX_VALUES_PER_PAGE = 12
 _MAX_LINE = 2_000
-_MAX_LR = 0.01  # a larger number before "learning rate" counts something
+_MAX_LR = 0.01  # a larger number before "learning rate" is a count
 
-# What may stand between a name and its value: "lr: 5e-6", "| lr | 5e-6 |", "learning rate was set to 5e-6".
+# Allowed between a name and its value: "lr: 5e-6", "| lr | 5e-6 |", "learning rate was set to 5e-6".
 _SIGNS = r"[\s:=|`*_\"'’>$∈]{0,6}"
 _WORDS = (
     r"(?:(?:of|is|was|were|lies|lay|to|at|in|set to|set at|be|as|around|about|approximately|roughly|we used?|used|"
@@ -53,17 +53,17 @@ _EFFECTIVE = re.compile(r"(?:effective|global|total)[ _-]$", re.I)
 
 @dataclass(frozen=True)
 class ExtractedValue:
-    """A setting that a text speaks of.
+    """A setting found in a text.
 
     Attributes:
         parameter: as ``start_training`` calls it.
         span: its value or range.
         unit: of the value.
-        quote: the words that say so, as they are, short.
-        context: the same with the line around.
-        says: ``for`` or ``against`` the value, as far as the sentence tells.
-        size: model that it is about.
-        method: that it is about.
+        quote: its sentence, unchanged, shortened.
+        context: the quote with the rest of its line.
+        says: ``for`` or ``against`` the value, judged by the sentence.
+        size: of the model that it is about.
+        method: of training that it is about.
     """
 
     parameter: str
@@ -77,17 +77,17 @@ class ExtractedValue:
 
 
 def extract_values(text: str, title: str = "") -> list[ExtractedValue]:
-    """All settings of a text that was made ``to_plain_text``, each value once, in order.
+    """Extract all settings of a text made by ``to_plain_text``, each value once, in order.
 
     Args:
         text: lines.
-        title: of the page; tells model and method where the sentence does not.
+        title: of the page; gives model and method where the sentence does not.
     """
     page = f"{title}\n{text}"
     is_lora_page = bool(_LORA.search(title)) or bool(re.search(r"\blora\b|lora_|LoraConfig", text, re.I))
     found: dict[tuple[str, float, float], ExtractedValue] = {}
-    for line, piece in _sentences(text):
-        for parameter, span, unit, start, end in _read(piece, is_lora_page):
+    for line, sentence in _sentences(text):
+        for parameter, span, unit, start, end in _read(sentence, is_lora_page):
             key = (parameter.name, span.low, span.high)
             if key in found:
                 continue
@@ -95,11 +95,11 @@ def extract_values(text: str, title: str = "") -> list[ExtractedValue]:
                 parameter=parameter.name,
                 span=span,
                 unit=unit,
-                quote=excerpt(piece, start, end, MAX_QUOTE),
-                context=excerpt(line, 0, 0, MAX_CONTEXT) if piece not in line else _context(line, piece),
-                says="against" if _AGAINST.search(piece) or _REPLACED.search(piece[:start]) else "for",
-                size=_size(piece) or _size(title),
-                method="lora" if parameter.lora else _method(piece) or _method(title) or _only_method(page),
+                quote=excerpt(sentence, start, end, MAX_QUOTE),
+                context=excerpt(line, 0, 0, MAX_CONTEXT) if sentence not in line else _context(line, sentence),
+                says="against" if _AGAINST.search(sentence) or _REPLACED.search(sentence[:start]) else "for",
+                size=_size(sentence) or _size(title),
+                method="lora" if parameter.lora else _method(sentence) or _method(title) or _only_method(page),
             )
             if len(found) == MAX_VALUES_PER_PAGE:
                 return list(found.values())
@@ -107,12 +107,12 @@ def extract_values(text: str, title: str = "") -> list[ExtractedValue]:
 
 
 def is_about_the_model(text: str, title: str, url: str) -> bool:
-    """The page is about Qwen3-TTS, so that its figures may be about our question."""
+    """Return True for a page about Qwen3-TTS."""
     return bool(_SUBJECT.search(f"{title} {url} {text}"))
 
 
 def _sentences(text: str) -> Iterator[tuple[str, str]]:
-    """Lines with their sentences; of tables with headings, each cell with its heading."""
+    """Yield each line with its sentences; for tables with headings, each cell with its heading."""
     heads: list[str] = []
     for line in text.split("\n"):
         line = line[:_MAX_LINE]
@@ -140,8 +140,8 @@ def _names(head: str) -> bool:
     return any(re.fullmatch(parameter.words, head, re.I) for parameter in PARAMETERS)
 
 
-def _read(piece: str, is_lora_page: bool) -> Iterator[tuple[Parameter, Span, str, int, int]]:
-    """Parameters of a sentence: span, unit, and where it stands."""
+def _read(sentence: str, is_lora_page: bool) -> Iterator[tuple[Parameter, Span, str, int, int]]:
+    """Yield the parameters of a sentence: span, unit, start and end."""
     taken: list[tuple[int, int]] = []
 
     def free(start: int, end: int) -> bool:
@@ -150,38 +150,38 @@ def _read(piece: str, is_lora_page: bool) -> Iterator[tuple[Parameter, Span, str
         taken.append((start, end))
         return True
 
-    for declared in _declared_value().finditer(piece):
+    for declared in _declared_value().finditer(sentence):
         named = next((p for p in PARAMETERS if re.fullmatch(p.words, declared["flag"], re.I)), None)
-        is_other = named is not None and named.name == "batch_size" and _OF_OTHER_WORK.search(piece)
+        is_other = named is not None and named.name == "batch_size" and _OF_OTHER_WORK.search(sentence)
         if named is not None and not is_other and free(*declared.span()):
             yield named, parse_match(declared), named.unit, *declared.span()
-    is_lora = is_lora_page or bool(_LORA.search(piece))
+    is_lora = is_lora_page or bool(_LORA.search(sentence))
     for parameter in PARAMETERS:
         if parameter.lora and not is_lora:
             continue
-        for match in _named(parameter).finditer(piece):
+        for match in _named(parameter).finditer(sentence):
             span = parse_match(match)
             if not _is_meant(parameter, match, span) or not free(*match.span()):
                 continue
-            is_whole_step = bool(_EFFECTIVE.search(piece[: match.start()])) and parameter.name == "batch_size"
+            is_whole_step = bool(_EFFECTIVE.search(sentence[: match.start()])) and parameter.name == "batch_size"
             yield parameter, span, "clips a step, effective" if is_whole_step else parameter.unit, *match.span()
         if parameter.counted:
-            for match in _counted(parameter).finditer(piece):
+            for match in _counted(parameter).finditer(sentence):
                 low, high = parse_number(match["low"]), parse_number(match["high"] or match["low"])
-                if not _is_counted(parameter, piece[: match.start()], low, high) or not free(*match.span()):
+                if not _is_counted(parameter, sentence[: match.start()], low, high) or not free(*match.span()):
                     continue
                 yield parameter, Span(low, high), parameter.unit, *match.span()
 
 
 def _is_counted(parameter: Parameter, before: str, low: float, high: float) -> bool:
-    """Whether a number before a noun is a setting: not "after 3 epochs", and no learning rate that is a count."""
+    """Return True if a number before a noun is a setting: not "after 3 epochs", nor a count for a learning rate."""
     if parameter.name == "lr":
         return high <= _MAX_LR
     return low == int(low) and low <= high and not (parameter.name == "epochs" and _A_MOMENT.search(before))
 
 
 def _is_meant(parameter: Parameter, match: re.Match[str], span: Span) -> bool:
-    """Whether a number behind a name is its value."""
+    """Return True if a number after a name is its value."""
     if parameter.whole and not (span.low == int(span.low) and span.high == int(span.high)):
         return False
     name, between = match["name"].lower(), match["between"]
@@ -189,7 +189,7 @@ def _is_meant(parameter: Parameter, match: re.Match[str], span: Span) -> bool:
         return False  # a comparison in code
     before = match.string[: match.start()]
     if before.endswith("_") and not _EFFECTIVE.search(before):
-        return False  # min_lr, speaker_lr: another thing
+        return False  # min_lr, speaker_lr: another setting
     if parameter.name == "batch_size" and _OF_OTHER_WORK.search(match.string):
         return False
     if name in ("r", "bs", "ga", "wd") and "=" not in between and ":" not in between and between.strip():
@@ -206,7 +206,7 @@ def _is_meant(parameter: Parameter, match: re.Match[str], span: Span) -> bool:
     return True
 
 
-@cache  # made when first wanted: these patterns take 80 ms, which every server would wait for
+@cache  # compiled on first use: these patterns take 80 ms, which would delay the start of every server
 def _named(parameter: Parameter) -> re.Pattern[str]:
     return re.compile(
         rf"(?<![A-Za-z0-9])(?P<name>{parameter.words})(?![A-Za-z])(?P<between>{_BETWEEN}){VALUE}{ENDS}", re.I
@@ -224,9 +224,9 @@ def _declared_value() -> re.Pattern[str]:
     return re.compile(rf"{_DECLARED}{VALUE}{ENDS}", re.I)
 
 
-def _context(line: str, piece: str) -> str:
-    start = line.find(piece)
-    return excerpt(line, start, min(start + len(piece), start + MAX_CONTEXT), MAX_CONTEXT)
+def _context(line: str, sentence: str) -> str:
+    start = line.find(sentence)
+    return excerpt(line, start, min(start + len(sentence), start + MAX_CONTEXT), MAX_CONTEXT)
 
 
 def _size(text: str) -> ModelSize | None:
@@ -240,6 +240,6 @@ def _method(text: str) -> Method | None:
 
 
 def _only_method(page: str) -> Method | None:
-    """The one method that a page speaks of at all, if it does so more than in passing."""
+    """Return the only method that a page mentions, if it does so more than once."""
     n_lora, full = len(re.findall(r"\bq?lora\b|lora_", page, re.I)), bool(_FULL.search(page))
     return "lora" if n_lora >= 2 and not full else "full" if full and n_lora == 0 else None

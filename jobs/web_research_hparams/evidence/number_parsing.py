@@ -1,4 +1,4 @@
-"""Numbers as people write them: 5e-6, 2 × 10^-6, 10⁻⁵, 1,800, "1e-5 to 5e-5", [1e-6, 1e-5]. Pure."""
+"""Parsing of numbers and ranges in prose: 5e-6, 2 × 10^-6, 10⁻⁵, 1,800, "1e-5 to 5e-5", [1e-6, 1e-5]."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ VALUE = (
     rf"|(?P<low>{NUMBER}){_TO}(?P<high>{NUMBER})"
     rf"|(?P<one>{NUMBER}))"
 )
-"""A number, a range, or a list in brackets, which counts as the range that it spans."""
+"""A number, a range, or a list in brackets, read as the range that it spans."""
 ENDS = r"(?![\w%×]|[.,]\d|[ ]?(?:%|×|times\b|x\b|[GMk]B\b|GPUs?\b|hours?\b|minutes?\b|min\b|of \d|/ ?\d))"
-"""What may not follow a number if it is to be a setting: a unit of something else, "of 10", a factor."""
+"""Not allowed after a setting's number: a unit of another quantity, "of 10", a factor."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Span:
     high: float
 
     def holds(self, value: float) -> bool:
-        """The value is in it, up to rounding."""
+        """Return True if the value lies in the span, up to rounding."""
         return self.low * (1 - 1e-9) <= value <= self.high * (1 + 1e-9)
 
 
 def parse_number(text: str) -> float:
-    """A text that matches ``NUMBER`` as a number."""
+    """Convert a text that matches ``NUMBER``."""
     plain = text.replace("−", "-").replace("\\times", "×").replace("\\cdot", "×").replace(" ", "")
     ten = re.fullmatch(r"(?:(.*?)[×xX·*])??10(?:\^\{?(-?\d+)\}?|\*\*(-?\d+)|(⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)|(-\d+))", plain)
     if ten is not None:
@@ -48,7 +48,7 @@ def parse_number(text: str) -> float:
 
 
 def parse_match(match: re.Match[str]) -> Span:
-    """What a match of ``VALUE`` says."""
+    """Convert a match of ``VALUE``."""
     pairs = (("first", "last"), ("least", "most"), ("low", "high"), ("one", "one"))
     low, high = next((match[a], match[b]) for a, b in pairs if match[a] is not None)
     ends = sorted((parse_number(low), parse_number(high)))
@@ -56,13 +56,13 @@ def parse_match(match: re.Match[str]) -> Span:
 
 
 def parse_span(text: str) -> Span | None:
-    """A whole text that is a number or a range; None: it is neither."""
+    """Parse a text that is a number or a range; None: it is neither."""
     found = re.fullmatch(rf"\s*{VALUE}\s*", text)
     return parse_match(found) if found is not None else None
 
 
 def format_number(value: float) -> str:
-    """A number as people write it: 5e-6, 0.01, 50."""
+    """Format a number as people write it: 5e-6, 0.01, 50."""
     if value and abs(value) < 1e-3:
         mantissa, exponent = f"{value:.3e}".split("e")
         return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"

@@ -1,4 +1,4 @@
-"""The settings that research is about: by which words people name them, and what ``start_training`` takes. Light."""
+"""Researched settings: names of ``start_training``, and the words that people use for them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ class Parameter:
     """One setting.
 
     Attributes:
-        name: as ``start_training`` calls it (``warmup_ratio`` it does not take).
+        name: as ``start_training`` calls it; ``warmup_ratio`` is not an argument of it.
         words: pattern of its names in prose, YAML, flags and code.
-        low: smallest value that is a setting at all.
+        low: smallest valid value.
         high: largest.
-        whole: only whole numbers.
+        whole: only whole numbers are valid.
         unit: of its values.
-        lora: words such as "rank" mean it only where adapters are spoken of.
-        counted: pattern of a noun that its number stands before, as in "3 epochs"; empty: none.
+        lora: words such as "rank" mean it only in a text about adapters.
+        counted: pattern of a noun that follows its number, as in "3 epochs"; empty: none.
     """
 
     name: str
@@ -59,7 +59,7 @@ BY_NAME = {parameter.name: parameter for parameter in PARAMETERS}
 
 
 def find_parameter(name: str) -> Parameter | None:
-    """The setting that a caller's word means: its own name or one that people use for it."""
+    """Find the setting for a caller's word: its own name, or one that people use for it."""
     plain = name.strip().lstrip("-").lower()
     if plain in BY_NAME:
         return BY_NAME[plain]

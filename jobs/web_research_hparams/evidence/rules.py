@@ -1,6 +1,6 @@
-"""How training this model is known to fail: rules for a point of settings, each with the facts behind it. Pure.
+"""Rules on known training failures of this model: checks of a point of settings, each with its facts.
 
-``reject`` keeps a value out of every recommendation; ``warn`` and ``note`` are told beside it.
+``reject`` keeps a value out of every recommendation; ``warn`` and ``note`` are shown with it.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from jobs.web_research_hparams.knowledge import Method, ModelSize
 
 Severity = Literal["reject", "warn", "note"]
 
-# What a recommendation or a search may propose, whatever a page says (rules "lr-…", "epochs-…", …).
+# Limits of recommendations and searches, independent of any page (rules "lr-…", "epochs-…", …).
 LR_BOUNDS: dict[Method, tuple[float, float]] = {"full": (1e-6, 1e-5), "lora": (1e-6, 5e-5)}
 HIGHEST_LORA_LR = 2e-4  # no-transfer: the highest that other models' adapters use
 ENOUGH_CLIPS = 1800  # full-data-enough
-MOST_CLIPS_HEARD = 600  # lora-by-clips: clips times epochs
-WARMUP_SHARE, MOST_WARMUP_STEPS, NO_GAIN_WARMUP_STEPS = 0.1, 50, 100  # full-warmup
-MOST_EPOCHS: dict[Method, int] = {"full": 4, "lora": 15}  # full-epochs; lora-by-clips
+MAX_CLIPS_TIMES_EPOCHS = 600  # lora-by-clips: clips times epochs
+WARMUP_SHARE, MAX_WARMUP_STEPS, NO_GAIN_WARMUP_STEPS = 0.1, 50, 100  # full-warmup
+MAX_EPOCHS: dict[Method, int] = {"full": 4, "lora": 15}  # full-epochs; lora-by-clips
 
 
 @dataclass(frozen=True)
 class SettingsPoint:
-    """Settings to judge, and what they are for.
+    """Settings to check, and the run that they are for.
 
     Attributes:
         values: by ``start_training``'s names.
@@ -34,7 +34,7 @@ class SettingsPoint:
         method: of the training.
         n_clips: of the dataset; None: unknown.
         steps: optimiser steps of the run; None: unknown.
-        gpu_memory_gb: of the card; None: unknown.
+        gpu_memory_gb: of the GPU; None: unknown.
     """
 
     values: Mapping[str, Any]
@@ -45,35 +45,35 @@ class SettingsPoint:
     gpu_memory_gb: float | None = None
 
     def number(self, name: str) -> float | None:
-        """A value that is a number."""
+        """Return a value as a number; None if it is not one."""
         value = self.values.get(name)
         return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One way to fail.
+    """One known failure.
 
     Attributes:
         id: stable.
-        parameters: settings that it is about; it is asked only where one of them is given.
-        breaks: how badly a point breaks it; None: not at all.
-        sentence: what happens.
-        do: what to do instead.
-        facts: ids of the knowledge base that it rests on; empty: what ``start_training`` accepts.
+        parameters: settings that it is about; it is checked only where one of them is given.
+        check: severity of a point's breach; None: no breach.
+        sentence: the failure.
+        advice: remedy.
+        facts: ids of facts in the knowledge base; empty: the rule is a limit of ``start_training``.
     """
 
     id: str
     parameters: tuple[str, ...]
-    breaks: Callable[[SettingsPoint], Severity | None]
+    check: Callable[[SettingsPoint], Severity | None]
     sentence: str
-    do: str
+    advice: str
     facts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Breach:
-    """A rule that a point breaks."""
+    """A rule broken by a point."""
 
     rule: Rule
     severity: Severity
@@ -81,11 +81,11 @@ class Breach:
 
 
 def find_breaches(point: SettingsPoint) -> list[Breach]:
-    """The rules that a point breaks, worst first."""
+    """Find the rules that a point breaks, worst first."""
     found = []
     for rule in RULES:
         given = {name: point.values[name] for name in rule.parameters if name in point.values}
-        severity = rule.breaks(point) if given else None
+        severity = rule.check(point) if given else None
         if severity is not None:
             found.append(Breach(rule, severity, given))
     return sorted(found, key=lambda breach: ("reject", "warn", "note").index(breach.severity))
@@ -141,7 +141,7 @@ def _warmup_without_gain(point: SettingsPoint) -> Severity | None:
 
 def _warmup_short(point: SettingsPoint) -> Severity | None:
     warmup = point.number("warmup_steps")
-    is_long = point.steps is not None and point.steps >= MOST_WARMUP_STEPS / WARMUP_SHARE
+    is_long = point.steps is not None and point.steps >= MAX_WARMUP_STEPS / WARMUP_SHARE
     return "note" if warmup is not None and warmup <= 20 and is_long else None
 
 
@@ -149,18 +149,18 @@ def _epochs_full(point: SettingsPoint) -> Severity | None:
     epochs = point.number("epochs")
     if point.method != "full" or epochs is None or epochs < 3:
         return None
-    if epochs > MOST_EPOCHS["full"]:
+    if epochs > MAX_EPOCHS["full"]:
         return "reject"
     return "warn" if point.n_clips is None or point.n_clips >= ENOUGH_CLIPS else "note"
 
 
-def _heard_too_often(point: SettingsPoint) -> Severity | None:
+def _too_many_clips_times_epochs(point: SettingsPoint) -> Severity | None:
     epochs = point.number("epochs")
     if point.method != "lora" or epochs is None:
         return None
-    if epochs > MOST_EPOCHS["lora"]:
+    if epochs > MAX_EPOCHS["lora"]:
         return "reject"
-    return "warn" if point.n_clips is not None and epochs * point.n_clips > MOST_CLIPS_HEARD else None
+    return "warn" if point.n_clips is not None and epochs * point.n_clips > MAX_CLIPS_TIMES_EPOCHS else None
 
 
 def _adapters_on_the_predictor(point: SettingsPoint) -> Severity | None:
@@ -221,37 +221,37 @@ def _memory_plain(point: SettingsPoint) -> Severity | None:
 
 RULES = (
     Rule("not-a-setting", tuple(BY_NAME), _no_setting,
-         "Outside what training takes at all: a typing error, or an attempt to mislead.", "Leave it out."),
+         "Outside the limits of start_training: a typing error, or an attempt to mislead.", "Leave it out."),
     Rule("lr-full-too-high", ("lr",), _lr_full,
-         "From 1e-5 on, full training pulls harder to the voice but long texts lose words: 23 to 31 % of characters "
-         "wrong, up to 10 % at 5e-6. At 2e-5 people got noise.",
+         "At 1e-5 and above, full training matches the voice better, but long texts lose words: 23 to 31 % wrong "
+         "characters, at most 10 % at 5e-6. At 2e-5 users reported noise.",
          "Use 5e-6; search 1e-6 to 1e-5.", ("full-lr-too-high", "full-recipe", "noise-at-2e-5")),
     Rule("lr-lora-runaway", ("lr",), _lr_lora_runaway,
-         "At 5e-6 two of two adapters never stopped speaking, at 1e-6 three of three did; with wrong labels for "
-         "books 1 to 15, so a hint only.",
+         "At 5e-6 two of two adapters never stopped speaking, at 1e-6 three of three stopped; measured with wrong "
+         "labels for codebooks 1 to 15, so a hint only.",
          "Compare with 2e-6 in a short run, and count takes that never end.", ("lora-runaway", "lora-no-correct")),
     Rule("lr-lora-too-high", ("lr",), _lr_lora_high,
          "Adapters of this model were stable up to 5e-5; 2e-4 comes from other models, whose rates do not carry over.",
          "Search 1e-6 to 5e-5.", ("lora-ablation", "no-transfer")),
     Rule("lr-too-low", ("lr",), _lr_low,
-         "So low a rate hardly trains. Those who ended there had a trainer that gets worse the more it learns.",
-         "Use 1e-6 or more with a sound loss.", ("sim-below-zero-shot", "easy-presets")),
+         "Such a low rate hardly trains. Recipes with it come from trainers that get worse with more training.",
+         "Use 1e-6 or more with a correct loss.", ("sim-below-zero-shot", "easy-presets")),
     Rule("warmup-longer-than-run", ("warmup_steps",), _warmup_fills_the_run,
-         "A warm-up that takes more than a tenth of the run spends it at rates that were not chosen; one as long as "
-         "the run never reaches its rate.",
+         "A warm-up longer than a tenth of the run trains at other rates than the chosen one; a warm-up as long as the "
+         "run never reaches it.",
          "At most a tenth of the optimiser steps.", ("full-warmup",)),
     Rule("warmup-no-gain", ("warmup_steps",), _warmup_without_gain,
-         "100 steps of warm-up brought nothing over 50.", "Use 50.", ("full-warmup",)),
+         "100 steps of warm-up gave no improvement over 50.", "Use 50.", ("full-warmup",)),
     Rule("warmup-short", ("warmup_steps",), _warmup_short,
          "20 steps of warm-up did worse than 50.", "Use 50 in a run of 500 steps or more.", ("full-warmup",)),
     Rule("epochs-full-too-many", ("epochs",), _epochs_full,
-         "With 1,800 clips or more the third epoch was worse than the second by metric and by ear.",
+         "With 1,800 clips or more the third epoch was worse than the second by metric and by listening.",
          "One or two epochs, up to four with little audio; keep the best checkpoint.", ("full-epochs",)),
-    Rule("lora-heard-too-often", ("epochs",), _heard_too_often,
-         "Clips times epochs above 600 over-fitted; on the scale of a wrong code-predictor loss, so a hint.",
-         "Stop by held-out loss and by ear; 250 to 600 clips heard to begin with.", ("lora-by-clips",)),
+    Rule("lora-heard-too-often", ("epochs",), _too_many_clips_times_epochs,
+         "Clips times epochs above 600 over-fitted; measured with a wrong code-predictor loss, so a hint.",
+         "Stop by held-out loss and by listening; start with 250 to 600 clips times epochs.", ("lora-by-clips",)),
     Rule("lora-on-code-predictor", ("lora_targets",), _adapters_on_the_predictor,
-         "Adapters on the code predictor gave noise; seen with wrong labels for exactly that part.",
+         "Adapters on the code predictor gave noise; measured with wrong labels for that part.",
          "lora_targets=talker.", ("lora-not-predictor", "full-freeze-predictor")),
     Rule("predictor-should-be-frozen", ("freeze",), _predictor_learns,
          "With the code predictor frozen 12 % of takes on foreign texts had no end; 47 % of the base, 50 % with the "
@@ -261,8 +261,8 @@ RULES = (
          "Under Adam the weight of the code predictor's loss is rescaled away.", "Leave 0.3; freeze instead.",
          ("full-dead-knob",)),
     Rule("eight-bit-adam", ("optimizer",), _eight_bits,
-         "Nobody measured 8-bit Adam on this model's quality; for adapters it saves next to nothing.",
-         "Only where the card demands it, for full training.", ("trainable", "full-memory-17b")),
+         "The effect of 8-bit Adam on quality was not measured for this model; for adapters it saves almost no memory.",
+         "Only where the GPU requires it, for full training.", ("trainable", "full-memory-17b")),
     Rule("batch-large", ("batch_size",), _large_batch,
          "Eight clips a step instead of four gained 0.3 to 1.4 points of character errors; the batch of 32 that the "
          "vendor names belongs to the faulty trainer.",
@@ -274,10 +274,10 @@ RULES = (
          "Every published recipe has an alpha of one to two times the rank.", "lora_alpha = 2 × lora_r.",
          ("lora-67-voices", "lora-all-projections")),
     Rule("nothing-held-out", ("validation_share",), _nothing_held_out,
-         "Training loss falls also while speech gets faster and worse; without held-out clips nothing shows it.",
+         "Training loss falls even while speech gets faster and worse; only held-out clips show it.",
          "Hold out 0.05 or whole chapters.", ("faster-speech", "seed-variance")),
     Rule("voice-of-few-clips", ("speaker_clips",), _voice_of_few_clips,
-         "A voice made of the first clips only, as the vendor's script does, is less the speaker's.",
+         "A speaker embedding of the first clips only, as in the vendor's script, is less similar to the speaker.",
          "Average 16 clips or more.", ("speaker-embedding",)),
     Rule("greedy-never-ends", ("do_sample", "temperature"), _greedy,
          "Greedy decoding tends never to emit the end of speech.",
@@ -290,9 +290,9 @@ RULES_BY_ID = {rule.id: rule for rule in RULES}
 
 
 def describe_breach(breach: Breach) -> str:
-    """A breach in one line."""
+    """Describe a breach in one line."""
     given = ", ".join(
         f"{name}={format_number(value) if isinstance(value, int | float) and not isinstance(value, bool) else value}"
         for name, value in breach.given.items()
     )
-    return f"{breach.severity}: {given}: {breach.rule.sentence} {breach.rule.do}"
+    return f"{breach.severity}: {given}: {breach.rule.sentence} {breach.rule.advice}"

@@ -1,6 +1,7 @@
-"""Known trainers and the loss that they train with: what a figure found elsewhere was measured under. Pure.
+"""Public trainers and the state of their loss, to classify values found on pages.
 
-From reading their code (knowledge base: ``lora-no-correct``, ``label-check``); the repository tells more than words do.
+The states were read in the trainers' code (knowledge base: ``lora-no-correct``, ``label-check``). A repository is
+stronger evidence than a mention.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from jobs.web_research_hparams.knowledge import LossState
 
 @dataclass(frozen=True)
 class Trainer:
-    """One public trainer: its repository, words by which people mean it, the state of its loss."""
+    """One public trainer: its repository, a pattern of the names that people use, the state of its loss."""
 
     repository: str
     words: str
@@ -40,14 +41,14 @@ _WORST_FIRST: tuple[LossState, ...] = ("misaligned", "code_predictor_labels_wron
 
 
 def classify_loss_state(url: str, words: str) -> LossState:
-    """Under which loss something was measured.
+    """Classify the loss under which a value was measured.
 
-    A sound loss is believed of a repository's own files only: anyone can write its name, or an issue in it. Doubts are
-    believed of words too.
+    A correct loss is accepted for a repository's own files only: anyone can mention a repository or open an issue in
+    it. A faulty loss is accepted from a mention too.
 
     Args:
         url: of the page.
-        words: of it: the sentence and the title.
+        words: sentence and title.
     """
     repository = parse_repository(url)
     for trainer in TRAINERS:
@@ -59,6 +60,6 @@ def classify_loss_state(url: str, words: str) -> LossState:
 
 
 def parse_repository(url: str) -> str:
-    """``owner/name`` of an address at GitHub, lower case; empty for any other."""
+    """Return ``owner/name`` of a GitHub address in lower case; empty for any other address."""
     found = re.match(r"https://(?:www\.)?github\.com/([\w.-]+/[\w.-]+)", url)
     return found[1].lower().removesuffix(".git") if found else ""

@@ -1,1 +1,1 @@
-"""Search of public sources for training settings."""
+"""Search of public sources for training settings: queries, bounded requests, parsing and a cache."""

@@ -1,6 +1,6 @@
-"""Answers of earlier searches, in the home, with their date: ``research_cache/``. Standard library only.
+"""Cache of dated responses in the home, ``research_cache/``.
 
-Cached is what was answered, never what was made of it, so that a page is judged anew by the rules of today.
+Responses are stored unparsed, so that the current parsers and rules apply to them.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ DAY_S = 86_400.0
 
 @dataclass(frozen=True)
 class CachedResponse:
-    """An answer and its age."""
+    """A response and its age."""
 
     text: str
     age_days: float
 
 
 class ResponseCache:
-    """A folder of answers."""
+    """A folder of responses."""
 
     def __init__(self, folder: Path, now: Callable[[], float] = time.time) -> None:
-        """Use a folder, which is made when something is kept.
+        """Use a folder; it is created with the first entry.
 
         Args:
             folder: in the home.
@@ -40,7 +40,7 @@ class ResponseCache:
         self._folder, self._now = folder, now
 
     def get(self, source: str, identity: str) -> CachedResponse | None:
-        """What was answered last, however old; None: nothing, or nothing that can be read."""
+        """Return the last response, of any age; None: there is none, or it cannot be read."""
         try:
             entry = json.loads(self._path(source, identity).read_text(encoding="utf-8"))
             age_s = self._now() - float(entry["fetched_at"])
@@ -50,7 +50,7 @@ class ResponseCache:
             return None
 
     def put(self, source: str, identity: str, text: str) -> None:
-        """Keep an answer. A disk that is full costs the cache, not the answer."""
+        """Store a response. A full disk is not an error."""
         with suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
             entry = {"source": source, "identity": identity, "fetched_at": self._now(), "text": text}

@@ -1,6 +1,6 @@
-"""One bounded request to an allowed host: no other scheme, no redirect elsewhere, no more bytes or seconds than agreed.
+"""HTTP client for allowed hosts: one scheme, no redirect to another host, bounded size and time.
 
-What comes back was written by strangers. It is parsed as data; nothing in it is followed or run.
+Responses are untrusted. They are parsed as data; nothing in them is followed or run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TEXT_TYPES = ("json", "xml", "text/plain", "text/markdown")
 
 
 class FetchError(Exception):
-    """Why there is no answer, in a few words of ours: an answer's own words never stand in it."""
+    """Failed request. The message is our own: it never quotes the response."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Request:
 
     Attributes:
         url: without query.
-        params: query; a part of what the cache is keyed by, so no secrets.
-        headers: also secrets; sent to the host of ``url`` only.
+        params: query; part of the cache key, so no secrets.
+        headers: may hold secrets; sent to the host of ``url`` only.
         body: JSON to post; None: a GET.
     """
 
@@ -44,12 +44,12 @@ class Request:
 
     @property
     def identity(self) -> str:
-        """What the request asks, without who asks."""
+        """Cache key: the request without its headers."""
         return json.dumps([self.url, sorted(self.params.items()), self.body], sort_keys=True)
 
 
 class WebClient:
-    """The part of the web that may be asked."""
+    """Client for the allowed part of the web."""
 
     def __init__(
         self,
@@ -57,11 +57,11 @@ class WebClient:
         search_url: str = "",
         timeout_s: float = REQUEST_TIMEOUT_S,
     ) -> None:
-        """Prepare; nothing is asked yet.
+        """Prepare the client; nothing is sent yet.
 
         Args:
             transport: replaces the network in tests.
-            search_url: base address of the search service that the person configured; allowed exactly as it stands.
+            search_url: base address of the configured search service; allowed as configured.
             timeout_s: of one request, from the first byte sent to the last received.
         """
         headers = {"User-Agent": "tts-train/0.1 (hyper-parameter research)", "Accept-Encoding": "identity"}
@@ -79,17 +79,17 @@ class WebClient:
         await self._client.__aexit__(*error)
 
     async def text(self, request: Request) -> str:
-        """The answer's text.
+        """Return the text of the response.
 
         Raises:
-            FetchError: no network, time-out, refused address or redirect, error status, no text, or too much of it.
+            FetchError: no network, time-out, refused address or redirect, error status, not text, or too large.
         """
         try:
             with anyio.fail_after(self._timeout_s):
                 return await self._followed(request)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise FetchError(f"no answer within {self._timeout_s:g} s") from error
-        except httpx.ConnectError as error:  # the system's words; those of other errors may quote the server
+        except httpx.ConnectError as error:  # a message of the system; other errors may quote the server
             raise FetchError(f"not reached ({str(error)[:100]})") from error
         except (httpx.HTTPError, httpx.InvalidURL, zlib.error) as error:
             raise FetchError(f"not reached ({type(error).__name__})") from error
@@ -104,7 +104,7 @@ class WebClient:
                     return await _text(answer)
                 following = target.join(answer.headers.get("location", ""))
             if _place(following) != _place(target):
-                raise FetchError("refused a redirect to another place")
+                raise FetchError("refused a redirect to another host")
             target = following
         raise FetchError(f"more than {MAX_REDIRECTS} redirects")
 
@@ -135,10 +135,10 @@ async def _text(answer: httpx.Response) -> str:
 
 
 async def _bytes(answer: httpx.Response) -> bytes:
-    """The body, unpacked no further than the limit: a small packed answer may be any size."""
+    """Read the body, decompressed up to the limit: a small compressed response may have any size."""
     encoding = answer.headers.get("content-encoding", "identity").lower()
     if encoding not in ("identity", "gzip", ""):
-        raise FetchError("an answer packed in a way that was not asked for")
+        raise FetchError("an answer in an encoding that was not requested")
     unpack = zlib.decompressobj(16 + zlib.MAX_WBITS) if encoding == "gzip" else None
     body = bytearray()
     async for chunk in answer.aiter_raw(16_384):

@@ -1,4 +1,4 @@
-"""What to ask arXiv, GitHub, Hugging Face and a configured search service."""
+"""Queries to arXiv, GitHub, Hugging Face and a configured search service."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MODEL = "Qwen3-TTS"
 
 @dataclass(frozen=True)
 class SearchAccess:
-    """What the person configured, with its secrets.
+    """Configured access to search services, with its secrets.
 
     Attributes:
         provider: of general search; empty: none.
@@ -50,14 +50,14 @@ class SearchAccess:
 def build_queries(
     size: ModelSize, method: Method, question: str, max_results: int, access: SearchAccess
 ) -> list[SearchQuery]:
-    """All first questions.
+    """Build all first queries.
 
     Args:
         size: of the model.
         method: of the training.
-        question: free words of the caller; only letters and digits of it are sent.
-        max_results: pages wanted of each listing.
-        access: to what needs a key.
+        question: free words of the caller; only letters and digits are sent.
+        max_results: pages from each listing.
+        access: to services with a key.
     """
     words = query_words(question)
     tuning = "LoRA" if method == "lora" else "fine-tuning"
@@ -74,9 +74,9 @@ def build_queries(
     def github_search(what: str, query: str, **more: str) -> Request:
         return Request(f"{GITHUB}/search/{what}", {"q": query, "per_page": max_results, **more}, github)
 
-    asks = [
-        SearchQuery("arxiv", Request("https://export.arxiv.org/api/query", {"search_query": papers, "max_results": max_results,
-                                                                    "sortBy": "relevance"}), read_arxiv),
+    queries = [
+        SearchQuery("arxiv", Request("https://export.arxiv.org/api/query", {
+            "search_query": papers, "max_results": max_results, "sortBy": "relevance"}), read_arxiv),
         *(SearchQuery("github_issues", github_search("issues", f"{query} is:issue", sort="updated"), read_github_issues)
           for query in issue_queries),
         SearchQuery("github_readmes", github_search("repositories", f"{_MODEL} {tuning}", sort="stars"),
@@ -87,14 +87,16 @@ def build_queries(
           for query in ({"search": _MODEL}, {"filter": f"base_model:{relation}:{base}"})),
     ]  # fmt: skip
     if access.github_token:
-        asks.append(SearchQuery("github_code", github_search("code", f"{_MODEL} learning_rate"), read_github_code))
+        queries.append(SearchQuery("github_code", github_search("code", f"{_MODEL} learning_rate"), read_github_code))
     if access.search_url:
-        asks.append(_general_search(f"{_MODEL} {tuning} learning rate epochs {' '.join(words)}", max_results, access))
-    return asks
+        queries.append(
+            _general_search(f"{_MODEL} {tuning} learning rate epochs {' '.join(words)}", max_results, access)
+        )
+    return queries
 
 
 def find_missing_access(access: SearchAccess) -> dict[SourceName, str]:
-    """Sources that need what was not configured, and what that is."""
+    """Find sources that are not configured, each with the missing setting."""
     missing: dict[SourceName, str] = {}
     if not access.github_token:
         missing["github_code"] = "needs a token: [search] github_token_file in config.toml"
@@ -104,7 +106,7 @@ def find_missing_access(access: SearchAccess) -> dict[SourceName, str]:
 
 
 def query_words(question: str) -> list[str]:
-    """At most six words of letters and digits: nothing that a query language could read as an operator."""
+    """Return at most six words of letters and digits, without operators of a query language."""
     words = re.findall(r"[A-Za-z0-9]{3,30}", question)
     return [word for word in words if word.lower() not in {"and", "not", "the", "for", "what", "how", "which"}][:6]
 

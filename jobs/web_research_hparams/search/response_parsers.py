@@ -1,7 +1,7 @@
-"""How to read what arXiv, GitHub, Hugging Face and a search service answer.
+"""Parsers of responses of arXiv, GitHub, Hugging Face and search services.
 
-A listing may lead on to pages of the same service (READMEs, model cards); nothing leads elsewhere. Links are rebuilt or
-checked, so that a page can only say that it came from where it came from.
+A listing may lead to pages of the same service (READMEs, model cards), never to another one. Links are rebuilt or
+checked, so that a page cannot claim another origin.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _REPOSITORY = r"[A-Za-z0-9][\w.-]{0,99}/[\w.-]{1,100}"
 
 @dataclass(frozen=True)
 class Page:
-    """Something to read. Written by strangers; ``text`` is ``to_plain_text``."""
+    """Untrusted page; ``text`` is the output of ``to_plain_text``."""
 
     source: SourceName
     title: str
@@ -40,15 +40,15 @@ class Page:
 
 @dataclass(frozen=True)
 class Listing:
-    """What an answer holds, and what it leads to."""
+    """Pages of a response, and the queries that it leads to."""
 
     pages: list[Page] = field(default_factory=list)
-    then: list[SearchQuery] = field(default_factory=list)
+    follow_ups: list[SearchQuery] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class SearchQuery:
-    """One question to one service."""
+    """One query to one service, with the parser of its response."""
 
     source: SourceName
     request: Request
@@ -56,14 +56,14 @@ class SearchQuery:
 
 
 def read_arxiv(text: str) -> Listing:
-    """Abstracts of an Atom feed.
+    """Parse the abstracts of an Atom feed.
 
     Raises:
         FetchError: not a feed, a feed that declares entities, or arXiv's own error entry.
     """
-    # Without a DTD there is no entity to expand and nothing external to fetch: what defusedxml refuses, in one line.
+    # Without a DTD no entity is expanded and nothing external is fetched: the check of defusedxml in one line.
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise FetchError("a feed that declares entities, which a feed has no need of")
+        raise FetchError("a feed that declares entities")
     try:
         feed = ElementTree.fromstring(text)
     except (ElementTree.ParseError, ValueError) as error:
@@ -80,7 +80,7 @@ def read_arxiv(text: str) -> Listing:
 
 
 def read_github_issues(text: str) -> Listing:
-    """Issues and pull requests of GitHub's search; bodies, else the fragments that matched. Raises ``FetchError``."""
+    """Parse issues and pull requests of GitHub's search: bodies and matching fragments. Raises ``FetchError``."""
     pages = []
     for item in _items(text):
         found = re.fullmatch(
@@ -94,7 +94,7 @@ def read_github_issues(text: str) -> Listing:
 
 
 def read_github_code(text: str) -> Listing:
-    """Fragments of code that matched. Raises ``FetchError``."""
+    """Parse matching fragments of code. Raises ``FetchError``."""
     pages = []
     for item in _items(text):
         repository = item.get("repository")
@@ -108,34 +108,34 @@ def read_github_code(text: str) -> Listing:
 
 
 def read_github_repositories(text: str, headers: dict[str, str], max_results: int) -> Listing:
-    """Repositories, each of which leads to its README. Raises ``FetchError``."""
-    then = []
+    """Parse repositories, each of which leads to its README. Raises ``FetchError``."""
+    follow_ups = []
     for item in _items(text):
         name = str(item.get("full_name"))
         if re.fullmatch(_REPOSITORY, name) and ".." not in name:
             date = item.get("pushed_at")
             request = Request(f"{GITHUB}/repos/{name}/readme", {}, headers | {"Accept": "application/vnd.github+json"})
-            then.append(SearchQuery("github_readmes", request, partial(_readme, name=name, date=date)))
-    return Listing(then=then[: min(max_results, MAX_FOLLOW_UPS)])
+            follow_ups.append(SearchQuery("github_readmes", request, partial(_readme, name=name, date=date)))
+    return Listing(follow_ups=follow_ups[: min(max_results, MAX_FOLLOW_UPS)])
 
 
 def read_huggingface_models(text: str, max_results: int) -> Listing:
-    """Models, each of which leads to its card; those of the vendor do not tell of training. Raises ``FetchError``."""
+    """Parse models, each of which leads to its card, without the vendor's own. Raises ``FetchError``."""
     models = _json(text)
     if not isinstance(models, list):
         raise FetchError("not a list of the hub")
-    then = []
+    follow_ups = []
     for item in _objects(models):
         identity = str(item.get("id"))
         if re.fullmatch(_REPOSITORY, identity) and ".." not in identity and not identity.startswith("Qwen/"):
             request = Request(f"https://huggingface.co/{identity}/raw/main/README.md")
             date = item.get("lastModified") or item.get("createdAt")
-            then.append(SearchQuery("huggingface", request, partial(_card, name=identity, date=date)))
-    return Listing(then=then[: min(max_results, MAX_FOLLOW_UPS)])
+            follow_ups.append(SearchQuery("huggingface", request, partial(_card, name=identity, date=date)))
+    return Listing(follow_ups=follow_ups[: min(max_results, MAX_FOLLOW_UPS)])
 
 
 def read_brave(text: str) -> Listing:
-    """Snippets of Brave's web search. Raises ``FetchError``."""
+    """Parse snippets of Brave's web search. Raises ``FetchError``."""
     answer = _json(text)
     web = answer.get("web") if isinstance(answer, dict) else None
     results = web.get("results") if isinstance(web, dict) else None
@@ -143,14 +143,14 @@ def read_brave(text: str) -> Listing:
 
 
 def read_searxng(text: str) -> Listing:
-    """Snippets of a SearXNG instance (``format=json`` must be allowed in its settings). Raises ``FetchError``."""
+    """Parse snippets of a SearXNG instance (``format=json`` must be allowed in its settings). Raises ``FetchError``."""
     answer = _json(text)
     results = answer.get("results") if isinstance(answer, dict) else None
     return _snippets(results, lambda item: [item.get("content")], "publishedDate")
 
 
 def read_tavily(text: str) -> Listing:
-    """Snippets of Tavily. Raises ``FetchError``."""
+    """Parse snippets of Tavily. Raises ``FetchError``."""
     answer = _json(text)
     results = answer.get("results") if isinstance(answer, dict) else None
     return _snippets(results, lambda item: [item.get("content")], "published_date")
@@ -163,7 +163,7 @@ def _readme(text: str, name: str, date: object) -> Listing:
     try:
         content = base64.b64decode(str(answer.get("content")), validate=False).decode("utf-8", errors="replace")
     except ValueError as error:
-        raise FetchError("a README that is no base64") from error
+        raise FetchError("a README that is not base64") from error
     return Listing([_page("github_readmes", f"{name}: README", f"https://github.com/{name}", date, content)])
 
 
@@ -184,7 +184,7 @@ def _snippets(results: object, texts: Callable[[dict[str, Any]], list[Any]], dat
 
 
 def web_link(url: str) -> str:
-    """An address of the web, as it may be shown; empty for anything else (``javascript:``, a user's name in it)."""
+    """Return a web address that is safe to show; empty for anything else (``javascript:``, a user name in it)."""
     if len(url) > 400 or not re.fullmatch(r"[\x21-\x7e]+", url) or re.search(r"[<>\"'`\\\s]", url):
         return ""
     try:
@@ -199,7 +199,7 @@ def _page(source: SourceName, title: object, url: str, date: object, text: objec
 
 
 def parse_date(value: object) -> str:
-    """The day in a time stamp; empty when there is none."""
+    """Return the day of a time stamp; empty without one."""
     found = re.match(r"20\d{2}-[01]\d-[0-3]\d", str(value))
     return found[0] if found else ""
 

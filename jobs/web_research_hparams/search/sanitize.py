@@ -1,4 +1,4 @@
-"""Text of strangers made harmless to show and simple to read: no control characters, no markup, bounded. Pure."""
+"""Sanitising of untrusted text: no control characters, no markup, bounded length."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-MAX_TEXT = 24_000  # characters of one page that are read; patterns run over all of it
+MAX_TEXT = 24_000  # characters of a page; patterns run over all of them
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]{0,16}[ -/]{0,4}[@-~]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)?|[@-_])")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.S)
 _HIDDEN = re.compile(r"<(script|style|template|svg)\b.*?(?:</\1\s*>|\Z)", re.S | re.I)
@@ -19,7 +19,7 @@ _ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&nbsp;": " 
 
 
 def to_plain_text(text: object) -> str:
-    """Lines of visible text without markup; what a reader of the page would not see is not read here either."""
+    """Return the lines of visible text without markup; hidden text is removed."""
     plain = _TERMINAL.sub("", str(text)[: 4 * MAX_TEXT])
     plain = _HIDDEN.sub(" ", _COMMENT.sub(" ", plain))
     plain = _TAG.sub("", _BREAK.sub("\n", plain))
@@ -31,17 +31,17 @@ def to_plain_text(text: object) -> str:
 
 
 def clean(text: object, longest: int) -> str:
-    """The same in one line, cut."""
+    """Return plain text in one line, shortened."""
     line = " ".join(to_plain_text(str(text)[: 20 * longest]).split())
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
 def excerpt(text: str, start: int, end: int, longest: int) -> str:
-    """A part of a text that holds ``text[start:end]``, cut at words."""
+    """Return a part of a text around ``text[start:end]``, cut at words."""
     if len(text) <= longest:
         return text
-    room = max(0, longest - (end - start) - 2) // 2
-    first, last = max(0, start - room), min(len(text), end + room)
+    margin = max(0, longest - (end - start) - 2) // 2
+    first, last = max(0, start - margin), min(len(text), end + margin)
     part = text[first:last]
     if first > 0:
         part = "…" + part[part.find(" ") + 1 if " " in part[: start - first] else 0 :]
@@ -51,7 +51,7 @@ def excerpt(text: str, start: int, end: int, longest: int) -> str:
 
 
 def sentences(line: str) -> Iterator[str]:
-    """Sentences of a line; what a decimal point or an abbreviation ends is none."""
+    """Yield the sentences of a line; a decimal point does not end one."""
     yield from (part for part in re.split(r"(?<=[.!?;])\s+(?=[A-Z0-9\"'(*`-])", line) if part)
 
 

@@ -1,4 +1,4 @@
-"""Ask all sources at once, within a time limit; say of each what it answered, how old that is, and what failed."""
+"""Concurrent search of all sources within a time limit, with the state, age and errors of each source."""
 
 from __future__ import annotations
 
@@ -21,53 +21,53 @@ Report = Callable[[float, float | None, str], Awaitable[None]]
 
 
 async def ignore_progress(done: float, total: float | None, message: str) -> None:
-    """Progress for nobody."""
+    """Ignore progress."""
 
 
 class SourceState(BaseModel):
-    """What became of one source."""
+    """Outcome for one source."""
 
     state: Literal["answered", "from_cache", "partly", "not_reached", "not_asked"]
     pages: int = 0
-    age_days: float | None = Field(None, description="Of the oldest answer used; 0: asked just now.")
-    why: str = Field("", description="What was not reached, and why.")
+    age_days: float | None = Field(None, description="Of the oldest answer used; 0: asked now.")
+    why: str = Field("", description="Errors.")
 
 
 class Search(BaseModel):
-    """How the search went."""
+    """Outcome of the search."""
 
-    reached: bool = Field(description="Something answered just now.")
-    why: str = Field("", description="Why nothing was asked or answered.")
+    reached: bool = Field(description="At least one source answered now.")
+    why: str = Field("", description="Reason for no request or no answer.")
     sources: dict[str, SourceState] = Field(default_factory=dict)
     seconds: float = 0.0
 
 
 class _SourceNotes:
-    """Notes about one source while it is asked."""
+    """Notes on one source during the search."""
 
     def __init__(self) -> None:
         self.pages: list[Page] = []
         self.ages: list[float] = []
-        self.whys: list[str] = []
+        self.errors: list[str] = []
         self.n_asked = self.n_settled = 0
 
     def state(self, timeout_s: float) -> SourceState:
         if self.n_settled < self.n_asked:
-            self.whys.append(f"no answer within {timeout_s:g} s")
+            self.errors.append(f"no answer within {timeout_s:g} s")
         age = max(self.ages, default=None)
         if age is None:
-            return SourceState(state="not_reached", why=self._why())
+            return SourceState(state="not_reached", why=self._join_errors())
         state: Literal["answered", "from_cache", "partly"] = (
-            "partly" if self.whys else "from_cache" if min(self.ages) > 0 else "answered"
+            "partly" if self.errors else "from_cache" if min(self.ages) > 0 else "answered"
         )
-        return SourceState(state=state, pages=len(self.pages), age_days=round(age, 2), why=self._why())
+        return SourceState(state=state, pages=len(self.pages), age_days=round(age, 2), why=self._join_errors())
 
-    def _why(self) -> str:
-        return clean("; ".join(dict.fromkeys(self.whys)), 240)
+    def _join_errors(self) -> str:
+        return clean("; ".join(dict.fromkeys(self.errors)), 240)
 
 
 async def search(
-    asks: Sequence[SearchQuery],
+    queries: Sequence[SearchQuery],
     web: WebClient,
     cache: ResponseCache,
     *,
@@ -77,70 +77,69 @@ async def search(
     not_asked: Mapping[SourceName, str] | None = None,
     report: Report = ignore_progress,
 ) -> tuple[list[Page], Search]:
-    """Ask every question, and what its answer leads to.
+    """Send every query, and the queries that its response leads to.
 
     Args:
-        asks: first questions.
-        web: what may be asked.
-        cache: answers of earlier searches; one that is too old still serves when the source is not reached.
-        max_age_days: older answers are asked for again.
-        refresh: ask for all again.
-        timeout_s: for all of it.
-        not_asked: sources that lack what they need, to be told.
-        report: progress.
+        queries: first queries.
+        web: client.
+        cache: earlier responses; an old one is used when its source is not reached.
+        max_age_days: older responses are requested again.
+        refresh: request all again.
+        timeout_s: of the whole search.
+        not_asked: sources that are not configured, with the reason.
+        report: receives progress.
 
     Returns:
-        Pages in the order of the questions, each address once, and what happened. Never raises for what a network can
-        do.
+        Pages in the order of the queries, each address once, and the outcome. Network errors are part of the outcome.
     """
     started = time.monotonic()
-    told: dict[SourceName, _SourceNotes] = {ask.source: _SourceNotes() for ask in asks}
+    notes_by_source: dict[SourceName, _SourceNotes] = {query.source: _SourceNotes() for query in queries}
     limiter = anyio.CapacityLimiter(MAX_CONCURRENT)
     n_done = 0
 
-    async def answer(ask: SearchQuery) -> tuple[Listing, float]:
-        identity = ask.request.identity
-        cached = cache.get(ask.source, identity)
+    async def answer(query: SearchQuery) -> tuple[Listing, float]:
+        identity = query.request.identity
+        cached = cache.get(query.source, identity)
         if cached is not None and not refresh and cached.age_days <= max_age_days:
-            return ask.read(cached.text), max(cached.age_days, 1e-6)
+            return query.read(cached.text), max(cached.age_days, 1e-6)
         try:
             async with limiter:
-                text = await web.text(ask.request)
-            listing = ask.read(text)
+                text = await web.text(query.request)
+            listing = query.read(text)
         except FetchError as error:
             if cached is None:
                 raise
-            told[ask.source].whys.append(f"{error}; used an answer of {cached.age_days:.0f} days ago")
-            return ask.read(cached.text), max(cached.age_days, 1e-6)
-        cache.put(ask.source, identity, text)
+            notes_by_source[query.source].errors.append(f"{error}; used an answer of {cached.age_days:.0f} days ago")
+            return query.read(cached.text), max(cached.age_days, 1e-6)
+        cache.put(query.source, identity, text)
         return listing, 0.0
 
-    async def follow(ask: SearchQuery) -> None:
+    async def follow(query: SearchQuery) -> None:
         nonlocal n_done
-        notes = told[ask.source]
+        notes = notes_by_source[query.source]
         notes.n_asked += 1
         try:
-            listing, age = await answer(ask)
+            listing, age = await answer(query)
             notes.pages += listing.pages
             notes.ages.append(age)
         except FetchError as error:
             listing = Listing()
-            notes.whys.append(str(error))
+            notes.errors.append(str(error))
         notes.n_settled += 1
         n_done += 1
-        await report(n_done, None, f"{ask.source}: {len(notes.pages)} pages")
+        await report(n_done, None, f"{query.source}: {len(notes.pages)} pages")
         async with anyio.create_task_group() as tasks:
-            for further in listing.then:
-                tasks.start_soon(follow, further)
+            for follow_up in listing.follow_ups:
+                tasks.start_soon(follow, follow_up)
 
     with anyio.move_on_after(timeout_s):
         async with web, anyio.create_task_group() as tasks:
-            for ask in asks:
-                tasks.start_soon(follow, ask)
-    states = {str(source): notes.state(timeout_s) for source, notes in told.items()}
-    reached = any(0.0 in notes.ages for notes in told.values())
+            for query in queries:
+                tasks.start_soon(follow, query)
+    states = {str(source): notes.state(timeout_s) for source, notes in notes_by_source.items()}
+    reached = any(0.0 in notes.ages for notes in notes_by_source.values())
     why = "" if reached else "; ".join(dict.fromkeys(state.why for state in states.values() if state.why))
     states |= {str(source): SourceState(state="not_asked", why=text) for source, text in (not_asked or {}).items()}
-    pages = {page.url: page for notes in told.values() for page in reversed(notes.pages)}
+    pages = {page.url: page for notes in notes_by_source.values() for page in reversed(notes.pages)}
     seconds = round(time.monotonic() - started, 1)
     return list(pages.values()), Search(reached=reached, why=clean(why, 240), sources=states, seconds=seconds)

@@ -48,7 +48,7 @@ def test_facts_a_recommendation_rests_on_come_before_others() -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_every_rule_has_a_sentence_what_to_do_and_facts_that_exist(rule: Rule) -> None:
     assert rule.sentence.endswith(".")
-    assert rule.do.endswith(".")
+    assert rule.advice.endswith(".")
     assert set(rule.facts) <= {fact.id for fact in load_knowledge()}
     assert rule.facts or rule.id == "not-a-setting"
 

@@ -11,7 +11,7 @@ from jobs.training.planning import run_config
 from jobs.training.planning.presets import DEFAULT_LR
 from jobs.tune_hparams.params import SOURCE
 from jobs.tune_hparams.search_space import Range, check_space
-from jobs.web_research_hparams.evidence.rules import MOST_WARMUP_STEPS, WARMUP_SHARE, SettingsPoint, find_breaches
+from jobs.web_research_hparams.evidence.rules import MAX_WARMUP_STEPS, WARMUP_SHARE, SettingsPoint, find_breaches
 from jobs.web_research_hparams.knowledge import load_knowledge
 from jobs.web_research_hparams.recommend import Method, ModelSize, Recommendation, RecommendationRequest, recommend
 from tools.research.training_plan import plan_for
@@ -66,7 +66,7 @@ def test_no_rule_rejects_what_is_recommended(request_: dict[str, object]) -> Non
 def test_training_and_research_have_one_definition_of_rate_and_warm_up() -> None:
     for method in ("full", "lora"):
         assert recommended(method=method).settings["lr"] == DEFAULT_LR[method]
-    assert (MOST_WARMUP_STEPS, WARMUP_SHARE) == (run_config.MOST_WARMUP_STEPS, 1 / run_config.WARMUP_SHARE)
+    assert (MAX_WARMUP_STEPS, WARMUP_SHARE) == (run_config.MOST_WARMUP_STEPS, 1 / run_config.WARMUP_SHARE)
 
 
 @pytest.mark.parametrize("request_", ALL)
@@ -106,11 +106,11 @@ def test_lora_epochs_follow_the_number_of_clips(minutes: float, epochs: int) -> 
     assert recommended(method="lora", minutes_of_audio=minutes).settings["epochs"] == epochs
 
 
-def test_lora_says_that_nobody_has_sound_figures() -> None:
+def test_lora_says_that_no_results_with_a_correct_loss_are_known() -> None:
     made = recommended(method="lora", size="1.7b", minutes_of_audio=30)
 
     assert "lora-no-correct" in made.because["lr"]
-    assert any("No LoRA figure" in caution for caution in made.cautions)
+    assert any("No LoRA result" in caution for caution in made.cautions)
     assert made.settings["lora_alpha"] == 2 * made.settings["lora_r"]
 
 

@@ -51,13 +51,13 @@ def test_a_range_may_be_brought_and_a_number() -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"parameter": "learning_rat"}, r"findings\[0\].*no setting.*"),
-        ({"value": "small"}, "no number"),
-        ({"value": True}, "no number"),
-        ({"source_url": "javascript:alert(1)"}, "no address of the web"),
-        ({"source_url": ""}, "no address of the web"),
-        ({"quote": "a learning rate of 5e-6"}, "does not stand in the quote"),
-        ({"quote": ""}, "does not stand in the quote"),
+        ({"parameter": "learning_rat"}, r"findings\[0\].*not a researched setting.*"),
+        ({"value": "small"}, "not a number"),
+        ({"value": True}, "not a number"),
+        ({"source_url": "javascript:alert(1)"}, "not a web address"),
+        ({"source_url": ""}, "not a web address"),
+        ({"quote": "a learning rate of 5e-6"}, "is not in the quote"),
+        ({"quote": ""}, "is not in the quote"),
     ],
 )
 def test_a_finding_that_cannot_be_checked_is_refused(change: dict[str, Any], why: str) -> None:

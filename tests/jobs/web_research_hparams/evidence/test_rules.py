@@ -79,5 +79,5 @@ def test_the_worst_comes_first_and_says_value_reason_and_remedy() -> None:
     found = find_breaches(point({"lr": 2e-5, "code_predictor_weight": 1.0}))
 
     assert [breach.severity for breach in found] == ["reject", "note"]
-    assert describe_breach(found[0]).startswith("reject: lr=2e-5: From 1e-5 on")
+    assert describe_breach(found[0]).startswith("reject: lr=2e-5: At 1e-5 and above")
     assert describe_breach(found[0]).endswith("Use 5e-6; search 1e-6 to 1e-5.")

@@ -111,7 +111,7 @@ def test_values_within_a_tenth_are_one() -> None:
     assert [(value, len(group)) for value, group in found] == [(3e-6, 2)]
 
 
-def test_who_says_otherwise_is_told_with_the_reason() -> None:
+def test_conflicts_come_with_the_reason_for_their_lower_weight() -> None:
     facts = select_relevant(load_knowledge(), size="0.6b", method="full")
 
     conflicts = find_conflicts("lr", 5e-6, "0.6b", facts, weighed(page("lr 2e-6", SWIFT)))
@@ -119,5 +119,5 @@ def test_who_says_otherwise_is_told_with_the_reason() -> None:
     assert [conflict.id for conflict in conflicts][:3] == ["w1", "full-lr-too-high", "swift-preset"]
     assert conflicts[0].says == "2e-6"
     (against,) = find_conflicts("lr", 5e-6, "0.6b", [], weighed(page("lr 5e-6 is too high")))
-    assert (against.says, against.why_lower) == ("not 5e-6", "one page's word; nobody can tell which loss was used")
+    assert (against.says, against.why_lower) == ("not 5e-6", "claim of one page; the loss is not known")
     assert conflicts[2].why_lower == "a default; no result was published with it"

@@ -88,7 +88,7 @@ def test_issues_give_their_words_and_the_fragments_that_matched() -> None:
 
 
 def test_repositories_lead_to_their_readmes_which_come_as_base64() -> None:
-    (ask,) = read_github_repositories(json.dumps(REPOSITORIES), {"Authorization": "Bearer x"}, 5).then
+    (ask,) = read_github_repositories(json.dumps(REPOSITORIES), {"Authorization": "Bearer x"}, 5).follow_ups
 
     (page,) = ask.read(json.dumps(readme("someone/voices", README))).pages
 
@@ -99,7 +99,7 @@ def test_repositories_lead_to_their_readmes_which_come_as_base64() -> None:
 
 
 def test_models_lead_to_their_cards_but_not_those_of_the_vendor() -> None:
-    (ask,) = read_huggingface_models(json.dumps(MODELS), 5).then
+    (ask,) = read_huggingface_models(json.dumps(MODELS), 5).follow_ups
 
     (page,) = ask.read(CARD).pages
 
@@ -138,7 +138,7 @@ def test_what_is_no_answer_of_a_service_is_an_error(read: object, text: str) -> 
     "answer", [{}, {"encoding": "none", "content": ""}, [], {"encoding": "base64", "content": "x"}]
 )
 def test_a_readme_that_is_none_is_an_error_or_empty(answer: object) -> None:
-    (ask,) = read_github_repositories(json.dumps(REPOSITORIES), {}, 5).then
+    (ask,) = read_github_repositories(json.dumps(REPOSITORIES), {}, 5).follow_ups
 
     try:
         pages = ask.read(json.dumps(answer)).pages
@@ -163,8 +163,8 @@ def test_links_that_leave_their_service_are_dropped() -> None:
     names = ["a/b/../c", "x", "../x", "a/..", "a/b?c", "a/b#c", "a b/c"]
 
     assert read_github_issues(json.dumps({"items": items})).pages == []
-    assert read_huggingface_models(json.dumps([{"id": name} for name in names]), 9).then == []
-    assert read_github_repositories(json.dumps({"items": [{"full_name": n} for n in names]}), {}, 9).then == []
+    assert read_huggingface_models(json.dumps([{"id": name} for name in names]), 9).follow_ups == []
+    assert read_github_repositories(json.dumps({"items": [{"full_name": n} for n in names]}), {}, 9).follow_ups == []
 
 
 _KEYS = ["items", "results", "web", "url", "html_url", "title", "body", "text_matches", "fragment", "full_name", "id",
@@ -187,4 +187,4 @@ def test_any_json_is_read_or_refused_and_gives_web_addresses_only(answer: object
         except FetchError:
             continue
         assert all(page.url.startswith(("https://", "http://")) for page in listing.pages)
-        assert all(ask.request.url.startswith("https://") for ask in listing.then)
+        assert all(ask.request.url.startswith("https://") for ask in listing.follow_ups)

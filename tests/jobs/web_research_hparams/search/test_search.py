@@ -37,8 +37,8 @@ def searched(services: Services, tmp_path: Path) -> Callable[..., tuple[list[Pag
 
         async def go() -> tuple[list[Page], Search]:
             return await search(
-                build_queries("0.6b", "full", "", 5, access), WebClient(transport, access.search_url), cache, max_age_days=7,
-                timeout_s=timeout_s, not_asked=find_missing_access(access), **more,
+                build_queries("0.6b", "full", "", 5, access), WebClient(transport, access.search_url), cache,
+                max_age_days=7, timeout_s=timeout_s, not_asked=find_missing_access(access), **more,
             )  # fmt: skip
 
         return anyio.run(go)
