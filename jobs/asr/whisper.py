@@ -1,4 +1,4 @@
-"""Speech to text with faster-whisper: the model once per process, every segment with what makes it doubtful.
+"""Speech to text with faster-whisper; each segment has the measures that make it doubtful.
 
 Not WhisperX's batched transcription: that has no temperature fallback and no checks, so hallucinations pass.
 """
@@ -8,26 +8,27 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from jobs.asr.ctranslate2_cuda import load_cuda_libraries, translate_cuda_error
-from jobs.asr.hallucination_filter import is_loop, is_too_fast
+from jobs.asr.ctranslate2_cuda import translate_cuda_error
 from jobs.asr.languages import NAMES, language_code
 from jobs.asr.model_registry import ComputeType
-from jobs.errors import UserError
+from jobs.asr.transcript import (
+    MAX_COMPRESSION_RATIO,
+    MAX_NO_SPEECH_PROBABILITY,
+    MIN_MEAN_LOG_PROBABILITY,
+    TranscribedSegment,
+    TranscribedWord,
+)
+from jobs.asr.whisper_models import load_whisper
 
 logger = logging.getLogger(__name__)
 
 SAMPLE_RATE_HZ = 16_000
 # Whisper paper, section 4.5, and the defaults of the reference implementation.
-MAX_COMPRESSION_RATIO = 2.4
-MIN_MEAN_LOG_PROBABILITY = -1.0
-MAX_NO_SPEECH_PROBABILITY = 0.6
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 CHECKS: dict[str, Any] = {
     "beam_size": 5,
@@ -39,56 +40,9 @@ CHECKS: dict[str, Any] = {
     "word_timestamps": True,
 }
 
-Doubt = Literal["hallucination_loop", "too_many_words", "no_speech", "low_confidence"]
-# At most so many spans at once, unless told otherwise: a batch of large-v3 on the GPU is a few GB.
+# Spans transcribed at once by default: a batch of large-v3 on the GPU takes a few GB.
 BATCH_SIZES = {"cuda": 16, "cpu": 4}
 TAIL_S = 1.0  # at a span's end without text: a batch reads each span once, and may not have come to its end
-
-
-@dataclass(frozen=True)
-class HeardWord:
-    """A word as Whisper wrote it, without spaces; seconds from the start of the samples; probability 0..1."""
-
-    word: str
-    start_s: float
-    end_s: float
-    probability: float
-
-
-@dataclass(frozen=True)
-class TranscribedSegment:
-    """A stretch of audio with its transcript.
-
-    Attributes:
-        start_s: seconds from the start of the samples.
-        end_s: seconds from the start of the samples, never past their end.
-        text: as Whisper writes it, without spaces around it.
-        mean_log_probability: of the text's tokens; nearer to 0 is surer.
-        no_speech_probability: that the 30 s window holds no speech.
-        compression_ratio: of the window's text under zlib; a loop of repeated words compresses well.
-        words: with times from Whisper's attention, rougher than ``align``'s.
-        language: code of the language it was heard in.
-    """
-
-    start_s: float
-    end_s: float
-    text: str
-    mean_log_probability: float
-    no_speech_probability: float
-    compression_ratio: float
-    words: tuple[HeardWord, ...] = ()
-    language: str = "en"
-
-    def doubt(self) -> Doubt | None:
-        """Why the text should not be trusted, or None."""
-        if self.compression_ratio > MAX_COMPRESSION_RATIO or is_loop(self.text, self.language):
-            return "hallucination_loop"
-        if is_too_fast(self.text, self.end_s - self.start_s, self.language):
-            return "too_many_words"
-        if self.mean_log_probability < MIN_MEAN_LOG_PROBABILITY:
-            is_silence = self.no_speech_probability > MAX_NO_SPEECH_PROBABILITY
-            return "no_speech" if is_silence else "low_confidence"
-        return None
 
 
 class Transcriber:
@@ -110,7 +64,7 @@ class Transcriber:
             model: name (``large-v3``), hub id, or directory of a CTranslate2 model.
             device: ``auto`` (the GPU when there is one), ``cuda`` or ``cpu``.
             compute_type: number format; ``auto``: float16 on the GPU, int8 on the CPU.
-            batch_size: spans that ``transcribe_spans`` hears at once; 0: ``BATCH_SIZES`` of the device.
+            batch_size: spans that ``transcribe_spans`` transcribes at once; 0: ``BATCH_SIZES`` of the device.
             cpu_threads: threads on the CPU; 0 leaves the choice to CTranslate2.
             seed: of the sampling where temperature 0 fails; the same calls in the same order give the same texts.
 
@@ -118,43 +72,14 @@ class Transcriber:
             UserError: ``model_unavailable``, ``compute_type_unsupported``, ``cuda_libraries_missing``,
                 ``cuda_oom``, ``cuda_failed``.
         """
-        import ctranslate2
-        from faster_whisper import WhisperModel
-
-        if device == "auto":
-            device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
-        if device == "cuda":
-            if not ctranslate2.get_cuda_device_count():
-                raise UserError("cuda_failed", "CTranslate2 finds no GPU.", "Check nvidia-smi; or give device cpu.")
-            load_cuda_libraries()
-        folder = _model_folder(model, fetch=True)
-        if compute_type == "auto":
-            compute_type = "float16" if device == "cuda" else "int8"
-        supported = ctranslate2.get_supported_compute_types(device)
-        if compute_type not in supported:
-            raise UserError(
-                "compute_type_unsupported",
-                f"This machine's {device} does not compute in {compute_type}.",
-                f"Use one of: {', '.join(sorted(supported))}; or auto.",
-            )
+        loaded = load_whisper(model, device, compute_type, cpu_threads=cpu_threads, seed=seed)
         self.model = model
-        self.device = device
-        self._batch_size = batch_size or BATCH_SIZES[device]
-        ctranslate2.set_random_seed(seed)  # taken up by the threads that the model starts
-        try:
-            self._whisper: Any = WhisperModel(
-                str(folder),
-                device=device,
-                compute_type=compute_type,
-                cpu_threads=cpu_threads,
-                local_files_only=True,
-            )
-        except (RuntimeError, ValueError) as error:
-            cuda = translate_cuda_error(error, f"Whisper {model}") if isinstance(error, RuntimeError) else None
-            raise cuda or _unavailable(model, f"its files in {folder} do not load: {error}") from error
+        self.device = loaded.device
+        self._whisper = loaded.model
+        self._batch_size = batch_size or BATCH_SIZES[loaded.device]
 
     def transcribe(self, samples_16k: npt.NDArray[np.float32], language: str | None = None) -> list[TranscribedSegment]:
-        """Transcribe speech of any length, in windows of 30 s that know nothing of each other's text.
+        """Transcribe speech of any length, in windows of 30 s; none is prompted with another's text.
 
         Args:
             samples_16k: mono float32 in -1..1 at 16 kHz, shape ``(n,)``.
@@ -172,21 +97,21 @@ class Transcriber:
         if duration_s == 0:
             return []
         code = code or self.detect_language(samples_16k)[0]
-        with _cuda_explained(self.model):
+        with _translated_cuda_errors(self.model):
             segments, _ = self._whisper.transcribe(samples_16k, language=code, temperature=list(TEMPERATURES), **CHECKS)
-            heard = [_ours(segment, 0.0, duration_s, code) for segment in segments]  # the model runs here
-        return _with_text(heard)
+            found = [_convert_segment(segment, 0.0, duration_s, code) for segment in segments]  # the model runs here
+        return _with_text(found)
 
     def transcribe_spans(
         self, samples_16k: npt.NDArray[np.float32], spans_s: Sequence[tuple[float, float]], language: str | None = None
     ) -> list[list[TranscribedSegment]]:
         """Transcribe each span (seconds, at most 30 long) by itself, ``batch_size`` of them at once.
 
-        faster-whisper's batches know neither a second temperature nor its checks, and read a span once: one with
-        doubtful text, or whose text ends early, is heard again alone. An unnamed language is detected once for all.
+        faster-whisper's batches have neither a second temperature nor its checks, and read a span once: a span with
+        doubtful text, or whose text ends early, is transcribed again alone. An unnamed language is detected once.
 
         Returns:
-            For each span what ``transcribe`` gives for its samples, times from the span's start.
+            For each span its segments as of ``transcribe``, times from the span's start.
         """
         cuts = [(round(start * SAMPLE_RATE_HZ), round(end * SAMPLE_RATE_HZ)) for start, end in spans_s]
         if not cuts:
@@ -194,9 +119,9 @@ class Transcriber:
         code = language_code(language) or self.detect_language(samples_16k[cuts[0][0] :])[0]
         if self._batch_size == 1 or len(cuts) == 1:
             return [self.transcribe(samples_16k[first:last], code) for first, last in cuts]
-        heard: list[list[TranscribedSegment]] = [[] for _ in cuts]
+        found: list[list[TranscribedSegment]] = [[] for _ in cuts]
         places = {int(first / SAMPLE_RATE_HZ * 100): number for number, (first, _) in enumerate(cuts)}
-        with _cuda_explained(self.model):
+        with _translated_cuda_errors(self.model):
             from faster_whisper import BatchedInferencePipeline
 
             segments, _ = BatchedInferencePipeline(self._whisper).transcribe(
@@ -216,41 +141,27 @@ class Transcriber:
             for segment in segments:
                 number = places[segment.seek]
                 first, last = cuts[number]
-                heard[number].append(_ours(segment, first / SAMPLE_RATE_HZ, (last - first) / SAMPLE_RATE_HZ, code))
-        again = {number for number, found in enumerate(heard) if _needs_a_second_hearing(found, cuts[number])}
-        logger.info("Heard %d spans in batches of %d, %d of them again alone.", len(cuts), self._batch_size, len(again))
+                offset_s, duration_s = first / SAMPLE_RATE_HZ, (last - first) / SAMPLE_RATE_HZ
+                found[number].append(_convert_segment(segment, offset_s, duration_s, code))
+        again = {number for number, segments in enumerate(found) if _needs_second_pass(segments, cuts[number])}
+        logger.info("Transcribed %d spans in batches of %d, %d again alone.", len(cuts), self._batch_size, len(again))
         return [
-            self.transcribe(samples_16k[first:last], code) if number in again else _with_text(heard[number])
+            self.transcribe(samples_16k[first:last], code) if number in again else _with_text(found[number])
             for number, (first, last) in enumerate(cuts)
         ]
 
     def detect_language(self, samples_16k: npt.NDArray[np.float32]) -> tuple[str, float]:
-        """Code and probability of the likeliest of Qwen3-TTS's ten languages in the first 30 s."""
-        with _cuda_explained(self.model):
+        """Return code and probability of the likeliest of Qwen3-TTS's ten languages in the first 30 s."""
+        with _translated_cuda_errors(self.model):
             _, _, probabilities = self._whisper.detect_language(samples_16k)
         known = {code: float(value) for code, value in probabilities or [("en", 1.0)] if code in NAMES}
         code = max(known, key=lambda each: known[each], default="en")
-        logger.info("Whisper hears %s (probability %.2f).", NAMES[code], known.get(code, 0.0))
+        logger.info("Whisper detects %s (probability %.2f).", NAMES[code], known.get(code, 0.0))
         return code, known.get(code, 0.0)
 
 
-def transcribe(
-    samples_16k: npt.NDArray[np.float32], *, model: str, language: str | None, device: str = "auto"
-) -> list[TranscribedSegment]:
-    """Transcribe once; who transcribes more than once makes a ``Transcriber`` and keeps it."""
-    return Transcriber(model, device).transcribe(samples_16k, language)
-
-
-def model_is_available(model: str) -> bool:
-    """True when the model is a directory or lies in the cache, so that it loads without network."""
-    try:
-        return (_model_folder(model, fetch=False) / "model.bin").is_file()
-    except UserError:
-        return False
-
-
 @contextlib.contextmanager
-def _cuda_explained(model: str) -> Iterator[None]:
+def _translated_cuda_errors(model: str) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
@@ -260,19 +171,19 @@ def _cuda_explained(model: str) -> Iterator[None]:
         raise cuda from error
 
 
-def _needs_a_second_hearing(heard: Sequence[TranscribedSegment], cut: tuple[int, int]) -> bool:
+def _needs_second_pass(found: Sequence[TranscribedSegment], cut: tuple[int, int]) -> bool:
     duration_s = (cut[1] - cut[0]) / SAMPLE_RATE_HZ
-    return not heard or duration_s - heard[-1].end_s > TAIL_S or any(segment.doubt() for segment in heard)
+    return not found or duration_s - found[-1].end_s > TAIL_S or any(segment.doubt() for segment in found)
 
 
-def _with_text(heard: list[TranscribedSegment]) -> list[TranscribedSegment]:
-    kept = [segment for segment in heard if segment.text and segment.end_s > segment.start_s]
-    if len(kept) < len(heard):
-        logger.info("Dropped %d segments without text or past the audio's end.", len(heard) - len(kept))
+def _with_text(found: list[TranscribedSegment]) -> list[TranscribedSegment]:
+    kept = [segment for segment in found if segment.text and segment.end_s > segment.start_s]
+    if len(kept) < len(found):
+        logger.info("Dropped %d segments without text or past the audio's end.", len(found) - len(kept))
     return kept
 
 
-def _ours(segment: Any, offset_s: float, duration_s: float, language: str) -> TranscribedSegment:
+def _convert_segment(segment: Any, offset_s: float, duration_s: float, language: str) -> TranscribedSegment:
     def inside(time_s: float) -> float:  # windows are padded to 30 s, and times may lie in the padding
         return min(max(float(time_s) - offset_s, 0.0), duration_s)
 
@@ -284,45 +195,8 @@ def _ours(segment: Any, offset_s: float, duration_s: float, language: str) -> Tr
         no_speech_probability=float(segment.no_speech_prob),
         compression_ratio=float(segment.compression_ratio),
         words=tuple(
-            HeardWord(word.word.strip(), inside(word.start), inside(word.end), float(word.probability))
+            TranscribedWord(word.word.strip(), inside(word.start), inside(word.end), float(word.probability))
             for word in segment.words or ()
         ),
         language=language,
-    )
-
-
-def _model_folder(model: str, *, fetch: bool) -> Path:
-    """Folder of the model's files: given, cached, or (with ``fetch``) downloaded."""
-    from faster_whisper import download_model
-
-    given = Path(model).expanduser()
-    if given.is_dir():
-        if not (given / "model.bin").is_file():
-            raise _unavailable(
-                model,
-                "the directory holds no model.bin (ct2-transformers-converter makes one of a transformers model)",
-            )
-        return given
-    try:
-        folder = Path(download_model(model, local_files_only=True))
-        if (folder / "model.bin").is_file():
-            return folder
-    except (OSError, ValueError) as error:
-        if not fetch:
-            raise _unavailable(model, f"it is not in the cache ({error})") from error
-    if not fetch:
-        raise _unavailable(model, "its download was not finished")
-    logger.info("Downloading Whisper %s.", model)
-    try:
-        return Path(download_model(model))
-    except (OSError, ValueError) as error:  # requests' and huggingface_hub's errors are among these
-        raise _unavailable(model, f"it is not in the cache and could not be downloaded ({error})") from error
-
-
-def _unavailable(model: str, why: str) -> UserError:
-    return UserError(
-        "model_unavailable",
-        f"There is no Whisper model {model!r}: {why}.",
-        "On a machine with network: hf download Systran/faster-whisper-large-v3 (3 GB; -small 0.5 GB), then give "
-        "the folder as whisper_model. Without Whisper: give the book's text or segments_jsonl to ingest_audiobook.",
     )

@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from jobs.asr.transcript import Word as Word
 from jobs.atomic_io import open_text
 from jobs.errors import UserError
 
@@ -32,15 +33,6 @@ class Source(Row):
     chapter: int | None = None
     start_s: float
     end_s: float
-
-
-class Word(Row):
-    """One aligned word; times in seconds from the clip's start; score 0..1, higher is surer."""
-
-    word: str
-    start_s: float
-    end_s: float
-    score: float
 
 
 class Clip(Row):

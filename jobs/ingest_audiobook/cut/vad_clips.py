@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from jobs.asr.whisper import TranscribedSegment
+from jobs.asr.transcript import TranscribedSegment
 from jobs.audio.recording import Samples
 from jobs.audio.vad_segments import merged, padded, speech_spans
 from jobs.ingest_audiobook.cut.clip_candidates import (

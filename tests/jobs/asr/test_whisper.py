@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from jobs.asr.languages import NAMES
-from jobs.asr.whisper import TranscribedSegment, Transcriber, model_is_available, transcribe
+from jobs.asr.transcript import TranscribedSegment
+from jobs.asr.whisper import Transcriber
 from jobs.errors import UserError
 
 RATE_HZ = 16_000
@@ -118,10 +119,6 @@ def test_no_samples_give_no_segments(transcriber):
     assert transcriber.transcribe(np.zeros(0, np.float32), "english") == []
 
 
-def test_one_call_loads_and_transcribes(toy_whisper):
-    assert transcribe(noise(2.0), model=str(toy_whisper), language="english", device="cpu")
-
-
 @pytest.mark.parametrize(
     ("log_probability", "no_speech", "compression", "doubt"),
     [
@@ -176,10 +173,3 @@ def test_a_model_that_cannot_be_downloaded_says_how_to_get_it(monkeypatch, tmp_p
 
     assert refusal.value.code == "model_unavailable"
     assert "hf download" in refusal.value.hint
-
-
-def test_availability_is_told_without_network(toy_whisper, tmp_path):
-    assert model_is_available(str(toy_whisper))
-    assert not model_is_available(str(tmp_path))
-    assert not model_is_available("nobody/no-such-model")
-    assert not model_is_available("larg-v3")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from jobs.asr.whisper import TranscribedSegment
+from jobs.asr.transcript import TranscribedSegment
 from jobs.audio.vad_segments import Span
 from jobs.ingest_audiobook.cut.clip_candidates import ClipCandidate
 from jobs.ingest_audiobook.cut.vad_clips import transcribe_candidates
