@@ -37,13 +37,9 @@ class GetArtifactArgs(Strict):
 
     handle: str = Field(pattern=r"^artifact://[^/]+/.+$", description="As get_job lists it.")
     picture: bool = Field(
-        False,
-        description="A wav's spectrogram, a manifest's lengths. artifact://JOB/curves: losses.",
+        False, description="A wav's spectrogram, a manifest's lengths. artifact://JOB/curves: losses."
     )
-    inline: bool = Field(
-        False,
-        description="Content too: image or wav up to 256 KiB, text up to 6 KiB, folder list.",
-    )
+    inline: bool = Field(False, description="Content too: image or wav up to 256 KiB, text up to 6 KiB, folder list.")
 
 
 class GetArtifactAnswer(ArtifactView, MediaAnswer):

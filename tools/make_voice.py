@@ -182,18 +182,10 @@ def _steps(args: MakeVoiceArgs, out: Path) -> list[Step]:
         ingest,
         Step(ALIGN, {"manifest": ingested, "out": aligned}),
         Step(CONVERT_CODES, {"manifest": aligned, "out": coded, "tokenizer": _tokenizer_of(args)}),
-        Step(
-            TRAINING,
-            {"manifest": coded, "out_dir": str(training), "speaker": args.voice, **trained},
-        ),
+        Step(TRAINING, {"manifest": coded, "out_dir": str(training), "speaker": args.voice, **trained}),
         Step(
             SYNTHESIZE,
-            {
-                "model": str(training / "voice"),
-                "texts": args.texts,
-                "speaker": args.voice,
-                "out_dir": str(samples),
-            },
+            {"model": str(training / "voice"), "texts": args.texts, "speaker": args.voice, "out_dir": str(samples)},
         ),
         Step(
             RATE_SAMPLES,

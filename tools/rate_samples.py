@@ -52,10 +52,7 @@ class RateSamplesArgs(StartArgs, Params):
     narrator_manifest: IngestedManifest | None = Field(  # type: ignore[assignment]
         None, description="The narrator's dataset: name or manifest. Not with scores."
     )
-    scores: list[Score] = Field(
-        default_factory=list,
-        description="Given by a person, never invented.",
-    )
+    scores: list[Score] = Field(default_factory=list, description="Given by a person, never invented.")
     votes: list[Preferred] = Field(
         default_factory=list,
         description="A person's choices between two takes of a text; ./run.sh listen has a page for blind ones.",

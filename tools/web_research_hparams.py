@@ -143,10 +143,7 @@ def search_access(settings: Settings) -> tuple[SearchAccess, str]:
 
 
 async def _searched(
-    args: WebResearchHparamsArgs,
-    context: ToolContext,
-    transport: httpx.AsyncBaseTransport | None,
-    timeout_s: float,
+    args: WebResearchHparamsArgs, context: ToolContext, transport: httpx.AsyncBaseTransport | None, timeout_s: float
 ) -> tuple[list[ValueCandidate], Search]:
     if args.offline:
         return [], Search(reached=False, why="offline=true: nothing was asked")

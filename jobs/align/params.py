@@ -20,8 +20,7 @@ class Params(Strict):
         None, description="Folder that audio paths are relative to. Default: the manifest's.", json_schema_extra=RARE
     )
     aligner: Literal["auto", "whisperx", "pocketsphinx"] = Field(
-        "auto",
-        description="auto: WhisperX if its model is on disk, else pocketsphinx (offline, English).",
+        "auto", description="auto: WhisperX if its model is on disk, else pocketsphinx (offline, English)."
     )
     align_model: ModelRef | None = Field(
         None, description="wav2vec2 model for WhisperX: hub id or directory.", json_schema_extra=RARE

@@ -19,21 +19,14 @@ class Params(Strict):
 
     manifest: AlignedManifest = Field(description="Dataset: name, folder, or train_aligned.jsonl.")
     out: OutputPath = Field("", description="Default: train_manifest_qwen3.jsonl beside it.", json_schema_extra=RARE)
-    tokenizer: ModelRef = Field(
-        DEFAULT_TOKENIZER,
-        description="Hub id, folder, or toy (for trials without weights).",
-    )
+    tokenizer: ModelRef = Field(DEFAULT_TOKENIZER, description="Hub id, folder, or toy (for trials without weights).")
     ref_audio: InputPath | None = Field(
         None,
         description="Reference clip for the speaker embedding. Default: the best-scored clip of 3 to 10 s.",
         json_schema_extra=RARE,
     )
     batch_s: float = Field(
-        60.0,
-        gt=0,
-        le=600,
-        description="Audio per batch, seconds; lower it when memory is low.",
-        json_schema_extra=RARE,
+        60.0, gt=0, le=600, description="Audio per batch, seconds; lower it when memory is low.", json_schema_extra=RARE
     )
 
 

@@ -17,10 +17,7 @@ class Params(Strict):
     """Parameters of ``ingest_audiobook``."""
 
     audio: InputPath = Field(description="m4b, mp3, flac …, or a folder of them.")
-    voice: str = Field(
-        pattern=r"^[a-z][a-z0-9_-]{0,39}$",
-        description="The narrator's name, lower case.",
-    )
+    voice: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="The narrator's name, lower case.")
     out_dir: OutputPath = Field("", description="Default: datasets/<voice> in the home folder.")
     text: InputPath | None = Field(
         None, description="txt, epub, srt or vtt; for a folder: txt, epub, or a folder of srt, vtt."
@@ -31,8 +28,7 @@ class Params(Strict):
         json_schema_extra=RARE,
     )
     transcript: Literal["auto", "book", "whisper", "none"] = Field(
-        "auto",
-        description="auto: the given text or segments, else Whisper.",
+        "auto", description="auto: the given text or segments, else Whisper."
     )
     language: Language = Field("english", description="")
     whisper_model: ModelRef = Field(

@@ -60,9 +60,7 @@ class Params(Strict):
         None, description="WavLMForXVector that compares voices: folder or cached hub id.", json_schema_extra=RARE
     )
     whisper_model: ModelRef | None = Field(
-        None,
-        description="faster-whisper model that checks the words: folder or cached hub id.",
-        json_schema_extra=RARE,
+        None, description="faster-whisper model that checks the words: folder or cached hub id.", json_schema_extra=RARE
     )
 
 

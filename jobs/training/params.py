@@ -37,8 +37,7 @@ class Params(Strict):
 
     manifest: CodedManifest = Field(description="Dataset: name, folder, or train_manifest_qwen3.jsonl.")
     base_model: ModelRef = Field(
-        DEFAULT_BASE,
-        description="Hub id (default: Qwen/Qwen3-TTS-12Hz-0.6B-Base), folder, a voice, or toy.",
+        DEFAULT_BASE, description="Hub id (default: Qwen/Qwen3-TTS-12Hz-0.6B-Base), folder, a voice, or toy."
     )
     out_dir: OutputPath = Field("", description="Default: the job's own folder.")
     speaker: str | None = Field(
@@ -154,11 +153,7 @@ class Params(Strict):
         json_schema_extra=RARE,
     )
     speaker_clips: int = Field(
-        16,
-        ge=0,
-        le=200,
-        description="Clips averaged for the speaker embedding.",
-        json_schema_extra=RARE,
+        16, ge=0, le=200, description="Clips averaged for the speaker embedding.", json_schema_extra=RARE
     )
     export_base: bool = Field(
         False, description="Also a base model that clones and can be trained on (2 to 4 GB).", json_schema_extra=RARE
@@ -171,10 +166,7 @@ class Params(Strict):
         json_schema_extra=RARE,
     )
     rights: str = Field(
-        "",
-        max_length=2000,
-        description="Speaker and extent of consent, for the model card.",
-        json_schema_extra=RARE,
+        "", max_length=2000, description="Speaker and extent of consent, for the model card.", json_schema_extra=RARE
     )
     resume: bool = Field(
         True, description="Continue from the last checkpoint in out_dir when there is one.", json_schema_extra=RARE

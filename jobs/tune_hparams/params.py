@@ -35,14 +35,9 @@ class Params(Strict):
     ranges: list[Range] = Field(default_factory=list, description="Search these instead.", json_schema_extra=RARE)
     training: dict[str, Value] = Field(default_factory=dict, description="start_training's arguments for all trials.")
     first: list[dict[str, Value]] = Field(
-        default_factory=list,
-        description="Points to try first; source: the origin of a point.",
-        json_schema_extra=RARE,
+        default_factory=list, description="Points to try first; source: the origin of a point.", json_schema_extra=RARE
     )
-    objective: Objective = Field(
-        "loss",
-        description="audio: trials speak and are rated.",
-    )
+    objective: Objective = Field("loss", description="audio: trials speak and are rated.")
     texts: list[Annotated[str, Field(min_length=1, max_length=2000)]] = Field(
         default_factory=list,
         max_length=50,
@@ -52,9 +47,7 @@ class Params(Strict):
     takes_per_text: int = Field(1, ge=1, le=20, description="Takes of each text.", json_schema_extra=RARE)
     sampler: Literal["tpe", "gp", "random"] = Field("tpe", description="Bayesian: tpe or gp.", json_schema_extra=RARE)
     pruning: bool = Field(
-        True,
-        description="Stop a trial that is worse half-way than the median of the others.",
-        json_schema_extra=RARE,
+        True, description="Stop a trial that is worse half-way than the median of the others.", json_schema_extra=RARE
     )
     keep_voices: bool = Field(
         False, description="Keep every trial's voice, not only the best one's.", json_schema_extra=RARE

@@ -28,12 +28,7 @@ LEAST_FRACTION_FOR_ETA = 0.02
 
 
 def view_job(
-    record: JobRecord,
-    runner: Runner,
-    log_lines: int | None = None,
-    *,
-    reused: bool | None = None,
-    detail: bool = False,
+    record: JobRecord, runner: Runner, log_lines: int | None = None, *, reused: bool | None = None, detail: bool = False
 ) -> JobView:
     """Build the answer about a job.
 
