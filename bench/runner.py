@@ -21,7 +21,7 @@ from bench.runner_kind import CPU, GPU, Params
 from jobs.runner.client.runner import Runner
 from jobs.runner.machine import processes
 from jobs.runner.paths import Home
-from jobs.runner.store.store import Store
+from jobs.runner.store import Store
 from jobs.settings import Settings
 
 N_JOBS, N_LOOKS, N_HISTORY, N_QUEUED, IDLE_S = 40, 200, 100_000, 10_000, 20.0

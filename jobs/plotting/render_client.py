@@ -14,7 +14,7 @@ from typing import Any
 from jobs.errors import UserError
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord
-from jobs.runner.progress.metric_history import History
+from jobs.runner.progress.metric_history import MetricHistory
 from jobs.settings import PROJECT_ROOT, Settings
 
 PLOT = "plot.png"
@@ -52,14 +52,14 @@ def picture_of(path: Path, title: str, settings: Settings) -> bytes:
         return drawn.read_bytes()
 
 
-def request_of(record: JobRecord, history: History) -> dict[str, Any]:
+def request_of(record: JobRecord, history: MetricHistory) -> dict[str, Any]:
     """What is to be drawn, in plain data. Raises ``no_metrics``.
 
     Along the work where ``done`` rises, else along the time in minutes.
     """
     if not history.points:
         why = "Its files were collected." if record.is_collected else f"It is {record.state}."
-        hint = "./run.sh logs shows what it says." if record.state == "running" else ""
+        hint = f'Read its log with get_job job_id="{record.job_id}" log_lines=50.' if record.state == "running" else ""
         raise UserError("no_metrics", f"{record.job_id} has reported no metrics that could be drawn. {why}", hint)
     points = history.points
     along_work = points[-1].done > points[0].done

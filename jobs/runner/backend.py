@@ -10,10 +10,10 @@ import enum
 from dataclasses import dataclass
 from typing import Protocol
 
-from jobs.runner.store.store import JobRow
+from jobs.runner.store import JobRow
 
 
-class Where(enum.Enum):
+class AttemptPhase(enum.Enum):
     """Where an attempt is, as far as the backend knows."""
 
     WAITING = "waiting"  # in the backend's queue
@@ -23,10 +23,10 @@ class Where(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Look:
+class AttemptStatus:
     """An answer. ``detail`` is shown to people, e.g. "waits in Slurm's queue (Resources)"."""
 
-    where: Where
+    where: AttemptPhase
     detail: str = ""
 
 
@@ -44,7 +44,7 @@ class Backend(Protocol):
     def start(self, row: JobRow) -> str:
         """Hand an attempt over; the backend's name for it. Asked again for the same attempt, it finds the first."""
 
-    def look(self, row: JobRow) -> Look:
+    def look(self, row: JobRow) -> AttemptStatus:
         """Where the attempt is. ``row.backend_ref`` may be None when the answer of ``start`` was lost."""
 
     def cancel(self, row: JobRow) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 _JOB_ID = re.compile(r"[a-z0-9_]+-\d{8}-\d{6}-[0-9a-f]{4}")
 
 
-def job_ids_in(text: str) -> set[str]:
+def find_job_ids(text: str) -> set[str]:
     """What looks like a job's id anywhere in a text; a job's folder and handles carry its id."""
     return set(_JOB_ID.findall(text))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from importlib import metadata
 from pathlib import Path
 
 from jobs.settings import PROJECT_ROOT
@@ -12,16 +13,22 @@ from jobs.settings import PROJECT_ROOT
 def provenance(environment: str, root: Path = PROJECT_ROOT) -> dict[str, str | None]:
     """Project version, git revision and the hash of the environment's lock; None for what is not known."""
     return {
-        "version": _version(root / "pyproject.toml"),
+        "version": project_version(root),
         "revision": _revision(root / ".git"),
         "environment": environment,
         "lock_sha256": _sha256(root / "jobs" / "environments" / "locks" / f"{environment}.lock"),
     }
 
 
-def _version(project: Path) -> str | None:
-    found = re.search(r'^version = "([^"]+)"', _text(project), re.MULTILINE)
-    return found[1] if found else None
+def project_version(root: Path = PROJECT_ROOT) -> str | None:
+    """Return the version in ``pyproject.toml``; in an installation without that file, the package's."""
+    found = re.search(r'^version = "([^"]+)"', _text(root / "pyproject.toml"), re.MULTILINE)
+    if found:
+        return found[1]
+    try:
+        return metadata.version("tts-train")
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _revision(git: Path) -> str | None:

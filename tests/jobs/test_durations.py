@@ -9,14 +9,14 @@ import pytest
 
 from jobs.durations import format_duration, parse_duration
 from jobs.errors import UserError
-from jobs.runner.schedules.rule import Rule
+from jobs.runner.schedules.rule import ScheduleRule
 from server.cli.gc import parse_age
 from tools.core.tool_types import moment
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 READERS: dict[str, Callable[[str], float | None]] = {
     "durations": parse_duration,
-    "schedule_job every": lambda text: Rule.parse(every=text, cron=None).every_s,
+    "schedule_job every": lambda text: ScheduleRule.parse(every=text, cron=None).every_s,
     "gc --older-than": parse_age,
     "not_before": lambda text: (moment(text, NOON) - NOON).total_seconds(),
 }

@@ -1,7 +1,7 @@
-"""How an attempt ended, told from what it left behind: a pure function. stdlib only.
+"""End of an attempt, determined from its folder. stdlib only.
 
-Truth order: the shim's exit record, the exit code that the supervisor reaped, the worker's own last words
-(``result.json``, ``failure.json``), and when there is none of these: interrupted, never a guess.
+Precedence: the shim's exit record, the exit code that the supervisor reaped, the worker's ``result.json`` or
+``failure.json``. Where there is none of these the attempt was interrupted; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from jobs import atomic_io
+from jobs.runner.paths import AttemptFolder
 
 CANCELLED_EXIT = 75  # EX_TEMPFAIL of sysexits.h: the worker stopped at a safe point because it was asked to
 # Signals that come from outside (a person, a shutdown, a container's end), not from a defect of the work.
@@ -42,14 +45,23 @@ class Outcome:
     failure: Mapping[str, Any] | None = None
 
 
-def outcome_of(
+def read_exit(folder: AttemptFolder) -> Exit | None:
+    """Read the exit that the shim recorded; None when there is none (yet)."""
+    record = atomic_io.read_json(folder.exit)
+    if record is None:
+        return None
+    timed_out = record.get("timed_out", False)  # not written by older shims
+    return Exit(record["code"], record["cancelled"], record["oom"], record["spawn_error"], timed_out)
+
+
+def determine_outcome(
     exit_: Exit | None,
     result: Mapping[str, Any] | None,
     failure: Mapping[str, Any] | None,
     *,
     cancel_asked: bool = False,
 ) -> Outcome:
-    """Tell an attempt's end.
+    """Determine how an attempt ended.
 
     Args:
         exit_: the shim's record or the supervisor's reaping; None when both were lost.

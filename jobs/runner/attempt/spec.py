@@ -1,20 +1,26 @@
-"""What a shim is to run, from the store or, on another machine, from ``attempt.json``. stdlib only."""
+"""Specification of an attempt: built from the store, or read from ``attempt.json`` on another machine. stdlib only."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
+from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.runner.store.store import JobRow
+SLURM_PREFIX = "tts:"
 
 
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """What a shim needs to know of its attempt.
+@dataclass(frozen=True)
+class AttemptSpec:
+    """Description of an attempt for the shim that runs it.
 
-    ``python`` is set where the settings' would be the wrong one; ``path_map`` leads from the supervisor's paths to
-    those of this machine. ``is_director``: it only starts and waits for other jobs.
+    Attributes:
+        job_id: the job.
+        attempt: number of the attempt.
+        environment: locked environment of the worker.
+        document: kind, parameters and settings of the job.
+        max_run_s: longest run, seconds.
+        python: interpreter, where that of the settings would be the wrong one.
+        path_map: prefixes of the supervisor's paths to those of this machine.
+        is_director: whether it only starts and waits for other jobs.
     """
 
     job_id: str
@@ -23,28 +29,30 @@ class Task:
     document: dict[str, Any]
     max_run_s: float | None = None
     python: str = ""
-    path_map: dict[str, str] = dataclasses.field(default_factory=dict)
+    path_map: dict[str, str] = field(default_factory=dict)
     is_director: bool = False
 
     @property
     def n_processes(self) -> int:
-        """In how many processes the work runs: a parameter of kinds that can."""
+        """Number of processes that the work runs in: a parameter of kinds that can use several."""
         return int(self.document["params"].get("n_processes") or 1)
 
     @property
     def mark(self) -> str:
-        """What every process of the attempt carries in its environment."""
-        return mark(self.job_id, self.attempt)
+        """Value in the environment of every process of the attempt."""
+        return build_mark(self.job_id, self.attempt)
 
-    @classmethod
-    def of(cls, row: JobRow) -> Task:
-        """From the store."""
-        is_director = row.resource == "director"
-        return cls(
-            row.id, row.attempt, row.environment, json.loads(row.document), row.max_run_s, is_director=is_director
-        )
+    @property
+    def slurm_name(self) -> str:
+        """Name of the attempt's Slurm job."""
+        return build_slurm_name(self.job_id, self.attempt)
 
 
-def mark(job_id: str, attempt: int) -> str:
-    """What every process of an attempt carries in its environment."""
+def build_mark(job_id: str, attempt: int) -> str:
+    """Build the value that every process of an attempt carries in its environment."""
     return f"{job_id}/{attempt}"
+
+
+def build_slurm_name(job_id: str, attempt: int) -> str:
+    """Build the name that ties a Slurm job to an attempt. Slurm uses its numbers again after a crash."""
+    return f"{SLURM_PREFIX}{job_id}:{attempt}"

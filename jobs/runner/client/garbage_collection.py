@@ -17,12 +17,12 @@ from pathlib import Path
 
 from jobs import atomic_io
 from jobs.runner.models import TERMINAL
-from jobs.runner.paths import Home, job_ids_in
-from jobs.runner.store.store import JobRow, Store
+from jobs.runner.paths import Home, find_job_ids
+from jobs.runner.store import JobRow, Store
 
 
 @dataclass(frozen=True)
-class Candidate:
+class CollectableJob:
     """A finished job whose folder may be emptied.
 
     Attributes:
@@ -46,7 +46,7 @@ class Collection:
         n_referenced: finished jobs that are old or large enough but are still needed by others.
     """
 
-    taken: list[Candidate]
+    taken: list[CollectableJob]
     kept_bytes: int
     n_referenced: int
 
@@ -108,10 +108,10 @@ def size_on_disk(folder: Path) -> int:
 
 def _wanted(
     store: Store, home: Home, older_than_s: float | None, max_bytes: int | None, now: float
-) -> tuple[list[Candidate], list[Candidate]]:
+) -> tuple[list[CollectableJob], list[CollectableJob]]:
     """All finished jobs that take space, oldest first, and those of them whose age or size says that they go."""
     rows = [row for row in store.all_oldest_first() if row.state in TERMINAL and not is_collected(home, row.id)]
-    found = [Candidate(row.id, row.ended_at or row.created_at, size_on_disk(home.job(row.id))) for row in rows]
+    found = [CollectableJob(row.id, row.ended_at or row.created_at, size_on_disk(home.job(row.id))) for row in rows]
     found = sorted((item for item in found if item.size_bytes), key=lambda item: (item.ended_at, item.job_id))
     left_bytes = sum(item.size_bytes for item in found)
     wanted = []
@@ -123,7 +123,7 @@ def _wanted(
     return found, wanted
 
 
-def _without_needed(store: Store, home: Home, found: list[Candidate], wanted: list[Candidate]) -> Collection:
+def _without_needed(store: Store, home: Home, found: list[CollectableJob], wanted: list[CollectableJob]) -> Collection:
     rows = [row for row in store.all_oldest_first() if not is_collected(home, row.id)]
     needed = _referenced(store, rows, [item.job_id for item in wanted])
     taken = [item for item in wanted if item.job_id not in needed]
@@ -137,11 +137,11 @@ def _referenced(store: Store, rows: Iterable[JobRow], wanted: Iterable[str]) -> 
     A job's document holds its parameters with absolute paths and handles resolved, and a job's folder carries its id:
     who reads another job's files names it.
     """
-    mentions = {row.id: job_ids_in(row.document) for row in rows}
+    mentions = {row.id: find_job_ids(row.document) for row in rows}
     for job, need in store.needs_of_unfinished():
         mentions[job].add(need)
     candidates = set(wanted)
-    reached = {job for document in store.schedule_documents() for job in job_ids_in(document)}
+    reached = {job for document in store.schedule_documents() for job in find_job_ids(document)}
     pending = [job for job in mentions if job not in candidates] + list(reached & candidates)
     for job in pending:
         for mentioned in mentions.get(job, set()) & candidates:

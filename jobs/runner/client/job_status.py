@@ -13,13 +13,13 @@ from jobs import atomic_io
 from jobs.runner.machine import locks, preflight
 from jobs.runner.models import TERMINAL, JobRecord
 from jobs.runner.paths import Home
-from jobs.runner.store.store import JobRow, Store
+from jobs.runner.store import JobRow, Store
 from jobs.settings import Settings
 
 STALL_S = 600.0  # no progress for so long is worth a word; it is never a reason to act
 
 
-class View:
+class StatusReader:
     """The state of a home at one moment, for any number of records: what all rows share is looked up once."""
 
     def __init__(self, store: Store, settings: Settings) -> None:

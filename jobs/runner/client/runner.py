@@ -19,14 +19,16 @@ from jobs.errors import UserError
 from jobs.param_types import Strict
 from jobs.runner import artifacts, supervisor_launcher
 from jobs.runner.client import garbage_collection, submission
-from jobs.runner.client.job_status import View
+from jobs.runner.client.job_status import StatusReader
 from jobs.runner.job_kind import JobKind
 from jobs.runner.machine import preflight
 from jobs.runner.models import TERMINAL, Artifact, JobRecord, Lineage, Progress
-from jobs.runner.paths import AttemptFolder, Home, job_ids_in
-from jobs.runner.progress import metric_history, reports
-from jobs.runner.progress.metric_history import History
-from jobs.runner.store.store import JobRow, Store
+from jobs.runner.paths import AttemptFolder, Home, find_job_ids
+from jobs.runner.progress import metric_history
+from jobs.runner.progress.metric_history import MetricHistory
+from jobs.runner.progress.reports import read_latest
+from jobs.runner.progress.tail import read_tail_lines
+from jobs.runner.store import JobRow, Store
 from jobs.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -94,7 +96,7 @@ class Runner:
                 ``job_unknown`` or ``dependency_failed`` (of ``after``), ``memory_too_large`` or ``home_unusable``. A
                 supervisor that cannot be started is no error here, as the job is safe: the record's ``detail`` tells.
         """
-        request = submission.Request(
+        request = submission.SubmissionRequest(
             kind, params, key, fingerprint, reuse, tuple(after), priority, not_before, max_run_s, backend, memory_mb
         )
         row, created = submission.take(request, self._store, self._settings)
@@ -134,7 +136,7 @@ class Runner:
         rows = self._store.newest(state=state, kind=kind, limit=limit, before=start)
         if any(row.state not in TERMINAL for row in rows):
             self._ensure_supervisor()
-        return View(self._store, self._settings).records(rows)
+        return StatusReader(self._store, self._settings).records(rows)
 
     def cancel(self, job_id: str) -> JobRecord:
         """Ask a job to stop; a finished job stays as it is. Raises ``job_unknown``.
@@ -150,9 +152,9 @@ class Runner:
     def progress(self, job_id: str) -> Progress | None:
         """The newest progress of a job, also of an attempt before the running one. Raises ``job_unknown``."""
         folders = self._attempts(job_id)
-        return next((found for folder in reversed(folders) if (found := reports.latest(folder.progress))), None)
+        return next((found for folder in reversed(folders) if (found := read_latest(folder.progress))), None)
 
-    def history(self, job_id: str) -> History:
+    def history(self, job_id: str) -> MetricHistory:
         """What a job has measured over all its attempts, for a plot. Raises ``job_unknown``."""
         return metric_history.read(folder.progress for folder in self._attempts(job_id))
 
@@ -162,7 +164,7 @@ class Runner:
 
     def log_tail(self, job_id: str, n_lines: int) -> _Lines:
         """The last lines of the log, at most a megabyte of them. Raises ``job_unknown``."""
-        lines = reports.tail_lines(self.log_path(job_id), MAX_LOG_TAIL_BYTES)
+        lines = read_tail_lines(self.log_path(job_id), MAX_LOG_TAIL_BYTES)
         return lines[-n_lines:] if n_lines > 0 else []
 
     def artifacts(self, job_id: str) -> _Artifacts:
@@ -177,7 +179,7 @@ class Runner:
             kind=row.kind,
             state=JobRecord.model_validate({"job_id": row.id, "kind": row.kind, "state": row.state}).state,
             params=json.loads(row.document)["params"],
-            from_jobs=sorted(job_ids_in(row.document) - {job_id}),
+            from_jobs=sorted(find_job_ids(row.document) - {job_id}),
             **{key: value for key, value in ran.get("ran_with", {}).items() if key in Lineage.model_fields},
         )
 
@@ -249,7 +251,7 @@ class Runner:
         row = self._store.get(job_id)
         if row is None:
             raise UserError(
-                "job_unknown", f"There is no job {job_id!r} in {self._home.path}.", "See list_jobs, or ./run.sh jobs"
+                "job_unknown", f"There is no job {job_id!r} in {self._home.path}.", "Call list_jobs for the known jobs."
             )
         return row
 
@@ -268,4 +270,4 @@ class Runner:
         return self._home.attempts(job_id, self._row(job_id).attempt)
 
     def _record(self, row: JobRow) -> JobRecord:
-        return View(self._store, self._settings).records([row])[0]
+        return StatusReader(self._store, self._settings).records([row])[0]

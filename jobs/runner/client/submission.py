@@ -17,12 +17,12 @@ from jobs.runner import artifacts
 from jobs.runner.job_kind import JobKind
 from jobs.runner.machine import preflight
 from jobs.runner.paths import Home
-from jobs.runner.store.store import JobRow, Store
+from jobs.runner.store import JobRow, Store
 from jobs.settings import BACKENDS, Settings
 
 
 @dataclass(frozen=True)
-class Request:
+class SubmissionRequest:
     """What a caller asks for. ``fingerprint`` is kept in any case; it is looked for only with ``reuse``.
 
     The other fields are explained in ``Runner.submit``.
@@ -51,7 +51,7 @@ class Request:
         return "local" if self.kind.resource == "director" else self.backend or settings.backend
 
 
-def take(request: Request, store: Store, settings: Settings) -> tuple[JobRow, bool]:
+def take(request: SubmissionRequest, store: Store, settings: Settings) -> tuple[JobRow, bool]:
     """The job of a request and whether it was made now.
 
     Raises:
@@ -79,7 +79,7 @@ def take(request: Request, store: Store, settings: Settings) -> tuple[JobRow, bo
         ) from error
 
 
-def _write(request: Request, store: Store, settings: Settings) -> tuple[JobRow, bool]:
+def _write(request: SubmissionRequest, store: Store, settings: Settings) -> tuple[JobRow, bool]:
     """Look again under the write lock, where no other caller can be faster, and insert."""
     document = _document(request, settings)
     with store.transaction() as connection:
@@ -121,7 +121,7 @@ def _check_needed(after: tuple[str, ...], store: Store) -> None:
         needed = store.get(job_id)
         if needed is None:
             raise UserError(
-                "job_unknown", f"There is no job {job_id!r} to wait for.", "See list_jobs, or ./run.sh jobs"
+                "job_unknown", f"There is no job {job_id!r} to wait for.", "Call list_jobs for the known jobs."
             )
         if needed.state in ("failed", "cancelled") or (needed.cancel and needed.state != "succeeded"):
             raise UserError(
@@ -131,7 +131,7 @@ def _check_needed(after: tuple[str, ...], store: Store) -> None:
             )
 
 
-def _by_key(request: Request, store: Store) -> JobRow | None:
+def _by_key(request: SubmissionRequest, store: Store) -> JobRow | None:
     found = store.by_key(request.key) if request.key is not None else None
     if found is None:
         return None
@@ -145,7 +145,7 @@ def _by_key(request: Request, store: Store) -> JobRow | None:
     return row
 
 
-def _by_fingerprint(request: Request, store: Store, settings: Settings) -> JobRow | None:
+def _by_fingerprint(request: SubmissionRequest, store: Store, settings: Settings) -> JobRow | None:
     if request.fingerprint is None or not request.reuse:
         return None
     home = Home(settings.home)
@@ -158,7 +158,7 @@ def _by_fingerprint(request: Request, store: Store, settings: Settings) -> JobRo
     return None
 
 
-def _document(request: Request, settings: Settings) -> dict[str, Any]:
+def _document(request: SubmissionRequest, settings: Settings) -> dict[str, Any]:
     """What the worker needs and what tells the run again; the shim adds what it ran with."""
     return {
         "kind": request.kind.name,

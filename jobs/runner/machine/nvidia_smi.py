@@ -24,7 +24,7 @@ class GpuMemory:
 
 
 # Given the arguments, nvidia-smi's answer; None when there is none.
-Ask = Callable[[Sequence[str]], str | None]
+Query = Callable[[Sequence[str]], str | None]
 
 
 def ask_nvidia_smi(arguments: Sequence[str]) -> str | None:
@@ -47,7 +47,7 @@ def ask_nvidia_smi(arguments: Sequence[str]) -> str | None:
 class Gpus:
     """This machine's GPUs. How many there are is asked once; who uses them, each time."""
 
-    ask: Ask = ask_nvidia_smi
+    ask: Query = ask_nvidia_smi
     _uuids: Mapping[int, str] | None = field(default=None, init=False)
 
     @property

@@ -16,7 +16,7 @@ RECENT_SHARE = 4  # the newest lines stay as they are, in a quarter of the space
 
 
 @dataclass(frozen=True)
-class History:
+class MetricHistory:
     """What a job measured, in the order of the work.
 
     Attributes:
@@ -33,7 +33,7 @@ class History:
         return list(dict.fromkeys(name for point in self.points for name in point.metrics))
 
 
-def read(attempts: Iterable[Path]) -> History:
+def read(attempts: Iterable[Path]) -> MetricHistory:
     """Join the progress files of a job's attempts, oldest first.
 
     An attempt does again what the one before had done since its last checkpoint: there the newer one counts.
@@ -41,24 +41,24 @@ def read(attempts: Iterable[Path]) -> History:
     points: list[Progress] = []
     continued_at: list[float] = []
     for path in attempts:
-        told = [line for line in parsed(_lines(path)) if line is not None and line.metrics]
+        told = [line for line in parse_lines(_lines(path)) if line is not None and line.metrics]
         if not told:
             continue
         start = told[0].done
         points = [point for point in points if point.done < start]
         continued_at = [at for at in continued_at if at < start] + ([start] if points else [])
         points += told
-    return History(points, continued_at)
+    return MetricHistory(points, continued_at)
 
 
-def thinned(lines: Sequence[bytes], limit_bytes: int) -> list[bytes]:
+def thin_lines(lines: Sequence[bytes], limit_bytes: int) -> list[bytes]:
     """Choose lines that take at most about ``limit_bytes``: the first, the newest, and an even spread between.
 
     Even in ``done``, or in time where ``done`` stands still. Of each stretch the last line is kept, and of each
     set of metrics the last, so that what is measured now and then does not drown in what is measured always.
     Lines that are no progress (torn by a full disk) are dropped.
     """
-    known = [(line, told) for line, told in zip(lines, parsed(lines), strict=True) if told is not None]
+    known = [(line, told) for line, told in zip(lines, parse_lines(lines), strict=True) if told is not None]
     n_recent = _n_that_fit([line for line, _ in reversed(known[1:])], limit_bytes // RECENT_SHARE)
     old, recent = known[: len(known) - n_recent], known[len(known) - n_recent :]
     left_bytes = limit_bytes - _size(line for line, _ in recent)
@@ -73,7 +73,7 @@ def thinned(lines: Sequence[bytes], limit_bytes: int) -> list[bytes]:
     return [old[index][0] for index in chosen] + [line for line, _ in recent]
 
 
-def parsed(lines: Iterable[bytes]) -> list[Progress | None]:
+def parse_lines(lines: Iterable[bytes]) -> list[Progress | None]:
     """Each line as a report; None for one that was torn by a kill or a full disk."""
     return [_parsed(line) for line in lines]
 

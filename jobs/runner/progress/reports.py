@@ -14,14 +14,14 @@ from typing import Any
 
 from jobs import atomic_io
 from jobs.runner.models import Progress
-from jobs.runner.progress.metric_history import parsed, thinned
-from jobs.runner.progress.throughput import rate_of
+from jobs.runner.progress.metric_history import parse_lines, thin_lines
+from jobs.runner.progress.tail import read_tail
+from jobs.runner.progress.throughput import compute_rate
 
 logger = logging.getLogger(__name__)
 
 INTERVAL_S = 0.2  # lines without metrics are at least so far apart: a tight loop writes five lines a second
 LIMIT_BYTES = 2_000_000  # a training of days reports some hundred thousand steps; a plot shows a thousand
-TAIL_BYTES = 32_768
 MAX_MESSAGE = 500
 
 
@@ -29,7 +29,7 @@ class ProgressWriter:
     """Appends lines. A line with metrics is always written; of others the newest is, at the latest after 0.2 s.
 
     The late line is written by a thread, so that the last call before a long silence is seen too. A file that has
-    grown over ``limit_bytes`` is replaced by half as much of it, see ``thinned``: by renaming, so that a reader sees
+    grown over ``limit_bytes`` is replaced by half as much of it, see ``thin_lines``: by renaming, so that a reader sees
     the one or the other, whenever the writer is killed.
     """
 
@@ -105,7 +105,7 @@ class ProgressWriter:
     def _thin(self) -> None:
         """Keep half of what may be kept; where that is not possible, go on and try again when it is twice as much."""
         self._thin_at = 2 * self._size
-        kept = thinned(self._path.read_bytes().splitlines(), self._limit_bytes // 2)
+        kept = thin_lines(self._path.read_bytes().splitlines(), self._limit_bytes // 2)
         atomic_io.write_text(self._path, "".join(line.decode() + "\n" for line in kept))
         before, self._descriptor = self._descriptor, _open_to_append(self._path)
         os.close(before)
@@ -113,28 +113,10 @@ class ProgressWriter:
         self._thin_at = max(self._limit_bytes, 2 * self._size)
 
 
-def latest(path: Path) -> Progress | None:
-    """The newest whole line with the present rate, or None. Reads the end of the file only.
-
-    What does not parse is the torn line of a writer that was killed, or the first one, cut by the tail.
-    """
-    reports = [report for report in parsed(_tail(path, TAIL_BYTES).splitlines()) if report is not None]
-    return reports[-1].model_copy(update={"rate": rate_of(reports)}) if reports else None
-
-
-def tail_lines(path: Path, n_bytes: int) -> list[str]:
-    """The lines in the last ``n_bytes`` of a file, the first perhaps cut; none when there is no file."""
-    return _tail(path, n_bytes).decode("utf-8", errors="replace").splitlines()
-
-
-def _tail(path: Path, n_bytes: int) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            size = stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, size - n_bytes))
-            return stream.read()
-    except OSError:
-        return b""
+def read_latest(path: Path) -> Progress | None:
+    """Read the newest report, with the present rate; None when there is none. Reads the end of the file only."""
+    reports = [report for report in parse_lines(read_tail(path).splitlines()) if report is not None]
+    return reports[-1].model_copy(update={"rate": compute_rate(reports)}) if reports else None
 
 
 def _open_to_append(path: Path) -> int:

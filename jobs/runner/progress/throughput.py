@@ -11,7 +11,7 @@ LEAST_POINTS = 6  # slow units are counted further back than a minute
 LEAST_POINTS_TO_TELL = 3
 
 
-def rate_of(reports: Sequence[Progress]) -> float | None:
+def compute_rate(reports: Sequence[Progress]) -> float | None:
     """Units a second over the last minute, or over the last five units when they take longer.
 
     The first rise of ``done`` is left out: in it an attempt loads its models, and counts in one step all that the

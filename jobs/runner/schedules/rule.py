@@ -15,7 +15,7 @@ SHORTEST_EVERY_S = 60.0
 
 
 @dataclass(frozen=True)
-class Rule:
+class ScheduleRule:
     """When a schedule runs: every so many seconds, or by a cron line in a time zone."""
 
     every_s: float | None = None
@@ -23,7 +23,7 @@ class Rule:
     tz: str = "UTC"
 
     @classmethod
-    def parse(cls, *, every: str | None, cron: str | None, tz: str = "UTC") -> Rule:
+    def parse(cls, *, every: str | None, cron: str | None, tz: str = "UTC") -> ScheduleRule:
         """Read what a person wrote.
 
         Args:

@@ -23,8 +23,8 @@ from jobs.runner.client.runner import Runner
 from jobs.runner.job_kind import JobKind, load_kind
 from jobs.runner.models import TERMINAL
 from jobs.runner.paths import Home
-from jobs.runner.schedules.rule import Rule
-from jobs.runner.store.store import Store
+from jobs.runner.schedules.rule import ScheduleRule
+from jobs.runner.store import Store
 from jobs.settings import Settings
 
 logger = logging.getLogger("jobs.runner.schedules")
@@ -41,7 +41,7 @@ class Schedule:
     id: str
     kind: str
     document: dict[str, Any]
-    rule: Rule
+    rule: ScheduleRule
     catch_up: bool
     next_at: float
     last_job: str | None
@@ -62,7 +62,7 @@ class Schedules:
         self,
         kind: JobKind,
         params: Strict,
-        rule: Rule,
+        rule: ScheduleRule,
         *,
         name: str | None = None,
         catch_up: bool = True,
@@ -220,7 +220,7 @@ def _schedule(row: Any) -> Schedule:
         id=str(row["id"]),
         kind=str(row["kind"]),
         document=json.loads(row["document"]),
-        rule=Rule(row["every_s"], row["cron"], row["tz"] or "UTC"),
+        rule=ScheduleRule(row["every_s"], row["cron"], row["tz"] or "UTC"),
         catch_up=bool(row["catch_up"]),
         next_at=float(row["next_at"]),
         last_job=row["last_job"],

@@ -26,16 +26,16 @@ from typing import Any
 
 from jobs import atomic_io
 from jobs.runner import supervisor_launcher
-from jobs.runner.attempt import claim
-from jobs.runner.attempt.outcome import Exit, outcome_of
-from jobs.runner.attempt.spec import Task, mark
+from jobs.runner.attempt import claim, log_rotation
+from jobs.runner.attempt.outcome import Exit
+from jobs.runner.attempt.path_mapping import map_back
+from jobs.runner.attempt.spec import AttemptSpec
 from jobs.runner.machine import locks, processes
 from jobs.runner.paths import AttemptFolder, Home
 from jobs.runner.provenance import provenance
-from jobs.runner.shim import log_rotation, torchrun
-from jobs.runner.shim.watchdog import STOP, Asked, Limits, Watch
-from jobs.runner.slurm.path_mapping import translate
-from jobs.runner.store.store import JobRow, Store
+from jobs.runner.shim import torchrun
+from jobs.runner.shim.watchdog import STOP, StopReason, Watchdog, WorkerLimits
+from jobs.runner.store import Store, finish_attempt
 from jobs.settings import Settings
 
 logger = logging.getLogger("jobs.runner.shim")
@@ -66,40 +66,27 @@ def run_attempt(settings: Settings, job_id: str, attempt: int) -> None:
             return
         row = store.get(job_id)
         assert row is not None
-        exit_ = _run_worker(Task.of(row), folder, settings, control, tree_lock=tree_lock)
-        finish(store, folder, row, exit_)
+        exit_ = _run_worker(row.attempt_spec, folder, settings, control, tree_lock=tree_lock)
+        finish_attempt(store, folder, row, exit_)
     supervisor_launcher.wake(home)
 
 
 def run_remote_attempt(settings: Settings, folder: AttemptFolder) -> None:
     """The same where there is no store: ``attempt.json`` says what to run, ``claim`` who may run it."""
     processes.become_subreaper()
-    task = Task(**json.loads(folder.task.read_text(encoding="utf-8")))
+    spec = AttemptSpec(**json.loads(folder.task.read_text(encoding="utf-8")))
     # A name that never comes twice: Slurm may start the same script again.
     if not claim.take(folder.path, f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"):
-        logger.info("%s attempt %d was given up, or is run by somebody else", task.job_id, task.attempt)
+        logger.info("%s attempt %d was given up, or is run by somebody else", spec.job_id, spec.attempt)
         return
     atomic_io.reserve(folder.exit)
     reading, writing = os.pipe()
     signal.signal(signal.SIGTERM, lambda *_: os.write(writing, STOP))
-    _run_worker(task, folder, settings, reading, is_remote=True)
-
-
-def finish(store: Store, folder: AttemptFolder, row: JobRow, exit_: Exit | None) -> None:
-    """Move an attempt to its end in the store. Also used by the supervisor for attempts whose shim is gone."""
-    result, failure = atomic_io.read_json(folder.result), atomic_io.read_json(folder.failure)
-    outcome = outcome_of(exit_, result, failure, cancel_asked=bool(row.cancel))
-    if store.finish(row.id, row.attempt, outcome):
-        logger.info("%s attempt %d: %s %s", row.id, row.attempt, outcome.state, outcome.detail)
-
-
-def mark_of(row: JobRow) -> str:
-    """What every process of an attempt carries in its environment."""
-    return mark(row.id, row.attempt)
+    _run_worker(spec, folder, settings, reading, is_remote=True)
 
 
 def _run_worker(
-    task: Task,
+    spec: AttemptSpec,
     folder: AttemptFolder,
     settings: Settings,
     control: int,
@@ -108,23 +95,25 @@ def _run_worker(
     is_remote: bool = False,
 ) -> Exit:
     """Run the worker, end what it leaves behind, and write down how it ended."""
-    exit_ = _watched(task, folder, settings, control, tree_lock, is_remote)
-    left = processes.end_tree(task.mark, root=os.getpid())
+    exit_ = _watched(spec, folder, settings, control, tree_lock, is_remote)
+    left = processes.end_tree(spec.mark, root=os.getpid())
     if left:
-        logger.warning("%s: processes %s could not be killed", task.job_id, left)
+        logger.warning("%s: processes %s could not be killed", spec.job_id, left)
     with contextlib.suppress(OSError):  # how it ended is worth more than the names of its files
-        translate(folder, task.path_map)
+        map_back(folder, spec.path_map)
     atomic_io.write_json(folder.exit, dataclasses.asdict(exit_) | {"at": time.time()})
     return exit_
 
 
 def _watched(
-    task: Task, folder: AttemptFolder, settings: Settings, control: int, tree_lock: int | None, is_remote: bool
+    spec: AttemptSpec, folder: AttemptFolder, settings: Settings, control: int, tree_lock: int | None, is_remote: bool
 ) -> Exit:
     n_oom_kills = processes.n_oom_kills()
     try:
-        atomic_io.write_json(folder.path.parent / "job.json", task.document | {"ran_with": provenance(task.environment)})
-        worker = _spawn(task, folder, _settings_of_job(settings, task.document), tree_lock, is_remote)
+        atomic_io.write_json(
+            folder.path.parent / "job.json", spec.document | {"ran_with": provenance(spec.environment)}
+        )
+        worker = _spawn(spec, folder, _settings_of_job(settings, spec.document), tree_lock, is_remote)
     except (OSError, ValueError) as error:
         return Exit(SPAWN_FAILED_EXIT, spawn_error=str(error))
     finally:
@@ -134,19 +123,19 @@ def _watched(
         folder.start, {"pid": worker.pid, "start_time": processes.start_time(worker.pid), "shim": os.getpid()}
     )
     stop_grace_s = max(settings.cancel_grace_s, settings.slurm.stop_s - LAST_WORDS_S)
-    limits = Limits(settings.cancel_grace_s, stop_grace_s, task.max_run_s)
-    by_srun = is_remote and task.n_processes > 1 and settings.slurm.nodes > 1
-    tell = partial(torchrun.tell_all_nodes, task, worker) if by_srun else None
-    watch = Watch(worker, control, limits, _Ticks(folder, settings.log_limit_bytes, is_remote), tell)
-    code = watch.wait()
-    if task.n_processes > 1:
-        code = torchrun.code_of_all(folder, code, watch.asked)
+    limits = WorkerLimits(settings.cancel_grace_s, stop_grace_s, spec.max_run_s)
+    by_srun = is_remote and spec.n_processes > 1 and settings.slurm.nodes > 1
+    stop = partial(torchrun.stop_all_nodes, spec, worker) if by_srun else None
+    watchdog = Watchdog(worker, control, limits, _Ticks(folder, settings.log_limit_bytes, is_remote), stop)
+    code = watchdog.wait()
+    if spec.n_processes > 1:
+        code = torchrun.merge_exit_codes(folder, code, watchdog.asked)
     return Exit(
         code,
-        cancelled=watch.asked == "cancel",
+        cancelled=watchdog.asked == "cancel",
         # not a director: while it lived its children may have run out of memory, which it holds little of
-        oom=code == -signal.SIGKILL and processes.n_oom_kills() > n_oom_kills and not task.is_director,
-        timed_out=watch.asked == "timeout",
+        oom=code == -signal.SIGKILL and processes.n_oom_kills() > n_oom_kills and not spec.is_director,
+        timed_out=watchdog.asked == "timeout",
     )
 
 
@@ -159,9 +148,9 @@ class _Ticks:
         self._is_remote = is_remote
         self._alive_at = float("-inf")
 
-    def __call__(self) -> Asked | None:
+    def __call__(self) -> StopReason | None:
         with contextlib.suppress(OSError):
-            log_rotation.bound(self._folder.log, self._log_limit_bytes)
+            log_rotation.shorten_log(self._folder.log, self._log_limit_bytes)
         if not self._is_remote:
             return None
         if time.monotonic() - self._alive_at >= ALIVE_S:
@@ -185,12 +174,12 @@ def _settings_of_job(settings: Settings, document: dict[str, Any]) -> Settings:
 
 
 def _spawn(
-    task: Task, folder: AttemptFolder, settings: Settings, tree_lock: int | None, is_remote: bool
+    spec: AttemptSpec, folder: AttemptFolder, settings: Settings, tree_lock: int | None, is_remote: bool
 ) -> subprocess.Popen[bytes]:
-    environment = UNASKED_POOL | settings.to_environment() | {processes.MARK: task.mark}
+    environment = UNASKED_POOL | settings.to_environment() | {processes.MARK: spec.mark}
     with folder.log.open("ab") as log:  # straight to the file: a pipe through the shim would die with it
         return subprocess.Popen(
-            torchrun.command_of(task, folder, settings, is_remote),
+            torchrun.build_worker_command(spec, folder, settings, is_remote),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

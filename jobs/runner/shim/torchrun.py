@@ -14,11 +14,10 @@ import subprocess
 from collections.abc import Sequence
 
 from jobs.runner.attempt.outcome import CANCELLED_EXIT
-from jobs.runner.attempt.spec import Task
+from jobs.runner.attempt.spec import AttemptSpec
 from jobs.runner.machine import processes
 from jobs.runner.paths import AttemptFolder
-from jobs.runner.shim.watchdog import Asked
-from jobs.runner.slurm.squeue_parser import name_of
+from jobs.runner.shim.watchdog import StopReason
 from jobs.settings import Settings
 
 logger = logging.getLogger("jobs.runner.shim")
@@ -26,7 +25,7 @@ logger = logging.getLogger("jobs.runner.shim")
 LAST_NODE_S = 120  # between the end of the first node's processes and the forced end of the others'
 
 
-def command(
+def build_command(
     python: str,
     program: Sequence[str],
     *,
@@ -74,37 +73,37 @@ def command(
     return [*srun, *torchrun, *meeting, "--no-python", python, *program]
 
 
-def command_of(task: Task, folder: AttemptFolder, settings: Settings, is_remote: bool) -> list[str]:
+def build_worker_command(spec: AttemptSpec, folder: AttemptFolder, settings: Settings, is_remote: bool) -> list[str]:
     """What a shim starts for its attempt."""
-    python = task.python or str(settings.python(task.environment))
+    python = spec.python or str(settings.python(spec.environment))
     program = ["-m", "jobs.runner.worker", str(folder.path)]
-    if task.n_processes == 1:
+    if spec.n_processes == 1:
         return [python, *program]
     host, port = _meeting_point()
     n_nodes = settings.slurm.nodes if is_remote else 1
-    return command(
+    return build_command(
         python,
         program,
-        n_processes=task.n_processes,
+        n_processes=spec.n_processes,
         log_dir=str(folder.path / "torchrun"),
         n_nodes=n_nodes,
-        key=f"{task.job_id}-{task.attempt}",
+        key=f"{spec.job_id}-{spec.attempt}",
         host=host,
         port=port,
     )
 
 
-def tell_all_nodes(task: Task, worker: subprocess.Popen[bytes]) -> None:
+def stop_all_nodes(spec: AttemptSpec, worker: subprocess.Popen[bytes]) -> None:
     """Pass a stop on through Slurm: srun would answer a SIGTERM by killing everything at once."""
     try:
         # not waited for: the worker's end is what we wait for; it signals the steps, not this process
-        subprocess.Popen(["scancel", "--signal=TERM", f"--name={name_of(task.job_id, task.attempt)}"])
+        subprocess.Popen(["scancel", "--signal=TERM", f"--name={spec.slurm_name}"])
     except OSError as error:
-        logger.warning("%s: %s", task.job_id, error)
+        logger.warning("%s: %s", spec.job_id, error)
         processes.signal_group(worker.pid, signal.SIGTERM)
 
 
-def code_of_all(folder: AttemptFolder, code: int, asked: Asked | None) -> int:
+def merge_exit_codes(folder: AttemptFolder, code: int, asked: StopReason | None) -> int:
     """torchrun has codes of its own: tell a stop that was asked for, and let a process that failed speak."""
     if folder.failure.exists():
         return code

@@ -15,11 +15,11 @@ from jobs.runner.machine import processes
 
 TICK_S = 1.0
 CANCEL, STOP = b"c", b"t"  # what the control descriptor brings: a cancel is final, a stop is continued elsewhere
-Asked = Literal["cancel", "stop", "timeout"]
+StopReason = Literal["cancel", "stop", "timeout"]
 
 
 @dataclass(frozen=True)
-class Limits:
+class WorkerLimits:
     """Seconds that a worker has.
 
     Attributes:
@@ -33,7 +33,7 @@ class Limits:
     max_run_s: float | None = None
 
 
-class Watch:
+class Watchdog:
     """One worker, watched by the process that started it.
 
     Args:
@@ -48,8 +48,8 @@ class Watch:
         self,
         worker: subprocess.Popen[bytes],
         control: int,
-        limits: Limits,
-        each_tick: Callable[[], Asked | None] = lambda: None,
+        limits: WorkerLimits,
+        each_tick: Callable[[], StopReason | None] = lambda: None,
         tell: Callable[[], None] | None = None,
     ) -> None:
         self._worker = worker
@@ -60,7 +60,7 @@ class Watch:
         self._ticked_at = -TICK_S
         self._end_at = time.monotonic() + limits.max_run_s if limits.max_run_s is not None else None
         self._kill_at: float | None = None
-        self.asked: Asked | None = None
+        self.asked: StopReason | None = None
         """Why the worker was told to stop."""
 
     def wait(self) -> int:
@@ -93,7 +93,7 @@ class Watch:
         if self._kill_at is not None and now >= self._kill_at:
             processes.signal_group(self._worker.pid, signal.SIGKILL)
 
-    def _ask(self, what: Asked | None) -> None:
+    def _ask(self, what: StopReason | None) -> None:
         """Tell the worker once. A cancel or the end of its time is final and outranks a stop; the first one counts."""
         if what is None or self.asked == what or self.asked in ("cancel", "timeout"):
             return

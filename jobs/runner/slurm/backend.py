@@ -17,15 +17,15 @@ from typing import Any
 from jobs import atomic_io
 from jobs.errors import UserError
 from jobs.runner.attempt import claim
-from jobs.runner.attempt.spec import Task
-from jobs.runner.backend import Look, Where
+from jobs.runner.attempt.path_mapping import map_back, map_json, map_text
+from jobs.runner.attempt.spec import build_slurm_name
+from jobs.runner.backend import AttemptPhase, AttemptStatus
 from jobs.runner.paths import AttemptFolder, Home
 from jobs.runner.slurm import sbatch, squeue_parser
-from jobs.runner.slurm.path_mapping import map_json, map_text, translate
-from jobs.runner.slurm.slurm_cli import Commands, NoAnswerError, RefusedError
-from jobs.runner.slurm.squeue_cache import Queue
-from jobs.runner.slurm.state_resolver import LOST_S, MISSING_S, Evidence, Verdict, judge
-from jobs.runner.store.store import JobRow
+from jobs.runner.slurm.slurm_cli import NoAnswerError, RefusedError, SlurmCli
+from jobs.runner.slurm.squeue_cache import SqueueCache
+from jobs.runner.slurm.state_resolver import LOST_S, MISSING_S, Evidence, Resolution, resolve_state
+from jobs.runner.store import JobRow
 from jobs.settings import Settings
 
 logger = logging.getLogger("jobs.runner.slurm")
@@ -56,7 +56,7 @@ class SlurmBackend:
     def __init__(
         self,
         settings: Settings,
-        commands: Commands | None = None,
+        commands: SlurmCli | None = None,
         *,
         missing_s: float = MISSING_S,
         lost_s: float = LOST_S,
@@ -66,11 +66,11 @@ class SlurmBackend:
         self._home = Home(settings.home)
         self._slurm = settings.slurm
         self._path_map = _path_map(settings)
-        self._commands = commands or Commands(settings.to_environment())
+        self._commands = commands or SlurmCli(settings.to_environment())
         self._missing_s = missing_s
         self._lost_s = lost_s
         self._resubmit_s = resubmit_s
-        self._queue = Queue(self._commands)
+        self._queue = SqueueCache(self._commands)
         self._tried_at: dict[str, float] = {}  # name: last try to submit, monotonic
         self._missing_since: dict[str, float] = {}
         self._signs: dict[str, tuple[str, float]] = {}  # name: newest sign of life, and when it was first seen
@@ -89,30 +89,30 @@ class SlurmBackend:
             asked = self._submit(row, folder)
         return str(asked.get("slurm_id") or _name(row))
 
-    def look(self, row: JobRow) -> Look:
+    def look(self, row: JobRow) -> AttemptStatus:
         """Where the attempt is, from the newest listing and the shim's files."""
         folder = self._home.attempt(row.id, row.attempt)
         self._queue.refresh()
         asked = atomic_io.read_json(_asked(folder))
-        verdict, detail = judge(
+        verdict, detail = resolve_state(
             self._evidence(row, folder, asked or {}), missing_s=self._missing_s, lost_s=self._lost_s
         )
         match verdict:
-            case Verdict.WAITING:
-                return Look(Where.WAITING, detail)
-            case Verdict.ALIVE:
-                return Look(Where.ALIVE, detail)
-            case Verdict.UNKNOWN:
+            case Resolution.WAITING:
+                return AttemptStatus(AttemptPhase.WAITING, detail)
+            case Resolution.ALIVE:
+                return AttemptStatus(AttemptPhase.ALIVE, detail)
+            case Resolution.UNKNOWN:
                 if asked is None and not row.cancel:
                     self._submit_again(row, folder)
                 elif asked is None:
                     return self._give_up(row, folder, "never submitted")
-                return Look(Where.UNKNOWN, detail)
-            case Verdict.GIVE_UP:
+                return AttemptStatus(AttemptPhase.UNKNOWN, detail)
+            case Resolution.GIVE_UP:
                 return self._give_up(row, folder, detail)
-            case Verdict.LOST:
+            case Resolution.LOST:
                 return self._lose(row, folder, detail)
-            case Verdict.ENDED:
+            case Resolution.ENDED:
                 return self._gone(row, detail)
 
     def cancel(self, row: JobRow) -> None:
@@ -135,7 +135,7 @@ class SlurmBackend:
         """Ask Slurm once. What it answered is written down; an answer that was lost is found by name."""
         self._tried_at[_name(row)] = time.monotonic()
         there = Path(map_text(str(folder.path), self._path_map))
-        self._write_task(row, folder)
+        self._write_spec(row, folder)
         # The nodes need of the home what is shared of it: the jobs' folders.
         home = there.parents[2] if there.parents[1].name == "jobs" else self._settings.home
         settings = dataclasses.replace(self._settings, gpus=None, home=home)
@@ -148,7 +148,7 @@ class SlurmBackend:
         )
         arguments = sbatch.arguments(
             self._slurm, job_id=row.id, attempt=row.attempt, folder=there, needs_gpu=row.resource == "gpu",
-            memory_mb=row.memory_mb, n_processes=Task.of(row).n_processes,
+            memory_mb=row.memory_mb, n_processes=row.attempt_spec.n_processes,
         )  # fmt: skip
         asked: dict[str, Any] = {"asked_at": time.time()}
         atomic_io.write_json(_asked(folder), asked)  # before: an answer may be lost, the question must not be
@@ -178,14 +178,14 @@ class SlurmBackend:
         if time.monotonic() - self._tried_at.get(_name(row), float("-inf")) >= self._resubmit_s:
             self._submit(row, folder)
 
-    def _write_task(self, row: JobRow, folder: AttemptFolder) -> None:
+    def _write_spec(self, row: JobRow, folder: AttemptFolder) -> None:
         """With the nodes' paths, as the worker there sees them."""
-        task = Task.of(row)
-        document = map_json(task.document, self._path_map)
+        spec = row.attempt_spec
+        document = map_json(spec.document, self._path_map)
         atomic_io.write_json(
             folder.task,
             dataclasses.asdict(
-                dataclasses.replace(task, document=document, python=self._slurm.python, path_map=self._path_map)
+                dataclasses.replace(spec, document=document, python=self._slurm.python, path_map=self._path_map)
             ),
         )
 
@@ -212,26 +212,26 @@ class SlurmBackend:
             asked=bool(asked),
         )
 
-    def _give_up(self, row: JobRow, folder: AttemptFolder, detail: str) -> Look:
+    def _give_up(self, row: JobRow, folder: AttemptFolder, detail: str) -> AttemptStatus:
         """Make sure that the attempt never begins; a shim that was faster keeps it."""
         if not claim.take(folder.path, claim.SUPERVISOR):
-            return Look(Where.UNKNOWN, detail)
+            return AttemptStatus(AttemptPhase.UNKNOWN, detail)
         logger.info("%s is given up: %s", _name(row), detail)
         with contextlib.suppress(OSError):
             self._scancel(_name(row))  # should it be in the queue after all
         return self._gone(row, detail)
 
-    def _lose(self, row: JobRow, folder: AttemptFolder, detail: str) -> Look:
+    def _lose(self, row: JobRow, folder: AttemptFolder, detail: str) -> AttemptStatus:
         """Give up an attempt that had begun. Should it live on somewhere, it finds that it is cancelled."""
         folder.cancel.write_text("", encoding="utf-8")
         logger.warning("%s is given up: %s", _name(row), detail)
-        translate(folder, self._path_map)
+        map_back(folder, self._path_map)
         return self._gone(row, detail)
 
-    def _gone(self, row: JobRow, detail: str) -> Look:
+    def _gone(self, row: JobRow, detail: str) -> AttemptStatus:
         for memory in (self._tried_at, self._missing_since, self._signs, self._cancels):
             memory.pop(_name(row), None)
-        return Look(Where.GONE, detail)
+        return AttemptStatus(AttemptPhase.GONE, detail)
 
     def _scancel(self, name: str, *arguments: str) -> None:
         """By name, never by id, which may be another's by now."""
@@ -249,7 +249,7 @@ def _path_map(settings: Settings) -> dict[str, str]:
 
 
 def _name(row: JobRow) -> str:
-    return squeue_parser.name_of(row.id, row.attempt)
+    return build_slurm_name(row.id, row.attempt)
 
 
 def _asked(folder: AttemptFolder) -> Path:

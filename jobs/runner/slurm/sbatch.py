@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from jobs.config import SlurmSettings
-from jobs.runner.slurm.path_mapping import map_text
-from jobs.runner.slurm.squeue_parser import name_of
+from jobs.runner.attempt.path_mapping import map_text
+from jobs.runner.attempt.spec import build_slurm_name
 
 
 def arguments(
@@ -34,7 +34,7 @@ def arguments(
     """
     n_nodes = slurm.nodes if n_processes > 1 else 1
     wanted = {
-        "job-name": name_of(job_id, attempt),
+        "job-name": build_slurm_name(job_id, attempt),
         "comment": str(folder),
         "chdir": str(folder.parent),
         "output": str(folder / "slurm.log").replace("%", "%%"),

@@ -39,7 +39,7 @@ class RefusedError(Exception):
     """Slurm answered with an error; its text."""
 
 
-class Commands:
+class SlurmCli:
     """Runs commands in the environment given, e.g. with ``SLURM_CONF``."""
 
     def __init__(self, environment: dict[str, str], *, timeout_s: float = TIMEOUT_S, silence_s: float = SILENCE_S):
@@ -57,17 +57,17 @@ class Commands:
             call.wait(0.01)
         return output
 
-    def begin(self, *command: str) -> Call:
+    def begin(self, *command: str) -> SlurmCall:
         """Start a command and return at once."""
         if time.monotonic() < self._silent_until:
             raise NoAnswerError(f"{command[0]}: Slurm did not answer a moment ago")
-        return Call(command, self._environment, self._timeout_s, self._be_silent)
+        return SlurmCall(command, self._environment, self._timeout_s, self._be_silent)
 
     def _be_silent(self) -> None:
         self._silent_until = time.monotonic() + self._silence_s
 
 
-class Call:
+class SlurmCall:
     """A command that runs."""
 
     def __init__(

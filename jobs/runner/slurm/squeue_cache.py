@@ -6,22 +6,22 @@ import logging
 import time
 
 from jobs.runner.slurm import squeue_parser
-from jobs.runner.slurm.slurm_cli import Call, Commands, NoAnswerError, RefusedError
+from jobs.runner.slurm.slurm_cli import NoAnswerError, RefusedError, SlurmCall, SlurmCli
 
 logger = logging.getLogger("jobs.runner.slurm")
 
 LISTING_S = 2.0  # between two looks
 
 
-class Queue:
+class SqueueCache:
     """The newest listing of our jobs, asked for in the background."""
 
-    def __init__(self, commands: Commands) -> None:
+    def __init__(self, commands: SlurmCli) -> None:
         self.jobs: list[squeue_parser.SlurmJob] = []
         self.answered_at = 0.0
         """When the newest answered question was asked (Unix seconds); 0 while Slurm does not answer."""
         self._commands = commands
-        self._call: Call | None = None
+        self._call: SlurmCall | None = None
         self._asked_at = 0.0
         self._next_at = 0.0
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jobs.runner.attempt.spec import SLURM_PREFIX
+
 # id, state, time of submission (Unix seconds by SLURM_TIME_FORMAT), reason, name; the name last, it may hold anything
 FORMAT = "%i|%T|%V|%r|%j"
 ARGUMENTS = ("--noheader", "--states=all", f"--format={FORMAT}")
-PREFIX = "tts:"
 # Job states of squeue(1) in which a job will not run (again) by itself.
 OVER = frozenset(
     {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED",
@@ -28,17 +29,12 @@ class SlurmJob:
     name: str
 
 
-def name_of(job_id: str, attempt: int) -> str:
-    """The name that ties a Slurm job to an attempt. Slurm's ids do not: they are used again after a crash."""
-    return f"{PREFIX}{job_id}:{attempt}"
-
-
 def parse(text: str) -> list[SlurmJob]:
     """Our jobs in a listing; other lines (other people's names, warnings) are passed over."""
     found = []
     for line in text.splitlines():
         fields = line.strip().split("|", 4)
-        if len(fields) == 5 and fields[4].startswith(PREFIX) and fields[2].isdigit():
+        if len(fields) == 5 and fields[4].startswith(SLURM_PREFIX) and fields[2].isdigit():
             found.append(SlurmJob(fields[0], fields[1], float(fields[2]), fields[3], fields[4]))
     return found
 

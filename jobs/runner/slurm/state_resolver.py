@@ -17,7 +17,7 @@ MISSING_S = 15.0
 LOST_S = 90.0
 
 
-class Verdict(enum.Enum):
+class Resolution(enum.Enum):
     """What follows."""
 
     WAITING = "waiting"
@@ -51,36 +51,38 @@ class Evidence:
     asked: bool = True
 
 
-def judge(evidence: Evidence, *, missing_s: float = MISSING_S, lost_s: float = LOST_S) -> tuple[Verdict, str]:
+def resolve_state(
+    evidence: Evidence, *, missing_s: float = MISSING_S, lost_s: float = LOST_S
+) -> tuple[Resolution, str]:
     """Tell where an attempt is, and a sentence for people."""
     job = evidence.job
     if evidence.has_exit or evidence.owner == "supervisor":
-        return Verdict.ENDED, ""
+        return Resolution.ENDED, ""
     if evidence.owner is not None:
         return _begun(evidence, lost_s)
     if not evidence.asked:
-        return Verdict.UNKNOWN, "waits until Slurm answers"
+        return Resolution.UNKNOWN, "waits until Slurm answers"
     if not evidence.answers:
-        return Verdict.UNKNOWN, "Slurm does not answer"
+        return Resolution.UNKNOWN, "Slurm does not answer"
     if job is None:
         if evidence.missing_s >= missing_s:
-            return Verdict.GIVE_UP, "Slurm has lost it; it will be submitted again"
-        return Verdict.UNKNOWN, "Slurm does not know it yet"
+            return Resolution.GIVE_UP, "Slurm has lost it; it will be submitted again"
+        return Resolution.UNKNOWN, "Slurm does not know it yet"
     if job.state in OVER:
-        return Verdict.GIVE_UP, f"Slurm job {job.slurm_id} ended before it began: {job.state} ({job.reason})"
+        return Resolution.GIVE_UP, f"Slurm job {job.slurm_id} ended before it began: {job.state} ({job.reason})"
     if job.state in WAITING:
-        return Verdict.WAITING, f"waits in Slurm's queue as job {job.slurm_id} ({job.reason})"
-    return Verdict.WAITING, f"Slurm job {job.slurm_id} is being started"
+        return Resolution.WAITING, f"waits in Slurm's queue as job {job.slurm_id} ({job.reason})"
+    return Resolution.WAITING, f"Slurm job {job.slurm_id} is being started"
 
 
-def _begun(evidence: Evidence, lost_s: float) -> tuple[Verdict, str]:
+def _begun(evidence: Evidence, lost_s: float) -> tuple[Resolution, str]:
     job = evidence.job
     where = f"Slurm job {job.slurm_id}" if job is not None else "Slurm job"
     if evidence.quiet_s < lost_s:
-        return Verdict.ALIVE, where
+        return Resolution.ALIVE, where
     if not evidence.answers:
-        return Verdict.UNKNOWN, "Slurm does not answer, and the work gives no sign of life"
+        return Resolution.UNKNOWN, "Slurm does not answer, and the work gives no sign of life"
     if job is not None and job.state not in OVER | WAITING:
         # A killed slurmstepd or a lost node: the work may go on. Slurm keeps the node, and so do we.
-        return Verdict.ALIVE, f"{where} ({job.state}) has given no sign of life for {evidence.quiet_s:.0f} s"
-    return Verdict.LOST, f"{where} is over and the work has left no word"
+        return Resolution.ALIVE, f"{where} ({job.state}) has given no sign of life for {evidence.quiet_s:.0f} s"
+    return Resolution.LOST, f"{where} is over and the work has left no word"

@@ -16,14 +16,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobs import atomic_io
-from jobs.runner.attempt.exit_record import recorded_exit
-from jobs.runner.attempt.outcome import Exit
+from jobs.runner.attempt import log_rotation
+from jobs.runner.attempt.outcome import Exit, read_exit
 from jobs.runner.machine import locks, processes
 from jobs.runner.paths import AttemptFolder, Home
-from jobs.runner.shim import log_rotation
-from jobs.runner.shim.shim import finish, mark_of
-from jobs.runner.store.store import JobRow, Store
-from jobs.runner.supervisor.scheduler import Start
+from jobs.runner.store import JobRow, Store, finish_attempt
+from jobs.runner.supervisor.scheduler import ClaimedJob
 from jobs.settings import Settings
 
 logger = logging.getLogger("jobs.runner.supervisor")
@@ -42,7 +40,7 @@ class LocalJobs:
         self._reaped: dict[int, int] = {}  # pid: exit code of orphaned workers
         self._told_to_stop: dict[str, float] = {}  # orphans that were sent SIGTERM, and when
 
-    def start(self, start: Start) -> None:
+    def start(self, start: ClaimedJob) -> None:
         """Start the shim of a claimed attempt."""
         row = start.row
         command = [sys.executable, "-S", "-m", "jobs.runner.shim", str(self._home.path), row.id, str(row.attempt)]
@@ -94,24 +92,24 @@ class LocalJobs:
         self.reap()  # a worker that ended a moment ago is our child: its code is the truth
         start = atomic_io.read_json(folder.start) or {}
         pid = int(start.get("pid", 0))
-        exit_ = recorded_exit(folder)
+        exit_ = read_exit(folder)
         if exit_ is None and pid in self._reaped:
             timed_out = row.id in self._told_to_stop and not row.cancel
             exit_ = Exit(self._reaped[pid], cancelled=bool(row.cancel), timed_out=timed_out)
         if exit_ is None and processes.is_alive(pid, start.get("start_time")):
             if row.cancel or _is_overdue(row, start):
                 self._stop_orphan(row, pid)
-            log_rotation.bound(folder.log, self._settings.log_limit_bytes)  # as its shim did
+            log_rotation.shorten_log(folder.log, self._settings.log_limit_bytes)  # as its shim did
             return
         if pid:  # the worker is gone: what it has left behind has no purpose
-            processes.end_tree(mark_of(row), timeout_s=0.2)
+            processes.end_tree(row.mark, timeout_s=0.2)
         if exit_ is None and locks.is_held(folder.tree_lock):
             return
         if exit_ is None and row.state == "starting":
             self._start_later(row)
             return
         self._told_to_stop.pop(row.id, None)
-        finish(self._store, folder, row, exit_)
+        finish_attempt(self._store, folder, row, exit_)
 
     def _stop_orphan(self, row: JobRow, pid: int) -> None:
         """Do the shim's part for a worker that has outlived it; without a reason to stop it simply goes on."""

@@ -23,7 +23,7 @@ from jobs.errors import UserError
 from jobs.runner.machine import locks, processes
 from jobs.runner.machine.nvidia_smi import Gpus
 from jobs.runner.paths import Home
-from jobs.runner.store.store import JobRow, Store
+from jobs.runner.store import JobRow, Store
 from jobs.runner.supervisor import code_reload, retries
 from jobs.runner.supervisor.local_executor import LocalJobs
 from jobs.runner.supervisor.remote_executor import RemoteJobs

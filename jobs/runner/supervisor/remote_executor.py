@@ -14,12 +14,10 @@ from dataclasses import replace
 
 from jobs import atomic_io
 from jobs.errors import UserError
-from jobs.runner.attempt.exit_record import recorded_exit
-from jobs.runner.attempt.outcome import Outcome
-from jobs.runner.backend import Backend, Look, Where
+from jobs.runner.attempt.outcome import Outcome, read_exit
+from jobs.runner.backend import AttemptPhase, AttemptStatus, Backend
 from jobs.runner.paths import Home
-from jobs.runner.shim.shim import finish
-from jobs.runner.store.store import JobRow, Store
+from jobs.runner.store import JobRow, Store, finish_attempt
 from jobs.settings import Settings
 
 logger = logging.getLogger("jobs.runner.supervisor")
@@ -69,10 +67,10 @@ class RemoteJobs:
         if row.state == "starting" and atomic_io.read_json(folder.start) is not None:
             self._store.begin(row.id, row.attempt)
             row = self._store.get(row.id) or row
-        exit_ = recorded_exit(folder)
+        exit_ = read_exit(folder)
         if exit_ is not None:
             self._looked_at.pop(row.id, None)
-            finish(self._store, folder, row, exit_)
+            finish_attempt(self._store, folder, row, exit_)
             return
         now = time.monotonic()
         if now < self._paused_until or (not row.cancel and now - self._looked_at.get(row.id, -math.inf) < self._look_s):
@@ -102,20 +100,20 @@ class RemoteJobs:
         except (OSError, UserError) as error:
             self._pause(row, error)
             return
-        if look.where is Where.GONE:
+        if look.where is AttemptPhase.GONE:
             self._gone(row, look)
         elif row.state == "starting" and look.detail and look.detail != row.detail:
             self._store.note(row.id, row.attempt, look.detail)
 
-    def _gone(self, row: JobRow, look: Look) -> None:
+    def _gone(self, row: JobRow, look: AttemptStatus) -> None:
         folder = self._home.attempt(row.id, row.attempt)
-        exit_ = recorded_exit(folder)  # its last words may have come between
+        exit_ = read_exit(folder)  # its last words may have come between
         self._looked_at.pop(row.id, None)
         if exit_ is None and row.state == "starting" and atomic_io.read_json(folder.start) is None:
             logger.info("%s attempt %d never ran: %s", row.id, row.attempt, look.detail)
             self._store.unclaim(row.id, row.attempt, LOOK_S)
         else:
-            finish(self._store, folder, row, exit_)
+            finish_attempt(self._store, folder, row, exit_)
 
     def _pause(self, row: JobRow, error: Exception) -> None:
         logger.warning("%s: %s does not do it now: %s", row.id, row.backend, error)

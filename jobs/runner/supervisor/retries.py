@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 from jobs.runner.attempt.outcome import CANCELLED_EXIT
 from jobs.runner.paths import Home
-from jobs.runner.store.store import LONGEST_BACK_OFF_S, JobRow, Store
+from jobs.runner.progress.tail import read_done
+from jobs.runner.store import LONGEST_BACK_OFF_S, JobRow, Store
 
 FIRST_BACK_OFF_S = 5.0
-TAIL_BYTES = 16_384
 
 
 def settle(store: Store, home: Home, row: JobRow) -> None:
@@ -35,7 +32,7 @@ def _stopped_on_its_way(store: Store, home: Home, row: JobRow) -> bool:
     ends = store.interruptions(row.id)[-2:]
     if row.exit_code != CANCELLED_EXIT or not ends:
         return False
-    made = [progress_made(home.attempt(row.id, attempt).progress) for attempt, _ in ends]
+    made = [read_done(home.attempt(row.id, attempt).progress) for attempt, _ in ends]
     return made[-1] > (made[0] if len(made) == 2 else 0.0)
 
 
@@ -48,21 +45,5 @@ def _goes_in_circles(store: Store, home: Home, row: JobRow) -> bool:
     ends = store.interruptions(row.id)[-2:]
     if row.resource == "director" or len(ends) < 2 or row.reason == "lost" or ends[0][1] != ends[1][1]:
         return False
-    before, now = (progress_made(home.attempt(row.id, attempt).progress) for attempt, _ in ends)
+    before, now = (read_done(home.attempt(row.id, attempt).progress) for attempt, _ in ends)
     return now <= before
-
-
-def progress_made(path: Path) -> float:
-    """How far an attempt came, in its own units; 0 when it told nothing."""
-    try:
-        with path.open("rb") as stream:
-            stream.seek(max(0, path.stat().st_size - TAIL_BYTES))
-            lines = stream.read().splitlines()
-    except OSError:
-        return 0.0
-    for line in reversed(lines):
-        try:
-            return float(json.loads(line)["done"])
-        except (ValueError, TypeError, KeyError):
-            continue  # torn by a kill, or cut by the tail
-    return 0.0

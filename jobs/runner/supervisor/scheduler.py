@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from jobs.runner.machine import preflight
 from jobs.runner.machine.nvidia_smi import Gpus
-from jobs.runner.store.store import JobRow, Store
+from jobs.runner.store import JobRow, Store
 from jobs.settings import Settings
 
 N_DIRECTORS = 16  # they only wait for other jobs
@@ -22,7 +22,7 @@ LOOK_FURTHER = 16
 
 
 @dataclass(frozen=True)
-class Start:
+class ClaimedJob:
     """A claimed job: its row as it is now, and variables for its processes."""
 
     row: JobRow
@@ -48,7 +48,7 @@ class Scheduler:
             return self._settings.gpu_slots
         return max(1, len(self._gpus.uuids))  # also without a GPU: the work then runs on the CPU
 
-    def claim_ready(self) -> list[Start]:
+    def claim_ready(self) -> list[ClaimedJob]:
         """Claim what can start on this machine."""
         self.holds = {}
         if preflight.free_bytes(self._settings.home) < self._settings.disk_reserve_bytes:
@@ -56,7 +56,7 @@ class Scheduler:
             return []
         return [*self._claim("gpu"), *self._claim("cpu"), *self._claim("director")]
 
-    def _claim(self, resource: str) -> list[Start]:
+    def _claim(self, resource: str) -> list[ClaimedJob]:
         leased = self._store.leases(resource)
         n_slots = self.n_slots(resource)
         n_free = n_slots - len(leased)
@@ -68,7 +68,7 @@ class Scheduler:
         units = [unit for unit in range(n_slots) if unit not in leased][:n_free] if rows else []
         if resource == "gpu" and units:
             units = self._without_foreign(units)
-        started: list[Start] = []
+        started: list[ClaimedJob] = []
         for row in rows:
             n_units = self._n_units(row)
             usable = [unit for unit in units if self._may_use(row, unit)][:n_units]
@@ -83,7 +83,7 @@ class Scheduler:
                 units = [unit for unit in units if unit not in usable]
                 available_mb -= row.memory_mb or 0
                 claimed = replace(row, attempt=row.attempt + 1, state="starting")
-                started.append(Start(claimed, self._variables(row, usable)))
+                started.append(ClaimedJob(claimed, self._variables(row, usable)))
         return started
 
     def _n_units(self, row: JobRow) -> int:

@@ -13,7 +13,7 @@ from jobs.plotting.render_client import plot_of, request_of
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord, Progress
 from jobs.runner.paths import Home
-from jobs.runner.progress.metric_history import History
+from jobs.runner.progress.metric_history import MetricHistory
 from jobs.runner.progress.reports import ProgressWriter
 from jobs.settings import Settings
 
@@ -71,9 +71,9 @@ def test_a_job_without_metrics_and_a_missing_environment_are_told(settings: Sett
 def test_curves_go_along_the_work_or_along_the_time_where_the_work_stands_still() -> None:
     record = JobRecord(job_id=JOB, kind="training", state="running")
 
-    def history(*done: float) -> History:
+    def history(*done: float) -> MetricHistory:
         points = [Progress(at=100.0 + 30 * i, done=d, total=10, metrics={"loss": i}) for i, d in enumerate(done)]
-        return History(points, continued_at=[2.0])
+        return MetricHistory(points, continued_at=[2.0])
 
     along_work, along_time = request_of(record, history(1, 2, 3)), request_of(record, history(5, 5, 5))
 

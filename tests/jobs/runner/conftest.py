@@ -11,7 +11,7 @@ import pytest
 
 from jobs.runner.client.runner import Runner
 from jobs.runner.paths import AttemptFolder, Home
-from jobs.runner.store.store import Store
+from jobs.runner.store import Store
 from jobs.settings import PROJECT_ROOT, Settings
 
 HERE = Path(__file__).resolve().parent

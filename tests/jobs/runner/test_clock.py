@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from jobs.runner.client.runner import Runner
-from jobs.runner.schedules.rule import Rule
+from jobs.runner.schedules.rule import ScheduleRule
 from jobs.runner.schedules.schedules import Schedules
-from jobs.runner.store.store import Store
+from jobs.runner.store import Store
 from jobs.settings import Settings
 from tools.core.job_view import view_job
 
@@ -72,7 +72,7 @@ def test_a_clock_set_forth_makes_up_for_missed_times_once_and_set_back_repeats_n
     from tiny_kinds import ADD, AddParams
 
     schedules, runner, begin = Schedules(settings), Runner(settings), 4_000_000_000.0
-    schedules.create(ADD, AddParams(), Rule(every_s=3600), now=begin)
+    schedules.create(ADD, AddParams(), ScheduleRule(every_s=3600), now=begin)
 
     def submitted(now: float) -> int:
         schedules.submit_due(now=now)

@@ -8,7 +8,7 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.runner.client.runner import Runner
-from jobs.runner.store.store import Store
+from jobs.runner.store import Store
 
 BOUND_S = 60.0
 

@@ -10,8 +10,8 @@ import pytest
 from jobs.errors import UserError
 from jobs.runner.attempt.outcome import Outcome
 from jobs.runner.paths import Home
+from jobs.runner.store import JobRow, Store
 from jobs.runner.store.schema import SCHEMA_VERSION
-from jobs.runner.store.store import JobRow, Store
 
 SCHEMA_1 = """
 CREATE TABLE IF NOT EXISTS jobs(

@@ -18,8 +18,8 @@ from jobs.errors import UserError
 from jobs.runner import supervisor_launcher
 from jobs.runner.client.runner import Runner
 from jobs.runner.paths import Home
+from jobs.runner.store import Store
 from jobs.runner.store.schema import SCHEMA_VERSION
-from jobs.runner.store.store import Store
 from jobs.settings import PROJECT_ROOT, Settings
 
 BOUND_S = 60.0

@@ -21,7 +21,7 @@ from jobs.atomic_io import read_json
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord
 from jobs.runner.paths import Home
-from jobs.runner.store.store import Store
+from jobs.runner.store import Store
 from jobs.settings import PROJECT_ROOT, Settings
 
 HERE = Path(__file__).resolve().parent

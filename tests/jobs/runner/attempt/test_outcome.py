@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from jobs.runner.attempt.outcome import CANCELLED_EXIT, Exit, outcome_of
+from jobs.runner.attempt.outcome import CANCELLED_EXIT, Exit, determine_outcome
 
 RESULT = {"total": 1}
 FAILURE = {"code": "voice_silent", "message": "No voice.", "hint": "Another.", "reason": "exit"}
@@ -45,7 +45,7 @@ def test_the_end_of_an_attempt_is_told_from_what_it_left(
     state: str,
     reason: str | None,
 ) -> None:
-    outcome = outcome_of(exit_, result, failure, cancel_asked=cancel_asked)
+    outcome = determine_outcome(exit_, result, failure, cancel_asked=cancel_asked)
 
     assert (outcome.state, outcome.reason) == (state, reason)
     assert outcome.exit_code == (exit_.code if exit_ else None)
@@ -53,7 +53,7 @@ def test_the_end_of_an_attempt_is_told_from_what_it_left(
 
 
 def test_work_that_wrote_its_result_and_crashed_while_leaving_has_succeeded() -> None:
-    outcome = outcome_of(Exit(-signal.SIGSEGV), RESULT, None)
+    outcome = determine_outcome(Exit(-signal.SIGSEGV), RESULT, None)
 
     assert (outcome.state, outcome.exit_code, outcome.result) == ("succeeded", -signal.SIGSEGV, RESULT)
     assert "SIGSEGV" in outcome.detail

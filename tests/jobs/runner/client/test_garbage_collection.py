@@ -16,9 +16,9 @@ from jobs.errors import UserError
 from jobs.runner.client import garbage_collection
 from jobs.runner.client.runner import Runner
 from jobs.runner.paths import Home
-from jobs.runner.schedules.rule import Rule
+from jobs.runner.schedules.rule import ScheduleRule
 from jobs.runner.schedules.schedules import Schedules
-from jobs.runner.store.store import Store
+from jobs.runner.store import Store
 from jobs.settings import PROJECT_ROOT, Settings
 
 DAY_S = 86400.0
@@ -101,7 +101,7 @@ def test_what_a_waiting_job_or_a_schedule_will_read_stays(
     awaited, planned, idle = finished(90), finished(90), finished(90)
     waiting = runner.submit(ADD, AddParams(), after=[awaited], not_before=4e9).job.job_id
     reads = AddParams(journal=str(home.job(planned) / "out" / "journal"))
-    Schedules(settings).create(ADD, reads, Rule(every_s=A_YEAR_S))
+    Schedules(settings).create(ADD, reads, ScheduleRule(every_s=A_YEAR_S))
 
     assert [item.job_id for item in runner.collect(older_than_s=DAY_S).taken] == [idle]
     runner.cancel(waiting)
@@ -142,7 +142,7 @@ def test_a_collection_that_was_killed_is_finished_by_the_next(
     old = finished(90)
     program = (
         "import os, signal, sys; from pathlib import Path; from jobs.runner.client import garbage_collection\n"
-        "from jobs.runner.paths import Home; from jobs.runner.store.store import Store\n"
+        "from jobs.runner.paths import Home; from jobs.runner.store import Store\n"
         "garbage_collection._empty = lambda folder: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"home = Home(Path({str(settings.home)!r}))\n"
         "garbage_collection.collect(Store(home), home, older_than_s=1.0, max_bytes=None)\n"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from jobs.runner.client.job_status import View
+from jobs.runner.client.job_status import StatusReader
 from jobs.runner.machine import locks
 from jobs.runner.paths import Home
-from jobs.runner.store.store import Store
+from jobs.runner.store import Store
 from jobs.settings import Settings
 
 JOBS = ("add-20261125-120000-0001", "add-20261125-120000-0002")
@@ -25,7 +25,7 @@ def test_a_job_that_gets_its_slot_just_now_does_not_wait_for_itself(
     assert locks.take(home.supervisor_lock, wait=False) is not None
     assert store.claim(JOBS[0], 0, [("cpu", 0)])
 
-    first, second = View(store, settings).records([row for row in rows if row is not None])
+    first, second = StatusReader(store, settings).records([row for row in rows if row is not None])
 
     assert first.detail == "waits to be started"
     assert second.detail == f"waits for the cpu, which {JOBS[0]} uses"

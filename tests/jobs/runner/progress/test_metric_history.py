@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobs.runner.progress import metric_history
-from jobs.runner.progress.metric_history import thinned
+from jobs.runner.progress.metric_history import thin_lines
 
 
 def line(done: float, at: float = 0.0, **metrics: float) -> bytes:
@@ -62,20 +62,20 @@ def test_thinning_keeps_the_first_the_newest_and_an_even_spread_however_often_it
     for step in range(20_000):
         lines.append(line(step, loss=1.5))
         if sum(map(len, lines)) > 100_000:
-            lines = thinned(lines, 50_000)
+            lines = thin_lines(lines, 50_000)
 
     steps = [json.loads(text)["done"] for text in lines]
     assert steps[0] == 0
     assert steps[-100:] == list(range(19_900, 20_000))
     assert steps == sorted(steps)
     assert max(b - a for a, b in pairwise(steps)) <= 124  # two of at least 320 stretches
-    assert sum(map(len, thinned(lines, 20_000))) <= 20_000
+    assert sum(map(len, thin_lines(lines, 20_000))) <= 20_000
 
 
 def test_thinning_keeps_a_rare_measure_of_every_stretch() -> None:
     lines = [line(step, **({"validation": 1.0} if step % 100 == 50 else {"loss": 2.0})) for step in range(5_000)]
 
-    kept = thinned(lines, 20_000)
+    kept = thin_lines(lines, 20_000)
 
     assert sum(b"validation" in text for text in kept) > 30
     assert sum(map(len, kept)) < 20_000
@@ -85,7 +85,7 @@ def test_where_done_stands_still_the_spread_is_even_in_time() -> None:
     lines = [line(0, at=1000 + second, loss=1.0) for second in range(5_000)]
     lines[3] = b"\x00\x00"
 
-    kept = [json.loads(text)["at"] for text in thinned(lines, 40_000)]
+    kept = [json.loads(text)["at"] for text in thin_lines(lines, 40_000)]
 
     old = [at for at in kept if at < 5_500]
     assert max(b - a for a, b in pairwise(old)) < 100
@@ -94,4 +94,4 @@ def test_where_done_stands_still_the_spread_is_even_in_time() -> None:
 
 @pytest.mark.parametrize("lines", [[], [line(1)], [b"torn"], [line(1, loss=1)] * 3])
 def test_little_is_left_as_it_is(lines: list[bytes]) -> None:
-    assert thinned(lines, 1000) == [text for text in lines if text != b"torn"]
+    assert thin_lines(lines, 1000) == [text for text in lines if text != b"torn"]

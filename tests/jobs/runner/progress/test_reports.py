@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.runner.progress.reports import ProgressWriter, latest
+from jobs.runner.progress.reports import ProgressWriter, read_latest
 from jobs.settings import PROJECT_ROOT
 
 Until = Callable[[Callable[[], object]], object]
@@ -44,7 +44,7 @@ def test_the_last_line_before_a_long_silence_lands_by_itself(tmp_path: Path, unt
     writer.write(1, 2, "first", {})
     writer.write(2, 2, "last", {})
 
-    until(lambda: (newest := latest(path)) is not None and newest.message == "last")
+    until(lambda: (newest := read_latest(path)) is not None and newest.message == "last")
     writer.close()
     assert [line["message"] for line in _lines(path)] == ["first", "last"]
 
@@ -67,7 +67,7 @@ def test_numbers_that_are_no_json_are_left_out(tmp_path: Path) -> None:
     writer.write(1, None, "", {"loss": float("nan"), "lr": 1e-4})
     writer.close()
 
-    newest = latest(path)
+    newest = read_latest(path)
     assert newest is not None
     assert newest.metrics == {"lr": 1e-4}
 
@@ -78,14 +78,14 @@ def test_a_reader_takes_the_last_whole_line_of_a_long_file(tmp_path: Path, torn:
     line = json.dumps({"at": 1.0, "done": 1, "message": "é" * 400})
     path.write_text((line + "\n") * 200 + torn)
 
-    newest = latest(path)
+    newest = read_latest(path)
 
     assert newest is not None
     assert (newest.done, newest.message) == (1, "é" * 400)
 
 
 def test_without_a_file_there_is_no_progress(tmp_path: Path) -> None:
-    assert latest(tmp_path / "progress.jsonl") is None
+    assert read_latest(tmp_path / "progress.jsonl") is None
 
 
 def test_a_long_file_is_thinned_and_goes_on(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_writer_killed_at_any_moment_leaves_first_and_newest_in_whole_lines(tm
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PROJECT_ROOT) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        seen = [newest.done for _ in range(50) if (newest := latest(path))]
+        seen = [newest.done for _ in range(50) if (newest := read_latest(path))]
         os.kill(process.pid, signal.SIGKILL)
 
     done = [json.loads(line)["done"] for line in path.read_bytes().splitlines()]
@@ -168,7 +168,7 @@ def test_the_newest_report_comes_with_the_present_rate(tmp_path: Path) -> None:
     lines = [{"at": 10 + step / 4, "done": step, "total": 50, "message": "a\u2028b"} for step in range(20)]
     path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
 
-    newest = latest(path)
+    newest = read_latest(path)
 
     assert newest is not None
     assert (newest.done, newest.rate, newest.message) == (19, 4, "a\u2028b")

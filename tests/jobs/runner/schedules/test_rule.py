@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from jobs.errors import UserError
-from jobs.runner.schedules.rule import Rule
+from jobs.runner.schedules.rule import ScheduleRule
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOON = datetime(2040, 5, 1, 12, tzinfo=UTC).timestamp()
 HOUR = 3600.0
 
 
-def times(rule: Rule, begin: datetime, count: int) -> list[str]:
+def times(rule: ScheduleRule, begin: datetime, count: int) -> list[str]:
     """Planned times after ``begin``, in its zone."""
     found, at = [], begin.timestamp()
     for _ in range(count):
@@ -25,7 +25,7 @@ def times(rule: Rule, begin: datetime, count: int) -> list[str]:
 
 
 def test_a_time_that_daylight_saving_leaves_out_is_run_once_after_the_gap() -> None:
-    rule = Rule.parse(every=None, cron="30 2 * * *", tz="Europe/Berlin")
+    rule = ScheduleRule.parse(every=None, cron="30 2 * * *", tz="Europe/Berlin")
 
     planned = times(rule, datetime(2026, 3, 28, 0, tzinfo=BERLIN), 3)
 
@@ -33,7 +33,7 @@ def test_a_time_that_daylight_saving_leaves_out_is_run_once_after_the_gap() -> N
 
 
 def test_a_time_that_daylight_saving_gives_twice_is_run_once() -> None:
-    rule = Rule.parse(every=None, cron="30 2 * * *", tz="Europe/Berlin")
+    rule = ScheduleRule.parse(every=None, cron="30 2 * * *", tz="Europe/Berlin")
 
     planned = times(rule, datetime(2026, 10, 24, 12, tzinfo=BERLIN), 2)
 
@@ -41,7 +41,7 @@ def test_a_time_that_daylight_saving_gives_twice_is_run_once() -> None:
 
 
 def test_a_leap_day_comes_every_four_years() -> None:
-    rule = Rule.parse(every=None, cron="0 0 29 2 *", tz="UTC")
+    rule = ScheduleRule.parse(every=None, cron="0 0 29 2 *", tz="UTC")
 
     at = rule.next_after(NOON, NOON)
 
@@ -49,7 +49,7 @@ def test_a_leap_day_comes_every_four_years() -> None:
 
 
 def test_a_span_keeps_its_beat_however_late_it_is_looked_at() -> None:
-    rule = Rule.parse(every="12h", cron=None)
+    rule = ScheduleRule.parse(every="12h", cron=None)
 
     assert rule.next_after(NOON, NOON + 30 * HOUR) == NOON + 36 * HOUR
     assert str(rule) == "every 12h"
@@ -62,6 +62,6 @@ def test_a_span_keeps_its_beat_however_late_it_is_looked_at() -> None:
 )  # fmt: skip
 def test_a_rule_that_is_none_is_refused(every: str | None, cron: str | None, tz: str) -> None:
     with pytest.raises(UserError) as refused:
-        Rule.parse(every=every, cron=cron, tz=tz)
+        ScheduleRule.parse(every=every, cron=cron, tz=tz)
 
     assert refused.value.code == "schedule_invalid"

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from jobs.runner.client.runner import Runner
-from jobs.runner.schedules.rule import Rule
+from jobs.runner.schedules.rule import ScheduleRule
 from jobs.runner.schedules.schedules import LATE_S, Schedules
-from jobs.runner.store.store import Store
+from jobs.runner.store import Store
 from jobs.settings import Settings
 
 NOON = datetime(2040, 5, 1, 12, tzinfo=UTC).timestamp()  # far off, so that the supervisor's own clock sees nothing due
@@ -24,7 +24,7 @@ def hourly(settings: Settings, *, catch_up: bool = True, gate: str = "", begin: 
 
     schedules = Schedules(settings)
     params = AddParams(numbers=[1, 2], gate=gate)
-    schedules.create(ADD, params, Rule.parse(every="1h", cron=None), name="s", catch_up=catch_up, now=begin)
+    schedules.create(ADD, params, ScheduleRule.parse(every="1h", cron=None), name="s", catch_up=catch_up, now=begin)
     return schedules
 
 

@@ -16,7 +16,7 @@ import pytest
 from jobs.atomic_io import read_json
 from jobs.runner.attempt import claim
 from jobs.runner.attempt.outcome import CANCELLED_EXIT
-from jobs.runner.attempt.spec import Task
+from jobs.runner.attempt.spec import AttemptSpec
 from jobs.runner.machine import processes
 from jobs.runner.paths import AttemptFolder
 from jobs.settings import Settings
@@ -54,7 +54,7 @@ def start(folder: AttemptFolder, settings: Settings) -> Iterator[Start]:
                 "torch_cache": str(settings.torch_cache),
             },
         }
-        task = Task(JOB, 1, "ml", document, max_run_s)
+        task = AttemptSpec(JOB, 1, "ml", document, max_run_s)
         folder.task.write_text(json.dumps(dataclasses.asdict(task)))
         with (folder.path / "slurm.log").open("ab") as log:
             shim = subprocess.Popen(

@@ -18,7 +18,7 @@ PROGRAM = ["-m", "jobs.runner.worker", "/jobs/a/attempt-1"]
 
 
 def test_on_one_machine_torchrun_starts_all_processes() -> None:
-    command = torchrun.command("/env/python", PROGRAM, n_processes=4, log_dir="/jobs/a/attempt-1/torchrun")
+    command = torchrun.build_command("/env/python", PROGRAM, n_processes=4, log_dir="/jobs/a/attempt-1/torchrun")
 
     assert command[:3] == ["/env/python", "-m", "torch.distributed.run"]
     assert "--nproc-per-node=4" in command
@@ -27,7 +27,7 @@ def test_on_one_machine_torchrun_starts_all_processes() -> None:
 
 
 def test_on_several_nodes_srun_starts_a_torchrun_on_each_and_they_meet_at_the_first() -> None:
-    command = torchrun.command(
+    command = torchrun.build_command(
         "/env/python", PROGRAM, n_processes=8, n_nodes=2, log_dir="/d", key="a-1", host="node1", port=29500
     )
 
@@ -39,7 +39,7 @@ def test_on_several_nodes_srun_starts_a_torchrun_on_each_and_they_meet_at_the_fi
 
 def test_processes_that_cannot_be_spread_evenly_are_refused() -> None:
     with pytest.raises(ValueError, match="3 processes"):
-        torchrun.command("/env/python", PROGRAM, n_processes=3, n_nodes=2, log_dir="/d")
+        torchrun.build_command("/env/python", PROGRAM, n_processes=3, n_nodes=2, log_dir="/d")
 
 
 def test_two_processes_on_this_machine_work_together_and_stop_together(

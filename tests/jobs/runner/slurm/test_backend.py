@@ -13,11 +13,11 @@ import pytest
 from jobs.config import SlurmSettings
 from jobs.errors import UserError
 from jobs.runner.attempt import claim
-from jobs.runner.backend import Where
+from jobs.runner.backend import AttemptPhase
 from jobs.runner.paths import Home
 from jobs.runner.slurm.backend import SlurmBackend
-from jobs.runner.slurm.slurm_cli import Commands, NoAnswerError, RefusedError
-from jobs.runner.store.store import JobRow
+from jobs.runner.slurm.slurm_cli import NoAnswerError, RefusedError, SlurmCli
+from jobs.runner.store import JobRow
 from jobs.settings import Settings
 
 Until = Callable[[Callable[[], object]], object]
@@ -46,9 +46,9 @@ class FakeSlurm:
         lines = calls.read_text().splitlines() if calls.exists() else []
         return [line.removeprefix(f"{name} ") for line in lines if line.startswith(f"{name} ")]
 
-    def commands(self, timeout_s: float = 5.0, silence_s: float = 0.0) -> Commands:
+    def commands(self, timeout_s: float = 5.0, silence_s: float = 0.0) -> SlurmCli:
         """The adapter that calls them."""
-        return Commands({"PATH": f"{self.folder}:/usr/bin:/bin"}, timeout_s=timeout_s, silence_s=silence_s)
+        return SlurmCli({"PATH": f"{self.folder}:/usr/bin:/bin"}, timeout_s=timeout_s, silence_s=silence_s)
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_a_submission_that_slurm_forgets_is_fenced_off_and_given_up(
     folder = Home(settings.home).attempt(row.id, 1).path
 
     assert backend.start(row) == "41"
-    until(lambda: backend.look(row).where is Where.GONE)
+    until(lambda: backend.look(row).where is AttemptPhase.GONE)
 
     assert claim.owner_of(folder) == claim.SUPERVISOR
     assert not claim.take(folder, "a late shim")
@@ -114,7 +114,7 @@ def test_an_id_that_belongs_to_another_job_by_now_is_not_taken_for_ours(
 
     backend.start(row)
 
-    until(lambda: backend.look(row).where is Where.GONE)
+    until(lambda: backend.look(row).where is AttemptPhase.GONE)
 
 
 def test_a_submission_whose_answer_was_lost_is_found_by_its_name_and_not_made_twice(
@@ -126,7 +126,7 @@ def test_a_submission_whose_answer_was_lost_is_found_by_its_name_and_not_made_tw
     SlurmBackend(settings, fake.commands(timeout_s=0.2)).start(row)
     after_a_restart = SlurmBackend(settings, fake.commands())
     after_a_restart.start(row)
-    until(lambda: after_a_restart.look(row).where is Where.WAITING)
+    until(lambda: after_a_restart.look(row).where is AttemptPhase.WAITING)
 
     assert after_a_restart.look(row).detail == "waits in Slurm's queue as job 41 (Resources)"
     assert len(fake.calls("sbatch")) == 1
@@ -140,10 +140,10 @@ def test_while_slurm_is_away_nothing_is_concluded_and_the_job_is_handed_over_lat
     backend = SlurmBackend(settings, fake.commands(), missing_s=0.0, resubmit_s=0.1)
 
     backend.start(row)
-    assert backend.look(row).where is Where.UNKNOWN
+    assert backend.look(row).where is AttemptPhase.UNKNOWN
     fake.answer("sbatch", "echo 42")
 
-    until(lambda: backend.look(row).where is Where.UNKNOWN and backend.start(row) == "42")
+    until(lambda: backend.look(row).where is AttemptPhase.UNKNOWN and backend.start(row) == "42")
 
 
 def test_what_slurm_does_not_want_is_refused_with_its_words(fake: FakeSlurm, settings: Settings, row: JobRow) -> None:

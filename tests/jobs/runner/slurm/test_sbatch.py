@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from jobs.config import SlurmSettings
-from jobs.runner.slurm.path_mapping import map_json, map_text
+from jobs.runner.attempt.path_mapping import map_json, map_text
 from jobs.runner.slurm.sbatch import arguments, script
 
 FOLDER = Path("/lab/jobs/a b/attempt-2")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from jobs.runner.slurm.squeue_parser import find, name_of, parse
+from jobs.runner.attempt.spec import build_slurm_name
+from jobs.runner.slurm.squeue_parser import find, parse
 
 # squeue --me --noheader --states=all --format=... with SLURM_TIME_FORMAT=%s
 OUTPUT = """\
@@ -12,7 +13,7 @@ OUTPUT = """\
 7|PENDING|1795486622|launch failed requeued held|tts:add-20261124-021238-7f3a:2
 slurm_load_jobs error: Unable to contact slurm controller (connect failure)
 """
-NAME = name_of("add-20261124-021238-7f3a", 1)
+NAME = build_slurm_name("add-20261124-021238-7f3a", 1)
 
 
 def test_our_jobs_are_found_among_other_lines() -> None:
@@ -30,7 +31,7 @@ def test_a_job_is_found_by_its_whole_name_not_by_an_id() -> None:
 
     assert found is not None
     assert found.slurm_id == "1"
-    assert find(parse(OUTPUT), name_of("add-2", 2), asked_at=0.0) is None
+    assert find(parse(OUTPUT), build_slurm_name("add-2", 2), asked_at=0.0) is None
 
 
 def test_a_job_of_the_same_name_from_before_we_asked_is_not_ours() -> None:

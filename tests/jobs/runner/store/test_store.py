@@ -11,7 +11,8 @@ import pytest
 from jobs.errors import UserError
 from jobs.runner.attempt.outcome import Outcome
 from jobs.runner.paths import Home
-from jobs.runner.store.store import MAX_FREE_STARTS, Store
+from jobs.runner.store import Store
+from jobs.runner.store.transitions import MAX_FREE_STARTS
 
 
 def _insert(store: Store, job_id: str, *, resource: str = "cpu", max_tries: int = 3) -> str:

@@ -18,7 +18,7 @@ from jobs.runner import supervisor_launcher
 from jobs.runner.client.runner import Runner
 from jobs.runner.machine import locks, processes
 from jobs.runner.paths import Home
-from jobs.runner.store.store import Store
+from jobs.runner.store import Store
 from jobs.settings import Settings
 
 BOUND_S = 60.0

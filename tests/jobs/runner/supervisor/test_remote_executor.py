@@ -6,9 +6,9 @@ import pytest
 
 from jobs import atomic_io
 from jobs.errors import UserError
-from jobs.runner.backend import Look, Where
+from jobs.runner.backend import AttemptPhase, AttemptStatus
 from jobs.runner.paths import Home
-from jobs.runner.store.store import JobRow, Store
+from jobs.runner.store import JobRow, Store
 from jobs.runner.supervisor.remote_executor import RemoteJobs
 from jobs.settings import Settings
 
@@ -20,7 +20,7 @@ class Elsewhere:
     """A backend; ``error`` is raised by whatever is asked next."""
 
     def __init__(self) -> None:
-        self.answer = Look(Where.WAITING, "waits in the queue (Resources)")
+        self.answer = AttemptStatus(AttemptPhase.WAITING, "waits in the queue (Resources)")
         self.error: Exception | None = None
         self.calls: list[str] = []
 
@@ -29,7 +29,7 @@ class Elsewhere:
         self._called(f"start {row.attempt}")
         return f"ref-{row.attempt}"
 
-    def look(self, row: JobRow) -> Look:
+    def look(self, row: JobRow) -> AttemptStatus:
         """Answer."""
         self._called("look")
         return self.answer
@@ -103,14 +103,14 @@ def test_a_job_waits_runs_and_ends_by_the_files_that_come_back(remote: Remote) -
 
 def test_what_a_backend_does_not_know_changes_nothing(remote: Remote) -> None:
     remote.tick()
-    remote.elsewhere.answer = Look(Where.UNKNOWN)
+    remote.elsewhere.answer = AttemptStatus(AttemptPhase.UNKNOWN)
 
     assert [remote.tick().state for _ in range(3)] == ["starting"] * 3
 
 
 def test_an_attempt_that_is_gone_and_never_began_costs_no_try(remote: Remote) -> None:
     remote.tick()
-    remote.elsewhere.answer = Look(Where.GONE)
+    remote.elsewhere.answer = AttemptStatus(AttemptPhase.GONE)
     row = remote.tick()
 
     assert (row.state, row.attempt, row.tries) == ("queued", 1, 0)
@@ -119,7 +119,7 @@ def test_an_attempt_that_is_gone_and_never_began_costs_no_try(remote: Remote) ->
 def test_an_attempt_that_is_gone_after_it_began_was_interrupted(remote: Remote) -> None:
     remote.tick()
     remote.write("start.json", pid=1)
-    remote.elsewhere.answer = Look(Where.GONE)
+    remote.elsewhere.answer = AttemptStatus(AttemptPhase.GONE)
     row = remote.tick()
 
     assert (row.state, row.reason, row.tries) == ("interrupted", "lost", 1)
@@ -153,7 +153,7 @@ def test_a_cancelled_attempt_is_stopped_there_and_settled_when_it_is_gone(remote
     remote.tick()
     remote.store.ask_to_cancel(JOB)
     waiting = remote.tick()
-    remote.elsewhere.answer = Look(Where.GONE)
+    remote.elsewhere.answer = AttemptStatus(AttemptPhase.GONE)
     remote.tick()
 
     assert waiting.state == "starting"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from jobs.runner.attempt.outcome import Outcome
 from jobs.runner.paths import Home
-from jobs.runner.store.store import JobRow, Store
+from jobs.runner.store import JobRow, Store
 from jobs.runner.supervisor import retries
 
 JOB = "add-20261122-131144-7f3a"
@@ -92,7 +91,3 @@ def test_a_pause_is_kept(job: str, store: Store, home: Home) -> None:
     _interrupt(store, home, KILLED, done=2)
     assert store.next_ready("cpu", 1) == []
     assert store.next_due() is not None
-
-
-def test_progress_that_was_never_told_is_none_made(tmp_path: Path) -> None:
-    assert retries.progress_made(tmp_path / "progress.jsonl") == 0.0

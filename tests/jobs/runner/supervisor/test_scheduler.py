@@ -13,7 +13,7 @@ import pytest
 
 from jobs.runner.attempt.outcome import Outcome
 from jobs.runner.machine.nvidia_smi import Gpus
-from jobs.runner.store.store import Store
+from jobs.runner.store import Store
 from jobs.runner.supervisor.scheduler import Scheduler
 from jobs.settings import Settings
 

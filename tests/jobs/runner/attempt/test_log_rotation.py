@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from jobs.runner.attempt.log_rotation import shorten_log
 from jobs.runner.client.runner import Runner
 from jobs.runner.paths import Home
-from jobs.runner.shim.log_rotation import bound
 from jobs.settings import Settings
 
 LIMIT = 4_000
@@ -27,8 +27,8 @@ def test_a_short_log_is_left_as_it_is(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_bytes(lines(0, 400))
 
-    assert bound(log, LIMIT) == 0
-    assert bound(tmp_path / "none", LIMIT) == 0
+    assert shorten_log(log, LIMIT) == 0
+    assert shorten_log(tmp_path / "none", LIMIT) == 0
     assert log.read_bytes() == lines(0, 400)
 
 
@@ -36,7 +36,7 @@ def test_of_a_long_log_both_ends_are_kept_and_the_gap_is_told(tmp_path: Path) ->
     log = tmp_path / "log"
     log.write_bytes(lines(0, 1000))
 
-    left_out = bound(log, LIMIT)
+    left_out = shorten_log(log, LIMIT)
 
     text = log.read_bytes()
     assert left_out == 10_000 - 2_000 + 10  # the line that the cut would have torn goes as well
@@ -46,11 +46,11 @@ def test_of_a_long_log_both_ends_are_kept_and_the_gap_is_told(tmp_path: Path) ->
 def test_what_was_left_out_before_is_counted(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_bytes(lines(0, 1000))
-    first = bound(log, LIMIT)
+    first = shorten_log(log, LIMIT)
     with log.open("ab") as stream:
         stream.write(lines(1000, 2000))
 
-    second = bound(log, LIMIT)
+    second = shorten_log(log, LIMIT)
 
     assert log.read_bytes().startswith(lines(0, 100) + b"\n[... %d bytes" % (first + second))
     assert log.read_bytes().endswith(lines(1901, 2000))
@@ -61,7 +61,7 @@ def test_a_writer_in_append_mode_goes_on_behind_the_tail(tmp_path: Path) -> None
     log = tmp_path / "log"
     with log.open("ab", buffering=0) as stream:
         stream.write(lines(0, 1000))
-        bound(log, LIMIT)
+        shorten_log(log, LIMIT)
         stream.write(b"and on\n")
 
     assert log.read_bytes().endswith(b"line 0999\nand on\n")
@@ -71,14 +71,14 @@ def test_a_kill_between_writing_and_cutting_leaves_the_head_and_is_mended_next_t
     log = tmp_path / "log"
     log.write_bytes(lines(0, 1000))
     code = (
-        "import os, signal, sys; from pathlib import Path; from jobs.runner.shim import log_rotation as logs\n"
+        "import os, signal, sys; from pathlib import Path; from jobs.runner.attempt import log_rotation as logs\n"
         "os.ftruncate = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
-        f"logs.bound(Path(sys.argv[1]), {LIMIT})"
+        f"logs.shorten_log(Path(sys.argv[1]), {LIMIT})"
     )
 
     killed = subprocess.run([sys.executable, "-c", code, str(log)], check=False, env=os.environ | {"PYTHONPATH": "."})
     torn = log.read_bytes()
-    bound(log, LIMIT)
+    shorten_log(log, LIMIT)
 
     assert killed.returncode == -9
     assert torn.startswith(lines(0, 100) + b"\n[... ")

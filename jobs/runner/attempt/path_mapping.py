@@ -33,7 +33,7 @@ def map_json(value: Any, prefixes: Mapping[str, str]) -> Any:
     return value
 
 
-def translate(folder: AttemptFolder, prefixes: Mapping[str, str]) -> None:
+def map_back(folder: AttemptFolder, prefixes: Mapping[str, str]) -> None:
     """Give the paths that a worker on a node has left their names here; doing it twice does no harm.
 
     Args:

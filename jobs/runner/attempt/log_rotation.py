@@ -16,7 +16,7 @@ MARK = b"\n[... %d bytes were left out here ...]\n"
 _MARK = re.compile(rb"\n\[\.\.\. (\d+) bytes were left out here \.\.\.\]\n")
 
 
-def bound(log: Path, limit_bytes: int) -> int:
+def shorten_log(log: Path, limit_bytes: int) -> int:
     """Shorten a log that is longer than the limit.
 
     Args:
