@@ -10,14 +10,11 @@ from matplotlib.figure import Figure
 
 from jobs.atomic_io import replacing
 from jobs.refine_voice.params import AUTOMATIC_CAP, Round
+from jobs.refine_voice.summary import ANCHORS
 
 LOSSES, RATED = "losses.png", "rounds.png"
 _LOSS, _VALIDATION, _BEFORE, _ROUND = "#9ecae1", "#08519c", "#999999", "#e6550d"
-_ANCHORS = {
-    "narrator": ("narrator's held-out clips (upper bound)", "#2ca02c"),
-    "zero_shot": ("the base's clone without training", "#9467bd"),
-    "other_speaker": ("another speaker (lower bound)", "#7f7f7f"),
-}
+_ANCHOR_COLOURS = {"narrator": "#2ca02c", "zero_shot": "#9467bd", "other_speaker": "#7f7f7f"}
 
 
 def draw_losses(path: Path, curves: Sequence[Mapping[str, Sequence[tuple[float, float]]]]) -> None:
@@ -48,11 +45,13 @@ def draw_ratings(path: Path, rounds: Sequence[Round], anchors: Mapping[str, Any]
     """Draw each round's mean with its 95 % interval over bands of the anchors."""
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     axes = figure.add_subplot()
-    for name, (label, colour) in _ANCHORS.items():
+    for name, label in ANCHORS.items():
         anchor = anchors.get(name)
         if anchor is not None:
-            axes.axhspan(anchor["low"], anchor["high"], color=colour, alpha=0.15, linewidth=0)
-            axes.axhline(anchor["mean"], color=colour, linewidth=1.2, label=f"{label}: {anchor['mean']:.2f}")
+            axes.axhspan(anchor["low"], anchor["high"], color=_ANCHOR_COLOURS[name], alpha=0.15, linewidth=0)
+            axes.axhline(
+                anchor["mean"], color=_ANCHOR_COLOURS[name], linewidth=1.2, label=f"{label}: {anchor['mean']:.2f}"
+            )
     trained = [one for one in rounds if one.iteration > 0]
     places = [one.iteration for one in trained]
     axes.errorbar(
