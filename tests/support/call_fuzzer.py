@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
-from server.mcp.calls import answer_of, as_result
+from server.mcp.calls import call_tool, as_result
 from tools.core.registry import Tool, all_tools
 from tools.core.tool_types import ToolContext
 from tools.docs.schema import in_brief, listed
@@ -68,7 +68,7 @@ class World:
             AssertionError: a promise is broken.
         """
         before = self.state
-        answer = self.portal.call(answer_of, name, arguments, self.context)
+        answer = self.portal.call(call_tool, name, arguments, self.context)
         result = answer if isinstance(answer, types.CallToolResult) else as_result(answer)
         fields = result.model_dump(mode="json", by_alias=True).get("structuredContent") or {}
         told = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))  # as the wire has it
