@@ -11,7 +11,8 @@ from jobs.dataset.manifest import Rejection, Source, write_rows
 from jobs.dataset.quality.judging import Judged, build_rejection
 from jobs.dataset.quality.thresholds import Thresholds
 from jobs.dataset.report.html_report import write_page
-from jobs.dataset.report.summary import About, make_report, write_report
+from jobs.dataset.report.report_model import About
+from jobs.dataset.report.totals import make_report, write_report
 from jobs.errors import UserError
 from jobs.ingest_clips.params import Params, Result
 from jobs.ingest_clips.transcript_parser import RejectedLine

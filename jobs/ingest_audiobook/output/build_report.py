@@ -13,7 +13,8 @@ from jobs.dataset.quality.judging import build_rejection, judge_clips, merged
 from jobs.dataset.quality.thresholds import read_thresholds
 from jobs.dataset.report.durations import total_samples
 from jobs.dataset.report.html_report import write_page
-from jobs.dataset.report.summary import About, Report, make_report, write_report
+from jobs.dataset.report.report_model import About, Report
+from jobs.dataset.report.totals import make_report, write_report
 from jobs.errors import UserError
 from jobs.ingest_audiobook.input.source_files import SourceFiles
 from jobs.ingest_audiobook.output.clip_writer import to_seconds

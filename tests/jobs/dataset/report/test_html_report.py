@@ -13,7 +13,7 @@ from jobs.dataset.quality.quality_filter import QualityRejection
 from jobs.dataset.quality.thresholds import Thresholds
 from jobs.dataset.report.alignment_report import show_words
 from jobs.dataset.report.html_report import write_page
-from jobs.dataset.report.summary import ChapterRow, Reason, Report
+from jobs.dataset.report.report_model import ChapterRow, Reason, Report
 from tests.support.html_page import HOSTILE, HtmlPage
 
 
