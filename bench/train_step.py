@@ -97,7 +97,7 @@ def _set_stack(config: dict[str, Any], stack: StackDims) -> None:
 
 
 def random_model(config: dict[str, Any], device: str, dtype: torch.dtype) -> Any:
-    """The stock model of a config with random weights, made where it will compute."""
+    """The upstream model of a config with random weights, made where it will compute."""
     models = qwen_tts().core.models
     content = {key: value for key, value in config.items() if key != "architectures"}
     before = torch.get_default_dtype()
@@ -124,7 +124,7 @@ def made_up_clips(shape: ModelDims, n_clips: int, seconds: tuple[float, float], 
 
 
 def prepare(model: Any, recipe: Recipe) -> torch.optim.Optimizer:
-    """Make a stock model learn as a recipe says."""
+    """Make a upstream model learn as a recipe says."""
     model.speaker_encoder = None
     if recipe.method == "lora":
         add_adapters(model, r=recipe.lora_r, alpha=2 * recipe.lora_r, dropout=0.0)
@@ -168,7 +168,7 @@ class Trainer:
 
     def __init__(self, model: Any, optimiser: torch.optim.Optimizer, clips: Sequence[Example], recipe: Recipe) -> None:
         self.model, self.optimiser, self.clips, self.recipe = model, optimiser, clips, recipe
-        self.ids = ControlIds.of(model.config)
+        self.ids = ControlIds.from_config(model.config)
         self.parameters = list(trainable(model).values())
         self.sampler = LengthBatchSampler(
             [clip.length for clip in clips],

@@ -1,6 +1,6 @@
-"""The 12 Hz speech tokenizer at work: audio to codes and back, always in float32.
+"""The 12 Hz speech tokenizer (codec): audio to codes and back, always in float32.
 
-A frame is 1,920 samples, 1/12.5 s; its 16 codes are one index into each of 16 books. Loading is in ``loading``.
+Rates and codebooks are in ``jobs.codec_format``; the 16 codes of a frame are one index into each codebook.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ class Codec:
     """A loaded 12 Hz tokenizer.
 
     Attributes:
-        stock: the ``Qwen3TTSTokenizer``.
-        codebook_size: codes per book; every code is below it.
-        n_parameters: of the halves that are loaded.
+        upstream: the ``Qwen3TTSTokenizer``.
+        codebook_size: entries per codebook; every code is below it.
+        n_parameters: of the loaded halves (encoder, decoder).
     """
 
-    stock: Any
+    upstream: Any
     codebook_size: int
     n_parameters: int
 
     def encode(self, clips: Sequence[NDArray[np.float32]]) -> list[NDArray[np.int64]]:
-        """Turn clips into codes: on a GPU as one batch, on a CPU clip by clip.
+        """Encode clips: on a GPU as one batch, on a CPU clip by clip.
 
-        Every clip is filled with silence to whole frames first. Otherwise the codes of its last frame would depend
-        on the batch: alone, each layer of the encoder fills its own input with zeros; in a batch, the silence after
-        a shorter clip has passed through the layers before (measured on qwen-tts 0.1.1). What is left is rounding:
-        kernels are chosen by the batch, and where two entries of a book are nearly as near, a code may flip. On a
-        CPU no batch is made, so codes never depend on one; it is the faster way there too, as a batch's activations
-        leave the caches and its padding is computed (92 s of mixed clips: 1.4 CPU s, as one batch 4.9).
+        Every clip is padded with silence to whole frames first. Without that, the codes of its last frame would depend
+        on the batch: alone, each layer of the encoder pads its own input with zeros; in a batch, the silence after
+        a shorter clip has passed through the layers before (measured on qwen-tts 0.1.1). Rounding remains: kernels
+        depend on the batch, and where two entries of a codebook are almost equally near, a code may flip. On a CPU
+        clips are encoded one by one, so codes do not depend on a batch. That is also faster there, because a batch's
+        activations leave the caches and its padding is computed (92 s of mixed clips: 1.4 CPU s, as one batch 4.9).
 
         Args:
             clips: float32 mono at 24 kHz, each at least one sample long.
@@ -51,34 +51,34 @@ class Codec:
             For each clip its codes, (frames, 16), with frames = ceil(samples / 1920).
 
         Raises:
-            UserError: ``gpu_memory``, or ``codes_out_of_range`` when the tokenizer is broken.
+            UserError: ``cuda_oom``, or ``codes_out_of_range`` when the tokenizer is broken.
         """
         if not clips:
             return []
         whole = [np.pad(clip, (0, -len(clip) % SAMPLES_PER_FRAME)) for clip in clips]
-        batches = [[clip] for clip in whole] if str(self.stock.device) == "cpu" else [whole]
+        batches = [[clip] for clip in whole] if str(self.upstream.device) == "cpu" else [whole]
         codes = [each for batch in batches for each in self.encode_together(batch)]
         for clip, each in zip(whole, codes, strict=True):
             self._check(each, len(clip) // SAMPLES_PER_FRAME)
         return codes
 
     def encode_together(self, whole: Sequence[NDArray[np.float32]]) -> list[NDArray[np.int64]]:
-        """Codes of clips of whole frames, computed as one batch on any device."""
+        """Encode clips of whole frames as one batch on any device."""
         with full_float32(), gpu_memory_explained("batch_s"):
-            encoded = self.stock.encode(list(whole), sr=SAMPLE_RATE_HZ).audio_codes
+            encoded = self.upstream.encode(list(whole), sr=SAMPLE_RATE_HZ).audio_codes
         return [each.cpu().numpy() for each in encoded]
 
     def decode(self, codes: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Turn codes, (frames, 16), into float32 audio at 24 kHz of frames * 1920 samples.
+        """Decode codes, (frames, 16), to float32 audio at 24 kHz, (frames * 1920,).
 
         Raises:
-            UserError: ``gpu_memory``, or ``codes_out_of_range`` when the codes belong to another tokenizer.
+            UserError: ``cuda_oom``, or ``codes_out_of_range`` when the codes belong to another tokenizer.
         """
         self._check(codes, len(codes))
         if not len(codes):
             return np.zeros(0, np.float32)
         with full_float32(), gpu_memory_explained("batch_s"):
-            waveforms, _ = self.stock.decode({"audio_codes": [np.ascontiguousarray(codes)]})
+            waveforms, _ = self.upstream.decode({"audio_codes": [np.ascontiguousarray(codes)]})
         audio: NDArray[np.float32] = waveforms[0]
         return audio
 
@@ -90,7 +90,7 @@ class Codec:
         raise UserError(
             "codes_out_of_range",
             f"Codes with {found}; expected {n_frames} frames of {N_CODEBOOKS} codes below {self.codebook_size}.",
-            "Use the tokenizer that the model came with; if it is that one, fetch it again.",
+            "Use the tokenizer of this model. If it is that one, download it again.",
         )
 
 
@@ -100,21 +100,21 @@ def load_codec(path: Path, device: str, *, encoder_only: bool = False) -> Codec:
     Args:
         path: the directory.
         device: where to compute.
-        encoder_only: drop the other half's weights: less memory, and ``decode`` does not work.
+        encoder_only: drop the decoder's weights to save memory; ``decode`` then fails.
     """
-    stock = load_tokenizer(path, device)
+    upstream = load_tokenizer(path, device)
     if encoder_only:
-        stock.model.decoder = None
+        upstream.model.decoder = None
     return Codec(
-        stock=stock,
-        codebook_size=int(stock.model.config.decoder_config.codebook_size),
-        n_parameters=sum(parameter.numel() for parameter in stock.model.parameters()),
+        upstream=upstream,
+        codebook_size=int(upstream.model.config.decoder_config.codebook_size),
+        n_parameters=sum(parameter.numel() for parameter in upstream.model.parameters()),
     )
 
 
 @contextmanager
 def full_float32() -> Iterator[None]:
-    """Switch TF32 off for convolutions, on by default on CUDA: its 10-bit mantissa changes codes."""
+    """Switch off TF32 for convolutions, which CUDA uses by default: its 10-bit mantissa changes codes."""
     import torch
 
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):

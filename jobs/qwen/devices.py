@@ -1,4 +1,4 @@
-"""Where a model computes: the device, its number format, and how many CPU threads help."""
+"""Compute devices: choice, description, number of CPU threads, memory of the process and out-of-memory errors."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from jobs.errors import UserError
+from jobs.qwen.precision import DeviceInfo, Precision
 
 if TYPE_CHECKING:
     import torch
 
-# Below this a second thread costs more than it brings, because the threads wait for each other. Measured on two busy
+# Models below this size run slower with a second thread, because the threads wait for each other. Measured on two busy
 # cores: the toy codec (4.6 M) encodes 146 s of audio in 4.4 s with one thread, 38 s with two; a toy talker (1.5 M)
 # takes 0.4 CPU s per second of speech with one, 3.9 with two. Real models were not measured.
 SMALL_MODEL_PARAMETERS = 30_000_000
@@ -23,24 +24,34 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
 def compute_device() -> str:
-    """``cuda:0`` where there is a GPU that works, else ``cpu``."""
+    """Return ``cuda:0`` where there is a working GPU, else ``cpu``."""
     import torch
 
     return "cuda:0" if torch.cuda.is_available() else "cpu"
 
 
-def speaking_dtype(device: str) -> torch.dtype:
-    """bfloat16 on a GPU that computes in it, else float32 (faster and exact on a CPU)."""
+def describe_device(device: str) -> DeviceInfo:
+    """Read the properties of a torch device that decide its number format."""
     import torch
 
-    return torch.bfloat16 if device != "cpu" and torch.cuda.is_bf16_supported() else torch.float32
+    if device == "cpu":
+        return DeviceInfo("cpu")
+    found = torch.cuda.get_device_properties(device)
+    return DeviceInfo("rocm" if torch.version.hip else "cuda", found.name, (found.major, found.minor))
+
+
+def torch_dtype(precision: Precision) -> torch.dtype:
+    """Return torch's name of a number format."""
+    import torch
+
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[precision.format]
 
 
 def limit_cpu_threads(n_parameters: int) -> int:
-    """Set torch's CPU threads for a model: one for a small model, else at most what this process may use.
+    """Set torch's CPU threads for a model and return their number: one for a small model, else at most the cores.
 
     torch starts with ``OMP_NUM_THREADS``, or with all cores of the machine, though a container or ``taskset`` may
-    allow fewer: more threads than cores wait for each other.
+    allow fewer.
     """
     import torch
 
@@ -51,10 +62,10 @@ def limit_cpu_threads(n_parameters: int) -> int:
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep the memory that it frees, for the next step's tensors; glibc alone, else nothing happens.
+    """Make glibc keep freed memory for the next step's tensors; does nothing with another C library.
 
-    glibc gives large blocks back at once, and every step pays for their pages again. Measured, 57 M weights on one of
-    two busy cores, steps in turn: 1.90 s a step without, 1.30 s with; the same peak of resident memory.
+    glibc returns large blocks to the system at once, and every step pays for their pages again. Measured with 57 M
+    weights on one of two busy cores: 1.90 s a step without, 1.30 s with; the same peak of resident memory.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -66,10 +77,13 @@ def keep_freed_memory() -> None:
 
 @contextmanager
 def gpu_memory_explained(lower: str) -> Iterator[None]:
-    """Turn torch's out-of-memory error into one that says what to lower.
+    """Translate torch's out-of-memory error into one that names the setting to lower.
+
+    Args:
+        lower: the setting.
 
     Raises:
-        UserError: ``gpu_memory``.
+        UserError: ``cuda_oom``.
     """
     import torch
 
@@ -78,7 +92,7 @@ def gpu_memory_explained(lower: str) -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         peak_gb = torch.cuda.max_memory_allocated() / 1e9
         raise UserError(
-            "gpu_memory",
-            f"The GPU's memory ran out with {peak_gb:.1f} GB of it ours.",
-            f"Lower {lower}, or free the GPU: another program may hold its memory.",
+            "cuda_oom",
+            f"The GPU's memory ran out; this job used {peak_gb:.1f} GB of it.",
+            f"Lower {lower}, or free the GPU: another program may use its memory.",
         ) from error

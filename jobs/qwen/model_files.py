@@ -1,4 +1,4 @@
-"""What a model's directory must hold, and what its config says. Light: a tool checks it before a job exists."""
+"""Required files of a model's directory, and its config. Imports no heavy library: tools check models with it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from jobs.errors import UserError
 
-CARD = "tts_train.json"  # how a voice of ours was made; lies in its directory
+CARD = "tts_train.json"  # in the directory of a voice trained here: how it was made
 MODEL_TYPE = "qwen3_tts"
 TOKENIZER_TYPE = "qwen3_tts_tokenizer_12hz"
 MODEL_FILES = (
@@ -28,7 +28,7 @@ def check_model(folder: Path, ref: str) -> None:
 
     Args:
         folder: the directory.
-        ref: what the user calls it.
+        ref: the user's name for it, for messages.
 
     Raises:
         UserError: ``model_without_weights`` (names the missing files) or ``model_not_qwen_tts``.
@@ -45,7 +45,7 @@ def check_model(folder: Path, ref: str) -> None:
 
 
 def check_tokenizer(folder: Path, ref: str) -> Path:
-    """Check a 12 Hz speech tokenizer's directory and return it; a whole model's stands for the one inside it.
+    """Check a 12 Hz speech tokenizer's directory and return it. A model's directory stands for the tokenizer inside.
 
     Raises:
         UserError: as ``check_model``.
@@ -73,17 +73,17 @@ def read_config(folder: Path) -> dict[str, Any]:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(
-            "model_not_qwen_tts", f"{folder / 'config.json'} cannot be read: {error}.", "Fetch the model again."
+            "model_not_qwen_tts", f"{folder / 'config.json'} cannot be read: {error}.", "Download the model again."
         ) from error
     if not isinstance(config, dict):
         raise UserError(
-            "model_not_qwen_tts", f"{folder / 'config.json'} holds no JSON object.", "Fetch the model again."
+            "model_not_qwen_tts", f"{folder / 'config.json'} holds no JSON object.", "Download the model again."
         )
     return config
 
 
 def missing_weights(folder: Path) -> list[str]:
-    """Names of weight files that a model's directory ought to hold and does not."""
+    """List the weight files that are missing from a model's directory."""
     index = folder / "model.safetensors.index.json"
     if not index.is_file():
         return [] if (folder / "model.safetensors").is_file() else ["model.safetensors"]
@@ -101,7 +101,7 @@ def _check_files(folder: Path, ref: str, files: tuple[str, ...], weight_folders:
         raise UserError(
             "model_without_weights",
             f"{ref} is a LoRA adapter, not a model.",
-            "Give the voice that start_training exported beside it.",
+            "Give the voice that start_training exported next to it.",
         )
     raise UserError(
         "model_without_weights",

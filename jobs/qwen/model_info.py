@@ -1,4 +1,4 @@
-"""How a model can speak, by its config: kind, speakers, languages. Light: a tool checks a request with it."""
+"""Kind, speakers and languages of a model, from its config. Imports no heavy library: tools check requests with it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from jobs.qwen.model_files import CARD, read_config
 
 @dataclass(frozen=True)
 class VoiceModel:
-    """What a model's config says of how it can speak.
+    """Kind, speakers and languages of a model.
 
     Attributes:
         folder: the model's directory.
-        kind: ``custom_voice`` speaks with its own speakers, ``base`` with the voice of a reference clip.
+        kind: ``custom_voice`` has its own speakers, ``base`` clones the voice of a reference clip.
         speakers: names, lower case.
         languages: names, lower case; ``auto`` first.
-        trained_language: the one language that a voice of ours was trained on, when it was one.
+        trained_language: language of a voice trained here on a single language; else None.
     """
 
     folder: Path
@@ -30,7 +30,7 @@ class VoiceModel:
     trained_language: str | None = None
 
     def speaker(self, asked: str | None) -> str | None:
-        """Find the speaker to use: the one asked for, else the only one; None for a base model.
+        """Choose the speaker: the one asked for, else the only one; None for a base model.
 
         Raises:
             UserError: ``speaker_unknown`` or ``speaker_missing``, naming the known ones.
@@ -41,14 +41,14 @@ class VoiceModel:
                 return None
             raise UserError(
                 "speaker_unknown",
-                f"{self.folder} is a base model: it has no speaker {asked!r}, it takes its voice from ref_audio.",
+                f"{self.folder} is a base model: it has no speaker {asked!r} and takes its voice from ref_audio.",
                 "Leave speaker out, or give a voice from start_training.",
             )
         if asked is None and len(self.speakers) != 1:
             raise UserError(
                 "speaker_missing",
                 f"{self.folder} has {len(self.speakers)} speakers: {known}.",
-                "Say which with speaker=NAME.",
+                "Choose one with speaker=NAME.",
             )
         if asked is not None and asked.lower() not in self.speakers:
             raise UserError(
@@ -59,9 +59,9 @@ class VoiceModel:
         return self.speakers[0] if asked is None else asked.lower()
 
     def language(self, asked: str | None) -> str:
-        """Find the language to speak: the one asked for, else the one that the voice was trained on, else ``auto``.
+        """Choose the language: the one asked for, else the one that the voice was trained on, else ``auto``.
 
-        Each language has a prefix of its own in front of the codes; a voice speaks best behind the one it learnt.
+        Each language has its own prefix before the codes; a voice speaks best with the prefix that it was trained on.
 
         Raises:
             UserError: ``language_unknown``, naming the known ones.
@@ -77,7 +77,7 @@ class VoiceModel:
         return asked.lower()
 
     def check_reference(self, *, is_given: bool) -> None:
-        """A base model needs a reference clip, a trained voice has no use for one.
+        """Check that a base model gets a reference clip and a trained voice gets none.
 
         Raises:
             UserError: ``ref_audio_not_used`` or ``ref_audio_missing``.
@@ -97,17 +97,17 @@ class VoiceModel:
 
 
 def describe_model(folder: Path) -> VoiceModel:
-    """Read how a model (from ``resolve_model``) can speak.
+    """Read kind, speakers and languages of a model (from ``resolve_model``).
 
     Raises:
-        UserError: ``model_cannot_speak`` for a kind that is neither a voice nor a base.
+        UserError: ``model_cannot_speak``: the model is neither a voice nor a base.
     """
     config = read_config(folder)
     kind = config.get("tts_model_type")
     if kind not in ("custom_voice", "base"):
         raise UserError(
             "model_cannot_speak",
-            f"{folder} is a {kind!r} model; synthesize speaks with voices ('custom_voice') and with 'base' models.",
+            f"{folder} is a {kind!r} model; synthesize needs a voice ('custom_voice') or a 'base' model.",
             "Give a voice from start_training, or a Base or CustomVoice model.",
         )
     talker = config["talker_config"]
@@ -125,6 +125,6 @@ def _trained_language(folder: Path) -> str | None:
     try:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return None  # not a voice of ours
+        return None  # not trained here
     languages = card.get("languages", [])
     return str(languages[0]) if len(languages) == 1 else None

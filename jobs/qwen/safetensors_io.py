@@ -1,4 +1,4 @@
-"""Weights on disk: one safetensors file or several with an index, read by name without loading a model."""
+"""Reading of weights from safetensors files, one or several with an index, by name and without loading a model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INDEX = "model.safetensors.index.json"
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of a model's directory, in a fixed order."""
+    """List the safetensors files of a model's directory in a fixed order."""
     index = folder / INDEX
     if not index.is_file():
         return [folder / WEIGHTS]

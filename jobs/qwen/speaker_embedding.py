@@ -1,7 +1,7 @@
-"""The speaker embedding: the vector for a voice, made of reference audio or read from a voice's speaker slot.
+"""Speaker embedding: the vector for a voice, computed from reference audio or read from a voice's speaker slot.
 
-It is a constant of a run: computed once, in float32, averaged over the reference clips, put into every training
-sequence as it is and saved in the export's speaker slot. It is neither projected nor normalised, as in generation.
+It is constant during a run: computed once in float32, averaged over the reference clips, put into every training
+sequence and saved in the export's speaker slot. As in generation, it is neither projected nor normalised.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from jobs.qwen.upstream import qwen_tts
 logger = logging.getLogger(__name__)
 
 ENCODER_PREFIX = "speaker_encoder."
-ENCODER_FILE = "speaker_encoder.safetensors"  # beside an exported voice, whose class has no place for it
+ENCODER_FILE = "speaker_encoder.safetensors"  # next to an exported voice, whose class cannot hold it
 SHORTEST_REFERENCE_S = 0.5
-UNLIKE_THE_OTHERS = 0.5  # to their mean; our judgement
+MIN_COSINE_TO_MEAN = 0.5  # below it a reference is reported as unlike the others; our judgement
 
 
 def speaker_embedding(folder: Path, config: Any, speaker: str, references: Sequence[Path]) -> torch.Tensor:
-    """Find or make the vector of a voice.
+    """Read or compute the vector of a voice.
 
     Args:
         folder: base model or exported voice.
         config: its loaded ``Qwen3TTSConfig``.
-        speaker: name, lower case. If the model has a slot of that name, the slot is the answer.
-        references: clips of the speaker; the mean of their embeddings is the answer otherwise.
+        speaker: name, lower case. If the model has a slot of that name, its vector is returned.
+        references: clips of the speaker; without a slot, the mean of their embeddings is returned.
 
     Returns:
         (hidden,) float32 on the CPU.
@@ -53,26 +53,26 @@ def speaker_embedding(folder: Path, config: Any, speaker: str, references: Seque
             f"{folder} is a voice without speaker encoder, and has no speaker {speaker!r} (it has: {known}).",
             "Name one of its speakers, or train from a base model or a voice that start_training exported.",
         )
-    return _mean_of(encoder, references)
+    return _mean_embedding(encoder, references)
 
 
-def _mean_of(encoder: Any, references: Sequence[Path]) -> torch.Tensor:
-    """The mean over the clips that can be used; one that cannot is told, and fatal only if no other is left."""
+def _mean_embedding(encoder: Any, references: Sequence[Path]) -> torch.Tensor:
+    """Compute the mean over the usable clips; an unusable clip is logged, and an error only if no other is left."""
     embeddings: dict[Path, torch.Tensor] = {}
     last_error: UserError | None = None
     for path in references:
         try:
             embeddings[path] = _embed_clip(encoder, path)
         except UserError as error:
-            logger.warning("%s is no reference: %s", path, error)
+            logger.warning("reference %s is not used: %s", path, error)
             last_error = error
     if not embeddings:
-        raise last_error or UserError("reference_missing", "No reference clip was given.", "Give references.")
+        raise last_error or UserError("ref_audio_missing", "No reference clip was given.", "Give references.")
     mean = torch.stack(list(embeddings.values())).mean(0)
     for path, embedding in embeddings.items():
         likeness = float(torch.cosine_similarity(embedding, mean, dim=0))
         logger.info("reference %s: cosine to the mean %.3f", path.name, likeness)
-        if len(embeddings) > 2 and likeness < UNLIKE_THE_OTHERS:
+        if len(embeddings) > 2 and likeness < MIN_COSINE_TO_MEAN:
             logger.warning("%s sounds unlike the other references (cosine %.2f): is it another voice?", path, likeness)
     return mean
 
@@ -101,13 +101,13 @@ def _embed_clip(encoder: Any, path: Path) -> torch.Tensor:
     if len(samples) < SHORTEST_REFERENCE_S * CLIP_RATE_HZ:
         raise UserError(
             "reference_too_short",
-            f"The reference {path} lasts {len(samples) / CLIP_RATE_HZ:.2f} s; {SHORTEST_REFERENCE_S} s is least.",
+            f"{path} lasts {len(samples) / CLIP_RATE_HZ:.2f} s; a reference needs at least {SHORTEST_REFERENCE_S} s.",
             "Give convert_codes a ref_audio of 3 to 10 s.",
         )
     if not np.isfinite(samples).all():
-        raise UserError("reference_broken", f"The reference {path} holds values that are no numbers.", "Mend the file.")
+        raise UserError("reference_broken", f"The reference {path} holds samples that are not finite.", "Fix the file.")
     modeling = qwen_tts().core.models.modeling_qwen3_tts
-    # the figures of stock extract_speaker_embedding
+    # settings of upstream's extract_speaker_embedding
     mels = modeling.mel_spectrogram(
         torch.from_numpy(samples)[None],
         n_fft=1024,

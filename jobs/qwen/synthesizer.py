@@ -1,4 +1,4 @@
-"""Speaking with stock ``qwen_tts``: a trained voice by its speaker, or a base model by a reference clip."""
+"""Speech synthesis with upstream ``qwen_tts``: a trained voice by its speaker, a base model by a reference clip."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from numpy.typing import NDArray
 from jobs.codec_format import FRAMES_PER_SECOND, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from jobs.errors import UserError
 from jobs.qwen.codec import full_float32
-from jobs.qwen.devices import gpu_memory_explained, speaking_dtype
+from jobs.qwen.devices import describe_device, gpu_memory_explained, torch_dtype
 from jobs.qwen.loading import load_base
 from jobs.qwen.model_info import VoiceModel
+from jobs.qwen.precision import synthesis_precision
 from jobs.qwen.speaker_embedding import SHORTEST_REFERENCE_S
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A clip whose voice a base model takes on.
+    """A clip whose voice a base model clones.
 
     Attributes:
         samples: float32 mono at 24 kHz.
-        text: what is said in it. With it the model continues the clip (closest likeness); without it takes
-            the timbre alone.
+        text: transcript of the clip. With it the model continues the clip, which gives the closest likeness; without
+            it the model takes the timbre alone.
     """
 
     samples: NDArray[np.float32]
@@ -33,7 +34,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Decoding:
-    """How codes are picked. ``temperature`` and ``top_k`` go for the talker and the code predictor alike."""
+    """Sampling settings. ``temperature`` and ``top_k`` apply to the talker and to the code predictor."""
 
     greedy: bool
     temperature: float
@@ -44,7 +45,7 @@ class Decoding:
 
 @dataclass(frozen=True)
 class Speech:
-    """What was said: float32 mono at 24 kHz, and whether it was cut because it did not end."""
+    """Synthesized audio, float32 mono at 24 kHz, and whether it was cut at the limit because it did not end."""
 
     samples: NDArray[np.float32]
     hit_limit: bool
@@ -56,57 +57,57 @@ class Speech:
 
 
 @dataclass(frozen=True)
-class Narrator:
-    """A loaded model with one voice and one language, ready to speak.
+class Synthesizer:
+    """A loaded model with one voice and one language.
 
     Attributes:
-        stock: the ``Qwen3TTSModel``. It keeps state while generating: one text at a time.
+        upstream: the ``Qwen3TTSModel``. It keeps state while generating: one text at a time.
         speaker: of a trained voice, else None.
         language: ``auto`` or a language of the model.
         clone_prompt: of a base model, made once from the reference clip.
     """
 
-    stock: Any
+    upstream: Any
     speaker: str | None
     language: str
     clone_prompt: list[Any] | None
 
     @property
     def n_parameters(self) -> int:
-        """Of talker, code predictor and speaker encoder."""
-        return sum(parameter.numel() for parameter in self.stock.model.parameters())
+        """Number of weights of talker, code predictor and speaker encoder."""
+        return sum(parameter.numel() for parameter in self.upstream.model.parameters())
 
-    def say(self, text: str, decoding: Decoding) -> Speech:
-        """Speak one text. The same text, seed and machine give the same samples, whatever was said before.
+    def synthesize(self, text: str, decoding: Decoding) -> Speech:
+        """Synthesize one text. The same text, seed and machine give the same samples, independent of earlier texts.
 
         Raises:
-            UserError: ``gpu_memory``.
+            UserError: ``cuda_oom``.
         """
         import torch
 
         max_frames = max(1, int(decoding.max_seconds * FRAMES_PER_SECOND))
         options = _options(decoding, max_frames)
-        said = text.strip()  # a leading line break would melt into the prompt's and be lost
+        text = text.strip()  # a leading line break would become one token with the prompt's
         torch.manual_seed(decoding.seed)
         with full_float32(), gpu_memory_explained("max_seconds"):
             if self.clone_prompt is None:
-                waveforms, _ = self.stock.generate_custom_voice(
-                    text=said, speaker=self.speaker, language=self.language, **options
+                waveforms, _ = self.upstream.generate_custom_voice(
+                    text=text, speaker=self.speaker, language=self.language, **options
                 )
             else:
-                waveforms, _ = self.stock.generate_voice_clone(
-                    text=said, language=self.language, voice_clone_prompt=self.clone_prompt, **options
+                waveforms, _ = self.upstream.generate_voice_clone(
+                    text=text, language=self.language, voice_clone_prompt=self.clone_prompt, **options
                 )
         samples: NDArray[np.float32] = np.asarray(waveforms[0], np.float32)
-        # rounded: stock cuts the reference off by a proportion, which may miss a sample
+        # rounded: upstream cuts the reference off by a proportion, which may miss a sample
         hit_limit = round(len(samples) / SAMPLES_PER_FRAME) > max_frames
         return Speech(samples[: max_frames * SAMPLES_PER_FRAME], hit_limit)
 
 
-def load_narrator(
+def load_synthesizer(
     model: VoiceModel, device: str, *, speaker: str | None, language: str, reference: Reference | None = None
-) -> Narrator:
-    """Load a model for speaking; everything that can be refused is refused before the weights are read.
+) -> Synthesizer:
+    """Load a model for synthesis, after all checks that need no weights.
 
     Args:
         model: from ``describe_model``.
@@ -117,20 +118,21 @@ def load_narrator(
 
     Raises:
         UserError: ``speaker_unknown``, ``speaker_missing``, ``language_unknown``, ``ref_audio_missing``,
-            ``ref_audio_not_used``, ``reference_too_short``, ``gpu_memory``.
+            ``ref_audio_not_used``, ``reference_too_short``, ``cuda_oom``.
     """
     chosen, spoken = model.speaker(speaker), model.language(language)
     model.check_reference(is_given=reference is not None)
     _check_length(reference)
     with full_float32(), gpu_memory_explained("the model's size"):
-        stock = load_base(model.folder, device, speaking_dtype(device), with_codec=True)
+        precision = synthesis_precision(describe_device(device))
+        upstream = load_base(model.folder, device, torch_dtype(precision), with_codec=True)
         prompt = None
         if reference is not None:
             text = (reference.text or "").strip() or None
-            prompt = stock.create_voice_clone_prompt(
+            prompt = upstream.create_voice_clone_prompt(
                 ref_audio=(reference.samples, SAMPLE_RATE_HZ), ref_text=text, x_vector_only_mode=text is None
             )
-    return Narrator(stock=stock, speaker=chosen, language=spoken, clone_prompt=prompt)
+    return Synthesizer(upstream=upstream, speaker=chosen, language=spoken, clone_prompt=prompt)
 
 
 def _check_length(reference: Reference | None) -> None:
@@ -138,13 +140,13 @@ def _check_length(reference: Reference | None) -> None:
     if duration_s < SHORTEST_REFERENCE_S:
         raise UserError(
             "reference_too_short",
-            f"ref_audio lasts {duration_s:.2f} s; {SHORTEST_REFERENCE_S} s is least, 3 to 10 s is good.",
+            f"ref_audio lasts {duration_s:.2f} s; at least {SHORTEST_REFERENCE_S} s are needed, 3 to 10 s are good.",
             "Give a longer clip.",
         )
 
 
 def _options(decoding: Decoding, max_frames: int) -> dict[str, Any]:
-    """Keyword arguments of stock generation. All are given: a model's own defaults may differ."""
+    """Build the keyword arguments of upstream's generation. All are given: a model's own defaults may differ."""
     return {
         "do_sample": not decoding.greedy,
         "subtalker_dosample": not decoding.greedy,
@@ -152,6 +154,6 @@ def _options(decoding: Decoding, max_frames: int) -> dict[str, Any]:
         "subtalker_temperature": decoding.temperature,
         "top_k": decoding.top_k,
         "subtalker_top_k": decoding.top_k,
-        # n new tokens yield at most n - 1 frames; one frame beyond the limit tells "did not end" from "just fits"
+        # n new tokens yield at most n - 1 frames; one more than the limit shows that the speech did not end within it
         "max_new_tokens": max_frames + 2,
     }

@@ -1,6 +1,6 @@
-"""The stock ``qwen_tts`` package, imported once and without its noise. Nothing else imports it.
+"""Import of the upstream ``qwen_tts`` package, once and without its output. Nothing else imports it.
 
-Its 25 Hz half, which we never use, prints a flash-attn banner and runs ``sox -h`` when imported.
+Its 25 Hz half, which is not used here, prints a flash-attn banner and runs ``sox -h`` when imported.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def qwen_tts() -> ModuleType:
         with _silent_descriptors(), _as_if_missing("torchvision", "sklearn"):
             import qwen_tts as package
             from transformers.utils import logging as transformers_logging
-        # one warning a generate call about pad_token_id, one a load about rope keys: known, harmless
+        # a warning per generate call about pad_token_id and one per load about rope keys; both are harmless
         transformers_logging.set_verbosity_error()
         return package  # type: ignore[no-any-return]
     return sys.modules["qwen_tts"]
@@ -28,10 +28,10 @@ def qwen_tts() -> ModuleType:
 
 @contextmanager
 def _as_if_missing(*packages: str) -> Iterator[None]:
-    """Import as if optional packages were not installed, unless they are loaded already.
+    """Hide optional packages from imports within, unless they are loaded already.
 
-    transformers loads whichever it finds, for pictures and for assisted generation, which nothing here uses: 2 of 6
-    seconds of every job (measured). Afterwards they can be imported as ever.
+    transformers imports them if installed, for images and for assisted generation, which are not used here; that takes
+    2 of the 6 seconds that a job needs to start (measured). Afterwards they can be imported as before.
     """
     absent = [name for name in packages if name not in sys.modules]
     sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
@@ -44,18 +44,18 @@ def _as_if_missing(*packages: str) -> Iterator[None]:
 
 @contextmanager
 def _silent_descriptors() -> Iterator[None]:
-    """Send file descriptors 1 and 2 to nowhere: the shell that looks for sox writes to them, past ``sys.stderr``."""
+    """Redirect file descriptors 1 and 2 to the null device: the shell that looks for sox writes to them directly."""
     sys.stdout.flush()
     sys.stderr.flush()
     saved = [os.dup(1), os.dup(2)]
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    null = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, 1)
-        os.dup2(nowhere, 2)
+        os.dup2(null, 1)
+        os.dup2(null, 2)
         yield
     finally:
         sys.stdout.flush()
         for number, descriptor in enumerate(saved, 1):
             os.dup2(descriptor, number)
             os.close(descriptor)
-        os.close(nowhere)
+        os.close(null)

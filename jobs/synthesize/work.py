@@ -16,9 +16,9 @@ from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
 from jobs.dataset.manifest import write_rows
 from jobs.dataset.takes import TAKES_NAME, Take, read_takes
 from jobs.qwen.devices import compute_device, limit_cpu_threads
-from jobs.qwen.loading import resolve_model
+from jobs.qwen.hub import resolve_model
 from jobs.qwen.model_info import VoiceModel, describe_model
-from jobs.qwen.synthesizer import Decoding, Narrator, Reference, load_narrator
+from jobs.qwen.synthesizer import Decoding, Reference, Synthesizer, load_synthesizer
 from jobs.runner.worker.context import JobContext
 from jobs.synthesize.params import Params, Result
 
@@ -51,7 +51,7 @@ def run(params: Params, context: JobContext) -> Result:
     """Synthesise every text.
 
     Raises:
-        UserError: those of ``resolve_model``, ``load_narrator`` and ``read_clip``.
+        UserError: those of ``resolve_model``, ``load_synthesizer`` and ``read_clip``.
     """
     model = describe_model(resolve_model(params.model, context.settings))
     # errors in the request are reported before the weights are loaded
@@ -63,15 +63,15 @@ def run(params: Params, context: JobContext) -> Result:
     reused = _reusable_takes(folder, requests)
     counts = f"{len(params.texts)} texts" + (f", {len(requests)} takes" if params.takes_per_text > 1 else "")
     context.progress(len(reused), len(requests), f"{counts}, {len(reused)} done already")
-    narrator: Narrator | None = None
+    synthesizer: Synthesizer | None = None
     takes: list[Take] = []
     for index, request in enumerate(requests):
         context.raise_if_cancelled()
         take = reused.get(request.wav)
         if take is None:
-            if narrator is None:
-                narrator = _load(model, speaker, language, reference)
-            take = _speak(narrator, folder, request, params)
+            if synthesizer is None:
+                synthesizer = _load(model, speaker, language, reference)
+            take = _speak(synthesizer, folder, request, params)
         takes.append(take)
         later = [reused[after.wav] for after in requests[index + 1 :] if after.wav in reused]
         write_rows(folder / TAKES_NAME, [*takes, *later])
@@ -138,25 +138,25 @@ def _reusable_takes(folder: Path, requests: list[TakeRequest]) -> dict[str, Take
     }
 
 
-def _load(model: VoiceModel, speaker: str | None, language: str, reference: Reference | None) -> Narrator:
+def _load(model: VoiceModel, speaker: str | None, language: str, reference: Reference | None) -> Synthesizer:
     device = compute_device()
-    narrator = load_narrator(model, device, speaker=speaker, language=language, reference=reference)
-    n_threads = limit_cpu_threads(narrator.n_parameters)
+    synthesizer = load_synthesizer(model, device, speaker=speaker, language=language, reference=reference)
+    n_threads = limit_cpu_threads(synthesizer.n_parameters)
     logger.info("loaded %s on %s, %d CPU threads", model.folder, device, n_threads)
-    return narrator
+    return synthesizer
 
 
-def _speak(narrator: Narrator, folder: Path, request: TakeRequest, params: Params) -> Take:
+def _speak(synthesizer: Synthesizer, folder: Path, request: TakeRequest, params: Params) -> Take:
     decoding = Decoding(params.greedy, params.temperature, params.top_k, request.seed, params.max_seconds)
     began = time.perf_counter()
-    speech = narrator.say(request.text, decoding)
+    speech = synthesizer.synthesize(request.text, decoding)
     compute_s = time.perf_counter() - began
     write_clip(folder / request.wav, speech.samples, CLIP_RATE_HZ)
     return Take(
         audio=request.wav,
         text=request.text,
-        speaker=narrator.speaker,
-        language=narrator.language,
+        speaker=synthesizer.speaker,
+        language=synthesizer.language,
         duration_s=round(speech.duration_s, 3),
         hit_limit=speech.hit_limit,
         seed=request.seed,

@@ -1,7 +1,7 @@
-"""Configurations of the toy checkpoints: the released layout of ids and keys with tiny widths.
+"""Configurations of the toy checkpoints: the released layout of ids and keys with small widths.
 
-Plain dictionaries, because ``save_pretrained`` of the stock classes fails (qwen-tts 0.1.1) and because several
-keys that the model needs are not arguments of the stock constructors and only travel as extra keys.
+Plain dictionaries, because ``save_pretrained`` of the upstream classes fails (qwen-tts 0.1.1) and because several
+keys that the model needs are not arguments of the upstream constructors and are only kept as extra keys.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from jobs.codec_format import FRAMES_PER_SECOND, N_CODEBOOKS, SAMPLE_RATE_HZ, SA
 Shape = Literal["0.6b", "1.7b"]
 
 HEAD_DIM = 16
-CONTROL_IDS = 1024  # generate() suppresses the last 1024 talker ids except EOS, so the vocabulary ends with as many
+CONTROL_IDS = 1024  # generate() suppresses the last 1024 talker ids except EOS
 
 # Offsets above the codebook, as in the released models (codec_pad_id 2148 = 2048 + 100).
 LANGUAGE_OFFSETS = {
@@ -23,7 +23,7 @@ LANGUAGE_OFFSETS = {
 
 
 def talker_widths(shape: Shape, hidden: int) -> tuple[int, int]:
-    """Return (text width, code predictor width) that make a toy of the released shape.
+    """Return (text width, code predictor width) for the proportions of a released model.
 
     0.6b: the text is wider than the talker, the code predictor as wide as the talker (no projection between).
     1.7b: the text is as wide as the talker, the code predictor narrower (``small_to_mtp_projection``).
@@ -41,13 +41,13 @@ def model_config(
     layers: int,
     predictor_hidden: int | None,
 ) -> dict[str, Any]:
-    """``config.json`` of a toy base.
+    """Build ``config.json`` of a toy base.
 
     Args:
-        shape: which released model's proportions to copy.
+        shape: released model whose proportions are copied.
         text_ids: id of each special text token.
         text_vocab_size: rows of the text embedding.
-        codebook_size: codes per book; control ids start above it.
+        codebook_size: codes per codebook; control ids start above it.
         hidden: width of the talker, a multiple of 32.
         layers: layers of the talker.
         predictor_hidden: width of the code predictor instead of the shape's own.
@@ -134,7 +134,7 @@ def _speaker_encoder_config(hidden: int) -> dict[str, Any]:
 
 
 def codec_config(codebook_size: int) -> dict[str, Any]:
-    """``speech_tokenizer/config.json`` of a toy 12 Hz tokenizer with the released rates: 24 kHz, 1,920 samples."""
+    """Build ``speech_tokenizer/config.json`` of a toy 12 Hz tokenizer with the released rates."""
     hidden, codebook_dim = 32, 16
     encoder = {
         "model_type": "mimi", "sampling_rate": SAMPLE_RATE_HZ, "audio_channels": 1, "hidden_size": hidden,

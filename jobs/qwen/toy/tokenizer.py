@@ -1,4 +1,4 @@
-"""The toy's text tokenizer: a small byte-level BPE in the files that ``Qwen2Tokenizer`` reads."""
+"""Text tokenizer of the toy models: a small byte-level BPE in the files that ``Qwen2Tokenizer`` reads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ QWEN_PATTERN = (
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 
-# What the merges are learnt from: the role word must become one token, the rest only makes common pairs.
+# Training text of the merges: the role word must become one token; the rest yields common pairs.
 CORPUS = (
     ["assistant"] * 200
     + ["user"] * 100
@@ -50,7 +50,7 @@ def write_text_tokenizer(folder: Path, vocab_size: int = 600) -> tuple[dict[str,
 
 
 def _write_slow_files(folder: Path, ids: dict[str, int]) -> None:
-    """Write the files of the slow tokenizer, which transformers opens beside ``tokenizer.json``."""
+    """Write the files of the slow tokenizer, which transformers opens in addition to ``tokenizer.json``."""
     bpe = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]
     (folder / "vocab.json").write_text(json.dumps(bpe["vocab"], ensure_ascii=False), encoding="utf-8")
     merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in bpe["merges"]]

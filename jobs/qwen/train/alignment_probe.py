@@ -1,8 +1,8 @@
-"""Does the model's own skill agree with our alignment? Asked of the untouched base before the first step.
+"""Check of a model's predictions against the alignment of the training loss, before the first step.
 
-A trained base predicts the next frame better than the one after it, and a frame's own book better than the next
-book. If it looks the other way round, either it was trained by a misaligned script (upstream's, until at least
-March 2026, shifts labels twice) or our layout is wrong for it; training would make it worse while the loss falls.
+A trained base predicts the next frame better than the one after it, and each codebook of a frame better than the next
+codebook. Otherwise it was trained by a misaligned script (upstream's, until at least March 2026, shifts labels twice)
+or our layout is wrong for it. Training would then make it worse while the loss falls.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from jobs.errors import UserError
 from jobs.qwen.train.loss import Predictions, predict
 from jobs.qwen.train.sequence_layout import Batch
 
-# A part that is not at least this much better than guessing tells nothing. Random toys sit at 1.00 or above.
+# A loss above this share of a uniform guess is not informative. Random toys are at 1.00 or above.
 INFORMED_BELOW = 0.98
 
 Verdict = Literal["aligned", "inconclusive", "misaligned"]
@@ -27,15 +27,15 @@ Verdict = Literal["aligned", "inconclusive", "misaligned"]
 
 @dataclass(frozen=True)
 class Probe:
-    """Mean cross-entropies in nats under the right alignment and under the one after it.
+    """Mean cross-entropies in nats under the right alignment and under one shifted by one.
 
     Attributes:
-        talker_next: of the next frame's book 0 (t + 1).
+        talker_next: of codebook 0 of the next frame (t + 1).
         talker_after: of the frame after that (t + 2), over the same positions.
-        talker_uniform: of guessing, ln(vocabulary).
-        predictor_own: of each head's own book, books 1 to 14.
-        predictor_next: of the book after it, by the same heads.
-        predictor_uniform: of guessing, ln(codebook).
+        talker_uniform: of a uniform guess, ln(vocabulary).
+        predictor_own: of each head's own codebook, codebooks 1 to 14.
+        predictor_next: of the codebook after it, by the same heads.
+        predictor_uniform: of a uniform guess, ln(codebook size).
     """
 
     talker_next: float
@@ -46,13 +46,18 @@ class Probe:
     predictor_uniform: float
 
     @property
-    def knows_books(self) -> bool:
-        """True when the code predictor has been trained, rightly or wrongly."""
+    def is_finite(self) -> bool:
+        """False when the model overflowed its number format."""
+        return all(math.isfinite(value) for value in self.as_dict().values())
+
+    @property
+    def predictor_is_trained(self) -> bool:
+        """True when the code predictor has been trained, with any alignment."""
         return min(self.predictor_own, self.predictor_next) <= INFORMED_BELOW * self.predictor_uniform
 
     @property
     def verdict(self) -> Verdict:
-        """``misaligned`` if either part is, ``inconclusive`` if neither knows anything, else ``aligned``."""
+        """``misaligned`` if either part is, ``inconclusive`` if neither is informative, else ``aligned``."""
         parts = {
             _compare(self.talker_next, self.talker_after, self.talker_uniform),
             _compare(self.predictor_own, self.predictor_next, self.predictor_uniform),
@@ -62,12 +67,12 @@ class Probe:
         return "aligned" if "aligned" in parts else "inconclusive"
 
     def as_dict(self) -> dict[str, float]:
-        """The figures, for reports."""
+        """Return the figures, for reports."""
         return asdict(self)
 
 
 class ProbeSums:
-    """Adds up a probe over batches, of which somebody has the predictions anyway."""
+    """Sums of a probe over batches whose predictions the caller has computed."""
 
     def __init__(self) -> None:
         self.sums = torch.zeros(4, dtype=torch.float64)
@@ -75,14 +80,14 @@ class ProbeSums:
         self._vocabularies = (1, 1)
 
     def add(self, predictions: Predictions, batch: Batch) -> None:
-        """Count a batch."""
+        """Add a batch."""
         self._vocabularies = (predictions.talker.shape[-1], predictions.predictor.shape[-1])
         for part, losses in enumerate(_under_both_alignments(predictions, batch)):
             self.sums[part] += losses.double().sum().cpu()
             self.counts[part] += losses.numel()
 
     def result(self) -> Probe:
-        """The means of what was added."""
+        """Compute the means over all batches."""
         means = (self.sums / self.counts.clamp(min=1)).tolist()
         return Probe(
             talker_next=means[0],
@@ -95,11 +100,11 @@ class ProbeSums:
 
 
 def probe(model: Any, batches: Iterable[Batch]) -> Probe:
-    """Score a model on laid out clips under both alignments; changes nothing.
+    """Score a model on clips under both alignments; the model is not changed.
 
     Args:
-        model: stock model, on the batches' device.
-        batches: a few dozen clips are plenty.
+        model: upstream model, on the batches' device.
+        batches: a few dozen clips are enough.
     """
     sums = ProbeSums()
     was_training = model.training
@@ -112,7 +117,7 @@ def probe(model: Any, batches: Iterable[Batch]) -> Probe:
 
 
 def check_base(found: Probe, name: str) -> Literal["aligned", "inconclusive"]:
-    """Refuse a base that a misaligned script has trained.
+    """Refuse a base that was trained with misaligned labels.
 
     Raises:
         UserError: ``base_misaligned``.
@@ -122,8 +127,9 @@ def check_base(found: Probe, name: str) -> Literal["aligned", "inconclusive"]:
         raise UserError(
             "base_misaligned",
             f"{name} predicts the wrong targets: next frame {found.talker_next:.2f} nats, the frame after it "
-            f"{found.talker_after:.2f}; own book {found.predictor_own:.2f}, the next book {found.predictor_next:.2f}. "
-            "It must be the other way round. It was probably fine-tuned by a script that shifts its labels twice.",
+            f"{found.talker_after:.2f}; own codebook {found.predictor_own:.2f}, next codebook "
+            f"{found.predictor_next:.2f}. The first of each pair must be lower. The model was probably fine-tuned by a "
+            "script that shifts its labels twice.",
             "Train from the original Qwen/Qwen3-TTS-12Hz base model, or from a voice trained here.",
         )
     return verdict
@@ -136,7 +142,7 @@ def _compare(right: float, wrong: float, uniform: float) -> Verdict:
 
 
 def _under_both_alignments(predictions: Predictions, batch: Batch) -> tuple[torch.Tensor, ...]:
-    """Cross-entropy of every label: talker next, talker after, predictor own, predictor next."""
+    """Compute the cross-entropy of every label: talker next, talker after, predictor own, predictor next."""
     talker = predictions.talker.float()[batch.frame_in_labels]
     heads = predictions.predictor.float()[:, :-1].flatten(0, 1)
     return (

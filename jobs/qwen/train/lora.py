@@ -1,4 +1,4 @@
-"""LoRA adapters in the talker: put in, saved beside the export, and merged into plain weights once, in float32."""
+"""LoRA adapters in the talker: insertion, saving, and merging into plain weights in float32."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from jobs.errors import UserError
 
 _TALKER, _PREDICTOR = r"talker\.model", r"talker\.code_predictor\.model"
 _ATTENTION, _BOTH = r"self_attn\.(q|k|v|o)_proj", r"(self_attn\.(q|k|v|o)_proj|mlp\.(gate|up|down)_proj)"
-# Which linear layers get adapters, by name. The code predictor is left alone by default: timbre lives in the talker,
-# and a predictor that learns costs naturalness (FelysNeko/qwen3-tts-post-training, STATUS.md, aligned loss).
+# Patterns of the linear layers that get adapters. By default none of the code predictor: timbre is in the talker, and
+# training the predictor costs naturalness (FelysNeko/qwen3-tts-post-training, STATUS.md, aligned loss).
 PRESETS = {
     "attention": rf"{_TALKER}\.layers\.\d+\.{_ATTENTION}",
     "talker": rf"{_TALKER}\.layers\.\d+\.{_BOTH}",
@@ -27,24 +27,24 @@ ADAPTER_NAME = "default"
 def add_adapters(
     model: Any, *, r: int, alpha: int, dropout: float, targets: str = "talker", use_rslora: bool = False
 ) -> Any:
-    """Freeze a stock model and put trainable float32 adapters into it, in place.
+    """Freeze an upstream model and insert trainable float32 adapters, in place.
 
     Args:
-        model: stock model.
+        model: upstream model.
         r: rank of the adapters.
-        alpha: their output is scaled by alpha / r, with ``use_rslora`` by alpha / sqrt(r).
+        alpha: scale of their output: alpha / r, with ``use_rslora`` alpha / sqrt(r).
         dropout: of their input.
         targets: a name of ``PRESETS``, or a regular expression that a layer's whole name must match, e.g.
             ``talker\\.model\\.layers\\.\\d+\\.self_attn\\.(q|v)_proj``.
         use_rslora: scale so that a larger rank does not learn more slowly.
 
     Returns:
-        The ``PeftModel`` around it, for ``save_adapter``; forward passes go through ``model`` as before.
+        The ``PeftModel`` around it, for ``save_adapter``. Forward passes still use ``model``.
 
     Raises:
-        UserError: ``lora_targets_unknown`` when the pattern is broken or names no linear layer of the talker.
+        UserError: ``lora_targets_unknown``: the pattern is invalid or matches no linear layer of the talker.
     """
-    # it logs that a kernel of the hub, which nothing here uses, "failed to load": a reader would look for the fault
+    # bitsandbytes logs that a kernel of the hub "failed to load", which is not used here
     logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     from peft import LoraConfig, get_peft_model
 
@@ -55,7 +55,7 @@ def add_adapters(
         model,
         LoraConfig(r=r, lora_alpha=alpha, lora_dropout=dropout, target_modules=pattern, use_rslora=use_rslora),
         adapter_name=ADAPTER_NAME,
-        autocast_adapter_dtype=True,  # float32 adapters also in a bfloat16 model
+        autocast_adapter_dtype=True,  # float32 adapters also in a half-precision model
     )
 
 
@@ -65,11 +65,11 @@ def _check_targets(model: Any, targets: str, pattern: str) -> None:
         why = "" if found else "matches no layer of this model"
         strange = [name for name in found if not isinstance(model.get_submodule(name), torch.nn.Linear)]
         if strange:
-            why = f"matches {strange[0]}, which is no linear layer"
+            why = f"matches {strange[0]}, which is not a linear layer"
         if any(not name.startswith("talker.") for name in found):
             why = "matches layers outside the talker"
     except re.error as error:
-        why = f"is no regular expression: {error}"
+        why = f"is not a regular expression: {error}"
     if why:
         raise UserError(
             "lora_targets_unknown",
@@ -79,19 +79,19 @@ def _check_targets(model: Any, targets: str, pattern: str) -> None:
 
 
 def save_adapter(peft_model: Any, folder: Path) -> None:
-    """Write adapter weights and config in peft's own layout."""
+    """Write adapter weights and config in peft's layout."""
     peft_model.save_pretrained(str(folder))
 
 
 def quantise(model: Any, targets: str = PRESETS["talker"]) -> None:
-    """Replace the talker's large linear layers by 4-bit ones (nf4), in place: the frozen base under adapters (QLoRA).
+    """Replace the talker's large linear layers by 4-bit ones (nf4), in place: a frozen base for adapters (QLoRA).
 
-    The export does not suffer: ``learnt`` adds what the adapters learnt to the weights on disk.
+    The export is not affected, because ``merged_tensors`` adds the adapters to the weights on disk.
     """
     from bitsandbytes.nn import Linear4bit, Params4bit
 
     class FrozenLinear4bit(Linear4bit):  # type: ignore[misc]
-        """Always in training mode: in the other one a CPU packs the weights anew, into a form without gradients."""
+        """A layer that stays in training mode: in evaluation mode a CPU repacks the weights without gradients."""
 
         def train(self, mode: bool = True) -> Any:
             return super().train(True)
@@ -100,7 +100,7 @@ def quantise(model: Any, targets: str = PRESETS["talker"]) -> None:
         if not isinstance(layer, torch.nn.Linear) or not re.fullmatch(targets, name):
             continue
         weight = layer.weight
-        with torch.device("meta"):  # draws nothing: the dice are the adapters'
+        with torch.device("meta"):  # draws no random numbers, which would change the adapters' initial weights
             small = FrozenLinear4bit(
                 layer.in_features, layer.out_features, bias=False, compute_dtype=weight.dtype, quant_type="nf4"
             )
@@ -109,19 +109,21 @@ def quantise(model: Any, targets: str = PRESETS["talker"]) -> None:
         setattr(model.get_submodule(owner), leaf, small.to(weight.device))
 
 
-def learnt(model: Any, natives: Iterable[tuple[str, torch.Tensor]]) -> Iterator[tuple[str, torch.Tensor, torch.Tensor]]:
-    """Put what a model has learnt on top of the weights that it started from.
+def merged_tensors(
+    model: Any, base_tensors: Iterable[tuple[str, torch.Tensor]]
+) -> Iterator[tuple[str, torch.Tensor, torch.Tensor]]:
+    """Merge trained weights and adapters with the weights that training started from.
 
     Args:
-        model: trained stock model, with or without adapters. Its frozen weights, which may be rounded, are not used,
-            nor is anything outside the talker.
-        natives: (name, tensor) of the base on disk.
+        model: trained upstream model, with or without adapters. Its frozen weights, which may be rounded, are not
+            used, nor are weights outside the talker.
+        base_tensors: (name, tensor) of the base on disk.
 
     Yields:
-        (name, the base's tensor, the learnt tensor: float32 on the CPU; the base's own if nothing learnt it).
+        (name, the base's tensor, the merged tensor: float32 on the CPU; the base's own if it was not trained).
 
     Raises:
-        KeyError: something has learnt that the base does not hold.
+        KeyError: a trained weight is not in the base.
     """
     from peft.tuners.lora import LoraLayer
 
@@ -131,7 +133,7 @@ def learnt(model: Any, natives: Iterable[tuple[str, torch.Tensor]]) -> Iterator[
         for name, parameter in model.named_parameters()
         if parameter.requires_grad and name.startswith("talker.") and ".lora_" not in name
     }
-    for name, original in natives:
+    for name, original in base_tensors:
         if name in adapted:
             yield name, original, _merged(adapted.pop(name), original)
         elif name in trained:

@@ -1,12 +1,12 @@
-"""The training loss, derived from generation: what is learnt is what ``generate`` will ask for.
+"""Training loss, derived from generation: the labels are the tokens that ``generate`` predicts at each position.
 
-- Talker: the hidden state of a position predicts book 0 of the next frame: one shift, made by ``layout`` in the labels.
-  The stock ``labels=`` argument shifts again, so it is not used.
+- Talker: the hidden state of a position predicts codebook 0 of the next frame. ``sequence_layout`` shifts the labels by
+  one; upstream's ``labels=`` argument would shift them again, so it is not used.
 - Code predictor: for each frame it reads the hidden state of the position *before* the frame (the one that predicted
-  it), then books 0 to 14; its output at book i predicts book i + 1 through head i: no shift. The stock
-  ``forward_sub_talker_finetune`` shifts those labels, so it is not used either.
+  it), then codebooks 0 to 14; its output at codebook i predicts codebook i + 1 through head i, without a shift.
+  Upstream's ``forward_sub_talker_finetune`` shifts those labels, so it is not used either.
 
-Source: generate of qwen-tts 0.1.1; upstream issues 179 and 371 tell what the other alignments do.
+Source: generate of qwen-tts 0.1.1; upstream issues 179 and 371 describe the effect of the other alignments.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from jobs.qwen.train.sequence_layout import Batch, embed
 
 @dataclass(frozen=True)
 class Predictions:
-    """Logits for everything in a batch that has a label.
+    """Logits for all labels of a batch.
 
     Attributes:
-        talker: (frames + batch, talker vocabulary), one row a label of ``Batch.labels``.
+        talker: (frames + batch, talker vocabulary), one row per label of ``Batch.labels``.
         predictor: (n, 15, codebook), for ``Batch.predicted_codes[:, 1:]``.
     """
 
@@ -40,7 +40,7 @@ class LossSums:
 
     Attributes:
         talker: sum over ``n_talker`` labels (frames and EOS).
-        predictor: sum over ``n_predictor`` labels (15 books a frame).
+        predictor: sum over ``n_predictor`` labels (15 codebooks per frame).
     """
 
     talker: torch.Tensor
@@ -53,13 +53,13 @@ def predict(model: Any, batch: Batch) -> Predictions:
     """Run talker and code predictor over a batch with the true codes as input.
 
     Args:
-        model: the stock ``Qwen3TTSForConditionalGeneration``, with or without adapters in it.
+        model: upstream's ``Qwen3TTSForConditionalGeneration``, with or without adapters.
         batch: on the model's device.
     """
     talker = model.talker
-    x, books = embed(talker, batch)
-    # All ones, though there is padding: it lies to the right, where causal attention never looks. None would
-    # make transformers 4.57 build a full mask to look for packed sequences, which is right for those alone.
+    x, code_embeddings = embed(talker, batch)
+    # All ones in spite of padding, which lies to the right, where causal attention does not look. With None,
+    # transformers 4.57 would build a full mask to find packed sequences, which is needed for those only.
     mask = torch.ones(x.shape[:2], dtype=torch.long, device=x.device) if batch.positions is None else None
     hidden = talker.model(
         inputs_embeds=x, attention_mask=mask, position_ids=batch.positions, use_cache=False
@@ -67,30 +67,31 @@ def predict(model: Any, batch: Batch) -> Predictions:
     before = hidden.reshape(-1, hidden.shape[-1])[batch.predict_at]  # (labels, hidden)
     before_frames = before[batch.frame_in_labels]
     if batch.predicted is not None:
-        before_frames, books = before_frames[batch.predicted], books[batch.predicted]
+        before_frames, code_embeddings = before_frames[batch.predicted], code_embeddings[batch.predicted]
     return Predictions(
-        talker=talker.codec_head(before), predictor=_predict_books(talker.code_predictor, before_frames, books)
+        talker=talker.codec_head(before),
+        predictor=_predict_codebooks(talker.code_predictor, before_frames, code_embeddings),
     )
 
 
-def _predict_books(predictor: Any, before: torch.Tensor, books: torch.Tensor) -> torch.Tensor:
-    """Logits of books 1 to 15.
+def _predict_codebooks(predictor: Any, before: torch.Tensor, code_embeddings: torch.Tensor) -> torch.Tensor:
+    """Compute the logits of codebooks 1 to 15.
 
     Args:
         predictor: ``model.talker.code_predictor``.
         before: (frames, hidden), the talker's state at the position before each frame.
-        books: (frames, 16, hidden), embeddings of the frame's own codes.
+        code_embeddings: (frames, 16, hidden), of the frame's own codes.
     """
-    x = torch.cat([before[:, None].to(books.dtype), books[:, : N_CODEBOOKS - 1]], dim=1)
+    x = torch.cat([before[:, None].to(code_embeddings.dtype), code_embeddings[:, : N_CODEBOOKS - 1]], dim=1)
     x = predictor.small_to_mtp_projection(x)
     hidden = predictor.model(inputs_embeds=x, use_cache=False).last_hidden_state
-    # unbind, because the gradient of every slice of its own would be a tensor as large as all, mostly zeros
+    # unbind, because the gradient of each separate slice would be a tensor as large as the whole, mostly zeros
     states = hidden.unbind(1)[1:]
     return torch.stack([head(state) for state, head in zip(states, predictor.lm_head, strict=True)], dim=1)
 
 
 def loss_sums(predictions: Predictions, batch: Batch) -> LossSums:
-    """Cross-entropies of a batch, in float32."""
+    """Compute the cross-entropies of a batch in float32."""
     return LossSums(
         talker=F.cross_entropy(predictions.talker.float(), batch.labels, reduction="sum"),
         predictor=F.cross_entropy(
@@ -102,11 +103,11 @@ def loss_sums(predictions: Predictions, batch: Batch) -> LossSums:
 
 
 def total_loss(sums: LossSums, *, n_talker: int, n_predictor: int, code_predictor_weight: float) -> torch.Tensor:
-    """The loss to differentiate: mean talker cross-entropy + weight * mean code predictor cross-entropy.
+    """Compute the loss to differentiate: mean talker cross-entropy + weight * mean code predictor cross-entropy.
 
     Args:
-        sums: of one forward pass.
-        n_talker: talker labels of the whole optimiser step, so that accumulated passes add up to the large batch.
+        sums: of one micro-batch.
+        n_talker: talker labels of the whole optimiser step, so that accumulated micro-batches add up to one batch.
         n_predictor: code predictor labels of the whole optimiser step.
         code_predictor_weight: 0.3 upstream.
     """

@@ -1,6 +1,6 @@
-"""Clips one after the other in a single row: no padding, at the price of an explicit attention mask.
+"""Packing of clips one after the other in a single row: no padding, but an explicit attention mask.
 
-Positions start anew with each clip; from that transformers knows the clips apart and masks each for itself.
+Positions restart with each clip; transformers finds the clips by that and masks each one from the others.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from jobs.qwen.train.sequence_layout import Batch
 
 
 def pack(batch: Batch, lengths: Sequence[int]) -> Batch:
-    """Take the padding out of a batch.
+    """Remove the padding of a batch.
 
     Args:
-        batch: from ``lay_out``.
+        batch: from ``collate``.
         lengths: positions of each of its clips.
 
     Returns:

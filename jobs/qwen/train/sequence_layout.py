@@ -1,12 +1,12 @@
-"""The talker's input sequence, position by position, as ``generate(non_streaming_mode=True)`` builds it.
+"""Input sequence of the talker, position by position, as ``generate(non_streaming_mode=True)`` builds it.
 
 Every position adds a text embedding (through ``text_projection``) and, except in the role, a codec embedding:
 
     text   role x3   pad  pad  [pad] pad  pad      bos        body...    eos        pad        pad...
-    codec     -      think-tag(s)         speaker  codec_pad  codec_pad  codec_pad  codec_bos  frames (16 books summed)
+    codec     -      think-tag(s)         speaker  codec_pad  codec_pad  codec_pad  codec_bos  frames (16 codes summed)
 
 The tags are (nothink, think_bos, think_eos) for language "auto", else (think, think_bos, language, think_eos).
-Position ``codec_bos`` predicts book 0 of frame 0, frame i that of frame i + 1, the last frame ``codec_eos``.
+Position ``codec_bos`` predicts codebook 0 of frame 0, frame i that of frame i + 1, the last frame ``codec_eos``.
 
 Source: ``Qwen3TTSForConditionalGeneration.generate`` and ``Talker.forward`` of qwen-tts 0.1.1.
 """
@@ -28,7 +28,7 @@ TAIL_LENGTH = 5  # <|im_end|>\n<|im_start|>assistant\n, cut off by generate
 
 @dataclass(frozen=True)
 class ControlIds:
-    """Ids that shape the sequence; all from the model's config."""
+    """Control ids of the sequence; all are read from the model's config."""
 
     text_pad: int
     text_bos: int
@@ -44,7 +44,7 @@ class ControlIds:
     codebook_size: int
 
     @classmethod
-    def of(cls, config: Any) -> ControlIds:
+    def from_config(cls, config: Any) -> ControlIds:
         """Read them from a loaded ``Qwen3TTSConfig``."""
         talker = config.talker_config
         return cls(
@@ -63,7 +63,7 @@ class ControlIds:
         )
 
     def tags(self, language: str) -> list[int]:
-        """Codec ids that open the sequence for a language, ``auto`` or one that the model knows.
+        """Return the codec ids that open the sequence for a language, ``auto`` or one that the model knows.
 
         Raises:
             UserError: ``language_unknown``.
@@ -82,7 +82,7 @@ class ControlIds:
 
 @dataclass(frozen=True)
 class Example:
-    """One clip, ready to be laid out.
+    """One clip, tokenised.
 
     Attributes:
         text_ids: (n,) int64, role and body: the processor's ids without generate's tail of five.
@@ -98,27 +98,28 @@ class Example:
 
     @property
     def length(self) -> int:
-        """Positions of the laid out sequence."""
+        """Number of positions of the clip's sequence."""
         n_tags = 3 if self.language == "auto" else 4
         return len(self.text_ids) + n_tags + 4 + len(self.codes)  # + speaker, codec_pad, text_eos, codec_bos
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Clips laid out side by side, padded on the right: attention is causal, so padding needs no mask.
+    """Clips padded on the right to one length. Attention is causal, so padding needs no mask.
 
-    ``*_at`` are indices into the flattened (batch * time) positions; labels go clip by clip, n frames and an EOS each.
+    ``*_at`` are indices into the flattened (batch * time) positions; labels are ordered by clip:
+    frames, then an EOS.
 
     Attributes:
-        distinct_text: (d,) the different text ids of the batch, so that each is projected once.
+        distinct_text: (d,) text ids of the batch without repetition, so that each is projected once.
         text: (batch, time) index into ``distinct_text``.
         control: (k,) codec ids of the positions ``control_at``.
         speakers: (batch, hidden) float32, added at ``speaker_at``.
         codes: (frames, 16) of all clips, added at ``frame_at``.
-        labels: (frames + batch,) book 0 of each frame and EOS, predicted at ``predict_at``.
-        frame_in_labels: (frames,) which labels are frames.
-        positions: (1, time) position of each step in its clip, if the clips are packed in one row; see ``packing``.
-        predicted: (n,) the frames whose books 1 to 15 the code predictor learns; None: all.
+        labels: (frames + batch,) codebook 0 of each frame and EOS, predicted at ``predict_at``.
+        frame_in_labels: (frames,) indices of the labels that are frames.
+        positions: (1, time) position within its clip, if the clips are packed in one row; see ``packing``.
+        predicted: (n,) frames whose codebooks 1 to 15 the code predictor learns; None: all.
     """
 
     distinct_text: torch.Tensor
@@ -137,17 +138,17 @@ class Batch:
 
     @property
     def n_frames(self) -> int:
-        """Frames of all clips."""
+        """Number of frames of all clips."""
         return len(self.codes)
 
     @property
     def n_labels(self) -> int:
-        """Labels of the talker: a frame's book 0 each, and an EOS a clip."""
+        """Number of labels of the talker: codebook 0 of each frame, and an EOS per clip."""
         return len(self.labels)
 
     @property
     def predicted_codes(self) -> torch.Tensor:
-        """(n, 16) codes of the frames that the code predictor learns."""
+        """Codes (n, 16) of the frames that the code predictor learns."""
         return self.codes if self.predicted is None else self.codes[self.predicted]
 
     def to(self, device: str | torch.device) -> Batch:
@@ -158,8 +159,8 @@ class Batch:
         )
 
 
-def lay_out(examples: Sequence[Example], ids: ControlIds) -> Batch:
-    """Lay clips out side by side. Cheap and on the CPU; no model involved."""
+def collate(examples: Sequence[Example], ids: ControlIds) -> Batch:
+    """Build a padded batch of clips, on the CPU."""
     width = max(example.length for example in examples)
     text = torch.full((len(examples), width), ids.text_pad)
     control: list[int] = []
@@ -210,21 +211,32 @@ def embed(talker: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         batch: on the talker's device.
 
     Returns:
-        The talker's input (batch, time, hidden), and the embeddings of every frame's books (frames, 16, hidden), of
+        The talker's input (batch, time, hidden), and the embeddings of every frame's codes (frames, 16, hidden), of
         which the code predictor reads the first fifteen.
     """
     codec_embedding = talker.get_input_embeddings()
-    book_embeddings = talker.code_predictor.get_input_embeddings()
+    predictor_embeddings = talker.code_predictor.get_input_embeddings()
     words = talker.text_projection(talker.get_text_embeddings()(batch.distinct_text))
     n_clips, width = batch.text.shape
-    books = torch.stack(
+    codes = torch.stack(
         [
             codec_embedding(batch.codes[:, 0]),
-            *[book_embeddings[book - 1](batch.codes[:, book]) for book in range(1, N_CODEBOOKS)],
+            *[predictor_embeddings[codebook - 1](batch.codes[:, codebook]) for codebook in range(1, N_CODEBOOKS)],
         ],
         dim=1,
     )
-    added = torch.cat([codec_embedding(batch.control), batch.speakers.to(books.dtype), books.sum(1)])
-    x = words.to(books.dtype)[batch.text].view(n_clips * width, -1)  # autocast projects in bfloat16
+    added = torch.cat([codec_embedding(batch.control), batch.speakers.to(codes.dtype), codes.sum(1)])
+    x = words.to(codes.dtype)[batch.text].view(n_clips * width, -1)  # autocast projects in bfloat16
     x = x.index_add(0, torch.cat([batch.control_at, batch.speaker_at, batch.frame_at]), added)
-    return x.view(n_clips, width, -1), books
+    return x.view(n_clips, width, -1), codes
+
+
+def tokenise_text(base: Any, text: str) -> torch.Tensor:
+    """Tokenise a text as generation does: (n,) ids of role and body, without the tail that ``generate`` cuts off.
+
+    Args:
+        base: from ``jobs.qwen.loading.load_base``.
+        text: any; it is stripped, because a leading newline would become one token with the role's newline.
+    """
+    ids: torch.Tensor = base.processor(text=base._build_assistant_text(text.strip()), return_tensors="pt")["input_ids"]
+    return ids[0, :-TAIL_LENGTH]

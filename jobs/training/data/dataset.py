@@ -1,21 +1,21 @@
-"""What a run learns from: the clips of a coded manifest, checked before anything heavy is loaded."""
+"""Dataset of a run: the clips of a coded manifest, checked and divided before the model is loaded."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
-from jobs.dataset.manifest import Source, check_audio_inside, write_rows
+from jobs.codec_format import FRAMES_PER_SECOND
+from jobs.dataset.manifest import check_audio_inside, write_rows
+from jobs.dataset.split import MIN_CLIPS_TO_SPLIT, Split, SplitRow, sample_evenly, split
 from jobs.errors import UserError
-from jobs.training.data.manifest_reader import Rows, check_rejected, read_coded_rows
-from jobs.training.data.manifest_scan import FEWEST_TO_HOLD_OUT_OF
+from jobs.training.data.manifest_reader import CodedRow, CodedRows, check_rejected_share, read_coded_rows
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ MAX_BAD_SHARE = 0.05
 
 @dataclass(frozen=True)
 class TrainingClip:
-    """One line of the manifest that training uses.
+    """One clip of a run.
 
     Attributes:
         line: in the manifest, from 1.
@@ -33,8 +33,7 @@ class TrainingClip:
         language: lower case, ``auto`` or a language of the model.
         codes: (frames, 16) int64.
         speaker: name of the voice, lower case.
-        audio: the clip's file, which need not be there.
-        chapter: recording and chapter that it comes from, if known.
+        audio: the clip's file, which may be missing.
     """
 
     line: int
@@ -43,19 +42,18 @@ class TrainingClip:
     codes: torch.Tensor
     speaker: str
     audio: Path
-    chapter: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """What a run learns from.
+    """Clips and reference audio of a run.
 
     Attributes:
-        train: clips to learn.
+        train: clips to train on; at least one of every speaker.
         validation: clips held out; may be empty.
-        references: speaker, in the order of the manifest, to the clips that the voice is made of.
+        references: the clips of each speaker's voice by name of the voice, in the order of the manifest.
         manifest_sha256: of the file.
-        rejected: lines left out as bad, by reason.
+        rejected: number of rejected lines by reason.
         n_duplicates: lines left out because they repeat another one.
     """
 
@@ -71,6 +69,14 @@ class Dataset:
         """Names of the voices, lower case, in the order of the manifest."""
         return list(self.references)
 
+    @property
+    def speakers_without_validation(self) -> dict[str, int]:
+        """Number of training clips of each speaker of whom no clip is held out."""
+        validated = {clip.speaker for clip in self.validation}
+        return {
+            name: sum(clip.speaker == name for clip in self.train) for name in self.speakers if name not in validated
+        }
+
 
 def read_dataset(
     manifest: Path,
@@ -85,57 +91,50 @@ def read_dataset(
     n_speaker_clips: int = 0,
     rejected_to: Path | None = None,
 ) -> Dataset:
-    """Read and check a coded manifest.
+    """Read, check and divide a coded manifest.
 
     Args:
         manifest: ``train_manifest_qwen3.jsonl``.
-        speaker: name to give the voice. If the manifest holds several speakers it must be one of them, and only that
-            speaker's lines are used; None: all of them are learnt.
-        languages: that the base model knows.
-        codebook_size: codes of a book.
-        max_clip_s: longer clips are bad.
-        max_bad_share: of the lines that may be bad; they are left out.
-        validation_share: of the clips to hold out where the manifest holds out none and has at least twenty.
-        references: clips that a single voice is made of, instead of the following.
-        n_speaker_clips: of each speaker's clips that his voice is made of, beside the manifest's ``ref_audio``.
-        rejected_to: file for the list of bad lines; it is there afterwards if there are any, also after an error.
+        speaker: name to give the voice. If the manifest has several speakers it must be one of them, and only that
+            speaker's lines are used; None: all speakers are trained.
+        languages: of the base model.
+        codebook_size: entries per codebook.
+        max_clip_s: longer clips are rejected.
+        max_bad_share: largest share of rejected lines.
+        validation_share: of each speaker's audio to hold out where the manifest holds out nothing; see
+            ``jobs.dataset.split``.
+        references: clips of a single voice, instead of the following.
+        n_speaker_clips: number of each speaker's clips, in addition to the manifest's ``ref_audio``, that the voice is
+            computed from.
+        rejected_to: file for the list of rejections; written before an error is raised.
 
     Raises:
         UserError: ``manifest_missing``, ``too_many_bad_rows``, ``several_speakers``, ``speakers_collide``,
             ``train_split_empty``, ``path_outside_dataset``.
     """
     rows = read_coded_rows(manifest, languages=languages, codebook_size=codebook_size, max_clip_s=max_clip_s)
-    rows = _of_speaker(manifest, rows, speaker)
-    _list_rejected(rows, rejected_to)
-    check_rejected(rows, manifest, max_bad_share, str(rejected_to or "rejected_rows.jsonl"))
-    slots = _slots(manifest, rows, speaker)
-    clips: dict[str, list[TrainingClip]] = {"train": [], "validation": []}
+    rows = _select_speaker(manifest, rows, speaker)
+    _list_rejections(rows, rejected_to)
+    check_rejected_share(rows, manifest, max_bad_share, str(rejected_to or "rejected_rows.jsonl"))
+    names = _voice_names(manifest, rows, speaker)
+    clips: dict[Split, list[TrainingClip]] = {"train": [], "validation": []}
     given: dict[str, list[Path]] = {}
-    for row in rows.good:
-        name = slots[row.clip.speaker]
+    for row, part in zip(rows.accepted, _divide(rows.accepted, names, validation_share), strict=True):
+        name = names[row.clip.speaker]
         audio = check_audio_inside(manifest, manifest.parent, row.clip.audio)
-        clips[row.clip.split].append(
-            TrainingClip(row.line, row.text, row.language, row.codes, name, audio, _chapter(row.clip.source))
-        )
+        clips[part].append(TrainingClip(row.line, row.text, row.language, row.codes, name, audio))
         known = given.setdefault(name, [])
         if row.clip.ref_audio is not None:
             known.append(check_audio_inside(manifest, manifest.parent, row.clip.ref_audio))
-    if not clips["train"]:
-        raise UserError(
-            "train_split_empty",
-            f'{manifest} has {len(rows.good)} lines of {speaker or "its speakers"!r}, none with split "train".',
-            "Give some lines split train; validation clips are never learnt.",
-        )
-    train, validation = clips["train"], clips["validation"]
-    if not validation:
-        train, validation = hold_out(train, validation_share)
+    train = clips["train"]
+    _check_speakers_train(manifest, train, list(given) or [speaker or "any speaker"])
     _check_references(references, list(given))
+    own_clips = {name: [c.audio for c in train if c.speaker == name and c.audio.is_file()] for name in given}
     return Dataset(
         train=train,
-        validation=validation,
+        validation=clips["validation"],
         references={
-            name: list(references)
-            or list(dict.fromkeys([*own, *spread([c.audio for c in train if c.speaker == name], n_speaker_clips)]))
+            name: list(references) or list(dict.fromkeys([*own, *sample_evenly(own_clips[name], n_speaker_clips)]))
             for name, own in given.items()
         },
         manifest_sha256=hashlib.sha256(manifest.read_bytes()).hexdigest(),
@@ -144,48 +143,54 @@ def read_dataset(
     )
 
 
-def hold_out(clips: Sequence[TrainingClip], share: float) -> tuple[list[TrainingClip], list[TrainingClip]]:
-    """Choose clips for validation: whole chapters where one or some are about the share, else by text; always the same.
-
-    No text is on both sides. Below ``FEWEST_TO_HOLD_OUT_OF`` clips nothing is held out.
-
-    Returns:
-        Clips to learn, and clips held out.
-    """
-    if share <= 0 or len(clips) < FEWEST_TO_HOLD_OUT_OF:
-        return list(clips), []
-    wanted = share * len(clips)
-    sizes = Counter(clip.chapter for clip in clips)
-    fitting = [chapter for chapter, n in sizes.items() if chapter is not None and wanted / 2 <= n <= 2 * wanted]
-    if fitting and len(sizes) > 2:
-        nearest = min(fitting, key=lambda chapter: abs(sizes[chapter] - wanted))
-        texts = {clip.text for clip in clips if clip.chapter == nearest}
-    else:
-        order = sorted({clip.text for clip in clips}, key=lambda text: hashlib.sha256(text.encode()).digest())
-        texts = set(order[: max(1, round(share * len(order)))])
-    train = [clip for clip in clips if clip.text not in texts]
-    return (train, [clip for clip in clips if clip.text in texts]) if train else (list(clips), [])
+def log_split(dataset: Dataset) -> None:
+    """Log the number of clips, and the speakers of whom no clip is held out."""
+    logger.info("%d clips to train on, %d held out", len(dataset.train), len(dataset.validation))
+    for name, n_clips in dataset.speakers_without_validation.items():
+        reason = f"fewer than {MIN_CLIPS_TO_SPLIT}" if n_clips < MIN_CLIPS_TO_SPLIT else "by the manifest or settings"
+        logger.info("no clip of speaker %s is held out: all %d are trained on (%s)", name, n_clips, reason)
 
 
-def spread(files: Sequence[Path], n: int) -> list[Path]:
-    """At most ``n`` files that are there, evenly spread over their order."""
-    there = [path for path in files if path.is_file()] if n else []
-    return [there[place * len(there) // n] for place in range(n)] if len(there) > n else there
+def _divide(rows: Sequence[CodedRow], names: dict[str, str], share: float) -> list[Split]:
+    """Return each row's split: the manifest's, or ``jobs.dataset.split`` where the manifest holds out nothing."""
+    if any(row.clip.split == "validation" for row in rows):
+        return [row.clip.split for row in rows]
+    return split(
+        [
+            SplitRow.from_clip(row.clip, speaker=names[row.clip.speaker], duration_s=len(row.codes) / FRAMES_PER_SECOND)
+            for row in rows
+        ],
+        share,
+    )
 
 
-def _list_rejected(rows: Rows, to: Path | None) -> None:
+def _check_speakers_train(manifest: Path, train: Sequence[TrainingClip], speakers: Sequence[str]) -> None:
+    """Refuse a dataset whose export would have a voice that no clip was trained on."""
+    trained = {clip.speaker for clip in train}
+    missing = [name for name in speakers if name not in trained]
+    if not missing:
+        return
+    raise UserError(
+        "train_split_empty",
+        f'{manifest} has no line with split "train" of {", ".join(missing)}.',
+        "Give some of these lines split train, or leave these speakers out: delete their lines, or train one speaker "
+        "with speaker=NAME.",
+    )
+
+
+def _list_rejections(rows: CodedRows, to: Path | None) -> None:
     if rows.n_duplicates:
         logger.warning("%d lines repeat another one and are left out", rows.n_duplicates)
     if rows.rejected:
-        logger.warning("%d bad lines are left out: %s", len(rows.rejected), rows.counts())
+        logger.warning("%d lines are rejected: %s", len(rows.rejected), rows.counts())
     if to is not None:
-        to.unlink(missing_ok=True)  # an earlier attempt's, of another manifest
+        to.unlink(missing_ok=True)  # of an earlier attempt, perhaps with another manifest
         if rows.rejected:
             write_rows(to, rows.rejected)
 
 
-def _of_speaker(manifest: Path, rows: Rows, wanted: str | None) -> Rows:
-    names = {_slot_name(row.clip.speaker) for row in rows.good}
+def _select_speaker(manifest: Path, rows: CodedRows, wanted: str | None) -> CodedRows:
+    names = {_voice_name(row.clip.speaker) for row in rows.accepted}
     if wanted is None or len(names) <= 1:
         return rows
     if wanted not in names:
@@ -197,47 +202,43 @@ def _of_speaker(manifest: Path, rows: Rows, wanted: str | None) -> Rows:
     return _only(rows, wanted)
 
 
-def _slots(manifest: Path, rows: Rows, wanted: str | None) -> dict[str, str]:
-    """The manifest's speakers and the names of their voices."""
-    spelt = list(dict.fromkeys(row.clip.speaker for row in rows.good))
+def _voice_names(manifest: Path, rows: CodedRows, wanted: str | None) -> dict[str, str]:
+    """Return the name of the voice by the manifest's spelling of the speaker."""
+    spellings = list(dict.fromkeys(row.clip.speaker for row in rows.accepted))
     if wanted is not None:
-        return dict.fromkeys(spelt, wanted)
-    slots = {speaker: _slot_name(speaker) for speaker in spelt}
-    by_slot: dict[str, str] = {}
-    for speaker, slot in slots.items():
-        other = by_slot.setdefault(slot, speaker)
+        return dict.fromkeys(spellings, wanted)
+    names = {speaker: _voice_name(speaker) for speaker in spellings}
+    by_name: dict[str, str] = {}
+    for speaker, name in names.items():
+        other = by_name.setdefault(name, speaker)
         if other.strip().lower() != speaker.strip().lower():
             raise UserError(
                 "speakers_collide",
-                f"{manifest} holds the speakers {other!r} and {speaker!r}, whose voices would both be called {slot!r}.",
+                f"{manifest} holds the speakers {other!r} and {speaker!r}, whose voices would both be called {name!r}.",
                 "Rename one of them in the manifest.",
             )
-    return slots or {"speaker": "speaker"}
+    return names or {"speaker": "speaker"}
 
 
 def _check_references(references: Sequence[Path], speakers: Sequence[str]) -> None:
     if references and len(speakers) > 1:
         raise UserError(
             "several_speakers",
-            f"references are of one voice, and {len(speakers)} are trained: {', '.join(speakers)}.",
+            f"references are of one voice, but {len(speakers)} are trained: {', '.join(speakers)}.",
             "Name one with speaker=…, or leave references out.",
         )
 
 
-def _chapter(source: Source | None) -> tuple[str, int] | None:
-    return None if source is None or source.chapter is None else (source.recording, source.chapter)
-
-
-def _only(rows: Rows, name: str) -> Rows:
-    """The rows of one speaker, and the bad lines that may be theirs."""
-    return Rows(
-        good=[row for row in rows.good if _slot_name(row.clip.speaker) == name],
-        rejected=[row for row in rows.rejected if row.speaker is None or _slot_name(row.speaker) == name],
+def _only(rows: CodedRows, name: str) -> CodedRows:
+    """Return the rows of one speaker, and the rejections that may be of that speaker."""
+    return CodedRows(
+        accepted=[row for row in rows.accepted if _voice_name(row.clip.speaker) == name],
+        rejected=[row for row in rows.rejected if row.speaker is None or _voice_name(row.speaker) == name],
         n_duplicates=rows.n_duplicates,
     )
 
 
-def _slot_name(speaker: str) -> str:
-    """A name that stock qwen_tts can look up: lower case, no spaces."""
+def _voice_name(speaker: str) -> str:
+    """Make a name that upstream qwen_tts can look up: lower case, no spaces."""
     name = re.sub(r"[^a-z0-9_-]+", "-", speaker.lower()).strip("-_")[:40]
     return name if re.match(r"[a-z]", name) else f"speaker-{name}".rstrip("-")

@@ -1,4 +1,4 @@
-"""Lines of a coded manifest: each becomes a clip or a rejection with its line and reason; none stops the reading."""
+"""Reader of coded manifests: each line becomes a row or a rejection with a reason; no line stops the reading."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ Reason = Literal[
 ]
 
 
-class RejectedRow(Row):
-    """A line of ``rejected_rows.jsonl``: a line of the manifest that cannot be learnt, and why."""
+class RowRejection(Row):
+    """A line of ``rejected_rows.jsonl``: a line of the manifest that cannot be trained on, and the reason."""
 
     file: str
     line: int
     reason: Reason
     detail: str
     speaker: str | None = None
-    """As the manifest spells it; None if the line could not be read so far."""
+    """As the manifest spells it; None if the line has no readable speaker."""
 
 
 @dataclass(frozen=True)
 class CodedRow:
-    """A line that can be learnt.
+    """A line that can be trained on.
 
     Attributes:
         line: in the manifest, from 1.
-        clip: the row without its codes.
+        clip: the line without its codes.
         text: stripped.
         language: lower case, ``auto`` or a language of the model.
         codes: (frames, 16) int64.
@@ -60,45 +60,45 @@ class CodedRow:
 
 
 @dataclass
-class Rows:
-    """What a manifest holds.
+class CodedRows:
+    """Rows of a manifest.
 
     Attributes:
-        good: rows to learn or to hold out, in the order of the manifest.
-        rejected: the bad ones.
+        accepted: rows for training and validation, in the order of the manifest.
+        rejected: the others.
         n_duplicates: lines left out because an earlier one has the same speaker, text and codes.
     """
 
-    good: list[CodedRow] = field(default_factory=list)
-    rejected: list[RejectedRow] = field(default_factory=list)
+    accepted: list[CodedRow] = field(default_factory=list)
+    rejected: list[RowRejection] = field(default_factory=list)
     n_duplicates: int = 0
 
     def counts(self) -> dict[str, int]:
-        """Rejected lines by reason, the most frequent first."""
+        """Count the rejected lines by reason, the most frequent first."""
         return dict(Counter(row.reason for row in self.rejected).most_common())
 
 
-class _Bad(Exception):
+class _RowRejected(Exception):
     def __init__(self, reason: Reason, detail: str) -> None:
         self.reason, self.detail = reason, detail
 
 
-def read_coded_rows(manifest: Path, *, languages: Sequence[str], codebook_size: int, max_clip_s: float) -> Rows:
-    """Read a coded manifest to its end, whatever its lines hold. Blank lines count but are no rows.
+def read_coded_rows(manifest: Path, *, languages: Sequence[str], codebook_size: int, max_clip_s: float) -> CodedRows:
+    """Read all lines of a coded manifest. Blank lines are skipped, but count in line numbers.
 
     Args:
         manifest: ``train_manifest_qwen3.jsonl``.
-        languages: that the base model knows.
+        languages: of the base model.
         codebook_size: codes of a book.
         max_clip_s: longer clips are rejected.
 
     Raises:
         UserError: ``manifest_missing``.
     """
-    rows = Rows()
+    rows = CodedRows()
     seen: dict[bytes, int] = {}
     try:
-        stream = manifest.open("rb")  # one line that is not UTF-8 must not stop the others
+        stream = manifest.open("rb")  # bytes, because a line that is not UTF-8 must not stop the others
     except OSError as error:
         raise UserError("manifest_missing", f"Cannot open {manifest}: {error.strerror}.", "Check the path.") from error
     with stream:
@@ -106,99 +106,105 @@ def read_coded_rows(manifest: Path, *, languages: Sequence[str], codebook_size: 
             if not line.strip():
                 continue
             try:
-                row = _checked(number, _parsed(line), languages, codebook_size, max_clip_s)
-            except _Bad as bad:
+                row = _check_line(number, _parse_line(line), languages, codebook_size, max_clip_s)
+            except _RowRejected as rejection:
                 rows.rejected.append(
-                    RejectedRow(
-                        file=str(manifest), line=number, reason=bad.reason, detail=bad.detail, speaker=_speaker_of(line)
+                    RowRejection(
+                        file=str(manifest),
+                        line=number,
+                        reason=rejection.reason,
+                        detail=rejection.detail,
+                        speaker=_read_speaker(line),
                     )
                 )
                 continue
-            earlier = seen.setdefault(_fingerprint(row), len(rows.good))
-            if earlier == len(rows.good):
-                rows.good.append(row)
+            earlier = seen.setdefault(_fingerprint(row), len(rows.accepted))
+            if earlier == len(rows.accepted):
+                rows.accepted.append(row)
                 continue
             rows.n_duplicates += 1
-            if row.clip.split == "validation":  # held out once is held out: its twin must not be learnt
-                rows.good[earlier] = row
+            if row.clip.split == "validation":  # a clip that is held out must not be trained on
+                rows.accepted[earlier] = row
     return rows
 
 
-def check_rejected(rows: Rows, manifest: Path, max_bad_share: float, listed_in: str) -> None:
-    """Refuse a manifest of which too much is bad.
+def check_rejected_share(rows: CodedRows, manifest: Path, max_bad_share: float, listed_in: str) -> None:
+    """Refuse a manifest with too many rejected lines.
 
     Args:
         rows: of the manifest.
         manifest: for the message.
-        max_bad_share: of the lines, 0 to 1.
-        listed_in: where the reader finds all rejections.
+        max_bad_share: largest share of rejected lines, 0 to 1.
+        listed_in: file that lists all rejections, for the message.
 
     Raises:
         UserError: ``too_many_bad_rows``.
     """
-    n_bad = len(rows.rejected)
-    n_lines = len(rows.good) + rows.n_duplicates + n_bad
-    if n_bad <= max_bad_share * n_lines:
+    n_rejected = len(rows.rejected)
+    n_lines = len(rows.accepted) + rows.n_duplicates + n_rejected
+    if n_rejected <= max_bad_share * n_lines:
         return
     counts = ", ".join(f"{reason} {count}" for reason, count in rows.counts().items())
     first = "; ".join(f"line {row.line}: {row.detail}" for row in rows.rejected[:3])
     raise UserError(
         "too_many_bad_rows",
-        f"{manifest}: {n_bad} of {n_lines} lines cannot be learnt ({counts}), more than max_bad_share="
+        f"{manifest}: {n_rejected} of {n_lines} lines cannot be trained on ({counts}), more than max_bad_share="
         f"{max_bad_share:g}. {first}.",
-        f"All are listed in {listed_in}. Mend or delete them, or make the manifest again with {MAKER['coded']}.",
+        f"All are listed in {listed_in}. Fix or delete them, or make the manifest again with {MAKER['coded']}.",
     )
 
 
-def _parsed(line: bytes) -> Clip:
+def _parse_line(line: bytes) -> Clip:
     try:
         return Clip.model_validate_json(line)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][:3])
-        torn = first["type"] == "json_invalid" or not where
-        raise _Bad(
-            "line_unreadable" if torn else "field_invalid", f"{where}: {first['msg']}" if where else first["msg"]
+        is_broken = first["type"] == "json_invalid" or not where
+        raise _RowRejected(
+            "line_unreadable" if is_broken else "field_invalid", f"{where}: {first['msg']}" if where else first["msg"]
         ) from error
 
 
-def _checked(line: int, clip: Clip, languages: Sequence[str], codebook_size: int, max_clip_s: float) -> CodedRow:
+def _check_line(line: int, clip: Clip, languages: Sequence[str], codebook_size: int, max_clip_s: float) -> CodedRow:
     if clip.audio_codes is None:
-        raise _Bad("codes_missing", f"no audio_codes; {MAKER['coded']} adds them")
+        raise _RowRejected("codes_missing", f"no audio_codes; {MAKER['coded']} adds them")
     if not clip.audio_codes:
-        raise _Bad("no_frames", "audio_codes holds no frame")
+        raise _RowRejected("no_frames", "audio_codes has no frame")
     widths = {len(frame) for frame in clip.audio_codes}
     if widths != {N_CODEBOOKS}:
-        raise _Bad("codes_invalid", f"frames of {sorted(widths)[:5]} codes; the 12 Hz codec has {N_CODEBOOKS}")
+        raise _RowRejected(
+            "codes_invalid", f"frames of {sorted(widths)[:5]} codes; the 12 Hz codec has {N_CODEBOOKS} codebooks"
+        )
     seconds = len(clip.audio_codes) / FRAMES_PER_SECOND
     if seconds > max_clip_s:
-        raise _Bad("clip_too_long", f"{seconds:.1f} s; max_clip_s is {max_clip_s:g}")
+        raise _RowRejected("clip_too_long", f"{seconds:.1f} s; max_clip_s is {max_clip_s:g}")
     lowest, highest = min(map(min, clip.audio_codes)), max(map(max, clip.audio_codes))
     if lowest < 0 or highest >= codebook_size:
-        raise _Bad(
+        raise _RowRejected(
             "codes_invalid",
-            f"codes from {lowest} to {highest}; the model's books go from 0 to {codebook_size - 1} (the tokenizer "
+            f"codes from {lowest} to {highest}; those of the model are 0 to {codebook_size - 1} (the tokenizer "
             "must be the one of base_model)",
         )
     text = clip.text.strip()
     if not text:
-        raise _Bad("text_empty", "no text")
+        raise _RowRejected("text_empty", "no text")
     language = clip.language.strip().lower()
     if language != "auto" and language not in languages:
-        raise _Bad(
-            "language_unknown", f"language {clip.language!r}; the model knows auto, {', '.join(sorted(languages))}"
+        raise _RowRejected(
+            "language_unknown", f"language {clip.language!r}; the model has auto, {', '.join(sorted(languages))}"
         )
     codes = torch.tensor(clip.audio_codes, dtype=torch.long)
     return CodedRow(line, clip.model_copy(update={"audio_codes": None}), text, language, codes)
 
 
 def _fingerprint(row: CodedRow) -> bytes:
-    said = json.dumps([row.clip.speaker, row.text]).encode()
-    return hashlib.sha256(said + row.codes.numpy().tobytes()).digest()
+    spoken = json.dumps([row.clip.speaker, row.text]).encode()
+    return hashlib.sha256(spoken + row.codes.numpy().tobytes()).digest()
 
 
-def _speaker_of(line: bytes) -> str | None:
-    """The speaker of a line that is no good clip."""
+def _read_speaker(line: bytes) -> str | None:
+    """Read the speaker of a rejected line."""
     try:
         found: Any = json.loads(line)
     except ValueError:

@@ -1,127 +1,127 @@
-"""The plan of a run that a dry run shows: settings, data, memory, disk, time. Light, fast, small."""
+"""Dry run: settings, data, memory, disk and time of a run, without starting it."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jobs.runner.machine.preflight import free_bytes
+from jobs.qwen.precision import training_precision
 from jobs.settings import Settings
-from jobs.training.data.manifest_scan import FEWEST_TO_HOLD_OUT_OF, ClipSize, Survey, survey
+from jobs.training.data.manifest_scan import ClipSize, ManifestScan, ScannedClip, divide, scan_manifest
 from jobs.training.params import Params
-from jobs.training.planning.disk import disk_needed
-from jobs.training.planning.memory import trained_weights
-from jobs.training.planning.memory_fit import Memory, cheapest_change, estimate_for, memory_for, recipe_of, shape_of
-from jobs.training.planning.model_dims import Shape
-from jobs.training.planning.run_config import Resolved, make_dealer, resolve
-from jobs.training.planning.throughput_estimate import pace_of
+from jobs.training.planning.cheaper_settings import cheapest_change
+from jobs.training.planning.disk import plan_disk, round_gb
+from jobs.training.planning.memory_fit import MemoryBudget, available_memory, estimate_run_memory, find_model_dims
+from jobs.training.planning.model_dims import ModelDims
+from jobs.training.planning.run_config import RunConfig, make_sampler, resolve_run_config
+from jobs.training.planning.throughput_estimate import estimate_throughput
 
-CODEC_BYTES = 682_000_000  # speech_tokenizer of the released models, downloaded with them
+MOST_LISTED = 5
 
 
-def plan_of(params: Params, settings: Settings) -> dict[str, Any]:
-    """What a run would do and take on this machine."""
-    found = survey(Path(params.manifest))
-    clips = [clip for clip in found.train if clip.seconds <= params.max_clip_s]
-    n_held_out = len(found.validation)
-    if not n_held_out and len(clips) >= FEWEST_TO_HOLD_OUT_OF:
-        n_held_out = round(params.validation_share * len(clips))  # about: by whole chapters or texts
-        clips = clips[n_held_out:]
-    if not clips:
-        return {"data": _data(found, clips, n_held_out)}
-    dealer = make_dealer(params, [clip.length for clip in clips])
-    speech_s = sum(clip.seconds for clip in clips)
-    resolved = resolve(params, dealer, speech_s)
-    shape = shape_of(params.base_model, settings)
-    memory = memory_for(settings, params.n_processes) if settings.backend == "local" else None
-    plan = {"settings": _settings(params, resolved), "data": _data(found, clips, n_held_out)}
-    if shape is None:
-        return plan | {"unknown": f"The size of {params.base_model}: memory, disk and time come with its config."}
-    frames = sum(clip.frames for clip in clips) * resolved.total_steps / max(1, dealer.total_steps(1))
-    return plan | {
-        "memory": _memory(params, shape, clips, memory),
-        "disk": _disk(params, shape, settings),
-        "time": _time(params, shape, frames, memory, settings),
+def plan(params: Params, settings: Settings) -> dict[str, Any]:
+    """Plan a run on this machine; a small JSON object."""
+    found = scan_manifest(Path(params.manifest))
+    kept = [clip for clip in found.clips if clip.size.seconds <= params.max_clip_s]
+    train, validation = divide(kept, params.validation_share)
+    data = _plan_data(found, train, validation)
+    if not train:
+        return {"data": data}
+    clips = [clip.size for clip in train]
+    sampler = make_sampler(params, [clip.length for clip in clips])
+    config = resolve_run_config(params, sampler, sum(clip.seconds for clip in clips))
+    dims = find_model_dims(params.base_model, settings)
+    memory = available_memory(settings, params.n_processes) if settings.backend == "local" else None
+    planned = {"settings": _plan_settings(params, config, memory), "data": data}
+    if dims is None:
+        return planned | {"unknown": f"The size of {params.base_model}: memory, disk and time need its config."}
+    frames = sum(clip.frames for clip in clips) * config.total_steps / max(1, sampler.total_steps(1))
+    return planned | {
+        "memory": _plan_memory(params, dims, clips, memory),
+        "disk": plan_disk(params, dims, settings),
+        "time": _plan_time(params, dims, frames, memory, settings),
     }
 
 
-def _settings(params: Params, resolved: Resolved) -> dict[str, Any]:
-    """What was left open, and what follows from several parameters."""
+def _plan_settings(params: Params, config: RunConfig, memory: MemoryBudget | None) -> dict[str, Any]:
+    """List the settings that were left open, and those that follow from several parameters."""
     batch = f"{params.batch_tokens} positions" if params.batch_tokens else f"{params.batch_size} clips"
+    n_accumulated = params.gradient_accumulation_steps
     return {
-        "epochs": resolved.epochs,
-        "optimizer_steps": resolved.total_steps,
-        "lr": resolved.lr,
-        "schedule": f"{resolved.warmup_steps} steps of warm-up, then {params.lr_schedule}",
-        "batch": f"{batch} x {params.gradient_accumulation_steps} passes x {params.n_processes} processes",
-        "learns": _learns(params),
+        "epochs": config.epochs,
+        "optimizer_steps": config.total_steps,
+        "lr": config.lr,
+        "schedule": f"{config.warmup_steps} steps of warm-up, then {params.lr_schedule}",
+        "batch": f"{batch} x {n_accumulated} micro-batches x {params.n_processes} processes",
+        "precision": _plan_precision(memory),
+        "learns": _plan_trained(params),
         "checkpoints": f"every {params.save_every_steps} steps",
     }
 
 
-def _learns(params: Params) -> str:
+def _plan_precision(memory: MemoryBudget | None) -> str:
+    if memory is None or (memory.device == "cuda" and memory.capability is None):
+        return "bfloat16 where the GPU computes in it (compute capability 8.0 or more), else float16 with loss scaling"
+    return str(training_precision(memory.device_info))
+
+
+def _plan_trained(params: Params) -> str:
     if params.method == "lora":
         return f"LoRA r={params.lora_r} alpha={params.lora_alpha} on {params.lora_targets}"
-    frozen = params.freeze or "code_predictor if the base knows speech"
+    frozen = params.freeze or "code_predictor if the base is trained"
     return "talker and code predictor" + ("" if frozen == "none" else f", frozen: {frozen}")
 
 
-def _data(found: Survey, clips: list[ClipSize], n_held_out: int) -> dict[str, Any]:
+def _plan_data(found: ManifestScan, train: Sequence[ScannedClip], validation: Sequence[ScannedClip]) -> dict[str, Any]:
+    seconds = [clip.size.seconds for clip in train]
     data: dict[str, Any] = {
-        "clips": len(clips),
-        "hours": round(sum(clip.seconds for clip in clips) / 3600, 3),
-        "longest_clip_s": round(max((clip.seconds for clip in clips), default=0), 1),
-        "held_out": n_held_out,
-        "speakers": dict(sorted(found.speakers.items(), key=lambda item: -item[1])[:5]),
-        "languages": sorted(found.languages)[:10],
+        "clips": len(train),
+        "hours": round(sum(seconds) / 3600, 3),
+        "longest_clip_s": round(max(seconds, default=0), 1),
+        "held_out": len(validation),
+        "speakers": dict(sorted(found.speakers.items(), key=lambda item: -item[1])[:MOST_LISTED]),
+        "languages": sorted(found.languages)[: 2 * MOST_LISTED],
     }
-    n_too_long = len(found.train) + len(found.validation) - len(clips) - n_held_out
-    bad = {"longer_than_max_clip_s": n_too_long, "without_codes": found.n_unreadable}
-    return data | {name: count for name, count in bad.items() if count}
+    names = {clip.row.speaker for clip in train}
+    whole = names - {clip.row.speaker for clip in validation}
+    if validation and whole:
+        data["trained_whole"] = sorted(whole)[:MOST_LISTED]
+    if untrained := {clip.row.speaker for clip in validation} - names:
+        data["no_clip_to_train_on"] = sorted(untrained)[:MOST_LISTED]
+    n_too_long = len(found.clips) - len(train) - len(validation)
+    rejected = {"longer_than_max_clip_s": n_too_long, "without_codes": found.n_unreadable}
+    return data | {name: count for name, count in rejected.items() if count}
 
 
-def _memory(params: Params, shape: Shape, clips: list[ClipSize], memory: Memory | None) -> dict[str, Any]:
+def _plan_memory(
+    params: Params, dims: ModelDims, clips: Sequence[ClipSize], memory: MemoryBudget | None
+) -> dict[str, Any]:
     device = "cuda" if memory is None else memory.device
-    found = estimate_for(params, shape, clips, device)
-    told: dict[str, Any] = {
-        "peak_gb": _gb(found.peak),
+    found = estimate_run_memory(params, dims, clips, device)
+    planned: dict[str, Any] = {
+        "peak_gb": round_gb(found.peak),
         "at": found.moment,
-        "parts_gb": {name: _gb(size) for name, size in found.parts.items() if size >= 5e5},
+        "parts_gb": {name: round_gb(size) for name, size in found.parts.items() if size >= 5e5},
     }
     if memory is None:
-        return told | {"of": "a GPU of another machine"}
-    told |= {"of": memory.name, "free_gb": _gb(memory.free), "total_gb": _gb(memory.total)}
-    told["fits"] = found.peak <= memory.free
-    if not told["fits"]:
-        change = cheapest_change(params, shape, clips, device, memory.free)
-        told["cheapest_change"] = "none: a larger GPU" if change is None else str(change)
-    return told
+        return planned | {"of": "a GPU of another machine"}
+    planned |= {"of": memory.name, "free_gb": round_gb(memory.free), "total_gb": round_gb(memory.total)}
+    planned["fits"] = found.peak <= memory.free
+    if not planned["fits"]:
+        change = cheapest_change(params, dims, clips, device, memory.free)
+        planned["cheapest_change"] = "none: use a larger GPU" if change is None else str(change)
+    return planned
 
 
-def _disk(params: Params, shape: Shape, settings: Settings) -> dict[str, Any]:
-    base = Path(params.base_model)
-    export = sum(path.stat().st_size for path in base.glob("*.safetensors")) or shape.weights * 2
-    n_exports = 2 if params.export == "both" else 1
-    out = Path(params.out_dir or settings.home)
-    need = disk_needed(trained_weights(shape, recipe_of(params)), export, n_exports=n_exports)
-    free = free_bytes(out)
-    told: dict[str, Any] = {"need_gb": _gb(need), "free_gb": _gb(free), "fits": need <= free}
-    cached = settings.hub_cache / f"models--{params.base_model.replace('/', '--')}"
-    if params.base_model != "toy" and not base.is_absolute() and not cached.is_dir():
-        told["download_gb"] = _gb(shape.weights * 2 + CODEC_BYTES)
-    return told
-
-
-def _time(params: Params, shape: Shape, frames: float, memory: Memory | None, settings: Settings) -> dict[str, Any]:
-    unknown = {"from": "nothing is known of the GPU; the job tells its rate while it runs"}
-    if memory is None:
-        return unknown
-    pace = pace_of(params, shape, memory, settings, len(os.sched_getaffinity(0)))
-    if pace is None:
-        return unknown
-    return {"about_s": round(frames / pace.frames_per_s), "frames_per_s": round(pace.frames_per_s), "from": pace.source}
-
-
-def _gb(size: float) -> float:
-    return float(f"{size / 1e9:.3g}")
+def _plan_time(
+    params: Params, dims: ModelDims, frames: float, memory: MemoryBudget | None, settings: Settings
+) -> dict[str, Any]:
+    found = None
+    if memory is not None:
+        found = estimate_throughput(params, dims, memory, settings, len(os.sched_getaffinity(0)))
+    if found is None:
+        return {"from": "unknown GPU; the job reports its throughput while it runs"}
+    rate = found.frames_per_s
+    return {"about_s": round(frames / rate), "frames_per_s": round(rate), "from": found.source}

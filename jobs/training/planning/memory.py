@@ -1,10 +1,10 @@
-"""How much memory a training run takes at its peak, as a sum of parts. Light: no torch.
+"""Estimate of a training run's peak memory as a sum of parts.
 
-Counted from the shapes: what autograd keeps of each layer, copies of logits, weights, gradients, optimiser state. The
-arithmetic is held against the measured peak of the loop's own steps on a CPU in float32, within 10 %
-(tests/jobs/training/test_memory.py). In bfloat16 under autocast, as on a GPU, it was within 9 % of steps on a CPU when
-the attention matrix that a CPU keeps was counted (2026-11-24). Not measured, because no GPU was at hand:
-``CUDA_CONTEXT``, what flash attention keeps, the allocator's fragments, ``torch.compile``, the mask of packed clips.
+Computed from the model's dimensions: activations saved by autograd, logits, weights, gradients, optimiser state. A test
+compares the estimate with the measured peak of the loop's steps on a CPU in float32, within 10 %
+(tests/jobs/training/planning/test_memory.py). In bfloat16 under autocast, as on a GPU, it was within 9 % of steps on a
+CPU when the attention matrix that a CPU keeps was counted (2026-11-24). Not measured, for lack of a GPU:
+``CUDA_CONTEXT``, memory of flash attention, fragmentation, ``torch.compile``, the mask of packed clips.
 """
 
 from __future__ import annotations
@@ -13,36 +13,37 @@ from dataclasses import dataclass
 from typing import Literal
 
 from jobs.codec_format import N_CODEBOOKS
-from jobs.training.planning.model_dims import Shape, Stack
+from jobs.training.planning.model_dims import ModelDims, StackDims
 
 Device = Literal["cpu", "cuda"]
 
-# CUDA context, cuBLAS workspaces and what the allocator cannot use: 0.5 to 0.8 GB are commonly seen. Not measured here.
+# CUDA context, cuBLAS workspaces and fragmentation: commonly 0.5 to 0.8 GB. Not measured here.
 CUDA_CONTEXT = 800_000_000
-# Resident memory of a training worker that has imported everything and loaded no weight (measured, torch 2.8).
+# Resident memory of a training worker after all imports, before weights are loaded (measured, torch 2.8).
 CPU_PROCESS = 960_000_000
 
-# Bytes a weight, its gradient and its optimiser state take; see ``optimiser.py`` and ``lora.py``.
-FLOAT32, BFLOAT16 = 4, 2
+# Bytes per weight, gradient and optimiser state; see ``jobs.training.run.optim`` and ``jobs.qwen.train.lora``.
+# Half precision is bfloat16 or float16; both have two bytes.
+FLOAT32, HALF = 4, 2
 FOUR_BIT = 0.5 + 0.127 / 8  # NF4 and its doubly quantised block scales (bitsandbytes, QLoRA paper: 0.127 bit a weight)
-STATE_BYTES = {"adamw": 8.0, "adamw_8bit": 2.0 + 2 * 4 / 256, "paged_adamw_8bit": 0.0}  # 8 bit: a scale per 256
+STATE_BYTES = {"adamw": 8.0, "adamw_8bit": 2.0 + 2 * 4 / 256, "paged_adamw_8bit": 0.0}  # 8 bit: a scale per 256 weights
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What of a run's parameters decides its memory.
+    """Parameters of a run that decide its memory.
 
     Attributes:
-        method: what learns: all weights of the talker, or adapters.
-        optimizer: see ``STATE_BYTES``; paged state moves to the host when the GPU is full, so it counts as nothing.
-        gradient_checkpointing: keep the inputs of layers only, compute the rest again.
-        accumulates: several forward passes an optimiser step, so that gradients lie beside activations.
+        method: ``full`` trains all weights of the talker, ``lora`` trains adapters.
+        optimizer: see ``STATE_BYTES``; paged state moves to main memory when the GPU is full, so it counts as zero.
+        gradient_checkpointing: keep the inputs of layers only, and recompute the rest.
+        accumulates: an optimiser step has several micro-batches, so gradients exist together with activations.
         lora_r: rank of the adapters.
         lora_attention: adapters in the talker's attention.
         lora_mlp: adapters in the talker's MLPs.
         lora_predictor: adapters in the code predictor too.
-        freeze: what full training leaves alone, beside the text embedding.
-        load_in_4bit: the frozen base under the adapters is kept in 4 bits.
+        freeze: part that full training does not train, in addition to the text embedding.
+        load_in_4bit: the frozen base under the adapters has 4 bits per weight.
     """
 
     method: Literal["full", "lora"] = "full"
@@ -58,14 +59,14 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class PassSize:
-    """The largest forward pass.
+class MicroBatchSize:
+    """Size of the largest micro-batch.
 
     Attributes:
-        n_clips: side by side.
+        n_clips: in the batch.
         width: positions of the longest clip, to which the others are padded.
         frames: of all clips together, without padding.
-        predicted: of these, those whose books 1 to 15 are learnt.
+        predicted: of these, those whose codebooks 1 to 15 are trained on.
     """
 
     n_clips: int
@@ -75,18 +76,18 @@ class PassSize:
 
     @property
     def positions(self) -> int:
-        """Positions that the talker computes, padding included."""
+        """Positions of the talker, padding included."""
         return self.n_clips * self.width
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """Bytes at the moment when most is taken; the parts add up to it.
+class MemoryEstimate:
+    """Peak memory in bytes, as a sum of parts.
 
     Attributes:
-        moment: of a step: ``forward``, ``loss``, ``loss backward``, ``predictor backward``, ``talker backward`` or
-            ``optimizer``.
-        parts: what lies in memory then, by name.
+        moment: part of a step with the peak: ``forward``, ``loss``, ``loss backward``, ``predictor backward``,
+            ``talker backward`` or ``optimizer``.
+        parts: contents of the memory at that moment, by name.
     """
 
     moment: str
@@ -94,82 +95,82 @@ class Estimate:
 
     @property
     def peak(self) -> float:
-        """All parts together."""
+        """Sum of all parts."""
         return sum(self.parts.values())
 
 
 @dataclass(frozen=True)
-class _Kept:
-    """What autograd keeps of one layer, in bytes a position."""
+class _SavedActivations:
+    """Memory that autograd saves of one layer, in bytes per position."""
 
     per_position: float
     input: float
 
-    def of(self, positions: int, n_layers: int, *, checkpointing: bool) -> float:
+    def total(self, positions: int, n_layers: int, *, checkpointing: bool) -> float:
         return positions * n_layers * (self.input if checkpointing else self.per_position)
 
 
-def estimate(shape: Shape, recipe: Recipe, largest: PassSize, device: Device) -> Estimate:
+def estimate(dims: ModelDims, recipe: Recipe, largest: MicroBatchSize, device: Device) -> MemoryEstimate:
     """Estimate the peak of an optimiser step.
 
-    On a GPU arithmetic is bfloat16 (autocast) with flash attention, on a CPU float32 with an attention matrix.
+    On a GPU arithmetic is half precision (autocast) with flash attention, on a CPU float32 with an attention matrix.
     """
     half = device == "cuda"
-    learns_talker = recipe.method == "lora" or recipe.freeze != "talker"
-    learns_predictor = recipe.lora_predictor if recipe.method == "lora" else recipe.freeze != "code_predictor"
-    trained = _trained(shape, recipe)
+    trains_talker = recipe.method == "lora" or recipe.freeze != "talker"
+    trains_predictor = recipe.lora_predictor if recipe.method == "lora" else recipe.freeze != "code_predictor"
+    trained = _count_trained(dims, recipe)
     n_trained_talker, n_trained_predictor = trained
     gradients_talker, gradients_predictor = (FLOAT32 * n for n in trained)
 
     fixed = {
         "process" if device == "cpu" else "cuda context": float(CPU_PROCESS if device == "cpu" else CUDA_CONTEXT),
-        "weights": _weights(shape, recipe, half),
+        "weights": _weights(dims, recipe, half),
         "optimizer state": (n_trained_talker + n_trained_predictor) * STATE_BYTES[recipe.optimizer],
     }
 
-    width = BFLOAT16 if half else FLOAT32
-    talker_how = "none" if not learns_talker else recipe.method
-    predictor_how = recipe.method if learns_predictor else "frozen"
-    talker_layer = _kept_of_layer(shape.talker, talker_how, largest.width, half, wide=recipe.method == "full")
-    predictor_layer = _kept_of_layer(shape.predictor, predictor_how, N_CODEBOOKS, half, wide=False)
+    width = HALF if half else FLOAT32
+    talker_how = "none" if not trains_talker else recipe.method
+    predictor_how = recipe.method if trains_predictor else "frozen"
+    talker_layer = _saved_of_layer(dims.talker, talker_how, largest.width, half, wide=recipe.method == "full")
+    predictor_layer = _saved_of_layer(dims.predictor, predictor_how, N_CODEBOOKS, half, wide=False)
     predicted = largest.predicted * N_CODEBOOKS
     checkpointing = recipe.gradient_checkpointing
-    talker = talker_layer.of(largest.positions, shape.talker.n_layers, checkpointing=checkpointing)
-    predictor = predictor_layer.of(predicted, shape.predictor.n_layers, checkpointing=checkpointing)
-    passing_copies = 0.0
+    talker = talker_layer.total(largest.positions, dims.talker.n_layers, checkpointing=checkpointing)
+    predictor = predictor_layer.total(predicted, dims.predictor.n_layers, checkpointing=checkpointing)
+    temporary_copies = 0.0
     if half and recipe.method == "full":  # autocast's copies of the float32 weights, kept for the backward pass
-        talker_layers, predictor_layers = (BFLOAT16 * stack.matrices for stack in (shape.talker, shape.predictor))
-        talker += (BFLOAT16 * shape.talker_matrices - talker_layers * checkpointing) * learns_talker
-        predictor += BFLOAT16 * shape.predictor_matrices - predictor_layers * checkpointing
-        if checkpointing:  # copies within layers are cached to the end of the forward pass, if the weights learn
-            passing_copies = talker_layers * learns_talker + predictor_layers * learns_predictor
-    # the last norms keep as much as a layer's first; their outputs go to the heads
-    if learns_talker:
-        talker += largest.positions * shape.talker.hidden * (FLOAT32 + (width if talker_how == "full" else 0))
-    predictor_norm = predicted * shape.predictor.hidden * (FLOAT32 + (width if predictor_how == "full" else 0))
-    books = predicted * shape.talker.hidden * width
-    if shape.projection_to_predictor and predictor_how == "full":
-        predictor += books
+        talker_layers, predictor_layers = (HALF * stack.matrices for stack in (dims.talker, dims.predictor))
+        talker += (HALF * dims.talker_matrices - talker_layers * checkpointing) * trains_talker
+        predictor += HALF * dims.predictor_matrices - predictor_layers * checkpointing
+        if checkpointing:  # copies within layers are cached to the end of the forward pass, if the weights are trained
+            temporary_copies = talker_layers * trains_talker + predictor_layers * trains_predictor
+    # the last norms save as much as the first norm of a layer; their outputs go to the heads
+    if trains_talker:
+        talker += largest.positions * dims.talker.hidden * (FLOAT32 + (width if talker_how == "full" else 0))
+    predictor_norm = predicted * dims.predictor.hidden * (FLOAT32 + (width if predictor_how == "full" else 0))
+    code_embeddings = predicted * dims.talker.hidden * width
+    if dims.projection_to_predictor and predictor_how == "full":
+        predictor += code_embeddings
     talker_again = largest.positions * talker_layer.per_position if checkpointing else 0.0
     predictor_again = predicted * predictor_layer.per_position if checkpointing else 0.0
-    talker_passing = largest.positions * _passing(shape.talker) * width
-    predictor_passing = predicted * _passing(shape.predictor) * width
+    talker_temporary = largest.positions * _count_temporary(dims.talker) * width
+    predictor_temporary = predicted * _count_temporary(dims.predictor) * width
 
-    predictor_logits = largest.predicted * (N_CODEBOOKS - 1) * shape.codebook
-    talker_logits = (largest.frames + largest.n_clips) * shape.vocabulary
+    predictor_logits = largest.predicted * (N_CODEBOOKS - 1) * dims.codebook
+    talker_logits = (largest.frames + largest.n_clips) * dims.vocabulary
     accumulated = gradients_talker + gradients_predictor if recipe.accumulates else 0.0
 
     moments = {
         "forward": {
-            "talker activations": talker + passing_copies,
-            "predictor activations": predictor + predictor_norm + 2 * books,
+            "talker activations": talker + temporary_copies,
+            "predictor activations": predictor + predictor_norm + 2 * code_embeddings,
             "logits": 2.0 * predictor_logits * width + talker_logits * width,
             "gradients": accumulated,
         },
-        "loss": {  # the logits, in bfloat16 also as float32, and their log-softmax
-            "talker activations": talker + passing_copies,
+        "loss": {  # the logits, in half precision also as float32, and their log-softmax
+            "talker activations": talker + temporary_copies,
             "predictor activations": predictor + predictor_norm,
-            "logits": (2.0 * FLOAT32 + (BFLOAT16 if half else 0)) * (predictor_logits + talker_logits),
+            "logits": (2.0 * FLOAT32 + (HALF if half else 0)) * (predictor_logits + talker_logits),
             "gradients": accumulated,
         },
         "loss backward": {
@@ -180,14 +181,14 @@ def estimate(shape: Shape, recipe: Recipe, largest: PassSize, device: Device) ->
         },
         "predictor backward": {
             "talker activations": talker,
-            "predictor activations": predictor + predictor_again + predictor_passing,
+            "predictor activations": predictor + predictor_again + predictor_temporary,
             "logits": float(talker_logits * FLOAT32),
-            "gradients": accumulated or float(FLOAT32 * (N_CODEBOOKS - 1) * shape.codebook * shape.predictor.hidden)
-            * learns_predictor,
+            "gradients": accumulated or float(FLOAT32 * (N_CODEBOOKS - 1) * dims.codebook * dims.predictor.hidden)
+            * trains_predictor,
         },
         "talker backward": {
-            "talker activations": talker + talker_again + talker_passing,
-            "predictor activations": books,
+            "talker activations": talker + talker_again + talker_temporary,
+            "predictor activations": code_embeddings,
             "logits": 0.0,
             "gradients": accumulated or gradients_predictor,
         },
@@ -195,69 +196,69 @@ def estimate(shape: Shape, recipe: Recipe, largest: PassSize, device: Device) ->
             "talker activations": 0.0,
             "predictor activations": 0.0,
             "logits": 0.0,
-            # frames and control ids each bring a gradient of the codec embedding before the two are added
+            # frames and control ids each have a gradient of the codec embedding before the two are added
             "gradients": gradients_talker + gradients_predictor
-            + (FLOAT32 * shape.vocabulary * shape.talker.hidden if recipe.method == "full" and learns_talker else 0.0),
+            + (FLOAT32 * dims.vocabulary * dims.talker.hidden if recipe.method == "full" and trains_talker else 0.0),
         },
     }  # fmt: skip
     moment = max(moments, key=lambda name: sum(moments[name].values()))
-    return Estimate(moment, {**fixed, **moments[moment]})
+    return MemoryEstimate(moment, {**fixed, **moments[moment]})
 
 
-def trained_weights(shape: Shape, recipe: Recipe) -> float:
-    """How many weights learn."""
-    return sum(_trained(shape, recipe))
+def trained_weights(dims: ModelDims, recipe: Recipe) -> float:
+    """Count the trained weights."""
+    return sum(_count_trained(dims, recipe))
 
 
-def _trained(shape: Shape, recipe: Recipe) -> tuple[float, float]:
-    """Weights that learn: outside the code predictor, and in it."""
+def _count_trained(dims: ModelDims, recipe: Recipe) -> tuple[float, float]:
+    """Count the trained weights outside the code predictor and in it."""
     if recipe.method == "lora":
         adapters = {"attention": recipe.lora_attention, "mlp": recipe.lora_mlp}
-        predictor = shape.predictor.adapter_weights(recipe.lora_r, **adapters) if recipe.lora_predictor else 0
-        return shape.talker.adapter_weights(recipe.lora_r, **adapters), predictor
+        predictor = dims.predictor.adapter_weights(recipe.lora_r, **adapters) if recipe.lora_predictor else 0
+        return dims.talker.adapter_weights(recipe.lora_r, **adapters), predictor
     return (
-        0.0 if recipe.freeze == "talker" else shape.talker_weights,
-        0.0 if recipe.freeze == "code_predictor" else shape.predictor_weights,
+        0.0 if recipe.freeze == "talker" else dims.talker_weights,
+        0.0 if recipe.freeze == "code_predictor" else dims.predictor_weights,
     )
 
 
-def _weights(shape: Shape, recipe: Recipe, half: bool) -> float:
-    """Weights in memory: float32 masters (full), or the frozen base and float32 adapters."""
-    base = FLOAT32 if recipe.method == "full" or not half else BFLOAT16
-    n_adapters = sum(_trained(shape, recipe)) if recipe.method == "lora" else 0
-    matrices = shape.talker.matrices + shape.predictor.matrices if recipe.load_in_4bit else 0
-    return base * (shape.weights - matrices) + FOUR_BIT * matrices + FLOAT32 * n_adapters
+def _weights(dims: ModelDims, recipe: Recipe, half: bool) -> float:
+    """Compute the bytes of weights: float32 (full), or a frozen base and float32 adapters (lora)."""
+    base = FLOAT32 if recipe.method == "full" or not half else HALF
+    n_adapters = sum(_count_trained(dims, recipe)) if recipe.method == "lora" else 0
+    matrices = dims.talker.matrices + dims.predictor.matrices if recipe.load_in_4bit else 0
+    return base * (dims.weights - matrices) + FOUR_BIT * matrices + FLOAT32 * n_adapters
 
 
-def _kept_of_layer(stack: Stack, how: str, width: int, half: bool, *, wide: bool) -> _Kept:
-    """What the backward pass of one layer needs.
+def _saved_of_layer(stack: StackDims, how: str, width: int, half: bool, *, wide: bool) -> _SavedActivations:
+    """Compute the activations that autograd saves for the backward pass of one layer.
 
     Args:
         stack: the layers.
         how: ``full``, ``lora``, ``frozen`` (gradients pass through) or ``none`` (no gradient reaches it).
         width: positions of a sequence, for the attention matrix.
-        half: bfloat16 arithmetic and flash attention.
-        wide: the residual stream is float32 even so, because a float32 embedding starts it.
+        half: half-precision arithmetic and flash attention.
+        wide: the residual stream is float32 nevertheless, because it starts with a float32 embedding.
     """
     if how == "none":
-        return _Kept(0.0, 0.0)
+        return _SavedActivations(0.0, 0.0)
     d, q, k, m, heads = stack.hidden, stack.query, stack.key, stack.intermediate, stack.n_heads
-    element = BFLOAT16 if half else FLOAT32
-    stream = FLOAT32 if wide or not half else BFLOAT16
-    kept = FLOAT32 * (2 * d + q + k)  # the norms' inputs, in float32
-    kept += FLOAT32 * (2 + heads + stack.n_kv_heads)  # and their inverse deviations
-    if how == "full":  # what the norms' own weights need
-        kept += stream * 2 * d + element * (q + k)
-    if how in ("full", "lora"):  # inputs of the linear modules; autocast casts for each of the five anew
-        kept += element * ((5 if half else 2) * d + m + (0 if half else q))
-    kept += element * 3 * m  # gate, its activation, up
-    if half:  # flash: q, k, v, output, and a log-sum a head
-        kept += element * (2 * q + 2 * k) + FLOAT32 * heads
-    else:  # the matrix itself, and q, k, v as wide as the query heads
-        kept += FLOAT32 * (3 * q + heads * width)
-    return _Kept(kept, stream * d)
+    element = HALF if half else FLOAT32
+    stream = FLOAT32 if wide or not half else HALF
+    saved = FLOAT32 * (2 * d + q + k)  # the norms' inputs
+    saved += FLOAT32 * (2 + heads + stack.n_kv_heads)  # and their inverse deviations
+    if how == "full":  # for the gradients of the norms' weights
+        saved += stream * 2 * d + element * (q + k)
+    if how in ("full", "lora"):  # inputs of the linear modules; autocast casts them separately for each of the five
+        saved += element * ((5 if half else 2) * d + m + (0 if half else q))
+    saved += element * 3 * m  # gate, its activation, up
+    if half:  # flash attention: q, k, v, output, and a log-sum per head
+        saved += element * (2 * q + 2 * k) + FLOAT32 * heads
+    else:  # the attention matrix, and q, k, v with the width of the query heads
+        saved += FLOAT32 * (3 * q + heads * width)
+    return _SavedActivations(saved, stream * d)
 
 
-def _passing(stack: Stack) -> float:
-    """Elements a position that exist only while the backward pass is within a layer."""
+def _count_temporary(stack: StackDims) -> float:
+    """Count the elements per position that exist only during the backward pass of a layer."""
     return 2 * stack.intermediate + stack.hidden

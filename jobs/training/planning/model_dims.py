@@ -1,4 +1,4 @@
-"""The sizes of a Qwen3-TTS 12 Hz model that decide memory and time, read from its config. Light: no torch."""
+"""Dimensions of a Qwen3-TTS 12 Hz model that decide memory and time, read from its config."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from jobs.codec_format import N_CODEBOOKS
 
 
 @dataclass(frozen=True)
-class Stack:
-    """A stack of transformer layers.
+class StackDims:
+    """Dimensions of a stack of transformer layers.
 
     Attributes:
         hidden: width.
@@ -30,8 +30,8 @@ class Stack:
     head_dim: int
 
     @classmethod
-    def of(cls, config: Mapping[str, Any]) -> Stack:
-        """Read the keys of a ``talker_config`` or ``code_predictor_config``."""
+    def from_config(cls, config: Mapping[str, Any]) -> StackDims:
+        """Read a ``talker_config`` or ``code_predictor_config``."""
         heads = int(config["num_attention_heads"])
         return cls(
             hidden=int(config["hidden_size"]),
@@ -49,7 +49,7 @@ class Stack:
 
     @property
     def key(self) -> int:
-        """Width of all key heads; values are as wide."""
+        """Width of all key heads, and of all value heads."""
         return self.n_kv_heads * self.head_dim
 
     @property
@@ -69,11 +69,11 @@ class Stack:
 
     @property
     def norms(self) -> int:
-        """Weights of all norms: two a layer, those of queries and keys, the last."""
+        """Weights of all norms: two per layer, those of queries and keys, and the last."""
         return self.n_layers * 2 * (self.hidden + self.head_dim) + self.hidden
 
     def adapter_weights(self, r: int, *, attention: bool = True, mlp: bool = True) -> int:
-        """Weights of rank ``r`` adapters on all layers' projections: r x (in + out) each."""
+        """Count the weights of rank ``r`` adapters on all layers' projections: r x (in + out) each."""
         width = 0
         if attention:
             width += 4 * self.hidden + 2 * self.query + 2 * self.key
@@ -83,8 +83,8 @@ class Stack:
 
 
 @dataclass(frozen=True)
-class Shape:
-    """A model without speaker encoder and codec, neither of which training keeps in memory.
+class ModelDims:
+    """Dimensions of a model without speaker encoder and codec, which training does not keep in memory.
 
     Attributes:
         talker: its layers.
@@ -92,24 +92,24 @@ class Shape:
         vocabulary: rows of the talker's codec embedding, and of its head.
         text_vocabulary: rows of the text embedding.
         text_hidden: its width.
-        codebook: codes of a book.
+        codebook: entries per codebook.
     """
 
-    talker: Stack
-    predictor: Stack
+    talker: StackDims
+    predictor: StackDims
     vocabulary: int
     text_vocabulary: int
     text_hidden: int
     codebook: int
 
     @classmethod
-    def of(cls, config: Mapping[str, Any]) -> Shape:
-        """Read the content of a model's ``config.json``."""
+    def from_config(cls, config: Mapping[str, Any]) -> ModelDims:
+        """Read a model's ``config.json``."""
         talker = config["talker_config"]
         predictor = talker["code_predictor_config"]
         return cls(
-            talker=Stack.of(talker),
-            predictor=Stack.of(predictor),
+            talker=StackDims.from_config(talker),
+            predictor=StackDims.from_config(predictor),
             vocabulary=int(talker["vocab_size"]),
             text_vocabulary=int(talker["text_vocab_size"]),
             text_hidden=int(talker["text_hidden_size"]),
@@ -118,7 +118,7 @@ class Shape:
 
     @property
     def text_embedding(self) -> int:
-        """Weights of the text embedding, which is never trained."""
+        """Weights of the text embedding, which is not trained."""
         return self.text_vocabulary * self.text_hidden
 
     @property
@@ -128,7 +128,7 @@ class Shape:
 
     @property
     def projection_to_predictor(self) -> int:
-        """Weights of ``small_to_mtp_projection``, which is there where the widths differ."""
+        """Weights of ``small_to_mtp_projection``, which exists if the widths differ."""
         talker, predictor = self.talker.hidden, self.predictor.hidden
         return 0 if talker == predictor else (talker + 1) * predictor
 
@@ -139,7 +139,7 @@ class Shape:
 
     @property
     def talker_weights(self) -> int:
-        """Weights of the talker that full training learns: all but text embedding and code predictor."""
+        """Weights of the talker in full training: all but text embedding and code predictor."""
         return self.talker_matrices + self.talker.norms + self.vocabulary * self.talker.hidden
 
     @property
@@ -150,7 +150,7 @@ class Shape:
 
     @property
     def predictor_weights(self) -> int:
-        """All weights of the code predictor; its embeddings are as wide as the talker."""
+        """All weights of the code predictor, whose embeddings are as wide as the talker."""
         embeddings = (N_CODEBOOKS - 1) * self.codebook * self.talker.hidden
         return self.predictor_matrices + self.predictor.norms + embeddings
 
@@ -160,12 +160,12 @@ class Shape:
         return self.text_embedding + self.talker_weights + self.predictor_weights
 
 
-_PREDICTOR = Stack(hidden=1024, intermediate=3072, n_layers=5, n_heads=16, n_kv_heads=8, head_dim=128)
+_PREDICTOR = StackDims(hidden=1024, intermediate=3072, n_layers=5, n_heads=16, n_kv_heads=8, head_dim=128)
 
 
-def _released(hidden: int, intermediate: int) -> Shape:
-    return Shape(
-        talker=Stack(hidden, intermediate, n_layers=28, n_heads=16, n_kv_heads=8, head_dim=128),
+def _released(hidden: int, intermediate: int) -> ModelDims:
+    return ModelDims(
+        talker=StackDims(hidden, intermediate, n_layers=28, n_heads=16, n_kv_heads=8, head_dim=128),
         predictor=_PREDICTOR,
         vocabulary=3072,
         text_vocabulary=151_936,
@@ -174,11 +174,11 @@ def _released(hidden: int, intermediate: int) -> Shape:
     )
 
 
-# For hub ids that are not downloaded yet. With speaker encoders of 8.9 M and 12.0 M weights these give the 914,643,008
-# and 1,928,677,440 of the released files' headers.
+# For hub ids that are not downloaded yet. Together with the speaker encoders (8.9 M and 12.0 M weights) these have as
+# many weights as the headers of the released files: 914,643,008 and 1,928,677,440.
 RELEASED = {"0.6b": _released(1024, 3072), "1.7b": _released(2048, 6144)}
 
 
-def released_shape(model: str) -> Shape | None:
-    """Shape of a released model, by its name; None for any other."""
-    return next((shape for size, shape in RELEASED.items() if size in model.lower()), None)
+def released_dims(model: str) -> ModelDims | None:
+    """Return the dimensions of a released model by its name; None for any other."""
+    return next((dims for size, dims in RELEASED.items() if size in model.lower()), None)

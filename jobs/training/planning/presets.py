@@ -3,20 +3,18 @@
 Order of preference, by the one controlled study with an aligned loss (FelysNeko/qwen3-tts-post-training, STATUS.md):
 full training with the code predictor frozen (best naturalness, fewest endless takes), lr 5e-6, four to eight clips per
 step, one or two epochs, warm-up 50, weight decay 0.01, clipping 1.0. The defaults of ``Params`` and ``run_config`` are
-these. Where full training does not fit, LoRA; its values are our judgement. That each preset fits its GPU is an estimate
-(``memory``), checked by a test; none was measured on such a GPU.
+these. Where full training does not fit, LoRA; its values are our judgement. That each preset fits its GPU is estimated
+(``memory``) and checked by a test, but not measured on such a GPU.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from pathlib import Path
 from typing import Any, Literal
 
 from jobs.settings import Settings
 from jobs.training.params import Params
-from jobs.training.planning.hyperparams import read_hyperparams
 from jobs.training.planning.hyperparams import read_hyperparams
 from jobs.training.planning.memory_fit import available_memory, find_model_dims
 from jobs.training.planning.model_dims import RELEASED
@@ -26,9 +24,6 @@ from jobs.training.planning.model_dims import RELEASED
 DEFAULT_LR = {"full": 5e-6, "lora": 1e-5}
 
 Preset = Literal["8gb", "12gb", "16gb", "24gb", "48gb", "80gb"]
-
-# full: the study above. lora: judgement; no LoRA figure was published from a trainer with an aligned loss.
-DEFAULT_LR = {"full": 5e-6, "lora": 1e-5}
 
 _FULL = {"method": "full", "gradient_accumulation_steps": 1}
 _LORA = {"method": "lora", "optimizer": "adamw"}

@@ -1,6 +1,6 @@
-"""What a run's parameters leave open, resolved: epochs, steps, learning rate, warm-up. Light: no torch.
+"""Run configuration: epochs, steps, learning rate and warm-up, resolved from what the parameters leave open.
 
-The one definition; the worker trains by it and a dry run shows it.
+The worker trains by it and a dry run shows it.
 """
 
 from __future__ import annotations
@@ -8,36 +8,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jobs.training.data.batch_sampler import Dealer
+from jobs.training.data.batch_sampler import LengthBatchSampler
 from jobs.training.params import Params
+from jobs.training.planning.presets import DEFAULT_LR
 
-# full: the best controlled recipe with an aligned loss (FelysNeko/qwen3-tts-post-training, STATUS.md). lora: judgement,
-# no LoRA figure was ever published from a trainer with an aligned loss.
-DEFAULT_LR = {"full": 5e-6, "lora": 1e-5}
-
-# The same source: 50 are better than 20, 100 add nothing. A tenth of the run at most, or a short one never learns.
+# FelysNeko/qwen3-tts-post-training, STATUS.md: 50 steps are better than 20, 100 add nothing. At most a tenth of the
+# run, so that a short run reaches its learning rate.
 MOST_WARMUP_STEPS = 50
 WARMUP_SHARE = 10
 
-# The same source, full: one epoch of 1800 clips (of about 6 s: 3 hours) is solid; the second is best by metric, the
+# The same source, full: one epoch of 1800 clips (of about 6 s: 3 hours) is good; the second is best by metric, the
 # third worse. Less data gets the second.
 ONE_EPOCH_FROM_HOURS = 3.0
 
-# lora: judgement. Clips times epochs of 250 to 1200 (geometric mean: 550 clips of about 6 s, 0.9 hours), published as
-# 250 to 400 under a wrong loss, so taken wider.
-LORA_HOURS_HEARD = 0.9
+# lora: judgement. Published are 250 to 400 clips times epochs of 250 to 1200 (geometric mean: 550 clips of about 6 s,
+# 0.9 hours), from a trainer with a wrong loss, so the range is wider here.
+LORA_SPEECH_HOURS = 0.9
 LORA_EPOCHS = (2, 6)
 
 
 @dataclass(frozen=True)
-class Resolved:
-    """Steps are optimiser steps.
+class RunConfig:
+    """Resolved settings of a run. Steps are optimiser steps.
 
     Attributes:
-        epochs: passes over the data, unless ``max_steps`` ends the run before.
+        epochs: over the data, unless ``max_steps`` ends the run earlier.
         total_steps: of the run.
         lr: peak learning rate.
-        warmup_steps: from nothing to the peak.
+        warmup_steps: from zero to the peak.
     """
 
     epochs: int
@@ -46,18 +44,18 @@ class Resolved:
     warmup_steps: int
 
 
-def resolve(params: Params, dealer: Dealer, speech_s: float) -> Resolved:
-    """Resolve what the parameters leave open.
+def resolve_run_config(params: Params, sampler: LengthBatchSampler, speech_s: float) -> RunConfig:
+    """Resolve the settings that the parameters leave open.
 
     Args:
         params: of the run.
-        dealer: of the clips that are learnt.
-        speech_s: seconds of speech that are learnt.
+        sampler: of the clips to train on.
+        speech_s: seconds of speech to train on.
     """
     epochs = params.epochs or epochs_for(params.method, speech_s / 3600)
-    total = dealer.total_steps(epochs, params.max_steps)
+    total = sampler.total_steps(epochs, params.max_steps)
     warmup = min(MOST_WARMUP_STEPS, total // WARMUP_SHARE) if params.warmup_steps is None else params.warmup_steps
-    return Resolved(
+    return RunConfig(
         epochs=epochs,
         total_steps=total,
         lr=params.lr or DEFAULT_LR[params.method],
@@ -66,24 +64,24 @@ def resolve(params: Params, dealer: Dealer, speech_s: float) -> Resolved:
 
 
 def epochs_for(method: str, hours: float) -> int:
-    """Epochs by hours of speech."""
+    """Return the default number of epochs for hours of speech."""
     if method == "full":
         return 1 if hours >= ONE_EPOCH_FROM_HOURS else 2
     least, most = LORA_EPOCHS
-    return max(least, min(most, round(LORA_HOURS_HEARD / max(hours, 1e-3))))
+    return max(least, min(most, round(LORA_SPEECH_HOURS / max(hours, 1e-3))))
 
 
-def make_dealer(params: Params, lengths: Sequence[int]) -> Dealer:
-    """The dealer of a run.
+def make_sampler(params: Params, lengths: Sequence[int]) -> LengthBatchSampler:
+    """Make the batch sampler of a run.
 
     Args:
         params: of the run.
         lengths: positions of each clip's sequence.
     """
-    return Dealer(
+    return LengthBatchSampler(
         lengths,
         batch_size=params.batch_size,
         batch_tokens=params.batch_tokens,
-        passes_per_step=params.gradient_accumulation_steps * params.n_processes,
+        micro_batches_per_step=params.gradient_accumulation_steps * params.n_processes,
         seed=params.seed,
     )

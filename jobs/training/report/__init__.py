@@ -1,1 +1,1 @@
-"""Reports of a training run."""
+"""Reports of a training run: ``report.html``, ``report.json`` and the card of the voice."""

@@ -22,7 +22,9 @@ _SOURCES = {
 }
 
 
-def write_page(path: Path, result: Result, run: dict[str, Any], history: LossHistory, samples: Sequence[Sample]) -> None:
+def write_page(
+    path: Path, result: Result, run: dict[str, Any], history: LossHistory, samples: Sequence[Sample]
+) -> None:
     """Write the page beside ``loss.png`` and ``samples/``.
 
     Args:

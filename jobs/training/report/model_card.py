@@ -1,4 +1,4 @@
-"""What a run leaves written: the card inside the voice, and the report beside it."""
+"""Records of a run: the card in the voice's folder, and ``report.json`` next to it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from jobs.qwen.model_files import CARD
 from jobs.runner.provenance import provenance
 from jobs.training.data.dataset import Dataset
 from jobs.training.params import Params, Result
-from jobs.training.run.loss_history import PROBE_COLUMNS, STEP_COLUMNS, VALIDATION_COLUMNS, History
-from jobs.training.run.model_setup import Trainee
+from jobs.training.run.loss_history import PROBE_COLUMNS, STEP_COLUMNS, VALIDATION_COLUMNS, LossHistory
 
 UNKNOWN_RIGHTS = (
-    "Nobody has said whose voice this is and what was consented to. Only use a voice with the consent of the person "
-    "it belongs to."
+    "The owner of this voice and the extent of the consent are not recorded. Use a voice only with the consent of the "
+    "person it belongs to."
 )
 _PACKAGES = ("torch", "transformers", "peft", "qwen-tts")
 
@@ -27,22 +26,22 @@ def voice_card(
     identity: dict[str, Any],
     dataset: Dataset,
     base: Path,
-    trainee: Trainee,
-    history: History,
+    base_report: dict[str, Any],
+    history: LossHistory,
     step: int,
 ) -> dict[str, Any]:
-    """``tts_train.json``: how the voice was made, so that it can be made again, and what it was made from."""
+    """Build ``tts_train.json``: all that is needed to repeat the training, and the data it used."""
     return {
         "made_by": "tts-train",
         "speakers": dataset.speakers,
         "base_model": params.base_model,
-        "base_card": _card_of(base),
+        "base_card": _read_card(base),
         "run": identity,
         "n_clips": len(dataset.train),
         "speech_s": sum(len(clip.codes) for clip in dataset.train) / FRAMES_PER_SECOND,
         "languages": sorted({clip.language for clip in dataset.train}),
         "references": {name: [path.name for path in paths] for name, paths in dataset.references.items()},
-        "base_check": {"verdict": trainee.verdict, **trainee.found.as_dict()},
+        "base_check": base_report,
         "steps": step,
         "first_loss": history.first_loss,
         "last_loss": history.last_loss,
@@ -54,20 +53,22 @@ def voice_card(
     }
 
 
-def report_of(result: Result, identity: dict[str, Any], trainee: Trainee, history: History) -> dict[str, Any]:
-    """``report.json``: the run, its result, the probe of the base, and every loss."""
+def build_report(
+    result: Result, identity: dict[str, Any], base_report: dict[str, Any], history: LossHistory
+) -> dict[str, Any]:
+    """Build ``report.json``: the run, its result, the base check, and all losses."""
     return {
         "run": identity,
         "result": result.model_dump(),
-        "base_check": {"verdict": trainee.verdict, **trainee.found.as_dict()},
+        "base_check": base_report,
         "losses": {"columns": STEP_COLUMNS, "rows": history.steps},
         "validation": {"columns": VALIDATION_COLUMNS, "rows": history.validations},
         "probes": {"columns": PROBE_COLUMNS, "rows": history.probes},
     }
 
 
-def _card_of(base: Path) -> dict[str, Any] | None:
-    """The card of the voice that training started from, if it was made here: the chain back to the first base."""
+def _read_card(base: Path) -> dict[str, Any] | None:
+    """Read the card of the voice that training started from, if it was trained here; it names its own base."""
     path = base / CARD
     if not path.is_file():
         return None

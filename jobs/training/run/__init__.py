@@ -1,1 +1,1 @@
-"""A training run: model set-up, loop, checkpoints, evaluation samples."""
+"""Run of a training: model setup, optimiser, loop, checkpoints, validation and evaluation samples. All load torch."""

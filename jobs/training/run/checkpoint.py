@@ -1,8 +1,8 @@
 """Resumable checkpoints: ``<folder>/step-000200/state.pt``, complete or absent; the newest two are kept.
 
-They hold what learns (not the frozen rest), the optimiser's state and the losses so far. The learning rate, the order
-of the clips and the random numbers of dropout are functions of the step and need no state. Beside them ``best-000150.pt`` holds
-the weights of the best validation so far.
+A checkpoint holds the trained weights (not the frozen ones), the state of the optimiser and the losses so far. The
+learning rate, the order of the clips and the random numbers of dropout are functions of the step and need no state.
+``best-000150.pt`` in the same folder holds the weights of the best validation so far.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,12 @@ class Checkpoint:
     """The state of a run after ``step`` optimiser steps.
 
     Attributes:
-        step: optimiser steps done; with the run's parameters it also tells the position in the data.
-        run: what the run was asked, to refuse resuming another run.
-        weights: everything that learns, by name.
+        step: optimiser steps done; with the run's parameters it defines the position in the data.
+        run: identity of the run, so that another run is not resumed from it.
+        weights: trained weights by name.
         optimiser: its ``state_dict``.
         history: losses so far, see ``jobs.training.run.loss_history``.
+        scaler: state of the loss scaler; empty without one, and in checkpoints of before 2026-11-26.
     """
 
     step: int
@@ -41,6 +42,7 @@ class Checkpoint:
     weights: dict[str, torch.Tensor]
     optimiser: dict[str, Any]
     history: dict[str, list[list[float]]]
+    scaler: dict[str, Any] = field(default_factory=dict)
 
 
 def capture(
@@ -50,19 +52,21 @@ def capture(
     parameters: Mapping[str, nn.Parameter],
     optimiser: torch.optim.Optimizer,
     history: dict[str, list[list[float]]],
+    scaler: dict[str, Any] | None = None,
 ) -> Checkpoint:
-    """Take the state of a run as it is; tensors are shared, so save it before the next step."""
+    """Collect the state of a run. Tensors are shared, so it must be saved before the next step."""
     return Checkpoint(
         step=step,
         run=run,
         weights={name: parameter.detach() for name, parameter in parameters.items()},
         optimiser=optimiser.state_dict(),
         history=history,
+        scaler=scaler or {},
     )
 
 
 def restore(checkpoint: Checkpoint, parameters: Mapping[str, nn.Parameter], optimiser: torch.optim.Optimizer) -> None:
-    """Put weights and optimiser back to where the checkpoint was taken."""
+    """Set weights and optimiser to the state of a checkpoint."""
     _copy(checkpoint.weights, parameters)
     optimiser.load_state_dict(checkpoint.optimiser)
 
@@ -83,21 +87,21 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
 
 
 def save_best(folder: Path, step: int, parameters: Mapping[str, nn.Parameter]) -> None:
-    """Keep the weights as those of the best validation so far. ``forget_best_but`` deletes the former."""
+    """Keep the weights as those of the best validation so far. ``keep_only_best`` deletes the former."""
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(_best(folder, step)) as temporary:
         torch.save({name: parameter.detach() for name, parameter in parameters.items()}, temporary)
 
 
-def forget_best_but(folder: Path, step: int) -> None:
-    """Delete the best weights of other steps, once a checkpoint that knows of this one is on disk."""
+def keep_only_best(folder: Path, step: int) -> None:
+    """Delete the best weights of other steps. Call it after the checkpoint that names this step is on disk."""
     for path in folder.glob("best-*.pt"):
         if path != _best(folder, step):
             path.unlink(missing_ok=True)
 
 
 def load_best(folder: Path, step: int, parameters: Mapping[str, nn.Parameter]) -> None:
-    """Put the weights that were kept for a step in place. Raises ``FileNotFoundError``."""
+    """Load the weights that were kept for a step. Raises ``FileNotFoundError``."""
     _copy(torch.load(_best(folder, step), map_location="cpu", weights_only=True), parameters)
 
 
@@ -105,7 +109,7 @@ def newest(folder: Path, run: dict[str, Any]) -> Checkpoint | None:
     """Load the newest checkpoint of a run; None if there is none.
 
     Raises:
-        UserError: ``checkpoint_of_another_run`` when it was made with other parameters or data.
+        UserError: ``checkpoint_of_another_run``: it was made with other parameters or data.
     """
     found = _all(folder)
     if not found:
@@ -114,17 +118,17 @@ def newest(folder: Path, run: dict[str, Any]) -> Checkpoint | None:
     checkpoint = Checkpoint(**state)
     differing = sorted(key for key in run if checkpoint.run.get(key) != run[key])
     if differing:
-        told = "; ".join(f"{key} was {checkpoint.run.get(key)!r}, is {run[key]!r}" for key in differing)
+        changes = "; ".join(f"{key} was {checkpoint.run.get(key)!r}, is {run[key]!r}" for key in differing)
         raise UserError(
             "checkpoint_of_another_run",
-            f"{folder} holds a checkpoint of step {checkpoint.step} of another run: {told}.",
-            "Give another out_dir, the former parameters, or resume=false to start afresh (deletes the checkpoint).",
+            f"{folder} holds a checkpoint of step {checkpoint.step} of another run: {changes}.",
+            "Give another out_dir, the former parameters, or resume=false to start over (deletes the checkpoint).",
         )
     return checkpoint
 
 
 def discard(folder: Path) -> None:
-    """Delete all checkpoints and what a kill may have left half-written."""
+    """Delete all checkpoints, also partial ones that a kill has left."""
     shutil.rmtree(folder, ignore_errors=True)
 
 

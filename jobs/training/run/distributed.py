@@ -1,7 +1,7 @@
-"""The processes of a run: who we are, on which device, and sums over all. One process is a team of one.
+"""Processes of a distributed run: rank, device, and sums over all processes. A single process is a group of one.
 
-Every process holds the whole model and takes its share of a step's forward passes. Losses are divided by the counts of
-the whole step, so summed gradients are the gradient of one process that had made all passes.
+Every process has the whole model and takes its share of a step's micro-batches. Losses are divided by the counts of
+the whole step, so the sum of the gradients equals the gradient of a single process with all micro-batches.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from torch import nn
 from jobs.errors import UserError
 from jobs.qwen.devices import compute_device
 
-# Gradients travel in pieces of this many numbers: a copy of all of them at once would not fit beside the model.
-NUMBERS_PER_PIECE = 16_000_000
+# Gradients are summed in chunks of this many numbers, because a copy of all of them might not fit.
+CHUNK_SIZE = 16_000_000
 
 
 @dataclass(frozen=True)
-class Team:
-    """The processes of a run, seen from one of them.
+class DistributedGroup:
+    """Processes of a run, as one of them sees them.
 
     Attributes:
-        rank: ours, from 0; the first one writes.
-        size: how many there are.
-        device: where our model lies.
+        rank: of this process, from 0; the first one writes files.
+        size: number of processes.
+        device: of this process's model.
     """
 
     rank: int = 0
@@ -34,8 +34,8 @@ class Team:
     device: str = "cpu"
 
     @classmethod
-    def gather(cls, n_processes: int) -> Team:
-        """Meet the other processes (started by torchrun); NCCL on GPUs, gloo on CPUs.
+    def join(cls, n_processes: int) -> DistributedGroup:
+        """Join the other processes, which torchrun starts; NCCL on GPUs, gloo on CPUs.
 
         Raises:
             UserError: ``too_few_gpus`` or ``processes_missing``.
@@ -49,13 +49,13 @@ class Team:
         if state.num_processes != n_processes:
             raise UserError(
                 "processes_missing",
-                f"n_processes is {n_processes}, and {state.num_processes} processes run.",
+                f"n_processes is {n_processes}, but {state.num_processes} processes run.",
                 "Start it with start_training, which starts them all.",
             )
         if has_gpus and torch.cuda.device_count() <= state.local_process_index:
             raise UserError(
                 "too_few_gpus",
-                f"n_processes is {n_processes}; this machine lends the job {torch.cuda.device_count()} GPUs.",
+                f"n_processes is {n_processes}, but the job has {torch.cuda.device_count()} GPUs.",
                 f"Use n_processes={torch.cuda.device_count()}.",
             )
         device = f"cuda:{state.local_process_index}" if has_gpus else "cpu"
@@ -66,38 +66,38 @@ class Team:
         """True for the process that writes files."""
         return self.rank == 0
 
-    def add_up(self, numbers: torch.Tensor) -> torch.Tensor:
-        """Replace numbers by their sums over all processes."""
+    def sum_over_processes(self, numbers: torch.Tensor) -> torch.Tensor:
+        """Sum numbers over all processes, in place."""
         if self.size > 1:
             torch.distributed.all_reduce(numbers)
         return numbers
 
-    def add_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Replace gradients by their sums over all processes; a missing gradient counts as zero."""
+    def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Sum gradients over all processes, in place; a missing gradient counts as zero."""
         if self.size == 1:
             return
-        for piece in _pieces(parameters):
-            gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in piece]
+        for chunk in _chunks(parameters):
+            gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in chunk]
             flat = torch.cat([gradient.flatten() for gradient in gradients])
             torch.distributed.all_reduce(flat)
             sums = torch.split(flat, [gradient.numel() for gradient in gradients])
-            for parameter, gradient, total in zip(piece, gradients, sums, strict=True):
+            for parameter, gradient, total in zip(chunk, gradients, sums, strict=True):
                 parameter.grad = total.view_as(gradient)
 
-    def wait_for_all(self) -> None:
-        """Go on when every process has come here."""
+    def barrier(self) -> None:
+        """Wait until every process has called this."""
         if self.size > 1:
             torch.distributed.barrier()
 
 
-def _pieces(parameters: Iterable[nn.Parameter]) -> Iterator[list[nn.Parameter]]:
-    piece: list[nn.Parameter] = []
+def _chunks(parameters: Iterable[nn.Parameter]) -> Iterator[list[nn.Parameter]]:
+    chunk: list[nn.Parameter] = []
     n_numbers = 0
     for parameter in parameters:
-        if piece and n_numbers + parameter.numel() > NUMBERS_PER_PIECE:
-            yield piece
-            piece, n_numbers = [], 0
-        piece.append(parameter)
+        if chunk and n_numbers + parameter.numel() > CHUNK_SIZE:
+            yield chunk
+            chunk, n_numbers = [], 0
+        chunk.append(parameter)
         n_numbers += parameter.numel()
-    if piece:
-        yield piece
+    if chunk:
+        yield chunk

@@ -1,7 +1,7 @@
-"""The same sentences from the base, from the voice and from the narrator: what the losses cannot tell.
+"""Evaluation samples: the same sentences by the base, by the voice and by the narrator.
 
-Spoken after the export, from the exported folders, by the code that ``synthesize`` speaks with. A sample that is there
-is kept, so a kill costs at most one.
+Synthesized after the export, from the exported folders, with the code of ``synthesize``. Existing samples are kept, so
+a kill costs at most one.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.errors import UserError
 from jobs.qwen.devices import compute_device, limit_cpu_threads
 from jobs.qwen.model_info import describe_model
-from jobs.qwen.synthesizer import Decoding, Synthesizer, Reference, load_synthesizer
+from jobs.qwen.synthesizer import Decoding, Reference, Synthesizer, load_synthesizer
 from jobs.runner.worker.context import JobContext
 from jobs.training.data.dataset import Dataset, TrainingClip
 
 logger = logging.getLogger(__name__)
 
 NARRATOR, ZERO_SHOT = "narrator", "zero-shot"
-MOST_LENGTHS, SPARE_S = 3.0, 2.0  # a take may last three times the narrator's, and two seconds: longer has no end
+# A sample may last three times as long as the narrator's clip plus two seconds; a longer one is cut.
+MAX_LENGTH_FACTOR, SPARE_S = 3.0, 2.0
 SEED = 0
 
 
@@ -37,10 +38,10 @@ class Sample:
     Attributes:
         source: ``narrator``, ``zero-shot``, ``voice`` or ``voice-last``.
         text: the sentence.
-        audio: wav, relative to the run's folder; None when it could not be spoken.
-        is_held_out: False when training has learnt the sentence.
+        audio: wav, relative to the run's folder; None when synthesis failed.
+        is_held_out: False for a sentence that was trained on.
         duration_s: of the audio.
-        note: what is odd about it.
+        note: a problem with the sample.
     """
 
     source: str
@@ -51,8 +52,8 @@ class Sample:
     note: str = ""
 
 
-def choose(dataset: Dataset, n: int) -> list[tuple[TrainingClip, bool]]:
-    """Clips of middling length to compare by, and whether they are held out; those that are come first."""
+def choose_clips(dataset: Dataset, n: int) -> list[tuple[TrainingClip, bool]]:
+    """Choose clips of medium length, and say of each whether it is held out; held-out clips come first."""
     chosen: list[tuple[TrainingClip, bool]] = []
     for clips, is_held_out in ((dataset.validation, True), (dataset.train, False)):
         by_length = sorted(clips, key=lambda clip: (len(clip.codes), clip.line))
@@ -62,7 +63,7 @@ def choose(dataset: Dataset, n: int) -> list[tuple[TrainingClip, bool]]:
     return chosen
 
 
-def speak(
+def synthesize_samples(
     clips: Sequence[tuple[TrainingClip, bool]],
     models: Mapping[str, Path],
     *,
@@ -72,18 +73,18 @@ def speak(
     context: JobContext,
     n_steps: int,
 ) -> list[Sample]:
-    """Let every model speak every clip's text; and the narrator, through the codec, which is the most there is.
+    """Synthesize every clip's text with every model, and re-encode the narrator's clip with the codec (upper bound).
 
-    What cannot be spoken is told in the sample: a run does not fail for it.
+    A failed synthesis is noted in the sample and does not fail the run.
 
     Args:
-        clips: from ``choose``.
-        models: source to folder: exports, and under ``zero-shot`` the base if it can clone.
+        clips: from ``choose_clips``.
+        models: folder by source: exports, and ``zero-shot`` for a base that can clone.
         speaker: of the exports.
         reference: clip that the base clones.
         out: the run's folder.
         context: for progress and cancellation.
-        n_steps: that the run has made: its progress stays at the end.
+        n_steps: of the run, for progress.
     """
     folder = out / "samples"
     folder.mkdir(exist_ok=True)
@@ -92,24 +93,27 @@ def speak(
         synthesizer: Synthesizer | None = None
         for number, (clip, is_held_out) in enumerate(clips, 1):
             context.raise_if_cancelled()
-            context.progress(n_steps, n_steps, f"{source} speaks sentence {number}")
+            context.progress(n_steps, n_steps, f"synthesizing sentence {number} with {source}")
             wav = folder / f"{source}-{number}.wav"
-            ceiling = folder / f"{NARRATOR}-{number}.wav"
+            upper_bound = folder / f"{NARRATOR}-{number}.wav"
             try:
-                missing = [path for path in (wav, ceiling) if not path.exists()]
+                missing = [path for path in (wav, upper_bound) if not path.exists()]
                 if missing and synthesizer is None:
                     synthesizer = _load(model, source, speaker, clip.language, reference)
-                if synthesizer is not None and ceiling in missing:
-                    _write(ceiling, _through_the_codec(synthesizer, clip))
+                if synthesizer is not None and upper_bound in missing:
+                    _write(upper_bound, _reencode(synthesizer, clip))
                 if synthesizer is not None and wav in missing:
-                    _write(wav, synthesizer.synthesize(clip.text, Decoding(False, 0.9, 50, SEED, _longest_s(clip))).samples)
+                    _write(
+                        wav,
+                        synthesizer.synthesize(clip.text, Decoding(False, 0.9, 50, SEED, _max_seconds(clip))).samples,
+                    )
             except (UserError, torch.OutOfMemoryError) as error:
-                logger.warning("%s cannot speak sentence %d: %s", source, number, error)
+                logger.warning("%s failed on sentence %d: %s", source, number, error)
                 samples.append(Sample(source, clip.text, None, is_held_out, note=str(error)))
                 continue
             samples.append(_sample(source, clip, wav, is_held_out, out))
             if source == next(iter(models)):
-                samples.append(_sample(NARRATOR, clip, ceiling, is_held_out, out))
+                samples.append(_sample(NARRATOR, clip, upper_bound, is_held_out, out))
         del synthesizer
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -129,11 +133,11 @@ def _load(model: Path, source: str, speaker: str, language: str, reference: Path
     return synthesizer
 
 
-def _longest_s(clip: TrainingClip) -> float:
-    return MOST_LENGTHS * len(clip.codes) / FRAMES_PER_SECOND + SPARE_S
+def _max_seconds(clip: TrainingClip) -> float:
+    return MAX_LENGTH_FACTOR * len(clip.codes) / FRAMES_PER_SECOND + SPARE_S
 
 
-def _through_the_codec(synthesizer: Synthesizer, clip: TrainingClip) -> np.ndarray:
+def _reencode(synthesizer: Synthesizer, clip: TrainingClip) -> np.ndarray:
     waveforms, _ = synthesizer.upstream.model.speech_tokenizer.decode([{"audio_codes": clip.codes}])
     return np.asarray(waveforms[0], np.float32)
 
@@ -144,5 +148,5 @@ def _write(path: Path, samples: np.ndarray) -> None:
 
 def _sample(source: str, clip: TrainingClip, wav: Path, is_held_out: bool, out: Path) -> Sample:
     duration_s = len(read_clip(wav, CLIP_RATE_HZ)) / CLIP_RATE_HZ
-    note = "did not end" if source != NARRATOR and duration_s > _longest_s(clip) - 0.1 else ""
+    note = "did not end" if source != NARRATOR and duration_s > _max_seconds(clip) - 0.1 else ""
     return Sample(source, clip.text, wav.relative_to(out).as_posix(), is_held_out, round(duration_s, 2), note)

@@ -1,4 +1,4 @@
-"""The losses of a run: kept with the checkpoints, written to TensorBoard and to a plot."""
+"""Losses of a run: saved in checkpoints, written to TensorBoard, and plotted."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ PROBE_COLUMNS = ("step", "talker_next", "talker_after", "predictor_own", "predic
 
 @dataclass
 class LossHistory:
-    """Rows of numbers: one an optimiser step, one a validation, one a probe; columns as named above.
+    """Rows of numbers: one per optimiser step, validation and probe; columns as named above.
 
-    The first probe is of step 0, the untouched base.
+    The first probe is of step 0, before training.
     """
 
     steps: list[list[float]] = field(default_factory=list)
@@ -26,17 +26,17 @@ class LossHistory:
     probes: list[list[float]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, list[list[float]]]:
-        """Plain lists, for checkpoints."""
+        """Return plain lists, for checkpoints."""
         return {"steps": self.steps, "validations": self.validations, "probes": self.probes}
 
     @property
     def best(self) -> list[float] | None:
-        """The row of the validation with the lowest loss, the earlier of equals."""
+        """Row of the validation with the lowest loss, the first of equal ones."""
         return min(self.validations, key=lambda row: row[1]) if self.validations else None
 
     @property
     def validations_since_best(self) -> int:
-        """Validations that came after the best one."""
+        """Number of validations after the best one."""
         return len(self.validations) - 1 - self.validations.index(self.best) if self.best else 0
 
     @property
@@ -46,17 +46,17 @@ class LossHistory:
 
     @property
     def last_loss(self) -> float:
-        """Mean loss of the last tenth of the run, at most ten steps: one batch says little."""
+        """Mean loss of the last tenth of the run, at most ten steps, because one batch is too noisy."""
         tail = self.steps[-max(1, min(10, len(self.steps) // 10)) :]
         return sum(row[1] for row in tail) / len(tail)
 
     def validation_loss_at(self, step: int) -> float | None:
-        """Loss of the validation after ``step`` steps."""
+        """Return the loss of the validation after ``step`` steps."""
         return next((row[1] for row in self.validations if row[0] == step), None)
 
 
 class TensorBoardLog:
-    """Writes rows where TensorBoard reads them; after a resume, what came later is purged."""
+    """Writer of TensorBoard logs; on a resume, rows of later steps are purged."""
 
     def __init__(self, folder: Path, first_step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter

@@ -1,32 +1,35 @@
-"""From parameters to a model that is ready to learn: base, clips as examples, adapters or masters, the plan."""
+"""Model setup: base model, tokenised clips, base check, and the weights to train."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
-from jobs.codec_format import FRAMES_PER_SECOND
-from jobs.qwen.devices import limit_cpu_threads
-from jobs.qwen.loading import load_base, text_ids
+from jobs.qwen.devices import limit_cpu_threads, torch_dtype
+from jobs.qwen.loading import load_base
+from jobs.qwen.precision import DeviceInfo, Precision, training_precision
 from jobs.qwen.safetensors_io import weight_files
 from jobs.qwen.speaker_embedding import speaker_embedding
 from jobs.qwen.train.alignment_probe import Probe, check_base, probe
 from jobs.qwen.train.lora import add_adapters, quantise
-from jobs.qwen.train.sequence_layout import ControlIds, Example, lay_out
+from jobs.qwen.train.sequence_layout import ControlIds, Example, tokenise_text
 from jobs.training.data.dataset import Dataset, TrainingClip
 from jobs.training.params import Params
-from jobs.training.planning.run_config import make_dealer, resolve
-from jobs.training.run.distributed import Team
+from jobs.training.run.distributed import DistributedGroup
+from jobs.training.run.forward import Forward
 from jobs.training.run.optim import Freeze, compile_layers, unfreeze_for_full
-from jobs.training.run.training_loop import Plan, autocast_on
+
+logger = logging.getLogger(__name__)
 
 PROBED_CLIPS = 32
 
-# These change neither the losses nor what is exported, so a run may be resumed with other values.
+# These change neither the losses nor the export, so a run may be resumed with other values.
 NOT_IDENTITY = {
     "manifest",
     "base_model",
@@ -44,85 +47,125 @@ NOT_IDENTITY = {
 
 
 @dataclass(frozen=True)
-class Trainee:
-    """A loaded model and everything it will see.
+class TrainableModel:
+    """A loaded model with its clips.
 
     Attributes:
-        model: stock model, not yet unfrozen.
-        ids: its control ids.
-        voices: speaker to his (hidden,) float32 embedding, the same in every sequence of the run.
-        train: clips to learn.
+        forward: of the upstream model.
+        voices: each speaker's (hidden,) float32 embedding, the same in every sequence of the run.
+        train: clips to train on.
         validation: clips held out.
-        found: what the probe said of the untouched model.
-        verdict: of the probe.
+        base_probe: of the model before training.
+        base_check: verdict of that probe.
+        adapters: the ``PeftModel``, with method ``lora``.
     """
 
-    model: Any
-    ids: ControlIds
-    voices: dict[str, torch.Tensor]
+    forward: Forward
+    voices: Mapping[str, torch.Tensor]
     train: list[Example]
     validation: list[Example]
-    found: Probe
-    verdict: Literal["aligned", "inconclusive"]
+    base_probe: Probe
+    base_check: Literal["aligned", "inconclusive"]
+    adapters: Any | None = None
+
+    @property
+    def model(self) -> Any:
+        """The upstream model."""
+        return self.forward.model
+
+    @property
+    def base_report(self) -> dict[str, Any]:
+        """Verdict and figures of the base check, for reports."""
+        return {"verdict": self.base_check, **self.base_probe.as_dict()}
 
 
 def identify_run(params: Params, dataset: Dataset, base: Path) -> dict[str, Any]:
-    """What makes two runs the same run: parameters, data, base weights. Goes into checkpoints and the card."""
-    asked = params.model_dump(exclude=NOT_IDENTITY)
+    """Collect what identifies a run, for checkpoints and card: parameters, data and base weights."""
     return {
-        **asked,
+        **params.model_dump(exclude=NOT_IDENTITY),
         "speakers": dataset.speakers,
         "manifest_sha256": dataset.manifest_sha256,
         "base_sha256": _digest([base / "config.json", *weight_files(base)]),
     }
 
 
-def load_trainee(params: Params, dataset: Dataset, base: Path, team: Team) -> Trainee:
-    """Load the base, lay the clips out, and ask the untouched base whether it agrees with our alignment.
+def setup_model(
+    params: Params, dataset: Dataset, base: Path, group: DistributedGroup, device: DeviceInfo
+) -> TrainableModel:
+    """Load the base, tokenise the clips, check the base, and make the weights of the method trainable.
+
+    Args:
+        params: of the run.
+        dataset: its clips.
+        base: directory of the base model.
+        group: processes of the run.
+        device: description of the group's device, which decides the number format.
 
     Raises:
-        UserError: ``base_misaligned``, or what making the speaker embedding raises.
+        UserError: ``base_misaligned``, ``lora_targets_unknown``, or an error of the speaker embedding.
     """
-    device = team.device
-    # full training needs float32 masters; a frozen base under adapters may stay in half precision on a GPU
-    half = params.method == "lora" and device != "cpu" and torch.cuda.is_bf16_supported()
-    loaded = load_base(base, device, torch.bfloat16 if half else torch.float32)
-    model = loaded.model
-    if device == "cpu":
-        limit_cpu_threads(sum(parameter.numel() for parameter in model.parameters()))
-    voices = {name: speaker_embedding(base, model.config, name, clips) for name, clips in dataset.references.items()}
-    model.speaker_encoder = None  # its work is done
-
-    def example(clip: TrainingClip) -> Example:
-        return Example(text_ids(loaded, clip.text), clip.codes, clip.language, voices[clip.speaker])
-
-    train = [example(clip) for clip in dataset.train]
-    ids = ControlIds.of(model.config)
-    probed = [
-        lay_out(train[first : first + params.batch_size], ids).to(device)
-        for first in range(0, min(len(train), PROBED_CLIPS), params.batch_size)
-    ]
-    with autocast_on(device)():
-        found = probe(model, probed)
-    return Trainee(
-        model=model,
-        ids=ids,
-        voices=voices,
-        train=train,
-        validation=[example(clip) for clip in dataset.validation],
-        found=found,
-        verdict=check_base(found, params.base_model),
+    precision = training_precision(device)
+    loaded, found = _load_and_probe(params, dataset, base, group, precision)
+    if precision.scales_loss and not found.is_finite:
+        precision = Precision("float32", f"{base.name} overflows float16, and {device} has no bfloat16 arithmetic")
+        del loaded  # its memory is needed
+        loaded, found = _load_and_probe(params, dataset, base, group, precision)
+    logger.info("precision: %s", precision)
+    verdict = check_base(found, params.base_model)
+    logger.info("base check: %s (%s)", verdict, found)
+    return TrainableModel(
+        forward=loaded.forward,
+        voices=loaded.voices,
+        train=loaded.train,
+        validation=loaded.validation,
+        base_probe=found,
+        base_check=verdict,
+        adapters=_make_trainable(loaded.forward.model, params, found),
     )
 
 
-def unfreeze(trainee: Trainee, params: Params) -> Any | None:
-    """Make the model learn by the method asked for. Returns the ``PeftModel`` if it is LoRA.
+@dataclass(frozen=True)
+class _LoadedModel:
+    forward: Forward
+    voices: dict[str, torch.Tensor]
+    train: list[Example]
+    validation: list[Example]
+
+
+def _load_and_probe(
+    params: Params, dataset: Dataset, base: Path, group: DistributedGroup, precision: Precision
+) -> tuple[_LoadedModel, Probe]:
+    # full training needs float32 weights; a frozen base under adapters may be in half precision
+    weights = precision if params.method == "lora" else Precision("float32", "trained weights")
+    loaded = load_base(base, group.device, torch_dtype(weights))
+    model = loaded.model
+    if group.device == "cpu":
+        limit_cpu_threads(sum(parameter.numel() for parameter in model.parameters()))
+    voices = {name: speaker_embedding(base, model.config, name, clips) for name, clips in dataset.references.items()}
+    model.speaker_encoder = None  # free its memory
+
+    def example(clip: TrainingClip) -> Example:
+        return Example(tokenise_text(loaded, clip.text), clip.codes, clip.language, voices[clip.speaker])
+
+    train = [example(clip) for clip in dataset.train]
+    forward = Forward(model, ControlIds.from_config(model.config), group.device, precision, params.packing)
+    unpacked = Forward(model, forward.ids, group.device, precision)
+    batches = [
+        unpacked.batch(train, range(first, min(first + params.batch_size, len(train))))
+        for first in range(0, min(len(train), PROBED_CLIPS), params.batch_size)
+    ]
+    with forward.autocast():
+        found = probe(model, batches)
+    return _LoadedModel(forward, voices, train, [example(clip) for clip in dataset.validation]), found
+
+
+def _make_trainable(model: Any, params: Params, base_probe: Probe) -> Any | None:
+    """Make the weights of the method trainable. Returns the ``PeftModel`` of method ``lora``.
 
     Raises:
         UserError: ``lora_targets_unknown``.
     """
-    model = trainee.model
-    torch.manual_seed(params.seed)  # adapters are drawn at random
+    torch.manual_seed(params.seed)  # for the initial weights of adapters
     adapters = None
     if params.method == "lora":
         if params.load_in_4bit:
@@ -136,7 +179,7 @@ def unfreeze(trainee: Trainee, params: Params) -> Any | None:
             use_rslora=params.lora_rslora,
         )
     else:
-        unfreeze_for_full(model, freeze_of(params, trainee.found))
+        unfreeze_for_full(model, _choose_freeze(params, base_probe))
     if params.gradient_checkpointing:
         model.talker.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     if params.compile:
@@ -145,40 +188,15 @@ def unfreeze(trainee: Trainee, params: Params) -> Any | None:
     return adapters
 
 
-def freeze_of(params: Params, found: Probe) -> Freeze:
-    """What stays as it is in full training: a trained code predictor, unless told otherwise.
+def _choose_freeze(params: Params, base_probe: Probe) -> Freeze:
+    """Choose what full training freezes: a trained code predictor, unless the parameters say otherwise.
 
-    Freezing it gave the best naturalness and the fewest endless takes, since timbre lives in the talker
-    (FelysNeko/qwen3-tts-post-training, STATUS.md, aligned loss). A random predictor has to learn.
+    Freezing it gave the best naturalness and the fewest endless takes, because the timbre is in the talker
+    (FelysNeko/qwen3-tts-post-training, STATUS.md, aligned loss). A random code predictor has to be trained.
     """
     if params.freeze is not None:
         return params.freeze
-    return "code_predictor" if found.knows_books else "none"
-
-
-def make_plan(params: Params, trainee: Trainee, run: dict[str, Any]) -> Plan:
-    """Resolve what the parameters leave open."""
-    dealer = make_dealer(params, [example.length for example in trainee.train])
-    speech_s = sum(len(example.codes) for example in trainee.train) / FRAMES_PER_SECOND
-    resolved = resolve(params, dealer, speech_s)
-    return Plan(
-        dealer=dealer,
-        total_steps=resolved.total_steps,
-        epochs=resolved.epochs,
-        lr=resolved.lr,
-        warmup_steps=resolved.warmup_steps,
-        run=run,
-        schedule=params.lr_schedule,
-        max_grad_norm=params.max_grad_norm,
-        code_predictor_weight=params.code_predictor_weight,
-        predicted_share=params.predictor_share,
-        packing=params.packing,
-        scoring_batch_size=params.batch_size,
-        validate_every_steps=params.validate_every_steps,
-        early_stop=params.early_stop,
-        save_every_steps=params.save_every_steps,
-        seed=params.seed,
-    )
+    return "code_predictor" if base_probe.predictor_is_trained else "none"
 
 
 def _digest(paths: list[Path]) -> str:

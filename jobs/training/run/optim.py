@@ -1,4 +1,4 @@
-"""What learns and how fast: trainable weights in float32, AdamW, warm-up and a schedule."""
+"""Optimiser: trainable weights in float32, AdamW, learning-rate schedule and gradient clipping."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OptimiserName = Literal["adamw", "adamw_8bit", "paged_adamw_8bit"]
 Schedule = Literal["cosine", "constant"]
 
 NEVER_TRAINED = ("speaker_encoder.", "talker.model.text_embedding.")
-"""The encoder only makes the reference vector; the official voices left the text embedding alone."""
+"""The encoder only computes the speaker embedding; the official voices did not train the text embedding."""
 
 PREDICTOR = "talker.code_predictor."
 
@@ -22,42 +22,42 @@ ADAM_BETAS = (0.9, 0.999)
 
 
 def unfreeze_for_full(model: nn.Module, freeze: Freeze = "none") -> None:
-    """Let the weights of the talker learn, in float32, except what never does and what is to stay.
+    """Make the weights of the talker trainable, in float32, except frozen ones.
 
     Args:
-        model: stock model.
-        freeze: ``code_predictor`` keeps the predictor's skill and trains timbre alone, ``talker`` the other way round.
+        model: upstream model.
+        freeze: ``code_predictor`` keeps the code predictor and trains the timbre, ``talker`` the reverse.
     """
     for name, parameter in model.named_parameters():
         is_predictor = name.startswith(PREDICTOR)
-        stays = {"none": False, "code_predictor": is_predictor, "talker": not is_predictor}[freeze]
-        trains = not (stays or name.startswith(NEVER_TRAINED))
+        is_frozen = {"none": False, "code_predictor": is_predictor, "talker": not is_predictor}[freeze]
+        trains = not (is_frozen or name.startswith(NEVER_TRAINED))
         parameter.requires_grad_(trains)
         if trains and parameter.dtype != torch.float32:
-            # bfloat16 swallows steps of 5e-6: only about 4 % of such weights would move at all
+            # bfloat16 is too coarse for steps of 5e-6: only about 4 % of such weights would change
             parameter.data = parameter.data.float()
 
 
 def compile_layers(model: nn.Module) -> None:
-    """Compile the layers of talker and code predictor in place; names of weights stay. Minutes at the first steps."""
+    """Compile the layers of talker and code predictor in place, keeping names of weights; takes minutes at first."""
     for stack in ("talker.model", "talker.code_predictor.model"):
         for layer in model.get_submodule(stack).layers:  # type: ignore[union-attr]
             layer.compile(dynamic=True)
 
 
 def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
-    """Name and parameter of everything that learns, in a fixed order."""
+    """Return the trained parameters by name, in a fixed order."""
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
 def make_optimiser(
     model: nn.Module, *, lr: float, weight_decay: float, name: OptimiserName = "adamw"
 ) -> torch.optim.Optimizer:
-    """AdamW over what learns. Weight decay pulls matrices only: not norms, biases, nor embeddings, of which rows
-    that never occur in training (other speakers) would fade.
+    """Make AdamW over the trained parameters. Weight decay is for matrices only: not for norms, biases, nor embeddings,
+    whose rows that do not occur in training (other speakers) would shrink.
 
     Args:
-        model: what requires a gradient learns.
+        model: parameters that require a gradient are trained.
         lr: peak learning rate.
         weight_decay: of matrices.
         name: ``adamw_8bit`` keeps both moments in 8 bits, ``paged_adamw_8bit`` also lets them move to main memory.
@@ -85,8 +85,8 @@ def make_optimiser(
 def learning_rate(
     step: int, *, peak: float, warmup_steps: int, total_steps: int, schedule: Schedule = "cosine"
 ) -> float:
-    """Learning rate of optimiser step ``step`` (from 0): linear from peak/warmup to peak, then half a cosine to 0, or
-    the peak to the end.
+    """Compute the learning rate of a step, counted from 0: linear warm-up to the peak, then half a cosine to 0, or
+    constant.
     """
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
@@ -103,5 +103,5 @@ def set_learning_rate(optimiser: torch.optim.Optimizer, lr: float) -> None:
 
 
 def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> float:
-    """Scale gradients so that their norm is at most ``max_norm``; returns the norm before."""
+    """Scale gradients so that their norm is at most ``max_norm``, and return the norm before."""
     return float(nn.utils.clip_grad_norm_(parameters, max_norm))

@@ -1,4 +1,4 @@
-"""The training loop: forward, backward, step, save, and nothing that knows of files' contents or of tools."""
+"""Training loop: forward, backward, optimiser step, validation and checkpoint."""
 
 from __future__ import annotations
 
@@ -6,292 +6,256 @@ import hashlib
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch.amp.grad_scaler import GradScaler
 
 from jobs.codec_format import N_CODEBOOKS
 from jobs.errors import UserError
-from jobs.qwen.train.alignment_probe import Probe, ProbeSums
-from jobs.qwen.train.loss import loss_sums, predict, total_loss
-from jobs.qwen.train.packing import pack
-from jobs.qwen.train.sequence_layout import Batch, ControlIds, Example, lay_out
+from jobs.qwen.train.loss import total_loss
+from jobs.qwen.train.sequence_layout import Batch
 from jobs.runner.worker.context import Cancelled, JobContext
-from jobs.training.data.batch_sampler import Dealer, Pass, in_order
+from jobs.training.data.batch_sampler import LengthBatchSampler, MicroBatch
+from jobs.training.params import Params
+from jobs.training.planning.run_config import RunConfig
 from jobs.training.run import checkpoint as checkpoints
-from jobs.training.run.distributed import Team
-from jobs.training.run.loss_history import PROBE_COLUMNS, STEP_COLUMNS, VALIDATION_COLUMNS, History, TensorBoardLog
-from jobs.training.run.optim import Schedule, clip_gradients, learning_rate, set_learning_rate, trainable
+from jobs.training.run.distributed import DistributedGroup
+from jobs.training.run.loss_history import PROBE_COLUMNS, STEP_COLUMNS, VALIDATION_COLUMNS, LossHistory, TensorBoardLog
+from jobs.training.run.model_setup import TrainableModel
+from jobs.training.run.optim import clip_gradients, learning_rate, set_learning_rate, trainable
+from jobs.training.run.validation import probe_row, score
 
 logger = logging.getLogger(__name__)
 
-VALIDATIONS_AT_MOST = 20  # a run of a thousand tiny epochs would do little else
+MAX_EPOCH_VALIDATIONS = 20  # so that a run of a thousand tiny epochs does not spend its time on validation
+INITIAL_LOSS_SCALE, MIN_LOSS_SCALE = 2.0**16, 1.0
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A run, resolved: no defaults left open. Steps are optimiser steps.
-
-    Attributes:
-        epochs: passes over the data that ``total_steps`` comes from.
-        predicted_share: of the frames whose books 1 to 15 are learnt, over 0 to 1.
-        validate_every_steps: None: at the ends of epochs.
-        early_stop: validations without a better one after which the run ends; 0: never.
-        run: what identifies the run: its parameters, data and base. Travels in every checkpoint.
-    """
-
-    dealer: Dealer
-    total_steps: int
-    epochs: int
-    lr: float
-    warmup_steps: int
-    run: dict[str, Any]
-    schedule: Schedule = "cosine"
-    max_grad_norm: float = 1.0
-    code_predictor_weight: float = 0.3
-    predicted_share: float = 1.0
-    packing: bool = False
-    scoring_batch_size: int = 4
-    validate_every_steps: int | None = None
-    early_stop: int = 0
-    save_every_steps: int = 200
-    seed: int = 0
-
-    def is_time_to_validate(self, step: int) -> bool:
-        """True after ``step`` steps at the end of the run, and as often as was asked."""
-        if step == self.total_steps:
-            return True
-        if self.validate_every_steps is not None:
-            return step % self.validate_every_steps == 0
-        epochs_done = self.dealer.ends_epoch(step)
-        return epochs_done is not None and epochs_done % -(-self.epochs // VALIDATIONS_AT_MOST) == 0
-
-
-class Training:
-    """One run: holds the model, the optimiser and the losses, and steps through the plan.
+class TrainingLoop:
+    """State of one run: model, optimiser, losses and the number of steps done.
 
     Args:
-        plan: what to do.
-        team: the processes that do it.
-        model: stock model in training mode; what requires a gradient learns.
-        ids: control ids of the model.
-        train: clips to learn.
-        validation: clips held out; may be empty.
-        optimiser: over what learns.
+        params: of the run.
+        config: its resolved settings.
+        sampler: of the training clips.
+        model: in training mode; parameters that require a gradient are trained.
+        optimiser: of these parameters.
+        group: processes of the run.
         folder: of the checkpoints.
+        identity: of the run, saved in every checkpoint.
     """
 
     def __init__(
         self,
-        plan: Plan,
-        team: Team,
-        model: nn.Module,
-        ids: ControlIds,
-        train: Sequence[Example],
-        validation: Sequence[Example],
+        params: Params,
+        config: RunConfig,
+        sampler: LengthBatchSampler,
+        model: TrainableModel,
         optimiser: torch.optim.Optimizer,
+        group: DistributedGroup,
         folder: Path,
+        identity: dict[str, Any],
     ) -> None:
-        self.plan, self.team, self.model, self.ids = plan, team, model, ids
-        self.train, self.validation = train, validation
-        self.optimiser, self.folder = optimiser, folder
-        self.parameters = trainable(model)
-        self.history = History()
+        self.params, self.config, self.sampler, self.identity = params, config, sampler, identity
+        self.train, self.validation = model.train, model.validation
+        self.group, self.optimiser, self.folder = group, optimiser, folder
+        self.parameters = trainable(model.model)
+        self.history = LossHistory(probes=[probe_row(0, model.base_probe)])
         self.step = 0
+        self._forward = model.forward
+        self._scaler = GradScaler(
+            torch.device(group.device).type,
+            init_scale=INITIAL_LOSS_SCALE,
+            enabled=model.forward.precision.scales_loss,
+        )
+        self._scaler.scale(torch.ones(1, device=group.device))  # sets the scale up, also without a micro-batch
         self._has_warned = False
 
     def resume(self) -> None:
         """Continue from the newest checkpoint, if there is one."""
-        found = checkpoints.newest(self.folder, self.plan.run)
+        found = checkpoints.newest(self.folder, self.identity)
         if found is not None:
             checkpoints.restore(found, self.parameters, self.optimiser)
+            if found.scaler:
+                self._scaler.load_state_dict(found.scaler)
             self.step = found.step
-            self.history = History(**found.history)
+            self.history = LossHistory(**found.history)
 
     @property
     def is_over(self) -> bool:
-        """At the end of the plan, or when it was agreed to stop because validation has ceased to get better."""
-        patience = self.plan.early_stop
-        return self.step >= self.plan.total_steps or 0 < patience <= self.history.validations_since_best
+        """True at the last step, or after ``early_stop`` validations without an improvement."""
+        patience = self.params.early_stop
+        return self.step >= self.config.total_steps or 0 < patience <= self.history.validations_since_best
 
     def run(self, context: JobContext, log: TensorBoardLog | None) -> None:
-        """Step to the end of the plan, saving on the way, at the end, and before a cancel takes effect."""
-        clock = _Clock()
+        """Train to the end; save on the way, at the end, and before a cancellation takes effect."""
+        meter = _ThroughputMeter()
         while not self.is_over:
-            self._stop_if_asked(context)
-            row, n_frames = self._one_step()
+            self._stop_if_cancelled(context)
+            row, n_frames = self._train_step()
             self.history.steps.append(row)
             if log is not None:
                 log.add("train", STEP_COLUMNS, row)
             context.progress(
                 self.step,
-                self.plan.total_steps,
+                self.config.total_steps,
                 "training",
                 loss=row[1],
                 talker_loss=row[2],
                 predictor_loss=row[3],
                 lr=row[4],
-                frames_per_s=clock.rate(n_frames),
+                frames_per_s=meter.update(n_frames),
             )
-            if self.validation and self.plan.is_time_to_validate(self.step):
+            if self.validation and self._is_time_to_validate():
                 self._validate(context, log)
-            if self.step % self.plan.save_every_steps == 0 or self.is_over:
+            if self.step % self.params.save_every_steps == 0 or self.is_over:
                 self.save()
 
     def save(self) -> None:
-        """Write a checkpoint of the present step."""
-        if self.team.is_first:
+        """Write a checkpoint of the current step."""
+        if self.group.is_first:
             checkpoints.save(
                 self.folder,
                 checkpoints.capture(
                     step=self.step,
-                    run=self.plan.run,
+                    run=self.identity,
                     parameters=self.parameters,
                     optimiser=self.optimiser,
                     history=self.history.as_dict(),
+                    scaler=self._scaler.state_dict(),
                 ),
             )
             if self.history.best:
-                checkpoints.forget_best_but(self.folder, int(self.history.best[0]))
-        self.team.wait_for_all()
+                checkpoints.keep_only_best(self.folder, int(self.history.best[0]))
+        self.group.barrier()
 
-    def score(self, examples: Sequence[Example]) -> tuple[tuple[float, float, float], Probe]:
-        """Total, talker and code predictor loss on clips, and the probe of both alignments; nothing is learnt."""
-        sums = torch.zeros(4, dtype=torch.float64)
-        probe = ProbeSums()
-        passes = in_order([example.length for example in examples], self.plan.scoring_batch_size)
-        self.model.eval()
-        with torch.no_grad():
-            for indices in passes[self.team.rank :: self.team.size]:
-                batch = self._batch(examples, indices)
-                with self._autocast():
-                    predictions = predict(self.model, batch)
-                    found = loss_sums(predictions, batch)
-                probe.add(predictions, batch)
-                sums += torch.tensor([float(found.talker), found.n_talker, float(found.predictor), found.n_predictor])
-        self.model.train()
-        numbers = torch.cat([sums, probe.sums, probe.counts]).to(self.team.device)
-        talker, n_talker, predictor, n_predictor, *rest = self.team.add_up(numbers).tolist()
-        probe.sums, probe.counts = torch.tensor(rest[:4]), torch.tensor(rest[4:])
-        talker, predictor = talker / n_talker, predictor / n_predictor
-        return (talker + self.plan.code_predictor_weight * predictor, talker, predictor), probe.result()
+    def _is_time_to_validate(self) -> bool:
+        if self.step == self.config.total_steps:
+            return True
+        if self.params.validate_every_steps is not None:
+            return self.step % self.params.validate_every_steps == 0
+        epochs_done = self.sampler.ends_epoch(self.step)
+        return epochs_done is not None and epochs_done % -(-self.config.epochs // MAX_EPOCH_VALIDATIONS) == 0
 
     def _validate(self, context: JobContext, log: TensorBoardLog | None) -> None:
-        scores, found = self.score(self.validation)
-        self.history.validations.append([self.step, *scores])
+        scores = score(
+            self._forward,
+            self.validation,
+            self.group,
+            batch_size=self.params.batch_size,
+            code_predictor_weight=self.params.code_predictor_weight,
+        )
+        found = scores.probe
+        self.history.validations.append([self.step, scores.loss, scores.talker, scores.predictor])
         self.history.probes.append(probe_row(self.step, found))
         if log is not None:
             log.add("validation", VALIDATION_COLUMNS, self.history.validations[-1])
             log.add("probe", PROBE_COLUMNS, self.history.probes[-1])
-        context.progress(self.step, self.plan.total_steps, "validated", validation_loss=scores[0])
-        logger.info("step %d: validation loss %.4f, probe %s", self.step, scores[0], found.verdict)
+        context.progress(self.step, self.config.total_steps, "validated", validation_loss=scores.loss)
+        logger.info("step %d: validation loss %.4f, probe %s", self.step, scores.loss, found.verdict)
         if found.verdict == "misaligned" and not self._has_warned:
             self._has_warned = True
             logger.warning("step %d: the model now predicts the frame after the next one better: %s", self.step, found)
-        if self.history.best is self.history.validations[-1] and self.team.is_first:
+        if self.history.best is self.history.validations[-1] and self.group.is_first:
             checkpoints.save_best(self.folder, self.step, self.parameters)
 
-    def _one_step(self) -> tuple[list[float], int]:
-        """One optimiser step. Returns its row of the history and the frames learnt by all processes."""
-        plan, device = self.plan, self.team.device
-        passes = plan.dealer.passes_of(self.step)
-        frames = [sum(len(self.train[clip].codes) for clip in indices) for indices in passes]
-        n_talker = sum(frames) + sum(len(indices) for indices in passes)  # an EOS a clip
+    def _train_step(self) -> tuple[list[float], int]:
+        """Make one optimiser step. Returns its row of the history and the frames trained by all processes."""
+        micro_batches = self.sampler.micro_batches_of(self.step)
+        config = self.config
+        lr = learning_rate(
+            self.step, peak=config.lr, warmup_steps=config.warmup_steps, total_steps=config.total_steps,
+            schedule=self.params.lr_schedule,
+        )  # fmt: skip
+        while True:
+            talker, predictor = self._accumulate_gradients(micro_batches)
+            loss = talker + self.params.code_predictor_weight * predictor
+            self._scaler.unscale_(self.optimiser)
+            grad_norm = clip_gradients(self.parameters.values(), self.params.max_grad_norm)
+            if math.isfinite(loss) and math.isfinite(grad_norm):
+                break
+            if not math.isfinite(loss) or not self._lower_loss_scale():
+                raise _diverged(self.step + 1, loss, grad_norm, lr)
+        set_learning_rate(self.optimiser, lr)
+        self._scaler.step(self.optimiser)
+        self._scaler.update()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.step += 1
+        n_frames = sum(len(self.train[clip].codes) for indices in micro_batches for clip in indices)
+        return [self.step, loss, talker, predictor, lr, grad_norm], n_frames
+
+    def _accumulate_gradients(self, micro_batches: Sequence[MicroBatch]) -> tuple[float, float]:
+        """Add the gradients of a step over its micro-batches and all processes. Returns talker and predictor loss."""
+        frames = [sum(len(self.train[clip].codes) for clip in indices) for indices in micro_batches]
+        n_talker = sum(frames) + sum(len(indices) for indices in micro_batches)  # an EOS per clip
         n_predictor = sum(self._n_predicted(n_frames) for n_frames in frames) * (N_CODEBOOKS - 1)
-        totals = torch.zeros(2, device=device)
-        for place in range(self.team.rank, len(passes), self.team.size):
-            batch = self._learning_batch(passes[place], place)
-            with self._autocast():
-                sums = loss_sums(predict(self.model, batch), batch)
-            total_loss(
+        totals = torch.zeros(2, device=self.group.device)
+        for index in range(self.group.rank, len(micro_batches), self.group.size):
+            sums = self._forward.losses(self._training_batch(micro_batches[index], index))
+            loss = total_loss(
                 sums,
                 n_talker=n_talker,
                 n_predictor=n_predictor,
-                code_predictor_weight=plan.code_predictor_weight,
-            ).backward()  # type: ignore[no-untyped-call]
+                code_predictor_weight=self.params.code_predictor_weight,
+            )
+            self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             totals += torch.stack([sums.talker.detach() / n_talker, sums.predictor.detach() / n_predictor])
-        self.team.add_gradients(self.parameters.values())
-        talker, predictor = self.team.add_up(totals).tolist()
-        loss = talker + plan.code_predictor_weight * predictor
-        lr = learning_rate(
-            self.step, peak=plan.lr, warmup_steps=plan.warmup_steps, total_steps=plan.total_steps,
-            schedule=plan.schedule,
-        )  # fmt: skip
-        grad_norm = clip_gradients(self.parameters.values(), plan.max_grad_norm)
-        if not (math.isfinite(loss) and math.isfinite(grad_norm)):
-            raise _diverged(self.step + 1, loss, grad_norm, lr)
-        set_learning_rate(self.optimiser, lr)
-        self.optimiser.step()
+        self.group.sum_gradients(self.parameters.values())
+        talker, predictor = self.group.sum_over_processes(totals).tolist()
+        return talker, predictor
+
+    def _lower_loss_scale(self) -> bool:
+        """Discard gradients that overflowed float16 and halve the loss scale; False where that cannot help."""
+        if not self._scaler.is_enabled() or self._scaler.get_scale() <= MIN_LOSS_SCALE:
+            return False
+        self._scaler.update()
         self.optimiser.zero_grad(set_to_none=True)
-        self.step += 1
-        return [self.step, loss, talker, predictor, lr, grad_norm], sum(frames)
+        logger.debug("step %d: gradients overflowed; loss scale is now %g", self.step + 1, self._scaler.get_scale())
+        return True
 
-    def _learning_batch(self, indices: Pass, place: int) -> Batch:
-        """The batch of a pass; all its dice (dropout, subset) are thrown by seed, step and place alone.
+    def _training_batch(self, indices: MicroBatch, index: int) -> Batch:
+        """Build the batch of a micro-batch.
 
-        So a run that was resumed, or is shared by several processes, throws the same.
+        Random numbers (dropout, predicted frames) depend on seed, step and index alone, so a resumed run, or one that
+        is divided among processes, draws the same.
         """
-        seed = int.from_bytes(hashlib.sha256(f"{self.plan.seed}/{self.step}/{place}".encode()).digest()[:7], "big")
+        seed = int.from_bytes(hashlib.sha256(f"{self.params.seed}/{self.step}/{index}".encode()).digest()[:7], "big")
         torch.manual_seed(seed)
-        batch = self._batch(self.train, indices)
+        batch = self._forward.batch(self.train, indices)
         n_predicted = self._n_predicted(batch.n_frames)
         if n_predicted == batch.n_frames:
             return batch
-        dice = torch.Generator().manual_seed(seed)
-        chosen = torch.randperm(batch.n_frames, generator=dice)[:n_predicted].sort().values
-        return replace(batch, predicted=chosen.to(self.team.device))
+        rng = torch.Generator().manual_seed(seed)
+        chosen = torch.randperm(batch.n_frames, generator=rng)[:n_predicted].sort().values
+        return replace(batch, predicted=chosen.to(self.group.device))
 
     def _n_predicted(self, n_frames: int) -> int:
-        return max(1, math.ceil(n_frames * self.plan.predicted_share))
+        return max(1, math.ceil(n_frames * self.params.predictor_share))
 
-    def _batch(self, examples: Sequence[Example], indices: Sequence[int]) -> Batch:
-        chosen = [examples[index] for index in indices]
-        batch = lay_out(chosen, self.ids)
-        if self.plan.packing:
-            batch = pack(batch, [example.length for example in chosen])
-        return batch.to(self.team.device)
-
-    def _autocast(self) -> AbstractContextManager[Any]:
-        """bfloat16 arithmetic on a GPU that has it, over float32 weights; plain float32 on a CPU."""
-        return autocast_on(self.team.device)()
-
-    def _stop_if_asked(self, context: JobContext) -> None:
-        """Save and leave when any of the processes was asked to: all do so after the same step."""
-        asked = torch.zeros(1, device=self.team.device)
+    def _stop_if_cancelled(self, context: JobContext) -> None:
+        """Save and stop if any process was cancelled: all of them stop after the same step."""
+        cancelled = torch.zeros(1, device=self.group.device)
         try:
             context.raise_if_cancelled()
         except Cancelled:
-            asked += 1
-        if float(self.team.add_up(asked)):
+            cancelled += 1
+        if float(self.group.sum_over_processes(cancelled)):
             self.save()
             raise Cancelled
 
 
-def autocast_on(device: str) -> Callable[[], AbstractContextManager[Any]]:
-    """The arithmetic of a device."""
-    if device != "cpu" and torch.cuda.is_bf16_supported():
-        return lambda: torch.autocast("cuda", torch.bfloat16)
-    return nullcontext
-
-
-def probe_row(step: int, found: Probe) -> list[float]:
-    """A row of ``History.probes``."""
-    return [step, found.talker_next, found.talker_after, found.predictor_own, found.predictor_next]
-
-
-class _Clock:
-    """Frames a second over the last stretch of steps."""
+class _ThroughputMeter:
+    """Moving average of frames per second."""
 
     def __init__(self) -> None:
         self._rate = 0.0
         self._last = time.perf_counter()
 
-    def rate(self, n_frames: int) -> float:
+    def update(self, n_frames: int) -> float:
         now = time.perf_counter()
         newest = n_frames / max(1e-9, now - self._last)
         self._last = now
@@ -302,6 +266,6 @@ class _Clock:
 def _diverged(step: int, loss: float, grad_norm: float, lr: float) -> UserError:
     return UserError(
         "training_diverged",
-        f"Step {step}: loss {loss}, gradient norm {grad_norm}, at learning rate {lr:.3g}. That step was not made.",
+        f"Step {step}: loss {loss}, gradient norm {grad_norm}, at learning rate {lr:.3g}. The step was skipped.",
         "Start again, in another out_dir, with a third of the lr, more warmup_steps, or max_grad_norm=0.5.",
     )

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from jobs.qwen.loading import load_base, text_ids
+from jobs.qwen.loading import load_base
 from jobs.qwen.toy.checkpoints import make_toy_base
 from jobs.qwen.toy.config import Shape
+from jobs.qwen.train.sequence_layout import tokenise_text
 
 TEXT = "hello there, said the quick fox"
 
@@ -43,7 +44,7 @@ def load_toy(wandering_toy: Callable[[Shape], Path]) -> Callable[[Shape], Any]:
 
 @pytest.fixture
 def generate() -> Callable[..., torch.Tensor]:
-    """Stock greedy generation of a base model with a given speaker embedding: (frames, 16) codes.
+    """Upstream greedy generation of a base model with a given speaker embedding: (frames, 16) codes.
 
     The repetition penalty is set to 1, because it is no part of what training predicts.
     """
@@ -57,7 +58,7 @@ def generate() -> Callable[..., torch.Tensor]:
             "icl_mode": [False],
         }
         codes, _ = base.model.generate(
-            input_ids=[torch.cat([text_ids(base, TEXT), tail])[None]],
+            input_ids=[torch.cat([tokenise_text(base, TEXT), tail])[None]],
             languages=[language],
             voice_clone_prompt=prompt,
             non_streaming_mode=True,

@@ -71,7 +71,7 @@ def test_no_clips_encode_to_no_codes(random_codec: Codec) -> None:
 
 
 def test_the_tokenizer_computes_in_float32_though_its_file_holds_half_precision(speaking_codec: Codec) -> None:
-    assert {parameter.dtype for parameter in speaking_codec.stock.model.parameters()} == {torch.float32}
+    assert {parameter.dtype for parameter in speaking_codec.upstream.model.parameters()} == {torch.float32}
     assert speaking_codec.codebook_size == 256
 
 

@@ -1,4 +1,4 @@
-"""The training contract: what generation does is what training predicts, in all 16 books.
+"""The training contract: what generation does is what training predicts, in all 16 codebooks.
 
 Greedy generation of a tiny random model is fed back as training data; the training forward pass must predict it.
 Generation's repetition penalty is set to 1; the tokens that it may never choose (the last 1024 ids except EOS, and EOS
@@ -16,11 +16,10 @@ import pytest
 import torch
 
 from jobs.qwen.export import write_voice
-from jobs.qwen.loading import text_ids
 from jobs.qwen.toy.config import Shape
 from jobs.qwen.train.lora import add_adapters
 from jobs.qwen.train.loss import Predictions, predict
-from jobs.qwen.train.sequence_layout import Batch, ControlIds, Example, lay_out
+from jobs.qwen.train.sequence_layout import Batch, ControlIds, Example, collate, tokenise_text
 from jobs.qwen.upstream import qwen_tts
 
 TEXT = "hello there, said the quick fox"
@@ -36,12 +35,12 @@ def embedding() -> torch.Tensor:
 
 def batch_of(base: Any, codes: torch.Tensor, language: str, embedding: torch.Tensor) -> Batch:
     """A short and a long clip side by side, so that padding is part of the test."""
-    clips = [Example(text_ids(base, TEXT), part, language, embedding) for part in (codes[:7], codes)]
-    return lay_out(clips, ControlIds.of(base.model.config))
+    clips = [Example(tokenise_text(base, TEXT), part, language, embedding) for part in (codes[:7], codes)]
+    return collate(clips, ControlIds.from_config(base.model.config))
 
 
 def agreement(predictions: Predictions, batch: Batch, ids: ControlIds) -> tuple[float, float]:
-    """Share of frames whose book 0, and share of codes of books 1 to 15, that training predicts as generated."""
+    """Share of frames by codebook 0, and share of codes of codebooks 1 to 15, predicted as generated."""
     talker = predictions.talker.clone()
     vocabulary = talker.shape[-1]
     suppressed = [token for token in range(vocabulary - 1024, vocabulary) if token != ids.codec_eos]
@@ -70,7 +69,7 @@ def test_generation_fed_back_is_predicted_in_all_16_books(
         predictions = predict(base.model, batch)
 
     assert len(torch.unique(codes[:, 0])) > 10  # the toy wanders, or a shift could hide
-    assert agreement(predictions, batch, ControlIds.of(base.model.config)) == (1.0, 1.0)
+    assert agreement(predictions, batch, ControlIds.from_config(base.model.config)) == (1.0, 1.0)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -91,9 +90,9 @@ def test_a_merged_export_generates_what_training_with_adapters_predicts(
                 parameter.normal_(std=0.2)
     voice = write_voice(base.model, wandering_toy(shape), tmp_path / "voice", voices={"fox": embedding}, card={})
 
-    stock = qwen_tts().Qwen3TTSModel.from_pretrained(str(voice), dtype=torch.float32)
-    codes, _ = stock.model.generate(
-        input_ids=stock._tokenize_texts([stock._build_assistant_text(TEXT)]),
+    upstream = qwen_tts().Qwen3TTSModel.from_pretrained(str(voice), dtype=torch.float32)
+    codes, _ = upstream.model.generate(
+        input_ids=upstream._tokenize_texts([upstream._build_assistant_text(TEXT)]),
         languages=["english"],
         speakers=["fox"],
         non_streaming_mode=True,
@@ -108,7 +107,7 @@ def test_a_merged_export_generates_what_training_with_adapters_predicts(
         base.model.load_state_dict(before)
         without = predict(base.model, batch)
 
-    ids = ControlIds.of(base.model.config)
+    ids = ControlIds.from_config(base.model.config)
     assert agreement(with_adapters, batch, ids) == (1.0, 1.0)
     assert agreement(without, batch, ids)[0] < 0.5  # the adapters matter, so the merge was tested
 
@@ -125,7 +124,7 @@ def leaked_hidden(batch: Batch, base: Any) -> Batch:
 
 
 def shifted_books(batch: Batch, base: Any) -> Batch:
-    """Upstream's third error: a head learns the book after its own."""
+    """Upstream's third error: a head learns the codebook after its own."""
     return replace(batch, codes=torch.cat([batch.codes[:, :1], batch.codes[:, 1:].roll(-1, dims=1)], dim=1))
 
 
@@ -153,5 +152,5 @@ def test_each_of_upstreams_errors_put_back_breaks_the_contract(
         predictions = predict(base.model, wrong)
 
     targets = torch.cat([wrong.labels[wrong.frame_in_labels][:, None], wrong.codes[:, 1:]], dim=1)
-    agreed = agreement(predictions, replace(wrong, codes=targets), ControlIds.of(base.model.config))
+    agreed = agreement(predictions, replace(wrong, codes=targets), ControlIds.from_config(base.model.config))
     assert agreed[part] < 0.5

@@ -1,4 +1,4 @@
-"""Exports: native to stock qwen_tts, complete or absent, and trainable again."""
+"""Exports: native to upstream qwen_tts, complete or absent, and trainable again."""
 
 from __future__ import annotations
 
@@ -91,8 +91,8 @@ def test_an_export_speaks_with_stock_and_shares_the_codecs_file(
     base = wandering_toy("0.6b")
     voice = write_voice(load_toy("0.6b").model, base, tmp_path / "voice", voices={"slt": torch.zeros(64)}, card={})
 
-    stock = qwen_tts().Qwen3TTSModel.from_pretrained(str(voice), dtype=torch.float32)
-    wavs, rate = stock.generate_custom_voice("hello", speaker="slt", language="english", max_new_tokens=4)
+    upstream = qwen_tts().Qwen3TTSModel.from_pretrained(str(voice), dtype=torch.float32)
+    wavs, rate = upstream.generate_custom_voice("hello", speaker="slt", language="english", max_new_tokens=4)
 
     assert rate == 24000
     assert len(wavs[0]) % 1920 == 0

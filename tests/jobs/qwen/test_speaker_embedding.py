@@ -1,4 +1,4 @@
-"""The speaker embedding: stock's figure, averaged over the reference clips."""
+"""The speaker embedding: upstream's figure, averaged over the reference clips."""
 
 from __future__ import annotations
 
@@ -34,12 +34,14 @@ def test_the_embedding_is_the_mean_of_stocks_over_the_references(
     load_toy: Callable[[Shape], Any], wandering_toy: Callable[[Shape], Path], references: list[Path]
 ) -> None:
     model = load_toy("0.6b").model
-    stock = [model.extract_speaker_embedding(soundfile.read(path, dtype="float32")[0], RATE_HZ) for path in references]
+    upstream = [
+        model.extract_speaker_embedding(soundfile.read(path, dtype="float32")[0], RATE_HZ) for path in references
+    ]
 
     found = speaker_embedding(wandering_toy("0.6b"), model.config, "slt", references)
 
     assert found.dtype == torch.float32
-    torch.testing.assert_close(found, torch.stack(stock).mean(0).clone(), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(found, torch.stack(upstream).mean(0).clone(), rtol=1e-5, atol=1e-6)
 
 
 def test_a_reference_of_a_tenth_of_a_second_is_refused(
@@ -66,7 +68,7 @@ def test_a_voice_without_encoder_knows_only_its_own_speakers(
     assert refused.value.code == "speaker_encoder_missing"
 
 
-def test_references_that_cannot_be_used_are_left_out_and_told(
+def test_references_that_cannot_be_used_are_left_out_and_logged(
     load_toy: Callable[[Shape], Any],
     wandering_toy: Callable[[Shape], Path],
     references: list[Path],
@@ -82,6 +84,6 @@ def test_references_that_cannot_be_used_are_left_out_and_told(
     with_bad = speaker_embedding(wandering_toy("0.6b"), config, "slt", [*bad, *references])
 
     assert torch.equal(with_bad, speaker_embedding(wandering_toy("0.6b"), config, "slt", references))
-    assert all(f"{path} is no reference" in caplog.text for path in bad)
+    assert all(f"reference {path} is not used" in caplog.text for path in bad)
     with pytest.raises(UserError):
         speaker_embedding(wandering_toy("0.6b"), config, "slt", bad)

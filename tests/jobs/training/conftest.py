@@ -35,7 +35,7 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def coded_rows() -> list[dict[str, Any]]:
     """Five clips of 8 to 12 random frames; the last is held out."""
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     return [
         {
             "audio": "reference.wav",
@@ -44,7 +44,7 @@ def coded_rows() -> list[dict[str, Any]]:
             "speaker": "slt",
             "language": "auto" if number == 1 else "english",
             "split": "validation" if number == 4 else "train",
-            "audio_codes": dice.integers(0, CODEBOOK_SIZE, (8 + number, 16)).tolist(),
+            "audio_codes": rng.integers(0, CODEBOOK_SIZE, (8 + number, 16)).tolist(),
         }
         for number, text in enumerate(TEXTS)
     ]

@@ -56,13 +56,13 @@ def train(params: Params, folder: Path) -> int:
         os._exit(code)
 
 
-def live_and_die(params: Params, folder: Path, dice: random.Random) -> str:
+def live_and_die(params: Params, folder: Path, rng: random.Random) -> str:
     """One round. Returns when the child was killed, or ``finished``."""
-    moment = dice.choice((None, AT_CHECKPOINT, AT_BEST, AT_EXPORT))
+    moment = rng.choice((None, AT_CHECKPOINT, AT_BEST, AT_EXPORT))
     out = Path(params.out_dir)
     pid = train(params, folder)
-    begun, life_s = time.monotonic(), dice.uniform(0.05, LONGEST_LIFE_S)
-    n_to_pass = dice.randrange(6)  # not always the first checkpoint of a life
+    begun, life_s = time.monotonic(), rng.uniform(0.05, LONGEST_LIFE_S)
+    n_to_pass = rng.randrange(6)  # not always the first checkpoint of a life
     was_there = False
     while True:
         if os.waitpid(pid, os.WNOHANG) != (0, 0):
@@ -120,7 +120,7 @@ def main(folder: Path, n_rounds: int, seed: int) -> dict[str, Any]:
     torch.set_num_threads(1)
     qwen_tts()  # what the work imports late is imported once, here
     given = json.loads((folder / "params.json").read_text())
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     references: dict[str, Path] = {}
     for method in METHODS:
         out = folder / f"straight-{method['method']}"
@@ -133,7 +133,7 @@ def main(folder: Path, n_rounds: int, seed: int) -> dict[str, Any]:
         method = METHODS[n_runs % len(METHODS)]
         out = folder / f"killed-{n_runs}"
         params = Params(**given, **method, out_dir=str(out))
-        while (ended := live_and_die(params, folder, dice)) != "finished":
+        while (ended := live_and_die(params, folder, rng)) != "finished":
             kills[ended] += 1
             check_what_is_left(params, out)
         result = json.loads((out / work.REPORT).read_text())["result"]

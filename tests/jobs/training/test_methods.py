@@ -92,7 +92,7 @@ def test_adapters_in_all_layers_reach_the_code_predictor(
     ("targets", "why"),
     [
         ("talk", "matches no layer"),
-        (r"talker\.model\.norm", "no linear layer"),
+        (r"talker\.model\.norm", "not a linear layer"),
         (r"speaker_encoder\..*", "matches no layer"),  # the encoder is gone by then
     ],
 )

@@ -47,7 +47,7 @@ print("TOLD" + json.dumps(told))
 
 
 def by_stock(folder: str, speakers: list[str], reference: Path) -> dict[str, Any]:
-    """Load an export in a process that has stock qwen_tts alone, and let it speak."""
+    """Load an export in a process that has upstream qwen_tts alone, and let it speak."""
     done = subprocess.run(
         [sys.executable, "-c", STOCK, folder, json.dumps(speakers), str(reference)],
         env={**os.environ, "PYTHONPATH": "", "OMP_NUM_THREADS": "1"},
@@ -92,7 +92,7 @@ def test_several_speakers_become_voices_of_one_export_that_stock_speaks_with(
     assert min(told["samples"].values())[0] > 0
     card = json.loads((Path(result.voice) / "tts_train.json").read_text())
     assert card["speakers"] == ["ann", "bert"]
-    assert "Nobody has said whose voice" in card["rights"]
+    assert "The owner of this voice" in card["rights"]
     assert card["made_with"]["lock_sha256"]
 
 
@@ -105,8 +105,8 @@ def test_two_narrators_of_the_same_text_keep_their_own_ways_of_saying_it(
 ) -> None:
     # a random speaker encoder hears hardly a difference between tones: the two have slots of their own from the start
     toy = make_toy_base(tmp_path / "toy", shape="1.7b", codebook_size=64)
-    dice = torch.Generator().manual_seed(0)
-    voices = {name: torch.randn(64, generator=dice) * 0.1 for name in ("ann", "bert")}
+    rng = torch.Generator().manual_seed(0)
+    voices = {name: torch.randn(64, generator=rng) * 0.1 for name in ("ann", "bert")}
     model = load_base(toy, "cpu", torch.float32).model
     base = write_voice(model, toy, tmp_path / "base", voices=voices, card={})
     params = make_params(
@@ -121,13 +121,13 @@ def test_two_narrators_of_the_same_text_keep_their_own_ways_of_saying_it(
 
     result = work.run(params, make_context())
 
-    stock = qwen_tts().Qwen3TTSModel.from_pretrained(result.voice, dtype=torch.float32)
+    upstream = qwen_tts().Qwen3TTSModel.from_pretrained(result.voice, dtype=torch.float32)
     for row in rows:
-        wavs, _ = stock.generate_custom_voice(
+        wavs, _ = upstream.generate_custom_voice(
             row["text"], speaker=row["speaker"], language="english", do_sample=False, subtalker_dosample=False,
             max_new_tokens=40,
         )  # fmt: skip
-        expected, _ = stock.model.speech_tokenizer.decode([{"audio_codes": torch.tensor(row["audio_codes"])}])
+        expected, _ = upstream.model.speech_tokenizer.decode([{"audio_codes": torch.tensor(row["audio_codes"])}])
         assert len(wavs[0]) == len(expected[0])
         assert abs(wavs[0] - expected[0]).max() < 1e-6
 

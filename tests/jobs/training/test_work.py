@@ -1,4 +1,4 @@
-"""start_training's work, whole: it learns, stops and goes on, exports, and says what is wrong."""
+"""Work of start_training: training, resuming, export and errors."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from jobs.qwen.toy.checkpoints import make_toy_base
 from jobs.qwen.upstream import qwen_tts
 from jobs.runner.worker.context import Cancelled
 from jobs.training import work
+from jobs.training.data.manifest_scan import ClipSize
 from jobs.training.params import Params, Result
-from jobs.training.run import checkpoint, training_loop
+from jobs.training.planning.model_dims import RELEASED
+from jobs.training.run import checkpoint, resource_errors, training_loop
+from jobs.training.run.resource_errors import cuda_oom_hint
 
 MakeParams = Callable[..., Params]
 MakeContext = Callable[[], Any]
@@ -126,7 +129,7 @@ def test_a_finished_run_is_not_done_again(make_params: MakeParams, make_context:
     assert not (Path(first.voice).parent / "checkpoints").exists()
 
 
-def test_other_parameters_do_not_continue_a_run_unless_told_to_start_afresh(
+def test_other_parameters_do_not_continue_a_run_unless_asked_to_start_over(
     make_params: MakeParams, make_context: MakeContext
 ) -> None:
     stop_after(2, make_params(), make_context)
@@ -139,7 +142,7 @@ def test_other_parameters_do_not_continue_a_run_unless_told_to_start_afresh(
     assert afresh.steps == 1
 
 
-def test_a_finished_voice_is_not_replaced_by_another_run_unless_told(
+def test_a_finished_voice_is_not_replaced_by_another_run_unless_asked(
     make_params: MakeParams, make_context: MakeContext
 ) -> None:
     work.run(make_params(max_steps=1), make_context())
@@ -236,13 +239,13 @@ def test_overfitting_makes_stock_speak_the_trained_codes(
 
     result = work.run(params, make_context())
 
-    stock = qwen_tts().Qwen3TTSModel.from_pretrained(result.voice, dtype=torch.float32)
+    upstream = qwen_tts().Qwen3TTSModel.from_pretrained(result.voice, dtype=torch.float32)
     for row in coded_rows[:3]:
-        wavs, _ = stock.generate_custom_voice(
+        wavs, _ = upstream.generate_custom_voice(
             row["text"], speaker="slt", language=row["language"], do_sample=False, subtalker_dosample=False,
             max_new_tokens=40,
         )  # fmt: skip
-        expected, _ = stock.model.speech_tokenizer.decode([{"audio_codes": torch.tensor(row["audio_codes"])}])
+        expected, _ = upstream.model.speech_tokenizer.decode([{"audio_codes": torch.tensor(row["audio_codes"])}])
         assert len(wavs[0]) == 1920 * len(row["audio_codes"])
         assert abs(wavs[0] - expected[0]).max() < 1e-6
 
@@ -276,11 +279,11 @@ def test_eight_bit_adam_and_gradient_checkpointing_learn_alike(
     assert [row[1] for row in losses(thrifty)] == pytest.approx([row[1] for row in losses(plain)], rel=1e-3)
 
 
-def test_a_full_disk_is_told_before_the_first_step(
+def test_a_full_disk_is_refused_before_the_first_step(
     make_params: MakeParams, make_context: MakeContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = type("Usage", (), {"free": 1_000_000})
-    monkeypatch.setattr(work.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(resource_errors.shutil, "disk_usage", lambda _: usage)
 
     with pytest.raises(UserError, match=r"0\.0 GB free") as refused:
         work.run(make_params(), make_context())
@@ -288,12 +291,15 @@ def test_a_full_disk_is_told_before_the_first_step(
     assert refused.value.code == "disk_full"
 
 
-def test_a_full_gpu_is_told_with_the_setting_to_lower(make_params: MakeParams) -> None:
-    assert "batch_size=1 with gradient_accumulation_steps=2" in work._cheaper(make_params(batch_size=2))
-    assert "gradient_checkpointing" in work._cheaper(make_params(batch_size=1))
-    assert "method=lora" in work._cheaper(
-        make_params(batch_size=1, gradient_checkpointing=True, optimizer="adamw_8bit")
-    )
+def test_the_error_of_a_full_gpu_names_the_setting_to_lower(make_params: MakeParams) -> None:
+    clips = [ClipSize(100, 100)] * 4
+
+    def hint(**given: Any) -> str:
+        return cuda_oom_hint(make_params(**given), RELEASED["1.7b"], clips)
+
+    assert "Use batch_size=1 gradient_accumulation_steps=2." in hint(batch_size=2)
+    assert "gradient_checkpointing=true" in hint(batch_size=1)
+    assert "method=lora" in hint(batch_size=1, gradient_checkpointing=True, optimizer="adamw_8bit")
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from jobs.errors import UserError
-from jobs.qwen.loading import load_base, text_ids
+from jobs.qwen.loading import load_base
 from jobs.qwen.toy.checkpoints import make_toy_base
 from jobs.qwen.train.alignment_probe import Probe, check_base, probe
 from jobs.qwen.train.loss import loss_sums, predict, total_loss
-from jobs.qwen.train.sequence_layout import Batch, ControlIds, Example, lay_out
+from jobs.qwen.train.sequence_layout import Batch, ControlIds, Example, collate, tokenise_text
 
 N_FRAMES = 12
 
@@ -28,17 +28,17 @@ def base(tmp_path: Path) -> Any:
 @pytest.fixture
 def batch(base: Any) -> Batch:
     """Two clips of random codes."""
-    dice = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
     clips = [
         Example(
-            text_ids(base, text),
-            torch.randint(0, 64, (N_FRAMES, 16), generator=dice),
+            tokenise_text(base, text),
+            torch.randint(0, 64, (N_FRAMES, 16), generator=rng),
             "english",
             torch.zeros(64),
         )
         for text in ("hello there", "quick brown fox")
     ]
-    return lay_out(clips, ControlIds.of(base.model.config))
+    return collate(clips, ControlIds.from_config(base.model.config))
 
 
 def teach(model: Any, batch: Batch, n_steps: int = 60) -> None:
@@ -92,7 +92,7 @@ def test_one_wrong_part_is_enough_to_refuse() -> None:
 
 
 def test_the_figures_reported_for_the_released_base_are_aligned() -> None:
-    # upstream issue 371: stock 1.7B, book 0 at t+1 and t+2, own and next book
+    # upstream issue 371: released 1.7B, codebook 0 at t+1 and t+2, own and next codebook
     found = Probe(
         talker_next=6.05, talker_after=11.03, talker_uniform=8.03,
         predictor_own=7.24, predictor_next=10.03, predictor_uniform=7.62,

@@ -9,23 +9,24 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from jobs.qwen.loading import text_ids
 from jobs.qwen.toy.config import Shape
 from jobs.qwen.train.lora import add_adapters
 from jobs.qwen.train.loss import loss_sums, predict, total_loss
-from jobs.qwen.train.sequence_layout import Batch, ControlIds, Example, lay_out
+from jobs.qwen.train.sequence_layout import Batch, ControlIds, Example, collate, tokenise_text
 
 
 def clips_for(base: Any) -> list[Example]:
-    dice = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
     return [
-        Example(text_ids(base, text), torch.randint(0, 256, (n_frames, 16), generator=dice), "english", torch.ones(64))
+        Example(
+            tokenise_text(base, text), torch.randint(0, 256, (n_frames, 16), generator=rng), "english", torch.ones(64)
+        )
         for text, n_frames in (("hi", 3), ("the quick brown fox", 8))
     ]
 
 
 def batch_for(base: Any, clips: list[Example]) -> Batch:
-    return lay_out(clips, ControlIds.of(base.model.config))
+    return collate(clips, ControlIds.from_config(base.model.config))
 
 
 def test_sums_of_clips_alone_add_up_to_the_batch(load_toy: Callable[[Shape], Any]) -> None:
@@ -53,7 +54,9 @@ def test_the_total_is_the_talkers_mean_and_a_share_of_the_predictors(load_toy: C
     talker = F.cross_entropy(predictions.talker, batch.labels)
     predictor = F.cross_entropy(predictions.predictor.flatten(0, 1), batch.codes[:, 1:].flatten())
     assert float(total) == pytest.approx(float(talker + 0.3 * predictor), rel=1e-5)
-    assert int(batch.labels[3]) == ControlIds.of(base.model.config).codec_eos  # after the first clip's three frames
+    assert (
+        int(batch.labels[3]) == ControlIds.from_config(base.model.config).codec_eos
+    )  # after the first clip's three frames
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])

@@ -9,18 +9,17 @@ from typing import Any
 import pytest
 import torch
 
-from jobs.qwen.loading import text_ids
 from jobs.qwen.toy.config import Shape
 from jobs.qwen.train.loss import loss_sums, predict
 from jobs.qwen.train.packing import pack
-from jobs.qwen.train.sequence_layout import ControlIds, Example, lay_out
+from jobs.qwen.train.sequence_layout import ControlIds, Example, collate, tokenise_text
 
 
 def clips_for(base: Any) -> list[Example]:
-    dice = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
     texts = (("hi", 3, "auto"), ("the quick brown fox", 8, "english"), ("jumps", 5, "german"))
     return [
-        Example(text_ids(base, text), torch.randint(0, 256, (n, 16), generator=dice), language, torch.ones(64))
+        Example(tokenise_text(base, text), torch.randint(0, 256, (n, 16), generator=rng), language, torch.ones(64))
         for text, n, language in texts
     ]
 
@@ -29,7 +28,7 @@ def clips_for(base: Any) -> list[Example]:
 def test_a_packed_row_gives_the_predictions_of_the_padded_batch(load_toy: Callable[[Shape], Any], shape: Shape) -> None:
     base = load_toy(shape)
     clips = clips_for(base)
-    batch = lay_out(clips, ControlIds.of(base.model.config))
+    batch = collate(clips, ControlIds.from_config(base.model.config))
     packed = pack(batch, [clip.length for clip in clips])
 
     with torch.no_grad():
@@ -44,12 +43,12 @@ def test_clips_of_a_packed_row_do_not_see_each_other(load_toy: Callable[[Shape],
     base = load_toy("1.7b")
     clips = clips_for(base)
     other = replace(clips[0], codes=(clips[0].codes + 1) % 256)
-    ids = ControlIds.of(base.model.config)
+    ids = ControlIds.from_config(base.model.config)
     lengths = [clip.length for clip in clips]
 
     with torch.no_grad():
-        found = predict(base.model, pack(lay_out(clips, ids), lengths)).talker
-        changed = predict(base.model, pack(lay_out([other, *clips[1:]], ids), lengths)).talker
+        found = predict(base.model, pack(collate(clips, ids), lengths)).talker
+        changed = predict(base.model, pack(collate([other, *clips[1:]], ids), lengths)).talker
 
     first = len(clips[0].codes) + 1
     assert not torch.equal(found[:first], changed[:first])
@@ -58,7 +57,7 @@ def test_clips_of_a_packed_row_do_not_see_each_other(load_toy: Callable[[Shape],
 
 def test_a_subset_of_frames_is_scored_as_in_the_whole(load_toy: Callable[[Shape], Any]) -> None:
     base = load_toy("1.7b")
-    batch = lay_out(clips_for(base), ControlIds.of(base.model.config))
+    batch = collate(clips_for(base), ControlIds.from_config(base.model.config))
     chosen = torch.tensor([1, 4, 15])
     subset = replace(batch, predicted=chosen)
 

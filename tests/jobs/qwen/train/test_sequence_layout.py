@@ -1,4 +1,4 @@
-"""The input embeddings are those that stock generate builds."""
+"""The input embeddings are those that upstream generate builds."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import pytest
 import torch
 
 from jobs.errors import UserError
-from jobs.qwen.loading import text_ids
 from jobs.qwen.toy.config import Shape
-from jobs.qwen.train.sequence_layout import ControlIds, Example, embed, lay_out
+from jobs.qwen.train.sequence_layout import ControlIds, Example, collate, embed, tokenise_text
 
 
 class _Caught(Exception):
@@ -19,7 +18,7 @@ class _Caught(Exception):
 
 
 def stock_prompt(base: Any, text: str, language: str, embedding: torch.Tensor) -> torch.Tensor:
-    """The input embeddings (positions, hidden) with which stock generate starts its talker."""
+    """The input embeddings (positions, hidden) with which upstream generate starts its talker."""
 
     def catch(**arguments: Any) -> None:
         raise _Caught(arguments["inputs_embeds"])
@@ -48,8 +47,8 @@ def test_the_prompt_equals_generates_for_every_kind_of_prefix(
     text = "She said hello; there."
     expected = stock_prompt(base, text, language, embedding)
 
-    example = Example(text_ids(base, text), codes, language.lower(), embedding)
-    batch = lay_out([example], ControlIds.of(base.model.config))
+    example = Example(tokenise_text(base, text), codes, language.lower(), embedding)
+    batch = collate([example], ControlIds.from_config(base.model.config))
     with torch.no_grad():
         x, _ = embed(base.model.talker, batch)
 
@@ -60,14 +59,14 @@ def test_the_prompt_equals_generates_for_every_kind_of_prefix(
 
 def test_a_frame_is_the_sum_of_its_16_books_and_the_text_pad(load_toy: Callable[[Shape], Any]) -> None:
     base = load_toy("0.6b")
-    talker, ids = base.model.talker, ControlIds.of(base.model.config)
+    talker, ids = base.model.talker, ControlIds.from_config(base.model.config)
     codes = torch.arange(16)[None]
-    batch = lay_out([Example(text_ids(base, "hi"), codes, "auto", torch.zeros(64))], ids)
+    batch = collate([Example(tokenise_text(base, "hi"), codes, "auto", torch.zeros(64))], ids)
 
     with torch.no_grad():
         x, _ = embed(talker, batch)
-        books = [talker.get_input_embeddings(), *talker.code_predictor.get_input_embeddings()]
-        summed = sum(book.weight[code] for book, code in zip(books, range(16), strict=True))
+        codebooks = [talker.get_input_embeddings(), *talker.code_predictor.get_input_embeddings()]
+        summed = sum(codebook.weight[code] for codebook, code in zip(codebooks, range(16), strict=True))
         pad = talker.text_projection(talker.get_text_embeddings().weight[ids.text_pad])
 
     torch.testing.assert_close(x[0, -1], summed + pad, rtol=0, atol=1e-6)
@@ -75,19 +74,19 @@ def test_a_frame_is_the_sum_of_its_16_books_and_the_text_pad(load_toy: Callable[
 
 def test_clips_in_a_batch_do_not_touch_each_other(load_toy: Callable[[Shape], Any]) -> None:
     base = load_toy("1.7b")
-    ids = ControlIds.of(base.model.config)
-    short = Example(text_ids(base, "hi"), torch.full((2, 16), 3), "auto", torch.ones(64))
-    long = Example(text_ids(base, "a longer text than that"), torch.full((9, 16), 5), "english", torch.zeros(64))
+    ids = ControlIds.from_config(base.model.config)
+    short = Example(tokenise_text(base, "hi"), torch.full((2, 16), 3), "auto", torch.ones(64))
+    long = Example(tokenise_text(base, "a longer text than that"), torch.full((9, 16), 5), "english", torch.zeros(64))
 
     with torch.no_grad():
-        together, _ = embed(base.model.talker, lay_out([short, long], ids))
-        alone, _ = embed(base.model.talker, lay_out([short], ids))
+        together, _ = embed(base.model.talker, collate([short, long], ids))
+        alone, _ = embed(base.model.talker, collate([short], ids))
 
     torch.testing.assert_close(together[0, : short.length], alone[0], rtol=0, atol=1e-6)
 
 
 def test_an_unknown_language_is_refused_with_those_that_are_known(load_toy: Callable[[Shape], Any]) -> None:
-    ids = ControlIds.of(load_toy("0.6b").model.config)
+    ids = ControlIds.from_config(load_toy("0.6b").model.config)
 
     with pytest.raises(UserError, match=r"klingon.*english") as refused:
         ids.tags("klingon")

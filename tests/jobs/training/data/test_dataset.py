@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from jobs.errors import UserError
-from jobs.training.data.dataset import Dataset, read_dataset
+from jobs.training.data.dataset import Dataset, TrainingClip, log_split, read_dataset
 
 Rows = list[dict[str, Any]]
 WriteManifest = Callable[[Rows], Path]
@@ -54,9 +55,9 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("change", "reason", "told"), BAD)
+@pytest.mark.parametrize(("change", "reason", "detail"), BAD)
 def test_a_bad_row_is_left_out_counted_and_listed_with_its_line(
-    change: dict[str, Any], reason: str, told: str, coded_rows: Rows, write_manifest: WriteManifest, tmp_path: Path
+    change: dict[str, Any], reason: str, detail: str, coded_rows: Rows, write_manifest: WriteManifest, tmp_path: Path
 ) -> None:
     manifest = write_manifest(with_bad(coded_rows, change))
 
@@ -66,7 +67,7 @@ def test_a_bad_row_is_left_out_counted_and_listed_with_its_line(
     assert len(dataset.train) + len(dataset.validation) == 39
     assert dataset.rejected == {reason: 1}
     assert (listed["file"], listed["line"], listed["reason"]) == (str(manifest), 3, reason)
-    assert told in listed["detail"]
+    assert detail in listed["detail"]
 
 
 @pytest.mark.parametrize("line", [b'{"audio": "x.wav", "tex', b"\xff\xfe", b"[1, 2]"])
@@ -179,41 +180,87 @@ def test_a_voice_is_made_of_clips_spread_over_the_manifest_that_are_there(
     assert [path.name for path in given] == ["8.wav"]
 
 
-def held_out(rows: Rows, write_manifest: WriteManifest, share: float = 0.1) -> tuple[set[str], set[str]]:
-    """Texts learnt and texts held out."""
-    dataset = read(write_manifest(rows), validation_share=share)
-    return {clip.text for clip in dataset.train}, {clip.text for clip in dataset.validation}
+def chapters(speaker: str, n_chapters: int, n_clips: int, row: dict[str, Any]) -> Rows:
+    """Clips of one speaker in chapters 1, 2, ... of a recording, without a split."""
+    return [
+        {
+            **copy.deepcopy(row), "speaker": speaker, "text": f"{speaker} {chapter} {clip}", "split": "train",
+            "source": {"recording": f"{speaker}.m4b", "chapter": chapter, "start_s": clip, "end_s": clip + 1},
+        }
+        for chapter in range(1, n_chapters + 1)
+        for clip in range(n_clips)
+    ]  # fmt: skip
 
 
-def test_without_a_validation_split_a_share_is_held_out_by_text_and_always_the_same(
+def counts(clips: list[TrainingClip]) -> dict[str, int]:
+    """Number of clips by speaker."""
+    return dict(Counter(clip.speaker for clip in clips))
+
+
+def test_clips_of_every_speaker_are_trained_on_and_held_out(coded_rows: Rows, write_manifest: WriteManifest) -> None:
+    """A whole speaker was held out, and exported without training, when a chapter was near the share of all clips."""
+    manifest = write_manifest([*chapters("anna", 5, 36, coded_rows[0]), *chapters("ben", 1, 20, coded_rows[0])])
+
+    dataset = read(manifest, validation_share=0.05)
+
+    assert dataset.speakers == ["anna", "ben"]
+    held_out = counts(dataset.validation)
+    assert set(held_out) == {"anna", "ben"}
+    assert counts(dataset.train) == {"anna": 180 - held_out["anna"], "ben": 20 - held_out["ben"]}
+    assert held_out["ben"] <= 10
+    assert dataset.speakers_without_validation == {}
+
+
+def test_neither_the_first_nor_the_last_chapter_is_held_out(coded_rows: Rows, write_manifest: WriteManifest) -> None:
+    manifest = write_manifest(chapters("anna", 10, 10, coded_rows[0]))
+
+    held_out = {clip.text.split()[1] for clip in read(manifest, validation_share=0.1).validation}
+
+    assert held_out
+    assert not held_out & {"1", "10"}
+
+
+def test_a_speaker_with_few_clips_is_trained_whole_and_the_log_says_so(
+    coded_rows: Rows, write_manifest: WriteManifest, caplog: pytest.LogCaptureFixture
+) -> None:
+    manifest = write_manifest([*chapters("anna", 5, 36, coded_rows[0]), *chapters("ben", 1, 8, coded_rows[0])])
+
+    dataset = read(manifest, validation_share=0.05)
+    with caplog.at_level("INFO"):
+        log_split(dataset)
+
+    assert counts(dataset.train)["ben"] == 8
+    assert dataset.speakers_without_validation == {"ben": 8}
+    assert "no clip of speaker ben is held out: all 8 are trained on (fewer than 20)" in caplog.text
+
+
+def test_a_speaker_of_whom_the_manifest_holds_out_every_clip_is_refused(
     coded_rows: Rows, write_manifest: WriteManifest
 ) -> None:
-    rows = [{**copy.deepcopy(coded_rows[n % 4]), "text": f"text {n // 2}"} for n in range(100)]  # every text twice
+    ben = [{**row, "split": "validation"} for row in chapters("ben", 1, 20, coded_rows[0])]
+    manifest = write_manifest([*chapters("anna", 5, 36, coded_rows[0]), *ben])
 
-    learnt, held = held_out(rows, write_manifest)
-    again = held_out(list(reversed(rows)), write_manifest)
+    with pytest.raises(UserError, match='no line with split "train" of ben') as refused:
+        read(manifest, validation_share=0.05)
+    one = read(manifest, speaker="anna")
 
-    assert (len(learnt), len(held)) == (45, 5)
-    assert not learnt & held
-    assert again == (learnt, held)
-    assert held_out(rows[:19], write_manifest)[1] == set()
-    assert held_out(rows, write_manifest, 0.0)[1] == set()
+    assert refused.value.code == "train_split_empty"
+    assert one.speakers == ["anna"]
 
 
-def test_a_chapter_of_about_the_share_is_held_out_whole(coded_rows: Rows, write_manifest: WriteManifest) -> None:
-    def source(n: int) -> dict[str, Any]:
-        chapter = 3 if 40 <= n < 48 else n // 30
-        return {"recording": "book.m4b", "chapter": chapter, "start_s": 0.0, "end_s": 1.0}
+def test_a_given_split_stays(coded_rows: Rows, write_manifest: WriteManifest) -> None:
+    rows = chapters("anna", 5, 36, coded_rows[0])
+    rows[7]["split"] = "validation"
 
-    rows = [{**copy.deepcopy(coded_rows[n % 4]), "text": f"text {n}", "source": source(n)} for n in range(90)]
+    dataset = read(write_manifest(rows), validation_share=0.05)
 
-    assert held_out(rows, write_manifest)[1] == {f"text {n}" for n in range(40, 48)}
+    assert [clip.line for clip in dataset.validation] == [8]
 
 
 @pytest.mark.parametrize(
     ("speaker", "slot"), [("Mrs. O'Hara", "mrs-o-hara"), ("Ünal", "nal"), ("42", "speaker-42"), ("朗読", "speaker")]
 )
-def test_a_speakers_name_becomes_one_that_stock_can_look_up(
+def test_a_speakers_name_becomes_one_that_upstream_can_look_up(
     speaker: str, slot: str, coded_rows: Rows, write_manifest: WriteManifest
 ) -> None:
     manifest = write_manifest([{**row, "speaker": speaker} for row in coded_rows])

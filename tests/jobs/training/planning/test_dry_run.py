@@ -14,8 +14,8 @@ import pytest
 from jobs.settings import Settings
 from jobs.training.params import Params
 from jobs.training.planning import dry_run
-from jobs.training.planning.dry_run import plan_of
-from jobs.training.planning.memory_fit import Memory
+from jobs.training.planning.dry_run import plan
+from jobs.training.planning.memory_fit import MemoryBudget
 from jobs.training.planning.model_dims import RELEASED
 from jobs.training.planning.throughput_estimate import operations_per_frame
 
@@ -23,9 +23,9 @@ SMALL, LARGE = (f"Qwen/Qwen3-TTS-12Hz-{size}-Base" for size in ("0.6B", "1.7B"))
 
 
 @pytest.fixture
-def on(monkeypatch: pytest.MonkeyPatch) -> Callable[[Memory | None], None]:
+def on(monkeypatch: pytest.MonkeyPatch) -> Callable[[MemoryBudget | None], None]:
     """Plan for a machine with this memory."""
-    return lambda memory: monkeypatch.setattr(dry_run, "memory_for", lambda *args: memory)
+    return lambda memory: monkeypatch.setattr(dry_run, "available_memory", lambda *args: memory)
 
 
 def manifest_of(path: Path, n_clips: int, n_frames: int, **fields: Any) -> str:
@@ -40,40 +40,41 @@ def manifest_of(path: Path, n_clips: int, n_frames: int, **fields: Any) -> str:
     return str(path)
 
 
-def test_the_plan_resolves_settings_and_tells_data_memory_disk_and_time(
-    settings: Settings, tmp_path: Path, on: Callable[[Memory | None], None]
+def test_the_plan_resolves_settings_and_shows_data_memory_disk_and_time(
+    settings: Settings, tmp_path: Path, on: Callable[[MemoryBudget | None], None]
 ) -> None:
-    on(Memory("cuda", "NVIDIA GeForce RTX 4090", 24 * 2**30, 23 * 2**30))
+    on(MemoryBudget("cuda", "NVIDIA GeForce RTX 4090", 24 * 2**30, 23 * 2**30, (8, 9)))
     params = Params(manifest=manifest_of(tmp_path / "m.jsonl", 100, 125), base_model=SMALL, gradient_checkpointing=True)
 
-    plan = plan_of(params, settings)
+    planned = plan(params, settings)
 
-    assert plan["settings"] | {"learns": ""} == {
+    assert planned["settings"] | {"learns": ""} == {
         "epochs": 2, "optimizer_steps": 46, "lr": 5e-6, "schedule": "4 steps of warm-up, then cosine",
-        "batch": "4 clips x 1 passes x 1 processes", "learns": "", "checkpoints": "every 200 steps",
+        "batch": "4 clips x 1 micro-batches x 1 processes", "learns": "", "checkpoints": "every 200 steps",
+        "precision": "bfloat16: NVIDIA GeForce RTX 4090 (compute capability 8.9) computes in it",
     }  # fmt: skip
-    assert plan["data"] == {
+    assert planned["data"] == {
         "clips": 90, "hours": 0.25, "longest_clip_s": 10.0, "held_out": 10, "speakers": {"anna": 100},
         "languages": ["english"],
     }  # fmt: skip
-    memory = plan["memory"]
+    memory = planned["memory"]
     assert memory["fits"] is True
     assert sum(memory["parts_gb"].values()) == pytest.approx(memory["peak_gb"], rel=0.02)
-    assert plan["disk"]["download_gb"] == pytest.approx(2.49, abs=0.01)
-    assert plan["disk"]["fits"] is True
-    rate = plan["time"]["frames_per_s"]
-    assert plan["time"]["about_s"] == pytest.approx(2 * 90 * 125 / rate, abs=1 + 0.01 * 22500 / rate)
-    assert "guess" in plan["time"]["from"]
-    assert len(json.dumps(plan)) < 3000
+    assert planned["disk"]["download_gb"] == pytest.approx(2.49, abs=0.01)
+    assert planned["disk"]["fits"] is True
+    rate = planned["time"]["frames_per_s"]
+    assert planned["time"]["about_s"] == pytest.approx(2 * 90 * 125 / rate, abs=1 + 0.01 * 22500 / rate)
+    assert "guess" in planned["time"]["from"]
+    assert len(json.dumps(planned)) < 3000
 
 
 def test_what_does_not_fit_comes_with_the_cheapest_change(
-    settings: Settings, tmp_path: Path, on: Callable[[Memory | None], None]
+    settings: Settings, tmp_path: Path, on: Callable[[MemoryBudget | None], None]
 ) -> None:
-    on(Memory("cuda", "NVIDIA GeForce RTX 3060", 12 * 2**30, 11 * 2**30))
+    on(MemoryBudget("cuda", "NVIDIA GeForce RTX 3060", 12 * 2**30, 11 * 2**30))
     params = Params(manifest=manifest_of(tmp_path / "m.jsonl", 20, 375), base_model=LARGE, method="lora")
 
-    memory = plan_of(params, settings)["memory"]
+    memory = plan(params, settings)["memory"]
 
     assert memory["fits"] is False
     assert memory["cheapest_change"].startswith("batch_size=2 gradient_accumulation_steps=2 (about ")
@@ -84,15 +85,15 @@ def test_clips_that_would_be_rejected_are_not_planned_with(settings: Settings, t
     with Path(manifest).open("a") as stream:
         stream.write('{"audio": "broken\n')
 
-    all_of_them = plan_of(Params(manifest=manifest, base_model="toy"), settings)["data"]
-    none = plan_of(Params(manifest=manifest, base_model="toy", max_clip_s=5), settings)
+    all_of_them = plan(Params(manifest=manifest, base_model="toy"), settings)["data"]
+    none = plan(Params(manifest=manifest, base_model="toy", max_clip_s=5), settings)
 
     assert (all_of_them["clips"], all_of_them["without_codes"]) == (9, 1)
     assert none == {"data": none["data"]}
-    assert none["data"]["longer_than_max_clip_s"] == 9
+    assert none["data"]["longer_than_max_clip_s"] == 10
 
 
-def test_an_earlier_run_alike_tells_the_time(settings: Settings, tmp_path: Path) -> None:
+def test_an_earlier_run_alike_gives_the_time(settings: Settings, tmp_path: Path) -> None:
     params = Params(manifest=manifest_of(tmp_path / "m.jsonl", 10, 100), base_model="toy", epochs=4)
     for name, other in (("training-20260101-000000-aaaa", {}), ("training-20260102-000000-bbbb", {"method": "lora"})):
         attempt = settings.home / "jobs" / name / "attempt-1"
@@ -101,22 +102,22 @@ def test_an_earlier_run_alike_tells_the_time(settings: Settings, tmp_path: Path)
         metrics = {"metrics": {"frames_per_s": 50.0}}
         (attempt / "progress.jsonl").write_text(f'{json.dumps(metrics)}\n{{"message": "writing the voice"}}\n')
 
-    told = plan_of(params, settings)["time"]
+    found = plan(params, settings)["time"]
 
-    assert told == {
+    assert found == {
         "about_s": 4 * 9 * 100 / 50, "frames_per_s": 50, "from": "run training-20260101-000000-aaaa on this machine",
     }  # fmt: skip
 
 
 def test_nothing_is_claimed_of_what_is_not_known(
-    settings: Settings, tmp_path: Path, on: Callable[[Memory | None], None]
+    settings: Settings, tmp_path: Path, on: Callable[[MemoryBudget | None], None]
 ) -> None:
     manifest = manifest_of(tmp_path / "m.jsonl", 10, 100)
-    on(Memory("cuda", "Unheard Of 3000", 80e9, 80e9))
+    on(MemoryBudget("cuda", "Unknown 3000", 80e9, 80e9))
 
-    stranger = plan_of(Params(manifest=manifest, base_model="Some/Other"), settings)
-    new_gpu = plan_of(Params(manifest=manifest, base_model=SMALL), settings)
-    elsewhere = plan_of(Params(manifest=manifest, base_model=SMALL), replace(settings, backend="slurm"))
+    stranger = plan(Params(manifest=manifest, base_model="Some/Other"), settings)
+    new_gpu = plan(Params(manifest=manifest, base_model=SMALL), settings)
+    elsewhere = plan(Params(manifest=manifest, base_model=SMALL), replace(settings, backend="slurm"))
 
     assert "memory" not in stranger
     assert "about_s" not in new_gpu["time"]
@@ -124,14 +125,52 @@ def test_nothing_is_claimed_of_what_is_not_known(
     assert "fits" not in elsewhere["memory"]
 
 
+@pytest.mark.parametrize(
+    ("memory", "precision"),
+    [
+        (MemoryBudget("cuda", "Tesla T4", 15e9, 15e9, (7, 5)), "float16 with loss scaling: Tesla T4"),
+        (MemoryBudget("cuda", "Tesla V100", 16e9, 16e9, (7, 0)), "float16 with loss scaling: Tesla V100"),
+        (MemoryBudget("cuda", "NVIDIA A100", 40e9, 40e9, (8, 0)), "bfloat16: NVIDIA A100"),
+        (MemoryBudget("cuda", "Tesla P100", 16e9, 16e9, (6, 0)), "float32: Tesla P100"),
+        (MemoryBudget("cuda", "NVIDIA A100", 40e9, 40e9), "bfloat16 where the GPU computes in it"),
+        (MemoryBudget("cpu", "this machine's memory", 40e9, 40e9), "float32: on a CPU"),
+    ],
+)
+def test_the_number_format_is_that_of_the_hardware(
+    settings: Settings,
+    tmp_path: Path,
+    on: Callable[[MemoryBudget | None], None],
+    memory: MemoryBudget,
+    precision: str,
+) -> None:
+    on(memory)
+    params = Params(manifest=manifest_of(tmp_path / "m.jsonl", 10, 100), base_model=SMALL)
+
+    assert plan(params, settings)["settings"]["precision"].startswith(precision)
+
+
+def test_a_speaker_with_few_clips_is_planned_to_be_trained_whole(settings: Settings, tmp_path: Path) -> None:
+    anna = manifest_of(tmp_path / "anna.jsonl", 100, 100, split="train")
+    lines = Path(anna).read_text().splitlines(keepends=True)
+    many = [line.replace("word word", f"word {number}") for number, line in enumerate(lines)]
+    ben = [line.replace('"anna"', '"ben"') for line in many[:8]]
+    (tmp_path / "both.jsonl").write_text("".join([*many, *ben]))
+
+    data = plan(Params(manifest=str(tmp_path / "both.jsonl"), base_model="toy"), settings)["data"]
+
+    assert data["trained_whole"] == ["ben"]
+    assert data["clips"] + data["held_out"] == 108
+    assert data["held_out"] > 0
+
+
 def test_ten_thousand_clips_are_planned_in_under_two_seconds(settings: Settings, tmp_path: Path) -> None:
     params = Params(manifest=manifest_of(tmp_path / "m.jsonl", 10_000, 125), base_model=LARGE)
 
     started = time.process_time()
-    plan = plan_of(params, settings)
+    planned = plan(params, settings)
 
     assert time.process_time() - started < 2
-    assert plan["data"]["clips"] == 9000
+    assert planned["data"]["clips"] == 9000
 
 
 def test_learning_less_takes_fewer_operations() -> None:

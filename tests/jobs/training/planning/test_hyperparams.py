@@ -41,8 +41,8 @@ def test_the_settings_alone_will_do(tmp_path: Path) -> None:
     ("content", "told"),
     [
         ("no json", "cannot be read"),
-        ([1], "no object"),
-        ({}, "no object"),
+        ([1], "not an object"),
+        ({}, "not an object"),
         ({"hyperparameters": {"learning_rate": 1}}, "learning_rate"),
         ({"hyperparameters": {"out_dir": "/etc"}}, "out_dir"),
         ({"hyperparameters": {"lr": 7}}, "lr: "),

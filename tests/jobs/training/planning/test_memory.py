@@ -11,19 +11,25 @@ from typing import Any
 import pytest
 import torch
 
+from jobs.qwen.precision import Precision
 from jobs.qwen.toy import config as toy_config
+from jobs.qwen.train.alignment_probe import Probe
 from jobs.qwen.train.lora import add_adapters
 from jobs.qwen.train.sequence_layout import ControlIds, Example
 from jobs.qwen.upstream import qwen_tts
 from jobs.runner.worker.context import JobContext
-from jobs.training.data.batch_sampler import Dealer
-from jobs.training.planning.memory import PassSize, Recipe, estimate
-from jobs.training.planning.model_dims import RELEASED, Shape
-from jobs.training.run.distributed import Team
+from jobs.training.params import Params
+from jobs.training.planning.memory import MicroBatchSize, Recipe, estimate
+from jobs.training.planning.model_dims import RELEASED, ModelDims
+from jobs.training.planning.run_config import RunConfig, make_sampler
+from jobs.training.run.distributed import DistributedGroup
+from jobs.training.run.forward import Forward
+from jobs.training.run.model_setup import TrainableModel
 from jobs.training.run.optim import make_optimiser, unfreeze_for_full
-from jobs.training.run.training_loop import Plan, Training
+from jobs.training.run.training_loop import TrainingLoop
 
 TEXT_IDS = {"<|im_start|>": 0, "<|im_end|>": 1, "<tts_pad>": 2, "<tts_text_bos>": 3, "<tts_text_eod>": 4}
+NO_PROBE = Probe(0.0, 0.0, 1.0, 0.0, 0.0, 1.0)
 Config = dict[str, Any]
 
 
@@ -60,7 +66,7 @@ SIXTY_MILLION = config_of(hidden=512, layers=8, heads=8, head_dim=64, predictor_
 
 
 def model_of(config: Config) -> Any:
-    """The stock model with random weights, as training has it: SDPA, no speaker encoder."""
+    """The upstream model with random weights, as training has it: SDPA, no speaker encoder."""
     models = qwen_tts().core.models
     torch.manual_seed(0)
     model = models.Qwen3TTSForConditionalGeneration(
@@ -87,7 +93,7 @@ def peak_of(act: Callable[[], None]) -> int:
 
 def measure(
     config: Config, recipe: Recipe, context: JobContext, *, n_clips: int, frames: int, n_text: int, share: float = 1.0
-) -> tuple[int, int, PassSize]:
+) -> tuple[int, int, MicroBatchSize]:
     """Bytes of the weights, bytes that two optimiser steps of the loop add at their peak, and the passes' size."""
     model = model_of(config)
     if recipe.method == "lora":
@@ -98,22 +104,20 @@ def measure(
     if recipe.gradient_checkpointing:
         model.talker.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     model.train()
-    passes = 2 if recipe.accumulates else 1
+    micro_batches = 2 if recipe.accumulates else 1
     example = Example(torch.arange(5, 5 + n_text), torch.zeros(frames, 16, dtype=torch.long), "english",
                       torch.zeros(model.config.talker_config.hidden_size))  # fmt: skip
-    clips = [example] * (2 * passes * n_clips)
-    dealer = Dealer(
-        [example.length] * len(clips), batch_size=n_clips, batch_tokens=None, passes_per_step=passes, seed=0
+    clips = [example] * (2 * micro_batches * n_clips)
+    params = Params(
+        manifest="none", gradient_accumulation_steps=micro_batches, batch_size=n_clips, predictor_share=share
     )
-    training = Training(
-        Plan(dealer, total_steps=2, epochs=1, lr=1e-5, warmup_steps=0, run={}, predicted_share=share),
-        Team(),
-        model,
-        ControlIds.of(model.config),
-        clips,
-        [],
-        make_optimiser(model, lr=1e-5, weight_decay=0.01, name=recipe.optimizer),
-        context.folder / "checkpoints",
+    sampler = make_sampler(params, [example.length] * len(clips))
+    config = RunConfig(epochs=1, total_steps=2, lr=1e-5, warmup_steps=0)
+    forward = Forward(model, ControlIds.from_config(model.config), "cpu", Precision("float32", "on a CPU"))
+    trainable = TrainableModel(forward, {}, clips, [], NO_PROBE, "inconclusive")
+    optimiser = make_optimiser(model, lr=1e-5, weight_decay=0.01, name=recipe.optimizer)
+    training = TrainingLoop(
+        params, config, sampler, trainable, optimiser, DistributedGroup(), context.folder / "checkpoints", {}
     )
     gc.collect()
     held = sum(tensor.untyped_storage().nbytes() for tensor in [*model.parameters(), *model.buffers()])
@@ -121,7 +125,7 @@ def measure(
     added = peak_of(lambda: training.run(context, None))
 
     assert training.step == 2
-    largest = PassSize(n_clips, example.length, n_clips * frames, math.ceil(share * n_clips * frames))
+    largest = MicroBatchSize(n_clips, example.length, n_clips * frames, math.ceil(share * n_clips * frames))
     return held, added, largest
 
 
@@ -163,7 +167,7 @@ def test_the_estimate_is_within_a_tenth_of_the_peak_of_a_real_step(
         config, recipe, make_context(), n_clips=n_clips, frames=frames, n_text=n_text, share=share
     )
 
-    parts = estimate(Shape.of(config), recipe, largest, "cpu").parts
+    parts = estimate(ModelDims.from_config(config), recipe, largest, "cpu").parts
     process, weights = parts.pop("process"), parts.pop("weights")
     assert process > 0
     assert weights == pytest.approx(held, rel=0.01)

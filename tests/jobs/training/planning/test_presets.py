@@ -11,9 +11,9 @@ from jobs.settings import Settings
 from jobs.training.data.manifest_scan import ClipSize
 from jobs.training.params import Params
 from jobs.training.planning import presets
-from jobs.training.planning.memory_fit import Memory, estimate_for
+from jobs.training.planning.memory_fit import MemoryBudget, estimate_run_memory
 from jobs.training.planning.model_dims import RELEASED
-from jobs.training.planning.presets import LARGE, SMALL, gib_of, preset_for, settings_of, suggest
+from jobs.training.planning.presets import LARGE, SMALL, preset_for, preset_gib, preset_settings, suggest
 
 LONG_CLIPS = [ClipSize(375, 450)] * 20  # 30 s, fifteen characters a second
 # The card's own programs: a desktop on a small one, the driver on any.
@@ -32,9 +32,9 @@ def test_every_preset_is_estimated_to_fit_its_card_with_clips_of_thirty_seconds(
 ) -> None:
     params = params_of(base_model=f"Qwen/Qwen3-TTS-12Hz-{size.upper()}-Base", **table[preset])
 
-    peak = estimate_for(params, RELEASED[size], LONG_CLIPS, "cuda").peak
+    peak = estimate_run_memory(params, RELEASED[size], LONG_CLIPS, "cuda").peak
 
-    assert peak <= gib_of(preset) * 2**30 - RESERVE
+    assert peak <= preset_gib(preset) * 2**30 - RESERVE
 
 
 def test_a_card_gets_the_largest_preset_that_it_holds() -> None:
@@ -48,8 +48,8 @@ def test_a_card_gets_the_largest_preset_that_it_holds() -> None:
 
 
 def test_what_the_caller_gave_is_never_overruled() -> None:
-    small_batch = settings_of("24gb", is_small=False, given={"batch_size": 1, "optimizer": "adamw"})
-    by_tokens = settings_of("24gb", is_small=False, given={"batch_tokens": 4000})
+    small_batch = preset_settings("24gb", is_small=False, given={"batch_size": 1, "optimizer": "adamw"})
+    by_tokens = preset_settings("24gb", is_small=False, given={"batch_tokens": 4000})
 
     assert small_batch == {"method": "full", "gradient_checkpointing": True}
     assert "batch_size" not in by_tokens
@@ -68,20 +68,20 @@ def test_what_the_caller_gave_is_never_overruled() -> None:
 def test_a_method_that_was_chosen_is_kept_and_fitted(
     preset: str, given: dict[str, Any], method: str, gradient_checkpointing: bool
 ) -> None:
-    added = settings_of(preset, is_small=False, given=given)
+    added = preset_settings(preset, is_small=False, given=given)
 
     params = params_of(**given, **added)
     assert params.method == method
     assert params.gradient_checkpointing is gradient_checkpointing
 
 
-def gpu_of(gib: float) -> Memory:
+def gpu_of(gib: float) -> MemoryBudget:
     """A GPU."""
-    return Memory("cuda", "NVIDIA Example", gib * 2**30, gib * 2**30)
+    return MemoryBudget("cuda", "NVIDIA Example", gib * 2**30, gib * 2**30)
 
 
 def test_without_a_preset_this_machines_gpu_chooses(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(presets, "memory_for", lambda *args: gpu_of(8))
+    monkeypatch.setattr(presets, "available_memory", lambda *args: gpu_of(8))
     large = params_of(base_model="Qwen/Qwen3-TTS-12Hz-1.7B-Base")
 
     assert suggest(large, {"manifest", "base_model"}, settings) == {"preset": "8gb", **LARGE["8gb"]}
@@ -93,6 +93,8 @@ def test_without_a_preset_this_machines_gpu_chooses(settings: Settings, monkeypa
 
 
 def test_without_a_gpu_nothing_is_chosen(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(presets, "memory_for", lambda *args: Memory("cpu", "this machine's memory", 64e9, 64e9))
+    monkeypatch.setattr(
+        presets, "available_memory", lambda *args: MemoryBudget("cpu", "this machine's memory", 64e9, 64e9)
+    )
 
     assert suggest(params_of(), {"manifest"}, settings) == {}

@@ -1,11 +1,11 @@
-"""What a run's parameters leave open, resolved."""
+"""Settings that the parameters leave open are resolved."""
 
 from __future__ import annotations
 
 import pytest
 
 from jobs.training.params import Params
-from jobs.training.planning.run_config import epochs_for, make_dealer, resolve
+from jobs.training.planning.run_config import epochs_for, make_sampler, resolve_run_config
 
 
 def params_of(**given: object) -> Params:
@@ -26,8 +26,8 @@ def test_what_is_not_given_is_resolved_and_what_is_given_stands() -> None:
     open_params, given = params_of(), params_of(epochs=7, lr=1e-4, warmup_steps=9, max_steps=500)
     lengths = [100] * 1000
 
-    left = resolve(open_params, make_dealer(open_params, lengths), speech_s=4 * 3600)
-    told = resolve(given, make_dealer(given, lengths), speech_s=4 * 3600)
+    left = resolve_run_config(open_params, make_sampler(open_params, lengths), speech_s=4 * 3600)
+    told = resolve_run_config(given, make_sampler(given, lengths), speech_s=4 * 3600)
 
     assert vars(left) == {"epochs": 1, "total_steps": 250, "lr": 5e-6, "warmup_steps": 25}
     assert vars(told) == {"epochs": 7, "total_steps": 500, "lr": 1e-4, "warmup_steps": 9}
@@ -36,7 +36,7 @@ def test_what_is_not_given_is_resolved_and_what_is_given_stands() -> None:
 def test_warm_up_is_a_tenth_of_a_short_run_and_fifty_steps_of_a_long_one() -> None:
     params = params_of(epochs=4)
 
-    short, long = (resolve(params, make_dealer(params, [100] * n), speech_s=600) for n in (40, 4000))
+    short, long = (resolve_run_config(params, make_sampler(params, [100] * n), speech_s=600) for n in (40, 4000))
 
     assert (short.total_steps, short.warmup_steps) == (40, 4)
     assert (long.total_steps, long.warmup_steps) == (4000, 50)
@@ -45,4 +45,4 @@ def test_warm_up_is_a_tenth_of_a_short_run_and_fifty_steps_of_a_long_one() -> No
 def test_accumulation_and_processes_make_fewer_steps() -> None:
     params = params_of(epochs=1, gradient_accumulation_steps=2, n_processes=2, batch_size=5)
 
-    assert resolve(params, make_dealer(params, [100] * 200), speech_s=600).total_steps == 10
+    assert resolve_run_config(params, make_sampler(params, [100] * 200), speech_s=600).total_steps == 10

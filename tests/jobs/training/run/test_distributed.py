@@ -18,7 +18,7 @@ from jobs.runner.shim import torchrun
 from jobs.settings import PROJECT_ROOT
 from jobs.training import work
 from jobs.training.params import Params
-from jobs.training.run.distributed import Team
+from jobs.training.run.distributed import DistributedGroup
 
 BOUND_S = 180
 
@@ -77,6 +77,6 @@ def test_processes_that_were_promised_and_do_not_run_are_missed(monkeypatch: pyt
         monkeypatch.delenv(name, raising=False)
 
     with pytest.raises(UserError, match="n_processes is 2, and 1 processes run") as refused:
-        Team.gather(2)
+        DistributedGroup.join(2)
 
     assert refused.value.code == "processes_missing"

@@ -1,0 +1,159 @@
+"""Files that a finished run leaves in its folder: voices, adapter, base, plot, reports and evaluation samples."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jobs.atomic_io import write_json
+from jobs.errors import UserError
+from jobs.qwen.export import replace_folder, write_base, write_voice
+from jobs.qwen.model_files import CARD
+from jobs.qwen.model_info import describe_model
+from jobs.qwen.train.lora import save_adapter
+from jobs.runner.worker.context import JobContext
+from jobs.training.data.dataset import Dataset
+from jobs.training.params import Params, Result
+from jobs.training.report.html_report import write_page
+from jobs.training.report.model_card import build_report, voice_card
+from jobs.training.run import checkpoint as checkpoints
+from jobs.training.run.eval_samples import ZERO_SHOT, choose_clips, synthesize_samples
+from jobs.training.run.loss_history import LossHistory, plot
+from jobs.training.run.model_setup import TrainableModel
+from jobs.training.run.training_loop import TrainingLoop
+
+REPORT, PAGE = "report.json", "report.html"
+HISTORY_IN_REPORT = {"steps": "losses", "validations": "validation", "probes": "probes"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """Inputs of a run.
+
+    Attributes:
+        params: of the run.
+        dataset: its clips.
+        base: directory of the base model.
+        identity: of the run; see ``identify_run``.
+        out: folder for all files of the run.
+    """
+
+    params: Params
+    dataset: Dataset
+    base: Path
+    identity: dict[str, Any]
+    out: Path
+
+
+def find_finished(out: Path, identity: dict[str, Any]) -> Result | None:
+    """Read the result of the same run, if ``out`` holds all of its files.
+
+    Raises:
+        UserError: ``out_dir_taken``: it holds the voice of another run.
+    """
+    try:
+        report = json.loads((out / REPORT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not (out / "voice" / "config.json").is_file():
+        return None
+    if report.get("run") != identity:
+        raise UserError(
+            "out_dir_taken",
+            f"{out} holds a finished voice of another run (speaker {report['result']['speaker']!r}, "
+            f"{report['result']['steps']} steps).",
+            "Give another out_dir, or resume=false to replace that voice.",
+        )
+    return Result.model_validate(report["result"])
+
+
+def describe_result(run: Run, model: TrainableModel, loop: TrainingLoop) -> Result:
+    """Build the result of a run whose loop has ended; ``export`` writes the files that it names."""
+    params, dataset, out, history = run.params, run.dataset, run.out, loop.history
+    best_step = int(history.best[0]) if history.best else loop.step
+    voice_step = loop.step if params.export == "last" else best_step
+    return Result(
+        voice=str(out / "voice"),
+        voice_last=str(out / "voice-last") if params.export == "both" and best_step != loop.step else None,
+        adapter=str(out / "adapter") if params.method == "lora" else None,
+        base=str(out / "base") if params.export_base else None,
+        speaker=dataset.speakers[0],
+        speakers=dataset.speakers,
+        steps=loop.step,
+        voice_step=voice_step,
+        first_loss=history.first_loss,
+        last_loss=history.last_loss,
+        validation_loss=history.validation_loss_at(voice_step),
+        n_clips=len(dataset.train),
+        rejected=dataset.rejected,
+        n_duplicates=dataset.n_duplicates,
+        base_check=model.base_check,
+        plot=str(out / "loss.png"),
+        report=str(out / PAGE),
+        tensorboard=str(out / "tensorboard"),
+    )
+
+
+def export(run: Run, model: TrainableModel, loop: TrainingLoop, result: Result) -> None:
+    """Write adapter, voices, base and plot, and ``report.json`` last, because it marks the run as finished."""
+    history, out, base = loop.history, run.out, run.base
+
+    def card(step: int) -> dict[str, Any]:
+        return voice_card(run.params, run.identity, run.dataset, base, model.base_report, history, step)
+
+    def write(path: str, step: int) -> None:
+        write_voice(model.model, base, Path(path), voices=model.voices, card=card(step))
+
+    if result.voice_last is not None:
+        write(result.voice_last, loop.step)
+    if result.voice_step != loop.step:
+        checkpoints.load_best(loop.folder, result.voice_step, loop.parameters)
+    if model.adapters is not None:
+        temporary = out / ".adapter.partial"
+        shutil.rmtree(temporary, ignore_errors=True)
+        save_adapter(model.adapters, temporary)
+        write_json(temporary / CARD, card(result.voice_step))
+        replace_folder(temporary, out / "adapter")
+    write(result.voice, result.voice_step)
+    if result.base is not None:
+        write_base(model.model, base, Path(result.base), card=card(result.voice_step))
+    shutil.rmtree(out / "samples", ignore_errors=True)  # of another run
+    plot(history, out / "loss.png", f"{result.speaker}: {run.params.method}, {loop.step} steps")
+    write_json(out / REPORT, build_report(result, run.identity, model.base_report, history))
+    checkpoints.discard(loop.folder)  # the voice can be trained further; this run is finished
+
+
+def write_samples_and_page(run: Run, result: Result, context: JobContext) -> None:
+    """Synthesize the same sentences with base and voice, and write ``report.html``."""
+    params, dataset, out = run.params, run.dataset, run.out
+    report = json.loads((out / REPORT).read_text(encoding="utf-8"))
+    models = {"voice": Path(result.voice)}
+    if result.voice_last is not None:
+        models["voice-last"] = Path(result.voice_last)
+    references = dataset.references[result.speaker]
+    # a base with random weights cannot speak
+    if describe_model(run.base).kind == "base" and result.base_check == "aligned" and references:
+        models[ZERO_SHOT] = run.base
+    samples = synthesize_samples(
+        choose_clips(dataset, params.samples) if params.samples else [], models, speaker=result.speaker,
+        reference=references[0] if references else None, out=out, context=context, n_steps=result.steps,
+    )  # fmt: skip
+    history = LossHistory(**{name: report[key]["rows"] for name, key in HISTORY_IN_REPORT.items()})
+    write_page(out / PAGE, result, report["run"], history, samples)
+
+
+def publish(result: Result, context: JobContext, out: Path) -> None:
+    """Publish the files of a run as artifacts of its job."""
+    context.publish("voice", Path(result.voice), "voice")
+    if result.voice_last is not None:
+        context.publish("voice-last", Path(result.voice_last), "voice")
+    if result.adapter is not None:
+        context.publish("adapter", Path(result.adapter), "adapter")
+    context.publish("loss.png", Path(result.plot), "plot")
+    if result.base is not None:
+        context.publish("base", Path(result.base), "voice")
+    context.publish(REPORT, out / REPORT, "report")
+    context.publish(PAGE, out / PAGE, "report")

@@ -1,0 +1,60 @@
+"""Forward passes of one process: batches on its device, and predictions in its number format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from jobs.qwen.devices import torch_dtype
+from jobs.qwen.precision import Precision
+from jobs.qwen.train.loss import LossSums, Predictions, loss_sums, predict
+from jobs.qwen.train.packing import pack
+from jobs.qwen.train.sequence_layout import Batch, ControlIds, Example, collate
+
+
+@dataclass(frozen=True)
+class Forward:
+    """Builds batches and predicts their labels.
+
+    Attributes:
+        model: upstream model.
+        ids: its control ids.
+        device: of the model.
+        precision: of the arithmetic; weights keep their own format.
+        packing: put the clips of a batch in one row.
+    """
+
+    model: Any
+    ids: ControlIds
+    device: str
+    precision: Precision
+    packing: bool = False
+
+    def batch(self, examples: Sequence[Example], indices: Sequence[int]) -> Batch:
+        """Build a batch of some examples, on the device."""
+        chosen = [examples[index] for index in indices]
+        batch = collate(chosen, self.ids)
+        if self.packing:
+            batch = pack(batch, [example.length for example in chosen])
+        return batch.to(self.device)
+
+    def losses(self, batch: Batch) -> LossSums:
+        """Compute the losses of a batch; the predictions are freed, because they are large."""
+        with self.autocast():
+            return loss_sums(predict(self.model, batch), batch)
+
+    def predictions_and_losses(self, batch: Batch) -> tuple[Predictions, LossSums]:
+        """Compute predictions and losses of a batch."""
+        with self.autocast():
+            predictions = predict(self.model, batch)
+            return predictions, loss_sums(predictions, batch)
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Return the context that computes in ``precision``."""
+        if self.precision.format == "float32":
+            return nullcontext()
+        return torch.autocast(torch.device(self.device).type, torch_dtype(self.precision))

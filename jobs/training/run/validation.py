@@ -1,0 +1,71 @@
+"""Validation: losses on held-out clips, and the probe of both alignments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from jobs.qwen.train.alignment_probe import Probe, ProbeSums
+from jobs.qwen.train.sequence_layout import Example
+from jobs.training.data.batch_sampler import scoring_batches
+from jobs.training.run.distributed import DistributedGroup
+from jobs.training.run.forward import Forward
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Mean losses in nats, and the probe.
+
+    Attributes:
+        loss: talker loss + weight * code predictor loss.
+        talker: loss of the talker.
+        predictor: loss of the code predictor.
+        probe: of both alignments.
+    """
+
+    loss: float
+    talker: float
+    predictor: float
+    probe: Probe
+
+
+def score(
+    forward: Forward,
+    examples: Sequence[Example],
+    group: DistributedGroup,
+    *,
+    batch_size: int,
+    code_predictor_weight: float,
+) -> Scores:
+    """Score clips without training on them; every process scores its share.
+
+    Args:
+        forward: of the model.
+        examples: clips.
+        group: processes of the run.
+        batch_size: clips of a batch.
+        code_predictor_weight: of the loss.
+    """
+    sums = torch.zeros(4, dtype=torch.float64)
+    probe = ProbeSums()
+    batches = scoring_batches([example.length for example in examples], batch_size)
+    forward.model.eval()
+    with torch.no_grad():
+        for indices in batches[group.rank :: group.size]:
+            batch = forward.batch(examples, indices)
+            predictions, found = forward.predictions_and_losses(batch)
+            probe.add(predictions, batch)
+            sums += torch.tensor([float(found.talker), found.n_talker, float(found.predictor), found.n_predictor])
+    forward.model.train()
+    numbers = torch.cat([sums, probe.sums, probe.counts]).to(group.device)
+    talker, n_talker, predictor, n_predictor, *rest = group.sum_over_processes(numbers).tolist()
+    probe.sums, probe.counts = torch.tensor(rest[:4]), torch.tensor(rest[4:])
+    talker, predictor = talker / n_talker, predictor / n_predictor
+    return Scores(talker + code_predictor_weight * predictor, talker, predictor, probe.result())
+
+
+def probe_row(step: int, found: Probe) -> list[float]:
+    """Return a row of ``LossHistory.probes``."""
+    return [step, found.talker_next, found.talker_after, found.predictor_own, found.predictor_next]
