@@ -4,34 +4,55 @@ from __future__ import annotations
 
 import difflib
 import json
-import shutil
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import anyio.to_thread
 import httpx
 from pydantic import Field
 
-from jobs.atomic_io import write_json, write_text
 from jobs.errors import UserError
 from jobs.param_types import RARE, Strict, Value
 from jobs.runner.job_kind import Example
 from jobs.settings import Settings
 from jobs.training.params import Params as Training
-from jobs.web_research_hparams.evidence.agent_findings import FINDING, MAX_FINDINGS, read_candidates, read_findings
-from jobs.web_research_hparams.evidence.conflicts import find_conflicts
+from jobs.web_research_hparams import (
+    LOSS_STATES,
+    Fact,
+    Method,
+    ModelSize,
+    Recommendation,
+    RecommendationRequest,
+    load_knowledge,
+    recommend,
+    select_relevant,
+)
+from jobs.web_research_hparams.evidence import (
+    FINDING,
+    MAX_FINDINGS,
+    Question,
+    SettingsPoint,
+    ValueCandidate,
+    describe_breach,
+    extract_candidates,
+    find_breaches,
+    find_conflicts,
+    read_candidates,
+    read_findings,
+    weigh,
+)
 from jobs.web_research_hparams.evidence.number_parsing import format_number, parse_span
 from jobs.web_research_hparams.evidence.parameter_aliases import find_parameter
-from jobs.web_research_hparams.evidence.rules import SettingsPoint, describe_breach, find_breaches
-from jobs.web_research_hparams.evidence.weighing import Question, ValueCandidate, extract_candidates, weigh
-from jobs.web_research_hparams.knowledge import LOSS_STATES, Fact, Method, ModelSize, load_knowledge, select_relevant
-from jobs.web_research_hparams.recommend import Recommendation, RecommendationRequest, recommend
-from jobs.web_research_hparams.report import render_markdown
-from jobs.web_research_hparams.search.cache import ResponseCache
-from jobs.web_research_hparams.search.http_client import WebClient
-from jobs.web_research_hparams.search.queries import SearchAccess, build_queries, find_missing_access
+from jobs.web_research_hparams.search import (
+    TOTAL_TIMEOUT_S,
+    ResponseCache,
+    Search,
+    SearchAccess,
+    WebClient,
+    build_queries,
+    find_missing_access,
+    search_sources,
+)
 from jobs.web_research_hparams.search.sanitize import clean
-from jobs.web_research_hparams.search.search import TOTAL_TIMEOUT_S, Search, search
 from tools.core.tool_types import Hints, ToolContext
 from tools.research.answer import (
     PRESETS,
@@ -41,6 +62,7 @@ from tools.research.answer import (
     candidate_view,
     fact_view,
     shorten,
+    write_answer,
 )
 from tools.research.training_plan import plan_for
 
@@ -57,7 +79,6 @@ HINTS = Hints(
 )
 
 GENERATION = ("do_sample", "temperature")  # settings of synthesis in the rules
-MOST_KEPT = 100  # answers in the home
 
 
 class WebResearchHparamsArgs(Strict):
@@ -116,7 +137,8 @@ async def answer(
     candidates = [weigh(one, question) for one in [*brought, *found]]
     recommendation = recommend(request, load_knowledge(), plan, candidates)
     whole = _whole(args, recommendation, candidates, went)
-    files = await anyio.to_thread.run_sync(_kept, whole, args, context.settings)
+    name, folder = f"{args.model_size}-{args.method}", context.settings.home / "research"
+    files = await anyio.to_thread.run_sync(write_answer, whole, args, name, folder)
     whole = whole.model_copy(update={"files": files})
     return shorten(whole, args.detail)
 
@@ -148,12 +170,12 @@ async def _searched(
     if args.offline:
         return [], Search(reached=False, why="offline=true: nothing was asked")
     access, wrong = search_access(context.settings)
-    asks = build_queries(args.model_size, args.method, args.question, args.max_results, access)
+    queries = build_queries(args.model_size, args.method, args.question, args.max_results, access)
     missing = find_missing_access(access)
     if wrong:
         missing = dict.fromkeys(missing, wrong)
-    pages, went = await search(
-        asks,
+    pages, went = await search_sources(
+        queries,
         WebClient(transport, access.search_url),
         ResponseCache(context.settings.home / "research_cache"),
         max_age_days=args.max_age_days,
@@ -256,23 +278,6 @@ def _summary(made: Recommendation, candidates: list[ValueCandidate], went: Searc
         f"search lr {format_number(low)} to {format_number(high)}.",
         f"{asked}; {seen}." if candidates or went.reached else f"{asked}: the shipped knowledge base answers.",
     ]
-
-
-def _kept(whole: WebResearchHparamsAnswer, args: WebResearchHparamsArgs, settings: Settings) -> dict[str, str]:
-    """Write the whole answer to files; on a full disk the answer comes without them."""
-    now = datetime.now(UTC)
-    folder = settings.home / "research" / f"{now:%Y%m%d-%H%M%S}-{args.model_size}-{args.method}"
-    asked = args.model_dump(mode="json", exclude_defaults=True)
-    content = {"asked": asked, "answered_at": now.isoformat(timespec="seconds"), **whole.model_dump(mode="json")}
-    try:
-        for old in sorted(folder.parent.glob("2*"))[:-MOST_KEPT]:
-            shutil.rmtree(old, ignore_errors=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "research.json", content)
-        write_text(folder / "research.md", render_markdown(content))
-    except OSError as error:
-        return {"not_written": clean(error, 200)}
-    return {"json": str(folder / "research.json"), "markdown": str(folder / "research.md")}
 
 
 def _next(args: WebResearchHparamsArgs, made: Recommendation) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from jobs.param_types import Value
 from jobs.web_research_hparams.evidence.rules import (
     ENOUGH_CLIPS,
     LR_BOUNDS,
@@ -27,8 +28,6 @@ LORA_CLIPS_TIMES_EPOCHS = (250, 1200)  # clips times epochs; published 250 to 40
 TRIAL_STEPS = 300  # of tune_hparams
 SOURCE = "source"  # the key of a point's origin in tune_hparams
 MAX_POINTS_FROM_PAGES = 2  # points that pages may add
-
-Value = bool | int | float | str
 
 
 class RecommendationRequest(BaseModel):

@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from jobs.web_research_hparams.search.cache import MAX_ENTRIES, ResponseCache
+from jobs.web_research_hparams.search.concurrent_search import Search, search_sources
 from jobs.web_research_hparams.search.http_client import WebClient
 from jobs.web_research_hparams.search.queries import SearchAccess, build_queries, find_missing_access
 from jobs.web_research_hparams.search.response_parsers import Page
-from jobs.web_research_hparams.search.search import Search, search
 from tests.jobs.web_research_hparams.services import BRAVE, SEARXNG, TAVILY, Reply, Services, reply
 
 DAY_S = 86_400.0
@@ -36,7 +36,7 @@ def searched(services: Services, tmp_path: Path) -> Callable[..., tuple[list[Pag
         cache = ResponseCache(tmp_path / "cache", now=lambda: 1e9 + now)
 
         async def go() -> tuple[list[Page], Search]:
-            return await search(
+            return await search_sources(
                 build_queries("0.6b", "full", "", 5, access), WebClient(transport, access.search_url), cache,
                 max_age_days=7, timeout_s=timeout_s, not_asked=find_missing_access(access), **more,
             )  # fmt: skip

@@ -66,7 +66,7 @@ class _SourceNotes:
         return clean("; ".join(dict.fromkeys(self.errors)), 240)
 
 
-async def search(
+async def search_sources(
     queries: Sequence[SearchQuery],
     web: WebClient,
     cache: ResponseCache,
