@@ -1,4 +1,4 @@
-"""What a person sees: answers as text, a progress bar while a job runs. Machines get JSON instead."""
+"""Answers as text, and a progress bar while a job runs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tools.research.answer import WebResearchHparamsAnswer
 BAR_WIDTH = 24
 LONGEST_LINE = 110
 MOST_LISTED = 12
-# Where the stream is no terminal: a line at every tenth of the work, and at least so often.
+# Without a terminal: a line at every tenth of the work, and at least at this interval.
 LINE_EVERY_S = 30.0
 
 
 def as_text(answer: BaseModel) -> str:
-    """An answer for people."""
+    """Return an answer as text."""
     job = find_job(answer)
     if job is not None:
         return _job(job)
@@ -35,7 +35,7 @@ def as_text(answer: BaseModel) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """``3 min 20 s``."""
+    """Return a duration such as ``3 min 20 s``."""
     whole = round(seconds)
     if whole < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
@@ -45,7 +45,7 @@ def duration_text(seconds: float) -> str:
 
 
 def size_text(size_bytes: int) -> str:
-    """``1.2 MB``."""
+    """Return a size such as ``1.2 MB``."""
     size = float(size_bytes)
     for unit in ("B", "kB", "MB"):
         if size < 1000:
@@ -55,7 +55,7 @@ def size_text(size_bytes: int) -> str:
 
 
 class ProgressBar:
-    """Follows a job on a stream: rewritten in place at a terminal, now and then a line elsewhere."""
+    """Progress of a job on a stream: one line rewritten at a terminal, a new line at intervals elsewhere."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -64,7 +64,7 @@ class ProgressBar:
         self._shown: object = None
 
     def update(self, job: JobRecord, progress: Progress | None) -> None:
-        """Show where the job is."""
+        """Show the job's progress."""
         fraction = fraction_of(progress)
         text = progress_text(progress) if job.state == "running" else job.detail if job.state == "queued" else ""
         if self._is_terminal:
@@ -90,9 +90,7 @@ class ProgressBar:
 def _job(job: JobView) -> str:
     took = f" after {duration_text(job.elapsed_s)}" if job.elapsed_s else ""
     name = job.job_id or job.kind
-    lines = [
-        f"{name}: {job.state}{took}" + (" (done before, reused)" if job.reused and job.state == "succeeded" else "")
-    ]
+    lines = [f"{name}: {job.state}{took}" + (" (reused)" if job.reused and job.state == "succeeded" else "")]
     if job.progress:
         lines.append(f"  {job.progress}" + (f", about {duration_text(job.eta_s)} left" if job.eta_s else ""))
     if job.error is not None:
@@ -123,7 +121,7 @@ def _jobs(answer: JobList) -> str:
 
 
 def _lines(value: Any, indent: str = "") -> list[str]:
-    """Nested plain data as indented ``name: value`` lines."""
+    """Return nested plain data as indented ``name: value`` lines."""
     if isinstance(value, dict):
         lines = []
         for name, part in value.items():

@@ -1,1 +1,1 @@
-"""The main job on the embedded sample, driven through the real MCP server as an agent would drive it."""
+"""The demo: all steps on the embedded sample, called through the real MCP server as an agent calls them."""

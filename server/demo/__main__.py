@@ -1,4 +1,4 @@
-"""Entry of the demo: ``python -m server.demo [--json]``. Exit code 0 when it worked, 1 when a step failed."""
+"""Entry point of the demo: ``python -m server.demo [--json]``. Exit code 0 on success, 1 if a step failed."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from jobs.errors import UserError
 from jobs.settings import Settings
 from server.demo.client import connect
 from server.demo.report import ProgressLine, as_json, as_text, is_good
-from server.demo.steps import StepFailed, Story, demo_folder
+from server.demo.steps import DemoRun, StepFailed, demo_folder
 
 
-async def play(settings: Settings, *, machine: bool) -> int:
+async def run_demo(settings: Settings, *, as_object: bool) -> int:
     """Run the steps and print the report."""
     line = ProgressLine(sys.stderr)
     began = time.monotonic()
     async with connect(settings, line.show) as agent:
-        story = Story(agent, demo_folder(settings))
+        demo = DemoRun(agent, demo_folder(settings))
         try:
-            await story.tell()
+            await demo.run()
         except StepFailed:
             pass
         except UserError as error:
-            story.steps[-1].state = "refused"
-            story.steps[-1].error = {"code": error.code, "message": error.message, "hint": error.hint}
+            demo.steps[-1].state = "refused"
+            demo.steps[-1].error = {"code": error.code, "message": error.message, "hint": error.hint}
     total_s = time.monotonic() - began
-    sys.stdout.write(as_json(story.steps, total_s) + "\n" if machine else as_text(story.steps, total_s))
-    return 0 if is_good(story.steps) else 1
+    sys.stdout.write(as_json(demo.steps, total_s) + "\n" if as_object else as_text(demo.steps, total_s))
+    return 0 if is_good(demo.steps) else 1
 
 
 def main() -> int:
-    """Read the arguments and play."""
+    """Parse the arguments and run the demo."""
     parser = argparse.ArgumentParser(
         prog="run.sh demo",
         description="The whole job on the embedded sample, through the MCP server: ingest, align, convert, train, "
@@ -42,7 +42,7 @@ def main() -> int:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout, progress on stderr")
     options = parser.parse_args()
-    return anyio.run(lambda: play(Settings.from_environment(), machine=options.json))
+    return anyio.run(lambda: run_demo(Settings.from_environment(), as_object=options.json))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The demo's side of the wire: a real MCP client over stdio that starts jobs and waits for them."""
+"""A real MCP client over stdio that starts jobs and waits for them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from mcp import Client, StdioServerParameters
 from jobs.errors import UserError
 from jobs.settings import Settings
 
-POLL_S = 50  # under every known client's timeout for one call
-Show = Callable[[dict[str, Any]], None]
+POLL_S = 50  # below the timeout of a call in all known clients
+OnChange = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
 class Agent:
-    """What an agent does: call a tool, and poll a job until it ends."""
+    """A client that calls tools and polls jobs, as an agent does."""
 
     client: Client
-    show: Show
+    on_change: OnChange
 
     async def call(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Call a tool; its structured answer.
+        """Call a tool; return its structured answer.
 
         Raises:
             UserError: ``tool_failed`` with the tool's own text.
@@ -33,33 +33,33 @@ class Agent:
         answer = await self.client.call_tool(tool, arguments)
         if answer.is_error or answer.structured_content is None:
             text = " ".join(getattr(block, "text", "") for block in answer.content)
-            raise UserError("tool_failed", f"{tool}: {text}", "The message above names the next move.")
+            raise UserError("tool_failed", f"{tool}: {text}", "The message names the next step.")
         return dict(answer.structured_content)
 
     async def run(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Start a job and poll it to its end; the job's last view, whatever its state."""
+        """Start a job and poll it to its end; return its last view in any state."""
         view = await self.call(tool, arguments)
         job: dict[str, Any] = view.get("job") or view
         reused = job.get("reused", False)
 
         async def on_progress(progress: float, total: float | None, message: str | None) -> None:
-            self.show(
+            self.on_change(
                 {**job, "state": "running", "progress": message or "", "fraction": progress / total if total else None}
             )
 
         while job["poll_after_s"] is not None:
-            self.show(job)
+            self.on_change(job)
             answer = await self.client.call_tool(
                 "get_job", {"job_id": job["job_id"], "wait_s": POLL_S}, progress_callback=on_progress
             )
             job = dict(answer.structured_content or {})
-        self.show(job)
+        self.on_change(job)
         return {**job, "reused": reused}
 
 
 @asynccontextmanager
-async def connect(settings: Settings, show: Show) -> AsyncIterator[Agent]:
-    """Start the MCP server as a client's configuration would, and end it afterwards; jobs outlive it."""
+async def connect(settings: Settings, on_change: OnChange) -> AsyncIterator[Agent]:
+    """Start the MCP server as a client's configuration does, and end it afterwards; jobs continue."""
     environment = {
         "TTS_TRAIN_HOME": str(settings.home),
         "TTS_TRAIN_ENVS": str(settings.envs),
@@ -69,4 +69,4 @@ async def connect(settings: Settings, show: Show) -> AsyncIterator[Agent]:
     }
     parameters = StdioServerParameters(command=sys.executable, args=["-m", "server.cli", "mcp"], env=environment)
     async with Client(parameters) as client:
-        yield Agent(client, show)
+        yield Agent(client, on_change)

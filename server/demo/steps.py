@@ -1,4 +1,4 @@
-"""The steps of the demo, in the order in which an agent takes them. Every figure in here is an argument of a tool."""
+"""The steps of the demo in order; every number is an argument of a tool."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ SAMPLE = PROJECT_ROOT / "samples" / "fables.m4b"
 SAMPLE_TEXT = PROJECT_ROOT / "samples" / "fables.txt"
 VOICE = "slt"
 N_SPOKEN = 8
-ENOUGH_HEARD = 6
+ENOUGH_RECOGNISED = 6
 
-# The toy is tiny and learns by heart; a real base model takes the tool's defaults. With these figures all eight
-# sentences came out with the exact number of frames, full and continued, in every run measured (2026-11-22).
+# The toy is tiny and memorises its clips; a real base model takes the tool's defaults. With these values all eight
+# sentences had the exact number of frames, full and continued, in every measured run (2026-11-22).
 FULL = {"epochs": 1000, "max_steps": 300, "batch_size": 4, "lr": 5e-3, "code_predictor_weight": 1.0, "export": "last"}
 LORA = {"epochs": 1000, "max_steps": 80, "batch_size": 4, "lr": 5e-4, "code_predictor_weight": 1.0, "export": "last"}
 
 
 @dataclass
 class Step:
-    """One step as it went."""
+    """A step and its outcome."""
 
     title: str
     tool: str
@@ -40,19 +40,19 @@ class Step:
 
 
 class StepFailed(Exception):
-    """A step ended without success; the steps so far tell why."""
+    """A step ended without success; ``steps[-1].error`` has the reason."""
 
 
 @dataclass
-class Story:
-    """Runs the steps and remembers them."""
+class DemoRun:
+    """Runs the steps and records their outcomes."""
 
     agent: Agent
     folder: Path
     steps: list[Step] = field(default_factory=list)
 
-    async def tell(self) -> None:
-        """Audiobook to rated speech.
+    async def run(self) -> None:
+        """Run all steps, from audiobook to rated speech.
 
         Raises:
             StepFailed: a job failed; ``steps[-1].error`` has the reason.
@@ -100,16 +100,10 @@ class Story:
         )
         await self._research()
 
-    async def _train(self, manifest: str, base: str, method: str, figures: dict[str, Any]) -> dict[str, Any]:
+    async def _train(self, manifest: str, base: str, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
         title = "Train the toy voice" if method == "full" else "Continue with a short LoRA run"
-        arguments = {
-            "manifest": manifest,
-            "base_model": base,
-            "method": method,
-            "speaker": VOICE,
-            **figures,
-        }
-        return await self._job(title, "start_training", arguments, made="voice")
+        whole = {"manifest": manifest, "base_model": base, "method": method, "speaker": VOICE, **arguments}
+        return await self._job(title, "start_training", whole, made="voice")
 
     async def _job(self, title: str, tool: str, arguments: dict[str, Any], *, made: str) -> dict[str, Any]:
         step = Step(title, tool)
@@ -135,12 +129,12 @@ class Story:
 
 
 def trained_sentences(manifest: Path) -> list[str]:
-    """The first sentences that the voice was trained on."""
+    """Return the first sentences of the training clips."""
     rows = read_rows(manifest, Clip)
     return [row.text for row in rows if row.split == "train"][:N_SPOKEN]
 
 
 def demo_folder(settings: Settings) -> Path:
-    """Where the demo's dataset and takes go: a folder for this sample, so that another one never meets its files."""
+    """Return the folder of dataset and takes, one for each content of the sample."""
     sample = hashlib.sha256(SAMPLE.read_bytes() + SAMPLE_TEXT.read_bytes()).hexdigest()[:8]
     return settings.home / "demo" / sample

@@ -40,7 +40,7 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-# A file's age would tell which voice of a blind pair is the newer one.
+# A file's age would reveal the newer voice of a blind pair.
 REVEALING_HEADERS = ("ETag", "Last-Modified")
 ItemT = TypeVar("ItemT")
 SubmissionT = TypeVar("SubmissionT", ScoreSubmission, VoteSubmission)

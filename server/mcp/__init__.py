@@ -1,1 +1,1 @@
-"""The MCP server."""
+"""The MCP server: its protocol handlers, and the transports stdio and HTTP."""

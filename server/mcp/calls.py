@@ -1,4 +1,4 @@
-"""Tools as the wire shows them: their listing, a call, and an answer's blocks."""
+"""Tools in protocol types: entry of ``tools/list``, call, and result."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ _JSON = json.JSONEncoder(ensure_ascii=False)
 
 
 def as_tool(tool: Tool) -> types.Tool:
-    """A tool in ``tools/list``."""
+    """Return a tool's entry in ``tools/list``."""
     return types.Tool.model_validate(listed(tool))
 
 
-async def answer_of(name: str, arguments: dict[str, Any], context: ToolContext) -> BaseModel | types.CallToolResult:
-    """Call a tool: its own answer, or a refusal in the words of the wire.
+async def call_tool(name: str, arguments: dict[str, Any], context: ToolContext) -> BaseModel | types.CallToolResult:
+    """Call a tool; return its answer, or an error result.
 
     Raises:
-        InputRequired: the person has to be asked first.
+        InputRequired: a form has to be filled first.
     """
     try:
         tool = find_tool(name)
         args = parse_arguments(tool.args, arguments, tool=name)
         return await tool.run(args, context)
     except UserError as error:
-        return _refusal(error)
+        return _error_result(error)
     except InputRequired:
         raise
     except Exception as error:
-        return _refusal(unexpected(name, error, context.settings.home))
+        return _error_result(unexpected(name, error, context.settings.home))
 
 
 def as_result(answer: BaseModel, *, is_error: bool = False) -> types.CallToolResult:
-    """An answer as blocks.
+    """Return an answer as a result.
 
-    A client that gets structured content shows its model nothing else: all that the model needs is in there, and an
-    answer with a picture or sound has none.
+    Clients that get structured content show their model nothing else, so it is complete; an answer with an image or
+    audio has none.
     """
     fields = answer.model_dump(mode="json")
     content: list[types.ContentBlock] = [types.TextContent(type="text", text=_JSON.encode(fields))]
@@ -71,6 +71,6 @@ def as_result(answer: BaseModel, *, is_error: bool = False) -> types.CallToolRes
     return types.CallToolResult(content=[block, *content])
 
 
-def _refusal(error: UserError) -> types.CallToolResult:
+def _error_result(error: UserError) -> types.CallToolResult:
     content: list[types.ContentBlock] = [types.TextContent(type="text", text=error_text(error))]
     return types.CallToolResult(content=content, structured_content=error_fields(error), is_error=True)

@@ -1,6 +1,7 @@
-"""Asks the person through the client: ``elicitation/create`` on the handshake revisions, ``input_required`` since.
+"""Elicitation: forms that the client shows to its user.
 
-Since 2026-07-28 a server cannot send requests: the call is answered with the question, and made again with the answer.
+The handshake revisions have the request ``elicitation/create``. Since 2026-07-28 a server cannot send requests: a call
+is answered with ``input_required``, and the client repeats it with the filled form.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ FORM = "form"
 
 
 class InputRequired(Exception):
-    """Ends a call whose answer is a question."""
+    """Result ``input_required`` of a call."""
 
     def __init__(self, result: types.InputRequiredResult) -> None:
-        super().__init__("the call needs an answer of the person")
+        super().__init__("the call needs input of the client's user")
         self.result = result
 
 
-class Asking:
+class Elicitor:
     """``ToolContext.ask`` for one call: at most one form."""
 
     def __init__(self, context: ServerRequestContext[Any, Any], params: types.CallToolRequestParams) -> None:
@@ -38,7 +39,7 @@ class Asking:
         self._params = params
 
     async def __call__(self, message: str, form: type[FormT]) -> FormT | None:
-        """Ask, or find the answer in the repeated call."""
+        """Show the form, or take its answer from the repeated call."""
         if not can_fill_forms(self._context.session):
             return None
         schema = render_elicitation_schema(form)
@@ -49,20 +50,20 @@ class Asking:
         return _filled(answer, form)
 
     def _answer_to(self, message: str, schema: dict[str, Any]) -> types.ElicitResult:
-        """The answer that came with the repeated call; the question is asked again if it has changed since."""
+        """Return the answer in the repeated call; ask again if the form has changed since."""
         question = hashlib.sha256(json.dumps([message, schema]).encode()).hexdigest()
         given = (self._params.input_responses or {}).get(FORM)
         if isinstance(given, types.ElicitResult) and self._params.request_state == question:
             return given
-        asked = types.ElicitRequest(params=types.ElicitRequestFormParams(message=message, requested_schema=schema))
-        raise InputRequired(types.InputRequiredResult(input_requests={FORM: asked}, request_state=question))
+        request = types.ElicitRequest(params=types.ElicitRequestFormParams(message=message, requested_schema=schema))
+        raise InputRequired(types.InputRequiredResult(input_requests={FORM: request}, request_state=question))
 
 
 def can_fill_forms(session: ServerSession) -> bool:
-    """Whether the client shows forms; one that declares only ``url`` does not."""
+    """Return True if the client shows forms; one that declares only ``url`` does not."""
     capabilities = session.client_capabilities
-    asking = capabilities.elicitation if capabilities is not None else None
-    return asking is not None and (asking.form is not None or asking.url is None)
+    declared = capabilities.elicitation if capabilities is not None else None
+    return declared is not None and (declared.form is not None or declared.url is None)
 
 
 def _filled(answer: types.ElicitResult, form: type[FormT]) -> FormT:

@@ -1,4 +1,4 @@
-"""What can be read by address: a job's log, curves and artifacts, a tool's help. Knows nothing of the wire."""
+"""Resources by URI: a job's log, plot and artifacts, and a tool's help."""
 
 from __future__ import annotations
 
@@ -17,46 +17,44 @@ from tools.get_artifact import find_artifact, guess_mime_type, is_text
 
 LONGEST_LOG_LINES = 2000
 LARGEST_BYTES = 1024 * 1024  # one JSON message in base64; larger things are read from their path
-OF_TOOL = "tool://"
-_OF_JOB = re.compile(r"job://([^/]+)/(log|plot)")
+TOOL_SCHEME = "tool://"
+_JOB_URI = re.compile(r"job://([^/]+)/(log|plot)")
 
 
 @dataclass(frozen=True)
-class Template:
-    """An address with a gap (RFC 6570)."""
+class UriTemplate:
+    """A URI template (RFC 6570)."""
 
     name: str
     uri: str
     about: str
-    mime_type: str | None = None  # None: as the thing itself is
+    mime_type: str | None = None  # None: depends on the artifact
 
 
 TEMPLATES = (
-    Template("job-log", "job://{job_id}/log", f"The newest {LONGEST_LOG_LINES} lines of a job's log.", "text/plain"),
-    Template(
-        "job-plot", "job://{job_id}/plot", "The curves of what a job has measured so far, e.g. its loss.", "image/png"
-    ),
-    Template(
+    UriTemplate("job-log", "job://{job_id}/log", f"The newest {LONGEST_LOG_LINES} lines of a job's log.", "text/plain"),
+    UriTemplate("job-plot", "job://{job_id}/plot", "The curves of a job's metrics so far, e.g. its loss.", "image/png"),
+    UriTemplate(
         "artifact",
         "artifact://{job_id}/{+name}",
-        "What a job published, up to 1 MiB; a folder as its list. get_artifact gives the path of anything.",
+        "An artifact of a job, up to 1 MiB; a folder as its list of files. get_artifact gives the path of any.",
     ),
-    Template(
+    UriTemplate(
         "tool-help", "tool://{tool}", "Everything about a tool: each parameter with range and default.", "text/plain"
     ),
 )
 
 
 def read_resource(uri: str, runner: Runner, settings: Settings) -> tuple[str | bytes, str]:
-    """Content and MIME type of an address.
+    """Return content and MIME type of a URI.
 
     Raises:
         UserError: ``resource_unknown``, ``resource_too_large``, or what the lookup of job, artifact or tool, or the
             plot, raises.
     """
-    if uri.startswith(OF_TOOL):
-        return help_text(find_tool(uri.removeprefix(OF_TOOL))), "text/plain"
-    of_job = _OF_JOB.fullmatch(uri)
+    if uri.startswith(TOOL_SCHEME):
+        return help_text(find_tool(uri.removeprefix(TOOL_SCHEME))), "text/plain"
+    of_job = _JOB_URI.fullmatch(uri)
     if of_job is not None and of_job[2] == "log":
         return redact("\n".join(runner.log_tail(of_job[1], LONGEST_LOG_LINES))) + "\n", "text/plain"
     if of_job is not None:

@@ -1,8 +1,8 @@
-"""Folders that a client grants: asked for when a path lies outside all others, and taken for that call only.
+"""Roots: folders that the client allows, requested when a path lies outside all others, and used for that call only.
 
-Over stdio alone, where the client is a program of the same person on the same machine: over HTTP its folders are
-another machine's. The model cannot grant any: roots come from the client's own settings. Deprecated in 2026-07-28,
-where the question is part of an answer and the call is made again with the roots.
+Over stdio only, where client and server share user and machine. The model cannot grant any: roots come from the
+client's settings. Deprecated in 2026-07-28, where the request is part of a result and the call is repeated with the
+roots.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from server.mcp.elicitation import InputRequired
 
 ROOTS = "roots"
 OUTSIDE = "path_outside_roots"
-ANSWER_WITHIN_S = 5.0  # a client that declares roots and does not answer costs this much, once a refused call
+ANSWER_WITHIN_S = 5.0  # a refused call waits this long for a client that declares roots and does not answer
 
 
-def is_outside(answer: object) -> bool:
-    """True for the refusal of a path that lies outside the allowed folders."""
+def is_outside_roots(answer: object) -> bool:
+    """Return True for the error of a path outside the allowed folders."""
     fields = answer.structured_content if isinstance(answer, types.CallToolResult) else None
     return bool((fields or {}).get("error", {}).get("code") == OUTSIDE)
 
 
-async def granted_roots(
+async def request_roots(
     context: ServerRequestContext[Any, Any], params: types.CallToolRequestParams
 ) -> tuple[Path, ...]:
-    """The client's folders; none when it has no such thing or does not answer.
+    """Return the client's folders; none if it has no roots or does not answer.
 
     Raises:
         InputRequired: the client has to be asked first (2026-07-28).
@@ -45,28 +45,28 @@ async def granted_roots(
     if context.protocol_version in MODERN_PROTOCOL_VERSIONS:
         given = (params.input_responses or {}).get(ROOTS)
         if not isinstance(given, types.ListRootsResult):
-            raise InputRequired(types.InputRequiredResult(input_requests=question()))
-        return folders_of(given)
+            raise InputRequired(types.InputRequiredResult(input_requests=roots_request()))
+        return parse_roots(given)
     try:
         with anyio.fail_after(ANSWER_WITHIN_S), warnings.catch_warnings():
             warnings.simplefilter("ignore", MCPDeprecationWarning)
-            return folders_of(await context.session.list_roots())
+            return parse_roots(await context.session.list_roots())
     except (TimeoutError, MCPError):
         return ()
 
 
-def question() -> dict[str, types.InputRequest]:
-    """What a client is asked for its folders with."""
+def roots_request() -> dict[str, types.InputRequest]:
+    """Return the request for roots in an ``input_required`` result."""
     return {ROOTS: types.ListRootsRequest()}
 
 
-def folders_of(told: types.ListRootsResult) -> tuple[Path, ...]:
-    """The absolute folders of this machine among a client's roots; the whole disk is none."""
+def parse_roots(result: types.ListRootsResult) -> tuple[Path, ...]:
+    """Return the absolute local folders among a client's roots, except the whole disk."""
     folders = []
-    for root in told.roots:
-        address = urlsplit(str(root.uri))
-        path = Path(unquote(address.path))
-        is_here = address.scheme == "file" and address.netloc in ("", "localhost")
-        if is_here and path.is_absolute() and len(path.resolve().parts) > 1:
+    for root in result.roots:
+        uri = urlsplit(str(root.uri))
+        path = Path(unquote(uri.path))
+        is_local = uri.scheme == "file" and uri.netloc in ("", "localhost")
+        if is_local and path.is_absolute() and len(path.resolve().parts) > 1:
             folders.append(path.resolve())
     return tuple(folders)

@@ -1,7 +1,7 @@
-"""The MCP server: what it lists and how it answers, whatever carries it. The definition is one for both protocol eras.
+"""The MCP server object, independent of the transport: tools, resources, prompts, completions.
 
-Built on the SDK's low-level server: our own argument models refuse unknown names (the SDK's silently drop them), and
-the wire, both protocol eras (2026-07-28 and the handshake revisions), stays the SDK's business.
+Built on the SDK's low-level server: our argument models refuse unknown names, which the SDK's drop silently. The SDK
+handles both protocol eras (2026-07-28 and the handshake revisions).
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from jobs.errors import UserError
 from jobs.runner.client.runner import Runner
 from jobs.runner.provenance import project_version
 from jobs.settings import Settings
-from server.mcp.calls import answer_of, as_result, as_tool
+from server.mcp.calls import as_result, as_tool, call_tool
 from server.mcp.completions import completions
-from server.mcp.elicitation import Asking, InputRequired
+from server.mcp.elicitation import Elicitor, InputRequired
 from server.mcp.prompts import PROMPTS, prompt_text
 from server.mcp.resources import TEMPLATES, read_resource
-from server.mcp.roots import granted_roots, is_outside, question
+from server.mcp.roots import is_outside_roots, request_roots, roots_request
 from server.mcp.tasks import created_task, serve_tasks, unfinished_job, wants_tasks
 from tools.core.errors import error_text
 from tools.core.registry import all_tools
@@ -53,12 +53,12 @@ Where a tool needs approval or consent, ask the person; never assume it."""
 def build(
     settings: Settings, security: RequestStateSecurity | None = None, *, takes_roots: bool = False
 ) -> Server[Any]:
-    """The server object. Touches no disk until a tool is called.
+    """Build the server; it accesses no file until a tool is called.
 
     Args:
-        settings: where things are.
-        security: seals the questions that a client carries back; servers that stand in for one another share a key.
-        takes_roots: folders that the client grants are allowed too.
+        settings: paths and limits.
+        security: seals request state that a client sends back; servers behind one address share a key.
+        takes_roots: allow the client's roots too.
     """
     runner = Runner(settings)
     server = Server[Any](
@@ -66,7 +66,7 @@ def build(
         version=project_version() or "",
         title="tts-train",
         instructions=INSTRUCTIONS.format(workflow=workflow()),
-        # without this the SDK lists all tools before every call over HTTP; no schema of ours names a header
+        # without this the SDK lists all tools before every HTTP call; no schema of ours names a header
         get_tool_input_schema=lambda name: None,
     )
     server.middleware.append(RequestStateBoundary(security or RequestStateSecurity.ephemeral(), default_audience=NAME))
@@ -86,20 +86,20 @@ def _serve_tools(server: Server[Any], settings: Settings, runner: Runner, takes_
     async def list_tools(context: Context, params: types.PaginatedRequestParams) -> types.ListToolsResult:
         return listing()
 
-    async def call_tool(
+    async def answer_call(
         context: Context, params: types.CallToolRequestParams
     ) -> types.CallToolResult | types.InputRequiredResult | dict[str, Any]:
-        tool_context = ToolContext(settings, runner, context.session.report_progress, Asking(context, params))
+        tool_context = ToolContext(settings, runner, context.session.report_progress, Elicitor(context, params))
         granted: tuple[Path, ...] = ()
         try:
-            answer = await answer_of(params.name, params.arguments or {}, tool_context)
-            if takes_roots and is_outside(answer) and (granted := await granted_roots(context, params)):
+            answer = await call_tool(params.name, params.arguments or {}, tool_context)
+            if takes_roots and is_outside_roots(answer) and (granted := await request_roots(context, params)):
                 wider = replace(settings, roots=(*settings.roots, *granted))
                 tool_context = replace(tool_context, settings=wider, runner=Runner(wider))
-                answer = await answer_of(params.name, params.arguments or {}, tool_context)
+                answer = await call_tool(params.name, params.arguments or {}, tool_context)
         except InputRequired as asked:
-            if granted:  # the call that answers a form brings no roots unless it is asked for them too
-                asked.result.input_requests = {**(asked.result.input_requests or {}), **question()}
+            if granted:  # the repeated call brings roots only if they are requested with the form
+                asked.result.input_requests = {**(asked.result.input_requests or {}), **roots_request()}
             return asked.result
         if isinstance(answer, types.CallToolResult):
             return answer
@@ -110,12 +110,12 @@ def _serve_tools(server: Server[Any], settings: Settings, runner: Runner, takes_
         return as_result(answer)
 
     server.add_request_handler("tools/list", types.PaginatedRequestParams, list_tools)
-    server.add_request_handler("tools/call", types.CallToolRequestParams, call_tool)
+    server.add_request_handler("tools/call", types.CallToolRequestParams, answer_call)
 
 
 def _serve_resources(server: Server[Any], settings: Settings, runner: Runner) -> None:
     async def list_resources(context: Context, params: types.PaginatedRequestParams) -> types.ListResourcesResult:
-        return types.ListResourcesResult(resources=[])  # found by handle, not by browsing: there may be thousands
+        return types.ListResourcesResult(resources=[])  # found by handle; there may be thousands
 
     async def list_templates(
         context: Context, params: types.PaginatedRequestParams

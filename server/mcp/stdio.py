@@ -1,4 +1,4 @@
-"""The MCP server for one client on stdin and stdout. It ends with the client, at once, and touches no job."""
+"""The MCP server for one client on stdin and stdout. It ends with the client; jobs continue."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WATCH_EVERY_S = 2.0
 
 
 def serve_stdio(settings: Settings) -> None:
-    """Serve one client on stdin and stdout until it closes them or dies. Jobs go on."""
+    """Serve one client on stdin and stdout until it closes them or exits."""
     # anyio would turn SIGINT into a cancellation that waits for a reader thread blocked on stdin: measured > 8 s.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     log_to_stderr()
@@ -28,7 +28,7 @@ def serve_stdio(settings: Settings) -> None:
 
 
 def log_to_stderr() -> None:
-    """Warnings and worse, in one format for both transports."""
+    """Log warnings and errors to stderr, in one format for both transports."""
     logging.basicConfig(
         stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s"
     )
@@ -40,12 +40,12 @@ async def _serve(settings: Settings) -> None:
             server = build(settings, takes_roots=True)
             await server.run(incoming, outgoing, server.create_initialization_options())
         finally:
-            # while it still leads to stderr: half a line that somebody printed is not the protocol's
+            # while stdout is still redirected: buffered prints must not reach the protocol stream
             sys.stdout.flush()
 
 
 def _end_with_parent(parent: int) -> None:
-    """End when the parent is gone although something still holds the pipe open: orphaned servers pile up."""
+    """End when the parent has exited although another process keeps the pipe open; orphaned servers would pile up."""
     while os.getppid() == parent:
         time.sleep(WATCH_EVERY_S)
     os._exit(0)

@@ -30,7 +30,7 @@ Context = ServerRequestContext[Any, Any]
 
 
 class TaskParams(types.RequestParams):
-    """Which task."""
+    """Parameters with the id of a task."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
@@ -38,24 +38,24 @@ class TaskParams(types.RequestParams):
 
 
 class TaskUpdateParams(TaskParams):
-    """Answers to what a task has asked."""
+    """Parameters of ``tasks/update``: answers to a task's requests."""
 
     input_responses: dict[str, Any] = Field(default_factory=dict)
 
 
 def serve_tasks(server: Server[Any], runner: Runner) -> None:
-    """Let a server answer ``tasks/get``, ``tasks/update`` and ``tasks/cancel``."""
+    """Register ``tasks/get``, ``tasks/update`` and ``tasks/cancel``."""
 
     async def get(context: Context, params: TaskParams) -> dict[str, Any]:
-        record = await _admitted(context, params, runner)
+        record = await _checked_job(context, params, runner)
         return {"resultType": "complete", **await to_thread.run_sync(_task, record, runner)}
 
     async def update(context: Context, params: TaskUpdateParams) -> dict[str, Any]:
-        await _admitted(context, params, runner)  # no job asks anybody; unknown answers are ignored, says the extension
+        await _checked_job(context, params, runner)  # jobs request no input; unknown answers are ignored
         return {"resultType": "complete"}
 
     async def cancel(context: Context, params: TaskParams) -> dict[str, Any]:
-        await _admitted(context, params, runner)
+        await _checked_job(context, params, runner)
         await to_thread.run_sync(runner.cancel, params.task_id)
         return {"resultType": "complete"}
 
@@ -66,28 +66,28 @@ def serve_tasks(server: Server[Any], runner: Runner) -> None:
 
 
 def wants_tasks(context: Context) -> bool:
-    """Whether the client has declared the extension with this request."""
+    """Return True if the client declared the extension with this request."""
     capabilities = context.session.client_capabilities
     declared = capabilities.extensions if capabilities is not None else None
     return context.protocol_version in MODERN_PROTOCOL_VERSIONS and declared is not None and TASKS in declared
 
 
 def unfinished_job(answer: BaseModel) -> str | None:
-    """Id of the job that an answer tells of while it is not finished."""
+    """Return the id of the unfinished job in an answer."""
     job = answer if isinstance(answer, JobView) else getattr(answer, "job", None)
     return job.job_id if isinstance(job, JobView) and job.poll_after_s is not None else None
 
 
 def created_task(job_id: str, runner: Runner) -> dict[str, Any]:
-    """The answer of a call that goes on as a task."""
+    """Return the result of a call that continues as a task."""
     return {"resultType": "task", **_task(runner.get(job_id), runner)}
 
 
-async def _admitted(context: Context, params: TaskParams, runner: Runner) -> JobRecord:
-    """The task's job, once the request is found to be in order."""
+async def _checked_job(context: Context, params: TaskParams, runner: Runner) -> JobRecord:
+    """Check a request and return the task's job."""
     if context.protocol_version not in MODERN_PROTOCOL_VERSIONS:
         raise MCPError(types.METHOD_NOT_FOUND, "Method not found", context.method)
-    # the SDK compares this header for the methods that it knows
+    # the SDK checks this header only for its own methods
     if context.request is not None and context.request.headers.get(NAME_HEADER) != params.task_id:
         raise MCPError(
             types.HEADER_MISMATCH, f"{NAME_HEADER} header does not match the request body's 'taskId' parameter"
@@ -119,7 +119,7 @@ def _task(record: JobRecord, runner: Runner) -> dict[str, Any]:
     }
     if task["status"] != "completed":
         return task
-    # a tool that failed is completed, with an error for the model; `failed` is for errors of the protocol
+    # a failed tool is `completed` with an error for the model; `failed` is for protocol errors
     result = as_result(_answer(record, view), is_error=record.state == "failed")
     return task | {"result": result.model_dump(mode="json", by_alias=True, exclude_none=True)}
 
@@ -135,7 +135,7 @@ def _status(record: JobRecord) -> str:
 
 
 def _answer(record: JobRecord, view: JobView) -> BaseModel:
-    """What the tool that started the job would have answered at its end."""
+    """Return the answer that the job's start tool would have given at its end."""
     tool = find_kind_tool(record.kind)
     is_part = tool is not None and tool.result is not JobView and "job" in tool.result.model_fields
     return tool.result.model_validate({"job": view}) if tool is not None and is_part else view

@@ -9,7 +9,7 @@ import mcp_types as types
 import pytest
 
 from jobs.dataset.takes import Take
-from server.mcp.roots import folders_of
+from server.mcp.roots import parse_roots
 
 if TYPE_CHECKING:
     from conftest import Door
@@ -65,4 +65,4 @@ async def test_over_http_a_clients_folders_are_another_machines(door: Door, outs
 async def test_folders_are_unquoted_and_whole(tmp_path: Path) -> None:
     told = types.ListRootsResult(roots=[types.Root(uri=(tmp_path / "a b").as_uri()), types.Root(uri="file:///")])
 
-    assert folders_of(told) == ((tmp_path / "a b").resolve(),)
+    assert parse_roots(told) == ((tmp_path / "a b").resolve(),)
