@@ -1,4 +1,4 @@
-"""``config.toml`` of the home, read strictly: an unknown or unfit entry is refused with what was meant. stdlib only."""
+"""``config.toml`` of the home, read strictly: an unknown or unfit entry is refused. stdlib only."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from jobs.errors import UserError
 
 @dataclass(frozen=True)
 class SlurmSettings:
-    """How jobs are handed to Slurm: table ``[slurm]`` of ``config.toml``. Empty means: as the cluster has it.
+    """Settings of Slurm jobs: table ``[slurm]`` of ``config.toml``. Empty means: as the cluster has it.
 
     Attributes:
         partition: ``--partition``.
         account: ``--account``.
         qos: ``--qos``.
         gres: ``--gres`` of a job that needs a GPU.
-        time: ``--time``, longest run of one attempt; the work is told to stop before, and continues in the next.
+        time: ``--time``, longest run of one attempt; the work is asked to stop before, and continues in the next.
         mem: ``--mem``; never left to the cluster, whose default may be the whole node.
         cpus: ``--cpus-per-task``; 0: as the cluster has it.
         nodes: ``--nodes``.
-        stop_s: seconds before the end of ``time`` at which the work is told to stop at its next safe point.
+        stop_s: seconds before the end of ``time`` at which the work is asked to stop at its next safe point.
         extra: further arguments of ``sbatch``, as they are.
         path_map: local path prefix to the same folder's prefix on the nodes, where they differ.
         python: interpreter of the ``ml`` environment on the nodes; empty: the same path as here.
@@ -46,7 +46,7 @@ class SlurmSettings:
 
 @dataclass(frozen=True)
 class HttpSettings:
-    """How the server is reached over HTTP: table ``[http]`` of ``config.toml``; flags of ``./run.sh mcp`` win.
+    """Settings of the HTTP server: table ``[http]`` of ``config.toml``; flags of ``./run.sh mcp`` win.
 
     Attributes:
         host: address to listen on.
@@ -59,7 +59,7 @@ class HttpSettings:
         issuer_url: OAuth authorization server whose tokens are accepted instead of the token file's.
         resource_server_url: this server's own URL, for which those tokens must have been issued.
         required_scopes: scopes that a token must have.
-        introspection_url: where the authorization server tells whether a token holds (RFC 7662).
+        introspection_url: where the authorization server validates tokens (RFC 7662).
         introspection_client_id: how this server names itself there.
         introspection_secret_file: file with its secret, 0600.
     """
@@ -81,7 +81,7 @@ class HttpSettings:
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """What ``web_research_hparams`` may use beside public services: table ``[search]`` of ``config.toml``.
+    """Settings of ``web_research_hparams``: table ``[search]`` of ``config.toml``.
 
     Attributes:
         provider: general web search: ``brave``, ``tavily``, ``searxng`` (which needs ``url``), or empty for none.

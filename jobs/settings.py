@@ -1,6 +1,6 @@
-"""Where things are and how much may run: the only module that reads the process environment.
+"""Settings: paths and limits, read from the process environment and ``config.toml``. stdlib only.
 
-stdlib only; every room may import it.
+No other module reads the environment; every package may import this one.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from jobs.errors import UserError
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 BACKENDS = ("local", "slurm")
 SHORTEST_SECRET = 8  # shorter values are words like "true"
-# What a person's shell has and the next person's job must not get from the supervisor that the first one started.
+# Variables that the supervisor does not inherit from the shell of the person who happens to start it.
 # A Hugging Face token is found by the libraries in its file under HF_HOME (``hf auth login``).
 _PERSONAL = re.compile(r"CUDA_VISIBLE_DEVICES|.*(TOKEN|API_KEY|ACCESS_KEY|SECRET|PASSWORD|CREDENTIALS)(_ID)?", re.I)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One reading of the environment and of ``config.toml`` in the home, passed to whoever needs it.
+    """Settings of a process, read once from the environment and from ``config.toml`` in the home.
 
-    The entries of ``config.toml`` (see ``jobs.config``) hold for whoever uses the home; a variable wins.
+    The entries of ``config.toml`` (see ``jobs.config``) hold for all users of the home; a variable wins.
 
     Attributes:
         home: job store, job folders, default outputs, toy models. ``TTS_TRAIN_HOME``, else ``<project>/var``.
@@ -52,7 +52,7 @@ class Settings:
         slurm: table ``[slurm]``; ``TTS_TRAIN_SLURM`` (the same as JSON).
         http: table ``[http]``: how the server is reached over HTTP.
         search: table ``[search]``: keys and services of ``web_research_hparams``.
-        gpus: the GPUs that the jobs of whoever submits may use, as in ``CUDA_VISIBLE_DEVICES``; None: all.
+        gpus: the GPUs that the submitter's jobs may use, as in ``CUDA_VISIBLE_DEVICES``; None: all.
         rank: place of this process among those that do one job's work together; ``RANK``, which torchrun sets.
         hub_cache: where the Hugging Face libraries keep weights.
         torch_cache: where torch and torchaudio keep weights.
@@ -128,18 +128,18 @@ class Settings:
 
     @classmethod
     def at_the_shell(cls, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Settings:
-        """The same for a person who types: any path is theirs to name, unless ``TTS_TRAIN_ROOTS`` says which are."""
+        """Read settings for a person at a shell, who may name any path unless ``TTS_TRAIN_ROOTS`` says which are."""
         settings = cls.from_environment(environ, cwd)
         if (os.environ if environ is None else environ).get("TTS_TRAIN_ROOTS"):
             return settings
         return replace(settings, roots=(settings.roots[0], Path("/")))
 
     def python(self, environment: str) -> Path:
-        """Interpreter of a locked environment, ``server`` or ``ml``."""
+        """Return the interpreter of a locked environment, ``server`` or ``ml``."""
         return self.envs / environment / "bin" / "python"
 
     def secret(self, file: str, variable: str) -> str:
-        """A key that the person keeps in a file or an environment variable; empty when neither is named.
+        """Read a key that is kept in a file or an environment variable; empty when neither is named.
 
         Raises:
             UserError: ``secret_missing``; its message never holds the key.
@@ -155,7 +155,7 @@ class Settings:
             raise UserError("secret_missing", f"{path} cannot be read.", "Write the key into it.") from error
 
     def to_environment(self, environ: Mapping[str, str] | None = None) -> dict[str, str]:
-        """The whole environment for a child process in which ``from_environment`` gives these settings again.
+        """Build the whole environment for a child process in which ``from_environment`` gives these settings again.
 
         The project comes first on ``PYTHONPATH``, so that no dependency's top-level ``jobs`` or ``tools`` wins;
         what was there before follows, made absolute because children have other working directories.
@@ -189,7 +189,7 @@ class Settings:
         )
 
     def to_shared_environment(self, environ: Mapping[str, str] | None = None) -> dict[str, str]:
-        """The same for the supervisor, which works for everybody: without tokens and choices of one person.
+        """Build the environment of the supervisor, which works for all users: without one person's tokens and choices.
 
         What a job needs of its submitter goes with the job: roots, caches, environments, and which GPUs it may use.
         """
@@ -199,7 +199,7 @@ class Settings:
 
 @functools.cache
 def secrets_of() -> tuple[str, ...]:
-    """Values of the process's variables that hold secrets, longest first: nothing that leaves may contain one."""
+    """Return the values of secret variables, longest first; no answer or log may contain one."""
     found = {
         value
         for name, value in os.environ.items()
@@ -219,6 +219,6 @@ def _number(name: str, value: Any) -> float:
 
 
 def folder_named(variable: str) -> Path | None:
-    """A folder that the person gives in another program's variable, such as ``CODEX_HOME``; None: unset."""
+    """Return the folder in another program's variable, such as ``CODEX_HOME``; None: unset."""
     value = os.environ.get(variable)
     return Path(value).expanduser() if value else None

@@ -1,0 +1,1 @@
+"""Locked environments: their locks, set-up, state and diagnosis."""

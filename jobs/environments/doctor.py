@@ -1,4 +1,4 @@
-"""What is installed, what is missing, what each missing thing costs, and the command that gets it.
+"""Report on the installation: parts that are there or missing, their cost, and the command that gets them.
 
     python -m jobs.environments.doctor [--json]
 
@@ -24,7 +24,7 @@ State = Literal["ok", "missing", "info"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class Check:
     """One line of the report.
 
     Attributes:
@@ -62,7 +62,7 @@ WEIGHTS = (
 ALIGNER_FILE = "wav2vec2_fairseq_base_ls960_asr_ls960.pth"  # torchaudio's English model, which WhisperX uses
 
 
-def examine(settings: Settings) -> list[Finding]:
+def examine(settings: Settings) -> list[Check]:
     """Look at everything; each look takes well under a second."""
     return [
         _system(),
@@ -77,77 +77,77 @@ def examine(settings: Settings) -> list[Finding]:
     ]
 
 
-def _system() -> Finding:
+def _system() -> Check:
     detail = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
-    return Finding("system", "ok", detail)
+    return Check("system", "ok", detail)
 
 
-def _disk(settings: Settings) -> Finding:
+def _disk(settings: Settings) -> Check:
     folder = settings.home
     while not folder.is_dir():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     state: State = "ok" if free > settings.disk_reserve_bytes else "missing"
     fix = "" if state == "ok" else "free some space, or set TTS_TRAIN_HOME to a folder on a larger disk"
-    return Finding("disk", state, f"{free / 1e9:.1f} GB free at {settings.home}", "every job", fix=fix)
+    return Check("disk", state, f"{free / 1e9:.1f} GB free at {settings.home}", "every job", fix=fix)
 
 
-def _uv() -> Finding:
+def _uv() -> Check:
     found = shutil.which("uv") or next(iter(sorted((PROJECT_ROOT / ".tools").glob("uv/bin/uv"))), None)
     if found:
-        return Finding("uv", "ok", str(found))
-    return Finding("uv", "info", "not found", "set-up", "25 MB", "./run.sh setup (installs it into .tools)")
+        return Check("uv", "ok", str(found))
+    return Check("uv", "info", "not found", "set-up", "25 MB", "./run.sh setup (installs it into .tools)")
 
 
-def _environment(settings: Settings, name: str, needed_for: str) -> Finding:
+def _environment(settings: Settings, name: str, needed_for: str) -> Check:
     state = environment_state(settings, name)
     fix = f"./run.sh setup {name}"
     if state == "ready":
-        return Finding(f"environment {name}", "ok", str(settings.envs / name), needed_for)
+        return Check(f"environment {name}", "ok", str(settings.envs / name), needed_for)
     download_mb, disk_mb = environment_cost_mb(name)
     cost = f"{download_mb} MB to download, {disk_mb} MB of disk"
     detail = "not made" if state == "absent" else "unfinished, or made from another lock"
-    return Finding(f"environment {name}", "missing", detail, needed_for, cost, fix)
+    return Check(f"environment {name}", "missing", detail, needed_for, cost, fix)
 
 
-def _gpu() -> Finding:
+def _gpu() -> Check:
     needed_for = "real voices: training and synthesis in hours instead of days"
     tool = shutil.which("nvidia-smi")
     if tool is None:
-        return Finding("gpu", "info", "no nvidia-smi: jobs run on the CPU (enough for the demo)", needed_for)
+        return Check("gpu", "info", "no nvidia-smi: jobs run on the CPU (enough for the demo)", needed_for)
     query = [tool, "--query-gpu=name,memory.total,memory.used", "--format=csv,noheader"]
     try:
         answer = subprocess.run(query, capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Finding("gpu", "info", f"nvidia-smi did not answer: {error}", needed_for)
+        return Check("gpu", "info", f"nvidia-smi did not answer: {error}", needed_for)
     if answer.returncode != 0:
-        return Finding("gpu", "info", f"nvidia-smi failed: {answer.stderr.strip()[:200]}", needed_for)
-    return Finding("gpu", "ok", "; ".join(answer.stdout.strip().splitlines()), needed_for)
+        return Check("gpu", "info", f"nvidia-smi failed: {answer.stderr.strip()[:200]}", needed_for)
+    return Check("gpu", "ok", "; ".join(answer.stdout.strip().splitlines()), needed_for)
 
 
-def _ffmpeg() -> Finding:
+def _ffmpeg() -> Check:
     found = shutil.which("ffmpeg")
     detail = f"{found} (not used)" if found else "not installed"
-    return Finding("ffmpeg", "ok", f"{detail}: decoding is PyAV's, no ffmpeg program is needed")
+    return Check("ffmpeg", "ok", f"{detail}: decoding is PyAV's, no ffmpeg program is needed")
 
 
-def _weights(settings: Settings, weights: Weights) -> Finding:
+def _weights(settings: Settings, weights: Weights) -> Check:
     folder = settings.hub_cache / f"models--{weights.repository.replace('/', '--')}"
     complete = any(folder.glob("snapshots/*/*.safetensors")) or any(folder.glob("snapshots/*/model.bin"))
     if complete:
-        return Finding(f"weights {weights.repository}", "ok", str(folder), weights.needed_for)
+        return Check(f"weights {weights.repository}", "ok", str(folder), weights.needed_for)
     fix = f"{settings.envs / 'ml' / 'bin' / 'hf'} download {weights.repository}"
     cost = f"{weights.size_gb} GB to download (done by itself at first use)"
-    return Finding(f"weights {weights.repository}", "info", "not in the cache", weights.needed_for, cost, fix)
+    return Check(f"weights {weights.repository}", "info", "not in the cache", weights.needed_for, cost, fix)
 
 
-def _aligner(settings: Settings) -> Finding:
+def _aligner(settings: Settings) -> Check:
     path = settings.torch_cache / "hub" / "checkpoints" / ALIGNER_FILE
     needed_for = "align with WhisperX in English (without it: pocketsphinx, offline)"
     if path.is_file():
-        return Finding("weights WhisperX aligner (English)", "ok", str(path), needed_for)
+        return Check("weights WhisperX aligner (English)", "ok", str(path), needed_for)
     fix = "./run.sh align --aligner whisperx ... (downloads it)"
-    return Finding(
+    return Check(
         "weights WhisperX aligner (English)",
         "info",
         "not in the cache",
@@ -157,7 +157,7 @@ def _aligner(settings: Settings) -> Finding:
     )
 
 
-def render(findings: list[Finding]) -> str:
+def render(findings: list[Check]) -> str:
     """The report for people: one line a finding, and below it what to do when something is missing."""
     lines = []
     for finding in findings:

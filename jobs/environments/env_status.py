@@ -1,4 +1,4 @@
-"""Whether a locked environment is there and made from the lock that is in the project now.
+"""State of a locked environment: made from the project's present lock, from another one, or absent.
 
 ``run.sh`` makes the environments and copies the lock into them last, so an interrupted set-up is never taken
 for a finished one, nor an old one for a new one.

@@ -1,4 +1,4 @@
-"""Makes a locked environment from Python, by the one thing that can: ``run.sh setup``."""
+"""Set-up of a locked environment from Python, through ``run.sh setup``."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ def make_environment(name: str) -> None:
         raise UserError(
             "setup_failed",
             f"The environment {name!r} could not be made.",
-            f"Mend what is said above, then ./run.sh setup {name}",
+            f"Fix the errors above, then ./run.sh setup {name}",
         )

@@ -1,4 +1,4 @@
-"""What jobs publish: one JSON line per artifact in the attempt's folder, and handles that are checked when used."""
+"""Artifacts of jobs: one JSON line each in the attempt's folder, and handles that are checked when they are used."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def record(attempt: AttemptFolder, job_id: str, name: str, path: Path, kind: str
 
 
 def published(attempts: Iterable[AttemptFolder]) -> list[Artifact]:
-    """What a job's attempts (oldest first) have published; a name published again replaces the older record."""
+    """Return the artifacts of a job's attempts (oldest first); a name published again replaces the older one."""
     found: dict[str, Artifact] = {}
     for attempt in attempts:
         for artifact in _lines(attempt):
@@ -71,7 +71,7 @@ def _lines(attempt: AttemptFolder) -> Iterator[Artifact]:
 
 
 def measure(path: Path) -> tuple[int, str]:
-    """Size in bytes and SHA-256: of a file's content; of a folder's sorted listing (relative path and size).
+    """Return size in bytes and SHA-256: of a file's content; of a folder's sorted listing (relative path and size).
 
     A folder's content is not hashed: an export of several GB would be read at every use.
     """
@@ -88,7 +88,7 @@ def measure(path: Path) -> tuple[int, str]:
 
 
 def split_handle(handle: str) -> tuple[str, str]:
-    """Job id and name of ``artifact://<job>/<name>``.
+    """Return job id and name of ``artifact://<job>/<name>``.
 
     Raises:
         UserError: ``artifact_unknown``.
@@ -103,7 +103,7 @@ def split_handle(handle: str) -> tuple[str, str]:
 
 
 def verify(artifact: Artifact) -> Path:
-    """The path of an artifact that is still what was published; a dataset's folder may have grown since.
+    """Return the path of an artifact that is unchanged; a dataset's folder may have grown.
 
     Raises:
         UserError: ``artifact_missing`` or ``artifact_changed``.
@@ -111,7 +111,7 @@ def verify(artifact: Artifact) -> Path:
     path = Path(artifact.path)
     if not path.exists():
         raise UserError(
-            "artifact_missing", f"{artifact.handle} was at {path}, where nothing is any more.",
+            "artifact_missing", f"{artifact.handle} was at {path}, which no longer exists.",
             "Put it back, or run the job again with reuse=false.",
         )  # fmt: skip
     if artifact.kind == "dataset" and path.is_dir():  # later steps add to it; its manifests are artifacts of their own
@@ -119,13 +119,13 @@ def verify(artifact: Artifact) -> Path:
     same_size = not path.is_file() or path.stat().st_size == artifact.size_bytes
     if not same_size or measure(path) != (artifact.size_bytes, artifact.sha256):
         raise UserError(
-            "artifact_changed", f"{artifact.handle} at {path} is not what the job published: its content differs.",
+            "artifact_changed", f"{artifact.handle} at {path} has changed since the job published it.",
             "Give the plain path if the change is meant, or run the job again with reuse=false.",
         )  # fmt: skip
     return path
 
 
 def is_on_disk(artifact: Artifact) -> bool:
-    """Cheap check that an artifact is still there; files also by their size."""
+    """Check cheaply that an artifact is still there; a file also by its size."""
     path = Path(artifact.path)
     return path.is_dir() or (path.is_file() and path.stat().st_size == artifact.size_bytes)

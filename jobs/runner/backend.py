@@ -1,7 +1,7 @@
-"""What the supervisor asks of another machine's queue. stdlib only.
+"""Interface of a queue on other machines, as the supervisor uses it. stdlib only.
 
-The store stays here: a backend starts, looks and cancels; what became of an attempt is told by the files that the
-shim on the other side leaves in the attempt's folder, and the supervisor moves the row.
+A backend starts, observes and cancels attempts. The shim on the other machine leaves its files in the attempt's
+folder; the supervisor reads them and changes the job's row.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from jobs.runner.store import JobRow
 
 
 class AttemptPhase(enum.Enum):
-    """Where an attempt is, as far as the backend knows."""
+    """Phase of an attempt, as far as the backend knows."""
 
     WAITING = "waiting"  # in the backend's queue
     ALIVE = "alive"
@@ -24,7 +24,7 @@ class AttemptPhase(enum.Enum):
 
 @dataclass(frozen=True)
 class AttemptStatus:
-    """An answer. ``detail`` is shown to people, e.g. "waits in Slurm's queue (Resources)"."""
+    """State of an attempt. ``detail`` is shown to people, e.g. "waits in Slurm's queue (Resources)"."""
 
     where: AttemptPhase
     detail: str = ""
@@ -45,7 +45,7 @@ class Backend(Protocol):
         """Hand an attempt over; the backend's name for it. Asked again for the same attempt, it finds the first."""
 
     def look(self, row: JobRow) -> AttemptStatus:
-        """Where the attempt is. ``row.backend_ref`` may be None when the answer of ``start`` was lost."""
+        """Find the attempt. ``row.backend_ref`` may be None when the answer of ``start`` was lost."""
 
     def cancel(self, row: JobRow) -> None:
         """Stop an attempt, softly at first; asked at every tick until it is gone."""

@@ -1,4 +1,4 @@
-"""What is known of a job, as every door shows it: states, reasons, records. stdlib + pydantic."""
+"""Models of jobs for callers: states, reasons, records. stdlib and pydantic only."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Reason = Literal[
 
 
 class Frozen(BaseModel):
-    """A record: read, never changed."""
+    """Immutable record."""
 
     model_config = ConfigDict(frozen=True)
 
 
 class Failure(Frozen):
-    """What a worker's ``UserError`` (or crash) leaves behind."""
+    """Error of a worker: its ``UserError``, or a crash."""
 
     code: str
     message: str
@@ -56,10 +56,10 @@ class Artifact(Frozen):
 
 
 class Lineage(Frozen):
-    """What a job's artifacts were made by and of."""
+    """Origin of a job's artifacts: code, parameters and jobs."""
 
     kind: str
-    state: State = Field(description="Of the job: what one that has not succeeded leaves may be a part.")
+    state: State = Field(description="Of the job; files of one that has not succeeded may be incomplete.")
     params: dict[str, Any]
     from_jobs: list[str] = Field(default_factory=list, description="Jobs whose files the parameters name.")
     version: str | None = None
@@ -68,7 +68,7 @@ class Lineage(Frozen):
 
 
 class JobRecord(Frozen):
-    """A row of the store, with the truth of its attempt's files folded in. Times are Unix seconds."""
+    """State of a job, from its row of the store and its attempt's files. Times are Unix seconds."""
 
     job_id: str
     kind: str

@@ -1,4 +1,4 @@
-"""Where the runner's files are: the home, a job's folder, an attempt's folder. Names only; stdlib only.
+"""Paths of the runner's files: the home, a job's folder, an attempt's folder. stdlib only.
 
 Everything is found from the home, so a home that is moved to another disk still works.
 """
@@ -14,7 +14,7 @@ _JOB_ID = re.compile(r"[a-z0-9_]+-\d{8}-\d{6}-[0-9a-f]{4}")
 
 
 def find_job_ids(text: str) -> set[str]:
-    """What looks like a job's id anywhere in a text; a job's folder and handles carry its id."""
+    """Find job ids anywhere in a text; a job's folder and handles carry its id."""
     return set(_JOB_ID.findall(text))
 
 
@@ -43,7 +43,7 @@ class AttemptFolder:
 
     @property
     def tree_lock(self) -> Path:
-        """Held by the worker and by whatever it forks: free means that nobody of this attempt works any more."""
+        """Held by the worker and the processes that it forks: free when no process of the attempt is left."""
         return self.path / "tree.lock"
 
     @property
@@ -58,27 +58,27 @@ class AttemptFolder:
 
     @property
     def exit(self) -> Path:
-        """How the worker ended, written by the shim."""
+        """Exit of the worker, written by the shim."""
         return self.path / "exit.json"
 
     @property
     def result(self) -> Path:
-        """What the work returned, written by the worker as its last act."""
+        """Result of the work, written by the worker at its end."""
         return self.path / "result.json"
 
     @property
     def failure(self) -> Path:
-        """Why the work failed, written by the worker as its last act."""
+        """Error of the work, written by the worker at its end."""
         return self.path / "failure.json"
 
     @property
     def task(self) -> Path:
-        """What a shim on another machine is to run, written by the supervisor."""
+        """Attempt's specification for a shim on another machine, written by the supervisor."""
         return self.path / "attempt.json"
 
     @property
     def alive(self) -> Path:
-        """Written again and again by a shim on another machine: its sign of life."""
+        """Heartbeat: rewritten at intervals by a shim on another machine."""
         return self.path / "alive"
 
     @property
@@ -125,12 +125,12 @@ class Home:
 
     @property
     def supervisor_log(self) -> Path:
-        """What the supervisor and the shims have to say."""
+        """Log of the supervisor and the shims."""
         return self.path / "supervisor.log"
 
     @property
     def holds(self) -> Path:
-        """Why free slots are not given away now, for people: resource to sentence; written by the supervisor."""
+        """Reasons why free slots are not used now: resource to sentence; written by the supervisor."""
         return self.path / "holds.json"
 
     def job(self, job_id: str) -> Path:
@@ -142,7 +142,7 @@ class Home:
         return self.job(job_id) / "collected.json"
 
     def job_file(self, job_id: str) -> Path:
-        """What the worker is to do and what it ran with; written by the shim before each start."""
+        """Document of the job and provenance of the run; written by the shim before each start."""
         return self.job(job_id) / "job.json"
 
     def attempt(self, job_id: str, attempt: int) -> AttemptFolder:

@@ -1,4 +1,4 @@
-"""Which code and which locked packages a run used, so that it can be told again. stdlib only."""
+"""Provenance of a run: version, revision and locked packages. stdlib only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jobs.settings import PROJECT_ROOT
 
 
 def provenance(environment: str, root: Path = PROJECT_ROOT) -> dict[str, str | None]:
-    """Project version, git revision and the hash of the environment's lock; None for what is not known."""
+    """Read project version, git revision and the hash of the environment's lock; None where unknown."""
     return {
         "version": project_version(root),
         "revision": _revision(root / ".git"),

@@ -1,4 +1,4 @@
-"""Starting and waking the supervisor, from any process that uses the runner. stdlib only."""
+"""Start and wake-up of the supervisor, from any process that uses the runner. stdlib only."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def ensure_supervisor(settings: Settings) -> None:
         return
     try:
         with home.supervisor_log.open("ab") as log:
-            # It forks once more and this child ends at once: the supervisor is then nobody's child, and a
+            # It forks once more and this child ends at once: the supervisor then has no parent, and a
             # client that kills its server with all descendants does not find it. -S: stdlib only, no site-packages.
             subprocess.run(
                 [sys.executable, "-S", "-m", "jobs.runner.supervisor", str(settings.home)],

@@ -60,7 +60,7 @@ def test_shorter_bytes_replace_longer_ones(tmp_path: Path) -> None:
 
 
 def test_a_record_is_read_back_over_its_reserved_space(tmp_path: Path) -> None:
-    """Rule 5: the space of a record is taken before it is needed."""
+    """Rule 5 of ``jobs.runner``: the space of a record is taken before it is needed."""
     path = tmp_path / "exit.json"
     reserve(path)
 

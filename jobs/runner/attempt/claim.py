@@ -1,7 +1,7 @@
-"""Who owns an attempt that may start on another machine: a folder that exactly one comer can make. stdlib only.
+"""Claim of an attempt that may start on another machine: a folder that only one process can make. stdlib only.
 
-The shim takes it before it starts anything; the supervisor takes it before it gives the attempt up. Whoever comes
-second leaves. It needs nothing but a shared file system.
+The shim takes it before it starts anything; the supervisor takes it before it gives the attempt up. The second one
+leaves. Only a shared file system is needed.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ SUPERVISOR = "supervisor"  # the owner of an attempt that was given up
 
 
 def take(attempt: Path, owner: str) -> bool:
-    """Own the attempt. True also when this owner has taken it before; never undone.
+    """Claim the attempt for good. True also when this owner has claimed it before.
 
-    The folder comes into being together with its owner's name: renaming onto a folder that is not empty fails.
+    The folder appears together with its owner's name: renaming onto a folder that is not empty fails.
     """
     mine = attempt / f"claim.{socket.gethostname()}.{os.getpid()}"
     shutil.rmtree(mine, ignore_errors=True)  # of a process that had this pid before and was killed
@@ -34,7 +34,7 @@ def take(attempt: Path, owner: str) -> bool:
 
 
 def owner_of(attempt: Path) -> str | None:
-    """Who owns the attempt; None while nobody does."""
+    """Read the owner of the attempt; None while there is none."""
     try:
         return (attempt / "claim" / "owner").read_text(encoding="utf-8")
     except OSError:

@@ -1,8 +1,7 @@
-"""A log of bounded size: head and tail are kept, one line between them says how much was left out. stdlib only.
+"""Log of bounded size: head and tail are kept, one line between them says how much was left out. stdlib only.
 
-The worker writes straight to the file, in append mode, and cannot be told to reopen it: the file is shortened in its
-place. Whatever is killed when, the head stays, and what is there is whole but for one line. What the worker writes in
-the microseconds between the last look and the cut may be lost.
+The worker appends straight to the file and cannot reopen it: the file is shortened in place. After a kill at any time
+the head is there, and at most one line is torn. Output of the microseconds before the cut may be lost.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import os
 import re
 from pathlib import Path
 
-HEAD_SHARE, TAIL_SHARE = 0.25, 0.25  # the other half is room to grow, so that the file is seldom shortened
+HEAD_SHARE, TAIL_SHARE = 0.25, 0.25  # the other half lets the file grow, so that it is seldom shortened
 MARK = b"\n[... %d bytes were left out here ...]\n"
 _MARK = re.compile(rb"\n\[\.\.\. (\d+) bytes were left out here \.\.\.\]\n")
 

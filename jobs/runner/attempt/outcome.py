@@ -21,9 +21,9 @@ OUTSIDE_SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 @dataclass(frozen=True)
 class Exit:
-    """How the worker process ended. ``code`` is negative for a signal, as in ``subprocess``.
+    """End of the worker process. ``code`` is negative for a signal, as in ``subprocess``.
 
-    ``cancelled`` and ``timed_out`` tell that the runner has stopped it, and why.
+    ``cancelled`` and ``timed_out``: the runner has stopped it, and why.
     """
 
     code: int
@@ -35,7 +35,7 @@ class Exit:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of an attempt, as the store keeps it."""
+    """End of an attempt, as the store keeps it."""
 
     state: str
     reason: str | None = None
@@ -67,7 +67,7 @@ def determine_outcome(
         exit_: the shim's record or the supervisor's reaping; None when both were lost.
         result: content of ``result.json``.
         failure: content of ``failure.json``.
-        cancel_asked: whether the store notes a cancel; decides only where no exit record tells.
+        cancel_asked: whether the store notes a cancel; decides only where there is no exit record.
     """
     if exit_ is None:
         return _without_exit(result, failure, cancel_asked)
@@ -86,9 +86,12 @@ def determine_outcome(
     if exit_.code < 0:
         return _by_signal(exit_)
     if exit_.code == CANCELLED_EXIT:
-        return Outcome("interrupted", "signal", "stopped by SIGTERM from outside", exit_.code)
+        return Outcome("interrupted", "signal", "terminated by an external SIGTERM", exit_.code)
     return Outcome(
-        "failed", "exit", f"the worker exited with code {exit_.code} without a word; see the log", exit_.code
+        "failed",
+        "exit",
+        f"the worker exited with code {exit_.code} and without an error message; see the log",
+        exit_.code,
     )
 
 
@@ -105,7 +108,7 @@ def _by_signal(exit_: Exit) -> Outcome:
         detail = f"killed ({name}) while the kernel's out-of-memory killer was at work: memory ran out"
         return Outcome("failed", "oom_likely", detail, exit_.code)
     if -exit_.code in OUTSIDE_SIGNALS:
-        return Outcome("interrupted", "signal", f"killed from outside ({name})", exit_.code)
+        return Outcome("interrupted", "signal", f"killed by an external {name}", exit_.code)
     return Outcome("failed", "signal", f"the worker crashed ({name}); see the log", exit_.code)
 
 

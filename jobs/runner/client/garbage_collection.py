@@ -1,4 +1,4 @@
-"""Disk space back from finished jobs: by age, then by size, never from what is still referenced.
+"""Deletion of finished jobs' files: by age, then by size, never of jobs that others still need.
 
 A job is collected by the record ``collected.json`` in its folder; from then on its files count as gone, and are
 deleted. A collection that was killed is finished by the next one. What remains of a job is its row in the store,
@@ -38,7 +38,7 @@ class CollectableJob:
 
 @dataclass(frozen=True)
 class Collection:
-    """What a collection takes, or took.
+    """Jobs that a collection deletes, or has deleted.
 
     Attributes:
         taken: oldest first.
@@ -52,14 +52,14 @@ class Collection:
 
     @property
     def taken_bytes(self) -> int:
-        """Space that comes back."""
+        """Space that is freed."""
         return sum(candidate.size_bytes for candidate in self.taken)
 
 
 def plan(
     store: Store, home: Home, *, older_than_s: float | None, max_bytes: int | None, now: float | None = None
 ) -> Collection:
-    """Choose what may go; changes nothing.
+    """Choose the jobs to collect; change nothing.
 
     Args:
         store: of the home.

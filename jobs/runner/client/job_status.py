@@ -1,4 +1,4 @@
-"""From a row of the store to the record that every door shows."""
+"""Status of jobs: from a row of the store to the record that tools and commands show."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from jobs.runner.paths import Home
 from jobs.runner.store import JobRow, Store
 from jobs.settings import Settings
 
-STALL_S = 600.0  # no progress for so long is worth a word; it is never a reason to act
+STALL_S = 600.0  # a job that is silent for so long is reported, never stopped
 
 
 class StatusReader:
-    """The state of a home at one moment, for any number of records: what all rows share is looked up once."""
+    """State of a home at one moment, for any number of records: what all rows share is read once."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
@@ -28,7 +28,7 @@ class StatusReader:
         self._home = Home(settings.home)
 
     def records(self, rows: Sequence[JobRow]) -> list[JobRecord]:
-        """What rows say, each with a sentence on why the job is where it is."""
+        """Build the records of rows, each with a sentence that explains the job's state."""
         needs: dict[str, list[str]] = {}
         for job_id, needed, state in self._store.unmet_needs([row.id for row in rows if row.state == "queued"]):
             needs.setdefault(job_id, []).append(f"{needed} ({state})")
@@ -70,8 +70,8 @@ class StatusReader:
             grace_s = self._settings.cancel_grace_s
             return f"asked to stop; it does at its next safe point, after {grace_s:g} s by force"
         if row.state == "running":
-            told = [f"try {row.tries} of {row.max_tries}" if row.tries > 1 else "", self._stall(row)]
-            return "; ".join(part for part in told if part)
+            parts = [f"try {row.tries} of {row.max_tries}" if row.tries > 1 else "", self._stall(row)]
+            return "; ".join(part for part in parts if part)
         if row.state == "starting" and row.backend != "local":
             return row.detail or f"is handed to {row.backend}"
         before = f"try {row.tries} of {row.max_tries} was {row.detail}; " if row.detail and row.tries else ""
@@ -84,7 +84,7 @@ class StatusReader:
                 return before + "will be continued"
 
     def _stall(self, row: JobRow) -> str:
-        """A word on long silence. The clock of the file's disk counts, so that no clock is compared with another."""
+        """Return a warning when a job has long reported no progress."""
         folder = self._home.attempt(row.id, row.attempt)
         newest = max((_changed_at(path) for path in (folder.start, folder.progress)), default=0.0)
         silent_s = time.time() - newest if newest else 0.0

@@ -1,4 +1,4 @@
-"""The runner as the tools and doors see it: submit, look, wait, cancel, resolve handles.
+"""Client of the runner for tools and commands: submit, look up, wait, cancel, resolve handles.
 
 Any number of processes may use one home at the same time and die at any time; jobs go on without them.
 """
@@ -46,14 +46,14 @@ OnProgress: TypeAlias = Callable[[JobRecord, Progress | None], None]
 
 @dataclass(frozen=True)
 class Submission:
-    """A job that was asked for, and whether it was made or found."""
+    """Submitted job, and whether it is new or was found."""
 
     job: JobRecord
     created: bool
 
 
 class Runner:
-    """The client of one home. Safe to share between threads."""
+    """Client of one home. Safe to share between threads."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -75,7 +75,7 @@ class Runner:
         backend: str | None = None,
         memory_mb: int | None = None,
     ) -> Submission:
-        """Take a job: when this returns, the job is on disk and will run whatever happens to the caller.
+        """Submit a job: when this returns, the job is on disk and will run even if the caller is killed.
 
         Args:
             kind: what to run.
@@ -94,7 +94,7 @@ class Runner:
         Raises:
             UserError: ``idempotency_conflict``, ``home_on_network``, ``disk_full``, ``environment_missing``,
                 ``job_unknown`` or ``dependency_failed`` (of ``after``), ``memory_too_large`` or ``home_unusable``. A
-                supervisor that cannot be started is no error here, as the job is safe: the record's ``detail`` tells.
+                supervisor that cannot be started is no error here, as the job is safe: the record's ``detail`` says so.
         """
         request = submission.SubmissionRequest(
             kind, params, key, fingerprint, reuse, tuple(after), priority, not_before, max_run_s, backend, memory_mb
@@ -107,7 +107,7 @@ class Runner:
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
-        """Take several jobs at once: all of them, or none when the block raises. The way to submit a pipeline.
+        """Submit several jobs at once, e.g. a pipeline: all of them, or none when the block raises.
 
             with runner.together():
                 first = runner.submit(A, params_a).job.job_id
@@ -123,7 +123,7 @@ class Runner:
         supervisor_launcher.wake(self._home)
 
     def get(self, job_id: str) -> JobRecord:
-        """What is known of a job. Raises ``UserError`` ``job_unknown``."""
+        """Return a job's record. Raises ``UserError`` ``job_unknown``."""
         row = self._row(job_id)
         self._see_to(row)
         return self._record(row)
@@ -131,7 +131,7 @@ class Runner:
     def list(
         self, *, state: str | None = None, kind: str | None = None, limit: int = 20, before: str | None = None
     ) -> list[JobRecord]:
-        """Jobs, newest first; ``before`` is the last job id of the page before. Raises ``job_unknown``."""
+        """List jobs, newest first; ``before`` is the last job id of the page before. Raises ``job_unknown``."""
         start = self._row(before).seq if before is not None else None
         rows = self._store.newest(state=state, kind=kind, limit=limit, before=start)
         if any(row.state not in TERMINAL for row in rows):
@@ -150,29 +150,29 @@ class Runner:
         return self.get(job_id)
 
     def progress(self, job_id: str) -> Progress | None:
-        """The newest progress of a job, also of an attempt before the running one. Raises ``job_unknown``."""
+        """Read the newest progress of a job, also of an attempt before the running one. Raises ``job_unknown``."""
         folders = self._attempts(job_id)
         return next((found for folder in reversed(folders) if (found := read_latest(folder.progress))), None)
 
     def history(self, job_id: str) -> MetricHistory:
-        """What a job has measured over all its attempts, for a plot. Raises ``job_unknown``."""
+        """Read a job's metrics over all its attempts, for a plot. Raises ``job_unknown``."""
         return metric_history.read(folder.progress for folder in self._attempts(job_id))
 
     def log_path(self, job_id: str) -> Path:
-        """Log of the newest attempt; the file is there once the worker has started. Raises ``job_unknown``."""
+        """Return the newest attempt's log; the file is there once the worker has started. Raises ``job_unknown``."""
         return self._home.attempt(job_id, max(1, self._row(job_id).attempt)).log
 
     def log_tail(self, job_id: str, n_lines: int) -> _Lines:
-        """The last lines of the log, at most a megabyte of them. Raises ``job_unknown``."""
+        """Read the last lines of the log, at most a megabyte. Raises ``job_unknown``."""
         lines = read_tail_lines(self.log_path(job_id), MAX_LOG_TAIL_BYTES)
         return lines[-n_lines:] if n_lines > 0 else []
 
     def artifacts(self, job_id: str) -> _Artifacts:
-        """What a job has published so far. Raises ``job_unknown``."""
+        """Return the artifacts that a job has published so far. Raises ``job_unknown``."""
         return artifacts.published(self._attempts(job_id))
 
     def lineage(self, job_id: str) -> Lineage:
-        """What made a job's artifacts: parameters, the jobs that they name, revision, lock. Raises ``job_unknown``."""
+        """Return the origin of a job's artifacts. Raises ``job_unknown``."""
         row = self._row(job_id)
         ran = atomic_io.read_json(self._home.job_file(job_id)) or {}
         return Lineage(
@@ -184,7 +184,7 @@ class Runner:
         )
 
     def resolve(self, handle: str) -> Path:
-        """The path behind ``artifact://<job>/<name>``, once it is checked to be what was published.
+        """Return the path of ``artifact://<job>/<name>``, checked to be unchanged.
 
         Raises:
             UserError: ``artifact_unknown``, ``artifact_missing``, ``artifact_changed``, ``artifact_collected``,
@@ -210,7 +210,7 @@ class Runner:
     def collectable(
         self, *, older_than_s: float | None = None, max_bytes: int | None = None
     ) -> garbage_collection.Collection:
-        """What ``collect`` would delete now; see ``jobs.runner.client.garbage_collection.plan`` for the arguments."""
+        """Choose the files that ``collect`` would delete now; see ``garbage_collection.plan`` for the arguments."""
         return garbage_collection.plan(self._store, self._home, older_than_s=older_than_s, max_bytes=max_bytes)
 
     def collect(
@@ -220,7 +220,7 @@ class Runner:
         return garbage_collection.collect(self._store, self._home, older_than_s=older_than_s, max_bytes=max_bytes)
 
     def wait(self, job_id: str, timeout_s: float, on_progress: OnProgress | None = None) -> JobRecord:
-        """Block until a job is finished or the time is over, whichever is first. Raises ``job_unknown``.
+        """Block until a job is finished or the time is over. Raises ``job_unknown``.
 
         Args:
             job_id: the job.
@@ -256,7 +256,7 @@ class Runner:
         return row
 
     def _see_to(self, row: JobRow) -> None:
-        """Make sure that somebody works on a job that is not finished (within ``together``: at its end)."""
+        """Start a supervisor for a job that is not finished (within ``together``: at its end)."""
         if row.state not in TERMINAL and not self._store.connection.in_transaction:
             self._ensure_supervisor()
 

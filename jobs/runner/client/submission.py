@@ -1,4 +1,4 @@
-"""Taking a job: found again by key or fingerprint, or written down once, in one transaction."""
+"""Submission of a job: found by its key or fingerprint, or inserted once, in one transaction."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from jobs.settings import BACKENDS, Settings
 
 @dataclass(frozen=True)
 class SubmissionRequest:
-    """What a caller asks for. ``fingerprint`` is kept in any case; it is looked for only with ``reuse``.
+    """Request for a job. ``fingerprint`` is kept in any case; it is looked for only with ``reuse``.
 
     The other fields are explained in ``Runner.submit``.
     """
@@ -47,12 +47,12 @@ class SubmissionRequest:
         return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
 
     def backend_of(self, settings: Settings) -> str:
-        """Where the job itself runs: one that starts others stays with the store, and they go where it was sent."""
+        """Return the backend of the job itself: a director runs beside the store, its children elsewhere."""
         return "local" if self.kind.resource == "director" else self.backend or settings.backend
 
 
 def take(request: SubmissionRequest, store: Store, settings: Settings) -> tuple[JobRow, bool]:
-    """The job of a request and whether it was made now.
+    """Return the job of a request, and whether it is new.
 
     Raises:
         UserError: ``idempotency_conflict``, ``backend_unknown``, ``home_on_network``, ``disk_full``,
@@ -159,7 +159,7 @@ def _by_fingerprint(request: SubmissionRequest, store: Store, settings: Settings
 
 
 def _document(request: SubmissionRequest, settings: Settings) -> dict[str, Any]:
-    """What the worker needs and what tells the run again; the shim adds what it ran with."""
+    """Build the job's document: all that the worker needs, and all that is needed to repeat the run."""
     return {
         "kind": request.kind.name,
         "params": request.params.model_dump(mode="json"),

@@ -1,6 +1,6 @@
-"""What the driver says of this machine's GPUs: how many there are, and who computes on them. stdlib only.
+"""GPUs of this machine by ``nvidia-smi``: number, memory, and the processes that use them. stdlib only.
 
-Asked through ``nvidia-smi``, with a bound; where there is none, or it does not answer, nothing is known.
+The call is bounded in time; without ``nvidia-smi``, or without its answer, no GPU is known.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class GpuMemory:
     free: int
 
 
-# Given the arguments, nvidia-smi's answer; None when there is none.
+# Takes arguments, returns the output of nvidia-smi; None when there is none.
 Query = Callable[[Sequence[str]], str | None]
 
 
@@ -45,7 +45,7 @@ def ask_nvidia_smi(arguments: Sequence[str]) -> str | None:
 
 @dataclass
 class Gpus:
-    """This machine's GPUs. How many there are is asked once; who uses them, each time."""
+    """This machine's GPUs. Their number is read once, their users each time."""
 
     ask: Query = ask_nvidia_smi
     _uuids: Mapping[int, str] | None = field(default=None, init=False)
@@ -59,7 +59,7 @@ class Gpus:
         return self._uuids
 
     def allowed(self, visible: str | None) -> frozenset[int]:
-        """The indices that a ``CUDA_VISIBLE_DEVICES`` lets through; all of them when it is None."""
+        """Return the indices that a ``CUDA_VISIBLE_DEVICES`` names; all of them when it is None."""
         if visible is None:
             return frozenset(self.uuids)
         wanted = [part.strip() for part in visible.split(",") if part.strip()]
@@ -70,7 +70,7 @@ class Gpus:
         )
 
     def memory(self) -> dict[int, GpuMemory]:
-        """Index to total and presently free memory; a GPU that does not tell is left out."""
+        """Return total and free memory by index; a GPU that does not report them is left out."""
         asked = ["--query-gpu=index,memory.total,memory.free,name", "--format=csv,noheader,nounits"]
         found: dict[int, GpuMemory] = {}
         for line in (self.ask(asked) or "").splitlines():
@@ -80,7 +80,7 @@ class Gpus:
         return found
 
     def users(self) -> dict[int, list[int]]:
-        """Index to the pids that compute on that GPU; GPUs without any are left out."""
+        """Return the pids that use each GPU by index; GPUs without any are left out."""
         if not self.uuids:
             return {}
         answer = self.ask(["--query-compute-apps=gpu_uuid,pid", "--format=csv,noheader"]) or ""

@@ -1,4 +1,4 @@
-"""What must hold before a job is taken: space, an interpreter, a disk on which SQLite is safe. stdlib only."""
+"""Checks before a job is accepted: disk space, memory, an interpreter, a local file system. stdlib only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOUNT_TABLE = Path("/proc/self/mountinfo")
 
 
 def check(settings: Settings, environment: str, backend: str = "local", memory_mb: int | None = None) -> None:
-    """Check that a job of this environment can be taken now.
+    """Check that a job of this environment can be accepted now.
 
     Raises:
         UserError: ``home_on_network``, ``disk_full``, ``memory_too_large`` or ``environment_missing``.
@@ -75,7 +75,7 @@ class Memory:
 
 
 def memory_of_machine(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> Memory | None:
-    """Memory of this machine, or of the container that we are in where that is less; None where nothing tells."""
+    """Read the memory of this machine, or of its container where that is less; None where it is unknown."""
     try:
         lines = (line.split() for line in (proc / "meminfo").read_text().splitlines())
         kilobytes = {fields[0].rstrip(":"): int(fields[1]) for fields in lines if len(fields) > 1}
@@ -94,7 +94,7 @@ def memory_of_machine(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/c
 
 
 def free_bytes(folder: Path) -> int:
-    """Free space of the disk that a folder is, or will be, on."""
+    """Return the free space of the disk that a folder is, or will be, on."""
     return shutil.disk_usage(_nearest_existing(folder)).free
 
 

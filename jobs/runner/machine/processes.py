@@ -1,4 +1,4 @@
-"""Processes as the kernel shows them: who is alive, whose child, and how to end a tree. stdlib only.
+"""Processes of the operating system: liveness, parents, ending a tree. stdlib only.
 
 Everything works on Linux; elsewhere a killed shim costs the exact exit code, and children that leave both the
 process group and the parent chain are not found.
@@ -28,7 +28,7 @@ def become_subreaper() -> None:
 
 
 def start_time(pid: int) -> str | None:
-    """What tells a process from a later one with the same pid; None when it is gone or a zombie."""
+    """Read the start time, which distinguishes processes with the same pid; None for a zombie or a missing one."""
     if not PROC.is_dir():
         return _start_time_by_ps(pid)
     fields = _stat(pid)
@@ -47,7 +47,7 @@ def signal_group(group: int, number: signal.Signals) -> None:
 
 
 def end_tree(mark: str, *, root: int | None = None, timeout_s: float = 10.0) -> list[int]:
-    """Kill what an attempt has left behind, again and again until nothing is left or the time is over.
+    """Kill all processes of an attempt, repeatedly until none is left or the time is over.
 
     Args:
         mark: value of ``MARK`` in the environment of the attempt's processes.
@@ -55,7 +55,7 @@ def end_tree(mark: str, *, root: int | None = None, timeout_s: float = 10.0) -> 
         timeout_s: for processes that the kernel holds in an uninterruptible call.
 
     Returns:
-        What could not be killed.
+        The pids that could not be killed.
     """
     deadline = time.monotonic() + timeout_s
     while left := members(mark, root):
@@ -69,7 +69,7 @@ def end_tree(mark: str, *, root: int | None = None, timeout_s: float = 10.0) -> 
 
 
 def members(mark: str, root: int | None = None) -> list[int]:
-    """Living processes that carry the mark or descend from ``root``; never ``root`` or this process itself."""
+    """Find living processes that carry the mark or descend from ``root``; never ``root`` or this process itself."""
     parents = _parents()
     marked = {pid for pid in parents if _carries(pid, mark)}
     below = {pid for pid in parents if root is not None and _descends(pid, root, parents)}
@@ -77,7 +77,7 @@ def members(mark: str, root: int | None = None) -> list[int]:
 
 
 def n_oom_kills() -> int:
-    """How often the kernel has killed for want of memory since it started; 0 where it does not tell."""
+    """Count the kernel's out-of-memory kills since it started; 0 where they are not counted."""
     with contextlib.suppress(OSError):
         for line in (PROC / "vmstat").read_text().splitlines():
             if line.startswith("oom_kill "):

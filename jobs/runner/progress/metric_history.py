@@ -1,4 +1,4 @@
-"""All that a job has told of its progress: thinned while it grows, joined over the attempts when it is read."""
+"""Metrics of a job: thinned while the file grows, joined over the attempts when it is read."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pydantic import ValidationError
 
 from jobs.runner.models import Progress
 
-SHRINK = 0.7  # of the number of stretches, until what is kept fits
-RECENT_SHARE = 4  # the newest lines stay as they are, in a quarter of the space: they tell the rate
+SHRINK = 0.7  # of the number of intervals, until what is kept fits
+RECENT_SHARE = 4  # the newest lines stay as they are, in a quarter of the space: the rate is computed from them
 
 
 @dataclass(frozen=True)
 class MetricHistory:
-    """What a job measured, in the order of the work.
+    """Metrics of a job, in the order of the work.
 
     Attributes:
         points: the reports with metrics; ``done`` rises within and over the attempts.
@@ -54,8 +54,8 @@ def read(attempts: Iterable[Path]) -> MetricHistory:
 def thin_lines(lines: Sequence[bytes], limit_bytes: int) -> list[bytes]:
     """Choose lines that take at most about ``limit_bytes``: the first, the newest, and an even spread between.
 
-    Even in ``done``, or in time where ``done`` stands still. Of each stretch the last line is kept, and of each
-    set of metrics the last, so that what is measured now and then does not drown in what is measured always.
+    Even in ``done``, or in time where ``done`` does not change. Of each interval the last line of each set of metrics
+    is kept, so that rare metrics are not lost among frequent ones.
     Lines that are no progress (torn by a full disk) are dropped.
     """
     known = [(line, told) for line, told in zip(lines, parse_lines(lines), strict=True) if told is not None]
@@ -65,10 +65,10 @@ def thin_lines(lines: Sequence[bytes], limit_bytes: int) -> list[bytes]:
     places = _places([told for _, told in old])
     names = [frozenset(told.metrics) for _, told in old]
     chosen: Sequence[int] = range(len(old))
-    n_stretches = float(len(old))
-    while _size(old[index][0] for index in chosen) > left_bytes and n_stretches > 1:
-        n_stretches *= SHRINK
-        last = {(int(places[index] * n_stretches), names[index]): index for index in range(1, len(old))}
+    n_intervals = float(len(old))
+    while _size(old[index][0] for index in chosen) > left_bytes and n_intervals > 1:
+        n_intervals *= SHRINK
+        last = {(int(places[index] * n_intervals), names[index]): index for index in range(1, len(old))}
         chosen = [0, *sorted(last.values())]
     return [old[index][0] for index in chosen] + [line for line, _ in recent]
 
@@ -93,7 +93,7 @@ def _lines(path: Path) -> list[bytes]:
 
 
 def _places(told: Sequence[Progress]) -> list[float]:
-    """Where each report lies between the first and the last, 0 to below 1."""
+    """Return the place of each report between the first and the last, 0 to below 1."""
     by_done, by_time = [report.done for report in told], [report.at for report in told]
     for along in (by_done, by_time):
         if len(along) > 1 and along[-1] > along[0] and all(a <= b for a, b in pairwise(along)):

@@ -49,7 +49,7 @@ class ProgressWriter:
         self._thread.start()
 
     def write(self, done: float, total: float | None, message: str, metrics: Mapping[str, float]) -> None:
-        """Note a step. Costs about a microsecond when the line can wait."""
+        """Report progress. Takes about a microsecond when the line can wait."""
         line = {"at": time.time(), "done": done, "total": total, "message": message}
         with self._condition:
             if metrics:

@@ -1,4 +1,4 @@
-"""How fast a job works now: units of ``done`` a second, from its newest reports."""
+"""Throughput of a job: units of ``done`` a second, from its newest reports."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from jobs.runner.models import Progress
 
 RECENT_S = 60.0
 LEAST_POINTS = 6  # slow units are counted further back than a minute
-LEAST_POINTS_TO_TELL = 3
+LEAST_POINTS_FOR_A_RATE = 3
 
 
 def compute_rate(reports: Sequence[Progress]) -> float | None:
-    """Units a second over the last minute, or over the last five units when they take longer.
+    """Compute units a second over the last minute, or over the last five units when they take longer.
 
     The first rise of ``done`` is left out: in it an attempt loads its models, and counts in one step all that the
     attempt before had finished. So is everything before the total changed or ``done`` fell: other work.
@@ -36,6 +36,6 @@ def compute_rate(reports: Sequence[Progress]) -> float | None:
     n_recent = sum(at >= reached[-1][0] - RECENT_S for at, _ in reached)
     recent = reached[-max(n_recent, LEAST_POINTS) :]
     took_s = recent[-1][0] - recent[0][0]
-    if len(recent) < LEAST_POINTS_TO_TELL or took_s <= 0:
+    if len(recent) < LEAST_POINTS_FOR_A_RATE or took_s <= 0:
         return None
     return (recent[-1][1] - recent[0][1]) / took_s

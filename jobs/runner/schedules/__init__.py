@@ -1,1 +1,6 @@
-"""Repeated jobs: schedules and the rules that say when they are due."""
+"""Schedules: work that is submitted again at each planned time."""
+
+from jobs.runner.schedules.rule import ScheduleRule
+from jobs.runner.schedules.schedules import Schedule, Schedules
+
+__all__ = ["Schedule", "ScheduleRule", "Schedules"]

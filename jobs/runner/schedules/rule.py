@@ -1,4 +1,4 @@
-"""When repeated work is due: a span, or a cron line in a time zone."""
+"""Rules of schedules: an interval, or a cron line in a time zone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHORTEST_EVERY_S = 60.0
 
 @dataclass(frozen=True)
 class ScheduleRule:
-    """When a schedule runs: every so many seconds, or by a cron line in a time zone."""
+    """Rule of a schedule: an interval in seconds, or a cron line in a time zone."""
 
     every_s: float | None = None
     cron: str | None = None
@@ -24,7 +24,7 @@ class ScheduleRule:
 
     @classmethod
     def parse(cls, *, every: str | None, cron: str | None, tz: str = "UTC") -> ScheduleRule:
-        """Read what a person wrote.
+        """Read a rule as people write it.
 
         Args:
             every: ``90s``, ``30m``, ``12h``, ``1d``, ``1w``, ``1h30m``; at least a minute.
@@ -59,7 +59,7 @@ class ScheduleRule:
         return cls(cron=cron, tz=tz)
 
     def next_after(self, planned: float, now: float) -> float:
-        """The first planned time later than ``now``; Unix seconds, like ``planned``, the newest one before."""
+        """Return the first planned time later than ``now``; Unix seconds, like ``planned``, the last planned time."""
         if self.every_s is not None:
             return planned + self.every_s * (max(0.0, now - planned) // self.every_s + 1)
         assert self.cron is not None

@@ -1,8 +1,8 @@
-"""Repeated work: a schedule submits a job each time its time has come, exactly one a time.
+"""Schedules: each submits one job at each of its planned times.
 
 ``python -m jobs.runner.schedules HOME`` submits what is due; the supervisor starts it. A schedule's job has the key
-``schedule:<id>:<planned time>``, so that however many processes look at the clock, and wherever one is killed, a
-planned time gives one job. A time that passed while the machine was off is made up for once, not once for each.
+``schedule:<id>:<planned time>``, so that a planned time gives one job, also when several processes submit or one is
+killed. Times that passed while the machine was off are made up for by one job.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Schedules:
         placement: dict[str, Any] | None = None,
         now: float | None = None,
     ) -> Schedule:
-        """Write a schedule down; its first time is the next that the rule gives.
+        """Store a schedule; its first time is the next that the rule gives.
 
         Args:
             kind: what to run.
@@ -110,7 +110,7 @@ class Schedules:
         return self.get(schedule_id)
 
     def get(self, schedule_id: str) -> Schedule:
-        """A schedule. Raises ``UserError`` ``schedule_unknown``."""
+        """Return a schedule. Raises ``UserError`` ``schedule_unknown``."""
         row = self._store.connection.execute("SELECT * FROM schedules WHERE id = ?", (schedule_id,)).fetchone()
         if row is None:
             known = ", ".join(schedule.id for schedule in self.list()) or "none"
@@ -118,7 +118,7 @@ class Schedules:
         return _schedule(row)
 
     def list(self) -> list[Schedule]:
-        """All schedules, the next to run first, paused ones last."""
+        """List all schedules, the next to run first, paused ones last."""
         rows = self._store.connection.execute("SELECT * FROM schedules ORDER BY enabled DESC, next_at, id")
         found = [_schedule(row) for row in rows.fetchall()]
         if any(schedule.enabled for schedule in found):
@@ -132,7 +132,7 @@ class Schedules:
         return self.get(schedule_id)
 
     def resume(self, schedule_id: str, now: float | None = None) -> Schedule:
-        """Go on with the next time from now; what a pause skipped is not made up for."""
+        """Continue with the next time from now; times that a pause skipped are not made up for."""
         now = time.time() if now is None else now
         schedule = self.get(schedule_id)
         self._store.connection.execute(
@@ -146,7 +146,7 @@ class Schedules:
         return self.get(schedule_id)
 
     def delete(self, schedule_id: str) -> None:
-        """Forget a schedule; its jobs stay. Raises ``schedule_unknown``."""
+        """Delete a schedule; its jobs stay. Raises ``schedule_unknown``."""
         self.get(schedule_id)
         self._store.connection.execute("DELETE FROM schedules WHERE id = ?", (schedule_id,))
 
@@ -165,7 +165,7 @@ class Schedules:
         rows = self._store.connection.execute("SELECT * FROM schedules WHERE enabled = 1 AND next_at <= ?", (now,))
         for schedule in [_schedule(row) for row in rows.fetchall()]:
             job_id, note = self._run_planned(schedule, now)
-            # The same planned time is told again if we are killed before this line; the key makes it the same job.
+            # After a kill before this line the same planned time comes again; the key makes it the same job.
             self._store.connection.execute(
                 "UPDATE schedules SET next_at = ?, note = ?, last_job = coalesce(?, last_job), "
                 "n_runs = n_runs + (? IS NOT NULL) WHERE id = ? AND next_at = ?",
@@ -179,7 +179,7 @@ class Schedules:
         return submitted
 
     def _run_planned(self, schedule: Schedule, now: float) -> tuple[str | None, str]:
-        """The job of the planned time, or None and why there is none."""
+        """Submit the job of the planned time; without a job return None and the reason."""
         at = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(schedule.next_at))
         if now - schedule.next_at > LATE_S and not schedule.catch_up:
             return None, f"{at} was missed"

@@ -1,9 +1,8 @@
-"""One attempt's guardian: starts the worker, passes a cancel on, and writes down how it ended.
+"""Shim: starts the worker of one attempt, passes a cancel on, and records the worker's exit. stdlib only.
 
-``python -m jobs.runner.shim HOME JOB ATTEMPT`` beside the store, ``--remote ATTEMPT_FOLDER`` on another machine,
-where the folder is all it shares with the supervisor. Small and stdlib only: it starts in tens of milliseconds and
-stays in memory for as long as the job runs. Liveness is its lock (elsewhere: its ``alive`` file), truth is its
-``exit.json``.
+``python -m jobs.runner.shim HOME JOB ATTEMPT`` beside the store; ``--remote ATTEMPT_FOLDER`` on another machine, which
+shares only that folder with the supervisor. It starts in tens of milliseconds and stays in memory while the job runs.
+Its lock shows that it is alive (on another machine: its ``alive`` file); ``exit.json`` is its record.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ logger = logging.getLogger("jobs.runner.shim")
 
 SPAWN_FAILED_EXIT = 127  # as a shell says "command not found"
 ALIVE_S = 5.0  # between two signs of life of a remote shim
-LAST_WORDS_S = 15.0  # kept of Slurm's notice, to end the tree and to write how it ended
+LAST_WORDS_S = 15.0  # of Slurm's notice, reserved to kill the process tree and to record the exit
 # bitsandbytes makes torch 2.8 start a process for each core at import, in case something will be compiled: 8 CPU
 # seconds and 0.7 GB each (measured). So one starts them that does compile.
 UNASKED_POOL = {"TORCH_WARM_POOL": "0"}
@@ -94,12 +93,12 @@ def _run_worker(
     tree_lock: int | None = None,
     is_remote: bool = False,
 ) -> Exit:
-    """Run the worker, end what it leaves behind, and write down how it ended."""
+    """Run the worker, kill the processes that it leaves, and record its exit."""
     exit_ = _watched(spec, folder, settings, control, tree_lock, is_remote)
     left = processes.end_tree(spec.mark, root=os.getpid())
     if left:
         logger.warning("%s: processes %s could not be killed", spec.job_id, left)
-    with contextlib.suppress(OSError):  # how it ended is worth more than the names of its files
+    with contextlib.suppress(OSError):  # the exit record matters more
         map_back(folder, spec.path_map)
     atomic_io.write_json(folder.exit, dataclasses.asdict(exit_) | {"at": time.time()})
     return exit_
@@ -140,7 +139,7 @@ def _watched(
 
 
 class _Ticks:
-    """What is done once a second while the worker runs."""
+    """Work of the shim once a second while the worker runs."""
 
     def __init__(self, folder: AttemptFolder, log_limit_bytes: int, is_remote: bool) -> None:
         self._folder = folder
@@ -155,13 +154,13 @@ class _Ticks:
             return None
         if time.monotonic() - self._alive_at >= ALIVE_S:
             self._alive_at = time.monotonic()
-            with contextlib.suppress(OSError):  # a full disk must not end the guard
+            with contextlib.suppress(OSError):  # a full disk must not end the shim
                 self._folder.alive.write_text(f"{time.time()}\n")
         return "cancel" if self._folder.cancel.exists() else None
 
 
 def _settings_of_job(settings: Settings, document: dict[str, Any]) -> Settings:
-    """The submitter's view of the world; the home and the slots are those of the supervisor."""
+    """Return the submitter's settings, with the home and the slots of the supervisor."""
     asked = document["settings"]
     return dataclasses.replace(
         settings,
@@ -192,7 +191,7 @@ def _spawn(
 
 @contextlib.contextmanager
 def _control(folder: AttemptFolder) -> Iterator[int]:
-    """The fifo through which a cancel comes. Opened for writing, too, so that it never reads as ended."""
+    """Open the fifo through which a cancel comes; also for writing, so that reading never ends."""
     os.mkfifo(folder.control, 0o600)
     descriptor = os.open(folder.control, os.O_RDWR | os.O_NONBLOCK)
     try:
@@ -202,7 +201,7 @@ def _control(folder: AttemptFolder) -> Iterator[int]:
 
 
 def _outlive_shutdown_signals() -> None:
-    """Stay to write down how the worker ended when a shutdown sends SIGTERM to everybody.
+    """Ignore the signals of a shutdown, so that the worker's exit is recorded.
 
     Handlers, not SIG_IGN, which the worker would inherit.
     """

@@ -1,7 +1,7 @@
-"""One worker in several processes: the command that runs it under torchrun, here or on the nodes of a Slurm job.
+"""Worker in several processes: its command under torchrun, here or on the nodes of a Slurm job.
 
 Every process is a worker of its own that finds its place in ``RANK``, ``LOCAL_RANK`` and ``WORLD_SIZE``; the first
-one speaks for all. torchrun is a part of torch, hence of the ``ml`` environment; this module is stdlib only.
+one writes the result. torchrun is a part of torch, hence of the ``ml`` environment; this module is stdlib only.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def build_command(
     host: str = "",
     port: int = 0,
 ) -> list[str]:
-    """The command for a program in ``n_processes`` processes.
+    """Build the command for a program in ``n_processes`` processes.
 
     On several nodes ``srun`` starts one torchrun a node, within the allocation that it is called in, and they meet
     at ``host``, which is the one that calls. Without ``srun`` they are all children of this machine's torchrun.
@@ -47,7 +47,7 @@ def build_command(
         n_processes: in all; a multiple of ``n_nodes``.
         log_dir: where torchrun puts its own files.
         n_nodes: nodes of the allocation.
-        key: tells this run's meeting from others'; part of a file's name.
+        key: id of this run's rendezvous; part of a file's name.
         host: name or address of this node that the others reach.
         port: a free one of it.
 
@@ -67,19 +67,19 @@ def build_command(
     ]
     if n_nodes == 1:
         return [*torchrun, "--standalone", "--no-python", python, *program]
-    meeting = ["--rdzv-backend=c10d", f"--rdzv-id={key}", f"--rdzv-endpoint={host}:{port}", f"--nnodes={n_nodes}"]
+    rendezvous = ["--rdzv-backend=c10d", f"--rdzv-id={key}", f"--rdzv-endpoint={host}:{port}", f"--nnodes={n_nodes}"]
     # One node's torchrun ends before the others' when they stop: those have time to save, then they are ended.
     srun = ["srun", f"--ntasks={n_nodes}", "--kill-on-bad-exit=0", f"--wait={LAST_NODE_S}", "--unbuffered"]
-    return [*srun, *torchrun, *meeting, "--no-python", python, *program]
+    return [*srun, *torchrun, *rendezvous, "--no-python", python, *program]
 
 
 def build_worker_command(spec: AttemptSpec, folder: AttemptFolder, settings: Settings, is_remote: bool) -> list[str]:
-    """What a shim starts for its attempt."""
+    """Build the command that a shim starts for its attempt."""
     python = spec.python or str(settings.python(spec.environment))
     program = ["-m", "jobs.runner.worker", str(folder.path)]
     if spec.n_processes == 1:
         return [python, *program]
-    host, port = _meeting_point()
+    host, port = _rendezvous_point()
     n_nodes = settings.slurm.nodes if is_remote else 1
     return build_command(
         python,
@@ -104,16 +104,16 @@ def stop_all_nodes(spec: AttemptSpec, worker: subprocess.Popen[bytes]) -> None:
 
 
 def merge_exit_codes(folder: AttemptFolder, code: int, asked: StopReason | None) -> int:
-    """torchrun has codes of its own: tell a stop that was asked for, and let a process that failed speak."""
+    """Replace torchrun's own exit code after a stop, and take the error of the process that failed first."""
     if folder.failure.exists():
         return code
-    words = sorted(folder.path.glob("rank-*/failure.json"), key=lambda path: path.stat().st_mtime)
-    if asked is None and words:
-        os.link(words[0], folder.failure)
+    failures = sorted(folder.path.glob("rank-*/failure.json"), key=lambda path: path.stat().st_mtime)
+    if asked is None and failures:
+        os.link(failures[0], folder.failure)
     return CANCELLED_EXIT if asked == "stop" else code
 
 
-def _meeting_point() -> tuple[str, int]:
+def _rendezvous_point() -> tuple[str, int]:
     """This machine's name and a port of it that is free now."""
     with socket.socket() as probe:
         probe.bind(("", 0))

@@ -1,4 +1,4 @@
-"""Waiting for a worker's end and telling it to stop: when asked, or when its time is over. stdlib only."""
+"""Watchdog of a worker: waits for its end and stops it on request or when its time is over. stdlib only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class WorkerLimits:
     """Seconds that a worker has.
 
     Attributes:
-        grace_s: from being told to stop for good until it is killed.
+        grace_s: from a final stop request until it is killed.
         stop_grace_s: the same when the machine is about to be taken away.
         max_run_s: in all; None is without end.
     """
@@ -34,14 +34,14 @@ class WorkerLimits:
 
 
 class Watchdog:
-    """One worker, watched by the process that started it.
+    """Watchdog in the process that started the worker.
 
     Args:
         worker: in a process group of its own.
         control: descriptor through which ``CANCEL`` and ``STOP`` come.
         limits: how long it may run and may take to stop.
         each_tick: called about once a second; may return what is asked for meanwhile.
-        tell: makes the worker stop at its next safe point; by default a SIGTERM to its group.
+        stop: makes the worker stop at its next safe point; by default a SIGTERM to its group.
     """
 
     def __init__(
@@ -50,21 +50,21 @@ class Watchdog:
         control: int,
         limits: WorkerLimits,
         each_tick: Callable[[], StopReason | None] = lambda: None,
-        tell: Callable[[], None] | None = None,
+        stop: Callable[[], None] | None = None,
     ) -> None:
         self._worker = worker
         self._control = control
         self._limits = limits
         self._each_tick = each_tick
-        self._tell = tell or (lambda: processes.signal_group(worker.pid, signal.SIGTERM))
+        self._stop = stop or (lambda: processes.signal_group(worker.pid, signal.SIGTERM))
         self._ticked_at = -TICK_S
         self._end_at = time.monotonic() + limits.max_run_s if limits.max_run_s is not None else None
         self._kill_at: float | None = None
         self.asked: StopReason | None = None
-        """Why the worker was told to stop."""
+        """Reason of the stop request."""
 
     def wait(self) -> int:
-        """Exit code of the worker, negative for a signal."""
+        """Wait for the worker; return its exit code, negative for a signal."""
         ended = os.pidfd_open(self._worker.pid) if hasattr(os, "pidfd_open") else None
         watched = [descriptor for descriptor in (ended, self._control) if descriptor is not None]
         try:
@@ -94,11 +94,11 @@ class Watchdog:
             processes.signal_group(self._worker.pid, signal.SIGKILL)
 
     def _ask(self, what: StopReason | None) -> None:
-        """Tell the worker once. A cancel or the end of its time is final and outranks a stop; the first one counts."""
+        """Ask the worker once to stop. A cancel or a timeout is final and outranks a stop; the first one counts."""
         if what is None or self.asked == what or self.asked in ("cancel", "timeout"):
             return
         if self.asked is None:
-            self._tell()
+            self._stop()
         grace_s = self._limits.stop_grace_s if what == "stop" else self._limits.grace_s
         kill_at = time.monotonic() + grace_s
         self._kill_at = kill_at if self._kill_at is None else min(kill_at, self._kill_at)
@@ -106,7 +106,7 @@ class Watchdog:
 
 
 def _end_of(worker: subprocess.Popen[bytes]) -> int | None:
-    """Collect the orphans of the worker that have ended; the worker's exit code, or None while it runs.
+    """Collect the orphans of the worker that have ended; return the worker's exit code, or None while it runs.
 
     The worker itself is only looked at, not collected: should this process be killed before it has written the
     code down, the supervisor inherits the zombie and still finds the exact code.

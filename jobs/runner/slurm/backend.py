@@ -32,8 +32,8 @@ logger = logging.getLogger("jobs.runner.slurm")
 
 RESUBMIT_S = 5.0
 CANCEL_S = 5.0  # between two calls of scancel
-FORCE_MARGIN_S = 10.0  # what the shim gets beyond the grace before Slurm is told to kill all
-# What a wait may cure; every other refusal is a mistake in the settings or the job.
+FORCE_MARGIN_S = 10.0  # beyond the grace, until Slurm kills all
+# Refusals that may pass; every other one is a mistake in the settings or the job.
 PASSING = ("temporarily", "Job violates accounting/QOS policy", "job limit", "Requested node(s) are busy", "not yet")
 
 
@@ -90,7 +90,7 @@ class SlurmBackend:
         return str(asked.get("slurm_id") or _name(row))
 
     def look(self, row: JobRow) -> AttemptStatus:
-        """Where the attempt is, from the newest listing and the shim's files."""
+        """Find the attempt by the newest listing and the shim's files."""
         folder = self._home.attempt(row.id, row.attempt)
         self._queue.refresh()
         asked = atomic_io.read_json(_asked(folder))
@@ -132,7 +132,7 @@ class SlurmBackend:
             self._scancel(_name(row))
 
     def _submit(self, row: JobRow, folder: AttemptFolder) -> dict[str, Any]:
-        """Ask Slurm once. What it answered is written down; an answer that was lost is found by name."""
+        """Ask Slurm once and record its answer; a lost answer is found by the job's name."""
         self._tried_at[_name(row)] = time.monotonic()
         there = Path(map_text(str(folder.path), self._path_map))
         self._write_spec(row, folder)

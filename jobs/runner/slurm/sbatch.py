@@ -1,4 +1,4 @@
-"""What ``sbatch`` is given for an attempt: arguments and the script that runs on the node. Pure; stdlib only."""
+"""Arguments of ``sbatch`` for an attempt, and the script that runs on the node. stdlib only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def arguments(
     memory_mb: int | None = None,
     n_processes: int = 1,
 ) -> list[str]:
-    """Arguments of ``sbatch`` before the script's file.
+    """Build the arguments of ``sbatch`` before the script's file.
 
     Args:
         slurm: how the user wants it.
@@ -57,7 +57,7 @@ def arguments(
 
 
 def script(environment: Mapping[str, str], *, python: str, folder: Path, path_map: Mapping[str, str]) -> str:
-    """The batch script: the environment with the nodes' paths, then the shim in the shell's place.
+    """Build the batch script: the environment with the nodes' paths, then the shim in the shell's place.
 
     Args:
         environment: variables for the node, with this machine's paths.

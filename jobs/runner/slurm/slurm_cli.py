@@ -1,7 +1,7 @@
 """Slurm's own commands, each bounded in time. stdlib only.
 
-``slurmctld`` away and a command that hangs are the same here: no answer. After one, nobody is asked for a while, so
-that the supervisor's loop is not held up again and again.
+A missing ``slurmctld`` and a command that hangs both count as no answer. After one, no command is run for a while, so
+that the supervisor's loop is not held up.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class SlurmCli:
 
 
 class SlurmCall:
-    """A command that runs."""
+    """Running command."""
 
     def __init__(
         self, command: Sequence[str], environment: dict[str, str], timeout_s: float, on_silence: Callable[[], None]

@@ -1,4 +1,4 @@
-"""What ``squeue`` tells of our jobs: a pure reading of its text. stdlib only."""
+"""Parser of ``squeue``'s output for our jobs. stdlib only."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SlurmJob:
 
 
 def parse(text: str) -> list[SlurmJob]:
-    """Our jobs in a listing; other lines (other people's names, warnings) are passed over."""
+    """Parse our jobs in a listing; other lines (other people's jobs, warnings) are skipped."""
     found = []
     for line in text.splitlines():
         fields = line.strip().split("|", 4)
@@ -40,6 +40,6 @@ def parse(text: str) -> list[SlurmJob]:
 
 
 def find(jobs: list[SlurmJob], name: str, asked_at: float) -> SlurmJob | None:
-    """The job of a name that was submitted after we asked for it; the living one if there are several."""
+    """Return the job of a name that was submitted after we asked for it; the living one if there are several."""
     ours = [job for job in jobs if job.name == name and job.submitted_at >= asked_at - CLOCK_SLACK_S]
     return next((job for job in ours if job.state not in OVER), ours[-1] if ours else None)

@@ -1,6 +1,6 @@
-"""Where an attempt is, judged from what Slurm says and what the shim has left: a pure function. stdlib only.
+"""State of an attempt, resolved from Slurm's listing and the shim's files. stdlib only.
 
-Slurm's word is a hint, the shim's files are the truth: ``exit.json`` ends an attempt whatever Slurm says, "unknown
+The shim's files outrank Slurm's answers: ``exit.json`` ends an attempt whatever Slurm says, "unknown
 job" within seconds of a submission is not an end, and while slurmctld is away nothing changes.
 """
 
@@ -18,19 +18,19 @@ LOST_S = 90.0
 
 
 class Resolution(enum.Enum):
-    """What follows."""
+    """State of an attempt, or the step that it needs."""
 
     WAITING = "waiting"
     ALIVE = "alive"
     UNKNOWN = "unknown"
     GIVE_UP = "give up"  # never began: take the claim, so that it never will
-    LOST = "lost"  # began, and is dead without a word
+    LOST = "lost"  # began, and died without an exit record
     ENDED = "ended"
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known now.
+    """Facts about an attempt.
 
     Attributes:
         has_exit: the shim has written how the worker ended.
@@ -54,7 +54,7 @@ class Evidence:
 def resolve_state(
     evidence: Evidence, *, missing_s: float = MISSING_S, lost_s: float = LOST_S
 ) -> tuple[Resolution, str]:
-    """Tell where an attempt is, and a sentence for people."""
+    """Resolve the state of an attempt, with a sentence for people."""
     job = evidence.job
     if evidence.has_exit or evidence.owner == "supervisor":
         return Resolution.ENDED, ""
@@ -85,4 +85,4 @@ def _begun(evidence: Evidence, lost_s: float) -> tuple[Resolution, str]:
     if job is not None and job.state not in OVER | WAITING:
         # A killed slurmstepd or a lost node: the work may go on. Slurm keeps the node, and so do we.
         return Resolution.ALIVE, f"{where} ({job.state}) has given no sign of life for {evidence.quiet_s:.0f} s"
-    return Resolution.LOST, f"{where} is over and the work has left no word"
+    return Resolution.LOST, f"{where} is over and left no exit record"

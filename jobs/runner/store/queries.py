@@ -48,7 +48,7 @@ class Queries(StoreConnection):
         return [(str(row["job"]), str(row["needs"])) for row in self.connection.execute(query)]
 
     def schedule_documents(self) -> list[str]:
-        """What all schedules will run, as JSON."""
+        """Return the documents of all schedules, as JSON."""
         return [str(row["document"]) for row in self.connection.execute("SELECT document FROM schedules")]
 
     def in_state(self, *states: str) -> list[JobRow]:
@@ -70,7 +70,7 @@ class Queries(StoreConnection):
         return self.connection.execute(query).fetchone() is not None
 
     def has_queued_jobs(self) -> bool:
-        """True while a job waits, for whatever."""
+        """True while any job is queued."""
         return self.connection.execute("SELECT 1 FROM jobs WHERE state = 'queued' LIMIT 1").fetchone() is not None
 
     def is_schedule_due(self) -> bool:

@@ -38,7 +38,7 @@ class Transitions(StoreConnection):
         connection.execute("INSERT INTO keys(key, job, spec_hash) VALUES(?, ?, ?)", (key, job_id, spec_hash))
 
     def ask_to_cancel(self, job_id: str) -> bool:
-        """Note that a job that is not finished should stop."""
+        """Record the request to stop a job that is not finished."""
         return self._swap(f"UPDATE jobs SET cancel = 1 WHERE id = ? AND cancel = 0 AND state IN {LIVE_SQL}", job_id)
 
     def cancel_waiting(self, job_id: str) -> bool:
@@ -80,7 +80,7 @@ class Transitions(StoreConnection):
         )
 
     def finish(self, job_id: str, attempt: int, outcome: Outcome) -> bool:
-        """starting or running → how the attempt ended. Idempotent: the first to tell wins."""
+        """starting or running → the attempt's end. Idempotent: the first call wins."""
         return self._swap(
             "UPDATE jobs SET state = ?, reason = ?, detail = ?, exit_code = ?, result = ?, failure = ?, "
             "ended_at = ? WHERE id = ? AND attempt = ? AND state IN ('starting', 'running')",

@@ -1,7 +1,7 @@
 """Entry of the supervisor: ``python -m jobs.runner.supervisor HOME [IDLE_S [LOCK]]``.
 
-Detaches itself, and ends when nothing has been alive for IDLE_S seconds. Whoever starts it waits until it holds the
-lock, so that little is imported before; what comes after that fails is in its log.
+Detaches itself, and ends when no job has been alive for IDLE_S seconds. The process that starts it waits until it holds
+the lock, so little is imported before; later errors are in its log.
 """
 
 from __future__ import annotations

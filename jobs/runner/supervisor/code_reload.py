@@ -1,4 +1,4 @@
-"""Which code a long-lived process runs, and whether the disk now holds another. stdlib only."""
+"""Detection of new code on the disk, for a long-lived process. stdlib only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Signature: TypeAlias = frozenset[tuple[str, int, int]]
 
 
 def signature(folder: Path = HERE) -> Signature:
-    """Names, sizes and change times of the runner's modules."""
+    """Return names, sizes and change times of the runner's modules."""
     found = set()
     for path in folder.rglob("*.py"):
         try:

@@ -1,4 +1,4 @@
-"""Jobs that run on this machine: started through a shim each, looked after by locks, files and the kernel. stdlib only.
+"""Jobs on this machine: each started through a shim, observed by locks, files and processes. stdlib only.
 
 The supervisor is a subreaper: the shims are its children, and so is the worker of a shim that was killed.
 """
@@ -30,7 +30,7 @@ FIRST_RETRY_S, LONGEST_RETRY_S = 0.1, 5.0
 
 
 class LocalJobs:
-    """The supervisor's part of the jobs of this machine."""
+    """Executor of this machine's jobs."""
 
     def __init__(self, settings: Settings, store: Store, home: Home) -> None:
         self._settings = settings
@@ -38,7 +38,7 @@ class LocalJobs:
         self._home = home
         self._shims: dict[int, tuple[str, int]] = {}  # pid of a child: its job and attempt
         self._reaped: dict[int, int] = {}  # pid: exit code of orphaned workers
-        self._told_to_stop: dict[str, float] = {}  # orphans that were sent SIGTERM, and when
+        self._stop_asked_at: dict[str, float] = {}  # orphans that were sent SIGTERM, and when
 
     def start(self, start: ClaimedJob) -> None:
         """Start the shim of a claimed attempt."""
@@ -75,15 +75,15 @@ class LocalJobs:
                 self._reaped[pid] = os.waitstatus_to_exitcode(status)
 
     def forget_reaped(self) -> None:
-        """Whatever was reaped and is not missed belonged to nobody we know."""
+        """Forget reaped children that belong to no known attempt."""
         self._reaped.clear()
 
-    def will_tell(self, row: JobRow) -> bool:
+    def wakes_at_end(self, row: JobRow) -> bool:
         """True when the end of an attempt wakes us: its shim is our child."""
         return row.state == "running" and (row.id, row.attempt) in self._shims.values()
 
     def look_after(self, row: JobRow) -> None:
-        """Find out what became of an attempt that should be alive."""
+        """Check an attempt that should be alive, and settle it when it is not."""
         folder = self._home.attempt(row.id, row.attempt)
         if row.cancel:
             _pass_cancel_on(folder)
@@ -94,7 +94,7 @@ class LocalJobs:
         pid = int(start.get("pid", 0))
         exit_ = read_exit(folder)
         if exit_ is None and pid in self._reaped:
-            timed_out = row.id in self._told_to_stop and not row.cancel
+            timed_out = row.id in self._stop_asked_at and not row.cancel
             exit_ = Exit(self._reaped[pid], cancelled=bool(row.cancel), timed_out=timed_out)
         if exit_ is None and processes.is_alive(pid, start.get("start_time")):
             if row.cancel or _is_overdue(row, start):
@@ -108,13 +108,13 @@ class LocalJobs:
         if exit_ is None and row.state == "starting":
             self._start_later(row)
             return
-        self._told_to_stop.pop(row.id, None)
+        self._stop_asked_at.pop(row.id, None)
         finish_attempt(self._store, folder, row, exit_)
 
     def _stop_orphan(self, row: JobRow, pid: int) -> None:
         """Do the shim's part for a worker that has outlived it; without a reason to stop it simply goes on."""
-        told_at = self._told_to_stop.setdefault(row.id, time.monotonic())
-        overdue = time.monotonic() - told_at >= self._settings.cancel_grace_s
+        asked_at = self._stop_asked_at.setdefault(row.id, time.monotonic())
+        overdue = time.monotonic() - asked_at >= self._settings.cancel_grace_s
         processes.signal_group(pid, signal.SIGKILL if overdue else signal.SIGTERM)
 
     def _start_later(self, row: JobRow) -> None:
@@ -124,7 +124,7 @@ class LocalJobs:
 
 
 def _is_overdue(row: JobRow, start: Mapping[str, Any]) -> bool:
-    """True when an attempt has run longer than it may. By the kernel's clock, which nobody sets (Linux only)."""
+    """True when an attempt has run longer than it may. By the kernel's clock, which cannot be set (Linux only)."""
     if row.max_run_s is None or not hasattr(time, "CLOCK_BOOTTIME"):
         return False
     ticks = float(start.get("start_time") or "inf")
@@ -137,7 +137,7 @@ def _pass_cancel_on(folder: AttemptFolder) -> None:
     except OSError:
         return  # no shim reads it: it has not begun yet, or is gone
     try:
-        with contextlib.suppress(BlockingIOError):  # full: it has been told often enough
+        with contextlib.suppress(BlockingIOError):  # full: many requests are waiting
             os.write(descriptor, b"c")
     finally:
         os.close(descriptor)

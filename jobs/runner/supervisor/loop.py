@@ -1,4 +1,4 @@
-"""The loop of the one process of a home that starts jobs and settles what became of them.
+"""Loop of the supervisor, the one process of a home that starts jobs and settles their ends.
 
 May be killed at any instant: the next one finds everything in the store, the locks and the files. When the project is
 updated it goes on as the new version, with its children.
@@ -34,7 +34,7 @@ logger = logging.getLogger("jobs.runner.supervisor")
 
 IDLE_S = 60.0
 # Longest sleeps. Work is done when the fifo or a child's end wakes us; these are for what does not wake us.
-TICK_S = 1.0  # an attempt that is nobody's child here, or is told to stop; an error
+TICK_S = 1.0  # an attempt that is no child of ours, or was asked to stop; an error
 QUIET_TICK_S = 5.0  # disk, memory or GPU that somebody else uses
 HOLD_SETTLES_S = 10.0  # a process that has just ended may be seen on its GPU a little longer: look more often
 NOTHING_TICK_S = 30.0  # a clock that was set, a home that was deleted
@@ -55,8 +55,8 @@ class Supervisor:
         self._scheduler = Scheduler(settings, self._store, Gpus())
         self._submitter: subprocess.Popen[bytes] | None = None  # of what the schedules say is due
         self._submitted_at = -QUIET_TICK_S
-        self._told_holds = atomic_io.read_json(self._home.holds) or {}
-        self._told_at = -math.inf
+        self._published_holds = atomic_io.read_json(self._home.holds) or {}
+        self._published_at = -math.inf
         self._complaints: set[str] = set()
         self._code = code_reload.signature()
         self._newer_code: code_reload.Signature | None = None
@@ -94,7 +94,7 @@ class Supervisor:
         is_settled, self._newer_code = found == self._newer_code, found
         if found != self._code and is_settled and code_reload.can_start("jobs.runner.supervisor.loop"):
             logger.info("the project was updated: going on as the new version")
-            os.set_inheritable(self._lock, True)  # it is never free: nobody else can start meanwhile
+            os.set_inheritable(self._lock, True)  # it is never free: no other supervisor can start meanwhile
             arguments = [str(self._home.path), str(self._idle_s), str(self._lock)]
             os.execv(sys.executable, [sys.executable, "-S", "-m", "jobs.runner.supervisor", *arguments])
 
@@ -137,13 +137,13 @@ class Supervisor:
             self._local.start(start)
         if "disk" not in self._scheduler.holds:
             self._remote.start_ready()
-        self._tell_holds(self._scheduler.holds)
+        self._publish_holds(self._scheduler.holds)
         self._submit_what_is_due()
         self._local.forget_reaped()
         return self._pause_s()
 
     def _guarded(self, act: Callable[[JobRow], None], row: JobRow) -> None:
-        """One poisoned row must not keep the others from being looked after."""
+        """Contain an error of one row: it must not block the loop."""
         try:
             act(row)
         except (sqlite3.OperationalError, MemoryError):
@@ -158,13 +158,13 @@ class Supervisor:
         else:
             retries.settle(self._store, self._home, row)
 
-    def _tell_holds(self, holds: dict[str, str]) -> None:
-        """Let people know why free slots stay free."""
-        if holds != self._told_holds:
+    def _publish_holds(self, holds: dict[str, str]) -> None:
+        """Publish the reasons why free slots stay free."""
+        if holds != self._published_holds:
             for text in holds.values():
                 logger.warning("%s", text)
-            self._told_holds, self._told_at = dict(holds), time.monotonic()
-            atomic_io.write_json(self._home.holds, self._told_holds)
+            self._published_holds, self._published_at = dict(holds), time.monotonic()
+            atomic_io.write_json(self._home.holds, self._published_holds)
 
     def _submit_what_is_due(self) -> None:
         """Let a process that has all libraries submit the schedules' jobs; cron and time zones need them."""
@@ -186,8 +186,8 @@ class Supervisor:
 
     def _pause_s(self) -> float:
         active = self._store.in_state("starting", "running")
-        is_silent = any(row.cancel or not self._local.will_tell(row) for row in active)
-        is_held_anew = bool(self._told_holds) and time.monotonic() - self._told_at < HOLD_SETTLES_S
+        is_silent = any(row.cancel or not self._local.wakes_at_end(row) for row in active)
+        is_held_anew = bool(self._published_holds) and time.monotonic() - self._published_at < HOLD_SETTLES_S
         if is_silent or is_held_anew:
             longest = TICK_S
         elif self._store.has_queued_jobs() or self._store.is_schedule_due():

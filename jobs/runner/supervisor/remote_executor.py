@@ -1,4 +1,4 @@
-"""Jobs that run elsewhere: handed to a backend, looked after by the files that come back. stdlib only.
+"""Jobs on other machines: handed to a backend, observed by the files that come back. stdlib only.
 
 The supervisor alone changes their rows; the shim on the other side has no store.
 """
@@ -34,7 +34,7 @@ def open_backend(name: str, settings: Settings) -> Backend:
 
 
 class RemoteJobs:
-    """The supervisor's part of the jobs of other backends."""
+    """Executor of other backends' jobs."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class RemoteJobs:
                 self._hand_over(replace(row, attempt=row.attempt + 1, state="starting", backend_ref=None))
 
     def look_after(self, row: JobRow) -> None:
-        """Find out what became of an attempt that was, or should have been, handed over."""
+        """Check an attempt that was, or should have been, handed over."""
         folder = self._home.attempt(row.id, row.attempt)
         if row.state == "starting" and atomic_io.read_json(folder.start) is not None:
             self._store.begin(row.id, row.attempt)
@@ -107,7 +107,7 @@ class RemoteJobs:
 
     def _gone(self, row: JobRow, look: AttemptStatus) -> None:
         folder = self._home.attempt(row.id, row.attempt)
-        exit_ = read_exit(folder)  # its last words may have come between
+        exit_ = read_exit(folder)  # it may have come meanwhile
         self._looked_at.pop(row.id, None)
         if exit_ is None and row.state == "starting" and atomic_io.read_json(folder.start) is None:
             logger.info("%s attempt %d never ran: %s", row.id, row.attempt, look.detail)

@@ -1,4 +1,4 @@
-"""When an interrupted job is tried again: at once, later, or not at all. stdlib only."""
+"""Retries of interrupted jobs: at once, later, or not at all. stdlib only."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ FIRST_BACK_OFF_S = 5.0
 
 
 def settle(store: Store, home: Home, row: JobRow) -> None:
-    """Queue an interrupted job again, or give it up when it fails in the same way without getting anywhere."""
-    if row.tries < row.max_tries and _goes_in_circles(store, home, row):
-        store.give_up(row.id, "the try before ended in the same way and got no further, so it is not tried again")
+    """Queue an interrupted job again, or give it up when it fails identically without progress."""
+    if row.tries < row.max_tries and _repeats_itself(store, home, row):
+        store.give_up(row.id, "two attempts failed identically with no progress; not retrying")
     else:
         is_free = _stopped_on_its_way(store, home, row)
         store.settle_interrupted(row.id, 0.0 if is_free else back_off_s(row.tries), is_free=is_free)
@@ -36,7 +36,7 @@ def _stopped_on_its_way(store: Store, home: Home, row: JobRow) -> bool:
     return made[-1] > (made[0] if len(made) == 2 else 0.0)
 
 
-def _goes_in_circles(store: Store, home: Home, row: JobRow) -> bool:
+def _repeats_itself(store: Store, home: Home, row: JobRow) -> bool:
     """True when the last two tries were interrupted in the same way and the later one got no further.
 
     Not when they were lost: then everything of ours was killed (a reboot, a container's end), which is no doing of

@@ -1,4 +1,4 @@
-"""Which queued jobs start now, and on which slots; also why a free slot is not given away. stdlib only.
+"""Scheduler: the queued jobs that start now, their slots, and the reasons why free slots are not used. stdlib only.
 
 Per resource, the highest priority first, then the oldest; a slot is leased in the transaction that claims the job.
 """
@@ -30,7 +30,7 @@ class ClaimedJob:
 
 
 class Scheduler:
-    """Chooses and claims. One per supervisor; keeps nothing but what it has last found in the way."""
+    """Chooser of jobs, one per supervisor. It keeps only the reasons why slots stay free."""
 
     def __init__(self, settings: Settings, store: Store, gpus: Gpus) -> None:
         self._settings = settings
@@ -105,7 +105,7 @@ class Scheduler:
         return memory.available_mb - sum(promised)
 
     def _without_foreign(self, units: list[int]) -> list[int]:
-        """The units on whose GPU nobody computes. Whoever does is waited for, not killed."""
+        """Return the units whose GPU no other process uses. Such processes are waited for, not killed."""
         if not self._settings.check_gpu_free or self.n_slots("gpu") > max(1, len(self._gpus.uuids)):
             return units  # several jobs a GPU: it is meant to be shared
         users = self._gpus.users()
@@ -149,7 +149,7 @@ def _n_processes(row: JobRow) -> int:
 
 
 def _visible(row: JobRow) -> str | None:
-    """CUDA_VISIBLE_DEVICES of whoever has submitted the job."""
+    """Return the CUDA_VISIBLE_DEVICES of the job's submitter."""
     try:
         value = json.loads(row.document).get("settings", {}).get("gpus")
     except (ValueError, AttributeError):

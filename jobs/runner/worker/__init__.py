@@ -1,1 +1,6 @@
-"""The worker process: runs a job kind's code and gives it a context."""
+"""Worker process: runs a job's code and publishes its results. ``child_jobs`` is not exported: it loads the client."""
+
+from jobs.runner.worker.context import ArtifactKind, Cancelled, JobContext
+from jobs.runner.worker.journal import Journal
+
+__all__ = ["ArtifactKind", "Cancelled", "JobContext", "Journal"]

@@ -49,7 +49,7 @@ class Children:
 
         Args:
             job_ids: of children, or of any other jobs.
-            on_progress: told of one that runs, about twice a second.
+            on_progress: called with each running one, about twice a second.
 
         Raises:
             Cancelled: the parent was asked to stop; the children have ended.
@@ -67,7 +67,7 @@ class Children:
 
         Args:
             job_ids: of children, or of any other jobs.
-            on_look: told the id of each that runs, about twice a second.
+            on_look: called with the id of each running one, about twice a second.
 
         Raises:
             Cancelled: the parent was asked to stop; the children have ended.

@@ -1,4 +1,4 @@
-"""What a worker gets beside its parameters: progress, artifacts, cancellation, a folder of its own."""
+"""Context of a worker: progress, artifacts, cancellation, a folder of its own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class JobContext(Protocol):
     settings: Settings
 
     def progress(self, done: float, total: float | None = None, message: str = "", **metrics: float) -> None:
-        """Say how far the work is: appended to ``progress.jsonl``; cheap, may be called often.
+        """Report progress: appended to ``progress.jsonl``; cheap, may be called often.
 
         Args:
             done: units done, never falling within an attempt.
@@ -38,7 +38,7 @@ class JobContext(Protocol):
         ...
 
     def raise_if_cancelled(self) -> None:
-        """Raise ``jobs.runner.worker.context.Cancelled`` when somebody asked for the job to stop."""
+        """Raise ``jobs.runner.worker.context.Cancelled`` when the job was asked to stop."""
         ...
 
 

@@ -1,6 +1,6 @@
-"""Does the work of one attempt, in the step's own environment.
+"""Worker: does the work of one attempt, in the step's own environment.
 
-``python -m jobs.runner.worker ATTEMPT_FOLDER``. Its last act is ``result.json`` or ``failure.json``.
+``python -m jobs.runner.worker ATTEMPT_FOLDER``. It ends by writing ``result.json`` or ``failure.json``.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ class WorkerContext:
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether SIGTERM has come."""
+        """True once SIGTERM has come."""
         return self._cancel.is_set()
 
     def cancel(self) -> None:
-        """Make the next safe point the last."""
+        """Stop at the next safe point."""
         self._cancel.set()
 
     def close(self) -> None:
@@ -78,12 +78,12 @@ class WorkerContext:
 
 
 def work(attempt: AttemptFolder, settings: Settings) -> int:
-    """Do an attempt's work and leave its last words. Returns the exit code."""
+    """Do an attempt's work, write its result or error, and return the exit code."""
     folder = attempt.path.parent
-    if settings.rank > 0:  # one of several: the first process speaks for all, the others' words are kept beside
+    if settings.rank > 0:  # one of several: the first process writes the result; the others write beside it
         attempt = AttemptFolder(attempt.path / f"rank-{settings.rank}")
         attempt.path.mkdir(exist_ok=True)
-    atomic_io.reserve(attempt.result)  # so that a full disk cannot silence us
+    atomic_io.reserve(attempt.result)  # so that the result can be written on a full disk
     atomic_io.reserve(attempt.failure)
     job = atomic_io.read_json(folder / "job.json")
     if job is None:
@@ -124,7 +124,7 @@ def _run(job: dict[str, Any], context: WorkerContext) -> Strict:
 
 
 def _failure(error: BaseException) -> dict[str, str]:
-    """What ``failure.json`` says of an exception, logged on the way; the reason is one of ``records.Reason``."""
+    """Log an exception and describe it for ``failure.json``; the reason is one of ``models.Reason``."""
     reason = _reason(error)
     if isinstance(error, UserError):
         logger.error("%s", error)

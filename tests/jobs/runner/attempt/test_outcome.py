@@ -1,4 +1,4 @@
-"""Rule 2, the truth order, case by case."""
+"""Rule 2 of ``jobs.runner``, the precedence of exit sources, case by case."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from jobs.runner.machine import locks
 
 
 def test_a_lock_is_held_until_its_holder_is_killed(tmp_path: Path) -> None:
-    """Rule 1: the kernel frees the lock of whoever dies."""
+    """Rule 1 of ``jobs.runner``: the kernel frees the lock of a process that dies."""
     path = tmp_path / "shim.lock"
     script = (
         "import sys; from pathlib import Path; from jobs.runner.machine import locks\n"

@@ -26,7 +26,7 @@ def _insert(store: Store, job_id: str, *, resource: str = "cpu", max_tries: int 
 
 
 def test_a_terminal_state_is_final(store: Store) -> None:
-    """Rule 4: a trigger guards the end, and every change has its event."""
+    """Rule 4 of ``jobs.runner``: a trigger guards the end, and every change has its event."""
     job_id = _insert(store, "a")
     store.claim(job_id, 0)
     store.begin(job_id, 1)
@@ -40,7 +40,7 @@ def test_a_terminal_state_is_final(store: Store) -> None:
 
 
 def test_a_late_shim_of_an_older_attempt_is_fenced(store: Store) -> None:
-    """Rule 3: ``attempt`` is the fence, ``tries`` counts real starts."""
+    """Rule 3 of ``jobs.runner``: ``attempt`` is the fence, ``tries`` counts real starts."""
     job_id = _insert(store, "a")
     store.claim(job_id, 0)
     store.unclaim(job_id, 1)
@@ -88,7 +88,7 @@ def test_a_shim_that_never_comes_up_ends_in_a_failure(store: Store) -> None:
 
 
 def test_ten_thousand_waiting_gpu_jobs_do_not_hide_the_cpu_job(store: Store) -> None:
-    """Rule 8: asked per resource."""
+    """Rule 8 of ``jobs.runner``: asked per resource."""
     with store.transaction() as connection:
         connection.executemany(
             "INSERT INTO jobs(id, kind, spec_hash, document, resource, environment, max_tries, created_at) "

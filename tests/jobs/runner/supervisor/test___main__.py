@@ -131,7 +131,7 @@ def test_a_killed_supervisor_leaves_the_job_running_to_its_exact_end(
 def test_a_killed_shim_leaves_the_worker_running_and_its_exit_code_exact(
     runner: Runner, home: Home, pids, tmp_path: Path
 ) -> None:
-    """Rule 2: the code that the supervisor reaps is the truth when the shim cannot write it down."""
+    """Rule 2 of ``jobs.runner``: the code that the supervisor reaps counts when the shim cannot record it."""
     from tiny_kinds import ADD, AddParams
 
     gate = tmp_path / "gate"
@@ -173,7 +173,7 @@ def test_a_worker_killed_too_often_is_a_failure(runner: Runner, home: Home, pids
     job = runner.wait(job_id, BOUND_S)
 
     assert (job.state, job.reason, job.exit_code) == ("failed", "signal", -signal.SIGKILL)
-    assert job.detail == "killed from outside (SIGKILL); no tries left"
+    assert job.detail == "killed by an external SIGKILL; no tries left"
 
 
 def test_with_supervisor_and_shim_killed_the_worker_is_neither_doubled_nor_lost(
@@ -311,7 +311,7 @@ def test_an_idle_supervisor_ends_and_the_next_job_starts_another(
 
 
 def test_two_supervisors_are_never_there(runner: Runner, settings: Settings, pids, tmp_path: Path) -> None:
-    """Rule 1: the lock is the one supervisor's."""
+    """Rule 1 of ``jobs.runner``: the lock is the one supervisor's."""
     from tiny_kinds import ADD, AddParams
 
     runner.submit(ADD, AddParams(gate=str(tmp_path / "never")))
@@ -339,7 +339,7 @@ def test_the_supervisor_is_nobodys_child_and_light(runner: Runner, pids, tmp_pat
 def test_a_lock_that_is_held_for_a_moment_keeps_no_shim_and_no_supervisor_away(
     runner: Runner, home: Home, settings: Settings, tmp_path: Path, until: Until
 ) -> None:
-    """Rule 7: whoever must own a lock waits for a prober; a lock without a reader of the fifo is probed again."""
+    """Rule 7 of ``jobs.runner``: the owner of a lock waits; one without a reader of the fifo is probed again."""
     from tiny_kinds import ADD, AddParams
 
     settings.home.mkdir()
@@ -365,7 +365,7 @@ def test_a_lock_that_is_held_for_a_moment_keeps_no_shim_and_no_supervisor_away(
 
 
 def test_one_poisoned_row_does_not_end_the_supervisor(runner: Runner, home: Home, store: Store, pids) -> None:
-    """Rule 6: a row that cannot be looked after, here for its id, keeps nobody else from being served."""
+    """Rule 6 of ``jobs.runner``: a row that cannot be looked after, here for its id, does not block the others."""
     from tiny_kinds import ADD, AddParams
 
     runner.submit(ADD, AddParams())
@@ -386,7 +386,7 @@ def test_one_poisoned_row_does_not_end_the_supervisor(runner: Runner, home: Home
 def test_a_store_that_is_busy_or_broken_for_a_while_does_not_end_the_supervisor(
     runner: Runner, home: Home, store: Store, pids, until: Until
 ) -> None:
-    """Rule 6: the tick is wrapped. Here a table is away, as its pages are when the disk is full."""
+    """Rule 6 of ``jobs.runner``: the tick is wrapped. Here a table is away, as its pages are when the disk is full."""
     from tiny_kinds import ADD, AddParams
 
     runner.wait(runner.submit(ADD, AddParams()).job.job_id, BOUND_S)

@@ -12,7 +12,7 @@ from jobs.runner.store import JobRow, Store
 from jobs.runner.supervisor import retries
 
 JOB = "add-20261122-131144-7f3a"
-KILLED = Outcome("interrupted", "signal", "killed from outside (SIGKILL)", -9)
+KILLED = Outcome("interrupted", "signal", "killed by an external SIGKILL", -9)
 LOST = Outcome("interrupted", "lost", "no process of this attempt is left")
 
 
@@ -56,8 +56,7 @@ def test_the_same_end_twice_without_progress_is_final_and_says_why(job: str, sto
     assert row is not None
     assert (row.reason, row.tries) == ("signal", 2)
     assert row.detail == (
-        "killed from outside (SIGKILL); the try before ended in the same way and got no further, "
-        "so it is not tried again"
+        "killed by an external SIGKILL; two attempts failed identically with no progress; not retrying"
     )
 
 
@@ -68,7 +67,7 @@ def test_with_progress_between_it_is_tried_again(job: str, store: Store, home: H
 
 
 def test_another_end_is_another_failure(job: str, store: Store, home: Home) -> None:
-    other = Outcome("interrupted", "signal", "stopped by SIGTERM from outside", 75)
+    other = Outcome("interrupted", "signal", "terminated by an external SIGTERM", 75)
     states = [_interrupt(store, home, end, None).state for end in (KILLED, other, KILLED)]
 
     assert states == ["queued"] * 3

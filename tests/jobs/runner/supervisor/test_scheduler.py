@@ -251,7 +251,7 @@ def test_jobs_of_another_backend_take_no_slot_here(insert: Insert, make: Make, s
 def test_ten_thousand_waiting_jobs_of_one_resource_do_not_starve_the_other(
     insert: Insert, make: Make, store: Store
 ) -> None:
-    """Rule 8: schedule per resource."""
+    """Rule 8 of ``jobs.runner``: schedule per resource."""
     with store.transaction() as connection:
         connection.executemany(
             "INSERT INTO jobs(id, kind, spec_hash, document, resource, environment, max_tries, created_at, priority) "
