@@ -30,6 +30,7 @@ BANNED = re.compile(
 TEXT_TOKENS = {tokenize.COMMENT, tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
 # Words of speech that the product reads or speaks, not words that it says: file and the reason.
 QUOTED: dict[str, str] = {
+    "jobs/asr/wer.py": "list of common English words",
     "jobs/qwen/toy/tokenizer.py": "text that the toy's tokenizer is trained on",
     "jobs/synthesize/params.py": "sentences that a voice speaks for its evaluation",
 }

@@ -1,4 +1,4 @@
-"""A language model of one text, as small as the text: which word follows which, and a little room for others."""
+"""Bigram language model of one text, with a small probability for other words."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def character_spans(emission: npt.NDArray[np.float32], tokens: Sequence[int], bl
 
 
 def _spans(path: npt.NDArray[np.int32], probabilities: npt.NDArray[np.float32], blank: int) -> list[Span]:
-    """Where the path changes to a label, its character begins; the last one ends with its last frame."""
+    """Read the spans of a path: a character begins where the path changes to its label; the last ends with the path."""
     is_new = (path != blank) & np.concatenate([[True], path[1:] != path[:-1]])
     starts = np.flatnonzero(is_new)
     ends = [*starts[1:], np.flatnonzero(path != blank)[-1] + 1]

@@ -1,4 +1,4 @@
-"""Text that no narrator reads so: words that go round in a loop, more words than there is time for. Light, pure."""
+"""Signs of hallucinated text: words repeated in a loop, more words than there is time for."""
 
 from __future__ import annotations
 
@@ -31,6 +31,6 @@ def is_loop(text: str, language: str) -> bool:
 
 
 def is_too_fast(text: str, duration_s: float, language: str) -> bool:
-    """True when nobody could say the text in that time."""
+    """True when the text is too long to be spoken in that time."""
     limit = MAX_CHARACTERS_PER_S if language in WITHOUT_SPACES else MAX_WORDS_PER_S
     return len(units(text, language)) > limit * max(duration_s, _SHORT_S)

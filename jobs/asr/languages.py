@@ -1,4 +1,4 @@
-"""Qwen3-TTS's language names as the codes that Whisper and WhisperX use. Light: no model, no import."""
+"""Qwen3-TTS's language names as the codes that Whisper and WhisperX use; imports no library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of models before one is loaded: aligners, which of them are here, number formats. Light."""
+"""Default alignment models, number formats, and a check whether a model is on the disk; imports no library."""
 
 from __future__ import annotations
 

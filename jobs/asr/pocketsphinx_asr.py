@@ -113,7 +113,7 @@ class Recogniser:
         found = [_aligned(segment) for segment in self._decoder.seg() if not _is_filler(segment)]
         if [aligned.word for aligned in found] != list(words):
             return None
-        # the binding hands out the 1024th root of the path's probability (measured against the words' scores)
+        # the binding returns the 1024th root of the path's probability (measured against the words' scores)
         log_score = math.log(max(path.best_score, 1e-300)) * 1024
         return Fit(tuple(found), log_score - UNEXPLAINED_PER_S * unexplained_s(audio_16k, found))
 
@@ -220,7 +220,7 @@ def _is_filler(segment: Any) -> bool:
 
 
 def _log_score(segment: Any) -> float:
-    return math.log(max(segment.ascore, 1e-300))  # the binding hands out the probability itself
+    return math.log(max(segment.ascore, 1e-300))  # the binding returns the probability itself
 
 
 def _aligned(segment: Any) -> AlignedWord:

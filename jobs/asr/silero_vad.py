@@ -21,7 +21,7 @@ _CONTEXT_SAMPLES = 64
 
 
 class StreamVad:
-    """Voice activity of one stretch of audio at 16 kHz. Push blocks in order, then ``finish``."""
+    """Voice activity of one signal at 16 kHz. Push blocks in order, then ``finish``."""
 
     def __init__(self) -> None:
         options = onnxruntime.SessionOptions()
@@ -33,7 +33,7 @@ class StreamVad:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the stretch before."""
+        """Reset the state before a new signal."""
         self._hidden = np.zeros((1, 1, 128), np.float32)
         self._cell = np.zeros((1, 1, 128), np.float32)
         self._context = np.zeros(_CONTEXT_SAMPLES, np.float32)
@@ -56,7 +56,7 @@ class StreamVad:
         return flat
 
     def finish(self) -> npt.NDArray[np.float32]:
-        """The last, incomplete frame, filled up with silence; then ready for another stretch."""
+        """Return the probability of the last, incomplete frame, padded with silence; then reset."""
         missing = -len(self._rest) % FRAME_SAMPLES
         last = self.push(np.zeros(missing, np.float32)) if missing else np.zeros(0, np.float32)
         self.reset()
@@ -64,6 +64,6 @@ class StreamVad:
 
 
 def speech_probabilities(vad: StreamVad, audio_16k: Samples, block_samples: int = 160_000) -> Samples:
-    """Speech probability of each 32 ms of a stretch, shape ``(ceil(n / 512),)``, in bounded memory."""
+    """Compute the speech probability of each 32 ms of a signal, shape ``(ceil(n / 512),)``, in bounded memory."""
     blocks = [vad.push(audio_16k[start : start + block_samples]) for start in range(0, len(audio_16k), block_samples)]
     return np.concatenate([*blocks, vad.finish()])

@@ -1,4 +1,4 @@
-"""How much of a known text is heard in a take, offline and in English: word error rate of biased recognition.
+"""Word error rate of a take against its text, offline and in English, by biased recognition.
 
 The recogniser need only decide "these words or others", so a good take has 0.00 (median of real narration), another
 sentence 0.97. It is no proof of diction: noise at 10 dB and 4 kHz telephone sound stay under 0.1.
@@ -38,7 +38,7 @@ COMMON_WORDS = """
 
 
 def distractors(texts: Iterable[Sequence[str]]) -> list[str]:
-    """Words that may be misheard instead of the right ones: those of other texts first, then common ones.
+    """Choose words that may be misheard instead of the right ones: those of other texts first, then common ones.
 
     Args:
         texts: spoken words of texts that do not change between runs (the narrator's), so that neither does the result.
@@ -48,7 +48,7 @@ def distractors(texts: Iterable[Sequence[str]]) -> list[str]:
 
 
 def heard_words(recogniser: Recogniser, audio_16k: Samples, words: Sequence[str], others: Iterable[str]) -> list[str]:
-    """Words heard by a recogniser that expects ``words``; audio over a minute is heard in pieces.
+    """Return the words that a recogniser hears when it expects ``words``; audio over a minute is divided first.
 
     Args:
         audio_16k: mono float32 at 16 kHz, any length.
@@ -56,23 +56,23 @@ def heard_words(recogniser: Recogniser, audio_16k: Samples, words: Sequence[str]
         others: distractors.
     """
     listener = recogniser.for_text(words, others)
-    return [word for piece in _pieces(audio_16k) for word in listener.recognise(piece)]
+    return [word for chunk in _chunks(audio_16k) for word in listener.recognise(chunk)]
 
 
 def word_error_rate(reference: Sequence[str], heard: Sequence[str]) -> float:
-    """Substitutions, deletions and insertions for each word of the reference; over 1 when much was inserted."""
+    """Return substitutions, deletions and insertions per word of the reference; over 1 when much was inserted."""
     return Levenshtein.distance(reference, heard) / max(1, len(reference))
 
 
-def _pieces(audio_16k: Samples) -> list[Samples]:
-    """The audio cut at the quietest tenth of a second of every last ten seconds before the limit."""
+def _chunks(audio_16k: Samples) -> list[Samples]:
+    """Cut the audio at the quietest tenth of a second in the ten seconds before each limit."""
     limit, search, tenth = int(MAX_RECOGNISE_S * SPEECH_RATE_HZ), 10 * SPEECH_RATE_HZ, SPEECH_RATE_HZ // 10
-    pieces = []
+    chunks = []
     rest = audio_16k
     while len(rest) > limit:
         window = rest[limit - search : limit]
         energy = np.square(window[: len(window) // tenth * tenth]).reshape(-1, tenth).sum(axis=1)
         cut = limit - search + int(np.argmin(energy)) * tenth + tenth // 2
-        pieces.append(rest[:cut])
+        chunks.append(rest[:cut])
         rest = rest[cut:]
-    return [*pieces, rest]
+    return [*chunks, rest]

@@ -81,7 +81,7 @@ class Aligner:
     def align(self, samples_16k: npt.NDArray[np.float32], words: Sequence[str]) -> list[Word]:
         """Find when each of the known words is spoken.
 
-        Words that are not spoken get times all the same, with low scores: forced alignment cannot tell.
+        Words that are not spoken get times all the same, with low scores: forced alignment does not detect them.
 
         Args:
             samples_16k: mono float32 at 16 kHz, shape ``(n,)``; longer than 30 s is heard in windows.
@@ -130,7 +130,7 @@ class Aligner:
 
 
 class Alphabet:
-    """What characters a wav2vec2 model knows, and how words are spelt with them."""
+    """Characters of a wav2vec2 model, and the spelling of words with them."""
 
     def __init__(self, dictionary: Mapping[str, int], *, separates_words: bool) -> None:
         """

@@ -29,7 +29,7 @@ _PITCH_FLOOR_HZ, _PITCH_CEILING_HZ = 60.0, 500.0
 
 @dataclass(frozen=True)
 class Prosody:
-    """What a clip is like.
+    """Level, pauses, pitch and spectrum of a clip.
 
     Attributes:
         duration_s: length of the audio.

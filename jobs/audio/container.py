@@ -1,4 +1,4 @@
-"""Audio files opened by libavformat, and what is wrong with those that cannot be."""
+"""Opening of audio files with libavformat, and the errors of files that cannot be opened."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import av
 from jobs.errors import UserError
 
 AUDIBLE_AA = b"\x57\x90\x75\x36"  # at byte 4 of Audible's older format
-# What libavformat may take a file for: no playlist or script, which would name other files or hosts.
+# Formats that libavformat may detect: no playlists or scripts, because they name other files or hosts.
 FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,mp3,aac,flac,ogg,wav,w64,aiff,caf,matroska,webm,matroska,webm,avi,mpeg,mpegts,amr,asf"
 )
 
 
 def open_audio(path: Path) -> Any:
-    """An open container.
+    """Open a container.
 
     Raises:
         UserError: ``audio_missing``, ``audio_empty``, ``audio_unreadable``.
@@ -43,22 +43,22 @@ def refuse_protected(path: Path) -> None:
         with path.open("rb") as stream:
             head = stream.read(12)
     except OSError:
-        return  # ``open_audio`` tells what is wrong
+        return  # ``open_audio`` reports the error
     if head[4:8] == AUDIBLE_AA or head[4:11] == b"ftypaax":
         raise protected(path, "Audible")
 
 
 def protected(path: Path, scheme: str) -> UserError:
-    """The error for a file that is encrypted."""
+    """Build the error for an encrypted file."""
     return UserError(
         "audio_protected",
-        f"{path} is protected against copying ({scheme}): its audio is encrypted and cannot be read.",
+        f"{path} is copy-protected ({scheme}): its audio is encrypted and cannot be read.",
         "Give a recording without protection, or one that you may export without it.",
     )
 
 
 def audio_stream(container: Any, path: Path) -> Any:
-    """The first stream of audio.
+    """Return the first audio stream.
 
     Raises:
         UserError: ``audio_no_stream``, ``audio_unreadable``.
@@ -78,7 +78,7 @@ def audio_stream(container: Any, path: Path) -> Any:
 
 
 def cover_stream(container: Any) -> Any:
-    """The stream of the attached picture, or None."""
+    """Return the stream of the attached picture, or None."""
     for stream in container.streams.video:
         if stream.disposition & type(stream.disposition).attached_pic:
             return stream
@@ -86,5 +86,5 @@ def cover_stream(container: Any) -> Any:
 
 
 def empty(path: Path) -> UserError:
-    """The error for a file without samples."""
+    """Build the error for a file without samples."""
     return UserError("audio_empty", f"{path} holds no audio samples.", "Copy, download or record it again.")

@@ -1,8 +1,8 @@
-"""A stretch of an MP4 recording as a small file of its own, whose audio still lies in the large one.
+"""A range of packets of an MP4 recording as a small file-like object; the audio stays in the recording.
 
 libavformat keeps 24 bytes of each packet of a file in memory, 150 MB for 40 hours, and reads all of them at every
-opening. Here the tables of the wanted packets alone are read, and a short index that names them is put behind the
-recording; nothing is copied, and the decoder sees an ordinary file.
+opening. This module reads only the table entries of the wanted packets and appends a short index of them to the
+recording, without copying audio; the decoder sees an ordinary file. ``docs/decisions/0001-mp4-index.md`` has figures.
 
 Source: ISO/IEC 14496-12 (boxes), 14496-14 (edit lists).
 """
@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 PROTECTED = {"aavd": "Audible", "adrm": "Audible", "drms": "FairPlay", "enca": "common encryption"}
-# Their packets all decode to as many samples, whatever the table says of the last ones of files that were joined.
+# All packets decode to the same number of samples, even where the table of a joined file says otherwise.
 EVEN = frozenset({"mp4a", "alac"})
 _MAX_SMALL = 64 << 20  # boxes that are read whole: descriptions, covers, tags
 _CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
@@ -28,7 +28,7 @@ _CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 
 @dataclass(frozen=True)
 class Box:
-    """A box of the file: its bytes are ``start:end``, its content begins at ``content``."""
+    """A box of the file. Its bytes are ``start:end``, its content begins at ``content``."""
 
     kind: bytes
     start: int
@@ -43,7 +43,7 @@ class Mp4Audio:
     Attributes:
         entry: four letters that name the kind of its packets; one of ``PROTECTED`` when they are encrypted.
         timescale: units of ``packet_units`` in a second.
-        packet_units: length of every packet but the last; where files were joined, of nearly every one.
+        packet_units: length of every packet but the last; in joined files, of nearly every packet.
         n_packets: packets whose bytes are all in the file.
         n_promised: packets that the tables name.
     """
@@ -63,18 +63,18 @@ def read_mp4(path: Path) -> Mp4Audio | None:
     try:
         with path.open("rb") as stream:
             return _read(path, stream)
-    except (struct.error, ValueError, IndexError, EOFError):  # broken tables: libavformat shall judge the file
+    except (struct.error, ValueError, IndexError, EOFError):  # broken tables: libavformat reports the error
         return None
 
 
 def part(audio: Mp4Audio, first: int, last: int, *, whole: bool = False) -> BinaryIO:
-    """A file-like MP4 of the packets ``first:last``.
+    """Return a file-like MP4 of the packets ``first:last``.
 
     Args:
         audio: the track.
         first: its first packet that is kept.
         last: the packet after the last.
-        whole: keep all else too: tags, cover, chapters, the track's edit list.
+        whole: keep the rest too: tags, cover, chapters, the track's edit list.
     """
     with audio.path.open("rb") as stream:
         stream.seek(0, io.SEEK_END)
@@ -116,13 +116,13 @@ def _read(path: Path, stream: BinaryIO) -> Mp4Audio | None:
 
 
 def _most_common(lengths: npt.NDArray[np.int64]) -> int:
-    """The length that most packets have, of (packets, length) rows."""
+    """Return the length that most packets have, from (packets, length) rows."""
     found, place = np.unique(lengths[:, 1], return_inverse=True)
     return int(found[np.bincount(place, weights=lengths[:, 0]).argmax()])
 
 
 def _n_within(stream: BinaryIO, audio: Mp4Audio, size: int) -> int:
-    """Packets whose bytes are in the file: it may be cut off."""
+    """Count the packets whose bytes are in the file, which may be cut off."""
     low, high = 0, audio.n_promised
     while low < high:
         middle = (low + high + 1) // 2
@@ -134,7 +134,7 @@ def _n_within(stream: BinaryIO, audio: Mp4Audio, size: int) -> int:
 def _places(
     stream: BinaryIO, audio: Mp4Audio, first: int, last: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Offset in the file and size of each packet ``first:last``."""
+    """Read offset in the file and size of each packet ``first:last``."""
     boxes = {box.kind: box for box in _children(stream, audio.boxes[-1].content, audio.boxes[-1].end)}
     runs = np.frombuffer(_bytes(stream, boxes[b"stsc"])[8:], ">u4").reshape(-1, 3).astype(np.int64)
     wide = b"co64" in boxes
@@ -144,7 +144,7 @@ def _places(
     before = np.concatenate([[0], np.cumsum(in_run * runs[:, 1])])  # packets before each run
 
     def chunk_of(packet: int) -> tuple[int, int]:
-        """The chunk that holds a packet, and the chunk's first packet."""
+        """Return the chunk that holds a packet, and the chunk's first packet."""
         run = int(np.searchsorted(before, packet, side="right")) - 1
         nth = (packet - int(before[run])) // int(runs[run, 1])
         return int(runs[run, 0]) - 1 + nth, int(before[run]) + nth * int(runs[run, 1])
@@ -190,7 +190,7 @@ def _sample_table(stream: BinaryIO, audio: Mp4Audio, first: int, last: int) -> b
 
 
 def _rebuilt(stream: BinaryIO, box: Box, path: Sequence[Box], table: bytes, *, whole: bool) -> bytes:
-    """A box again, with another sample table at the end of ``path``."""
+    """Copy a box with another sample table at the end of ``path``."""
     if not path:
         return table
     content = b""
@@ -247,7 +247,7 @@ def _pairs(content: bytes) -> npt.NDArray[np.int64]:
 
 
 class _Overlaid(io.RawIOBase, BinaryIO):
-    """A file of which some bytes are replaced and others follow at its end."""
+    """A file with some bytes replaced and others appended."""
 
     def __init__(self, path: Path, size: int, at: int, instead: bytes, behind: bytes) -> None:
         super().__init__()
@@ -256,25 +256,25 @@ class _Overlaid(io.RawIOBase, BinaryIO):
         self._position = 0
 
     def readable(self) -> bool:
-        """Yes."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Yes."""
+        """Return True."""
         return True
 
     def tell(self) -> int:
-        """Where the next byte comes from."""
+        """Position of the next byte."""
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place."""
+        """Set the position of the next byte."""
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position}.get(whence, self._size + len(self._behind))
         self._position = max(0, start + offset)
         return self._position
 
     def read(self, n_bytes: int = -1) -> bytes:
-        """Bytes of the file, of what replaces them, or of what follows."""
+        """Read bytes of the file, of the replacement, or of the appended part."""
         position = self._position
         if n_bytes < 0:
             n_bytes = self._size + len(self._behind) - position

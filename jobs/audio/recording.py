@@ -1,4 +1,4 @@
-"""Recordings of any length: what their container says, and their samples as a stream of blocks from any place.
+"""Recordings of any length: description by the container, and samples in blocks from any position.
 
 Times come from counting decoded samples, never from container timestamps: MP3 and AAC stamps drift.
 """
@@ -20,14 +20,15 @@ from jobs.audio.decoding import Samples as Samples
 from jobs.audio.decoding import decoded, without_first
 from jobs.audio.mp4_index import PROTECTED, Mp4Audio, part, read_mp4
 
-SEEKABLE = ("wav", "flac", "w64", "aiff")  # their frames know nothing of each other, and stamps count samples
+SEEKABLE = ("wav", "flac", "w64", "aiff")  # frames decode independently, and stamps count samples
 _FIRST_PACKETS = 8
-_PREROLL_PACKETS = 8  # decoded and dropped before a place within an MP4: overlap, and the high band of HE-AAC
+# Decoded and dropped before a place within an MP4: overlap, and AAC's spectral band replication.
+_PREROLL_PACKETS = 8
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """A titled stretch of the recording; seconds from its start."""
+    """A titled part of the recording; seconds from its start."""
 
     title: str
     start_s: float
@@ -36,12 +37,12 @@ class Chapter:
 
 @dataclass(frozen=True)
 class RecordingInfo:
-    """What a container says about its recording; ``duration_s`` is its claim, not a count of samples.
+    """Description of a recording as its container gives it; ``duration_s`` is not a count of samples.
 
     Attributes:
         container: libavformat's name of the format, by content.
         has_exact_seek: decoding may begin anywhere and gives the same samples each time.
-        missing_s: of the container's claim, what is not in the file.
+        missing_s: part of the container's duration that is not in the file.
     """
 
     title: str | None
@@ -73,7 +74,7 @@ class AudioBlock:
 
 @dataclass(frozen=True)
 class _Packets:
-    """How the packets of an MP4 become samples: ``n_skipped`` of the first are the encoder's delay."""
+    """Packets of an MP4 and the samples in each; the first ``n_skipped`` samples are the encoder's delay."""
 
     audio: Mp4Audio
     n_samples: int
@@ -109,8 +110,8 @@ class Recording:
     def blocks(self, start: int = 0, end: int | None = None, block_s: float = 5.0) -> Iterator[AudioBlock]:
         """Decode the samples ``start:end`` to mono blocks of about ``block_s`` seconds, in bounded memory.
 
-        What lies before ``start`` is decoded and dropped unless the recording can be entered there exactly.
-        A packet that does not decode is replaced by as much silence as it was long, so that later times hold.
+        Audio before ``start`` is decoded and dropped unless the recording can be entered there exactly.
+        A packet that does not decode is replaced by silence of its length, so that later times stay right.
 
         Raises:
             UserError: ``audio_unreadable``, ``audio_no_stream``.
@@ -229,14 +230,14 @@ def _info(container: Any, path: Path) -> RecordingInfo:
 
 
 def _packets(mp4: Mp4Audio) -> _Packets | None:
-    """Learn from the first packets how many samples a packet holds; None when they are not alike."""
+    """Find from the first packets how many samples a packet holds; None when they differ."""
     n_tried = min(_FIRST_PACKETS, mp4.n_packets)
     try:
         with av.open(part(mp4, 0, n_tried, whole=True), metadata_errors="replace") as container:
             stream = container.streams.audio[0]
             frames = list(container.decode(stream))
     except (av.FFmpegError, OSError, ValueError, IndexError):
-        return None  # libavformat shall say of the whole file what is wrong
+        return None  # libavformat reports the error of the whole file
     if not frames:
         return None
     rate = int(stream.codec_context.sample_rate)

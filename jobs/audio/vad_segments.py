@@ -1,6 +1,6 @@
-"""Where speech is: probabilities per frame become segments, at pauses where there are any.
+"""Speech segments from probabilities per frame, cut in pauses where there are any.
 
-Pure functions on arrays; seconds count from the start of the stretch that the probabilities belong to.
+Functions on arrays, without side effects; seconds count from the first probability.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PAD_S = 0.1
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of time in seconds. ``cut_start`` and ``cut_end``: that end lies within speech, not in a pause."""
+    """A span of time in seconds. ``cut_start`` and ``cut_end``: that end lies within speech, not in a pause."""
 
     start_s: float
     end_s: float

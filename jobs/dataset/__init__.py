@@ -1,1 +1,4 @@
-"""What a dataset folder is once its clips exist: measured, judged, split, reported, exchanged with other tools."""
+"""Datasets of clips: manifest, split, rejections, quality filter, report, exchange with other tools.
+
+Exports nothing: the server imports ``jobs.dataset.manifest`` without the libraries that the other modules need.
+"""

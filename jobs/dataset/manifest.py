@@ -1,6 +1,6 @@
 """The JSONL files that people keep: one pydantic model a line, paths relative to the manifest's folder.
 
-Light (pydantic and the standard library): the server checks manifests with it before a job exists.
+Imports pydantic and the standard library only: the server checks manifests with it before a job exists.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ MAKER = {"ingested": "ingest_audiobook or ingest_clips", "aligned": "align", "co
 
 
 class Row(BaseModel):
-    """Base of all rows: unknown fields are kept, so that other tools' columns travel along."""
+    """Base of all rows: unknown fields are kept for the tools that wrote them."""
 
     model_config = ConfigDict(extra="allow")
 
 
 class Source(Row):
-    """Where in which recording a clip comes from. Times in seconds from the recording's start."""
+    """Place of a clip in a recording. Times in seconds from the recording's start."""
 
     recording: str
     chapter: int | None = None
@@ -56,17 +56,17 @@ class Clip(Row):
 
 
 class Rejection(Row):
-    """A line of ``rejections.jsonl``: a stretch of the recording, or a clip, that was not kept, and why."""
+    """A line of ``rejections.jsonl``: a part of the recording, or a clip, that was not kept, and the reason."""
 
     source: Source
     reason: str
     detail: str = ""
     text: str | None = None
     value: float | None = None
-    """What was measured, where a limit was broken, and the limit."""
+    """Measured value, where a limit was broken, and the limit."""
     limit: float | None = None
     audio: str | None = None
-    """The clip, where one was made: it can be heard, and is not in the manifest."""
+    """The clip's file, where one was made; it is not in the manifest."""
 
 
 class RejectionError(Exception):
@@ -129,7 +129,7 @@ def _unreadable(path: Path, number: int, why: str) -> UserError:
     return UserError(
         "manifest_unreadable",
         f"{path}, line {number}: {why}.",
-        "Every line must be one JSON object in UTF-8. Mend or delete that line.",
+        "Every line must be one JSON object in UTF-8. Correct or delete that line.",
     )
 
 

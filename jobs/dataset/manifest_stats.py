@@ -1,4 +1,4 @@
-"""How much a manifest holds, counted from its lines without opening audio. Light: the server plans with it."""
+"""Totals of a manifest, counted from its lines without opening audio; imports no heavy library."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Extent:
 
     Attributes:
         n_clips: lines.
-        seconds: of audio; clips whose line tells no length count as 5 s.
+        seconds: of audio; clips whose line has no length count as 5 s.
         n_without_length: such clips.
         n_without_text: clips that no later step can use.
         languages: clips of each.
@@ -31,7 +31,7 @@ class Extent:
 
 
 def length_of(row: Clip) -> float:
-    """Seconds that a line's clip counts for."""
+    """Return the seconds that a line's clip counts for."""
     return row.duration_s or USUAL_CLIP_S
 
 
@@ -52,7 +52,7 @@ def extent_of(manifest: Path) -> Extent:
 
 
 def told(extent: Extent) -> dict[str, object]:
-    """The totals for a dry run."""
+    """Return the totals for a dry run."""
     rare = {"clips_without_length": extent.n_without_length, "clips_without_text": extent.n_without_text}
     return {
         "clips": extent.n_clips,

@@ -1,7 +1,7 @@
-"""Draws the curves of a job's metrics: ``python -m jobs.plotting.curves OUT.png``, the request as JSON on stdin.
+"""Curves of a job's metrics: ``python -m jobs.plotting.curves OUT.png``, the request as JSON on stdin.
 
 See ``jobs.plotting.render_client`` for the request.
-One panel a metric, the losses first; what is noisy by nature also smoothed.
+One panel a metric, the losses first; noisy metrics are also smoothed.
 """
 
 from __future__ import annotations
@@ -93,12 +93,12 @@ def _is(name: str, parts: tuple[str, ...]) -> bool:
 
 
 def _title(request: dict[str, Any], left_out: list[str]) -> str:
-    told = [request["title"], request["state"], request["detail"]]
+    parts = [request["title"], request["state"], request["detail"]]
     if request["continued_at"]:
-        told.append("dashed: continued after a stop")
+        parts.append("dashed: continued after a stop")
     if left_out:
-        told.append(f"not drawn: {', '.join(left_out)}")
-    return "   ".join(part for part in told if part)
+        parts.append(f"not drawn: {', '.join(left_out)}")
+    return "   ".join(part for part in parts if part)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Draws what a file is like: ``python -m jobs.plotting.pictures OUT.png``, ``{"path": …}`` as JSON on stdin.
+"""Preview of a file: ``python -m jobs.plotting.pictures OUT.png``, ``{"path": …}`` as JSON on stdin.
 
 A sound becomes its spectrogram, a manifest the histogram of its clips' lengths. See ``jobs.plotting.render_client``.
 """
@@ -21,7 +21,7 @@ BINS = 30
 
 
 def spectrogram(path: Path, title: str) -> Figure:
-    """Level over time and frequency of the first minute."""
+    """Draw the spectrogram of the first minute."""
     with soundfile.SoundFile(path) as sound:
         rate_hz = sound.samplerate
         samples = sound.read(int(LONGEST_S * rate_hz), dtype="float64", always_2d=True).mean(axis=1)
@@ -33,7 +33,7 @@ def spectrogram(path: Path, title: str) -> Figure:
 
 
 def histogram(path: Path, title: str) -> Figure:
-    """How many clips are how long."""
+    """Draw the histogram of the clips' lengths."""
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     lengths_s = [float(row["duration_s"]) for row in rows if row.get("duration_s")]
     figure = Figure(figsize=(8, 4), layout="constrained")

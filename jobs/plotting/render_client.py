@@ -1,4 +1,4 @@
-"""Asks for the picture of what a job has measured. Light: a bounded child process in the ml environment draws it."""
+"""Client of the plotting modules: a child process of limited time in the ml environment draws the picture."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KEY_BYTES = 4096  # the key is in the first bytes of the file
 
 
 def plot_of(job_id: str, runner: Runner, settings: Settings) -> Path:
-    """The curves of a job's metrics over all its attempts, as a PNG in the job's folder.
+    """Draw the curves of a job's metrics over all its attempts, as a PNG in the job's folder.
 
     The same history gives the same file: it carries the hash of what it shows and is drawn anew when that changes.
 
@@ -41,7 +41,7 @@ def plot_of(job_id: str, runner: Runner, settings: Settings) -> Path:
 
 
 def picture_of(path: Path, title: str, settings: Settings) -> bytes:
-    """A PNG of what a file is like: a sound's spectrogram, a manifest's histogram of lengths.
+    """Return a preview of a file as a PNG: spectrogram of a sound, histogram of a manifest's clip lengths.
 
     Raises:
         UserError: ``environment_missing``, ``plot_failed``.
@@ -53,7 +53,7 @@ def picture_of(path: Path, title: str, settings: Settings) -> bytes:
 
 
 def request_of(record: JobRecord, history: MetricHistory) -> dict[str, Any]:
-    """What is to be drawn, in plain data. Raises ``no_metrics``.
+    """Build the request for the curves, in plain data. Raises ``no_metrics``.
 
     Along the work where ``done`` rises, else along the time in minutes.
     """
@@ -73,12 +73,12 @@ def request_of(record: JobRecord, history: MetricHistory) -> dict[str, Any]:
         for name in history.names
     }
     total = points[-1].total
-    told = f" of {total:g}" if total else ""
+    of_total = f" of {total:g}" if total else ""
     return {
         "title": record.job_id,
         "state": record.state,
-        "detail": f"{points[-1].done:g}{told} done" if along_work else "",
-        "along": ("step" if whole else "done") + told if along_work else "minutes",
+        "detail": f"{points[-1].done:g}{of_total} done" if along_work else "",
+        "along": ("step" if whole else "done") + of_total if along_work else "minutes",
         "continued_at": history.continued_at if along_work else [],
         "curves": curves,
     }
@@ -100,7 +100,7 @@ def _draw(request: str, path: Path, settings: Settings, module: str = "jobs.plot
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=".plot-", suffix=".png", dir=path.parent)
     except OSError as error:
-        raise UserError("plot_failed", f"{path.parent} cannot be written: {error}.", "See to the disk.") from error
+        raise UserError("plot_failed", f"{path.parent} cannot be written: {error}.", "Check the disk.") from error
     os.close(descriptor)
     try:
         done = subprocess.run(
@@ -118,7 +118,7 @@ def _draw(request: str, path: Path, settings: Settings, module: str = "jobs.plot
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
     except subprocess.TimeoutExpired as error:
-        raise UserError("plot_failed", f"Drawing took longer than {TIMEOUT_S:g} s.", "Ask once more.") from error
+        raise UserError("plot_failed", f"Drawing took longer than {TIMEOUT_S:g} s.", "Try again.") from error
     except OSError as error:
         raise UserError("plot_failed", f"The curves could not be drawn: {error}.", "./run.sh doctor") from error
     finally:

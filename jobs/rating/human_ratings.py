@@ -1,7 +1,7 @@
-"""What people said of takes: scores of 1 to 5 and votes between two takes, one record for every door.
+"""Human ratings of takes: scores of 1 to 5 and votes between two takes, in one file for all clients.
 
 ``human_ratings.jsonl`` lies beside ``takes.jsonl``; lines are added, never replaced: two calls are two listenings.
-Light: pydantic and the standard library.
+Imports pydantic and the standard library only.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class HumanRating(Row):
 
 
 class Vote(Row):
-    """Which of two takes of the same text a person preferred.
+    """Preference of a person between two takes of the same text.
 
     Attributes:
         audio: a take of the folder that the record lies in; ``against``: the other one, there or elsewhere.
@@ -102,7 +102,7 @@ def read_opinions(folder: Path) -> Opinions:
 
 
 def append_durably(path: Path, rows: Sequence[BaseModel]) -> None:
-    """Append lines so that all or none are there, whoever else appends, and that they survive a power cut."""
+    """Append lines so that all or none are there, also with concurrent writers, and survive a power cut."""
     text = "".join(row.model_dump_json(exclude_defaults=True) + "\n" for row in rows).encode()
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
     try:
@@ -125,7 +125,7 @@ def append_durably(path: Path, rows: Sequence[BaseModel]) -> None:
 
 @dataclass(frozen=True)
 class Preference:
-    """How often takes of one model were preferred to those of another, with a 95 % interval; a tie is half a win."""
+    """Share of votes that prefer one model's takes to another's, with a 95 % interval; a tie is half a win."""
 
     model: str
     against_model: str
@@ -138,7 +138,7 @@ class Preference:
 
 
 def preferences(votes: Sequence[Vote]) -> list[Preference]:
-    """Win rates for each two models that were compared, whichever of them a vote names first.
+    """Compute win rates of each two models that were compared, in either order.
 
     Of a person's votes between the same two takes the last one counts. With two models a win rate says what Elo or
     Bradley-Terry would, and its interval needs no fit.

@@ -1,4 +1,4 @@
-"""What a rating is given and what it gives: measures of a take, faults, the verdict. ``rating`` has the thresholds."""
+"""Input and output of a rating: measures of a take, faults, verdict. Thresholds are in ``scoring``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jobs.audio.acoustic_features import Prosody
 
 @dataclass(frozen=True)
 class Features:
-    """What was measured on a take. None: not measured.
+    """Measures of a take. None: not measured.
 
     Attributes:
         speaking_rate: in the profile's unit.
@@ -36,7 +36,7 @@ class Features:
 
 @dataclass(frozen=True)
 class Fault:
-    """Something to say of a take: a stable code, a sentence with value and limit, the most the rating may be.
+    """Fault of a take: a stable code, a sentence with value and limit, the most the rating may be.
 
     With the cap 5 it is a note: nothing is wrong, but something could not be judged.
     """
@@ -48,7 +48,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A rating and why, worst fault first. ``rating`` is what to show; ``uncapped`` ranks checkpoints.
+    """A rating and its faults, worst first. ``rating`` is what to show; ``uncapped`` ranks checkpoints.
 
     Parts are 0..1, or None when they could not be judged.
     """

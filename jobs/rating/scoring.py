@@ -1,13 +1,13 @@
-"""From measures to a rating of 1 to 5 with its reasons: gates first, then a weighted score. Pure.
+"""Rating of a take from 1 to 5 with its reasons: gates first, then a weighted score of the measures.
 
 Every measure is judged against the narrator's own recordings, because the absolute values of a speaker encoder or
-a MOS predictor mean nothing by themselves. A fault caps the rating and says so; measures that could not be taken
-are left out of the mean and that is said too. Nothing here hears stress, phrasing, emotion or a wrong homophone.
+a MOS predictor have no meaning alone. A fault caps the rating and is reported; measures that could not be taken
+are left out of the mean and reported. Stress, phrasing, emotion and wrong homophones are not judged.
 
 Limits of the parts are constants at the top, caps are where their faults are found.
 
-Source: formula and thresholds from 339 clips, 45 min of real, generated and damaged speech; our measurement,
-August 2026. Short takes: our measurement on 2 to 3 s pieces of the same narration, November 2026.
+Source: formula and thresholds from 339 clips, 45 min of real, generated and damaged speech; own measurement,
+August 2026. Short takes: own measurement on 2 to 3 s cuts of the same narration, November 2026.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ MIN_LEVEL_DBFS = -60.0
 MIN_ENVELOPE_SD_DB = 3.5  # speech 7.7 to 17; noise, buzz below
 MIN_DNSMOS = 1.35
 
-MIN_WORDS = 6  # fewer words, or less speech than MIN_SPEECH_S: one missed word is not to be told from a bad take
+MIN_WORDS = 6  # fewer words, or less speech than MIN_SPEECH_S: one missed word looks like a bad take
 MIN_SPEECH_S = 3.0
 WORDS_RAMP = (0.08, 0.55)  # the first above the narrator's own word error rate
 WORDS_WRONG, WORDS_LOST = 0.22, 0.60  # 2 of 53 real clips have 0.21, none more; a missing tenth of the words 0.24
-WORST_OWN_WER = 0.40  # a recogniser that misses more than this of the narrator himself says nothing of a take
+WORST_OWN_WER = 0.40  # a recogniser that misses more of the narrator's own words cannot judge a take
 CUT_TAIL_S = 0.03  # silence after the last speech; 62 true texts of real and generated speech all aligned
 
 MIN_VOICE_S = 2.0  # below, the same speaker scores 0.78 to 0.83
@@ -50,7 +50,7 @@ SLOW_RAMP, FAST_RAMP = (0.72, 0.44), (1.25, 1.50)  # of the narrator's speaking 
 # Phrases of 2 to 3 s of the same narration vary from 0.67 to 1.3.
 SLOW_RAMP_SHORT, FAST_RAMP_SHORT = (0.62, 0.40), (1.40, 1.75)
 
-# A batch: what no single take shows. Ten sentences of the narrator average to 4 % of his rate and 0.3 semitones.
+# Drift of a batch. Ten sentences of the narrator average to within 4 % of the narrator's rate and 0.3 semitones.
 MIN_BATCH = 10
 BATCH_RATE = (0.88, 1.12)
 BATCH_PITCH_ST = 1.0
@@ -59,21 +59,21 @@ BATCH_SIM = 0.05  # below the narrator's own; clones of the right voice lie 0.05
 
 @dataclass(frozen=True)
 class VoiceLimits:
-    """Where the SIM of one speaker encoder means another voice; ``zero`` is the foot of the voice's ramp."""
+    """SIM of one speaker encoder below which a voice is another one; ``zero`` is the foot of the voice's ramp."""
 
     another: float
     far: float
     zero: float
 
 
-# GE2E: the narrator 0.93 to 0.98 to himself, 84 clips of others 0.57, at most 0.71.
+# GE2E: the narrator 0.93 to 0.98 to the own centroid, 84 clips of others 0.57, at most 0.71.
 GE2E_LIMITS = VoiceLimits(another=0.76, far=0.60, zero=0.72)
 GE2E_OWN, GE2E_OTHERS = 0.961, 0.57
-MIN_SEPARATION = 0.15  # an encoder that puts the narrator and others nearer than this cannot judge him
+MIN_SEPARATION = 0.15  # an encoder that puts the narrator and others nearer than this cannot judge the voice
 
 
 def fitted_limits(own: float, others: float) -> VoiceLimits:
-    """The limits of another encoder: as far between others and the narrator himself as GE2E's are.
+    """Compute the limits of another encoder, at the same share between other voices and the narrator as GE2E's.
 
     Args:
         own: median SIM of the narrator's clips to the rest of them.
@@ -170,11 +170,11 @@ def _intelligibility(features: Features, profile: RatingProfile) -> _Part:
         )
         faults.append(Fault("short", why))
         return _Part(None, tuple(faults))
-    told = f"word error rate {wer:.2f}"
+    measured = f"word error rate {wer:.2f}"
     if wer >= WORDS_LOST:
-        faults.append(Fault("text_not_heard", f"the text is not heard: {told} (limit {WORDS_LOST})", 1.0))
+        faults.append(Fault("text_not_heard", f"the text is not heard: {measured} (limit {WORDS_LOST})", 1.0))
     elif wer >= WORDS_WRONG:
-        faults.append(Fault("words_wrong", f"words are wrong or missing: {told} (limit {WORDS_WRONG})", 3.0))
+        faults.append(Fault("words_wrong", f"words are wrong or missing: {measured} (limit {WORDS_WRONG})", 3.0))
     good, bad = WORDS_RAMP
     return _Part(ramp(wer, (profile.wer or 0.0) + good, bad), tuple(faults))
 
@@ -202,7 +202,7 @@ def _words_unchecked(features: Features, profile: RatingProfile) -> Fault:
 def _voice(features: Features, profile: RatingProfile, limits: VoiceLimits | None) -> _Part:
     faults = list(_pitch_faults(features, profile))
     if limits is None:
-        why = "the voice was not judged: this speaker encoder does not tell the narrator from another voice"
+        why = "the voice was not judged: this speaker encoder does not separate the narrator from other voices"
         return _Part(None, (*faults, Fault("voice_unchecked", why, 4.0)))
     span_s = features.prosody.speech_span_s
     if span_s < MIN_VOICE_S:
@@ -213,13 +213,13 @@ def _voice(features: Features, profile: RatingProfile, limits: VoiceLimits | Non
     far, another = limits.far + shift, limits.another + shift
     seen = f"SIM {features.sim:.2f} (limit {far if features.sim < far else another:.2f}, narrator {own.sim:.2f})"
     if _sound(features, profile).faults:
-        seen += "; poor sound lowers SIM too, mend that first"
+        seen += "; poor sound lowers SIM too; improve it first"
     if features.sim < far:
         faults.append(Fault("far_voice", f"far from the narrator's voice: {seen}", 2.0))
     elif features.sim < another:
         faults.append(Fault("another_voice", f"another voice than the narrator's: {seen}", 2.5))
     good = own.sim - 0.01
-    # A narrator recorded in many rooms has a low SIM to himself; the ramp keeps a width.
+    # The own SIM of a narrator with varying acoustics is low; the ramp keeps a width.
     return _Part(ramp(features.sim, good, min(limits.zero + shift, good - 0.05)), tuple(faults))
 
 

@@ -1,4 +1,4 @@
-"""Which words of a text are spoken in which stretch of audio: what was heard is matched to the text in order.
+"""Matching of recognised words to a text, in order: the words of the text that each segment of audio speaks.
 
 Pure functions on words; the audio is heard by ``jobs.asr.pocketsphinx_asr``.
 """
@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-MIN_MATCH = 0.75  # of the longer of heard and expected words; facts: 0 of 13 stretches of unprinted speech pass
+MIN_MATCH = 0.75  # of the longer of heard and expected words; facts: 0 of 13 segments of unprinted speech pass
 MIN_LONE_WORDS = 4  # fewer words prove nothing unless they continue a neighbour's text
 
 
 @dataclass(frozen=True)
 class Match:
-    """What one stretch of speech seems to say: ``text[first:last]``, of which ``share`` was heard in order.
+    """Words of one segment: ``text[first:last]``, of which ``share`` was recognised in order.
 
     ``share`` is 0.0 when nothing matched; then ``first == last``.
     """
@@ -28,13 +28,13 @@ class Match:
 
 
 def match_in_order(text: Sequence[str], heard: Sequence[Sequence[str]]) -> list[Match]:
-    """Match what was heard in consecutive stretches to a text, in order.
+    """Match the recognised words of consecutive segments to a text, in order.
 
-    Words may be missing on both sides. Unmatched words at the ends of a stretch stand for as many words of text.
+    Words may be missing on both sides. Unmatched words at the ends of a segment stand for as many words of text.
 
     Args:
         text: the words of a passage.
-        heard: for each stretch the words that a recogniser heard.
+        heard: the recognised words of each segment.
     """
     flat = [word for words in heard for word in words]
     position: dict[int, int] = {}
@@ -57,7 +57,7 @@ def match_in_order(text: Sequence[str], heard: Sequence[Sequence[str]]) -> list[
 
 
 def accepted(matches: Sequence[Match], min_match: float = MIN_MATCH) -> list[bool]:
-    """Which matches can be believed: enough words in order, after the one before, and not alone with few words."""
+    """Return for each match whether to accept it: enough words in order, after the match before, not alone with few."""
     good = [match.share >= min_match for match in matches]
     reached = 0
     for number, match in enumerate(matches):
@@ -82,7 +82,7 @@ def _continues(matches: Sequence[Match], good: Sequence[bool], number: int) -> b
 
 
 class TextIndex:
-    """Finds where in a whole book a stretch of heard words comes from, by its groups of three words."""
+    """Index that finds recognised words in a whole book by groups of three words."""
 
     def __init__(self, text: Sequence[str]) -> None:
         self._places: dict[tuple[str, ...], list[int]] = {}

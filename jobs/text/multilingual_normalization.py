@@ -1,7 +1,7 @@
-"""How numbers, signs and abbreviations of the nine languages beside English are said, so far as that can be known.
+"""Spoken forms of numbers, signs and abbreviations in the nine languages besides English, where known.
 
 Numbers by num2words, those of Chinese by our own rule. What is written as an ordinal of Romance languages is one; a
-German "3." is not told from the end of a sentence. Gender and case are the dictionary form's: enough to find the words.
+German "3." is not separated from a sentence's end. Gender and case are the dictionary form's: enough to find words.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from num2words import num2words
 
 WITHOUT_SPACES = ("zh", "ja")
-MAX_DIGITS = 15  # longer numbers are read digit by digit or not at all: nobody can know
+MAX_DIGITS = 15  # longer numbers are read digit by digit or not at all; the text does not say
 _COMMA_DECIMALS = ("de", "fr", "es", "it", "pt", "ru")
 _CHINESE_DIGITS = "零一二三四五六七八九"
 _SIGNS = {

@@ -59,7 +59,7 @@ def _ljspeech(rows: Sequence[Clip], paths: Sequence[Path], out: Path, context: J
             raise UserError(
                 "ljspeech_text",
                 f"{row.audio} says {row.text!r}: | and line ends part LJSpeech's fields.",
-                "Mend the text.",
+                "Correct the text.",
             )
     lines = [f"{Path(name).stem}|{row.text}|{row.text}\n" for name, row in zip(names, rows, strict=True)]
     (out / "metadata.csv").write_text("".join(lines), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What is measured on the samples of one clip without a model: background, bandwidth, loudness, silence. Pure.
+"""Measures of a clip's samples without a model: background, bandwidth, loudness, silence.
 
 Level, pauses, clipping and pitch come from ``jobs.audio.acoustic_features``; the limits are in
 ``jobs.dataset.quality.thresholds``.
@@ -22,7 +22,7 @@ _FRAME, _HOP = CLIP_RATE_HZ // 50, CLIP_RATE_HZ // 100  # 20 ms, 10 ms
 _QUIET_FRAMES = 5  # a pause is judged by 60 ms together: a single frame may fall between two periods
 _QUIET_SHARE = 0.05
 _SPEECH_RANGE_DB = 30.0
-_SPECTRUM, _SPECTRUM_HOP = 2048, 256  # 85 ms: bins of 12 Hz tell the tones of a chord apart
+_SPECTRUM, _SPECTRUM_HOP = 2048, 256  # 85 ms: bins of 12 Hz resolve the tones of a chord
 _TONES_HZ = (100.0, 4000.0)
 _TONE_NEIGHBOURS = 25  # bins; a tone stands out of the median of 300 Hz
 _TONAL_DB = 7.0  # real narration's pauses 3.5 to 7, noise 1 to 3, chords 7.5 and more
@@ -64,8 +64,8 @@ def measure_sound(audio: Floats, prosody: Prosody) -> dict[str, float]:
 def against_pauses(sound: dict[str, float], pause_dbfs: float | None) -> dict[str, float]:
     """The same with ``snr_db`` against the recording's pauses, where their level is known.
 
-    What the clip's own quietest stretches give stays as ``clip_snr_db``: noise that begins with the clip shows there
-    alone, while a clip without a pause looks noisier there than it is.
+    The value against the clip's own quietest parts stays as ``clip_snr_db``: noise that begins with the clip shows only
+    there, while a clip without a pause looks noisier there than it is.
     """
     if not sound or pause_dbfs is None:
         return sound
@@ -93,14 +93,14 @@ def _frame_powers(audio: Floats) -> Doubles:
 
 
 def _background(power: Doubles) -> float:
-    """Mean power of the quietest twentieth of the clip, by stretches of 60 ms."""
+    """Mean power of the quietest twentieth of the clip, in windows of 60 ms."""
     together = np.convolve(power, np.ones(_QUIET_FRAMES) / _QUIET_FRAMES, "valid")
     together = np.sort(together if len(together) else power)
     return float(np.mean(together[: max(3, round(len(together) * _QUIET_SHARE))]))
 
 
 def _tonality(audio: Floats) -> float:
-    """How far, in dB, the strongest tones of the quietest tenth of the clip stand out of their neighbourhood.
+    """Compute how far, in dB, the strongest tones of the quietest tenth of the clip exceed their neighbourhood.
 
     The spectra of all quiet windows are added up first: a tone that stays stands out, the ends of words blur.
     """

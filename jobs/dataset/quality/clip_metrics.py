@@ -42,7 +42,7 @@ class Task:
 
 
 class Measured(BaseModel):
-    """What is known of a clip.
+    """Measures of a clip.
 
     Attributes:
         values: by name, as in the manifest's ``quality``; empty when there is no sound.

@@ -1,4 +1,4 @@
-"""From clips on the disk to a judged dataset: measured, judged, split, each with the narrator's reference clip."""
+"""Quality check of a dataset: clips are measured, judged and split, and each gets the narrator's reference clip."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ N_REFERENCES = 5
 
 @dataclass(frozen=True)
 class Judged:
-    """What became of the clips.
+    """Kept and rejected clips.
 
     Attributes:
         kept: rows of the manifest, in order, with quality, split and ref_audio.
-        rejected: clips that broke a limit, in order, with the row and why.
+        rejected: clips that broke a limit, in order, each with its rejection.
         narrators: by speaker.
-        references: clips that stand for each speaker's voice, best first, paths as in the rows.
-        notes: what a person should know.
+        references: best clips of each speaker's voice, best first, paths as in the rows.
+        notes: remarks for a person.
     """
 
     kept: list[Clip]
@@ -67,16 +67,16 @@ def judge_clips(
     context: JobContext,
     done: Callable[[str], None] = lambda _: None,
 ) -> Judged:
-    """Measure and judge the clips of a dataset, and choose what is held out and what stands for the voice.
+    """Measure and judge the clips of a dataset, and choose validation and reference clips.
 
     Args:
         dataset: folder.
         clips: rows whose audio is there, in the order of the recording.
         limits: of a good clip.
         validation_share: of each speaker's clips that is held out.
-        validation_chapters: held out instead, when given.
+        validation_chapters: chapters to hold out instead, when given.
         context: of the job.
-        done: told in a few words how far this is.
+        done: called with the progress in a few words.
     """
     measured = [
         about.model_copy(update={"values": against_pauses(about.values, clip.quality.get("pause_dbfs"))})
@@ -122,7 +122,7 @@ def judge_clips(
 
 
 def build_rejection(row: Clip, rejection: QualityRejection) -> Rejection:
-    """The line of ``rejections.jsonl``. The clip stays where it is, so that a person can hear it."""
+    """Build the line of ``rejections.jsonl``; the clip's file stays, so that a person can listen to it."""
     source = row.source or Source(recording=row.audio, start_s=0.0, end_s=row.duration_s or 0.0)
     return Rejection(
         source=source,
@@ -136,7 +136,7 @@ def build_rejection(row: Clip, rejection: QualityRejection) -> Rejection:
 
 
 def merged(earlier: Sequence[Rejection], later: Sequence[Rejection]) -> list[Rejection]:
-    """All rejections in the order of the recordings."""
+    """Return all rejections in the order of the recordings."""
     order: dict[str, int] = {}
     for row in [*earlier, *later]:
         order.setdefault(row.source.recording, len(order))

@@ -37,12 +37,12 @@ def survey(
         dataset: folder that the clips' paths are relative to.
         clips: of the dataset.
         context: asked between clips whether to stop.
-        done: told in a few words how far this is.
+        done: called with the progress in a few words.
         clips_a_process: fewer than this are measured in this process.
     """
     tasks = [Task(dataset / clip.audio, clip.text, clip.language) for clip in clips]
-    told = f"of {len(clips)} clips measured"
-    entries = _remembered(dataset, tasks, context, lambda n: done(f"{n} {told}"), clips_a_process)
+    progress = f"of {len(clips)} clips measured"
+    entries = _remembered(dataset, tasks, context, lambda n: done(f"{n} {progress}"), clips_a_process)
     return [Measured.model_validate(entry) for entry in entries]
 
 
@@ -57,7 +57,7 @@ def opinions(
 def text_matches(dataset: Path, clips: Sequence[Clip], context: JobContext, done: Callable[[str], None]) -> list[float]:
     """Share of each clip's text that is heard in it, 0..1; English clips with a text."""
     tasks = [Task(dataset / clip.audio, clip.text, clip.language, "text") for clip in clips]
-    entries = _remembered(dataset, tasks, context, lambda n: done(f"{n} of {len(clips)} texts held against the sound"))
+    entries = _remembered(dataset, tasks, context, lambda n: done(f"{n} of {len(clips)} texts compared with the audio"))
     return [entry["text_match"] for entry in entries]
 
 
@@ -129,7 +129,7 @@ def _measure_all(tasks: list[Task]) -> list[dict[str, object]]:
 
 
 def _end_with_parent() -> None:
-    """A parent that is killed leaves nobody who waits for its work."""
+    """Exit when the parent process dies."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 

@@ -1,4 +1,4 @@
-"""The narrator as the book itself shows him: what his clips have in common, though some are another's. Pure."""
+"""Profile of a dataset's narrator, robust against clips of other voices."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from jobs.audio.mel import Floats
 from jobs.dataset.quality.clip_metrics import Measured
 from jobs.speaker.narrator_profile import MIN_PROFILE_CLIPS, NarratorProfile, median_of_known
 
-MIN_VOICE_S = 1.0  # below, an embedding says nothing
+MIN_VOICE_S = 1.0  # below, an embedding is not informative
 FULL_VOICE_S = 4.0
-_CORE_SHARE = 0.6  # of the clips, the nearest: up to 40 % of other voices cannot draw the centroid to them
+_CORE_SHARE = 0.6  # of the clips, the nearest: up to 40 % of other voices do not move the centroid
 _MOST_COMPARED = 1500
 _ROUNDS = 10
 
@@ -43,14 +43,14 @@ class DatasetProfile(NarratorProfile):
 
 @dataclass(frozen=True)
 class DnsmosScores:
-    """What DNSMOS thinks of the narrator's own long clips: medians."""
+    """Median DNSMOS scores of the narrator's clips, as long clips have them."""
 
     quality: float
     background: float
 
 
 def build_profile(clips: Sequence[Measured], sims: Sequence[float] | None = None) -> DatasetProfile:
-    """The narrator of clips, most of which are his."""
+    """Compute the profile of clips, most of which are the narrator's."""
     spoken = [clip for clip in clips if clip.values]
     voices = [clip for clip in spoken if clip.embedding is not None and clip.speech_span_s >= MIN_VOICE_S]
     voice, sim = None, None
@@ -72,7 +72,7 @@ def build_profile(clips: Sequence[Measured], sims: Sequence[float] | None = None
 
 
 def build_dnsmos_scores(scores: Sequence[tuple[dict[str, float], float]]) -> DnsmosScores | None:
-    """What DNSMOS thinks of the narrator: (scores, length in seconds) of clips with a good sound, at least five."""
+    """Compute the narrator's DNSMOS from (scores, length in seconds) of at least five clips with good sound."""
     if len(scores) < MIN_PROFILE_CLIPS:
         return None
     return DnsmosScores(
@@ -82,7 +82,7 @@ def build_dnsmos_scores(scores: Sequence[tuple[dict[str, float], float]]) -> Dns
 
 
 def robust_centroid(embeddings: Floats) -> tuple[Floats, list[int]]:
-    """Centroid (256,) of the voice that most embeddings (n, 256) share, and the places of the nearest 60 %.
+    """Compute the centroid (256,) of the voice of most embeddings (n, 256), and the indices of the nearest 60 %.
 
     Begins at the embedding that is nearest to the others by their median, then moves to the mean of the nearest 60 %
     until those stay the same. Another voice in up to 40 % of the clips does not move it.
@@ -102,18 +102,18 @@ def robust_centroid(embeddings: Floats) -> tuple[Floats, list[int]]:
 
 
 def sim_to(clip: Measured, voice: Floats) -> float:
-    """SIM of a clip to a voice."""
+    """Compute SIM of a clip to a voice."""
     assert clip.embedding is not None
     return float(clip.embedding @ voice)
 
 
 def own_snr_db(clip: Measured) -> float:
-    """SNR against the clip's own quietest stretches; the clip is not silent."""
+    """SNR against the clip's own quietest parts; the clip is not silent."""
     return clip.values.get("clip_snr_db", clip.values["snr_db"])
 
 
 def compute_speaking_rate(clip: Measured) -> float | None:
-    """Phones or letters a second between first and last speech; None without text."""
+    """Compute phones or letters per second between first and last speech; None without text."""
     return clip.n_units / clip.speech_span_s if clip.n_units and clip.speech_span_s > 0 else None
 
 
@@ -123,17 +123,17 @@ def quality_of(score: dict[str, float]) -> float:
 
 
 def short_sim(length_s: float) -> float:
-    """How far SIM of the narrator's clips of a length lies under that of his long ones."""
+    """Return how far SIM of the narrator's clips of a length is below that of long clips."""
     return _between(_SHORT_SIM, length_s)
 
 
 def short_quality(length_s: float) -> float:
-    """The same for the mean of DNSMOS."""
+    """Return the same for the mean of DNSMOS."""
     return _between(_SHORT_OPINION, length_s)
 
 
 def short_background(length_s: float) -> float:
-    """The same for DNSMOS's background."""
+    """Return the same for DNSMOS's background."""
     return _between(_SHORT_BACKGROUND, length_s)
 
 

@@ -1,4 +1,4 @@
-"""Which clips are good enough, and which limit a clip breaks, with value and limit. Pure.
+"""Quality filter: the first limit that a clip breaks, with value and limit.
 
 Sound is judged before rate and rate before voice: noise makes a voice look like another one.
 """
@@ -25,12 +25,12 @@ from jobs.dataset.quality.narrator_stats import (
 )
 from jobs.dataset.quality.thresholds import Thresholds
 
-DOUBT_DB = 8.0  # a background that far above the narrator's own is worth the time of DNSMOS
+DOUBT_DB = 8.0  # a background that far above the narrator's own is worth a DNSMOS measurement
 BACKGROUND_DROP = 0.6  # DNSMOS's background: chords 20 dB under the speech 0.68 and more, real clips 0.35 and less
 CLEARLY_TONAL_DB = 10.0  # without DNSMOS
 SHORT_S, SHORT_WORDS = 3.0, 6
 SHORT_RATE = (0.9, 1.08)  # widens the limits for phrases: real ones of 2 to 3 s vary from 0.67 to 1.3
-LEAST_SIM = 0.76  # of long clips; below is another voice, however unlike himself the narrator is
+LEAST_SIM = 0.76  # of long clips; below is another voice, regardless of the narrator's variance
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ class QualityRejection:
 
 
 def find_absolute_rejection(clip: Measured, limits: Thresholds) -> QualityRejection | None:
-    """The first limit broken that needs no narrator to compare with."""
+    """Return the first limit broken that needs no narrator to compare with."""
     return next(_absolute(clip, limits), None)
 
 
 def is_doubtful(clip: Measured, narrator: DatasetProfile) -> bool:
-    """True when DNSMOS should hear a clip though it is not of the sample."""
+    """True when DNSMOS should rate a clip that is not in the sample."""
     return _background_rise(clip, narrator) >= DOUBT_DB
 
 
@@ -69,15 +69,15 @@ def find_rejection(
     own: DnsmosScores | None = None,
     text_match: float | None = None,
 ) -> QualityRejection | None:
-    """The first limit that a clip breaks.
+    """Return the first limit that a clip breaks.
 
     Args:
         clip: what was measured.
         narrator: whose voice it should be.
-        limits: to hold it against.
-        score: DNSMOS of this clip, where it was taken.
+        limits: thresholds.
+        score: DNSMOS of this clip, where measured.
         own: DNSMOS of the narrator's clips.
-        text_match: share of its text that is heard, where somebody listened.
+        text_match: share of its text that is recognised, where measured.
     """
     rejections = (
         *_absolute(clip, limits),
@@ -89,7 +89,7 @@ def find_rejection(
 
 
 def build_profile_of_good_clips(clips: Sequence[Measured], limits: Thresholds) -> DatasetProfile:
-    """The narrator of the clips that have no absolute fault and are in his own voice; of all when nearly none is."""
+    """Compute the profile of the good clips in the narrator's own voice; of all clips when nearly none is good."""
     good = [clip for clip in clips if find_absolute_rejection(clip, limits) is None]
     narrator = build_profile(good if len(good) >= 2 else clips)
     own = [clip for clip in good if not list(_voice(clip, narrator, limits))]

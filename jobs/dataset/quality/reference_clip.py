@@ -1,4 +1,4 @@
-"""Which clips stand for the narrator's voice: typical of him in voice, pitch and rate, and without a fault. Pure."""
+"""Choice of reference clips: typical of the narrator in voice, pitch and rate, with good sound."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def best_references(clips: Sequence[Clip], measured: Sequence[Measured], narrato
 
 
 def _strangeness(clip: Clip, about: Measured, narrator: DatasetProfile) -> float:
-    """How far a clip is from the narrator's middle, in steps that weigh alike; smaller is better."""
+    """Compute the distance of a clip from the narrator's medians, in steps of equal weight; smaller is better."""
     steps = 0.0 if _is_whole(clip.text) else 1.0
     if about.embedding is not None and narrator.voice is not None and narrator.sim is not None:
         steps += max(0.0, narrator.sim - sim_to(about, narrator.voice)) / 0.02

@@ -1,4 +1,4 @@
-"""Which clips an instrument hears that is too slow to hear all of a book: DNSMOS, and the recognition of the text."""
+"""Choice of the clips for slow measurements: DNSMOS, and recognition of the text."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from jobs.dataset.split import sample_evenly
 
 SAMPLED_SHARE, FEWEST_SAMPLED, MOST_SAMPLED = 0.05, 8, 400
 MOST_TEXTS = 500  # three CPU minutes
-_LONG_ENOUGH_S = 4.0  # shorter clips score lower than the narrator deserves
+_LONG_ENOUGH_S = 4.0  # shorter clips score lower
 
 
 @dataclass(frozen=True)
 class Texts:
-    """Whose text is held against its sound.
+    """Clips whose text is compared with their audio.
 
     Attributes:
-        places: of the clips that are heard.
-        note: which were not, and why; None when nobody need know.
+        places: indices of these clips.
+        note: number of clips left out, with reasons; None when there is nothing to report.
     """
 
     places: list[int]
@@ -32,7 +32,7 @@ class Texts:
 def for_opinion(
     measured: Sequence[Measured], good: Sequence[int], doubtful: Sequence[int], limits: Thresholds
 ) -> list[int]:
-    """Places of the clips for DNSMOS: all good ones, or a sample spread over the book and those in doubt."""
+    """Choose the indices of the clips for DNSMOS: all good ones, or an even sample and those in doubt."""
     if limits.dnsmos == "off":
         return []
     if limits.dnsmos == "all":
@@ -45,7 +45,7 @@ def for_opinion(
 
 
 def for_text(clips: Sequence[Clip], measured: Sequence[Measured], good: Sequence[int], limits: Thresholds) -> Texts:
-    """Clips whose text is held against its sound: curated ones, which nothing has listened to yet, or all with a text.
+    """Choose clips whose text is compared with the audio: curated clips, not yet recognised, or all with a text.
 
     English only, and of a length at which recognition is sure.
     """
@@ -60,5 +60,6 @@ def for_text(clips: Sequence[Clip], measured: Sequence[Measured], good: Sequence
         f"shorter than {SHORT_S:.0f} s or {SHORT_WORDS} words": len(english) - len(fit),
         "outside the sample (text_match=all hears them)": len(fit) - len(heard),
     }
-    told = ", ".join(f"{n} {why}" for why, n in left_out.items() if n)
-    return Texts(heard, f"The texts of {len(asked) - len(heard)} clips were not checked: {told}." if told else None)
+    reasons = ", ".join(f"{n} {why}" for why, n in left_out.items() if n)
+    n_left_out = len(asked) - len(heard)
+    return Texts(heard, f"The texts of {n_left_out} clips were not checked: {reasons}." if reasons else None)

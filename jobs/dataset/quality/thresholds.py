@@ -1,6 +1,6 @@
-"""Which clips are good enough to learn a voice from: every limit with its default and where it comes from.
+"""Thresholds for clips that are good enough to train a voice: defaults and their sources.
 
-Light: the tools check with it what a caller gives. A limit of None is turned off; the value is measured all the same.
+Imports no heavy library: the tools check parameters with it. A limit of None is off; the value is still measured.
 
 Sources: *ours* is our measurement on real narration, other voices and 33 kinds of damage (339 clips, 45 min, August
 2026) and on noise and chords mixed under real narration (November 2026). The others are the published defaults of
@@ -73,8 +73,8 @@ class Thresholds(Strict):
     """The same upwards: text that is not spoken is found here. Emilia: 1.5 times the span of the quartiles."""
 
     max_sim_drop: float | None = Field(0.09, ge=0)
-    """How far SIM to the narrator's centroid falls under his own median. Ours: 0 of 32 real clips dropped, all of 84
-    of other voices; their highest SIM is 0.71, his median 0.96."""
+    """How far SIM to the narrator's centroid falls under the narrator's own median. Own measurement: 0 of 32 real
+    clips dropped, all 84 of other voices; their highest SIM is 0.71, the narrator's median 0.96."""
 
     min_text_match: float | None = Field(0.75, ge=0, le=1)
     """Share of the text that a recogniser hears which knows only its words and common ones, of clips from 3 s and 6
@@ -85,8 +85,8 @@ class Thresholds(Strict):
     """Which clips DNSMOS scores, at 0.08 CPU seconds a second: a sample, and all whose sound other measures doubt."""
 
     text_match: Literal["sampled", "all", "off"] = "sampled"
-    """Whose text is held against the sound, at a third of a CPU second a clip, in English: of curated clips up to 500,
-    spread evenly; ``all``: of every clip with a text, also where ingest has recognised or made it."""
+    """Clips whose text is compared with the audio, at a third of a CPU second a clip, in English: up to 500 curated
+    clips, spread evenly; ``all``: every clip with a text, also where ingest has recognised or made it."""
 
     reject: bool = True
     """False: measure everything and keep all clips."""

@@ -25,7 +25,7 @@ _WORDS_AT_KHZ = 11.0
 
 
 def draw_chapters(path: Path, report: Report) -> None:
-    """What became of every chapter: a bar each, kept first, then the reasons by colour, silence last."""
+    """Draw a bar per chapter: kept first, then the reasons of rejections by colour, silence last."""
     chapters = report.chapters[:_MOST_CHAPTERS]
     reasons = [each.reason for each in report.reasons if each.reason != "silence" and each.length_s > 0]
     colours = {reason: _REASONS[place % len(_REASONS)] for place, reason in enumerate(reasons[: len(_REASONS) - 1])}
@@ -66,7 +66,7 @@ def draw_histograms(
     narrator: DatasetProfile | None,
     limits: Thresholds,
 ) -> None:
-    """Every measure's distribution: kept clips, clips rejected for their quality, and where the limit is."""
+    """Draw every measure's distribution: kept clips, clips rejected for their quality, and the limit."""
     wanted = [
         ("duration_s", "length, s", []),
         ("rate", "speaking rate, a second", _rate_limits(narrator, limits)),

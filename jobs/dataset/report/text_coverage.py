@@ -1,4 +1,4 @@
-"""The book's text that is in no clip. Pure."""
+"""Parts of the book's text that are in no clip."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def unread(book: str, texts: Sequence[str], least_words: int = LEAST_WORDS) -> l
 
     Args:
         book: the whole text.
-        texts: stretches of it, in the order in which they were read; what is no stretch of it is passed over.
-        least_words: shorter runs are not told.
+        texts: parts of it in reading order; texts that are not part of it are ignored.
+        least_words: shorter runs are left out.
     """
     words = book.split()
     joined = " ".join(words)
