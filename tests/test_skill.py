@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from jobs.runner.provenance import project_version
 from tools.core.registry import all_tools
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +33,10 @@ def test_the_front_matter_is_valid() -> None:
     assert 1 <= len(fields["description"]) <= 1024
     assert len(fields["compatibility"]) <= 500
     assert all(isinstance(value, str) for value in fields["metadata"].values())
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    assert front_matter()["metadata"]["version"] == project_version()
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS)

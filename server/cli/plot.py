@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jobs.errors import UserError
-from jobs.plotting.render_client import plot_of
+from jobs.plotting.render_client import draw_job_plot
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
 from server.cli.flags import Parser
@@ -19,7 +19,7 @@ def plot_command(words: Sequence[str], settings: Settings, about: str) -> str:
     """Draw the curves, copy them to ``--out``, and return the text to print.
 
     Raises:
-        UserError: ``bad_usage``, ``path_outside_roots``, ``path_unusable``, or what ``plot_of`` raises.
+        UserError: ``bad_usage``, ``path_outside_roots``, ``path_unusable``, or what ``draw_job_plot`` raises.
     """
     parser = Parser(prog="./run.sh plot", description=about)
     parser.add_argument("job_id", metavar="JOB_ID")
@@ -27,7 +27,7 @@ def plot_command(words: Sequence[str], settings: Settings, about: str) -> str:
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     options = parser.parse_args(words)
     out = None if options.out is None else inside_roots(options.out, "--out", settings)
-    path = plot_of(options.job_id, Runner(settings), settings)
+    path = draw_job_plot(options.job_id, Runner(settings), settings)
     if out is not None:
         path = _copy(path, out)
     if options.json:

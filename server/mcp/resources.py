@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from jobs.errors import UserError
-from jobs.plotting.render_client import plot_of
+from jobs.plotting.render_client import draw_job_plot
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
 from tools.core.redact import redact
@@ -58,7 +58,7 @@ def read_resource(uri: str, runner: Runner, settings: Settings) -> tuple[str | b
     if of_job is not None and of_job[2] == "log":
         return redact("\n".join(runner.log_tail(of_job[1], LONGEST_LOG_LINES))) + "\n", "text/plain"
     if of_job is not None:
-        return plot_of(of_job[1], runner, settings).read_bytes(), "image/png"
+        return draw_job_plot(of_job[1], runner, settings).read_bytes(), "image/png"
     if not uri.startswith("artifact://"):
         known = " or ".join(template.uri for template in TEMPLATES)
         raise UserError("resource_unknown", f"There is no resource {uri!r}.", f"Resources are {known}.")

@@ -75,7 +75,7 @@ class Agent:
         raise AssertionError(f"no call is named: {text}")
 
     def suggestion(self, answer: Answer) -> str:
-        """What an error takes a wrong word for."""
+        """Return the name that an error suggests instead of a wrong one."""
         found = re.search(r"[Dd]id you mean '([^']+)'", answer["error"]["message"])
         assert found is not None, answer
         return found[1]

@@ -1,7 +1,7 @@
-"""What people ask of an agent, played through a real server by an agent that only does what answers say.
+"""Tasks that people give an agent, played through a real server by an agent that only does what answers say.
 
 Each request has a limit of calls and tokens (four characters each). Where an agent would be lost, the product is
-mended, not the drill.
+fixed, not the drill.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.anyio
 
 
 def is_file(folder: str, name: str) -> bool:
-    """A file that an answer tells of is there."""
+    """Return True if a file that an answer names exists."""
     return Path(folder, name).is_file()
 
 
@@ -202,7 +202,7 @@ async def test_a_persons_scores_are_kept(agent: Agent, made: dict[str, Answer]) 
 async def test_a_misspelt_tool(agent: Agent) -> None:
     with agent.within(calls=2, tokens=500):
         refused = await agent.call("start_trainig", manifest="x")
-        again = await agent.call(agent.suggestion(refused), manifest="nobody", base_model="toy", dry_run=True)
+        again = await agent.call(agent.suggestion(refused), manifest="unknown", base_model="toy", dry_run=True)
 
     assert refused["error"]["code"] == "unknown_tool"
     assert again["error"]["code"] == "dataset_unknown"
@@ -217,12 +217,12 @@ async def test_a_misspelt_argument(agent: Agent) -> None:
     assert again["state"] == "not_started"
 
 
-async def test_all_faults_are_told_at_once(agent: Agent) -> None:
+async def test_all_faults_are_listed_at_once(agent: Agent) -> None:
     with agent.within(calls=1, tokens=350):
         refused = await agent.call("start_training", epochs=0, method="qlora", learning_rate=1, more={"lora_r": "many"})
 
-    told = refused["error"]["message"]
-    assert all(word in told for word in ("5 faults", "manifest", "epochs", "method", "'lr'", "lora_r"))
+    message = refused["error"]["message"]
+    assert all(word in message for word in ("5 faults", "manifest", "epochs", "method", "'lr'", "lora_r"))
 
 
 async def test_a_wrong_path_names_the_file_that_was_meant(agent: Agent) -> None:
@@ -332,9 +332,9 @@ async def test_which_learning_rate(agent: Agent) -> None:
 
 async def test_what_does_warmup_mean(agent: Agent) -> None:
     with agent.within(calls=1, tokens=250):
-        told = await agent.call("list_jobs", explain="start_training warmup")
+        answer = await agent.call("list_jobs", explain="start_training warmup")
 
-    assert "warmup_steps int>=0" in told["explained"]
+    assert "warmup_steps int>=0" in answer["explained"]
 
 
 async def test_speak_every_night(agent: Agent) -> None:

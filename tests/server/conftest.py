@@ -1,4 +1,4 @@
-"""Doors of a home of their own: real servers and commands as child processes, real jobs, all ended afterwards."""
+"""A home with real servers and commands as child processes, and real jobs; all ended afterwards."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ BOUND_S = 60.0
 
 
 @dataclass(frozen=True)
-class Door:
-    """A home, a working directory, and the ways in."""
+class App:
+    """A home and a working directory, with commands, clients and servers that use them."""
 
     home: Path
     cwd: Path
@@ -99,7 +99,7 @@ class HttpServer:
 
     @property
     def token(self) -> str:
-        """What its clients need."""
+        """Return the token that its clients need."""
         return self.token_file.read_text().strip()
 
     @asynccontextmanager
@@ -113,9 +113,9 @@ class HttpServer:
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory, end_processes_of: Callable[[Path], None]) -> Iterator[Door]:
+def app(tmp_path_factory: pytest.TempPathFactory, end_processes_of: Callable[[Path], None]) -> Iterator[App]:
     """One home for a module's tests."""
-    folder = tmp_path_factory.mktemp("door")
+    folder = tmp_path_factory.mktemp("installation")
     python = folder / "envs" / "ml" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
@@ -132,7 +132,7 @@ def door(tmp_path_factory: pytest.TempPathFactory, end_processes_of: Callable[[P
         "PYTHONPATH": f"{PROJECT_ROOT}:{EXTRA / 'work'}",
         "PYTHONSAFEPATH": "1",
     }
-    yield Door(home, cwd, env)
+    yield App(home, cwd, env)
     end_processes_of(home)
 
 

@@ -16,7 +16,7 @@ from mcp import Client, MCPError
 from jobs.dataset.takes import Take
 
 if TYPE_CHECKING:
-    from conftest import Door, HttpServer
+    from conftest import App, HttpServer
 
 pytestmark = pytest.mark.anyio
 LEGS = {
@@ -42,9 +42,9 @@ class Person:
 
 
 @pytest.fixture(scope="module")
-async def http(door: Door) -> AsyncIterator[HttpServer]:
+async def http(app: App) -> AsyncIterator[HttpServer]:
     """One server for both eras."""
-    with door.http() as server:
+    with app.http() as server:
         yield server
 
 
@@ -54,14 +54,14 @@ def leg(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def connected(leg: str, door: Door, http: HttpServer, **options: Any) -> AbstractAsyncContextManager[Client]:
+def connected(leg: str, app: App, http: HttpServer, **options: Any) -> AbstractAsyncContextManager[Client]:
     """A client on a leg."""
     mode = LEGS[leg][0]
-    return door.client(mode, **options) if leg.startswith("stdio") else http.client(mode, **options)
+    return app.client(mode, **options) if leg.startswith("stdio") else http.client(mode, **options)
 
 
 def takes_in(folder: Path) -> Path:
-    """Two takes that nobody has heard."""
+    """Two takes without a rating."""
     folder.mkdir()
     rows = [Take(audio=f"take_{place}.wav", text=f"Line {place}.", duration_s=1.0) for place in (1, 2)]
     (folder / "takes.jsonl").write_text("".join(row.model_dump_json() + "\n" for row in rows))
@@ -141,13 +141,13 @@ async def story(client: Client, leg: str, gate: Path) -> dict[str, Any]:
     return told
 
 
-async def test_every_leg_tells_the_same_story(door: Door, http: HttpServer) -> None:
-    unheard = takes_in(door.cwd / "unheard")
+async def test_every_leg_gives_the_same_answers(app: App, http: HttpServer) -> None:
+    unheard = takes_in(app.cwd / "unheard")
     told = {}
     for leg, (_, version) in LEGS.items():
-        async with connected(leg, door, http) as client:
+        async with connected(leg, app, http) as client:
             assert client.protocol_version == version
-            told[leg] = await story(client, leg, door.cwd / f"gate-{leg}")
+            told[leg] = await story(client, leg, app.cwd / f"gate-{leg}")
 
     first = told["stdio-2026"]
     assert first["progress"] == [(4, "counting")]
@@ -185,11 +185,11 @@ async def test_every_leg_tells_the_same_story(door: Door, http: HttpServer) -> N
         assert told[leg] == first, leg
 
 
-async def test_a_person_rates_takes_through_the_client(door: Door, http: HttpServer, leg: str) -> None:
-    takes = takes_in(door.cwd / leg)
+async def test_a_person_rates_takes_through_the_client(app: App, http: HttpServer, leg: str) -> None:
+    takes = takes_in(app.cwd / leg)
     person = Person(take_1=4, note="clear")
 
-    async with connected(leg, door, http, elicitation_callback=person) as client:
+    async with connected(leg, app, http, elicitation_callback=person) as client:
         answer = await client.call_tool("rate_samples", {"takes": takes.name})
 
     [form] = person.asked
@@ -200,7 +200,7 @@ async def test_a_person_rates_takes_through_the_client(door: Door, http: HttpSer
     stored = [json.loads(line) for line in (takes / "human_ratings.jsonl").read_text().splitlines()]
     assert [(row["audio"], row["score"], row["note"]) for row in stored] == [("take_1.wav", 4, "clear")]
     assert answer.structured_content["recorded"][0]["score"] == 4
-    assert answer.structured_content["next"].startswith("Stored. 1 of 2 takes wait for a person's score")
+    assert answer.structured_content["next"].startswith("Stored. 1 of 2 takes have no score of a person")
 
 
 @pytest.mark.parametrize(
@@ -209,9 +209,9 @@ async def test_a_person_rates_takes_through_the_client(door: Door, http: HttpSer
     ids=["declines", "closes", "misunderstands"],
 )
 async def test_a_person_who_gives_no_fit_answer_leaves_no_score(
-    door: Door, http: HttpServer, person: Person, code: str
+    app: App, http: HttpServer, person: Person, code: str
 ) -> None:
-    folder = takes_in(door.cwd / f"{person.action}-unfit")
+    folder = takes_in(app.cwd / f"{person.action}-unfit")
 
     async with http.client(elicitation_callback=person) as client:
         answer = await client.call_tool("rate_samples", {"takes": folder.name})

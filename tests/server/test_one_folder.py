@@ -13,24 +13,24 @@ import pytest
 from jobs.settings import PROJECT_ROOT
 
 if TYPE_CHECKING:
-    from conftest import Door
+    from conftest import App
 
 pytestmark = pytest.mark.anyio
 FOLDER = Path(__file__).resolve().parent / "one_folder"
 
 
 @pytest.fixture(scope="module")
-def with_kind(door: Door) -> Door:
+def with_kind(app: App) -> App:
     """A home whose processes have the folder on the path of ``jobs``, and a dataset of two clips."""
-    dataset = door.cwd / "datasets" / "anna"
+    dataset = app.cwd / "datasets" / "anna"
     dataset.mkdir(parents=True)
     clip = {"audio": "a.wav", "text": "A line.", "duration_s": 3.0}
     (dataset / "train_manifest.jsonl").write_text(f"{json.dumps(clip)}\n" * 2)
-    return replace(door, env=door.env | {"PYTHONPATH": f"{door.env['PYTHONPATH']}:{FOLDER / 'site'}"})
+    return replace(app, env=app.env | {"PYTHONPATH": f"{app.env['PYTHONPATH']}:{FOLDER / 'site'}"})
 
 
 @pytest.fixture(scope="module")
-def finished(with_kind: Door) -> str:
+def finished(with_kind: App) -> str:
     """The id of a job that the shell command ran to its end."""
     code, answer = with_kind.json("louden", "--manifest", "anna", "--gain-db", "12", "--wait")
 
@@ -40,7 +40,7 @@ def finished(with_kind: Door) -> str:
     return str(answer["job_id"])
 
 
-def test_the_job_wrote_to_the_default_place_and_names_the_next_step(with_kind: Door, finished: str) -> None:
+def test_the_job_wrote_to_the_default_place_and_names_the_next_step(with_kind: App, finished: str) -> None:
     made = with_kind.cwd / "datasets" / "anna" / "train_loud.jsonl"
 
     _, answer = with_kind.json("job", finished)
@@ -49,7 +49,7 @@ def test_the_job_wrote_to_the_default_place_and_names_the_next_step(with_kind: D
     assert answer["next"] == f'Call align manifest="{made}".'
 
 
-async def test_mcp_lists_explains_and_runs_it(with_kind: Door) -> None:
+async def test_mcp_lists_explains_and_runs_it(with_kind: App) -> None:
     async with with_kind.client() as client:
         listed = {tool.name: tool for tool in (await client.list_tools()).tools}
         steps = client.instructions or ""
@@ -62,7 +62,7 @@ async def test_mcp_lists_explains_and_runs_it(with_kind: Door) -> None:
     assert answer["state"] == "succeeded"
 
 
-def test_the_shell_helps_with_its_flags_and_examples(with_kind: Door) -> None:
+def test_the_shell_helps_with_its_flags_and_examples(with_kind: App) -> None:
     shown = with_kind.run("louden", "--help").stdout
     overview = with_kind.run("--help").stdout
 
@@ -72,14 +72,14 @@ def test_the_shell_helps_with_its_flags_and_examples(with_kind: Door) -> None:
     assert "amplify MANIFEST DB" in overview
 
 
-def test_its_original_command_is_the_same_call(with_kind: Door) -> None:
+def test_its_original_command_is_the_same_call(with_kind: App) -> None:
     code, answer = with_kind.json("amplify", "anna", "24", "--dry-run")
 
     assert code == 0
     assert answer["result"]["would_run"]["gain_db"] == 24
 
 
-def test_a_dry_run_estimates_and_plans(with_kind: Door) -> None:
+def test_a_dry_run_estimates_and_plans(with_kind: App) -> None:
     _, answer = with_kind.json("louden", "--manifest", "anna", "--gain-db", "7", "--dry-run")
 
     result = answer["result"]
@@ -88,7 +88,7 @@ def test_a_dry_run_estimates_and_plans(with_kind: Door) -> None:
     assert result["would_run"]["out"] == str(with_kind.cwd / "datasets" / "anna" / "train_loud.jsonl")
 
 
-def test_the_pages_have_it_in_the_order_of_the_work(with_kind: Door) -> None:
+def test_the_pages_have_it_in_the_order_of_the_work(with_kind: App) -> None:
     script = "import json; from server.cli.docs import pages; print(json.dumps(pages()))"
     done = subprocess.run(
         [with_kind.command()[0], "-c", script], env=with_kind.env, capture_output=True, text=True, check=True
@@ -102,7 +102,7 @@ def test_the_pages_have_it_in_the_order_of_the_work(with_kind: Door) -> None:
     assert "| `amplify MANIFEST DB` | `louden` |" in pages["references/original-commands.md"]
 
 
-def test_its_job_and_its_dataset_stand_for_what_it_made(with_kind: Door, finished: str) -> None:
+def test_its_job_and_its_dataset_stand_for_what_it_made(with_kind: App, finished: str) -> None:
     made = str(with_kind.cwd / "datasets" / "anna" / "train_loud.jsonl")
 
     _, by_job = with_kind.json("align", "--manifest", finished, "--dry-run")

@@ -14,7 +14,7 @@ from mcp import Client
 from tests.support import toy_training_data
 
 if TYPE_CHECKING:
-    from conftest import Door
+    from conftest import App
 
 pytestmark = pytest.mark.anyio
 BOUND_S = 900.0  # the machine may be busy
@@ -22,10 +22,10 @@ TEXT = "the fox ran home with the dog"
 
 
 @pytest.fixture(scope="module")
-def loop(door: Door) -> dict[str, Any]:
+def loop(app: App) -> dict[str, Any]:
     """Arguments of a loop of one round of two steps."""
-    manifest = toy_training_data.write_manifest(door.cwd, toy_training_data.read_fables())
-    base = toy_training_data.make_base(door.cwd / "base")
+    manifest = toy_training_data.write_manifest(app.cwd, toy_training_data.read_fables())
+    base = toy_training_data.make_base(app.cwd / "base")
     return {
         "manifest": str(manifest), "base_model": str(base), "texts": [TEXT], "max_iterations": 1,
         "training": {"lr": 1e-3, "batch_size": 4},
@@ -53,9 +53,9 @@ async def ended(client: Client, job_id: str) -> dict[str, Any]:
         await anyio.sleep(0.5)
 
 
-async def test_a_loop_runs_by_itself(door: Door, loop: dict[str, Any]) -> None:
-    out = door.cwd / "by itself"
-    async with door.client() as client:
+async def test_a_loop_runs_by_itself(app: App, loop: dict[str, Any]) -> None:
+    out = app.cwd / "by itself"
+    async with app.client() as client:
         job = await call(client, "refine_voice", **loop | {"more": loop["more"] | {"out_dir": str(out)}})
 
         result = (await ended(client, job["job_id"]))["result"]
@@ -66,9 +66,9 @@ async def test_a_loop_runs_by_itself(door: Door, loop: dict[str, Any]) -> None:
     assert json.loads((out / "evaluations/iteration_1/evaluation.json").read_text())["rated_by"] == "automatic"
 
 
-async def test_a_person_scores_in_chat(door: Door, loop: dict[str, Any]) -> None:
-    out = door.cwd / "with a person"
-    async with door.client() as client:
+async def test_a_person_scores_in_chat(app: App, loop: dict[str, Any]) -> None:
+    out = app.cwd / "with a person"
+    async with app.client() as client:
         asked = loop | {"rating": "person", "more": loop["more"] | {"out_dir": str(out)}}
         job_id = (await call(client, "refine_voice", **asked))["job_id"]
         deadline = time.monotonic() + BOUND_S

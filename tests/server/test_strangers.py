@@ -1,4 +1,4 @@
-"""The server met by clients that nobody here wrote: the official conformance suite and the MCP Inspector's CLI.
+"""The server and clients of other projects: the official conformance suite and the MCP Inspector's CLI.
 
 Both come from npm, pinned by ``strangers/package-lock.json``, into ``.tools/strangers``; without npm the tests skip.
 """
@@ -23,7 +23,7 @@ import pytest
 from jobs.settings import PROJECT_ROOT
 
 if TYPE_CHECKING:
-    from conftest import Door, HttpServer
+    from conftest import App, HttpServer
 
 HERE = Path(__file__).resolve().parent / "strangers"
 TOOLS = PROJECT_ROOT / ".tools" / "strangers"
@@ -89,12 +89,12 @@ def _install() -> None:
 class served:
     """``strangers/served.py`` as a process."""
 
-    def __init__(self, door: Door, *flags: str) -> None:
-        path = f"{door.env['PYTHONPATH']}:{HERE}:{HERE / 'work'}"
+    def __init__(self, app: App, *flags: str) -> None:
+        path = f"{app.env['PYTHONPATH']}:{HERE}:{HERE / 'work'}"
         self.process = subprocess.Popen(
             [sys.executable, str(HERE / "served.py"), *flags],
-            env=os.environ | door.env | {"PYTHONPATH": path},
-            cwd=door.cwd,
+            env=os.environ | app.env | {"PYTHONPATH": path},
+            cwd=app.cwd,
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -115,8 +115,8 @@ def conformance(node: str, url: str, *words: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("revision", FIXTURE_FREE)
-def test_the_product_alone_passes_what_holds_for_any_server(node: str, door: Door, revision: str) -> None:
-    with served(door) as url, ThreadPoolExecutor(3) as several:
+def test_the_product_alone_passes_what_holds_for_any_server(node: str, app: App, revision: str) -> None:
+    with served(app) as url, ThreadPoolExecutor(3) as several:
         told = several.map(
             lambda scenario: conformance(node, url, "--scenario", scenario, "--spec-version", revision),
             FIXTURE_FREE[revision],
@@ -126,8 +126,8 @@ def test_the_product_alone_passes_what_holds_for_any_server(node: str, door: Doo
 
 
 @pytest.mark.parametrize("revision", FIXTURE_FREE)
-def test_every_scenario_that_a_revision_requires_passes(node: str, door: Door, revision: str) -> None:
-    with served(door, "--fixtures") as url:
+def test_every_scenario_that_a_revision_requires_passes(node: str, app: App, revision: str) -> None:
+    with served(app, "--fixtures") as url:
         code, words = conformance(node, url, "--requirements", revision)
 
     failed = {name: int(n_failed) for name, _, n_failed in PASSED.findall(words) if int(n_failed)}
@@ -137,24 +137,32 @@ def test_every_scenario_that_a_revision_requires_passes(node: str, door: Door, r
 
 
 @pytest.fixture(scope="module")
-def http(door: Door) -> Iterator[HttpServer]:
+def http(app: App) -> Iterator[HttpServer]:
     """The product's own HTTP server."""
-    with door.http() as server:
+    with app.http() as server:
         yield server
 
 
 @pytest.mark.parametrize("era", ERAS.values())
 @pytest.mark.parametrize("transport", ["stdio", "http"])
-def test_the_inspector_finds_its_way(node: str, door: Door, http: HttpServer, transport: str, era: str) -> None:
+def test_the_inspector_finds_its_way(node: str, app: App, http: HttpServer, transport: str, era: str) -> None:
     def inspect(*words: str) -> tuple[int, dict[str, Any]]:
         where = (
-            [*door.command("mcp"), *(word for item in door.env.items() for word in ("-e", "=".join(item)))]
+            [
+                *app.command("mcp"),
+                *(word for item in app.env.items() for word in ("-e", "=".join(item))),
+            ]
             if transport == "stdio"
             else ["--server-url", http.url, "--transport", "http", "--header", f"Authorization: Bearer {http.token}"]
         )
         command = [node, str(TOOLS / INSPECTOR), "--cli", *where, "--protocol-era", era, "--method", *words]
         done = subprocess.run(
-            [*command, "-q", "--format", "json"], cwd=door.cwd, capture_output=True, text=True, timeout=60, check=False
+            [*command, "-q", "--format", "json"],
+            cwd=app.cwd,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
         said = json.loads(done.stdout.strip() or done.stderr.strip().splitlines()[-1])
         return done.returncode, said.get("result", said)

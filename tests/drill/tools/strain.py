@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from straining import KIND, Params
 
-from tools.core.views import JobView
 from tools.core.start import start
 from tools.core.tool_types import Hints, StartArgs, ToolContext
+from tools.core.views import JobView
 
 HINTS = Hints(title="Strain the GPU")
-NEXT = "A batch of {batch_size} fits. Tell the person."
+NEXT = "A batch of {batch_size} fits. Report it."
 
 
 class StrainArgs(StartArgs, Params):

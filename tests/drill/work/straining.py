@@ -18,14 +18,14 @@ logger = logging.getLogger(__name__)
 
 
 class Params(Strict):
-    """How much at once, and a file to wait for."""
+    """Batch size, and a file to wait for."""
 
     batch_size: int = Field(8, ge=1, le=64, description="Clips a pass.")
     gate: InputPath | None = Field(None, description="Wait for this file before the end.")
 
 
 class Result(Strict):
-    """What fitted."""
+    """The batch size that fitted."""
 
     batch_size: int
 

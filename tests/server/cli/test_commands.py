@@ -1,4 +1,4 @@
-"""Which tool a command line means, and with which arguments; nothing is run."""
+"""Tool and arguments of a command line; nothing is run."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_words_that_lead_nowhere_say_where_to_go(word: str, code: str, names: st
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("align m --aligner whisperxx", "--aligner must be 'auto', 'whisperx' or 'pocketsphinx', not 'whisperxx'"),
         ("train-qwen3 --data-manifest m --learning_rate 1e-4", "'--learning-rate'; did you mean '--lr'?"),
@@ -169,11 +169,11 @@ def test_words_that_lead_nowhere_say_where_to_go(word: str, code: str, names: st
         ("rate-samples --takes t --scores audio=a.wav,score=6", "--scores.0.score must be less than or equal to 5"),
     ],
 )  # fmt: skip
-def test_a_faulty_line_is_refused_in_its_own_words(line: str, told: str) -> None:
+def test_a_faulty_line_is_refused_in_its_own_words(line: str, message: str) -> None:
     with pytest.raises(UserError) as refusal:
         read(line)
 
-    assert told in str(refusal.value)
+    assert message in str(refusal.value)
 
 
 def test_objects_may_be_given_as_json() -> None:

@@ -176,20 +176,20 @@ def test_no_text_for_an_agent_speaks_of_the_shell() -> None:
 
 def test_no_error_speaks_of_the_shell_or_of_agents() -> None:
     found = [
-        f"{file.relative_to(PROJECT_ROOT)}:{node.lineno}: {node.value}"
+        f"{file.relative_to(PROJECT_ROOT)}:{line}: {text}"
         for room in ("jobs", "tools")
         for file in sorted((PROJECT_ROOT / room).rglob("*.py"))
-        for node in texts_of_errors(ast.parse(file.read_text(encoding="utf-8")))
-        if FOR_SHELLS.search(node.value) or FOR_AGENTS.search(node.value)
+        for line, text in texts_of_errors(ast.parse(file.read_text(encoding="utf-8")))
+        if FOR_SHELLS.search(text) or FOR_AGENTS.search(text)
     ]
 
     assert [line for line in found if not line.startswith(EXCEPTIONS)] == []
 
 
-def texts_of_errors(tree: ast.Module) -> Iterator[ast.Constant]:
-    """Yield the texts in every ``UserError(...)``."""
+def texts_of_errors(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield line and text of the strings in every ``UserError(...)``."""
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("UserError"):
             for node in ast.walk(call):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                    yield node
+                    yield node.lineno, node.value

@@ -1,22 +1,25 @@
-"""The shell's door as a person and a script meet it: exit codes, streams, waiting, Ctrl-C."""
+"""The command line as a process: exit codes, streams, waiting, Ctrl-C."""
 
 from __future__ import annotations
 
 import json
 import signal
 import subprocess
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobs.settings import PROJECT_ROOT
+
 if TYPE_CHECKING:
-    from conftest import Door
+    from conftest import App
 
 Until = Callable[[Callable[[], object]], None]
 
 
-def test_a_finished_job_is_exit_0_and_one_object(door: Door) -> None:
-    code, job = door.json("count-slowly", "--up-to", "5", "--wait")
+def test_a_finished_job_is_exit_0_and_one_object(app: App) -> None:
+    code, job = app.json("count-slowly", "--up-to", "5", "--wait")
 
     assert code == 0
     assert job["state"] == "succeeded"
@@ -24,17 +27,17 @@ def test_a_finished_job_is_exit_0_and_one_object(door: Door) -> None:
     assert job["poll_after_s"] is None
 
 
-def test_without_a_terminal_a_tool_returns_the_handle_at_once(door: Door) -> None:
-    code, job = door.json("count_slowly", "--up-to=6", "--gate", "later")
+def test_without_a_terminal_a_tool_returns_the_handle_at_once(app: App) -> None:
+    code, job = app.json("count_slowly", "--up-to=6", "--gate", "later")
 
     assert code == 0
     assert job["state"] in ("queued", "starting", "running")
-    assert door.json("cancel", job["job_id"])[1]["state"] == "cancelled"
+    assert app.json("cancel", job["job_id"])[1]["state"] == "cancelled"
 
 
-def test_a_failed_job_is_exit_1_with_its_reason(door: Door) -> None:
-    code, job = door.json("count-slowly", "--fails", "--wait")
-    told = door.run("job", job["job_id"])
+def test_a_failed_job_is_exit_1_with_its_reason(app: App) -> None:
+    code, job = app.json("count-slowly", "--fails", "--wait")
+    told = app.run("job", job["job_id"])
 
     assert code == 1
     assert job["error"]["code"] == "count_lost"
@@ -43,48 +46,48 @@ def test_a_failed_job_is_exit_1_with_its_reason(door: Door) -> None:
     assert "Count again with fails=false." in told.stdout
 
 
-def test_bad_input_is_exit_2_and_one_object(door: Door) -> None:
-    code, told = door.json("count-slowly", "--upto", "5")
+def test_bad_input_is_exit_2_and_one_object(app: App) -> None:
+    code, told = app.json("count-slowly", "--upto", "5")
 
     assert code == 2
     assert told["error"]["code"] == "bad_arguments"
     assert told["error"]["message"] == "count-slowly: unknown argument '--upto'; did you mean '--up-to'?"
 
 
-def test_errors_for_people_go_to_stderr(door: Door) -> None:
-    done = door.run("align", "--manifest", "nowhere.jsonl")
+def test_errors_for_people_go_to_stderr(app: App) -> None:
+    done = app.run("align", "--manifest", "nowhere.jsonl")
 
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith("manifest_missing: Cannot open ")
 
 
-def test_a_misspelt_command_names_the_nearest(door: Door) -> None:
+def test_a_misspelt_command_names_the_nearest(app: App) -> None:
     for typed, meant in [
         ("aling", "align"),
         ("start-trainig", "start-training"),
         ("dcotor", "doctor"),
         ("job5", "job"),
     ]:
-        done = door.run(typed)
+        done = app.run(typed)
 
         assert done.returncode == 2
         assert f"Did you mean {meant!r}?" in done.stderr
 
 
-def test_paths_are_the_persons_own_unless_roots_are_set(door: Door, tmp_path: Path) -> None:
+def test_paths_are_the_persons_own_unless_roots_are_set(app: App, tmp_path: Path) -> None:
     manifest = tmp_path / "elsewhere.jsonl"
     manifest.write_text('{"audio": "a.wav", "text": "A line."}\n')
 
-    free = door.run("align", "--manifest", str(manifest), "--dry-run", "--json")
-    kept = door.run("align", "--manifest", str(manifest), "--dry-run", "--json", TTS_TRAIN_ROOTS=str(door.home))
+    free = app.run("align", "--manifest", str(manifest), "--dry-run", "--json")
+    kept = app.run("align", "--manifest", str(manifest), "--dry-run", "--json", TTS_TRAIN_ROOTS=str(app.home))
 
     assert json.loads(free.stdout)["result"]["would_run"]["out"] == str(tmp_path / "train_aligned.jsonl")
     assert json.loads(kept.stdout)["error"]["code"] == "path_outside_roots"
 
 
-def test_waiting_shows_progress_on_stderr_and_the_answer_on_stdout(door: Door) -> None:
-    done = door.run("count-slowly", "--up-to", "8", "--wait")
+def test_waiting_shows_progress_on_stderr_and_the_answer_on_stdout(app: App) -> None:
+    done = app.run("count-slowly", "--up-to", "8", "--wait")
 
     assert done.returncode == 0
     assert "counting: " in done.stderr
@@ -93,11 +96,13 @@ def test_waiting_shows_progress_on_stderr_and_the_answer_on_stdout(door: Door) -
     assert done.stdout.splitlines()[-1].startswith("next: Read ")
 
 
-def test_ctrl_c_while_waiting_leaves_the_job_running_and_says_how_to_follow_and_stop_it(door: Door) -> None:
+def test_ctrl_c_while_waiting_leaves_the_job_running_and_says_how_to_follow_and_stop_it(
+    app: App,
+) -> None:
     waiting = subprocess.Popen(
-        door.command("count-slowly", "--up-to", "9", "--gate", "never", "--wait", "--json"),
-        env=door.env,
-        cwd=door.cwd,
+        app.command("count-slowly", "--up-to", "9", "--gate", "never", "--wait", "--json"),
+        env=app.env,
+        cwd=app.cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -105,8 +110,7 @@ def test_ctrl_c_while_waiting_leaves_the_job_running_and_says_how_to_follow_and_
         # a test run in a shell's background ignores SIGINT, and so would its children
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    while "running" not in waiting.stderr.readline():
-        pass
+    assert any("running" in line for line in waiting.stderr)
 
     waiting.send_signal(signal.SIGINT)
     stdout, stderr = waiting.communicate(timeout=30)
@@ -115,33 +119,33 @@ def test_ctrl_c_while_waiting_leaves_the_job_running_and_says_how_to_follow_and_
     assert waiting.returncode == 130
     assert f"./run.sh job {job['job_id']} --wait" in stderr
     assert f"./run.sh cancel {job['job_id']}" in stderr
-    assert door.json("job", job["job_id"])[1]["state"] == "running"
-    assert door.json("cancel", job["job_id"])[1]["state"] == "cancelled"
+    assert app.json("job", job["job_id"])[1]["state"] == "running"
+    assert app.json("cancel", job["job_id"])[1]["state"] == "cancelled"
 
 
-def test_logs_are_followed_to_the_end(door: Door) -> None:
-    _, job = door.json("count-slowly", "--up-to", "12", "--gate", "gate-logs")
+def test_logs_are_followed_to_the_end(app: App) -> None:
+    _, job = app.json("count-slowly", "--up-to", "12", "--gate", "gate-logs")
     following = subprocess.Popen(
-        door.command("logs", job["job_id"], "-f"),
-        env=door.env,
-        cwd=door.cwd,
+        app.command("logs", job["job_id"], "-f"),
+        env=app.env,
+        cwd=app.cwd,
         stdout=subprocess.PIPE,
         text=True,
     )
-    (door.cwd / "gate-logs").touch()
+    (app.cwd / "gate-logs").touch()
 
     stdout, _ = following.communicate(timeout=60)
 
     assert following.returncode == 0
     assert "counting up to 12" in stdout
-    assert door.json("logs", job["job_id"])[1]["lines"] == stdout.splitlines()
+    assert app.json("logs", job["job_id"])[1]["lines"] == stdout.splitlines()
 
 
-def test_jobs_lists_the_newest_first(door: Door) -> None:
-    _, newest = door.json("count-slowly", "--no-reuse", "--wait")
+def test_jobs_lists_the_newest_first(app: App) -> None:
+    _, newest = app.json("count-slowly", "--no-reuse", "--wait")
 
-    code, listed = door.json("jobs", "--limit", "2")
-    told = door.run("jobs", "--limit", "2")
+    code, listed = app.json("jobs", "--limit", "2")
+    told = app.run("jobs", "--limit", "2")
 
     assert code == 0
     assert listed["jobs"][0]["job_id"] == newest["job_id"]
@@ -150,17 +154,25 @@ def test_jobs_lists_the_newest_first(door: Door) -> None:
     assert f'before="{listed["jobs"][1]["job_id"]}"' in listed["next"]
 
 
-def test_an_unknown_job_is_bad_input(door: Door) -> None:
+def test_an_unknown_job_is_bad_input(app: App) -> None:
     for words in (["job", "nothing"], ["logs", "nothing"], ["cancel", "nothing"]):
-        code, told = door.json(*words)
+        code, told = app.json(*words)
 
         assert code == 2
         assert told["error"]["code"] == "job_unknown"
 
 
-def test_tools_and_help_name_every_tool(door: Door) -> None:
-    told = door.run("--help").stdout
-    _, listed = door.json("tools")
+def test_the_version_is_that_of_pyproject(app: App) -> None:
+    project = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]
+
+    script = subprocess.run([PROJECT_ROOT / "run.sh", "--version"], capture_output=True, text=True, check=True)
+
+    assert app.run("--version").stdout == script.stdout == f"{project['name']} {project['version']}\n"
+
+
+def test_tools_and_help_name_every_tool(app: App) -> None:
+    told = app.run("--help").stdout
+    _, listed = app.json("tools")
 
     names = [tool["name"] for tool in listed["tools"]]
     assert "start_training" in names

@@ -1,4 +1,4 @@
-"""The server over HTTP is open to nobody by accident: token, Host, Origin, sizes, rates, addresses. It ends at once."""
+"""The server over HTTP is never open by accident: token, Host, Origin, sizes, rates, addresses. It ends at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from server.http.rate_limit import RequestLimits, TokenBucket
 from server.mcp.http import accepted_hosts, is_loopback, refuse_exposure
 
 if TYPE_CHECKING:
-    from conftest import Door, HttpServer
+    from conftest import App, HttpServer
 
 HELLO = {
     "jsonrpc": "2.0",
@@ -37,9 +37,9 @@ HELLO = {
 
 
 @pytest.fixture(scope="module")
-def http(door: Door) -> Iterator[HttpServer]:
-    """A server with the settings that nobody changed."""
-    with door.http() as server:
+def http(app: App) -> Iterator[HttpServer]:
+    """A server with default settings."""
+    with app.http() as server:
         yield server
 
 
@@ -96,11 +96,11 @@ def test_a_request_of_more_than_a_mebibyte_is_refused(http: HttpServer) -> None:
     assert httpx.post(http.url, headers=headers, content=b" " * (1024 * 1024 + 1)).status_code == 413
 
 
-def test_the_token_is_in_a_file_of_ours_alone_and_never_told(door: Door, http: HttpServer) -> None:
-    assert http.token_file == door.home / "http-token"
+def test_the_token_is_in_a_file_of_ours_alone_and_never_told(app: App, http: HttpServer) -> None:
+    assert http.token_file == app.home / "http-token"
     assert http.token_file.stat().st_mode & 0o777 == 0o600
     assert len(http.token) == 43
-    with door.http("--token-file", str(door.cwd / "other-token")) as other:
+    with app.http("--token-file", str(app.cwd / "other-token")) as other:
         assert other.token != http.token
         assert post(other, http.token).status_code == 401
         assert post(other, other.token).status_code == 200
@@ -138,25 +138,25 @@ def test_an_existing_token_is_kept_and_a_readable_or_short_one_is_refused(tmp_pa
         (["--http", "--port", "x"], "bad_usage"),
     ],
 )
-def test_a_careless_command_serves_nobody(door: Door, flags: list[str], code: str) -> None:
-    done = door.run("mcp", *flags)
+def test_a_careless_command_serves_nobody(app: App, flags: list[str], code: str) -> None:
+    done = app.run("mcp", *flags)
 
     assert done.returncode == 2
     assert done.stderr.startswith(f"{code}: ")
     assert done.stdout == ""
 
 
-def test_a_port_that_is_taken_is_told_with_the_way_out(door: Door, http: HttpServer) -> None:
+def test_a_port_that_is_taken_is_told_with_the_way_out(app: App, http: HttpServer) -> None:
     port = http.url.split(":")[2].removesuffix("/mcp")
 
-    done = door.run("mcp", "--http", "--port", port)
+    done = app.run("mcp", "--http", "--port", port)
 
     assert (done.returncode, done.stderr.split(":")[0]) == (2, "address_unusable")
     assert "--port" in done.stderr
 
 
-def test_help_names_every_flag(door: Door) -> None:
-    told = door.run("mcp", "--help")
+def test_help_names_every_flag(app: App) -> None:
+    told = app.run("mcp", "--help")
 
     assert told.returncode == 0
     assert all(flag in told.stdout for flag in ("--http", "--host", "--port", "--token-file", "--allow-host"))
@@ -338,12 +338,12 @@ def test_a_task_that_the_header_does_not_name_is_refused(http: HttpServer, named
 
 @pytest.mark.parametrize(("number", "ends_with"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 130)])
 def test_a_signal_ends_it_at_once_even_while_a_call_waits_and_leaves_the_job_alone(
-    door: Door, number: signal.Signals, ends_with: int
+    app: App, number: signal.Signals, ends_with: int
 ) -> None:
-    gate = door.cwd / f"gate-{number.name}"
-    code, job = door.json("count-slowly", "--gate", gate.name, "--up-to", str(number + 20), "--no-wait")
+    gate = app.cwd / f"gate-{number.name}"
+    code, job = app.json("count-slowly", "--gate", gate.name, "--up-to", str(number + 20), "--no-wait")
     assert code == 0
-    with door.http() as server:
+    with app.http() as server:
         waiting = subprocess.Popen(
             [
                 "curl", "-sN", server.url, "-H", f"Authorization: Bearer {server.token}",
@@ -366,7 +366,7 @@ def test_a_signal_ends_it_at_once_even_while_a_call_waits_and_leaves_the_job_alo
     assert status == ends_with
     assert took_s < 5  # a second of grace for the call, and what a busy machine adds
     gate.touch()
-    assert door.json("job", job["job_id"], "--wait")[1]["state"] == "succeeded"
+    assert app.json("job", job["job_id"], "--wait")[1]["state"] == "succeeded"
 
 
 def wait_for(job_id: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from jobs.dataset.takes import Take
 from server.mcp.roots import parse_roots
 
 if TYPE_CHECKING:
-    from conftest import Door
+    from conftest import App
 
 pytestmark = pytest.mark.anyio
 ERAS = {"2026-07-28": "auto", "2025-11-25": "legacy"}
@@ -37,8 +37,8 @@ def granting(*uris: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_what_the_client_grants_is_read(era: str, door: Door, outside: Path) -> None:
-    async with door.client(ERAS[era], **granting(outside.as_uri())) as client:
+async def test_what_the_client_grants_is_read(era: str, app: App, outside: Path) -> None:
+    async with app.client(ERAS[era], **granting(outside.as_uri())) as client:
         answer = await client.call_tool("rate_samples", {"takes": str(outside)})
 
     assert not answer.is_error
@@ -47,15 +47,15 @@ async def test_what_the_client_grants_is_read(era: str, door: Door, outside: Pat
 
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize("uri", ["file:///", "file:///nowhere/else", "file://another.machine/"])
-async def test_what_it_does_not_grant_stays_refused(era: str, uri: str, door: Door, outside: Path) -> None:
-    async with door.client(ERAS[era], **granting(uri)) as client:
+async def test_what_it_does_not_grant_stays_refused(era: str, uri: str, app: App, outside: Path) -> None:
+    async with app.client(ERAS[era], **granting(uri)) as client:
         answer = await client.call_tool("rate_samples", {"takes": str(outside)})
 
     assert answer.structured_content["error"]["code"] == "path_outside_roots"
 
 
-async def test_over_http_a_clients_folders_are_another_machines(door: Door, outside: Path) -> None:
-    with door.http() as server:
+async def test_over_http_a_clients_folders_are_another_machines(app: App, outside: Path) -> None:
+    with app.http() as server:
         async with server.client("auto", **granting(outside.as_uri())) as client:
             answer = await client.call_tool("rate_samples", {"takes": str(outside)})
 

@@ -1,4 +1,4 @@
-"""The MCP door, driven by the SDK's client over stdio, in both protocol eras."""
+"""The MCP server, driven by the SDK's client over stdio, in both protocol eras."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from counting import png
 from mcp import Client, MCPError
 
 if TYPE_CHECKING:
-    from conftest import Door
+    from conftest import App
 
 Until = Callable[[Callable[[], object]], None]
 pytestmark = pytest.mark.anyio
@@ -48,21 +48,21 @@ TOOLS = {
 
 @pytest.fixture(scope="module", params=list(ERAS))
 def era(request: pytest.FixtureRequest) -> str:
-    """How the client speaks."""
+    """Protocol era of the client."""
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
-async def client(door: Door, era: str) -> AsyncIterator[Client]:
+async def client(app: App, era: str) -> AsyncIterator[Client]:
     """One connection for the tests that do not end their server."""
-    async with door.client(era) as connected:
+    async with app.client(era) as connected:
         yield connected
 
 
 @pytest.fixture(scope="module")
-def counted(door: Door) -> dict[str, Any]:
+def counted(app: App) -> dict[str, Any]:
     """A finished job."""
-    code, job = door.json("count-slowly", "--wait")
+    code, job = app.json("count-slowly", "--wait")
     assert code == 0
     return job
 
@@ -93,10 +93,10 @@ async def test_both_eras_list_every_tool_with_strict_schemas_and_hints(client: C
     assert all(tool.output_schema is None for tool in listed.values())
 
 
-async def test_a_listing_server_makes_no_home(door: Door, tmp_path: Path) -> None:
+async def test_a_listing_server_makes_no_home(app: App, tmp_path: Path) -> None:
     home = tmp_path / "untouched"
 
-    async with door.client(changes={"TTS_TRAIN_HOME": str(home)}) as client:
+    async with app.client(changes={"TTS_TRAIN_HOME": str(home)}) as client:
         await client.list_tools()
 
     assert not home.exists()
@@ -113,13 +113,13 @@ async def test_the_instructions_tell_the_workflow(client: Client) -> None:
     assert len(words.splitlines()) <= 14
 
 
-async def test_a_job_started_waited_for_and_read_in_both_eras(door: Door, client: Client, era: str) -> None:
+async def test_a_job_started_waited_for_and_read_in_both_eras(app: App, client: Client, era: str) -> None:
     seen: list[tuple[float, float | None, str | None]] = []
 
     async def on_progress(progress: float, total: float | None = None, message: str | None = None) -> None:
         seen.append((progress, total, message))
 
-    gate = door.cwd / f"gate-{era}"
+    gate = app.cwd / f"gate-{era}"
     started = await client.call_tool("count_slowly", {"up_to": 4, "gate": gate.name, "idempotency_key": era})
     job = started.structured_content
     waiting = await polled_until(client, job["job_id"], 0.75)
@@ -134,12 +134,12 @@ async def test_a_job_started_waited_for_and_read_in_both_eras(door: Door, client
     assert done.structured_content["state"] == "succeeded"
     assert done.structured_content["poll_after_s"] is None
     assert done.structured_content["result"]["counted"] == 4
-    assert done.structured_content["next"] == f'Read "{done.structured_content["result"]["note"]}"; it tells of 4.'
+    assert done.structured_content["next"] == f'Read "{done.structured_content["result"]["note"]}"; it says 4.'
     assert json.loads(text_of(done)) == done.structured_content
 
 
-async def test_a_poll_costs_less_than_400_tokens(door: Door, client: Client, era: str) -> None:
-    gate = door.cwd / f"gate-poll-{era}"
+async def test_a_poll_costs_less_than_400_tokens(app: App, client: Client, era: str) -> None:
+    gate = app.cwd / f"gate-poll-{era}"
     started = await client.call_tool("count_slowly", {"up_to": 500, "gate": gate.name})
     running = await polled_until(client, started.structured_content["job_id"], 0.9)
     gate.touch()
@@ -198,19 +198,19 @@ async def test_stray_words_on_stdout_do_not_reach_the_wire(client: Client) -> No
     assert not answer.is_error
 
 
-async def test_a_path_outside_the_roots_is_refused_alike_whether_it_exists_or_not(door: Door, client: Client) -> None:
+async def test_a_path_outside_the_roots_is_refused_alike_whether_it_exists_or_not(app: App, client: Client) -> None:
     there = await client.call_tool("align", {"manifest": "/etc/passwd"})
     nowhere = await client.call_tool("align", {"manifest": "/etc/passwx"})
 
     assert there.is_error
     assert text_of(there).startswith("path_outside_roots: manifest='/etc/passwd'")
-    assert str(door.cwd) in text_of(there)
+    assert str(app.cwd) in text_of(there)
     assert "TTS_TRAIN_ROOTS" in text_of(there)
     assert text_of(there).replace("passwd", "passwx") == text_of(nowhere)
 
 
-async def test_a_manifest_of_the_wrong_step_names_the_right_tool(door: Door, client: Client) -> None:
-    manifest = door.cwd / "train_manifest.jsonl"
+async def test_a_manifest_of_the_wrong_step_names_the_right_tool(app: App, client: Client) -> None:
+    manifest = app.cwd / "train_manifest.jsonl"
     manifest.write_text('{"audio": "clips/a.wav", "text": "A line."}\n')
 
     refused = await client.call_tool("start_training", {"manifest": manifest.name, "base_model": "toy"})
@@ -305,14 +305,14 @@ async def test_log_and_artifacts_are_resources(client: Client, counted: dict[str
     assert plot.mime_type == "image/png"
 
 
-async def test_a_job_outlives_its_server_and_another_server_sees_it_finish(door: Door) -> None:
-    gate = door.cwd / "gate-outlive"
-    server = RawServer(door)
+async def test_a_job_outlives_its_server_and_another_server_sees_it_finish(app: App) -> None:
+    gate = app.cwd / "gate-outlive"
+    server = RawServer(app)
     job = server.call("count_slowly", {"up_to": 7, "gate": gate.name})
     server.process.kill()
     server.process.wait()
 
-    async with door.client() as client:
+    async with app.client() as client:
         meanwhile = await client.call_tool("get_job", {"job_id": job["job_id"]})
         gate.touch()
         done = await client.call_tool("get_job", {"job_id": job["job_id"], "wait_s": 50})
@@ -321,8 +321,8 @@ async def test_a_job_outlives_its_server_and_another_server_sees_it_finish(door:
     assert done.structured_content["state"] == "succeeded"
 
 
-async def test_every_byte_on_stdout_is_a_message(door: Door) -> None:
-    server = RawServer(door)
+async def test_every_byte_on_stdout_is_a_message(app: App) -> None:
+    server = RawServer(app)
     server.call("list_jobs", {})
     server.call("crash", {"how": "print"})
 
@@ -333,8 +333,8 @@ async def test_every_byte_on_stdout_is_a_message(door: Door) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_ends_the_server_at_once(door: Door, number: signal.Signals) -> None:
-    server = RawServer(door)
+async def test_a_signal_ends_the_server_at_once(app: App, number: signal.Signals) -> None:
+    server = RawServer(app)
     server.call("list_jobs", {})
 
     server.process.send_signal(number)
@@ -342,8 +342,8 @@ async def test_a_signal_ends_the_server_at_once(door: Door, number: signal.Signa
     assert await anyio.to_thread.run_sync(lambda: server.process.wait(20)) == -number
 
 
-async def test_the_server_ends_when_its_client_closes_the_pipe(door: Door) -> None:
-    server = RawServer(door)
+async def test_the_server_ends_when_its_client_closes_the_pipe(app: App) -> None:
+    server = RawServer(app)
     server.call("list_jobs", {})
 
     server.process.stdin.close()
@@ -353,10 +353,10 @@ async def test_the_server_ends_when_its_client_closes_the_pipe(door: Door) -> No
 
 @pytest.mark.parametrize("number", [None, signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_a_call_that_waits_keeps_no_server_alive_and_its_job_goes_on(
-    door: Door, number: signal.Signals | None
+    app: App, number: signal.Signals | None
 ) -> None:
-    server = RawServer(door)
-    gate = door.cwd / f"gate-ending-{number}"
+    server = RawServer(app)
+    gate = app.cwd / f"gate-ending-{number}"
     job = server.call("count_slowly", {"up_to": 30 + int(number or 0), "gate": gate.name})
     server.begin("get_job", {"job_id": job["job_id"], "wait_s": 50})
 
@@ -366,19 +366,19 @@ async def test_a_call_that_waits_keeps_no_server_alive_and_its_job_goes_on(
         server.process.send_signal(number)
 
     status = await anyio.to_thread.run_sync(lambda: server.process.wait(20))
-    meanwhile = door.json("job", job["job_id"])[1]["state"]
+    meanwhile = app.json("job", job["job_id"])[1]["state"]
     await anyio.Path(gate).touch()
-    done = door.json("job", job["job_id"], "--wait")[1]["state"]
+    done = app.json("job", job["job_id"], "--wait")[1]["state"]
     assert status == (0 if number is None else -number)
     assert meanwhile in ("queued", "starting", "running")
     assert done == "succeeded"
 
 
 async def test_what_modules_and_their_children_print_while_they_are_imported_is_not_on_the_wire(
-    door: Door, tmp_path: Path
+    app: App, tmp_path: Path
 ) -> None:
     (tmp_path / "loud.py").write_text(LOUD)
-    server = RawServer(door, command=[sys.executable, str(tmp_path / "loud.py"), "mcp"])
+    server = RawServer(app, command=[sys.executable, str(tmp_path / "loud.py"), "mcp"])
     server.call("list_jobs", {})
 
     rest = await anyio.to_thread.run_sync(server.close)
@@ -387,16 +387,16 @@ async def test_what_modules_and_their_children_print_while_they_are_imported_is_
     assert all(json.loads(line)["jsonrpc"] == "2.0" for line in server.lines)
 
 
-async def test_a_client_that_passes_nothing_on_is_served(door: Door) -> None:
-    thin = {name: value for name, value in door.env.items() if name.startswith(("PYTHON", "TTS_TRAIN_"))}
-    server = RawServer(door, env=thin)
+async def test_a_client_that_passes_nothing_on_is_served(app: App) -> None:
+    thin = {name: value for name, value in app.env.items() if name.startswith(("PYTHON", "TTS_TRAIN_"))}
+    server = RawServer(app, env=thin)
 
     assert "jobs" in server.call("list_jobs", {})
     server.close()
 
 
-async def test_the_server_ends_with_its_parent_although_the_pipe_is_still_open(door: Door, until: Until) -> None:
-    wrapped = RawServer(door, wrapper=[sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])"])
+async def test_the_server_ends_with_its_parent_although_the_pipe_is_still_open(app: App, until: Until) -> None:
+    wrapped = RawServer(app, wrapper=[sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])"])
     wrapped.call("list_jobs", {})
     [server] = children_of(wrapped.process.pid)
 
@@ -407,7 +407,7 @@ async def test_the_server_ends_with_its_parent_although_the_pipe_is_still_open(d
     await anyio.to_thread.run_sync(until, lambda: not is_alive(server))
 
 
-async def test_the_server_process_imports_neither_numpy_nor_torch(door: Door) -> None:
+async def test_the_server_process_imports_neither_numpy_nor_torch(app: App) -> None:
     code = (
         "import sys; from jobs.settings import Settings; from server.mcp.server import build; "
         "from tools.core.registry import all_tools; build(Settings.from_environment()); all_tools(); "
@@ -415,7 +415,7 @@ async def test_the_server_process_imports_neither_numpy_nor_torch(door: Door) ->
     )
 
     done = await anyio.to_thread.run_sync(
-        lambda: subprocess.run([door.command()[0], "-c", code], env=door.env, capture_output=True, text=True)
+        lambda: subprocess.run([app.command()[0], "-c", code], env=app.env, capture_output=True, text=True)
     )
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -433,7 +433,7 @@ def children_of(parent: int) -> list[int]:
 
 
 def is_alive(pid: int) -> bool:
-    """A zombie that nobody reaps counts as dead."""
+    """A zombie that is not reaped counts as dead."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
@@ -451,15 +451,15 @@ class RawServer:
 
     def __init__(
         self,
-        door: Door,
+        app: App,
         wrapper: Sequence[str] = (),
         command: Sequence[str] | None = None,
         env: dict[str, str] | None = None,
     ) -> None:
         self.process = subprocess.Popen(
-            [*wrapper, *(command or door.command("mcp"))],
-            env=env or door.env,
-            cwd=door.cwd,
+            [*wrapper, *(command or app.command("mcp"))],
+            env=env or app.env,
+            cwd=app.cwd,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Door
+    from conftest import App
 
 TASKS = "io.modelcontextprotocol/tasks"
 
@@ -18,9 +18,13 @@ TASKS = "io.modelcontextprotocol/tasks"
 class ModernServer:
     """A server spoken to line by line in 2026-07-28, with the extensions that a request declares."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, app: App) -> None:
         self.process = subprocess.Popen(
-            door.command("mcp"), env=door.env, cwd=door.cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            app.command("mcp"),
+            env=app.env,
+            cwd=app.cwd,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         self._id = 0
 
@@ -49,15 +53,15 @@ class ModernServer:
 
 
 @pytest.fixture(scope="module")
-def server(door: Door) -> Iterator[ModernServer]:
+def server(app: App) -> Iterator[ModernServer]:
     """One server for all tests."""
-    served = ModernServer(door)
+    served = ModernServer(app)
     yield served
     served.process.communicate(timeout=20)
 
 
-def test_a_job_is_a_task_from_its_start_to_its_result(door: Door, server: ModernServer) -> None:
-    gate = door.cwd / "gate-task"
+def test_a_job_is_a_task_from_its_start_to_its_result(app: App, server: ModernServer) -> None:
+    gate = app.cwd / "gate-task"
     created = server.call(up_to=3, gate=gate.name)
     meanwhile = server.ask("tasks/get", taskId=created["taskId"])["result"]
     gate.touch()

@@ -1,4 +1,4 @@
-"""What the conformance suite asks of any server by name: its tools, resources and prompts, beside the product's own.
+"""Tools, resources and prompts that the conformance suite calls by name, in addition to the product's own.
 
 Registered on the product's server by wrapping its handlers; a name that is not of the suite goes through.
 """
@@ -81,7 +81,7 @@ def asks(requests: dict[str, Any], state: str | None = None) -> types.InputRequi
 
 
 def accepted(params: Any, key: str) -> dict[str, Any] | None:
-    """What was filled in under a key, if it was."""
+    """Return the value of a key in a filled form, if any."""
     answer = (params.input_responses or {}).get(key)
     return answer.content if isinstance(answer, types.ElicitResult) and answer.action == "accept" else None
 
@@ -150,7 +150,7 @@ async def test_tool_with_logging(context: Any, params: types.CallToolRequestPara
 
 @tool()
 async def test_logging_tool(context: Any, params: types.CallToolRequestParams) -> Any:
-    """A line of log for whoever asked for it."""
+    """Send a log line to clients that requested logs."""
     await _log(context, "a line")
     return said("done")
 

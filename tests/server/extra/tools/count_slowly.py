@@ -9,7 +9,7 @@ from tools.core.tool_types import Hints, StartArgs, ToolContext
 from tools.core.views import JobView
 
 HINTS = Hints(title="Count slowly")
-NEXT = 'Read "{note}"; it tells of {counted}.'
+NEXT = 'Read "{note}"; it says {counted}.'
 
 
 class CountSlowlyArgs(StartArgs, Params):

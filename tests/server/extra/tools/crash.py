@@ -15,7 +15,7 @@ HINTS = Hints(title="Crash")
 
 
 class CrashArgs(Strict):
-    """How to misbehave."""
+    """Kind of misbehaviour."""
 
     how: Literal["defect", "print", "write"]
 

@@ -1,4 +1,4 @@
-"""A kind of work for the doors' tests: counts as far as it may, then leaves a plot, a sound and a note behind."""
+"""A kind of job for the tests of the server: counts as far as it may, then leaves a plot, a sound and a note behind."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class Params(Strict):
-    """How far to count, and a file that must be there before the last step."""
+    """Number to count to, and a file that must exist before the last step."""
 
     up_to: int = Field(3, ge=1, le=1000, description="Steps in all.")
     gate: InputPath | None = Field(None, description="Wait for this file before the end.")
@@ -29,7 +29,7 @@ class Params(Strict):
 
 
 class Result(Strict):
-    """What was counted."""
+    """The number counted to."""
 
     counted: int
     note: str

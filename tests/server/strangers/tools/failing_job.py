@@ -17,7 +17,7 @@ class FailingJobArgs(Strict):
 
 
 class ComputeArgs(StartArgs, Params):
-    """What the product's way of starting a job takes."""
+    """Arguments of the product's start tools."""
 
 
 async def failing_job(args: FailingJobArgs, context: ToolContext) -> JobView:

@@ -13,14 +13,14 @@ HINTS = Hints(title="Compute slowly")
 
 
 class SlowComputeArgs(Strict):
-    """What the suite sends."""
+    """Arguments that the suite sends."""
 
     seconds: float = 0.5
     label: str = ""
 
 
 class ComputeArgs(StartArgs, Params):
-    """What the product's way of starting a job takes."""
+    """Arguments of the product's start tools."""
 
 
 async def slow_compute(args: SlowComputeArgs, context: ToolContext) -> JobView:

@@ -18,11 +18,11 @@ class TestToolWithTaskArgs(Strict):
 
 
 class ComputeArgs(StartArgs, Params):
-    """What the product's way of starting a job takes."""
+    """Arguments of the product's start tools."""
 
 
 class Name(BaseModel):
-    """What is asked."""
+    """The form."""
 
     name: str
 
@@ -30,5 +30,5 @@ class Name(BaseModel):
 async def test_tool_with_task(args: TestToolWithTaskArgs, context: ToolContext) -> JobView:
     """Ask for a name and compute with it."""
     given = await context.ask("What is your name?", Name)
-    label = given.name if given is not None else "nobody"
+    label = given.name if given is not None else "anonymous"
     return await start(KIND, ComputeArgs(seconds=0.1, label=label, reuse=False), context)

@@ -13,7 +13,7 @@ from jobs.runner.worker.context import JobContext
 
 
 class Params(Strict):
-    """How long, and how it ends."""
+    """Duration and outcome."""
 
     seconds: float = Field(0.5, ge=0, le=60)
     fails: bool = False
@@ -21,7 +21,7 @@ class Params(Strict):
 
 
 class Result(Strict):
-    """What came out."""
+    """The computed value."""
 
     answer: int
     label: str = ""
