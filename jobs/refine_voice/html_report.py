@@ -16,7 +16,7 @@ from jobs.reports import write_page as render_page
 PAGE = "report.html"
 _COLUMNS = (
     "round", "rating", "95 % interval", "takes that stop", "intelligibility", "voice", "lr", "steps", "frozen",
-    "validation loss", "decision",
+    "validation loss",
 )  # fmt: skip
 
 
@@ -25,12 +25,13 @@ def write_page(path: Path, result: Result, anchors: Mapping[str, Any]) -> None:
     render_page(
         path,
         "refinement",
-        # the decisions of the rounds stand in the table
+        # the decisions of all rounds are listed below
         lines=[result.summary[0], *(line for line in result.summary[1:] if not line.startswith("Round "))],
         ratings_plot=embed_picture(path.with_name(RATED)),
         losses_plot=embed_picture(path.with_name(LOSSES)),
         columns=_COLUMNS,
         rounds=[_cells(one) for one in result.rounds],
+        decisions=[(_name(one), one.decision) for one in result.rounds],
         best=next((row for row, one in enumerate(result.rounds) if one.iteration == result.best_iteration), None),
         anchors=[_anchor_cells(name, anchors[key]) for key, name in ANCHORS.items() if key in anchors],
         samples=[_samples(path.parent, one, one.iteration == result.best_iteration) for one in result.rounds],
@@ -44,7 +45,7 @@ def _cells(one: Round) -> list[str]:
     return [
         str(one.iteration) if one.iteration else "untrained",
         number(one.uncapped, ".2f"),
-        f"{one.low:.2f} – {one.high:.2f}",
+        f"{one.low:.2f} to {one.high:.2f}",
         f"{one.stop_rate:.0%}",
         number(one.intelligibility, ".2f"),
         number(one.similarity, ".2f"),
@@ -52,20 +53,22 @@ def _cells(one: Round) -> list[str]:
         number(one.steps, "d"),
         (one.freeze or "").replace("_", " "),
         number(one.validation_loss, ".4f"),
-        one.decision,
     ]
 
 
-def _anchor_cells(name: str, anchor: Mapping[str, Any]) -> list[str]:
-    interval = f"{anchor['low']:.2f} – {anchor['high']:.2f}"
-    return [name, f"{anchor['mean']:.2f}", interval, f"{anchor['n']} clips; {anchor['note']}"]
+def _name(one: Round) -> str:
+    return f"Round {one.iteration}" if one.iteration else "Before training: the base model's clone"
+
+
+def _anchor_cells(name: str, anchor: Mapping[str, Any]) -> list[Any]:
+    interval = f"{anchor['low']:.2f} to {anchor['high']:.2f}"
+    return [name, anchor["mean"], interval, anchor["n"], anchor["note"]]
 
 
 def _samples(folder: Path, one: Round, is_best: bool) -> dict[str, Any]:
     where = f"evaluations/iteration_{one.iteration}"
     read = json.loads((folder / where / "evaluation.json").read_text(encoding="utf-8"))
-    title = f"Round {one.iteration}" if one.iteration else "Before training: the base model's clone"
     return {
-        "title": f"{title} (best)" if is_best else title,
+        "title": f"{_name(one)} (best)" if is_best else _name(one),
         "samples": [{**sample, "audio": f"{where}/{sample['audio']}"} for sample in read["samples"]],
     }

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jobs.rate_samples.params import Rating, Result
+from jobs.rate_samples.params import Interval, Rating, Result
 from jobs.rate_samples.report.plots import spectrogram_path
 from jobs.rate_samples.results import RatingResults
 from jobs.rating.human_ratings import Opinions, preferences
@@ -55,18 +55,22 @@ def write_page(path: Path, rated: RatingResults, result: Result, audio_of: Mappi
     )
 
 
-def _comparison(rated: RatingResults) -> list[list[str]]:
+def _comparison(rated: RatingResults) -> list[tuple[str, float | None, str, int, str]]:
     summary = rated.summary()
-    rows = [
-        [f"These takes ({summary.n_texts} texts)", f"{summary.mean:.2f}", f"{summary.low:.2f} to {summary.high:.2f}",
-         str(summary.n_takes), f"shown with the cap of {AUTOMATIC_CAP}: {summary.shown.mean:.2f}"]
-    ]  # fmt: skip
+    shown = f"shown with the cap of {AUTOMATIC_CAP}: {summary.shown.mean:.2f}"
+    rows: list[tuple[str, float | None, str, int, str]] = [
+        (f"These takes ({summary.n_texts} texts)", summary.mean, _interval(summary), summary.n_takes, shown)
+    ]
     for name, one in rated.anchor_summaries().items():
         if one is None:
-            rows.append([_ANCHORS[name], "–", "–", "0", rated.anchor_notes[name]])
+            rows.append((_ANCHORS[name], None, "–", 0, rated.anchor_notes[name]))
         else:
-            rows.append([_ANCHORS[name], f"{one.mean:.2f}", f"{one.low:.2f} to {one.high:.2f}", str(one.n), one.note])
+            rows.append((_ANCHORS[name], one.mean, _interval(one), one.n, one.note))
     return rows
+
+
+def _interval(interval: Interval) -> str:
+    return f"{interval.low:.2f} to {interval.high:.2f}"
 
 
 def _take(rating: Rating, folder: Path, source: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ TAKE = {
     "spectrogram": HOSTILE, "audio": HOSTILE,
 }  # fmt: skip
 ROWS = [[HOSTILE] * 11]
+COMPARISON = [(HOSTILE, 4.5, HOSTILE, 6, HOSTILE), (HOSTILE, None, "–", 0, HOSTILE)]
 SAMPLE = {"about": HOSTILE, "audio": HOSTILE, "note": HOSTILE, "duration_s": 1.25}
 PAGES: dict[str, dict[str, Any]] = {
     "dataset": {
@@ -38,7 +39,7 @@ PAGES: dict[str, dict[str, Any]] = {
         "probe_columns": [HOSTILE], "probes": [[0, 6.0, 11.0, 4.7, 10.0]], "parameters": ROWS,
     },
     "rating": {
-        "verdict": [HOSTILE], "caveat": HOSTILE, "comparison": ROWS, "plot": PIXEL, "rated": [TAKE], "cap": 4.5,
+        "verdict": [HOSTILE], "caveat": HOSTILE, "comparison": COMPARISON, "plot": PIXEL, "rated": [TAKE], "cap": 4.5,
         "scores": ROWS, "preferences": ROWS, "anchors": [(HOSTILE, [TAKE | {"person": None}])], "models": ROWS,
     },
     "search": {
@@ -47,7 +48,7 @@ PAGES: dict[str, dict[str, Any]] = {
     },
     "refinement": {
         "lines": [HOSTILE], "ratings_plot": PIXEL, "losses_plot": PIXEL, "columns": [HOSTILE], "rounds": ROWS,
-        "best": None, "anchors": ROWS,
+        "best": None, "anchors": COMPARISON, "decisions": [(HOSTILE, HOSTILE)],
         "samples": [{"title": HOSTILE, "samples": [
             {"audio": HOSTILE, "rating": 4.25, "phrase": HOSTILE, "reasons": [HOSTILE, HOSTILE]}
         ]}],

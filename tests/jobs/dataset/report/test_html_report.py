@@ -33,7 +33,8 @@ def test_the_page_holds_its_sound_and_shows_foreign_text_as_text(tmp_path: Path)
     )  # fmt: skip
     report = Report(
         name="book", title=HOSTILE, author=HOSTILE, voice=HOSTILE, transcript="book", total_s=4.0, kept_s=1.0,
-        rejected_s=3.0, n_clips=1, n_rejected=1, n_validation=0, validation_s=0.0, n_words_book=1200, n_words_placed=600,
+        rejected_s=3.0, n_clips=1, n_rejected=1, n_validation=0, validation_s=0.0, n_words_book=1200,
+        n_words_placed=600,
         reasons=[Reason(reason="noisy", n=1, length_s=3.0, meaning="too much noise")], chapters=[chapter],
         thresholds={"min_snr_db": 15.0, "max_rate": None}, notes=[HOSTILE],
     )  # fmt: skip
