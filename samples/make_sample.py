@@ -1,6 +1,6 @@
 """Remake ``fables.m4b`` from ``fables.txt``: flite speaks each sentence, PyAV writes the audiobook.
 
-Not part of the product: the recording is committed, so that nobody needs flite to run the demo. From the root:
+Not part of the product: the recording is committed, so that the demo runs without flite. From the root:
 
     PYTHONPATH=. .envs/ml/bin/python samples/make_sample.py [--out samples/fables.m4b]
 """

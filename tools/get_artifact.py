@@ -12,7 +12,7 @@ from pydantic import Field
 
 from jobs.errors import UserError
 from jobs.param_types import Strict
-from jobs.plotting.render_client import picture_of, plot_of
+from jobs.plotting.render_client import draw_job_plot, draw_preview
 from jobs.runner.artifacts import split_handle
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import Artifact, Lineage
@@ -78,7 +78,7 @@ def _get(args: GetArtifactArgs, context: ToolContext) -> GetArtifactAnswer:
         if path.suffix not in DRAWN:
             answer.next = f"A picture is made of {', '.join(DRAWN)} only; inline=true shows text, images and sound."
             return answer
-        answer.attach(Media(picture_of(path, f"{artifact.name} of {job_id}", context.settings), "image/png"))
+        answer.attach(Media(draw_preview(path, f"{artifact.name} of {job_id}", context.settings), "image/png"))
         return answer
     if not args.inline:
         return answer
@@ -100,7 +100,7 @@ def _get(args: GetArtifactArgs, context: ToolContext) -> GetArtifactAnswer:
 
 def _curves(job_id: str, context: ToolContext) -> Artifact:
     """Draw the curves of a job's metrics so far."""
-    path = plot_of(job_id, context.runner, context.settings)
+    path = draw_job_plot(job_id, context.runner, context.settings)
     content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
     return Artifact(job_id=job_id, name=CURVES, kind="plot", path=str(path), size_bytes=len(content), sha256=sha256)

@@ -8,7 +8,7 @@ from typing import Any
 from jobs.align.params import Params
 from jobs.asr.languages import language_code
 from jobs.asr.model_registry import DEFAULT_MODELS, is_on_disk
-from jobs.dataset.manifest_stats import extent_of, told
+from jobs.dataset.manifest_stats import read_extent, summarise_extent
 from jobs.errors import UserError
 from jobs.runner.machine.preflight import free_bytes
 from jobs.settings import Settings
@@ -38,13 +38,13 @@ def aligner_for(language: str, choice: str, model: str | None, settings: Setting
 def plan(params: Params, settings: Settings) -> dict[str, Any]:
     """Count the clips, choose an aligner for each language, and estimate time and disk."""
     manifest = Path(params.manifest)
-    extent = extent_of(manifest)
+    extent = read_extent(manifest)
     aligners = {
         name: aligner_for(name, params.aligner, params.align_model, settings) for name in sorted(extent.languages)
     }
     need, free = extent.seconds * BYTES_PER_S, free_bytes(manifest.parent)
     planned = {
-        "data": told(extent),
+        "data": summarise_extent(extent),
         "aligner": aligners,
         "disk": {"need_mb": round(need / 1e6, 1), "free_gb": round(free / 1e9, 1), "fits": need <= free},
     }

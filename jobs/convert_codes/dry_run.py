@@ -8,7 +8,7 @@ from typing import Any
 
 from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.convert_codes.params import Params
-from jobs.dataset.manifest_stats import extent_of, told
+from jobs.dataset.manifest_stats import read_extent, summarise_extent
 from jobs.runner.machine.nvidia_smi import ask_nvidia_smi
 from jobs.runner.machine.preflight import free_bytes
 from jobs.settings import Settings
@@ -22,12 +22,12 @@ DOWNLOAD_GB = 0.68
 def plan(params: Params, settings: Settings) -> dict[str, Any]:
     """Count the clips and estimate time, disk and download of encoding them."""
     manifest, tokenizer = Path(params.manifest), params.tokenizer
-    extent = extent_of(manifest)
+    extent = read_extent(manifest)
     need, free = extent.seconds * BYTES_PER_S, min(free_bytes(manifest.parent), free_bytes(settings.home))
     is_hub = tokenizer != "toy" and not Path(tokenizer).is_absolute()
     is_here = not is_hub or (settings.hub_cache / f"models--{tokenizer.replace('/', '--')}" / "snapshots").is_dir()
     return {
-        "data": {**told(extent), "frames": round(extent.seconds * FRAMES_PER_SECOND)},
+        "data": {**summarise_extent(extent), "frames": round(extent.seconds * FRAMES_PER_SECOND)},
         "tokenizer": tokenizer if is_here else f"{tokenizer}, {DOWNLOAD_GB} GB to be downloaded",
         "disk": {"need_mb": round(need / 1e6, 1), "free_gb": round(free / 1e9, 1), "fits": need <= free},
         "time": _time(extent.seconds, tokenizer),

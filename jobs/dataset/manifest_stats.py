@@ -35,7 +35,7 @@ def length_of(row: Clip) -> float:
     return row.duration_s or USUAL_CLIP_S
 
 
-def extent_of(manifest: Path) -> Extent:
+def read_extent(manifest: Path) -> Extent:
     """Read all lines.
 
     Raises:
@@ -51,7 +51,7 @@ def extent_of(manifest: Path) -> Extent:
     return extent
 
 
-def told(extent: Extent) -> dict[str, object]:
+def summarise_extent(extent: Extent) -> dict[str, object]:
     """Return the totals for a dry run."""
     rare = {"clips_without_length": extent.n_without_length, "clips_without_text": extent.n_without_text}
     return {

@@ -22,7 +22,7 @@ TIMEOUT_S = 60.0  # the first start of matplotlib makes its font list, seconds; 
 KEY_BYTES = 4096  # the key is in the first bytes of the file
 
 
-def plot_of(job_id: str, runner: Runner, settings: Settings) -> Path:
+def draw_job_plot(job_id: str, runner: Runner, settings: Settings) -> Path:
     """Draw the curves of a job's metrics over all its attempts, as a PNG in the job's folder.
 
     The same history gives the same file: it carries the hash of what it shows and is drawn anew when that changes.
@@ -31,7 +31,7 @@ def plot_of(job_id: str, runner: Runner, settings: Settings) -> Path:
         UserError: ``job_unknown``, ``no_metrics``, ``environment_missing`` or ``plot_failed``.
     """
     record = runner.get(job_id)
-    request = request_of(record, runner.history(job_id))
+    request = build_curves_request(record, runner.history(job_id))
     text = json.dumps(request)
     key = hashlib.sha256(text.encode()).hexdigest()
     path = Path(record.folder) / PLOT
@@ -40,7 +40,7 @@ def plot_of(job_id: str, runner: Runner, settings: Settings) -> Path:
     return path
 
 
-def picture_of(path: Path, title: str, settings: Settings) -> bytes:
+def draw_preview(path: Path, title: str, settings: Settings) -> bytes:
     """Return a preview of a file as a PNG: spectrogram of a sound, histogram of a manifest's clip lengths.
 
     Raises:
@@ -52,7 +52,7 @@ def picture_of(path: Path, title: str, settings: Settings) -> bytes:
         return drawn.read_bytes()
 
 
-def request_of(record: JobRecord, history: MetricHistory) -> dict[str, Any]:
+def build_curves_request(record: JobRecord, history: MetricHistory) -> dict[str, Any]:
     """Build the request for the curves, in plain data. Raises ``no_metrics``.
 
     Along the work where ``done`` rises, else along the time in minutes.

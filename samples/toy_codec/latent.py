@@ -1,6 +1,6 @@
-"""The toy codec's latent, fixed before anything is trained: spectra of a frame -> PCA -> 16 k-means books.
+"""The toy codec's latent, fixed before anything is trained: spectra of a frame -> PCA -> 16 k-means codebooks.
 
-Without it encoder, books and decoder would have to find a language together, and small ones never do (three such
+Without it encoder, codebooks and decoder would have to find a language together, and small ones never do (three such
 runs never beat a constant spectrum). With it the two halves are plain supervised learning.
 """
 
@@ -17,7 +17,7 @@ from torch.nn import functional
 from jobs.codec_format import N_CODEBOOKS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 
 LATENT_SIZE = 64
-BOOK_SIZE = 256
+CODEBOOK_SIZE = 256
 KMEANS_ROUNDS = 12
 
 _WINDOW, _HOP, _N_FFT, _N_MELS = 600, 240, 1024, 80  # 25 ms windows, eight a frame
@@ -53,17 +53,18 @@ def with_context(utterance: np.ndarray) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Latent:
-    """PCA and books, all float32.
+    """PCA and codebooks, all float32.
 
     Attributes:
         mean: (740,) of the analysis.
         projection: (740, 64).
-        books: (16, 256, 64). Book 0 stands for the whole vector; books 1 to 15 do so too, by successive residuals.
+        codebooks: (16, 256, 64). Codebook 0 stands for the whole vector; codebooks 1 to 15 do so too, by successive
+            residuals.
     """
 
     mean: torch.Tensor
     projection: torch.Tensor
-    books: torch.Tensor
+    codebooks: torch.Tensor
 
     def encode(self, samples: torch.Tensor) -> torch.Tensor:
         """(batch, 1920 * (frames + 1)) samples, the first frame context -> (batch, frames, 64)."""
@@ -72,16 +73,16 @@ class Latent:
     def quantise(self, latent: torch.Tensor) -> torch.Tensor:
         """(batch, frames, 64) -> codes (batch, 16, frames), as the stock decoder takes them."""
         flat = latent.reshape(-1, LATENT_SIZE)
-        codes = [torch.cdist(flat, self.books[0]).argmin(1)]
+        codes = [torch.cdist(flat, self.codebooks[0]).argmin(1)]
         rest = flat
-        for book in self.books[1:]:
-            codes.append(torch.cdist(rest, book).argmin(1))
-            rest = rest - book[codes[-1]]
+        for codebook in self.codebooks[1:]:
+            codes.append(torch.cdist(rest, codebook).argmin(1))
+            rest = rest - codebook[codes[-1]]
         return torch.stack(codes, 1).reshape(*latent.shape[:-1], N_CODEBOOKS).transpose(1, 2)
 
 
 def fit_latent(utterances: Sequence[np.ndarray], seed: int = 0) -> Latent:
-    """Fit PCA and books to speech, each utterance analysed at two offsets of the frame grid."""
+    """Fit PCA and codebooks to speech, each utterance analysed at two offsets of the frame grid."""
     generator = torch.Generator().manual_seed(seed)
     offsets = (0, SAMPLES_PER_FRAME // 2)
     frames = torch.cat([analyse(with_context(speech[offset:]))[0] for speech in utterances for offset in offsets])
@@ -91,21 +92,21 @@ def fit_latent(utterances: Sequence[np.ndarray], seed: int = 0) -> Latent:
     latent = centred @ directions
     scale = latent.pow(2).mean().sqrt()
     latent = latent / scale
-    books, rest = [_kmeans(latent, generator)], latent
+    codebooks, rest = [_kmeans(latent, generator)], latent
     for _ in range(N_CODEBOOKS - 1):
-        book = _kmeans(rest, generator)
-        rest = rest - book[torch.cdist(rest, book).argmin(1)]
-        books.append(book)
-    return Latent(mean, directions / scale, torch.stack(books))
+        codebook = _kmeans(rest, generator)
+        rest = rest - codebook[torch.cdist(rest, codebook).argmin(1)]
+        codebooks.append(codebook)
+    return Latent(mean, directions / scale, torch.stack(codebooks))
 
 
 def _kmeans(points: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Lloyd's algorithm from random points; a centre that nobody is near becomes a random point again."""
-    centres = points[torch.randperm(len(points), generator=generator)[:BOOK_SIZE]].clone()
+    """Lloyd's algorithm from random points; a centre without points becomes a random point again."""
+    centres = points[torch.randperm(len(points), generator=generator)[:CODEBOOK_SIZE]].clone()
     for _ in range(KMEANS_ROUNDS):
         nearest = torch.cdist(points, centres).argmin(1)
         sums = torch.zeros_like(centres).index_add_(0, nearest, points)
-        counts = torch.bincount(nearest, minlength=BOOK_SIZE)[:, None]
-        strays = points[torch.randint(len(points), (BOOK_SIZE,), generator=generator)]
+        counts = torch.bincount(nearest, minlength=CODEBOOK_SIZE)[:, None]
+        strays = points[torch.randint(len(points), (CODEBOOK_SIZE,), generator=generator)]
         centres = torch.where(counts > 0, sums / counts.clamp(min=1), strays)
     return centres

@@ -1,4 +1,4 @@
-"""The stock 12 Hz tokenizer in the toy's geometry: built, started well, given its books, written.
+"""The stock 12 Hz tokenizer in the toy's geometry: built, started well, given its codebooks, written.
 
 The geometry is the committed codec's ``config.json``.
 """
@@ -99,7 +99,7 @@ def encoder_convolutions(encoder: Any) -> list[tuple[nn.Module, float]]:
 
 
 def set_books(model: Any, latent: Latent) -> None:
-    """Give both halves the books."""
+    """Give both halves the codebooks."""
     reads, writes = model.encoder.quantizer, model.decoder.quantizer
     encoder_layers = [
         *reads.semantic_residual_vector_quantizer.layers,
@@ -108,11 +108,11 @@ def set_books(model: Any, latent: Latent) -> None:
     decoder_layers = [*writes.rvq_first.vq.layers, *writes.rvq_rest.vq.layers]
     with torch.no_grad():
         # the encoder may hold more layers than the 16 that count
-        for read, write, book in zip(encoder_layers, decoder_layers, latent.books, strict=False):
-            read.codebook.embed_sum.copy_(book)
+        for read, write, codebook in zip(encoder_layers, decoder_layers, latent.codebooks, strict=False):
+            read.codebook.embed_sum.copy_(codebook)
             read.codebook.cluster_usage.fill_(1.0)
             read.codebook._embed = None  # the cached quotient of the two
-            write._codebook.embedding_sum.copy_(book)
+            write._codebook.embedding_sum.copy_(codebook)
             write._codebook.cluster_usage.fill_(1.0)
     for layer in decoder_layers:
         layer._codebook.requires_grad_(False)

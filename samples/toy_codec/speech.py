@@ -1,4 +1,4 @@
-"""What the toy codec learns from: flite's voice slt reading prose and random words, 24 kHz at rms 0.1."""
+"""Training data of the toy codec: flite's voice slt reading prose and random words, 24 kHz at rms 0.1."""
 
 from __future__ import annotations
 

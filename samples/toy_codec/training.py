@@ -47,7 +47,7 @@ class Crops:
 
 @dataclass(frozen=True)
 class Budget:
-    """How long to train: CPU seconds, or a number of steps, which gives the same weights on a busy machine."""
+    """Length of a training: CPU seconds, or a number of steps, which gives the same weights on a busy machine."""
 
     cpu_s: float = math.inf
     steps: float = math.inf

@@ -10,7 +10,7 @@ from pathlib import Path
 from jobs.dataset.manifest import Clip, Rejection, Source
 from jobs.dataset.quality.audio_quality import against_pauses
 from jobs.dataset.quality.clip_metrics import Measured
-from jobs.dataset.quality.measure_all import opinions, survey, text_matches
+from jobs.dataset.quality.measure_all import measure_clips, measure_dnsmos, measure_text_matches
 from jobs.dataset.quality.narrator_stats import (
     DatasetProfile,
     DnsmosScores,
@@ -27,7 +27,7 @@ from jobs.dataset.quality.quality_filter import (
     is_doubtful,
 )
 from jobs.dataset.quality.reference_clip import best_references
-from jobs.dataset.quality.sampling import for_opinion, for_text
+from jobs.dataset.quality.sampling import choose_for_dnsmos, choose_for_text
 from jobs.dataset.quality.thresholds import Thresholds
 from jobs.dataset.split import split_clips
 from jobs.runner.worker.context import JobContext
@@ -80,7 +80,7 @@ def judge_clips(
     """
     measured = [
         about.model_copy(update={"values": against_pauses(about.values, clip.quality.get("pause_dbfs"))})
-        for clip, about in zip(clips, survey(dataset, clips, context, done), strict=True)
+        for clip, about in zip(clips, measure_clips(dataset, clips, context, done), strict=True)
     ]
     speakers: dict[str, list[int]] = {}
     for place, clip in enumerate(clips):
@@ -90,10 +90,10 @@ def judge_clips(
     }
     good = [k for k, about in enumerate(measured) if find_absolute_rejection(about, limits) is None]
     doubtful = [k for k in good if is_doubtful(measured[k], narrators[clips[k].speaker])]
-    places = for_opinion(measured, good, doubtful, limits)
-    scores = dict(zip(places, opinions(dataset, [clips[k] for k in places], context, done), strict=True))
-    texts = for_text(clips, measured, good, limits)
-    heard = text_matches(dataset, [clips[k] for k in texts.places], context, done)
+    places = choose_for_dnsmos(measured, good, doubtful, limits)
+    scores = dict(zip(places, measure_dnsmos(dataset, [clips[k] for k in places], context, done), strict=True))
+    texts = choose_for_text(clips, measured, good, limits)
+    heard = measure_text_matches(dataset, [clips[k] for k in texts.places], context, done)
     matches = dict(zip(texts.places, heard, strict=True))
     own = {name: _opinion(places, measured, scores) for name, places in speakers.items()}
 
@@ -135,7 +135,7 @@ def build_rejection(row: Clip, rejection: QualityRejection) -> Rejection:
     )
 
 
-def merged(earlier: Sequence[Rejection], later: Sequence[Rejection]) -> list[Rejection]:
+def merge_rejections(earlier: Sequence[Rejection], later: Sequence[Rejection]) -> list[Rejection]:
     """Return all rejections in the order of the recordings."""
     order: dict[str, int] = {}
     for row in [*earlier, *later]:

@@ -1,5 +1,7 @@
-"""All clips of a dataset measured: by processes up to the cores, remembered by the clip's hash, so that a kill costs
-little and other thresholds cost nothing."""
+"""Measurement of all clips of a dataset in parallel processes.
+
+Results are kept by the clip's hash: a resumed job repeats little, and other thresholds need no new measurement.
+"""
 
 from __future__ import annotations
 
@@ -24,44 +26,46 @@ CLIPS_A_PROCESS = 150  # fewer are measured before another process has loaded th
 CHUNK = 8
 
 
-def survey(
+def measure_clips(
     dataset: Path,
     clips: Sequence[Clip],
     context: JobContext,
     done: Callable[[str], None],
     clips_a_process: int = CLIPS_A_PROCESS,
 ) -> list[Measured]:
-    """Measure every clip but its DNSMOS and its text.
+    """Measure every clip, except DNSMOS and text match.
 
     Args:
         dataset: folder that the clips' paths are relative to.
         clips: of the dataset.
-        context: asked between clips whether to stop.
+        context: of the job; checked for cancellation between clips.
         done: called with the progress in a few words.
         clips_a_process: fewer than this are measured in this process.
     """
     tasks = [Task(dataset / clip.audio, clip.text, clip.language) for clip in clips]
     progress = f"of {len(clips)} clips measured"
-    entries = _remembered(dataset, tasks, context, lambda n: done(f"{n} {progress}"), clips_a_process)
+    entries = _cached(dataset, tasks, context, lambda n: done(f"{n} {progress}"), clips_a_process)
     return [Measured.model_validate(entry) for entry in entries]
 
 
-def opinions(
+def measure_dnsmos(
     dataset: Path, clips: Sequence[Clip], context: JobContext, done: Callable[[str], None]
 ) -> list[dict[str, float]]:
-    """DNSMOS of some clips: ``ovrl``, ``bak``, ``p808``."""
+    """Measure DNSMOS of some clips: ``ovrl``, ``bak``, ``p808``."""
     tasks = [Task(dataset / clip.audio, "", "", "mos") for clip in clips]
-    return list(_remembered(dataset, tasks, context, lambda n: done(f"{n} of {len(clips)} clips rated by DNSMOS")))
+    return list(_cached(dataset, tasks, context, lambda n: done(f"{n} of {len(clips)} clips rated by DNSMOS")))
 
 
-def text_matches(dataset: Path, clips: Sequence[Clip], context: JobContext, done: Callable[[str], None]) -> list[float]:
-    """Share of each clip's text that is heard in it, 0..1; English clips with a text."""
+def measure_text_matches(
+    dataset: Path, clips: Sequence[Clip], context: JobContext, done: Callable[[str], None]
+) -> list[float]:
+    """Measure the share of each clip's text that is recognised, 0..1; English clips with a text."""
     tasks = [Task(dataset / clip.audio, clip.text, clip.language, "text") for clip in clips]
-    entries = _remembered(dataset, tasks, context, lambda n: done(f"{n} of {len(clips)} texts compared with the audio"))
+    entries = _cached(dataset, tasks, context, lambda n: done(f"{n} of {len(clips)} texts compared with the audio"))
     return [entry["text_match"] for entry in entries]
 
 
-def _remembered(
+def _cached(
     dataset: Path,
     tasks: Sequence[Task],
     context: JobContext,
@@ -105,15 +109,15 @@ def _measured(
                 ahead.append((keys, pool.submit(_measure_all, chunk)))
                 if len(ahead) > 2 * n_processes:
                     context.raise_if_cancelled()
-                    yield from _finished(*ahead.popleft())
+                    yield from _results(*ahead.popleft())
             while ahead:
                 context.raise_if_cancelled()
-                yield from _finished(*ahead.popleft())
+                yield from _results(*ahead.popleft())
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _finished(keys: list[str], future: Future[list[dict[str, Any]]]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _results(keys: list[str], future: Future[list[dict[str, Any]]]) -> Iterator[tuple[str, dict[str, Any]]]:
     return zip(keys, future.result(), strict=True)
 
 

@@ -17,7 +17,7 @@ _LONG_ENOUGH_S = 4.0  # shorter clips score lower
 
 
 @dataclass(frozen=True)
-class Texts:
+class TextSample:
     """Clips whose text is compared with their audio.
 
     Attributes:
@@ -29,7 +29,7 @@ class Texts:
     note: str | None = None
 
 
-def for_opinion(
+def choose_for_dnsmos(
     measured: Sequence[Measured], good: Sequence[int], doubtful: Sequence[int], limits: Thresholds
 ) -> list[int]:
     """Choose the indices of the clips for DNSMOS: all good ones, or an even sample and those in doubt."""
@@ -44,13 +44,15 @@ def for_opinion(
     return sorted({*doubtful, *sample_evenly(pool, n)})
 
 
-def for_text(clips: Sequence[Clip], measured: Sequence[Measured], good: Sequence[int], limits: Thresholds) -> Texts:
+def choose_for_text(
+    clips: Sequence[Clip], measured: Sequence[Measured], good: Sequence[int], limits: Thresholds
+) -> TextSample:
     """Choose clips whose text is compared with the audio: curated clips, not yet recognised, or all with a text.
 
     English only, and of a length at which recognition is sure.
     """
     if limits.text_match == "off":
-        return Texts([])
+        return TextSample([])
     asked = [k for k in good if clips[k].text and (limits.text_match == "all" or clips[k].transcript == "curated")]
     english = [k for k in asked if clips[k].language == RECOGNISED]
     fit = [k for k in english if measured[k].n_words >= SHORT_WORDS and measured[k].speech_span_s >= SHORT_S]
@@ -62,4 +64,4 @@ def for_text(clips: Sequence[Clip], measured: Sequence[Measured], good: Sequence
     }
     reasons = ", ".join(f"{n} {why}" for why, n in left_out.items() if n)
     n_left_out = len(asked) - len(heard)
-    return Texts(heard, f"The texts of {n_left_out} clips were not checked: {reasons}." if reasons else None)
+    return TextSample(heard, f"The texts of {n_left_out} clips were not checked: {reasons}." if reasons else None)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jobs.dataset.exchange.exporters import give
 from jobs.dataset.manifest import Rejection, Source, write_rows
-from jobs.dataset.quality.judging import build_rejection, judge_clips, merged
+from jobs.dataset.quality.judging import build_rejection, judge_clips, merge_rejections
 from jobs.dataset.quality.thresholds import read_thresholds
 from jobs.dataset.report.durations import total_samples
 from jobs.dataset.report.html_report import write_page
@@ -64,7 +64,7 @@ def finish_dataset(
         done=lambda message: context.progress(end_s / 3600, end_s / 3600, message),
     )
     early = [row for record in records for row in record.rejections]
-    rejected = merged(early, [build_rejection(row, fault) for row, fault in judged.rejected]) + late
+    rejected = merge_rejections(early, [build_rejection(row, fault) for row, fault in judged.rejected]) + late
     assert total_samples(judged.kept, rejected) == n_read, "samples lost or counted twice"
     about = About(
         name=name,

@@ -1,4 +1,4 @@
-"""What is heard of a text, by the real recogniser on synthetic speech."""
+"""Words of a text that are recognised, by the real recogniser on synthetic speech."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def test_a_doubtful_span_of_a_batch_is_heard_again_alone_with_all_checks(toy_whi
     with caplog.at_level(logging.DEBUG, "faster_whisper"):
         batched.transcribe_spans(noise(4.0), [(0.0, 2.0), (2.0, 4.0)], "english")
 
-    # random text is doubtful: faster-whisper tells when it raises the temperature, which its batches never do
+    # random text is doubtful: faster-whisper logs when it raises the temperature, which its batches never do
     assert any("temperature" in record.message for record in caplog.records)
 
 

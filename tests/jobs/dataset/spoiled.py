@@ -33,17 +33,17 @@ class Part:
 
 
 def joined(clips: Sequence[Samples]) -> Samples:
-    """Clips with the silence of a quiet room between them, -70 dBFS."""
-    pause = np.random.default_rng(3).normal(scale=3e-4, size=round(PAUSE_S * CLIP_RATE_HZ))
-    pieces = [pause]
+    """Clips with the background noise between them, -70 dBFS."""
+    pause = np.random.default_rng(3).normal(scale=3e-4, size=round(PAUSE_S * CLIP_RATE_HZ)).astype(np.float32)
+    parts = [pause]
     for clip in clips:
-        pieces += [clip, pause]
-    return np.concatenate(pieces).astype(np.float32)
+        parts += [clip, pause]
+    return np.concatenate(parts)
 
 
 def with_noise(samples: Samples, snr_db: float) -> Samples:
     """White noise under the speech."""
-    return mixed(samples, np.random.default_rng(7).normal(size=len(samples)), snr_db)
+    return mixed(samples, np.random.default_rng(7).normal(size=len(samples)).astype(np.float32), snr_db)
 
 
 def with_chords(samples: Samples, snr_db: float) -> Samples:
@@ -94,7 +94,7 @@ def parts(printing: Path, fables: Sequence[tuple[str, Samples]]) -> list[Part]:
 
 
 def write_book(folder: Path, chapters: Sequence[Part]) -> dict[str, str]:
-    """Write ``book.m4b`` and ``book.txt``, which has a chapter that nobody reads; parameters of an ingest."""
+    """Write ``book.m4b`` and ``book.txt``, which has a chapter that is not read aloud; parameters of an ingest."""
     texts = [part.text for part in chapters if part.text]
     half = len(texts) // 2
     (folder / "book.txt").write_text("\n\n".join([*texts[:half], UNREAD, *texts[half:]]), encoding="utf-8")

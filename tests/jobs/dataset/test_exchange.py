@@ -105,7 +105,8 @@ def test_part_of_a_recording_becomes_a_clip(tmp_path: Path, make_context: Contex
     )  # fmt: skip
 
     (row,) = read_rows(Path(back.manifest), Clip)
-    assert (row.text, row.speaker, row.duration_s) == (text, "slt", pytest.approx(length, abs=1e-3))
+    assert (row.text, row.speaker) == (text, "slt")
+    assert row.duration_s == pytest.approx(length, abs=1e-3)
 
 
 def test_what_no_library_can_read_is_refused(tmp_path: Path, make_context: Contexts) -> None:

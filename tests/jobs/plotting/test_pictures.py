@@ -1,4 +1,4 @@
-"""What a sound and a manifest look like."""
+"""Previews of a sound and a manifest."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.plotting.curves import smoothed
-from jobs.plotting.render_client import plot_of, request_of
+from jobs.plotting.render_client import build_curves_request, draw_job_plot
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord, Progress
 from jobs.runner.paths import Home
@@ -41,12 +41,12 @@ def test_the_same_history_is_drawn_once_and_a_longer_one_anew(settings: Settings
     runner = Runner(settings)
     tell(settings, 3.0, 2.0, 1.5)
 
-    first = plot_of(JOB, runner, settings)
+    first = draw_job_plot(JOB, runner, settings)
     drawn_at, content = first.stat().st_mtime_ns, first.read_bytes()
-    again = plot_of(JOB, runner, settings)
+    again = draw_job_plot(JOB, runner, settings)
     unchanged_at = again.stat().st_mtime_ns
     tell(settings, *[3.0 / step for step in range(1, 40)])
-    longer = plot_of(JOB, runner, settings).read_bytes()
+    longer = draw_job_plot(JOB, runner, settings).read_bytes()
 
     assert first == again == Home(settings.home).job(JOB) / "plot.png"
     assert unchanged_at == drawn_at
@@ -58,13 +58,13 @@ def test_the_same_history_is_drawn_once_and_a_longer_one_anew(settings: Settings
 
 def test_a_job_without_metrics_and_a_missing_environment_are_told(settings: Settings) -> None:
     with pytest.raises(UserError) as refused:
-        plot_of(JOB, Runner(settings), settings)
+        draw_job_plot(JOB, Runner(settings), settings)
     assert refused.value.code == "no_metrics"
 
     tell(settings, 1.0)
     settings.python("ml").unlink()
     with pytest.raises(UserError) as refused:
-        plot_of(JOB, Runner(settings), settings)
+        draw_job_plot(JOB, Runner(settings), settings)
     assert refused.value.code == "environment_missing"
 
 
@@ -75,7 +75,8 @@ def test_curves_go_along_the_work_or_along_the_time_where_the_work_stands_still(
         points = [Progress(at=100.0 + 30 * i, done=d, total=10, metrics={"loss": i}) for i, d in enumerate(done)]
         return MetricHistory(points, continued_at=[2.0])
 
-    along_work, along_time = request_of(record, history(1, 2, 3)), request_of(record, history(5, 5, 5))
+    along_work = build_curves_request(record, history(1, 2, 3))
+    along_time = build_curves_request(record, history(5, 5, 5))
 
     assert along_work["curves"] == {"loss": [[1, 0], [2, 1], [3, 2]]}
     assert (along_work["along"], along_work["continued_at"]) == ("step of 10", [2.0])

@@ -1,4 +1,4 @@
-"""What people say of takes is kept in one record, and counted with an honest interval."""
+"""Human ratings are kept in one file and summarised with a confidence interval."""
 
 from __future__ import annotations
 

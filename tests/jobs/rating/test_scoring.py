@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ GOOD = Features(
 )
 
 
-def rated(sound: dict[str, object] | None = None, **changes: object) -> Verdict:
+def rated(sound: dict[str, Any] | None = None, **changes: object) -> Verdict:
     """The good take with changes to its prosody and its other measures, rated."""
     return rate(replace(GOOD, prosody=replace(SOUND, **(sound or {})), **changes), NARRATOR)
 
@@ -86,7 +87,7 @@ def test_a_take_without_faults_is_shown_as_the_cap_and_ranked_as_five() -> None:
     ],
 )
 def test_every_fault_caps_the_rating_and_is_named(
-    sound: dict[str, object], changes: dict[str, object], code: str, at_most: float
+    sound: dict[str, Any], changes: dict[str, Any], code: str, at_most: float
 ) -> None:
     verdict = rated(sound, **changes)
 

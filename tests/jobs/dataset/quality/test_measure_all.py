@@ -15,7 +15,7 @@ import pytest
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, write_clip
 from jobs.dataset.manifest import Clip
-from jobs.dataset.quality.measure_all import JOURNAL_NAME, survey
+from jobs.dataset.quality.measure_all import JOURNAL_NAME, measure_clips
 from jobs.ingest_clips.params import Params
 from jobs.ingest_clips.work import run
 from jobs.runner.worker.context import Cancelled
@@ -51,10 +51,10 @@ def clips(tmp_path: Path, fables: list[tuple[str, np.ndarray]]) -> list[Clip]:
 
 
 def test_processes_measure_what_one_process_measures(clips: list[Clip], tmp_path: Path, make_context: Contexts) -> None:
-    alone = survey(tmp_path, clips, make_context(), lambda _: None)
+    alone = measure_clips(tmp_path, clips, make_context(), lambda _: None)
     (tmp_path / JOURNAL_NAME).unlink()
 
-    together = survey(tmp_path, clips, make_context(), lambda _: None, clips_a_process=9)
+    together = measure_clips(tmp_path, clips, make_context(), lambda _: None, clips_a_process=9)
 
     assert [each.values for each in together] == [each.values for each in alone]
     assert [each.n_units for each in together] == [each.n_units for each in alone]
@@ -71,10 +71,10 @@ def test_what_was_measured_before_a_stop_is_not_measured_again(
     stopped = make_context()
     stopped.cancel_after_progress = 1
     with pytest.raises(Cancelled):
-        survey(tmp_path, clips, stopped, lambda message: stopped.progress(0, None, message))
+        measure_clips(tmp_path, clips, stopped, lambda message: stopped.progress(0, None, message))
     done = (tmp_path / JOURNAL_NAME).read_text().splitlines()
 
-    survey(tmp_path, clips, make_context(), told.append)
+    measure_clips(tmp_path, clips, make_context(), told.append)
 
     lines = (tmp_path / JOURNAL_NAME).read_text().splitlines()
     assert len(done) == 8
@@ -83,10 +83,10 @@ def test_what_was_measured_before_a_stop_is_not_measured_again(
 
 
 def test_a_changed_clip_is_measured_again(clips: list[Clip], tmp_path: Path, make_context: Contexts) -> None:
-    before = survey(tmp_path, clips[:1], make_context(), lambda _: None)
+    before = measure_clips(tmp_path, clips[:1], make_context(), lambda _: None)
     write_clip(tmp_path / "00.wav", np.zeros(CLIP_RATE_HZ, np.float32), CLIP_RATE_HZ)
 
-    after = survey(tmp_path, clips[:1], make_context(), lambda _: None)
+    after = measure_clips(tmp_path, clips[:1], make_context(), lambda _: None)
 
     assert before[0].values
     assert after[0].values == {}

@@ -1,4 +1,4 @@
-"""Curated clips whose text is another one's are found by listening; what is not listened to is told."""
+"""Curated clips whose text is another one's are found by recognition; clips left out are reported."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from jobs.audio.clip_io import CLIP_RATE_HZ, write_clip
 from jobs.dataset.manifest import Clip, Rejection, read_rows
 from jobs.dataset.quality.clip_metrics import Measured
-from jobs.dataset.quality.sampling import MOST_TEXTS, for_text
+from jobs.dataset.quality.sampling import MOST_TEXTS, choose_for_text
 from jobs.dataset.quality.thresholds import Thresholds
 from jobs.ingest_clips.params import Params
 from jobs.ingest_clips.work import run
@@ -59,7 +59,7 @@ def test_what_recognition_cannot_judge_is_left_and_told() -> None:
     ]
     short, few = SPOKEN.model_copy(update={"speech_span_s": 2.9}), SPOKEN.model_copy(update={"n_words": 5})
 
-    chosen = for_text(clips, [SPOKEN, SPOKEN, short, few], range(4), Thresholds())
+    chosen = choose_for_text(clips, [SPOKEN, SPOKEN, short, few], range(4), Thresholds())
 
     assert chosen.places == [0]
     assert chosen.note == "The texts of 3 clips were not checked: 1 not English, 2 shorter than 3 s or 6 words."
@@ -78,7 +78,7 @@ def test_what_recognition_cannot_judge_is_left_and_told() -> None:
 def test_many_clips_are_sampled_evenly_and_books_only_on_demand(how: Any, transcript: Any, n_heard: int) -> None:
     clips = [Clip(audio=f"{k}.wav", text="Said.", transcript=transcript) for k in range(2 * MOST_TEXTS)]
 
-    chosen = for_text(clips, [SPOKEN] * len(clips), range(len(clips)), Thresholds(text_match=how))
+    chosen = choose_for_text(clips, [SPOKEN] * len(clips), range(len(clips)), Thresholds(text_match=how))
 
     assert len(chosen.places) == n_heard
     assert (chosen.note is not None) == (n_heard == MOST_TEXTS)
