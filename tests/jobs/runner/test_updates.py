@@ -31,8 +31,9 @@ def project(tmp_path: Path) -> Path:
     """A copy of the project's code, whose supervisor looks for updates often."""
     copy = tmp_path / "project"
     shutil.copytree(PROJECT_ROOT / "jobs", copy / "jobs", ignore=shutil.ignore_patterns("__pycache__"))
-    supervision = copy / "jobs" / "runner" / "supervision.py"
-    supervision.write_text(supervision.read_text().replace("LOOK_AT_CODE_S = 30.0", "LOOK_AT_CODE_S = 0.05"))
+    loop = copy / "jobs" / "runner" / "supervisor" / "loop.py"
+    assert "LOOK_AT_CODE_S = 30.0" in loop.read_text()
+    loop.write_text(loop.read_text().replace("LOOK_AT_CODE_S = 30.0", "LOOK_AT_CODE_S = 0.05"))
     return copy
 
 
@@ -57,7 +58,7 @@ def test_a_supervisor_goes_on_as_the_new_version_and_keeps_its_children(
     until(journal.exists)
     before = pids.supervisor()
 
-    outcome = project / "jobs" / "runner" / "outcome.py"
+    outcome = project / "jobs" / "runner" / "attempt" / "outcome.py"
     outcome.write_text(outcome.read_text() + "\n# a newer version\n")
 
     def is_new() -> bool:
@@ -83,7 +84,7 @@ def test_an_update_that_cannot_be_imported_is_waited_out(
     before = pids.supervisor()
     until(home.wake.exists)  # by now it knows the code that it runs
     looked = project / "looked"
-    broken = project / "jobs" / "runner" / "outcome.py"
+    broken = project / "jobs" / "runner" / "attempt" / "outcome.py"
     whole = broken.read_text()
     broken.write_text(f"open({str(looked)!r}, 'w').close()\nraise ImportError('half an update')\n")
 

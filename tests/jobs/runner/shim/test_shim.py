@@ -144,7 +144,7 @@ def test_notice_from_the_machine_stops_the_work_at_a_safe_point_without_cancelli
 def test_work_that_runs_longer_than_it_may_is_stopped_and_then_killed(
     folder: AttemptFolder, start: Start, tmp_path: Path
 ) -> None:
-    shim = start(numbers=[1], gate=str(tmp_path / "never"), ignores_cancel=True, max_run_s=0.5)
+    shim = start(numbers=[1], gate=str(tmp_path / "never"), ignores_cancel=True, max_run_s=5.0)  # it must have begun
 
     assert shim.wait(BOUND_S) == 0
     record = read_json(folder.exit)
