@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "runner": {"runner"},
     "audio": {"audio"},
     "text": {"text"},
-    "asr": {"asr", "audio", "text", "dataset"},
+    "asr": {"asr", "audio", "text"},
     "speaker": {"speaker", "audio"},
     "rating": {"rating", "audio", "speaker", "dataset"},
     "environments": {"environments"},

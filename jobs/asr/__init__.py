@@ -1,1 +1,4 @@
-"""Speech recognition and forced alignment. The only importer of ``whisperx`` and ``faster_whisper``."""
+"""Speech recognition and forced alignment. The only importer of ``whisperx`` and ``faster_whisper``.
+
+Exports nothing: callers import the module they need, since some load heavy libraries.
+"""

@@ -1,1 +1,4 @@
-"""Speaker encoders and the narrator's profile."""
+"""Speaker encoders and the narrator's profile.
+
+Exports nothing: callers import the module they need, since some load heavy libraries.
+"""

@@ -1,1 +1,4 @@
-"""Text normalisation, pronunciation and matching."""
+"""Text normalisation, pronunciation and matching.
+
+Exports nothing: callers import the module they need, since some load heavy libraries.
+"""

@@ -42,7 +42,7 @@ GOOD = Features(
 )
 
 
-def rated(sound: dict[str, Any] | None = None, **changes: object) -> Verdict:
+def rated(sound: dict[str, Any] | None = None, **changes: Any) -> Verdict:
     """The good take with changes to its prosody and its other measures, rated."""
     return rate(replace(GOOD, prosody=replace(SOUND, **(sound or {})), **changes), NARRATOR)
 
@@ -145,7 +145,7 @@ def test_a_take_too_short_for_the_voice_says_so() -> None:
 
 
 def test_a_short_take_is_compared_with_clips_as_short() -> None:
-    same_sim = {"sim": 0.87, "ovrl": 2.5, "p808": 3.4}
+    same_sim: dict[str, Any] = {"sim": 0.87, "ovrl": 2.5, "p808": 3.4}
 
     short = rated({"duration_s": 2.0, "speech_span_s": 2.0}, **same_sim)
     long = rated(**same_sim)
