@@ -1,4 +1,4 @@
-"""How fast training is, and where the time goes: ``./run.sh bench train``.
+"""Speed of training, by part of a step: ``./run.sh bench train``.
 
 Random weights, made-up clips, one JSON object a line. Without arguments: a tiny and a 57 M-parameter model on the CPU,
 each in a process of its own (peak memory), then step time over 64 and over 1,024 clips. On a GPU, the released shapes:

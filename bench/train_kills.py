@@ -1,8 +1,7 @@
 """Kill trainings with -9, again and again: ``./run.sh bench train_kills [--rounds 50] [--seed N]``.
 
-The harness is that of tests/jobs/training: toy trainings, full and LoRA, are killed at random moments and while they
-write checkpoints, best weights or the export; every finished one is held against a run that was never stopped.
-Exit code 1 if a promise is broken.
+Toy trainings, full and LoRA, are killed at random moments and while they write checkpoints, best weights or the export;
+every finished one is compared with a run that was never stopped. Exit code 1 if a check fails.
 """
 
 from __future__ import annotations
@@ -22,15 +21,16 @@ PREPARE = """
 import json, sys
 from pathlib import Path
 import numpy as np, soundfile
+from jobs.codec_format import SAMPLE_RATE_HZ
 from jobs.qwen.toy.checkpoints import make_toy_base
 folder = Path(sys.argv[1])
 base = make_toy_base(folder / "toy", shape="0.6b", codebook_size=64)
-dice = np.random.default_rng(0)
-soundfile.write(folder / "reference.wav", 0.1 * np.sin(np.arange(24_000) / 20), 24_000)
+rng = np.random.default_rng(0)
+soundfile.write(folder / "reference.wav", 0.1 * np.sin(np.arange(SAMPLE_RATE_HZ) / 20), SAMPLE_RATE_HZ)
 rows = [
     {"audio": "reference.wav", "ref_audio": "reference.wav", "text": "word " * (n + 1), "speaker": "slt",
      "language": "english", "split": "validation" if n > 3 else "train",
-     "audio_codes": dice.integers(0, 64, (8 + n, 16)).tolist()}
+     "audio_codes": rng.integers(0, 64, (8 + n, 16)).tolist()}
     for n in range(6)
 ]
 (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\\n" for row in rows))
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-c", PREPARE, folder], cwd=PROJECT_ROOT, check=True)
         done = subprocess.run(
-            [sys.executable, "-m", "tests.jobs.training.killer", folder, str(options.rounds), str(options.seed)],
+            [sys.executable, "-m", "tests.support.training_kills", folder, str(options.rounds), str(options.seed)],
             cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True, check=False,
         )  # fmt: skip
         log = Path(folder) / "log"

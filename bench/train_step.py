@@ -7,13 +7,15 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 
 from jobs.codec_format import FRAMES_PER_SECOND, N_CODEBOOKS
+from jobs.qwen.devices import describe_device, torch_dtype
+from jobs.qwen.precision import Precision, training_precision
 from jobs.qwen.toy import config as toy_config
 from jobs.qwen.train.lora import add_adapters
 from jobs.qwen.train.loss import loss_sums, predict, total_loss
@@ -22,6 +24,7 @@ from jobs.qwen.train.sequence_layout import Batch, ControlIds, Example, collate
 from jobs.qwen.upstream import qwen_tts
 from jobs.training.data.batch_sampler import LengthBatchSampler
 from jobs.training.planning.model_dims import RELEASED, ModelDims, StackDims
+from jobs.training.run.forward import Forward
 from jobs.training.run.optim import clip_gradients, compile_layers, make_optimiser, trainable, unfreeze_for_full
 
 TOKENS_PER_S = 4.0  # of text, for English read aloud
@@ -46,7 +49,7 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train. ``seconds`` are the shortest and the longest clip."""
+    """Settings of a training. ``seconds`` are the shortest and the longest clip."""
 
     size: str = "60m"
     method: str = "full"
@@ -152,7 +155,7 @@ class Stopwatch:
         self._last = self._now()
 
     def lap(self, part: str) -> None:
-        """What has passed since the last lap was spent on ``part``."""
+        """Count the time since the last lap for ``part``."""
         now = self._now()
         self.steps[-1][part] += now - self._last
         self._last = now
@@ -181,7 +184,7 @@ class Trainer:
         self._done = 0
 
     def step(self, watch: Stopwatch) -> int:
-        """One optimiser step; returns the frames learnt."""
+        """Make one optimiser step. Returns the frames trained."""
         watch.start()
         batches = [self._batch(clips) for clips in self.sampler.micro_batches_of(self._done)]
         n_talker = sum(batch.n_labels for batch in batches)
@@ -220,14 +223,19 @@ class Trainer:
         return batch.to(self.recipe.device)
 
     def _autocast(self) -> AbstractContextManager[Any]:
-        return nullcontext() if self.recipe.device == "cpu" else torch.autocast("cuda", torch.bfloat16)
+        return Forward(self.model, self.ids, self.recipe.device, precision_of(self.recipe)).autocast()
+
+
+def precision_of(recipe: Recipe) -> Precision:
+    """Choose the number format as a training job does."""
+    return training_precision(describe_device(recipe.device))
 
 
 def trainer_of(recipe: Recipe, n_clips: int) -> Trainer:
     """A trainer with a random model and made-up clips."""
     shape = SIZES[recipe.size]
-    half = recipe.method == "lora" and recipe.device != "cpu"
-    model = random_model(config_of(shape), recipe.device, torch.bfloat16 if half else torch.float32)
+    half = recipe.method == "lora"
+    model = random_model(config_of(shape), recipe.device, torch_dtype(precision_of(recipe)) if half else torch.float32)
     return Trainer(model, prepare(model, recipe), made_up_clips(shape, n_clips, recipe.seconds), recipe)
 
 

@@ -26,7 +26,18 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from bench.train_step import SIZES, Recipe, Stopwatch, Trainer, config_of, made_up_clips, prepare, random_model
+from bench.train_step import (
+    SIZES,
+    Recipe,
+    Stopwatch,
+    Trainer,
+    config_of,
+    made_up_clips,
+    precision_of,
+    prepare,
+    random_model,
+)
+from jobs.qwen.devices import torch_dtype
 from jobs.qwen.loading import load_base
 from jobs.qwen.speaker_embedding import speaker_embedding
 from jobs.qwen.toy.checkpoints import make_toy_base
@@ -188,8 +199,8 @@ def write_rows(folder: Path, recipe: Recipe, n_clips: int) -> Path:
 
 def our_trainer(base: Path, manifest: Path, recipe: Recipe) -> Trainer:
     """Our side over the same files."""
-    half = recipe.device != "cpu" and recipe.method == "lora"
-    loaded = load_base(base, recipe.device, torch.bfloat16 if half else torch.float32, with_codec=False)
+    half = recipe.method == "lora"
+    loaded = load_base(base, recipe.device, torch_dtype(precision_of(recipe)) if half else torch.float32)
     rows = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines()]
     speaker = speaker_embedding(base, loaded.model.config, "bench", [Path(rows[0]["ref_audio"])])
     clips = [

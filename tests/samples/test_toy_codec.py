@@ -48,8 +48,8 @@ def test_books_keep_nearly_all_of_the_latent(latent: Latent, speech: NDArray[np.
     vectors = latent.encode(with_context(speech))
     codes = latent.quantise(vectors)
 
-    from_residual_books = sum(latent.books[book][codes[0, book]] for book in range(1, 16))
-    missed = (vectors[0] - from_residual_books).pow(2).sum() / vectors[0].pow(2).sum()
+    from_residual_codebooks = sum(latent.codebooks[codebook][codes[0, codebook]] for codebook in range(1, 16))
+    missed = (vectors[0] - from_residual_codebooks).pow(2).sum() / vectors[0].pow(2).sum()
     assert codes.shape == (1, 16, vectors.shape[1])
     assert missed < 0.05
 

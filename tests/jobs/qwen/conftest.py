@@ -1,4 +1,4 @@
-"""Toy models for the tests of the Qwen room, made once a session."""
+"""Toy models for the tests of ``jobs.qwen``, made once per session."""
 
 from __future__ import annotations
 

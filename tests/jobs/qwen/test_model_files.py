@@ -1,4 +1,4 @@
-"""What is wrong with a model's directory is said before a job waits for its turn, without any heavy library."""
+"""A broken model's directory is refused before a job is queued, without any heavy library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model's config says of how it can speak, before any weight is read."""
+"""Kind, speakers and languages of a model, read from its config."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What learns, by which method, and how clips are put together."""
+"""Methods: trained weights, adapters, optimisers and batches."""
 
 from __future__ import annotations
 

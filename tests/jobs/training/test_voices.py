@@ -1,4 +1,4 @@
-"""What a run leaves to speak with: one voice or several, a base, and sentences to compare by."""
+"""Exports of a run: one voice or several, a base, and evaluation samples."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ MakeParams = Callable[..., Params]
 MakeContext = Callable[[], Any]
 
 # Nothing of ours is imported: what a stranger does with an export.
-STOCK = """
+UPSTREAM = """
 import sys, json, torch
 from qwen_tts import Qwen3TTSModel
 torch.set_num_threads(1)
 model = Qwen3TTSModel.from_pretrained(sys.argv[1], dtype=torch.float32)
 options = dict(do_sample=False, subtalker_dosample=False, max_new_tokens=12)
-told = {"speakers": sorted(model.get_supported_speakers() or []), "type": model.model.tts_model_type, "samples": {}}
+found = {"speakers": sorted(model.get_supported_speakers() or []), "type": model.model.tts_model_type, "samples": {}}
 for speaker in json.loads(sys.argv[2]):
     wavs, rate = model.generate_custom_voice("hello there", speaker=speaker, language="english", **options)
-    told["samples"][speaker] = [len(wavs[0]), float(abs(wavs[0]).sum())]
-if told["type"] == "base":
+    found["samples"][speaker] = [len(wavs[0]), float(abs(wavs[0]).sum())]
+if found["type"] == "base":
     wavs, rate = model.generate_voice_clone(
         text="hello there", language="english", ref_audio=sys.argv[3], x_vector_only_mode=True, **options)
-    told["samples"]["clone"] = [len(wavs[0]), float(abs(wavs[0]).sum())]
-told["ours"] = sorted(name for name in sys.modules if name.split(".")[0] in ("jobs", "tools", "server"))
-print("TOLD" + json.dumps(told))
+    found["samples"]["clone"] = [len(wavs[0]), float(abs(wavs[0]).sum())]
+found["ours"] = sorted(name for name in sys.modules if name.split(".")[0] in ("jobs", "tools", "server"))
+print("FOUND" + json.dumps(found))
 """
 
 
-def by_stock(folder: str, speakers: list[str], reference: Path) -> dict[str, Any]:
+def speak_with_upstream(folder: str, speakers: list[str], reference: Path) -> dict[str, Any]:
     """Load an export in a process that has upstream qwen_tts alone, and let it speak."""
     done = subprocess.run(
-        [sys.executable, "-c", STOCK, folder, json.dumps(speakers), str(reference)],
+        [sys.executable, "-c", UPSTREAM, folder, json.dumps(speakers), str(reference)],
         env={**os.environ, "PYTHONPATH": "", "OMP_NUM_THREADS": "1"},
         cwd="/",
         capture_output=True,
@@ -57,8 +57,8 @@ def by_stock(folder: str, speakers: list[str], reference: Path) -> dict[str, Any
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout.split("TOLD")[1])
-    return told
+    answer: dict[str, Any] = json.loads(done.stdout.split("FOUND")[1])
+    return answer
 
 
 @pytest.fixture
@@ -78,18 +78,18 @@ def two_speakers(
     return make
 
 
-def test_several_speakers_become_voices_of_one_export_that_stock_speaks_with(
+def test_several_speakers_become_voices_of_one_export_that_upstream_speaks_with(
     two_speakers: Callable[..., Params], make_context: MakeContext, tmp_path: Path
 ) -> None:
     result = work.run(two_speakers(lr=1e-2), make_context())
 
     config = json.loads((Path(result.voice) / "config.json").read_text())["talker_config"]
-    told = by_stock(result.voice, ["ann", "bert"], tmp_path / "reference.wav")
+    found = speak_with_upstream(result.voice, ["ann", "bert"], tmp_path / "reference.wav")
     assert result.speakers == ["ann", "bert"]
     assert len(set(config["spk_id"].values())) == 2
-    assert told["speakers"] == ["ann", "bert"]
-    assert told["ours"] == []
-    assert min(told["samples"].values())[0] > 0
+    assert found["speakers"] == ["ann", "bert"]
+    assert found["ours"] == []
+    assert min(found["samples"].values())[0] > 0
     card = json.loads((Path(result.voice) / "tts_train.json").read_text())
     assert card["speakers"] == ["ann", "bert"]
     assert "The owner of this voice" in card["rights"]
@@ -149,7 +149,7 @@ def test_another_speaker_joins_and_the_first_stays_usable(
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])
-def test_a_base_is_exported_that_stock_clones_with_and_training_takes(
+def test_a_base_is_exported_that_upstream_clones_with_and_training_takes(
     method: str, make_params: MakeParams, make_context: MakeContext, tiny_base: Path, tmp_path: Path
 ) -> None:
     params = make_params(method=method, export_base=True, rights="My own voice.", lr=1e-2)
@@ -157,15 +157,15 @@ def test_a_base_is_exported_that_stock_clones_with_and_training_takes(
     result = work.run(params, context)
     assert result.base is not None
 
-    told = by_stock(result.base, [], tmp_path / "reference.wav")
+    found = speak_with_upstream(result.base, [], tmp_path / "reference.wav")
     again = work.run(make_params(base_model=result.base, out_dir=str(tmp_path / "again")), make_context())
 
     before, after = load_file(tiny_base / "model.safetensors"), load_file(Path(result.base) / "model.safetensors")
     assert before.keys() == after.keys()
     assert all(before[name].dtype == tensor.dtype for name, tensor in after.items())
     assert any(not torch.equal(before[name], tensor) for name, tensor in after.items())
-    assert told["type"] == "base"
-    assert told["samples"]["clone"][0] > 0
+    assert found["type"] == "base"
+    assert found["samples"]["clone"][0] > 0
     assert again.first_loss < result.first_loss
     assert context.published["base"] == (tmp_path / "out" / "base", "voice")
     for folder in ("voice", "base", *(["adapter"] if method == "lora" else [])):

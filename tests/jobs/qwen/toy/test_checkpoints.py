@@ -1,4 +1,4 @@
-"""Toy checkpoints have the released shapes, and do not touch anybody's dice."""
+"""Toy checkpoints have the released shapes, and do not change the global random state."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from jobs.qwen.train.sequence_layout import ControlIds, Example, collate, embed,
 
 
 class _Caught(Exception):
-    """Carries what generate hands to the talker."""
+    """Carries the input that generate passes to the talker."""
 
 
 def stock_prompt(base: Any, text: str, language: str, embedding: torch.Tensor) -> torch.Tensor:
@@ -44,7 +44,7 @@ def test_the_prompt_equals_generates_for_every_kind_of_prefix(
     base = load_toy(shape)
     embedding = torch.randn(64, generator=torch.Generator().manual_seed(2))
     codes = torch.arange(48).view(3, 16)
-    text = "She said hello; there."
+    text = "They said hello; there."
     expected = stock_prompt(base, text, language, embedding)
 
     example = Example(tokenise_text(base, text), codes, language.lower(), embedding)

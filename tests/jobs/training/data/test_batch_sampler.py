@@ -9,8 +9,8 @@ import pytest
 
 from jobs.training.data.batch_sampler import LengthBatchSampler, scoring_batches
 
-DICE = random.Random(0)
-LENGTHS = [DICE.randrange(40, 400) for _ in range(1000)]
+RNG = random.Random(0)
+LENGTHS = [RNG.randrange(40, 400) for _ in range(1000)]
 
 
 def sampler(lengths: list[int] = LENGTHS, **changes: Any) -> LengthBatchSampler:
@@ -24,20 +24,20 @@ def micro_batches(found: LengthBatchSampler, epoch: int = 0) -> list[list[int]]:
 
 
 @pytest.mark.parametrize("batch_tokens", [None, 2000])
-def test_every_clip_is_dealt_once_an_epoch(batch_tokens: int | None) -> None:
+def test_every_clip_is_sampled_once_an_epoch(batch_tokens: int | None) -> None:
     found = micro_batches(sampler(batch_tokens=batch_tokens))
 
     assert sorted(clip for indices in found for clip in indices) == list(range(1000))
 
 
-def test_the_same_seed_and_epoch_deal_the_same() -> None:
+def test_the_same_seed_and_epoch_give_the_same_order() -> None:
     assert sampler(seed=3).epoch(5) == sampler(seed=3).epoch(5)
     assert sampler(seed=3).epoch(5) != sampler(seed=3).epoch(6)
     assert sampler(seed=3).epoch(5) != sampler(seed=4).epoch(5)
 
 
 @pytest.mark.parametrize("batch_tokens", [None, 2000])
-def test_clips_of_a_pass_are_of_similar_length(batch_tokens: int | None) -> None:
+def test_clips_of_a_micro_batch_are_of_similar_length(batch_tokens: int | None) -> None:
     found = sampler(batch_tokens=batch_tokens)
 
     padded = sum(len(indices) * max(LENGTHS[clip] for clip in indices) for indices in micro_batches(found))
@@ -45,7 +45,7 @@ def test_clips_of_a_pass_are_of_similar_length(batch_tokens: int | None) -> None
     assert found.padding_share() < 0.1
 
 
-def test_a_pass_has_at_most_its_budget_of_positions_unless_one_clip_is_longer() -> None:
+def test_a_micro_batch_has_at_most_its_budget_of_positions_unless_one_clip_is_longer() -> None:
     found = micro_batches(sampler([*LENGTHS, 5000], batch_tokens=2000))
 
     sizes = [len(indices) * max([*LENGTHS, 5000][clip] for clip in indices) for indices in found]

@@ -38,7 +38,7 @@ def test_the_settings_alone_will_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ("no json", "cannot be read"),
         ([1], "not an object"),
@@ -49,8 +49,8 @@ def test_the_settings_alone_will_do(tmp_path: Path) -> None:
         ({"hyperparameters": {"method": "full", "load_in_4bit": True}}, "4-bit"),
     ],
 )
-def test_a_file_that_is_none_says_what_is_wrong(tmp_path: Path, content: Any, told: str) -> None:
-    with pytest.raises(UserError, match=told) as refused:
+def test_a_file_that_is_none_says_what_is_wrong(tmp_path: Path, content: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message) as refused:
         read_hyperparams(write(tmp_path, content))
 
     assert refused.value.code == "hyperparams_invalid"

@@ -11,7 +11,7 @@ from jobs.errors import UserError
 from jobs.training.run.checkpoint import (
     Checkpoint,
     capture,
-    forget_best_but,
+    keep_only_best,
     load_best,
     newest,
     restore,
@@ -95,7 +95,7 @@ def test_the_best_weights_are_kept_until_a_checkpoint_knows_better_ones(tmp_path
     load_best(tmp_path, 5, parameters)
     assert torch.equal(layer.weight, first)
 
-    forget_best_but(tmp_path, 10)
+    keep_only_best(tmp_path, 10)
     load_best(tmp_path, 10, parameters)
     assert torch.equal(layer.weight, first + 1)
     with pytest.raises(FileNotFoundError):

@@ -28,8 +28,8 @@ def run_in_two(params: Params, folder: Path) -> None:
     folder.mkdir()
     given = folder / "params.json"
     given.write_text(params.model_dump_json())
-    program = [str(Path(__file__).with_name("process.py")), str(given), str(folder)]
-    command = torchrun.command(sys.executable, program, n_processes=2, log_dir=str(folder / "torchrun"))
+    program = [str(PROJECT_ROOT / "tests" / "support" / "training_process.py"), str(given), str(folder)]
+    command = torchrun.build_command(sys.executable, program, n_processes=2, log_dir=str(folder / "torchrun"))
     environment = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=BOUND_S, check=False
@@ -48,7 +48,7 @@ def report(out: Path) -> dict[str, Any]:
         {"method": "full"},
         {"method": "lora", "lora_r": 4, "lora_dropout": 0.2, "lora_targets": "all", "predictor_share": 0.5},
     ],
-    ids=["full", "lora with all dice"],
+    ids=["full", "lora with all random numbers"],
 )
 def test_two_processes_learn_what_one_with_the_same_global_batch_learns(
     options: dict[str, Any], make_params: Callable[..., Params], make_context: Callable[[], Any], tmp_path: Path
@@ -72,11 +72,11 @@ def test_two_processes_learn_what_one_with_the_same_global_batch_learns(
     assert all(abs(others[name] - tensor).max() < 2e-5 for name, tensor in weights.items())
 
 
-def test_processes_that_were_promised_and_do_not_run_are_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_processes_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE"):
         monkeypatch.delenv(name, raising=False)
 
-    with pytest.raises(UserError, match="n_processes is 2, and 1 processes run") as refused:
+    with pytest.raises(UserError, match="n_processes is 2, but 1 processes run") as refused:
         DistributedGroup.join(2)
 
     assert refused.value.code == "processes_missing"

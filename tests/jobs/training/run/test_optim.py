@@ -1,4 +1,4 @@
-"""What learns, what decays, and how fast."""
+"""Trained weights, weight decay and learning rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One process of a training, to be started under torchrun or killed: ``process.py PARAMS.json JOB_FOLDER``."""
+"""One process of a training, for torchrun or to be killed: ``training_process.py PARAMS.json JOB_FOLDER``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jobs.training.params import Params
 
 
 class QuietContext:
-    """A ``JobContext`` that says on stdout how far it is."""
+    """A ``JobContext`` that prints its progress."""
 
     job_id = "training-20261122-120000-0000"
 
@@ -25,16 +25,16 @@ class QuietContext:
         )
 
     def progress(self, done: float, total: float | None = None, message: str = "", **_: float) -> None:
-        """Tell it to whoever reads us."""
+        """Print the progress."""
         sys.stdout.write(f"{message} {done:g}\n")
         sys.stdout.flush()
 
     def publish(self, name: str, path: Path, kind: ArtifactKind) -> str:
-        """Nobody asks for it."""
+        """Return an address that is not used."""
         return f"artifact://{self.job_id}/{name}"
 
     def raise_if_cancelled(self) -> None:
-        """Nobody cancels."""
+        """Do nothing: the job is never cancelled."""
 
 
 if __name__ == "__main__":

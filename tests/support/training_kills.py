@@ -1,8 +1,8 @@
-"""Kills trainings: ``killer.py FOLDER ROUNDS SEED`` prints one JSON object.
+"""Killed trainings: ``python -m tests.support.training_kills FOLDER ROUNDS SEED`` prints one JSON object.
 
-Every round a child process trains, or goes on training, and is killed with -9: at a random moment, or as soon as it
-is writing a checkpoint or the export. What it leaves is looked at; a run that comes to its end is compared with one
-that was never stopped. The children are forks, so a round costs no imports.
+Every round a child process starts or resumes a training and is killed with -9: at a random moment, or while it writes
+a checkpoint or the export. Its files are checked; a run that ends is compared with one that was never stopped. The
+children are forks, so a round needs no imports.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ from safetensors.torch import load_file
 
 from jobs.qwen.upstream import qwen_tts
 from jobs.training import work
+from jobs.training.export import REPORT
 from jobs.training.params import Params
 from jobs.training.run import checkpoint
-from tests.jobs.training.process import QuietContext
+from tests.support.training_process import QuietContext
 
 METHODS: tuple[dict[str, Any], ...] = (
     {"method": "full", "early_stop": 0},
     {"method": "lora", "lora_r": 4, "lora_dropout": 0.1, "predictor_share": 0.5, "optimizer": "adamw_8bit"},
 )
 # What is being written when the child is killed: a folder, and how names of unfinished things in it begin.
-AT_CHECKPOINT, AT_BEST, AT_EXPORT = ("checkpoints", ".step-"), ("checkpoints", ".best"), ("", ".")
+AT_CHECKPOINT, AT_BEST, AT_EXPORT = ("checkpoints", ".step-"), ("checkpoints", "best-"), ("", ".")
 POLL_S = 0.0005
 LONGEST_LIFE_S = 1.2
 BOUND_S = 60.0
@@ -56,8 +57,8 @@ def train(params: Params, folder: Path) -> int:
         os._exit(code)
 
 
-def live_and_die(params: Params, folder: Path, rng: random.Random) -> str:
-    """One round. Returns when the child was killed, or ``finished``."""
+def run_until_killed(params: Params, folder: Path, rng: random.Random) -> str:
+    """Run one round. Returns the moment of the kill, or ``finished``."""
     moment = rng.choice((None, AT_CHECKPOINT, AT_BEST, AT_EXPORT))
     out = Path(params.out_dir)
     pid = train(params, folder)
@@ -87,7 +88,7 @@ def is_being_written(folder: Path, beginning: str) -> bool:
     """True while something unfinished of that name is in a folder."""
     with contextlib.suppress(FileNotFoundError):
         return any(
-            name.startswith(beginning) and name.endswith(".partial")
+            name.startswith(beginning) and name.endswith((".partial", ".tmp"))
             for name in (path.name for path in folder.iterdir())
         )
     return False
@@ -133,10 +134,10 @@ def main(folder: Path, n_rounds: int, seed: int) -> dict[str, Any]:
         method = METHODS[n_runs % len(METHODS)]
         out = folder / f"killed-{n_runs}"
         params = Params(**given, **method, out_dir=str(out))
-        while (ended := live_and_die(params, folder, rng)) != "finished":
+        while (ended := run_until_killed(params, folder, rng)) != "finished":
             kills[ended] += 1
             check_what_is_left(params, out)
-        result = json.loads((out / work.REPORT).read_text())["result"]
+        result = json.loads((out / REPORT).read_text())["result"]
         worst = max(worst, differs(references[method["method"]], Path(result["voice"])))
         assert not list((out).glob(".*.partial")), "left-overs"
         assert not checkpoint.newest(out / "checkpoints", {})
