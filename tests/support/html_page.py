@@ -12,7 +12,21 @@ _ALLOWED_TAGS = frozenset(
     | {"audio", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "wbr"}
 )
 _ALLOWED_ATTRIBUTES = frozenset(
-    {"lang", "charset", "name", "content", "class", "src", "alt", "href", "controls", "preload", "tabindex", "scope"}
+    {
+        "lang",
+        "charset",
+        "name",
+        "content",
+        "class",
+        "src",
+        "alt",
+        "href",
+        "controls",
+        "preload",
+        "tabindex",
+        "scope",
+        "colspan",
+    }
     | {"style"}
 )
 
