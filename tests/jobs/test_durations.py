@@ -11,14 +11,14 @@ from jobs.durations import format_duration, parse_duration
 from jobs.errors import UserError
 from jobs.runner.schedules.rule import ScheduleRule
 from server.cli.gc import parse_age
-from tools.core.tool_types import moment
+from tools.core.tool_types import parse_time
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 READERS: dict[str, Callable[[str], float | None]] = {
     "durations": parse_duration,
     "schedule_job every": lambda text: ScheduleRule.parse(every=text, cron=None).every_s,
     "gc --older-than": parse_age,
-    "not_before": lambda text: (moment(text, NOON) - NOON).total_seconds(),
+    "not_before": lambda text: (parse_time(text, NOON) - NOON).total_seconds(),
 }
 
 
@@ -56,4 +56,4 @@ def test_a_duration_is_written_in_its_largest_whole_unit(seconds: float, text: s
 
 def test_a_time_too_far_away_for_the_calendar_is_refused() -> None:
     with pytest.raises(ValueError, match="too far"):
-        moment("999999999d", NOON)
+        parse_time("999999999d", NOON)
