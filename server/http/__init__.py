@@ -1,1 +1,1 @@
-"""HTTP access control, for any HTTP server of ours."""
+"""HTTP parts shared by the MCP server and the listening page: listener, request limits, bearer tokens."""

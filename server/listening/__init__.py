@@ -1,1 +1,1 @@
-"""The listening page: rate takes by ear in a browser."""
+"""The listening page: rating of takes in a browser, and its command."""

@@ -16,10 +16,11 @@ import optuna
 import pytest
 
 from jobs.errors import UserError
-from jobs.runner.client.submission import Request, take
+from jobs.runner.client.submission import SubmissionRequest, take
 from jobs.runner.paths import Home
 from jobs.runner.store import Store
 from jobs.settings import Settings
+from jobs.training.params import Params
 from jobs.training.spec import KIND
 from server.cli.dashboards import link_runs, optuna_line, tensorboard_line
 
@@ -91,7 +92,7 @@ def test_without_the_environment_its_installation_is_named(settings: Settings, t
 def test_every_trainings_log_is_linked_by_its_job_wherever_it_is_written(settings: Settings, tmp_path: Path) -> None:
     store = Store(Home(settings.home))
     jobs = [
-        take(Request(KIND, KIND.params(manifest="/m", out_dir=out_dir), None, None, False), store, settings)[0].id
+        take(SubmissionRequest(KIND, Params(manifest="/m", out_dir=out_dir), None, None, False), store, settings)[0].id
         for out_dir in (str(tmp_path / "voice"), "")
     ]
     for job in jobs:  # so that listing them starts no supervisor

@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 import warnings
 from pathlib import Path
 
-import uvicorn
 from fixtures import add_fixtures
 from mcp.server.request_state import RequestStateSecurity
 from mcp.shared.exceptions import MCPDeprecationWarning
@@ -19,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import tools
 from jobs.settings import Settings
 from server.http.auth import FileTokenVerifier
+from server.http.listener import http_server, open_socket
 from server.mcp.http import PATH, http_app
 from server.mcp.server import build
 
@@ -39,19 +38,19 @@ def with_token(app: ASGIApp) -> ASGIApp:
 def main() -> None:
     """Listen and serve until ended."""
     settings = Settings.from_environment()
-    server = build(settings, RequestStateSecurity(keys=[TOKEN]))
-    if "--fixtures" in sys.argv:
-        warnings.simplefilter("ignore", MCPDeprecationWarning)  # the suite tests what older revisions had
+    has_fixtures = "--fixtures" in sys.argv
+    if has_fixtures:  # before the server is built: its instructions list the tools
         tools.__path__.append(str(Path(__file__).parent / "tools"))
+    server = build(settings, RequestStateSecurity(keys=[TOKEN]))
+    if has_fixtures:
+        warnings.simplefilter("ignore", MCPDeprecationWarning)  # the suite tests what older revisions had
         add_fixtures(server)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
+    with open_socket("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
         app = with_token(http_app(server, settings.http, FileTokenVerifier(TOKEN), port=port))
         sys.stdout.write(f"http://127.0.0.1:{port}{PATH}\n")
         sys.stdout.flush()
-        uvicorn.Server(
-            uvicorn.Config(app, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=1)
-        ).run(sockets=[listening])
+        http_server(app).run(sockets=[listener])
 
 
 if __name__ == "__main__":
