@@ -1,6 +1,6 @@
-"""Training of a Qwen3-TTS voice: ``data`` and ``planning`` prepare a run, ``run`` trains, ``export`` and ``report`` write.
+"""Training of a Qwen3-TTS voice.
 
-``work`` is the order of a run.
+``work`` has the order of a run: ``data`` and ``planning`` prepare it, ``run`` trains, ``export`` and ``report`` write.
 """
 
 from jobs.training.params import DEFAULT_BASE, Params, Result
