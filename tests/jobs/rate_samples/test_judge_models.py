@@ -186,7 +186,7 @@ def test_random_judges_that_are_given_judge_and_are_not_believed(
     assert report["voice_limits"]["slt"]["limits"] is None
     assert (take["voice"], take["intelligibility"]) == (None, None)
     assert take["rating"] <= 4.0
-    assert any("the narrator from another voice" in reason for reason in take["reasons"])
+    assert any("does not separate the narrator" in reason for reason in take["reasons"])
     assert any("of the narrator's own words" in reason for reason in take["reasons"])
     assert take["measures"]["word_error_rate"] > 0.4
 
