@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
@@ -40,8 +40,16 @@ OutputPath = Annotated[str, PathMark("output")]
 ModelRef = Annotated[str, ModelMark()]
 
 RARE: JsonDict = {"rare": True}
-"""``Field(json_schema_extra=RARE)``: a parameter that few calls need. Tool listings name it, with type and range, in
-the object ``more``, and leave its description to the tool's help: an agent pays for every word of all tools at once."""
+
+
+def rare(*default: Any, **details: Any) -> Any:
+    """Return the ``Field`` of a parameter that few calls need.
+
+    Tool listings name it, with type and range, in the object ``more``, and leave its description to the tool's help: an
+    agent pays for every word of all tools at once.
+    """
+    return Field(*default, json_schema_extra=RARE, **details)
+
 
 # Any plain value; not as a union in the schema, which some clients refuse. The code that reads it checks it.
 Value = Annotated[bool | int | float | str, WithJsonSchema({})]

@@ -17,7 +17,7 @@ from jobs.convert_codes.params import DEFAULT_TOKENIZER
 from jobs.convert_codes.spec import KIND as CONVERT_CODES
 from jobs.ingest_audiobook.spec import KIND as INGEST_AUDIOBOOK
 from jobs.ingest_clips.spec import KIND as INGEST_CLIPS
-from jobs.param_types import RARE, InputPath, Language, ModelRef, OutputPath, Strict
+from jobs.param_types import InputPath, Language, ModelRef, OutputPath, Strict, rare
 from jobs.qwen.model_files import check_model
 from jobs.rate_samples.spec import KIND as RATE_SAMPLES
 from jobs.runner.job_kind import Example, JobKind
@@ -57,16 +57,14 @@ class MakeVoiceArgs(StartArgs):
     text: InputPath | None = Field(None, description="The book's text (.txt), else Whisper.")
     transcripts: InputPath | None = Field(None, description="JSONL of clips, as in ingest_clips.")
     out_dir: OutputPath = Field("", description="Default: voices/<voice> in the home folder.")
-    language: Language = Field("english", json_schema_extra=RARE)
-    validation_chapters: list[int] = Field(
-        default_factory=list, description="Chapters held out.", json_schema_extra=RARE
-    )
+    language: Language = rare("english")
+    validation_chapters: list[int] = rare(default_factory=list, description="Chapters held out.")
     base_model: ModelRef = Field(DEFAULT_BASE, description="As in start_training.")
     method: Literal["full", "lora"] = "full"
-    epochs: int | None = Field(None, ge=1, le=1000, json_schema_extra=RARE)
-    max_steps: int | None = Field(None, ge=1, json_schema_extra=RARE)
-    batch_size: int = Field(4, ge=1, le=256, json_schema_extra=RARE)
-    lr: float | None = Field(None, gt=0, le=0.1, json_schema_extra=RARE)
+    epochs: int | None = rare(None, ge=1, le=1000)
+    max_steps: int | None = rare(None, ge=1)
+    batch_size: int = rare(4, ge=1, le=256)
+    lr: float | None = rare(None, gt=0, le=0.1)
     texts: list[str] = Field(
         default=list(EVALUATION_TEXTS), min_length=1, max_length=50, description="Sentences to speak."
     )

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from jobs.dataset.takes import TAKES_NAME, Take, find_takes_file, read_takes
 from jobs.errors import UserError
-from jobs.param_types import RARE, IngestedManifest, Strict
+from jobs.param_types import IngestedManifest, Strict, rare
 from jobs.rate_samples.params import Params
 from jobs.rate_samples.spec import KIND
 from jobs.rating.human_ratings import HUMAN_RATINGS, HumanRating, Vote, Winner, append_durably, read_opinions
@@ -53,12 +53,11 @@ class RateSamplesArgs(StartArgs, Params):
         None, description="The narrator's dataset: name or manifest. Not with scores."
     )
     scores: list[Score] = Field(default_factory=list, description="Given by a person, never invented.")
-    votes: list[Preferred] = Field(
+    votes: list[Preferred] = rare(
         default_factory=list,
         description="A person's choices between two takes of a text; ./run.sh listen has a page for blind ones.",
-        json_schema_extra=RARE,
     )
-    who: str = Field("", max_length=100, description="Who listened.", json_schema_extra=RARE)
+    who: str = rare("", max_length=100, description="Who listened.")
 
 
 class RateSamplesAnswer(View):

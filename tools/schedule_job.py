@@ -9,7 +9,7 @@ from anyio import to_thread
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.param_types import RARE, Strict
+from jobs.param_types import Strict, rare
 from jobs.runner.job_kind import Example
 from jobs.runner.schedules.rule import ScheduleRule
 from jobs.runner.schedules.schedules import Schedule, Schedules
@@ -48,8 +48,8 @@ class ScheduleJobArgs(Strict):
     arguments: dict[str, Any] = Field(default_factory=dict, description="create: the tool's.")
     every: str | None = Field(None, description="create: 30m, 12h, 1d, 1w.")
     cron: str | None = Field(None, description="Or five cron fields.")
-    tz: str = Field("UTC", description="Time zone of cron, e.g. Europe/Berlin.", json_schema_extra=RARE)
-    catch_up: bool = Field(True, description="Run once after a missed time.", json_schema_extra=RARE)
+    tz: str = rare("UTC", description="Time zone of cron, e.g. Europe/Berlin.")
+    catch_up: bool = rare(True, description="Run once after a missed time.")
     dry_run: bool = Field(False, description="Show the next times; store nothing.")
 
 

@@ -11,7 +11,7 @@ import httpx
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.param_types import RARE, Strict, Value
+from jobs.param_types import Strict, Value, rare
 from jobs.runner.job_kind import Example
 from jobs.settings import Settings
 from jobs.training.params import Params as Training
@@ -95,14 +95,10 @@ class WebResearchHparamsArgs(Strict):
     settings: dict[str, Value] = Field(default_factory=dict, description="Your own, to check for known failures.")
     offline: bool = Field(False, description="The knowledge base alone.")
     detail: Literal["brief", "full"] = Field("brief", description="8 or 40 KB; files hold all.")
-    max_results: int = Field(5, ge=1, le=20, description="Pages from each listing.", json_schema_extra=RARE)
-    trial_steps: int = Field(
-        300, ge=2, le=100_000, description="As in tune_hparams: bounds the warm-up.", json_schema_extra=RARE
-    )
-    max_age_days: float = Field(
-        7, ge=0, le=3650, description="Older cached answers are fetched again.", json_schema_extra=RARE
-    )
-    refresh: bool = Field(False, description="Use no cached answer.", json_schema_extra=RARE)
+    max_results: int = rare(5, ge=1, le=20, description="Pages from each listing.")
+    trial_steps: int = rare(300, ge=2, le=100_000, description="As in tune_hparams: bounds the warm-up.")
+    max_age_days: float = rare(7, ge=0, le=3650, description="Older cached answers are fetched again.")
+    refresh: bool = rare(False, description="Use no cached answer.")
 
 
 async def web_research_hparams(args: WebResearchHparamsArgs, context: ToolContext) -> WebResearchHparamsAnswer:

@@ -10,7 +10,7 @@ from pydantic import Field
 from jobs.dataset.manifest import Row, check_step
 from jobs.dataset.takes import check_takes_file
 from jobs.errors import UserError
-from jobs.param_types import RARE, IngestedManifest, InputPath, ModelRef, OutputPath, Strict, TakesPath
+from jobs.param_types import IngestedManifest, InputPath, ModelRef, OutputPath, Strict, TakesPath, rare
 
 
 class Params(Strict):
@@ -20,47 +20,37 @@ class Params(Strict):
     narrator_manifest: IngestedManifest = Field(
         description="train_manifest.jsonl (or a later one) of the narrator: at least 5 clips to compare with."
     )
-    out: OutputPath = Field(
-        "", description="Ratings file to write. Default: ratings.json beside the takes.", json_schema_extra=RARE
-    )
-    measures: OutputPath = Field(
+    out: OutputPath = rare("", description="Ratings file to write. Default: ratings.json beside the takes.")
+    measures: OutputPath = rare(
         "",
         description="Cache of measurements by content: runs that share it measure narrator and anchors once. "
         "Default: rating_measures.jsonl beside the ratings.",
-        json_schema_extra=RARE,
     )
-    max_narrator_clips: int = Field(
-        20, ge=5, le=200, description="Narrator's clips measured for the profile.", json_schema_extra=RARE
-    )
-    anchor_clips: int = Field(
+    max_narrator_clips: int = rare(20, ge=5, le=200, description="Narrator's clips measured for the profile.")
+    anchor_clips: int = rare(
         6,
         ge=0,
         le=50,
         description="Clips rated with the takes: of the narrator (held out of the profile) and of another speaker.",
-        json_schema_extra=RARE,
     )
-    other_speaker: InputPath | None = Field(
+    other_speaker: InputPath | None = rare(
         None,
         description="Another speaker for the lower bound: a manifest, a recording or a folder of them. Default: the "
         "manifest's other speakers, else a bundled synthetic voice.",
-        json_schema_extra=RARE,
     )
-    zero_shot_takes: InputPath | None = Field(
-        None,
-        description="takes.jsonl of the base model's clone of the same texts: the result without training.",
-        json_schema_extra=RARE,
+    zero_shot_takes: InputPath | None = rare(
+        None, description="takes.jsonl of the base model's clone of the same texts: the result without training."
     )
-    judges: Literal["auto", "offline"] = Field(
+    judges: Literal["auto", "offline"] = rare(
         "auto",
         description="auto: a WavLM speaker model and a Whisper if the Hugging Face cache has them (nothing is "
         "downloaded). offline: only the bundled models.",
-        json_schema_extra=RARE,
     )
-    speaker_model: ModelRef | None = Field(
-        None, description="WavLMForXVector that compares voices: folder or cached hub id.", json_schema_extra=RARE
+    speaker_model: ModelRef | None = rare(
+        None, description="WavLMForXVector that compares voices: folder or cached hub id."
     )
-    whisper_model: ModelRef | None = Field(
-        None, description="faster-whisper model that checks the words: folder or cached hub id.", json_schema_extra=RARE
+    whisper_model: ModelRef | None = rare(
+        None, description="faster-whisper model that checks the words: folder or cached hub id."
     )
 
 

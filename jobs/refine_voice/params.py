@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from jobs.errors import UserError
-from jobs.param_types import RARE, CodedManifest, ConfigPath, ModelRef, OutputPath, Strict, Value
+from jobs.param_types import CodedManifest, ConfigPath, ModelRef, OutputPath, Strict, Value, rare
 from jobs.settings import Settings
 from jobs.synthesize.params import EVALUATION_TEXTS
 from jobs.training.params import DEFAULT_BASE
@@ -26,37 +26,27 @@ class Params(Strict):
 
     manifest: CodedManifest = Field(description="Dataset: name, folder, or train_manifest_qwen3.jsonl.")
     base_model: ModelRef = Field(DEFAULT_BASE, description="A voice is trained further.")
-    out_dir: OutputPath = Field("", description="For checkpoints/, evaluations/, final_model/.", json_schema_extra=RARE)
+    out_dir: OutputPath = rare("", description="For checkpoints/, evaluations/, final_model/.")
     rating: Literal["automatic", "person"] = Field("automatic", description="person: waits for rate_samples scores.")
     quality_threshold: float = Field(3.5, ge=1, le=5, description="Mean rating that ends it; automatic: at most 4.5.")
     max_iterations: int = Field(5, ge=1, le=50)
-    epochs_per_iteration: int = Field(1, ge=1, le=100, json_schema_extra=RARE)
-    steps_per_iteration: int | None = Field(
-        None, ge=1, description="Optimiser steps of a round, instead of epochs.", json_schema_extra=RARE
-    )
+    epochs_per_iteration: int = rare(1, ge=1, le=100)
+    steps_per_iteration: int | None = rare(None, ge=1, description="Optimiser steps of a round, instead of epochs.")
     texts: list[Annotated[str, Field(min_length=1, max_length=2000)]] = Field(
         default=list(EVALUATION_TEXTS), min_length=1, max_length=50, description="Spoken and rated in every round."
     )
     training: dict[str, Value] = Field(default_factory=dict, description="Other arguments of start_training.")
-    hyperparams: ConfigPath | None = Field(
-        None, description="best_config.json of tune_hparams.", json_schema_extra=RARE
+    hyperparams: ConfigPath | None = rare(None, description="best_config.json of tune_hparams.")
+    run_hyperparameter_search: bool = rare(False, description="tune_hparams first.")
+    hp_trials: int = rare(10, ge=1, le=500)
+    hp_steps: int = rare(300, ge=2, le=100_000, description="Optimiser steps of a trial.")
+    hp_first: list[dict[str, Value]] = rare(
+        default_factory=list, description="Points that the search tries first. Default: web_research_hparams'."
     )
-    run_hyperparameter_search: bool = Field(False, description="tune_hparams first.", json_schema_extra=RARE)
-    hp_trials: int = Field(10, ge=1, le=500, json_schema_extra=RARE)
-    hp_steps: int = Field(300, ge=2, le=100_000, description="Optimiser steps of a trial.", json_schema_extra=RARE)
-    hp_first: list[dict[str, Value]] = Field(
-        default_factory=list,
-        description="Points that the search tries first. Default: web_research_hparams'.",
-        json_schema_extra=RARE,
-    )
-    zero_shot: bool = Field(
-        True, description="Rate the base's clone too, for comparison with no training.", json_schema_extra=RARE
-    )
-    takes_per_text: int = Field(
-        2, ge=1, le=20, description="More than one, because synthesis samples.", json_schema_extra=RARE
-    )
-    anchor_clips: int = Field(6, ge=0, le=50, description="As in rate_samples.", json_schema_extra=RARE)
-    seed: int = Field(0, ge=0, json_schema_extra=RARE)
+    zero_shot: bool = rare(True, description="Rate the base's clone too, for comparison with no training.")
+    takes_per_text: int = rare(2, ge=1, le=20, description="More than one, because synthesis samples.")
+    anchor_clips: int = rare(6, ge=0, le=50, description="As in rate_samples.")
+    seed: int = rare(0, ge=0)
 
 
 class Round(Strict):

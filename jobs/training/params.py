@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from jobs.dataset.manifest import check_step
 from jobs.errors import UserError
-from jobs.param_types import RARE, CodedManifest, ConfigPath, InputPath, ModelRef, OutputPath, Strict
+from jobs.param_types import CodedManifest, ConfigPath, InputPath, ModelRef, OutputPath, Strict, rare
 from jobs.qwen.model_files import check_model
 
 DEFAULT_BASE = "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
@@ -53,124 +53,68 @@ class Params(Strict):
         "full", description="full: every weight of the talker. lora: adapters, less memory."
     )
     epochs: int | None = Field(None, ge=1, le=1000, description="Default: by hours of audio, 1 to 6.")
-    max_steps: int | None = Field(
-        None, ge=1, description="Stop after this many optimiser steps, whatever the epochs.", json_schema_extra=RARE
-    )
+    max_steps: int | None = rare(None, ge=1, description="Stop after this many optimiser steps, whatever the epochs.")
     batch_size: int = Field(4, ge=1, le=256, description="Clips per micro-batch.")
-    batch_tokens: int | None = Field(
+    batch_tokens: int | None = rare(
         None,
         ge=64,
         description="Positions per micro-batch instead (12.5 a second and the text): fewer clips where they are long.",
-        json_schema_extra=RARE,
     )
-    gradient_accumulation_steps: int = Field(
-        1, ge=1, le=256, description="Forward passes per optimiser step.", json_schema_extra=RARE
-    )
-    n_processes: int = Field(
-        1, ge=1, le=64, description="One per GPU; each computes its share of every step.", json_schema_extra=RARE
-    )
-    packing: bool = Field(
-        False, description="Clips one after the other instead of padded side by side.", json_schema_extra=RARE
-    )
+    gradient_accumulation_steps: int = rare(1, ge=1, le=256, description="Forward passes per optimiser step.")
+    n_processes: int = rare(1, ge=1, le=64, description="One per GPU; each computes its share of every step.")
+    packing: bool = rare(False, description="Clips one after the other instead of padded side by side.")
     lr: float | None = Field(None, gt=0, le=0.1, description="Peak learning rate. Default: 5e-6 (full), 1e-5 (lora).")
-    weight_decay: float = Field(0.01, ge=0, le=1, json_schema_extra=RARE)
-    warmup_steps: int | None = Field(
-        None,
-        ge=0,
-        description="Linear warm-up, optimiser steps. Default: 50, but at most a tenth of the run.",
-        json_schema_extra=RARE,
+    weight_decay: float = rare(0.01, ge=0, le=1)
+    warmup_steps: int | None = rare(
+        None, ge=0, description="Linear warm-up, optimiser steps. Default: 50, but at most a tenth of the run."
     )
-    lr_schedule: Literal["cosine", "constant"] = Field(
-        "cosine", description="After the warm-up.", json_schema_extra=RARE
-    )
-    max_grad_norm: float = Field(1.0, gt=0, json_schema_extra=RARE)
-    code_predictor_weight: float = Field(
-        0.3, ge=0, le=10, description="Weight of the loss of codebooks 1 to 15.", json_schema_extra=RARE
-    )
-    predictor_share: float = Field(
+    lr_schedule: Literal["cosine", "constant"] = rare("cosine", description="After the warm-up.")
+    max_grad_norm: float = rare(1.0, gt=0)
+    code_predictor_weight: float = rare(0.3, ge=0, le=10, description="Weight of the loss of codebooks 1 to 15.")
+    predictor_share: float = rare(
         1.0,
         gt=0,
         le=1,
         description="Share of the frames, drawn at random each step, whose codebooks 1 to 15 are trained: faster.",
-        json_schema_extra=RARE,
     )
-    freeze: Literal["none", "code_predictor", "talker"] | None = Field(
+    freeze: Literal["none", "code_predictor", "talker"] | None = rare(
         None,
         description="full only: part that is not trained. Default: code_predictor for a trained base (keeps speech "
         "natural), none for a random toy.",
-        json_schema_extra=RARE,
     )
-    lora_targets: str = Field(
-        "talker",
-        description="attention, talker (attention and MLP), all (also the code predictor), or a regex.",
-        json_schema_extra=RARE,
+    lora_targets: str = rare(
+        "talker", description="attention, talker (attention and MLP), all (also the code predictor), or a regex."
     )
-    lora_r: int = Field(16, ge=1, le=256, json_schema_extra=RARE)
-    lora_alpha: int = Field(32, ge=1, le=1024, json_schema_extra=RARE)
-    lora_dropout: float = Field(0.0, ge=0, lt=1, json_schema_extra=RARE)
-    lora_rslora: bool = Field(False, description="Scale by alpha / sqrt(r).", json_schema_extra=RARE)
-    load_in_4bit: bool = Field(
-        False, description="lora only: the frozen base in 4 bits (QLoRA).", json_schema_extra=RARE
+    lora_r: int = rare(16, ge=1, le=256)
+    lora_alpha: int = rare(32, ge=1, le=1024)
+    lora_dropout: float = rare(0.0, ge=0, lt=1)
+    lora_rslora: bool = rare(False, description="Scale by alpha / sqrt(r).")
+    load_in_4bit: bool = rare(False, description="lora only: the frozen base in 4 bits (QLoRA).")
+    optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] = rare(
+        "adamw", description="8bit: Adam's state in 8 bits; paged: it may move to main memory."
     )
-    optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] = Field(
-        "adamw", description="8bit: Adam's state in 8 bits; paged: it may move to main memory.", json_schema_extra=RARE
+    compile: bool = rare(False, description="torch.compile the talker's layers: minutes at first, then faster.")
+    gradient_checkpointing: bool = rare(False, description="Recompute activations: less memory, more time.")
+    seed: int = rare(0, ge=0)
+    validate_every_steps: int | None = rare(None, ge=1, description="Default: at the end of epochs.")
+    early_stop: int = rare(0, ge=0, description="Stop after so many validations without a better one; 0: never.")
+    export: Literal["best", "last", "both"] = rare(
+        "best", description="Which weights become the voice: of the lowest validation loss, or the last."
     )
-    compile: bool = Field(
-        False, description="torch.compile the talker's layers: minutes at first, then faster.", json_schema_extra=RARE
+    save_every_steps: int = rare(200, ge=1, description="Optimiser steps between resumable checkpoints.")
+    max_clip_s: float = rare(30.0, gt=0, le=300, description="Longer clips are rejected.")
+    max_bad_share: float = rare(0.05, ge=0, le=1, description="Bad lines are left out; a larger share fails the job.")
+    validation_share: float = rare(
+        0.05, ge=0, le=0.5, description="Held out where the manifest holds out nothing and has 20 clips or more."
     )
-    gradient_checkpointing: bool = Field(
-        False, description="Recompute activations: less memory, more time.", json_schema_extra=RARE
+    references: list[InputPath] = rare(
+        default_factory=list, description="Clips for the speaker embedding. Default: ref_audio and speaker_clips."
     )
-    seed: int = Field(0, ge=0, json_schema_extra=RARE)
-    validate_every_steps: int | None = Field(
-        None, ge=1, description="Default: at the end of epochs.", json_schema_extra=RARE
-    )
-    early_stop: int = Field(
-        0, ge=0, description="Stop after so many validations without a better one; 0: never.", json_schema_extra=RARE
-    )
-    export: Literal["best", "last", "both"] = Field(
-        "best",
-        description="Which weights become the voice: of the lowest validation loss, or the last.",
-        json_schema_extra=RARE,
-    )
-    save_every_steps: int = Field(
-        200, ge=1, description="Optimiser steps between resumable checkpoints.", json_schema_extra=RARE
-    )
-    max_clip_s: float = Field(30.0, gt=0, le=300, description="Longer clips are rejected.", json_schema_extra=RARE)
-    max_bad_share: float = Field(
-        0.05, ge=0, le=1, description="Bad lines are left out; a larger share fails the job.", json_schema_extra=RARE
-    )
-    validation_share: float = Field(
-        0.05,
-        ge=0,
-        le=0.5,
-        description="Held out where the manifest holds out nothing and has 20 clips or more.",
-        json_schema_extra=RARE,
-    )
-    references: list[InputPath] = Field(
-        default_factory=list,
-        description="Clips for the speaker embedding. Default: ref_audio and speaker_clips.",
-        json_schema_extra=RARE,
-    )
-    speaker_clips: int = Field(
-        16, ge=0, le=200, description="Clips averaged for the speaker embedding.", json_schema_extra=RARE
-    )
-    export_base: bool = Field(
-        False, description="Also a base model that clones and can be trained on (2 to 4 GB).", json_schema_extra=RARE
-    )
-    samples: int = Field(
-        2,
-        ge=0,
-        le=20,
-        description="Held-out sentences spoken by base and voice for report.html.",
-        json_schema_extra=RARE,
-    )
-    rights: str = Field(
-        "", max_length=2000, description="Speaker and extent of consent, for the model card.", json_schema_extra=RARE
-    )
-    resume: bool = Field(
-        True, description="Continue from the last checkpoint in out_dir when there is one.", json_schema_extra=RARE
-    )
+    speaker_clips: int = rare(16, ge=0, le=200, description="Clips averaged for the speaker embedding.")
+    export_base: bool = rare(False, description="Also a base model that clones and can be trained on (2 to 4 GB).")
+    samples: int = rare(2, ge=0, le=20, description="Held-out sentences spoken by base and voice for report.html.")
+    rights: str = rare("", max_length=2000, description="Speaker and extent of consent, for the model card.")
+    resume: bool = rare(True, description="Continue from the last checkpoint in out_dir when there is one.")
 
     @model_validator(mode="after")
     def _fit_the_method(self) -> Self:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.param_types import RARE, CodedManifest, ModelRef, OutputPath, Strict, Value
+from jobs.param_types import CodedManifest, ModelRef, OutputPath, Strict, Value, rare
 from jobs.training.params import DEFAULT_BASE
 from jobs.training.params import Params as Training
 from jobs.training.params import check as check_training
@@ -24,43 +24,34 @@ class Params(Strict):
 
     manifest: CodedManifest = Field(description="Dataset: name, folder, or train_manifest_qwen3.jsonl.")
     base_model: ModelRef = Field(DEFAULT_BASE, description="As in start_training.")
-    out_dir: OutputPath = Field("", description="Default: the job's own folder.", json_schema_extra=RARE)
-    best_config: OutputPath = Field("", description="A second place for best_config.json.", json_schema_extra=RARE)
+    out_dir: OutputPath = rare("", description="Default: the job's own folder.")
+    best_config: OutputPath = rare("", description="A second place for best_config.json.")
     n_trials: int = Field(12, ge=1, le=500, description="Total, with those of an earlier search in out_dir.")
     trial_steps: int = Field(300, ge=2, le=100_000, description="Optimiser steps of a trial.")
-    parallel: int = Field(
-        1, ge=1, le=64, description="Trials at once, where there are as many GPUs.", json_schema_extra=RARE
-    )
+    parallel: int = rare(1, ge=1, le=64, description="Trials at once, where there are as many GPUs.")
     space: Preset | None = Field(None, description="Preset of the search space. Default: by method.")
-    ranges: list[Range] = Field(default_factory=list, description="Search these instead.", json_schema_extra=RARE)
+    ranges: list[Range] = rare(default_factory=list, description="Search these instead.")
     training: dict[str, Value] = Field(default_factory=dict, description="start_training's arguments for all trials.")
-    first: list[dict[str, Value]] = Field(
-        default_factory=list, description="Points to try first; source: the origin of a point.", json_schema_extra=RARE
+    first: list[dict[str, Value]] = rare(
+        default_factory=list, description="Points to try first; source: the origin of a point."
     )
     objective: Objective = Field("loss", description="audio: trials speak and are rated.")
-    texts: list[Annotated[str, Field(min_length=1, max_length=2000)]] = Field(
+    texts: list[Annotated[str, Field(min_length=1, max_length=2000)]] = rare(
         default_factory=list,
         max_length=50,
         description="Texts for each trial. Default: up to 6 held-out sentences, and fixed ones where there are few.",
-        json_schema_extra=RARE,
     )
-    takes_per_text: int = Field(1, ge=1, le=20, description="Takes of each text.", json_schema_extra=RARE)
-    sampler: Literal["tpe", "gp", "random"] = Field("tpe", description="Bayesian: tpe or gp.", json_schema_extra=RARE)
-    pruning: bool = Field(
-        True, description="Stop a trial that is worse half-way than the median of the others.", json_schema_extra=RARE
-    )
-    keep_voices: bool = Field(
-        False, description="Keep every trial's voice, not only the best one's.", json_schema_extra=RARE
-    )
-    seed: int = Field(0, ge=0, json_schema_extra=RARE)
+    takes_per_text: int = rare(1, ge=1, le=20, description="Takes of each text.")
+    sampler: Literal["tpe", "gp", "random"] = rare("tpe", description="Bayesian: tpe or gp.")
+    pruning: bool = rare(True, description="Stop a trial that is worse half-way than the median of the others.")
+    keep_voices: bool = rare(False, description="Keep every trial's voice, not only the best one's.")
+    seed: int = rare(0, ge=0)
 
 
 class ToolArguments(Strict):
     """Arguments of the tool that are no parameters of the job."""
 
-    use_web_research: bool = Field(
-        True, description="Try web_research_hparams' recommendation first.", json_schema_extra=RARE
-    )
+    use_web_research: bool = rare(True, description="Try web_research_hparams' recommendation first.")
 
 
 class Result(Strict):

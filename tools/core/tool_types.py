@@ -16,7 +16,7 @@ from typing import Literal, Protocol, TypeVar
 from pydantic import BaseModel, Field, PrivateAttr, field_validator
 
 from jobs.durations import EXAMPLES, parse_duration
-from jobs.param_types import RARE, Strict
+from jobs.param_types import Strict, rare
 from jobs.runner.client.runner import Runner
 from jobs.runner.job_kind import LAST, Example
 from jobs.settings import Settings
@@ -116,31 +116,21 @@ def parse_time(text: str, now: datetime) -> datetime:
 class StartArgs(Strict):
     """Arguments of every tool that starts a job, beside the job's own parameters."""
 
-    reuse: bool = Field(
+    reuse: bool = rare(
         True,
         description="Return the job that already runs or has succeeded with the same parameters and unchanged "
         "inputs instead of starting another.",
-        json_schema_extra=RARE,
     )
-    idempotency_key: str | None = Field(
-        None,
-        max_length=128,
-        description="Repeat a call safely: the same key returns the same job.",
-        json_schema_extra=RARE,
+    idempotency_key: str | None = rare(
+        None, max_length=128, description="Repeat a call safely: the same key returns the same job."
     )
-    wait_s: float = Field(
-        0, ge=0, le=50, description="Wait for the job's end before answering, seconds.", json_schema_extra=RARE
-    )
+    wait_s: float = rare(0, ge=0, le=50, description="Wait for the job's end before answering, seconds.")
     dry_run: bool = Field(False, description="Check and estimate; start nothing.")
     after: list[str] = Field(default_factory=list, description="job_ids to wait for.")
-    priority: int = Field(0, ge=-100, le=100, description="Higher starts first.", json_schema_extra=RARE)
-    not_before: str | None = Field(None, description="ISO time, or 30m, 8h, 2d from now.", json_schema_extra=RARE)
-    max_run_hours: float | None = Field(
-        None, gt=0, description="Stop an attempt after this long.", json_schema_extra=RARE
-    )
-    backend: Literal["local", "slurm"] | None = Field(
-        None, description="Default: as configured.", json_schema_extra=RARE
-    )
+    priority: int = rare(0, ge=-100, le=100, description="Higher starts first.")
+    not_before: str | None = rare(None, description="ISO time, or 30m, 8h, 2d from now.")
+    max_run_hours: float | None = rare(None, gt=0, description="Stop an attempt after this long.")
+    backend: Literal["local", "slurm"] | None = rare(None, description="Default: as configured.")
 
     @field_validator("not_before")
     @classmethod

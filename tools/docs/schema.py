@@ -1,7 +1,7 @@
 """Entry of a tool in ``tools/list``. An agent pays for every word of all tools at once, so all of them fit in 20 KB.
 
 Titles, schemas of answers, and empty defaults are left out. Parameters that
-few calls need (``jobs.param_types.RARE``) share one property, ``more``, whose description lists them with type and
+few calls need (``jobs.param_types.rare``) share one property, ``more``, whose description lists them with type and
 range; ``tools.docs.help`` describes them all, and ``tools.inputs.arguments`` accepts them in ``more`` or beside the
 others. The arguments that all start tools share are described once, by ``list_jobs``.
 """
