@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from jobs.asr.transcript import Word as Word
 from jobs.atomic_io import open_text
 from jobs.errors import UserError
+from jobs.runner.job_kind import find_makers
 
 Step = Literal["ingested", "aligned", "coded"]
-MAKER = {"ingested": "ingest_audiobook or ingest_clips", "aligned": "align", "coded": "convert_codes"}
 
 
 class Row(BaseModel):
@@ -152,14 +152,14 @@ def check_step(path: Path, needs: Step) -> Clip:
     """
     first = next(read_rows(path, Clip), None)
     if first is None:
-        raise UserError("manifest_empty", f"{path} has no lines.", f"Make it with {MAKER[needs]}.")
+        raise UserError("manifest_empty", f"{path} has no lines.", f"Make it with {find_makers(needs)}.")
     missing = (needs == "aligned" and first.words is None) or (needs == "coded" and first.audio_codes is None)
     if missing:
         lacks = "words" if needs == "aligned" else "audio_codes"
         raise UserError(
             "manifest_wrong_step",
-            f"{path} has no {lacks!r} in its first line: it is not the output of {MAKER[needs]}.",
-            f"Run {MAKER[needs]} on it first, then give the manifest that it writes.",
+            f"{path} has no {lacks!r} in its first line: it is not the output of {find_makers(needs)}.",
+            f"Run {find_makers(needs)} on it first, then give the manifest that it writes.",
         )
     return first
 

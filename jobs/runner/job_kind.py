@@ -95,34 +95,49 @@ class ShellCommand:
 
 
 @dataclass(frozen=True)
-class StartTool:
-    """The tool that starts jobs of a kind, as agents and people see it.
+class Hints:
+    """Title and annotations of a tool for MCP clients, and its place in lists and pages.
 
     Attributes:
         title: name for menus.
+        read_only: changes nothing.
+        destructive: may delete or stop something.
+        idempotent: the same call twice is the same as once.
+        open_world: reaches out to other services.
+        order: place in the order of the work; tools are listed by it.
+        step: what the step is called with and gives, for the workflow that an agent reads first; empty: not listed.
+        next: what to do when a job that it started has succeeded, or a function that returns it; ``{field}`` stands
+            for a field of the job's result.
+        examples: calls to show.
+    """
+
+    title: str
+    read_only: bool = False
+    destructive: bool = False
+    idempotent: bool = True
+    open_world: bool = False
+    order: int = LAST
+    step: str = ""
+    next: str | Callable[[JobRecord, Runner], str] = ""
+    examples: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartTool(Hints):
+    """The tool that starts jobs of a kind, as agents and people see it.
+
+    Attributes:
         description: what it does, when to use it, what it costs, what comes back, what to call next. The first
             sentence stands alone in lists.
-        order: place in the order of the work; tools are listed by it.
         name: of the tool; empty: the kind's own.
-        next: text that says what to do when a job has succeeded, or a function that returns it; ``{field}`` stands
-            for a field of the job's result.
-        step: what the step is called with and gives, for the workflow that an agent reads first; empty: not listed.
-        idempotent: whether the same call twice is the same as once.
-        examples: calls to show.
         commands: words of the original skill for the same work.
         arguments: fields of the tool that are no parameters of the job.
         complete: entry of ``(arguments, settings) -> dict``: arguments that follow from others, before any path is
             resolved.
     """
 
-    title: str
     description: str
-    order: int = LAST
     name: str = ""
-    next: str | Callable[[JobRecord, Runner], str] = ""
-    step: str = ""
-    idempotent: bool = True
-    examples: tuple[Example, ...] = ()
     commands: tuple[ShellCommand, ...] = ()
     arguments: type[Strict] | None = None
     complete: str = ""
@@ -215,3 +230,9 @@ def all_kinds() -> Mapping[str, JobKind]:
     kinds = [load_kind(f"jobs.{name}.spec", name) for name, base in folders if Path(base, name, "spec.py").is_file()]
     kinds.sort(key=lambda kind: (kind.tool.order if kind.tool is not None else LAST, kind.name))
     return MappingProxyType({kind.name: kind for kind in kinds})
+
+
+def find_makers(holds: str) -> str:
+    """Return the tools that make a dataset's file of this content: ``ingest_audiobook or ingest_clips``."""
+    made = {kind.tool_name: [one.holds for one in kind.outputs if one.in_dataset] for kind in all_kinds().values()}
+    return " or ".join(name for name, held in made.items() if holds in held)

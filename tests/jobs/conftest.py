@@ -16,7 +16,7 @@ import pytest
 from jobs.atomic_io import read_json
 from jobs.runner.client.runner import Runner
 from jobs.runner.paths import Home
-from jobs.runner.worker.context import ArtifactKind, Cancelled
+from jobs.runner.worker.context import Cancelled
 from jobs.settings import PROJECT_ROOT, Settings
 
 SMALL_GROUP_BYTES = 64_000_000
@@ -34,7 +34,7 @@ class RecordedContext:
     messages: list[str] = field(default_factory=list)
     fractions: list[float] = field(default_factory=list)
     metrics: list[dict[str, float]] = field(default_factory=list)
-    published: dict[str, tuple[Path, ArtifactKind]] = field(default_factory=dict)
+    published: dict[str, tuple[Path, str]] = field(default_factory=dict)
 
     def progress(self, done: float, total: float | None = None, message: str = "", **metrics: float) -> None:
         """Remember one report."""
@@ -43,7 +43,7 @@ class RecordedContext:
         if total:
             self.fractions.append(done / total)
 
-    def publish(self, name: str, path: Path, kind: ArtifactKind) -> str:
+    def publish(self, name: str, path: Path, kind: str) -> str:
         """Remember one artifact."""
         assert path.exists()
         self.published[name] = (path, kind)

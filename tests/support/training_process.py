@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 
-from jobs.runner.worker.context import ArtifactKind
 from jobs.settings import PROJECT_ROOT, Settings
 from jobs.training import work
 from jobs.training.params import Params
@@ -29,7 +28,7 @@ class QuietContext:
         sys.stdout.write(f"{message} {done:g}\n")
         sys.stdout.flush()
 
-    def publish(self, name: str, path: Path, kind: ArtifactKind) -> str:
+    def publish(self, name: str, path: Path, kind: str) -> str:
         """Return an address that is not used."""
         return f"artifact://{self.job_id}/{name}"
 

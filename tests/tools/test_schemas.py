@@ -133,7 +133,7 @@ def test_every_tool_tells_the_agent_what_it_does_and_no_more_than_it_needs(name:
 def test_a_tool_that_starts_a_job_takes_every_parameter_of_its_kind(tool: Tool) -> None:
     assert tool.kind is not None
     assert tool.args.model_fields.keys() >= tool.kind.params.model_fields.keys() | {"reuse", "dry_run"}
-    assert tool.next
+    assert tool.hints.next
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,7 +1,7 @@
 """Estimate of a job for a dry run: time, memory, disk. Nothing is decoded.
 
-Time is scaled from jobs of the same kind that have succeeded here; where there is none, the rule of thumb of the kind
-is used. The answer says which it was. A kind with a ``plan`` knows more and adds it.
+A kind's ``plan`` comes first. The kind's cost rule adds what the plan leaves open: its time is scaled from jobs of the
+same kind that have succeeded here; where there is none, the rule of thumb is used. The answer says which it was.
 """
 
 from __future__ import annotations
@@ -18,8 +18,14 @@ from jobs.settings import Settings
 MOST_EARLIER = 20
 
 
-def estimate(kind: JobKind, params: Mapping[str, Any], runner: Runner, settings: Settings) -> dict[str, Any]:
-    """Estimate what a job will take; empty when the kind has no rule or its input cannot be measured yet."""
+def estimate(
+    kind: JobKind,
+    params: Mapping[str, Any],
+    runner: Runner,
+    settings: Settings,
+    planned: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Estimate what a job will take; empty when its plan says all, or there is no rule or no input to measure yet."""
     rule = kind.cost
     amount = rule.measure(params) if rule is not None else 0.0
     if rule is None or not amount:
@@ -27,15 +33,17 @@ def estimate(kind: JobKind, params: Mapping[str, Any], runner: Runner, settings:
     rates = _earlier_rates(kind, runner) if settings.home.exists() else []
     seconds = amount * statistics.median(rates) if rates else rule.s_fixed + amount * rule.s_each
     disk_mb, free_mb = amount * rule.bytes_each / 1e6, free_bytes(settings.home) / 1e6
-    return {
-        "input": f"{amount:.0f} {rule.unit}",
-        "time_s": round(seconds),
-        "time_from": f"{len(rates)} earlier here" if rates else "rule of thumb for one core; a GPU is faster",
-        "memory_mb": rule.memory_mb,
-        "disk_mb": round(disk_mb, 1),
-        "disk_free_mb": round(free_mb),
-        "disk_fits": disk_mb + settings.disk_reserve_bytes / 1e6 < free_mb,
+    fits = disk_mb + settings.disk_reserve_bytes / 1e6 < free_mb
+    source = f"{len(rates)} earlier here" if rates else "rule of thumb for one core; a GPU is faster"
+    parts: dict[str, dict[str, Any]] = {
+        "time": {"time_s": round(seconds), "time_from": source},
+        "memory": {"memory_mb": rule.memory_mb},
+        "disk": {"disk_mb": round(disk_mb, 1), "disk_free_mb": round(free_mb), "disk_fits": fits},
     }
+    # a plan's part that only says "from" is a reason why it has no figure
+    left_open = [fields for part, fields in parts.items() if not set((planned or {}).get(part, ())) - {"from"}]
+    found = {name: value for fields in left_open for name, value in fields.items()}
+    return {"input": f"{amount:.0f} {rule.unit}", **found} if found else {}
 
 
 def _earlier_rates(kind: JobKind, runner: Runner) -> list[float]:

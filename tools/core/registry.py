@@ -40,9 +40,6 @@ class Tool:
         hints: title, annotations, place in lists, examples.
         description: text for the agent; the first sentence stands alone in lists.
         kind: the kind of job that the tool starts, if it starts one.
-        next: what to do when such a job has succeeded, or a function that returns it; ``{field}`` stands for a field
-            of the job's result.
-        commands: words of the original skill for the same work.
     """
 
     name: str
@@ -52,12 +49,16 @@ class Tool:
     hints: Hints
     description: str
     kind: JobKind | None = None
-    next: str | Callable[[JobRecord, Runner], str] = ""
-    commands: tuple[ShellCommand, ...] = ()
+
+    @property
+    def commands(self) -> tuple[ShellCommand, ...]:
+        """Words of the original skill for the same work."""
+        return self.kind.tool.commands if self.kind is not None and self.kind.tool is not None else ()
 
     def next_step(self, record: JobRecord, runner: Runner) -> str:
         """Return what to do when a job of this tool has succeeded; a field that its result lacks stays as its name."""
-        words = self.next if isinstance(self.next, str) else self.next(record, runner)
+        after = self.hints.next
+        words = after if isinstance(after, str) else after(record, runner)
         return re.sub(r"\{(\w+)\}", lambda gap: str((record.result or {}).get(gap[1], gap[1])), words)
 
     @property
@@ -101,18 +102,6 @@ def find_tool(name: str) -> Tool:
     raise UserError("unknown_tool", f"There is no tool {name!r}.{meant}", f"The tools: {', '.join(tools)}.")
 
 
-def describe_kind(kind: JobKind) -> dict[str, Any]:
-    """Return the fields of a ``Tool`` that follow from the declaration of its kind."""
-    assert kind.tool is not None
-    face = kind.tool
-    hints = Hints(
-        title=face.title, idempotent=face.idempotent, order=face.order, step=face.step, examples=face.examples
-    )
-    return {
-        "hints": hints, "description": face.description, "kind": kind, "next": face.next, "commands": face.commands
-    }  # fmt: skip
-
-
 def _read_module(module: Any) -> Tool:
     """Make a tool of a module's function; what the module does not say is in its kind's declaration."""
     name = module.__name__.removeprefix("tools.")
@@ -125,16 +114,7 @@ def _read_module(module: Any) -> Tool:
         raise TypeError(f"tools/{name}.py: args must be a strict model and the answer a pydantic model.")
     kind: JobKind | None = getattr(module, "KIND", None)
     if kind is not None and kind.tool is not None:
-        return Tool(name, function, args, result, **describe_kind(kind))
+        return Tool(name, function, args, result, kind.tool, kind.tool.description, kind)
     if not function.__doc__:
         raise TypeError(f"tools/{name}.py: the function needs a docstring for the agent.")
-    return Tool(
-        name=name,
-        run=function,
-        args=args,
-        result=result,
-        hints=module.HINTS,
-        description=inspect.cleandoc(function.__doc__),
-        kind=kind,
-        next=getattr(module, "NEXT", ""),
-    )
+    return Tool(name, function, args, result, module.HINTS, inspect.cleandoc(function.__doc__), kind)

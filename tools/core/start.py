@@ -188,12 +188,12 @@ def _plan(kind: JobKind, params: Strict, args: StartArgs, context: ToolContext) 
     """The answer of a dry run."""
     would_run = params.model_dump(mode="json", exclude_none=True)
     result: dict[str, Any] = {"would_run": would_run, "resource": kind.resource, "environment": kind.environment}
-    has_plan = bool(kind.plan) and not args.after  # a plan reads the inputs
-    if has_plan:
-        result["plan"] = kind.make_plan(params, _settings(args, context))
-    takes = estimate(kind, would_run, context.runner, context.settings)
-    if takes or not has_plan:
-        result["estimate"] = takes or NO_ESTIMATE
+    planned = kind.make_plan(params, _settings(args, context)) if not args.after else {}  # a plan reads the inputs
+    takes = estimate(kind, would_run, context.runner, context.settings, planned)
+    if "time_s" in takes:
+        planned.pop("time", None)  # it says why it has none
+    result |= {"plan": planned} if planned else {}
+    result |= {"estimate": takes or NO_ESTIMATE} if takes or not planned else {}
     tool = find_kind_tool(kind.name)
     call = call_text(tool.name if tool is not None else kind.name, given(args))
     return JobView(

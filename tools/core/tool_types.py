@@ -18,34 +18,8 @@ from pydantic import BaseModel, Field, PrivateAttr, field_validator
 from jobs.durations import EXAMPLES, parse_duration
 from jobs.param_types import Strict, rare
 from jobs.runner.client.runner import Runner
-from jobs.runner.job_kind import LAST, Example
+from jobs.runner.job_kind import Hints as Hints
 from jobs.settings import Settings
-
-
-@dataclass(frozen=True)
-class Hints:
-    """Title and annotations of a tool for MCP clients, and its place in lists and pages.
-
-    Attributes:
-        title: name for menus.
-        read_only: changes nothing.
-        destructive: may delete or stop something.
-        idempotent: the same call twice is the same as once.
-        open_world: reaches out to other services.
-        order: place in the order of the work.
-        step: what the step is called with and gives, for the workflow that an agent reads first; empty: not listed.
-        examples: calls to show.
-    """
-
-    title: str
-    read_only: bool = False
-    destructive: bool = False
-    idempotent: bool = True
-    open_world: bool = False
-    order: int = LAST
-    step: str = ""
-    examples: tuple[Example, ...] = ()
-
 
 FormT = TypeVar("FormT", bound=BaseModel)
 

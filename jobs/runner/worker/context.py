@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from jobs.settings import Settings
-
-ArtifactKind = Literal["dataset", "manifest", "report", "voice", "adapter", "audio", "plot", "log", "ratings", "other"]
 
 
 class JobContext(Protocol):
@@ -29,7 +27,7 @@ class JobContext(Protocol):
         """
         ...
 
-    def publish(self, name: str, path: Path, kind: ArtifactKind) -> str:
+    def publish(self, name: str, path: Path, kind: str) -> str:
         """Give a finished file or folder the handle ``artifact://<job>/<name>`` and return the handle.
 
         Recorded with size and SHA-256 (of the file; of the sorted listing for a folder). Publishing a name

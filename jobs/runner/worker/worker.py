@@ -25,7 +25,7 @@ from jobs.runner.attempt.outcome import CANCELLED_EXIT
 from jobs.runner.job_kind import load_kind
 from jobs.runner.paths import AttemptFolder
 from jobs.runner.progress.reports import ProgressWriter
-from jobs.runner.worker.context import ArtifactKind, Cancelled
+from jobs.runner.worker.context import Cancelled
 from jobs.settings import Settings
 
 logger = logging.getLogger("jobs.runner.worker")  # it runs as __main__
@@ -52,7 +52,7 @@ class WorkerContext:
         """See ``JobContext``."""
         self._progress.write(done, total, message, metrics)
 
-    def publish(self, name: str, path: Path, kind: ArtifactKind) -> str:
+    def publish(self, name: str, path: Path, kind: str) -> str:
         """See ``JobContext``."""
         artifact = artifacts.record(self._attempt, self.job_id, name, Path(path), kind)
         logger.info("published %s: %s", artifact.handle, artifact.path)

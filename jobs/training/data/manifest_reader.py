@@ -14,8 +14,9 @@ import torch
 from pydantic import ValidationError
 
 from jobs.codec_format import FRAMES_PER_SECOND, N_CODEBOOKS
-from jobs.dataset.manifest import MAKER, Clip, Row
+from jobs.dataset.manifest import Clip, Row
 from jobs.errors import UserError
+from jobs.runner.job_kind import find_makers
 
 Reason = Literal[
     "line_unreadable",
@@ -150,7 +151,7 @@ def check_rejected_share(rows: CodedRows, manifest: Path, max_bad_share: float, 
         "too_many_bad_rows",
         f"{manifest}: {n_rejected} of {n_lines} lines cannot be trained on ({counts}), more than max_bad_share="
         f"{max_bad_share:g}. {first}.",
-        f"All are listed in {listed_in}. Fix or delete them, or make the manifest again with {MAKER['coded']}.",
+        f"All are listed in {listed_in}. Fix or delete them, or make the manifest again with {find_makers('coded')}.",
     )
 
 
@@ -168,7 +169,7 @@ def _parse_line(line: bytes) -> Clip:
 
 def _check_line(line: int, clip: Clip, languages: Sequence[str], codebook_size: int, max_clip_s: float) -> CodedRow:
     if clip.audio_codes is None:
-        raise _RowRejected("codes_missing", f"no audio_codes; {MAKER['coded']} adds them")
+        raise _RowRejected("codes_missing", f"no audio_codes; {find_makers('coded')} adds them")
     if not clip.audio_codes:
         raise _RowRejected("no_frames", "audio_codes has no frame")
     widths = {len(frame) for frame in clip.audio_codes}

@@ -8,8 +8,7 @@ from tools.core.start import start
 from tools.core.tool_types import Hints, StartArgs, ToolContext
 from tools.core.views import JobView
 
-HINTS = Hints(title="Strain the GPU")
-NEXT = "A batch of {batch_size} fits. Report it."
+HINTS = Hints(title="Strain the GPU", next="A batch of {batch_size} fits. Report it.")
 
 
 class StrainArgs(StartArgs, Params):

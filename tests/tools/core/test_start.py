@@ -15,6 +15,7 @@ from jobs.align.spec import KIND as ALIGN
 from jobs.errors import UserError
 from jobs.settings import Settings
 from jobs.synthesize.spec import KIND as SYNTHESIZE
+from tools.core.estimate import estimate
 from tools.core.registry import all_tools
 from tools.core.start import compute_fingerprint
 from tools.core.tool_types import ToolContext
@@ -248,12 +249,41 @@ async def test_every_dry_run_tells_time_memory_and_disk(context: ToolContext, wo
         await call("synthesize", context, model="toy", texts=["x" * 150], dry_run=True),
     ]
 
-    told = [view.result["estimate"] for view in views]
-    assert [one["input"] for one in told] == [
+    shown = [view.result.get("plan", {}) | view.result["estimate"] for view in views]
+    assert [one["input"] for one in shown] == [
         "2 s of recording", "2 s of clips", "8 s of clips", "8 s of clips", "10 s of speech",
     ]  # fmt: skip
-    assert [one["time_s"] for one in told] == [10, 10, 12, 19, 90]
-    assert all(one["memory_mb"] > 0 and one["disk_mb"] >= 0 and one["disk_fits"] is True for one in told)
+    assert all("time" in one or one["time_s"] > 0 for one in shown)
+    assert all(one["memory_mb"] > 0 for one in shown)
+    assert all(one["disk"]["fits"] if "disk" in one else one["disk_fits"] for one in shown)
+
+
+@pytest.mark.parametrize(
+    ("planned", "left_open"),
+    [
+        ({}, {"input", "time_s", "time_from", "memory_mb", "disk_mb", "disk_free_mb", "disk_fits"}),
+        ({"time": {"about_min": 1}, "disk": {"need_mb": 2}}, {"input", "memory_mb"}),
+        ({"time": {"from": "depends on the GPU"}, "memory": {"peak_gb": 1}, "disk": {"fits": True}},
+         {"input", "time_s", "time_from"}),
+        ({"time": {"about_s": 1}, "memory": {"peak_gb": 1}, "disk": {"fits": True}}, set()),
+    ],
+)  # fmt: skip
+def test_the_rule_of_a_kind_fills_what_its_plan_leaves_open(
+    context: ToolContext, work: Path, planned: dict[str, Any], left_open: set[str]
+) -> None:
+    manifest = write_manifest(work / "train_manifest.jsonl", duration_s=8.0)
+
+    assert set(estimate(ALIGN, {"manifest": str(manifest)}, context.runner, context.settings, planned)) == left_open
+
+
+async def test_a_dry_run_names_each_figure_once(context: ToolContext, work: Path) -> None:
+    write_manifest(work / "m.jsonl", duration_s=8.0)
+
+    result = (await call("align", context, manifest="m.jsonl", aligner="pocketsphinx", dry_run=True)).result
+
+    assert result["plan"]["time"]["about_min"] >= 0
+    assert result["plan"]["disk"]["fits"] is True
+    assert result["estimate"] == {"input": "8 s of clips", "memory_mb": 800}
 
 
 async def test_a_start_call_may_wait_for_the_end(context: ToolContext, work: Path) -> None:
