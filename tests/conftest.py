@@ -13,12 +13,10 @@ from pathlib import Path
 import pytest
 
 from jobs.runner.paths import Home
-from jobs.runner.store.store import Store
+from jobs.runner.store import Store
 from jobs.settings import Settings
-from tests.fast_selection import needs_heavy_library
+from tests.fast_selection import is_fast
 
-# Fixtures that start jobs or servers: tests that use one are left out by --fast.
-SLOW_FIXTURES: frozenset[str] = frozenset()
 BOUND_S = 60.0  # generous: the machine may be busy; a test that passes never waits so long
 
 
@@ -28,22 +26,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out files that load a heavy library, before they are imported."""
+    """Leave out slow files, before they are imported."""
     is_test = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
-    return True if config.getoption("--fast") and is_test and needs_heavy_library(collection_path) else None
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect tests that are marked slow or use a slow fixture."""
-    if not config.getoption("--fast"):
-        return
-    slow = [item for item in items if item.get_closest_marker("slow") or SLOW_FIXTURES & set(_fixtures_of(item))]
-    config.hook.pytest_deselected(items=slow)
-    items[:] = [item for item in items if item not in set(slow)]
-
-
-def _fixtures_of(item: pytest.Item) -> list[str]:
-    return list(getattr(item, "fixturenames", []))
+    return True if config.getoption("--fast") and is_test and not is_fast(collection_path) else None
 
 
 @pytest.fixture(scope="session")

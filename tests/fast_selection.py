@@ -12,6 +12,53 @@ HEAVY = frozenset(
     | {"bitsandbytes", "accelerate", "optuna", "sklearn", "librosa", "datasets", "lhotse"}
 )
 
+# Folders and files whose tests start jobs, servers or other processes, or take seconds.
+SLOW = (
+    "tests/chaos",
+    "tests/drill",
+    "tests/jobs/align/test_work.py",
+    "tests/jobs/ingest_clips/test_work.py",
+    "tests/jobs/plotting/test_plot.py",
+    "tests/jobs/refine_voice/test_kills.py",
+    "tests/jobs/refine_voice/test_work.py",
+    "tests/jobs/runner/client",
+    "tests/jobs/runner/shim",
+    "tests/jobs/runner/schedules",
+    "tests/jobs/runner/slurm/test_real_slurm.py",
+    "tests/jobs/runner/supervisor/test___main__.py",
+    "tests/jobs/runner/test_adversity.py",
+    "tests/jobs/runner/test_clock.py",
+    "tests/jobs/runner/test_dependencies.py",
+    "tests/jobs/runner/test_moved_home.py",
+    "tests/jobs/runner/test_old_home.py",
+    "tests/jobs/runner/test_out_of_memory.py",
+    "tests/jobs/runner/test_updates.py",
+    "tests/jobs/runner/worker",
+    "tests/jobs/test_codec_format.py",
+    "tests/server/cli/test_main.py",
+    "tests/server/cli/test_plot.py",
+    "tests/server/listening",
+    "tests/server/mcp",
+    "tests/server/skill/test_command.py",
+    "tests/server/test_mcp_legs.py",
+    "tests/server/test_one_folder.py",
+    "tests/server/test_refine_voice.py",
+    "tests/server/test_strangers.py",
+    "tests/test_demo.py",
+    "tests/test_packaging.py",
+    "tests/test_readme.py",
+    "tests/test_run_sh.py",
+    "tests/test_survival.py",
+    "tests/tools/test_fuzz.py",
+)
+
+
+def is_fast(test_file: Path) -> bool:
+    """Return whether the tests of a file need neither torch nor jobs."""
+    name = test_file.relative_to(ROOT).as_posix()
+    is_slow = any(name == place or name.startswith(f"{place}/") for place in SLOW)
+    return not is_slow and not needs_heavy_library(test_file)
+
 
 def needs_heavy_library(test_file: Path) -> bool:
     """Return whether a test file, a ``conftest.py`` above it or a module that they import loads a heavy library."""
