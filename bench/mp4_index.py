@@ -1,7 +1,7 @@
 """Memory and exactness of entering a long m4b: ``./run.sh bench mp4_index [--hours 40]``.
 
 Compares ``Recording``, which reads only the index of the wanted packets, with PyAV, which reads the index of the whole
-file, and with decoding from the start. Prints one JSON object per method; figures: ``docs/decisions/0001-mp4-index.md``.
+file, and with decoding from the start. Prints one JSON object per method; see ``docs/decisions/0001-mp4-index.md``.
 """
 
 from __future__ import annotations

@@ -149,7 +149,8 @@ class Bench:
 
 def starting(bench: Bench) -> list[Figure]:
     """From nothing to the first answer, in turn."""
-    bare, ours = [], []
+    bare: list[Any] = []
+    ours: list[Any] = []
     for _ in range(N_STARTS):
         for found, make in ((bare, bench.bare), (ours, bench.ours)):
             server = make()

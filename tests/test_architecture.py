@@ -88,9 +88,9 @@ def imports_of(source: str, file: str) -> Iterator[Import]:
     while nodes:
         node: ast.AST = nodes.pop()
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            nodes += node.orelse  # type: ignore[arg-type]
+            nodes += node.orelse
             continue
-        nodes += ast.iter_child_nodes(node)  # type: ignore[arg-type]
+        nodes += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield Import(file, node.lineno, alias.name)

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
-from server.mcp.calls import call_tool, as_result
+from server.mcp.calls import as_result, call_tool
 from tools.core.registry import Tool, all_tools
 from tools.core.tool_types import ToolContext
 from tools.docs.schema import in_brief, listed

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from jobs.align.align_clip import join_spoken_words
 from jobs.align.aligners import PocketsphinxAligner
 from jobs.align.params import Params as AlignParams
-from jobs.align.word_boundaries import FRAMES_PER_S, Levels, fit_to_audio, compute_levels_db, words_level_db
+from jobs.align.word_boundaries import FRAMES_PER_S, Levels, compute_levels_db, fit_to_audio, words_level_db
 from jobs.align.word_mapping import written_words
 from jobs.align.work import run as align
 from jobs.asr.whisperx_alignment import CannotAlign
@@ -221,7 +221,9 @@ def spoken_by_espeak(sentence: str) -> tuple[npt.NDArray[np.int16], int, list[fl
     blocks: list[npt.NDArray[np.int16]] = []
     starts: list[float] = []
 
-    @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
+    @ctypes.CFUNCTYPE(  # type: ignore[untyped-decorator]
+        ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
+    )
     def take(samples: Any, n_samples: int, events: Any) -> int:
         if samples and n_samples > 0:
             blocks.append(np.ctypeslib.as_array(samples, (n_samples,)).copy())

@@ -53,7 +53,7 @@ def answered(services: Services, tmp_path: Path) -> Answered:
     return ask
 
 
-def _no_network(request: httpx.RecommendationRequest) -> httpx.Response:
+def _no_network(request: httpx.Request) -> httpx.Response:
     raise httpx.ConnectError("no route to host", request=request)
 
 

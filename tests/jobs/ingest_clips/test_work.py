@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-import jobs.ingest_clips.conversion_pool
+import jobs.ingest_clips.clip_converter
 from jobs.dataset.manifest import Clip, Rejection, read_rows
 from jobs.errors import UserError
 from jobs.ingest_clips.params import Params
@@ -41,7 +41,11 @@ class Source:
     def params(self, **fields) -> Params:
         transcripts = self.folder / "transcripts.jsonl"
         transcripts.write_text("".join(json.dumps(line) + "\n" for line in self.lines), encoding="utf-8")
-        named = {"audio_dir": str(self.audio), "transcripts": str(transcripts), "out_dir": str(self.folder / "out")}
+        named: dict[str, object] = {
+            "audio_dir": str(self.audio),
+            "transcripts": str(transcripts),
+            "out_dir": str(self.folder / "out"),
+        }
         named["quality"] = {"reject": False, "dnsmos": "off"}  # tones are no speech
         return Params(**{**named, **fields})
 
@@ -224,9 +228,9 @@ def test_a_stopped_run_continues_and_ends_as_an_unbroken_one(source, make_contex
     for number in range(30):
         source.add(f"{number:02}.wav", tone(0.6, 16_000, pitch_hz=200 + number), text=f"Number {number}.")
     done: list[str] = []
-    convert_clip = jobs.ingest_clips.conversion_pool.convert_clip
+    convert_clip = jobs.ingest_clips.clip_converter.convert_clip
     monkeypatch.setattr(
-        jobs.ingest_clips.conversion_pool,
+        jobs.ingest_clips.clip_converter,
         "convert_clip",
         lambda path, *rest: (done.append(path.name), convert_clip(path, *rest))[1],
     )

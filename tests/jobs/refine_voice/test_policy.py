@@ -12,10 +12,11 @@ from jobs.refine_voice.policy import (
     RoundRating,
     TrainingOutcome,
     best_index,
+    confidence_interval,
     decide,
     describe_verdict,
+    difference,
 )
-from jobs.refine_voice.significance import confidence_interval, difference
 
 TEXTS = ("a fox", "a train", "a letter", "a river")
 SPREAD = (-0.1, 0.0, 0.1, 0.0)
@@ -40,7 +41,7 @@ def after(
 ) -> tuple[bool, bool, Adjustment, str]:
     """The decision after these rounds."""
     given = {"threshold": 4.0, "max_iterations": 9, **changes}
-    decision = decide(rounds, adjustments or [Adjustment()] * len(rounds), outcome, **given)  # type: ignore[arg-type]
+    decision = decide(rounds, adjustments or [Adjustment()] * len(rounds), outcome, **given)
     return decision.stops, decision.from_best, decision.adjustment, decision.reason
 
 

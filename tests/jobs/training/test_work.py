@@ -230,7 +230,7 @@ def test_overfitting_makes_stock_speak_the_trained_codes(
     coded_rows: list[dict[str, Any]],
     tmp_path: Path,
 ) -> None:
-    base = make_toy_base(tmp_path / "base", shape=shape, codebook_size=64)  # type: ignore[arg-type]
+    base = make_toy_base(tmp_path / "base", shape=shape, codebook_size=64)
     params = make_params(
         base_model=str(base), epochs=1000, max_steps=120, batch_size=4, lr=1e-2, weight_decay=0.0,
         code_predictor_weight=1.0, warmup_steps=10, export="last",

@@ -14,10 +14,17 @@ from optuna.trial import TrialState
 
 from jobs.errors import UserError
 from jobs.tune_hparams.objective import TrialValues
-from jobs.tune_hparams.proposals import Point, needs_as_much_memory, to_distribution
+from jobs.tune_hparams.report import describe_values
 from jobs.tune_hparams.search_space import Range
-from jobs.tune_hparams.study import Study, TrialOutcome, count_ends, read_values
-from jobs.tune_hparams.summary import describe_values
+from jobs.tune_hparams.study import (
+    Point,
+    Study,
+    TrialOutcome,
+    count_ends,
+    needs_as_much_memory,
+    read_values,
+    to_distribution,
+)
 from tests.support.toy_search import BEST_LR, RANGES
 
 Search = Callable[..., Study]
@@ -119,7 +126,7 @@ def test_a_point_needs_at_least_the_memory_of_another(point: Point, other: Point
 
 
 def test_recommended_points_come_first_and_only_once(tmp_path: Path) -> None:
-    point = {"lr": 5e-6, "gradient_accumulation_steps": 16}
+    point: dict[str, bool | int | float | str] = {"lr": 5e-6, "gradient_accumulation_steps": 16}
     for _ in range(2):  # the second time it runs already
         study = Study(tmp_path / "study.db", RANGES, seed=0)
         study.enqueue([point])

@@ -47,7 +47,7 @@ def test_its_ranges_and_points_are_accepted_by_tune_hparams(request_: dict[str, 
     made = recommended(**request_)
 
     ranges = [Range.model_validate(found) for found in made.ranges]
-    check_space(ranges, {"method": request_["method"]}, {"manifest": "m"})
+    check_space(ranges, {"method": str(request_["method"])}, {"manifest": "m"})
     assert 3 <= len(made.starting_points) == len(made.points_because)
     for point in made.starting_points:
         assert point.keys() == {found.name for found in ranges} | {SOURCE}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -35,7 +36,7 @@ class Kept:
         """No other jobs."""
         return []
 
-    def artifacts(self, job_id: str) -> list[Artifact]:
+    def artifacts(self, job_id: str) -> Sequence[Artifact]:
         """Published so far."""
         return self.made
 

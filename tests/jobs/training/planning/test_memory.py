@@ -112,12 +112,12 @@ def measure(
         manifest="none", gradient_accumulation_steps=micro_batches, batch_size=n_clips, predictor_share=share
     )
     sampler = make_sampler(params, [example.length] * len(clips))
-    config = RunConfig(epochs=1, total_steps=2, lr=1e-5, warmup_steps=0)
+    run_config = RunConfig(epochs=1, total_steps=2, lr=1e-5, warmup_steps=0)
     forward = Forward(model, ControlIds.from_config(model.config), "cpu", Precision("float32", "on a CPU"))
     trainable = TrainableModel(forward, {}, clips, [], NO_PROBE, "inconclusive")
     optimiser = make_optimiser(model, lr=1e-5, weight_decay=0.01, name=recipe.optimizer)
     training = TrainingLoop(
-        params, config, sampler, trainable, optimiser, DistributedGroup(), context.folder / "checkpoints", {}
+        params, run_config, sampler, trainable, optimiser, DistributedGroup(), context.folder / "checkpoints", {}
     )
     gc.collect()
     held = sum(tensor.untyped_storage().nbytes() for tensor in [*model.parameters(), *model.buffers()])

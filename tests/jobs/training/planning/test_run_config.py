@@ -10,7 +10,7 @@ from jobs.training.planning.run_config import epochs_for, make_sampler, resolve_
 
 def params_of(**given: object) -> Params:
     """Parameters of a run on some manifest."""
-    return Params(manifest="/data/coded.jsonl", **given)  # type: ignore[arg-type]
+    return Params(manifest="/data/coded.jsonl", **given)
 
 
 @pytest.mark.parametrize(
