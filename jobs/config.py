@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from jobs.errors import UserError
 
@@ -114,16 +114,6 @@ TOP_LEVEL: Mapping[str, type] = {
     "http": dict,
     "search": dict,
 }
-_SLURM: Mapping[str, type] = {"cpus": int, "nodes": int, "stop_s": int, "extra": list, "path_map": dict}
-_HTTP: Mapping[str, type] = {
-    "port": int,
-    "max_body_bytes": int,
-    "max_concurrent": int,
-    "max_per_s": float,
-    "allowed_hosts": list,
-    "allowed_origins": list,
-    "required_scopes": list,
-}
 _IN_WORDS = {
     int: "a whole number",
     float: "a number",
@@ -132,6 +122,7 @@ _IN_WORDS = {
     list: "a list",
     dict: "a table",
 }
+TableT = TypeVar("TableT")
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -153,36 +144,26 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def slurm(entries: Mapping[str, Any], where: str) -> SlurmSettings:
-    """The table ``[slurm]``. Raises ``UserError`` ``settings_invalid``."""
-    types = {field.name: _SLURM.get(field.name, str) for field in fields(SlurmSettings)}
-    _check(entries, types, f"{where}, [slurm]")
-    values = dict(entries)
-    if "extra" in values:
-        values["extra"] = tuple(str(part) for part in values["extra"])
-    return SlurmSettings(**values)
+    """Return the table ``[slurm]``. Raises ``UserError`` ``settings_invalid``."""
+    return _table(SlurmSettings, entries, f"{where}, [slurm]")
 
 
 def http(entries: Mapping[str, Any], where: str) -> HttpSettings:
-    """The table ``[http]``. Raises ``UserError`` ``settings_invalid``."""
-    types = {field.name: _HTTP.get(field.name, str) for field in fields(HttpSettings)}
-    _check(entries, types, f"{where}, [http]")
-    values: dict[str, Any] = dict(entries)
-    for name in ("allowed_hosts", "allowed_origins", "required_scopes"):
-        values[name] = tuple(str(part) for part in values.get(name, ()))
+    """Return the table ``[http]``. Raises ``UserError`` ``settings_invalid``."""
+    found = _table(HttpSettings, entries, f"{where}, [http]")
     for name in ("max_body_bytes", "max_concurrent", "max_per_s"):
-        if values.get(name, 1) <= 0:
-            raise _invalid(f"{where}, [http]: {name} = {values[name]} should be above 0.", "Correct it.")
+        if getattr(found, name) <= 0:
+            raise _invalid(f"{where}, [http]: {name} = {getattr(found, name)} should be above 0.", "Correct it.")
     needed = ("issuer_url", "resource_server_url", "introspection_url")
-    missing = [name for name in needed if not values.get(name)]
+    missing = [name for name in needed if not getattr(found, name)]
     if len(missing) not in (0, len(needed)):
         raise _invalid(f"{where}, [http]: OAuth needs {', '.join(missing)} too.", "Add it, or remove the others.")
-    return HttpSettings(**values)
+    return found
 
 
 def search(entries: Mapping[str, Any], where: str) -> SearchSettings:
-    """The table ``[search]``. Raises ``UserError`` ``settings_invalid``."""
-    _check(entries, {field.name: str for field in fields(SearchSettings)}, f"{where}, [search]")
-    found = SearchSettings(**entries)
+    """Return the table ``[search]``. Raises ``UserError`` ``settings_invalid``."""
+    found = _table(SearchSettings, entries, f"{where}, [search]")
     if found.provider and found.provider not in SEARCH_PROVIDERS:
         raise _invalid(f"{where}, [search]: there is no provider {found.provider!r}.",
                        f"Use {', '.join(SEARCH_PROVIDERS)}.")  # fmt: skip
@@ -191,6 +172,14 @@ def search(entries: Mapping[str, Any], where: str) -> SearchSettings:
     if found.url and not found.url.startswith(("http://", "https://")):
         raise _invalid(f"{where}, [search]: url = {found.url!r} is no http address.", "Correct it.")
     return found
+
+
+def _table(table: type[TableT], entries: Mapping[str, Any], where: str) -> TableT:
+    """Make the settings of a table, whose entries have the types of its class; a list becomes a tuple of texts."""
+    defaults = vars(table())
+    types = {name: {tuple: list, type(None): dict}.get(type(value), type(value)) for name, value in defaults.items()}
+    _check(entries, types, where)
+    return table(**{k: tuple(map(str, v)) if isinstance(v, list) else v for k, v in entries.items()})
 
 
 def _check(entries: Mapping[str, Any], types: Mapping[str, type], where: str) -> None:

@@ -7,10 +7,9 @@ from pydantic import Field
 
 from jobs.param_types import Strict
 from jobs.runner.client.runner import Runner
-from tools.core.job_view import view_job
+from tools.core.job_view import view_job, wait_for
 from tools.core.tool_types import Hints, ToolContext
 from tools.core.views import JobView
-from tools.core.wait import wait_for
 
 HINTS = Hints(title="Look at a job, or wait for it", read_only=True, order=920)
 

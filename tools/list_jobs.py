@@ -10,8 +10,7 @@ from pydantic import Field
 from jobs.param_types import Strict
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord, State
-from tools.core.job_view import progress_text, shorten
-from tools.core.next_steps import next_step
+from tools.core.job_view import next_step, progress_text, shorten
 from tools.core.registry import all_tools
 from tools.core.tool_types import Hints, ToolContext
 from tools.core.views import View

@@ -28,10 +28,10 @@ from jobs.training.params import DEFAULT_BASE
 from jobs.training.spec import KIND as TRAINING
 from tools.core.call_text import call_text, chosen, given
 from tools.core.estimate import estimate
+from tools.core.job_view import wait_for
 from tools.core.start import compute_fingerprint, prepare
 from tools.core.tool_types import Hints, StartArgs, ToolContext
 from tools.core.views import View
-from tools.core.wait import wait_for
 from tools.inputs.paths import resolve_paths
 from tools.inputs.references import dataset_files
 from tools.start_tools import make_arguments

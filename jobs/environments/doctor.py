@@ -17,7 +17,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from jobs.environments.env_status import environment_cost_mb, environment_state
+from jobs.environments.setup import environment_cost_mb, environment_state
 from jobs.settings import PROJECT_ROOT, Settings
 
 State = Literal["ok", "missing", "info"]
@@ -142,19 +142,12 @@ def _weights(settings: Settings, weights: Weights) -> Check:
 
 
 def _aligner(settings: Settings) -> Check:
-    path = settings.torch_cache / "hub" / "checkpoints" / ALIGNER_FILE
+    path, name = settings.torch_cache / "hub" / "checkpoints" / ALIGNER_FILE, "weights WhisperX aligner (English)"
     needed_for = "align with WhisperX in English (without it: pocketsphinx, offline)"
     if path.is_file():
-        return Check("weights WhisperX aligner (English)", "ok", str(path), needed_for)
+        return Check(name, "ok", str(path), needed_for)
     fix = "./run.sh align --aligner whisperx ... (downloads it)"
-    return Check(
-        "weights WhisperX aligner (English)",
-        "info",
-        "not in the cache",
-        needed_for,
-        "0.4 GB to download",
-        fix,
-    )
+    return Check(name, "info", "not in the cache", needed_for, "0.4 GB to download", fix)
 
 
 def render(findings: list[Check]) -> str:

@@ -1,12 +1,38 @@
-"""Set-up of a locked environment from Python, through ``run.sh setup``."""
+"""Locked environments: their state, and their set-up through ``run.sh setup``.
+
+``run.sh`` makes the environments and copies the lock into them last, so an interrupted set-up is never taken
+for a finished one, nor an old one for a new one.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+from typing import Literal
 
 from jobs.errors import UserError
-from jobs.settings import PROJECT_ROOT
+from jobs.settings import PROJECT_ROOT, Settings
+
+LOCKS = Path(__file__).resolve().parent / "locks"
+COSTS = LOCKS.parent / "costs.txt"
+INSTALLED_LOCK = ".installed.lock"
+
+
+def environment_state(settings: Settings, name: str) -> Literal["ready", "stale", "absent"]:
+    """``ready``, ``stale`` (made from another lock, or unfinished), or ``absent``."""
+    if not settings.python(name).exists():
+        return "absent"
+    installed = settings.envs / name / INSTALLED_LOCK
+    if not installed.is_file() or installed.read_bytes() != (LOCKS / f"{name}.lock").read_bytes():
+        return "stale"
+    return "ready"
+
+
+def environment_cost_mb(name: str) -> tuple[int, int]:
+    """Download and disk space of an environment, in MB, as ``run.sh`` says them before it starts."""
+    rows = (line.split() for line in COSTS.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
+    return next((int(download), int(disk)) for row_name, download, disk in rows if row_name == name)
 
 
 def make_environment(name: str) -> None:

@@ -11,8 +11,14 @@ from jobs.settings import PROJECT_ROOT, Settings
 from server.cli.flags import Parser
 from server.cli.hints import command_line
 from tools.core.registry import all_tools, ordered_tools
-from tools.docs.failures import failures_page
-from tools.docs.pages import original_commands_table, parameters_page, replace_block, tools_table, workflow
+from tools.docs.pages import (
+    failures_page,
+    original_commands_table,
+    parameters_page,
+    replace_block,
+    tools_table,
+    workflow,
+)
 from tools.docs.schema import listed
 
 

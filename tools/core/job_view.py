@@ -1,4 +1,4 @@
-"""Building of the answer about a job: state, progress, the end of the log, artifacts, and the next step.
+"""Waiting for a job, and building of the answer about it: state, progress, end of the log, artifacts, next step.
 
 A poll must be cheap: an agent pays for every word of it. The hash of an artifact is for ``get_artifact``.
 """
@@ -8,10 +8,14 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from anyio import to_thread
+
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import Artifact, JobRecord, Progress
-from tools.core.next_steps import next_step
+from tools.core.call_text import call_text, chosen
 from tools.core.redact import redact, redacted
+from tools.core.registry import find_kind_tool
+from tools.core.tool_types import ToolContext
 from tools.core.views import ArtifactView, ErrorView, JobView
 
 RUNNING_LOG_LINES = 4
@@ -25,6 +29,7 @@ MOST_ITEMS, LONGEST_VALUE = 6, 200
 SHORTEST_POLL_S, LONGEST_POLL_S, UNKNOWN_POLL_S = 2, 50, 10
 # Below this share, elapsed time is mostly the loading of models and gives no estimate.
 LEAST_FRACTION_FOR_ETA = 0.02
+TURN_S = 1.0  # of one wait in a thread: a client that disconnects is noticed after this
 
 
 def view_job(
@@ -74,6 +79,49 @@ def view_job(
     )
 
 
+async def wait_for(job_id: str, wait_s: float, context: ToolContext) -> JobRecord:
+    """Return a job when it is finished, at the latest after ``wait_s``.
+
+    Raises:
+        UserError: ``job_unknown``.
+    """
+    deadline = time.monotonic() + wait_s
+    best = -1.0
+    record = await to_thread.run_sync(context.runner.get, job_id)
+    while not record.is_finished and (left_s := deadline - time.monotonic()) > 0:
+        newest = await to_thread.run_sync(context.runner.progress, job_id)
+        if newest is not None and newest.done > best:  # a client may refuse progress that does not rise
+            best = newest.done
+            await context.report(newest.done, newest.total, progress_text(newest))
+        turn_s = min(TURN_S, left_s)
+        record = await to_thread.run_sync(context.runner.wait, job_id, turn_s, abandon_on_cancel=True)
+    return record
+
+
+def next_step(record: JobRecord, runner: Runner) -> str:
+    """Return what to do about a job in its present state."""
+    job = record.job_id
+    tool = find_kind_tool(record.kind)
+    again = call_text(tool.name, chosen(record.params, tool.args)) if tool is not None else record.kind
+    match record.state:
+        case "queued" | "starting" | "interrupted":
+            return f'Queued; no action needed. Poll with get_job job_id="{job}" wait_s=50.'
+        case "running":
+            return f'Running; no action needed. Call get_job job_id="{job}" wait_s=50 until it is finished.'
+        case _ if record.is_collected:
+            return f"Its files were deleted to free the disk (./run.sh gc). To make them anew call {again}"
+        case "succeeded":
+            return tool.next_step(record, runner) if tool is not None else ""
+        case "cancelled" if record.reason == "dependency":
+            return f"It never ran. Look at the job that failed, fix the cause there; then call {again}"
+        case "cancelled":
+            return f"What it finished is kept. To continue call {again}"
+        case _:
+            hint = record.failure.hint if record.failure is not None else ""
+            hint = hint or f'Read get_job job_id="{job}" log_lines=50 and fix the cause.'
+            return f"{hint} The call was: {again}"
+
+
 def progress_text(progress: Progress | None) -> str:
     """Return ``40/200 training, 1.3/s loss=2.1``; slow work is counted per minute or hour."""
     if progress is None:
@@ -95,14 +143,7 @@ def fraction_of(progress: Progress | None) -> float | None:
 
 def view_artifact(artifact: Artifact) -> ArtifactView:
     """Build the full view of an artifact."""
-    return ArtifactView(
-        name=artifact.name,
-        kind=artifact.kind,
-        handle=artifact.handle,
-        path=artifact.path,
-        size_bytes=artifact.size_bytes,
-        sha256=artifact.sha256,
-    )
+    return ArtifactView.model_validate(artifact, from_attributes=True)
 
 
 def shorten(line: str, longest: int = LONGEST_LOG_LINE) -> str:

@@ -22,11 +22,10 @@ from jobs.runner.machine import preflight
 from jobs.settings import Settings
 from tools.core.call_text import call_text, given
 from tools.core.estimate import estimate
-from tools.core.job_view import view_job
+from tools.core.job_view import view_job, wait_for
 from tools.core.registry import find_kind_tool
 from tools.core.tool_types import StartArgs, ToolContext
 from tools.core.views import JobView
-from tools.core.wait import wait_for
 from tools.inputs.paths import inside_roots, marked_paths, resolve_paths
 
 NO_ESTIMATE = "unknown until its inputs exist"

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import re
 
+from jobs.error_codes import ALIASES, CODES, REASONS
 from tools.core.registry import Tool, ordered_tools
 from tools.core.tool_types import StartArgs
 from tools.docs.help import help_text
+
+STEPS = """# When a job or a call fails
+
+1. Read `error.code` and `next` of `get_job`; `next` is the call to make. `log_lines: 50` shows more of the log.
+2. Find the `reason` of a failed job and the `code` of an error below. Both are stable.
+3. Correct the cause and repeat the call: finished work is kept, and a repeated call returns the same job.
+4. Noise or babble after training is no error: look at `base_check` in the training's report, lower `lr`, train fewer
+   `epochs`, and listen to the clips themselves.
+5. Without a GPU or weights, run `./run.sh doctor`: it lists what is missing, its cost, and the command that gets it.
+6. A lost connection loses nothing. Jobs continue, and `list_jobs` finds them.
+"""
 
 
 def tools_table() -> str:
@@ -33,6 +45,15 @@ def parameters_page() -> str:
     return "\n".join([head, *(f"## {tool.name}\n\n{_help_in_markdown(tool)}\n" for tool in ordered_tools())])
 
 
+def failures_page() -> str:
+    """Return the page of what to do when a job or a call fails, with every error code."""
+    parts = [STEPS, "## Reasons of failed jobs\n", _table(REASONS)]
+    for subject, codes in CODES.items():
+        parts += [f"## {subject}\n", _table(codes)]
+    retired = {old: f"Replaced by `{new}`." for old, new in ALIASES.items()}
+    return "\n".join([*parts, "## Retired codes\n", _table(retired)])
+
+
 def replace_block(page: str, name: str, text: str) -> str:
     """Return a page with a text between its two marks ``<!-- NAME: … -->`` and ``<!-- /NAME -->``.
 
@@ -44,6 +65,11 @@ def replace_block(page: str, name: str, text: str) -> str:
     if not pattern.search(page):
         raise ValueError(f"no {begin!r} … {end!r} in the page")
     return pattern.sub(lambda _: f"{begin}\n{text}\n{end}", page)
+
+
+def _table(sentences: dict[str, str]) -> str:
+    rows = [f"| `{code}` | {sentence} |" for code, sentence in sentences.items()]
+    return "\n".join(["| code | meaning |", "|---|---|", *rows, ""])
 
 
 def _arguments(tool: Tool) -> str:

@@ -20,7 +20,7 @@ from server.cli.main import main
 from server.mcp.prompts import PROMPTS, prompt_text
 from server.mcp.server import INSTRUCTIONS
 from tools.core.call_text import call_text
-from tools.core.next_steps import next_step
+from tools.core.job_view import next_step
 from tools.core.registry import all_tools
 from tools.docs.help import help_text
 from tools.inputs.arguments import parse_arguments
