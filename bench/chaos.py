@@ -1,7 +1,7 @@
-"""Kill everything, again and again: ``./run.sh bench chaos [--rounds 300] [--homes 2] [--seed N]``.
+"""Random kills of every process of the job runner: ``./run.sh bench chaos [--rounds 300] [--homes 2] [--seed N]``.
 
 Harness: ``tests.support.chaos``. Jobs are submitted by real processes; server, supervisor, shim, worker, pairs and
-all of them are killed with SIGKILL at random moments; the store is held against the workers' own journals. Prints a
+all of them are killed with SIGKILL at random moments; the store is compared with the workers' own journals. Prints a
 table by target and every broken promise; exit code 1 if there is one.
 """
 

@@ -1,11 +1,11 @@
-"""How fast and in how much memory clips become codes: ``./run.sh bench codes [--codec C] [--clips N] [--kills N]``.
+"""Speed and memory of the conversion to codes: ``./run.sh bench codes [--codec C] [--clips N] [--kills N]``.
 
 The same clips of mixed lengths (the sample audiobook, over and over) and the same weights, each way in a process of its
 own: ``convert_codes``, and upstream's ``prepare_data.py`` as published: batches of 32 in the order of the file, each
 padded to its longest clip, all codes kept until the end. Prints one JSON object: codec frames per second of CPU with
 loading the weights, peak of resident memory, and how many codes differ. With ``--kills N`` instead: conversions are
-killed with -9 at N random moments, and what they write in the end is held, byte for byte, against one that nobody
-killed; exit code 1 if it differs.
+killed with -9 at N random moments, and their output is compared, byte for byte, with that of an undisturbed
+one; exit code 1 if it differs.
 """
 
 from __future__ import annotations

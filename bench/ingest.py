@@ -1,4 +1,4 @@
-"""How fast, in how much memory a recording becomes clips: ``./run.sh bench ingest [--minutes 10 240] [--workers N]``.
+"""Speed and memory of an ingest: ``./run.sh bench ingest [--minutes 10 240] [--workers N]``.
 
 Makes an m4b of each length with chapters (a sample's packets over and over), ingests it in a process of its own, and
 prints one JSON object a length: seconds of audio per second of CPU (steady on a busy machine) and of wall clock, and
@@ -40,22 +40,22 @@ class Context:
 
 params = Params.model_validate_json(sys.argv[1])
 if sys.argv[3] == "whole":
-    told = run(params, Context()).model_dump()
+    summary = run(params, Context()).model_dump()
 else:
-    told = {"recording_s": 0.0, "kept_s": 0.0, "n_clips": 0}
+    summary = {"recording_s": 0.0, "kept_s": 0.0, "n_clips": 0}
     for record in make_clips(params, Context()).state.finished():
-        told["recording_s"] += (record.end_24k - record.start_24k) / SAMPLE_RATE_HZ
-        told["kept_s"] += sum(clip.duration_s for clip in record.clips)
-        told["n_clips"] += len(record.clips)
-told["torch"] = "torch" in sys.modules
+        summary["recording_s"] += (record.end_24k - record.start_24k) / SAMPLE_RATE_HZ
+        summary["kept_s"] += sum(clip.duration_s for clip in record.clips)
+        summary["n_clips"] += len(record.clips)
+summary["torch"] = "torch" in sys.modules
 children = resource.getrusage(resource.RUSAGE_CHILDREN)
-told["rss_mb"] = [peak_rss_mb(), children.ru_maxrss // 1024]
-print(json.dumps(told))
+summary["rss_mb"] = [peak_rss_mb(), children.ru_maxrss // 1024]
+print(json.dumps(summary))
 """
 
 
 def measured(folder: Path, minutes: float, options: argparse.Namespace) -> dict[str, object]:
-    """Ingest a recording of this length and tell the figures."""
+    """Ingest a recording of this length and return the figures."""
     recording = folder / f"{minutes:g}.m4b"
     played_over(options.audio, minutes * 60, recording)
     params = {
@@ -82,20 +82,20 @@ def measured(folder: Path, minutes: float, options: argparse.Namespace) -> dict[
     )
     wall_s = time.perf_counter() - began
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    told = json.loads(answer.stdout)
+    summary = json.loads(answer.stdout)
     cpu_s = usage.ru_utime + usage.ru_stime - before.ru_utime - before.ru_stime
     subprocess.run(["rm", "-rf", str(folder / "dataset"), str(recording)], check=True)
     return {
-        "minutes": round(told["recording_s"] / 60, 1),
+        "minutes": round(summary["recording_s"] / 60, 1),
         "workers": options.workers,
-        "n_clips": told["n_clips"],
-        "kept_s": round(told["kept_s"], 1),
+        "n_clips": summary["n_clips"],
+        "kept_s": round(summary["kept_s"], 1),
         "cpu_s": round(cpu_s, 1),
         "wall_s": round(wall_s, 1),
-        "audio_s_per_cpu_s": round(told["recording_s"] / cpu_s, 1),
-        "audio_s_per_wall_s": round(told["recording_s"] / wall_s, 1),
-        "peak_rss_mb": told["rss_mb"],
-        "torch_imported": told["torch"],
+        "audio_s_per_cpu_s": round(summary["recording_s"] / cpu_s, 1),
+        "audio_s_per_wall_s": round(summary["recording_s"] / wall_s, 1),
+        "peak_rss_mb": summary["rss_mb"],
+        "torch_imported": summary["torch"],
     }
 
 

@@ -1,4 +1,4 @@
-"""What a piece of work with the stock classes took in this process, as one JSON line on stdout."""
+"""Time and memory of a function in this process, as one JSON line on stdout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What judging clips costs: CPU seconds a second of audio, with and without DNSMOS, and what 40 hours would take.
+"""Cost of judging clips: CPU-seconds a second of audio, with and without DNSMOS, and for 40 hours.
 
     ./run.sh bench quality DATASET
 
@@ -7,14 +7,14 @@ DATASET holds ``train_manifest.jsonl``. One process, one thread; nothing is writ
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 from pathlib import Path
 
 from bench.memory import peak_rss_mb
 from jobs.dataset.manifest import Clip, read_rows
 from jobs.dataset.quality.clip_metrics import Task, measure
-from jobs.dataset.quality.sampling import MOST_SAMPLED
+from jobs.dataset.quality.measure_all import MOST_SAMPLED
 
 HOURS = 40.0
 
@@ -30,7 +30,9 @@ def cost(tasks: list[Task]) -> float:
 
 def main() -> None:
     """Measure and print."""
-    dataset = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(prog="run.sh bench quality", description=__doc__)
+    parser.add_argument("dataset", type=Path, help="folder with train_manifest.jsonl")
+    dataset = parser.parse_args().dataset
     clips = list(read_rows(dataset / "train_manifest.jsonl", Clip))
     length_s = sum(clip.duration_s or 0.0 for clip in clips[1:])
     paths = [(dataset / clip.audio, clip) for clip in clips]

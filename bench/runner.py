@@ -1,7 +1,7 @@
-"""How quick and how light the job runner is: ``./run.sh bench runner [--json]``.
+"""Speed and memory of the job runner: ``./run.sh bench runner [--json]``.
 
-Measures in a home of its own, with real jobs: submitting, starting, looking, a long history, a long queue, an idle
-supervisor, cancelling. Prints each figure beside its target, with what an fsync costs on this disk in the same run.
+Runs real jobs in a home of its own: submitting, starting, status, a long history, a long queue, an idle supervisor,
+cancelling. Prints each figure beside its target, with what an fsync costs on this disk in the same run.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ class Figure:
 
     @property
     def is_good(self) -> bool:
-        """Whether the target is met."""
+        """Return whether the target is met."""
         return self.value < self.target
 
 
 def at(share: float, values: Sequence[float]) -> float:
-    """A quantile by rank."""
+    """Return a quantile by rank."""
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
 def timed_ms(work: Callable[[], object], count: int) -> list[float]:
-    """Milliseconds of each of ``count`` calls."""
+    """Measure the milliseconds of each of ``count`` calls."""
     found = []
     for _ in range(count):
         began = time.perf_counter()
@@ -59,7 +59,7 @@ def timed_ms(work: Callable[[], object], count: int) -> list[float]:
 
 
 def fsync_ms(folder: Path) -> list[float]:
-    """What the disk takes for 4 KiB."""
+    """Measure the time of an fsync of 4 KiB, in milliseconds."""
     descriptor = os.open(folder / "fsync", os.O_CREAT | os.O_WRONLY)
 
     def once() -> None:

@@ -1,4 +1,4 @@
-"""How quick and how light the MCP server is, beside a bare server of the same SDK: ``./run.sh bench server [--json]``.
+"""Speed and memory of the MCP server, compared with a bare server of the same SDK: ``./run.sh bench server [--json]``.
 
 Both run in turn on one interpreter, in the same minutes, so that the ratios hold on a busy machine. The bare one is
 the SDK's ``MCPServer`` with one tool that gives back its text. Ours serves a home with jobs of its own making.
@@ -61,7 +61,7 @@ class Figure:
 
     @property
     def is_good(self) -> bool:
-        """Whether the target is met."""
+        """Return whether the target is met."""
         return self.value <= self.target
 
 
@@ -115,7 +115,7 @@ def timed_ms(work: Callable[[], object]) -> float:
 
 @dataclass(frozen=True)
 class Bench:
-    """What both servers are started with."""
+    """Settings that both servers are started with."""
 
     home: Path
     python: str

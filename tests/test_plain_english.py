@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PRODUCT = ("jobs", "tools", "server")
+PRODUCT = ("jobs", "tools", "server", "bench", "samples", "tests/support")
 # A docstring starts with a noun phrase (module, class) or a verb (function), never with a relative clause.
 OPENING = re.compile(r"(What|Which|Who|Whom|Whose|Where|How|Whatever|Whoever|Whichever|Whether|Why|When)\b")
 # Metaphors of an earlier vocabulary, and a gender for people of whom none is known.

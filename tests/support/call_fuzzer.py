@@ -71,11 +71,11 @@ class World:
         answer = self.portal.call(call_tool, name, arguments, self.context)
         result = answer if isinstance(answer, types.CallToolResult) else as_result(answer)
         fields = result.model_dump(mode="json", by_alias=True).get("structuredContent") or {}
-        told = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))  # as the wire has it
-        self.largest = max(self.largest, len(told))
+        answer_text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))  # as the wire has it
+        self.largest = max(self.largest, len(answer_text))
         most = LARGEST_DETAIL if "detail" in arguments else LARGEST_ANSWER
-        assert len(told) <= most, f"{len(told)} characters"
-        assert "Traceback" not in told
+        assert len(answer_text) <= most, f"{len(answer_text)} characters"
+        assert "Traceback" not in answer_text
         if not result.is_error:
             self.codes["answered"] += 1
             return

@@ -29,13 +29,13 @@ class Killer:
     """Kills one process at a time.
 
     Attributes:
-        home: whose processes.
-        dice: what decides.
-        killed: how often which kind of process was.
+        home: home of the processes.
+        rng: chooses process and moment.
+        killed: number of kills by kind of process.
     """
 
     home: Path
-    dice: random.Random
+    rng: random.Random
     killed: Counter[str] = field(default_factory=Counter)
     _of_job: Counter[str] = field(default_factory=Counter)
 
@@ -48,8 +48,8 @@ class Killer:
                 kinds.setdefault(name, []).append((pid, job_id))
         if not kinds:
             return None
-        name = self.dice.choice(sorted(kinds))
-        pid, job_id = self.dice.choice(sorted(kinds[name]))
+        name = self.rng.choice(sorted(kinds))
+        pid, job_id = self.rng.choice(sorted(kinds[name]))
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         self._of_job[f"{name} {job_id}"] += 1
@@ -87,7 +87,7 @@ def run_with_kills(
     deadline = time.monotonic() + bound_s
     dealt = 0
     while dealt < n_kills and time.monotonic() < deadline:
-        if runner.wait(job_id, killer.dice.uniform(0.1, 2 * every_s)).is_finished:
+        if runner.wait(job_id, killer.rng.uniform(0.1, 2 * every_s)).is_finished:
             break
         dealt += killer.strike() is not None
     return runner.wait(job_id, max(1.0, deadline - time.monotonic()))

@@ -9,13 +9,13 @@ import signal
 from collections.abc import Callable
 
 
-def killed_until_done(work: Callable[[], object], dice: random.Random, within_s: float, n_kills: int) -> int:
+def killed_until_done(work: Callable[[], object], rng: random.Random, within_s: float, n_kills: int) -> int:
     """Do the work in forked processes, the first ``n_kills`` of which are killed if they live long enough.
 
     Args:
         work: goes on where a killed one stopped; everything slow to import is imported already.
-        dice: chooses the moments.
-        within_s: each moment lies this far in, at most; about the length of a run that nobody kills.
+        rng: chooses the moments.
+        within_s: each moment lies this far in, at most; about the length of an undisturbed run.
         n_kills: at most.
 
     Returns:
@@ -32,7 +32,7 @@ def killed_until_done(work: Callable[[], object], dice: random.Random, within_s:
             finally:
                 os._exit(code)
         handle = os.pidfd_open(child)
-        limit_s = dice.uniform(0, within_s) if n_killed < n_kills else None
+        limit_s = rng.uniform(0, within_s) if n_killed < n_kills else None
         has_ended = bool(select.select([handle], [], [], limit_s)[0])
         os.close(handle)
         if not has_ended:

@@ -1,4 +1,4 @@
-"""What a loop leaves, without what no two runs share: ids, times, the folder's own name."""
+"""Files that a loop leaves, without what differs between runs: ids, times, the folder's own name."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def what_was_left(folder: Path) -> dict[str, str]:
 
 
 def differences(one: dict[str, str], other: dict[str, str]) -> list[str]:
-    """What is not the same, a line each."""
+    """List the differences of two trees."""
     names = sorted({*one, *other})
     return [f"{name}: {one.get(name)} / {other.get(name)}" for name in names if one.get(name) != other.get(name)]
 

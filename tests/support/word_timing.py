@@ -40,7 +40,7 @@ PAUSE_S = 0.6
 
 @dataclass(frozen=True)
 class Utterance:
-    """What is said from ``start_s`` to ``end_s`` of a book; ``starts_s``: of each written word, where it is known."""
+    """Text spoken from ``start_s`` to ``end_s`` of a book; ``starts_s``: start of each written word, where known."""
 
     start_s: float
     end_s: float

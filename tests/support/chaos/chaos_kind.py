@@ -1,4 +1,4 @@
-"""The work of the chaos rounds: it tells a journal of its own, outside the home, what really happened."""
+"""The work of the chaos rounds: it writes what happened to a journal outside the home."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Rounds of ``kill -9``: real processes are killed at random moments, then every promise is checked.
 
 A round submits jobs from a process of its own, kills its target somewhere in the first second, lets a client look once
-(as a polling agent does), and waits for the end of everything. What the store says is held against the journals that
-the workers wrote themselves.
+(as a polling agent does), and waits for the end of everything. The store is compared with the journals that the
+workers wrote themselves.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Tally:
 
     Attributes:
         rounds: rounds played.
-        acknowledged: jobs whose submission was told as done.
+        acknowledged: jobs whose submission was acknowledged.
         exact: right state with the exact exit code.
         code_unknown: right state, exit code not known.
         cancelled: cancelled by the round itself, and truly so.
@@ -180,9 +180,9 @@ class Chaos:
 
 
 def _is_true(record: JobRecord, lines: list[str], ends: str) -> bool:
-    """Whether the state is what the journal says happened."""
+    """Return whether the state agrees with the journal."""
     if record.state == "succeeded":
-        # a process that is killed after its last words has done its work
+        # a process that is killed after it wrote its result has done its work
         return ends == "result" and "end" in lines and record.exit_code in (0, None, -signal.SIGKILL)
     if record.state == "failed":
         return ends == "exit" and "end" in lines and record.exit_code == EXIT_CODE
