@@ -54,13 +54,6 @@ def align_clip(
 ) -> AlignedClip:
     """Find time and score of every written word of a clip; a clip whose border cuts a word is trimmed.
 
-    Args:
-        audio: any audio file.
-        text: what is spoken in it.
-        code: two-letter code of the text's language.
-        aligner: for that language.
-        spoken: words that were recognised for the text; None: numbers and abbreviations get the reading that fits best.
-
     Returns:
         Words as written (without punctuation), in order, inside the clip, none of zero length; next to a pause their
         edges are those of the audio. The score of a number is the mean of its spoken words. Where the clip's border
@@ -183,13 +176,7 @@ def _check_times(words: Sequence[Word], duration_s: float) -> None:
 
 
 def uncovered_speech_s(levels: Levels, words: Sequence[Word], tail_s: float) -> float:
-    """Measure speech that the text lacks: seconds outside the words that are as loud as the words.
-
-    Args:
-        levels: of the clip, dB of each 10 ms.
-        words: its words; a margin of 0.1 s around each counts as covered.
-        tail_s: margin after the last word.
-    """
+    """Measure speech that the text lacks: seconds outside the words that are as loud as the words."""
     is_covered = np.zeros(len(levels), bool)
     for word in words:
         first, last = max(0.0, word.start_s - _LEAD_S), word.end_s + _LEAD_S

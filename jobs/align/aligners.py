@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
-from jobs.asr.languages import language_code
+from jobs.asr.model_registry import language_code
 from jobs.asr.whisperx_alignment import Aligner, CannotAlign, alignment_model_is_available
 from jobs.audio.clip_io import SPEECH_RATE_HZ, Samples
 from jobs.dataset.manifest import Word
@@ -87,12 +87,6 @@ class WhisperxAligner:
 
 def make_aligner(language: str, choice: Choice, model: str | None, torch_cache: Path) -> WordAligner:
     """Make the aligner for clips of a language.
-
-    Args:
-        language: as in the manifest.
-        choice: ``auto`` takes WhisperX when its model is given or on this machine, else pocketsphinx.
-        model: wav2vec2 model for WhisperX.
-        torch_cache: torch's folder of weights.
 
     Raises:
         UserError: ``language_unknown``, ``aligner_unavailable``, ``model_unavailable``.

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from jobs.align.params import Params
-from jobs.asr.languages import language_code
-from jobs.asr.model_registry import DEFAULT_MODELS, is_on_disk
-from jobs.dataset.manifest_stats import read_extent, summarise_extent
+from jobs.asr.model_registry import DEFAULT_MODELS, is_on_disk, language_code
+from jobs.dataset.manifest import read_extent, summarise_extent
 from jobs.errors import UserError
 from jobs.runner.machine.preflight import free_bytes
 from jobs.settings import Settings

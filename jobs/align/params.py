@@ -8,30 +8,25 @@ from typing import Literal
 from pydantic import Field
 
 from jobs.dataset.manifest import check_step
-from jobs.param_types import RARE, IngestedManifest, InputPath, ModelRef, OutputPath, Strict
+from jobs.param_types import IngestedManifest, InputPath, ModelRef, OutputPath, Strict, rare
 
 
 class Params(Strict):
     """Parameters of ``align``."""
 
     manifest: IngestedManifest = Field(description="Dataset: name, folder, or train_manifest.jsonl.")
-    out: OutputPath = Field("", description="Default: train_aligned.jsonl beside it.", json_schema_extra=RARE)
-    root: InputPath | None = Field(
-        None, description="Folder that audio paths are relative to. Default: the manifest's.", json_schema_extra=RARE
-    )
+    out: OutputPath = rare("", description="Default: train_aligned.jsonl beside it.")
+    root: InputPath | None = rare(None, description="Folder that audio paths are relative to. Default: the manifest's.")
     aligner: Literal["auto", "whisperx", "pocketsphinx"] = Field(
         "auto", description="auto: WhisperX if its model is on disk, else pocketsphinx (offline, English)."
     )
-    align_model: ModelRef | None = Field(
-        None, description="wav2vec2 model for WhisperX: hub id or directory.", json_schema_extra=RARE
-    )
-    min_word_score: float | None = Field(
+    align_model: ModelRef | None = rare(None, description="wav2vec2 model for WhisperX: hub id or directory.")
+    min_word_score: float | None = rare(
         None,
         ge=0,
         le=1,
         description="A clip whose mean word score is lower is rejected; 0 rejects none by score. Default: 0.5 with "
         "pocketsphinx (right text was measured at 0.54 and above, wrong text at 0.43 and below), 0 with WhisperX.",
-        json_schema_extra=RARE,
     )
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel, Field
 
 from jobs.align.word_boundaries import CUT_DB, FRAMES_PER_S, Levels, find_cut_words, silence_db, words_level_db
-from jobs.dataset.manifest import Word
+from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
+from jobs.dataset.manifest import Clip, Rejection, Source, Word
 from jobs.text.english_normalization import written_between
 
 MIN_KEPT_S, MIN_KEPT_SHARE = 1.0, 0.5
@@ -56,12 +59,6 @@ class _Kept:
 
 def trim_to_pauses(levels: Levels, words: Sequence[Word], text: str, duration_s: float) -> AlignedClip | None:
     """Move borders that cut a word to the next pause.
-
-    Args:
-        levels: of the clip, dB of each 10 ms.
-        words: all of its words, edges fitted to the audio.
-        text: of the clip.
-        duration_s: of the clip.
 
     Returns:
         The whole clip when no border cuts a word, else the part that is kept; None when no pause is near enough, or
@@ -144,3 +141,47 @@ def _first_cut(levels: Levels, words: Sequence[Word], borders: range) -> tuple[i
             if quiet[place] < silent_db:
                 return border, round(start_s, 2) + (place + 1.5) / FRAMES_PER_S
     return None
+
+
+def write_trimmed_clip(row: Clip, path: Path, aligned: AlignedClip) -> Clip:
+    """Write the part that is kept to a file next to the clip, named by its milliseconds. The clip stays as it is.
+
+    Returns:
+        Row of the part.
+    """
+    samples = read_clip(path, CLIP_RATE_HZ)
+    first, last = (round(time_s * CLIP_RATE_HZ) for time_s in (aligned.start_s, aligned.end_s))
+    part = samples[first:last]
+    span = f"_{aligned.start_s * 1000:.0f}-{aligned.end_s * 1000:.0f}.wav"
+    write_clip(path.with_name(path.stem + span), part, CLIP_RATE_HZ)
+    source = row.source
+    update = {
+        "audio": os.path.splitext(row.audio)[0] + span,  # noqa: PTH122 (a path of the manifest, as written)
+        "text": aligned.text,
+        "duration_s": round(len(part) / CLIP_RATE_HZ, 6),
+        "source": _source_of_part(source, aligned.start_s, aligned.end_s) if source is not None else None,
+    }
+    if "spoken" in (row.model_extra or {}):
+        update["spoken"] = None  # of the whole text
+    return row.model_copy(update=update)
+
+
+def reject_removed_parts(row: Clip, aligned: AlignedClip, number: int) -> list[Rejection]:
+    """Return the removed parts as rejections."""
+    whole = row.source or Source(recording=row.audio, start_s=0.0, end_s=row.duration_s or aligned.end_s)
+    return [
+        Rejection(
+            source=_source_of_part(whole, part.start_s, part.end_s),
+            reason="word_cut",
+            detail=f"line {number}: the clip's border cuts a word; it was moved to the next pause",
+            text=part.text,
+            audio=row.audio,
+        )
+        for part in aligned.lost
+    ]
+
+
+def _source_of_part(source: Source, start_s: float, end_s: float) -> Source:
+    return source.model_copy(
+        update={"start_s": round(source.start_s + start_s, 6), "end_s": round(source.start_s + end_s, 6)}
+    )

@@ -52,12 +52,7 @@ def silence_db(levels: Levels, words: Sequence[Word]) -> float:
 
 
 def fit_to_audio(levels: Levels, words: Sequence[Word]) -> list[Word]:
-    """Move edges next to a pause or the clip's border inwards to where the word's sound begins and ends.
-
-    Args:
-        levels: of the clip.
-        words: in order; none becomes shorter than 40 ms.
-    """
+    """Move edges next to a pause or the clip's border inwards to where the word's sound begins and ends."""
     if not len(levels) or not words:
         return list(words)
     is_quiet = levels < silence_db(levels, words)
@@ -81,12 +76,7 @@ def fit_to_audio(levels: Levels, words: Sequence[Word]) -> list[Word]:
 
 
 def find_cut_words(levels: Levels, words: Sequence[Word]) -> tuple[bool, bool]:
-    """Return whether the clip's start cuts the first word, and its end the last. A cut with a fade is not detected.
-
-    Args:
-        levels: of the clip.
-        words: in order.
-    """
+    """Return whether the clip's start cuts the first word, and its end the last. A cut with a fade is not detected."""
     if not len(levels):
         return False, False
     loud_db = words_level_db(levels, words) - CUT_DB

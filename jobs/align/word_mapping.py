@@ -23,10 +23,6 @@ class WrittenWord:
 def written_words(text: str, code: str) -> list[WrittenWord]:
     """Split a clip's text into written words with their spoken form.
 
-    Args:
-        text: as in the manifest.
-        code: two-letter code of its language.
-
     Returns:
         Words in order without punctuation; none when the text has no letters or digits.
 

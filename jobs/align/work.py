@@ -1,6 +1,6 @@
 """The job ``align``: align the clips that the journal lacks, then write the manifest in its order.
 
-A kill at any moment costs at most one clip: ``journaled_aligner`` journals words next to the output, clip by clip.
+A kill at any moment costs at most one clip: words are journalled next to the output, clip by clip.
 """
 
 from __future__ import annotations
@@ -11,27 +11,86 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from jobs.align.align_clip import align_clip, clip_key
 from jobs.align.aligners import WordAligner, make_aligner
-from jobs.align.journaled_aligner import JournaledAligner
 from jobs.align.params import Params, Result
-from jobs.align.trimmed_clip import reject_removed_parts
+from jobs.align.trim import AlignedClip, reject_removed_parts, write_trimmed_clip
+from jobs.asr.model_registry import language_code
 from jobs.dataset.exchange.exporters import EXPORTS, give
 from jobs.dataset.manifest import (
     Clip,
     Rejection,
     RejectionError,
     Source,
+    Word,
     check_audio_inside,
+    length_of,
     read_numbered_rows,
     read_rows,
     write_rows,
 )
-from jobs.dataset.manifest_stats import length_of
 from jobs.dataset.report.alignment_report import show_words
 from jobs.errors import UserError
 from jobs.runner.worker.context import JobContext
 from jobs.runner.worker.journal import Journal
+
+
+class JournaledAligner:
+    """Aligns clips one by one; results come from the journal when an earlier attempt has written them."""
+
+    def __init__(self, params: Params, root: Path, aligners: dict[str, WordAligner], journal: Journal) -> None:
+        self._params = params
+        self._root = root
+        self._aligners = aligners
+        self._journal = journal
+
+    def align(self, row: Clip) -> AlignedClip:
+        """Align a clip, or read its result from the journal.
+
+        Raises:
+            RejectionError: with the reason, which the journal holds too.
+        """
+        aligner = self._aligners[row.language]
+        path = check_audio_inside(Path(self._params.manifest), self._root, row.audio)
+        spoken = recognised_words(row)
+        key = clip_key(path, row.text, f"{aligner.name} {row.language}", spoken)
+        entry = self._journal.get(key)
+        if entry is None:
+            entry = self._align(path, row, aligner)
+            self._journal.add(key, entry)
+        if "reason" in entry:
+            raise RejectionError(entry["reason"], entry["detail"])
+        aligned = AlignedClip.model_validate(entry["aligned"])
+        self._check_score(aligned.words, aligner)
+        return aligned
+
+    def write_trimmed(self, row: Clip, aligned: AlignedClip) -> Clip:
+        """Write the part of a clip that is kept to a file of its own, and return its row."""
+        path = check_audio_inside(Path(self._params.manifest), self._root, row.audio)
+        return write_trimmed_clip(row, path, aligned)
+
+    def _align(self, path: Path, row: Clip, aligner: WordAligner) -> dict[str, Any]:
+        try:
+            aligned = align_clip(path, row.text, language_code(row.language) or "", aligner, recognised_words(row))
+        except RejectionError as rejected:
+            return {"audio": row.audio, "reason": rejected.reason, "detail": rejected.detail}
+        return {"audio": row.audio, "aligned": aligned.model_dump(exclude_defaults=True)}
+
+    def _check_score(self, words: list[Word], aligner: WordAligner) -> None:
+        given = self._params.min_word_score
+        needed = aligner.default_min_score if given is None else given
+        score = sum(word.score for word in words) / len(words)
+        if score < needed:
+            raise RejectionError("low_score", f"mean word score {score:.2f} is below {needed}")
+
+
+def recognised_words(row: Clip) -> list[str] | None:
+    """Return the words that ingest_audiobook recognised, where they differ from the usual reading of the text."""
+    spoken = (row.model_extra or {}).get("spoken")
+    return spoken if isinstance(spoken, list) and all(isinstance(word, str) for word in spoken) else None
+
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.convert_codes.params import Params
-from jobs.dataset.manifest_stats import read_extent, summarise_extent
+from jobs.dataset.manifest import read_extent, summarise_extent
 from jobs.runner.machine.nvidia_smi import ask_nvidia_smi
 from jobs.runner.machine.preflight import free_bytes
 from jobs.settings import Settings

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from jobs.dataset.manifest import check_step
 from jobs.errors import UserError
-from jobs.param_types import RARE, AlignedManifest, InputPath, ModelRef, OutputPath, Strict
+from jobs.param_types import AlignedManifest, InputPath, ModelRef, OutputPath, Strict, rare
 from jobs.qwen.model_files import check_tokenizer
 
 DEFAULT_TOKENIZER = "Qwen/Qwen3-TTS-Tokenizer-12Hz"
@@ -18,16 +18,12 @@ class Params(Strict):
     """Parameters of ``convert_codes``."""
 
     manifest: AlignedManifest = Field(description="Dataset: name, folder, or train_aligned.jsonl.")
-    out: OutputPath = Field("", description="Default: train_manifest_qwen3.jsonl beside it.", json_schema_extra=RARE)
+    out: OutputPath = rare("", description="Default: train_manifest_qwen3.jsonl beside it.")
     tokenizer: ModelRef = Field(DEFAULT_TOKENIZER, description="Hub id, folder, or toy (for trials without weights).")
-    ref_audio: InputPath | None = Field(
-        None,
-        description="Reference clip for the speaker embedding. Default: the best-scored clip of 3 to 10 s.",
-        json_schema_extra=RARE,
+    ref_audio: InputPath | None = rare(
+        None, description="Reference clip for the speaker embedding. Default: the best-scored clip of 3 to 10 s."
     )
-    batch_s: float = Field(
-        60.0, gt=0, le=600, description="Audio per batch, seconds; lower it when memory is low.", json_schema_extra=RARE
-    )
+    batch_s: float = rare(60.0, gt=0, le=600, description="Audio per batch, seconds; lower it when memory is low.")
 
 
 class Result(Strict):

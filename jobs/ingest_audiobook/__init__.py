@@ -1,20 +1,19 @@
 """The step from a recording to clips with texts. Stages in the order in which ``work`` runs them, and their modules:
 
 1. ``input.source_files``: open one recording or a folder of them, read containers and chapters.
-2. ``input.selection``: select chapters or a time range, divided into ``input.work_units``.
+2. ``input.work_units``: select chapters or a time range, and divide it into units.
 3. ``text.text_sources``: prepare the source of texts: the book, Whisper, given segments, or none.
-4. ``output.ingest_state``: resume from the units that earlier attempts built of the same ``output.fingerprint``.
-5. ``output.worker_pool``: build the remaining units, in this process or in several (``output.worker``).
+4. ``output.ingest_state``: resume from the units that earlier attempts built from the same inputs.
+5. ``output.worker_pool``: build the remaining units, in this process or in several.
    Each unit is built by ``output.unit_builder``, chunk by chunk:
 
    - ``input.speech_chunks``: decode, resample, detect speech, divide at pauses;
    - ``text.text_sources``: find the text of the speech and make clip candidates, by ``text.book_aligner`` and
-     ``cut.clip_bounds``, by ``cut.vad_clips``, or by ``text.segment_clips``;
-   - ``text.credits`` and ``cut.unit_cuts``: reject credits and words cut at a unit's border;
-   - ``cut.sample_accounting``: give every sample to a clip or a rejection;
-   - ``output.clip_writer``: write the clips.
+     ``cut.clip_bounds``, by Whisper, or by ``text.segment_clips``;
+   - ``cut.clip_filters``: reject credits and words cut at a unit's border;
+   - ``output.clip_writer``: give every sample to a clip or a rejection, and write the clips.
 
-6. ``output.ingest_progress``: number the clips of units in order, report progress.
+6. ``work``: number the clips of units in order, report progress.
 7. ``output.build_report``: judge all clips together, write manifest, rejections and report.
 
 Imports among the packages point one way: ``work`` -> ``output`` -> ``text`` -> ``cut`` -> ``input``. ``params``,

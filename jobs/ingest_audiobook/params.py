@@ -10,7 +10,7 @@ from pydantic import Field
 from jobs.asr.model_registry import ComputeType
 from jobs.dataset.quality.thresholds import EXPORT, QUALITY, VALIDATION_SHARE, Layout, read_thresholds
 from jobs.errors import UserError
-from jobs.param_types import RARE, InputPath, Language, ModelRef, OutputPath, Strict, Value
+from jobs.param_types import InputPath, Language, ModelRef, OutputPath, Strict, Value, rare
 
 
 class Params(Strict):
@@ -22,69 +22,43 @@ class Params(Strict):
     text: InputPath | None = Field(
         None, description="txt, epub, srt or vtt; for a folder: txt, epub, or a folder of srt, vtt."
     )
-    segments_jsonl: InputPath | None = Field(
-        None,
-        description="Segments that exist already: JSONL with start, end (seconds) and text. Skips transcription.",
-        json_schema_extra=RARE,
+    segments_jsonl: InputPath | None = rare(
+        None, description="Segments that exist already: JSONL with start, end (seconds) and text. Skips transcription."
     )
     transcript: Literal["auto", "book", "whisper", "none"] = Field(
         "auto", description="auto: the given text or segments, else Whisper."
     )
     language: Language = Field("english", description="")
-    whisper_model: ModelRef = Field(
-        "large-v3", description="faster-whisper model name or directory.", json_schema_extra=RARE
+    whisper_model: ModelRef = rare("large-v3", description="faster-whisper model name or directory.")
+    whisper_device: Literal["auto", "cpu", "cuda"] = rare("auto", description="auto: the GPU where there is one.")
+    whisper_compute_type: ComputeType = rare(
+        "auto", description="Number format; auto: float16 on the GPU, int8 on the CPU."
     )
-    whisper_device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="auto: the GPU where there is one.", json_schema_extra=RARE
-    )
-    whisper_compute_type: ComputeType = Field(
-        "auto", description="Number format; auto: float16 on the GPU, int8 on the CPU.", json_schema_extra=RARE
-    )
-    whisper_batch_size: int = Field(
+    whisper_batch_size: int = rare(
         0,
         ge=0,
         le=64,
         description="Clips per batch of Whisper; 0: 16 on the GPU, 4 on the CPU. Lower it when out of memory.",
-        json_schema_extra=RARE,
     )
-    min_clip_s: float = Field(
-        1.5, ge=0.3, le=10, description="Shorter clips are rejected, seconds.", json_schema_extra=RARE
+    min_clip_s: float = rare(1.5, ge=0.3, le=10, description="Shorter clips are rejected, seconds.")
+    target_clip_s: float = rare(2.0, ge=0.5, le=15, description="Adjacent segments are merged up to this, seconds.")
+    max_clip_s: float = rare(10.0, ge=2, le=30, description="Longest clip, seconds.")
+    max_gap_s: float = rare(0.5, ge=0, le=3, description="Segments further apart than this are never merged, seconds.")
+    pad_s: float = rare(
+        0.1, ge=0, le=0.5, description="Silence kept on both sides of speech, seconds; less in a short pause."
     )
-    target_clip_s: float = Field(
-        2.0, ge=0.5, le=15, description="Adjacent segments are merged up to this, seconds.", json_schema_extra=RARE
-    )
-    max_clip_s: float = Field(10.0, ge=2, le=30, description="Longest clip, seconds.", json_schema_extra=RARE)
-    max_gap_s: float = Field(
-        0.5,
-        ge=0,
-        le=3,
-        description="Segments further apart than this are never merged, seconds.",
-        json_schema_extra=RARE,
-    )
-    pad_s: float = Field(
-        0.1,
-        ge=0,
-        le=0.5,
-        description="Silence kept on both sides of speech, seconds; less in a short pause.",
-        json_schema_extra=RARE,
-    )
-    chapters: str = Field("", description='Only these, e.g. "2-5,8".', json_schema_extra=RARE)
-    start_s: float | None = Field(None, ge=0, description="Only from here.", json_schema_extra=RARE)
-    end_s: float | None = Field(None, gt=0, description="Only to here.", json_schema_extra=RARE)
-    workers: int = Field(
-        0, ge=0, le=64, description="Processes; 0: one per core. The result is the same.", json_schema_extra=RARE
-    )
-    validation_chapters: list[int] = Field(
+    chapters: str = rare("", description='Only these, e.g. "2-5,8".')
+    start_s: float | None = rare(None, ge=0, description="Only from here.")
+    end_s: float | None = rare(None, gt=0, description="Only to here.")
+    workers: int = rare(0, ge=0, le=64, description="Processes; 0: one per core. The result is the same.")
+    validation_chapters: list[int] = rare(
         default_factory=list,
         description="Chapters (1 is the first) whose clips are held out for validation. Default: validation_share.",
-        json_schema_extra=RARE,
     )
-    validation_share: float = Field(0.05, ge=0, le=0.5, description=VALIDATION_SHARE, json_schema_extra=RARE)
-    export: list[Layout] = Field(default_factory=list, description=EXPORT, json_schema_extra=RARE)
-    quality: dict[str, Value] = Field(default_factory=dict, description=QUALITY, json_schema_extra=RARE)
-    max_duration_s: float | None = Field(
-        None, gt=0, description="Only the first seconds, for a trial.", json_schema_extra=RARE
-    )
+    validation_share: float = rare(0.05, ge=0, le=0.5, description=VALIDATION_SHARE)
+    export: list[Layout] = rare(default_factory=list, description=EXPORT)
+    quality: dict[str, Value] = rare(default_factory=dict, description=QUALITY)
+    max_duration_s: float | None = rare(None, gt=0, description="Only the first seconds, for a trial.")
 
 
 class Result(Strict):

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from jobs.errors import UserError
-from jobs.ingest_audiobook.input.selection import check_chapter_numbers, select_units
 from jobs.ingest_audiobook.input.source_files import open_source_files
-from jobs.ingest_audiobook.input.work_units import batch_units, nominal_length_s
+from jobs.ingest_audiobook.input.work_units import batch_units, check_chapter_numbers, nominal_length_s, select_units
 from jobs.ingest_audiobook.params import Params, transcript_source
 from jobs.ingest_audiobook.text.subtitles import read_given_segments
 from jobs.ingest_audiobook.text.text_readers import read_book_text

@@ -12,14 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.audio.container import empty
+from jobs.codec_format import SAMPLE_RATE_HZ
 from jobs.ingest_audiobook.input.audio_buffer import release_large_blocks
-from jobs.ingest_audiobook.input.selection import check_chapter_numbers, select_units
 from jobs.ingest_audiobook.input.source_files import SourceFiles, open_source_files
-from jobs.ingest_audiobook.input.work_units import WorkUnit, batch_units
-from jobs.ingest_audiobook.output.fingerprint import compute_fingerprint
-from jobs.ingest_audiobook.output.ingest_progress import IngestProgress
-from jobs.ingest_audiobook.output.ingest_state import IngestState
-from jobs.ingest_audiobook.output.unit_builder import BuildEvent
+from jobs.ingest_audiobook.input.speech_chunks import to_24k
+from jobs.ingest_audiobook.input.work_units import (
+    WorkUnit,
+    batch_units,
+    check_chapter_numbers,
+    nominal_length_s,
+    select_units,
+)
+from jobs.ingest_audiobook.output.ingest_state import IngestState, UnitRecord, compute_fingerprint
+from jobs.ingest_audiobook.output.unit_builder import BuildEvent, empty_record
 from jobs.ingest_audiobook.output.worker_pool import build_in_process, build_in_workers
 from jobs.ingest_audiobook.params import Params, Result, transcript_source
 from jobs.ingest_audiobook.text.text_sources import Transcript, make_transcript
@@ -30,11 +35,78 @@ logger = logging.getLogger(__name__)
 SINGLE_PROCESS_S = 600.0  # of audio; less is done before other processes have started
 
 
+class IngestProgress:
+    """Finishes each unit as soon as all units before it are finished, and reports progress."""
+
+    def __init__(self, context: JobContext, files: SourceFiles, units: Sequence[WorkUnit], state: IngestState) -> None:
+        self._context, self._files, self._units, self._state = context, files, units, state
+        self._ended: set[int] = set()  # recordings whose end was reached
+        self._unfinished_s: dict[int, float] = {}  # audio done in units that are not finished
+        self.n_finished = self._n_clips = 0
+        self.done_s = self._kept_s = 0.0
+        for record in state.finished():
+            self._count(record)
+
+    @property
+    def total_s(self) -> float:
+        """Length of the selection by the durations that the containers state, seconds."""
+        return sum(nominal_length_s(unit, self._files.recordings[unit.recording].info) for unit in self._units)
+
+    def is_built(self, unit: WorkUnit) -> bool:
+        """Return True for a unit that is finished or staged, or lies after its recording's end."""
+        is_after_end = unit.index >= self.n_finished and unit.recording in self._ended
+        return unit.index < self.n_finished or is_after_end or self._state.is_staged(unit.index)
+
+    def note(self, event: BuildEvent) -> None:
+        """Finish the units that can be, and report."""
+        if event.chunk_s:
+            self._unfinished_s[event.unit] = self._unfinished_s.get(event.unit, 0.0) + event.chunk_s
+            self._report()
+        else:
+            self.finish_staged()
+
+    def finish_staged(self) -> None:
+        """Number the clips of all units that have no unfinished unit before them."""
+        while self.n_finished < len(self._units):
+            unit = self._units[self.n_finished]
+            if self._state.is_staged(unit.index):
+                record = self._state.finish_staged(unit.index, self._n_clips)
+            elif unit.recording in self._ended:
+                rate = self._files.recordings[unit.recording].info.sample_rate_hz
+                record = empty_record(unit, to_24k(unit.start, rate)).model_copy(update={"is_recording_end": True})
+                self._state.add(record)
+            else:
+                return
+            self._count(record)
+            if record.end_24k > record.start_24k:
+                self._report()
+
+    def _count(self, record: UnitRecord) -> None:
+        self.n_finished += 1
+        self._unfinished_s.pop(record.index, None)
+        self._n_clips += len(record.clips)
+        self.done_s += (record.end_24k - record.start_24k) / SAMPLE_RATE_HZ
+        self._kept_s += sum(clip.duration_s or 0.0 for clip in record.clips)
+        if record.is_recording_end:
+            self._ended.add(record.recording)
+
+    def _report(self) -> None:
+        done_s = self.done_s + sum(self._unfinished_s.values())
+        total_s = done_s if 0 < len(self._units) == self.n_finished else self.total_s
+        self._context.progress(
+            round(done_s / 3600, 6),
+            round(max(total_s, done_s) / 3600, 6) if total_s else None,
+            f"{self._n_clips} clips of "
+            + (f"{self.done_s / 60:.1f} minutes" if self.done_s < 3600 else f"{self.done_s / 3600:.2f} hours"),
+            kept_s=self._kept_s,
+            rejected_s=self.done_s - self._kept_s,
+        )
+
+
 @dataclass(frozen=True)
 class CutBook:
     """A book whose clips are all written."""
 
-    dataset: Path
     files: SourceFiles
     state: IngestState
     transcript: Transcript
@@ -51,15 +123,11 @@ def run(params: Params, context: JobContext) -> Result:
     # it loads torch, 1 GB of memory that is not needed for cutting clips
     from jobs.ingest_audiobook.output.build_report import finish_dataset
 
-    return finish_dataset(params, context, cut.dataset, cut.files, cut.state.finished(), cut.transcript)
+    return finish_dataset(params, context, cut.files, cut.state, cut.transcript)
 
 
 def make_clips(params: Params, context: JobContext) -> CutBook:
-    """Cut the recordings into clips with their texts, except the units that an earlier attempt has built.
-
-    Raises:
-        UserError: those of ``run`` without ``nothing_kept``.
-    """
+    """Cut the recordings into clips with their texts, except the units that an earlier attempt has built."""
     release_large_blocks()
     audio = Path(params.audio)
     roots = context.settings.roots if audio.is_dir() else None
@@ -83,7 +151,7 @@ def make_clips(params: Params, context: JobContext) -> CutBook:
     if not progress.done_s:
         raise empty(audio)
     state.clean(all_of_it=True)
-    return CutBook(dataset, files, state, transcript)
+    return CutBook(files, state, transcript)
 
 
 def _build(

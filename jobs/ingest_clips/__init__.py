@@ -1,5 +1,5 @@
 """The step from curated clips with transcripts to a dataset.
 
-``transcript_parser`` checks the lines, ``conversion_pool`` hashes and converts the audio (``clip_converter``),
-``jobs.dataset`` judges the clips, ``dataset_writer`` writes them. ``work`` has the order.
+``transcript_parser`` checks the lines, ``clip_converter`` hashes and converts the audio,
+``jobs.dataset`` judges the clips, ``work`` writes them and has the order.
 """

@@ -10,7 +10,7 @@ from pydantic import Field
 from jobs.dataset.manifest import Row, read_rows
 from jobs.dataset.quality.thresholds import EXPORT, QUALITY, VALIDATION_SHARE, Layout, read_thresholds
 from jobs.errors import UserError
-from jobs.param_types import RARE, InputPath, Language, OutputPath, Strict, Value
+from jobs.param_types import InputPath, Language, OutputPath, Strict, Value, rare
 
 
 class TranscriptLine(Row):
@@ -31,16 +31,12 @@ class Params(Strict):
     )
     out_dir: OutputPath = Field("", description="Default: datasets/<voice> in the home folder.")
     voice: str = Field("speaker", pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="Speaker of clips without one.")
-    language: Language = Field("english", description="Language of clips without one.", json_schema_extra=RARE)
-    min_clip_s: float = Field(
-        0.5, ge=0.1, le=10, description="Shorter clips are rejected, seconds.", json_schema_extra=RARE
-    )
-    max_clip_s: float = Field(
-        30.0, ge=1, le=60, description="Longer clips are rejected, seconds.", json_schema_extra=RARE
-    )
-    validation_share: float = Field(0.05, ge=0, le=0.5, description=VALIDATION_SHARE, json_schema_extra=RARE)
-    export: list[Layout] = Field(default_factory=list, description=EXPORT, json_schema_extra=RARE)
-    quality: dict[str, Value] = Field(default_factory=dict, description=QUALITY, json_schema_extra=RARE)
+    language: Language = rare("english", description="Language of clips without one.")
+    min_clip_s: float = rare(0.5, ge=0.1, le=10, description="Shorter clips are rejected, seconds.")
+    max_clip_s: float = rare(30.0, ge=1, le=60, description="Longer clips are rejected, seconds.")
+    validation_share: float = rare(0.05, ge=0, le=0.5, description=VALIDATION_SHARE)
+    export: list[Layout] = rare(default_factory=list, description=EXPORT)
+    quality: dict[str, Value] = rare(default_factory=dict, description=QUALITY)
 
 
 class Result(Strict):

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.asr.languages import CODES, NAMES
+from jobs.asr.model_registry import CODES, NAMES
 from jobs.dataset.manifest import RejectionError
 from jobs.ingest_clips.params import TranscriptLine
 
@@ -61,12 +61,6 @@ def parse_lines(
     """Separate usable lines from others by their content; no audio is read.
 
     Clip names depend on the file names and the order of the lines alone, so every run gives the same.
-
-    Args:
-        lines: of the transcripts file, in order, with their numbers.
-        audio_dir: folder that ``audio_file`` is relative to and must be inside of.
-        speaker: of lines without a speaker.
-        language: of lines without a language.
     """
     parsed: list[ParsedLine] = []
     rejected: list[RejectedLine] = []

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.param_types import RARE, InputPath, Language, ModelRef, OutputPath, Strict
+from jobs.param_types import InputPath, Language, ModelRef, OutputPath, Strict, rare
 from jobs.qwen.model_files import check_model
 from jobs.qwen.model_info import describe_model
 
@@ -40,36 +40,23 @@ class Params(Strict):
     texts: list[Annotated[str, Field(min_length=1, max_length=2000)]] = Field(
         min_length=1, max_length=200, description="One wav for each text."
     )
-    takes_per_text: int = Field(
+    takes_per_text: int = rare(
         1,
         ge=1,
         le=20,
         description="Takes of every text, each with its own seed: sampled takes differ, one says little of a voice.",
-        json_schema_extra=RARE,
     )
-    speaker: str | None = Field(
-        None, description="Speaker of the voice. Default: its only one.", json_schema_extra=RARE
-    )
-    language: Language | None = Field(None, description="Default: the voice's.", json_schema_extra=RARE)
+    speaker: str | None = rare(None, description="Speaker of the voice. Default: its only one.")
+    language: Language | None = rare(None, description="Default: the voice's.")
     ref_audio: InputPath | None = Field(None, description="Base model only: the clip to clone.")
-    ref_text: str | None = Field(
-        None, description="Base model only: what ref_audio says; without it timbre only.", json_schema_extra=RARE
-    )
+    ref_text: str | None = rare(None, description="Base model only: what ref_audio says; without it timbre only.")
     out_dir: OutputPath = Field("", description="Default: the job's own folder.")
-    greedy: bool = Field(
-        False, description="Take the likeliest code each time instead of sampling.", json_schema_extra=RARE
-    )
-    temperature: float = Field(0.9, gt=0, le=2, json_schema_extra=RARE)
-    top_k: int = Field(50, ge=1, le=3000, json_schema_extra=RARE)
-    seed: int = Field(
-        0, ge=0, description="The same seed and text give the same audio on the same machine.", json_schema_extra=RARE
-    )
-    max_seconds: float = Field(
-        60.0,
-        gt=0,
-        le=600,
-        description="Longest audio per text; a take without an end is cut there.",
-        json_schema_extra=RARE,
+    greedy: bool = rare(False, description="Take the likeliest code each time instead of sampling.")
+    temperature: float = rare(0.9, gt=0, le=2)
+    top_k: int = rare(50, ge=1, le=3000)
+    seed: int = rare(0, ge=0, description="The same seed and text give the same audio on the same machine.")
+    max_seconds: float = rare(
+        60.0, gt=0, le=600, description="Longest audio per text; a take without an end is cut there."
     )
 
 

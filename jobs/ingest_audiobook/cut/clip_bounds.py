@@ -35,16 +35,7 @@ def book_candidates(
     duration_s: float,
     limits: ClipLimits,
 ) -> tuple[list[ClipCandidate], list[RejectedSpan]]:
-    """Make clip candidates of placed runs: long runs are split at pauses, short neighbours are merged.
-
-    Args:
-        text: the book.
-        words: all its spoken words.
-        placed: runs whose words were found, in order.
-        runs: all runs of speech of the chunk, placed or not.
-        duration_s: length of the chunk.
-        limits: lengths of clips.
-    """
+    """Make clip candidates of placed runs: long runs are split at pauses, short neighbours are merged."""
     starts = [word.start for word in words]
     parts = [part for run in placed for part in _parts(run, runs, duration_s, limits)]
     groups = merged(
@@ -65,12 +56,6 @@ def split_ranges(
 
     Spoken words of one written word (1455 is three) stay together.
 
-    Args:
-        words: of one run, in order.
-        max_s: longest part, seconds.
-        min_s: shorter parts are avoided, seconds.
-        pad_s: padding on each side, seconds.
-
     Returns:
         (first, last) indices of the words of each part; ``last`` is exclusive.
     """
@@ -86,8 +71,7 @@ def split_ranges(
     ]
     middle = (words[0].start_s + words[-1].end_s) / 2
     cut = max(
-        long_enough or cuts,
-        key=lambda k: (words[k].start_s - words[k - 1].end_s, -abs(words[k].start_s - middle)),
+        long_enough or cuts, key=lambda k: (words[k].start_s - words[k - 1].end_s, -abs(words[k].start_s - middle))
     )
     left = split_ranges(words[:cut], max_s, min_s=min_s, pad_s=pad_s)
     right = split_ranges(words[cut:], max_s, min_s=min_s, pad_s=pad_s)
@@ -97,15 +81,7 @@ def split_ranges(
 def part_spans(
     run: PlacedRun, parts: Sequence[tuple[int, int]], before_s: float, after_s: float, pad_s: float = PAD_S
 ) -> list[Span]:
-    """Compute the time of each part of a run: cuts in the middle of pauses, the outer ends padded.
-
-    Args:
-        run: the run and its words.
-        parts: from ``split_ranges``.
-        before_s: end of the audio before the run (the speech before it, or the chunk's start mirrored).
-        after_s: start of the audio after the run.
-        pad_s: padding on each side, seconds.
-    """
+    """Compute the time of each part of a run: cuts in the middle of pauses, the outer ends padded."""
     first_s = min(run.span.start_s, run.words[0].start_s)
     last_s = max(run.span.end_s, run.words[-1].end_s)
     start, is_cut = max(first_s - pad_s, (before_s + first_s) / 2), False
@@ -126,8 +102,7 @@ def _parts(run: PlacedRun, runs: Sequence[Span], duration_s: float, limits: Clip
         return []
     before = max((other.end_s for other in runs if other.end_s <= run.span.start_s), default=-run.span.start_s)
     after = min(
-        (other.start_s for other in runs if other.start_s >= run.span.end_s),
-        default=2 * duration_s - run.span.end_s,
+        (other.start_s for other in runs if other.start_s >= run.span.end_s), default=2 * duration_s - run.span.end_s
     )
     ranges = split_ranges(run.words, limits.max_s, pad_s=limits.pad_s)
     return [

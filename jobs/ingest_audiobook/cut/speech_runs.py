@@ -40,13 +40,7 @@ class SpeechRun:
 
 
 def speech_runs(audio_16k: Samples, probabilities: Samples, spans: Sequence[Span]) -> list[SpeechRun]:
-    """Extract each run of speech with ``MARGIN_S`` of audio around it, at most to the middle of the pause.
-
-    Args:
-        audio_16k: the chunk.
-        probabilities: its speech probabilities.
-        spans: its runs of speech, seconds, in order.
-    """
+    """Extract each run of speech with ``MARGIN_S`` of audio around it, at most to the middle of the pause."""
     total_s = len(audio_16k) / SPEECH_RATE_HZ
     runs: list[SpeechRun] = []
     for number, span in enumerate(spans):

@@ -30,9 +30,6 @@ class SampleQueue:
 
     Memory is allocated once for each chunk and filled in place. Joining arrays instead would copy all samples with
     every block and hold them in memory twice.
-
-    Args:
-        n_expected: initial capacity; the queue grows when it must hold more.
     """
 
     def __init__(self, n_expected: int) -> None:
@@ -74,11 +71,7 @@ class SampleQueue:
 
 
 class AudioBuffer:
-    """Audio that is not in a chunk yet, at 24 kHz and 16 kHz, with its speech probabilities.
-
-    Args:
-        n_frames: initial capacity in frames of 32 ms.
-    """
+    """Audio that is not in a chunk yet, at 24 kHz and 16 kHz, with its speech probabilities."""
 
     def __init__(self, n_frames: int) -> None:
         self.audio_24k, self.audio_16k = SampleQueue(n_frames * FRAME_24K), SampleQueue(n_frames * FRAME_SAMPLES)

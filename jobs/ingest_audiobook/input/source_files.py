@@ -58,10 +58,6 @@ class SourceFiles:
 def open_source_files(audio: Path, roots: Sequence[Path] | None = None) -> SourceFiles:
     """Read the containers of a recording or a folder of recordings.
 
-    Args:
-        audio: file or folder.
-        roots: folders that links may point into; None: anywhere.
-
     Raises:
         UserError: those of ``Recording``, ``audio_missing`` for a folder without audio, ``path_outside_roots``.
     """

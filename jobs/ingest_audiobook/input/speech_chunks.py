@@ -75,13 +75,8 @@ def read_speech_chunks(
 ) -> Iterator[tuple[WorkUnit, SpeechChunk | UnitEnd]]:
     """Decode a recording once and yield the chunks of its units, each unit followed by a ``UnitEnd``, in order.
 
-    A unit that starts after the recording's end has no chunk.
-
-    Args:
-        recording: the file.
-        units: of this recording, in order.
-        keep_whole: spans (seconds of the recording) that no cut but a chapter's border may fall into.
-        max_chunk_s: longest chunk, seconds.
+    A unit that starts after the recording's end has no chunk. No cut but a chapter's border falls into ``keep_whole``
+    (seconds of the recording).
 
     Raises:
         UserError: those of ``Recording.blocks``.

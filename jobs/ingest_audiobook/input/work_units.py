@@ -7,10 +7,14 @@ ones. The exact border between two units of a chapter depends on the audio and i
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from jobs.audio.recording import RecordingInfo
+from jobs.errors import UserError
+from jobs.ingest_audiobook.input.source_files import SourceFiles
+from jobs.ingest_audiobook.params import Params
 
 UNIT_S = 900.0
 BORDER_WITHIN_S = 30.0  # after a nominal border: the longest pause there divides two units; costs 3 % of UNIT_S
@@ -66,12 +70,7 @@ def plan_work_units(
 ) -> list[WorkUnit]:
     """Divide the selected part of the book into units.
 
-    Args:
-        recordings: in order.
-        chapter_numbers: for each recording the numbers of its chapters in the book. One number for a recording without
-            chapter marks: the file is a chapter. No number: a recording without chapters.
-        selection: the part to read.
-        unit_s: approximate length of the longest unit, seconds.
+    ``chapter_numbers`` are those of each recording: one for a file without marks that is a chapter; none: no chapters.
     """
     units: list[WorkUnit] = []
     left_s = selection.limit_s
@@ -99,13 +98,7 @@ def nominal_length_s(unit: WorkUnit, info: RecordingInfo) -> float:
 
 
 def batch_units(units: Sequence[WorkUnit], has_exact_seek: Sequence[bool]) -> list[list[WorkUnit]]:
-    """Group units into batches, each decoded by one process in one pass, in order.
-
-    Args:
-        units: not built yet, in order.
-        has_exact_seek: for each recording, True when decoding can start at any sample. Its units are batches of
-            their own; the units of another recording are one batch.
-    """
+    """Group units into batches, each decoded by one process in one pass, in order."""
     batches: list[list[WorkUnit]] = []
     for recording, group in itertools.groupby(units, key=lambda unit: unit.recording):
         of_recording = list(group)
@@ -167,3 +160,66 @@ def _units_of_range(span: _SampleRange, stated_end: int | None, rate: int, unit_
         )
         for k, (start, stop) in enumerate(zip(starts, ends, strict=True))
     ]
+
+
+def select_units(files: SourceFiles, params: Params) -> list[WorkUnit]:
+    """Divide the selected part of the book into units.
+
+    Raises:
+        UserError: ``chapter_unknown``, ``selection_unclear``, ``selection_empty``.
+    """
+    n_chapters = len(files.info.chapters)
+    chapters = parse_chapters(params.chapters, n_chapters) if params.chapters else None
+    if len(files.recordings) > 1 and (params.start_s is not None or params.end_s is not None):
+        raise UserError(
+            "selection_unclear",
+            f"start_s and end_s apply to one recording, but there are {len(files.recordings)}.",
+            "Give chapters instead: every file is at least one chapter.",
+        )
+    selection = Selection(chapters, params.start_s, params.end_s, params.max_duration_s)
+    units = plan_work_units([recording.info for recording in files.recordings], files.chapter_numbers, selection)
+    if not units:
+        raise UserError(
+            "selection_empty",
+            f"No part of {files.names[0]} lies within chapters={params.chapters!r}, start_s={params.start_s}, "
+            f"end_s={params.end_s}.",
+            "List the chapters with dry_run.",
+        )
+    return units
+
+
+def parse_chapters(text: str, n_chapters: int) -> frozenset[int]:
+    """Return the chapter numbers of a text like ``"1,3-5"``.
+
+    Raises:
+        UserError: ``chapter_unknown``.
+    """
+    found: set[int] = set()
+    for word in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", word)
+        if match is None:
+            raise _unknown(f"chapters={text!r} is not a list of numbers and ranges", n_chapters)
+        first, last = int(match[1]), int(match[2] or match[1])
+        if not 1 <= first <= last <= n_chapters:
+            raise _unknown(f"chapters={text!r} names {word.strip()}", n_chapters)
+        found.update(range(first, last + 1))
+    return frozenset(found)
+
+
+def check_chapter_numbers(numbers: Sequence[int], files: SourceFiles) -> None:
+    """Check that the chapters to hold out exist.
+
+    Raises:
+        UserError: ``chapter_unknown``.
+    """
+    unknown = [number for number in numbers if not 1 <= number <= len(files.info.chapters)]
+    if unknown:
+        raise _unknown(f"validation_chapters names {unknown}", len(files.info.chapters))
+
+
+def _unknown(what: str, n_chapters: int) -> UserError:
+    return UserError(
+        "chapter_unknown",
+        f"{what}, but the recording has {n_chapters} chapters.",
+        f"Give numbers from 1 to {n_chapters}, e.g. 2-5,8; dry_run lists them." if n_chapters else "Leave it out.",
+    )

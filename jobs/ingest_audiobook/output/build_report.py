@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 from jobs.dataset.exchange.exporters import give
 from jobs.dataset.manifest import Rejection, Source, write_rows
 from jobs.dataset.quality.judging import build_rejection, judge_clips, merge_rejections
 from jobs.dataset.quality.thresholds import read_thresholds
-from jobs.dataset.report.durations import total_samples
 from jobs.dataset.report.html_report import write_page
-from jobs.dataset.report.report_model import About, Report
+from jobs.dataset.report.report_model import About, Report, total_samples
 from jobs.dataset.report.totals import make_report, write_report
 from jobs.errors import UserError
 from jobs.ingest_audiobook.input.source_files import SourceFiles
 from jobs.ingest_audiobook.output.clip_writer import to_seconds
-from jobs.ingest_audiobook.output.ingest_state import UnitRecord
+from jobs.ingest_audiobook.output.ingest_state import IngestState
 from jobs.ingest_audiobook.params import Params, Result
-from jobs.ingest_audiobook.text.segment_clips import segments_beyond
 from jobs.ingest_audiobook.text.subtitles import Segment
 from jobs.ingest_audiobook.text.text_sources import BookTranscript, SegmentTranscript, Transcript
 from jobs.runner.worker.context import JobContext
@@ -29,30 +26,24 @@ logger = logging.getLogger(__name__)
 
 
 def finish_dataset(
-    params: Params,
-    context: JobContext,
-    dataset: Path,
-    files: SourceFiles,
-    records: Sequence[UnitRecord],
-    transcript: Transcript,
+    params: Params, context: JobContext, files: SourceFiles, state: IngestState, transcript: Transcript
 ) -> Result:
     """Judge the clips, hold some out, and write manifest, rejections and report.
 
     Raises:
         UserError: ``nothing_kept``.
     """
-    name, info = Path(params.audio).name, files.info
-    notes = [*files.notes, *transcript.notes, *_notes(params, files, records)]
+    dataset, name, info = state.dataset, Path(params.audio).name, files.info
+    notes = [*files.notes, *transcript.notes, *_notes(params, files, state)]
     late: list[Rejection] = []
     if isinstance(transcript, SegmentTranscript) and not _is_selected(params):
         for number, segments in enumerate(transcript.segments):
-            last_s, chapter = _end_of_audio(records, number)
-            recording = files.names[number]
-            late += [_late(segment, last_s, chapter, recording) for segment in segments_beyond(segments, last_s)]
+            end = _find_end(state, number, files.names[number])
+            late += [_late(segment, end) for segment in segments if segment.start_s >= end.end_s]
         notes += [f"{len(late)} given segments begin after the recording's end."] if late else []
-    clips = [clip for record in records for clip in record.clips]
+    clips = [clip for record in state.finished() for clip in record.clips]
     limits = read_thresholds(params.quality)
-    n_read = sum(record.end_24k - record.start_24k for record in records)
+    n_read = sum(record.end_24k - record.start_24k for record in state.finished())
     end_s = to_seconds(n_read)
     judged = judge_clips(
         dataset,
@@ -63,7 +54,7 @@ def finish_dataset(
         context=context,
         done=lambda message: context.progress(end_s / 3600, end_s / 3600, message),
     )
-    early = [row for record in records for row in record.rejections]
+    early = [row for record in state.finished() for row in record.rejections]
     rejected = merge_rejections(early, [build_rejection(row, fault) for row, fault in judged.rejected]) + late
     assert total_samples(judged.kept, rejected) == n_read, "samples lost or counted twice"
     about = About(
@@ -75,7 +66,7 @@ def finish_dataset(
         transcript=transcript.origin or "none",
         chapter_titles=files.chapter_titles,
         n_words_book=transcript.n_words,
-        n_words_placed=None if transcript.n_words is None else sum(record.n_words for record in records),
+        n_words_placed=None if transcript.n_words is None else sum(record.n_words for record in state.finished()),
         book_text=transcript.text if isinstance(transcript, BookTranscript) else None,
         notes=notes,
     )
@@ -102,39 +93,32 @@ def _is_selected(params: Params) -> bool:
     return bool(params.chapters) or any((params.start_s, params.end_s, params.max_duration_s))
 
 
-def _end_of_audio(records: Sequence[UnitRecord], recording: int) -> tuple[float, int | None]:
-    """Return the end of the audio that was read of a recording, seconds, and its chapter."""
-    found: tuple[float, int | None] = (0.0, None)
-    for record in records:
+def _find_end(state: IngestState, recording: int, name: str) -> Source:
+    """Return the end of the audio that was read of a recording, with its chapter."""
+    end = Source(recording=name, start_s=0.0, end_s=0.0)
+    for record in state.finished():
         if record.recording == recording and record.end_24k > record.start_24k:
-            found = (to_seconds(record.end_24k), record.chapter)
-    return found
+            end_s = to_seconds(record.end_24k)
+            end = Source(recording=name, chapter=record.chapter, start_s=end_s, end_s=end_s)
+    return end
 
 
-def _late(segment: Segment, end_s: float, chapter: int | None, name: str) -> Rejection:
-    return Rejection(
-        source=Source(recording=name, chapter=chapter, start_s=end_s, end_s=end_s),
-        reason="segment_beyond_end",
-        detail=f"line {segment.line}: {segment.start_s}-{segment.end_s} s",
-        text=segment.text,
-    )
+def _late(segment: Segment, end: Source) -> Rejection:
+    detail = f"line {segment.line}: {segment.start_s}-{segment.end_s} s"
+    return Rejection(source=end, reason="segment_beyond_end", detail=detail, text=segment.text)
 
 
-def _notes(params: Params, files: SourceFiles, records: Sequence[UnitRecord]) -> list[str]:
+def _notes(params: Params, files: SourceFiles, state: IngestState) -> list[str]:
     n_read: Counter[int] = Counter()
-    for record in records:
+    for record in state.finished():
         n_read[record.recording] += record.end_24k - record.start_24k
     if _is_selected(params):
         return [f"Only a part was selected: {to_seconds(n_read.total()):.0f} s were read."]
-    notes = []
-    for number, (recording, name) in enumerate(zip(files.recordings, files.names, strict=True)):
-        stated_s = recording.info.duration_s
-        if stated_s and to_seconds(n_read[number]) < 0.98 * stated_s:
-            notes.append(
-                f"The container of {name!r} states {stated_s:.0f} s but holds {to_seconds(n_read[number]):.0f} s: "
-                "it may be cut off."
-            )
-    return notes
+    return [
+        f"The container of {name!r} states {stated_s:.0f} s but holds {read_s:.0f} s: it may be cut off."
+        for number, (recording, name) in enumerate(zip(files.recordings, files.names, strict=True))
+        if (stated_s := recording.info.duration_s) and (read_s := to_seconds(n_read[number])) < 0.98 * stated_s
+    ]
 
 
 def _result(report: Report, dataset: Path, n_chapters: int) -> Result:

@@ -2,22 +2,56 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import overload
 
 from pydantic import BaseModel
 
 from jobs.atomic_io import write_json, write_text
 from jobs.dataset.manifest import Clip, Rejection
 from jobs.errors import UserError
+from jobs.ingest_audiobook.params import Params
+from jobs.ingest_audiobook.text.subtitles import segment_files
 
 STATE_FOLDER = ".ingest"
 RECORD = "record.json"
+VERSION = 4  # of the clips; an ingest of another version does not continue an older dataset
+# Parameters that change no clip: places, judging after the cut, and how Whisper computes, so that an ingest that ran
+# out of memory can continue with smaller batches.
+EXCLUDED = frozenset(
+    {"audio", "text", "segments_jsonl", "out_dir", "workers"}
+    | {"quality", "validation_share", "validation_chapters", "export"}
+    | {"whisper_device", "whisper_compute_type", "whisper_batch_size"}
+)
+
+
+def compute_fingerprint(params: Params, recordings: Sequence[Path], names: Sequence[str]) -> dict[str, object]:
+    """Return the parameters and digests of the files' contents; paths do not count."""
+    found: dict[str, object] = params.model_dump(exclude=set(EXCLUDED))
+    found |= {"version": VERSION, "recording": list(names), "audio": [_digest(path) for path in recordings]}
+    for name in ("text", "segments_jsonl"):
+        path = getattr(params, name)
+        found[name] = _text_digest(params, Path(path), names) if path else None
+    return found
+
+
+def _text_digest(params: Params, path: Path, names: Sequence[str]) -> str | list[str]:
+    return [_digest(file) for file in segment_files(params, names)] if path.is_dir() else _digest(path)
+
+
+def _digest(path: Path) -> str:
+    """Hash the length and the first and last MiB: enough to distinguish recordings without reading 1 GB."""
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        digest = hashlib.sha256(str(size).encode() + stream.read(1 << 20))
+        stream.seek(max(0, size - (1 << 20)))
+        digest.update(stream.read())
+    return digest.hexdigest()
 
 
 class UnitRecord(BaseModel):
@@ -39,10 +73,6 @@ class IngestState:
 
     Each unit is built in a folder of its own, by any process and in any order. Its clips get their final numbers when
     all units before it have theirs. Each step is a rename and can be repeated after a kill.
-
-    Args:
-        dataset: the dataset's folder.
-        fingerprint: of everything that the result depends on.
 
     Raises:
         UserError: ``dataset_differs`` when the folder was made from other inputs or parameters.
@@ -70,9 +100,13 @@ class IngestState:
         """Folder in which units are built."""
         return self._folder / "staged"
 
-    def finished(self) -> UnitRecords:
-        """Return the records of finished units in order, up to the first gap."""
-        return UnitRecords(self._folder)
+    def finished(self) -> Iterator[UnitRecord]:
+        """Read the records of finished units in order, up to the first gap: those of a long book exceed the memory."""
+        for index in range(self._count_finished()):
+            yield UnitRecord.model_validate_json(_record_path(self._folder, index).read_bytes())
+
+    def _count_finished(self) -> int:
+        return next(index for index in itertools.count() if not _record_path(self._folder, index).is_file())
 
     def add(self, record: UnitRecord) -> None:
         """Save the record of a finished unit, whose clips already have their final names."""
@@ -102,7 +136,7 @@ class IngestState:
         """Remove unfinished work of killed attempts; with ``all_of_it`` the whole folder of staged units."""
         for folder in self.staged.glob("*" if all_of_it else "*.*"):
             shutil.rmtree(folder, ignore_errors=True)
-        n_finished = len(self.finished())
+        n_finished = self._count_finished()
         for folder in self.staged.glob("*"):
             if int(folder.name.split(".")[0]) < n_finished:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -110,37 +144,8 @@ class IngestState:
             self.staged.rmdir()
 
 
-class UnitRecords(Sequence[UnitRecord]):
-    """Records of finished units, read from disk one at a time: those of a long book do not fit into memory."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def __len__(self) -> int:
-        """Return the number of records before the first gap."""
-        return next(k for k in itertools.count() if not _record_path(self._folder, k).is_file())
-
-    @overload
-    def __getitem__(self, index: int) -> UnitRecord: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[UnitRecord]: ...
-    def __getitem__(self, index: int | slice) -> UnitRecord | list[UnitRecord]:
-        """Read one or some."""
-        if isinstance(index, slice):
-            return [self[k] for k in range(*index.indices(len(self)))]
-        path = _record_path(self._folder, index if index >= 0 else len(self) + index)
-        if not path.is_file():
-            raise IndexError(index)
-        return UnitRecord.model_validate_json(path.read_bytes())
-
-
 class UnitWorkspace:
-    """Folder in which one process builds one unit.
-
-    Args:
-        staged: ``IngestState.staged``.
-        index: of the unit.
-    """
+    """Folder in which one process builds one unit, below ``IngestState.staged``."""
 
     def __init__(self, staged: Path, index: int) -> None:
         self._done = staged / f"{index:05d}"

@@ -3,59 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from jobs.dataset.manifest import Clip
 from jobs.ingest_audiobook.cut.clip_candidates import ClipLimits
-from jobs.ingest_audiobook.cut.sample_accounting import account_for_samples
-from jobs.ingest_audiobook.cut.unit_cuts import reject_cut_words
+from jobs.ingest_audiobook.cut.clip_filters import reject_credits, reject_cut_words
 from jobs.ingest_audiobook.input.source_files import SourceFiles
 from jobs.ingest_audiobook.input.speech_chunks import SpeechChunk, read_speech_chunks, to_24k
 from jobs.ingest_audiobook.input.work_units import WorkUnit
-from jobs.ingest_audiobook.output.clip_writer import make_rejections, write_chunk_clips
+from jobs.ingest_audiobook.output.clip_writer import account_for_samples, make_rejections, write_chunk_clips
 from jobs.ingest_audiobook.output.ingest_state import UnitRecord, UnitWorkspace
 from jobs.ingest_audiobook.params import Params
-from jobs.ingest_audiobook.text.credits import reject_credits
 from jobs.ingest_audiobook.text.text_sources import Transcript
 
 
-@dataclass(frozen=True)
-class ChunkDone:
-    """Event: a chunk of a unit is done, but not the unit's last one."""
+class BuildEvent(NamedTuple):
+    """A chunk of a unit is done, seconds, or (0) the unit is built and staged."""
 
     unit: int
-    duration_s: float
-
-
-@dataclass(frozen=True)
-class UnitDone:
-    """Event: a unit is built and staged."""
-
-    unit: int
-
-
-BuildEvent = ChunkDone | UnitDone
+    chunk_s: float = 0.0
 
 
 def build_units(
     units: Sequence[WorkUnit], files: SourceFiles, params: Params, transcript: Transcript, staged: Path
 ) -> Iterator[BuildEvent]:
-    """Build units of one recording in order.
-
-    Args:
-        units: of one recording.
-        files: the recordings.
-        params: of the job.
-        transcript: source of the texts.
-        staged: ``IngestState.staged``.
-
-    Yields:
-        An event for each chunk but a unit's last, and for each unit.
-
-    Raises:
-        UserError: unreadable audio; Whisper's errors.
-    """
+    """Build units of one recording in order; yield an event for each chunk but a unit's last, and for each unit."""
     number = units[0].recording
     recording, name = files.recordings[number], files.names[number]
     rate = recording.info.sample_rate_hz
@@ -67,12 +40,12 @@ def build_units(
             builder = _UnitBuilder(unit, name, rate, params, transcript, UnitWorkspace(staged, unit.index))
         if isinstance(part, SpeechChunk):
             if builder.last_chunk_s:
-                yield ChunkDone(unit.index, builder.last_chunk_s)
+                yield BuildEvent(unit.index, builder.last_chunk_s)
             builder.add(part)
             del part  # release its memory before the next chunk is decoded
         else:
             builder.finish(to_24k(unit.start, rate), is_recording_end=part.is_recording_end)
-            yield UnitDone(unit.index)
+            yield BuildEvent(unit.index)
 
 
 class _UnitBuilder:
@@ -94,11 +67,7 @@ class _UnitBuilder:
             params.min_clip_s, params.target_clip_s, params.max_clip_s, params.max_gap_s, params.pad_s
         )
         self._common = Clip(
-            audio="",
-            text="",
-            speaker=params.voice,
-            language=params.language,
-            transcript=transcript.origin,
+            audio="", text="", speaker=params.voice, language=params.language, transcript=transcript.origin
         )
         self._record: UnitRecord | None = None
 

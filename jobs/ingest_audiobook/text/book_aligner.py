@@ -50,13 +50,7 @@ class BookPosition:
 
 
 class BookAligner:
-    """Aligns chunks of speech with the text of a book, in order.
-
-    Args:
-        text: the book, in English.
-        recogniser: speech recogniser and forced aligner.
-        position: where the narration begins.
-    """
+    """Aligns chunks of speech with the text of a book, in order."""
 
     def __init__(self, text: str, recogniser: Recogniser, position: BookPosition | None = None) -> None:
         self.text = text
@@ -70,13 +64,7 @@ class BookAligner:
     def align(
         self, audio_16k: Samples, probabilities: Samples, runs: Sequence[Span]
     ) -> tuple[list[PlacedRun], list[RejectedSpan]]:
-        """Find the words of the runs of a chunk in the book.
-
-        Args:
-            audio_16k: the chunk.
-            probabilities: its speech probabilities.
-            runs: its speech between pauses, seconds.
-        """
+        """Find the words of the runs of a chunk in the book."""
         placed: list[PlacedRun] = []
         rejected: list[RejectedSpan] = []
         for passage in group_into_passages(speech_runs(audio_16k, probabilities, runs)):

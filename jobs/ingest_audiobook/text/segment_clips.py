@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from operator import attrgetter
 
 from jobs.audio.recording import Samples
 from jobs.audio.vad_segments import FRAME_S, SPEECH_ON, Span, merged
@@ -18,53 +19,29 @@ from jobs.ingest_audiobook.text.subtitles import Segment
 
 
 def segment_candidates(
-    segments: Sequence[Segment],
-    start_s: float,
-    duration_s: float,
-    probabilities: Samples,
-    limits: ClipLimits,
+    segments: Sequence[Segment], start_s: float, duration_s: float, probabilities: Samples, limits: ClipLimits
 ) -> tuple[list[ClipCandidate], list[RejectedSpan]]:
-    """Make candidates of the segments that begin in a chunk; an end within speech is marked as a cut.
-
-    Args:
-        segments: of the whole recording, sorted by start.
-        start_s: start of the chunk in the recording.
-        duration_s: length of the chunk.
-        probabilities: speech probabilities of the chunk.
-        limits: lengths of clips.
-    """
+    """Make candidates of the segments that begin in a chunk; an end within speech is marked as a cut."""
     candidates: list[ClipCandidate] = []
     rejected: list[RejectedSpan] = []
     reached_s = 0.0
     # segments before the recording's start belong to its first chunk
-    low = bisect_left(segments, start_s, key=_start) if start_s > 0 else 0
-    for segment in segments[low : bisect_left(segments, start_s + duration_s, key=_start)]:
+    low = bisect_left(segments, start_s, key=attrgetter("start_s")) if start_s > 0 else 0
+    for segment in segments[low : bisect_left(segments, start_s + duration_s, key=attrgetter("start_s"))]:
         if not start_s <= max(segment.start_s, 0.0) < start_s + duration_s:
             continue
         span = Span(segment.start_s - start_s, segment.end_s - start_s)
         reason = _rejection_reason(segment, span, reached_s, duration_s)
         if reason is None:
-            marked = Span(
-                span.start_s, span.end_s, _is_speech(probabilities, span.start_s), _is_speech(probabilities, span.end_s)
-            )
-            candidates.append(ClipCandidate(marked, segment.text))
+            cuts = [_is_speech(probabilities, time_s) for time_s in (span.start_s, span.end_s)]
+            candidates.append(ClipCandidate(Span(span.start_s, span.end_s, *cuts), segment.text))
             reached_s = span.end_s
         else:
-            inside = Span(min(max(span.start_s, 0.0), duration_s), min(max(span.end_s, 0.0), duration_s))
-            rejected.append(
-                RejectedSpan(inside, reason, f"line {segment.line}: {segment.start_s}-{segment.end_s} s", segment.text)
-            )
+            first_s, last_s = (min(max(time_s, 0.0), duration_s) for time_s in (span.start_s, span.end_s))
+            detail = f"line {segment.line}: {segment.start_s}-{segment.end_s} s"
+            rejected.append(RejectedSpan(Span(first_s, last_s), reason, detail, segment.text))
     kept, by_length = reject_by_length(_merged(candidates, rejected, limits), limits)
     return kept, rejected + by_length
-
-
-def _start(segment: Segment) -> float:
-    return segment.start_s
-
-
-def segments_beyond(segments: Sequence[Segment], recording_s: float) -> list[Segment]:
-    """Return the segments that begin after the end of the recording."""
-    return [segment for segment in segments if segment.start_s >= recording_s]
 
 
 def _rejection_reason(segment: Segment, span: Span, reached_s: float, duration_s: float) -> str | None:
@@ -92,13 +69,7 @@ def _merged(
         k > 0 and not any(spans[k - 1].end_s <= start_s < span.start_s for start_s in starts)
         for k, span in enumerate(spans)
     ]
-    groups = merged(
-        spans,
-        target_s=limits.target_s,
-        max_s=limits.max_s,
-        max_gap_s=limits.max_gap_s,
-        may_join=may_join,
-    )
+    groups = merged(spans, target_s=limits.target_s, max_s=limits.max_s, max_gap_s=limits.max_gap_s, may_join=may_join)
     return [
         ClipCandidate(joined_span([spans[k] for k in group]), " ".join(candidates[k].text for k in group))
         for group in groups

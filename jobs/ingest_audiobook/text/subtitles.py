@@ -67,10 +67,6 @@ def read_subtitles(path: Path) -> list[Segment]:
 def segment_files(params: Params, names: Sequence[str]) -> list[Path]:
     """Return the file of segments of each recording: the given file, or files of the recordings' names in a folder.
 
-    Args:
-        params: name a file, or a folder with ``01.srt``, ``01.vtt`` or ``01.jsonl`` for ``01.mp3``.
-        names: of the recordings, relative to their folder.
-
     Raises:
         UserError: ``segments_missing``.
     """
@@ -95,11 +91,6 @@ def segment_files(params: Params, names: Sequence[str]) -> list[Path]:
 
 def read_given_segments(params: Params, files: SourceFiles, roots: Sequence[Path] | None = None) -> list[list[Segment]]:
     """Read the segments that the parameters name, for each recording.
-
-    Args:
-        params: of the job.
-        files: the recordings.
-        roots: folders that links in a folder of segments may point into; None: anywhere.
 
     Raises:
         UserError: ``segments_unreadable``, ``segments_empty``, ``segments_missing``, ``text_right_to_left``,

@@ -6,12 +6,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
+
 from jobs.asr.pocketsphinx_asr import Recogniser
+from jobs.asr.transcript import TranscribedSegment
 from jobs.asr.whisper import Transcriber
-from jobs.audio.vad_segments import Span, speech_spans
+from jobs.audio.recording import Samples
+from jobs.audio.vad_segments import Span, merged, padded, speech_spans
 from jobs.ingest_audiobook.cut.clip_bounds import book_candidates
-from jobs.ingest_audiobook.cut.clip_candidates import ClipCandidate, ClipLimits, RejectedSpan
-from jobs.ingest_audiobook.cut.vad_clips import SpeechToText, speech_candidates, transcribe_candidates
+from jobs.ingest_audiobook.cut.clip_candidates import (
+    ClipCandidate,
+    ClipLimits,
+    RejectedSpan,
+    joined_span,
+    reject_by_length,
+)
 from jobs.ingest_audiobook.input.source_files import SourceFiles
 from jobs.ingest_audiobook.input.speech_chunks import SpeechChunk
 from jobs.ingest_audiobook.input.work_units import WorkUnit
@@ -21,6 +31,55 @@ from jobs.ingest_audiobook.text.segment_clips import segment_candidates
 from jobs.ingest_audiobook.text.subtitles import Segment, read_given_segments
 from jobs.ingest_audiobook.text.text_decoding import BookText
 from jobs.ingest_audiobook.text.text_readers import read_book_text
+
+
+class SpeechToText(Protocol):
+    """The part of ``jobs.asr.whisper.Transcriber`` that an ingest uses."""
+
+    def transcribe_spans(
+        self, samples_16k: npt.NDArray[np.float32], spans_s: Sequence[tuple[float, float]], language: str | None = None
+    ) -> list[list[TranscribedSegment]]:
+        """Return for each span (seconds) its segments with text, times from the span's start."""
+        ...
+
+
+def speech_candidates(
+    probabilities: Samples, duration_s: float, limits: ClipLimits
+) -> tuple[list[ClipCandidate], list[RejectedSpan]]:
+    """Make candidates of speech with an empty text: cut at pauses, padded, merged, of allowed length."""
+    spans = padded(speech_spans(probabilities, max_span_s=limits.max_s - 2 * limits.pad_s), duration_s, limits.pad_s)
+    groups = merged(spans, target_s=limits.target_s, max_s=limits.max_s, max_gap_s=limits.max_gap_s)
+    candidates = [ClipCandidate(joined_span([spans[k] for k in group]), "") for group in groups]
+    return reject_by_length(candidates, limits)
+
+
+def transcribe_candidates(
+    candidates: Sequence[ClipCandidate], audio_16k: Samples, whisper: SpeechToText, language: str | None
+) -> tuple[list[ClipCandidate], list[RejectedSpan]]:
+    """Transcribe each candidate on its own, so that a text never depends on Whisper's times.
+
+    Loops, words invented in silence and text of low confidence are rejected.
+    """
+    kept: list[ClipCandidate] = []
+    rejected: list[RejectedSpan] = []
+    spans = [(candidate.span.start_s, candidate.span.end_s) for candidate in candidates]
+    for candidate, segments in zip(candidates, whisper.transcribe_spans(audio_16k, spans, language), strict=True):
+        text = " ".join(segment.text for segment in segments)
+        doubts = [doubt for segment in segments if (doubt := segment.doubt()) is not None]
+        if doubts:
+            rejected.append(RejectedSpan(candidate.span, doubts[0], _figures(segments), text))
+        elif not text:
+            rejected.append(RejectedSpan(candidate.span, "no_transcript", "Whisper recognised no words"))
+        else:
+            kept.append(ClipCandidate(candidate.span, text))
+    return kept, rejected
+
+
+def _figures(segments: Sequence[TranscribedSegment]) -> str:
+    lowest = min(segment.mean_log_probability for segment in segments)
+    highest = max(segment.compression_ratio for segment in segments)
+    return f"mean log probability {lowest:.2f}, compression ratio {highest:.1f}"
+
 
 MAX_RUN_S = 25.0  # of speech without a pause, matched to the text as one
 
@@ -113,11 +172,7 @@ class RecognisedTranscript:
 
 
 class SegmentTranscript:
-    """Given segments of text with times.
-
-    Args:
-        segments: of each recording.
-    """
+    """Given segments of text with times."""
 
     origin: Origin = "subtitle"
     n_words: int | None = None
@@ -147,11 +202,6 @@ class SegmentTranscript:
 
 def make_transcript(params: Params, files: SourceFiles, roots: Sequence[Path] | None = None) -> Transcript:
     """Make the source of texts that the parameters ask for.
-
-    Args:
-        params: of the job.
-        files: the recordings.
-        roots: folders that links in a folder of segments may point into; None: anywhere.
 
     Raises:
         UserError: unreadable text or segments, those of ``read_given_segments``, Whisper's ``model_unavailable``.

@@ -14,10 +14,9 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-import jobs.align.journaled_aligner
+import jobs.align.work
 from jobs.align.params import Params
 from jobs.align.work import DEFAULT_NAME, JOURNAL_NAME, REJECTIONS_NAME, run
-from jobs.asr.toy_models import make_toy_aligner
 from jobs.audio.clip_io import CLIP_RATE_HZ, duration_s, read_clip, write_clip
 from jobs.dataset.exchange.exporters import give
 from jobs.dataset.manifest import Clip, Rejection, read_rows
@@ -26,6 +25,7 @@ from jobs.errors import UserError
 from jobs.runner.worker.context import Cancelled
 from jobs.settings import PROJECT_ROOT
 from tests.support.process_killer import killed_until_done
+from tests.support.toy_models import make_toy_aligner
 
 # Aligns as a worker does, says on stdout how far it is, and after five clips stands still until it is killed.
 KILLED_WORKER = """
@@ -188,9 +188,9 @@ def test_clips_of_a_real_book_that_were_cut_within_words_lose_those_words_alone(
 def test_a_kill_costs_one_clip_and_no_clip_is_aligned_twice(make_dataset, make_context, fables, monkeypatch):
     manifest = make_dataset(fables[:6])
     done: list[str] = []
-    align_clip = jobs.align.journaled_aligner.align_clip
+    align_clip = jobs.align.work.align_clip
     monkeypatch.setattr(
-        jobs.align.journaled_aligner,
+        jobs.align.work,
         "align_clip",
         lambda path, *rest: (done.append(path.name), align_clip(path, *rest))[1],
     )

@@ -22,7 +22,7 @@ from jobs.audio.recording import Recording
 from jobs.dataset.manifest import check_step
 from jobs.errors import UserError
 from jobs.ingest_audiobook.input.source_files import open_source_files
-from jobs.ingest_audiobook.output.fingerprint import compute_fingerprint
+from jobs.ingest_audiobook.output.ingest_state import compute_fingerprint
 from jobs.ingest_audiobook.params import Params, check
 from jobs.ingest_audiobook.text.subtitles import read_given_segments
 from jobs.ingest_audiobook.work import run

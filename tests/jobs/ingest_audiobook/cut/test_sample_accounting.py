@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jobs.audio.vad_segments import Span
 from jobs.ingest_audiobook.cut.clip_candidates import ClipCandidate, RejectedSpan
-from jobs.ingest_audiobook.cut.sample_accounting import account_for_samples
+from jobs.ingest_audiobook.output.clip_writer import account_for_samples
 
 
 def test_candidates_rejections_speech_and_silence_cover_every_sample_once() -> None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from jobs.asr.transcript import TranscribedSegment
 from jobs.audio.vad_segments import Span
 from jobs.ingest_audiobook.cut.clip_candidates import ClipCandidate
-from jobs.ingest_audiobook.cut.vad_clips import transcribe_candidates
+from jobs.ingest_audiobook.text.text_sources import transcribe_candidates
 
 SURE = TranscribedSegment(0.0, 2.0, "a crow was thirsty", -0.2, 0.01, 1.1)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from jobs.audio.clip_io import CLIP_RATE_HZ
-from jobs.ingest_audiobook.input.noise_floor import NoiseFloor
 from jobs.ingest_audiobook.input.speech_chunks import SpeechChunk
+from jobs.ingest_audiobook.output.clip_writer import NoiseFloor
 
 FRAME = 768  # samples at 24 kHz, 32 ms
 

@@ -12,8 +12,8 @@ import pytest
 from jobs.audio.clip_io import write_clip
 from jobs.audio.recording import Recording
 from jobs.errors import UserError
-from jobs.ingest_audiobook.input.selection import parse_chapters, select_units
 from jobs.ingest_audiobook.input.source_files import open_source_files
+from jobs.ingest_audiobook.input.work_units import parse_chapters, select_units
 from jobs.ingest_audiobook.params import Params
 from jobs.settings import PROJECT_ROOT
 from tests.support.repeated_recording import played_over

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import UserError
-from jobs.ingest_audiobook.text.credits import is_credit
+from jobs.ingest_audiobook.cut.clip_filters import is_credit
 from jobs.ingest_audiobook.text.subtitles import read_subtitles
 from jobs.ingest_audiobook.text.text_decoding import MAX_TEXT_BYTES
 from jobs.ingest_audiobook.text.text_readers import read_book_text

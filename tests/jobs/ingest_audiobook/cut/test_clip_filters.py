@@ -12,7 +12,7 @@ import pytest
 from jobs.audio.clip_io import read_clip
 from jobs.audio.vad_segments import Span
 from jobs.ingest_audiobook.cut.clip_candidates import ClipCandidate
-from jobs.ingest_audiobook.cut.unit_cuts import reject_cut_words
+from jobs.ingest_audiobook.cut.clip_filters import reject_cut_words
 from jobs.ingest_audiobook.input.speech_chunks import SpeechChunk
 from jobs.ingest_audiobook.input.work_units import WorkUnit
 from jobs.ingest_audiobook.params import Params
@@ -45,7 +45,7 @@ def test_a_mark_within_a_word_leaves_no_half_of_it(tmp_path: Path, make_context:
         target_clip_s=0.5,
     )
 
-    records = make_clips(params, make_context()).state.finished()
+    records = list(make_clips(params, make_context()).state.finished())
 
     spans = [(clip.source.start_s, clip.source.end_s) for record in records for clip in record.clips if clip.source]
     cut = [row.source for record in records for row in record.rejections if row.reason == "cut_in_speech"]
