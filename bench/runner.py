@@ -14,9 +14,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
+from bench.figure import Figure
 from bench.runner_kind import CPU, GPU, Params
 from jobs.runner.client.runner import Runner
 from jobs.runner.machine import processes
@@ -25,22 +26,6 @@ from jobs.runner.store import Store
 from jobs.settings import Settings
 
 N_JOBS, N_LOOKS, N_HISTORY, N_QUEUED, IDLE_S = 40, 200, 100_000, 10_000, 20.0
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One measurement; good when ``value`` is below ``target``."""
-
-    name: str
-    value: float
-    target: float
-    unit: str
-    detail: str = ""
-
-    @property
-    def is_good(self) -> bool:
-        """Return whether the target is met."""
-        return self.value < self.target
 
 
 def at(share: float, values: Sequence[float]) -> float:

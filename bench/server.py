@@ -24,6 +24,7 @@ from typing import Any
 
 import httpx
 
+from bench.figure import Figure
 from jobs.settings import PROJECT_ROOT, Settings
 
 BARE = """
@@ -47,22 +48,6 @@ META = {
 }
 N_STARTS, N_CALLS, N_LONG, N_JOBS, N_CLIENTS, N_EACH = 9, 300, 4000, 20, 8, 50
 AUDIO = PROJECT_ROOT / "samples" / "fables.m4b"
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One measurement; good when ``value`` is at most ``target``."""
-
-    name: str
-    value: float
-    target: float
-    unit: str
-    detail: str = ""
-
-    @property
-    def is_good(self) -> bool:
-        """Return whether the target is met."""
-        return self.value <= self.target
 
 
 class Server:

@@ -55,7 +55,7 @@ def old_runner(settings: Settings, tmp_path: Path) -> Runner:
         for mark, place in places.items():
             text = text.replace(mark, place)
         path.write_text(text, encoding="utf-8")
-    script = settings.home / "jobs.sql"
+    script = settings.home / "jobs.sql.txt"
     with sqlite3.connect(settings.home / "jobs.db") as connection:
         connection.executescript(script.read_text(encoding="utf-8"))
     script.unlink()
