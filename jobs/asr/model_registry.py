@@ -1,9 +1,11 @@
-"""Default alignment models, number formats, and a check whether a model is on the disk; imports no library."""
+"""Languages, default alignment models, number formats, a check whether a model is on the disk; imports no library."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
+
+from jobs.errors import UserError
 
 ComputeType = Literal["auto", "int8", "int8_float16", "int8_float32", "float16", "bfloat16", "float32"]
 # whisperx 3.8.6, whisperx/alignment.py, for the languages that Qwen3-TTS speaks: torchaudio's bundles by name,
@@ -50,3 +52,38 @@ def is_on_disk(name: str, torch_hub: Path, hub_cache: Path, bundle_file: str | N
         )
     file = BUNDLE_FILES.get(name) or bundle_file
     return file is not None and (torch_hub / "checkpoints" / file).is_file()
+
+
+CODES = {
+    "english": "en",
+    "chinese": "zh",
+    "japanese": "ja",
+    "korean": "ko",
+    "german": "de",
+    "french": "fr",
+    "russian": "ru",
+    "portuguese": "pt",
+    "spanish": "es",
+    "italian": "it",
+}
+NAMES = {code: name for name, code in CODES.items()}
+
+
+def language_code(language: str | None) -> str | None:
+    """Two-letter code of a language given by name or code; None for ``auto`` and None (detect it).
+
+    Raises:
+        UserError: ``language_unknown``.
+    """
+    if language is None or language.lower() == "auto":
+        return None
+    name = language.strip().lower()
+    if name in NAMES:
+        return name
+    if name not in CODES:
+        raise UserError(
+            "language_unknown",
+            f"{language!r} is not a language that Qwen3-TTS speaks.",
+            f"Use one of: {', '.join(CODES)}; or auto.",
+        )
+    return CODES[name]

@@ -11,10 +11,12 @@ hang. Beams stay at their defaults: wider ones failed more often.
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import tempfile
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +25,6 @@ from typing import Any
 import numpy as np
 from pocketsphinx import Decoder
 
-from jobs.asr.bigram_lm import bigram_model
 from jobs.audio.clip_io import SPEECH_RATE_HZ, Samples
 from jobs.text.g2p import pronounce
 
@@ -233,3 +234,30 @@ def _aligned(segment: Any) -> AlignedWord:
         score=math.exp(log_score / n_frames / _SCORE_SOFTENING),
         log_score=log_score,
     )
+
+
+_TEXT_WEIGHT = 0.7  # of the bigram against the unigram: median WER 0.00 of the right text, 0.97 of another (2026)
+
+
+def bigram_model(words: Sequence[str], vocabulary: Sequence[str]) -> str:
+    """ARPA text of a bigram of ``words`` in order, smoothed with a unigram of ``vocabulary``."""
+    weights = dict.fromkeys(vocabulary, 1.0)
+    for word in words:
+        weights[word] += 3.0
+    weights["</s>"] = 3.0
+    total = sum(weights.values())
+    follows: dict[str, Counter[str]] = {}
+    sentence = ["<s>", *words, "</s>"]
+    for first, second in itertools.pairwise(sentence):
+        follows.setdefault(first, Counter())[second] += 1
+    back_off = f"{math.log10(1 - _TEXT_WEIGHT):.4f}"
+    lines = ["\\data\\", f"ngram 1={len(vocabulary) + 2}", f"ngram 2={sum(map(len, follows.values()))}", ""]
+    lines += ["\\1-grams:", f"-99 <s> {back_off}"]
+    for word in [*vocabulary, "</s>"]:
+        lines.append(f"{math.log10(weights[word] / total):.4f} {word} {back_off if word in follows else 0}")
+    lines += ["", "\\2-grams:"]
+    for first, seconds in follows.items():
+        n_first = sum(seconds.values())
+        for second, count in seconds.items():
+            lines.append(f"{math.log10(_TEXT_WEIGHT * count / n_first):.4f} {first} {second}")
+    return "\n".join([*lines, "", "\\end\\", ""])

@@ -20,8 +20,7 @@ import numpy.typing as npt
 
 from jobs.asr.ctc_trellis import Span, character_spans
 from jobs.asr.ctranslate2_cuda import translate_cuda_error
-from jobs.asr.languages import language_code
-from jobs.asr.model_registry import BUNDLE_FILES, DEFAULT_MODELS, is_on_disk
+from jobs.asr.model_registry import BUNDLE_FILES, DEFAULT_MODELS, is_on_disk, language_code
 from jobs.asr.transcript import Word
 from jobs.errors import UserError
 

@@ -1,4 +1,4 @@
-"""The JSONL files that people keep: one pydantic model a line, paths relative to the manifest's folder.
+"""The JSONL files that people keep: one pydantic model a line, paths relative to the manifest's folder; their totals.
 
 Imports pydantic and the standard library only: the server checks manifests with it before a job exists.
 """
@@ -6,7 +6,9 @@ Imports pydantic and the standard library only: the server checks manifests with
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -178,3 +180,56 @@ def check_audio_inside(path: Path, root: Path, audio: str) -> Path:
             "Move the audio into the dataset's folder and name it relative to that folder.",
         )
     return resolved
+
+
+USUAL_CLIP_S = 5.0  # taken for a clip whose line does not say how long it is
+
+
+@dataclass
+class Extent:
+    """Totals of a manifest.
+
+    Attributes:
+        n_clips: lines.
+        seconds: of audio; clips whose line has no length count as 5 s.
+        n_without_length: such clips.
+        n_without_text: clips that no later step can use.
+        languages: clips of each.
+    """
+
+    n_clips: int = 0
+    seconds: float = 0.0
+    n_without_length: int = 0
+    n_without_text: int = 0
+    languages: Counter[str] = field(default_factory=Counter)
+
+
+def length_of(row: Clip) -> float:
+    """Return the seconds that a line's clip counts for."""
+    return row.duration_s or USUAL_CLIP_S
+
+
+def read_extent(manifest: Path) -> Extent:
+    """Read all lines.
+
+    Raises:
+        UserError: ``manifest_missing``, ``manifest_unreadable``.
+    """
+    extent = Extent()
+    for row in read_rows(manifest, Clip):
+        extent.n_clips += 1
+        extent.seconds += length_of(row)
+        extent.n_without_length += row.duration_s is None
+        extent.n_without_text += not any(character.isalnum() for character in row.text)
+        extent.languages[row.language] += 1
+    return extent
+
+
+def summarise_extent(extent: Extent) -> dict[str, object]:
+    """Return the totals for a dry run."""
+    rare = {"clips_without_length": extent.n_without_length, "clips_without_text": extent.n_without_text}
+    return {
+        "clips": extent.n_clips,
+        "hours": round(extent.seconds / 3600, 3),
+        **{name: count for name, count in rare.items() if count},
+    }

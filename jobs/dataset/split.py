@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from jobs.dataset.manifest import Clip
-from jobs.dataset.manifest_stats import USUAL_CLIP_S
+from jobs.dataset.manifest import USUAL_CLIP_S, Clip
 
 MIN_CLIPS_TO_SPLIT = 20  # a speaker with fewer clips trains on all of them
 MIN_HELD_OUT_CLIPS = 3

@@ -124,7 +124,7 @@ def _units(text: str, language: str) -> tuple[int, int]:
 def _encoder():  # type: ignore[no-untyped-def]
     import torch
 
-    from jobs.speaker.ge2e_encoder import SpeakerEncoder
+    from jobs.speaker.encoders import SpeakerEncoder
 
     torch.set_num_threads(1)  # an LSTM of 256 on a few windows: more threads only wait for each other
     return SpeakerEncoder()

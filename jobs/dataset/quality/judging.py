@@ -10,10 +10,17 @@ from pathlib import Path
 from jobs.dataset.manifest import Clip, Rejection, Source
 from jobs.dataset.quality.audio_quality import against_pauses
 from jobs.dataset.quality.clip_metrics import Measured
-from jobs.dataset.quality.measure_all import measure_clips, measure_dnsmos, measure_text_matches
+from jobs.dataset.quality.measure_all import (
+    choose_for_dnsmos,
+    choose_for_text,
+    measure_clips,
+    measure_dnsmos,
+    measure_text_matches,
+)
 from jobs.dataset.quality.narrator_stats import (
     DatasetProfile,
     DnsmosScores,
+    best_references,
     build_dnsmos_scores,
     build_profile,
     compute_speaking_rate,
@@ -26,8 +33,6 @@ from jobs.dataset.quality.quality_filter import (
     find_rejection,
     is_doubtful,
 )
-from jobs.dataset.quality.reference_clip import best_references
-from jobs.dataset.quality.sampling import choose_for_dnsmos, choose_for_text
 from jobs.dataset.quality.thresholds import Thresholds
 from jobs.dataset.split import split_clips
 from jobs.runner.worker.context import JobContext

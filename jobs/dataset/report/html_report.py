@@ -17,9 +17,8 @@ from jobs.dataset.manifest import Clip
 from jobs.dataset.quality.judging import Judged
 from jobs.dataset.quality.quality_filter import QualityRejection
 from jobs.dataset.quality.thresholds import Thresholds
-from jobs.dataset.report.durations import clock
 from jobs.dataset.report.plots import draw_chapters, draw_histograms, draw_spectrograms
-from jobs.dataset.report.report_model import ChapterRow, Report
+from jobs.dataset.report.report_model import ChapterRow, Report, clock
 from jobs.reports import data_url, embed_picture
 from jobs.reports import write_page as render_page
 

@@ -11,8 +11,7 @@ from jobs.dataset.manifest import Clip, Rejection
 from jobs.dataset.quality.judging import Judged
 from jobs.dataset.quality.thresholds import Thresholds
 from jobs.dataset.rejection_reasons import MEANING, SILENCE
-from jobs.dataset.report.durations import n_samples, seconds
-from jobs.dataset.report.report_model import About, ChapterRow, Reason, Report
+from jobs.dataset.report.report_model import About, ChapterRow, Reason, Report, n_samples, seconds
 from jobs.dataset.report.summary import chapter_notes, missing_text_notes, summarise
 
 BATCH_STATE_NAME = ".batch_state.json"  # totals in the form that report tools of the original skill read

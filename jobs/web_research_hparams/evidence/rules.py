@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from jobs.web_research_hparams.evidence.number_parsing import format_number
 from jobs.web_research_hparams.evidence.parameter_aliases import BY_NAME
@@ -28,13 +29,7 @@ MAX_EPOCHS: dict[Method, int] = {"full": 4, "lora": 15}  # full-epochs; lora-by-
 class SettingsPoint:
     """Settings to check, and the run that they are for.
 
-    Attributes:
-        values: by ``start_training``'s names.
-        size: of the model.
-        method: of the training.
-        n_clips: of the dataset; None: unknown.
-        steps: optimiser steps of the run; None: unknown.
-        gpu_memory_gb: of the GPU; None: unknown.
+    ``values`` are by ``start_training``'s names, ``steps`` the optimiser steps of the run; None: unknown.
     """
 
     values: Mapping[str, Any]
@@ -44,23 +39,17 @@ class SettingsPoint:
     steps: int | None = None
     gpu_memory_gb: float | None = None
 
-    def number(self, name: str) -> float | None:
-        """Return a value as a number; None if it is not one."""
+    def number(self, name: str) -> float:
+        """Return a value as a number; NaN, of which every comparison is false, if it is not one."""
         value = self.values.get(name)
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        return float(value) if _is_number(value) else math.nan
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One known failure.
+    """One known failure; it is checked only where one of its ``parameters`` is given.
 
-    Attributes:
-        id: stable.
-        parameters: settings that it is about; it is checked only where one of them is given.
-        check: severity of a point's breach; None: no breach.
-        sentence: the failure.
-        advice: remedy.
-        facts: ids of facts in the knowledge base; empty: the rule is a limit of ``start_training``.
+    ``facts`` are ids in the knowledge base; empty: the rule is a limit of ``start_training``.
     """
 
     id: str
@@ -91,132 +80,98 @@ def find_breaches(point: SettingsPoint) -> list[Breach]:
     return sorted(found, key=lambda breach: ("reject", "warn", "note").index(breach.severity))
 
 
+def _is_number(value: Any) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _severity(*, reject: bool = False, warn: bool = False, note: bool = False) -> Severity | None:
+    return "reject" if reject else "warn" if warn else "note" if note else None
+
+
 def _no_setting(point: SettingsPoint) -> Severity | None:
-    for name, parameter in BY_NAME.items():
-        value = point.number(name)
-        if value is not None and not parameter.low <= value <= parameter.high:
-            return "reject"
-    return None
+    numbers = {name: value for name in BY_NAME if _is_number(value := point.values.get(name))}
+    return _severity(reject=any(not BY_NAME[name].low <= n <= BY_NAME[name].high for name, n in numbers.items()))
 
 
 def _lr_full(point: SettingsPoint) -> Severity | None:
-    lr = point.number("lr")
-    if point.method != "full" or lr is None or lr < LR_BOUNDS["full"][1]:
-        return None
-    return "reject" if lr > LR_BOUNDS["full"][1] else "warn"
+    lr, most = point.number("lr"), LR_BOUNDS["full"][1]
+    return _severity(reject=lr > most, warn=lr >= most) if point.method == "full" else None
 
 
 def _lr_lora_runaway(point: SettingsPoint) -> Severity | None:
-    lr = point.number("lr")
-    return "warn" if point.method == "lora" and lr is not None and 5e-6 <= lr <= HIGHEST_LORA_LR else None
+    return _severity(warn=point.method == "lora" and 5e-6 <= point.number("lr") <= HIGHEST_LORA_LR)
 
 
 def _lr_lora_high(point: SettingsPoint) -> Severity | None:
     lr = point.number("lr")
-    if point.method != "lora" or lr is None or lr <= LR_BOUNDS["lora"][1]:
-        return None
-    return "reject" if lr > HIGHEST_LORA_LR else "warn"
+    return _severity(reject=lr > HIGHEST_LORA_LR, warn=lr > LR_BOUNDS["lora"][1]) if point.method == "lora" else None
 
 
 def _lr_low(point: SettingsPoint) -> Severity | None:
-    lr = point.number("lr")
-    if lr is None or lr >= LR_BOUNDS[point.method][0]:
-        return None
-    return "reject" if lr < LR_BOUNDS[point.method][0] / 2 else "warn"
+    lr, least = point.number("lr"), LR_BOUNDS[point.method][0]
+    return _severity(reject=lr < least / 2, warn=lr < least)
 
 
 def _warmup_fills_the_run(point: SettingsPoint) -> Severity | None:
     warmup = point.number("warmup_steps")
-    if warmup is None:
-        return None
     if point.steps is None:
-        return "reject" if warmup > 1000 else None
-    return "reject" if warmup >= point.steps else "warn" if warmup > WARMUP_SHARE * point.steps else None
-
-
-def _warmup_without_gain(point: SettingsPoint) -> Severity | None:
-    warmup = point.number("warmup_steps")
-    return "note" if warmup is not None and warmup > NO_GAIN_WARMUP_STEPS else None
+        return _severity(reject=warmup > 1000)
+    return _severity(reject=warmup >= point.steps, warn=warmup > WARMUP_SHARE * point.steps)
 
 
 def _warmup_short(point: SettingsPoint) -> Severity | None:
-    warmup = point.number("warmup_steps")
     is_long = point.steps is not None and point.steps >= MAX_WARMUP_STEPS / WARMUP_SHARE
-    return "note" if warmup is not None and warmup <= 20 and is_long else None
+    return _severity(note=point.number("warmup_steps") <= 20 and is_long)
 
 
 def _epochs_full(point: SettingsPoint) -> Severity | None:
     epochs = point.number("epochs")
-    if point.method != "full" or epochs is None or epochs < 3:
+    if point.method != "full":
         return None
-    if epochs > MAX_EPOCHS["full"]:
-        return "reject"
-    return "warn" if point.n_clips is None or point.n_clips >= ENOUGH_CLIPS else "note"
+    is_enough = point.n_clips is None or point.n_clips >= ENOUGH_CLIPS
+    return _severity(reject=epochs > MAX_EPOCHS["full"], warn=epochs >= 3 and is_enough, note=epochs >= 3)
 
 
 def _too_many_clips_times_epochs(point: SettingsPoint) -> Severity | None:
     epochs = point.number("epochs")
-    if point.method != "lora" or epochs is None:
+    if point.method != "lora":
         return None
-    if epochs > MAX_EPOCHS["lora"]:
-        return "reject"
-    return "warn" if point.n_clips is not None and epochs * point.n_clips > MAX_CLIPS_TIMES_EPOCHS else None
+    is_much = point.n_clips is not None and epochs * point.n_clips > MAX_CLIPS_TIMES_EPOCHS
+    return _severity(reject=epochs > MAX_EPOCHS["lora"], warn=is_much)
 
 
 def _adapters_on_the_predictor(point: SettingsPoint) -> Severity | None:
     targets = str(point.values.get("lora_targets", ""))
-    return "warn" if targets == "all" or "code_predictor" in targets else None
+    return _severity(warn=targets == "all" or "code_predictor" in targets)
 
 
 def _predictor_learns(point: SettingsPoint) -> Severity | None:
-    return "warn" if point.method == "full" and point.values.get("freeze") in ("none", "talker") else None
-
-
-def _dead_knob(point: SettingsPoint) -> Severity | None:
-    weight = point.number("code_predictor_weight")
-    return "note" if weight is not None and abs(weight - 0.3) > 1e-9 else None
+    return _severity(warn=point.method == "full" and point.values.get("freeze") in ("none", "talker"))
 
 
 def _eight_bits(point: SettingsPoint) -> Severity | None:
-    if "8bit" not in str(point.values.get("optimizer", "")):
-        return None
-    return "warn" if point.method == "lora" else "note"
+    is_eight = "8bit" in str(point.values.get("optimizer", ""))
+    return _severity(warn=is_eight and point.method == "lora", note=is_eight)
 
 
 def _large_batch(point: SettingsPoint) -> Severity | None:
-    batch = point.number("batch_size")
-    effective = None if batch is None else batch * (point.number("gradient_accumulation_steps") or 1)
-    return "warn" if effective is not None and effective > 16 else None
-
-
-def _small_rank(point: SettingsPoint) -> Severity | None:
-    rank = point.number("lora_r")
-    return "warn" if rank is not None and rank < 16 else None
+    passes = point.number("gradient_accumulation_steps")
+    return _severity(warn=point.number("batch_size") * (passes if passes > 0 else 1) > 16)
 
 
 def _odd_alpha(point: SettingsPoint) -> Severity | None:
-    rank, alpha = point.number("lora_r"), point.number("lora_alpha")
-    return "note" if rank and alpha and not 0.5 <= alpha / rank <= 4 else None
-
-
-def _nothing_held_out(point: SettingsPoint) -> Severity | None:
-    return "warn" if point.number("validation_share") == 0 else None
-
-
-def _voice_of_few_clips(point: SettingsPoint) -> Severity | None:
-    clips = point.number("speaker_clips")
-    return "note" if clips is not None and clips < 4 else None
+    ratio = (point.number("lora_alpha") or math.nan) / (point.number("lora_r") or math.nan)
+    return _severity(note=ratio < 0.5 or ratio > 4)
 
 
 def _greedy(point: SettingsPoint) -> Severity | None:
-    is_greedy = point.values.get("do_sample") is False or point.number("temperature") == 0
-    return "reject" if is_greedy else None
+    return _severity(reject=point.values.get("do_sample") is False or point.number("temperature") == 0)
 
 
 def _memory_plain(point: SettingsPoint) -> Severity | None:
     is_tight = point.gpu_memory_gb is not None and point.gpu_memory_gb <= 16
     is_plain = point.values.get("gradient_checkpointing") is False
-    return "warn" if point.size == "1.7b" and point.method == "full" and is_tight and is_plain else None
+    return _severity(warn=point.size == "1.7b" and point.method == "full" and is_tight and is_plain)
 
 
 RULES = (
@@ -240,7 +195,8 @@ RULES = (
          "A warm-up longer than a tenth of the run trains at other rates than the chosen one; a warm-up as long as the "
          "run never reaches it.",
          "At most a tenth of the optimiser steps.", ("full-warmup",)),
-    Rule("warmup-no-gain", ("warmup_steps",), _warmup_without_gain,
+    Rule("warmup-no-gain", ("warmup_steps",),
+         lambda point: _severity(note=point.number("warmup_steps") > NO_GAIN_WARMUP_STEPS),
          "100 steps of warm-up gave no improvement over 50.", "Use 50.", ("full-warmup",)),
     Rule("warmup-short", ("warmup_steps",), _warmup_short,
          "20 steps of warm-up did worse than 50.", "Use 50 in a run of 500 steps or more.", ("full-warmup",)),
@@ -257,7 +213,8 @@ RULES = (
          "With the code predictor frozen 12 % of takes on foreign texts had no end; 47 % of the base, 50 % with the "
          "talker frozen.",
          "freeze=code_predictor.", ("full-freeze-predictor",)),
-    Rule("dead-knob", ("code_predictor_weight",), _dead_knob,
+    Rule("dead-knob", ("code_predictor_weight",),
+         lambda point: _severity(note=abs(point.number("code_predictor_weight") - 0.3) > 1e-9),
          "Under Adam the weight of the code predictor's loss is rescaled away.", "Leave 0.3; freeze instead.",
          ("full-dead-knob",)),
     Rule("eight-bit-adam", ("optimizer",), _eight_bits,
@@ -267,16 +224,19 @@ RULES = (
          "Eight clips a step instead of four gained 0.3 to 1.4 points of character errors; the batch of 32 that the "
          "vendor names belongs to the faulty trainer.",
          "4 to 16 clips a step, accumulation counted.", ("full-batch", "official-readme")),
-    Rule("rank-small", ("lora_r",), _small_rank,
+    Rule("rank-small", ("lora_r",),
+         lambda point: _severity(warn=point.number("lora_r") < 16),
          "Even rank 16 holds only 12 to 27 % of what the vendor's own voice training changed; rank 8 was weak.",
          "Rank 16 to 64.", ("capacity-lora", "lora-ablation")),
     Rule("alpha-odd", ("lora_alpha",), _odd_alpha,
          "Every published recipe has an alpha of one to two times the rank.", "lora_alpha = 2 × lora_r.",
          ("lora-67-voices", "lora-all-projections")),
-    Rule("nothing-held-out", ("validation_share",), _nothing_held_out,
+    Rule("nothing-held-out", ("validation_share",),
+         lambda point: _severity(warn=point.number("validation_share") == 0),
          "Training loss falls even while speech gets faster and worse; only held-out clips show it.",
          "Hold out 0.05 or whole chapters.", ("faster-speech", "seed-variance")),
-    Rule("voice-of-few-clips", ("speaker_clips",), _voice_of_few_clips,
+    Rule("voice-of-few-clips", ("speaker_clips",),
+         lambda point: _severity(note=point.number("speaker_clips") < 4),
          "A speaker embedding of the first clips only, as in the vendor's script, is less similar to the speaker.",
          "Average 16 clips or more.", ("speaker-embedding",)),
     Rule("greedy-never-ends", ("do_sample", "temperature"), _greedy,
@@ -286,13 +246,11 @@ RULES = (
          "Full training of the 1.7B ran out of memory on 16 GB without gradient checkpointing.",
          "gradient_checkpointing=true, or method lora.", ("full-memory-17b",)),
 )  # fmt: skip
-RULES_BY_ID = {rule.id: rule for rule in RULES}
 
 
 def describe_breach(breach: Breach) -> str:
     """Describe a breach in one line."""
     given = ", ".join(
-        f"{name}={format_number(value) if isinstance(value, int | float) and not isinstance(value, bool) else value}"
-        for name, value in breach.given.items()
+        f"{name}={format_number(value) if _is_number(value) else value}" for name, value in breach.given.items()
     )
     return f"{breach.severity}: {given}: {breach.rule.sentence} {breach.rule.advice}"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.asr.hallucination_filter import is_loop, is_too_fast
+from jobs.asr.transcript import is_loop, is_too_fast
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jobs.asr.bigram_lm import bigram_model
-from jobs.asr.pocketsphinx_asr import Recogniser
+from jobs.asr.pocketsphinx_asr import Recogniser, bigram_model
 from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, resample
 from jobs.text.english_normalization import spoken_words
 

@@ -6,7 +6,7 @@ import ctranslate2
 import numpy as np
 import pytest
 
-from jobs.asr.languages import NAMES
+from jobs.asr.model_registry import NAMES
 from jobs.asr.transcript import TranscribedSegment
 from jobs.asr.whisper import Transcriber
 from jobs.errors import UserError

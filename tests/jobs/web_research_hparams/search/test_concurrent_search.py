@@ -11,8 +11,7 @@ import anyio
 import httpx
 import pytest
 
-from jobs.web_research_hparams.search.cache import MAX_ENTRIES, ResponseCache
-from jobs.web_research_hparams.search.concurrent_search import Search, search_sources
+from jobs.web_research_hparams.search.concurrent_search import MAX_ENTRIES, ResponseCache, Search, search_sources
 from jobs.web_research_hparams.search.http_client import WebClient
 from jobs.web_research_hparams.search.queries import SearchAccess, build_queries, find_missing_access
 from jobs.web_research_hparams.search.response_parsers import Page
