@@ -26,12 +26,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, content: bytes, *, sync: bool = True) -> None:
-    """Write bytes, over the reserved space of the file if there is any.
+    """Write bytes, over the reserved space of the file if there is any; on an error the old file stays.
 
-    Args:
-        path: file to write; on an error the one that was there stays.
-        content: all of it.
-        sync: wait until it is on the disk. False where very many files are written and flushed afterwards.
+    Without ``sync`` it may not be on the disk yet: for very many files that are flushed afterwards.
     """
     with replacing(path, sync=sync) as temporary:
         descriptor = os.open(temporary, os.O_CREAT | os.O_RDWR, 0o666)  # not truncated: the space is reserved

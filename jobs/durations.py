@@ -12,9 +12,6 @@ _DURATION = re.compile("".join(rf"(?:(\d+(?:\.\d+)?)\s*{unit}\s*)?" for unit in 
 def parse_duration(text: str) -> float:
     """Return the seconds of a duration.
 
-    Args:
-        text: one or more numbers, each with its unit (w, d, h, m, s), the largest unit first.
-
     Raises:
         ValueError: the text is no duration.
     """

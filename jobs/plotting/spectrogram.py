@@ -19,9 +19,7 @@ _FLOOR = 1e-9  # amplitude of silence
 def compute_levels_db(samples: npt.NDArray[Any], rate_hz: int) -> npt.NDArray[np.float64]:
     """Return the level (513 bins from 0 to half of ``rate_hz``, frames) of Hann windows every 10 ms.
 
-    Args:
-        samples: (samples,) mono; the first window is centred on the first sample.
-        rate_hz: of the samples.
+    ``samples`` are (samples,) mono; the first window is centred on the first sample.
     """
     padded = np.pad(np.asarray(samples, dtype=np.float64), FFT_SIZE // 2)
     windows = np.lib.stride_tricks.sliding_window_view(padded, FFT_SIZE)[:: max(1, round(HOP_S * rate_hz))]

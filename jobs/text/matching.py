@@ -31,10 +31,6 @@ def match_in_order(text: Sequence[str], heard: Sequence[Sequence[str]]) -> list[
     """Match the recognised words of consecutive segments to a text, in order.
 
     Words may be missing on both sides. Unmatched words at the ends of a segment stand for as many words of text.
-
-    Args:
-        text: the words of a passage.
-        heard: the recognised words of each segment.
     """
     flat = [word for words in heard for word in words]
     position: dict[int, int] = {}

@@ -84,13 +84,7 @@ def study_path(params: Params, job_folder: Path) -> Path:
 
 
 def build_trial_training(params: Params, values: dict[str, Value], out_dir: str = "") -> Training:
-    """Build the training of a trial.
-
-    Args:
-        params: of the search, with its ranges filled in.
-        values: of the trial's point.
-        out_dir: where it writes.
-    """
+    """Build the training of a trial."""
     given: dict[str, Any] = {
         **params.training,
         **values,

@@ -24,10 +24,6 @@ class TakeToHear(BaseModel):
 async def ask_scores(ask: Ask, takes: Sequence[TakeToHear]) -> tuple[Mapping[str, int], str] | None:
     """Return scores by audio path, as far as the person gave any, and a note; None when the client cannot ask.
 
-    Args:
-        ask: shows the form.
-        takes: at most ``MOST_ASKED``, with absolute paths.
-
     Raises:
         UserError: the person declined.
     """

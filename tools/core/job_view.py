@@ -35,14 +35,9 @@ TURN_S = 1.0  # of one wait in a thread: a client that disconnects is noticed af
 def view_job(
     record: JobRecord, runner: Runner, log_lines: int | None = None, *, reused: bool | None = None, detail: bool = False
 ) -> JobView:
-    """Build the answer about a job.
+    """Build the answer about a job; ``detail``: the whole result and all artifacts, however long.
 
-    Args:
-        record: the job.
-        runner: for its progress, log and artifacts.
-        log_lines: newest lines of the log; None: 4 while it runs, 6 when it failed (2 if it said why), else none.
-        reused: whether a start call found this job instead of starting one.
-        detail: the whole result and all artifacts, however long.
+    Without ``log_lines``: 4 lines while it runs, 6 when it failed (2 if it said why), else none.
     """
     newest = runner.progress(record.job_id)
     fraction = fraction_of(newest)

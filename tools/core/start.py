@@ -34,11 +34,6 @@ NO_ESTIMATE = "unknown until its inputs exist"
 async def start(kind: JobKind, args: StartArgs, context: ToolContext) -> JobView:
     """Check a call and start its job, or find the one that did the same.
 
-    Args:
-        kind: the kind of work.
-        args: the call; has every field of ``kind.params`` beside those of ``StartArgs``.
-        context: settings and runner.
-
     Raises:
         UserError: what is wrong with paths, files or parameters. Nothing was started.
     """

@@ -10,9 +10,6 @@ from tools.docs.schema import in_brief
 def explain_tool(asked: str) -> str:
     """Return the help that ``list_jobs explain=…`` gives.
 
-    Args:
-        asked: a tool's name, and words that choose among its parameters: ``start_training lora memory``.
-
     Raises:
         UserError: ``unknown_tool``.
     """
@@ -23,9 +20,7 @@ def explain_tool(asked: str) -> str:
 def help_text(tool: Tool, words: list[str] | None = None) -> str:
     """Return the description of a tool, its parameters with range, meaning and default, and examples.
 
-    Args:
-        tool: the tool.
-        words: only parameters that contain one of these in name or description, and no examples; none: everything.
+    With ``words``: only parameters that contain one of them in name or description, and no examples.
     """
     lines = []
     for name, brief in in_brief(tool).items():

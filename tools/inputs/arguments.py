@@ -67,12 +67,7 @@ def parse_arguments(
 
 
 def nearest(word: str, known: Mapping[str, str]) -> str | None:
-    """Return the known name that is nearest to a misspelt one, by spelling first, then by description.
-
-    Args:
-        word: the given name.
-        known: right names with their descriptions.
-    """
+    """Return the known name that is nearest to a misspelt one, by spelling first, then by description."""
     plain = word.lower().replace("-", "_")
     close = difflib.get_close_matches(plain, known, n=1, cutoff=0.7)
     if close:

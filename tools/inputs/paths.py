@@ -39,12 +39,6 @@ def resolve_paths(args: ModelT, settings: Settings, runner: Runner, *, awaited: 
 
     An empty output path stays empty: its default is filled later. Missing files are found by the kind's check.
 
-    Args:
-        args: the call's arguments.
-        settings: the allowed roots.
-        runner: finds handles and jobs.
-        awaited: jobs that run before this one: what they will write may be missing now.
-
     Raises:
         UserError: ``path_outside_roots``, ``path_unusable``, ``model_unavailable``, or what the lookup of a
             handle, a job or a name raises.

@@ -45,13 +45,6 @@ def is_job_id(text: str) -> bool:
 def find_job_output(job_id: str, holds: str, where: str, runner: Runner, awaited: Collection[str]) -> str:
     """Return the path that a job's id stands for.
 
-    Args:
-        job_id: the job.
-        holds: what the argument holds.
-        where: the argument, for the message.
-        runner: finds the job.
-        awaited: jobs that the call waits for: what they will write counts.
-
     Raises:
         UserError: ``job_unknown``, ``job_without`` such a result, ``job_unfinished``.
     """

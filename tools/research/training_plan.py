@@ -18,11 +18,7 @@ _SMALLEST: dict[str, Any] = {"batch_size": 1, "gradient_accumulation_steps": 4, 
 
 
 def plan_for(request: RecommendationRequest) -> TrainingPlan:
-    """Compute settings, epochs and estimated peak of a run.
-
-    Args:
-        request: model, method, audio and memory; training's defaults replace what is not given.
-    """
+    """Compute settings, epochs and estimated peak of a run."""
     hours = None if request.minutes_of_audio is None else request.minutes_of_audio / 60
     epochs = None if hours is None else epochs_for(request.method, hours)
     settings: dict[str, Any] = {"batch_size": 4, "gradient_accumulation_steps": 1}
