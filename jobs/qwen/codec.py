@@ -25,7 +25,6 @@ class Codec:
     """A loaded 12 Hz tokenizer.
 
     Attributes:
-        upstream: the ``Qwen3TTSTokenizer``.
         codebook_size: entries per codebook; every code is below it.
         n_parameters: of the loaded halves (encoder, decoder).
     """
@@ -98,8 +97,6 @@ def load_codec(path: Path, device: str, *, encoder_only: bool = False) -> Codec:
     """Load the directory of a 12 Hz tokenizer (from ``resolve_tokenizer``) in float32.
 
     Args:
-        path: the directory.
-        device: where to compute.
         encoder_only: drop the decoder's weights to save memory; ``decode`` then fails.
     """
     upstream = load_tokenizer(path, device)

@@ -79,9 +79,6 @@ def keep_freed_memory() -> None:
 def gpu_memory_explained(lower: str) -> Iterator[None]:
     """Translate torch's out-of-memory error into one that names the setting to lower.
 
-    Args:
-        lower: the setting.
-
     Raises:
         UserError: ``cuda_oom``.
     """

@@ -33,10 +33,7 @@ def write_voice(model: Any, base: Path, out: Path, *, voices: Mapping[str, torch
 
     Args:
         model: the trained upstream model, with adapters not yet merged or without any.
-        base: directory that training started from. Its speakers stay usable.
-        out: directory to write.
         voices: speaker embedding (hidden,) of the training run, by name in lower case.
-        card: description of the run, for ``tts_train.json``.
     """
     temporary = _make_partial_folder(out)
     config = json.loads((base / "config.json").read_text(encoding="utf-8"))
@@ -54,8 +51,6 @@ def write_base(model: Any, base: Path, out: Path, *, card: dict[str, Any]) -> Pa
     Args:
         model: the trained upstream model, with adapters not yet merged or without any.
         base: directory that training started from; its speaker encoder, which is not trained, is copied.
-        out: directory to write.
-        card: description of the run.
 
     Raises:
         UserError: ``speaker_encoder_missing``.

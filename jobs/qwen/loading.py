@@ -19,8 +19,6 @@ def load_base(path: Path, device: str, dtype: torch.dtype, *, with_codec: bool =
     """Load a model's directory as upstream's ``Qwen3TTSModel`` (``.model``, ``.processor``, ``.generate_defaults``).
 
     Args:
-        path: from ``resolve_model``; a base model or an exported voice.
-        device: ``cpu`` or ``cuda:0``.
         dtype: of talker and speaker encoder. The codec is always float32: bfloat16 changes its codes.
         with_codec: load ``speech_tokenizer`` (0.7 GB) too. Training does not need it.
     """

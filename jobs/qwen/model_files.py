@@ -26,10 +26,6 @@ TOKENIZER_FILES = ("config.json", "preprocessor_config.json")
 def check_model(folder: Path, ref: str) -> None:
     """Check that a directory holds a whole Qwen3-TTS 12 Hz model.
 
-    Args:
-        folder: the directory.
-        ref: the user's name for it, for messages.
-
     Raises:
         UserError: ``model_without_weights`` (names the missing files) or ``model_not_qwen_tts``.
     """

@@ -16,9 +16,7 @@ class VoiceModel:
     """Kind, speakers and languages of a model.
 
     Attributes:
-        folder: the model's directory.
         kind: ``custom_voice`` has its own speakers, ``base`` clones the voice of a reference clip.
-        speakers: names, lower case.
         languages: names, lower case; ``auto`` first.
         trained_language: language of a voice trained here on a single language; else None.
     """

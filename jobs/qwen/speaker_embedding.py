@@ -31,8 +31,6 @@ def speaker_embedding(folder: Path, config: Any, speaker: str, references: Seque
     """Read or compute the vector of a voice.
 
     Args:
-        folder: base model or exported voice.
-        config: its loaded ``Qwen3TTSConfig``.
         speaker: name, lower case. If the model has a slot of that name, its vector is returned.
         references: clips of the speaker; without a slot, the mean of their embeddings is returned.
 

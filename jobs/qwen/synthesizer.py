@@ -62,9 +62,6 @@ class Synthesizer:
 
     Attributes:
         upstream: the ``Qwen3TTSModel``. It keeps state while generating: one text at a time.
-        speaker: of a trained voice, else None.
-        language: ``auto`` or a language of the model.
-        clone_prompt: of a base model, made once from the reference clip.
     """
 
     upstream: Any
@@ -108,13 +105,6 @@ def load_synthesizer(
     model: VoiceModel, device: str, *, speaker: str | None, language: str, reference: Reference | None = None
 ) -> Synthesizer:
     """Load a model for synthesis, after all checks that need no weights.
-
-    Args:
-        model: from ``describe_model``.
-        device: ``cpu`` or ``cuda:0``.
-        speaker: of a trained voice; None for its only one.
-        language: ``auto`` or a language of the model.
-        reference: needed for a base model, refused for a trained voice.
 
     Raises:
         UserError: ``speaker_unknown``, ``speaker_missing``, ``language_unknown``, ``ref_audio_missing``,

@@ -31,15 +31,7 @@ HISTORY_IN_REPORT = {"steps": "losses", "validations": "validation", "probes": "
 
 @dataclass(frozen=True)
 class Run:
-    """Inputs of a run.
-
-    Attributes:
-        params: of the run.
-        dataset: its clips.
-        base: directory of the base model.
-        identity: of the run; see ``identify_run``.
-        out: folder for all files of the run.
-    """
+    """Inputs of a run."""
 
     params: Params
     dataset: Dataset

@@ -44,8 +44,6 @@ def run(params: Params, context: JobContext, *, device: DeviceInfo | None = None
     """Train a voice: ``setup_data``, ``setup_model``, ``setup_loop``, train, ``export``.
 
     Args:
-        params: of the job.
-        context: of the job.
         device: description of the device that decides the number format, instead of the real device's.
 
     Raises:

@@ -26,7 +26,6 @@ def resolve_model(ref: str, settings: Settings) -> Path:
 
     Args:
         ref: ``toy``, a directory, or a hub id. A hub id is looked up in the Hugging Face cache, then downloaded.
-        settings: location of the toy model.
 
     Raises:
         UserError: ``model_unavailable``, ``model_without_weights`` (names the missing file) or

@@ -44,13 +44,7 @@ def make_toy_base(
     """Write a base model with random weights that upstream ``qwen_tts`` loads.
 
     Args:
-        folder: directory to write; made if it is not there.
         shape: ``0.6b`` (text wider than the talker) or ``1.7b`` (equal widths, ``small_to_mtp_projection``).
-        codebook_size: codes per codebook, a power of two; must be the codec's.
-        hidden: width of the talker, a multiple of 32.
-        layers: layers of the talker.
-        predictor_hidden: width of the code predictor instead of the shape's own.
-        seed: of the weights.
         weight_std: spread of the talker's matrices. 0.02 is upstream's default; at 0.1 greedy generation produces
             many different codes, which a test of alignment needs.
         codec: 12 Hz tokenizer to copy instead of making a random one.

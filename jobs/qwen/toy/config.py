@@ -41,17 +41,7 @@ def model_config(
     layers: int,
     predictor_hidden: int | None,
 ) -> dict[str, Any]:
-    """Build ``config.json`` of a toy base.
-
-    Args:
-        shape: released model whose proportions are copied.
-        text_ids: id of each special text token.
-        text_vocab_size: rows of the text embedding.
-        codebook_size: codes per codebook; control ids start above it.
-        hidden: width of the talker, a multiple of 32.
-        layers: layers of the talker.
-        predictor_hidden: width of the code predictor instead of the shape's own.
-    """
+    """Build ``config.json`` of a toy base."""
     text_hidden, predictor_default = talker_widths(shape, hidden)
     return {
         "architectures": ["Qwen3TTSForConditionalGeneration"],

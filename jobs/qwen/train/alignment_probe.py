@@ -100,12 +100,7 @@ class ProbeSums:
 
 
 def probe(model: Any, batches: Iterable[Batch]) -> Probe:
-    """Score a model on clips under both alignments; the model is not changed.
-
-    Args:
-        model: upstream model, on the batches' device.
-        batches: a few dozen clips are enough.
-    """
+    """Score a model on clips under both alignments; the model is not changed."""
     sums = ProbeSums()
     was_training = model.training
     model.eval()

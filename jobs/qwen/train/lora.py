@@ -30,10 +30,7 @@ def add_adapters(
     """Freeze an upstream model and insert trainable float32 adapters, in place.
 
     Args:
-        model: upstream model.
-        r: rank of the adapters.
         alpha: scale of their output: alpha / r, with ``use_rslora`` alpha / sqrt(r).
-        dropout: of their input.
         targets: a name of ``PRESETS``, or a regular expression that a layer's whole name must match, e.g.
             ``talker\\.model\\.layers\\.\\d+\\.self_attn\\.(q|v)_proj``.
         use_rslora: scale so that a larger rank does not learn more slowly.

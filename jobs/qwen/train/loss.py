@@ -50,12 +50,7 @@ class LossSums:
 
 
 def predict(model: Any, batch: Batch) -> Predictions:
-    """Run talker and code predictor over a batch with the true codes as input.
-
-    Args:
-        model: upstream's ``Qwen3TTSForConditionalGeneration``, with or without adapters.
-        batch: on the model's device.
-    """
+    """Run talker and code predictor over a batch with the true codes as input."""
     talker = model.talker
     x, code_embeddings = embed(talker, batch)
     # All ones in spite of padding, which lies to the right, where causal attention does not look. With None,
@@ -78,7 +73,6 @@ def _predict_codebooks(predictor: Any, before: torch.Tensor, code_embeddings: to
     """Compute the logits of codebooks 1 to 15.
 
     Args:
-        predictor: ``model.talker.code_predictor``.
         before: (frames, hidden), the talker's state at the position before each frame.
         code_embeddings: (frames, 16, hidden), of the frame's own codes.
     """
@@ -106,9 +100,6 @@ def total_loss(sums: LossSums, *, n_talker: int, n_predictor: int, code_predicto
     """Compute the loss to differentiate: mean talker cross-entropy + weight * mean code predictor cross-entropy.
 
     Args:
-        sums: of one micro-batch.
         n_talker: talker labels of the whole optimiser step, so that accumulated micro-batches add up to one batch.
-        n_predictor: code predictor labels of the whole optimiser step.
-        code_predictor_weight: 0.3 upstream.
     """
     return sums.talker / n_talker + code_predictor_weight * sums.predictor / n_predictor

@@ -16,10 +16,6 @@ from jobs.qwen.train.sequence_layout import Batch
 def pack(batch: Batch, lengths: Sequence[int]) -> Batch:
     """Remove the padding of a batch.
 
-    Args:
-        batch: from ``collate``.
-        lengths: positions of each of its clips.
-
     Returns:
         The same clips and labels as one row of ``sum(lengths)`` positions.
     """

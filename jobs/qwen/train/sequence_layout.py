@@ -208,7 +208,6 @@ def embed(talker: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
 
     Args:
         talker: ``model.talker``; gradients flow into its embeddings and projection as far as they are trained.
-        batch: on the talker's device.
 
     Returns:
         The talker's input (batch, time, hidden), and the embeddings of every frame's codes (frames, 16, hidden), of
@@ -235,7 +234,6 @@ def tokenise_text(base: Any, text: str) -> torch.Tensor:
     """Tokenise a text as generation does: (n,) ids of role and body, without the tail that ``generate`` cuts off.
 
     Args:
-        base: from ``jobs.qwen.loading.load_base``.
         text: any; it is stripped, because a leading newline would become one token with the role's newline.
     """
     ids: torch.Tensor = base.processor(text=base._build_assistant_text(text.strip()), return_tensors="pt")["input_ids"]

@@ -23,11 +23,9 @@ class LengthBatchSampler:
 
     Args:
         lengths: positions of each clip's sequence.
-        batch_size: most clips of a micro-batch.
         batch_tokens: most positions of a micro-batch, padding included, instead of ``batch_size``. A longer clip is a
             micro-batch of its own.
         micro_batches_per_step: accumulated micro-batches times processes; the last step of an epoch may have fewer.
-        seed: of the run.
     """
 
     def __init__(

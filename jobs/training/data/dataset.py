@@ -28,12 +28,8 @@ class TrainingClip:
     """One clip of a run.
 
     Attributes:
-        line: in the manifest, from 1.
-        text: stripped.
         language: lower case, ``auto`` or a language of the model.
         codes: (frames, 16) int64.
-        speaker: name of the voice, lower case.
-        audio: the clip's file, which may be missing.
     """
 
     line: int
@@ -52,8 +48,6 @@ class Dataset:
         train: clips to train on; at least one of every speaker.
         validation: clips held out; may be empty.
         references: the clips of each speaker's voice by name of the voice, in the order of the manifest.
-        manifest_sha256: of the file.
-        rejected: number of rejected lines by reason.
         n_duplicates: lines left out because they repeat another one.
     """
 
@@ -94,13 +88,8 @@ def read_dataset(
     """Read, check and divide a coded manifest.
 
     Args:
-        manifest: ``train_manifest_qwen3.jsonl``.
         speaker: name to give the voice. If the manifest has several speakers it must be one of them, and only that
             speaker's lines are used; None: all speakers are trained.
-        languages: of the base model.
-        codebook_size: entries per codebook.
-        max_clip_s: longer clips are rejected.
-        max_bad_share: largest share of rejected lines.
         validation_share: of each speaker's audio to hold out where the manifest holds out nothing; see
             ``jobs.dataset.split``.
         references: clips of a single voice, instead of the following.

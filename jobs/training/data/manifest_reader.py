@@ -46,9 +46,7 @@ class CodedRow:
     """A line that can be trained on.
 
     Attributes:
-        line: in the manifest, from 1.
         clip: the line without its codes.
-        text: stripped.
         language: lower case, ``auto`` or a language of the model.
         codes: (frames, 16) int64.
     """
@@ -66,7 +64,6 @@ class CodedRows:
 
     Attributes:
         accepted: rows for training and validation, in the order of the manifest.
-        rejected: the others.
         n_duplicates: lines left out because an earlier one has the same speaker, text and codes.
     """
 
@@ -86,12 +83,6 @@ class _RowRejected(Exception):
 
 def read_coded_rows(manifest: Path, *, languages: Sequence[str], codebook_size: int, max_clip_s: float) -> CodedRows:
     """Read all lines of a coded manifest. Blank lines are skipped, but count in line numbers.
-
-    Args:
-        manifest: ``train_manifest_qwen3.jsonl``.
-        languages: of the base model.
-        codebook_size: codes of a book.
-        max_clip_s: longer clips are rejected.
 
     Raises:
         UserError: ``manifest_missing``.
@@ -131,12 +122,6 @@ def read_coded_rows(manifest: Path, *, languages: Sequence[str], codebook_size: 
 
 def check_rejected_share(rows: CodedRows, manifest: Path, max_bad_share: float, listed_in: str) -> None:
     """Refuse a manifest with too many rejected lines.
-
-    Args:
-        rows: of the manifest.
-        manifest: for the message.
-        max_bad_share: largest share of rejected lines, 0 to 1.
-        listed_in: file that lists all rejections, for the message.
 
     Raises:
         UserError: ``too_many_bad_rows``.

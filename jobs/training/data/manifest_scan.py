@@ -53,8 +53,6 @@ class ManifestScan:
     """Clips of a manifest.
 
     Attributes:
-        clips: in the order of the manifest.
-        languages: as the manifest spells them.
         n_unreadable: lines that are not JSON objects with codes.
     """
 

@@ -38,15 +38,7 @@ class SettingsChange:
 def cheapest_change(
     params: Params, dims: ModelDims, clips: Sequence[ClipSize], device: Device, free: float
 ) -> SettingsChange | None:
-    """Find the cheapest single change that makes a run fit, else the first changes together that do.
-
-    Args:
-        params: of the run.
-        dims: of its base model.
-        clips: to train on.
-        device: of the memory.
-        free: bytes that the run may use.
-    """
+    """Find the cheapest single change that makes a run fit, else the first changes together that do."""
     for step in _STEPS:
         for changed in step(params, dims, clips):
             if (change := _make_change(params, changed, dims, clips, device)).estimate.peak <= free:
@@ -66,10 +58,6 @@ def check_fits(
     """Estimate a run's memory and refuse a run that does not fit.
 
     Args:
-        params: of the run.
-        dims: of its base model.
-        clips: to train on.
-        memory: of the device.
         is_running: the process runs already, so its own memory is no longer free.
 
     Raises:

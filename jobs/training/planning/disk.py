@@ -20,9 +20,7 @@ def disk_needed(n_trained: float, export_bytes: float, *, n_exports: int = 1) ->
     """Compute the peak size of checkpoints and exports in bytes.
 
     Args:
-        n_trained: number of trained weights.
         export_bytes: of an exported voice without its codec, which is hard-linked.
-        n_exports: one, or two for best and last weights.
     """
     checkpoint = n_trained * 4 * 3  # float32 weights and Adam's two moments
     best = 2 * n_trained * 4  # the old file is deleted after the new one is written

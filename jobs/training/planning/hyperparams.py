@@ -22,7 +22,6 @@ def read_hyperparams(path: Path, given: Collection[str] = ()) -> dict[str, Any]:
 
     Args:
         path: JSON object with ``hyperparameters``, or the hyperparameters themselves.
-        given: names of the arguments that the caller gave.
 
     Raises:
         UserError: ``hyperparams_invalid``.

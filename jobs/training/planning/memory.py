@@ -34,14 +34,9 @@ class Recipe:
     """Parameters of a run that decide its memory.
 
     Attributes:
-        method: ``full`` trains all weights of the talker, ``lora`` trains adapters.
         optimizer: see ``STATE_BYTES``; paged state moves to main memory when the GPU is full, so it counts as zero.
         gradient_checkpointing: keep the inputs of layers only, and recompute the rest.
         accumulates: an optimiser step has several micro-batches, so gradients exist together with activations.
-        lora_r: rank of the adapters.
-        lora_attention: adapters in the talker's attention.
-        lora_mlp: adapters in the talker's MLPs.
-        lora_predictor: adapters in the code predictor too.
         freeze: part that full training does not train, in addition to the text embedding.
         load_in_4bit: the frozen base under the adapters has 4 bits per weight.
     """
@@ -63,7 +58,6 @@ class MicroBatchSize:
     """Size of the largest micro-batch.
 
     Attributes:
-        n_clips: in the batch.
         width: positions of the longest clip, to which the others are padded.
         frames: of all clips together, without padding.
         predicted: of these, those whose codebooks 1 to 15 are trained on.
@@ -234,7 +228,6 @@ def _saved_of_layer(stack: StackDims, how: str, width: int, half: bool, *, wide:
     """Compute the activations that autograd saves for the backward pass of one layer.
 
     Args:
-        stack: the layers.
         how: ``full``, ``lora``, ``frozen`` (gradients pass through) or ``none`` (no gradient reaches it).
         width: positions of a sequence, for the attention matrix.
         half: half-precision arithmetic and flash attention.

@@ -27,10 +27,6 @@ class MemoryBudget:
     """Memory that a run may use, in bytes: of one GPU, or main memory.
 
     Attributes:
-        device: the memory's kind.
-        name: of the GPU; ``this machine's memory`` otherwise.
-        total: all of it.
-        free: not in use now.
         capability: CUDA compute capability of the GPU, if known.
     """
 
@@ -52,9 +48,7 @@ def available_memory(
     """Find the memory that a job would have: of the allowed GPU with least free, or this machine's; None: unknown.
 
     Args:
-        settings: the GPUs that the job may use.
         n_processes: number of GPUs, or of shares of the main memory.
-        gpus: of this machine.
         on_cpu: torch sees no GPU, although the driver may.
     """
     gpus = gpus or Gpus()
@@ -80,7 +74,6 @@ def find_model_dims(base_model: str, settings: Settings) -> ModelDims | None:
 
     Args:
         base_model: ``toy``, a directory or a hub id.
-        settings: location of the hub's cache.
     """
     if base_model == "toy":
         return TOY

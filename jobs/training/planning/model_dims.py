@@ -11,16 +11,7 @@ from jobs.codec_format import N_CODEBOOKS
 
 @dataclass(frozen=True)
 class StackDims:
-    """Dimensions of a stack of transformer layers.
-
-    Attributes:
-        hidden: width.
-        intermediate: width of the MLP.
-        n_layers: layers.
-        n_heads: query heads.
-        n_kv_heads: key and value heads.
-        head_dim: width of a head.
-    """
+    """Dimensions of a stack of transformer layers."""
 
     hidden: int
     intermediate: int
@@ -87,11 +78,8 @@ class ModelDims:
     """Dimensions of a model without speaker encoder and codec, which training does not keep in memory.
 
     Attributes:
-        talker: its layers.
-        predictor: the code predictor's layers.
         vocabulary: rows of the talker's codec embedding, and of its head.
         text_vocabulary: rows of the text embedding.
-        text_hidden: its width.
         codebook: entries per codebook.
     """
 

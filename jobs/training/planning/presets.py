@@ -59,8 +59,6 @@ def preset_settings(preset: str, *, is_small: bool, given: Mapping[str, Any]) ->
     """Return the parameters that a preset sets.
 
     Args:
-        preset: memory of the GPU.
-        is_small: the model has at most the 0.6B's weights.
         given: parameters that the caller chose; they are kept. If they imply a method that is not the preset's, that
             method is made to fit by recomputing activations and, in full training, by 8-bit optimiser state.
     """
@@ -91,8 +89,6 @@ def suggest(params: Params, given: Collection[str], settings: Settings) -> dict[
     """Choose values for parameters that the caller left open: from the hyperparams file, then by preset or GPU.
 
     Args:
-        params: with absolute paths.
-        given: names of the parameters that the caller gave.
         settings: of the caller; with another backend than ``local`` this machine's GPU is not considered.
     """
     found = read_hyperparams(Path(params.hyperparams), given) if params.hyperparams else {}

@@ -45,13 +45,7 @@ class RunConfig:
 
 
 def resolve_run_config(params: Params, sampler: LengthBatchSampler, speech_s: float) -> RunConfig:
-    """Resolve the settings that the parameters leave open.
-
-    Args:
-        params: of the run.
-        sampler: of the clips to train on.
-        speech_s: seconds of speech to train on.
-    """
+    """Resolve the settings that the parameters leave open."""
     epochs = params.epochs or epochs_for(params.method, speech_s / 3600)
     total = sampler.total_steps(epochs, params.max_steps)
     warmup = min(MOST_WARMUP_STEPS, total // WARMUP_SHARE) if params.warmup_steps is None else params.warmup_steps
@@ -72,12 +66,7 @@ def epochs_for(method: str, hours: float) -> int:
 
 
 def make_sampler(params: Params, lengths: Sequence[int]) -> LengthBatchSampler:
-    """Make the batch sampler of a run.
-
-    Args:
-        params: of the run.
-        lengths: positions of each clip's sequence.
-    """
+    """Make the batch sampler of a run."""
     return LengthBatchSampler(
         lengths,
         batch_size=params.batch_size,

@@ -25,15 +25,7 @@ _SOURCES = {
 def write_page(
     path: Path, result: Result, run: dict[str, Any], history: LossHistory, samples: Sequence[Sample]
 ) -> None:
-    """Write the page beside ``loss.png`` and ``samples/``.
-
-    Args:
-        path: ``report.html`` in the run's folder.
-        result: of the run.
-        run: its parameters and what identifies it.
-        history: losses and probes.
-        samples: from ``jobs.training.run.eval_samples``; may be empty.
-    """
+    """Write the page beside ``loss.png`` and ``samples/``."""
     render_page(
         path,
         "training",

@@ -31,9 +31,6 @@ class Checkpoint:
     Attributes:
         step: optimiser steps done; with the run's parameters it defines the position in the data.
         run: identity of the run, so that another run is not resumed from it.
-        weights: trained weights by name.
-        optimiser: its ``state_dict``.
-        history: losses so far, see ``jobs.training.run.loss_history``.
         scaler: state of the loss scaler; empty without one, and in checkpoints of before 2026-11-26.
     """
 

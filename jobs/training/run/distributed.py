@@ -25,8 +25,6 @@ class DistributedGroup:
 
     Attributes:
         rank: of this process, from 0; the first one writes files.
-        size: number of processes.
-        device: of this process's model.
     """
 
     rank: int = 0

@@ -37,11 +37,7 @@ class Sample:
 
     Attributes:
         source: ``narrator``, ``zero-shot``, ``voice`` or ``voice-last``.
-        text: the sentence.
         audio: wav, relative to the run's folder; None when synthesis failed.
-        is_held_out: False for a sentence that was trained on.
-        duration_s: of the audio.
-        note: a problem with the sample.
     """
 
     source: str
@@ -78,13 +74,7 @@ def synthesize_samples(
     A failed synthesis is noted in the sample and does not fail the run.
 
     Args:
-        clips: from ``choose_clips``.
         models: folder by source: exports, and ``zero-shot`` for a base that can clone.
-        speaker: of the exports.
-        reference: clip that the base clones.
-        out: the run's folder.
-        context: for progress and cancellation.
-        n_steps: of the run, for progress.
     """
     folder = out / "samples"
     folder.mkdir(exist_ok=True)

@@ -18,15 +18,7 @@ from jobs.qwen.train.sequence_layout import Batch, ControlIds, Example, collate
 
 @dataclass(frozen=True)
 class Forward:
-    """Builds batches and predicts their labels.
-
-    Attributes:
-        model: upstream model.
-        ids: its control ids.
-        device: of the model.
-        precision: of the arithmetic; weights keep their own format.
-        packing: put the clips of a batch in one row.
-    """
+    """Builds batches and predicts their labels."""
 
     model: Any
     ids: ControlIds

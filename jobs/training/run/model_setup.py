@@ -53,8 +53,6 @@ class TrainableModel:
     Attributes:
         forward: of the upstream model.
         voices: each speaker's (hidden,) float32 embedding, the same in every sequence of the run.
-        train: clips to train on.
-        validation: clips held out.
         base_probe: of the model before training.
         base_check: verdict of that probe.
         adapters: the ``PeftModel``, with method ``lora``.
@@ -93,13 +91,6 @@ def setup_model(
     params: Params, dataset: Dataset, base: Path, group: DistributedGroup, device: DeviceInfo
 ) -> TrainableModel:
     """Load the base, tokenise the clips, check the base, and make the weights of the method trainable.
-
-    Args:
-        params: of the run.
-        dataset: its clips.
-        base: directory of the base model.
-        group: processes of the run.
-        device: description of the group's device, which decides the number format.
 
     Raises:
         UserError: ``base_misaligned``, ``lora_targets_unknown``, or an error of the speaker embedding.

@@ -25,7 +25,6 @@ def unfreeze_for_full(model: nn.Module, freeze: Freeze = "none") -> None:
     """Make the weights of the talker trainable, in float32, except frozen ones.
 
     Args:
-        model: upstream model.
         freeze: ``code_predictor`` keeps the code predictor and trains the timbre, ``talker`` the reverse.
     """
     for name, parameter in model.named_parameters():
@@ -57,9 +56,6 @@ def make_optimiser(
     whose rows that do not occur in training (other speakers) would shrink.
 
     Args:
-        model: parameters that require a gradient are trained.
-        lr: peak learning rate.
-        weight_decay: of matrices.
         name: ``adamw_8bit`` keeps both moments in 8 bits, ``paged_adamw_8bit`` also lets them move to main memory.
     """
     embeddings = {

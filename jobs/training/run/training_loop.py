@@ -39,14 +39,7 @@ class TrainingLoop:
     """State of one run: model, optimiser, losses and the number of steps done.
 
     Args:
-        params: of the run.
-        config: its resolved settings.
-        sampler: of the training clips.
         model: in training mode; parameters that require a gradient are trained.
-        optimiser: of these parameters.
-        group: processes of the run.
-        folder: of the checkpoints.
-        identity: of the run, saved in every checkpoint.
     """
 
     def __init__(

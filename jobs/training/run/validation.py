@@ -16,14 +16,7 @@ from jobs.training.run.forward import Forward
 
 @dataclass(frozen=True)
 class Scores:
-    """Mean losses in nats, and the probe.
-
-    Attributes:
-        loss: talker loss + weight * code predictor loss.
-        talker: loss of the talker.
-        predictor: loss of the code predictor.
-        probe: of both alignments.
-    """
+    """Mean losses in nats, and the probe."""
 
     loss: float
     talker: float
@@ -39,15 +32,7 @@ def score(
     batch_size: int,
     code_predictor_weight: float,
 ) -> Scores:
-    """Score clips without training on them; every process scores its share.
-
-    Args:
-        forward: of the model.
-        examples: clips.
-        group: processes of the run.
-        batch_size: clips of a batch.
-        code_predictor_weight: of the loss.
-    """
+    """Score clips without training on them; every process scores its share."""
     sums = torch.zeros(4, dtype=torch.float64)
     probe = ProbeSums()
     batches = scoring_batches([example.length for example in examples], batch_size)
