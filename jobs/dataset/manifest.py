@@ -17,9 +17,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from jobs.asr.transcript import Word as Word
 from jobs.atomic_io import open_text
 from jobs.errors import UserError
-from jobs.runner.job_kind import find_makers
+from jobs.runner.job_kind import Output, find_makers
 
 Step = Literal["ingested", "aligned", "coded"]
+INGESTED = Output(
+    "ingested", "manifest", "out_dir", "train_manifest.jsonl", default="{home}/datasets/{voice}", in_dataset=True
+)
+"""Output of every kind that makes a dataset."""
 
 
 class Row(BaseModel):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from jobs.cost import CLIP_BYTES_PER_S, Cost, audio_seconds
+from jobs.dataset.manifest import INGESTED
 from jobs.ingest_audiobook.params import Params, Result, check
-from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
+from jobs.runner.job_kind import INGESTED, Example, JobKind, ShellCommand, StartTool
 
 KIND = JobKind(
     name="ingest_audiobook",
@@ -15,16 +16,7 @@ KIND = JobKind(
     entry="jobs.ingest_audiobook.work:run",
     check=check,
     plan="jobs.ingest_audiobook.dry_run:plan",
-    outputs=(
-        Output(
-            "ingested",
-            result="manifest",
-            parameter="out_dir",
-            path="train_manifest.jsonl",
-            default="{home}/datasets/{voice}",
-            in_dataset=True,
-        ),
-    ),
+    outputs=(INGESTED,),
     # measured by bench/ingest
     cost=Cost(
         partial(audio_seconds, name="audio", limit="max_duration_s"),

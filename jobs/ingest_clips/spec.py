@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from jobs.cost import CLIP_BYTES_PER_S, Cost, audio_seconds
+from jobs.dataset.manifest import INGESTED
 from jobs.ingest_clips.params import Params, Result, check
-from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
+from jobs.runner.job_kind import INGESTED, Example, JobKind, ShellCommand, StartTool
 
 
 def clip_seconds(params: Mapping[str, Any]) -> float:
@@ -23,16 +24,7 @@ KIND = JobKind(
     result=Result,
     entry="jobs.ingest_clips.work:run",
     check=check,
-    outputs=(
-        Output(
-            "ingested",
-            result="manifest",
-            parameter="out_dir",
-            path="train_manifest.jsonl",
-            default="{home}/datasets/{voice}",
-            in_dataset=True,
-        ),
-    ),
+    outputs=(INGESTED,),
     # one run on two cores: the order of magnitude
     cost=Cost(clip_seconds, unit="s of clips", s_each=1 / 30, s_fixed=10, memory_mb=1200, bytes_each=CLIP_BYTES_PER_S),
     tool=StartTool(
