@@ -7,7 +7,7 @@ from functools import partial
 from jobs.cost import CLIP_BYTES_PER_S, Cost, audio_seconds
 from jobs.dataset.manifest import INGESTED
 from jobs.ingest_audiobook.params import Params, Result, check
-from jobs.runner.job_kind import INGESTED, Example, JobKind, ShellCommand, StartTool
+from jobs.runner.job_kind import Example, JobKind, ShellCommand, StartTool
 
 KIND = JobKind(
     name="ingest_audiobook",

@@ -9,7 +9,7 @@ from typing import Any
 from jobs.cost import CLIP_BYTES_PER_S, Cost, audio_seconds
 from jobs.dataset.manifest import INGESTED
 from jobs.ingest_clips.params import Params, Result, check
-from jobs.runner.job_kind import INGESTED, Example, JobKind, ShellCommand, StartTool
+from jobs.runner.job_kind import Example, JobKind, ShellCommand, StartTool
 
 
 def clip_seconds(params: Mapping[str, Any]) -> float:
