@@ -15,8 +15,6 @@ import soundfile
 
 from jobs.settings import PROJECT_ROOT, Settings
 
-pytestmark = pytest.mark.slow
-
 README = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
 SAMPLES = PROJECT_ROOT / "samples"
 TIMEOUT_S = 600
