@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -132,26 +132,26 @@ def prepare(model: Any, recipe: Recipe) -> torch.optim.Optimizer:
     if recipe.method == "lora":
         add_adapters(model, r=recipe.lora_r, alpha=2 * recipe.lora_r, dropout=0.0)
     else:
-        unfreeze_for_full(model, recipe.freeze)  # type: ignore[arg-type]
+        unfreeze_for_full(model, recipe.freeze)
     if recipe.checkpointing:
         model.talker.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     if recipe.compile:
         compile_layers(model)
     model.train()
-    return make_optimiser(model, lr=1e-5, weight_decay=0.01, name=recipe.optimiser)  # type: ignore[arg-type]
+    return make_optimiser(model, lr=1e-5, weight_decay=0.01, name=recipe.optimiser)
 
 
 class Stopwatch:
     """Sums of seconds by part, of one step after another."""
 
     def __init__(self, device: str) -> None:
-        self.steps: list[Counter[str]] = []
+        self.steps: list[defaultdict[str, float]] = []
         self._is_cuda = device != "cpu"
         self._last = 0.0
 
     def start(self) -> None:
         """Begin a step."""
-        self.steps.append(Counter())
+        self.steps.append(defaultdict(float))
         self._last = self._now()
 
     def lap(self, part: str) -> None:
@@ -201,7 +201,7 @@ class Trainer:
                     del predictions
                 total = total_loss(sums, n_talker=n_talker, n_predictor=n_predictor, code_predictor_weight=0.3)
                 watch.lap("loss")
-                total.backward()  # type: ignore[no-untyped-call]
+                total.backward()
                 loss += float(total.detach())
                 watch.lap("backward")
         clip_gradients(self.parameters, 1.0)
