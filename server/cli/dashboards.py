@@ -33,11 +33,7 @@ def optuna_command(words: Sequence[str], settings: Settings, about: str) -> NoRe
 
 
 def tensorboard_line(words: Sequence[str], settings: Settings, about: str) -> list[str]:
-    """Return the command line of TensorBoard.
-
-    Raises:
-        UserError: ``bad_usage`` or ``environment_missing``.
-    """
+    """Return the command line of TensorBoard. Raises ``UserError`` ``bad_usage`` or ``environment_missing``."""
     parser = Parser(prog="./run.sh tensorboard", description=about)
     parser.add_argument("port", metavar="PORT", nargs="?", type=int, default=6006, help="default: 6006")
     parser.add_argument("--logdir", help="default: every training's log, under its job's id")

@@ -16,13 +16,14 @@ from jobs.runner.provenance import project_version
 from jobs.settings import Settings
 from server.cli import DONE, FAILED, INTERRUPTED
 from server.cli.commands import PLAIN_COMMANDS, SHORT, Command, command_named, original_commands
-from server.cli.flags import read_flags
+from server.cli.flags import can_wait, read_flags
 from server.cli.hints import flag_name
 from server.cli.render import ProgressBar, as_text
 from tools.core.job_view import view_job
 from tools.core.registry import Tool, all_tools
 from tools.core.tool_types import ToolContext
 from tools.core.views import find_job
+from tools.make_voice import MakeVoiceAnswer
 from tools.inputs.arguments import parse_arguments
 
 A_WEEK_S = 7 * 24 * 3600.0
@@ -62,8 +63,7 @@ def _run(command: Command, tool: Tool, words: list[str]) -> int:
     job = find_job(answer)
     wants_json = getattr(options, "@json")
     _print(json.dumps(answer.model_dump(mode="json"), ensure_ascii=False) + "\n" if wants_json else as_text(answer))
-    is_about_job = tool.kind is not None or tool.name == "get_job"
-    if code == DONE and is_about_job and job is not None and job.state in ("failed", "cancelled"):
+    if code == DONE and can_wait(tool) and job is not None and job.state in ("failed", "cancelled"):
         return FAILED
     return code
 
@@ -85,8 +85,10 @@ def _waits(command: Command, tool: Tool) -> bool:
 
 
 def _wait(answer: BaseModel, runner: Runner) -> tuple[BaseModel, int]:
-    """Wait for the answer's job; Ctrl-C ends the waiting, not the job."""
+    """Wait for the answer's job, of a pipeline for the last; Ctrl-C ends the waiting, not the job."""
     job = find_job(answer)
+    if job is None and isinstance(answer, MakeVoiceAnswer) and answer.steps[-1].job_id:  # its jobs follow each other
+        answer = job = view_job(runner.get(answer.steps[-1].job_id), runner)
     if job is None or job.job_id is None:
         return answer, DONE
     bar = ProgressBar(sys.stderr)

@@ -65,7 +65,7 @@ def parser_for(command: Command, tool: Tool) -> argparse.ArgumentParser:
     for flag, (name, value) in command.switches.items():
         parser.add_argument(flag, dest=name, action="store_const", const=value, help=f"{flag_name(name)} {value}")
     parser.add_argument("--json", dest="@json", action="store_true", default=False, help=COMMON["--json"])
-    if tool.kind is not None or tool.name == "get_job":
+    if can_wait(tool):
         parser.add_argument(
             "--wait",
             dest="@wait",
@@ -74,6 +74,11 @@ def parser_for(command: Command, tool: Tool) -> argparse.ArgumentParser:
             help="wait for the job's end with a progress bar (the default at a terminal), or return its id at once",
         )
     return parser
+
+
+def can_wait(tool: Tool) -> bool:
+    """Return whether a tool's answer is about a job that can be waited for."""
+    return tool.kind is not None or tool.name in ("get_job", "make_voice")
 
 
 def _usage(command: Command, tool: Tool) -> str:
@@ -119,9 +124,8 @@ def read_flags(command: Command, tool: Tool, argv: Sequence[str]) -> tuple[Argum
     for word in unknown:  # what follows one is its value
         near = difflib.get_close_matches(word, COMMON, n=1, cutoff=0.75)
         if near:
-            raise UserError(
-                "bad_usage", f"Unknown flag {word!r}; did you mean {near[0]!r}?", f"See {parser.prog} --help"
-            )
+            why = f"{word} does not apply here." if word in COMMON else f"Unknown flag {word!r}; did you mean {near[0]!r}?"
+            raise UserError("bad_usage", why, f"See {parser.prog} --help")
         arguments[word.partition("=")[0].removeprefix("--").replace("-", "_")] = True
     arguments = {name: _objects(tool.args.model_fields.get(name), value) for name, value in arguments.items()}
     notes = []

@@ -66,11 +66,7 @@ def gc_command(words: Sequence[str], settings: Settings, about: str) -> str:
 
 
 def parse_age(text: str) -> float:
-    """Return the seconds of an age.
-
-    Raises:
-        UserError: ``bad_usage``.
-    """
+    """Return the seconds of an age. Raises ``UserError`` ``bad_usage``."""
     try:
         return parse_duration(text)
     except ValueError as error:

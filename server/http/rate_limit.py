@@ -17,12 +17,7 @@ REFUSALS = {421: "Host not allowed", 403: "Cross-origin request refused"}
 
 
 class TokenBucket:
-    """Token bucket that holds two seconds' worth of requests.
-
-    Args:
-        per_s: requests a second in the long run.
-        now_s: current time of a monotonic clock.
-    """
+    """Token bucket that holds two seconds' worth of requests, by a monotonic clock."""
 
     def __init__(self, per_s: float, now_s: float) -> None:
         self._per_s = per_s

@@ -90,13 +90,7 @@ class ListeningServer:
 
 
 def listening_app(session: RatingSession, key: str, port: int) -> ASGIApp:
-    """Build the application.
-
-    Args:
-        session: takes to play, and where ratings are stored.
-        key: first part of every path.
-        port: port in the accepted ``Host`` and ``Origin`` headers.
-    """
+    """Build the application: every path starts with the key; ``Host`` and ``Origin`` must name the port."""
     hosts = [f"{name}:{port}" for name in (ADDRESS, "localhost")]
     security = TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=[f"http://{host}" for host in hosts])
     app = Starlette(routes=_routes(session), exception_handlers={HTTPException: _refuse})

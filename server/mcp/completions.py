@@ -17,12 +17,7 @@ JOB_ID, ARTIFACT_NAME, TOOL, BASE_MODEL = "job_id", "name", "tool", "base_model"
 def completions(place: str, argument: str, typed: str, given: Mapping[str, str], runner: Runner) -> list[str]:
     """Return values of an argument that begin with the typed text, newest or likeliest first.
 
-    Args:
-        place: URI template of the resource, or name of the prompt.
-        argument: name of the argument.
-        typed: text so far.
-        given: other arguments, e.g. ``job_id`` for an artifact's name.
-        runner: source of jobs and artifacts.
+    ``place`` is the URI template of a resource or the name of a prompt; ``given`` has the other arguments.
     """
     if argument == JOB_ID:
         values = [record.job_id for record in runner.list(limit=MOST_JOBS)]

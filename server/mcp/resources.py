@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+
+from mcp_types import ResourceTemplate
 
 from jobs.errors import UserError
 from jobs.plotting.render_client import draw_job_plot
@@ -21,28 +22,16 @@ TOOL_SCHEME = "tool://"
 _JOB_URI = re.compile(r"job://([^/]+)/(log|plot)")
 
 
-@dataclass(frozen=True)
-class UriTemplate:
-    """A URI template (RFC 6570)."""
-
-    name: str
-    uri: str
-    about: str
-    mime_type: str | None = None  # None: depends on the artifact
-
-
-TEMPLATES = (
-    UriTemplate("job-log", "job://{job_id}/log", f"The newest {LONGEST_LOG_LINES} lines of a job's log.", "text/plain"),
-    UriTemplate("job-plot", "job://{job_id}/plot", "The curves of a job's metrics so far, e.g. its loss.", "image/png"),
-    UriTemplate(
-        "artifact",
-        "artifact://{job_id}/{+name}",
-        "An artifact of a job, up to 1 MiB; a folder as its list of files. get_artifact gives the path of any.",
-    ),
-    UriTemplate(
-        "tool-help", "tool://{tool}", "Everything about a tool: each parameter with range and default.", "text/plain"
-    ),
-)
+_ARTIFACT = "An artifact of a job, up to 1 MiB; a folder as its list of files. get_artifact gives the path of any."
+TEMPLATES = [
+    ResourceTemplate(name=name, uri_template=uri, description=about, mime_type=mime_type)
+    for name, uri, about, mime_type in (
+        ("job-log", "job://{job_id}/log", f"The newest {LONGEST_LOG_LINES} lines of a job's log.", "text/plain"),
+        ("job-plot", "job://{job_id}/plot", "The curves of a job's metrics so far, e.g. its loss.", "image/png"),
+        ("artifact", "artifact://{job_id}/{+name}", _ARTIFACT, None),
+        ("tool-help", "tool://{tool}", "Everything about a tool: each parameter with range and default.", "text/plain"),
+    )
+]
 
 
 def read_resource(uri: str, runner: Runner, settings: Settings) -> tuple[str | bytes, str]:
@@ -60,7 +49,7 @@ def read_resource(uri: str, runner: Runner, settings: Settings) -> tuple[str | b
     if of_job is not None:
         return draw_job_plot(of_job[1], runner, settings).read_bytes(), "image/png"
     if not uri.startswith("artifact://"):
-        known = " or ".join(template.uri for template in TEMPLATES)
+        known = " or ".join(template.uri_template for template in TEMPLATES)
         raise UserError("resource_unknown", f"There is no resource {uri!r}.", f"Resources are {known}.")
     artifact = find_artifact(uri, runner)
     path = runner.resolve(uri)

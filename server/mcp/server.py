@@ -120,11 +120,7 @@ def _serve_resources(server: Server[Any], settings: Settings, runner: Runner) ->
     async def list_templates(
         context: Context, params: types.PaginatedRequestParams
     ) -> types.ListResourceTemplatesResult:
-        templates = [
-            types.ResourceTemplate(name=t.name, uri_template=t.uri, description=t.about, mime_type=t.mime_type)
-            for t in TEMPLATES
-        ]
-        return types.ListResourceTemplatesResult(resource_templates=templates)
+        return types.ListResourceTemplatesResult(resource_templates=TEMPLATES)
 
     async def read(context: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
         uri = str(params.uri)
@@ -146,20 +142,7 @@ def _serve_resources(server: Server[Any], settings: Settings, runner: Runner) ->
 
 def _serve_prompts(server: Server[Any]) -> None:
     async def list_prompts(context: Context, params: types.PaginatedRequestParams) -> types.ListPromptsResult:
-        return types.ListPromptsResult(
-            prompts=[
-                types.Prompt(
-                    name=prompt.name,
-                    title=prompt.title,
-                    description=prompt.about,
-                    arguments=[
-                        types.PromptArgument(name=a.name, description=a.about, required=a.required)
-                        for a in prompt.arguments
-                    ],
-                )
-                for prompt in PROMPTS.values()
-            ]
-        )
+        return types.ListPromptsResult(prompts=list(PROMPTS.values()))
 
     async def get_prompt(context: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
         try:
@@ -167,7 +150,7 @@ def _serve_prompts(server: Server[Any]) -> None:
         except UserError as error:
             raise MCPError(types.INVALID_PARAMS, error_text(error), {"prompt": params.name}) from error
         message = types.PromptMessage(role="user", content=types.TextContent(type="text", text=text))
-        return types.GetPromptResult(description=PROMPTS[params.name].about, messages=[message])
+        return types.GetPromptResult(description=PROMPTS[params.name].description, messages=[message])
 
     server.add_request_handler("prompts/list", types.PaginatedRequestParams, list_prompts)
     server.add_request_handler("prompts/get", types.GetPromptRequestParams, get_prompt)

@@ -16,11 +16,7 @@ from server.skill.install import AgentPaths, claude, codex, install, is_used, un
 def install_command(words: Sequence[str], settings: Settings, about: str, home: Path | None = None) -> str:
     """Install skill and MCP entry; return the text to print.
 
-    Args:
-        words: flags of the command.
-        settings: non-default paths in it become environment variables of the entry.
-        about: description for ``--help``.
-        home: the user's home folder.
+    Non-default paths in ``settings`` become environment variables of the entry.
 
     Raises:
         UserError: ``bad_usage``, ``no_agent_found``, or those of ``install``.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,6 +65,22 @@ def test_errors_for_people_go_to_stderr(app: App) -> None:
     assert done.stderr.startswith("manifest_missing: Cannot open ")
 
 
+def test_a_tool_that_fails_to_import_is_reported_as_an_internal_error(app: App, tmp_path: Path) -> None:
+    (tmp_path / "broken_import.py").write_text('raise ImportError("a library is missing")\n')
+    script = "import sys, tools; from server.cli.main import main; tools.__path__.append(sys.argv[1]); "
+    command = [sys.executable, "-c", script + "sys.exit(main(sys.argv[2:]))", str(tmp_path), "align"]
+    start = partial(subprocess.run, env=os.environ | app.env, cwd=app.cwd, capture_output=True, text=True, check=False)
+
+    told, as_object = start(command), start([*command, "--json"])
+
+    assert told.returncode == as_object.returncode == 1
+    assert told.stdout == ""
+    assert told.stderr.startswith("internal_error: align failed unexpectedly (incident ")
+    assert "Traceback" not in told.stderr
+    assert json.loads(as_object.stdout)["error"]["code"] == "internal_error"
+    assert "a library is missing" in (app.home / "errors.log").read_text()
+
+
 def test_a_misspelt_command_names_the_nearest(app: App) -> None:
     for typed, meant in [
         ("aling", "align"),
@@ -94,6 +113,15 @@ def test_waiting_shows_progress_on_stderr_and_the_answer_on_stdout(app: App) -> 
     assert "succeeded after" in done.stdout.splitlines()[0]
     assert "counted: 8" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("next: Read ")
+
+
+def test_a_pipeline_can_be_waited_for_and_a_tool_without_a_job_says_that_it_cannot() -> None:
+    tools = all_tools()
+
+    words = ["--audio", "a.m4b", "--voice", "anna", "--wait"]
+    assert getattr(read_flags(command_named("make_voice", words), tools["make_voice"], words)[2], "@wait") is True
+    with pytest.raises(UserError, match="--wait does not apply here"):
+        read_flags(command_named("list_jobs", ["--wait"]), tools["list_jobs"], ["--wait"])
 
 
 def test_ctrl_c_while_waiting_leaves_the_job_running_and_says_how_to_follow_and_stop_it(
