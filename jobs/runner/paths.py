@@ -25,6 +25,16 @@ def _job_folder(home: Path, job_id: str) -> Path:
     return home / "jobs" / job_id
 
 
+class _File:
+    """Path of a file in its owner's folder."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, owner: AttemptFolder | Home, kind: type) -> Path:
+        return owner.path / self._name
+
+
 @dataclass(frozen=True)
 class AttemptFolder:
     """One start of a job. Each file has one writer, named here."""
@@ -36,70 +46,32 @@ class AttemptFolder:
         """The home that the job's folder lies in, by name: ``jobs`` may be a link to another disk."""
         return self.path.parents[2]
 
-    @property
-    def shim_lock(self) -> Path:
-        """Held (flock) by the shim for as long as it lives."""
-        return self.path / "shim.lock"
-
-    @property
-    def tree_lock(self) -> Path:
-        """Held by the worker and the processes that it forks: free when no process of the attempt is left."""
-        return self.path / "tree.lock"
-
-    @property
-    def control(self) -> Path:
-        """Fifo read by the shim; any byte in it asks for cancellation."""
-        return self.path / "control"
-
-    @property
-    def start(self) -> Path:
-        """The worker's pid and start time, written by the shim."""
-        return self.path / "start.json"
-
-    @property
-    def exit(self) -> Path:
-        """Exit of the worker, written by the shim."""
-        return self.path / "exit.json"
-
-    @property
-    def result(self) -> Path:
-        """Result of the work, written by the worker at its end."""
-        return self.path / "result.json"
-
-    @property
-    def failure(self) -> Path:
-        """Error of the work, written by the worker at its end."""
-        return self.path / "failure.json"
-
-    @property
-    def task(self) -> Path:
-        """Attempt's specification for a shim on another machine, written by the supervisor."""
-        return self.path / "attempt.json"
-
-    @property
-    def alive(self) -> Path:
-        """Heartbeat: rewritten at intervals by a shim on another machine."""
-        return self.path / "alive"
-
-    @property
-    def cancel(self) -> Path:
-        """Written by the supervisor: a shim on another machine that sees it ends its worker."""
-        return self.path / "cancel"
-
-    @property
-    def log(self) -> Path:
-        """stdout and stderr of the worker."""
-        return self.path / "log"
-
-    @property
-    def progress(self) -> Path:
-        """Appended by the worker, and thinned when it is long."""
-        return self.path / "progress.jsonl"
-
-    @property
-    def artifacts(self) -> Path:
-        """Appended by the worker."""
-        return self.path / "artifacts.jsonl"
+    shim_lock = _File("shim.lock")
+    """Held (flock) by the shim for as long as it lives."""
+    tree_lock = _File("tree.lock")
+    """Held by the worker and the processes that it forks: free when no process of the attempt is left."""
+    control = _File("control")
+    """Fifo read by the shim; any byte in it asks for cancellation."""
+    start = _File("start.json")
+    """The worker's pid and start time, written by the shim."""
+    exit = _File("exit.json")
+    """Exit of the worker, written by the shim."""
+    result = _File("result.json")
+    """Result of the work, written by the worker at its end."""
+    failure = _File("failure.json")
+    """Error of the work, written by the worker at its end."""
+    task = _File("attempt.json")
+    """Attempt's specification for a shim on another machine, written by the supervisor."""
+    alive = _File("alive")
+    """Heartbeat: rewritten at intervals by a shim on another machine."""
+    cancel = _File("cancel")
+    """Written by the supervisor: a shim on another machine that sees it ends its worker."""
+    log = _File("log")
+    """stdout and stderr of the worker."""
+    progress = _File("progress.jsonl")
+    """Appended by the worker, and thinned when it is long."""
+    artifacts = _File("artifacts.jsonl")
+    """Appended by the worker."""
 
 
 @dataclass(frozen=True)
@@ -108,30 +80,16 @@ class Home:
 
     path: Path
 
-    @property
-    def database(self) -> Path:
-        """The store."""
-        return self.path / "jobs.db"
-
-    @property
-    def wake(self) -> Path:
-        """Fifo that the supervisor sleeps on."""
-        return self.path / "wake"
-
-    @property
-    def supervisor_lock(self) -> Path:
-        """Held by the one supervisor."""
-        return self.path / "supervisor.lock"
-
-    @property
-    def supervisor_log(self) -> Path:
-        """Log of the supervisor and the shims."""
-        return self.path / "supervisor.log"
-
-    @property
-    def holds(self) -> Path:
-        """Reasons why free slots are not used now: resource to sentence; written by the supervisor."""
-        return self.path / "holds.json"
+    database = _File("jobs.db")
+    """The store."""
+    wake = _File("wake")
+    """Fifo that the supervisor sleeps on."""
+    supervisor_lock = _File("supervisor.lock")
+    """Held by the one supervisor."""
+    supervisor_log = _File("supervisor.log")
+    """Log of the supervisor and the shims."""
+    holds = _File("holds.json")
+    """Reasons why free slots are not used now: resource to sentence; written by the supervisor."""
 
     def job(self, job_id: str) -> Path:
         """A job's folder. Refuses what is not a job's id, so that no id leads out of the home."""

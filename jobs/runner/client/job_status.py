@@ -35,33 +35,16 @@ class StatusReader:
         return [self._record(row, needs.get(row.id, ())) for row in rows]
 
     def _record(self, row: JobRow, needs: Sequence[str]) -> JobRecord:
-        return JobRecord.model_validate(
-            {
-                "job_id": row.id,
-                "kind": row.kind,
-                "state": row.state,
-                "reason": row.reason,
-                "detail": self._detail(row, needs),
-                "exit_code": row.exit_code,
-                "failure": from_json(row.failure) if row.failure else None,
-                "attempt": row.attempt,
-                "tries": row.tries,
-                "max_tries": row.max_tries,
-                "resource": row.resource,
-                "environment": row.environment,
-                "backend": row.backend,
-                "backend_ref": row.backend_ref,
-                "priority": row.priority,
-                "not_before": row.not_before,
-                "params": from_json(row.document)["params"],
-                "result": from_json(row.result) if row.result else None,
-                "folder": str(self._home.job(row.id)),
-                "is_collected": row.state in TERMINAL and self._home.collected(row.id).exists(),
-                "created_at": row.created_at,
-                "started_at": row.started_at,
-                "ended_at": row.ended_at,
-            }
-        )
+        computed = {
+            "job_id": row.id,
+            "detail": self._detail(row, needs),
+            "failure": from_json(row.failure) if row.failure else None,
+            "params": from_json(row.document)["params"],
+            "result": from_json(row.result) if row.result else None,
+            "folder": str(self._home.job(row.id)),
+            "is_collected": row.state in TERMINAL and self._home.collected(row.id).exists(),
+        }
+        return JobRecord.model_validate(vars(row) | computed)
 
     def _detail(self, row: JobRow, needs: Sequence[str]) -> str:
         if row.state in TERMINAL:

@@ -31,13 +31,9 @@ def ask_nvidia_smi(arguments: Sequence[str]) -> str | None:
     """Run nvidia-smi."""
     try:
         answer = subprocess.run(
-            ["nvidia-smi", *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
+            ["nvidia-smi", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
             timeout=ASK_TIMEOUT_S,
-            check=False,
-        )
+        )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return None
     return answer.stdout if answer.returncode == 0 else None
@@ -54,8 +50,7 @@ class Gpus:
     def uuids(self) -> Mapping[int, str]:
         """Index, in the order of the PCI bus, to UUID; empty on a machine without a GPU."""
         if self._uuids is None:
-            found = _GPU.findall(self.ask(["-L"]) or "")
-            self._uuids = {int(index): uuid for index, uuid in found}
+            self._uuids = {int(index): uuid for index, uuid in _GPU.findall(self.ask(["-L"]) or "")}
         return self._uuids
 
     def allowed(self, visible: str | None) -> frozenset[int]:

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -25,6 +26,25 @@ def become_subreaper() -> None:
     """Let orphans below this process become its children, so that their exit codes are not lost (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def start_logged(
+    command: Sequence[str],
+    log: Path,
+    environment: Mapping[str, str],
+    *,
+    cwd: Path = Path("/"),
+    keep: Sequence[int] = (),
+) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own that appends its output straight to a file: a pipe would die with us.
+
+    It inherits the descriptors ``keep``.
+    """
+    with log.open("ab") as stream:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=environment, cwd=cwd,
+            start_new_session=True, pass_fds=keep,
+        )  # fmt: skip
 
 
 def start_time(pid: int) -> str | None:

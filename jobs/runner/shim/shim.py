@@ -109,9 +109,8 @@ def _watched(
 ) -> Exit:
     n_oom_kills = processes.n_oom_kills()
     try:
-        atomic_io.write_json(
-            folder.path.parent / "job.json", spec.document | {"ran_with": provenance(spec.environment)}
-        )
+        document = spec.document | {"ran_with": provenance(spec.environment)}
+        atomic_io.write_json(folder.path.parent / "job.json", document)
         worker = _spawn(spec, folder, _settings_of_job(settings, spec.document), tree_lock, is_remote)
     except (OSError, ValueError) as error:
         return Exit(SPAWN_FAILED_EXIT, spawn_error=str(error))
@@ -176,17 +175,9 @@ def _spawn(
     spec: AttemptSpec, folder: AttemptFolder, settings: Settings, tree_lock: int | None, is_remote: bool
 ) -> subprocess.Popen[bytes]:
     environment = UNASKED_POOL | settings.to_environment() | {processes.MARK: spec.mark}
-    with folder.log.open("ab") as log:  # straight to the file: a pipe through the shim would die with it
-        return subprocess.Popen(
-            torchrun.build_worker_command(spec, folder, settings, is_remote),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=environment,
-            cwd=folder.path.parent,
-            start_new_session=True,
-            pass_fds=[] if tree_lock is None else [tree_lock],
-        )
+    command = torchrun.build_worker_command(spec, folder, settings, is_remote)
+    keep = [] if tree_lock is None else [tree_lock]
+    return processes.start_logged(command, folder.log, environment, cwd=folder.path.parent, keep=keep)
 
 
 @contextlib.contextmanager
@@ -201,10 +192,7 @@ def _control(folder: AttemptFolder) -> Iterator[int]:
 
 
 def _outlive_shutdown_signals() -> None:
-    """Ignore the signals of a shutdown, so that the worker's exit is recorded.
-
-    Handlers, not SIG_IGN, which the worker would inherit.
-    """
+    """Ignore the signals of a shutdown, by handlers: the worker would inherit SIG_IGN."""
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, lambda *_: None)
 

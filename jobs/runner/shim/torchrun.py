@@ -33,23 +33,13 @@ def build_command(
     log_dir: str,
     n_nodes: int = 1,
     key: str = "",
-    host: str = "",
-    port: int = 0,
+    endpoint: str = "",
 ) -> list[str]:
-    """Build the command for a program in ``n_processes`` processes.
+    """Build the command for a program (arguments of ``python``) in ``n_processes`` processes in all.
 
     On several nodes ``srun`` starts one torchrun a node, within the allocation that it is called in, and they meet
-    at ``host``, which is the one that calls. Without ``srun`` they are all children of this machine's torchrun.
-
-    Args:
-        python: interpreter, the same path on all nodes.
-        program: what every process runs: arguments of ``python``.
-        n_processes: in all; a multiple of ``n_nodes``.
-        log_dir: where torchrun puts its own files.
-        n_nodes: nodes of the allocation.
-        key: id of this run's rendezvous; part of a file's name.
-        host: name or address of this node that the others reach.
-        port: a free one of it.
+    at ``endpoint`` (``host:port``) of the calling one; ``key`` names the rendezvous and is part of a file's name.
+    Without ``srun`` they are all children of this machine's torchrun.
 
     Raises:
         ValueError: the processes cannot be spread evenly.
@@ -57,17 +47,11 @@ def build_command(
     n_each, rest = divmod(n_processes, n_nodes)
     if rest or n_each < 1:
         raise ValueError(f"{n_processes} processes cannot be spread evenly over {n_nodes} nodes")
-    torchrun = [
-        python,
-        "-m",
-        "torch.distributed.run",
-        f"--nproc-per-node={n_each}",
-        "--max-restarts=0",
-        f"--log-dir={log_dir}",
-    ]
+    limits = [f"--nproc-per-node={n_each}", "--max-restarts=0", f"--log-dir={log_dir}"]
+    torchrun = [python, "-m", "torch.distributed.run", *limits]
     if n_nodes == 1:
         return [*torchrun, "--standalone", "--no-python", python, *program]
-    rendezvous = ["--rdzv-backend=c10d", f"--rdzv-id={key}", f"--rdzv-endpoint={host}:{port}", f"--nnodes={n_nodes}"]
+    rendezvous = ["--rdzv-backend=c10d", f"--rdzv-id={key}", f"--rdzv-endpoint={endpoint}", f"--nnodes={n_nodes}"]
     # One node's torchrun ends before the others' when they stop: those have time to save, then they are ended.
     srun = ["srun", f"--ntasks={n_nodes}", "--kill-on-bad-exit=0", f"--wait={LAST_NODE_S}", "--unbuffered"]
     return [*srun, *torchrun, *rendezvous, "--no-python", python, *program]
@@ -79,18 +63,11 @@ def build_worker_command(spec: AttemptSpec, folder: AttemptFolder, settings: Set
     program = ["-m", "jobs.runner.worker", str(folder.path)]
     if spec.n_processes == 1:
         return [python, *program]
-    host, port = _rendezvous_point()
-    n_nodes = settings.slurm.nodes if is_remote else 1
     return build_command(
-        python,
-        program,
-        n_processes=spec.n_processes,
-        log_dir=str(folder.path / "torchrun"),
-        n_nodes=n_nodes,
-        key=f"{spec.job_id}-{spec.attempt}",
-        host=host,
-        port=port,
-    )
+        python, program, n_processes=spec.n_processes, log_dir=str(folder.path / "torchrun"),
+        n_nodes=settings.slurm.nodes if is_remote else 1, key=f"{spec.job_id}-{spec.attempt}",
+        endpoint=_rendezvous_endpoint(),
+    )  # fmt: skip
 
 
 def stop_all_nodes(spec: AttemptSpec, worker: subprocess.Popen[bytes]) -> None:
@@ -113,8 +90,8 @@ def merge_exit_codes(folder: AttemptFolder, code: int, asked: StopReason | None)
     return CANCELLED_EXIT if asked == "stop" else code
 
 
-def _rendezvous_point() -> tuple[str, int]:
+def _rendezvous_endpoint() -> str:
     """This machine's name and a port of it that is free now."""
     with socket.socket() as probe:
         probe.bind(("", 0))
-        return socket.gethostname(), int(probe.getsockname()[1])
+        return f"{socket.gethostname()}:{probe.getsockname()[1]}"

@@ -29,14 +29,12 @@ class StoreConnection:
     def connection(self) -> sqlite3.Connection:
         """This thread's connection, opened anew when the file was replaced (a home that was deleted)."""
         try:
-            stat = os.stat(self._database)  # noqa: PTH116
-            identity = (stat.st_dev, stat.st_ino)
+            identity = _identity(self._database)
         except OSError:
             identity = None
         if identity is None or getattr(self._local, "identity", None) != identity:
             self._local.connection = self._open()
-            stat = self._home.database.stat()
-            self._local.identity = (stat.st_dev, stat.st_ino)
+            self._local.identity = _identity(self._database)
         connection: sqlite3.Connection = self._local.connection
         return connection
 
@@ -96,3 +94,8 @@ class StoreConnection:
 
     def _many(self, query: str, *values: Any) -> list[JobRow]:
         return [JobRow.read(row) for row in self._execute(query, values).fetchall()]
+
+
+def _identity(path: str) -> tuple[int, int]:
+    stat = os.stat(path)  # noqa: PTH116
+    return stat.st_dev, stat.st_ino

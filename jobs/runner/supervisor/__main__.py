@@ -21,26 +21,22 @@ def main() -> None:
     """Take the home's lock, detach, and supervise. The lock is held when the caller's child returns."""
     home = Home(Path(sys.argv[1]))
     home.path.mkdir(parents=True, exist_ok=True)
-    lock = int(sys.argv[3]) if len(sys.argv) > 3 else _lock_and_detach(home)
+    lock = int(sys.argv[3]) if len(sys.argv) > 3 else _lock(home)
     from jobs.runner.supervisor.loop import supervise
 
     supervise(home, lock, float(sys.argv[2]) if len(sys.argv) > 2 else None)
 
 
-def _lock_and_detach(home: Home) -> int:
-    lock = _lock(home)
-    if lock is None or os.fork() > 0:
-        os._exit(0)
-    return lock
-
-
-def _lock(home: Home) -> int | None:
+def _lock(home: Home) -> int:
+    """Take the lock and detach; the process ends here when another one has the lock."""
     for _ in range(LOCK_TRIES):
-        taken = locks.take(home.supervisor_lock, wait=False)
-        if taken is not None:
-            return taken
+        lock = locks.take(home.supervisor_lock, wait=False)
+        if lock is not None and os.fork() == 0:
+            return lock
+        if lock is not None:
+            break
         time.sleep(LOCK_PAUSE_S)
-    return None
+    os._exit(0)
 
 
 if __name__ == "__main__":

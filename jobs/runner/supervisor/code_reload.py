@@ -29,14 +29,7 @@ def can_start(module: str) -> bool:
     """True when a module can be imported: an update may be half-way."""
     command = [sys.executable, "-S", "-c", f"import {module}"]
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=CHECK_TIMEOUT_S,
-            check=False,
-        )
+        subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=CHECK_TIMEOUT_S, check=True)
     except (OSError, subprocess.SubprocessError):
         return False
-    return done.returncode == 0
+    return True

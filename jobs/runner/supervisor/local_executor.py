@@ -9,7 +9,6 @@ import contextlib
 import logging
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -45,16 +44,8 @@ class LocalJobs:
         row = start.row
         command = [sys.executable, "-S", "-m", "jobs.runner.shim", str(self._home.path), row.id, str(row.attempt)]
         try:
-            with self._home.supervisor_log.open("ab") as log:
-                shim = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    env=self._settings.to_environment() | start.variables,
-                    cwd="/",
-                    start_new_session=True,
-                )
+            environment = self._settings.to_environment() | start.variables
+            shim = processes.start_logged(command, self._home.supervisor_log, environment)
         except OSError as error:
             logger.warning("%s: the shim cannot be started: %s", row.id, error)
             self._start_later(row)

@@ -173,16 +173,8 @@ class Supervisor:
         if time.monotonic() - self._submitted_at < QUIET_TICK_S or not self._store.is_schedule_due():
             return
         self._submitted_at = time.monotonic()
-        with self._home.supervisor_log.open("ab") as log:
-            self._submitter = subprocess.Popen(
-                [sys.executable, "-m", "jobs.runner.schedules", str(self._home.path)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=self._settings.to_environment(),
-                cwd="/",
-                start_new_session=True,
-            )
+        command = [sys.executable, "-m", "jobs.runner.schedules", str(self._home.path)]
+        self._submitter = processes.start_logged(command, self._home.supervisor_log, self._settings.to_environment())
 
     def _pause_s(self) -> float:
         active = self._store.in_state("starting", "running")
@@ -205,13 +197,7 @@ class Supervisor:
 
 
 def supervise(home: Home, lock: int, idle_s: float | None = None) -> None:
-    """Work for a home until it is idle.
-
-    Args:
-        home: the home.
-        lock: descriptor of its held supervisor's lock.
-        idle_s: end when nothing has been alive for so long, seconds; None: a minute.
-    """
+    """Work for a home, whose lock is held, until nothing has been alive for ``idle_s`` (None: a minute)."""
     settings = replace(Settings.from_environment(), home=home.path)
     os.set_inheritable(lock, False)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s supervisor %(levelname)s: %(message)s")

@@ -28,7 +28,7 @@ def test_on_one_machine_torchrun_starts_all_processes() -> None:
 
 def test_on_several_nodes_srun_starts_a_torchrun_on_each_and_they_meet_at_the_first() -> None:
     command = torchrun.build_command(
-        "/env/python", PROGRAM, n_processes=8, n_nodes=2, log_dir="/d", key="a-1", host="node1", port=29500
+        "/env/python", PROGRAM, n_processes=8, n_nodes=2, log_dir="/d", key="a-1", endpoint="node1:29500"
     )
 
     assert command[:2] == ["srun", "--ntasks=2"]
