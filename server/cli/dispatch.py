@@ -23,8 +23,8 @@ from tools.core.job_view import view_job
 from tools.core.registry import Tool, all_tools
 from tools.core.tool_types import ToolContext
 from tools.core.views import find_job
-from tools.make_voice import MakeVoiceAnswer
 from tools.inputs.arguments import parse_arguments
+from tools.make_voice import MakeVoiceAnswer
 
 A_WEEK_S = 7 * 24 * 3600.0
 

@@ -124,7 +124,11 @@ def read_flags(command: Command, tool: Tool, argv: Sequence[str]) -> tuple[Argum
     for word in unknown:  # what follows one is its value
         near = difflib.get_close_matches(word, COMMON, n=1, cutoff=0.75)
         if near:
-            why = f"{word} does not apply here." if word in COMMON else f"Unknown flag {word!r}; did you mean {near[0]!r}?"
+            why = (
+                f"{word} does not apply here."
+                if word in COMMON
+                else f"Unknown flag {word!r}; did you mean {near[0]!r}?"
+            )
             raise UserError("bad_usage", why, f"See {parser.prog} --help")
         arguments[word.partition("=")[0].removeprefix("--").replace("-", "_")] = True
     arguments = {name: _objects(tool.args.model_fields.get(name), value) for name, value in arguments.items()}

@@ -13,7 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
+from jobs.errors import UserError
 from jobs.settings import PROJECT_ROOT
+from server.cli.commands import command_named
+from server.cli.flags import read_flags
+from tools.core.registry import all_tools
 
 if TYPE_CHECKING:
     from conftest import App
