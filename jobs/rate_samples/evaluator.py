@@ -1,8 +1,13 @@
-"""Evaluator of takes: measures each clip once, compares takes with their narrator, reports progress."""
+"""Evaluator of takes: measures each clip once, compares takes with their narrator, reports progress.
+
+Measurements are kept by content in a journal file, so that a repeated or continued run computes only new ones.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -13,14 +18,20 @@ from jobs.asr.wer import distractors
 from jobs.audio.clip_io import SPEECH_RATE_HZ, read_clip
 from jobs.audio.dnsmos import PREDICTOR
 from jobs.audio.mel import Floats
-from jobs.rate_samples.anchors import Anchor
-from jobs.rate_samples.inputs import RatingInputs, RatingItem
+from jobs.rate_samples.inputs import Anchor, RatingInputs, RatingItem
 from jobs.rate_samples.judge_models import JudgeModels, NarratorLimits, fit_limits
-from jobs.rate_samples.measurement_cache import MeasurementCache, file_hash
-from jobs.rate_samples.measurements import RECOGNISED, RECOGNISER, ClipAnalyzer, Measurements, Timbre
+from jobs.rate_samples.measurements import (
+    RECOGNISED,
+    RECOGNISER,
+    ClipAnalyzer,
+    Measurements,
+    Timbre,
+    another_text_fits,
+    competing_texts,
+    fits_best,
+)
 from jobs.rate_samples.narrator_clips import N_SHORT_CLIPS, NarratorClip, build_profile, short_lengths
 from jobs.rate_samples.params import Rating
-from jobs.rate_samples.text_discrimination import another_text_fits, competing_texts, fits_best
 from jobs.rating.human_ratings import Opinions
 from jobs.rating.rating_types import Features, Verdict
 from jobs.rating.scoring import AUTOMATIC_CAP, GE2E_LIMITS, MIN_VOICE_S, VERSION, VoiceLimits, rate
@@ -31,6 +42,42 @@ from jobs.text.english_normalization import spoken_words
 
 Narrators = Mapping[str, tuple[RatingProfile, Floats]]
 """Profile and centroid of speaker embeddings (256,) of each narrator, by speaker name."""
+
+
+class MeasurementCache:
+    """Returns a known measurement, or computes and stores it.
+
+    Args:
+        journal: stored measurements.
+        versions: of formula and models; measurements made with others are not reused.
+        before_compute: called before a value is computed, e.g. to raise on cancellation.
+    """
+
+    def __init__(self, journal: Journal, versions: tuple[str, ...], before_compute: Callable[[], None]) -> None:
+        self._journal = journal
+        self._versions = versions
+        self._before_compute = before_compute
+
+    def get_or_compute(self, compute: Callable[[], Any], *inputs: object) -> Any:
+        """Return the value for these inputs; ``compute`` makes it if the journal lacks it. Values are JSON."""
+        key = cache_key(*inputs, *self._versions)
+        value = self._journal.get(key)
+        if value is None:
+            self._before_compute()
+            value = compute()
+            self._journal.add(key, value)
+        return value
+
+
+def cache_key(*inputs: object) -> str:
+    """Hash everything that a measurement depends on."""
+    return hashlib.sha256(json.dumps(inputs, default=str).encode()).hexdigest()[:24]
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 class Evaluator:

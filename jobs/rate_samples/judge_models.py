@@ -26,8 +26,7 @@ from jobs.errors import UserError
 from jobs.rate_samples.params import Params
 from jobs.rating.scoring import MIN_SEPARATION, VoiceLimits, fitted_limits
 from jobs.settings import Settings
-from jobs.speaker.ge2e_encoder import ENCODER, SpeakerEncoder
-from jobs.speaker.xvector_encoder import XVectorEncoder, encoder_name
+from jobs.speaker.encoders import ENCODER, SpeakerEncoder, XVectorEncoder, encoder_name
 from jobs.text.english_normalization import spoken_words
 
 SPEAKER_MODELS = ("microsoft/wavlm-base-plus-sv", "microsoft/wavlm-base-sv")

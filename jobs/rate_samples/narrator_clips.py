@@ -15,7 +15,7 @@ from jobs.dataset.split import DEFAULT_SHARE, SplitRow, inner_indices, sample_ev
 from jobs.errors import UserError
 from jobs.rate_samples.measurements import Measurements, Timbre, rate_unit
 from jobs.rating.scoring import MIN_SPEECH_S, MIN_WORDS
-from jobs.speaker.ge2e_encoder import centroid, leave_one_out
+from jobs.speaker.encoders import centroid, leave_one_out
 from jobs.speaker.narrator_profile import MIN_PROFILE_CLIPS, LengthScores, RatingProfile, median_of_known
 
 SHORT_LENGTHS_S = (2.0, 4.0)

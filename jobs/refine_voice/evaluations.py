@@ -15,8 +15,7 @@ from jobs.atomic_io import write_json
 from jobs.dataset.takes import Take, read_takes, stop_rate
 from jobs.rating.human_ratings import read_opinions
 from jobs.rating.ratings_file import RATINGS_NAME, mean_part, read_ratings_file
-from jobs.refine_voice.policy import RoundRating
-from jobs.refine_voice.significance import mean_over_texts
+from jobs.refine_voice.policy import RoundRating, mean_over_texts
 
 EVALUATION = "evaluation.json"
 MEASURES = "rating_measures.jsonl"  # cache of measurements, shared by all rounds

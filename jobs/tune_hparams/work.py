@@ -15,7 +15,6 @@ from typing import Any
 from jobs.errors import UserError
 from jobs.runner.worker.context import JobContext
 from jobs.training.spec import KIND as TRAINING
-from jobs.tune_hparams.html_report import PAGE, write_page
 from jobs.tune_hparams.params import (
     SOURCE,
     Params,
@@ -26,16 +25,18 @@ from jobs.tune_hparams.params import (
     study_path,
 )
 from jobs.tune_hparams.plots import HISTORY, draw_plots
-from jobs.tune_hparams.study import Study, count_ends, read_values
-from jobs.tune_hparams.summary import (
+from jobs.tune_hparams.report import (
     BEST_CONFIG,
+    PAGE,
     describe_values,
     first_point_trial,
     front_numbers,
     summary_lines,
     training_settings,
     write_best_config,
+    write_page,
 )
+from jobs.tune_hparams.study import Study, count_ends, read_values
 from jobs.tune_hparams.trials import TrialRunner, choose_texts
 
 logger = logging.getLogger(__name__)

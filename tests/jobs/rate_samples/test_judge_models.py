@@ -11,15 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from jobs.asr.toy_models import make_toy_whisper
 from jobs.errors import UserError
 from jobs.rate_samples.judge_models import choose_judge_models, comparable_words, fit_limits
 from jobs.rate_samples.params import Params, check
 from jobs.rate_samples.work import run
 from jobs.rating.scoring import GE2E_LIMITS, GE2E_OTHERS, GE2E_OWN, fitted_limits
 from jobs.runner.worker.context import JobContext
-from jobs.speaker.ge2e_encoder import ENCODER
-from jobs.speaker.xvector_encoder import XVectorEncoder, encoder_name
+from jobs.speaker.encoders import ENCODER, XVectorEncoder, encoder_name
+from tests.support.toy_models import make_toy_whisper
 
 # The package is not in the lock; this has the calls of its README.
 STAND_IN = """

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jobs.audio.clip_io import resample
-from jobs.speaker.ge2e_encoder import SpeakerEncoder, centroid, leave_one_out
+from jobs.speaker.encoders import SpeakerEncoder, centroid, leave_one_out
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,9 @@
-"""Findings of a search: ``best_config.json`` and a summary of at most ten lines."""
+"""Findings of a search: ``best_config.json``, a summary of at most ten lines, and ``report.html``."""
 
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,15 @@ from optuna.trial import FrozenTrial, TrialState
 
 from jobs.atomic_io import write_json
 from jobs.param_types import Value
-from jobs.tune_hparams.objective import RULE, SCORE
+from jobs.reports import embed_picture
+from jobs.reports import write_page as render_page
+from jobs.tune_hparams.objective import FORMULA, RULE, SAME_SCORE, SCORE
 from jobs.tune_hparams.params import Params, point_values
-from jobs.tune_hparams.plots import compute_importances
+from jobs.tune_hparams.plots import TITLES, compute_importances
 from jobs.tune_hparams.study import Study, count_ends, read_values
 
 BEST_CONFIG = "best_config.json"
+PAGE = "report.html"
 
 
 def training_settings(params: Params, trial: FrozenTrial) -> dict[str, Value]:
@@ -148,3 +152,53 @@ def _settings(trial: FrozenTrial) -> str:
 def format_value(value: Any) -> str:
     """Write a setting's value with three significant digits."""
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def write_page(path: Path, params: Params, study: Study, lines: Sequence[str], pictures: Sequence[str]) -> None:
+    """Write the page; links lead to the interactive plots beside it.
+
+    Args:
+        path: of the page.
+        params: of the search.
+        study: its trials.
+        lines: the summary.
+        pictures: names from ``plots.draw``, in the page's folder.
+    """
+    has_score = params.objective != "loss"
+    trials = sorted(study.finished, key=lambda trial: _rank(params, trial))
+    names = sorted({name for trial in trials for name in trial.params})
+    best = study.best
+    render_page(
+        path,
+        "search",
+        lines=lines,
+        formula=f"{FORMULA}, 0 to 1; a difference of {SAME_SCORE:g} or less does not count." if has_score else "",
+        columns=["trial", "loss", *(["score"] if has_score else []), "end", *names, "source, detail"],
+        trials=[_cells(trial, names, has_score) for trial in trials],
+        numeric=range(3 if has_score else 2),
+        best=next((row for row, trial in enumerate(trials) if best and trial.number == best.number), None),
+        pictures=[
+            {"title": TITLES[name], "page": f"{name}.html", "source": embed_picture(path.with_name(f"{name}.png"))}
+            for name in pictures
+        ],
+    )
+
+
+def _rank(params: Params, trial: FrozenTrial) -> tuple[bool, float, int]:
+    values = read_values(trial)
+    value = values.loss if params.objective == "loss" or values.score is None else -values.score
+    return trial.state != TrialState.COMPLETE, value or 0, trial.number
+
+
+def _cells(trial: FrozenTrial, names: Sequence[str], has_score: bool) -> list[str]:
+    values = read_values(trial)
+    is_complete = trial.state == TrialState.COMPLETE
+    score = ["" if values.score is None else f"{values.score:.3f}"] if has_score else []
+    return [
+        str(trial.number),
+        f"{values.loss:.4f}" if is_complete and values.loss is not None else "",
+        *score,
+        str(trial.user_attrs.get("end", "")).replace("_", " "),
+        *(format_value(trial.params.get(name, "")) for name in names),
+        "; ".join(filter(None, [str(trial.user_attrs.get("source", "")), str(trial.user_attrs.get("detail", ""))])),
+    ]

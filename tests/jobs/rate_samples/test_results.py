@@ -7,7 +7,7 @@ from statistics import fmean
 
 import pytest
 
-from jobs.rate_samples.batch_statistics import mean_over_texts, summarise_texts
+from jobs.rate_samples.results import mean_over_texts, summarise_texts
 
 
 def test_a_text_with_many_takes_counts_no_more_than_another() -> None:

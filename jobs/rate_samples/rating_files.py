@@ -1,16 +1,15 @@
-"""``ratings.json`` and ``evaluation.json``: takes with parts and reasons, the batch, its anchors, the models."""
+"""``ratings.json`` and ``evaluation.json``: takes with parts and reasons, the batch, its anchors, the verdict."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from jobs.atomic_io import write_json
-from jobs.rate_samples.batch_statistics import summarise_texts
-from jobs.rate_samples.params import Result
-from jobs.rate_samples.results import RatingResults
+from jobs.rate_samples.params import AnchorSummary, Drift, Result, Summary
+from jobs.rate_samples.results import RatingResults, summarise_texts
 from jobs.rating.human_ratings import preferences
 from jobs.rating.scoring import AUTOMATIC_CAP, MIN_SPEECH_S, MIN_WORDS, VERSION
 
@@ -22,6 +21,8 @@ CAVEAT = (
     "twenty; a similar speaker of the same sex may pass as the narrator. Under "
     f"{MIN_SPEECH_S:.0f} s or {MIN_WORDS} words the word error rate does not count, and such a take says little."
 )
+MIN_UPPER_BOUND = 4.3  # held-out clips of real narrators rate 4.67 to 4.90 on average
+MIN_TEXTS = 10
 
 
 def build_result(rated: RatingResults, out: Path, plot: Path, report: Path, verdict: Sequence[str]) -> Result:
@@ -113,3 +114,48 @@ def write_evaluation(out: Path, rated: RatingResults, result: Result) -> None:
             ],
         },
     )
+
+
+def verdict_sentences(summary: Summary, anchors: Mapping[str, AnchorSummary | None], drift: Drift) -> list[str]:
+    """Write the verdict, the most important sentence first.
+
+    Two means count as different only if their intervals do not overlap.
+    """
+    sentences = [_range(summary)]
+    narrator, other, clone = (anchors.get(name) for name in ("narrator", "other_speaker", "zero_shot"))
+    if clone is not None:
+        sentences.append(_against_clone(summary, clone))
+    if narrator is not None:
+        if narrator.mean < MIN_UPPER_BOUND:
+            sentences.append(
+                f"The narrator's own held-out clips rate only {narrator.mean:.1f}: the models do not suit this "
+                "narrator, or the clips are poor. Compare the takes' ratings with that value."
+            )
+        elif summary.high < narrator.low:
+            sentences.append(f"The narrator's own held-out clips rate {narrator.mean:.1f}: the takes are below them.")
+        else:
+            sentences.append(
+                f"The models find no difference to the narrator's own held-out clips ({narrator.mean:.1f})."
+            )
+    if other is not None and summary.low <= other.high:
+        sentences.append(f"The takes do not rate above another speaker ({other.mean:.1f}).")
+    sentences += [f"Drift: {flag}." for flag in drift.flags]
+    if summary.n_texts < MIN_TEXTS:
+        sentences.append(f"{summary.n_texts} texts are few: compare checkpoints by at least {MIN_TEXTS} fixed texts.")
+    return sentences
+
+
+def _range(summary: Summary) -> str:
+    texts = f"{summary.n_takes} takes of {summary.n_texts} texts"
+    if summary.n_takes == 1:
+        return f"One take rates {summary.mean:.2f}; the variation between takes is unknown."
+    return f"{texts} rate {summary.mean:.2f} on average (95 % interval {summary.low:.2f} to {summary.high:.2f})."
+
+
+def _against_clone(summary: Summary, clone: AnchorSummary) -> str:
+    values = f"{summary.mean:.2f} against {clone.mean:.2f}"
+    if summary.low > clone.high:
+        return f"The voice rates above the clone without training ({values})."
+    if summary.high < clone.low:
+        return f"Training did not help: the clone without training rates higher ({values}). Use the clone."
+    return f"No certain difference to the clone without training ({values}): let a person compare them in a blind test."

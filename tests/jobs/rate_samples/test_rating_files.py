@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from jobs.rate_samples.batch_statistics import compute_drift
 from jobs.rate_samples.params import AnchorSummary, Drift, Interval, Rating, Summary
-from jobs.rate_samples.report.verdict_text import verdict_sentences
+from jobs.rate_samples.rating_files import verdict_sentences
+from jobs.rate_samples.results import compute_drift
 from jobs.speaker.narrator_profile import LengthScores, RatingProfile
 
 CALM = Drift(n_takes=10, speaking_rate=1.0, pitch_st=0.1, sim=-0.01, flags=[])

@@ -1,14 +1,20 @@
-"""Speaker embeddings and SIM, offline: the GE2E speaker encoder whose weights are inside Resemblyzer's wheel.
+"""Speaker encoders: embeddings of voices and SIM, offline.
 
-Resemblyzer itself is not imported: its import needs webrtcvad, whose own import fails with a present setuptools.
-The net is three LSTM layers; run here it gives the package's embedding bit for bit (our measurement, August 2026).
+The GE2E encoder's weights are inside Resemblyzer's wheel. Resemblyzer itself is not imported: its import needs
+webrtcvad, whose own import fails with a present setuptools. The net is three LSTM layers; run here it gives the
+package's embedding bit for bit (our measurement, August 2026).
+
+A WavLM x-vector model whose weights are on this machine is sharper. Its SIM has a scale of its own: never compare it
+with another encoder's; limits are fitted (``rating.fitted_limits``).
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +30,8 @@ _WINDOW_FRAMES = 160  # the 1.6 s that the encoder was trained on
 _WINDOWS_PER_S = 1.3  # the package's default overlap
 _MIN_COVERAGE = 0.25  # a last window is added when more than this share of it is new
 _TARGET_DBFS = -30.0  # quieter audio is raised to this level, louder audio is left alone
+LONGEST_S = 30.0  # memory grows with the square of the length; a voice is known long before
+_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
 class SpeakerEncoder(nn.Module):
@@ -115,3 +123,59 @@ def _starts(n_frames: int) -> list[int]:
     if uncovered > _MIN_COVERAGE * _WINDOW_FRAMES:
         starts.append(n_frames - _WINDOW_FRAMES)
     return starts
+
+
+class XVectorEncoder:
+    """Audio at 16 kHz to a unit vector; CPU.
+
+    Args:
+        folder: a ``WavLMForXVector`` as transformers saves it, e.g. microsoft/wavlm-base-plus-sv.
+
+    Raises:
+        UserError: ``encoder_unusable``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from transformers import AutoFeatureExtractor, WavLMForXVector
+
+        try:
+            self._features: Any = AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
+            self._model: Any = WavLMForXVector.from_pretrained(folder, local_files_only=True).eval()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise UserError(
+                "encoder_unusable",
+                f"{folder} does not load as a WavLM x-vector model: {error}",
+                "Give a folder of microsoft/wavlm-base-plus-sv or another WavLMForXVector, or leave speaker_model out.",
+            ) from error
+
+    @torch.inference_mode()
+    def embed(self, audio: Floats) -> Floats:
+        """Speaker embedding of a clip: (dimensions,), a unit vector.
+
+        Args:
+            audio: (samples,) mono at 16 kHz; what is beyond ``LONGEST_S`` is not heard, less than half a second is
+                repeated.
+        """
+        heard = audio[: int(LONGEST_S * RATE_HZ)]
+        heard = np.resize(heard, max(len(heard), RATE_HZ // 2))
+        inputs = self._features(heard, sampling_rate=RATE_HZ, return_tensors="pt")
+        return unit(self._model(**inputs).embeddings[0].float().numpy())
+
+
+def encoder_name(folder: Path) -> str:
+    """A name that differs where the weights differ.
+
+    Raises:
+        UserError: ``encoder_unusable`` when the folder holds no weights.
+    """
+    for name in _WEIGHTS:
+        if (folder / name).is_file():
+            with (folder / name).open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            title = folder.parents[1].name if folder.parent.name == "snapshots" else folder.name
+            return f"WavLM x-vector {title} ({digest[:12]})"
+    raise UserError(
+        "encoder_unusable",
+        f"There is neither {' nor '.join(_WEIGHTS)} in {folder}.",
+        "Give a folder of microsoft/wavlm-base-plus-sv, or leave speaker_model out.",
+    )
