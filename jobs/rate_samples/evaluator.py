@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -44,28 +44,25 @@ Narrators = Mapping[str, tuple[RatingProfile, Floats]]
 """Profile and centroid of speaker embeddings (256,) of each narrator, by speaker name."""
 
 
+@dataclass(frozen=True)
 class MeasurementCache:
     """Returns a known measurement, or computes and stores it.
 
-    Args:
-        journal: stored measurements.
-        versions: of formula and models; measurements made with others are not reused.
-        before_compute: called before a value is computed, e.g. to raise on cancellation.
+    Measurements made with other ``versions`` of formula and models are not reused; ``before_compute`` may raise.
     """
 
-    def __init__(self, journal: Journal, versions: tuple[str, ...], before_compute: Callable[[], None]) -> None:
-        self._journal = journal
-        self._versions = versions
-        self._before_compute = before_compute
+    journal: Journal
+    versions: tuple[str, ...]
+    before_compute: Callable[[], None]
 
     def get_or_compute(self, compute: Callable[[], Any], *inputs: object) -> Any:
         """Return the value for these inputs; ``compute`` makes it if the journal lacks it. Values are JSON."""
-        key = cache_key(*inputs, *self._versions)
-        value = self._journal.get(key)
+        key = cache_key(*inputs, *self.versions)
+        value = self.journal.get(key)
         if value is None:
-            self._before_compute()
+            self.before_compute()
             value = compute()
-            self._journal.add(key, value)
+            self.journal.add(key, value)
         return value
 
 
@@ -81,15 +78,7 @@ def file_hash(path: Path) -> str:
 
 
 class Evaluator:
-    """Compares takes and anchors with their narrators.
-
-    Args:
-        inputs: takes to rate, and the narrators' clips.
-        anchors: clips that are rated in the same run.
-        models: speaker encoder and recogniser, used for everything.
-        journal: measurements of earlier runs.
-        context: progress and cancellation.
-    """
+    """Compares takes, and the anchors rated in the same run, with their narrators."""
 
     def __init__(
         self,
@@ -123,12 +112,7 @@ class Evaluator:
         return {speaker: self._profile(clips, lengths_s) for speaker, clips in self._inputs.clips.items()}
 
     def find_limits(self, narrators: Narrators, others: Sequence[RatingItem]) -> dict[str, NarratorLimits]:
-        """Find the SIM limits of the speaker encoder for each narrator.
-
-        Args:
-            narrators: from ``measure_narrators``.
-            others: clips of another speaker, used to fit the limits of an encoder that has no measured ones.
-        """
+        """Find the SIM limits of the speaker encoder for each narrator; ``others`` are another speaker's clips."""
         if self._models.speaker.is_bundled:
             return dict.fromkeys(narrators, NarratorLimits(GE2E_LIMITS, "measured on 339 clips"))
         measured = [self._measure(item.path, item.take.text, item.language, step=False) for item in others]
@@ -145,14 +129,7 @@ class Evaluator:
         limits: Mapping[str, NarratorLimits],
         opinions: Opinions | None = None,
     ) -> list[Rating]:
-        """Rate takes or anchor clips, in order.
-
-        Args:
-            items: takes or anchor clips.
-            narrators: from ``measure_narrators``.
-            limits: from ``find_limits``.
-            opinions: human ratings of these takes.
-        """
+        """Rate takes or anchor clips, in order; ``opinions`` are human ratings of them."""
         return [
             self._rate(item, *narrators[item.narrator], limits[item.narrator].limits, opinions or Opinions())
             for item in items
@@ -246,15 +223,7 @@ def build_features(measured: Measurements, profile: RatingProfile, voice: Floats
 def build_rating(
     features: Features, verdict: Verdict, item: RatingItem, heard_words: str | None, scores: Sequence[int]
 ) -> Rating:
-    """Build the take's line of ``ratings.json``.
-
-    Args:
-        features: of the take.
-        verdict: of ``rate``.
-        item: the take.
-        heard_words: transcript of the recogniser.
-        scores: of people, for this take; they may lift the cap of the automatic rating.
-    """
+    """Build the take's line of ``ratings.json``; people's ``scores`` may lift the cap of the automatic rating."""
     take = item.take
     person = round(fmean(scores), 2) if scores else None
     cap = AUTOMATIC_CAP if person is None else max(AUTOMATIC_CAP, person)
@@ -263,11 +232,11 @@ def build_rating(
         "dnsmos_ovrl": features.ovrl,
         "dnsmos_p808": features.p808,
         "word_error_rate": features.wer,
-        "text_aligns": _to_float(features.aligns),
-        "text_heard": _to_float(features.heard),
+        "text_aligns": features.aligns,
+        "text_heard": features.heard,
         "speaking_rate": features.speaking_rate,
         "n_words": features.n_words,
-        **{name: _to_float(value) for name, value in asdict(features.prosody).items()},
+        **asdict(features.prosody),
     }
     return Rating(
         audio=take.audio,
@@ -284,10 +253,6 @@ def build_rating(
         voice=verdict.voice,
         sound=verdict.sound,
         timing=verdict.timing,
-        measures={name: None if value is None else round(value, 4) for name, value in measures.items()},
+        measures={name: None if value is None else round(float(value), 4) for name, value in measures.items()},
         heard_words=heard_words,
     )
-
-
-def _to_float(value: float | None) -> float | None:
-    return None if value is None else float(value)

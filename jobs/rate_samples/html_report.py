@@ -30,13 +30,9 @@ _ANCHOR_COLOURS = {"narrator": "#2a7f2a", "other_speaker": "#b00020", "zero_shot
 
 
 def write_page(path: Path, rated: RatingResults, result: Result, audio_of: Mapping[str, str]) -> None:
-    """Write the page.
+    """Write the page beside ``ratings.png`` and ``spectrograms/``.
 
-    Args:
-        path: beside ``ratings.png`` and ``spectrograms/``.
-        rated: findings of the run.
-        result: of the run.
-        audio_of: path of the audio of takes and anchors, relative to the page, by their name in ``ratings.json``.
+    ``audio_of``: path of each take and anchor relative to the page, by its name in ``ratings.json``.
     """
 
     def takes(ratings: Iterable[Rating]) -> list[dict[str, Any]]:

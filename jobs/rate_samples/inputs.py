@@ -40,13 +40,7 @@ _LOUD = 0.01
 
 @dataclass(frozen=True)
 class RatingItem:
-    """A take or anchor clip to rate.
-
-    Attributes:
-        path: its audio.
-        narrator: the speaker it is compared with.
-        language: the take's own; the narrator's if the take has "auto".
-    """
+    """A take or anchor clip to rate against a narrator; ``language`` is the narrator's if the take has "auto"."""
 
     take: Take
     path: Path
@@ -56,14 +50,7 @@ class RatingItem:
 
 @dataclass(frozen=True)
 class RatingInputs:
-    """Takes in order, and the clips of each of their narrators, by speaker.
-
-    Attributes:
-        manifest: of the narrators' clips.
-        clips: measured for the profiles.
-        held_out: rated like takes; never among ``clips``.
-        by_speaker: all clips of the manifest.
-    """
+    """Takes in order, and narrators' clips by speaker: for the profile, held out to be rated like takes, and all."""
 
     manifest: Path
     items: list[RatingItem]
@@ -93,11 +80,7 @@ def read_inputs(takes_file: Path, manifest: Path, max_narrator_clips: int, n_hel
 
 
 def resolve_take(take: Take, takes_file: Path, narrator: str, language: str) -> RatingItem:
-    """Find the audio of a take.
-
-    Raises:
-        UserError: ``take_missing``, ``path_outside_dataset``.
-    """
+    """Find the audio of a take; raise ``take_missing`` or ``path_outside_dataset``."""
     path = check_audio_inside(takes_file, takes_file.parent, take.audio)
     if not path.is_file():
         raise UserError("take_missing", f"{takes_file} names {take.audio!r}, and {path} does not exist.", _HINT)
@@ -105,11 +88,7 @@ def resolve_take(take: Take, takes_file: Path, narrator: str, language: str) -> 
 
 
 def find_narrator(take: Take, speakers: Sequence[str], manifest: Path) -> str:
-    """Find the speaker that a take is compared with.
-
-    Raises:
-        UserError: ``narrator_ambiguous``.
-    """
+    """Find the speaker that a take is compared with; raise ``narrator_ambiguous``."""
     if take.speaker in speakers:
         return str(take.speaker)
     if len(speakers) == 1:
@@ -131,11 +110,6 @@ class Anchor:
 
 def collect_anchors(inputs: RatingInputs, params: Params, out: Path) -> dict[str, Anchor]:
     """Choose the anchors' clips and copy them to ``anchors/`` in ``out``.
-
-    Args:
-        inputs: of the rating; its held-out clips are the narrator's anchor.
-        params: of the rating: number of clips, another speaker, takes of a clone.
-        out: folder of the ratings.
 
     Raises:
         UserError: ``anchor_unreadable``, and those of ``read_inputs``.

@@ -51,9 +51,7 @@ class Encoder(Protocol):
 class SpeakerModel:
     """The speaker encoder of a run; its weights are loaded on first use.
 
-    Attributes:
-        name: of model and weights.
-        is_bundled: SIM limits were measured for it; those of any other encoder must be fitted.
+    SIM limits were measured for the bundled one; those of any other encoder must be fitted.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -118,10 +116,7 @@ class NaturalnessModel:
 class JudgeModels:
     """The judge models of one run.
 
-    Attributes:
-        speaker: speaker encoder.
-        whisper: None: the bundled recogniser, which expects the text and is English only.
-        naturalness: None if UTMOSv2 is not installed.
+    Without Whisper the bundled recogniser is used, which expects the text and is English only.
     """
 
     speaker: SpeakerModel
@@ -150,11 +145,9 @@ def choose_judge_models(params: Params, settings: Settings) -> JudgeModels:
 
 @dataclass(frozen=True)
 class NarratorLimits:
-    """SIM limits of the speaker encoder for one narrator.
+    """SIM limits of the speaker encoder for one narrator, with their origin.
 
-    Attributes:
-        limits: None: the encoder cannot separate this narrator from another voice.
-        source: origin of the limits, or the reason why there are none.
+    None: the encoder cannot separate this narrator from another voice; ``source`` is the reason.
     """
 
     limits: VoiceLimits | None

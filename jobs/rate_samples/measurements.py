@@ -62,9 +62,7 @@ class Measurements(BaseModel):
 class ClipAnalyzer:
     """Runs the models on clips; each model is loaded on first use and has one thread.
 
-    Args:
-        distractors: words that the bundled recogniser may choose instead of the text's own.
-        models: speaker encoder and recogniser.
+    The bundled recogniser may choose ``distractors`` instead of the text's own words.
     """
 
     def __init__(self, distractors: Sequence[str], models: JudgeModels) -> None:
@@ -73,12 +71,9 @@ class ClipAnalyzer:
         self._models = models
 
     def measure(self, path: Path, text: str, language: str) -> Measurements:
-        """Measure a clip.
+        """Measure a clip that should hold a text, which may be empty.
 
-        Args:
-            path: the audio.
-            text: that it should hold; may be empty.
-            language: a Qwen language name; without Whisper, words of languages but English give a speaking rate only.
+        Without Whisper, words of languages but English give a speaking rate only.
 
         Raises:
             UserError: ``audio_missing``, ``audio_unreadable``.
@@ -136,11 +131,7 @@ class ClipAnalyzer:
 
 
 def read_clip_or_empty(path: Path, rate_hz: int) -> Samples:
-    """Read a clip; a file without samples gives an empty array.
-
-    Raises:
-        UserError: ``audio_missing``, ``audio_unreadable``.
-    """
+    """Read a clip; a file without samples gives an empty array."""
     try:
         return read_clip(path, rate_hz)
     except UserError as error:
@@ -174,9 +165,7 @@ def _overlaps(words: Sequence[str], other: Sequence[str]) -> bool:
 def fits_best(own: float | None, others: Sequence[float | None]) -> bool | None:
     """Return True if the right text scored above all others; None if there was no other text.
 
-    Args:
-        own: score of the right text; None: it could not be aligned, so the answer is False.
-        others: scores of the other texts; None: lowest.
+    A score of None, of a text that could not be aligned, is the lowest.
     """
     if not others:
         return None

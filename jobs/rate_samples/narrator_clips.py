@@ -41,15 +41,11 @@ def read_clips_by_speaker(manifest: Path) -> dict[str, list[Clip]]:
 
 
 def hold_out(clips: Sequence[Clip], limit: int) -> tuple[list[Clip], list[Clip]]:
-    """Divide a narrator's clips into those for the profile and those held out to be rated like takes.
+    """Divide a narrator's clips into those for the profile and at most ``limit`` held out to be rated like takes.
 
     Held out are clips of the validation split first: the manifest's, else the one that training makes by default. Then
     follow at most a quarter of the others, evenly spread over the inner chapters. Clips long enough for every
     measurement go before shorter ones; ``MIN_PROFILE_CLIPS`` with a text stay for the profile.
-
-    Args:
-        clips: of one speaker.
-        limit: most clips to hold out.
     """
     candidates = [clip for clip in clips if is_usable(clip)]
     splits = [clip.split for clip in clips]
@@ -96,11 +92,7 @@ def choose_profile_clips(clips: Sequence[Clip], manifest: Path, limit: int) -> l
 
 
 def resolve_clip(clip: Clip, manifest: Path) -> NarratorClip:
-    """Find the audio of a manifest's clip.
-
-    Raises:
-        UserError: ``path_outside_dataset``.
-    """
+    """Find the audio of a manifest's clip; raise ``path_outside_dataset``."""
     path = check_audio_inside(manifest, manifest.parent, clip.audio)
     return NarratorClip(path, clip.text, clip.language.lower())
 
@@ -115,12 +107,7 @@ def short_lengths(clip_durations_s: Sequence[float], take_durations_s: Sequence[
 def build_profile(
     measures: Sequence[Measurements], short: dict[float, list[Timbre]], language: str
 ) -> tuple[RatingProfile, Floats]:
-    """Compute the narrator's medians and the centroid of the speaker embeddings.
-
-    Args:
-        measures: of whole clips, at least five of them with speech.
-        short: timbre of clips cut to a length, by that length.
-        language: of the clips.
+    """Compute medians of whole clips and of clips cut ``short``, by length; and the centroid of the embeddings.
 
     Raises:
         UserError: ``narrator_clips_too_few`` when fewer than five hold speech.

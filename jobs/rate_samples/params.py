@@ -85,11 +85,16 @@ class Interval(Strict):
     high: float
 
 
-class Summary(Interval):
-    """Mean of the batch: uncapped, and as shown."""
+class Mean(Interval):
+    """The interval with its numbers; of one take, whose spread is unknown, both ends equal the mean."""
 
     n_takes: int
     n_texts: int
+
+
+class Summary(Mean):
+    """Mean of the batch: uncapped, and as shown."""
+
     shown: Interval = Field(description="Of the ratings with the cap.")
 
 

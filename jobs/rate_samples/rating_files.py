@@ -146,10 +146,10 @@ def verdict_sentences(summary: Summary, anchors: Mapping[str, AnchorSummary | No
 
 
 def _range(summary: Summary) -> str:
-    texts = f"{summary.n_takes} takes of {summary.n_texts} texts"
     if summary.n_takes == 1:
         return f"One take rates {summary.mean:.2f}; the variation between takes is unknown."
-    return f"{texts} rate {summary.mean:.2f} on average (95 % interval {summary.low:.2f} to {summary.high:.2f})."
+    interval = f"95 % interval {summary.low:.2f} to {summary.high:.2f}"
+    return f"{summary.n_takes} takes of {summary.n_texts} texts rate {summary.mean:.2f} on average ({interval})."
 
 
 def _against_clone(summary: Summary, clone: AnchorSummary) -> str:

@@ -14,7 +14,7 @@ from jobs.audio.dnsmos import PREDICTOR
 from jobs.rate_samples.inputs import Anchor
 from jobs.rate_samples.judge_models import JudgeModels, NarratorLimits
 from jobs.rate_samples.measurements import RECOGNISER
-from jobs.rate_samples.params import AnchorSummary, Drift, Interval, Rating, Summary
+from jobs.rate_samples.params import AnchorSummary, Drift, Interval, Mean, Rating, Summary
 from jobs.rating.human_ratings import Opinions
 from jobs.rating.scoring import BATCH_PITCH_ST, BATCH_RATE, BATCH_SIM, MIN_BATCH
 from jobs.speaker.narrator_profile import RatingProfile
@@ -25,28 +25,10 @@ N_RESAMPLES = 2000
 LEVEL = 0.95
 
 
-@dataclass(frozen=True)
-class Mean:
-    """Mean over texts, each text's takes averaged first, with the 95 % interval of its bootstrap.
-
-    With one take only, ``low`` and ``high`` equal ``mean``: its spread is unknown.
-    """
-
-    mean: float
-    low: float
-    high: float
-    n_takes: int
-    n_texts: int
-
-
 def mean_over_texts(values: Sequence[tuple[str, float]], seed: int = 0) -> Mean:
     """Average takes by text, then texts; compute the interval by resampling both.
 
-    Texts are drawn with replacement, then takes within each drawn text.
-
-    Args:
-        values: text and rating of each take; at least one.
-        seed: of the resampling; the same values give the same interval.
+    Texts are drawn with replacement, then takes within each drawn text; the same values give the same interval.
 
     Source: B. Efron, "Bootstrap methods: another look at the jackknife" (1979), the percentile interval, in two stages.
     It is slightly too narrow for fewer than about ten texts.
@@ -140,14 +122,7 @@ class RatingResults:
         """Summarise the batch."""
         uncapped = mean_over_texts([(rating.text, rating.uncapped) for rating in self.ratings])
         shown = mean_over_texts([(rating.text, rating.rating) for rating in self.ratings])
-        return Summary(
-            mean=uncapped.mean,
-            low=uncapped.low,
-            high=uncapped.high,
-            n_takes=uncapped.n_takes,
-            n_texts=uncapped.n_texts,
-            shown=Interval(mean=shown.mean, low=shown.low, high=shown.high),
-        )
+        return Summary(**uncapped.model_dump(), shown=Interval(mean=shown.mean, low=shown.low, high=shown.high))
 
     def anchor_summaries(self) -> dict[str, AnchorSummary | None]:
         """Summarise each anchor; None if it has no rated clip."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from jobs.audio.clip_io import CLIP_RATE_HZ
 from jobs.dataset.takes import find_takes_file
 from jobs.rate_samples.evaluator import Evaluator
 from jobs.rate_samples.html_report import draw_ratings, draw_spectrogram, spectrogram_path, write_page
-from jobs.rate_samples.inputs import Anchor, RatingInputs, RatingItem, collect_anchors, read_inputs
+from jobs.rate_samples.inputs import Anchor, RatingInputs, collect_anchors, read_inputs
 from jobs.rate_samples.judge_models import JudgeModels, SpeakerModel, choose_judge_models
 from jobs.rate_samples.measurements import read_clip_or_empty
 from jobs.rate_samples.params import Params, Result
@@ -88,7 +88,7 @@ def _write_results(
     write_ratings(out, rated, result)
     write_evaluation(out, rated, result)
     draw_ratings(plot, rated.ratings, summaries)
-    items = list(_all_items(inputs, anchors))
+    items = [*inputs.items, *(item for anchor in anchors.values() for item in anchor.items)]
     for item in items:
         audio = read_clip_or_empty(item.path, CLIP_RATE_HZ)
         draw_spectrogram(out.parent / spectrogram_path(item.take.audio), audio)
@@ -97,9 +97,3 @@ def _write_results(
     context.publish("plot", plot, "plot")
     context.publish("report", report, "report")
     return result
-
-
-def _all_items(inputs: RatingInputs, anchors: Mapping[str, Anchor]) -> Iterator[RatingItem]:
-    yield from inputs.items
-    for anchor in anchors.values():
-        yield from anchor.items

@@ -40,13 +40,7 @@ class HumanRating(Row):
 
 
 class Vote(Row):
-    """Preference of a person between two takes of the same text.
-
-    Attributes:
-        audio: a take of the folder that the record lies in; ``against``: the other one, there or elsewhere.
-        is_blind: the person did not know which was which.
-        heard_first: the order in which they were offered.
-    """
+    """Preference of a person between two takes of the same text; ``against`` may lie in another folder."""
 
     audio: str
     against: str
@@ -74,11 +68,7 @@ class Opinions:
 
 
 def read_opinions(folder: Path) -> Opinions:
-    """Read the record beside a ``takes.jsonl``; none is no opinions.
-
-    Raises:
-        UserError: ``manifest_unreadable`` with the line.
-    """
+    """Read the record beside a ``takes.jsonl``, empty if missing; raise ``manifest_unreadable`` with the line."""
     path = folder / HUMAN_RATINGS
     if not path.is_file():
         return Opinions()

@@ -75,9 +75,7 @@ MIN_SEPARATION = 0.15  # an encoder that puts the narrator and others nearer tha
 def fitted_limits(own: float, others: float) -> VoiceLimits:
     """Compute the limits of another encoder, at the same share between other voices and the narrator as GE2E's.
 
-    Args:
-        own: median SIM of the narrator's clips to the rest of them.
-        others: median SIM of other voices to the narrator, in the same run, by the same encoder.
+    Both are median SIM by that encoder: of the narrator's clips to the rest of them, of other voices to the narrator.
     """
 
     def at(limit: float) -> float:
@@ -93,12 +91,7 @@ class _Part:
 
 
 def rate(features: Features, profile: RatingProfile, limits: VoiceLimits | None = GE2E_LIMITS) -> Verdict:
-    """Rate a take against its narrator.
-
-    Args:
-        features: of the take.
-        profile: of the narrator, by the same instruments.
-        limits: of the speaker encoder that measured both; None: it cannot judge this narrator.
+    """Rate a take against its narrator, both measured with the same models; limits None: the voice is not judged.
 
     Rating = min(caps, 1 + 4 (½ weighted mean + ½ weakest part)): one bad part cannot hide behind good ones.
     """

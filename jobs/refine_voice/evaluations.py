@@ -67,13 +67,7 @@ def read_human_ratings(folder: Path) -> tuple[dict[str, TakeRating], list[str]]:
 def build_round_rating(
     takes: Sequence[Take], ratings: Mapping[str, TakeRating], rated_takes: Sequence[Mapping[str, Any]] = ()
 ) -> RoundRating:
-    """Combine the ratings of a round's takes.
-
-    Args:
-        takes: all takes of the round.
-        ratings: of each take, by its audio.
-        rated_takes: entries of ``ratings.json``, for the parts.
-    """
+    """Combine the ratings of a round's takes; ``rated_takes``, entries of ``ratings.json``, give the parts."""
     shown: dict[str, list[float]] = {}
     scores: dict[str, list[float]] = {}
     for take in takes:

@@ -33,12 +33,9 @@ Freeze = Literal["none", "code_predictor", "talker"]
 
 @dataclass(frozen=True)
 class Difference:
-    """Difference between the ratings of two sets of takes.
+    """Mean difference between the ratings of two sets of takes over their common texts, with its interval.
 
-    Attributes:
-        mean: over the texts that both have.
-        low: lower end of the interval; equal to the mean with one take each.
-        high: upper end of the interval.
+    With one take each, both ends equal the mean.
     """
 
     mean: float
@@ -60,15 +57,10 @@ class Difference:
 
 
 def difference(scores: Scores, others: Scores, *, level: float = LEVEL, seed: int = 0) -> Difference:
-    """Compute the difference by text, so that the difficulty of a text cancels out.
+    """Compute the difference by text, so that the difficulty of a text cancels out; at least one text is common.
 
-    Texts are drawn with replacement, then takes of both sets within each drawn text.
-
-    Args:
-        scores: of the takes that may be better.
-        others: of the takes to compare with; at least one text in common.
-        level: of the interval.
-        seed: of the resampling; the same scores give the same interval.
+    Texts are drawn with replacement, then takes of both sets within each drawn text; the same scores give the same
+    interval.
 
     Source: B. Efron's bootstrap, percentile interval, in two stages; slightly too narrow below ten texts.
     """
@@ -100,14 +92,12 @@ def _resampled_mean(takes: Sequence[float], rng: random.Random) -> float:
 
 @dataclass(frozen=True)
 class RoundRating:
-    """Rating of a round's takes.
+    """Rating of a round's takes; parts are 0 to 1, None if not measured, as when a person rates.
 
     Attributes:
         shown: mean rating as shown; compared with the threshold.
         scores: uncapped ratings by text, or a person's scores.
         stop_rate: share of takes that ended by themselves.
-        intelligibility: mean part, 0 to 1; None if not measured, as when a person rates.
-        voice: mean part for the similarity of the speaker, 0 to 1, or None.
     """
 
     shown: float
@@ -126,10 +116,7 @@ class RoundRating:
 class Adjustment:
     """Changes to a round's training, relative to the caller's arguments.
 
-    Attributes:
-        lr_factor: of the learning rate.
-        steps_factor: of the steps or epochs.
-        freeze: part that is not trained; None: the caller's choice or the default of ``start_training``.
+    ``freeze`` None: the caller's choice or the default of ``start_training``.
     """
 
     lr_factor: float = 1.0
@@ -143,13 +130,7 @@ class Adjustment:
 
 @dataclass(frozen=True)
 class TrainingOutcome:
-    """Facts about a round's training that the policy uses.
-
-    Attributes:
-        method: full or lora.
-        freeze: part that was not trained.
-        still_falling: the validation loss fell until the round's end.
-    """
+    """Facts about a round's training that the policy uses; ``still_falling``: the validation loss, at its end."""
 
     method: str = "full"
     freeze: Freeze = "none"
@@ -158,13 +139,9 @@ class TrainingOutcome:
 
 @dataclass(frozen=True)
 class Decision:
-    """Decision after a round.
+    """Decision after a round, with the measures that it rests on.
 
-    Attributes:
-        stops: no further round.
-        from_best: the next round starts from the best voice, not from the last.
-        adjustment: of the next round's training.
-        reason: the decision and the measures that it rests on, for people.
+    ``from_best``: the next round starts from the best voice, not from the last.
     """
 
     stops: bool
@@ -182,16 +159,7 @@ def decide(
     max_iterations: int,
     zero_shot: RoundRating | None = None,
 ) -> Decision:
-    """Decide how to continue after a round.
-
-    Args:
-        rounds: ratings so far, the last one last.
-        adjustments: of each of these rounds.
-        outcome: of the last round's training.
-        threshold: mean rating that ends the loop.
-        max_iterations: rounds in all.
-        zero_shot: rating of the untrained base's clone, if it was rated.
-    """
+    """Decide how to continue after the last of the rounds; ``zero_shot`` rates the untrained base's clone."""
     last, current = rounds[-1], adjustments[-1]
     if last.shown >= threshold:
         return Decision(True, False, current, f"{last.shown:.2f} meets {threshold:g}: done")

@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from jobs.atomic_io import replacing
+from jobs.plotting.figures import save_png
 from jobs.refine_voice.params import AUTOMATIC_CAP, Result, Round
 from jobs.reports import embed_picture
 from jobs.reports import write_page as render_page
@@ -75,7 +75,7 @@ def draw_losses(path: Path, curves: Sequence[Mapping[str, Sequence[tuple[float, 
     axes.set_xlabel("optimiser steps, all rounds")
     axes.set_ylabel("loss, nats")
     axes.legend(fontsize=8, frameon=False, loc="center right")
-    _save(figure, path)
+    save_png(figure, path, dpi=110)
 
 
 def draw_ratings(path: Path, rounds: Sequence[Round], anchors: Mapping[str, Any], threshold: float) -> None:
@@ -104,12 +104,7 @@ def draw_ratings(path: Path, rounds: Sequence[Round], anchors: Mapping[str, Any]
     axes.set_ylabel("rating, 1 to 5, uncapped")
     axes.set_title(f"shown automatic ratings are capped at {AUTOMATIC_CAP}", fontsize=8, color="#666666", loc="right")
     axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    _save(figure, path)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    with replacing(path) as temporary:
-        figure.savefig(str(temporary), format="png", dpi=110)
+    save_png(figure, path, dpi=110)
 
 
 def write_page(path: Path, result: Result, anchors: Mapping[str, Any]) -> None:

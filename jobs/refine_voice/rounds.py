@@ -64,13 +64,7 @@ class RoundRunner:
     """Runs the jobs of each round, one after the other."""
 
     def __init__(self, params: Params, context: JobContext, folder: Path) -> None:
-        """Find the child jobs of the context's job.
-
-        Args:
-            params: of the loop.
-            context: of the loop's job.
-            folder: of the loop's files.
-        """
+        """Find the child jobs of the context's job; ``folder`` holds the loop's files."""
         self._params, self._context, self._folder = params, context, folder
         self._children = Children(context)
         self.done, self.total = 0.0, 1.0  # steps of the loop, for progress
@@ -121,12 +115,7 @@ class RoundRunner:
         link_takes(folder)
 
     def rate(self, iteration: int, clone: Path | None = None) -> RoundRating:
-        """Rate a round's takes automatically.
-
-        Args:
-            iteration: number of the round.
-            clone: folder of the untrained base's takes, rated in the same run.
-        """
+        """Rate a round's takes automatically, in one run with those of the untrained base in the folder ``clone``."""
         folder = self.evaluation_folder(iteration)
         params = Rate(
             takes=str(folder / TAKES_NAME), narrator_manifest=self._params.manifest, out=str(folder / RATINGS_NAME),
@@ -199,13 +188,7 @@ class RoundRunner:
 
 
 def read_training_result(params: Training, result: dict[str, Any], points: Sequence[Progress]) -> TrainedRound:
-    """Read the result of a round's training.
-
-    Args:
-        params: of the training.
-        result: of its job.
-        points: its metrics over time.
-    """
+    """Read the result of a round's training; ``points`` are its metrics over time."""
     curves = {
         name: [(point.done, point.metrics[name]) for point in points if name in point.metrics]
         for name in ("loss", "validation_loss")

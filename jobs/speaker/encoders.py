@@ -10,6 +10,7 @@ with another encoder's; limits are fitted (``rating.fitted_limits``).
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, distribution
@@ -55,14 +56,9 @@ class SpeakerEncoder(nn.Module):
 
     @torch.inference_mode()
     def embed(self, audio: Floats) -> Floats:
-        """Speaker embedding of a clip.
+        """Embed a clip, (samples,) mono at 16 kHz, as a unit vector (256,): the mean over windows of 1.6 s.
 
-        Args:
-            audio: (samples,) mono at 16 kHz. Below 2 s the embedding is too unsure to judge by (own speaker:
-                0.78 to 0.83 against 0.96 for 8 s).
-
-        Returns:
-            (256,) unit vector: the mean over windows of 1.6 s, 1.3 a second.
+        Below 2 s it is too uncertain to judge by (own speaker: 0.78 to 0.83 against 0.96 for 8 s).
         """
         mels = mel_power(_raised(audio), rate_hz=RATE_HZ, n_fft=400, hop=_HOP, n_mels=40)
         if len(mels) < _WINDOW_FRAMES:
@@ -82,29 +78,18 @@ def centroid(embeddings: Iterable[Floats]) -> Floats:
 
 
 def leave_one_out(embeddings: Sequence[Floats]) -> list[float]:
-    """SIM of each clip to the centroid of the others: what the same voice scores in its own channel.
-
-    Args:
-        embeddings: at least two unit vectors.
-    """
+    """Compute the SIM of each of at least two clips to the centroid of the others."""
     total = np.sum(np.stack(list(embeddings)), axis=0)
     return [float(each @ unit(total - each)) for each in embeddings]
 
 
 def _weights_file() -> Path:
-    try:
-        files = distribution("resemblyzer").files or []
-    except PackageNotFoundError as error:
-        raise _missing() from error
-    for file in files:
-        path = Path(str(file.locate()))
-        if path.name == "pretrained.pt" and path.is_file():
-            return path
-    raise _missing()
-
-
-def _missing() -> UserError:
-    return UserError(
+    with contextlib.suppress(PackageNotFoundError):
+        for file in distribution("resemblyzer").files or []:
+            path = Path(str(file.locate()))
+            if path.name == "pretrained.pt" and path.is_file():
+                return path
+    raise UserError(
         "encoder_missing",
         "The speaker encoder's weights (pretrained.pt of resemblyzer 0.1.4) are not installed.",
         "Make the ml environment again: ./run.sh setup ml",
@@ -128,11 +113,7 @@ def _starts(n_frames: int) -> list[int]:
 class XVectorEncoder:
     """Audio at 16 kHz to a unit vector; CPU.
 
-    Args:
-        folder: a ``WavLMForXVector`` as transformers saves it, e.g. microsoft/wavlm-base-plus-sv.
-
-    Raises:
-        UserError: ``encoder_unusable``.
+    Loads a folder of a ``WavLMForXVector`` as transformers saves it, or raises ``encoder_unusable``.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -150,11 +131,9 @@ class XVectorEncoder:
 
     @torch.inference_mode()
     def embed(self, audio: Floats) -> Floats:
-        """Speaker embedding of a clip: (dimensions,), a unit vector.
+        """Embed a clip, (samples,) mono at 16 kHz, as a unit vector.
 
-        Args:
-            audio: (samples,) mono at 16 kHz; what is beyond ``LONGEST_S`` is not heard, less than half a second is
-                repeated.
+        Audio beyond ``LONGEST_S`` is not used; less than half a second is repeated.
         """
         heard = audio[: int(LONGEST_S * RATE_HZ)]
         heard = np.resize(heard, max(len(heard), RATE_HZ // 2))
@@ -163,11 +142,7 @@ class XVectorEncoder:
 
 
 def encoder_name(folder: Path) -> str:
-    """A name that differs where the weights differ.
-
-    Raises:
-        UserError: ``encoder_unusable`` when the folder holds no weights.
-    """
+    """Return a name that differs where the weights differ; raise ``encoder_unusable`` if there are none."""
     for name in _WEIGHTS:
         if (folder / name).is_file():
             with (folder / name).open("rb") as stream:

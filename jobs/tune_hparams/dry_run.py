@@ -56,12 +56,7 @@ def complete(args: Params, settings: Settings) -> dict[str, Any]:
 
 
 def first_points(search: Params, settings: Settings) -> list[dict[str, Value]]:
-    """Return the starting points of the knowledge base that lie in a search's space, each with its source.
-
-    Args:
-        search: its parameters, as the caller gave them.
-        settings: of the machine that its space depends on.
-    """
+    """Return the starting points of the knowledge base that lie in a search's space, each with its source."""
     suggested = suggest(search, search.model_fields_set, settings)
     method: Method = "lora" if suggested["training"].get("method") == "lora" else "full"
     size: ModelSize = "1.7b" if "1.7b" in search.base_model.lower() else "0.6b"

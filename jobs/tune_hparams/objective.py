@@ -31,15 +31,9 @@ FORMULA = (
 
 @dataclass(frozen=True)
 class AudioScore:
-    """Score of a trial's takes, with its components.
+    """Score of a trial's takes, 0 to 1 by ``FORMULA``, with its components.
 
-    Attributes:
-        score: 0 to 1, higher is better; see ``FORMULA``.
-        rating: mean uncapped rating, 1 to 5.
-        stop_rate: share of takes that ended by themselves.
-        intelligibility: mean part of the rating, 0 to 1; None if it was measured for no take.
-        voice: mean part for the similarity of the speaker, 0 to 1, or None.
-        n_takes: number of rated takes.
+    The rating is 1 to 5, the parts 0 to 1; None if a part was measured for no take.
     """
 
     score: float
@@ -51,18 +45,14 @@ class AudioScore:
 
 
 def score_takes(ratings: Sequence[Mapping[str, Any]], hit_limit: Sequence[bool]) -> AudioScore | None:
-    """Combine a trial's takes into one score.
+    """Combine a trial's takes into one score; None if no take could be rated.
 
     A loss does not show that a voice never stops, and a mean rating hides one bad part behind good ones. The parts that
     make a voice unusable therefore count once more beside the rating that includes them.
 
     Args:
-        ratings: entries of ``ratings.json`` with ``uncapped``, ``intelligibility``, ``voice``; a take that could not be
-            rated has no ``uncapped``.
+        ratings: entries of ``ratings.json``; a take that could not be rated has no ``uncapped``.
         hit_limit: of every take, rated or not.
-
-    Returns:
-        None if no take could be rated.
     """
     rated = [take for take in ratings if take.get("uncapped") is not None]
     if not rated or not hit_limit:
@@ -77,13 +67,7 @@ def score_takes(ratings: Sequence[Mapping[str, Any]], hit_limit: Sequence[bool])
 
 @dataclass(frozen=True)
 class TrialValues:
-    """Objective values of a trial.
-
-    Attributes:
-        number: of the trial.
-        loss: validation loss, if known.
-        score: audio score, if the objective includes it.
-    """
+    """Values of a trial, as far as they are known; the score if the objective includes audio."""
 
     number: int
     loss: float | None

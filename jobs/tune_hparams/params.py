@@ -84,7 +84,7 @@ def study_path(params: Params, job_folder: Path) -> Path:
 
 
 def build_trial_training(params: Params, values: dict[str, Value], out_dir: str = "") -> Training:
-    """Build the training of a trial."""
+    """Build the training of a trial's point; the search has its ranges filled in."""
     given: dict[str, Any] = {
         **params.training,
         **values,

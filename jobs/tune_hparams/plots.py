@@ -33,10 +33,9 @@ LABELS = {LOSS: "validation loss", SCORE: "audio score"}
 
 
 def draw_plots(study: Study, folder: Path) -> list[str]:
-    """Draw the plots for which there are enough trials.
+    """Draw the plots for which there are enough trials; return their names.
 
-    Returns:
-        Names of the plots: each has a ``.png`` and a ``.html`` in the folder; the pages share a ``plotly.min.js``.
+    Each has a ``.png`` and a ``.html`` in the folder; the pages share a ``plotly.min.js``.
     """
     matplotlib.use("Agg")
     logging.getLogger("matplotlib.category").setLevel(logging.WARNING)  # warns about choices that look like numbers

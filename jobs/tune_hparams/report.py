@@ -155,15 +155,7 @@ def format_value(value: Any) -> str:
 
 
 def write_page(path: Path, params: Params, study: Study, lines: Sequence[str], pictures: Sequence[str]) -> None:
-    """Write the page; links lead to the interactive plots beside it.
-
-    Args:
-        path: of the page.
-        params: of the search.
-        study: its trials.
-        lines: the summary.
-        pictures: names from ``plots.draw``, in the page's folder.
-    """
+    """Write the page with plots from its folder; links lead to the interactive plots beside it."""
     has_score = params.objective != "loss"
     trials = sorted(study.finished, key=lambda trial: _rank(params, trial))
     names = sorted({name for trial in trials for name in trial.params})

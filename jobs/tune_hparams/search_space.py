@@ -81,14 +81,9 @@ def preset_space(name: Preset, trial_steps: int) -> tuple[list[Range], dict[str,
         trial_steps: length of a trial; limits the warm-up.
     """
     warmup = Range(name="warmup_steps", low=0, high=min(MAX_WARMUP_STEPS, trial_steps // WARMUP_SHARE))
-    decay = Range(name="weight_decay", low=0.0, high=0.1)
     if name == "full":
-        ranges = [
-            Range(name="lr", low=1e-6, high=2e-5, log=True),
-            Range(name="gradient_accumulation_steps", choices=[1, 2, 4]),
-            warmup,
-        ]
-        return ranges, {"method": "full"}
+        lr = Range(name="lr", low=1e-6, high=2e-5, log=True)
+        return [lr, Range(name="gradient_accumulation_steps", choices=[1, 2, 4]), warmup], {"method": "full"}
     if name == "lora":
         ranges = [
             Range(name="lr", low=1e-6, high=2e-4, log=True),
@@ -102,22 +97,16 @@ def preset_space(name: Preset, trial_steps: int) -> tuple[list[Range], dict[str,
         Range(name="gradient_accumulation_steps", choices=[8, 16, 32]),
         Range(name="lora_r", choices=[16, 32]),
         Range(name="lora_alpha", choices=[32, 64]),
-        decay,
+        Range(name="weight_decay", low=0.0, high=0.1),
         warmup,
     ]
     return ranges, {"method": "lora", "batch_size": 1, "optimizer": "adamw_8bit", "gradient_checkpointing": True}
 
 
 def check_space(ranges: list[Range], fixed: dict[str, Value], training: dict[str, Any]) -> None:
-    """Check names and values by the rules of ``start_training``.
+    """Check names and values by the rules of ``start_training``; raise ``space_invalid``.
 
-    Args:
-        ranges: of the searched arguments.
-        fixed: arguments that all trials share.
-        training: further arguments that a valid call needs.
-
-    Raises:
-        UserError: ``space_invalid``.
+    ``training``: further arguments that a valid call needs.
     """
     names = [found.name for found in ranges]
     known = set(Training.model_fields) - RESERVED

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,14 +87,7 @@ def needs_as_much_memory(point: Point, other: Point) -> bool:
 
 @dataclass(frozen=True)
 class TrialOutcome:
-    """End of a trial.
-
-    Attributes:
-        end: in a word.
-        loss: lowest validation loss of a complete trial.
-        detail: reason of any other end.
-        score: audio score, if the objective includes it.
-    """
+    """End of a trial: lowest validation loss and audio score of a complete one, or the reason of another end."""
 
     end: End
     loss: float | None = None
@@ -109,17 +103,13 @@ class Study:
         compare_from_step: int = 1, objective: Objective = "loss",
         storage: BaseStorage | None = None,
     ) -> None:  # fmt: skip
-        """Open the study of a file, or create it.
+        """Open the study of an SQLite file, or create it; ``storage`` is used instead of the file.
+
+        Proposals depend on the seed and the number of trials, not on restarts of the search.
 
         Args:
-            path: SQLite file.
-            ranges: of the searched arguments.
-            sampler: ``tpe``, ``gp`` or ``random``.
-            seed: of the proposals; they depend on it and on the number of trials, not on restarts of the search.
             compare_from_step: no trial is stopped before this step.
             identity: of the search; only trials of equal identity are comparable. Stored with the study.
-            objective: of the search; with two values, Optuna prunes no trial.
-            storage: used instead of the file.
 
         Raises:
             UserError: ``out_dir_taken`` if the file holds a study of another identity.
@@ -186,13 +176,9 @@ class Study:
         return None if best is None else self._frozen(best.number)
 
     def ask(self, find_obstacle: Callable[[Point], str | None] = lambda point: None) -> FrozenTrial | None:
-        """Propose a point.
+        """Propose a point as a running trial; None if the space holds no further feasible one.
 
-        Args:
-            find_obstacle: returns the reason why a point cannot run on this machine, or None.
-
-        Returns:
-            A running trial, or None if the space holds no further feasible point.
+        ``find_obstacle`` returns the reason why a point cannot run on this machine, or None.
         """
         for n_infeasible in range(MAX_INFEASIBLE):
             # a random sampler also finds points that the chosen one avoids
@@ -258,8 +244,7 @@ class Study:
 
 def count_ends(trials: Sequence[FrozenTrial]) -> dict[str, int]:
     """Count the trials by their end."""
-    words = [str(trial.user_attrs["end"]) for trial in trials]
-    return {word: words.count(word) for word in dict.fromkeys(words)}
+    return dict(Counter(str(trial.user_attrs["end"]) for trial in trials))
 
 
 def read_values(trial: FrozenTrial) -> TrialValues:

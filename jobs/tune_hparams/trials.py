@@ -48,15 +48,7 @@ class TrialRunner:
     """Runs the jobs of a search's trials."""
 
     def __init__(self, params: Params, context: JobContext, study: Study, folder: Path, texts: list[str]) -> None:
-        """Resume the running trials.
-
-        Args:
-            params: of the search.
-            context: of the search's job.
-            study: of the search.
-            folder: of the search's files.
-            texts: spoken by each trial.
-        """
+        """Resume the running trials; each speaks the texts, and ``folder`` holds the search's files."""
         self._params, self._context, self._study, self._folder, self._texts = params, context, study, folder, texts
         self._children = Children(context)
         self.jobs: dict[str, tuple[int, Phase]] = {}  # trial number and phase by job id
@@ -64,19 +56,14 @@ class TrialRunner:
             self.start(trial)
 
     def start(self, trial: FrozenTrial) -> None:
-        """Start or find a trial's training; one cancelled with an earlier search continues from its checkpoint.
-
-        Raises:
-            UserError: those of the runner.
-        """
+        """Start or find a trial's training; one cancelled with an earlier search continues from its checkpoint."""
         training = build_trial_training(self._params, trial.params, str(self.trial_folder(trial.number)))
         self._begin(trial.number, "job", f"trial-{trial.number}", TRAINING, training)
 
     def wait(self) -> list[int]:
-        """Wait until at least one job has ended; start the next phase of its trial, or record the trial's outcome.
+        """Wait until a job has ended; start the next phase of its trial, or record the outcome.
 
-        Returns:
-            The numbers of the trials that have ended.
+        Return the numbers of the trials that have ended.
         """
         numbers = []
         for job in self._children.wait_for_one(list(self.jobs), self._watch):
@@ -178,21 +165,14 @@ class TrialRunner:
 
 
 def read_outcome(job: JobRecord, *, stopped_early: bool) -> TrialOutcome:
-    """Read the outcome of a trial from its finished training.
-
-    Args:
-        job: the training.
-        stopped_early: the search cancelled it.
-    """
+    """Read the outcome of a trial from its finished training; ``stopped_early``: the search cancelled it."""
     code = job.failure.code if job.failure else ""
     detail = job.failure.message if job.failure else job.detail
     if job.state == "succeeded":
         loss = (job.result or {}).get("validation_loss")
-        return (
-            TrialOutcome("complete", loss)
-            if loss is not None
-            else TrialOutcome("failed", detail="no clip was held out")
-        )
+        if loss is None:
+            return TrialOutcome("failed", detail="no clip was held out")
+        return TrialOutcome("complete", loss)
     if job.reason in ("cuda_oom", "oom_likely") or code in MEMORY_CODES:
         return TrialOutcome("out_of_memory", detail=detail)
     if code == "training_diverged":

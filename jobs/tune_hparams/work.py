@@ -86,11 +86,7 @@ def run(params: Params, context: JobContext) -> Result:
 
 
 def _update_best(params: Params, study: Study, trials: TrialRunner, folder: Path) -> None:
-    """Write the best settings so far and delete the weights of other trials.
-
-    Raises:
-        UserError: ``trials_fail``.
-    """
+    """Write the best settings so far and delete the weights of other trials; raise ``trials_fail``."""
     best = study.best
     if best is None:
         failed = [trial for trial in study.finished if trial.user_attrs["end"] == "failed"]
@@ -108,11 +104,7 @@ def _update_best(params: Params, study: Study, trials: TrialRunner, folder: Path
 
 
 def _write_results(params: Params, context: JobContext, study: Study, trials: TrialRunner, folder: Path) -> Result:
-    """Write and publish plots and report.
-
-    Raises:
-        UserError: ``no_trial_fits``, ``no_trial_completed``.
-    """
+    """Write and publish plots and report; raise ``no_trial_fits`` or ``no_trial_completed``."""
     best = study.best
     if best is None:
         ends = count_ends(study.finished)

@@ -48,7 +48,7 @@ def rated(sound: dict[str, Any] | None = None, **changes: Any) -> Verdict:
 
 
 def codes(verdict: Verdict) -> list[str]:
-    """What the rating has to say, worst first."""
+    """Return the codes of the faults, worst first."""
     return [fault.code for fault in verdict.faults]
 
 
