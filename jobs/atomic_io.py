@@ -3,8 +3,6 @@
 New content is written under a temporary name, flushed to the disk and renamed. A file has one writer at a time.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """``config.toml`` of the home, read strictly: an unknown or unfit entry is refused. stdlib only."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass

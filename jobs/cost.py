@@ -1,7 +1,5 @@
 """Cost rules of job kinds: how time, memory and disk grow with the amount of input. Standard library only."""
 
-from __future__ import annotations
-
 import json
 import wave
 from collections.abc import Callable, Mapping

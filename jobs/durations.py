@@ -1,7 +1,5 @@
 """Durations as people write them: ``90s``, ``30m``, ``12h``, ``1d``, ``1w``, ``1h30m``. stdlib only."""
 
-from __future__ import annotations
-
 import re
 
 UNITS_S = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}

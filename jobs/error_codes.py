@@ -4,8 +4,6 @@
 stable: clients match on it. When two codes are merged, the retired one stays in ``ALIASES``.
 """
 
-from __future__ import annotations
-
 CODES: dict[str, dict[str, str]] = {
     "Calls and arguments": {
         "bad_arguments": "The arguments do not fit the tool. All faults are listed, each with the nearest right name.",

@@ -5,8 +5,6 @@ defect of the product.
 
 """
 
-from __future__ import annotations
-
 
 class UserError(Exception):
     """Something the caller can act on.

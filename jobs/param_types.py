@@ -4,8 +4,6 @@ The tools read these marks from a model's fields and put absolute paths in the p
 against the allowed roots. Imports pydantic only.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin

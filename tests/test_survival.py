@@ -20,7 +20,7 @@ from mcp import Client, MCPError, StdioServerParameters
 
 from jobs.runner.client.runner import Runner
 from jobs.runner.paths import Home
-from jobs.runner.store.store import Store
+from jobs.runner.store import Store
 from jobs.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,7 +1,5 @@
 """The tool ``cancel_job``."""
 
-from __future__ import annotations
-
 from anyio import to_thread
 from pydantic import Field
 

@@ -1,7 +1,5 @@
 """The tool ``get_artifact``."""
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import mimetypes

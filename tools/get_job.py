@@ -1,7 +1,5 @@
 """The tool ``get_job``."""
 
-from __future__ import annotations
-
 from anyio import to_thread
 from pydantic import Field
 

@@ -1,7 +1,5 @@
 """The tool ``list_jobs``."""
 
-from __future__ import annotations
-
 import time
 
 from anyio import to_thread

@@ -1,7 +1,5 @@
 """The tool ``make_voice``: all steps from a recording to rated takes in one call."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 ``jobs.rate_samples.spec`` declares what agents and people read of it.
 """
 
-from __future__ import annotations
-
 import difflib
 import os
 import time

@@ -1,7 +1,5 @@
 """The tool ``schedule_job``: repeated jobs."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Any, Literal
 

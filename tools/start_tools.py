@@ -1,7 +1,5 @@
 """The tools that start a job, one for each kind that declares a tool in its ``spec`` module."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import cast
 

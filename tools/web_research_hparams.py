@@ -1,7 +1,5 @@
 """The tool ``web_research_hparams``: settings to start a training with, from shipped facts and a search. No job."""
 
-from __future__ import annotations
-
 import difflib
 import json
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Alignment of one clip: its text and audio give words with times, or a rejection."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Forced aligners behind one interface, and the choice of one for a language."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from pathlib import Path

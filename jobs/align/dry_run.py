@@ -1,7 +1,5 @@
 """Dry run of ``align``: clips, aligners, time and disk, without loading a model."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Parameters and result of ``align``: a time and a score for every word of every clip."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Declaration of the job kind ``align``."""
 
-from __future__ import annotations
-
 from jobs.align.params import Params, Result, check
 from jobs.cost import Cost, manifest_seconds
 from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool

@@ -1,7 +1,5 @@
 """Trimming of clips whose border cuts a word: the border moves to the next pause between aligned words."""
 
-from __future__ import annotations
-
 import itertools
 import os
 from collections.abc import Sequence

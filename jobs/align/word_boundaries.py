@@ -4,8 +4,6 @@ All functions work on levels of 10 ms. An aligner extends a word over the silenc
 edges within speech are not.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Mapping of a clip's written words to the spoken words that an aligner looks for."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Iterator, Sequence

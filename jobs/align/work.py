@@ -3,8 +3,6 @@
 A kill at any moment costs at most one clip: words are journalled next to the output, clip by clip.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 from collections import Counter

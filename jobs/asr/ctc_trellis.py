@@ -5,8 +5,6 @@ topology is CTC's, where a character may last; WhisperX's says it in one frame. 
 a character lasts from its first frame to the next one's.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 CTranslate2 aborts the whole process when it cannot open cuDNN in the middle of a call, so they are opened before.
 """
 
-from __future__ import annotations
-
 import ctypes
 from importlib.util import find_spec
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Languages, default alignment models, number formats, a check whether a model is on the disk; imports no library."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal
 

@@ -4,8 +4,6 @@ The network's state and context are carried over, so blocks of any size give the
 the whole audio. What is speech and what is silence is decided in ``jobs.audio.vad_segments``.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -3,8 +3,6 @@
 Imports pydantic and the standard library only.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Literal

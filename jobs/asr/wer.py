@@ -4,8 +4,6 @@ The recogniser need only decide "these words or others", so a good take has 0.00
 sentence 0.97. It is no proof of diction: noise at 10 dB and 4 kHz telephone sound stay under 0.1.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import numpy as np

@@ -3,8 +3,6 @@
 Not WhisperX's batched transcription: that has no temperature fallback and no checks, so hallucinations pass.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 from collections.abc import Iterator, Sequence

@@ -6,8 +6,6 @@ would change what is heard. ``whisperx.align`` itself is not called: it needs NL
 (a download), guesses times for what its model cannot read, and reports failures only to its log.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import sys

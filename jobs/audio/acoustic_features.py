@@ -3,8 +3,6 @@
 Thresholds are not here but in ``jobs.rating.scoring``.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Clips: short audio in and out as whole arrays. Recordings of any length are ``jobs.audio.recording``'s."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Opening and decoding of audio files with libavformat, and the errors of files that cannot be opened."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

@@ -5,8 +5,6 @@ narrator's own recordings. Deaf to words, voice and pitch. speechmos itself is n
 requests and opens one session a thread); the numbers are the same to three decimals.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path

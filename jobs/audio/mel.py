@@ -4,8 +4,6 @@ Only what the speaker encoder and DNSMOS were trained on: Hann window, centred f
 scale with area-normalised triangles.
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

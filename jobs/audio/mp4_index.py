@@ -7,8 +7,6 @@ recording, without copying audio; the decoder sees an ordinary file. ``docs/deci
 Source: ISO/IEC 14496-12 (boxes), 14496-14 (edit lists).
 """
 
-from __future__ import annotations
-
 import io
 import struct
 from collections.abc import Iterator, Sequence

@@ -3,8 +3,6 @@
 Times come from counting decoded samples, never from container timestamps: MP3 and AAC stamps drift.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction

@@ -3,8 +3,6 @@
 Functions on arrays, without side effects; seconds count from the first probability.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Clips of a manifest for the codec: hashed, measured, read, grouped into batches; each speaker's reference clip."""
 
-from __future__ import annotations
-
 import hashlib
 import shutil
 from collections.abc import Iterable, Iterator, Mapping

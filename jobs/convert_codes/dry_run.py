@@ -1,7 +1,5 @@
 """Dry run of ``convert_codes``: clips, tokenizer, time and disk, without loading a model."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

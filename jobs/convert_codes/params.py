@@ -1,7 +1,5 @@
 """Parameters and result of ``convert_codes``: audio codes of clips, (frames, 16) each at 12.5 frames/s."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from pydantic import Field

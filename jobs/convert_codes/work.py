@@ -4,8 +4,6 @@ A kill at any moment costs at most one batch: codes are journalled batch by batc
 the manifest alone, so a resumed job encodes the same batches and writes the same bytes.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from collections.abc import Iterator, Mapping

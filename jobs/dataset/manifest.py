@@ -3,8 +3,6 @@
 Imports pydantic and the standard library only: the server checks manifests with it before a job exists.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator

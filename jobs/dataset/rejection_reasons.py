@@ -1,7 +1,5 @@
 """Reasons of rejections, each explained once for reports and people."""
 
-from __future__ import annotations
-
 SILENCE = "silence"
 INGEST_REASONS = {
     SILENCE: "pauses, and sound that is not speech",

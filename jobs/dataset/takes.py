@@ -3,8 +3,6 @@
 ``synthesize`` writes it; rating, search and the listening page read it. Imports pydantic and the standard library only.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -6,8 +6,6 @@ Looks only; changes nothing, downloads nothing. Exit code 0 when the demo can ru
 is missing.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import platform

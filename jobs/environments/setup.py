@@ -4,8 +4,6 @@
 for a finished one, nor an old one for a new one.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

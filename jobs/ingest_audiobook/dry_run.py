@@ -3,8 +3,6 @@
 The server imports this module; reading containers needs the ml environment and is done by a child process.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 from collections.abc import Mapping

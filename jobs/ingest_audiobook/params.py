@@ -1,7 +1,5 @@
 """Parameters and result of ``ingest_audiobook``: an audiobook becomes clips, their manifest, and rejections."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Probe of a book's containers for a dry run: ``python -m jobs.ingest_audiobook.probe < params.json``."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

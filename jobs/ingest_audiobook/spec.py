@@ -1,7 +1,5 @@
 """Declaration of the job kind ``ingest_audiobook``."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from jobs.cost import CLIP_BYTES_PER_S, Cost, audio_seconds

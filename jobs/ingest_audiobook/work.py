@@ -3,8 +3,6 @@
 Stages in their order are listed in ``jobs.ingest_audiobook``.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """Converter of curated clips: any rate and format to 24 kHz mono WAV, measured, in a few threads, with a journal."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections import deque

@@ -1,7 +1,5 @@
 """Parameters and result of ``ingest_clips``: a dataset of curated clips and their texts."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal
 

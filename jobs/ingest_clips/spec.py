@@ -1,7 +1,5 @@
 """Declaration of the job kind ``ingest_clips``."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

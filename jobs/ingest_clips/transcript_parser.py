@@ -1,7 +1,5 @@
 """Parser of a transcripts file: lines with their audio file and the name of the clip to make, and rejected lines."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable

@@ -3,8 +3,6 @@
 The order and names of clips depend on the transcripts file alone, not on the number of threads or interruptions.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 from collections import Counter

@@ -4,8 +4,6 @@ See ``jobs.plotting.render_client`` for the request.
 One panel a metric, the losses first; noisy metrics are also smoothed.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import sys

@@ -1,7 +1,5 @@
 """Saving and labelling of figures."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 A sound becomes its spectrogram, a manifest the histogram of its clips' lengths. See ``jobs.plotting.render_client``.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Client of the plotting modules: a child process of limited time in the ml environment draws the picture."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """Spectrograms of clips, takes and files: level in dB over time and frequency."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -3,8 +3,6 @@
 Rates and codebooks are in ``jobs.codec_format``; the 16 codes of a frame are one index into each codebook.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -4,8 +4,6 @@
 upstream's ``save_pretrained`` fails (qwen-tts 0.1.1). Weights are merged in float32 and cast once to the base's dtypes.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Required files of a model's directory, and its config. Imports no heavy library: tools check models with it."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

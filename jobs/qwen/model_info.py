@@ -1,7 +1,5 @@
 """Kind, speakers and languages of a model, from its config. Imports no heavy library: tools check requests with it."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from pathlib import Path

@@ -5,8 +5,6 @@ Decided from a description of the device, without torch, so that a dry run gives
 2.8), on which it is slower than float32.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Reading of weights from safetensors files, one or several with an index, by name and without loading a model."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack

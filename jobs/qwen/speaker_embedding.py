@@ -4,8 +4,6 @@ It is constant during a run: computed once in float32, averaged over the referen
 sequence and saved in the export's speaker slot. As in generation, it is neither projected nor normalised.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Speech synthesis with upstream ``qwen_tts``: a trained voice by its speaker, a base model by a reference clip."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

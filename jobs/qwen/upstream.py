@@ -3,8 +3,6 @@
 Its 25 Hz half, which is not used here, prints a flash-attn banner and runs ``sox -h`` when imported.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import sys

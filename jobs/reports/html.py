@@ -4,8 +4,6 @@ Values are escaped, and a value that a template misses is an error. Kinds pass p
 dictionaries and dataclasses.
 """
 
-from __future__ import annotations
-
 import base64
 from functools import cache
 from pathlib import Path

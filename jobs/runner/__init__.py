@@ -19,8 +19,6 @@ The rules that keep jobs safe when any process is killed at any time, as the tes
 8. Jobs are scheduled per resource, so that one queue cannot starve another.
 """
 
-from __future__ import annotations
-
 import importlib
 from typing import TYPE_CHECKING, Any
 

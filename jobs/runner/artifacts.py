@@ -1,7 +1,5 @@
 """Artifacts of jobs: one JSON line each in the attempt's folder, and handles that are checked when they are used."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -4,8 +4,6 @@ A backend starts, observes and cancels attempts. The shim on the other machine l
 folder; the supervisor reads them and changes the job's row.
 """
 
-from __future__ import annotations
-
 import enum
 from dataclasses import dataclass
 from typing import Protocol

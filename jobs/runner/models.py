@@ -1,7 +1,5 @@
 """Models of jobs for callers: states, reasons, records. stdlib and pydantic only."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field

@@ -1,7 +1,5 @@
 """Provenance of a run: version, revision and locked packages. stdlib only."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from importlib import metadata

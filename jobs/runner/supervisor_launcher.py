@@ -1,7 +1,5 @@
 """Start and wake-up of the supervisor, from any process that uses the runner. stdlib only."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Parameters and result of ``synthesize``: text to speech, by a trained voice or a base model and a reference clip."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated

@@ -3,8 +3,6 @@
 A take that exists and answers the same request is reused, so a kill costs at most one take.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

@@ -3,8 +3,6 @@
 Not a pronunciation dictionary (``jobs.text.g2p``), and English only.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Callable

@@ -4,8 +4,6 @@ The library and its voices come in a wheel; no ``espeak-ng`` binary is needed. F
 which is good enough to find them in audio.
 """
 
-from __future__ import annotations
-
 import ctypes
 import functools
 import re

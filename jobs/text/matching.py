@@ -3,8 +3,6 @@
 Pure functions on words; the audio is heard by ``jobs.asr.pocketsphinx_asr``.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Numbers by num2words, those of Chinese by our own rule. What is written as an or
 German "3." is not separated from a sentence's end. Gender and case are the dictionary form's: enough to find words.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

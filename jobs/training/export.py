@@ -1,7 +1,5 @@
 """Files that a finished run leaves in its folder: voices, adapter, base, plot, reports and evaluation samples."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Parameters and result of the job kind ``training``: a voice from codes and text."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from pathlib import Path

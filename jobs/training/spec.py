@@ -1,7 +1,5 @@
 """Declaration of the job kind ``training``."""
 
-from __future__ import annotations
-
 from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
 from jobs.training.params import Params, Result, check
 

@@ -4,8 +4,6 @@ All files are under ``out_dir``: ``voice/`` (the export), ``adapter/`` (LoRA), `
 ``loss.png``, ``report.json``. The work may be killed at any time and started again with the same parameters.
 """
 
-from __future__ import annotations
-
 import logging
 from contextlib import nullcontext
 from pathlib import Path

@@ -4,8 +4,6 @@ Most public trainers learn from misaligned labels, so their learning rates do no
 (``docs/architecture.md``, the training contract). Every fact therefore states its loss.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache

@@ -4,8 +4,6 @@ Where no fact of a correct loss exists, the choice is a judgement, and the cauti
 to try, within the ranges; they change nothing else.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

@@ -3,8 +3,6 @@
 Text of third parties stands in code marks, so that Markdown in it has no effect.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """``./run.sh tensorboard`` and ``./run.sh optuna-dashboard``: other projects' pages, on the loopback address only."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Sequence

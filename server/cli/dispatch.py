@@ -1,7 +1,5 @@
 """Runs one command of the shell: a tool, or one of ``PLAIN_COMMANDS``."""
 
-from __future__ import annotations
-
 import functools
 import json
 import sys

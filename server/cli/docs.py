@@ -1,7 +1,5 @@
 """``./run.sh docs`` and ``./run.sh tools``: generated pages, and the list of tools."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Command line flags generated from a tool's argument model: names, groups, types, defaults and help."""
 
-from __future__ import annotations
-
 import argparse
 import difflib
 import json

@@ -1,7 +1,5 @@
 """``./run.sh gc``: deletes files of old finished jobs; without ``--yes`` it only shows them."""
 
-from __future__ import annotations
-
 import json
 import re
 import time

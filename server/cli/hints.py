@@ -1,7 +1,5 @@
 """Text of an answer in the words of the shell: calls of tools as commands, arguments as flags."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

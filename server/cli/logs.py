@@ -1,7 +1,5 @@
 """``./run.sh logs``: shows a job's log, and follows it over restarts of the job."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

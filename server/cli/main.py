@@ -3,8 +3,6 @@
 ``mcp`` imports only its own modules, so that an agent's server starts fast.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os

@@ -1,7 +1,5 @@
 """``./run.sh plot``: the curves of a job's metrics as a PNG."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Answers as text, and a progress bar while a job runs."""
 
-from __future__ import annotations
-
 import time
 from typing import Any, TextIO
 

@@ -1,7 +1,5 @@
 """``./run.sh mcp``: starts the MCP server on stdio or HTTP."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sys

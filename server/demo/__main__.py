@@ -1,7 +1,5 @@
 """Entry point of the demo: ``python -m server.demo [--json]``. Exit code 0 on success, 1 if a step failed."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 import time

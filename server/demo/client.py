@@ -1,7 +1,5 @@
 """A real MCP client over stdio that starts jobs and waits for them."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager

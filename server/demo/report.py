@@ -1,7 +1,5 @@
 """The demo's report as text and as JSON, and its progress line."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path

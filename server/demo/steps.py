@@ -1,7 +1,5 @@
 """The steps of the demo in order; every number is an argument of a tool."""
 
-from __future__ import annotations
-
 import hashlib
 import time
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Bearer tokens: one in a file, or those that an OAuth authorization server confirms (RFC 7662)."""
 
-from __future__ import annotations
-
 import hmac
 import os
 import secrets

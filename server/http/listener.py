@@ -1,7 +1,5 @@
 """A listening socket and the uvicorn server behind every HTTP application of this package."""
 
-from __future__ import annotations
-
 import socket
 
 import uvicorn

@@ -1,7 +1,5 @@
 """Host and Origin allow-lists, rate limit and concurrency limit for every path of an HTTP application."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections import OrderedDict

@@ -1,7 +1,5 @@
 """``./run.sh listen``: the listening page until Ctrl-C."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from pathlib import Path

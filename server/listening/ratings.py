@@ -3,8 +3,6 @@
 Ratings are appended to ``human_ratings.jsonl`` beside the takes, as those of the tool ``rate_samples`` are.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import secrets

@@ -1,7 +1,5 @@
 """Tools in protocol types: entry of ``tools/list``, call, and result."""
 
-from __future__ import annotations
-
 import base64
 import json
 from typing import Any

@@ -1,7 +1,5 @@
 """Completions of arguments while they are typed: job ids, artifact names, tools, base models."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from jobs.errors import UserError

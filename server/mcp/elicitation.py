@@ -4,8 +4,6 @@ The handshake revisions have the request ``elicitation/create``. Since 2026-07-2
 is answered with ``input_required``, and the client repeats it with the filled form.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from typing import Any

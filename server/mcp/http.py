@@ -4,8 +4,6 @@ Every request needs a bearer token, also on this machine, where any user can rea
 always checked, so that no web page can reach the server through its visitor's browser.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import sys
 from pathlib import Path

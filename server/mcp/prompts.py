@@ -1,7 +1,5 @@
 """Prompts in the client's menu: requests that start an agent's work well."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from mcp_types import Prompt, PromptArgument

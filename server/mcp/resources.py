@@ -1,7 +1,5 @@
 """Resources by URI: a job's log, plot and artifacts, and a tool's help."""
 
-from __future__ import annotations
-
 import json
 import re
 

@@ -5,8 +5,6 @@ client's settings. Deprecated in 2026-07-28, where the request is part of a resu
 roots.
 """
 
-from __future__ import annotations
-
 import warnings
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ Built on the SDK's low-level server: our argument models refuse unknown names, w
 handles both protocol eras (2026-07-28 and the handshake revisions).
 """
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Awaitable, Callable
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The MCP server for one client on stdin and stdout. It ends with the client; jobs continue."""
 
-from __future__ import annotations
-
 import logging
 import os
 import signal

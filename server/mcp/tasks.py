@@ -3,8 +3,6 @@
 For clients that declare it, since 2026-07-28. Every other client gets the job's handle and polls with ``get_job``.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Any
 

@@ -3,8 +3,6 @@
 Claude Code uses JSON (``~/.claude.json``, a project's ``.mcp.json``), Codex TOML (``~/.codex/config.toml``).
 """
 
-from __future__ import annotations
-
 import json
 import tomllib
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """``./run.sh install-skill`` and ``./run.sh uninstall-skill``."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path

@@ -4,8 +4,6 @@ The skill is a folder of copies (SKILL.md, references, a run.sh that calls this 
 the written files. A configuration file is backed up once, keeps its mode and other content, and is replaced atomically.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

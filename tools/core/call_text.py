@@ -1,7 +1,5 @@
 """Text of a call with its arguments, for the ``next`` of an answer and for examples."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from functools import cache

@@ -1,7 +1,5 @@
 """Elicitation of scores for takes: a form where the client can show one, else a request for the chat."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

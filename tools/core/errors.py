@@ -4,8 +4,6 @@ An error holds no traceback and no secret. An unexpected one gets an id; its tra
 ``errors.log`` of the home and in the server's own log.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import secrets

@@ -4,8 +4,6 @@ A kind's ``plan`` comes first. The kind's cost rule adds what the plan leaves op
 same kind that have succeeded here; where there is none, the rule of thumb is used. The answer says which it was.
 """
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Mapping
 from typing import Any

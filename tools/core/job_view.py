@@ -3,8 +3,6 @@
 A poll must be cheap: an agent pays for every word of it. The hash of an artifact is for ``get_artifact``.
 """
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

@@ -3,8 +3,6 @@
 A worker's log and a third party's error message may hold any of them.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

@@ -4,8 +4,6 @@ Nothing is registered by hand. A module holds ``async def NAME(args, context)`` 
 that returns several; a function takes the place of a tool of the same name that was made of a kind.
 """
 
-from __future__ import annotations
-
 import importlib
 import inspect
 import pkgutil

@@ -1,7 +1,5 @@
 """Start of a job by a tool: paths, defaults, checks, fingerprint, submission."""
 
-from __future__ import annotations
-
 import difflib
 import functools
 import hashlib

@@ -6,8 +6,6 @@
 the module's annotations. ``tools.core.registry`` finds it; tools that only start a job are made of its kind.
 """
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """Models of the parts of an answer: a job, an artifact, an error."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer

@@ -1,7 +1,5 @@
 """Text of the generated pages and of the workflow, made of the registry of tools."""
 
-from __future__ import annotations
-
 import re
 
 from jobs.error_codes import ALIASES, CODES, REASONS

@@ -6,8 +6,6 @@ range; ``tools.docs.help`` describes them all, and ``tools.inputs.arguments`` ac
 others. The arguments that all start tools share are described once, by ``list_jobs``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

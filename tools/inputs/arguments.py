@@ -4,8 +4,6 @@ A misspelt argument is an error that names the nearest right one: an ignored ``l
 hours with the default.
 """
 
-from __future__ import annotations
-
 import contextlib
 import difflib
 import json

@@ -3,8 +3,6 @@
 The marks of ``jobs.param_types`` say which fields are paths; a tool does nothing of this itself.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import re

@@ -6,8 +6,6 @@ guessed: two matches are an error, and so is a dataset that lacks the step's man
 declared in its ``spec`` module.
 """
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping

@@ -1,7 +1,5 @@
 """Answer of ``web_research_hparams``, and its reduction to a size: the most relevant parts stay."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from datetime import UTC, datetime

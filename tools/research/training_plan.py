@@ -1,7 +1,5 @@
 """Plan of a training for a GPU and hours of audio, by training's own presets, epochs and memory estimate."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from jobs.codec_format import FRAMES_PER_SECOND

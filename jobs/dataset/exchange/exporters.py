@@ -1,7 +1,5 @@
 """A dataset given to other tools: LJSpeech, Hugging Face, lhotse. The clips go along: the folder can be moved."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Clips taken in from LJSpeech, Hugging Face and lhotse: each becomes a line with a file, a text and a speaker."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Level, pauses, clipping and pitch come from ``jobs.audio.acoustic_features``; th
 ``jobs.dataset.quality.thresholds``.
 """
 
-from __future__ import annotations
-
 import warnings
 
 import numpy as np

@@ -1,7 +1,5 @@
 """One clip's measures, in a process that opens the models once. Nothing is judged here."""
 
-from __future__ import annotations
-
 import base64
 import functools
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Quality check of a dataset: clips are measured, judged and split, and each gets the narrator's reference clip."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

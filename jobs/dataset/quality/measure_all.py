@@ -3,8 +3,6 @@
 Results are kept by the clip's hash: a resumed job repeats little, and other thresholds need no new measurement.
 """
 
-from __future__ import annotations
-
 import hashlib
 import multiprocessing
 import os

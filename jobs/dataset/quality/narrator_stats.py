@@ -1,7 +1,5 @@
 """Profile of a dataset's narrator, robust against clips of other voices."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Sound is judged before rate and rate before voice: noise makes a voice look like another one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 

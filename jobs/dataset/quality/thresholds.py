@@ -7,8 +7,6 @@ Sources: *ours* is our measurement on real narration, other voices and 33 kinds 
 other dataset builders.
 """
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError

@@ -1,7 +1,5 @@
 """``align_report.html``: the words of a few aligned clips over their spectrograms."""
 
-from __future__ import annotations
-
 import itertools
 from pathlib import Path
 

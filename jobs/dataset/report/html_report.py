@@ -3,8 +3,6 @@
 Sound and pictures are embedded, so the page can be sent as one file.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Sequence
 from pathlib import Path

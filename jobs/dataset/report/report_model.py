@@ -1,7 +1,5 @@
 """``report.json`` of a dataset: its fields."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 

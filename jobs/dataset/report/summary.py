@@ -1,7 +1,5 @@
 """Summary of a dataset in words, and notes on its chapters and text."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from jobs.dataset.manifest import Clip, Rejection

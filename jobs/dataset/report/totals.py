@@ -1,7 +1,5 @@
 """Totals of a dataset: the content of ``report.json`` and ``.batch_state.json``."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path

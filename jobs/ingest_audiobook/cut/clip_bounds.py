@@ -1,7 +1,5 @@
 """Bounds of clips from words found in the book: in the middle of a pause, never within a word."""
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Clip candidates and rejected spans of a speech chunk, in seconds of the chunk, before any clip is written."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

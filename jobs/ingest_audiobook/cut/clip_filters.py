@@ -4,8 +4,6 @@ Credits are text about the recording, its reader or its owner that is no part of
 audiobook publishers match: a novel may mention recordings and the public domain.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Speech runs: speech between two pauses with a margin of audio, grouped into passages of about two minutes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

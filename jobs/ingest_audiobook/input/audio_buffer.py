@@ -1,7 +1,5 @@
 """Preallocated buffers for decoded audio that is not yet part of a speech chunk, and when their memory is released."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 

@@ -1,7 +1,5 @@
 """Source files of an ingest: one recording, or the recordings of a folder in natural order, with all chapters."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -5,8 +5,6 @@ so a unit has the same samples in every process. Times are counted in samples: `
 in the recording at 24 kHz.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 

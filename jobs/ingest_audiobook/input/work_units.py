@@ -4,8 +4,6 @@ The units depend on the containers and the parameters alone, so every attempt an
 ones. The exact border between two units of a chapter depends on the audio and is found by ``speech_chunks``.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Collection, Sequence

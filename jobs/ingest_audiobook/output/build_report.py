@@ -1,7 +1,5 @@
 """Last stage of an ingest: judge all clips together, hold some out for validation, and write manifest and report."""
 
-from __future__ import annotations
-
 import logging
 from collections import Counter
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Writer of clips: account of a speech chunk's samples, WAV files, manifest rows, and rows of what was rejected."""
 
-from __future__ import annotations
-
 import itertools
 import os
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """State of an ingest under ``<dataset>/.ingest``: a record of each finished unit, from which a killed job resumes."""
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import json

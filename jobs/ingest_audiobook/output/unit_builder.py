@@ -1,7 +1,5 @@
 """Builder of work units: decode chunks, find texts, cut and write clips, and account for every sample."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple

@@ -5,8 +5,6 @@ Batches of units (from ``batch_units``) are built in this process, or each is se
 output, one JSON object a line. It ends when its parent ends, however that happens.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import errno

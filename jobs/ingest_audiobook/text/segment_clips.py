@@ -1,7 +1,5 @@
 """Clip candidates from segments of text with times: fitted to a chunk, checked, and merged when short."""
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections.abc import Sequence
 from operator import attrgetter

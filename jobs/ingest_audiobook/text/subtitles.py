@@ -1,7 +1,5 @@
 """Segments of text with times, read from subtitles or JSONL."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

@@ -1,7 +1,5 @@
 """Decoding of text files in any encoding, and checks of the text."""
 
-from __future__ import annotations
-
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path

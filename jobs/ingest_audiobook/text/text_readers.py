@@ -3,8 +3,6 @@
 Files are not trusted: archives are unpacked within size limits, XML is parsed without entities.
 """
 
-from __future__ import annotations
-
 import posixpath
 import re
 import zipfile

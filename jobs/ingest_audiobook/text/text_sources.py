@@ -1,7 +1,5 @@
 """Sources of the clips' texts: the book, Whisper, given segments with times, or none."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, TypeAlias

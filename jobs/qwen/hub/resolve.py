@@ -5,8 +5,6 @@ pattern for local directories with some ``transformers_version`` values, so a hu
 differently.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 from pathlib import Path

@@ -4,8 +4,6 @@ Tests and demo use them. ``speaking_toy`` has the committed one-voice codec, so 
 speech; every other toy produces noise.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil

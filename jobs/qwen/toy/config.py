@@ -4,8 +4,6 @@ Plain dictionaries, because ``save_pretrained`` of the upstream classes fails (q
 keys that the model needs are not arguments of the upstream constructors and are only kept as extra keys.
 """
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from jobs.codec_format import FRAMES_PER_SECOND, N_CODEBOOKS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME

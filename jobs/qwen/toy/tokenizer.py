@@ -1,7 +1,5 @@
 """Text tokenizer of the toy models: a small byte-level BPE in the files that ``Qwen2Tokenizer`` reads."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

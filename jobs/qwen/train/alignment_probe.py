@@ -5,8 +5,6 @@ codebook. Otherwise it was trained by a misaligned script (upstream's, until at 
 or our layout is wrong for it. Training would then make it worse while the loss falls.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """LoRA adapters in the talker: insertion, saving, and merging into plain weights in float32."""
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Iterable, Iterator

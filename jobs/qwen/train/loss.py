@@ -9,8 +9,6 @@
 Source: generate of qwen-tts 0.1.1; upstream issues 179 and 371 describe the effect of the other alignments.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -3,8 +3,6 @@
 Positions restart with each clip; transformers finds the clips by that and masks each one from the others.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

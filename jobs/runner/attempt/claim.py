@@ -4,8 +4,6 @@ The shim takes it before it starts anything; the supervisor takes it before it g
 leaves. Only a shared file system is needed.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil

@@ -4,8 +4,6 @@ The worker appends straight to the file and cannot reopen it: the file is shorte
 the head is there, and at most one line is torn. Output of the microseconds before the cut may be lost.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from pathlib import Path

@@ -4,8 +4,6 @@ Precedence: the shim's exit record, the exit code that the supervisor reaped, th
 ``failure.json``. Where there is none of these the attempt was interrupted; nothing is guessed.
 """
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The same shared folders under other names on the nodes: prefixes replaced in texts and in JSON. stdlib only."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Specification of an attempt: built from the store, or read from ``attempt.json`` on another machine. stdlib only."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

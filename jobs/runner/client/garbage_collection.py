@@ -6,8 +6,6 @@ what it ran (``job.json``) and what it had published (``artifacts.jsonl``). File
 user's and are never touched.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import time

@@ -1,7 +1,5 @@
 """Status of jobs: from a row of the store to the record that tools and commands show."""
 
-from __future__ import annotations
-
 import functools
 import time
 from collections.abc import Sequence

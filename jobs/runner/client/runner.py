@@ -3,8 +3,6 @@
 Any number of processes may use one home at the same time and die at any time; jobs go on without them.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import logging

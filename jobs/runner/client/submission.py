@@ -1,7 +1,5 @@
 """Submission of a job: found by its key or fingerprint, or inserted once, in one transaction."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import secrets

@@ -1,7 +1,5 @@
 """Liveness by flock: the kernel frees a lock when its last holder dies, and no pid can be mistaken. stdlib only."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 from pathlib import Path

@@ -3,8 +3,6 @@
 The call is bounded in time; without ``nvidia-smi``, or without its answer, no GPU is known.
 """
 
-from __future__ import annotations
-
 import re
 import subprocess
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Checks before a job is accepted: disk space, memory, an interpreter, a local file system. stdlib only."""
 
-from __future__ import annotations
-
 import contextlib
 import shutil
 from dataclasses import dataclass

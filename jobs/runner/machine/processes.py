@@ -4,8 +4,6 @@ Everything works on Linux; elsewhere a killed shim costs the exact exit code, an
 process group and the parent chain are not found.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import os

@@ -1,7 +1,5 @@
 """Metrics of a job: thinned while the file grows, joined over the attempts when it is read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Progress lines: ``progress.jsonl`` of the attempt, appended and thinned by the worker, read by its tail."""
 
-from __future__ import annotations
-
 import json
 import logging
 import math

@@ -1,7 +1,5 @@
 """End of a file that grows: the newest lines of a log, the newest line of ``progress.jsonl``. stdlib only."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Throughput of a job: units of ``done`` a second, from its newest reports."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from jobs.runner.models import Progress

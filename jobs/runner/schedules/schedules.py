@@ -5,8 +5,6 @@
 killed. Times that passed while the machine was off are made up for by one job.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import secrets

@@ -5,8 +5,6 @@ shares only that folder with the supervisor. It starts in tens of milliseconds a
 Its lock shows that it is alive (on another machine: its ``alive`` file); ``exit.json`` is its record.
 """
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import json

@@ -4,8 +4,6 @@ Every process is a worker of its own that finds its place in ``RANK``, ``LOCAL_R
 one writes the result. torchrun is a part of torch, hence of the ``ml`` environment; this module is stdlib only.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import signal

@@ -1,7 +1,5 @@
 """Watchdog of a worker: waits for its end and stops it on request or when its time is over. stdlib only."""
 
-from __future__ import annotations
-
 import os
 import select
 import signal

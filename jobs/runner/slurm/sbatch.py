@@ -1,7 +1,5 @@
 """Arguments of ``sbatch`` for an attempt, and the script that runs on the node. stdlib only."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping
 from pathlib import Path

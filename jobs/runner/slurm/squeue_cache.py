@@ -1,7 +1,5 @@
 """The newest listing of our jobs in Slurm, asked for in the background. stdlib only."""
 
-from __future__ import annotations
-
 import logging
 import time
 

@@ -1,7 +1,5 @@
 """Parser of ``squeue``'s output for our jobs. stdlib only."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from jobs.runner.attempt.spec import SLURM_PREFIX

@@ -4,8 +4,6 @@ The shim's files outrank Slurm's answers: ``exit.json`` ends an attempt whatever
 job" within seconds of a submission is not an end, and while slurmctld is away nothing changes.
 """
 
-from __future__ import annotations
-
 import enum
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Connection to the job store's SQLite file. stdlib only."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sqlite3

@@ -1,7 +1,5 @@
 """Slots of the job store: the jobs that may start now, and the units that running jobs hold. stdlib only."""
 
-from __future__ import annotations
-
 import math
 import sqlite3
 import time

@@ -1,7 +1,5 @@
 """Questions to the job store. stdlib only."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 

@@ -3,8 +3,6 @@
 A change of shape raises ``SCHEMA_VERSION`` and brings the way from the version before.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterator
 

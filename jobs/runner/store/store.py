@@ -3,8 +3,6 @@
 Progress, logs and artifacts are files of the attempt and are not in the store.
 """
 
-from __future__ import annotations
-
 import logging
 
 from jobs import atomic_io

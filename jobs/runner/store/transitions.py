@@ -1,7 +1,5 @@
 """Changes of a job's state, every one a compare-and-swap: True when this caller made the change. stdlib only."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 import time

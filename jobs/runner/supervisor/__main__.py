@@ -4,8 +4,6 @@ Detaches itself, and ends when no job has been alive for IDLE_S seconds. The pro
 the lock, so little is imported before; later errors are in its log.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import time

@@ -1,7 +1,5 @@
 """Detection of new code on the disk, for a long-lived process. stdlib only."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

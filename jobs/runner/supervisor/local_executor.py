@@ -3,8 +3,6 @@
 The supervisor is a subreaper: the shims are its children, and so is the worker of a shim that was killed.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import os

@@ -4,8 +4,6 @@ May be killed at any instant: the next one finds everything in the store, the lo
 updated it goes on as the new version, with its children.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 import os

@@ -3,8 +3,6 @@
 The supervisor alone changes their rows; the shim on the other side has no store.
 """
 
-from __future__ import annotations
-
 import importlib
 import logging
 import math

@@ -1,7 +1,5 @@
 """Retries of interrupted jobs: at once, later, or not at all. stdlib only."""
 
-from __future__ import annotations
-
 from jobs.runner.attempt.outcome import CANCELLED_EXIT
 from jobs.runner.paths import Home
 from jobs.runner.progress.tail import read_done

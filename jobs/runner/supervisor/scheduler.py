@@ -3,8 +3,6 @@
 Per resource, the highest priority first, then the oldest; a slot is leased in the transaction that claims the job.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import time

@@ -5,8 +5,6 @@ found again by a key made of the parent's id and the child's name: a parent that
 that it had, whether they run, have ended, or were never started.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias

@@ -1,7 +1,5 @@
 """Context of a worker: progress, artifacts, cancellation, a folder of its own."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Protocol
 

@@ -3,8 +3,6 @@
 ``python -m jobs.runner.worker ATTEMPT_FOLDER``. It ends by writing ``result.json`` or ``failure.json``.
 """
 
-from __future__ import annotations
-
 import errno
 import faulthandler
 import importlib

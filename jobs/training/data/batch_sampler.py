@@ -4,8 +4,6 @@ Every process of a run computes the same order and takes its own micro-batches. 
 can count steps.
 """
 
-from __future__ import annotations
-
 import bisect
 import random
 from collections.abc import Sequence

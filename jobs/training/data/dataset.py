@@ -1,7 +1,5 @@
 """Dataset of a run: the clips of a coded manifest, checked and divided before the model is loaded."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import re

@@ -1,7 +1,5 @@
 """Reader of coded manifests: each line becomes a row or a rejection with a reason; no line stops the reading."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections import Counter

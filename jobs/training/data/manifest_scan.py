@@ -3,8 +3,6 @@
 For plans and estimates. ``manifest_reader`` checks the clips, in the worker.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Iterator

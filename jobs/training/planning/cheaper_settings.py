@@ -1,7 +1,5 @@
 """Cheaper settings: changes of parameters that lower a run's memory, from the cheapest to the most expensive."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

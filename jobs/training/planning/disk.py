@@ -1,7 +1,5 @@
 """Disk space of a training run: checkpoints and exports."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

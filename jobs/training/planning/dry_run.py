@@ -1,7 +1,5 @@
 """Dry run: settings, data, memory, disk and time of a run, without starting it."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from pathlib import Path

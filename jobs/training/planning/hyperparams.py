@@ -1,7 +1,5 @@
 """Reading of ``best_config.json``, the hyperparameters that a search has found."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection
 from pathlib import Path

@@ -7,8 +7,6 @@ CPU when the attention matrix that a CPU keeps was counted (2026-11-24). Not mea
 ``CUDA_CONTEXT``, memory of flash attention, fragmentation, ``torch.compile``, the mask of packed clips.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

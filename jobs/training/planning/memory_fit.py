@@ -1,7 +1,5 @@
 """Memory of a run against the memory of this machine."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

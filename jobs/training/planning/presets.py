@@ -7,8 +7,6 @@ these. Where full training does not fit, LoRA; its values are our judgement. Tha
 (``memory``) and checked by a test, but not measured on such a GPU.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal

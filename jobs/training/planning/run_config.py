@@ -3,8 +3,6 @@
 The worker trains by it and a dry run shows it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

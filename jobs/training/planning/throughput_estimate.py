@@ -1,7 +1,5 @@
 """Rough estimate of a run's throughput: from an earlier run on this machine, else from its arithmetic."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from pathlib import Path

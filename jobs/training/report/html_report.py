@@ -1,7 +1,5 @@
 """``report.html`` of a training run: summary, samples, losses, alignment probes and parameters."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any

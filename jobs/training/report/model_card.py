@@ -1,7 +1,5 @@
 """Records of a run: the card in the voice's folder, and ``report.json`` next to it."""
 
-from __future__ import annotations
-
 import json
 from importlib.metadata import version
 from pathlib import Path

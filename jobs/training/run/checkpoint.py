@@ -5,8 +5,6 @@ learning rate, the order of the clips and the random numbers of dropout are func
 ``best-000150.pt`` in the same folder holds the weights of the best validation so far.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Mapping

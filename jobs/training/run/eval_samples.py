@@ -4,8 +4,6 @@ Synthesized after the export, from the exported folders, with the code of ``synt
 a kill costs at most one.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Forward passes of one process: batches on its device, and predictions in its number format."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass

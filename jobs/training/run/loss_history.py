@@ -1,7 +1,5 @@
 """Losses of a run: saved in checkpoints, written to TensorBoard, and plotted."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType

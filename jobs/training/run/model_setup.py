@@ -1,7 +1,5 @@
 """Model setup: base model, tokenised clips, base check, and the weights to train."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Optimiser: trainable weights in float32, AdamW, learning-rate schedule and gradient clipping."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from typing import Literal

@@ -1,7 +1,5 @@
 """Errors of a full disk and a full GPU, with the setting to change."""
 
-from __future__ import annotations
-
 import errno
 import shutil
 from collections.abc import Iterator, Sequence

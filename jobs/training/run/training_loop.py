@@ -1,7 +1,5 @@
 """Training loop: forward, backward, optimiser step, validation and checkpoint."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import math

@@ -1,7 +1,5 @@
 """Validation: losses on held-out clips, and the probe of both alignments."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

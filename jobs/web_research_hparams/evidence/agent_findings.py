@@ -1,7 +1,5 @@
 """Findings of the calling agent's own search: checked, mapped to our parameter names, and marked as unverified."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Mapping, Sequence

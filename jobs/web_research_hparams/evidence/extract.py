@@ -4,8 +4,6 @@ Supported are prose ("a learning rate of 2 × 10^-6"), YAML, JSON, flags, keywor
 content of a text has no effect.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Parsing of numbers and ranges in prose: 5e-6, 2 × 10^-6, 10⁻⁵, 1,800, "1e-5 to 5e-5", [1e-6, 1e-5]."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

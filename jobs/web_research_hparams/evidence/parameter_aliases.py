@@ -1,7 +1,5 @@
 """Researched settings: names of ``start_training``, and the words that people use for them."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 ``reject`` keeps a value out of every recommendation; ``warn`` and ``note`` are shown with it.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

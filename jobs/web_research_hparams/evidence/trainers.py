@@ -4,8 +4,6 @@ The states were read in the trainers' code (knowledge base: ``lora-no-correct``,
 stronger evidence than a mention.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

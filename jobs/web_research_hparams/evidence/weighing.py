@@ -3,8 +3,6 @@
 A value's weight comes from the trainer in its repository, never from the page's claims about itself.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal
 from urllib.parse import urlsplit

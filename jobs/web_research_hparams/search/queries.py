@@ -1,7 +1,5 @@
 """Queries to arXiv, GitHub, Hugging Face and a configured search service."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from typing import Literal

@@ -1,7 +1,5 @@
 """Sanitising of untrusted text: no control characters, no markup, bounded length."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterator
