@@ -3,8 +3,6 @@
 Measurements are kept by content in a journal file, so that a repeated or continued run computes only new ones.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """``report.html`` of a rating and its plots: verdict, comparison with anchors, takes to listen to, human ratings."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path

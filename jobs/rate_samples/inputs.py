@@ -5,8 +5,6 @@ another speaker a lower bound, and a zero-shot clone the result without training
 ``anchors/``, so that a report can play it.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

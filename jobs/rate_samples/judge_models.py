@@ -4,8 +4,6 @@ The bundled models (GE2E, pocketsphinx) are the default. A WavLM x-vector model 
 given or found in the Hugging Face cache; nothing is downloaded.
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 from collections.abc import Sequence

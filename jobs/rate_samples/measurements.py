@@ -3,8 +3,6 @@
 ``jobs.rating.scoring`` turns them into a rating.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The narrator's clips: those measured for the profile and those held out of it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

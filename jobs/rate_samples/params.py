@@ -1,7 +1,5 @@
 """Parameters and result of ``rate_samples``: an automatic rating of takes, 1 to 5 with reasons."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """``ratings.json`` and ``evaluation.json``: takes with parts and reasons, the batch, its anchors, the verdict."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict

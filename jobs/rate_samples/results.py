@@ -1,7 +1,5 @@
 """Everything that a rating run found, with the statistics of the batch: means with intervals, drift."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Declaration of the job kind ``rate_samples``. Its tool, ``tools.rate_samples``, also takes human scores."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from jobs.cost import Cost, count_lines

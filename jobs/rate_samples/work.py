@@ -3,8 +3,6 @@
 Measurements are kept beside the ratings by content, so a repeated or continued run measures only what is new.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Mapping

@@ -4,8 +4,6 @@
 Imports pydantic and the standard library only.
 """
 
-from __future__ import annotations
-
 import fcntl
 import math
 import os

@@ -1,7 +1,5 @@
 """Input and output of a rating: measures of a take, faults, verdict. Thresholds are in ``scoring``."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from jobs.audio.acoustic_features import Prosody

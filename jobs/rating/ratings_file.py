@@ -1,7 +1,5 @@
 """Reader of ``ratings.json``, for jobs that start a rating. Imports the standard library only."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path

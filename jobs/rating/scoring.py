@@ -10,8 +10,6 @@ Source: formula and thresholds from 339 clips, 45 min of real, generated and dam
 August 2026. Short takes: own measurement on 2 to 3 s cuts of the same narration, November 2026.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """``evaluations/iteration_N/``: a round's takes, their ratings and ``evaluation.json``, as in the original skill."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Parameters and result of ``refine_voice``: the best voice of several rounds of training."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError

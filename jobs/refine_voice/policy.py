@@ -3,8 +3,6 @@
 A difference between two rounds is significant by its bootstrap interval.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Reports of a refinement: a summary of at most ten lines, plots, and ``report.html`` with takes to listen to."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Jobs of a round: train, speak, rate. They are found again by name, so that a killed loop continues."""
 
-from __future__ import annotations
-
 import contextlib
 import threading
 from collections.abc import Sequence

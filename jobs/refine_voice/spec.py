@@ -1,7 +1,5 @@
 """Declaration of the job kind ``refine_voice``."""
 
-from __future__ import annotations
-
 from jobs.refine_voice.params import Params, Result, check
 from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
 

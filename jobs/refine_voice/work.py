@@ -3,8 +3,6 @@
 All state is in files and finished jobs. A restarted loop runs from the first round again, and finds each finished part.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import shutil

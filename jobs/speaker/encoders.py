@@ -8,8 +8,6 @@ A WavLM x-vector model whose weights are on this machine is sharper. Its SIM has
 with another encoder's; limits are fitted (``rating.fitted_limits``).
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 from collections.abc import Iterable, Sequence

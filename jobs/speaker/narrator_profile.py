@@ -4,8 +4,6 @@ A dataset's profile, for its quality filter, is in ``jobs.dataset.quality.narrat
 ``jobs.rate_samples.narrator_clips``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median

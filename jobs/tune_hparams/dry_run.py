@@ -1,7 +1,5 @@
 """Preparation of a search before its job exists: its space, its first points, and the plan of a dry run."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any

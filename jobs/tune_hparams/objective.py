@@ -3,8 +3,6 @@
 Imports pydantic and the standard library only.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean

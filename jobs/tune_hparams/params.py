@@ -1,7 +1,5 @@
 """Parameters and result of ``tune_hparams``: the best settings of a search."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any, Literal
 

@@ -1,7 +1,5 @@
 """Plots of a search, each as a PNG and as an interactive page that works offline."""
 
-from __future__ import annotations
-
 import logging
 import warnings
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Findings of a search: ``best_config.json``, a summary of at most ten lines, and ``report.html``."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Search space: ranges of ``start_training``'s arguments, and presets of them. Imports pydantic only."""
 
-from __future__ import annotations
-
 from typing import Any, Literal, Self, get_args
 
 from pydantic import Field, ValidationError, model_validator

@@ -1,7 +1,5 @@
 """Declaration of the job kind ``tune_hparams``."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

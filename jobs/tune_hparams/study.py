@@ -3,8 +3,6 @@
 A point that ran out of memory is recorded; neither it nor a larger one is proposed again.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import warnings

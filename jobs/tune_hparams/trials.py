@@ -3,8 +3,6 @@
 Jobs are found again after a kill.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 from dataclasses import asdict

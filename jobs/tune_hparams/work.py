@@ -5,8 +5,6 @@ plots and ``report.html``. The study on disk is the whole state: after a kill th
 trials are not interrupted.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from pathlib import Path
