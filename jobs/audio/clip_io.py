@@ -8,7 +8,7 @@ import soundfile
 import soxr
 
 from jobs.atomic_io import write_bytes
-from jobs.audio.container import empty
+from jobs.audio.decoding import empty
 from jobs.audio.recording import Samples as Samples
 from jobs.audio.recording import decode_blocks, probe
 from jobs.codec_format import SAMPLE_RATE_HZ

@@ -13,8 +13,8 @@ from typing import Any
 import av
 import numpy as np
 
-from jobs.audio.container import Samples as Samples
-from jobs.audio.container import (
+from jobs.audio.decoding import Samples as Samples
+from jobs.audio.decoding import (
     audio_stream,
     cover_stream,
     decoded,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.audio.container import empty
+from jobs.audio.decoding import empty
 from jobs.codec_format import SAMPLE_RATE_HZ
 from jobs.ingest_audiobook.input.audio_buffer import release_large_blocks
 from jobs.ingest_audiobook.input.source_files import SourceFiles, open_source_files

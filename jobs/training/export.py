@@ -16,10 +16,11 @@ from jobs.runner.worker.context import JobContext
 from jobs.training.data.dataset import Dataset
 from jobs.training.params import Params, Result
 from jobs.training.report.html_report import write_page
+from jobs.training.report.loss_plot import plot_losses
 from jobs.training.report.model_card import build_report, voice_card
 from jobs.training.run import checkpoint as checkpoints
 from jobs.training.run.eval_samples import ZERO_SHOT, choose_clips, synthesize_samples
-from jobs.training.run.loss_history import LossHistory, plot
+from jobs.training.run.loss_history import LossHistory
 from jobs.training.run.model_setup import TrainableModel
 from jobs.training.run.training_loop import TrainingLoop
 
@@ -111,7 +112,7 @@ def export(run: Run, model: TrainableModel, loop: TrainingLoop, result: Result) 
     if result.base is not None:
         write_base(model.model, base, Path(result.base), card=card(result.voice_step))
     shutil.rmtree(out / "samples", ignore_errors=True)  # of another run
-    plot(history, out / "loss.png", f"{result.speaker}: {run.params.method}, {loop.step} steps")
+    plot_losses(history, out / "loss.png", f"{result.speaker}: {run.params.method}, {loop.step} steps")
     write_json(out / REPORT, build_report(result, run.identity, model.base_report, history))
     checkpoints.discard(loop.folder)  # the voice can be trained further; this run is finished
 

@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobs.errors import UserError
 from server.http.listener import http_server, open_socket
-from server.http.rate_limit import RequestLimits
+from server.http.request_limits import RequestLimits
 from server.listening.ratings import PlayableTake, RatingSession, ScoreSubmission, VoteSubmission
 
 ADDRESS = "127.0.0.1"

@@ -25,7 +25,7 @@ from jobs.errors import UserError
 from jobs.settings import Settings
 from server.http.auth import FileTokenVerifier, IntrospectionVerifier, read_or_create_token, read_secret
 from server.http.listener import http_server, open_socket
-from server.http.rate_limit import RequestLimits
+from server.http.request_limits import RequestLimits
 from server.mcp.server import build
 from server.mcp.stdio import log_to_stderr
 

@@ -31,7 +31,7 @@ from jobs.runner.machine import locks, processes
 from jobs.runner.paths import AttemptFolder, Home
 from jobs.runner.provenance import provenance
 from jobs.runner.shim import torchrun
-from jobs.runner.shim.watchdog import STOP, StopReason, Watchdog, WorkerLimits
+from jobs.runner.shim.cancellation import STOP, StopReason, Watchdog, WorkerLimits
 from jobs.runner.store import Store, finish_attempt
 from jobs.settings import Settings
 

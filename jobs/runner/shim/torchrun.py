@@ -15,7 +15,7 @@ from jobs.runner.attempt.outcome import CANCELLED_EXIT
 from jobs.runner.attempt.spec import AttemptSpec
 from jobs.runner.machine import processes
 from jobs.runner.paths import AttemptFolder
-from jobs.runner.shim.watchdog import StopReason
+from jobs.runner.shim.cancellation import StopReason
 from jobs.settings import Settings
 
 logger = logging.getLogger("jobs.runner.shim")

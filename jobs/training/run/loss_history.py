@@ -1,11 +1,9 @@
-"""Losses of a run: saved in checkpoints, written to TensorBoard, and plotted."""
+"""Losses of a run: saved in checkpoints and written to TensorBoard."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-
-from jobs.atomic_io import replacing
 
 STEP_COLUMNS = ("step", "loss", "talker", "predictor", "lr", "grad_norm")
 VALIDATION_COLUMNS = ("step", "loss", "talker", "predictor")
@@ -73,22 +71,3 @@ class TensorBoardLog:
         """Log a row under ``part/column``; the first column is the step."""
         for column, value in zip(columns[1:], row[1:], strict=True):
             self._writer.add_scalar(f"{part}/{column}", value, int(row[0]))  # type: ignore[no-untyped-call]
-
-
-def plot(history: LossHistory, path: Path, title: str) -> None:
-    """Draw the losses over the steps as a PNG."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    axes = figure.add_subplot()
-    steps = [row[0] for row in history.steps]
-    for column, label in ((1, "total"), (2, "talker (codebook 0)"), (3, "code predictor (codebooks 1-15)")):
-        axes.plot(steps, [row[column] for row in history.steps], label=label, linewidth=1)
-    if history.validations:
-        axes.plot([row[0] for row in history.validations], [row[1] for row in history.validations], "o-",
-                  label="validation, total", markersize=3)  # fmt: skip
-    axes.set(xlabel="optimiser step", ylabel="cross-entropy, nats", title=title)
-    axes.grid(alpha=0.3)
-    axes.legend()
-    with replacing(path) as temporary:
-        figure.savefig(str(temporary), format="png", dpi=110)

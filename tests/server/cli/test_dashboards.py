@@ -34,7 +34,9 @@ def settings(tmp_path: Path) -> Settings:
     python.parent.mkdir(parents=True)
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
-    python.with_name("optuna-dashboard").symlink_to(Settings.from_environment().python("ml").with_name("optuna-dashboard"))
+    python.with_name("optuna-dashboard").symlink_to(
+        Settings.from_environment().python("ml").with_name("optuna-dashboard")
+    )
     return Settings(tmp_path / "home", tmp_path / "envs", (tmp_path,), disk_reserve_bytes=1_000_000)
 
 

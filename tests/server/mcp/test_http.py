@@ -18,7 +18,7 @@ from jobs import config
 from jobs.config import HttpSettings
 from jobs.errors import UserError
 from server.http.auth import FileTokenVerifier, IntrospectionVerifier, read_or_create_token
-from server.http.rate_limit import RequestLimits, TokenBucket
+from server.http.request_limits import RequestLimits, TokenBucket
 from server.mcp.http import accepted_hosts, is_loopback, refuse_exposure
 
 if TYPE_CHECKING:

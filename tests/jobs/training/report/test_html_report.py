@@ -8,8 +8,9 @@ import pytest
 
 from jobs.training.params import Result
 from jobs.training.report.html_report import write_page
+from jobs.training.report.loss_plot import plot_losses
 from jobs.training.run.eval_samples import NARRATOR, ZERO_SHOT, Sample
-from jobs.training.run.loss_history import LossHistory, plot
+from jobs.training.run.loss_history import LossHistory
 from tests.support.html_page import HOSTILE, HtmlPage
 
 HISTORY = LossHistory(
@@ -21,7 +22,7 @@ HISTORY = LossHistory(
 
 @pytest.fixture
 def result(tmp_path: Path) -> Result:
-    plot(HISTORY, tmp_path / "loss.png", "a plot")
+    plot_losses(HISTORY, tmp_path / "loss.png", "a plot")
     return Result(
         voice=str(tmp_path / "voice"), speaker="ann", steps=30, voice_step=20, first_loss=3.0, last_loss=0.1,
         validation_loss=1.5, n_clips=12, base_check="aligned", plot=str(tmp_path / "loss.png"), tensorboard="",

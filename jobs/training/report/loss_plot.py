@@ -1,0 +1,25 @@
+"""``loss.png``: the losses of a run over its steps."""
+
+from pathlib import Path
+
+from jobs.atomic_io import replacing
+from jobs.training.run.loss_history import LossHistory
+
+
+def plot_losses(history: LossHistory, path: Path, title: str) -> None:
+    """Draw the losses over the steps as a PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    steps = [row[0] for row in history.steps]
+    for column, label in ((1, "total"), (2, "talker (codebook 0)"), (3, "code predictor (codebooks 1-15)")):
+        axes.plot(steps, [row[column] for row in history.steps], label=label, linewidth=1)
+    if history.validations:
+        axes.plot([row[0] for row in history.validations], [row[1] for row in history.validations], "o-",
+                  label="validation, total", markersize=3)  # fmt: skip
+    axes.set(xlabel="optimiser step", ylabel="cross-entropy, nats", title=title)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    with replacing(path) as temporary:
+        figure.savefig(str(temporary), format="png", dpi=110)
