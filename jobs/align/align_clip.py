@@ -33,8 +33,7 @@ _SILENCE_DBFS = -60.0
 def clip_key(audio: Path, text: str, aligner: str, spoken: Sequence[str] | None = None) -> str:
     """Return a hash of all that an alignment depends on: the audio's bytes, the text, its reading, the aligner.
 
-    Raises:
-        RejectionError: ``audio_missing``, ``audio_unreadable``.
+    Raises ``RejectionError``: ``audio_missing``, ``audio_unreadable``.
     """
     digest = hashlib.sha256(f"{ENTRY_VERSION}\n{aligner}\n{text}\n{' '.join(spoken or ())}\n".encode())
     try:
@@ -57,9 +56,8 @@ def align_clip(
         edges are those of the audio. The score of a number is the mean of its spoken words. Where the clip's border
         cuts a word, the words up to the next pause are removed and the others have times of the part that is kept.
 
-    Raises:
-        RejectionError: ``no_text``, ``text_unspeakable``, ``audio_unreadable``, ``too_short``, ``not_aligned``,
-            ``words_missing``, ``bad_times``, ``speech_without_text``, ``word_cut``.
+    Raises ``RejectionError``: ``no_text``, ``text_unspeakable``, ``audio_unreadable``, ``too_short``, ``not_aligned``,
+    ``words_missing``, ``bad_times``, ``speech_without_text``, ``word_cut``.
     """
     words = _words(text, code)
     try:
@@ -141,8 +139,7 @@ def _words(text: str, code: str) -> list[WrittenWord]:
 def join_spoken_words(words: Sequence[WrittenWord], spoken: Sequence[Word]) -> list[Word]:
     """Join the times of spoken words to those of the written words.
 
-    Raises:
-        RejectionError: ``words_missing`` when the aligner returned other words than the given ones.
+    Raises ``RejectionError``: ``words_missing`` when the aligner returned other words than the given ones.
     """
     asked = [part for word in words for part in word.spoken]
     if [word.word for word in spoken] != asked:
@@ -157,11 +154,7 @@ def join_spoken_words(words: Sequence[WrittenWord], spoken: Sequence[Word]) -> l
 
 
 def _check_times(words: Sequence[Word], duration_s: float) -> None:
-    """Check that times ascend and lie within the clip.
-
-    Raises:
-        RejectionError: ``bad_times``.
-    """
+    """Check that times ascend and lie within the clip. Raises ``RejectionError``: ``bad_times``."""
     before_s = 0.0
     for word in words:
         if word.start_s < before_s or not word.start_s + MIN_WORD_S <= min(word.end_s, duration_s + FRAME_S):

@@ -32,8 +32,7 @@ class WordAligner(Protocol):
     def align(self, samples_16k: Samples, words: Sequence[str]) -> list[Word]:
         """Return one entry for each word, in order; seconds from the start of the samples.
 
-        Raises:
-            CannotAlign: the words do not fit the audio.
+        Raises ``CannotAlign``: the words do not fit the audio.
         """
         ...
 
@@ -86,8 +85,7 @@ class WhisperxAligner:
 def make_aligner(language: str, choice: Choice, model: str | None, torch_cache: Path) -> WordAligner:
     """Make the aligner for clips of a language.
 
-    Raises:
-        UserError: ``language_unknown``, ``aligner_unavailable``, ``model_unavailable``.
+    Raises ``UserError``: ``language_unknown``, ``aligner_unavailable``, ``model_unavailable``.
     """
     code = language_code(language)
     if code is None:

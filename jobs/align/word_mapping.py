@@ -24,8 +24,7 @@ def written_words(text: str, code: str) -> list[WrittenWord]:
     Returns:
         Words in order without punctuation; none when the text has no letters or digits.
 
-    Raises:
-        CannotSpell: a letter or digit without a known spoken form.
+    Raises ``CannotSpell``: a letter or digit without a known spoken form.
     """
     return list(_english(text) if code == "en" else _other(text, code))
 

@@ -47,8 +47,7 @@ class JournaledAligner:
     def align(self, row: Clip) -> AlignedClip:
         """Align a clip, or read its result from the journal.
 
-        Raises:
-            RejectionError: with the reason, which the journal holds too.
+        Raises ``RejectionError``: with the reason, which the journal holds too.
         """
         aligner = self._aligners[row.language]
         path = check_audio_inside(Path(self._params.manifest), self._root, row.audio)
@@ -121,9 +120,8 @@ class Tally:
 def run(params: Params, context: JobContext) -> Result:
     """Make ``train_aligned.jsonl``, ``align_rejections.jsonl`` and a report that shows the words of some clips.
 
-    Raises:
-        UserError: ``path_outside_dataset``, ``output_outside_dataset``; those of ``make_aligner``;
-            ``all_clips_rejected`` when no clip is left.
+    Raises ``UserError``: ``path_outside_dataset``, ``output_outside_dataset``; those of ``make_aligner``;
+    ``all_clips_rejected`` when no clip is left.
     """
     manifest = Path(params.manifest)
     root = Path(params.root) if params.root else manifest.parent

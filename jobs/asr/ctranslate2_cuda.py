@@ -29,8 +29,7 @@ def load_cuda_libraries(folders: tuple[Path, ...] | None = None) -> list[str]:
     Returns:
         The sonames that were opened.
 
-    Raises:
-        UserError: ``cuda_libraries_missing``, naming the first that cannot be opened.
+    Raises ``UserError``: ``cuda_libraries_missing``, naming the first that cannot be opened.
     """
     opened = []
     for package, sonames in _LIBRARIES.items():

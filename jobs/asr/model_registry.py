@@ -70,8 +70,7 @@ NAMES = {code: name for name, code in CODES.items()}
 def language_code(language: str | None) -> str | None:
     """Two-letter code of a language given by name or code; None for ``auto`` and None (detect it).
 
-    Raises:
-        UserError: ``language_unknown``.
+    Raises ``UserError``: ``language_unknown``.
     """
     if language is None or language.lower() == "auto":
         return None

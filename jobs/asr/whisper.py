@@ -67,9 +67,8 @@ class Transcriber:
             cpu_threads: threads on the CPU; 0 leaves the choice to CTranslate2.
             seed: of the sampling where temperature 0 fails; the same calls in the same order give the same texts.
 
-        Raises:
-            UserError: ``model_unavailable``, ``compute_type_unsupported``, ``cuda_libraries_missing``,
-                ``cuda_oom``, ``cuda_failed``.
+        Raises ``UserError``: ``model_unavailable``, ``compute_type_unsupported``, ``cuda_libraries_missing``,
+        ``cuda_oom``, ``cuda_failed``.
         """
         loaded = load_whisper(model, device, compute_type, cpu_threads=cpu_threads, seed=seed)
         self.model = model
@@ -88,8 +87,7 @@ class Transcriber:
         Returns:
             Segments in order, those with text and some length only.
 
-        Raises:
-            UserError: ``language_unknown`` and the ``cuda_`` errors of ``__init__``.
+        Raises ``UserError``: ``language_unknown`` and the ``cuda_`` errors of ``__init__``.
         """
         duration_s = len(samples_16k) / SAMPLE_RATE_HZ
         code = language_code(language)

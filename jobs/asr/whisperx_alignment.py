@@ -48,8 +48,7 @@ class Aligner:
             model: hub id, directory or torchaudio bundle; None takes WhisperX's choice for the language.
             device: ``auto`` (the GPU when there is one), ``cuda`` or ``cpu``.
 
-        Raises:
-            UserError: ``language_unknown``, ``model_unavailable``, ``cuda_oom``, ``cuda_failed``.
+        Raises ``UserError``: ``language_unknown``, ``model_unavailable``, ``cuda_oom``, ``cuda_failed``.
         """
         import torch
         import whisperx
@@ -88,9 +87,8 @@ class Aligner:
             One entry a word, in order, each at least one frame (20 ms) long, inside the audio. The last letter of
             the last word ends where it is surest, often before its sound does (as in WhisperX).
 
-        Raises:
-            CannotAlign: no words, a character the model does not know, more characters than frames.
-            UserError: ``cuda_oom``, ``cuda_failed``, ``cuda_libraries_missing``.
+        Raises ``CannotAlign``: no words, a character the model does not know, more characters than frames. Raises
+        ``UserError``: ``cuda_oom``, ``cuda_failed``, ``cuda_libraries_missing``.
         """
         tokens, owners = self._alphabet.tokens(words)
         if len(samples_16k) < MIN_SAMPLES:
@@ -147,9 +145,8 @@ class Alphabet:
         Returns:
             Ids of the characters, and for each the index of the word it belongs to (None: a separator).
 
-        Raises:
-            CannotAlign: no words, or a word with a letter or digit that has no label. A wildcard in its place,
-                WhisperX's way, would be a guess with a good score.
+        Raises ``CannotAlign``: no words, or a word with a letter or digit that has no label. A wildcard in its place,
+        WhisperX's way, would be a guess with a good score.
         """
         if not words:
             raise CannotAlign("there are no words")

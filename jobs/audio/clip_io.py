@@ -20,8 +20,7 @@ SPEECH_RATE_HZ = 16_000  # input of VAD, PocketSphinx, Whisper and wav2vec2
 def read_clip(path: Path, sample_rate_hz: int) -> Samples:
     """Read a short audio file whole, as mono float32 at ``sample_rate_hz``, shape ``(n,)``.
 
-    Raises:
-        UserError: ``audio_unreadable``, ``audio_no_stream``, ``audio_empty``.
+    Raises ``UserError``: ``audio_unreadable``, ``audio_no_stream``, ``audio_empty``.
     """
     try:
         with soundfile.SoundFile(path) as sound:
@@ -54,8 +53,7 @@ def write_clip(path: Path, samples: Samples, sample_rate_hz: int) -> None:
 def duration_s(path: Path) -> float:
     """Length of an audio file in seconds: from the header of WAV and FLAC, else by counting samples.
 
-    Raises:
-        UserError: ``audio_unreadable``, ``audio_no_stream``, ``audio_empty``.
+    Raises ``UserError``: ``audio_unreadable``, ``audio_no_stream``, ``audio_empty``.
     """
     try:
         with soundfile.SoundFile(path) as sound:
@@ -70,8 +68,7 @@ def duration_s(path: Path) -> float:
 def sample_rate_hz(path: Path) -> int:
     """Sample rate that a file's header names.
 
-    Raises:
-        UserError: ``audio_unreadable``, ``audio_no_stream``, ``audio_empty``.
+    Raises ``UserError``: ``audio_unreadable``, ``audio_no_stream``, ``audio_empty``.
     """
     try:
         with soundfile.SoundFile(path) as sound:

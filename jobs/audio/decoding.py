@@ -18,11 +18,7 @@ FORMATS = (
 
 
 def open_audio(path: Path) -> Any:
-    """Open a container.
-
-    Raises:
-        UserError: ``audio_missing``, ``audio_empty``, ``audio_unreadable``.
-    """
+    """Open a container. Raises ``UserError``: ``audio_missing``, ``audio_empty``, ``audio_unreadable``."""
     try:
         return av.open(str(path), metadata_errors="replace", options={"format_whitelist": FORMATS})
     except FileNotFoundError as error:
@@ -59,11 +55,7 @@ def protected(path: Path, scheme: str) -> UserError:
 
 
 def audio_stream(container: Any, path: Path) -> Any:
-    """Return the first audio stream.
-
-    Raises:
-        UserError: ``audio_no_stream``, ``audio_unreadable``.
-    """
+    """Return the first audio stream. Raises ``UserError``: ``audio_no_stream``, ``audio_unreadable``."""
     if not container.streams.audio:
         kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no"
         raise UserError(

@@ -90,8 +90,8 @@ class _Packets:
 class Recording:
     """A recording whose container has been read, not its audio.
 
-    Raises:
-        UserError: ``audio_missing``, ``audio_empty``, ``audio_unreadable``, ``audio_protected``, ``audio_no_stream``.
+    Raises ``UserError``: ``audio_missing``, ``audio_empty``, ``audio_unreadable``, ``audio_protected``,
+    ``audio_no_stream``.
     """
 
     def __init__(self, path: Path) -> None:
@@ -116,11 +116,9 @@ class Recording:
     def blocks(self, start: int = 0, end: int | None = None, block_s: float = 5.0) -> Iterator[AudioBlock]:
         """Decode the samples ``start:end`` to mono blocks of about ``block_s`` seconds, in bounded memory.
 
-        Audio before ``start`` is decoded and dropped unless the recording can be entered there exactly.
-        A packet that does not decode is replaced by silence of its length, so that later times stay right.
-
-        Raises:
-            UserError: ``audio_unreadable``, ``audio_no_stream``.
+        Audio before ``start`` is decoded and dropped unless the recording can be entered there exactly. A packet that
+        does not decode is replaced by silence of its length, so that later times stay right. Raises ``UserError``:
+        ``audio_unreadable``, ``audio_no_stream``.
         """
         rate = self.info.sample_rate_hz
         pending: list[Samples] = []
@@ -198,8 +196,7 @@ def probe(path: Path) -> RecordingInfo:
 def decode_blocks(path: Path, block_s: float = 10.0) -> Iterator[AudioBlock]:
     """Decode a recording from its start to its end; see ``Recording.blocks``.
 
-    Raises:
-        UserError: those of ``Recording``, ``audio_empty``.
+    Raises ``UserError``: those of ``Recording``, ``audio_empty``.
     """
     is_empty = True
     for block in Recording(path).blocks(block_s=block_s):

@@ -53,9 +53,8 @@ class ManifestClips:
 def inspect_clip(number: int, row: Clip, manifest: Path) -> CodecClip:
     """Hash the audio of a line and measure its length.
 
-    Raises:
-        RejectionError: no text, no file, or a file without audio.
-        UserError: ``path_outside_dataset``.
+    Raises ``RejectionError``: no text, no file, or a file without audio. Raises ``UserError``:
+    ``path_outside_dataset``.
     """
     path = check_audio_inside(manifest, manifest.parent, row.audio)
     if not any(character.isalnum() for character in row.text):
@@ -81,8 +80,7 @@ def inspect_clip(number: int, row: Clip, manifest: Path) -> CodecClip:
 def read_clip(path: Path) -> Samples:
     """Decode a clip of any format to float32 mono at 24 kHz.
 
-    Raises:
-        RejectionError: it cannot be decoded, is empty, or holds values that are not numbers.
+    Raises ``RejectionError``: it cannot be decoded, is empty, or holds values that are not numbers.
     """
     try:
         samples = clip_io.read_clip(path, CLIP_RATE_HZ)
@@ -121,10 +119,8 @@ REFERENCE_MAX_S = 10.0
 def find_references(clips: Iterable[CodecClip], chosen: str | None, dataset: Path, manifest: Path) -> Mapping[str, str]:
     """Return the reference clip of each speaker, relative to the dataset. A clip from elsewhere is copied into it.
 
-    Without ``chosen`` it is the clip that the manifest names, if it is still among the clips, else the best one.
-
-    Raises:
-        UserError: ``ref_audio_unusable``.
+    Without ``chosen`` it is the clip that the manifest names, if it is still among the clips, else the best one. Raises
+    ``UserError``: ``ref_audio_unusable``.
     """
     by_speaker: dict[str, list[CodecClip]] = {}
     for clip in clips:

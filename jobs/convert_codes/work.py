@@ -39,8 +39,8 @@ REJECTIONS_NAME = "convert_rejections.jsonl"
 def run(params: Params, context: JobContext) -> Result:
     """Make ``train_manifest_qwen3.jsonl``.
 
-    Raises:
-        UserError: of ``resolve_tokenizer`` and ``Codec``; ``path_outside_dataset``; ``no_clips`` when none is usable.
+    Raises ``UserError``: of ``resolve_tokenizer`` and ``Codec``; ``path_outside_dataset``; ``no_clips`` when none is
+    usable.
     """
     manifest = Path(params.manifest)
     out = Path(params.out) if params.out else manifest.with_name(DEFAULT_NAME)

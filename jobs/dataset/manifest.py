@@ -93,8 +93,7 @@ RowT = TypeVar("RowT", bound=Row)
 def read_rows(path: Path, model: type[RowT]) -> Iterator[RowT]:
     """Read a JSONL manifest lazily.
 
-    Raises:
-        UserError: ``manifest_unreadable`` with the line number of the first bad line.
+    Raises ``UserError``: ``manifest_unreadable`` with the line number of the first bad line.
     """
     return (row for _, row in read_numbered_rows(path, model))
 
@@ -102,8 +101,7 @@ def read_rows(path: Path, model: type[RowT]) -> Iterator[RowT]:
 def read_numbered_rows(path: Path, model: type[RowT]) -> Iterator[tuple[int, RowT]]:
     """Read a JSONL manifest lazily, each row with the number of its line; the first line is 1.
 
-    Raises:
-        UserError: ``manifest_unreadable`` with the line number of the first bad line.
+    Raises ``UserError``: ``manifest_unreadable`` with the line number of the first bad line.
     """
     try:
         stream = path.open(encoding="utf-8")
@@ -150,9 +148,8 @@ def write_rows(path: Path, rows: Iterable[BaseModel]) -> int:
 def check_step(path: Path, needs: Step) -> Clip:
     """Check that a manifest's first line is of the step that a tool needs, and return it.
 
-    Raises:
-        UserError: ``manifest_missing``, ``manifest_unreadable``, ``manifest_empty`` or ``manifest_wrong_step``;
-            the last names the tool that makes the right one.
+    Raises ``UserError``: ``manifest_missing``, ``manifest_unreadable``, ``manifest_empty`` or ``manifest_wrong_step``;
+    the last names the tool that makes the right one.
     """
     first = next(read_rows(path, Clip), None)
     if first is None:
@@ -171,8 +168,7 @@ def check_step(path: Path, needs: Step) -> Clip:
 def check_audio_inside(path: Path, root: Path, audio: str) -> Path:
     """Resolve a row's audio path and refuse one that leads out of the dataset's root.
 
-    Raises:
-        UserError: ``path_outside_dataset``.
+    Raises ``UserError``: ``path_outside_dataset``.
     """
     resolved = (root / audio).resolve()
     if not resolved.is_relative_to(root.resolve()):
@@ -212,11 +208,7 @@ def length_of(row: Clip) -> float:
 
 
 def read_extent(manifest: Path) -> Extent:
-    """Read all lines.
-
-    Raises:
-        UserError: ``manifest_missing``, ``manifest_unreadable``.
-    """
+    """Read all lines. Raises ``UserError``: ``manifest_missing``, ``manifest_unreadable``."""
     extent = Extent()
     for row in read_rows(manifest, Clip):
         extent.n_clips += 1

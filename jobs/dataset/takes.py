@@ -36,11 +36,7 @@ def find_takes_file(path: Path) -> Path:
 
 
 def check_takes_file(path: Path) -> Path:
-    """Return the ``takes.jsonl`` of a folder, or the path itself.
-
-    Raises:
-        UserError: ``takes_missing``.
-    """
+    """Return the ``takes.jsonl`` of a folder, or the path itself. Raises ``UserError``: ``takes_missing``."""
     file = find_takes_file(path)
     if not file.is_file():
         raise UserError("takes_missing", f"There is no {file}.", "Make takes with synthesize, give its takes.jsonl.")
@@ -50,8 +46,7 @@ def check_takes_file(path: Path) -> Path:
 def read_takes(path: Path) -> list[Take]:
     """Read all takes of a ``takes.jsonl`` or of its folder.
 
-    Raises:
-        UserError: ``manifest_missing``, ``manifest_unreadable``.
+    Raises ``UserError``: ``manifest_missing``, ``manifest_unreadable``.
     """
     return list(read_rows(find_takes_file(path), Take))
 

@@ -26,8 +26,7 @@ MAX_LISTED = 60
 def plan(params: Params, settings: Settings) -> dict[str, Any]:
     """Return the length to read, the chapters, the source of text, disk space and minutes.
 
-    Raises:
-        UserError: unreadable recordings or text, a wrong selection.
+    Raises ``UserError``: unreadable recordings or text, a wrong selection.
     """
     found = _probe(params, settings)
     if "unknown" in found:

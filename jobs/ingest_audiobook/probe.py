@@ -18,8 +18,7 @@ from jobs.settings import Settings
 def probe(params: Params, settings: Settings) -> dict[str, Any]:
     """Return lengths in seconds, chapters and notes.
 
-    Raises:
-        UserError: unreadable recordings or text, a wrong selection.
+    Raises ``UserError``: unreadable recordings or text, a wrong selection.
     """
     audio = Path(params.audio)
     roots = settings.roots if audio.is_dir() else None

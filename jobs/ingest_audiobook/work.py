@@ -113,9 +113,8 @@ class CutBook:
 def run(params: Params, context: JobContext) -> Result:
     """Make the dataset. See ``jobs.ingest_audiobook.params``.
 
-    Raises:
-        UserError: unreadable audio, text or segments, ``dataset_differs``, ``chapter_unknown``, ``nothing_kept``,
-            and Whisper's ``model_unavailable``.
+    Raises ``UserError``: unreadable audio, text or segments, ``dataset_differs``, ``chapter_unknown``,
+    ``nothing_kept``, and Whisper's ``model_unavailable``.
     """
     cut = make_clips(params, context)
     # it loads torch, 1 GB of memory that is not needed for cutting clips

@@ -41,11 +41,7 @@ class DurationLimits:
 
 
 def hash_audio(path: Path) -> str:
-    """Return the SHA-256 of an audio file.
-
-    Raises:
-        RejectedAudio: ``unreadable``.
-    """
+    """Return the SHA-256 of an audio file. Raises ``RejectedAudio``: ``unreadable``."""
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -60,9 +56,8 @@ def convert_clip(source: Path, target: Path, limits: DurationLimits) -> tuple[fl
         Length in seconds and quality: ``peak_dbfs``, ``rms_dbfs``, ``clipped`` (share of samples in flattened peaks,
         0..1).
 
-    Raises:
-        RejectedAudio: ``unreadable``, ``empty``, ``sample_rate_low``, ``too_short``, ``too_long``, ``silent``. No file
-            is written.
+    Raises ``RejectedAudio``: ``unreadable``, ``empty``, ``sample_rate_low``, ``too_short``, ``too_long``, ``silent``.
+    No file is written.
     """
     try:
         rate_hz = sample_rate_hz(source)

@@ -35,9 +35,8 @@ FEWEST_REPEATED_WORDS = 5
 def run(params: Params, context: JobContext) -> Result:
     """Make the dataset: ``clips/``, ``train_manifest.jsonl``, ``rejections.jsonl``, ``.batch_state.json``.
 
-    Raises:
-        UserError: ``manifest_unreadable``; ``output_is_input`` when a clip would be written over its source;
-            ``all_clips_rejected`` when no clip is usable.
+    Raises ``UserError``: ``manifest_unreadable``; ``output_is_input`` when a clip would be written over its source;
+    ``all_clips_rejected`` when no clip is usable.
     """
     dataset = Path(params.out_dir) if params.out_dir else context.settings.home / "datasets" / params.voice
     durations = DurationLimits(params.min_clip_s, params.max_clip_s)
@@ -162,8 +161,7 @@ def write_dataset(
 ) -> Result:
     """Write rejections and report, then the manifest.
 
-    Raises:
-        UserError: ``all_clips_rejected``, after the rejections are written.
+    Raises ``UserError``: ``all_clips_rejected``, after the rejections are written.
     """
     rejections = _rejections_in_order(judged, numbers, rejected)
     write_rows(dataset / REJECTIONS_NAME, rejections)

@@ -24,9 +24,7 @@ def draw_job_plot(job_id: str, runner: Runner, settings: Settings) -> Path:
     """Draw the curves of a job's metrics over all its attempts, as a PNG in the job's folder.
 
     The same history gives the same file: it carries the hash of what it shows and is drawn anew when that changes.
-
-    Raises:
-        UserError: ``job_unknown``, ``no_metrics``, ``environment_missing`` or ``plot_failed``.
+    Raises ``UserError``: ``job_unknown``, ``no_metrics``, ``environment_missing`` or ``plot_failed``.
     """
     record = runner.get(job_id)
     request = build_curves_request(record, runner.history(job_id))
@@ -41,8 +39,7 @@ def draw_job_plot(job_id: str, runner: Runner, settings: Settings) -> Path:
 def draw_preview(path: Path, title: str, settings: Settings) -> bytes:
     """Return a preview of a file as a PNG: spectrogram of a sound, histogram of a manifest's clip lengths.
 
-    Raises:
-        UserError: ``environment_missing``, ``plot_failed``.
+    Raises ``UserError``: ``environment_missing``, ``plot_failed``.
     """
     with tempfile.TemporaryDirectory() as folder:
         drawn = Path(folder) / PLOT

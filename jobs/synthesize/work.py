@@ -48,8 +48,7 @@ class TakeRequest:
 def run(params: Params, context: JobContext) -> Result:
     """Synthesise every text.
 
-    Raises:
-        UserError: those of ``resolve_model``, ``load_synthesizer`` and ``read_clip``.
+    Raises ``UserError``: those of ``resolve_model``, ``load_synthesizer`` and ``read_clip``.
     """
     model = describe_model(resolve_model(params.model, context.settings))
     # errors in the request are reported before the weights are loaded

@@ -34,8 +34,7 @@ _SYMBOL = re.compile("|".join(sorted(map(re.escape, _CMU), key=len, reverse=True
 def pronounce(word: str) -> tuple[str, ...]:
     """CMU phones of one English word (``a-z`` and ``'``); never empty.
 
-    Raises:
-        ValueError: the word holds nothing that can be said.
+    Raises ``ValueError``: the word holds nothing that can be said.
     """
     ipa = _ipa(word)
     phones = tuple(phone for symbol in _SYMBOL.findall(_plain(ipa)) for phone in _CMU[symbol].split())

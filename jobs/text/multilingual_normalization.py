@@ -54,11 +54,7 @@ def tokens(text: str, code: str) -> Iterator[str]:
 
 
 def said(token: str, code: str) -> tuple[str, ...] | None:
-    """Spoken words of a token; None for a plain word.
-
-    Raises:
-        CannotSpell: a number that cannot be said.
-    """
+    """Spoken words of a token; None for a plain word. Raises ``CannotSpell``: a number that cannot be said."""
     short = _ABBREVIATIONS.get(code, {}).get(token.lower()) or _SIGNS[code].get(token)
     if short is not None:
         return _parts(short, code)

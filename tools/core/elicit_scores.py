@@ -22,8 +22,7 @@ class TakeToHear(BaseModel):
 async def ask_scores(ask: Ask, takes: Sequence[TakeToHear]) -> tuple[Mapping[str, int], str] | None:
     """Return scores by audio path, as far as the person gave any, and a note; None when the client cannot ask.
 
-    Raises:
-        UserError: the person declined.
+    Raises ``UserError``: the person declined.
     """
     fields: dict[str, Any] = {
         f"take_{place}": (

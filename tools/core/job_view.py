@@ -73,11 +73,7 @@ def view_job(
 
 
 async def wait_for(job_id: str, wait_s: float, context: ToolContext) -> JobRecord:
-    """Return a job when it is finished, at the latest after ``wait_s``.
-
-    Raises:
-        UserError: ``job_unknown``.
-    """
+    """Return a job when it is finished, at the latest after ``wait_s``. Raises ``UserError``: ``job_unknown``."""
     deadline = time.monotonic() + wait_s
     best = -1.0
     record = await to_thread.run_sync(context.runner.get, job_id)

@@ -87,11 +87,7 @@ def find_kind_tool(kind: str) -> Tool | None:
 
 
 def find_tool(name: str) -> Tool:
-    """Return a tool.
-
-    Raises:
-        UserError: ``unknown_tool``, with the nearest name.
-    """
+    """Return a tool. Raises ``UserError``: ``unknown_tool``, with the nearest name."""
     tools = all_tools()
     if name in tools:
         return tools[name]

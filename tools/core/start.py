@@ -32,8 +32,7 @@ NO_ESTIMATE = "unknown until its inputs exist"
 async def start(kind: JobKind, args: StartArgs, context: ToolContext) -> JobView:
     """Check a call and start its job, or find the one that did the same.
 
-    Raises:
-        UserError: what is wrong with paths, files or parameters. Nothing was started.
+    Raises ``UserError``: what is wrong with paths, files or parameters. Nothing was started.
     """
     view = await to_thread.run_sync(_start, kind, args, context)
     if not args.wait_s or view.job_id is None or view.poll_after_s is None:
@@ -74,8 +73,7 @@ def prepare(kind: JobKind, args: StartArgs, context: ToolContext, *, in_job_fold
         context: settings and runner.
         in_job_folder: outputs that were not given go to the job's own folder, whatever their default is.
 
-    Raises:
-        UserError: from the paths, from ``kind.check``, or ``output_is_input``.
+    Raises ``UserError``: from the paths, from ``kind.check``, or ``output_is_input``.
     """
     fields = kind.params.model_fields
     params = kind.params.model_construct(**{name: getattr(args, name) for name in fields})

@@ -69,8 +69,7 @@ class Placement:
 def parse_time(text: str, now: datetime) -> datetime:
     """Read an ISO time (without zone: this machine's) or a duration from now: ``90s``, ``30m``, ``8h``, ``2d``, ``1w``.
 
-    Raises:
-        ValueError: it is neither.
+    Raises ``ValueError``: it is neither.
     """
     duration = text.strip().removeprefix("in ")
     try:

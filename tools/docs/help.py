@@ -6,11 +6,7 @@ from tools.docs.schema import in_brief
 
 
 def explain_tool(asked: str) -> str:
-    """Return the help that ``list_jobs explain=…`` gives.
-
-    Raises:
-        UserError: ``unknown_tool``.
-    """
+    """Return the help that ``list_jobs explain=…`` gives. Raises ``UserError``: ``unknown_tool``."""
     name, *words = asked.replace(".", " ").split() or [""]
     return help_text(find_tool(name), words)
 

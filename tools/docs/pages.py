@@ -55,8 +55,7 @@ def failures_page() -> str:
 def replace_block(page: str, name: str, text: str) -> str:
     """Return a page with a text between its two marks ``<!-- NAME: … -->`` and ``<!-- /NAME -->``.
 
-    Raises:
-        ValueError: the page has no such marks.
+    Raises ``ValueError``: the page has no such marks.
     """
     begin, end = f"<!-- {name}: written by ./run.sh docs -->", f"<!-- /{name} -->"
     pattern = re.compile(re.escape(begin) + r".*?" + re.escape(end), re.DOTALL)

@@ -39,8 +39,7 @@ def parse_arguments(
         spell: spelling of an argument's name for this caller, e.g. ``lr`` as ``--lr``.
         explained: text that says where the arguments are explained; empty: the call of ``list_jobs``.
 
-    Raises:
-        UserError: ``bad_arguments`` with every fault; unknown names come with the nearest known one.
+    Raises ``UserError``: ``bad_arguments`` with every fault; unknown names come with the nearest known one.
     """
     flat, faults = _flat(model, raw)
     unwritable = [name for name, value in flat.items() if not _is_text(name) or not _is_text(value)]

@@ -35,11 +35,9 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 def resolve_paths(args: ModelT, settings: Settings, runner: Runner, *, awaited: Collection[str] = ()) -> ModelT:
     """Replace every path, handle and model reference of ``args`` by what the worker can open.
 
-    An empty output path stays empty: its default is filled later. Missing files are found by the kind's check.
-
-    Raises:
-        UserError: ``path_outside_roots``, ``path_unusable``, ``model_unavailable``, or what the lookup of a
-            handle, a job or a name raises.
+    An empty output path stays empty: its default is filled later. Missing files are found by the kind's check. Raises
+    ``UserError``: ``path_outside_roots``, ``path_unusable``, ``model_unavailable``, or what the lookup of a handle, a
+    job or a name raises.
     """
 
     def resolved(text: str, mark: PathMark | ModelMark, where: str) -> str:
@@ -75,10 +73,8 @@ def marked_paths(args: BaseModel) -> Iterator[tuple[str, PathMark | ModelMark, s
 def inside_roots(text: str, where: str, settings: Settings) -> Path:
     """Resolve a path, symlinks and all, against the caller's folder, and refuse one outside the allowed roots.
 
-    The refusal is the same whether or not something is there.
-
-    Raises:
-        UserError: ``path_outside_roots`` or ``path_unusable``.
+    The refusal is the same whether or not something is there. Raises ``UserError``: ``path_outside_roots`` or
+    ``path_unusable``.
     """
     if not text.strip() or "\0" in text:
         raise UserError("path_unusable", f"{where} is not a path: {text!r}.", "Give the path of a file or a folder.")

@@ -43,8 +43,7 @@ def is_job_id(text: str) -> bool:
 def find_job_output(job_id: str, holds: str, where: str, runner: Runner, awaited: Collection[str]) -> str:
     """Return the path that a job's id stands for.
 
-    Raises:
-        UserError: ``job_unknown``, ``job_without`` such a result, ``job_unfinished``.
+    Raises ``UserError``: ``job_unknown``, ``job_without`` such a result, ``job_unfinished``.
     """
     record = runner.get(job_id)
     output = _output(record.kind, holds)
@@ -72,8 +71,7 @@ def find_job_output(job_id: str, holds: str, where: str, runner: Runner, awaited
 def find_dataset(text: str, holds: str, where: str, settings: Settings) -> str | None:
     """Return the manifest that a dataset's name or folder stands for; None when it is neither.
 
-    Raises:
-        UserError: ``dataset_unready``, ``name_ambiguous``, ``dataset_unknown``.
+    Raises ``UserError``: ``dataset_unready``, ``name_ambiguous``, ``dataset_unknown``.
     """
     folder = _folder(text, settings)
     if folder is None:
@@ -96,8 +94,7 @@ def find_dataset(text: str, holds: str, where: str, settings: Settings) -> str |
 def find_voice(text: str, where: str, settings: Settings) -> Path | None:
     """Return the folder that a voice's name stands for; None when there is none.
 
-    Raises:
-        UserError: ``name_ambiguous``.
+    Raises ``UserError``: ``name_ambiguous``.
     """
     if not NAME.fullmatch(text):
         return None

@@ -29,8 +29,7 @@ def give(manifest: Path, layouts: Sequence[Layout], context: JobContext) -> dict
     Returns:
         Folder of each layout, published as ``export-<layout>``.
 
-    Raises:
-        UserError: ``path_outside_dataset``, ``ljspeech_text``.
+    Raises ``UserError``: ``path_outside_dataset``, ``ljspeech_text``.
     """
     rows = list(read_rows(manifest, Clip))
     paths = [check_audio_inside(manifest, manifest.parent, row.audio) for row in rows]

@@ -35,8 +35,7 @@ def take(layout: Layout, source: Path, scratch: Path) -> Iterator[Taken]:
         source: folder or file.
         scratch: folder for such files.
 
-    Raises:
-        UserError: ``dataset_unreadable``, with what the library says.
+    Raises ``UserError``: ``dataset_unreadable``, with what the library says.
     """
     reader = {"ljspeech": _ljspeech, "huggingface": _huggingface, "lhotse": _lhotse}[layout]
     try:

@@ -71,8 +71,7 @@ class Measured(BaseModel):
 def measure(task: Task) -> dict[str, object]:
     """Measure a clip; what comes back is what the journal keeps.
 
-    Raises:
-        UserError: the clip is gone or cannot be read.
+    Raises ``UserError``: the clip is gone or cannot be read.
     """
     if task.instrument == "text":
         return {"text_match": _text_match(task)}

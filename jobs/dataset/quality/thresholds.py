@@ -93,8 +93,7 @@ class Thresholds(Strict):
 def read_thresholds(given: dict[str, Any]) -> Thresholds:
     """The limits that a caller asks for; the word ``off`` turns one off.
 
-    Raises:
-        UserError: ``quality_unknown`` or ``quality_invalid``.
+    Raises ``UserError``: ``quality_unknown`` or ``quality_invalid``.
     """
     known = Thresholds.model_fields
     unknown = sorted(set(given) - set(known))

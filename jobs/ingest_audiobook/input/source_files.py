@@ -56,8 +56,7 @@ class SourceFiles:
 def open_source_files(audio: Path, roots: Sequence[Path] | None = None) -> SourceFiles:
     """Read the containers of a recording or a folder of recordings.
 
-    Raises:
-        UserError: those of ``Recording``, ``audio_missing`` for a folder without audio, ``path_outside_roots``.
+    Raises ``UserError``: those of ``Recording``, ``audio_missing`` for a folder without audio, ``path_outside_roots``.
     """
     paths, ignored = _audio_files(audio, roots) if audio.is_dir() else ([audio], [])
     recordings = tuple(Recording(path) for path in paths)
@@ -98,8 +97,7 @@ def _audio_files(folder: Path, roots: Sequence[Path] | None) -> tuple[list[Path]
 def check_link(path: Path, folder: Path, roots: Sequence[Path] | None) -> None:
     """Refuse a file that is a link out of its folder and out of the roots; with roots None, any link is allowed.
 
-    Raises:
-        UserError: ``path_outside_roots``.
+    Raises ``UserError``: ``path_outside_roots``.
     """
     target = Path(os.path.realpath(path))
     allowed = [Path(os.path.realpath(folder)), *(roots or [])]

@@ -74,10 +74,7 @@ def read_speech_chunks(
     """Decode a recording once and yield the chunks of its units, each unit followed by a ``UnitEnd``, in order.
 
     A unit that starts after the recording's end has no chunk. No cut but a chapter's border falls into ``keep_whole``
-    (seconds of the recording).
-
-    Raises:
-        UserError: those of ``Recording.blocks``.
+    (seconds of the recording). Raises ``UserError``: those of ``Recording.blocks``.
     """
     rate = recording.info.sample_rate_hz
     vad, border_vad = StreamVad(), StreamVad()

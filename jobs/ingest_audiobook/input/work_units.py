@@ -163,8 +163,7 @@ def _units_of_range(span: _SampleRange, stated_end: int | None, rate: int, unit_
 def select_units(files: SourceFiles, params: Params) -> list[WorkUnit]:
     """Divide the selected part of the book into units.
 
-    Raises:
-        UserError: ``chapter_unknown``, ``selection_unclear``, ``selection_empty``.
+    Raises ``UserError``: ``chapter_unknown``, ``selection_unclear``, ``selection_empty``.
     """
     n_chapters = len(files.info.chapters)
     chapters = parse_chapters(params.chapters, n_chapters) if params.chapters else None
@@ -187,11 +186,7 @@ def select_units(files: SourceFiles, params: Params) -> list[WorkUnit]:
 
 
 def parse_chapters(text: str, n_chapters: int) -> frozenset[int]:
-    """Return the chapter numbers of a text like ``"1,3-5"``.
-
-    Raises:
-        UserError: ``chapter_unknown``.
-    """
+    """Return the chapter numbers of a text like ``"1,3-5"``. Raises ``UserError``: ``chapter_unknown``."""
     found: set[int] = set()
     for word in text.split(","):
         match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", word)
@@ -205,11 +200,7 @@ def parse_chapters(text: str, n_chapters: int) -> frozenset[int]:
 
 
 def check_chapter_numbers(numbers: Sequence[int], files: SourceFiles) -> None:
-    """Check that the chapters to hold out exist.
-
-    Raises:
-        UserError: ``chapter_unknown``.
-    """
+    """Check that the chapters to hold out exist. Raises ``UserError``: ``chapter_unknown``."""
     unknown = [number for number in numbers if not 1 <= number <= len(files.info.chapters)]
     if unknown:
         raise _unknown(f"validation_chapters names {unknown}", len(files.info.chapters))

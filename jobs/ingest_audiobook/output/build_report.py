@@ -28,8 +28,7 @@ def finish_dataset(
 ) -> Result:
     """Judge the clips, hold some out, and write manifest, rejections and report.
 
-    Raises:
-        UserError: ``nothing_kept``.
+    Raises ``UserError``: ``nothing_kept``.
     """
     dataset, name, info = state.dataset, Path(params.audio).name, files.info
     notes = [*files.notes, *transcript.notes, *_notes(params, files, state)]

@@ -70,10 +70,8 @@ class IngestState:
     """Records of finished units, and units that are built and wait for the units before them.
 
     Each unit is built in a folder of its own, by any process and in any order. Its clips get their final numbers when
-    all units before it have theirs. Each step is a rename and can be repeated after a kill.
-
-    Raises:
-        UserError: ``dataset_differs`` when the folder was made from other inputs or parameters.
+    all units before it have theirs. Each step is a rename and can be repeated after a kill. Raises ``UserError``:
+    ``dataset_differs`` when the folder was made from other inputs or parameters.
     """
 
     def __init__(self, dataset: Path, fingerprint: dict[str, object]) -> None:

@@ -61,9 +61,7 @@ def build_in_workers(
 ) -> Iterator[BuildEvent]:
     """Build the units in ``n_workers`` processes and yield events as they arrive.
 
-    Raises:
-        UserError: the error of a worker.
-        RuntimeError: a worker failed or ended.
+    Raises ``UserError``: the error of a worker. Raises ``RuntimeError``: a worker failed or ended.
     """
     waiting = iter(batches)
     workers = [_Worker(params, staged) for _ in range(n_workers)]

@@ -30,8 +30,7 @@ class Segment:
 def read_segments(path: Path) -> list[Segment]:
     """Read JSONL with start, end (seconds) and text, sorted by start; other fields are ignored.
 
-    Raises:
-        UserError: ``segments_unreadable`` with the number of the first bad line, ``segments_empty``.
+    Raises ``UserError``: ``segments_unreadable`` with the number of the first bad line, ``segments_empty``.
     """
     segments: list[Segment] = []
     for number, raw in enumerate(path.read_bytes().splitlines(), 1):
@@ -45,8 +44,7 @@ def read_segments(path: Path) -> list[Segment]:
 def read_subtitles(path: Path) -> list[Segment]:
     """Read .srt or .vtt, sorted by start, without sounds in brackets and notes of music.
 
-    Raises:
-        UserError: ``segments_unreadable``, ``segments_empty``, and those of ``decode_text_file``.
+    Raises ``UserError``: ``segments_unreadable``, ``segments_empty``, and those of ``decode_text_file``.
     """
     text = decode_text_file(path).text
     try:
@@ -65,8 +63,7 @@ def read_subtitles(path: Path) -> list[Segment]:
 def segment_files(params: Params, names: Sequence[str]) -> list[Path]:
     """Return the file of segments of each recording: the given file, or files of the recordings' names in a folder.
 
-    Raises:
-        UserError: ``segments_missing``.
+    Raises ``UserError``: ``segments_missing``.
     """
     given = Path(params.segments_jsonl or params.text or "")
     if not given.is_dir():
@@ -90,9 +87,8 @@ def segment_files(params: Params, names: Sequence[str]) -> list[Path]:
 def read_given_segments(params: Params, files: SourceFiles, roots: Sequence[Path] | None = None) -> list[list[Segment]]:
     """Read the segments that the parameters name, for each recording.
 
-    Raises:
-        UserError: ``segments_unreadable``, ``segments_empty``, ``segments_missing``, ``text_right_to_left``,
-            ``path_outside_roots``.
+    Raises ``UserError``: ``segments_unreadable``, ``segments_empty``, ``segments_missing``, ``text_right_to_left``,
+    ``path_outside_roots``.
     """
     read = read_segments if params.segments_jsonl else read_subtitles
     folder = Path(params.segments_jsonl or params.text or "")

@@ -23,8 +23,7 @@ class BookText:
 def decode_text_file(path: Path) -> BookText:
     """Decode a text file as UTF-16 by its mark, else as UTF-8, else by a guess, which is noted.
 
-    Raises:
-        UserError: ``text_unreadable``, ``text_empty``.
+    Raises ``UserError``: ``text_unreadable``, ``text_empty``.
     """
     if path.stat().st_size > MAX_TEXT_BYTES:
         raise text_unreadable(path, f"has {path.stat().st_size >> 20} MB, more than any book")
@@ -47,8 +46,7 @@ def decode_text_file(path: Path) -> BookText:
 def check_script(text: str, path: Path) -> None:
     """Check that a text is not of a script written from right to left: no supported language uses one.
 
-    Raises:
-        UserError: ``text_right_to_left``.
+    Raises ``UserError``: ``text_right_to_left``.
     """
     directions = [unicodedata.bidirectional(character) for character in text[:200_000]]
     n_right_to_left = sum(direction in ("R", "AL") for direction in directions)
@@ -62,11 +60,7 @@ def check_script(text: str, path: Path) -> None:
 
 
 def check_not_empty(found: BookText, path: Path) -> BookText:
-    """Return a text with plain line ends.
-
-    Raises:
-        UserError: ``text_empty`` when it has no letters or digits.
-    """
+    """Return a text with plain line ends. Raises ``UserError``: ``text_empty`` when it has no letters or digits."""
     if not any(character.isalnum() for character in found.text):
         raise UserError("text_empty", f"{path} holds no words.", "Give the book's text: .txt, .epub, .srt or .vtt.")
     return BookText(found.text.replace("\r\n", "\n").replace("\r", "\n"), found.notes)

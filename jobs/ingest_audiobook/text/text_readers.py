@@ -36,8 +36,7 @@ _BREAK = "\ue000"  # private use character: occurs in no text
 def read_book_text(path: Path) -> BookText:
     """Read .txt, .epub, .srt or .vtt; an archive is recognised by its content.
 
-    Raises:
-        UserError: ``text_unreadable``, ``text_empty``, ``text_protected``, ``text_right_to_left``.
+    Raises ``UserError``: ``text_unreadable``, ``text_empty``, ``text_protected``, ``text_right_to_left``.
     """
     if zipfile.is_zipfile(path):
         found = BookText(_read_epub(path))

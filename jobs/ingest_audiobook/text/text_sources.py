@@ -201,8 +201,8 @@ class SegmentTranscript:
 def make_transcript(params: Params, files: SourceFiles, roots: Sequence[Path] | None = None) -> Transcript:
     """Make the source of texts that the parameters ask for.
 
-    Raises:
-        UserError: unreadable text or segments, those of ``read_given_segments``, Whisper's ``model_unavailable``.
+    Raises ``UserError``: unreadable text or segments, those of ``read_given_segments``, Whisper's
+    ``model_unavailable``.
     """
     source = transcript_source(params)
     if source == "segments":

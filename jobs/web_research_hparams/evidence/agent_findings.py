@@ -48,9 +48,8 @@ def read_findings(given: Sequence[Mapping[str, object]]) -> list[Finding]:
 def read_candidates(findings: Sequence[Finding]) -> list[ValueCandidate]:
     """Convert findings to candidates, not yet weighed.
 
-    Raises:
-        UserError: ``finding_invalid`` for an unknown setting, an invalid value or address, or a value that is not
-            in its quote.
+    Raises ``UserError``: ``finding_invalid`` for an unknown setting, an invalid value or address, or a value that is
+    not in its quote.
     """
     return [_candidate(place, finding) for place, finding in enumerate(findings)]
 

@@ -81,8 +81,7 @@ class WebClient:
     async def text(self, request: Request) -> str:
         """Return the text of the response.
 
-        Raises:
-            FetchError: no network, time-out, refused address or redirect, error status, not text, or too large.
+        Raises ``FetchError``: no network, time-out, refused address or redirect, error status, not text, or too large.
         """
         try:
             with anyio.fail_after(self._timeout_s):

@@ -58,8 +58,7 @@ class SearchQuery:
 def read_arxiv(text: str) -> Listing:
     """Parse the abstracts of an Atom feed.
 
-    Raises:
-        FetchError: not a feed, a feed that declares entities, or arXiv's own error entry.
+    Raises ``FetchError``: not a feed, a feed that declares entities, or arXiv's own error entry.
     """
     # Without a DTD no entity is expanded and nothing external is fetched: the check of defusedxml in one line.
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
