@@ -51,10 +51,9 @@ def align_clip(
 ) -> AlignedClip:
     """Find time and score of every written word of a clip; a clip whose border cuts a word is trimmed.
 
-    Returns:
-        Words as written (without punctuation), in order, inside the clip, none of zero length; next to a pause their
-        edges are those of the audio. The score of a number is the mean of its spoken words. Where the clip's border
-        cuts a word, the words up to the next pause are removed and the others have times of the part that is kept.
+    Words are as written (without punctuation), inside the clip, none of zero length; next to a pause their edges are
+    those of the audio. The score of a number is the mean of its spoken words. Where the clip's border cuts a word, the
+    words up to the next pause are removed and the others have times of the part that is kept.
 
     Raises ``RejectionError``: ``no_text``, ``text_unspeakable``, ``audio_unreadable``, ``too_short``, ``not_aligned``,
     ``words_missing``, ``bad_times``, ``speech_without_text``, ``word_cut``.

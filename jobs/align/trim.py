@@ -58,9 +58,7 @@ class _Kept:
 def trim_to_pauses(levels: Levels, words: Sequence[Word], text: str, duration_s: float) -> AlignedClip | None:
     """Move borders that cut a word to the next pause.
 
-    Returns:
-        The whole clip when no border cuts a word, else the part that is kept; None when no pause is near enough, or
-        too little would be left.
+    None when no pause is near enough, or too little would be left.
     """
     at_start, at_end = find_cut_words(levels, words)
     if not at_start and not at_end:
@@ -142,11 +140,7 @@ def _first_cut(levels: Levels, words: Sequence[Word], borders: range) -> tuple[i
 
 
 def write_trimmed_clip(row: Clip, path: Path, aligned: AlignedClip) -> Clip:
-    """Write the part that is kept to a file next to the clip, named by its milliseconds. The clip stays as it is.
-
-    Returns:
-        Row of the part.
-    """
+    """Write the part that is kept to a file next to the clip, named by its milliseconds. The clip stays as it is."""
     samples = read_clip(path, CLIP_RATE_HZ)
     first, last = (round(time_s * CLIP_RATE_HZ) for time_s in (aligned.start_s, aligned.end_s))
     part = samples[first:last]

@@ -19,10 +19,7 @@ class WrittenWord:
 
 
 def written_words(text: str, code: str) -> list[WrittenWord]:
-    """Split a clip's text into written words with their spoken form.
-
-    Returns:
-        Words in order without punctuation; none when the text has no letters or digits.
+    """Split a clip's text into written words, without punctuation, with their spoken form.
 
     Raises ``CannotSpell``: a letter or digit without a known spoken form.
     """

@@ -179,11 +179,7 @@ def _check_output(out: Path, root: Path) -> None:
 
 
 def _scan_manifest(manifest: Path, root: Path) -> tuple[Counter[str], float]:
-    """Read every line before models are loaded, so that a bad one fails at once.
-
-    Returns:
-        Clips of each language, and seconds.
-    """
+    """Count clips of each language, and seconds, before models are loaded, so that a bad line fails at once."""
     languages: Counter[str] = Counter()
     total_s = 0.0
     for row in read_rows(manifest, Clip):

@@ -23,16 +23,10 @@ class Span:
 
 
 def character_spans(emission: npt.NDArray[np.float32], tokens: Sequence[int], blank: int) -> list[Span] | None:
-    """Find the likeliest frames of each character.
+    """Find the likeliest frames of each character: one span a character, in order, without gaps.
 
-    Args:
-        emission: log probabilities, shape ``(frames, labels)``.
-        tokens: label of each character in order, at least one, none of them the blank.
-        blank: the label that says nothing new.
-
-    Returns:
-        One span a character, in order, without gaps; None when there are too few frames (a doubled character needs a
-        blank between).
+    ``emission`` holds log probabilities, (frames, labels); ``tokens`` is not empty and holds no blank. None when there
+    are too few frames (a doubled character needs a blank between).
 
     Source: https://pytorch.org/audio/2.8/generated/torchaudio.functional.forced_align.html
     """

@@ -21,15 +21,10 @@ _HINT = (
 
 
 def load_cuda_libraries(folders: tuple[Path, ...] | None = None) -> list[str]:
-    """Open cuBLAS and cuDNN globally, so that CTranslate2 finds them without ``LD_LIBRARY_PATH``.
+    """Open cuBLAS and cuDNN globally, so that CTranslate2 finds them without ``LD_LIBRARY_PATH``; return the sonames.
 
-    Args:
-        folders: where to look for each package instead of the environment's ``nvidia`` wheels.
-
-    Returns:
-        The sonames that were opened.
-
-    Raises ``UserError``: ``cuda_libraries_missing``, naming the first that cannot be opened.
+    ``folders`` replace the environment's ``nvidia`` wheels. Raises ``UserError``: ``cuda_libraries_missing``, naming
+    the first that cannot be opened.
     """
     opened = []
     for package, sonames in _LIBRARIES.items():

@@ -31,13 +31,9 @@ BUNDLE_FILES = {
 
 
 def is_on_disk(name: str, torch_hub: Path, hub_cache: Path, bundle_file: str | None = None) -> bool:
-    """True when a model loads without network.
+    """True when a model (directory, hub id or torchaudio bundle) loads without network.
 
-    Args:
-        name: directory, hub id or torchaudio bundle.
-        torch_hub: torch's hub folder.
-        hub_cache: the Hugging Face libraries' cache.
-        bundle_file: checkpoint of a bundle that is not in ``BUNDLE_FILES``.
+    ``bundle_file`` is the checkpoint of a bundle that is not in ``BUNDLE_FILES``.
     """
     if Path(name).expanduser().is_dir():
         return (Path(name).expanduser() / "config.json").is_file()

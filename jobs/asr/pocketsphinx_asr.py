@@ -40,14 +40,10 @@ _SCORE_SOFTENING = 4.0  # puts the median word of real narration at 0.74 and of 
 
 @dataclass(frozen=True)
 class AlignedWord:
-    """One word found in audio.
+    """One word found in audio; seconds from the start of the audio.
 
-    Attributes:
-        word: as it was given.
-        start_s: seconds from the start of the audio.
-        end_s: seconds from the start of the audio.
-        score: 0..1, from the mean acoustic log score of its frames; higher is surer.
-        log_score: natural log of the acoustic score relative to the best senone of each frame, summed; <= 0.
+    ``score``: 0..1, from the mean acoustic log score of its frames; higher is surer. ``log_score``: natural log of the
+    acoustic score relative to the best senone of each frame, summed; <= 0.
     """
 
     word: str
@@ -75,16 +71,10 @@ class Recogniser:
         self._decoder: Any = Decoder(lm=None, cmn="batch", loglevel="FATAL")
 
     def align(self, audio_16k: Samples, words: Sequence[str]) -> list[AlignedWord] | None:
-        """Find when each of the known words is spoken.
+        """Find when each of the known words is spoken, in audio of at most ``MAX_ALIGN_S``.
 
-        A result is no proof that the words are spoken: text shorter than the speech always aligns. Recognise first.
-
-        Args:
-            audio_16k: mono float32 at 16 kHz, at most ``MAX_ALIGN_S``.
-            words: spoken words (``jobs.text.english_normalization.spoken_words``).
-
-        Returns:
-            One entry a word, in order, or None when the decoder did not get to the end with exactly these words.
+        None when the decoder did not get to the end with exactly these words. A result is no proof that the words are
+        spoken: text shorter than the speech always aligns. Recognise first.
         """
         fit = self.fit(audio_16k, words)
         return None if fit is None else list(fit.words)
@@ -123,12 +113,7 @@ class Recogniser:
         return self.for_text(words, distractors).recognise(audio_16k)
 
     def for_text(self, words: Sequence[str], distractors: Iterable[str] = ()) -> TextRecogniser:
-        """A small, fast decoder (tens of milliseconds to make) for audio that should say these words.
-
-        Args:
-            words: the expected words in order, a sentence or a passage.
-            distractors: further words that may be heard, in no order.
-        """
+        """A small, fast decoder (tens of milliseconds to make) for audio that should say these words, in order."""
         vocabulary = sorted({*words, *distractors})
         self._learn(vocabulary)
         lines = [

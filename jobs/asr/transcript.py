@@ -40,17 +40,11 @@ class TranscribedWord:
 
 @dataclass(frozen=True)
 class TranscribedSegment:
-    """A part of the audio with its transcript.
+    """A part of the audio with its transcript; seconds from the start of the samples, never past their end.
 
-    Attributes:
-        start_s: seconds from the start of the samples.
-        end_s: seconds from the start of the samples, never past their end.
-        text: as Whisper writes it, without spaces around it.
-        mean_log_probability: of the text's tokens; nearer to 0 is surer.
-        no_speech_probability: that the 30 s window holds no speech.
-        compression_ratio: of the window's text under zlib; a loop of repeated words compresses well.
-        words: with times from Whisper's attention, rougher than ``align``'s.
-        language: code of the transcript's language.
+    ``mean_log_probability`` is of the text's tokens; nearer to 0 is surer. ``no_speech_probability``: that the 30 s
+    window holds no speech. ``compression_ratio``: of the window's text under zlib; a loop of repeated words compresses
+    well. ``words`` have times from Whisper's attention, rougher than ``align``'s.
     """
 
     start_s: float

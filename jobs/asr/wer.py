@@ -38,21 +38,14 @@ COMMON_WORDS = """
 def distractors(texts: Iterable[Sequence[str]]) -> list[str]:
     """Choose words that may be misheard instead of the right ones: those of other texts first, then common ones.
 
-    Args:
-        texts: spoken words of texts that do not change between runs (the narrator's), so that neither does the result.
+    ``texts`` do not change between runs (the narrator's), so that the result does not either.
     """
     words = dict.fromkeys(word for text in texts for word in text)
     return sorted(list(dict.fromkeys([*words, *COMMON_WORDS.split()]))[:N_DISTRACTORS])
 
 
 def heard_words(recogniser: Recogniser, audio_16k: Samples, words: Sequence[str], others: Iterable[str]) -> list[str]:
-    """Return the words that a recogniser hears when it expects ``words``; audio over a minute is divided first.
-
-    Args:
-        audio_16k: mono float32 at 16 kHz, any length.
-        words: the text's spoken words.
-        others: distractors.
-    """
+    """Return the words that a recogniser hears when it expects ``words``; audio over a minute is divided first."""
     listener = recogniser.for_text(words, others)
     return [word for chunk in _chunks(audio_16k) for word in listener.recognise(chunk)]
 

@@ -57,15 +57,11 @@ class Transcriber:
         cpu_threads: int = 0,
         seed: int = 0,
     ) -> None:
-        """Load the model, from the disk when it is there, else from the network.
+        """Load the model (name, hub id or CTranslate2 directory), from the disk if it is there, else from the network.
 
-        Args:
-            model: name (``large-v3``), hub id, or directory of a CTranslate2 model.
-            device: ``auto`` (the GPU when there is one), ``cuda`` or ``cpu``.
-            compute_type: number format; ``auto``: float16 on the GPU, int8 on the CPU.
-            batch_size: spans that ``transcribe_spans`` transcribes at once; 0: ``BATCH_SIZES`` of the device.
-            cpu_threads: threads on the CPU; 0 leaves the choice to CTranslate2.
-            seed: of the sampling where temperature 0 fails; the same calls in the same order give the same texts.
+        ``compute_type`` ``auto`` is float16 on the GPU, int8 on the CPU. ``batch_size`` counts spans of
+        ``transcribe_spans``; 0: ``BATCH_SIZES`` of the device. ``cpu_threads`` 0 leaves the choice to CTranslate2.
+        ``seed`` is of the sampling where temperature 0 fails; the same calls in the same order give the same texts.
 
         Raises ``UserError``: ``model_unavailable``, ``compute_type_unsupported``, ``cuda_libraries_missing``,
         ``cuda_oom``, ``cuda_failed``.
@@ -79,13 +75,8 @@ class Transcriber:
     def transcribe(self, samples_16k: npt.NDArray[np.float32], language: str | None = None) -> list[TranscribedSegment]:
         """Transcribe speech of any length, in windows of 30 s; none is prompted with another's text.
 
-        Args:
-            samples_16k: mono float32 in -1..1 at 16 kHz, shape ``(n,)``.
-            language: a name (``english``) or code (``en``); None or ``auto`` detects it in the first 30 s, as one of
-                the ten that Qwen3-TTS speaks.
-
-        Returns:
-            Segments in order, those with text and some length only.
+        ``samples_16k`` is (n,) mono in -1..1. ``language`` None or ``auto`` detects it in the first 30 s, as one of the
+        ten that Qwen3-TTS speaks. Segments without text or length are left out.
 
         Raises ``UserError``: ``language_unknown`` and the ``cuda_`` errors of ``__init__``.
         """

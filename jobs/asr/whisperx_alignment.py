@@ -43,10 +43,8 @@ class Aligner:
     def __init__(self, language: str, model: str | None = None, device: str = "auto") -> None:
         """Load the model, from the disk when it is there, else from the network.
 
-        Args:
-            language: name (``german``) or code (``de``) of the words' language.
-            model: hub id, directory or torchaudio bundle; None takes WhisperX's choice for the language.
-            device: ``auto`` (the GPU when there is one), ``cuda`` or ``cpu``.
+        ``model`` is a hub id, directory or torchaudio bundle; None takes WhisperX's choice for the language.
+        ``device``: ``auto`` (the GPU when there is one), ``cuda`` or ``cpu``.
 
         Raises ``UserError``: ``language_unknown``, ``model_unavailable``, ``cuda_oom``, ``cuda_failed``.
         """
@@ -75,19 +73,14 @@ class Aligner:
         self._alphabet = Alphabet(about["dictionary"], separates_words=code not in WITHOUT_SPACES)
 
     def align(self, samples_16k: npt.NDArray[np.float32], words: Sequence[str]) -> list[Word]:
-        """Find when each of the known words is spoken.
+        """Find when each of the known words (letters only, numbers written out) is spoken.
 
         Words that are not spoken get times all the same, with low scores: forced alignment does not detect them.
+        ``samples_16k`` is (n,) mono; longer than 30 s is heard in windows. Each word is at least one frame (20 ms) long
+        and inside the audio. The last letter of the last word ends where it is surest, often before its sound does (as
+        in WhisperX).
 
-        Args:
-            samples_16k: mono float32 at 16 kHz, shape ``(n,)``; longer than 30 s is heard in windows.
-            words: spoken words in order: letters only, numbers written out.
-
-        Returns:
-            One entry a word, in order, each at least one frame (20 ms) long, inside the audio. The last letter of
-            the last word ends where it is surest, often before its sound does (as in WhisperX).
-
-        Raises ``CannotAlign``: no words, a character the model does not know, more characters than frames. Raises
+        Raises ``CannotAlign``: no words, a character the model does not know, more characters than frames;
         ``UserError``: ``cuda_oom``, ``cuda_failed``, ``cuda_libraries_missing``.
         """
         tokens, owners = self._alphabet.tokens(words)
@@ -128,11 +121,7 @@ class Alphabet:
     """Characters of a wav2vec2 model, and the spelling of words with them."""
 
     def __init__(self, dictionary: Mapping[str, int], *, separates_words: bool) -> None:
-        """
-        Args:
-            dictionary: label of each id, lower case, as ``whisperx.load_align_model`` gives it.
-            separates_words: put the word separator between words (not in Chinese and Japanese).
-        """
+        """Use a dictionary of ``whisperx.load_align_model``; Chinese and Japanese do not separate words."""
         self.blank = next((i for label, i in dictionary.items() if label in ("[pad]", "<pad>")), 0)
         self._separator = dictionary.get("|") if separates_words else None
         self._letters = {
@@ -140,10 +129,7 @@ class Alphabet:
         }
 
     def tokens(self, words: Sequence[str]) -> tuple[list[int], list[int | None]]:
-        """Spell words.
-
-        Returns:
-            Ids of the characters, and for each the index of the word it belongs to (None: a separator).
+        """Spell words: ids of the characters, and for each the index of its word (None: a separator).
 
         Raises ``CannotAlign``: no words, or a word with a letter or digit that has no label. A wildcard in its place,
         WhisperX's way, would be a guess with a good score.
@@ -175,10 +161,8 @@ class Alphabet:
 def alignment_model_is_available(language: str, model: str | None = None, *, torch_cache: Path | None = None) -> bool:
     """True when the model for the language lies on this machine, so that it loads without network.
 
-    Args:
-        language: name or code; ``auto`` has no model.
-        model: hub id, directory or torchaudio bundle; None takes WhisperX's choice for the language.
-        torch_cache: torch's cache folder; given, WhisperX's choices are looked up without importing torch.
+    ``model`` is a hub id, directory or torchaudio bundle; None takes WhisperX's choice for the language. With
+    ``torch_cache``, WhisperX's choices are looked up without importing torch.
     """
     code = language_code(language)
     name = model or (DEFAULT_MODELS.get(code) if code else None)

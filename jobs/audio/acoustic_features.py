@@ -29,18 +29,11 @@ _PITCH_FLOOR_HZ, _PITCH_CEILING_HZ = 60.0, 500.0
 class Prosody:
     """Level, pauses, pitch and spectrum of a clip.
 
-    Attributes:
-        duration_s: length of the audio.
-        level_dbfs: 95th percentile of 20 ms levels.
-        is_silent: fewer than 50 ms of anything speech-like.
-        envelope_sd_db: spread of the 20 ms levels between first and last speech; speech 8 to 17, noise below 3.5.
-        speech_span_s: from the first to the last speech frame.
-        tail_s: silence after the last speech frame.
-        longest_pause_s: longest silence between speech frames.
-        flat_share: share of neighbouring samples that are equal near the peak: 0.15 when hard-clipped.
-        treble_db: energy above 4.5 kHz against the whole.
-        pitch_hz: median F0; None when less than 0.1 s is voiced.
-        pitch_sd_st: standard deviation of F0 in semitones.
+    ``level_dbfs``: 95th percentile of 20 ms levels. ``is_silent``: fewer than 50 ms of anything speech-like.
+    ``envelope_sd_db``: spread of the levels between first and last speech; speech 8 to 17, noise below 3.5.
+    ``flat_share``: share of neighbouring samples that are equal near the peak: 0.15 when hard-clipped. ``treble_db``:
+    energy above 4.5 kHz against the whole. ``pitch_hz``: median F0; None when less than 0.1 s is voiced.
+    ``pitch_sd_st``: standard deviation of F0 in semitones.
     """
 
     duration_s: float
@@ -57,10 +50,7 @@ class Prosody:
 
 
 def prosody(audio: Floats) -> Prosody:
-    """Measure a clip.
-
-    Args:
-        audio: (samples,) mono at 24 kHz, as it was written: resampling hides clipping.
+    """Measure (samples,) mono at 24 kHz, as it was written: resampling hides clipping.
 
     Source: facts of 45 min of real and damaged speech, our measurement, August 2026.
     """

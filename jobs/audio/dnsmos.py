@@ -44,11 +44,9 @@ class Dnsmos:
         self._p808 = _session("model_v8.onnx")
 
     def predict(self, audio: Floats) -> Mos:
-        """Predict opinions of a clip.
+        """Predict opinions of (samples,) mono at 16 kHz, at least one sample.
 
-        Args:
-            audio: (samples,) mono at 16 kHz, at least one sample. Shorter than 9 s is repeated to fill a window;
-                below 4 s the answer is lower than the same voice deserves (1.9 s: 0.4).
+        Shorter than 9 s is repeated to fill a window; below 4 s the answer is too low (by 0.4 at 1.9 s).
         """
         filled = np.resize(np.clip(audio, -1, 1).astype(np.float32), max(WINDOW, len(audio)))
         last = len(filled) - WINDOW

@@ -19,17 +19,9 @@ _LOG_STEP = np.log(6.4) / 27.0
 
 
 def mel_power(audio: Floats, *, rate_hz: int, n_fft: int, hop: int, n_mels: int) -> Floats:
-    """Mel power spectrogram.
+    """Mel power spectrogram (frames, n_mels), equal to ``librosa.feature.melspectrogram(...).T`` to float precision.
 
-    Args:
-        audio: (samples,) at ``rate_hz``.
-        rate_hz: sample rate.
-        n_fft: window and transform length, samples; may be odd.
-        hop: samples between frames.
-        n_mels: bands from 0 Hz to half the sample rate.
-
-    Returns:
-        (frames, n_mels), power. Equal to ``librosa.feature.melspectrogram(...).T`` to float precision.
+    ``audio`` is (samples,); ``n_fft`` (may be odd) and ``hop`` are in samples; bands go up to half ``rate_hz``.
     """
     padded = np.pad(audio.astype(np.float32), n_fft // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop]

@@ -45,10 +45,8 @@ class Chapter:
 class RecordingInfo:
     """Description of a recording as its container gives it; ``duration_s`` is not a count of samples.
 
-    Attributes:
-        container: libavformat's name of the format, by content.
-        has_exact_seek: decoding may begin anywhere and gives the same samples each time.
-        missing_s: part of the container's duration that is not in the file.
+    ``container`` is libavformat's name of the format. ``has_exact_seek``: decoding may begin anywhere and gives the
+    same samples each time. ``missing_s`` of the container's duration is not in the file.
     """
 
     title: str | None

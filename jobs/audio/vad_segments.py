@@ -36,10 +36,7 @@ class Span:
 def speech_spans(probabilities: Samples, *, max_span_s: float, min_silence_s: float = MIN_SILENCE_S) -> list[Span]:
     """Speech between pauses of at least ``min_silence_s``; longer spans are split at their least-speech frame.
 
-    Args:
-        probabilities: (frames,) speech probability of each 32 ms.
-        max_span_s: longest span, seconds.
-        min_silence_s: shorter pauses do not end a span, seconds.
+    ``probabilities`` are (frames,), the speech probability of each 32 ms.
     """
     spans: list[Span] = []
     for first, last in _speech_frames(probabilities, max(1, round(min_silence_s / FRAME_S))):
@@ -112,14 +109,8 @@ def merged(
 ) -> list[list[int]]:
     """Group neighbours: a group shorter than ``target_s`` takes the next span if it is near and fits.
 
-    The rule of the original skill. Returns the indices of each group.
-
-    Args:
-        spans: in order.
-        target_s: groups of this length take no more, seconds.
-        max_s: longest group, seconds.
-        max_gap_s: longest gap within a group, seconds.
-        may_join: for each span, False when it must not be joined to the one before.
+    The rule of the original skill. Returns the indices of each group. ``may_join`` is False for a span that must not be
+    joined to the one before.
     """
     groups: list[list[int]] = []
     for number, span in enumerate(spans):

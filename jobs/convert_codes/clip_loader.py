@@ -16,16 +16,9 @@ from jobs.errors import UserError
 
 @dataclass(frozen=True)
 class CodecClip:
-    """A line of the manifest with facts of its audio.
+    """A line of the manifest (from 0) with facts of its audio.
 
-    Attributes:
-        number: line of the manifest, from 0.
-        path: of the audio.
-        key: SHA-256 of the audio file.
-        duration_s: length of the audio.
-        speaker: name.
-        is_training: False when held out for validation.
-        word_score: mean of the words' scores, 0..1; 0 without words.
+    ``key`` is the SHA-256 of the audio file, ``word_score`` the mean of the words' scores, 0..1; 0 without words.
     """
 
     number: int

@@ -74,12 +74,7 @@ class Rejection(Row):
 
 
 class RejectionError(Exception):
-    """Raised where a clip turns out to be unusable; the loop over the clips records it as a ``Rejection``.
-
-    Args:
-        reason: stable, lower_snake_case.
-        detail: what was found.
-    """
+    """Unusable clip, with a stable ``reason``; the loop over the clips records it as a ``Rejection``."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -185,15 +180,7 @@ USUAL_CLIP_S = 5.0  # taken for a clip whose line does not say how long it is
 
 @dataclass
 class Extent:
-    """Totals of a manifest.
-
-    Attributes:
-        n_clips: lines.
-        seconds: of audio; clips whose line has no length count as 5 s.
-        n_without_length: such clips.
-        n_without_text: clips that no later step can use.
-        languages: clips of each.
-    """
+    """Totals of a manifest; ``seconds`` counts 5 s for each of the ``n_without_length`` clips."""
 
     n_clips: int = 0
     seconds: float = 0.0

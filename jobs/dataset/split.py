@@ -24,14 +24,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class SplitRow:
-    """The fields of a clip that decide its split.
-
-    Attributes:
-        speaker: name; each speaker is split apart.
-        text: spoken in the clip; empty when unknown.
-        duration_s: of the audio.
-        chapter: recording and chapter number; None for a clip that is its own recording or has no source.
-    """
+    """The fields of a clip that decide its split; ``chapter`` is (recording, chapter number), None without a source."""
 
     speaker: str
     text: str
@@ -40,13 +33,7 @@ class SplitRow:
 
     @classmethod
     def from_clip(cls, clip: Clip, *, speaker: str | None = None, duration_s: float | None = None) -> SplitRow:
-        """Read a row of a manifest.
-
-        Args:
-            clip: the row.
-            speaker: name to use instead of the row's.
-            duration_s: length to use instead of the row's; a row without a length counts as 5 s.
-        """
+        """Read a row of a manifest, with another speaker or length when given; no length counts as 5 s."""
         source = None if clip.transcript == "curated" else clip.source
         return cls(
             speaker=clip.speaker if speaker is None else speaker,

@@ -50,14 +50,11 @@ def hash_audio(path: Path) -> str:
 
 
 def convert_clip(source: Path, target: Path, limits: DurationLimits) -> tuple[float, dict[str, float]]:
-    """Write ``source`` as 24 kHz mono 16-bit WAV.
+    """Write ``source`` as 24 kHz mono 16-bit WAV; returns seconds and quality.
 
-    Returns:
-        Length in seconds and quality: ``peak_dbfs``, ``rms_dbfs``, ``clipped`` (share of samples in flattened peaks,
-        0..1).
-
-    Raises ``RejectedAudio``: ``unreadable``, ``empty``, ``sample_rate_low``, ``too_short``, ``too_long``, ``silent``.
-    No file is written.
+    The quality is ``peak_dbfs``, ``rms_dbfs`` and ``clipped`` (share of samples in flattened peaks, 0..1). Raises
+    ``RejectedAudio``: ``unreadable``, ``empty``, ``sample_rate_low``, ``too_short``, ``too_long``, ``silent``. No file
+    is written.
     """
     try:
         rate_hz = sample_rate_hz(source)
@@ -144,9 +141,8 @@ def convert_clips(
 ) -> Iterator[tuple[ParsedLine, dict[str, Any]]]:
     """Convert clips in a few threads and yield each line with its journal entry, in order.
 
-    Yields:
-        A line with ``duration_s``, ``quality`` and ``sound`` (hash of the clip), or ``reason``, ``detail`` and
-        ``duration_s`` of a rejection.
+    The entry has ``duration_s``, ``quality`` and ``sound`` (hash of the clip), or ``reason``, ``detail`` and
+    ``duration_s`` of a rejection.
     """
     n_threads = min(MAX_THREADS, os.cpu_count() or 1)
     with ThreadPoolExecutor(n_threads, thread_name_prefix="clips") as pool:

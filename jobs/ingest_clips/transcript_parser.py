@@ -28,16 +28,10 @@ class RejectedLine:
 
 @dataclass(frozen=True)
 class ParsedLine:
-    """A usable line.
+    """A usable line, numbered from 1 in the transcripts file.
 
-    Attributes:
-        number: in the transcripts file, from 1.
-        audio_file: as written.
-        path: of the audio, inside the audio folder.
-        text: on one line, without spaces around it.
-        speaker: lower case.
-        language: name of a language that Qwen3-TTS speaks, or ``auto``.
-        clip_name: file name of the clip to make, unique in the dataset.
+    ``audio_file`` is as written, ``path`` inside the audio folder, ``text`` stripped and on one line, ``speaker`` lower
+    case, ``language`` a Qwen3-TTS language or ``auto``, ``clip_name`` unique in the dataset.
     """
 
     number: int

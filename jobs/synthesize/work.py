@@ -25,13 +25,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TakeRequest:
-    """One requested take.
-
-    Attributes:
-        number: of its text, from 1.
-        take: number among the takes of its text, from 1.
-        request_hash: of all inputs of the audio.
-    """
+    """One requested take; text and take are numbered from 1, ``request_hash`` covers all inputs of the audio."""
 
     number: int
     take: int

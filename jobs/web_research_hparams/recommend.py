@@ -47,11 +47,7 @@ class RecommendationRequest(BaseModel):
 class TrainingPlan:
     """Choices of training itself for the GPU and the hours of audio; ``tools`` computes them.
 
-    Attributes:
-        settings: batch size, accumulation, checkpointing, optimizer.
-        epochs: passes over so much audio.
-        memory_gb: estimated peak; None: the GPU is not known.
-        fits: the peak is within the GPU's memory.
+    ``memory_gb`` is the estimated peak; None: the GPU is not known.
     """
 
     settings: Mapping[str, Value] = field(default_factory=lambda: {"batch_size": 4, "gradient_accumulation_steps": 1})
@@ -81,14 +77,7 @@ def recommend(
     plan: TrainingPlan | None = None,
     candidates: Sequence[ValueCandidate] = (),
 ) -> Recommendation:
-    """Choose settings, ranges and points.
-
-    Args:
-        request: size, method, minutes of audio, memory.
-        facts: the knowledge base; only facts that are in it are cited.
-        plan: choices of training itself; None: its defaults.
-        candidates: values from pages, weighed.
-    """
+    """Choose settings, ranges and points from the knowledge base's facts and weighed values from pages."""
     plan = plan or TrainingPlan()
     n_clips, is_lora = request.n_clips, request.method == "lora"
     epochs = plan.epochs or (4 if is_lora else 1 if n_clips is None or n_clips >= ENOUGH_CLIPS else 2)

@@ -12,11 +12,7 @@ MAX_CONFLICTS_SHOWN, MAX_VALUES_SHOWN = 2, 12  # in a terminal
 
 
 def render_markdown(content: Mapping[str, Any]) -> str:
-    """Render the whole answer as Markdown.
-
-    Args:
-        content: an answer as plain data, with ``asked`` and ``answered_at``.
-    """
+    """Render the whole answer, plain data with ``asked`` and ``answered_at``, as Markdown."""
     asked = ", ".join(
         f"{name} {value}" for name, value in content["asked"].items() if isinstance(value, str | int | float)
     )
@@ -53,11 +49,7 @@ def render_markdown(content: Mapping[str, Any]) -> str:
 
 
 def render_text(content: Mapping[str, Any]) -> str:
-    """Render the answer for a terminal: cited facts, the values that count first, and paths of the files with the rest.
-
-    Args:
-        content: an answer as plain data; empty fields may be missing.
-    """
+    """Render the answer for a terminal: cited facts, the values that count first, and files with the rest."""
     views = content["parameters"].values()
     cited = {one for view in views for one in view.get("evidence", [])}
     cited |= {one["id"] for view in views for one in view.get("conflicts", [])[:MAX_CONFLICTS_SHOWN]}

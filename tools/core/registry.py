@@ -28,16 +28,9 @@ from tools.inputs.arguments import nearest
 
 @dataclass(frozen=True)
 class Tool:
-    """One tool, for MCP, the shell and the pages alike.
+    """One tool, for MCP, the shell and the pages alike; it may start a job of ``kind``.
 
-    Attributes:
-        name: of the function, the MCP tool and the shell command.
-        run: the function.
-        args: strict model of the arguments.
-        result: model of the answer.
-        hints: title, annotations, place in lists, examples.
-        description: text for the agent; the first sentence stands alone in lists.
-        kind: the kind of job that the tool starts, if it starts one.
+    ``description`` is for the agent; its first sentence stands alone in lists.
     """
 
     name: str

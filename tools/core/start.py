@@ -65,13 +65,8 @@ def _start(kind: JobKind, args: StartArgs, context: ToolContext) -> JobView:
 def prepare(kind: JobKind, args: StartArgs, context: ToolContext, *, in_job_folder: bool = False) -> Strict:
     """Return the parameters as the worker gets them: absolute paths, outputs filled in, checked.
 
-    The check of files is left to the worker when the job waits for others, which may not have written them yet.
-
-    Args:
-        kind: the kind of work.
-        args: the call.
-        context: settings and runner.
-        in_job_folder: outputs that were not given go to the job's own folder, whatever their default is.
+    The check of files is left to the worker when the job waits for others, which may not have written them yet. With
+    ``in_job_folder``, outputs that were not given go to the job's own folder, whatever their default is.
 
     Raises ``UserError``: from the paths, from ``kind.check``, or ``output_is_input``.
     """

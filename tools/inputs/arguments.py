@@ -31,13 +31,9 @@ def parse_arguments(
 ) -> ArgsT:
     """Validate a call's arguments.
 
-    Args:
-        model: the tool's argument model.
-        raw: arguments by name. Lists and objects may come as JSON text, as some clients send them; those that few
-            calls need may come in the object ``more``, under which a listing names them.
-        tool: name of the tool, for the message.
-        spell: spelling of an argument's name for this caller, e.g. ``lr`` as ``--lr``.
-        explained: text that says where the arguments are explained; empty: the call of ``list_jobs``.
+    Lists and objects may come as JSON text, as some clients send them; arguments that few calls need may come in the
+    object ``more``, under which a listing names them. ``spell`` spells an argument's name for this caller, e.g. ``lr``
+    as ``--lr``; ``explained`` says where the arguments are explained; empty: the call of ``list_jobs``.
 
     Raises ``UserError``: ``bad_arguments`` with every fault; unknown names come with the nearest known one.
     """

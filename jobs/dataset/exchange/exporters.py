@@ -19,17 +19,8 @@ EXPORTS = "exports"
 def give(manifest: Path, layouts: Sequence[Layout], context: JobContext) -> dict[str, Path]:
     """Write a dataset's clips for other tools, each layout into ``exports/`` of the dataset; an older one is replaced.
 
-    Text, speaker, language, split, words and quality go along where the layout has a place for them.
-
-    Args:
-        manifest: of ingest, align or convert_codes; has lines.
-        layouts: whose.
-        context: of the job.
-
-    Returns:
-        Folder of each layout, published as ``export-<layout>``.
-
-    Raises ``UserError``: ``path_outside_dataset``, ``ljspeech_text``.
+    Text, speaker, language, split, words and quality go along where the layout has a place for them. Returns the folder
+    of each layout, published as ``export-<layout>``. Raises ``UserError``: ``path_outside_dataset``, ``ljspeech_text``.
     """
     rows = list(read_rows(manifest, Clip))
     paths = [check_audio_inside(manifest, manifest.parent, row.audio) for row in rows]

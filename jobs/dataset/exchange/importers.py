@@ -28,12 +28,7 @@ class Taken:
 
 
 def take(layout: Layout, source: Path, scratch: Path) -> Iterator[Taken]:
-    """Read another tool's dataset. Audio that has no file of its own (bytes, parts of recordings) gets one.
-
-    Args:
-        layout: whose it is.
-        source: folder or file.
-        scratch: folder for such files.
+    """Read another tool's dataset; audio without its own file (bytes, parts of recordings) gets one in ``scratch``.
 
     Raises ``UserError``: ``dataset_unreadable``, with what the library says.
     """

@@ -30,16 +30,7 @@ _SHORTEST_LOUDNESS_S = 0.4  # one block of ITU-R BS.1770
 
 
 def measure_sound(audio: Floats, prosody: Prosody) -> dict[str, float]:
-    """Sound of a clip.
-
-    Args:
-        audio: (samples,) mono at 24 kHz, at least 85 ms.
-        prosody: of the same audio; not silent.
-
-    Returns:
-        ``snr_db``, ``background_dbfs``, ``tonality_db``, ``bandwidth_hz``, ``loudness_lufs``, ``head_s``, ``tail_s``,
-        ``longest_pause_s``, ``clipped_share``, ``envelope_sd_db``, ``peak_dbfs``.
-    """
+    """Measure the sound of a clip; ``audio`` is (samples,) mono at 24 kHz, at least 85 ms, not silent."""
     power = _frame_powers(audio)
     background = _background(power)
     levels = 10 * np.log10(power)

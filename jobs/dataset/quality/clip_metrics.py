@@ -23,14 +23,9 @@ RECOGNISED = "english"  # the one language whose phones a dictionary knows offli
 
 @dataclass(frozen=True)
 class Task:
-    """A clip to measure.
+    """A clip to measure; ``language`` is a Qwen language name.
 
-    Attributes:
-        path: of the audio.
-        text: what it says; may be empty.
-        language: a Qwen language name.
-        instrument: ``sound`` for all that is ``Measured``, ``mos`` for DNSMOS, ``text`` for how much of
-            its text is heard.
+    ``instrument``: ``sound`` for all that is ``Measured``, ``mos`` for DNSMOS, ``text`` for its text heard.
     """
 
     path: Path

@@ -43,15 +43,7 @@ N_REFERENCES = 5
 
 @dataclass(frozen=True)
 class Judged:
-    """Kept and rejected clips.
-
-    Attributes:
-        kept: rows of the manifest, in order, with quality, split and ref_audio.
-        rejected: clips that broke a limit, in order, each with its rejection.
-        narrators: by speaker.
-        references: best clips of each speaker's voice, best first, paths as in the rows.
-        notes: remarks for a person.
-    """
+    """Kept and rejected clips in order; ``references``: each speaker's best clips, best first, paths as in the rows."""
 
     kept: list[Clip]
     rejected: list[tuple[Clip, QualityRejection]] = field(default_factory=list)
@@ -72,14 +64,8 @@ def judge_clips(
 ) -> Judged:
     """Measure and judge the clips of a dataset, and choose validation and reference clips.
 
-    Args:
-        dataset: folder.
-        clips: rows whose audio is there, in the order of the recording.
-        limits: of a good clip.
-        validation_share: of each speaker's clips that is held out.
-        validation_chapters: chapters to hold out instead, when given.
-        context: of the job.
-        done: called with the progress in a few words.
+    ``clips`` are in the order of the recording. ``validation_chapters``, when given, are held out instead of
+    ``validation_share`` of each speaker's clips.
     """
     measured = [
         about.model_copy(update={"values": against_pauses(about.values, clip.quality.get("pause_dbfs"))})

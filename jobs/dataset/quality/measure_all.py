@@ -35,15 +35,7 @@ def measure_clips(
     done: Callable[[str], None],
     clips_a_process: int = CLIPS_A_PROCESS,
 ) -> list[Measured]:
-    """Measure every clip, except DNSMOS and text match.
-
-    Args:
-        dataset: folder that the clips' paths are relative to.
-        clips: of the dataset.
-        context: of the job; checked for cancellation between clips.
-        done: called with the progress in a few words.
-        clips_a_process: fewer than this are measured in this process.
-    """
+    """Measure every clip, except DNSMOS and text match; fewer than ``clips_a_process`` are measured in this process."""
     tasks = [Task(dataset / clip.audio, clip.text, clip.language) for clip in clips]
     progress = f"of {len(clips)} clips measured"
     entries = _cached(dataset, tasks, context, lambda n: done(f"{n} {progress}"), clips_a_process)
@@ -153,12 +145,7 @@ _LONG_ENOUGH_S = 4.0  # shorter clips score lower
 
 @dataclass(frozen=True)
 class TextSample:
-    """Clips whose text is compared with their audio.
-
-    Attributes:
-        places: indices of these clips.
-        note: number of clips left out, with reasons; None when there is nothing to report.
-    """
+    """Indices of clips whose text is compared with their audio; ``note``: how many are left out and why."""
 
     places: list[int]
     note: str | None = None

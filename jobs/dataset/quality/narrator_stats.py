@@ -29,10 +29,8 @@ _SHORT_BACKGROUND = ((2.0, 0.75), (3.0, 0.6), (4.0, 0.25), (6.0, 0.0))
 class DatasetProfile(NarratorProfile):
     """Profile that the clips of a dataset are compared with. None: too few clips, or not measured.
 
-    Attributes:
-        snr_db: against the quietest parts of each clip.
-        voice: centroid of the core of the speaker embeddings, (256,), unit length.
-        sim: median SIM of the core to it, as long clips have it.
+    ``snr_db`` is against the quietest parts of each clip; ``voice`` is the centroid of the core of the speaker
+    embeddings, (256,), unit length; ``sim`` the median SIM of the core to it, as long clips have it.
     """
 
     snr_db: float | None

@@ -33,14 +33,7 @@ LEAST_SIM = 0.76  # of long clips; below is another voice, regardless of the nar
 
 @dataclass(frozen=True)
 class QualityRejection:
-    """A limit that a clip breaks.
-
-    Attributes:
-        reason: stable, lower_snake_case.
-        value: what was measured.
-        limit: what it may be.
-        detail: a sentence with both.
-    """
+    """A limit that a clip breaks; ``reason`` is stable, ``detail`` a sentence with value and limit."""
 
     reason: str
     value: float
@@ -69,13 +62,8 @@ def find_rejection(
 ) -> QualityRejection | None:
     """Return the first limit that a clip breaks.
 
-    Args:
-        clip: what was measured.
-        narrator: whose voice it should be.
-        limits: thresholds.
-        score: DNSMOS of this clip, where measured.
-        own: DNSMOS of the narrator's clips.
-        text_match: share of its text that is recognised, where measured.
+    ``score`` is the DNSMOS of this clip, ``own`` that of the narrator's clips, ``text_match`` the share of the clip's
+    text that is recognised; None: not measured.
     """
     rejections = (
         *_absolute(clip, limits),

@@ -12,14 +12,7 @@ PAGE, PICTURE = "align_report.html", "report/words.png"
 
 
 def show_words(manifest: Path) -> Path:
-    """Draw the clips with the lowest, the median and the highest mean alignment score.
-
-    Args:
-        manifest: of aligned clips, not empty; the dataset is its folder.
-
-    Returns:
-        ``align_report.html`` beside the manifest.
-    """
+    """Draw the clips with the lowest, the median and the highest mean alignment score; return the HTML page."""
     dataset = manifest.parent
     scores = [_mean_score(row) for row in read_rows(manifest, Clip)]
     order = sorted(range(len(scores)), key=lambda place: scores[place])

@@ -13,15 +13,8 @@ from jobs.dataset.manifest import Clip, Rejection
 class About:
     """Names, text and notes that a report has besides the clips.
 
-    Attributes:
-        name: of the recording or the transcripts file.
-        voice: name of the speaker.
-        total_s: length of all recordings; None for curated clips.
-        transcript: where the text comes from.
-        chapter_titles: by (recording, chapter).
-        n_words_book: words of the book's text; None without one.
-        n_words_placed: of them found in the audio.
-        book_text: text that the clips' texts are cut from; None without one.
+    ``total_s`` is None for curated clips. ``chapter_titles`` are by (recording, chapter). ``n_words_placed`` of the
+    book's words were found in the audio. ``book_text`` is the text that the clips' texts are cut from.
     """
 
     name: str

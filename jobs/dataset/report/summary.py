@@ -80,10 +80,7 @@ LEAST_WORDS = 30
 def unread(book: str, texts: Sequence[str], least_words: int = LEAST_WORDS) -> list[tuple[int, str]]:
     """Runs of a book's words that none of the texts covers: (number of words, how they begin), longest first.
 
-    Args:
-        book: the whole text.
-        texts: parts of it in reading order; texts that are not part of it are ignored.
-        least_words: shorter runs are left out.
+    ``texts`` are in reading order; those that are not part of the book are ignored.
     """
     words = book.split()
     joined = " ".join(words)

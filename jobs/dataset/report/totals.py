@@ -16,14 +16,7 @@ BATCH_STATE_NAME = ".batch_state.json"  # totals in the form that report tools o
 
 
 def make_report(about: About, judged: Judged, rejections: Sequence[Rejection], limits: Thresholds) -> Report:
-    """Add up kept clips and rejections.
-
-    Args:
-        about: names and notes.
-        judged: kept clips.
-        rejections: all of them, including those of ``judged``.
-        limits: thresholds that the clips were compared with.
-    """
+    """Add up kept clips and rejections; ``rejections`` include those of ``judged``."""
     counts = Counter(row.reason for row in rejections)
     lengths: Counter[str] = Counter(dict.fromkeys(counts, 0))
     for row in rejections:

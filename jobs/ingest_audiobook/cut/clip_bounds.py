@@ -52,10 +52,7 @@ def split_ranges(
 ) -> list[tuple[int, int]]:
     """Divide a run of words so that no part with its padding is longer than ``max_s``, longest pause first.
 
-    Spoken words of one written word (1455 is three) stay together.
-
-    Returns:
-        (first, last) indices of the words of each part; ``last`` is exclusive.
+    Spoken words of one written word (1455 is three) stay together. Returns (first, end) indices.
     """
     if words[-1].end_s - words[0].start_s + 2 * pad_s <= max_s or len(words) < 2:
         return [(0, len(words))]

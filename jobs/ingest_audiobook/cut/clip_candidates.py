@@ -8,13 +8,9 @@ from jobs.audio.vad_segments import PAD_S, Span
 
 @dataclass(frozen=True)
 class ClipCandidate:
-    """A span to write as a clip, with its text.
+    """A span (seconds of the chunk) to write as a clip, with its text as the book writes it.
 
-    Attributes:
-        span: seconds of the chunk.
-        text: as the book writes it; empty without a transcript.
-        spoken: the spoken words, where they differ from ``spoken_words(text)``.
-        n_words: words of the book.
+    ``spoken``: the spoken words, where they differ from ``spoken_words(text)``.
     """
 
     span: Span

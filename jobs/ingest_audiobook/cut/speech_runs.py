@@ -16,13 +16,9 @@ MARGIN_S = 0.2  # recognised on both sides of a run, so that no faint end of a w
 
 @dataclass(frozen=True)
 class SpeechRun:
-    """A run of speech with the audio around it.
+    """A run of speech with the audio around it; times are seconds of the chunk.
 
-    Attributes:
-        span: of the speech, seconds of the chunk.
-        start_s: start of ``audio_16k``, seconds of the chunk.
-        audio_16k: (samples,) the speech and its margin.
-        is_speech: (frames,) for each 32 ms of the chunk, True for speech within the run.
+    ``audio_16k`` (samples,) is the speech and its margin; ``is_speech`` (frames,) marks each 32 ms of the chunk.
     """
 
     span: Span

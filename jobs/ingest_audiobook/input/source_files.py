@@ -27,14 +27,9 @@ SUFFIXES = {
 
 @dataclass(frozen=True)
 class SourceFiles:
-    """The recordings of a book.
+    """The recordings of a book in order; ``names`` are relative to the given folder, as in manifests.
 
-    Attributes:
-        recordings: in order.
-        names: of the recordings as written in manifests: relative to the given folder.
-        info: of the whole book; its chapters are those of all recordings, the first is number 1.
-        chapter_numbers: for each recording the numbers of its chapters.
-        notes: remarks on the input for the report.
+    ``info`` is of the whole book; its chapters are those of all recordings, the first is number 1.
     """
 
     recordings: tuple[Recording, ...]

@@ -25,14 +25,9 @@ BLOCK_S = 5.0
 
 @dataclass(frozen=True)
 class SpeechChunk:
-    """A few minutes of one chapter at both rates.
+    """A few minutes of one chapter: (samples,) at 24 kHz for clips and at 16 kHz for speech models.
 
-    Attributes:
-        chapter: number in the book; None when the recording has no chapters.
-        start_24k: first sample, a position in the recording at 24 kHz.
-        audio_24k: (samples,) at 24 kHz, from which clips are cut.
-        audio_16k: (samples,) at 16 kHz, for speech models.
-        probabilities: (frames,) speech probability of each 32 ms.
+    ``start_24k`` is a position in the recording; ``probabilities`` (frames,) of speech are for 32 ms each.
     """
 
     chapter: int | None

@@ -22,14 +22,9 @@ BORDER_WITHIN_S = 30.0  # after a nominal border: the longest pause there divide
 class WorkUnit:
     """A range of a recording, in samples at the recording's own rate.
 
-    Attributes:
-        index: position among the units of the job.
-        recording: index of the file.
-        chapter: number in the book; None when the recording has no chapters.
-        start: nominal first sample.
-        end: nominal end; None is the recording's end, wherever that is.
-        seeks_start: the unit begins at the longest pause within this many samples after ``start``; 0: at ``start``.
-        seeks_end: the unit ends at the longest pause within this many samples after ``end``; 0: at ``end``.
+    ``chapter`` is its number in the book; None when the recording has no chapters. ``start`` and ``end`` are nominal;
+    ``end`` None is the recording's end. The unit begins at the longest pause within ``seeks_start`` samples after
+    ``start`` and ends at that within ``seeks_end`` samples after ``end``; 0: exactly there.
     """
 
     index: int

@@ -30,8 +30,8 @@ def account_for_samples(
 ) -> tuple[list[tuple[int, int, ClipCandidate]], list[tuple[int, int, RejectedSpan]]]:
     """Divide the samples of a chunk among candidates, rejected spans, other speech and silence, in this precedence.
 
-    Returns:
-        (first, last, candidate) and (first, last, rejected span), together covering ``0..n_samples`` without overlap.
+    Returns (first, last, candidate) and (first, last, rejected span), together covering ``0..n_samples`` without
+    overlap.
     """
     others = [*speech, *sorted(rejected, key=lambda other: other.span.start_s)]
     claims = [(*_sample_range(other.span, n_samples), number) for number, other in enumerate(others)]

@@ -38,10 +38,8 @@ FOUND_SHARE = 0.5  # of a passage's speech; below it the whole book is searched
 class BookPosition:
     """Position of the narration in the book.
 
-    Attributes:
-        cursor: index of the spoken word that is expected next; None: unknown, to be searched for.
-        n_lost: consecutive passages that were not found in the whole book.
-        n_wait: passages before the whole book is searched again; doubles with every failure.
+    ``cursor`` is the index of the spoken word that is expected next; None: to be searched for. ``n_lost`` consecutive
+    passages were not found; the whole book is searched again after ``n_wait``, which doubles with every failure.
     """
 
     cursor: int | None = 0

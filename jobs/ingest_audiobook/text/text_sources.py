@@ -93,13 +93,7 @@ class Candidates(NamedTuple):
 
 
 class Transcript(Protocol):
-    """Source of the clips' texts.
-
-    Attributes:
-        origin: written to the manifest.
-        n_words: words of the book; None without a book.
-        notes: remarks for the report.
-    """
+    """Source of the clips' texts; ``origin`` is written to the manifest, ``n_words`` is None without a book."""
 
     origin: Origin
     n_words: int | None

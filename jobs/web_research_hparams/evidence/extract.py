@@ -51,17 +51,10 @@ _EFFECTIVE = re.compile(r"(?:effective|global|total)[ _-]$", re.I)
 
 @dataclass(frozen=True)
 class ExtractedValue:
-    """A setting found in a text.
+    """A setting found in a text; ``parameter`` is as ``start_training`` calls it.
 
-    Attributes:
-        parameter: as ``start_training`` calls it.
-        span: its value or range.
-        unit: of the value.
-        quote: its sentence, unchanged, shortened.
-        context: the quote with the rest of its line.
-        says: ``for`` or ``against`` the value, judged by the sentence.
-        size: of the model that it is about.
-        method: of training that it is about.
+    ``quote`` is its sentence, unchanged, shortened; ``context`` the quote with the rest of its line. ``says`` is judged
+    by the sentence.
     """
 
     parameter: str
@@ -77,9 +70,7 @@ class ExtractedValue:
 def extract_values(text: str, title: str = "") -> list[ExtractedValue]:
     """Extract all settings of a text made by ``to_plain_text``, each value once, in order.
 
-    Args:
-        text: lines.
-        title: of the page; gives model and method where the sentence does not.
+    ``title`` is of the page; it gives model and method where the sentence does not.
     """
     page = f"{title}\n{text}"
     is_lora_page = bool(_LORA.search(title)) or bool(re.search(r"\blora\b|lora_|LoraConfig", text, re.I))

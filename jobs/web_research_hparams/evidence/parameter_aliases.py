@@ -6,17 +6,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Parameter:
-    """One setting.
+    """One setting with its smallest and largest valid value.
 
-    Attributes:
-        name: as ``start_training`` calls it; ``warmup_ratio`` is not an argument of it.
-        words: pattern of its names in prose, YAML, flags and code.
-        low: smallest valid value.
-        high: largest.
-        whole: only whole numbers are valid.
-        unit: of its values.
-        lora: words such as "rank" mean it only in a text about adapters.
-        counted: pattern of a noun that follows its number, as in "3 epochs"; empty: none.
+    ``name`` is as ``start_training`` calls it; ``warmup_ratio`` is not an argument of it. ``words`` is a pattern of its
+    names in prose, YAML, flags and code. ``lora``: words such as "rank" mean it only in a text about adapters.
+    ``counted`` is a pattern of a noun that follows its number, as in "3 epochs"; empty: none.
     """
 
     name: str

@@ -39,14 +39,10 @@ _WORST_FIRST: tuple[LossState, ...] = ("misaligned", "code_predictor_labels_wron
 
 
 def classify_loss_state(url: str, words: str) -> LossState:
-    """Classify the loss under which a value was measured.
+    """Classify the loss under which a value was measured; ``words`` are its sentence and title.
 
     A correct loss is accepted for a repository's own files only: anyone can mention a repository or open an issue in
     it. A faulty loss is accepted from a mention too.
-
-    Args:
-        url: of the page.
-        words: sentence and title.
     """
     repository = parse_repository(url)
     for trainer in TRAINERS:

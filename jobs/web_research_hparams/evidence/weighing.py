@@ -200,15 +200,7 @@ class Conflict(BaseModel):
 def find_conflicts(
     parameter: str, start: float, size: ModelSize, facts: Sequence[Fact], candidates: Sequence[ValueCandidate]
 ) -> list[Conflict]:
-    """Find facts and candidates that give another value for a setting.
-
-    Args:
-        parameter: as ``start_training`` calls it.
-        start: the recommended value.
-        size: of the model.
-        facts: that are about the model and method.
-        candidates: weighed.
-    """
+    """Find facts and weighed candidates that give another value for a setting than ``start``, the recommended one."""
     found = []
     for one in candidates:
         if (

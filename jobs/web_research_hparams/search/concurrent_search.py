@@ -88,18 +88,9 @@ async def search_sources(
 ) -> tuple[list[Page], Search]:
     """Send every query, and the queries that its response leads to.
 
-    Args:
-        queries: first queries.
-        web: client.
-        cache: earlier responses; an old one is used when its source is not reached.
-        max_age_days: older responses are requested again.
-        refresh: request all again.
-        timeout_s: of the whole search.
-        not_asked: sources that are not configured, with the reason.
-        report: receives progress.
-
-    Returns:
-        Pages in the order of the queries, each address once, and the outcome. Network errors are part of the outcome.
+    Responses older than ``max_age_days`` are requested again; an old one is used when its source is not reached.
+    ``timeout_s`` is of the whole search; ``not_asked`` are sources that are not configured, with the reason. Returns
+    the pages in the order of the queries, each address once, and the outcome. Network errors are part of the outcome.
     """
     started = time.monotonic()
     notes_by_source: dict[SourceName, _SourceNotes] = {query.source: _SourceNotes() for query in queries}
@@ -170,12 +161,7 @@ class ResponseCache:
     """A folder of responses."""
 
     def __init__(self, folder: Path, now: Callable[[], float] = time.time) -> None:
-        """Use a folder; it is created with the first entry.
-
-        Args:
-            folder: in the home.
-            now: the clock, seconds since 1970.
-        """
+        """Use a folder in the home; it is created with the first entry."""
         self._folder, self._now = folder, now
 
     def get(self, source: str, identity: str) -> CachedResponse | None:

@@ -28,13 +28,9 @@ class FetchError(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """One request.
+    """One request; without ``body`` a GET.
 
-    Attributes:
-        url: without query.
-        params: query; part of the cache key, so no secrets.
-        headers: may hold secrets; sent to the host of ``url`` only.
-        body: JSON to post; None: a GET.
+    ``params`` are part of the cache key, so no secrets. ``headers`` may hold secrets; sent to the host of ``url`` only.
     """
 
     url: str
@@ -59,10 +55,8 @@ class WebClient:
     ) -> None:
         """Prepare the client; nothing is sent yet.
 
-        Args:
-            transport: replaces the network in tests.
-            search_url: base address of the configured search service; allowed as configured.
-            timeout_s: of one request, from the first byte sent to the last received.
+        ``transport`` replaces the network in tests. ``search_url`` is the configured search service; allowed as
+        configured. ``timeout_s`` is of one request, from the first byte sent to the last received.
         """
         headers = {"User-Agent": "tts-train/0.1 (hyper-parameter research)", "Accept-Encoding": "identity"}
         self._timeout_s = timeout_s

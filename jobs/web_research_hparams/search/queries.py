@@ -25,13 +25,10 @@ _MODEL = "Qwen3-TTS"
 
 @dataclass(frozen=True)
 class SearchAccess:
-    """Configured access to search services, with its secrets.
+    """Configured access to search services, with its secrets; an empty ``provider`` is none.
 
-    Attributes:
-        provider: of general search; empty: none.
-        url: of a SearXNG instance, or of a stand-in for the other providers.
-        key: of the provider.
-        github_token: lifts GitHub's limits and allows its search of code.
+    ``url`` is of a SearXNG instance, or of a stand-in for the other providers. ``github_token`` lifts GitHub's limits
+    and allows its search of code.
     """
 
     provider: Literal["", "brave", "searxng", "tavily"] = ""
@@ -48,15 +45,7 @@ class SearchAccess:
 def build_queries(
     size: ModelSize, method: Method, question: str, max_results: int, access: SearchAccess
 ) -> list[SearchQuery]:
-    """Build all first queries.
-
-    Args:
-        size: of the model.
-        method: of the training.
-        question: free words of the caller; only letters and digits are sent.
-        max_results: pages from each listing.
-        access: to services with a key.
-    """
+    """Build all first queries; of ``question`` only letters and digits are sent."""
     words = query_words(question)
     tuning = "LoRA" if method == "lora" else "fine-tuning"
     papers = (
