@@ -19,7 +19,7 @@ import numpy as np
 
 from bench.memory import peak_rss_mb
 from jobs.audio import recording
-from jobs.audio.container import Samples, decoded, without_first
+from jobs.audio.decoding import Samples, decoded, without_first
 from jobs.audio.recording import Recording
 from jobs.settings import PROJECT_ROOT
 from tests.support.repeated_recording import played_over
