@@ -38,7 +38,13 @@ class HumanRating(Row):
 
 
 class Vote(Row):
-    """Preference of a person between two takes of the same text; ``against`` may lie in another folder."""
+    """Preference of a person between two takes of the same text.
+
+    Attributes:
+        audio: a take of the folder that the record lies in; ``against``: the other one, there or elsewhere.
+        is_blind: the person did not know which was which.
+        heard_first: the order in which they were offered.
+    """
 
     audio: str
     against: str
