@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-import soxr
 
 from jobs.atomic_io import write_bytes
 from jobs.audio.decoding import empty
 from jobs.audio.recording import Samples as Samples
 from jobs.audio.recording import decode_blocks, probe
+from jobs.audio.resampling import resample
 from jobs.codec_format import SAMPLE_RATE_HZ
 
 CLIP_RATE_HZ = SAMPLE_RATE_HZ  # input of the Qwen3-TTS codec
@@ -33,14 +33,6 @@ def read_clip(path: Path, sample_rate_hz: int) -> Samples:
     if not len(samples):
         raise empty(path)
     return resample(samples, rate, sample_rate_hz)
-
-
-def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
-    """Change the rate of mono samples; soxr's HQ quality."""
-    if from_hz == to_hz:
-        return samples.astype(np.float32, copy=False)
-    changed: Samples = soxr.resample(samples, from_hz, to_hz, quality="HQ").astype(np.float32, copy=False)
-    return changed
 
 
 def write_clip(path: Path, samples: Samples, sample_rate_hz: int) -> None:

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from jobs.errors import UserError
 
-AUDIBLE_AA = b"\x57\x90\x75\x36"  # at byte 4 of Audible's older format
 # Formats that libavformat may detect: no playlists or scripts, because they name other files or hosts.
 FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,mp3,aac,flac,ogg,wav,w64,aiff,caf,matroska,webm,matroska,webm,avi,mpeg,mpegts,amr,asf"
@@ -32,26 +31,6 @@ def open_audio(path: Path) -> Any:
             "Give an m4b, m4a, mp3, aac, flac, ogg, opus or wav file. One that was cut off while it was copied lacks "
             "its index: copy it again.",
         ) from error
-
-
-def refuse_protected(path: Path) -> None:
-    """Raise ``UserError`` ``audio_protected`` for Audible's formats, by their first bytes."""
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(12)
-    except OSError:
-        return  # ``open_audio`` reports the error
-    if head[4:8] == AUDIBLE_AA or head[4:11] == b"ftypaax":
-        raise protected(path, "Audible")
-
-
-def protected(path: Path, scheme: str) -> UserError:
-    """Build the error for an encrypted file."""
-    return UserError(
-        "audio_protected",
-        f"{path} is copy-protected ({scheme}): its audio is encrypted and cannot be read.",
-        "Give a recording without protection, or one that you may export without it.",
-    )
 
 
 def audio_stream(container: Any, path: Path) -> Any:

@@ -13,17 +13,9 @@ from typing import Any
 import av
 import numpy as np
 
+from jobs.audio.copy_protection import protected, refuse_protected
 from jobs.audio.decoding import Samples as Samples
-from jobs.audio.decoding import (
-    audio_stream,
-    cover_stream,
-    decoded,
-    empty,
-    open_audio,
-    protected,
-    refuse_protected,
-    without_first,
-)
+from jobs.audio.decoding import audio_stream, cover_stream, decoded, empty, open_audio, without_first
 from jobs.audio.mp4_index import PROTECTED, Mp4Audio, part, read_mp4
 
 SEEKABLE = ("wav", "flac", "w64", "aiff")  # frames decode independently, and stamps count samples

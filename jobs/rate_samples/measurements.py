@@ -15,8 +15,9 @@ from rapidfuzz.distance import LCSseq
 from jobs.asr.pocketsphinx_asr import MAX_ALIGN_S, Recogniser
 from jobs.asr.wer import heard_words, word_error_rate
 from jobs.audio.acoustic_features import Prosody, prosody
-from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, Samples, read_clip, resample
+from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, Samples, read_clip
 from jobs.audio.dnsmos import Dnsmos
+from jobs.audio.resampling import resample
 from jobs.errors import UserError
 from jobs.rate_samples.judge_models import JudgeModels, comparable_words
 from jobs.text.english_normalization import spoken_words

@@ -12,11 +12,12 @@ from pathlib import Path
 from jobs.audio.clip_io import CLIP_RATE_HZ
 from jobs.dataset.takes import find_takes_file
 from jobs.rate_samples.evaluator import Evaluator
-from jobs.rate_samples.html_report import draw_ratings, draw_spectrogram, spectrogram_path, write_page
+from jobs.rate_samples.html_report import write_page
 from jobs.rate_samples.inputs import Anchor, RatingInputs, collect_anchors, read_inputs
 from jobs.rate_samples.judge_models import JudgeModels, SpeakerModel, choose_judge_models
 from jobs.rate_samples.measurements import read_clip_or_empty
 from jobs.rate_samples.params import Params, Result
+from jobs.rate_samples.plots import draw_ratings, draw_spectrogram, spectrogram_path
 from jobs.rate_samples.rating_files import build_result, verdict_sentences, write_evaluation, write_ratings
 from jobs.rate_samples.results import RatingResults, compute_drift, same_voice_note
 from jobs.rating.human_ratings import read_opinions

@@ -24,8 +24,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobs.errors import UserError
+from server.http.host_check import HostCheck
 from server.http.listener import http_server, open_socket
-from server.http.request_limits import RequestLimits
+from server.http.rate_limit import RateLimit
 from server.listening.ratings import PlayableTake, RatingSession, ScoreSubmission, VoteSubmission
 
 ADDRESS = "127.0.0.1"
@@ -95,7 +96,7 @@ def listening_app(session: RatingSession, key: str, port: int) -> ASGIApp:
     security = TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=[f"http://{host}" for host in hosts])
     app = Starlette(routes=_routes(session), exception_handlers={HTTPException: _refuse})
     app.router.redirect_slashes = False
-    limited = RequestLimits(_BehindKey(app, key), security, max_concurrent=MAX_CONCURRENT, max_per_s=MAX_PER_S)
+    limited = HostCheck(RateLimit(_BehindKey(app, key), max_concurrent=MAX_CONCURRENT, max_per_s=MAX_PER_S), security)
     return _WithSecurityHeaders(limited)
 
 

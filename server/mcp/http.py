@@ -24,8 +24,9 @@ from jobs.config import HttpSettings
 from jobs.errors import UserError
 from jobs.settings import Settings
 from server.http.auth import FileTokenVerifier, IntrospectionVerifier, read_or_create_token, read_secret
+from server.http.host_check import HostCheck
 from server.http.listener import http_server, open_socket
-from server.http.request_limits import RequestLimits
+from server.http.rate_limit import RateLimit
 from server.mcp.server import build
 from server.mcp.stdio import log_to_stderr
 
@@ -102,7 +103,7 @@ def http_app(
         token_verifier=verifier,
         custom_starlette_routes=[Route(HEALTH, _health, methods=["GET"])],
     )
-    return RequestLimits(app, guard, max_concurrent=http.max_concurrent, max_per_s=http.max_per_s)
+    return HostCheck(RateLimit(app, max_concurrent=http.max_concurrent, max_per_s=http.max_per_s), guard)
 
 
 def accepted_hosts(http: HttpSettings, port: int) -> list[str]:

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import parselmouth
 
-from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, read_clip, resample, write_clip
+from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, read_clip, write_clip
+from jobs.audio.resampling import resample
 from jobs.codec_format import SAMPLES_PER_FRAME
 from jobs.rate_samples.inputs import read_bundled_voice
 from jobs.rate_samples.params import Params

@@ -25,7 +25,8 @@ from jobs.align.word_boundaries import FRAMES_PER_S, Levels, compute_levels_db, 
 from jobs.align.word_mapping import written_words
 from jobs.align.work import run as align
 from jobs.asr.whisperx_alignment import CannotAlign
-from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, Samples, read_clip, resample, write_clip
+from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, Samples, read_clip, write_clip
+from jobs.audio.resampling import resample
 from jobs.dataset.manifest import Clip, Word, read_rows
 from jobs.ingest_audiobook.params import Params as IngestParams
 from jobs.ingest_audiobook.work import run as ingest

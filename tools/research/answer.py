@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field
 
 from jobs.atomic_io import write_json, write_text
 from jobs.param_types import Value
-from jobs.web_research_hparams.evidence.weighing import Conflict, ValueCandidate
+from jobs.web_research_hparams.evidence.conflicts import Conflict
+from jobs.web_research_hparams.evidence.weighing import ValueCandidate
 from jobs.web_research_hparams.knowledge import Fact
 from jobs.web_research_hparams.report import render_markdown
 from jobs.web_research_hparams.search.concurrent_search import Search

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict
 
 from jobs.asr.wer import distractors, heard_words, word_error_rate
 from jobs.audio.acoustic_features import prosody
-from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, read_clip, resample
+from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, read_clip
 from jobs.audio.mel import Floats
+from jobs.audio.resampling import resample
 from jobs.dataset.quality.audio_quality import measure_sound
 from jobs.errors import UserError
 from jobs.text.english_normalization import spoken_words

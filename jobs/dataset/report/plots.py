@@ -12,7 +12,7 @@ from jobs.dataset.quality.narrator_stats import DatasetProfile
 from jobs.dataset.quality.quality_filter import QualityRejection
 from jobs.dataset.quality.thresholds import Thresholds
 from jobs.dataset.report.report_model import Report
-from jobs.plotting.figures import save_png, shorten
+from jobs.plotting.figure_files import save_png, shorten
 from jobs.plotting.spectrogram import draw_spectrogram
 
 KEPT, DROPPED = "#2a6f97", "#d1495b"

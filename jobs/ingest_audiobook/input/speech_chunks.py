@@ -12,8 +12,9 @@ import numpy as np
 import soxr
 
 from jobs.asr.silero_vad import StreamVad, speech_probabilities
-from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, resample
+from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ
 from jobs.audio.recording import AudioBlock, Recording, Samples
+from jobs.audio.resampling import resample
 from jobs.audio.vad_segments import FRAME_S, Span, longest_pause
 from jobs.ingest_audiobook.input.audio_buffer import AudioBuffer
 from jobs.ingest_audiobook.input.work_units import WorkUnit

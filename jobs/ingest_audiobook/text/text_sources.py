@@ -12,7 +12,6 @@ from jobs.asr.transcript import TranscribedSegment
 from jobs.asr.whisper import Transcriber
 from jobs.audio.recording import Samples
 from jobs.audio.vad_segments import Span, merged, padded, speech_spans
-from jobs.ingest_audiobook.cut.clip_bounds import book_candidates
 from jobs.ingest_audiobook.cut.clip_candidates import (
     ClipCandidate,
     ClipLimits,
@@ -20,6 +19,7 @@ from jobs.ingest_audiobook.cut.clip_candidates import (
     joined_span,
     reject_by_length,
 )
+from jobs.ingest_audiobook.cut.cut_points import book_candidates
 from jobs.ingest_audiobook.input.source_files import SourceFiles
 from jobs.ingest_audiobook.input.speech_chunks import SpeechChunk
 from jobs.ingest_audiobook.input.work_units import WorkUnit

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jobs.asr.pocketsphinx_asr import Recogniser, bigram_model
-from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, resample
+from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ
+from jobs.audio.resampling import resample
 from jobs.text.english_normalization import spoken_words
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from jobs.asr.pocketsphinx_asr import Recogniser
 from jobs.asr.wer import N_DISTRACTORS, distractors, heard_words, word_error_rate
-from jobs.audio.clip_io import resample
+from jobs.audio.resampling import resample
 from jobs.text.english_normalization import spoken_words
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jobs.audio.clip_io import resample
 from jobs.audio.dnsmos import Dnsmos
+from jobs.audio.resampling import resample
 
 
 def test_noise_lowers_the_predicted_opinion_and_pure_noise_is_no_speech(

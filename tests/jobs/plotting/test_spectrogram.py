@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from jobs.plotting.figures import shorten
+from jobs.plotting.figure_files import shorten
 from jobs.plotting.spectrogram import FFT_SIZE, HOP_S, compute_levels_db, draw_spectrogram
 
 

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from jobs.asr.pocketsphinx_asr import Recogniser
-from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, read_clip, resample
+from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, read_clip
+from jobs.audio.resampling import resample
 from jobs.errors import UserError
 from jobs.qwen.codec import Codec, load_codec
 from jobs.qwen.toy.checkpoints import TOY_CODEC, make_toy_codec

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jobs.audio.clip_io import resample
+from jobs.audio.resampling import resample
 from jobs.speaker.encoders import SpeakerEncoder, centroid, leave_one_out
 
 

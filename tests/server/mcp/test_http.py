@@ -18,7 +18,8 @@ from jobs import config
 from jobs.config import HttpSettings
 from jobs.errors import UserError
 from server.http.auth import FileTokenVerifier, IntrospectionVerifier, read_or_create_token
-from server.http.request_limits import RequestLimits, TokenBucket
+from server.http.host_check import HostCheck
+from server.http.rate_limit import RateLimit, TokenBucket
 from server.mcp.http import accepted_hosts, is_loopback, refuse_exposure
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ async def test_too_many_requests_are_told_when_to_come_again() -> None:
 
     now = [0.0]
     guard = TransportSecuritySettings(allowed_hosts=["here"])
-    app = RequestLimits(slow, guard, max_concurrent=1, max_per_s=1, clock=lambda: now[0])
+    app = HostCheck(RateLimit(slow, max_concurrent=1, max_per_s=1, clock=lambda: now[0]), guard)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
         answers: list[httpx.Response] = []
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from jobs.web_research_hparams.evidence.conflicts import find_conflicts
 from jobs.web_research_hparams.evidence.trainers import classify_loss_state
 from jobs.web_research_hparams.evidence.weighing import (
     Question,
     ValueCandidate,
     extract_candidates,
-    find_conflicts,
     find_supported_values,
     weigh,
 )

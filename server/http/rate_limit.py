@@ -1,17 +1,14 @@
-"""Host and Origin allow-lists, rate limit and concurrency limit for every path of an HTTP application."""
+"""Rate limit and concurrency limit for every path of an HTTP application."""
 
 import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
-from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 MOST_ADDRESSES = 1024
-REFUSALS = {421: "Host not allowed", 403: "Cross-origin request refused"}
 
 
 class TokenBucket:
@@ -32,12 +29,11 @@ class TokenBucket:
         return (1 - self._tokens) / self._per_s
 
 
-class RequestLimits:
-    """ASGI middleware: refuses foreign ``Host`` (421) and ``Origin`` (403), and too many requests (429).
+class RateLimit:
+    """ASGI middleware: refuses too many requests (429).
 
     Args:
         app: application that answers accepted requests.
-        security: hosts and origins to accept.
         max_concurrent: most requests in progress, and as many open streams.
         max_per_s: most requests a second of one client address.
         clock: monotonic seconds.
@@ -46,14 +42,12 @@ class RequestLimits:
     def __init__(
         self,
         app: ASGIApp,
-        security: TransportSecuritySettings,
         *,
         max_concurrent: int,
         max_per_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
-        self._security = TransportSecurityMiddleware(security)
         self._max_concurrent = max_concurrent
         self._max_per_s = max_per_s
         self._clock = clock
@@ -65,7 +59,7 @@ class RequestLimits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        refusal = await self._foreign(scope) or self._too_many(scope)
+        refusal = self._too_many(scope)
         if refusal is not None:
             await refusal(scope, receive, send)
             return
@@ -75,10 +69,6 @@ class RequestLimits:
             await self._app(scope, receive, send)
         finally:
             self._busy[kind] -= 1
-
-    async def _foreign(self, scope: Scope) -> Response | None:
-        refusal = await self._security.validate_request(Request(scope))
-        return refusal and PlainTextResponse(REFUSALS[refusal.status_code], refusal.status_code)
 
     def _too_many(self, scope: Scope) -> Response | None:
         now_s = self._clock()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from jobs.audio.vad_segments import Span
-from jobs.ingest_audiobook.cut.clip_bounds import part_spans, split_ranges
 from jobs.ingest_audiobook.cut.clip_candidates import PlacedRun, TimedWord
+from jobs.ingest_audiobook.cut.cut_points import part_spans, split_ranges
 
 
 def words(*times: tuple[float, float]) -> tuple[TimedWord, ...]:

@@ -1,0 +1,27 @@
+"""Refusal of recordings that are protected against copying."""
+
+from pathlib import Path
+
+from jobs.errors import UserError
+
+AUDIBLE_AA = b"\x57\x90\x75\x36"  # at byte 4 of Audible's older format
+
+
+def refuse_protected(path: Path) -> None:
+    """Raise ``UserError`` ``audio_protected`` for Audible's formats, by their first bytes."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(12)
+    except OSError:
+        return  # ``open_audio`` reports the error
+    if head[4:8] == AUDIBLE_AA or head[4:11] == b"ftypaax":
+        raise protected(path, "Audible")
+
+
+def protected(path: Path, scheme: str) -> UserError:
+    """Build the error for an encrypted file."""
+    return UserError(
+        "audio_protected",
+        f"{path} is copy-protected ({scheme}): its audio is encrypted and cannot be read.",
+        "Give a recording without protection, or one that you may export without it.",
+    )
