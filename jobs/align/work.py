@@ -153,7 +153,7 @@ def run(params: Params, context: JobContext) -> Result:
         journal.remove()
     context.publish("report", page, "report")
     context.publish("manifest", out, "manifest")
-    context.progress(total_s, total_s, "AlignedClip", mean_word_score=tally.mean_word_score, rejected=tally.n_rejected)
+    context.progress(total_s, total_s, "Aligned", mean_word_score=tally.mean_word_score, rejected=tally.n_rejected)
     logger.info("%d clips aligned, %d rejected: %s", tally.n_clips, tally.n_rejected, dict(tally.rejected))
     return Result(
         manifest=str(out),
