@@ -4,6 +4,8 @@ from pathlib import Path
 
 from jobs.errors import UserError
 
+# Sample entries of MP4 tracks whose packets are encrypted, with the scheme.
+ENCRYPTED_ENTRIES = {"aavd": "Audible", "adrm": "Audible", "drms": "FairPlay", "enca": "common encryption"}
 AUDIBLE_AA = b"\x57\x90\x75\x36"  # at byte 4 of Audible's older format
 
 
@@ -15,10 +17,16 @@ def refuse_protected(path: Path) -> None:
     except OSError:
         return  # ``open_audio`` reports the error
     if head[4:8] == AUDIBLE_AA or head[4:11] == b"ftypaax":
-        raise protected(path, "Audible")
+        raise _protected(path, "Audible")
 
 
-def protected(path: Path, scheme: str) -> UserError:
+def refuse_encrypted(path: Path, entry: str) -> None:
+    """Raise ``UserError`` ``audio_protected`` for an MP4 track whose sample entry names encrypted packets."""
+    if entry in ENCRYPTED_ENTRIES:
+        raise _protected(path, ENCRYPTED_ENTRIES[entry])
+
+
+def _protected(path: Path, scheme: str) -> UserError:
     """Build the error for an encrypted file."""
     return UserError(
         "audio_protected",

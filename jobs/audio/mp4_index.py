@@ -17,7 +17,8 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-PROTECTED = {"aavd": "Audible", "adrm": "Audible", "drms": "FairPlay", "enca": "common encryption"}
+from jobs.audio.copy_protection import ENCRYPTED_ENTRIES
+
 # All packets decode to the same number of samples, even where the table of a joined file says otherwise.
 EVEN = frozenset({"mp4a", "alac"})
 _MAX_SMALL = 64 << 20  # boxes that are read whole: descriptions, covers, tags
@@ -39,7 +40,7 @@ class Mp4Audio:
     """The first audio track of an MP4 file.
 
     Attributes:
-        entry: four letters that name the kind of its packets; one of ``PROTECTED`` when they are encrypted.
+        entry: four letters that name the kind of its packets; one of ``ENCRYPTED_ENTRIES`` when they are encrypted.
         timescale: units of ``packet_units`` in a second.
         packet_units: length of every packet but the last; in joined files, of nearly every packet.
         n_packets: packets whose bytes are all in the file.
@@ -104,11 +105,11 @@ def _read(path: Path, stream: BinaryIO) -> Mp4Audio | None:
         timescale = struct.unpack_from(">I", mdhd, 20 if mdhd[0] == 1 else 12)[0]
         n_promised = int(sum(count for count, _ in lengths))
         is_even = len(lengths) == 1 or (len(lengths) == 2 and lengths[1][0] == 1)
-        if not n_promised or (not is_even and entry not in {*PROTECTED, *EVEN}):
+        if not n_promised or (not is_even and entry not in {*ENCRYPTED_ENTRIES, *EVEN}):
             return None
         units = _most_common(lengths)
         audio = Mp4Audio(path, entry, timescale, units, n_promised, n_promised, (moov, trak, mdia, minf, stbl))
-        n_packets = n_promised if entry in PROTECTED else _n_within(stream, audio, size)
+        n_packets = n_promised if entry in ENCRYPTED_ENTRIES else _n_within(stream, audio, size)
         return Mp4Audio(path, entry, timescale, audio.packet_units, n_packets, n_promised, audio.boxes)
     return None
 

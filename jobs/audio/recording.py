@@ -13,10 +13,10 @@ from typing import Any
 import av
 import numpy as np
 
-from jobs.audio.copy_protection import protected, refuse_protected
+from jobs.audio.copy_protection import refuse_encrypted, refuse_protected
 from jobs.audio.decoding import Samples as Samples
 from jobs.audio.decoding import audio_stream, cover_stream, decoded, empty, open_audio, without_first
-from jobs.audio.mp4_index import PROTECTED, Mp4Audio, part, read_mp4
+from jobs.audio.mp4_index import Mp4Audio, part, read_mp4
 
 SEEKABLE = ("wav", "flac", "w64", "aiff")  # frames decode independently, and stamps count samples
 _FIRST_PACKETS = 8
@@ -88,8 +88,8 @@ class Recording:
         self.path = path
         refuse_protected(path)
         mp4 = read_mp4(path) if path.is_file() else None
-        if mp4 is not None and mp4.entry in PROTECTED:
-            raise protected(path, PROTECTED[mp4.entry])
+        if mp4 is not None:
+            refuse_encrypted(path, mp4.entry)
         self._packets = _packets(mp4) if mp4 is not None and mp4.n_packets else None
         if self._packets is None:
             with open_audio(path) as container:
