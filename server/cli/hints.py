@@ -12,6 +12,7 @@ from tools.core.registry import Tool, all_tools
 _NAME = re.compile(r" (\w+)=")
 _VALUE = r"(\"[^\"]*\"|[\w./:@+-]*[\w/]|\[[^\]]*\])"
 _JSON = json.JSONDecoder()
+GAP = "…"  # a value that the reader fills in, as in ``manifest=…``
 
 
 def as_shell_text(text: str, tool: Tool | None = None) -> str:
@@ -83,6 +84,9 @@ def _arguments(text: str, at: int) -> tuple[dict[str, Any] | None, int]:
     """Read the ``name=value`` words from a position on; return them, None if one cannot be read, and their end."""
     arguments: dict[str, Any] = {}
     while (match := _NAME.match(text, at)) is not None:
+        if text.startswith(GAP, match.end()):
+            arguments[match[1]], at = GAP, match.end() + len(GAP)
+            continue
         try:
             arguments[match[1]], at = _JSON.raw_decode(text, match.end())
         except json.JSONDecodeError:
@@ -93,6 +97,8 @@ def _arguments(text: str, at: int) -> tuple[dict[str, Any] | None, int]:
 def _words(name: str, value: Any) -> list[str]:
     if isinstance(value, bool):
         return [flag_name(name) if value else flag_name(f"no_{name}")]
+    if value == GAP:
+        return [flag_name(name), GAP]
     flag, texts = flag_name(name), [_text(each) for each in (value if isinstance(value, list) else [value])]
     if any(each.startswith("-") for each in texts):  # a word of its own would be read as a flag
         return [shlex.quote(f"{flag}={each}") for each in texts]

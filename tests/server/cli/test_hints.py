@@ -193,3 +193,11 @@ def texts_of_errors(tree: ast.Module) -> Iterator[tuple[int, str]]:
             for node in ast.walk(call):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
                     yield node.lineno, node.value
+
+
+def test_a_call_with_a_gap_is_a_command_with_a_gap() -> None:
+    text = 'Or start_training manifest=… base_model="toy" lr=1e-05 and the other settings.'
+
+    assert as_shell_text(text) == (
+        "Or ./run.sh start_training --manifest … --base-model toy --lr 1e-05 and the other settings."
+    )
