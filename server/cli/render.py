@@ -28,8 +28,13 @@ def as_text(answer: BaseModel) -> str:
     if isinstance(answer, JobList):
         return _jobs(answer)
     if isinstance(answer, WebResearchHparamsAnswer):
-        return render_text(answer.whole())
-    return "\n".join(_lines(answer.model_dump(mode="json"))) + "\n"
+        return render_text(_at_the_shell(answer.whole()))
+    return "\n".join(_lines(_at_the_shell(answer.model_dump(mode="json")))) + "\n"
+
+
+def _at_the_shell(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer's fields with ``next`` as commands."""
+    return fields | {"next": as_shell_text(fields["next"])} if fields.get("next") else fields
 
 
 def duration_text(seconds: float) -> str:

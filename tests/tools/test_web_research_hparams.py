@@ -294,4 +294,4 @@ def test_a_person_at_a_terminal_reads_a_table_and_where_each_number_is_from(answ
     assert "[https://arxiv.org/abs/2601.01234v2; https://github.com/someone/voices" in text
     assert "  reject: lr=2e-5: At 1e-5 and above" in text
     assert "  arxiv: answered, 1 pages, now" in text
-    assert lines[-1].startswith("next: Search: tune_hparams")
+    assert lines[-1].startswith("next: Search: ./run.sh tune_hparams --manifest …")
