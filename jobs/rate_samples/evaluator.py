@@ -1,33 +1,22 @@
-"""Evaluator of takes: measures each clip once, compares takes with their narrator, reports progress.
+"""Evaluator of takes: measures each clip once, compares takes with their narrator, reports progress."""
 
-Measurements are kept by content in a journal file, so that a repeated or continued run computes only new ones.
-"""
-
-import hashlib
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from jobs.asr.text_discrimination import another_text_fits, competing_texts, fits_best
 from jobs.asr.wer import distractors
 from jobs.audio.clip_io import SPEECH_RATE_HZ, read_clip
 from jobs.audio.dnsmos import PREDICTOR
 from jobs.audio.mel import Floats
-from jobs.rate_samples.inputs import Anchor, RatingInputs, RatingItem
+from jobs.rate_samples.anchors import Anchor
+from jobs.rate_samples.inputs import RatingInputs, RatingItem
 from jobs.rate_samples.judge_models import JudgeModels, NarratorLimits, fit_limits
-from jobs.rate_samples.measurements import (
-    RECOGNISED,
-    RECOGNISER,
-    ClipAnalyzer,
-    Measurements,
-    Timbre,
-    another_text_fits,
-    competing_texts,
-    fits_best,
-)
+from jobs.rate_samples.measurement_cache import MeasurementCache, file_hash
+from jobs.rate_samples.measurements import RECOGNISED, RECOGNISER, ClipAnalyzer, Measurements, Timbre
 from jobs.rate_samples.narrator_clips import N_SHORT_CLIPS, NarratorClip, build_profile, short_lengths
 from jobs.rate_samples.params import Rating
 from jobs.rating.human_ratings import Opinions
@@ -40,39 +29,6 @@ from jobs.text.english_normalization import spoken_words
 
 Narrators = Mapping[str, tuple[RatingProfile, Floats]]
 """Profile and centroid of speaker embeddings (256,) of each narrator, by speaker name."""
-
-
-@dataclass(frozen=True)
-class MeasurementCache:
-    """Returns a known measurement, or computes and stores it.
-
-    Measurements made with other ``versions`` of formula and models are not reused; ``before_compute`` may raise.
-    """
-
-    journal: Journal
-    versions: tuple[str, ...]
-    before_compute: Callable[[], None]
-
-    def get_or_compute(self, compute: Callable[[], Any], *inputs: object) -> Any:
-        """Return the value for these inputs; ``compute`` makes it if the journal lacks it. Values are JSON."""
-        key = cache_key(*inputs, *self.versions)
-        value = self.journal.get(key)
-        if value is None:
-            self.before_compute()
-            value = compute()
-            self.journal.add(key, value)
-        return value
-
-
-def cache_key(*inputs: object) -> str:
-    """Hash everything that a measurement depends on."""
-    return hashlib.sha256(json.dumps(inputs, default=str).encode()).hexdigest()[:24]
-
-
-def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 class Evaluator:

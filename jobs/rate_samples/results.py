@@ -5,51 +5,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-import numpy as np
-from numpy.typing import NDArray
-
 from jobs.audio.dnsmos import PREDICTOR
-from jobs.rate_samples.inputs import Anchor
+from jobs.rate_samples.anchors import Anchor
 from jobs.rate_samples.judge_models import JudgeModels, NarratorLimits
 from jobs.rate_samples.measurements import RECOGNISER
 from jobs.rate_samples.params import AnchorSummary, Drift, Interval, Mean, Rating, Summary
+from jobs.rating import confidence_interval
 from jobs.rating.human_ratings import Opinions
 from jobs.rating.scoring import BATCH_PITCH_ST, BATCH_RATE, BATCH_SIM, MIN_BATCH
 from jobs.speaker.narrator_profile import RatingProfile
 
-Doubles = NDArray[np.float64]
 
-N_RESAMPLES = 2000
-LEVEL = 0.95
-
-
-def mean_over_texts(values: Sequence[tuple[str, float]], seed: int = 0) -> Mean:
-    """Average takes by text, then texts; compute the interval by resampling both.
-
-    Texts are drawn with replacement, then takes within each drawn text; the same values give the same interval.
-
-    Source: B. Efron, "Bootstrap methods: another look at the jackknife" (1979), the percentile interval, in two stages.
-    It is slightly too narrow for fewer than about ten texts.
-    """
-    texts = [np.array(takes) for takes in _group_by_text(values).values()]
-    low, high = np.quantile(_resampled(texts, np.random.default_rng(seed)), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Mean(
-        mean=round(fmean(fmean(takes) for takes in texts), 3),
-        low=round(float(low), 3),
-        high=round(float(high), 3),
-        n_takes=len(values),
-        n_texts=len(texts),
-    )
-
-
-def _resampled(texts: Sequence[Doubles], rng: np.random.Generator) -> Doubles:
-    """Return the means of resampled texts, (N_RESAMPLES,)."""
-    chosen = rng.integers(len(texts), size=(N_RESAMPLES, len(texts)))
-    means = np.empty(chosen.shape)
-    for number, takes in enumerate(texts):
-        is_chosen = chosen == number
-        means[is_chosen] = takes[rng.integers(len(takes), size=(int(is_chosen.sum()), len(takes)))].mean(axis=1)
-    return np.asarray(means.mean(axis=1))
+def mean_over_texts(values: Sequence[tuple[str, float]]) -> Mean:
+    """Average takes by text, then texts; compute the 95 % interval."""
+    scores = _group_by_text(values)
+    low, high = confidence_interval.interval_of_mean(scores)
+    mean = confidence_interval.mean_over_texts(scores)
+    return Mean(mean=mean, low=low, high=high, n_takes=len(values), n_texts=len(scores))
 
 
 def summarise_texts(values: Sequence[tuple[str, float]]) -> Mapping[str, tuple[float, float, float]]:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from jobs.audio.clip_io import CLIP_RATE_HZ
 from jobs.dataset.takes import find_takes_file
+from jobs.rate_samples.anchors import Anchor, collect_anchors
 from jobs.rate_samples.evaluator import Evaluator
 from jobs.rate_samples.html_report import write_page
-from jobs.rate_samples.inputs import Anchor, RatingInputs, collect_anchors, read_inputs
+from jobs.rate_samples.inputs import RatingInputs, read_inputs
 from jobs.rate_samples.judge_models import JudgeModels, SpeakerModel, choose_judge_models
 from jobs.rate_samples.measurements import read_clip_or_empty
 from jobs.rate_samples.params import Params, Result

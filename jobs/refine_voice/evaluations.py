@@ -11,9 +11,10 @@ from typing import Any
 
 from jobs.atomic_io import write_json
 from jobs.dataset.takes import Take, read_takes, stop_rate
+from jobs.rating.confidence_interval import mean_over_texts
 from jobs.rating.human_ratings import read_opinions
 from jobs.rating.ratings_file import RATINGS_NAME, mean_part, read_ratings_file
-from jobs.refine_voice.policy import RoundRating, mean_over_texts
+from jobs.refine_voice.policy import RoundRating
 
 EVALUATION = "evaluation.json"
 MEASURES = "rating_measures.jsonl"  # cache of measurements, shared by all rounds

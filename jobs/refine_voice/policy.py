@@ -1,22 +1,11 @@
-"""Policy of the loop: after each round, stop, continue, or adjust how the next round trains; with reasons.
+"""Policy of the loop: after each round, stop, continue, or adjust how the next round trains; with reasons."""
 
-A difference between two rounds is significant by its bootstrap interval.
-"""
-
-import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean
 from typing import Literal
 
-N_RESAMPLES = 1000
-# One in ten rounds without a gain counts as one. At a stricter level a dozen takes would never show a gain; a false
-# gain costs one round, since the best round is kept.
-LEVEL = 0.8
-MIN_GAIN = 0.05  # of 1 to 5; with one take only, the variation between takes is unknown
+from jobs.rating.confidence_interval import Scores, difference, mean_over_texts
 
-Scores = Mapping[str, Sequence[float]]
-"""Ratings of the takes of each text."""
 MAX_ROUNDS_WITHOUT_GAIN = 3  # two adjustments have been tried by then
 LR_STEP = 0.5
 STEPS_STEP, MAX_STEPS_FACTOR = 2.0, 4.0
@@ -27,65 +16,6 @@ STOP_RATE_LOSS, INTELLIGIBILITY_LOSS = 0.1, 0.1
 FAR_VOICE = 0.5
 
 Freeze = Literal["none", "code_predictor", "talker"]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Mean difference between the ratings of two sets of takes over their common texts, with its interval.
-
-    With one take each, both ends equal the mean.
-    """
-
-    mean: float
-    low: float
-    high: float
-
-    @property
-    def is_gain(self) -> bool:
-        """The first set is significantly better."""
-        return self.low > 0 and self.mean > MIN_GAIN
-
-    @property
-    def is_loss(self) -> bool:
-        """The first set is significantly worse."""
-        return self.high < 0 and self.mean < -MIN_GAIN
-
-    def __str__(self) -> str:
-        return f"{self.mean:+.2f} ({self.low:+.2f} to {self.high:+.2f})"
-
-
-def difference(scores: Scores, others: Scores, *, level: float = LEVEL, seed: int = 0) -> Difference:
-    """Compute the difference by text, so that the difficulty of a text cancels out; at least one text is common.
-
-    Texts are drawn with replacement, then takes of both sets within each drawn text; the same scores give the same
-    interval.
-
-    Source: B. Efron's bootstrap, percentile interval, in two stages; slightly too narrow below ten texts.
-    """
-    pairs = [(scores[text], others[text]) for text in scores if text in others]
-    rng = random.Random(seed)
-    resampled = sorted(
-        fmean(_resampled_mean(a, rng) - _resampled_mean(b, rng) for a, b in rng.choices(pairs, k=len(pairs)))
-        for _ in range(N_RESAMPLES)
-    )
-    outside = round((1 - level) / 2 * N_RESAMPLES)
-    mean = fmean(fmean(a) - fmean(b) for a, b in pairs)
-    return Difference(round(mean, 3), round(resampled[outside], 3), round(resampled[-1 - outside], 3))
-
-
-def mean_over_texts(scores: Scores) -> float:
-    """Average the takes of each text, then the texts."""
-    return round(fmean(fmean(takes) for takes in scores.values()), 3)
-
-
-def confidence_interval(scores: Scores) -> tuple[float, float]:
-    """Compute the 95 % interval of the mean."""
-    found = difference(scores, {text: [0.0] for text in scores}, level=0.95)
-    return found.low, found.high
-
-
-def _resampled_mean(takes: Sequence[float], rng: random.Random) -> float:
-    return fmean(rng.choices(takes, k=len(takes)))
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,12 @@ from jobs.dataset.manifest import check_step
 from jobs.dataset.takes import read_takes
 from jobs.errors import UserError
 from jobs.qwen.model_info import describe_model
+from jobs.rating.confidence_interval import interval_by_difference
 from jobs.rating.ratings_file import RATINGS_NAME
 from jobs.refine_voice.evaluations import read_ratings
 from jobs.refine_voice.params import Params, Result, Round
 from jobs.refine_voice.plots import draw_losses, draw_ratings
-from jobs.refine_voice.policy import Adjustment, RoundRating, best_index, confidence_interval, decide, describe_verdict
+from jobs.refine_voice.policy import Adjustment, RoundRating, best_index, decide, describe_verdict
 from jobs.refine_voice.report import ANCHORS, LOSSES, PAGE, RATED, summary_lines, write_page
 from jobs.refine_voice.rounds import RoundRunner, TrainedRound
 from jobs.runner.worker.context import JobContext
@@ -103,7 +104,7 @@ def _build_round(
     runner: RoundRunner,
     trained: TrainedRound | None = None,
 ) -> Round:
-    low, high = confidence_interval(rating.scores)
+    low, high = interval_by_difference(rating.scores)
     training = {} if trained is None else {
         "lr": trained.lr, "steps": trained.steps, "validation_loss": trained.validation_loss,
         "freeze": trained.outcome.freeze if trained.outcome.method == "full" else None,
@@ -162,7 +163,7 @@ def _read_anchors(folder: Path, zero_shot: RoundRating | None) -> dict[str, dict
     found = read_ratings(folder)[1].get("anchors") or {}
     anchors = {name: found[name] for name in ANCHORS if found.get(name) is not None}
     if zero_shot is not None:  # the same takes that the verdict compares
-        low, high = confidence_interval(zero_shot.scores)
+        low, high = interval_by_difference(zero_shot.scores)
         n = sum(len(takes) for takes in zero_shot.scores.values())
         anchors["zero_shot"] = {"mean": zero_shot.mean, "low": low, "high": high, "n": n, "note": CLONE_NOTE}
     return anchors

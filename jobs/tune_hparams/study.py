@@ -4,7 +4,6 @@ A point that ran out of memory is recorded; neither it nor a larger one is propo
 """
 
 import json
-import logging
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,32 +12,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.exceptions import ExperimentalWarning
-from optuna.pruners import MedianPruner
-from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.engine import URL
 
 from jobs.errors import UserError
-from jobs.param_types import Value
 from jobs.tune_hparams.objective import DIRECTIONS, LOSS, METRICS, SCORE, Objective, TrialValues, select_best
+from jobs.tune_hparams.proposals import Point, make_sampler, needs_as_much_memory, to_distribution
+from jobs.tune_hparams.pruning import make_pruner, report_loss, should_prune
 from jobs.tune_hparams.search_space import Range
 
-STARTUP_TRIALS = 4  # random trials before the sampler fits a model; few, since a search has about twelve
-# A larger value of these never takes less memory; all other arguments must be equal for a comparison.
-MEMORY_PARAMS = frozenset({"batch_size", "batch_tokens", "lora_r", "predictor_share", "n_processes", "speaker_clips"})
-MEMORY_NEUTRAL = frozenset(
-    {"lr", "weight_decay", "warmup_steps", "lr_schedule", "max_grad_norm", "code_predictor_weight", "lora_alpha",
-     "lora_dropout", "lora_rslora", "seed", "gradient_accumulation_steps"}
-)  # fmt: skip
-
-Point = dict[str, Value]
-logger = logging.getLogger(__name__)
-
 STUDY_NAME = "tune_hparams"
-PRUNE_AFTER = 3  # complete trials to compare with
 MAX_INFEASIBLE = 100  # infeasible proposals in a row: the space is exhausted
 End = Literal["complete", "pruned", "out_of_memory", "diverged", "failed", "infeasible"]
 # Optuna's samplers count a pruned trial as a bad one and ignore a failed one.
@@ -50,37 +35,6 @@ _STATES = {
     "infeasible": TrialState.PRUNED,
     "failed": TrialState.FAIL,
 }
-
-
-def make_sampler(name: str, seed: int) -> BaseSampler:
-    """Make the sampler ``tpe``, ``gp`` or ``random``."""
-    if name == "random":
-        return RandomSampler(seed=seed)
-    if name == "gp":
-        return GPSampler(seed=seed, n_startup_trials=STARTUP_TRIALS)
-    return TPESampler(seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True)
-
-
-def to_distribution(found: Range) -> BaseDistribution:
-    """Convert a range to Optuna's distribution."""
-    if found.choices:
-        return CategoricalDistribution(tuple(found.choices))
-    low, high = found.bounds
-    if found.is_whole:
-        return IntDistribution(int(low), int(high), log=found.log)
-    return FloatDistribution(low, high, log=found.log)
-
-
-def needs_as_much_memory(point: Point, other: Point) -> bool:
-    """Return True if a point certainly needs at least the memory of another."""
-    for name, value in other.items():
-        if name in MEMORY_NEUTRAL:
-            continue
-        own = point[name]
-        is_comparable = name in MEMORY_PARAMS and not isinstance(value, str) and not isinstance(own, str)
-        if not (own >= value if is_comparable else own == value):  # type: ignore[operator]
-            return False
-    return True
 
 
 @dataclass(frozen=True)
@@ -121,7 +75,7 @@ class Study:
             storage=storage or RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}}),
             directions=[DIRECTIONS[metric] for metric in METRICS[objective]],
             load_if_exists=True,
-            pruner=MedianPruner(n_startup_trials=PRUNE_AFTER, n_warmup_steps=compare_from_step),
+            pruner=make_pruner(compare_from_step),
         )
         known = self.study.user_attrs.get("identity")
         if known is None:
@@ -205,16 +159,13 @@ class Study:
             self._handle(number).set_user_attr(name, value)
 
     def report(self, number: int, step: int, loss: float) -> None:
-        """Store an intermediate loss, once for each step.
-
-        If the study maximises the score, Optuna maximises intermediate values too: then the negated loss is stored.
-        """
-        if self.objective != "both" and step not in self._frozen(number).intermediate_values:
-            self._handle(number).report(-loss if self.objective == "audio" else loss, step)
+        """Store an intermediate loss of a trial, see ``pruning.report_loss``."""
+        known_steps = self._frozen(number).intermediate_values
+        report_loss(self._handle(number), step, loss, objective=self.objective, known_steps=known_steps)
 
     def should_stop(self, number: int) -> bool:
-        """Return True if the trial's loss is worse than the median of the complete trials at the same step."""
-        return self.objective != "both" and self._handle(number).should_prune()
+        """Return True if the trial should be pruned, see ``pruning.should_prune``."""
+        return should_prune(self._handle(number), self.objective)
 
     def tell(self, number: int, outcome: TrialOutcome) -> None:
         """Record the outcome of a trial; a second call changes nothing."""

@@ -20,7 +20,7 @@ import parselmouth
 from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, read_clip, write_clip
 from jobs.audio.resampling import resample
 from jobs.codec_format import SAMPLES_PER_FRAME
-from jobs.rate_samples.inputs import read_bundled_voice
+from jobs.rate_samples.anchors import read_bundled_voice
 from jobs.rate_samples.params import Params
 from jobs.rate_samples.work import run
 from jobs.settings import PROJECT_ROOT

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
+from jobs.tune_hparams.proposals import Point
 from jobs.tune_hparams.search_space import Range
-from jobs.tune_hparams.study import Point, Study, TrialOutcome
+from jobs.tune_hparams.study import Study, TrialOutcome
 
 RANGES = [
     Range(name="lr", low=1e-6, high=1e-3, log=True),

@@ -11,15 +11,9 @@ import pytest
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, duration_s, write_clip
 from jobs.errors import UserError
-from jobs.rate_samples.evaluator import file_hash
-from jobs.rate_samples.inputs import (
-    MAX_EXCERPT_S,
-    Anchor,
-    RatingInputs,
-    collect_anchors,
-    read_bundled_voice,
-    read_inputs,
-)
+from jobs.rate_samples.anchors import MAX_EXCERPT_S, Anchor, collect_anchors, read_bundled_voice
+from jobs.rate_samples.inputs import RatingInputs, read_inputs
+from jobs.rate_samples.measurement_cache import file_hash
 from jobs.rate_samples.params import Params
 
 TEXT = "six words and more of text"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jobs.rate_samples.evaluator import MeasurementCache, cache_key
+from jobs.rate_samples.measurement_cache import MeasurementCache, cache_key
 from jobs.runner.worker.journal import Journal
 
 

@@ -12,10 +12,8 @@ from jobs.refine_voice.policy import (
     RoundRating,
     TrainingOutcome,
     best_index,
-    confidence_interval,
     decide,
     describe_verdict,
-    difference,
 )
 
 TEXTS = ("a fox", "a train", "a letter", "a river")
@@ -156,20 +154,3 @@ def test_the_best_round_is_kept_the_earlier_of_equals() -> None:
 )
 def test_the_verdict_says_whether_training_helped(mean: float, zero_shot: float | None, expected: str) -> None:
     assert expected in describe_verdict(rating(mean), None if zero_shot is None else rating(zero_shot), threshold=3.5)
-
-
-def test_a_difference_is_taken_by_text_so_that_hard_texts_fall_out() -> None:
-    easy_and_hard = {"a": [4.8, 4.8], "b": [1.2, 1.2], "c": [3.0, 3.0]}
-    a_little_better = {text: [take + 0.2 for take in takes] for text, takes in easy_and_hard.items()}
-
-    found = difference(a_little_better, easy_and_hard)
-
-    assert (found.low, found.mean, found.high) == pytest.approx((0.2, 0.2, 0.2))
-    assert found.is_gain
-    low, high = confidence_interval(easy_and_hard)
-    assert low < 2 < 4 < high
-
-
-def test_of_one_take_nothing_is_known_but_a_small_step_is_no_gain() -> None:
-    assert not difference({"a": [3.04]}, {"a": [3.0]}).is_gain
-    assert difference({"a": [3.2]}, {"a": [3.0]}).is_gain

@@ -14,17 +14,10 @@ from optuna.trial import TrialState
 
 from jobs.errors import UserError
 from jobs.tune_hparams.objective import TrialValues
+from jobs.tune_hparams.proposals import Point, needs_as_much_memory, to_distribution
 from jobs.tune_hparams.report import describe_values
 from jobs.tune_hparams.search_space import Range
-from jobs.tune_hparams.study import (
-    Point,
-    Study,
-    TrialOutcome,
-    count_ends,
-    needs_as_much_memory,
-    read_values,
-    to_distribution,
-)
+from jobs.tune_hparams.study import Study, TrialOutcome, count_ends, read_values
 from tests.support.toy_search import BEST_LR, RANGES
 
 Search = Callable[..., Study]
@@ -151,38 +144,6 @@ def test_a_trial_cut_off_while_it_was_proposed_is_proposed_again(tmp_path: Path)
     assert trial.params["lr"] == 2e-5
     assert set(trial.params) == {found.name for found in RANGES}
     assert [one.number for one in again.running] == [1]
-
-
-def test_a_trial_worse_than_the_median_is_stopped(tmp_path: Path) -> None:
-    study = Study(tmp_path / "study.db", RANGES, seed=0, compare_from_step=10)
-    for loss in (3.0, 3.1, 3.2):
-        trial = study.ask()
-        study.report(trial.number, 10, loss)
-        study.tell(trial.number, TrialOutcome("complete", loss))
-    good, bad = study.ask(), study.ask()
-    study.report(good.number, 10, 2.9)
-    study.report(bad.number, 5, 9.0)
-    assert not study.should_stop(bad.number)  # too early
-    study.report(bad.number, 10, 4.0)
-    study.report(bad.number, 10, 1.0)  # what was seen once counts
-
-    assert not study.should_stop(good.number)
-    assert study.should_stop(bad.number)
-
-
-def test_pruning_goes_by_the_loss_also_where_the_score_is_searched(tmp_path: Path) -> None:
-    study = Study(tmp_path / "study.db", RANGES, seed=0, compare_from_step=10, objective="audio")
-    for loss in (3.0, 3.1, 3.2):
-        trial = study.ask()
-        study.report(trial.number, 10, loss)
-        study.tell(trial.number, TrialOutcome("complete", loss, score=loss / 10))
-    good, bad = study.ask(), study.ask()
-    study.report(good.number, 10, 2.9)
-    study.report(bad.number, 10, 4.0)
-
-    assert not study.should_stop(good.number)
-    assert study.should_stop(bad.number)
-    assert study.best.number == 2  # of the highest score, not of the lowest loss
 
 
 def test_two_objectives_have_a_front_a_best_by_the_rule_and_no_pruning(tmp_path: Path) -> None:

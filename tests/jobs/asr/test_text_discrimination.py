@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.rate_samples.measurements import MAX_TEXTS, another_text_fits, competing_texts, fits_best
+from jobs.asr.text_discrimination import MAX_TEXTS, another_text_fits, competing_texts, fits_best
 
 
 def test_the_right_text_is_heard_when_it_scores_above_every_other() -> None:

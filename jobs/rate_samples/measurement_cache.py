@@ -1,0 +1,43 @@
+"""Measurements kept by content in a journal file, so that a repeated or continued run computes only new ones."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jobs.runner.worker.journal import Journal
+
+
+@dataclass(frozen=True)
+class MeasurementCache:
+    """Returns a known measurement, or computes and stores it.
+
+    Measurements made with other ``versions`` of formula and models are not reused; ``before_compute`` may raise.
+    """
+
+    journal: Journal
+    versions: tuple[str, ...]
+    before_compute: Callable[[], None]
+
+    def get_or_compute(self, compute: Callable[[], Any], *inputs: object) -> Any:
+        """Return the value for these inputs; ``compute`` makes it if the journal lacks it. Values are JSON."""
+        key = cache_key(*inputs, *self.versions)
+        value = self.journal.get(key)
+        if value is None:
+            self.before_compute()
+            value = compute()
+            self.journal.add(key, value)
+        return value
+
+
+def cache_key(*inputs: object) -> str:
+    """Hash everything that a measurement depends on."""
+    return hashlib.sha256(json.dumps(inputs, default=str).encode()).hexdigest()[:24]
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
