@@ -7,10 +7,8 @@ the SDK's ``MCPServer`` with one tool that gives back its text. Ours serves a ho
 from __future__ import annotations
 
 import argparse
-import contextlib
 import itertools
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -18,126 +16,33 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from bench.figure import Figure
+from bench.mcp_servers import Launcher, Server, http_client
 from jobs.settings import PROJECT_ROOT, Settings
 
-BARE = """
-from mcp.server import MCPServer
-
-server = MCPServer("bare", version="1", log_level="WARNING")
-
-@server.tool()
-async def echo(text: str) -> str:
-    return text
-
-server.run()
-"""
-VERSION = "2026-07-28"
-META = {
-    "_meta": {
-        "io.modelcontextprotocol/protocolVersion": VERSION,
-        "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "1"},
-        "io.modelcontextprotocol/clientCapabilities": {},
-    }
-}
 N_STARTS, N_CALLS, N_LONG, N_JOBS, N_CLIENTS, N_EACH = 9, 300, 4000, 20, 8, 50
 AUDIO = PROJECT_ROOT / "samples" / "fables.m4b"
 
 
-class Server:
-    """A server on stdin and stdout, spoken to line by line, so that the client's own cost is small and the same."""
-
-    def __init__(self, words: Sequence[str], env: dict[str, str]) -> None:
-        began = time.perf_counter()
-        self.process = subprocess.Popen(
-            words, env=env, cwd=PROJECT_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        self._id = 0
-        self.ask("server/discover")
-        self.cold_start_s = time.perf_counter() - began
-
-    def ask(self, method: str, **params: Any) -> dict[str, Any]:
-        """A request's result."""
-        self._id += 1
-        message = {"jsonrpc": "2.0", "id": self._id, "method": method, "params": META | params}
-        self.process.stdin.write(json.dumps(message).encode() + b"\n")
-        self.process.stdin.flush()
-        while True:
-            answer = json.loads(self.process.stdout.readline())
-            if answer.get("id") == self._id:
-                return dict(answer["result"])
-
-    def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
-        """A tool's answer, which must not be an error."""
-        result = self.ask("tools/call", name=tool, arguments=arguments)
-        if result.get("isError"):
-            raise RuntimeError(f"{tool}: {result['content'][0]['text']}")
-        return result
-
-    def rss_mb(self) -> float:
-        """Resident memory."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.split("VmRSS:")[1].split()[0]) / 1024
-
-    def close(self) -> None:
-        """End it as clients do."""
-        self.process.stdin.close()
-        self.process.wait(20)
-
-
 def timed_ms(work: Callable[[], object]) -> float:
-    """Milliseconds of a call."""
+    """Return the milliseconds of a call."""
     began = time.perf_counter()
     work()
     return (time.perf_counter() - began) * 1e3
 
 
-@dataclass(frozen=True)
-class Bench:
-    """Settings that both servers are started with."""
-
-    home: Path
-    python: str
-
-    @property
-    def env(self) -> dict[str, str]:
-        """As ``run.sh`` makes it."""
-        ours = {"TTS_TRAIN_HOME": str(self.home), "PYTHONPATH": str(PROJECT_ROOT), "PYTHONSAFEPATH": "1"}
-        return os.environ | ours | {"PYTHONNOUSERSITE": "1"}
-
-    def ours(self) -> Server:
-        """The product, on stdio."""
-        return Server([self.python, "-m", "server.cli", "mcp"], self.env)
-
-    def bare(self) -> Server:
-        """The SDK alone, on stdio."""
-        return Server([self.python, "-c", BARE], self.env)
-
-    @contextlib.contextmanager
-    def http(self) -> Iterator[tuple[str, str]]:
-        """The product on a port: its URL and its token."""
-        command = [self.python, "-m", "server.cli", "mcp", "--http", "--port", "0"]
-        process = subprocess.Popen(command, env=self.env, cwd=PROJECT_ROOT, stderr=subprocess.PIPE, text=True)
-        try:
-            url = process.stderr.readline().removeprefix("MCP at ").split(";")[0]
-            yield url, (self.home / "http-token").read_text().strip()
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-def starting(bench: Bench) -> list[Figure]:
-    """From nothing to the first answer, in turn."""
+def starting(launcher: Launcher) -> list[Figure]:
+    """Time from the start of a process to its first answer, both servers in turn."""
     bare: list[Any] = []
     ours: list[Any] = []
     for _ in range(N_STARTS):
-        for found, make in ((bare, bench.bare), (ours, bench.ours)):
+        for found, make in ((bare, launcher.bare), (ours, launcher.ours)):
             server = make()
             found.append(server.cold_start_s)
             server.close()
@@ -147,7 +52,7 @@ def starting(bench: Bench) -> list[Figure]:
 
 
 def jobs_that_wait(server: Server) -> tuple[list[str], list[Figure]]:
-    """Jobs for the home, each started by the real tool and not to run before tomorrow."""
+    """Start jobs by the real tool, none of which runs before tomorrow; return their ids and figures."""
     arguments = {"audio": str(AUDIO), "voice": "bench", "not_before": "1d", "reuse": False}
     job_ids, took = [], []
     for _ in range(N_JOBS):
@@ -166,7 +71,7 @@ def jobs_that_wait(server: Server) -> tuple[list[str], list[Figure]]:
 
 
 def calling(bare: Server, ours: Server, job_ids: Sequence[str]) -> list[Figure]:
-    """Calls one by one, in turn."""
+    """Time of single calls, both servers in turn."""
     looks: dict[str, Callable[[], object]] = {
         "echo": lambda: bare.call("echo", text="a"),
         "get_job": lambda: ours.call("get_job", job_id=job_ids[0]),
@@ -191,7 +96,7 @@ def calling(bare: Server, ours: Server, job_ids: Sequence[str]) -> list[Figure]:
 
 
 def remembering(bare: Server, ours: Server, job_ids: Sequence[str]) -> list[Figure]:
-    """Memory of both after the same number of calls, and what ours takes for thousands more."""
+    """Memory of both after the same number of calls, and its growth in ours over thousands more."""
     before = ours.rss_mb()
     ratio = before / bare.rss_mb()
     detail = f"{before:.0f} MB against {bare.rss_mb():.0f} MB after {N_CALLS} calls"
@@ -213,11 +118,11 @@ def remembering(bare: Server, ours: Server, job_ids: Sequence[str]) -> list[Figu
     ]
 
 
-def several(bench: Bench, job_ids: Sequence[str]) -> list[Figure]:
-    """Clients at once: each with a server of its own on one home, and all of them at one port."""
+def several(launcher: Launcher, job_ids: Sequence[str]) -> list[Figure]:
+    """Errors of simultaneous clients: each with a server of its own on one home, then all of them at one port."""
 
     def on_stdio(place: int) -> int:
-        server = bench.ours()
+        server = launcher.ours()
         try:
             return _errors(lambda: server.call("get_job", job_id=job_ids[place]), lambda: server.call("list_jobs"))
         finally:
@@ -225,7 +130,7 @@ def several(bench: Bench, job_ids: Sequence[str]) -> list[Figure]:
 
     with ThreadPoolExecutor(N_CLIENTS) as clients:
         stdio = sum(clients.map(on_stdio, range(N_CLIENTS)))
-        with bench.http() as (url, token):
+        with launcher.http() as (url, token):
             began = time.perf_counter()
             port = sum(clients.map(lambda place: _over_http(url, token, job_ids[place]), range(N_CLIENTS)))
             rate = N_CLIENTS * N_EACH * 2 / (time.perf_counter() - began)
@@ -248,34 +153,20 @@ def _errors(*calls: Callable[[], object]) -> int:
 
 
 def _over_http(url: str, token: str, job_id: str) -> int:
-    headers = {
-        "Authorization": f"Bearer {token}",
-        "Accept": "application/json, text/event-stream",
-        "MCP-Protocol-Version": VERSION,
-        "Mcp-Method": "tools/call",
-    }
-    with httpx.Client(headers=headers, timeout=60) as client:
-
-        def call(tool: str, **arguments: Any) -> None:
-            params = META | {"name": tool, "arguments": arguments}
-            body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-            answer = client.post(url, json=body, headers={"Mcp-Name": tool})
-            if answer.raise_for_status().json()["result"].get("isError"):
-                raise RuntimeError(answer.text)
-
+    with http_client(url, token) as call:
         return _errors(lambda: call("get_job", job_id=job_id), lambda: call("list_jobs"))
 
 
-def measured(bench: Bench) -> Iterator[Figure]:
-    """All figures, as they come."""
-    yield from starting(bench)
-    bare, ours = bench.bare(), bench.ours()
+def measured(launcher: Launcher) -> Iterator[Figure]:
+    """Measure everything; yields each figure as soon as it is known."""
+    yield from starting(launcher)
+    bare, ours = launcher.bare(), launcher.ours()
     try:
         job_ids, figures = jobs_that_wait(ours)
         yield from figures
         yield from calling(bare, ours, job_ids)
         yield from remembering(bare, ours, job_ids)
-        yield from several(bench, job_ids)
+        yield from several(launcher, job_ids)
         for job_id in job_ids:
             ours.call("cancel_job", job_id=job_id)
     finally:
@@ -295,7 +186,7 @@ def main() -> int:
         home.mkdir()
         # the bound on requests a second is for agents that run wild; here it would measure itself
         (home / "config.toml").write_text("[http]\nmax_per_s = 100000\n")
-        for figure in measured(Bench(home, str(own) if own.exists() else sys.executable)):
+        for figure in measured(Launcher(home, str(own) if own.exists() else sys.executable)):
             figures.append(figure)
             if not options.json:
                 good = "ok  " if figure.is_good else "MISS"
