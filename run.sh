@@ -90,20 +90,20 @@ lock() {
   trap unlock EXIT
 }
 
-# Run uv; when it does not trust the index's certificate (a proxy with a certificate authority of its own), try once
-# more with the system's certificates, then say what to set.
+# Run uv with its progress at the terminal. When it fails, try again to read why: when it does not trust the index's
+# certificate (a proxy with a certificate authority of its own), try with the system's certificates, then say what to set.
 run_uv() {
-  local uv messages status
-  uv="$(find_uv)"
-  messages="$(mktemp)"
-  if "$uv" "$@" 2> >(tee "$messages" >&2); then rm -f "$messages"; return; fi
-  if grep -qi 'certificate\|UnknownIssuer' "$messages"; then
+  local uv messages status=0
+  uv="$(find_uv)" || return
+  "$uv" "$@" >&2 || status=$?
+  if [ "$status" -eq 0 ] || [ "$status" -gt 128 ]; then return "$status"; fi  # above 128: Ctrl-C
+  if messages="$("$uv" "$@" 2>&1)"; then return; fi
+  if grep -qi 'certificate\|UnknownIssuer' <<< "$messages"; then
     say "setup: uv does not trust the certificate; trying the system's certificates"
-    if UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1 "$uv" "$@" >&2; then rm -f "$messages"; return; fi
+    if UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1 "$uv" "$@" >&2; then return; fi
     say "setup: the system's certificates do not help either. Behind a proxy with its own certificate authority, set"
     say "       SSL_CERT_FILE=/path/to/authority.pem (one PEM file with that authority) and run the same command again."
   fi
-  rm -f "$messages"
   return 1
 }
 
@@ -119,12 +119,12 @@ make_environment() {
     [ -d "$ENVS/$name" ] && need=$((need - $(du -sm "$ENVS/$name" | cut -f1)))
     [ "$free" -ge "$need" ] || die "setup: not enough disk: $need MB needed, $free MB free at $ENVS. Free some, or set TTS_TRAIN_ENVS to a folder on a larger disk."
     unset VIRTUAL_ENV CONDA_PREFIX PYTHONPATH PYTHONHOME
-    [ -x "$ENVS/$name/bin/python" ] || run_uv venv -q --no-project --allow-existing --python "$PYTHON_RANGE" "$ENVS/$name" >&2 \
+    [ -x "$ENVS/$name/bin/python" ] || run_uv venv -q --no-project --allow-existing --python "$PYTHON_RANGE" "$ENVS/$name" \
       || die "setup: no Python $PYTHON_RANGE could be found or installed; see above."
     touch "$ENVS/$name/.unfinished"
     # uv draws its progress at a terminal; elsewhere it would only list 200 packages.
     [ -t 2 ] && quiet="" || quiet="-q"
-    run_uv pip sync $quiet --require-hashes --python "$ENVS/$name/bin/python" "$LOCKS/$name.lock" >&2 \
+    run_uv pip sync $quiet --require-hashes --python "$ENVS/$name/bin/python" "$LOCKS/$name.lock" \
       || die "setup: installing '$name' failed; what was done is kept, run the same command again to go on."
     # The developers' tools see the packages of ml without a second copy of them.
     [ "$name" != dev ] || echo "$ENVS/ml/$(cd "$ENVS/ml" && echo lib/python3.*/site-packages)" \

@@ -200,9 +200,3 @@ ALIASES: dict[str, str] = {
     "model_unknown": "model_unavailable",
     "reference_missing": "ref_audio_missing",
 }
-
-
-def find_sentence(code: str) -> str:
-    """Return the sentence of a code or of a retired code; empty when the register has neither."""
-    code = ALIASES.get(code, code)
-    return next((codes[code] for codes in CODES.values() if code in codes), "")

@@ -2,6 +2,7 @@
 
 import http.server
 import os
+import pty
 import shutil
 import ssl
 import subprocess
@@ -87,6 +88,27 @@ def test_the_user_s_python_settings_stay_out(tmp_path: Path) -> None:
     )
 
     assert answer.stdout.startswith("{"), answer.stderr
+
+
+def test_uv_draws_its_progress_at_a_terminal_and_is_not_called_again_after_ctrl_c(tmp_path: Path) -> None:
+    tools, calls = tmp_path / "bin", tmp_path / "calls"
+    tools.mkdir()
+    (tools / "uv").write_text(f'#!/bin/sh\n[ -t 2 ] && echo "$1 at a terminal" >> {calls}\nexit 130\n')
+    (tools / "uv").chmod(0o755)
+    ours, terminal = pty.openpty()
+
+    answer = subprocess.run(
+        [ROOT / "run.sh", "setup", "server"],
+        stderr=terminal,
+        timeout=60,
+        env={**os.environ, "TTS_TRAIN_ENVS": str(tmp_path / "envs"), "PATH": f"{tools}:{os.environ['PATH']}"},
+        check=False,
+    )
+
+    os.close(terminal)
+    os.close(ours)
+    assert answer.returncode == 1
+    assert calls.read_text() == "venv at a terminal\n"
 
 
 def make_certificate(path: Path, subject: str, *extensions_and_signer: str) -> None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from importlib import metadata
 from pathlib import Path
 
 from jobs.settings import PROJECT_ROOT
@@ -23,6 +22,8 @@ def project_version(root: Path = PROJECT_ROOT) -> str | None:
     found = re.search(r'^version = "([^"]+)"', _text(root / "pyproject.toml"), re.MULTILINE)
     if found:
         return found[1]
+    from importlib import metadata  # here: its import takes longer than the rest of the shim's start allows
+
     try:
         return metadata.version("tts-train")
     except metadata.PackageNotFoundError:

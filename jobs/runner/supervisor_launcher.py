@@ -49,9 +49,15 @@ def ensure_supervisor(settings: Settings) -> None:
             # client that kills its server with all descendants does not find it. -S: stdlib only, no site-packages.
             subprocess.run(
                 [sys.executable, "-S", "-m", "jobs.runner.supervisor", str(settings.home)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=settings.to_shared_environment(), cwd="/",
-                start_new_session=True, timeout=LAUNCH_TIMEOUT_S, check=True,
-            )  # fmt: skip
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=settings.to_shared_environment(),
+                cwd="/",
+                start_new_session=True,
+                timeout=LAUNCH_TIMEOUT_S,
+                check=True,
+            )
     except (OSError, subprocess.SubprocessError) as error:
         raise UserError(
             "supervisor_failed",

@@ -43,10 +43,10 @@ BLOCKS: Mapping[str, Mapping[str, Callable[[], str]]] = {
 def docs_command(words: Sequence[str], settings: Settings, about: str, root: Path = PROJECT_ROOT) -> str:
     """Write the generated pages; return one line for each that changed."""
     Parser(prog="./run.sh docs", description=about).parse_args(list(words))
-    changed = [name for name, text in pages(root).items() if _read(root / name) != text]
-    for name in changed:
+    changed = {name: text for name, text in pages(root).items() if _read(root / name) != text}
+    for name, text in changed.items():
         (root / name).parent.mkdir(exist_ok=True)
-        write_text(root / name, pages(root)[name])
+        write_text(root / name, text)
     return "".join(f"wrote {name}\n" for name in changed) or "docs are up to date\n"
 
 

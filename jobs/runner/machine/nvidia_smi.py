@@ -29,9 +29,13 @@ def ask_nvidia_smi(arguments: Sequence[str]) -> str | None:
     """Run nvidia-smi."""
     try:
         answer = subprocess.run(
-            ["nvidia-smi", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+            ["nvidia-smi", *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
             timeout=ASK_TIMEOUT_S,
-        )  # fmt: skip
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return answer.stdout if answer.returncode == 0 else None

@@ -40,9 +40,15 @@ def start_logged(
     """
     with log.open("ab") as stream:
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=environment, cwd=cwd,
-            start_new_session=True, pass_fds=keep,
-        )  # fmt: skip
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            env=environment,
+            cwd=cwd,
+            start_new_session=True,
+            pass_fds=keep,
+        )
 
 
 def start_time(pid: int) -> str | None:

@@ -62,10 +62,14 @@ def build_worker_command(spec: AttemptSpec, folder: AttemptFolder, settings: Set
     if spec.n_processes == 1:
         return [python, *program]
     return build_command(
-        python, program, n_processes=spec.n_processes, log_dir=str(folder.path / "torchrun"),
-        n_nodes=settings.slurm.nodes if is_remote else 1, key=f"{spec.job_id}-{spec.attempt}",
+        python,
+        program,
+        n_processes=spec.n_processes,
+        log_dir=str(folder.path / "torchrun"),
+        n_nodes=settings.slurm.nodes if is_remote else 1,
+        key=f"{spec.job_id}-{spec.attempt}",
         endpoint=_rendezvous_endpoint(),
-    )  # fmt: skip
+    )
 
 
 def stop_all_nodes(spec: AttemptSpec, worker: subprocess.Popen[bytes]) -> None:

@@ -95,12 +95,6 @@ class Queries(StoreConnection):
             """
         return [(str(job), str(needed), str(state)) for job, needed, state in self.connection.execute(query, job_ids)]
 
-    def needed_by(self, job_id: str) -> list[JobRow]:
-        """The jobs that wait, or have waited, for a job; oldest first."""
-        return self._many(
-            "SELECT jobs.* FROM deps JOIN jobs ON jobs.id = deps.job WHERE deps.needs = ? ORDER BY seq", job_id
-        )
-
     def events(self, job_id: str) -> list[tuple[int, str]]:
         """A job's changes of state in order: (attempt, state)."""
         rows = self.connection.execute("SELECT attempt, state FROM events WHERE job = ? ORDER BY seq", (job_id,))

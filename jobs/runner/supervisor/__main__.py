@@ -19,13 +19,13 @@ def main() -> None:
     """Take the home's lock, detach, and supervise. The lock is held when the caller's child returns."""
     home = Home(Path(sys.argv[1]))
     home.path.mkdir(parents=True, exist_ok=True)
-    lock = int(sys.argv[3]) if len(sys.argv) > 3 else _lock(home)
+    lock = int(sys.argv[3]) if len(sys.argv) > 3 else _lock_and_detach(home)
     from jobs.runner.supervisor.loop import supervise
 
     supervise(home, lock, float(sys.argv[2]) if len(sys.argv) > 2 else None)
 
 
-def _lock(home: Home) -> int:
+def _lock_and_detach(home: Home) -> int:
     """Take the lock and detach; the process ends here when another one has the lock."""
     for _ in range(LOCK_TRIES):
         lock = locks.take(home.supervisor_lock, wait=False)

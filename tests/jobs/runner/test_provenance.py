@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,10 @@ def test_without_git_and_lock_they_are_unknown(tmp_path: Path) -> None:
     assert provenance("ml", tmp_path) == {
         "version": None, "revision": None, "environment": "ml", "lock_sha256": None,
     }  # fmt: skip
+
+
+def test_a_shim_starts_without_what_only_an_installation_without_sources_needs() -> None:
+    """It starts at every attempt: ``importlib.metadata`` loads the e-mail package, a sixth of the start."""
+    program = "import sys, jobs.runner.shim.shim; sys.exit('email' in sys.modules)"
+
+    subprocess.run([sys.executable, "-S", "-c", program], check=True, timeout=60)
