@@ -43,7 +43,7 @@ def test_the_wheel_holds_the_packages_and_their_data(wheel: Path) -> None:
 
 
 def test_the_command_line_starts_from_the_wheel_alone(wheel: Path, tmp_path: Path) -> None:
-    python = Settings.from_environment({}).python("server")
+    python = Settings.from_environment().python("server")
     if not python.exists():
         pytest.skip("needs the server environment: ./run.sh setup server")
     version = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
