@@ -1,4 +1,4 @@
-"""Weighing of candidates (values that count for a question, values that do not, the deciding rule), and conflicts.
+"""Weighing of candidates: values that count for a question, values that do not, and the deciding rule.
 
 A value's weight comes from the trainer in its repository, never from the page's claims about itself.
 """

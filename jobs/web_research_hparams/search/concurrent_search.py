@@ -1,25 +1,14 @@
-"""Concurrent search of all sources within a time limit, with the state, age and errors of each source.
+"""Concurrent search of all sources within a time limit, with the state, age and errors of each source."""
 
-Dated responses are cached in the home, ``research_cache/``. They are stored unparsed, so that the current parsers and
-rules apply to them.
-"""
-
-from __future__ import annotations
-
-import hashlib
-import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import anyio
 from pydantic import BaseModel, Field
 
-from jobs.atomic_io import write_json
 from jobs.web_research_hparams.search.http_client import FetchError, WebClient
+from jobs.web_research_hparams.search.response_cache import ResponseCache
 from jobs.web_research_hparams.search.response_parsers import Listing, Page, SearchQuery, SourceName
 from jobs.web_research_hparams.search.sanitize import clean
 
@@ -143,46 +132,3 @@ async def search_sources(
     pages = {page.url: page for notes in notes_by_source.values() for page in reversed(notes.pages)}
     seconds = round(time.monotonic() - started, 1)
     return list(pages.values()), Search(reached=reached, why=clean(why, 240), sources=states, seconds=seconds)
-
-
-MAX_ENTRIES = 400
-DAY_S = 86_400.0
-
-
-@dataclass(frozen=True)
-class CachedResponse:
-    """A response and its age."""
-
-    text: str
-    age_days: float
-
-
-class ResponseCache:
-    """A folder of responses."""
-
-    def __init__(self, folder: Path, now: Callable[[], float] = time.time) -> None:
-        """Use a folder in the home; it is created with the first entry."""
-        self._folder, self._now = folder, now
-
-    def get(self, source: str, identity: str) -> CachedResponse | None:
-        """Return the last response, of any age; None: there is none, or it cannot be read."""
-        try:
-            entry = json.loads(self._path(source, identity).read_text(encoding="utf-8"))
-            age_s = self._now() - float(entry["fetched_at"])
-            text = entry["text"]
-            return CachedResponse(text, max(0.0, age_s) / DAY_S) if entry["identity"] == identity else None
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-
-    def put(self, source: str, identity: str, text: str) -> None:
-        """Store a response. A full disk is not an error."""
-        with suppress(OSError):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            entry = {"source": source, "identity": identity, "fetched_at": self._now(), "text": text}
-            write_json(self._path(source, identity), entry)
-            oldest = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
-            for path in oldest[:-MAX_ENTRIES]:
-                path.unlink(missing_ok=True)
-
-    def _path(self, source: str, identity: str) -> Path:
-        return self._folder / f"{source}-{hashlib.sha256(identity.encode()).hexdigest()[:24]}.json"

@@ -11,9 +11,10 @@ import anyio
 import httpx
 import pytest
 
-from jobs.web_research_hparams.search.concurrent_search import MAX_ENTRIES, ResponseCache, Search, search_sources
+from jobs.web_research_hparams.search.concurrent_search import Search, search_sources
 from jobs.web_research_hparams.search.http_client import WebClient
 from jobs.web_research_hparams.search.queries import SearchAccess, build_queries, find_missing_access
+from jobs.web_research_hparams.search.response_cache import ResponseCache
 from jobs.web_research_hparams.search.response_parsers import Page
 from tests.jobs.web_research_hparams.services import BRAVE, SEARXNG, TAVILY, Reply, Services, reply
 
@@ -186,25 +187,6 @@ def test_what_could_not_be_read_is_not_kept(services: Services, searched: Search
 
     assert not list((tmp_path / "cache").glob("arxiv-*"))
     assert list((tmp_path / "cache").glob("huggingface-*"))
-
-
-def test_a_broken_cache_is_no_cache(tmp_path: Path) -> None:
-    cache = ResponseCache(tmp_path)
-    cache.put("arxiv", "question", "answer")
-    (file,) = tmp_path.glob("*.json")
-
-    for content in ("", "{}", "[]", '{"identity": "question", "fetched_at": "x", "text": 1}'):
-        file.write_text(content)
-        assert cache.get("arxiv", "question") is None
-
-
-def test_the_cache_keeps_no_more_than_so_many_answers(tmp_path: Path) -> None:
-    for n in range(MAX_ENTRIES):
-        (tmp_path / f"{n}.json").touch()
-
-    ResponseCache(tmp_path).put("arxiv", "question", "answer")
-
-    assert len(list(tmp_path.iterdir())) == MAX_ENTRIES
 
 
 def test_progress_is_told_as_sources_answer(searched: Searched) -> None:
