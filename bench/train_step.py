@@ -127,7 +127,7 @@ def made_up_clips(shape: ModelDims, n_clips: int, seconds: tuple[float, float], 
 
 
 def prepare(model: Any, recipe: Recipe) -> torch.optim.Optimizer:
-    """Make a upstream model learn as a recipe says."""
+    """Make an upstream model trainable as a recipe says."""
     model.speaker_encoder = None
     if recipe.method == "lora":
         add_adapters(model, r=recipe.lora_r, alpha=2 * recipe.lora_r, dropout=0.0)

@@ -14,13 +14,12 @@ from jobs.convert_codes.clip_loader import (
     CodecClip,
     ManifestClips,
     batch_by_length,
-    find_references,
     inspect_clip,
     make_rejection,
-    path_inside,
     read_clip,
 )
 from jobs.convert_codes.params import Params, Result
+from jobs.convert_codes.reference_clips import find_references, path_inside
 from jobs.dataset.manifest import Clip, RejectionError, read_rows, write_rows
 from jobs.errors import UserError
 from jobs.qwen.codec import Codec, load_codec

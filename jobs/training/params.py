@@ -108,7 +108,7 @@ class Params(Strict):
     references: list[InputPath] = rare(
         default_factory=list, description="Clips for the speaker embedding. Default: ref_audio and speaker_clips."
     )
-    speaker_clips: int = rare(16, ge=0, le=200, description="Clips averaged for the speaker embedding.")
+    speaker_clips: int = rare(16, ge=0, le=200, description="Clips averaged with ref_audio for the speaker embedding.")
     export_base: bool = rare(False, description="Also a base model that clones and can be trained on (2 to 4 GB).")
     samples: int = rare(2, ge=0, le=20, description="Held-out sentences spoken by base and voice for report.html.")
     rights: str = rare("", max_length=2000, description="Speaker and extent of consent, for the model card.")

@@ -9,8 +9,6 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.qwen.devices import describe_device, keep_freed_memory
 from jobs.qwen.hub import resolve_model
@@ -120,9 +118,10 @@ def setup_loop(run: Run, model: TrainableModel, group: DistributedGroup) -> Trai
     sampler = make_sampler(params, [example.length for example in model.train])
     speech_s = sum(len(example.codes) for example in model.train) / FRAMES_PER_SECOND
     config = resolve_run_config(params, sampler, speech_s)
-    optimiser = setup_optimiser(params, model, config.lr)
+    optimiser = make_optimiser(model.model, lr=config.lr, weight_decay=params.weight_decay, name=params.optimizer)
     check_disk(run.out, model.model, run.base, params)
-    loop = TrainingLoop(params, config, sampler, model, optimiser, group, run.out / "checkpoints", run.identity)
+    identity = run.identity | run.dataset.split_identity
+    loop = TrainingLoop(params, config, sampler, model, optimiser, group, run.out / "checkpoints", identity)
     loop.resume()
     logger.info(
         "%d clips, %d of %d steps done, %d weights are trained, %.1f %% of the positions are padding",
@@ -130,11 +129,6 @@ def setup_loop(run: Run, model: TrainableModel, group: DistributedGroup) -> Trai
         0 if params.packing else 100 * sampler.padding_share(),
     )  # fmt: skip
     return loop
-
-
-def setup_optimiser(params: Params, model: TrainableModel, lr: float) -> torch.optim.Optimizer:
-    """Make the optimiser of the trained weights."""
-    return make_optimiser(model.model, lr=lr, weight_decay=params.weight_decay, name=params.optimizer)
 
 
 def check_memory(

@@ -225,7 +225,7 @@ def embed(talker: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         dim=1,
     )
     added = torch.cat([codec_embedding(batch.control), batch.speakers.to(codes.dtype), codes.sum(1)])
-    x = words.to(codes.dtype)[batch.text].view(n_clips * width, -1)  # autocast projects in bfloat16
+    x = words.to(codes.dtype)[batch.text].view(n_clips * width, -1)  # autocast projects in half precision
     x = x.index_add(0, torch.cat([batch.control_at, batch.speaker_at, batch.frame_at]), added)
     return x.view(n_clips, width, -1), codes
 

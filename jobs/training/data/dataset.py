@@ -13,12 +13,13 @@ from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.dataset.manifest import check_audio_inside, write_rows
 from jobs.dataset.split import MIN_CLIPS_TO_SPLIT, Split, SplitRow, sample_evenly, split
 from jobs.errors import UserError
-from jobs.training.data.manifest_reader import CodedRow, CodedRows, check_rejected_share, read_coded_rows
+from jobs.training.data.manifest_reader import CodedRows, check_rejected_share, read_coded_rows
 
 logger = logging.getLogger(__name__)
 
 MAX_CLIP_S = 30.0
 MAX_BAD_SHARE = 0.05
+SPLIT_RULE = "by speaker and chapter"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Dataset:
         validation: clips held out; may be empty.
         references: the clips of each speaker's voice by name of the voice, in the order of the manifest.
         n_duplicates: lines left out because they repeat another one.
+        is_split_here: the manifest holds out nothing, so ``jobs.dataset.split`` chose the clips to hold out.
     """
 
     train: list[TrainingClip]
@@ -55,6 +57,13 @@ class Dataset:
     manifest_sha256: str
     rejected: dict[str, int] = field(default_factory=dict)
     n_duplicates: int = 0
+    is_split_here: bool = False
+
+    @property
+    def split_identity(self) -> dict[str, str]:
+        """Part of a checkpoint's identity: earlier versions chose other clips to hold out of the same manifest."""
+        n_clips = len(self.train) + len(self.validation)
+        return {"split": SPLIT_RULE} if self.is_split_here and n_clips >= MIN_CLIPS_TO_SPLIT else {}
 
     @property
     def speakers(self) -> list[str]:
@@ -106,7 +115,13 @@ def read_dataset(
     names = _voice_names(manifest, rows, speaker)
     clips: dict[Split, list[TrainingClip]] = {"train": [], "validation": []}
     given: dict[str, list[Path]] = {}
-    for row, part in zip(rows.accepted, _divide(rows.accepted, names, validation_share), strict=True):
+    is_split_here = validation_share > 0 and all(row.clip.split == "train" for row in rows.accepted)
+    parts = [row.clip.split for row in rows.accepted]
+    if is_split_here:
+        measured = [(row.clip, names[row.clip.speaker], len(row.codes) / FRAMES_PER_SECOND) for row in rows.accepted]
+        split_rows = [SplitRow.from_clip(clip, speaker=name, duration_s=length) for clip, name, length in measured]
+        parts = split(split_rows, validation_share)
+    for row, part in zip(rows.accepted, parts, strict=True):
         name = names[row.clip.speaker]
         audio = check_audio_inside(manifest, manifest.parent, row.clip.audio)
         clips[part].append(TrainingClip(row.line, row.text, row.language, row.codes, name, audio))
@@ -127,6 +142,7 @@ def read_dataset(
         manifest_sha256=hashlib.sha256(manifest.read_bytes()).hexdigest(),
         rejected=rows.counts(),
         n_duplicates=rows.n_duplicates,
+        is_split_here=is_split_here,
     )
 
 
@@ -134,21 +150,9 @@ def log_split(dataset: Dataset) -> None:
     """Log the number of clips, and the speakers of whom no clip is held out."""
     logger.info("%d clips to train on, %d held out", len(dataset.train), len(dataset.validation))
     for name, n_clips in dataset.speakers_without_validation.items():
-        reason = f"fewer than {MIN_CLIPS_TO_SPLIT}" if n_clips < MIN_CLIPS_TO_SPLIT else "by the manifest or settings"
+        is_small = dataset.is_split_here and n_clips < MIN_CLIPS_TO_SPLIT
+        reason = f"fewer than {MIN_CLIPS_TO_SPLIT}" if is_small else "by the manifest or settings"
         logger.info("no clip of speaker %s is held out: all %d are trained on (%s)", name, n_clips, reason)
-
-
-def _divide(rows: Sequence[CodedRow], names: dict[str, str], share: float) -> list[Split]:
-    """Return each row's split: the manifest's, or ``jobs.dataset.split`` where the manifest holds out nothing."""
-    if any(row.clip.split == "validation" for row in rows):
-        return [row.clip.split for row in rows]
-    return split(
-        [
-            SplitRow.from_clip(row.clip, speaker=names[row.clip.speaker], duration_s=len(row.codes) / FRAMES_PER_SECOND)
-            for row in rows
-        ],
-        share,
-    )
 
 
 def _check_speakers_train(manifest: Path, train: Sequence[TrainingClip], speakers: Sequence[str]) -> None:

@@ -96,7 +96,7 @@ def _plan_data(found: ManifestScan, train: Sequence[ScannedClip], validation: Se
 def _plan_memory(
     params: Params, dims: ModelDims, clips: Sequence[ClipSize], memory: MemoryBudget | None
 ) -> dict[str, Any]:
-    device = "cuda" if memory is None else memory.device
+    device = "cuda" if memory is None else memory.arithmetic
     found = estimate_run_memory(params, dims, clips, device)
     planned: dict[str, Any] = {
         "peak_gb": round_gb(found.peak),

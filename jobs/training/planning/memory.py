@@ -13,7 +13,7 @@ from typing import Literal
 from jobs.codec_format import N_CODEBOOKS
 from jobs.training.planning.model_dims import ModelDims, StackDims
 
-Device = Literal["cpu", "cuda"]
+Device = Literal["cpu", "cuda", "cuda_float32"]  # the last: a GPU too old for half precision
 
 # CUDA context, cuBLAS workspaces and fragmentation: commonly 0.5 to 0.8 GB. Not measured here.
 CUDA_CONTEXT = 800_000_000
@@ -105,7 +105,7 @@ class _SavedActivations:
 def estimate(dims: ModelDims, recipe: Recipe, largest: MicroBatchSize, device: Device) -> MemoryEstimate:
     """Estimate the peak of an optimiser step.
 
-    On a GPU arithmetic is half precision (autocast) with flash attention, on a CPU float32 with an attention matrix.
+    ``cuda`` is half precision (autocast) with flash attention, the others are float32 with an attention matrix.
     """
     half = device == "cuda"
     trains_talker = recipe.method == "lora" or recipe.freeze != "talker"

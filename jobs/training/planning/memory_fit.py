@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.qwen.precision import DeviceInfo
+from jobs.qwen.precision import DeviceInfo, training_precision
 from jobs.runner.machine.nvidia_smi import Gpus
 from jobs.runner.machine.preflight import memory_of_machine
 from jobs.settings import Settings
@@ -38,6 +38,12 @@ class MemoryBudget:
     def device_info(self) -> DeviceInfo:
         """Description of the device, for the choice of its number format."""
         return DeviceInfo("cpu") if self.device == "cpu" else DeviceInfo("cuda", self.name, self.capability)
+
+    @property
+    def arithmetic(self) -> Device:
+        """Device of the memory estimate; a GPU of unknown capability counts as one with half precision."""
+        is_old = self.capability is not None and training_precision(self.device_info).format == "float32"
+        return "cuda_float32" if is_old else self.device
 
 
 def available_memory(

@@ -31,7 +31,6 @@ class RunConfig:
 
     Attributes:
         epochs: over the data, unless ``max_steps`` ends the run earlier.
-        total_steps: of the run.
         lr: peak learning rate.
         warmup_steps: from zero to the peak.
     """

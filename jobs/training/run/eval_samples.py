@@ -89,12 +89,10 @@ def synthesize_samples(
                 if missing and synthesizer is None:
                     synthesizer = _load(model, source, speaker, clip.language, reference)
                 if synthesizer is not None and upper_bound in missing:
-                    _write(upper_bound, _reencode(synthesizer, clip))
+                    write_clip(upper_bound, _reencode(synthesizer, clip), CLIP_RATE_HZ)
                 if synthesizer is not None and wav in missing:
-                    _write(
-                        wav,
-                        synthesizer.synthesize(clip.text, Decoding(False, 0.9, 50, SEED, _max_seconds(clip))).samples,
-                    )
+                    speech = synthesizer.synthesize(clip.text, Decoding(False, 0.9, 50, SEED, _max_seconds(clip)))
+                    write_clip(wav, speech.samples, CLIP_RATE_HZ)
             except (UserError, torch.OutOfMemoryError) as error:
                 logger.warning("%s failed on sentence %d: %s", source, number, error)
                 samples.append(Sample(source, clip.text, None, is_held_out, note=str(error)))
@@ -128,10 +126,6 @@ def _max_seconds(clip: TrainingClip) -> float:
 def _reencode(synthesizer: Synthesizer, clip: TrainingClip) -> np.ndarray:
     waveforms, _ = synthesizer.upstream.model.speech_tokenizer.decode([{"audio_codes": clip.codes}])
     return np.asarray(waveforms[0], np.float32)
-
-
-def _write(path: Path, samples: np.ndarray) -> None:
-    write_clip(path, samples, CLIP_RATE_HZ)
 
 
 def _sample(source: str, clip: TrainingClip, wav: Path, is_held_out: bool, out: Path) -> Sample:

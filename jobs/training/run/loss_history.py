@@ -21,10 +21,6 @@ class LossHistory:
     validations: list[list[float]] = field(default_factory=list)
     probes: list[list[float]] = field(default_factory=list)
 
-    def as_dict(self) -> dict[str, list[list[float]]]:
-        """Return plain lists, for checkpoints."""
-        return {"steps": self.steps, "validations": self.validations, "probes": self.probes}
-
     @property
     def best(self) -> list[float] | None:
         """Row of the validation with the lowest loss, the first of equal ones."""

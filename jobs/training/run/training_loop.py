@@ -116,7 +116,7 @@ class TrainingLoop:
                     run=self.identity,
                     parameters=self.parameters,
                     optimiser=self.optimiser,
-                    history=self.history.as_dict(),
+                    history=vars(self.history),
                     scaler=self._scaler.state_dict(),
                 ),
             )
@@ -170,7 +170,7 @@ class TrainingLoop:
             if math.isfinite(loss) and math.isfinite(grad_norm):
                 break
             if not math.isfinite(loss) or not self._lower_loss_scale():
-                raise _diverged(self.step + 1, loss, grad_norm, lr)
+                raise _diverged(self.step + 1, loss, grad_norm, lr, self._forward.precision.format)
         set_learning_rate(self.optimiser, lr)
         self._scaler.step(self.optimiser)
         self._scaler.update()
@@ -254,9 +254,10 @@ class _ThroughputMeter:
         return self._rate
 
 
-def _diverged(step: int, loss: float, grad_norm: float, lr: float) -> UserError:
+def _diverged(step: int, loss: float, grad_norm: float, lr: float, number_format: str) -> UserError:
     return UserError(
         "training_diverged",
-        f"Step {step}: loss {loss}, gradient norm {grad_norm}, at learning rate {lr:.3g}. The step was skipped.",
+        f"Step {step}: loss {loss}, gradient norm {grad_norm}, at learning rate {lr:.3g}, in {number_format}. "
+        "The step was skipped.",
         "Start again, in another out_dir, with a third of the lr, more warmup_steps, or max_grad_norm=0.5.",
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jobs.convert_codes.clip_loader import CodecClip, choose_reference
+from jobs.convert_codes.clip_loader import CodecClip
+from jobs.convert_codes.reference_clips import choose_reference
 
 
 def _clip(number: int, duration_s: float, word_score: float = 0.5, *, is_training: bool = True) -> CodecClip:

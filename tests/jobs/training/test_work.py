@@ -142,6 +142,24 @@ def test_other_parameters_do_not_continue_a_run_unless_asked_to_start_over(
     assert afresh.steps == 1
 
 
+def test_a_run_whose_clips_were_held_out_by_an_earlier_rule_is_not_resumed(
+    make_params: MakeParams, make_context: MakeContext, coded_rows: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    params = make_params()
+    rows = [{**coded_rows[number % 4], "text": f"text {number}"} for number in range(24)]
+    Path(params.manifest).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    stop_after(2, params, make_context)
+    (state,) = (tmp_path / "out" / "checkpoints").glob("step-*/state.pt")
+    saved = torch.load(state, weights_only=True)
+    assert saved["run"].pop("split") == "by speaker and chapter"
+    torch.save(saved, state)
+
+    with pytest.raises(UserError, match="split was None") as refused:
+        work.run(params, make_context())
+
+    assert refused.value.code == "checkpoint_of_another_run"
+
+
 def test_a_finished_voice_is_not_replaced_by_another_run_unless_asked(
     make_params: MakeParams, make_context: MakeContext
 ) -> None:
@@ -265,6 +283,7 @@ def test_a_loss_that_is_no_number_stops_the_run_with_advice(
 
     assert refused.value.code == "training_diverged"
     assert "lower lr" in refused.value.hint or "third of the lr" in refused.value.hint
+    assert "in float32" in refused.value.message
 
 
 def test_eight_bit_adam_and_gradient_checkpointing_learn_alike(

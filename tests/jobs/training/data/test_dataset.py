@@ -257,6 +257,18 @@ def test_a_given_split_stays(coded_rows: Rows, write_manifest: WriteManifest) ->
     assert [clip.line for clip in dataset.validation] == [8]
 
 
+def test_the_log_blames_a_small_number_of_clips_only_where_it_decides(
+    coded_rows: Rows, write_manifest: WriteManifest, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [*chapters("anna", 5, 36, coded_rows[0]), *chapters("ben", 1, 8, coded_rows[0])]
+    rows[7]["split"] = "validation"
+
+    with caplog.at_level("INFO"):
+        log_split(read(write_manifest(rows), validation_share=0.05))
+
+    assert "no clip of speaker ben is held out: all 8 are trained on (by the manifest or settings)" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("speaker", "slot"), [("Mrs. O'Hara", "mrs-o-hara"), ("Ünal", "nal"), ("42", "speaker-42"), ("朗読", "speaker")]
 )

@@ -37,6 +37,17 @@ def test_a_run_that_fits_is_let_through_with_its_estimate() -> None:
     assert 0 < found.peak < 70e9
 
 
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_a_gpu_without_half_precision_needs_more_memory(method: str) -> None:
+    def peak(capability: tuple[int, int] | None) -> float:
+        gpu = MemoryBudget("cuda", "NVIDIA Example", 80e9, 80e9, capability)
+        return check_fits(params_of(method=method, freeze=None), LARGE, CLIPS, gpu).parts["talker activations"]
+
+    pascal, turing, ampere, unknown = (peak(capability) for capability in ((6, 1), (7, 5), (8, 0), None))
+
+    assert pascal > turing == ampere == unknown
+
+
 @pytest.mark.parametrize(
     ("given", "free_gb", "updates"),
     [

@@ -92,6 +92,40 @@ def test_resuming_in_float16_equals_never_having_stopped(
     assert losses(resumed) == losses(straight)
 
 
+def test_a_resumed_run_goes_on_with_its_loss_scale(
+    make_params: MakeParams, make_context: MakeContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = make_params(save_every_steps=1)
+    scales = []
+    for initial in (2.0**12, 2.0**16):
+        monkeypatch.setattr(training_loop, "INITIAL_LOSS_SCALE", initial)
+        context = make_context()
+        context.cancel_after_progress = 2 + 1
+        with pytest.raises(Cancelled):
+            work.run(params, context, device=T4)
+        newest = max((tmp_path / "out" / "checkpoints").glob("step-*"))
+        scales.append(torch.load(newest / "state.pt", weights_only=True)["scaler"]["scale"])
+
+    assert scales == [2.0**12, 2.0**12]
+
+
+def test_a_checkpoint_of_before_loss_scaling_is_resumed(
+    train: Callable[..., Result], make_params: MakeParams, make_context: MakeContext, tmp_path: Path
+) -> None:
+    straight = train("straight", T4)
+    params = make_params(out_dir=str(tmp_path / "old"))
+    context = make_context()
+    context.cancel_after_progress = 2 + 3
+    with pytest.raises(Cancelled):
+        work.run(params, context, device=T4)
+    (state,) = (tmp_path / "old" / "checkpoints").glob("step-*/state.pt")
+    saved = torch.load(state, weights_only=True)
+    del saved["scaler"]
+    torch.save(saved, state)
+
+    assert losses(work.run(params, make_context(), device=T4)) == losses(straight)
+
+
 def test_a_base_that_overflows_float16_is_trained_in_float32(
     train: Callable[..., Result], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
