@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from jobs.rate_samples.anchors import read_bundled_voice
 from jobs.refine_voice.params import Params
 from jobs.refine_voice.spec import KIND
 from jobs.runner.client.runner import Runner
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder, runner, begun = Path(name), Runner(settings), time.monotonic()
         base, manifest = (
             toy_training_data.make_base(folder / "base"),
-            toy_training_data.write_manifest(folder, toy_training_data.read_fables()),
+            toy_training_data.write_manifest(folder, read_bundled_voice()),
         )
         whole = runner.wait(runner.submit(KIND, _params(base, manifest, options.rounds, "whole")).job.job_id, BOUND_S)
         took_s = time.monotonic() - begun

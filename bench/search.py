@@ -22,6 +22,7 @@ from typing import Any
 import optuna
 from optuna.storages import InMemoryStorage
 
+from jobs.rate_samples.anchors import read_bundled_voice
 from jobs.runner.client.runner import Runner
 from jobs.tune_hparams.params import Params
 from jobs.tune_hparams.spec import KIND
@@ -77,7 +78,7 @@ def _search(sampler: str, seed: int) -> Any:
 def _search_with_kills(n_kills: int, n_trials: int, seed: int) -> bool:
     with tempfile.TemporaryDirectory() as folder, home_in(Path(folder)) as settings:
         base = toy_training_data.make_base(Path(folder) / "base")
-        manifest = toy_training_data.write_manifest(Path(folder), toy_training_data.read_fables())
+        manifest = toy_training_data.write_manifest(Path(folder), read_bundled_voice())
         runner, begun = Runner(settings), time.monotonic()
         whole = runner.wait(runner.submit(KIND, _params(base, manifest, n_trials, "whole")).job.job_id, BOUND_S)
         took_s = time.monotonic() - begun

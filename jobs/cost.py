@@ -1,6 +1,7 @@
 """Cost rules of job kinds: how time, memory and disk grow with the amount of input. Standard library only."""
 
 import json
+import struct
 import wave
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -81,9 +82,26 @@ def _file_seconds(path: Path) -> float:
     if not path.is_file():
         return 0.0
     if path.suffix.lower() != ".wav":
-        return path.stat().st_size / COMPRESSED_BYTES_PER_S
+        return _mp4_seconds(path) or path.stat().st_size / COMPRESSED_BYTES_PER_S
     try:
         with wave.open(str(path)) as sound:
             return float(sound.getnframes() / sound.getframerate())
     except (wave.Error, EOFError):
         return 0.0
+
+
+def _mp4_seconds(path: Path) -> float:
+    """Read the length that an MP4 states in its movie header (ISO/IEC 14496-12, 8.2.2); 0 when there is none."""
+    start, n_bytes = 0, path.stat().st_size
+    with path.open("rb") as stream:
+        while start < n_bytes and len(head := stream.read(48)) == 48:
+            size, kind, large_size = struct.unpack_from(">I4sQ", head)
+            if start == 0 and kind != b"ftyp":
+                break
+            if kind == b"moov" and head[12:16] == b"mvhd":
+                rate, length = struct.unpack_from(">IQ" if head[16] else ">II", head, 36 if head[16] else 28)
+                is_known = rate and length not in (2**32 - 1, 2**64 - 1)
+                return float(length / rate) if is_known else 0.0
+            start += max(8, large_size if size == 1 else size or n_bytes)  # size 0: to the end of the file
+            stream.seek(min(start, n_bytes))
+    return 0.0

@@ -16,6 +16,9 @@ from jobs.runner.paths import Home
 from jobs.runner.store import Store
 from jobs.settings import Settings
 from tests.fast_selection import is_fast
+from tests.support.processes import find_processes
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of this process and of the jobs: toy models, on cores that are shared
 
 BOUND_S = 60.0  # generous: the machine may be busy; a test that passes never waits so long
 
@@ -37,23 +40,13 @@ def end_processes_of() -> Callable[[Path], None]:
 
     def end(home: Path) -> None:
         deadline = time.monotonic() + BOUND_S
-        while left := _processes_of(home):
+        while left := find_processes("TTS_TRAIN_HOME", home):
             for pid in left:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             assert time.monotonic() < deadline, f"{left} cannot be ended"
 
     return end
-
-
-def _processes_of(home: Path) -> list[int]:
-    mark = f"TTS_TRAIN_HOME={home}".encode()
-    found = []
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if folder.name.isdigit() and mark in (folder / "environ").read_bytes().split(b"\0"):
-                found.append(int(folder.name))
-    return [pid for pid in found if pid != os.getpid()]
 
 
 @pytest.fixture

@@ -31,6 +31,9 @@ INGEST_REASONS = {
     "duplicate_audio": "the same audio as an earlier line's",
     "duplicate_text": "the same text as an earlier line's, from the same speaker",
     "unreadable": "not audio that can be decoded",
+    "empty": "the file has no audio",
+    "sample_rate_low": "a sample rate too low for the sounds s and f",
+    "silent": "no sound above -60 dBFS",
 }
 QUALITY_REASONS = {
     "not_speech": "noise, a tone or silence instead of speech",

@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
+from jobs.imports import collection_paused
+
 
 def qwen_tts() -> ModuleType:
     """Import ``qwen_tts`` (4 to 20 s the first time) and return it."""
     if "qwen_tts" not in sys.modules:
         logging.getLogger("sox").setLevel(logging.ERROR)
-        with _silent_descriptors(), _as_if_missing("torchvision", "sklearn"):
+        with collection_paused(), _silent_descriptors(), _as_if_missing("torchvision", "sklearn"):
             import qwen_tts as package
             from transformers.utils import logging as transformers_logging
         # a warning per generate call about pad_token_id and one per load about rope keys; both are harmless

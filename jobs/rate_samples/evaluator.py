@@ -25,6 +25,7 @@ from jobs.rating.scoring import AUTOMATIC_CAP, GE2E_LIMITS, MIN_VOICE_S, VERSION
 from jobs.runner.worker.context import JobContext
 from jobs.runner.worker.journal import Journal
 from jobs.speaker.narrator_profile import RatingProfile
+from jobs.speaker.similarity import compute_sim
 from jobs.text.english_normalization import spoken_words
 
 Narrators = Mapping[str, tuple[RatingProfile, Floats]]
@@ -72,7 +73,7 @@ class Evaluator:
         measured = [self._measure(item.path, item.take.text, item.language, step=False) for item in others]
         timbres = [each.timbre for each in measured if each.timbre and each.prosody.speech_span_s >= MIN_VOICE_S]
         return {
-            speaker: fit_limits(profile.whole.sim, [timbre.sim(voice) for timbre in timbres])
+            speaker: fit_limits(profile.whole.sim, [compute_sim(timbre.embedding, voice) for timbre in timbres])
             for speaker, (profile, voice) in narrators.items()
         }
 
@@ -161,7 +162,7 @@ def build_features(measured: Measurements, profile: RatingProfile, voice: Floats
     same_language = item.language == profile.language
     return Features(
         prosody=measured.prosody,
-        sim=timbre.sim(voice) if timbre else 0.0,
+        sim=compute_sim(timbre.embedding, voice) if timbre else 0.0,
         ovrl=timbre.ovrl if timbre else 1.0,
         p808=timbre.p808 if timbre else 1.0,
         n_words=measured.n_words,

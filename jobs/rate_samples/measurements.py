@@ -34,10 +34,6 @@ class Timbre(BaseModel):
     ovrl: float
     p808: float
 
-    def sim(self, voice: np.ndarray) -> float:
-        """Compute the SIM to a unit vector (256,)."""
-        return float(np.asarray(self.embedding, dtype=np.float32) @ voice)
-
 
 class Measurements(BaseModel):
     """Measurements of a clip. None: could not be measured."""

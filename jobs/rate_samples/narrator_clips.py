@@ -13,8 +13,8 @@ from jobs.dataset.split import DEFAULT_SHARE, SplitRow, inner_indices, sample_ev
 from jobs.errors import UserError
 from jobs.rate_samples.measurements import Measurements, Timbre, rate_unit
 from jobs.rating.scoring import MIN_SPEECH_S, MIN_WORDS
-from jobs.speaker.encoders import centroid, leave_one_out
 from jobs.speaker.narrator_profile import MIN_PROFILE_CLIPS, LengthScores, RatingProfile, median_of_known
+from jobs.speaker.similarity import centroid, compute_sim, leave_one_out
 
 SHORT_LENGTHS_S = (2.0, 4.0)
 N_SHORT_CLIPS = 8  # clips that are also measured cut to the short lengths
@@ -123,7 +123,9 @@ def build_profile(
     prosodies = [measure.prosody for measure in spoken]
     whole = _score(median(sound.duration_s for sound in prosodies), leave_one_out(voices), timbres)
     shorter = [
-        _score(length, [timbre.sim(voice) for timbre in cut], cut) for length, cut in sorted(short.items()) if cut
+        _score(length, [compute_sim(timbre.embedding, voice) for timbre in cut], cut)
+        for length, cut in sorted(short.items())
+        if cut
     ]
     counted = [m for m in spoken if m.n_words >= MIN_WORDS and m.prosody.speech_span_s >= MIN_SPEECH_S]
     profile = RatingProfile(

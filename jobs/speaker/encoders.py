@@ -1,4 +1,4 @@
-"""Speaker encoders: embeddings of voices and SIM, offline.
+"""Speaker encoders: embeddings of voices, offline.
 
 The GE2E encoder's weights are inside Resemblyzer's wheel. Resemblyzer itself is not imported: its import needs
 webrtcvad, whose own import fails with a present setuptools. The net is three LSTM layers; run here it gives the
@@ -10,7 +10,6 @@ with another encoder's; limits are fitted (``rating.fitted_limits``).
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 
 from jobs.audio.mel import Floats, mel_power
 from jobs.errors import UserError
+from jobs.speaker.similarity import unit
 
 ENCODER = "resemblyzer-0.1.4 (GE2E)"
 RATE_HZ = 16_000
@@ -63,22 +63,6 @@ class SpeakerEncoder(nn.Module):
             mels = np.pad(mels, ((0, _WINDOW_FRAMES - len(mels)), (0, 0)))
         windows = np.stack([mels[start : start + _WINDOW_FRAMES] for start in _starts(len(mels))])
         return unit(self(torch.from_numpy(windows)).mean(0).numpy())
-
-
-def unit(vector: Floats) -> Floats:
-    """The vector scaled to length 1."""
-    return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
-
-
-def centroid(embeddings: Iterable[Floats]) -> Floats:
-    """Unit vector in the middle of embeddings (256,): what a voice is compared with. Five clips are enough."""
-    return unit(np.mean(np.stack(list(embeddings)), axis=0))
-
-
-def leave_one_out(embeddings: Sequence[Floats]) -> list[float]:
-    """Compute the SIM of each of at least two clips to the centroid of the others."""
-    total = np.sum(np.stack(list(embeddings)), axis=0)
-    return [float(each @ unit(total - each)) for each in embeddings]
 
 
 def _weights_file() -> Path:

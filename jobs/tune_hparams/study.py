@@ -181,7 +181,7 @@ class Study:
         """Return a reason if a point needs at least the memory of one that ran out of it."""
         for trial in self.trials:
             if trial.user_attrs.get("end") == "out_of_memory" and needs_as_much_memory(point, dict(trial.params)):
-                return f"trial {trial.number} ran out of memory with no more"
+                return f"trial {trial.number} ran out of memory, and this point needs as much or more"
         return None
 
     def _frozen(self, number: int) -> FrozenTrial:

@@ -74,9 +74,9 @@ def make_context(tmp_path: Path) -> Callable[[], RecordedContext]:
 @pytest.fixture(scope="session")
 def fables() -> list[tuple[str, object]]:
     """The sample audiobook cut at its pauses: (sentence, float32 samples at 24 kHz), 18 of them."""
-    from tests.support.toy_training_data import read_fables
+    from jobs.rate_samples.anchors import read_bundled_voice
 
-    return list(read_fables())
+    return list(read_bundled_voice())
 
 
 @pytest.fixture

@@ -33,6 +33,22 @@ def test_a_recording_is_measured_by_its_header_or_its_size_and_a_folder_by_all_i
     assert audio_seconds({"audio": str(tmp_path), "most": 3}, "audio", "most") == 3
 
 
+def test_an_mp4_is_measured_by_the_length_that_it_states(tmp_path: Path) -> None:
+    sample = Path(__file__).parents[2] / "samples" / "fables.m4b"
+    content = sample.read_bytes()
+    truncated, stated = tmp_path / "truncated.m4b", content.index(b"mvhd") + 20
+    truncated.write_bytes(content[:40_000])
+    unknown = tmp_path / "unknown.m4b"
+    unknown.write_bytes(content[:stated] + b"\xff\xff\xff\xff" + content[stated + 4 :])
+    large = tmp_path / "large.m4b"  # a box whose size has 64 bits, beyond every file
+    large.write_bytes(content[:4] + b"ftyp" + content[8 : content[3]] + b"\0\0\0\1free" + b"\xff" * 40)
+
+    assert audio_seconds({"audio": str(sample)}, "audio") == pytest.approx(67.8, abs=0.1)
+    assert audio_seconds({"audio": str(unknown)}, "audio") == pytest.approx(len(content) / 8000)
+    assert audio_seconds({"audio": str(large)}, "audio") == pytest.approx(large.stat().st_size / 8000)
+    assert audio_seconds({"audio": str(truncated)}, "audio") > 0
+
+
 def test_manifests_texts_and_lines_are_measured(tmp_path: Path) -> None:
     path = tmp_path / "m.jsonl"
     path.write_text(json.dumps({"duration_s": 2.5}) + "\n\n" + json.dumps({}) + "\n")

@@ -11,6 +11,7 @@ import anyio
 import pytest
 from mcp import Client
 
+from jobs.rate_samples.anchors import read_bundled_voice
 from tests.support import toy_training_data
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ TEXT = "the fox ran home with the dog"
 @pytest.fixture(scope="module")
 def loop(app: App) -> dict[str, Any]:
     """Arguments of a loop of one round of two steps."""
-    manifest = toy_training_data.write_manifest(app.cwd, toy_training_data.read_fables())
+    manifest = toy_training_data.write_manifest(app.cwd, read_bundled_voice())
     base = toy_training_data.make_base(app.cwd / "base")
     return {
         "manifest": str(manifest), "base_model": str(base), "texts": [TEXT], "max_iterations": 1,

@@ -1,9 +1,8 @@
-"""Random and mutated calls of every tool: ``./run.sh bench fuzz [--calls 10000] [--seed N]``.
+"""Random and mutated calls of every tool, by the same path as a call over MCP.
 
-The calls are made of the tools' own listed schemas and then broken: wrong types, unknown and misspelt names, values
-out of range, paths that lead elsewhere, deep and long nonsense. They go the way that a call over MCP goes. Held: no
-crash, no traceback, no answer over 8 KB (32 with detail), every refusal of the one shape, and no change on the disk
-or in the store after a refusal. Prints what was answered, by code; exit code 1 on a broken promise.
+Calls are built from the listed schemas of the tools and then broken: wrong types, unknown and misspelt names, values
+out of range, foreign paths, deep and long nonsense. Checked: no crash, no traceback, no answer over 8 KB (32 with
+detail), the one form of every error, and no change on the disk or in the store after an error.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ class World:
         return (*files, len(self.context.runner.list(limit=50)) if home.exists() else 0)
 
     def call(self, name: str, arguments: dict[str, Any]) -> None:
-        """Make a call and hold what was promised.
+        """Make a call and check its answer.
 
         Raises:
             AssertionError: a promise is broken.

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord
+from tests.support.processes import find_processes
 
 MOST_A_CHILD = 1  # its worker, and its shim
 MOST_A_DIRECTOR = 18  # and 20 of directors
@@ -58,16 +59,13 @@ class Killer:
 
     def _living(self) -> list[tuple[int, str, str]]:
         """Process, what it is, and its job."""
-        mark = f"TTS_TRAIN_HOME={self.home}".encode()
         found = []
-        for folder in Path("/proc").iterdir():
+        for pid in find_processes("TTS_TRAIN_HOME", self.home):
             with contextlib.suppress(OSError):
-                if not folder.name.isdigit() or mark not in (folder / "environ").read_bytes().split(b"\0"):
-                    continue
-                words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
                 program = next((p for p in PROGRAMS if f"jobs.runner.{p}" in words), None)
-                if program is not None and int(folder.name) != os.getpid():
-                    found.append((int(folder.name), *_named(program, words)))
+                if program is not None:
+                    found.append((pid, *_named(program, words)))
         return found
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jobs.settings import PROJECT_ROOT, Settings
+from tests.support.processes import find_processes
 
 
 @contextmanager
@@ -29,13 +30,8 @@ def home_in(folder: Path) -> Iterator[Settings]:
 
 
 def _end(home: Path) -> None:
-    mark = f"TTS_TRAIN_HOME={home}".encode()
     for _ in range(100):
-        found = []
-        for entry in Path("/proc").iterdir():
-            with contextlib.suppress(OSError):
-                if entry.name.isdigit() and mark in (entry / "environ").read_bytes().split(b"\0"):
-                    found.append(int(entry.name))
+        found = find_processes("TTS_TRAIN_HOME", home)
         for pid in found:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

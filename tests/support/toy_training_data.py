@@ -7,30 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, read_clip, write_clip
+from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, write_clip
 from jobs.qwen.toy.checkpoints import TOY_CODEC, make_toy_base
-from jobs.settings import PROJECT_ROOT
 
 BOOK = 256  # codes of the toy codec
 N_CLIPS = 8
-
-
-def read_fables() -> list[tuple[str, Samples]]:
-    """The sample audiobook cut at its pauses: (sentence, float32 samples at 24 kHz), 18 of them."""
-    samples = read_clip(PROJECT_ROOT / "samples" / "fables.m4b", CLIP_RATE_HZ)
-    sentences = (PROJECT_ROOT / "samples" / "fables.txt").read_text(encoding="utf-8").split("\n")
-    window = CLIP_RATE_HZ // 50
-    is_loud = np.abs(samples[: len(samples) // window * window]).reshape(-1, window).max(axis=1) > 0.01
-    loud = np.flatnonzero(is_loud)
-    ends = np.flatnonzero(np.diff(loud) > 35)  # pauses within a sentence are shorter than 0.7 s
-    starts_at = [loud[0], *loud[ends + 1]]
-    ends_at = [*loud[ends], loud[-1]]
-    margin = CLIP_RATE_HZ // 10
-    clips = [
-        samples[max(0, start * window - margin) : (end + 1) * window + margin]
-        for start, end in zip(starts_at, ends_at, strict=True)
-    ]
-    return list(zip([sentence for sentence in sentences if sentence], clips, strict=True))
 
 
 def make_base(folder: Path) -> Path:

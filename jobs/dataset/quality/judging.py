@@ -18,11 +18,9 @@ from jobs.dataset.quality.measure_all import (
 from jobs.dataset.quality.narrator_stats import (
     DatasetProfile,
     DnsmosScores,
-    best_references,
     build_dnsmos_scores,
     build_profile,
     compute_speaking_rate,
-    sim_to,
 )
 from jobs.dataset.quality.quality_filter import (
     QualityRejection,
@@ -31,10 +29,12 @@ from jobs.dataset.quality.quality_filter import (
     find_rejection,
     is_doubtful,
 )
+from jobs.dataset.quality.reference_clip import best_references
 from jobs.dataset.quality.thresholds import Thresholds
 from jobs.dataset.split import split_clips
 from jobs.runner.worker.context import JobContext
 from jobs.speaker.narrator_profile import MIN_PROFILE_CLIPS
+from jobs.speaker.similarity import compute_sim
 
 logger = logging.getLogger(__name__)
 
@@ -146,7 +146,7 @@ def _quality(
     if rate is not None:
         found["rate"] = round(rate, 2)
     if about.embedding is not None and narrator.voice is not None:
-        found["sim"] = round(sim_to(about, narrator.voice), 3)
+        found["sim"] = round(compute_sim(about.embedding, narrator.voice), 3)
     if score is not None:
         found |= {f"dnsmos_{name}": value for name, value in score.items()}
     if text_match is not None:

@@ -1,6 +1,5 @@
 """Profile of a dataset's narrator, robust against clips of other voices."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -8,15 +7,12 @@ from statistics import median
 import numpy as np
 
 from jobs.audio.mel import Floats
-from jobs.dataset.manifest import Clip
 from jobs.dataset.quality.clip_metrics import Measured
 from jobs.speaker.narrator_profile import MIN_PROFILE_CLIPS, NarratorProfile, median_of_known
+from jobs.speaker.similarity import compute_sim, robust_centroid
 
 MIN_VOICE_S = 1.0  # below, an embedding is not informative
 FULL_VOICE_S = 4.0
-_CORE_SHARE = 0.6  # of the clips, the nearest: up to 40 % of other voices do not move the centroid
-_MOST_COMPARED = 1500
-_ROUNDS = 10
 
 # SIM of the narrator's own shorter clips under that of long ones (real narration cut to length, November 2026)
 _SHORT_SIM = ((1.0, 0.16), (2.0, 0.085), (4.0, 0.035), (8.0, 0.0))
@@ -55,9 +51,9 @@ def build_profile(clips: Sequence[Measured], sims: Sequence[float] | None = None
     if len(voices) >= MIN_PROFILE_CLIPS:
         long = [clip for clip in voices if clip.speech_span_s >= FULL_VOICE_S]
         used = long if len(long) >= max(MIN_PROFILE_CLIPS, len(voices) // 4) else voices
-        voice, core = robust_centroid(np.stack([clip.embedding for clip in used if clip.embedding is not None]))
-        near = [used[place] for place in core]
-        sim = median(sim_to(clip, voice) + short_sim(clip.speech_span_s) for clip in near)
+        embeddings = np.stack([clip.embedding for clip in used if clip.embedding is not None])
+        voice, core = robust_centroid(embeddings)
+        sim = median(compute_sim(embeddings[place], voice) + short_sim(used[place].speech_span_s) for place in core)
     return DatasetProfile(
         n_clips=len(spoken),
         snr_db=median_of_known(map(own_snr_db, spoken)),
@@ -77,32 +73,6 @@ def build_dnsmos_scores(scores: Sequence[tuple[dict[str, float], float]]) -> Dns
         quality=median(quality_of(score) + short_quality(length) for score, length in scores),
         background=median(score["bak"] + short_background(length) for score, length in scores),
     )
-
-
-def robust_centroid(embeddings: Floats) -> tuple[Floats, list[int]]:
-    """Compute the centroid (256,) of the voice of most embeddings (n, 256), and the indices of the nearest 60 %.
-
-    Begins at the embedding that is nearest to the others by their median, then moves to the mean of the nearest 60 %
-    until those stay the same. Another voice in up to 40 % of the clips does not move it.
-    """
-    some = embeddings[:: -(-len(embeddings) // _MOST_COMPARED)]
-    centre = some[int(np.argmax(np.median(some @ some.T, axis=1)))]
-    n_core = max(3, round(_CORE_SHARE * len(embeddings)))
-    core: list[int] = []
-    for _ in range(_ROUNDS):
-        nearest = sorted(np.argsort(-(embeddings @ centre), kind="stable")[:n_core].tolist())
-        if nearest == core:
-            break
-        core = nearest
-        mean = np.mean(embeddings[core], axis=0)
-        centre = mean / np.linalg.norm(mean)
-    return centre, core
-
-
-def sim_to(clip: Measured, voice: Floats) -> float:
-    """Compute SIM of a clip to a voice."""
-    assert clip.embedding is not None
-    return float(clip.embedding @ voice)
 
 
 def own_snr_db(clip: Measured) -> float:
@@ -137,45 +107,3 @@ def short_background(length_s: float) -> float:
 
 def _between(points: Sequence[tuple[float, float]], at: float) -> float:
     return float(np.interp(at, [point[0] for point in points], [point[1] for point in points]))
-
-
-MIN_S, MAX_S = 3.0, 10.0  # Qwen3-TTS asks for at least 3 s of reference audio
-_ENDS = tuple('.!?。！？…"”’)')
-
-
-def best_references(clips: Sequence[Clip], measured: Sequence[Measured], narrator: DatasetProfile, n: int) -> list[int]:
-    """Places of the best reference clips, best first; of clips that are learnt before those held out.
-
-    Of clips of 3 to 10 s, or of all when there is none.
-    """
-    places = [place for place, clip in enumerate(clips) if MIN_S <= (clip.duration_s or 0.0) <= MAX_S]
-    places = places or list(range(len(clips)))
-    return sorted(
-        places, key=lambda place: (clips[place].split != "train", _strangeness(clips[place], measured[place], narrator))
-    )[:n]
-
-
-def _strangeness(clip: Clip, about: Measured, narrator: DatasetProfile) -> float:
-    """Compute the distance of a clip from the narrator's medians, in steps of equal weight; smaller is better."""
-    steps = 0.0 if _is_whole(clip.text) else 1.0
-    if about.embedding is not None and narrator.voice is not None and narrator.sim is not None:
-        steps += max(0.0, narrator.sim - sim_to(about, narrator.voice)) / 0.02
-    if about.pitch_hz and narrator.pitch_hz:
-        steps += abs(12 * math.log2(about.pitch_hz / narrator.pitch_hz))  # semitones
-    rate = compute_speaking_rate(about)
-    if rate and narrator.speaking_rate:
-        steps += abs(math.log(rate / narrator.speaking_rate)) / 0.1
-    if about.values and narrator.snr_db is not None:
-        steps += max(0.0, narrator.snr_db - about.values["snr_db"]) / 3
-        steps += about.values["longest_pause_s"]
-    return steps + abs((clip.duration_s or 0.0) - 7.0) / 3
-
-
-def _is_whole(text: str) -> bool:
-    """A sentence from its beginning to its end."""
-    text = text.strip().lstrip("\"“'‘(¿¡")
-    return (
-        bool(text)
-        and (text[0].isupper() or not text[0].isalpha() or text[0].lower() == text[0].upper())
-        and text.endswith(_ENDS)
-    )

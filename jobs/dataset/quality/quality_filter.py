@@ -19,9 +19,9 @@ from jobs.dataset.quality.narrator_stats import (
     short_background,
     short_quality,
     short_sim,
-    sim_to,
 )
 from jobs.dataset.quality.thresholds import Thresholds
+from jobs.speaker.similarity import compute_sim
 
 DOUBT_DB = 8.0  # a background that far above the narrator's own is worth a DNSMOS measurement
 BACKGROUND_DROP = 0.6  # DNSMOS's background: chords 20 dB under the speech 0.68 and more, real clips 0.35 and less
@@ -169,7 +169,9 @@ def _voice(clip: Measured, narrator: DatasetProfile, limits: Thresholds) -> Iter
     if clip.speech_span_s < MIN_VOICE_S:
         return
     least = max(LEAST_SIM, narrator.sim - limits.max_sim_drop) - short_sim(clip.speech_span_s)
-    yield from _below("another_voice", sim_to(clip, narrator.voice), least, "SIM {} to the narrator's centroid")
+    yield from _below(
+        "another_voice", compute_sim(clip.embedding, narrator.voice), least, "SIM {} to the narrator's centroid"
+    )
 
 
 def _below(reason: str, value: float, limit: float | None, said: str) -> Iterator[QualityRejection]:

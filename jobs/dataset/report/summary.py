@@ -1,6 +1,7 @@
 """Summary of a dataset in words, and notes on its chapters and text."""
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from jobs.dataset.manifest import Clip, Rejection
 from jobs.dataset.rejection_reasons import MEANING, SILENCE
@@ -102,13 +103,6 @@ def unread(book: str, texts: Sequence[str], least_words: int = LEAST_WORDS) -> l
             continue
         for number in range(first, min(len(words), first + len(plain.split()))):
             covered[number] = True
-    runs: list[tuple[int, int]] = []
-    for number, is_covered in enumerate(covered):
-        if is_covered:
-            continue
-        if runs and runs[-1][1] == number:
-            runs[-1] = (runs[-1][0], number + 1)
-        else:
-            runs.append((number, number + 1))
-    told = [(last - first, " ".join(words[first : first + 8])) for first, last in runs if last - first >= least_words]
+    runs = [list(run) for is_read, run in groupby(range(len(words)), covered.__getitem__) if not is_read]
+    told = [(len(run), " ".join(words[run[0] : run[0] + 8])) for run in runs if len(run) >= least_words]
     return sorted(told, key=lambda run: -run[0])

@@ -5,22 +5,22 @@
 
 import errno
 import faulthandler
-import importlib
 import logging
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from jobs import atomic_io
 from jobs.errors import UserError
+from jobs.imports import collection_paused
 from jobs.param_types import Strict
 from jobs.runner import artifacts
 from jobs.runner.attempt.outcome import CANCELLED_EXIT
-from jobs.runner.job_kind import load_kind
+from jobs.runner.job_kind import load_entry, load_kind
 from jobs.runner.paths import AttemptFolder
 from jobs.runner.progress.reports import ProgressWriter
 from jobs.runner.worker.context import Cancelled
@@ -115,8 +115,8 @@ def _run(job: dict[str, Any], context: WorkerContext) -> Strict:
     if kind.check is not None:
         kind.check(params)
     logger.info("%s begins; its parameters are in %s", context.job_id, context.folder / "job.json")
-    module, _, function = kind.entry.partition(":")
-    run: Callable[[Strict, WorkerContext], Strict] = getattr(importlib.import_module(module), function)
+    with collection_paused():
+        run = load_entry(kind.entry)
     context.raise_if_cancelled()
     return kind.result.model_validate(run(params, context))
 

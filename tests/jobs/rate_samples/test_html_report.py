@@ -1,4 +1,4 @@
-"""Page of a rating: players by relative path, reference speakers by name, and foreign text stays text."""
+"""Page of a rating: players by relative path, anchors by name, and foreign text stays text."""
 
 from __future__ import annotations
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jobs.audio.resampling import resample
-from jobs.speaker.encoders import SpeakerEncoder, centroid, leave_one_out
+from jobs.speaker.encoders import SpeakerEncoder
+from jobs.speaker.similarity import centroid, leave_one_out
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ from jobs.runner.models import JobRecord
 from jobs.runner.paths import Home
 from jobs.runner.store import Store
 from jobs.settings import PROJECT_ROOT, Settings
+from tests.support.processes import find_processes
 
 HERE = Path(__file__).resolve().parent
 EXIT_CODE = 7
@@ -115,11 +116,9 @@ class Chaos:
 
     def end(self) -> None:
         """Kill whatever is left of this home."""
-        mark = f"TTS_TRAIN_HOME={self.settings.home}".encode()
-        for entry in Path("/proc").iterdir():
-            with contextlib.suppress(OSError):
-                if entry.name.isdigit() and mark in (entry / "environ").read_bytes().split(b"\0"):
-                    os.kill(int(entry.name), signal.SIGKILL)
+        for pid in find_processes("TTS_TRAIN_HOME", self.settings.home):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def _environment(self) -> dict[str, str]:
         os.environ["PYTHONPATH"] = f"{PROJECT_ROOT}:{HERE}"  # also for the supervisor that this process starts

@@ -10,10 +10,11 @@ import pytest
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
 from jobs.dataset.quality.audio_quality import against_pauses
 from jobs.dataset.quality.clip_metrics import Measured, Task, measure
-from jobs.dataset.quality.narrator_stats import build_dnsmos_scores, robust_centroid
+from jobs.dataset.quality.narrator_stats import build_dnsmos_scores
 from jobs.dataset.quality.quality_filter import build_profile_of_good_clips, find_rejection
 from jobs.dataset.quality.thresholds import Thresholds, read_thresholds
 from jobs.errors import UserError
+from jobs.speaker.similarity import robust_centroid
 from tests.jobs.dataset.spoiled import with_chords, with_noise
 
 LIMITS = Thresholds()

@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.support.processes import find_processes
+
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol", "munged")
 BOUND_S = 30.0
@@ -156,13 +158,7 @@ class OneNode:
 
     def processes(self) -> list[int]:
         """Everything that was started with this configuration in its environment."""
-        mark = f"SLURM_CONF={self.conf}".encode()
-        found = []
-        for entry in Path("/proc").iterdir():
-            with contextlib.suppress(OSError):
-                if entry.name.isdigit() and mark in (entry / "environ").read_bytes().split(b"\0"):
-                    found.append(int(entry.name))
-        return [pid for pid in found if pid != os.getpid()]
+        return find_processes("SLURM_CONF", self.conf)
 
     def _run(self, name: str, *arguments: str) -> None:
         program = shutil.which(name, path=_search_path())
