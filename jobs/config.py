@@ -1,50 +1,33 @@
-"""``config.toml`` of the home, read strictly: an unknown or unfit entry is refused. stdlib only."""
+"""``config.toml`` of the home, as pydantic models: an unknown or invalid entry is an error.
+
+Read where a person or a client comes in: at the command line and in the MCP server. The processes that these start get
+the settings as environment variables, and read no file.
+"""
 
 import difflib
+import json
+import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, StrictBool, ValidationError, model_validator
 
 from jobs.errors import UserError
+from jobs.param_types import first_fault
+from jobs.settings import Settings, SlurmSettings
+
+Count = Annotated[int, Field(ge=0, strict=True)]
+Limit = Annotated[int, Field(gt=0, strict=True)]
 
 
-@dataclass(frozen=True)
-class SlurmSettings:
-    """Settings of Slurm jobs: table ``[slurm]`` of ``config.toml``. Empty means: as the cluster has it.
-
-    Attributes:
-        partition: ``--partition``.
-        account: ``--account``.
-        qos: ``--qos``.
-        gres: ``--gres`` of a job that needs a GPU.
-        time: ``--time``, longest run of one attempt; the work is asked to stop before, and continues in the next.
-        mem: ``--mem``; never left to the cluster, whose default may be the whole node.
-        cpus: ``--cpus-per-task``; 0: as the cluster has it.
-        nodes: ``--nodes``.
-        stop_s: seconds before the end of ``time`` at which the work is asked to stop at its next safe point.
-        extra: further arguments of ``sbatch``, as they are.
-        path_map: local path prefix to the same folder's prefix on the nodes, where they differ.
-        python: interpreter of the ``ml`` environment on the nodes; empty: the same path as here.
-    """
-
-    partition: str = ""
-    account: str = ""
-    qos: str = ""
-    gres: str = "gpu:1"
-    time: str = "24:00:00"
-    mem: str = "16G"
-    cpus: int = 0
-    nodes: int = 1
-    stop_s: int = 120
-    extra: tuple[str, ...] = ()
-    path_map: Mapping[str, str] | None = None
-    python: str = ""
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-@dataclass(frozen=True)
-class HttpSettings:
-    """Settings of the HTTP server: table ``[http]`` of ``config.toml``; flags of ``./run.sh mcp`` win.
+class HttpSettings(_Table):
+    """Settings of the HTTP server: table ``[http]``; flags of ``./run.sh mcp`` win.
 
     Attributes:
         host: address to listen on.
@@ -63,12 +46,12 @@ class HttpSettings:
     """
 
     host: str = "127.0.0.1"
-    port: int = 8765
+    port: Annotated[int, Field(ge=0, le=65535, strict=True)] = 8765
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
-    max_body_bytes: int = 1024 * 1024
-    max_concurrent: int = 32
-    max_per_s: float = 100.0
+    max_body_bytes: Limit = 1024 * 1024
+    max_concurrent: Limit = 32
+    max_per_s: Annotated[float, Field(gt=0, strict=True)] = 100.0
     issuer_url: str = ""
     resource_server_url: str = ""
     required_scopes: tuple[str, ...] = ()
@@ -76,13 +59,20 @@ class HttpSettings:
     introspection_client_id: str = ""
     introspection_secret_file: str = ""
 
+    @model_validator(mode="after")
+    def _check_oauth(self) -> "HttpSettings":
+        needed = ("issuer_url", "resource_server_url", "introspection_url")
+        missing = [name for name in needed if not getattr(self, name)]
+        if len(missing) not in (0, len(needed)):
+            raise ValueError(f"OAuth needs {', '.join(missing)} too")
+        return self
 
-@dataclass(frozen=True)
-class SearchSettings:
-    """Settings of ``web_research_hparams``: table ``[search]`` of ``config.toml``.
+
+class SearchSettings(_Table):
+    """Settings of ``web_research_hparams``: table ``[search]``.
 
     Attributes:
-        provider: general web search: ``brave``, ``tavily``, ``searxng`` (which needs ``url``), or empty for none.
+        provider: general web search; ``searxng`` needs ``url``. None: no web search.
         url: base address of the search service.
         key_file: file that holds the provider's key.
         key_env: environment variable that holds it, instead.
@@ -90,107 +80,95 @@ class SearchSettings:
         github_token_env: environment variable that holds it, instead.
     """
 
-    provider: str = ""
-    url: str = ""
+    provider: Literal["brave", "searxng", "tavily"] | None = None
+    url: Annotated[str, Field(pattern="^(https?://.*)?$")] = ""
     key_file: str = ""
     key_env: str = ""
     github_token_file: str = ""
     github_token_env: str = ""
 
-
-SEARCH_PROVIDERS = ("brave", "searxng", "tavily")
-TOP_LEVEL: Mapping[str, type] = {
-    "gpu_slots": object,  # a number or "auto"
-    "cpu_slots": int,
-    "check_gpu_free": bool,
-    "disk_reserve_mb": int,
-    "cancel_grace_s": float,
-    "log_limit_mb": int,
-    "backend": str,
-    "roots": list,
-    "slurm": dict,
-    "http": dict,
-    "search": dict,
-}
-_IN_WORDS = {
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    str: "a text",
-    list: "a list",
-    dict: "a table",
-}
-TableT = TypeVar("TableT")
+    @model_validator(mode="after")
+    def _check_url(self) -> "SearchSettings":
+        if self.provider == "searxng" and not self.url:
+            raise ValueError('searxng needs the address of an instance, url = "http://…"')
+        return self
 
 
-def read(path: Path) -> dict[str, Any]:
-    """The entries of a file; none when it is not there. Raises ``UserError`` ``settings_invalid``."""
+class Config(_Table):
+    """Entries of ``config.toml``; ``jobs.settings.Settings`` says what each means. None: not given."""
+
+    gpu_slots: Count | Literal["auto"] | None = None
+    cpu_slots: Count | None = None
+    check_gpu_free: StrictBool | None = None
+    disk_reserve_mb: Count | None = None
+    cancel_grace_s: Annotated[NonNegativeFloat, Field(strict=True)] | None = None
+    log_limit_mb: Count | None = None
+    backend: Literal["local", "slurm"] | None = None
+    roots: tuple[str, ...] = ()
+    slurm: SlurmSettings = SlurmSettings()
+    http: HttpSettings = HttpSettings()
+    search: SearchSettings = SearchSettings()
+
+    def to_variables(self, home: Path) -> dict[str, str]:
+        """Return the variables that stand for the entries, as ``Settings.from_environment`` reads them."""
+        plain = self.model_dump(include=_NUMBERS_AND_BACKEND, exclude_none=True)
+        found = {f"TTS_TRAIN_{name.upper()}": str(int(v) if isinstance(v, bool) else v) for name, v in plain.items()}
+        slurm = {name: value for name, value in asdict(self.slurm).items() if value is not None}
+        roots = ":".join(str((home / Path(root).expanduser()).resolve()) for root in self.roots)
+        return found | {"TTS_TRAIN_SLURM": json.dumps(slurm), "TTS_TRAIN_ROOTS": roots}
+
+
+_NUMBERS_AND_BACKEND = Config.model_fields.keys() - {"roots", "slurm", "http", "search"}
+
+
+def read_config(home: Path) -> Config:
+    """Read ``config.toml`` of a home; without the file, all entries have their defaults.
+
+    Raises:
+        UserError: ``settings_invalid``.
+    """
+    path = home / "config.toml"
     try:
-        text = path.read_text(encoding="utf-8")
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise _invalid(f"{path} cannot be read: {error}", "Make it readable, or remove it.") from error
-    import tomllib  # here: most homes have no such file, and the shim starts at every attempt
-
-    try:
-        entries = tomllib.loads(text)
+        return Config()
     except tomllib.TOMLDecodeError as error:
         raise _invalid(f"{path} is not TOML: {error}", "Correct that line.") from error
-    _check(entries, TOP_LEVEL, str(path))
-    return entries
+    except (OSError, UnicodeDecodeError) as error:
+        raise _invalid(f"{path} cannot be read: {error}", "Make it readable, or remove it.") from error
+    try:
+        return Config.model_validate(entries)
+    except ValidationError as error:
+        raise _invalid(f"{path}: {first_fault(error)}.", _correction(error)) from error
 
 
-def slurm(entries: Mapping[str, Any], where: str) -> SlurmSettings:
-    """Return the table ``[slurm]``. Raises ``UserError`` ``settings_invalid``."""
-    return _table(SlurmSettings, entries, f"{where}, [slurm]")
+def read_settings(environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Settings:
+    """Read the settings of a process that a client starts: the environment, then ``config.toml``.
+
+    Raises:
+        UserError: ``settings_invalid``.
+    """
+    return Settings.from_environment(environ, cwd, read_defaults=_variables)
 
 
-def http(entries: Mapping[str, Any], where: str) -> HttpSettings:
-    """Return the table ``[http]``. Raises ``UserError`` ``settings_invalid``."""
-    found = _table(HttpSettings, entries, f"{where}, [http]")
-    for name in ("max_body_bytes", "max_concurrent", "max_per_s"):
-        if getattr(found, name) <= 0:
-            raise _invalid(f"{where}, [http]: {name} = {getattr(found, name)} should be above 0.", "Correct it.")
-    needed = ("issuer_url", "resource_server_url", "introspection_url")
-    missing = [name for name in needed if not getattr(found, name)]
-    if len(missing) not in (0, len(needed)):
-        raise _invalid(f"{where}, [http]: OAuth needs {', '.join(missing)} too.", "Add it, or remove the others.")
-    return found
+def read_settings_at_the_shell(environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Settings:
+    """Read the settings of a person at a shell, who may name any path unless ``TTS_TRAIN_ROOTS`` says which are."""
+    return Settings.at_the_shell(environ, cwd, read_defaults=_variables)
 
 
-def search(entries: Mapping[str, Any], where: str) -> SearchSettings:
-    """Return the table ``[search]``. Raises ``UserError`` ``settings_invalid``."""
-    found = _table(SearchSettings, entries, f"{where}, [search]")
-    if found.provider and found.provider not in SEARCH_PROVIDERS:
-        raise _invalid(f"{where}, [search]: there is no provider {found.provider!r}.",
-                       f"Use {', '.join(SEARCH_PROVIDERS)}.")  # fmt: skip
-    if found.provider == "searxng" and not found.url:
-        raise _invalid(f"{where}, [search]: searxng needs the address of an instance.", 'Set url = "http://…".')
-    if found.url and not found.url.startswith(("http://", "https://")):
-        raise _invalid(f"{where}, [search]: url = {found.url!r} is no http address.", "Correct it.")
-    return found
+def _variables(home: Path) -> Mapping[str, str]:
+    return read_config(home).to_variables(home)
 
 
-def _table(table: type[TableT], entries: Mapping[str, Any], where: str) -> TableT:
-    """Make the settings of a table, whose entries have the types of its class; a list becomes a tuple of texts."""
-    defaults = vars(table())
-    types = {name: {tuple: list, type(None): dict}.get(type(value), type(value)) for name, value in defaults.items()}
-    _check(entries, types, where)
-    return table(**{k: tuple(map(str, v)) if isinstance(v, list) else v for k, v in entries.items()})
-
-
-def _check(entries: Mapping[str, Any], types: Mapping[str, type], where: str) -> None:
-    for name, value in entries.items():
-        if name not in types:
-            near = difflib.get_close_matches(name, types, 1)
-            meant = f"Did you mean {near[0]!r}? " if near else ""
-            raise _invalid(f"{where} has an unknown entry {name!r}.", f"{meant}Known are {', '.join(types)}.")
-        wanted = types[name]
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        fits = is_number if wanted is float else isinstance(value, wanted) and (wanted is not int or is_number)
-        if not fits:
-            raise _invalid(f"{where}: {name} = {value!r} should be {_IN_WORDS[wanted]}.", "Correct it.")
+def _correction(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    if fault["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):
+        return "Correct it."
+    *parents, name = fault["loc"]
+    tables: Mapping[str, Any] = {"http": HttpSettings.model_fields, "search": SearchSettings.model_fields}
+    known = {**tables, "slurm": asdict(SlurmSettings())}[str(parents[0])] if parents else Config.model_fields
+    near = difflib.get_close_matches(str(name), known, 1)
+    return (f"Did you mean {near[0]!r}? " if near else "") + f"Known are {', '.join(known)}."
 
 
 def _invalid(message: str, hint: str) -> UserError:

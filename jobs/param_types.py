@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
@@ -88,3 +88,11 @@ def _marks_in(parts: Iterable[Any]) -> Iterator[PathMark | ModelMark]:
             yield part
         elif get_origin(part) is not None:
             yield from _marks_in([*getattr(part, "__metadata__", ()), *get_args(part)])
+
+
+def first_fault(error: ValidationError) -> str:
+    """Return the place and message of the first fault that pydantic found, such as ``training.lr: Input should …``."""
+    fault = error.errors()[0]
+    where = ".".join(str(part) for part in fault["loc"])
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message

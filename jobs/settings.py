@@ -1,6 +1,6 @@
-"""Settings: paths and limits, read from the process environment and ``config.toml``. stdlib only.
+"""Settings: paths and limits, read from the process environment. stdlib only.
 
-No other module reads the environment; every package may import this one.
+No other module reads the environment; every package may import this one. ``jobs.config`` adds ``config.toml``.
 """
 
 from __future__ import annotations
@@ -9,13 +9,11 @@ import functools
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from jobs import config
-from jobs.config import HttpSettings, SearchSettings, SlurmSettings
 from jobs.errors import UserError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -27,10 +25,45 @@ _PERSONAL = re.compile(r"CUDA_VISIBLE_DEVICES|.*(TOKEN|API_KEY|ACCESS_KEY|SECRET
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Settings of a process, read once from the environment and from ``config.toml`` in the home.
+class SlurmSettings:
+    """Settings of Slurm jobs: table ``[slurm]`` of ``config.toml``. Empty means: as the cluster has it.
 
-    The entries of ``config.toml`` (see ``jobs.config``) hold for all users of the home; a variable wins.
+    Attributes:
+        partition: ``--partition``.
+        account: ``--account``.
+        qos: ``--qos``.
+        gres: ``--gres`` of a job that needs a GPU.
+        time: ``--time``, longest run of one attempt; the work is asked to stop before, and continues in the next.
+        mem: ``--mem``; never left to the cluster, whose default may be the whole node.
+        cpus: ``--cpus-per-task``; 0: as the cluster has it.
+        nodes: ``--nodes``.
+        stop_s: seconds before the end of ``time`` at which the work is asked to stop at its next safe point.
+        extra: further arguments of ``sbatch``, as they are.
+        path_map: local path prefix to the same folder's prefix on the nodes, where they differ.
+        python: interpreter of the ``ml`` environment on the nodes; empty: the same path as here.
+    """
+
+    partition: str = ""
+    account: str = ""
+    qos: str = ""
+    gres: str = "gpu:1"
+    time: str = "24:00:00"
+    mem: str = "16G"
+    cpus: int = 0
+    nodes: int = 1
+    stop_s: int = 120
+    extra: tuple[str, ...] = ()
+    path_map: Mapping[str, str] | None = None
+    python: str = ""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of a process, read once from the environment.
+
+    Entries of ``config.toml`` in the home (see ``jobs.config``) hold for all users of the home; a variable wins.
 
     Attributes:
         home: job store, job folders, default outputs, toy models. ``TTS_TRAIN_HOME``, else ``<project>/var``.
@@ -50,8 +83,6 @@ class Settings:
             or ``log_limit_mb``, else 50 MB.
         backend: where jobs run that do not say: ``local`` or ``slurm``. ``TTS_TRAIN_BACKEND`` or ``backend``.
         slurm: table ``[slurm]``; ``TTS_TRAIN_SLURM`` (the same as JSON).
-        http: table ``[http]``: how the server is reached over HTTP.
-        search: table ``[search]``: keys and services of ``web_research_hparams``.
         gpus: the GPUs that the submitter's jobs may use, as in ``CUDA_VISIBLE_DEVICES``; None: all.
         rank: place of this process among those that do one job's work together; ``RANK``, which torchrun sets.
         hub_cache: where the Hugging Face libraries keep weights.
@@ -69,67 +100,73 @@ class Settings:
     log_limit_bytes: int = 50_000_000
     backend: str = "local"
     slurm: SlurmSettings = field(default_factory=SlurmSettings)
-    http: HttpSettings = field(default_factory=HttpSettings)
-    search: SearchSettings = field(default_factory=SearchSettings)
     gpus: str | None = None
     rank: int = 0
     hub_cache: Path = Path.home() / ".cache" / "huggingface" / "hub"
     torch_cache: Path = Path.home() / ".cache" / "torch"
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Settings:
+    def from_environment(
+        cls,
+        environ: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        *,
+        read_defaults: Callable[[Path], Mapping[str, str]] = lambda home: {},
+    ) -> Settings:
         """Read the process environment (or ``environ``) once.
 
         Args:
             environ: variables to read instead of ``os.environ``.
             cwd: working directory that counts as an allowed root, instead of the process's own.
+            read_defaults: returns, for the home, the values of variables that are not set. Its ``TTS_TRAIN_ROOTS`` are
+                added to those that are.
 
         Raises:
             UserError: ``settings_invalid``.
         """
-        env = os.environ if environ is None else environ
+        env = {name: value for name, value in (os.environ if environ is None else environ).items() if value}
         base = Path(cwd or env.get("TTS_TRAIN_CWD") or Path.cwd()).resolve()
-        home = Path(env.get("TTS_TRAIN_HOME") or PROJECT_ROOT / "var").expanduser()
-        home = (base / home).resolve()
-        extra = [Path(part).expanduser().resolve() for part in env.get("TTS_TRAIN_ROOTS", "").split(":") if part]
+        home = (base / Path(env.get("TTS_TRAIN_HOME") or PROJECT_ROOT / "var").expanduser()).resolve()
+        defaults = read_defaults(home)
+        roots = f"{env.get('TTS_TRAIN_ROOTS', '')}:{defaults.get('TTS_TRAIN_ROOTS', '')}".split(":")
+        env = {**defaults, **env}
         cache = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         hf_home = Path(env.get("HF_HOME") or cache / "huggingface")
-        file = home / "config.toml"
-        entries = config.read(file)
-        extra += [(home / Path(str(root)).expanduser()).resolve() for root in entries.get("roots", [])]
-        slurm = json.loads(env["TTS_TRAIN_SLURM"]) if env.get("TTS_TRAIN_SLURM") else entries.get("slurm", {})
 
         def number(name: str, default: float) -> float:
-            return _number(name, env.get(f"TTS_TRAIN_{name.upper()}") or entries.get(name, default))
+            return _number(name, env.get(f"TTS_TRAIN_{name.upper()}", default))
 
-        backend = str(env.get("TTS_TRAIN_BACKEND") or entries.get("backend", "local"))
+        backend = env.get("TTS_TRAIN_BACKEND", "local")
         if backend not in BACKENDS:
             raise UserError("settings_invalid", f"There is no backend {backend!r}.", f"Use {' or '.join(BACKENDS)}.")
-        gpu_slots = env.get("TTS_TRAIN_GPU_SLOTS") or entries.get("gpu_slots", "auto")
         return cls(
             home=home,
             envs=Path(env.get("TTS_TRAIN_ENVS") or PROJECT_ROOT / ".envs").expanduser().resolve(),
-            roots=tuple(dict.fromkeys([base, PROJECT_ROOT, home, *extra])),
-            gpu_slots=None if gpu_slots == "auto" else int(_number("gpu_slots", gpu_slots)),
+            roots=tuple(dict.fromkeys([base, PROJECT_ROOT, home, *(_resolved(root) for root in roots if root)])),
+            gpu_slots=None if env.get("TTS_TRAIN_GPU_SLOTS", "auto") == "auto" else int(number("gpu_slots", 1)),
             cpu_slots=int(number("cpu_slots", 1)),
             check_gpu_free=bool(number("check_gpu_free", 1)),
             disk_reserve_bytes=int(number("disk_reserve_mb", 500)) * 1_000_000,
             cancel_grace_s=number("cancel_grace_s", 8),
             log_limit_bytes=int(number("log_limit_mb", 50)) * 1_000_000,
             backend=backend,
-            slurm=config.slurm(slurm, str(file)),
-            http=config.http(entries.get("http", {}), str(file)),
-            search=config.search(entries.get("search", {}), str(file)),
-            gpus=env.get("CUDA_VISIBLE_DEVICES"),
-            rank=int(env.get("RANK") or 0),
+            slurm=_slurm(env.get("TTS_TRAIN_SLURM", "{}")),
+            gpus=(os.environ if environ is None else environ).get("CUDA_VISIBLE_DEVICES"),
+            rank=int(env.get("RANK", 0)),
             hub_cache=Path(env.get("HF_HUB_CACHE") or hf_home / "hub"),
             torch_cache=Path(env.get("TORCH_HOME") or cache / "torch"),
         )
 
     @classmethod
-    def at_the_shell(cls, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Settings:
+    def at_the_shell(
+        cls,
+        environ: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        *,
+        read_defaults: Callable[[Path], Mapping[str, str]] = lambda home: {},
+    ) -> Settings:
         """Read settings for a person at a shell, who may name any path unless ``TTS_TRAIN_ROOTS`` says which are."""
-        settings = cls.from_environment(environ, cwd)
+        settings = cls.from_environment(environ, cwd, read_defaults=read_defaults)
         if (os.environ if environ is None else environ).get("TTS_TRAIN_ROOTS"):
             return settings
         return replace(settings, roots=(settings.roots[0], Path("/")))
@@ -206,6 +243,18 @@ def secrets_of() -> tuple[str, ...]:
         if _PERSONAL.fullmatch(name) and name != "CUDA_VISIBLE_DEVICES" and len(value) >= SHORTEST_SECRET
     }
     return tuple(sorted(found, key=len, reverse=True))
+
+
+def _resolved(root: str) -> Path:
+    return Path(root).expanduser().resolve()
+
+
+def _slurm(text: str) -> SlurmSettings:
+    try:
+        entries: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(text).items()}
+        return SlurmSettings(**entries)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise UserError("settings_invalid", f"TTS_TRAIN_SLURM = {text!r}: {error}.", "Correct it.") from error
 
 
 def _number(name: str, value: Any) -> float:

@@ -8,6 +8,7 @@ import anyio.to_thread
 import httpx
 from pydantic import Field
 
+from jobs.config import SearchSettings, read_config
 from jobs.errors import UserError
 from jobs.param_types import Strict, Value, rare
 from jobs.runner.job_kind import Example
@@ -137,9 +138,9 @@ async def answer(
     return shorten(whole, args.detail)
 
 
-def search_access(settings: Settings) -> tuple[SearchAccess, str]:
+def search_access(settings: Settings, chosen: SearchSettings) -> tuple[SearchAccess, str]:
     """Return the configured access to search services, and what of it cannot be read."""
-    chosen, wrong = settings.search, []
+    wrong: list[str] = []
 
     def secret(file: str, variable: str) -> str:
         try:
@@ -150,7 +151,7 @@ def search_access(settings: Settings) -> tuple[SearchAccess, str]:
 
     key = secret(chosen.key_file, chosen.key_env)
     token = secret(chosen.github_token_file, chosen.github_token_env)
-    provider: Any = chosen.provider
+    provider: Any = chosen.provider or ""
     if provider in ("brave", "tavily") and not key:
         wrong = wrong or [f"{provider} needs key_file or key_env in [search] of config.toml"]
         provider = ""
@@ -163,7 +164,7 @@ async def _searched(
 ) -> tuple[list[ValueCandidate], Search]:
     if args.offline:
         return [], Search(reached=False, why="offline=true: nothing was asked")
-    access, wrong = search_access(context.settings)
+    access, wrong = search_access(context.settings, read_config(context.settings.home).search)
     queries = build_queries(args.model_size, args.method, args.question, args.max_results, access)
     missing = find_missing_access(access)
     if wrong:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from jobs.asr.transcript import Word as Word
 from jobs.atomic_io import open_text
 from jobs.errors import UserError
+from jobs.param_types import first_fault
 from jobs.runner.job_kind import Output, find_makers
 
 Step = Literal["ingested", "aligned", "coded"]
@@ -117,9 +118,7 @@ def read_numbered_rows(path: Path, model: type[RowT]) -> Iterator[tuple[int, Row
             try:
                 yield number, model.model_validate_json(line)
             except ValidationError as error:
-                first = error.errors()[0]
-                where = ".".join(str(part) for part in first["loc"])
-                raise _unreadable(path, number, f"{where}: {first['msg']}" if where else first["msg"]) from error
+                raise _unreadable(path, number, first_fault(error)) from error
 
 
 def _unreadable(path: Path, number: int, why: str) -> UserError:

@@ -15,6 +15,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from jobs.config import read_settings
 from jobs.environments.setup import environment_cost_mb, environment_state
 from jobs.settings import PROJECT_ROOT, Settings
 
@@ -166,7 +167,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     options = parser.parse_args(arguments)
-    findings = examine(Settings.from_environment())
+    findings = examine(read_settings())
     is_ready = all(finding.state != "missing" for finding in findings)
     if options.json:
         report = {"ready": is_ready, "findings": [asdict(finding) for finding in findings]}

@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from jobs.dataset.manifest import Row, read_numbered_rows
 from jobs.errors import UserError
+from jobs.param_types import first_fault
 
 HUMAN_RATINGS = "human_ratings.jsonl"
 """Beside takes.jsonl: what people said of them."""
@@ -86,10 +87,9 @@ def read_opinions(folder: Path) -> Opinions:
             else:
                 scores.append(HumanRating.model_validate(said))
         except ValidationError as error:
-            first = error.errors()[0]
             raise UserError(
                 "manifest_unreadable",
-                f"{path}, line {number}: {'.'.join(map(str, first['loc']))}: {first['msg']}.",
+                f"{path}, line {number}: {first_fault(error)}.",
                 "A line is a score (audio, text, score, at) or a vote (audio, against, text, winner, at).",
             ) from error
     return Opinions(tuple(scores), tuple(votes))

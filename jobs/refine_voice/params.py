@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from jobs.errors import UserError
-from jobs.param_types import CodedManifest, ConfigPath, ModelRef, OutputPath, Strict, Value, rare
+from jobs.param_types import CodedManifest, ConfigPath, ModelRef, OutputPath, Strict, Value, first_fault, rare
 from jobs.settings import Settings
 from jobs.synthesize.params import EVALUATION_TEXTS
 from jobs.training.params import DEFAULT_BASE
@@ -114,9 +114,9 @@ def check(params: Params) -> None:
             {**params.training, "manifest": params.manifest, "base_model": params.base_model}
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        fault = f"training: {'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise UserError("bad_arguments", fault, "See start_training's arguments.") from error
+        raise UserError(
+            "bad_arguments", f"training: {first_fault(error)}", "See start_training's arguments."
+        ) from error
     check_training(training)
 
 

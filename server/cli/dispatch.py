@@ -7,11 +7,11 @@ import sys
 import anyio
 from pydantic import BaseModel
 
+from jobs.config import read_settings_at_the_shell
 from jobs.environments.setup import make_environment
 from jobs.errors import UserError
 from jobs.runner.client.runner import Runner
 from jobs.runner.provenance import project_version
-from jobs.settings import Settings
 from server.cli import DONE, FAILED, INTERRUPTED
 from server.cli.commands import PLAIN_COMMANDS, SHORT, Command, command_named, original_commands
 from server.cli.flags import can_wait, read_flags
@@ -38,7 +38,7 @@ def dispatch(words: list[str]) -> int:
     word, rest = words[0], words[1:]
     plain = PLAIN_COMMANDS.get(word.replace("_", "-"))
     if plain is not None:
-        _print(plain.load()(rest, Settings.at_the_shell(), plain.about))
+        _print(plain.load()(rest, read_settings_at_the_shell(), plain.about))
         return DONE
     command = command_named(word, rest)
     return _run(command, all_tools()[command.tool], rest)
@@ -52,7 +52,7 @@ def _run(command: Command, tool: Tool, words: list[str]) -> int:
     args = parse_arguments(
         tool.args, arguments, tool=command.name, spell=flag_name, explained=f"See ./run.sh {command.name} --help"
     )
-    settings = Settings.at_the_shell()
+    settings = read_settings_at_the_shell()
     runner = Runner(settings)
     answer = _call(tool, args, ToolContext(settings, runner))
     code = DONE

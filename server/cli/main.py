@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from jobs.config import read_settings
 from jobs.errors import UserError
 from jobs.settings import Settings
 from server.cli import BAD_INPUT, DONE, FAILED, INTERRUPTED
@@ -22,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     wants_json = "--json" in words
     try:
         if words[:1] == ["mcp"]:
-            PLAIN_COMMANDS["mcp"].load()(words[1:], Settings.from_environment(), PLAIN_COMMANDS["mcp"].about)
+            PLAIN_COMMANDS["mcp"].load()(words[1:], read_settings(), PLAIN_COMMANDS["mcp"].about)
             return DONE
         from server.cli.dispatch import dispatch
 
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         logging.getLogger("tools").addHandler(logging.NullHandler())  # the traceback goes to the file only
         logging.getLogger("tools").propagate = False
-        unforeseen = unexpected(" ".join(words[:1]) or "run.sh", error, Settings.at_the_shell().home)
+        unforeseen = unexpected(" ".join(words[:1]) or "run.sh", error, Settings.from_environment().home)
         _print_error(unforeseen, wants_json)
         return FAILED
     except KeyboardInterrupt:

@@ -4,9 +4,9 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
+from jobs.config import read_config
 from jobs.errors import UserError
 from jobs.settings import Settings
 from server.cli.flags import Parser
@@ -46,9 +46,9 @@ def serve_command(words: Sequence[str], settings: Settings, about: str) -> str:
     with _stdout_to_stderr():
         from server.mcp.http import serve_http
     changes = {name: getattr(options, name) for name in ("host", "port") if getattr(options, name) is not None}
-    hosts = (*settings.http.allowed_hosts, *(options.allow_host or ()))
-    http = replace(settings.http, allowed_hosts=hosts, **changes)
-    serve_http(replace(settings, http=http), options.token_file)
+    http = read_config(settings.home).http
+    changes["allowed_hosts"] = (*http.allowed_hosts, *(options.allow_host or ()))
+    serve_http(settings, http.model_copy(update=changes), options.token_file)
     return ""
 
 

@@ -6,6 +6,7 @@ import time
 
 import anyio
 
+from jobs.config import read_settings
 from jobs.errors import UserError
 from jobs.settings import Settings
 from server.demo.client import connect
@@ -40,7 +41,7 @@ def main() -> int:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout, progress on stderr")
     options = parser.parse_args()
-    return anyio.run(lambda: run_demo(Settings.from_environment(), as_object=options.json))
+    return anyio.run(lambda: run_demo(read_settings(), as_object=options.json))
 
 
 if __name__ == "__main__":

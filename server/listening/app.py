@@ -24,6 +24,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobs.errors import UserError
+from jobs.param_types import first_fault
 from server.http.host_check import HostCheck
 from server.http.listener import http_server, open_socket
 from server.http.rate_limit import RateLimit
@@ -151,8 +152,7 @@ async def _store(request: Request, model: type[SubmissionT], save: Callable[[Sub
     try:
         await to_thread.run_sync(save, model.model_validate_json(body))
     except ValidationError as error:
-        first = error.errors()[0]
-        raise HTTPException(400, f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")) from error
+        raise HTTPException(400, first_fault(error)) from error
     except LookupError as error:
         raise HTTPException(404) from error
     except UserError as error:

@@ -36,18 +36,18 @@ LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
 EVERYWHERE = ("0.0.0.0", "::")
 
 
-def serve_http(settings: Settings, token_file: Path | None) -> None:
+def serve_http(settings: Settings, http: HttpSettings, token_file: Path | None) -> None:
     """Serve until SIGTERM or SIGINT. Jobs go on.
 
     Args:
-        settings: paths, and the table ``[http]``.
+        settings: paths and limits.
+        http: the table ``[http]``, with the flags of the command.
         token_file: file of the bearer token; None: ``http-token`` in the home, on loopback only.
 
     Raises:
         UserError: ``http_exposed``, ``address_unusable``, ``token_file_unusable`` or ``settings_invalid``.
     """
     log_to_stderr()
-    http = settings.http
     refuse_exposure(http, has_token_file=token_file is not None)
     uses_oauth = bool(http.issuer_url) and token_file is None
     try:

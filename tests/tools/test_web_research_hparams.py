@@ -44,8 +44,10 @@ def services() -> Iterator[Services]:
 def answered(services: Services, tmp_path: Path) -> Answered:
     """The answer to arguments, with the loopback server for a network."""
 
-    def ask(*, search: SearchSettings | None = None, unplugged: bool = False, **given: Any) -> WebResearchHparamsAnswer:
-        settings = Settings(tmp_path / "home", tmp_path, (tmp_path,), search=search or SearchSettings())
+    def ask(*, search: str = "", unplugged: bool = False, **given: Any) -> WebResearchHparamsAnswer:
+        settings = Settings(tmp_path / "home", tmp_path, (tmp_path,))
+        settings.home.mkdir(exist_ok=True)
+        (settings.home / "config.toml").write_text(f"[search]\n{search}\n")
         args = parse_arguments(WebResearchHparamsArgs, given, tool="web_research_hparams")
         transport = httpx.MockTransport(_no_network) if unplugged else services.transport()
         return anyio.run(answer, args, ToolContext(settings, Runner(settings)), transport)
@@ -256,7 +258,7 @@ def test_a_configured_search_service_is_asked_with_the_key_from_its_file(
     key.write_text("the-secret-key\n")
     services.replies["search.lan", "/res/v1/web/search"] = reply(BRAVE)
 
-    made = answered(search=SearchSettings(provider="brave", url="http://search.lan", key_file=str(key)), detail="full")
+    made = answered(search=f'provider = "brave"\nurl = "http://search.lan"\nkey_file = "{key}"', detail="full")
 
     assert made.search.sources["web_search"].state == "answered"
     (headers,) = [headers for host, _, headers in services.seen if host == "search.lan"]
@@ -266,7 +268,7 @@ def test_a_configured_search_service_is_asked_with_the_key_from_its_file(
 
 
 def test_a_key_that_cannot_be_read_is_told_and_nothing_is_asked_there(answered: Answered, tmp_path: Path) -> None:
-    made = answered(search=SearchSettings(provider="tavily", key_file=str(tmp_path / "missing.key")))
+    made = answered(search='provider = "tavily"\nkey_file = "missing.key"')
 
     state = made.search.sources["web_search"]
     assert (state.state, "missing.key cannot be read" in state.why) == ("not_asked", True)
@@ -274,9 +276,9 @@ def test_a_key_that_cannot_be_read_is_told_and_nothing_is_asked_there(answered: 
 
 def test_a_key_may_stand_in_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_BRAVE_API_KEY", "k")
-    settings = Settings(tmp_path, tmp_path, (), search=SearchSettings(provider="brave", key_env="MY_BRAVE_API_KEY"))
+    search = SearchSettings(provider="brave", key_env="MY_BRAVE_API_KEY")
 
-    access, wrong = search_access(settings)
+    access, wrong = search_access(Settings(tmp_path, tmp_path, ()), search)
 
     assert (access.key, access.search_url, wrong) == ("k", "https://api.search.brave.com", "")
 

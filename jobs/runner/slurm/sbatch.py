@@ -4,9 +4,9 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from jobs.config import SlurmSettings
 from jobs.runner.attempt.path_mapping import map_text
 from jobs.runner.attempt.spec import build_slurm_name
+from jobs.settings import SlurmSettings
 
 
 def arguments(

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from jobs.errors import UserError
+from jobs.param_types import first_fault
 from jobs.training.params import Params
 
 KEY = "hyperparameters"
@@ -37,8 +38,7 @@ def read_hyperparams(path: Path, given: Collection[str] = ()) -> dict[str, Any]:
     try:
         checked = Params.model_validate({**values, "manifest": "none"})
     except ValidationError as error:
-        first = error.errors()[0]
-        raise _invalid(f"{path}: {'.'.join(map(str, first['loc'])) or 'value'}: {first['msg']}") from error
+        raise _invalid(f"{path}: {first_fault(error)}") from error
     return {name: getattr(checked, name) for name in values if name not in given}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import Field, ValidationError
 
 from jobs.errors import UserError
-from jobs.param_types import Strict, Value
+from jobs.param_types import Strict, Value, first_fault
 from jobs.web_research_hparams.evidence.extract import MAX_CONTEXT, MAX_QUOTE, extract_values, is_about_the_model
 from jobs.web_research_hparams.evidence.number_parsing import NUMBER, Span, parse_number, parse_span
 from jobs.web_research_hparams.evidence.parameter_aliases import BY_NAME, find_parameter
@@ -39,9 +39,7 @@ def read_findings(given: Sequence[Mapping[str, object]]) -> list[Finding]:
         try:
             findings.append(Finding.model_validate(dict(fields)))
         except ValidationError as error:
-            first = error.errors()[0]
-            what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-            raise _invalid(place, clean(what, 160), f"A finding has {FINDING}.") from error
+            raise _invalid(place, clean(first_fault(error), 160), f"A finding has {FINDING}.") from error
     return findings
 
 

@@ -15,6 +15,7 @@ from mcp.shared.exceptions import MCPDeprecationWarning
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import tools
+from jobs.config import HttpSettings
 from jobs.settings import Settings
 from server.http.auth import FileTokenVerifier
 from server.http.listener import http_server, open_socket
@@ -47,7 +48,7 @@ def main() -> None:
         add_fixtures(server)
     with open_socket("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
-        app = with_token(http_app(server, settings.http, FileTokenVerifier(TOKEN), port=port))
+        app = with_token(http_app(server, HttpSettings(), FileTokenVerifier(TOKEN), port=port))
         sys.stdout.write(f"http://127.0.0.1:{port}{PATH}\n")
         sys.stdout.flush()
         http_server(app).run(sockets=[listener])

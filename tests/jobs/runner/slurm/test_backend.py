@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from jobs.config import SlurmSettings
 from jobs.errors import UserError
 from jobs.runner.attempt import claim
 from jobs.runner.backend import AttemptPhase
@@ -18,7 +17,7 @@ from jobs.runner.paths import Home
 from jobs.runner.slurm.backend import SlurmBackend
 from jobs.runner.slurm.slurm_cli import NoAnswerError, RefusedError, SlurmCli
 from jobs.runner.store import JobRow
-from jobs.settings import Settings
+from jobs.settings import Settings, SlurmSettings
 
 Until = Callable[[Callable[[], object]], object]
 DOWN = "echo 'slurm_load_jobs error: Unable to contact slurm controller (connect failure)' >&2; exit 1"

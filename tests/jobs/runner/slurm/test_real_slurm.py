@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 
 from jobs.atomic_io import read_json
-from jobs.config import SlurmSettings
 from jobs.runner.client.runner import Runner
 from jobs.runner.machine import processes
 from jobs.runner.models import JobRecord
 from jobs.runner.paths import AttemptFolder, Home
-from jobs.settings import PROJECT_ROOT, Settings
+from jobs.settings import PROJECT_ROOT, Settings, SlurmSettings
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jobs.config import SlurmSettings
 from jobs.runner.attempt.path_mapping import map_json, map_text
 from jobs.runner.slurm.sbatch import arguments, script
+from jobs.settings import SlurmSettings
 
 FOLDER = Path("/lab/jobs/a b/attempt-2")
 
