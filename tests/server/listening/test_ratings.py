@@ -178,7 +178,7 @@ def test_another_host_name_of_this_address_is_refused(ask: Ask) -> None:
         ({"take": 99, "score": 3}, {}, 404),
         (b"{", {}, 400),
         (b" " * (MAX_BODY_BYTES + 1), {}, 413),
-        ({"take": 0, "score": 3}, {"Content_Length": "-5"}, 400),
+        (b"", {"Content_Length": "-5"}, 400),  # no body: closing on unread bytes would reset the connection
         (iter([b"{}"]), {}, 411),
     ],
 )
