@@ -12,18 +12,44 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, StrictBool, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PlainValidator,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
 from jobs.errors import UserError
-from jobs.param_types import first_fault
 from jobs.settings import Settings, SlurmSettings
 
-Count = Annotated[int, Field(ge=0, strict=True)]
-Limit = Annotated[int, Field(gt=0, strict=True)]
+
+def _check_slots(value: Any) -> Any:
+    if value != "auto" and (type(value) is not int or value < 0):
+        raise ValueError('Input should be a whole number or "auto"')
+    return value
+
+
+def _check_address(value: str) -> str:
+    if value and not value.startswith(("http://", "https://")):
+        raise ValueError("Input should be an http address")
+    return value
+
+
+def _check_folders(value: tuple[str, ...]) -> tuple[str, ...]:
+    if any(":" in folder for folder in value):
+        raise ValueError("A folder with ':' in its path cannot be a root")
+    return value
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class HttpSettings(_Table):
@@ -46,12 +72,12 @@ class HttpSettings(_Table):
     """
 
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535, strict=True)] = 8765
+    port: Annotated[int, Field(ge=0, le=65535)] = 8765
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
-    max_body_bytes: Limit = 1024 * 1024
-    max_concurrent: Limit = 32
-    max_per_s: Annotated[float, Field(gt=0, strict=True)] = 100.0
+    max_body_bytes: PositiveInt = 1024 * 1024
+    max_concurrent: PositiveInt = 32
+    max_per_s: PositiveFloat = 100.0
     issuer_url: str = ""
     resource_server_url: str = ""
     required_scopes: tuple[str, ...] = ()
@@ -64,7 +90,7 @@ class HttpSettings(_Table):
         needed = ("issuer_url", "resource_server_url", "introspection_url")
         missing = [name for name in needed if not getattr(self, name)]
         if len(missing) not in (0, len(needed)):
-            raise ValueError(f"OAuth needs {', '.join(missing)} too")
+            raise ValueError(f"OAuth needs {', '.join(missing)} too. Add it, or remove the others")
         return self
 
 
@@ -72,7 +98,7 @@ class SearchSettings(_Table):
     """Settings of ``web_research_hparams``: table ``[search]``.
 
     Attributes:
-        provider: general web search; ``searxng`` needs ``url``. None: no web search.
+        provider: general web search; ``searxng`` needs ``url``. Empty: none.
         url: base address of the search service.
         key_file: file that holds the provider's key.
         key_env: environment variable that holds it, instead.
@@ -80,8 +106,8 @@ class SearchSettings(_Table):
         github_token_env: environment variable that holds it, instead.
     """
 
-    provider: Literal["brave", "searxng", "tavily"] | None = None
-    url: Annotated[str, Field(pattern="^(https?://.*)?$")] = ""
+    provider: Literal["", "brave", "searxng", "tavily"] = ""
+    url: Annotated[str, AfterValidator(_check_address)] = ""
     key_file: str = ""
     key_env: str = ""
     github_token_file: str = ""
@@ -90,21 +116,21 @@ class SearchSettings(_Table):
     @model_validator(mode="after")
     def _check_url(self) -> "SearchSettings":
         if self.provider == "searxng" and not self.url:
-            raise ValueError('searxng needs the address of an instance, url = "http://…"')
+            raise ValueError('searxng needs the address of an instance. Set url = "http://…"')
         return self
 
 
 class Config(_Table):
     """Entries of ``config.toml``; ``jobs.settings.Settings`` says what each means. None: not given."""
 
-    gpu_slots: Count | Literal["auto"] | None = None
-    cpu_slots: Count | None = None
-    check_gpu_free: StrictBool | None = None
-    disk_reserve_mb: Count | None = None
-    cancel_grace_s: Annotated[NonNegativeFloat, Field(strict=True)] | None = None
-    log_limit_mb: Count | None = None
+    gpu_slots: Annotated[int | str | None, PlainValidator(_check_slots)] = None
+    cpu_slots: NonNegativeInt | None = None
+    check_gpu_free: bool | None = None
+    disk_reserve_mb: NonNegativeInt | None = None
+    cancel_grace_s: NonNegativeFloat | None = None
+    log_limit_mb: NonNegativeInt | None = None
     backend: Literal["local", "slurm"] | None = None
-    roots: tuple[str, ...] = ()
+    roots: Annotated[tuple[str, ...], AfterValidator(_check_folders)] = ()
     slurm: SlurmSettings = SlurmSettings()
     http: HttpSettings = HttpSettings()
     search: SearchSettings = SearchSettings()
@@ -137,9 +163,10 @@ def read_config(home: Path) -> Config:
     except (OSError, UnicodeDecodeError) as error:
         raise _invalid(f"{path} cannot be read: {error}", "Make it readable, or remove it.") from error
     try:
-        return Config.model_validate(entries)
+        # as JSON, in which pydantic takes arrays for tuples and tables for dataclasses without further conversions
+        return Config.model_validate_json(json.dumps(entries, default=str))
     except ValidationError as error:
-        raise _invalid(f"{path}: {first_fault(error)}.", _correction(error)) from error
+        raise _explain(error, path) from error
 
 
 def read_settings(environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Settings:
@@ -160,15 +187,26 @@ def _variables(home: Path) -> Mapping[str, str]:
     return read_config(home).to_variables(home)
 
 
-def _correction(error: ValidationError) -> str:
+def _explain(error: ValidationError, path: Path) -> UserError:
+    """Return the error for the first fault that pydantic found."""
     fault = error.errors()[0]
-    if fault["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):
-        return "Correct it."
-    *parents, name = fault["loc"]
-    tables: Mapping[str, Any] = {"http": HttpSettings.model_fields, "search": SearchSettings.model_fields}
-    known = {**tables, "slurm": asdict(SlurmSettings())}[str(parents[0])] if parents else Config.model_fields
-    near = difflib.get_close_matches(str(name), known, 1)
-    return (f"Did you mean {near[0]!r}? " if near else "") + f"Known are {', '.join(known)}."
+    tables = {
+        "slurm": asdict(SlurmSettings()),
+        "http": HttpSettings.model_fields,
+        "search": SearchSettings.model_fields,
+    }
+    *parents, name = [str(part) for part in fault["loc"]]
+    table = parents[0] if parents and parents[0] in tables else name if name in tables else ""
+    where = f"{path}, [{table}]" if table else str(path)
+    if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        known = tables.get(table, Config.model_fields)
+        near = difflib.get_close_matches(name, known, 1)
+        meant = f"Did you mean {near[0]!r}? " if near else ""
+        return _invalid(f"{where} has an unknown entry {name!r}.", f"{meant}Known are {', '.join(known)}.")
+    entry = ".".join(part for part in (*parents, name) if part != table)
+    given = f" = {fault['input']!r}" if entry else ""
+    message = fault["msg"].removeprefix("Value error, ")
+    return _invalid(f"{where}: {entry}{given}{': ' if entry else ''}{message}.", "Correct it.")
 
 
 def _invalid(message: str, hint: str) -> UserError:

@@ -56,7 +56,7 @@ class SlurmSettings:
     path_map: Mapping[str, str] | None = None
     python: str = ""
 
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
+    __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}
 
 
 @dataclass(frozen=True)
@@ -250,11 +250,24 @@ def _resolved(root: str) -> Path:
 
 
 def _slurm(text: str) -> SlurmSettings:
+    """Read ``TTS_TRAIN_SLURM``. Its entries have the types of the defaults; a list becomes a tuple of texts."""
+    defaults = asdict(SlurmSettings())
     try:
-        entries: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(text).items()}
-        return SlurmSettings(**entries)
-    except (TypeError, ValueError, AttributeError) as error:
-        raise UserError("settings_invalid", f"TTS_TRAIN_SLURM = {text!r}: {error}.", "Correct it.") from error
+        entries = dict(json.loads(text))
+    except (TypeError, ValueError) as error:
+        raise UserError("settings_invalid", f"TTS_TRAIN_SLURM = {text!r} is no JSON object.", "Correct it.") from error
+    for name, value in entries.items():
+        if name not in defaults:
+            hint = f"Known are {', '.join(defaults)}."
+            raise UserError("settings_invalid", f"TTS_TRAIN_SLURM has an unknown entry {name!r}.", hint)
+        wanted = {tuple: list, type(None): dict}.get(type(defaults[name]), type(defaults[name]))
+        if type(value) is not wanted:
+            message = f"TTS_TRAIN_SLURM: {name} = {value!r} should be a JSON {_JSON_NAMES[wanted]}."
+            raise UserError("settings_invalid", message, "Correct it.")
+    return SlurmSettings(**{name: tuple(map(str, v)) if type(v) is list else v for name, v in entries.items()})
+
+
+_JSON_NAMES = {str: "string", int: "number", list: "array", dict: "object"}
 
 
 def _number(name: str, value: Any) -> float:

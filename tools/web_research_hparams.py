@@ -151,7 +151,7 @@ def search_access(settings: Settings, chosen: SearchSettings) -> tuple[SearchAcc
 
     key = secret(chosen.key_file, chosen.key_env)
     token = secret(chosen.github_token_file, chosen.github_token_env)
-    provider: Any = chosen.provider or ""
+    provider: Any = chosen.provider
     if provider in ("brave", "tavily") and not key:
         wrong = wrong or [f"{provider} needs key_file or key_env in [search] of config.toml"]
         provider = ""

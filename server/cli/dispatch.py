@@ -12,6 +12,7 @@ from jobs.environments.setup import make_environment
 from jobs.errors import UserError
 from jobs.runner.client.runner import Runner
 from jobs.runner.provenance import project_version
+from jobs.settings import Settings
 from server.cli import DONE, FAILED, INTERRUPTED
 from server.cli.commands import PLAIN_COMMANDS, SHORT, Command, command_named, original_commands
 from server.cli.flags import can_wait, read_flags
@@ -38,7 +39,9 @@ def dispatch(words: list[str]) -> int:
     word, rest = words[0], words[1:]
     plain = PLAIN_COMMANDS.get(word.replace("_", "-"))
     if plain is not None:
-        _print(plain.load()(rest, read_settings_at_the_shell(), plain.about))
+        # help is given with a faulty config.toml too
+        asks_help = "-h" in rest or "--help" in rest
+        _print(plain.load()(rest, Settings.at_the_shell() if asks_help else read_settings_at_the_shell(), plain.about))
         return DONE
     command = command_named(word, rest)
     return _run(command, all_tools()[command.tool], rest)

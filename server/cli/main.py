@@ -23,7 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     wants_json = "--json" in words
     try:
         if words[:1] == ["mcp"]:
-            PLAIN_COMMANDS["mcp"].load()(words[1:], read_settings(), PLAIN_COMMANDS["mcp"].about)
+            settings = Settings.from_environment() if {"-h", "--help"} & set(words) else read_settings()
+            PLAIN_COMMANDS["mcp"].load()(words[1:], settings, PLAIN_COMMANDS["mcp"].about)
             return DONE
         from server.cli.dispatch import dispatch
 

@@ -43,20 +43,30 @@ def test_the_file_in_the_home_holds_for_everybody_and_a_variable_wins(tmp_path: 
     [
         ("gpu_slot = 1", "'gpu_slots'"),
         ("[slurm]\npartitions = 'gpu'", "'partition'"),
-        ("[search]\nprovider = 'google'", "'brave', 'searxng' or 'tavily'"),
+        ("[search]\nprovider = 'google'", "provider = 'google': Input should be '', 'brave', 'searxng' or 'tavily'"),
         ("[search]\nprovider = 'searxng'", "address of an instance"),
-        ("[search]\nurl = 'file:///etc'", "search.url"),
+        ("[search]\nurl = 'file:///etc'", "url = 'file:///etc': Input should be an http address"),
         ("[search]\nkey = 'secret'", "'key_env'"),
-        ("cpu_slots = 'many'", "cpu_slots: Input should be a valid integer"),
+        ("cpu_slots = 'many'", "cpu_slots = 'many': Input should be a valid integer"),
         ("backend = 'kubernetes'", "'local' or 'slurm'"),
-        ("gpu_slots = 'some'", "gpu_slots"),
+        ("gpu_slots = 'some'", "gpu_slots = 'some': Input should be a whole number or \"auto\""),
+        ("gpu_slots = true", "gpu_slots = True"),
+        ("cpu_slots = 2.5", "cpu_slots = 2.5"),
+        ("cpu_slots = '4'", "cpu_slots = '4'"),
         ("cpu_slots = ", "not TOML"),
         ("check_gpu_free = 3", "valid boolean"),
         ("cancel_grace_s = -1", "greater than or equal to 0"),
-        ("roots = 'books'", "roots"),
-        ("[slurm]\nnodes = 'two'", "slurm.nodes"),
-        ("[http]\nissuer_url = 'https://a.example'", "OAuth needs resource_server_url, introspection_url too"),
-        ("[http]\nmax_per_s = 0", "http.max_per_s: Input should be greater than 0"),
+        ("roots = 'books'", "roots = 'books'"),
+        ('roots = ["a:b"]', "cannot be a root"),
+        ("[slurm]\nnodes = '2'", "[slurm]: nodes = '2'"),
+        ("[slurm]\nextra = '--nice'", "[slurm]: extra = '--nice'"),
+        ("slurm = 3", "[slurm]"),
+        ("gpu_slots = 2026-11-26", "gpu_slots"),
+        (
+            "[http]\nissuer_url = 'https://a.example'",
+            "OAuth needs resource_server_url, introspection_url too. Add it, or remove the others",
+        ),
+        ("[http]\nmax_per_s = 0", "[http]: max_per_s = 0: Input should be greater than 0"),
         ("[http]\nallowed_host = ['a']", "Did you mean 'allowed_hosts'"),
     ],
 )
@@ -107,3 +117,9 @@ def test_tables_for_the_http_server_and_for_the_search(tmp_path: Path) -> None:
 
     assert config.search == SearchSettings(provider="brave", key_file="brave.key")
     assert (config.http.port, config.http.allowed_hosts) == (0, ("voices.example",))
+
+
+def test_an_empty_provider_is_none(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[search]\nprovider = ""\n')
+
+    assert read_config(tmp_path) == Config()

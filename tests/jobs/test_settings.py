@@ -51,7 +51,10 @@ def test_a_key_is_read_from_its_file(tmp_path: Path) -> None:
     assert settings.secret("", "") == ""
 
 
-@pytest.mark.parametrize("value", ["not json", '{"partitions": "gpu"}', "[1]", "3"])
+@pytest.mark.parametrize(
+    "value",
+    ["not json", '{"partitions": "gpu"}', "[1]", "3", '{"nodes": "2"}', '{"extra": "--nice"}', '{"stop_s": null}'],
+)
 def test_an_invalid_variable_of_slurm_is_an_error(tmp_path: Path, value: str) -> None:
     with pytest.raises(UserError, match="settings_invalid: TTS_TRAIN_SLURM"):
         Settings.from_environment({"TTS_TRAIN_HOME": str(tmp_path), "TTS_TRAIN_SLURM": value}, cwd=tmp_path)

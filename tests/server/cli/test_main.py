@@ -213,3 +213,15 @@ def test_tools_and_help_name_every_tool(app: App) -> None:
     assert all(name in told for name in names)
     assert "train-qwen3" in told
     assert "Exit codes" in told
+
+
+def test_help_is_given_with_a_faulty_configuration_and_a_command_says_what_is_wrong(app: App) -> None:
+    (app.home / "config.toml").write_text("cpu_slot = 2\n")
+    try:
+        helped = [app.run(command, "--help") for command in ("mcp", "logs", "start-training")]
+        refused = app.run("jobs")
+    finally:
+        (app.home / "config.toml").unlink()
+
+    assert [done.returncode for done in helped] == [0, 0, 0]
+    assert (refused.returncode, "Did you mean 'cpu_slots'?" in refused.stderr) == (2, True)
