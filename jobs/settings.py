@@ -253,7 +253,7 @@ def _slurm(text: str) -> SlurmSettings:
     """Read ``TTS_TRAIN_SLURM``. Its entries have the types of the defaults; a list becomes a tuple of texts."""
     defaults = asdict(SlurmSettings())
     try:
-        entries = dict(json.loads(text))
+        entries: dict[str, Any] = dict(json.loads(text))
     except (TypeError, ValueError) as error:
         raise UserError("settings_invalid", f"TTS_TRAIN_SLURM = {text!r} is no JSON object.", "Correct it.") from error
     for name, value in entries.items():
@@ -264,7 +264,8 @@ def _slurm(text: str) -> SlurmSettings:
         if type(value) is not wanted:
             message = f"TTS_TRAIN_SLURM: {name} = {value!r} should be a JSON {_JSON_NAMES[wanted]}."
             raise UserError("settings_invalid", message, "Correct it.")
-    return SlurmSettings(**{name: tuple(map(str, v)) if type(v) is list else v for name, v in entries.items()})
+    entries |= {name: tuple(map(str, value)) for name, value in entries.items() if type(value) is list}
+    return SlurmSettings(**entries)
 
 
 _JSON_NAMES = {str: "string", int: "number", list: "array", dict: "object"}
