@@ -29,7 +29,7 @@ HEAVY = frozenset(
      "bitsandbytes", "av", "soxr", "soundfile", "librosa", "onnxruntime", "pocketsphinx", "parselmouth", "matplotlib",
      "ctranslate2", "speechmos", "safetensors"}
 )  # fmt: skip
-OWNERS = {"qwen_tts": "jobs/qwen", "whisperx": "jobs/asr", "faster_whisper": "jobs/asr"}
+OWNERS = {"qwen_tts": "jobs/qwen", "whisperx": "jobs/asr", "faster_whisper": "jobs/asr", "soxr": "jobs/audio"}
 # Packages of jobs that import only these others, beside the modules of jobs itself.
 MAY_IMPORT = {
     "runner": {"runner"},

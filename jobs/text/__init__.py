@@ -1,4 +1,4 @@
-"""Text normalisation, pronunciation and matching.
+"""Text normalisation and pronunciation.
 
 Exports nothing: callers import the module they need, since some load heavy libraries.
 """

@@ -9,6 +9,7 @@ from jobs.param_types import Strict, Value
 from jobs.training.params import Params as Training
 
 Preset = Literal["full", "lora", "1.7b"]
+Point = dict[str, Value]
 
 # Decided by the search; every other argument of start_training may be searched or fixed.
 RESERVED = frozenset(

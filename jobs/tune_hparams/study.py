@@ -18,10 +18,11 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.engine import URL
 
 from jobs.errors import UserError
+from jobs.tune_hparams.memory_comparison import find_reason_too_large
 from jobs.tune_hparams.objective import DIRECTIONS, LOSS, METRICS, SCORE, Objective, TrialValues, select_best
-from jobs.tune_hparams.proposals import Point, make_sampler, needs_as_much_memory, to_distribution
 from jobs.tune_hparams.pruning import make_pruner, report_loss, should_prune
-from jobs.tune_hparams.search_space import Range
+from jobs.tune_hparams.samplers import make_sampler, to_distribution
+from jobs.tune_hparams.search_space import Point, Range
 
 STUDY_NAME = "tune_hparams"
 MAX_INFEASIBLE = 100  # infeasible proposals in a row: the space is exhausted
@@ -138,7 +139,7 @@ class Study:
             # seeded by the number of trials, so that a restarted search proposes the same points
             self.study.sampler = make_sampler(name, self._seed * 1_000_003 + len(self.trials))
             trial = self.study.ask(self._distributions)
-            reason = self._too_large(dict(trial.params)) or find_obstacle(dict(trial.params))
+            reason = find_reason_too_large(dict(trial.params), self.trials) or find_obstacle(dict(trial.params))
             if reason is None:
                 return self._frozen(trial.number)
             self.tell(trial.number, TrialOutcome("infeasible", detail=reason))
@@ -176,13 +177,6 @@ class Study:
         state = _STATES[outcome.end]
         values = [known[metric] for metric in METRICS[self.objective]] if state == TrialState.COMPLETE else None
         self.study.tell(number, values, state=state)
-
-    def _too_large(self, point: Point) -> str | None:
-        """Return a reason if a point needs at least the memory of one that ran out of it."""
-        for trial in self.trials:
-            if trial.user_attrs.get("end") == "out_of_memory" and needs_as_much_memory(point, dict(trial.params)):
-                return f"trial {trial.number} ran out of memory, and this point needs as much or more"
-        return None
 
     def _frozen(self, number: int) -> FrozenTrial:
         return self.trials[number]

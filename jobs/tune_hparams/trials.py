@@ -28,7 +28,7 @@ from jobs.synthesize.spec import KIND as SYNTHESIZE
 from jobs.training.spec import KIND as TRAINING
 from jobs.tune_hparams.objective import score_takes
 from jobs.tune_hparams.params import Params, build_trial_training
-from jobs.tune_hparams.proposals import Point
+from jobs.tune_hparams.search_space import Point
 from jobs.tune_hparams.study import Study, TrialOutcome
 
 MEMORY_CODES = frozenset({"cuda_oom", "memory_too_small"})

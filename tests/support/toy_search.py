@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 
-from jobs.tune_hparams.proposals import Point
-from jobs.tune_hparams.search_space import Range
+from jobs.tune_hparams.search_space import Point, Range
 from jobs.tune_hparams.study import Study, TrialOutcome
 
 RANGES = [

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import soxr
 
 from jobs.asr.silero_vad import StreamVad, speech_probabilities
 from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ
 from jobs.audio.recording import AudioBlock, Recording, Samples
-from jobs.audio.resampling import resample
+from jobs.audio.resampling import open_resample_stream, resample
 from jobs.audio.vad_segments import FRAME_S, Span, longest_pause
 from jobs.ingest_audiobook.input.audio_buffer import AudioBuffer
 from jobs.ingest_audiobook.input.work_units import WorkUnit
@@ -165,8 +164,8 @@ def _cut_at_pauses(
 ) -> Iterator[SpeechChunk]:
     """Resample the audio of a unit, detect speech and divide it at pauses."""
     vad.reset()
-    to_clips = soxr.ResampleStream(rate, CLIP_RATE_HZ, 1, dtype="float32", quality="HQ")
-    to_speech = soxr.ResampleStream(rate, SPEECH_RATE_HZ, 1, dtype="float32", quality="HQ")
+    to_clips = open_resample_stream(rate, CLIP_RATE_HZ)
+    to_speech = open_resample_stream(rate, SPEECH_RATE_HZ)
     position = to_24k(start, rate)
     n_source = 0
     n_frames = int(max_chunk_s / FRAME_S)

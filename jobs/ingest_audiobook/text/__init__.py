@@ -1,1 +1,1 @@
-"""Text of an ingest: books, subtitles and transcripts, and the clip candidates that each source of text gives."""
+"""Text of an ingest: books, subtitles, transcripts, their match with heard words, and the clip candidates of each."""

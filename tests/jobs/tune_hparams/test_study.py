@@ -13,10 +13,11 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from jobs.errors import UserError
+from jobs.tune_hparams.memory_comparison import needs_as_much_memory
 from jobs.tune_hparams.objective import TrialValues
-from jobs.tune_hparams.proposals import Point, needs_as_much_memory, to_distribution
 from jobs.tune_hparams.report import describe_values
-from jobs.tune_hparams.search_space import Range
+from jobs.tune_hparams.samplers import to_distribution
+from jobs.tune_hparams.search_space import Point, Range
 from jobs.tune_hparams.study import Study, TrialOutcome, count_ends, read_values
 from tests.support.toy_search import BEST_LR, RANGES
 
@@ -102,20 +103,6 @@ def test_points_that_cannot_fit_are_never_started_and_a_space_without_others_end
     assert {trial.params["batch_size"] for trial in fitting if trial} == {4}
     assert study.ask(lambda point: "too large") is None
     assert study.finished == []  # none has ended, none that could not fit counts
-
-
-@pytest.mark.parametrize(
-    ("point", "other", "expected"),
-    [
-        ({"batch_size": 4, "lr": 1e-5}, {"batch_size": 4, "lr": 1e-6}, True),
-        ({"batch_size": 8, "lora_r": 16}, {"batch_size": 4, "lora_r": 16}, True),
-        ({"batch_size": 8, "lora_r": 8}, {"batch_size": 4, "lora_r": 16}, False),
-        ({"batch_size": 4, "lora_targets": "all"}, {"batch_size": 4, "lora_targets": "talker"}, False),
-        ({"gradient_checkpointing": True}, {"gradient_checkpointing": False}, False),
-    ],
-)
-def test_a_point_needs_at_least_the_memory_of_another(point: Point, other: Point, expected: bool) -> None:
-    assert needs_as_much_memory(point, other) is expected
 
 
 def test_recommended_points_come_first_and_only_once(tmp_path: Path) -> None:
