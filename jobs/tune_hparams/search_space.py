@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError, model_validator
 from jobs.errors import UserError
 from jobs.param_types import Strict, Value
 from jobs.training.params import Params as Training
+from jobs.warmup import compute_warmup
 
 Preset = Literal["full", "lora", "1.7b"]
 Point = dict[str, Value]
@@ -16,10 +17,6 @@ RESERVED = frozenset(
     {"manifest", "base_model", "out_dir", "epochs", "max_steps", "validate_every_steps", "early_stop", "export",
      "export_base", "samples", "resume", "preset", "hyperparams"}
 )  # fmt: skip
-
-# The warm-up takes at most a tenth of a trial, and 50 steps (50 are better than 20, 100 add nothing:
-# FelysNeko/qwen3-tts-post-training, STATUS.md).
-MAX_WARMUP_STEPS, WARMUP_SHARE = 50, 10
 
 
 class Range(Strict):
@@ -79,7 +76,7 @@ def preset_space(name: Preset, trial_steps: int) -> tuple[list[Range], dict[str,
             values from a correct loss were published. ``1.7b``: space and memory settings of the original skill.
         trial_steps: length of a trial; limits the warm-up.
     """
-    warmup = Range(name="warmup_steps", low=0, high=min(MAX_WARMUP_STEPS, trial_steps // WARMUP_SHARE))
+    warmup = Range(name="warmup_steps", low=0, high=compute_warmup(trial_steps))
     if name == "full":
         lr = Range(name="lr", low=1e-6, high=2e-5, log=True)
         return [lr, Range(name="gradient_accumulation_steps", choices=[1, 2, 4]), warmup], {"method": "full"}

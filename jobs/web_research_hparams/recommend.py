@@ -11,13 +11,8 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from jobs.param_types import Value
-from jobs.web_research_hparams.evidence.rules import (
-    ENOUGH_CLIPS,
-    LR_BOUNDS,
-    MAX_EPOCHS,
-    MAX_WARMUP_STEPS,
-    WARMUP_SHARE,
-)
+from jobs.warmup import WARMUP_DIVISOR, compute_warmup
+from jobs.web_research_hparams.evidence.rules import ENOUGH_CLIPS, LR_BOUNDS, MAX_EPOCHS, NO_GAIN_WARMUP_STEPS
 from jobs.web_research_hparams.evidence.weighing import ValueCandidate, find_supported_values
 from jobs.web_research_hparams.knowledge import Fact, Method, ModelSize
 
@@ -117,11 +112,6 @@ def recommend(
     )
 
 
-def compute_warmup(steps: int | None) -> int:
-    """Compute the warm-up of a run: 50 steps, but at most a tenth of the run."""
-    return MAX_WARMUP_STEPS if steps is None else min(MAX_WARMUP_STEPS, int(steps * WARMUP_SHARE))
-
-
 _BECAUSE: dict[Method, dict[str, list[str]]] = {
     "full": {
         "lr": ["full-recipe", "full-lr-too-high", "swift-preset"],
@@ -167,8 +157,10 @@ _OTHER_POINTS: dict[Method, list[tuple[dict[str, Value], list[str]]]] = {
 
 def _limits(request: RecommendationRequest, steps: int | None, epochs: int) -> dict[str, list[float]]:
     low, high = LR_BOUNDS[request.method]
-    longest_warmup = 100.0 if steps is None else min(100.0, max(1.0, float(int(WARMUP_SHARE * steps))))
-    limits = {"lr": [low, high], "warmup_steps": [0.0, longest_warmup], "batch_size": [4.0, 16.0],
+    longest_warmup = NO_GAIN_WARMUP_STEPS
+    if steps is not None:
+        longest_warmup = max(1, min(longest_warmup, steps // WARMUP_DIVISOR))
+    limits = {"lr": [low, high], "warmup_steps": [0.0, float(longest_warmup)], "batch_size": [4.0, 16.0],
               "weight_decay": [0.0, 0.1]}  # fmt: skip
     if request.method == "full":
         few = request.n_clips is not None and request.n_clips < ENOUGH_CLIPS

@@ -9,14 +9,10 @@ from dataclasses import dataclass
 from jobs.training.data.batch_sampler import LengthBatchSampler
 from jobs.training.params import Params
 from jobs.training.planning.presets import DEFAULT_LR
+from jobs.warmup import compute_warmup
 
-# FelysNeko/qwen3-tts-post-training, STATUS.md: 50 steps are better than 20, 100 add nothing. At most a tenth of the
-# run, so that a short run reaches its learning rate.
-MOST_WARMUP_STEPS = 50
-WARMUP_SHARE = 10
-
-# The same source, full: one epoch of 1800 clips (of about 6 s: 3 hours) is good; the second is best by metric, the
-# third worse. Less data gets the second.
+# FelysNeko/qwen3-tts-post-training, STATUS.md, full: one epoch of 1800 clips (of about 6 s: 3 hours) is good; the
+# second is best by metric, the third worse. Less data gets the second.
 ONE_EPOCH_FROM_HOURS = 3.0
 
 # lora: judgement. Published are 250 to 400 clips times epochs of 250 to 1200 (geometric mean: 550 clips of about 6 s,
@@ -45,7 +41,7 @@ def resolve_run_config(params: Params, sampler: LengthBatchSampler, speech_s: fl
     """Resolve the settings that the parameters leave open."""
     epochs = params.epochs or epochs_for(params.method, speech_s / 3600)
     total = sampler.total_steps(epochs, params.max_steps)
-    warmup = min(MOST_WARMUP_STEPS, total // WARMUP_SHARE) if params.warmup_steps is None else params.warmup_steps
+    warmup = compute_warmup(total) if params.warmup_steps is None else params.warmup_steps
     return RunConfig(
         epochs=epochs,
         total_steps=total,

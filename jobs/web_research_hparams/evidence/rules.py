@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeGuard
 
+from jobs.warmup import MAX_WARMUP_STEPS, WARMUP_DIVISOR
 from jobs.web_research_hparams.evidence.number_parsing import format_number
 from jobs.web_research_hparams.evidence.parameter_aliases import BY_NAME
 from jobs.web_research_hparams.knowledge import Method, ModelSize
@@ -19,7 +20,7 @@ LR_BOUNDS: dict[Method, tuple[float, float]] = {"full": (1e-6, 1e-5), "lora": (1
 HIGHEST_LORA_LR = 2e-4  # no-transfer: the highest that other models' adapters use
 ENOUGH_CLIPS = 1800  # full-data-enough
 MAX_CLIPS_TIMES_EPOCHS = 600  # lora-by-clips: clips times epochs
-WARMUP_SHARE, MAX_WARMUP_STEPS, NO_GAIN_WARMUP_STEPS = 0.1, 50, 100  # full-warmup
+NO_GAIN_WARMUP_STEPS = 100  # full-warmup; 50 and a tenth of the run: jobs.warmup
 MAX_EPOCHS: dict[Method, int] = {"full": 4, "lora": 15}  # full-epochs; lora-by-clips
 
 
@@ -114,11 +115,11 @@ def _warmup_fills_the_run(point: SettingsPoint) -> Severity | None:
     warmup = point.number("warmup_steps")
     if point.steps is None:
         return _severity(reject=warmup > 1000)
-    return _severity(reject=warmup >= point.steps, warn=warmup > WARMUP_SHARE * point.steps)
+    return _severity(reject=warmup >= point.steps, warn=warmup > point.steps / WARMUP_DIVISOR)
 
 
 def _warmup_short(point: SettingsPoint) -> Severity | None:
-    is_long = point.steps is not None and point.steps >= MAX_WARMUP_STEPS / WARMUP_SHARE
+    is_long = point.steps is not None and point.steps >= MAX_WARMUP_STEPS * WARMUP_DIVISOR
     return _severity(note=point.number("warmup_steps") <= 20 and is_long)
 
 

@@ -7,11 +7,10 @@ import itertools
 import pytest
 
 from jobs.training.params import Params
-from jobs.training.planning import run_config
 from jobs.training.planning.presets import DEFAULT_LR
 from jobs.tune_hparams.params import SOURCE
 from jobs.tune_hparams.search_space import Range, check_space
-from jobs.web_research_hparams.evidence.rules import MAX_WARMUP_STEPS, WARMUP_SHARE, SettingsPoint, find_breaches
+from jobs.web_research_hparams.evidence.rules import SettingsPoint, find_breaches
 from jobs.web_research_hparams.knowledge import load_knowledge
 from jobs.web_research_hparams.recommend import Method, ModelSize, Recommendation, RecommendationRequest, recommend
 from tools.research.training_plan import plan_for
@@ -63,10 +62,9 @@ def test_no_rule_rejects_what_is_recommended(request_: dict[str, object]) -> Non
         assert [found.rule.id for found in find_breaches(point) if found.severity == "reject"] == []
 
 
-def test_training_and_research_have_one_definition_of_rate_and_warm_up() -> None:
+def test_training_and_research_have_the_same_default_learning_rate() -> None:
     for method in ("full", "lora"):
         assert recommended(method=method).settings["lr"] == DEFAULT_LR[method]
-    assert (MAX_WARMUP_STEPS, WARMUP_SHARE) == (run_config.MOST_WARMUP_STEPS, 1 / run_config.WARMUP_SHARE)
 
 
 @pytest.mark.parametrize("request_", ALL)
