@@ -1,18 +1,24 @@
 """The MCP entry in a client's configuration, added and removed as text; all other content is preserved.
 
-Claude Code uses JSON (``~/.claude.json``, a project's ``.mcp.json``), Codex TOML (``~/.codex/config.toml``).
+Claude Code uses JSON (``~/.claude.json``, a project's ``.mcp.json``), Codex TOML (``~/.codex/config.toml``). A file is
+backed up once, keeps its mode, and is replaced atomically.
 """
 
 import json
+import os
+import stat
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
+from jobs import atomic_io
 from jobs.errors import UserError
 
 NAME = "tts-train"
 BEGIN, END = f"# >>> {NAME}", f"# <<< {NAME}"
+BACKUP = f".before-{NAME}"
 FIX = "Fix the file and retry."
 # Older Codex versions allow 10 s for a server's start, and 60 s for a call; ours takes at most 50 s.
 CODEX_LIMITS = "startup_timeout_sec = 30\ntool_timeout_sec = 120\n"
@@ -37,6 +43,76 @@ class ServerEntry:
         lines = [f"[mcp_servers.{NAME}]", f"command = {json.dumps(self.command)}", f"args = {json.dumps(self.args)}"]
         lines += [f"env = {{ {env} }}"] if env else []
         return "\n".join([BEGIN, *lines]) + f"\n{CODEX_LIMITS}{END}\n"
+
+
+@dataclass(frozen=True)
+class ConfigChange:
+    """Change of a configuration that is not written yet: its text before and after."""
+
+    path: Path
+    before: str
+    after: str
+    is_removal: bool = False
+
+    @property
+    def backup(self) -> Path:
+        """Path of the backup."""
+        return self.path.with_name(self.path.name + BACKUP)
+
+
+def add_entry(path: Path, entry: ServerEntry) -> ConfigChange:
+    """Return the change that adds the entry. Raises as ``json_with``; also ``config_unreadable``."""
+    before = _read(path)
+    add = toml_with if _is_toml(path) else json_with
+    return ConfigChange(path, before, add(before, entry, str(path)))
+
+
+def remove_entry(path: Path) -> ConfigChange:
+    """Return the change that removes the entry, to the backup's bytes if nothing else has changed since.
+
+    Raises:
+        UserError: ``config_unreadable``.
+    """
+    before = _read(path)
+    remove = toml_without if _is_toml(path) else json_without
+    after = remove(before, str(path))
+    change = ConfigChange(path, before, after, is_removal=True)
+    if after == before or not change.backup.exists():
+        return replace(change, after="") if same_json(after, "") and after != before else change
+    kept = change.backup.read_text(encoding="utf-8")
+    return replace(change, after=kept) if (after == kept if _is_toml(path) else same_json(after, kept)) else change
+
+
+def write_change(change: ConfigChange, *, dry_run: bool) -> list[str]:
+    """Write a change; return a line for each file."""
+    what = f"without MCP server {NAME}" if change.is_removal else f"MCP server {NAME}"
+    if change.before == change.after:
+        return [f"{change.path}: already configured"]
+    if dry_run:
+        return [f"{change.path}: would be {what}"]
+    path, backup = Path(os.path.realpath(change.path)), change.backup  # keep symbolic links of dotfile managers
+    lines = [f"{change.path}: {what}"]
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
+    if path.exists() and not change.is_removal and not backup.exists():
+        write_file(backup, change.before.encode(), mode)
+        lines.append(f"{backup}: backup of the previous file")
+    if change.is_removal and not change.after and not (backup.exists() and backup.stat().st_size == 0):
+        path.unlink()  # it held this entry only
+    else:
+        write_file(path, change.after.encode(), mode)
+    if change.is_removal and backup.exists() and backup.read_text(encoding="utf-8") == change.after:
+        backup.unlink()
+    return lines
+
+
+def write_file(path: Path, content: bytes, mode: int) -> None:
+    """Replace a file atomically; only the owner can read the temporary file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_io.replacing(path) as temporary:
+        temporary.unlink(missing_ok=True)
+        temporary.touch(0o600, exist_ok=False)
+        temporary.write_bytes(content)
+        temporary.chmod(mode)
 
 
 def json_with(text: str, entry: ServerEntry, where: str) -> str:
@@ -100,6 +176,20 @@ def same_json(one: str, other: str) -> bool:
             config = {key: value for key, value in config.items() if key != "mcpServers"}
         pair.append(config)
     return bool(pair[0] == pair[1])
+
+
+def _read(path: Path) -> str:
+    """Return the text of a configuration; empty if there is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError("config_unreadable", f"{path}: {error}", FIX) from error
+
+
+def _is_toml(path: Path) -> bool:
+    return path.suffix == ".toml"
 
 
 def _is_ours(server: object) -> bool:

@@ -1,34 +1,20 @@
 """Installation of skill and MCP entry for one agent, and its exact reversal.
 
 The skill is a folder of copies (SKILL.md, references, a run.sh that calls this project's) with a receipt: the hashes of
-the written files. A configuration file is backed up once, keeps its mode and other content, and is replaced atomically.
+the written files.
 """
 
 import hashlib
 import json
-import os
 import shlex
-import stat
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.errors import UserError
 from jobs.settings import PROJECT_ROOT, folder_named
-from server.skill.client_configs import (
-    FIX,
-    NAME,
-    ServerEntry,
-    json_with,
-    json_without,
-    same_json,
-    toml_with,
-    toml_without,
-)
+from server.skill.client_configs import NAME, ServerEntry, add_entry, remove_entry, write_change, write_file
 
 RECEIPT = ".installed.json"
-BACKUP = f".before-{NAME}"
-Change = Callable[[str], str]
 
 
 @dataclass(frozen=True)
@@ -78,17 +64,17 @@ def install(agent: AgentPaths, entry: ServerEntry, *, dry_run: bool) -> list[str
         raise UserError(
             "skill_not_ours", f"{folder} exists and was not created by this command.", "Move it away, then retry."
         )
-    config = _config_change(agent, lambda text: _with(agent, text, entry))
+    change = add_entry(agent.config, entry) if agent.config is not None else None
     lines = _write_skill(folder, wanted, dry_run=dry_run)
-    return lines + _write_config(agent, config, f"MCP server {NAME}", dry_run=dry_run)
+    return lines + (write_change(change, dry_run=dry_run) if change is not None else [])
 
 
 def uninstall(agent: AgentPaths, *, dry_run: bool) -> list[str]:
     """Remove what ``install`` added, except files changed since; return a line for each change."""
     folder = agent.skills / NAME
-    config = _config_change(agent, lambda text: _without(agent, text))
+    change = remove_entry(agent.config) if agent.config is not None else None
     lines = _remove_skill(folder, dry_run=dry_run)
-    return lines + _write_config(agent, config, f"without MCP server {NAME}", dry_run=dry_run)
+    return lines + (write_change(change, dry_run=dry_run) if change is not None else [])
 
 
 def _skill_files() -> dict[str, bytes]:
@@ -106,11 +92,11 @@ def _write_skill(folder: Path, wanted: dict[str, bytes], *, dry_run: bool) -> li
         return [f"{folder}: is up to date"]
     if not dry_run:
         for name, content in wanted.items():
-            _write(folder / name, content, 0o755 if name == "run.sh" else 0o644)
+            write_file(folder / name, content, 0o755 if name == "run.sh" else 0o644)
         for name in old:
             (folder / name).unlink(missing_ok=True)
         receipt = {name: hashlib.sha256(content).hexdigest() for name, content in wanted.items()}
-        _write(folder / RECEIPT, json.dumps(receipt, indent=1).encode(), 0o644)
+        write_file(folder / RECEIPT, json.dumps(receipt, indent=1).encode(), 0o644)
     return [f"{folder}: {'would write' if dry_run else 'wrote'} {', '.join(changed + old)}"]
 
 
@@ -131,74 +117,6 @@ def _remove_skill(folder: Path, *, dry_run: bool) -> list[str]:
     return lines + ([f"{folder}: kept {', '.join(kept)}, changed since it was installed"] if kept else [])
 
 
-def _config_change(agent: AgentPaths, change: Change) -> tuple[str, str] | None:
-    """Return a configuration's text before and after; None without a configuration."""
-    if agent.config is None:
-        return None
-    try:
-        before = agent.config.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        before = ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError("config_unreadable", f"{agent.config}: {error}", FIX) from error
-    return before, change(before)
-
-
-def _with(agent: AgentPaths, text: str, entry: ServerEntry) -> str:
-    add = toml_with if _is_toml(agent) else json_with
-    return add(text, entry, str(agent.config))
-
-
-def _without(agent: AgentPaths, text: str) -> str:
-    """Remove the entry; restore the backup byte for byte if nothing else has changed since."""
-    assert agent.config is not None
-    remove = toml_without if _is_toml(agent) else json_without
-    after = remove(text, str(agent.config))
-    backup = agent.config.with_name(agent.config.name + BACKUP)
-    if after == text or not backup.exists():
-        return "" if same_json(after, "") and after != text else after
-    kept = backup.read_text(encoding="utf-8")
-    return kept if (after == kept if _is_toml(agent) else same_json(after, kept)) else after
-
-
-def _write_config(agent: AgentPaths, change: tuple[str, str] | None, what: str, *, dry_run: bool) -> list[str]:
-    if change is None or agent.config is None:
-        return []
-    before, after = change
-    path = Path(os.path.realpath(agent.config))  # keep symbolic links, as dotfile managers make them
-    backup = agent.config.with_name(agent.config.name + BACKUP)
-    if before == after:
-        return [f"{agent.config}: already configured"]
-    if dry_run:
-        return [f"{agent.config}: would be {what}"]
-    is_removal = what.startswith("without")
-    lines = [f"{agent.config}: {what}"]
-    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
-    if path.exists() and not is_removal and not backup.exists():
-        _write(backup, before.encode(), mode)
-        lines.append(f"{backup}: backup of the previous file")
-    if is_removal and not after and not (backup.exists() and backup.stat().st_size == 0):
-        path.unlink()  # it held this entry only
-    else:
-        _write(path, after.encode(), mode)
-    if is_removal and backup.exists() and backup.read_text(encoding="utf-8") == after:
-        backup.unlink()
-    return lines
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    """Replace a file atomically; only the owner can read the temporary file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.chmod(mode)
-    temporary.replace(path)
-
-
 def _receipt(folder: Path) -> dict[str, str]:
     try:
         found = json.loads((folder / RECEIPT).read_text(encoding="utf-8"))
@@ -209,7 +127,3 @@ def _receipt(folder: Path) -> dict[str, str]:
 
 def _is(path: Path, sha256: str) -> bool:
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
-
-
-def _is_toml(agent: AgentPaths) -> bool:
-    return agent.config is not None and agent.config.suffix == ".toml"
