@@ -13,8 +13,8 @@ from pathlib import Path
 
 from bench.memory import peak_rss_mb
 from jobs.dataset.manifest import Clip, read_rows
-from jobs.dataset.quality.clip_metrics import Task, measure
 from jobs.dataset.quality.measure_all import MOST_SAMPLED
+from jobs.dataset.quality.measure_clip import Task, measure
 
 HOURS = 40.0
 

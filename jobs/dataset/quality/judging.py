@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jobs.dataset.manifest import Clip, Rejection, Source
-from jobs.dataset.quality.audio_quality import against_pauses
-from jobs.dataset.quality.clip_metrics import Measured
 from jobs.dataset.quality.measure_all import (
     choose_for_dnsmos,
     choose_for_text,
@@ -15,6 +13,7 @@ from jobs.dataset.quality.measure_all import (
     measure_dnsmos,
     measure_text_matches,
 )
+from jobs.dataset.quality.measure_clip import Measured
 from jobs.dataset.quality.narrator_stats import (
     DatasetProfile,
     DnsmosScores,
@@ -30,6 +29,7 @@ from jobs.dataset.quality.quality_filter import (
     is_doubtful,
 )
 from jobs.dataset.quality.reference_clip import best_references
+from jobs.dataset.quality.signal_metrics import against_pauses
 from jobs.dataset.quality.thresholds import Thresholds
 from jobs.dataset.split import split_clips
 from jobs.runner.worker.context import JobContext

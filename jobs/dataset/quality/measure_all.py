@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.dataset.manifest import Clip
-from jobs.dataset.quality.clip_metrics import RECOGNISED, VERSION, Measured, Task, measure
+from jobs.dataset.quality.measure_clip import RECOGNISED, VERSION, Measured, Task, measure
 from jobs.dataset.quality.quality_filter import SHORT_S, SHORT_WORDS
 from jobs.dataset.quality.thresholds import Thresholds
 from jobs.dataset.split import sample_evenly

@@ -7,7 +7,7 @@ from statistics import median
 import numpy as np
 
 from jobs.audio.mel import Floats
-from jobs.dataset.quality.clip_metrics import Measured
+from jobs.dataset.quality.measure_clip import Measured
 from jobs.speaker.narrator_profile import MIN_PROFILE_CLIPS, NarratorProfile, median_of_known
 from jobs.speaker.similarity import compute_sim, robust_centroid
 

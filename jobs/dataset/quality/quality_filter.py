@@ -6,8 +6,7 @@ Sound is judged before rate and rate before voice: noise makes a voice look like
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from jobs.dataset.quality.audio_quality import is_tonal
-from jobs.dataset.quality.clip_metrics import Measured
+from jobs.dataset.quality.measure_clip import Measured
 from jobs.dataset.quality.narrator_stats import (
     MIN_VOICE_S,
     DatasetProfile,
@@ -20,6 +19,7 @@ from jobs.dataset.quality.narrator_stats import (
     short_quality,
     short_sim,
 )
+from jobs.dataset.quality.signal_metrics import is_tonal
 from jobs.dataset.quality.thresholds import Thresholds
 from jobs.speaker.similarity import compute_sim
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from jobs.dataset.manifest import Clip
-from jobs.dataset.quality.clip_metrics import Measured
+from jobs.dataset.quality.measure_clip import Measured
 from jobs.dataset.quality.narrator_stats import DatasetProfile, compute_speaking_rate
 from jobs.speaker.similarity import compute_sim
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
-from jobs.dataset.quality.clip_metrics import Measured, Task, measure
+from jobs.dataset.quality.measure_clip import Measured, Task, measure
 from jobs.ingest_audiobook.params import Params, Result
 from jobs.ingest_audiobook.work import run
 from jobs.settings import PROJECT_ROOT, Settings

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
-from jobs.dataset.quality.audio_quality import against_pauses
-from jobs.dataset.quality.clip_metrics import Measured, Task, measure
+from jobs.dataset.quality.measure_clip import Measured, Task, measure
 from jobs.dataset.quality.narrator_stats import build_dnsmos_scores
 from jobs.dataset.quality.quality_filter import build_profile_of_good_clips, find_rejection
+from jobs.dataset.quality.signal_metrics import against_pauses
 from jobs.dataset.quality.thresholds import Thresholds, read_thresholds
 from jobs.errors import UserError
 from jobs.speaker.similarity import robust_centroid

@@ -12,8 +12,8 @@ import pytest
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, write_clip
 from jobs.dataset.manifest import Clip, Rejection, read_rows
-from jobs.dataset.quality.clip_metrics import Measured
 from jobs.dataset.quality.measure_all import MOST_TEXTS, choose_for_text
+from jobs.dataset.quality.measure_clip import Measured
 from jobs.dataset.quality.thresholds import Thresholds
 from jobs.ingest_clips.params import Params
 from jobs.ingest_clips.work import run

@@ -1,4 +1,4 @@
-"""One clip's measures, in a process that opens the models once. Nothing is judged here."""
+"""Measurement of one clip, by signal metrics and models that a process opens once. Nothing is judged here."""
 
 import base64
 import functools
@@ -14,7 +14,7 @@ from jobs.audio.acoustic_features import prosody
 from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, read_clip
 from jobs.audio.mel import Floats
 from jobs.audio.resampling import resample
-from jobs.dataset.quality.audio_quality import measure_sound
+from jobs.dataset.quality.signal_metrics import measure_signal
 from jobs.errors import UserError
 from jobs.text.english_normalization import spoken_words
 
@@ -90,7 +90,7 @@ def _measured(task: Task) -> Measured:
     n_units, n_words = _units(task.text, task.language)
     embedding = _encoder().embed(resample(audio, CLIP_RATE_HZ, SPEECH_RATE_HZ))
     return Measured(
-        values=measure_sound(audio, about),
+        values=measure_signal(audio, about),
         n_units=n_units,
         n_words=n_words,
         speech_span_s=round(about.speech_span_s, 2),

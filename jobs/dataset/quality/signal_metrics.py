@@ -1,4 +1,4 @@
-"""Measures of a clip's samples without a model: background, bandwidth, loudness, silence.
+"""Signal metrics of a clip, without a model: SNR, tones in the background, bandwidth, loudness, silence.
 
 Level, pauses, clipping and pitch come from ``jobs.audio.acoustic_features``; the limits are in
 ``jobs.dataset.quality.thresholds``.
@@ -29,8 +29,8 @@ _EDGE_SMOOTHING = 17  # bins, 200 Hz
 _SHORTEST_LOUDNESS_S = 0.4  # one block of ITU-R BS.1770
 
 
-def measure_sound(audio: Floats, prosody: Prosody) -> dict[str, float]:
-    """Measure the sound of a clip; ``audio`` is (samples,) mono at 24 kHz, at least 85 ms, not silent."""
+def measure_signal(audio: Floats, prosody: Prosody) -> dict[str, float]:
+    """Measure the signal of a clip; ``audio`` is (samples,) mono at 24 kHz, at least 85 ms, not silent."""
     power = _frame_powers(audio)
     background = _background(power)
     levels = 10 * np.log10(power)
