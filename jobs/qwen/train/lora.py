@@ -120,9 +120,7 @@ def merged_tensors(
     Raises:
         KeyError: a trained weight is not in the base.
     """
-    from peft.tuners.lora import LoraLayer
-
-    adapted = {f"{name}.weight": module for name, module in model.named_modules() if isinstance(module, LoraLayer)}
+    adapted = {f"{name}.weight": module for name, module in model.named_modules() if hasattr(module, "lora_A")}
     trained = {
         name: parameter
         for name, parameter in model.named_parameters()
