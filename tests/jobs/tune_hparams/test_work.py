@@ -15,12 +15,15 @@ from typing import Any
 import optuna
 import pytest
 
+from jobs.errors import UserError
 from jobs.qwen.toy.checkpoints import make_toy_base
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
 from jobs.training.planning.hyperparams import read_hyperparams
+from jobs.tune_hparams import work
 from jobs.tune_hparams.params import Params
 from jobs.tune_hparams.spec import KIND
+from jobs.tune_hparams.study import Study
 from tests.jobs.training.conftest import CODEBOOK_SIZE, coded_rows, write_manifest
 
 __all__ = ["coded_rows", "write_manifest"]
@@ -97,7 +100,7 @@ def test_a_search_ends_with_settings_that_a_training_takes(
         assert {name: params_of_trial[name] for name in trial.params} == trial.params
 
 
-def test_a_killed_search_goes_on_with_its_study_and_starts_no_trial_twice(
+def test_a_killed_search_goes_on_with_its_study_and_a_longer_one_where_it_ended(
     settings: Settings, make: Callable[..., Params], kill_worker: Callable[[Runner, str], None]
 ) -> None:
     runner = Runner(settings)
@@ -117,6 +120,12 @@ def test_a_killed_search_goes_on_with_its_study_and_starts_no_trial_twice(
     assert job.result["trials"] == {"complete": 3}
     assert len(runner.list(kind="training")) == 3
     assert {child.state for child in runner.list(kind="training")} == {"succeeded"}
+
+    longer = runner.wait(runner.submit(KIND, make(n_trials=4, seed=5)).job.job_id, BOUND_S)
+
+    assert longer.result is not None
+    assert longer.result["trials"] == {"complete": 4}
+    assert len(runner.list(kind="training")) == 4
 
 
 def test_a_hopeless_trial_is_stopped_early(settings: Settings, make: Callable[..., Params]) -> None:
@@ -209,19 +218,6 @@ def test_a_trial_that_the_kernel_kills_for_memory_is_recorded_and_nothing_as_lar
     ]  # fmt: skip
 
 
-def test_a_longer_search_goes_on_where_a_finished_one_ended(
-    settings: Settings, make: Callable[..., Params], tmp_path: Path
-) -> None:
-    runner = Runner(settings)
-    runner.wait(runner.submit(KIND, make(n_trials=2)).job.job_id, BOUND_S)
-
-    job = runner.wait(runner.submit(KIND, make(n_trials=3, seed=5)).job.job_id, BOUND_S)
-
-    assert job.result is not None
-    assert job.result["trials"] == {"complete": 3}
-    assert len(runner.list(kind="training")) == 3
-
-
 def test_a_search_without_held_out_clips_is_refused_before_any_trial(
     settings: Settings, make: Callable[..., Params], coded_rows: list[Any], write_manifest: Callable[..., Path]
 ) -> None:
@@ -233,4 +229,21 @@ def test_a_search_without_held_out_clips_is_refused_before_any_trial(
 
     assert job.failure is not None
     assert job.failure.code == "nothing_held_out"
+    assert "no speaker has 20 clips" in job.failure.message
+    assert 'split "validation"; or give 20 clips or more of a speaker' in job.failure.hint
     assert runner.list(kind="training") == []
+
+
+def test_a_search_begun_with_other_held_out_clips_is_not_continued(
+    make: Callable[..., Params], coded_rows: list[Any], write_manifest: Callable[..., Path], tmp_path: Path,
+    make_context: Callable[[], Any],
+) -> None:  # fmt: skip
+    params = make()
+    write_manifest([{**row, "text": f"{row['text']} {n}", "split": "train"} for n in range(5) for row in coded_rows])
+    (tmp_path / "a search").mkdir()
+    Study(tmp_path / "a search" / "optuna_study.db", params.ranges, identity=work._identity(params, {}))
+
+    with pytest.raises(UserError) as refused:
+        work.run(params, make_context())
+
+    assert refused.value.code == "out_dir_taken"
