@@ -11,11 +11,17 @@ from pathlib import Path
 from typing import Any, TextIO
 
 RESERVED_BYTES = 4096
+PRIVATE = 0o600
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON document."""
-    write_text(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+    write_bytes(path, _encode(content))
+
+
+def write_record(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON document that only its owner can read: the runner's records hold parameters and texts."""
+    write_bytes(path, _encode(content), mode=PRIVATE)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -23,13 +29,13 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def write_bytes(path: Path, content: bytes, *, sync: bool = True) -> None:
-    """Write bytes, over the reserved space of the file if there is any; on an error the old file stays.
+def write_bytes(path: Path, content: bytes, *, sync: bool = True, mode: int = 0o666) -> None:
+    """Write bytes, over the reserved space of the file if there is any; on an error the old file and the space stay.
 
     Without ``sync`` it may not be on the disk yet: for very many files that are flushed afterwards.
     """
-    with replacing(path, sync=sync) as temporary:
-        descriptor = os.open(temporary, os.O_CREAT | os.O_RDWR, 0o666)  # not truncated: the space is reserved
+    with replacing(path, sync=sync, keep_temporary=_temporary(path).exists()) as temporary:
+        descriptor = os.open(temporary, os.O_CREAT | os.O_RDWR, mode)  # not truncated: the space is reserved
         try:
             offset = 0
             while offset < len(content):
@@ -47,10 +53,10 @@ def open_text(path: Path) -> Iterator[TextIO]:
 
 
 @contextmanager
-def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
+def replacing(path: Path, *, sync: bool = True, keep_temporary: bool = False) -> Iterator[Path]:
     """Give a temporary file to write, for libraries that write by name, which then takes the place of ``path``.
 
-    On an error the temporary file is deleted and the file that was there stays.
+    On an error the file that was there stays, and the temporary file is deleted unless ``keep_temporary``.
     """
     temporary = _temporary(path)
     try:
@@ -59,7 +65,8 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
             flush(temporary)
         temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        if not keep_temporary:
+            temporary.unlink(missing_ok=True)
         raise
     if sync:
         flush(path.parent)
@@ -76,9 +83,12 @@ def flush(path: Path) -> None:
 
 def reserve(path: Path) -> None:
     """Take the disk space of a small file now, so that a full disk cannot keep it from being written later."""
-    temporary = _temporary(path)
-    temporary.write_bytes(b" " * RESERVED_BYTES)
-    flush(temporary)
+    descriptor = os.open(_temporary(path), os.O_CREAT | os.O_RDWR, PRIVATE)
+    try:
+        os.write(descriptor, b" " * RESERVED_BYTES)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def release(path: Path) -> None:
@@ -93,6 +103,10 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _encode(content: Any) -> bytes:
+    return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def _temporary(path: Path) -> Path:

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from jobs.atomic_io import open_text, read_json, release, replacing, reserve, write_bytes, write_json, write_text
+from jobs.atomic_io import (
+    RESERVED_BYTES,
+    open_text,
+    read_json,
+    release,
+    replacing,
+    reserve,
+    write_bytes,
+    write_json,
+    write_record,
+    write_text,
+)
+
+
+@pytest.fixture
+def umask() -> Iterator[None]:
+    """Files are readable by everybody unless they are made otherwise."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 def test_what_was_written_is_there_and_nothing_else(tmp_path: Path) -> None:
@@ -85,6 +107,38 @@ def test_a_torn_or_missing_record_is_none(tmp_path: Path) -> None:
 
     assert read_json(torn) is None
     assert read_json(tmp_path / "missing.json") is None
+
+
+@pytest.mark.usefixtures("umask")
+def test_a_record_and_its_reserved_space_are_private_and_other_files_are_not(tmp_path: Path) -> None:
+    reserve(tmp_path / "exit.json")
+    reserve(tmp_path / "failure.json")
+
+    write_record(tmp_path / "exit.json", {"code": 0})
+    write_record(tmp_path / "job.json", {"text": "a secret"})
+    write_json(tmp_path / "report.json", {"loss": 1.0})
+
+    assert {path.name: oct(path.stat().st_mode & 0o777) for path in tmp_path.iterdir()} == {
+        "exit.json": "0o600", "failure.json.tmp": "0o600", "job.json": "0o600", "report.json": "0o644",
+    }  # fmt: skip
+
+
+def test_reserved_space_stays_after_a_failed_write_and_is_used_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    reserve(tmp_path / "result.json")
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr(os, "pwrite", is_full)
+        for name in ("result.json", "other.json"):
+            with pytest.raises(OSError, match="No space left"):
+                write_record(tmp_path / name, {"code": 0})
+
+    assert {path.name: path.stat().st_size for path in tmp_path.iterdir()} == {"result.json.tmp": RESERVED_BYTES}
+    write_record(tmp_path / "result.json", {"code": 0})
+    assert read_json(tmp_path / "result.json") == {"code": 0}
 
 
 def test_reserved_space_is_given_back(tmp_path: Path) -> None:

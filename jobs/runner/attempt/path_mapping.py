@@ -43,7 +43,7 @@ def map_back(folder: AttemptFolder, prefixes: Mapping[str, str]) -> None:
     back = {there: here for here, there in prefixes.items()}
     result = atomic_io.read_json(folder.result)
     if result is not None:
-        atomic_io.write_json(folder.result, map_json(result, back))
+        atomic_io.write_record(folder.result, map_json(result, back))
     try:
         lines = folder.artifacts.read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -78,7 +78,7 @@ def collect(
     with store.transaction():  # no job can be submitted between the look at who needs what and the records
         chosen = _without_needed(store, home, found, wanted)
         for item in chosen.taken:
-            atomic_io.write_json(home.collected(item.job_id), {"at": time.time(), "size_bytes": item.size_bytes})
+            atomic_io.write_record(home.collected(item.job_id), {"at": time.time(), "size_bytes": item.size_bytes})
     for record in (home.path / "jobs").glob("*/collected.json"):  # also those that an earlier collection left
         _empty(record.parent)
     return chosen

@@ -98,7 +98,7 @@ def _run_worker(
         logger.warning("%s: processes %s could not be killed", spec.job_id, left)
     with contextlib.suppress(OSError):  # the exit record matters more
         map_back(folder, spec.path_map)
-    atomic_io.write_json(folder.exit, dataclasses.asdict(exit_) | {"at": time.time()})
+    atomic_io.write_record(folder.exit, dataclasses.asdict(exit_) | {"at": time.time()})
     return exit_
 
 
@@ -108,14 +108,14 @@ def _watched(
     n_oom_kills = processes.n_oom_kills()
     try:
         document = spec.document | {"ran_with": provenance(spec.environment)}
-        atomic_io.write_json(folder.path.parent / "job.json", document)
+        atomic_io.write_record(folder.path.parent / "job.json", document)
         worker = _spawn(spec, folder, _settings_of_job(settings, spec.document), tree_lock, is_remote)
     except (OSError, ValueError) as error:
         return Exit(SPAWN_FAILED_EXIT, spawn_error=str(error))
     finally:
         if tree_lock is not None:
             os.close(tree_lock)  # from here on only the worker's tree holds it
-    atomic_io.write_json(
+    atomic_io.write_record(
         folder.start, {"pid": worker.pid, "start_time": processes.start_time(worker.pid), "shim": os.getpid()}
     )
     stop_grace_s = max(settings.cancel_grace_s, settings.slurm.stop_s - LAST_WORDS_S)

@@ -151,7 +151,7 @@ class SlurmBackend:
             memory_mb=row.memory_mb, n_processes=row.attempt_spec.n_processes,
         )  # fmt: skip
         asked: dict[str, Any] = {"asked_at": time.time()}
-        atomic_io.write_json(_asked(folder), asked)  # before: an answer may be lost, the question must not be
+        atomic_io.write_record(_asked(folder), asked)  # before: an answer may be lost, the question must not be
         try:
             answer = self._commands.run("sbatch", *arguments, str(batch))
         except NoAnswerError as error:
@@ -170,7 +170,7 @@ class SlurmBackend:
                 "Correct [slurm] in config.toml of the home, then start the job again.",
             ) from error
         asked["slurm_id"] = answer.strip().splitlines()[-1].split(";")[0] if answer.strip() else None
-        atomic_io.write_json(_asked(folder), asked)
+        atomic_io.write_record(_asked(folder), asked)
         logger.info("%s is Slurm job %s", _name(row), asked["slurm_id"])
         return asked
 
@@ -182,7 +182,7 @@ class SlurmBackend:
         """With the nodes' paths, as the worker there sees them."""
         spec = row.attempt_spec
         document = map_json(spec.document, self._path_map)
-        atomic_io.write_json(
+        atomic_io.write_record(
             folder.task,
             dataclasses.asdict(
                 dataclasses.replace(spec, document=document, python=self._slurm.python, path_map=self._path_map)

@@ -162,7 +162,7 @@ class Supervisor:
             for text in holds.values():
                 logger.warning("%s", text)
             self._published_holds, self._published_at = dict(holds), time.monotonic()
-            atomic_io.write_json(self._home.holds, self._published_holds)
+            atomic_io.write_record(self._home.holds, self._published_holds)
 
     def _submit_what_is_due(self) -> None:
         """Let a process that has all libraries submit the schedules' jobs; cron and time zones need them."""

@@ -91,7 +91,7 @@ def work(attempt: AttemptFolder, settings: Settings) -> int:
     try:
         result = _run(job, context)
         context.close()
-        atomic_io.write_json(attempt.result, result.model_dump(mode="json"))
+        atomic_io.write_record(attempt.result, result.model_dump(mode="json"))
         atomic_io.release(attempt.failure)
         logger.info("%s is done", context.job_id)
         return 0
@@ -104,7 +104,7 @@ def work(attempt: AttemptFolder, settings: Settings) -> int:
             logger.info("stopped while it was cancelled: %s", error)
             return CANCELLED_EXIT
         context.close()
-        atomic_io.write_json(attempt.failure, _failure(error))
+        atomic_io.write_record(attempt.failure, _failure(error))
         atomic_io.release(attempt.result)
         return FAILED_EXIT
 

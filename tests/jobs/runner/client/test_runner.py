@@ -51,6 +51,16 @@ def test_a_submitted_job_succeeds_with_result_progress_artifacts_and_log(runner:
     assert runner.log_path(job.job_id).is_file()
 
 
+def test_the_records_of_a_job_can_be_read_by_their_owner_only(runner: Runner, home: Home) -> None:
+    from tiny_kinds import ADD, FAIL, AddParams, FailParams
+
+    for submission in (runner.submit(ADD, AddParams(numbers=[1])), runner.submit(FAIL, FailParams(how="defect"))):
+        runner.wait(submission.job.job_id, BOUND_S)
+
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in (home.path / "jobs").rglob("*.json")}
+    assert modes == dict.fromkeys(("job.json", "start.json", "exit.json", "result.json", "failure.json"), "0o600")
+
+
 def test_the_job_file_tells_what_ran_with_what(runner: Runner, home: Home) -> None:
     from tiny_kinds import ADD, AddParams
 

@@ -175,3 +175,4 @@ def test_the_worker_on_the_node_gets_the_paths_of_the_node(fake: FakeSlurm, sett
     folder = Home(settings.home).attempt(JOB, 1)
     assert json.loads(folder.task.read_text())["document"]["params"] == {"clip": "/there/clip.wav"}
     assert f"--remote /nodes/home/jobs/{JOB}/attempt-1" in (folder.path / "slurm.sh").read_text()
+    assert {path.stat().st_mode & 0o777 for path in (folder.task, folder.path / "slurm.json")} == {0o600}
