@@ -70,7 +70,8 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
     """Write a checkpoint under a temporary name, flush, rename, and delete all but the newest ``KEPT_CHECKPOINTS``."""
     target = folder / f"step-{checkpoint.step:06d}"
     temporary = folder / f".{target.name}.partial"
-    shutil.rmtree(temporary, ignore_errors=True)
+    for left in folder.glob(".step-*.partial"):  # by a kill, perhaps at another step
+        shutil.rmtree(left, ignore_errors=True)
     temporary.mkdir(parents=True)
     with replacing(temporary / "state.pt") as state:
         torch.save(vars(checkpoint), state)
@@ -89,8 +90,11 @@ def save_best(folder: Path, step: int, parameters: Mapping[str, nn.Parameter]) -
 
 
 def keep_only_best(folder: Path, step: int) -> None:
-    """Delete the best weights of other steps. Call it after the checkpoint that names this step is on disk."""
-    for path in folder.glob("best-*.pt"):
+    """Delete the best weights of other steps, also partial ones that a kill has left.
+
+    Call it after the checkpoint that names this step is on disk.
+    """
+    for path in folder.glob("best-*.pt*"):
         if path != _best(folder, step):
             path.unlink(missing_ok=True)
 

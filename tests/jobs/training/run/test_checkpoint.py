@@ -55,6 +55,18 @@ def test_a_half_written_checkpoint_is_not_seen(tmp_path: Path) -> None:
     assert found.step == 5
 
 
+def test_what_a_kill_left_of_checkpoints_is_deleted(tmp_path: Path) -> None:
+    """A run that goes on need not come to the step of the file that was cut off."""
+    (tmp_path / ".step-000007.partial").mkdir()
+    (tmp_path / "best-000007.pt.tmp").write_bytes(b"half")
+    save_best(tmp_path, 10, dict(torch.nn.Linear(2, 2).named_parameters()))
+
+    save(tmp_path, checkpoint_of(10))
+    keep_only_best(tmp_path, 10)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best-000010.pt", "step-000010"]
+
+
 def test_a_checkpoint_of_another_run_is_refused_by_what_differs(tmp_path: Path) -> None:
     save(tmp_path, checkpoint_of(5))
 
