@@ -20,6 +20,9 @@ def parse_duration(text: str) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """Return a duration in the largest unit that divides it: 43,200 seconds are ``12h``."""
-    unit = next((unit for unit, size in UNITS_S.items() if seconds % size == 0), "s")
-    return f"{seconds / UNITS_S[unit]:g}{unit}"
+    """Return a duration to the millisecond, with a fraction of seconds only: 5,400 seconds are ``1h 30m``."""
+    parts, left_s = [], round(seconds, 3)
+    for unit, size in UNITS_S.items():
+        number, left_s = (left_s, 0) if unit == "s" else divmod(left_s, size)
+        parts += [f"{number:g}{unit}"] if number else []
+    return " ".join(parts) or "0s"

@@ -47,11 +47,18 @@ def test_a_refusal_quotes_the_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(90, "90s"), (5400, "90m"), (43_200, "12h"), (86_400, "1d"), (1_209_600, "2w"), (0.5, "0.5s")]
-)
-def test_a_duration_is_written_in_its_largest_whole_unit(seconds: float, text: str) -> None:
+    ("seconds", "text"),
+    [(90, "1m 30s"), (5400, "1h 30m"), (43_200, "12h"), (86_400, "1d"), (1_209_600, "2w"), (0.5, "0.5s"), (0, "0s"),
+     (3690, "1h 1m 30s"), (3600.36, "1h 0.36s"), (90_061.001, "1d 1h 1m 1.001s")],
+)  # fmt: skip
+def test_a_duration_is_written_in_whole_units_and_read_back(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
     assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize(("every", "text"), [("1h30m", "1h 30m"), ("61.5m", "1h 1m 30s"), ("1.1h", "1h 6m")])
+def test_a_schedule_shows_its_interval_as_people_write_it(every: str, text: str) -> None:
+    assert str(ScheduleRule.parse(every=every, cron=None)) == f"every {text}"
 
 
 def test_a_time_too_far_away_for_the_calendar_is_refused() -> None:
