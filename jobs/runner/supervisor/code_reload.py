@@ -5,16 +5,16 @@ import sys
 from pathlib import Path
 from typing import TypeAlias
 
-HERE = Path(__file__).resolve().parent.parent
+JOBS = Path(__file__).resolve().parents[2]
 CHECK_TIMEOUT_S = 20.0
 
 Signature: TypeAlias = frozenset[tuple[str, int, int]]
 
 
-def signature(folder: Path = HERE) -> Signature:
-    """Return names, sizes and change times of the runner's modules."""
+def signature(folder: Path = JOBS) -> Signature:
+    """Return names, sizes and change times of the modules in ``jobs`` itself and of the runner."""
     found = set()
-    for path in folder.rglob("*.py"):
+    for path in [*folder.glob("*.py"), *folder.glob("runner/**/*.py")]:
         try:
             stat = path.stat()
         except FileNotFoundError:  # replaced at this moment
