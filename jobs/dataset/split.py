@@ -13,6 +13,7 @@ from jobs.dataset.manifest import USUAL_CLIP_S, Clip
 
 MIN_CLIPS_TO_SPLIT = 20  # a speaker with fewer clips trains on all of them
 MIN_HELD_OUT_CLIPS = 3
+SPLIT_RULE = "by speaker and chapter"  # part of the identity of what depends on the split
 DEFAULT_SHARE = 0.05
 _WHOLE_CHAPTER = (0.5, 2.0)  # a chapter of this many times the wanted length is held out whole
 _MAX_CLIP_SHARE = 0.5  # of a speaker's clips

@@ -103,7 +103,7 @@ class Params(Strict):
     max_clip_s: float = rare(30.0, gt=0, le=300, description="Longer clips are rejected.")
     max_bad_share: float = rare(0.05, ge=0, le=1, description="Bad lines are left out; a larger share fails the job.")
     validation_share: float = rare(
-        0.05, ge=0, le=0.5, description="Held out where the manifest holds out nothing and has 20 clips or more."
+        0.05, ge=0, le=0.5, description="Held out of speakers with 20 clips or more, where the manifest holds out none."
     )
     references: list[InputPath] = rare(
         default_factory=list, description="Clips for the speaker embedding. Default: ref_audio and speaker_clips."

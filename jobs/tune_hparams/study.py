@@ -87,7 +87,7 @@ class Study:
         elif known != json.loads(json.dumps(identity)):
             raise UserError(
                 "out_dir_taken",
-                f"{path} holds a search of other trials (another manifest, base model, space or length).",
+                f"{path} holds a search of other trials (another manifest, split, base model, space or length).",
                 "Give another out_dir, or the arguments of that search to continue it.",
             )
 

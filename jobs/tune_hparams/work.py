@@ -10,6 +10,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from jobs.dataset.split import MIN_CLIPS_TO_SPLIT
 from jobs.errors import UserError
 from jobs.runner.worker.context import JobContext
 from jobs.training.spec import KIND as TRAINING
@@ -53,9 +54,9 @@ def run(params: Params, context: JobContext) -> Result:
     """
     folder, database = search_folder(params, context.folder), study_path(params, context.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _check_validation(params, context)
+    data = _check_validation(params, context)
     study = Study(
-        database, params.ranges, sampler=params.sampler, seed=params.seed, identity=_identity(params),
+        database, params.ranges, sampler=params.sampler, seed=params.seed, identity=_identity(params, data),
         compare_from_step=params.trial_steps // 3, objective=params.objective,
     )  # fmt: skip
     study.discard_incomplete()
@@ -149,23 +150,28 @@ def _write_results(params: Params, context: JobContext, study: Study, trials: Tr
     )
 
 
-def _check_validation(params: Params, context: JobContext) -> None:
-    """Check that clips are held out: a search compares losses on clips that no trial trains on."""
+def _check_validation(params: Params, context: JobContext) -> dict[str, Any]:
+    """Return the planned data of a trial, and check that clips are held out, on which a search compares losses."""
     values = {found.name: found.ends[0] for found in params.ranges}
-    data = TRAINING.make_plan(build_trial_training(params, values), context.settings)["data"]
+    data: dict[str, Any] = TRAINING.make_plan(build_trial_training(params, values), context.settings)["data"]
     if not data.get("held_out"):
+        is_small = max(data["speakers"].values(), default=0) < MIN_CLIPS_TO_SPLIT
+        reason = f" and no speaker has {MIN_CLIPS_TO_SPLIT} clips" if is_small else ""
         raise UserError(
             "nothing_held_out",
-            f"{params.manifest} holds out no clip, so trials cannot be compared.",
-            "Give validation_chapters to ingest_audiobook, or a larger training.validation_share.",
+            f"{params.manifest} holds out no clip{reason}, so trials cannot be compared.",
+            f'Mark some of its lines with split "validation"; or give {MIN_CLIPS_TO_SPLIT} clips or more of a speaker '
+            "and a training.validation_share above 0.",
         )
+    return data
 
 
-def _identity(params: Params) -> dict[str, Any]:
+def _identity(params: Params, data: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters that must be equal for losses to be comparable."""
     identity = params.model_dump(mode="json", exclude=NOT_IDENTITY)
     identity["manifest"] = hashlib.sha256(Path(params.manifest).read_bytes()).hexdigest()
-    return identity
+    # earlier versions held out other clips of the same manifest
+    return identity | {name: value for name, value in data.items() if name == "split"}
 
 
 def _report_progress(params: Params, context: JobContext, study: Study) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.dataset.manifest import check_audio_inside, write_rows
-from jobs.dataset.split import MIN_CLIPS_TO_SPLIT, Split, SplitRow, sample_evenly, split
+from jobs.dataset.split import MIN_CLIPS_TO_SPLIT, SPLIT_RULE, Split, SplitRow, sample_evenly, split
 from jobs.errors import UserError
 from jobs.training.data.manifest_reader import CodedRows, check_rejected_share, read_coded_rows
 
@@ -19,7 +19,6 @@ logger = logging.getLogger(__name__)
 
 MAX_CLIP_S = 30.0
 MAX_BAD_SHARE = 0.05
-SPLIT_RULE = "by speaker and chapter"
 
 
 @dataclass(frozen=True)
@@ -131,12 +130,13 @@ def read_dataset(
     train = clips["train"]
     _check_speakers_train(manifest, train, list(given) or [speaker or "any speaker"])
     _check_references(references, list(given))
-    own_clips = {name: [c.audio for c in train if c.speaker == name and c.audio.is_file()] for name in given}
+    n_own = 0 if references else n_speaker_clips
+    own_clips = {name: [c.audio for c in train if n_own and c.speaker == name and c.audio.is_file()] for name in given}
     return Dataset(
         train=train,
         validation=clips["validation"],
         references={
-            name: list(references) or list(dict.fromkeys([*own, *sample_evenly(own_clips[name], n_speaker_clips)]))
+            name: list(references) or list(dict.fromkeys([*own, *sample_evenly(own_clips[name], n_own)]))
             for name, own in given.items()
         },
         manifest_sha256=hashlib.sha256(manifest.read_bytes()).hexdigest(),

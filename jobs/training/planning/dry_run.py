@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from jobs.dataset.split import SPLIT_RULE
 from jobs.qwen.precision import training_precision
 from jobs.settings import Settings
 from jobs.training.data.manifest_scan import ClipSize, ManifestScan, ScannedClip, divide, scan_manifest
@@ -82,6 +83,8 @@ def _plan_data(found: ManifestScan, train: Sequence[ScannedClip], validation: Se
         "speakers": dict(sorted(found.speakers.items(), key=lambda item: -item[1])[:MOST_LISTED]),
         "languages": sorted(found.languages)[: 2 * MOST_LISTED],
     }
+    if validation and not any(clip.is_validation for clip in validation):
+        data["split"] = SPLIT_RULE
     names = {clip.row.speaker for clip in train}
     whole = names - {clip.row.speaker for clip in validation}
     if validation and whole:

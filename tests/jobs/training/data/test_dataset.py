@@ -180,6 +180,19 @@ def test_a_voice_is_made_of_clips_spread_over_the_manifest_that_are_there(
     assert [path.name for path in given] == ["8.wav"]
 
 
+@pytest.mark.parametrize("options", [{"n_speaker_clips": 0}, {"n_speaker_clips": 5, "references": [Path("a.wav")]}])
+def test_audio_is_not_looked_for_where_no_clip_becomes_part_of_the_voice(
+    options: dict[str, Any], coded_rows: Rows, write_manifest: WriteManifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = write_manifest(coded_rows)
+    looked: list[Path] = []
+    monkeypatch.setattr(Path, "is_file", lambda path: looked.append(path) or True)
+
+    read(manifest, **options)
+
+    assert looked == []
+
+
 def chapters(speaker: str, n_chapters: int, n_clips: int, row: dict[str, Any]) -> Rows:
     """Clips of one speaker in chapters 1, 2, ... of a recording, without a split."""
     return [

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from jobs.dataset.split import SPLIT_RULE
 from jobs.settings import Settings
 from jobs.training.params import Params
 from jobs.training.planning import dry_run
@@ -161,6 +162,7 @@ def test_a_speaker_with_few_clips_is_planned_to_be_trained_whole(settings: Setti
     assert data["trained_whole"] == ["ben"]
     assert data["clips"] + data["held_out"] == 108
     assert data["held_out"] > 0
+    assert data["split"] == SPLIT_RULE
 
 
 def test_ten_thousand_clips_are_planned_in_under_two_seconds(settings: Settings, tmp_path: Path) -> None:
