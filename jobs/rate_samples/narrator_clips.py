@@ -43,15 +43,15 @@ def hold_out(clips: Sequence[Clip], limit: int) -> tuple[list[Clip], list[Clip]]
 
     Held out are clips of the validation split first: the manifest's, else the one that training makes by default. Then
     follow at most a quarter of the others, evenly spread over the inner chapters. Clips long enough for every
-    measurement go before shorter ones; ``MIN_PROFILE_CLIPS`` with a text stay for the profile.
+    measurement go before shorter ones; ``MIN_PROFILE_CLIPS`` with a text stay for the profile. The returned clips have
+    the split that was used.
     """
-    candidates = [clip for clip in clips if is_usable(clip)]
-    splits = [clip.split for clip in clips]
-    if "validation" not in splits:
+    if all(clip.split == "train" for clip in clips):
         splits = split_clips(clips, DEFAULT_SHARE)
-    is_validation = {id(clip): each == "validation" for clip, each in zip(clips, splits, strict=True)}
-    validation = [clip for clip in candidates if is_validation[id(clip)]]
-    train = [clip for clip in candidates if not is_validation[id(clip)]]
+        clips = [clip.model_copy(update={"split": each}) for clip, each in zip(clips, splits, strict=True)]
+    candidates = [clip for clip in clips if is_usable(clip)]
+    validation = [clip for clip in candidates if clip.split == "validation"]
+    train = [clip for clip in candidates if clip.split == "train"]
     if len(train) < MIN_PROFILE_CLIPS:
         validation, train = [], candidates
     held = sample_evenly(_long_first(validation), limit)

@@ -51,6 +51,19 @@ def test_the_narrators_anchor_is_none_of_the_clips_of_the_profile(job: tuple[Rat
     assert "2 recordings of anna, not in the profile; 0 of the validation split" in anchor.note
 
 
+def test_clips_that_training_holds_out_by_default_are_counted_as_validation(
+    tmp_path: Path, write_manifest: Callable[..., Path]
+) -> None:
+    tone = np.full(CLIP_RATE_HZ * 3, 0.1, np.float32)
+    clips = [(f"{TEXT} {n}", tone) for n in range(24)]
+    manifest = write_manifest(tmp_path / "data", "train_manifest.jsonl", clips, speaker="anna")
+    takes = write_manifest(tmp_path / "takes", "takes.jsonl", clips[:1], speaker="anna")
+
+    anchor = chosen((read_inputs(takes, manifest, 20, 2), manifest, tmp_path / "ratings"))["narrator"]
+
+    assert anchor.note == "2 recordings of anna, not in the profile; 2 of the validation split"
+
+
 def test_another_speaker_of_the_manifest_is_the_lower_bound(job: tuple[RatingInputs, Path, Path]) -> None:
     anchor = chosen(job)["other_speaker"]
 

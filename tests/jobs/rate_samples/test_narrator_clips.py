@@ -110,6 +110,16 @@ def test_the_validation_split_is_held_out_first() -> None:
     assert len(rest) == 8
 
 
+def test_held_out_clips_have_the_split_that_training_makes_of_a_manifest_without_one() -> None:
+    given = clips(40, text="six words or more of text")
+    given = [clip.model_copy(update={"text": f"{clip.text} {n}"}) for n, clip in enumerate(given)]
+
+    rest, held = hold_out(given, 5)
+
+    assert [clip.split for clip in held] == ["validation"] * 3 + ["train"] * 2
+    assert len(rest) == 35
+
+
 def test_clips_too_short_to_be_judged_are_not_held_out_while_there_are_others() -> None:
     given = [*clips(4), *clips(4, text="a text of six words here", audio="long.wav")]
 
