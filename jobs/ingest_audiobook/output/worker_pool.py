@@ -192,7 +192,7 @@ def _serve(requests: IO[str], events: IO[str]) -> None:
         send("failed", code=error.code, message=error.message, hint=error.hint)
     except Exception as error:
         logger.exception("an ingest worker failed")
-        number = getattr(error, "errno", None)
+        number = error.errno if isinstance(error, OSError) else None
         message = os.strerror(number) if number == errno.ENOSPC else f"{type(error).__name__}: {error}"
         send("failed", code="", message=message, errno=number)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 from jobs.audio.clip_io import write_clip
 from jobs.errors import UserError
 from jobs.ingest_audiobook.dry_run import plan
+from jobs.ingest_audiobook.output import worker_pool
 from jobs.ingest_audiobook.params import Params, check
 from jobs.ingest_audiobook.work import make_clips
 from jobs.settings import PROJECT_ROOT, Settings
@@ -64,6 +66,30 @@ def test_an_error_in_a_worker_is_reported_as_in_one_process(tmp_path: Path, make
 
     with pytest.raises(OSError, match=r"."):
         make_clips(params(folder, workers=2), context)
+
+
+class _OtherError(Exception):
+    errno = errno.ENOSPC  # a number of a library, not of the operating system
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "number"),
+    [(OSError(errno.ENOSPC, "full"), "No space left on device", errno.ENOSPC),
+     (_OtherError("bad frame"), "_OtherError: bad frame", None)],
+)  # fmt: skip
+def test_only_an_error_of_the_operating_system_is_sent_with_its_number(
+    error: Exception, message: str, number: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> None:
+        raise error
+
+    monkeypatch.setattr(worker_pool, "open_source_files", fail)
+    request = {"params": params(tmp_path).model_dump(mode="json"), "staged": str(tmp_path)}
+    events = io.StringIO()
+
+    worker_pool._serve(io.StringIO(json.dumps(request) + "\n"), events)
+
+    assert json.loads(events.getvalue()) == {"kind": "failed", "code": "", "message": message, "errno": number}
 
 
 @pytest.fixture

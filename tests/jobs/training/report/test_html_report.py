@@ -42,6 +42,7 @@ def test_it_plays_every_source_of_a_sentence_beside_the_others(result: Result, t
     page = HtmlPage((tmp_path / "report.html").read_text())
     order = ["samples/narrator-1.wav", "samples/zero-shot-1.wav", "samples/voice-1.wav"]
     assert page.sources("audio") == order
+    assert "Samples" in page.text
     assert "did not end" in page.text
     assert "cuda_oom: full" in page.text
     assert "step 20 of 30" in page.text
@@ -57,7 +58,7 @@ def test_probes_are_thinned_and_a_wrong_order_stands_out(result: Result, tmp_pat
     n_rows = page.text.count("11.000") + page.text.count("4.000")
     assert n_rows == 11
     assert len(marked) == 10  # all but the base's
-    assert "Listen" not in page.text
+    assert "Samples" not in page.text
 
 
 def test_words_from_a_manifest_are_shown_as_words(result: Result, tmp_path: Path) -> None:
