@@ -7,6 +7,7 @@ backed up once, keeps its mode, and is replaced atomically.
 import json
 import os
 import stat
+import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -106,13 +107,20 @@ def write_change(change: ConfigChange, *, dry_run: bool) -> list[str]:
 
 
 def write_file(path: Path, content: bytes, mode: int) -> None:
-    """Replace a file atomically; only the owner can read the temporary file."""
+    """Replace a file atomically. The temporary file has a new name, and only the owner can read it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_io.replacing(path) as temporary:
-        temporary.unlink(missing_ok=True)
-        temporary.touch(0o600, exist_ok=False)
-        temporary.write_bytes(content)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
         temporary.chmod(mode)
+        atomic_io.flush(temporary)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    atomic_io.flush(path.parent)
 
 
 def json_with(text: str, entry: ServerEntry, where: str) -> str:

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,20 +45,20 @@ def test_a_configuration_that_is_a_link_stays_one_and_gets_its_content_back(tmp_
 def test_a_configuration_keeps_its_mode_and_others_never_read_an_unfinished_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
 ) -> None:
-    config, left_over = tmp_path / "client.json", tmp_path / "client.json.tmp"
+    config, foreign = tmp_path / "client.json", tmp_path / "client.json.tmp"
     config.write_text('{"token": "secret"}')
     config.chmod(mode)
-    left_over.write_text("of a run that was killed")
+    foreign.write_text("of another program")
     seen: list[int] = []
-    write_bytes = Path.write_bytes
+    fdopen = os.fdopen
 
-    def watch(path: Path, content: bytes) -> int:
-        seen.append(stat.S_IMODE(path.stat().st_mode))
-        return write_bytes(path, content)
+    def watch(descriptor: int, *options: str) -> Any:
+        seen.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
+        return fdopen(descriptor, *options)
 
-    monkeypatch.setattr(Path, "write_bytes", watch)
+    monkeypatch.setattr(os, "fdopen", watch)
     write_change(add_entry(config, ENTRY), dry_run=False)
 
     assert seen == [0o600, 0o600]  # of the backup and of the configuration
-    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {mode}
-    assert not left_over.exists()
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir() if path != foreign} == {mode}
+    assert foreign.read_text() == "of another program"
