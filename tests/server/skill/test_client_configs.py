@@ -52,9 +52,9 @@ def test_a_configuration_keeps_its_mode_and_others_never_read_an_unfinished_one(
     seen: list[int] = []
     fdopen = os.fdopen
 
-    def watch(descriptor: int, *options: str) -> Any:
+    def watch(descriptor: int, mode: str) -> Any:
         seen.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
-        return fdopen(descriptor, *options)
+        return fdopen(descriptor, mode)
 
     monkeypatch.setattr(os, "fdopen", watch)
     write_change(add_entry(config, ENTRY), dry_run=False)
