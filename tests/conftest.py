@@ -18,8 +18,6 @@ from jobs.settings import Settings
 from tests.fast_selection import is_fast
 from tests.support.processes import find_processes
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # of this process and of the jobs: toy models, on cores that are shared
-
 BOUND_S = 60.0  # generous: the machine may be busy; a test that passes never waits so long
 
 
