@@ -362,6 +362,8 @@ async def test_the_disk_is_full(world: World) -> None:
 
 
 async def test_a_job_id_that_is_lost(agent: Agent) -> None:
+    await agent.call("strain", batch_size=1, wait_s=30)
+
     with agent.within(calls=2, tokens=1300):
         refused = await agent.call("get_job", job_id="training-20200101-000000-0000")
         seen = await agent.call("list_jobs")
