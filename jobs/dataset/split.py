@@ -173,12 +173,14 @@ def _whole_chapter(groups: Sequence[_TextGroup], wanted_s: float) -> list[_TextG
 
 def _middle_of_chapters(groups: Sequence[_TextGroup], wanted_s: float, max_clips: int) -> list[_TextGroup]:
     """Consecutive texts from the middle of each chapter, about the wanted length together."""
+    if not groups:
+        return []
     chapters = list(_by_chapter(groups).values())
     if sum(len(members) for members in chapters) < MIN_HELD_OUT_CLIPS:
         chapters = [list(groups)]  # nearly every text is spoken in several chapters
     n_all = sum(len(members) for members in chapters)
     total_s = sum(group.duration_s for members in chapters for group in members)
-    n_wanted = min(n_all, max(MIN_HELD_OUT_CLIPS, round(n_all * wanted_s / total_s))) if n_all else 0
+    n_wanted = min(n_all, max(MIN_HELD_OUT_CLIPS, round(n_all * wanted_s / total_s)))
     chosen: list[_TextGroup] = []
     n_seen = 0
     for members in chapters:

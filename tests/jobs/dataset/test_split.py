@@ -72,6 +72,12 @@ def test_enough_clips_of_different_text_are_always_held_out(sizes: list[int], sh
     assert n_held <= max(2 * share * len(rows) + 1, MIN_HELD_OUT_CLIPS)
 
 
+def test_nothing_is_held_out_when_every_text_is_also_in_a_first_or_last_chapter() -> None:
+    rows = [SplitRow("a", "the same", 1.0, ("one", 1))] * 21
+
+    assert split(rows, 0.5) == ["train"] * 21
+
+
 def test_the_inner_chapter_nearest_to_the_share_is_held_out_whole() -> None:
     assert held_out(chapters(8, 60, 8, 50, 7)) == [f"a 3-{k}" for k in range(8)]
 
