@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.chaos import harness
 
-ROUNDS_A_TARGET = 3
+ROUNDS_A_TARGET = 2
 SEED = 20261124
 
 

@@ -54,19 +54,6 @@ async def ended(client: Client, job_id: str) -> dict[str, Any]:
         await anyio.sleep(0.5)
 
 
-async def test_a_loop_runs_by_itself(app: App, loop: dict[str, Any]) -> None:
-    out = app.cwd / "by itself"
-    async with app.client() as client:
-        job = await call(client, "refine_voice", **loop | {"more": loop["more"] | {"out_dir": str(out)}})
-
-        result = (await ended(client, job["job_id"]))["result"]
-
-    assert [one["iteration"] for one in result["rounds"]] == [1]
-    assert len(result["summary"]) <= 10
-    assert_the_tree_of_the_original(out, n_takes=2)
-    assert json.loads((out / "evaluations/iteration_1/evaluation.json").read_text())["rated_by"] == "automatic"
-
-
 async def test_a_person_scores_in_chat(app: App, loop: dict[str, Any]) -> None:
     out = app.cwd / "with a person"
     async with app.client() as client:
