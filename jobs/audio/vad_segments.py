@@ -77,16 +77,6 @@ def _split(probabilities: Samples, first: int, last: int, max_frames: int) -> li
     ]
 
 
-def longest_pause(probabilities: Samples, first: int, last: int) -> int:
-    """The frame in the middle of the longest run of silence within ``first:last``; else the least-speech frame."""
-    best, best_length, run = -1, 0, 0
-    for frame in range(first, last):
-        run = run + 1 if probabilities[frame] < SPEECH_OFF else 0
-        if run > best_length:
-            best, best_length = frame - run // 2, run
-    return best if best_length else first + int(np.argmin(probabilities[first:last]))
-
-
 def padded(spans: Sequence[Span], total_s: float, pad_s: float = PAD_S) -> list[Span]:
     """Widen spans by ``pad_s`` on both sides, at most to the middle of the pause; never where cut in speech."""
     wider: list[Span] = []

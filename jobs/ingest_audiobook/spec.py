@@ -15,7 +15,7 @@ KIND = JobKind(
     check=check,
     plan="jobs.ingest_audiobook.dry_run:plan",
     outputs=(INGESTED,),
-    # measured by bench/ingest
+    # measured by bench/dataset/ingest.py
     cost=Cost(
         partial(audio_seconds, name="audio", limit="max_duration_s"),
         unit="s of recording",

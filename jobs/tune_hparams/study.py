@@ -20,12 +20,11 @@ from sqlalchemy.engine import URL
 from jobs.errors import UserError
 from jobs.tune_hparams.memory_comparison import find_reason_too_large
 from jobs.tune_hparams.objective import DIRECTIONS, LOSS, METRICS, SCORE, Objective, TrialValues, select_best
+from jobs.tune_hparams.proposals import propose_trial, to_distribution
 from jobs.tune_hparams.pruning import make_pruner, report_loss, should_prune
-from jobs.tune_hparams.samplers import make_sampler, to_distribution
 from jobs.tune_hparams.search_space import Point, Range
 
 STUDY_NAME = "tune_hparams"
-MAX_INFEASIBLE = 100  # infeasible proposals in a row: the space is exhausted
 End = Literal["complete", "pruned", "out_of_memory", "diverged", "failed", "infeasible"]
 # Optuna's samplers count a pruned trial as a bad one and ignore a failed one.
 _STATES = {
@@ -133,17 +132,15 @@ class Study:
 
         ``find_obstacle`` returns the reason why a point cannot run on this machine, or None.
         """
-        for n_infeasible in range(MAX_INFEASIBLE):
-            # a random sampler also finds points that the chosen one avoids
-            name = "random" if n_infeasible > MAX_INFEASIBLE // 2 else self._sampler
-            # seeded by the number of trials, so that a restarted search proposes the same points
-            self.study.sampler = make_sampler(name, self._seed * 1_000_003 + len(self.trials))
-            trial = self.study.ask(self._distributions)
-            reason = find_reason_too_large(dict(trial.params), self.trials) or find_obstacle(dict(trial.params))
-            if reason is None:
-                return self._frozen(trial.number)
-            self.tell(trial.number, TrialOutcome("infeasible", detail=reason))
-        return None
+        number = propose_trial(
+            self.study,
+            self._distributions,
+            sampler=self._sampler,
+            seed=self._seed,
+            find_obstacle=lambda point: find_reason_too_large(point, self.trials) or find_obstacle(point),
+            reject=lambda number, reason: self.tell(number, TrialOutcome("infeasible", detail=reason)),
+        )
+        return None if number is None else self._frozen(number)
 
     def discard_incomplete(self) -> None:
         """Discard trials that were interrupted while their values were written; a queued point is queued again."""

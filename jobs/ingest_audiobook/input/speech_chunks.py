@@ -14,7 +14,7 @@ from jobs.asr.silero_vad import StreamVad, speech_probabilities
 from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ
 from jobs.audio.recording import AudioBlock, Recording, Samples
 from jobs.audio.resampling import open_resample_stream, resample
-from jobs.audio.vad_segments import FRAME_S, Span, longest_pause
+from jobs.audio.vad_segments import FRAME_S, SPEECH_OFF, Span
 from jobs.ingest_audiobook.input.audio_buffer import AudioBuffer
 from jobs.ingest_audiobook.input.work_units import WorkUnit
 
@@ -196,6 +196,16 @@ def _frames_before_pause(buffer: AudioBuffer, n_frames: int, start_24k: int, kee
     n_within = min(n_frames // 2, int(CUT_WITHIN_S / FRAME_S))
     marked = _protect(buffer.probabilities.peek(n_frames), start_24k / CLIP_RATE_HZ, keep_whole)
     return max(1, longest_pause(marked, n_frames - n_within, n_frames))
+
+
+def longest_pause(probabilities: Samples, first: int, last: int) -> int:
+    """The frame in the middle of the longest run of silence within ``first:last``; else the least-speech frame."""
+    best, best_length, run = -1, 0, 0
+    for frame in range(first, last):
+        run = run + 1 if probabilities[frame] < SPEECH_OFF else 0
+        if run > best_length:
+            best, best_length = frame - run // 2, run
+    return best if best_length else first + int(np.argmin(probabilities[first:last]))
 
 
 def _protect(probabilities: Samples, start_s: float, keep_whole: Sequence[Span]) -> Samples:

@@ -18,7 +18,7 @@ from jobs.audio.recording import Samples
 from jobs.audio.vad_segments import Span
 from jobs.ingest_audiobook.cut.clip_candidates import PlacedRun, RejectedSpan, TimedWord
 from jobs.ingest_audiobook.cut.speech_runs import SpeechRun, group_into_passages, speech_runs
-from jobs.ingest_audiobook.text.word_matching import Match, TextIndex, accepted, match_in_order
+from jobs.ingest_audiobook.text.sequence_matching import Match, TextIndex, accepted, match_in_order
 from jobs.text.english_normalization import SpokenWord, other_readings, spoken_map, spoken_words
 
 WORDS_PER_S = 4.5  # of the window of text; real narrators stay under 3.5

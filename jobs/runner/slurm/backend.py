@@ -19,10 +19,10 @@ from jobs.runner.attempt.path_mapping import map_back
 from jobs.runner.backend import AttemptPhase, AttemptStatus
 from jobs.runner.paths import AttemptFolder, Home
 from jobs.runner.slurm import squeue_parser
+from jobs.runner.slurm.sbatch import RESUBMIT_S, Submitter, build_path_map, read_request, slurm_name
 from jobs.runner.slurm.slurm_cli import RefusedError, SlurmCli
 from jobs.runner.slurm.squeue_cache import SqueueCache
 from jobs.runner.slurm.state_resolver import LOST_S, MISSING_S, Evidence, Resolution, resolve_state
-from jobs.runner.slurm.submission import RESUBMIT_S, Submitter, build_path_map, read_request, slurm_name
 from jobs.runner.store import JobRow
 from jobs.settings import Settings
 

@@ -8,15 +8,15 @@ import logging
 from jobs import atomic_io
 from jobs.runner.attempt.outcome import Exit, determine_outcome
 from jobs.runner.paths import AttemptFolder
-from jobs.runner.store.leases import Leases
 from jobs.runner.store.queries import Queries
 from jobs.runner.store.rows import JobRow
+from jobs.runner.store.slots import Slots
 from jobs.runner.store.transitions import Transitions
 
 logger = logging.getLogger("jobs.runner.shim")
 
 
-class Store(Queries, Leases, Transitions):
+class Store(Queries, Slots, Transitions):
     """Store of one home. One connection per thread; safe to share between threads."""
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jobs.audio.vad_segments import FRAME_S, Span, longest_pause, merged, padded, speech_spans
+from jobs.audio.vad_segments import FRAME_S, Span, merged, padded, speech_spans
 
 
 def frames(*runs: tuple[float, int]) -> np.ndarray:
@@ -52,7 +52,3 @@ def test_nothing_is_merged_beyond_the_longest_clip_or_where_it_may_not_be() -> N
     groups = merged(spans, target_s=2.0, max_s=10, max_gap_s=0.5, may_join=[True, True, True, False])
 
     assert groups == [[0], [1], [2], [3]]
-
-
-def test_the_longest_pause_of_a_stretch_is_found_in_its_middle() -> None:
-    assert longest_pause(frames((0.9, 10), (0.1, 3), (0.9, 10), (0.1, 9), (0.9, 10)), 0, 42) == pytest.approx(27, abs=1)

@@ -11,7 +11,7 @@ import pytest
 from jobs.audio.clip_io import write_clip
 from jobs.audio.recording import Chapter, Recording, RecordingInfo
 from jobs.audio.vad_segments import SPEECH_OFF, Span
-from jobs.ingest_audiobook.input.speech_chunks import SpeechChunk, UnitEnd, read_speech_chunks, to_24k
+from jobs.ingest_audiobook.input.speech_chunks import SpeechChunk, UnitEnd, longest_pause, read_speech_chunks, to_24k
 from jobs.ingest_audiobook.input.work_units import Selection, WorkUnit, plan_work_units
 from jobs.settings import PROJECT_ROOT
 
@@ -125,3 +125,9 @@ def test_units_after_the_recordings_end_are_empty(recording: Recording) -> None:
 
     assert len(ends) == 400
     assert all(end.is_recording_end for end in ends)
+
+
+def test_the_longest_pause_of_a_stretch_is_found_in_its_middle() -> None:
+    probabilities = np.repeat(np.float32([0.9, 0.1, 0.9, 0.1, 0.9]), [10, 3, 10, 9, 10])
+
+    assert longest_pause(probabilities, 0, 42) == pytest.approx(27, abs=1)

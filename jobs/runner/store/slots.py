@@ -22,7 +22,7 @@ class _LostError(Exception):
     """A compare-and-swap found another state; its transaction is rolled back."""
 
 
-class Leases(StoreConnection):
+class Slots(StoreConnection):
     """Methods of the store that hand out slots."""
 
     def next_ready(self, resource: str, limit: int, memory_mb: float = math.inf) -> list[JobRow]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import random
 
-from jobs.ingest_audiobook.text.word_matching import TextIndex, accepted, match_in_order
+from jobs.ingest_audiobook.text.sequence_matching import TextIndex, accepted, match_in_order
 
 SENTENCE = "a thirsty crow found a tall pitcher in the garden there was only a little water at the bottom"
 TEXT = SENTENCE.split()
