@@ -193,6 +193,18 @@ lint() {
   in_dev mypy
 }
 
+bench_module() {
+  # A measurement is bench/SUBJECT/NAME.py; bench/support holds their parts. They share tests/support with the tests,
+  # and so the developers' packages.
+  local file names=""
+  for file in "$ROOT"/bench/*/[!_]*.py; do
+    case "$file" in "$ROOT"/bench/support/*) continue ;; esac
+    names="$names $(basename "$file" .py)"
+    if [ "$(basename "$file" .py)" = "$1" ]; then echo "bench.$(basename "$(dirname "$file")").$1"; return; fi
+  done
+  die "bench: give one of:$names" 2
+}
+
 check() { lint; run_tests --fast "$@"; }
 
 site() {
@@ -215,8 +227,7 @@ case "$command" in
   check) check "$@" ;;
   site) site "$@" ;;
   demo) case " $* " in *" -h "*|*" --help "*) setup server ;; *) setup all ;; esac; in_environment server -m server.demo "$@" ;;
-  bench) [ -f "$ROOT/bench/${1:-}.py" ] || die "bench: give one of: $(cd "$ROOT/bench" && echo *.py | sed 's/\.py//g')" 2
-    setup all; name="$1"; shift; in_environment ml -m "bench.$name" "$@" ;;
+  bench) module="$(bench_module "${1:-}")"; setup dev; shift; in_environment dev -m "$module" "$@" ;;
   doctor) setup server; in_environment server -m jobs.environments.doctor "$@" ;;
   # A client waits only seconds for its server: nothing heavy is made here, a job says what it misses.
   mcp) setup server; in_environment server -m server.cli mcp "$@" ;;

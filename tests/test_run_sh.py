@@ -43,6 +43,19 @@ def test_an_unknown_environment_is_bad_input() -> None:
     assert "server, ml, dev or all" in answer.stderr
 
 
+@pytest.mark.parametrize("name", ["", "everything", "support/figure", "figure"])
+def test_an_unknown_measurement_is_bad_input_and_all_names_are_given(name: str) -> None:
+    answer = run("bench", name)
+
+    modules = [file for file in (ROOT / "bench").glob("*/[!_]*.py") if file.parent.name != "support"]
+    given = answer.stderr.strip().removeprefix("bench: give one of: ").split(" ")
+    assert answer.returncode == 2
+    assert sorted(given) == sorted(file.stem for file in modules)
+    assert len(set(given)) == len(given)  # a name leads to one module
+    for file in modules:
+        assert f"./run.sh bench {file.stem}" in file.read_text(encoding="utf-8")
+
+
 def test_a_small_disk_is_refused_before_anything_is_downloaded(tmp_path: Path) -> None:
     # The seam is the system's df: no test can fill a real disk.
     tools = tmp_path / "bin"

@@ -107,7 +107,7 @@ def kill_worker() -> Callable[[Runner, str], None]:
 @pytest.fixture(scope="session")
 def sounding_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random base with a codec that makes sound."""
-    from tests.support.toy_training_data import make_base
+    from tests.support.toy.training_data import make_base
 
     return make_base(tmp_path_factory.mktemp("models") / "base")
 
@@ -115,7 +115,7 @@ def sounding_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def sounding_manifest(fables: list[tuple[str, Any]], tmp_path: Path) -> Path:
     """train_manifest_qwen3.jsonl of eight clips of the sample, with codes of chance; the last one is held out."""
-    from tests.support.toy_training_data import write_manifest
+    from tests.support.toy.training_data import write_manifest
 
     return write_manifest(tmp_path, fables)
 

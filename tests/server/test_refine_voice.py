@@ -12,7 +12,7 @@ import pytest
 from mcp import Client
 
 from jobs.rate_samples.anchors import read_bundled_voice
-from tests.support import toy_training_data
+from tests.support.toy import training_data
 
 if TYPE_CHECKING:
     from conftest import App
@@ -25,8 +25,8 @@ TEXT = "the fox ran home with the dog"
 @pytest.fixture(scope="module")
 def loop(app: App) -> dict[str, Any]:
     """Arguments of a loop of one round of two steps."""
-    manifest = toy_training_data.write_manifest(app.cwd, read_bundled_voice())
-    base = toy_training_data.make_base(app.cwd / "base")
+    manifest = training_data.write_manifest(app.cwd, read_bundled_voice())
+    base = training_data.make_base(app.cwd / "base")
     return {
         "manifest": str(manifest), "base_model": str(base), "texts": [TEXT], "max_iterations": 1,
         "training": {"lr": 1e-3, "batch_size": 4},

@@ -24,8 +24,8 @@ from jobs.dataset.report.plots import draw_spectrograms
 from jobs.errors import UserError
 from jobs.runner.worker.context import Cancelled
 from jobs.settings import PROJECT_ROOT
-from tests.support.process_killer import killed_until_done
-from tests.support.toy_models import make_toy_aligner
+from tests.support.kills.process_killer import killed_until_done
+from tests.support.toy.models import make_toy_aligner
 
 # Aligns as a worker does, says on stdout how far it is, and after five clips stands still until it is killed.
 KILLED_WORKER = """

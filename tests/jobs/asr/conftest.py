@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.toy_models import make_toy_aligner, make_toy_whisper
+from tests.support.toy.models import make_toy_aligner, make_toy_whisper
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from jobs.errors import UserError
 from jobs.qwen.codec import load_codec
 from jobs.qwen.toy.checkpoints import TOY_CODEC, make_toy_codec
 from jobs.runner.worker.context import Cancelled
-from tests.support.conversion_kills import killed
+from tests.support.kills.conversion_kills import killed
 
 MakeDataset = Callable[[int], Path]
 

@@ -39,6 +39,6 @@ def rows() -> Callable[[Path], list[dict[str, Any]]]:
 @pytest.fixture(scope="session")
 def toy_whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Whisper of random weights, whose text is never to be trusted."""
-    from tests.support.toy_models import make_toy_whisper
+    from tests.support.toy.models import make_toy_whisper
 
     return make_toy_whisper(tmp_path_factory.mktemp("whisper") / "model")

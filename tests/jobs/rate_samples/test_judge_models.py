@@ -18,7 +18,7 @@ from jobs.rate_samples.work import run
 from jobs.rating.scoring import GE2E_LIMITS, GE2E_OTHERS, GE2E_OWN, fitted_limits
 from jobs.runner.worker.context import JobContext
 from jobs.speaker.encoders import ENCODER, XVectorEncoder, encoder_name
-from tests.support.toy_models import make_toy_whisper
+from tests.support.toy.models import make_toy_whisper
 
 # The package is not in the lock; this has the calls of its README.
 STAND_IN = """

@@ -11,8 +11,8 @@ from jobs.refine_voice.params import Params
 from jobs.refine_voice.spec import KIND
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
-from tests.support.job_killer import Killer, run_with_kills
-from tests.support.refine_trees import differences, what_was_left
+from tests.support.kills.job_killer import Killer, run_with_kills
+from tests.support.kills.refine_trees import differences, what_was_left
 
 BOUND_S = 900.0  # the machine may be busy
 

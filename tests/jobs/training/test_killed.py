@@ -20,7 +20,7 @@ def test_killed_trainings_end_as_if_nothing_had_been(make_params: Callable[..., 
     (tmp_path / "params.json").write_text(json.dumps(given.model_dump(exclude_unset=True, exclude={"out_dir"})))
 
     done = subprocess.run(
-        [sys.executable, "-m", "tests.support.training_kills", str(tmp_path), "5", "3"],
+        [sys.executable, "-m", "tests.support.kills.training_kills", str(tmp_path), "5", "3"],
         cwd=PROJECT_ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=BOUND_S,
         check=False,
     )  # fmt: skip

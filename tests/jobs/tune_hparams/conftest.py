@@ -9,7 +9,7 @@ import pytest
 from optuna.storages import InMemoryStorage
 
 from jobs.tune_hparams.study import Study
-from tests.support.toy_search import RANGES, run_trials
+from tests.support.toy.search import RANGES, run_trials
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from jobs.tune_hparams.study import Study, TrialOutcome
-from tests.support.toy_search import RANGES
+from tests.support.toy.search import RANGES
 
 
 def test_a_trial_worse_than_the_median_is_stopped(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from jobs.tune_hparams.report import describe_values
 from jobs.tune_hparams.samplers import to_distribution
 from jobs.tune_hparams.search_space import Point, Range
 from jobs.tune_hparams.study import Study, TrialOutcome, count_ends, read_values
-from tests.support.toy_search import BEST_LR, RANGES
+from tests.support.toy.search import BEST_LR, RANGES
 
 Search = Callable[..., Study]
 FOUND = 0.3  # decades: a factor of two

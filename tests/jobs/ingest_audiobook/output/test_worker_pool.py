@@ -48,7 +48,7 @@ def test_two_processes_make_the_clips_and_texts_of_one(tmp_path: Path, make_cont
 
 def test_killed_at_random_moments_it_ends_with_the_files_of_one_that_was_not() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.support.ingest_kills",
+        [sys.executable, "-m", "tests.support.kills.ingest_kills",
          *("--kills", "2", "--seed", "5", "--minutes", "1.1", "--clips-only")],
         cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True, check=False,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The work that ``bench/runner.py`` submits: it waits for a file, and may resist being stopped."""
+"""The work that ``bench/runner/runner.py`` submits: it waits for a file, and may resist being stopped."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def run(params: Params, context: JobContext) -> Result:
     return Result()
 
 
-CPU = JobKind(name="bench_cpu", params=Params, result=Result, entry="bench.runner_kind:run", max_tries=1)
+CPU = JobKind(name="bench_cpu", params=Params, result=Result, entry="bench.support.runner_kind:run", max_tries=1)
 GPU = JobKind(
-    name="bench_gpu", params=Params, result=Result, entry="bench.runner_kind:run", resource="gpu", max_tries=1
+    name="bench_gpu", params=Params, result=Result, entry="bench.support.runner_kind:run", resource="gpu", max_tries=1
 )

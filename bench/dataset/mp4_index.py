@@ -17,7 +17,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from bench.memory import peak_rss_mb
+from bench.support.memory import peak_rss_mb
 from jobs.audio import recording
 from jobs.audio.decoding import Samples, decoded, without_first
 from jobs.audio.recording import Recording
@@ -78,8 +78,10 @@ def main() -> None:
         samples = {}
         for method in reversed(METHODS):
             out = Path(folder) / f"{method}.npy"
-            command = [sys.executable, "-m", "bench.mp4_index", "--method", method, "--file", path, "--at", str(at_s)]
-            done = subprocess.run([*map(str, command), "--out", str(out)], capture_output=True, text=True, check=True)
+            command = [sys.executable, "-m", "bench.dataset.mp4_index", "--method", method, "--file", path]
+            done = subprocess.run(
+                [*map(str, command), "--at", str(at_s), "--out", str(out)], capture_output=True, text=True, check=True
+            )
             samples[method] = np.load(out)
             late = offset(samples["pyav_from_start"], samples[method])
             line = {

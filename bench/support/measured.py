@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable
 
-from bench.memory import peak_rss_mb
+from bench.support.memory import peak_rss_mb
 
 
 def measured(work: Callable[[], object]) -> None:

@@ -11,7 +11,7 @@ import argparse
 import time
 from pathlib import Path
 
-from bench.memory import peak_rss_mb
+from bench.support.memory import peak_rss_mb
 from jobs.dataset.manifest import Clip, read_rows
 from jobs.dataset.quality.measure_all import MOST_SAMPLED
 from jobs.dataset.quality.measure_clip import Task, measure

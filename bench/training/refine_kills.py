@@ -18,10 +18,10 @@ from jobs.rate_samples.anchors import read_bundled_voice
 from jobs.refine_voice.params import Params
 from jobs.refine_voice.spec import KIND
 from jobs.runner.client.runner import Runner
-from tests.support import toy_training_data
-from tests.support.job_killer import Killer, run_with_kills
-from tests.support.refine_trees import differences, what_was_left
+from tests.support.kills.job_killer import Killer, run_with_kills
+from tests.support.kills.refine_trees import differences, what_was_left
 from tests.support.temporary_home import home_in
+from tests.support.toy import training_data
 
 BOUND_S = 7200.0
 TEXT = "the fox ran home with the dog"
@@ -37,8 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as name, home_in(Path(name)) as settings:
         folder, runner, begun = Path(name), Runner(settings), time.monotonic()
         base, manifest = (
-            toy_training_data.make_base(folder / "base"),
-            toy_training_data.write_manifest(folder, read_bundled_voice()),
+            training_data.make_base(folder / "base"),
+            training_data.write_manifest(folder, read_bundled_voice()),
         )
         whole = runner.wait(runner.submit(KIND, _params(base, manifest, options.rounds, "whole")).job.job_id, BOUND_S)
         took_s = time.monotonic() - begun

@@ -1,4 +1,4 @@
-"""A model with random weights, made-up clips, and one optimiser step taken apart: what ``bench/train.py`` measures."""
+"""A random model, made-up clips, and one optimiser step taken apart: what ``bench/training/train.py`` measures."""
 
 from __future__ import annotations
 

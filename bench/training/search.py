@@ -27,10 +27,10 @@ from jobs.runner.client.runner import Runner
 from jobs.tune_hparams.params import Params
 from jobs.tune_hparams.spec import KIND
 from jobs.tune_hparams.study import Study
-from tests.support import toy_training_data
-from tests.support.job_killer import Killer, run_with_kills
+from tests.support.kills.job_killer import Killer, run_with_kills
 from tests.support.temporary_home import home_in
-from tests.support.toy_search import BEST_LR, RANGES, run_trials
+from tests.support.toy import training_data
+from tests.support.toy.search import BEST_LR, RANGES, run_trials
 
 N_TRIALS = 12
 MAX_DECADES = 0.3  # a factor of two
@@ -77,8 +77,8 @@ def _search(sampler: str, seed: int) -> Any:
 
 def _search_with_kills(n_kills: int, n_trials: int, seed: int) -> bool:
     with tempfile.TemporaryDirectory() as folder, home_in(Path(folder)) as settings:
-        base = toy_training_data.make_base(Path(folder) / "base")
-        manifest = toy_training_data.write_manifest(Path(folder), read_bundled_voice())
+        base = training_data.make_base(Path(folder) / "base")
+        manifest = training_data.write_manifest(Path(folder), read_bundled_voice())
         runner, begun = Runner(settings), time.monotonic()
         whole = runner.wait(runner.submit(KIND, _params(base, manifest, n_trials, "whole")).job.job_id, BOUND_S)
         took_s = time.monotonic() - begun

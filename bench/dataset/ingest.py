@@ -22,11 +22,11 @@ import av
 
 from tests.support.repeated_recording import played_over
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 WORKER = """
 import json, resource, sys
 from pathlib import Path
-from bench.memory import peak_rss_mb
+from bench.support.memory import peak_rss_mb
 from jobs.codec_format import SAMPLE_RATE_HZ
 from jobs.ingest_audiobook.params import Params
 from jobs.ingest_audiobook.work import make_clips, run

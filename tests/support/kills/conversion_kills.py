@@ -15,8 +15,8 @@ from jobs.convert_codes.params import Params
 from jobs.convert_codes.work import run
 from jobs.dataset.manifest import Clip, write_rows
 from jobs.settings import PROJECT_ROOT
+from tests.support.kills.process_killer import killed_until_done
 from tests.support.null_context import NullContext
-from tests.support.process_killer import killed_until_done
 
 WRITTEN = ("train_manifest_qwen3.jsonl", "convert_rejections.jsonl")
 

@@ -1,4 +1,4 @@
-"""Killed trainings: ``python -m tests.support.training_kills FOLDER ROUNDS SEED`` prints one JSON object.
+"""Killed trainings: ``python -m tests.support.kills.training_kills FOLDER ROUNDS SEED`` prints one JSON object.
 
 Every round a child process starts or resumes a training and is killed with -9: at a random moment, or while it writes
 a checkpoint or the export. Its files are checked; a run that ends is compared with one that was never stopped. The

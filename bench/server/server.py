@@ -22,8 +22,8 @@ from typing import Any
 
 import httpx
 
-from bench.figure import Figure
-from bench.mcp_servers import Launcher, Server, http_client
+from bench.support.figure import Figure
+from bench.support.mcp_servers import Launcher, Server, http_client
 from jobs.settings import PROJECT_ROOT, Settings
 
 N_STARTS, N_CALLS, N_LONG, N_JOBS, N_CLIENTS, N_EACH = 9, 300, 4000, 20, 8, 50

@@ -50,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-c", PREPARE, folder], cwd=PROJECT_ROOT, check=True)
         done = subprocess.run(
-            [sys.executable, "-m", "tests.support.training_kills", folder, str(options.rounds), str(options.seed)],
+            [sys.executable, "-m", "tests.support.kills.training_kills",
+             folder, str(options.rounds), str(options.seed)],
             cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True, check=False,
         )  # fmt: skip
         log = Path(folder) / "log"

@@ -17,8 +17,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.figure import Figure
-from bench.runner_kind import CPU, GPU, Params
+from bench.support.figure import Figure
+from bench.support.runner_kind import CPU, GPU, Params
 from jobs.runner.client.runner import Runner
 from jobs.runner.machine import processes
 from jobs.runner.paths import Home

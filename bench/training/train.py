@@ -20,12 +20,12 @@ from typing import Any
 
 import torch
 
-from bench.memory import peak_rss_mb
-from bench.train_step import PARTS, SIZES, Recipe, Stopwatch, Trainer, described, made_up_clips, trainer_of
-from bench.train_upstream import beside_upstream
+from bench.support.memory import peak_rss_mb
+from bench.support.train_step import PARTS, SIZES, Recipe, Stopwatch, Trainer, described, made_up_clips, trainer_of
+from bench.support.train_upstream import beside_upstream
 from jobs.qwen.devices import keep_freed_memory, limit_cpu_threads
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 WARM_UP = 2
 
 
@@ -93,7 +93,7 @@ def dataset_sizes(recipe: Recipe, small: int, large: int, n_steps: int, threads:
 
 def again(*arguments: str) -> None:
     """Run this bench in a process of its own, so that its peak memory is its own."""
-    subprocess.run([sys.executable, "-m", "bench.train", *arguments], check=True, cwd=ROOT)
+    subprocess.run([sys.executable, "-m", "bench.training.train", *arguments], check=True, cwd=ROOT)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Ingests killed at random moments: ``python -m tests.support.ingest_kills``, or ``./run.sh bench ingest_kills``.
+"""Ingests killed at random moments: ``python -m tests.support.kills.ingest_kills``, or ``./run.sh bench ingest_kills``.
 
 Every ingest is killed at one to three random moments, then continues to its end; each of its files is compared with
 those of an ingest that was never stopped. Exit code 1 if one byte differs. The ingests are forks of this process, which
@@ -20,11 +20,11 @@ from pathlib import Path
 import jobs.ingest_audiobook.output.build_report  # noqa: F401  for the forks
 from jobs.ingest_audiobook.params import Params
 from jobs.ingest_audiobook.work import make_clips, run
+from tests.support.kills.process_killer import killed_until_done
 from tests.support.null_context import NullContext
-from tests.support.process_killer import killed_until_done
 from tests.support.repeated_recording import played_over
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def files_of(dataset: Path, *, clips_only: bool) -> dict[str, bytes]:

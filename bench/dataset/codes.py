@@ -24,7 +24,7 @@ import numpy as np
 from jobs.qwen.toy import checkpoints
 from jobs.qwen.toy import config as toy_config
 from jobs.settings import PROJECT_ROOT
-from tests.support.conversion_kills import WRITTEN, killed, make_dataset
+from tests.support.kills.conversion_kills import WRITTEN, killed, make_dataset
 
 # The released 12 Hz tokenizer's encoder is transformers' Mimi at its default sizes.
 REAL_ENCODER = {
@@ -35,15 +35,15 @@ REAL_ENCODER = {
 OURS = """
 import sys
 from pathlib import Path
-from tests.support.conversion_kills import convert
-from bench.measured import measured
+from tests.support.kills.conversion_kills import convert
+from bench.support.measured import measured
 measured(lambda: convert(Path(sys.argv[1]), sys.argv[2]))
 """
 UPSTREAM = """
 import sys
 from pathlib import Path
-from bench.codes import prepare_data
-from bench.measured import measured
+from bench.dataset.codes import prepare_data
+from bench.support.measured import measured
 measured(lambda: prepare_data(Path(sys.argv[1]), Path(sys.argv[2])))
 """
 

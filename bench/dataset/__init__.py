@@ -1,0 +1,1 @@
+"""Measurements of the work on a dataset: ingest, clip quality, alignment, codes."""

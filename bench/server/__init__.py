@@ -1,0 +1,1 @@
+"""Measurements of the MCP server and its tools."""

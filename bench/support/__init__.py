@@ -1,0 +1,1 @@
+"""Parts of the measurements; none of them is a command."""

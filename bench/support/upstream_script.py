@@ -1,0 +1,186 @@
+"""Upstream's fine-tuning script, held at every optimiser step, and the process of its own that it runs in.
+
+It runs as it is but for what a CPU needs (``EDITS``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from jobs.qwen.upstream import qwen_tts
+
+SCRIPT = "sft_12hz.py"
+ATTENTION = ('attn_implementation="flash_attention_2"', 'attn_implementation="sdpa"')
+# accelerate 1.12 refuses it without a folder; the script logs nothing with it
+TRACKER = (', log_with="tensorboard"', "")
+EDITS = {
+    "cpu": (
+        ATTENTION,
+        TRACKER,
+        ('mixed_precision="bf16"', 'mixed_precision="no"'),
+        ("torch.bfloat16", "torch.float32"),
+    ),
+    "cuda": (ATTENTION, TRACKER),
+}
+
+Turn = tuple[int, float, float]
+"""Frames, seconds and CPU seconds of an optimiser step."""
+
+
+class Upstream:
+    """The script, held before every optimiser step's first forward pass.
+
+    Args:
+        folder: with ``sft_12hz.py`` and ``dataset.py``.
+        arguments: of its command line.
+        device: which edits it needs.
+    """
+
+    def __init__(self, folder: Path, arguments: list[str], device: str) -> None:
+        source = (folder / SCRIPT).read_text(encoding="utf-8")
+        for old, new in EDITS[device]:
+            if source.count(old) != 1:
+                sys.exit(f"{folder / SCRIPT}: expected {old} once; this is another version of the script.")
+            source = source.replace(old, new)
+        self._arguments, self._folder = arguments, folder
+        self._code = compile(source, str(folder / SCRIPT), "exec")
+        self._n_threads = torch.get_num_threads()
+        self._go: queue.Queue[bool] = queue.Queue()
+        self._came: queue.Queue[BaseException | None] = queue.Queue()
+        self._frames = 0
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def step(self) -> int:
+        """Let it make one optimiser step; returns the frames that it learnt."""
+        self._frames = 0
+        if self._thread.ident is None:
+            self._thread.start()
+        else:
+            self._go.put(True)
+        error = self._came.get()
+        if error is not None:
+            raise error
+        return self._frames
+
+    def stop(self) -> None:
+        """End it where it is held; nothing is saved."""
+        self._go.put(False)
+        self._thread.join()
+
+    def _run(self) -> None:
+        torch.set_num_threads(self._n_threads)
+        try:
+            with self._hooked() as script:
+                script["train"]()
+        except _Stopped:
+            return
+        except BaseException as error:
+            self._came.put(error)
+
+    @contextlib.contextmanager
+    def _hooked(self) -> Iterator[dict[str, Any]]:
+        talker = qwen_tts().core.models.modeling_qwen3_tts.Qwen3TTSTalkerForConditionalGeneration
+        upstream, argv = talker.forward_sub_talker_finetune, sys.argv
+
+        def counted(module: Any, codes: torch.Tensor, hidden: torch.Tensor) -> Any:
+            self._frames += len(codes)
+            return upstream(module, codes, hidden)
+
+        sys.path.insert(0, str(self._folder))
+        sys.argv = [SCRIPT, *self._arguments]
+        talker.forward_sub_talker_finetune = counted
+        try:
+            script: dict[str, Any] = {"__name__": "upstream"}
+            exec(self._code, script)
+            script["AdamW"] = _holding(self._hold)
+            yield script
+        finally:
+            talker.forward_sub_talker_finetune = upstream
+            sys.path.remove(str(self._folder))
+            sys.argv = argv
+
+    def _hold(self) -> None:
+        self._came.put(None)
+        if not self._go.get():
+            raise _Stopped
+
+
+class _Stopped(BaseException):
+    """Ends the script."""
+
+
+def _holding(hold: Callable[[], None]) -> type[torch.optim.AdamW]:
+    class Held(torch.optim.AdamW):
+        """The script's optimiser; after each step it waits for us."""
+
+        def step(self, *arguments: Any, **named: Any) -> Any:
+            done = super().step(*arguments, **named)
+            hold()
+            return done
+
+    return Held
+
+
+def timed(step: Callable[[], int], device: str) -> Turn:
+    """Make a step and time it."""
+    began, cpu = time.perf_counter(), time.process_time()
+    n_frames = step()
+    if device != "cpu":
+        torch.cuda.synchronize()
+    return n_frames, time.perf_counter() - began, time.process_time() - cpu
+
+
+class Side:
+    """The process of the script: ``serve`` at the other end."""
+
+    def __init__(self, folder: Path, device: str, arguments: list[str]) -> None:
+        command = [sys.executable, "-m", "bench.support.upstream_script"]
+        self._process = subprocess.Popen(
+            [*command, str(folder), device, str(torch.get_num_threads()), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def step(self) -> Turn:
+        """Let it make one optimiser step."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("step\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            sys.exit("upstream's script ended; its own words are above.")
+        n_frames, seconds, cpu_seconds = json.loads(answer)
+        return n_frames, seconds, cpu_seconds
+
+    def close(self) -> None:
+        """End it where it is held."""
+        self._process.communicate()
+
+
+def serve(folder: Path, device: str, n_threads: int, arguments: list[str]) -> None:
+    """Make a step of the script for every line that comes in."""
+    torch.set_num_threads(n_threads)
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what the script prints is not an answer
+    upstream = Upstream(folder, arguments, device)
+    for _ in sys.stdin:
+        print(json.dumps(timed(upstream.step, device)), file=answers, flush=True)
+    upstream.stop()
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4:])

@@ -1,0 +1,1 @@
+"""Measurements of training, search and refinement, and of the rating that they go by."""

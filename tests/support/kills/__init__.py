@@ -1,0 +1,1 @@
+"""Kills at random moments, and comparisons with what was never killed."""
