@@ -32,6 +32,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if config.getoption("--fast") and is_test and not is_fast(collection_path) else None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run slow files first: short tests at the end keep all test processes busy until then."""
+    items.sort(key=lambda item: is_fast(item.path))
+
+
 @pytest.fixture(scope="session")
 def end_processes_of() -> Callable[[Path], None]:
     """Kills every process whose ``TTS_TRAIN_HOME`` is the given folder."""
