@@ -7,8 +7,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from jobs.plotting.figure_files import save_png
+from jobs.refine_voice.html_report import ANCHORS
 from jobs.refine_voice.params import AUTOMATIC_CAP, Round
-from jobs.refine_voice.report import ANCHORS
 
 _LOSS, _VALIDATION, _BEFORE, _ROUND = "#9ecae1", "#08519c", "#999999", "#e6550d"
 _ANCHOR_COLOURS = {"narrator": "#2ca02c", "zero_shot": "#9467bd", "other_speaker": "#7f7f7f"}

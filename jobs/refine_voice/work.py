@@ -18,10 +18,10 @@ from jobs.qwen.model_info import describe_model
 from jobs.rating.confidence_interval import interval_by_difference
 from jobs.rating.ratings_file import RATINGS_NAME
 from jobs.refine_voice.evaluations import read_ratings
+from jobs.refine_voice.html_report import ANCHORS, LOSSES, PAGE, RATED, summary_lines, write_page
 from jobs.refine_voice.params import Params, Result, Round
 from jobs.refine_voice.plots import draw_losses, draw_ratings
 from jobs.refine_voice.policy import Adjustment, RoundRating, best_index, decide, describe_verdict
-from jobs.refine_voice.report import ANCHORS, LOSSES, PAGE, RATED, summary_lines, write_page
 from jobs.refine_voice.rounds import RoundRunner, TrainedRound
 from jobs.runner.worker.context import JobContext
 

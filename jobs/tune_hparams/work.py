@@ -14,17 +14,7 @@ from jobs.dataset.split import MIN_CLIPS_TO_SPLIT
 from jobs.errors import UserError
 from jobs.runner.worker.context import JobContext
 from jobs.training.spec import KIND as TRAINING
-from jobs.tune_hparams.params import (
-    SOURCE,
-    Params,
-    Result,
-    build_trial_training,
-    point_values,
-    search_folder,
-    study_path,
-)
-from jobs.tune_hparams.plots import HISTORY, draw_plots
-from jobs.tune_hparams.report import (
+from jobs.tune_hparams.html_report import (
     BEST_CONFIG,
     PAGE,
     describe_values,
@@ -35,6 +25,16 @@ from jobs.tune_hparams.report import (
     write_best_config,
     write_page,
 )
+from jobs.tune_hparams.params import (
+    SOURCE,
+    Params,
+    Result,
+    build_trial_training,
+    point_values,
+    search_folder,
+    study_path,
+)
+from jobs.tune_hparams.plots import HISTORY, draw_plots
 from jobs.tune_hparams.study import Study, count_ends, read_values
 from jobs.tune_hparams.trials import TrialRunner, choose_texts
 

@@ -13,7 +13,7 @@ from jobs.param_types import Value
 from jobs.web_research_hparams.evidence.conflicts import Conflict
 from jobs.web_research_hparams.evidence.weighing import ValueCandidate
 from jobs.web_research_hparams.knowledge import Fact
-from jobs.web_research_hparams.report import render_markdown
+from jobs.web_research_hparams.markdown_report import render_markdown
 from jobs.web_research_hparams.search.concurrent_search import Search
 from jobs.web_research_hparams.search.sanitize import clean
 from tools.core.views import View

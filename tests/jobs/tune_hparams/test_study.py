@@ -13,10 +13,10 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from jobs.errors import UserError
+from jobs.tune_hparams.html_report import describe_values
 from jobs.tune_hparams.memory_comparison import needs_as_much_memory
 from jobs.tune_hparams.objective import TrialValues
 from jobs.tune_hparams.proposals import to_distribution
-from jobs.tune_hparams.report import describe_values
 from jobs.tune_hparams.search_space import Point, Range
 from jobs.tune_hparams.study import Study, TrialOutcome, count_ends, read_values
 from tests.support.toy.search import BEST_LR, RANGES

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from optuna.storages import InMemoryStorage
 
+from jobs.tune_hparams.html_report import write_page
 from jobs.tune_hparams.params import Params
-from jobs.tune_hparams.report import write_page
 from jobs.tune_hparams.search_space import Range
 from jobs.tune_hparams.study import Study, TrialOutcome
 from tests.support.html_page import HOSTILE, HtmlPage

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from jobs.refine_voice.html_report import LOSSES, RATED, write_page
 from jobs.refine_voice.params import Result, Round
-from jobs.refine_voice.report import LOSSES, RATED, write_page
 from tests.support.html_page import HOSTILE, HtmlPage
 
 
