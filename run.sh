@@ -180,8 +180,9 @@ run_tests() {
   setup dev
   local chosen=()
   if [ "${1:-}" = --fast ]; then shift; chosen=(--fast); elif [ $# -eq 0 ]; then compile_imports; fi
-  # All of them in two processes at most: many tests start jobs of their own. Chosen ones show what they print.
-  [ $# -gt 0 ] || set -- -n 2 --dist worksteal --durations 25
+  # All of them in three processes: a test that waits for its job leaves its core to another. Chosen ones show what
+  # they print.
+  [ $# -gt 0 ] || set -- -n 3 --dist worksteal --durations 25
   in_dev pytest ${chosen[@]+"${chosen[@]}"} "$@"
 }
 

@@ -8,7 +8,7 @@ from anyio.from_thread import start_blocking_portal
 
 from tests.support.call_fuzzer import make_world, play
 
-N_CALLS = 300
+N_CALLS = 200
 
 
 def test_no_call_breaks_a_promise(tmp_path: Path) -> None:

@@ -38,14 +38,14 @@ def test_the_loop_rates_every_round_beside_the_clone_and_keeps_the_best(
     runner = Runner(live_settings)
 
     job = runner.wait(
-        runner.submit(KIND, make(max_iterations=2, quality_threshold=4.5, texts=TEXTS[:1])).job.job_id, BOUND_S
+        runner.submit(KIND, make(max_iterations=1, quality_threshold=4.5, texts=TEXTS[:1])).job.job_id, BOUND_S
     )
 
     assert job.state == "succeeded", job
     assert job.result is not None
     folder = tmp_path / "refined"
     rounds = job.result["rounds"]
-    assert [one["iteration"] for one in rounds] == [0, 1, 2]
+    assert [one["iteration"] for one in rounds] == [0, 1]
     for one in rounds:
         round_folder = folder / "evaluations" / f"iteration_{one['iteration']}"
         assert set(WHEN_DONE) <= {path.name for path in round_folder.iterdir()}
@@ -58,26 +58,25 @@ def test_the_loop_rates_every_round_beside_the_clone_and_keeps_the_best(
         assert one["low"] <= one["uncapped"] <= one["high"]
     best = folder / "checkpoints" / f"iteration_{job.result['best_iteration']}" / "voice"
     assert digest(folder / "final_model") == digest(best)
-    assert digest(folder / "checkpoints/iteration_1/voice") != digest(folder / "checkpoints/iteration_2/voice")
-    assert runner.list(kind="training")[0].params["base_model"] == str(folder / "checkpoints/iteration_1/voice")
     assert "did not help" in job.result["verdict"]  # noise cannot be better than noise
     assert job.result["zero_shot"] == rounds[0]["uncapped"]
     assert len(job.result["summary"]) <= 10
     assert "did not help" in job.result["summary"][0]
     page = (folder / "report.html").read_text()
-    assert page.count("<audio") == 3
+    assert page.count("<audio") == 2
     assert page.count("data:image/png;base64,") == 2
     assert "http" not in page
     curves = json.loads((folder / "report.json").read_text())["curves"]
-    assert [len(curves[str(number)]["loss"]) for number in (1, 2)] == [2, 2]
+    assert len(curves["1"]["loss"]) == 2
     assert not job.result["threshold_met"]
 
 
 def test_a_person_rates_while_no_slot_is_held_and_a_kill_changes_nothing(
-    live_settings: Settings, make: Callable[..., Params], tmp_path: Path, kill_worker: Callable[[Runner, str], None]
-) -> None:
+    live_settings: Settings, make: Callable[..., Params], tmp_path: Path, sounding_base: Path,
+    kill_worker: Callable[[Runner, str], None],
+) -> None:  # fmt: skip
     runner = Runner(live_settings)
-    job_id = runner.submit(KIND, make(rating="person", quality_threshold=4)).job.job_id
+    job_id = runner.submit(KIND, make(rating="person", quality_threshold=4, zero_shot=False)).job.job_id
     context = ToolContext(live_settings, runner)
 
     for iteration, score in ((1, 2), (2, 5)):
@@ -94,7 +93,11 @@ def test_a_person_rates_while_no_slot_is_held_and_a_kill_changes_nothing(
     assert job.result is not None
     assert [(one["iteration"], one["rating"]) for one in job.result["rounds"]] == [(1, 2.0), (2, 5.0)]
     assert (job.result["best_iteration"], job.result["threshold_met"]) == (2, True)
-    assert len(runner.list(kind="training")) == 2
+    checkpoints = tmp_path / "refined" / "checkpoints"
+    assert digest(checkpoints / "iteration_1/voice") != digest(checkpoints / "iteration_2/voice")
+    second, first = runner.list(kind="training")
+    assert first.params["base_model"] == str(sounding_base)
+    assert second.params["base_model"] == str(checkpoints / "iteration_1/voice")
     assert job.attempt > 1
 
 

@@ -216,6 +216,7 @@ def test_tools_and_help_name_every_tool(app: App) -> None:
 
 
 def test_help_is_given_with_a_faulty_configuration_and_a_command_says_what_is_wrong(app: App) -> None:
+    app.home.mkdir(exist_ok=True)
     (app.home / "config.toml").write_text("cpu_slot = 2\n")
     try:
         helped = [app.run(command, "--help") for command in ("mcp", "logs", "start-training")]

@@ -62,7 +62,7 @@ def config_of(
 
 EQUAL_WIDTHS = config_of(hidden=192, layers=5, heads=6, head_dim=32, predictor_hidden=192, predictor_layers=3)
 NARROW_PREDICTOR = config_of(hidden=256, layers=6, heads=8, head_dim=32, predictor_hidden=128, predictor_layers=2)
-SIXTY_MILLION = config_of(hidden=512, layers=8, heads=8, head_dim=64, predictor_hidden=256, predictor_layers=3)
+LARGER = config_of(hidden=512, layers=4, heads=8, head_dim=64, predictor_hidden=256, predictor_layers=3)
 
 
 def model_of(config: Config) -> Any:
@@ -142,20 +142,18 @@ LORA_RECOMPUTED = replace(RECOMPUTED, method="lora")
         (FULL, EQUAL_WIDTHS, 1, 40, 20, 1.0),
         (RECOMPUTED, EQUAL_WIDTHS, 1, 40, 20, 1.0),
         (FULL, NARROW_PREDICTOR, 4, 100, 40, 1.0),
-        (RECOMPUTED, NARROW_PREDICTOR, 4, 100, 40, 1.0),
         (FULL, NARROW_PREDICTOR, 4, 100, 40, 0.25),
-        (RECOMPUTED, NARROW_PREDICTOR, 4, 100, 40, 0.25),
         (replace(FULL, freeze="code_predictor"), NARROW_PREDICTOR, 2, 150, 40, 1.0),
         (replace(RECOMPUTED, freeze="talker"), EQUAL_WIDTHS, 2, 80, 40, 1.0),
         (replace(FULL, accumulates=True), NARROW_PREDICTOR, 2, 80, 30, 1.0),
         (replace(RECOMPUTED, optimizer="adamw_8bit"), EQUAL_WIDTHS, 1, 60, 30, 1.0),
-        (FULL, SIXTY_MILLION, 1, 60, 30, 1.0),
+        (FULL, LARGER, 1, 60, 30, 1.0),
         (LORA, EQUAL_WIDTHS, 4, 60, 20, 1.0),
         (LORA_RECOMPUTED, EQUAL_WIDTHS, 4, 60, 20, 1.0),
         (LORA, NARROW_PREDICTOR, 1, 250, 80, 1.0),
         (replace(LORA, lora_predictor=True), NARROW_PREDICTOR, 2, 60, 20, 1.0),
         (replace(LORA_RECOMPUTED, lora_mlp=False), EQUAL_WIDTHS, 2, 60, 20, 1.0),
-        (LORA_RECOMPUTED, SIXTY_MILLION, 1, 60, 30, 1.0),
+        (LORA_RECOMPUTED, LARGER, 1, 60, 30, 1.0),
     ],
 )
 def test_the_estimate_is_within_a_tenth_of_the_peak_of_a_real_step(
