@@ -180,7 +180,7 @@ def read_settings(environ: Mapping[str, str] | None = None, cwd: Path | None = N
 
 def read_settings_at_the_shell(environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Settings:
     """Read the settings of a person at a shell, who may name any path unless ``TTS_TRAIN_ROOTS`` says which are."""
-    return Settings.at_the_shell(environ, cwd, read_defaults=_variables)
+    return Settings.from_environment(environ, cwd, read_defaults=_variables, is_at_the_shell=True)
 
 
 def _variables(home: Path) -> Mapping[str, str]:

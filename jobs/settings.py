@@ -112,6 +112,7 @@ class Settings:
         cwd: Path | None = None,
         *,
         read_defaults: Callable[[Path], Mapping[str, str]] = lambda home: {},
+        is_at_the_shell: bool = False,
     ) -> Settings:
         """Read the process environment (or ``environ``) once.
 
@@ -120,6 +121,7 @@ class Settings:
             cwd: working directory that counts as an allowed root, instead of the process's own.
             read_defaults: returns, for the home, the values of variables that are not set. Its ``TTS_TRAIN_ROOTS`` are
                 added to those that are.
+            is_at_the_shell: a person calls, who may name any path unless ``TTS_TRAIN_ROOTS`` says which are.
 
         Raises:
             UserError: ``settings_invalid``.
@@ -128,7 +130,10 @@ class Settings:
         base = Path(cwd or env.get("TTS_TRAIN_CWD") or Path.cwd()).resolve()
         home = (base / Path(env.get("TTS_TRAIN_HOME") or PROJECT_ROOT / "var").expanduser()).resolve()
         defaults = read_defaults(home)
-        roots = f"{env.get('TTS_TRAIN_ROOTS', '')}:{defaults.get('TTS_TRAIN_ROOTS', '')}".split(":")
+        more = f"{env.get('TTS_TRAIN_ROOTS', '')}:{defaults.get('TTS_TRAIN_ROOTS', '')}".split(":")
+        roots = [PROJECT_ROOT, home, *(Path(root).expanduser().resolve() for root in more if root)]
+        if is_at_the_shell and "TTS_TRAIN_ROOTS" not in env:
+            roots = [Path("/")]
         env = {**defaults, **env}
         cache = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         hf_home = Path(env.get("HF_HOME") or cache / "huggingface")
@@ -142,7 +147,7 @@ class Settings:
         return cls(
             home=home,
             envs=Path(env.get("TTS_TRAIN_ENVS") or PROJECT_ROOT / ".envs").expanduser().resolve(),
-            roots=tuple(dict.fromkeys([base, PROJECT_ROOT, home, *(_resolved(root) for root in roots if root)])),
+            roots=tuple(dict.fromkeys([base, *roots])),
             gpu_slots=None if env.get("TTS_TRAIN_GPU_SLOTS", "auto") == "auto" else int(number("gpu_slots", 1)),
             cpu_slots=int(number("cpu_slots", 1)),
             check_gpu_free=bool(number("check_gpu_free", 1)),
@@ -156,20 +161,6 @@ class Settings:
             hub_cache=Path(env.get("HF_HUB_CACHE") or hf_home / "hub"),
             torch_cache=Path(env.get("TORCH_HOME") or cache / "torch"),
         )
-
-    @classmethod
-    def at_the_shell(
-        cls,
-        environ: Mapping[str, str] | None = None,
-        cwd: Path | None = None,
-        *,
-        read_defaults: Callable[[Path], Mapping[str, str]] = lambda home: {},
-    ) -> Settings:
-        """Read settings for a person at a shell, who may name any path unless ``TTS_TRAIN_ROOTS`` says which are."""
-        settings = cls.from_environment(environ, cwd, read_defaults=read_defaults)
-        if (os.environ if environ is None else environ).get("TTS_TRAIN_ROOTS"):
-            return settings
-        return replace(settings, roots=(settings.roots[0], Path("/")))
 
     def python(self, environment: str) -> Path:
         """Return the interpreter of a locked environment, ``server`` or ``ml``."""
@@ -243,10 +234,6 @@ def secrets_of() -> tuple[str, ...]:
         if _PERSONAL.fullmatch(name) and name != "CUDA_VISIBLE_DEVICES" and len(value) >= SHORTEST_SECRET
     }
     return tuple(sorted(found, key=len, reverse=True))
-
-
-def _resolved(root: str) -> Path:
-    return Path(root).expanduser().resolve()
 
 
 def _slurm(text: str) -> SlurmSettings:

@@ -41,7 +41,9 @@ def dispatch(words: list[str]) -> int:
     if plain is not None:
         # help is given with a faulty config.toml too
         asks_help = "-h" in rest or "--help" in rest
-        _print(plain.load()(rest, Settings.at_the_shell() if asks_help else read_settings_at_the_shell(), plain.about))
+        _print(
+            plain.load()(rest, Settings.from_environment() if asks_help else read_settings_at_the_shell(), plain.about)
+        )
         return DONE
     command = command_named(word, rest)
     return _run(command, all_tools()[command.tool], rest)
