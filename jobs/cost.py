@@ -10,6 +10,7 @@ from typing import Any
 
 from jobs.codec_format import SAMPLE_RATE_HZ
 
+MOST_BOXES = 1000  # at the top level of an MP4; a stranger's file may have millions
 COMPRESSED_BYTES_PER_S = 8_000  # audiobooks are sold at 64 kbit/s; a better recording makes the estimate too long
 CHARACTERS_PER_S = 15  # of read speech
 CLIP_BYTES_PER_S = SAMPLE_RATE_HZ * 2  # 16 bit, mono
@@ -94,7 +95,9 @@ def _mp4_seconds(path: Path) -> float:
     """Read the length that an MP4 states in its movie header (ISO/IEC 14496-12, 8.2.2); 0 when there is none."""
     start, n_bytes = 0, path.stat().st_size
     with path.open("rb") as stream:
-        while start < n_bytes and len(head := stream.read(48)) == 48:
+        for _ in range(MOST_BOXES):
+            if len(head := stream.read(48)) < 48:
+                break
             size, kind, large_size = struct.unpack_from(">I4sQ", head)
             if start == 0 and kind != b"ftyp":
                 break

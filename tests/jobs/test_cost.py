@@ -43,7 +43,12 @@ def test_an_mp4_is_measured_by_the_length_that_it_states(tmp_path: Path) -> None
     large = tmp_path / "large.m4b"  # a box whose size has 64 bits, beyond every file
     large.write_bytes(content[:4] + b"ftyp" + content[8 : content[3]] + b"\0\0\0\1free" + b"\xff" * 40)
 
+    crowded = tmp_path / "crowded.m4b"
+    first = content[: content[3]]
+    crowded.write_bytes(first + b"\0\0\0\x08free" * 1000 + content[len(first) :])
+
     assert audio_seconds({"audio": str(sample)}, "audio") == pytest.approx(67.8, abs=0.1)
+    assert audio_seconds({"audio": str(crowded)}, "audio") == pytest.approx(crowded.stat().st_size / 8000)
     assert audio_seconds({"audio": str(unknown)}, "audio") == pytest.approx(len(content) / 8000)
     assert audio_seconds({"audio": str(large)}, "audio") == pytest.approx(large.stat().st_size / 8000)
     assert audio_seconds({"audio": str(truncated)}, "audio") > 0
