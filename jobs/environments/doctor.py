@@ -3,7 +3,7 @@
     python -m jobs.environments.doctor [--json]
 
 Looks only; changes nothing, downloads nothing. Exit code 0 when the demo can run, 1 when something it needs
-is missing.
+is missing, 2 when ``config.toml`` is invalid.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from typing import Literal
 
 from jobs.config import read_settings
 from jobs.environments.setup import environment_cost_mb, environment_state
+from jobs.errors import UserError
 from jobs.settings import PROJECT_ROOT, Settings
 
 State = Literal["ok", "missing", "info"]
@@ -167,7 +168,11 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     options = parser.parse_args(arguments)
-    findings = examine(read_settings())
+    try:
+        findings = examine(read_settings())
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     is_ready = all(finding.state != "missing" for finding in findings)
     if options.json:
         report = {"ready": is_ready, "findings": [asdict(finding) for finding in findings]}

@@ -65,6 +65,8 @@ def _settings() -> re.Pattern[str]:
 def _argument_names(tool: str) -> re.Pattern[str]:
     """Match the arguments of a tool that no word of English equals, those with an underscore."""
     names = [name for name in all_tools()[tool].args.model_fields if "_" in name]
+    if not names:
+        return re.compile("(?!)")  # matches nothing, unlike an empty choice
     return re.compile(rf"(?<![\w./=-])({'|'.join(sorted(names, key=len, reverse=True))})(?!\w|[./]\w|[=(])")
 
 

@@ -52,3 +52,13 @@ def test_json_is_one_object_and_a_missing_environment_fails(
 
     assert code == 1
     assert json.loads(capsys.readouterr().out)["ready"] is False
+
+
+def test_a_faulty_configuration_is_one_message(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TTS_TRAIN_HOME", str(tmp_path))
+    (tmp_path / "config.toml").write_text("cpu_slot = 1\n")
+
+    assert main([]) == 2
+    assert capsys.readouterr().err.startswith("settings_invalid: ")

@@ -201,3 +201,13 @@ def test_a_call_with_a_gap_is_a_command_with_a_gap() -> None:
     assert as_shell_text(text) == (
         "Or ./run.sh start_training --manifest … --base-model toy --lr 1e-05 and the other settings."
     )
+
+
+@pytest.mark.parametrize("name", sorted(all_tools()))
+def test_the_text_of_a_tool_gets_flags_of_its_arguments_only(name: str) -> None:
+    tool = all_tools()[name]
+
+    shell = as_shell_text(f"{tool.description}\nNewest first, 0..50.", tool)
+
+    assert not re.search(r"---|--(?![a-z])", shell)
+    assert shell.endswith("Newest first, 0..50.")
