@@ -30,8 +30,9 @@ HEAVY = frozenset(
      "ctranslate2", "speechmos", "safetensors"}
 )  # fmt: skip
 OWNERS = {"qwen_tts": "jobs/qwen", "whisperx": "jobs/asr", "faster_whisper": "jobs/asr", "soxr": "jobs/audio"}
-# Packages of jobs that import only these others, beside the modules of jobs itself.
+# Packages of jobs that import only these others, beside ``files`` and the modules of jobs itself.
 MAY_IMPORT = {
+    "files": {"files"},
     "runner": {"runner"},
     "audio": {"audio"},
     "text": {"text"},
@@ -182,7 +183,7 @@ def from_a_low_package_upwards(found: Import) -> bool:
     if path[0] != "jobs" or name[0] != "jobs" or len(path) < 3 or len(name) < 2:
         return False
     is_package = (PROJECT_ROOT / "jobs" / name[1]).is_dir()
-    return is_package and path[1] in MAY_IMPORT and name[1] not in MAY_IMPORT[path[1]]
+    return is_package and path[1] in MAY_IMPORT and name[1] not in {"files", *MAY_IMPORT[path[1]]}
 
 
 def is_light(file: str) -> bool:

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from jobs.atomic_io import write_bytes
 from jobs.audio.decoding import empty
 from jobs.audio.recording import Samples as Samples
 from jobs.audio.recording import decode_blocks, probe
 from jobs.audio.resampling import resample
 from jobs.codec_format import SAMPLE_RATE_HZ
+from jobs.files.atomic_io import write_bytes
 
 CLIP_RATE_HZ = SAMPLE_RATE_HZ  # input of the Qwen3-TTS codec
 SPEECH_RATE_HZ = 16_000  # input of VAD, PocketSphinx, Whisper and wav2vec2

@@ -13,8 +13,8 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jobs.asr.transcript import Word as Word
-from jobs.atomic_io import open_text
 from jobs.errors import UserError
+from jobs.files.atomic_io import open_text
 from jobs.param_types import first_fault
 from jobs.runner.job_kind import Output, find_makers
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from jobs.atomic_io import replacing
+from jobs.files.atomic_io import replacing
 
 
 def save_png(figure: Figure, path: Path, dpi: int = 100) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from jobs.atomic_io import flush, write_json
 from jobs.errors import UserError
+from jobs.files.atomic_io import flush, write_json
 from jobs.qwen.model_files import CARD
 from jobs.qwen.safetensors_io import INDEX, WEIGHTS, read_tensors, weight_files
 from jobs.qwen.speaker_embedding import ENCODER_FILE, ENCODER_PREFIX

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from jobs.atomic_io import write_json
+from jobs.files.atomic_io import write_json
 from jobs.rate_samples.params import AnchorSummary, Drift, Result, Summary
 from jobs.rate_samples.results import RatingResults, summarise_texts
 from jobs.rating.human_ratings import preferences

@@ -9,8 +9,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from jobs.atomic_io import write_json
 from jobs.dataset.takes import Take, read_takes, stop_rate
+from jobs.files.atomic_io import write_json
 from jobs.rating.confidence_interval import mean_over_texts
 from jobs.rating.human_ratings import read_opinions
 from jobs.rating.ratings_file import RATINGS_NAME, mean_part, read_ratings_file

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jobs.atomic_io import write_json
 from jobs.dataset.manifest import check_step
 from jobs.dataset.takes import read_takes
 from jobs.errors import UserError
+from jobs.files.atomic_io import write_json
 from jobs.qwen.model_info import describe_model
 from jobs.rating.confidence_interval import interval_by_difference
 from jobs.rating.ratings_file import RATINGS_NAME

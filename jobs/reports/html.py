@@ -13,7 +13,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from jobs.atomic_io import write_text
+from jobs.files.atomic_io import write_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 MISSING = "–"

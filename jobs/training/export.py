@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.atomic_io import write_json
 from jobs.errors import UserError
+from jobs.files.atomic_io import write_json
 from jobs.qwen.export import replace_folder, write_base, write_voice
 from jobs.qwen.model_files import CARD
 from jobs.qwen.model_info import describe_model

@@ -7,7 +7,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from jobs.atomic_io import write_json
+from jobs.files.atomic_io import write_json
 from jobs.param_types import Value
 from jobs.reports import embed_picture
 from jobs.reports import write_page as render_page

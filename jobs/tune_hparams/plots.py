@@ -11,7 +11,7 @@ import optuna
 from optuna.importance import BaseImportanceEvaluator, FanovaImportanceEvaluator, PedAnovaImportanceEvaluator
 from optuna.trial import FrozenTrial, TrialState
 
-from jobs.atomic_io import replacing
+from jobs.files.atomic_io import replacing
 from jobs.tune_hparams.objective import LOSS, METRICS, SCORE
 from jobs.tune_hparams.study import Study
 

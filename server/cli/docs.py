@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from jobs.atomic_io import write_text
+from jobs.files.atomic_io import write_text
 from jobs.settings import PROJECT_ROOT, Settings
 from server.cli.flags import Parser
 from server.cli.hints import command_line

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from jobs import atomic_io
 from jobs.errors import UserError
+from jobs.files import atomic_io
 
 NAME = "tts-train"
 BEGIN, END = f"# >>> {NAME}", f"# <<< {NAME}"

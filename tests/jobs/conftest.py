@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from jobs.atomic_io import read_json
+from jobs.files.atomic_io import read_json
 from jobs.runner.client.runner import Runner
 from jobs.runner.paths import Home
 from jobs.runner.worker.context import Cancelled

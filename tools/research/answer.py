@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
-from jobs.atomic_io import write_json, write_text
+from jobs.files.atomic_io import write_json, write_text
 from jobs.param_types import Value
 from jobs.web_research_hparams.evidence.conflicts import Conflict
 from jobs.web_research_hparams.evidence.weighing import ValueCandidate

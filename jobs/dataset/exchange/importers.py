@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.atomic_io import write_bytes
 from jobs.audio.clip_io import write_clip
 from jobs.dataset.quality.thresholds import Layout
 from jobs.errors import UserError
+from jobs.files.atomic_io import write_bytes
 
 _TEXT = ("text", "normalized_text", "transcription", "sentence")
 _SPEAKER = ("speaker", "speaker_id")

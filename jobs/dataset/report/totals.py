@@ -4,13 +4,13 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from jobs.atomic_io import write_json
 from jobs.dataset.manifest import Clip, Rejection
 from jobs.dataset.quality.judging import Judged
 from jobs.dataset.quality.thresholds import Thresholds
 from jobs.dataset.rejection_reasons import MEANING, SILENCE
 from jobs.dataset.report.report_model import About, ChapterRow, Reason, Report, n_samples, seconds
 from jobs.dataset.report.summary import chapter_notes, missing_text_notes, summarise
+from jobs.files.atomic_io import write_json
 
 BATCH_STATE_NAME = ".batch_state.json"  # totals in the form that report tools of the original skill read
 

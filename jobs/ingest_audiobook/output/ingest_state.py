@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from jobs.atomic_io import write_json, write_text
 from jobs.dataset.manifest import Clip, Rejection
 from jobs.errors import UserError
+from jobs.files.atomic_io import write_json, write_text
 from jobs.ingest_audiobook.params import Params
 from jobs.ingest_audiobook.text.subtitles import segment_files
 

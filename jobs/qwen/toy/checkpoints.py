@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from jobs.atomic_io import write_json
+from jobs.files.atomic_io import write_json
 from jobs.qwen.toy import config as toy_config
 from jobs.qwen.toy.config import Shape
 from jobs.qwen.toy.tokenizer import write_text_tokenizer

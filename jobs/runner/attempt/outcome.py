@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jobs import atomic_io
+from jobs.files import atomic_io
 from jobs.runner.paths import AttemptFolder
 
 CANCELLED_EXIT = 75  # EX_TEMPFAIL of sysexits.h: the worker stopped at a safe point because it was asked to

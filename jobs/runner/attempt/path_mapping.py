@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from jobs import atomic_io
+from jobs.files import atomic_io
 from jobs.runner.paths import AttemptFolder
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs import atomic_io
+from jobs.files import atomic_io
 from jobs.runner.models import TERMINAL
 from jobs.runner.paths import Home, find_job_ids
 from jobs.runner.store import JobRow, Store

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic_core import from_json
 
-from jobs import atomic_io
+from jobs.files import atomic_io
 from jobs.runner.machine import locks, preflight
 from jobs.runner.models import TERMINAL, JobRecord
 from jobs.runner.paths import Home

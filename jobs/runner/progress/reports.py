@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jobs import atomic_io
+from jobs.files import atomic_io
 from jobs.runner.models import Progress
 from jobs.runner.progress.metric_history import parse_lines, thin_lines
 from jobs.runner.progress.tail import read_tail

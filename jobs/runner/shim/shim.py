@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jobs import atomic_io
+from jobs.files import atomic_io
 from jobs.runner import supervisor_launcher
 from jobs.runner.attempt import claim, log_rotation
 from jobs.runner.attempt.outcome import Exit

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from jobs import atomic_io
+from jobs.files import atomic_io
 from jobs.runner.attempt import claim
 from jobs.runner.attempt.path_mapping import map_back
 from jobs.runner.backend import AttemptPhase, AttemptStatus

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jobs import atomic_io
 from jobs.errors import UserError
+from jobs.files import atomic_io
 from jobs.runner.attempt.path_mapping import map_json, map_text
 from jobs.runner.attempt.spec import build_slurm_name
 from jobs.runner.paths import AttemptFolder

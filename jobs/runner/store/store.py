@@ -5,7 +5,7 @@ Progress, logs and artifacts are files of the attempt and are not in the store.
 
 import logging
 
-from jobs import atomic_io
+from jobs.files import atomic_io
 from jobs.runner.attempt.outcome import Exit, determine_outcome
 from jobs.runner.paths import AttemptFolder
 from jobs.runner.store.queries import Queries

@@ -12,9 +12,9 @@ Signature: TypeAlias = frozenset[tuple[str, int, int]]
 
 
 def signature(folder: Path = JOBS) -> Signature:
-    """Return names, sizes and change times of the modules in ``jobs`` itself and of the runner."""
+    """Return names, sizes and change times of the modules in ``jobs`` itself, of ``jobs.files`` and of the runner."""
     found = set()
-    for path in [*folder.glob("*.py"), *folder.glob("runner/**/*.py")]:
+    for path in [*folder.glob("*.py"), *folder.glob("files/*.py"), *folder.glob("runner/**/*.py")]:
         try:
             stat = path.stat()
         except FileNotFoundError:  # replaced at this moment

@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from jobs import atomic_io
 from jobs.errors import UserError
+from jobs.files import atomic_io
 from jobs.runner.machine import locks, processes
 from jobs.runner.machine.nvidia_smi import Gpus
 from jobs.runner.paths import Home

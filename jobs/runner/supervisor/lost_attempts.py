@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from jobs import atomic_io
+from jobs.files import atomic_io
 from jobs.runner.attempt import log_rotation
 from jobs.runner.attempt.outcome import Exit, read_exit
 from jobs.runner.machine import locks, processes

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from jobs import atomic_io
 from jobs.errors import UserError
+from jobs.files import atomic_io
 from jobs.runner.attempt.outcome import Outcome, read_exit
 from jobs.runner.backend import AttemptPhase, AttemptStatus, Backend
 from jobs.runner.paths import Home

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jobs.atomic_io import replacing
+from jobs.files.atomic_io import replacing
 from jobs.training.run.loss_history import LossHistory
 
 

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from jobs.atomic_io import replacing
 from jobs.errors import UserError
+from jobs.files.atomic_io import replacing
 from jobs.training.planning.disk import KEPT_CHECKPOINTS
 
 _NAME = re.compile(r"^step-(\d{6,})$")

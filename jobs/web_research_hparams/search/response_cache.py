@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.atomic_io import write_json
+from jobs.files.atomic_io import write_json
 
 MAX_ENTRIES = 400
 DAY_S = 86_400.0

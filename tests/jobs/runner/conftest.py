@@ -104,7 +104,7 @@ class Pids:
         return self._start(folder, "pid")
 
     def _start(self, folder: AttemptFolder, name: str) -> int:
-        from jobs.atomic_io import read_json
+        from jobs.files.atomic_io import read_json
 
         start = self._until(lambda: read_json(folder.start))
         assert isinstance(start, dict)

@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from jobs.atomic_io import read_json
+from jobs.files.atomic_io import read_json
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord
 from jobs.runner.paths import Home

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from jobs.atomic_io import read_json
+from jobs.files.atomic_io import read_json
 from jobs.runner.attempt import claim
 from jobs.runner.attempt.outcome import CANCELLED_EXIT
 from jobs.runner.attempt.spec import AttemptSpec

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jobs.atomic_io import read_json
+from jobs.files.atomic_io import read_json
 from jobs.runner.client.runner import Runner
 from jobs.runner.machine import processes
 from jobs.runner.models import JobRecord

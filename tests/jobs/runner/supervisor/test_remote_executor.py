@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jobs import atomic_io
 from jobs.errors import UserError
+from jobs.files import atomic_io
 from jobs.runner.backend import AttemptPhase, AttemptStatus
 from jobs.runner.paths import Home
 from jobs.runner.store import JobRow, Store

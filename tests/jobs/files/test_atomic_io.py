@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.atomic_io import (
+from jobs.files.atomic_io import (
     RESERVED_BYTES,
     open_text,
     read_json,

@@ -1,0 +1,112 @@
+"""Reading of files that anybody may have made: regular files only, of bounded size, inside the folder they belong to.
+
+A pipe would be waited for without end, a device may answer without end, and a file of gigabytes would fill the memory.
+stdlib only.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from jobs.errors import UserError
+
+KINDS = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}
+
+
+def check_regular(path: Path) -> os.stat_result:
+    """Refuse what is no regular file, for libraries that open by name; links are followed.
+
+    Raises:
+        UserError: ``file_not_regular``.
+        OSError: it is missing or cannot be reached.
+    """
+    found = path.stat()
+    _refuse_others(path, found)
+    return found
+
+
+@contextmanager
+def open_regular(path: Path, *, limit_bytes: int | None = None) -> Iterator[BinaryIO]:
+    """Open a regular file for reading, without ever waiting for another process.
+
+    Raises:
+        UserError: ``file_not_regular``, ``file_too_large``.
+        OSError: it is missing or may not be read.
+    """
+    check_regular(path)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as stream:
+        found = os.fstat(descriptor)  # again: the name may mean another file by now
+        _refuse_others(path, found)
+        if limit_bytes is not None and found.st_size > limit_bytes:
+            raise _too_large(path, found.st_size, limit_bytes)
+        yield stream
+
+
+def read_bytes(path: Path, limit_bytes: int) -> bytes:
+    """Read a whole file of at most ``limit_bytes``.
+
+    Raises:
+        UserError: ``file_not_regular``, ``file_too_large``.
+        OSError: it is missing or may not be read.
+    """
+    with open_regular(path, limit_bytes=limit_bytes) as stream:
+        content = stream.read(limit_bytes + 1)  # it may have grown
+    if len(content) > limit_bytes:
+        raise _too_large(path, len(content), limit_bytes)
+    return content
+
+
+def read_lines(path: Path, longest_bytes: int) -> Iterator[bytes]:
+    """Read a file line by line, each with its line end; one longer than ``longest_bytes`` is never held whole.
+
+    Raises:
+        UserError: ``file_not_regular``, ``line_too_long``.
+        OSError: it is missing or may not be read.
+    """
+    with open_regular(path) as stream:
+        number = 0
+        while line := stream.readline(longest_bytes + 1):
+            number += 1
+            if len(line) > longest_bytes:
+                raise UserError(
+                    "line_too_long",
+                    f"{path}, line {number} is longer than {longest_bytes:,} bytes.",
+                    "Check that this is the right file; a line holds one entry.",
+                )
+            yield line
+
+
+def resolve_inside(folder: Path, name: str) -> Path | None:
+    """Return the real path of ``name`` in a folder; None when it leads out of it, also by a link.
+
+    Where ``folder`` lies is the caller's to check. Nothing is opened.
+    """
+    if "\0" in name:
+        return None
+    root = os.path.realpath(folder)
+    path = os.path.realpath(Path(root, name))  # not Path.resolve: it raises on a loop of links
+    return Path(path) if Path(path).is_relative_to(root) else None
+
+
+def _refuse_others(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        kind = KINDS.get(stat.S_IFMT(found.st_mode), "no regular file")
+        raise UserError("file_not_regular", f"{path} is {kind}, not a file.", "Give the path of a regular file.")
+
+
+def _too_large(path: Path, size: int, limit: int) -> UserError:
+    return UserError(
+        "file_too_large",
+        f"{path} has {size:,} bytes; at most {limit:,} are read.",
+        "Check that this is the right file.",
+    )
