@@ -22,6 +22,7 @@ CODES: dict[str, dict[str, str]] = {
     "Paths and names": {
         "path_outside_roots": "The path leads out of the folders that tools may use. Move the file, or add a root.",
         "path_outside_dataset": "A manifest names audio outside its own dataset folder.",
+        "path_is_link": "Writing would go through a link that may lead elsewhere. Give the path that it leads to.",
         "path_unusable": "The text is not a usable path.",
         "folder_missing": "The folder does not exist.",
         "file_not_regular": "The path names a pipe, a socket, a device or a folder where a regular file is needed.",

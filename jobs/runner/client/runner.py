@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from jobs.errors import UserError
-from jobs.files import atomic_io
+from jobs.files import records
 from jobs.param_types import Strict
 from jobs.runner import artifacts, supervisor_launcher
 from jobs.runner.client import garbage_collection, submission
@@ -172,7 +172,7 @@ class Runner:
     def lineage(self, job_id: str) -> Lineage:
         """Return the origin of a job's artifacts. Raises ``job_unknown``."""
         row = self._row(job_id)
-        ran = atomic_io.read_json(self._home.job_file(job_id)) or {}
+        ran = records.read_record(self._home.job_file(job_id)) or {}
         return Lineage(
             kind=row.kind,
             state=JobRecord.model_validate({"job_id": row.id, "kind": row.kind, "state": row.state}).state,

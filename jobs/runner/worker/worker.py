@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.errors import UserError
-from jobs.files import atomic_io
+from jobs.files import records
 from jobs.imports import collection_paused
 from jobs.param_types import Strict
 from jobs.runner import artifacts
@@ -81,9 +81,9 @@ def work(attempt: AttemptFolder, settings: Settings) -> int:
     if settings.rank > 0:  # one of several: the first process writes the result; the others write beside it
         attempt = AttemptFolder(attempt.path / f"rank-{settings.rank}")
         attempt.path.mkdir(exist_ok=True)
-    atomic_io.reserve(attempt.result)  # so that the result can be written on a full disk
-    atomic_io.reserve(attempt.failure)
-    job = atomic_io.read_json(folder / "job.json")
+    records.reserve(attempt.result)  # so that the result can be written on a full disk
+    records.reserve(attempt.failure)
+    job = records.read_record(folder / "job.json")
     if job is None:
         raise RuntimeError(f"{folder / 'job.json'} cannot be read")
     context = WorkerContext(str(job["job_id"]), folder, attempt, settings)
@@ -91,8 +91,8 @@ def work(attempt: AttemptFolder, settings: Settings) -> int:
     try:
         result = _run(job, context)
         context.close()
-        atomic_io.write_record(attempt.result, result.model_dump(mode="json"))
-        atomic_io.release(attempt.failure)
+        records.write_record(attempt.result, result.model_dump(mode="json"))
+        records.release(attempt.failure)
         logger.info("%s is done", context.job_id)
         return 0
     except Cancelled:
@@ -104,8 +104,8 @@ def work(attempt: AttemptFolder, settings: Settings) -> int:
             logger.info("stopped while it was cancelled: %s", error)
             return CANCELLED_EXIT
         context.close()
-        atomic_io.write_record(attempt.failure, _failure(error))
-        atomic_io.release(attempt.result)
+        records.write_record(attempt.failure, _failure(error))
+        records.release(attempt.result)
         return FAILED_EXIT
 
 
