@@ -30,6 +30,7 @@ CODES: dict[str, dict[str, str]] = {
         "line_too_long": "A line of the file is longer than an entry can be.",
         "name_ambiguous": "Two things have this name; give the path of the one that is meant.",
         "output_is_input": "The output would be written over an input; choose another output path.",
+        "output_not_ours": "The output would replace what no job made, or what was changed since. Move it away.",
         "output_outside_dataset": "The output manifest must lie in the dataset's folder: its audio paths are relative.",
         "out_dir_taken": "The output folder holds the finished result of another run; choose another folder.",
     },

@@ -1,5 +1,7 @@
 """Reference clip of each speaker, for the speaker embedding."""
 
+import filecmp
+import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -53,6 +55,9 @@ def path_inside(path: Path, dataset: Path) -> str:
         return path.resolve().relative_to(dataset.resolve()).as_posix()
     copied = dataset / "reference" / path.name
     make_folder(copied.parent)
+    if copied.exists() and not filecmp.cmp(path, copied, shallow=False):  # another clip of this name
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        copied = copied.with_name(f"{path.stem}-{digest[:8]}{path.suffix}")
     copy_file(path, copied)
     return copied.relative_to(dataset).as_posix()
 

@@ -39,10 +39,11 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def write_bytes(path: Path, content: bytes, *, sync: bool = True, mode: int = 0o666) -> None:
+def write_bytes(path: Path, content: bytes, *, sync: bool = True, mode: int | None = None) -> None:
     """Write bytes.
 
-    Without ``sync`` they may not be on the disk yet: for very many files that are flushed afterwards.
+    Without ``sync`` they may not be on the disk yet: for very many files that are flushed afterwards. A file without
+    ``mode`` gets the usual permissions; one with it is its owner's only while it is written.
     """
     with open_binary(path, sync=sync, mode=mode) as stream:
         stream.write(content)
@@ -58,7 +59,7 @@ def open_text(path: Path) -> Iterator[TextIO]:
 
 
 @contextmanager
-def open_binary(path: Path, *, sync: bool = True, mode: int = 0o666) -> Iterator[BinaryIO]:
+def open_binary(path: Path, *, sync: bool = True, mode: int | None = None) -> Iterator[BinaryIO]:
     """Open a file for writing and reading that takes its name when it is closed without an error.
 
     On an error the file that was there stays, and the new one is deleted.
@@ -69,11 +70,13 @@ def open_binary(path: Path, *, sync: bool = True, mode: int = 0o666) -> Iterator
         OSError: the folder is missing, the disk is full, and the like.
     """
     with open_parent(path) as (folder, name):
-        temporary, descriptor = _make_temporary(folder, name, mode)
+        temporary, descriptor = _make_temporary(folder, name, 0o666 if mode is None else 0o600)
         try:
             with os.fdopen(descriptor, "w+b") as stream:
                 yield stream
                 stream.flush()
+                if mode is not None:
+                    os.fchmod(stream.fileno(), mode)
                 if sync:
                     os.fsync(stream.fileno())
                 os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)

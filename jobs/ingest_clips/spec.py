@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.cost import CLIP_BYTES_PER_S, Cost, audio_seconds
-from jobs.dataset.manifest import INGESTED
+from jobs.dataset.manifest import DATASET_NAMES, INGESTED
 from jobs.ingest_clips.params import Params, Result, check
 from jobs.runner.job_kind import Example, JobKind, ShellCommand, StartTool
 
@@ -23,6 +23,7 @@ KIND = JobKind(
     entry="jobs.ingest_clips.work:run",
     check=check,
     outputs=(INGESTED,),
+    makes={"out_dir": (*DATASET_NAMES, ".clips_journal.jsonl", ".imported")},
     # one run on two cores: the order of magnitude
     cost=Cost(clip_seconds, unit="s of clips", s_each=1 / 30, s_fixed=10, memory_mb=1200, bytes_each=CLIP_BYTES_PER_S),
     tool=StartTool(

@@ -161,6 +161,8 @@ class JobKind:
             this machine, so that what is stored is explicit. ``given``: names that the caller gave.
         plan: entry of ``(params, settings) -> dict``: what the work would do and take here, for a dry run; small.
         outputs: what it makes for other steps.
+        makes: all that it may write where a parameter says: for a folder (``…_dir``) the names in it, for a file the
+            names beside it; as patterns with ``*``, and ``{name}`` for the file's own name.
         cost: rule for the estimate of a dry run.
         tool: the tool that starts such jobs; None: there is none.
     """
@@ -176,6 +178,7 @@ class JobKind:
     suggest: str = ""
     plan: str = ""
     outputs: tuple[Output, ...] = ()
+    makes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cost: Cost | None = None
     tool: StartTool | None = None
 

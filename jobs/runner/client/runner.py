@@ -18,6 +18,7 @@ from jobs.param_types import Strict
 from jobs.runner import artifacts, supervisor_launcher
 from jobs.runner.client import garbage_collection, submission
 from jobs.runner.client.job_status import StatusReader
+from jobs.runner.client.output_check import check_outputs
 from jobs.runner.job_kind import JobKind
 from jobs.runner.machine import preflight
 from jobs.runner.models import TERMINAL, Artifact, JobRecord, Lineage, Progress
@@ -102,6 +103,10 @@ class Runner:
             self._see_to(row)
             supervisor_launcher.wake(self._home)
         return Submission(self._record(row), created)
+
+    def check_outputs(self, kind: JobKind, params: Strict) -> None:
+        """Check what ``submit`` checks of outputs, and write nothing. Raises as it does: ``output_not_ours``."""
+        check_outputs(kind, params, self._store, self._settings.home, mark=False)
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:

@@ -18,7 +18,7 @@ from jobs.errors import UserError
 from jobs.files import records
 from jobs.imports import collection_paused
 from jobs.param_types import Strict
-from jobs.runner import artifacts
+from jobs.runner import artifacts, outputs
 from jobs.runner.attempt.outcome import CANCELLED_EXIT
 from jobs.runner.job_kind import load_entry, load_kind
 from jobs.runner.paths import AttemptFolder
@@ -118,7 +118,11 @@ def _run(job: dict[str, Any], context: WorkerContext) -> Strict:
     with collection_paused():
         run = load_entry(kind.entry)
     context.raise_if_cancelled()
-    return kind.result.model_validate(run(params, context))
+    places = outputs.find_places(kind, params, context.settings.home) if context.settings.rank == 0 else []
+    outputs.claim(places, context.job_id)
+    result = kind.result.model_validate(run(params, context))
+    outputs.seal(places, context.job_id)
+    return result
 
 
 def _failure(error: BaseException) -> dict[str, str]:
