@@ -101,7 +101,7 @@ class Hints:
     Attributes:
         title: name for menus.
         read_only: changes nothing.
-        destructive: may delete or stop something.
+        destructive: may delete, replace or stop something; so does every tool with a parameter that is an output.
         idempotent: the same call twice is the same as once.
         open_world: reaches out to other services.
         order: place in the order of the work; tools are listed by it.

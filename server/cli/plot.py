@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jobs.errors import UserError
 from jobs.files.copying import copy_file
-from jobs.plotting.render_client import draw_job_plot
+from jobs.plotting.render_client import draw_job_plot, is_plot
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
 from server.cli.flags import Parser
@@ -36,6 +36,12 @@ def plot_command(words: Sequence[str], settings: Settings, about: str) -> str:
 def _copy(path: Path, out: Path) -> Path:
     """Copy; in a folder the copy is named after the job."""
     target = out / f"{path.parent.name}.png" if out.is_dir() else out
+    if target.exists() and not is_plot(target):
+        raise UserError(
+            "output_not_ours",
+            f"{target} is there and is no picture of this command.",
+            "Give another --out, or move it.",
+        )
     try:
         copy_file(path, target)
     except OSError as error:
