@@ -33,7 +33,7 @@ TERMINATED = 128 + signal.SIGTERM
 
 @dataclass(frozen=True)
 class Dashboard:
-    """What to show, and where.
+    """Program, source and port of one dashboard.
 
     Attributes:
         program: as ``child.py`` names it.
@@ -115,7 +115,7 @@ def serving(dashboard: Dashboard, settings: Settings) -> Iterator[Running]:
     if not python.exists():
         missing = f"{dashboard.program} is part of the ml environment, and there is no {python}."
         raise UserError("environment_missing", missing, "Run ./run.sh setup ml")
-    with tempfile.TemporaryDirectory(prefix="tts-train-") as name:  # which nobody else may enter
+    with tempfile.TemporaryDirectory(prefix="tts-train-") as name:  # mode 0700
         folder = Path(name)
         socket, log = folder / "socket", folder / "log"
         with (

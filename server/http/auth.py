@@ -18,7 +18,9 @@ from starlette.types import Scope
 
 from jobs.config import HttpSettings
 from jobs.errors import UserError
+from jobs.files.reading import open_regular
 
+LONGEST_TOKEN_FILE_BYTES = 8192
 SHORTEST_TOKEN = 32  # characters; the token is also the key that seals request state kept by clients
 INTROSPECTION_TIMEOUT_S = 10.0
 MOST_KNOWN_TOKENS = 1024
@@ -29,7 +31,8 @@ def read_or_create_token(path: Path) -> str:
     """Return the bearer token of a file; create the file with a random token if it does not exist.
 
     Raises:
-        UserError: ``token_file_unusable``: readable by others, too short, or not readable or writable.
+        UserError: ``token_file_unusable``: readable by others, too short, or not readable or writable;
+            ``file_not_regular`` or ``file_too_large``.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,15 +51,15 @@ def read_or_create_token(path: Path) -> str:
 
 
 def _read_private(path: Path) -> str:
-    with path.open() as stream:
+    with open_regular(path, limit_bytes=LONGEST_TOKEN_FILE_BYTES) as stream:
         state = os.fstat(stream.fileno())
-        if not stat.S_ISREG(state.st_mode) or state.st_uid != os.getuid() or stat.S_IMODE(state.st_mode) & 0o077:
+        if state.st_uid != os.getuid() or stat.S_IMODE(state.st_mode) & 0o077:
             raise UserError(
                 "token_file_unusable",
                 f"{path} can be read by other users (mode {stat.S_IMODE(state.st_mode):04o}).",
                 f"Run chmod 600 {path}, and write a new token if the old one may be known.",
             )
-        token = stream.read().strip()
+        token = stream.read().decode(errors="replace").strip()
     if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
         raise UserError(
             "token_file_unusable",
@@ -179,7 +182,7 @@ def read_secret(path: str) -> str:
     """Return the secret in a file that only the owner may read; empty without a path.
 
     Raises:
-        UserError: ``token_file_unusable``.
+        UserError: ``token_file_unusable``, ``file_not_regular`` or ``file_too_large``.
     """
     if not path:
         return ""

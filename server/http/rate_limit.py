@@ -50,8 +50,8 @@ class Buckets:
 class RateLimit:
     """ASGI middleware: refuses too many requests (429).
 
-    A known caller is limited by name, others by address and apart from it: whoever shares the owner's address, as every
-    program on this machine does, uses up nothing of the owner's.
+    A known caller is limited by name, others by address and apart from it: programs that share the owner's address, as
+    all on this machine do, use up nothing of the owner's.
 
     Args:
         app: application that answers accepted requests.

@@ -136,6 +136,20 @@ def test_an_existing_token_is_kept_and_a_readable_or_short_one_is_refused(tmp_pa
     assert not (tmp_path / "elsewhere").exists()
 
 
+def test_a_token_file_that_is_a_pipe_or_binary_is_refused_at_once(tmp_path: Path) -> None:
+    pipe, binary = tmp_path / "pipe", tmp_path / "binary"
+    os.mkfifo(pipe, 0o600)
+    binary.write_bytes(b"\xff" * 64)
+    binary.chmod(0o600)
+
+    with pytest.raises(UserError) as refused:
+        read_or_create_token(pipe)
+    with pytest.raises(UserError, match="no token of at least 32"):
+        read_or_create_token(binary)
+
+    assert refused.value.code == "file_not_regular"
+
+
 @pytest.mark.parametrize(
     ("flags", "code"),
     [
