@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,8 +15,9 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-# From the first byte of a request to its last; a new connection has as long for its first byte.
-RECEIVE_TIMEOUT_S = 30.0
+# From the first byte of a request to its last, and for the first of a new connection; also for a client that reads
+# nothing of an answer that is waiting.
+TIMEOUT_S = 30.0
 MOST_CONNECTIONS = 256
 # The rest is for jobs' files, the store and the logs.
 SHARE_OF_DESCRIPTORS = 4
@@ -26,12 +28,12 @@ class ConnectionLimits:
     """Limits of one listener.
 
     Attributes:
-        most: open connections; a new one takes the place of the oldest that waits for a request.
-        receive_timeout_s: longest time in which a request arrives.
+        most: open connections; a new one takes the place of the oldest that waits for its client.
+        timeout_s: longest time in which a request arrives, and in which a client reads nothing.
     """
 
     most: int
-    receive_timeout_s: float = RECEIVE_TIMEOUT_S
+    timeout_s: float = TIMEOUT_S
 
 
 def connection_limits(max_concurrent: int) -> ConnectionLimits:
@@ -43,19 +45,39 @@ def connection_limits(max_concurrent: int) -> ConnectionLimits:
     return ConnectionLimits(max(1, min(wanted, descriptors // SHARE_OF_DESCRIPTORS)))
 
 
+class _Timer:
+    """Timer that runs once at a time."""
+
+    def __init__(self, schedule: Callable[[], asyncio.TimerHandle]) -> None:
+        self._schedule = schedule
+        self._handle: asyncio.TimerHandle | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self._handle is not None
+
+    def start(self) -> None:
+        self._handle = self._handle or self._schedule()
+
+    def stop(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+
 class BoundedConnection(H11Protocol):
-    """HTTP/1.1 connection that is closed when a request does not arrive in time, or when others need its place."""
+    """HTTP/1.1 connection that is closed when its client lets it wait, or when others need its place."""
 
     def __init__(self, *args: Any, limits: ConnectionLimits, **options: Any) -> None:
         super().__init__(*args, **options)
         self._limits = limits
         self._opened_s = self.loop.time()
-        self._deadline: asyncio.TimerHandle | None = None
+        self._receiving, self._unread = _Timer(self._later), _Timer(self._later)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the time for the first request; close a connection if there are too many."""
         super().connection_made(transport)
-        self._start_deadline()
+        self._receiving.start()
         if len(self.connections) > self._limits.most:
             waiting = [one for one in self.connections if isinstance(one, BoundedConnection) and one._waits()]
             min(waiting, key=lambda one: one._opened_s, default=self)._close()
@@ -65,26 +87,31 @@ class BoundedConnection(H11Protocol):
         super().data_received(data)
         state = self.conn.their_state
         if state is h11.SEND_BODY or (state is h11.IDLE and self.conn.trailing_data[0]):
-            self._start_deadline()
+            self._receiving.start()
         elif state is not h11.IDLE:
-            self._stop_deadline()
+            self._receiving.stop()
+
+    def pause_writing(self) -> None:
+        """Start the time for the client to read; so much of the answer is waiting."""
+        super().pause_writing()
+        self._unread.start()
+
+    def resume_writing(self) -> None:
+        """Stop that time."""
+        super().resume_writing()
+        self._unread.stop()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the time."""
-        self._stop_deadline()
+        """Stop all times."""
+        self._receiving.stop()
+        self._unread.stop()
         super().connection_lost(exc)
 
     def _waits(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete
+        return self.cycle is None or self.cycle.response_complete or self._unread.is_running
 
-    def _start_deadline(self) -> None:
-        if self._deadline is None:
-            self._deadline = self.loop.call_later(self._limits.receive_timeout_s, self._close)
-
-    def _stop_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+    def _later(self) -> asyncio.TimerHandle:
+        return self.loop.call_later(self._limits.timeout_s, self._close)
 
     def _close(self) -> None:
         self.connections.discard(self)  # at once: it would be counted until the loop comes to its end

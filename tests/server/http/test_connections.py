@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 import anyio
@@ -20,6 +20,7 @@ from server.http.listener import http_server, open_socket
 
 BOUND_S = 10.0
 TIMEOUT_S = 0.3
+LARGE_MB = 50
 HEAD = b"POST / HTTP/1.1\r\nHost: here\r\n"
 
 
@@ -30,10 +31,17 @@ class Served:
     port: int = 0
     go_on: threading.Event = field(default_factory=threading.Event)
     entered: threading.Event = field(default_factory=threading.Event)
+    left: threading.Event = field(default_factory=threading.Event)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer without reading the body."""
         if scope["type"] != "http":
+            return
+        if scope["path"] == "/large":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            for _ in range(LARGE_MB):
+                await send({"type": "http.response.body", "body": bytes(10**6), "more_body": True})
+            self.left.set()
             return
         if scope["path"] == "/wait":
             self.entered.set()
@@ -118,6 +126,35 @@ def test_a_second_request_has_as_long_as_the_first(impatient: Served) -> None:
         assert read_answer(connection)
         connection.sendall(HEAD)
         assert seconds_until_closed(connection, dribble=b"a") < BOUND_S / 2
+
+
+def test_an_answer_that_is_not_read_ends_the_connection(impatient: Served) -> None:
+    with impatient.connect(b"GET /large HTTP/1.1\r\nHost: here\r\n\r\n") as connection:
+        assert impatient.left.wait(BOUND_S)
+        n_bytes = 0
+        with suppress(ConnectionError):
+            while part := connection.recv(10**6):
+                n_bytes += len(part)
+
+    assert n_bytes < LARGE_MB * 10**6
+
+
+def test_an_answer_that_is_read_comes_whole_however_long_it_takes(impatient: Served) -> None:
+    with impatient.connect(b"GET /large HTTP/1.1\r\nHost: here\r\n\r\n") as connection:
+        n_bytes = 0
+        while n_bytes < LARGE_MB * 10**6 and (part := connection.recv(10**6)):
+            n_bytes += len(part)
+
+    assert n_bytes >= LARGE_MB * 10**6
+
+
+def test_clients_that_read_nothing_keep_nobody_out() -> None:
+    with serving(ConnectionLimits(4)) as served, ExitStack() as held:
+        for _ in range(4):
+            reader = held.enter_context(served.connect(b"GET /large HTTP/1.1\r\nHost: here\r\n\r\n"))
+            assert reader.recv(10**5)  # more than a full buffer is on its way
+
+        assert httpx.get(f"http://127.0.0.1:{served.port}/", timeout=BOUND_S).text == "ok"
 
 
 def test_the_answer_may_take_longer_than_the_request(impatient: Served) -> None:
