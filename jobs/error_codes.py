@@ -145,6 +145,7 @@ CODES: dict[str, dict[str, str]] = {
         "space_invalid": "The search space has an unknown parameter or an unfit range.",
         "point_outside": "A point to try first lies outside the search space.",
         "study_missing": "There is no search to show.",
+        "dashboard_failed": "The program of a dashboard ended; the message has its last lines.",
         "nothing_held_out": "The manifest holds out no clip, so trials cannot be compared.",
         "no_trial_fits": "No setting of the search space fits this machine's memory.",
         "no_trial_completed": "No trial came to its end.",
