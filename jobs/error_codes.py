@@ -22,6 +22,7 @@ CODES: dict[str, dict[str, str]] = {
     "Paths and names": {
         "path_outside_roots": "The path leads out of the folders that tools may use. Move the file, or add a root.",
         "path_outside_dataset": "A manifest names audio outside its own dataset folder.",
+        "path_not_writable": "The path is a part of tts-train itself or of its job store. Choose another output.",
         "path_unusable": "The text is not a usable path.",
         "folder_missing": "The folder does not exist.",
         "file_not_regular": "The path names a pipe, a socket, a device or a folder where a regular file is needed.",
@@ -60,6 +61,8 @@ CODES: dict[str, dict[str, str]] = {
         "home_newer": "The home was written by a newer version of tts-train. Update, or use another home.",
         "home_on_network": "The home is on a network file system, where SQLite is not safe. Use a local disk.",
         "home_unusable": "The job store of the home cannot be opened or written.",
+        "owner_untrusted": "The home or an environment belongs to another user, or others can write to it.",
+        "secret_exposed": "Other users can read the file of a key. Run chmod 600, and take a new key.",
         "secret_missing": "A key or token named in the settings is not there.",
         "cuda_failed": "A computation failed on the GPU; the message has the driver's words.",
         "cuda_libraries_missing": "The CUDA libraries that a model needs were not found in the environment.",

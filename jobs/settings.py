@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from jobs.errors import UserError
+from jobs.files import owners
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 BACKENDS = ("local", "slurm")
 SHORTEST_SECRET = 8  # shorter values are words like "true"
+ENVIRONMENTS = ("server", "ml", "dev")
 # Variables that the supervisor does not inherit from the shell of the person who happens to start it.
 # A Hugging Face token is found by the libraries in its file under HF_HOME (``hf auth login``).
 _PERSONAL = re.compile(r"CUDA_VISIBLE_DEVICES|.*(TOKEN|API_KEY|ACCESS_KEY|SECRET|PASSWORD|CREDENTIALS)(_ID)?", re.I)
@@ -163,14 +165,27 @@ class Settings:
         )
 
     def python(self, environment: str) -> Path:
-        """Return the interpreter of a locked environment, ``server`` or ``ml``."""
-        return self.envs / environment / "bin" / "python"
+        """Return the interpreter of a locked environment. Only settings say where it lies, no job and no file.
+
+        Raises:
+            UserError: ``owner_untrusted``: another user could change it.
+            ValueError: there is no such environment.
+        """
+        if environment not in ENVIRONMENTS:
+            raise ValueError(f"no environment {environment!r}: {', '.join(ENVIRONMENTS)}")
+        folder = self.envs / environment
+        cure = "Set TTS_TRAIN_ENVS to a folder that only you can write, and make the environments with ./run.sh setup."
+        for part in (folder, *folder.glob("lib/python3*/site-packages")):
+            owners.check(part, cure)
+        owners.check_program(folder / "bin" / "python", cure)
+        return folder / "bin" / "python"
 
     def secret(self, file: str, variable: str) -> str:
         """Read a key that is kept in a file or an environment variable; empty when neither is named.
 
         Raises:
-            UserError: ``secret_missing``; its message never holds the key.
+            UserError: ``secret_missing``, ``secret_exposed``, ``file_not_regular``, ``file_too_large``; no message
+                holds the key.
         """
         if not file:
             if variable and not os.environ.get(variable):
@@ -178,7 +193,7 @@ class Settings:
             return os.environ.get(variable, "") if variable else ""
         path = Path(self.home, Path(file).expanduser())
         try:
-            return path.read_text(encoding="utf-8").strip()
+            return owners.read_secret(path)
         except (OSError, UnicodeDecodeError) as error:
             raise UserError("secret_missing", f"{path} cannot be read.", "Write the key into it.") from error
 
