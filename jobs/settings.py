@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -16,14 +15,12 @@ from typing import Any, ClassVar
 
 from jobs.errors import UserError
 from jobs.files import owners
+from jobs.variables import is_secret, is_shared
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 BACKENDS = ("local", "slurm")
 SHORTEST_SECRET = 8  # shorter values are words like "true"
 ENVIRONMENTS = ("server", "ml", "dev")
-# Variables that the supervisor does not inherit from the shell of the person who happens to start it.
-# A Hugging Face token is found by the libraries in its file under HF_HOME (``hf auth login``).
-_PERSONAL = re.compile(r"CUDA_VISIBLE_DEVICES|.*(TOKEN|API_KEY|ACCESS_KEY|SECRET|PASSWORD|CREDENTIALS)(_ID)?", re.I)
 
 
 @dataclass(frozen=True)
@@ -232,22 +229,18 @@ class Settings:
         )
 
     def to_shared_environment(self, environ: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Build the environment of the supervisor, which works for all users: without one person's tokens and choices.
+        """Build the environment of the supervisor, which works for all clients: without one person's keys and choices.
 
-        What a job needs of its submitter goes with the job: roots, caches, environments, and which GPUs it may use.
+        What a job needs of its submitter goes with the job: roots, caches, and which GPUs it may use.
         """
         env = replace(self, gpus=None).to_environment(environ)
-        return {name: value for name, value in env.items() if not _PERSONAL.fullmatch(name)}
+        return {name: value for name, value in env.items() if is_shared(name)}
 
 
 @functools.cache
 def secrets_of() -> tuple[str, ...]:
     """Return the values of secret variables, longest first; no answer or log may contain one."""
-    found = {
-        value
-        for name, value in os.environ.items()
-        if _PERSONAL.fullmatch(name) and name != "CUDA_VISIBLE_DEVICES" and len(value) >= SHORTEST_SECRET
-    }
+    found = {value for name, value in os.environ.items() if is_secret(name) and len(value) >= SHORTEST_SECRET}
     return tuple(sorted(found, key=len, reverse=True))
 
 
