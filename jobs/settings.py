@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from jobs.errors import UserError
 from jobs.files import owners
 from jobs.variables import is_secret, is_shared
+from jobs.wide_folders import is_too_wide
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 BACKENDS = ("local", "slurm")
@@ -67,8 +68,10 @@ class Settings:
     Attributes:
         home: job store, job folders, default outputs, toy models. ``TTS_TRAIN_HOME``, else ``<project>/var``.
         envs: folder of the locked environments. ``TTS_TRAIN_ENVS``, else ``<project>/.envs``.
-        roots: folders that tools may read and write. ``TTS_TRAIN_ROOTS`` (separated by ``:``) adds to the
-            working directory, the project and ``home``, and so does the list ``roots`` of ``config.toml``.
+        roots: folders that tools may read and write; relative paths start from the first. ``TTS_TRAIN_ROOTS``
+            (separated by ``:``) adds to the working directory, the project and ``home``, and so does the list
+            ``roots`` of ``config.toml``. A working directory that is too wide (``jobs.wide_folders``) is left out, and
+            ``home`` is the first root.
         gpu_slots: GPU jobs at a time; None: as many as the driver shows GPUs, at least 1. ``TTS_TRAIN_GPU_SLOTS``
             (a number or ``auto``) or ``gpu_slots``.
         cpu_slots: CPU jobs at a time. ``TTS_TRAIN_CPU_SLOTS`` or ``cpu_slots``, else 1.
@@ -117,7 +120,7 @@ class Settings:
 
         Args:
             environ: variables to read instead of ``os.environ``.
-            cwd: working directory that counts as an allowed root, instead of the process's own.
+            cwd: working directory, instead of the process's own.
             read_defaults: returns, for the home, the values of variables that are not set. Its ``TTS_TRAIN_ROOTS`` are
                 added to those that are.
             is_at_the_shell: a person calls, who may name any path unless ``TTS_TRAIN_ROOTS`` says which are.
@@ -130,9 +133,12 @@ class Settings:
         home = (base / Path(env.get("TTS_TRAIN_HOME") or PROJECT_ROOT / "var").expanduser()).resolve()
         defaults = read_defaults(home)
         more = f"{env.get('TTS_TRAIN_ROOTS', '')}:{defaults.get('TTS_TRAIN_ROOTS', '')}".split(":")
-        roots = [PROJECT_ROOT, home, *(Path(root).expanduser().resolve() for root in more if root)]
+        named = [Path(root).expanduser().resolve() for root in more if root]
+        roots = [PROJECT_ROOT, home, *named]
         if is_at_the_shell and "TTS_TRAIN_ROOTS" not in env:
             roots = [Path("/")]
+        elif not is_at_the_shell and is_too_wide(base) and not any(base.is_relative_to(root) for root in named):
+            base = home
         env = {**defaults, **env}
         cache = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         hf_home = Path(env.get("HF_HOME") or cache / "huggingface")
