@@ -8,9 +8,9 @@ from pathlib import Path
 from jobs.files import owners
 
 CURE = (
-    "Look whose files are in it. If they are yours, run chmod 700 on the home; else set TTS_TRAIN_HOME to a folder in "
-    "one that only you can write, such as your own home or scratch folder, not one that a group shares. On a disk that "
-    "keeps no owners (a memory card, a Windows drive) a home cannot be private."
+    "Set TTS_TRAIN_HOME to a folder that only you can write, such as one in your own home or scratch folder, not in "
+    "one that a group shares. If all files in the folder are yours, chmod 700 on it is enough. On a disk that keeps no "
+    "owners (a memory card, a Windows drive) a home cannot be private."
 )
 INTERNAL_FILES = ("jobs.db", "jobs.db-wal", "jobs.db-shm", "supervisor.log", "errors.log", "holds.json")
 
