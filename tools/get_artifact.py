@@ -18,6 +18,7 @@ from tools.core.job_view import view_artifact
 from tools.core.redact import redact
 from tools.core.tool_types import Hints, Media, MediaAnswer, ToolContext
 from tools.core.views import UNTRUSTED, ArtifactView
+from tools.inputs.paths import resolve_handle
 
 HINTS = Hints(title="Get a file that a job made", read_only=True, order=930)
 LARGEST_MEDIA_BYTES = 256 * 1024  # base64 of more would crowd out the conversation
@@ -66,7 +67,7 @@ def _get(args: GetArtifactArgs, context: ToolContext) -> GetArtifactAnswer:
     artifact = _curves(job_id, context) if name == CURVES else find_artifact(args.handle, runner)
     if name == CURVES:
         args = args.model_copy(update={"inline": True, "picture": False})
-    path = Path(artifact.path) if name == CURVES else runner.resolve(args.handle)
+    path = Path(artifact.path) if name == CURVES else resolve_handle(args.handle, "handle", context.settings, runner)
     answer = GetArtifactAnswer(
         **view_artifact(artifact).model_dump(), mime_type=guess_mime_type(path), made_by=runner.lineage(artifact.job_id)
     )

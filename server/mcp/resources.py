@@ -13,6 +13,7 @@ from tools.core.redact import redact
 from tools.core.registry import find_tool
 from tools.docs.help import help_text
 from tools.get_artifact import find_artifact, guess_mime_type, is_text
+from tools.inputs.paths import resolve_handle
 
 LONGEST_LOG_LINES = 2000
 LARGEST_BYTES = 1024 * 1024  # one JSON message in base64; larger things are read from their path
@@ -50,7 +51,7 @@ def read_resource(uri: str, runner: Runner, settings: Settings) -> tuple[str | b
         known = " or ".join(template.uri_template for template in TEMPLATES)
         raise UserError("resource_unknown", f"There is no resource {uri!r}.", f"Resources are {known}.")
     artifact = find_artifact(uri, runner)
-    path = runner.resolve(uri)
+    path = resolve_handle(uri, "uri", settings, runner)
     if path.is_dir():
         names = sorted(item.relative_to(path).as_posix() for item in path.rglob("*") if item.is_file())
         return json.dumps({"path": str(path), "files": names}, ensure_ascii=False), "application/json"

@@ -12,6 +12,7 @@ import traceback
 from pathlib import Path
 
 from jobs.errors import UserError
+from jobs.files import owners
 from tools.core.redact import redact
 
 logger = logging.getLogger(__name__)
@@ -36,9 +37,10 @@ def unexpected(what: str, error: BaseException, home: Path) -> UserError:
     details = redact("".join(traceback.format_exception(error)))
     logger.error("%s failed unexpectedly (incident %s)\n%s", what, incident, details)
     with contextlib.suppress(OSError):
-        home.mkdir(parents=True, exist_ok=True)
-        with (home / LOG).open("a", encoding="utf-8") as stream:
-            stream.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} incident {incident}: {what}\n{details}\n")
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with owners.open_to_append(home / LOG) as stream:
+            line = f"{time.strftime('%Y-%m-%dT%H:%M:%S')} incident {incident}: {what}\n{details}\n"
+            stream.write(line.encode(errors="backslashreplace"))
     return UserError(
         "internal_error",
         f"{what} failed unexpectedly (incident {incident} in {home / LOG}).",

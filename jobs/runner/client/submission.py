@@ -170,7 +170,6 @@ def _document(request: SubmissionRequest, settings: Settings) -> dict[str, Any]:
         "environment": request.kind.environment,
         "created_at": time.time(),
         "settings": {
-            "envs": str(settings.envs),
             "roots": [str(root) for root in settings.roots],
             "hub_cache": str(settings.hub_cache),
             "torch_cache": str(settings.torch_cache),
