@@ -10,6 +10,7 @@ from jobs.plotting.render_client import draw_job_plot
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
 from server.cli.flags import Parser
+from tools.core.escaping import escaped
 from tools.inputs.paths import inside_roots
 
 
@@ -29,7 +30,7 @@ def plot_command(words: Sequence[str], settings: Settings, about: str) -> str:
     if out is not None:
         path = _copy(path, out)
     if options.json:
-        return json.dumps({"job_id": options.job_id, "path": str(path)}, ensure_ascii=False) + "\n"
+        return json.dumps(escaped({"job_id": options.job_id, "path": str(path)}), ensure_ascii=False) + "\n"
     return f"{path}\n"
 
 

@@ -18,6 +18,7 @@ from jobs.errors import UserError
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord
 from server.mcp.calls import as_result
+from tools.core.escaping import escape_line
 from tools.core.job_view import view_job
 from tools.core.registry import find_kind_tool
 from tools.core.views import JobView
@@ -109,7 +110,7 @@ def _task(record: JobRecord, runner: Runner) -> dict[str, Any]:
     task = {
         "taskId": record.job_id,
         "status": _status(record),
-        "statusMessage": view.progress or record.detail or record.state,
+        "statusMessage": escape_line(view.progress or record.detail or record.state),
         "createdAt": _iso(record.created_at),
         "lastUpdatedAt": _iso(changed_at),
         "ttlMs": None,
