@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from jobs.config import read_settings_at_the_shell
 from jobs.environments.setup import make_environment
 from jobs.errors import UserError
+from jobs.escaping import escape
 from jobs.runner.client.runner import Runner
 from jobs.runner.provenance import project_version
 from jobs.settings import Settings
@@ -19,7 +20,6 @@ from server.cli.flags import can_wait, read_flags
 from server.cli.hints import flag_name
 from server.cli.render import ProgressBar, as_text
 from tools.core.answer_fields import answer_fields
-from tools.core.escaping import escape
 from tools.core.job_view import view_job
 from tools.core.registry import Tool, all_tools
 from tools.core.tool_types import ToolContext

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from jobs.escaping import escape, escaped
 from jobs.files.reading import open_regular
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
 from server.cli.flags import Parser
-from tools.core.escaping import escape, escaped
 
 LOOK_EVERY_S = 0.3
 BLOCK_BYTES = 1 << 16

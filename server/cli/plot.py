@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jobs.errors import UserError
+from jobs.escaping import escaped
 from jobs.files.copying import copy_file
 from jobs.plotting.render_client import draw_job_plot
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
 from server.cli.flags import Parser
-from tools.core.escaping import escaped
 from tools.inputs.paths import inside_roots
 
 

@@ -6,10 +6,10 @@ from typing import Any, TextIO
 
 from pydantic import BaseModel
 
+from jobs.escaping import escape_line
 from jobs.runner.models import JobRecord, Progress
 from jobs.web_research_hparams.markdown_report import render_text
 from server.cli.hints import as_shell_text
-from tools.core.escaping import escape_line
 from tools.core.job_view import fraction_of, progress_text
 from tools.core.views import JobView, find_job
 from tools.list_jobs import JobList

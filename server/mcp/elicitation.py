@@ -16,7 +16,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
 from jobs.errors import UserError
-from tools.core.escaping import escape, escaped
+from jobs.escaping import escape, escaped
 from tools.core.tool_types import FormT
 
 FORM = "form"

@@ -18,6 +18,7 @@ from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.shared.exceptions import MCPError
 
 from jobs.errors import UserError
+from jobs.escaping import escape
 from jobs.runner.client.runner import Runner
 from jobs.runner.provenance import project_version
 from jobs.settings import Settings
@@ -29,7 +30,6 @@ from server.mcp.resources import TEMPLATES, read_resource
 from server.mcp.roots import is_outside_roots, request_roots, roots_request
 from server.mcp.tasks import created_task, serve_tasks, unfinished_job, wants_tasks
 from tools.core.errors import error_text
-from tools.core.escaping import escape
 from tools.core.registry import all_tools
 from tools.core.tool_types import ToolContext
 from tools.docs.pages import workflow

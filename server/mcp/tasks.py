@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from jobs.errors import UserError
+from jobs.escaping import escape_line
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord
 from server.mcp.calls import as_result
-from tools.core.escaping import escape_line
 from tools.core.job_view import view_job
 from tools.core.registry import find_kind_tool
 from tools.core.views import JobView

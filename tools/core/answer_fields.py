@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from jobs.escaping import escaped
 from jobs.param_types import is_untrusted
 from jobs.runner.job_kind import all_kinds
-from tools.core.escaping import escaped
 from tools.core.views import JobView
 
 UNTRUSTED = "untrusted"

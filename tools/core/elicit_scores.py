@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from jobs.escaping import escape_line
 from jobs.param_types import Untrusted
-from tools.core.escaping import escape_line
 from tools.core.tool_types import Ask
 
 MOST_ASKED = 8  # takes on one form; more are asked with the next call

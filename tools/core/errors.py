@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 
 from jobs.errors import UserError
-from tools.core.escaping import escape, escape_line
+from jobs.escaping import escape, escape_line
 from tools.core.redact import redact
 
 logger = logging.getLogger(__name__)

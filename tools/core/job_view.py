@@ -8,10 +8,10 @@ from typing import Any
 
 from anyio import to_thread
 
+from jobs.escaping import escape_line
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import Artifact, JobRecord, Progress
 from tools.core.call_text import call_text, chosen
-from tools.core.escaping import escape_line
 from tools.core.redact import redact, redacted
 from tools.core.registry import find_kind_tool
 from tools.core.tool_types import ToolContext

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from jobs.errors import UserError
+from jobs.escaping import escape_line
 from jobs.param_types import Strict
 from jobs.spelling import closest
-from tools.core.escaping import escape_line
 from tools.inputs.bounds import LONGEST_NAME, MOST_CHARACTERS, MOST_ITEMS, find_breach, is_writable
 
 LONGEST_SHOWN, LONGEST_FAULT, MOST_FAULTS = 80, 400, 12

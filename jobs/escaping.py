@@ -3,6 +3,7 @@
 Names and texts of strangers come into answers, errors, logs and a person's terminal. A character that moves the cursor,
 turns the direction of text, or is not seen at all is shown as its escape in JSON, such as ``\\u001b`` and ``\\u202e``;
 so is a lone surrogate, which no message could hold. Text that is JSON therefore stays JSON of the same content.
+stdlib only.
 """
 
 import re
