@@ -9,10 +9,12 @@ from pathlib import Path
 
 from jobs.errors import UserError
 from jobs.files import owners
+from jobs.files.reading import read_bytes
 from jobs.runner.models import Artifact
 from jobs.runner.paths import AttemptFolder
 
 SCHEME = "artifact://"
+LARGEST_LIST_BYTES = 64 * 1024 * 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 
 
@@ -56,13 +58,13 @@ def published(attempts: Iterable[AttemptFolder]) -> list[Artifact]:
 
 def _lines(attempt: AttemptFolder) -> Iterator[Artifact]:
     try:
-        text = attempt.artifacts.read_text(encoding="utf-8")
-    except OSError:
+        content = read_bytes(attempt.artifacts, LARGEST_LIST_BYTES)
+    except (OSError, UserError):
         return
-    for line in text.splitlines():
+    for line in content.splitlines():
         try:
             fields = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue  # the torn last line of a worker that was killed
         base = attempt.home if fields.pop("is_in_home", False) else attempt.path.parent
         fields["path"] = str(base / fields["path"])

@@ -6,6 +6,7 @@ import re
 from mcp_types import ResourceTemplate
 
 from jobs.errors import UserError
+from jobs.files.reading import read_bytes
 from jobs.plotting.render_client import draw_job_plot
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
@@ -46,7 +47,7 @@ def read_resource(uri: str, runner: Runner, settings: Settings) -> tuple[str | b
     if of_job is not None and of_job[2] == "log":
         return redact("\n".join(runner.log_tail(of_job[1], LONGEST_LOG_LINES))) + "\n", "text/plain"
     if of_job is not None:
-        return draw_job_plot(of_job[1], runner, settings).read_bytes(), "image/png"
+        return read_bytes(draw_job_plot(of_job[1], runner, settings), LARGEST_BYTES), "image/png"
     if not uri.startswith("artifact://"):
         known = " or ".join(template.uri_template for template in TEMPLATES)
         raise UserError("resource_unknown", f"There is no resource {uri!r}.", f"Resources are {known}.")
@@ -58,5 +59,5 @@ def read_resource(uri: str, runner: Runner, settings: Settings) -> tuple[str | b
     if artifact.size_bytes > LARGEST_BYTES:
         raise UserError("resource_too_large", f"{uri} has {artifact.size_bytes} bytes.", f"Read the file {path}.")
     mime_type = guess_mime_type(path)
-    content = path.read_bytes()
+    content = read_bytes(path, LARGEST_BYTES)
     return (content.decode("utf-8", errors="replace") if is_text(mime_type) else content), mime_type

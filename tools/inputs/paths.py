@@ -16,8 +16,9 @@ from pydantic import BaseModel
 from jobs.errors import UserError
 from jobs.param_types import ModelMark, PathMark, find_mark
 from jobs.runner.client.runner import Runner
+from jobs.runner.paths import is_job_id
 from jobs.settings import PROJECT_ROOT, Settings
-from tools.inputs.references import dataset_files, find_dataset, find_job_output, find_voice, is_job_id, nearest_voice
+from tools.inputs.references import dataset_files, find_dataset, find_job_output, find_voice, nearest_voice
 
 HANDLE_PREFIX = "artifact://"
 HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.files import atomic_io
+from jobs.files import records
 from jobs.runner.machine import processes
 from jobs.runner.paths import Home
 from jobs.runner.store import Store
@@ -27,7 +27,7 @@ def test_a_record_that_names_another_process_stops_nothing(settings: Settings, s
     folder.path.mkdir(parents=True)
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as other:
         started = processes.start_time(other.pid)
-        atomic_io.write_record(folder.start, {"pid": other.pid, "start_time": started, "shim": 1})
+        records.write_record(folder.start, {"pid": other.pid, "start_time": started, "shim": 1})
         running = store.get(JOB)
         assert running is not None
 
