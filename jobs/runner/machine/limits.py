@@ -5,6 +5,7 @@ depend on everything else that the user runs.
 """
 
 import errno
+import os
 import resource
 import signal
 from collections.abc import Iterator
@@ -12,6 +13,11 @@ from dataclasses import dataclass
 
 from jobs.errors import UserError
 
+MB_A_CORE = 100  # stacks and buffers of the thread pools of torch, OpenBLAS and onnxruntime
+READER_MB = 8_000
+READER_CPU_S, READER_CPU_S_EACH = 3_600, 100
+LONGEST_S = 10_000_000.0
+LARGEST_FILE_MB = 16_000  # a download of weights is the largest
 LAST_CPU_S = 5  # from SIGXCPU to SIGKILL
 CODE = "limit_reached"
 HINT = (
@@ -25,8 +31,9 @@ class Limits:
     """Limits of each process of a job.
 
     Attributes:
-        memory_mb: memory that it can write to. Address space that is only reserved does not count (RLIMIT_DATA, not
-            RLIMIT_AS): torch and CUDA reserve many times what they use.
+        memory_mb: memory that it can write to, and ``MB_A_CORE`` more for each core. Address space that is only
+            reserved does not count (RLIMIT_DATA, not RLIMIT_AS): an ingest that holds 1.2 GB has 1.6 GB of the one and
+            5.7 GB of the other (measured on two cores), and CUDA reserves more than any machine has.
         cpu_s: CPU time, of all threads together.
         file_mb: length of a file that it writes.
     """
@@ -37,9 +44,23 @@ class Limits:
 
     def apply(self) -> None:
         """Set them for this process. The kernel ends it by SIGXCPU when its CPU time is over."""
-        _lower(resource.RLIMIT_DATA, self.memory_mb * 1_000_000)
+        memory_mb = self.memory_mb + MB_A_CORE * (os.cpu_count() or 1)
+        _lower(resource.RLIMIT_DATA, memory_mb * 1_000_000)
         _lower(resource.RLIMIT_FSIZE, self.file_mb * 1_000_000)
         _lower(resource.RLIMIT_CPU, self.cpu_s, LAST_CPU_S)
+
+
+def limits_of_reader(audio_s: float, more_mb: int = 0) -> Limits:
+    """Return limits for work on the CPU that reads recordings and texts which anybody may have made.
+
+    Many times what an honest book takes (1.2 GB; a tenth of its length in CPU time, with Whisper some times its
+    length), and far less than a small crafted file may ask for.
+
+    Args:
+        audio_s: length of the recording, as it claims.
+        more_mb: memory of a model that this work loads.
+    """
+    return Limits(READER_MB + more_mb, READER_CPU_S + int(READER_CPU_S_EACH * min(audio_s, LONGEST_S)), LARGEST_FILE_MB)
 
 
 def forbid_core_dumps() -> None:

@@ -5,6 +5,7 @@ shares only that folder with the supervisor. It starts in tens of milliseconds a
 Its lock shows that it is alive (on another machine: its ``alive`` file); ``exit.json`` is its record.
 """
 
+import compileall
 import contextlib
 import dataclasses
 import json
@@ -35,7 +36,7 @@ from jobs.runner.provenance import provenance
 from jobs.runner.shim import torchrun
 from jobs.runner.shim.cancellation import STOP, StopReason, Watchdog, WorkerLimits
 from jobs.runner.store import Store, finish_attempt
-from jobs.settings import Settings, library_caches
+from jobs.settings import PROJECT_ROOT, Settings, library_caches
 
 logger = logging.getLogger("jobs.runner.shim")
 
@@ -147,11 +148,15 @@ class _Ticks:
         self._folder = folder
         self._settings = settings
         self._is_remote = is_remote
+        self._has_compiled = sys.dont_write_bytecode
         self._alive_at = float("-inf")
 
     def __call__(self) -> StopReason | None:
         with contextlib.suppress(OSError):
             log_rotation.shorten_log(self._folder.log, self._settings.log_limit_bytes)
+        if not self._has_compiled:  # for the next job: a worker cannot write next to our modules
+            self._has_compiled = True
+            compileall.compile_dir(PROJECT_ROOT / "jobs", quiet=2, workers=1)
         if self._is_director:  # its worker waits for jobs; a supervisor that a worker starts would be confined
             with contextlib.suppress(UserError):
                 supervisor_launcher.ensure_supervisor(self._settings)

@@ -42,23 +42,11 @@ def confine(kind: JobKind, params: Strict, folder: Path, settings: Settings) -> 
     Returns:
         Where it can write; empty when the kernel or the settings leave that open.
     """
+    allowed = _restrict_writes(kind, params, folder, settings)
     limits.forbid_core_dumps()
     if kind.limits is not None:
         kind.limits(params).apply()
-    if not settings.sandbox:
-        return []
-    if not landlock.version():
-        logger.info("writes are not confined: this kernel has no Landlock")
-        return []
-    own = [folder, *find_outputs(kind, params, settings), *([settings.home] if kind.resource == "director" else [])]
-    caches = [settings.hub_cache, settings.torch_cache, settings.home / "models", *library_caches(settings).values()]
-    for path in (*own, *caches):
-        with contextlib.suppress(OSError):  # who opens it says more
-            path.mkdir(parents=True, exist_ok=True)
-    _make_gpu_devices()
-    landlock.restrict_writes([*own, *caches, *_devices()])
-    logger.info("it can write in %s, and in caches of libraries", ", ".join(map(str, own)))
-    return [*own, *caches]
+    return allowed
 
 
 def find_outputs(kind: JobKind, params: Strict, settings: Settings) -> Iterator[Path]:
@@ -110,10 +98,29 @@ def _is_refused(path: Path, allowed: list[Path]) -> bool:
     return os.access(next(place for place in (real, *real.parents) if place.exists()), os.W_OK)
 
 
+def _restrict_writes(kind: JobKind, params: Strict, folder: Path, settings: Settings) -> list[Path]:
+    if not settings.sandbox:
+        return []
+    if not landlock.version():
+        logger.info("writes are not confined: this kernel has no Landlock")
+        return []
+    own = [folder, *find_outputs(kind, params, settings), *([settings.home] if kind.resource == "director" else [])]
+    caches = [settings.hub_cache, settings.torch_cache, settings.home / "models", *library_caches(settings).values()]
+    for path in (*own, *caches):
+        with contextlib.suppress(OSError):  # who opens it says more
+            path.mkdir(parents=True, exist_ok=True)
+    _make_gpu_devices()
+    with contextlib.suppress(OSError):  # kept open, so that the kernel does not make that folder anew, without its rule
+        os.open("/proc/self", os.O_PATH | os.O_CLOEXEC)
+    landlock.restrict_writes([*own, *caches, *_devices()])
+    logger.info("it can write in %s, and in caches of libraries", ", ".join(map(str, own)))
+    return [*own, *caches]
+
+
 def _devices() -> Iterator[Path]:
     yield from (Path("/dev", name) for name in DEVICES)
     yield from Path("/dev").glob("nvidia*")
-    yield Path("/proc/self")  # CUDA names its threads there
+    yield Path("/proc/self")  # CUDA names its threads in files below it
 
 
 def _make_gpu_devices() -> None:

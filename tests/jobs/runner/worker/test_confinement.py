@@ -146,12 +146,28 @@ def _explained(work: str) -> str:
     return done.stdout
 
 
+def test_kinds_that_read_foreign_recordings_have_limits_by_length_and_models() -> None:
+    kinds = all_kinds()
+    book = {"audio": str(PROJECT_ROOT / "samples" / "fables.m4b"), "voice": "anna"}  # 67.8 s: 6,780 s more
+
+    kind = kinds["ingest_audiobook"]
+    assert kind.limits is not None
+    found = [kind.limits(kind.params.model_validate({**book, "text": text})) for text in ("b.txt", None)]
+
+    assert [(one.memory_mb, one.cpu_s // 60) for one in found] == [(8_000, 172), (24_000, 172)]
+    assert {name for name, kind in kinds.items() if kind.limits is not None} == {"ingest_audiobook", "ingest_clips"}
+
+
 def test_memory_and_file_size_over_the_limit_are_told() -> None:
-    assert _explained("bytearray(400_000_000)").startswith(
-        "limit_reached: The work reached its limit of 0.3 GB of memory"
-    )
     file = "import tempfile; f = tempfile.TemporaryFile(); f.write(bytes(2_000_000)); f.flush()"
-    assert _explained(file).startswith("limit_reached: The work reached its limit of 0.001 GB for a file")
+    limit_gb = 0.3 + 0.1 * (os.cpu_count() or 1)
+
+    told = [_explained(work).splitlines()[0] for work in ("bytearray(1 << 40)", file)]
+
+    assert told == [
+        f"limit_reached: The work reached its limit of {limit_gb:g} GB of memory.",
+        "limit_reached: The work reached its limit of 0.001 GB for a file.",
+    ]
 
 
 def test_address_space_that_is_only_reserved_does_not_count() -> None:
