@@ -99,7 +99,7 @@ def _draw(request: str, path: Path, settings: Settings, module: str = "jobs.plot
     os.close(descriptor)
     try:
         done = subprocess.run(
-            [str(python), "-m", module, temporary],
+            [str(python), "-m", "jobs.runner.machine.sandbox", module, temporary],
             input=request,
             capture_output=True,
             text=True,

@@ -187,12 +187,24 @@ def _spawn(
 ) -> subprocess.Popen[bytes]:
     environment = UNASKED_POOL | settings.to_environment() | {processes.MARK: spec.mark}
     if settings.sandbox and landlock.version():
-        folder.temporary.mkdir(mode=0o700, exist_ok=True)
-        environment |= {name: str(path) for name, path in library_caches(settings).items()}
-        environment["TMPDIR"] = str(folder.temporary)
+        environment |= _private_folders(folder, settings)
     command = torchrun.build_worker_command(spec, folder, settings, is_remote)
     keep = [] if tree_lock is None else [tree_lock]
     return processes.start_logged(command, folder.log, environment, cwd=folder.path.parent, keep=keep)
+
+
+def _private_folders(folder: AttemptFolder, settings: Settings) -> dict[str, str]:
+    """Make the folders that a confined worker writes, and return their variables; a cache that cannot be is temporary.
+
+    Without a place to write, numba refuses to be imported, and matplotlib warns.
+    """
+    folder.temporary.mkdir(mode=0o700, exist_ok=True)
+    found = {"TMPDIR": str(folder.temporary)}
+    for name, path in library_caches(settings).items():
+        with contextlib.suppress(OSError):
+            path.mkdir(parents=True, exist_ok=True)
+        found[name] = str(path if os.access(path, os.W_OK) else folder.temporary)
+    return found
 
 
 @contextlib.contextmanager

@@ -8,26 +8,19 @@ It begins before the code of the kind is imported: a thread that runs already wo
 worker starts inherit all of it.
 """
 
-import contextlib
 import errno
 import logging
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from jobs.errors import UserError
-from jobs.files import landlock
 from jobs.param_types import PathMark, Strict, find_mark
 from jobs.runner.job_kind import JobKind
-from jobs.runner.machine import limits
-from jobs.settings import Settings, library_caches
+from jobs.runner.machine import limits, sandbox
+from jobs.settings import Settings
 
 logger = logging.getLogger("jobs.runner.worker")
-
-DEVICES = ("null", "zero", "full", "shm", "dri", "kfd", "infiniband")
-PROBE_TIMEOUT_S = 10.0
 
 
 def confine(kind: JobKind, params: Strict, folder: Path, settings: Settings) -> list[Path]:
@@ -42,7 +35,11 @@ def confine(kind: JobKind, params: Strict, folder: Path, settings: Settings) -> 
     Returns:
         Where it can write; empty when the kernel or the settings leave that open.
     """
-    allowed = _restrict_writes(kind, params, folder, settings)
+    own = [folder, *find_outputs(kind, params, settings), *([settings.home] if kind.resource == "director" else [])]
+    weights = [settings.hub_cache, settings.torch_cache, settings.home / "models"]
+    allowed = sandbox.restrict_writes([*own, *weights], settings)
+    if allowed:
+        logger.info("it can write in %s, and in caches of libraries", ", ".join(map(str, own)))
     limits.forbid_core_dumps()
     if kind.limits is not None:
         kind.limits(params).apply()
@@ -96,36 +93,3 @@ def _is_refused(path: Path, allowed: list[Path]) -> bool:
     if any(real.is_relative_to(os.path.realpath(folder)) for folder in allowed):
         return False
     return os.access(next(place for place in (real, *real.parents) if place.exists()), os.W_OK)
-
-
-def _restrict_writes(kind: JobKind, params: Strict, folder: Path, settings: Settings) -> list[Path]:
-    if not settings.sandbox:
-        return []
-    if not landlock.version():
-        logger.info("writes are not confined: this kernel has no Landlock")
-        return []
-    own = [folder, *find_outputs(kind, params, settings), *([settings.home] if kind.resource == "director" else [])]
-    caches = [settings.hub_cache, settings.torch_cache, settings.home / "models", *library_caches(settings).values()]
-    for path in (*own, *caches):
-        with contextlib.suppress(OSError):  # who opens it says more
-            path.mkdir(parents=True, exist_ok=True)
-    _make_gpu_devices()
-    with contextlib.suppress(OSError):  # kept open, so that the kernel does not make that folder anew, without its rule
-        os.open("/proc/self", os.O_PATH | os.O_CLOEXEC)
-    landlock.restrict_writes([*own, *caches, *_devices()])
-    logger.info("it can write in %s, and in caches of libraries", ", ".join(map(str, own)))
-    return [*own, *caches]
-
-
-def _devices() -> Iterator[Path]:
-    yield from (Path("/dev", name) for name in DEVICES)
-    yield from Path("/dev").glob("nvidia*")
-    yield Path("/proc/self")  # CUDA names its threads in files below it
-
-
-def _make_gpu_devices() -> None:
-    """Let NVIDIA's setuid program make the device of CUDA where the start of the machine did not: later it may not."""
-    tool = shutil.which("nvidia-modprobe")
-    if tool and Path("/dev/nvidiactl").exists() and not Path("/dev/nvidia-uvm").exists():
-        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            subprocess.run([tool, "-u", "-c=0"], stdin=subprocess.DEVNULL, timeout=PROBE_TIMEOUT_S, check=False)

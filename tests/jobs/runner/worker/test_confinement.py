@@ -125,6 +125,26 @@ def test_the_supervisor_that_a_director_needs_is_not_confined_and_outlives_it(
     os.kill(pids.supervisor(), 0)
 
 
+@needs_landlock
+def test_a_child_of_the_server_writes_its_one_file_and_has_limits(settings: Settings, tmp_path: Path) -> None:
+    own, other = tmp_path / "picture.png", tmp_path / "other"
+    own.touch()
+    (tmp_path / "looks_at_a_file.py").write_text(
+        "import pathlib, resource, sys\n"
+        "pathlib.Path(sys.argv[1]).write_text(str(resource.getrlimit(resource.RLIMIT_FSIZE)[0]))\n"
+        f"pathlib.Path({str(other)!r}).touch()\n"
+    )
+    environment = settings.to_environment({"PYTHONPATH": str(tmp_path)})
+
+    done = subprocess.run(
+        [sys.executable, "-m", "jobs.runner.machine.sandbox", "looks_at_a_file", str(own)],
+        capture_output=True, text=True, env=environment, check=False,
+    )  # fmt: skip
+
+    assert f"PermissionError: [Errno 13] Permission denied: '{other}'" in done.stderr
+    assert (own.read_text(), other.exists()) == ("16000000000", False)
+
+
 def test_work_that_uses_up_its_cpu_time_is_told_so(runner: Runner) -> None:
     from tiny_kinds import SPIN, SpinParams
 
