@@ -130,6 +130,7 @@ class Config(_Table):
     disk_reserve_mb: NonNegativeInt | None = None
     cancel_grace_s: NonNegativeFloat | None = None
     log_limit_mb: NonNegativeInt | None = None
+    sandbox: bool | None = None
     backend: Literal["local", "slurm"] | None = None
     roots: Annotated[tuple[str, ...], AfterValidator(_check_folders)] = ()
     slurm: SlurmSettings = SlurmSettings()

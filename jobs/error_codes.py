@@ -53,6 +53,8 @@ CODES: dict[str, dict[str, str]] = {
         "slurm_refused": "Slurm did not accept the job; the message has its reason.",
         "supervisor_failed": "The process that runs the jobs could not be started.",
         "cuda_oom": "The GPU's memory ran out. Lower batch_size, or use gradient_checkpointing, adamw_8bit or LoRA.",
+        "write_denied": "The work would have written outside of its folder and outputs, by a link perhaps.",
+        "limit_reached": "The work reached its limit of memory, CPU time or file size: the input asks for too much.",
         "disk_full": "The disk has too little free space. Free some and repeat the call; finished units are kept.",
         "memory_too_large": "The job declares more memory than this machine has.",
     },

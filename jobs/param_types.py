@@ -41,6 +41,7 @@ CodedManifest = Annotated[str, PathMark("input", "coded")]
 TakesPath = Annotated[str, PathMark("input", "takes")]
 ConfigPath = Annotated[str, PathMark("input", "config")]
 OutputPath = Annotated[str, PathMark("output")]
+"""A folder where the parameter's name ends in ``_dir``, else a file; a worker can write the folder, or the file's."""
 ModelRef = Annotated[str, ModelMark()]
 
 RARE: JsonDict = {"rare": True}

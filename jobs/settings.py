@@ -83,6 +83,8 @@ class Settings:
             ``TTS_TRAIN_CANCEL_GRACE_S`` or ``cancel_grace_s``, else 8 s.
         log_limit_bytes: longest log of an attempt; of a longer one head and tail are kept. ``TTS_TRAIN_LOG_LIMIT_MB``
             or ``log_limit_mb``, else 50 MB.
+        sandbox: whether a worker can write only its own folder and its outputs, where the kernel can hold it to that
+            (Landlock). ``TTS_TRAIN_SANDBOX`` (1 or 0) or ``sandbox``, else true.
         backend: where jobs run that do not say: ``local`` or ``slurm``. ``TTS_TRAIN_BACKEND`` or ``backend``.
         slurm: table ``[slurm]``; ``TTS_TRAIN_SLURM`` (the same as JSON).
         gpus: the GPUs that the submitter's jobs may use, as in ``CUDA_VISIBLE_DEVICES``; None: all.
@@ -100,6 +102,7 @@ class Settings:
     disk_reserve_bytes: int = 500_000_000
     cancel_grace_s: float = 8.0
     log_limit_bytes: int = 50_000_000
+    sandbox: bool = True
     backend: str = "local"
     slurm: SlurmSettings = field(default_factory=SlurmSettings)
     gpus: str | None = None
@@ -159,6 +162,7 @@ class Settings:
             disk_reserve_bytes=int(number("disk_reserve_mb", 500)) * 1_000_000,
             cancel_grace_s=number("cancel_grace_s", 8),
             log_limit_bytes=int(number("log_limit_mb", 50)) * 1_000_000,
+            sandbox=bool(number("sandbox", 1)),
             backend=backend,
             slurm=_slurm(env.get("TTS_TRAIN_SLURM", "{}")),
             gpus=(os.environ if environ is None else environ).get("CUDA_VISIBLE_DEVICES"),
@@ -224,6 +228,7 @@ class Settings:
                 "TTS_TRAIN_DISK_RESERVE_MB": str(-(-self.disk_reserve_bytes // 1_000_000)),
                 "TTS_TRAIN_CANCEL_GRACE_S": str(self.cancel_grace_s),
                 "TTS_TRAIN_LOG_LIMIT_MB": str(-(-self.log_limit_bytes // 1_000_000)),
+                "TTS_TRAIN_SANDBOX": str(int(self.sandbox)),
                 "TTS_TRAIN_BACKEND": self.backend,
                 "TTS_TRAIN_SLURM": json.dumps({k: v for k, v in asdict(self.slurm).items() if v is not None}),
                 "HF_HUB_CACHE": str(self.hub_cache),
@@ -286,3 +291,16 @@ def folder_named(variable: str) -> Path | None:
     """Return the folder in another program's variable, such as ``CODEX_HOME``; None: unset."""
     value = os.environ.get(variable)
     return Path(value).expanduser() if value else None
+
+
+def library_caches(settings: Settings) -> dict[str, Path]:
+    """Return where libraries keep what they compile and collect, by the variable that says so; a set one stays."""
+    cache = folder_named("XDG_CACHE_HOME") or Path.home() / ".cache"
+    defaults = {
+        "MPLCONFIGDIR": cache / "matplotlib",
+        "HF_XET_CACHE": (folder_named("HF_HOME") or cache / "huggingface") / "xet",
+        "NUMBA_CACHE_DIR": settings.torch_cache / "numba",
+        "TORCHINDUCTOR_CACHE_DIR": settings.torch_cache / "inductor",
+        "TRITON_CACHE_DIR": settings.torch_cache / "triton",
+    }
+    return {name: folder_named(name) or path for name, path in defaults.items()}

@@ -18,7 +18,7 @@ from typing import Literal
 from jobs.config import read_settings
 from jobs.environments.setup import environment_cost_mb, environment_state
 from jobs.errors import UserError
-from jobs.files import owners
+from jobs.files import landlock, owners
 from jobs.settings import PROJECT_ROOT, Settings
 
 State = Literal["ok", "missing", "info"]
@@ -75,6 +75,7 @@ def examine(settings: Settings) -> list[Check]:
         _environment(settings, "ml", "every job"),
         _gpu(),
         _ffmpeg(),
+        _sandbox(settings),
         *(_weights(settings, weights) for weights in WEIGHTS),
         _aligner(settings),
     ]
@@ -147,6 +148,17 @@ def _ffmpeg() -> Check:
     found = shutil.which("ffmpeg")
     detail = f"{found} (not used)" if found else "not installed"
     return Check("ffmpeg", "ok", f"{detail}: decoding is PyAV's, no ffmpeg program is needed")
+
+
+def _sandbox(settings: Settings) -> Check:
+    needed_for = "jobs that write nothing but their own folder and outputs"
+    if not settings.sandbox:
+        detail, fix = "off by sandbox = false: jobs write wherever you can", "remove sandbox = false from config.toml"
+    elif version := landlock.version():
+        return Check("sandbox", "ok", f"on: jobs write only their own folder and outputs (Landlock {version})")
+    else:
+        detail, fix = "off: this kernel has no Landlock, so jobs write wherever you can", "Linux 5.19 or later"
+    return Check("sandbox", "info", detail, needed_for, fix=fix)
 
 
 def _weights(settings: Settings, weights: Weights) -> Check:

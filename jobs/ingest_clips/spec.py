@@ -8,6 +8,7 @@ from jobs.cost import CLIP_BYTES_PER_S, Cost, audio_seconds
 from jobs.dataset.manifest import DATASET_NAMES, INGESTED
 from jobs.ingest_clips.params import Params, Result, check
 from jobs.runner.job_kind import Example, JobKind, ShellCommand, StartTool
+from jobs.runner.machine.limits import limits_of_reader
 
 
 def clip_seconds(params: Mapping[str, Any]) -> float:
@@ -15,6 +16,9 @@ def clip_seconds(params: Mapping[str, Any]) -> float:
     folder = params.get("audio_dir") or str(Path(params["transcripts"]).parent)
     return audio_seconds({"audio_dir": folder}, "audio_dir", recursive=True)
 
+
+# one run on two cores: the order of magnitude
+COST = Cost(clip_seconds, unit="s of clips", s_each=1 / 30, s_fixed=10, memory_mb=1200, bytes_each=CLIP_BYTES_PER_S)
 
 KIND = JobKind(
     name="ingest_clips",
@@ -24,8 +28,8 @@ KIND = JobKind(
     check=check,
     outputs=(INGESTED,),
     makes={"out_dir": (*DATASET_NAMES, ".clips_journal.jsonl", ".imported")},
-    # one run on two cores: the order of magnitude
-    cost=Cost(clip_seconds, unit="s of clips", s_each=1 / 30, s_fixed=10, memory_mb=1200, bytes_each=CLIP_BYTES_PER_S),
+    limits=lambda params: limits_of_reader(COST.measure(params.model_dump())),
+    cost=COST,
     tool=StartTool(
         title="Ingest curated clips",
         description="""\

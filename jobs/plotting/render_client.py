@@ -101,7 +101,7 @@ def _draw(request: str, settings: Settings, module: str = "jobs.plotting.curves"
         raise UserError("environment_missing", missing, "Run ./run.sh setup ml")
     try:
         done = subprocess.run(
-            [str(python), "-m", module],
+            [str(python), "-m", "jobs.runner.machine.sandbox", module],
             input=request.encode(),
             capture_output=True,
             env=settings.to_environment() | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},

@@ -72,6 +72,8 @@ class AttemptFolder:
     """Heartbeat: rewritten at intervals by a shim on another machine."""
     cancel = _File("cancel")
     """Written by the supervisor: a shim on another machine that sees it ends its worker."""
+    temporary = _File("tmp")
+    """Temporary files of a worker that can write nowhere else; deleted by the shim."""
     log = _File("log")
     """stdout and stderr of the worker."""
     progress = _File("progress.jsonl")

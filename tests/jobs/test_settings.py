@@ -24,6 +24,7 @@ def test_a_child_that_is_given_the_environment_reads_the_same_settings(tmp_path:
         cancel_grace_s=1.5,
         check_gpu_free=False,
         log_limit_bytes=3_000_000,
+        sandbox=False,
         backend="slurm",
         slurm=SlurmSettings(partition="gpu", extra=("--exclusive",), path_map={"/a": "/b"}),
         gpus="1",

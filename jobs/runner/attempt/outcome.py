@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.files import records
+from jobs.runner.machine import limits
 from jobs.runner.paths import AttemptFolder
 
 CANCELLED_EXIT = 75  # EX_TEMPFAIL of sysexits.h: the worker stopped at a safe point because it was asked to
@@ -105,6 +106,10 @@ def _by_signal(exit_: Exit) -> Outcome:
     if exit_.oom:
         detail = f"killed ({name}) while the kernel's out-of-memory killer was at work: memory ran out"
         return Outcome("failed", "oom_likely", detail, exit_.code)
+    told = limits.explain_exit(exit_.code)
+    if told is not None:
+        failure = {"code": told.code, "message": told.message, "hint": told.hint, "reason": "exit"}
+        return _failed(failure, exit_.code)
     if -exit_.code in OUTSIDE_SIGNALS:
         return Outcome("interrupted", "signal", f"killed by an external {name}", exit_.code)
     return Outcome("failed", "signal", f"the worker crashed ({name}); see the log", exit_.code)

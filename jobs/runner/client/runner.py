@@ -52,9 +52,16 @@ class Submission:
 
 
 class Runner:
-    """Client of one home. Safe to share between threads."""
+    """Client of one home. Safe to share between threads.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        settings: of the caller.
+        starts_supervisor: whether it starts the supervisor when a job needs one. Not in a worker: what a worker starts
+            is confined to that worker's outputs and ends with it, so there the shim does it.
+    """
+
+    def __init__(self, settings: Settings, *, starts_supervisor: bool = True) -> None:
+        self._starts_supervisor = starts_supervisor
         self._settings = settings
         self._home = Home(settings.home)
         self._store = Store(self._home)
@@ -268,6 +275,8 @@ class Runner:
             self._ensure_supervisor()
 
     def _ensure_supervisor(self) -> None:
+        if not self._starts_supervisor:
+            return
         try:
             supervisor_launcher.ensure_supervisor(self._settings)
         except UserError as error:

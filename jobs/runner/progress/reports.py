@@ -43,8 +43,7 @@ class ProgressWriter:
         self._written_at = -math.inf
         self._is_closed = False
         self._is_broken = False
-        self._thread = threading.Thread(target=self._write_late, name="progress", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None  # not before it is needed: a thread cannot be confined later
 
     def write(self, done: float, total: float | None, message: str, metrics: Mapping[str, float]) -> None:
         """Report progress. Takes about a microsecond when the line can wait."""
@@ -59,6 +58,9 @@ class ProgressWriter:
                 self._pending = None
                 self._append(line)
             else:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._write_late, name="progress", daemon=True)
+                    self._thread.start()
                 if self._pending is None:
                     self._condition.notify()
                 self._pending = line
@@ -72,7 +74,8 @@ class ProgressWriter:
                 self._append(self._pending)
             self._is_closed = True
             self._condition.notify()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
         os.close(self._descriptor)
 
     def _write_late(self) -> None:

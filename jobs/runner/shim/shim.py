@@ -5,12 +5,14 @@ shares only that folder with the supervisor. It starts in tens of milliseconds a
 Its lock shows that it is alive (on another machine: its ``alive`` file); ``exit.json`` is its record.
 """
 
+import compileall
 import contextlib
 import dataclasses
 import json
 import logging
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.errors import UserError
-from jobs.files import records
+from jobs.files import landlock, records
 from jobs.runner import supervisor_launcher
 from jobs.runner.attempt import claim, log_rotation
 from jobs.runner.attempt.outcome import Exit
@@ -34,7 +36,7 @@ from jobs.runner.provenance import provenance
 from jobs.runner.shim import torchrun
 from jobs.runner.shim.cancellation import STOP, StopReason, Watchdog, WorkerLimits
 from jobs.runner.store import Store, finish_attempt
-from jobs.settings import Settings
+from jobs.settings import PROJECT_ROOT, Settings, library_caches
 
 logger = logging.getLogger("jobs.runner.shim")
 
@@ -96,9 +98,11 @@ def _run_worker(
 ) -> Exit:
     """Run the worker, kill the processes that it leaves, and record its exit."""
     exit_ = _watched(spec, folder, settings, control, tree_lock, is_remote)
-    left = processes.end_tree(spec.mark, root=os.getpid())
+    # By the mark only where the work starts jobs: a supervisor that it needed, and its jobs, descend from this process.
+    left = processes.end_tree(spec.mark, root=None if spec.is_director else os.getpid())
     if left:
         logger.warning("%s: processes %s could not be killed", spec.job_id, left)
+    shutil.rmtree(folder.temporary, ignore_errors=True)
     with contextlib.suppress(OSError):  # the exit record matters more
         map_back(folder, spec.path_map)
     records.write_record(folder.exit, dataclasses.asdict(exit_) | {"at": time.time()})
@@ -125,7 +129,7 @@ def _watched(
     limits = WorkerLimits(settings.cancel_grace_s, stop_grace_s, spec.max_run_s)
     by_srun = is_remote and spec.n_processes > 1 and settings.slurm.nodes > 1
     stop = partial(torchrun.stop_all_nodes, spec, worker) if by_srun else None
-    watchdog = Watchdog(worker, control, limits, _Ticks(folder, settings.log_limit_bytes, is_remote), stop)
+    watchdog = Watchdog(worker, control, limits, _Ticks(spec, folder, settings, is_remote), stop)
     code = watchdog.wait()
     if spec.n_processes > 1:
         code = torchrun.merge_exit_codes(folder, code, watchdog.asked)
@@ -141,15 +145,23 @@ def _watched(
 class _Ticks:
     """Work of the shim once a second while the worker runs."""
 
-    def __init__(self, folder: AttemptFolder, log_limit_bytes: int, is_remote: bool) -> None:
+    def __init__(self, spec: AttemptSpec, folder: AttemptFolder, settings: Settings, is_remote: bool) -> None:
+        self._is_director = spec.is_director
         self._folder = folder
-        self._log_limit_bytes = log_limit_bytes
+        self._settings = settings
         self._is_remote = is_remote
+        self._has_compiled = sys.dont_write_bytecode
         self._alive_at = float("-inf")
 
     def __call__(self) -> StopReason | None:
         with contextlib.suppress(OSError):
-            log_rotation.shorten_log(self._folder.log, self._log_limit_bytes)
+            log_rotation.shorten_log(self._folder.log, self._settings.log_limit_bytes)
+        if not self._has_compiled:  # for the next job: a worker cannot write next to our modules
+            self._has_compiled = True
+            compileall.compile_dir(PROJECT_ROOT / "jobs", quiet=2, workers=1)
+        if self._is_director:  # its worker waits for jobs; a supervisor that a worker starts would be confined
+            with contextlib.suppress(UserError):
+                supervisor_launcher.ensure_supervisor(self._settings)
         if not self._is_remote:
             return None
         if time.monotonic() - self._alive_at >= ALIVE_S:
@@ -175,9 +187,25 @@ def _spawn(
     spec: AttemptSpec, folder: AttemptFolder, settings: Settings, tree_lock: int | None, is_remote: bool
 ) -> subprocess.Popen[bytes]:
     environment = UNASKED_POOL | settings.to_environment() | {processes.MARK: spec.mark}
+    if settings.sandbox and landlock.version():
+        environment |= _private_folders(folder, settings)
     command = torchrun.build_worker_command(spec, folder, settings, is_remote)
     keep = [] if tree_lock is None else [tree_lock]
     return processes.start_logged(command, folder.log, environment, cwd=folder.path.parent, keep=keep)
+
+
+def _private_folders(folder: AttemptFolder, settings: Settings) -> dict[str, str]:
+    """Make the folders that a confined worker writes, and return their variables; a cache that cannot be is temporary.
+
+    Without a place to write, numba refuses to be imported, and matplotlib warns.
+    """
+    folder.temporary.mkdir(mode=0o700, exist_ok=True)
+    found = {"TMPDIR": str(folder.temporary)}
+    for name, path in library_caches(settings).items():
+        with contextlib.suppress(OSError):
+            path.mkdir(parents=True, exist_ok=True)
+        found[name] = str(path if os.access(path, os.W_OK) else folder.temporary)
+    return found
 
 
 @contextlib.contextmanager

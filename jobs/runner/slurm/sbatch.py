@@ -15,6 +15,7 @@ from typing import Any
 
 from jobs.errors import UserError
 from jobs.files import records
+from jobs.files.atomic_io import PRIVATE, write_bytes
 from jobs.runner.attempt.path_mapping import map_json, map_text
 from jobs.runner.attempt.spec import build_slurm_name
 from jobs.runner.paths import AttemptFolder
@@ -62,7 +63,7 @@ class Submitter:
         batch = folder.path / "slurm.sh"
         exported = {name: whole[name] for name in names}
         script = build_script(exported, python=python, folder=there, path_map=self._path_map)
-        atomic_io.write_bytes(batch, script.encode(), mode=atomic_io.PRIVATE)
+        write_bytes(batch, script.encode(), mode=PRIVATE)
         arguments = build_arguments(
             self._slurm, job_id=row.id, attempt=row.attempt, folder=there, needs_gpu=row.resource == "gpu",
             memory_mb=row.memory_mb, n_processes=row.attempt_spec.n_processes,

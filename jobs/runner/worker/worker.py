@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,10 @@ from jobs.param_types import Strict
 from jobs.runner import artifacts, outputs
 from jobs.runner.attempt.outcome import CANCELLED_EXIT
 from jobs.runner.job_kind import load_entry, load_kind
+from jobs.runner.machine import limits
 from jobs.runner.paths import AttemptFolder
 from jobs.runner.progress.reports import ProgressWriter
+from jobs.runner.worker import confinement
 from jobs.runner.worker.context import Cancelled
 from jobs.settings import Settings
 
@@ -42,6 +43,8 @@ class WorkerContext:
         self.job_id = job_id
         self.folder = folder
         self.settings = settings
+        self.allowed: list[Path] = []
+        """Where the process can write; empty: everywhere."""
         self._attempt = attempt
         self._progress = ProgressWriter(attempt.progress)
         self._cancel = threading.Event()
@@ -104,7 +107,7 @@ def work(attempt: AttemptFolder, settings: Settings) -> int:
             logger.info("stopped while it was cancelled: %s", error)
             return CANCELLED_EXIT
         context.close()
-        records.write_record(attempt.failure, _failure(error))
+        records.write_record(attempt.failure, _failure(error, context.allowed))
         records.release(attempt.result)
         return FAILED_EXIT
 
@@ -112,6 +115,7 @@ def work(attempt: AttemptFolder, settings: Settings) -> int:
 def _run(job: dict[str, Any], context: WorkerContext) -> Strict:
     kind = load_kind(str(job["spec"]), str(job["kind"]))
     params = kind.params.model_validate(job["params"])
+    context.allowed = confinement.confine(kind, params, context.folder, context.settings)
     if kind.check is not None:
         kind.check(params)
     logger.info("%s begins; its parameters are in %s", context.job_id, context.folder / "job.json")
@@ -125,9 +129,13 @@ def _run(job: dict[str, Any], context: WorkerContext) -> Strict:
     return result
 
 
-def _failure(error: BaseException) -> dict[str, str]:
+def _failure(error: BaseException, allowed: list[Path]) -> dict[str, str]:
     """Log an exception and describe it for ``failure.json``; the reason is one of ``models.Reason``."""
     reason = _reason(error)
+    told = None if isinstance(error, UserError) else confinement.explain(error, allowed)
+    if told is not None:
+        logger.error("the work failed", exc_info=error)
+        error = told
     if isinstance(error, UserError):
         logger.error("%s", error)
         return {"code": error.code, "message": error.message[:MAX_MESSAGE], "hint": error.hint, "reason": reason}
@@ -142,7 +150,7 @@ def _failure(error: BaseException) -> dict[str, str]:
 
 
 def _reason(error: BaseException) -> str:
-    for cause in _causes(error):
+    for cause in limits.causes(error):
         is_cuda = "CUDA" in str(cause) or type(cause).__module__.startswith("torch")
         if "CUDA out of memory" in str(cause) or (type(cause).__name__ == "OutOfMemoryError" and is_cuda):
             return "cuda_oom"
@@ -153,12 +161,6 @@ def _reason(error: BaseException) -> str:
         if isinstance(cause, MemoryError):
             return "oom_likely"
     return "exit"
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def main() -> None:

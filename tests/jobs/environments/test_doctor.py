@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobs.environments.doctor import examine, main, render
+from jobs.files import landlock
 from jobs.settings import Settings
 
 
@@ -49,6 +50,21 @@ def test_a_full_disk_is_missing_space(bare: Settings) -> None:
 
     assert found["disk"].state == "missing"
     assert "TTS_TRAIN_HOME" in found["disk"].fix
+
+
+def test_the_sandbox_is_told_as_the_kernel_and_the_settings_have_it(bare: Settings) -> None:
+    on, off = (
+        next(finding for finding in examine(settings) if finding.name == "sandbox")
+        for settings in (bare, replace(bare, sandbox=False))
+    )
+
+    version = landlock.version()
+    assert (on.state, on.detail) == (
+        ("ok", f"on: jobs write only their own folder and outputs (Landlock {version})")
+        if version
+        else ("info", "off: this kernel has no Landlock, so jobs write wherever you can")
+    )
+    assert (off.state, off.fix) == ("info", "remove sandbox = false from config.toml")
 
 
 def test_json_is_one_object_and_a_missing_environment_fails(

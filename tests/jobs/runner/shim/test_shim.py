@@ -107,7 +107,7 @@ def test_no_record_of_a_job_says_which_interpreter_runs(
     shim = start(numbers=[1, 2], recorded={"envs": str(tmp_path / "theirs")}, python=str(theirs))
 
     assert shim.wait(BOUND_S) == 0
-    assert (read_json(folder.result) or {})["total"] == 3
+    assert (read_record(folder.result) or {})["total"] == 3
     assert not (tmp_path / "their-python-ran").exists()
 
 
