@@ -22,6 +22,7 @@ CODES: dict[str, dict[str, str]] = {
     "Paths and names": {
         "path_outside_roots": "The path leads out of the folders that tools may use. Move the file, or add a root.",
         "path_outside_dataset": "A manifest names audio outside its own dataset folder.",
+        "path_outside_model": "A link or an index of a model's folder leads out of it. Give a folder with the files.",
         "path_unusable": "The text is not a usable path.",
         "folder_missing": "The folder does not exist.",
         "file_not_regular": "The path names a pipe, a socket, a device or a folder where a regular file is needed.",
@@ -113,6 +114,7 @@ CODES: dict[str, dict[str, str]] = {
         "model_unavailable": "The model is neither a folder here nor in the cache, and could not be downloaded.",
         "model_not_qwen_tts": "The folder holds another kind of model than Qwen3-TTS.",
         "model_without_weights": "The model's folder lacks weight files.",
+        "model_broken": "The model's files are damaged, or do not fit together. Download or export the model again.",
         "model_cannot_speak": "This kind of model cannot be used for synthesis.",
         "voice_missing": "The voice's folder is no longer there.",
         "speaker_missing": "The model has several speakers; name one.",
@@ -135,6 +137,7 @@ CODES: dict[str, dict[str, str]] = {
         "several_speakers": "The manifest holds several speakers; name one, or train all of them.",
         "speakers_collide": "Two speakers of the manifest would get the same name in the voice.",
         "checkpoint_of_another_run": "The folder holds a checkpoint of a run with other parameters.",
+        "checkpoint_broken": "The folder's checkpoint is damaged or does not fit the model; start over without it.",
         "training_diverged": "The loss or its gradient is not finite. Lower the learning rate.",
         "lora_targets_unknown": "LoRA targets name no layer of the model.",
         "hyperparams_invalid": "The file of hyper-parameters is not one that a search wrote, or has an unfit value.",

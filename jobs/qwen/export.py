@@ -16,14 +16,14 @@ from safetensors.torch import save_file
 
 from jobs.errors import UserError
 from jobs.files.atomic_io import flush, write_json
-from jobs.qwen.model_files import CARD
-from jobs.qwen.safetensors_io import INDEX, WEIGHTS, read_tensors, weight_files
-from jobs.qwen.speaker_embedding import ENCODER_FILE, ENCODER_PREFIX
+from jobs.model_folders.contents import ModelFolder
+from jobs.model_folders.safetensors_header import INDEX, WEIGHTS, find_weights
+from jobs.qwen.model_files import CARD, CODEC, COPIED_FILES, TOKENIZER_FILES, read_model_config
+from jobs.qwen.safetensors_io import read_tensors, weight_files
+from jobs.qwen.speaker_embedding import ENCODER_FILE, ENCODER_PREFIX, encoder_files
 from jobs.qwen.train.lora import merged_tensors
 
 _TALKER_TABLE = "talker.model.codec_embedding.weight"
-_COPIED_SUFFIXES = {".json", ".txt", ".jinja"}
-_NOT_COPIED = {"config.json", INDEX, CARD}
 
 
 def write_voice(model: Any, base: Path, out: Path, *, voices: Mapping[str, torch.Tensor], card: dict[str, Any]) -> Path:
@@ -34,7 +34,7 @@ def write_voice(model: Any, base: Path, out: Path, *, voices: Mapping[str, torch
         voices: speaker embedding (hidden,) of the training run, by name in lower case.
     """
     temporary = _make_partial_folder(out)
-    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    config = read_model_config(base)
     for speaker in voices:
         config = voice_config(config, speaker)
     rows = {config["talker_config"]["spk_id"][speaker]: embedding for speaker, embedding in voices.items()}
@@ -61,7 +61,7 @@ def write_base(model: Any, base: Path, out: Path, *, card: dict[str, Any]) -> Pa
             "Train from a base model or a voice that start_training exported, or leave export_base out.",
         )
     temporary = _make_partial_folder(out)
-    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    config = read_model_config(base)
     config["tts_model_type"] = "base"
     _write_weights(model, base, temporary / WEIGHTS, {}, encoder)
     return _finish(base, temporary, out, config, card)
@@ -78,10 +78,10 @@ def _finish(base: Path, temporary: Path, out: Path, config: dict[str, Any], card
     """Add everything except weights, and rename the folder to its final name."""
     write_json(temporary / "config.json", config)
     write_json(temporary / CARD, card)
-    for path in sorted(base.iterdir()):
-        if path.suffix in _COPIED_SUFFIXES and path.name not in _NOT_COPIED:
-            shutil.copyfile(path, temporary / path.name)
-    _link_tree(base / "speech_tokenizer", temporary / "speech_tokenizer")
+    model = ModelFolder.at(base)
+    for name, path in model.find_all(COPIED_FILES).items():
+        shutil.copyfile(path, temporary / name)
+    _link_codec(model.inner(CODEC), temporary / CODEC)
     replace_folder(temporary, out)
     return out
 
@@ -164,18 +164,15 @@ def _write_encoder(base: Path, path: Path) -> None:
 
 
 def _read_encoder(base: Path) -> dict[str, torch.Tensor]:
-    kept = base / ENCODER_FILE
-    return dict(read_tensors([kept] if kept.is_file() else weight_files(base), ENCODER_PREFIX))
+    return dict(read_tensors(encoder_files(base), ENCODER_PREFIX))
 
 
-def _link_tree(source: Path, target: Path) -> None:
-    """Hard-link a folder's files (the codec is 0.7 GB and never changes); copy where links are impossible."""
-    for path in sorted(source.rglob("*")):
-        if not path.is_file():
-            continue
-        copy = target / path.relative_to(source)
-        copy.parent.mkdir(parents=True, exist_ok=True)
+def _link_codec(source: ModelFolder, target: Path) -> None:
+    """Hard-link the codec's files (0.7 GB, which never change); copy where links are impossible."""
+    target.mkdir()
+    files = {**source.find_all((*TOKENIZER_FILES, INDEX)), **find_weights(source)}
+    for name, path in files.items():
         try:
-            os.link(path.resolve(), copy)  # resolved: the hub's cache holds symbolic links
+            os.link(path, target / name)  # the real path: the hub's cache holds symbolic links
         except OSError:
-            shutil.copyfile(path, copy)
+            shutil.copyfile(path, target / name)
