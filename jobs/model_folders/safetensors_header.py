@@ -24,11 +24,12 @@ ITEM_BYTES = {
     "U8": 1, "BOOL": 1,
 }  # fmt: skip
 FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
-HEADER_BYTES = 8_000_000  # the released models' have 60 kB; the library takes up to 100 MB
+HEADER_BYTES = 4_000_000  # the released models' have 60 kB; the library takes up to 100 MB
+MOST_TENSORS = 100_000
 MOST_DIMENSIONS = 8
 MOST_WEIGHTS_BYTES = 16 * 2**30  # the largest released model has 3.9 GB, in float32 7.7 GB
 SHARD = re.compile(r"[\w-][\w.-]*\.safetensors", re.ASCII)
-MOST_SHARDS = 1000
+MOST_SHARDS = 50
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,8 @@ def read_weights(folder: ModelFolder) -> Weights:
             raise broken(path, f"holds {min(twice)} a second time")
         tensors.update(header)
         owners.update(dict.fromkeys(header, name))
+        if len(tensors) > MOST_TENSORS:
+            raise broken(folder.path, f"has more than {MOST_TENSORS:,} weights with a name")
     if not tensors:
         raise broken(folder.path, "has no weights in its safetensors files")
     total = sum(path.stat().st_size for path in files.values())
