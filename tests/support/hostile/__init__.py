@@ -1,0 +1,1 @@
+"""Builders of hostile inputs: small functions that write one and return its path."""
