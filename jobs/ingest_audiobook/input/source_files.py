@@ -7,7 +7,7 @@ from pathlib import Path
 
 from natsort import natsort_keygen, ns
 
-from jobs.audio.recording import Chapter, Recording, RecordingInfo
+from jobs.audio.recording import MAX_CHAPTERS, Chapter, Recording, RecordingInfo
 from jobs.errors import UserError
 from jobs.ingest_audiobook.params import AUDIO_SUFFIXES
 
@@ -141,6 +141,12 @@ def _combined_info(
         own = info.chapters or (Chapter(info.title or Path(name).stem, 0.0, info.duration_s or 0.0),)
         numbers.append(tuple(range(len(chapters) + 1, len(chapters) + len(own) + 1)))
         chapters += own
+        if len(chapters) > MAX_CHAPTERS:
+            raise UserError(
+                "audio_unreadable",
+                f"The recordings have more than {MAX_CHAPTERS:,} chapter marks together.",
+                "Give the folder of one book.",
+            )
     lengths = [recording.info.duration_s for recording in recordings]
     duration_s = sum(length or 0.0 for length in lengths) if all(lengths) else None
     album = first.album or first.title
