@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from jobs.cost import CLIP_BYTES_PER_S
-from jobs.files.bounded_child import run_bounded
 from jobs.ingest_audiobook.params import Params, transcript_source
+from jobs.runner.machine.bounded_child import run_bounded
 from jobs.runner.machine.preflight import free_bytes
 from jobs.settings import PROJECT_ROOT, Settings
 

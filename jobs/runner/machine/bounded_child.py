@@ -1,7 +1,7 @@
 """Child process with limits of memory and time, for reading files that anybody may have made.
 
-The child imports a function by name, calls it with one JSON value and answers with JSON. Its start is that of the
-interpreter; the limits themselves cost nothing. stdlib only.
+The child, which can write nothing but caches (``jobs.runner.machine.sandbox``), imports a function by name, calls it
+with one JSON value and answers with JSON. Its start is that of the interpreter; the limits cost nothing. stdlib only.
 """
 
 import importlib
@@ -50,7 +50,7 @@ def run_bounded(
     request = {"entry": entry, "argument": argument, "memory_bytes": memory_bytes, "cpu_s": cpu_s}
     try:
         done = subprocess.run(
-            [str(python), "-m", "jobs.files.bounded_child"],
+            [str(python), "-m", "jobs.runner.machine.sandbox", "jobs.runner.machine.bounded_child"],
             input=json.dumps(request),
             capture_output=True,
             text=True,
