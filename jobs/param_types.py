@@ -37,6 +37,8 @@ ConfigPath = Annotated[str, PathMark("input", "config")]
 OutputPath = Annotated[str, PathMark("output")]
 ModelRef = Annotated[str, ModelMark()]
 
+MAX_NAMED = 80  # characters of a field's name in a message: a stranger's file may have any
+
 RARE: JsonDict = {"rare": True}
 
 
@@ -92,7 +94,7 @@ def _marks_in(parts: Iterable[Any]) -> Iterator[PathMark | ModelMark]:
 
 def first_fault(error: ValidationError) -> str:
     """Return the place and message of the first fault that pydantic found, such as ``training.lr: Input should …``."""
-    fault = error.errors()[0]
-    where = ".".join(str(part) for part in fault["loc"])
+    fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(part)[:MAX_NAMED] for part in fault["loc"])
     message = fault["msg"].removeprefix("Value error, ")
     return f"{where}: {message}" if where else message

@@ -1,6 +1,5 @@
 """``evaluations/iteration_N/``: a round's takes, their ratings and ``evaluation.json``, as in the original skill."""
 
-import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -11,9 +10,10 @@ from typing import Any
 
 from jobs.dataset.takes import Take, read_takes, stop_rate
 from jobs.files.atomic_io import write_json
+from jobs.files.reading import parse_json, read_bytes
 from jobs.rating.confidence_interval import mean_over_texts
 from jobs.rating.human_ratings import read_opinions
-from jobs.rating.ratings_file import RATINGS_NAME, mean_part, read_ratings_file
+from jobs.rating.ratings_file import LARGEST_BYTES, RATINGS_NAME, mean_part, read_ratings_file
 from jobs.refine_voice.policy import RoundRating
 
 EVALUATION = "evaluation.json"
@@ -107,10 +107,10 @@ def write_evaluation(
 def read_decided_rating(folder: Path, job: str) -> RoundRating | None:
     """Read the rating that this job decided by; None before the decision. Later human ratings do not change it."""
     try:
-        evaluation = json.loads((folder / EVALUATION).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        evaluation = parse_json(read_bytes(folder / EVALUATION, LARGEST_BYTES))
+    except (FileNotFoundError, ValueError):
         return None
-    if evaluation.get("job") != job:
+    if not isinstance(evaluation, dict) or evaluation.get("job") != job:
         return None
     stops = stop_rate(read_takes(folder))
     return RoundRating(shown=evaluation["average_rating"], scores=evaluation["scores"], stop_rate=stops)
