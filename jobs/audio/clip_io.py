@@ -2,72 +2,85 @@
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
-from jobs.audio.decoding import empty
+from jobs.audio.decoding import MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ, empty
 from jobs.audio.recording import Samples as Samples
 from jobs.audio.recording import decode_blocks, probe
 from jobs.audio.resampling import resample
 from jobs.codec_format import SAMPLE_RATE_HZ
+from jobs.errors import UserError
 from jobs.files.atomic_io import write_bytes
 from jobs.files.reading import open_regular
 
 CLIP_RATE_HZ = SAMPLE_RATE_HZ  # input of the Qwen3-TTS codec
-BLOCK_VALUES = 4_000_000
+MAX_SAMPLES = 60_000_000  # of a clip: 20 minutes at 48 kHz
+BLOCK_SAMPLES = 1 << 20
 SPEECH_RATE_HZ = 16_000  # input of VAD, PocketSphinx, Whisper and wav2vec2
 
 
 def read_clip(path: Path, sample_rate_hz: int, longest_s: float = math.inf) -> Samples:
     """Read a short audio file whole, as mono float32 at ``sample_rate_hz``, shape ``(n,)``.
 
-    Of one that is longer than ``longest_s`` only the first part is read, up to a second more than that.
+    Of one that is longer than ``longest_s`` only the first part is read, which is longer than that, too.
 
-    Raises ``UserError``: ``audio_unreadable``, ``audio_no_stream``, ``audio_empty``, ``file_not_regular``.
+    Raises ``UserError``: ``audio_unreadable``, ``audio_no_stream``, ``audio_empty``, ``audio_missing``,
+    ``file_not_regular``.
     """
     try:
-        with _opened(path) as sound:
-            rate = int(sound.samplerate)
-            samples = _read_mono(sound, min(sound.frames, (longest_s + 1) * rate))
-    except (soundfile.LibsndfileError, OSError):
-        rate, samples = _decode_mono(path, longest_s)  # m4a, aac, webm: not libsndfile's
-    if not len(samples):
-        raise empty(path)
+        samples, rate = _join(path, _blocks_by_libsndfile(path), longest_s)
+    except (soundfile.LibsndfileError, OSError):  # m4a, aac, webm
+        samples, rate = _join(path, ((block.samples, block.sample_rate_hz) for block in decode_blocks(path)), longest_s)
     return resample(samples, rate, sample_rate_hz)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
-    """Open by number: of a name, soundfile takes ``.raw`` for samples without a header."""
-    with open_regular(path) as stream, soundfile.SoundFile(stream.fileno(), closefd=False) as sound:
-        yield sound
-
-
-def _read_mono(sound: soundfile.SoundFile, n_wanted: float) -> Samples:
-    """Read the mean of all channels, block by block: a file may have very many."""
+def _join(path: Path, blocks: Iterable[tuple[Samples, int]], longest_s: float) -> tuple[Samples, int]:
     parts: list[Samples] = []
-    n_read = 0
-    while n_read < n_wanted:
-        n = int(min(n_wanted - n_read, max(1, BLOCK_VALUES // sound.channels)))
-        part = sound.read(n, dtype="float32", always_2d=True).mean(axis=1)
-        parts.append(part)
-        n_read += len(part)
-        if len(part) < n:
+    n_samples = rate = 0
+    for samples, rate in blocks:
+        parts.append(samples)
+        n_samples += len(samples)
+        if n_samples > longest_s * rate:
             break
-    return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, np.float32), *parts])
+        if n_samples > MAX_SAMPLES:
+            raise UserError(
+                "audio_unreadable",
+                f"{path} is longer than a clip: it has more than {MAX_SAMPLES / rate / 60:.0f} minutes.",
+                "Give it to ingest_audiobook, or cut it.",
+            )
+    if not n_samples:
+        raise empty(path)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts), rate
 
 
-def _decode_mono(path: Path, longest_s: float) -> tuple[int, Samples]:
-    blocks = []
-    for block in decode_blocks(path):
-        blocks.append(block)
-        if block.end_sample > longest_s * block.sample_rate_hz:
-            break
-    return blocks[0].sample_rate_hz, np.concatenate([block.samples for block in blocks])
+def _blocks_by_libsndfile(path: Path) -> Iterator[tuple[Samples, int]]:
+    """Yield samples and their rate, in blocks because the length that a header states may be any number."""
+    with _open_sound(path) as sound:
+        n_frames = BLOCK_SAMPLES // sound.channels
+        n_read = n_frames
+        while n_read == n_frames:  # another read, at the end, is slow in FLAC
+            samples: Samples = sound.read(n_frames, dtype="float32", always_2d=True).mean(axis=1)
+            n_read = len(samples)
+            yield samples, int(sound.samplerate)
+
+
+@contextmanager
+def _open_sound(path: Path) -> Iterator[soundfile.SoundFile]:
+    """Open a file by number: of a name, soundfile takes ``.raw`` for samples without a header."""
+    with open_regular(path) as stream, soundfile.SoundFile(stream.fileno(), closefd=False) as sound:
+        if not MIN_RATE_HZ <= sound.samplerate <= MAX_RATE_HZ or sound.channels > MAX_CHANNELS:
+            raise UserError(
+                "audio_unreadable",
+                f"{path} has {sound.samplerate:,} Hz and {sound.channels} channels; {MIN_RATE_HZ:,} to "
+                f"{MAX_RATE_HZ:,} Hz and at most {MAX_CHANNELS} channels are read.",
+                "Convert it to WAV of an ordinary rate first.",
+            )
+        yield sound
 
 
 def write_clip(path: Path, samples: Samples, sample_rate_hz: int) -> None:
@@ -80,10 +93,10 @@ def write_clip(path: Path, samples: Samples, sample_rate_hz: int) -> None:
 def duration_s(path: Path) -> float:
     """Length of an audio file in seconds: from the header of WAV and FLAC, else by counting samples.
 
-    Raises ``UserError``: ``audio_unreadable``, ``audio_no_stream``, ``audio_empty``, ``file_not_regular``.
+    Raises ``UserError``: ``audio_unreadable``, ``audio_no_stream``, ``audio_empty``.
     """
     try:
-        with _opened(path) as sound:
+        with _open_sound(path) as sound:
             length = sound.frames / float(sound.samplerate)
     except (soundfile.LibsndfileError, OSError):
         length = sum(len(block.samples) / block.sample_rate_hz for block in decode_blocks(path))
@@ -93,9 +106,12 @@ def duration_s(path: Path) -> float:
 
 
 def header_length_s(path: Path) -> float | None:
-    """Return the seconds that a file's header names; None for formats that libsndfile does not read."""
+    """Return the seconds that a file's header names; None for formats that libsndfile does not read.
+
+    Raises ``UserError``: ``audio_unreadable``, ``file_not_regular``.
+    """
     try:
-        with _opened(path) as sound:
+        with _open_sound(path) as sound:
             return float(sound.frames / sound.samplerate)
     except (soundfile.LibsndfileError, OSError):
         return None
@@ -104,10 +120,10 @@ def header_length_s(path: Path) -> float | None:
 def sample_rate_hz(path: Path) -> int:
     """Sample rate that a file's header names.
 
-    Raises ``UserError``: ``audio_unreadable``, ``audio_no_stream``, ``audio_empty``, ``file_not_regular``.
+    Raises ``UserError``: ``audio_unreadable``, ``audio_no_stream``, ``audio_empty``.
     """
     try:
-        with _opened(path) as sound:
+        with _open_sound(path) as sound:
             return int(sound.samplerate)
     except (soundfile.LibsndfileError, OSError):
         return probe(path).sample_rate_hz

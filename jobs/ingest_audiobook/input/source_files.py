@@ -13,6 +13,7 @@ from jobs.ingest_audiobook.params import AUDIO_SUFFIXES
 
 NARROW_HZ = 16_000  # clips have 24 kHz; a lower source rate lacks frequencies of a voice above half of it
 MAX_NAMED = 5
+MAX_RECORDINGS = 10_000
 # Usual suffixes by libavformat's name of the format; other formats get no note.
 SUFFIXES = {
     "mov": {".m4b", ".m4a", ".mp4", ".mov", ".aax"},
@@ -79,6 +80,12 @@ def _audio_files(folder: Path, roots: Sequence[Path] | None) -> tuple[list[Path]
                 continue
             check_link(path, folder, roots)
             audio.append(path)
+        if len(audio) > MAX_RECORDINGS:
+            raise UserError(
+                "audio_unreadable",
+                f"{folder} holds more than {MAX_RECORDINGS:,} recordings: that is no book.",
+                "Give the folder of one book.",
+            )
     if not audio:
         raise UserError(
             "audio_missing",
