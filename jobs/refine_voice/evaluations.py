@@ -8,7 +8,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from jobs.dataset.takes import Take, read_takes, stop_rate
+from jobs.dataset.manifest import check_audio_inside
+from jobs.dataset.takes import TAKES_NAME, Take, read_takes, stop_rate
 from jobs.files.atomic_io import write_json
 from jobs.files.reading import parse_json, read_bytes
 from jobs.rating.confidence_interval import mean_over_texts
@@ -32,15 +33,16 @@ class TakeRating:
 def link_takes(folder: Path) -> None:
     """Give every take a second name, as in the original skill: eval_00.wav, eval_01.wav …"""
     for number, take in enumerate(read_takes(folder)):
+        sound = check_audio_inside(folder / TAKES_NAME, folder, take.audio)
         link = folder / f"eval_{number:02d}.wav"
         temporary = folder / f".{link.name}.partial"
         temporary.unlink(missing_ok=True)
-        if link.exists() and link.samefile(folder / take.audio):
+        if link.exists() and link.samefile(sound):
             continue  # renaming one hard link of a file to another does nothing and leaves both
         try:
-            os.link(folder / take.audio, temporary)
+            os.link(sound, temporary)
         except OSError:  # a disk without hard links
-            shutil.copyfile(folder / take.audio, temporary)
+            shutil.copyfile(sound, temporary)
         temporary.rename(link)
 
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from jobs.errors import UserError
 from jobs.files.reading import parse_json, read_bytes
-from jobs.param_types import first_fault
+from jobs.param_types import MAX_NAMED, first_fault
 from jobs.training.params import Params
 
 KEY = "hyperparameters"
@@ -35,7 +35,7 @@ def read_hyperparams(path: Path, given: Collection[str] = ()) -> dict[str, Any]:
         raise _invalid(f"{path} is not an object of settings")
     unknown = sorted(set(values) - (set(Params.model_fields) - NOT_FOR_A_FILE))
     if unknown:
-        raise _invalid(f"{path}: {', '.join(unknown)} cannot be set by a file")
+        raise _invalid(f"{path}: {', '.join(name[:MAX_NAMED] for name in unknown[:5])} cannot be set by a file")
     try:
         checked = Params.model_validate({**values, "manifest": "none"})
     except ValidationError as error:
