@@ -142,7 +142,7 @@ def encoder_name(folder: Path) -> str:
         path = ModelFolder.at(folder).find(name)
         if path is not None:
             with open_regular(path) as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
             title = folder.parents[1].name if folder.parent.name == "snapshots" else folder.name
             return f"WavLM x-vector {title} ({digest[:12]})"
     raise UserError(
