@@ -268,7 +268,7 @@ WRITERS = {
     "jobs/asr/pocketsphinx_asr.py": "a temporary folder for a library that reads by name",
     "jobs/dataset/exchange/exporters.py": "fills the new folder of replacing_folder",
     "jobs/training/run/checkpoint.py": "fills the new folder of replacing_folder",
-    "jobs/home.py": "the home itself",
+    "jobs/files/home.py": "the home itself",
     "server/dashboards/": "a temporary folder",
     "server/cli/docs.py": "the pages of this repository",
     "server/skill/": "files in a client's folders, by receipt and backup",
