@@ -102,11 +102,11 @@ def inside_roots(text: str, where: str, settings: Settings) -> Path:
             "unless it is the whole disk, a system folder or your home.",
         )
     try:
-        path.lstat()
+        path.stat()
     except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
             raise UserError(
-                "path_unusable", f"{where}: {error.strerror}, {len(text)} characters.", "Shorten it."
+                "path_unusable", f"{where}: {error.strerror}, {len(text)} characters.", "Give another path."
             ) from error
     return path
 
