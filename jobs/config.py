@@ -27,7 +27,7 @@ from pydantic import (
 )
 
 from jobs.errors import UserError
-from jobs.home import check_home
+from jobs.files.home import check_home
 from jobs.settings import Settings, SlurmSettings
 
 

@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 
 from jobs.errors import UserError
 from jobs.files import owners
+from jobs.files.wide_folders import is_too_wide
 from jobs.variables import is_secret, is_shared
-from jobs.wide_folders import is_too_wide
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 BACKENDS = ("local", "slurm")
@@ -69,9 +69,8 @@ class Settings:
         home: job store, job folders, default outputs, toy models. ``TTS_TRAIN_HOME``, else ``<project>/var``.
         envs: folder of the locked environments. ``TTS_TRAIN_ENVS``, else ``<project>/.envs``.
         roots: folders that tools may read and write; relative paths start from the first. ``TTS_TRAIN_ROOTS``
-            (separated by ``:``) adds to the working directory, the project and ``home``, and so does the list
-            ``roots`` of ``config.toml``. A working directory that is too wide (``jobs.wide_folders``) is left out, and
-            ``home`` is the first root.
+            (separated by ``:``) and the list ``roots`` of ``config.toml`` add to the project, ``home``, and the working
+            directory unless it is too wide (``jobs.files.wide_folders``).
         gpu_slots: GPU jobs at a time; None: as many as the driver shows GPUs, at least 1. ``TTS_TRAIN_GPU_SLOTS``
             (a number or ``auto``) or ``gpu_slots``.
         cpu_slots: CPU jobs at a time. ``TTS_TRAIN_CPU_SLOTS`` or ``cpu_slots``, else 1.
@@ -180,19 +179,14 @@ class Settings:
         """
         if environment not in ENVIRONMENTS:
             raise ValueError(f"no environment {environment!r}: {', '.join(ENVIRONMENTS)}")
-        folder = self.envs / environment
-        cure = "Set TTS_TRAIN_ENVS to a folder that only you can write, and make the environments with ./run.sh setup."
-        for part in (folder, *folder.glob("lib/python3*/site-packages")):
-            owners.check(part, cure)
-        owners.check_program(folder / "bin" / "python", cure)
-        return folder / "bin" / "python"
+        owners.check_environment(self.envs / environment)
+        return self.envs / environment / "bin" / "python"
 
     def secret(self, file: str, variable: str) -> str:
         """Read a key that is kept in a file or an environment variable; empty when neither is named.
 
         Raises:
-            UserError: ``secret_missing``, ``secret_exposed``, ``file_not_regular``, ``file_too_large``; no message
-                holds the key.
+            UserError: ``secret_missing``, or as ``owners.read_secret``; no message holds the key.
         """
         if not file:
             if variable and not os.environ.get(variable):

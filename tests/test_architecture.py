@@ -269,7 +269,6 @@ WRITERS = {
     "jobs/asr/pocketsphinx_asr.py": "a temporary folder for a library that reads by name",
     "jobs/dataset/exchange/exporters.py": "fills the new folder of replacing_folder",
     "jobs/training/run/checkpoint.py": "fills the new folder of replacing_folder",
-    "jobs/home.py": "the home itself",
     "jobs/model_folders/contents.py": "a temporary folder for libraries that load all of a folder",
     "server/dashboards/": "a temporary folder",
     "server/cli/docs.py": "the pages of this repository",

@@ -86,6 +86,18 @@ def check_program(program: Path, cure: str) -> None:
     check(program, cure)
 
 
+def check_environment(folder: Path) -> None:
+    """Refuse a Python environment that another user could change.
+
+    Raises:
+        UserError: ``owner_untrusted``.
+    """
+    cure = "Set TTS_TRAIN_ENVS to a folder that only you can write, and make the environments with ./run.sh setup."
+    for part in (folder, *folder.glob("lib/python3*/site-packages")):
+        check(part, cure)
+    check_program(folder / "bin" / "python", cure)
+
+
 def tighten(path: Path) -> None:
     """Take all rights of others away from a file or folder of ours; one that is missing or not ours is left."""
     with contextlib.suppress(OSError):

@@ -8,7 +8,7 @@ import time
 
 from jobs.errors import UserError
 from jobs.files import owners
-from jobs.home import open_home
+from jobs.files.home import open_home
 from jobs.runner.machine import locks
 from jobs.runner.paths import Home
 from jobs.settings import Settings

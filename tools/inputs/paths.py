@@ -55,7 +55,7 @@ def resolve_paths(args: ModelT, settings: Settings, runner: Runner, *, awaited: 
             return str(resolve_handle(text, where, settings, runner))
         if is_job_id(text):
             text = find_job_output(text, mark.holds, where, runner, awaited)
-        path = inside_roots(text, where, settings)  # first, so that an answer says nothing about files outside
+        path = _readable(text, where, settings)  # first, so that an answer says nothing about files outside
         if mark.holds in dataset_files():
             named = find_dataset(text, mark.holds, where, settings)
             return str(inside_roots(named, where, settings)) if named is not None else str(path)
@@ -128,6 +128,18 @@ def writable(text: str, where: str, settings: Settings) -> Path:
             f"{where}={text!r} is a part of tts-train itself: {real} holds its source, environments or jobs.",
             f"Choose a path outside of it, or in one of its folders {', '.join(sorted(OUTPUT_FOLDERS))}; without "
             f"{where} the output has its usual place.",
+        )
+    return path
+
+
+def _readable(text: str, where: str, settings: Settings) -> Path:
+    """Resolve the path of an input, which may not be a file of the home itself: its settings, keys and job store."""
+    path = inside_roots(text, where, settings)
+    if path.parent == Path(os.path.realpath(settings.home)) and path.exists() and not path.is_dir():
+        raise UserError(
+            "path_unusable",
+            f"{where}={text!r} is a file of the home itself, which holds settings and keys.",
+            "Give a file in a folder, such as datasets in the home.",
         )
     return path
 

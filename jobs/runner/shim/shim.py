@@ -25,7 +25,7 @@ from typing import Any
 
 from jobs.errors import UserError
 from jobs.files import landlock, records
-from jobs.home import follow_jobs_link
+from jobs.files.home import follow_jobs_link
 from jobs.runner import supervisor_launcher
 from jobs.runner.attempt import claim, log_rotation
 from jobs.runner.attempt.outcome import Exit

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from jobs.errors import UserError
-from jobs.home import open_home
+from jobs.files.home import open_home
 from jobs.runner.paths import Home
 from jobs.runner.store.rows import JobRow
 from jobs.runner.store.schema import SCHEMA_VERSION, upgrade

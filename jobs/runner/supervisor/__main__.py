@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from jobs.home import open_home
+from jobs.files.home import open_home
 from jobs.runner.machine import locks
 from jobs.runner.paths import Home
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from jobs.errors import UserError
 from jobs.files import records
-from jobs.home import follow_jobs_link
+from jobs.files.home import follow_jobs_link
 from jobs.imports import collection_paused
 from jobs.param_types import Strict
 from jobs.runner import artifacts, outputs

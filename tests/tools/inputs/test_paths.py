@@ -131,6 +131,16 @@ def test_the_source_of_the_project_is_no_output_even_where_all_is_allowed(settin
     assert refusal_of(Args(out=str(PROJECT_ROOT / out)), everywhere).code == "path_not_writable"
 
 
+@pytest.mark.parametrize("source", ["http-token", "brave.key", "config.toml", "jobs.db", "datasets/../http-token"])
+def test_settings_and_keys_in_the_home_are_no_inputs(settings: Settings, source: str) -> None:
+    (settings.home / "datasets").mkdir(parents=True)
+    (settings.home / source).touch()
+    (settings.home / "datasets" / "link").symlink_to(settings.home / source)
+
+    assert refusal_of(Args(source=str(settings.home / source)), settings).code == "path_unusable"
+    assert refusal_of(Args(source=str(settings.home / "datasets" / "link")), settings).code == "path_unusable"
+
+
 def test_an_interpreter_is_no_output(settings: Settings, tmp_path: Path) -> None:
     everywhere = replace(settings, roots=(*settings.roots, tmp_path))
 

@@ -64,6 +64,14 @@ def test_a_datasets_name_is_the_manifest_of_the_step(settings: Settings, base: s
     assert done.coded == str(folder / "train_manifest_qwen3.jsonl")
 
 
+def test_a_server_that_starts_in_no_folder_of_work_knows_the_names_in_the_home(settings: Settings) -> None:
+    folder = make(settings.home / "datasets" / "horus", "train_manifest.jsonl")
+    started_anywhere = replace(settings, roots=(settings.home,))
+
+    assert resolved(started_anywhere, ingested="horus").ingested == str(folder / "train_manifest.jsonl")
+    assert resolved(started_anywhere, ingested="datasets/horus").ingested == str(folder / "train_manifest.jsonl")
+
+
 def test_a_datasets_folder_is_the_manifest_of_the_step(settings: Settings, work: Path) -> None:
     folder = make(work / "mine" / "set", "train_manifest.jsonl")
 

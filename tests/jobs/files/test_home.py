@@ -10,7 +10,7 @@ import pytest
 
 from jobs.config import read_config, read_settings
 from jobs.errors import UserError
-from jobs.home import open_home
+from jobs.files.home import open_home
 from jobs.runner import supervisor_launcher
 from jobs.runner.client.runner import Runner
 from jobs.runner.paths import Home
