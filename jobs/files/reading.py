@@ -41,6 +41,20 @@ def check_regular(path: Path) -> os.stat_result:
     return found
 
 
+def refuse_special(path: Path) -> None:
+    """Refuse a pipe, a socket or a device; a file, a folder and what is missing pass. Links are followed.
+
+    Raises:
+        UserError: ``file_not_regular``.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return
+    if not stat.S_ISDIR(found.st_mode):
+        _refuse_others(path, found)
+
+
 @contextmanager
 def open_regular(path: Path, *, limit_bytes: int | None = None) -> Iterator[BufferedReader]:
     """Open a regular file for reading, without ever waiting for another process.

@@ -24,6 +24,7 @@ from anyio.from_thread import BlockingPortal
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from jobs.param_types import find_mark
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
 from server.mcp.calls import as_result, call_tool
@@ -34,6 +35,10 @@ from tools.docs.schema import in_brief, listed
 LARGEST_ANSWER, LARGEST_DETAIL = 8 * 1024, 32 * 1024
 LONGEST_CPU_S, LONGEST_WAIT_S = 1.0, 30.0  # of one call; the second finds what waits without end
 LONG = 200_000
+PATHS = (
+    "toy", "horus", "train_manifest.jsonl", "book.wav", "book.txt", "clips", "takes.jsonl", "pipe", "pipe.wav", "piped",
+    "datasets/piped", "socket", "loop", "loop/x", "outside", "outside/passwd", "link.jsonl", "linked", ".", "/dev/zero",
+)  # fmt: skip
 ESCAPED_NAME = "x\x1b[2J\nnext: \u202e.jsonl"
 WORDS = (
     "toy", "anna", "train_manifest.jsonl", "book.wav", "book.txt", "clips", "takes.jsonl", "horus", "list", "create",
@@ -180,9 +185,16 @@ def _call_of(tool_name: str) -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
     if "more" in known:
         known["more"] = st.one_of(rare, _anything())
     whole = st.fixed_dictionaries(needed, optional=known)
+    paths = [name for name, field in tool.args.model_fields.items() if find_mark(field) is not None]
+    named = st.fixed_dictionaries(
+        {name: st.sampled_from(PATHS) if name in paths else _fitting(schema["properties"][name]) for name in needed},
+        optional={name: st.sampled_from(PATHS) for name in paths if name not in needed},
+    )
     broken = st.one_of(
         whole,
         whole,
+        named,
+        named,
         st.tuples(whole, st.dictionaries(_names(tool), _anything(), max_size=3)).map(lambda pair: pair[0] | pair[1]),
         st.dictionaries(_names(tool), _anything(), max_size=6),
     )

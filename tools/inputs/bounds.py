@@ -46,7 +46,11 @@ def find_breach(model: type[BaseModel], name: str, value: Any) -> str | None:
 
 def is_writable(text: str) -> bool:
     """Return whether a text can be encoded; JSON may hold lone surrogates."""
-    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _breach_of_one(part: Any, longest: int, most_items: int) -> str | None:

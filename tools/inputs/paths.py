@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel
 
 from jobs.errors import UserError
+from jobs.files.reading import refuse_special
 from jobs.param_types import ModelMark, PathMark, find_mark
 from jobs.runner.client.runner import Runner
 from jobs.runner.paths import is_job_id
@@ -42,8 +43,8 @@ def resolve_paths(args: ModelT, settings: Settings, runner: Runner, *, awaited: 
     """Replace every path, handle and model reference of ``args`` by what the worker can open.
 
     An empty output path stays empty: its default is filled later. Missing files are found by the kind's check. Raises
-    ``UserError``: ``path_outside_roots``, ``path_not_writable``, ``path_unusable``, ``model_unavailable``, or what the
-    lookup of a handle, a job or a name raises.
+    ``UserError``: ``path_outside_roots``, ``path_not_writable``, ``path_unusable``, ``file_not_regular``,
+    ``model_unavailable``, or what the lookup of a handle, a job or a name raises.
     """
 
     def resolved(text: str, mark: PathMark | ModelMark, where: str) -> str:
@@ -56,6 +57,7 @@ def resolve_paths(args: ModelT, settings: Settings, runner: Runner, *, awaited: 
         if is_job_id(text):
             text = find_job_output(text, mark.holds, where, runner, awaited)
         path = _readable(text, where, settings)  # first, so that an answer says nothing about files outside
+        refuse_special(path)
         if mark.holds in dataset_files():
             named = find_dataset(text, mark.holds, where, settings)
             return str(inside_roots(named, where, settings)) if named is not None else str(path)
@@ -172,6 +174,7 @@ def _resolve_model(text: str, where: str, settings: Settings, runner: Runner, aw
     if not is_path and HUB_ID.fullmatch(text) and not (settings.roots[0] / text).is_dir():
         return text
     path = inside_roots(text, where, settings)
+    refuse_special(path)
     if path.is_dir():
         return str(_export_in(path))
     named = None if is_path else find_voice(text, where, settings)

@@ -187,11 +187,20 @@ def test_a_handle_leads_to_no_file_outside_the_roots(settings: Settings, tmp_pat
     assert resolved(Args(source=handle), wider).source == str(tmp_path / "manifest.jsonl")
 
 
-def test_a_loop_of_symlinks_is_an_ordinary_path(settings: Settings, work: Path) -> None:
+@pytest.mark.parametrize("path", ["a", "a/x"])
+def test_a_loop_of_symlinks_is_no_usable_path(settings: Settings, work: Path, path: str) -> None:
     (work / "a").symlink_to("b")
     (work / "b").symlink_to("a")
 
-    assert Path(resolved(Args(source="a"), settings).source).parent == work
+    assert refusal_of(Args(source=path), settings).code == "path_unusable"
+
+
+@pytest.mark.parametrize("path", ["pipe", "link", "./pipe"])
+def test_a_pipe_is_no_input(settings: Settings, work: Path, path: str) -> None:
+    os.mkfifo(work / "pipe")
+    (work / "link").symlink_to("pipe")
+
+    assert refusal_of(Args(source=path), settings).code == "file_not_regular"
 
 
 @pytest.mark.parametrize("path", ["", "  ", "nul\0byte", "x" * 300, "folder/" * 900])
