@@ -61,8 +61,8 @@ class HttpSettings(_Table):
         allowed_hosts: ``Host`` headers to accept beside the address, ``name`` or ``name:port``.
         allowed_origins: ``Origin`` headers of browsers to accept beside those of this machine.
         max_body_bytes: longest request.
-        max_concurrent: requests that are answered at the same time, and as many open streams.
-        max_per_s: requests of one address a second, in the long run; twice as many at once.
+        max_concurrent: requests that are answered at the same time, as many open streams, and as many sessions.
+        max_per_s: requests of one bearer of a right token a second, in the long run; twice as many at once.
         issuer_url: OAuth authorization server whose tokens are accepted instead of the token file's.
         resource_server_url: this server's own URL, for which those tokens must have been issued.
         required_scopes: scopes that a token must have.

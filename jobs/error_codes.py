@@ -22,6 +22,7 @@ CODES: dict[str, dict[str, str]] = {
     "Paths and names": {
         "path_outside_roots": "The path leads out of the folders that tools may use. Move the file, or add a root.",
         "path_outside_dataset": "A manifest names audio outside its own dataset folder.",
+        "path_is_link": "Writing would go through a link that may lead elsewhere. Give the path that it leads to.",
         "path_unusable": "The text is not a usable path.",
         "folder_missing": "The folder does not exist.",
         "file_not_regular": "The path names a pipe, a socket, a device or a folder where a regular file is needed.",
@@ -29,6 +30,7 @@ CODES: dict[str, dict[str, str]] = {
         "line_too_long": "A line of the file is longer than an entry can be.",
         "name_ambiguous": "Two things have this name; give the path of the one that is meant.",
         "output_is_input": "The output would be written over an input; choose another output path.",
+        "output_not_ours": "The output would replace what no job made, or what was changed since. Move it away.",
         "output_outside_dataset": "The output manifest must lie in the dataset's folder: its audio paths are relative.",
         "out_dir_taken": "The output folder holds the finished result of another run; choose another folder.",
     },
@@ -145,6 +147,7 @@ CODES: dict[str, dict[str, str]] = {
         "space_invalid": "The search space has an unknown parameter or an unfit range.",
         "point_outside": "A point to try first lies outside the search space.",
         "study_missing": "There is no search to show.",
+        "dashboard_failed": "The program of a dashboard ended; the message has its last lines.",
         "nothing_held_out": "The manifest holds out no clip, so trials cannot be compared.",
         "no_trial_fits": "No setting of the search space fits this machine's memory.",
         "no_trial_completed": "No trial came to its end.",

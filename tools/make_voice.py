@@ -36,6 +36,7 @@ from tools.start_tools import make_arguments
 
 HINTS = Hints(
     title="Make a voice, start to end",
+    destructive=True,
     order=100,
     examples=(
         Example("All steps at once", {"audio": "book.m4b", "voice": "anna", "text": "book.txt", "dry_run": True}),

@@ -19,6 +19,7 @@ from tools.inputs.arguments import nearest, parse_arguments
 
 HINTS = Hints(
     title="Repeat work on a schedule",
+    destructive=True,
     idempotent=False,
     order=900,
     examples=(

@@ -3,7 +3,7 @@
 from functools import partial
 
 from jobs.cost import CLIP_BYTES_PER_S, Cost, audio_seconds
-from jobs.dataset.manifest import INGESTED
+from jobs.dataset.manifest import DATASET_NAMES, INGESTED
 from jobs.ingest_audiobook.params import Params, Result, check, transcript_source
 from jobs.runner.job_kind import Example, JobKind, ShellCommand, StartTool
 from jobs.runner.machine.limits import Limits, limits_of_reader
@@ -34,6 +34,7 @@ KIND = JobKind(
     check=check,
     plan="jobs.ingest_audiobook.dry_run:plan",
     outputs=(INGESTED,),
+    makes={"out_dir": (*DATASET_NAMES, ".ingest", "cover.*")},
     limits=make_limits,
     cost=COST,
     tool=StartTool(

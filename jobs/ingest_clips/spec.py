@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.cost import CLIP_BYTES_PER_S, Cost, audio_seconds
-from jobs.dataset.manifest import INGESTED
+from jobs.dataset.manifest import DATASET_NAMES, INGESTED
 from jobs.ingest_clips.params import Params, Result, check
 from jobs.runner.job_kind import Example, JobKind, ShellCommand, StartTool
 from jobs.runner.machine.limits import limits_of_reader
@@ -27,6 +27,7 @@ KIND = JobKind(
     entry="jobs.ingest_clips.work:run",
     check=check,
     outputs=(INGESTED,),
+    makes={"out_dir": (*DATASET_NAMES, ".clips_journal.jsonl", ".imported")},
     limits=lambda params: limits_of_reader(COST.measure(params.model_dump())),
     cost=COST,
     tool=StartTool(

@@ -24,6 +24,7 @@ KIND = JobKind(
         memory_mb=1000,
         bytes_each=4000,
     ),
+    makes={"out": ("rating_measures.jsonl", "report.html", "anchors")},
     tool=StartTool(
         title="Rate synthesised takes",
         description="""\

@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from jobs.dataset.manifest import Row, read_numbered_rows
 from jobs.errors import UserError
+from jobs.files.folders import open_in_place
 from jobs.param_types import first_fault
 
 HUMAN_RATINGS = "human_ratings.jsonl"
@@ -98,7 +99,7 @@ def read_opinions(folder: Path) -> Opinions:
 def append_durably(path: Path, rows: Sequence[BaseModel]) -> None:
     """Append lines so that all or none are there, also with concurrent writers, and survive a power cut."""
     text = "".join(row.model_dump_json(exclude_defaults=True) + "\n" for row in rows).encode()
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+    descriptor = open_in_place(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         size_bytes = os.fstat(descriptor).st_size

@@ -1,8 +1,6 @@
 """``evaluations/iteration_N/``: a round's takes, their ratings and ``evaluation.json``, as in the original skill."""
 
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 
 from jobs.dataset.takes import Take, read_takes, stop_rate
 from jobs.files.atomic_io import write_json
+from jobs.files.copying import link_file
 from jobs.rating.confidence_interval import mean_over_texts
 from jobs.rating.human_ratings import read_opinions
 from jobs.rating.ratings_file import RATINGS_NAME, mean_part, read_ratings_file
@@ -33,15 +32,8 @@ def link_takes(folder: Path) -> None:
     """Give every take a second name, as in the original skill: eval_00.wav, eval_01.wav …"""
     for number, take in enumerate(read_takes(folder)):
         link = folder / f"eval_{number:02d}.wav"
-        temporary = folder / f".{link.name}.partial"
-        temporary.unlink(missing_ok=True)
-        if link.exists() and link.samefile(folder / take.audio):
-            continue  # renaming one hard link of a file to another does nothing and leaves both
-        try:
-            os.link(folder / take.audio, temporary)
-        except OSError:  # a disk without hard links
-            shutil.copyfile(folder / take.audio, temporary)
-        temporary.rename(link)
+        if not link.exists() or not link.samefile(folder / take.audio):
+            link_file(folder / take.audio, link)
 
 
 def read_ratings(folder: Path) -> tuple[dict[str, TakeRating], dict[str, Any]]:

@@ -102,7 +102,7 @@ class Hints:
     Attributes:
         title: name for menus.
         read_only: changes nothing.
-        destructive: may delete or stop something.
+        destructive: may delete, replace or stop something; so does every tool with a parameter that is an output.
         idempotent: the same call twice is the same as once.
         open_world: reaches out to other services.
         order: place in the order of the work; tools are listed by it.
@@ -162,6 +162,8 @@ class JobKind:
             this machine, so that what is stored is explicit. ``given``: names that the caller gave.
         plan: entry of ``(params, settings) -> dict``: what the work would do and take here, for a dry run; small.
         outputs: what it makes for other steps.
+        makes: all that it may write where a parameter says: for a folder (``…_dir``) the names in it, for a file the
+            names beside it; as patterns with ``*``, and ``{name}`` for the file's own name.
         writes: returns folders that it writes beside its own, those of output parameters and those of ``outputs``. A
             worker can write nowhere else, see ``jobs.runner.worker.confinement``.
         limits: returns the limits of its processes, for work on the CPU that reads what anybody may have made.
@@ -180,6 +182,7 @@ class JobKind:
     suggest: str = ""
     plan: str = ""
     outputs: tuple[Output, ...] = ()
+    makes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     writes: Callable[[Any], Iterable[Path]] | None = None
     limits: Callable[[Any], Limits] | None = None
     cost: Cost | None = None

@@ -1,14 +1,14 @@
 """Files that a finished run leaves in its folder: voices, adapter, base, plot, reports and evaluation samples."""
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jobs.errors import UserError
-from jobs.files.atomic_io import write_json
-from jobs.qwen.export import replace_folder, write_base, write_voice
+from jobs.files.atomic_io import replacing_folder, write_json
+from jobs.files.folders import remove
+from jobs.qwen.export import write_base, write_voice
 from jobs.qwen.model_files import CARD
 from jobs.qwen.model_info import describe_model
 from jobs.qwen.train.lora import save_adapter
@@ -103,15 +103,13 @@ def export(run: Run, model: TrainableModel, loop: TrainingLoop, result: Result) 
     if result.voice_step != loop.step:
         checkpoints.load_best(loop.folder, result.voice_step, loop.parameters)
     if model.adapters is not None:
-        temporary = out / ".adapter.partial"
-        shutil.rmtree(temporary, ignore_errors=True)
-        save_adapter(model.adapters, temporary)
-        write_json(temporary / CARD, card(result.voice_step))
-        replace_folder(temporary, out / "adapter")
+        with replacing_folder(out / "adapter") as folder:
+            save_adapter(model.adapters, folder)
+            write_json(folder / CARD, card(result.voice_step))
     write(result.voice, result.voice_step)
     if result.base is not None:
         write_base(model.model, base, Path(result.base), card=card(result.voice_step))
-    shutil.rmtree(out / "samples", ignore_errors=True)  # of another run
+    remove(out / "samples")  # of another run
     plot_losses(history, out / "loss.png", f"{result.speaker}: {run.params.method}, {loop.step} steps")
     write_json(out / REPORT, build_report(result, run.identity, model.base_report, history))
     checkpoints.discard(loop.folder)  # the voice can be trained further; this run is finished

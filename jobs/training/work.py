@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.codec_format import FRAMES_PER_SECOND
+from jobs.files.folders import make_folder
 from jobs.qwen.devices import describe_device, keep_freed_memory
 from jobs.qwen.hub import resolve_model
 from jobs.qwen.model_files import read_config
@@ -52,7 +53,7 @@ def run(params: Params, context: JobContext, *, device: DeviceInfo | None = None
     if group.device == "cpu":
         keep_freed_memory()
     with explain_full_disk(out):
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
         context.progress(0, None, "reading the manifest")
         base = resolve_model(params.base_model, context.settings)
         dataset = setup_data(params, context, base, out, group)

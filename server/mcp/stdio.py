@@ -1,6 +1,5 @@
 """The MCP server for one client on stdin and stdout. It ends with the client; jobs continue."""
 
-import logging
 import os
 import signal
 import sys
@@ -12,6 +11,7 @@ from mcp.server.stdio import stdio_server
 
 from jobs.settings import Settings
 from server.mcp.server import build
+from server.stderr_log import log_to_stderr
 
 WATCH_EVERY_S = 2.0
 
@@ -23,13 +23,6 @@ def serve_stdio(settings: Settings) -> None:
     log_to_stderr()
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True, name="parent-watch").start()
     anyio.run(_serve, settings)
-
-
-def log_to_stderr() -> None:
-    """Log warnings and errors to stderr, in one format for both transports."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s"
-    )
 
 
 async def _serve(settings: Settings) -> None:

@@ -17,6 +17,7 @@ from jobs.errors import UserError
 from jobs.param_types import ModelMark, PathMark, Strict
 from jobs.runner.job_kind import JobKind
 from jobs.runner.machine import preflight
+from jobs.runner.outputs import find_places, list_replaced
 from jobs.settings import Settings
 from tools.core.call_text import call_text, given
 from tools.core.estimate import estimate
@@ -50,6 +51,7 @@ def _start(kind: JobKind, args: StartArgs, context: ToolContext) -> JobView:
         ) from error
     if args.dry_run:
         preflight.check(context.settings, kind.environment)
+        context.runner.check_outputs(kind, params)
         return _plan(kind, params, args, context)
     submission = context.runner.submit(
         kind,
@@ -178,6 +180,8 @@ def _plan(kind: JobKind, params: Strict, args: StartArgs, context: ToolContext) 
     if "time_s" in takes:
         planned.pop("time", None)  # it says why it has none
     result |= {"plan": planned} if planned else {}
+    places = find_places(kind, params, context.settings.home)
+    result |= {"replaces": replaced} if (replaced := list_replaced(places)) else {}
     result |= {"estimate": takes or NO_ESTIMATE} if takes or not planned else {}
     tool = find_kind_tool(kind.name)
     call = call_text(tool.name if tool is not None else kind.name, given(args))

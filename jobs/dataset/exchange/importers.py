@@ -10,6 +10,7 @@ from jobs.audio.clip_io import write_clip
 from jobs.dataset.quality.thresholds import Layout
 from jobs.errors import UserError
 from jobs.files.atomic_io import write_bytes
+from jobs.files.folders import make_folder
 
 _TEXT = ("text", "normalized_text", "transcription", "sentence")
 _SPEAKER = ("speaker", "speaker_id")
@@ -103,7 +104,7 @@ def _lhotse(source: Path, scratch: Path) -> Iterator[Taken]:
                 for part in recording.sources:
                     if part.type == "file" and not Path(part.source).is_absolute():
                         part.source = str(manifest.parent / part.source)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             write_clip(path, cut.load_audio().mean(axis=0), int(cut.sampling_rate))
         yield Taken(
             number,
@@ -125,5 +126,5 @@ def _plain(name: str) -> str:
 def _write_bytes(path: Path, content: bytes) -> None:
     if path.is_file() and path.stat().st_size == len(content):
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_bytes(path, content, sync=False)

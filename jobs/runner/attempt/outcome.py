@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.files import atomic_io
+from jobs.files import records
 from jobs.runner.machine import limits
 from jobs.runner.paths import AttemptFolder
 
@@ -46,7 +46,7 @@ class Outcome:
 
 def read_exit(folder: AttemptFolder) -> Exit | None:
     """Read the exit that the shim recorded; None when there is none (yet)."""
-    record = atomic_io.read_json(folder.exit)
+    record = records.read_record(folder.exit)
     if record is None:
         return None
     timed_out = record.get("timed_out", False)  # not written by older shims

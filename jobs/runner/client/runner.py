@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TypeAlias
 
 from jobs.errors import UserError
-from jobs.files import atomic_io
+from jobs.files import records
 from jobs.param_types import Strict
 from jobs.runner import artifacts, supervisor_launcher
 from jobs.runner.client import garbage_collection, submission
 from jobs.runner.client.job_status import StatusReader
+from jobs.runner.client.output_check import check_outputs
 from jobs.runner.job_kind import JobKind
 from jobs.runner.machine import preflight
 from jobs.runner.models import TERMINAL, Artifact, JobRecord, Lineage, Progress
@@ -110,6 +111,10 @@ class Runner:
             supervisor_launcher.wake(self._home)
         return Submission(self._record(row), created)
 
+    def check_outputs(self, kind: JobKind, params: Strict) -> None:
+        """Check what ``submit`` checks of outputs, and write nothing. Raises as it does: ``output_not_ours``."""
+        check_outputs(kind, params, self._store, self._settings.home, mark=False)
+
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
         """Submit several jobs at once, e.g. a pipeline: all of them, or none when the block raises.
@@ -179,7 +184,7 @@ class Runner:
     def lineage(self, job_id: str) -> Lineage:
         """Return the origin of a job's artifacts. Raises ``job_unknown``."""
         row = self._row(job_id)
-        ran = atomic_io.read_json(self._home.job_file(job_id)) or {}
+        ran = records.read_record(self._home.job_file(job_id)) or {}
         return Lineage(
             kind=row.kind,
             state=JobRecord.model_validate({"job_id": row.id, "kind": row.kind, "state": row.state}).state,

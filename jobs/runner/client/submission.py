@@ -12,6 +12,7 @@ from typing import Any
 from jobs.errors import UserError
 from jobs.param_types import Strict
 from jobs.runner import artifacts
+from jobs.runner.client.output_check import check_outputs
 from jobs.runner.job_kind import JobKind
 from jobs.runner.machine import preflight
 from jobs.runner.paths import Home
@@ -54,7 +55,8 @@ def take(request: SubmissionRequest, store: Store, settings: Settings) -> tuple[
 
     Raises:
         UserError: ``idempotency_conflict``, ``backend_unknown``, ``home_on_network``, ``disk_full``,
-            ``memory_too_large``, ``environment_missing``, ``job_unknown``, ``dependency_failed`` or ``home_unusable``.
+            ``memory_too_large``, ``environment_missing``, ``output_not_ours``, ``job_unknown``, ``dependency_failed``
+            or ``home_unusable``.
     """
     if request.backend is not None and request.backend not in BACKENDS:
         raise UserError("backend_unknown", f"There is no backend {request.backend!r}.", f"Use {' or '.join(BACKENDS)}.")
@@ -65,6 +67,7 @@ def take(request: SubmissionRequest, store: Store, settings: Settings) -> tuple[
     reusable = _by_fingerprint(request, store, settings)
     if reusable is None:
         preflight.check(settings, request.kind.environment, request.backend_of(settings), request.memory_mb)
+        check_outputs(request.kind, request.params, store, settings.home)
     elif request.key is None:
         return reusable, False
     try:

@@ -1,6 +1,6 @@
 """Sandbox of a process that reads what anybody may have made: the places it can write, and the devices. stdlib only.
 
-``python -m jobs.runner.machine.sandbox MODULE [FILE]`` runs a module of ours that can write that file and caches, and
+``python -m jobs.runner.machine.sandbox MODULE`` runs a module of ours that can write its output and caches only, and
 has limits: for the server, which lets a child look at recordings and manifests. A worker's is in
 ``jobs.runner.worker.confinement``.
 """
@@ -63,14 +63,11 @@ def _make_gpu_devices() -> None:
 
 def main() -> None:
     """Run a module as ``python -m`` does, confined."""
-    _, module, *files = sys.argv
-    for file in files:
-        Path(file).touch()  # the kernel knows files that are there
-    restrict_writes([Path(file) for file in files], Settings.from_environment())
+    restrict_writes([], Settings.from_environment())
     limits.forbid_core_dumps()
     limits.limits_of_reader(0.0).apply()
-    sys.argv = [module, *files]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    del sys.argv[0]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

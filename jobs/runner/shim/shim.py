@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.errors import UserError
-from jobs.files import atomic_io, landlock
+from jobs.files import landlock, records
 from jobs.runner import supervisor_launcher
 from jobs.runner.attempt import claim, log_rotation
 from jobs.runner.attempt.outcome import Exit
@@ -58,7 +58,7 @@ def run_attempt(settings: Settings, job_id: str, attempt: int) -> None:
     locks.take(folder.shim_lock, wait=True)  # held until this process ends
     tree_lock = locks.take(folder.tree_lock, wait=True)
     assert tree_lock is not None
-    atomic_io.reserve(folder.exit)
+    records.reserve(folder.exit)
     with _control(folder) as control:
         store = Store(home)
         if not store.begin(job_id, attempt):
@@ -79,7 +79,7 @@ def run_remote_attempt(settings: Settings, folder: AttemptFolder) -> None:
     if not claim.take(folder.path, f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"):
         logger.info("%s attempt %d was given up, or is run by somebody else", spec.job_id, spec.attempt)
         return
-    atomic_io.reserve(folder.exit)
+    records.reserve(folder.exit)
     reading, writing = os.pipe()
     signal.signal(signal.SIGTERM, lambda *_: os.write(writing, STOP))
     _run_worker(spec, folder, settings, reading, is_remote=True)
@@ -103,7 +103,7 @@ def _run_worker(
     shutil.rmtree(folder.temporary, ignore_errors=True)
     with contextlib.suppress(OSError):  # the exit record matters more
         map_back(folder, spec.path_map)
-    atomic_io.write_record(folder.exit, dataclasses.asdict(exit_) | {"at": time.time()})
+    records.write_record(folder.exit, dataclasses.asdict(exit_) | {"at": time.time()})
     return exit_
 
 
@@ -113,14 +113,14 @@ def _watched(
     n_oom_kills = processes.n_oom_kills()
     try:
         document = spec.document | {"ran_with": provenance(spec.environment)}
-        atomic_io.write_record(folder.path.parent / "job.json", document)
+        records.write_record(folder.path.parent / "job.json", document)
         worker = _spawn(spec, folder, _settings_of_job(settings, spec.document), tree_lock, is_remote)
     except (OSError, ValueError) as error:
         return Exit(SPAWN_FAILED_EXIT, spawn_error=str(error))
     finally:
         if tree_lock is not None:
             os.close(tree_lock)  # from here on only the worker's tree holds it
-    atomic_io.write_record(
+    records.write_record(
         folder.start, {"pid": worker.pid, "start_time": processes.start_time(worker.pid), "shim": os.getpid()}
     )
     stop_grace_s = max(settings.cancel_grace_s, settings.slurm.stop_s - LAST_WORDS_S)

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from jobs.files import atomic_io
+from jobs.files import records
 from jobs.runner.attempt import claim
 from jobs.runner.attempt.path_mapping import map_back
 from jobs.runner.backend import AttemptPhase, AttemptStatus
@@ -138,7 +138,7 @@ class SlurmBackend:
         else:
             self._missing_since.setdefault(name, now)
         return Evidence(
-            has_exit=atomic_io.read_json(folder.exit) is not None,
+            has_exit=records.read_record(folder.exit) is not None,
             owner=owner,
             quiet_s=now - self._signs[name][1],
             answers=answers,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.errors import UserError
-from jobs.files import atomic_io
+from jobs.files import records
 from jobs.runner.attempt.path_mapping import map_json, map_text
 from jobs.runner.attempt.spec import build_slurm_name
 from jobs.runner.paths import AttemptFolder
@@ -69,7 +69,7 @@ class Submitter:
             memory_mb=row.memory_mb, n_processes=row.attempt_spec.n_processes,
         )  # fmt: skip
         asked: dict[str, Any] = {"asked_at": time.time()}
-        atomic_io.write_record(_asked(folder), asked)  # before: an answer may be lost, the question must not be
+        records.write_record(_asked(folder), asked)  # before: an answer may be lost, the question must not be
         try:
             answer = self._commands.run("sbatch", *arguments, str(batch))
         except NoAnswerError as error:
@@ -88,7 +88,7 @@ class Submitter:
                 "Correct [slurm] in config.toml of the home, then start the job again.",
             ) from error
         asked["slurm_id"] = answer.strip().splitlines()[-1].split(";")[0] if answer.strip() else None
-        atomic_io.write_record(_asked(folder), asked)
+        records.write_record(_asked(folder), asked)
         logger.info("%s is Slurm job %s", slurm_name(row), asked["slurm_id"])
         return asked
 
@@ -105,7 +105,7 @@ class Submitter:
         """Write what to run, with the nodes' paths, as the worker there sees them."""
         spec = row.attempt_spec
         document = map_json(spec.document, self._path_map)
-        atomic_io.write_record(
+        records.write_record(
             folder.task,
             dataclasses.asdict(
                 dataclasses.replace(spec, document=document, python=self._slurm.python, path_map=self._path_map)
@@ -186,7 +186,7 @@ def slurm_name(row: JobRow) -> str:
 
 def read_request(folder: AttemptFolder) -> dict[str, Any] | None:
     """Read that Slurm was asked, when, and the id it gave; None: it was not asked."""
-    return atomic_io.read_json(_asked(folder))
+    return records.read_record(_asked(folder))
 
 
 def _asked(folder: AttemptFolder) -> Path:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from jobs.files import atomic_io
+from jobs.files import records
 from jobs.runner.attempt import log_rotation
 from jobs.runner.attempt.outcome import Exit, read_exit
 from jobs.runner.machine import locks, processes
@@ -34,7 +34,7 @@ class LostAttempts:
         Args:
             reaped: exit codes of workers that the supervisor has collected, by pid.
         """
-        start = atomic_io.read_json(folder.start) or {}
+        start = records.read_record(folder.start) or {}
         pid = int(start.get("pid", 0))
         exit_ = read_exit(folder)
         if exit_ is None and pid in reaped:

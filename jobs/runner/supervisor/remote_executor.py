@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from jobs.errors import UserError
-from jobs.files import atomic_io
+from jobs.files import records
 from jobs.runner.attempt.outcome import Outcome, read_exit
 from jobs.runner.backend import AttemptPhase, AttemptStatus, Backend
 from jobs.runner.paths import Home
@@ -62,7 +62,7 @@ class RemoteJobs:
     def look_after(self, row: JobRow) -> None:
         """Check an attempt that was, or should have been, handed over."""
         folder = self._home.attempt(row.id, row.attempt)
-        if row.state == "starting" and atomic_io.read_json(folder.start) is not None:
+        if row.state == "starting" and records.read_record(folder.start) is not None:
             self._store.begin(row.id, row.attempt)
             row = self._store.get(row.id) or row
         exit_ = read_exit(folder)
@@ -107,7 +107,7 @@ class RemoteJobs:
         folder = self._home.attempt(row.id, row.attempt)
         exit_ = read_exit(folder)  # it may have come meanwhile
         self._looked_at.pop(row.id, None)
-        if exit_ is None and row.state == "starting" and atomic_io.read_json(folder.start) is None:
+        if exit_ is None and row.state == "starting" and records.read_record(folder.start) is None:
             logger.info("%s attempt %d never ran: %s", row.id, row.attempt, look.detail)
             self._store.unclaim(row.id, row.attempt, LOOK_S)
         else:

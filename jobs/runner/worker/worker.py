@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from jobs.errors import UserError
-from jobs.files import atomic_io
+from jobs.files import records
 from jobs.imports import collection_paused
 from jobs.param_types import Strict
-from jobs.runner import artifacts
+from jobs.runner import artifacts, outputs
 from jobs.runner.attempt.outcome import CANCELLED_EXIT
 from jobs.runner.job_kind import load_entry, load_kind
 from jobs.runner.machine import limits
@@ -84,9 +84,9 @@ def work(attempt: AttemptFolder, settings: Settings) -> int:
     if settings.rank > 0:  # one of several: the first process writes the result; the others write beside it
         attempt = AttemptFolder(attempt.path / f"rank-{settings.rank}")
         attempt.path.mkdir(exist_ok=True)
-    atomic_io.reserve(attempt.result)  # so that the result can be written on a full disk
-    atomic_io.reserve(attempt.failure)
-    job = atomic_io.read_json(folder / "job.json")
+    records.reserve(attempt.result)  # so that the result can be written on a full disk
+    records.reserve(attempt.failure)
+    job = records.read_record(folder / "job.json")
     if job is None:
         raise RuntimeError(f"{folder / 'job.json'} cannot be read")
     context = WorkerContext(str(job["job_id"]), folder, attempt, settings)
@@ -94,8 +94,8 @@ def work(attempt: AttemptFolder, settings: Settings) -> int:
     try:
         result = _run(job, context)
         context.close()
-        atomic_io.write_record(attempt.result, result.model_dump(mode="json"))
-        atomic_io.release(attempt.failure)
+        records.write_record(attempt.result, result.model_dump(mode="json"))
+        records.release(attempt.failure)
         logger.info("%s is done", context.job_id)
         return 0
     except Cancelled:
@@ -107,8 +107,8 @@ def work(attempt: AttemptFolder, settings: Settings) -> int:
             logger.info("stopped while it was cancelled: %s", error)
             return CANCELLED_EXIT
         context.close()
-        atomic_io.write_record(attempt.failure, _failure(error, context.allowed))
-        atomic_io.release(attempt.result)
+        records.write_record(attempt.failure, _failure(error, context.allowed))
+        records.release(attempt.result)
         return FAILED_EXIT
 
 
@@ -122,7 +122,11 @@ def _run(job: dict[str, Any], context: WorkerContext) -> Strict:
     with collection_paused():
         run = load_entry(kind.entry)
     context.raise_if_cancelled()
-    return kind.result.model_validate(run(params, context))
+    places = outputs.find_places(kind, params, context.settings.home) if context.settings.rank == 0 else []
+    outputs.claim(places, context.job_id)
+    result = kind.result.model_validate(run(params, context))
+    outputs.seal(places, context.job_id)
+    return result
 
 
 def _failure(error: BaseException, allowed: list[Path]) -> dict[str, str]:

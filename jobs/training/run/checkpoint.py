@@ -6,7 +6,6 @@ learning rate, the order of the clips and the random numbers of dropout are func
 """
 
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,8 @@ import torch
 from torch import nn
 
 from jobs.errors import UserError
-from jobs.files.atomic_io import replacing
+from jobs.files.atomic_io import open_binary, replacing_folder
+from jobs.files.folders import make_folder, remove
 from jobs.training.planning.disk import KEPT_CHECKPOINTS
 
 _NAME = re.compile(r"^step-(\d{6,})$")
@@ -69,34 +69,29 @@ def restore(checkpoint: Checkpoint, parameters: Mapping[str, nn.Parameter], opti
 def save(folder: Path, checkpoint: Checkpoint) -> Path:
     """Write a checkpoint under a temporary name, flush, rename, and delete all but the newest ``KEPT_CHECKPOINTS``."""
     target = folder / f"step-{checkpoint.step:06d}"
-    temporary = folder / f".{target.name}.partial"
-    for left in folder.glob(".step-*.partial"):  # by a kill, perhaps at another step
-        shutil.rmtree(left, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    with replacing(temporary / "state.pt") as state:
+    make_folder(folder)
+    with replacing_folder(target) as temporary, (temporary / "state.pt").open("wb") as state:
         torch.save(vars(checkpoint), state)
-    shutil.rmtree(target, ignore_errors=True)  # only there if the same step was saved before
-    temporary.rename(target)
     for old in _all(folder)[:-KEPT_CHECKPOINTS]:
-        shutil.rmtree(old, ignore_errors=True)
+        remove(old)
     return target
 
 
 def save_best(folder: Path, step: int, parameters: Mapping[str, nn.Parameter]) -> None:
     """Keep the weights as those of the best validation so far. ``keep_only_best`` deletes the former."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(_best(folder, step)) as temporary:
-        torch.save({name: parameter.detach() for name, parameter in parameters.items()}, temporary)
+    make_folder(folder)
+    with open_binary(_best(folder, step)) as stream:
+        torch.save({name: parameter.detach() for name, parameter in parameters.items()}, stream)
 
 
 def keep_only_best(folder: Path, step: int) -> None:
-    """Delete the best weights of other steps, also partial ones that a kill has left.
+    """Delete the best weights of other steps.
 
     Call it after the checkpoint that names this step is on disk.
     """
-    for path in folder.glob("best-*.pt*"):
+    for path in folder.glob("best-*.pt"):
         if path != _best(folder, step):
-            path.unlink(missing_ok=True)
+            remove(path)
 
 
 def load_best(folder: Path, step: int, parameters: Mapping[str, nn.Parameter]) -> None:
@@ -128,7 +123,7 @@ def newest(folder: Path, run: dict[str, Any]) -> Checkpoint | None:
 
 def discard(folder: Path) -> None:
     """Delete all checkpoints, also partial ones that a kill has left."""
-    shutil.rmtree(folder, ignore_errors=True)
+    remove(folder)
 
 
 def _best(folder: Path, step: int) -> Path:

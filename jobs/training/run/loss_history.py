@@ -5,6 +5,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from jobs.files.folders import make_folder
+
 STEP_COLUMNS = ("step", "loss", "talker", "predictor", "lr", "grad_norm")
 VALIDATION_COLUMNS = ("step", "loss", "talker", "predictor")
 PROBE_COLUMNS = ("step", "talker_next", "talker_after", "predictor_own", "predictor_next")
@@ -53,7 +55,7 @@ class TensorBoardLog:
     def __init__(self, folder: Path, first_step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(folder), purge_step=first_step + 1)  # type: ignore[no-untyped-call]
+        self._writer = SummaryWriter(str(make_folder(folder)), purge_step=first_step + 1)  # type: ignore[no-untyped-call]
 
     def __enter__(self) -> Self:
         return self

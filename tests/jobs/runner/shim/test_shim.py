@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from jobs.files.atomic_io import read_json
+from jobs.files.records import read_record
 from jobs.runner.attempt import claim
 from jobs.runner.attempt.outcome import CANCELLED_EXIT
 from jobs.runner.attempt.spec import AttemptSpec
@@ -81,12 +81,12 @@ def test_it_runs_the_work_and_writes_down_how_it_ended(folder: AttemptFolder, st
     shim = start(numbers=[1, 2, 3])
 
     assert shim.wait(BOUND_S) == 0
-    record, result = read_json(folder.exit), read_json(folder.result)
+    record, result = read_record(folder.exit), read_record(folder.result)
     assert record is not None
     assert result is not None
     assert (record["code"], record["cancelled"], record["timed_out"]) == (0, False, False)
     assert result["total"] == 6
-    assert read_json(folder.path.parent / "job.json") is not None
+    assert read_record(folder.path.parent / "job.json") is not None
     assert folder.alive.exists()
 
 
@@ -120,7 +120,7 @@ def test_a_cancel_file_stops_the_work_and_what_it_has_left(
     folder.cancel.write_text("")
 
     assert shim.wait(BOUND_S) == 0
-    record = read_json(folder.exit)
+    record = read_record(folder.exit)
     assert record is not None
     assert (record["code"], record["cancelled"]) == (CANCELLED_EXIT, True)
     child = int((tmp_path / "journal").read_text().split("child ")[1].split()[0])
@@ -136,7 +136,7 @@ def test_notice_from_the_machine_stops_the_work_at_a_safe_point_without_cancelli
     shim.send_signal(signal.SIGTERM)
 
     assert shim.wait(BOUND_S) == 0
-    record = read_json(folder.exit)
+    record = read_record(folder.exit)
     assert record is not None
     assert (record["code"], record["cancelled"], record["timed_out"]) == (CANCELLED_EXIT, False, False)
 
@@ -147,7 +147,7 @@ def test_work_that_runs_longer_than_it_may_is_stopped_and_then_killed(
     shim = start(numbers=[1], gate=str(tmp_path / "never"), ignores_cancel=True, max_run_s=5.0)  # it must have begun
 
     assert shim.wait(BOUND_S) == 0
-    record = read_json(folder.exit)
+    record = read_record(folder.exit)
     assert record is not None
     assert record["timed_out"]
     assert record["code"] == -signal.SIGKILL

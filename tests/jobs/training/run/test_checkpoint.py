@@ -45,7 +45,7 @@ def test_the_newest_two_are_kept(tmp_path: Path) -> None:
 
 def test_a_half_written_checkpoint_is_not_seen(tmp_path: Path) -> None:
     save(tmp_path, checkpoint_of(5))
-    half = tmp_path / ".step-000010.partial"
+    half = tmp_path / ".step-000010.0123456789abcdef.tmp"
     half.mkdir()
     (half / "state.pt").write_bytes(b"half")
 
@@ -57,8 +57,8 @@ def test_a_half_written_checkpoint_is_not_seen(tmp_path: Path) -> None:
 
 def test_what_a_kill_left_of_checkpoints_is_deleted(tmp_path: Path) -> None:
     """A run that goes on need not come to the step of the file that was cut off."""
-    (tmp_path / ".step-000007.partial").mkdir()
-    (tmp_path / "best-000007.pt.tmp").write_bytes(b"half")
+    (tmp_path / ".step-000007.0123456789abcdef.tmp").mkdir()
+    (tmp_path / ".best-000007.pt.0123456789abcdef.tmp").write_bytes(b"half")
     save_best(tmp_path, 10, dict(torch.nn.Linear(2, 2).named_parameters()))
 
     save(tmp_path, checkpoint_of(10))
