@@ -27,6 +27,7 @@ from pydantic import (
 )
 
 from jobs.errors import UserError
+from jobs.home import check_home
 from jobs.settings import Settings, SlurmSettings
 
 
@@ -152,8 +153,9 @@ def read_config(home: Path) -> Config:
     """Read ``config.toml`` of a home; without the file, all entries have their defaults.
 
     Raises:
-        UserError: ``settings_invalid``.
+        UserError: ``settings_invalid``, ``owner_untrusted``.
     """
+    check_home(home)
     path = home / "config.toml"
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -8,20 +8,20 @@ from __future__ import annotations
 import functools
 import json
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from jobs.errors import UserError
+from jobs.files import owners
+from jobs.variables import is_secret, is_shared
+from jobs.wide_folders import is_too_wide
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 BACKENDS = ("local", "slurm")
 SHORTEST_SECRET = 8  # shorter values are words like "true"
-# Variables that the supervisor does not inherit from the shell of the person who happens to start it.
-# A Hugging Face token is found by the libraries in its file under HF_HOME (``hf auth login``).
-_PERSONAL = re.compile(r"CUDA_VISIBLE_DEVICES|.*(TOKEN|API_KEY|ACCESS_KEY|SECRET|PASSWORD|CREDENTIALS)(_ID)?", re.I)
+ENVIRONMENTS = ("server", "ml", "dev")
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,10 @@ class Settings:
     Attributes:
         home: job store, job folders, default outputs, toy models. ``TTS_TRAIN_HOME``, else ``<project>/var``.
         envs: folder of the locked environments. ``TTS_TRAIN_ENVS``, else ``<project>/.envs``.
-        roots: folders that tools may read and write. ``TTS_TRAIN_ROOTS`` (separated by ``:``) adds to the
-            working directory, the project and ``home``, and so does the list ``roots`` of ``config.toml``.
+        roots: folders that tools may read and write; relative paths start from the first. ``TTS_TRAIN_ROOTS``
+            (separated by ``:``) adds to the working directory, the project and ``home``, and so does the list
+            ``roots`` of ``config.toml``. A working directory that is too wide (``jobs.wide_folders``) is left out, and
+            ``home`` is the first root.
         gpu_slots: GPU jobs at a time; None: as many as the driver shows GPUs, at least 1. ``TTS_TRAIN_GPU_SLOTS``
             (a number or ``auto``) or ``gpu_slots``.
         cpu_slots: CPU jobs at a time. ``TTS_TRAIN_CPU_SLOTS`` or ``cpu_slots``, else 1.
@@ -121,7 +123,7 @@ class Settings:
 
         Args:
             environ: variables to read instead of ``os.environ``.
-            cwd: working directory that counts as an allowed root, instead of the process's own.
+            cwd: working directory, instead of the process's own.
             read_defaults: returns, for the home, the values of variables that are not set. Its ``TTS_TRAIN_ROOTS`` are
                 added to those that are.
             is_at_the_shell: a person calls, who may name any path unless ``TTS_TRAIN_ROOTS`` says which are.
@@ -134,9 +136,12 @@ class Settings:
         home = (base / Path(env.get("TTS_TRAIN_HOME") or PROJECT_ROOT / "var").expanduser()).resolve()
         defaults = read_defaults(home)
         more = f"{env.get('TTS_TRAIN_ROOTS', '')}:{defaults.get('TTS_TRAIN_ROOTS', '')}".split(":")
-        roots = [PROJECT_ROOT, home, *(Path(root).expanduser().resolve() for root in more if root)]
+        named = [Path(root).expanduser().resolve() for root in more if root]
+        roots = [PROJECT_ROOT, home, *named]
         if is_at_the_shell and "TTS_TRAIN_ROOTS" not in env:
             roots = [Path("/")]
+        elif not is_at_the_shell and is_too_wide(base) and not any(base.is_relative_to(root) for root in named):
+            base = home
         env = {**defaults, **env}
         cache = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         hf_home = Path(env.get("HF_HOME") or cache / "huggingface")
@@ -167,14 +172,27 @@ class Settings:
         )
 
     def python(self, environment: str) -> Path:
-        """Return the interpreter of a locked environment, ``server`` or ``ml``."""
-        return self.envs / environment / "bin" / "python"
+        """Return the interpreter of a locked environment. Only settings say where it lies, no job and no file.
+
+        Raises:
+            UserError: ``owner_untrusted``: another user could change it.
+            ValueError: there is no such environment.
+        """
+        if environment not in ENVIRONMENTS:
+            raise ValueError(f"no environment {environment!r}: {', '.join(ENVIRONMENTS)}")
+        folder = self.envs / environment
+        cure = "Set TTS_TRAIN_ENVS to a folder that only you can write, and make the environments with ./run.sh setup."
+        for part in (folder, *folder.glob("lib/python3*/site-packages")):
+            owners.check(part, cure)
+        owners.check_program(folder / "bin" / "python", cure)
+        return folder / "bin" / "python"
 
     def secret(self, file: str, variable: str) -> str:
         """Read a key that is kept in a file or an environment variable; empty when neither is named.
 
         Raises:
-            UserError: ``secret_missing``; its message never holds the key.
+            UserError: ``secret_missing``, ``secret_exposed``, ``file_not_regular``, ``file_too_large``; no message
+                holds the key.
         """
         if not file:
             if variable and not os.environ.get(variable):
@@ -182,7 +200,7 @@ class Settings:
             return os.environ.get(variable, "") if variable else ""
         path = Path(self.home, Path(file).expanduser())
         try:
-            return path.read_text(encoding="utf-8").strip()
+            return owners.read_secret(path)
         except (OSError, UnicodeDecodeError) as error:
             raise UserError("secret_missing", f"{path} cannot be read.", "Write the key into it.") from error
 
@@ -222,22 +240,18 @@ class Settings:
         )
 
     def to_shared_environment(self, environ: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Build the environment of the supervisor, which works for all users: without one person's tokens and choices.
+        """Build the environment of the supervisor, which works for all clients: without one person's keys and choices.
 
-        What a job needs of its submitter goes with the job: roots, caches, environments, and which GPUs it may use.
+        What a job needs of its submitter goes with the job: roots, caches, and which GPUs it may use.
         """
         env = replace(self, gpus=None).to_environment(environ)
-        return {name: value for name, value in env.items() if not _PERSONAL.fullmatch(name)}
+        return {name: value for name, value in env.items() if is_shared(name)}
 
 
 @functools.cache
 def secrets_of() -> tuple[str, ...]:
     """Return the values of secret variables, longest first; no answer or log may contain one."""
-    found = {
-        value
-        for name, value in os.environ.items()
-        if _PERSONAL.fullmatch(name) and name != "CUDA_VISIBLE_DEVICES" and len(value) >= SHORTEST_SECRET
-    }
+    found = {value for name, value in os.environ.items() if is_secret(name) and len(value) >= SHORTEST_SECRET}
     return tuple(sorted(found, key=len, reverse=True))
 
 

@@ -24,6 +24,7 @@ from jobs.files.folders import make_folder, open_parent
 _LEFTOVER = re.compile(r"\..+\.[0-9a-f]{16}\.tmp", re.DOTALL)
 _NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+PRIVATE = 0o600
 _EXCHANGE = 2  # RENAME_EXCHANGE of renameat2
 _swept: set[tuple[int, int]] = set()
 """Folders, by device and inode, from which this process has deleted leftovers."""

@@ -5,11 +5,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from jobs.files.atomic_io import encode, write_bytes
+from jobs.files.atomic_io import PRIVATE, encode, write_bytes
 from jobs.files.folders import open_parent
 
 RESERVED_BYTES = 4096
-PRIVATE = 0o600
 
 
 def write_record(path: Path, content: dict[str, Any]) -> None:

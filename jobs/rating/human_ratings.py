@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, ValidationError
 from jobs.dataset.manifest import Row, read_numbered_rows
 from jobs.errors import UserError
 from jobs.files.folders import open_in_place
-from jobs.param_types import first_fault
+from jobs.param_types import Untrusted, first_fault
 
 HUMAN_RATINGS = "human_ratings.jsonl"
 """Beside takes.jsonl: what people said of them."""
@@ -29,10 +29,10 @@ Winner = Literal["audio", "against", "tie"]
 class HumanRating(Row):
     """A person's score of one take."""
 
-    audio: str
-    text: str
+    audio: Untrusted
+    text: Untrusted
     score: int = Field(ge=1, le=5)
-    note: str = ""
+    note: Untrusted = ""
     at: float
     """When, in seconds since 1970."""
     who: str = ""
@@ -48,13 +48,13 @@ class Vote(Row):
         heard_first: the order in which they were offered.
     """
 
-    audio: str
-    against: str
-    text: str
+    audio: Untrusted
+    against: Untrusted
+    text: Untrusted
     winner: Winner
     is_blind: bool = False
     heard_first: Literal["audio", "against"] = "audio"
-    note: str = ""
+    note: Untrusted = ""
     at: float
     who: str = ""
     model: str = ""

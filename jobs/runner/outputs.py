@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jobs.errors import UserError
-from jobs.files.ownership import Place
+from jobs.files.output_marks import Place
 from jobs.param_types import PathMark, Strict, find_mark
 from jobs.runner.job_kind import JobKind
 

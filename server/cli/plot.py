@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jobs.errors import UserError
+from jobs.escaping import escaped
 from jobs.files.copying import copy_file
 from jobs.plotting.render_client import draw_job_plot, is_plot
 from jobs.runner.client.runner import Runner
@@ -29,7 +30,7 @@ def plot_command(words: Sequence[str], settings: Settings, about: str) -> str:
     if out is not None:
         path = _copy(path, out)
     if options.json:
-        return json.dumps({"job_id": options.job_id, "path": str(path)}, ensure_ascii=False) + "\n"
+        return json.dumps(escaped({"job_id": options.job_id, "path": str(path)}), ensure_ascii=False) + "\n"
     return f"{path}\n"
 
 

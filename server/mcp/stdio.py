@@ -11,6 +11,7 @@ from mcp.server.stdio import stdio_server
 
 from jobs.settings import Settings
 from server.mcp.server import build
+from server.mcp.unreadable import AnsweredStream
 from server.stderr_log import log_to_stderr
 
 WATCH_EVERY_S = 2.0
@@ -29,7 +30,8 @@ async def _serve(settings: Settings) -> None:
     async with stdio_server() as (incoming, outgoing):  # which redirects what the imports of tools may print
         try:
             server = build(settings, takes_roots=True)
-            await server.run(incoming, outgoing, server.create_initialization_options())
+            readable = AnsweredStream(incoming, outgoing)
+            await server.run(readable, outgoing, server.create_initialization_options())
         finally:
             # while stdout is still redirected: buffered prints must not reach the protocol stream
             sys.stdout.flush()

@@ -48,7 +48,8 @@ def map_back(folder: AttemptFolder, prefixes: Mapping[str, str]) -> None:
         lines = folder.artifacts.read_text(encoding="utf-8").splitlines()
     except OSError:
         return
-    atomic_io.write_text(folder.artifacts, "".join(_translated(line, back) for line in lines))
+    text = "".join(_translated(line, back) for line in lines)
+    atomic_io.write_bytes(folder.artifacts, text.encode(), mode=atomic_io.PRIVATE)
 
 
 def _translated(line: str, back: Mapping[str, str]) -> str:

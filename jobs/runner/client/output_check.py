@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from jobs.files.ownership import RECORDS, Place
+from jobs.files.output_marks import RECORDS, Place
 from jobs.param_types import Strict
 from jobs.runner.job_kind import JobKind
 from jobs.runner.outputs import find_places, refuse_foreign

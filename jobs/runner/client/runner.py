@@ -148,6 +148,10 @@ class Runner:
             self._ensure_supervisor()
         return StatusReader(self._store, self._settings).records(rows)
 
+    def check_needed(self, after: Sequence[str]) -> None:
+        """Refuse jobs that cannot be waited for, as ``submit`` does: ``job_unknown``, ``dependency_failed``."""
+        submission.check_needed(after, self._store)
+
     def cancel(self, job_id: str) -> JobRecord:
         """Ask a job to stop; a finished job stays as it is. Raises ``job_unknown``.
 

@@ -6,6 +6,7 @@ import secrets
 import sqlite3
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,14 +110,14 @@ def _write(request: SubmissionRequest, store: Store, settings: Settings) -> tupl
             "backend": request.backend_of(settings),
             "memory_mb": request.memory_mb,
         }
-        _check_needed(request.after, store)
+        check_needed(request.after, store)
         store.insert(connection, row, request.key, request.after)
     inserted = store.get(job_id)
     assert inserted is not None
     return inserted, True
 
 
-def _check_needed(after: tuple[str, ...], store: Store) -> None:
+def check_needed(after: Sequence[str], store: Store) -> None:
     """Refuse to wait for what is not there or can no longer succeed."""
     for job_id in after:
         needed = store.get(job_id)
@@ -170,7 +171,6 @@ def _document(request: SubmissionRequest, settings: Settings) -> dict[str, Any]:
         "environment": request.kind.environment,
         "created_at": time.time(),
         "settings": {
-            "envs": str(settings.envs),
             "roots": [str(root) for root in settings.roots],
             "hub_cache": str(settings.hub_cache),
             "torch_cache": str(settings.torch_cache),

@@ -107,7 +107,7 @@ class ProgressWriter:
         """Keep half of what may be kept; where that is not possible, go on and try again when it is twice as much."""
         self._thin_at = 2 * self._size
         kept = thin_lines(self._path.read_bytes().splitlines(), self._limit_bytes // 2)
-        atomic_io.write_text(self._path, "".join(line.decode() + "\n" for line in kept))
+        atomic_io.write_bytes(self._path, b"".join(line + b"\n" for line in kept), mode=atomic_io.PRIVATE)
         before, self._descriptor = self._descriptor, _open_to_append(self._path)
         os.close(before)
         self._size = os.fstat(self._descriptor).st_size
@@ -121,4 +121,4 @@ def read_latest(path: Path) -> Progress | None:
 
 
 def _open_to_append(path: Path) -> int:
-    return os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644)
+    return os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)

@@ -53,7 +53,7 @@ def run_attempt(settings: Settings, job_id: str, attempt: int) -> None:
     processes.become_subreaper()
     home = Home(settings.home)
     folder = home.attempt(job_id, attempt)
-    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Waiting for the locks: a supervisor that probes them holds them for a moment.
     locks.take(folder.shim_lock, wait=True)  # held until this process ends
     tree_lock = locks.take(folder.tree_lock, wait=True)
@@ -74,7 +74,9 @@ def run_attempt(settings: Settings, job_id: str, attempt: int) -> None:
 def run_remote_attempt(settings: Settings, folder: AttemptFolder) -> None:
     """The same where there is no store: ``attempt.json`` says what to run, ``claim`` who may run it."""
     processes.become_subreaper()
-    spec = AttemptSpec(**json.loads(folder.task.read_text(encoding="utf-8")))
+    task = json.loads(folder.task.read_text(encoding="utf-8"))
+    task.pop("python", None)  # of an older version: the settings say which interpreter
+    spec = AttemptSpec(**task)
     # A name that never comes twice: Slurm may start the same script again.
     if not claim.take(folder.path, f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"):
         logger.info("%s attempt %d was given up, or is run by somebody else", spec.job_id, spec.attempt)
@@ -115,7 +117,7 @@ def _watched(
         document = spec.document | {"ran_with": provenance(spec.environment)}
         records.write_record(folder.path.parent / "job.json", document)
         worker = _spawn(spec, folder, _settings_of_job(settings, spec.document), tree_lock, is_remote)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, UserError) as error:
         return Exit(SPAWN_FAILED_EXIT, spawn_error=str(error))
     finally:
         if tree_lock is not None:
@@ -170,11 +172,10 @@ class _Ticks:
 
 
 def _settings_of_job(settings: Settings, document: dict[str, Any]) -> Settings:
-    """Return the submitter's settings, with the home and the slots of the supervisor."""
+    """Return the submitter's settings, with the home, the environments and the slots of the supervisor."""
     asked = document["settings"]
     return dataclasses.replace(
         settings,
-        envs=Path(asked["envs"]),
         roots=tuple(Path(root) for root in asked["roots"]),
         hub_cache=Path(asked["hub_cache"]),
         torch_cache=Path(asked["torch_cache"]),

@@ -78,7 +78,7 @@ class SlurmBackend:
         folder = self._home.attempt(row.id, row.attempt)
         asked = read_request(folder)
         if asked is None:
-            folder.path.mkdir(parents=True, exist_ok=True)
+            folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             asked = self._submitter.submit(row, folder)
         return str(asked.get("slurm_id") or slurm_name(row))
 

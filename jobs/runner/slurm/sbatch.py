@@ -15,6 +15,7 @@ from typing import Any
 
 from jobs.errors import UserError
 from jobs.files import records
+from jobs.files.atomic_io import PRIVATE, write_bytes
 from jobs.runner.attempt.path_mapping import map_json, map_text
 from jobs.runner.attempt.spec import build_slurm_name
 from jobs.runner.paths import AttemptFolder
@@ -60,10 +61,9 @@ class Submitter:
         whole, names = settings.to_environment(), settings.to_environment({})
         python = self._slurm.python or map_text(str(self._settings.python(row.environment)), self._path_map)
         batch = folder.path / "slurm.sh"
-        batch.write_text(
-            build_script({name: whole[name] for name in names}, python=python, folder=there, path_map=self._path_map),
-            encoding="utf-8",
-        )
+        exported = {name: whole[name] for name in names}
+        script = build_script(exported, python=python, folder=there, path_map=self._path_map)
+        write_bytes(batch, script.encode(), mode=PRIVATE)
         arguments = build_arguments(
             self._slurm, job_id=row.id, attempt=row.attempt, folder=there, needs_gpu=row.resource == "gpu",
             memory_mb=row.memory_mb, n_processes=row.attempt_spec.n_processes,
@@ -107,9 +107,7 @@ class Submitter:
         document = map_json(spec.document, self._path_map)
         records.write_record(
             folder.task,
-            dataclasses.asdict(
-                dataclasses.replace(spec, document=document, python=self._slurm.python, path_map=self._path_map)
-            ),
+            dataclasses.asdict(dataclasses.replace(spec, document=document, path_map=self._path_map)),
         )
 
 

@@ -40,7 +40,7 @@ class LostAttempts:
         if exit_ is None and pid in reaped:
             timed_out = row.id in self._stop_asked_at and not row.cancel
             exit_ = Exit(reaped[pid], cancelled=bool(row.cancel), timed_out=timed_out)
-        if exit_ is None and processes.is_alive(pid, start.get("start_time")):
+        if exit_ is None and processes.is_of_attempt(pid, start.get("start_time"), row.mark):
             if row.cancel or _is_overdue(row, start):
                 self._stop_orphan(row, pid)
             log_rotation.shorten_log(folder.log, self._settings.log_limit_bytes)  # as its shim did

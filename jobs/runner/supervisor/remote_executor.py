@@ -16,7 +16,7 @@ from jobs.runner.attempt.outcome import Outcome, read_exit
 from jobs.runner.backend import AttemptPhase, AttemptStatus, Backend
 from jobs.runner.paths import Home
 from jobs.runner.store import JobRow, Store, finish_attempt
-from jobs.settings import Settings
+from jobs.settings import BACKENDS, Settings
 
 logger = logging.getLogger("jobs.runner.supervisor")
 
@@ -26,7 +26,9 @@ MOST_STARTS = 20  # handed over in one tick
 
 
 def open_backend(name: str, settings: Settings) -> Backend:
-    """Load a backend; only a home whose jobs ask for one needs it."""
+    """Load a backend; only a home whose jobs ask for one needs it. Raises ``UserError`` ``backend_unknown``."""
+    if name not in BACKENDS:
+        raise UserError("backend_unknown", f"There is no backend {name!r}.", f"Use {' or '.join(BACKENDS)}.")
     backend: Backend = importlib.import_module(f"jobs.runner.{name}.backend").open_backend(settings)
     return backend
 
@@ -81,7 +83,7 @@ class RemoteJobs:
 
     def _hand_over(self, row: JobRow) -> None:
         try:
-            self._home.attempt(row.id, row.attempt).path.mkdir(parents=True, exist_ok=True)
+            self._home.attempt(row.id, row.attempt).path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._store.note(row.id, row.attempt, f"handed to {row.backend}", self._backend(row).start(row))
         except UserError as error:  # it was understood and is not wanted: asking again would not help
             failure = {"code": error.code, "message": error.message, "hint": error.hint}

@@ -83,7 +83,7 @@ def work(attempt: AttemptFolder, settings: Settings) -> int:
     folder = attempt.path.parent
     if settings.rank > 0:  # one of several: the first process writes the result; the others write beside it
         attempt = AttemptFolder(attempt.path / f"rank-{settings.rank}")
-        attempt.path.mkdir(exist_ok=True)
+        attempt.path.mkdir(mode=0o700, exist_ok=True)
     records.reserve(attempt.result)  # so that the result can be written on a full disk
     records.reserve(attempt.failure)
     job = records.read_record(folder / "job.json")

@@ -37,6 +37,14 @@ def test_weights_in_the_cache_are_seen(bare: Settings) -> None:
     assert found["weights Qwen/Qwen3-TTS-12Hz-1.7B-Base"] == "info"
 
 
+def test_folders_of_tools_and_how_to_add_one_are_named(bare: Settings) -> None:
+    found = {finding.name: finding for finding in examine(bare)}
+
+    assert all(str(root) in found["folders"].detail for root in bare.roots)
+    assert "TTS_TRAIN_ROOTS" in found["folders"].detail
+    assert found["sharing"].state in ("ok", "info")
+
+
 def test_a_full_disk_is_missing_space(bare: Settings) -> None:
     found = {finding.name: finding for finding in examine(replace(bare, disk_reserve_bytes=10**18))}
 

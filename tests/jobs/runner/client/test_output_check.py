@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from jobs.errors import UserError
-from jobs.files.ownership import RECORDS
+from jobs.files.output_marks import RECORDS
 from jobs.param_types import OutputPath, Strict
 from jobs.runner import outputs
 from jobs.runner.client.runner import Runner

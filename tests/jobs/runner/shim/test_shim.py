@@ -7,7 +7,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,21 +41,27 @@ def start(folder: AttemptFolder, settings: Settings) -> Iterator[Start]:
     """Write what is to run, and start a shim for it as a batch script would."""
     shims: list[subprocess.Popen[bytes]] = []
 
-    def begin(*, max_run_s: float | None = None, **params: Any) -> subprocess.Popen[bytes]:
+    def begin(
+        *,
+        max_run_s: float | None = None,
+        recorded: Mapping[str, str] | None = None,
+        python: str | None = None,
+        **params: Any,
+    ) -> subprocess.Popen[bytes]:
         document = {
             "job_id": JOB,
             "kind": "add",
             "spec": "tiny_kinds",
             "params": params,
             "settings": {
-                "envs": str(settings.envs),
+                **(recorded or {}),
                 "roots": [str(root) for root in settings.roots],
                 "hub_cache": str(settings.hub_cache),
                 "torch_cache": str(settings.torch_cache),
             },
         }
         task = AttemptSpec(JOB, 1, "ml", document, max_run_s)
-        folder.task.write_text(json.dumps(dataclasses.asdict(task)))
+        folder.task.write_text(json.dumps(dataclasses.asdict(task) | ({"python": python} if python else {})))
         with (folder.path / "slurm.log").open("ab") as log:
             shim = subprocess.Popen(
                 [sys.executable, "-S", "-m", "jobs.runner.shim", "--remote", str(folder.path)],
@@ -88,6 +94,21 @@ def test_it_runs_the_work_and_writes_down_how_it_ended(folder: AttemptFolder, st
     assert result["total"] == 6
     assert read_record(folder.path.parent / "job.json") is not None
     assert folder.alive.exists()
+
+
+def test_no_record_of_a_job_says_which_interpreter_runs(
+    folder: AttemptFolder, start: Start, settings: Settings, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "theirs" / "ml" / "bin" / "python"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text(f"#!/bin/sh\ntouch {tmp_path / 'their-python-ran'}\n")
+    theirs.chmod(0o755)
+
+    shim = start(numbers=[1, 2], recorded={"envs": str(tmp_path / "theirs")}, python=str(theirs))
+
+    assert shim.wait(BOUND_S) == 0
+    assert (read_record(folder.result) or {})["total"] == 3
+    assert not (tmp_path / "their-python-ran").exists()
 
 
 def test_an_attempt_that_was_given_up_never_begins(folder: AttemptFolder, start: Start) -> None:

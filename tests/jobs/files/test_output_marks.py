@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.files.ownership import RECORDS, Place, compute_hash
+from jobs.files.output_marks import RECORDS, Place, compute_hash
 
 
 @pytest.fixture
