@@ -17,7 +17,7 @@ from pathlib import Path
 
 from jobs.files import landlock
 from jobs.runner.machine import limits
-from jobs.settings import Settings, library_caches
+from jobs.settings import Settings, folder_named
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,19 @@ def restrict_writes(allowed: Sequence[Path], settings: Settings) -> list[Path]:
         os.open("/proc/self", os.O_PATH | os.O_CLOEXEC)
     landlock.restrict_writes([*places, *_devices()])
     return places
+
+
+def library_caches(settings: Settings) -> dict[str, Path]:
+    """Return where libraries keep what they compile and collect, by the variable that says so; a set one stays."""
+    cache = folder_named("XDG_CACHE_HOME") or Path.home() / ".cache"
+    defaults = {
+        "MPLCONFIGDIR": cache / "matplotlib",
+        "HF_XET_CACHE": (folder_named("HF_HOME") or cache / "huggingface") / "xet",
+        "NUMBA_CACHE_DIR": settings.torch_cache / "numba",
+        "TORCHINDUCTOR_CACHE_DIR": settings.torch_cache / "inductor",
+        "TRITON_CACHE_DIR": settings.torch_cache / "triton",
+    }
+    return {name: folder_named(name) or path for name, path in defaults.items()}
 
 
 def _devices() -> Iterator[Path]:

@@ -71,18 +71,6 @@ def test_a_worker_and_its_children_write_the_output_folder_and_nothing_outside_o
 
 
 @needs_landlock
-def test_a_folder_of_jobs_that_is_a_link_to_another_disk_is_written(runner: Runner, home: Home, tmp_path: Path) -> None:
-    (tmp_path / "disk").mkdir()
-    home.path.mkdir()
-    (home.path / "jobs").symlink_to(tmp_path / "disk")
-
-    job = _scribble(runner, [tmp_path / "out" / "a"], tmp_path / "out")
-
-    assert job.result is not None
-    assert (job.result["denied"], (tmp_path / "out" / "a").read_text()) == ([], "child\n")
-
-
-@needs_landlock
 def test_a_refused_write_is_told_with_the_place_and_what_to_do(
     runner: Runner, targets: dict[str, Path], tmp_path: Path
 ) -> None:
