@@ -1,6 +1,6 @@
 """Cost rules of job kinds: how time, memory and disk grow with the amount of input. Standard library only."""
 
-import json
+import math
 import struct
 import wave
 from collections.abc import Callable, Mapping
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from jobs.codec_format import SAMPLE_RATE_HZ
+from jobs.errors import UserError
+from jobs.files.reading import parse_json, read_lines
 
 MOST_BOXES = 1000  # at the top level of an MP4; a stranger's file may have millions
 COMPRESSED_BYTES_PER_S = 8_000  # audiobooks are sold at 64 kbit/s; a better recording makes the estimate too long
@@ -42,9 +44,10 @@ class Cost:
     def measure(self, params: Params) -> float:
         """Return the amount of input; 0 when it cannot be read."""
         try:
-            return self.amount(params)
-        except (OSError, ValueError, KeyError, TypeError, EOFError):
+            amount = self.amount(params)
+        except (UserError, OSError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, EOFError):
             return 0.0
+        return amount if math.isfinite(amount) and amount > 0 else 0.0
 
 
 def audio_seconds(params: Params, name: str, limit: str = "", *, recursive: bool = False) -> float:
@@ -63,8 +66,8 @@ def audio_seconds(params: Params, name: str, limit: str = "", *, recursive: bool
 
 def manifest_seconds(params: Params, name: str = "manifest") -> float:
     """Sum the durations of a manifest's clips."""
-    with Path(params[name]).open(encoding="utf-8") as lines:
-        return sum((float(json.loads(line).get("duration_s") or UNKNOWN_CLIP_S) for line in lines if line.strip()), 0.0)
+    lines = read_lines(Path(params[name]))
+    return sum((float(parse_json(line).get("duration_s") or UNKNOWN_CLIP_S) for line in lines if line.strip()), 0.0)
 
 
 def spoken_seconds(params: Params, name: str = "texts") -> float:
@@ -75,8 +78,8 @@ def spoken_seconds(params: Params, name: str = "texts") -> float:
 def count_lines(params: Params, name: str, file: str = "") -> float:
     """Count the lines of a file, or of ``file`` in a folder, that are not empty."""
     path = Path(params[name])
-    with (path / file if path.is_dir() else path).open(encoding="utf-8") as lines:
-        return sum(1 for line in lines if line.strip())
+    lines = read_lines(path / file if path.is_dir() else path)
+    return float(sum(1 for line in lines if line.strip()))
 
 
 def _file_seconds(path: Path) -> float:

@@ -6,6 +6,7 @@ Its job store says what to run, its ``config.toml`` which folders tools may use.
 from pathlib import Path
 
 from jobs.files import owners
+from jobs.files.folders import trust_link
 
 CURE = (
     "Set TTS_TRAIN_HOME to a folder that only you can write, such as one in your own home or scratch folder, not in "
@@ -26,6 +27,12 @@ def check_home(path: Path) -> None:
         owners.check_entries(path, CURE)
         if (path / "jobs").is_symlink():
             owners.check(path / "jobs", CURE)
+            follow_jobs_link(path)
+
+
+def follow_jobs_link(path: Path) -> None:
+    """Let this process write into jobs' folders that a link of the home leads to."""
+    trust_link(path / "jobs")
 
 
 def open_home(path: Path) -> None:

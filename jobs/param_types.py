@@ -44,6 +44,8 @@ OutputPath = Annotated[str, PathMark("output")]
 """A folder where the parameter's name ends in ``_dir``, else a file; a worker can write the folder, or the file's."""
 ModelRef = Annotated[str, ModelMark()]
 
+MAX_NAMED = 80  # characters of a field's name in a message: a stranger's file may have any
+
 RARE: JsonDict = {"rare": True}
 
 
@@ -105,7 +107,7 @@ def _marks_in(parts: Iterable[Any]) -> Iterator[PathMark | ModelMark | Untrusted
 
 def first_fault(error: ValidationError) -> str:
     """Return the place and message of the first fault that pydantic found, such as ``training.lr: Input should …``."""
-    fault = error.errors()[0]
-    where = ".".join(str(part) for part in fault["loc"])
+    fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(part)[:MAX_NAMED] for part in fault["loc"])
     message = fault["msg"].removeprefix("Value error, ")
     return f"{where}: {message}" if where else message

@@ -13,8 +13,9 @@ from jobs.align.word_boundaries import FRAMES_PER_S, Levels, compute_levels_db, 
 from jobs.align.word_mapping import WrittenWord, match_spoken, other_word_readings, written_words
 from jobs.asr.whisperx_alignment import CannotAlign
 from jobs.audio.clip_io import SPEECH_RATE_HZ, Samples, read_clip
-from jobs.dataset.manifest import RejectionError, Word
+from jobs.dataset.manifest import LONGEST_READ_S, RejectionError, Word
 from jobs.errors import UserError
+from jobs.files.reading import hash_file
 from jobs.text.multilingual_normalization import CannotSpell
 
 ENTRY_VERSION = 2  # of the journal's entries
@@ -37,8 +38,9 @@ def clip_key(audio: Path, text: str, aligner: str, spoken: Sequence[str] | None 
     """
     digest = hashlib.sha256(f"{ENTRY_VERSION}\n{aligner}\n{text}\n{' '.join(spoken or ())}\n".encode())
     try:
-        with audio.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
+        digest.update(bytes.fromhex(hash_file(audio)))
+    except UserError as error:
+        raise RejectionError("audio_unreadable", error.message) from error
     except FileNotFoundError as error:
         raise RejectionError("audio_missing", f"there is no file {audio}") from error
     except OSError as error:
@@ -55,17 +57,20 @@ def align_clip(
     those of the audio. The score of a number is the mean of its spoken words. Where the clip's border cuts a word, the
     words up to the next pause are removed and the others have times of the part that is kept.
 
-    Raises ``RejectionError``: ``no_text``, ``text_unspeakable``, ``audio_unreadable``, ``too_short``, ``not_aligned``,
+    Raises ``RejectionError``: ``no_text``, ``text_unspeakable``, ``audio_unreadable``, ``too_short``, ``too_long``,
+    ``not_aligned``,
     ``words_missing``, ``bad_times``, ``speech_without_text``, ``word_cut``.
     """
     words = _words(text, code)
     try:
-        samples = read_clip(audio, SPEECH_RATE_HZ)
+        samples = read_clip(audio, SPEECH_RATE_HZ, longest_s=LONGEST_READ_S)
     except UserError as error:
         raise RejectionError("audio_unreadable", error.message) from error
     duration_s = len(samples) / SPEECH_RATE_HZ
     if duration_s < MIN_CLIP_S:
         raise RejectionError("too_short", f"{duration_s:.2f} s; at least {MIN_CLIP_S} s are needed")
+    if duration_s > LONGEST_READ_S:
+        raise RejectionError("too_long", f"over {LONGEST_READ_S:.0f} s, which is no clip")
     if not np.isfinite(samples).all():
         raise RejectionError("audio_unreadable", f"{audio} has samples that are not numbers")
     aligned = _find_times(samples, words, spoken, code, aligner)

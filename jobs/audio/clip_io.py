@@ -1,38 +1,86 @@
 """Clips: short audio in and out as whole arrays. Recordings of any length are ``jobs.audio.recording``'s."""
 
 import io
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
-from jobs.audio.decoding import empty
+from jobs.audio.decoding import MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ, empty
 from jobs.audio.recording import Samples as Samples
 from jobs.audio.recording import decode_blocks, probe
 from jobs.audio.resampling import resample
 from jobs.codec_format import SAMPLE_RATE_HZ
+from jobs.errors import UserError
 from jobs.files.atomic_io import write_bytes
+from jobs.files.reading import open_regular
 
 CLIP_RATE_HZ = SAMPLE_RATE_HZ  # input of the Qwen3-TTS codec
+MAX_SAMPLES = 60_000_000  # of a clip: 20 minutes at 48 kHz
+BLOCK_SAMPLES = 1 << 20
 SPEECH_RATE_HZ = 16_000  # input of VAD, PocketSphinx, Whisper and wav2vec2
 
 
-def read_clip(path: Path, sample_rate_hz: int) -> Samples:
+def read_clip(path: Path, sample_rate_hz: int, longest_s: float = math.inf) -> Samples:
     """Read a short audio file whole, as mono float32 at ``sample_rate_hz``, shape ``(n,)``.
 
-    Raises ``UserError``: ``audio_unreadable``, ``audio_no_stream``, ``audio_empty``.
+    Of one that is longer than ``longest_s`` only the first part is read, which is longer than that, too.
+
+    Raises ``UserError``: ``audio_unreadable``, ``audio_no_stream``, ``audio_empty``, ``audio_missing``,
+    ``file_not_regular``.
     """
     try:
-        with soundfile.SoundFile(path) as sound:
-            rate = int(sound.samplerate)
-            samples: Samples = sound.read(dtype="float32", always_2d=True).mean(axis=1)
-    except (soundfile.LibsndfileError, OSError):
-        blocks = list(decode_blocks(path))  # m4a, aac, webm: not libsndfile's
-        rate = blocks[0].sample_rate_hz
-        samples = np.concatenate([block.samples for block in blocks])
-    if not len(samples):
-        raise empty(path)
+        samples, rate = _join(path, _blocks_by_libsndfile(path), longest_s)
+    except (soundfile.LibsndfileError, OSError):  # m4a, aac, webm
+        samples, rate = _join(path, ((block.samples, block.sample_rate_hz) for block in decode_blocks(path)), longest_s)
     return resample(samples, rate, sample_rate_hz)
+
+
+def _join(path: Path, blocks: Iterable[tuple[Samples, int]], longest_s: float) -> tuple[Samples, int]:
+    parts: list[Samples] = []
+    n_samples = rate = 0
+    for samples, rate in blocks:
+        parts.append(samples)
+        n_samples += len(samples)
+        if n_samples > longest_s * rate:
+            break
+        if n_samples > MAX_SAMPLES:
+            raise UserError(
+                "audio_unreadable",
+                f"{path} is longer than a clip: it has more than {MAX_SAMPLES / rate / 60:.0f} minutes.",
+                "Give it to ingest_audiobook, or cut it.",
+            )
+    if not n_samples:
+        raise empty(path)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts), rate
+
+
+def _blocks_by_libsndfile(path: Path) -> Iterator[tuple[Samples, int]]:
+    """Yield samples and their rate, in blocks because the length that a header states may be any number."""
+    with _open_sound(path) as sound:
+        n_frames = BLOCK_SAMPLES // sound.channels
+        n_read = n_frames
+        while n_read == n_frames:  # another read, at the end, is slow in FLAC
+            samples: Samples = sound.read(n_frames, dtype="float32", always_2d=True).mean(axis=1)
+            n_read = len(samples)
+            yield samples, int(sound.samplerate)
+
+
+@contextmanager
+def _open_sound(path: Path) -> Iterator[soundfile.SoundFile]:
+    """Open a file by number: of a name, soundfile takes ``.raw`` for samples without a header."""
+    with open_regular(path) as stream, soundfile.SoundFile(stream.fileno(), closefd=False) as sound:
+        if not MIN_RATE_HZ <= sound.samplerate <= MAX_RATE_HZ or sound.channels > MAX_CHANNELS:
+            raise UserError(
+                "audio_unreadable",
+                f"{path} has {sound.samplerate:,} Hz and {sound.channels} channels; {MIN_RATE_HZ:,} to "
+                f"{MAX_RATE_HZ:,} Hz and at most {MAX_CHANNELS} channels are read.",
+                "Convert it to WAV of an ordinary rate first.",
+            )
+        yield sound
 
 
 def write_clip(path: Path, samples: Samples, sample_rate_hz: int) -> None:
@@ -48,7 +96,7 @@ def duration_s(path: Path) -> float:
     Raises ``UserError``: ``audio_unreadable``, ``audio_no_stream``, ``audio_empty``.
     """
     try:
-        with soundfile.SoundFile(path) as sound:
+        with _open_sound(path) as sound:
             length = sound.frames / float(sound.samplerate)
     except (soundfile.LibsndfileError, OSError):
         length = sum(len(block.samples) / block.sample_rate_hz for block in decode_blocks(path))
@@ -57,13 +105,25 @@ def duration_s(path: Path) -> float:
     return float(length)
 
 
+def header_length_s(path: Path) -> float | None:
+    """Return the seconds that a file's header names; None for formats that libsndfile does not read.
+
+    Raises ``UserError``: ``audio_unreadable``, ``file_not_regular``.
+    """
+    try:
+        with _open_sound(path) as sound:
+            return float(sound.frames / sound.samplerate)
+    except (soundfile.LibsndfileError, OSError):
+        return None
+
+
 def sample_rate_hz(path: Path) -> int:
     """Sample rate that a file's header names.
 
     Raises ``UserError``: ``audio_unreadable``, ``audio_no_stream``, ``audio_empty``.
     """
     try:
-        with soundfile.SoundFile(path) as sound:
+        with _open_sound(path) as sound:
             return int(sound.samplerate)
     except (soundfile.LibsndfileError, OSError):
         return probe(path).sample_rate_hz

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from jobs.errors import UserError
+from jobs.files.reading import open_regular
 
 # Sample entries of MP4 tracks whose packets are encrypted, with the scheme.
 ENCRYPTED_ENTRIES = {"aavd": "Audible", "adrm": "Audible", "drms": "FairPlay", "enca": "common encryption"}
@@ -11,11 +12,8 @@ AUDIBLE_AA = b"\x57\x90\x75\x36"  # at byte 4 of Audible's older format
 
 def refuse_protected(path: Path) -> None:
     """Raise ``UserError`` ``audio_protected`` for Audible's formats, by their first bytes."""
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(12)
-    except OSError:
-        return  # ``open_audio`` reports the error
+    with open_regular(path) as stream:
+        head = stream.read(12)
     if head[4:8] == AUDIBLE_AA or head[4:11] == b"ftypaax":
         raise _protected(path, "Audible")
 

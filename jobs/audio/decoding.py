@@ -1,5 +1,7 @@
 """Opening and decoding of audio files with libavformat, and the errors of files that cannot be opened."""
 
+import ctypes
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,29 +10,68 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from jobs.audio.mp4_check import check_tables
 from jobs.errors import UserError
+from jobs.files.reading import open_regular
 
+MP4_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2"
 # Formats that libavformat may detect: no playlists or scripts, because they name other files or hosts.
-FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,mp3,aac,flac,ogg,wav,w64,aiff,caf,matroska,webm,matroska,webm,avi,mpeg,mpegts,amr,asf"
-)
+OTHER_FORMATS = "mp3,aac,flac,ogg,wav,w64,aiff,caf,matroska,webm,matroska,webm,avi,mpeg,mpegts,amr,asf"
+MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 768_000
+MAX_CHANNELS = 64  # libswresample mixes no more
+MAX_ALLOCATION_BYTES = 256 << 20  # an index of 70 hours of AAC
+MAX_LOST_S = 2.0  # longest packet, replaced by silence when it does not decode; FLAC's have up to 1.5 s
+MAX_ALL_LOST_S = 600.0  # undecodable packets, while they are more than what was decoded
+_LIBAVUTIL = ("../av.libs/libavutil*.so*", ".dylibs/libavutil*.dylib")
+
+
+def check_container(path: Path) -> bool:
+    """Return whether a file is an MP4, whose tables it can hold.
+
+    Raises ``UserError``: ``audio_missing``, ``audio_empty``, ``audio_unreadable``, ``file_not_regular``.
+    """
+    try:
+        with open_regular(path) as stream:
+            size = stream.seek(0, 2)
+            if not size:
+                raise empty(path)
+            return check_tables(path, stream, size)
+    except FileNotFoundError as error:
+        raise UserError("audio_missing", f"There is no file {path}.", "Check the path of the audio.") from error
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def open_audio(path: Path) -> Any:
-    """Open a container. Raises ``UserError``: ``audio_missing``, ``audio_empty``, ``audio_unreadable``."""
+    """Open a container. Raises ``UserError``: those of ``check_container``."""
+    formats = f"{MP4_FORMATS},{OTHER_FORMATS}" if check_container(path) else OTHER_FORMATS
+    _limit_allocations()
     try:
-        return av.open(str(path), metadata_errors="replace", options={"format_whitelist": FORMATS})
-    except FileNotFoundError as error:
-        raise UserError("audio_missing", f"There is no file {path}.", "Check the path of the audio.") from error
-    except (av.FFmpegError, OSError, ValueError) as error:
-        if path.is_file() and path.stat().st_size == 0:
-            raise empty(path) from error
-        raise UserError(
-            "audio_unreadable",
-            f"{path} is not audio that can be decoded ({getattr(error, 'strerror', None) or error}).",
-            "Give an m4b, m4a, mp3, aac, flac, ogg, opus or wav file. One that was cut off while it was copied lacks "
-            "its index: copy it again.",
-        ) from error
+        return av.open(
+            str(path.absolute()),
+            metadata_errors="replace",
+            options={"format_whitelist": formats, "protocol_whitelist": "file"},
+        )
+    except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
+        raise unreadable(path, error) from error
+
+
+@functools.cache
+def _limit_allocations() -> None:
+    """Limit each allocation of libav, whose readers believe what a file says of its length."""
+    for pattern in _LIBAVUTIL:
+        for library in Path(av.__file__).parent.glob(pattern):
+            ctypes.CDLL(str(library)).av_max_alloc(ctypes.c_size_t(MAX_ALLOCATION_BYTES))
+
+
+def unreadable(path: Path, error: Exception) -> UserError:
+    """Build the error for a file that libav cannot read."""
+    return UserError(
+        "audio_unreadable",
+        f"{path} is not audio that can be decoded ({getattr(error, 'strerror', None) or error}).",
+        "Give an m4b, m4a, mp3, aac, flac, ogg, opus or wav file. One that was cut off while it was copied lacks "
+        "its index: copy it again.",
+    )
 
 
 def audio_stream(container: Any, path: Path) -> Any:
@@ -43,10 +84,24 @@ def audio_stream(container: Any, path: Path) -> Any:
             "Give the file that holds the narration.",
         )
     stream = container.streams.audio[0]  # an m4b's first stream may be its cover or its chapter track
-    if not stream.codec_context.sample_rate:
-        raise UserError("audio_unreadable", f"{path} does not say its sample rate.", "Convert it to FLAC first.")
+    codec = stream.codec_context
+    if codec is None:
+        raise _not_read(path, "of a kind for which there is no decoder")
     stream.thread_type = "NONE"
+    try:
+        codec.open(strict=False)
+    except (av.FFmpegError, ValueError) as error:
+        raise unreadable(path, error) from error
+    rate, n_channels = codec.sample_rate or 0, codec.channels
+    if not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
+        raise _not_read(path, f"of {rate:,} Hz; {MIN_RATE_HZ:,} to {MAX_RATE_HZ:,} Hz are read")
+    if n_channels > MAX_CHANNELS:
+        raise _not_read(path, f"of {n_channels} channels; at most {MAX_CHANNELS} are read")
     return stream
+
+
+def _not_read(path: Path, why: str) -> UserError:
+    return UserError("audio_unreadable", f"{path} has audio {why}.", "Convert it to FLAC of an ordinary rate first.")
 
 
 def cover_stream(container: Any) -> Any:
@@ -66,18 +121,27 @@ Samples = npt.NDArray[np.float32]
 
 
 def decoded(container: Any, stream: Any, rate: int, stamps: list[int] | None = None) -> Iterator[Samples]:
-    """Mono float32 arrays of one decoded frame each, at ``rate``; the first frame's stamp goes to ``stamps``."""
+    """Mono float32 arrays of one decoded frame each, at ``rate``; the first frame's stamp goes to ``stamps``.
+
+    Raises ``av.FFmpegError``: the file is broken, or most of it does not decode.
+    """
     resampler: Any = None
     layout: tuple[str, str, int] | None = None
+    n_decoded = n_all_lost = 0
     for packet in container.demux(stream):
         try:
             frames = packet.decode()
         except av.InvalidDataError:
-            n_lost = int((packet.duration or 0) * packet.time_base * rate) if packet.time_base else 0
-            if n_lost:
+            lost_s = float((packet.duration or 0) * packet.time_base) if packet.time_base else 0.0
+            n_lost = int(min(lost_s, MAX_LOST_S) * rate)
+            n_all_lost += n_lost
+            if n_all_lost > max(n_decoded, MAX_ALL_LOST_S * rate):
+                raise
+            if n_lost > 0:
                 yield np.zeros(n_lost, np.float32)
             continue
         for frame in frames:
+            n_decoded += frame.samples * rate // (frame.sample_rate or rate)
             if stamps is not None and not stamps:
                 stamps.append(int(frame.pts or 0))
             found = (frame.format.name, frame.layout.name, frame.sample_rate)

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jobs.audio.copy_protection import ENCRYPTED_ENTRIES
+from jobs.files.reading import open_regular
 
 # All packets decode to the same number of samples, even where the table of a joined file says otherwise.
 EVEN = frozenset({"mp4a", "alac"})
@@ -60,9 +61,15 @@ class Mp4Audio:
 def read_mp4(path: Path) -> Mp4Audio | None:
     """Find the audio track; None when the file is no MP4, has no such track, is fragmented or of uneven packets."""
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             return _read(path, stream)
-    except (struct.error, ValueError, IndexError, EOFError):  # broken tables: libavformat reports the error
+    except (
+        struct.error,
+        ValueError,
+        LookupError,
+        ArithmeticError,
+        EOFError,
+    ):  # broken tables: libavformat reports the error
         return None
 
 
@@ -75,7 +82,7 @@ def part(audio: Mp4Audio, first: int, last: int, *, whole: bool = False) -> Bina
         last: the packet after the last.
         whole: keep the rest too: tags, cover, chapters, the track's edit list.
     """
-    with audio.path.open("rb") as stream:
+    with open_regular(audio.path) as stream:
         stream.seek(0, io.SEEK_END)
         size = stream.tell()
         table = _sample_table(stream, audio, first, last)
@@ -105,13 +112,21 @@ def _read(path: Path, stream: BinaryIO) -> Mp4Audio | None:
         timescale = struct.unpack_from(">I", mdhd, 20 if mdhd[0] == 1 else 12)[0]
         n_promised = int(sum(count for count, _ in lengths))
         is_even = len(lengths) == 1 or (len(lengths) == 2 and lengths[1][0] == 1)
-        if not n_promised or (not is_even and entry not in {*ENCRYPTED_ENTRIES, *EVEN}):
+        if not n_promised or not timescale or n_promised > _n_sizes(stream, stbl):
+            return None
+        if not is_even and entry not in {*ENCRYPTED_ENTRIES, *EVEN}:
             return None
         units = _most_common(lengths)
         audio = Mp4Audio(path, entry, timescale, units, n_promised, n_promised, (moov, trak, mdia, minf, stbl))
         n_packets = n_promised if entry in ENCRYPTED_ENTRIES else _n_within(stream, audio, size)
         return Mp4Audio(path, entry, timescale, audio.packet_units, n_packets, n_promised, audio.boxes)
     return None
+
+
+def _n_sizes(stream: BinaryIO, stbl: Box) -> int:
+    """Count the packets that have a size."""
+    stream.seek(next(_named(stream, stbl, b"stsz")).content)
+    return int(struct.unpack(">III", _exactly(stream, 12))[2])
 
 
 def _most_common(lengths: npt.NDArray[np.int64]) -> int:
@@ -192,14 +207,14 @@ def _rebuilt(stream: BinaryIO, box: Box, path: Sequence[Box], table: bytes, *, w
     """Copy a box with another sample table at the end of ``path``."""
     if not path:
         return table
-    content = b""
+    content = []
     for child in _children(stream, box.content, box.end):
         if child.start == path[0].start:
-            content += _rebuilt(stream, child, path[1:], table, whole=whole)
+            content.append(_rebuilt(stream, child, path[1:], table, whole=whole))
         elif child.end - child.start <= _MAX_SMALL and (whole or child.kind not in (b"trak", b"udta", b"edts")):
             stream.seek(child.start)
-            content += _exactly(stream, child.end - child.start)
-    return _box(box.kind, content)
+            content.append(_exactly(stream, child.end - child.start))
+    return _box(box.kind, b"".join(content))
 
 
 def _box(kind: bytes, content: bytes) -> bytes:
@@ -235,6 +250,8 @@ def _bytes(stream: BinaryIO, box: Box) -> bytes:
 
 
 def _exactly(stream: BinaryIO, n_bytes: int) -> bytes:
+    if n_bytes > _MAX_SMALL:
+        raise ValueError(f"{n_bytes} bytes")  # more would be allocated before it turns out that the file ends
     found = stream.read(n_bytes)
     if len(found) < n_bytes:
         raise EOFError
@@ -250,7 +267,7 @@ class _Overlaid(io.RawIOBase, BinaryIO):
 
     def __init__(self, path: Path, size: int, at: int, instead: bytes, behind: bytes) -> None:
         super().__init__()
-        self._file = path.open("rb")
+        self._file = path.open("rb")  # a regular file: ``part`` has opened it before
         self._size, self._at, self._instead, self._behind = size, at, instead, behind
         self._position = 0
 

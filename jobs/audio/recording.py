@@ -15,11 +15,29 @@ import numpy as np
 
 from jobs.audio.copy_protection import refuse_encrypted, refuse_protected
 from jobs.audio.decoding import Samples as Samples
-from jobs.audio.decoding import audio_stream, cover_stream, decoded, empty, open_audio, without_first
+from jobs.audio.decoding import (
+    audio_stream,
+    check_container,
+    cover_stream,
+    decoded,
+    empty,
+    open_audio,
+    unreadable,
+    without_first,
+)
 from jobs.audio.mp4_index import Mp4Audio, part, read_mp4
+from jobs.errors import UserError
 
 SEEKABLE = ("wav", "flac", "w64", "aiff")  # frames decode independently, and stamps count samples
+MAX_TAG = 300  # characters of a title or a name
+MAX_CHAPTERS = 10_000  # a Bible has 1,189
+MAX_COVER_BYTES = 20 << 20
+COVER_MARKS = {b"\x89PNG": ".png", b"\xff\xd8": ".jpg"}
+# Longest audio of a file: a lossless file of silence has 10 bytes a second, the lowest bit rates of speech 80.
+SILENT_S, LEAST_BYTES_PER_S = 600.0, 50
+MAX_LEVEL = 16.0  # 24 dB over full scale; floats may be any number, or none
 _FIRST_PACKETS = 8
+_FEWEST_SAMPLES = 64  # of a packet: libavformat has no index of single samples of PCM, so it needs none of ours
 # Decoded and dropped before a place within an MP4: overlap, and AAC's spectral band replication.
 _PREROLL_PACKETS = 8
 
@@ -86,10 +104,12 @@ class Recording:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        is_mp4 = check_container(path)
         refuse_protected(path)
-        mp4 = read_mp4(path) if path.is_file() else None
+        mp4 = read_mp4(path) if is_mp4 else None
         if mp4 is not None:
             refuse_encrypted(path, mp4.entry)
+        self._longest_s = longest_s(path)
         self._packets = _packets(mp4) if mp4 is not None and mp4.n_packets else None
         if self._packets is None:
             with open_audio(path) as container:
@@ -113,7 +133,7 @@ class Recording:
         rate = self.info.sample_rate_hz
         pending: list[Samples] = []
         position, n_pending = start, 0
-        for samples in self._from(start, end):
+        for samples in self._decoded(start, end):
             if end is not None:
                 samples = samples[: max(0, end - position - n_pending)]
                 if not len(samples):
@@ -121,11 +141,13 @@ class Recording:
             pending.append(samples)
             n_pending += len(samples)
             if n_pending >= block_s * rate:
-                yield AudioBlock(np.concatenate(pending), rate, position)
+                yield AudioBlock(_finite(np.concatenate(pending)), rate, position)
                 position += n_pending
                 pending, n_pending = [], 0
+                if position > self._longest_s * rate:
+                    raise _too_long(self.path, position / rate)
         if n_pending:
-            yield AudioBlock(np.concatenate(pending), rate, position)
+            yield AudioBlock(_finite(np.concatenate(pending)), rate, position)
 
     def cover(self) -> tuple[bytes, str] | None:
         """The attached picture and its suffix (``.jpg`` or ``.png``), or None."""
@@ -136,8 +158,14 @@ class Recording:
             if stream is None:
                 return None
             packet = next(iter(container.demux(stream)), None)
-            data = bytes(packet) if packet is not None else b""
-        return (data, ".png" if data.startswith(b"\x89PNG") else ".jpg") if data else None
+            data = bytes(packet) if packet is not None and packet.size <= MAX_COVER_BYTES else b""
+        return next(((data, suffix) for mark, suffix in COVER_MARKS.items() if data.startswith(mark)), None)
+
+    def _decoded(self, start: int, end: int | None) -> Iterator[Samples]:
+        try:
+            yield from self._from(start, end)
+        except (av.FFmpegError, ValueError, MemoryError) as error:
+            raise unreadable(self.path, error) from error
 
     def _from(self, start: int, end: int | None) -> Iterator[Samples]:
         if self._packets is not None:
@@ -196,23 +224,51 @@ def decode_blocks(path: Path, block_s: float = 10.0) -> Iterator[AudioBlock]:
         raise empty(path)
 
 
+def longest_s(path: Path) -> float:
+    """Return the longest audio that a file of this size may hold, seconds."""
+    return SILENT_S + path.stat().st_size / LEAST_BYTES_PER_S
+
+
+def _too_long(path: Path, reached_s: float) -> UserError:
+    return UserError(
+        "audio_unreadable",
+        f"{path} decodes to more than {reached_s:.0f} s, too much for its size: it holds next to nothing but silence.",
+        "Check that this is the right file.",
+    )
+
+
+def _finite(samples: Samples) -> Samples:
+    """Return the samples with what is no number, or far too loud, made silent or limited."""
+    if np.abs(samples).max() <= MAX_LEVEL:  # false for NaN
+        return samples
+    return np.clip(np.nan_to_num(samples, nan=0.0), -MAX_LEVEL, MAX_LEVEL)
+
+
 def _info(container: Any, path: Path) -> RecordingInfo:
     stream = audio_stream(container, path)
-    tags = {key.lower(): value for key, value in {**stream.metadata, **container.metadata}.items()}
+    tags = {key.lower(): _tag(value) for key, value in {**stream.metadata, **container.metadata}.items()}
+    marks = container.chapters()
+    if len(marks) > MAX_CHAPTERS:
+        raise UserError(
+            "audio_unreadable",
+            f"{path} has {len(marks):,} chapter marks; at most {MAX_CHAPTERS:,} are read.",
+            "Remove them, e.g. by ffmpeg -i IN -map_chapters -1 -c copy OUT.",
+        )
     chapters = tuple(
         Chapter(
-            title=str(chapter["metadata"].get("title") or f"Chapter {number}"),
+            title=_tag(chapter["metadata"].get("title") or f"Chapter {number}"),
             start_s=float(chapter["start"] * chapter["time_base"]),
             end_s=float(chapter["end"] * chapter["time_base"]),
         )
-        for number, chapter in enumerate(container.chapters(), 1)
+        for number, chapter in enumerate(marks, 1)
     )
     rate = int(stream.codec_context.sample_rate)
+    stated_s = container.duration / av.time_base if container.duration else None
     return RecordingInfo(
         title=tags.get("title") or tags.get("album"),
         author=tags.get("artist") or tags.get("album_artist") or tags.get("author"),
         chapters=chapters,
-        duration_s=container.duration / av.time_base if container.duration else None,
+        duration_s=stated_s if stated_s is not None and 0 < stated_s <= longest_s(path) else None,
         sample_rate_hz=rate,
         has_cover=cover_stream(container) is not None,
         n_channels=int(stream.codec_context.channels),
@@ -222,6 +278,12 @@ def _info(container: Any, path: Path) -> RecordingInfo:
     )
 
 
+def _tag(text: object) -> str:
+    """Return a tag on one line, cut to ``MAX_TAG`` characters."""
+    line = " ".join(str(text)[: 10 * MAX_TAG].split())
+    return line if len(line) <= MAX_TAG else line[:MAX_TAG] + "…"
+
+
 def _packets(mp4: Mp4Audio) -> _Packets | None:
     """Find from the first packets how many samples a packet holds; None when they differ."""
     n_tried = min(_FIRST_PACKETS, mp4.n_packets)
@@ -229,15 +291,15 @@ def _packets(mp4: Mp4Audio) -> _Packets | None:
         with av.open(part(mp4, 0, n_tried, whole=True), metadata_errors="replace") as container:
             stream = container.streams.audio[0]
             frames = list(container.decode(stream))
-    except (av.FFmpegError, OSError, ValueError, IndexError):
+    except (av.FFmpegError, OSError, ValueError, LookupError, AttributeError, ArithmeticError, EOFError):
         return None  # libavformat reports the error of the whole file
     if not frames:
         return None
-    rate = int(stream.codec_context.sample_rate)
+    rate = int(stream.codec_context.sample_rate or 0)
     n_samples, rest = divmod(mp4.packet_units * rate, mp4.timescale)
     n_decoded = sum(frame.samples for frame in frames)
     is_even = not rest and all(frame.samples == n_samples and frame.sample_rate == rate for frame in frames[1:-1])
-    if not is_even or n_decoded > n_tried * n_samples or len(frames) > n_tried:
+    if n_samples < _FEWEST_SAMPLES or not is_even or n_decoded > n_tried * n_samples or len(frames) > n_tried:
         return None
     return _Packets(mp4, n_samples, n_tried * n_samples - n_decoded if n_tried == _FIRST_PACKETS else 0)
 

@@ -1,6 +1,5 @@
 """Clips of a manifest for the codec: hashed, measured, read, and grouped into batches."""
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +8,9 @@ import numpy as np
 
 from jobs.audio import clip_io
 from jobs.audio.clip_io import CLIP_RATE_HZ, Samples
-from jobs.dataset.manifest import Clip, Rejection, RejectionError, Source, check_audio_inside
+from jobs.dataset.manifest import LONGEST_READ_S, Clip, Rejection, RejectionError, Source, check_audio_inside
 from jobs.errors import UserError
+from jobs.files.reading import hash_file
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,17 @@ def inspect_clip(number: int, row: Clip, manifest: Path) -> CodecClip:
     if not any(character.isalnum() for character in row.text):
         raise RejectionError("no_text", "A clip without text cannot be trained on.")
     try:
+        key = hash_file(path)
         duration_s = clip_io.duration_s(path)
     except UserError as error:
-        raise RejectionError(error.code, error.message) from error
-    with path.open("rb") as stream:
-        key = hashlib.file_digest(stream, "sha256").hexdigest()
+        reason = "audio_unreadable" if error.code == "file_not_regular" else error.code
+        raise RejectionError(reason, error.message) from error
+    except FileNotFoundError as error:
+        raise RejectionError("audio_missing", f"There is no file {path}.") from error
+    except OSError as error:
+        raise RejectionError("audio_unreadable", f"{path}: {error.strerror}") from error
+    if duration_s > LONGEST_READ_S:
+        raise RejectionError("too_long", f"{path} has {duration_s:.0f} s; at most {LONGEST_READ_S:.0f} s are read.")
     scores = [word.score for word in row.words or []]
     return CodecClip(
         number=number,
@@ -75,7 +81,7 @@ def read_clip(path: Path) -> Samples:
     Raises ``RejectionError``: it cannot be decoded, is empty, or holds values that are not numbers.
     """
     try:
-        samples = clip_io.read_clip(path, CLIP_RATE_HZ)
+        samples = clip_io.read_clip(path, CLIP_RATE_HZ, longest_s=LONGEST_READ_S)
     except UserError as error:
         raise RejectionError(error.code, error.message) from error
     if not np.isfinite(samples).all():

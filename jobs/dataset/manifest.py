@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jobs.asr.transcript import Word as Word
 from jobs.errors import UserError
 from jobs.files.atomic_io import open_text
+from jobs.files.reading import read_lines, resolve_inside
 from jobs.param_types import first_fault
 from jobs.runner.job_kind import Output, find_makers
 
@@ -30,38 +31,59 @@ DATASET_NAMES = (
 """Names that such a kind writes in the dataset's folder."""
 
 
+LONGEST_TEXT = 5_000  # characters of a clip: 60 s of the fastest speech have 1,500
+LONGEST_CLIP_S = 86_400.0
+LONGEST_READ_S = 600.0  # training takes clips of at most 300 s
+MAX_QUALITY_VALUES = 1_000
+MAX_NAME = 200
+LONGEST_PATH = 4096  # PATH_MAX of Linux
+
+Name = Annotated[str, Field(max_length=MAX_NAME)]
+FileName = Annotated[str, Field(max_length=LONGEST_PATH)]
+Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
+ClipSeconds = Annotated[float, Field(ge=0, le=LONGEST_CLIP_S)]
+ChapterNumber = Annotated[int, Field(ge=-(10**9), le=10**9)]
+RecordingSeconds = Annotated[float, Field(ge=-1e9, le=1e9)]
+
+
 class Row(BaseModel):
     """Base of all rows: unknown fields are kept for the tools that wrote them."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", allow_inf_nan=False)
 
 
 class Source(Row):
     """Place of a clip in a recording. Times in seconds from the recording's start."""
 
-    recording: str
-    chapter: int | None = None
-    start_s: float
-    end_s: float
+    recording: FileName
+    chapter: ChapterNumber | None = None
+    start_s: RecordingSeconds
+    end_s: RecordingSeconds
+
+
+class TimedWord(Word):
+    """A word of a manifest: its times and score are numbers."""
+
+    model_config = ConfigDict(extra="allow", allow_inf_nan=False, from_attributes=True)
 
 
 class Clip(Row):
     """A line of ``train_manifest.jsonl`` (24 kHz mono clips), and what later steps add to it."""
 
-    audio: str
-    text: str
-    speaker: str = "speaker"
-    language: str = "english"
-    duration_s: float | None = None
+    audio: FileName
+    text: Text
+    speaker: Name = "speaker"
+    language: Name = "english"
+    duration_s: ClipSeconds | None = None
     source: Source | None = None
-    quality: dict[str, float] = Field(default_factory=dict)
+    quality: dict[str, float] = Field(default_factory=dict, max_length=MAX_QUALITY_VALUES)
     split: Literal["train", "validation"] = "train"
     transcript: Literal["book", "asr", "subtitle", "draft", "curated"] | None = None
-    words: list[Word] | None = None
+    words: Annotated[list[TimedWord], Field(fail_fast=True)] | None = None
     """Added by ``align``."""
-    ref_audio: str | None = None
+    ref_audio: FileName | None = None
     """Chosen when the dataset is judged, else by ``convert_codes``: the speaker embedding is made from this clip."""
-    audio_codes: list[list[int]] | None = None
+    audio_codes: Annotated[list[Annotated[list[int], Field(fail_fast=True)]], Field(fail_fast=True)] | None = None
     """Added by ``convert_codes``: (frames, 16) codebook indices at 12.5 frames a second."""
 
 
@@ -92,38 +114,31 @@ RowT = TypeVar("RowT", bound=Row)
 
 
 def read_rows(path: Path, model: type[RowT]) -> Iterator[RowT]:
-    """Read a JSONL manifest lazily.
-
-    Raises ``UserError``: ``manifest_unreadable`` with the line number of the first bad line.
-    """
+    """Read a JSONL manifest lazily; raises as ``read_numbered_rows`` does."""
     return (row for _, row in read_numbered_rows(path, model))
 
 
 def read_numbered_rows(path: Path, model: type[RowT]) -> Iterator[tuple[int, RowT]]:
     """Read a JSONL manifest lazily, each row with the number of its line; the first line is 1.
 
-    Raises ``UserError``: ``manifest_unreadable`` with the line number of the first bad line.
+    Raises ``UserError``: ``manifest_missing``, ``file_not_regular``, ``line_too_long``; ``manifest_unreadable`` with
+    the line number of the first bad line.
     """
     try:
-        stream = path.open(encoding="utf-8")
+        for number, line in enumerate(read_lines(path), 1):
+            if line.strip():
+                yield number, _parse(path, number, line, model)
     except OSError as error:
         raise UserError("manifest_missing", f"Cannot open {path}: {error.strerror}.", "Check the path.") from error
-    with stream:
-        number = 0
-        while True:
-            number += 1
-            try:
-                line = stream.readline()
-            except UnicodeDecodeError as error:
-                raise _unreadable(path, number, "not UTF-8 text") from error
-            if not line:
-                return
-            if not line.strip():
-                continue
-            try:
-                yield number, model.model_validate_json(line)
-            except ValidationError as error:
-                raise _unreadable(path, number, first_fault(error)) from error
+
+
+def _parse(path: Path, number: int, line: bytes, model: type[RowT]) -> RowT:
+    try:
+        return model.model_validate_json(line.decode())
+    except UnicodeDecodeError as error:
+        raise _unreadable(path, number, "not UTF-8 text") from error
+    except ValidationError as error:
+        raise _unreadable(path, number, first_fault(error)) from error
 
 
 def _unreadable(path: Path, number: int, why: str) -> UserError:
@@ -169,8 +184,8 @@ def check_audio_inside(path: Path, root: Path, audio: str) -> Path:
 
     Raises ``UserError``: ``path_outside_dataset``.
     """
-    resolved = (root / audio).resolve()
-    if not resolved.is_relative_to(root.resolve()):
+    resolved = resolve_inside(root, audio)
+    if resolved is None:
         raise UserError(
             "path_outside_dataset",
             f"{path} names {audio!r}, which leads out of the dataset's folder {root}.",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from jobs.dataset.manifest import Row, read_rows
+from jobs.dataset.manifest import ClipSeconds, FileName, Name, Row, Text, read_rows
 from jobs.errors import UserError
 
 TAKES_NAME = "takes.jsonl"
@@ -17,11 +17,11 @@ TAKES_NAME = "takes.jsonl"
 class Take(Row):
     """A line of ``takes.jsonl``: one synthesised example and the request it answers. Only ``audio`` is required."""
 
-    audio: str
-    text: str = Field("", description="Empty: unknown.")
-    speaker: str | None = None
-    language: str = "auto"
-    duration_s: float = Field(0.0, description="0: unknown.")
+    audio: FileName
+    text: Text = Field("", description="Empty: unknown.")
+    speaker: Name | None = None
+    language: Name = "auto"
+    duration_s: ClipSeconds = Field(0.0, description="0: unknown.")
     hit_limit: bool = Field(False, description="No end of speech before max_seconds.")
     seed: int = 0
     take: int = Field(1, description="Number of the take among those of its text, from 1.")

@@ -17,6 +17,13 @@ from jobs.errors import UserError
 _SEARCH = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
 _LIST = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_RDONLY
 
+_trusted: set[str] = set()
+
+
+def trust_link(path: Path) -> None:
+    """Follow a link at this absolute path from now on: the user made it, and nobody else could have."""
+    _trusted.add(str(path))
+
 
 @contextmanager
 def open_folder(path: Path, *, make: bool = False) -> Iterator[int]:
@@ -30,7 +37,10 @@ def open_folder(path: Path, *, make: bool = False) -> Iterator[int]:
     descriptor = os.open(root, _SEARCH if names else _LIST)
     try:
         for place, name in enumerate(names, 1):
-            inner = _open_part(descriptor, name, path, flags=_LIST if place == len(names) else _SEARCH, make=make)
+            flags = _LIST if place == len(names) else _SEARCH
+            if _trusted and str(Path(root, *names[:place])) in _trusted:
+                flags &= ~os.O_NOFOLLOW
+            inner = _open_part(descriptor, name, path, flags=flags, make=make)
             os.close(descriptor)
             descriptor = inner
         yield descriptor

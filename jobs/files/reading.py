@@ -4,14 +4,21 @@ A pipe would be waited for without end, a device may answer without end, and a f
 stdlib only.
 """
 
+import hashlib
+import json
+import math
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 from jobs.errors import UserError
+
+LONGEST_LINE_BYTES = 2_000_000
+"""Of JSONL: the codes of a clip of 60 s are 80 KB."""
 
 KINDS = {
     stat.S_IFIFO: "a pipe",
@@ -35,7 +42,7 @@ def check_regular(path: Path) -> os.stat_result:
 
 
 @contextmanager
-def open_regular(path: Path, *, limit_bytes: int | None = None) -> Iterator[BinaryIO]:
+def open_regular(path: Path, *, limit_bytes: int | None = None) -> Iterator[BufferedReader]:
     """Open a regular file for reading, without ever waiting for another process.
 
     Raises:
@@ -66,7 +73,7 @@ def read_bytes(path: Path, limit_bytes: int) -> bytes:
     return content
 
 
-def read_lines(path: Path, longest_bytes: int) -> Iterator[bytes]:
+def read_lines(path: Path, longest_bytes: int = LONGEST_LINE_BYTES) -> Iterator[bytes]:
     """Read a file line by line, each with its line end; one longer than ``longest_bytes`` is never held whole.
 
     Raises:
@@ -86,6 +93,33 @@ def read_lines(path: Path, longest_bytes: int) -> Iterator[bytes]:
             yield line
 
 
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a regular file's bytes.
+
+    Raises:
+        UserError: ``file_not_regular``.
+        OSError: it is missing or may not be read.
+    """
+    with open_regular(path) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def parse_json(content: bytes | str) -> Any:
+    """Parse a JSON document.
+
+    Raises:
+        ValueError: it is none, is nested too deeply, or holds a number that is not finite or half a surrogate pair.
+    """
+    text = content if isinstance(content, str) else content.decode("utf-8-sig")
+    try:
+        found = json.loads(text, parse_constant=_parse_finite, parse_float=_parse_finite)
+        if "\\ud" in text or "\\uD" in text:
+            json.dumps(found, ensure_ascii=False).encode()
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    return found
+
+
 def resolve_inside(folder: Path, name: str) -> Path | None:
     """Return the real path of ``name`` in a folder; None when it leads out of it, also by a link.
 
@@ -96,6 +130,13 @@ def resolve_inside(folder: Path, name: str) -> Path | None:
     root = os.path.realpath(folder)
     path = os.path.realpath(Path(root, name))  # not Path.resolve: it raises on a loop of links
     return Path(path) if Path(path).is_relative_to(root) else None
+
+
+def _parse_finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is not a finite number")
+    return number
 
 
 def _refuse_others(path: Path, found: os.stat_result) -> None:

@@ -3,19 +3,18 @@
 The server imports this module; reading containers needs the ml environment and is done by a child process.
 """
 
-import json
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jobs.cost import CLIP_BYTES_PER_S
-from jobs.errors import UserError
 from jobs.ingest_audiobook.params import Params, transcript_source
+from jobs.runner.machine.bounded_child import run_bounded
 from jobs.runner.machine.preflight import free_bytes
 from jobs.settings import PROJECT_ROOT, Settings
 
-TIMEOUT_S = 60.0
+TIMEOUT_S, CPU_S = 60.0, 50
+MEMORY_BYTES = 1 << 30  # three times what a text of 32 MB or an index of 70 hours takes
 # Own measurements (November 2026, ./run.sh bench ingest --minutes 60, with --text and --whole): seconds of audio cut
 # into clips per second of one core, and seconds of a core to judge one second of audio.
 SPEED = {"none": 300.0, "segments": 300.0, "book": 25.0}
@@ -75,21 +74,21 @@ def _time(params: Params, found: Mapping[str, Any], source: str) -> dict[str, An
 
 
 def _probe(params: Params, settings: Settings) -> dict[str, Any]:
-    """Return the findings of ``jobs.ingest_audiobook.probe``, or ``unknown``: why there are none."""
+    """Return the findings of ``jobs.ingest_audiobook.probe``, or ``unknown``: why there are none.
+
+    Raises ``UserError``: those of the probe, ``file_too_large``.
+    """
     try:
-        done = subprocess.run(
-            [str(settings.python("ml")), "-m", "jobs.runner.machine.sandbox", "jobs.ingest_audiobook.probe"],
-            input=params.model_dump_json(),
-            capture_output=True,
-            text=True,
-            env=settings.to_environment(),
-            cwd=PROJECT_ROOT,
-            timeout=TIMEOUT_S,
-            check=False,
+        found: dict[str, Any] = run_bounded(
+            settings.python("ml"),
+            "jobs.ingest_audiobook.probe:probe_parameters",
+            params.model_dump(mode="json"),
+            memory_bytes=MEMORY_BYTES,
+            cpu_s=CPU_S,
+            timeout_s=TIMEOUT_S,
+            environment=settings.to_environment(),
+            folder=PROJECT_ROOT,
         )
-        found: dict[str, Any] = json.loads(done.stdout)
-    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+    except (OSError, ValueError) as error:
         return {"unknown": f"The recording could not be read: {error}. The ml environment may be broken."}
-    if "code" in found:
-        raise UserError(found["code"], found["message"], found["hint"])
     return found

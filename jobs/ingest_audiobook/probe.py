@@ -1,18 +1,20 @@
-"""Probe of a book's containers for a dry run: ``python -m jobs.ingest_audiobook.probe < params.json``."""
+"""Probe of a book's containers and text for a dry run, in a process of its own."""
 
-import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
-from jobs.errors import UserError
 from jobs.ingest_audiobook.input.source_files import open_source_files
 from jobs.ingest_audiobook.input.work_units import batch_units, check_chapter_numbers, nominal_length_s, select_units
 from jobs.ingest_audiobook.params import Params, transcript_source
 from jobs.ingest_audiobook.text.subtitles import read_given_segments
 from jobs.ingest_audiobook.text.text_readers import read_book_text
 from jobs.settings import Settings
+
+
+def probe_parameters(document: dict[str, Any]) -> dict[str, Any]:
+    """Probe what the parameters name; the entry of the child process. Raises as ``probe`` does."""
+    return probe(Params.model_validate(document), Settings.from_environment())
 
 
 def probe(params: Params, settings: Settings) -> dict[str, Any]:
@@ -52,16 +54,3 @@ def probe(params: Params, settings: Settings) -> dict[str, Any]:
         ],
         "notes": notes,
     }
-
-
-def main() -> None:
-    """Print the findings, or the error, as JSON."""
-    try:
-        found = probe(Params.model_validate_json(sys.stdin.read()), Settings.from_environment())
-    except UserError as error:
-        found = {"code": error.code, "message": error.message, "hint": error.hint}
-    sys.stdout.write(json.dumps(found))
-
-
-if __name__ == "__main__":
-    main()

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, read_clip, sample_rate_hz, write_clip
-from jobs.dataset.manifest import RejectionError
+from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, header_length_s, read_clip, sample_rate_hz, write_clip
+from jobs.dataset.manifest import LONGEST_CLIP_S, RejectionError
 from jobs.errors import UserError
+from jobs.files.reading import hash_file
 from jobs.ingest_clips.transcript_parser import ParsedLine, RejectedLine
 from jobs.runner.worker.context import JobContext
 from jobs.runner.worker.journal import Journal
@@ -43,8 +44,9 @@ class DurationLimits:
 def hash_audio(path: Path) -> str:
     """Return the SHA-256 of an audio file. Raises ``RejectedAudio``: ``unreadable``."""
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return hash_file(path)
+    except UserError as error:
+        raise RejectedAudio("unreadable", error.message) from error
     except OSError as error:
         raise RejectedAudio("unreadable", f"{path}: {error.strerror}") from error
 
@@ -58,15 +60,14 @@ def convert_clip(source: Path, target: Path, limits: DurationLimits) -> tuple[fl
     """
     try:
         rate_hz = sample_rate_hz(source)
-        samples = read_clip(source, CLIP_RATE_HZ)
+        header_s = header_length_s(source) or 0.0
+        _check_header(rate_hz, header_s, limits)
+        samples = read_clip(source, CLIP_RATE_HZ, longest_s=limits.max_s)
     except UserError as error:
         raise RejectedAudio("empty" if error.code == "audio_empty" else "unreadable", error.message) from error
     duration_s = len(samples) / CLIP_RATE_HZ
     if not np.isfinite(samples).all():
         raise RejectedAudio("unreadable", f"{source} holds samples that are not numbers", duration_s)
-    if rate_hz < LOWEST_RATE_HZ:
-        why = f"{rate_hz} Hz hold nothing above {rate_hz // 2} Hz; at least {LOWEST_RATE_HZ} Hz are needed"
-        raise RejectedAudio("sample_rate_low", why, duration_s)
     if duration_s < limits.min_s:
         raise RejectedAudio("too_short", f"{duration_s:.2f} s is under {limits.min_s} s", duration_s)
     if duration_s > limits.max_s:
@@ -76,6 +77,15 @@ def convert_clip(source: Path, target: Path, limits: DurationLimits) -> tuple[fl
         raise RejectedAudio("silent", f"its peak is {quality['peak_dbfs']} dBFS", duration_s)
     write_clip(target, samples, CLIP_RATE_HZ)
     return round(duration_s, 4), quality
+
+
+def _check_header(rate_hz: int, header_s: float, limits: DurationLimits) -> None:
+    """Refuse what need not be decoded: at a very low rate or length it would fill the memory."""
+    if rate_hz < LOWEST_RATE_HZ:
+        why = f"{rate_hz} Hz hold nothing above {rate_hz // 2} Hz; at least {LOWEST_RATE_HZ} Hz are needed"
+        raise RejectedAudio("sample_rate_low", why, min(header_s, LONGEST_CLIP_S))
+    if header_s > limits.max_s + 1:
+        raise RejectedAudio("too_long", f"{header_s:.2f} s is over {limits.max_s} s", min(header_s, LONGEST_CLIP_S))
 
 
 def measure(samples: Samples) -> dict[str, float]:

@@ -2,16 +2,18 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.asr.model_registry import CODES, NAMES
-from jobs.dataset.manifest import RejectionError
+from jobs.dataset.exchange.taken import AudioFolders, Taken
+from jobs.dataset.manifest import LONGEST_PATH, LONGEST_TEXT, RejectionError
 from jobs.ingest_clips.params import TranscriptLine
 
 _SPEAKER = re.compile(r"[a-z][a-z0-9_-]{0,39}")
-MAX_NAME = 80
+MAX_STEM = 80
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,15 @@ class ParsedLine:
         return RejectedLine(self.number, self.audio_file, self.text, reason, detail, duration_s)
 
 
-def parse_lines(
-    lines: Iterable[tuple[int, TranscriptLine]], audio_dir: Path, *, speaker: str, language: str
-) -> tuple[list[ParsedLine], list[RejectedLine]]:
+def find_lines(lines: Iterable[tuple[int, TranscriptLine]], audio_dir: Path) -> Iterator[Taken]:
+    """Find the audio of numbered lines in a folder."""
+    folders = AudioFolders.of(audio_dir)
+    for number, line in lines:
+        _, sound = folders.take(line.audio_file)
+        yield Taken(number, line.audio_file, sound, line.text, line.speaker, line.language)
+
+
+def parse_lines(lines: Iterable[Taken], *, speaker: str, language: str) -> tuple[list[ParsedLine], list[RejectedLine]]:
     """Separate usable lines from others by their content; no audio is read.
 
     Clip names depend on the file names and the order of the lines alone, so every run gives the same.
@@ -57,45 +65,34 @@ def parse_lines(
     parsed: list[ParsedLine] = []
     rejected: list[RejectedLine] = []
     first_use: dict[Path, int] = {}
-    names: set[str] = set()
-    root = audio_dir.resolve()
-    for number, line in lines:
-        text = " ".join(unicodedata.normalize("NFC", line.text).split())
+    names = _ClipNames()
+    for line in lines:
+        number, path = line.number, line.sound
+        # normalising many combining characters takes time by their square
+        text = " ".join(unicodedata.normalize("NFC", line.text[:LONGEST_TEXT]).split())
         try:
-            path = _find_audio(root, line.audio_file)
+            if isinstance(path, RejectionError):
+                raise path
             if path in first_use:
                 raise RejectionError("duplicate_file", f"line {first_use[path]} names the same file")
             first_use[path] = number
+            if max(len(line.text), len(text)) > LONGEST_TEXT:
+                raise RejectionError("text_too_long", f"{len(line.text):,} characters; a clip has {LONGEST_TEXT:,}")
             if not any(character.isalnum() for character in text):
-                raise RejectionError("no_text", f"there are no words in {line.text!r}")
+                raise RejectionError("no_text", f"there are no words in {text!r}")
             line_speaker, line_language = _speaker(line.speaker or speaker), _language(line.language or language)
         except RejectionError as error:
-            rejected.append(RejectedLine(number, line.audio_file, text, error.reason, error.detail))
+            rejected.append(RejectedLine(number, line.audio_file[:LONGEST_PATH], text, error.reason, error.detail))
             continue
-        clip_name = _clip_name(line.audio_file, names)
-        names.add(clip_name.lower())
+        clip_name = names.make(line.audio_file)
         parsed.append(ParsedLine(number, line.audio_file, path, text, line_speaker, line_language, clip_name))
     return parsed, rejected
-
-
-def _find_audio(root: Path, audio_file: str) -> Path:
-    try:
-        path = (root / audio_file).resolve()
-        if not path.is_relative_to(root):
-            raise RejectionError("path_outside", f"{audio_file!r} leads out of {root}")
-        if not path.exists():
-            raise RejectionError("audio_missing", f"there is no file {path}")
-        if not path.is_file():
-            raise RejectionError("unreadable", f"{path} is not a file")
-    except (OSError, ValueError) as error:  # a name too long for the file system, or with a null character
-        raise RejectionError("unreadable", f"{audio_file[:MAX_NAME]!r}: {error}") from error
-    return path
 
 
 def _speaker(name: str) -> str:
     if not _SPEAKER.fullmatch(name.strip().lower()):
         raise RejectionError(
-            "speaker_unusable", f"{name!r}: a name is a letter, then at most 39 letters, digits, _ or -"
+            "speaker_unusable", f"{name[:MAX_STEM]!r}: a name is a letter, then at most 39 letters, digits, _ or -"
         )
     return name.strip().lower()
 
@@ -103,16 +100,23 @@ def _speaker(name: str) -> str:
 def _language(language: str) -> str:
     name = language.strip().lower()
     if name not in CODES and name not in NAMES and name != "auto":
-        raise RejectionError("language_unknown", f"{language!r} is none of {', '.join(CODES)}")
+        raise RejectionError("language_unknown", f"{language[:MAX_STEM]!r} is none of {', '.join(CODES)}")
     return NAMES.get(name, name)
 
 
-def _clip_name(audio_file: str, taken: set[str]) -> str:
-    """Make a plain file name of a path; the second clip of a name gets ``-2``. ``taken`` are names in lower case."""
-    plain = unicodedata.normalize("NFKD", str(Path(audio_file).with_suffix(""))).encode("ascii", "ignore").decode()
-    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", plain).strip("_")[-MAX_NAME:] or "clip"
-    name, copy = f"{stem}.wav", 1
-    while name.lower() in taken:
-        copy += 1
-        name = f"{stem}-{copy}.wav"
-    return name
+class _ClipNames:
+    """Plain file names, unique without regard to case; the second clip of a name gets ``-2``."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._copies: Counter[str] = Counter()
+
+    def make(self, audio_file: str) -> str:
+        plain = unicodedata.normalize("NFKD", str(Path(audio_file).with_suffix(""))).encode("ascii", "ignore").decode()
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "_", plain).strip("_")[-MAX_STEM:] or "clip"
+        name = f"{stem}.wav"
+        while name.lower() in self._taken:
+            self._copies[stem.lower()] = max(2, self._copies[stem.lower()] + 1)
+            name = f"{stem}-{self._copies[stem.lower()]}.wav"
+        self._taken.add(name.lower())
+        return name

@@ -4,14 +4,14 @@ The order and names of clips depend on the transcripts file alone, not on the nu
 """
 
 import logging
-import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jobs.dataset.exchange.exporters import give
 from jobs.dataset.exchange.importers import take
+from jobs.dataset.exchange.taken import Taken
 from jobs.dataset.manifest import Clip, Rejection, Source, read_numbered_rows, write_rows
 from jobs.dataset.quality.judging import Judged, build_rejection, judge_clips
 from jobs.dataset.quality.thresholds import Thresholds, read_thresholds
@@ -22,7 +22,7 @@ from jobs.errors import UserError
 from jobs.files.folders import make_folder
 from jobs.ingest_clips.clip_converter import DurationLimits, convert_clips, plan_conversion
 from jobs.ingest_clips.params import Params, Result, TranscriptLine, layout_of
-from jobs.ingest_clips.transcript_parser import ParsedLine, RejectedLine, parse_lines
+from jobs.ingest_clips.transcript_parser import ParsedLine, RejectedLine, find_lines, parse_lines
 from jobs.runner.worker.context import JobContext
 from jobs.runner.worker.journal import Journal
 
@@ -42,8 +42,7 @@ def run(params: Params, context: JobContext) -> Result:
     dataset = Path(params.out_dir) if params.out_dir else context.settings.home / "datasets" / params.voice
     durations = DurationLimits(params.min_clip_s, params.max_clip_s)
     thresholds = read_thresholds(params.quality)
-    found, audio_dir = _read_lines(params, dataset)
-    lines, rejected = parse_lines(found, audio_dir, speaker=params.voice, language=params.language)
+    lines, rejected = parse_lines(_read_lines(params, dataset), speaker=params.voice, language=params.language)
     _check_targets(lines, dataset / "clips")
     n_lines = len(lines) + len(rejected)
     context.progress(len(rejected), n_lines, f"{len(lines)} of {n_lines} lines name a clip")
@@ -80,29 +79,14 @@ def run(params: Params, context: JobContext) -> Result:
     return result
 
 
-def _read_lines(params: Params, dataset: Path) -> tuple[Iterable[tuple[int, TranscriptLine]], Path]:
-    """Return the numbered lines of the transcripts, of any layout, and the folder that their audio is in."""
+def _read_lines(params: Params, dataset: Path) -> Iterator[Taken]:
+    """Read the numbered lines of the transcripts, of any layout, and find their audio."""
     transcripts = Path(params.transcripts)
     layout = layout_of(transcripts)
-    folder = Path(params.audio_dir) if params.audio_dir else transcripts.parent
+    audio_dir = Path(params.audio_dir) if params.audio_dir else None
     if layout == "jsonl":
-        return read_numbered_rows(transcripts, TranscriptLine), folder
-    scratch = dataset / IMPORTED
-    taken = list(take(layout, transcripts, scratch))
-    root = Path(os.path.commonpath([str(clip.path.parent.absolute()) for clip in taken] or [str(scratch)]))
-    lines = (
-        (
-            clip.number,
-            TranscriptLine(
-                audio_file=str(clip.path.absolute().relative_to(root)),
-                text=clip.text or "-",
-                speaker=clip.speaker,
-                language=clip.language,
-            ),
-        )
-        for clip in taken
-    )
-    return lines, root
+        return find_lines(read_numbered_rows(transcripts, TranscriptLine), audio_dir or transcripts.parent)
+    return take(layout, transcripts, dataset / IMPORTED, audio_dir)
 
 
 def _check_targets(lines: Sequence[ParsedLine], clips: Path) -> None:

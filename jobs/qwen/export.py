@@ -14,15 +14,16 @@ from safetensors.torch import save_file
 
 from jobs.errors import UserError
 from jobs.files.atomic_io import replacing_folder, write_json
-from jobs.files.copying import copy_file, link_tree
-from jobs.qwen.model_files import CARD
-from jobs.qwen.safetensors_io import INDEX, WEIGHTS, read_tensors, weight_files
-from jobs.qwen.speaker_embedding import ENCODER_FILE, ENCODER_PREFIX
+from jobs.files.copying import copy_file, link_file
+from jobs.files.folders import make_folder
+from jobs.model_folders.contents import ModelFolder
+from jobs.model_folders.safetensors_header import INDEX, WEIGHTS, find_weights
+from jobs.qwen.model_files import CARD, CODEC, COPIED_FILES, TOKENIZER_FILES, read_model_config
+from jobs.qwen.safetensors_io import read_tensors, weight_files
+from jobs.qwen.speaker_embedding import ENCODER_FILE, ENCODER_PREFIX, encoder_files
 from jobs.qwen.train.lora import merged_tensors
 
 _TALKER_TABLE = "talker.model.codec_embedding.weight"
-_COPIED_SUFFIXES = {".json", ".txt", ".jinja"}
-_NOT_COPIED = {"config.json", INDEX, CARD}
 
 
 def write_voice(model: Any, base: Path, out: Path, *, voices: Mapping[str, torch.Tensor], card: dict[str, Any]) -> Path:
@@ -32,7 +33,7 @@ def write_voice(model: Any, base: Path, out: Path, *, voices: Mapping[str, torch
         model: the trained upstream model, with adapters not yet merged or without any.
         voices: speaker embedding (hidden,) of the training run, by name in lower case.
     """
-    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    config = read_model_config(base)
     for speaker in voices:
         config = voice_config(config, speaker)
     rows = {config["talker_config"]["spk_id"][speaker]: embedding for speaker, embedding in voices.items()}
@@ -60,7 +61,7 @@ def write_base(model: Any, base: Path, out: Path, *, card: dict[str, Any]) -> Pa
             f"{base} has no speaker encoder, which a base needs.",
             "Train from a base model or a voice that start_training exported, or leave export_base out.",
         )
-    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    config = read_model_config(base)
     config["tts_model_type"] = "base"
     with replacing_folder(out) as folder:
         _write_weights(model, base, folder / WEIGHTS, {}, encoder)
@@ -72,10 +73,10 @@ def _write_others(base: Path, folder: Path, config: dict[str, Any], card: dict[s
     """Add everything except weights."""
     write_json(folder / "config.json", config)
     write_json(folder / CARD, card)
-    for path in sorted(base.iterdir()):
-        if path.suffix in _COPIED_SUFFIXES and path.name not in _NOT_COPIED:
-            copy_file(path, folder / path.name, sync=False)
-    link_tree(base / "speech_tokenizer", folder / "speech_tokenizer")
+    model = ModelFolder.at(base)
+    for name, path in model.find_all(COPIED_FILES).items():
+        copy_file(path, folder / name, sync=False)
+    _link_codec(model.inner(CODEC), folder / CODEC)
 
 
 def voice_config(base_config: dict[str, Any], speaker: str) -> dict[str, Any]:
@@ -142,5 +143,12 @@ def _write_encoder(base: Path, path: Path) -> None:
 
 
 def _read_encoder(base: Path) -> dict[str, torch.Tensor]:
-    kept = base / ENCODER_FILE
-    return dict(read_tensors([kept] if kept.is_file() else weight_files(base), ENCODER_PREFIX))
+    return dict(read_tensors(encoder_files(base), ENCODER_PREFIX))
+
+
+def _link_codec(source: ModelFolder, target: Path) -> None:
+    """Hard-link the codec's files (0.7 GB, which never change); copy where links are impossible."""
+    make_folder(target)
+    files = {**source.find_all((*TOKENIZER_FILES, INDEX)), **find_weights(source)}
+    for name, path in files.items():
+        link_file(path, target / name)

@@ -26,6 +26,7 @@ FOLDER = "anchors"
 BUNDLED_VOICE = PROJECT_ROOT / "samples" / "fables.m4b"
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".m4a", ".m4b", ".ogg", ".opus"})
 MAX_EXCERPT_S = 8.0
+MAX_RECORDING_S = 600.0  # of another speaker; the excerpts are spread over it
 _PAUSE_S = 0.7  # the bundled recording has 1.1 s between its sentences, and less within them
 _LOUD = 0.01
 
@@ -141,9 +142,10 @@ def _read_other_speaker(path: Path, n_clips: int) -> list[tuple[str, Samples]]:
         excerpts = [(clip.text, read_clip(resolve_clip(clip, path).path, CLIP_RATE_HZ)) for clip in clips]
     elif path.is_dir():
         files = [file for file in sorted(path.iterdir()) if file.suffix.lower() in AUDIO_SUFFIXES][:n_clips]
-        excerpts = [("", read_clip(file, CLIP_RATE_HZ)[: int(MAX_EXCERPT_S * CLIP_RATE_HZ)]) for file in files]
+        n_longest = int(MAX_EXCERPT_S * CLIP_RATE_HZ)
+        excerpts = [("", read_clip(file, CLIP_RATE_HZ, longest_s=MAX_EXCERPT_S)[:n_longest]) for file in files]
     else:
-        excerpts = [("", excerpt) for excerpt in _cut_excerpts(read_clip(path, CLIP_RATE_HZ), n_clips)]
+        excerpts = [("", excerpt) for excerpt in _cut_excerpts(read_clip(path, CLIP_RATE_HZ, MAX_RECORDING_S), n_clips)]
     if not excerpts:
         raise UserError(
             "anchor_unreadable",

@@ -12,10 +12,11 @@ from jobs.asr.wer import distractors
 from jobs.audio.clip_io import SPEECH_RATE_HZ, read_clip
 from jobs.audio.dnsmos import PREDICTOR
 from jobs.audio.mel import Floats
+from jobs.files.reading import hash_file
 from jobs.rate_samples.anchors import Anchor
 from jobs.rate_samples.inputs import RatingInputs, RatingItem
 from jobs.rate_samples.judge_models import JudgeModels, NarratorLimits, fit_limits
-from jobs.rate_samples.measurement_cache import MeasurementCache, file_hash
+from jobs.rate_samples.measurement_cache import MeasurementCache
 from jobs.rate_samples.measurements import RECOGNISED, RECOGNISER, ClipAnalyzer, Measurements, Timbre
 from jobs.rate_samples.narrator_clips import N_SHORT_CLIPS, NarratorClip, build_profile, short_lengths
 from jobs.rate_samples.params import Rating
@@ -116,7 +117,7 @@ class Evaluator:
     def _measure(self, path: Path, text: str, language: str, *, step: bool = True) -> Measurements:
         stored = self._cache.get_or_compute(
             lambda: self._analyzer.measure(path, text, language).model_dump(mode="json"),
-            "clip", file_hash(path), text, language, self._distractors,
+            "clip", hash_file(path), text, language, self._distractors,
         )  # fmt: skip
         if step:
             self._step(f"measured {path.name}")
@@ -126,7 +127,7 @@ class Evaluator:
         """Measure the first ``length_s`` of each clip; clips that are no longer than that are left out."""
         stored = [
             self._cache.get_or_compute(
-                partial(self._timbre, clip.path, length_s), "cut", file_hash(clip.path), length_s
+                partial(self._timbre, clip.path, length_s), "cut", hash_file(clip.path), length_s
             )
             for clip in clips
         ]
@@ -148,7 +149,7 @@ class Evaluator:
         if measured.timbre is None:  # silent
             return [None] * len(compared)
         score = partial(self._analyzer.text_scores, item.path, compared)
-        scores: list[float | None] = self._cache.get_or_compute(score, "texts", file_hash(item.path), compared)
+        scores: list[float | None] = self._cache.get_or_compute(score, "texts", hash_file(item.path), compared)
         return scores
 
     def _step(self, message: str, **metrics: float) -> None:

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from jobs.runner.worker.journal import Journal
@@ -35,9 +34,3 @@ class MeasurementCache:
 def cache_key(*inputs: object) -> str:
     """Hash everything that a measurement depends on."""
     return hashlib.sha256(json.dumps(inputs, default=str).encode()).hexdigest()[:24]
-
-
-def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

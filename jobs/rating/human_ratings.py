@@ -9,9 +9,10 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from statistics import NormalDist
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -23,6 +24,7 @@ from jobs.param_types import Untrusted, first_fault
 HUMAN_RATINGS = "human_ratings.jsonl"
 """Beside takes.jsonl: what people said of them."""
 
+Moment = Annotated[float, Field(ge=0, le=1e11)]
 Winner = Literal["audio", "against", "tie"]
 
 
@@ -33,7 +35,7 @@ class HumanRating(Row):
     text: Untrusted
     score: int = Field(ge=1, le=5)
     note: Untrusted = ""
-    at: float
+    at: Moment
     """When, in seconds since 1970."""
     who: str = ""
     model: str = ""
@@ -55,7 +57,7 @@ class Vote(Row):
     is_blind: bool = False
     heard_first: Literal["audio", "against"] = "audio"
     note: Untrusted = ""
-    at: float
+    at: Moment
     who: str = ""
     model: str = ""
     against_model: str = ""
@@ -70,7 +72,15 @@ class Opinions:
 
     def of(self, audio: str) -> list[HumanRating]:
         """Each person's last score of a take."""
-        return list({score.who: score for score in self.scores if score.audio == audio}.values())
+        return list(self._last_scores.get(audio, {}).values())
+
+    @cached_property
+    def _last_scores(self) -> dict[str, dict[str, HumanRating]]:
+        """Each person's last score by take and person, in the order of their first."""
+        found: dict[str, dict[str, HumanRating]] = {}
+        for score in self.scores:
+            found.setdefault(score.audio, {})[score.who] = score
+        return found
 
 
 def read_opinions(folder: Path) -> Opinions:

@@ -1,17 +1,31 @@
-"""Reader of ``ratings.json``, for jobs that start a rating. Imports the standard library only."""
+"""Reader of ``ratings.json``, for jobs that start a rating. Imports no other library."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from jobs.errors import UserError
+from jobs.files.reading import parse_json, read_bytes
+
 RATINGS_NAME = "ratings.json"
+LARGEST_BYTES = 100_000_000  # 10,000 takes have about 15 MB
+HINT = "Rate the takes again with rate_samples."
 
 
 def read_ratings_file(path: Path) -> dict[str, Any]:
-    """Read the ratings of a run; ``takes`` has one entry for each rated take."""
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    """Read the ratings of a run; ``takes`` has one entry for each rated take.
+
+    Raises ``UserError``: ``manifest_missing``, ``manifest_unreadable``, ``file_not_regular``, ``file_too_large``.
+    """
+    try:
+        content = parse_json(read_bytes(path, LARGEST_BYTES))
+    except OSError as error:
+        raise UserError("manifest_missing", f"Cannot open {path}: {error.strerror}.", HINT) from error
+    except ValueError as error:
+        raise UserError("manifest_unreadable", f"{path} cannot be read as JSON: {error}.", HINT) from error
+    if not isinstance(content, dict) or not isinstance(content.get("takes"), list):
+        raise UserError("manifest_unreadable", f"{path} holds no list of takes.", HINT)
     return content
 
 

@@ -1,18 +1,19 @@
 """``evaluations/iteration_N/``: a round's takes, their ratings and ``evaluation.json``, as in the original skill."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from jobs.dataset.takes import Take, read_takes, stop_rate
+from jobs.dataset.manifest import check_audio_inside
+from jobs.dataset.takes import TAKES_NAME, Take, read_takes, stop_rate
 from jobs.files.atomic_io import write_json
 from jobs.files.copying import link_file
+from jobs.files.reading import parse_json, read_bytes
 from jobs.rating.confidence_interval import mean_over_texts
 from jobs.rating.human_ratings import read_opinions
-from jobs.rating.ratings_file import RATINGS_NAME, mean_part, read_ratings_file
+from jobs.rating.ratings_file import LARGEST_BYTES, RATINGS_NAME, mean_part, read_ratings_file
 from jobs.refine_voice.policy import RoundRating
 
 EVALUATION = "evaluation.json"
@@ -31,9 +32,10 @@ class TakeRating:
 def link_takes(folder: Path) -> None:
     """Give every take a second name, as in the original skill: eval_00.wav, eval_01.wav …"""
     for number, take in enumerate(read_takes(folder)):
+        sound = check_audio_inside(folder / TAKES_NAME, folder, take.audio)
         link = folder / f"eval_{number:02d}.wav"
-        if not link.exists() or not link.samefile(folder / take.audio):
-            link_file(folder / take.audio, link)
+        if not link.exists() or not link.samefile(sound):
+            link_file(sound, link)
 
 
 def read_ratings(folder: Path) -> tuple[dict[str, TakeRating], dict[str, Any]]:
@@ -99,10 +101,10 @@ def write_evaluation(
 def read_decided_rating(folder: Path, job: str) -> RoundRating | None:
     """Read the rating that this job decided by; None before the decision. Later human ratings do not change it."""
     try:
-        evaluation = json.loads((folder / EVALUATION).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        evaluation = parse_json(read_bytes(folder / EVALUATION, LARGEST_BYTES))
+    except (FileNotFoundError, ValueError):
         return None
-    if evaluation.get("job") != job:
+    if not isinstance(evaluation, dict) or evaluation.get("job") != job:
         return None
     stops = stop_rate(read_takes(folder))
     return RoundRating(shown=evaluation["average_rating"], scores=evaluation["scores"], stop_rate=stops)

@@ -106,7 +106,7 @@ def take_seed(seed: int, take: int) -> int:
 def _hash_request(text: str, params: Params, seed: int, model: VoiceModel, speaker: str | None, language: str) -> str:
     """Hash all inputs of a take's audio: the model's files, the voice, the text, the decoding."""
     files = [params.ref_audio] if params.ref_audio else []
-    files += [str(path) for path in sorted(model.folder.glob("*.safetensors"))]
+    files += [str(path) for path in sorted(model.folder.glob("*.safetensors")) if path.is_file()]
     content = {
         "text": text.strip(),
         "speaker": speaker,

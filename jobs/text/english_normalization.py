@@ -4,14 +4,20 @@ Not a pronunciation dictionary (``jobs.text.g2p``), and English only.
 """
 
 import re
+import sys
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from num2words import num2words
 
+from jobs.errors import UserError
 
-@dataclass(frozen=True)
+MAX_WORDS = 3_000_000  # 300 hours of speech
+MAX_DIGITS = 15  # longer numbers are read digit by digit
+
+
+@dataclass(frozen=True, slots=True)
 class SpokenWord:
     """One spoken word and the characters ``text[start:end]`` that it, alone or with neighbours, comes from."""
 
@@ -29,13 +35,20 @@ def spoken_map(text: str) -> list[SpokenWord]:
     """The spoken words with where each is written. Words of one number share its characters.
 
     ``spoken_map("In 1455, i.e. …")`` gives in, fourteen, fifty, five, that, is with spans of ``In``, ``1455``
-    (three times) and ``i.e.`` (twice).
+    (three times) and ``i.e.`` (twice). Raises ``UserError``: ``text_unreadable``, more than ``MAX_WORDS``.
     """
     words: list[SpokenWord] = []
     for match in _TOKEN.finditer(text):
         kind = match.lastgroup or "word"
-        for word in _letters(_SAY[kind](match.group(), text[: match.start()][-16:])).split():
-            words.append(SpokenWord(word, match.start(), match.end()))
+        start, end = match.span()
+        for word in _letters(_SAY[kind](match.group(), text[max(0, start - 16) : start])).split():
+            words.append(SpokenWord(sys.intern(word), start, end))
+        if len(words) > MAX_WORDS:
+            raise UserError(
+                "text_unreadable",
+                f"The text has more than {MAX_WORDS:,} words, 300 hours of speech.",
+                "Give the text of one recording.",
+            )
     return words
 
 
@@ -65,7 +78,7 @@ def other_readings(written_token: str) -> list[list[str]]:
     """
     token = written_token.lower()
     found = [*_OTHER_READINGS.get(token, ())]
-    if re.fullmatch(r"\d{1,3}(?:,\d{3})+|\d{3,6}", token):
+    if re.fullmatch(r"\d{1,3}(?:,\d{3}){1,4}|\d{3,6}", token):
         number = int(token.replace(",", ""))
         cardinal = str(num2words(number))
         found += [cardinal, cardinal.replace(" and ", " ")]
@@ -97,32 +110,40 @@ _SYMBOLS = {"&": "and", "%": "percent", "@": "at", "+": "plus", "=": "equals", "
 _ROMAN = re.compile(r"(?:XL|X{0,3}|LX{0,3}|XC)(?:IX|IV|V?I{0,3})")
 _COUNTED = re.compile(r"(?:chapter|book|part|volume|canto|act|scene|section|letter|no\.?|page)\s+$", re.IGNORECASE)
 
+# Every repetition is bounded, so that no token is longer than a line.
+_DIGITS = r"\d{1,60}(?:,\d{3}){0,20}"
 _TOKEN = re.compile(
     r"(?P<abbreviation>\b(?:" + "|".join(re.escape(a) for a in _ABBREVIATIONS if a.endswith(".")) + r"|mrs?\b|dr\b))"
-    r"|(?P<money>[$£€]\d+(?:,\d{3})*(?:\.\d{2})?)"
-    r"|(?P<ordinal>\b\d+(?:,\d{3})*(?:st|nd|rd|th)\b)"
+    rf"|(?P<money>[$£€]{_DIGITS}(?:\.\d{{2}})?)"
+    rf"|(?P<ordinal>\b{_DIGITS}(?:st|nd|rd|th)\b)"
     r"|(?P<decade>\b\d{3}0['’]?s\b)"
     r"|(?P<clock>\b(?:[01]?\d|2[0-3]):[0-5]\d\b)"
-    r"|(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
-    r"|(?P<roman>(?-i:\b[IVXL]{2,}\b))"
+    r"|(?P<number>\d{1,3}(?:,\d{3}){1,20}(?:\.\d{1,60})?|\d{1,60}(?:\.\d{1,60})?)"
+    r"|(?P<roman>(?-i:\b[IVXL]{2,12}\b))"
     r"|(?P<symbol>[&%@+=°½])"
-    r"|(?P<word>[^\W\d_]+(?:['’][^\W\d_]+)*['’]?)",
+    r"|(?P<word>[^\W\d_]{1,60}(?:['’][^\W\d_]{1,60}){0,8}['’]?)",
     re.IGNORECASE,
 )
+_DIGIT_NAMES = tuple(str(num2words(digit)) for digit in range(10))
+
+
+def _say_digits(digits: str) -> str:
+    return " ".join(_DIGIT_NAMES[int(digit)] if digit.isdecimal() else "point" for digit in digits)
 
 
 def _say_number(written_number: str, _before: str = "") -> str:
     digits = written_number.replace(",", "")
+    if len(digits) > MAX_DIGITS or (len(digits) > 1 and digits[0] == "0" and "." not in digits):
+        return _say_digits(digits)
     if "." in digits:
         return str(num2words(float(digits)))
     is_year = len(digits) == 4 and 1100 <= int(digits) <= 2099 and "," not in written_number
-    if len(digits) > 15 or (len(digits) > 1 and digits[0] == "0"):
-        return " ".join(str(num2words(int(digit))) for digit in digits)
     return str(num2words(int(digits), to="year" if is_year else "cardinal"))
 
 
 def _say_ordinal(written_number: str, _before: str) -> str:
-    return str(num2words(int(re.sub(r"\D", "", written_number)), to="ordinal"))
+    digits = re.sub(r"\D", "", written_number)
+    return _say_digits(digits) if len(digits) > MAX_DIGITS else str(num2words(int(digits), to="ordinal"))
 
 
 def _say_decade(written_number: str, _before: str) -> str:
@@ -133,7 +154,8 @@ def _say_decade(written_number: str, _before: str) -> str:
 def _say_money(written_sum: str, _before: str) -> str:
     major, minor = _CURRENCIES[written_sum[0]]
     whole, _, rest = written_sum[1:].replace(",", "").partition(".")
-    spoken = f"{num2words(int(whole))} {major}{'' if int(whole) == 1 else 's'}"
+    amount = _say_digits(whole) if len(whole) > MAX_DIGITS else num2words(int(whole))
+    spoken = f"{amount} {major}{'' if amount == 'one' else 's'}"
     if rest and int(rest):
         spoken += f" and {num2words(int(rest))} {minor}{'' if minor == 'pence' or int(rest) == 1 else 's'}"
     return spoken
@@ -161,7 +183,7 @@ def _say_roman(numeral: str, before: str) -> str:
 
 
 _SAY: dict[str, Callable[[str, str], str]] = {
-    "abbreviation": lambda written_word, _: _ABBREVIATIONS[written_word.lower()],
+    "abbreviation": lambda written_word, _: _ABBREVIATIONS[_fold(written_word)],
     "money": _say_money,
     "ordinal": _say_ordinal,
     "decade": _say_decade,
@@ -171,6 +193,11 @@ _SAY: dict[str, Callable[[str, str], str]] = {
     "symbol": lambda symbol, _: _SYMBOLS[symbol],
     "word": lambda word, _: word,
 }
+
+
+def _fold(written_word: str) -> str:
+    """Return lower case as patterns that ignore case see it: a long s is an s, i with and without a dot an i."""
+    return unicodedata.normalize("NFKD", written_word.replace("ı", "i")).encode("ascii", "ignore").decode().lower()
 
 
 def _letters(spoken: str) -> str:

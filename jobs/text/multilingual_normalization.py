@@ -82,11 +82,11 @@ def _number(digits: str, code: str, to: str) -> str:
     if len(digits) > MAX_DIGITS:
         raise CannotSpell(f"{digits} has {len(digits)} digits; write it out")
     whole, _, rest = digits.partition(".")
-    if code == "zh":
-        return chinese(int(whole)) + ("点" + "".join(_CHINESE_DIGITS[int(digit)] for digit in rest) if rest else "")
     try:
+        if code == "zh":
+            return chinese(int(whole)) + ("点" + "".join(_CHINESE_DIGITS[int(digit)] for digit in rest) if rest else "")
         return str(num2words(float(digits) if rest else int(whole), lang=code, to=to))
-    except (NotImplementedError, KeyError, OverflowError) as error:
+    except (NotImplementedError, LookupError, ArithmeticError, ValueError) as error:  # 4.094.8 is no number
         raise CannotSpell(f"{digits} cannot be spelt out in the language {code!r}; write it out") from error
 
 

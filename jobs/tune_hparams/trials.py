@@ -3,13 +3,13 @@
 Jobs are found again after a kill.
 """
 
-import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from optuna.trial import FrozenTrial
 
+from jobs.dataset.manifest import Clip, read_rows
 from jobs.dataset.split import sample_evenly
 from jobs.dataset.takes import TAKES_NAME, read_takes
 from jobs.errors import UserError
@@ -190,8 +190,7 @@ def choose_texts(params: Params) -> list[str]:
     """Choose the texts that every trial speaks: given, held-out or fixed ones."""
     if params.texts or params.objective == "loss":
         return params.texts
-    rows: list[dict[str, Any]] = [json.loads(line) for line in Path(params.manifest).read_text("utf-8").splitlines()]
-    held_out = [row["text"] for row in rows if row.get("split") == "validation"]
+    held_out = [row.text for row in read_rows(Path(params.manifest), Clip) if row.split == "validation"]
     fitting = [text for text in dict.fromkeys(held_out) if MIN_WORDS <= len(text.split()) <= MAX_WORDS]
     texts = sample_evenly(fitting, MAX_HELD_OUT_TEXTS)
     return texts if len(texts) >= MIN_TEXTS else [*texts, *EVALUATION_TEXTS]

@@ -5,7 +5,6 @@ plots and ``report.html``. The study on disk is the whole state: after a kill th
 trials are not interrupted.
 """
 
-import hashlib
 import logging
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from jobs.dataset.split import MIN_CLIPS_TO_SPLIT
 from jobs.errors import UserError
 from jobs.files.folders import make_folder
+from jobs.files.reading import hash_file
 from jobs.runner.worker.context import JobContext
 from jobs.training.spec import KIND as TRAINING
 from jobs.tune_hparams.html_report import (
@@ -170,7 +170,7 @@ def _check_validation(params: Params, context: JobContext) -> dict[str, Any]:
 def _identity(params: Params, data: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters that must be equal for losses to be comparable."""
     identity = params.model_dump(mode="json", exclude=NOT_IDENTITY)
-    identity["manifest"] = hashlib.sha256(Path(params.manifest).read_bytes()).hexdigest()
+    identity["manifest"] = hash_file(Path(params.manifest))
     # earlier versions held out other clips of the same manifest
     return identity | {name: value for name, value in data.items() if name == "split"}
 

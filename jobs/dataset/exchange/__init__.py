@@ -1,4 +1,4 @@
-"""Datasets in other tools' layouts, read and written through those tools' own libraries where they have one.
+"""Datasets in other tools' layouts, written through their own libraries, read without them.
 
 Exports nothing: callers import the module they need, since some load heavy libraries.
 """

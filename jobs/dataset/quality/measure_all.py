@@ -20,6 +20,7 @@ from jobs.dataset.quality.measure_clip import RECOGNISED, VERSION, Measured, Tas
 from jobs.dataset.quality.quality_filter import SHORT_S, SHORT_WORDS
 from jobs.dataset.quality.thresholds import Thresholds
 from jobs.dataset.split import sample_evenly
+from jobs.files.reading import open_regular
 from jobs.runner.worker.context import JobContext
 from jobs.runner.worker.journal import Journal
 
@@ -79,7 +80,7 @@ def _cached(
 
 
 def _key(task: Task) -> str:
-    with task.path.open("rb") as stream:
+    with open_regular(task.path) as stream:
         digest = hashlib.file_digest(stream, "sha256")
     digest.update(f"\0{VERSION}\0{task.text}\0{task.language}\0{task.instrument}".encode())
     return digest.hexdigest()

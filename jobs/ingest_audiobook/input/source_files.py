@@ -7,12 +7,13 @@ from pathlib import Path
 
 from natsort import natsort_keygen, ns
 
-from jobs.audio.recording import Chapter, Recording, RecordingInfo
+from jobs.audio.recording import MAX_CHAPTERS, Chapter, Recording, RecordingInfo
 from jobs.errors import UserError
 from jobs.ingest_audiobook.params import AUDIO_SUFFIXES
 
 NARROW_HZ = 16_000  # clips have 24 kHz; a lower source rate lacks frequencies of a voice above half of it
 MAX_NAMED = 5
+MAX_RECORDINGS = 10_000
 # Usual suffixes by libavformat's name of the format; other formats get no note.
 SUFFIXES = {
     "mov": {".m4b", ".m4a", ".mp4", ".mov", ".aax"},
@@ -79,6 +80,12 @@ def _audio_files(folder: Path, roots: Sequence[Path] | None) -> tuple[list[Path]
                 continue
             check_link(path, folder, roots)
             audio.append(path)
+        if len(audio) > MAX_RECORDINGS:
+            raise UserError(
+                "audio_unreadable",
+                f"{folder} holds more than {MAX_RECORDINGS:,} recordings: that is no book.",
+                "Give the folder of one book.",
+            )
     if not audio:
         raise UserError(
             "audio_missing",
@@ -134,6 +141,12 @@ def _combined_info(
         own = info.chapters or (Chapter(info.title or Path(name).stem, 0.0, info.duration_s or 0.0),)
         numbers.append(tuple(range(len(chapters) + 1, len(chapters) + len(own) + 1)))
         chapters += own
+        if len(chapters) > MAX_CHAPTERS:
+            raise UserError(
+                "audio_unreadable",
+                f"The recordings have more than {MAX_CHAPTERS:,} chapter marks together.",
+                "Give the folder of one book.",
+            )
     lengths = [recording.info.duration_s for recording in recordings]
     duration_s = sum(length or 0.0 for length in lengths) if all(lengths) else None
     album = first.album or first.title

@@ -6,18 +6,21 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from jobs.dataset.manifest import Clip, Rejection
 from jobs.errors import UserError
 from jobs.files.atomic_io import write_json, write_text
 from jobs.files.folders import make_folder, move, remove
+from jobs.files.reading import open_regular, read_bytes
 from jobs.ingest_audiobook.params import Params
 from jobs.ingest_audiobook.text.subtitles import segment_files
 
 STATE_FOLDER = ".ingest"
 RECORD = "record.json"
+MAX_RECORD_BYTES = 64 << 20  # of a unit: 15 minutes have 500 clips, 1 MB
 VERSION = 4  # of the clips; an ingest of another version does not continue an older dataset
 # Parameters that change no clip: places, judging after the cut, and how Whisper computes, so that an ingest that ran
 # out of memory can continue with smaller batches.
@@ -44,8 +47,9 @@ def _text_digest(params: Params, path: Path, names: Sequence[str]) -> str | list
 
 def _digest(path: Path) -> str:
     """Hash the length and the first and last MiB: enough to distinguish recordings without reading 1 GB."""
-    size = path.stat().st_size
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
         digest = hashlib.sha256(str(size).encode() + stream.read(1 << 20))
         stream.seek(max(0, size - (1 << 20)))
         digest.update(stream.read())
@@ -80,7 +84,7 @@ class IngestState:
         make_folder(self._folder)
         made_from = self._folder / "made_from.json"
         if made_from.is_file():
-            known = json.loads(made_from.read_text(encoding="utf-8"))
+            known = _read_object(made_from)
             differing = sorted(key for key in fingerprint if known.get(key) != fingerprint[key])
             if differing:
                 raise UserError(
@@ -99,7 +103,7 @@ class IngestState:
     def finished(self) -> Iterator[UnitRecord]:
         """Read the records of finished units in order, up to the first gap: those of a long book exceed the memory."""
         for index in range(self._count_finished()):
-            yield UnitRecord.model_validate_json(_record_path(self._folder, index).read_bytes())
+            yield _read_record(_record_path(self._folder, index))
 
     def _count_finished(self) -> int:
         return next(index for index in itertools.count() if not _record_path(self._folder, index).is_file())
@@ -115,7 +119,9 @@ class IngestState:
     def finish_staged(self, index: int, n_clips: int) -> UnitRecord:
         """Move the clips of a staged unit to ``clips/`` with numbers from ``n_clips`` on, and save its record."""
         folder = self.staged / f"{index:05d}"
-        record = UnitRecord.model_validate_json((folder / RECORD).read_bytes())
+        record = _read_record(folder / RECORD)
+        if any(Path(clip.audio).name != clip.audio for clip in record.clips):
+            raise _damaged(folder / RECORD, "it names files in other folders")
         make_folder(self.dataset / "clips")
         clips = []
         for number, clip in enumerate(record.clips, n_clips):
@@ -134,7 +140,8 @@ class IngestState:
             remove(folder)
         n_finished = self._count_finished()
         for folder in self.staged.glob("*"):
-            if int(folder.name.split(".")[0]) < n_finished:
+            number = folder.name.split(".")[0]
+            if number.isdecimal() and int(number) < n_finished:
                 remove(folder)
         if all_of_it:
             remove(self.staged)
@@ -153,6 +160,29 @@ class UnitWorkspace:
         """Save the record and mark the unit as staged, by a rename."""
         write_text(self.folder / RECORD, record.model_dump_json(exclude_none=True))
         move(self.folder, self._done)
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(read_bytes(path, MAX_RECORD_BYTES))
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _read_record(path: Path) -> UnitRecord:
+    try:
+        return UnitRecord.model_validate_json(read_bytes(path, MAX_RECORD_BYTES))
+    except ValidationError as error:
+        raise _damaged(path, str(error)[:200]) from error
+
+
+def _damaged(path: Path, why: str) -> UserError:
+    return UserError(
+        "dataset_differs",
+        f"{path} was changed since it was written: {why}.",
+        "Give another out_dir, or delete the dataset's folder to make it afresh.",
+    )
 
 
 def _record_path(folder: Path, index: int) -> Path:

@@ -62,9 +62,9 @@ def _merged(
     candidates: Sequence[ClipCandidate], rejected: Sequence[RejectedSpan], limits: ClipLimits
 ) -> list[ClipCandidate]:
     spans = [candidate.span for candidate in candidates]
-    starts = [other.span.start_s for other in rejected]
+    starts = sorted(other.span.start_s for other in rejected)
     may_join = [
-        k > 0 and not any(spans[k - 1].end_s <= start_s < span.start_s for start_s in starts)
+        k > 0 and bisect_left(starts, span.start_s) <= bisect_left(starts, spans[k - 1].end_s)
         for k, span in enumerate(spans)
     ]
     groups = merged(spans, target_s=limits.target_s, max_s=limits.max_s, max_gap_s=limits.max_gap_s, may_join=may_join)

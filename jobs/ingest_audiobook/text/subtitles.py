@@ -1,7 +1,6 @@
 """Segments of text with times, read from subtitles or JSONL."""
 
 import json
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,11 +9,21 @@ from pathlib import Path
 import pysubs2
 
 from jobs.errors import UserError
+from jobs.files.reading import check_regular, read_lines
 from jobs.ingest_audiobook.input.source_files import SourceFiles, check_link
 from jobs.ingest_audiobook.params import SUBTITLE_SUFFIXES, Params
 from jobs.ingest_audiobook.text.text_decoding import check_script, decode_text_file
 
 MAX_NAMED = 5
+MAX_SEGMENTS = 500_000  # 100 hours have 120,000 of 3 s
+MAX_SEGMENTS_BYTES = 256 << 20  # of JSONL: with times of all words, 100 hours have 160 MB
+MAX_WITHIN, WITHIN_S = 1_000, 10.0  # segments; single letters have 20 a second
+MAX_LINE_BYTES = 1 << 20
+MAX_TEXT = 10_000  # characters; a clip has at most 30 s, 600 characters
+MAX_TIME_S = 1e7  # 2,800 hours
+# The longest bracket or tag; without a bound, brackets that are never closed take quadratic time.
+_TAGS = re.compile(r"\{[^}]{0,500}\}|< {0,4}/? {0,4}[a-zA-Z][^>]{0,500}>")
+_SOUNDS = re.compile(r"\[[^\]]{0,500}\]|\([^)]{0,500}\)|[♪♫#]+")
 
 
 @dataclass(frozen=True)
@@ -30,15 +39,24 @@ class Segment:
 def read_segments(path: Path) -> list[Segment]:
     """Read JSONL with start, end (seconds) and text, sorted by start; other fields are ignored.
 
-    Raises ``UserError``: ``segments_unreadable`` with the number of the first bad line, ``segments_empty``.
+    Raises ``UserError``: ``segments_unreadable`` with the number of the first bad line, ``segments_empty``,
+    ``file_not_regular``, ``file_too_large``, ``line_too_long``.
     """
+    size = check_regular(path).st_size
+    if size > MAX_SEGMENTS_BYTES:
+        raise UserError(
+            "file_too_large",
+            f"{path} has {size:,} bytes; at most {MAX_SEGMENTS_BYTES:,} are read.",
+            "Check that this is the right file.",
+        )
     segments: list[Segment] = []
-    for number, raw in enumerate(path.read_bytes().splitlines(), 1):
+    for number, raw in enumerate(read_lines(path, MAX_LINE_BYTES), 1):
         if raw.strip():
             segments.append(_segment(path, number, raw))
+            _check_count(path, len(segments))
     if not segments:
         raise UserError("segments_empty", f"{path} holds no segments.", "One JSON object a line: start, end, text.")
-    return sorted(segments, key=lambda segment: (segment.start_s, segment.line))
+    return _in_order(path, segments)
 
 
 def read_subtitles(path: Path) -> list[Segment]:
@@ -46,18 +64,41 @@ def read_subtitles(path: Path) -> list[Segment]:
 
     Raises ``UserError``: ``segments_unreadable``, ``segments_empty``, and those of ``decode_text_file``.
     """
-    text = decode_text_file(path).text
+    text = re.sub(r"\n{3,}", "\n\n", decode_text_file(path).text)  # pysubs2 takes quadratic time for line ends
     try:
-        cues = pysubs2.SSAFile.from_string(text, format_=path.suffix.lower().lstrip("."))
+        # tags are kept for ``_TAGS``: pysubs2's own patterns take quadratic time for "<a<a"
+        cues = pysubs2.SSAFile.from_string(text, format_=path.suffix.lower().lstrip("."), keep_html_tags=True)
     except (pysubs2.exceptions.Pysubs2Error, ValueError) as error:
         raise UserError("segments_unreadable", f"{path} has no subtitles: {error}.", "Give .srt or .vtt.") from error
+    _check_count(path, len(cues))
     segments = [
-        Segment(number, cue.start / 1000, cue.end / 1000, _spoken_text(cue.plaintext))
-        for number, cue in enumerate(cues, 1)
+        Segment(number, cue.start / 1000, cue.end / 1000, _spoken_text(cue.text)) for number, cue in enumerate(cues, 1)
     ]
     if not segments:
         raise UserError("segments_empty", f"{path} holds no cues.", "Give .srt or .vtt with times and text.")
-    return sorted(segments, key=lambda segment: (segment.start_s, segment.line))
+    return _in_order(path, segments)
+
+
+def _in_order(path: Path, segments: Sequence[Segment]) -> list[Segment]:
+    """Sort segments by start; so many at one time as no speech has are refused."""
+    found = sorted(segments, key=lambda segment: (segment.start_s, segment.line))
+    for first, later in zip(found, found[MAX_WITHIN:], strict=False):
+        if later.start_s - first.start_s < WITHIN_S:
+            raise UserError(
+                "segments_unreadable",
+                f"{path} has more than {MAX_WITHIN:,} segments within {WITHIN_S:g} s, from {first.start_s:g} s on.",
+                "Check its times; they are seconds.",
+            )
+    return found
+
+
+def _check_count(path: Path, n_segments: int) -> None:
+    if n_segments > MAX_SEGMENTS:
+        raise UserError(
+            "segments_unreadable",
+            f"{path} has more than {MAX_SEGMENTS:,} segments.",
+            "Check that this is the right file; segments belong to one recording.",
+        )
 
 
 def segment_files(params: Params, names: Sequence[str]) -> list[Path]:
@@ -103,22 +144,30 @@ def read_given_segments(params: Params, files: SourceFiles, roots: Sequence[Path
 
 
 def _spoken_text(text: str) -> str:
-    return " ".join(re.sub(r"\[[^\]]*\]|\([^)]*\)|[♪♫#]+", " ", text).split())
+    text = _TAGS.sub("", text)
+    for line_end in (r"\h", r"\n", r"\N"):
+        text = text.replace(line_end, " ")
+    return " ".join(_SOUNDS.sub(" ", text).split())
 
 
 def _segment(path: Path, number: int, raw: bytes) -> Segment:
     try:
         row = json.loads(raw.decode("utf-8"))
-        start, end, text = row["start"], row["end"], row["text"]
+        start, end, text = (row[name] for name in ("start", "end", "text"))
         if not isinstance(text, str):
             raise TypeError("text is not a string")
+        if len(text) > MAX_TEXT:
+            raise ValueError(f"text has {len(text):,} characters, more than {MAX_TEXT:,}")
         for value in (start, end):
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                raise TypeError(f"start and end must be seconds, not {value!r}")
+            if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MAX_TIME_S:
+                raise TypeError(f"start and end must be seconds, not {str(value)[:40]!r}")
     except KeyError as error:
         raise _unreadable(path, number, f"it has no {error.args[0]!r}") from error
+    except RecursionError as error:
+        raise _unreadable(path, number, "its lists are nested too deeply") from error
     except (ValueError, TypeError) as error:
-        raise _unreadable(path, number, str(error)) from error
+        raise _unreadable(path, number, str(error)[:200]) from error
+    text = text.encode("utf-8", "replace").decode("utf-8")  # JSON may hold halves of characters
     return Segment(number, float(start), float(end), " ".join(text.split()))
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 import charset_normalizer
 
 from jobs.errors import UserError
+from jobs.files.reading import read_bytes
 
-MAX_TEXT_BYTES = 64 << 20  # the longest novels have 12 MB
+MAX_TEXT_BYTES = 32 << 20  # the longest novels have 12 MB
 MIN_GUESSED_BYTES = 200  # fewer bytes are not enough to guess an encoding
+MAX_GUESSED_BYTES = 1 << 20  # more are not read for a guess
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,9 @@ class BookText:
 def decode_text_file(path: Path) -> BookText:
     """Decode a text file as UTF-16 by its mark, else as UTF-8, else by a guess, which is noted.
 
-    Raises ``UserError``: ``text_unreadable``, ``text_empty``.
+    Raises ``UserError``: ``text_unreadable``, ``text_empty``, ``file_not_regular``, ``file_too_large``.
     """
-    if path.stat().st_size > MAX_TEXT_BYTES:
-        raise text_unreadable(path, f"has {path.stat().st_size >> 20} MB, more than any book")
-    content = path.read_bytes()
+    content = read_bytes(path, MAX_TEXT_BYTES)
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:
             return check_not_empty(BookText(content.decode("utf-16")), path)
@@ -36,11 +36,31 @@ def decode_text_file(path: Path) -> BookText:
     try:
         return check_not_empty(BookText(content.decode("utf-8-sig")), path)
     except UnicodeDecodeError as error:
-        guess = charset_normalizer.from_bytes(content).best() if len(content) >= MIN_GUESSED_BYTES else None
-        if guess is None or "\0" in str(guess):
+        guess = _guess_encoding(content, error.start) if len(content) >= MIN_GUESSED_BYTES else None
+        text = _decode(content, guess) if guess is not None else None
+        if text is None or "\0" in text:
             raise text_unreadable(path, f"is not UTF-8 text (byte {error.start})") from error
-    note = f"{path.name!r} is not UTF-8; it was read as {guess.encoding}, a guess: check accents and quotes."
-    return check_not_empty(BookText(str(guess), (note,)), path)
+    note = f"{path.name!r} is not UTF-8; it was read as {guess}, a guess: check accents and quotes."
+    return check_not_empty(BookText(text, (note,)), path)
+
+
+def _guess_encoding(content: bytes, at: int) -> str | None:
+    """Guess an encoding from the bytes around the first one that is not UTF-8, in whole lines where there are any."""
+    start = 0
+    if len(content) > MAX_GUESSED_BYTES:
+        start = max(0, min(at - MAX_GUESSED_BYTES // 2, len(content) - MAX_GUESSED_BYTES))
+        start = content.rfind(b"\n", max(0, start - 1000), start) + 1 or start
+        content = content[start : start + MAX_GUESSED_BYTES]
+        content = content[: content.rfind(b"\n", len(content) - 1000) + 1 or len(content)]
+    best = charset_normalizer.from_bytes(content).best()
+    return None if best is None else best.encoding
+
+
+def _decode(content: bytes, encoding: str) -> str | None:
+    try:
+        return content.decode(encoding)
+    except UnicodeError:
+        return None
 
 
 def check_script(text: str, path: Path) -> None:

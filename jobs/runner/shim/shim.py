@@ -25,6 +25,7 @@ from typing import Any
 
 from jobs.errors import UserError
 from jobs.files import landlock, records
+from jobs.home import follow_jobs_link
 from jobs.runner import supervisor_launcher
 from jobs.runner.attempt import claim, log_rotation
 from jobs.runner.attempt.outcome import Exit
@@ -230,7 +231,9 @@ def main() -> None:
     """Entry of ``python -m jobs.runner.shim``."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s shim %(levelname)s: %(message)s")
     _outlive_shutdown_signals()
+    settings = Settings.from_environment()
+    follow_jobs_link(settings.home)
     if sys.argv[1] == "--remote":
-        run_remote_attempt(Settings.from_environment(), AttemptFolder(Path(sys.argv[2])))
+        run_remote_attempt(settings, AttemptFolder(Path(sys.argv[2])))
     else:
-        run_attempt(Settings.from_environment(), sys.argv[2], int(sys.argv[3]))
+        run_attempt(settings, sys.argv[2], int(sys.argv[3]))

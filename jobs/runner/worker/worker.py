@@ -15,6 +15,7 @@ from typing import Any
 
 from jobs.errors import UserError
 from jobs.files import records
+from jobs.home import follow_jobs_link
 from jobs.imports import collection_paused
 from jobs.param_types import Strict
 from jobs.runner import artifacts, outputs
@@ -167,7 +168,9 @@ def main() -> None:
     """Entry of ``python -m jobs.runner.worker``."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     faulthandler.enable()
-    code = work(AttemptFolder(Path(sys.argv[1])), Settings.from_environment())
+    settings = Settings.from_environment()
+    follow_jobs_link(settings.home)
+    code = work(AttemptFolder(Path(sys.argv[1])), settings)
     leave = threading.Timer(LEAVE_TIMEOUT_S, os._exit, [code])
     leave.daemon = True
     leave.start()

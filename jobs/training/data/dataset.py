@@ -1,6 +1,5 @@
 """Dataset of a run: the clips of a coded manifest, checked and divided before the model is loaded."""
 
-import hashlib
 import logging
 import re
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from jobs.dataset.manifest import check_audio_inside, write_rows
 from jobs.dataset.split import MIN_CLIPS_TO_SPLIT, SPLIT_RULE, Split, SplitRow, sample_evenly, split
 from jobs.errors import UserError
 from jobs.files.folders import remove
+from jobs.files.reading import hash_file
 from jobs.training.data.manifest_reader import CodedRows, check_rejected_share, read_coded_rows
 
 logger = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ def read_dataset(
             name: list(references) or list(dict.fromkeys([*own, *sample_evenly(own_clips[name], n_own)]))
             for name, own in given.items()
         },
-        manifest_sha256=hashlib.sha256(manifest.read_bytes()).hexdigest(),
+        manifest_sha256=hash_file(manifest),
         rejected=rows.counts(),
         n_duplicates=rows.n_duplicates,
         is_split_here=is_split_here,

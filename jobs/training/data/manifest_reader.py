@@ -12,8 +12,10 @@ import torch
 from pydantic import ValidationError
 
 from jobs.codec_format import FRAMES_PER_SECOND, N_CODEBOOKS
-from jobs.dataset.manifest import Clip, Row
+from jobs.dataset.manifest import MAX_NAME, Clip, Row
 from jobs.errors import UserError
+from jobs.files.reading import parse_json, read_lines
+from jobs.param_types import first_fault
 from jobs.runner.job_kind import find_makers
 
 Reason = Literal[
@@ -83,16 +85,12 @@ def read_coded_rows(manifest: Path, *, languages: Sequence[str], codebook_size: 
     """Read all lines of a coded manifest. Blank lines are skipped, but count in line numbers.
 
     Raises:
-        UserError: ``manifest_missing``.
+        UserError: ``manifest_missing``, ``file_not_regular``, ``line_too_long``.
     """
     rows = CodedRows()
     seen: dict[bytes, int] = {}
     try:
-        stream = manifest.open("rb")  # bytes, because a line that is not UTF-8 must not stop the others
-    except OSError as error:
-        raise UserError("manifest_missing", f"Cannot open {manifest}: {error.strerror}.", "Check the path.") from error
-    with stream:
-        for number, line in enumerate(stream, 1):
+        for number, line in enumerate(read_lines(manifest), 1):
             if not line.strip():
                 continue
             try:
@@ -115,6 +113,8 @@ def read_coded_rows(manifest: Path, *, languages: Sequence[str], codebook_size: 
             rows.n_duplicates += 1
             if row.clip.split == "validation":  # a clip that is held out must not be trained on
                 rows.accepted[earlier] = row
+    except OSError as error:
+        raise UserError("manifest_missing", f"Cannot open {manifest}: {error.strerror}.", "Check the path.") from error
     return rows
 
 
@@ -142,12 +142,9 @@ def _parse_line(line: bytes) -> Clip:
     try:
         return Clip.model_validate_json(line)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"][:3])
-        is_broken = first["type"] == "json_invalid" or not where
-        raise _RowRejected(
-            "line_unreadable" if is_broken else "field_invalid", f"{where}: {first['msg']}" if where else first["msg"]
-        ) from error
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        is_broken = first["type"] == "json_invalid" or not first["loc"]
+        raise _RowRejected("line_unreadable" if is_broken else "field_invalid", first_fault(error)) from error
 
 
 def _check_line(line: int, clip: Clip, languages: Sequence[str], codebook_size: int, max_clip_s: float) -> CodedRow:
@@ -190,7 +187,7 @@ def _fingerprint(row: CodedRow) -> bytes:
 def _read_speaker(line: bytes) -> str | None:
     """Read the speaker of a rejected line."""
     try:
-        found: Any = json.loads(line)
+        found: Any = parse_json(line)
     except ValueError:
         return None
-    return str(found.get("speaker", "speaker")) if isinstance(found, dict) else None
+    return str(found.get("speaker", "speaker"))[:MAX_NAME] if isinstance(found, dict) else None

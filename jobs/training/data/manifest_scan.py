@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from jobs.codec_format import FRAMES_PER_SECOND
+from jobs.dataset.manifest import MAX_NAME
 from jobs.dataset.split import SplitRow, split
+from jobs.files.reading import read_lines
 
 # Positions in addition to the frames: role, control ids (see ``jobs.qwen.train.sequence_layout``) and text.
 # Qwen's tokenizer has about four characters of English per token; three is an upper estimate for other languages.
@@ -72,13 +74,13 @@ def scan_manifest(manifest: Path) -> ManifestScan:
             found.n_unreadable += 1
             continue
         frames, clip = line
-        text = str(clip.get("text", "")).strip()
+        text = _string(clip, "text", "").strip()
         source = clip.get("source")
         is_part = isinstance(source, dict) and clip.get("transcript") != "curated"
-        chapter = (str(source.get("recording")), source.get("chapter")) if is_part and source else None
-        row = SplitRow(str(clip.get("speaker", "speaker")), text, frames / FRAMES_PER_SECOND, chapter)
+        chapter = (_string(source, "recording", ""), _integer(source, "chapter")) if is_part and source else None
+        row = SplitRow(_string(clip, "speaker", "speaker")[:MAX_NAME], text, frames / FRAMES_PER_SECOND, chapter)
         found.clips.append(ScannedClip(ClipSize(frames, len(text)), row, clip.get("split") == "validation"))
-        found.languages.add(str(clip.get("language", "english")).strip().lower())
+        found.languages.add(_string(clip, "language", "english")[:MAX_NAME].strip().lower())
     return found
 
 
@@ -92,10 +94,9 @@ def divide(clips: list[ScannedClip], validation_share: float) -> tuple[list[Scan
 
 
 def _read_lines(manifest: Path) -> Iterator[tuple[int, dict[str, Any]] | None]:
-    with manifest.open("rb") as stream:
-        for line in stream:
-            if line.strip():
-                yield _parse_without_codes(line)
+    for line in read_lines(manifest):
+        if line.strip():
+            yield _parse_without_codes(line)
 
 
 def _parse_without_codes(line: bytes) -> tuple[int, dict[str, Any]] | None:
@@ -112,9 +113,19 @@ def _parse_without_codes(line: bytes) -> tuple[int, dict[str, Any]] | None:
     return (len(codes), clip) if clip is not None and isinstance(codes, list) and codes else None
 
 
+def _string(fields: dict[str, Any], name: str, otherwise: str) -> str:
+    value = fields.get(name, otherwise)
+    return value if isinstance(value, str) else otherwise
+
+
+def _integer(fields: dict[str, Any], name: str) -> int | None:
+    value = fields.get(name)
+    return value if isinstance(value, int) else None
+
+
 def _parse_object(line: bytes) -> dict[str, Any] | None:
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

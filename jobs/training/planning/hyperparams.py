@@ -1,6 +1,5 @@
 """Reading of ``best_config.json``, the hyperparameters that a search has found."""
 
-import json
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -8,10 +7,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from jobs.errors import UserError
-from jobs.param_types import first_fault
+from jobs.files.reading import parse_json, read_bytes
+from jobs.param_types import MAX_NAMED, first_fault
 from jobs.training.params import Params
 
 KEY = "hyperparameters"
+LARGEST_BYTES = 1_000_000
 # Parameters that a file must not set: they define the run, and a file that is passed on must not change its paths.
 NOT_FOR_A_FILE = frozenset({"manifest", "base_model", "out_dir", "hyperparams", "references", "resume", "rights"})
 
@@ -23,10 +24,10 @@ def read_hyperparams(path: Path, given: Collection[str] = ()) -> dict[str, Any]:
         path: JSON object with ``hyperparameters``, or the hyperparameters themselves.
 
     Raises:
-        UserError: ``hyperparams_invalid``.
+        UserError: ``hyperparams_invalid``, ``file_not_regular``, ``file_too_large``.
     """
     try:
-        read = json.loads(path.read_text(encoding="utf-8"))
+        read = parse_json(read_bytes(path, LARGEST_BYTES))
     except (OSError, ValueError) as error:
         raise _invalid(f"{path} cannot be read as JSON: {error}") from error
     values = read.get(KEY, read) if isinstance(read, dict) else None
@@ -34,7 +35,7 @@ def read_hyperparams(path: Path, given: Collection[str] = ()) -> dict[str, Any]:
         raise _invalid(f"{path} is not an object of settings")
     unknown = sorted(set(values) - (set(Params.model_fields) - NOT_FOR_A_FILE))
     if unknown:
-        raise _invalid(f"{path}: {', '.join(unknown)} cannot be set by a file")
+        raise _invalid(f"{path}: {', '.join(name[:MAX_NAMED] for name in unknown[:5])} cannot be set by a file")
     try:
         checked = Params.model_validate({**values, "manifest": "none"})
     except ValidationError as error:

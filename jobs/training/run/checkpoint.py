@@ -7,7 +7,7 @@ learning rate, the order of the clips and the random numbers of dropout are func
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,11 @@ from torch import nn
 from jobs.errors import UserError
 from jobs.files.atomic_io import open_binary, replacing_folder
 from jobs.files.folders import make_folder, remove
+from jobs.files.reading import resolve_inside
+from jobs.model_folders.torch_archive import load_archive
 from jobs.training.planning.disk import KEPT_CHECKPOINTS
+from jobs.training.run.checkpoint_checks import check_scaler, check_weights, own_optimiser_state
+from jobs.training.run.loss_history import LossHistory
 
 _NAME = re.compile(r"^step-(\d{6,})$")
 
@@ -61,9 +65,18 @@ def capture(
 
 
 def restore(checkpoint: Checkpoint, parameters: Mapping[str, nn.Parameter], optimiser: torch.optim.Optimizer) -> None:
-    """Set weights and optimiser to the state of a checkpoint."""
+    """Set weights and optimiser to the state of a checkpoint; settings of the optimiser stay its own.
+
+    Raises:
+        UserError: ``checkpoint_broken``: it does not fit them.
+    """
+    try:
+        check_weights(checkpoint.weights, parameters)
+        state = own_optimiser_state(checkpoint.optimiser, optimiser)
+    except ValueError as error:
+        raise _broken(f"The checkpoint of step {checkpoint.step}", str(error)) from error
     _copy(checkpoint.weights, parameters)
-    optimiser.load_state_dict(checkpoint.optimiser)
+    optimiser.load_state_dict(state)
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> Path:
@@ -95,24 +108,38 @@ def keep_only_best(folder: Path, step: int) -> None:
 
 
 def load_best(folder: Path, step: int, parameters: Mapping[str, nn.Parameter]) -> None:
-    """Load the weights that were kept for a step. Raises ``FileNotFoundError``."""
-    _copy(torch.load(_best(folder, step), map_location="cpu", weights_only=True), parameters)
+    """Load the weights that were kept for a step.
+
+    Raises:
+        FileNotFoundError: there are none.
+        UserError: ``checkpoint_broken``: they do not fit.
+    """
+    path = _inside(folder, _best(folder, step))
+    try:
+        weights = load_archive(path)
+        check_weights(weights, parameters)
+    except ValueError as error:
+        raise _broken(str(path), str(error)) from error
+    _copy(weights, parameters)
 
 
 def newest(folder: Path, run: dict[str, Any]) -> Checkpoint | None:
     """Load the newest checkpoint of a run; None if there is none.
 
     Raises:
-        UserError: ``checkpoint_of_another_run``: it was made with other parameters or data.
+        UserError: ``checkpoint_of_another_run``: it was made with other parameters or data; ``checkpoint_broken``.
     """
     found = _all(folder)
     if not found:
         return None
-    state = torch.load(found[-1] / "state.pt", map_location="cpu", weights_only=True)
-    checkpoint = Checkpoint(**state)
+    path = _inside(folder, found[-1] / "state.pt")
+    try:
+        checkpoint = _parse(load_archive(path), step=int(found[-1].name[5:]))
+    except (OSError, ValueError) as error:
+        raise _broken(str(path), str(error)) from error
     differing = sorted(key for key in run if checkpoint.run.get(key) != run[key])
     if differing:
-        changes = "; ".join(f"{key} was {checkpoint.run.get(key)!r}, is {run[key]!r}" for key in differing)
+        changes = "; ".join(f"{key} was {checkpoint.run.get(key)!r:.200}, is {run[key]!r}" for key in differing)
         raise UserError(
             "checkpoint_of_another_run",
             f"{folder} holds a checkpoint of step {checkpoint.step} of another run: {changes}.",
@@ -124,6 +151,44 @@ def newest(folder: Path, run: dict[str, Any]) -> Checkpoint | None:
 def discard(folder: Path) -> None:
     """Delete all checkpoints, also partial ones that a kill has left."""
     remove(folder)
+
+
+def _parse(state: Any, step: int) -> Checkpoint:
+    """Check what a file holds; weights and optimizer are compared with the model by ``restore``.
+
+    Raises:
+        ValueError: it is no checkpoint of this step.
+    """
+    names = {each.name for each in fields(Checkpoint)}
+    if not isinstance(state, dict) or not names - {"scaler"} <= set(state) <= names:
+        raise ValueError("it is no checkpoint")
+    if type(state["step"]) is not int or state["step"] != step or not isinstance(state["run"], dict):
+        raise ValueError("its step or its run is missing")
+    if not isinstance(state["history"], dict):
+        raise ValueError("it holds no losses")
+    LossHistory.from_rows(state["history"])
+    check_scaler(state.get("scaler", {}))
+    return Checkpoint(**state)
+
+
+def _inside(folder: Path, path: Path) -> Path:
+    """Return the real path of a file of the folder.
+
+    Raises:
+        UserError: ``checkpoint_broken``: a link leads out of the folder.
+    """
+    real = resolve_inside(folder, str(path.relative_to(folder)))
+    if real is None:
+        raise _broken(str(path), "it is a link out of its folder")
+    return real
+
+
+def _broken(what: str, why: str) -> UserError:
+    return UserError(
+        "checkpoint_broken",
+        f"{what} cannot be used: {why}.",
+        "Give another out_dir, or resume=false to start over (deletes the checkpoint).",
+    )
 
 
 def _best(folder: Path, step: int) -> Path:

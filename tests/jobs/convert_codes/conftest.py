@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, write_clip
-from jobs.dataset.manifest import Clip, Word, write_rows
+from jobs.dataset.manifest import Clip, TimedWord, write_rows
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def make_dataset(tmp_path: Path, fables: list[tuple[str, NDArray[np.float32]]]) 
             padded = np.pad(samples, (0, max(0, round(3.05 * CLIP_RATE_HZ) + 777 * number - len(samples))))
             write_clip(folder / "clips" / f"{number:03d}.wav", padded, CLIP_RATE_HZ)
             score = 0.9 if number == 1 else 0.5
-            word = Word(word=sentence.split()[0].lower(), start_s=0.1, end_s=0.4, score=score)
+            word = TimedWord(word=sentence.split()[0].lower(), start_s=0.1, end_s=0.4, score=score)
             rows.append(Clip(audio=f"clips/{number:03d}.wav", text=sentence, speaker="narrator", words=[word]))
         write_rows(folder / "train_aligned.jsonl", rows)
         return folder / "train_aligned.jsonl"

@@ -11,7 +11,7 @@ import pytest
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
 from jobs.dataset.exchange.exporters import give
-from jobs.dataset.manifest import Clip, Word, read_rows, write_rows
+from jobs.dataset.manifest import Clip, TimedWord, read_rows, write_rows
 from jobs.errors import UserError
 from jobs.ingest_clips.params import Params as ClipsParams
 from jobs.ingest_clips.work import run as ingest_clips
@@ -27,7 +27,7 @@ def dataset(tmp_path: Path, fables: list[tuple[str, np.ndarray]]) -> Path:
     rows = []
     for number, (text, samples) in enumerate(fables[:4]):
         write_clip(folder / "clips" / f"{number:06d}.wav", samples, CLIP_RATE_HZ)
-        word = Word(word="the", start_s=0.1, end_s=0.3, score=0.9)
+        word = TimedWord(word="the", start_s=0.1, end_s=0.3, score=0.9)
         rows.append(
             Clip(audio=f"clips/{number:06d}.wav", text=text, speaker="slt", duration_s=len(samples) / CLIP_RATE_HZ,
                  quality={"snr_db": 40.0}, split="validation" if number == 3 else "train",

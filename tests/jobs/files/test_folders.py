@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import UserError
+from jobs.files import folders
 from jobs.files.folders import make_folder, move, open_folder, open_in_place, refuse_links, remove
 
 APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT
@@ -111,3 +112,19 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         open_in_place(tmp_path / "scores", APPEND)
 
     assert caught.value.code == "file_not_regular"
+
+
+def test_a_trusted_link_is_followed_and_others_beside_it_are_not(
+    tmp_path: Path, outside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "_trusted", set())
+    (tmp_path / "home").mkdir()
+    for name in ("jobs", "other"):
+        (tmp_path / "home" / name).symlink_to(outside)
+
+    folders.trust_link(tmp_path / "home" / "jobs")
+
+    assert make_folder(tmp_path / "home" / "jobs" / "training-1").is_dir()
+    assert (outside / "training-1").is_dir()
+    with pytest.raises(UserError):
+        make_folder(tmp_path / "home" / "other" / "training-1")

@@ -11,9 +11,9 @@ import pytest
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, duration_s, write_clip
 from jobs.errors import UserError
+from jobs.files.reading import hash_file
 from jobs.rate_samples.anchors import MAX_EXCERPT_S, Anchor, collect_anchors, read_bundled_voice
 from jobs.rate_samples.inputs import RatingInputs, read_inputs
-from jobs.rate_samples.measurement_cache import file_hash
 from jobs.rate_samples.params import Params
 
 TEXT = "six words and more of text"
@@ -44,9 +44,9 @@ def chosen(job: tuple[RatingInputs, Path, Path], n_clips: int = 2, **given: Path
 def test_the_narrators_anchor_is_none_of_the_clips_of_the_profile(job: tuple[RatingInputs, Path, Path]) -> None:
     anchor = chosen(job)["narrator"]
 
-    profile = {file_hash(clip.path) for clip in job[0].clips["anna"]}
+    profile = {hash_file(clip.path) for clip in job[0].clips["anna"]}
     assert len(anchor.items) == 2
-    assert not profile & {file_hash(item.path) for item in anchor.items}
+    assert not profile & {hash_file(item.path) for item in anchor.items}
     assert [item.take.audio for item in anchor.items] == ["anchors/narrator-01.wav", "anchors/narrator-02.wav"]
     assert "2 recordings of anna, not in the profile; 0 of the validation split" in anchor.note
 
@@ -91,7 +91,7 @@ def test_a_long_recording_of_another_person_gives_excerpts_spread_over_it(
     anchor = chosen(job, 3, other_speaker=tmp_path / "someone.wav")["other_speaker"]
 
     assert [duration_s(item.path) for item in anchor.items] == [MAX_EXCERPT_S] * 3
-    assert len({file_hash(item.path) for item in anchor.items}) == 3
+    assert len({hash_file(item.path) for item in anchor.items}) == 3
     assert anchor.note == "3 clips of someone.wav, given as another speaker"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,3 +60,35 @@ def test_a_file_that_is_none_says_what_is_wrong(tmp_path: Path, content: Any, me
 def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nothing\.json"):
         read_hyperparams(tmp_path / "nothing.json")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[" * 100_000 + "]" * 100_000,
+        '{"hyperparameters": ' + '{"lr": ' * 50_000,
+        '{"lr": 1e400}',
+        '{"lr": NaN}',
+        '{"lr": ' + "9" * 5_000 + "}",
+        '{"epochs": ' + "9" * 400 + "}",
+        '{"\\ud800": 1}',
+        json.dumps({f"{number:0>50}": 1 for number in range(10_000)}),
+    ],
+)
+def test_a_file_that_no_search_wrote_is_refused_in_few_words(content: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        read_hyperparams(write(tmp_path, content))
+
+    assert caught.value.code == "hyperparams_invalid"
+    assert len(caught.value.message) < 1_000
+
+
+def test_a_pipe_and_a_file_of_gigabytes_are_no_settings(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").touch()
+    os.truncate(tmp_path / "large", 3_000_000_000)
+
+    for name, code in (("pipe", "file_not_regular"), ("large", "file_too_large")):
+        with pytest.raises(UserError) as caught:
+            read_hyperparams(tmp_path / name)
+        assert caught.value.code == code

@@ -1,0 +1,100 @@
+"""Clips of another tool's dataset, and the folders that their audio may lie in."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from jobs.dataset.manifest import RejectionError
+from jobs.errors import UserError
+from jobs.files.reading import resolve_inside
+
+MOST_CLIPS = 1_000_000  # of 2 s: 550 hours
+AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a")
+MAX_SHOWN = 200  # characters of a name in a message
+MAX_STEM = 80
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A clip of another tool's dataset.
+
+    Attributes:
+        number: its line or row; 1 is the first.
+        audio_file: name of its audio, for people.
+        sound: real path of its audio, or why there is none.
+    """
+
+    number: int
+    audio_file: str
+    sound: Path | RejectionError
+    text: str
+    speaker: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True)
+class AudioFolders:
+    """Folders that audio may lie in; what a manifest names elsewhere is not opened."""
+
+    folders: tuple[Path, ...]
+
+    @classmethod
+    def of(cls, *folders: Path | None) -> Self:
+        """Take the real paths of folders, without those that are None."""
+        return cls(tuple(Path(os.path.realpath(folder)) for folder in folders if folder is not None))
+
+    def find(self, name: str) -> Path:
+        """Return the real path of a file.
+
+        Raises:
+            RejectionError: ``path_outside``, ``audio_missing``, ``unreadable``.
+        """
+        found = [path for folder in self.folders if (path := resolve_inside(folder, name)) is not None]
+        shown = repr(name[:MAX_SHOWN])
+        if "\0" in name:
+            raise RejectionError("unreadable", f"{shown} is no name of a file")
+        if not found:
+            raise RejectionError("path_outside", f"{shown} leads out of {', '.join(map(str, self.folders))}")
+        try:
+            path = next((path for path in found if path.exists()), None)
+            if path is None:
+                raise RejectionError("audio_missing", f"there is no file {str(found[0])[:MAX_SHOWN]}")
+            if not path.is_file():
+                raise RejectionError("unreadable", f"{path} is not a file")
+        except OSError as error:  # a name too long for the file system
+            raise RejectionError("unreadable", f"{shown}: {error.strerror}") from error
+        return path
+
+    def take(self, name: str) -> tuple[str, Path | RejectionError]:
+        """Return a file's name, relative to its folder if it is in one, and its real path or why there is none."""
+        try:
+            path = self.find(name)
+        except RejectionError as error:
+            return name[:MAX_SHOWN], error
+        root = next(folder for folder in self.folders if path.is_relative_to(folder))
+        return path.relative_to(root).as_posix(), path
+
+
+def made_name(number: int, name: str, suffix: str) -> str:
+    """Make a plain file name of a clip's number and a stranger's name for it."""
+    plain = "".join(character if character.isalnum() or character in "-_" else "_" for character in name)
+    return f"{number:06d}-{plain[-MAX_STEM:] or 'clip'}{suffix if suffix in AUDIO_SUFFIXES else '.wav'}"
+
+
+def unreadable(path: Path, layout: str, why: str) -> UserError:
+    """Build the error for a dataset that does not have its layout."""
+    return UserError(
+        "dataset_unreadable",
+        f"{path} cannot be read as a {layout} dataset: {why}.",
+        "Write it again with that library, or give a JSONL of audio_file and text.",
+    )
+
+
+def leads_out(source: Path, name: str) -> UserError:
+    """Build the error for a dataset that keeps a part of itself elsewhere."""
+    return UserError(
+        "path_outside_dataset",
+        f"{source} names {name[:MAX_SHOWN]!r}, which leads out of the dataset's folder.",
+        "Move the file into the dataset's folder.",
+    )

@@ -1,0 +1,138 @@
+"""Text of an EPUB: its documents in reading order.
+
+Archives are unpacked within limits, XML is parsed without entities.
+"""
+
+import os
+import posixpath
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+from urllib.parse import unquote
+from xml.etree.ElementTree import Element
+
+import defusedxml.ElementTree
+from defusedxml import DefusedXmlException
+
+from jobs.errors import UserError
+from jobs.files.reading import open_regular
+from jobs.ingest_audiobook.text.document_text import plain_text
+from jobs.ingest_audiobook.text.text_decoding import MAX_TEXT_BYTES, BookText, check_not_empty, text_unreadable
+
+MAX_EPUB_FILES = 10_000
+MAX_DIRECTORY_BYTES = 4 << 20  # of the archive's list of files: 400 bytes for each
+MAX_PACKAGE_BYTES = 4 << 20  # 10,000 entries of 250 bytes and their places in the spine fill 3 MB
+# Markup deflates to a twentieth, a page of repeated lines to a fiftieth. What deflates further is text of no book.
+MAX_RATIO = 100
+MAX_UNCHECKED_BYTES = 4 << 20  # of any ratio
+MAX_MARKS = 3_000_000  # "<" in a book; with a tag at each word, a novel of 700,000 words has 1.4 million
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # all that EPUB allows; others ask for memory by a number
+PIECE_BYTES = 1 << 16
+# zipfile raises RuntimeError for encrypted entries, NotImplementedError for newer archives.
+_BROKEN_ARCHIVE = (zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, EOFError, OSError, LookupError)
+_BROKEN_XML = (SyntaxError, DefusedXmlException, ValueError)  # an unknown encoding is a ValueError, or a LookupError
+
+
+def read_epub(path: Path) -> str:
+    """Return the text of an EPUB. Raises ``UserError``: ``text_unreadable``, ``text_empty``, ``text_protected``."""
+    try:
+        with open_regular(path) as stream, zipfile.ZipFile(cast(BinaryIO, _BoundedStream(stream))) as archive:
+            if len(archive.infolist()) > MAX_EPUB_FILES:
+                raise text_unreadable(path, f"is an archive of {len(archive.infolist())} files")
+            reader = _BoundedArchive(archive, path, os.fstat(stream.fileno()).st_size)
+            package = _package_name(reader)
+            documents = _spine(reader, package)
+            _check_not_encrypted(reader, documents, path)
+            text = "\n\n".join(plain_text(reader.read(name)) for name in documents)
+    except (*_BROKEN_ARCHIVE, *_BROKEN_XML) as error:
+        raise text_unreadable(path, f"is not a readable EPUB ({str(error)[:200]})") from error
+    return check_not_empty(BookText(text), path).text
+
+
+class _BoundedStream:
+    """File of an archive that is not read in one piece: its list of files has a number for its size."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.seek, self.tell, self.seekable = stream.seek, stream.tell, stream.seekable
+
+    def read(self, n_bytes: int = -1) -> bytes:
+        """Read at most ``MAX_DIRECTORY_BYTES``."""
+        if n_bytes > MAX_DIRECTORY_BYTES:
+            raise zipfile.BadZipFile(f"a list of files of {n_bytes} bytes")
+        return self._stream.read(n_bytes)
+
+
+class _BoundedArchive:
+    """Archive of which a limited number of bytes is unpacked, by its size."""
+
+    def __init__(self, archive: zipfile.ZipFile, path: Path, size: int) -> None:
+        self._archive, self._path = archive, path
+        self._most = min(MAX_TEXT_BYTES, max(MAX_UNCHECKED_BYTES, MAX_RATIO * size))
+        self._left, self._marks_left = self._most, MAX_MARKS
+        self.names = set(archive.namelist())
+
+    def read(self, name: str, most: int = MAX_TEXT_BYTES) -> bytes:
+        """Unpack one file."""
+        if self._archive.getinfo(name).compress_type not in METHODS:
+            raise zipfile.BadZipFile(f"{name!r} is compressed by another method than EPUB allows")
+        limit = min(most, self._left)
+        content = bytearray()
+        with self._archive.open(name) as stream:
+            while piece := stream.read(PIECE_BYTES):
+                content += piece
+                if len(content) > limit:
+                    raise text_unreadable(self._path, f"unpacks to more than {min(most, self._most) >> 20} MB of text")
+        self._left -= len(content)
+        self._marks_left -= content.count(b"<")
+        if self._marks_left < 0:
+            raise text_unreadable(self._path, f"has more than {MAX_MARKS:,} tags")
+        return bytes(content)
+
+
+def _parse(content: bytes) -> Element:
+    root: Element = defusedxml.ElementTree.fromstring(content)
+    return root
+
+
+def _named(root: Element, name: str) -> Iterator[Element]:
+    return (element for element in root.iter() if str(element.tag).rpartition("}")[2] == name)
+
+
+def _package_name(archive: _BoundedArchive) -> str:
+    container = _parse(archive.read("META-INF/container.xml", MAX_PACKAGE_BYTES))
+    name = next((element.get("full-path") for element in _named(container, "rootfile")), None)
+    if not name:
+        raise KeyError("META-INF/container.xml names no package")
+    return name
+
+
+def _spine(archive: _BoundedArchive, package: str) -> list[str]:
+    """Return the names of the documents in reading order, each once."""
+    root = _parse(archive.read(package, MAX_PACKAGE_BYTES))
+    items = {element.get("id"): element for element in _named(root, "item")}
+    names = []
+    for element in _named(root, "itemref"):
+        if element.get("linear") == "no":
+            continue
+        item = items[element.attrib["idref"]]
+        is_text = item.get("media-type", "") in ("application/xhtml+xml", "text/html")
+        if is_text and "nav" not in item.get("properties", "").split():
+            names.append(posixpath.normpath(posixpath.join(posixpath.dirname(package), unquote(item.attrib["href"]))))
+    return list(dict.fromkeys(names))
+
+
+def _check_not_encrypted(archive: _BoundedArchive, documents: list[str], path: Path) -> None:
+    if "META-INF/encryption.xml" not in archive.names:
+        return
+    root = _parse(archive.read("META-INF/encryption.xml", MAX_PACKAGE_BYTES))
+    encrypted = {unquote(element.get("URI", "")) for element in _named(root, "CipherReference")}
+    if encrypted.intersection(documents):  # encrypted fonts do not matter
+        raise UserError(
+            "text_protected",
+            f"{path} is protected against copying: its text is encrypted.",
+            "Give the text without copy protection.",
+        )
