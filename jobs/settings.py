@@ -285,16 +285,3 @@ def folder_named(variable: str) -> Path | None:
     """Return the folder in another program's variable, such as ``CODEX_HOME``; None: unset."""
     value = os.environ.get(variable)
     return Path(value).expanduser() if value else None
-
-
-def library_caches(settings: Settings) -> dict[str, Path]:
-    """Return where libraries keep what they compile and collect, by the variable that says so; a set one stays."""
-    cache = folder_named("XDG_CACHE_HOME") or Path.home() / ".cache"
-    defaults = {
-        "MPLCONFIGDIR": cache / "matplotlib",
-        "HF_XET_CACHE": (folder_named("HF_HOME") or cache / "huggingface") / "xet",
-        "NUMBA_CACHE_DIR": settings.torch_cache / "numba",
-        "TORCHINDUCTOR_CACHE_DIR": settings.torch_cache / "inductor",
-        "TRITON_CACHE_DIR": settings.torch_cache / "triton",
-    }
-    return {name: folder_named(name) or path for name, path in defaults.items()}

@@ -19,7 +19,6 @@ READER_CPU_S, READER_CPU_S_EACH = 3_600, 100
 LONGEST_S = 10_000_000.0
 LARGEST_FILE_MB = 16_000  # a download of weights is the largest
 LAST_CPU_S = 5  # from SIGXCPU to SIGKILL
-CODE = "limit_reached"
 HINT = (
     "The input asks for far more than a real one of its size: check it, or convert it with a program of yours and give "
     "the copy. What was finished is kept."
@@ -101,4 +100,4 @@ def _lower(number: int, value: int, extra: int = 0) -> None:
 
 
 def _reached(what: str) -> UserError:
-    return UserError(CODE, f"The work reached its limit of {what}.", HINT)
+    return UserError("limit_reached", f"The work reached its limit of {what}.", HINT)

@@ -1,6 +1,6 @@
 """Sandbox of a process that reads what anybody may have made: the places it can write, and the devices. stdlib only.
 
-``python -m jobs.runner.machine.sandbox MODULE [FILE]`` runs a module of ours that can write that file and caches, and
+``python -m jobs.runner.machine.sandbox MODULE`` runs a module of ours that can write its output and caches only, and
 has limits: for the server, which lets a child look at recordings and manifests. A worker's is in
 ``jobs.runner.worker.confinement``.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from jobs.files import landlock
 from jobs.runner.machine import limits
-from jobs.settings import Settings, library_caches
+from jobs.settings import Settings, folder_named
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +47,19 @@ def restrict_writes(allowed: Sequence[Path], settings: Settings) -> list[Path]:
     return places
 
 
+def library_caches(settings: Settings) -> dict[str, Path]:
+    """Return where libraries keep what they compile and collect, by the variable that says so; a set one stays."""
+    cache = folder_named("XDG_CACHE_HOME") or Path.home() / ".cache"
+    defaults = {
+        "MPLCONFIGDIR": cache / "matplotlib",
+        "HF_XET_CACHE": (folder_named("HF_HOME") or cache / "huggingface") / "xet",
+        "NUMBA_CACHE_DIR": settings.torch_cache / "numba",
+        "TORCHINDUCTOR_CACHE_DIR": settings.torch_cache / "inductor",
+        "TRITON_CACHE_DIR": settings.torch_cache / "triton",
+    }
+    return {name: folder_named(name) or path for name, path in defaults.items()}
+
+
 def _devices() -> Iterator[Path]:
     yield from (Path("/dev", name) for name in DEVICES)
     yield from Path("/dev").glob("nvidia*")
@@ -63,14 +76,11 @@ def _make_gpu_devices() -> None:
 
 def main() -> None:
     """Run a module as ``python -m`` does, confined."""
-    _, module, *files = sys.argv
-    for file in files:
-        Path(file).touch()  # the kernel knows files that are there
-    restrict_writes([Path(file) for file in files], Settings.from_environment())
+    restrict_writes([], Settings.from_environment())
     limits.forbid_core_dumps()
     limits.limits_of_reader(0.0).apply()
-    sys.argv = [module, *files]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    del sys.argv[0]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

@@ -32,12 +32,13 @@ from jobs.runner.attempt.outcome import Exit
 from jobs.runner.attempt.path_mapping import map_back
 from jobs.runner.attempt.spec import AttemptSpec
 from jobs.runner.machine import locks, processes
+from jobs.runner.machine.sandbox import library_caches
 from jobs.runner.paths import AttemptFolder, Home
 from jobs.runner.provenance import provenance
 from jobs.runner.shim import torchrun
 from jobs.runner.shim.cancellation import STOP, StopReason, Watchdog, WorkerLimits
 from jobs.runner.store import Store, finish_attempt
-from jobs.settings import PROJECT_ROOT, Settings, library_caches
+from jobs.settings import PROJECT_ROOT, Settings
 
 logger = logging.getLogger("jobs.runner.shim")
 

@@ -71,17 +71,6 @@ def test_a_worker_and_its_children_write_the_output_folder_and_nothing_outside_o
 
 
 @needs_landlock
-def test_an_output_folder_that_is_itself_a_link_is_written(runner: Runner, tmp_path: Path) -> None:
-    (tmp_path / "disk").mkdir()
-    (tmp_path / "dataset").symlink_to(tmp_path / "disk")
-
-    job = _scribble(runner, [tmp_path / "dataset" / "a"], tmp_path / "dataset")
-
-    assert job.result is not None
-    assert (job.result["denied"], (tmp_path / "disk" / "a").read_text()) == ([], "child\n")
-
-
-@needs_landlock
 def test_a_refused_write_is_told_with_the_place_and_what_to_do(
     runner: Runner, targets: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -126,23 +115,22 @@ def test_the_supervisor_that_a_director_needs_is_not_confined_and_outlives_it(
 
 
 @needs_landlock
-def test_a_child_of_the_server_writes_its_one_file_and_has_limits(settings: Settings, tmp_path: Path) -> None:
-    own, other = tmp_path / "picture.png", tmp_path / "other"
-    own.touch()
+def test_a_child_of_the_server_writes_its_output_only_and_has_limits(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "file"
     (tmp_path / "looks_at_a_file.py").write_text(
-        "import pathlib, resource, sys\n"
-        "pathlib.Path(sys.argv[1]).write_text(str(resource.getrlimit(resource.RLIMIT_FSIZE)[0]))\n"
-        f"pathlib.Path({str(other)!r}).touch()\n"
+        "import pathlib, resource\n"
+        "print(resource.getrlimit(resource.RLIMIT_FSIZE)[0])\n"
+        f"pathlib.Path({str(file)!r}).touch()\n"
     )
     environment = settings.to_environment({"PYTHONPATH": str(tmp_path)})
 
     done = subprocess.run(
-        [sys.executable, "-m", "jobs.runner.machine.sandbox", "looks_at_a_file", str(own)],
+        [sys.executable, "-m", "jobs.runner.machine.sandbox", "looks_at_a_file"],
         capture_output=True, text=True, env=environment, check=False,
     )  # fmt: skip
 
-    assert f"PermissionError: [Errno 13] Permission denied: '{other}'" in done.stderr
-    assert (own.read_text(), other.exists()) == ("16000000000", False)
+    assert f"PermissionError: [Errno 13] Permission denied: '{file}'" in done.stderr
+    assert (done.stdout, file.exists()) == ("16000000000\n", False)
 
 
 def test_work_that_uses_up_its_cpu_time_is_told_so(runner: Runner) -> None:
