@@ -8,6 +8,8 @@ from jobs.model_folders.contents import ModelFolder, broken, staged
 
 TOKENIZER_FILES = ("vocab.json", "added_tokens.json", "special_tokens_map.json")
 TOKENIZER_CONFIG = "tokenizer_config.json"
+SAMPLE_RATE_HZ = 16_000
+FRAMES_PER_SECOND = 49  # whole windows of 400 samples, 320 apart
 UNUSED = ("masked_spec_embed",)  # of training
 DOWNLOADED = ["config.json", TOKENIZER_CONFIG, *TOKENIZER_FILES, "*.safetensors", "*.safetensors.index.json"]
 
@@ -35,10 +37,21 @@ def load_wav2vec2(name: str, *, is_on_disk: bool) -> tuple[Any, dict[str, int]]:
     with staged(files) as known, loading_explained(folder.path):
         tokens = Wav2Vec2CTCTokenizer.from_pretrained(str(known), local_files_only=True).get_vocab()
         dictionary = {str(label).lower(): int(number) for label, number in tokens.items()}
-    network = load_checked(Wav2Vec2ForCTC, folder, unused=UNUSED)
+    network = load_checked(Wav2Vec2ForCTC, folder, unused=UNUSED).eval()
+    _try(network, folder.path)
     if not all(0 <= number < network.config.vocab_size for number in dictionary.values()):
         raise broken(folder.path, f"has characters without one of its {network.config.vocab_size} labels")
     return network, dictionary
+
+
+def _try(network: Any, where: Path) -> None:
+    """Hear a second of silence: what a configuration says beyond the shapes of weights shows only then."""
+    import torch
+
+    with torch.inference_mode(), loading_explained(where):
+        found = tuple(network(torch.zeros(1, SAMPLE_RATE_HZ)).logits.shape)
+    if found != (1, FRAMES_PER_SECOND, network.config.vocab_size):
+        raise broken(where, f"makes {found[1]} frames of a second; a wav2vec2 makes {FRAMES_PER_SECOND}")
 
 
 def _find_folder(name: str, *, is_on_disk: bool) -> Path:

@@ -6,9 +6,8 @@ would change what is heard. ``whisperx.align`` itself is not called: it needs NL
 (a download), guesses times for what its model cannot read, and reports failures only to its log.
 """
 
-import contextlib
 import logging
-import sys
+import pickle
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from jobs.asr.model_registry import BUNDLE_FILES, DEFAULT_MODELS, is_on_disk, la
 from jobs.asr.transcript import Word
 from jobs.asr.wav2vec2_folder import load_wav2vec2
 from jobs.errors import UserError
+from jobs.model_folders.contents import broken
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Aligner:
         self._is_bundle = self.model.isupper() and "/" not in self.model and not Path(self.model).is_dir()
         try:
             if self._is_bundle:
-                network, dictionary = _load_bundle(code, self.device, self.model)
+                network, dictionary = _load_bundle(self.model)
             else:
                 network, dictionary = load_wav2vec2(self.model, is_on_disk=is_here)
             self._network = network.to(self.device)
@@ -119,13 +119,21 @@ class Aligner:
         return emission
 
 
-def _load_bundle(code: str, device: str, name: str) -> tuple[Any, dict[str, int]]:
-    """Load one of torchaudio's bundles, whose weights come from PyTorch's own server."""
-    import whisperx
+def _load_bundle(name: str) -> tuple[Any, dict[str, int]]:
+    """Load one of torchaudio's bundles, from torch's cache or PyTorch's server, with WhisperX's dictionary.
 
-    with contextlib.redirect_stdout(sys.stderr):  # whisperx prints what went wrong
-        network, about = whisperx.load_align_model(code, device, model_name=name, model_cache_only=True)
-    return network, about["dictionary"]
+    Raises ``UserError``: ``model_broken``; the errors of torch when it cannot be had.
+    """
+    import torchaudio
+
+    bundle = getattr(torchaudio.pipelines, name, None)
+    if bundle is None:
+        raise ValueError("torchaudio has no such bundle")
+    try:
+        network = bundle.get_model(dl_kwargs={"weights_only": True})  # a file in a cache may be anybody's
+    except (pickle.UnpicklingError, EOFError) as error:
+        raise broken(Path(bundle._path), f"does not load: {str(error)[:300]}") from error
+    return network, {label.lower(): number for number, label in enumerate(bundle.get_labels())}
 
 
 class Alphabet:

@@ -23,7 +23,8 @@ MODEL_FILES = (
     "speech_tokenizer/preprocessor_config.json",
 )
 TOKENIZER_FILES = ("config.json", "preprocessor_config.json")
-OPTIONAL_TEXT_FILES = ("tokenizer.json", "special_tokens_map.json", "added_tokens.json")
+# Not tokenizer.json, whose patterns may take any time: the same ids come from vocabulary and merges.
+OPTIONAL_TEXT_FILES = ("special_tokens_map.json", "added_tokens.json")
 # Of a model, beside config, weights and codec, what an export takes over.
 COPIED_FILES = ("generation_config.json", *TEXT_FILES, *OPTIONAL_TEXT_FILES, "preprocessor_config.json")
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from jobs.audio.mel import Floats, mel_power
 from jobs.errors import UserError
 from jobs.files.reading import open_regular
-from jobs.model_folders.checked_loading import load_checked
+from jobs.model_folders.checked_loading import load_checked, loading_explained
 from jobs.model_folders.contents import ModelFolder, broken
 from jobs.speaker.similarity import unit
 
@@ -115,6 +115,8 @@ class XVectorEncoder:
                 return_attention_mask=given.get("return_attention_mask") is True,
             )
             self._model: Any = load_checked(WavLMForXVector, model, unused=_UNUSED).eval()
+            with loading_explained(folder):
+                self.embed(np.zeros(RATE_HZ, np.float32))  # shows what a configuration says beyond shapes of weights
         except UserError as error:
             if error.code not in ("model_broken", "model_without_weights"):
                 raise

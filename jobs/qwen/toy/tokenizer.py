@@ -48,7 +48,7 @@ def write_text_tokenizer(folder: Path, vocab_size: int = 600) -> tuple[dict[str,
 
 
 def _write_slow_files(folder: Path, ids: dict[str, int]) -> None:
-    """Write the files of the slow tokenizer, which transformers opens in addition to ``tokenizer.json``."""
+    """Write the files of the slow tokenizer; loading reads these, stock transformers ``tokenizer.json`` as well."""
     bpe = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]
     (folder / "vocab.json").write_text(json.dumps(bpe["vocab"], ensure_ascii=False), encoding="utf-8")
     merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in bpe["merges"]]

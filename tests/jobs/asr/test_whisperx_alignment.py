@@ -279,3 +279,17 @@ def test_weights_of_an_older_torch_are_the_same(toy_aligner, tmp_path):
     expected = load_wav2vec2(str(toy_aligner), is_on_disk=True)[0].state_dict()
 
     assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
+
+
+def test_a_pickle_in_torchs_cache_is_not_run(tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
+    (tmp_path / "checkpoints").mkdir()
+    file = tmp_path / "checkpoints" / "wav2vec2_fairseq_base_ls960_asr_ls960.pth"
+
+    file.write_bytes(f"cos\nmkdir\n(S'{tmp_path}/trace'\ntR.".encode())
+
+    with pytest.raises(UserError) as refusal:
+        Aligner("english", None, "cpu")
+
+    assert refusal.value.code == "model_broken"
+    assert not (tmp_path / "trace").exists()

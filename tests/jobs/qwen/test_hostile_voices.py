@@ -131,6 +131,7 @@ def test_an_adapter_code_templates_and_pickles_beside_the_model_are_not_read(voi
     edit_json(voice / "tokenizer_config.json", auto_map=auto_map, processor_class="Evil", tokenizer_file="/etc/passwd")
     edit_json(voice / "tokenizer_config.json", vocab_file="/etc/passwd", chat_template="{{ evil }}")
     edit_json(voice / "processor_config.json", auto_map=auto_map, processor_class="Evil")
+    (voice / "tokenizer.json").write_text("{}")  # its patterns may take any time
     (voice / "chat_template.jinja").write_text("{% for x in range(10**9) %}{% endfor %}")
     (voice / "pytorch_model.bin").write_bytes(b"cos\nsystem\n(S'touch x'\ntR.")
 
@@ -145,16 +146,17 @@ def test_an_adapter_code_templates_and_pickles_beside_the_model_are_not_read(voi
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("tokenizer.json", "{}"),
-        ("tokenizer.json", '{"version": "1.0", "model": {"type": "BPE", "vocab": {"a": -1}, "merges": []}}'),
+        ("vocab.json", "{}"),
+        ("vocab.json", '{"a": -1}'),
+        ("vocab.json", "[]"),
+        ("merges.txt", "a b c\n" * 3),
+        ("merges.txt", "a zebra\n"),
         ("tokenizer_config.json", '{"added_tokens_decoder": {"0": {"content": 1}}}'),
         ("tokenizer_config.json", '{"eos_token": {"__type": "Evil"}}'),
         ("vocab.json", "[" * 100_000),
     ],
 )
 def test_a_broken_text_tokenizer_is_named(name: str, content: str, voice: Path) -> None:
-    if name == "vocab.json":
-        (voice / "tokenizer.json").unlink()
     (voice / name).write_text(content)
 
     with pytest.raises(UserError) as caught:
@@ -164,9 +166,7 @@ def test_a_broken_text_tokenizer_is_named(name: str, content: str, voice: Path) 
 
 
 def test_a_token_without_a_row_is_refused_before_it_is_spoken(voice: Path) -> None:
-    tokenizer = json.loads((voice / "tokenizer.json").read_text())
-    tokenizer["model"]["vocab"]["zebra"] = 10**6
-    (voice / "tokenizer.json").write_text(json.dumps(tokenizer))
+    edit_json(voice / "vocab.json", zebra=10**6)
 
     with pytest.raises(UserError, match="token 1000000") as caught:
         load_base(voice, "cpu", torch.float32)
@@ -197,7 +197,7 @@ def test_an_export_takes_over_nothing_but_the_known_files(voice: Path, tmp_path:
     files = {path.relative_to(made).as_posix() for path in made.rglob("*") if path.is_file()}
     assert files == {
         "config.json", "generation_config.json", "merges.txt", "model.safetensors", "speaker_encoder.safetensors",
-        "tokenizer.json", "tokenizer_config.json", "tts_train.json", "vocab.json",
+        "tokenizer_config.json", "tts_train.json", "vocab.json",
         "speech_tokenizer/config.json", "speech_tokenizer/model.safetensors",
         "speech_tokenizer/preprocessor_config.json",
     }  # fmt: skip

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from jobs.errors import UserError
 from jobs.rate_samples.judge_models import choose_judge_models, comparable_words, fit_limits
@@ -18,6 +19,8 @@ from jobs.rate_samples.work import run
 from jobs.rating.scoring import GE2E_LIMITS, GE2E_OTHERS, GE2E_OWN, fitted_limits
 from jobs.runner.worker.context import JobContext
 from jobs.speaker.encoders import ENCODER, XVectorEncoder, encoder_name
+from tests.support.hostile.safetensors_files import write_weights
+from tests.support.hostile.voices import edit_json, link_out
 from tests.support.toy.models import make_toy_whisper
 
 # The package is not in the lock; this has the calls of its README.
@@ -214,3 +217,49 @@ def test_a_useless_encoder_that_was_only_found_gives_way_to_the_carried_one(
     report = json.loads(Path(result.ratings).read_text())
     assert report["instruments"]["speaker_encoder"] == ENCODER
     assert report["takes"][0]["voice"] is not None
+
+
+def _without_a_layer(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    del weights["feature_extractor.weight"]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def _with_a_pickle(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(b"cos\nmkdir\n(S'trace'\ntR.")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _without_a_layer,
+        _with_a_pickle,
+        lambda folder: write_weights(folder / "model.safetensors", {}),
+        lambda folder: edit_json(folder / "config.json", hidden_size=10**9),
+        lambda folder: edit_json(folder / "config.json", num_hidden_layers=10**6),
+        lambda folder: edit_json(folder / "config.json", tdnn_dilation=[10**6] * 5),
+        lambda folder: edit_json(folder / "preprocessor_config.json", sampling_rate=1),
+        lambda folder: (folder / "config.json").write_text("[" * 100_000),
+    ],
+)
+def test_an_x_vector_model_that_does_not_fit_together_is_refused(
+    change: Callable[[Path], object], toy_xvector: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(toy_xvector, tmp_path / "model"))
+    change(folder)
+
+    with pytest.raises(UserError) as refusal:
+        XVectorEncoder(folder)
+
+    assert refusal.value.code == "encoder_unusable"
+
+
+def test_weights_of_an_x_vector_model_that_are_a_link_out_are_not_read(toy_xvector: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(toy_xvector, tmp_path / "model"))
+    link_out(folder, "model.safetensors")
+
+    for read in (encoder_name, XVectorEncoder):
+        with pytest.raises(UserError) as refusal:
+            read(folder)
+        assert refusal.value.code == "path_outside_model"

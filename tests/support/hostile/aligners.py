@@ -58,6 +58,8 @@ HOSTILE_ALIGNERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a width of 10**9": (_config(hidden_size=10**9), "model_broken"),
     "convolutions of 10**9": (_config(conv_dim=[10**9] * 7), "model_broken"),
     "10**5 convolutions": (_config(conv_dim=[1] * 10**5), "model_broken"),
+    "convolutions 10**6 apart": (_config(conv_stride=[10**6] * 7), "model_broken"),
+    "convolutions of another rate": (_config(conv_stride=[5, 2, 2, 2, 2, 2, 1]), "model_broken"),
     "convolutions that are a word": (_config(conv_dim="x"), "model_broken"),
     "a config nested deeply": (lambda f: (f / "config.json").write_text("[" * 200_000), "model_broken"),
     "a label without a place": (lambda f: edit_json(f / "vocab.json", a=10**9), "model_broken"),
