@@ -120,8 +120,9 @@ class Recording:
             info = _info(container, path)
         length_s = audio.n_packets * audio.packet_units / audio.timescale
         missing_s = (audio.n_promised - audio.n_packets) * audio.packet_units / audio.timescale
-        delay_s = self._packets.n_skipped / info.sample_rate_hz
-        self.info = replace(info, duration_s=length_s - delay_s, has_exact_seek=True, missing_s=missing_s)
+        stated_s = length_s - self._packets.n_skipped / info.sample_rate_hz
+        duration_s = stated_s if stated_s <= self._longest_s else None
+        self.info = replace(info, duration_s=duration_s, has_exact_seek=True, missing_s=missing_s)
 
     def blocks(self, start: int = 0, end: int | None = None, block_s: float = 5.0) -> Iterator[AudioBlock]:
         """Decode the samples ``start:end`` to mono blocks of about ``block_s`` seconds, in bounded memory.

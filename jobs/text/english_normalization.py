@@ -31,11 +31,11 @@ def spoken_words(text: str) -> list[str]:
     return [spoken.word for spoken in spoken_map(text)]
 
 
-def spoken_map(text: str) -> list[SpokenWord]:
+def spoken_map(text: str, max_words: int = MAX_WORDS) -> list[SpokenWord]:
     """The spoken words with where each is written. Words of one number share its characters.
 
     ``spoken_map("In 1455, i.e. …")`` gives in, fourteen, fifty, five, that, is with spans of ``In``, ``1455``
-    (three times) and ``i.e.`` (twice). Raises ``UserError``: ``text_unreadable``, more than ``MAX_WORDS``.
+    (three times) and ``i.e.`` (twice). Raises ``UserError``: ``text_unreadable``, more than ``max_words``.
     """
     words: list[SpokenWord] = []
     for match in _TOKEN.finditer(text):
@@ -43,10 +43,10 @@ def spoken_map(text: str) -> list[SpokenWord]:
         start, end = match.span()
         for word in _letters(_SAY[kind](match.group(), text[max(0, start - 16) : start])).split():
             words.append(SpokenWord(sys.intern(word), start, end))
-        if len(words) > MAX_WORDS:
+        if len(words) > max_words:
             raise UserError(
                 "text_unreadable",
-                f"The text has more than {MAX_WORDS:,} words, 300 hours of speech.",
+                f"The text has more than {max_words:,} words, more than a recording holds.",
                 "Give the text of one recording.",
             )
     return words
@@ -133,6 +133,8 @@ def _say_digits(digits: str) -> str:
 
 def _say_number(written_number: str, _before: str = "") -> str:
     digits = written_number.replace(",", "")
+    if len(digits) == 1:
+        return _DIGIT_NAMES[int(digits)]
     if len(digits) > MAX_DIGITS or (len(digits) > 1 and digits[0] == "0" and "." not in digits):
         return _say_digits(digits)
     if "." in digits:

@@ -34,6 +34,7 @@ def mp4(
     stsz: bytes | None = None,
     beside: bytes = b"",
     top: bytes = b"",
+    content: bytes = ADTS_SILENCE * 10,
 ) -> Builder:
     """Return the builder of an MP4 with one track whose tables say what the arguments say."""
 
@@ -54,7 +55,7 @@ def mp4(
             box(b"hdlr", struct.pack(">II4s12x", 0, 0, handler), b"\0"),
             box(b"minf", box(b"smhd", bytes(8)), table),
         )
-        head = box(b"ftyp", b"M4A \0\0\0\0isom") + box(b"mdat", ADTS_SILENCE * 10)
+        head = box(b"ftyp", b"M4A \0\0\0\0isom") + box(b"mdat", content)
         path.write_bytes(head + box(b"moov", box(b"mvhd", bytes(100)), box(b"trak", media), beside) + top)
         return path
 
@@ -173,6 +174,7 @@ BUILDERS: dict[str, Builder] = {
     "MP4 of text with 400 million packets": mp4(
         handler=b"text", entry=b"text", n_packets=MANY, per_chunk=MANY, packet_bytes=1
     ),
+    "MP4 of broken packets": mp4(n_packets=60_000, per_chunk=60_000, packet_bytes=1, content=bytes(70_000)),
     "MP4 of timescale 0": mp4(timescale=0),
     "MP4 of rate 0": mp4(rate_hz=0),
     "MP4 with many boxes": mp4(beside=box(b"free") * 300_000),
@@ -204,7 +206,7 @@ BUILDERS: dict[str, Builder] = {
     "noise": of_bytes("a.mp3", bytes(range(256)) * 4_000),
     "zeros": of_bytes("a.wav", bytes(1_000_000)),
     "5 MB title": long_title,
-    "100,000 chapters": many_chapters(100_000),
+    "20,000 chapters": many_chapters(20_000),
     "chapters of long titles": many_chapters(200, "T" * 50_000),
     "pipe": pipe,
 }

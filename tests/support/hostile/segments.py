@@ -1,5 +1,6 @@
 """Hostile subtitles and segments: brackets and tags without end, deep JSON, and numbers that no recording has."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,6 +38,13 @@ def of_sparse_line(folder: Path) -> Path:
     return path
 
 
+def pipe(folder: Path) -> Path:
+    """Make a pipe that nobody writes to."""
+    path = folder / "segments.jsonl"
+    os.mkfifo(path)
+    return path
+
+
 BUILDERS: dict[str, Builder] = {
     "square brackets": of_cue("[" * 200_000),
     "round brackets": of_cue("(" * 200_000),
@@ -47,7 +55,7 @@ BUILDERS: dict[str, Builder] = {
     "line ends": of_cue("a" + "\n" * 200_000 + "a"),
     "spaces and line ends": of_cue("a" + "\n " * 100_000 + "a"),
     "numbers": of_cue("a\n" + "1" * 200_000 + "a"),
-    "cues": lambda folder: of_cue(("a\n" + TIMES) * 50_000)(folder),
+    "cues": of_cue(("a\n" + TIMES) * 20_000),
     "late": of_cue("a\n99:99:99,999 --> 99:99:99,999\nb"),
     "deep lists": of_lines('{"start": 1, "end": 2, "text": "a", "x": ' + "[" * 100_000 + "]" * 100_000 + "}"),
     "a time of 400 digits": of_lines('{"start": 1, "end": ' + "9" * 400 + ', "text": "a"}'),
@@ -56,4 +64,5 @@ BUILDERS: dict[str, Builder] = {
     "a long line": of_lines('{"start": 1, "end": 2, "text": "' + "a" * 3_000_000 + '"}'),
     "a lone surrogate": of_lines('{"start": 1, "end": 2, "text": "\\ud800"}'),
     "a sparse line": of_sparse_line,
+    "pipe": pipe,
 }

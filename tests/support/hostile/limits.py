@@ -1,0 +1,43 @@
+"""Limits of time and memory within which a small file must be read or refused."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+MOST_S = 5.0  # of processor time: other processes of the machine do not count
+MOST_BYTES = 500_000_000
+LINEAR_RATIO = 3.0  # of the times for twice the input; quadratic time has 4
+NOISE_S = 0.03
+
+
+@contextmanager
+def within_limits() -> Iterator[None]:
+    """Assert that the block takes at most ``MOST_S`` and ``MOST_BYTES`` more than before (memory on Linux only)."""
+    resets = Path("/proc/self/clear_refs")
+    if resets.exists():
+        resets.write_text("5", encoding="ascii")  # the peak of the resident memory becomes what is used now
+    before, began = _memory_bytes("VmRSS"), time.process_time()
+    yield
+    took_s, grew_by = time.process_time() - began, _memory_bytes("VmHWM") - before
+    assert took_s < MOST_S, f"{took_s:.1f} s"
+    assert grew_by < MOST_BYTES, f"{grew_by / 1e6:.0f} MB"
+
+
+def assert_linear(read: Callable[[int], object], size: int) -> None:
+    """Assert that ``read`` takes at most ``LINEAR_RATIO`` times as long for twice the size."""
+    small_s = min(_seconds(read, size) for _ in range(2))
+    large_s = min(_seconds(read, 2 * size) for _ in range(2))
+    assert large_s < LINEAR_RATIO * max(small_s, NOISE_S), f"{small_s:.2f} s, then {large_s:.2f} s"
+
+
+def _seconds(read: Callable[[int], object], size: int) -> float:
+    began = time.process_time()
+    read(size)
+    return time.process_time() - began
+
+
+def _memory_bytes(name: str) -> int:
+    status = Path("/proc/self/status")
+    lines = status.read_text(encoding="ascii").splitlines() if status.exists() else []
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(name)), 0)
