@@ -107,6 +107,19 @@ run_uv() {
   return 1
 }
 
+compile_imports() {
+  # Jobs cannot write to their environment, so what is not compiled would be compiled again by every job: import the
+  # heavy libraries once. It only saves time, so a failure is the jobs' to report.
+  PYTHONPATH="$ROOT" PYTHONSAFEPATH=1 PYTHONNOUSERSITE=1 "$1" -c '
+import importlib
+from jobs.qwen.upstream import qwen_tts
+qwen_tts()
+for name in ("accelerate", "bitsandbytes", "datasets", "faster_whisper", "lhotse", "matplotlib.figure", "optuna", "peft",
+             "plotly.io", "sklearn.ensemble", "speechmos", "torch.utils.tensorboard", "whisperx.alignment"):
+    importlib.import_module(name)
+' >/dev/null 2>&1 || true
+}
+
 make_environment() {
   local name="$1" need free quiet
   export PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -129,6 +142,7 @@ make_environment() {
     # The developers' tools see the packages of ml without a second copy of them.
     [ "$name" != dev ] || echo "$ENVS/ml/$(cd "$ENVS/ml" && echo lib/python3.*/site-packages)" \
       > "$(echo "$ENVS/dev"/lib/python3.*/site-packages)/ml.pth"
+    [ "$name" != ml ] || { say "setup: compiling the libraries once"; compile_imports "$ENVS/ml/bin/python"; }
     cp "$LOCKS/$name.lock" "$ENVS/$name/.installed.lock"
     rm -f "$ENVS/$name/.unfinished"
     say "setup: '$name' is ready"
@@ -163,23 +177,10 @@ in_dev() {
   PYTHONPATH="$ROOT" PYTHONSAFEPATH=1 PYTHONNOUSERSITE=1 TTS_TRAIN_ENVS="$ENVS" "$ENVS/dev/bin/python" -m "$@"
 }
 
-compile_imports() {
-  # Tests write no bytecode, so what a new environment has not compiled yet would be compiled again by every job:
-  # import the heavy libraries once with bytecode on. It only saves time, so a failure is the tests' to report.
-  PYTHONPATH="$ROOT" PYTHONSAFEPATH=1 PYTHONNOUSERSITE=1 "$ENVS/dev/bin/python" -c '
-import importlib
-from jobs.qwen.upstream import qwen_tts
-qwen_tts()
-for name in ("accelerate", "bitsandbytes", "datasets", "faster_whisper", "lhotse", "matplotlib.figure", "optuna", "peft",
-             "plotly.io", "sklearn.ensemble", "speechmos", "torch.utils.tensorboard", "whisperx.alignment"):
-    importlib.import_module(name)
-' >/dev/null 2>&1 || true
-}
-
 run_tests() {
   setup dev
   local chosen=()
-  if [ "${1:-}" = --fast ]; then shift; chosen=(--fast); elif [ $# -eq 0 ]; then compile_imports; fi
+  if [ "${1:-}" = --fast ]; then shift; chosen=(--fast); fi
   # All of them in three processes: a test that waits for its job leaves its core to another. Chosen ones show what
   # they print.
   [ $# -gt 0 ] || set -- -n 3 --dist worksteal --durations 25

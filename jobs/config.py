@@ -27,6 +27,7 @@ from pydantic import (
 )
 
 from jobs.errors import UserError
+from jobs.home import check_home
 from jobs.settings import Settings, SlurmSettings
 
 
@@ -61,8 +62,8 @@ class HttpSettings(_Table):
         allowed_hosts: ``Host`` headers to accept beside the address, ``name`` or ``name:port``.
         allowed_origins: ``Origin`` headers of browsers to accept beside those of this machine.
         max_body_bytes: longest request.
-        max_concurrent: requests that are answered at the same time, and as many open streams.
-        max_per_s: requests of one address a second, in the long run; twice as many at once.
+        max_concurrent: requests that are answered at the same time, as many open streams, and as many sessions.
+        max_per_s: requests of one bearer of a right token a second, in the long run; twice as many at once.
         issuer_url: OAuth authorization server whose tokens are accepted instead of the token file's.
         resource_server_url: this server's own URL, for which those tokens must have been issued.
         required_scopes: scopes that a token must have.
@@ -129,6 +130,7 @@ class Config(_Table):
     disk_reserve_mb: NonNegativeInt | None = None
     cancel_grace_s: NonNegativeFloat | None = None
     log_limit_mb: NonNegativeInt | None = None
+    sandbox: bool | None = None
     backend: Literal["local", "slurm"] | None = None
     roots: Annotated[tuple[str, ...], AfterValidator(_check_folders)] = ()
     slurm: SlurmSettings = SlurmSettings()
@@ -151,8 +153,9 @@ def read_config(home: Path) -> Config:
     """Read ``config.toml`` of a home; without the file, all entries have their defaults.
 
     Raises:
-        UserError: ``settings_invalid``.
+        UserError: ``settings_invalid``, ``owner_untrusted``.
     """
+    check_home(home)
     path = home / "config.toml"
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -28,6 +28,12 @@ class ModelMark:
     """A string that names model weights: a hub id, a directory, an ``artifact://`` handle or ``toy``."""
 
 
+@dataclass(frozen=True)
+class UntrustedMark:
+    """A text of an answer that holds words of strangers: a title, a name from a manifest, a file's text."""
+
+
+Untrusted = Annotated[str, UntrustedMark()]
 InputPath = Annotated[str, PathMark("input")]
 IngestedManifest = Annotated[str, PathMark("input", "ingested")]
 AlignedManifest = Annotated[str, PathMark("input", "aligned")]
@@ -35,6 +41,7 @@ CodedManifest = Annotated[str, PathMark("input", "coded")]
 TakesPath = Annotated[str, PathMark("input", "takes")]
 ConfigPath = Annotated[str, PathMark("input", "config")]
 OutputPath = Annotated[str, PathMark("output")]
+"""A folder where the parameter's name ends in ``_dir``, else a file; a worker can write the folder, or the file's."""
 ModelRef = Annotated[str, ModelMark()]
 
 MAX_NAMED = 80  # characters of a field's name in a message: a stranger's file may have any
@@ -81,12 +88,18 @@ class Strict(BaseModel):
 
 def find_mark(field: FieldInfo) -> PathMark | ModelMark | None:
     """Return the mark of a field, also inside ``... | None`` and ``list[...]``."""
-    return next(_marks_in([*field.metadata, field.annotation]), None)
+    found = _marks_in([*field.metadata, field.annotation])
+    return next((mark for mark in found if not isinstance(mark, UntrustedMark)), None)
 
 
-def _marks_in(parts: Iterable[Any]) -> Iterator[PathMark | ModelMark]:
+def is_untrusted(field: FieldInfo) -> bool:
+    """Return whether a field of an answer is marked as ``Untrusted``, also inside ``... | None`` and ``list[...]``."""
+    return any(isinstance(mark, UntrustedMark) for mark in _marks_in([*field.metadata, field.annotation]))
+
+
+def _marks_in(parts: Iterable[Any]) -> Iterator[PathMark | ModelMark | UntrustedMark]:
     for part in parts:
-        if isinstance(part, (PathMark, ModelMark)):
+        if isinstance(part, (PathMark, ModelMark, UntrustedMark)):
             yield part
         elif get_origin(part) is not None:
             yield from _marks_in([*getattr(part, "__metadata__", ()), *get_args(part)])

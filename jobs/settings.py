@@ -8,20 +8,20 @@ from __future__ import annotations
 import functools
 import json
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from jobs.errors import UserError
+from jobs.files import owners
+from jobs.variables import is_secret, is_shared
+from jobs.wide_folders import is_too_wide
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 BACKENDS = ("local", "slurm")
 SHORTEST_SECRET = 8  # shorter values are words like "true"
-# Variables that the supervisor does not inherit from the shell of the person who happens to start it.
-# A Hugging Face token is found by the libraries in its file under HF_HOME (``hf auth login``).
-_PERSONAL = re.compile(r"CUDA_VISIBLE_DEVICES|.*(TOKEN|API_KEY|ACCESS_KEY|SECRET|PASSWORD|CREDENTIALS)(_ID)?", re.I)
+ENVIRONMENTS = ("server", "ml", "dev")
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,10 @@ class Settings:
     Attributes:
         home: job store, job folders, default outputs, toy models. ``TTS_TRAIN_HOME``, else ``<project>/var``.
         envs: folder of the locked environments. ``TTS_TRAIN_ENVS``, else ``<project>/.envs``.
-        roots: folders that tools may read and write. ``TTS_TRAIN_ROOTS`` (separated by ``:``) adds to the
-            working directory, the project and ``home``, and so does the list ``roots`` of ``config.toml``.
+        roots: folders that tools may read and write; relative paths start from the first. ``TTS_TRAIN_ROOTS``
+            (separated by ``:``) adds to the working directory, the project and ``home``, and so does the list
+            ``roots`` of ``config.toml``. A working directory that is too wide (``jobs.wide_folders``) is left out, and
+            ``home`` is the first root.
         gpu_slots: GPU jobs at a time; None: as many as the driver shows GPUs, at least 1. ``TTS_TRAIN_GPU_SLOTS``
             (a number or ``auto``) or ``gpu_slots``.
         cpu_slots: CPU jobs at a time. ``TTS_TRAIN_CPU_SLOTS`` or ``cpu_slots``, else 1.
@@ -81,6 +83,8 @@ class Settings:
             ``TTS_TRAIN_CANCEL_GRACE_S`` or ``cancel_grace_s``, else 8 s.
         log_limit_bytes: longest log of an attempt; of a longer one head and tail are kept. ``TTS_TRAIN_LOG_LIMIT_MB``
             or ``log_limit_mb``, else 50 MB.
+        sandbox: whether a worker can write only its own folder and its outputs, where the kernel can hold it to that
+            (Landlock). ``TTS_TRAIN_SANDBOX`` (1 or 0) or ``sandbox``, else true.
         backend: where jobs run that do not say: ``local`` or ``slurm``. ``TTS_TRAIN_BACKEND`` or ``backend``.
         slurm: table ``[slurm]``; ``TTS_TRAIN_SLURM`` (the same as JSON).
         gpus: the GPUs that the submitter's jobs may use, as in ``CUDA_VISIBLE_DEVICES``; None: all.
@@ -98,6 +102,7 @@ class Settings:
     disk_reserve_bytes: int = 500_000_000
     cancel_grace_s: float = 8.0
     log_limit_bytes: int = 50_000_000
+    sandbox: bool = True
     backend: str = "local"
     slurm: SlurmSettings = field(default_factory=SlurmSettings)
     gpus: str | None = None
@@ -118,7 +123,7 @@ class Settings:
 
         Args:
             environ: variables to read instead of ``os.environ``.
-            cwd: working directory that counts as an allowed root, instead of the process's own.
+            cwd: working directory, instead of the process's own.
             read_defaults: returns, for the home, the values of variables that are not set. Its ``TTS_TRAIN_ROOTS`` are
                 added to those that are.
             is_at_the_shell: a person calls, who may name any path unless ``TTS_TRAIN_ROOTS`` says which are.
@@ -131,9 +136,12 @@ class Settings:
         home = (base / Path(env.get("TTS_TRAIN_HOME") or PROJECT_ROOT / "var").expanduser()).resolve()
         defaults = read_defaults(home)
         more = f"{env.get('TTS_TRAIN_ROOTS', '')}:{defaults.get('TTS_TRAIN_ROOTS', '')}".split(":")
-        roots = [PROJECT_ROOT, home, *(Path(root).expanduser().resolve() for root in more if root)]
+        named = [Path(root).expanduser().resolve() for root in more if root]
+        roots = [PROJECT_ROOT, home, *named]
         if is_at_the_shell and "TTS_TRAIN_ROOTS" not in env:
             roots = [Path("/")]
+        elif not is_at_the_shell and is_too_wide(base) and not any(base.is_relative_to(root) for root in named):
+            base = home
         env = {**defaults, **env}
         cache = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         hf_home = Path(env.get("HF_HOME") or cache / "huggingface")
@@ -154,6 +162,7 @@ class Settings:
             disk_reserve_bytes=int(number("disk_reserve_mb", 500)) * 1_000_000,
             cancel_grace_s=number("cancel_grace_s", 8),
             log_limit_bytes=int(number("log_limit_mb", 50)) * 1_000_000,
+            sandbox=bool(number("sandbox", 1)),
             backend=backend,
             slurm=_slurm(env.get("TTS_TRAIN_SLURM", "{}")),
             gpus=(os.environ if environ is None else environ).get("CUDA_VISIBLE_DEVICES"),
@@ -163,14 +172,27 @@ class Settings:
         )
 
     def python(self, environment: str) -> Path:
-        """Return the interpreter of a locked environment, ``server`` or ``ml``."""
-        return self.envs / environment / "bin" / "python"
+        """Return the interpreter of a locked environment. Only settings say where it lies, no job and no file.
+
+        Raises:
+            UserError: ``owner_untrusted``: another user could change it.
+            ValueError: there is no such environment.
+        """
+        if environment not in ENVIRONMENTS:
+            raise ValueError(f"no environment {environment!r}: {', '.join(ENVIRONMENTS)}")
+        folder = self.envs / environment
+        cure = "Set TTS_TRAIN_ENVS to a folder that only you can write, and make the environments with ./run.sh setup."
+        for part in (folder, *folder.glob("lib/python3*/site-packages")):
+            owners.check(part, cure)
+        owners.check_program(folder / "bin" / "python", cure)
+        return folder / "bin" / "python"
 
     def secret(self, file: str, variable: str) -> str:
         """Read a key that is kept in a file or an environment variable; empty when neither is named.
 
         Raises:
-            UserError: ``secret_missing``; its message never holds the key.
+            UserError: ``secret_missing``, ``secret_exposed``, ``file_not_regular``, ``file_too_large``; no message
+                holds the key.
         """
         if not file:
             if variable and not os.environ.get(variable):
@@ -178,7 +200,7 @@ class Settings:
             return os.environ.get(variable, "") if variable else ""
         path = Path(self.home, Path(file).expanduser())
         try:
-            return path.read_text(encoding="utf-8").strip()
+            return owners.read_secret(path)
         except (OSError, UnicodeDecodeError) as error:
             raise UserError("secret_missing", f"{path} cannot be read.", "Write the key into it.") from error
 
@@ -206,6 +228,7 @@ class Settings:
                 "TTS_TRAIN_DISK_RESERVE_MB": str(-(-self.disk_reserve_bytes // 1_000_000)),
                 "TTS_TRAIN_CANCEL_GRACE_S": str(self.cancel_grace_s),
                 "TTS_TRAIN_LOG_LIMIT_MB": str(-(-self.log_limit_bytes // 1_000_000)),
+                "TTS_TRAIN_SANDBOX": str(int(self.sandbox)),
                 "TTS_TRAIN_BACKEND": self.backend,
                 "TTS_TRAIN_SLURM": json.dumps({k: v for k, v in asdict(self.slurm).items() if v is not None}),
                 "HF_HUB_CACHE": str(self.hub_cache),
@@ -217,22 +240,18 @@ class Settings:
         )
 
     def to_shared_environment(self, environ: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Build the environment of the supervisor, which works for all users: without one person's tokens and choices.
+        """Build the environment of the supervisor, which works for all clients: without one person's keys and choices.
 
-        What a job needs of its submitter goes with the job: roots, caches, environments, and which GPUs it may use.
+        What a job needs of its submitter goes with the job: roots, caches, and which GPUs it may use.
         """
         env = replace(self, gpus=None).to_environment(environ)
-        return {name: value for name, value in env.items() if not _PERSONAL.fullmatch(name)}
+        return {name: value for name, value in env.items() if is_shared(name)}
 
 
 @functools.cache
 def secrets_of() -> tuple[str, ...]:
     """Return the values of secret variables, longest first; no answer or log may contain one."""
-    found = {
-        value
-        for name, value in os.environ.items()
-        if _PERSONAL.fullmatch(name) and name != "CUDA_VISIBLE_DEVICES" and len(value) >= SHORTEST_SECRET
-    }
+    found = {value for name, value in os.environ.items() if is_secret(name) and len(value) >= SHORTEST_SECRET}
     return tuple(sorted(found, key=len, reverse=True))
 
 
@@ -272,3 +291,16 @@ def folder_named(variable: str) -> Path | None:
     """Return the folder in another program's variable, such as ``CODEX_HOME``; None: unset."""
     value = os.environ.get(variable)
     return Path(value).expanduser() if value else None
+
+
+def library_caches(settings: Settings) -> dict[str, Path]:
+    """Return where libraries keep what they compile and collect, by the variable that says so; a set one stays."""
+    cache = folder_named("XDG_CACHE_HOME") or Path.home() / ".cache"
+    defaults = {
+        "MPLCONFIGDIR": cache / "matplotlib",
+        "HF_XET_CACHE": (folder_named("HF_HOME") or cache / "huggingface") / "xet",
+        "NUMBA_CACHE_DIR": settings.torch_cache / "numba",
+        "TORCHINDUCTOR_CACHE_DIR": settings.torch_cache / "inductor",
+        "TRITON_CACHE_DIR": settings.torch_cache / "triton",
+    }
+    return {name: folder_named(name) or path for name, path in defaults.items()}

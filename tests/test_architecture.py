@@ -36,8 +36,9 @@ MAY_IMPORT = {
     "runner": {"runner"},
     "audio": {"audio"},
     "text": {"text"},
-    "asr": {"asr", "audio", "text"},
-    "speaker": {"speaker", "audio"},
+    "model_folders": {"model_folders"},
+    "asr": {"asr", "audio", "text", "model_folders"},
+    "speaker": {"speaker", "audio", "model_folders"},
     "rating": {"rating", "audio", "speaker", "dataset"},
     "environments": {"environments"},
     "reports": {"reports"},
@@ -252,6 +253,52 @@ def test_only_the_settings_read_the_environment() -> None:
     ]
 
     assert [reader for reader in readers if not reader.startswith("jobs/settings.py:")] == []
+
+
+WRITES = {
+    "shutil": {"rmtree", "copyfile", "copy", "copy2", "copytree", "move"},
+    "os": {"remove", "unlink", "rename", "replace", "link", "symlink", "mkdir", "makedirs", "rmdir"},
+    "tempfile": {"mkstemp", "mkdtemp", "TemporaryDirectory", "NamedTemporaryFile"},
+}
+PATH_WRITES = {"write_text", "write_bytes", "mkdir", "unlink", "rmdir", "rename", "symlink_to", "hardlink_to", "touch"}
+# Modules that write, rename or delete by themselves, with the reason; all others leave it to ``jobs.files``.
+WRITERS = {
+    "jobs/files/": "the module for it",
+    "jobs/runner/": "the home's own files, in folders that only their owner can write",
+    "jobs/qwen/toy/": "fills a new folder of the home",
+    "jobs/asr/pocketsphinx_asr.py": "a temporary folder for a library that reads by name",
+    "jobs/dataset/exchange/exporters.py": "fills the new folder of replacing_folder",
+    "jobs/training/run/checkpoint.py": "fills the new folder of replacing_folder",
+    "jobs/home.py": "the home itself",
+    "server/dashboards/": "a temporary folder",
+    "server/cli/docs.py": "the pages of this repository",
+    "server/skill/": "files in a client's folders, by receipt and backup",
+    "server/http/auth.py": "the key, made with O_EXCL in the home",
+    "tools/core/errors.py": "the log in the home",
+}
+
+
+def writes(node: ast.AST) -> bool:
+    """Whether a call writes, renames or deletes by a path, following links."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return False
+    name, owner = node.func.attr, node.func.value
+    if isinstance(owner, ast.Name) and owner.id in WRITES:
+        return name in WRITES[owner.id]
+    mode = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else ""
+    return name in PATH_WRITES or (name == "open" and isinstance(mode, str) and bool(set("wax+") & set(mode)))
+
+
+def test_files_are_written_where_links_are_not_followed() -> None:
+    found = [
+        f"{file}:{node.lineno}"
+        for file in source_files()
+        if not file.startswith(tuple(WRITERS))
+        for node in ast.walk(ast.parse(read(file)))
+        if writes(node)
+    ]
+
+    assert found == []
 
 
 def test_no_modules_import_each_other_in_a_circle(graph: Mapping[str, set[str]]) -> None:

@@ -9,7 +9,8 @@ from anyio import to_thread
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.param_types import Strict
+from jobs.files.reading import check_regular, open_regular, read_bytes
+from jobs.param_types import Strict, Untrusted
 from jobs.plotting.render_client import draw_job_plot, draw_preview
 from jobs.runner.artifacts import split_handle
 from jobs.runner.client.runner import Runner
@@ -17,10 +18,12 @@ from jobs.runner.models import Artifact, Lineage
 from tools.core.job_view import view_artifact
 from tools.core.redact import redact
 from tools.core.tool_types import Hints, Media, MediaAnswer, ToolContext
-from tools.core.views import UNTRUSTED, ArtifactView
+from tools.core.views import ArtifactView
+from tools.inputs.paths import resolve_handle
 
 HINTS = Hints(title="Get a file that a job made", read_only=True, order=930)
 LARGEST_MEDIA_BYTES = 256 * 1024  # base64 of more would crowd out the conversation
+LARGEST_PICTURE_BYTES = 16 * 1024 * 1024
 LARGEST_TEXT_BYTES = 6 * 1024  # with the other fields an answer stays under 8 KB
 CURVES = "curves"
 DRAWN = (".wav", ".flac", ".jsonl")
@@ -44,10 +47,9 @@ class GetArtifactAnswer(ArtifactView, MediaAnswer):
     """Path and type of an artifact, and its content on request."""
 
     mime_type: str = ""
-    text: str = ""
+    text: Untrusted = ""
     is_cut: bool | None = None
-    untrusted: list[str] = Field(default_factory=list, description=UNTRUSTED)
-    entries: list[str] = Field(default_factory=list)
+    entries: list[Untrusted] = Field(default_factory=list)
     made_by: Lineage
     next: str = ""
 
@@ -66,7 +68,7 @@ def _get(args: GetArtifactArgs, context: ToolContext) -> GetArtifactAnswer:
     artifact = _curves(job_id, context) if name == CURVES else find_artifact(args.handle, runner)
     if name == CURVES:
         args = args.model_copy(update={"inline": True, "picture": False})
-    path = Path(artifact.path) if name == CURVES else runner.resolve(args.handle)
+    path = Path(artifact.path) if name == CURVES else resolve_handle(args.handle, "handle", context.settings, runner)
     answer = GetArtifactAnswer(
         **view_artifact(artifact).model_dump(), mime_type=guess_mime_type(path), made_by=runner.lineage(artifact.job_id)
     )
@@ -86,11 +88,10 @@ def _get(args: GetArtifactArgs, context: ToolContext) -> GetArtifactAnswer:
     elif answer.mime_type in MEDIA_TYPES:
         _attach(answer, path)
     elif is_text(answer.mime_type):
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             answer.text = stream.read(LARGEST_TEXT_BYTES).decode("utf-8", errors="replace")
         answer.text = redact(answer.text)
         answer.is_cut = artifact.size_bytes > LARGEST_TEXT_BYTES or None
-        answer.untrusted = ["text"]
     else:
         answer.next = "A file of this type cannot be shown; use its path."
     return answer
@@ -99,7 +100,7 @@ def _get(args: GetArtifactArgs, context: ToolContext) -> GetArtifactAnswer:
 def _curves(job_id: str, context: ToolContext) -> Artifact:
     """Draw the curves of a job's metrics so far."""
     path = draw_job_plot(job_id, context.runner, context.settings)
-    content = path.read_bytes()
+    content = read_bytes(path, LARGEST_PICTURE_BYTES)
     sha256 = hashlib.sha256(content).hexdigest()
     return Artifact(job_id=job_id, name=CURVES, kind="plot", path=str(path), size_bytes=len(content), sha256=sha256)
 
@@ -134,8 +135,8 @@ def is_text(mime_type: str) -> bool:
 
 
 def _attach(answer: GetArtifactAnswer, path: Path) -> None:
-    size_bytes = path.stat().st_size
+    size_bytes = check_regular(path).st_size
     if size_bytes > LARGEST_MEDIA_BYTES:
         answer.next = f"{size_bytes / 1024:.0f} KiB is too large to send (at most 256); use its path."
     else:
-        answer.attach(Media(path.read_bytes(), answer.mime_type))
+        answer.attach(Media(read_bytes(path, LARGEST_MEDIA_BYTES), answer.mime_type))

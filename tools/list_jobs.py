@@ -5,7 +5,7 @@ import time
 from anyio import to_thread
 from pydantic import Field
 
-from jobs.param_types import Strict
+from jobs.param_types import Strict, Untrusted
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord, State
 from tools.core.job_view import next_step, progress_text, shorten
@@ -39,7 +39,7 @@ class JobLine(View):
     job_id: str
     kind: str
     state: State
-    progress: str = ""
+    progress: Untrusted = ""
     error: str = Field("", description="Code of the failure.")
     age_s: int = Field(description="Since it was submitted.")
 

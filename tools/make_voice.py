@@ -8,19 +8,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 from anyio import to_thread
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from jobs.align.spec import KIND as ALIGN
 from jobs.convert_codes.params import DEFAULT_TOKENIZER
 from jobs.convert_codes.spec import KIND as CONVERT_CODES
+from jobs.errors import UserError
 from jobs.ingest_audiobook.spec import KIND as INGEST_AUDIOBOOK
 from jobs.ingest_clips.spec import KIND as INGEST_CLIPS
-from jobs.param_types import InputPath, Language, ModelRef, OutputPath, Strict, rare
+from jobs.param_types import InputPath, Language, ModelRef, OutputPath, Strict, first_fault, rare
 from jobs.qwen.model_files import check_model
 from jobs.rate_samples.spec import KIND as RATE_SAMPLES
 from jobs.runner.job_kind import Example, JobKind
 from jobs.runner.machine import preflight
-from jobs.synthesize.params import EVALUATION_TEXTS
+from jobs.synthesize.params import EVALUATION_TEXTS, SpokenText
 from jobs.synthesize.spec import KIND as SYNTHESIZE
 from jobs.training.params import DEFAULT_BASE
 from jobs.training.spec import KIND as TRAINING
@@ -36,6 +37,7 @@ from tools.start_tools import make_arguments
 
 HINTS = Hints(
     title="Make a voice, start to end",
+    destructive=True,
     order=100,
     examples=(
         Example("All steps at once", {"audio": "book.m4b", "voice": "anna", "text": "book.txt", "dry_run": True}),
@@ -63,7 +65,7 @@ class MakeVoiceArgs(StartArgs):
     max_steps: int | None = rare(None, ge=1)
     batch_size: int = rare(4, ge=1, le=256)
     lr: float | None = rare(None, gt=0, le=0.1)
-    texts: list[str] = Field(
+    texts: list[SpokenText] = Field(
         default=list(EVALUATION_TEXTS), min_length=1, max_length=50, description="Sentences to speak."
     )
 
@@ -120,6 +122,7 @@ def _make_voice(args: MakeVoiceArgs, context: ToolContext) -> MakeVoiceAnswer:
     prepared = [_prepared(step, args, context, waits=place > 0) for place, step in enumerate(steps)]
     voice, ratings = str(out / "training" / "voice"), str(out / "samples" / "ratings.json")
     if args.dry_run:
+        context.runner.check_needed(args.after)
         preflight.check(context.settings, TRAINING.environment)
         return MakeVoiceAnswer(
             steps=_planned(steps, prepared, context),
@@ -208,7 +211,13 @@ def _prepared(step: Step, args: MakeVoiceArgs, context: ToolContext, *, waits: b
     given = {name: value for name, value in step.arguments.items() if value is not None}
     # only the first step finds its inputs on the disk, unless the call itself waits for other jobs
     after = ["the step before"] if waits else args.after
-    return prepare(step.kind, make_arguments(step.kind).model_validate({**given, "after": after}), context)
+    try:
+        arguments = make_arguments(step.kind).model_validate({**given, "after": after})
+    except ValidationError as error:
+        raise UserError(
+            "bad_arguments", f"make_voice: {step.kind.tool_name}: {first_fault(error)}", "Correct the argument."
+        ) from error
+    return prepare(step.kind, arguments, context)
 
 
 def _submit(

@@ -3,7 +3,6 @@
 ``jobs.rate_samples.spec`` declares what agents and people read of it.
 """
 
-import difflib
 import os
 import time
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from jobs.param_types import IngestedManifest, Strict, rare
 from jobs.rate_samples.params import Params
 from jobs.rate_samples.spec import KIND
 from jobs.rating.human_ratings import HUMAN_RATINGS, HumanRating, Vote, Winner, append_durably, read_opinions
+from jobs.spelling import closest
 from tools.core.elicit_scores import MOST_ASKED, TakeToHear, ask_scores, request_in_chat
 from tools.core.start import start
 from tools.core.tool_types import StartArgs, ToolContext
@@ -169,14 +169,17 @@ def _other(audio: str, takes: Sequence[Take], folder: Path, context: ToolContext
 
 
 def _find_take(audio: str, takes: Sequence[Take], folder: Path) -> Take:
+    known = {Path(take.audio).name: take for take in reversed(takes)} | {take.audio: take for take in reversed(takes)}
+    if audio in known:
+        return known[audio]
     wanted = os.path.realpath(folder / audio)
     for take in takes:
-        if audio in (take.audio, Path(take.audio).name) or os.path.realpath(folder / take.audio) == wanted:
+        if os.path.realpath(folder / take.audio) == wanted:
             return take
     names = [Path(take.audio).name for take in takes]
-    near = difflib.get_close_matches(Path(audio).name, names, n=1)
+    near = closest(Path(audio).name, names)
     raise UserError(
         "take_unknown",
-        f"No take {audio!r} in {folder / TAKES_NAME}." + (f" Did you mean {near[0]!r}?" if near else ""),
+        f"No take {audio!r} in {folder / TAKES_NAME}." + (f" Did you mean {near!r}?" if near else ""),
         f"Nothing was stored. The takes: {', '.join(names[:20])}.",
     )

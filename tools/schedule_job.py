@@ -7,7 +7,7 @@ from anyio import to_thread
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.param_types import Strict, rare
+from jobs.param_types import Strict, Untrusted, rare
 from jobs.runner.job_kind import Example
 from jobs.runner.schedules.rule import ScheduleRule
 from jobs.runner.schedules.schedules import Schedule, Schedules
@@ -19,6 +19,7 @@ from tools.inputs.arguments import nearest, parse_arguments
 
 HINTS = Hints(
     title="Repeat work on a schedule",
+    destructive=True,
     idempotent=False,
     order=900,
     examples=(
@@ -61,7 +62,7 @@ class ScheduleView(View):
     later: list[str] = Field(default_factory=list)
     last_job: str | None = None
     n_runs: int = 0
-    note: str = Field("", description="Reason why the last time started no job.")
+    note: Untrusted = Field("", description="Reason why the last time started no job.")
 
 
 class ScheduleAnswer(View):

@@ -1,6 +1,5 @@
 """The tool ``web_research_hparams``: settings to start a training with, from shipped facts and a search. No job."""
 
-import difflib
 import json
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ from jobs.errors import UserError
 from jobs.param_types import Strict, Value, rare
 from jobs.runner.job_kind import Example
 from jobs.settings import Settings
+from jobs.spelling import closest
 from jobs.training.params import Params as Training
 from jobs.web_research_hparams import (
     LOSS_STATES,
@@ -234,8 +234,8 @@ def _own_settings(given: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         parameter = find_parameter(name)
         span = parse_span(value) if isinstance(value, str) else None
         if parameter is None and name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            meant = f"; did you mean {near[0]}?" if near else ""
+            near = closest(name, known)
+            meant = f"; did you mean {near}?" if near else ""
             unknown.append(f"note: {clean(name, 60)} is not a setting of start_training and was ignored{meant}")
         own[parameter.name if parameter is not None else name] = span.low if span is not None else value
     return own, unknown

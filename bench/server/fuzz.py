@@ -14,7 +14,7 @@ from pathlib import Path
 
 from anyio.from_thread import start_blocking_portal
 
-from tests.support.call_fuzzer import make_world, play
+from tests.support.call_fuzzer import NoAnswerError, make_world, play
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         world = make_world(Path(folder), portal)
         try:
             play(world, options.calls, options.seed)
-        except AssertionError as error:
+        except (AssertionError, NoAnswerError) as error:
             call = "\n".join(getattr(error, "__notes__", []))
             sys.stdout.write(f"broken: {error}\n{call[:2000]}\n")
             return 1

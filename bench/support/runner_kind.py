@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from jobs.param_types import Strict
+from jobs.param_types import OutputPath, Strict
 from jobs.runner.job_kind import JobKind
 from jobs.runner.worker.context import JobContext
 
@@ -16,7 +16,7 @@ from jobs.runner.worker.context import JobContext
 class Params(Strict):
     """``gate``: file to wait for. ``resists``: ignore a cancel, and leave a child in a session of its own."""
 
-    gate: str = ""
+    gate: OutputPath = ""
     resists: bool = False
     number: int = 0
 

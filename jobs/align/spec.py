@@ -21,6 +21,7 @@ KIND = JobKind(
             in_dataset=True,
         ),
     ),
+    makes={"out": ("{name}.new", "align_rejections.jsonl", "align_report.html", ".align_journal.jsonl", "exports")},
     # one run on two cores: the order of magnitude
     cost=Cost(manifest_seconds, unit="s of clips", s_each=1 / 4, s_fixed=10, memory_mb=800, bytes_each=400),
     tool=StartTool(

@@ -31,6 +31,7 @@ from jobs.dataset.manifest import (
 )
 from jobs.dataset.report.alignment_report import show_words
 from jobs.errors import UserError
+from jobs.files.folders import make_folder, move, remove
 from jobs.runner.worker.context import JobContext
 from jobs.runner.worker.journal import Journal
 
@@ -133,7 +134,7 @@ def run(params: Params, context: JobContext) -> Result:
     cache = context.settings.torch_cache
     aligners = {name: make_aligner(name, params.aligner, params.align_model, cache) for name in languages}
     logger.info("%d clips, aligned with %s", n_rows, _names(aligners))
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     tally = Tally()
     rejections: list[Rejection] = []
     with Journal(out.with_name(JOURNAL_NAME)) as journal:
@@ -144,10 +145,10 @@ def run(params: Params, context: JobContext) -> Result:
         write_rows(out.with_name(REJECTIONS_NAME), rejections)
         context.publish("rejections", out.with_name(REJECTIONS_NAME), "report")
         if tally.n_clips == 0:
-            out.with_name(out.name + ".new").unlink()
+            remove(out.with_name(out.name + ".new"))
             raise _all_rejected(manifest, tally, rejections)
         page = show_words(out.with_name(out.name + ".new"))
-        out.with_name(out.name + ".new").rename(out)
+        move(out.with_name(out.name + ".new"), out)
         if (out.parent / EXPORTS / "lhotse").is_dir():  # the only layout with a place for times
             give(out, ["lhotse"], context)
         journal.remove()

@@ -22,7 +22,10 @@ from jobs.asr.transcript import (
     TranscribedSegment,
     TranscribedWord,
 )
+from jobs.asr.whisper_files import check_whisper
 from jobs.errors import UserError
+from jobs.model_folders.checked_loading import loading_explained
+from jobs.model_folders.contents import ModelFolder, staged
 
 logger = logging.getLogger(__name__)
 
@@ -222,14 +225,34 @@ def load_whisper(
             f"Use one of: {', '.join(sorted(supported))}; or auto.",
         )
     ctranslate2.set_random_seed(seed)  # read by the threads that the model starts
+    checked = ModelFolder.at(folder)
+    files, n_tokens = check_whisper(checked)
     try:
-        whisper = WhisperModel(
-            str(folder), device=device, compute_type=compute_type, cpu_threads=cpu_threads, local_files_only=True
-        )
-    except (RuntimeError, ValueError) as error:
-        cuda = translate_cuda_error(error, f"Whisper {model}") if isinstance(error, RuntimeError) else None
-        raise cuda or _unavailable(model, f"its files in {folder} do not load: {error}") from error
+        with staged(files) as known, loading_explained(checked.path):
+            whisper = WhisperModel(
+                str(known), device=device, compute_type=compute_type, cpu_threads=cpu_threads, local_files_only=True
+            )
+            _check_tokenizer(whisper, n_tokens)
+    except UserError as error:
+        cause = error.__cause__
+        cuda = translate_cuda_error(cause, f"Whisper {model}") if isinstance(cause, RuntimeError) else None
+        raise cuda or error from cause
     return LoadedWhisper(whisper, device)
+
+
+def _check_tokenizer(whisper: Any, n_tokens: int) -> None:
+    """Check that the tokens of a prompt exist, and that the weights have a row for every token.
+
+    Raises ``ValueError``.
+    """
+    from faster_whisper.tokenizer import Tokenizer
+
+    tokenizer = Tokenizer(whisper.hf_tokenizer, whisper.model.is_multilingual, task="transcribe", language="en")
+    needed = [*tokenizer.sot_sequence, tokenizer.eot, tokenizer.no_timestamps, tokenizer.sot_prev]
+    if None in needed:
+        raise ValueError("tokenizer.json lacks tokens of a Whisper")
+    if max(whisper.hf_tokenizer.get_vocab().values()) >= n_tokens:
+        raise ValueError(f"tokenizer.json has tokens beyond the {n_tokens:,} of the weights")
 
 
 def _find_model_folder(model: str) -> Path:

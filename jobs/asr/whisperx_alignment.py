@@ -12,6 +12,7 @@ import sys
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from jobs.asr.ctc_trellis import Span, character_spans
 from jobs.asr.ctranslate2_cuda import translate_cuda_error
 from jobs.asr.model_registry import BUNDLE_FILES, DEFAULT_MODELS, is_on_disk, language_code
 from jobs.asr.transcript import Word
+from jobs.asr.wav2vec2_folder import load_wav2vec2
 from jobs.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -46,31 +48,31 @@ class Aligner:
         ``model`` is a hub id, directory or torchaudio bundle; None takes WhisperX's choice for the language.
         ``device``: ``auto`` (the GPU when there is one), ``cuda`` or ``cpu``.
 
-        Raises ``UserError``: ``language_unknown``, ``model_unavailable``, ``cuda_oom``, ``cuda_failed``.
+        Raises ``UserError``: ``language_unknown``, ``model_unavailable``, ``model_broken``, ``model_without_weights``,
+        ``path_outside_model``, ``cuda_oom``, ``cuda_failed``.
         """
         import torch
-        import whisperx
 
         code = language_code(language)
         if code is None:
             raise UserError("language_unknown", "An aligner needs the language of the words, not auto.", "Name it.")
         self.model = model or DEFAULT_MODELS[code]
         self.device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        is_here = alignment_model_is_available(language, model)
+        # every name of torchaudio's is in capitals
+        self._is_bundle = self.model.isupper() and "/" not in self.model and not Path(self.model).is_dir()
         try:
-            with contextlib.redirect_stdout(sys.stderr):  # whisperx prints what went wrong
-                self._network, about = whisperx.load_align_model(
-                    code,
-                    self.device,
-                    model_name=self.model,
-                    model_cache_only=alignment_model_is_available(language, model),
-                )
+            if self._is_bundle:
+                network, dictionary = _load_bundle(code, self.device, self.model)
+            else:
+                network, dictionary = load_wav2vec2(self.model, is_on_disk=is_here)
+            self._network = network.to(self.device)
         except (OSError, ValueError) as error:
             raise _unavailable(self.model, str(error)) from error
         except RuntimeError as error:
             raise translate_cuda_error(error, self.model) or _unavailable(self.model, str(error)) from error
         self._network.eval()
-        self._is_bundle = about["type"] == "torchaudio"
-        self._alphabet = Alphabet(about["dictionary"], separates_words=code not in WITHOUT_SPACES)
+        self._alphabet = Alphabet(dictionary, separates_words=code not in WITHOUT_SPACES)
 
     def align(self, samples_16k: npt.NDArray[np.float32], words: Sequence[str]) -> list[Word]:
         """Find when each of the known words (letters only, numbers written out) is spoken.
@@ -115,6 +117,15 @@ class Aligner:
             logits = self._network(batch)[0] if self._is_bundle else self._network(batch).logits
             emission: npt.NDArray[np.float32] = torch.log_softmax(logits.float(), dim=-1)[0].cpu().numpy()
         return emission
+
+
+def _load_bundle(code: str, device: str, name: str) -> tuple[Any, dict[str, int]]:
+    """Load one of torchaudio's bundles, whose weights come from PyTorch's own server."""
+    import whisperx
+
+    with contextlib.redirect_stdout(sys.stderr):  # whisperx prints what went wrong
+        network, about = whisperx.load_align_model(code, device, model_name=name, model_cache_only=True)
+    return network, about["dictionary"]
 
 
 class Alphabet:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from jobs.dataset.manifest import check_step
 from jobs.errors import UserError
-from jobs.param_types import AlignedManifest, InputPath, ModelRef, OutputPath, Strict, rare
+from jobs.param_types import AlignedManifest, InputPath, ModelRef, OutputPath, Strict, Untrusted, rare
 from jobs.qwen.model_files import check_tokenizer
 
 DEFAULT_TOKENIZER = "Qwen/Qwen3-TTS-Tokenizer-12Hz"
@@ -31,7 +31,7 @@ class Result(Strict):
     n_clips: int
     n_frames: int
     n_rejected: int
-    ref_audio: str
+    ref_audio: Untrusted
     tokenizer: str
 
 

@@ -1,12 +1,15 @@
 """Reference clip of each speaker, for the speaker embedding."""
 
-import shutil
+import filecmp
+import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from jobs.convert_codes.clip_loader import CodecClip, read_clip
 from jobs.dataset.manifest import Clip, RejectionError, check_audio_inside, read_rows
 from jobs.errors import UserError
+from jobs.files.copying import copy_file
+from jobs.files.folders import make_folder
 
 REFERENCE_MIN_S = 3.0  # Qwen3-TTS needs at least 3 s of reference audio
 REFERENCE_MAX_S = 10.0
@@ -51,8 +54,11 @@ def path_inside(path: Path, dataset: Path) -> str:
     if path.resolve().is_relative_to(dataset.resolve()):
         return path.resolve().relative_to(dataset.resolve()).as_posix()
     copied = dataset / "reference" / path.name
-    copied.parent.mkdir(exist_ok=True)
-    shutil.copyfile(path, copied)
+    make_folder(copied.parent)
+    if copied.exists() and not filecmp.cmp(path, copied, shallow=False):  # another clip of this name
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        copied = copied.with_name(f"{path.stem}-{digest[:8]}{path.suffix}")
+    copy_file(path, copied)
     return copied.relative_to(dataset).as_posix()
 
 

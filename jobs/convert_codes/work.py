@@ -22,6 +22,7 @@ from jobs.convert_codes.params import Params, Result
 from jobs.convert_codes.reference_clips import find_references, path_inside
 from jobs.dataset.manifest import Clip, RejectionError, read_rows, write_rows
 from jobs.errors import UserError
+from jobs.files.folders import make_folder
 from jobs.qwen.codec import Codec, load_codec
 from jobs.qwen.devices import compute_device, keep_freed_memory, limit_cpu_threads
 from jobs.qwen.hub import resolve_tokenizer
@@ -167,6 +168,6 @@ def _write_manifest(
             }
             yield row.model_copy(update=added)
 
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     write_rows(out, coded())
     return n_frames

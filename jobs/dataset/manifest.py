@@ -24,6 +24,11 @@ INGESTED = Output(
     "ingested", "manifest", "out_dir", "train_manifest.jsonl", default="{home}/datasets/{voice}", in_dataset=True
 )
 """Output of every kind that makes a dataset."""
+DATASET_NAMES = (
+    *("clips", "train_manifest.jsonl", "rejections.jsonl", "report.json", "report.html", "report", "exports"),
+    *(".quality.jsonl", ".batch_state.json"),
+)
+"""Names that such a kind writes in the dataset's folder."""
 
 
 LONGEST_TEXT = 5_000  # characters of a clip: 60 s of the fastest speech have 1,500

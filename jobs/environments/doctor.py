@@ -18,6 +18,7 @@ from typing import Literal
 from jobs.config import read_settings
 from jobs.environments.setup import environment_cost_mb, environment_state
 from jobs.errors import UserError
+from jobs.files import landlock, owners
 from jobs.settings import PROJECT_ROOT, Settings
 
 State = Literal["ok", "missing", "info"]
@@ -67,11 +68,14 @@ def examine(settings: Settings) -> list[Check]:
     return [
         _system(),
         _disk(settings),
+        _roots(settings),
+        _sharing(settings),
         _uv(),
         _environment(settings, "server", "every command"),
         _environment(settings, "ml", "every job"),
         _gpu(),
         _ffmpeg(),
+        _sandbox(settings),
         *(_weights(settings, weights) for weights in WEIGHTS),
         _aligner(settings),
     ]
@@ -90,6 +94,21 @@ def _disk(settings: Settings) -> Check:
     state: State = "ok" if free > settings.disk_reserve_bytes else "missing"
     fix = "" if state == "ok" else "free some space, or set TTS_TRAIN_HOME to a folder on a larger disk"
     return Check("disk", state, f"{free / 1e9:.1f} GB free at {settings.home}", "every job", fix=fix)
+
+
+def _roots(settings: Settings) -> Check:
+    more = f'TTS_TRAIN_ROOTS or roots = ["…"] in {settings.home / "config.toml"} adds one'
+    detail = f"an agent's tools may use {', '.join(map(str, settings.roots))}; {more}"
+    return Check("folders", "info", detail)
+
+
+def _sharing(settings: Settings) -> Check:
+    """Say who else could change what runs as this user; a home that others can change was refused before."""
+    fault = owners.find_fault(PROJECT_ROOT)
+    if not fault:
+        return Check("sharing", "ok", f"only you can change {settings.home} and the project")
+    fix = "if you do not trust them as yourself, move the project to a folder that only you can write"
+    return Check("sharing", "info", f"the project can be changed by others: {fault}", fix=fix)
 
 
 def _uv() -> Check:
@@ -129,6 +148,17 @@ def _ffmpeg() -> Check:
     found = shutil.which("ffmpeg")
     detail = f"{found} (not used)" if found else "not installed"
     return Check("ffmpeg", "ok", f"{detail}: decoding is PyAV's, no ffmpeg program is needed")
+
+
+def _sandbox(settings: Settings) -> Check:
+    needed_for = "jobs that write nothing but their own folder and outputs"
+    if not settings.sandbox:
+        detail, fix = "off by sandbox = false: jobs write wherever you can", "remove sandbox = false from config.toml"
+    elif version := landlock.version():
+        return Check("sandbox", "ok", f"on: jobs write only their own folder and outputs (Landlock {version})")
+    else:
+        detail, fix = "off: this kernel has no Landlock, so jobs write wherever you can", "Linux 5.19 or later"
+    return Check("sandbox", "info", detail, needed_for, fix=fix)
 
 
 def _weights(settings: Settings, weights: Weights) -> Check:

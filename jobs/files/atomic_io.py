@@ -1,27 +1,38 @@
-"""Files that are whole or not there, also after a kill, a power cut or on a full disk. stdlib only.
+"""Files and folders that are whole or not there, also after a kill, a power cut or on a full disk. stdlib only.
 
-New content is written under a temporary name, flushed to the disk and renamed. A file has one writer at a time.
+New content is written under a temporary name that nobody can foresee, flushed to the disk and renamed. No link is
+followed (see ``jobs.files.folders``). A file has one writer at a time. What a killed writer has left is deleted by the
+next process that writes into the folder.
 """
 
+import ctypes
+import fcntl
+import io
 import json
 import os
+import re
+import secrets
+import shutil
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
-RESERVED_BYTES = 4096
+from jobs.files.folders import make_folder, open_parent
+
+_LEFTOVER = re.compile(r"\..+\.[0-9a-f]{16}\.tmp", re.DOTALL)
+_NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 PRIVATE = 0o600
+_EXCHANGE = 2  # RENAME_EXCHANGE of renameat2
+_swept: set[tuple[int, int]] = set()
+"""Folders, by device and inode, from which this process has deleted leftovers."""
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON document."""
-    write_bytes(path, _encode(content))
-
-
-def write_record(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON document that only its owner can read: the runner's records hold parameters and texts."""
-    write_bytes(path, _encode(content), mode=PRIVATE)
+    write_bytes(path, encode(content))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -29,47 +40,79 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def write_bytes(path: Path, content: bytes, *, sync: bool = True, mode: int = 0o666) -> None:
-    """Write bytes, over the reserved space of the file if there is any; on an error the old file and the space stay.
+def write_bytes(path: Path, content: bytes, *, sync: bool = True, mode: int | None = None) -> None:
+    """Write bytes.
 
-    Without ``sync`` it may not be on the disk yet: for very many files that are flushed afterwards.
+    Without ``sync`` they may not be on the disk yet: for very many files that are flushed afterwards. A file without
+    ``mode`` gets the usual permissions; one with it is its owner's only while it is written.
     """
-    with replacing(path, sync=sync, keep_temporary=_temporary(path).exists()) as temporary:
-        descriptor = os.open(temporary, os.O_CREAT | os.O_RDWR, mode)  # not truncated: the space is reserved
-        try:
-            offset = 0
-            while offset < len(content):
-                offset += os.pwrite(descriptor, content[offset:], offset)
-            os.ftruncate(descriptor, len(content))
-        finally:
-            os.close(descriptor)
+    with open_binary(path, sync=sync, mode=mode) as stream:
+        stream.write(content)
 
 
 @contextmanager
 def open_text(path: Path) -> Iterator[TextIO]:
     """Open a text file for writing that takes its name when it is closed without an error."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
-        yield stream
+    with open_binary(path) as stream:
+        text = io.TextIOWrapper(stream, encoding="utf-8")
+        yield text
+        text.flush()
 
 
 @contextmanager
-def replacing(path: Path, *, sync: bool = True, keep_temporary: bool = False) -> Iterator[Path]:
-    """Give a temporary file to write, for libraries that write by name, which then takes the place of ``path``.
+def open_binary(path: Path, *, sync: bool = True, mode: int | None = None) -> Iterator[BinaryIO]:
+    """Open a file for writing and reading that takes its name when it is closed without an error.
 
-    On an error the file that was there stays, and the temporary file is deleted unless ``keep_temporary``.
+    On an error the file that was there stays, and the new one is deleted.
+
+    Raises:
+        UserError: ``path_is_link``: a part of the path above the file is a link. One in the file's own place is
+            replaced.
+        OSError: the folder is missing, the disk is full, and the like.
     """
-    temporary = _temporary(path)
-    try:
-        yield temporary
+    with open_parent(path) as (folder, name):
+        temporary, descriptor = _make_temporary(folder, name, 0o666 if mode is None else 0o600)
+        try:
+            with os.fdopen(descriptor, "w+b") as stream:
+                yield stream
+                stream.flush()
+                if mode is not None:
+                    os.fchmod(stream.fileno(), mode)
+                if sync:
+                    os.fsync(stream.fileno())
+                os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=folder)
+            raise
         if sync:
-            flush(temporary)
-        temporary.replace(path)
-    except BaseException:
-        if not keep_temporary:
-            temporary.unlink(missing_ok=True)
-        raise
-    if sync:
-        flush(path.parent)
+            os.fsync(folder)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Give an empty folder to fill, by any means, which then takes the place of ``path`` and of all that is there.
+
+    Folders above it are made.
+    Its files are flushed to the disk before. On an error the folder that was there stays, and the new one is deleted.
+
+    Raises:
+        UserError: ``path_is_link``.
+        OSError: the folder above is missing, the disk is full, and the like.
+    """
+    make_folder(path.parent)
+    with open_parent(path) as (parent, name):
+        temporary, descriptor = _make_temporary(parent, name, None)
+        try:
+            yield path.with_name(temporary)
+            for folder, _, files in os.walk(path.with_name(temporary)):
+                for file in files:
+                    flush(Path(folder, file))
+            _exchange(parent, temporary, name)
+            os.fsync(parent)
+        finally:  # what remains under this name is the unfinished or the former one
+            os.close(descriptor)
+            _delete(parent, temporary)
 
 
 def flush(path: Path) -> None:
@@ -81,33 +124,72 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def reserve(path: Path) -> None:
-    """Take the disk space of a small file now, so that a full disk cannot keep it from being written later."""
-    descriptor = os.open(_temporary(path), os.O_CREAT | os.O_RDWR, PRIVATE)
-    try:
-        os.write(descriptor, b" " * RESERVED_BYTES)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def release(path: Path) -> None:
-    """Free the reserved space of a file that will not be written."""
-    _temporary(path).unlink(missing_ok=True)
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """Read a JSON object; None when it is not there or not whole."""
-    try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _encode(content: Any) -> bytes:
+def encode(content: Any) -> bytes:
+    """Return a JSON document as it is written."""
     return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def _temporary(path: Path) -> Path:
-    return path.with_name(path.name + ".tmp")
+def _make_temporary(folder: int, name: str, mode: int | None) -> tuple[str, int]:
+    """Make and lock a new file, or a new folder without ``mode``; return its name and descriptor.
+
+    The lock shows other processes that it is no leftover.
+    """
+    _sweep(folder)
+    while True:
+        temporary = f".{name[:60]}.{secrets.token_hex(8)}.tmp"
+        if mode is None:
+            os.mkdir(temporary, dir_fd=folder)
+            descriptor = os.open(temporary, _FOLDER, dir_fd=folder)
+        else:
+            descriptor = os.open(temporary, _NEW_FILE, mode, dir_fd=folder)
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):  # another process took it for a leftover before it was locked
+            os.stat(temporary, dir_fd=folder, follow_symlinks=False)
+            return temporary, descriptor
+        os.close(descriptor)
+
+
+def _sweep(folder: int) -> None:
+    """Delete what killed writers have left in a folder, once a process."""
+    found = os.fstat(folder)
+    key = (found.st_dev, found.st_ino)
+    if key in _swept:
+        return
+    _swept.add(key)
+    for name in os.listdir(folder):
+        if not _LEFTOVER.fullmatch(name):
+            continue
+        with suppress(OSError):  # in use, deleted by another process, or not ours to delete
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _delete(folder, name)
+            finally:
+                os.close(descriptor)
+
+
+def _delete(folder: int, name: str) -> None:
+    with suppress(FileNotFoundError):
+        if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            shutil.rmtree(name, ignore_errors=True, dir_fd=folder)
+        else:
+            os.unlink(name, dir_fd=folder)
+
+
+def _exchange(parent: int, new: str, name: str) -> None:
+    """Give a folder its name; what has the name gets the other one, in one step where the system can do that."""
+    try:
+        os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except FileNotFoundError:
+        os.rename(new, name, src_dir_fd=parent, dst_dir_fd=parent)
+        return
+    try:
+        exchanged = ctypes.CDLL(None).renameat2(parent, os.fsencode(new), parent, os.fsencode(name), _EXCHANGE) == 0
+    except AttributeError:  # not Linux
+        exchanged = False
+    if not exchanged:
+        former = f".{name[:60]}.{secrets.token_hex(8)}.tmp"
+        os.rename(name, former, src_dir_fd=parent, dst_dir_fd=parent)
+        os.rename(new, name, src_dir_fd=parent, dst_dir_fd=parent)
+        _delete(parent, former)

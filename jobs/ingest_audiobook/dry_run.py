@@ -78,7 +78,7 @@ def _probe(params: Params, settings: Settings) -> dict[str, Any]:
     """Return the findings of ``jobs.ingest_audiobook.probe``, or ``unknown``: why there are none."""
     try:
         done = subprocess.run(
-            [str(settings.python("ml")), "-m", "jobs.ingest_audiobook.probe"],
+            [str(settings.python("ml")), "-m", "jobs.runner.machine.sandbox", "jobs.ingest_audiobook.probe"],
             input=params.model_dump_json(),
             capture_output=True,
             text=True,

@@ -8,7 +8,7 @@ from pydantic import Field
 from jobs.asr.model_registry import ComputeType
 from jobs.dataset.quality.thresholds import EXPORT, QUALITY, VALIDATION_SHARE, Layout, read_thresholds
 from jobs.errors import UserError
-from jobs.param_types import InputPath, Language, ModelRef, OutputPath, Strict, Value, rare
+from jobs.param_types import InputPath, Language, ModelRef, OutputPath, Strict, Untrusted, Value, rare
 
 
 class Params(Strict):
@@ -72,11 +72,11 @@ class Result(Strict):
     rejected_by_reason_s: dict[str, float]
     n_words_placed: int | None = Field(None, description="Words of the book found in the audio.")
     n_words_book: int | None = Field(None, description="Words of the book's text.")
-    title: str | None = None
+    title: Untrusted | None = None
     n_chapters: int = 0
     n_validation: int = 0
     report: str = Field("", description="report.html: chapters, reasons, metrics, clips to listen to.")
-    summary: str = ""
+    summary: Untrusted = ""
 
 
 AUDIO_SUFFIXES = (".m4b", ".m4a", ".mp4", ".mp3", ".aac", ".flac", ".ogg", ".oga", ".opus", ".wav", ".webm", ".mkv")

@@ -3,9 +3,28 @@
 from functools import partial
 
 from jobs.cost import CLIP_BYTES_PER_S, Cost, audio_seconds
-from jobs.dataset.manifest import INGESTED
-from jobs.ingest_audiobook.params import Params, Result, check
+from jobs.dataset.manifest import DATASET_NAMES, INGESTED
+from jobs.ingest_audiobook.params import Params, Result, check, transcript_source
 from jobs.runner.job_kind import Example, JobKind, ShellCommand, StartTool
+from jobs.runner.machine.limits import Limits, limits_of_reader
+
+# measured by bench/dataset/ingest.py
+COST = Cost(
+    partial(audio_seconds, name="audio", limit="max_duration_s"),
+    unit="s of recording",
+    s_each=1 / 20,
+    s_fixed=10,
+    memory_mb=1200,
+    bytes_each=CLIP_BYTES_PER_S,
+)
+WHISPER_MB = 16_000  # large-v3 in float32 is 6.2 GB, and it is converted while it is loaded
+
+
+def make_limits(params: Params) -> Limits:
+    """Return the limits of an ingest, whose recording and text anybody may have made."""
+    is_transcribed = transcript_source(params) == "whisper"
+    return limits_of_reader(COST.measure(params.model_dump()), WHISPER_MB if is_transcribed else 0)
+
 
 KIND = JobKind(
     name="ingest_audiobook",
@@ -15,15 +34,9 @@ KIND = JobKind(
     check=check,
     plan="jobs.ingest_audiobook.dry_run:plan",
     outputs=(INGESTED,),
-    # measured by bench/dataset/ingest.py
-    cost=Cost(
-        partial(audio_seconds, name="audio", limit="max_duration_s"),
-        unit="s of recording",
-        s_each=1 / 20,
-        s_fixed=10,
-        memory_mb=1200,
-        bytes_each=CLIP_BYTES_PER_S,
-    ),
+    makes={"out_dir": (*DATASET_NAMES, ".ingest", "cover.*")},
+    limits=make_limits,
+    cost=COST,
     tool=StartTool(
         title="Ingest an audiobook",
         description="""\

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from jobs.audio.decoding import empty
 from jobs.codec_format import SAMPLE_RATE_HZ
+from jobs.files.folders import make_folder
 from jobs.ingest_audiobook.input.audio_buffer import release_large_blocks
 from jobs.ingest_audiobook.input.source_files import SourceFiles, open_source_files
 from jobs.ingest_audiobook.input.speech_chunks import to_24k
@@ -133,7 +134,7 @@ def make_clips(params: Params, context: JobContext) -> CutBook:
     units = select_units(files, params)
     transcript = make_transcript(params, files, roots)
     dataset = Path(params.out_dir) if params.out_dir else context.folder / "dataset"
-    dataset.mkdir(parents=True, exist_ok=True)
+    make_folder(dataset)
     paths = [recording.path for recording in files.recordings]
     state = IngestState(dataset, compute_fingerprint(params, paths, files.names))
     state.clean()

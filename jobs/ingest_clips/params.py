@@ -8,7 +8,7 @@ from pydantic import Field
 from jobs.dataset.manifest import Row, read_rows
 from jobs.dataset.quality.thresholds import EXPORT, QUALITY, VALIDATION_SHARE, Layout, read_thresholds
 from jobs.errors import UserError
-from jobs.param_types import InputPath, Language, OutputPath, Strict, Value, rare
+from jobs.param_types import InputPath, Language, OutputPath, Strict, Untrusted, Value, rare
 
 
 class TranscriptLine(Row):
@@ -48,7 +48,7 @@ class Result(Strict):
     rejected_by_reason: dict[str, int]
     n_validation: int = 0
     report: str = Field("", description="report.html: reasons, metrics, clips to listen to.")
-    summary: str = ""
+    summary: Untrusted = ""
 
 
 def check(params: Params) -> None:

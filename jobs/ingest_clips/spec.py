@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from jobs.cost import CLIP_BYTES_PER_S, Cost, audio_seconds
-from jobs.dataset.manifest import INGESTED
+from jobs.dataset.manifest import DATASET_NAMES, INGESTED
 from jobs.ingest_clips.params import Params, Result, check
 from jobs.runner.job_kind import Example, JobKind, ShellCommand, StartTool
+from jobs.runner.machine.limits import limits_of_reader
 
 
 def clip_seconds(params: Mapping[str, Any]) -> float:
@@ -16,6 +17,9 @@ def clip_seconds(params: Mapping[str, Any]) -> float:
     return audio_seconds({"audio_dir": folder}, "audio_dir", recursive=True)
 
 
+# one run on two cores: the order of magnitude
+COST = Cost(clip_seconds, unit="s of clips", s_each=1 / 30, s_fixed=10, memory_mb=1200, bytes_each=CLIP_BYTES_PER_S)
+
 KIND = JobKind(
     name="ingest_clips",
     params=Params,
@@ -23,8 +27,9 @@ KIND = JobKind(
     entry="jobs.ingest_clips.work:run",
     check=check,
     outputs=(INGESTED,),
-    # one run on two cores: the order of magnitude
-    cost=Cost(clip_seconds, unit="s of clips", s_each=1 / 30, s_fixed=10, memory_mb=1200, bytes_each=CLIP_BYTES_PER_S),
+    makes={"out_dir": (*DATASET_NAMES, ".clips_journal.jsonl", ".imported")},
+    limits=lambda params: limits_of_reader(COST.measure(params.model_dump())),
+    cost=COST,
     tool=StartTool(
         title="Ingest curated clips",
         description="""\

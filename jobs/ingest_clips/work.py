@@ -19,6 +19,7 @@ from jobs.dataset.report.html_report import write_page
 from jobs.dataset.report.report_model import About
 from jobs.dataset.report.totals import make_report, write_report
 from jobs.errors import UserError
+from jobs.files.folders import make_folder
 from jobs.ingest_clips.clip_converter import DurationLimits, convert_clips, plan_conversion
 from jobs.ingest_clips.params import Params, Result, TranscriptLine, layout_of
 from jobs.ingest_clips.transcript_parser import ParsedLine, RejectedLine, find_lines, parse_lines
@@ -45,7 +46,7 @@ def run(params: Params, context: JobContext) -> Result:
     _check_targets(lines, dataset / "clips")
     n_lines = len(lines) + len(rejected)
     context.progress(len(rejected), n_lines, f"{len(lines)} of {n_lines} lines name a clip")
-    (dataset / "clips").mkdir(parents=True, exist_ok=True)
+    make_folder(dataset / "clips")
     with Journal(dataset / JOURNAL_NAME) as journal:
         tasks, duplicates = plan_conversion(lines, dataset / "clips", durations, context)
         rejected += duplicates

@@ -7,7 +7,7 @@ One panel a metric, the losses first; noisy metrics are also smoothed.
 import json
 import math
 import sys
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,7 @@ DECADES_FOR_LOG = 2.0
 RAW, SMOOTH, CONTINUED = "#9ecae1", "#08519c", "#e6550d"
 
 
-def draw(request: dict[str, Any], path: str) -> None:
+def draw(request: dict[str, Any], out: BinaryIO) -> None:
     """Draw a request as a PNG that carries the request's key as its description."""
     names = sorted(request["curves"], key=lambda name: (not _is(name, LOSSES), name != "loss"))
     shown = names[:MOST_PANELS]
@@ -45,7 +45,9 @@ def draw(request: dict[str, Any], path: str) -> None:
         _panel(axes, name, curve, request)
     for axes in panels[len(shown) :]:
         axes.set_visible(False)
-    figure.savefig(path, format="png", dpi=DPI, metadata={"Description": request["key"], "Software": "tts-train"})
+    figure.savefig(
+        out, format="png", dpi=DPI, metadata={"Description": request["key"], "Software": request["software"]}
+    )
 
 
 def smoothed(values: Floats) -> Floats:
@@ -100,4 +102,4 @@ def _title(request: dict[str, Any], left_out: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    draw(json.load(sys.stdin), sys.argv[1])
+    draw(json.load(sys.stdin), sys.stdout.buffer)

@@ -5,14 +5,15 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from jobs.files.atomic_io import replacing
+from jobs.files.atomic_io import open_binary
+from jobs.files.folders import make_folder
 
 
 def save_png(figure: Figure, path: Path, dpi: int = 100) -> None:
     """Write a figure as a PNG that takes its name when it is complete; make the folder if needed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=dpi)
+    make_folder(path.parent)
+    with open_binary(path) as stream:
+        figure.savefig(stream, format="png", dpi=dpi)
 
 
 def shorten(text: str, max_characters: int) -> str:

@@ -1,4 +1,4 @@
-"""Preview of a file: ``python -m jobs.plotting.pictures OUT.png``, ``{"path": …}`` as JSON on stdin.
+"""Preview of a file: ``python -m jobs.plotting.pictures``: ``{"path": …}`` as JSON on stdin, PNG on stdout.
 
 A sound becomes its spectrogram, a manifest the histogram of its clips' lengths. See ``jobs.plotting.render_client``.
 """
@@ -48,7 +48,7 @@ def main() -> None:
     path = Path(request["path"])
     draw = histogram if path.suffix == ".jsonl" else spectrogram
     figure = draw(path, request["title"])
-    FigureCanvasAgg(figure).print_png(sys.argv[1], metadata={"Description": request.get("key", "")})
+    FigureCanvasAgg(figure).print_png(sys.stdout.buffer, metadata={"Description": request.get("key", "")})
 
 
 if __name__ == "__main__":

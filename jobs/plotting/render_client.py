@@ -1,15 +1,14 @@
 """Client of the plotting modules: a child process of limited time in the ml environment draws the picture."""
 
-import contextlib
 import hashlib
 import json
-import os
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from jobs.errors import UserError
+from jobs.files.atomic_io import write_bytes
+from jobs.files.reading import open_regular
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord
 from jobs.runner.progress.metric_history import MetricHistory
@@ -17,6 +16,7 @@ from jobs.settings import PROJECT_ROOT, Settings
 
 PLOT = "plot.png"
 TIMEOUT_S = 60.0  # the first start of matplotlib makes its font list, seconds; a drawing takes about one
+SOFTWARE = "tts-train"  # written into the file, by which it is known again
 KEY_BYTES = 4096  # the key is in the first bytes of the file
 
 
@@ -32,7 +32,11 @@ def draw_job_plot(job_id: str, runner: Runner, settings: Settings) -> Path:
     key = hashlib.sha256(text.encode()).hexdigest()
     path = Path(record.folder) / PLOT
     if not _carries(path, key):
-        _draw(json.dumps(request | {"key": key}), path, settings)
+        picture = _draw(json.dumps(request | {"key": key, "software": SOFTWARE}), settings)
+        try:
+            write_bytes(path, picture)
+        except OSError as error:
+            raise UserError("plot_failed", f"{path.parent} cannot be written: {error}.", "Check the disk.") from error
     return path
 
 
@@ -41,10 +45,7 @@ def draw_preview(path: Path, title: str, settings: Settings) -> bytes:
 
     Raises ``UserError``: ``environment_missing``, ``plot_failed``.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        drawn = Path(folder) / PLOT
-        _draw(json.dumps({"path": str(path), "title": title}), drawn, settings, module="jobs.plotting.pictures")
-        return drawn.read_bytes()
+    return _draw(json.dumps({"path": str(path), "title": title}), settings, module="jobs.plotting.pictures")
 
 
 def build_curves_request(record: JobRecord, history: MetricHistory) -> dict[str, Any]:
@@ -79,43 +80,40 @@ def build_curves_request(record: JobRecord, history: MetricHistory) -> dict[str,
     }
 
 
+def is_plot(path: Path) -> bool:
+    """Return whether a file is a picture of curves that was drawn here."""
+    return _carries(path, SOFTWARE)
+
+
 def _carries(path: Path, key: str) -> bool:
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             return key.encode() in stream.read(KEY_BYTES)
-    except OSError:
+    except (OSError, UserError):
         return False
 
 
-def _draw(request: str, path: Path, settings: Settings, module: str = "jobs.plotting.curves") -> None:
+def _draw(request: str, settings: Settings, module: str = "jobs.plotting.curves") -> bytes:
+    """Return the PNG that a drawing process writes to its stdout."""
     python = settings.python("ml")
     if not python.exists():
         missing = f"Pictures are drawn in the ml environment, and there is no {python}."
         raise UserError("environment_missing", missing, "Run ./run.sh setup ml")
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=".plot-", suffix=".png", dir=path.parent)
-    except OSError as error:
-        raise UserError("plot_failed", f"{path.parent} cannot be written: {error}.", "Check the disk.") from error
-    os.close(descriptor)
-    try:
         done = subprocess.run(
-            [str(python), "-m", module, temporary],
-            input=request,
+            [str(python), "-m", "jobs.runner.machine.sandbox", module],
+            input=request.encode(),
             capture_output=True,
-            text=True,
             env=settings.to_environment() | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             cwd=PROJECT_ROOT,
             timeout=TIMEOUT_S,
             check=False,
         )
-        if done.returncode != 0:
-            raise UserError("plot_failed", f"The curves could not be drawn: {done.stderr.strip()[-500:]}", "")
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
     except subprocess.TimeoutExpired as error:
         raise UserError("plot_failed", f"Drawing took longer than {TIMEOUT_S:g} s.", "Try again.") from error
     except OSError as error:
         raise UserError("plot_failed", f"The curves could not be drawn: {error}.", "./run.sh doctor") from error
-    finally:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink(missing_ok=True)
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip()[-500:]
+        raise UserError("plot_failed", f"The curves could not be drawn: {said}", "")
+    return done.stdout

@@ -5,8 +5,6 @@ upstream's ``save_pretrained`` fails (qwen-tts 0.1.1). Weights are merged in flo
 """
 
 import json
-import os
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,15 +13,17 @@ import torch
 from safetensors.torch import save_file
 
 from jobs.errors import UserError
-from jobs.files.atomic_io import flush, write_json
-from jobs.qwen.model_files import CARD
-from jobs.qwen.safetensors_io import INDEX, WEIGHTS, read_tensors, weight_files
-from jobs.qwen.speaker_embedding import ENCODER_FILE, ENCODER_PREFIX
+from jobs.files.atomic_io import replacing_folder, write_json
+from jobs.files.copying import copy_file, link_file
+from jobs.files.folders import make_folder
+from jobs.model_folders.contents import ModelFolder
+from jobs.model_folders.safetensors_header import INDEX, WEIGHTS, find_weights
+from jobs.qwen.model_files import CARD, CODEC, COPIED_FILES, TOKENIZER_FILES, read_model_config
+from jobs.qwen.safetensors_io import read_tensors, weight_files
+from jobs.qwen.speaker_embedding import ENCODER_FILE, ENCODER_PREFIX, encoder_files
 from jobs.qwen.train.lora import merged_tensors
 
 _TALKER_TABLE = "talker.model.codec_embedding.weight"
-_COPIED_SUFFIXES = {".json", ".txt", ".jinja"}
-_NOT_COPIED = {"config.json", INDEX, CARD}
 
 
 def write_voice(model: Any, base: Path, out: Path, *, voices: Mapping[str, torch.Tensor], card: dict[str, Any]) -> Path:
@@ -33,14 +33,15 @@ def write_voice(model: Any, base: Path, out: Path, *, voices: Mapping[str, torch
         model: the trained upstream model, with adapters not yet merged or without any.
         voices: speaker embedding (hidden,) of the training run, by name in lower case.
     """
-    temporary = _make_partial_folder(out)
-    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    config = read_model_config(base)
     for speaker in voices:
         config = voice_config(config, speaker)
     rows = {config["talker_config"]["spk_id"][speaker]: embedding for speaker, embedding in voices.items()}
-    _write_weights(model, base, temporary / WEIGHTS, rows)
-    _write_encoder(base, temporary / ENCODER_FILE)
-    return _finish(base, temporary, out, config, card)
+    with replacing_folder(out) as folder:
+        _write_weights(model, base, folder / WEIGHTS, rows)
+        _write_encoder(base, folder / ENCODER_FILE)
+        _write_others(base, folder, config, card)
+    return out
 
 
 def write_base(model: Any, base: Path, out: Path, *, card: dict[str, Any]) -> Path:
@@ -60,30 +61,22 @@ def write_base(model: Any, base: Path, out: Path, *, card: dict[str, Any]) -> Pa
             f"{base} has no speaker encoder, which a base needs.",
             "Train from a base model or a voice that start_training exported, or leave export_base out.",
         )
-    temporary = _make_partial_folder(out)
-    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    config = read_model_config(base)
     config["tts_model_type"] = "base"
-    _write_weights(model, base, temporary / WEIGHTS, {}, encoder)
-    return _finish(base, temporary, out, config, card)
-
-
-def _make_partial_folder(out: Path) -> Path:
-    temporary = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    return temporary
-
-
-def _finish(base: Path, temporary: Path, out: Path, config: dict[str, Any], card: dict[str, Any]) -> Path:
-    """Add everything except weights, and rename the folder to its final name."""
-    write_json(temporary / "config.json", config)
-    write_json(temporary / CARD, card)
-    for path in sorted(base.iterdir()):
-        if path.suffix in _COPIED_SUFFIXES and path.name not in _NOT_COPIED:
-            shutil.copyfile(path, temporary / path.name)
-    _link_tree(base / "speech_tokenizer", temporary / "speech_tokenizer")
-    replace_folder(temporary, out)
+    with replacing_folder(out) as folder:
+        _write_weights(model, base, folder / WEIGHTS, {}, encoder)
+        _write_others(base, folder, config, card)
     return out
+
+
+def _write_others(base: Path, folder: Path, config: dict[str, Any], card: dict[str, Any]) -> None:
+    """Add everything except weights."""
+    write_json(folder / "config.json", config)
+    write_json(folder / CARD, card)
+    model = ModelFolder.at(base)
+    for name, path in model.find_all(COPIED_FILES).items():
+        copy_file(path, folder / name, sync=False)
+    _link_codec(model.inner(CODEC), folder / CODEC)
 
 
 def voice_config(base_config: dict[str, Any], speaker: str) -> dict[str, Any]:
@@ -119,20 +112,6 @@ def free_speaker_row(config: dict[str, Any]) -> int:
     )
 
 
-def replace_folder(temporary: Path, out: Path) -> None:
-    """Flush a finished folder to disk and rename it to ``out``, replacing an older one."""
-    for path in temporary.rglob("*"):
-        if path.is_file():
-            flush(path)
-    old = out.with_name(f".{out.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if out.exists():
-        out.rename(old)
-    temporary.rename(out)
-    flush(out.parent)
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def _write_weights(
     model: Any,
     base: Path,
@@ -164,18 +143,12 @@ def _write_encoder(base: Path, path: Path) -> None:
 
 
 def _read_encoder(base: Path) -> dict[str, torch.Tensor]:
-    kept = base / ENCODER_FILE
-    return dict(read_tensors([kept] if kept.is_file() else weight_files(base), ENCODER_PREFIX))
+    return dict(read_tensors(encoder_files(base), ENCODER_PREFIX))
 
 
-def _link_tree(source: Path, target: Path) -> None:
-    """Hard-link a folder's files (the codec is 0.7 GB and never changes); copy where links are impossible."""
-    for path in sorted(source.rglob("*")):
-        if not path.is_file():
-            continue
-        copy = target / path.relative_to(source)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(path.resolve(), copy)  # resolved: the hub's cache holds symbolic links
-        except OSError:
-            shutil.copyfile(path, copy)
+def _link_codec(source: ModelFolder, target: Path) -> None:
+    """Hard-link the codec's files (0.7 GB, which never change); copy where links are impossible."""
+    make_folder(target)
+    files = {**source.find_all((*TOKENIZER_FILES, INDEX)), **find_weights(source)}
+    for name, path in files.items():
+        link_file(path, target / name)

@@ -1,12 +1,11 @@
 """Kind, speakers and languages of a model, from its config. Imports no heavy library: tools check requests with it."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from jobs.errors import UserError
-from jobs.qwen.model_files import CARD, read_config
+from jobs.qwen.model_files import read_card, read_model_config
 
 
 @dataclass(frozen=True)
@@ -96,9 +95,9 @@ def describe_model(folder: Path) -> VoiceModel:
     """Read kind, speakers and languages of a model (from ``resolve_model``).
 
     Raises:
-        UserError: ``model_cannot_speak``: the model is neither a voice nor a base.
+        UserError: ``model_cannot_speak``: the model is neither a voice nor a base; those of ``read_model_config``.
     """
-    config = read_config(folder)
+    config = read_model_config(folder)
     kind = config.get("tts_model_type")
     if kind not in ("custom_voice", "base"):
         raise UserError(
@@ -107,7 +106,7 @@ def describe_model(folder: Path) -> VoiceModel:
             "Give a voice from start_training, or a Base or CustomVoice model.",
         )
     talker = config["talker_config"]
-    languages = [name.lower() for name in talker.get("codec_language_id") or {} if "dialect" not in name]
+    languages = [name.lower() for name in talker["codec_language_id"] if "dialect" not in name]
     return VoiceModel(
         folder=folder,
         kind=kind,
@@ -118,9 +117,5 @@ def describe_model(folder: Path) -> VoiceModel:
 
 
 def _trained_language(folder: Path) -> str | None:
-    try:
-        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None  # not trained here
-    languages = card.get("languages", [])
-    return str(languages[0]) if len(languages) == 1 else None
+    languages = (read_card(folder) or {}).get("languages")
+    return str(languages[0]) if isinstance(languages, list) and len(languages) == 1 else None

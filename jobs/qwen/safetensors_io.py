@@ -1,6 +1,5 @@
 """Reading of weights from safetensors files, one or several with an index, by name and without loading a model."""
 
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,16 +7,17 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 
-WEIGHTS = "model.safetensors"
-INDEX = "model.safetensors.index.json"
+from jobs.model_folders.contents import ModelFolder
+from jobs.model_folders.safetensors_header import find_weights
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """List the safetensors files of a model's directory in a fixed order."""
-    index = folder / INDEX
-    if not index.is_file():
-        return [folder / WEIGHTS]
-    return [folder / name for name in sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))]
+    """List the safetensors files of a model's directory, as real paths, in the order of their names.
+
+    Raises:
+        UserError: ``model_without_weights``, ``model_broken``, ``path_outside_model``, ``file_not_regular``.
+    """
+    return list(find_weights(ModelFolder.at(folder)).values())
 
 
 def read_tensors(files: list[Path], prefix: str = "") -> Iterator[tuple[str, torch.Tensor]]:

@@ -14,6 +14,9 @@ import torch
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip
 from jobs.errors import UserError
+from jobs.model_folders.checked_loading import loading_explained
+from jobs.model_folders.contents import ModelFolder
+from jobs.model_folders.safetensors_header import check_tensors, read_header
 from jobs.qwen.safetensors_io import read_tensors, weight_files
 from jobs.qwen.upstream import qwen_tts
 
@@ -73,17 +76,37 @@ def _mean_embedding(encoder: Any, references: Sequence[Path]) -> torch.Tensor:
     return mean
 
 
+def encoder_files(folder: Path) -> list[Path]:
+    """List the safetensors files that may hold the speaker encoder.
+
+    Raises:
+        UserError: as ``weight_files``.
+    """
+    kept = ModelFolder.at(folder).find(ENCODER_FILE)
+    return weight_files(folder) if kept is None else [kept]
+
+
 def load_speaker_encoder(folder: Path, config: Any) -> Any | None:
-    """Load the speaker encoder of a base model or exported voice in float32; None if there is none."""
-    file = folder / ENCODER_FILE
-    files = [file] if file.is_file() else weight_files(folder)
-    weights = {name.removeprefix(ENCODER_PREFIX): tensor for name, tensor in read_tensors(files, ENCODER_PREFIX)}
-    if not weights:
+    """Load the speaker encoder of a base model or exported voice in float32; None if there is none.
+
+    Raises:
+        UserError: ``model_broken``: its weights do not fit the configuration.
+    """
+    found = {
+        name.removeprefix(ENCODER_PREFIX): tensor
+        for file in encoder_files(folder)
+        for name, tensor in read_header(file).items()
+        if name.startswith(ENCODER_PREFIX)
+    }
+    if not found:
         return None
     modeling = qwen_tts().core.models.modeling_qwen3_tts
-    encoder = modeling.Qwen3TTSSpeakerEncoder(config.speaker_encoder_config)
-    encoder.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
-    return encoder.eval()
+    with loading_explained(folder), torch.device("meta"):
+        encoder = modeling.Qwen3TTSSpeakerEncoder(config.speaker_encoder_config)
+    check_tensors({name: tuple(tensor.shape) for name, tensor in encoder.state_dict().items()}, found, folder)
+    weights = read_tensors(encoder_files(folder), ENCODER_PREFIX)
+    encoder.load_state_dict({name.removeprefix(ENCODER_PREFIX): each.float() for name, each in weights}, assign=True)
+    return encoder.requires_grad_(False).eval()
 
 
 def _slot_embedding(folder: Path, row: int) -> torch.Tensor:

@@ -4,7 +4,6 @@ The narrator's held-out clips give an upper bound, another speaker a lower bound
 without training. Every anchor clip is written to ``anchors/``, so that a report can play it.
 """
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +15,8 @@ from jobs.dataset.manifest import Clip, read_rows
 from jobs.dataset.split import sample_evenly
 from jobs.dataset.takes import Take, find_takes_file, read_takes
 from jobs.errors import UserError
+from jobs.files.copying import copy_file
+from jobs.files.folders import make_folder
 from jobs.rate_samples.inputs import RatingInputs, RatingItem, find_narrator, resolve_take
 from jobs.rate_samples.narrator_clips import resolve_clip
 from jobs.rate_samples.params import Params
@@ -172,7 +173,7 @@ def _write_excerpts(
     excerpts: Sequence[tuple[str, Samples]], narrator: str, language: str, folder: Path
 ) -> list[RatingItem]:
     items = []
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for number, (text, audio) in enumerate(excerpts, 1):
         path = folder / f"other-{number:02d}.wav"
         write_clip(path, audio, CLIP_RATE_HZ)
@@ -181,9 +182,9 @@ def _write_excerpts(
 
 
 def _copy_file(path: Path, folder: Path, name: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     copy = folder / f"{name}{path.suffix}"
-    shutil.copyfile(path, copy)
+    copy_file(path, copy, sync=False)
     return copy
 
 

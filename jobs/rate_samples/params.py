@@ -8,7 +8,7 @@ from pydantic import Field
 from jobs.dataset.manifest import Row, check_step
 from jobs.dataset.takes import check_takes_file
 from jobs.errors import UserError
-from jobs.param_types import IngestedManifest, InputPath, ModelRef, OutputPath, Strict, TakesPath, rare
+from jobs.param_types import IngestedManifest, InputPath, ModelRef, OutputPath, Strict, TakesPath, Untrusted, rare
 
 
 class Params(Strict):
@@ -126,7 +126,7 @@ class Result(Strict):
     low: float = Field(description="Lower end of the 95 % interval of mean_uncapped.")
     high: float
     worst_rating: float
-    best_take: str
+    best_take: Untrusted
     narrator: float | None = Field(None, description="Rating of the narrator's held-out clips: upper bound.")
     other_speaker: float | None = Field(None, description="Rating of another speaker: lower bound.")
     zero_shot: float | None = Field(None, description="Rating of the clone without training.")

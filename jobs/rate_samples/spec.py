@@ -1,8 +1,10 @@
 """Declaration of the job kind ``rate_samples``. Its tool, ``tools.rate_samples``, also takes human scores."""
 
 from functools import partial
+from pathlib import Path
 
 from jobs.cost import Cost, count_lines
+from jobs.dataset.takes import find_takes_file
 from jobs.rate_samples.params import Params, Result, check
 from jobs.runner.job_kind import Example, JobKind, StartTool
 
@@ -12,6 +14,7 @@ KIND = JobKind(
     result=Result,
     entry="jobs.rate_samples.work:run",
     check=check,
+    writes=lambda params: () if params.out else (find_takes_file(Path(params.takes)).parent,),
     # one run on two cores: the order of magnitude
     cost=Cost(
         partial(count_lines, name="takes", file="takes.jsonl"),
@@ -21,6 +24,7 @@ KIND = JobKind(
         memory_mb=1000,
         bytes_each=4000,
     ),
+    makes={"out": ("rating_measures.jsonl", "report.html", "anchors")},
     tool=StartTool(
         title="Rate synthesised takes",
         description="""\

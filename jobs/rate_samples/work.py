@@ -11,6 +11,7 @@ from pathlib import Path
 
 from jobs.audio.clip_io import CLIP_RATE_HZ
 from jobs.dataset.takes import find_takes_file
+from jobs.files.folders import make_folder
 from jobs.rate_samples.anchors import Anchor, collect_anchors
 from jobs.rate_samples.evaluator import Evaluator
 from jobs.rate_samples.html_report import write_page
@@ -40,7 +41,7 @@ def run(params: Params, context: JobContext) -> Result:
     """
     takes_file = find_takes_file(Path(params.takes))
     out = Path(params.out) if params.out else takes_file.with_name("ratings.json")
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     models = choose_judge_models(params, context.settings)
     inputs = read_inputs(takes_file, Path(params.narrator_manifest), params.max_narrator_clips, params.anchor_clips)
     anchors = collect_anchors(inputs, params, out.parent)

@@ -18,7 +18,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from jobs.dataset.manifest import Row, read_numbered_rows
 from jobs.errors import UserError
-from jobs.param_types import first_fault
+from jobs.files.folders import open_in_place
+from jobs.param_types import Untrusted, first_fault
 
 HUMAN_RATINGS = "human_ratings.jsonl"
 """Beside takes.jsonl: what people said of them."""
@@ -30,10 +31,10 @@ Winner = Literal["audio", "against", "tie"]
 class HumanRating(Row):
     """A person's score of one take."""
 
-    audio: str
-    text: str
+    audio: Untrusted
+    text: Untrusted
     score: int = Field(ge=1, le=5)
-    note: str = ""
+    note: Untrusted = ""
     at: Moment
     """When, in seconds since 1970."""
     who: str = ""
@@ -49,13 +50,13 @@ class Vote(Row):
         heard_first: the order in which they were offered.
     """
 
-    audio: str
-    against: str
-    text: str
+    audio: Untrusted
+    against: Untrusted
+    text: Untrusted
     winner: Winner
     is_blind: bool = False
     heard_first: Literal["audio", "against"] = "audio"
-    note: str = ""
+    note: Untrusted = ""
     at: Moment
     who: str = ""
     model: str = ""
@@ -108,7 +109,7 @@ def read_opinions(folder: Path) -> Opinions:
 def append_durably(path: Path, rows: Sequence[BaseModel]) -> None:
     """Append lines so that all or none are there, also with concurrent writers, and survive a power cut."""
     text = "".join(row.model_dump_json(exclude_defaults=True) + "\n" for row in rows).encode()
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+    descriptor = open_in_place(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         size_bytes = os.fstat(descriptor).st_size

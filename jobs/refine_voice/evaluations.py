@@ -1,7 +1,5 @@
 """``evaluations/iteration_N/``: a round's takes, their ratings and ``evaluation.json``, as in the original skill."""
 
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 from jobs.dataset.manifest import check_audio_inside
 from jobs.dataset.takes import TAKES_NAME, Take, read_takes, stop_rate
 from jobs.files.atomic_io import write_json
+from jobs.files.copying import link_file
 from jobs.files.reading import parse_json, read_bytes
 from jobs.rating.confidence_interval import mean_over_texts
 from jobs.rating.human_ratings import read_opinions
@@ -35,15 +34,8 @@ def link_takes(folder: Path) -> None:
     for number, take in enumerate(read_takes(folder)):
         sound = check_audio_inside(folder / TAKES_NAME, folder, take.audio)
         link = folder / f"eval_{number:02d}.wav"
-        temporary = folder / f".{link.name}.partial"
-        temporary.unlink(missing_ok=True)
-        if link.exists() and link.samefile(sound):
-            continue  # renaming one hard link of a file to another does nothing and leaves both
-        try:
-            os.link(sound, temporary)
-        except OSError:  # a disk without hard links
-            shutil.copyfile(sound, temporary)
-        temporary.rename(link)
+        if not link.exists() or not link.samefile(sound):
+            link_file(sound, link)
 
 
 def read_ratings(folder: Path) -> tuple[dict[str, TakeRating], dict[str, Any]]:

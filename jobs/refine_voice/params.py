@@ -1,13 +1,13 @@
 """Parameters and result of ``refine_voice``: the best voice of several rounds of training."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
 from jobs.errors import UserError
 from jobs.param_types import CodedManifest, ConfigPath, ModelRef, OutputPath, Strict, Value, first_fault, rare
 from jobs.settings import Settings
-from jobs.synthesize.params import EVALUATION_TEXTS
+from jobs.synthesize.params import EVALUATION_TEXTS, SpokenText
 from jobs.training.params import DEFAULT_BASE
 from jobs.training.params import Params as Training
 from jobs.training.params import check as check_training
@@ -30,7 +30,7 @@ class Params(Strict):
     max_iterations: int = Field(5, ge=1, le=50)
     epochs_per_iteration: int = rare(1, ge=1, le=100)
     steps_per_iteration: int | None = rare(None, ge=1, description="Optimiser steps of a round, instead of epochs.")
-    texts: list[Annotated[str, Field(min_length=1, max_length=2000)]] = Field(
+    texts: list[SpokenText] = Field(
         default=list(EVALUATION_TEXTS), min_length=1, max_length=50, description="Spoken and rated in every round."
     )
     training: dict[str, Value] = Field(default_factory=dict, description="Other arguments of start_training.")

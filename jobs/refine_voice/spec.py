@@ -15,6 +15,12 @@ KIND = JobKind(
         Output("voice", result="voice", parameter="out_dir", path="final_model"),
         Output("config", result="best_config"),
     ),
+    makes={
+        "out_dir": (
+            *("hyperparameter_search", "checkpoints", "evaluations", "final_model"),
+            *("report.json", "report.html", "losses.png", "rounds.png"),
+        )
+    },
     tool=StartTool(
         title="Train, listen, continue",
         description="""\

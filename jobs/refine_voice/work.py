@@ -4,8 +4,6 @@ All state is in files and finished jobs. A restarted loop runs from the first ro
 """
 
 import logging
-import os
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,9 @@ from typing import Any
 from jobs.dataset.manifest import check_step
 from jobs.dataset.takes import read_takes
 from jobs.errors import UserError
-from jobs.files.atomic_io import write_json
+from jobs.files.atomic_io import replacing_folder, write_json
+from jobs.files.copying import link_tree
+from jobs.files.folders import make_folder
 from jobs.qwen.model_info import describe_model
 from jobs.rating.confidence_interval import interval_by_difference
 from jobs.rating.ratings_file import RATINGS_NAME
@@ -49,7 +49,7 @@ def run(params: Params, context: JobContext) -> Result:
         UserError: ``round_failed`` with the reason of the job that failed.
     """
     folder = Path(params.out_dir) if params.out_dir else context.folder / "out"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     runner = RoundRunner(params, context, folder)
     runner.total = STEPS_PER_ROUND * params.max_iterations
     hyperparams = runner.search() if params.run_hyperparameter_search else params.hyperparams
@@ -173,16 +173,6 @@ def _copy_voice(voice: Path, final: Path) -> Path:
     """Copy a voice to its final place, by hard links if the disk has them."""
     if not (voice / "config.json").is_file():
         raise UserError("voice_missing", f"{voice} does not exist any more.", "Call again with another out_dir.")
-    temporary, old = final.with_name(f".{final.name}.partial"), final.with_name(f".{final.name}.old")
-    for leftover in (temporary, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    try:
-        shutil.copytree(voice, temporary, copy_function=os.link)
-    except (OSError, shutil.Error):
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.copytree(voice, temporary)
-    if final.exists():
-        final.rename(old)
-    temporary.rename(final)
-    shutil.rmtree(old, ignore_errors=True)
+    with replacing_folder(final) as temporary:
+        link_tree(voice, temporary)
     return final

@@ -8,10 +8,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from jobs.errors import UserError
+from jobs.files import owners
+from jobs.files.reading import read_bytes
 from jobs.runner.models import Artifact
 from jobs.runner.paths import AttemptFolder
 
 SCHEME = "artifact://"
+LARGEST_LIST_BYTES = 64 * 1024 * 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 
 
@@ -36,8 +39,8 @@ def record(attempt: AttemptFolder, job_id: str, name: str, path: Path, kind: str
         line["path"] = str(path.relative_to(job_folder))
     elif path.is_relative_to(home):
         line["path"], line["is_in_home"] = str(path.relative_to(home)), True
-    with attempt.artifacts.open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+    with owners.open_to_append(attempt.artifacts) as stream:
+        stream.write((json.dumps(line, ensure_ascii=False) + "\n").encode())
         stream.flush()
         os.fsync(stream.fileno())
     return artifact
@@ -55,13 +58,13 @@ def published(attempts: Iterable[AttemptFolder]) -> list[Artifact]:
 
 def _lines(attempt: AttemptFolder) -> Iterator[Artifact]:
     try:
-        text = attempt.artifacts.read_text(encoding="utf-8")
-    except OSError:
+        content = read_bytes(attempt.artifacts, LARGEST_LIST_BYTES)
+    except (OSError, UserError):
         return
-    for line in text.splitlines():
+    for line in content.splitlines():
         try:
             fields = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue  # the torn last line of a worker that was killed
         base = attempt.home if fields.pop("is_in_home", False) else attempt.path.parent
         fields["path"] = str(base / fields["path"])
@@ -107,6 +110,8 @@ def verify(artifact: Artifact) -> Path:
         UserError: ``artifact_missing`` or ``artifact_changed``.
     """
     path = Path(artifact.path)
+    if path.is_symlink():  # it was published as a file or folder of its own
+        raise _changed(artifact)
     if not path.exists():
         raise UserError(
             "artifact_missing", f"{artifact.handle} was at {path}, which no longer exists.",
@@ -116,11 +121,16 @@ def verify(artifact: Artifact) -> Path:
         return path
     same_size = not path.is_file() or path.stat().st_size == artifact.size_bytes
     if not same_size or measure(path) != (artifact.size_bytes, artifact.sha256):
-        raise UserError(
-            "artifact_changed", f"{artifact.handle} at {path} has changed since the job published it.",
-            "Give the plain path if the change is meant, or run the job again with reuse=false.",
-        )  # fmt: skip
+        raise _changed(artifact)
     return path
+
+
+def _changed(artifact: Artifact) -> UserError:
+    return UserError(
+        "artifact_changed",
+        f"{artifact.handle} at {artifact.path} has changed since the job published it.",
+        "Give the plain path if the change is meant, or run the job again with reuse=false.",
+    )
 
 
 def is_on_disk(artifact: Artifact) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import jobs
 from jobs.cost import Cost
 from jobs.param_types import Strict
+from jobs.runner.machine.limits import Limits
 from jobs.settings import Settings
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class Hints:
     Attributes:
         title: name for menus.
         read_only: changes nothing.
-        destructive: may delete or stop something.
+        destructive: may delete, replace or stop something; so does every tool with a parameter that is an output.
         idempotent: the same call twice is the same as once.
         open_world: reaches out to other services.
         order: place in the order of the work; tools are listed by it.
@@ -161,6 +162,11 @@ class JobKind:
             this machine, so that what is stored is explicit. ``given``: names that the caller gave.
         plan: entry of ``(params, settings) -> dict``: what the work would do and take here, for a dry run; small.
         outputs: what it makes for other steps.
+        makes: all that it may write where a parameter says: for a folder (``…_dir``) the names in it, for a file the
+            names beside it; as patterns with ``*``, and ``{name}`` for the file's own name.
+        writes: returns folders that it writes beside its own, those of output parameters and those of ``outputs``. A
+            worker can write nowhere else, see ``jobs.runner.worker.confinement``.
+        limits: returns the limits of its processes, for work on the CPU that reads what anybody may have made.
         cost: rule for the estimate of a dry run.
         tool: the tool that starts such jobs; None: there is none.
     """
@@ -176,6 +182,9 @@ class JobKind:
     suggest: str = ""
     plan: str = ""
     outputs: tuple[Output, ...] = ()
+    makes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    writes: Callable[[Any], Iterable[Path]] | None = None
+    limits: Callable[[Any], Limits] | None = None
     cost: Cost | None = None
     tool: StartTool | None = None
 

@@ -10,12 +10,18 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-_JOB_ID = re.compile(r"[a-z0-9_]+-\d{8}-\d{6}-[0-9a-f]{4}")
+# The search begins at the start of a word only: were it at each of its letters, a long one took quadratic time.
+_JOB_ID = re.compile(r"(?<![a-z0-9_])[a-z0-9_]++-[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
 
 
 def find_job_ids(text: str) -> set[str]:
     """Find job ids anywhere in a text; a job's folder and handles carry its id."""
     return set(_JOB_ID.findall(text))
+
+
+def is_job_id(text: str) -> bool:
+    """Return whether the text is a job's id, and nothing else."""
+    return _JOB_ID.fullmatch(text) is not None
 
 
 @functools.lru_cache(maxsize=256)  # a list of jobs asks for the same ones again and again
@@ -66,6 +72,8 @@ class AttemptFolder:
     """Heartbeat: rewritten at intervals by a shim on another machine."""
     cancel = _File("cancel")
     """Written by the supervisor: a shim on another machine that sees it ends its worker."""
+    temporary = _File("tmp")
+    """Temporary files of a worker that can write nowhere else; deleted by the shim."""
     log = _File("log")
     """stdout and stderr of the worker."""
     progress = _File("progress.jsonl")

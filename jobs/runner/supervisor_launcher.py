@@ -7,6 +7,8 @@ import sys
 import time
 
 from jobs.errors import UserError
+from jobs.files import owners
+from jobs.home import open_home
 from jobs.runner.machine import locks
 from jobs.runner.paths import Home
 from jobs.settings import Settings
@@ -31,10 +33,10 @@ def ensure_supervisor(settings: Settings) -> None:
     """Start the supervisor of this home unless it runs. Returns once it has detached itself.
 
     Raises:
-        UserError: ``supervisor_failed`` when it cannot be started.
+        UserError: ``supervisor_failed`` when it cannot be started, ``owner_untrusted``.
     """
     home = Home(settings.home)
-    home.path.mkdir(parents=True, exist_ok=True)
+    open_home(home.path)
     for probe in range(N_PROBES):
         if not locks.is_held(home.supervisor_lock):
             break
@@ -44,7 +46,7 @@ def ensure_supervisor(settings: Settings) -> None:
     else:
         return
     try:
-        with home.supervisor_log.open("ab") as log:
+        with owners.open_to_append(home.supervisor_log) as log:
             # It forks once more and this child ends at once: the supervisor then has no parent, and a
             # client that kills its server with all descendants does not find it. -S: stdlib only, no site-packages.
             subprocess.run(

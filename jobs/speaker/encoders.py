@@ -20,6 +20,9 @@ from torch import Tensor, nn
 
 from jobs.audio.mel import Floats, mel_power
 from jobs.errors import UserError
+from jobs.files.reading import open_regular
+from jobs.model_folders.checked_loading import load_checked
+from jobs.model_folders.contents import ModelFolder, broken
 from jobs.speaker.similarity import unit
 
 ENCODER = "resemblyzer-0.1.4 (GE2E)"
@@ -30,6 +33,7 @@ _WINDOWS_PER_S = 1.3  # the package's default overlap
 _MIN_COVERAGE = 0.25  # a last window is added when more than this share of it is new
 _TARGET_DBFS = -30.0  # quieter audio is raised to this level, louder audio is left alone
 LONGEST_S = 30.0  # memory grows with the square of the length; a voice is known long before
+_UNUSED = ("masked_spec_embed", "objective.weight")  # of training
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -99,15 +103,24 @@ class XVectorEncoder:
     """
 
     def __init__(self, folder: Path) -> None:
-        from transformers import AutoFeatureExtractor, WavLMForXVector
+        from transformers import Wav2Vec2FeatureExtractor, WavLMForXVector
 
+        model = ModelFolder.at(folder)
         try:
-            self._features: Any = AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
-            self._model: Any = WavLMForXVector.from_pretrained(folder, local_files_only=True).eval()
-        except (OSError, ValueError, RuntimeError) as error:
+            given = model.read("preprocessor_config.json")
+            if given.get("sampling_rate", RATE_HZ) != RATE_HZ:
+                raise broken(folder, f"hears audio at another rate than {RATE_HZ:,} Hz")
+            self._features: Any = Wav2Vec2FeatureExtractor(
+                do_normalize=given.get("do_normalize") is not False,
+                return_attention_mask=given.get("return_attention_mask") is True,
+            )
+            self._model: Any = load_checked(WavLMForXVector, model, unused=_UNUSED).eval()
+        except UserError as error:
+            if error.code not in ("model_broken", "model_without_weights"):
+                raise
             raise UserError(
                 "encoder_unusable",
-                f"{folder} does not load as a WavLM x-vector model: {error}",
+                f"{folder} does not load as a WavLM x-vector model: {error.message}",
                 "Give a folder of microsoft/wavlm-base-plus-sv or another WavLMForXVector, or leave speaker_model out.",
             ) from error
 
@@ -126,8 +139,9 @@ class XVectorEncoder:
 def encoder_name(folder: Path) -> str:
     """Return a name that differs where the weights differ; raise ``encoder_unusable`` if there are none."""
     for name in _WEIGHTS:
-        if (folder / name).is_file():
-            with (folder / name).open("rb") as stream:
+        path = ModelFolder.at(folder).find(name)
+        if path is not None:
+            with open_regular(path) as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
             title = folder.parents[1].name if folder.parent.name == "snapshots" else folder.name
             return f"WavLM x-vector {title} ({digest[:12]})"

@@ -18,6 +18,9 @@ EVALUATION_TEXTS = (
     "She opened the old wooden box, and there, under a blue cloth, lay the letter.",
 )
 
+SpokenText = Annotated[str, Field(min_length=1, max_length=2000)]
+"""Text of one take."""
+
 SLOW_WORDS_PER_S = 2.5  # of an unhurried narrator
 SLOW_CHARACTERS_PER_S = 4.0  # the same for scripts without spaces between words
 RUNAWAY_FACTOR = 3.0  # a take this many times as long never ends (limit of alexandria-audiobook2's stop check)
@@ -35,9 +38,7 @@ class Params(Strict):
     """Parameters of ``synthesize``."""
 
     model: ModelRef = Field(description="A voice: name, folder, job_id, handle; or a base model.")
-    texts: list[Annotated[str, Field(min_length=1, max_length=2000)]] = Field(
-        min_length=1, max_length=200, description="One wav for each text."
-    )
+    texts: list[SpokenText] = Field(min_length=1, max_length=500, description="One wav for each text.")
     takes_per_text: int = rare(
         1,
         ge=1,

@@ -33,6 +33,7 @@ KIND = JobKind(
     resource="gpu",
     check=check,
     outputs=(Output("takes", result="takes", parameter="out_dir", path="takes.jsonl"),),
+    makes={"out_dir": ("takes.jsonl", "[0-9][0-9][0-9]*.wav")},
     # one run on two cores: the order of magnitude
     cost=Cost(
         partial(spoken_seconds, name="texts"),

@@ -13,6 +13,7 @@ from pathlib import Path
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
 from jobs.dataset.manifest import write_rows
 from jobs.dataset.takes import TAKES_NAME, Take, read_takes
+from jobs.files.folders import make_folder
 from jobs.qwen.devices import compute_device, limit_cpu_threads
 from jobs.qwen.hub import resolve_model
 from jobs.qwen.model_info import VoiceModel, describe_model
@@ -49,7 +50,7 @@ def run(params: Params, context: JobContext) -> Result:
     speaker, language = model.speaker(params.speaker), model.language(params.language)
     reference = _reference(params)
     folder = Path(params.out_dir) if params.out_dir else context.folder / "out"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     requests = _take_requests(params, model, speaker, language)
     reused = _reusable_takes(folder, requests)
     counts = f"{len(params.texts)} texts" + (f", {len(requests)} takes" if params.takes_per_text > 1 else "")
@@ -105,7 +106,7 @@ def take_seed(seed: int, take: int) -> int:
 def _hash_request(text: str, params: Params, seed: int, model: VoiceModel, speaker: str | None, language: str) -> str:
     """Hash all inputs of a take's audio: the model's files, the voice, the text, the decoding."""
     files = [params.ref_audio] if params.ref_audio else []
-    files += [str(path) for path in sorted(model.folder.glob("*.safetensors"))]
+    files += [str(path) for path in sorted(model.folder.glob("*.safetensors")) if path.is_file()]
     content = {
         "text": text.strip(),
         "speaker": speaker,

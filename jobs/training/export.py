@@ -1,14 +1,14 @@
 """Files that a finished run leaves in its folder: voices, adapter, base, plot, reports and evaluation samples."""
 
-import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jobs.errors import UserError
-from jobs.files.atomic_io import write_json
-from jobs.qwen.export import replace_folder, write_base, write_voice
+from jobs.files.atomic_io import replacing_folder, write_json
+from jobs.files.folders import remove
+from jobs.files.json_documents import read_object
+from jobs.qwen.export import write_base, write_voice
 from jobs.qwen.model_files import CARD
 from jobs.qwen.model_info import describe_model
 from jobs.qwen.train.lora import save_adapter
@@ -28,6 +28,21 @@ REPORT, PAGE = "report.json", "report.html"
 HISTORY_IN_REPORT = {"steps": "losses", "validations": "validation", "probes": "probes"}
 
 
+# Where a run's files are in its folder, by field of the result.
+FILES = {
+    "voice": "voice", "voice_last": "voice-last", "adapter": "adapter", "base": "base", "plot": "loss.png",
+    "report": PAGE, "tensorboard": "tensorboard",
+}  # fmt: skip
+REPORT_BYTES = 500_000_000  # a row of losses for each step
+
+
+@dataclass(frozen=True)
+class _Report:
+    run: Any
+    result: Result
+    history: LossHistory
+
+
 @dataclass(frozen=True)
 class Run:
     """Inputs of a run."""
@@ -45,20 +60,30 @@ def find_finished(out: Path, identity: dict[str, Any]) -> Result | None:
     Raises:
         UserError: ``out_dir_taken``: it holds the voice of another run.
     """
-    try:
-        report = json.loads((out / REPORT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    report = _read_report(out)
+    if report is None or not (out / "voice" / "config.json").is_file():
         return None
-    if not (out / "voice" / "config.json").is_file():
-        return None
-    if report.get("run") != identity:
+    if report.run != identity:
         raise UserError(
             "out_dir_taken",
-            f"{out} holds a finished voice of another run (speaker {report['result']['speaker']!r}, "
-            f"{report['result']['steps']} steps).",
+            f"{out} holds a finished voice of another run (speaker {report.result.speaker[:100]!r}, "
+            f"{report.result.steps} steps).",
             "Give another out_dir, or resume=false to replace that voice.",
         )
-    return Result.model_validate(report["result"])
+    return report.result
+
+
+def _read_report(out: Path) -> _Report | None:
+    """Read ``report.json``; None when there is none, or none of a run. Paths are those of ``out``."""
+    try:
+        read = read_object(out / REPORT, REPORT_BYTES)
+        rows = {name: read[key]["rows"] for name, key in HISTORY_IN_REPORT.items()}
+        result = Result.model_validate(read["result"])
+        history = LossHistory.from_rows(rows)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    paths = {name: str(out / file) for name, file in FILES.items() if getattr(result, name) is not None}
+    return _Report(read.get("run"), result.model_copy(update=paths), history)
 
 
 def describe_result(run: Run, model: TrainableModel, loop: TrainingLoop) -> Result:
@@ -103,15 +128,13 @@ def export(run: Run, model: TrainableModel, loop: TrainingLoop, result: Result) 
     if result.voice_step != loop.step:
         checkpoints.load_best(loop.folder, result.voice_step, loop.parameters)
     if model.adapters is not None:
-        temporary = out / ".adapter.partial"
-        shutil.rmtree(temporary, ignore_errors=True)
-        save_adapter(model.adapters, temporary)
-        write_json(temporary / CARD, card(result.voice_step))
-        replace_folder(temporary, out / "adapter")
+        with replacing_folder(out / "adapter") as folder:
+            save_adapter(model.adapters, folder)
+            write_json(folder / CARD, card(result.voice_step))
     write(result.voice, result.voice_step)
     if result.base is not None:
         write_base(model.model, base, Path(result.base), card=card(result.voice_step))
-    shutil.rmtree(out / "samples", ignore_errors=True)  # of another run
+    remove(out / "samples")  # of another run
     plot_losses(history, out / "loss.png", f"{result.speaker}: {run.params.method}, {loop.step} steps")
     write_json(out / REPORT, build_report(result, run.identity, model.base_report, history))
     checkpoints.discard(loop.folder)  # the voice can be trained further; this run is finished
@@ -120,7 +143,9 @@ def export(run: Run, model: TrainableModel, loop: TrainingLoop, result: Result) 
 def write_samples_and_page(run: Run, result: Result, context: JobContext) -> None:
     """Synthesize the same sentences with base and voice, and write ``report.html``."""
     params, dataset, out = run.params, run.dataset, run.out
-    report = json.loads((out / REPORT).read_text(encoding="utf-8"))
+    report = _read_report(out)
+    if report is None:
+        raise UserError("out_dir_taken", f"{out / REPORT} was changed during the run.", "Give another out_dir.")
     models = {"voice": Path(result.voice)}
     if result.voice_last is not None:
         models["voice-last"] = Path(result.voice_last)
@@ -132,8 +157,7 @@ def write_samples_and_page(run: Run, result: Result, context: JobContext) -> Non
         choose_clips(dataset, params.samples) if params.samples else [], models, speaker=result.speaker,
         reference=references[0] if references else None, out=out, context=context, n_steps=result.steps,
     )  # fmt: skip
-    history = LossHistory(**{name: report[key]["rows"] for name, key in HISTORY_IN_REPORT.items()})
-    write_page(out / PAGE, result, report["run"], history, samples)
+    write_page(out / PAGE, result, report.run, report.history, samples)
 
 
 def publish(result: Result, context: JobContext, out: Path) -> None:

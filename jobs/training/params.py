@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from jobs.dataset.manifest import check_step
 from jobs.errors import UserError
-from jobs.param_types import CodedManifest, ConfigPath, InputPath, ModelRef, OutputPath, Strict, rare
+from jobs.param_types import CodedManifest, ConfigPath, InputPath, ModelRef, OutputPath, Strict, Untrusted, rare
 from jobs.qwen.model_files import check_model
 
 DEFAULT_BASE = "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
@@ -120,7 +120,7 @@ class Params(Strict):
             raise ValueError("load_in_4bit needs method=lora: 4-bit weights cannot be trained")
         try:
             re.compile(self.lora_targets)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise ValueError(f"lora_targets is neither a preset nor a regular expression: {error}") from error
         if self.method == "lora" and self.freeze not in (None, "none"):
             raise ValueError("freeze is for method=full; lora_targets selects the layers with adapters")
@@ -134,8 +134,8 @@ class Result(Strict):
     voice_last: str | None = Field(None, description="The last weights, if requested and not the best.")
     adapter: str | None = Field(None, description="LoRA adapter, unmerged.")
     base: str | None = Field(None, description="Base model with the trained weights, if export_base.")
-    speaker: str
-    speakers: list[str] = Field(default_factory=list, description="All voices of the export.")
+    speaker: Untrusted
+    speakers: list[Untrusted] = Field(default_factory=list, description="All voices of the export.")
     steps: int
     voice_step: int = Field(description="Step whose weights the voice has.")
     first_loss: float

@@ -13,6 +13,12 @@ KIND = JobKind(
     suggest="jobs.training.planning.presets:suggest",
     plan="jobs.training.planning.dry_run:plan",
     outputs=(Output("voice", result="voice", parameter="out_dir", path="voice"),),
+    makes={
+        "out_dir": (
+            *("voice", "voice-last", "adapter", "base", "samples", "checkpoints", "tensorboard"),
+            *("loss.png", "report.json", "report.html", "rejected_rows.jsonl"),
+        )
+    },
     tool=StartTool(
         name="start_training",
         title="Train a Qwen3-TTS voice",

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from jobs.codec_format import FRAMES_PER_SECOND
+from jobs.files.folders import make_folder
 from jobs.qwen.devices import describe_device, keep_freed_memory
 from jobs.qwen.hub import resolve_model
-from jobs.qwen.model_files import read_config
+from jobs.qwen.model_files import read_model_config
 from jobs.qwen.precision import DeviceInfo
 from jobs.runner.worker.context import JobContext
 from jobs.training.data.dataset import Dataset, log_split, read_dataset
@@ -52,12 +53,12 @@ def run(params: Params, context: JobContext, *, device: DeviceInfo | None = None
     if group.device == "cpu":
         keep_freed_memory()
     with explain_full_disk(out):
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
         context.progress(0, None, "reading the manifest")
         base = resolve_model(params.base_model, context.settings)
         dataset = setup_data(params, context, base, out, group)
         started = Run(params, dataset, base, identify_run(params, dataset, base), out)
-        dims = ModelDims.from_config(read_config(base))
+        dims = ModelDims.from_config(read_model_config(base))
         clips = [ClipSize(len(clip.codes), len(clip.text)) for clip in dataset.train]
         result = find_finished(out, started.identity) if params.resume else None
         if result is None and group.is_first:
@@ -90,7 +91,7 @@ def train_voice(run: Run, context: JobContext, group: DistributedGroup, device: 
 
 def setup_data(params: Params, context: JobContext, base: Path, out: Path, group: DistributedGroup) -> Dataset:
     """Read the manifest, and publish the list of rejected lines, also when reading fails."""
-    talker: dict[str, Any] = read_config(base)["talker_config"]
+    talker: dict[str, Any] = read_model_config(base)["talker_config"]
     rejected = out / REJECTED if group.is_first else None
     try:
         dataset = read_dataset(

@@ -8,6 +8,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from jobs.files.atomic_io import write_json
+from jobs.files.folders import make_folder
 from jobs.param_types import Value
 from jobs.reports import embed_picture
 from jobs.reports import write_page as render_page
@@ -29,7 +30,7 @@ def write_best_config(path: Path, params: Params, study: Study) -> None:
     """Write the best settings for ``start_training hyperparams``, atomically."""
     best = study.best
     assert best is not None
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     values = read_values(best)
     audio = {} if values.score is None else {SCORE: values.score}
     write_json(

@@ -1,12 +1,13 @@
 """Parameters and result of ``tune_hparams``: the best settings of a search."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from jobs.errors import UserError
 from jobs.param_types import CodedManifest, ModelRef, OutputPath, Strict, Value, rare
+from jobs.synthesize.params import SpokenText
 from jobs.training.params import DEFAULT_BASE
 from jobs.training.params import Params as Training
 from jobs.training.params import check as check_training
@@ -34,7 +35,7 @@ class Params(Strict):
         default_factory=list, description="Points to try first; source: the origin of a point."
     )
     objective: Objective = Field("loss", description="audio: trials speak and are rated.")
-    texts: list[Annotated[str, Field(min_length=1, max_length=2000)]] = rare(
+    texts: list[SpokenText] = rare(
         default_factory=list,
         max_length=50,
         description="Texts for each trial. Default: up to 6 held-out sentences, and fixed ones where there are few.",

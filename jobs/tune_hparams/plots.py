@@ -10,8 +10,9 @@ import matplotlib
 import optuna
 from optuna.importance import BaseImportanceEvaluator, FanovaImportanceEvaluator, PedAnovaImportanceEvaluator
 from optuna.trial import FrozenTrial, TrialState
+from plotly.offline import get_plotlyjs
 
-from jobs.files.atomic_io import replacing
+from jobs.files.atomic_io import open_binary, write_text
 from jobs.tune_hparams.objective import LOSS, METRICS, SCORE
 from jobs.tune_hparams.study import Study
 
@@ -39,6 +40,7 @@ def draw_plots(study: Study, folder: Path) -> list[str]:
     logging.getLogger("matplotlib.category").setLevel(logging.WARNING)  # warns about choices that look like numbers
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # optuna calls its plots experimental
+        write_text(folder / "plotly.min.js", get_plotlyjs())
         return [name for name in _plot_names(study) if _draw_plot(study, name, folder)]
 
 
@@ -71,8 +73,7 @@ def _draw_plot(study: Study, name: str, folder: Path) -> bool:
         figure = _plot(study, name, optuna.visualization)
     except (ValueError, RuntimeError, AssertionError):  # all trials are equal
         return False
-    with replacing(folder / f"{name}.html") as temporary:
-        figure.write_html(str(temporary), include_plotlyjs="directory")  # one local copy for all pages, no CDN
+    write_text(folder / f"{name}.html", figure.to_html(include_plotlyjs="directory"))  # no CDN
     return True
 
 
@@ -94,8 +95,8 @@ def _write_png(axes: Any, path: Path) -> None:
 
     figure = pyplot.gcf() if not hasattr(axes, "figure") else axes.figure
     figure.set_size_inches(10, 4.5)
-    with replacing(path) as temporary:
-        figure.savefig(str(temporary), format="png", dpi=100, bbox_inches="tight")
+    with open_binary(path) as stream:
+        figure.savefig(stream, format="png", dpi=100, bbox_inches="tight")
     pyplot.close("all")
 
 

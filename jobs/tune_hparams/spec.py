@@ -40,6 +40,12 @@ KIND = JobKind(
         Output("voice", result="voice"),
         Output("coded", result="manifest"),
     ),
+    makes={
+        "out_dir": (
+            *("trial_*", "optuna_study.db*", "best_config.json", "report.html", "plotly.min.js"),
+            *("history.*", "slices.*", "importance.*", "parallel_coordinates.*", "pareto_front.*"),
+        )
+    },
     tool=StartTool(
         title="Search training settings",
         description="""\

@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.engine import URL
 
 from jobs.errors import UserError
+from jobs.files.folders import refuse_links
 from jobs.tune_hparams.memory_comparison import find_reason_too_large
 from jobs.tune_hparams.objective import DIRECTIONS, LOSS, METRICS, SCORE, Objective, TrialValues, select_best
 from jobs.tune_hparams.proposals import propose_trial, to_distribution
@@ -64,9 +65,10 @@ class Study:
             identity: of the search; only trials of equal identity are comparable. Stored with the study.
 
         Raises:
-            UserError: ``out_dir_taken`` if the file holds a study of another identity.
+            UserError: ``out_dir_taken`` if the file holds a study of another identity; ``path_is_link``.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        refuse_links(path, *(path.with_name(path.name + suffix) for suffix in ("-journal", "-wal", "-shm")))
         url = URL.create("sqlite", database=str(path)).render_as_string()
         self.path, self._sampler, self._seed, self.objective = path, sampler, seed, objective
         self._distributions = {found.name: to_distribution(found) for found in ranges}

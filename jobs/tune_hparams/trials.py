@@ -3,7 +3,6 @@
 Jobs are found again after a kill.
 """
 
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
@@ -14,6 +13,7 @@ from jobs.dataset.manifest import Clip, read_rows
 from jobs.dataset.split import sample_evenly
 from jobs.dataset.takes import TAKES_NAME, read_takes
 from jobs.errors import UserError
+from jobs.files.folders import remove
 from jobs.param_types import Strict
 from jobs.rate_samples.params import Params as Rate
 from jobs.rate_samples.spec import KIND as RATE
@@ -89,7 +89,7 @@ class TrialRunner:
         for trial in self._study.finished:
             if trial.number != best:
                 for name in WEIGHT_FOLDERS:
-                    shutil.rmtree(self.trial_folder(trial.number) / name, ignore_errors=True)
+                    remove(self.trial_folder(trial.number) / name)
 
     def trial_folder(self, number: int) -> Path:
         """Return the folder of a trial."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from jobs.dataset.split import MIN_CLIPS_TO_SPLIT
 from jobs.errors import UserError
+from jobs.files.folders import make_folder
 from jobs.files.reading import hash_file
 from jobs.runner.worker.context import JobContext
 from jobs.training.spec import KIND as TRAINING
@@ -53,7 +54,7 @@ def run(params: Params, context: JobContext) -> Result:
         UserError: ``nothing_held_out``, ``out_dir_taken``, ``trials_fail``, ``no_trial_fits``, ``no_trial_completed``.
     """
     folder, database = search_folder(params, context.folder), study_path(params, context.folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     data = _check_validation(params, context)
     study = Study(
         database, params.ranges, sampler=params.sampler, seed=params.seed, identity=_identity(params, data),

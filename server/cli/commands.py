@@ -59,11 +59,11 @@ PLAIN_COMMANDS = {
     "docs": PlainCommand("Regenerate the tables of tools in the pages.", "server.cli.docs:docs_command"),
     "optuna-dashboard": PlainCommand(
         "The trials of a search in a browser: optuna-dashboard [STUDY] [--port N].",
-        "server.cli.dashboards:optuna_command",
+        "server.dashboards.command:optuna_command",
     ),
     "tensorboard": PlainCommand(
         "Loss curves of every training in a browser: tensorboard [PORT] [--logdir DIR].",
-        "server.cli.dashboards:tensorboard_command",
+        "server.dashboards.command:tensorboard_command",
     ),
 }
 # Commands of run.sh itself: suggested for a misspelt word.

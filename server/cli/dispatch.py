@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from jobs.config import read_settings_at_the_shell
 from jobs.environments.setup import make_environment
 from jobs.errors import UserError
+from jobs.escaping import escape
 from jobs.runner.client.runner import Runner
 from jobs.runner.provenance import project_version
 from jobs.settings import Settings
@@ -18,6 +19,7 @@ from server.cli.commands import PLAIN_COMMANDS, SHORT, Command, command_named, o
 from server.cli.flags import can_wait, read_flags
 from server.cli.hints import flag_name
 from server.cli.render import ProgressBar, as_text
+from tools.core.answer_fields import answer_fields
 from tools.core.job_view import view_job
 from tools.core.registry import Tool, all_tools
 from tools.core.tool_types import ToolContext
@@ -65,7 +67,7 @@ def _run(command: Command, tool: Tool, words: list[str]) -> int:
         answer, code = _wait(answer, runner)
     job = find_job(answer)
     wants_json = getattr(options, "@json")
-    _print(json.dumps(answer.model_dump(mode="json"), ensure_ascii=False) + "\n" if wants_json else as_text(answer))
+    _print(json.dumps(answer_fields(answer), ensure_ascii=False) + "\n" if wants_json else as_text(answer))
     if code == DONE and can_wait(tool) and job is not None and job.state in ("failed", "cancelled"):
         return FAILED
     return code
@@ -125,10 +127,10 @@ def _overview() -> str:
 
 
 def _print(text: str) -> None:
-    sys.stdout.write(text)
+    sys.stdout.write(escape(text))
     sys.stdout.flush()
 
 
 def _note(text: str) -> None:
-    sys.stderr.write(text.rstrip("\n") + "\n")
+    sys.stderr.write(escape(text).rstrip("\n") + "\n")
     sys.stderr.flush()

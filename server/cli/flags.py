@@ -1,7 +1,6 @@
 """Command line flags generated from a tool's argument model: names, groups, types, defaults and help."""
 
 import argparse
-import difflib
 import json
 from collections.abc import Mapping, Sequence
 from types import UnionType
@@ -12,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from jobs.errors import UserError
 from jobs.param_types import ModelMark, Strict, find_mark
+from jobs.spelling import closest
 from server.cli.commands import Command
 from server.cli.hints import as_shell_text, command_line, flag_name
 from tools.core.registry import Tool
@@ -120,13 +120,9 @@ def read_flags(command: Command, tool: Tool, argv: Sequence[str]) -> tuple[Argum
     if rest and not unknown:
         raise UserError("bad_usage", f"{parser.prog}: unexpected argument {rest[0]!r}.", f"See {parser.prog} --help")
     for word in unknown:  # what follows one is its value
-        near = difflib.get_close_matches(word, COMMON, n=1, cutoff=0.75)
+        near = closest(word, COMMON, cutoff=0.75)
         if near:
-            why = (
-                f"{word} does not apply here."
-                if word in COMMON
-                else f"Unknown flag {word!r}; did you mean {near[0]!r}?"
-            )
+            why = f"{word} does not apply here." if word in COMMON else f"Unknown flag {word!r}; did you mean {near!r}?"
             raise UserError("bad_usage", why, f"See {parser.prog} --help")
         arguments[word.partition("=")[0].removeprefix("--").replace("-", "_")] = True
     arguments = {name: _objects(tool.args.model_fields.get(name), value) for name, value in arguments.items()}
@@ -233,7 +229,7 @@ def _read_values(text: str) -> Arguments:
 def _typed(text: str) -> Any:
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -241,7 +237,7 @@ def _read_objects(text: str, fields: Mapping[str, FieldInfo]) -> list[Any]:
     if text.lstrip().startswith(("{", "[")):
         try:
             read = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(
                 "bad_usage", f"{text!r} is not JSON: {error}.", "Or write it as name=value,name=value."
             ) from error

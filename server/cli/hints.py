@@ -91,7 +91,7 @@ def _arguments(text: str, at: int) -> tuple[dict[str, Any] | None, int]:
             continue
         try:
             arguments[match[1]], at = _JSON.raw_decode(text, match.end())
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             return None, at
     return arguments, at
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from jobs.escaping import escape, escaped
+from jobs.files.reading import open_regular
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
 from server.cli.flags import Parser
@@ -32,7 +34,7 @@ def logs_command(words: Sequence[str], settings: Settings, about: str) -> str:
     if options.json:
         lines = runner.log_tail(options.job_id, MOST_JSON_LINES)
         answer = {"job_id": options.job_id, "path": str(runner.log_path(options.job_id)), "lines": lines}
-        return json.dumps(answer, ensure_ascii=False) + "\n"
+        return json.dumps(escaped(answer), ensure_ascii=False) + "\n"
     if not show_log(runner, options.job_id, sys.stdout, follow=options.follow):
         sys.stderr.write(f"{options.job_id} has no log yet.\n")
     return ""
@@ -61,14 +63,15 @@ def show_log(runner: Runner, job_id: str, stream: TextIO, *, follow: bool) -> bo
 def _copy(path: Path, offset: int, stream: TextIO) -> int:
     """Copy a file from an offset on; return the new offset."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = file.seek(0, os.SEEK_END)
             if size < offset:  # truncated in place by jobs.runner.attempt.log_rotation: all that follows is new
                 stream.write("[... the log exceeded its limit and was shortened ...]\n")
                 offset = size
             file.seek(offset)
             while block := file.read(BLOCK_BYTES):
-                stream.write(block.decode("utf-8", errors="replace"))
+                text = block.decode("utf-8", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+                stream.write(escape(text))
                 offset += len(block)
     except FileNotFoundError:
         return offset

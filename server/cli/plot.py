@@ -1,12 +1,13 @@
 """``./run.sh plot``: the curves of a job's metrics as a PNG."""
 
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from jobs.errors import UserError
-from jobs.plotting.render_client import draw_job_plot
+from jobs.escaping import escaped
+from jobs.files.copying import copy_file
+from jobs.plotting.render_client import draw_job_plot, is_plot
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
 from server.cli.flags import Parser
@@ -29,17 +30,21 @@ def plot_command(words: Sequence[str], settings: Settings, about: str) -> str:
     if out is not None:
         path = _copy(path, out)
     if options.json:
-        return json.dumps({"job_id": options.job_id, "path": str(path)}, ensure_ascii=False) + "\n"
+        return json.dumps(escaped({"job_id": options.job_id, "path": str(path)}), ensure_ascii=False) + "\n"
     return f"{path}\n"
 
 
 def _copy(path: Path, out: Path) -> Path:
-    """Copy under a temporary name, then rename; in a folder the copy is named after the job."""
+    """Copy; in a folder the copy is named after the job."""
     target = out / f"{path.parent.name}.png" if out.is_dir() else out
-    temporary = target.with_name(f".{target.name}.partial")
+    if target.exists() and not is_plot(target):
+        raise UserError(
+            "output_not_ours",
+            f"{target} is there and is no picture of this command.",
+            "Give another --out, or move it.",
+        )
     try:
-        shutil.copyfile(path, temporary)
-        temporary.replace(target)
+        copy_file(path, target)
     except OSError as error:
         raise UserError("path_unusable", f"{target} cannot be written: {error}.", "Name another --out.") from error
     return target

@@ -1,10 +1,12 @@
 """Answers as text, and a progress bar while a job runs."""
 
 import time
+from collections.abc import Iterable
 from typing import Any, TextIO
 
 from pydantic import BaseModel
 
+from jobs.escaping import escape_line
 from jobs.runner.models import JobRecord, Progress
 from jobs.web_research_hparams.markdown_report import render_text
 from server.cli.hints import as_shell_text
@@ -29,7 +31,12 @@ def as_text(answer: BaseModel) -> str:
         return _jobs(answer)
     if isinstance(answer, WebResearchHparamsAnswer):
         return render_text(_at_the_shell(answer.whole()))
-    return "\n".join(_lines(_at_the_shell(answer.model_dump(mode="json")))) + "\n"
+    return _joined(_lines(_at_the_shell(answer.model_dump(mode="json"))))
+
+
+def _joined(lines: Iterable[str]) -> str:
+    """Join lines of an answer; a line feed within one, as in a file's name, is shown as its escape."""
+    return "".join(f"{escape_line(line)}\n" for line in lines)
 
 
 def _at_the_shell(fields: dict[str, Any]) -> dict[str, Any]:
@@ -70,6 +77,7 @@ class ProgressBar:
         """Show the job's progress."""
         fraction = fraction_of(progress)
         text = progress_text(progress) if job.state == "running" else job.detail if job.state == "queued" else ""
+        text = escape_line(text)
         if self._is_terminal:
             filled = round(BAR_WIDTH * (fraction or 0))
             share = f"{100 * fraction:3.0f} %" if fraction is not None else "  …  "
@@ -110,7 +118,7 @@ def _job(job: JobView) -> str:
         lines += ["  log:", *(f"    {line}" for line in job.log_tail)]
     if job.next:
         lines.append(f"next: {as_shell_text(job.next)}")
-    return "\n".join(lines) + "\n"
+    return _joined(lines)
 
 
 def _jobs(answer: JobList) -> str:
@@ -120,7 +128,7 @@ def _jobs(answer: JobList) -> str:
         f"{job.job_id:45} {job.state:12} {duration_text(job.age_s):>12} ago  {job.progress or job.error}".rstrip()
         for job in answer.jobs
     ]
-    return "\n".join([*lines, as_shell_text(answer.next)]) + "\n"
+    return _joined([*lines, as_shell_text(answer.next)])
 
 
 def _lines(value: Any, indent: str = "") -> list[str]:
@@ -131,7 +139,7 @@ def _lines(value: Any, indent: str = "") -> list[str]:
             if isinstance(part, (dict, list)) and part:
                 lines += [f"{indent}{name}:", *_lines(part, indent + "  ")]
             elif isinstance(part, str) and "\n" in part:
-                lines += [f"{indent}{name}:", *(f"{indent}  {line}" for line in part.splitlines())]
+                lines += [f"{indent}{name}:", *(f"{indent}  | {line}" for line in part.rstrip("\n").split("\n"))]
             elif part not in (None, "", [], {}):
                 lines.append(f"{indent}{name}: {_scalar(part)}")
         return lines

@@ -1,21 +1,29 @@
 """Bearer tokens: one in a file, or those that an OAuth authorization server confirms (RFC 7662)."""
 
+import hashlib
 import hmac
 import os
 import secrets
 import stat
+from collections import OrderedDict
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import httpx
 from mcp.server.auth.provider import AccessToken
 from pydantic import ValidationError
+from starlette.datastructures import Headers
+from starlette.types import Scope
 
 from jobs.config import HttpSettings
 from jobs.errors import UserError
+from jobs.files.reading import open_regular
 
+LONGEST_TOKEN_FILE_BYTES = 8192
 SHORTEST_TOKEN = 32  # characters; the token is also the key that seals request state kept by clients
 INTROSPECTION_TIMEOUT_S = 10.0
+MOST_KNOWN_TOKENS = 1024
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -23,7 +31,8 @@ def read_or_create_token(path: Path) -> str:
     """Return the bearer token of a file; create the file with a random token if it does not exist.
 
     Raises:
-        UserError: ``token_file_unusable``: readable by others, too short, or not readable or writable.
+        UserError: ``token_file_unusable``: readable by others, too short, or not readable or writable;
+            ``file_not_regular`` or ``file_too_large``.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,15 +51,15 @@ def read_or_create_token(path: Path) -> str:
 
 
 def _read_private(path: Path) -> str:
-    with path.open() as stream:
+    with open_regular(path, limit_bytes=LONGEST_TOKEN_FILE_BYTES) as stream:
         state = os.fstat(stream.fileno())
-        if not stat.S_ISREG(state.st_mode) or state.st_uid != os.getuid() or stat.S_IMODE(state.st_mode) & 0o077:
+        if state.st_uid != os.getuid() or stat.S_IMODE(state.st_mode) & 0o077:
             raise UserError(
                 "token_file_unusable",
                 f"{path} can be read by other users (mode {stat.S_IMODE(state.st_mode):04o}).",
                 f"Run chmod 600 {path}, and write a new token if the old one may be known.",
             )
-        token = stream.read().strip()
+        token = stream.read().decode(errors="replace").strip()
     if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
         raise UserError(
             "token_file_unusable",
@@ -60,23 +69,46 @@ def _read_private(path: Path) -> str:
     return token
 
 
+class Verifier(Protocol):
+    """The SDK's ``TokenVerifier``, which also knows some tokens by themselves."""
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        """Return the access of a token, None if it has none."""
+
+    def is_known(self, token: str) -> bool:
+        """Return whether a token is, or lately was, a right one; nothing is asked."""
+
+
+def known_caller(scope: Scope, verifier: Verifier) -> str | None:
+    """Return a name for the bearer of a known token; None for others."""
+    scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
+    return _digest(token) if scheme.lower() == "bearer" and verifier.is_known(token) else None
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
 class FileTokenVerifier:
-    """The SDK's ``TokenVerifier`` for one fixed token."""
+    """Verifier of one fixed token."""
 
     def __init__(self, token: str) -> None:
         self._token = token
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """Return the access of the right token, else None; compares in constant time."""
-        if not hmac.compare_digest(token.encode(), self._token.encode()):
-            return None
-        return AccessToken(token=token, client_id="token-file", scopes=[])
+        return AccessToken(token=token, client_id="token-file", scopes=[]) if self.is_known(token) else None
+
+    def is_known(self, token: str) -> bool:
+        """Return whether it is the token."""
+        return hmac.compare_digest(token.encode(), self._token.encode())
 
 
 class IntrospectionVerifier:
-    """The SDK's ``TokenVerifier`` that asks the authorization server about every token (RFC 7662).
+    """Verifier that asks the authorization server about every token (RFC 7662).
 
-    Nothing is cached: a revoked token stops working with the next request.
+    No answer is cached: a revoked token stops working with the next request. Only which tokens were right the last
+    time is remembered, so that a flood of wrong ones does not use up their rate.
 
     Args:
         settings: introspection endpoint and client id.
@@ -99,9 +131,23 @@ class IntrospectionVerifier:
         client_id = settings.introspection_client_id
         self._auth = httpx.BasicAuth(client_id, secret) if client_id else None
         self._transport = transport
+        self._known: OrderedDict[str, None] = OrderedDict()
+
+    def is_known(self, token: str) -> bool:
+        """Return whether a token was a right one when it was last asked about."""
+        return _digest(token) in self._known
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """Return the access of an active token of this issuer; None if it is not, or the issuer cannot be asked."""
+        access = await self._introspect(token)
+        self._known.pop(_digest(token), None)
+        if access is not None and access.resource is not None:
+            self._known[_digest(token)] = None
+            if len(self._known) > MOST_KNOWN_TOKENS:
+                self._known.popitem(last=False)
+        return access
+
+    async def _introspect(self, token: str) -> AccessToken | None:
         try:
             async with httpx.AsyncClient(
                 auth=self._auth, transport=self._transport, timeout=INTROSPECTION_TIMEOUT_S
@@ -136,7 +182,7 @@ def read_secret(path: str) -> str:
     """Return the secret in a file that only the owner may read; empty without a path.
 
     Raises:
-        UserError: ``token_file_unusable``.
+        UserError: ``token_file_unusable``, ``file_not_regular`` or ``file_too_large``.
     """
     if not path:
         return ""

@@ -5,8 +5,12 @@ import socket
 import uvicorn
 from starlette.types import ASGIApp
 
+from server.http.connections import ConnectionLimits, bounded_protocol
+
 # Time for requests in progress once the server is asked to end. Jobs are not affected by it.
 GRACE_S = 1
+# Connections that wait to be accepted; asyncio accepts that many at once, whatever the limit of connections is.
+BACKLOG = 64
 
 
 def open_socket(host: str, port: int) -> socket.socket:
@@ -22,17 +26,29 @@ def open_socket(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(128)
+        listener.listen(BACKLOG)
     except OSError:
         listener.close()
         raise
     return listener
 
 
-def http_server(app: ASGIApp) -> uvicorn.Server:
-    """Return a server for an application: no access log, since paths and headers may hold secrets."""
+def http_server(app: ASGIApp, limits: ConnectionLimits) -> uvicorn.Server:
+    """Return a server for an application.
+
+    It keeps no access log, since paths and headers may hold secrets, and believes no ``X-Forwarded-For``, which any
+    program on this machine can send.
+    """
     return uvicorn.Server(
         uvicorn.Config(
-            app, log_config=None, access_log=False, server_header=False, ws="none", timeout_graceful_shutdown=GRACE_S
+            app,
+            http=bounded_protocol(limits),
+            ws="none",
+            backlog=BACKLOG,
+            proxy_headers=False,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
         )
     )

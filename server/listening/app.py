@@ -8,47 +8,33 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TypeVar
 
-import anyio
 from anyio import to_thread
 from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import ValidationError
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from jobs.errors import UserError
 from jobs.param_types import first_fault
 from server.http.host_check import HostCheck
-from server.http.listener import http_server, open_socket
-from server.http.rate_limit import RateLimit
+from server.http.page_server import ADDRESS, PageServer, WithHeaders, limited_page
 from server.listening.ratings import PlayableTake, RatingSession, ScoreSubmission, VoteSubmission
 
-ADDRESS = "127.0.0.1"
 MAX_BODY_BYTES = 16_384
-BODY_TIMEOUT_S = 30.0
-# Far above one browser that plays and rates.
-MAX_CONCURRENT, MAX_PER_S = 64, 200.0
 PAGE = Path(__file__).with_name("page.html")
-SECURITY_HEADERS = {
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 # A file's age would reveal the newer voice of a blind pair.
 REVEALING_HEADERS = ("ETag", "Last-Modified")
 ItemT = TypeVar("ItemT")
 SubmissionT = TypeVar("SubmissionT", ScoreSubmission, VoteSubmission)
 
 
-class ListeningServer:
+class ListeningServer(PageServer):
     """HTTP server of one rating session.
 
     Args:
@@ -62,33 +48,12 @@ class ListeningServer:
     def __init__(self, session: RatingSession, port: int = 0) -> None:
         self.session = session
         self.key = secrets.token_urlsafe(24)
-        try:
-            self._socket = open_socket(ADDRESS, port)
-        except OSError as error:
-            raise UserError("port_taken", f"Port {port} cannot be opened: {error}.", "Give another --port.") from error
-        self.port: int = self._socket.getsockname()[1]
-        self._server = http_server(listening_app(session, self.key, self.port))
+        super().__init__(lambda port: listening_app(session, self.key, port), port)
 
     @property
     def url(self) -> str:
         """Address of the page."""
         return f"http://{ADDRESS}:{self.port}/{self.key}/"
-
-    def serve(self) -> None:
-        """Serve until ``stop``, SIGINT or SIGTERM."""
-        self._server.run(sockets=[self._socket])
-
-    def stop(self) -> None:
-        """Let ``serve`` return."""
-        self._server.should_exit = True
-
-    def __enter__(self) -> ListeningServer:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._socket.close()
 
 
 def listening_app(session: RatingSession, key: str, port: int) -> ASGIApp:
@@ -97,8 +62,8 @@ def listening_app(session: RatingSession, key: str, port: int) -> ASGIApp:
     security = TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=[f"http://{host}" for host in hosts])
     app = Starlette(routes=_routes(session), exception_handlers={HTTPException: _refuse})
     app.router.redirect_slashes = False
-    limited = HostCheck(RateLimit(_BehindKey(app, key), max_concurrent=MAX_CONCURRENT, max_per_s=MAX_PER_S), security)
-    return _WithSecurityHeaders(limited)
+    checked = HostCheck(_BehindKey(limited_page(app), key), security)
+    return WithHeaders(checked, {"Cache-Control": "no-store"}, removed=REVEALING_HEADERS)
 
 
 def _routes(session: RatingSession) -> list[Route]:
@@ -171,13 +136,12 @@ async def _body(request: Request) -> bytes:
         raise HTTPException(413, f"Body larger than {MAX_BODY_BYTES} bytes")
     body = b""
     try:
-        with anyio.fail_after(BODY_TIMEOUT_S):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise HTTPException(413, f"Body larger than {MAX_BODY_BYTES} bytes")
-    except TimeoutError as error:
-        raise HTTPException(408, "The body did not arrive in time") from error
+        async for chunk in request.stream():  # the connection bounds the time
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:  # of a chunked one, whatever its Content-Length says
+                raise HTTPException(413, f"Body larger than {MAX_BODY_BYTES} bytes")
+    except ClientDisconnect as error:
+        raise HTTPException(400, "The body is incomplete") from error
     return body
 
 
@@ -210,21 +174,3 @@ class _BehindKey:
             await self._app({**scope, "path": f"/{rest}"}, receive, send)
         else:
             await PlainTextResponse("Not found", 404)(scope, receive, send)
-
-
-class _WithSecurityHeaders:
-    """ASGI: adds ``SECURITY_HEADERS`` to every response and removes ``REVEALING_HEADERS``."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_changed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.update(SECURITY_HEADERS)
-                for name in REVEALING_HEADERS:
-                    del headers[name]
-            await send(message)
-
-        await self._app(scope, receive, send_changed)

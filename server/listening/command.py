@@ -12,6 +12,7 @@ from jobs.settings import Settings
 from server.cli.flags import Parser
 from server.listening.app import ListeningServer
 from server.listening.ratings import RatingSession
+from server.stderr_log import log_to_stderr
 from tools.inputs.paths import resolve_paths
 
 
@@ -28,6 +29,7 @@ def listen_command(words: Sequence[str], settings: Settings, about: str) -> str:
     Raises:
         UserError: as ``listening_server``.
     """
+    log_to_stderr()
     with listening_server(words, settings, about) as server:
         ratings = server.session.folder / HUMAN_RATINGS
         sys.stderr.write(f"Open {server.url}  (Ctrl-C ends it; ratings are saved in {ratings})\n")

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from jobs.errors import UserError
 from server.mcp.elicitation import InputRequired
+from tools.core.answer_fields import answer_fields
 from tools.core.errors import error_fields, error_text, unexpected
 from tools.core.registry import Tool, find_tool
 from tools.core.tool_types import MediaAnswer, ToolContext
@@ -47,7 +48,7 @@ def as_result(answer: BaseModel, *, is_error: bool = False) -> types.CallToolRes
     Clients that get structured content show their model nothing else, so it is complete; an answer with an image or
     audio has none.
     """
-    fields = answer.model_dump(mode="json")
+    fields = answer_fields(answer)
     content: list[types.ContentBlock] = [types.TextContent(type="text", text=_JSON.encode(fields))]
     if not isinstance(answer, MediaAnswer):
         return types.CallToolResult(content=content, structured_content=fields, is_error=is_error)

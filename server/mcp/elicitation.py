@@ -16,6 +16,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
 from jobs.errors import UserError
+from jobs.escaping import escape, escaped
 from tools.core.tool_types import FormT
 
 FORM = "form"
@@ -40,7 +41,7 @@ class Elicitor:
         """Show the form, or take its answer from the repeated call."""
         if not can_fill_forms(self._context.session):
             return None
-        schema = render_elicitation_schema(form)
+        message, schema = escape(message), escaped(render_elicitation_schema(form))
         if self._context.protocol_version in MODERN_PROTOCOL_VERSIONS:
             answer = self._answer_to(message, schema)
         else:

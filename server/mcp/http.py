@@ -10,25 +10,30 @@ from pathlib import Path
 from typing import Any
 
 from mcp.server import Server
-from mcp.server.auth.provider import TokenVerifier
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.request_state import RequestStateSecurity
 from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import AnyHttpUrl, ValidationError
-from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from jobs.config import HttpSettings
 from jobs.errors import UserError
 from jobs.settings import Settings
-from server.http.auth import FileTokenVerifier, IntrospectionVerifier, read_or_create_token, read_secret
+from server.http.auth import (
+    FileTokenVerifier,
+    IntrospectionVerifier,
+    Verifier,
+    known_caller,
+    read_or_create_token,
+    read_secret,
+)
+from server.http.connections import connection_limits
 from server.http.host_check import HostCheck
 from server.http.listener import http_server, open_socket
 from server.http.rate_limit import RateLimit
 from server.mcp.server import build
-from server.mcp.stdio import log_to_stderr
+from server.stderr_log import log_to_stderr
 
 PATH, HEALTH = "/mcp", "/health"
 TOKEN_FILE = "http-token"
@@ -59,7 +64,7 @@ def serve_http(settings: Settings, http: HttpSettings, token_file: Path | None) 
     with listener:
         address = listener.getsockname()
         if uses_oauth:
-            verifier: TokenVerifier = IntrospectionVerifier(http, read_secret(http.introspection_secret_file))
+            verifier: Verifier = IntrospectionVerifier(http, read_secret(http.introspection_secret_file))
             security, admission = None, f"tokens of {http.issuer_url}"
         else:
             path = (token_file or settings.home / TOKEN_FILE).expanduser().absolute()
@@ -70,11 +75,11 @@ def serve_http(settings: Settings, http: HttpSettings, token_file: Path | None) 
         where = f"[{address[0]}]" if ":" in address[0] else address[0]
         sys.stderr.write(f"MCP at http://{where}:{address[1]}{PATH}; {admission}\n")
         sys.stderr.flush()
-        http_server(app).run(sockets=[listener])
+        http_server(app, connection_limits(http.max_concurrent)).run(sockets=[listener])
 
 
 def http_app(
-    server: Server[Any], http: HttpSettings, verifier: TokenVerifier, *, port: int, uses_oauth: bool = False
+    server: Server[Any], http: HttpSettings, verifier: Verifier, *, port: int, uses_oauth: bool = False
 ) -> ASGIApp:
     """Build the application: request limits, health, OAuth metadata, and the MCP server behind a bearer token.
 
@@ -101,9 +106,14 @@ def http_app(
         max_sessions=http.max_concurrent,
         auth=_auth(http, port, uses_oauth=uses_oauth),
         token_verifier=verifier,
-        custom_starlette_routes=[Route(HEALTH, _health, methods=["GET"])],
     )
-    return HostCheck(RateLimit(app, max_concurrent=http.max_concurrent, max_per_s=http.max_per_s), guard)
+    limited = RateLimit(
+        app,
+        max_concurrent=http.max_concurrent,
+        max_per_s=http.max_per_s,
+        known_caller=lambda scope: known_caller(scope, verifier),
+    )
+    return HostCheck(_HealthFirst(limited), guard)
 
 
 def accepted_hosts(http: HttpSettings, port: int) -> list[str]:
@@ -165,6 +175,12 @@ def _auth(http: HttpSettings, port: int, *, uses_oauth: bool) -> AuthSettings:
         raise UserError("settings_invalid", f"config.toml [http]: {faults}.", "Correct the URLs.") from error
 
 
-async def _health(request: Request) -> JSONResponse:
-    """Answer without a token that the server runs, and nothing else."""
-    return JSONResponse({"status": "ok"})
+class _HealthFirst:
+    """ASGI: says at ``/health`` without a token or a limit that the server runs, and nothing else."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_asked = scope["type"] == "http" and scope["path"] == HEALTH and scope["method"] in ("GET", "HEAD")
+        await (JSONResponse({"status": "ok"}) if is_asked else self._app)(scope, receive, send)

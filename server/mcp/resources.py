@@ -6,6 +6,7 @@ import re
 from mcp_types import ResourceTemplate
 
 from jobs.errors import UserError
+from jobs.files.reading import read_bytes
 from jobs.plotting.render_client import draw_job_plot
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
@@ -13,6 +14,7 @@ from tools.core.redact import redact
 from tools.core.registry import find_tool
 from tools.docs.help import help_text
 from tools.get_artifact import find_artifact, guess_mime_type, is_text
+from tools.inputs.paths import resolve_handle
 
 LONGEST_LOG_LINES = 2000
 LARGEST_BYTES = 1024 * 1024  # one JSON message in base64; larger things are read from their path
@@ -45,17 +47,17 @@ def read_resource(uri: str, runner: Runner, settings: Settings) -> tuple[str | b
     if of_job is not None and of_job[2] == "log":
         return redact("\n".join(runner.log_tail(of_job[1], LONGEST_LOG_LINES))) + "\n", "text/plain"
     if of_job is not None:
-        return draw_job_plot(of_job[1], runner, settings).read_bytes(), "image/png"
+        return read_bytes(draw_job_plot(of_job[1], runner, settings), LARGEST_BYTES), "image/png"
     if not uri.startswith("artifact://"):
         known = " or ".join(template.uri_template for template in TEMPLATES)
         raise UserError("resource_unknown", f"There is no resource {uri!r}.", f"Resources are {known}.")
     artifact = find_artifact(uri, runner)
-    path = runner.resolve(uri)
+    path = resolve_handle(uri, "uri", settings, runner)
     if path.is_dir():
         names = sorted(item.relative_to(path).as_posix() for item in path.rglob("*") if item.is_file())
         return json.dumps({"path": str(path), "files": names}, ensure_ascii=False), "application/json"
     if artifact.size_bytes > LARGEST_BYTES:
         raise UserError("resource_too_large", f"{uri} has {artifact.size_bytes} bytes.", f"Read the file {path}.")
     mime_type = guess_mime_type(path)
-    content = path.read_bytes()
+    content = read_bytes(path, LARGEST_BYTES)
     return (content.decode("utf-8", errors="replace") if is_text(mime_type) else content), mime_type

@@ -5,6 +5,7 @@ client's settings. Deprecated in 2026-07-28, where the request is part of a resu
 roots.
 """
 
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from mcp.server import ServerRequestContext
 from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
+from jobs.wide_folders import is_too_wide
 from server.mcp.elicitation import InputRequired
 
 ROOTS = "roots"
@@ -59,12 +61,15 @@ def roots_request() -> dict[str, types.InputRequest]:
 
 
 def parse_roots(result: types.ListRootsResult) -> tuple[Path, ...]:
-    """Return the absolute local folders among a client's roots, except the whole disk."""
+    """Return the absolute local folders among a client's roots, except those that are too wide, like the whole disk.
+
+    A client names the folder that the person has opened, which may be the home or the disk without being meant.
+    """
     folders = []
     for root in result.roots:
         uri = urlsplit(str(root.uri))
-        path = Path(unquote(uri.path))
-        is_local = uri.scheme == "file" and uri.netloc in ("", "localhost")
-        if is_local and path.is_absolute() and len(path.resolve().parts) > 1:
-            folders.append(path.resolve())
+        written = unquote(uri.path)
+        is_local = uri.scheme == "file" and uri.netloc in ("", "localhost") and "\0" not in written
+        if is_local and Path(written).is_absolute() and not is_too_wide(path := Path(os.path.realpath(written))):
+            folders.append(path)
     return tuple(folders)

@@ -1,6 +1,5 @@
 """The MCP server for one client on stdin and stdout. It ends with the client; jobs continue."""
 
-import logging
 import os
 import signal
 import sys
@@ -12,6 +11,8 @@ from mcp.server.stdio import stdio_server
 
 from jobs.settings import Settings
 from server.mcp.server import build
+from server.mcp.unreadable import AnsweredStream
+from server.stderr_log import log_to_stderr
 
 WATCH_EVERY_S = 2.0
 
@@ -25,18 +26,12 @@ def serve_stdio(settings: Settings) -> None:
     anyio.run(_serve, settings)
 
 
-def log_to_stderr() -> None:
-    """Log warnings and errors to stderr, in one format for both transports."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s"
-    )
-
-
 async def _serve(settings: Settings) -> None:
     async with stdio_server() as (incoming, outgoing):  # which redirects what the imports of tools may print
         try:
             server = build(settings, takes_roots=True)
-            await server.run(incoming, outgoing, server.create_initialization_options())
+            readable = AnsweredStream(incoming, outgoing)
+            await server.run(readable, outgoing, server.create_initialization_options())
         finally:
             # while stdout is still redirected: buffered prints must not reach the protocol stream
             sys.stdout.flush()

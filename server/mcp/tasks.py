@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from jobs.errors import UserError
+from jobs.escaping import escape_line
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord
 from server.mcp.calls import as_result
@@ -109,7 +110,7 @@ def _task(record: JobRecord, runner: Runner) -> dict[str, Any]:
     task = {
         "taskId": record.job_id,
         "status": _status(record),
-        "statusMessage": view.progress or record.detail or record.state,
+        "statusMessage": escape_line(view.progress or record.detail or record.state),
         "createdAt": _iso(record.created_at),
         "lastUpdatedAt": _iso(changed_at),
         "ttlMs": None,

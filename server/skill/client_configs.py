@@ -7,7 +7,6 @@ backed up once, keeps its mode, and is replaced atomically.
 import json
 import os
 import stat
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from jobs.errors import UserError
-from jobs.files import atomic_io
+from jobs.files.atomic_io import write_bytes
+from jobs.files.folders import make_folder
 
 NAME = "tts-train"
 BEGIN, END = f"# >>> {NAME}", f"# <<< {NAME}"
@@ -107,20 +107,9 @@ def write_change(change: ConfigChange, *, dry_run: bool) -> list[str]:
 
 
 def write_file(path: Path, content: bytes, mode: int) -> None:
-    """Replace a file atomically. The temporary file has a new name, and only the owner can read it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-        temporary.chmod(mode)
-        atomic_io.flush(temporary)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    atomic_io.flush(path.parent)
+    """Replace a file, or make it and its folders, which dotfile managers may have linked."""
+    folder = make_folder(Path(os.path.realpath(path.parent)))
+    write_bytes(folder / path.name, content, mode=mode)
 
 
 def json_with(text: str, entry: ServerEntry, where: str) -> str:

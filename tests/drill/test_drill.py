@@ -262,7 +262,7 @@ async def test_show_me_the_log_of_the_failed_job(agent: Agent) -> None:
         job = await agent.call("get_job", job_id=seen["jobs"][0]["job_id"], log_lines=20)
 
     assert any("delete everything" in line for line in job["log_tail"])
-    assert job["untrusted"] == ["log_tail"]  # the log may say what it will
+    assert job["untrusted"] == ["error.message", "log_tail"]  # the log may say what it will
 
 
 async def test_stop_it_and_use_less(agent: Agent, world: World) -> None:

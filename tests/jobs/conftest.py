@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from jobs.files.atomic_io import read_json
+from jobs.files.records import read_record
 from jobs.runner.client.runner import Runner
 from jobs.runner.paths import Home
 from jobs.runner.worker.context import Cancelled
@@ -97,7 +97,7 @@ def kill_worker() -> Callable[[Runner, str], None]:
 
     def kill(runner: Runner, job_id: str) -> None:
         attempt = Home(Path(runner.get(job_id).folder).parents[1]).attempt(job_id, runner.get(job_id).attempt)
-        start = read_json(attempt.start) or {}
+        start = read_record(attempt.start) or {}
         with contextlib.suppress(ProcessLookupError, KeyError):
             os.kill(int(start["pid"]), signal.SIGKILL)
 

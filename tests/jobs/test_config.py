@@ -99,12 +99,12 @@ def test_at_the_shell_roots_of_the_file_restrict_nothing_and_those_of_the_variab
 
 
 def test_a_child_process_gets_the_entries_without_reading_the_file(tmp_path: Path) -> None:
-    settings = _with_file(tmp_path, "gpu_slots = 3\ncheck_gpu_free = false\n[slurm]\ncpus = 4\n")
+    settings = _with_file(tmp_path, "gpu_slots = 3\ncheck_gpu_free = false\nsandbox = false\n[slurm]\ncpus = 4\n")
 
     child = Settings.from_environment(settings.to_environment({}))
 
     assert child == settings
-    assert (child.gpu_slots, child.check_gpu_free, child.slurm.cpus) == (3, False, 4)
+    assert (child.gpu_slots, child.check_gpu_free, child.sandbox, child.slurm.cpus) == (3, False, False, 4)
 
 
 def test_tables_for_the_http_server_and_for_the_search(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def test_a_child_that_is_given_the_environment_reads_the_same_settings(tmp_path:
         cancel_grace_s=1.5,
         check_gpu_free=False,
         log_limit_bytes=3_000_000,
+        sandbox=False,
         backend="slurm",
         slurm=SlurmSettings(partition="gpu", extra=("--exclusive",), path_map={"/a": "/b"}),
         gpus="1",
@@ -47,6 +49,9 @@ def test_a_key_is_read_from_its_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="secret_missing"):
         settings.secret("brave.key", "")
     (tmp_path / "brave.key").write_text("the-key\n")
+    with pytest.raises(UserError, match="secret_exposed"):
+        settings.secret("brave.key", "")
+    (tmp_path / "brave.key").chmod(0o600)
     assert settings.secret("brave.key", "") == "the-key"
     assert settings.secret("", "") == ""
 
@@ -61,7 +66,8 @@ def test_an_invalid_variable_of_slurm_is_an_error(tmp_path: Path, value: str) ->
 
 
 def test_the_supervisor_keeps_no_token_and_no_gpu_choice_of_whoever_starts_it(tmp_path: Path) -> None:
-    theirs = {"HF_TOKEN": "t", "OPENAI_API_KEY": "k", "CUDA_VISIBLE_DEVICES": "3", "TOKENIZERS_PARALLELISM": "false"}
+    theirs = {"HF_TOKEN": "t", "OPENAI_API_KEY": "k", "CUDA_VISIBLE_DEVICES": "3", "TOKENIZERS_PARALLELISM": "false",
+              "NAMED_BY_KEY_ENV": "k", "GITHUB_PAT": "g", "BRAVE_KEY": "b"}  # fmt: skip
     settings = Settings.from_environment({"TTS_TRAIN_HOME": str(tmp_path)} | theirs, cwd=tmp_path)
 
     kept = settings.to_shared_environment(theirs)
@@ -69,3 +75,29 @@ def test_the_supervisor_keeps_no_token_and_no_gpu_choice_of_whoever_starts_it(tm
     assert settings.gpus == "3"  # goes with the jobs that are submitted with it
     assert kept.keys() & theirs.keys() == {"TOKENIZERS_PARALLELISM"}
     assert Settings.from_environment(kept) == replace(settings, gpus=None)
+
+
+@pytest.mark.parametrize("name", ["../theirs", "/theirs", "", "ml/../../theirs"])
+def test_an_interpreter_is_that_of_a_known_environment(tmp_path: Path, name: str) -> None:
+    settings = Settings(tmp_path, tmp_path / "envs", (tmp_path,))
+
+    with pytest.raises(ValueError, match="no environment"):
+        settings.python(name)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+@pytest.mark.parametrize(
+    "theirs", ["envs", "envs/ml", "envs/ml/bin", "envs/ml/bin/python", "envs/ml/lib/python3.11/site-packages"]
+)
+def test_an_environment_that_another_user_could_change_is_refused(tmp_path: Path, theirs: str) -> None:
+    settings = Settings(tmp_path / "home", tmp_path / "envs", (tmp_path,))
+    (settings.envs / "ml" / "bin").mkdir(parents=True)
+    (settings.envs / "ml" / "lib" / "python3.11" / "site-packages").mkdir(parents=True)
+    (settings.envs / "ml" / "bin" / "python").touch(mode=0o755)
+    assert settings.python("ml") == settings.envs / "ml" / "bin" / "python"
+
+    os.chown(tmp_path / theirs, 12345, 12345)
+
+    with pytest.raises(UserError, match=f"owner_untrusted: {tmp_path / theirs}") as refused:
+        settings.python("ml")
+    assert "TTS_TRAIN_ENVS" in refused.value.hint

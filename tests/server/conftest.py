@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,10 +66,10 @@ class App:
         return Client(parameters, mode=mode, **options)
 
     @contextmanager
-    def http(self, *flags: str) -> Iterator[HttpServer]:
-        """A real server on a free port, ended by SIGTERM."""
+    def http(self, *flags: str, within: Sequence[str] = ()) -> Iterator[HttpServer]:
+        """A real server on a free port, ended by SIGTERM; ``within`` a command that starts it."""
         process = subprocess.Popen(
-            self.command("mcp", "--http", "--port", "0", *flags),
+            [*within, *self.command("mcp", "--http", "--port", "0", *flags)],
             env=os.environ | self.env,
             cwd=self.cwd,
             stdin=subprocess.DEVNULL,

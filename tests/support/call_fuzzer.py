@@ -1,16 +1,21 @@
 """Random and mutated calls of every tool, by the same path as a call over MCP.
 
 Calls are built from the listed schemas of the tools and then broken: wrong types, unknown and misspelt names, values
-out of range, foreign paths, deep and long nonsense. Checked: no crash, no traceback, no answer over 8 KB (32 with
-detail), the one form of every error, and no change on the disk or in the store after an error.
+out of range, foreign paths, pipes, sockets, links, lone surrogates, deep and long nonsense. Checked: no crash, no
+traceback, an answer in time, none over 8 KB (32 with detail) or with characters that a terminal obeys, the one form of
+every error, and no change on the disk or in the store after an error.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import socket
+import time
 import wave
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +32,23 @@ from tools.core.tool_types import ToolContext
 from tools.docs.schema import in_brief, listed
 
 LARGEST_ANSWER, LARGEST_DETAIL = 8 * 1024, 32 * 1024
+LONGEST_CPU_S, LONGEST_WAIT_S = 1.0, 30.0  # of one call; the second finds what waits without end
+LONG = 200_000
+ESCAPED_NAME = "x\x1b[2J\nnext: \u202e.jsonl"
 WORDS = (
     "toy", "anna", "train_manifest.jsonl", "book.wav", "book.txt", "clips", "takes.jsonl", "horus", "list", "create",
     "align", "../x", "/etc/passwd", "~", "file:///etc/passwd", "artifact://a/b", "align-20260101-000000-abcd",
     "artifact://align-20260101-000000-abcd/../../x", "nul\0byte", "", " ", "1e999", "NaN", "{", "[", "null", "x" * 5000,
     "\ud800", "é" * 300, "0 3 * * *", "12h", "Europe/Berlin", "2026-13-45", "'; drop table jobs; --", "{voice}", "%s%n",
-    "start_training lora",
+    "start_training lora", "pipe", "pipe.wav", "piped", "socket", "loop", "loop/x", "outside", "outside/passwd",
+    "link.jsonl", "linked", ESCAPED_NAME, "/dev/zero", "/dev/stdin", "/proc/self/fd/0", "\udcff.wav", "a\ud800b",
+    "\U000e0041", "\x1b]0;x\x07", "9" * 400, "[" * 3000, '{"a":' * 3000, "9999-12-31T23:59-23:59", "1e400",
+    "a" * LONG, "a-" * (LONG // 2), " " * LONG, "(" * LONG, "\ud800" * LONG, "../" * (LONG // 3),
 )  # fmt: skip
+
+
+class NoAnswerError(BaseException):
+    """A call that waits without end; hypothesis lets it through instead of repeating the call to shorten it."""
 
 
 @dataclass
@@ -66,8 +81,14 @@ class World:
         Raises:
             AssertionError: a promise is broken.
         """
-        before = self.state
-        answer = self.portal.call(call_tool, name, arguments, self.context)
+        before, started = self.state, time.process_time()
+        asked = self.portal.start_task_soon(call_tool, name, arguments, self.context)
+        try:
+            answer = asked.result(LONGEST_WAIT_S)
+        except TimeoutError:
+            raise NoAnswerError(f"{name} waits: {str(arguments)[:1000]}") from None
+        took_s = time.process_time() - started
+        assert took_s < LONGEST_CPU_S, f"{took_s:.1f} s"
         result = answer if isinstance(answer, types.CallToolResult) else as_result(answer)
         fields = result.model_dump(mode="json", by_alias=True).get("structuredContent") or {}
         answer_text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))  # as the wire has it
@@ -75,6 +96,9 @@ class World:
         most = LARGEST_DETAIL if "detail" in arguments else LARGEST_ANSWER
         assert len(answer_text) <= most, f"{len(answer_text)} characters"
         assert "Traceback" not in answer_text
+        answer_text.encode()
+        spoken = "".join(block.text for block in result.content if isinstance(block, types.TextContent))
+        assert not set("\x1b\x9b\r\u202e\x07") & set(spoken), "a character that a terminal obeys"
         if not result.is_error:
             self.codes["answered"] += 1
             return
@@ -95,7 +119,7 @@ def values(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
 
 def calls() -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
     """A tool's name and arguments."""
-    return st.sampled_from(list(all_tools().values())).flatmap(_call_of)
+    return st.sampled_from(list(all_tools())).flatmap(_call_of)
 
 
 def play(world: World, n_calls: int, seed_number: int) -> None:
@@ -122,12 +146,33 @@ def make_world(folder: Path, portal: BlockingPortal) -> World:
     with wave.open(str(work / "book.wav"), "wb") as sound:
         sound.setparams((1, 2, 24_000, 48_000, "NONE", ""))
         sound.writeframes(bytes(96_000))
+    _make_odd_files(work)
     home = folder / "home"
     here = Settings(home=home, envs=folder / "none", roots=(work, home), disk_reserve_bytes=1_000_000)
     return World(ToolContext(here, Runner(here)), work, portal)
 
 
-def _call_of(tool: Tool) -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
+def _make_odd_files(work: Path) -> None:
+    """Pipes, a socket, links, and names that pretend to be something else."""
+    for name in ("pipe", "pipe.wav", "datasets/piped/train_manifest.jsonl", "datasets/piped/takes.jsonl"):
+        (work / name).parent.mkdir(parents=True, exist_ok=True)
+        os.mkfifo(work / name)
+    with socket.socket(socket.AF_UNIX) as listener:
+        here = os.open(work, os.O_DIRECTORY)  # the path of a socket is at most 108 characters long
+        try:
+            listener.bind(f"/proc/self/fd/{here}/socket")
+        finally:
+            os.close(here)
+    for name, target in (
+        ("loop", "loop"), ("outside", "/etc"), ("link.jsonl", "train_manifest.jsonl"), ("datasets/linked", ".."),
+    ):  # fmt: skip
+        (work / name).symlink_to(target)
+    (work / ESCAPED_NAME).write_bytes((work / "takes.jsonl").read_bytes())
+
+
+@cache  # making a strategy takes longer than a call
+def _call_of(tool_name: str) -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
+    tool = all_tools()[tool_name]
     schema = listed(tool)["inputSchema"]
     needed = {name: values(schema["properties"][name]) for name in schema.get("required", [])}
     known = {name: values(field) for name, field in schema["properties"].items() if name not in needed}
@@ -141,7 +186,7 @@ def _call_of(tool: Tool) -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
         st.tuples(whole, st.dictionaries(_names(tool), _anything(), max_size=3)).map(lambda pair: pair[0] | pair[1]),
         st.dictionaries(_names(tool), _anything(), max_size=6),
     )
-    name = st.sampled_from([tool.name] * 12 + [tool.name[:-1], tool.name.upper(), "", "../" + tool.name])
+    name = st.sampled_from([tool.name] * 30 + [tool.name[:-1], tool.name.upper(), "", "../" + tool.name, "a" * LONG])
     return st.tuples(name, broken.map(lambda given: _offline(tool, given)))
 
 
@@ -163,6 +208,7 @@ def _names(tool: Tool) -> st.SearchStrategy[str]:
     )
 
 
+@cache
 def _anything() -> st.SearchStrategy[Any]:
     leaf = st.one_of(
         st.none(),

@@ -256,6 +256,7 @@ def test_a_configured_search_service_is_asked_with_the_key_from_its_file(
 ) -> None:
     key = tmp_path / "brave.key"
     key.write_text("the-secret-key\n")
+    key.chmod(0o600)
     services.replies["search.lan", "/res/v1/web/search"] = reply(BRAVE)
 
     made = answered(search=f'provider = "brave"\nurl = "http://search.lan"\nkey_file = "{key}"', detail="full")

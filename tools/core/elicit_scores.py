@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from jobs.escaping import escape_line
+from jobs.param_types import Untrusted
 from tools.core.tool_types import Ask
 
 MOST_ASKED = 8  # takes on one form; more are asked with the next call
@@ -15,8 +17,8 @@ SCALE = "1 unusable, 3 usable with reserve, 5 like the narrator"
 class TakeToHear(BaseModel):
     """A take without a person's score."""
 
-    audio: str
-    text: str
+    audio: Untrusted
+    text: Untrusted
 
 
 async def ask_scores(ask: Ask, takes: Sequence[TakeToHear]) -> tuple[Mapping[str, int], str] | None:
@@ -24,16 +26,18 @@ async def ask_scores(ask: Ask, takes: Sequence[TakeToHear]) -> tuple[Mapping[str
 
     Raises ``UserError``: the person declined.
     """
+    texts = [escape_line(take.text) for take in takes]
     fields: dict[str, Any] = {
         f"take_{place}": (
             int | None,
-            Field(None, ge=1, le=5, title=Path(take.audio).name, description=f"1 to 5: {take.text}"[:200]),
+            Field(None, ge=1, le=5, title=escape_line(Path(take.audio).name), description=f"1 to 5: {text}"[:200]),
         )
-        for place, take in enumerate(takes, 1)
+        for place, (take, text) in enumerate(zip(takes, texts, strict=True), 1)
     }
     note = (str, Field("", max_length=2000, title="Note", description="Observations."))
     form = create_model("Scores", __config__=ConfigDict(extra="ignore"), note=note, **fields)
-    listed = "\n".join(f"{place}. {Path(take.audio).as_uri()}\n   {take.text}" for place, take in enumerate(takes, 1))
+    uris = [Path(take.audio).as_uri() for take in takes]
+    listed = "\n".join(f"{n}. {uri}\n   {text}" for n, (uri, text) in enumerate(zip(uris, texts, strict=True), 1))
     filled = await ask(
         f"Listen, then rate each take: {SCALE}. Leave out takes that you did not listen to.\n{listed}", form
     )

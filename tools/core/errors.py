@@ -12,22 +12,28 @@ import traceback
 from pathlib import Path
 
 from jobs.errors import UserError
+from jobs.escaping import escape, escape_line
+from jobs.files import owners
 from tools.core.redact import redact
 
 logger = logging.getLogger(__name__)
 LOG = "errors.log"
+LISTS_FAULTS = "bad_arguments"
 LONGEST = 2000  # characters of a message; a longer value helps no reader
 
 
 def error_fields(error: UserError) -> dict[str, dict[str, str]]:
     """Return an error as plain data."""
-    fields = {"code": error.code, "message": _fit(error.message)}
-    return {"error": fields | ({"hint": _fit(error.hint)} if error.hint else {})}
+    # only faults of arguments have lines of their own, which hold nothing from files
+    message = escape(error.message) if error.code == LISTS_FAULTS else escape_line(error.message)
+    fields = {"code": error.code, "message": _fit(message)}
+    return {"error": fields | ({"hint": _fit(escape_line(error.hint))} if error.hint else {})}
 
 
 def error_text(error: UserError) -> str:
     """Return an error as text: ``code: message``, and the hint on its own line."""
-    return f"{error.code}: {_fit(error.message)}" + (f"\n{_fit(error.hint)}" if error.hint else "")
+    shown = error_fields(error)["error"]
+    return "\n".join([f"{shown['code']}: {shown['message']}", *([shown["hint"]] if "hint" in shown else [])])
 
 
 def unexpected(what: str, error: BaseException, home: Path) -> UserError:
@@ -36,9 +42,10 @@ def unexpected(what: str, error: BaseException, home: Path) -> UserError:
     details = redact("".join(traceback.format_exception(error)))
     logger.error("%s failed unexpectedly (incident %s)\n%s", what, incident, details)
     with contextlib.suppress(OSError):
-        home.mkdir(parents=True, exist_ok=True)
-        with (home / LOG).open("a", encoding="utf-8") as stream:
-            stream.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} incident {incident}: {what}\n{details}\n")
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with owners.open_to_append(home / LOG) as stream:
+            line = f"{time.strftime('%Y-%m-%dT%H:%M:%S')} incident {incident}: {what}\n{details}\n"
+            stream.write(line.encode(errors="backslashreplace"))
     return UserError(
         "internal_error",
         f"{what} failed unexpectedly (incident {incident} in {home / LOG}).",

@@ -8,6 +8,7 @@ from typing import Any
 
 from anyio import to_thread
 
+from jobs.escaping import escape_line
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import Artifact, JobRecord, Progress
 from tools.core.call_text import call_text, chosen
@@ -67,7 +68,6 @@ def view_job(
         ],
         n_artifacts=len(artifacts) if len(artifacts) > most and not detail else None,
         log_tail=log_tail,
-        untrusted=["log_tail"] if log_tail else [],
         next=redact(next_step(record, runner)),
     )
 
@@ -120,7 +120,7 @@ def progress_text(progress: Progress | None) -> str:
     )
     metrics = " ".join(f"{name}={value:.4g}" for name, value in progress.metrics.items())
     text = ", ".join(part for part in (shorten(progress.message), _rate_text(progress.rate)) if part)
-    return " ".join(part for part in (counted, text, metrics) if part)
+    return escape_line(" ".join(part for part in (counted, text, metrics) if part))
 
 
 def fraction_of(progress: Progress | None) -> float | None:

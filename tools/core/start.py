@@ -1,12 +1,12 @@
 """Start of a job by a tool: paths, defaults, checks, fingerprint, submission."""
 
-import difflib
 import functools
 import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from jobs.errors import UserError
 from jobs.param_types import ModelMark, PathMark, Strict
 from jobs.runner.job_kind import JobKind
 from jobs.runner.machine import preflight
+from jobs.runner.outputs import find_places, list_replaced
 from jobs.settings import Settings
+from jobs.spelling import MOST_KNOWN, closest
 from tools.core.call_text import call_text, given
 from tools.core.estimate import estimate
 from tools.core.job_view import view_job, wait_for
@@ -49,7 +51,9 @@ def _start(kind: JobKind, args: StartArgs, context: ToolContext) -> JobView:
             "path_unusable", f"{error.filename or 'A path'}: {error.strerror or error}.", "Nothing was started."
         ) from error
     if args.dry_run:
+        context.runner.check_needed(args.after)
         preflight.check(context.settings, kind.environment)
+        context.runner.check_outputs(kind, params)
         return _plan(kind, params, args, context)
     submission = context.runner.submit(
         kind,
@@ -107,10 +111,10 @@ def _with_nearest_file(error: UserError, params: Strict, settings: Settings) -> 
         path = Path(value)
         if isinstance(mark, ModelMark) or mark.direction == "output" or path.exists() or str(path) not in error.message:
             continue
-        names = [found.name for found in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.7)
+        names = [found.name for found in islice(path.parent.iterdir(), MOST_KNOWN)] if path.parent.is_dir() else []
+        near = closest(path.name, names, cutoff=0.7)
         if near:
-            meant = path.with_name(near[0])
+            meant = path.with_name(near)
             shown = meant.relative_to(settings.roots[0]) if meant.is_relative_to(settings.roots[0]) else meant
             return UserError(error.code, f"{error.message} Did you mean {str(shown)!r}?", error.hint)
     return error
@@ -178,6 +182,8 @@ def _plan(kind: JobKind, params: Strict, args: StartArgs, context: ToolContext) 
     if "time_s" in takes:
         planned.pop("time", None)  # it says why it has none
     result |= {"plan": planned} if planned else {}
+    places = find_places(kind, params, context.settings.home)
+    result |= {"replaces": replaced} if (replaced := list_replaced(places)) else {}
     result |= {"estimate": takes or NO_ESTIMATE} if takes or not planned else {}
     tool = find_kind_tool(kind.name)
     call = call_text(tool.name if tool is not None else kind.name, given(args))

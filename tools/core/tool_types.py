@@ -80,7 +80,7 @@ def parse_time(text: str, now: datetime) -> datetime:
         pass
     try:
         return datetime.fromisoformat(text).astimezone()
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"is not a time: write 2026-12-31T22:00+01:00, or a time from now: {EXAMPLES}") from error
 
 
@@ -97,10 +97,10 @@ class StartArgs(Strict):
     )
     wait_s: float = rare(0, ge=0, le=50, description="Wait for the job's end before answering, seconds.")
     dry_run: bool = Field(False, description="Check and estimate; start nothing.")
-    after: list[str] = Field(default_factory=list, description="job_ids to wait for.")
+    after: list[str] = Field(default_factory=list, max_length=100, description="job_ids to wait for.")
     priority: int = rare(0, ge=-100, le=100, description="Higher starts first.")
     not_before: str | None = rare(None, description="ISO time, or 30m, 8h, 2d from now.")
-    max_run_hours: float | None = rare(None, gt=0, description="Stop an attempt after this long.")
+    max_run_hours: float | None = rare(None, gt=0, le=100_000, description="Stop an attempt after this long.")
     backend: Literal["local", "slurm"] | None = rare(None, description="Default: as configured.")
 
     @field_validator("not_before")

@@ -9,6 +9,7 @@ others. The arguments that all start tools share are described once, by ``list_j
 from collections.abc import Mapping
 from typing import Any
 
+from jobs.param_types import PathMark, find_mark
 from tools.core.registry import Tool
 from tools.core.tool_types import StartArgs
 from tools.inputs.arguments import MORE
@@ -62,7 +63,14 @@ def _annotations(tool: Tool) -> dict[str, bool]:
     annotations = {"openWorldHint": hints.open_world}
     if hints.read_only:
         return annotations | {"readOnlyHint": True}
-    return annotations | {"destructiveHint": hints.destructive} | ({"idempotentHint": True} if hints.idempotent else {})
+    annotations |= {"destructiveHint": hints.destructive or _replaces_outputs(tool)}
+    return annotations | ({"idempotentHint": True} if hints.idempotent else {})
+
+
+def _replaces_outputs(tool: Tool) -> bool:
+    """True when a parameter says where something is written: what an earlier job made there is replaced."""
+    marks = [find_mark(field) for field in tool.args.model_fields.values()]
+    return any(isinstance(mark, PathMark) and mark.direction == "output" for mark in marks)
 
 
 def _short(schema: Mapping[str, Any], definitions: Mapping[str, Any], *, is_field: bool = True) -> Mapping[str, Any]:

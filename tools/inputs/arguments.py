@@ -4,8 +4,6 @@ A misspelt argument is an error that names the nearest right one: an ignored ``l
 hours with the default.
 """
 
-import contextlib
-import difflib
 import json
 import re
 import types
@@ -16,7 +14,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from jobs.errors import UserError
+from jobs.escaping import escape_line
 from jobs.param_types import Strict
+from jobs.spelling import closest
+from tools.inputs.bounds import LONGEST_NAME, MOST_CHARACTERS, MOST_ITEMS, find_breach, is_writable
 
 LONGEST_SHOWN, LONGEST_FAULT, MOST_FAULTS = 80, 400, 12
 MORE = "more"
@@ -38,33 +39,35 @@ def parse_arguments(
     Raises ``UserError``: ``bad_arguments`` with every fault; unknown names come with the nearest known one.
     """
     flat, faults = _flat(model, raw)
-    unwritable = [name for name, value in flat.items() if not _is_text(name) or not _is_text(value)]
-    faults += [f"{name!r} contains invalid Unicode (a lone surrogate)" for name in unwritable]
-    flat = {name: value for name, value in flat.items() if name not in unwritable}
     cause: ValidationError | None = None
+    n_faults = len(faults)
     try:
-        args = model.model_validate({name: _unstring(model, name, value) for name, value in flat.items()})
+        args = model.model_validate(flat)
         if not faults:
             return args
     except ValidationError as error:
         cause = error
-        faults += [_fault(model, detail, spell) for detail in error.errors(include_url=False)]
-    shown = [_cut(fault, LONGEST_FAULT) for fault in faults[:MOST_FAULTS]]
-    shown += [f"and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
-    listed = shown[0] if len(faults) == 1 else "".join(f"\n- {fault}" for fault in shown)
+        details = error.errors(include_url=False)
+        n_faults += len(details)
+        faults += [_fault(model, detail, spell) for detail in details[: max(0, MOST_FAULTS - len(faults))]]
+    shown = [_cut(escape_line(fault), LONGEST_FAULT) for fault in faults[:MOST_FAULTS]]
+    shown += [f"and {n_faults - MOST_FAULTS} more"] if n_faults > MOST_FAULTS else []
+    listed = shown[0] if n_faults == 1 else "".join(f"\n- {fault}" for fault in shown)
     raise UserError(
         "bad_arguments",
-        f"{tool}: {listed}" if len(faults) == 1 else f"{tool}: {len(faults)} faults.{listed}",
+        f"{tool}: {listed}" if n_faults == 1 else f"{tool}: {n_faults} faults.{listed}",
         f"Nothing was started. {_usage(model, spell)} {explained or f'All are explained by list_jobs explain={tool}.'}",
     ) from cause
 
 
 def nearest(word: str, known: Mapping[str, str]) -> str | None:
     """Return the known name that is nearest to a misspelt one, by spelling first, then by description."""
+    if len(word) > LONGEST_NAME:
+        return None
     plain = word.lower().replace("-", "_")
-    close = difflib.get_close_matches(plain, known, n=1, cutoff=0.7)
+    close = closest(plain, known, cutoff=0.7)
     if close:
-        return close[0]
+        return close
     parts = _words(plain)
     scores = {
         name: _overlap(parts, _words(name)) * 1.5 + _overlap(parts, _words(about)) for name, about in known.items()
@@ -72,7 +75,7 @@ def nearest(word: str, known: Mapping[str, str]) -> str | None:
     best = max(scores, key=lambda name: scores[name], default=None)
     if best is not None and scores[best] >= 0.5:
         return best
-    return next(iter(difflib.get_close_matches(plain, known, n=1, cutoff=0.5)), None)
+    return closest(plain, known, cutoff=0.5)
 
 
 def _flat(model: type[BaseModel], raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -80,11 +83,11 @@ def _flat(model: type[BaseModel], raw: Mapping[str, Any]) -> tuple[dict[str, Any
     flat, faults = dict(raw), []
     more = flat.pop(MORE, {}) if MORE not in model.model_fields else {}
     if isinstance(more, str):
-        with contextlib.suppress(json.JSONDecodeError):
-            more = json.loads(more or "{}")
+        more = _read_json(more or "{}")
     if not isinstance(more, Mapping):
         faults.append(f"{MORE} must be an object of arguments by name, not {_show(more)}")
         more = {}
+    flat, more = _without_breaches(model, flat, faults), _without_breaches(model, more, faults)
     faults += [f"{name} is given twice, also in {MORE}" for name in more if name in flat and flat[name] != more[name]]
     flat = {**more, **flat}
     for own, others in SYNONYMS.items():
@@ -92,6 +95,23 @@ def _flat(model: type[BaseModel], raw: Mapping[str, Any]) -> tuple[dict[str, Any
             if other in flat and other not in model.model_fields and own in model.model_fields and own not in flat:
                 flat[own] = flat.pop(other)
     return flat, faults
+
+
+def _without_breaches(model: type[BaseModel], given: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
+    """The arguments, JSON text parsed, that are within the bounds of every argument; the others become faults."""
+    within: dict[str, Any] = {}
+    if len(given) > MOST_ITEMS:
+        faults.append(f"there are {len(given):,} arguments")
+        return within
+    for name, value in given.items():
+        value = _unstring(model, name, value)
+        if len(name) > LONGEST_NAME or not is_writable(name):
+            faults.append(f"unknown argument {_show(name)}")
+        elif breach := find_breach(model, name, value):
+            faults.append(f"{name} {breach}")
+        else:
+            within[name] = value
+    return within
 
 
 def _fault(model: type[BaseModel], detail: ErrorDetails, spell: Callable[[str], str]) -> str:
@@ -120,15 +140,6 @@ def _fault(model: type[BaseModel], detail: ErrorDetails, spell: Callable[[str], 
 def _about(model: type[BaseModel], name: str) -> str:
     field = model.model_fields.get(name)
     return f" ({field.description.rstrip('.')})" if field is not None and field.description else ""
-
-
-def _is_text(value: object) -> bool:
-    """True when every string in it can be encoded; JSON may hold lone surrogates."""
-    if isinstance(value, Mapping):
-        return all(_is_text(key) and _is_text(part) for key, part in value.items())
-    if isinstance(value, list):
-        return all(_is_text(part) for part in value)
-    return not isinstance(value, str) or not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _show(value: object) -> str:
@@ -172,12 +183,17 @@ def _unstring(model: type[BaseModel], name: str, value: Any) -> Any:
     field = model.model_fields.get(name)
     if field is None or not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
         return value
-    if str in _branches(field.annotation):
-        return value
+    return value if str in _branches(field.annotation) else _read_json(value)
+
+
+def _read_json(text: str) -> Any:
+    """Parse JSON text; the text itself where it is too long, too deep, or no JSON."""
+    if len(text) > MOST_CHARACTERS:
+        return text
     try:
-        return json.loads(value)
-    except json.JSONDecodeError:
-        return value
+        return json.loads(text)
+    except (ValueError, RecursionError):  # also a whole number of thousands of digits
+        return text
 
 
 def _branches(annotation: Any) -> list[Any]:

@@ -16,8 +16,9 @@ from pydantic import BaseModel
 from jobs.errors import UserError
 from jobs.param_types import ModelMark, PathMark, find_mark
 from jobs.runner.client.runner import Runner
-from jobs.settings import Settings
-from tools.inputs.references import dataset_files, find_dataset, find_job_output, find_voice, is_job_id, nearest_voice
+from jobs.runner.paths import is_job_id
+from jobs.settings import PROJECT_ROOT, Settings
+from tools.inputs.references import dataset_files, find_dataset, find_job_output, find_voice, nearest_voice
 
 HANDLE_PREFIX = "artifact://"
 HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -29,6 +30,11 @@ WHISPER_SIZES = frozenset(
         *("distil-small.en", "distil-medium.en", "distil-large-v2", "distil-large-v3", "distil-large-v3.5"),
     }
 )
+# Folders of the home, and of the project, that hold outputs; all else there is the program's own.
+OUTPUT_FOLDERS = frozenset(
+    {"datasets", "voices", "takes", "runs", "demo"}
+    | {"checkpoints", "evaluations", "final_model", "hyperparameter_search"}  # of the original skill
+)
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
@@ -36,17 +42,17 @@ def resolve_paths(args: ModelT, settings: Settings, runner: Runner, *, awaited: 
     """Replace every path, handle and model reference of ``args`` by what the worker can open.
 
     An empty output path stays empty: its default is filled later. Missing files are found by the kind's check. Raises
-    ``UserError``: ``path_outside_roots``, ``path_unusable``, ``model_unavailable``, or what the lookup of a handle, a
-    job or a name raises.
+    ``UserError``: ``path_outside_roots``, ``path_not_writable``, ``path_unusable``, ``model_unavailable``, or what the
+    lookup of a handle, a job or a name raises.
     """
 
     def resolved(text: str, mark: PathMark | ModelMark, where: str) -> str:
         if isinstance(mark, ModelMark):
             return _resolve_model(text, where, settings, runner, awaited)
         if mark.direction == "output":
-            return text and str(inside_roots(text, where, settings))
+            return text and str(writable(text, where, settings))
         if text.startswith(HANDLE_PREFIX):
-            return str(runner.resolve(text))
+            return str(resolve_handle(text, where, settings, runner))
         if is_job_id(text):
             text = find_job_output(text, mark.holds, where, runner, awaited)
         path = inside_roots(text, where, settings)  # first, so that an answer says nothing about files outside
@@ -92,7 +98,8 @@ def inside_roots(text: str, where: str, settings: Settings) -> Path:
             "path_outside_roots",
             f"{where}={text!r} is outside the folders that this server may use: {roots}.",
             "Move or copy it into one of them, or add its folder to TTS_TRAIN_ROOTS in the server's "
-            f'environment or to roots = ["…"] in {settings.home / "config.toml"}.',
+            f'environment or to roots = ["…"] in {settings.home / "config.toml"}. The working directory is one of them '
+            "unless it is the whole disk, a system folder or your home.",
         )
     try:
         path.lstat()
@@ -102,6 +109,35 @@ def inside_roots(text: str, where: str, settings: Settings) -> Path:
                 "path_unusable", f"{where}: {error.strerror}, {len(text)} characters.", "Shorten it."
             ) from error
     return path
+
+
+def writable(text: str, where: str, settings: Settings) -> Path:
+    """Resolve the path of an output, which may not be the program's own: its source, environments and job store.
+
+    Raises ``UserError``: ``path_not_writable``, or as ``inside_roots``.
+    """
+    path = inside_roots(text, where, settings)
+    for own in (settings.home, settings.envs, PROJECT_ROOT):
+        real = Path(os.path.realpath(own))
+        if not path.is_relative_to(real):
+            continue
+        if own != settings.envs and OUTPUT_FOLDERS.intersection(path.relative_to(real).parts[:1]):
+            return path
+        raise UserError(
+            "path_not_writable",
+            f"{where}={text!r} is a part of tts-train itself: {real} holds its source, environments or jobs.",
+            f"Choose a path outside of it, or in one of its folders {', '.join(sorted(OUTPUT_FOLDERS))}; without "
+            f"{where} the output has its usual place.",
+        )
+    return path
+
+
+def resolve_handle(handle: str, where: str, settings: Settings, runner: Runner) -> Path:
+    """Return the path of ``artifact://<job>/<name>``; what a job has published may lie outside this server's roots.
+
+    Raises ``UserError``: as ``Runner.resolve`` and ``inside_roots``.
+    """
+    return inside_roots(str(runner.resolve(handle)), where, settings)
 
 
 def _path_of_uri(uri: str, where: str) -> str:
@@ -117,7 +153,7 @@ def _resolve_model(text: str, where: str, settings: Settings, runner: Runner, aw
     if text == "toy" or text in WHISPER_SIZES:
         return text
     if text.startswith(HANDLE_PREFIX):
-        return str(runner.resolve(text))
+        return str(resolve_handle(text, where, settings, runner))
     if is_job_id(text):
         text = find_job_output(text, "voice", where, runner, awaited)
     is_path = text.startswith(("/", "~", "./", "../")) or text in (".", "..")

@@ -6,7 +6,6 @@ guessed: two matches are an error, and so is a dataset that lacks the step's man
 declared in its ``spec`` module.
 """
 
-import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache
@@ -18,8 +17,8 @@ from jobs.param_types import PathMark, find_mark
 from jobs.runner.client.runner import Runner
 from jobs.runner.job_kind import JobKind, Output, all_kinds
 from jobs.runner.models import JobRecord
-from jobs.runner.paths import find_job_ids
 from jobs.settings import Settings
+from jobs.spelling import closest
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -33,11 +32,6 @@ def dataset_files() -> Mapping[str, tuple[str, JobKind]]:
             if output.in_dataset:
                 files.setdefault(output.holds, (output.file_name, kind))
     return MappingProxyType(files)
-
-
-def is_job_id(text: str) -> bool:
-    """Return whether the text is a job's id, and nothing else."""
-    return find_job_ids(text) == {text}
 
 
 def find_job_output(job_id: str, holds: str, where: str, runner: Runner, awaited: Collection[str]) -> str:
@@ -107,8 +101,8 @@ def find_voice(text: str, where: str, settings: Settings) -> Path | None:
 def nearest_voice(text: str, settings: Settings) -> str:
     """Return `` Did you mean 'anna'?`` of the voices that ``find_voice`` finds; empty when none is near."""
     known = {path.name for base in _bases(settings) for path in _below(base / "voices")}
-    near = difflib.get_close_matches(text, sorted(known), n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    near = closest(text, sorted(known))
+    return f" Did you mean {near!r}?" if near else ""
 
 
 def _output(kind: str, holds: str) -> Output | None:
@@ -168,8 +162,8 @@ def _only(found: Iterable[Path], text: str, where: str) -> Path | None:
 
 
 def _unknown(what: str, text: str, where: str, known: list[str]) -> UserError:
-    near = difflib.get_close_matches(text, known, n=1)
-    meant = f" Did you mean {near[0]!r}?" if near else ""
+    near = closest(text, known)
+    meant = f" Did you mean {near!r}?" if near else ""
     listed = f"Known: {', '.join(known[:20])}." if known else f"No {what} was made here yet."
     return UserError(
         f"{what}_unknown", f"{where}={text!r} is neither a {what} nor a path here.{meant}", f"{listed} Or give a path."

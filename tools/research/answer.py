@@ -1,7 +1,6 @@
 """Answer of ``web_research_hparams``, and its reduction to a size: the most relevant parts stay."""
 
 import json
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -9,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, Field
 
 from jobs.files.atomic_io import write_json, write_text
+from jobs.files.folders import make_folder, remove
 from jobs.param_types import Value
 from jobs.web_research_hparams.evidence.conflicts import Conflict
 from jobs.web_research_hparams.evidence.weighing import ValueCandidate
@@ -172,8 +172,8 @@ def write_answer(whole: WebResearchHparamsAnswer, arguments: BaseModel, name: st
     own = folder / f"{now:%Y%m%d-%H%M%S}-{name}"
     try:
         for old in sorted(folder.glob("2*"))[:-MAX_KEPT]:
-            shutil.rmtree(old, ignore_errors=True)
-        own.mkdir(parents=True, exist_ok=True)
+            remove(old)
+        make_folder(own)
         write_json(own / "research.json", content)
         write_text(own / "research.md", render_markdown(content))
     except OSError as error:

@@ -11,6 +11,8 @@ from jobs.codec_format import SAMPLE_RATE_HZ
 from jobs.dataset.manifest import Clip, check_audio_inside, read_rows
 from jobs.dataset.quality.thresholds import Layout
 from jobs.errors import UserError
+from jobs.files.atomic_io import replacing_folder
+from jobs.files.folders import make_folder
 from jobs.runner.worker.context import JobContext
 
 EXPORTS = "exports"
@@ -28,12 +30,9 @@ def give(manifest: Path, layouts: Sequence[Layout], context: JobContext) -> dict
     made: dict[str, Path] = {}
     for layout in dict.fromkeys(layouts):
         out = manifest.parent / EXPORTS / layout
-        partial = out.with_name(f".{layout}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        writers[layout](rows, paths, partial, context)
-        shutil.rmtree(out, ignore_errors=True)
-        partial.rename(out)
+        make_folder(out.parent)
+        with replacing_folder(out) as partial:
+            writers[layout](rows, paths, partial, context)
         context.publish(f"export-{layout}", out, "dataset")
         made[layout] = out
     return made

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, ValidationError
 from jobs.dataset.exchange.taken import MOST_CLIPS, AudioFolders, Taken, leads_out, made_name, unreadable
 from jobs.dataset.manifest import RejectionError
 from jobs.files.atomic_io import write_bytes
+from jobs.files.folders import make_folder
 from jobs.files.reading import check_regular, read_bytes, resolve_inside
 from jobs.param_types import first_fault
 
@@ -65,7 +66,7 @@ def _sound(
         return folders.take(name)
     path = scratch / made_name(number, Path(name).stem, Path(name).suffix.lower())
     if not path.is_file() or path.stat().st_size != len(content):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         write_bytes(path, content, sync=False)
     return path.name, path
 

@@ -18,6 +18,7 @@ from jobs.dataset.exchange.recording_part import read_part
 from jobs.dataset.exchange.taken import MOST_CLIPS, AudioFolders, Taken, leads_out, made_name, unreadable
 from jobs.dataset.manifest import RejectionError
 from jobs.errors import UserError
+from jobs.files.folders import make_folder
 from jobs.files.reading import LONGEST_LINE_BYTES, open_regular, resolve_inside
 from jobs.param_types import first_fault
 
@@ -80,7 +81,7 @@ def read(source: Path, scratch: Path, audio_dir: Path | None) -> Iterator[Taken]
             except RejectionError as error:
                 sound = error
             else:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(path.parent)
                 write_clip(path, samples, rate_hz)
         yield Taken(
             number,

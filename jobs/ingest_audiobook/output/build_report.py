@@ -12,6 +12,7 @@ from jobs.dataset.report.html_report import write_page
 from jobs.dataset.report.report_model import About, Report, total_samples
 from jobs.dataset.report.totals import make_report, write_report
 from jobs.errors import UserError
+from jobs.files.atomic_io import write_bytes
 from jobs.ingest_audiobook.input.source_files import SourceFiles
 from jobs.ingest_audiobook.output.clip_writer import to_seconds
 from jobs.ingest_audiobook.output.ingest_state import IngestState
@@ -73,7 +74,7 @@ def finish_dataset(
     write_page(dataset, report, judged, limits)
     cover = files.recordings[0].cover()
     if cover is not None:
-        (dataset / f"cover{cover[1]}").write_bytes(cover[0])
+        write_bytes(dataset / f"cover{cover[1]}", cover[0])
     context.publish("report", dataset / "report.html", "report")
     context.publish("rejections", dataset / "rejections.jsonl", "report")
     if not judged.kept:

@@ -4,7 +4,6 @@ import hashlib
 import itertools
 import json
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from jobs.dataset.manifest import Clip, Rejection
 from jobs.errors import UserError
 from jobs.files.atomic_io import write_json, write_text
+from jobs.files.folders import make_folder, move, remove
 from jobs.files.reading import open_regular, read_bytes
 from jobs.ingest_audiobook.params import Params
 from jobs.ingest_audiobook.text.subtitles import segment_files
@@ -81,7 +81,7 @@ class IngestState:
     def __init__(self, dataset: Path, fingerprint: dict[str, object]) -> None:
         self.dataset = dataset
         self._folder = dataset / STATE_FOLDER
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         made_from = self._folder / "made_from.json"
         if made_from.is_file():
             known = _read_object(made_from)
@@ -122,29 +122,29 @@ class IngestState:
         record = _read_record(folder / RECORD)
         if any(Path(clip.audio).name != clip.audio for clip in record.clips):
             raise _damaged(folder / RECORD, "it names files in other folders")
-        (self.dataset / "clips").mkdir(exist_ok=True)
+        make_folder(self.dataset / "clips")
         clips = []
         for number, clip in enumerate(record.clips, n_clips):
             audio = f"clips/{number:06d}.wav"
             if (folder / clip.audio).exists():  # else an attempt that was killed here has moved it
-                (folder / clip.audio).replace(self.dataset / audio)
+                move(folder / clip.audio, self.dataset / audio)
             clips.append(clip.model_copy(update={"audio": audio}))
         record = record.model_copy(update={"clips": clips})
         self.add(record)
-        shutil.rmtree(folder)
+        remove(folder)
         return record
 
     def clean(self, *, all_of_it: bool = False) -> None:
         """Remove unfinished work of killed attempts; with ``all_of_it`` the whole folder of staged units."""
         for folder in self.staged.glob("*" if all_of_it else "*.*"):
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(folder)
         n_finished = self._count_finished()
         for folder in self.staged.glob("*"):
             number = folder.name.split(".")[0]
             if number.isdecimal() and int(number) < n_finished:
-                shutil.rmtree(folder, ignore_errors=True)
-        if all_of_it and self.staged.is_dir():
-            self.staged.rmdir()
+                remove(folder)
+        if all_of_it:
+            remove(self.staged)
 
 
 class UnitWorkspace:
@@ -153,13 +153,13 @@ class UnitWorkspace:
     def __init__(self, staged: Path, index: int) -> None:
         self._done = staged / f"{index:05d}"
         self.folder = staged / f"{index:05d}.{os.getpid()}"
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
+        remove(self.folder)
+        make_folder(self.folder)
 
     def finish(self, record: UnitRecord) -> None:
         """Save the record and mark the unit as staged, by a rename."""
         write_text(self.folder / RECORD, record.model_dump_json(exclude_none=True))
-        self.folder.replace(self._done)
+        move(self.folder, self._done)
 
 
 def _read_object(path: Path) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from jobs.ingest_audiobook.input.work_units import WorkUnit, select_units
 from jobs.ingest_audiobook.output.unit_builder import BuildEvent, build_units
 from jobs.ingest_audiobook.params import Params
 from jobs.ingest_audiobook.text.text_sources import Transcript, make_transcript
+from jobs.runner.machine import limits
 from jobs.settings import PROJECT_ROOT
 
 logger = logging.getLogger(__name__)
@@ -105,7 +106,10 @@ class _Worker:
         """Yield the messages that can be read without waiting."""
         content = os.read(self.output.fileno(), 1 << 16)
         if not content:
-            raise RuntimeError(f"an ingest worker exited with {self._process.wait()}; the log above may say why")
+            code = self._process.wait()
+            raise limits.explain_exit(code) or RuntimeError(
+                f"an ingest worker exited with {code}; the log above may say why"
+            )
         *lines, self._rest = (self._rest + content).split(b"\n")
         yield from map(json.loads, lines)
 
@@ -188,9 +192,11 @@ def _serve(requests: IO[str], events: IO[str]) -> None:
             for event in build_units(batch, files, params, transcript, staged):
                 send("built", **event._asdict())
             send("idle")
-    except UserError as error:
-        send("failed", code=error.code, message=error.message, hint=error.hint)
     except Exception as error:
+        told = error if isinstance(error, UserError) else limits.explain(error)
+        if told is not None:
+            send("failed", code=told.code, message=told.message, hint=told.hint)
+            return
         logger.exception("an ingest worker failed")
         number = error.errno if isinstance(error, OSError) else None
         message = os.strerror(number) if number == errno.ENOSPC else f"{type(error).__name__}: {error}"

@@ -10,12 +10,14 @@ import re
 from pathlib import Path
 
 from jobs.errors import UserError
-from jobs.qwen.model_files import check_model, check_tokenizer, missing_weights
+from jobs.model_folders.contents import ModelFolder
+from jobs.qwen.model_files import COPIED_FILES, MODEL_FILES, check_model, check_tokenizer, missing_weights
 from jobs.qwen.toy.checkpoints import TOY_CODEC, speaking_toy
 from jobs.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+DOWNLOADED = ("*.safetensors", "*.safetensors.index.json", "*configuration.json", *MODEL_FILES, *COPIED_FILES)
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
 
 
@@ -63,13 +65,13 @@ def _find_hub_snapshot(ref: str) -> Path:
 
     try:
         cached = Path(snapshot_download(ref, local_files_only=True))
-        if not missing_weights(cached):
+        if not missing_weights(ModelFolder.at(cached)):
             return cached
     except LocalEntryNotFoundError:
         pass
     logger.info("downloading %s", ref)
     try:
-        return Path(snapshot_download(ref))
+        return Path(snapshot_download(ref, allow_patterns=list(DOWNLOADED)))
     except (LocalEntryNotFoundError, OSError) as error:
         answered = isinstance(error, HfHubHTTPError) and not isinstance(error, LocalEntryNotFoundError)
         why = (

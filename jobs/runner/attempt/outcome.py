@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.files import atomic_io
+from jobs.files import records
+from jobs.runner.machine import limits
 from jobs.runner.paths import AttemptFolder
 
 CANCELLED_EXIT = 75  # EX_TEMPFAIL of sysexits.h: the worker stopped at a safe point because it was asked to
@@ -45,7 +46,7 @@ class Outcome:
 
 def read_exit(folder: AttemptFolder) -> Exit | None:
     """Read the exit that the shim recorded; None when there is none (yet)."""
-    record = atomic_io.read_json(folder.exit)
+    record = records.read_record(folder.exit)
     if record is None:
         return None
     timed_out = record.get("timed_out", False)  # not written by older shims
@@ -105,6 +106,10 @@ def _by_signal(exit_: Exit) -> Outcome:
     if exit_.oom:
         detail = f"killed ({name}) while the kernel's out-of-memory killer was at work: memory ran out"
         return Outcome("failed", "oom_likely", detail, exit_.code)
+    told = limits.explain_exit(exit_.code)
+    if told is not None:
+        failure = {"code": told.code, "message": told.message, "hint": told.hint, "reason": "exit"}
+        return _failed(failure, exit_.code)
     if -exit_.code in OUTSIDE_SIGNALS:
         return Outcome("interrupted", "signal", f"killed by an external {name}", exit_.code)
     return Outcome("failed", "signal", f"the worker crashed ({name}); see the log", exit_.code)

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from jobs.files import atomic_io
+from jobs.files import atomic_io, records
 from jobs.runner.paths import AttemptFolder
 
 
@@ -41,14 +41,15 @@ def map_back(folder: AttemptFolder, prefixes: Mapping[str, str]) -> None:
     if not prefixes:
         return
     back = {there: here for here, there in prefixes.items()}
-    result = atomic_io.read_json(folder.result)
+    result = records.read_record(folder.result)
     if result is not None:
-        atomic_io.write_record(folder.result, map_json(result, back))
+        records.write_record(folder.result, map_json(result, back))
     try:
         lines = folder.artifacts.read_text(encoding="utf-8").splitlines()
     except OSError:
         return
-    atomic_io.write_text(folder.artifacts, "".join(_translated(line, back) for line in lines))
+    text = "".join(_translated(line, back) for line in lines)
+    atomic_io.write_bytes(folder.artifacts, text.encode(), mode=atomic_io.PRIVATE)
 
 
 def _translated(line: str, back: Mapping[str, str]) -> str:

@@ -16,7 +16,6 @@ class AttemptSpec:
         environment: locked environment of the worker.
         document: kind, parameters and settings of the job.
         max_run_s: longest run, seconds.
-        python: interpreter, where that of the settings would be the wrong one.
         path_map: prefixes of the supervisor's paths to those of this machine.
         is_director: whether it only starts and waits for other jobs.
     """
@@ -26,7 +25,6 @@ class AttemptSpec:
     environment: str
     document: dict[str, Any]
     max_run_s: float | None = None
-    python: str = ""
     path_map: dict[str, str] = field(default_factory=dict)
     is_director: bool = False
 

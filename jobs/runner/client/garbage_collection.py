@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.files import atomic_io
+from jobs.files import records
 from jobs.runner.models import TERMINAL
 from jobs.runner.paths import Home, find_job_ids
 from jobs.runner.store import JobRow, Store
@@ -78,7 +78,7 @@ def collect(
     with store.transaction():  # no job can be submitted between the look at who needs what and the records
         chosen = _without_needed(store, home, found, wanted)
         for item in chosen.taken:
-            atomic_io.write_record(home.collected(item.job_id), {"at": time.time(), "size_bytes": item.size_bytes})
+            records.write_record(home.collected(item.job_id), {"at": time.time(), "size_bytes": item.size_bytes})
     for record in (home.path / "jobs").glob("*/collected.json"):  # also those that an earlier collection left
         _empty(record.parent)
     return chosen

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic_core import from_json
 
-from jobs.files import atomic_io
+from jobs.files import records
 from jobs.runner.machine import locks, preflight
 from jobs.runner.models import TERMINAL, JobRecord
 from jobs.runner.paths import Home
@@ -108,7 +108,7 @@ class StatusReader:
 
     @functools.cached_property
     def _holds(self) -> dict[str, str]:
-        return atomic_io.read_json(self._home.holds) or {}
+        return records.read_record(self._home.holds) or {}
 
     @functools.cache  # noqa: B019 (a view lives for one answer)
     def _users(self, resource: str) -> list[str]:

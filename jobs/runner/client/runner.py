@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TypeAlias
 
 from jobs.errors import UserError
-from jobs.files import atomic_io
+from jobs.files import records
 from jobs.param_types import Strict
 from jobs.runner import artifacts, supervisor_launcher
 from jobs.runner.client import garbage_collection, submission
 from jobs.runner.client.job_status import StatusReader
+from jobs.runner.client.output_check import check_outputs
 from jobs.runner.job_kind import JobKind
 from jobs.runner.machine import preflight
 from jobs.runner.models import TERMINAL, Artifact, JobRecord, Lineage, Progress
@@ -51,9 +52,16 @@ class Submission:
 
 
 class Runner:
-    """Client of one home. Safe to share between threads."""
+    """Client of one home. Safe to share between threads.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        settings: of the caller.
+        starts_supervisor: whether it starts the supervisor when a job needs one. Not in a worker: what a worker starts
+            is confined to that worker's outputs and ends with it, so there the shim does it.
+    """
+
+    def __init__(self, settings: Settings, *, starts_supervisor: bool = True) -> None:
+        self._starts_supervisor = starts_supervisor
         self._settings = settings
         self._home = Home(settings.home)
         self._store = Store(self._home)
@@ -103,6 +111,10 @@ class Runner:
             supervisor_launcher.wake(self._home)
         return Submission(self._record(row), created)
 
+    def check_outputs(self, kind: JobKind, params: Strict) -> None:
+        """Check what ``submit`` checks of outputs, and write nothing. Raises as it does: ``output_not_ours``."""
+        check_outputs(kind, params, self._store, self._settings.home, mark=False)
+
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
         """Submit several jobs at once, e.g. a pipeline: all of them, or none when the block raises.
@@ -135,6 +147,10 @@ class Runner:
         if any(row.state not in TERMINAL for row in rows):
             self._ensure_supervisor()
         return StatusReader(self._store, self._settings).records(rows)
+
+    def check_needed(self, after: Sequence[str]) -> None:
+        """Refuse jobs that cannot be waited for, as ``submit`` does: ``job_unknown``, ``dependency_failed``."""
+        submission.check_needed(after, self._store)
 
     def cancel(self, job_id: str) -> JobRecord:
         """Ask a job to stop; a finished job stays as it is. Raises ``job_unknown``.
@@ -172,7 +188,7 @@ class Runner:
     def lineage(self, job_id: str) -> Lineage:
         """Return the origin of a job's artifacts. Raises ``job_unknown``."""
         row = self._row(job_id)
-        ran = atomic_io.read_json(self._home.job_file(job_id)) or {}
+        ran = records.read_record(self._home.job_file(job_id)) or {}
         return Lineage(
             kind=row.kind,
             state=JobRecord.model_validate({"job_id": row.id, "kind": row.kind, "state": row.state}).state,
@@ -259,6 +275,8 @@ class Runner:
             self._ensure_supervisor()
 
     def _ensure_supervisor(self) -> None:
+        if not self._starts_supervisor:
+            return
         try:
             supervisor_launcher.ensure_supervisor(self._settings)
         except UserError as error:

@@ -6,12 +6,14 @@ import secrets
 import sqlite3
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from jobs.errors import UserError
 from jobs.param_types import Strict
 from jobs.runner import artifacts
+from jobs.runner.client.output_check import check_outputs
 from jobs.runner.job_kind import JobKind
 from jobs.runner.machine import preflight
 from jobs.runner.paths import Home
@@ -54,7 +56,8 @@ def take(request: SubmissionRequest, store: Store, settings: Settings) -> tuple[
 
     Raises:
         UserError: ``idempotency_conflict``, ``backend_unknown``, ``home_on_network``, ``disk_full``,
-            ``memory_too_large``, ``environment_missing``, ``job_unknown``, ``dependency_failed`` or ``home_unusable``.
+            ``memory_too_large``, ``environment_missing``, ``output_not_ours``, ``job_unknown``, ``dependency_failed``
+            or ``home_unusable``.
     """
     if request.backend is not None and request.backend not in BACKENDS:
         raise UserError("backend_unknown", f"There is no backend {request.backend!r}.", f"Use {' or '.join(BACKENDS)}.")
@@ -65,6 +68,7 @@ def take(request: SubmissionRequest, store: Store, settings: Settings) -> tuple[
     reusable = _by_fingerprint(request, store, settings)
     if reusable is None:
         preflight.check(settings, request.kind.environment, request.backend_of(settings), request.memory_mb)
+        check_outputs(request.kind, request.params, store, settings.home)
     elif request.key is None:
         return reusable, False
     try:
@@ -106,14 +110,14 @@ def _write(request: SubmissionRequest, store: Store, settings: Settings) -> tupl
             "backend": request.backend_of(settings),
             "memory_mb": request.memory_mb,
         }
-        _check_needed(request.after, store)
+        check_needed(request.after, store)
         store.insert(connection, row, request.key, request.after)
     inserted = store.get(job_id)
     assert inserted is not None
     return inserted, True
 
 
-def _check_needed(after: tuple[str, ...], store: Store) -> None:
+def check_needed(after: Sequence[str], store: Store) -> None:
     """Refuse to wait for what is not there or can no longer succeed."""
     for job_id in after:
         needed = store.get(job_id)
@@ -167,7 +171,6 @@ def _document(request: SubmissionRequest, settings: Settings) -> dict[str, Any]:
         "environment": request.kind.environment,
         "created_at": time.time(),
         "settings": {
-            "envs": str(settings.envs),
             "roots": [str(root) for root in settings.roots],
             "hub_cache": str(settings.hub_cache),
             "torch_cache": str(settings.torch_cache),

@@ -14,6 +14,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from jobs.files import owners
+
 PROC = Path("/proc")
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 MARK = "TTS_TRAIN_ATTEMPT"  # in the environment of a worker, hence of everything it starts
@@ -38,7 +40,7 @@ def start_logged(
 
     It inherits the descriptors ``keep``.
     """
-    with log.open("ab") as stream:
+    with owners.open_to_append(log) as stream:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -62,6 +64,11 @@ def start_time(pid: int) -> str | None:
 def is_alive(pid: int, started: str | None) -> bool:
     """True when the process that had this pid and start time still runs."""
     return started is not None and start_time(pid) == started
+
+
+def is_of_attempt(pid: int, started: str | None, mark: str) -> bool:
+    """True when the process still runs and was started for the attempt: a file alone does not say whom to stop."""
+    return is_alive(pid, started) and (not PROC.is_dir() or _carries(pid, mark))
 
 
 def signal_group(group: int, number: signal.Signals) -> None:

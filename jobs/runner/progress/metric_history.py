@@ -7,8 +7,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from jobs.errors import UserError
+from jobs.files.reading import read_bytes
 from jobs.runner.models import Progress
 
+LARGEST_BYTES = 64 * 1024 * 1024  # of a progress file, which its writer thins at 2 MB
 SHRINK = 0.7  # of the number of intervals, until what is kept fits
 RECENT_SHARE = 4  # the newest lines stay as they are, in a quarter of the space: the rate is computed from them
 
@@ -85,8 +88,8 @@ def _parsed(line: bytes) -> Progress | None:
 
 def _lines(path: Path) -> list[bytes]:
     try:
-        return path.read_bytes().splitlines()
-    except OSError:
+        return read_bytes(path, LARGEST_BYTES).splitlines()
+    except (OSError, UserError):
         return []
 
 

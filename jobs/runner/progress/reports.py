@@ -43,8 +43,7 @@ class ProgressWriter:
         self._written_at = -math.inf
         self._is_closed = False
         self._is_broken = False
-        self._thread = threading.Thread(target=self._write_late, name="progress", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None  # not before it is needed: a thread cannot be confined later
 
     def write(self, done: float, total: float | None, message: str, metrics: Mapping[str, float]) -> None:
         """Report progress. Takes about a microsecond when the line can wait."""
@@ -59,6 +58,9 @@ class ProgressWriter:
                 self._pending = None
                 self._append(line)
             else:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._write_late, name="progress", daemon=True)
+                    self._thread.start()
                 if self._pending is None:
                     self._condition.notify()
                 self._pending = line
@@ -72,7 +74,8 @@ class ProgressWriter:
                 self._append(self._pending)
             self._is_closed = True
             self._condition.notify()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
         os.close(self._descriptor)
 
     def _write_late(self) -> None:
@@ -104,7 +107,7 @@ class ProgressWriter:
         """Keep half of what may be kept; where that is not possible, go on and try again when it is twice as much."""
         self._thin_at = 2 * self._size
         kept = thin_lines(self._path.read_bytes().splitlines(), self._limit_bytes // 2)
-        atomic_io.write_text(self._path, "".join(line.decode() + "\n" for line in kept))
+        atomic_io.write_bytes(self._path, b"".join(line + b"\n" for line in kept), mode=atomic_io.PRIVATE)
         before, self._descriptor = self._descriptor, _open_to_append(self._path)
         os.close(before)
         self._size = os.fstat(self._descriptor).st_size
@@ -118,4 +121,4 @@ def read_latest(path: Path) -> Progress | None:
 
 
 def _open_to_append(path: Path) -> int:
-    return os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644)
+    return os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)

@@ -6,17 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from jobs.errors import UserError
+from jobs.files.reading import open_regular
+
 TAIL_BYTES = 32_768
 
 
 def read_tail(path: Path, n_bytes: int = TAIL_BYTES) -> bytes:
-    """Read the last bytes of a file; empty when there is none."""
+    """Read the last bytes of a regular file; empty when there is none."""
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             size = stream.seek(0, os.SEEK_END)
             stream.seek(max(0, size - n_bytes))
             return stream.read()
-    except OSError:
+    except (OSError, UserError):
         return b""
 
 
@@ -33,7 +36,7 @@ def newest_reports(path: Path) -> Iterator[dict[str, Any]]:
     for line in reversed(read_tail(path).splitlines()):
         try:
             report = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(report, dict):
             yield report

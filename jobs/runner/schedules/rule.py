@@ -12,6 +12,7 @@ from jobs.durations import EXAMPLES, format_duration, parse_duration
 from jobs.errors import UserError
 
 SHORTEST_EVERY_S = 60.0
+LONGEST_EVERY_S = 10 * 365 * 86_400.0  # later times may have no date
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class ScheduleRule:
                 raise _invalid(f"every={every!r} is not a duration", f"Write {EXAMPLES}.") from error
             if seconds < SHORTEST_EVERY_S:
                 raise _invalid(f"every={every!r} is shorter than a minute", "The shortest interval is 1m.")
+            if seconds > LONGEST_EVERY_S:
+                raise _invalid(f"every={every!r} is longer than ten years", "The longest interval is 3650d.")
             return cls(every_s=seconds)
         try:
             ZoneInfo(tz)

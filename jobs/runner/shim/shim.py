@@ -5,12 +5,14 @@ shares only that folder with the supervisor. It starts in tens of milliseconds a
 Its lock shows that it is alive (on another machine: its ``alive`` file); ``exit.json`` is its record.
 """
 
+import compileall
 import contextlib
 import dataclasses
 import json
 import logging
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,7 +23,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jobs.files import atomic_io
+from jobs.errors import UserError
+from jobs.files import landlock, records
+from jobs.home import follow_jobs_link
 from jobs.runner import supervisor_launcher
 from jobs.runner.attempt import claim, log_rotation
 from jobs.runner.attempt.outcome import Exit
@@ -33,7 +37,7 @@ from jobs.runner.provenance import provenance
 from jobs.runner.shim import torchrun
 from jobs.runner.shim.cancellation import STOP, StopReason, Watchdog, WorkerLimits
 from jobs.runner.store import Store, finish_attempt
-from jobs.settings import Settings
+from jobs.settings import PROJECT_ROOT, Settings, library_caches
 
 logger = logging.getLogger("jobs.runner.shim")
 
@@ -50,12 +54,12 @@ def run_attempt(settings: Settings, job_id: str, attempt: int) -> None:
     processes.become_subreaper()
     home = Home(settings.home)
     folder = home.attempt(job_id, attempt)
-    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Waiting for the locks: a supervisor that probes them holds them for a moment.
     locks.take(folder.shim_lock, wait=True)  # held until this process ends
     tree_lock = locks.take(folder.tree_lock, wait=True)
     assert tree_lock is not None
-    atomic_io.reserve(folder.exit)
+    records.reserve(folder.exit)
     with _control(folder) as control:
         store = Store(home)
         if not store.begin(job_id, attempt):
@@ -71,12 +75,14 @@ def run_attempt(settings: Settings, job_id: str, attempt: int) -> None:
 def run_remote_attempt(settings: Settings, folder: AttemptFolder) -> None:
     """The same where there is no store: ``attempt.json`` says what to run, ``claim`` who may run it."""
     processes.become_subreaper()
-    spec = AttemptSpec(**json.loads(folder.task.read_text(encoding="utf-8")))
+    task = json.loads(folder.task.read_text(encoding="utf-8"))
+    task.pop("python", None)  # of an older version: the settings say which interpreter
+    spec = AttemptSpec(**task)
     # A name that never comes twice: Slurm may start the same script again.
     if not claim.take(folder.path, f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"):
         logger.info("%s attempt %d was given up, or is run by somebody else", spec.job_id, spec.attempt)
         return
-    atomic_io.reserve(folder.exit)
+    records.reserve(folder.exit)
     reading, writing = os.pipe()
     signal.signal(signal.SIGTERM, lambda *_: os.write(writing, STOP))
     _run_worker(spec, folder, settings, reading, is_remote=True)
@@ -93,12 +99,14 @@ def _run_worker(
 ) -> Exit:
     """Run the worker, kill the processes that it leaves, and record its exit."""
     exit_ = _watched(spec, folder, settings, control, tree_lock, is_remote)
-    left = processes.end_tree(spec.mark, root=os.getpid())
+    # By the mark only where the work starts jobs: a supervisor that it needed, and its jobs, descend from this process.
+    left = processes.end_tree(spec.mark, root=None if spec.is_director else os.getpid())
     if left:
         logger.warning("%s: processes %s could not be killed", spec.job_id, left)
+    shutil.rmtree(folder.temporary, ignore_errors=True)
     with contextlib.suppress(OSError):  # the exit record matters more
         map_back(folder, spec.path_map)
-    atomic_io.write_record(folder.exit, dataclasses.asdict(exit_) | {"at": time.time()})
+    records.write_record(folder.exit, dataclasses.asdict(exit_) | {"at": time.time()})
     return exit_
 
 
@@ -108,21 +116,21 @@ def _watched(
     n_oom_kills = processes.n_oom_kills()
     try:
         document = spec.document | {"ran_with": provenance(spec.environment)}
-        atomic_io.write_record(folder.path.parent / "job.json", document)
+        records.write_record(folder.path.parent / "job.json", document)
         worker = _spawn(spec, folder, _settings_of_job(settings, spec.document), tree_lock, is_remote)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, UserError) as error:
         return Exit(SPAWN_FAILED_EXIT, spawn_error=str(error))
     finally:
         if tree_lock is not None:
             os.close(tree_lock)  # from here on only the worker's tree holds it
-    atomic_io.write_record(
+    records.write_record(
         folder.start, {"pid": worker.pid, "start_time": processes.start_time(worker.pid), "shim": os.getpid()}
     )
     stop_grace_s = max(settings.cancel_grace_s, settings.slurm.stop_s - LAST_WORDS_S)
     limits = WorkerLimits(settings.cancel_grace_s, stop_grace_s, spec.max_run_s)
     by_srun = is_remote and spec.n_processes > 1 and settings.slurm.nodes > 1
     stop = partial(torchrun.stop_all_nodes, spec, worker) if by_srun else None
-    watchdog = Watchdog(worker, control, limits, _Ticks(folder, settings.log_limit_bytes, is_remote), stop)
+    watchdog = Watchdog(worker, control, limits, _Ticks(spec, folder, settings, is_remote), stop)
     code = watchdog.wait()
     if spec.n_processes > 1:
         code = torchrun.merge_exit_codes(folder, code, watchdog.asked)
@@ -138,15 +146,23 @@ def _watched(
 class _Ticks:
     """Work of the shim once a second while the worker runs."""
 
-    def __init__(self, folder: AttemptFolder, log_limit_bytes: int, is_remote: bool) -> None:
+    def __init__(self, spec: AttemptSpec, folder: AttemptFolder, settings: Settings, is_remote: bool) -> None:
+        self._is_director = spec.is_director
         self._folder = folder
-        self._log_limit_bytes = log_limit_bytes
+        self._settings = settings
         self._is_remote = is_remote
+        self._has_compiled = sys.dont_write_bytecode
         self._alive_at = float("-inf")
 
     def __call__(self) -> StopReason | None:
         with contextlib.suppress(OSError):
-            log_rotation.shorten_log(self._folder.log, self._log_limit_bytes)
+            log_rotation.shorten_log(self._folder.log, self._settings.log_limit_bytes)
+        if not self._has_compiled:  # for the next job: a worker cannot write next to our modules
+            self._has_compiled = True
+            compileall.compile_dir(PROJECT_ROOT / "jobs", quiet=2, workers=1)
+        if self._is_director:  # its worker waits for jobs; a supervisor that a worker starts would be confined
+            with contextlib.suppress(UserError):
+                supervisor_launcher.ensure_supervisor(self._settings)
         if not self._is_remote:
             return None
         if time.monotonic() - self._alive_at >= ALIVE_S:
@@ -157,11 +173,10 @@ class _Ticks:
 
 
 def _settings_of_job(settings: Settings, document: dict[str, Any]) -> Settings:
-    """Return the submitter's settings, with the home and the slots of the supervisor."""
+    """Return the submitter's settings, with the home, the environments and the slots of the supervisor."""
     asked = document["settings"]
     return dataclasses.replace(
         settings,
-        envs=Path(asked["envs"]),
         roots=tuple(Path(root) for root in asked["roots"]),
         hub_cache=Path(asked["hub_cache"]),
         torch_cache=Path(asked["torch_cache"]),
@@ -173,9 +188,25 @@ def _spawn(
     spec: AttemptSpec, folder: AttemptFolder, settings: Settings, tree_lock: int | None, is_remote: bool
 ) -> subprocess.Popen[bytes]:
     environment = UNASKED_POOL | settings.to_environment() | {processes.MARK: spec.mark}
+    if settings.sandbox and landlock.version():
+        environment |= _private_folders(folder, settings)
     command = torchrun.build_worker_command(spec, folder, settings, is_remote)
     keep = [] if tree_lock is None else [tree_lock]
     return processes.start_logged(command, folder.log, environment, cwd=folder.path.parent, keep=keep)
+
+
+def _private_folders(folder: AttemptFolder, settings: Settings) -> dict[str, str]:
+    """Make the folders that a confined worker writes, and return their variables; a cache that cannot be is temporary.
+
+    Without a place to write, numba refuses to be imported, and matplotlib warns.
+    """
+    folder.temporary.mkdir(mode=0o700, exist_ok=True)
+    found = {"TMPDIR": str(folder.temporary)}
+    for name, path in library_caches(settings).items():
+        with contextlib.suppress(OSError):
+            path.mkdir(parents=True, exist_ok=True)
+        found[name] = str(path if os.access(path, os.W_OK) else folder.temporary)
+    return found
 
 
 @contextlib.contextmanager
@@ -199,7 +230,9 @@ def main() -> None:
     """Entry of ``python -m jobs.runner.shim``."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s shim %(levelname)s: %(message)s")
     _outlive_shutdown_signals()
+    settings = Settings.from_environment()
+    follow_jobs_link(settings.home)
     if sys.argv[1] == "--remote":
-        run_remote_attempt(Settings.from_environment(), AttemptFolder(Path(sys.argv[2])))
+        run_remote_attempt(settings, AttemptFolder(Path(sys.argv[2])))
     else:
-        run_attempt(Settings.from_environment(), sys.argv[2], int(sys.argv[3]))
+        run_attempt(settings, sys.argv[2], int(sys.argv[3]))

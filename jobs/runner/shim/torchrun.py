@@ -57,7 +57,7 @@ def build_command(
 
 def build_worker_command(spec: AttemptSpec, folder: AttemptFolder, settings: Settings, is_remote: bool) -> list[str]:
     """Build the command that a shim starts for its attempt."""
-    python = spec.python or str(settings.python(spec.environment))
+    python = (settings.slurm.python if is_remote else "") or str(settings.python(spec.environment))
     program = ["-m", "jobs.runner.worker", str(folder.path)]
     if spec.n_processes == 1:
         return [python, *program]

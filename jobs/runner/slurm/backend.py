@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from jobs.files import atomic_io
+from jobs.files import records
 from jobs.runner.attempt import claim
 from jobs.runner.attempt.path_mapping import map_back
 from jobs.runner.backend import AttemptPhase, AttemptStatus
@@ -78,7 +78,7 @@ class SlurmBackend:
         folder = self._home.attempt(row.id, row.attempt)
         asked = read_request(folder)
         if asked is None:
-            folder.path.mkdir(parents=True, exist_ok=True)
+            folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             asked = self._submitter.submit(row, folder)
         return str(asked.get("slurm_id") or slurm_name(row))
 
@@ -138,7 +138,7 @@ class SlurmBackend:
         else:
             self._missing_since.setdefault(name, now)
         return Evidence(
-            has_exit=atomic_io.read_json(folder.exit) is not None,
+            has_exit=records.read_record(folder.exit) is not None,
             owner=owner,
             quiet_s=now - self._signs[name][1],
             answers=answers,

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from jobs.errors import UserError
-from jobs.files import atomic_io
+from jobs.files import records
+from jobs.files.atomic_io import PRIVATE, write_bytes
 from jobs.runner.attempt.path_mapping import map_json, map_text
 from jobs.runner.attempt.spec import build_slurm_name
 from jobs.runner.paths import AttemptFolder
@@ -60,16 +61,15 @@ class Submitter:
         whole, names = settings.to_environment(), settings.to_environment({})
         python = self._slurm.python or map_text(str(self._settings.python(row.environment)), self._path_map)
         batch = folder.path / "slurm.sh"
-        batch.write_text(
-            build_script({name: whole[name] for name in names}, python=python, folder=there, path_map=self._path_map),
-            encoding="utf-8",
-        )
+        exported = {name: whole[name] for name in names}
+        script = build_script(exported, python=python, folder=there, path_map=self._path_map)
+        write_bytes(batch, script.encode(), mode=PRIVATE)
         arguments = build_arguments(
             self._slurm, job_id=row.id, attempt=row.attempt, folder=there, needs_gpu=row.resource == "gpu",
             memory_mb=row.memory_mb, n_processes=row.attempt_spec.n_processes,
         )  # fmt: skip
         asked: dict[str, Any] = {"asked_at": time.time()}
-        atomic_io.write_record(_asked(folder), asked)  # before: an answer may be lost, the question must not be
+        records.write_record(_asked(folder), asked)  # before: an answer may be lost, the question must not be
         try:
             answer = self._commands.run("sbatch", *arguments, str(batch))
         except NoAnswerError as error:
@@ -88,7 +88,7 @@ class Submitter:
                 "Correct [slurm] in config.toml of the home, then start the job again.",
             ) from error
         asked["slurm_id"] = answer.strip().splitlines()[-1].split(";")[0] if answer.strip() else None
-        atomic_io.write_record(_asked(folder), asked)
+        records.write_record(_asked(folder), asked)
         logger.info("%s is Slurm job %s", slurm_name(row), asked["slurm_id"])
         return asked
 
@@ -105,11 +105,9 @@ class Submitter:
         """Write what to run, with the nodes' paths, as the worker there sees them."""
         spec = row.attempt_spec
         document = map_json(spec.document, self._path_map)
-        atomic_io.write_record(
+        records.write_record(
             folder.task,
-            dataclasses.asdict(
-                dataclasses.replace(spec, document=document, python=self._slurm.python, path_map=self._path_map)
-            ),
+            dataclasses.asdict(dataclasses.replace(spec, document=document, path_map=self._path_map)),
         )
 
 
@@ -186,7 +184,7 @@ def slurm_name(row: JobRow) -> str:
 
 def read_request(folder: AttemptFolder) -> dict[str, Any] | None:
     """Read that Slurm was asked, when, and the id it gave; None: it was not asked."""
-    return atomic_io.read_json(_asked(folder))
+    return records.read_record(_asked(folder))
 
 
 def _asked(folder: AttemptFolder) -> Path:

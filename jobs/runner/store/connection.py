@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from jobs.errors import UserError
+from jobs.home import open_home
 from jobs.runner.paths import Home
 from jobs.runner.store.rows import JobRow
 from jobs.runner.store.schema import SCHEMA_VERSION, upgrade
@@ -38,7 +39,9 @@ class StoreConnection:
 
     def _open(self) -> sqlite3.Connection:
         try:
-            self._home.path.mkdir(parents=True, exist_ok=True)
+            open_home(self._home.path)
+            with contextlib.suppress(FileExistsError):  # SQLite gives the files beside it the same mode
+                os.close(os.open(self._database, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
             connection = sqlite3.connect(self._home.database, timeout=BUSY_TIMEOUT_S, isolation_level=None)
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA journal_mode=WAL")

@@ -29,6 +29,11 @@ class Queries(StoreConnection):
             fingerprint, kind,
         )  # fmt: skip
 
+    def with_text(self, kind: str, text: str) -> list[JobRow]:
+        """Jobs of a kind whose document holds a text, newest first; at most 100."""
+        query = "SELECT * FROM jobs WHERE kind = ? AND instr(document, ?) ORDER BY seq DESC LIMIT 100"
+        return self._many(query, kind, text)
+
     def newest(self, *, state: str | None, kind: str | None, limit: int, before: int | None) -> list[JobRow]:
         """Rows, newest first; ``before`` is the ``seq`` that the page starts after."""
         wanted = {"state = ?": state, "kind = ?": kind, "seq < ?": before}

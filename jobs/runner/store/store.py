@@ -5,7 +5,7 @@ Progress, logs and artifacts are files of the attempt and are not in the store.
 
 import logging
 
-from jobs.files import atomic_io
+from jobs.files import records
 from jobs.runner.attempt.outcome import Exit, determine_outcome
 from jobs.runner.paths import AttemptFolder
 from jobs.runner.store.queries import Queries
@@ -25,7 +25,7 @@ def finish_attempt(store: Store, folder: AttemptFolder, row: JobRow, exit_: Exit
 
     Called by the shim, and by the supervisor for attempts whose shim is gone.
     """
-    result, failure = atomic_io.read_json(folder.result), atomic_io.read_json(folder.failure)
+    result, failure = records.read_record(folder.result), records.read_record(folder.failure)
     outcome = determine_outcome(exit_, result, failure, cancel_asked=bool(row.cancel))
     if store.finish(row.id, row.attempt, outcome):
         logger.info("%s attempt %d: %s %s", row.id, row.attempt, outcome.state, outcome.detail)

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from jobs.home import open_home
 from jobs.runner.machine import locks
 from jobs.runner.paths import Home
 
@@ -18,7 +19,7 @@ LOCK_TRIES, LOCK_PAUSE_S = 20, 0.05  # a probe may hold the lock for a moment
 def main() -> None:
     """Take the home's lock, detach, and supervise. The lock is held when the caller's child returns."""
     home = Home(Path(sys.argv[1]))
-    home.path.mkdir(parents=True, exist_ok=True)
+    open_home(home.path)
     lock = int(sys.argv[3]) if len(sys.argv) > 3 else _lock_and_detach(home)
     from jobs.runner.supervisor.loop import supervise
 

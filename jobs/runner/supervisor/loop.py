@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from jobs.errors import UserError
-from jobs.files import atomic_io
+from jobs.files import records
 from jobs.runner.machine import locks, processes
 from jobs.runner.machine.nvidia_smi import Gpus
 from jobs.runner.paths import Home
@@ -53,7 +53,7 @@ class Supervisor:
         self._scheduler = Scheduler(settings, self._store, Gpus())
         self._submitter: subprocess.Popen[bytes] | None = None  # of what the schedules say is due
         self._submitted_at = -QUIET_TICK_S
-        self._published_holds = atomic_io.read_json(self._home.holds) or {}
+        self._published_holds = records.read_record(self._home.holds) or {}
         self._published_at = -math.inf
         self._complaints: set[str] = set()
         self._code = code_reload.signature()
@@ -162,7 +162,7 @@ class Supervisor:
             for text in holds.values():
                 logger.warning("%s", text)
             self._published_holds, self._published_at = dict(holds), time.monotonic()
-            atomic_io.write_record(self._home.holds, self._published_holds)
+            records.write_record(self._home.holds, self._published_holds)
 
     def _submit_what_is_due(self) -> None:
         """Let a process that has all libraries submit the schedules' jobs; cron and time zones need them."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from jobs.files import atomic_io
+from jobs.files import records
 from jobs.runner.attempt import log_rotation
 from jobs.runner.attempt.outcome import Exit, read_exit
 from jobs.runner.machine import locks, processes
@@ -34,13 +34,13 @@ class LostAttempts:
         Args:
             reaped: exit codes of workers that the supervisor has collected, by pid.
         """
-        start = atomic_io.read_json(folder.start) or {}
+        start = records.read_record(folder.start) or {}
         pid = int(start.get("pid", 0))
         exit_ = read_exit(folder)
         if exit_ is None and pid in reaped:
             timed_out = row.id in self._stop_asked_at and not row.cancel
             exit_ = Exit(reaped[pid], cancelled=bool(row.cancel), timed_out=timed_out)
-        if exit_ is None and processes.is_alive(pid, start.get("start_time")):
+        if exit_ is None and processes.is_of_attempt(pid, start.get("start_time"), row.mark):
             if row.cancel or _is_overdue(row, start):
                 self._stop_orphan(row, pid)
             log_rotation.shorten_log(folder.log, self._settings.log_limit_bytes)  # as its shim did

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from jobs.errors import UserError
-from jobs.files import atomic_io
+from jobs.files import records
 from jobs.runner.attempt.outcome import Outcome, read_exit
 from jobs.runner.backend import AttemptPhase, AttemptStatus, Backend
 from jobs.runner.paths import Home
 from jobs.runner.store import JobRow, Store, finish_attempt
-from jobs.settings import Settings
+from jobs.settings import BACKENDS, Settings
 
 logger = logging.getLogger("jobs.runner.supervisor")
 
@@ -26,7 +26,9 @@ MOST_STARTS = 20  # handed over in one tick
 
 
 def open_backend(name: str, settings: Settings) -> Backend:
-    """Load a backend; only a home whose jobs ask for one needs it."""
+    """Load a backend; only a home whose jobs ask for one needs it. Raises ``UserError`` ``backend_unknown``."""
+    if name not in BACKENDS:
+        raise UserError("backend_unknown", f"There is no backend {name!r}.", f"Use {' or '.join(BACKENDS)}.")
     backend: Backend = importlib.import_module(f"jobs.runner.{name}.backend").open_backend(settings)
     return backend
 
@@ -62,7 +64,7 @@ class RemoteJobs:
     def look_after(self, row: JobRow) -> None:
         """Check an attempt that was, or should have been, handed over."""
         folder = self._home.attempt(row.id, row.attempt)
-        if row.state == "starting" and atomic_io.read_json(folder.start) is not None:
+        if row.state == "starting" and records.read_record(folder.start) is not None:
             self._store.begin(row.id, row.attempt)
             row = self._store.get(row.id) or row
         exit_ = read_exit(folder)
@@ -81,7 +83,7 @@ class RemoteJobs:
 
     def _hand_over(self, row: JobRow) -> None:
         try:
-            self._home.attempt(row.id, row.attempt).path.mkdir(parents=True, exist_ok=True)
+            self._home.attempt(row.id, row.attempt).path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._store.note(row.id, row.attempt, f"handed to {row.backend}", self._backend(row).start(row))
         except UserError as error:  # it was understood and is not wanted: asking again would not help
             failure = {"code": error.code, "message": error.message, "hint": error.hint}
@@ -107,7 +109,7 @@ class RemoteJobs:
         folder = self._home.attempt(row.id, row.attempt)
         exit_ = read_exit(folder)  # it may have come meanwhile
         self._looked_at.pop(row.id, None)
-        if exit_ is None and row.state == "starting" and atomic_io.read_json(folder.start) is None:
+        if exit_ is None and row.state == "starting" and records.read_record(folder.start) is None:
             logger.info("%s attempt %d never ran: %s", row.id, row.attempt, look.detail)
             self._store.unclaim(row.id, row.attempt, LOOK_S)
         else:

@@ -25,7 +25,7 @@ class Children:
 
     def __init__(self, context: JobContext) -> None:
         self._context = context
-        self.runner = Runner(context.settings)
+        self.runner = Runner(context.settings, starts_supervisor=False)
 
     def start(self, name: str, kind: JobKind, params: Strict, **placement: Any) -> JobRecord:
         """Start the child of that name, or find it.

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from jobs.files.folders import make_folder, open_in_place, remove
+
 
 class Journal:
     """A file of ``{"key": …, "value": …}`` lines; only the place of each line is in memory.
@@ -23,9 +25,9 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         self._path = path
-        self._stream = path.open("a+b")
+        self._stream = os.fdopen(open_in_place(path, os.O_RDWR | os.O_APPEND | os.O_CREAT), "a+b")
         self._places: dict[str, int] = {}
         self._end = self._read_places()
         self._stream.truncate(self._end)
@@ -66,7 +68,7 @@ class Journal:
     def remove(self) -> None:
         """Delete the file: its content has found its way into the result."""
         self._stream.close()
-        self._path.unlink(missing_ok=True)
+        remove(self._path)
 
     def _read_places(self) -> int:
         """Note where each whole line begins; return where the last one ends."""

@@ -10,19 +10,21 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from jobs.errors import UserError
-from jobs.files import atomic_io
+from jobs.files import records
+from jobs.home import follow_jobs_link
 from jobs.imports import collection_paused
 from jobs.param_types import Strict
-from jobs.runner import artifacts
+from jobs.runner import artifacts, outputs
 from jobs.runner.attempt.outcome import CANCELLED_EXIT
 from jobs.runner.job_kind import load_entry, load_kind
+from jobs.runner.machine import limits
 from jobs.runner.paths import AttemptFolder
 from jobs.runner.progress.reports import ProgressWriter
+from jobs.runner.worker import confinement
 from jobs.runner.worker.context import Cancelled
 from jobs.settings import Settings
 
@@ -42,6 +44,8 @@ class WorkerContext:
         self.job_id = job_id
         self.folder = folder
         self.settings = settings
+        self.allowed: list[Path] = []
+        """Where the process can write; empty: everywhere."""
         self._attempt = attempt
         self._progress = ProgressWriter(attempt.progress)
         self._cancel = threading.Event()
@@ -80,10 +84,10 @@ def work(attempt: AttemptFolder, settings: Settings) -> int:
     folder = attempt.path.parent
     if settings.rank > 0:  # one of several: the first process writes the result; the others write beside it
         attempt = AttemptFolder(attempt.path / f"rank-{settings.rank}")
-        attempt.path.mkdir(exist_ok=True)
-    atomic_io.reserve(attempt.result)  # so that the result can be written on a full disk
-    atomic_io.reserve(attempt.failure)
-    job = atomic_io.read_json(folder / "job.json")
+        attempt.path.mkdir(mode=0o700, exist_ok=True)
+    records.reserve(attempt.result)  # so that the result can be written on a full disk
+    records.reserve(attempt.failure)
+    job = records.read_record(folder / "job.json")
     if job is None:
         raise RuntimeError(f"{folder / 'job.json'} cannot be read")
     context = WorkerContext(str(job["job_id"]), folder, attempt, settings)
@@ -91,8 +95,8 @@ def work(attempt: AttemptFolder, settings: Settings) -> int:
     try:
         result = _run(job, context)
         context.close()
-        atomic_io.write_record(attempt.result, result.model_dump(mode="json"))
-        atomic_io.release(attempt.failure)
+        records.write_record(attempt.result, result.model_dump(mode="json"))
+        records.release(attempt.failure)
         logger.info("%s is done", context.job_id)
         return 0
     except Cancelled:
@@ -104,26 +108,35 @@ def work(attempt: AttemptFolder, settings: Settings) -> int:
             logger.info("stopped while it was cancelled: %s", error)
             return CANCELLED_EXIT
         context.close()
-        atomic_io.write_record(attempt.failure, _failure(error))
-        atomic_io.release(attempt.result)
+        records.write_record(attempt.failure, _failure(error, context.allowed))
+        records.release(attempt.result)
         return FAILED_EXIT
 
 
 def _run(job: dict[str, Any], context: WorkerContext) -> Strict:
     kind = load_kind(str(job["spec"]), str(job["kind"]))
     params = kind.params.model_validate(job["params"])
+    context.allowed = confinement.confine(kind, params, context.folder, context.settings)
     if kind.check is not None:
         kind.check(params)
     logger.info("%s begins; its parameters are in %s", context.job_id, context.folder / "job.json")
     with collection_paused():
         run = load_entry(kind.entry)
     context.raise_if_cancelled()
-    return kind.result.model_validate(run(params, context))
+    places = outputs.find_places(kind, params, context.settings.home) if context.settings.rank == 0 else []
+    outputs.claim(places, context.job_id)
+    result = kind.result.model_validate(run(params, context))
+    outputs.seal(places, context.job_id)
+    return result
 
 
-def _failure(error: BaseException) -> dict[str, str]:
+def _failure(error: BaseException, allowed: list[Path]) -> dict[str, str]:
     """Log an exception and describe it for ``failure.json``; the reason is one of ``models.Reason``."""
     reason = _reason(error)
+    told = None if isinstance(error, UserError) else confinement.explain(error, allowed)
+    if told is not None:
+        logger.error("the work failed", exc_info=error)
+        error = told
     if isinstance(error, UserError):
         logger.error("%s", error)
         return {"code": error.code, "message": error.message[:MAX_MESSAGE], "hint": error.hint, "reason": reason}
@@ -138,7 +151,7 @@ def _failure(error: BaseException) -> dict[str, str]:
 
 
 def _reason(error: BaseException) -> str:
-    for cause in _causes(error):
+    for cause in limits.causes(error):
         is_cuda = "CUDA" in str(cause) or type(cause).__module__.startswith("torch")
         if "CUDA out of memory" in str(cause) or (type(cause).__name__ == "OutOfMemoryError" and is_cuda):
             return "cuda_oom"
@@ -151,17 +164,13 @@ def _reason(error: BaseException) -> str:
     return "exit"
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
 def main() -> None:
     """Entry of ``python -m jobs.runner.worker``."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     faulthandler.enable()
-    code = work(AttemptFolder(Path(sys.argv[1])), Settings.from_environment())
+    settings = Settings.from_environment()
+    follow_jobs_link(settings.home)
+    code = work(AttemptFolder(Path(sys.argv[1])), settings)
     leave = threading.Timer(LEAVE_TIMEOUT_S, os._exit, [code])
     leave.daemon = True
     leave.start()

@@ -12,6 +12,7 @@ from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.dataset.manifest import check_audio_inside, write_rows
 from jobs.dataset.split import MIN_CLIPS_TO_SPLIT, SPLIT_RULE, Split, SplitRow, sample_evenly, split
 from jobs.errors import UserError
+from jobs.files.folders import remove
 from jobs.files.reading import hash_file
 from jobs.training.data.manifest_reader import CodedRows, check_rejected_share, read_coded_rows
 
@@ -175,7 +176,7 @@ def _list_rejections(rows: CodedRows, to: Path | None) -> None:
     if rows.rejected:
         logger.warning("%d lines are rejected: %s", len(rows.rejected), rows.counts())
     if to is not None:
-        to.unlink(missing_ok=True)  # of an earlier attempt, perhaps with another manifest
+        remove(to)  # of an earlier attempt, perhaps with another manifest
         if rows.rejected:
             write_rows(to, rows.rejected)
 

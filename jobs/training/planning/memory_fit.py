@@ -1,12 +1,13 @@
 """Memory of a run against the memory of this machine."""
 
-import json
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobs.errors import UserError
+from jobs.qwen.model_files import read_model_config
 from jobs.qwen.precision import DeviceInfo, training_precision
 from jobs.runner.machine.nvidia_smi import Gpus
 from jobs.runner.machine.preflight import memory_of_machine
@@ -82,11 +83,10 @@ def find_model_dims(base_model: str, settings: Settings) -> ModelDims | None:
     if base_model == "toy":
         return TOY
     snapshots = settings.hub_cache / f"models--{base_model.replace('/', '--')}" / "snapshots"
-    configs = [Path(base_model) / "config.json", *sorted(snapshots.glob("*/config.json"))]
-    for path in configs:
+    for folder in (Path(base_model), *sorted(snapshots.glob("*"))):
         try:
-            return ModelDims.from_config(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError):
+            return ModelDims.from_config(read_model_config(folder))
+        except UserError:
             continue
     return None if Path(base_model).is_absolute() else released_dims(base_model)
 

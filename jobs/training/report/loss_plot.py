@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jobs.files.atomic_io import replacing
+from jobs.files.atomic_io import open_binary
 from jobs.training.run.loss_history import LossHistory
 
 
@@ -21,5 +21,5 @@ def plot_losses(history: LossHistory, path: Path, title: str) -> None:
     axes.set(xlabel="optimiser step", ylabel="cross-entropy, nats", title=title)
     axes.grid(alpha=0.3)
     axes.legend()
-    with replacing(path) as temporary:
-        figure.savefig(str(temporary), format="png", dpi=110)
+    with open_binary(path) as stream:
+        figure.savefig(stream, format="png", dpi=110)

@@ -1,12 +1,11 @@
 """Records of a run: the card in the voice's folder, and ``report.json`` next to it."""
 
-import json
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from jobs.codec_format import FRAMES_PER_SECOND
-from jobs.qwen.model_files import CARD
+from jobs.qwen.model_files import read_card
 from jobs.runner.provenance import provenance
 from jobs.training.data.dataset import Dataset
 from jobs.training.params import Params, Result
@@ -33,7 +32,7 @@ def voice_card(
         "made_by": "tts-train",
         "speakers": dataset.speakers,
         "base_model": params.base_model,
-        "base_card": _read_card(base),
+        "base_card": read_card(base),
         "run": identity,
         "n_clips": len(dataset.train),
         "speech_s": sum(len(clip.codes) for clip in dataset.train) / FRAMES_PER_SECOND,
@@ -63,12 +62,3 @@ def build_report(
         "validation": {"columns": VALIDATION_COLUMNS, "rows": history.validations},
         "probes": {"columns": PROBE_COLUMNS, "rows": history.probes},
     }
-
-
-def _read_card(base: Path) -> dict[str, Any] | None:
-    """Read the card of the voice that training started from, if it was trained here; it names its own base."""
-    path = base / CARD
-    if not path.is_file():
-        return None
-    card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return card

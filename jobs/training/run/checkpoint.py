@@ -6,9 +6,8 @@ learning rate, the order of the clips and the random numbers of dropout are func
 """
 
 import re
-import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,13 @@ import torch
 from torch import nn
 
 from jobs.errors import UserError
-from jobs.files.atomic_io import replacing
+from jobs.files.atomic_io import open_binary, replacing_folder
+from jobs.files.folders import make_folder, remove
+from jobs.files.reading import resolve_inside
+from jobs.model_folders.torch_archive import load_archive
 from jobs.training.planning.disk import KEPT_CHECKPOINTS
+from jobs.training.run.checkpoint_checks import check_scaler, check_weights, own_optimiser_state
+from jobs.training.run.loss_history import LossHistory
 
 _NAME = re.compile(r"^step-(\d{6,})$")
 
@@ -61,63 +65,81 @@ def capture(
 
 
 def restore(checkpoint: Checkpoint, parameters: Mapping[str, nn.Parameter], optimiser: torch.optim.Optimizer) -> None:
-    """Set weights and optimiser to the state of a checkpoint."""
+    """Set weights and optimiser to the state of a checkpoint; settings of the optimiser stay its own.
+
+    Raises:
+        UserError: ``checkpoint_broken``: it does not fit them.
+    """
+    try:
+        check_weights(checkpoint.weights, parameters)
+        state = own_optimiser_state(checkpoint.optimiser, optimiser)
+    except ValueError as error:
+        raise _broken(f"The checkpoint of step {checkpoint.step}", str(error)) from error
     _copy(checkpoint.weights, parameters)
-    optimiser.load_state_dict(checkpoint.optimiser)
+    optimiser.load_state_dict(state)
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> Path:
     """Write a checkpoint under a temporary name, flush, rename, and delete all but the newest ``KEPT_CHECKPOINTS``."""
     target = folder / f"step-{checkpoint.step:06d}"
-    temporary = folder / f".{target.name}.partial"
-    for left in folder.glob(".step-*.partial"):  # by a kill, perhaps at another step
-        shutil.rmtree(left, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    with replacing(temporary / "state.pt") as state:
+    make_folder(folder)
+    with replacing_folder(target) as temporary, (temporary / "state.pt").open("wb") as state:
         torch.save(vars(checkpoint), state)
-    shutil.rmtree(target, ignore_errors=True)  # only there if the same step was saved before
-    temporary.rename(target)
     for old in _all(folder)[:-KEPT_CHECKPOINTS]:
-        shutil.rmtree(old, ignore_errors=True)
+        remove(old)
     return target
 
 
 def save_best(folder: Path, step: int, parameters: Mapping[str, nn.Parameter]) -> None:
     """Keep the weights as those of the best validation so far. ``keep_only_best`` deletes the former."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(_best(folder, step)) as temporary:
-        torch.save({name: parameter.detach() for name, parameter in parameters.items()}, temporary)
+    make_folder(folder)
+    with open_binary(_best(folder, step)) as stream:
+        torch.save({name: parameter.detach() for name, parameter in parameters.items()}, stream)
 
 
 def keep_only_best(folder: Path, step: int) -> None:
-    """Delete the best weights of other steps, also partial ones that a kill has left.
+    """Delete the best weights of other steps.
 
     Call it after the checkpoint that names this step is on disk.
     """
-    for path in folder.glob("best-*.pt*"):
+    for path in folder.glob("best-*.pt"):
         if path != _best(folder, step):
-            path.unlink(missing_ok=True)
+            remove(path)
 
 
 def load_best(folder: Path, step: int, parameters: Mapping[str, nn.Parameter]) -> None:
-    """Load the weights that were kept for a step. Raises ``FileNotFoundError``."""
-    _copy(torch.load(_best(folder, step), map_location="cpu", weights_only=True), parameters)
+    """Load the weights that were kept for a step.
+
+    Raises:
+        FileNotFoundError: there are none.
+        UserError: ``checkpoint_broken``: they do not fit.
+    """
+    path = _inside(folder, _best(folder, step))
+    try:
+        weights = load_archive(path)
+        check_weights(weights, parameters)
+    except ValueError as error:
+        raise _broken(str(path), str(error)) from error
+    _copy(weights, parameters)
 
 
 def newest(folder: Path, run: dict[str, Any]) -> Checkpoint | None:
     """Load the newest checkpoint of a run; None if there is none.
 
     Raises:
-        UserError: ``checkpoint_of_another_run``: it was made with other parameters or data.
+        UserError: ``checkpoint_of_another_run``: it was made with other parameters or data; ``checkpoint_broken``.
     """
     found = _all(folder)
     if not found:
         return None
-    state = torch.load(found[-1] / "state.pt", map_location="cpu", weights_only=True)
-    checkpoint = Checkpoint(**state)
+    path = _inside(folder, found[-1] / "state.pt")
+    try:
+        checkpoint = _parse(load_archive(path), step=int(found[-1].name[5:]))
+    except (OSError, ValueError) as error:
+        raise _broken(str(path), str(error)) from error
     differing = sorted(key for key in run if checkpoint.run.get(key) != run[key])
     if differing:
-        changes = "; ".join(f"{key} was {checkpoint.run.get(key)!r}, is {run[key]!r}" for key in differing)
+        changes = "; ".join(f"{key} was {checkpoint.run.get(key)!r:.200}, is {run[key]!r}" for key in differing)
         raise UserError(
             "checkpoint_of_another_run",
             f"{folder} holds a checkpoint of step {checkpoint.step} of another run: {changes}.",
@@ -128,7 +150,45 @@ def newest(folder: Path, run: dict[str, Any]) -> Checkpoint | None:
 
 def discard(folder: Path) -> None:
     """Delete all checkpoints, also partial ones that a kill has left."""
-    shutil.rmtree(folder, ignore_errors=True)
+    remove(folder)
+
+
+def _parse(state: Any, step: int) -> Checkpoint:
+    """Check what a file holds; weights and optimizer are compared with the model by ``restore``.
+
+    Raises:
+        ValueError: it is no checkpoint of this step.
+    """
+    names = {each.name for each in fields(Checkpoint)}
+    if not isinstance(state, dict) or not names - {"scaler"} <= set(state) <= names:
+        raise ValueError("it is no checkpoint")
+    if type(state["step"]) is not int or state["step"] != step or not isinstance(state["run"], dict):
+        raise ValueError("its step or its run is missing")
+    if not isinstance(state["history"], dict):
+        raise ValueError("it holds no losses")
+    LossHistory.from_rows(state["history"])
+    check_scaler(state.get("scaler", {}))
+    return Checkpoint(**state)
+
+
+def _inside(folder: Path, path: Path) -> Path:
+    """Return the real path of a file of the folder.
+
+    Raises:
+        UserError: ``checkpoint_broken``: a link leads out of the folder.
+    """
+    real = resolve_inside(folder, str(path.relative_to(folder)))
+    if real is None:
+        raise _broken(str(path), "it is a link out of its folder")
+    return real
+
+
+def _broken(what: str, why: str) -> UserError:
+    return UserError(
+        "checkpoint_broken",
+        f"{what} cannot be used: {why}.",
+        "Give another out_dir, or resume=false to start over (deletes the checkpoint).",
+    )
 
 
 def _best(folder: Path, step: int) -> Path:

@@ -15,6 +15,7 @@ import torch
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
 from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.errors import UserError
+from jobs.files.folders import make_folder
 from jobs.qwen.devices import compute_device, limit_cpu_threads
 from jobs.qwen.model_info import describe_model
 from jobs.qwen.synthesizer import Decoding, Reference, Synthesizer, load_synthesizer
@@ -75,7 +76,7 @@ def synthesize_samples(
         models: folder by source: exports, and ``zero-shot`` for a base that can clone.
     """
     folder = out / "samples"
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     samples: list[Sample] = []
     for source, model in models.items():
         synthesizer: Synthesizer | None = None

@@ -1,13 +1,19 @@
 """Losses of a run: saved in checkpoints and written to TensorBoard."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+
+from jobs.files.folders import make_folder
 
 STEP_COLUMNS = ("step", "loss", "talker", "predictor", "lr", "grad_norm")
 VALIDATION_COLUMNS = ("step", "loss", "talker", "predictor")
 PROBE_COLUMNS = ("step", "talker_next", "talker_after", "predictor_own", "predictor_next")
+
+COLUMNS = {"steps": STEP_COLUMNS, "validations": VALIDATION_COLUMNS, "probes": PROBE_COLUMNS}
 
 
 @dataclass
@@ -20,6 +26,21 @@ class LossHistory:
     steps: list[list[float]] = field(default_factory=list)
     validations: list[list[float]] = field(default_factory=list)
     probes: list[list[float]] = field(default_factory=list)
+
+    @classmethod
+    def from_rows(cls, rows: Mapping[str, Any]) -> Self:
+        """Build it from saved rows.
+
+        Raises:
+            ValueError: rows of unknown names, or not of the columns.
+        """
+        unknown = set(rows) - set(COLUMNS)
+        if unknown:
+            raise ValueError(f"it holds losses that are unknown: {str(min(unknown))[:50]}")
+        for name, saved in rows.items():
+            if not isinstance(saved, list) or not all(_has_columns(row, len(COLUMNS[name])) for row in saved):
+                raise ValueError(f"its {name} do not have {len(COLUMNS[name])} columns of numbers")
+        return cls(**rows)
 
     @property
     def best(self) -> list[float] | None:
@@ -47,13 +68,18 @@ class LossHistory:
         return next((row[1] for row in self.validations if row[0] == step), None)
 
 
+def _has_columns(row: Any, n_columns: int) -> bool:
+    is_row = isinstance(row, list) and len(row) == n_columns and all(type(value) in (int, float) for value in row)
+    return is_row and 0 <= row[0] < math.inf
+
+
 class TensorBoardLog:
     """Writer of TensorBoard logs; on a resume, rows of later steps are purged."""
 
     def __init__(self, folder: Path, first_step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(folder), purge_step=first_step + 1)  # type: ignore[no-untyped-call]
+        self._writer = SummaryWriter(str(make_folder(folder)), purge_step=first_step + 1)  # type: ignore[no-untyped-call]
 
     def __enter__(self) -> Self:
         return self

@@ -71,7 +71,7 @@ class TrainingLoop:
         found = checkpoints.newest(self.folder, self.identity)
         if found is not None:
             checkpoints.restore(found, self.parameters, self.optimiser)
-            if found.scaler:
+            if found.scaler and self._scaler.is_enabled():
                 self._scaler.load_state_dict(found.scaler)
             self.step = found.step
             self.history = LossHistory(**found.history)

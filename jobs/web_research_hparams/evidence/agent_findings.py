@@ -1,6 +1,5 @@
 """Findings of the calling agent's own search: checked, mapped to our parameter names, and marked as unverified."""
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 
@@ -8,6 +7,7 @@ from pydantic import Field, ValidationError
 
 from jobs.errors import UserError
 from jobs.param_types import Strict, Value, first_fault
+from jobs.spelling import closest
 from jobs.web_research_hparams.evidence.extract import MAX_CONTEXT, MAX_QUOTE, extract_values, is_about_the_model
 from jobs.web_research_hparams.evidence.number_parsing import NUMBER, Span, parse_number, parse_span
 from jobs.web_research_hparams.evidence.parameter_aliases import BY_NAME, find_parameter
@@ -55,8 +55,8 @@ def read_candidates(findings: Sequence[Finding]) -> list[ValueCandidate]:
 def _candidate(place: int, finding: Finding) -> ValueCandidate:
     parameter = find_parameter(finding.parameter)
     if parameter is None:
-        near = difflib.get_close_matches(finding.parameter.lower(), BY_NAME, 1)
-        meant = f"Did you mean {near[0]!r}? " if near else ""
+        near = closest(finding.parameter.lower(), BY_NAME)
+        meant = f"Did you mean {near!r}? " if near else ""
         raise _invalid(place, f"{clean(finding.parameter, 60)!r} is not a researched setting",
                        f"{meant}Known are {', '.join(BY_NAME)}.")  # fmt: skip
     span = _span(finding.value)

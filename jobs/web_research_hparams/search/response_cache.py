@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.files.atomic_io import write_json
+from jobs.files.folders import make_folder, remove
 
 MAX_ENTRIES = 400
 DAY_S = 86_400.0
@@ -45,12 +46,12 @@ class ResponseCache:
     def put(self, source: str, identity: str, text: str) -> None:
         """Store a response. A full disk is not an error."""
         with suppress(OSError):
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self._folder)
             entry = {"source": source, "identity": identity, "fetched_at": self._now(), "text": text}
             write_json(self._path(source, identity), entry)
             oldest = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
             for path in oldest[:-MAX_ENTRIES]:
-                path.unlink(missing_ok=True)
+                remove(path)
 
     def _path(self, source: str, identity: str) -> Path:
         return self._folder / f"{source}-{hashlib.sha256(identity.encode()).hexdigest()[:24]}.json"

@@ -1,6 +1,7 @@
 """The toy Whisper says noise: shapes, bounds, order and error paths of the real faster-whisper."""
 
 import logging
+import shutil
 
 import ctranslate2
 import numpy as np
@@ -10,6 +11,7 @@ from jobs.asr.model_registry import NAMES
 from jobs.asr.transcript import TranscribedSegment
 from jobs.asr.whisper import Transcriber
 from jobs.errors import UserError
+from tests.support.hostile.whispers import HOSTILE_WHISPERS, make_hostile_whisper
 
 RATE_HZ = 16_000
 
@@ -148,13 +150,27 @@ def test_a_folder_without_weights_is_no_model(tmp_path):
     assert refusal.value.code == "model_unavailable"
 
 
-def test_a_folder_with_broken_weights_is_no_model(tmp_path):
-    (tmp_path / "model.bin").write_bytes(b"not a model")
+@pytest.mark.parametrize("kind", HOSTILE_WHISPERS)
+def test_a_hostile_whisper_is_refused_before_it_is_loaded(kind, toy_whisper, tmp_path):
+    folder = make_hostile_whisper(kind, toy_whisper, tmp_path / "model")
 
-    with pytest.raises(UserError, match="do not load") as refusal:
-        Transcriber(str(tmp_path), "cpu")
+    with pytest.raises(UserError) as refusal:
+        Transcriber(str(folder), "cpu", cpu_threads=1)
 
-    assert refusal.value.code == "model_unavailable"
+    assert refusal.value.code == HOSTILE_WHISPERS[kind][1]
+
+
+def test_a_whisper_in_a_hub_cache_of_links_works_and_its_own_settings_of_the_input_are_not_used(toy_whisper, tmp_path):
+    snapshot, blobs = tmp_path / "models--a--b" / "snapshots" / "0", tmp_path / "models--a--b" / "blobs"
+    snapshot.mkdir(parents=True)
+    shutil.copytree(toy_whisper, blobs)
+    for path in blobs.iterdir():
+        (snapshot / path.name).symlink_to(f"../../blobs/{path.name}")
+    (blobs / "preprocessor_config.json").write_text('{"feature_size": 1000000000, "n_fft": 1000000000}')
+
+    segments = Transcriber(str(snapshot), "cpu", cpu_threads=1).transcribe(noise(2.0), "english")
+
+    assert segments == Transcriber(str(toy_whisper), "cpu", cpu_threads=1).transcribe(noise(2.0), "english")
 
 
 def test_a_name_that_no_model_has_says_which_there_are():

@@ -1,14 +1,19 @@
 """The toy aligner hears noise: times equal WhisperX's own, and what it cannot align it says."""
 
 import itertools
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import whisperx.alignment
+from safetensors.torch import load_file
 from whisperx.alignment import DEFAULT_ALIGN_MODELS_HF, DEFAULT_ALIGN_MODELS_TORCH
 
 from jobs.asr.ctc_trellis import character_spans
 from jobs.asr.model_registry import DEFAULT_MODELS, is_on_disk
+from jobs.asr.wav2vec2_folder import load_wav2vec2
 from jobs.asr.whisperx_alignment import (
     HOP_SAMPLES,
     Aligner,
@@ -18,6 +23,7 @@ from jobs.asr.whisperx_alignment import (
     windows,
 )
 from jobs.errors import UserError
+from tests.support.hostile.aligners import HOSTILE_ALIGNERS, make_hostile_aligner
 
 RATE_HZ = 16_000
 WORDS = [
@@ -242,3 +248,34 @@ def test_a_folder_that_is_no_model_is_refused_with_the_way_out(tmp_path):
 def test_the_language_must_be_known(toy_aligner):
     with pytest.raises(UserError, match="not auto"):
         Aligner("auto", str(toy_aligner), "cpu")
+
+
+def test_the_labels_are_those_that_whisperx_finds(toy_aligner):
+    _, about = whisperx.alignment.load_align_model("en", "cpu", model_name=str(toy_aligner), model_cache_only=True)
+
+    assert load_wav2vec2(str(toy_aligner), is_on_disk=True)[1] == about["dictionary"]
+
+
+@pytest.mark.parametrize("kind", HOSTILE_ALIGNERS)
+def test_a_hostile_alignment_model_is_refused(kind, toy_aligner, tmp_path):
+    folder = make_hostile_aligner(kind, toy_aligner, tmp_path / "model")
+
+    with pytest.raises(UserError) as refusal:
+        Aligner("english", str(folder), "cpu")
+
+    assert refusal.value.code == HOSTILE_ALIGNERS[kind][1]
+    assert not (folder / "trace").exists()
+
+
+def test_weights_of_an_older_torch_are_the_same(toy_aligner, tmp_path):
+    folder = Path(shutil.copytree(toy_aligner, tmp_path / "model"))
+    weights = load_file(folder / "model.safetensors")
+    new = "parametrizations.weight.original"
+    older = {name.replace(f"{new}0", "weight_g").replace(f"{new}1", "weight_v"): each for name, each in weights.items()}
+    torch.save(older, folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+
+    found = load_wav2vec2(str(folder), is_on_disk=True)[0].state_dict()
+    expected = load_wav2vec2(str(toy_aligner), is_on_disk=True)[0].state_dict()
+
+    assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())

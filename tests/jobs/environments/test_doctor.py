@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobs.environments.doctor import examine, main, render
+from jobs.files import landlock
 from jobs.settings import Settings
 
 
@@ -36,11 +37,34 @@ def test_weights_in_the_cache_are_seen(bare: Settings) -> None:
     assert found["weights Qwen/Qwen3-TTS-12Hz-1.7B-Base"] == "info"
 
 
+def test_folders_of_tools_and_how_to_add_one_are_named(bare: Settings) -> None:
+    found = {finding.name: finding for finding in examine(bare)}
+
+    assert all(str(root) in found["folders"].detail for root in bare.roots)
+    assert "TTS_TRAIN_ROOTS" in found["folders"].detail
+    assert found["sharing"].state in ("ok", "info")
+
+
 def test_a_full_disk_is_missing_space(bare: Settings) -> None:
     found = {finding.name: finding for finding in examine(replace(bare, disk_reserve_bytes=10**18))}
 
     assert found["disk"].state == "missing"
     assert "TTS_TRAIN_HOME" in found["disk"].fix
+
+
+def test_the_sandbox_is_told_as_the_kernel_and_the_settings_have_it(bare: Settings) -> None:
+    on, off = (
+        next(finding for finding in examine(settings) if finding.name == "sandbox")
+        for settings in (bare, replace(bare, sandbox=False))
+    )
+
+    version = landlock.version()
+    assert (on.state, on.detail) == (
+        ("ok", f"on: jobs write only their own folder and outputs (Landlock {version})")
+        if version
+        else ("info", "off: this kernel has no Landlock, so jobs write wherever you can")
+    )
+    assert (off.state, off.fix) == ("info", "remove sandbox = false from config.toml")
 
 
 def test_json_is_one_object_and_a_missing_environment_fails(

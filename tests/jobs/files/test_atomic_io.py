@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import errno
+import fcntl
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from jobs.files.atomic_io import (
-    RESERVED_BYTES,
-    open_text,
-    read_json,
-    release,
-    replacing,
-    reserve,
-    write_bytes,
-    write_json,
-    write_record,
-    write_text,
-)
-
-
-@pytest.fixture
-def umask() -> Iterator[None]:
-    """Files are readable by everybody unless they are made otherwise."""
-    before = os.umask(0o022)
-    yield
-    os.umask(before)
+from jobs.errors import UserError
+from jobs.files import atomic_io
+from jobs.files.atomic_io import open_binary, open_text, replacing_folder, write_bytes, write_json, write_text
 
 
 def test_what_was_written_is_there_and_nothing_else(tmp_path: Path) -> None:
@@ -62,17 +44,6 @@ def test_a_stream_that_fails_half_way_leaves_the_old_file_and_nothing_else(tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_a_library_that_writes_by_name_replaces_the_file_when_it_is_done(tmp_path: Path) -> None:
-    write_text(tmp_path / "a.png", "old")
-
-    with replacing(tmp_path / "a.png") as temporary:
-        temporary.write_text("new")
-        assert (tmp_path / "a.png").read_text() == "old"
-
-    assert (tmp_path / "a.png").read_text() == "new"
-    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
-
-
 def test_shorter_bytes_replace_longer_ones(tmp_path: Path) -> None:
     write_bytes(tmp_path / "a.wav", b"longer")
 
@@ -81,69 +52,96 @@ def test_shorter_bytes_replace_longer_ones(tmp_path: Path) -> None:
     assert (tmp_path / "a.wav").read_bytes() == b"short"
 
 
-def test_a_record_is_read_back_over_its_reserved_space(tmp_path: Path) -> None:
-    """Rule 5 of ``jobs.runner``: the space of a record is taken before it is needed."""
-    path = tmp_path / "exit.json"
-    reserve(path)
+def test_a_folder_takes_its_name_when_it_is_filled_and_the_former_one_goes(tmp_path: Path) -> None:
+    write_text(tmp_path / "other", "stays")
+    for content in ("old", "new"):
+        with replacing_folder(tmp_path / "voice") as folder:
+            (folder / "config.json").write_text(content)
+            (folder / content).mkdir()
 
-    write_json(path, {"code": -9, "spawn_error": "größer"})
-
-    assert read_json(path) == {"code": -9, "spawn_error": "größer"}
-    assert [file.name for file in tmp_path.iterdir()] == ["exit.json"]
-
-
-def test_a_record_larger_than_the_reserved_space_is_whole(tmp_path: Path) -> None:
-    path = tmp_path / "result.json"
-    reserve(path)
-
-    write_json(path, {"text": "x" * 10_000})
-
-    assert read_json(path) == {"text": "x" * 10_000}
+    assert (tmp_path / "voice" / "config.json").read_text() == "new"
+    assert sorted(path.name for path in (tmp_path / "voice").iterdir()) == ["config.json", "new"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "voice"]
 
 
-def test_a_torn_or_missing_record_is_none(tmp_path: Path) -> None:
-    torn = tmp_path / "torn.json"
-    torn.write_text('{"code": ')
-
-    assert read_json(torn) is None
-    assert read_json(tmp_path / "missing.json") is None
-
-
-@pytest.mark.usefixtures("umask")
-def test_a_record_and_its_reserved_space_are_private_and_other_files_are_not(tmp_path: Path) -> None:
-    reserve(tmp_path / "exit.json")
-    reserve(tmp_path / "failure.json")
-
-    write_record(tmp_path / "exit.json", {"code": 0})
-    write_record(tmp_path / "job.json", {"text": "a secret"})
-    write_json(tmp_path / "report.json", {"loss": 1.0})
-
-    assert {path.name: oct(path.stat().st_mode & 0o777) for path in tmp_path.iterdir()} == {
-        "exit.json": "0o600", "failure.json.tmp": "0o600", "job.json": "0o600", "report.json": "0o644",
-    }  # fmt: skip
-
-
-def test_reserved_space_stays_after_a_failed_write_and_is_used_by_the_next(
+def test_a_folder_is_replaced_where_the_system_cannot_exchange_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def is_full(*_: object) -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    monkeypatch.setattr(atomic_io.ctypes, "CDLL", lambda name: object())
+    for content in ("old", "new"):
+        with replacing_folder(tmp_path / "voice") as folder:
+            (folder / "config.json").write_text(content)
 
-    reserve(tmp_path / "result.json")
-    with monkeypatch.context() as full_disk:
-        full_disk.setattr(os, "pwrite", is_full)
-        for name in ("result.json", "other.json"):
-            with pytest.raises(OSError, match="No space left"):
-                write_record(tmp_path / name, {"code": 0})
-
-    assert {path.name: path.stat().st_size for path in tmp_path.iterdir()} == {"result.json.tmp": RESERVED_BYTES}
-    write_record(tmp_path / "result.json", {"code": 0})
-    assert read_json(tmp_path / "result.json") == {"code": 0}
+    assert (tmp_path / "voice" / "config.json").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["voice"]
 
 
-def test_reserved_space_is_given_back(tmp_path: Path) -> None:
-    reserve(tmp_path / "failure.json")
+def test_a_folder_that_fails_half_way_leaves_the_former_one(tmp_path: Path) -> None:
+    (tmp_path / "voice").mkdir()
+    (tmp_path / "voice" / "config.json").write_text("old")
 
-    release(tmp_path / "failure.json")
+    def fill() -> None:
+        with replacing_folder(tmp_path / "voice") as folder:
+            (folder / "config.json").write_text("half")
+            raise RuntimeError
 
-    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(RuntimeError):
+        fill()
+
+    assert (tmp_path / "voice" / "config.json").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["voice"]
+
+
+def test_leftovers_of_killed_writers_go_and_those_in_use_and_other_files_stay(tmp_path: Path) -> None:
+    left, used, foreign = ".a.json.0123456789abcdef.tmp", ".b.json.0123456789abcdef.tmp", "notes.tmp"
+    for name in (left, used, foreign):
+        (tmp_path / name).write_text("half")
+    (tmp_path / ".voice.0123456789abcdef.tmp").mkdir()
+    (tmp_path / ".voice.0123456789abcdef.tmp" / "weights").write_text("half")
+    outside = tmp_path / "outside"
+    outside.write_text("kept")
+    (tmp_path / ".c.json.0123456789abcdef.tmp").symlink_to(outside)
+
+    with (tmp_path / used).open() as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        write_text(tmp_path / "a.json", "new")
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        used, ".c.json.0123456789abcdef.tmp", "a.json", foreign, "outside"
+    ]  # fmt: skip
+    assert outside.read_text() == "kept"
+
+
+@pytest.mark.parametrize("name", ["a.json", "folder/a.json", "link/a.json"])
+def test_no_link_is_written_through(tmp_path: Path, name: str) -> None:
+    outside = tmp_path / "outside"
+    (outside / "inner").mkdir(parents=True)
+    (outside / "a.json").write_text("kept")
+    root = tmp_path / "dataset"
+    (root / "folder").mkdir(parents=True)
+    (root / "a.json").symlink_to(outside / "a.json")
+    (root / "folder" / "a.json").symlink_to(outside / "missing")
+    (root / "link").symlink_to(outside)
+    for predictable in ("a.json.tmp", ".a.json.tmp", ".a.json.partial"):
+        (root / predictable).symlink_to(outside / "a.json")
+
+    if name.startswith("link/"):
+        with pytest.raises(UserError) as caught:
+            write_text(root / name, "new")
+        assert caught.value.code == "path_is_link"
+    else:  # the link itself is replaced
+        write_text(root / name, "new")
+        assert (root / name).read_text() == "new"
+        assert not (root / name).is_symlink()
+
+    assert (outside / "a.json").read_text() == "kept"
+    assert sorted(path.name for path in outside.iterdir()) == ["a.json", "inner"]
+
+
+def test_two_writers_of_one_file_do_not_mix(tmp_path: Path) -> None:
+    with open_binary(tmp_path / "a") as first, open_binary(tmp_path / "a") as second:
+        first.write(b"first")
+        second.write(b"second")
+
+    assert (tmp_path / "a").read_bytes() == b"first"  # the one that ended last
+    assert os.listdir(tmp_path) == ["a"]  # noqa: PTH208

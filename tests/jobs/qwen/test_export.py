@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,10 +62,7 @@ def test_a_speaker_that_is_there_keeps_its_row_and_the_others_stay(config: dict[
 def test_an_export_has_the_native_keys_and_dtypes_and_the_bases_config(
     wandering_toy: Toy, load_toy: Callable[[Shape], Any], tmp_path: Path
 ) -> None:
-    folder = tmp_path / "base"
-    folder.mkdir()
-    for path in wandering_toy("1.7b").iterdir():
-        (folder / path.name).symlink_to(path)
+    folder = shutil.copytree(wandering_toy("1.7b"), tmp_path / "base")
     (folder / "model.safetensors").unlink()
     half = {name: tensor.bfloat16() for name, tensor in load_file(wandering_toy("1.7b") / "model.safetensors").items()}
     save_file(half, folder / "model.safetensors", metadata={"format": "pt"})
@@ -105,7 +103,7 @@ def test_an_older_export_is_replaced_whole(
     voice = tmp_path / "voice"
     voice.mkdir()
     (voice / "left_over.txt").write_text("old")
-    (tmp_path / ".voice.partial").mkdir()  # of a run that was killed while it wrote
+    (tmp_path / ".voice.0123456789abcdef.tmp").mkdir()  # of a run that was killed while it wrote
 
     write_voice(load_toy("0.6b").model, wandering_toy("0.6b"), voice, voices={"slt": torch.zeros(64)}, card={})
 
@@ -135,10 +133,7 @@ def test_an_export_keeps_the_speaker_encoder_and_its_slot_is_the_embedding(
 def test_a_base_in_several_files_becomes_a_voice_in_one(
     wandering_toy: Toy, load_toy: Callable[[Shape], Any], tmp_path: Path
 ) -> None:
-    folder = tmp_path / "base"
-    folder.mkdir()
-    for path in wandering_toy("0.6b").iterdir():
-        (folder / path.name).symlink_to(path)
+    folder = shutil.copytree(wandering_toy("0.6b"), tmp_path / "base")
     (folder / "model.safetensors").unlink()
     whole = load_file(wandering_toy("0.6b") / "model.safetensors")
     names = sorted(whole)

@@ -8,24 +8,15 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import UserError
-from jobs.qwen.model_files import MODEL_FILES, check_model, check_tokenizer
+from jobs.qwen.model_files import check_model, check_tokenizer
 from jobs.synthesize.params import Params as SynthesizeParams
 from jobs.synthesize.params import check as check_synthesize
-
-
-def make_folder(folder: Path, **config: object) -> Path:
-    """All files of a model by name; only config.json has content."""
-    for name in (*MODEL_FILES, "model.safetensors", "speech_tokenizer/model.safetensors"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
-    known = {"model_type": "qwen3_tts", "tokenizer_type": "qwen3_tts_tokenizer_12hz"}
-    (folder / "config.json").write_text(json.dumps({**known, **config}))
-    return folder
+from tests.support.hostile.voices import write_light_model
 
 
 def voice(folder: Path) -> Path:
     talker = {"spk_id": {"ann": 3000}, "codec_language_id": {"english": 1}}
-    return make_folder(folder, tts_model_type="custom_voice", talker_config=talker)
+    return write_light_model(folder, tts_model_type="custom_voice", talker_config=talker)
 
 
 def refusal(**request: object) -> str:
@@ -35,7 +26,7 @@ def refusal(**request: object) -> str:
 
 
 def test_every_missing_file_is_named(tmp_path: Path) -> None:
-    folder = make_folder(tmp_path / "model")
+    folder = write_light_model(tmp_path / "model")
     (folder / "model.safetensors").unlink()
     (folder / "vocab.json").unlink()
 
@@ -46,7 +37,7 @@ def test_every_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_missing_shard_is_named(tmp_path: Path) -> None:
-    folder = make_folder(tmp_path / "model")
+    folder = write_light_model(tmp_path / "model")
     index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     (folder / "model-1.safetensors").touch()
@@ -57,14 +48,13 @@ def test_a_missing_shard_is_named(tmp_path: Path) -> None:
 
 def test_another_kind_of_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
-        check_model(make_folder(tmp_path / "model", model_type="llama"), "mine")
+        check_model(write_light_model(tmp_path / "model", model_type="llama"), "mine")
 
     assert caught.value.code == "model_not_qwen_tts"
 
 
 def test_a_whole_model_stands_for_its_tokenizer(tmp_path: Path) -> None:
-    folder = make_folder(tmp_path / "model")
-    (folder / "speech_tokenizer" / "config.json").write_text('{"model_type": "qwen3_tts_tokenizer_12hz"}')
+    folder = write_light_model(tmp_path / "model")
 
     assert check_tokenizer(folder, "mine") == folder / "speech_tokenizer"
 
@@ -78,7 +68,7 @@ def test_synthesize_refuses_an_unknown_language_before_a_job_exists(tmp_path: Pa
 
 
 def test_synthesize_asks_for_a_reference_before_a_job_exists(tmp_path: Path) -> None:
-    base = make_folder(tmp_path / "base", tts_model_type="base", talker_config={})
+    base = write_light_model(tmp_path / "base", tts_model_type="base")
 
     assert refusal(model=str(base)) == "ref_audio_missing"
 

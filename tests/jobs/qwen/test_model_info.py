@@ -9,34 +9,29 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.qwen.model_info import VoiceModel, describe_model
+from tests.support.hostile.voices import write_light_model
 
 DUO = VoiceModel(Path("duo"), "custom_voice", ("ann", "bob"), ("auto", "english", "german"))
-
-
-def _model(folder: Path, **config: object) -> Path:
-    folder.mkdir(exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(config))
-    return folder
 
 
 def test_speakers_and_languages_come_from_the_config(tmp_path: Path) -> None:
     talker = {"spk_id": {"bob": 3001, "ann": 3000}, "codec_language_id": {"english": 1, "beijing_dialect": 2}}
 
-    model = describe_model(_model(tmp_path, tts_model_type="custom_voice", talker_config=talker))
+    model = describe_model(write_light_model(tmp_path, tts_model_type="custom_voice", talker_config=talker))
 
     assert (model.kind, model.speakers, model.languages) == ("custom_voice", ("ann", "bob"), ("auto", "english"))
 
 
 def test_a_voice_design_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="voice_design") as caught:
-        describe_model(_model(tmp_path, tts_model_type="voice_design", talker_config={}))
+        describe_model(write_light_model(tmp_path, tts_model_type="voice_design"))
 
     assert caught.value.code == "model_cannot_speak"
 
 
 def test_a_voice_speaks_the_language_that_it_was_trained_on(tmp_path: Path) -> None:
     talker = {"spk_id": {"ann": 3000}, "codec_language_id": {"english": 1, "german": 2}}
-    (tmp_path / "config.json").write_text(json.dumps({"tts_model_type": "custom_voice", "talker_config": talker}))
+    write_light_model(tmp_path, tts_model_type="custom_voice", talker_config=talker)
     assert describe_model(tmp_path).language(None) == "auto"
 
     (tmp_path / "tts_train.json").write_text(json.dumps({"languages": ["german"]}))

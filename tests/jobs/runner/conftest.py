@@ -104,8 +104,8 @@ class Pids:
         return self._start(folder, "pid")
 
     def _start(self, folder: AttemptFolder, name: str) -> int:
-        from jobs.files.atomic_io import read_json
+        from jobs.files.records import read_record
 
-        start = self._until(lambda: read_json(folder.start))
+        start = self._until(lambda: read_record(folder.start))
         assert isinstance(start, dict)
         return int(start[name])

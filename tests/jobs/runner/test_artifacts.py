@@ -78,6 +78,30 @@ def test_the_folder_of_a_dataset_may_grow(attempt: AttemptFolder, tmp_path: Path
     assert artifacts.verify(artifact) == dataset
 
 
+@pytest.mark.parametrize("kind", ["dataset", "voice"])
+def test_what_was_published_and_is_a_link_now_has_changed(attempt: AttemptFolder, tmp_path: Path, kind: str) -> None:
+    made = tmp_path / "horus"
+    made.mkdir()
+    artifact = artifacts.record(attempt, JOB, kind, made, kind)
+    elsewhere = made.rename(tmp_path / "elsewhere")
+
+    made.symlink_to(elsewhere)
+
+    with pytest.raises(UserError, match="artifact_changed"):
+        artifacts.verify(artifact)
+
+
+def test_a_published_folder_may_lie_below_a_link(attempt: AttemptFolder, tmp_path: Path) -> None:
+    made = tmp_path / "datasets" / "horus"
+    made.mkdir(parents=True)
+    artifact = artifacts.record(attempt, JOB, "dataset", made, "dataset")
+
+    (tmp_path / "datasets").rename(tmp_path / "another disk")
+    (tmp_path / "datasets").symlink_to(tmp_path / "another disk")
+
+    assert artifacts.verify(artifact) == made
+
+
 def test_a_later_attempt_replaces_what_an_earlier_one_published(attempt: AttemptFolder, tmp_path: Path) -> None:
     second = AttemptFolder(attempt.path.with_name("attempt-2"))
     second.path.mkdir()

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from pathlib import Path
 
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.param_types import Strict
+from jobs.param_types import OutputPath, Strict
 from jobs.runner.job_kind import JobKind
+from jobs.runner.machine.limits import Limits
 from jobs.runner.worker.child_jobs import Children
 from jobs.runner.worker.context import JobContext
 
@@ -23,7 +26,7 @@ class AddParams(Strict):
     """Numbers to add; ``journal`` gets a line per start, ``gate`` is a file to wait for."""
 
     numbers: list[float] = Field(default_factory=list)
-    journal: str = ""
+    journal: OutputPath = ""
     gate: str = ""
     ignores_cancel: bool = False
     leaves_child: bool = False
@@ -119,7 +122,7 @@ class TalkParams(Strict):
     """How much to say; ``gate`` is a file to wait for afterwards."""
 
     megabytes: int
-    gate: str
+    gate: OutputPath
 
 
 def talk(params: TalkParams, context: JobContext) -> Nothing:
@@ -162,7 +165,7 @@ class DirectParams(Strict):
     n_children: int
     seed: int = 0
     gate: str = ""
-    journal: str = ""
+    journal: OutputPath = ""
 
 
 def direct(params: DirectParams, context: JobContext) -> AddResult:
@@ -180,3 +183,56 @@ def direct(params: DirectParams, context: JobContext) -> AddResult:
 
 
 DIRECT = JobKind(name="direct", params=DirectParams, result=AddResult, entry="tiny_kinds:direct", resource="director")
+
+
+class ScribbleParams(Strict):
+    """Files to write."""
+
+    targets: list[str]
+    out_dir: OutputPath = ""
+    gives_up: bool = False
+
+
+class Scribbled(Strict):
+    """Files that could not be written, and what the work saw of its process."""
+
+    denied: list[str]
+    child_denied: bool
+    n_threads: int
+    temporary: str
+
+
+def scribble(params: ScribbleParams, context: JobContext) -> Scribbled:
+    """Write a line to each file, and one to the last file from a child process."""
+    n_threads = len(list(Path("/proc/self/task").iterdir()))
+    Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text("named")  # as CUDA does
+    denied = []
+    for target in params.targets:
+        try:
+            Path(target).write_text("written\n")
+        except OSError:
+            if params.gives_up:
+                raise
+            denied.append(target)
+    child = subprocess.run(["/bin/sh", "-c", 'echo child > "$1"', "sh", params.targets[-1]], check=False)
+    with tempfile.NamedTemporaryFile() as temporary:
+        name = temporary.name
+    return Scribbled(denied=denied, child_denied=child.returncode != 0, n_threads=n_threads, temporary=name)
+
+
+SCRIBBLE = JobKind(name="scribble", params=ScribbleParams, result=Scribbled, entry="tiny_kinds:scribble")
+
+
+class SpinParams(Strict):
+    """Nothing to choose."""
+
+
+def spin(params: SpinParams, context: JobContext) -> Nothing:
+    """Use CPU time without end."""
+    while True:
+        pass
+
+
+SPIN = JobKind(
+    name="spin", params=SpinParams, result=Nothing, entry="tiny_kinds:spin", limits=lambda _: Limits(4000, 1, 100)
+)

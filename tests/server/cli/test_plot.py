@@ -45,3 +45,16 @@ def test_a_place_that_cannot_be_written_or_is_not_allowed_is_refused(settings: S
     with pytest.raises(UserError) as refused:
         plot_command([JOB, "--out", "/etc/x.png"], settings, "")
     assert refused.value.code == "path_outside_roots"
+
+
+def test_a_picture_of_this_command_is_replaced_and_nothing_else(settings: Settings, tmp_path: Path) -> None:
+    out = tmp_path / "x.png"
+    for _ in range(2):
+        plot_command([JOB, "--out", str(out)], settings, "")
+    out.write_bytes(b"\x89PNG of a user")
+
+    with pytest.raises(UserError) as refused:
+        plot_command([JOB, "--out", str(out)], settings, "")
+
+    assert refused.value.code == "output_not_ours"
+    assert out.read_bytes() == b"\x89PNG of a user"

@@ -13,7 +13,7 @@ def job(**about: object) -> JobView:
 def test_a_text_of_several_lines_is_set_in() -> None:
     text = as_text(job(result={"summary": "Kept 2:10.\nHeld out: 4 clips.", "n_clips": 27}))
 
-    assert text.splitlines()[1:] == ["  summary:", "    Kept 2:10.", "    Held out: 4 clips.", "  n_clips: 27"]
+    assert text.splitlines()[1:] == ["  summary:", "    | Kept 2:10.", "    | Held out: 4 clips.", "  n_clips: 27"]
 
 
 def test_long_lists_say_how_much_more_there_is() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import random
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from jobs.dataset.takes import Take
 from jobs.errors import UserError
 from jobs.rating.human_ratings import preferences, read_opinions
 from jobs.settings import Settings
-from server.listening.app import ADDRESS, MAX_BODY_BYTES, ListeningServer
+from server.listening.app import ADDRESS, MAX_BODY_BYTES, ListeningServer, listening_app
 from server.listening.command import listening_server
 from server.listening.ratings import RatingSession
 
@@ -187,6 +188,38 @@ def test_a_bad_answer_is_refused_and_nothing_is_kept(
 ) -> None:
     assert ask("score", body, **headers)[0] == status
     assert not (server.session.folder / "human_ratings.jsonl").exists()
+
+
+def test_a_chunked_body_is_no_way_around_the_limit(server: ListeningServer) -> None:
+    head = (
+        f"POST /{server.key}/score HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Type: application/json\r\n"
+        "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    with socket.create_connection((ADDRESS, server.port), 10) as connection:
+        connection.sendall(head.encode() + f"{2 * MAX_BODY_BYTES:x}\r\n".encode() + b" " * 2 * MAX_BODY_BYTES)
+        answer = connection.recv(100)
+
+    assert answer.split()[1] in (b"400", b"413")
+
+
+@pytest.mark.anyio
+async def test_a_flood_without_the_key_takes_nothing_from_the_rater(server: ListeningServer) -> None:
+    app = listening_app(server.session, server.key, server.port)
+    headers = [(b"host", f"127.0.0.1:{server.port}".encode())]
+    statuses: list[int] = []
+
+    async def send(message: Any) -> None:
+        statuses.append(message.get("status", 0))
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    for key in ["wrong"] * 2000 + [server.key]:
+        scope = {"type": "http", "method": "GET", "path": f"/{key}/contents", "headers": headers, "query_string": b""}
+        await app({**scope, "root_path": "", "client": ("127.0.0.1", 1)}, receive, send)
+
+    assert set(statuses[:-2]) == {404, 0}
+    assert statuses[-2:] == [200, 0]
 
 
 @pytest.mark.parametrize("path", ["take/99", "take/-1", "take/../../secret", "pair/0/third", "takes.jsonl", "take/1e9"])

@@ -5,18 +5,27 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from jobs.config import HttpSettings
 from jobs.errors import UserError
-from server.http.auth import FileTokenVerifier, IntrospectionVerifier, read_or_create_token
+from server.http.auth import (
+    MOST_KNOWN_TOKENS,
+    FileTokenVerifier,
+    IntrospectionVerifier,
+    known_caller,
+    read_or_create_token,
+)
 from server.http.host_check import HostCheck
 from server.http.rate_limit import RateLimit, TokenBucket
 from server.mcp.http import accepted_hosts, is_loopback, refuse_exposure
@@ -127,6 +136,20 @@ def test_an_existing_token_is_kept_and_a_readable_or_short_one_is_refused(tmp_pa
     assert not (tmp_path / "elsewhere").exists()
 
 
+def test_a_token_file_that_is_a_pipe_or_binary_is_refused_at_once(tmp_path: Path) -> None:
+    pipe, binary = tmp_path / "pipe", tmp_path / "binary"
+    os.mkfifo(pipe, 0o600)
+    binary.write_bytes(b"\xff" * 64)
+    binary.chmod(0o600)
+
+    with pytest.raises(UserError) as refused:
+        read_or_create_token(pipe)
+    with pytest.raises(UserError, match="no token of at least 32"):
+        read_or_create_token(binary)
+
+    assert refused.value.code == "file_not_regular"
+
+
 @pytest.mark.parametrize(
     ("flags", "code"),
     [
@@ -203,7 +226,8 @@ async def test_too_many_requests_are_told_when_to_come_again() -> None:
 
     now = [0.0]
     guard = TransportSecuritySettings(allowed_hosts=["here"])
-    app = HostCheck(RateLimit(slow, max_concurrent=1, max_per_s=1, clock=lambda: now[0]), guard)
+    limited = RateLimit(slow, max_concurrent=1, max_per_s=1, known_caller=lambda _: "me", clock=lambda: now[0])
+    app = HostCheck(limited, guard)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
         answers: list[httpx.Response] = []
 
@@ -223,6 +247,58 @@ async def test_too_many_requests_are_told_when_to_come_again() -> None:
     assert busy.headers["Retry-After"] == often.headers["Retry-After"] == "1"
     assert "are in progress" in busy.text
     assert "a second" in often.text
+
+
+@pytest.fixture(scope="module")
+def small(app: App) -> Iterator[HttpServer]:
+    """A server with low limits and few descriptors."""
+    config = app.home / "config.toml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text("[http]\nmax_concurrent = 2\nmax_per_s = 4\n")
+    with app.http(within=("sh", "-c", 'ulimit -n 64; exec "$@"', "sh")) as server:
+        config.unlink()
+        yield server
+
+
+def test_a_flood_without_the_token_is_slowed_down_and_takes_nothing_from_the_owner(small: HttpServer) -> None:
+    with httpx.Client() as client:
+        flood = [
+            client.post(small.url, json=HELLO, headers={"Authorization": "Bearer x", "X-Forwarded-For": f"10.0.0.{n}"})
+            for n in range(40)
+        ]
+        owner = [post(small, small.token).status_code for _ in range(2)]
+        health = [client.get(small.url.replace("/mcp", "/health")).status_code for _ in range(20)]
+
+    assert {answer.status_code for answer in flood} == {401, 429}
+    assert sum(answer.status_code == 429 for answer in flood) > 20
+    assert flood[-1].headers["Retry-After"] == "1"
+    assert owner == [200, 200]
+    assert set(health) == {200}
+
+
+def test_sessions_are_bounded(small: HttpServer) -> None:
+    statuses = {post(small, small.token).status_code for _ in range(3)}
+
+    assert statuses <= {200, 429, 503}
+    assert 503 in statuses
+
+
+def test_more_connections_than_descriptors_neither_fill_the_log_nor_keep_the_owner_out(small: HttpServer) -> None:
+    url = urlsplit(small.url)
+    request = b"GET /health HTTP/1.1\r\nHost: \x1b]0;pwned\x07\r\n\r\n"
+    with ExitStack() as held:
+        for sent in [request[:-1]] * 200 + [request, b"\x1b\r\n\r\n"] * 20:
+            connection = held.enter_context(socket.create_connection((url.hostname, url.port)))
+            with suppress(ConnectionError):
+                connection.sendall(sent)
+        health = httpx.get(small.url.replace("/mcp", "/health"), timeout=30)
+    small.process.terminate()
+    said = small.process.communicate(timeout=20)[1]
+
+    assert health.json() == {"status": "ok"}
+    assert len(said) < 50_000
+    assert "Invalid Host header: \\x1b]0;pwned" in said
+    assert "\x1b" not in said
 
 
 OAUTH = HttpSettings(
@@ -261,6 +337,28 @@ async def test_a_token_is_what_the_authorization_server_says_it_is() -> None:
     assert meant is not None
     assert meant.resource == "http://127.0.0.1:8765/mcp/"
     assert (foreign, revoked, strange) == (None, None, None)
+
+
+@pytest.mark.anyio
+async def test_a_token_that_was_right_is_known_until_it_is_wrong() -> None:
+    told: dict[str, Any] = {"active": True, "client_id": "agent", "aud": OAUTH.resource_server_url}
+    verifier = IntrospectionVerifier(OAUTH, "", httpx.MockTransport(lambda _: httpx.Response(200, json=told)))
+
+    def caller(header: str) -> str | None:
+        return known_caller({"type": "http", "headers": [(b"authorization", header.encode())]}, verifier)
+
+    before = caller("Bearer t")
+    for n in range(MOST_KNOWN_TOKENS + 3):
+        await verifier.verify_token(f"other-{n}")
+    await verifier.verify_token("t")
+    known = [caller(header) for header in ("Bearer t", "bearer t", "Basic t", "Bearer other-0", "Bearer other-9", "")]
+    told["active"] = False
+    await verifier.verify_token("t")
+
+    assert before is caller("Bearer t") is None
+    assert [name is not None for name in known] == [True, True, False, False, True, False]
+    assert known[0] == known[1]
+    assert "t" not in known
 
 
 @pytest.mark.anyio

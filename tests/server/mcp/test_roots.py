@@ -66,3 +66,12 @@ async def test_folders_are_unquoted_and_whole(tmp_path: Path) -> None:
     told = types.ListRootsResult(roots=[types.Root(uri=(tmp_path / "a b").as_uri()), types.Root(uri="file:///")])
 
     assert parse_roots(told) == ((tmp_path / "a b").resolve(),)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["file:///", "file:////", "file:///.", "file:///%2e%2e/", "file:///etc", "file:///tmp/..", "file:///%00", "file:",
+     Path.home().as_uri(), Path.home().parent.as_uri()],
+)  # fmt: skip
+async def test_folders_that_are_too_wide_or_no_folder_are_passed_over(uri: str) -> None:
+    assert parse_roots(types.ListRootsResult(roots=[types.Root(uri=uri)])) == ()

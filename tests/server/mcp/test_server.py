@@ -90,6 +90,7 @@ async def test_both_eras_list_every_tool_with_strict_schemas_and_hints(client: C
     assert listed["get_job"].annotations.read_only_hint is True
     assert listed["cancel_job"].annotations.destructive_hint is True
     assert listed["start_training"].annotations.read_only_hint is not True
+    assert listed["start_training"].annotations.destructive_hint is True  # replaces what earlier jobs have made
     assert all(tool.output_schema is None for tool in listed.values())
 
 

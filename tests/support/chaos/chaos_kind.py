@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from jobs.param_types import Strict
+from jobs.param_types import OutputPath, Strict
 from jobs.runner.job_kind import JobKind
 from jobs.runner.worker.context import JobContext
 
@@ -17,7 +17,7 @@ EXIT_CODE = 7
 class Params(Strict):
     """``journal`` gets a line per event; ``ends`` says how."""
 
-    journal: str
+    journal: OutputPath
     number: int
     seconds: float
     ends: str

@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from jobs.files.atomic_io import read_json
+from jobs.files.records import read_record
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord
 from jobs.runner.paths import Home
@@ -145,7 +145,7 @@ class Chaos:
             return []
         found = []
         for row in Store(self.home).in_state("starting", "running"):
-            start = read_json(self.home.attempt(row.id, row.attempt).start)
+            start = read_record(self.home.attempt(row.id, row.attempt).start)
             if start:
                 found.append(int(start[which]))
         return found

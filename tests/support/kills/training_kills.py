@@ -37,7 +37,7 @@ METHODS: tuple[dict[str, Any], ...] = (
     {"method": "lora", "lora_r": 4, "lora_dropout": 0.1, "predictor_share": 0.5, "optimizer": "adamw_8bit"},
 )
 # What is being written when the child is killed: a folder, and how names of unfinished things in it begin.
-AT_CHECKPOINT, AT_BEST, AT_EXPORT = ("checkpoints", ".step-"), ("checkpoints", "best-"), ("", ".")
+AT_CHECKPOINT, AT_BEST, AT_EXPORT = ("checkpoints", ".step-"), ("checkpoints", ".best-"), ("", ".")
 POLL_S = 0.0005
 LONGEST_LIFE_S = 1.2
 BOUND_S = 60.0
@@ -88,8 +88,7 @@ def is_being_written(folder: Path, beginning: str) -> bool:
     """True while something unfinished of that name is in a folder."""
     with contextlib.suppress(FileNotFoundError):
         return any(
-            name.startswith(beginning) and name.endswith((".partial", ".tmp"))
-            for name in (path.name for path in folder.iterdir())
+            name.startswith(beginning) and name.endswith(".tmp") for name in (path.name for path in folder.iterdir())
         )
     return False
 
@@ -139,7 +138,7 @@ def main(folder: Path, n_rounds: int, seed: int) -> dict[str, Any]:
             check_what_is_left(params, out)
         result = json.loads((out / REPORT).read_text())["result"]
         worst = max(worst, differs(references[method["method"]], Path(result["voice"])))
-        assert not list((out).glob(".*.partial")), "left-overs"
+        assert not list((out).glob(".*.tmp")), "left-overs"
         assert not checkpoint.newest(out / "checkpoints", {})
         n_runs += 1
     return {"kills": dict(kills), "finished_runs": n_runs, "largest_relative_difference": worst}

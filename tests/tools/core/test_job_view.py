@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from jobs.runner.models import Artifact, Failure, JobRecord, Progress
+from tools.core.answer_fields import answer_fields
 from tools.core.job_view import progress_text, view_job
 from tools.core.views import JobView
 
@@ -64,7 +65,7 @@ def test_a_running_job_shows_progress_rest_and_four_lines() -> None:
     assert shown.poll_after_s == 50
     assert [line[:8] for line in shown.log_tail] == [f"line {n} " for n in range(46, 50)]
     assert max(len(line) for line in shown.log_tail) == 120
-    assert shown.untrusted == ["log_tail"]
+    assert answer_fields(shown)["untrusted"] == ["progress", "log_tail"]
     assert shown.next == f'Running; no action needed. Call get_job job_id="{JOB}" wait_s=50 until it is finished.'
     assert len(shown.model_dump_json()) / 4 < 400
 

@@ -202,8 +202,11 @@ async def test_a_dry_run_of_training_tells_the_whole_plan_in_few_words(context: 
 
 
 async def test_a_plan_is_not_made_of_inputs_that_other_jobs_will_write(context: ToolContext, work: Path) -> None:
+    write_manifest(work / "train_manifest.jsonl")
+    first = await call("align", context, manifest="train_manifest.jsonl", not_before="8h")
+
     view = await call(
-        "start_training", context, manifest="later.jsonl", base_model="toy", after=["align-x"], dry_run=True
+        "start_training", context, manifest="later.jsonl", base_model="toy", after=[first.job_id], dry_run=True
     )
 
     assert "plan" not in view.result
@@ -304,3 +307,17 @@ async def test_a_start_call_may_wait_for_the_end(context: ToolContext, work: Pat
 
     assert view.state == "queued"
     assert view.poll_after_s is not None
+
+
+@pytest.mark.parametrize("name", ["align", "make_voice"])
+async def test_a_dry_run_refuses_a_job_to_wait_for_that_is_not_there(
+    name: str, context: ToolContext, work: Path
+) -> None:
+    given = {"manifest": "m.jsonl"} if name == "align" else {"audio": "b.wav", "voice": "anna", "base_model": "toy"}
+    tool = all_tools()[name]
+
+    with pytest.raises(UserError) as refusal:
+        await tool.run(tool.args(**given, after=["align-20260101-000000-abcd"], dry_run=True), context)
+
+    assert refusal.value.code == "job_unknown"
+    assert "to wait for" in refusal.value.message

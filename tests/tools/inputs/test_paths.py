@@ -11,8 +11,11 @@ from pydantic import Field
 
 from jobs.errors import UserError
 from jobs.param_types import InputPath, ModelRef, OutputPath, Strict
+from jobs.runner import artifacts
 from jobs.runner.client.runner import Runner
-from jobs.settings import Settings
+from jobs.runner.paths import Home
+from jobs.runner.store import Store
+from jobs.settings import PROJECT_ROOT, Settings
 from tools.inputs.paths import marked_paths, resolve_paths
 
 
@@ -79,6 +82,7 @@ def test_a_path_outside_the_roots_is_refused_with_the_roots_and_the_cure(setting
     assert repr(path) in refusal.message
     assert all(str(root) in refusal.message for root in settings.roots)
     assert "TTS_TRAIN_ROOTS" in refusal.hint
+    assert "working directory" in refusal.hint
 
 
 def test_the_refusal_does_not_tell_whether_something_is_there(settings: Settings, tmp_path: Path) -> None:
@@ -106,6 +110,71 @@ def test_a_symlink_within_the_roots_is_followed(settings: Settings, work: Path) 
     (work / "link.txt").symlink_to("real.txt")
 
     assert resolved(Args(source="link.txt"), settings).source == str(work / "real.txt")
+
+
+@pytest.mark.parametrize(
+    "out",
+    ["jobs.db", "jobs.db-wal", "config.toml", "http-token", "brave.key", "models/toy", ".", "datasets/../config.toml",
+     "jobs/align-20260101-000000-abcd/attempt-1/log"],
+)  # fmt: skip
+def test_what_the_home_is_made_of_is_no_output(settings: Settings, out: str) -> None:
+    refusal = refusal_of(Args(out=str(settings.home / out)), settings)
+
+    assert refusal.code == "path_not_writable"
+    assert "datasets" in refusal.hint
+
+
+@pytest.mark.parametrize("out", ["run.sh", "jobs/settings.py", ".git/hooks/pre-commit", "new-file", ".", ".envs/ml"])
+def test_the_source_of_the_project_is_no_output_even_where_all_is_allowed(settings: Settings, out: str) -> None:
+    everywhere = replace(settings, roots=(*settings.roots, Path("/")))
+
+    assert refusal_of(Args(out=str(PROJECT_ROOT / out)), everywhere).code == "path_not_writable"
+
+
+def test_an_interpreter_is_no_output(settings: Settings, tmp_path: Path) -> None:
+    everywhere = replace(settings, roots=(*settings.roots, tmp_path))
+
+    assert refusal_of(Args(out=str(settings.envs / "ml" / "lib" / "site.py")), everywhere).code == "path_not_writable"
+
+
+def test_a_link_in_a_folder_of_outputs_does_not_lead_to_the_store(settings: Settings) -> None:
+    (settings.home / "datasets").mkdir(parents=True)
+    (settings.home / "datasets" / "horus").symlink_to("..")
+
+    refusal = refusal_of(Args(out=str(settings.home / "datasets" / "horus" / "config.toml")), settings)
+
+    assert refusal.code == "path_not_writable"
+
+
+@pytest.mark.parametrize("out", ["datasets/horus", "voices/anna", "takes/anna/one", "hyperparameter_search"])
+def test_folders_of_outputs_stay_open(settings: Settings, out: str) -> None:
+    everywhere = replace(settings, roots=(*settings.roots, PROJECT_ROOT))
+
+    for base in (settings.home, PROJECT_ROOT):
+        assert resolved(Args(out=str(base / out)), everywhere).out == str(base / out)
+
+
+def test_inputs_may_be_the_projects_own(settings: Settings) -> None:
+    everywhere = replace(settings, roots=(*settings.roots, PROJECT_ROOT))
+    sample = str(PROJECT_ROOT / "samples" / "fables.m4b")
+
+    assert resolved(Args(source=sample), everywhere).source == sample
+
+
+def test_a_handle_leads_to_no_file_outside_the_roots(settings: Settings, tmp_path: Path) -> None:
+    job_id = "align-20260101-000000-abcd"
+    row = {"id": job_id, "kind": "align", "spec_hash": "", "document": '{"params": {}}', "resource": "cpu",
+           "environment": "ml", "max_tries": 1, "created_at": 1.0, "state": "succeeded", "attempt": 1}  # fmt: skip
+    store, attempt = Store(Home(settings.home)), Home(settings.home).attempt(job_id, 1)
+    with store.transaction() as connection:
+        store.insert(connection, row, None)
+    attempt.path.mkdir(parents=True)
+    (tmp_path / "manifest.jsonl").write_text("{}\n")
+    handle = artifacts.record(attempt, job_id, "manifest", tmp_path / "manifest.jsonl", "manifest").handle
+
+    assert refusal_of(Args(source=handle), settings).code == "path_outside_roots"
+    wider = replace(settings, roots=(*settings.roots, tmp_path))
+    assert resolved(Args(source=handle), wider).source == str(tmp_path / "manifest.jsonl")
 
 
 def test_a_loop_of_symlinks_is_an_ordinary_path(settings: Settings, work: Path) -> None:

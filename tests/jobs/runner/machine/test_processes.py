@@ -23,6 +23,18 @@ LEAVE_BEHIND = (
 )
 
 
+def test_a_pid_and_its_start_time_are_not_enough_to_be_an_attempts_process() -> None:
+    mark = f"test-{os.getpid()}/1"
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, env=os.environ | {processes.MARK: mark}) as marked:
+        started = processes.start_time(marked.pid)
+        is_ours, is_anothers = (processes.is_of_attempt(marked.pid, started, of) for of in (mark, mark + "0"))
+        marked.stdin.close()
+
+    assert (is_ours, is_anothers) == (True, False)
+    assert not processes.is_of_attempt(1, processes.start_time(1), mark)
+    assert not processes.is_of_attempt(marked.pid, started, mark)
+
+
 def test_an_escaped_grandchild_is_found_by_its_mark_and_ended() -> None:
     mark = f"test-{os.getpid()}/1"
     left_behind = subprocess.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.files import atomic_io
 from jobs.runner.progress.reports import ProgressWriter, read_latest
 from jobs.settings import PROJECT_ROOT
 
@@ -122,6 +124,7 @@ def test_a_reader_that_holds_the_file_open_reads_on_in_what_it_holds(tmp_path: P
 KILLED = """
 import itertools, sys
 from pathlib import Path
+from jobs.files import atomic_io
 from jobs.runner.progress.reports import ProgressWriter
 writer = ProgressWriter(Path(sys.argv[1]), limit_bytes=4_000)
 for step in itertools.count():
@@ -150,9 +153,14 @@ def test_a_writer_killed_at_any_moment_leaves_first_and_newest_in_whole_lines(tm
     assert path.stat().st_size <= 4_200
 
 
-def test_what_cannot_be_thinned_is_written_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_cannot_be_thinned_is_written_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     path = tmp_path / "progress.jsonl"
-    (tmp_path / "progress.jsonl.tmp").mkdir()  # the new file cannot be opened
+    monkeypatch.setattr(atomic_io, "write_text", refuse)
     writer = ProgressWriter(path, limit_bytes=2_000)
 
     for step in range(200):

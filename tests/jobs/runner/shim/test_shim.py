@@ -7,13 +7,13 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jobs.files.atomic_io import read_json
+from jobs.files.records import read_record
 from jobs.runner.attempt import claim
 from jobs.runner.attempt.outcome import CANCELLED_EXIT
 from jobs.runner.attempt.spec import AttemptSpec
@@ -41,21 +41,27 @@ def start(folder: AttemptFolder, settings: Settings) -> Iterator[Start]:
     """Write what is to run, and start a shim for it as a batch script would."""
     shims: list[subprocess.Popen[bytes]] = []
 
-    def begin(*, max_run_s: float | None = None, **params: Any) -> subprocess.Popen[bytes]:
+    def begin(
+        *,
+        max_run_s: float | None = None,
+        recorded: Mapping[str, str] | None = None,
+        python: str | None = None,
+        **params: Any,
+    ) -> subprocess.Popen[bytes]:
         document = {
             "job_id": JOB,
             "kind": "add",
             "spec": "tiny_kinds",
             "params": params,
             "settings": {
-                "envs": str(settings.envs),
+                **(recorded or {}),
                 "roots": [str(root) for root in settings.roots],
                 "hub_cache": str(settings.hub_cache),
                 "torch_cache": str(settings.torch_cache),
             },
         }
         task = AttemptSpec(JOB, 1, "ml", document, max_run_s)
-        folder.task.write_text(json.dumps(dataclasses.asdict(task)))
+        folder.task.write_text(json.dumps(dataclasses.asdict(task) | ({"python": python} if python else {})))
         with (folder.path / "slurm.log").open("ab") as log:
             shim = subprocess.Popen(
                 [sys.executable, "-S", "-m", "jobs.runner.shim", "--remote", str(folder.path)],
@@ -81,13 +87,28 @@ def test_it_runs_the_work_and_writes_down_how_it_ended(folder: AttemptFolder, st
     shim = start(numbers=[1, 2, 3])
 
     assert shim.wait(BOUND_S) == 0
-    record, result = read_json(folder.exit), read_json(folder.result)
+    record, result = read_record(folder.exit), read_record(folder.result)
     assert record is not None
     assert result is not None
     assert (record["code"], record["cancelled"], record["timed_out"]) == (0, False, False)
     assert result["total"] == 6
-    assert read_json(folder.path.parent / "job.json") is not None
+    assert read_record(folder.path.parent / "job.json") is not None
     assert folder.alive.exists()
+
+
+def test_no_record_of_a_job_says_which_interpreter_runs(
+    folder: AttemptFolder, start: Start, settings: Settings, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "theirs" / "ml" / "bin" / "python"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text(f"#!/bin/sh\ntouch {tmp_path / 'their-python-ran'}\n")
+    theirs.chmod(0o755)
+
+    shim = start(numbers=[1, 2], recorded={"envs": str(tmp_path / "theirs")}, python=str(theirs))
+
+    assert shim.wait(BOUND_S) == 0
+    assert (read_record(folder.result) or {})["total"] == 3
+    assert not (tmp_path / "their-python-ran").exists()
 
 
 def test_an_attempt_that_was_given_up_never_begins(folder: AttemptFolder, start: Start) -> None:
@@ -120,7 +141,7 @@ def test_a_cancel_file_stops_the_work_and_what_it_has_left(
     folder.cancel.write_text("")
 
     assert shim.wait(BOUND_S) == 0
-    record = read_json(folder.exit)
+    record = read_record(folder.exit)
     assert record is not None
     assert (record["code"], record["cancelled"]) == (CANCELLED_EXIT, True)
     child = int((tmp_path / "journal").read_text().split("child ")[1].split()[0])
@@ -136,7 +157,7 @@ def test_notice_from_the_machine_stops_the_work_at_a_safe_point_without_cancelli
     shim.send_signal(signal.SIGTERM)
 
     assert shim.wait(BOUND_S) == 0
-    record = read_json(folder.exit)
+    record = read_record(folder.exit)
     assert record is not None
     assert (record["code"], record["cancelled"], record["timed_out"]) == (CANCELLED_EXIT, False, False)
 
@@ -147,7 +168,7 @@ def test_work_that_runs_longer_than_it_may_is_stopped_and_then_killed(
     shim = start(numbers=[1], gate=str(tmp_path / "never"), ignores_cancel=True, max_run_s=5.0)  # it must have begun
 
     assert shim.wait(BOUND_S) == 0
-    record = read_json(folder.exit)
+    record = read_record(folder.exit)
     assert record is not None
     assert record["timed_out"]
     assert record["code"] == -signal.SIGKILL

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jobs.files.atomic_io import read_json
+from jobs.files.records import read_record
 from jobs.runner.client.runner import Runner
 from jobs.runner.machine import processes
 from jobs.runner.models import JobRecord
@@ -94,7 +94,7 @@ def test_a_controller_that_is_killed_just_after_it_took_a_job_loses_nothing(
 ) -> None:
     runner = Runner(on_slurm)
     job_id = _add(runner, numbers=[5], journal=str(tmp_path / "journal"))
-    until(lambda: (read_json(_first(on_slurm, job_id).path / "slurm.json") or {}).get("slurm_id"))
+    until(lambda: (read_record(_first(on_slurm, job_id).path / "slurm.json") or {}).get("slurm_id"))
 
     node.kill("slurmctld")
     while_it_is_away = runner.wait(job_id, 3)
@@ -158,7 +158,7 @@ def test_work_at_its_time_limit_stops_at_a_safe_point_and_goes_on_in_the_next_at
     job = _finished(runner, node, job_id)
     assert (job.state, job.attempt) == ("succeeded", 2), job
     assert job.result == {"n_attempts": 2, "gpus": "0"}
-    assert read_json(_first(limited, job_id).exit) is not None
+    assert read_record(_first(limited, job_id).exit) is not None
     assert job.max_tries - job.tries == 2  # the limit has cost none of the three, as the work got further
 
 

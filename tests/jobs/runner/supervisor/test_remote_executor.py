@@ -9,11 +9,17 @@ from jobs.files import atomic_io
 from jobs.runner.backend import AttemptPhase, AttemptStatus
 from jobs.runner.paths import Home
 from jobs.runner.store import JobRow, Store
-from jobs.runner.supervisor.remote_executor import RemoteJobs
+from jobs.runner.supervisor.remote_executor import RemoteJobs, open_backend
 from jobs.settings import Settings
 
 JOB = "add-20261122-131144-7f3a"
 EXIT = {"code": 0, "cancelled": False, "oom": False, "spawn_error": ""}
+
+
+@pytest.mark.parametrize("name", ["local.x", "../slurm", "os"])
+def test_only_known_backends_are_loaded(settings: Settings, name: str) -> None:
+    with pytest.raises(UserError, match="backend_unknown"):
+        open_backend(name, settings)
 
 
 class Elsewhere:

@@ -18,6 +18,7 @@ from jobs.training.run.checkpoint import (
     save,
     save_best,
 )
+from tests.support.hostile.checkpoints import HOSTILE_CHECKPOINTS, hostile_optimiser_states, make_hostile_checkpoint
 
 RUN = {"lr": 1e-3, "seed": 0}
 
@@ -29,7 +30,7 @@ def checkpoint_of(step: int) -> Checkpoint:
         run=RUN,
         parameters=dict(layer.named_parameters()),
         optimiser=torch.optim.AdamW(layer.parameters()),
-        history={"steps": [[1.0, 2.0]], "validations": []},
+        history={"steps": [[1, 2.0, 1.0, 1.0, 0.1, 0.5]], "validations": []},
     )
 
 
@@ -45,7 +46,7 @@ def test_the_newest_two_are_kept(tmp_path: Path) -> None:
 
 def test_a_half_written_checkpoint_is_not_seen(tmp_path: Path) -> None:
     save(tmp_path, checkpoint_of(5))
-    half = tmp_path / ".step-000010.partial"
+    half = tmp_path / ".step-000010.0123456789abcdef.tmp"
     half.mkdir()
     (half / "state.pt").write_bytes(b"half")
 
@@ -57,8 +58,8 @@ def test_a_half_written_checkpoint_is_not_seen(tmp_path: Path) -> None:
 
 def test_what_a_kill_left_of_checkpoints_is_deleted(tmp_path: Path) -> None:
     """A run that goes on need not come to the step of the file that was cut off."""
-    (tmp_path / ".step-000007.partial").mkdir()
-    (tmp_path / "best-000007.pt.tmp").write_bytes(b"half")
+    (tmp_path / ".step-000007.0123456789abcdef.tmp").mkdir()
+    (tmp_path / ".best-000007.pt.0123456789abcdef.tmp").write_bytes(b"half")
     save_best(tmp_path, 10, dict(torch.nn.Linear(2, 2).named_parameters()))
 
     save(tmp_path, checkpoint_of(10))
@@ -112,3 +113,68 @@ def test_the_best_weights_are_kept_until_a_checkpoint_knows_better_ones(tmp_path
     assert torch.equal(layer.weight, first + 1)
     with pytest.raises(FileNotFoundError):
         load_best(tmp_path, 5, parameters)
+
+
+@pytest.mark.parametrize("kind", HOSTILE_CHECKPOINTS)
+def test_a_checkpoint_of_a_stranger_is_refused_and_runs_nothing(kind: str, tmp_path: Path) -> None:
+    folder = make_hostile_checkpoint(kind, tmp_path / "checkpoints")
+
+    with pytest.raises(UserError) as refused:
+        newest(folder, RUN)
+
+    assert refused.value.code == "checkpoint_broken"
+    assert not (folder / "step-000005" / "trace").exists()
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        {},
+        [],
+        {"weight": torch.zeros(2, 2)},
+        {"weight": torch.zeros(1, 4), "bias": torch.zeros(2)},
+        {"weight": torch.zeros(2, 2), "bias": [0.0, 0.0]},
+        {"weight": torch.zeros(2, 2).to_sparse(), "bias": torch.zeros(2)},
+        {"weight": torch.zeros(2, 2, dtype=torch.int8), "bias": torch.zeros(2)},
+    ],
+)
+def test_weights_of_another_model_are_refused_and_change_nothing(weights: object, tmp_path: Path) -> None:
+    layer = torch.nn.Linear(2, 2)
+    parameters = dict(layer.named_parameters())
+    before = layer.weight.detach().clone()
+    broken = Checkpoint(step=5, run=RUN, weights=weights, optimiser={}, history={})
+    torch.save(weights, tmp_path / "best-000005.pt")
+
+    for load in (
+        lambda: restore(broken, parameters, torch.optim.AdamW(layer.parameters())),
+        lambda: load_best(tmp_path, 5, parameters),
+    ):
+        with pytest.raises(UserError) as refused:
+            load()
+        assert refused.value.code == "checkpoint_broken"
+
+    assert torch.equal(layer.weight, before)
+
+
+@pytest.mark.parametrize("kind", hostile_optimiser_states())
+def test_a_state_that_does_not_fit_the_optimiser_is_refused(kind: str) -> None:
+    layer = torch.nn.Linear(2, 2)
+    parameters = dict(layer.named_parameters())
+    whole = checkpoint_of(5)
+    broken = Checkpoint(5, RUN, whole.weights, hostile_optimiser_states()[kind], {})
+
+    with pytest.raises(UserError) as refused:
+        restore(broken, parameters, torch.optim.AdamW(layer.parameters()))
+
+    assert refused.value.code == "checkpoint_broken"
+
+
+def test_settings_of_the_optimiser_do_not_come_from_the_checkpoint() -> None:
+    layer = torch.nn.Linear(2, 2)
+    optimiser = torch.optim.AdamW(layer.parameters(), lr=0.1, weight_decay=0.5)
+    whole = checkpoint_of(5)
+    whole.optimiser["param_groups"][0].update(weight_decay=1e9, maximize=True)
+
+    restore(whole, dict(layer.named_parameters()), optimiser)
+
+    assert (optimiser.param_groups[0]["weight_decay"], optimiser.param_groups[0]["maximize"]) == (0.5, False)

@@ -1,0 +1,55 @@
+"""Loading of a wav2vec2 CTC model by folder or hub id, from known files only. Torchaudio's bundles are WhisperX's."""
+
+from pathlib import Path
+from typing import Any
+
+from jobs.model_folders.checked_loading import PICKLED_WEIGHTS, load_checked, loading_explained
+from jobs.model_folders.contents import ModelFolder, broken, staged
+
+TOKENIZER_FILES = ("vocab.json", "added_tokens.json", "special_tokens_map.json")
+TOKENIZER_CONFIG = "tokenizer_config.json"
+UNUSED = ("masked_spec_embed",)  # of training
+DOWNLOADED = ["config.json", TOKENIZER_CONFIG, *TOKENIZER_FILES, "*.safetensors", "*.safetensors.index.json"]
+
+
+def load_wav2vec2(name: str, *, is_on_disk: bool) -> tuple[Any, dict[str, int]]:
+    """Load a model on the CPU, with the dictionary of its characters, lower case.
+
+    Args:
+        name: directory or hub id.
+        is_on_disk: nothing is downloaded.
+
+    Raises:
+        UserError: ``model_broken``, ``model_without_weights``, ``path_outside_model``, ``file_not_regular``,
+            ``file_too_large``.
+        OSError, ValueError: the hub's errors.
+    """
+    from transformers import Wav2Vec2CTCTokenizer, Wav2Vec2ForCTC
+
+    folder = ModelFolder.at(_find_folder(name, is_on_disk=is_on_disk))
+    if folder.find("config.json") is None:
+        raise ValueError("the folder has no config.json")
+    files: dict[str, Path | dict[str, Any]] = {**folder.find_all(TOKENIZER_FILES)}
+    if folder.find(TOKENIZER_CONFIG) is not None:
+        files[TOKENIZER_CONFIG] = folder.read(TOKENIZER_CONFIG)
+    with staged(files) as known, loading_explained(folder.path):
+        tokens = Wav2Vec2CTCTokenizer.from_pretrained(str(known), local_files_only=True).get_vocab()
+        dictionary = {str(label).lower(): int(number) for label, number in tokens.items()}
+    network = load_checked(Wav2Vec2ForCTC, folder, unused=UNUSED)
+    if not all(0 <= number < network.config.vocab_size for number in dictionary.values()):
+        raise broken(folder.path, f"has characters without one of its {network.config.vocab_size} labels")
+    return network, dictionary
+
+
+def _find_folder(name: str, *, is_on_disk: bool) -> Path:
+    given = Path(name).expanduser()
+    if given.is_dir():
+        return given
+    from huggingface_hub import snapshot_download
+
+    if is_on_disk:
+        return Path(snapshot_download(name, local_files_only=True))
+    folder = Path(snapshot_download(name, allow_patterns=DOWNLOADED))
+    if not any(folder.glob("*.safetensors")):
+        folder = Path(snapshot_download(name, allow_patterns=[*DOWNLOADED, PICKLED_WEIGHTS]))
+    return folder

@@ -1,0 +1,50 @@
+"""Copies of files and folders, as hard links where the disk has them. stdlib only."""
+
+import os
+import secrets
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from jobs.files.atomic_io import open_binary
+from jobs.files.folders import make_folder, open_parent
+
+
+def copy_file(source: Path, target: Path, *, sync: bool = True) -> None:
+    """Copy the content of a file; what has the target's name is replaced.
+
+    Raises:
+        UserError: ``path_is_link``: a link stands above the target.
+        OSError: the source cannot be read, the disk is full, and the like.
+    """
+    with source.open("rb") as content, open_binary(target, sync=sync) as stream:
+        shutil.copyfileobj(content, stream, 1 << 20)
+
+
+def link_file(source: Path, target: Path) -> None:
+    """Give a file a second name, or copy it; what has the target's name is replaced. Raises as ``copy_file``."""
+    with open_parent(target) as (folder, name):
+        if target.exists() and target.samefile(source):
+            return  # to rename one hard link of a file to another does nothing and leaves both
+        temporary = f".{name[:60]}.{secrets.token_hex(8)}.tmp"
+        try:
+            os.link(source.resolve(), temporary, dst_dir_fd=folder)  # resolved: a model cache holds links
+        except OSError:
+            copy_file(source, target)
+            return
+        try:
+            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=folder)
+            raise
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """Give the files of a folder second names below ``target``, or copy them. Raises as ``copy_file``."""
+    make_folder(target)
+    for path in sorted(source.rglob("*")):
+        if path.is_file():
+            copy = target / path.relative_to(source)
+            make_folder(copy.parent)
+            link_file(path, copy)

@@ -1,0 +1,77 @@
+"""Sandbox of a process that reads what anybody may have made: the places it can write, and the devices. stdlib only.
+
+``python -m jobs.runner.machine.sandbox MODULE [FILE]`` runs a module of ours that can write that file and caches, and
+has limits: for the server, which lets a child look at recordings and manifests. A worker's is in
+``jobs.runner.worker.confinement``.
+"""
+
+import contextlib
+import logging
+import os
+import runpy
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from jobs.files import landlock
+from jobs.runner.machine import limits
+from jobs.settings import Settings, library_caches
+
+logger = logging.getLogger(__name__)
+
+DEVICES = ("null", "zero", "full", "shm", "dri", "kfd", "infiniband")
+PROBE_TIMEOUT_S = 10.0
+
+
+def restrict_writes(allowed: Sequence[Path], settings: Settings) -> list[Path]:
+    """Let this process write ``allowed``, caches of libraries and devices alone, for good.
+
+    It must have no other thread yet: that one would stay free. Returns the places without the devices; none when the
+    kernel or the settings leave writing open.
+    """
+    if not settings.sandbox:
+        return []
+    if not landlock.version():
+        logger.info("writes are not confined: this kernel has no Landlock")
+        return []
+    places = [*allowed, *library_caches(settings).values()]
+    for path in places:
+        with contextlib.suppress(OSError):  # who opens it says more
+            path.mkdir(parents=True, exist_ok=True)
+    _make_gpu_devices()
+    with contextlib.suppress(OSError):  # kept open, so that the kernel does not make that folder anew, without its rule
+        os.open("/proc/self", os.O_PATH | os.O_CLOEXEC)
+    landlock.restrict_writes([*places, *_devices()])
+    return places
+
+
+def _devices() -> Iterator[Path]:
+    yield from (Path("/dev", name) for name in DEVICES)
+    yield from Path("/dev").glob("nvidia*")
+    yield Path("/proc/self")  # CUDA names its threads in files below it
+
+
+def _make_gpu_devices() -> None:
+    """Let NVIDIA's setuid program make the device of CUDA where the start of the machine did not: later it may not."""
+    tool = shutil.which("nvidia-modprobe")
+    if tool and Path("/dev/nvidiactl").exists() and not Path("/dev/nvidia-uvm").exists():
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run([tool, "-u", "-c=0"], stdin=subprocess.DEVNULL, timeout=PROBE_TIMEOUT_S, check=False)
+
+
+def main() -> None:
+    """Run a module as ``python -m`` does, confined."""
+    _, module, *files = sys.argv
+    for file in files:
+        Path(file).touch()  # the kernel knows files that are there
+    restrict_writes([Path(file) for file in files], Settings.from_environment())
+    limits.forbid_core_dumps()
+    limits.limits_of_reader(0.0).apply()
+    sys.argv = [module, *files]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()

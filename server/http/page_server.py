@@ -1,0 +1,94 @@
+"""Server of a page for the person at this machine, on the loopback address only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from types import TracebackType
+from typing import TypeVar
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from jobs.errors import UserError
+from server.http.connections import connection_limits
+from server.http.listener import http_server, open_socket
+from server.http.rate_limit import RateLimit
+
+ADDRESS = "127.0.0.1"
+# Far above one browser that plays and rates, or draws curves.
+MAX_CONCURRENT, MAX_PER_S = 64, 200.0
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+ServerT = TypeVar("ServerT", bound="PageServer")
+
+
+class PageServer:
+    """Listening socket and server of one page.
+
+    Args:
+        build: makes the application for a port.
+        port: 0 takes a free one.
+
+    Raises:
+        UserError: ``port_taken``.
+    """
+
+    def __init__(self, build: Callable[[int], ASGIApp], port: int = 0) -> None:
+        try:
+            self._socket = open_socket(ADDRESS, port)
+        except OSError as error:
+            raise UserError("port_taken", f"Port {port} cannot be opened: {error}.", "Give another --port.") from error
+        self.port: int = self._socket.getsockname()[1]
+        self._server = http_server(build(self.port), connection_limits(MAX_CONCURRENT))
+
+    def serve(self) -> None:
+        """Serve until ``stop``, SIGINT or SIGTERM."""
+        self._server.run(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """Let ``serve`` return."""
+        self._server.should_exit = True
+
+    def __enter__(self: ServerT) -> ServerT:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._socket.close()
+
+
+def limited_page(app: ASGIApp) -> ASGIApp:
+    """Bound the requests of a page; to be placed behind the check of its key, so that no stranger uses them up."""
+    return RateLimit(app, max_concurrent=MAX_CONCURRENT, max_per_s=MAX_PER_S, known_caller=lambda scope: "page")
+
+
+class WithHeaders:
+    """ASGI: sets ``SECURITY_HEADERS`` and others in every response, and removes some.
+
+    Args:
+        app: application that responds.
+        more: headers to set beside ``SECURITY_HEADERS``.
+        removed: names of headers to remove.
+    """
+
+    def __init__(self, app: ASGIApp, more: Mapping[str, str], removed: Collection[str] = ()) -> None:
+        self._app = app
+        self._set = {**SECURITY_HEADERS, **more}
+        self._removed = removed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+
+        async def send_changed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(self._set)
+                for name in self._removed:
+                    del headers[name]
+            await send(message)
+
+        await self._app(scope, receive, send_changed)

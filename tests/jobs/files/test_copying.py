@@ -1,0 +1,56 @@
+"""Copies and second names of files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jobs.errors import UserError
+from jobs.files.copying import copy_file, link_file, link_tree
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A folder of weights, one file in a folder below and one a link to a store."""
+    folder = tmp_path / "source"
+    (folder / "deep").mkdir(parents=True)
+    (tmp_path / "blob").write_bytes(b"weights")
+    (folder / "model.safetensors").symlink_to(tmp_path / "blob")
+    (folder / "deep" / "config.json").write_text("{}")
+    return folder
+
+
+def test_a_tree_gets_second_names_and_no_links(tmp_path: Path, source: Path) -> None:
+    link_tree(source, tmp_path / "voice")
+
+    files = sorted(path for path in (tmp_path / "voice").rglob("*") if path.is_file())
+    assert [path.name for path in files] == ["config.json", "model.safetensors"]
+    assert not any(path.is_symlink() for path in files)
+    assert files[1].samefile(tmp_path / "blob")
+
+
+def test_a_second_name_replaces_what_has_it_and_is_kept_when_it_is_there(tmp_path: Path, source: Path) -> None:
+    target = tmp_path / "eval_00.wav"
+    target.write_text("old")
+
+    for _ in range(2):
+        link_file(source / "deep" / "config.json", target)
+
+    assert target.samefile(source / "deep" / "config.json")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["blob", "eval_00.wav", "source"]
+
+
+def test_a_copy_does_not_go_through_a_link(tmp_path: Path, source: Path) -> None:
+    (tmp_path / "kept").write_text("kept")
+    (tmp_path / "copy").symlink_to("kept")
+    (tmp_path / "folder").symlink_to("source")
+
+    copy_file(source / "deep" / "config.json", tmp_path / "copy")
+    for copy in (copy_file, link_file):
+        with pytest.raises(UserError) as caught:
+            copy(source / "deep" / "config.json", tmp_path / "folder" / "x")
+        assert caught.value.code == "path_is_link"
+
+    assert (tmp_path / "kept").read_text() == "kept"
+    assert (tmp_path / "copy").read_text() == "{}"

@@ -1,0 +1,117 @@
+"""Marks tell what jobs have made from what is somebody else's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jobs.files.output_marks import RECORDS, Place, compute_hash
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """Outputs of a training in ``out``."""
+    (tmp_path / "out").mkdir()
+    return Place(tmp_path / "out", ("voice", "report.json", "trial_*"), "training.out_dir")
+
+
+def fill(place: Place) -> None:
+    """Write what the training writes."""
+    (place.folder / "voice").mkdir()
+    (place.folder / "voice" / "config.json").write_text("{}")
+    (place.folder / "report.json").write_text("{}")
+    (place.folder / "trial_1").mkdir()
+
+
+def test_other_names_in_the_folder_are_in_nobodys_way(place: Place) -> None:
+    (place.folder / "notes.txt").write_text("mine")
+
+    assert place.foreign() == place.existing() == []
+
+
+def test_what_is_there_without_a_mark_is_foreign(place: Place) -> None:
+    fill(place)
+
+    assert place.foreign() == ["report.json", "trial_1", "voice"]
+
+
+def test_what_a_job_may_have_written_before_it_was_killed_is_ours(place: Place) -> None:
+    place.claim("training-1")
+    fill(place)
+
+    assert place.existing() == ["report.json", "trial_1", "voice"]
+    assert place.foreign() == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "foreign"),
+    [
+        ("nothing", []),
+        ("report.json", ["report.json"]),
+        ("voice/notes.txt", ["voice"]),
+        ("trial_2", ["trial_2"]),
+        ("notes.txt", []),
+        ("voice/human_ratings.jsonl", []),
+    ],
+)
+def test_what_was_changed_after_a_job_is_foreign(place: Place, changed: str, foreign: list[str]) -> None:
+    place.claim("training-1")
+    fill(place)
+    place.seal("training-1")
+
+    if changed != "nothing":
+        (place.folder / changed).write_text("by hand")
+
+    assert place.foreign() == foreign
+
+
+def test_a_link_is_never_ours(place: Place, tmp_path: Path) -> None:
+    place.claim("training-1")
+    (place.folder / "voice").symlink_to(tmp_path)
+
+    assert place.foreign() == ["voice"]
+
+
+def test_two_kinds_mark_the_same_folder_and_the_newer_file_counts(place: Place) -> None:
+    other = Place(place.folder, ("report.json",), "align.report")
+    place.claim("training-1")
+    fill(place)
+    place.seal("training-1")
+
+    other.claim("align-1")
+    (place.folder / "report.json").write_text("newer")
+    other.seal("align-1")
+
+    assert place.foreign() == other.foreign() == []
+
+
+def test_a_folder_inside_what_a_running_job_makes_is_ours(place: Place) -> None:
+    place.claim("search-1")
+    inner = Place(place.folder / "trial_1", ("voice",), "training.out_dir")
+    (inner.folder / "voice").mkdir(parents=True)
+
+    assert inner.foreign() == []
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"made": 3}', "[" * 100_000, '{"made": {"voice": 1}}'])
+def test_a_broken_or_invented_mark_makes_nothing_ours(place: Place, content: str) -> None:
+    fill(place)
+    (place.folder / RECORDS).mkdir()
+    (place.folder / RECORDS / "training.out_dir.json").write_text(content)
+
+    assert place.foreign() == ["report.json", "trial_1", "voice"]
+
+
+def test_a_mark_names_the_job_and_the_hash_of_each_file(place: Place) -> None:
+    place.claim("training-1")
+    fill(place)
+    place.seal("training-1")
+
+    assert json.loads((place.folder / RECORDS / "training.out_dir.json").read_text()) == {
+        "job": "training-1",
+        "names": ["voice", "report.json", "trial_*"],
+        "made": {name: compute_hash(place.folder / name) for name in ("report.json", "trial_1", "voice")},
+    }
+    assert compute_hash(place.folder / "report.json").startswith("44136fa355b3678a")  # sha256sum of {}
