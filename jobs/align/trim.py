@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from jobs.align.word_boundaries import CUT_DB, FRAMES_PER_S, Levels, find_cut_words, silence_db, words_level_db
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
-from jobs.dataset.manifest import Clip, Rejection, Source, Word
+from jobs.dataset.manifest import LONGEST_READ_S, Clip, Rejection, Source, Word
 from jobs.text.english_normalization import written_between
 
 MIN_KEPT_S, MIN_KEPT_SHARE = 1.0, 0.5
@@ -38,10 +38,10 @@ class AlignedClip(BaseModel):
         lost: removed parts; empty when the clip stays as it is.
     """
 
-    words: list[Word]
+    words: list[Word] = Field(min_length=1)
     text: str = ""
-    start_s: float = 0.0
-    end_s: float = 0.0
+    start_s: float = Field(0.0, ge=0, le=LONGEST_READ_S + 1)
+    end_s: float = Field(0.0, ge=0, le=LONGEST_READ_S + 1)
     lost: list[RemovedPart] = Field(default_factory=list)
 
 

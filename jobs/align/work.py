@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ValidationError
+
 from jobs.align.align_clip import align_clip, clip_key
 from jobs.align.aligners import WordAligner, make_aligner
 from jobs.align.params import Params, Result
@@ -36,6 +38,23 @@ from jobs.runner.worker.context import JobContext
 from jobs.runner.worker.journal import Journal
 
 
+class _Entry(BaseModel):
+    """Value of a journal's line: an aligned clip, or the reason why there is none."""
+
+    aligned: AlignedClip | None = None
+    reason: str = ""
+    detail: str = ""
+
+
+def _read_entry(value: Any) -> _Entry | None:
+    """Read a journal's value; None when there is none, or when it is not of this job: the file lies in the dataset."""
+    try:
+        entry = _Entry.model_validate(value)
+    except ValidationError:
+        return None
+    return entry if entry.aligned or entry.reason else None
+
+
 class JournaledAligner:
     """Aligns clips one by one; results come from the journal when an earlier attempt has written them."""
 
@@ -54,13 +73,14 @@ class JournaledAligner:
         path = check_audio_inside(Path(self._params.manifest), self._root, row.audio)
         spoken = recognised_words(row)
         key = clip_key(path, row.text, f"{aligner.name} {row.language}", spoken)
-        entry = self._journal.get(key)
+        entry = _read_entry(self._journal.get(key))
         if entry is None:
-            entry = self._align(path, row, aligner)
-            self._journal.add(key, entry)
-        if "reason" in entry:
-            raise RejectionError(entry["reason"], entry["detail"])
-        aligned = AlignedClip.model_validate(entry["aligned"])
+            written = self._align(path, row, aligner)
+            self._journal.add(key, written)
+            entry = _Entry.model_validate(written)
+        if entry.aligned is None:
+            raise RejectionError(entry.reason, entry.detail)
+        aligned = entry.aligned
         self._check_score(aligned.words, aligner)
         return aligned
 

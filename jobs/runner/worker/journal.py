@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from jobs.files.folders import make_folder, open_in_place, remove
+from jobs.files.reading import LONGEST_LINE_BYTES
 
 
 class Journal:
@@ -71,13 +72,14 @@ class Journal:
         remove(self._path)
 
     def _read_places(self) -> int:
-        """Note where each whole line begins; return where the last one ends."""
+        """Note where each whole line begins; return where the last one ends. What follows another line is dropped."""
         self._stream.seek(0)
         end = 0
-        while (line := self._stream.readline()).endswith(b"\n"):
+        while (line := self._stream.readline(LONGEST_LINE_BYTES)).endswith(b"\n"):
             try:
-                key = json.loads(line)["key"]
-            except (ValueError, KeyError, TypeError):
+                entry = json.loads(line)
+                key, _ = entry["key"], entry["value"]
+            except (ValueError, KeyError, TypeError, RecursionError):
                 break
             self._places[str(key)] = end
             end += len(line)

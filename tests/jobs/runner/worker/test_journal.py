@@ -1,5 +1,9 @@
 """A journal keeps what was finished, whatever ended the process."""
 
+import os
+
+import pytest
+
 from jobs.runner.worker.journal import Journal
 
 
@@ -40,3 +44,24 @@ def test_a_removed_journal_leaves_no_file(tmp_path):
         journal.remove()
 
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("line", ['{"key": ' + "[" * 100_000, '{"key": "x"}', "[]", "null", '{"key": "x", "value": 1'])
+def test_what_no_job_wrote_is_dropped_with_all_after_it(line, tmp_path):
+    path = tmp_path / "journal.jsonl"
+    with Journal(path) as journal:
+        journal.add("a", 1)
+    whole = path.read_bytes()
+    path.write_bytes(whole + line.encode() + b"\n" + whole)
+
+    with Journal(path) as journal:
+        assert (journal.get("a"), len(journal)) == (1, 1)
+    assert path.read_bytes() == whole
+
+
+def test_a_line_of_gigabytes_is_not_held(tmp_path):
+    (tmp_path / "journal.jsonl").touch()
+    os.truncate(tmp_path / "journal.jsonl", 3_000_000_000)
+
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        assert len(journal) == 0
