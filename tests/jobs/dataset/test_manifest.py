@@ -16,7 +16,7 @@ from jobs.dataset.takes import Take, read_takes
 from jobs.errors import UserError
 from jobs.files.reading import LONGEST_LINE_BYTES
 from jobs.rating.human_ratings import HUMAN_RATINGS, read_opinions
-from tests.support.hostile import MOST_BYTES, MOST_S
+from tests.support.hostile.limits import MOST_BYTES, MOST_S
 from tests.support.hostile.manifests import CLIP, REFUSED, of_clip, of_line
 from tests.support.hostile.measuring import measure
 

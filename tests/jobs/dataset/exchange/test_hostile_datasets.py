@@ -12,8 +12,8 @@ from jobs.dataset.exchange.taken import Taken
 from jobs.dataset.manifest import RejectionError
 from jobs.errors import UserError
 from jobs.ingest_clips.params import layout_of
-from tests.support.hostile import MOST_BYTES, MOST_S
 from tests.support.hostile.foreign_datasets import RAN, REFUSED, REJECTED
+from tests.support.hostile.limits import MOST_BYTES, MOST_S
 from tests.support.hostile.measuring import measure
 
 CODES = {"dataset_unreadable", "path_outside_dataset", "file_not_regular", "line_too_long"}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from jobs.errors import UserError
-from jobs.files.bounded_child import run_bounded
+from jobs.runner.machine.bounded_child import run_bounded
 from jobs.settings import PROJECT_ROOT
 
 
