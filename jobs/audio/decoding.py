@@ -2,9 +2,10 @@
 
 import ctypes
 import functools
+import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
@@ -22,6 +23,8 @@ MAX_CHANNELS = 64  # libswresample mixes no more
 MAX_ALLOCATION_BYTES = 256 << 20  # an index of 70 hours of AAC
 MAX_LOST_S = 2.0  # longest packet, replaced by silence when it does not decode; FLAC's have up to 1.5 s
 MAX_ALL_LOST_S = 600.0  # undecodable packets, while they are more than what was decoded
+# Errors of libav, and of our own reading of an MP4's tables.
+BROKEN = (av.FFmpegError, OSError, ValueError, MemoryError, EOFError, LookupError, ArithmeticError, struct.error)
 _LIBAVUTIL = ("../av.libs/libavutil*.so*", ".dylibs/libavutil*.dylib")
 
 
@@ -45,15 +48,17 @@ def check_container(path: Path) -> bool:
 def open_audio(path: Path) -> Any:
     """Open a container. Raises ``UserError``: those of ``check_container``."""
     formats = f"{MP4_FORMATS},{OTHER_FORMATS}" if check_container(path) else OTHER_FORMATS
-    _limit_allocations()
     try:
-        return av.open(
-            str(path.absolute()),
-            metadata_errors="replace",
-            options={"format_whitelist": formats, "protocol_whitelist": "file"},
-        )
+        return open_container(str(path.absolute()), formats)
     except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
         raise unreadable(path, error) from error
+
+
+def open_container(file: str | BinaryIO, formats: str) -> Any:
+    """Open a file by libavformat as one of the formats. Raises ``av.FFmpegError`` or others of ``BROKEN``."""
+    _limit_allocations()
+    options = {"format_whitelist": formats, "protocol_whitelist": "file"}
+    return av.open(file, metadata_errors="replace", options=options)
 
 
 @functools.cache

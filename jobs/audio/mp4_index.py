@@ -18,12 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from jobs.audio.copy_protection import ENCRYPTED_ENTRIES
+from jobs.audio.overlaid_file import OverlaidFile
 from jobs.files.reading import open_regular
 
 # All packets decode to the same number of samples, even where the table of a joined file says otherwise.
 EVEN = frozenset({"mp4a", "alac"})
 _MAX_SMALL = 64 << 20  # boxes that are read whole: descriptions, covers, tags
-_CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def part(audio: Mp4Audio, first: int, last: int, *, whole: bool = False) -> Bina
         brand = next(_children(stream, 0, size))
     behind = size - brand.end
     header = struct.pack(">I4s", behind, b"free") if behind < 1 << 32 else struct.pack(">I4sQ", 1, b"free", behind)
-    return _Overlaid(audio.path, size, brand.end, header, moov)
+    return OverlaidFile(audio.path, size, brand.end, header, moov)
 
 
 def _read(path: Path, stream: BinaryIO) -> Mp4Audio | None:
@@ -260,54 +260,3 @@ def _exactly(stream: BinaryIO, n_bytes: int) -> bytes:
 
 def _pairs(content: bytes) -> npt.NDArray[np.int64]:
     return np.frombuffer(content[8:], ">u4").reshape(-1, 2).astype(np.int64)
-
-
-class _Overlaid(io.RawIOBase, BinaryIO):
-    """A file with some bytes replaced and others appended."""
-
-    def __init__(self, path: Path, size: int, at: int, instead: bytes, behind: bytes) -> None:
-        super().__init__()
-        self._file = path.open("rb")  # a regular file: ``part`` has opened it before
-        self._size, self._at, self._instead, self._behind = size, at, instead, behind
-        self._position = 0
-
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def seekable(self) -> bool:
-        """Return True."""
-        return True
-
-    def tell(self) -> int:
-        """Position of the next byte."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Set the position of the next byte."""
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position}.get(whence, self._size + len(self._behind))
-        self._position = max(0, start + offset)
-        return self._position
-
-    def read(self, n_bytes: int = -1) -> bytes:
-        """Read bytes of the file, of the replacement, or of the appended part."""
-        position = self._position
-        if n_bytes < 0:
-            n_bytes = self._size + len(self._behind) - position
-        if position >= self._size:
-            found = self._behind[position - self._size : position - self._size + n_bytes]
-        else:
-            self._file.seek(position)
-            found = self._file.read(min(n_bytes, self._size - position))
-            first, last = max(position, self._at), min(position + len(found), self._at + len(self._instead))
-            if first < last:
-                patched = bytearray(found)
-                patched[first - position : last - position] = self._instead[first - self._at : last - self._at]
-                found = bytes(patched)
-        self._position += len(found)
-        return found
-
-    def close(self) -> None:
-        """Close the file below."""
-        self._file.close()
-        super().close()

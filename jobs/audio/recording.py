@@ -5,7 +5,6 @@ Times come from counting decoded samples, never from container timestamps: MP3 a
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,62 +13,33 @@ import av
 import numpy as np
 
 from jobs.audio.copy_protection import refuse_encrypted, refuse_protected
-from jobs.audio.decoding import Samples as Samples
 from jobs.audio.decoding import (
+    BROKEN,
+    MP4_FORMATS,
     audio_stream,
     check_container,
     cover_stream,
     decoded,
     empty,
     open_audio,
+    open_container,
     unreadable,
     without_first,
 )
+from jobs.audio.decoding import Samples as Samples
 from jobs.audio.mp4_index import Mp4Audio, part, read_mp4
+from jobs.audio.recording_info import SEEKABLE, longest_s, read_info
+from jobs.audio.recording_info import Chapter as Chapter
+from jobs.audio.recording_info import RecordingInfo as RecordingInfo
 from jobs.errors import UserError
 
-SEEKABLE = ("wav", "flac", "w64", "aiff")  # frames decode independently, and stamps count samples
-MAX_TAG = 300  # characters of a title or a name
-MAX_CHAPTERS = 10_000  # a Bible has 1,189
 MAX_COVER_BYTES = 20 << 20
 COVER_MARKS = {b"\x89PNG": ".png", b"\xff\xd8": ".jpg"}
-# Longest audio of a file: a lossless file of silence has 10 bytes a second, the lowest bit rates of speech 80.
-SILENT_S, LEAST_BYTES_PER_S = 600.0, 50
 MAX_LEVEL = 16.0  # 24 dB over full scale; floats may be any number, or none
 _FIRST_PACKETS = 8
 _FEWEST_SAMPLES = 64  # of a packet: libavformat has no index of single samples of PCM, so it needs none of ours
 # Decoded and dropped before a place within an MP4: overlap, and AAC's spectral band replication.
 _PREROLL_PACKETS = 8
-
-
-@dataclass(frozen=True)
-class Chapter:
-    """A titled part of the recording; seconds from its start."""
-
-    title: str
-    start_s: float
-    end_s: float
-
-
-@dataclass(frozen=True)
-class RecordingInfo:
-    """Description of a recording as its container gives it; ``duration_s`` is not a count of samples.
-
-    ``container`` is libavformat's name of the format. ``has_exact_seek``: decoding may begin anywhere and gives the
-    same samples each time. ``missing_s`` of the container's duration is not in the file.
-    """
-
-    title: str | None
-    author: str | None
-    chapters: tuple[Chapter, ...]
-    duration_s: float | None
-    sample_rate_hz: int
-    has_cover: bool
-    n_channels: int = 1
-    container: str = ""
-    has_exact_seek: bool = False
-    missing_s: float = 0.0
-    album: str | None = None
 
 
 @dataclass(frozen=True)
@@ -113,11 +83,11 @@ class Recording:
         self._packets = _packets(mp4) if mp4 is not None and mp4.n_packets else None
         if self._packets is None:
             with open_audio(path) as container:
-                self.info = _info(container, path)
+                self.info = read_info(container, path)
             return
         audio = self._packets.audio
         with _open_part(self._packets, 0, _FIRST_PACKETS, whole=True) as container:
-            info = _info(container, path)
+            info = read_info(container, path)
         length_s = audio.n_packets * audio.packet_units / audio.timescale
         missing_s = (audio.n_promised - audio.n_packets) * audio.packet_units / audio.timescale
         stated_s = length_s - self._packets.n_skipped / info.sample_rate_hz
@@ -165,7 +135,7 @@ class Recording:
     def _decoded(self, start: int, end: int | None) -> Iterator[Samples]:
         try:
             yield from self._from(start, end)
-        except (av.FFmpegError, ValueError, MemoryError) as error:
+        except BROKEN as error:
             raise unreadable(self.path, error) from error
 
     def _from(self, start: int, end: int | None) -> Iterator[Samples]:
@@ -225,11 +195,6 @@ def decode_blocks(path: Path, block_s: float = 10.0) -> Iterator[AudioBlock]:
         raise empty(path)
 
 
-def longest_s(path: Path) -> float:
-    """Return the longest audio that a file of this size may hold, seconds."""
-    return SILENT_S + path.stat().st_size / LEAST_BYTES_PER_S
-
-
 def _too_long(path: Path, reached_s: float) -> UserError:
     return UserError(
         "audio_unreadable",
@@ -245,54 +210,14 @@ def _finite(samples: Samples) -> Samples:
     return np.clip(np.nan_to_num(samples, nan=0.0), -MAX_LEVEL, MAX_LEVEL)
 
 
-def _info(container: Any, path: Path) -> RecordingInfo:
-    stream = audio_stream(container, path)
-    tags = {key.lower(): _tag(value) for key, value in {**stream.metadata, **container.metadata}.items()}
-    marks = container.chapters()
-    if len(marks) > MAX_CHAPTERS:
-        raise UserError(
-            "audio_unreadable",
-            f"{path} has {len(marks):,} chapter marks; at most {MAX_CHAPTERS:,} are read.",
-            "Remove them, e.g. by ffmpeg -i IN -map_chapters -1 -c copy OUT.",
-        )
-    chapters = tuple(
-        Chapter(
-            title=_tag(chapter["metadata"].get("title") or f"Chapter {number}"),
-            start_s=float(chapter["start"] * chapter["time_base"]),
-            end_s=float(chapter["end"] * chapter["time_base"]),
-        )
-        for number, chapter in enumerate(marks, 1)
-    )
-    rate = int(stream.codec_context.sample_rate)
-    stated_s = container.duration / av.time_base if container.duration else None
-    return RecordingInfo(
-        title=tags.get("title") or tags.get("album"),
-        author=tags.get("artist") or tags.get("album_artist") or tags.get("author"),
-        chapters=chapters,
-        duration_s=stated_s if stated_s is not None and 0 < stated_s <= longest_s(path) else None,
-        sample_rate_hz=rate,
-        has_cover=cover_stream(container) is not None,
-        n_channels=int(stream.codec_context.channels),
-        container=container.format.name.split(",")[0],
-        has_exact_seek=container.format.name in SEEKABLE and stream.time_base == Fraction(1, rate),
-        album=tags.get("album"),
-    )
-
-
-def _tag(text: object) -> str:
-    """Return a tag on one line, cut to ``MAX_TAG`` characters."""
-    line = " ".join(str(text)[: 10 * MAX_TAG].split())
-    return line if len(line) <= MAX_TAG else line[:MAX_TAG] + "…"
-
-
 def _packets(mp4: Mp4Audio) -> _Packets | None:
     """Find from the first packets how many samples a packet holds; None when they differ."""
     n_tried = min(_FIRST_PACKETS, mp4.n_packets)
     try:
-        with av.open(part(mp4, 0, n_tried, whole=True), metadata_errors="replace") as container:
+        with open_container(part(mp4, 0, n_tried, whole=True), MP4_FORMATS) as container:
             stream = container.streams.audio[0]
             frames = list(container.decode(stream))
-    except (av.FFmpegError, OSError, ValueError, LookupError, AttributeError, ArithmeticError, EOFError):
+    except (*BROKEN, AttributeError):
         return None  # libavformat reports the error of the whole file
     if not frames:
         return None
@@ -307,4 +232,4 @@ def _packets(mp4: Mp4Audio) -> _Packets | None:
 
 def _open_part(packets: _Packets, first: int, last: int, *, whole: bool = False) -> Any:
     last = min(last, packets.audio.n_packets)
-    return av.open(part(packets.audio, first, last, whole=whole), metadata_errors="replace")
+    return open_container(part(packets.audio, first, last, whole=whole), MP4_FORMATS)

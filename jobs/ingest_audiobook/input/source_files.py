@@ -7,7 +7,8 @@ from pathlib import Path
 
 from natsort import natsort_keygen, ns
 
-from jobs.audio.recording import MAX_CHAPTERS, Chapter, Recording, RecordingInfo
+from jobs.audio.recording import Chapter, Recording, RecordingInfo
+from jobs.audio.recording_info import MAX_CHAPTERS
 from jobs.errors import UserError
 from jobs.ingest_audiobook.params import AUDIO_SUFFIXES
 

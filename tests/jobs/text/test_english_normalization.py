@@ -43,7 +43,7 @@ def test_sums_of_hundreds_of_digits_are_spoken(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("unit", "n"),
-    [("a ", 40_000), ("1", 40_000), ("a'", 40_000), ("XI", 40_000), ("ſ", 40_000), ("111,", 10_000), ("£1", 3_000)],
+    [("a ", 20_000), ("1", 20_000), ("a'", 20_000), ("XI", 20_000), ("ſ", 20_000), ("111,", 5_000), ("£1", 1_500)],
 )
 def test_text_takes_linear_time(unit: str, n: int) -> None:
     assert_linear(lambda n: spoken_map(unit * n), n)

@@ -30,4 +30,4 @@ def test_a_number_with_two_marks_cannot_be_spelt(code: str) -> None:
 
 @pytest.mark.parametrize("unit", ["1", "a-", "1.", "111."])
 def test_tokens_take_linear_time(unit: str) -> None:
-    assert_linear(lambda n: sum(1 for _ in tokens(unit * n, "fr")), 100_000)
+    assert_linear(lambda n: sum(1 for _ in tokens(unit * n, "fr")), 50_000)

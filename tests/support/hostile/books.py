@@ -78,7 +78,7 @@ def _repeated_document(folder: Path) -> Path:
 
 
 def pipe(folder: Path) -> Path:
-    """Make a pipe that nobody writes to."""
+    """Make a pipe without a writer."""
     path = folder / "book.txt"
     os.mkfifo(path)
     return path

@@ -140,7 +140,7 @@ def _id3_bytes(audio: bytes) -> int:
 
 
 def pipe(folder: Path) -> Path:
-    """Make a pipe that nobody writes to."""
+    """Make a pipe without a writer."""
     path = folder / "a.wav"
     os.mkfifo(path)
     return path

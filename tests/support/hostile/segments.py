@@ -31,7 +31,7 @@ def of_lines(*lines: str) -> Builder:
 
 
 def of_sparse_line(folder: Path) -> Path:
-    """Write a file of 3 GB that takes no room."""
+    """Write a sparse file of 3 GB."""
     path = folder / "segments.jsonl"
     with path.open("wb") as stream:
         stream.truncate(3_000_000_000)
@@ -39,7 +39,7 @@ def of_sparse_line(folder: Path) -> Path:
 
 
 def pipe(folder: Path) -> Path:
-    """Make a pipe that nobody writes to."""
+    """Make a pipe without a writer."""
     path = folder / "segments.jsonl"
     os.mkfifo(path)
     return path

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.dataset.manifest import Clip
 from jobs.errors import UserError
 from jobs.ingest_audiobook.output.ingest_state import IngestState, UnitRecord
 
@@ -26,3 +27,29 @@ def test_a_folder_of_another_ingest_is_refused_with_what_differs(tmp_path: Path)
 
     assert caught.value.code == "dataset_differs"
     assert "voice" in caught.value.message
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, "[1]", "no JSON", '{"voice": "b"}'])
+def test_a_changed_record_of_the_inputs_is_another_ingest(tmp_path: Path, content: str) -> None:
+    IngestState(tmp_path, {"voice": "a"})
+    (tmp_path / ".ingest" / "made_from.json").write_text(content)
+
+    with pytest.raises(UserError) as caught:
+        IngestState(tmp_path, {"voice": "a"})
+
+    assert caught.value.code == "dataset_differs"
+
+
+def test_a_changed_record_of_a_unit_moves_no_file_into_the_dataset(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("mine")
+    state = IngestState(tmp_path / "dataset", {"voice": "a"})
+    (state.staged / "00000").mkdir(parents=True)
+    clip = Clip(audio="../../../../secret", text="", speaker="a", language="english")
+    record = UnitRecord(index=0, chapter=1, start_24k=0, end_24k=9, clips=[clip], rejections=[], n_words=0)
+    (state.staged / "00000" / "record.json").write_text(record.model_dump_json(exclude_none=True))
+
+    with pytest.raises(UserError) as caught:
+        state.finish_staged(0, 0)
+
+    assert caught.value.code == "dataset_differs"
+    assert (tmp_path / "secret").read_text() == "mine"

@@ -125,7 +125,7 @@ def test_segments_at_one_time_take_linear_time_and_too_many_are_refused(tmp_path
 
     found = read_segments(given_)
     assert_linear(
-        lambda n: segment_candidates(found[:n], 0.0, 180.0, np.zeros(5_700, np.float32), limits), len(found) // 2
+        lambda n: segment_candidates(found[:n], 0.0, 180.0, np.zeros(5_700, np.float32), limits), len(found) // 4
     )
     assert outcome(read_segments, dense(tmp_path)) == "segments_unreadable"
 
