@@ -15,7 +15,8 @@ from anyio.from_thread import start_blocking_portal
 
 from jobs.param_types import ModelMark, PathMark, find_mark
 from tests.support.call_fuzzer import World, make_world
-from tests.support.hostile import books, foreign_datasets, manifests, recordings, segments
+from tests.support.hostile import books, recordings, segments
+from tests.support.hostile.datasets import foreign_datasets, manifests
 from tools.core.registry import all_tools
 
 # Honest values of required arguments, by name; a new name is refused by test_every_tool_can_be_called.

@@ -17,7 +17,7 @@ from jobs.dataset.manifest import LONGEST_TEXT, Clip, RejectionError
 from jobs.ingest_clips.clip_converter import DurationLimits, RejectedAudio, convert_clip, hash_audio
 from jobs.ingest_clips.params import TranscriptLine
 from jobs.ingest_clips.transcript_parser import find_lines, parse_lines
-from tests.support.hostile.sound_files import SOUND, write_wav
+from tests.support.hostile.datasets.sound_files import SOUND, write_wav
 
 LIMITS = DurationLimits(0.5, 30.0)
 

@@ -12,7 +12,7 @@ from jobs.dataset.exchange.taken import Taken
 from jobs.dataset.manifest import RejectionError
 from jobs.errors import UserError
 from jobs.ingest_clips.params import layout_of
-from tests.support.hostile.foreign_datasets import RAN, REFUSED, REJECTED
+from tests.support.hostile.datasets.foreign_datasets import RAN, REFUSED, REJECTED
 from tests.support.hostile.limits import MOST_BYTES, MOST_S
 from tests.support.hostile.measuring import measure
 
@@ -55,7 +55,7 @@ def read_all(transcripts: Path) -> None:
 
 
 def test_all_of_them_cost_little() -> None:
-    costs = measure("tests.support.hostile.foreign_datasets:BUILDERS", f"{__name__}:read_all")
+    costs = measure("tests.support.hostile.datasets.foreign_datasets:BUILDERS", f"{__name__}:read_all")
 
     assert len(costs) == len(REJECTED) + len(REFUSED)
     for cost in costs:

@@ -18,10 +18,10 @@ from jobs.dataset.exchange.importers import take
 from jobs.dataset.exchange.taken import Taken
 from jobs.dataset.manifest import RejectionError
 from jobs.errors import UserError
-from tests.support.hostile.arrow_tables import AUDIO, write_arrow, write_huggingface
-from tests.support.hostile.lhotse_cuts import cut, write_cuts
-from tests.support.hostile.ljspeech_folders import ljspeech
-from tests.support.hostile.sound_files import RATE_HZ, write_wav
+from tests.support.hostile.datasets.arrow_tables import AUDIO, write_arrow, write_huggingface
+from tests.support.hostile.datasets.lhotse_cuts import cut, write_cuts
+from tests.support.hostile.datasets.ljspeech_folders import ljspeech
+from tests.support.hostile.datasets.sound_files import RATE_HZ, write_wav
 
 CODES = {"dataset_unreadable", "path_outside_dataset", "file_not_regular", "line_too_long"}
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12)

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from tests.support.hostile.sound_files import Builder, write_wav
+from tests.support.hostile.datasets.sound_files import Builder, write_wav
 
 
 def ljspeech(*lines: str) -> Builder:

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tests.support.hostile.sound_files import RATE_HZ, SOUND, Builder, write_wav
+from tests.support.hostile.datasets.sound_files import RATE_HZ, SOUND, Builder, write_wav
 
 RAN = "ran"
 

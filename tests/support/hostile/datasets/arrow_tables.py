@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tests.support.hostile.sound_files import write_wav
+from tests.support.hostile.datasets.sound_files import write_wav
 
 AUDIO = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 

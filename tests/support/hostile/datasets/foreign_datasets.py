@@ -2,7 +2,7 @@
 
 import gzip
 
-from tests.support.hostile.arrow_tables import (
+from tests.support.hostile.datasets.arrow_tables import (
     huggingface_absolute_table,
     huggingface_broken_offsets,
     huggingface_compressed,
@@ -15,8 +15,8 @@ from tests.support.hostile.arrow_tables import (
     huggingface_outside_table,
     huggingface_pipe,
 )
-from tests.support.hostile.lhotse_cuts import RAN as RAN
-from tests.support.hostile.lhotse_cuts import (
+from tests.support.hostile.datasets.lhotse_cuts import RAN as RAN
+from tests.support.hostile.datasets.lhotse_cuts import (
     cut,
     lhotse_bomb_of_empty_lines,
     lhotse_bomb_of_one_line,
@@ -31,7 +31,7 @@ from tests.support.hostile.lhotse_cuts import (
     of_cut,
     of_gzip,
 )
-from tests.support.hostile.ljspeech_folders import (
+from tests.support.hostile.datasets.ljspeech_folders import (
     ljspeech,
     ljspeech_linked_folder,
     ljspeech_linked_sound,
@@ -39,7 +39,7 @@ from tests.support.hostile.ljspeech_folders import (
     ljspeech_pipe,
     ljspeech_sparse,
 )
-from tests.support.hostile.sound_files import Builder
+from tests.support.hostile.datasets.sound_files import Builder
 
 REJECTED: dict[str, Builder] = {
     "lhotse: command": lhotse_command_source,

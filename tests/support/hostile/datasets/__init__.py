@@ -1,0 +1,1 @@
+"""Hostile datasets of other tools: LJSpeech, Hugging Face, lhotse."""
