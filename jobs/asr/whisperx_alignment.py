@@ -6,8 +6,10 @@ would change what is heard. ``whisperx.align`` itself is not called: it needs NL
 (a download), guesses times for what its model cannot read, and reports failures only to its log.
 """
 
+import contextlib
 import logging
 import pickle
+import sys
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -63,7 +65,7 @@ class Aligner:
         self._is_bundle = self.model.isupper() and "/" not in self.model and not Path(self.model).is_dir()
         try:
             if self._is_bundle:
-                network, dictionary = _load_bundle(self.model)
+                network, dictionary = _load_bundle(code, self.model, self.device)
             else:
                 network, dictionary = load_wav2vec2(self.model, is_on_disk=is_here)
             self._network = network.to(self.device)
@@ -119,21 +121,21 @@ class Aligner:
         return emission
 
 
-def _load_bundle(name: str) -> tuple[Any, dict[str, int]]:
-    """Load one of torchaudio's bundles, from torch's cache or PyTorch's server, with WhisperX's dictionary.
+def _load_bundle(language: str, name: str, device: str) -> tuple[Any, dict[str, int]]:
+    """Load one of torchaudio's bundles by WhisperX, from torch's cache or PyTorch's server.
 
-    Raises ``UserError``: ``model_broken``; the errors of torch when it cannot be had.
+    A worker's environment lets torch load weights only, no other objects: a file in a cache may be anybody's.
+
+    Raises ``UserError``: ``model_broken``; the errors of WhisperX and torch when it cannot be had.
     """
-    import torchaudio
+    import whisperx
 
-    bundle = getattr(torchaudio.pipelines, name, None)
-    if bundle is None:
-        raise ValueError("torchaudio has no such bundle")
     try:
-        network = bundle.get_model(dl_kwargs={"weights_only": True})  # a file in a cache may be anybody's
+        with contextlib.redirect_stdout(sys.stderr):  # whisperx prints what went wrong
+            network, about = whisperx.load_align_model(language, device, model_name=name)
     except (pickle.UnpicklingError, EOFError) as error:
-        raise broken(Path(bundle._path), f"does not load: {str(error)[:300]}") from error
-    return network, {label.lower(): number for number, label in enumerate(bundle.get_labels())}
+        raise broken(Path(name), f"does not load: {str(error)[:300]}") from error
+    return network, about["dictionary"]
 
 
 class Alphabet:

@@ -23,6 +23,7 @@ from jobs.asr.whisperx_alignment import (
     windows,
 )
 from jobs.errors import UserError
+from jobs.settings import Settings
 from tests.support.hostile.aligners import HOSTILE_ALIGNERS, make_hostile_aligner
 
 RATE_HZ = 16_000
@@ -283,6 +284,8 @@ def test_weights_of_an_older_torch_are_the_same(toy_aligner, tmp_path):
 
 def test_a_pickle_in_torchs_cache_is_not_run(tmp_path, monkeypatch):
     monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
+    name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+    monkeypatch.setenv(name, Settings.from_environment({}).to_environment({})[name])
     (tmp_path / "checkpoints").mkdir()
     file = tmp_path / "checkpoints" / "wav2vec2_fairseq_base_ls960_asr_ls960.pth"
 
