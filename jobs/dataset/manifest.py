@@ -31,7 +31,7 @@ DATASET_NAMES = (
 """Names that such a kind writes in the dataset's folder."""
 
 
-LONGEST_TEXT = 5_000  # characters of a clip: 60 s of the fastest speech have 1,500
+LONGEST_TEXT = 10_000  # characters of a clip, as of a segment: 60 s of the fastest speech have 1,500
 LONGEST_CLIP_S = 86_400.0
 LONGEST_READ_S = 600.0  # training takes clips of at most 300 s
 MAX_QUALITY_VALUES = 1_000
