@@ -229,7 +229,7 @@ class Settings:
                 "TORCH_HOME": str(self.torch_cache),
                 "PYTHONPATH": os.pathsep.join(python_path),
                 "PYTHONSAFEPATH": "1",
-                "TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1",  # no pickled objects, whichever library loads them
+                "TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1",  # no library may unpickle objects
                 "PYTHONUNBUFFERED": "1",
             }
         )

@@ -1,6 +1,6 @@
 """Files and folders that are whole or not there, also after a kill, a power cut or on a full disk. stdlib only.
 
-New content is written under a temporary name that nobody can foresee, flushed to the disk and renamed. No link is
+New content is written under a temporary name that cannot be foreseen, flushed to the disk and renamed. No link is
 followed (see ``jobs.files.folders``). A file has one writer at a time. What a killed writer has left is deleted by the
 next process that writes into the folder.
 """

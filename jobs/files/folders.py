@@ -21,7 +21,7 @@ _trusted: set[str] = set()
 
 
 def trust_link(path: Path) -> None:
-    """Follow a link at this absolute path from now on: the user made it, and nobody else could have."""
+    """Follow a link at this absolute path from now on: only the user can have made it."""
     _trusted.add(str(path))
 
 

@@ -28,7 +28,7 @@ _IGNORED = re.compile(r"\.tts-train|human_ratings\.jsonl|.*\.db(-.*)?|\..*\.[0-9
 
 @dataclass(frozen=True)
 class Place:
-    """What a job may write in one folder.
+    """Names that a job may write in one folder.
 
     Attributes:
         folder: absolute.

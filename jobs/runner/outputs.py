@@ -45,7 +45,7 @@ def list_replaced(places: Sequence[Place]) -> list[str]:
 
 
 def refuse_foreign(places: Sequence[Place]) -> None:
-    """Check that a job would replace only what jobs have made and nobody has changed since.
+    """Check that a job would replace only what jobs have made and what is unchanged since.
 
     Raises:
         UserError: ``output_not_ours``.
