@@ -189,6 +189,8 @@ def _spawn(
     spec: AttemptSpec, folder: AttemptFolder, settings: Settings, tree_lock: int | None, is_remote: bool
 ) -> subprocess.Popen[bytes]:
     environment = UNASKED_POOL | settings.to_environment() | {processes.MARK: spec.mark}
+    if spec.n_processes > 1:
+        environment |= torchrun.make_rendezvous()
     if settings.sandbox and landlock.version():
         environment |= _private_folders(folder, settings)
     command = torchrun.build_worker_command(spec, folder, settings, is_remote)

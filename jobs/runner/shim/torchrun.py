@@ -6,6 +6,7 @@ one writes the result. torchrun is a part of torch, hence of the ``ml`` environm
 
 import logging
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -23,6 +24,15 @@ logger = logging.getLogger("jobs.runner.shim")
 LAST_NODE_S = 120  # between the end of the first node's processes and the forced end of the others'
 
 
+def make_rendezvous() -> dict[str, str]:
+    """Return the variable by which torchrun names a new rendezvous.
+
+    What the nodes tell each other there is unpickled, and the port has no password. So the name cannot be guessed, and
+    stands in no command line, which other users can see.
+    """
+    return {"PET_RDZV_ID": secrets.token_hex(16)}
+
+
 def build_command(
     python: str,
     program: Sequence[str],
@@ -30,13 +40,12 @@ def build_command(
     n_processes: int,
     log_dir: str,
     n_nodes: int = 1,
-    key: str = "",
     endpoint: str = "",
 ) -> list[str]:
     """Build the command for a program (arguments of ``python``) in ``n_processes`` processes in all.
 
     On several nodes ``srun`` starts one torchrun a node, within the allocation that it is called in, and they meet
-    at ``endpoint`` (``host:port``) of the calling one; ``key`` names the rendezvous and is part of a file's name.
+    at ``endpoint`` (``host:port``) of the calling one.
     Without ``srun`` they are all children of this machine's torchrun.
 
     Raises:
@@ -49,7 +58,7 @@ def build_command(
     torchrun = [python, "-m", "torch.distributed.run", *limits]
     if n_nodes == 1:
         return [*torchrun, "--standalone", "--no-python", python, *program]
-    rendezvous = ["--rdzv-backend=c10d", f"--rdzv-id={key}", f"--rdzv-endpoint={endpoint}", f"--nnodes={n_nodes}"]
+    rendezvous = ["--rdzv-backend=c10d", f"--rdzv-endpoint={endpoint}", f"--nnodes={n_nodes}"]
     # One node's torchrun ends before the others' when they stop: those have time to save, then they are ended.
     srun = ["srun", f"--ntasks={n_nodes}", "--kill-on-bad-exit=0", f"--wait={LAST_NODE_S}", "--unbuffered"]
     return [*srun, *torchrun, *rendezvous, "--no-python", python, *program]
@@ -67,7 +76,6 @@ def build_worker_command(spec: AttemptSpec, folder: AttemptFolder, settings: Set
         n_processes=spec.n_processes,
         log_dir=str(folder.path / "torchrun"),
         n_nodes=settings.slurm.nodes if is_remote else 1,
-        key=f"{spec.job_id}-{spec.attempt}",
         endpoint=_rendezvous_endpoint(),
     )
 

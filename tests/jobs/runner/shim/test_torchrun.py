@@ -28,13 +28,14 @@ def test_on_one_machine_torchrun_starts_all_processes() -> None:
 
 def test_on_several_nodes_srun_starts_a_torchrun_on_each_and_they_meet_at_the_first() -> None:
     command = torchrun.build_command(
-        "/env/python", PROGRAM, n_processes=8, n_nodes=2, log_dir="/d", key="a-1", endpoint="node1:29500"
+        "/env/python", PROGRAM, n_processes=8, n_nodes=2, log_dir="/d", endpoint="node1:29500"
     )
 
     assert command[:2] == ["srun", "--ntasks=2"]
     assert "--nproc-per-node=4" in command
     assert "--nnodes=2" in command
     assert "--rdzv-endpoint=node1:29500" in command
+    assert not any("rdzv-id" in part for part in command)  # other users can see command lines
 
 
 def test_processes_that_cannot_be_spread_evenly_are_refused() -> None:
