@@ -6,7 +6,7 @@ import io
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,7 @@ class Swapped:
 @pytest.mark.parametrize("name", ["x.txt", "x.png"])
 def test_an_artifact_that_became_a_pipe_is_refused(tmp_path: Path, context: ToolContext, name: str) -> None:
     runner: Any = Swapped(pipe(tmp_path / name))
-    there = ToolContext(context.settings, runner)
+    there = ToolContext(replace(context.settings, roots=(tmp_path,)), runner)
 
     args = GetArtifactArgs(handle=f"artifact://{JOB}/x", inline=True)
 
@@ -86,7 +86,7 @@ def test_an_artifact_that_became_a_pipe_is_refused(tmp_path: Path, context: Tool
         return refusal.value.code
 
     shown = at_once(lambda: refusal_of(lambda: anyio.run(get_artifact, args, there)))
-    read = at_once(lambda: refusal_of(lambda: read_resource(args.handle, runner, context.settings)))
+    read = at_once(lambda: refusal_of(lambda: read_resource(args.handle, runner, there.settings)))
 
     assert shown == read == "file_not_regular"
 

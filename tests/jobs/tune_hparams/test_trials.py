@@ -44,7 +44,8 @@ def test_the_outcome_of_a_trial_follows_from_the_end_of_its_training(
 def audio_search(folder: Path, rows: list[tuple[str, str]], **changes: Any) -> Params:
     """Parameters of a search by audio; rows of the manifest are split and text."""
     manifest = folder / "train_manifest_qwen3.jsonl"
-    manifest.write_text("".join(json.dumps({"split": split, "text": text}) + "\n" for split, text in rows))
+    lines = [json.dumps({"audio": "a.wav", "split": split, "text": text}) + "\n" for split, text in rows]
+    manifest.write_text("".join(lines))
     return Params.model_validate({"manifest": str(manifest), "objective": "audio", **changes})
 
 

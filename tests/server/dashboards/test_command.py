@@ -163,9 +163,9 @@ def test_a_link_in_the_place_of_a_log_or_of_their_folder_leads_nowhere(settings:
     precious = tmp_path / "precious"
     precious.mkdir()
     (precious / "link").symlink_to("elsewhere")
+    make_jobs(settings, [str(tmp_path / "voice")])
     (tmp_path / "voice").mkdir()
     (tmp_path / "voice" / "tensorboard").symlink_to("/")
-    make_jobs(settings, [str(tmp_path / "voice")])
     (settings.home / "tensorboard").symlink_to(precious)
     private = tmp_path / "private"
     private.mkdir()

@@ -18,6 +18,7 @@ import tools
 from jobs.config import HttpSettings
 from jobs.settings import Settings
 from server.http.auth import FileTokenVerifier
+from server.http.connections import connection_limits
 from server.http.listener import http_server, open_socket
 from server.mcp.http import PATH, http_app
 from server.mcp.server import build
@@ -51,7 +52,7 @@ def main() -> None:
         app = with_token(http_app(server, HttpSettings(), FileTokenVerifier(TOKEN), port=port))
         sys.stdout.write(f"http://127.0.0.1:{port}{PATH}\n")
         sys.stdout.flush()
-        http_server(app).run(sockets=[listener])
+        http_server(app, connection_limits(64)).run(sockets=[listener])
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def run_on(argument: None) -> None:
 def call(entry: str, argument: object) -> Any:
     return run_bounded(
         Path(sys.executable),
-        f"tests.jobs.files.test_bounded_child:{entry}",
+        f"{__name__}:{entry}",
         argument,
         memory_bytes=100_000_000,
         cpu_s=1,

@@ -156,11 +156,11 @@ def test_a_writer_killed_at_any_moment_leaves_first_and_newest_in_whole_lines(tm
 def test_what_cannot_be_thinned_is_written_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     path = tmp_path / "progress.jsonl"
-    monkeypatch.setattr(atomic_io, "write_text", refuse)
+    monkeypatch.setattr(atomic_io, "write_bytes", refuse)
     writer = ProgressWriter(path, limit_bytes=2_000)
 
     for step in range(200):
