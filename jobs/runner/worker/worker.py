@@ -3,7 +3,6 @@
 ``python -m jobs.runner.worker ATTEMPT_FOLDER``. It ends by writing ``result.json`` or ``failure.json``.
 """
 
-import errno
 import faulthandler
 import logging
 import os
@@ -15,6 +14,7 @@ from typing import Any
 
 from jobs.errors import UserError
 from jobs.files import records
+from jobs.files.full_disk import is_full_disk
 from jobs.files.home import follow_jobs_link
 from jobs.imports import collection_paused
 from jobs.param_types import Strict
@@ -155,13 +155,11 @@ def _reason(error: BaseException) -> str:
         is_cuda = "CUDA" in str(cause) or type(cause).__module__.startswith("torch")
         if "CUDA out of memory" in str(cause) or (type(cause).__name__ == "OutOfMemoryError" and is_cuda):
             return "cuda_oom"
-        if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
-            return "disk_full"
         if isinstance(cause, UserError) and cause.code in ("cuda_oom", "disk_full"):
             return cause.code
         if isinstance(cause, MemoryError):
             return "oom_likely"
-    return "exit"
+    return "disk_full" if is_full_disk(error) else "exit"
 
 
 def main() -> None:

@@ -1,6 +1,5 @@
 """Errors of a full disk and a full GPU, with the setting to change."""
 
-import errno
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 import torch
 
 from jobs.errors import UserError
+from jobs.files.full_disk import is_full_disk
 from jobs.qwen.safetensors_io import weight_files
 from jobs.training.data.manifest_scan import ClipSize
 from jobs.training.params import Params
@@ -45,8 +45,10 @@ def explain_full_disk(out: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
+    except UserError:
+        raise
+    except Exception as error:
+        if not is_full_disk(error):
             raise
         raise UserError(
             "disk_full",
