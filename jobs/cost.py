@@ -1,6 +1,8 @@
 """Cost rules of job kinds: how time, memory and disk grow with the amount of input. Standard library only."""
 
+import io
 import math
+import os
 import struct
 import wave
 from collections.abc import Callable, Mapping
@@ -10,9 +12,10 @@ from typing import Any
 
 from jobs.codec_format import SAMPLE_RATE_HZ
 from jobs.errors import UserError
-from jobs.files.reading import parse_json, read_lines
+from jobs.files.reading import open_regular, parse_json, read_lines
 
 MOST_BOXES = 1000  # at the top level of an MP4; a stranger's file may have millions
+WAV_HEADER_BYTES = 16_384  # with tags before the sound
 COMPRESSED_BYTES_PER_S = 8_000  # audiobooks are sold at 64 kbit/s; a better recording makes the estimate too long
 CHARACTERS_PER_S = 15  # of read speech
 CLIP_BYTES_PER_S = SAMPLE_RATE_HZ * 2  # 16 bit, mono
@@ -60,7 +63,9 @@ def audio_seconds(params: Params, name: str, limit: str = "", *, recursive: bool
         recursive: also of the folders below.
     """
     path = Path(params[name])
-    seconds = sum(map(_file_seconds, path.glob("**/*" if recursive else "*"))) if path.is_dir() else _file_seconds(path)
+    files = path.glob("**/*" if recursive else "*") if path.is_dir() else iter([path])
+    real = {os.path.realpath(file): file for file in files}  # many links may lead to one file
+    seconds = sum(map(_file_seconds, real.values()))
     return min(seconds, float(params[limit])) if params.get(limit) else seconds
 
 
@@ -88,9 +93,9 @@ def _file_seconds(path: Path) -> float:
     if path.suffix.lower() != ".wav":
         return _mp4_seconds(path) or path.stat().st_size / COMPRESSED_BYTES_PER_S
     try:
-        with wave.open(str(path)) as sound:
+        with open_regular(path) as stream, wave.open(io.BytesIO(stream.read(WAV_HEADER_BYTES))) as sound:
             return float(sound.getnframes() / sound.getframerate())
-    except (wave.Error, EOFError):
+    except (wave.Error, EOFError, UserError, ZeroDivisionError):
         return 0.0
 
 

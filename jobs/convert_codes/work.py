@@ -23,9 +23,13 @@ from jobs.convert_codes.reference_clips import find_references, path_inside
 from jobs.dataset.manifest import Clip, RejectionError, read_rows, write_rows
 from jobs.errors import UserError
 from jobs.files.folders import make_folder
+from jobs.files.reading import open_regular
+from jobs.model_folders.contents import ModelFolder
+from jobs.model_folders.safetensors_header import find_weights
 from jobs.qwen.codec import Codec, load_codec
 from jobs.qwen.devices import compute_device, keep_freed_memory, limit_cpu_threads
 from jobs.qwen.hub import resolve_tokenizer
+from jobs.qwen.model_files import TOKENIZER_FILES
 from jobs.runner.worker.context import JobContext
 from jobs.runner.worker.journal import Journal
 
@@ -87,8 +91,9 @@ def _inspect_clips(manifest: Path, context: JobContext) -> ManifestClips:
 def _fingerprint(tokenizer: Path) -> str:
     """Hash a tokenizer's files: each set of weights has a journal of its own."""
     digest = hashlib.sha256()
-    for path in sorted([*tokenizer.glob("*.json"), *tokenizer.glob("*.safetensors")]):
-        with path.open("rb") as stream:
+    folder = ModelFolder.at(tokenizer)
+    for path in sorted({**folder.find_all(TOKENIZER_FILES), **find_weights(folder)}.values()):
+        with open_regular(path) as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()[:12]
 

@@ -194,6 +194,21 @@ def check_audio_inside(path: Path, root: Path, audio: str) -> Path:
     return resolved
 
 
+def file_inside(folder: Path, name: str) -> Path:
+    """Return the path of a file in a folder, which a link may not lead out of it.
+
+    Raises ``UserError``: ``path_outside_dataset``.
+    """
+    path = resolve_inside(folder, name)
+    if path is None:
+        raise UserError(
+            "path_outside_dataset",
+            f"{folder / name} is a link that leads out of its folder.",
+            "Put the file itself there.",
+        )
+    return path
+
+
 USUAL_CLIP_S = 5.0  # taken for a clip whose line does not say how long it is
 
 

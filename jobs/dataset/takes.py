@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from jobs.dataset.manifest import ClipSeconds, FileName, Name, Row, Text, read_rows
+from jobs.dataset.manifest import ClipSeconds, FileName, Name, Row, Text, file_inside, read_rows
 from jobs.errors import UserError
 
 TAKES_NAME = "takes.jsonl"
@@ -31,8 +31,11 @@ class Take(Row):
 
 
 def find_takes_file(path: Path) -> Path:
-    """Return the ``takes.jsonl`` of a folder; any other path is returned as it is."""
-    return path / TAKES_NAME if path.is_dir() else path
+    """Return the ``takes.jsonl`` of a folder; any other path is returned as it is.
+
+    Raises ``UserError``: ``path_outside_dataset``: it is a link out of the folder.
+    """
+    return file_inside(path, TAKES_NAME) if path.is_dir() else path
 
 
 def check_takes_file(path: Path) -> Path:

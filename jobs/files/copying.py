@@ -41,10 +41,13 @@ def link_file(source: Path, target: Path) -> None:
 
 
 def link_tree(source: Path, target: Path) -> None:
-    """Give the files of a folder second names below ``target``, or copy them. Raises as ``copy_file``."""
+    """Give the files of a folder second names below ``target``, or copy them; links are left out.
+
+    Raises as ``copy_file``.
+    """
     make_folder(target)
     for path in sorted(source.rglob("*")):
-        if path.is_file():
+        if path.is_file() and not path.is_symlink():
             copy = target / path.relative_to(source)
             make_folder(copy.parent)
             link_file(path, copy)

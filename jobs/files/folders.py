@@ -105,7 +105,8 @@ def refuse_links(*paths: Path) -> None:
     """
     for path in paths:
         with suppress(FileNotFoundError), open_parent(path) as (folder, name):
-            if stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if stat.S_ISLNK(found.st_mode) or found.st_nlink > 1:
                 raise _is_link(path)
 
 

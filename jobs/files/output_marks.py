@@ -3,6 +3,8 @@
 A folder's ``.tts-train/`` holds a JSON record for each kind of work that writes there: which job, the names that it may
 write, and, when it has ended well, what it made with a hash of each. A file is ours when a record names it with this
 hash, or when a job that has not ended well may have written it.
+
+Anybody can write such a record, so one counts only if its job is known to have written here: the caller says which are.
 """
 
 import fnmatch
@@ -11,19 +13,43 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jobs.errors import UserError
 from jobs.files.atomic_io import write_json
 from jobs.files.folders import make_folder
+from jobs.files.reading import read_bytes
 
 RECORDS = ".tts-train"
-MOST_RECORD_BYTES = 1_000_000
+MOST_RECORDS, MOST_RECORD_BYTES, MOST_PATTERNS = 32, 65_536, 64
 MOST_HASHED_BYTES = 1_000_000_000
 # Changed beside us by people and by libraries that only look.
-_IGNORED = re.compile(r"\.tts-train|human_ratings\.jsonl|.*\.db(-.*)?|\..*\.[0-9a-f]{16}\.tmp", re.DOTALL)
+_IGNORED = re.compile(r"\.tts-train|human_ratings\.jsonl|optuna_study\.db(-.*)?|\..*\.[0-9a-f]{16}\.tmp", re.DOTALL)
+
+IsKnown = Callable[[str, Path], bool]
+"""Whether a job, by its id, is known to write in a folder."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record of a folder.
+
+    Attributes:
+        job: id of the job.
+        names: patterns of what it may write.
+        made: names and hashes of what it has made; None: it has not ended well.
+    """
+
+    job: str
+    names: tuple[str, ...]
+    made: dict[str, str] | None
+
+    def may_write(self, name: str) -> bool:
+        """True for a name that the job may have written and not finished."""
+        return self.made is None and any(fnmatch.fnmatchcase(name, pattern) for pattern in self.names)
 
 
 @dataclass(frozen=True)
@@ -48,13 +74,17 @@ class Place:
             return []
         return sorted(name for name in found if any(fnmatch.fnmatchcase(name, pattern) for pattern in self.names))
 
-    def foreign(self) -> list[str]:
-        """Return those of ``existing`` that we did not make, or that were changed since."""
+    def foreign(self, is_known: IsKnown) -> list[str]:
+        """Return those of ``existing`` that known jobs did not make, or that were changed since."""
         names = self.existing()
-        if not names or _is_inside_ours(self.folder):
+        if not names or _is_inside_ours(self.folder, is_known):
             return []
-        records = list(_read_records(self.folder))
+        records = [record for record in read_records(self.folder) if is_known(record.job, self.folder)]
         return [name for name in names if not _is_ours(self.folder / name, records)]
+
+    def jobs(self) -> set[str]:
+        """Return the ids of all jobs that records name here and in the folders above, known or not."""
+        return {record.job for folder in (self.folder, *self.folder.parents) for record in read_records(folder)}
 
     def claim(self, job_id: str) -> None:
         """Record that a job is about to write here; before the first write, after ``foreign`` was empty."""
@@ -71,7 +101,7 @@ class Place:
 
 
 def compute_hash(path: Path) -> str:
-    """Return the SHA-256 of a file's content, or of the names and sizes of a folder's files."""
+    """Return the SHA-256 of a file's content, or of names, sizes and change times of a folder's files."""
     digest = hashlib.sha256()
     found = path.lstat()
     if stat.S_ISDIR(found.st_mode):
@@ -87,6 +117,35 @@ def compute_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
+def read_records(folder: Path) -> Iterator[Record]:
+    """Read the records of a folder, at most ``MOST_RECORDS``; what is no record is passed over."""
+    records = folder / RECORDS
+    try:
+        names = [] if records.is_symlink() else sorted(os.listdir(records))  # noqa: PTH208 (names)
+    except OSError:
+        return
+    for name in names[:MOST_RECORDS]:
+        try:
+            content = json.loads(read_bytes(records / name, MOST_RECORD_BYTES))
+        except (UserError, OSError, ValueError, RecursionError):
+            continue
+        if (record := _parse(content)) is not None:
+            yield record
+
+
+def _parse(content: Any) -> Record | None:
+    if not isinstance(content, dict):
+        return None
+    job, names, made = content.get("job"), content.get("names"), content.get("made")
+    if not isinstance(job, str) or not isinstance(names, list) or len(names) > MOST_PATTERNS:
+        return None
+    if not all(isinstance(name, str) for name in names):
+        return None
+    if made is not None and not (isinstance(made, dict) and all(isinstance(value, str) for value in made.values())):
+        return None
+    return Record(job, tuple(names), made)
+
+
 def _list_files(folder: Path) -> Iterator[str]:
     for inner, _, names in os.walk(folder):
         if Path(inner).name == RECORDS:
@@ -94,44 +153,23 @@ def _list_files(folder: Path) -> Iterator[str]:
         for name in names:
             if not _IGNORED.fullmatch(name):
                 path = Path(inner, name)
-                yield f"{path.relative_to(folder)}\0{path.lstat().st_size}\n"
+                found = path.lstat()
+                yield f"{path.relative_to(folder)}\0{found.st_size}\0{found.st_mtime_ns}\n"
 
 
-def _is_ours(path: Path, records: Sequence[dict[str, Any]]) -> bool:
+def _is_ours(path: Path, records: Sequence[Record]) -> bool:
     if path.is_symlink():
         return False
-    hashed: str | None = None
-    for record in records:
-        made = record.get("made")
-        if made is None:
-            if any(fnmatch.fnmatchcase(path.name, str(pattern)) for pattern in record.get("names") or ()):
-                return True
-        elif path.name in made:
-            hashed = hashed or compute_hash(path)
-            if made[path.name] == hashed:
-                return True
-    return False
+    if any(record.may_write(path.name) for record in records):
+        return True
+    hashes = {record.made[path.name] for record in records if record.made is not None and path.name in record.made}
+    return bool(hashes) and compute_hash(path) in hashes
 
 
-def _is_inside_ours(folder: Path) -> bool:
+def _is_inside_ours(folder: Path, is_known: IsKnown) -> bool:
     """True in a folder that a job still writes, such as the trial of a search."""
-    for parent in folder.parents:
-        name = folder.relative_to(parent).parts[0]
-        for record in _read_records(parent):
-            if record.get("made") is None and any(
-                fnmatch.fnmatchcase(name, str(pattern)) for pattern in record.get("names") or ()
-            ):
-                return True
-    return False
-
-
-def _read_records(folder: Path) -> Iterator[dict[str, Any]]:
-    for path in sorted(Path(folder, RECORDS).glob("*.json")):
-        try:
-            if path.is_symlink() or path.stat().st_size > MOST_RECORD_BYTES:
-                continue
-            record = json.loads(path.read_bytes())
-        except (OSError, ValueError, RecursionError):
-            continue
-        if isinstance(record, dict) and isinstance(record.get("made"), dict | None):
-            yield record
+    return any(
+        record.may_write(folder.relative_to(parent).parts[0]) and is_known(record.job, parent)
+        for parent in folder.parents
+        for record in read_records(parent)
+    )

@@ -28,7 +28,9 @@ def load_archive(path: Path, *, device: str = "cpu") -> Any:
     try:
         with open_regular(path) as stream:
             _check_archive(stream, path.stat().st_size)
-        return torch.load(path, map_location=device, weights_only=True, mmap=device == "meta" or None)
+        content = torch.load(path, map_location=device, weights_only=True, mmap=device == "meta" or None)
+        _check_tensors(content)
+        return content
     except (UserError, OSError):
         raise
     except Exception as error:  # torch names no set of errors for damaged files
@@ -48,3 +50,19 @@ def _check_archive(stream: BinaryIO, size: int) -> None:
             raise ValueError("the archive's list of tensors is too long")
     if sum(entry.file_size for entry in entries) > size:
         raise ValueError("the archive's files overlap")
+
+
+def _check_tensors(content: Any) -> None:
+    """Refuse tensors that repeat their data: a file of a kilobyte could stand for gigabytes."""
+    import torch
+
+    left = [content]
+    while left:
+        value = left.pop()
+        if isinstance(value, torch.Tensor):
+            if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+                raise ValueError("a tensor is larger than its data")
+        elif isinstance(value, dict):
+            left += value.values()
+        elif isinstance(value, list | tuple):
+            left += value

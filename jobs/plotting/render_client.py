@@ -17,6 +17,7 @@ from jobs.settings import PROJECT_ROOT, Settings
 PLOT = "plot.png"
 TIMEOUT_S = 60.0  # the first start of matplotlib makes its font list, seconds; a drawing takes about one
 SOFTWARE = "tts-train"  # written into the file, by which it is known again
+PNG = b"\x89PNG\r\n\x1a\n"
 KEY_BYTES = 4096  # the key is in the first bytes of the file
 
 
@@ -82,13 +83,14 @@ def build_curves_request(record: JobRecord, history: MetricHistory) -> dict[str,
 
 def is_plot(path: Path) -> bool:
     """Return whether a file is a picture of curves that was drawn here."""
-    return _carries(path, SOFTWARE)
+    return _carries(path, f"Software\0{SOFTWARE}")
 
 
 def _carries(path: Path, key: str) -> bool:
     try:
         with open_regular(path) as stream:
-            return key.encode() in stream.read(KEY_BYTES)
+            start = stream.read(KEY_BYTES)
+            return start.startswith(PNG) and key.encode() in start
     except (OSError, UserError):
         return False
 

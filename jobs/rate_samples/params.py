@@ -1,14 +1,16 @@
 """Parameters and result of ``rate_samples``: an automatic rating of takes, 1 to 5 with reasons."""
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from jobs.dataset.manifest import Row, check_step
-from jobs.dataset.takes import check_takes_file
+from jobs.dataset.takes import check_takes_file, find_takes_file
 from jobs.errors import UserError
 from jobs.param_types import IngestedManifest, InputPath, ModelRef, OutputPath, Strict, TakesPath, Untrusted, rare
+from jobs.settings import Settings
 
 
 class Params(Strict):
@@ -139,6 +141,12 @@ class Result(Strict):
     n_text_compared: int = Field(description="Takes for which there was another English text to compare with.")
     plot: str = Field(description="ratings.png: every take with its parts.")
     caveat: str = Field(description="Limits of the automatic rating.")
+
+
+def suggest(params: Params, given: Collection[str], settings: Settings) -> dict[str, Any]:
+    """Name the ratings file beside the takes, so that what is stored says where the job writes."""
+    takes_file = find_takes_file(Path(params.takes))
+    return {} if params.out else {"out": str(takes_file.with_name("ratings.json"))}
 
 
 def check(params: Params) -> None:

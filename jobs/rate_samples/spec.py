@@ -24,7 +24,8 @@ KIND = JobKind(
         memory_mb=1000,
         bytes_each=4000,
     ),
-    makes={"out": ("rating_measures.jsonl", "report.html", "anchors")},
+    suggest="jobs.rate_samples.params:suggest",
+    makes={"out": ("{stem}.png", "evaluation.json", "rating_measures.jsonl", "report.html", "anchors", "spectrograms")},
     tool=StartTool(
         title="Rate synthesised takes",
         description="""\

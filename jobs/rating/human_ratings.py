@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from jobs.dataset.manifest import Row, read_numbered_rows
+from jobs.dataset.manifest import Row, file_inside, read_numbered_rows
 from jobs.errors import UserError
 from jobs.files.folders import open_in_place
 from jobs.param_types import Untrusted, first_fault
@@ -85,7 +85,7 @@ class Opinions:
 
 def read_opinions(folder: Path) -> Opinions:
     """Read the record beside a ``takes.jsonl``, empty if missing; raise ``manifest_unreadable`` with the line."""
-    path = folder / HUMAN_RATINGS
+    path = file_inside(folder, HUMAN_RATINGS)
     if not path.is_file():
         return Opinions()
     scores: list[HumanRating] = []

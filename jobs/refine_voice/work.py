@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jobs.dataset.manifest import check_step
+from jobs.dataset.manifest import check_audio_inside, check_step
 from jobs.dataset.takes import read_takes
 from jobs.errors import UserError
 from jobs.files.atomic_io import replacing_folder, write_json
@@ -92,7 +92,8 @@ def _rate_zero_shot(params: Params, runner: RoundRunner) -> RoundRating | None:
         return None
     reference = check_step(Path(params.manifest), "coded").ref_audio
     assert reference is not None
-    runner.speak(0, params.base_model, ref_audio=str(Path(params.manifest).parent / reference))
+    manifest = Path(params.manifest)
+    runner.speak(0, params.base_model, ref_audio=str(check_audio_inside(manifest, manifest.parent, reference)))
     return runner.rate(0)
 
 

@@ -3,11 +3,11 @@
 A parameter that is marked as an output and whose name ends in ``_dir`` names a folder; any other names a file.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from jobs.errors import UserError
-from jobs.files.output_marks import Place
+from jobs.files.output_marks import IsKnown, Place
 from jobs.param_types import PathMark, Strict, find_mark
 from jobs.runner.job_kind import JobKind
 
@@ -30,7 +30,8 @@ def _places(kind: JobKind, params: Strict, home: Path) -> Iterator[Place]:
         if parameter.endswith("_dir"):
             yield Place(path, names, f"{kind.name}.{parameter}")
         else:
-            beside = tuple(name.format(name=path.name) for name in names)
+            own = {"name": _literal(path.name), "stem": _literal(path.stem)}
+            beside = tuple(name.format(**own) for name in names)
             yield Place(path.parent, (_literal(path.name), *beside), f"{kind.name}.{path.name[:100]}")
 
 
@@ -44,8 +45,8 @@ def list_replaced(places: Sequence[Place]) -> list[str]:
     return [str(place.folder / name) for place in places for name in place.existing()]
 
 
-def refuse_foreign(places: Sequence[Place]) -> None:
-    """Check that a job would replace only what jobs have made and what is unchanged since.
+def refuse_foreign(places: Sequence[Place], is_known: IsKnown) -> None:
+    """Check that a job would replace only what known jobs have made and what is unchanged since.
 
     Raises:
         UserError: ``output_not_ours``.
@@ -53,7 +54,7 @@ def refuse_foreign(places: Sequence[Place]) -> None:
     for place in places:
         if place.folder.exists() and not place.folder.is_dir():
             raise UserError("path_unusable", f"{place.folder} is not a folder.", "Give another output path.")
-        names = place.foreign()
+        names = place.foreign(is_known)
         if names:
             more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
             raise UserError(
@@ -64,9 +65,12 @@ def refuse_foreign(places: Sequence[Place]) -> None:
             )
 
 
-def claim(places: Sequence[Place], job_id: str) -> None:
-    """Mark what a job is about to write as its own. Raises as ``refuse_foreign``; ``path_is_link``."""
-    refuse_foreign(places)
+def claim(places: Sequence[Place], job_id: str, known: Collection[str] = ()) -> None:
+    """Mark what a job is about to write as its own; ``known`` jobs may have written there before.
+
+    Raises as ``refuse_foreign``; ``path_is_link``.
+    """
+    refuse_foreign(places, lambda job, folder: job == job_id or job in known)
     for place in places:
         place.claim(job_id)
 

@@ -50,7 +50,7 @@ class DashboardServer(PageServer):
 
     def __init__(self, socket: Path, port: int = 0, *, reads_by_post: bool = False) -> None:
         self.key = secrets.token_hex(16)
-        super().__init__(lambda port: dashboard_app(socket, self.key, reads_by_post=reads_by_post), port)
+        super().__init__(lambda port: dashboard_app(socket, self.key, reads_by_post=reads_by_post), port, by_name=True)
 
     @property
     def url(self) -> str:

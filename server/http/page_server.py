@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
 from typing import TypeVar
@@ -14,7 +16,7 @@ from server.http.connections import connection_limits
 from server.http.listener import http_server, open_socket
 from server.http.rate_limit import RateLimit
 
-ADDRESS = "127.0.0.1"
+ADDRESS, ADDRESS_V6 = "127.0.0.1", "::1"
 # Far above one browser that plays and rates, or draws curves.
 MAX_CONCURRENT, MAX_PER_S = 64, 200.0
 SECURITY_HEADERS = {
@@ -31,22 +33,25 @@ class PageServer:
     Args:
         build: makes the application for a port.
         port: 0 takes a free one.
+        by_name: the page is reached by a name of this machine, which a browser may look for at either loopback address.
 
     Raises:
         UserError: ``port_taken``.
     """
 
-    def __init__(self, build: Callable[[int], ASGIApp], port: int = 0) -> None:
+    def __init__(self, build: Callable[[int], ASGIApp], port: int = 0, *, by_name: bool = False) -> None:
         try:
-            self._socket = open_socket(ADDRESS, port)
+            self._sockets = [open_socket(ADDRESS, port)]
+            self.port: int = self._sockets[0].getsockname()[1]
+            if by_name and (other := _open_if_there(ADDRESS_V6, self.port)) is not None:
+                self._sockets.append(other)
         except OSError as error:
             raise UserError("port_taken", f"Port {port} cannot be opened: {error}.", "Give another --port.") from error
-        self.port: int = self._socket.getsockname()[1]
         self._server = http_server(build(self.port), connection_limits(MAX_CONCURRENT))
 
     def serve(self) -> None:
         """Serve until ``stop``, SIGINT or SIGTERM."""
-        self._server.run(sockets=[self._socket])
+        self._server.run(sockets=self._sockets)
 
     def stop(self) -> None:
         """Let ``serve`` return."""
@@ -58,7 +63,18 @@ class PageServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._socket.close()
+        for each in self._sockets:
+            each.close()
+
+
+def _open_if_there(host: str, port: int) -> socket.socket | None:
+    """Listen on an address too, or return None where the machine does not have it. Raises ``OSError``: it is taken."""
+    try:
+        return open_socket(host, port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise
+        return None
 
 
 def limited_page(app: ASGIApp) -> ASGIApp:

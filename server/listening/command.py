@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from jobs.errors import UserError
+from jobs.dataset.takes import check_takes_file
 from jobs.param_types import InputPath, Strict
 from jobs.rating.human_ratings import HUMAN_RATINGS
 from jobs.runner.client.runner import Runner
@@ -57,7 +57,4 @@ def listening_server(words: Sequence[str], settings: Settings, about: str) -> Li
 
 
 def _takes_file(path: str) -> Path:
-    file = Path(path) / "takes.jsonl" if Path(path).is_dir() else Path(path)
-    if not file.is_file():
-        raise UserError("takes_missing", f"There is no {file}.", "Make takes with synthesize, give its takes.jsonl.")
-    return file
+    return check_takes_file(Path(path))

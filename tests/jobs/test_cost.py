@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobs.cost import Cost, audio_seconds, count_lines, manifest_seconds, spoken_seconds
+from tests.support.hostile.limits import within_limits
 
 
 def write_wav(path: Path, seconds: float) -> Path:
@@ -69,3 +70,13 @@ def test_an_input_that_cannot_be_read_has_no_amount(params: dict[str, object]) -
     cost = Cost(partial(manifest_seconds, name="manifest"), "s", s_each=1, s_fixed=1, memory_mb=1, bytes_each=1)
 
     assert cost.measure(params) == 0
+
+
+def test_a_header_without_end_and_many_links_to_one_file_cost_little(tmp_path: Path) -> None:
+    content = write_wav(tmp_path / "a.wav", 2).read_bytes()
+    (tmp_path / "a.wav").write_bytes(content[:12] + b"junk\0\0\0\0" * 120_000 + content[12:])
+    for number in range(50):
+        (tmp_path / f"{number}.wav").symlink_to("a.wav")
+
+    with within_limits(most_s=0.5):
+        assert audio_seconds({"audio": str(tmp_path)}, "audio") == 0

@@ -176,7 +176,7 @@ def _resolve_model(text: str, where: str, settings: Settings, runner: Runner, aw
     path = inside_roots(text, where, settings)
     refuse_special(path)
     if path.is_dir():
-        return str(_export_in(path))
+        return str(inside_roots(str(_export_in(path)), where, settings))
     named = None if is_path else find_voice(text, where, settings)
     if named is not None:
         return str(inside_roots(str(named), where, settings))

@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from jobs.ingest_audiobook.text.subtitles import segment_files
 
 STATE_FOLDER = ".ingest"
 RECORD = "record.json"
+CLIP = re.compile(r"clips/\d{6,12}\.wav")
 MAX_RECORD_BYTES = 64 << 20  # of a unit: 15 minutes have 500 clips, 1 MB
 VERSION = 4  # of the clips; an ingest of another version does not continue an older dataset
 # Parameters that change no clip: places, judging after the cut, and how Whisper computes, so that an ingest that ran
@@ -103,7 +105,11 @@ class IngestState:
     def finished(self) -> Iterator[UnitRecord]:
         """Read the records of finished units in order, up to the first gap: those of a long book exceed the memory."""
         for index in range(self._count_finished()):
-            yield _read_record(_record_path(self._folder, index))
+            path = _record_path(self._folder, index)
+            record = _read_record(path)
+            if not all(CLIP.fullmatch(clip.audio) for clip in record.clips):
+                raise _damaged(path, "it names files in other folders")
+            yield record
 
     def _count_finished(self) -> int:
         return next(index for index in itertools.count() if not _record_path(self._folder, index).is_file())

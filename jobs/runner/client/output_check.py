@@ -1,4 +1,4 @@
-"""Check, before a job is submitted, that its outputs replace only what jobs have made."""
+"""Check, before a job is submitted, that its outputs replace only what jobs of this home have made."""
 
 import json
 from collections.abc import Iterator
@@ -9,34 +9,54 @@ from pydantic import ValidationError
 
 from jobs.files.output_marks import RECORDS, Place
 from jobs.param_types import Strict
-from jobs.runner.job_kind import JobKind
+from jobs.runner.job_kind import JobKind, all_kinds
 from jobs.runner.outputs import find_places, refuse_foreign
-from jobs.runner.store import Store
+from jobs.runner.store import JobRow, Store
 
 
-def check_outputs(kind: JobKind, params: Strict, store: Store, home: Path, *, mark: bool = True) -> None:
-    """Refuse to replace what no job has made.
+def check_outputs(kind: JobKind, params: Strict, store: Store, home: Path, *, mark: bool = True) -> list[str]:
+    """Refuse to replace what no job of this home has made.
 
     Outputs of jobs that ran before outputs were marked are known by the store, and marked unless ``mark`` is false.
+
+    Returns:
+        Jobs that have written there, whose marks the worker may believe.
 
     Raises:
         UserError: ``output_not_ours``, ``path_unusable``, ``path_is_link``.
     """
-    unknown = []
-    for place in find_places(kind, params, home):
-        is_old = not (place.folder / RECORDS).exists() and bool(place.foreign())
+    kinds = {**all_kinds(), kind.name: kind}
+
+    def is_known(job_id: str, folder: Path) -> bool:
+        row = store.get(job_id)
+        return row is not None and row.kind in kinds and _writes_in(row, kinds[row.kind], folder, home)
+
+    places, unknown = find_places(kind, params, home), []
+    known = {job_id for place in places for job_id in place.jobs() if store.get(job_id) is not None}
+    for place in places:
+        is_old = not (place.folder / RECORDS).exists() and bool(place.foreign(is_known))
         job_id = next(_made_before(kind, place, store, home), None) if is_old else None
         if job_id is None:
             unknown.append(place)
-        elif mark:
-            place.claim(job_id)
-    refuse_foreign(unknown)
+        else:
+            known.add(job_id)
+            if mark:
+                place.claim(job_id)
+    refuse_foreign(unknown, is_known)
+    return sorted(known)
 
 
 def _made_before(kind: JobKind, place: Place, store: Store, home: Path) -> Iterator[str]:
-    """Find jobs of the same kind that wrote into the same folder."""
+    """Find jobs of before outputs were marked, of the same kind and the same output."""
     for row in store.with_text(kind.name, json.dumps(str(place.folder), ensure_ascii=False)[1:-1]):
-        with suppress(ValidationError, ValueError, KeyError):
-            params = kind.params.model_validate(json.loads(row.document)["params"])
-            if any(found.folder == place.folder for found in find_places(kind, params, home)):
-                yield row.id
+        if "output_jobs" not in json.loads(row.document) and _writes_in(row, kind, place.folder, home, place.record):
+            yield row.id
+
+
+def _writes_in(row: JobRow, kind: JobKind, folder: Path, home: Path, record: str | None = None) -> bool:
+    with suppress(ValidationError, ValueError, KeyError, TypeError):
+        params = kind.params.model_validate(json.loads(row.document)["params"])
+        return any(
+            found.folder == folder and record in (None, found.record) for found in find_places(kind, params, home)
+        )
+    return False

@@ -65,14 +65,15 @@ def take(request: SubmissionRequest, store: Store, settings: Settings) -> tuple[
     known = _by_key(request, store)
     if known is not None:
         return known, False
+    output_jobs: list[str] = []
     reusable = _by_fingerprint(request, store, settings)
     if reusable is None:
         preflight.check(settings, request.kind.environment, request.backend_of(settings), request.memory_mb)
-        check_outputs(request.kind, request.params, store, settings.home)
+        output_jobs = check_outputs(request.kind, request.params, store, settings.home)
     elif request.key is None:
         return reusable, False
     try:
-        return _write(request, store, settings)
+        return _write(request, store, settings, [*output_jobs, *request.after])
     except sqlite3.OperationalError as error:
         raise UserError(
             "disk_full" if "full" in str(error) else "home_unusable",
@@ -81,9 +82,9 @@ def take(request: SubmissionRequest, store: Store, settings: Settings) -> tuple[
         ) from error
 
 
-def _write(request: SubmissionRequest, store: Store, settings: Settings) -> tuple[JobRow, bool]:
+def _write(request: SubmissionRequest, store: Store, settings: Settings, output_jobs: list[str]) -> tuple[JobRow, bool]:
     """Look again under the write lock, where no other caller can be faster, and insert."""
-    document = _document(request, settings)
+    document = _document(request, settings) | {"output_jobs": output_jobs}
     with store.transaction() as connection:
         known = _by_key(request, store)
         if known is not None:

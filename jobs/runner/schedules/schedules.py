@@ -193,6 +193,9 @@ class Schedules:
         except (ImportError, LookupError, ValueError) as error:  # a spec that an update has changed
             logger.warning("schedule %s is broken: %s", schedule.id, error)
             return None, f"{at} failed: its parameters do not fit this version any more: {error}"
+        except (OSError, RecursionError) as error:  # a path that cannot be used must not stop other schedules
+            logger.warning("schedule %s: %s", schedule.id, error)
+            return None, f"{at} failed: {type(error).__name__}: {error}"
 
     def _submit(self, schedule: Schedule, occasion: str) -> str:
         kind = load_kind(schedule.document["spec"], schedule.kind)

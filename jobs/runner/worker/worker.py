@@ -124,7 +124,8 @@ def _run(job: dict[str, Any], context: WorkerContext) -> Strict:
         run = load_entry(kind.entry)
     context.raise_if_cancelled()
     places = outputs.find_places(kind, params, context.settings.home) if context.settings.rank == 0 else []
-    outputs.claim(places, context.job_id)
+    if "output_jobs" in job:  # else it was submitted before outputs were marked
+        outputs.claim(places, context.job_id, job["output_jobs"])
     result = kind.result.model_validate(run(params, context))
     outputs.seal(places, context.job_id)
     return result

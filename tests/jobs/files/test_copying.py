@@ -12,11 +12,12 @@ from jobs.files.copying import copy_file, link_file, link_tree
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A folder of weights, one file in a folder below and one a link to a store."""
+    """A folder of weights, one file in a folder below, and a link to a file elsewhere."""
     folder = tmp_path / "source"
     (folder / "deep").mkdir(parents=True)
-    (tmp_path / "blob").write_bytes(b"weights")
-    (folder / "model.safetensors").symlink_to(tmp_path / "blob")
+    (tmp_path / "blob").write_bytes(b"private")
+    (folder / "model.safetensors").write_bytes(b"weights")
+    (folder / "notes.txt").symlink_to(tmp_path / "blob")
     (folder / "deep" / "config.json").write_text("{}")
     return folder
 
@@ -27,7 +28,7 @@ def test_a_tree_gets_second_names_and_no_links(tmp_path: Path, source: Path) -> 
     files = sorted(path for path in (tmp_path / "voice").rglob("*") if path.is_file())
     assert [path.name for path in files] == ["config.json", "model.safetensors"]
     assert not any(path.is_symlink() for path in files)
-    assert files[1].samefile(tmp_path / "blob")
+    assert files[1].samefile(source / "model.safetensors")
 
 
 def test_a_second_name_replaces_what_has_it_and_is_kept_when_it_is_there(tmp_path: Path, source: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.dataset.takes import read_takes
 from jobs.errors import UserError
 from jobs.rating.human_ratings import (
     HUMAN_RATINGS,
@@ -74,3 +75,16 @@ def test_the_interval_of_a_share_is_wilsons() -> None:
     assert wilson_interval(8, 10) == pytest.approx((0.490, 0.943), abs=0.001)
     assert wilson_interval(0, 10) == pytest.approx((0.0, 0.278), abs=0.001)
     assert wilson_interval(0, 0) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("name", ["takes.jsonl", "human_ratings.jsonl"])
+def test_a_file_beside_the_takes_that_is_a_link_out_is_not_read(tmp_path: Path, name: str) -> None:
+    (tmp_path / "private.jsonl").write_text('{"audio": "a.wav", "text": "a secret"}\n')
+    folder = tmp_path / "takes"
+    folder.mkdir()
+    (folder / name).symlink_to(tmp_path / "private.jsonl")
+
+    with pytest.raises(UserError) as refused:
+        read_opinions(folder) if name.startswith("human") else read_takes(folder)
+
+    assert refused.value.code == "path_outside_dataset"

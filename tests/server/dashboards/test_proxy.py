@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 import socket
@@ -190,3 +191,10 @@ def test_the_page_waits_for_a_dashboard_that_is_starting_and_says_when_it_breaks
     assert (early[0], early[1]["Refresh"]) == (503, "1")
     assert broken[0] == 502
     assert broken[2].startswith(b"The dashboard does not answer (R")
+
+
+def test_a_page_reached_by_name_listens_on_both_loopback_addresses(server: DashboardServer) -> None:
+    """A browser may try ``::1`` first, and would show its key to whoever listens there."""
+    with socket.socket(socket.AF_INET6) as other, pytest.raises(OSError) as taken:
+        other.bind(("::1", server.port))
+    assert taken.value.errno in (errno.EADDRINUSE, errno.EADDRNOTAVAIL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
@@ -185,3 +186,31 @@ def test_without_any_agent_it_asks_which(tmp_path: Path) -> None:
     done = run(tmp_path, "install-skill", "--json")
 
     assert json.loads(done.stdout)["error"]["code"] == "no_agent_found"
+
+
+def test_a_strangers_repository_leads_nowhere_else(home: Path, tmp_path: Path) -> None:
+    victim, repository = tmp_path / "victim", tmp_path / "repository"
+    (victim / "notes").mkdir(parents=True)
+    (victim / "id_rsa").write_text("private")
+    (victim / "notes" / "failures.md").write_text("mine")
+    (victim / "settings.json").write_text("{}")
+    skill = repository / ".claude" / "skills" / "tts-train"
+    skill.mkdir(parents=True)
+    sha = hashlib.sha256(b"private").hexdigest()
+    (skill / ".installed.json").write_text(json.dumps({"x/id_rsa": sha, "../../../x": sha}))
+    (skill / "x").symlink_to(victim)
+    before = tree(victim)
+
+    (skill / "references").symlink_to(victim / "notes")
+    through_a_folder = run(home, "install-skill", "--claude", "--path", str(repository))
+    (skill / "references").unlink()
+    (repository / ".mcp.json").symlink_to(victim / "settings.json")
+    through_a_file = run(home, "install-skill", "--claude", "--path", str(repository))
+    (repository / ".mcp.json").unlink()
+    without = run(home, "install-skill", "--claude", "--path", str(repository))
+    removed = run(home, "uninstall-skill", "--claude", "--path", str(repository))
+
+    assert "path_is_link" in through_a_folder.stderr
+    assert "path_is_link" in through_a_file.stderr
+    assert (without.returncode, removed.returncode) == (0, 0), without.stderr + removed.stderr
+    assert tree(victim) == before

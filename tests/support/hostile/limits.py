@@ -13,15 +13,15 @@ NOISE_S = 0.03
 
 
 @contextmanager
-def within_limits() -> Iterator[None]:
-    """Assert that the block takes at most ``MOST_S`` and ``MOST_BYTES`` more than before (memory on Linux only)."""
+def within_limits(most_s: float = MOST_S) -> Iterator[None]:
+    """Assert that the block takes at most ``most_s`` and ``MOST_BYTES`` more than before (memory on Linux only)."""
     resets = Path("/proc/self/clear_refs")
     if resets.exists():
         resets.write_text("5", encoding="ascii")  # the peak of the resident memory becomes what is used now
     before, began = _memory_bytes("VmRSS"), time.process_time()
     yield
     took_s, grew_by = time.process_time() - began, _memory_bytes("VmHWM") - before
-    assert took_s < MOST_S, f"{took_s:.1f} s"
+    assert took_s < most_s, f"{took_s:.1f} s"
     assert grew_by < MOST_BYTES, f"{grew_by / 1e6:.0f} MB"
 
 

@@ -242,3 +242,15 @@ def test_a_model_that_is_neither_name_nor_folder_is_refused(settings: Settings, 
 def test_an_unknown_handle_is_refused(settings: Settings) -> None:
     assert refusal_of(Args(source="artifact://align-20260101-000000-abcd/manifest"), settings).code == "job_unknown"
     assert refusal_of(Args(source="artifact://broken"), settings).code == "artifact_unknown"
+
+
+def test_a_voice_that_is_a_link_out_of_its_folder_is_refused(settings: Settings, work: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "config.json").write_text("{}")
+    (work / "run").mkdir()
+    (work / "run" / "voice").symlink_to(tmp_path / "outside")
+
+    with pytest.raises(UserError) as refused:
+        resolved(Args(model=str(work / "run")), settings)
+
+    assert refused.value.code == "path_outside_roots"

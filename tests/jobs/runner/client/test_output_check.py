@@ -14,6 +14,8 @@ from jobs.param_types import OutputPath, Strict
 from jobs.runner import outputs
 from jobs.runner.client.runner import Runner
 from jobs.runner.job_kind import JobKind, all_kinds
+from jobs.runner.paths import Home
+from jobs.runner.store import Store
 from jobs.settings import Settings
 
 
@@ -87,8 +89,12 @@ def test_a_file_where_a_folder_is_needed_and_a_link_are_refused(submit: Callable
 def test_outputs_of_jobs_from_before_marks_are_known_by_the_store(
     submit: Callable[..., str], settings: Settings, tmp_path: Path
 ) -> None:
-    submit(out_dir=str(tmp_path / "out"))  # nothing is in the way yet
+    old = submit(out_dir=str(tmp_path / "out"))  # nothing is in the way yet
     (tmp_path / "out" / "voice").mkdir(parents=True)
+    assert refusal(lambda: submit(out_dir=str(tmp_path / "out"), n=2)).code == "output_not_ours"  # it never ran
+    store = Store(Home(settings.home))
+    with store.transaction() as connection:  # as a version wrote it that made no marks
+        connection.execute("UPDATE jobs SET document = json_remove(document, '$.output_jobs') WHERE id = ?", (old,))
 
     Runner(settings).check_outputs(KIND, Params(out_dir=str(tmp_path / "out"), n=2))
     assert not (tmp_path / "out" / RECORDS).exists()  # a dry run writes nothing
@@ -107,11 +113,14 @@ def test_a_worker_marks_what_it_made_and_looks_again(settings: Settings, tmp_pat
     outputs.seal(places, "writing-1")
 
     assert outputs.list_replaced(places) == [str(tmp_path / "out" / "voice"), str(tmp_path / "a*b.jsonl")]
-    outputs.claim(places, "writing-2")
+    outputs.claim(places, "writing-2", ["writing-1"])
     (tmp_path / "rejections.jsonl").mkdir()
     outputs.seal(places, "writing-2")
+    outputs.claim(places, "writing-3", ["writing-2"])
+    outputs.seal(places, "writing-3")
+    assert refusal(lambda: outputs.claim(places, "writing-4")).code == "output_not_ours"  # of a job that is not known
     (tmp_path / "a*b.jsonl").write_text("by hand")
-    assert refusal(lambda: outputs.claim(places, "writing-3")).code == "output_not_ours"
+    assert refusal(lambda: outputs.claim(places, "writing-4", ["writing-3"])).code == "output_not_ours"
 
 
 def test_a_jobs_own_folder_is_its_own(settings: Settings) -> None:

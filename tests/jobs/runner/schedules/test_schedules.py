@@ -8,6 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from jobs.runner.client.runner import Runner
 from jobs.runner.schedules.rule import ScheduleRule
 from jobs.runner.schedules.schedules import LATE_S, Schedules
@@ -143,3 +145,19 @@ def test_the_supervisor_submits_what_is_due(
 
     assert runner.wait(job_id, 30).state == "succeeded"
     assert schedules.get("s").n_runs == 1
+
+
+def test_a_schedule_whose_path_cannot_be_used_stops_no_other(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedules = hourly(settings)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(40, "Too many levels of symbolic links")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Runner, "submit", refuse)
+        assert schedules.submit_due(NOON + HOUR) == []
+
+    assert "Too many levels" in schedules.get("s").note
+    assert len(schedules.submit_due(NOON + 2 * HOUR)) == 1
