@@ -88,7 +88,6 @@ class Place:
 
     def claim(self, job_id: str) -> None:
         """Record that a job is about to write here; before the first write, after ``foreign`` was empty."""
-        make_folder(self.folder / RECORDS)
         self._write({"job": job_id, "names": list(self.names), "made": None})
 
     def seal(self, job_id: str) -> None:
@@ -97,7 +96,7 @@ class Place:
         self._write({"job": job_id, "names": list(self.names), "made": made})
 
     def _write(self, content: dict[str, Any]) -> None:
-        write_json(self.folder / RECORDS / f"{self.record}.json", content)
+        write_json(make_folder(self.folder / RECORDS) / f"{self.record}.json", content)
 
 
 def compute_hash(path: Path) -> str:

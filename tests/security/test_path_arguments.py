@@ -15,8 +15,8 @@ from anyio.from_thread import start_blocking_portal
 
 from jobs.param_types import ModelMark, PathMark, find_mark
 from tests.support.call_fuzzer import World, make_world
-from tests.support.hostile import books, recordings, segments
-from tests.support.hostile.datasets import foreign_datasets, manifests
+from tests.support.hostile import books, manifests, recordings, segments
+from tests.support.hostile.datasets import foreign_datasets
 from tools.core.registry import all_tools
 
 # Honest values of required arguments, by name; a new name is refused by test_every_tool_can_be_called.
@@ -127,7 +127,8 @@ def test_no_hostile_path_is_opened_waited_for_or_written(world: World, tool: str
     field = all_tools()[tool].args.model_fields[argument]
     is_list = "list" in str(field.annotation)
     built = world.work / "built"
-    kinds = GENERIC | (BUILT.get(argument, {}) if tool != "make_voice" else {})  # it passes them on
+    files = BUILT.get(argument, {}) if tool != "make_voice" else {}  # it passes them on
+    kinds = GENERIC | {f"built: {name}": build for name, build in files.items()}
     values = {}
     for number, (kind, build) in enumerate(kinds.items()):
         (built / str(number)).mkdir(parents=True)

@@ -27,7 +27,7 @@ LAST_NODE_S = 120  # between the end of the first node's processes and the force
 def make_rendezvous() -> dict[str, str]:
     """Return the variable by which torchrun names a new rendezvous.
 
-    What the nodes tell each other there is unpickled, and the port has no password. So the name cannot be guessed, and
+    What the nodes send each other there is unpickled, and the port has no password. So the name cannot be guessed, and
     stands in no command line, which other users can see.
     """
     return {"PET_RDZV_ID": secrets.token_hex(16)}
