@@ -107,19 +107,6 @@ run_uv() {
   return 1
 }
 
-compile_imports() {
-  # Jobs cannot write to their environment, so what is not compiled would be compiled again by every job: import the
-  # heavy libraries once. It only saves time, so a failure is the jobs' to report.
-  PYTHONPATH="$ROOT" PYTHONSAFEPATH=1 PYTHONNOUSERSITE=1 "$1" -c '
-import importlib
-from jobs.qwen.upstream import qwen_tts
-qwen_tts()
-for name in ("accelerate", "bitsandbytes", "datasets", "faster_whisper", "lhotse", "matplotlib.figure", "optuna", "peft",
-             "plotly.io", "sklearn.ensemble", "speechmos", "torch.utils.tensorboard", "whisperx.alignment"):
-    importlib.import_module(name)
-' >/dev/null 2>&1 || true
-}
-
 make_environment() {
   local name="$1" need free quiet
   export PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -137,12 +124,12 @@ make_environment() {
     touch "$ENVS/$name/.unfinished"
     # uv draws its progress at a terminal; elsewhere it would only list 200 packages.
     [ -t 2 ] && quiet="" || quiet="-q"
-    run_uv pip sync $quiet --require-hashes --python "$ENVS/$name/bin/python" "$LOCKS/$name.lock" \
+    # Jobs cannot write to their environment: what is not compiled now would be compiled again by every job.
+    run_uv pip sync $quiet --compile-bytecode --require-hashes --python "$ENVS/$name/bin/python" "$LOCKS/$name.lock" \
       || die "setup: installing '$name' failed; what was done is kept, run the same command again to go on."
     # The developers' tools see the packages of ml without a second copy of them.
     [ "$name" != dev ] || echo "$ENVS/ml/$(cd "$ENVS/ml" && echo lib/python3.*/site-packages)" \
       > "$(echo "$ENVS/dev"/lib/python3.*/site-packages)/ml.pth"
-    [ "$name" != ml ] || { say "setup: compiling the libraries once"; compile_imports "$ENVS/ml/bin/python"; }
     cp "$LOCKS/$name.lock" "$ENVS/$name/.installed.lock"
     rm -f "$ENVS/$name/.unfinished"
     say "setup: '$name' is ready"
