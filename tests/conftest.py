@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run slow files first: short tests at the end keep all test processes busy until then."""
     items.sort(key=lambda item: is_fast(item.path))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def exclude_imports_from_collections() -> Iterator[None]:
+    """Keep the garbage collector from searching all imported modules in the middle of a test that measures time."""
+    gc.collect()
+    gc.freeze()
+    yield
 
 
 @pytest.fixture(scope="session")
