@@ -1,6 +1,7 @@
 """run.sh: the only entry works from anywhere, and refuses before it spends anything."""
 
 import http.server
+import importlib.util
 import os
 import pty
 import shutil
@@ -85,6 +86,16 @@ def test_the_lock_of_a_killed_set_up_is_taken_over(tmp_path: Path) -> None:
 
     assert "MB needed" in answer.stderr
     assert not (envs / ".lock").exists()
+
+
+@pytest.mark.parametrize("package", ["torch", "transformers", "qwen_tts", "whisperx", "optuna"])
+def test_packages_of_jobs_are_compiled_at_set_up(package: str) -> None:
+    """Jobs cannot write to their environment: each would compile 5,000 modules again, which takes 20 s."""
+    spec = importlib.util.find_spec(package)
+
+    assert spec is not None
+    assert spec.origin is not None
+    assert Path(importlib.util.cache_from_source(spec.origin)).is_file()
 
 
 def test_the_user_s_python_settings_stay_out(tmp_path: Path) -> None:
