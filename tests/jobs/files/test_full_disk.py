@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import errno
-import os
 import sqlite3
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from jobs.files.full_disk import is_full_disk
+from tests.support.small_disk import mounted, needs_root
 
 FULL = Path("/dev/full")  # takes no byte: the kernel's own "no space left on device"
 WEIGHTS = {"weight": torch.zeros(1000, 1000)}
@@ -41,6 +40,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
 @pytest.mark.parametrize("library", WRITERS)
 def test_a_full_disk_is_seen_in_the_errors_of_libraries(library: str, tmp_path: Path) -> None:
     with pytest.raises(Exception) as caught:
@@ -49,14 +49,10 @@ def test_a_full_disk_is_seen_in_the_errors_of_libraries(library: str, tmp_path: 
     assert is_full_disk(caught.value), repr(caught.value)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system")
+@needs_root
 def test_a_full_disk_is_seen_in_the_error_of_safetensors(tmp_path: Path) -> None:
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(tmp_path)], check=True)
-    try:
-        with pytest.raises(Exception) as caught:
-            save_file(WEIGHTS, tmp_path / "model.safetensors")
-    finally:
-        subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+    with mounted(tmp_path, "100k"), pytest.raises(Exception) as caught:
+        save_file(WEIGHTS, tmp_path / "model.safetensors")
 
     assert is_full_disk(caught.value), repr(caught.value)
 

@@ -14,10 +14,10 @@ import pytest
 from jobs.errors import UserError
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
+from tests.support.small_disk import mounted, needs_root, remount
 
 N_PROCESSES, N_EACH = 8, 125
 NOT_BEFORE = 4e9  # far off: what is submitted here is not meant to run
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file system of its own needs root")
 
 
 def test_a_thousand_submissions_from_eight_processes_are_all_kept(settings: Settings) -> None:
@@ -62,12 +62,9 @@ def test_a_home_may_have_any_name(
 @pytest.fixture
 def small_disk(tmp_path: Path, end_processes_of: Callable[[Path], None]) -> Iterator[Path]:
     """A file system of 3 MB."""
-    folder = tmp_path / "small disk"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)], check=True)
-    yield folder
-    end_processes_of(folder / "home")
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with mounted(tmp_path / "small disk", "3m") as folder:
+        yield folder
+        end_processes_of(folder / "home")
 
 
 @needs_root
@@ -99,7 +96,7 @@ def test_a_full_disk_hides_no_ending_and_takes_no_new_job(
 def test_a_home_that_cannot_be_written_is_refused(settings: Settings, small_disk: Path) -> None:
     from tiny_kinds import ADD, AddParams
 
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    remount(small_disk, "ro")
 
     with pytest.raises(UserError) as refused:
         Runner(replace(settings, home=small_disk / "home")).submit(ADD, AddParams())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import io
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,8 +21,8 @@ from jobs.ingest_audiobook.output import worker_pool
 from jobs.ingest_audiobook.params import Params, check
 from jobs.ingest_audiobook.work import make_clips
 from jobs.settings import PROJECT_ROOT, Settings
+from tests.support.small_disk import mounted, needs_root, remount
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file system of its own needs root")
 FABLES = str(PROJECT_ROOT / "samples" / "fables.m4b")
 TEXT = str(PROJECT_ROOT / "samples" / "fables.txt")
 Contexts = Callable[[], Any]
@@ -95,11 +94,8 @@ def test_only_an_error_of_the_operating_system_is_sent_with_its_number(
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MB: some clips fit."""
-    folder = tmp_path / "small disk"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], check=True)
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with mounted(tmp_path / "small disk", "1m") as folder:
+        yield folder
 
 
 @needs_root
@@ -110,7 +106,7 @@ def test_a_full_disk_is_reported_and_the_job_goes_on_when_there_is_room(
     with pytest.raises(OSError, match="No space left") as caught:
         make_clips(params(small_disk / "out", workers=workers), make_context())
 
-    subprocess.run(["mount", "-o", "remount,size=50m", str(small_disk)], check=True)
+    remount(small_disk, "size=50m")
     made = make_clips(params(small_disk / "out", workers=workers), make_context())
 
     assert caught.value.errno == errno.ENOSPC
