@@ -172,7 +172,8 @@ def test_clips_of_a_real_book_that_were_cut_within_words_lose_those_words_alone(
     lost = {row.audio: row for row in rejected(whole.parent) if row.text != texts[row.audio.replace(".wav", ".flac")]}
     assert len(lost) == result.n_trimmed
     for row in aligned(whole.parent):
-        audio = next(audio for audio in texts if row.audio.startswith(audio.removesuffix(".flac")))
+        written = row.audio.removeprefix("trimmed/")
+        audio = next(audio for audio in texts if written.startswith(audio.removesuffix(".flac")))
         n_lost = len(truth[audio]) - len(row.words)
         if not n_lost:  # a cut within the silence of a stop is not detected: 2 of 20
             continue
