@@ -51,29 +51,51 @@ class SubmissionRequest:
         return "local" if self.kind.resource == "director" else self.backend or settings.backend
 
 
-def take(request: SubmissionRequest, store: Store, settings: Settings) -> tuple[JobRow, bool]:
-    """Return the job of a request, and whether it is new.
+def check(
+    request: SubmissionRequest, store: Store, settings: Settings, *, mark: bool
+) -> tuple[JobRow | None, list[str]]:
+    """Check a request, for a dry run and for a submission alike.
+
+    Args:
+        request: what would be submitted.
+        store: of the home; not made when it is missing.
+        settings: of the caller.
+        mark: whether to mark outputs of jobs from before the marks; a dry run writes nothing.
+
+    Returns:
+        The job that was submitted with the same key or does the same, which no other check is made for; and the jobs
+        whose marks in the outputs the worker may believe.
 
     Raises:
         UserError: ``idempotency_conflict``, ``backend_unknown``, ``home_on_network``, ``disk_full``,
-            ``memory_too_large``, ``environment_missing``, ``output_not_ours``, ``job_unknown``, ``dependency_failed``
-            or ``home_unusable``.
+            ``memory_too_large``, ``environment_missing``, ``output_not_ours``, ``path_unusable``, ``path_is_link``,
+            ``job_unknown`` or ``dependency_failed``.
     """
     if request.backend is not None and request.backend not in BACKENDS:
         raise UserError("backend_unknown", f"There is no backend {request.backend!r}.", f"Use {' or '.join(BACKENDS)}.")
     preflight.check_local(settings.home)
-    known = _by_key(request, store)
+    known = None
+    if store.exists:  # else it has no job, and a look would make it
+        known = _by_key(request, store) or _by_fingerprint(request, store, settings)
     if known is not None:
+        return known, []
+    preflight.check(settings, request.kind.environment, request.backend_of(settings), request.memory_mb)
+    check_needed(request.after, store)
+    output_jobs = check_outputs(request.kind, request.params, store, settings.home, mark=mark)
+    return None, sorted({*output_jobs, *request.after})
+
+
+def take(request: SubmissionRequest, store: Store, settings: Settings) -> tuple[JobRow, bool]:
+    """Return the job of a request, and whether it is new.
+
+    Raises:
+        UserError: as ``check``; ``home_unusable``.
+    """
+    known, output_jobs = check(request, store, settings, mark=True)
+    if known is not None and (request.key is None or store.by_key(request.key) is not None):
         return known, False
-    output_jobs: list[str] = []
-    reusable = _by_fingerprint(request, store, settings)
-    if reusable is None:
-        preflight.check(settings, request.kind.environment, request.backend_of(settings), request.memory_mb)
-        output_jobs = check_outputs(request.kind, request.params, store, settings.home)
-    elif request.key is None:
-        return reusable, False
     try:
-        return _write(request, store, settings, [*output_jobs, *request.after])
+        return _write(request, store, settings, output_jobs)
     except sqlite3.OperationalError as error:
         raise UserError(
             "disk_full" if "full" in str(error) else "home_unusable",

@@ -25,6 +25,11 @@ class StoreConnection:
         self._local = threading.local()
 
     @property
+    def exists(self) -> bool:
+        """False before the first job of a home: any query would make the store."""
+        return os.path.exists(self._database)  # noqa: PTH110 (a name)
+
+    @property
     def connection(self) -> sqlite3.Connection:
         """This thread's connection, opened anew when the file was replaced (a home that was deleted)."""
         try:

@@ -34,6 +34,11 @@ class Queries(StoreConnection):
         query = "SELECT * FROM jobs WHERE kind = ? AND instr(document, ?) ORDER BY seq DESC LIMIT 100"
         return self._many(query, kind, text)
 
+    def live_with_text(self, text: str) -> list[JobRow]:
+        """Jobs that are not finished and whose document holds a text, oldest first."""
+        query = f"SELECT * FROM jobs INDEXED BY jobs_live WHERE state IN {LIVE_SQL} AND instr(document, ?) ORDER BY seq"
+        return self._many(query, text)
+
     def newest(self, *, state: str | None, kind: str | None, limit: int, before: int | None) -> list[JobRow]:
         """Rows, newest first; ``before`` is the ``seq`` that the page starts after."""
         wanted = {"state = ?": state, "kind = ?": kind, "seq < ?": before}

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from jobs.errors import UserError
 from jobs.files import records
 from jobs.files.full_disk import is_full_disk
 from jobs.files.home import follow_jobs_link
+from jobs.files.output_marks import Place
 from jobs.imports import collection_paused
 from jobs.param_types import Strict
 from jobs.runner import artifacts, outputs
@@ -126,9 +128,18 @@ def _run(job: dict[str, Any], context: WorkerContext) -> Strict:
     places = outputs.find_places(kind, params, context.settings.home) if context.settings.rank == 0 else []
     if "output_jobs" in job:  # else it was submitted before outputs were marked
         outputs.claim(places, context.job_id, job["output_jobs"])
-    result = kind.result.model_validate(run(params, context))
-    outputs.seal(places, context.job_id)
-    return result
+    try:
+        return kind.result.model_validate(run(params, context))
+    finally:  # also of a failure or a cancel, so that the same call can go on with what is there
+        _seal(places, context.job_id)
+
+
+def _seal(places: Sequence[Place], job_id: str) -> None:
+    """Record what the job has made; without that record all that it might have made counts as its own."""
+    try:
+        outputs.seal(places, job_id)
+    except (OSError, UserError):
+        logger.exception("what was made could not be recorded in %s", ", ".join(str(place.folder) for place in places))
 
 
 def _failure(error: BaseException, allowed: list[Path]) -> dict[str, str]:
