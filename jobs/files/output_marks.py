@@ -30,7 +30,7 @@ MOST_RECORD_BYTES, MOST_FOLDER_BYTES = 2_000_000, 4_000_000  # of a record, and 
 MOST_HASHED_BYTES = 1_000_000_000
 # Changed beside us by people, by libraries that only look, and by file managers.
 _IGNORED = re.compile(
-    r"\.tts-train|human_ratings\.jsonl|optuna_study\.db(-.*)?|\..*\.[0-9a-f]{16}\.tmp"
+    r"\.tts-train|human_ratings\.jsonl|optuna_study\.db(-.*)?|\..*\.[0-9a-f]{16}\.(tmp|former)"
     r"|\.DS_Store|\._.*|Thumbs\.db|desktop\.ini",
     re.DOTALL,
 )
