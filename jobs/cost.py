@@ -12,7 +12,8 @@ from typing import Any
 
 from jobs.codec_format import SAMPLE_RATE_HZ
 from jobs.errors import UserError
-from jobs.files.reading import open_regular, parse_json, read_lines
+from jobs.files.json_documents import parse_json
+from jobs.files.reading import open_regular, read_lines
 
 MOST_BOXES = 1000  # at the top level of an MP4; a stranger's file may have millions
 WAV_HEADER_BYTES = 16_384  # with tags before the sound

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jobs.errors import UserError
+from jobs.errors import UserError, causes
 from jobs.files import records
 from jobs.files.full_disk import is_full_disk
 from jobs.files.home import follow_jobs_link
@@ -163,13 +163,13 @@ def _failure(error: BaseException, allowed: list[Path]) -> dict[str, str]:
 
 
 def _reason(error: BaseException) -> str:
-    for cause in limits.causes(error):
+    for cause in causes(error):
         is_cuda = "CUDA" in str(cause) or type(cause).__module__.startswith("torch")
         if "CUDA out of memory" in str(cause) or (type(cause).__name__ == "OutOfMemoryError" and is_cuda):
             return "cuda_oom"
         if isinstance(cause, UserError) and cause.code in ("cuda_oom", "disk_full"):
             return cause.code
-        if isinstance(cause, MemoryError):
+        if limits.is_out_of_memory(cause):
             return "oom_likely"
     return "disk_full" if is_full_disk(error) else "exit"
 

@@ -178,6 +178,18 @@ def test_memory_and_file_size_over_the_limit_are_told() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "[enforce fail] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate "
+        "8000000000 bytes. Error code 12 (Cannot allocate memory)",
+        "[enforce fail] data. DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes.",
+    ],
+)
+def test_memory_that_torch_could_not_get_is_told_alike(words: str) -> None:
+    assert "limit_reached: The work reached its limit of 0." in _explained(f"raise RuntimeError({words!r})")
+
+
 def test_address_space_that_is_only_reserved_does_not_count() -> None:
     assert (
         _explained(
