@@ -140,14 +140,15 @@ def _first_cut(levels: Levels, words: Sequence[Word], borders: range) -> tuple[i
     return None
 
 
-def write_trimmed_clip(row: Clip, path: Path, aligned: AlignedClip, root: Path) -> Clip:
+def write_trimmed_clip(row: Clip, path: Path, aligned: AlignedClip, root: Path, name: Path) -> Clip:
     """Write the part that is kept to a file named by its milliseconds. The clip stays as it is.
 
     Args:
-        row: of the clip; its audio is relative to ``root``.
-        path: of the clip, real.
+        row: of the clip.
+        path: of the clip.
         aligned: the part.
-        root: folder of the new manifest; the file takes the clip's place below its ``TRIMMED``.
+        root: folder of the new manifest; the file is written below its ``TRIMMED``.
+        name: of the clip, relative to ``root``.
 
     Returns:
         Row of the part.
@@ -160,12 +161,12 @@ def write_trimmed_clip(row: Clip, path: Path, aligned: AlignedClip, root: Path) 
     first, last = (round(time_s * CLIP_RATE_HZ) for time_s in (aligned.start_s, aligned.end_s))
     part = samples[first:last]
     span = f"_{aligned.start_s * 1000:.0f}-{aligned.end_s * 1000:.0f}.wav"
-    name = Path(TRIMMED, path.relative_to(root.resolve()).with_name(path.stem + span))
-    make_folder((root / name).parent)
-    write_clip(root / name, part, CLIP_RATE_HZ)
+    written = Path(TRIMMED, name.with_name(name.stem + span))
+    make_folder((root / written).parent)
+    write_clip(root / written, part, CLIP_RATE_HZ)
     source = row.source
     update = {
-        "audio": name.as_posix(),
+        "audio": written.as_posix(),
         "text": aligned.text,
         "duration_s": round(len(part) / CLIP_RATE_HZ, 6),
         "source": _source_of_part(source, aligned.start_s, aligned.end_s) if source is not None else None,

@@ -94,7 +94,10 @@ class JournaledAligner:
         if not aligned.lost:
             return moved
         path = check_audio_inside(Path(self._params.manifest), self._root, row.audio)
-        return write_trimmed_clip(moved, path, aligned, self._out.parent)
+        # not the real path: in a cache of datasets that has neither the folder nor the name
+        folder = os.path.realpath((self._root / row.audio).parent)
+        name = Path(os.path.relpath(folder, self._out.parent.resolve()), Path(row.audio).name)
+        return write_trimmed_clip(moved, path, aligned, self._out.parent, name)
 
     def _align(self, path: Path, row: Clip, aligner: WordAligner) -> dict[str, Any]:
         try:

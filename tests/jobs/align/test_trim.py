@@ -36,7 +36,7 @@ def test_the_part_takes_the_place_of_the_clip_in_a_folder_of_its_own(clip: Path,
     source = Source(recording="book.wav", start_s=10.0, end_s=11.25)
     row = Clip(audio="clips/one/a.wav", text="one two", duration_s=1.25, source=source)
 
-    moved = write_trimmed_clip(row, clip, ALIGNED, tmp_path)
+    moved = write_trimmed_clip(row, clip, ALIGNED, tmp_path, Path("clips/one/a.wav"))
 
     assert moved.audio == "trimmed/clips/one/a_500-1250.wav"
     assert (moved.text, moved.duration_s) == ("two", 0.75)
@@ -52,6 +52,8 @@ def test_a_link_in_the_place_of_that_folder_is_not_followed(clip: Path, tmp_path
     (tmp_path / "trimmed").symlink_to(tmp_path / "elsewhere")
 
     with pytest.raises(UserError, match="path_is_link"):
-        write_trimmed_clip(Clip(audio="clips/one/a.wav", text="one two"), clip, ALIGNED, tmp_path)
+        write_trimmed_clip(
+            Clip(audio="clips/one/a.wav", text="one two"), clip, ALIGNED, tmp_path, Path("clips/one/a.wav")
+        )
 
     assert list((tmp_path / "elsewhere").iterdir()) == []
