@@ -96,7 +96,9 @@ def _file_seconds(path: Path) -> float:
     try:
         with open_regular(path) as stream, wave.open(io.BytesIO(stream.read(WAV_HEADER_BYTES))) as sound:
             return float(sound.getnframes() / sound.getframerate())
-    except (wave.Error, EOFError, UserError, ZeroDivisionError):
+    except (wave.Error, EOFError, ZeroDivisionError):  # of floats, of more than 4 GB, or with a long head
+        return path.stat().st_size / CLIP_BYTES_PER_S
+    except UserError:
         return 0.0
 
 
