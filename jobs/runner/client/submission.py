@@ -106,7 +106,6 @@ def take(request: SubmissionRequest, store: Store, settings: Settings) -> tuple[
 
 def _write(request: SubmissionRequest, store: Store, settings: Settings, output_jobs: list[str]) -> tuple[JobRow, bool]:
     """Look again under the write lock, where no other caller can be faster, and insert."""
-    document = _document(request, settings) | {"output_jobs": output_jobs}
     with store.transaction() as connection:
         known = _by_key(request, store)
         if known is not None:
@@ -116,6 +115,9 @@ def _write(request: SubmissionRequest, store: Store, settings: Settings, output_
             if request.key is not None:
                 store.remember_key(connection, request.key, reusable.id, request.spec_hash)
             return reusable, False
+        document = _document(request, settings) | {"output_jobs": output_jobs}
+        if (former := _find_former(request, store, Home(settings.home))) is not None:
+            document |= {"continues": former}
         job_id = _new_id(request.kind.name, document["created_at"], store)
         row = {
             "id": job_id,
@@ -181,6 +183,14 @@ def _by_fingerprint(request: SubmissionRequest, store: Store, settings: Settings
         if row.state != "succeeded" or all(artifacts.is_on_disk(artifact) for artifact in made):
             return row
     return None
+
+
+def _find_former(request: SubmissionRequest, store: Store, home: Home) -> str | None:
+    """Return the newest job of the same call that was stopped or has failed, and left something in its own folder."""
+    if request.fingerprint is None or not request.reuse:
+        return None
+    rows = store.ended_early(request.kind.name, request.fingerprint)
+    return next((row.id for row in rows if home.out(row.id).is_dir() and not home.collected(row.id).exists()), None)
 
 
 def _document(request: SubmissionRequest, settings: Settings) -> dict[str, Any]:

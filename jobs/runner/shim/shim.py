@@ -28,6 +28,7 @@ from jobs.files import landlock, records
 from jobs.files.home import follow_jobs_link
 from jobs.runner import supervisor_launcher
 from jobs.runner.attempt import claim, log_rotation
+from jobs.runner.attempt.continuation import take_over
 from jobs.runner.attempt.outcome import Exit
 from jobs.runner.attempt.path_mapping import map_back
 from jobs.runner.attempt.spec import AttemptSpec
@@ -116,6 +117,8 @@ def _watched(
 ) -> Exit:
     n_oom_kills = processes.n_oom_kills()
     try:
+        if former := spec.document.get("continues"):
+            take_over(folder, former)
         document = spec.document | {"ran_with": provenance(spec.environment)}
         records.write_record(folder.path.parent / "job.json", document)
         worker = _spawn(spec, folder, _settings_of_job(settings, spec.document), tree_lock, is_remote)

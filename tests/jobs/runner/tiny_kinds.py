@@ -267,3 +267,37 @@ def leave(params: LeaveParams, context: JobContext) -> Nothing:
 LEAVE = JobKind(
     name="leave", params=LeaveParams, result=Nothing, entry="tiny_kinds:leave", makes={"out_dir": ("made",)}
 )
+
+
+class CountParams(Strict):
+    """How far to count; while the file ``stop`` is there it goes no further than 3."""
+
+    n: int
+    stop: str = ""
+
+
+class Counted(Strict):
+    """The first number of this job, and the last."""
+
+    first: int
+    last: int
+
+
+def count(params: CountParams, context: JobContext) -> Counted:
+    """Count in the job's own folder, from what is there; at ``stop`` wait, or fail where it says so."""
+    kept = context.folder / "out" / "count"
+    kept.parent.mkdir(exist_ok=True)
+    first = last = int(kept.read_text()) if kept.exists() else 0
+    while last < params.n:
+        context.raise_if_cancelled()
+        if last == 3 and Path(params.stop).exists():
+            if Path(params.stop).read_text() == "fail":
+                raise UserError("voice_silent", "The recording has no voice.", "Give another recording.")
+            time.sleep(WAIT_S)
+            continue
+        last += 1
+        kept.write_text(f"{last}")
+    return Counted(first=first, last=last)
+
+
+COUNT = JobKind(name="count", params=CountParams, result=Counted, entry="tiny_kinds:count")
