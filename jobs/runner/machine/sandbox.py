@@ -15,9 +15,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from jobs.files import landlock
 from jobs.runner.machine import limits
 from jobs.settings import Settings, folder_named
+from jobs.trust import landlock
 
 logger = logging.getLogger(__name__)
 

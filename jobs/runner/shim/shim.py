@@ -24,8 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.errors import UserError
-from jobs.files import landlock, records
-from jobs.files.home import follow_jobs_link
+from jobs.files import records
 from jobs.runner import supervisor_launcher
 from jobs.runner.attempt import claim, log_rotation
 from jobs.runner.attempt.continuation import take_over
@@ -40,6 +39,8 @@ from jobs.runner.shim import torchrun
 from jobs.runner.shim.cancellation import STOP, StopReason, Watchdog, WorkerLimits
 from jobs.runner.store import Store, finish_attempt
 from jobs.settings import PROJECT_ROOT, Settings
+from jobs.trust import landlock
+from jobs.trust.home import follow_jobs_link
 
 logger = logging.getLogger("jobs.runner.shim")
 

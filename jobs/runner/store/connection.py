@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from jobs.errors import UserError
-from jobs.files.home import open_home
 from jobs.runner.paths import Home
 from jobs.runner.store.rows import JobRow
 from jobs.runner.store.schema import SCHEMA_VERSION, upgrade
+from jobs.trust.home import open_home
 
 BUSY_TIMEOUT_S = 30.0
 

@@ -16,7 +16,6 @@ from typing import Any
 from jobs.errors import UserError, causes
 from jobs.files import records
 from jobs.files.full_disk import is_full_disk
-from jobs.files.home import follow_jobs_link
 from jobs.files.output_marks import Place
 from jobs.imports import collection_paused
 from jobs.param_types import Strict
@@ -29,6 +28,7 @@ from jobs.runner.progress.reports import ProgressWriter
 from jobs.runner.worker import confinement
 from jobs.runner.worker.context import Cancelled
 from jobs.settings import Settings
+from jobs.trust.home import follow_jobs_link
 
 logger = logging.getLogger("jobs.runner.worker")  # it runs as __main__
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from jobs.files import landlock
 from jobs.runner.client.runner import Runner
 from jobs.runner.job_kind import all_kinds
 from jobs.runner.machine import limits
@@ -21,6 +20,7 @@ from jobs.runner.paths import Home
 from jobs.runner.store import Store
 from jobs.runner.worker import confinement
 from jobs.settings import PROJECT_ROOT, Settings
+from jobs.trust import landlock
 
 BOUND_S = 60.0
 Until = Callable[[Callable[[], object]], object]
