@@ -27,8 +27,8 @@ from pydantic import (
 )
 
 from jobs.errors import UserError
-from jobs.files.home import check_home
 from jobs.settings import Settings, SlurmSettings
+from jobs.trust.home import check_home
 
 
 def _check_slots(value: Any) -> Any:

@@ -12,7 +12,8 @@ from typing import Any
 
 from jobs.codec_format import SAMPLE_RATE_HZ
 from jobs.errors import UserError
-from jobs.files.reading import open_regular, parse_json, read_lines
+from jobs.files.json_documents import parse_json
+from jobs.files.reading import open_regular, read_lines
 
 MOST_BOXES = 1000  # at the top level of an MP4; a stranger's file may have millions
 WAV_HEADER_BYTES = 16_384  # with tags before the sound
@@ -95,7 +96,9 @@ def _file_seconds(path: Path) -> float:
     try:
         with open_regular(path) as stream, wave.open(io.BytesIO(stream.read(WAV_HEADER_BYTES))) as sound:
             return float(sound.getnframes() / sound.getframerate())
-    except (wave.Error, EOFError, UserError, ZeroDivisionError):
+    except (wave.Error, EOFError, ZeroDivisionError):  # of floats, of more than 4 GB, or with a long head
+        return path.stat().st_size / CLIP_BYTES_PER_S
+    except UserError:
         return 0.0
 
 

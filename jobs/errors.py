@@ -2,8 +2,9 @@
 
 The codes are registered in ``jobs.error_codes``. Adapters translate third-party errors to it; any other exception is a
 defect of the product.
-
 """
+
+from collections.abc import Iterator
 
 
 class UserError(Exception):
@@ -23,3 +24,12 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}" + (f"\n{self.hint}" if self.hint else "")
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Iterate over an exception and those that led to it, newest first, each once."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        yield error
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__

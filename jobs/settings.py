@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from jobs.errors import UserError
-from jobs.files import owners
-from jobs.files.wide_folders import is_too_wide
+from jobs.trust import owners
+from jobs.trust.wide_folders import is_too_wide
 from jobs.variables import is_secret, is_shared
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -70,7 +70,7 @@ class Settings:
         envs: folder of the locked environments. ``TTS_TRAIN_ENVS``, else ``<project>/.envs``.
         roots: folders that tools may read and write; relative paths start from the first. ``TTS_TRAIN_ROOTS``
             (separated by ``:``) and the list ``roots`` of ``config.toml`` add to the project, ``home``, and the working
-            directory unless it is too wide (``jobs.files.wide_folders``).
+            directory unless it is too wide (``jobs.trust.wide_folders``).
         gpu_slots: GPU jobs at a time; None: as many as the driver shows GPUs, at least 1. ``TTS_TRAIN_GPU_SLOTS``
             (a number or ``auto``) or ``gpu_slots``.
         cpu_slots: CPU jobs at a time. ``TTS_TRAIN_CPU_SLOTS`` or ``cpu_slots``, else 1.

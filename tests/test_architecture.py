@@ -30,9 +30,11 @@ HEAVY = frozenset(
      "ctranslate2", "speechmos", "safetensors"}
 )  # fmt: skip
 OWNERS = {"qwen_tts": "jobs/qwen", "whisperx": "jobs/asr", "faster_whisper": "jobs/asr", "soxr": "jobs/audio"}
-# Packages of jobs that import only these others, beside ``files`` and the modules of jobs itself.
+# Packages of jobs that import only these others, beside ``BASE`` and the modules of jobs itself.
+BASE = frozenset({"files", "trust"})
 MAY_IMPORT = {
     "files": {"files"},
+    "trust": {"trust"},
     "runner": {"runner"},
     "audio": {"audio"},
     "text": {"text"},
@@ -184,7 +186,7 @@ def from_a_low_package_upwards(found: Import) -> bool:
     if path[0] != "jobs" or name[0] != "jobs" or len(path) < 3 or len(name) < 2:
         return False
     is_package = (PROJECT_ROOT / "jobs" / name[1]).is_dir()
-    return is_package and path[1] in MAY_IMPORT and name[1] not in {"files", *MAY_IMPORT[path[1]]}
+    return is_package and path[1] in MAY_IMPORT and name[1] not in BASE | MAY_IMPORT[path[1]]
 
 
 def is_light(file: str) -> bool:
@@ -264,6 +266,7 @@ PATH_WRITES = {"write_text", "write_bytes", "mkdir", "unlink", "rmdir", "rename"
 # Modules that write, rename or delete by themselves, with the reason; all others leave it to ``jobs.files``.
 WRITERS = {
     "jobs/files/": "the module for it",
+    "jobs/trust/": "makes the home, for its user alone",
     "jobs/runner/": "the home's own files, in folders that only their owner can write",
     "jobs/qwen/toy/": "fills a new folder of the home",
     "jobs/asr/pocketsphinx_asr.py": "a temporary folder for a library that reads by name",

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +20,6 @@ from jobs.param_types import InputPath, Language, ModelRef, OutputPath, Strict, 
 from jobs.qwen.model_files import check_model
 from jobs.rate_samples.spec import KIND as RATE_SAMPLES
 from jobs.runner.job_kind import Example, JobKind
-from jobs.runner.machine import preflight
 from jobs.synthesize.params import EVALUATION_TEXTS, SpokenText
 from jobs.synthesize.spec import KIND as SYNTHESIZE
 from jobs.training.params import DEFAULT_BASE
@@ -28,7 +27,7 @@ from jobs.training.spec import KIND as TRAINING
 from tools.core.call_text import call_text, chosen, given
 from tools.core.estimate import estimate
 from tools.core.job_view import wait_for
-from tools.core.start import compute_fingerprint, prepare
+from tools.core.start import compute_fingerprint, find_replaced, prepare
 from tools.core.tool_types import Hints, StartArgs, ToolContext
 from tools.core.views import View
 from tools.inputs.paths import resolve_paths
@@ -78,6 +77,7 @@ class StepView(View):
     state: str
     reused: bool | None = None
     would_run: dict[str, Any] = Field(default_factory=dict, description="What differs from the defaults.")
+    replaces: list[str] = Field(default_factory=list, description="What it would write over.")
     estimate: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -106,7 +106,7 @@ async def make_voice(args: MakeVoiceArgs, context: ToolContext) -> MakeVoiceAnsw
     """
     answer = await to_thread.run_sync(_make_voice, args, context)
     last = answer.steps[-1].job_id
-    if not args.wait_s or last is None:
+    if args.dry_run or not args.wait_s or last is None:
         return answer
     await wait_for(last, args.wait_s, context)
     return await to_thread.run_sync(_seen_again, answer, context)
@@ -122,10 +122,8 @@ def _make_voice(args: MakeVoiceArgs, context: ToolContext) -> MakeVoiceAnswer:
     prepared = [_prepared(step, args, context, waits=place > 0) for place, step in enumerate(steps)]
     voice, ratings = str(out / "training" / "voice"), str(out / "samples" / "ratings.json")
     if args.dry_run:
-        context.runner.check_needed(args.after)
-        preflight.check(context.settings, TRAINING.environment)
         return MakeVoiceAnswer(
-            steps=_planned(steps, prepared, context),
+            steps=_planned(args, context, steps, prepared),
             voice=voice,
             ratings=ratings,
             next=f"Nothing was started. To start it call {call_text('make_voice', given_as)}",
@@ -143,14 +141,25 @@ def _seen_again(answer: MakeVoiceAnswer, context: ToolContext) -> MakeVoiceAnswe
     return answer.model_copy(update={"steps": steps, "next": _next(steps)})
 
 
-def _planned(steps: Sequence[Step], prepared: Sequence[Strict], context: ToolContext) -> list[StepView]:
-    """Parameters of each job, and an estimate of those whose input is there."""
+def _planned(
+    args: MakeVoiceArgs, context: ToolContext, steps: Sequence[Step], prepared: Sequence[Strict]
+) -> list[StepView]:
+    """Parameters of each job, checked as by its submission, and an estimate of those whose input is there."""
     views = []
-    for step, params in zip(steps, prepared, strict=True):
+    for step, params, wanted in zip(steps, prepared, _wanted(args, steps, prepared), strict=True):
+        same = context.runner.check(step.kind, params, **wanted)
         would_run = params.model_dump(mode="json", exclude_none=True)
-        needs = estimate(step.kind, would_run, context.runner, context.settings)
-        shown = chosen(would_run, step.kind.params)
-        views.append(StepView(tool=step.kind.tool_name, state="not_started", would_run=shown, estimate=needs))
+        views.append(
+            StepView(
+                tool=step.kind.tool_name,
+                job_id=same.job_id if same is not None else None,
+                state=same.state if same is not None else "not_started",
+                reused=True if same is not None else None,
+                would_run=chosen(would_run, step.kind.params),
+                replaces=[] if same is not None else find_replaced(step.kind, params, context.settings),
+                estimate=estimate(step.kind, would_run, context.runner, context.settings),
+            )
+        )
     return views
 
 
@@ -224,22 +233,11 @@ def _submit(
     args: MakeVoiceArgs, context: ToolContext, steps: Sequence[Step], prepared: Sequence[Strict]
 ) -> list[StepView]:
     """Submit all jobs in one transaction."""
-    placement = vars(args.placement())
     views: list[StepView] = []
-    before, lineage = tuple(args.after), ""
+    before: tuple[str, ...] = ()
     with context.runner.together():
-        for step, params in zip(steps, prepared, strict=True):
-            lineage = (
-                _chained(lineage, step, params) if lineage else compute_fingerprint(step.kind.name, params, args.after)
-            )
-            submission = context.runner.submit(
-                step.kind,
-                params,
-                key=f"{args.idempotency_key}/{step.kind.tool_name}" if args.idempotency_key else None,
-                fingerprint=lineage,
-                reuse=args.reuse,
-                **(placement | {"after": before}),
-            )
+        for step, params, wanted in zip(steps, prepared, _wanted(args, steps, prepared), strict=True):
+            submission = context.runner.submit(step.kind, params, **(wanted | ({"after": before} if before else {})))
             job = submission.job
             before = (job.job_id,)
             views.append(
@@ -251,6 +249,23 @@ def _submit(
                 )
             )
     return views
+
+
+def _wanted(args: MakeVoiceArgs, steps: Sequence[Step], prepared: Sequence[Strict]) -> Iterator[dict[str, Any]]:
+    """Iterate over the arguments of ``Runner.submit`` for each step; a later one waits for the one before besides."""
+    lineage, after = "", tuple(args.after)
+    for step, params in zip(steps, prepared, strict=True):
+        lineage = (
+            _chained(lineage, step, params) if lineage else compute_fingerprint(step.kind.name, params, args.after)
+        )
+        yield {
+            **vars(args.placement()),
+            "key": f"{args.idempotency_key}/{step.kind.tool_name}" if args.idempotency_key else None,
+            "fingerprint": lineage,
+            "reuse": args.reuse,
+            "after": after,
+        }
+        after = ()
 
 
 def _chained(lineage: str, step: Step, params: Strict) -> str:

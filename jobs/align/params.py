@@ -8,6 +8,9 @@ from pydantic import Field
 from jobs.dataset.manifest import check_step
 from jobs.param_types import IngestedManifest, InputPath, ModelRef, OutputPath, Strict, rare
 
+TRIMMED = "trimmed"
+"""Folder beside the new manifest for the parts of trimmed clips: the clips' own folder stays as its ingest made it."""
+
 
 class Params(Strict):
     """Parameters of ``align``."""

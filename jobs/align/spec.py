@@ -1,6 +1,6 @@
 """Declaration of the job kind ``align``."""
 
-from jobs.align.params import Params, Result, check
+from jobs.align.params import TRIMMED, Params, Result, check
 from jobs.cost import Cost, manifest_seconds
 from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
 
@@ -21,7 +21,19 @@ KIND = JobKind(
             in_dataset=True,
         ),
     ),
-    makes={"out": ("{name}.new", "align_rejections.jsonl", "align_report.html", ".align_journal.jsonl", "exports")},
+    makes={
+        "out": (
+            *(
+                "{name}.new",
+                "align_rejections.jsonl",
+                "align_report.html",
+                "align_report.png",
+                ".align_journal.jsonl",
+                "exports",
+            ),
+            f"{TRIMMED}/",
+        )
+    },
     # one run on two cores: the order of magnitude
     cost=Cost(manifest_seconds, unit="s of clips", s_each=1 / 4, s_fixed=10, memory_mb=800, bytes_each=400),
     tool=StartTool(

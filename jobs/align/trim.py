@@ -1,7 +1,6 @@
 """Trimming of clips whose border cuts a word: the border moves to the next pause between aligned words."""
 
 import itertools
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +8,11 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, Field
 
+from jobs.align.params import TRIMMED
 from jobs.align.word_boundaries import CUT_DB, FRAMES_PER_S, Levels, find_cut_words, silence_db, words_level_db
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
 from jobs.dataset.manifest import LONGEST_READ_S, Clip, Rejection, Source, Word
+from jobs.files.folders import make_folder
 from jobs.text.english_normalization import written_between
 
 MIN_KEPT_S, MIN_KEPT_SHARE = 1.0, 0.5
@@ -139,16 +140,33 @@ def _first_cut(levels: Levels, words: Sequence[Word], borders: range) -> tuple[i
     return None
 
 
-def write_trimmed_clip(row: Clip, path: Path, aligned: AlignedClip) -> Clip:
-    """Write the part that is kept to a file next to the clip, named by its milliseconds. The clip stays as it is."""
+def write_trimmed_clip(row: Clip, path: Path, aligned: AlignedClip, root: Path, name: Path) -> Clip:
+    """Write the part that is kept to a file named by its milliseconds. The clip stays as it is.
+
+    Args:
+        row: of the clip.
+        path: of the clip.
+        aligned: the part.
+        root: folder of the new manifest; the file is written below its ``TRIMMED``.
+        name: of the clip, relative to ``root``.
+
+    Returns:
+        Row of the part.
+
+    Raises:
+        UserError: ``path_is_link``.
+        OSError: the disk is full, and the like.
+    """
     samples = read_clip(path, CLIP_RATE_HZ)
     first, last = (round(time_s * CLIP_RATE_HZ) for time_s in (aligned.start_s, aligned.end_s))
     part = samples[first:last]
     span = f"_{aligned.start_s * 1000:.0f}-{aligned.end_s * 1000:.0f}.wav"
-    write_clip(path.with_name(path.stem + span), part, CLIP_RATE_HZ)
+    written = Path(TRIMMED, name.with_name(name.stem + span))
+    make_folder((root / written).parent)
+    write_clip(root / written, part, CLIP_RATE_HZ)
     source = row.source
     update = {
-        "audio": os.path.splitext(row.audio)[0] + span,  # noqa: PTH122 (a path of the manifest, as written)
+        "audio": written.as_posix(),
         "text": aligned.text,
         "duration_s": round(len(part) / CLIP_RATE_HZ, 6),
         "source": _source_of_part(source, aligned.start_s, aligned.end_s) if source is not None else None,

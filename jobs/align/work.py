@@ -58,9 +58,13 @@ def _read_entry(value: Any) -> _Entry | None:
 class JournaledAligner:
     """Aligns clips one by one; results come from the journal when an earlier attempt has written them."""
 
-    def __init__(self, params: Params, root: Path, aligners: dict[str, WordAligner], journal: Journal) -> None:
+    def __init__(
+        self, params: Params, root: Path, out: Path, aligners: dict[str, WordAligner], journal: Journal
+    ) -> None:
         self._params = params
         self._root = root
+        self._out = out
+        self._prefix = os.path.relpath(root.resolve(), out.parent.resolve())
         self._aligners = aligners
         self._journal = journal
 
@@ -84,10 +88,16 @@ class JournaledAligner:
         self._check_score(aligned.words, aligner)
         return aligned
 
-    def write_trimmed(self, row: Clip, aligned: AlignedClip) -> Clip:
-        """Write the part of a clip that is kept to a file of its own, and return its row."""
+    def move_row(self, row: Clip, aligned: AlignedClip) -> Clip:
+        """Return the row for the new manifest; the part of a trimmed clip that is kept gets a file of its own."""
+        moved = _rebase(row, self._prefix)
+        if not aligned.lost:
+            return moved
         path = check_audio_inside(Path(self._params.manifest), self._root, row.audio)
-        return write_trimmed_clip(row, path, aligned)
+        # not the real path: in a cache of datasets that has neither the folder nor the name
+        folder = os.path.realpath((self._root / row.audio).parent)
+        name = Path(os.path.relpath(folder, self._out.parent.resolve()), Path(row.audio).name)
+        return write_trimmed_clip(moved, path, aligned, self._out.parent, name)
 
     def _align(self, path: Path, row: Clip, aligner: WordAligner) -> dict[str, Any]:
         try:
@@ -158,10 +168,9 @@ def run(params: Params, context: JobContext) -> Result:
     tally = Tally()
     rejections: list[Rejection] = []
     with Journal(out.with_name(JOURNAL_NAME)) as journal:
-        aligner = JournaledAligner(params, root, aligners, journal)
+        aligner = JournaledAligner(params, root, out, aligners, journal)
         rows = _align_rows(manifest, total_s, aligner, tally, rejections, context)
-        prefix = os.path.relpath(root.resolve(), out.parent.resolve())
-        write_rows(out.with_name(out.name + ".new"), (_rebase(row, prefix) for row in rows))
+        write_rows(out.with_name(out.name + ".new"), rows)
         write_rows(out.with_name(REJECTIONS_NAME), rejections)
         context.publish("rejections", out.with_name(REJECTIONS_NAME), "report")
         if tally.n_clips == 0:
@@ -235,8 +244,7 @@ def _align_rows(
             if aligned.lost:
                 tally.n_trimmed += 1
                 rejections += reject_removed_parts(row, aligned, number)
-                row = aligner.write_trimmed(row, aligned)
-            yield row
+            yield aligner.move_row(row, aligned)
         done_s += length_of(row)
         message = f"{done_s / 3600:.2f} of {total_s / 3600:.2f} h of audio aligned, {tally.n_rejected} clips rejected"
         context.progress(done_s, total_s, message)

@@ -20,6 +20,8 @@ _PARENTS = frozenset(
 MAX_BOXES = 200_000  # covers, tags and the tables of two tracks are 200; a tag of each chapter, some thousands
 MAX_DEPTH = 32
 MAX_PACKETS = 60_000_000  # 400 hours of AAC at 44.1 kHz
+ONE = b"\0\0\0\1"
+PCM_PACKET = 1024  # frames that libavformat reads at once where each has one unit and one size
 
 
 def check_tables(path: Path, stream: BinaryIO, size: int) -> bool:
@@ -38,6 +40,7 @@ class _Check:
         self._path, self._stream, self._size = path, stream, size
         self._n_boxes = 0
         self.n_packets = self.n_bytes = 0
+        self._n_uniform, self._is_pcm = 0, True
         self.is_mp4 = False
 
     def walk(self, start: int, end: int, depth: int) -> None:
@@ -61,15 +64,29 @@ class _Check:
         if kind in _PARENTS:
             # "meta" begins with four bytes of version in MP4, and with a box in QuickTime
             inner = 4 if kind == b"meta" and self._read(content + 4, 4) != b"hdlr" else 0
-            self.walk(content + inner, end, depth + 1)
+            if kind == b"stbl":
+                self._walk_table(content, end, depth + 1)
+            else:
+                self.walk(content + inner, end, depth + 1)
+        elif kind == b"stts":
+            self._is_pcm &= self._read(content + 4, 4) == self._read(content + 12, 4) == ONE
         elif kind in (b"stsz", b"stz2"):
             uniform, n_packets = struct.unpack(">II", self._read(content + 4, 8).ljust(8, b"\0"))
             self.n_packets += n_packets
-            self.n_bytes += n_packets * uniform if kind == b"stsz" else 0
+            if kind == b"stsz" and uniform:  # no table of sizes follows
+                self.n_bytes += n_packets * uniform
+                self._n_uniform += n_packets
         elif kind == b"trun":
             self.n_packets += struct.unpack(">I", self._read(content + 4, 4).ljust(4, b"\0"))[0]
         elif kind == b"cmov":
             raise _broken(self._path, "has a compressed index, which is not read")
+
+    def _walk_table(self, content: int, end: int, depth: int) -> None:
+        """Walk through the tables of a track; frames of PCM are no packets of their own."""
+        self._n_uniform, self._is_pcm = 0, True
+        self.walk(content, end, depth)
+        if self._is_pcm:
+            self.n_packets -= self._n_uniform - -(-self._n_uniform // PCM_PACKET)
 
     def _read(self, at: int, n_bytes: int) -> bytes:
         self._stream.seek(at)

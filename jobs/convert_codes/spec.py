@@ -21,7 +21,7 @@ KIND = JobKind(
             in_dataset=True,
         ),
     ),
-    makes={"out": ("convert_rejections.jsonl",)},
+    makes={"out": ("convert_rejections.jsonl", "reference/")},
     # one run on two cores: the order of magnitude
     cost=Cost(manifest_seconds, unit="s of clips", s_each=1 / 2, s_fixed=15, memory_mb=3000, bytes_each=1000),
     tool=StartTool(

@@ -18,8 +18,8 @@ from typing import Literal
 from jobs.config import read_settings
 from jobs.environments.setup import environment_cost_mb, environment_state
 from jobs.errors import UserError
-from jobs.files import landlock, owners
 from jobs.settings import PROJECT_ROOT, Settings
+from jobs.trust import landlock, owners
 
 State = Literal["ok", "missing", "info"]
 

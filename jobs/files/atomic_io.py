@@ -1,8 +1,8 @@
 """Files and folders that are whole or not there, also after a kill, a power cut or on a full disk. stdlib only.
 
 New content is written under a temporary name that cannot be foreseen, flushed to the disk and renamed. No link is
-followed (see ``jobs.files.folders``). A file has one writer at a time. What a killed writer has left is deleted by the
-next process that writes into the folder.
+followed (see ``jobs.files.folders``). A file has one writer at a time. What a killed writer has left is deleted, or put
+back, by the next process that writes into the folder.
 """
 
 import ctypes
@@ -15,13 +15,14 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from jobs.files.folders import make_folder, open_parent
 
 _LEFTOVER = re.compile(r"\..+\.[0-9a-f]{16}\.tmp", re.DOTALL)
+_FORMER = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.former", re.DOTALL)
 _NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 PRIVATE = 0o600
@@ -134,9 +135,9 @@ def _make_temporary(folder: int, name: str, mode: int | None) -> tuple[str, int]
 
     The lock shows other processes that it is no leftover.
     """
-    _sweep(folder)
+    sweep(folder)
     while True:
-        temporary = f".{name[:60]}.{secrets.token_hex(8)}.tmp"
+        temporary = temporary_name(name)
         if mode is None:
             os.mkdir(temporary, dir_fd=folder)
             descriptor = os.open(temporary, _FOLDER, dir_fd=folder)
@@ -150,23 +151,52 @@ def _make_temporary(folder: int, name: str, mode: int | None) -> tuple[str, int]
         os.close(descriptor)
 
 
-def _sweep(folder: int) -> None:
-    """Delete what killed writers have left in a folder, once a process."""
+def temporary_name(name: str) -> str:
+    """Make a name for what will be renamed to ``name``; ``sweep`` knows it when it is left."""
+    return f".{name[:60]}.{secrets.token_hex(8)}.tmp"
+
+
+def sweep(folder: int) -> None:
+    """Delete what killed writers have left in a folder, given by its descriptor, once a process.
+
+    A former folder whose name was not given to the new one yet gets it back.
+    """
     found = os.fstat(folder)
     key = (found.st_dev, found.st_ino)
     if key in _swept:
         return
     _swept.add(key)
     for name in os.listdir(folder):
-        if not _LEFTOVER.fullmatch(name):
+        former = _FORMER.fullmatch(name)
+        if not former and not _LEFTOVER.fullmatch(name):
             continue
         with suppress(OSError):  # in use, deleted by another process, or not ours to delete
-            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+            descriptor = _open_leftover(folder, name)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _delete(folder, name)
+                if former and not _exists(folder, former["name"]):
+                    os.rename(name, former["name"], src_dir_fd=folder, dst_dir_fd=folder)
+                else:
+                    _delete(folder, name)
             finally:
                 os.close(descriptor)
+
+
+def _open_leftover(folder: int, name: str) -> int:
+    """Open for writing where that is allowed: NFS gives no exclusive lock of a file that is open for reading."""
+    flags = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        return os.open(name, os.O_RDWR | flags, dir_fd=folder)
+    except (IsADirectoryError, PermissionError):  # a folder; a second name of a file that is only read
+        return os.open(name, os.O_RDONLY | flags, dir_fd=folder)
+
+
+def _exists(folder: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _delete(folder: int, name: str) -> None:
@@ -179,9 +209,7 @@ def _delete(folder: int, name: str) -> None:
 
 def _exchange(parent: int, new: str, name: str) -> None:
     """Give a folder its name; what has the name gets the other one, in one step where the system can do that."""
-    try:
-        os.stat(name, dir_fd=parent, follow_symlinks=False)
-    except FileNotFoundError:
+    if not _exists(parent, name):
         os.rename(new, name, src_dir_fd=parent, dst_dir_fd=parent)
         return
     try:
@@ -189,7 +217,21 @@ def _exchange(parent: int, new: str, name: str) -> None:
     except AttributeError:  # not Linux
         exchanged = False
     if not exchanged:
-        former = f".{name[:60]}.{secrets.token_hex(8)}.tmp"
+        _exchange_in_two_steps(parent, new, name)
+
+
+def _exchange_in_two_steps(parent: int, new: str, name: str) -> None:
+    """Move the former folder away and give its name to the new one; ``sweep`` puts it back after a kill between."""
+    former = f".{name}.{secrets.token_hex(8)}.former"
+    with ExitStack() as locked:
+        with suppress(OSError):  # no folder, or a file system without locks
+            descriptor = os.open(name, _FOLDER, dir_fd=parent)
+            locked.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         os.rename(name, former, src_dir_fd=parent, dst_dir_fd=parent)
-        os.rename(new, name, src_dir_fd=parent, dst_dir_fd=parent)
+        try:
+            os.rename(new, name, src_dir_fd=parent, dst_dir_fd=parent)
+        except BaseException:
+            os.rename(former, name, src_dir_fd=parent, dst_dir_fd=parent)
+            raise
         _delete(parent, former)

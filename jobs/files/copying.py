@@ -1,12 +1,11 @@
 """Copies of files and folders, as hard links where the disk has them. stdlib only."""
 
 import os
-import secrets
 import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from jobs.files.atomic_io import open_binary
+from jobs.files.atomic_io import open_binary, sweep, temporary_name
 from jobs.files.folders import make_folder, open_parent
 
 
@@ -26,7 +25,8 @@ def link_file(source: Path, target: Path) -> None:
     with open_parent(target) as (folder, name):
         if target.exists() and target.samefile(source):
             return  # to rename one hard link of a file to another does nothing and leaves both
-        temporary = f".{name[:60]}.{secrets.token_hex(8)}.tmp"
+        sweep(folder)
+        temporary = temporary_name(name)
         try:
             os.link(source.resolve(), temporary, dst_dir_fd=folder)  # resolved: a model cache holds links
         except OSError:
@@ -34,6 +34,8 @@ def link_file(source: Path, target: Path) -> None:
             return
         try:
             os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except FileNotFoundError:  # another process took it for a leftover: a link has no lock of its own
+            copy_file(source, target)
         except BaseException:
             with suppress(FileNotFoundError):
                 os.unlink(temporary, dir_fd=folder)

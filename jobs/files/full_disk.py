@@ -1,7 +1,8 @@
 """Recognition of a full disk behind any error. stdlib only."""
 
 import errno
-from collections.abc import Iterator
+
+from jobs.errors import causes
 
 _NUMBERS = (errno.ENOSPC, errno.EDQUOT)
 # Libraries in C and Rust raise errors of their own, with the words of the system and without its number.
@@ -13,11 +14,5 @@ def is_full_disk(error: BaseException) -> bool:
     """Return whether an exception, or one that led to it, says that a disk or a quota is full."""
     return any(
         (isinstance(cause, OSError) and cause.errno in _NUMBERS) or any(words in str(cause) for words in _WORDS)
-        for cause in _causes(error)
+        for cause in causes(error)
     )
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

@@ -1,9 +1,9 @@
-"""JSON objects that anybody may have made: of bounded size and depth, with finite numbers. stdlib only."""
+"""JSON documents that anybody may have made: of bounded size and depth, with finite numbers. stdlib only."""
 
 import json
 import math
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from jobs.files.reading import read_bytes
 
@@ -25,12 +25,10 @@ def parse_object(content: bytes) -> dict[str, Any]:
     """Parse one JSON object.
 
     Raises:
-        ValueError: no JSON object, nested more than ``MOST_NESTED`` deep, or a number that is not finite.
+        ValueError: as ``parse_json``; it is no object, is nested more than ``MOST_NESTED`` deep, or begins with a mark
+            of its encoding, which the libraries that read such files refuse.
     """
-    try:
-        found = json.loads(content.decode(), parse_constant=_refuse_constant)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+    found = parse_json(content.decode())
     if not isinstance(found, dict):
         raise ValueError("it holds no JSON object")
     left: list[tuple[Any, int]] = [(found, 1)]
@@ -42,10 +40,27 @@ def parse_object(content: bytes) -> dict[str, Any]:
             left.extend((each, depth + 1) for each in value.values())
         elif isinstance(value, list):
             left.extend((each, depth + 1) for each in value)
-        elif isinstance(value, float) and not math.isfinite(value):
-            raise ValueError("a number is too large")
     return found
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+def parse_json(content: bytes | str) -> Any:
+    """Parse a JSON document.
+
+    Raises:
+        ValueError: it is none, is nested too deeply, or holds a number that is not finite or half a surrogate pair.
+    """
+    text = content if isinstance(content, str) else content.decode("utf-8-sig")
+    try:
+        found = json.loads(text, parse_constant=_parse_finite, parse_float=_parse_finite)
+        if "\\ud" in text or "\\uD" in text:
+            json.dumps(found, ensure_ascii=False).encode()
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    return found
+
+
+def _parse_finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is not a finite number")
+    return number

@@ -2,7 +2,8 @@
 
 A folder's ``.tts-train/`` holds a JSON record for each kind of work that writes there: which job, the names that it may
 write, and, when it has ended well, what it made with a hash of each. A file is ours when a record names it with this
-hash, or when a job that has not ended well may have written it.
+hash, or when a job that has not ended may have written it. A folder that jobs continue, such as the checkpoints of a
+training, is ours by its name alone, so that a person's note in it stops no job.
 
 Anybody can write such a record, so one counts only if its job is known to have written here: the caller says which are.
 """
@@ -13,7 +14,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,15 @@ from jobs.files.folders import make_folder
 from jobs.files.reading import read_bytes
 
 RECORDS = ".tts-train"
-MOST_RECORDS, MOST_RECORD_BYTES, MOST_PATTERNS = 32, 65_536, 64
+MOST_RECORDS, MOST_PATTERNS = 256, 64
+MOST_RECORD_BYTES, MOST_FOLDER_BYTES = 2_000_000, 4_000_000  # of a record, and of all that are read in a folder
 MOST_HASHED_BYTES = 1_000_000_000
-# Changed beside us by people and by libraries that only look.
-_IGNORED = re.compile(r"\.tts-train|human_ratings\.jsonl|optuna_study\.db(-.*)?|\..*\.[0-9a-f]{16}\.tmp", re.DOTALL)
+# Changed beside us by people, by libraries that only look, and by file managers.
+_IGNORED = re.compile(
+    r"\.tts-train|human_ratings\.jsonl|optuna_study\.db(-.*)?|\..*\.[0-9a-f]{16}\.(tmp|former)"
+    r"|\.DS_Store|\._.*|Thumbs\.db|desktop\.ini",
+    re.DOTALL,
+)
 
 IsKnown = Callable[[str, Path], bool]
 """Whether a job, by its id, is known to write in a folder."""
@@ -40,7 +46,7 @@ class Record:
     Attributes:
         job: id of the job.
         names: patterns of what it may write.
-        made: names and hashes of what it has made; None: it has not ended well.
+        made: names and hashes of what it has made, empty for a folder that jobs continue; None: it has not ended.
     """
 
     job: str
@@ -49,7 +55,7 @@ class Record:
 
     def may_write(self, name: str) -> bool:
         """True for a name that the job may have written and not finished."""
-        return self.made is None and any(fnmatch.fnmatchcase(name, pattern) for pattern in self.names)
+        return self.made is None and _matches(name, self.names)
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,8 @@ class Place:
 
     Attributes:
         folder: absolute.
-        names: names of files and folders in it, as patterns with ``*``.
+        names: names of files and folders in it, as patterns with ``*``; one that ends in ``/`` is of folders that
+            later jobs continue.
         record: name of the record, without suffix; one per kind of work and output.
     """
 
@@ -72,7 +79,7 @@ class Place:
             found = os.listdir(self.folder)  # noqa: PTH208 (names)
         except (FileNotFoundError, NotADirectoryError):
             return []
-        return sorted(name for name in found if any(fnmatch.fnmatchcase(name, pattern) for pattern in self.names))
+        return sorted(name for name in found if _matches(name, self.names))
 
     def foreign(self, is_known: IsKnown) -> list[str]:
         """Return those of ``existing`` that known jobs did not make, or that were changed since."""
@@ -80,7 +87,7 @@ class Place:
         if not names or _is_inside_ours(self.folder, is_known):
             return []
         records = [record for record in read_records(self.folder) if is_known(record.job, self.folder)]
-        return [name for name in names if not _is_ours(self.folder / name, records)]
+        return [name for name in names if not self._is_ours(name, records)]
 
     def jobs(self) -> set[str]:
         """Return the ids of all jobs that records name here and in the folders above, known or not."""
@@ -91,9 +98,23 @@ class Place:
         self._write({"job": job_id, "names": list(self.names), "made": None})
 
     def seal(self, job_id: str) -> None:
-        """Record what a job that has ended well has made."""
-        made = {name: compute_hash(self.folder / name) for name in self.existing()}
+        """Record what a job that has ended, well or not, has made; after ``claim``."""
+        made = {name: "" if self._is_continued(name) else compute_hash(self.folder / name) for name in self.existing()}
         self._write({"job": job_id, "names": list(self.names), "made": made})
+
+    def _is_continued(self, name: str) -> bool:
+        path = self.folder / name
+        continued = [pattern for pattern in self.names if pattern.endswith("/")]
+        return path.is_dir() and not path.is_symlink() and _matches(name, continued)
+
+    def _is_ours(self, name: str, records: Sequence[Record]) -> bool:
+        path = self.folder / name
+        if path.is_symlink():
+            return False
+        if any(record.may_write(name) for record in records):
+            return True
+        hashes = {record.made[name] for record in records if record.made is not None and name in record.made}
+        return bool(hashes) and (self._is_continued(name) or compute_hash(path) in hashes)
 
     def _write(self, content: dict[str, Any]) -> None:
         write_json(make_folder(self.folder / RECORDS) / f"{self.record}.json", content)
@@ -117,15 +138,18 @@ def compute_hash(path: Path) -> str:
 
 
 def read_records(folder: Path) -> Iterator[Record]:
-    """Read the records of a folder, at most ``MOST_RECORDS``; what is no record is passed over."""
+    """Read the records of a folder within the limits of this module; what is no record is passed over."""
     records = folder / RECORDS
     try:
         names = [] if records.is_symlink() else sorted(os.listdir(records))  # noqa: PTH208 (names)
     except OSError:
         return
+    left = MOST_FOLDER_BYTES
     for name in names[:MOST_RECORDS]:
         try:
-            content = json.loads(read_bytes(records / name, MOST_RECORD_BYTES))
+            read = read_bytes(records / name, min(MOST_RECORD_BYTES, left))
+            left -= len(read)
+            content = json.loads(read)
         except (UserError, OSError, ValueError, RecursionError):
             continue
         if (record := _parse(content)) is not None:
@@ -156,13 +180,8 @@ def _list_files(folder: Path) -> Iterator[str]:
                 yield f"{path.relative_to(folder)}\0{found.st_size}\0{found.st_mtime_ns}\n"
 
 
-def _is_ours(path: Path, records: Sequence[Record]) -> bool:
-    if path.is_symlink():
-        return False
-    if any(record.may_write(path.name) for record in records):
-        return True
-    hashes = {record.made[path.name] for record in records if record.made is not None and path.name in record.made}
-    return bool(hashes) and compute_hash(path) in hashes
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern.removesuffix("/")) for pattern in patterns)
 
 
 def _is_inside_ours(folder: Path, is_known: IsKnown) -> bool:

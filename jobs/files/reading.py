@@ -5,15 +5,12 @@ stdlib only.
 """
 
 import hashlib
-import json
-import math
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
 
 from jobs.errors import UserError
 
@@ -118,39 +115,30 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def parse_json(content: bytes | str) -> Any:
-    """Parse a JSON document.
-
-    Raises:
-        ValueError: it is none, is nested too deeply, or holds a number that is not finite or half a surrogate pair.
-    """
-    text = content if isinstance(content, str) else content.decode("utf-8-sig")
-    try:
-        found = json.loads(text, parse_constant=_parse_finite, parse_float=_parse_finite)
-        if "\\ud" in text or "\\uD" in text:
-            json.dumps(found, ensure_ascii=False).encode()
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
-    return found
-
-
 def resolve_inside(folder: Path, name: str) -> Path | None:
-    """Return the real path of ``name`` in a folder; None when it leads out of it, also by a link.
+    """Return the real path of ``name`` in a folder; None when it leads out of the folder's root, also by a link.
 
-    Where ``folder`` lies is the caller's to check. Nothing is opened.
+    Where ``folder`` lies is the caller's to check. Nothing is opened. In a Hugging Face cache the path has neither the
+    folder nor the suffix of its name.
     """
     if "\0" in name:
         return None
-    root = os.path.realpath(folder)
-    path = os.path.realpath(Path(root, name))  # not Path.resolve: it raises on a loop of links
-    return Path(path) if Path(path).is_relative_to(root) else None
+    path = Path(os.path.realpath(Path(os.path.realpath(folder), name)))  # not Path.resolve: it raises on loops of links
+    return path if path.is_relative_to(find_root(folder)) else None
 
 
-def _parse_finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text[:40]} is not a finite number")
-    return number
+def find_root(folder: Path) -> Path:
+    """Return the real folder that the files of a folder must lie in: itself, in a Hugging Face cache its repository.
+
+    The files of a snapshot, ``models--ORG--NAME/snapshots/REVISION``, are links to the ``blobs`` of the repository.
+    Source: guide of huggingface_hub to its cache.
+    """
+    real = Path(os.path.realpath(folder))
+    for revision in (real, *real.parents):
+        repository = revision.parent.parent
+        if revision.parent.name == "snapshots" and repository.name.startswith(("models--", "datasets--")):
+            return repository
+    return real
 
 
 def _refuse_others(path: Path, found: os.stat_result) -> None:

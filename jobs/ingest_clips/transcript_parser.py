@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.asr.model_registry import CODES, NAMES
-from jobs.dataset.exchange.taken import AudioFolders, Taken
+from jobs.dataset.exchange.foreign_clips import AudioFolders, ForeignClip
 from jobs.dataset.manifest import LONGEST_PATH, LONGEST_TEXT, RejectionError
 from jobs.ingest_clips.params import TranscriptLine
 
@@ -49,15 +49,17 @@ class ParsedLine:
         return RejectedLine(self.number, self.audio_file, self.text, reason, detail, duration_s)
 
 
-def find_lines(lines: Iterable[tuple[int, TranscriptLine]], audio_dir: Path) -> Iterator[Taken]:
+def find_lines(lines: Iterable[tuple[int, TranscriptLine]], audio_dir: Path) -> Iterator[ForeignClip]:
     """Find the audio of numbered lines in a folder."""
     folders = AudioFolders.of(audio_dir)
     for number, line in lines:
         _, sound = folders.take(line.audio_file)
-        yield Taken(number, line.audio_file, sound, line.text, line.speaker, line.language)
+        yield ForeignClip(number, line.audio_file, sound, line.text, line.speaker, line.language)
 
 
-def parse_lines(lines: Iterable[Taken], *, speaker: str, language: str) -> tuple[list[ParsedLine], list[RejectedLine]]:
+def parse_lines(
+    lines: Iterable[ForeignClip], *, speaker: str, language: str
+) -> tuple[list[ParsedLine], list[RejectedLine]]:
     """Separate usable lines from others by their content; no audio is read.
 
     Clip names depend on the file names and the order of the lines alone, so every run gives the same.

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from jobs.dataset.exchange.exporters import give
+from jobs.dataset.exchange.foreign_clips import ForeignClip
 from jobs.dataset.exchange.importers import take
-from jobs.dataset.exchange.taken import Taken
 from jobs.dataset.manifest import Clip, Rejection, Source, read_numbered_rows, write_rows
 from jobs.dataset.quality.judging import Judged, build_rejection, judge_clips
 from jobs.dataset.quality.thresholds import Thresholds, read_thresholds
@@ -79,7 +79,7 @@ def run(params: Params, context: JobContext) -> Result:
     return result
 
 
-def _read_lines(params: Params, dataset: Path) -> Iterator[Taken]:
+def _read_lines(params: Params, dataset: Path) -> Iterator[ForeignClip]:
     """Read the numbered lines of the transcripts, of any layout, and find their audio."""
     transcripts = Path(params.transcripts)
     layout = layout_of(transcripts)

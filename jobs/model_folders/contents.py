@@ -12,7 +12,7 @@ from typing import Any
 
 from jobs.errors import UserError
 from jobs.files.json_documents import read_object
-from jobs.files.reading import check_regular
+from jobs.files.reading import check_regular, find_root
 
 CONFIG_BYTES = 4_000_000
 TEXT_BYTES = 64_000_000  # a tokenizer; those of released models have at most 12 MB
@@ -33,8 +33,7 @@ class ModelFolder:
     """A folder with a model's files.
 
     Attributes:
-        root: real folder in which every file must lie. In a Hugging Face cache it is that of the repository, because
-            the files of a snapshot are links to its ``blobs``.
+        root: real folder in which every file must lie, see ``find_root``.
     """
 
     path: Path
@@ -43,12 +42,7 @@ class ModelFolder:
     @classmethod
     def at(cls, path: Path) -> "ModelFolder":
         """Take a folder as a model's; it may itself be a link."""
-        real = Path(os.path.realpath(path))
-        for folder in (real, real.parent):
-            repository = folder.parent.parent
-            if folder.parent.name == "snapshots" and repository.name.startswith("models--"):
-                return cls(real, repository)
-        return cls(real, real)
+        return cls(Path(os.path.realpath(path)), find_root(path))
 
     def inner(self, name: str) -> "ModelFolder":
         """Return a folder within, with the same root."""

@@ -25,7 +25,9 @@ KIND = JobKind(
         bytes_each=4000,
     ),
     suggest="jobs.rate_samples.params:suggest",
-    makes={"out": ("{stem}.png", "evaluation.json", "rating_measures.jsonl", "report.html", "anchors", "spectrograms")},
+    makes={
+        "out": ("{stem}.png", "evaluation.json", "rating_measures.jsonl", "report.html", "anchors/", "spectrograms/")
+    },
     tool=StartTool(
         title="Rate synthesised takes",
         description="""\

@@ -6,7 +6,8 @@ from statistics import fmean
 from typing import Any
 
 from jobs.errors import UserError
-from jobs.files.reading import parse_json, read_bytes
+from jobs.files.json_documents import parse_json
+from jobs.files.reading import read_bytes
 
 RATINGS_NAME = "ratings.json"
 LARGEST_BYTES = 100_000_000  # 10,000 takes have about 15 MB

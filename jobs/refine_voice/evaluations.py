@@ -10,7 +10,8 @@ from jobs.dataset.manifest import check_audio_inside
 from jobs.dataset.takes import TAKES_NAME, Take, read_takes, stop_rate
 from jobs.files.atomic_io import write_json
 from jobs.files.copying import link_file
-from jobs.files.reading import parse_json, read_bytes
+from jobs.files.json_documents import parse_json
+from jobs.files.reading import read_bytes
 from jobs.rating.confidence_interval import mean_over_texts
 from jobs.rating.human_ratings import read_opinions
 from jobs.rating.ratings_file import LARGEST_BYTES, RATINGS_NAME, mean_part, read_ratings_file

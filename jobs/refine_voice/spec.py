@@ -17,7 +17,7 @@ KIND = JobKind(
     ),
     makes={
         "out_dir": (
-            *("hyperparameter_search", "checkpoints", "evaluations", "final_model"),
+            *("hyperparameter_search/", "checkpoints/", "evaluations/", "final_model"),
             *("report.json", "report.html", "losses.png", "rounds.png"),
         )
     },

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from jobs.errors import UserError
-from jobs.files import owners
 from jobs.files.reading import read_bytes
 from jobs.runner.models import Artifact
 from jobs.runner.paths import AttemptFolder
+from jobs.trust import owners
 
 SCHEME = "artifact://"
 LARGEST_LIST_BYTES = 64 * 1024 * 1024

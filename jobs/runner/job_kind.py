@@ -163,7 +163,8 @@ class JobKind:
         plan: entry of ``(params, settings) -> dict``: what the work would do and take here, for a dry run; small.
         outputs: what it makes for other steps.
         makes: all that it may write where a parameter says: for a folder (``…_dir``) the names in it, for a file the
-            names beside it; as patterns with ``*``, and ``{name}`` and ``{stem}`` for the file's own name.
+            names beside it; as patterns with ``*``, and ``{name}`` and ``{stem}`` for the file's own name. A name that
+            ends in ``/`` is a folder that later jobs continue: what people add to it does not keep them from it.
         writes: returns folders that it writes beside its own, those of output parameters and those of ``outputs``. A
             worker can write nowhere else, see ``jobs.runner.worker.confinement``.
         limits: returns the limits of its processes, for work on the CPU that reads what anybody may have made.

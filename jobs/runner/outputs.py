@@ -76,6 +76,11 @@ def claim(places: Sequence[Place], job_id: str, known: Collection[str] = ()) -> 
 
 
 def seal(places: Sequence[Place], job_id: str) -> None:
-    """Record what a job that has ended well has made."""
+    """Record what a job that has ended, well or not, has made; after ``claim``.
+
+    Raises:
+        UserError: ``path_is_link``.
+        OSError: the disk is full, a file cannot be read, and the like.
+    """
     for place in places:
         place.seal(job_id)

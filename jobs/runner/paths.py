@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+OUT = "out"
 # The search begins at the start of a word only: were it at each of its letters, a long one took quadratic time.
 _JOB_ID = re.compile(r"(?<![a-z0-9_])[a-z0-9_]++-[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
 
@@ -102,6 +103,10 @@ class Home:
     def job(self, job_id: str) -> Path:
         """A job's folder. Refuses what is not a job's id, so that no id leads out of the home."""
         return _job_folder(self.path, job_id)
+
+    def out(self, job_id: str) -> Path:
+        """Output of a job whose parameters name no place for it; written by the worker."""
+        return self.job(job_id) / OUT
 
     def collected(self, job_id: str) -> Path:
         """Says that a finished job's files were deleted to free the disk; written by a collection."""

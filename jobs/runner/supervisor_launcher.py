@@ -7,11 +7,11 @@ import sys
 import time
 
 from jobs.errors import UserError
-from jobs.files import owners
-from jobs.files.home import open_home
 from jobs.runner.machine import locks
 from jobs.runner.paths import Home
 from jobs.settings import Settings
+from jobs.trust import owners
+from jobs.trust.home import open_home
 
 LAUNCH_TIMEOUT_S = 20.0
 # One probe is not enough: a half-born child of a killed supervisor can hold its lock for some milliseconds.

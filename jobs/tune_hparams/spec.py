@@ -42,7 +42,7 @@ KIND = JobKind(
     ),
     makes={
         "out_dir": (
-            *("trial_*", "optuna_study.db*", "best_config.json", "report.html", "plotly.min.js"),
+            *("trial_*/", "optuna_study.db*", "best_config.json", "report.html", "plotly.min.js"),
             *("history.*", "slices.*", "importance.*", "parallel_coordinates.*", "pareto_front.*"),
         )
     },

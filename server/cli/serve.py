@@ -41,22 +41,24 @@ def serve_command(words: Sequence[str], settings: Settings, about: str) -> str:
     if not options.http:
         with _stdout_to_stderr():
             from server.mcp.stdio import serve_stdio  # takes 0.5 s
-        if settings.roots[0] == settings.home:
-            sys.stderr.write(_about_roots(settings))
+        _tell_roots(settings)
         serve_stdio(settings)
         return ""
     with _stdout_to_stderr():
         from server.mcp.http import serve_http
     changes = {name: getattr(options, name) for name in ("host", "port") if getattr(options, name) is not None}
     http = read_config(settings.home).http
+    _tell_roots(settings)
     changes["allowed_hosts"] = (*http.allowed_hosts, *(options.allow_host or ()))
     serve_http(settings, http.model_copy(update=changes), options.token_file)
     return ""
 
 
-def _about_roots(settings: Settings) -> str:
-    """Return what a server says that was started in no folder of work, as many clients do."""
-    return (
+def _tell_roots(settings: Settings) -> None:
+    """Say on stderr that the server was started in no folder of work, as many clients do."""
+    if settings.roots[0] != settings.home:
+        return
+    sys.stderr.write(
         "The working directory is the whole disk, a system folder or your home, so tools may not use it. They may "
         f"use {', '.join(map(str, settings.roots))}, and relative paths start from {settings.home}. Add folders with "
         f'TTS_TRAIN_ROOTS in the server\'s environment or roots = ["…"] in {settings.home / "config.toml"}.\n'

@@ -17,7 +17,7 @@ from mcp.server import ServerRequestContext
 from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from jobs.files.wide_folders import is_too_wide
+from jobs.trust.wide_folders import is_too_wide
 from server.mcp.elicitation import InputRequired
 
 ROOTS = "roots"

@@ -9,6 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from jobs.errors import UserError
+from jobs.files.output_marks import Place
+from jobs.training.spec import KIND as TRAINING
 from tools.core.tool_types import StartArgs, ToolContext, parse_time
 from tools.make_voice import MakeVoiceArgs, make_voice
 
@@ -53,6 +55,32 @@ async def test_each_step_reads_what_the_step_before_writes(context: ToolContext,
     assert rate["takes"] == f"{speak['out_dir']}/takes.jsonl"
     assert convert["tokenizer"] == "toy"
     assert not context.settings.home.exists()
+
+
+async def test_a_dry_run_refuses_and_lists_what_would_be_replaced(context: ToolContext, book: Path) -> None:
+    out = book.parent / "out"
+    training = context.runner.submit(
+        TRAINING, TRAINING.params(manifest="m", out_dir=str(out / "training")), not_before=4e9
+    ).job.job_id
+    (out / "training").mkdir(parents=True)
+    (out / "training" / "report.json").write_text("{}")
+
+    with pytest.raises(UserError) as refused:
+        await make_voice(call(out_dir="out", dry_run=True), context)
+    Place(out / "training", TRAINING.makes["out_dir"], "training.out_dir").claim(training)
+    planned = await make_voice(call(out_dir="out", dry_run=True), context)
+
+    assert refused.value.code == "output_not_ours"
+    assert [step.replaces for step in planned.steps] == [[], [], [], [str(out / "training" / "report.json")], [], []]
+
+
+async def test_a_dry_run_names_the_jobs_that_are_there(context: ToolContext, book: Path) -> None:
+    first = await make_voice(call(), context)
+
+    planned = await make_voice(call(dry_run=True, wait_s=50), context)
+
+    assert [step.job_id for step in planned.steps] == [step.job_id for step in first.steps]
+    assert {step.state for step in planned.steps} == {"queued"}
 
 
 async def test_the_same_call_again_finds_the_same_jobs(context: ToolContext, book: Path) -> None:

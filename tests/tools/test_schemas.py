@@ -15,6 +15,7 @@ import pytest
 from mcp import Client
 
 from jobs.errors import UserError
+from jobs.runner.job_kind import all_kinds
 from jobs.settings import PROJECT_ROOT
 from server.cli.docs import pages
 from server.mcp.server import build
@@ -64,6 +65,15 @@ def test_all_tools_together_are_listed_in_20_kb() -> None:
     total = len(wire({"tools": [listed(tool) for tool in all_tools().values()]}).encode())
     sys.stdout.write("".join(f"{name:24}{size:7}\n" for name, size in (*sizes.items(), ("tools/list", total))))
     assert total <= LARGEST_LISTING_BYTES, sizes
+
+
+def test_every_tool_that_can_replace_something_says_so() -> None:
+    replacing = {kind.tool_name for kind in all_kinds().values() if kind.makes}
+
+    assert len(replacing) == 9
+    assert {
+        name: listed(all_tools()[name])["annotations"].get("destructiveHint") for name in replacing
+    } == dict.fromkeys(replacing, True)
 
 
 def test_every_parameter_is_listed_and_explained() -> None:

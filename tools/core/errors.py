@@ -13,7 +13,7 @@ from pathlib import Path
 
 from jobs.errors import UserError
 from jobs.escaping import escape, escape_line
-from jobs.files import owners
+from jobs.trust import owners
 from tools.core.redact import redact
 
 logger = logging.getLogger(__name__)

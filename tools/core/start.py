@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from jobs.errors import UserError
 from jobs.param_types import ModelMark, PathMark, Strict
 from jobs.runner.job_kind import JobKind
-from jobs.runner.machine import preflight
+from jobs.runner.models import JobRecord
 from jobs.runner.outputs import find_places, list_replaced
 from jobs.settings import Settings
 from jobs.spelling import MOST_KNOWN, closest
@@ -50,19 +50,15 @@ def _start(kind: JobKind, args: StartArgs, context: ToolContext) -> JobView:
         raise UserError(
             "path_unusable", f"{error.filename or 'A path'}: {error.strerror or error}.", "Nothing was started."
         ) from error
-    if args.dry_run:
-        context.runner.check_needed(args.after)
-        preflight.check(context.settings, kind.environment)
-        context.runner.check_outputs(kind, params)
-        return _plan(kind, params, args, context)
-    submission = context.runner.submit(
-        kind,
-        params,
-        key=args.idempotency_key,
-        fingerprint=compute_fingerprint(kind.name, params, args.after),
-        reuse=args.reuse,
+    wanted: dict[str, Any] = {
+        "key": args.idempotency_key,
+        "fingerprint": compute_fingerprint(kind.name, params, args.after),
+        "reuse": args.reuse,
         **vars(args.placement()),
-    )
+    }
+    if args.dry_run:
+        return _plan(kind, params, args, context, context.runner.check(kind, params, **wanted))
+    submission = context.runner.submit(kind, params, **wanted)
     return view_job(submission.job, context.runner, 0, reused=not submission.created)
 
 
@@ -173,8 +169,13 @@ def _settings(args: StartArgs, context: ToolContext) -> Settings:
     return replace(context.settings, backend=args.backend or context.settings.backend)
 
 
-def _plan(kind: JobKind, params: Strict, args: StartArgs, context: ToolContext) -> JobView:
-    """The answer of a dry run."""
+def find_replaced(kind: JobKind, params: Strict, settings: Settings) -> list[str]:
+    """Return the paths that a job would write over."""
+    return list_replaced(find_places(kind, params, settings.home))
+
+
+def _plan(kind: JobKind, params: Strict, args: StartArgs, context: ToolContext, same: JobRecord | None) -> JobView:
+    """The answer of a dry run; ``same`` is the job that the call would return instead of a new one."""
     would_run = params.model_dump(mode="json", exclude_none=True)
     result: dict[str, Any] = {"would_run": would_run, "resource": kind.resource, "environment": kind.environment}
     planned = kind.make_plan(params, _settings(args, context)) if not args.after else {}  # a plan reads the inputs
@@ -182,8 +183,10 @@ def _plan(kind: JobKind, params: Strict, args: StartArgs, context: ToolContext) 
     if "time_s" in takes:
         planned.pop("time", None)  # it says why it has none
     result |= {"plan": planned} if planned else {}
-    places = find_places(kind, params, context.settings.home)
-    result |= {"replaces": replaced} if (replaced := list_replaced(places)) else {}
+    if same is not None:
+        result |= {"reuses": same.job_id}
+    elif replaced := find_replaced(kind, params, context.settings):
+        result |= {"replaces": replaced}
     result |= {"estimate": takes or NO_ESTIMATE} if takes or not planned else {}
     tool = find_kind_tool(kind.name)
     call = call_text(tool.name if tool is not None else kind.name, given(args))

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 from pydantic import BaseModel, Field, ValidationError
 
-from jobs.dataset.exchange.taken import MOST_CLIPS, AudioFolders, Taken, leads_out, made_name, unreadable
+from jobs.dataset.exchange.foreign_clips import MOST_CLIPS, AudioFolders, ForeignClip, leads_out, made_name, unreadable
 from jobs.dataset.manifest import RejectionError
 from jobs.files.atomic_io import write_bytes
 from jobs.files.folders import make_folder
@@ -43,7 +43,7 @@ class _Splits(BaseModel):
     splits: list[str] = Field(fail_fast=True)
 
 
-def read(source: Path, scratch: Path, audio_dir: Path | None) -> Iterator[Taken]:
+def read(source: Path, scratch: Path, audio_dir: Path | None) -> Iterator[ForeignClip]:
     """Read the rows of all splits; sound within the table is written to ``scratch``."""
     folders = AudioFolders.of(source, audio_dir)
     number = 0
@@ -55,7 +55,7 @@ def read(source: Path, scratch: Path, audio_dir: Path | None) -> Iterator[Taken]
                 number += 1
                 sound = sounds[row].as_py() if sounds is not None else None
                 name, found = _sound(sound or {"path": files[row]}, folders, scratch, number)
-                yield Taken(number, name, found, texts[row] or "", speakers[row], languages[row])
+                yield ForeignClip(number, name, found, texts[row] or "", speakers[row], languages[row])
 
 
 def _sound(

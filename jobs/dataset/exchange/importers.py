@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jobs.dataset.exchange import huggingface_reader, lhotse_reader, ljspeech_reader
-from jobs.dataset.exchange.taken import MOST_CLIPS, Taken, unreadable
+from jobs.dataset.exchange.foreign_clips import MOST_CLIPS, ForeignClip, unreadable
 from jobs.dataset.quality.thresholds import Layout
 
 
-def take(layout: Layout, source: Path, scratch: Path, audio_dir: Path | None = None) -> Iterator[Taken]:
+def take(layout: Layout, source: Path, scratch: Path, audio_dir: Path | None = None) -> Iterator[ForeignClip]:
     """Read another tool's dataset; audio without its own file (bytes, parts of recordings) gets one in ``scratch``.
 
     Audio must lie in the dataset's folder or in ``audio_dir``.

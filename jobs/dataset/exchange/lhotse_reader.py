@@ -14,8 +14,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jobs.audio.clip_io import write_clip
+from jobs.dataset.exchange.foreign_clips import MOST_CLIPS, AudioFolders, ForeignClip, leads_out, made_name, unreadable
 from jobs.dataset.exchange.recording_part import read_part
-from jobs.dataset.exchange.taken import MOST_CLIPS, AudioFolders, Taken, leads_out, made_name, unreadable
 from jobs.dataset.manifest import RejectionError
 from jobs.errors import UserError
 from jobs.files.folders import make_folder
@@ -23,6 +23,7 @@ from jobs.files.reading import LONGEST_LINE_BYTES, open_regular, resolve_inside
 from jobs.param_types import first_fault
 
 LAYOUT = "lhotse"
+GZIP = b"\x1f\x8b"  # RFC 1952; the name may be that of a blob in a cache
 MOST_UNPACKED = 200  # times the compressed size: manifests of words and times reach 20
 ALWAYS_UNPACKED_BYTES = 10_000_000
 MAX_CHANNELS = 64
@@ -67,10 +68,10 @@ class _Cut(_Known):
     recording: _Recording | None = None
 
 
-def read(source: Path, scratch: Path, audio_dir: Path | None) -> Iterator[Taken]:
+def read(source: Path, scratch: Path, audio_dir: Path | None) -> Iterator[ForeignClip]:
     """Read the cuts of a folder or file; the sound of each is written to ``scratch``."""
     manifest = _find_manifest(source)
-    folders = AudioFolders.of(manifest.parent, audio_dir)
+    folders = AudioFolders.of(source if source.is_dir() else source.parent, audio_dir)
     for number, cut in _read_cuts(manifest):
         said = [each for each in cut.supervisions if each.text]
         path = scratch / made_name(number, cut.id, ".wav")
@@ -83,7 +84,7 @@ def read(source: Path, scratch: Path, audio_dir: Path | None) -> Iterator[Taken]
             else:
                 make_folder(path.parent)
                 write_clip(path, samples, rate_hz)
-        yield Taken(
+        yield ForeignClip(
             number,
             path.name,
             sound,
@@ -120,7 +121,7 @@ def _read_cuts(manifest: Path) -> Iterator[tuple[int, _Cut]]:
 def _read_lines(manifest: Path) -> Iterator[bytes]:
     """Read lines of bounded length, and a file that is compressed up to a bounded size."""
     with open_regular(manifest) as stream:
-        is_compressed = manifest.suffix == ".gz"
+        is_compressed = stream.peek(len(GZIP)).startswith(GZIP)
         n_left = max(ALWAYS_UNPACKED_BYTES, MOST_UNPACKED * manifest.stat().st_size)
         lines: BinaryIO | io.BufferedIOBase = gzip.GzipFile(fileobj=stream) if is_compressed else stream
         while line := lines.readline(LONGEST_LINE_BYTES + 1):

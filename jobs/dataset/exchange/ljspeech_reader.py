@@ -4,18 +4,21 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from jobs.dataset.exchange.taken import AUDIO_SUFFIXES, AudioFolders, Taken, leads_out, unreadable
+from jobs.dataset.exchange.foreign_clips import AUDIO_SUFFIXES, AudioFolders, ForeignClip, leads_out, unreadable
 from jobs.files.reading import read_lines, resolve_inside
 
 METADATA, WAVS = "metadata.csv", "wavs"
 
 
-def read(source: Path, scratch: Path, audio_dir: Path | None) -> Iterator[Taken]:
+def read(source: Path, scratch: Path, audio_dir: Path | None) -> Iterator[ForeignClip]:
     """Read a folder, or a ``metadata.csv``: the text as it is written, else the normalised one."""
+    folder = source if source.is_dir() else source.parent
     metadata = resolve_inside(source, METADATA) if source.is_dir() else source
     if metadata is None:
         raise leads_out(source, METADATA)
-    wavs = resolve_inside(metadata.parent, WAVS)
+    wavs = resolve_inside(folder, WAVS)
+    if wavs is None:
+        raise leads_out(source, WAVS)
     folders = AudioFolders.of(wavs, audio_dir)
     try:
         for number, line in enumerate(read_lines(metadata), 1):
@@ -23,7 +26,7 @@ def read(source: Path, scratch: Path, audio_dir: Path | None) -> Iterator[Taken]
             if fields != [""]:
                 name, sound = folders.take(_file_name(fields[0].strip(), folders))
                 text = next((field.strip() for field in fields[1:3] if field.strip()), "")
-                yield Taken(number, name, sound, text)
+                yield ForeignClip(number, name, sound, text)
     except UnicodeDecodeError as error:
         raise unreadable(metadata, "ljspeech", "it is not UTF-8 text") from error
     except OSError as error:

@@ -7,8 +7,8 @@ from jobs.dataset.manifest import Clip, read_rows
 from jobs.dataset.report.plots import draw_spectrograms
 from jobs.reports import embed_picture, write_page
 
-# A page of its own: report.html is ingest's, and a job whose artifact another one changes is not reused.
-PAGE, PICTURE = "align_report.html", "report/words.png"
+# Files of its own: report.html and report/ are ingest's, and a job whose output another one changes is not repeated.
+PAGE, PICTURE = "align_report.html", "align_report.png"
 
 
 def show_words(manifest: Path) -> Path:

@@ -20,7 +20,7 @@ def check_outputs(kind: JobKind, params: Strict, store: Store, home: Path, *, ma
     Outputs of jobs that ran before outputs were marked are known by the store, and marked unless ``mark`` is false.
 
     Returns:
-        Jobs that have written there, whose marks the worker may believe.
+        Jobs that have written there, or will before this one, whose marks the worker may believe.
 
     Raises:
         UserError: ``output_not_ours``, ``path_unusable``, ``path_is_link``.
@@ -32,8 +32,13 @@ def check_outputs(kind: JobKind, params: Strict, store: Store, home: Path, *, ma
         return row is not None and row.kind in kinds and _writes_in(row, kinds[row.kind], folder, home)
 
     places, unknown = find_places(kind, params, home), []
+    if not store.exists:
+        refuse_foreign(places, lambda job, folder: False)
+        return []
     known = {job_id for place in places for job_id in place.jobs() if store.get(job_id) is not None}
     for place in places:
+        live = store.live_with_text(_as_in_document(place.folder))
+        known.update(row.id for row in live if is_known(row.id, place.folder))
         is_old = not (place.folder / RECORDS).exists() and bool(place.foreign(is_known))
         job_id = next(_made_before(kind, place, store, home), None) if is_old else None
         if job_id is None:
@@ -48,15 +53,28 @@ def check_outputs(kind: JobKind, params: Strict, store: Store, home: Path, *, ma
 
 def _made_before(kind: JobKind, place: Place, store: Store, home: Path) -> Iterator[str]:
     """Find jobs of before outputs were marked, of the same kind and the same output."""
-    for row in store.with_text(kind.name, json.dumps(str(place.folder), ensure_ascii=False)[1:-1]):
+    for row in store.with_text(kind.name, _as_in_document(place.folder)):
         if "output_jobs" not in json.loads(row.document) and _writes_in(row, kind, place.folder, home, place.record):
             yield row.id
+
+
+def _as_in_document(folder: Path) -> str:
+    return json.dumps(str(folder), ensure_ascii=False)[1:-1]
 
 
 def _writes_in(row: JobRow, kind: JobKind, folder: Path, home: Path, record: str | None = None) -> bool:
     with suppress(ValidationError, ValueError, KeyError, TypeError):
         params = kind.params.model_validate(json.loads(row.document)["params"])
         return any(
-            found.folder == folder and record in (None, found.record) for found in find_places(kind, params, home)
+            _is_same(found.folder, folder, home) and record in (None, found.record)
+            for found in find_places(kind, params, home)
         )
     return False
+
+
+def _is_same(written: Path, folder: Path, home: Path) -> bool:
+    """Return True for the same folder, also under its name from before the home was moved: the home is our own."""
+    if written == folder or not folder.is_relative_to(home):
+        return written == folder
+    inner = folder.relative_to(home).parts
+    return bool(inner) and written.parts[-len(inner) :] == inner

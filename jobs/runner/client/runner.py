@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from jobs.errors import UserError
 from jobs.files import records
@@ -18,7 +18,6 @@ from jobs.param_types import Strict
 from jobs.runner import artifacts, supervisor_launcher
 from jobs.runner.client import garbage_collection, submission
 from jobs.runner.client.job_status import StatusReader
-from jobs.runner.client.output_check import check_outputs
 from jobs.runner.job_kind import JobKind
 from jobs.runner.machine import preflight
 from jobs.runner.models import TERMINAL, Artifact, JobRecord, Lineage, Progress
@@ -111,9 +110,23 @@ class Runner:
             supervisor_launcher.wake(self._home)
         return Submission(self._record(row), created)
 
-    def check_outputs(self, kind: JobKind, params: Strict) -> None:
-        """Check what ``submit`` checks of outputs, and write nothing. Raises as it does: ``output_not_ours``."""
-        check_outputs(kind, params, self._store, self._settings.home, mark=False)
+    def check(self, kind: JobKind, params: Strict, **given: Any) -> JobRecord | None:
+        """Check what ``submit`` checks, and write nothing.
+
+        Args:
+            kind: as of ``submit``.
+            params: as of ``submit``.
+            given: the other arguments of ``submit``.
+
+        Returns:
+            The job that ``submit`` would find; None: it would make one.
+
+        Raises:
+            UserError: as ``submit``.
+        """
+        request = submission.SubmissionRequest(kind, params, **given)
+        row, _ = submission.check(request, self._store, self._settings, mark=False)
+        return None if row is None else self._record(row)
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
@@ -147,10 +160,6 @@ class Runner:
         if any(row.state not in TERMINAL for row in rows):
             self._ensure_supervisor()
         return StatusReader(self._store, self._settings).records(rows)
-
-    def check_needed(self, after: Sequence[str]) -> None:
-        """Refuse jobs that cannot be waited for, as ``submit`` does: ``job_unknown``, ``dependency_failed``."""
-        submission.check_needed(after, self._store)
 
     def cancel(self, job_id: str) -> JobRecord:
         """Ask a job to stop; a finished job stays as it is. Raises ``job_unknown``.

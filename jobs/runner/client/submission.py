@@ -51,29 +51,51 @@ class SubmissionRequest:
         return "local" if self.kind.resource == "director" else self.backend or settings.backend
 
 
-def take(request: SubmissionRequest, store: Store, settings: Settings) -> tuple[JobRow, bool]:
-    """Return the job of a request, and whether it is new.
+def check(
+    request: SubmissionRequest, store: Store, settings: Settings, *, mark: bool
+) -> tuple[JobRow | None, list[str]]:
+    """Check a request, for a dry run and for a submission alike.
+
+    Args:
+        request: what would be submitted.
+        store: of the home; not made when it is missing.
+        settings: of the caller.
+        mark: whether to mark outputs of jobs from before the marks; a dry run writes nothing.
+
+    Returns:
+        The job that was submitted with the same key or does the same, which no other check is made for; and the jobs
+        whose marks in the outputs the worker may believe.
 
     Raises:
         UserError: ``idempotency_conflict``, ``backend_unknown``, ``home_on_network``, ``disk_full``,
-            ``memory_too_large``, ``environment_missing``, ``output_not_ours``, ``job_unknown``, ``dependency_failed``
-            or ``home_unusable``.
+            ``memory_too_large``, ``environment_missing``, ``output_not_ours``, ``path_unusable``, ``path_is_link``,
+            ``job_unknown`` or ``dependency_failed``.
     """
     if request.backend is not None and request.backend not in BACKENDS:
         raise UserError("backend_unknown", f"There is no backend {request.backend!r}.", f"Use {' or '.join(BACKENDS)}.")
     preflight.check_local(settings.home)
-    known = _by_key(request, store)
+    known = None
+    if store.exists:  # else it has no job, and a look would make it
+        known = _by_key(request, store) or _by_fingerprint(request, store, settings)
     if known is not None:
+        return known, []
+    preflight.check(settings, request.kind.environment, request.backend_of(settings), request.memory_mb)
+    check_needed(request.after, store)
+    output_jobs = check_outputs(request.kind, request.params, store, settings.home, mark=mark)
+    return None, sorted({*output_jobs, *request.after})
+
+
+def take(request: SubmissionRequest, store: Store, settings: Settings) -> tuple[JobRow, bool]:
+    """Return the job of a request, and whether it is new.
+
+    Raises:
+        UserError: as ``check``; ``home_unusable``.
+    """
+    known, output_jobs = check(request, store, settings, mark=True)
+    if known is not None and (request.key is None or store.by_key(request.key) is not None):
         return known, False
-    output_jobs: list[str] = []
-    reusable = _by_fingerprint(request, store, settings)
-    if reusable is None:
-        preflight.check(settings, request.kind.environment, request.backend_of(settings), request.memory_mb)
-        output_jobs = check_outputs(request.kind, request.params, store, settings.home)
-    elif request.key is None:
-        return reusable, False
     try:
-        return _write(request, store, settings, [*output_jobs, *request.after])
+        return _write(request, store, settings, output_jobs)
     except sqlite3.OperationalError as error:
         raise UserError(
             "disk_full" if "full" in str(error) else "home_unusable",
@@ -84,7 +106,6 @@ def take(request: SubmissionRequest, store: Store, settings: Settings) -> tuple[
 
 def _write(request: SubmissionRequest, store: Store, settings: Settings, output_jobs: list[str]) -> tuple[JobRow, bool]:
     """Look again under the write lock, where no other caller can be faster, and insert."""
-    document = _document(request, settings) | {"output_jobs": output_jobs}
     with store.transaction() as connection:
         known = _by_key(request, store)
         if known is not None:
@@ -94,6 +115,9 @@ def _write(request: SubmissionRequest, store: Store, settings: Settings, output_
             if request.key is not None:
                 store.remember_key(connection, request.key, reusable.id, request.spec_hash)
             return reusable, False
+        document = _document(request, settings) | {"output_jobs": output_jobs}
+        if (former := _find_former(request, store, Home(settings.home))) is not None:
+            document |= {"continues": former}
         job_id = _new_id(request.kind.name, document["created_at"], store)
         row = {
             "id": job_id,
@@ -159,6 +183,14 @@ def _by_fingerprint(request: SubmissionRequest, store: Store, settings: Settings
         if row.state != "succeeded" or all(artifacts.is_on_disk(artifact) for artifact in made):
             return row
     return None
+
+
+def _find_former(request: SubmissionRequest, store: Store, home: Home) -> str | None:
+    """Return the newest job of the same call that was stopped or has failed, and left something in its own folder."""
+    if request.fingerprint is None or not request.reuse:
+        return None
+    rows = store.ended_early(request.kind.name, request.fingerprint)
+    return next((row.id for row in rows if home.out(row.id).is_dir() and not home.collected(row.id).exists()), None)
 
 
 def _document(request: SubmissionRequest, settings: Settings) -> dict[str, Any]:

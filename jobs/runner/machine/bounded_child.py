@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.errors import UserError
+from jobs.runner.machine.limits import is_out_of_memory, lower
 
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # each thread reserves memory that is never used
 
@@ -77,12 +78,19 @@ def _too_much(what: str) -> UserError:
     )
 
 
+def _as_answer(error: UserError) -> dict[str, Any]:
+    return {"code": error.code, "message": error.message, "hint": error.hint}
+
+
 def limit_this_process(memory_bytes: int, cpu_s: int) -> None:
-    """Limit the address space to what is used now and ``memory_bytes`` more, and the processor time."""
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
+    """Limit the address space to what is used now and ``memory_bytes`` more, and the processor time.
+
+    A limit that is lower already stays.
+    """
+    lower(resource.RLIMIT_CPU, cpu_s, 1)
     used = _address_space_bytes()
     if used is not None:
-        resource.setrlimit(resource.RLIMIT_AS, (used + memory_bytes,) * 2)
+        lower(resource.RLIMIT_AS, used + memory_bytes)
 
 
 def _address_space_bytes() -> int | None:
@@ -101,11 +109,12 @@ def main() -> None:
     limit_this_process(request["memory_bytes"], math.ceil(request["cpu_s"]))
     try:
         answer = {"result": call(request["argument"])}
-    except MemoryError:
-        error = _too_much(f"took more than {request['memory_bytes'] >> 20} MB")
-        answer = {"code": error.code, "message": error.message, "hint": error.hint}
     except UserError as error:
-        answer = {"code": error.code, "message": error.message, "hint": error.hint}
+        answer = _as_answer(error)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        answer = _as_answer(_too_much(f"took more than {request['memory_bytes'] >> 20} MB"))
     sys.stdout.write(json.dumps(answer))
 
 

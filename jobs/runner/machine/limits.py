@@ -8,16 +8,17 @@ import errno
 import os
 import resource
 import signal
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from jobs.errors import UserError
+from jobs.errors import UserError, causes
 
 MB_A_CORE = 100  # stacks and buffers of the thread pools of torch, OpenBLAS and onnxruntime
 READER_MB = 8_000
 READER_CPU_S, READER_CPU_S_EACH = 3_600, 100
 LONGEST_S = 10_000_000.0
 LARGEST_FILE_MB = 16_000  # a download of weights is the largest
+# torch raises a RuntimeError for main memory, on Linux and elsewhere.
+NO_MEMORY = ("DefaultCPUAllocator: can't allocate memory", "not enough memory: you tried to allocate")
 LAST_CPU_S = 5  # from SIGXCPU to SIGKILL
 HINT = (
     "The input asks for far more than a real one of its size: check it, or convert it with a program of yours and give "
@@ -44,9 +45,9 @@ class Limits:
     def apply(self) -> None:
         """Set them for this process. The kernel ends it by SIGXCPU when its CPU time is over."""
         memory_mb = self.memory_mb + MB_A_CORE * (os.cpu_count() or 1)
-        _lower(resource.RLIMIT_DATA, memory_mb * 1_000_000)
-        _lower(resource.RLIMIT_FSIZE, self.file_mb * 1_000_000)
-        _lower(resource.RLIMIT_CPU, self.cpu_s, LAST_CPU_S)
+        lower(resource.RLIMIT_DATA, memory_mb * 1_000_000)
+        lower(resource.RLIMIT_FSIZE, self.file_mb * 1_000_000)
+        lower(resource.RLIMIT_CPU, self.cpu_s, LAST_CPU_S)
 
 
 def limits_of_reader(audio_s: float, more_mb: int = 0) -> Limits:
@@ -64,13 +65,13 @@ def limits_of_reader(audio_s: float, more_mb: int = 0) -> Limits:
 
 def forbid_core_dumps() -> None:
     """Write no memory image when this process crashes: it would hold texts, and fill the disk."""
-    _lower(resource.RLIMIT_CORE, 0)
+    lower(resource.RLIMIT_CORE, 0)
 
 
 def explain(error: BaseException) -> UserError | None:
     """Return the error for what a limit of this process has caused; None for any other."""
     for cause in causes(error):
-        if isinstance(cause, MemoryError):
+        if is_out_of_memory(cause):
             limit, _ = resource.getrlimit(resource.RLIMIT_DATA)
             if limit != resource.RLIM_INFINITY:
                 return _reached(f"{limit / 1e9:g} GB of memory")
@@ -81,19 +82,17 @@ def explain(error: BaseException) -> UserError | None:
     return None
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an exception itself says that main memory could not be had."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY)
+
+
 def explain_exit(code: int) -> UserError | None:
     """Return the error for a process that its limit of CPU time has ended; None for any other exit code."""
     return _reached("CPU time") if code == -signal.SIGXCPU else None
 
 
-def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Iterate over an exception and those that led to it."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _lower(number: int, value: int, extra: int = 0) -> None:
+def lower(number: int, value: int, extra: int = 0) -> None:
     """Set a limit, and at most ``extra`` above it the one that it cannot be raised over. A lower one stays."""
     soft, hard = (float("inf") if limit == resource.RLIM_INFINITY else limit for limit in resource.getrlimit(number))
     resource.setrlimit(number, (int(min(value, soft, hard)), int(min(value + extra, hard))))

@@ -15,13 +15,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from jobs.files import landlock
 from jobs.runner.machine import limits
 from jobs.settings import Settings, folder_named
+from jobs.trust import landlock
 
 logger = logging.getLogger(__name__)
 
-DEVICES = ("null", "zero", "full", "shm", "dri", "kfd", "infiniband")
+DEVICES = ("null", "zero", "full", "shm", "dri", "dxg", "kfd", "infiniband")
 PROBE_TIMEOUT_S = 10.0
 
 
@@ -51,6 +51,7 @@ def library_caches(settings: Settings) -> dict[str, Path]:
     """Return where libraries keep what they compile and collect, by the variable that says so; a set one stays."""
     cache = folder_named("XDG_CACHE_HOME") or Path.home() / ".cache"
     defaults = {
+        "CUDA_CACHE_PATH": settings.torch_cache / "cuda",
         "MPLCONFIGDIR": cache / "matplotlib",
         "HF_XET_CACHE": (folder_named("HF_HOME") or cache / "huggingface") / "xet",
         "NUMBA_CACHE_DIR": settings.torch_cache / "numba",

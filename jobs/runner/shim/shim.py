@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from jobs.errors import UserError
-from jobs.files import landlock, records
-from jobs.files.home import follow_jobs_link
+from jobs.files import records
 from jobs.runner import supervisor_launcher
 from jobs.runner.attempt import claim, log_rotation
+from jobs.runner.attempt.continuation import take_over
 from jobs.runner.attempt.outcome import Exit
 from jobs.runner.attempt.path_mapping import map_back
 from jobs.runner.attempt.spec import AttemptSpec
@@ -39,6 +39,8 @@ from jobs.runner.shim import torchrun
 from jobs.runner.shim.cancellation import STOP, StopReason, Watchdog, WorkerLimits
 from jobs.runner.store import Store, finish_attempt
 from jobs.settings import PROJECT_ROOT, Settings
+from jobs.trust import landlock
+from jobs.trust.home import follow_jobs_link
 
 logger = logging.getLogger("jobs.runner.shim")
 
@@ -116,6 +118,8 @@ def _watched(
 ) -> Exit:
     n_oom_kills = processes.n_oom_kills()
     try:
+        if former := spec.document.get("continues"):
+            take_over(folder, former)
         document = spec.document | {"ran_with": provenance(spec.environment)}
         records.write_record(folder.path.parent / "job.json", document)
         worker = _spawn(spec, folder, _settings_of_job(settings, spec.document), tree_lock, is_remote)
@@ -131,7 +135,7 @@ def _watched(
     limits = WorkerLimits(settings.cancel_grace_s, stop_grace_s, spec.max_run_s)
     by_srun = is_remote and spec.n_processes > 1 and settings.slurm.nodes > 1
     stop = partial(torchrun.stop_all_nodes, spec, worker) if by_srun else None
-    watchdog = Watchdog(worker, control, limits, _Ticks(spec, folder, settings, is_remote), stop)
+    watchdog = Watchdog(worker, control, limits, Ticks(spec, folder, settings, is_remote), stop)
     code = watchdog.wait()
     if spec.n_processes > 1:
         code = torchrun.merge_exit_codes(folder, code, watchdog.asked)
@@ -144,7 +148,7 @@ def _watched(
     )
 
 
-class _Ticks:
+class Ticks:
     """Work of the shim once a second while the worker runs."""
 
     def __init__(self, spec: AttemptSpec, folder: AttemptFolder, settings: Settings, is_remote: bool) -> None:
@@ -160,9 +164,10 @@ class _Ticks:
             log_rotation.shorten_log(self._folder.log, self._settings.log_limit_bytes)
         if not self._has_compiled:  # for the next job: a worker cannot write next to our modules
             self._has_compiled = True
-            compileall.compile_dir(PROJECT_ROOT / "jobs", quiet=2, workers=1)
+            with contextlib.suppress(OSError):
+                compileall.compile_dir(PROJECT_ROOT / "jobs", quiet=2, workers=1)
         if self._is_director:  # its worker waits for jobs; a supervisor that a worker starts would be confined
-            with contextlib.suppress(UserError):
+            with contextlib.suppress(OSError, UserError):  # the next second comes
                 supervisor_launcher.ensure_supervisor(self._settings)
         if not self._is_remote:
             return None

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from jobs.errors import UserError
-from jobs.files.home import open_home
 from jobs.runner.paths import Home
 from jobs.runner.store.rows import JobRow
 from jobs.runner.store.schema import SCHEMA_VERSION, upgrade
+from jobs.trust.home import open_home
 
 BUSY_TIMEOUT_S = 30.0
 
@@ -23,6 +23,11 @@ class StoreConnection:
         self._home = home
         self._database = str(home.database)  # checked before every query, where a path object would be slow
         self._local = threading.local()
+
+    @property
+    def exists(self) -> bool:
+        """False before the first job of a home: any query would make the store."""
+        return os.path.exists(self._database)  # noqa: PTH110 (a name)
 
     @property
     def connection(self) -> sqlite3.Connection:

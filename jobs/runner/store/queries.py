@@ -29,10 +29,23 @@ class Queries(StoreConnection):
             fingerprint, kind,
         )  # fmt: skip
 
+    def ended_early(self, kind: str, fingerprint: str) -> list[JobRow]:
+        """Jobs with this fingerprint that failed, were cancelled or are asked to stop, newest first."""
+        return self._many(
+            "SELECT * FROM jobs WHERE fingerprint = ? AND kind = ? AND state <> 'succeeded' "
+            "AND (cancel = 1 OR state IN ('failed', 'cancelled')) ORDER BY seq DESC LIMIT 20",
+            fingerprint, kind,
+        )  # fmt: skip
+
     def with_text(self, kind: str, text: str) -> list[JobRow]:
         """Jobs of a kind whose document holds a text, newest first; at most 100."""
         query = "SELECT * FROM jobs WHERE kind = ? AND instr(document, ?) ORDER BY seq DESC LIMIT 100"
         return self._many(query, kind, text)
+
+    def live_with_text(self, text: str) -> list[JobRow]:
+        """Jobs that are not finished and whose document holds a text, oldest first."""
+        query = f"SELECT * FROM jobs INDEXED BY jobs_live WHERE state IN {LIVE_SQL} AND instr(document, ?) ORDER BY seq"
+        return self._many(query, text)
 
     def newest(self, *, state: str | None, kind: str | None, limit: int, before: int | None) -> list[JobRow]:
         """Rows, newest first; ``before`` is the ``seq`` that the page starts after."""

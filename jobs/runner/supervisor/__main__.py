@@ -9,9 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-from jobs.files.home import open_home
 from jobs.runner.machine import locks
 from jobs.runner.paths import Home
+from jobs.trust.home import open_home
 
 LOCK_TRIES, LOCK_PAUSE_S = 20, 0.05  # a probe may hold the lock for a moment
 

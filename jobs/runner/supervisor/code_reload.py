@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import TypeAlias
 
 JOBS = Path(__file__).resolve().parents[2]
+MODULES = ("*.py", "files/*.py", "trust/*.py", "runner/**/*.py")
 CHECK_TIMEOUT_S = 20.0
 
 Signature: TypeAlias = frozenset[tuple[str, int, int]]
 
 
 def signature(folder: Path = JOBS) -> Signature:
-    """Return names, sizes and change times of the modules in ``jobs`` itself, of ``jobs.files`` and of the runner."""
+    """Return names, sizes and change times of the modules that match ``MODULES``: all that a supervisor loads."""
     found = set()
-    for path in [*folder.glob("*.py"), *folder.glob("files/*.py"), *folder.glob("runner/**/*.py")]:
+    for path in (path for pattern in MODULES for path in folder.glob(pattern)):
         try:
             stat = path.stat()
         except FileNotFoundError:  # replaced at this moment

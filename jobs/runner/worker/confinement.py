@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from jobs.errors import UserError
+from jobs.errors import UserError, causes
 from jobs.param_types import PathMark, Strict, find_mark
 from jobs.runner.job_kind import JobKind
 from jobs.runner.machine import limits, sandbox
@@ -69,7 +69,7 @@ def explain(error: BaseException, allowed: list[Path]) -> UserError | None:
         error: that ended the work.
         allowed: what ``confine`` returned.
     """
-    return limits.explain(error) or next(filter(None, (_denied(each, allowed) for each in limits.causes(error))), None)
+    return limits.explain(error) or next(filter(None, (_denied(each, allowed) for each in causes(error))), None)
 
 
 def _denied(error: BaseException, allowed: list[Path]) -> UserError | None:

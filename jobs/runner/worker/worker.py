@@ -9,13 +9,14 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jobs.errors import UserError
+from jobs.errors import UserError, causes
 from jobs.files import records
 from jobs.files.full_disk import is_full_disk
-from jobs.files.home import follow_jobs_link
+from jobs.files.output_marks import Place
 from jobs.imports import collection_paused
 from jobs.param_types import Strict
 from jobs.runner import artifacts, outputs
@@ -27,6 +28,7 @@ from jobs.runner.progress.reports import ProgressWriter
 from jobs.runner.worker import confinement
 from jobs.runner.worker.context import Cancelled
 from jobs.settings import Settings
+from jobs.trust.home import follow_jobs_link
 
 logger = logging.getLogger("jobs.runner.worker")  # it runs as __main__
 
@@ -126,9 +128,18 @@ def _run(job: dict[str, Any], context: WorkerContext) -> Strict:
     places = outputs.find_places(kind, params, context.settings.home) if context.settings.rank == 0 else []
     if "output_jobs" in job:  # else it was submitted before outputs were marked
         outputs.claim(places, context.job_id, job["output_jobs"])
-    result = kind.result.model_validate(run(params, context))
-    outputs.seal(places, context.job_id)
-    return result
+    try:
+        return kind.result.model_validate(run(params, context))
+    finally:  # also of a failure or a cancel, so that the same call can go on with what is there
+        _seal(places, context.job_id)
+
+
+def _seal(places: Sequence[Place], job_id: str) -> None:
+    """Record what the job has made; without that record all that it might have made counts as its own."""
+    try:
+        outputs.seal(places, job_id)
+    except (OSError, UserError):
+        logger.exception("what was made could not be recorded in %s", ", ".join(str(place.folder) for place in places))
 
 
 def _failure(error: BaseException, allowed: list[Path]) -> dict[str, str]:
@@ -152,13 +163,13 @@ def _failure(error: BaseException, allowed: list[Path]) -> dict[str, str]:
 
 
 def _reason(error: BaseException) -> str:
-    for cause in limits.causes(error):
+    for cause in causes(error):
         is_cuda = "CUDA" in str(cause) or type(cause).__module__.startswith("torch")
         if "CUDA out of memory" in str(cause) or (type(cause).__name__ == "OutOfMemoryError" and is_cuda):
             return "cuda_oom"
         if isinstance(cause, UserError) and cause.code in ("cuda_oom", "disk_full"):
             return cause.code
-        if isinstance(cause, MemoryError):
+        if limits.is_out_of_memory(cause):
             return "oom_likely"
     return "disk_full" if is_full_disk(error) else "exit"
 

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from jobs.codec_format import FRAMES_PER_SECOND, N_CODEBOOKS
 from jobs.dataset.manifest import MAX_NAME, Clip, Row
 from jobs.errors import UserError
-from jobs.files.reading import parse_json, read_lines
+from jobs.files.json_documents import parse_json
+from jobs.files.reading import read_lines
 from jobs.param_types import first_fault
 from jobs.runner.job_kind import find_makers
 

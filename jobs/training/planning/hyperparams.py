@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from jobs.errors import UserError
-from jobs.files.reading import parse_json, read_bytes
+from jobs.files.json_documents import parse_json
+from jobs.files.reading import read_bytes
 from jobs.param_types import MAX_NAMED, first_fault
 from jobs.training.params import Params
 

@@ -16,6 +16,7 @@ from matplotlib.image import imread
 
 import jobs.align.work
 from jobs.align.params import Params
+from jobs.align.spec import KIND
 from jobs.align.work import DEFAULT_NAME, JOURNAL_NAME, REJECTIONS_NAME, run
 from jobs.audio.clip_io import CLIP_RATE_HZ, duration_s, read_clip, write_clip
 from jobs.dataset.exchange.exporters import give
@@ -24,6 +25,7 @@ from jobs.dataset.report.plots import draw_spectrograms
 from jobs.errors import UserError
 from jobs.runner.worker.context import Cancelled
 from jobs.settings import PROJECT_ROOT
+from tests.support.declared_outputs import list_undeclared
 from tests.support.kills.process_killer import killed_until_done
 from tests.support.toy.models import make_toy_aligner
 
@@ -107,10 +109,12 @@ def test_the_report_shows_words_over_their_sound_and_an_export_gets_their_times(
         plain, manifest.parent, [row.model_copy(update={"text": ""}) for row in read_rows(manifest, Clip)]
     )
 
+    before = {path.name for path in manifest.parent.iterdir()}
     run(Params(manifest=str(manifest)), context)
 
+    assert list_undeclared(KIND, before, out=manifest.with_name("train_aligned.jsonl")) == []
     shown = page.read_text(encoding="utf-8")
-    drawn, bare = (imread(path) for path in (manifest.parent / "report" / "words.png", plain))
+    drawn, bare = (imread(path) for path in (manifest.with_name("align_report.png"), plain))
     assert context.published["report"] == (page, "report")
     assert drawn.shape == bare.shape
     n_light, n_light_bare = (int((each[..., :3].min(axis=2) > 0.5).sum()) for each in (drawn, bare))
@@ -171,8 +175,11 @@ def test_clips_of_a_real_book_that_were_cut_within_words_lose_those_words_alone(
     assert result.n_clips + result.n_rejected == len(texts)
     lost = {row.audio: row for row in rejected(whole.parent) if row.text != texts[row.audio.replace(".wav", ".flac")]}
     assert len(lost) == result.n_trimmed
+    made_before = {"clips", "train_manifest.jsonl"}
+    assert list_undeclared(KIND, made_before, out=whole.with_name("train_aligned.jsonl")) == []
     for row in aligned(whole.parent):
-        audio = next(audio for audio in texts if row.audio.startswith(audio.removesuffix(".flac")))
+        written = row.audio.removeprefix("trimmed/")
+        audio = next(audio for audio in texts if written.startswith(audio.removesuffix(".flac")))
         n_lost = len(truth[audio]) - len(row.words)
         if not n_lost:  # a cut within the silence of a stop is not detected: 2 of 20
             continue

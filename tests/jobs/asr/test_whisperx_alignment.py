@@ -1,6 +1,7 @@
 """The toy aligner hears noise: times equal WhisperX's own, and what it cannot align it says."""
 
 import itertools
+import json
 import shutil
 from pathlib import Path
 
@@ -255,6 +256,19 @@ def test_the_labels_are_those_that_whisperx_finds(toy_aligner):
     _, about = whisperx.alignment.load_align_model("en", "cpu", model_name=str(toy_aligner), model_cache_only=True)
 
     assert load_wav2vec2(str(toy_aligner), is_on_disk=True)[1] == about["dictionary"]
+
+
+def test_marks_that_a_tokenizer_adds_beyond_the_labels_are_no_labels(toy_aligner, tmp_path):
+    folder = Path(shutil.copytree(toy_aligner, tmp_path / "model"))
+    before = load_wav2vec2(str(folder), is_on_disk=True)[1]
+    n_labels = len(before)
+    (folder / "added_tokens.json").write_text(json.dumps({"<s>": n_labels, "</s>": n_labels + 1}))
+
+    assert load_wav2vec2(str(folder), is_on_disk=True)[1] == before
+
+    (folder / "vocab.json").write_text(json.dumps(json.loads((folder / "vocab.json").read_text()) | {"é": n_labels}))
+    with pytest.raises(UserError, match="has characters without one of its"):
+        load_wav2vec2(str(folder), is_on_disk=True)
 
 
 @pytest.mark.parametrize("kind", HOSTILE_ALIGNERS)

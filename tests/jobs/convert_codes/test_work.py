@@ -11,12 +11,14 @@ import pytest
 
 from jobs.audio.clip_io import read_clip, write_clip
 from jobs.convert_codes.params import Params, check
+from jobs.convert_codes.spec import KIND
 from jobs.convert_codes.work import run
 from jobs.dataset.manifest import Clip, Rejection, check_step, read_rows, write_rows
 from jobs.errors import UserError
 from jobs.qwen.codec import load_codec
 from jobs.qwen.toy.checkpoints import TOY_CODEC, make_toy_codec
 from jobs.runner.worker.context import Cancelled
+from tests.support.declared_outputs import list_undeclared
 from tests.support.kills.conversion_kills import killed
 
 MakeDataset = Callable[[int], Path]
@@ -70,8 +72,11 @@ def test_a_reference_from_elsewhere_is_copied_into_the_dataset(
     outside = tmp_path / "mine.wav"
     write_clip(outside, read_clip(manifest.parent / "clips" / "000.wav", 24_000), 24_000)
 
+    before = {path.name for path in manifest.parent.iterdir()}
+
     result = run(Params(manifest=str(manifest), tokenizer="toy", ref_audio=str(outside)), make_context())
 
+    assert list_undeclared(KIND, before, out=Path(result.manifest)) == []
     assert result.ref_audio == "reference/mine.wav"
     assert (manifest.parent / "reference" / "mine.wav").read_bytes() == outside.read_bytes()
 

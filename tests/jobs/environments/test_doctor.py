@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from jobs.environments.doctor import examine, main, render
-from jobs.files import landlock
 from jobs.settings import Settings
+from jobs.trust import landlock
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -110,6 +111,56 @@ def test_leftovers_of_killed_writers_go_and_those_in_use_and_other_files_stay(tm
         used, ".c.json.0123456789abcdef.tmp", "a.json", foreign, "outside"
     ]  # fmt: skip
     assert outside.read_text() == "kept"
+
+
+def test_an_exchange_of_folders_that_a_kill_has_interrupted_is_taken_back(tmp_path: Path) -> None:
+    left, done, used = (f".{name}.0123456789abcdef.former" for name in ("voice", "adapter", "base"))
+    for name in (left, done, used, "adapter", ".notes.former"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "of").write_text(name)
+
+    descriptor = os.open(tmp_path / used, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    write_text(tmp_path / "a.json", "new")
+    os.close(descriptor)
+
+    assert {path.name: (path / "of").read_text() for path in tmp_path.iterdir() if path.is_dir()} == {
+        "voice": left, "adapter": "adapter", used: used, ".notes.former": ".notes.former",
+    }  # fmt: skip
+
+
+def test_a_folder_stays_when_the_new_one_cannot_get_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(atomic_io.ctypes, "CDLL", lambda name: object())
+    (tmp_path / "voice").mkdir()
+    (tmp_path / "voice" / "config.json").write_text("old")
+
+    def replace() -> None:
+        with replacing_folder(tmp_path / "voice") as folder:
+            folder.rmdir()
+
+    with pytest.raises(FileNotFoundError):
+        replace()
+
+    assert (tmp_path / "voice" / "config.json").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["voice"]
+
+
+def test_a_leftover_is_locked_where_only_a_writer_gets_an_exclusive_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flock = fcntl.flock
+
+    def flock_as_nfs(descriptor: int, operation: int) -> None:
+        if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock_as_nfs)
+    (tmp_path / ".a.json.0123456789abcdef.tmp").write_text("half")
+
+    write_text(tmp_path / "a.json", "new")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
 @pytest.mark.parametrize("name", ["a.json", "folder/a.json", "link/a.json"])

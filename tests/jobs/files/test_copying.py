@@ -42,6 +42,15 @@ def test_a_second_name_replaces_what_has_it_and_is_kept_when_it_is_there(tmp_pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["blob", "eval_00.wav", "source"]
 
 
+def test_a_link_that_a_killed_process_has_left_goes(tmp_path: Path, source: Path) -> None:
+    (tmp_path / ".x.wav.0123456789abcdef.tmp").hardlink_to(source / "model.safetensors")
+
+    link_file(source / "deep" / "config.json", tmp_path / "x.wav")
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["blob", "source", "x.wav"]
+    assert (source / "model.safetensors").read_bytes() == b"weights"
+
+
 def test_a_copy_does_not_go_through_a_link(tmp_path: Path, source: Path) -> None:
     (tmp_path / "kept").write_text("kept")
     (tmp_path / "copy").symlink_to("kept")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.files.json_documents import MOST_NESTED, parse_object
+from jobs.files.json_documents import MOST_NESTED, parse_json, parse_object
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -43,3 +43,19 @@ def test_an_object_is_read_as_it_was_written(document: dict[str, Any]) -> None:
 def test_any_bytes_are_an_object_or_refused(content: bytes) -> None:
     with contextlib.suppress(ValueError):
         assert isinstance(parse_object(content), dict)
+
+
+@pytest.mark.parametrize(
+    ("content", "value"), [(b"\xef\xbb\xbf[1.5]", [1.5]), ("null", None), (b'"\\ud83d\\ude00"', "\U0001f600")]
+)
+def test_any_document_is_read_also_with_a_mark_of_its_encoding(content: bytes | str, value: object) -> None:
+    assert parse_json(content) == value
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"NaN", b"[1e999]", b"[" * 100_000, b'"\\ud800"', b'{"a": "\\uDC00"}', b"\xff"]
+)
+def test_what_is_no_document_is_refused(content: bytes) -> None:
+    for parse in (parse_json, parse_object):
+        with pytest.raises(ValueError, match=r"."):
+            parse(content)

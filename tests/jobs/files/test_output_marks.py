@@ -8,14 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from jobs.files.output_marks import RECORDS, Place, compute_hash
+from jobs.files.output_marks import (
+    MOST_FOLDER_BYTES,
+    MOST_RECORD_BYTES,
+    MOST_RECORDS,
+    RECORDS,
+    Place,
+    compute_hash,
+    read_records,
+)
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     """Outputs of a training in ``out``."""
     (tmp_path / "out").mkdir()
-    return Place(tmp_path / "out", ("voice", "report.json", "trial_*"), "training.out_dir")
+    return Place(tmp_path / "out", ("voice", "report.json", "trial_*/"), "training.out_dir")
 
 
 def known(job: str, folder: Path) -> bool:
@@ -58,7 +66,12 @@ def test_what_a_job_may_have_written_before_it_was_killed_is_ours(place: Place) 
         ("report.json", ["report.json"]),
         ("voice/notes.txt", ["voice"]),
         ("trial_2", ["trial_2"]),
+        ("trial_1/notes.txt", []),
         ("notes.txt", []),
+        ("voice/.DS_Store", []),
+        ("voice/._config.json", []),
+        ("voice/Thumbs.db", []),
+        ("voice/desktop.ini", []),
         ("voice/human_ratings.jsonl", []),
     ],
 )
@@ -107,6 +120,7 @@ def test_a_folder_inside_what_a_running_job_makes_is_ours(place: Place) -> None:
         "", "[]", '{"made": 3}', "[" * 100_000, '{"job": "training-1", "names": ["*"], "made": {"voice": 1}}',
         '{"job": "training-1", "names": 5, "made": null}', '{"names": ["*"], "made": null}',
         '{"job": "of-a-stranger", "names": ["*"], "made": null}', '{"job": "training-1", "names": ["*"' + " " * 70_000,
+        '{"job": "training-1", "names": ["*"], "made": null}' + " " * MOST_RECORD_BYTES,
     ],
 )  # fmt: skip
 def test_a_broken_or_invented_mark_makes_nothing_ours(place: Place, content: str) -> None:
@@ -124,10 +138,38 @@ def test_a_mark_names_the_job_and_the_hash_of_each_file(place: Place) -> None:
 
     assert json.loads((place.folder / RECORDS / "training.out_dir.json").read_text()) == {
         "job": "training-1",
-        "names": ["voice", "report.json", "trial_*"],
-        "made": {name: compute_hash(place.folder / name) for name in ("report.json", "trial_1", "voice")},
+        "names": ["voice", "report.json", "trial_*/"],
+        "made": {"trial_1": ""} | {name: compute_hash(place.folder / name) for name in ("report.json", "voice")},
     }
     assert compute_hash(place.folder / "report.json").startswith("44136fa355b3678a")  # sha256sum of {}
+
+
+def test_a_folder_with_a_link_or_a_file_in_the_place_of_a_continued_one_is_foreign(place: Place) -> None:
+    place.claim("training-1")
+    fill(place)
+    place.seal("training-1")
+    (place.folder / "trial_1").rmdir()
+
+    (place.folder / "trial_1").write_text("mine")
+    as_file = place.foreign(known)
+    (place.folder / "trial_1").unlink()
+    (place.folder / "trial_1").symlink_to(place.folder / "voice")
+
+    assert as_file == place.foreign(known) == ["trial_1"]
+
+
+def test_so_many_records_are_read_and_so_much_of_them(place: Place) -> None:
+    records = place.folder / RECORDS
+    records.mkdir()
+    mark = '{"job": "training-1", "names": ["*"], "made": null}'
+    for number in range(MOST_RECORDS + 1):
+        (records / f"{number:03d}.json").write_text(mark)
+    few_and_small = len(list(read_records(place.folder)))
+    for number in range(3):
+        (records / f"{number:03d}.json").write_text(mark + " " * (MOST_RECORD_BYTES - len(mark)))
+
+    assert few_and_small == MOST_RECORDS == 256
+    assert len(list(read_records(place.folder))) == MOST_FOLDER_BYTES / MOST_RECORD_BYTES == 2
 
 
 def test_a_pipe_among_the_records_is_not_waited_for(place: Place) -> None:

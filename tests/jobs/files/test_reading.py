@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import UserError
-from jobs.files.reading import check_regular, open_regular, read_bytes, read_lines, resolve_inside
+from jobs.files.reading import check_regular, find_root, open_regular, read_bytes, read_lines, resolve_inside
 
 
 @pytest.fixture(params=["pipe", "socket", "device", "folder", "link to a pipe"])
@@ -79,6 +79,29 @@ def test_a_name_that_leads_out_of_its_folder_is_none(tmp_path: Path, name: str) 
     (folder / "links").symlink_to(tmp_path)
 
     assert resolve_inside(folder, name) is None
+
+
+@pytest.mark.parametrize("kind", ["models", "datasets"])
+def test_a_snapshot_of_a_cache_has_its_repository_as_root(tmp_path: Path, kind: str) -> None:
+    repository = tmp_path / f"{kind}--org--name"
+    inner = repository / "snapshots" / "0123" / "wavs"
+    inner.mkdir(parents=True)
+    for name in ("blobs/1", "../other/1"):
+        (repository / name).parent.mkdir()
+        (repository / name).write_bytes(b"1")
+    (inner / "a.wav").symlink_to("../../../blobs/1")
+    (inner / "b.wav").symlink_to(tmp_path / "other" / "1")
+
+    assert find_root(inner) == find_root(inner.parent) == repository
+    assert resolve_inside(inner.parent, "wavs/a.wav") == resolve_inside(inner, "a.wav") == repository / "blobs" / "1"
+    assert resolve_inside(inner, "b.wav") is None
+
+
+@pytest.mark.parametrize("name", ["models--a/snapshots", "models--a/other/0123", "notes/snapshots/0123"])
+def test_a_folder_with_a_like_name_is_its_own_root(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir(parents=True)
+
+    assert find_root(tmp_path / name) == tmp_path / name
 
 
 def test_links_that_stay_inside_are_followed_and_the_folder_itself_may_be_one(tmp_path: Path) -> None:

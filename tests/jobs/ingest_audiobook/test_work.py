@@ -24,10 +24,12 @@ from jobs.errors import UserError
 from jobs.ingest_audiobook.input.source_files import open_source_files
 from jobs.ingest_audiobook.output.ingest_state import compute_fingerprint
 from jobs.ingest_audiobook.params import Params, check
+from jobs.ingest_audiobook.spec import KIND
 from jobs.ingest_audiobook.text.subtitles import read_given_segments
 from jobs.ingest_audiobook.work import run
 from jobs.runner.worker.context import Cancelled
 from jobs.settings import PROJECT_ROOT
+from tests.support.declared_outputs import list_undeclared
 
 Rows = Callable[[Path], list[dict[str, Any]]]
 Contexts = Callable[[], Any]
@@ -116,6 +118,7 @@ def test_the_folder_holds_what_report_tools_and_people_read(
     assert [chapter["n_clips"] for chapter in report["chapters"]] == [8, 10]
     assert "Two Fables" in (tmp_path / "slt" / "report.html").read_text()
     assert (tmp_path / "slt" / "cover.png").read_bytes()[:4] == b"\x89PNG"
+    assert list_undeclared(KIND, out_dir=tmp_path / "slt") == []
 
 
 KILLED_AT_FIRST_PROGRESS = """

@@ -12,7 +12,7 @@ import pytest
 
 from jobs.align.align_clip import clip_key
 from jobs.convert_codes.clip_loader import inspect_clip
-from jobs.dataset.exchange.taken import Taken
+from jobs.dataset.exchange.foreign_clips import ForeignClip
 from jobs.dataset.manifest import LONGEST_TEXT, Clip, RejectionError
 from jobs.ingest_clips.clip_converter import DurationLimits, RejectedAudio, convert_clip, hash_audio
 from jobs.ingest_clips.params import TranscriptLine
@@ -103,7 +103,9 @@ def test_text_that_no_clip_can_hold_is_rejected_in_linear_time(tmp_path: Path) -
 
 def test_clips_of_one_name_get_names_in_linear_time() -> None:
     def cost_s(n_clips: int) -> float:
-        lines = [Taken(number, f"{'я' * 3}.wav", Path(f"/{number}"), f"Word {number}.") for number in range(n_clips)]
+        lines = [
+            ForeignClip(number, f"{'я' * 3}.wav", Path(f"/{number}"), f"Word {number}.") for number in range(n_clips)
+        ]
         start = time.process_time()
         parsed, _ = parse_lines(lines, speaker="anna", language="english")
         assert len({line.clip_name for line in parsed}) == n_clips

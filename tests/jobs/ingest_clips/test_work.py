@@ -12,9 +12,11 @@ import jobs.ingest_clips.clip_converter
 from jobs.dataset.manifest import Clip, Rejection, read_rows
 from jobs.errors import UserError
 from jobs.ingest_clips.params import Params
+from jobs.ingest_clips.spec import KIND
 from jobs.ingest_clips.work import JOURNAL_NAME, run
 from jobs.runner.worker.context import Cancelled
 from jobs.settings import PROJECT_ROOT
+from tests.support.declared_outputs import list_undeclared
 
 PRINTING = PROJECT_ROOT.parent / "shared" / "data" / "printing"
 
@@ -98,6 +100,7 @@ def test_the_dataset_is_whole_and_published(source, make_context):
         "report.json",
         "report",
     }
+    assert list_undeclared(KIND, out_dir=out) == []
     assert context.published["manifest"] == (out / "train_manifest.jsonl", "manifest")
     assert result.manifest == str(out / "train_manifest.jsonl")
     assert json.loads((out / ".batch_state.json").read_text()) == {

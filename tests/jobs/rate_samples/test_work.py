@@ -13,10 +13,12 @@ import pytest
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, write_clip
 from jobs.rate_samples.params import Params, Result
+from jobs.rate_samples.spec import KIND
 from jobs.rate_samples.work import JOURNAL, run
 from jobs.rating.human_ratings import HUMAN_RATINGS, HumanRating, append_durably
 from jobs.rating.scoring import AUTOMATIC_CAP
 from jobs.runner.worker.context import Cancelled, JobContext
+from tests.support.declared_outputs import list_undeclared
 
 N_NARRATOR = 6
 
@@ -182,8 +184,10 @@ def test_a_clone_without_training_and_another_speaker_are_rated_in_the_same_run(
 
     measures = Path(params.takes).parent.parent / "shared.jsonl"
 
+    before = {path.name for path in takes.parent.iterdir()}
     result = run(params.model_copy(update={**given, "measures": str(measures)}), make_context())
 
+    assert list_undeclared(KIND, before, out=Path(result.ratings)) == []
     assert measures.is_file()
     report = json.loads(Path(result.ratings).read_text())
     assert report["anchors"]["zero_shot"]["mean"] == report["takes"][0]["uncapped"] == result.zero_shot

@@ -19,6 +19,7 @@ from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord
 from jobs.settings import Settings
 from tests.jobs.refine_voice.conftest import TEXTS
+from tests.support.declared_outputs import list_undeclared
 from tools.core.tool_types import ToolContext
 from tools.rate_samples import RateSamplesArgs, Score, rate_samples
 
@@ -58,6 +59,7 @@ def test_the_loop_rates_every_round_beside_the_clone_and_keeps_the_best(
         assert one["low"] <= one["uncapped"] <= one["high"]
     best = folder / "checkpoints" / f"iteration_{job.result['best_iteration']}" / "voice"
     assert digest(folder / "final_model") == digest(best)
+    assert list_undeclared(KIND, out_dir=folder) == []
     assert "did not help" in job.result["verdict"]  # noise cannot be better than noise
     assert job.result["zero_shot"] == rounds[0]["uncapped"]
     assert len(job.result["summary"]) <= 10

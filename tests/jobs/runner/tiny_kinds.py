@@ -236,3 +236,68 @@ def spin(params: SpinParams, context: JobContext) -> Nothing:
 SPIN = JobKind(
     name="spin", params=SpinParams, result=Nothing, entry="tiny_kinds:spin", limits=lambda _: Limits(4000, 1, 100)
 )
+
+
+class LeaveParams(Strict):
+    """A folder to write, and how the work ends; ``seed`` tells jobs apart."""
+
+    out_dir: OutputPath
+    how: str = "well"
+    seed: int = 0
+
+
+def leave(params: LeaveParams, context: JobContext) -> Nothing:
+    """Write a folder, then end well, fail, or wait to be cancelled; ``unmarked``: no mark can be written."""
+    made = Path(params.out_dir, "made")
+    made.mkdir(parents=True, exist_ok=True)
+    (made / "part").write_text(f"{params.seed}\n")
+    if params.how == "unmarked":
+        marks = made.with_name(".tts-train")
+        marks.rename(made.with_name("former marks"))
+        marks.write_text("in the way")
+    while params.how == "cancelled":
+        context.progress(1, 2, "waiting")
+        context.raise_if_cancelled()
+        time.sleep(WAIT_S)
+    if params.how == "failed":
+        raise UserError("voice_silent", "The recording has no voice.", "Give another recording.")
+    return Nothing()
+
+
+LEAVE = JobKind(
+    name="leave", params=LeaveParams, result=Nothing, entry="tiny_kinds:leave", makes={"out_dir": ("made",)}
+)
+
+
+class CountParams(Strict):
+    """How far to count; while the file ``stop`` is there it goes no further than 3."""
+
+    n: int
+    stop: str = ""
+
+
+class Counted(Strict):
+    """The first number of this job, and the last."""
+
+    first: int
+    last: int
+
+
+def count(params: CountParams, context: JobContext) -> Counted:
+    """Count in the job's own folder, from what is there; at ``stop`` wait, or fail where it says so."""
+    kept = context.folder / "out" / "count"
+    kept.parent.mkdir(exist_ok=True)
+    first = last = int(kept.read_text()) if kept.exists() else 0
+    while last < params.n:
+        context.raise_if_cancelled()
+        if last == 3 and Path(params.stop).exists():
+            if Path(params.stop).read_text() == "fail":
+                raise UserError("voice_silent", "The recording has no voice.", "Give another recording.")
+            time.sleep(WAIT_S)
+            continue
+        last += 1
+        kept.write_text(f"{last}")
+    return Counted(first=first, last=last)
+
+
+COUNT = JobKind(name="count", params=CountParams, result=Counted, entry="tiny_kinds:count")

@@ -13,7 +13,9 @@ from jobs.dataset.takes import read_takes
 from jobs.errors import UserError
 from jobs.runner.worker.context import Cancelled
 from jobs.synthesize.params import Params, check
+from jobs.synthesize.spec import KIND
 from jobs.synthesize.work import run
+from tests.support.declared_outputs import list_undeclared
 
 TEXTS = ["A thirsty crow found a pitcher.", "There was only a little water."]
 
@@ -38,6 +40,7 @@ def test_each_text_becomes_a_wav_and_a_line_with_its_request(voice: Path, make_c
     takes = read_takes(Path(result.takes))
     info = soundfile.info(result.wavs[1])
     assert [Path(wav).name for wav in result.wavs] == ["001.wav", "002.wav"]
+    assert list_undeclared(KIND, out_dir=Path(result.takes).parent) == []
     assert (info.samplerate, info.channels, info.subtype) == (24_000, 1, "PCM_16")
     assert [(take.text, take.speaker, take.language, take.seed) for take in takes] == [
         (text, "nora", "english", 7) for text in TEXTS

@@ -21,6 +21,8 @@ from jobs.training.params import Params, Result
 from jobs.training.planning.model_dims import RELEASED
 from jobs.training.run import checkpoint, resource_errors, training_loop
 from jobs.training.run.resource_errors import cuda_oom_hint
+from jobs.training.spec import KIND
+from tests.support.declared_outputs import list_undeclared
 
 MakeParams = Callable[..., Params]
 MakeContext = Callable[[], Any]
@@ -188,6 +190,7 @@ def test_what_a_run_makes_is_published_and_drawn(
         "report.json": (out / "report.json", "report"),
         "report.html": (out / "report.html", "report"),
     }
+    assert list_undeclared(KIND, out_dir=out) == []
     assert (out / "loss.png").read_bytes().startswith(b"\x89PNG")
     assert (out / "adapter" / "adapter_model.safetensors").is_file()
     assert list((out / "tensorboard").glob("events.out.tfevents.*"))

@@ -25,6 +25,7 @@ from jobs.tune_hparams.params import Params
 from jobs.tune_hparams.spec import KIND
 from jobs.tune_hparams.study import Study
 from tests.jobs.training.conftest import CODEBOOK_SIZE, coded_rows, write_manifest
+from tests.support.declared_outputs import list_undeclared
 
 __all__ = ["coded_rows", "write_manifest"]
 BOUND_S = 900.0  # the machine may be busy
@@ -84,6 +85,7 @@ def test_a_search_ends_with_settings_that_a_training_takes(
     assert read_hyperparams(folder / "best_config.json", {"lr"}) == {
         "method": "full", "speaker_clips": 0, "batch_size": best.params["batch_size"],
     }  # fmt: skip
+    assert list_undeclared(KIND, out_dir=folder) == []
     assert [(folder / f"trial_{n}" / "voice").is_dir() for n in range(4)] == [n == best.number for n in range(4)]
     for name in ("history", "slices", "importance", "parallel_coordinates"):
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")

@@ -169,6 +169,13 @@ def test_a_careless_command_serves_nobody(app: App, flags: list[str], code: str)
     assert done.stdout == ""
 
 
+def test_a_server_that_is_started_in_no_folder_of_work_says_which_it_may_use(app: App) -> None:
+    done = app.run("mcp", "--http", "--port", "99999", TTS_TRAIN_CWD="/")
+
+    assert "tools may not use it. They may use" in done.stderr
+    assert str(app.home) in done.stderr
+
+
 def test_a_port_that_is_taken_is_told_with_the_way_out(app: App, http: HttpServer) -> None:
     port = http.url.split(":")[2].removesuffix("/mcp")
 

@@ -13,6 +13,7 @@ import pytest
 
 from jobs.align.spec import KIND as ALIGN
 from jobs.errors import UserError
+from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
 from jobs.synthesize.spec import KIND as SYNTHESIZE
 from tools.core.estimate import estimate
@@ -137,8 +138,10 @@ async def test_a_dry_run_also_checks_space_and_environment(
     settings: Settings, work: Path, context: ToolContext
 ) -> None:
     write_manifest(work / "m.jsonl")
-    full = ToolContext(replace(settings, disk_reserve_bytes=10**18), context.runner)
-    bare = ToolContext(replace(settings, envs=work / "nothing"), context.runner)
+    full, bare = (
+        ToolContext(changed, Runner(changed))
+        for changed in (replace(settings, disk_reserve_bytes=10**18), replace(settings, envs=work / "nothing"))
+    )
 
     with pytest.raises(UserError) as disk:
         await call("align", full, manifest="m.jsonl", dry_run=True)
@@ -148,6 +151,55 @@ async def test_a_dry_run_also_checks_space_and_environment(
     assert disk.value.code == "disk_full"
     assert environment.value.code == "environment_missing"
     assert "./run.sh setup ml" in environment.value.hint
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"backend": "slurm"}, None),
+        ({"idempotency_key": "mine"}, "idempotency_conflict"),
+        ({"out": "notes.jsonl"}, "output_not_ours"),
+        ({"after": ["align-20260101-000000-abcd"]}, "job_unknown"),
+        ({}, "environment_missing"),
+    ],
+)
+async def test_a_dry_run_ends_as_the_call_does(
+    settings: Settings, work: Path, context: ToolContext, changes: dict[str, Any], code: str | None
+) -> None:
+    write_manifest(work / "m.jsonl")
+    (work / "notes.jsonl").write_text("mine")
+    if code == "idempotency_conflict":
+        await call("align", context, manifest="m.jsonl", min_word_score=0.1, not_before="8h", idempotency_key="mine")
+    if code in (None, "environment_missing"):  # the nodes have environments of their own
+        settings = replace(settings, envs=work / "nothing")
+    ends = []
+
+    for dry_run in (True, False):
+        try:
+            view = await call(
+                "align", ToolContext(settings, Runner(settings)), manifest="m.jsonl", not_before="8h",
+                dry_run=dry_run, **changes,
+            )  # fmt: skip
+            ends.append(None if view.kind == "align" else "")
+        except UserError as error:
+            ends.append(error.code)
+
+    assert ends == [code, code]
+
+
+async def test_a_dry_run_names_the_job_that_does_the_same(context: ToolContext, work: Path) -> None:
+    write_manifest(work / "m.jsonl")
+    given = {"manifest": "m.jsonl", "out": "out.jsonl", "not_before": "8h"}
+    started = await call("align", context, **given)
+    (work / "out.jsonl").write_text("by hand")
+
+    same = await call("align", context, **given, dry_run=True)
+    with pytest.raises(UserError) as refusal:
+        await call("align", context, **given, dry_run=True, reuse=False)
+
+    assert same.result["reuses"] == started.job_id
+    assert "replaces" not in same.result
+    assert refusal.value.code == "output_not_ours"
 
 
 def test_a_fingerprint_changes_with_parameters_and_with_inputs_alone(work: Path) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from jobs.dataset.exchange.foreign_clips import ForeignClip
 from jobs.dataset.exchange.importers import take
-from jobs.dataset.exchange.taken import Taken
 from jobs.dataset.manifest import RejectionError
 from jobs.errors import UserError
 from jobs.ingest_clips.params import layout_of
@@ -19,7 +19,7 @@ from tests.support.hostile.measuring import measure
 CODES = {"dataset_unreadable", "path_outside_dataset", "file_not_regular", "line_too_long"}
 
 
-def read(transcripts: Path, scratch: Path, **options: Any) -> list[Taken]:
+def read(transcripts: Path, scratch: Path, **options: Any) -> list[ForeignClip]:
     layout = layout_of(transcripts)
     assert layout != "jsonl"
     return list(take(layout, transcripts, scratch, **options))

@@ -14,9 +14,10 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobs.dataset.exchange.foreign_clips import ForeignClip
 from jobs.dataset.exchange.importers import take
-from jobs.dataset.exchange.taken import Taken
 from jobs.dataset.manifest import RejectionError
+from jobs.dataset.quality.thresholds import Layout
 from jobs.errors import UserError
 from tests.support.hostile.datasets.arrow_tables import AUDIO, write_arrow, write_huggingface
 from tests.support.hostile.datasets.lhotse_cuts import cut, write_cuts
@@ -28,11 +29,11 @@ PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_si
 VALUE = PLAIN | st.lists(PLAIN, max_size=3)
 
 
-def lhotse(folder: Path, **options: Any) -> list[Taken]:
+def lhotse(folder: Path, **options: Any) -> list[ForeignClip]:
     return list(take("lhotse", folder, folder.parent / "scratch", **options))
 
 
-def samples_of(clip: Taken) -> np.ndarray:
+def samples_of(clip: ForeignClip) -> np.ndarray:
     assert isinstance(clip.sound, Path), clip.sound
     samples, rate_hz = soundfile.read(clip.sound, dtype="int16")
     assert rate_hz == RATE_HZ
@@ -58,6 +59,34 @@ def test_a_cut_is_its_part_of_its_channel(tmp_path: Path) -> None:
     assert np.array_equal(samples_of(one), right[RATE_HZ // 2 : RATE_HZ * 3 // 4])
     assert np.array_equal(samples_of(both), ramp(RATE_HZ, 1_000))
     assert (one.text, one.speaker, one.language, one.number) == ("Some words.", "anna", "english", 1)
+
+
+def as_snapshot(dataset: Path, folder: Path) -> Path:
+    """Lay a dataset out as a Hugging Face cache does: names are links to blobs without a suffix."""
+    repository = folder / "datasets--org--name"
+    snapshot = repository / "snapshots" / "0123"
+    (repository / "blobs").mkdir(parents=True)
+    for number, path in enumerate(path for path in sorted(dataset.rglob("*")) if path.is_file()):
+        link = snapshot / path.relative_to(dataset)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(repository / "blobs" / str(number))
+        link.symlink_to(repository / "blobs" / str(number))
+    return snapshot
+
+
+def test_datasets_in_a_cache_are_read(tmp_path: Path) -> None:
+    plain = write_cuts(tmp_path / "1", cut("a.wav"))
+    packed = write_cuts(tmp_path / "2", cut("a.wav"))
+    (packed / "cuts.jsonl.gz").write_bytes(gzip.compress((packed / "cuts.jsonl").read_bytes()))
+    (packed / "cuts.jsonl").unlink()
+    folders = [ljspeech("a|Some words.|Some words.")(tmp_path / "3"), plain, packed]
+    layouts: list[Layout] = ["ljspeech", "lhotse", "lhotse"]
+
+    for layout, dataset in zip(layouts, folders, strict=True):
+        snapshot = as_snapshot(dataset, dataset.parent)
+        (clip,) = take(layout, snapshot, tmp_path / dataset.parent.name / "scratch")
+        assert (clip.text, len(samples_of(clip))) == ("Some words.", 2 * RATE_HZ)
+        assert clip.audio_file in ("a.wav", "000001-one.wav")
 
 
 def test_channels_in_files_of_their_own_are_joined(tmp_path: Path) -> None:

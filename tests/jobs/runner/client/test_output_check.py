@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,7 +36,7 @@ class Result(Strict):
 
 KIND = JobKind(
     name="writing", params=Params, result=Result, entry="tiny_kinds:add",
-    makes={"out_dir": ("voice", "trial_*"), "out": ("{name}.new", "rejections.jsonl")},
+    makes={"out_dir": ("voice", "trial_*/"), "out": ("{name}.new", "rejections.jsonl")},
 )  # fmt: skip
 
 
@@ -42,8 +45,8 @@ def submit(settings: Settings) -> Callable[..., str]:
     """Submit a job that no supervisor runs before a day has passed; return its id."""
     runner = Runner(settings)
 
-    def call(**params: object) -> str:
-        return runner.submit(KIND, Params(**params), not_before=4e9).job.job_id
+    def call(after: tuple[str, ...] = (), **params: object) -> str:
+        return runner.submit(KIND, Params(**params), not_before=4e9, after=after).job.job_id
 
     return call
 
@@ -96,10 +99,51 @@ def test_outputs_of_jobs_from_before_marks_are_known_by_the_store(
     with store.transaction() as connection:  # as a version wrote it that made no marks
         connection.execute("UPDATE jobs SET document = json_remove(document, '$.output_jobs') WHERE id = ?", (old,))
 
-    Runner(settings).check_outputs(KIND, Params(out_dir=str(tmp_path / "out"), n=2))
+    assert Runner(settings).check(KIND, Params(out_dir=str(tmp_path / "out"), n=2)) is None
     assert not (tmp_path / "out" / RECORDS).exists()  # a dry run writes nothing
     assert submit(out_dir=str(tmp_path / "out"), n=2)
     assert (tmp_path / "out" / RECORDS).is_dir()
+
+
+def believed(settings: Settings, job_id: str) -> list[str]:
+    """The jobs whose marks a job's worker believes."""
+    row = Store(Home(settings.home)).get(job_id)
+    assert row is not None
+    return list(json.loads(row.document)["output_jobs"])
+
+
+def test_every_job_of_a_chain_believes_those_that_write_there_before(
+    submit: Callable[..., str], settings: Settings, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    first = submit(out_dir=str(out))
+    elsewhere = submit(out_dir=str(tmp_path / "outside"), n=1)
+    second = submit(after=(first,), out_dir=str(out), n=2)
+    third = submit(after=(second,), out_dir=str(out), n=3)
+    places = outputs.find_places(KIND, Params(out_dir=str(out)), settings.home)
+
+    assert believed(settings, third) == sorted([first, second])
+    assert elsewhere not in believed(settings, third)
+    for job_id in (first, second, third):  # what their workers do
+        outputs.claim(places, job_id, believed(settings, job_id))
+        (out / "voice").mkdir(exist_ok=True)
+        (out / "voice" / "made by").write_text(job_id)
+        outputs.seal(places, job_id)
+
+
+def test_marks_hold_in_a_home_that_was_moved(settings: Settings, tmp_path: Path) -> None:
+    inner = settings.home / "voices" / "anna"
+    job_id = Runner(settings).submit(KIND, Params(out_dir=str(inner)), not_before=4e9).job.job_id
+    (place,) = outputs.find_places(KIND, Params(out_dir=str(inner)), settings.home)
+    place.claim(job_id)
+    (inner / "voice").mkdir()
+    place.seal(job_id)
+    moved = replace(settings, home=settings.home.rename(tmp_path / "another disk"))
+    new, other = (Params(out_dir=str(moved.home / "voices" / name)) for name in ("anna", "berta"))
+    shutil.copytree(moved.home / "voices" / "anna", moved.home / "voices" / "berta")
+
+    assert Runner(moved).check(KIND, new, reuse=False) is None
+    assert refusal(lambda: Runner(moved).check(KIND, other, reuse=False)).code == "output_not_ours"  # a copy
 
 
 def test_a_worker_marks_what_it_made_and_looks_again(settings: Settings, tmp_path: Path) -> None:

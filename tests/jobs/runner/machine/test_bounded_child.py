@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from jobs.errors import UserError
-from jobs.runner.machine.bounded_child import run_bounded
+from jobs.runner.machine.bounded_child import limit_this_process, run_bounded
 from jobs.settings import PROJECT_ROOT
 
 
@@ -35,6 +36,17 @@ def run_on(argument: None) -> None:
         pass
 
 
+def limits_within(argument: None) -> list[int]:
+    """Return the limits of CPU time and address space after an attempt to raise them."""
+    limit_this_process(1 << 60, 100)
+    return [*resource.getrlimit(resource.RLIMIT_CPU), *resource.getrlimit(resource.RLIMIT_AS)]
+
+
+def fail_as_torch(argument: None) -> None:
+    """Fail as torch does without memory."""
+    raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes.")
+
+
 def call(entry: str, argument: object) -> Any:
     return run_bounded(
         Path(sys.executable),
@@ -56,9 +68,18 @@ def test_a_child_returns_its_answer_or_its_refusal() -> None:
     assert (caught.value.code, caught.value.message, caught.value.hint) == ("text_empty", "why", "what to do")
 
 
-@pytest.mark.parametrize(("entry", "argument"), [("fill_memory", 200_000_000), ("run_on", None)])
+@pytest.mark.parametrize(
+    ("entry", "argument"), [("fill_memory", 200_000_000), ("fail_as_torch", None), ("run_on", None)]
+)
 def test_a_child_that_takes_too_much_is_ended(entry: str, argument: object) -> None:
     with pytest.raises(UserError) as caught:
         call(entry, argument)
 
     assert caught.value.code == "file_too_large"
+
+
+def test_a_lower_limit_is_never_raised() -> None:
+    soft, hard, memory, most_memory = call("limits_within", None)
+
+    assert (soft, hard) == (1, 2)  # what the child was given
+    assert 100_000_000 < memory == most_memory < 1 << 40

@@ -19,6 +19,7 @@ from jobs.runner.attempt.outcome import CANCELLED_EXIT
 from jobs.runner.attempt.spec import AttemptSpec
 from jobs.runner.machine import processes
 from jobs.runner.paths import AttemptFolder
+from jobs.runner.shim.shim import Ticks
 from jobs.settings import Settings
 
 BOUND_S = 60.0
@@ -172,3 +173,13 @@ def test_work_that_runs_longer_than_it_may_is_stopped_and_then_killed(
     assert record is not None
     assert record["timed_out"]
     assert record["code"] == -signal.SIGKILL
+
+
+def test_a_supervisor_that_cannot_be_started_now_does_not_end_the_shim(
+    folder: AttemptFolder, settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    director = AttemptSpec(JOB, 1, "ml", {}, None, is_director=True)
+    ticks = Ticks(director, folder, dataclasses.replace(settings, home=tmp_path / "file" / "home"), False)
+
+    assert ticks() is None

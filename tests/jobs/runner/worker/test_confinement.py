@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from jobs.files import landlock
 from jobs.runner.client.runner import Runner
 from jobs.runner.job_kind import all_kinds
 from jobs.runner.machine import limits
@@ -21,6 +20,7 @@ from jobs.runner.paths import Home
 from jobs.runner.store import Store
 from jobs.runner.worker import confinement
 from jobs.settings import PROJECT_ROOT, Settings
+from jobs.trust import landlock
 
 BOUND_S = 60.0
 Until = Callable[[Callable[[], object]], object]
@@ -176,6 +176,18 @@ def test_memory_and_file_size_over_the_limit_are_told() -> None:
         f"limit_reached: The work reached its limit of {limit_gb:g} GB of memory.",
         "limit_reached: The work reached its limit of 0.001 GB for a file.",
     ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "[enforce fail] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate "
+        "8000000000 bytes. Error code 12 (Cannot allocate memory)",
+        "[enforce fail] data. DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes.",
+    ],
+)
+def test_memory_that_torch_could_not_get_is_told_alike(words: str) -> None:
+    assert "limit_reached: The work reached its limit of 0." in _explained(f"raise RuntimeError({words!r})")
 
 
 def test_address_space_that_is_only_reserved_does_not_count() -> None:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
+from jobs.errors import UserError
 from jobs.runner.client.runner import Runner
 
 BOUND_S = 60.0
@@ -38,6 +44,52 @@ def test_every_way_to_fail_has_its_code_and_reason(runner: Runner) -> None:
     assert memory is not None
     assert "batch_size" in memory.hint
     assert {job.tries for job in ended.values()} == {1}
+
+
+@pytest.mark.parametrize("how", ["well", "failed", "cancelled"])
+def test_work_that_has_ended_in_any_way_can_go_on_but_not_over_what_was_changed_since(
+    runner: Runner, tmp_path: Path, until: Callable[[Callable[[], object]], object], how: str
+) -> None:
+    from tiny_kinds import LEAVE, LeaveParams
+
+    made = tmp_path / "out" / "made"
+    first = runner.submit(LEAVE, LeaveParams(out_dir=str(tmp_path / "out"), how=how)).job.job_id
+    if how == "cancelled":
+        until((made / "part").exists)
+        runner.cancel(first)
+    ended = runner.wait(first, BOUND_S)
+    mark = json.loads((tmp_path / "out" / ".tts-train" / "leave.out_dir.json").read_text())
+
+    again = runner.wait(runner.submit(LEAVE, LeaveParams(out_dir=str(tmp_path / "out"), seed=7)).job.job_id, BOUND_S)
+    (made / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="output_not_ours"):
+        runner.submit(LEAVE, LeaveParams(out_dir=str(tmp_path / "out"), seed=8))
+
+    assert ended.state == ("succeeded" if how == "well" else how)
+    assert (mark["job"], list(mark["made"])) == (first, ["made"])
+    assert again.state == "succeeded"
+    assert (made / "part").read_text() == "7\n"
+
+
+def test_work_is_done_though_its_marks_cannot_be_written(runner: Runner, tmp_path: Path) -> None:
+    from tiny_kinds import LEAVE, LeaveParams
+
+    job_id = runner.submit(LEAVE, LeaveParams(out_dir=str(tmp_path / "out"), how="unmarked")).job.job_id
+
+    assert runner.wait(job_id, BOUND_S).state == "succeeded"
+    assert "could not be recorded" in "\n".join(runner.log_tail(job_id, 100))
+
+
+def test_what_a_refused_job_found_is_not_marked_as_its_own(runner: Runner, tmp_path: Path) -> None:
+    from tiny_kinds import LEAVE, LeaveParams
+
+    waiting = runner.submit(LEAVE, LeaveParams(out_dir=str(tmp_path / "out")), not_before=time.time() + 1).job.job_id
+    (tmp_path / "out" / "made").mkdir(parents=True)
+    ended = runner.wait(waiting, BOUND_S)
+
+    assert ended.failure is not None
+    assert ended.failure.code == "output_not_ours"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["made"]
 
 
 @pytest.mark.parametrize("how", ["defect"])

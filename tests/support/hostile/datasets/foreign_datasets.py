@@ -57,7 +57,6 @@ REJECTED: dict[str, Builder] = {
     "Hugging Face: outside sound": huggingface_outside_sound,
     "LJSpeech: outside ids": ljspeech_outside_ids,
     "LJSpeech: linked sound": ljspeech_linked_sound,
-    "LJSpeech: linked folder": ljspeech_linked_folder,
     "LJSpeech: pipe": ljspeech_pipe,
     "LJSpeech: long id": ljspeech("a" * 100_000 + "|Some words.|Some words.", "\0|Some words.|"),
 }
@@ -83,6 +82,7 @@ REFUSED: dict[str, Builder] = {
     "Hugging Face: deep state": huggingface_deep_state,
     "Hugging Face: broken offsets": huggingface_broken_offsets,
     "Hugging Face: many rows": huggingface_many_rows,
+    "LJSpeech: linked folder": ljspeech_linked_folder,
     "LJSpeech: sparse": ljspeech_sparse,
 }
 """Datasets that are refused as a whole."""

@@ -10,12 +10,12 @@ import pytest
 
 from jobs.config import read_config, read_settings
 from jobs.errors import UserError
-from jobs.files.home import open_home
 from jobs.runner import supervisor_launcher
 from jobs.runner.client.runner import Runner
 from jobs.runner.paths import Home
 from jobs.runner.store import Store
 from jobs.settings import Settings
+from jobs.trust.home import open_home
 
 OTHER_USER = 12345
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from jobs.config import read_settings, read_settings_at_the_shell
-from jobs.files.wide_folders import is_too_wide
 from jobs.settings import PROJECT_ROOT
+from jobs.trust.wide_folders import is_too_wide
 
 
 @pytest.fixture

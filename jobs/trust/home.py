@@ -5,8 +5,8 @@ Its job store says what to run, its ``config.toml`` which folders tools may use.
 
 from pathlib import Path
 
-from jobs.files import owners
 from jobs.files.folders import trust_link
+from jobs.trust import owners
 
 CURE = (
     "Set TTS_TRAIN_HOME to a folder that only you can write, such as one in your own home or scratch folder, not in "

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import UserError
-from jobs.files import owners
+from jobs.trust import owners
 
 OTHER_USER, OTHER_GROUP = 12345, 12346
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")

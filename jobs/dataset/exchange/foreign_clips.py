@@ -16,7 +16,7 @@ MAX_STEM = 80
 
 
 @dataclass(frozen=True)
-class Taken:
+class ForeignClip:
     """A clip of another tool's dataset.
 
     Attributes:
@@ -67,13 +67,13 @@ class AudioFolders:
         return path
 
     def take(self, name: str) -> tuple[str, Path | RejectionError]:
-        """Return a file's name, relative to its folder if it is in one, and its real path or why there is none."""
+        """Return a file's name, relative to its folder if it lies in one, and its real path or why there is none."""
         try:
             path = self.find(name)
         except RejectionError as error:
             return name[:MAX_SHOWN], error
-        root = next(folder for folder in self.folders if path.is_relative_to(folder))
-        return path.relative_to(root).as_posix(), path
+        root = next((folder for folder in self.folders if path.is_relative_to(folder)), None)
+        return name[:MAX_SHOWN] if root is None else path.relative_to(root).as_posix(), path
 
 
 def made_name(number: int, name: str, suffix: str) -> str:
