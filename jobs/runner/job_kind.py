@@ -166,7 +166,7 @@ class JobKind:
             names beside it; as patterns with ``*``, and ``{name}`` and ``{stem}`` for the file's own name.
         writes: returns folders that it writes beside its own, those of output parameters and those of ``outputs``. A
             worker can write nowhere else, see ``jobs.runner.worker.confinement``.
-        limits: returns the limits of its processes, for work on the CPU that reads what anybody may have made.
+        limits: returns the limits of its processes, for work that reads what anybody may have made.
         cost: rule for the estimate of a dry run.
         tool: the tool that starts such jobs; None: there is none.
     """

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jobs.align.align_clip import align_clip
+from jobs.align.align_clip import MOST_READINGS, align_clip
 from jobs.asr.whisperx_alignment import CannotAlign
 from jobs.audio.clip_io import read_clip, write_clip
 from jobs.dataset.manifest import RejectionError, Word
@@ -136,3 +136,23 @@ def test_a_number_is_read_as_it_was_recognised(clip):
 
     assert [word.word for word in aligned.words] == ["1455", "i.e."]
     assert aligned.words[0].end_s == pytest.approx(1.2)
+
+
+class Counting(Scripted):
+    """A scripted aligner that counts its calls."""
+
+    n_calls = 0
+
+    def align(self, samples_16k, words):
+        self.n_calls += 1
+        return super().align(samples_16k, words)
+
+
+def test_a_text_of_numbers_is_aligned_in_a_bounded_number_of_readings(clip):
+    """Each number has several readings: 10,000 characters of them asked for 10,000 alignments of one clip."""
+    aligner = Counting(CannotAlign("no path"))
+
+    with pytest.raises(RejectionError, match="no path"):
+        align_clip(clip, "1455 " * 2000, "en", aligner)
+
+    assert aligner.n_calls == 1 + MOST_READINGS
