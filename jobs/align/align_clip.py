@@ -21,7 +21,10 @@ from jobs.text.multilingual_normalization import CannotSpell
 
 ENTRY_VERSION = 2  # of the journal's entries
 MIN_CLIP_S = 0.2
-MOST_READINGS = 24  # of a clip, beside the usual one: each is an alignment, and a text may be all numbers
+# Readings of a clip, beside the usual one: each is an alignment, and a text may be all numbers. An alignment takes
+# about 80 µs for each word and second (pocketsphinx, one core), so that a clip takes a minute at most.
+MOST_READINGS, MOST_WORD_SECONDS = 24, 600_000
+MOST_WORDS, MOST_WORDS_PER_S = 10, 15  # the fastest speakers reach 10 a second
 MIN_WORD_S = 0.01  # one frame of the finer aligner
 FRAME_S = 0.02  # of the aligner: a word may end this much after its clip
 # Speech that no word covers. Clips of a LibriVox narrator with their whole text have 0.00 s of it; with half
@@ -75,6 +78,9 @@ def align_clip(
         raise RejectionError("too_long", f"over {LONGEST_READ_S:.0f} s, which is no clip")
     if not np.isfinite(samples).all():
         raise RejectionError("audio_unreadable", f"{audio} has samples that are not numbers")
+    n_words = sum(len(word.spoken) for word in words)
+    if n_words > MOST_WORDS + MOST_WORDS_PER_S * duration_s:
+        raise RejectionError("not_aligned", f"{n_words} words in {duration_s:.1f} s; nobody speaks as fast")
     aligned = _find_times(samples, words, spoken, code, aligner)
     _check_times(aligned, duration_s)
     levels = compute_levels_db(samples)
@@ -95,7 +101,7 @@ def align_clip(
 def _find_times(
     samples: Samples, words: list[WrittenWord], spoken: Sequence[str] | None, code: str, aligner: WordAligner
 ) -> list[Word]:
-    """Find the times of the written words, read as recognised or in that of ``MOST_READINGS`` which fits best."""
+    """Find the times of the written words, read as recognised or in the likely one that fits best."""
     matched = match_spoken(words, spoken, code) if spoken else None
     if matched is not None:
         return join_spoken_words(matched, _spoken_times(samples, matched, aligner))
@@ -105,7 +111,9 @@ def _find_times(
         found = _spoken_times(samples, words, aligner)
     except RejectionError as error:
         problem = error
-    for number, reading in islice(likeliest_readings(words, code), MOST_READINGS):
+    cost = len(samples) / SPEECH_RATE_HZ * sum(len(word.spoken) for word in words)
+    n_readings = min(MOST_READINGS, int(MOST_WORD_SECONDS / cost))
+    for number, reading in islice(likeliest_readings(words, code), n_readings):
         other = [*words[:number], replace(words[number], spoken=reading), *words[number + 1 :]]
         try:
             times = _spoken_times(samples, other, aligner)

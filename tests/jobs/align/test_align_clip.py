@@ -148,11 +148,23 @@ class Counting(Scripted):
         return super().align(samples_16k, words)
 
 
-def test_a_text_of_numbers_is_aligned_in_a_bounded_number_of_readings(clip):
+@pytest.mark.parametrize(("n_numbers", "n_calls"), [(2, 9), (8, 1 + MOST_READINGS), (2000, 0)])
+def test_a_text_of_numbers_is_aligned_in_a_bounded_number_of_readings(clip, n_numbers, n_calls):
     """Each number has several readings: 10,000 characters of them asked for 10,000 alignments of one clip."""
     aligner = Counting(CannotAlign("no path"))
 
-    with pytest.raises(RejectionError, match="no path"):
-        align_clip(clip, "1455 " * 2000, "en", aligner)
+    with pytest.raises(RejectionError) as rejected:
+        align_clip(clip, "1455 " * n_numbers, "en", aligner)
 
-    assert aligner.n_calls == 1 + MOST_READINGS
+    assert rejected.value.reason == "not_aligned"
+    assert aligner.n_calls == n_calls
+
+
+def test_a_long_clip_of_many_words_is_aligned_once(tmp_path):
+    write_clip(tmp_path / "long.wav", np.zeros(300 * RATE_HZ, np.float32), RATE_HZ)
+    aligner = Counting(CannotAlign("no path"))
+
+    with pytest.raises(RejectionError, match="no path"):
+        align_clip(tmp_path / "long.wav", "1455 " * 1000, "en", aligner)
+
+    assert aligner.n_calls == 1

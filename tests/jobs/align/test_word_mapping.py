@@ -91,7 +91,7 @@ def test_the_likeliest_reading_of_every_word_comes_before_the_next_ones():
 
 def test_thousands_of_recognised_numbers_are_matched():
     words = written_words("1455 120 " * 1000, "en")
-    spoken = "fourteen hundred and fifty five one twenty".split() * 1000
+    spoken = ["fourteen", "hundred", "and", "fifty", "five", "one", "twenty"] * 1000
 
     matched = match_spoken(words, spoken, "en")
 

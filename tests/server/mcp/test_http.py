@@ -31,7 +31,7 @@ from server.http.rate_limit import RateLimit, TokenBucket
 from server.mcp.http import accepted_hosts, is_loopback, refuse_exposure
 
 if TYPE_CHECKING:
-    from conftest import App, HttpServer
+    from conftest import App, HttpServer, Until
 
 HELLO = {
     "jsonrpc": "2.0",
@@ -254,7 +254,7 @@ def small(app: App) -> Iterator[HttpServer]:
     """A server with low limits and few descriptors."""
     config = app.home / "config.toml"
     config.parent.mkdir(parents=True, exist_ok=True)
-    config.write_text("[http]\nmax_concurrent = 2\nmax_per_s = 4\n")
+    config.write_text("[http]\nmax_concurrent = 2\nmax_per_s = 4\nsession_idle_s = 2\n")
     with app.http(within=("sh", "-c", 'ulimit -n 64; exec "$@"', "sh")) as server:
         config.unlink()
         yield server
@@ -281,6 +281,12 @@ def test_sessions_are_bounded(small: HttpServer) -> None:
 
     assert statuses <= {200, 429, 503}
     assert 503 in statuses
+
+
+def test_sessions_that_nobody_uses_end_and_make_room(small: HttpServer, until: Until) -> None:
+    """They locked out the owner of the token for half an hour."""
+    until(lambda: post(small, small.token).status_code == 503)
+    until(lambda: post(small, small.token).status_code == 200)
 
 
 def test_more_connections_than_descriptors_neither_fill_the_log_nor_keep_the_owner_out(small: HttpServer) -> None:
