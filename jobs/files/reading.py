@@ -20,6 +20,9 @@ from jobs.errors import UserError
 LONGEST_LINE_BYTES = 2_000_000
 """Of JSONL: the codes of a clip of 60 s are 80 KB."""
 
+LONGEST_PATH = 4096
+"""Characters; PATH_MAX of Linux."""
+
 KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
@@ -139,7 +142,7 @@ def resolve_inside(folder: Path, name: str) -> Path | None:
 
     Where ``folder`` lies is the caller's to check. Nothing is opened.
     """
-    if "\0" in name:
+    if "\0" in name or len(name) > LONGEST_PATH:  # the time of resolving grows with the square of the length
         return None
     root = os.path.realpath(folder)
     path = os.path.realpath(Path(root, name))  # not Path.resolve: it raises on a loop of links

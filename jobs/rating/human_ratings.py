@@ -17,7 +17,6 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jobs.dataset.manifest import (
-    LONGEST_PATH,
     LONGEST_TEXT,
     MAX_NAME,
     FileName,
@@ -27,6 +26,7 @@ from jobs.dataset.manifest import (
 )
 from jobs.errors import UserError
 from jobs.files.folders import open_in_place
+from jobs.files.reading import LONGEST_PATH
 from jobs.param_types import Untrusted, first_fault
 
 HUMAN_RATINGS = "human_ratings.jsonl"

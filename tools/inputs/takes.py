@@ -9,7 +9,7 @@ from jobs.dataset.takes import TAKES_NAME, Take, read_takes
 from jobs.errors import UserError
 from jobs.settings import Settings
 from jobs.spelling import closest
-from tools.inputs.paths import inside_roots
+from tools.inputs.paths import readable
 
 MOST_NAMED = 20
 
@@ -37,8 +37,10 @@ class TakeIndex:
         near = closest(Path(audio).name, names)
         raise UserError(
             "take_unknown",
-            f"No take {audio!r} in {self.folder / TAKES_NAME}." + (f" Did you mean {near!r}?" if near else ""),
-            f"Nothing was stored. The takes: {', '.join(names[:MOST_NAMED])}.",
+            f"No take {audio!r} in {self.folder / TAKES_NAME}."
+            + (f" Did you mean {near!r}?" if near else "")
+            + f" The takes: {', '.join(names[:MOST_NAMED])}.",
+            "Nothing was stored. Name takes of that file.",
         )
 
     @cached_property
@@ -70,7 +72,7 @@ class OtherTakes:
         take = self._known.find(audio)
         if take is not None:
             return take.audio, take.model
-        path = inside_roots(audio, "votes.against", self._settings)
+        path = readable(audio, "votes.against", self._settings)
         if not path.is_file():
             raise UserError("take_unknown", f"There is no {path}.", "Nothing was stored. Name a take or a wav.")
         model = self._models_in(path.parent).get(path.name, "")
