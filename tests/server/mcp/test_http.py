@@ -72,7 +72,9 @@ def test_whoever_has_the_token_is_served_and_nobody_else(http: HttpServer) -> No
     assert "resource_metadata" not in without.headers["WWW-Authenticate"]  # there is no OAuth server to be sent to
 
 
-@pytest.mark.parametrize("header", [{"Host": "evil.example"}, {"Host": "127.0.0.1.evil.example:80"}])
+@pytest.mark.parametrize(
+    "header", [{"Host": "evil.example"}, {"Host": "localhost:80@evil.example"}, {"Host": "127.0.0.1.evil.example:80"}]
+)
 def test_a_request_for_another_host_is_refused_on_every_path(http: HttpServer, header: dict[str, str]) -> None:
     assert post(http, http.token, **header).status_code == 421
     assert httpx.get(http.url.replace("/mcp", "/health"), headers=header).status_code == 421
@@ -85,6 +87,8 @@ def test_a_request_for_another_host_is_refused_on_every_path(http: HttpServer, h
         ("https://evil.example", 403),
         ("null", 403),
         ("http://localhost.evil.example", 403),
+        ("http://localhost:80@evil.example", 403),
+        ("http://localhost:x", 403),
         ("http://localhost:6274", 200),
     ],
 )
