@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from anyio import to_thread
 from pydantic import Field, ValidationError
@@ -16,7 +16,7 @@ from jobs.convert_codes.spec import KIND as CONVERT_CODES
 from jobs.errors import UserError
 from jobs.ingest_audiobook.spec import KIND as INGEST_AUDIOBOOK
 from jobs.ingest_clips.spec import KIND as INGEST_CLIPS
-from jobs.param_types import InputPath, Language, ModelRef, OutputPath, Strict, first_fault, rare
+from jobs.param_types import InputPath, Language, ModelRef, OutputPath, Strict, UntrustedMark, first_fault, rare
 from jobs.qwen.model_files import check_model
 from jobs.rate_samples.spec import KIND as RATE_SAMPLES
 from jobs.runner.job_kind import Example, JobKind
@@ -79,6 +79,7 @@ class StepView(View):
     reused: bool | None = None
     would_run: dict[str, Any] = Field(default_factory=dict, description="What differs from the defaults.")
     estimate: dict[str, Any] = Field(default_factory=dict)
+    plan: Annotated[dict[str, Any], UntrustedMark()] = Field(default_factory=dict, description="Of the first one.")
 
 
 class MakeVoiceAnswer(View):
@@ -125,7 +126,7 @@ def _make_voice(args: MakeVoiceArgs, context: ToolContext) -> MakeVoiceAnswer:
         context.runner.check_needed(args.after)
         preflight.check(context.settings, TRAINING.environment)
         return MakeVoiceAnswer(
-            steps=_planned(steps, prepared, context),
+            steps=_planned(steps, prepared, context, has_inputs=not args.after),
             voice=voice,
             ratings=ratings,
             next=f"Nothing was started. To start it call {call_text('make_voice', given_as)}",
@@ -143,14 +144,19 @@ def _seen_again(answer: MakeVoiceAnswer, context: ToolContext) -> MakeVoiceAnswe
     return answer.model_copy(update={"steps": steps, "next": _next(steps)})
 
 
-def _planned(steps: Sequence[Step], prepared: Sequence[Strict], context: ToolContext) -> list[StepView]:
-    """Parameters of each job, and an estimate of those whose input is there."""
+def _planned(
+    steps: Sequence[Step], prepared: Sequence[Strict], context: ToolContext, *, has_inputs: bool
+) -> list[StepView]:
+    """Parameters of each job, an estimate of those whose input is there, and the plan of the first."""
     views = []
     for step, params in zip(steps, prepared, strict=True):
         would_run = params.model_dump(mode="json", exclude_none=True)
         needs = estimate(step.kind, would_run, context.runner, context.settings)
         shown = chosen(would_run, step.kind.params)
-        views.append(StepView(tool=step.kind.tool_name, state="not_started", would_run=shown, estimate=needs))
+        plan = step.kind.make_plan(params, context.settings) if has_inputs and not views else {}
+        views.append(
+            StepView(tool=step.kind.tool_name, state="not_started", would_run=shown, estimate=needs, plan=plan)
+        )
     return views
 
 

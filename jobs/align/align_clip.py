@@ -80,7 +80,7 @@ def align_clip(
         raise RejectionError("audio_unreadable", f"{audio} has samples that are not numbers")
     n_words = sum(len(word.spoken) for word in words)
     if n_words > MOST_WORDS + MOST_WORDS_PER_S * duration_s:
-        raise RejectionError("not_aligned", f"{n_words} words in {duration_s:.1f} s; nobody speaks as fast")
+        raise RejectionError("not_aligned", f"{n_words} words in {duration_s:.1f} s; no speaker is as fast")
     aligned = _find_times(samples, words, spoken, code, aligner)
     _check_times(aligned, duration_s)
     levels = compute_levels_db(samples)

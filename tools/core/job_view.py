@@ -151,7 +151,7 @@ def _look(job_id: str, runner: Runner) -> tuple[JobRecord, Progress | None]:
 
 
 def _progress(record: JobRecord, newest: Progress | None) -> str:
-    if record.state == "running":
+    if record.state in ("running", "cancelled"):  # of a stopped one: how far it came
         return progress_text(newest)
     return record.detail if record.state in ("queued", "interrupted") else ""
 

@@ -81,9 +81,9 @@ class _TextMatch(BaseModel):
 
 def is_measure(task: Task, entry: Any) -> bool:
     """Return whether a value of a journal, which lies in the dataset, is what ``measure`` returns for a task."""
-    model: type[BaseModel] = {"sound": Measured, "mos": _Mos, "text": _TextMatch}[task.instrument]
+    models: dict[str, type[BaseModel]] = {"sound": Measured, "mos": _Mos, "text": _TextMatch}
     try:
-        found = model.model_validate(entry)
+        found = models[task.instrument].model_validate(entry)
         if not isinstance(found, Measured):
             return True
         n_values = None if found.voice is None else len(base64.b64decode(found.voice, validate=True)) // 2

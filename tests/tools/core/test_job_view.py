@@ -220,3 +220,11 @@ async def test_many_who_wait_hold_up_nobody(context: ToolContext, work: Path) ->
         order.append("answered")
 
     assert order == ["answered", *["waited"] * 200]
+
+
+def test_a_stopped_job_shows_how_far_it_came() -> None:
+    newest = Progress(at=time.time(), done=50, total=200, message="training", metrics={"loss": 2.123456})
+
+    stopped = record("cancelled", started_at=time.time() - 100, ended_at=time.time())
+
+    assert view(stopped, Kept(newest)).progress == "50/200 training loss=2.123"
