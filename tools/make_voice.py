@@ -148,7 +148,7 @@ def _planned(
     steps: Sequence[Step], prepared: Sequence[Strict], context: ToolContext, *, has_inputs: bool
 ) -> list[StepView]:
     """Parameters of each job, an estimate of those whose input is there, and the plan of the first."""
-    views = []
+    views: list[StepView] = []
     for step, params in zip(steps, prepared, strict=True):
         would_run = params.model_dump(mode="json", exclude_none=True)
         needs = estimate(step.kind, would_run, context.runner, context.settings)

@@ -44,10 +44,9 @@ class Resource:
     mime_type: str
     is_untrusted: bool = True
 
-    @property
-    def text(self) -> str | None:
-        """Text without secrets and deceptive characters, as answers of tools have it; None: it is none."""
-        return escape(redact(self.content)) if isinstance(self.content, str) else None
+    def shown(self) -> str | bytes:
+        """Return the content, a text without secrets and deceptive characters, as answers of tools have it."""
+        return escape(redact(self.content)) if isinstance(self.content, str) else self.content
 
 
 def read_resource(uri: str, runner: Runner, settings: Settings) -> Resource:

@@ -128,13 +128,12 @@ def _serve_resources(server: Server[Any], settings: Settings, runner: Runner) ->
             raise _refusal(error, {"uri": uri}) from error
         except Exception as error:
             raise _refusal(unexpected("resources/read", error, settings.home), {"uri": uri}) from error
-        mark = {UNTRUSTED: ["text" if found.text is not None else "blob"]} if found.is_untrusted else None
+        content, about = found.shown(), {"uri": uri, "mime_type": found.mime_type}
+        mark = {UNTRUSTED: ["text" if isinstance(content, str) else "blob"]} if found.is_untrusted else None
         block = (
-            types.TextResourceContents(uri=uri, mime_type=found.mime_type, text=found.text, meta=mark)
-            if found.text is not None
-            else types.BlobResourceContents(
-                uri=uri, mime_type=found.mime_type, blob=base64.b64encode(found.content).decode(), meta=mark
-            )
+            types.TextResourceContents(**about, text=content, meta=mark)
+            if isinstance(content, str)
+            else types.BlobResourceContents(**about, blob=base64.b64encode(content).decode(), meta=mark)
         )
         return types.ReadResourceResult(contents=[block])
 
