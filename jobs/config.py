@@ -63,6 +63,7 @@ class HttpSettings(_Table):
         allowed_origins: ``Origin`` headers of browsers to accept beside those of this machine.
         max_body_bytes: longest request.
         max_concurrent: requests that are answered at the same time, as many open streams, and as many sessions.
+        session_idle_s: seconds after which a session without an open request or stream ends.
         max_per_s: requests of one bearer of a right token a second, in the long run; twice as many at once.
         issuer_url: OAuth authorization server whose tokens are accepted instead of the token file's.
         resource_server_url: this server's own URL, for which those tokens must have been issued.
@@ -78,6 +79,7 @@ class HttpSettings(_Table):
     allowed_origins: tuple[str, ...] = ()
     max_body_bytes: PositiveInt = 1024 * 1024
     max_concurrent: PositiveInt = 32
+    session_idle_s: PositiveFloat = 120.0
     max_per_s: PositiveFloat = 100.0
     issuer_url: str = ""
     resource_server_url: str = ""

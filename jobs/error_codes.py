@@ -182,7 +182,7 @@ CODES: dict[str, dict[str, str]] = {
         "address_unusable": "The server cannot listen on this address.",
         "port_taken": "The port is in use; choose another.",
         "http_exposed": "The address can be reached from other machines, and no token protects it.",
-        "token_file_unusable": "The token file is missing, readable by others, or holds no token.",
+        "token_file_unusable": "The token file is missing or holds no token.",
         "config_unreadable": "A client's configuration file cannot be read or written; it was left as it is.",
         "entry_not_ours": "The client's configuration has an entry of this name that tts-train did not write.",
         "skill_not_ours": "The skill's folder exists and was not made by tts-train.",

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from anyio import to_thread
 from pydantic import Field, ValidationError
@@ -16,7 +16,7 @@ from jobs.convert_codes.spec import KIND as CONVERT_CODES
 from jobs.errors import UserError
 from jobs.ingest_audiobook.spec import KIND as INGEST_AUDIOBOOK
 from jobs.ingest_clips.spec import KIND as INGEST_CLIPS
-from jobs.param_types import InputPath, Language, ModelRef, OutputPath, Strict, first_fault, rare
+from jobs.param_types import InputPath, Language, ModelRef, OutputPath, Strict, UntrustedMark, first_fault, rare
 from jobs.qwen.model_files import check_model
 from jobs.rate_samples.spec import KIND as RATE_SAMPLES
 from jobs.runner.job_kind import Example, JobKind
@@ -79,6 +79,7 @@ class StepView(View):
     would_run: dict[str, Any] = Field(default_factory=dict, description="What differs from the defaults.")
     replaces: list[str] = Field(default_factory=list, description="What it would write over.")
     estimate: dict[str, Any] = Field(default_factory=dict)
+    plan: Annotated[dict[str, Any], UntrustedMark()] = Field(default_factory=dict, description="Of the first one.")
 
 
 class MakeVoiceAnswer(View):
@@ -144,8 +145,10 @@ def _seen_again(answer: MakeVoiceAnswer, context: ToolContext) -> MakeVoiceAnswe
 def _planned(
     args: MakeVoiceArgs, context: ToolContext, steps: Sequence[Step], prepared: Sequence[Strict]
 ) -> list[StepView]:
-    """Parameters of each job, checked as by its submission, and an estimate of those whose input is there."""
-    views = []
+    """Parameters of each job, checked as by its submission, an estimate of those whose input is there, and the plan of
+    the first.
+    """
+    views: list[StepView] = []
     for step, params, wanted in zip(steps, prepared, _wanted(args, steps, prepared), strict=True):
         same = context.runner.check(step.kind, params, **wanted)
         would_run = params.model_dump(mode="json", exclude_none=True)
@@ -158,6 +161,7 @@ def _planned(
                 would_run=chosen(would_run, step.kind.params),
                 replaces=[] if same is not None else find_replaced(step.kind, params, context.settings),
                 estimate=estimate(step.kind, would_run, context.runner, context.settings),
+                plan=step.kind.make_plan(params, context.settings) if not (args.after or views) else {},
             )
         )
     return views

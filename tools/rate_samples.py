@@ -3,7 +3,6 @@
 ``jobs.rate_samples.spec`` declares what agents and people read of it.
 """
 
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,18 +10,18 @@ from pathlib import Path
 from anyio import to_thread
 from pydantic import Field
 
-from jobs.dataset.takes import TAKES_NAME, Take, find_takes_file, read_takes
+from jobs.dataset.takes import Take, find_takes_file, read_takes
 from jobs.errors import UserError
 from jobs.param_types import IngestedManifest, Strict, rare
 from jobs.rate_samples.params import Params
 from jobs.rate_samples.spec import KIND
 from jobs.rating.human_ratings import HUMAN_RATINGS, HumanRating, Vote, Winner, append_durably, read_opinions
-from jobs.spelling import closest
 from tools.core.elicit_scores import MOST_ASKED, TakeToHear, ask_scores, request_in_chat
 from tools.core.start import start
 from tools.core.tool_types import StartArgs, ToolContext
 from tools.core.views import JobView, View
-from tools.inputs.paths import inside_roots, resolve_paths
+from tools.inputs.paths import resolve_paths
+from tools.inputs.takes import OtherTakes, TakeIndex
 
 
 class Score(Strict):
@@ -103,8 +102,10 @@ async def _ask(args: RateSamplesArgs, context: ToolContext) -> RateSamplesAnswer
 def _record(args: RateSamplesArgs, context: ToolContext) -> RateSamplesAnswer:
     takes_path, takes = _takes(args, context)
     now = round(time.time(), 3)
-    scores = [_score(score, takes, takes_path.parent, now, args.who) for score in args.scores]
-    votes = [_vote(vote, takes, takes_path.parent, now, args.who, context) for vote in args.votes]
+    known = TakeIndex(takes_path.parent, takes)
+    scores = [_score(score, known, now, args.who) for score in args.scores]
+    elsewhere = OtherTakes(known, context.settings)
+    votes = [_vote(vote, known, elsewhere, now, args.who) for vote in args.votes]
     path = takes_path.with_name(HUMAN_RATINGS)
     if args.dry_run:
         return RateSamplesAnswer(human_ratings=str(path), next="Nothing was stored. Call again without dry_run.")
@@ -129,16 +130,16 @@ def _not_heard(takes_path: Path, takes: Sequence[Take]) -> list[Take]:
     return [take for take in takes if take.audio not in heard] or list(takes)
 
 
-def _score(score: Score, takes: Sequence[Take], folder: Path, now: float, who: str) -> HumanRating:
-    take = _find_take(score.audio, takes, folder)
+def _score(score: Score, known: TakeIndex, now: float, who: str) -> HumanRating:
+    take = known.get(score.audio)
     return HumanRating(
         audio=take.audio, text=take.text, score=score.score, note=score.note, at=now, who=who, model=take.model
     )
 
 
-def _vote(vote: Preferred, takes: Sequence[Take], folder: Path, now: float, who: str, context: ToolContext) -> Vote:
-    take = _find_take(vote.audio, takes, folder)
-    against, model = _other(vote.against, takes, folder, context)
+def _vote(vote: Preferred, known: TakeIndex, elsewhere: OtherTakes, now: float, who: str) -> Vote:
+    take = known.get(vote.audio)
+    against, model = elsewhere.find(vote.against)
     if against == take.audio:
         raise UserError("vote_on_itself", f"{take.audio} is compared with itself.", "Nothing was stored. Name another.")
     return Vote(
@@ -152,34 +153,4 @@ def _vote(vote: Preferred, takes: Sequence[Take], folder: Path, now: float, who:
         who=who,
         model=take.model,
         against_model=model,
-    )
-
-
-def _other(audio: str, takes: Sequence[Take], folder: Path, context: ToolContext) -> tuple[str, str]:
-    """Path, relative to the takes' folder, and model of the other take of a vote, which may be elsewhere."""
-    known = {take.audio: take for take in takes} | {Path(take.audio).name: take for take in takes}
-    if audio in known:
-        return known[audio].audio, known[audio].model
-    path = inside_roots(audio, "votes.against", context.settings)
-    if not path.is_file():
-        raise UserError("take_unknown", f"There is no {path}.", "Nothing was stored. Name a take or a wav.")
-    there = path.with_name(TAKES_NAME)
-    models = [take.model for take in read_takes(there) if take.audio == path.name] if there.is_file() else []
-    return os.path.relpath(path, os.path.realpath(folder)), models[0] if models else ""
-
-
-def _find_take(audio: str, takes: Sequence[Take], folder: Path) -> Take:
-    known = {Path(take.audio).name: take for take in reversed(takes)} | {take.audio: take for take in reversed(takes)}
-    if audio in known:
-        return known[audio]
-    wanted = os.path.realpath(folder / audio)
-    for take in takes:
-        if os.path.realpath(folder / take.audio) == wanted:
-            return take
-    names = [Path(take.audio).name for take in takes]
-    near = closest(Path(audio).name, names)
-    raise UserError(
-        "take_unknown",
-        f"No take {audio!r} in {folder / TAKES_NAME}." + (f" Did you mean {near!r}?" if near else ""),
-        f"Nothing was stored. The takes: {', '.join(names[:20])}.",
     )

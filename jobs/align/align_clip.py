@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from jobs.align.aligners import WordAligner
 from jobs.align.trim import AlignedClip, trim_to_pauses
 from jobs.align.word_boundaries import FRAMES_PER_S, Levels, compute_levels_db, fit_to_audio, words_level_db
-from jobs.align.word_mapping import WrittenWord, match_spoken, other_word_readings, written_words
+from jobs.align.word_mapping import WrittenWord, likeliest_readings, match_spoken, written_words
 from jobs.asr.whisperx_alignment import CannotAlign
 from jobs.audio.clip_io import SPEECH_RATE_HZ, Samples, read_clip
 from jobs.dataset.manifest import LONGEST_READ_S, RejectionError, Word
@@ -20,6 +21,10 @@ from jobs.text.multilingual_normalization import CannotSpell
 
 ENTRY_VERSION = 2  # of the journal's entries
 MIN_CLIP_S = 0.2
+# Readings of a clip, beside the usual one: each is an alignment, and a text may be all numbers. An alignment takes
+# about 80 µs for each word and second (pocketsphinx, one core), so that a clip takes a minute at most.
+MOST_READINGS, MOST_WORD_SECONDS = 24, 600_000
+MOST_WORDS, MOST_WORDS_PER_S = 10, 15  # the fastest speakers reach 10 a second
 MIN_WORD_S = 0.01  # one frame of the finer aligner
 FRAME_S = 0.02  # of the aligner: a word may end this much after its clip
 # Speech that no word covers. Clips of a LibriVox narrator with their whole text have 0.00 s of it; with half
@@ -73,6 +78,9 @@ def align_clip(
         raise RejectionError("too_long", f"over {LONGEST_READ_S:.0f} s, which is no clip")
     if not np.isfinite(samples).all():
         raise RejectionError("audio_unreadable", f"{audio} has samples that are not numbers")
+    n_words = sum(len(word.spoken) for word in words)
+    if n_words > MOST_WORDS + MOST_WORDS_PER_S * duration_s:
+        raise RejectionError("not_aligned", f"{n_words} words in {duration_s:.1f} s; no speaker is as fast")
     aligned = _find_times(samples, words, spoken, code, aligner)
     _check_times(aligned, duration_s)
     levels = compute_levels_db(samples)
@@ -93,7 +101,7 @@ def align_clip(
 def _find_times(
     samples: Samples, words: list[WrittenWord], spoken: Sequence[str] | None, code: str, aligner: WordAligner
 ) -> list[Word]:
-    """Find the times of the written words, read as recognised or in the reading that fits best."""
+    """Find the times of the written words, read as recognised or in the likely one that fits best."""
     matched = match_spoken(words, spoken, code) if spoken else None
     if matched is not None:
         return join_spoken_words(matched, _spoken_times(samples, matched, aligner))
@@ -103,15 +111,16 @@ def _find_times(
         found = _spoken_times(samples, words, aligner)
     except RejectionError as error:
         problem = error
-    for number, word in enumerate(words):
-        for reading in other_word_readings(word, code):
-            other = [*words[:number], replace(word, spoken=reading), *words[number + 1 :]]
-            try:
-                times = _spoken_times(samples, other, aligner)
-            except RejectionError:
-                continue
-            if found is None or _fit(times) > _fit(found):
-                words, found = other, times
+    cost = len(samples) / SPEECH_RATE_HZ * sum(len(word.spoken) for word in words)
+    n_readings = min(MOST_READINGS, int(MOST_WORD_SECONDS / cost))
+    for number, reading in islice(likeliest_readings(words, code), n_readings):
+        other = [*words[:number], replace(words[number], spoken=reading), *words[number + 1 :]]
+        try:
+            times = _spoken_times(samples, other, aligner)
+        except RejectionError:
+            continue
+        if found is None or _fit(times) > _fit(found):
+            words, found = other, times
     if found is None:
         raise problem or RejectionError("not_aligned", "the words do not fit the audio")
     return join_spoken_words(words, found)

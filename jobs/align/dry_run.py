@@ -12,6 +12,7 @@ from jobs.settings import Settings
 
 # Own measurement on real narration (2026-11-25): one core, one clip at a time.
 POCKETSPHINX_TIMES_REALTIME = 70.0
+START_S = 10.0  # of the worker and its models
 BYTES_PER_S = 500  # of audio: a line of the manifest with its words, and once more in the journal
 
 
@@ -46,7 +47,7 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
         "disk": {"need_mb": round(need / 1e6, 1), "free_gb": round(free / 1e9, 1), "fits": need <= free},
     }
     if set(aligners.values()) == {"pocketsphinx"}:
-        minutes = extent.seconds / POCKETSPHINX_TIMES_REALTIME / 60
+        minutes = (START_S + extent.seconds / POCKETSPHINX_TIMES_REALTIME) / 60
         planned["time"] = {"about_min": round(minutes, 1), "from": "measured on one core; the job reports its own rate"}
     else:
         planned["time"] = {"from": "depends on the model and the device; the job reports its rate while it runs"}

@@ -3,6 +3,11 @@
 from jobs.align.params import TRIMMED, Params, Result, check
 from jobs.cost import Cost, manifest_seconds
 from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
+from jobs.runner.machine.limits import limits_of_reader
+
+# one run on two cores: the order of magnitude
+COST = Cost(manifest_seconds, unit="s of clips", s_each=1 / 4, s_fixed=10, memory_mb=800, bytes_each=400)
+WHISPERX_MB = 16_000  # the largest wav2vec2 model has 1.3 GB in float32; PyTorch and CUDA take the rest
 
 KIND = JobKind(
     name="align",
@@ -34,8 +39,8 @@ KIND = JobKind(
             f"{TRIMMED}/",
         )
     },
-    # one run on two cores: the order of magnitude
-    cost=Cost(manifest_seconds, unit="s of clips", s_each=1 / 4, s_fixed=10, memory_mb=800, bytes_each=400),
+    limits=lambda params: limits_of_reader(COST.measure(params.model_dump()), WHISPERX_MB),
+    cost=COST,
     tool=StartTool(
         title="Align clips with their words",
         description="""\

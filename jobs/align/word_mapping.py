@@ -4,6 +4,7 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from jobs.text import multilingual_normalization
 from jobs.text.english_normalization import other_readings, spoken_map
@@ -31,14 +32,43 @@ def match_spoken(words: Sequence[WrittenWord], spoken: Sequence[str], code: str)
 
     ``i.e.`` is "that is" unless ``spoken`` has "i e".
     """
-    if not words:
-        return None if spoken else []
-    for reading in (words[0].spoken, *other_word_readings(words[0], code)):
-        if tuple(spoken[: len(reading)]) == reading:
-            rest = match_spoken(words[1:], spoken[len(reading) :], code)
-            if rest is not None:
-                return [replace(words[0], spoken=reading), *rest]
-    return None
+    given = tuple(spoken)
+    reached: dict[int, None] = {0: None}  # numbers of spoken words that the words so far may take
+    steps: list[dict[int, tuple[str, ...]]] = []  # of each word: the reading that first led to a number
+    for word in words:
+        step: dict[int, tuple[str, ...]] = {}
+        for reading in (word.spoken, *other_word_readings(word, code)):
+            for at in reached:
+                if given[at : at + len(reading)] == reading:
+                    step.setdefault(at + len(reading), reading)
+        reached = dict.fromkeys(step)
+        steps.append(step)
+    at = len(given)
+    if at not in reached:
+        return None
+    matched = []
+    for word, step in zip(reversed(words), reversed(steps), strict=True):
+        matched.append(replace(word, spoken=step[at]))
+        at -= len(step[at])
+    return matched[::-1]
+
+
+def likeliest_readings(words: Sequence[WrittenWord], code: str) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield other readings, each with the number of its word: the likeliest of every word, then the next ones."""
+    for place in itertools.count():
+        has_more = False
+        for number, word in enumerate(words):
+            readings = _readings(word, code)
+            has_more |= len(readings) > place + 1
+            if len(readings) > place:
+                yield number, readings[place]
+        if not has_more:
+            return
+
+
+@lru_cache(maxsize=1024)
+def _readings(word: WrittenWord, code: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(other_word_readings(word, code))
 
 
 def other_word_readings(word: WrittenWord, code: str) -> list[tuple[str, ...]]:

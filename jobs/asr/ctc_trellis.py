@@ -26,7 +26,7 @@ def character_spans(emission: npt.NDArray[np.float32], tokens: Sequence[int], bl
     """Find the likeliest frames of each character: one span a character, in order, without gaps.
 
     ``emission`` holds log probabilities, (frames, labels); ``tokens`` is not empty and holds no blank. None when there
-    are too few frames (a doubled character needs a blank between).
+    are too few frames (a doubled character needs a blank between), or the network's answer leads through no path.
 
     Source: https://pytorch.org/audio/2.8/generated/torchaudio.functional.forced_align.html
     """
@@ -43,13 +43,16 @@ def character_spans(emission: npt.NDArray[np.float32], tokens: Sequence[int], bl
             torch.tensor([list(tokens)], dtype=torch.int32),
             blank=blank,
         )
-    return _spans(path[0].numpy(), scores[0].exp().numpy(), blank)
+    spans = _spans(path[0].numpy(), scores[0].exp().numpy(), blank)
+    return spans if len(spans) == len(tokens) else None  # fewer where probabilities are no numbers
 
 
 def _spans(path: npt.NDArray[np.int32], probabilities: npt.NDArray[np.float32], blank: int) -> list[Span]:
     """Read the spans of a path: a character begins where the path changes to its label; the last ends with the path."""
     is_new = (path != blank) & np.concatenate([[True], path[1:] != path[:-1]])
     starts = np.flatnonzero(is_new)
+    if not len(starts):
+        return []
     ends = [*starts[1:], np.flatnonzero(path != blank)[-1] + 1]
     return [
         Span(int(start), int(end), float(probabilities[start:end].mean()))

@@ -93,7 +93,7 @@ class Aligner:
         emission = self._emission(samples_16k)
         spans = character_spans(emission, tokens, self._alphabet.blank)
         if spans is None:
-            raise CannotAlign(f"{len(tokens)} characters do not fit in {len(emission)} frames of audio")
+            raise CannotAlign(f"{len(tokens)} characters do not fit the {len(emission)} frames of audio")
         seconds_per_frame = len(samples_16k) / SAMPLE_RATE_HZ / len(emission)
         return [
             _word(word, [span for span, owner in zip(spans, owners, strict=True) if owner == index], seconds_per_frame)

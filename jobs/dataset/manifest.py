@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from jobs.asr.transcript import Word as Word
 from jobs.errors import UserError
 from jobs.files.atomic_io import open_text
-from jobs.files.reading import read_lines, resolve_inside
+from jobs.files.reading import LONGEST_PATH, read_lines, resolve_inside
 from jobs.param_types import first_fault
 from jobs.runner.job_kind import Output, find_makers
 
@@ -36,7 +36,6 @@ LONGEST_CLIP_S = 86_400.0
 LONGEST_READ_S = 600.0  # training takes clips of at most 300 s
 MAX_QUALITY_VALUES = 1_000
 MAX_NAME = 200
-LONGEST_PATH = 4096  # PATH_MAX of Linux
 
 Name = Annotated[str, Field(max_length=MAX_NAME)]
 FileName = Annotated[str, Field(max_length=LONGEST_PATH)]

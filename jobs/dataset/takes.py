@@ -6,7 +6,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from jobs.dataset.manifest import ClipSeconds, FileName, Name, Row, Text, file_inside, read_rows
 from jobs.errors import UserError
@@ -15,7 +15,12 @@ TAKES_NAME = "takes.jsonl"
 
 
 class Take(Row):
-    """A line of ``takes.jsonl``: one synthesised example and the request it answers. Only ``audio`` is required."""
+    """A line of ``takes.jsonl``: one synthesised example and the request it answers. Only ``audio`` is required.
+
+    Other fields are dropped: the server holds all takes of a file at once.
+    """
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
     audio: FileName
     text: Text = Field("", description="Empty: unknown.")
@@ -25,9 +30,9 @@ class Take(Row):
     hit_limit: bool = Field(False, description="No end of speech before max_seconds.")
     seed: int = 0
     take: int = Field(1, description="Number of the take among those of its text, from 1.")
-    model: str = ""
+    model: FileName = ""
     compute_s: float = 0.0
-    request: str = Field("", description="Hash of all inputs of the audio; a take with an equal one is reused.")
+    request: Name = Field("", description="Hash of all inputs of the audio; a take with an equal one is reused.")
 
 
 def find_takes_file(path: Path) -> Path:

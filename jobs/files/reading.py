@@ -17,6 +17,9 @@ from jobs.errors import UserError
 LONGEST_LINE_BYTES = 2_000_000
 """Of JSONL: the codes of a clip of 60 s are 80 KB."""
 
+LONGEST_PATH = 4096
+"""Characters; PATH_MAX of Linux."""
+
 KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
@@ -121,7 +124,7 @@ def resolve_inside(folder: Path, name: str) -> Path | None:
     Where ``folder`` lies is the caller's to check. Nothing is opened. In a Hugging Face cache the path has neither the
     folder nor the suffix of its name.
     """
-    if "\0" in name:
+    if "\0" in name or len(name) > LONGEST_PATH:  # the time of resolving grows with the square of the length
         return None
     path = Path(os.path.realpath(Path(os.path.realpath(folder), name)))  # not Path.resolve: it raises on loops of links
     return path if path.is_relative_to(find_root(folder)) else None

@@ -19,6 +19,8 @@ MEMORY_BYTES = 1 << 30  # three times what a text of 32 MB or an index of 70 hou
 # into clips per second of one core, and seconds of a core to judge one second of audio.
 SPEED = {"none": 300.0, "segments": 300.0, "book": 25.0}
 JUDGING_S, JUDGING_ALL_S = 0.018, 0.1
+WHISPER_GB = {"tiny": 0.08, "base": 0.15, "small": 0.5, "medium": 1.5, "large-v2": 3.1, "large-v3": 3.1}
+START_S = 10.0  # of the worker and its models
 MAX_LISTED = 60
 
 
@@ -40,8 +42,8 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
         "hours": round(found["book_s"] / 3600, 3),
         "hours_selected": round(found["selected_s"] / 3600, 3),
         "chapters": chapters[:MAX_LISTED],
-        "text": _text(params, source),
-        "disk": {"need_gb": round(need / 1e9, 2), "free_gb": round(free / 1e9, 2), "fits": need <= free},
+        "text": _text(params, source, settings),
+        "disk": {"need_mb": round(need / 1e6, 1), "free_gb": round(free / 1e9, 2), "fits": need <= free},
         "time": _time(params, found, source),
         "notes": found["notes"],
     }
@@ -50,13 +52,20 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
     return planned
 
 
-def _text(params: Params, source: str) -> str:
+def _text(params: Params, source: str, settings: Settings) -> str:
     return {
         "segments": f"{params.segments_jsonl or params.text}: its words and times",
         "book": f"{params.text}, matched to the speech (English)",
-        "whisper": f"Whisper {params.whisper_model}",
+        "whisper": f"Whisper {params.whisper_model}{_download(params.whisper_model, settings)}",
         "none": "none: clips without text",
     }[source]
+
+
+def _download(model: str, settings: Settings) -> str:
+    """Return how much is downloaded for a model of Whisper; empty when it is on the disk."""
+    size = WHISPER_GB.get(model)
+    found = (settings.hub_cache / f"models--Systran--faster-whisper-{model}" / "snapshots").glob("*/model.bin")
+    return "" if size is None or any(found) else f", to be downloaded once: {size:g} GB"
 
 
 def _time(params: Params, found: Mapping[str, Any], source: str) -> dict[str, Any]:
@@ -64,7 +73,7 @@ def _time(params: Params, found: Mapping[str, Any], source: str) -> dict[str, An
         return {"from": "Whisper's speed depends on the model and the device; the job reports its rate while it runs"}
     n_workers = max(1, min(params.workers or found["n_cores"], found["n_batches"]))
     judging_s = JUDGING_ALL_S if params.quality.get("dnsmos") == "all" else JUDGING_S
-    took_s = found["selected_s"] * (1 / SPEED[source] / n_workers + judging_s / found["n_cores"])
+    took_s = START_S + found["selected_s"] * (1 / SPEED[source] / n_workers + judging_s / found["n_cores"])
     return {
         "about_minutes": round(took_s / 60, 1),
         "processes": n_workers,

@@ -65,7 +65,8 @@ class Result(Strict):
     dataset: str = Field(description="Dataset folder.")
     manifest: str = Field(description="train_manifest.jsonl, for align.")
     n_clips: int
-    n_rejected: int
+    n_rejected: int = Field(description="Segments of speech.")
+    n_silences: int = Field(0, description="Spans without speech, which count as rejected seconds too.")
     recording_s: float
     kept_s: float
     rejected_s: float

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, header_length_s, read_clip, sample_rate_hz, write_clip
-from jobs.dataset.manifest import LONGEST_CLIP_S, RejectionError
+from jobs.dataset.manifest import LONGEST_CLIP_S, ClipSeconds, RejectionError
 from jobs.errors import UserError
 from jobs.files.reading import hash_file
 from jobs.ingest_clips.transcript_parser import ParsedLine, RejectedLine
@@ -168,9 +169,45 @@ def convert_clips(
             pool.shutdown(cancel_futures=True)
 
 
-def _convert(task: ConversionTask, limits: DurationLimits, entry: dict[str, Any] | None) -> dict[str, Any]:
-    if entry is not None and ("reason" in entry or task.target.is_file()):
-        return entry
+class _Rejected(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    reason: str = Field(min_length=1)
+    detail: str
+    duration_s: ClipSeconds
+
+
+class _Quality(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    peak_dbfs: float
+    rms_dbfs: float
+    clipped: float = Field(ge=0, le=1)
+
+
+class _Converted(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    duration_s: ClipSeconds
+    quality: _Quality
+    sound: str
+
+
+_ENTRY: TypeAdapter[_Rejected | _Converted] = TypeAdapter(_Rejected | _Converted)
+
+
+def _still_holds(task: ConversionTask, value: Any) -> bool:
+    """Return whether a value of the journal, which lies in the dataset, is one of this job, and its clip the same."""
+    try:
+        entry = _ENTRY.validate_python(value)
+        return isinstance(entry, _Rejected) or hash_audio(task.target) == entry.sound
+    except (ValidationError, RejectedAudio):
+        return False
+
+
+def _convert(task: ConversionTask, limits: DurationLimits, entry: Any) -> dict[str, Any]:
+    if _still_holds(task, entry):
+        return dict(entry)
     try:
         duration_s, quality = convert_clip(task.line.path, task.target, limits)
         sound = hash_audio(task.target)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from jobs.asr.model_registry import CODES, NAMES
 from jobs.dataset.exchange.foreign_clips import AudioFolders, ForeignClip
-from jobs.dataset.manifest import LONGEST_PATH, LONGEST_TEXT, RejectionError
+from jobs.dataset.manifest import LONGEST_TEXT, RejectionError
+from jobs.files.reading import LONGEST_PATH
 from jobs.ingest_clips.params import TranscriptLine
 
 _SPEAKER = re.compile(r"[a-z][a-z0-9_-]{0,39}")

@@ -5,7 +5,9 @@ from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from jobs.asr.text_discrimination import another_text_fits, competing_texts, fits_best
 from jobs.asr.wer import distractors
@@ -116,6 +118,7 @@ class Evaluator:
 
     def _measure(self, path: Path, text: str, language: str, *, step: bool = True) -> Measurements:
         stored = self._cache.get_or_compute(
+            Measurements,
             lambda: self._analyzer.measure(path, text, language).model_dump(mode="json"),
             "clip", hash_file(path), text, language, self._distractors,
         )  # fmt: skip
@@ -127,7 +130,7 @@ class Evaluator:
         """Measure the first ``length_s`` of each clip; clips that are no longer than that are left out."""
         stored = [
             self._cache.get_or_compute(
-                partial(self._timbre, clip.path, length_s), "cut", hash_file(clip.path), length_s
+                Timbre, partial(self._timbre, clip.path, length_s), "cut", hash_file(clip.path), length_s
             )
             for clip in clips
         ]
@@ -149,7 +152,10 @@ class Evaluator:
         if measured.timbre is None:  # silent
             return [None] * len(compared)
         score = partial(self._analyzer.text_scores, item.path, compared)
-        scores: list[float | None] = self._cache.get_or_compute(score, "texts", hash_file(item.path), compared)
+        scores: list[float | None] = self._cache.get_or_compute(
+            Annotated[list[float | None], Field(min_length=len(compared), max_length=len(compared))],
+            score, "texts", hash_file(item.path), compared,
+        )  # fmt: skip
         return scores
 
     def _step(self, message: str, **metrics: float) -> None:

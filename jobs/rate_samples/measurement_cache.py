@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from jobs.runner.worker.journal import Journal
 
 
@@ -20,15 +22,26 @@ class MeasurementCache:
     versions: tuple[str, ...]
     before_compute: Callable[[], None]
 
-    def get_or_compute(self, compute: Callable[[], Any], *inputs: object) -> Any:
-        """Return the value for these inputs; ``compute`` makes it if the journal lacks it. Values are JSON."""
+    def get_or_compute(self, form: Any, compute: Callable[[], Any], *inputs: object) -> Any:
+        """Return the value for these inputs; ``compute`` makes it if the journal lacks it. Values are JSON.
+
+        The journal lies beside the takes: a value that is not of ``form``, a type that pydantic knows, is computed.
+        """
         key = cache_key(*inputs, *self.versions)
         value = self.journal.get(key)
-        if value is None:
+        if value is None or not _is(form, value):
             self.before_compute()
             value = compute()
             self.journal.add(key, value)
         return value
+
+
+def _is(form: Any, value: Any) -> bool:
+    try:
+        TypeAdapter(form).validate_python(value)
+    except ValidationError:
+        return False
+    return True
 
 
 def cache_key(*inputs: object) -> str:

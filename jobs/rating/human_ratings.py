@@ -14,34 +14,50 @@ from pathlib import Path
 from statistics import NormalDist
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from jobs.dataset.manifest import Row, file_inside, read_numbered_rows
+from jobs.dataset.manifest import (
+    LONGEST_TEXT,
+    MAX_NAME,
+    FileName,
+    Row,
+    file_inside,
+    read_numbered_rows,
+)
 from jobs.errors import UserError
 from jobs.files.folders import open_in_place
+from jobs.files.reading import LONGEST_PATH
 from jobs.param_types import Untrusted, first_fault
 
 HUMAN_RATINGS = "human_ratings.jsonl"
 """Beside takes.jsonl: what people said of them."""
 
+LONGEST_NOTE = 10_000
 Moment = Annotated[float, Field(ge=0, le=1e11)]
 Winner = Literal["audio", "against", "tie"]
 
 
-class HumanRating(Row):
-    """A person's score of one take."""
+class Opinion(Row):
+    """Fields of every opinion; others are dropped: the server holds all opinions of a folder at once."""
 
-    audio: Untrusted
-    text: Untrusted
-    score: int = Field(ge=1, le=5)
-    note: Untrusted = ""
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+    audio: Untrusted = Field(max_length=LONGEST_PATH)
+    text: Untrusted = Field(max_length=LONGEST_TEXT)
+    note: Untrusted = Field("", max_length=LONGEST_NOTE)
     at: Moment
     """When, in seconds since 1970."""
-    who: str = ""
-    model: str = ""
+    who: str = Field("", max_length=MAX_NAME)
+    model: FileName = ""
 
 
-class Vote(Row):
+class HumanRating(Opinion):
+    """A person's score of one take."""
+
+    score: int = Field(ge=1, le=5)
+
+
+class Vote(Opinion):
     """Preference of a person between two takes of the same text.
 
     Attributes:
@@ -50,17 +66,11 @@ class Vote(Row):
         heard_first: the order in which they were offered.
     """
 
-    audio: Untrusted
-    against: Untrusted
-    text: Untrusted
+    against: Untrusted = Field(max_length=LONGEST_PATH)
     winner: Winner
     is_blind: bool = False
     heard_first: Literal["audio", "against"] = "audio"
-    note: Untrusted = ""
-    at: Moment
-    who: str = ""
-    model: str = ""
-    against_model: str = ""
+    against_model: FileName = ""
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,7 @@ class JobKind:
             ends in ``/`` is a folder that later jobs continue: what people add to it does not keep them from it.
         writes: returns folders that it writes beside its own, those of output parameters and those of ``outputs``. A
             worker can write nowhere else, see ``jobs.runner.worker.confinement``.
-        limits: returns the limits of its processes, for work on the CPU that reads what anybody may have made.
+        limits: returns the limits of its processes, for work that reads what anybody may have made.
         cost: rule for the estimate of a dry run.
         tool: the tool that starts such jobs; None: there is none.
     """

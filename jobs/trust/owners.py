@@ -112,16 +112,16 @@ def open_to_append(path: Path) -> BinaryIO:
 
 
 def read_secret(path: Path) -> str:
-    """Read a small text that other users cannot read.
+    """Read a small text that no other user can read or write.
 
     Raises:
         UserError: ``secret_exposed``, ``file_not_regular``, ``file_too_large``.
         OSError: it is missing or may not be read.
         UnicodeDecodeError: it is no text.
     """
-    text = reading.read_bytes(path, LARGEST_SECRET_BYTES).decode()
-    found = path.stat()
-    if found.st_uid not in _trusted_owners() or _others(found, 0o004, 0o040):
+    with reading.open_regular(path, limit_bytes=LARGEST_SECRET_BYTES) as stream:
+        text, found = stream.read(LARGEST_SECRET_BYTES).decode(), os.fstat(stream.fileno())
+    if found.st_uid not in _trusted_owners() or stat.S_IMODE(found.st_mode) & 0o077:
         who = f"mode {stat.S_IMODE(found.st_mode):04o}, owner {_name_of(found.st_uid)}"
         raise UserError(
             "secret_exposed",

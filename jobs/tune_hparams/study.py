@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
@@ -24,9 +24,9 @@ from jobs.tune_hparams.objective import DIRECTIONS, LOSS, METRICS, SCORE, Object
 from jobs.tune_hparams.proposals import propose_trial, to_distribution
 from jobs.tune_hparams.pruning import make_pruner, report_loss, should_prune
 from jobs.tune_hparams.search_space import Point, Range
+from jobs.tune_hparams.stored_trials import End, check_trials, stored_study
 
 STUDY_NAME = "tune_hparams"
-End = Literal["complete", "pruned", "out_of_memory", "diverged", "failed", "infeasible"]
 # Optuna's samplers count a pruned trial as a bad one and ignore a failed one.
 _STATES = {
     "complete": TrialState.COMPLETE,
@@ -65,22 +65,25 @@ class Study:
             identity: of the search; only trials of equal identity are comparable. Stored with the study.
 
         Raises:
-            UserError: ``out_dir_taken`` if the file holds a study of another identity; ``path_is_link``.
+            UserError: ``out_dir_taken`` if the file holds a study of another identity, or none of this program;
+                ``path_is_link``.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         refuse_links(path, *(path.with_name(path.name + suffix) for suffix in ("-journal", "-wal", "-shm")))
         url = URL.create("sqlite", database=str(path)).render_as_string()
         self.path, self._sampler, self._seed, self.objective = path, sampler, seed, objective
         self._distributions = {found.name: to_distribution(found) for found in ranges}
-        self.study = optuna.create_study(
-            study_name=STUDY_NAME,
-            storage=storage or RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}}),
-            directions=[DIRECTIONS[metric] for metric in METRICS[objective]],
-            load_if_exists=True,
-            pruner=make_pruner(compare_from_step),
-        )
-        known = self.study.user_attrs.get("identity")
-        if known is None:
+        with stored_study(path):
+            self.study = optuna.create_study(
+                study_name=STUDY_NAME,
+                storage=storage or RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}}),
+                directions=[DIRECTIONS[metric] for metric in METRICS[objective]],
+                load_if_exists=True,
+                pruner=make_pruner(compare_from_step),
+            )
+            known, trials = self.study.user_attrs.get("identity"), self.trials
+        check_trials(trials, path, objective)
+        if known is None and not trials:
             self.study.set_user_attr("identity", identity)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)

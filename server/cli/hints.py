@@ -12,6 +12,7 @@ from tools.core.registry import Tool, all_tools
 _NAME = re.compile(r" (\w+)=")
 _VALUE = r"(\"[^\"]*\"|[\w./:@+-]*[\w/]|\[[^\]]*\])"
 _JSON = json.JSONDecoder()
+SHORT_NAMES = {"list_jobs": "jobs"}  # of commands with flags only
 GAP = "…"  # a value that the reader fills in, as in ``manifest=…``
 
 
@@ -41,7 +42,13 @@ def command_line(tool: str, arguments: Mapping[str, Any]) -> str:
     """Return ``./run.sh synthesize --texts 'One.' 'Two.'`` for a call; one that waits for a job shows its progress."""
     if tool == "get_job" and arguments.keys() == {"job_id", "wait_s"}:
         return f"./run.sh job {shlex.quote(arguments['job_id'])} --wait"
-    return " ".join(["./run.sh", tool, *(word for name, value in arguments.items() for word in _words(name, value))])
+    return " ".join(
+        [
+            "./run.sh",
+            SHORT_NAMES.get(tool, tool),
+            *(word for name, value in arguments.items() for word in _words(name, value)),
+        ]
+    )
 
 
 def flag_name(name: str) -> str:

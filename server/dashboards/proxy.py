@@ -15,14 +15,14 @@ from pathlib import Path
 import httpx
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from server.http.host_check import HostCheck
 from server.http.page_server import PageServer, WithHeaders, limited_page
+from server.http.request_body import read_body
 
 MAX_BODY_BYTES = 1024 * 1024
 ANSWER_TIMEOUT_S = 120.0  # optuna-dashboard weighs the parameters of a large study
@@ -68,25 +68,8 @@ def dashboard_app(socket: Path, key: str, *, reads_by_post: bool) -> ASGIApp:
     # any port, since another may be forwarded to this one
     names = [host, f"{host}:*"]
     security = TransportSecuritySettings(allowed_hosts=names, allowed_origins=[f"http://{name}" for name in names])
-    app = HostCheck(limited_page(Starlette(routes=routes, lifespan=proxy.lifespan)), security)
-    return WithHeaders(_KeyInHost(app, host), FRAMES)
-
-
-class _KeyInHost:
-    """ASGI: answers requests whose ``Host`` is a secret name, and refuses all others (421)."""
-
-    def __init__(self, app: ASGIApp, host: str) -> None:
-        self._app = app
-        self._host = host.encode()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            name = Headers(scope=scope).get("host", "").partition(":")[0]
-            if not secrets.compare_digest(name.encode(), self._host):
-                text = "Open the whole address that the command printed: it holds the key.\n"
-                await PlainTextResponse(text, 421)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+    app = limited_page(Starlette(routes=routes, lifespan=proxy.lifespan))
+    return WithHeaders(HostCheck(app, security, secret_name=host), FRAMES)
 
 
 class _Proxy:
@@ -103,12 +86,7 @@ class _Proxy:
 
     async def forward(self, request: Request) -> Response:
         """Answer as the dashboard does."""
-        try:
-            body = await _body(request)
-        except ClientDisconnect:
-            return PlainTextResponse("The body is incomplete\n", 400)
-        if body is None:
-            return PlainTextResponse(f"Body larger than {MAX_BODY_BYTES} bytes\n", 413)
+        body = await read_body(request, MAX_BODY_BYTES)
         try:
             answer = await self._transport.handle_async_request(_as_sent_on(request, body))
         except httpx.ConnectError:
@@ -137,16 +115,6 @@ def _as_sent_on(request: Request, body: bytes) -> httpx.Request:
         content=body or None,
         extensions={"timeout": timeout},
     )
-
-
-async def _body(request: Request) -> bytes | None:
-    """Return the body; None if it is too long."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            return None
-    return body
 
 
 async def _stream(answer: httpx.Response) -> AsyncIterator[bytes]:

@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import os
 import secrets
-import stat
 from collections import OrderedDict
 from pathlib import Path
 from typing import Protocol
@@ -18,9 +17,8 @@ from starlette.types import Scope
 
 from jobs.config import HttpSettings
 from jobs.errors import UserError
-from jobs.files.reading import open_regular
+from jobs.trust import owners
 
-LONGEST_TOKEN_FILE_BYTES = 8192
 SHORTEST_TOKEN = 32  # characters; the token is also the key that seals request state kept by clients
 INTROSPECTION_TIMEOUT_S = 10.0
 MOST_KNOWN_TOKENS = 1024
@@ -31,7 +29,7 @@ def read_or_create_token(path: Path) -> str:
     """Return the bearer token of a file; create the file with a random token if it does not exist.
 
     Raises:
-        UserError: ``token_file_unusable``: readable by others, too short, or not readable or writable;
+        UserError: ``token_file_unusable``: too short, or not readable or writable; ``secret_exposed``,
             ``file_not_regular`` or ``file_too_large``.
     """
     try:
@@ -39,7 +37,7 @@ def read_or_create_token(path: Path) -> str:
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         except FileExistsError:
-            return _read_private(path)
+            return _read_token(path)
         with os.fdopen(descriptor, "w") as stream:
             token = secrets.token_urlsafe(32)
             stream.write(token + "\n")
@@ -50,16 +48,11 @@ def read_or_create_token(path: Path) -> str:
         ) from error
 
 
-def _read_private(path: Path) -> str:
-    with open_regular(path, limit_bytes=LONGEST_TOKEN_FILE_BYTES) as stream:
-        state = os.fstat(stream.fileno())
-        if state.st_uid != os.getuid() or stat.S_IMODE(state.st_mode) & 0o077:
-            raise UserError(
-                "token_file_unusable",
-                f"{path} can be read by other users (mode {stat.S_IMODE(state.st_mode):04o}).",
-                f"Run chmod 600 {path}, and write a new token if the old one may be known.",
-            )
-        token = stream.read().decode(errors="replace").strip()
+def _read_token(path: Path) -> str:
+    try:
+        token = owners.read_secret(path)
+    except UnicodeDecodeError:
+        token = ""
     if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
         raise UserError(
             "token_file_unusable",
@@ -182,11 +175,12 @@ def read_secret(path: str) -> str:
     """Return the secret in a file that only the owner may read; empty without a path.
 
     Raises:
-        UserError: ``token_file_unusable``, ``file_not_regular`` or ``file_too_large``.
+        UserError: ``token_file_unusable``, ``secret_exposed``, ``file_not_regular`` or ``file_too_large``.
     """
     if not path:
         return ""
     try:
-        return _read_private(Path(path).expanduser())
-    except OSError as error:
-        raise UserError("token_file_unusable", f"{path}: {error.strerror or error}.", "Correct config.toml.") from error
+        return owners.read_secret(Path(path).expanduser())
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise UserError("token_file_unusable", f"{path}: {why}.", "Correct config.toml.") from error

@@ -15,7 +15,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,6 +24,7 @@ from jobs.errors import UserError
 from jobs.param_types import first_fault
 from server.http.host_check import HostCheck
 from server.http.page_server import ADDRESS, PageServer, WithHeaders, limited_page
+from server.http.request_body import read_body
 from server.listening.ratings import PlayableTake, RatingSession, ScoreSubmission, VoteSubmission
 
 MAX_BODY_BYTES = 16_384
@@ -113,7 +114,7 @@ async def _audio(take: PlayableTake) -> Response:
 
 async def _store(request: Request, model: type[SubmissionT], save: Callable[[SubmissionT], None]) -> Response:
     """Check a submission and store it before the answer is sent."""
-    body = await _body(request)
+    body = await _json_body(request)
     try:
         await to_thread.run_sync(save, model.model_validate_json(body))
     except ValidationError as error:
@@ -125,7 +126,7 @@ async def _store(request: Request, model: type[SubmissionT], save: Callable[[Sub
     return JSONResponse({"stored": True})
 
 
-async def _body(request: Request) -> bytes:
+async def _json_body(request: Request) -> bytes:
     """Read a JSON body of at most ``MAX_BODY_BYTES``."""
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "Content-Type must be application/json")
@@ -134,15 +135,7 @@ async def _body(request: Request) -> bytes:
         raise HTTPException(411, "Content-Length required")
     if int(length) > MAX_BODY_BYTES:
         raise HTTPException(413, f"Body larger than {MAX_BODY_BYTES} bytes")
-    body = b""
-    try:
-        async for chunk in request.stream():  # the connection bounds the time
-            body += chunk
-            if len(body) > MAX_BODY_BYTES:  # of a chunked one, whatever its Content-Length says
-                raise HTTPException(413, f"Body larger than {MAX_BODY_BYTES} bytes")
-    except ClientDisconnect as error:
-        raise HTTPException(400, "The body is incomplete") from error
-    return body
+    return await read_body(request, MAX_BODY_BYTES)
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jobs.dataset.takes import check_takes_file
+from jobs.escaping import escape_line
 from jobs.param_types import InputPath, Strict
 from jobs.rating.human_ratings import HUMAN_RATINGS
 from jobs.runner.client.runner import Runner
@@ -31,11 +32,15 @@ def listen_command(words: Sequence[str], settings: Settings, about: str) -> str:
     """
     log_to_stderr()
     with listening_server(words, settings, about) as server:
-        ratings = server.session.folder / HUMAN_RATINGS
-        sys.stderr.write(f"Open {server.url}  (Ctrl-C ends it; ratings are saved in {ratings})\n")
+        sys.stderr.write(announcement(server.url, server.session.folder / HUMAN_RATINGS))
         sys.stderr.flush()
         server.serve()
     return ""
+
+
+def announcement(url: str, ratings: Path) -> str:
+    """Return the line that says where the page is, and where ratings go."""
+    return f"Open {url}  (Ctrl-C ends it; ratings are saved in {escape_line(str(ratings))})\n"
 
 
 def listening_server(words: Sequence[str], settings: Settings, about: str) -> ListeningServer:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from jobs.errors import UserError
 from server.mcp.elicitation import InputRequired
 from tools.core.answer_fields import answer_fields
-from tools.core.errors import error_fields, error_text, unexpected
+from tools.core.errors import UNTRUSTED, error_fields, error_text, unexpected
 from tools.core.registry import Tool, find_tool
 from tools.core.tool_types import MediaAnswer, ToolContext
 from tools.docs.schema import listed
@@ -71,5 +71,7 @@ def as_result(answer: BaseModel, *, is_error: bool = False) -> types.CallToolRes
 
 
 def _error_result(error: UserError) -> types.CallToolResult:
-    content: list[types.ContentBlock] = [types.TextContent(type="text", text=error_text(error))]
-    return types.CallToolResult(content=content, structured_content=error_fields(error), is_error=True)
+    fields = error_fields(error)
+    text = f"{error_text(error)}\n({UNTRUSTED}: {', '.join(fields[UNTRUSTED])})"
+    content: list[types.ContentBlock] = [types.TextContent(type="text", text=text)]
+    return types.CallToolResult(content=content, structured_content=fields, is_error=True)

@@ -103,6 +103,7 @@ def http_app(
         host=http.host,
         transport_security=guard,
         max_request_body_size=http.max_body_bytes,
+        session_idle_timeout=http.session_idle_s,
         max_sessions=http.max_concurrent,
         auth=_auth(http, port, uses_oauth=uses_oauth),
         token_verifier=verifier,

@@ -2,10 +2,12 @@
 
 import json
 import re
+from dataclasses import dataclass
 
 from mcp_types import ResourceTemplate
 
 from jobs.errors import UserError
+from jobs.escaping import escape
 from jobs.files.reading import read_bytes
 from jobs.plotting.render_client import draw_job_plot
 from jobs.runner.client.runner import Runner
@@ -34,20 +36,33 @@ TEMPLATES = [
 ]
 
 
-def read_resource(uri: str, runner: Runner, settings: Settings) -> tuple[str | bytes, str]:
-    """Return content and MIME type of a URI.
+@dataclass(frozen=True)
+class Resource:
+    """Content of a resource; ``is_untrusted``: it holds words of strangers."""
+
+    content: str | bytes
+    mime_type: str
+    is_untrusted: bool = True
+
+    def shown(self) -> str | bytes:
+        """Return the content, a text without secrets and deceptive characters, as answers of tools have it."""
+        return escape(redact(self.content)) if isinstance(self.content, str) else self.content
+
+
+def read_resource(uri: str, runner: Runner, settings: Settings) -> Resource:
+    """Return what a URI names.
 
     Raises:
         UserError: ``resource_unknown``, ``resource_too_large``, or what the lookup of job, artifact or tool, or the
             plot, raises.
     """
     if uri.startswith(TOOL_SCHEME):
-        return help_text(find_tool(uri.removeprefix(TOOL_SCHEME))), "text/plain"
+        return Resource(help_text(find_tool(uri.removeprefix(TOOL_SCHEME))), "text/plain", is_untrusted=False)
     of_job = _JOB_URI.fullmatch(uri)
     if of_job is not None and of_job[2] == "log":
-        return redact("\n".join(runner.log_tail(of_job[1], LONGEST_LOG_LINES))) + "\n", "text/plain"
+        return Resource("\n".join(runner.log_tail(of_job[1], LONGEST_LOG_LINES)) + "\n", "text/plain")
     if of_job is not None:
-        return read_bytes(draw_job_plot(of_job[1], runner, settings), LARGEST_BYTES), "image/png"
+        return Resource(read_bytes(draw_job_plot(of_job[1], runner, settings), LARGEST_BYTES), "image/png")
     if not uri.startswith("artifact://"):
         known = " or ".join(template.uri_template for template in TEMPLATES)
         raise UserError("resource_unknown", f"There is no resource {uri!r}.", f"Resources are {known}.")
@@ -55,9 +70,9 @@ def read_resource(uri: str, runner: Runner, settings: Settings) -> tuple[str | b
     path = resolve_handle(uri, "uri", settings, runner)
     if path.is_dir():
         names = sorted(item.relative_to(path).as_posix() for item in path.rglob("*") if item.is_file())
-        return json.dumps({"path": str(path), "files": names}, ensure_ascii=False), "application/json"
+        return Resource(json.dumps({"path": str(path), "files": names}, ensure_ascii=False), "application/json")
     if artifact.size_bytes > LARGEST_BYTES:
         raise UserError("resource_too_large", f"{uri} has {artifact.size_bytes} bytes.", f"Read the file {path}.")
     mime_type = guess_mime_type(path)
     content = read_bytes(path, LARGEST_BYTES)
-    return (content.decode("utf-8", errors="replace") if is_text(mime_type) else content), mime_type
+    return Resource(content.decode("utf-8", errors="replace") if is_text(mime_type) else content, mime_type)

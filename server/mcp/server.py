@@ -18,7 +18,6 @@ from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.shared.exceptions import MCPError
 
 from jobs.errors import UserError
-from jobs.escaping import escape
 from jobs.runner.client.runner import Runner
 from jobs.runner.provenance import project_version
 from jobs.settings import Settings
@@ -29,7 +28,7 @@ from server.mcp.prompts import PROMPTS, prompt_text
 from server.mcp.resources import TEMPLATES, read_resource
 from server.mcp.roots import is_outside_roots, request_roots, roots_request
 from server.mcp.tasks import created_task, serve_tasks, unfinished_job, wants_tasks
-from tools.core.errors import error_text
+from tools.core.errors import UNTRUSTED, error_text, unexpected
 from tools.core.registry import all_tools
 from tools.core.tool_types import ToolContext
 from tools.docs.pages import workflow
@@ -124,19 +123,27 @@ def _serve_resources(server: Server[Any], settings: Settings, runner: Runner) ->
     async def read(context: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
         uri = str(params.uri)
         try:
-            content, mime_type = await to_thread.run_sync(read_resource, uri, runner, settings)
+            found = await to_thread.run_sync(read_resource, uri, runner, settings)
         except UserError as error:
-            raise MCPError(types.INVALID_PARAMS, error_text(error), {"uri": uri}) from error
+            raise _refusal(error, {"uri": uri}) from error
+        except Exception as error:
+            raise _refusal(unexpected("resources/read", error, settings.home), {"uri": uri}) from error
+        content, about = found.shown(), {"uri": uri, "mime_type": found.mime_type}
+        mark = {UNTRUSTED: ["text" if isinstance(content, str) else "blob"]} if found.is_untrusted else None
         block = (
-            types.TextResourceContents(uri=uri, mime_type=mime_type, text=escape(content))
+            types.TextResourceContents(**about, text=content, meta=mark)
             if isinstance(content, str)
-            else types.BlobResourceContents(uri=uri, mime_type=mime_type, blob=base64.b64encode(content).decode())
+            else types.BlobResourceContents(**about, blob=base64.b64encode(content).decode(), meta=mark)
         )
         return types.ReadResourceResult(contents=[block])
 
     server.add_request_handler("resources/list", types.PaginatedRequestParams, list_resources)
     server.add_request_handler("resources/templates/list", types.PaginatedRequestParams, list_templates)
     server.add_request_handler("resources/read", types.ReadResourceRequestParams, read)
+
+
+def _refusal(error: UserError, about: dict[str, str]) -> MCPError:
+    return MCPError(types.INVALID_PARAMS, error_text(error), {**about, UNTRUSTED: ["message"]})
 
 
 def _serve_prompts(server: Server[Any]) -> None:
@@ -147,7 +154,7 @@ def _serve_prompts(server: Server[Any]) -> None:
         try:
             text = prompt_text(params.name, params.arguments or {})
         except UserError as error:
-            raise MCPError(types.INVALID_PARAMS, error_text(error), {"prompt": params.name}) from error
+            raise _refusal(error, {"prompt": params.name}) from error
         message = types.PromptMessage(role="user", content=types.TextContent(type="text", text=text))
         return types.GetPromptResult(description=PROMPTS[params.name].description, messages=[message])
 

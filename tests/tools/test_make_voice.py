@@ -54,6 +54,7 @@ async def test_each_step_reads_what_the_step_before_writes(context: ToolContext,
     assert speak["model"] == f"{train['out_dir']}/voice" == answer.voice
     assert rate["takes"] == f"{speak['out_dir']}/takes.jsonl"
     assert convert["tokenizer"] == "toy"
+    assert [bool(step.plan) for step in answer.steps] == [True] + [False] * 5
     assert not context.settings.home.exists()
 
 

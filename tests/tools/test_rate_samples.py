@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,31 @@ async def test_a_vote_that_means_nothing_stores_nothing(
 
     assert refusal.value.code == code
     assert not (takes.parent / "human_ratings.jsonl").exists()
+
+
+async def test_a_thousand_scores_of_many_takes_are_stored_in_seconds(context: ToolContext, work: Path) -> None:
+    """Each score went through all takes and their paths: a call took minutes, and no other was answered."""
+    folder = work / "many"
+    folder.mkdir()
+    (folder / "here").symlink_to(folder)
+    rows = (Take(audio=f"{number}.wav", text="Line.").model_dump_json() + "\n" for number in range(5_000))
+    (folder / "takes.jsonl").write_text("".join(rows))
+    scores = [Score(audio=f"here/{number}.wav", score=3) for number in range(1_000)]
+    before_s = time.process_time()
+
+    answer = await rate_samples(RateSamplesArgs(takes="many", scores=scores), context)
+
+    assert [rating.audio for rating in answer.recorded] == [f"{number}.wav" for number in range(1_000)]
+    assert time.process_time() - before_s < 10
+
+
+async def test_a_name_with_a_null_character_is_no_take(context: ToolContext, takes: Path) -> None:
+    with pytest.raises(UserError) as refused:
+        await rate_samples(RateSamplesArgs(takes="takes", scores=[Score(audio="take\0.wav", score=3)]), context)
+
+    assert refused.value.code == "take_unknown"
+    vote = Preferred(audio="take_00.wav", against="take\0.wav", winner="audio")
+    with pytest.raises(UserError) as refused:
+        await rate_samples(RateSamplesArgs(takes="takes", votes=[vote]), context)
+
+    assert refused.value.code == "path_unusable"

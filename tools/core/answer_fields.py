@@ -12,9 +12,8 @@ from pydantic import BaseModel
 from jobs.escaping import escaped
 from jobs.param_types import is_untrusted
 from jobs.runner.job_kind import all_kinds
+from tools.core.errors import UNTRUSTED
 from tools.core.views import JobView
-
-UNTRUSTED = "untrusted"
 
 
 def answer_fields(answer: BaseModel) -> dict[str, Any]:

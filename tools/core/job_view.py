@@ -6,6 +6,7 @@ A poll must be cheap: an agent pays for every word of it. The hash of an artifac
 import time
 from typing import Any
 
+import anyio
 from anyio import to_thread
 
 from jobs.escaping import escape_line
@@ -28,7 +29,7 @@ MOST_ITEMS, LONGEST_VALUE = 6, 200
 SHORTEST_POLL_S, LONGEST_POLL_S, UNKNOWN_POLL_S = 2, 50, 10
 # Below this share, elapsed time is mostly the loading of models and gives no estimate.
 LEAST_FRACTION_FOR_ETA = 0.02
-TURN_S = 1.0  # of one wait in a thread: a client that disconnects is noticed after this
+FIRST_LOOK_S, LONGEST_LOOK_S = 0.02, 0.5  # between two looks at a job that is waited for
 
 
 def view_job(
@@ -73,17 +74,20 @@ def view_job(
 
 
 async def wait_for(job_id: str, wait_s: float, context: ToolContext) -> JobRecord:
-    """Return a job when it is finished, at the latest after ``wait_s``. Raises ``UserError``: ``job_unknown``."""
-    deadline = time.monotonic() + wait_s
+    """Return a job when it is finished, at the latest after ``wait_s``; no thread is held meanwhile.
+
+    Raises ``UserError``: ``job_unknown``.
+    """
+    deadline, look_s = time.monotonic() + wait_s, FIRST_LOOK_S
     best = -1.0
-    record = await to_thread.run_sync(context.runner.get, job_id)
+    record, newest = await to_thread.run_sync(_look, job_id, context.runner)
     while not record.is_finished and (left_s := deadline - time.monotonic()) > 0:
-        newest = await to_thread.run_sync(context.runner.progress, job_id)
         if newest is not None and newest.done > best:  # a client may refuse progress that does not rise
             best = newest.done
             await context.report(newest.done, newest.total, progress_text(newest))
-        turn_s = min(TURN_S, left_s)
-        record = await to_thread.run_sync(context.runner.wait, job_id, turn_s, abandon_on_cancel=True)
+        await anyio.sleep(min(look_s, left_s))
+        look_s = min(look_s * 1.5, LONGEST_LOOK_S)
+        record, newest = await to_thread.run_sync(_look, job_id, context.runner)
     return record
 
 
@@ -141,8 +145,13 @@ def shorten(line: str, longest: int = LONGEST_LOG_LINE) -> str:
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
+def _look(job_id: str, runner: Runner) -> tuple[JobRecord, Progress | None]:
+    record = runner.get(job_id)
+    return record, None if record.is_finished else runner.progress(job_id)
+
+
 def _progress(record: JobRecord, newest: Progress | None) -> str:
-    if record.state == "running":
+    if record.state in ("running", "cancelled"):  # of a stopped one: how far it came
         return progress_text(newest)
     return record.detail if record.state in ("queued", "interrupted") else ""
 

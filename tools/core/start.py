@@ -14,7 +14,7 @@ from anyio import to_thread
 from pydantic import ValidationError
 
 from jobs.errors import UserError
-from jobs.param_types import ModelMark, PathMark, Strict
+from jobs.param_types import ModelMark, Strict
 from jobs.runner.job_kind import JobKind
 from jobs.runner.models import JobRecord
 from jobs.runner.outputs import find_places, list_replaced
@@ -26,6 +26,7 @@ from tools.core.job_view import view_job, wait_for
 from tools.core.registry import find_kind_tool
 from tools.core.tool_types import StartArgs, ToolContext
 from tools.core.views import JobView
+from tools.inputs.overwriting import refuse_overwriting
 from tools.inputs.paths import inside_roots, marked_paths, resolve_paths
 
 NO_ESTIMATE = "unknown until its inputs exist"
@@ -80,7 +81,7 @@ def prepare(kind: JobKind, args: StartArgs, context: ToolContext, *, in_job_fold
         params = kind.params.model_validate({**params.model_dump(), **filled})
     except ValidationError as error:  # each field was valid before, so a rule over several fields failed
         raise UserError("bad_arguments", str(error), "Correct the arguments.") from error
-    _refuse_overwriting_input(params)
+    refuse_overwriting(params)
     if kind.check is not None and not args.after:
         try:
             kind.check(params)
@@ -148,20 +149,6 @@ def _state(path: Path) -> str:
     except OSError:
         return f"{path}\0missing"
     return f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}"
-
-
-def _refuse_overwriting_input(params: Strict) -> None:
-    paths = [
-        (where, mark, value) for where, mark, value in marked_paths(params) if isinstance(mark, PathMark) and value
-    ]
-    inputs = {value: where for where, mark, value in paths if mark.direction == "input"}
-    for where, mark, value in paths:
-        if mark.direction == "output" and value in inputs:
-            raise UserError(
-                "output_is_input",
-                f"{where} would be written over {inputs[value]}: {value}.",
-                f"Give {where} another path.",
-            )
 
 
 def _settings(args: StartArgs, context: ToolContext) -> Settings:

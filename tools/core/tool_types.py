@@ -17,6 +17,7 @@ from jobs.durations import EXAMPLES, parse_duration
 from jobs.param_types import Strict, rare
 from jobs.runner.client.runner import Runner
 from jobs.runner.job_kind import Hints as Hints
+from jobs.runner.schedules.schedules import KEY_PREFIX
 from jobs.settings import Settings
 
 FormT = TypeVar("FormT", bound=BaseModel)
@@ -109,6 +110,13 @@ class StartArgs(Strict):
         if text is not None:
             parse_time(text, datetime.now(UTC))
         return text
+
+    @field_validator("idempotency_key")
+    @classmethod
+    def _is_a_callers(cls, key: str | None) -> str | None:
+        if key is not None and key.startswith(KEY_PREFIX):
+            raise ValueError(f"may not begin with {KEY_PREFIX!r}: keys of schedules do")
+        return key
 
     def placement(self) -> Placement:
         """Return time and place of the job for the runner."""

@@ -24,6 +24,15 @@ MORE = "more"
 """The argument that may hold those that few calls need, so that a listing can be short."""
 SYNONYMS = {"manifest": ("dataset",), "narrator_manifest": ("dataset",), "model": ("voice",)}
 """Other names of an argument, where a tool has no argument of that name."""
+DRY_RUN, STARTS_NOTHING = "dry_run", "Nothing was started. "
+"""Argument of the tools that start or store something, and what is said of them."""
+_NAME = "of at most 40 lower-case letters, digits, - and _, and begin with a letter"
+PATTERNS = {
+    r"^[a-z][a-z0-9_-]{0,39}$": f"a name {_NAME}",
+    r"^[a-z0-9][a-z0-9_-]{0,39}$": f"a name {_NAME} or a digit",
+    r"^artifact://[^/]+/.+$": "a handle such as artifact://JOB/NAME",
+}
+"""Patterns of arguments in words."""
 ArgsT = TypeVar("ArgsT", bound=Strict)
 
 
@@ -56,7 +65,7 @@ def parse_arguments(
     raise UserError(
         "bad_arguments",
         f"{tool}: {listed}" if n_faults == 1 else f"{tool}: {n_faults} faults.{listed}",
-        f"Nothing was started. {_usage(model, spell)} {explained or f'All are explained by list_jobs explain={tool}.'}",
+        f"{_usage(model, spell)} {explained or f'All are explained by list_jobs explain={tool}.'}",
     ) from cause
 
 
@@ -127,6 +136,8 @@ def _fault(model: type[BaseModel], detail: ErrorDetails, spell: Callable[[str], 
         return f"unknown argument {where!r}; known: {', '.join(spell(name) for name in known)}"
     if detail["type"] == "missing":
         return f"{where} is missing{_about(model, str(detail['loc'][0]))}"
+    if detail["type"] == "string_pattern_mismatch" and (words := PATTERNS.get(detail["ctx"]["pattern"])):
+        return f"{where} must be {words}, not {_show(detail['input'])}"
     message = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     about = _about(model, str(detail["loc"][0])) if detail["loc"] else ""
     if detail["type"] == "value_error" or message == detail["msg"]:
@@ -152,7 +163,8 @@ def _cut(text: str, longest: int) -> str:
 
 def _usage(model: type[BaseModel], spell: Callable[[str], str]) -> str:
     required = [spell(name) for name, field in model.model_fields.items() if field.is_required()]
-    return f"Required: {', '.join(required) or 'none'}."
+    starts = STARTS_NOTHING if DRY_RUN in model.model_fields else ""
+    return f"{starts}Required: {', '.join(required) or 'none'}."
 
 
 def _model_at(model: type[BaseModel], path: Iterable[int | str]) -> type[BaseModel] | None:

@@ -57,6 +57,8 @@ def _breach_of_one(part: Any, longest: int, most_items: int) -> str | None:
     if isinstance(part, str):
         if len(part) > longest:
             return f"has a text of {len(part):,} characters; at most {longest:,} are taken"
+        if "\0" in part:
+            return "contains a null character"
         return None if is_writable(part) else "contains invalid Unicode (a lone surrogate)"
     if isinstance(part, Mapping | list) and len(part) > most_items:
         return f"has {len(part):,} items; at most {most_items:,} are taken"

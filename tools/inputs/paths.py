@@ -6,7 +6,7 @@ The marks of ``jobs.param_types`` say which fields are paths; a tool does nothin
 import errno
 import os
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -36,6 +36,12 @@ OUTPUT_FOLDERS = frozenset(
     {"datasets", "voices", "takes", "runs", "demo"}
     | {"checkpoints", "evaluations", "final_model", "hyperparameter_search"}  # of the original skill
 )
+LONGEST_OUTPUT = 3_500  # bytes: names of files and folders within are added, and a path of Linux has 4,095 at most
+SHORTER = "Give a shorter path."
+# Of the home, what may be read besides: results of research, and weights.
+INPUT_FOLDERS = OUTPUT_FOLDERS | {"research", "models"}
+JOBS, JOB_OUTPUTS = "jobs", frozenset({"out", "dataset"})
+"""Folder of the jobs' folders, and what is in one of them for others."""
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
@@ -56,7 +62,7 @@ def resolve_paths(args: ModelT, settings: Settings, runner: Runner, *, awaited: 
             return str(resolve_handle(text, where, settings, runner))
         if is_job_id(text):
             text = find_job_output(text, mark.holds, where, runner, awaited)
-        path = _readable(text, where, settings)  # first, so that an answer says nothing about files outside
+        path = readable(text, where, settings)  # first, so that an answer says nothing about files outside
         refuse_special(path)
         if mark.holds in dataset_files():
             named = find_dataset(text, mark.holds, where, settings)
@@ -119,6 +125,11 @@ def writable(text: str, where: str, settings: Settings) -> Path:
     Raises ``UserError``: ``path_not_writable``, or as ``inside_roots``.
     """
     path = inside_roots(text, where, settings)
+    n_bytes = len(os.fsencode(path))
+    if n_bytes > LONGEST_OUTPUT:
+        raise UserError(
+            "path_unusable", f"{where} has {n_bytes:,} bytes; at most {LONGEST_OUTPUT:,} are taken.", SHORTER
+        )
     for own in (settings.home, settings.envs, PROJECT_ROOT):
         real = Path(os.path.realpath(own))
         if not path.is_relative_to(real):
@@ -134,16 +145,27 @@ def writable(text: str, where: str, settings: Settings) -> Path:
     return path
 
 
-def _readable(text: str, where: str, settings: Settings) -> Path:
-    """Resolve the path of an input, which may not be a file of the home itself: its settings, keys and job store."""
+def readable(text: str, where: str, settings: Settings) -> Path:
+    """Resolve the path of an input. Of the home only outputs are inputs: the rest is settings, keys and job store.
+
+    Raises ``UserError``: ``path_unusable``, or as ``inside_roots``.
+    """
     path = inside_roots(text, where, settings)
-    if path.parent == Path(os.path.realpath(settings.home)) and path.exists() and not path.is_dir():
+    home = Path(os.path.realpath(settings.home))
+    if path.is_relative_to(home) and path.exists() and not _is_output(path.relative_to(home).parts):
         raise UserError(
             "path_unusable",
-            f"{where}={text!r} is a file of the home itself, which holds settings and keys.",
-            "Give a file in a folder, such as datasets in the home.",
+            f"{where}={text!r} is no output of a job, and the home holds settings and keys beside those.",
+            f"In the home give what is in {', '.join(sorted(INPUT_FOLDERS))}, or a job's outputs; move others out.",
         )
     return path
+
+
+def _is_output(parts: Sequence[str]) -> bool:
+    """Return True for a path in the home that jobs and tools write for others to read."""
+    if parts[:1] == (JOBS,):
+        return len(parts) > 2 and parts[2] in JOB_OUTPUTS
+    return bool(INPUT_FOLDERS.intersection(parts[:1]))
 
 
 def resolve_handle(handle: str, where: str, settings: Settings, runner: Runner) -> Path:
@@ -156,9 +178,12 @@ def resolve_handle(handle: str, where: str, settings: Settings, runner: Runner) 
 
 def _path_of_uri(uri: str, where: str) -> str:
     """Return the path of a local ``file://`` address."""
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:  # such as [ without ]
+        parts = urlsplit("")
     path = unquote(parts.path)
-    if parts.netloc not in ("", "localhost") or "\0" in path:
+    if not path or parts.netloc not in ("", "localhost") or "\0" in path:
         raise UserError("path_unusable", f"{where}={uri!r} is not a path on this machine.", "Give a local path.")
     return path
 

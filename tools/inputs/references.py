@@ -166,7 +166,9 @@ def _unknown(what: str, text: str, where: str, known: list[str]) -> UserError:
     meant = f" Did you mean {near!r}?" if near else ""
     listed = f"Known: {', '.join(known[:20])}." if known else f"No {what} was made here yet."
     return UserError(
-        f"{what}_unknown", f"{where}={text!r} is neither a {what} nor a path here.{meant}", f"{listed} Or give a path."
+        f"{what}_unknown",
+        f"{where}={text!r} is neither a {what} nor a path here.{meant} {listed}",
+        f"Give the name of a {what}, or a path.",
     )
 
 

@@ -7,7 +7,7 @@ from typing import Self
 
 from jobs.dataset.manifest import RejectionError
 from jobs.errors import UserError
-from jobs.files.reading import resolve_inside
+from jobs.files.reading import LONGEST_PATH, resolve_inside
 
 MOST_CLIPS = 1_000_000  # of 2 s: 550 hours
 AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a")
@@ -52,7 +52,7 @@ class AudioFolders:
         """
         found = [path for folder in self.folders if (path := resolve_inside(folder, name)) is not None]
         shown = repr(name[:MAX_SHOWN])
-        if "\0" in name:
+        if "\0" in name or len(name) > LONGEST_PATH:
             raise RejectionError("unreadable", f"{shown} is no name of a file")
         if not found:
             raise RejectionError("path_outside", f"{shown} leads out of {', '.join(map(str, self.folders))}")

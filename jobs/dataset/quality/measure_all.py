@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.dataset.manifest import Clip
-from jobs.dataset.quality.measure_clip import RECOGNISED, VERSION, Measured, Task, measure
+from jobs.dataset.quality.measure_clip import RECOGNISED, VERSION, Measured, Task, is_measure, measure
 from jobs.dataset.quality.quality_filter import SHORT_S, SHORT_WORDS
 from jobs.dataset.quality.thresholds import Thresholds
 from jobs.dataset.split import sample_evenly
@@ -69,7 +69,7 @@ def _cached(
 ) -> list[dict[str, Any]]:
     keys = [_key(task) for task in tasks]
     with Journal(dataset / JOURNAL_NAME) as journal:
-        missing = {key: task for key, task in zip(keys, tasks, strict=True) if key not in journal}
+        missing = {key: task for key, task in zip(keys, tasks, strict=True) if not is_measure(task, journal.get(key))}
         n_known = len(tasks) - len(missing)
         for number, (key, entry) in enumerate(_measured(missing, context, clips_a_process), n_known + 1):
             journal.add(key, entry)

@@ -4,20 +4,21 @@ import base64
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.asr.wer import distractors, heard_words, word_error_rate
 from jobs.audio.acoustic_features import prosody
 from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, read_clip
 from jobs.audio.mel import Floats
 from jobs.audio.resampling import resample
-from jobs.dataset.quality.signal_metrics import measure_signal
+from jobs.dataset.quality.signal_metrics import SIGNAL_NAMES, measure_signal
 from jobs.errors import UserError
 from jobs.text.english_normalization import spoken_words
 
+EMBEDDING_SIZE = 256  # of a speaker
 VERSION = 1  # of what is measured; part of the key under which it is remembered
 RECOGNISED = "english"  # the one language whose phones a dictionary knows offline; letters are counted elsewhere
 
@@ -62,6 +63,33 @@ class Measured(BaseModel):
         if self.voice is None:
             return None
         return np.frombuffer(base64.b64decode(self.voice), np.float16).astype(np.float32)
+
+
+class _Mos(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    ovrl: float
+    bak: float
+    p808: float
+
+
+class _TextMatch(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    text_match: float = Field(ge=0, le=1)
+
+
+def is_measure(task: Task, entry: Any) -> bool:
+    """Return whether a value of a journal, which lies in the dataset, is what ``measure`` returns for a task."""
+    models: dict[str, type[BaseModel]] = {"sound": Measured, "mos": _Mos, "text": _TextMatch}
+    try:
+        found = models[task.instrument].model_validate(entry)
+        if not isinstance(found, Measured):
+            return True
+        n_values = None if found.voice is None else len(base64.b64decode(found.voice, validate=True)) // 2
+    except ValueError:  # also pydantic's
+        return False
+    return n_values in (None, EMBEDDING_SIZE) and set(found.values) in (set(), SIGNAL_NAMES)
 
 
 def measure(task: Task) -> dict[str, object]:

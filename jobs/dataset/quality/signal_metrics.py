@@ -29,6 +29,15 @@ _EDGE_SMOOTHING = 17  # bins, 200 Hz
 _SHORTEST_LOUDNESS_S = 0.4  # one block of ITU-R BS.1770
 
 
+SIGNAL_NAMES = frozenset(
+    {
+        *("snr_db", "background_dbfs", "tonality_db", "bandwidth_hz", "loudness_lufs", "head_s", "tail_s"),
+        *("longest_pause_s", "clipped_share", "envelope_sd_db", "peak_dbfs"),
+    }
+)
+"""Names of what ``measure_signal`` returns."""
+
+
 def measure_signal(audio: Floats, prosody: Prosody) -> dict[str, float]:
     """Measure the signal of a clip; ``audio`` is (samples,) mono at 24 kHz, at least 85 ms, not silent."""
     power = _frame_powers(audio)

@@ -8,6 +8,7 @@ from jobs.dataset.exchange.exporters import give
 from jobs.dataset.manifest import Rejection, Source, write_rows
 from jobs.dataset.quality.judging import build_rejection, judge_clips, merge_rejections
 from jobs.dataset.quality.thresholds import read_thresholds
+from jobs.dataset.rejection_reasons import SILENCE
 from jobs.dataset.report.html_report import write_page
 from jobs.dataset.report.report_model import About, Report, total_samples
 from jobs.dataset.report.totals import make_report, write_report
@@ -125,6 +126,7 @@ def _result(report: Report, dataset: Path, n_chapters: int) -> Result:
         manifest=str(dataset / "train_manifest.jsonl"),
         n_clips=report.n_clips,
         n_rejected=report.n_rejected,
+        n_silences=sum(reason.n for reason in report.reasons if reason.reason == SILENCE),
         recording_s=report.total_s or 0.0,
         kept_s=report.kept_s,
         rejected_s=report.rejected_s,

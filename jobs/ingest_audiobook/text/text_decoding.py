@@ -91,5 +91,5 @@ def text_unreadable(path: Path, why: str) -> UserError:
     return UserError(
         "text_unreadable",
         f"{path} {why}.",
-        f"Give UTF-8 text, e.g. by iconv -f WINDOWS-1252 -t UTF-8 {path.name!r}, or an .epub, .srt or .vtt.",
+        "Give UTF-8 text, e.g. by iconv -f WINDOWS-1252 -t UTF-8 FILE, or an .epub, .srt or .vtt.",
     )

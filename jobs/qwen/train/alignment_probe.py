@@ -64,6 +64,12 @@ class Probe:
             return "misaligned"
         return "aligned" if "aligned" in parts else "inconclusive"
 
+    def __str__(self) -> str:
+        return (
+            f"next frame {self.talker_next:.2f} nats, the frame after it {self.talker_after:.2f}; own codebook "
+            f"{self.predictor_own:.2f}, next codebook {self.predictor_next:.2f}"
+        )
+
     def as_dict(self) -> dict[str, float]:
         """Return the figures, for reports."""
         return asdict(self)
@@ -119,10 +125,8 @@ def check_base(found: Probe, name: str) -> Literal["aligned", "inconclusive"]:
     if verdict == "misaligned":
         raise UserError(
             "base_misaligned",
-            f"{name} predicts the wrong targets: next frame {found.talker_next:.2f} nats, the frame after it "
-            f"{found.talker_after:.2f}; own codebook {found.predictor_own:.2f}, next codebook "
-            f"{found.predictor_next:.2f}. The first of each pair must be lower. The model was probably fine-tuned by a "
-            "script that shifts its labels twice.",
+            f"{name} predicts the wrong targets: {found}. The first of each pair must be lower. The model was probably "
+            "fine-tuned by a script that shifts its labels twice.",
             "Train from the original Qwen/Qwen3-TTS-12Hz base model, or from a voice trained here.",
         )
     return verdict

@@ -27,6 +27,9 @@ from jobs.settings import Settings
 
 logger = logging.getLogger("jobs.runner.schedules")
 
+KEY_PREFIX = "schedule:"
+"""Of the keys of jobs that schedules start; no caller may give such a key."""
+
 LATE_S = 300.0  # a planned time that is this far gone was missed
 # Inside Schedules the word ``list`` is a method.
 _Ids: TypeAlias = list[str]
@@ -213,7 +216,7 @@ class Schedules:
 
 
 def _key(schedule: Schedule, occasion: str) -> str:
-    return f"schedule:{schedule.id}:{occasion}"
+    return f"{KEY_PREFIX}{schedule.id}:{occasion}"
 
 
 def _schedule(row: Any) -> Schedule:

@@ -17,6 +17,7 @@ from jobs.training.planning.model_dims import ModelDims
 from jobs.training.planning.run_config import RunConfig, make_sampler, resolve_run_config
 from jobs.training.planning.throughput_estimate import estimate_throughput
 
+START_S = 10.0  # of the worker, its libraries and its models
 MOST_LISTED = 5
 
 
@@ -125,4 +126,4 @@ def _plan_time(
     if found is None:
         return {"from": "unknown GPU; the job reports its throughput while it runs"}
     rate = found.frames_per_s
-    return {"about_s": round(frames / rate), "frames_per_s": round(rate), "from": found.source}
+    return {"about_s": round(START_S + frames / rate), "frames_per_s": round(rate), "from": found.source}

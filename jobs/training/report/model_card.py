@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from jobs.codec_format import FRAMES_PER_SECOND
-from jobs.qwen.model_files import read_card
+from jobs.files.atomic_io import encode
+from jobs.qwen.model_files import CARD_BYTES, read_card
 from jobs.runner.provenance import provenance
 from jobs.training.data.dataset import Dataset
 from jobs.training.params import Params, Result
@@ -27,8 +28,11 @@ def voice_card(
     history: LossHistory,
     step: int,
 ) -> dict[str, Any]:
-    """Build ``tts_train.json``: all that is needed to repeat the training, and the data it used."""
-    return {
+    """Build ``tts_train.json``: all that is needed to repeat the training, and the data it used.
+
+    What would make it longer than a card that is read is left out: the base's card, then the probes.
+    """
+    card = {
         "made_by": "tts-train",
         "speakers": dataset.speakers,
         "base_model": params.base_model,
@@ -48,6 +52,15 @@ def voice_card(
         "rights": params.rights or UNKNOWN_RIGHTS,
         "made_with": provenance("ml"),
     }
+    return shorten_card(card)
+
+
+def shorten_card(card: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the base's card, then the probes, of a card that would be too long to be read."""
+    for name in ("base_card", "probes"):
+        if len(encode(card)) > CARD_BYTES:
+            card = {**card, name: None}
+    return card
 
 
 def build_report(

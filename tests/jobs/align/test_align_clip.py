@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jobs.align.align_clip import align_clip
+from jobs.align.align_clip import MOST_READINGS, align_clip
 from jobs.asr.whisperx_alignment import CannotAlign
 from jobs.audio.clip_io import read_clip, write_clip
 from jobs.dataset.manifest import RejectionError, Word
@@ -136,3 +136,35 @@ def test_a_number_is_read_as_it_was_recognised(clip):
 
     assert [word.word for word in aligned.words] == ["1455", "i.e."]
     assert aligned.words[0].end_s == pytest.approx(1.2)
+
+
+class Counting(Scripted):
+    """A scripted aligner that counts its calls."""
+
+    n_calls = 0
+
+    def align(self, samples_16k, words):
+        self.n_calls += 1
+        return super().align(samples_16k, words)
+
+
+@pytest.mark.parametrize(("n_numbers", "n_calls"), [(2, 9), (8, 1 + MOST_READINGS), (2000, 0)])
+def test_a_text_of_numbers_is_aligned_in_a_bounded_number_of_readings(clip, n_numbers, n_calls):
+    """Each number has several readings: 10,000 characters of them asked for 10,000 alignments of one clip."""
+    aligner = Counting(CannotAlign("no path"))
+
+    with pytest.raises(RejectionError) as rejected:
+        align_clip(clip, "1455 " * n_numbers, "en", aligner)
+
+    assert rejected.value.reason == "not_aligned"
+    assert aligner.n_calls == n_calls
+
+
+def test_a_long_clip_of_many_words_is_aligned_once(tmp_path):
+    write_clip(tmp_path / "long.wav", np.zeros(300 * RATE_HZ, np.float32), RATE_HZ)
+    aligner = Counting(CannotAlign("no path"))
+
+    with pytest.raises(RejectionError, match="no path"):
+        align_clip(tmp_path / "long.wav", "1455 " * 1000, "en", aligner)
+
+    assert aligner.n_calls == 1

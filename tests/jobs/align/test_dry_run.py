@@ -31,7 +31,7 @@ def test_the_plan_counts_clips_hours_and_what_cannot_be_used(settings, tmp_path)
 
     assert planned["data"] == {"clips": 4, "hours": 2.001, "clips_without_length": 1, "clips_without_text": 1}
     assert planned["aligner"] == {"english": "pocketsphinx"}
-    assert planned["time"]["about_min"] == pytest.approx(1.7, abs=0.1)
+    assert planned["time"]["about_min"] == pytest.approx(1.8, abs=0.1)
     assert planned["disk"]["fits"]
     assert planned["disk"]["need_mb"] == pytest.approx(3.6, abs=0.1)
 

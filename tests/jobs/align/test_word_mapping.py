@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.align.word_mapping import WrittenWord, written_words
+from jobs.align.word_mapping import WrittenWord, likeliest_readings, match_spoken, written_words
 from jobs.text.multilingual_normalization import CannotSpell, chinese
 
 
@@ -76,3 +76,27 @@ def test_chinese_numbers_are_read_with_their_zeros(number, said):
 def test_a_number_longer_than_anyone_reads_is_refused():
     with pytest.raises(CannotSpell, match="20 digits"):
         written_words("Nummer 12345678901234567890", "de")
+
+
+def test_the_likeliest_reading_of_every_word_comes_before_the_next_ones():
+    found = list(likeliest_readings(written_words("In 1455 and 120", "en"), "en"))
+
+    assert [(number, " ".join(spoken)) for number, spoken in found[:3]] == [
+        (1, "one thousand four hundred and fifty five"),
+        (3, "one hundred twenty"),
+        (1, "one thousand four hundred fifty five"),
+    ]
+    assert [number for number, _ in found].count(1) == 4
+
+
+def test_thousands_of_recognised_numbers_are_matched():
+    words = written_words("1455 120 " * 1000, "en")
+    spoken = ["fourteen", "hundred", "and", "fifty", "five", "one", "twenty"] * 1000
+
+    matched = match_spoken(words, spoken, "en")
+
+    assert matched is not None
+    assert [part for word in matched for part in word.spoken] == spoken
+    assert match_spoken(words, spoken[:-1], "en") is None
+    assert match_spoken([], [], "en") == []
+    assert match_spoken([], ["one"], "en") is None

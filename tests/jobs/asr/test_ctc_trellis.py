@@ -1,6 +1,7 @@
 """The search finds the frames that say the characters."""
 
 import numpy as np
+import pytest
 
 from jobs.asr.ctc_trellis import character_spans
 
@@ -39,3 +40,8 @@ def test_as_many_characters_as_frames_fill_them():
     spans = character_spans(emission(A, B, A), [A, B, A], BLANK)
 
     assert [(span.start, span.end) for span in spans] == [(0, 1), (1, 2), (2, 3)]
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_a_network_that_answers_with_no_numbers_has_no_path(value):
+    assert character_spans(np.full((6, 3), value, np.float32), [A, B], BLANK) is None

@@ -105,7 +105,7 @@ def test_audio_outside_is_never_resolved(name: str, tmp_path: Path) -> None:
     found: list[Path] = []
     code = code_of(lambda: found.append(check_audio_inside(root / "m.jsonl", root, name)))
 
-    assert code == ("" if name in ("loop", "x/" * 3_000) else "path_outside_dataset")
+    assert code == ("" if name == "loop" else "path_outside_dataset")
     assert all(path.is_relative_to(root.resolve()) for path in found)
 
 

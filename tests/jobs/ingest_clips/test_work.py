@@ -260,6 +260,34 @@ def test_a_stopped_run_continues_and_ends_as_an_unbroken_one(source, make_contex
     assert not journal.exists()
 
 
+@pytest.mark.parametrize(
+    "planted",
+    [
+        1,
+        {"reason": "", "detail": "", "duration_s": 1.0},
+        {"reason": "x", "detail": "", "duration_s": "long"},
+        {"duration_s": 1e308, "quality": {"peak_dbfs": 0.0, "rms_dbfs": 0.0, "clipped": 0.0}, "sound": "x"},
+        {"duration_s": 0.6, "quality": {"peak_dbfs": "loud"}, "sound": "x"},
+        {"duration_s": 0.6, "quality": {"peak_dbfs": 0.0, "rms_dbfs": 0.0, "clipped": 0.0}, "sound": "0" * 64},
+    ],
+)
+def test_a_line_of_the_journal_that_is_not_this_jobs_counts_as_none(source, make_context, planted):
+    for number in range(3):
+        source.add(f"{number}.wav", tone(0.6, 16_000, pitch_hz=200 + number))
+    broken = make_context()
+    broken.cancel_after_progress = 3
+    with pytest.raises(Cancelled):
+        run(source.params(), broken)
+    journal = source.folder / "out" / JOURNAL_NAME
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    journal.write_text("".join(json.dumps(line | {"value": planted}) + "\n" for line in lines))
+
+    result = run(source.params(), make_context())
+
+    assert lines
+    assert (result.n_clips, result.kept_s) == (3, pytest.approx(1.8, abs=0.01))
+
+
 def test_a_clip_that_was_lost_since_it_was_journalled_is_made_again(source, make_context):
     for number in range(3):
         source.add(f"{number}.wav", tone(0.6, 16_000, pitch_hz=200 + number))

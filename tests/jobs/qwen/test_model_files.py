@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import UserError
-from jobs.qwen.model_files import check_model, check_tokenizer
+from jobs.qwen.model_files import CARD, CARD_BYTES, check_model, check_tokenizer, read_card
 from jobs.synthesize.params import Params as SynthesizeParams
 from jobs.synthesize.params import check as check_synthesize
 from tests.support.hostile.voices import write_light_model
@@ -75,3 +75,14 @@ def test_synthesize_asks_for_a_reference_before_a_job_exists(tmp_path: Path) -> 
 
 def test_synthesize_refuses_a_folder_without_weights_before_a_job_exists(tmp_path: Path) -> None:
     assert refusal(model=str(tmp_path)) == "model_without_weights"
+
+
+def test_a_card_of_megabytes_is_not_read(tmp_path: Path) -> None:
+    folder = write_light_model(tmp_path / "model")
+    (folder / CARD).write_text(json.dumps({"languages": ["english"], "padding": "x" * 1_000_000}))
+
+    with pytest.raises(UserError) as refused:
+        read_card(folder)
+
+    assert refused.value.code == "file_too_large"
+    assert CARD_BYTES < 1_000_000

@@ -29,6 +29,15 @@ def test_a_value_is_computed_once_for_the_same_inputs_and_models(tmp_path: Path)
     for versions in (("2", "ge2e"), ("2", "ge2e"), ("2", "wavlm")):
         with Journal(tmp_path / "measures.jsonl") as journal:
             cache = MeasurementCache(journal, versions, before_compute=lambda: None)
-            assert cache.get_or_compute(compute, "clip", "hash") == "value"
+            assert cache.get_or_compute(str, compute, "clip", "hash") == "value"
 
     assert len(computed) == 2
+
+
+def test_a_value_of_another_form_is_computed(tmp_path: Path) -> None:
+    with Journal(tmp_path / "measures.jsonl") as journal:
+        journal.add(cache_key("clip", "hash"), {"ovrl": "high"})
+        cache = MeasurementCache(journal, (), before_compute=lambda: None)
+
+        assert cache.get_or_compute(dict[str, float], lambda: {"ovrl": 3.0}, "clip", "hash") == {"ovrl": 3.0}
+        assert cache.get_or_compute(dict[str, float], dict, "clip", "hash") == {"ovrl": 3.0}

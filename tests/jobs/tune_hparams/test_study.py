@@ -190,3 +190,61 @@ def test_a_study_of_an_earlier_version_is_continued(tmp_path: Path) -> None:
     assert read_values(study.best) == TrialValues(0, 4.2, 0.8)
     assert describe_values(study.best).startswith("audio score 0.800 (rating 4.00, 100% stop")
     assert study.ask().number == 2
+
+
+def planted(path: Path, **attributes: object) -> None:
+    """Write a study with a finished trial of these attributes."""
+    study = optuna.create_study(study_name="tune_hparams", storage=f"sqlite:///{path}", directions=["minimize"])
+    study.set_user_attr("identity", {"manifest": "a"})
+    trial = study.ask({"lr": optuna.distributions.FloatDistribution(1e-6, 1e-3, log=True)})
+    for name, value in attributes.items():
+        trial.set_user_attr(name, value)
+    study.tell(trial, 1.0)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {},
+        {"validation_loss": "low", "end": "complete"},
+        {"validation_loss": 1.0, "end": "won"},
+        {"validation_loss": 1.0, "end": ["complete"]},
+        {"validation_loss": 1.0, "end": "complete", "job": "../../elsewhere"},
+        {"validation_loss": 1.0, "end": "complete", "detail": {"a": 1}},
+        {"validation_loss": 1.0, "end": "complete", "heard": {"rating": 1}},
+    ],
+)
+def test_a_study_that_no_search_wrote_is_refused(tmp_path: Path, attributes: dict[str, object]) -> None:
+    planted(tmp_path / "study.db", **attributes)
+
+    with pytest.raises(UserError, match="no search wrote") as refused:
+        Study(tmp_path / "study.db", RANGES, identity={"manifest": "a"})
+
+    assert refused.value.code == "out_dir_taken"
+
+
+def test_a_study_without_an_identity_that_has_trials_is_not_taken_over(tmp_path: Path) -> None:
+    planted(tmp_path / "study.db", validation_loss=1.0, end="complete")
+    with sqlite3.connect(tmp_path / "study.db") as database:
+        database.execute("DELETE FROM study_user_attributes")
+
+    with pytest.raises(UserError, match="another manifest"):
+        Study(tmp_path / "study.db", RANGES, identity={"manifest": "a"})
+
+
+@pytest.mark.parametrize("content", [b"no database", b"SQLite format 3\0" + b"\xff" * 4096])
+def test_a_file_that_is_no_study_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "study.db").write_bytes(content)
+
+    with pytest.raises(UserError, match="cannot be opened as a study") as refused:
+        Study(tmp_path / "study.db", RANGES)
+
+    assert refused.value.code == "out_dir_taken"
+
+
+def test_a_study_with_other_tables_is_refused(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "study.db") as database:
+        database.execute("CREATE TABLE studies (a TEXT)")
+
+    with pytest.raises(UserError, match="cannot be opened as a study"):
+        Study(tmp_path / "study.db", RANGES)

@@ -211,3 +211,7 @@ def test_the_text_of_a_tool_gets_flags_of_its_arguments_only(name: str) -> None:
 
     assert not re.search(r"---|--(?![a-z])", shell)
     assert shell.endswith("Newest first, 0..50.")
+
+
+def test_the_list_of_jobs_has_its_short_name() -> None:
+    assert as_shell_text("Call list_jobs for the known jobs.") == "Call ./run.sh jobs for the known jobs."

@@ -18,7 +18,7 @@ from jobs.errors import UserError
 from jobs.rating.human_ratings import preferences, read_opinions
 from jobs.settings import Settings
 from server.listening.app import ADDRESS, MAX_BODY_BYTES, ListeningServer, listening_app
-from server.listening.command import listening_server
+from server.listening.command import announcement, listening_server
 from server.listening.ratings import RatingSession
 
 N_TEXTS = 6
@@ -248,3 +248,9 @@ def test_the_command_opens_the_page_of_a_folder_of_takes(tmp_path: Path) -> None
 def test_takes_that_are_not_there_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no .*gone"):
         listening_server(["gone"], Settings(tmp_path / "home", tmp_path / "envs", (tmp_path,)), "")
+
+
+def test_a_folders_name_does_not_move_the_cursor() -> None:
+    line = announcement("http://127.0.0.1:1/k/", Path("/d/\x1b[2Jx\ny/human_ratings.jsonl"))
+
+    assert line.endswith("ratings are saved in /d/\\u001b[2Jx\\ny/human_ratings.jsonl)\n")

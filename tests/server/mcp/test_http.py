@@ -31,7 +31,7 @@ from server.http.rate_limit import RateLimit, TokenBucket
 from server.mcp.http import accepted_hosts, is_loopback, refuse_exposure
 
 if TYPE_CHECKING:
-    from conftest import App, HttpServer
+    from conftest import App, HttpServer, Until
 
 HELLO = {
     "jsonrpc": "2.0",
@@ -72,7 +72,9 @@ def test_whoever_has_the_token_is_served_and_nobody_else(http: HttpServer) -> No
     assert "resource_metadata" not in without.headers["WWW-Authenticate"]  # there is no OAuth server to be sent to
 
 
-@pytest.mark.parametrize("header", [{"Host": "evil.example"}, {"Host": "127.0.0.1.evil.example:80"}])
+@pytest.mark.parametrize(
+    "header", [{"Host": "evil.example"}, {"Host": "localhost:80@evil.example"}, {"Host": "127.0.0.1.evil.example:80"}]
+)
 def test_a_request_for_another_host_is_refused_on_every_path(http: HttpServer, header: dict[str, str]) -> None:
     assert post(http, http.token, **header).status_code == 421
     assert httpx.get(http.url.replace("/mcp", "/health"), headers=header).status_code == 421
@@ -85,6 +87,8 @@ def test_a_request_for_another_host_is_refused_on_every_path(http: HttpServer, h
         ("https://evil.example", 403),
         ("null", 403),
         ("http://localhost.evil.example", 403),
+        ("http://localhost:80@evil.example", 403),
+        ("http://localhost:x", 403),
         ("http://localhost:6274", 200),
     ],
 )
@@ -261,7 +265,7 @@ def small(app: App) -> Iterator[HttpServer]:
     """A server with low limits and few descriptors."""
     config = app.home / "config.toml"
     config.parent.mkdir(parents=True, exist_ok=True)
-    config.write_text("[http]\nmax_concurrent = 2\nmax_per_s = 4\n")
+    config.write_text("[http]\nmax_concurrent = 2\nmax_per_s = 4\nsession_idle_s = 2\n")
     with app.http(within=("sh", "-c", 'ulimit -n 64; exec "$@"', "sh")) as server:
         config.unlink()
         yield server
@@ -288,6 +292,12 @@ def test_sessions_are_bounded(small: HttpServer) -> None:
 
     assert statuses <= {200, 429, 503}
     assert 503 in statuses
+
+
+def test_sessions_that_nobody_uses_end_and_make_room(small: HttpServer, until: Until) -> None:
+    """They locked out the owner of the token for half an hour."""
+    until(lambda: post(small, small.token).status_code == 503)
+    until(lambda: post(small, small.token).status_code == 200)
 
 
 def test_more_connections_than_descriptors_neither_fill_the_log_nor_keep_the_owner_out(small: HttpServer) -> None:

@@ -293,7 +293,7 @@ async def test_log_and_artifacts_are_resources(client: Client, counted: dict[str
     plot = (await client.read_resource(f"artifact://{job_id}/plot")).contents[0]
     with pytest.raises(MCPError, match="job_unknown"):
         await client.read_resource("job://nothing/log")
-    with pytest.raises(MCPError, match="artifact_unknown"):
+    with pytest.raises(MCPError, match="artifact_unknown") as refused:
         await client.read_resource(f"artifact://{job_id}/../../jobs.db")
 
     drawn = (await client.read_resource(f"job://{job_id}/plot")).contents[0]
@@ -303,6 +303,10 @@ async def test_log_and_artifacts_are_resources(client: Client, counted: dict[str
     assert base64.b64decode(drawn.blob).startswith(b"\x89PNG")
     assert log.mime_type == "text/plain"
     assert note.text == "counted\n"
+    assert log.meta == note.meta == {"untrusted": ["text"]}
+    assert plot.meta == {"untrusted": ["blob"]}
+    assert (await client.read_resource("tool://align")).contents[0].meta is None
+    assert refused.value.error.data["untrusted"] == ["message"]
     assert plot.mime_type == "image/png"
 
 

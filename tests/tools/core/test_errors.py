@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import re
 from pathlib import Path
 
@@ -17,7 +19,8 @@ def test_an_error_has_a_code_what_happened_and_the_next_call() -> None:
     error = UserError("disk_full", "3 MB are free.", "Free some, then call again.")
 
     assert error_fields(error) == {
-        "error": {"code": "disk_full", "message": "3 MB are free.", "hint": "Free some, then call again."}
+        "error": {"code": "disk_full", "message": "3 MB are free.", "hint": "Free some, then call again."},
+        "untrusted": ["error.message"],
     }
     assert error_text(error) == "disk_full: 3 MB are free.\nFree some, then call again."
 
@@ -80,3 +83,25 @@ def test_credentials_in_addresses_and_headers_go_and_the_rest_stays() -> None:
 )
 def test_words_that_only_look_like_secrets_stay(plain: str) -> None:
     assert redact(plain) == plain
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (errno.EACCES, "path_unusable"),
+        (errno.ENAMETOOLONG, "path_unusable"),
+        (errno.ENOENT, "path_unusable"),
+        (errno.ENOSPC, "disk_full"),
+        (errno.EMFILE, "internal_error"),
+    ],
+)
+def test_a_path_that_cannot_be_used_is_no_defect(tmp_path: Path, number: int, code: str) -> None:
+    told = unexpected("align", OSError(number, os.strerror(number), b"/d/x\xff"), tmp_path / "home")
+
+    assert told.code == code
+    assert ("/d/x" in told.message) == (code != "internal_error")
+    assert (tmp_path / "home" / "errors.log").exists() == (code == "internal_error")
+
+
+def test_an_error_of_no_file_stays_a_defect(tmp_path: Path) -> None:
+    assert unexpected("align", ConnectionResetError(errno.ECONNRESET, "reset"), tmp_path).code == "internal_error"

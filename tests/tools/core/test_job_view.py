@@ -6,12 +6,17 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import anyio
 import pytest
+from anyio import to_thread
 
 from jobs.runner.models import Artifact, Failure, JobRecord, Progress
 from tools.core.answer_fields import answer_fields
-from tools.core.job_view import progress_text, view_job
+from tools.core.job_view import progress_text, view_job, wait_for
+from tools.core.registry import find_tool
+from tools.core.tool_types import ToolContext
 from tools.core.views import JobView
 
 JOB = "training-20261122-131144-7f3a"
@@ -193,3 +198,33 @@ def test_the_present_rate_is_told_and_decides_the_time_that_is_left() -> None:
     assert progress_text(at_rate.model_copy(update={"rate": 2.34})) == "50/200 training, 2.34/s loss=2"
     assert progress_text(at_rate.model_copy(update={"rate": 0.01})) == "50/200 training, 36/h loss=2"
     assert view(record("running", started_at=0.0), Kept(at_rate)).eta_s == 300  # whatever the elapsed time says
+
+
+@pytest.mark.anyio
+async def test_many_who_wait_hold_up_nobody(context: ToolContext, work: Path) -> None:
+    """Each held a thread, so that the next call waited for the end of theirs."""
+    (work / "m.jsonl").write_text('{"audio": "a.wav", "text": "A line."}\n')
+    tool = find_tool("align")
+    job_id = (await tool.run(tool.args(manifest="m.jsonl", not_before="365d"), context)).job_id
+    order: list[str] = []
+
+    async def wait() -> None:
+        await wait_for(job_id, 3.0, context)
+        order.append("waited")
+
+    async with anyio.create_task_group() as group:
+        for _ in range(200):
+            group.start_soon(wait)
+        await anyio.wait_all_tasks_blocked()
+        assert (await to_thread.run_sync(context.runner.get, job_id)).state == "queued"
+        order.append("answered")
+
+    assert order == ["answered", *["waited"] * 200]
+
+
+def test_a_stopped_job_shows_how_far_it_came() -> None:
+    newest = Progress(at=time.time(), done=50, total=200, message="training", metrics={"loss": 2.123456})
+
+    stopped = record("cancelled", started_at=time.time() - 100, ended_at=time.time())
+
+    assert view(stopped, Kept(newest)).progress == "50/200 training loss=2.123"

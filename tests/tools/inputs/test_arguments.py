@@ -6,7 +6,7 @@ import pytest
 
 from jobs.errors import UserError
 from tools.core.registry import all_tools
-from tools.inputs.arguments import nearest, parse_arguments
+from tools.inputs.arguments import PATTERNS, nearest, parse_arguments
 from tools.rate_samples import RateSamplesArgs
 
 StartTrainingArgs, SynthesizeArgs = (all_tools()[name].args for name in ("start_training", "synthesize"))
@@ -115,3 +115,24 @@ def test_a_dataset_is_another_word_for_its_manifest_and_a_voice_for_its_model() 
     spoken = parse_arguments(SynthesizeArgs, {"voice": "anna", "texts": ["One."]}, tool="synthesize")
 
     assert (trained.manifest, spoken.model) == ("horus", "anna")
+
+
+def test_patterns_are_told_in_words() -> None:
+    """Every pattern of an argument has words; a person cannot read one."""
+    found = set()
+    for tool in all_tools().values():
+        for name, field in tool.args.model_fields.items():
+            found |= {(tool.name, name, part.pattern) for part in field.metadata if getattr(part, "pattern", None)}
+
+    assert {pattern for _, _, pattern in found} <= set(PATTERNS)
+    with pytest.raises(UserError, match=r"must be a name of at most 40 lower-case letters.*not 'Slt'") as refused:
+        parse_arguments(all_tools()["make_voice"].args, {"audio": "a", "voice": "Slt"}, tool="make_voice")
+    assert "pattern" not in refused.value.message
+    assert refused.value.hint.startswith("Nothing was started. Required: audio, voice.")
+
+
+def test_a_tool_that_starts_nothing_does_not_speak_of_it() -> None:
+    with pytest.raises(UserError, match="job_id is missing") as refused:
+        parse_arguments(all_tools()["get_job"].args, {}, tool="get_job")
+
+    assert refused.value.hint.startswith("Required: job_id.")

@@ -61,6 +61,7 @@ def test_500_long_texts_fit_also_as_json_text() -> None:
         ("anything", {"x" * 5000: 1}, "has a text of 5,000 characters; at most 4,096 are taken"),
         ("anything", {"a": 2**63}, "has a whole number of more than 64 bits"),
         ("anything", {"a": float("nan")}, "has a number that is not finite"),
+        ("anything", {"a": "take\0.wav"}, "contains a null character"),
         ("anything", {"\udcff": 1}, "contains invalid Unicode (a lone surrogate)"),
     ],
 )

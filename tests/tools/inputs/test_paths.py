@@ -131,14 +131,43 @@ def test_the_source_of_the_project_is_no_output_even_where_all_is_allowed(settin
     assert refusal_of(Args(out=str(PROJECT_ROOT / out)), everywhere).code == "path_not_writable"
 
 
-@pytest.mark.parametrize("source", ["http-token", "brave.key", "config.toml", "jobs.db", "datasets/../http-token"])
+@pytest.mark.parametrize(
+    "source",
+    ["http-token", "brave.key", "config.toml", "jobs.db", "datasets/../http-token", "keys/brave.key",
+     "jobs/align-20260101-000000-abcd/job.json", "jobs/align-20260101-000000-abcd/attempt-1/log"],
+)  # fmt: skip
 def test_settings_and_keys_in_the_home_are_no_inputs(settings: Settings, source: str) -> None:
     (settings.home / "datasets").mkdir(parents=True)
+    (settings.home / source).parent.mkdir(parents=True, exist_ok=True)
     (settings.home / source).touch()
     (settings.home / "datasets" / "link").symlink_to(settings.home / source)
 
     assert refusal_of(Args(source=str(settings.home / source)), settings).code == "path_unusable"
     assert refusal_of(Args(source=str(settings.home / "datasets" / "link")), settings).code == "path_unusable"
+
+
+@pytest.mark.parametrize(
+    "source", ["datasets/horus/a.jsonl", "jobs/align-20260101-000000-abcd/out/m.jsonl", "research/c"]
+)
+def test_outputs_in_the_home_are_inputs(settings: Settings, source: str) -> None:
+    (settings.home / source).parent.mkdir(parents=True)
+    (settings.home / source).touch()
+
+    assert resolved(Args(source=str(settings.home / source)), settings).source == str(settings.home / source)
+
+
+@pytest.mark.parametrize("path", ["file://[x", "file://", "file:///a%00b", "file://elsewhere/a"])
+def test_an_address_that_is_no_path_is_refused(settings: Settings, path: str) -> None:
+    assert refusal_of(Args(source=path), settings).code == "path_unusable"
+    assert refusal_of(Args(out=path), settings).code == "path_unusable"
+
+
+@pytest.mark.parametrize("n_bytes", [3_600, 4_086, 4_095])
+def test_an_output_without_room_for_names_within_is_refused(settings: Settings, work: Path, n_bytes: int) -> None:
+    name = "é" * 100 + "/"
+    path = f"{work}/" + (name * 30)[: (n_bytes - len(str(work))) // 2]
+
+    assert refusal_of(Args(out=path), settings).code == "path_unusable"
 
 
 def test_an_interpreter_is_no_output(settings: Settings, tmp_path: Path) -> None:

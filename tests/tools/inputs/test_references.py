@@ -101,7 +101,7 @@ def test_a_misspelt_dataset_names_the_nearest(settings: Settings, work: Path) ->
 
     assert refusal.code == "dataset_unknown"
     assert "Did you mean 'horus'?" in refusal.message
-    assert "Known: horus." in refusal.hint
+    assert "Known: horus." in refusal.message
 
 
 def test_a_name_of_two_datasets_is_not_guessed(settings: Settings, work: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from jobs.audio.clip_io import CLIP_RATE_HZ, write_clip
 from jobs.dataset.manifest import Clip
 from jobs.dataset.quality.measure_all import JOURNAL_NAME, measure_clips
+from jobs.dataset.quality.measure_clip import Task, is_measure, measure
 from jobs.ingest_clips.params import Params
 from jobs.ingest_clips.work import run
 from jobs.runner.worker.context import Cancelled
@@ -115,3 +116,27 @@ def test_a_killed_judging_goes_on_and_ends_with_the_same_manifest(
     for name in ("train_manifest.jsonl", "rejections.jsonl"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     assert after.count(b"\n") == (tmp_path / "whole" / JOURNAL_NAME).read_bytes().count(b"\n")
+
+
+@pytest.mark.parametrize(
+    ("instrument", "entry"),
+    [
+        ("sound", None),
+        ("sound", {"values": {"snr_db": 20.0}}),
+        ("sound", {"values": {}, "voice": "AAAA"}),
+        ("sound", {"values": {}, "voice": "no base64"}),
+        ("sound", {"values": {"snr_db": "high"}}),
+        ("mos", {"ovrl": 3.0, "bak": 3.0}),
+        ("text", {"text_match": 2.0}),
+        ("text", {"text_match": 0.5, "more": 1}),
+    ],
+)
+def test_a_line_of_the_journal_that_no_measurement_gives_counts_as_none(instrument: str, entry: Any) -> None:
+    assert not is_measure(Task(Path("a.wav"), "A.", "english", instrument), entry)
+
+
+def test_what_a_measurement_gives_is_known_again(clips: list[Clip], tmp_path: Path) -> None:
+    task = Task(tmp_path / clips[0].audio, clips[0].text, "english")
+
+    assert is_measure(task, json.loads(json.dumps(measure(task))))
+    assert is_measure(task, {"values": {}})

@@ -16,7 +16,7 @@ import pytest
 
 from jobs.audio.clip_io import write_clip
 from jobs.errors import UserError
-from jobs.ingest_audiobook.dry_run import plan
+from jobs.ingest_audiobook.dry_run import _text, plan
 from jobs.ingest_audiobook.output import worker_pool
 from jobs.ingest_audiobook.params import Params, check
 from jobs.ingest_audiobook.work import make_clips
@@ -160,12 +160,27 @@ def test_a_dry_run_tells_hours_chapters_disk_time_and_text(tmp_path: Path) -> No
         ("The Lion and the Mouse", True),
     ]
     assert planned["disk"]["fits"]
-    assert planned["time"]["about_minutes"] == pytest.approx(0, abs=0.1)
+    assert planned["disk"]["need_mb"] == pytest.approx(37.3 * 0.048, abs=0.1)
+    assert planned["time"]["about_minutes"] == pytest.approx(0.2, abs=0.05)  # to start
     assert "matched" in planned["text"]
     assert json.dumps(planned)
 
     with pytest.raises(UserError, match="chapters"):
         plan(params(tmp_path / "out", chapters="3"), settings)
+
+
+@pytest.mark.parametrize(("model", "size"), [("large-v3", "3.1 GB"), ("small", "0.5 GB")])
+def test_a_dry_run_names_the_download_of_whisper_unless_it_is_there(tmp_path: Path, model: str, size: str) -> None:
+    settings = Settings(tmp_path / "home", tmp_path / "envs", (tmp_path,), hub_cache=tmp_path / "hub")
+    here = tmp_path / "hub" / f"models--Systran--faster-whisper-{model}" / "snapshots" / "a"
+    given = params(tmp_path / "out", whisper_model=model)
+
+    assert _text(given, "whisper", settings) == f"Whisper {model}, to be downloaded once: {size}"
+
+    here.mkdir(parents=True)
+    (here / "model.bin").touch()
+
+    assert _text(given, "whisper", settings) == f"Whisper {model}"
 
 
 def test_segments_of_a_folder_are_refused(tmp_path: Path) -> None:

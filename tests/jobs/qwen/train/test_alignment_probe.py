@@ -99,3 +99,4 @@ def test_the_figures_reported_for_the_released_base_are_aligned() -> None:
     )  # fmt: skip
 
     assert found.verdict == "aligned"
+    assert f"{found}" == "next frame 6.05 nats, the frame after it 11.03; own codebook 7.24, next codebook 10.03"

@@ -163,7 +163,11 @@ def test_kinds_that_read_foreign_recordings_have_limits_by_length_and_models() -
     found = [kind.limits(kind.params.model_validate({**book, "text": text})) for text in ("b.txt", None)]
 
     assert [(one.memory_mb, one.cpu_s // 60) for one in found] == [(8_000, 172), (24_000, 172)]
-    assert {name for name, kind in kinds.items() if kind.limits is not None} == {"ingest_audiobook", "ingest_clips"}
+    assert {name for name, kind in kinds.items() if kind.limits is not None} == {
+        "align",
+        "ingest_audiobook",
+        "ingest_clips",
+    }
 
 
 def test_memory_and_file_size_over_the_limit_are_told() -> None:

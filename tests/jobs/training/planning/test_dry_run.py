@@ -64,7 +64,7 @@ def test_the_plan_resolves_settings_and_shows_data_memory_disk_and_time(
     assert planned["disk"]["download_gb"] == pytest.approx(2.49, abs=0.01)
     assert planned["disk"]["fits"] is True
     rate = planned["time"]["frames_per_s"]
-    assert planned["time"]["about_s"] == pytest.approx(2 * 90 * 125 / rate, abs=1 + 0.01 * 22500 / rate)
+    assert planned["time"]["about_s"] == pytest.approx(10 + 2 * 90 * 125 / rate, abs=1 + 0.01 * 22500 / rate)
     assert "guess" in planned["time"]["from"]
     assert len(json.dumps(planned)) < 3000
 
@@ -106,7 +106,8 @@ def test_an_earlier_run_alike_gives_the_time(settings: Settings, tmp_path: Path)
     found = plan(params, settings)["time"]
 
     assert found == {
-        "about_s": 4 * 9 * 100 / 50, "frames_per_s": 50, "from": "run training-20260101-000000-aaaa on this machine",
+        "about_s": 10 + 4 * 9 * 100 / 50, "frames_per_s": 50,
+        "from": "run training-20260101-000000-aaaa on this machine",
     }  # fmt: skip
 
 
