@@ -8,15 +8,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from jobs.asr.transcript import Word as Word
 from jobs.errors import UserError
 from jobs.files.atomic_io import open_text
 from jobs.files.reading import read_lines, resolve_inside
-from jobs.param_types import first_fault
+from jobs.param_types import AUTO, first_fault
 from jobs.runner.job_kind import Output, find_makers
 
 Step = Literal["ingested", "aligned", "coded"]
@@ -38,7 +38,17 @@ MAX_QUALITY_VALUES = 1_000
 MAX_NAME = 200
 LONGEST_PATH = 4096  # PATH_MAX of Linux
 
+
+def name_language(value: Any) -> Any:
+    """Return a language's name in lower case, ``auto`` for none and for an empty one; any other value as it is."""
+    if value is None:
+        return AUTO
+    return (value.strip().lower() or AUTO) if isinstance(value, str) else value
+
+
 Name = Annotated[str, Field(max_length=MAX_NAME)]
+LanguageName = Annotated[Name, BeforeValidator(name_language)]
+"""Lower case. A row without a language means ``auto``, as in upstream's format: never English."""
 FileName = Annotated[str, Field(max_length=LONGEST_PATH)]
 Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 ClipSeconds = Annotated[float, Field(ge=0, le=LONGEST_CLIP_S)]
@@ -73,7 +83,7 @@ class Clip(Row):
     audio: FileName
     text: Text
     speaker: Name = "speaker"
-    language: Name = "english"
+    language: LanguageName = AUTO
     duration_s: ClipSeconds | None = None
     source: Source | None = None
     quality: dict[str, float] = Field(default_factory=dict, max_length=MAX_QUALITY_VALUES)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pydantic import Field
 
-from jobs.dataset.manifest import ClipSeconds, FileName, Name, Row, Text, file_inside, read_rows
+from jobs.dataset.manifest import ClipSeconds, FileName, LanguageName, Name, Row, Text, file_inside, read_rows
 from jobs.errors import UserError
+from jobs.param_types import AUTO
 
 TAKES_NAME = "takes.jsonl"
 
@@ -20,7 +21,7 @@ class Take(Row):
     audio: FileName
     text: Text = Field("", description="Empty: unknown.")
     speaker: Name | None = None
-    language: Name = "auto"
+    language: LanguageName = AUTO
     duration_s: ClipSeconds = Field(0.0, description="0: unknown.")
     hit_limit: bool = Field(False, description="No end of speech before max_seconds.")
     seed: int = 0

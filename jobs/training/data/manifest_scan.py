@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.codec_format import FRAMES_PER_SECOND
-from jobs.dataset.manifest import MAX_NAME
+from jobs.dataset.manifest import MAX_NAME, name_language
 from jobs.dataset.split import SplitRow, split
 from jobs.files.reading import read_lines
 
@@ -80,7 +80,7 @@ def scan_manifest(manifest: Path) -> ManifestScan:
         chapter = (_string(source, "recording", ""), _integer(source, "chapter")) if is_part and source else None
         row = SplitRow(_string(clip, "speaker", "speaker")[:MAX_NAME], text, frames / FRAMES_PER_SECOND, chapter)
         found.clips.append(ScannedClip(ClipSize(frames, len(text)), row, clip.get("split") == "validation"))
-        found.languages.add(_string(clip, "language", "english")[:MAX_NAME].strip().lower())
+        found.languages.add(name_language(_string(clip, "language", ""))[:MAX_NAME])
     return found
 
 

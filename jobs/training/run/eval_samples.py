@@ -6,7 +6,7 @@ a kill costs at most one.
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +92,8 @@ def synthesize_samples(
                 if synthesizer is not None and upper_bound in missing:
                     write_clip(upper_bound, _reencode(synthesizer, clip), CLIP_RATE_HZ)
                 if synthesizer is not None and wav in missing:
-                    speech = synthesizer.synthesize(clip.text, Decoding(False, 0.9, 50, SEED, _max_seconds(clip)))
+                    speaking = replace(synthesizer, language=clip.language)
+                    speech = speaking.synthesize(clip.text, Decoding(False, 0.9, 50, SEED, _max_seconds(clip)))
                     write_clip(wav, speech.samples, CLIP_RATE_HZ)
             except (UserError, torch.OutOfMemoryError) as error:
                 logger.warning("%s failed on sentence %d: %s", source, number, error)
