@@ -256,8 +256,12 @@ def _rejection(row: Clip, rejected: RejectionError, number: int) -> Rejection:
 
 
 def _rebase(row: Clip, prefix: str) -> Clip:
-    """Return the row with its audio relative to the new manifest's folder."""
-    return row if prefix == "." else row.model_copy(update={"audio": os.path.join(prefix, row.audio)})  # noqa: PTH118
+    """Return the row with its audio and reference relative to the new manifest's folder."""
+    if prefix == ".":
+        return row
+    named = {"audio": row.audio, "ref_audio": row.ref_audio}
+    moved = {field: os.path.join(prefix, name) for field, name in named.items() if name}  # noqa: PTH118
+    return row.model_copy(update=moved)
 
 
 def _names(aligners: dict[str, WordAligner]) -> str:

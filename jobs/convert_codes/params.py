@@ -19,7 +19,9 @@ class Params(Strict):
     out: OutputPath = rare("", description="Default: train_manifest_qwen3.jsonl beside it.")
     tokenizer: ModelRef = Field(DEFAULT_TOKENIZER, description="Hub id, folder, or toy (for trials without weights).")
     ref_audio: InputPath | None = rare(
-        None, description="Reference clip for the speaker embedding. Default: the best-scored clip of 3 to 10 s."
+        None,
+        description="Clip for the speaker embedding, in place of the manifest's. Default: the manifest's own, else the "
+        "speaker's best-scored clip of 3 to 10 s.",
     )
     batch_s: float = rare(60.0, gt=0, le=600, description="Audio per batch, seconds; lower it when memory is low.")
 
@@ -31,7 +33,12 @@ class Result(Strict):
     n_clips: int
     n_frames: int
     n_rejected: int
-    ref_audio: Untrusted
+    ref_audio: Untrusted = Field(description="Of the first line.")
+    ref_audio_lines: dict[str, int] = Field(
+        default_factory=dict,
+        description="Lines by origin of ref_audio: kept (the line's own), speaker (another line's), chosen (best), "
+        "unusable (its own cannot be read), given, replaced (by the argument).",
+    )
     tokenizer: str
 
 

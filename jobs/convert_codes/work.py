@@ -6,7 +6,7 @@ the manifest alone, so a resumed job encodes the same batches and writes the sam
 
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from jobs.audio.clip_io import Samples
@@ -19,7 +19,7 @@ from jobs.convert_codes.clip_loader import (
     read_clip,
 )
 from jobs.convert_codes.params import Params, Result
-from jobs.convert_codes.reference_clips import find_references, path_inside
+from jobs.convert_codes.reference_clips import References, find_references, path_inside
 from jobs.dataset.manifest import Clip, RejectionError, read_rows, write_rows
 from jobs.errors import UserError
 from jobs.files.folders import make_folder
@@ -54,7 +54,7 @@ def run(params: Params, context: JobContext) -> Result:
         _encode(clips, journal, tokenizer, params.batch_s, context)
         if not clips.usable:
             raise _no_clips(manifest, clips)
-        references = find_references(clips.usable.values(), params.ref_audio, out.parent, manifest)
+        references = find_references(clips.usable, params.ref_audio, out.parent, manifest)
         n_frames = _write_manifest(manifest, out, clips, journal, references)
     n_rejected = write_rows(
         out.with_name(REJECTIONS_NAME),
@@ -63,12 +63,14 @@ def run(params: Params, context: JobContext) -> Result:
     context.publish("manifest", out, "manifest")
     context.publish("rejections", out.with_name(REJECTIONS_NAME), "report")
     logger.info("%d clips, %d frames, %d rejected", len(clips.usable), n_frames, n_rejected)
+    logger.info("lines by origin of their ref_audio: %s", dict(references.origins))
     return Result(
         manifest=str(out),
         n_clips=len(clips.usable),
         n_frames=n_frames,
         n_rejected=n_rejected,
-        ref_audio=next(iter(references.values())),
+        ref_audio=next(iter(references.by_line.values())),
+        ref_audio_lines={str(origin): count for origin, count in references.origins.most_common()},
         tokenizer=params.tokenizer,
     )
 
@@ -151,9 +153,7 @@ def _no_clips(manifest: Path, clips: ManifestClips) -> UserError:
     )
 
 
-def _write_manifest(
-    manifest: Path, out: Path, clips: ManifestClips, journal: Journal, references: Mapping[str, str]
-) -> int:
+def _write_manifest(manifest: Path, out: Path, clips: ManifestClips, journal: Journal, references: References) -> int:
     """Write the manifest in the order of the input; return the number of frames."""
     n_frames = 0
 
@@ -168,7 +168,7 @@ def _write_manifest(
             added = {
                 "audio": path_inside(clip.path, out.parent),
                 "duration_s": row.duration_s or round(clip.duration_s, 3),
-                "ref_audio": references[clip.speaker],
+                "ref_audio": references.by_line[number],
                 "audio_codes": codes,
             }
             yield row.model_copy(update=added)

@@ -92,7 +92,8 @@ class Clip(Row):
     words: Annotated[list[TimedWord], Field(fail_fast=True)] | None = None
     """Added by ``align``."""
     ref_audio: FileName | None = None
-    """Chosen when the dataset is judged, else by ``convert_codes``: the speaker embedding is made from this clip."""
+    """The speaker embedding is made from this clip: as the manifest's author, the judging of the dataset, or
+    ``convert_codes`` has chosen it."""
     audio_codes: Annotated[list[Annotated[list[int], Field(fail_fast=True)]], Field(fail_fast=True)] | None = None
     """Added by ``convert_codes``: (frames, 16) codebook indices at 12.5 frames a second."""
 
@@ -230,6 +231,7 @@ class Extent:
     seconds: float = 0.0
     n_without_length: int = 0
     n_without_text: int = 0
+    n_with_reference: int = 0
     languages: Counter[str] = field(default_factory=Counter)
 
 
@@ -246,6 +248,7 @@ def read_extent(manifest: Path) -> Extent:
         extent.seconds += length_of(row)
         extent.n_without_length += row.duration_s is None
         extent.n_without_text += not any(character.isalnum() for character in row.text)
+        extent.n_with_reference += row.ref_audio is not None
         extent.languages[row.language] += 1
     return extent
 

@@ -357,12 +357,12 @@ def test_an_output_outside_the_dataset_is_refused(make_dataset, make_context, fa
 
 
 def test_an_output_above_the_audio_names_it_relative_to_itself(make_dataset, make_context, fables, tmp_path):
-    manifest = make_dataset(fables[:1])
+    manifest = make_dataset(fables[:1], ref_audio="clips/0.wav")
 
     run(Params(manifest=str(manifest), out=str(tmp_path / "out.jsonl")), make_context())
 
     (row,) = read_rows(tmp_path / "out.jsonl", Clip)
-    assert row.audio == "dataset/clips/0.wav"
+    assert (row.audio, row.ref_audio) == ("dataset/clips/0.wav", "dataset/clips/0.wav")
     assert (tmp_path / row.audio).is_file()
 
 

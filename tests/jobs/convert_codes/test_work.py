@@ -50,17 +50,41 @@ def test_the_best_aligned_clip_becomes_the_reference_of_every_row(make_dataset: 
     assert {row.ref_audio for row in read_rows(Path(result.manifest), Clip)} == {"clips/001.wav"}
 
 
-def test_the_reference_that_the_dataset_names_is_used_while_it_is_among_the_clips(
+def test_every_line_keeps_the_reference_that_it_names_also_one_that_is_no_clip(
     make_dataset: MakeDataset, make_context
 ) -> None:
+    manifest = make_dataset(4)
+    apart = manifest.parent / "reference.wav"
+    write_clip(apart, read_clip(manifest.parent / "clips" / "000.wav", 24_000), 24_000)
+    rows = list(read_rows(manifest, Clip))
+    named = ["reference.wav", "clips/003.wav", None, "clips/gone.wav"]
+    write_rows(manifest, [row.model_copy(update={"ref_audio": name}) for row, name in zip(rows, named, strict=True)])
+
+    result = run(Params(manifest=str(manifest), tokenizer="toy"), make_context())
+
+    kept = [row.ref_audio for row in read_rows(Path(result.manifest), Clip)]
+    assert kept == ["reference.wav", "clips/003.wav", "reference.wav", "reference.wav"]
+    assert result.ref_audio_lines == {"kept": 2, "speaker": 1, "unusable": 1}
+
+
+def test_the_reference_of_the_call_replaces_the_manifests_and_says_so(make_dataset: MakeDataset, make_context) -> None:
     manifest = make_dataset(3)
     _edit(manifest, ref_audio="clips/002.wav")
-    named = run(Params(manifest=str(manifest), tokenizer="toy"), make_context()).ref_audio
+    given = str(manifest.parent / "clips" / "001.wav")
 
+    result = run(Params(manifest=str(manifest), tokenizer="toy", ref_audio=given), make_context())
+
+    assert {row.ref_audio for row in read_rows(Path(result.manifest), Clip)} == {"clips/001.wav"}
+    assert result.ref_audio_lines == {"given": 2, "replaced": 1}
+
+
+def test_a_reference_that_cannot_be_read_gives_way_to_the_best_clip(make_dataset: MakeDataset, make_context) -> None:
+    manifest = make_dataset(3)
     _edit(manifest, ref_audio="clips/gone.wav")
-    gone = run(Params(manifest=str(manifest), tokenizer="toy"), make_context()).ref_audio
 
-    assert (named, gone) == ("clips/002.wav", "clips/001.wav")
+    result = run(Params(manifest=str(manifest), tokenizer="toy"), make_context())
+
+    assert (result.ref_audio, result.ref_audio_lines) == ("clips/001.wav", {"chosen": 2, "unusable": 1})
 
 
 def test_a_reference_from_elsewhere_is_copied_into_the_dataset(

@@ -76,7 +76,8 @@ def test_what_recognition_cannot_judge_is_left_and_told() -> None:
     ],
 )
 def test_many_clips_are_sampled_evenly_and_books_only_on_demand(how: Any, transcript: Any, n_heard: int) -> None:
-    clips = [Clip(audio=f"{k}.wav", text="Said.", transcript=transcript, language="english") for k in range(2 * MOST_TEXTS)]
+    said = Clip(audio="a.wav", text="Said.", transcript=transcript, language="english")
+    clips = [said.model_copy(update={"audio": f"{k}.wav"}) for k in range(2 * MOST_TEXTS)]
 
     chosen = choose_for_text(clips, [SPOKEN] * len(clips), range(len(clips)), Thresholds(text_match=how))
 
