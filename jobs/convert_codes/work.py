@@ -20,13 +20,14 @@ from jobs.convert_codes.clip_loader import (
 )
 from jobs.convert_codes.params import Params, Result
 from jobs.convert_codes.reference_clips import References, find_references, path_inside
-from jobs.dataset.manifest import Clip, RejectionError, read_rows, write_rows
+from jobs.dataset.manifest import Clip, CodesTokenizer, RejectionError, read_rows, write_rows
 from jobs.errors import UserError
 from jobs.files.folders import make_folder
 from jobs.files.reading import open_regular
 from jobs.model_folders.contents import ModelFolder
 from jobs.model_folders.safetensors_header import find_weights
 from jobs.qwen.codec import Codec, load_codec
+from jobs.qwen.codec_identity import identify_tokenizer
 from jobs.qwen.devices import compute_device, keep_freed_memory, limit_cpu_threads
 from jobs.qwen.hub import resolve_tokenizer
 from jobs.qwen.model_files import TOKENIZER_FILES
@@ -55,7 +56,8 @@ def run(params: Params, context: JobContext) -> Result:
         if not clips.usable:
             raise _no_clips(manifest, clips)
         references = find_references(clips.usable, params.ref_audio, out.parent, manifest)
-        n_frames = _write_manifest(manifest, out, clips, journal, references)
+        of = identify_tokenizer(ModelFolder.at(tokenizer), params.tokenizer)
+        n_frames = _write_manifest(manifest, out, clips, journal, references, of)
     n_rejected = write_rows(
         out.with_name(REJECTIONS_NAME),
         (make_rejection(row, clips.rejected[number]) for number, row in _rows(manifest) if number in clips.rejected),
@@ -153,7 +155,14 @@ def _no_clips(manifest: Path, clips: ManifestClips) -> UserError:
     )
 
 
-def _write_manifest(manifest: Path, out: Path, clips: ManifestClips, journal: Journal, references: References) -> int:
+def _write_manifest(
+    manifest: Path,
+    out: Path,
+    clips: ManifestClips,
+    journal: Journal,
+    references: References,
+    tokenizer: CodesTokenizer,
+) -> int:
     """Write the manifest in the order of the input; return the number of frames."""
     n_frames = 0
 
@@ -170,6 +179,7 @@ def _write_manifest(manifest: Path, out: Path, clips: ManifestClips, journal: Jo
                 "duration_s": row.duration_s or round(clip.duration_s, 3),
                 "ref_audio": references.by_line[number],
                 "audio_codes": codes,
+                "codes_tokenizer": tokenizer,
             }
             yield row.model_copy(update=added)
 

@@ -77,6 +77,22 @@ class TimedWord(Word):
     model_config = ConfigDict(extra="allow", allow_inf_nan=False, from_attributes=True)
 
 
+class CodesTokenizer(Row):
+    """The 12 Hz speech tokenizer that codes are of.
+
+    Attributes:
+        name: as it was given to ``convert_codes``, of a folder its last part.
+        fingerprint: hash of its codebooks (``jobs.qwen.codec_identity``), the same in every number format.
+        codebook_size: number of codes of each codebook.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    name: Name
+    fingerprint: Name
+    codebook_size: Annotated[int, Field(ge=1, le=2**21)]
+
+
 class Clip(Row):
     """A line of ``train_manifest.jsonl`` (24 kHz mono clips), and what later steps add to it."""
 
@@ -96,6 +112,8 @@ class Clip(Row):
     ``convert_codes`` has chosen it."""
     audio_codes: Annotated[list[Annotated[list[int], Field(fail_fast=True)]], Field(fail_fast=True)] | None = None
     """Added by ``convert_codes``: (frames, 16) codebook indices at 12.5 frames a second."""
+    codes_tokenizer: CodesTokenizer | None = None
+    """Added by ``convert_codes``; manifests of other tools and of earlier versions have none."""
 
 
 class Rejection(Row):

@@ -11,6 +11,7 @@ from jobs.dataset.manifest import check_step
 from jobs.errors import UserError
 from jobs.param_types import CodedManifest, ConfigPath, InputPath, ModelRef, OutputPath, Strict, Untrusted, rare
 from jobs.qwen.model_files import check_model
+from jobs.training.data.codec_match import check_first_rows
 
 DEFAULT_BASE = "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
 
@@ -167,3 +168,5 @@ def check(params: Params) -> None:
         )
     if Path(params.base_model).is_absolute():
         check_model(Path(params.base_model), params.base_model)
+    if first is not None:
+        check_first_rows(manifest, params.base_model)

@@ -16,6 +16,7 @@ from jobs.qwen.hub import resolve_model
 from jobs.qwen.model_files import read_model_config
 from jobs.qwen.precision import DeviceInfo
 from jobs.runner.worker.context import JobContext
+from jobs.training.data.codec_match import check_tokenizer_of
 from jobs.training.data.dataset import Dataset, log_split, read_dataset
 from jobs.training.data.manifest_scan import ClipSize
 from jobs.training.export import Run, describe_result, export, find_finished, publish, write_samples_and_page
@@ -45,8 +46,8 @@ def run(params: Params, context: JobContext, *, device: DeviceInfo | None = None
 
     Raises:
         UserError: ``model_*``, ``manifest_*``, ``too_many_bad_rows``, ``train_split_empty``, ``several_speakers``,
-            ``base_misaligned``, ``checkpoint_of_another_run``, ``training_diverged``, ``out_dir_taken``,
-            ``memory_too_small``, ``cuda_oom``, ``disk_full``.
+            ``tokenizer_mismatch``, ``base_misaligned``, ``checkpoint_of_another_run``,
+            ``training_diverged``, ``out_dir_taken``, ``memory_too_small``, ``cuda_oom``, ``disk_full``.
     """
     out = Path(params.out_dir) if params.out_dir else context.folder / "out"
     group = DistributedGroup.join(params.n_processes)
@@ -109,6 +110,9 @@ def setup_data(params: Params, context: JobContext, base: Path, out: Path, group
     finally:
         if rejected is not None and rejected.is_file():
             context.publish(REJECTED, rejected, "report")
+    clips = [*dataset.train, *dataset.validation]
+    highest, n_codes = max(int(clip.codes.max()) for clip in clips), sum(clip.codes.numel() for clip in clips)
+    check_tokenizer_of(Path(params.manifest), dataset.tokenizers, highest, n_codes, base, params.base_model)
     log_split(dataset)
     return dataset
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from jobs.codec_format import FRAMES_PER_SECOND
-from jobs.dataset.manifest import check_audio_inside, write_rows
+from jobs.dataset.manifest import CodesTokenizer, check_audio_inside, write_rows
 from jobs.dataset.split import MIN_CLIPS_TO_SPLIT, SPLIT_RULE, Split, SplitRow, sample_evenly, split
 from jobs.errors import UserError
 from jobs.files.folders import remove
@@ -48,6 +48,7 @@ class Dataset:
         validation: clips held out; may be empty.
         references: the clips of each speaker's voice by name of the voice, in the order of the manifest.
         n_duplicates: lines left out because they repeat another one.
+        tokenizers: the different tokenizers that the lines name.
         is_split_here: the manifest holds out nothing, so ``jobs.dataset.split`` chose the clips to hold out.
     """
 
@@ -58,6 +59,7 @@ class Dataset:
     rejected: dict[str, int] = field(default_factory=dict)
     n_duplicates: int = 0
     is_split_here: bool = False
+    tokenizers: Sequence[CodesTokenizer] = ()
 
     @property
     def split_identity(self) -> dict[str, str]:
@@ -144,6 +146,7 @@ def read_dataset(
         rejected=rows.counts(),
         n_duplicates=rows.n_duplicates,
         is_split_here=is_split_here,
+        tokenizers=list({row.clip.codes_tokenizer for row in rows.accepted if row.clip.codes_tokenizer}),
     )
 
 

@@ -14,7 +14,9 @@ from jobs.convert_codes.params import Params, check
 from jobs.convert_codes.work import run
 from jobs.dataset.manifest import Clip, Rejection, check_step, read_rows, write_rows
 from jobs.errors import UserError
+from jobs.model_folders.contents import ModelFolder
 from jobs.qwen.codec import load_codec
+from jobs.qwen.codec_identity import identify_tokenizer
 from jobs.qwen.toy.checkpoints import TOY_CODEC, make_toy_codec
 from jobs.runner.worker.context import Cancelled
 from tests.support.kills.conversion_kills import killed
@@ -38,6 +40,7 @@ def test_every_clip_gets_the_codes_that_the_tokenizer_gives_it(make_dataset: Mak
     expected = [codec.encode([read_clip(manifest.parent / row.audio, 24_000)])[0].tolist() for row in rows]
     assert [row.audio for row in rows] == ["clips/000.wav", "clips/001.wav", "clips/002.wav"]
     assert [row.audio_codes for row in rows] == expected
+    assert {row.codes_tokenizer for row in rows} == {identify_tokenizer(ModelFolder.at(TOY_CODEC), "toy")}
     assert result.n_frames == sum(map(len, expected))
     assert (result.n_clips, result.n_rejected) == (3, 0)
     assert check_step(Path(result.manifest), "coded").words is not None

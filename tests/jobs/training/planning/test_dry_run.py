@@ -56,7 +56,7 @@ def test_the_plan_resolves_settings_and_shows_data_memory_disk_and_time(
     }  # fmt: skip
     assert planned["data"] == {
         "clips": 90, "hours": 0.25, "longest_clip_s": 10.0, "held_out": 10, "speakers": {"anna": 100},
-        "languages": ["english"],
+        "languages": ["auto"],
     }  # fmt: skip
     memory = planned["memory"]
     assert memory["fits"] is True
