@@ -1,7 +1,7 @@
 """Export of a voice as a directory that upstream ``qwen_tts`` loads, and that can be trained again here.
 
-``config.json`` is the base's with a few keys changed: the tokenizer's behaviour depends on the other keys, and
-upstream's ``save_pretrained`` fails (qwen-tts 0.1.1). Weights are merged in float32 and cast once to the base's dtypes.
+``config.json`` is the base's with a few keys changed, because upstream's ``save_pretrained`` fails (qwen-tts 0.1.1).
+Weights are merged in float32 and cast once to the base's dtypes.
 """
 
 import json
@@ -23,6 +23,9 @@ from jobs.qwen.safetensors_io import read_tensors, weight_files
 from jobs.qwen.speaker_embedding import ENCODER_FILE, ENCODER_PREFIX, encoder_files
 from jobs.qwen.train.lora import merged_tensors
 
+SAFE_TRANSFORMERS = "4.57.2"
+"""Newest ``transformers_version`` of a config with which stock keeps the text tokenizer of a folder as it is; see
+``jobs.qwen.loading.load_processor``."""
 _TALKER_TABLE = "talker.model.codec_embedding.weight"
 
 
@@ -63,6 +66,7 @@ def write_base(model: Any, base: Path, out: Path, *, card: dict[str, Any]) -> Pa
         )
     config = read_model_config(base)
     config["tts_model_type"] = "base"
+    config["transformers_version"] = SAFE_TRANSFORMERS
     with replacing_folder(out) as folder:
         _write_weights(model, base, folder / WEIGHTS, {}, encoder)
         _write_others(base, folder, config, card)
@@ -89,6 +93,7 @@ def voice_config(base_config: dict[str, Any], speaker: str) -> dict[str, Any]:
     talker["spk_id"] = slots
     talker["spk_is_dialect"] = {**(talker.get("spk_is_dialect") or {}), speaker: False}
     config["tts_model_type"] = "custom_voice"
+    config["transformers_version"] = SAFE_TRANSFORMERS
     return config
 
 

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from jobs.errors import UserError
-from jobs.qwen.export import free_speaker_row, voice_config, write_voice
+from jobs.qwen.export import SAFE_TRANSFORMERS, free_speaker_row, voice_config, write_voice
 from jobs.qwen.loading import load_base
 from jobs.qwen.speaker_embedding import load_speaker_encoder, speaker_embedding
 from jobs.qwen.toy.config import Shape, model_config
@@ -79,7 +79,7 @@ def test_an_export_has_the_native_keys_and_dtypes_and_the_bases_config(
     assert torch.equal(weights["talker.model.codec_embedding.weight"][row], embedding.bfloat16())
     assert json.loads((voice / "tts_train.json").read_text()) == {"a": 1}
     config["talker_config"]["spk_is_dialect"] = {}
-    assert config == {**base_config, "tts_model_type": "custom_voice"}
+    assert config == {**base_config, "tts_model_type": "custom_voice", "transformers_version": SAFE_TRANSFORMERS}
     assert {path.name for path in tmp_path.iterdir()} == {"base", "voice"}
 
 
