@@ -3,11 +3,14 @@
 import os
 import secrets
 import shutil
+import stat
 from contextlib import suppress
 from pathlib import Path
 
 from jobs.files.atomic_io import open_binary
 from jobs.files.folders import make_folder, open_parent
+
+READ_BITS = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 
 
 def copy_file(source: Path, target: Path, *, sync: bool = True) -> None:
@@ -22,10 +25,16 @@ def copy_file(source: Path, target: Path, *, sync: bool = True) -> None:
 
 
 def link_file(source: Path, target: Path) -> None:
-    """Give a file a second name, or copy it; what has the target's name is replaced. Raises as ``copy_file``."""
+    """Give a file a second name, or copy it; what has the target's name is replaced. Raises as ``copy_file``.
+
+    A file that fewer may read than the target's folder is copied: a second name has the permissions of the first.
+    """
     with open_parent(target) as (folder, name):
         if target.exists() and target.samefile(source):
             return  # to rename one hard link of a file to another does nothing and leaves both
+        if os.fstat(folder).st_mode & READ_BITS & ~source.stat().st_mode:
+            copy_file(source, target)
+            return
         temporary = f".{name[:60]}.{secrets.token_hex(8)}.tmp"
         try:
             os.link(source.resolve(), temporary, dst_dir_fd=folder)  # resolved: a model cache holds links

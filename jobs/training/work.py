@@ -11,9 +11,11 @@ from typing import Any
 
 from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.files.folders import make_folder
+from jobs.model_folders.contents import ModelFolder
+from jobs.qwen.codec_identity import identify_tokenizer
 from jobs.qwen.devices import describe_device, keep_freed_memory
 from jobs.qwen.hub import resolve_model
-from jobs.qwen.model_files import read_model_config
+from jobs.qwen.model_files import CODEC, read_model_config
 from jobs.qwen.precision import DeviceInfo
 from jobs.runner.worker.context import JobContext
 from jobs.training.data.codec_match import check_tokenizer_of
@@ -112,7 +114,8 @@ def setup_data(params: Params, context: JobContext, base: Path, out: Path, group
             context.publish(REJECTED, rejected, "report")
     clips = [*dataset.train, *dataset.validation]
     highest, n_codes = max(int(clip.codes.max()) for clip in clips), sum(clip.codes.numel() for clip in clips)
-    check_tokenizer_of(Path(params.manifest), dataset.tokenizers, highest, n_codes, base, params.base_model)
+    own = identify_tokenizer(ModelFolder.at(base).inner(CODEC), params.base_model)
+    check_tokenizer_of(Path(params.manifest), dataset.tokenizers, highest, n_codes, own)
     log_split(dataset)
     return dataset
 

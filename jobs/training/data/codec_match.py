@@ -7,8 +7,7 @@ from pathlib import Path
 
 from jobs.dataset.manifest import Clip, CodesTokenizer, read_rows
 from jobs.errors import UserError
-from jobs.model_folders.contents import ModelFolder
-from jobs.qwen.model_files import CODEC, read_model_config
+from jobs.qwen.model_files import read_model_config
 from jobs.runner.job_kind import find_makers
 
 RELEASED_CODES, TOY_CODES = 2048, 256  # codes of a codebook
@@ -41,29 +40,24 @@ def check_first_rows(manifest: Path, base_model: str) -> None:
 
 
 def check_tokenizer_of(
-    manifest: Path, tokenizers: Iterable[CodesTokenizer], highest: int, n_codes: int, base: Path, base_model: str
+    manifest: Path, tokenizers: Iterable[CodesTokenizer], highest: int, n_codes: int, own: CodesTokenizer
 ) -> None:
-    """Compare the tokenizers of all lines with that of a base model on this machine.
+    """Compare the tokenizers of all lines with the base model's own.
 
     Args:
         tokenizers: those that the lines name.
         highest: the highest code of all lines, of ``n_codes``.
-        base: folder of the model, which was named ``base_model``.
+        own: the base model's, with the base model's name.
 
     Raises:
         UserError: ``tokenizer_mismatch``.
     """
-    from jobs.qwen.codec_identity import identify_tokenizer
-
     known = {each.fingerprint: each for each in tokenizers}
-    if not known:
-        size = int(read_model_config(base)["talker_config"]["code_predictor_config"]["vocab_size"])
-        _check_range(manifest, base_model, highest, n_codes, size)
-        return
-    own = identify_tokenizer(ModelFolder.at(base).inner(CODEC), base_model)
     others = [each for fingerprint, each in sorted(known.items()) if fingerprint != own.fingerprint]
     if others:
-        raise _mismatch(manifest, base_model, f"{_describe(others[0])}, and the base model has other codebooks")
+        raise _mismatch(manifest, own.name, f"{_describe(others[0])}, and the base model has other codebooks")
+    if not known:
+        _check_range(manifest, own.name, highest, n_codes, own.codebook_size)
 
 
 def _check_range(manifest: Path, base_model: str, highest: int, n_codes: int, size: int) -> None:

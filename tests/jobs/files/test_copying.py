@@ -42,6 +42,19 @@ def test_a_second_name_replaces_what_has_it_and_is_kept_when_it_is_there(tmp_pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["blob", "eval_00.wav", "source"]
 
 
+def test_a_file_that_fewer_may_read_than_its_new_folder_is_copied_with_the_usual_permissions(
+    tmp_path: Path, source: Path
+) -> None:
+    weights, target = source / "model.safetensors", tmp_path / "voice" / "model.safetensors"
+    weights.chmod(0o600)
+    target.parent.mkdir(0o755)
+
+    link_file(weights, target)
+
+    assert not target.samefile(weights)
+    assert target.stat().st_mode & 0o777 == (source / "deep" / "config.json").stat().st_mode & 0o777 != 0o600
+
+
 def test_a_copy_does_not_go_through_a_link(tmp_path: Path, source: Path) -> None:
     (tmp_path / "kept").write_text("kept")
     (tmp_path / "copy").symlink_to("kept")

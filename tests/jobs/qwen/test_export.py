@@ -92,6 +92,7 @@ def test_an_export_speaks_with_stock_and_shares_the_codecs_file(
     upstream = qwen_tts().Qwen3TTSModel.from_pretrained(str(voice), dtype=torch.float32)
     wavs, rate = upstream.generate_custom_voice("hello", speaker="slt", language="english", max_new_tokens=4)
 
+    assert {path.stat().st_mode & 0o777 for path in voice.rglob("*") if path.is_file()} == {0o644}
     assert rate == 24000
     assert len(wavs[0]) % 1920 == 0
     assert (voice / "speech_tokenizer" / "model.safetensors").samefile(base / "speech_tokenizer" / "model.safetensors")
