@@ -21,7 +21,7 @@ CODES: dict[str, dict[str, str]] = {
     },
     "Paths and names": {
         "path_outside_roots": "The path leads out of the folders that tools may use. Move the file, or add a root.",
-        "path_outside_dataset": "A manifest names audio outside its own dataset folder.",
+        "path_outside_dataset": "A line names audio outside its folder and outside of the folders that tools may use.",
         "path_is_link": "Writing would go through a link that may lead elsewhere. Give the path that it leads to.",
         "path_not_writable": "The path is a part of tts-train itself or of its job store. Choose another output.",
         "path_outside_model": "A link or an index of a model's folder leads out of it. Give a folder with the files.",
@@ -33,7 +33,6 @@ CODES: dict[str, dict[str, str]] = {
         "name_ambiguous": "Two things have this name; give the path of the one that is meant.",
         "output_is_input": "The output would be written over an input; choose another output path.",
         "output_not_ours": "The output would replace what no job made, or what was changed since. Move it away.",
-        "output_outside_dataset": "The output manifest must lie in the dataset's folder: its audio paths are relative.",
         "out_dir_taken": "The output folder holds the finished result of another run; choose another folder.",
     },
     "Jobs, artifacts and schedules": {
@@ -211,7 +210,8 @@ ALIASES: dict[str, str] = {
     "gpu_memory": "cuda_oom",
     "cuda_out_of_memory": "cuda_oom",
     "output_over_input": "output_is_input",
-    "out_outside_dataset": "output_outside_dataset",
+    "out_outside_dataset": "path_outside_roots",
+    "output_outside_dataset": "path_outside_roots",
     "model_unknown": "model_unavailable",
     "reference_missing": "ref_audio_missing",
 }

@@ -1,5 +1,6 @@
 """Trimming of clips whose border cuts a word: the border moves to the next pause between aligned words."""
 
+import hashlib
 import itertools
 import os
 from collections.abc import Sequence
@@ -11,7 +12,9 @@ from pydantic import BaseModel, Field
 
 from jobs.align.word_boundaries import CUT_DB, FRAMES_PER_S, Levels, find_cut_words, silence_db, words_level_db
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
+from jobs.dataset.audio_roots import name_from
 from jobs.dataset.manifest import LONGEST_READ_S, Clip, Rejection, Source, Word
+from jobs.files.folders import make_folder
 from jobs.text.english_normalization import written_between
 
 MIN_KEPT_S, MIN_KEPT_SHARE = 1.0, 0.5
@@ -139,16 +142,27 @@ def _first_cut(levels: Levels, words: Sequence[Word], borders: range) -> tuple[i
     return None
 
 
-def write_trimmed_clip(row: Clip, path: Path, aligned: AlignedClip) -> Clip:
-    """Write the part that is kept to a file next to the clip, named by its milliseconds. The clip stays as it is."""
+def write_trimmed_clip(row: Clip, path: Path, aligned: AlignedClip, root: Path, out: Path) -> Clip:
+    """Write the part that is kept to a file named by its milliseconds; the clip stays as it is.
+
+    It lies next to the clip, or in ``out``/clips where the clip at ``path`` lies elsewhere. The row's audio is relative
+    to ``root``, or absolute.
+    """
     samples = read_clip(path, CLIP_RATE_HZ)
     first, last = (round(time_s * CLIP_RATE_HZ) for time_s in (aligned.start_s, aligned.end_s))
     part = samples[first:last]
     span = f"_{aligned.start_s * 1000:.0f}-{aligned.end_s * 1000:.0f}.wav"
-    write_clip(path.with_name(path.stem + span), part, CLIP_RATE_HZ)
+    if path.is_relative_to(os.path.realpath(out)):
+        written, name = path.with_name(path.stem + span), os.path.splitext(row.audio)[0] + span  # noqa: PTH122
+    else:
+        digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]  # clips of several folders may have one name
+        written = out / "clips" / f"{path.stem}-{digest}{span}"
+        make_folder(written.parent)
+        name = name_from(root, written)
+    write_clip(written, part, CLIP_RATE_HZ)
     source = row.source
     update = {
-        "audio": os.path.splitext(row.audio)[0] + span,  # noqa: PTH122 (a path of the manifest, as written)
+        "audio": name,
         "text": aligned.text,
         "duration_s": round(len(part) / CLIP_RATE_HZ, 6),
         "source": _source_of_part(source, aligned.start_s, aligned.end_s) if source is not None else None,

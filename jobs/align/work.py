@@ -4,7 +4,6 @@ A kill at any moment costs at most one clip: words are journalled next to the ou
 """
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from jobs.align.aligners import WordAligner, make_aligner
 from jobs.align.params import Params, Result
 from jobs.align.trim import AlignedClip, reject_removed_parts, write_trimmed_clip
 from jobs.asr.model_registry import language_code
+from jobs.dataset.audio_roots import AudioRoots, name_from
 from jobs.dataset.exchange.exporters import EXPORTS, give
 from jobs.dataset.manifest import (
     Clip,
@@ -25,7 +25,6 @@ from jobs.dataset.manifest import (
     RejectionError,
     Source,
     Word,
-    check_audio_inside,
     length_of,
     read_numbered_rows,
     read_rows,
@@ -55,12 +54,39 @@ def _read_entry(value: Any) -> _Entry | None:
     return entry if entry.aligned or entry.reason else None
 
 
+@dataclass(frozen=True)
+class ClipAudio:
+    """Audio of the clips.
+
+    Attributes:
+        root: folder that the manifest's names are relative to.
+        out: folder of the new manifest.
+        roots: where the audio may lie beside ``root``.
+    """
+
+    manifest: Path
+    root: Path
+    out: Path
+    roots: AudioRoots
+
+    def find(self, name: str) -> Path:
+        """Return the real path of a clip's audio. Raises ``UserError``: ``path_outside_dataset``."""
+        return self.roots.find(self.manifest, self.root, name)
+
+    def readdress(self, row: Clip) -> Clip:
+        """Return the row with its audio and reference as the new manifest names them."""
+        named = {"audio": row.audio, "ref_audio": row.ref_audio}
+        return row.model_copy(
+            update={field: name_from(self.out, self.root / name) for field, name in named.items() if name}
+        )
+
+
 class JournaledAligner:
     """Aligns clips one by one; results come from the journal when an earlier attempt has written them."""
 
-    def __init__(self, params: Params, root: Path, aligners: dict[str, WordAligner], journal: Journal) -> None:
+    def __init__(self, params: Params, audio: "ClipAudio", aligners: dict[str, WordAligner], journal: Journal) -> None:
         self._params = params
-        self._root = root
+        self._audio = audio
         self._aligners = aligners
         self._journal = journal
 
@@ -70,7 +96,7 @@ class JournaledAligner:
         Raises ``RejectionError``: with the reason, which the journal holds too.
         """
         aligner = self._aligners[row.language]
-        path = check_audio_inside(Path(self._params.manifest), self._root, row.audio)
+        path = self._audio.find(row.audio)
         spoken = recognised_words(row)
         key = clip_key(path, row.text, f"{aligner.name} {row.language}", spoken)
         entry = _read_entry(self._journal.get(key))
@@ -86,8 +112,8 @@ class JournaledAligner:
 
     def write_trimmed(self, row: Clip, aligned: AlignedClip) -> Clip:
         """Write the part of a clip that is kept to a file of its own, and return its row."""
-        path = check_audio_inside(Path(self._params.manifest), self._root, row.audio)
-        return write_trimmed_clip(row, path, aligned)
+        path = self._audio.find(row.audio)
+        return write_trimmed_clip(row, path, aligned, self._audio.root, self._audio.out)
 
     def _align(self, path: Path, row: Clip, aligner: WordAligner) -> dict[str, Any]:
         try:
@@ -141,14 +167,14 @@ class Tally:
 def run(params: Params, context: JobContext) -> Result:
     """Make ``train_aligned.jsonl``, ``align_rejections.jsonl`` and a report that shows the words of some clips.
 
-    Raises ``UserError``: ``path_outside_dataset``, ``output_outside_dataset``; those of ``make_aligner``;
+    Raises ``UserError``: ``path_outside_dataset``; those of ``make_aligner``;
     ``all_clips_rejected`` when no clip is left.
     """
     manifest = Path(params.manifest)
     root = Path(params.root) if params.root else manifest.parent
     out = Path(params.out) if params.out else manifest.with_name(DEFAULT_NAME)
-    _check_output(out, root)
-    languages, total_s = _scan_manifest(manifest, root)
+    audio = ClipAudio(manifest, root, out.parent, AudioRoots.of(context.settings))
+    languages, total_s = _scan_manifest(manifest, audio)
     n_rows = sum(languages.values())
     context.progress(0, total_s, "Loading the aligner")
     cache = context.settings.torch_cache
@@ -158,10 +184,9 @@ def run(params: Params, context: JobContext) -> Result:
     tally = Tally()
     rejections: list[Rejection] = []
     with Journal(out.with_name(JOURNAL_NAME)) as journal:
-        aligner = JournaledAligner(params, root, aligners, journal)
+        aligner = JournaledAligner(params, audio, aligners, journal)
         rows = _align_rows(manifest, total_s, aligner, tally, rejections, context)
-        prefix = os.path.relpath(root.resolve(), out.parent.resolve())
-        write_rows(out.with_name(out.name + ".new"), (_rebase(row, prefix) for row in rows))
+        write_rows(out.with_name(out.name + ".new"), (audio.readdress(row) for row in rows))
         write_rows(out.with_name(REJECTIONS_NAME), rejections)
         context.publish("rejections", out.with_name(REJECTIONS_NAME), "report")
         if tally.n_clips == 0:
@@ -188,23 +213,12 @@ def run(params: Params, context: JobContext) -> Result:
     )
 
 
-def _check_output(out: Path, root: Path) -> None:
-    """Check that audio paths of the new manifest stay inside its folder; the next step refuses others."""
-    if not root.resolve().is_relative_to(out.parent.resolve()):
-        raise UserError(
-            "output_outside_dataset",
-            f"{out} would be outside the dataset: the audio is in {root}, and a manifest names its audio relative "
-            "to its own folder.",
-            f"Write it to {root / DEFAULT_NAME}.",
-        )
-
-
-def _scan_manifest(manifest: Path, root: Path) -> tuple[Counter[str], float]:
+def _scan_manifest(manifest: Path, audio: ClipAudio) -> tuple[Counter[str], float]:
     """Count clips of each language, and seconds, before models are loaded, so that a bad line fails at once."""
     languages: Counter[str] = Counter()
     total_s = 0.0
     for row in read_rows(manifest, Clip):
-        check_audio_inside(manifest, root, row.audio)
+        audio.find(row.audio)
         languages[row.language] += 1
         total_s += length_of(row)
     return languages, total_s
@@ -253,15 +267,6 @@ def _rejection(row: Clip, rejected: RejectionError, number: int) -> Rejection:
             "audio": row.audio,
         }
     )
-
-
-def _rebase(row: Clip, prefix: str) -> Clip:
-    """Return the row with its audio and reference relative to the new manifest's folder."""
-    if prefix == ".":
-        return row
-    named = {"audio": row.audio, "ref_audio": row.ref_audio}
-    moved = {field: os.path.join(prefix, name) for field, name in named.items() if name}  # noqa: PTH118
-    return row.model_copy(update=moved)
 
 
 def _names(aligners: dict[str, WordAligner]) -> str:

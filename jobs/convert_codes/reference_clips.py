@@ -11,7 +11,8 @@ from typing import Literal
 
 from jobs.audio import clip_io
 from jobs.convert_codes.clip_loader import CodecClip, read_clip
-from jobs.dataset.manifest import Clip, RejectionError, check_audio_inside, read_rows
+from jobs.dataset.audio_roots import AudioRoots, name_from
+from jobs.dataset.manifest import Clip, RejectionError, read_rows
 from jobs.errors import UserError
 from jobs.files.copying import copy_file
 from jobs.files.folders import make_folder
@@ -45,23 +46,25 @@ class References:
         self.origins[origin] += 1
 
 
-def find_references(clips: Mapping[int, CodecClip], given: str | None, dataset: Path, manifest: Path) -> References:
+def find_references(
+    clips: Mapping[int, CodecClip], given: str | None, dataset: Path, manifest: Path, roots: AudioRoots
+) -> References:
     """Find the reference of every usable line: its own, which is kept, unless ``given`` replaces it.
 
-    A line without one takes its speaker's first, else the speaker's best clip. A clip from elsewhere is copied into the
-    dataset. Raises ``UserError``: ``ref_audio_unusable``, ``path_outside_dataset``.
+    A line without one takes its speaker's first, else the speaker's best clip. ``given`` from elsewhere is copied into
+    the new manifest's folder. Raises ``UserError``: ``ref_audio_unusable``, ``path_outside_dataset``.
     """
     named = {
-        number: check_audio_inside(manifest, manifest.parent, row.ref_audio)
+        number: roots.find(manifest, manifest.parent, row.ref_audio)
         for number, row in enumerate(read_rows(manifest, Clip))
         if number in clips and row.ref_audio
     }
     found = References()
     if given is not None:
         _check_given(given)
-        path, real = path_inside(Path(given), dataset), Path(given).resolve()
+        name, real = path_inside(Path(given), dataset), Path(given).resolve()
         for number in clips:
-            found.add(number, path, "replaced" if named.get(number, real) != real else "given")
+            found.add(number, name, "replaced" if named.get(number, real) != real else "given")
         return found
     is_usable = {path: _is_readable(path) for path in set(named.values())}
     first: dict[str, Path] = {}
@@ -72,13 +75,13 @@ def find_references(clips: Mapping[int, CodecClip], given: str | None, dataset: 
     for number, clip in clips.items():
         own = named.get(number)
         if own is not None and is_usable[own]:
-            found.add(number, path_inside(own, dataset), "kept")
+            found.add(number, name_from(dataset, own), "kept")
         elif clip.speaker in first:
-            found.add(number, path_inside(first[clip.speaker], dataset), "unusable" if own else "speaker")
+            found.add(number, name_from(dataset, first[clip.speaker]), "unusable" if own else "speaker")
         else:
             if clip.speaker not in best:
                 best[clip.speaker] = choose_reference(c for c in clips.values() if c.speaker == clip.speaker).path
-            found.add(number, path_inside(best[clip.speaker], dataset), "unusable" if own else "chosen")
+            found.add(number, name_from(dataset, best[clip.speaker]), "unusable" if own else "chosen")
     return found
 
 

@@ -19,7 +19,8 @@ from jobs.convert_codes.clip_loader import (
     read_clip,
 )
 from jobs.convert_codes.params import Params, Result
-from jobs.convert_codes.reference_clips import References, find_references, path_inside
+from jobs.convert_codes.reference_clips import References, find_references
+from jobs.dataset.audio_roots import AudioRoots, name_from
 from jobs.dataset.manifest import Clip, CodesTokenizer, RejectionError, read_rows, write_rows
 from jobs.errors import UserError
 from jobs.files.folders import make_folder
@@ -55,7 +56,9 @@ def run(params: Params, context: JobContext) -> Result:
         _encode(clips, journal, tokenizer, params.batch_s, context)
         if not clips.usable:
             raise _no_clips(manifest, clips)
-        references = find_references(clips.usable, params.ref_audio, out.parent, manifest)
+        references = find_references(
+            clips.usable, params.ref_audio, out.parent, manifest, AudioRoots.of(context.settings)
+        )
         of = identify_tokenizer(ModelFolder.at(tokenizer), params.tokenizer)
         n_frames = _write_manifest(manifest, out, clips, journal, references, of)
     n_rejected = write_rows(
@@ -82,11 +85,11 @@ def _rows(manifest: Path) -> Iterator[tuple[int, Clip]]:
 
 
 def _inspect_clips(manifest: Path, context: JobContext) -> ManifestClips:
-    clips = ManifestClips()
+    clips, roots = ManifestClips(), AudioRoots.of(context.settings)
     for number, row in _rows(manifest):
         context.raise_if_cancelled()
         try:
-            clips.usable[number] = inspect_clip(number, row, manifest)
+            clips.usable[number] = inspect_clip(number, row, manifest, roots)
         except RejectionError as error:
             clips.rejected[number] = error
     return clips
@@ -175,7 +178,7 @@ def _write_manifest(
             codes = journal.get(clip.key)
             n_frames += len(codes)
             added = {
-                "audio": path_inside(clip.path, out.parent),
+                "audio": name_from(out.parent, manifest.parent / row.audio),
                 "duration_s": row.duration_s or round(clip.duration_s, 3),
                 "ref_audio": references.by_line[number],
                 "audio_codes": codes,

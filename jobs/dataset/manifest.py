@@ -208,21 +208,6 @@ def check_step(path: Path, needs: Step) -> Clip:
     return first
 
 
-def check_audio_inside(path: Path, root: Path, audio: str) -> Path:
-    """Resolve a row's audio path and refuse one that leads out of the dataset's root.
-
-    Raises ``UserError``: ``path_outside_dataset``.
-    """
-    resolved = resolve_inside(root, audio)
-    if resolved is None:
-        raise UserError(
-            "path_outside_dataset",
-            f"{path} names {audio!r}, which leads out of the dataset's folder {root}.",
-            "Move the audio into the dataset's folder and name it relative to that folder.",
-        )
-    return resolved
-
-
 def file_inside(folder: Path, name: str) -> Path:
     """Return the path of a file in a folder, which a link may not lead out of it.
 

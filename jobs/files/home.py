@@ -3,6 +3,7 @@
 Its job store says what to run, its ``config.toml`` which folders tools may use.
 """
 
+import os
 from pathlib import Path
 
 from jobs.files import owners
@@ -14,6 +15,11 @@ CURE = (
     "owners (a memory card, a Windows drive) a home cannot be private."
 )
 INTERNAL_FILES = ("jobs.db", "jobs.db-wal", "jobs.db-shm", "supervisor.log", "errors.log", "holds.json")
+
+
+def is_of_home_itself(path: Path, home: Path) -> bool:
+    """Return whether a real path is a file that lies directly in the home: settings, keys and job store."""
+    return path.parent == Path(os.path.realpath(home)) and path.exists() and not path.is_dir()
 
 
 def check_home(path: Path) -> None:

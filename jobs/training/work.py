@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.codec_format import FRAMES_PER_SECOND
+from jobs.dataset.audio_roots import AudioRoots
 from jobs.files.folders import make_folder
 from jobs.model_folders.contents import ModelFolder
 from jobs.qwen.codec_identity import identify_tokenizer
@@ -108,6 +109,7 @@ def setup_data(params: Params, context: JobContext, base: Path, out: Path, group
             references=[Path(path) for path in params.references],
             n_speaker_clips=params.speaker_clips,
             rejected_to=rejected,
+            roots=AudioRoots.of(context.settings),
         )
     finally:
         if rejected is not None and rejected.is_file():

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel
 
 from jobs.errors import UserError
+from jobs.files.home import is_of_home_itself
 from jobs.files.reading import refuse_special
 from jobs.param_types import ModelMark, PathMark, find_mark
 from jobs.runner.client.runner import Runner
@@ -137,7 +138,7 @@ def writable(text: str, where: str, settings: Settings) -> Path:
 def _readable(text: str, where: str, settings: Settings) -> Path:
     """Resolve the path of an input, which may not be a file of the home itself: its settings, keys and job store."""
     path = inside_roots(text, where, settings)
-    if path.parent == Path(os.path.realpath(settings.home)) and path.exists() and not path.is_dir():
+    if is_of_home_itself(path, settings.home):
         raise UserError(
             "path_unusable",
             f"{where}={text!r} is a file of the home itself, which holds settings and keys.",

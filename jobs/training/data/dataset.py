@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 
 from jobs.codec_format import FRAMES_PER_SECOND
-from jobs.dataset.manifest import CodesTokenizer, check_audio_inside, write_rows
+from jobs.dataset.audio_roots import OWN_FOLDER, AudioRoots
+from jobs.dataset.manifest import CodesTokenizer, write_rows
 from jobs.dataset.split import MIN_CLIPS_TO_SPLIT, SPLIT_RULE, Split, SplitRow, sample_evenly, split
 from jobs.errors import UserError
 from jobs.files.folders import remove
@@ -93,6 +94,7 @@ def read_dataset(
     references: Sequence[Path] = (),
     n_speaker_clips: int = 0,
     rejected_to: Path | None = None,
+    roots: AudioRoots = OWN_FOLDER,
 ) -> Dataset:
     """Read, check and divide a coded manifest.
 
@@ -105,6 +107,7 @@ def read_dataset(
         n_speaker_clips: number of each speaker's clips, in addition to the manifest's ``ref_audio``, that the voice is
             computed from.
         rejected_to: file for the list of rejections; written before an error is raised.
+        roots: where audio may lie beside the manifest's folder.
 
     Raises:
         UserError: ``manifest_missing``, ``too_many_bad_rows``, ``several_speakers``, ``speakers_collide``,
@@ -125,11 +128,11 @@ def read_dataset(
         parts = split(split_rows, validation_share)
     for row, part in zip(rows.accepted, parts, strict=True):
         name = names[row.clip.speaker]
-        audio = check_audio_inside(manifest, manifest.parent, row.clip.audio)
+        audio = roots.find(manifest, manifest.parent, row.clip.audio)
         clips[part].append(TrainingClip(row.line, row.text, row.language, row.codes, name, audio))
         known = given.setdefault(name, [])
         if row.clip.ref_audio is not None:
-            known.append(check_audio_inside(manifest, manifest.parent, row.clip.ref_audio))
+            known.append(roots.find(manifest, manifest.parent, row.clip.ref_audio))
     train = clips["train"]
     _check_speakers_train(manifest, train, list(given) or [speaker or "any speaker"])
     _check_references(references, list(given))

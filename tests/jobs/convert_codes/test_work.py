@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -192,7 +193,7 @@ def test_a_dataset_without_a_usable_clip_is_an_error(make_dataset: MakeDataset, 
 
 def test_a_clip_outside_the_dataset_is_refused(make_dataset: MakeDataset, make_context) -> None:
     manifest = make_dataset(1)
-    _edit(manifest, audio="../../secret.wav")
+    _edit(manifest, audio="/etc/secret.wav")
 
     with pytest.raises(UserError) as caught:
         run(Params(manifest=str(manifest), tokenizer="toy"), make_context())
@@ -200,13 +201,31 @@ def test_a_clip_outside_the_dataset_is_refused(make_dataset: MakeDataset, make_c
     assert caught.value.code == "path_outside_dataset"
 
 
-def test_an_output_outside_the_dataset_is_refused_before_a_job(make_dataset: MakeDataset, tmp_path: Path) -> None:
-    manifest = make_dataset(1)
+def test_clips_elsewhere_and_links_are_converted_and_an_output_anywhere_names_them(
+    make_dataset: MakeDataset, make_context, tmp_path: Path
+) -> None:
+    manifest = make_dataset(3)
+    clips, other = manifest.parent / "clips", tmp_path / "other"
+    other.mkdir()
+    shutil.move(clips / "001.wav", other / "1.wav")
+    shutil.move(clips / "002.wav", other / "2.wav")
+    (clips / "002.wav").symlink_to(other / "2.wav")
+    rows = list(read_rows(manifest, Clip))
+    rows[1] = rows[1].model_copy(update={"audio": "../other/1.wav"})
+    write_rows(manifest, rows)
 
-    with pytest.raises(UserError) as caught:
-        check(Params(manifest=str(manifest), out=str(tmp_path / "elsewhere" / "codes.jsonl"), tokenizer="toy"))
+    beside = run(Params(manifest=str(manifest), tokenizer="toy"), make_context())
+    out = str(tmp_path / "elsewhere" / "codes.jsonl")
+    apart = run(Params(manifest=str(manifest), out=out, tokenizer="toy"), make_context())
+    again = run(Params(manifest=apart.manifest, out=str(tmp_path / "third.jsonl"), tokenizer="toy"), make_context())
 
-    assert caught.value.code == "output_outside_dataset"
+    def names(written: str) -> list[str]:
+        return [row.audio for row in read_rows(Path(written), Clip)]
+
+    assert names(beside.manifest) == ["clips/000.wav", str(other / "1.wav"), "clips/002.wav"]
+    assert names(apart.manifest) == [str(clips / "000.wav"), str(other / "1.wav"), str(other / "2.wav")]
+    assert names(again.manifest) == ["dataset/clips/000.wav", "other/1.wav", "other/2.wav"]
+    assert (beside.n_frames, apart.n_frames, again.n_frames) == (117, 117, 117)
 
 
 def test_an_output_above_the_clips_names_them_from_there(make_dataset: MakeDataset, make_context) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from jobs.dataset.audio_roots import AudioRoots
 from jobs.dataset.manifest import read_extent
 from jobs.errors import UserError
 from jobs.training.data.dataset import Dataset, TrainingClip, log_split, read_dataset
@@ -139,6 +140,18 @@ def test_a_reference_outside_the_dataset_is_refused(coded_rows: Rows, write_mani
         read(write_manifest(rows))
 
     assert refused.value.code == "path_outside_dataset"
+
+
+def test_clips_elsewhere_in_the_roots_are_trained_on(coded_rows: Rows, write_manifest: WriteManifest) -> None:
+    rows = copy.deepcopy(coded_rows)
+    rows[0].update({"audio": "../elsewhere/a.wav", "ref_audio": "../elsewhere/b.wav"})
+    manifest = write_manifest(rows)
+    elsewhere = manifest.parent.parent / "elsewhere"
+
+    dataset = read(manifest, roots=AudioRoots((manifest.parent.parent,)))
+
+    assert dataset.train[0].audio == elsewhere / "a.wav"
+    assert dataset.references["slt"] == [elsewhere / "b.wav", manifest.parent / "reference.wav"]
 
 
 def test_lines_are_counted_with_blank_ones(coded_rows: Rows, write_manifest: WriteManifest) -> None:
