@@ -24,6 +24,7 @@ class Take(Row):
     language: LanguageName = AUTO
     duration_s: ClipSeconds = Field(0.0, description="0: unknown.")
     hit_limit: bool = Field(False, description="No end of speech before max_seconds.")
+    max_seconds: float = Field(0.0, description="Limit of its length; 0: unknown.")
     seed: int = 0
     take: int = Field(1, description="Number of the take among those of its text, from 1.")
     model: str = ""

@@ -1,11 +1,13 @@
 """Kind, speakers and languages of a model, from its config. Imports no heavy library: tools check requests with it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from jobs.errors import UserError
 from jobs.qwen.model_files import read_card, read_model_config
+from jobs.qwen.speech.take_length import read_rates
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,7 @@ class VoiceModel:
         kind: ``custom_voice`` has its own speakers, ``base`` clones the voice of a reference clip.
         languages: names, lower case; ``auto`` first.
         trained_language: language of a voice trained here on a single language; else None.
+        s_per_character: seconds that the narrator of a voice trained here needs for a character, by language.
     """
 
     folder: Path
@@ -23,6 +26,7 @@ class VoiceModel:
     speakers: tuple[str, ...]
     languages: tuple[str, ...]
     trained_language: str | None = None
+    s_per_character: Mapping[str, float] = field(default_factory=dict)
 
     def speaker(self, asked: str | None) -> str | None:
         """Choose the speaker: the one asked for, else the only one; None for a base model.
@@ -105,17 +109,18 @@ def describe_model(folder: Path) -> VoiceModel:
             f"{folder} is a {kind!r} model; synthesize needs a voice ('custom_voice') or a 'base' model.",
             "Give a voice from start_training, or a Base or CustomVoice model.",
         )
-    talker = config["talker_config"]
+    talker, card = config["talker_config"], read_card(folder)
     languages = [name.lower() for name in talker["codec_language_id"] if "dialect" not in name]
     return VoiceModel(
         folder=folder,
         kind=kind,
         speakers=tuple(sorted(name.lower() for name in talker.get("spk_id") or {})),
         languages=("auto", *sorted(languages)),
-        trained_language=_trained_language(folder),
+        trained_language=_trained_language(card),
+        s_per_character=read_rates(card),
     )
 
 
-def _trained_language(folder: Path) -> str | None:
-    languages = (read_card(folder) or {}).get("languages")
+def _trained_language(card: Mapping[str, Any] | None) -> str | None:
+    languages = (card or {}).get("languages")
     return str(languages[0]) if isinstance(languages, list) and len(languages) == 1 else None

@@ -1,6 +1,5 @@
 """Parameters and result of ``synthesize``: text to speech, by a trained voice or a base model and a reference clip."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -20,18 +19,6 @@ EVALUATION_TEXTS = (
 
 SpokenText = Annotated[str, Field(min_length=1, max_length=2000)]
 """Text of one take."""
-
-SLOW_WORDS_PER_S = 2.5  # of an unhurried narrator
-SLOW_CHARACTERS_PER_S = 4.0  # the same for scripts without spaces between words
-RUNAWAY_FACTOR = 3.0  # a take this many times as long never ends (limit of alexandria-audiobook2's stop check)
-MAX_RUNAWAY_S = 60.0
-
-
-def longest_take_s(texts: Sequence[str]) -> float:
-    """Compute a ``max_seconds`` that only a take without an end reaches, so that a loop does not wait for it."""
-    words = max(len(text.split()) for text in texts) / SLOW_WORDS_PER_S
-    characters = max(sum(character >= "\u2e80" for character in text) for text in texts) / SLOW_CHARACTERS_PER_S
-    return min(MAX_RUNAWAY_S, round(RUNAWAY_FACTOR * max(words, characters) + 3, 1))
 
 
 class Params(Strict):
@@ -53,9 +40,19 @@ class Params(Strict):
     greedy: bool = rare(False, description="Take the likeliest code each time instead of sampling.")
     temperature: float = rare(0.9, gt=0, le=2)
     top_k: int = rare(50, ge=1, le=3000)
+    top_p: float = rare(1.0, gt=0, le=1)
+    repetition_penalty: float = rare(1.05, ge=1, le=2, description="Of codebook 0.")
+    subtalker_temperature: float | None = rare(None, gt=0, le=2, description="Of codebooks 1 to 15. Default: as above.")
+    subtalker_top_k: int | None = rare(None, ge=1, le=3000)
+    subtalker_top_p: float | None = rare(None, gt=0, le=1)
+    subtalker_greedy: bool | None = rare(None, description="Default: as greedy.")
     seed: int = rare(0, ge=0, description="The same seed and text give the same audio on the same machine.")
-    max_seconds: float = rare(
-        60.0, gt=0, le=600, description="Longest audio per text; a take without an end is cut there."
+    max_seconds: float | None = rare(
+        None,
+        gt=0,
+        le=600,
+        description="Longest audio per text; a take without an end is cut there. Default: three times what the "
+        "narrator needs for the text.",
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.qwen.model_files import read_card
+from jobs.qwen.speech.take_length import measure_rates
 from jobs.runner.provenance import provenance
 from jobs.training.data.dataset import Dataset
 from jobs.training.params import Params, Result
@@ -37,6 +38,9 @@ def voice_card(
         "n_clips": len(dataset.train),
         "speech_s": sum(len(clip.codes) for clip in dataset.train) / FRAMES_PER_SECOND,
         "languages": sorted({clip.language for clip in dataset.train}),
+        "s_per_character": measure_rates(
+            [(clip.language, clip.text, len(clip.codes) / FRAMES_PER_SECOND) for clip in dataset.train]
+        ),
         "references": {name: [path.name for path in paths] for name, paths in dataset.references.items()},
         "base_check": base_report,
         "steps": step,

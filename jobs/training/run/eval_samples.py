@@ -18,7 +18,8 @@ from jobs.errors import UserError
 from jobs.files.folders import make_folder
 from jobs.qwen.devices import compute_device, limit_cpu_threads
 from jobs.qwen.model_info import describe_model
-from jobs.qwen.synthesizer import Decoding, Reference, Synthesizer, load_synthesizer
+from jobs.qwen.speech.decoding import Decoding
+from jobs.qwen.speech.synthesizer import Reference, Synthesizer, load_synthesizer
 from jobs.runner.worker.context import JobContext
 from jobs.training.data.dataset import Dataset, TrainingClip
 
@@ -93,7 +94,7 @@ def synthesize_samples(
                     write_clip(upper_bound, _reencode(synthesizer, clip), CLIP_RATE_HZ)
                 if synthesizer is not None and wav in missing:
                     speaking = replace(synthesizer, language=clip.language)
-                    speech = speaking.synthesize(clip.text, Decoding(False, 0.9, 50, SEED, _max_seconds(clip)))
+                    speech = speaking.synthesize(clip.text, Decoding(seed=SEED, max_seconds=_max_seconds(clip)))
                     write_clip(wav, speech.samples, CLIP_RATE_HZ)
             except (UserError, torch.OutOfMemoryError) as error:
                 logger.warning("%s failed on sentence %d: %s", source, number, error)

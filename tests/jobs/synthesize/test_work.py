@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +63,22 @@ def test_a_text_that_does_not_end_is_cut_at_the_limit_and_marked(voice: Path, ma
     assert [take.duration_s for take in takes] == [0.8, 0.8]
     assert [take.hit_limit for take in takes] == [True, True]
     assert result.n_hit_limit == 2
+
+
+def test_without_a_limit_each_take_has_that_of_its_text_at_the_narrators_pace(
+    voice: Path, make_context, tmp_path: Path
+) -> None:
+    slow = shutil.copytree(voice, tmp_path / "slow")
+    card = {"languages": ["english"], "s_per_character": {"english": 0.05}}
+    (slow / "tts_train.json").write_text(json.dumps(card))
+    texts = ["No.", "Two words more."]
+
+    limits = [
+        [take.max_seconds for take in read_takes(Path(run(params, make_context()).takes))]
+        for params in (_params(folder, texts=texts, max_seconds=None) for folder in (voice, slow))
+    ]
+
+    assert limits == [[4.2, 6.6], [3.5, 5.2]]
 
 
 def test_the_same_seed_repeats_bit_by_bit_whatever_was_said_before(voice: Path, make_context, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from jobs.qwen.loading import load_base
 from jobs.qwen.model_info import VoiceModel
 from jobs.qwen.precision import synthesis_precision
 from jobs.qwen.speaker_embedding import SHORTEST_REFERENCE_S
+from jobs.qwen.speech.decoding import Decoding
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,10 @@ class Reference:
     samples: NDArray[np.float32]
     text: str | None = None
 
-
-@dataclass(frozen=True)
-class Decoding:
-    """Sampling settings. ``temperature`` and ``top_k`` apply to the talker and to the code predictor."""
-
-    greedy: bool
-    temperature: float
-    top_k: int
-    seed: int
-    max_seconds: float
+    @property
+    def duration_s(self) -> float:
+        """Length of the clip in seconds."""
+        return len(self.samples) / SAMPLE_RATE_HZ
 
 
 @dataclass(frozen=True)
@@ -81,7 +76,7 @@ class Synthesizer:
         import torch
 
         max_frames = max(1, int(decoding.max_seconds * FRAMES_PER_SECOND))
-        options = _options(decoding, max_frames)
+        options = decoding.to_stock(max_frames)
         text = text.strip()  # a leading line break would become one token with the prompt's
         torch.manual_seed(decoding.seed)
         with full_float32(), gpu_memory_explained("max_seconds"):
@@ -124,24 +119,10 @@ def load_synthesizer(
 
 
 def _check_length(reference: Reference | None) -> None:
-    duration_s = SHORTEST_REFERENCE_S if reference is None else len(reference.samples) / SAMPLE_RATE_HZ
+    duration_s = SHORTEST_REFERENCE_S if reference is None else reference.duration_s
     if duration_s < SHORTEST_REFERENCE_S:
         raise UserError(
             "reference_too_short",
             f"ref_audio lasts {duration_s:.2f} s; at least {SHORTEST_REFERENCE_S} s are needed, 3 to 10 s are good.",
             "Give a longer clip.",
         )
-
-
-def _options(decoding: Decoding, max_frames: int) -> dict[str, Any]:
-    """Build the keyword arguments of upstream's generation. All are given: a model's own defaults may differ."""
-    return {
-        "do_sample": not decoding.greedy,
-        "subtalker_dosample": not decoding.greedy,
-        "temperature": decoding.temperature,
-        "subtalker_temperature": decoding.temperature,
-        "top_k": decoding.top_k,
-        "subtalker_top_k": decoding.top_k,
-        # n new tokens yield at most n - 1 frames; one more than the limit shows that the speech did not end within it
-        "max_new_tokens": max_frames + 2,
-    }
