@@ -136,6 +136,7 @@ CODES: dict[str, dict[str, str]] = {
         "takes_identical": "Greedy decoding gives the same take for every seed; ask for one take or turn sampling on.",
     },
     "Training": {
+        "instruct_not_supported": "The model takes no instruct, as stock drops that of a 0.6B. Take a 1.7B.",
         "tokenizer_mismatch": "The codes are of another speech tokenizer than the base model's. Convert with its own.",
         "base_misaligned": "The base model does not predict its own next frame. Take another base.",
         "memory_too_small": "Training would not fit in memory; the hint is the cheapest change that makes it fit.",

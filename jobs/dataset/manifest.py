@@ -100,6 +100,8 @@ class Clip(Row):
     text: Text
     speaker: Name = "speaker"
     language: LanguageName = AUTO
+    instruct: Text | None = None
+    """How the text is spoken, in words: "calmly, with a smile". Learnt, and asked for again by ``synthesize``."""
     duration_s: ClipSeconds | None = None
     source: Source | None = None
     quality: dict[str, float] = Field(default_factory=dict, max_length=MAX_QUALITY_VALUES)

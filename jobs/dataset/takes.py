@@ -21,6 +21,7 @@ class Take(Row):
     audio: FileName
     text: Text = Field("", description="Empty: unknown.")
     speaker: Name | None = None
+    instruct: Text | None = None
     language: LanguageName = AUTO
     duration_s: ClipSeconds = Field(0.0, description="0: unknown.")
     hit_limit: bool = Field(False, description="No end of speech before max_seconds.")

@@ -43,6 +43,7 @@ class ParsedLine:
     speaker: str
     language: str
     clip_name: str
+    instruct: str | None = None
 
     def reject(self, reason: str, detail: str, duration_s: float = 0.0) -> RejectedLine:
         """Return this line as rejected."""
@@ -54,7 +55,7 @@ def find_lines(lines: Iterable[tuple[int, TranscriptLine]], audio_dir: Path) -> 
     folders = AudioFolders.of(audio_dir)
     for number, line in lines:
         _, sound = folders.take(line.audio_file)
-        yield Taken(number, line.audio_file, sound, line.text, line.speaker, line.language)
+        yield Taken(number, line.audio_file, sound, line.text, line.speaker, line.language, line.instruct)
 
 
 def parse_lines(lines: Iterable[Taken], *, speaker: str, language: str) -> tuple[list[ParsedLine], list[RejectedLine]]:
@@ -85,7 +86,9 @@ def parse_lines(lines: Iterable[Taken], *, speaker: str, language: str) -> tuple
             rejected.append(RejectedLine(number, line.audio_file[:LONGEST_PATH], text, error.reason, error.detail))
             continue
         clip_name = names.make(line.audio_file)
-        parsed.append(ParsedLine(number, line.audio_file, path, text, line_speaker, line_language, clip_name))
+        parsed.append(
+            ParsedLine(number, line.audio_file, path, text, line_speaker, line_language, clip_name, line.instruct)
+        )
     return parsed, rejected
 
 

@@ -18,6 +18,7 @@ class VoiceModel:
         kind: ``custom_voice`` has its own speakers, ``base`` clones the voice of a reference clip.
         languages: names, lower case; ``auto`` first.
         trained_language: language of a voice trained here on a single language; else None.
+        takes_instruct: whether stock gives the model an instruct; it drops that of a 0.6B.
         s_per_character: seconds that the narrator of a voice trained here needs for a character, by language.
     """
 
@@ -27,6 +28,16 @@ class VoiceModel:
     languages: tuple[str, ...]
     trained_language: str | None = None
     s_per_character: Mapping[str, float] = field(default_factory=dict)
+    takes_instruct: bool = True
+
+    def check_instruct(self, instruct: str | None) -> None:
+        """Check that stock would not drop an instruct without a word.
+
+        Raises:
+            UserError: ``instruct_not_supported``.
+        """
+        if instruct and instruct.strip() and (self.kind == "base" or not self.takes_instruct):
+            raise instruct_refused(str(self.folder))
 
     def speaker(self, asked: str | None) -> str | None:
         """Choose the speaker: the one asked for, else the only one; None for a base model.
@@ -95,6 +106,35 @@ class VoiceModel:
             )
 
 
+def takes_instruct(config: Mapping[str, Any]) -> bool:
+    """Return whether stock's ``generate_custom_voice`` passes an instruct on; it asks the same of the config."""
+    return str(config.get("tts_model_size")) not in "0b6"
+
+
+def instruct_refused(ref: str) -> UserError:
+    """Return the error for an instruct that would be dropped."""
+    return UserError(
+        "instruct_not_supported",
+        f"{ref} takes no instruct: stock qwen_tts drops that of a 0.6B, and a base model that clones has none.",
+        "Take a 1.7B voice, or train one from a 1.7B base; or leave instruct out.",
+    )
+
+
+def check_instruct(model: str, instruct: str | None) -> None:
+    """Refuse an instruct for a model whose folder or name says that stock would drop it.
+
+    Raises:
+        UserError: ``instruct_not_supported``.
+    """
+    if not instruct or not instruct.strip():
+        return
+    if Path(model).is_absolute():
+        if not takes_instruct(read_model_config(Path(model))):
+            raise instruct_refused(model)
+    elif "0.6B" in model:
+        raise instruct_refused(model)
+
+
 def describe_model(folder: Path) -> VoiceModel:
     """Read kind, speakers and languages of a model (from ``resolve_model``).
 
@@ -118,6 +158,7 @@ def describe_model(folder: Path) -> VoiceModel:
         languages=("auto", *sorted(languages)),
         trained_language=_trained_language(card),
         s_per_character=read_rates(card),
+        takes_instruct=takes_instruct(config),
     )
 
 

@@ -106,7 +106,7 @@ class RoundRunner:
         folder = self.evaluation_folder(iteration)
         params = Synthesize(
             model=model, texts=self._params.texts, takes_per_text=self._params.takes_per_text, out_dir=str(folder),
-            seed=self._params.seed, **reference,
+            seed=self._params.seed, instruct=None if reference else self._params.instruct, **reference,
         )  # fmt: skip
         self._run(f"speak-{iteration}", SYNTHESIZE, params)
         link_takes(folder)

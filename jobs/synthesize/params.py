@@ -8,7 +8,7 @@ from pydantic import Field
 from jobs.errors import UserError
 from jobs.param_types import InputPath, Language, ModelRef, OutputPath, Strict, rare
 from jobs.qwen.model_files import check_model
-from jobs.qwen.model_info import describe_model
+from jobs.qwen.model_info import check_instruct, describe_model
 
 # Sentences of everyday words with a question, several pauses and all vowels; written for this project.
 EVALUATION_TEXTS = (
@@ -19,6 +19,8 @@ EVALUATION_TEXTS = (
 
 SpokenText = Annotated[str, Field(min_length=1, max_length=2000)]
 """Text of one take."""
+Instruct = Annotated[str, Field(max_length=1000)]
+"""How to speak: "calmly, with a smile"."""
 
 
 class Params(Strict):
@@ -34,6 +36,7 @@ class Params(Strict):
     )
     speaker: str | None = rare(None, description="Speaker of the voice. Default: its only one.")
     language: Language | None = rare(None, description="Default: the voice's.")
+    instruct: Instruct | None = rare(None, description="How to speak, in words; a 1.7B voice.")
     ref_audio: InputPath | None = Field(None, description="Base model only: the clip to clone.")
     ref_text: str | None = rare(None, description="Base model only: what ref_audio says; without it timbre only.")
     out_dir: OutputPath = Field("", description="Default: the job's own folder.")
@@ -93,6 +96,7 @@ def check(params: Params) -> None:
         )
     if params.ref_audio is not None and not Path(params.ref_audio).is_file():
         raise UserError("audio_missing", f"There is no file {params.ref_audio}.", "Check ref_audio.")
+    check_instruct(params.model, params.instruct)
     if Path(params.model).is_absolute():
         _check_model(Path(params.model), params)
 
@@ -103,4 +107,5 @@ def _check_model(folder: Path, params: Params) -> None:
     model = describe_model(folder)
     model.speaker(params.speaker)
     model.language(params.language)
+    model.check_instruct(params.instruct)
     model.check_reference(is_given=params.ref_audio is not None)

@@ -50,6 +50,7 @@ def run(params: Params, context: JobContext) -> Result:
     model = describe_model(resolve_model(params.model, context.settings))
     # errors in the request are reported before the weights are loaded
     speaker, language = model.speaker(params.speaker), model.language(params.language)
+    model.check_instruct(params.instruct)
     reference = _reference(params)
     folder = Path(params.out_dir) if params.out_dir else context.folder / "out"
     make_folder(folder)
@@ -64,7 +65,7 @@ def run(params: Params, context: JobContext) -> Result:
         take = reused.get(request.wav)
         if take is None:
             if synthesizer is None:
-                synthesizer = _load(model, speaker, language, reference)
+                synthesizer = _load(model, speaker, language, reference, params.instruct)
             take = _speak(synthesizer, folder, request, params)
         takes.append(take)
         later = [reused[after.wav] for after in requests[index + 1 :] if after.wav in reused]
@@ -127,6 +128,7 @@ def _hash_request(
         "speaker": speaker,
         "language": language,
         "ref_text": params.ref_text,
+        "instruct": (params.instruct or "").strip() or None,
         **asdict(decoding),
         "files": [(path, Path(path).stat().st_size, Path(path).stat().st_mtime_ns) for path in files],
     }
@@ -145,9 +147,13 @@ def _reusable_takes(folder: Path, requests: list[TakeRequest]) -> dict[str, Take
     }
 
 
-def _load(model: VoiceModel, speaker: str | None, language: str, reference: Reference | None) -> Synthesizer:
+def _load(
+    model: VoiceModel, speaker: str | None, language: str, reference: Reference | None, instruct: str | None
+) -> Synthesizer:
     device = compute_device()
-    synthesizer = load_synthesizer(model, device, speaker=speaker, language=language, reference=reference)
+    synthesizer = load_synthesizer(
+        model, device, speaker=speaker, language=language, reference=reference, instruct=instruct
+    )
     n_threads = limit_cpu_threads(synthesizer.n_parameters)
     logger.info("loaded %s on %s, %d CPU threads", model.folder, device, n_threads)
     return synthesizer
@@ -163,6 +169,7 @@ def _speak(synthesizer: Synthesizer, folder: Path, request: TakeRequest, params:
         text=request.text,
         speaker=synthesizer.speaker,
         language=synthesizer.language,
+        instruct=synthesizer.instruct,
         duration_s=round(speech.duration_s, 3),
         hit_limit=speech.hit_limit,
         seed=request.decoding.seed,

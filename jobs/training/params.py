@@ -11,6 +11,7 @@ from jobs.dataset.manifest import check_step
 from jobs.errors import UserError
 from jobs.param_types import CodedManifest, ConfigPath, InputPath, ModelRef, OutputPath, Strict, Untrusted, rare
 from jobs.qwen.model_files import check_model
+from jobs.qwen.model_info import check_instruct
 from jobs.training.data.codec_match import check_first_rows
 
 DEFAULT_BASE = "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
@@ -170,3 +171,4 @@ def check(params: Params) -> None:
         check_model(Path(params.base_model), params.base_model)
     if first is not None:
         check_first_rows(manifest, params.base_model)
+        check_instruct(params.base_model, first.instruct)

@@ -17,11 +17,12 @@ from jobs.qwen.codec_identity import identify_tokenizer
 from jobs.qwen.devices import describe_device, keep_freed_memory
 from jobs.qwen.hub import resolve_model
 from jobs.qwen.model_files import CODEC, read_model_config
+from jobs.qwen.model_info import instruct_refused, takes_instruct
 from jobs.qwen.precision import DeviceInfo
 from jobs.runner.worker.context import JobContext
 from jobs.training.data.codec_match import check_tokenizer_of
 from jobs.training.data.dataset import Dataset, log_split, read_dataset
-from jobs.training.data.manifest_scan import ClipSize
+from jobs.training.data.manifest_scan import ClipSize, n_instruct_characters
 from jobs.training.export import Run, describe_result, export, find_finished, publish, write_samples_and_page
 from jobs.training.params import Params, Result
 from jobs.training.planning.cheaper_settings import check_fits
@@ -49,7 +50,7 @@ def run(params: Params, context: JobContext, *, device: DeviceInfo | None = None
 
     Raises:
         UserError: ``model_*``, ``manifest_*``, ``too_many_bad_rows``, ``train_split_empty``, ``several_speakers``,
-            ``tokenizer_mismatch``, ``base_misaligned``, ``checkpoint_of_another_run``,
+            ``tokenizer_mismatch``, ``instruct_not_supported``, ``base_misaligned``, ``checkpoint_of_another_run``,
             ``training_diverged``, ``out_dir_taken``, ``memory_too_small``, ``cuda_oom``, ``disk_full``.
     """
     out = Path(params.out_dir) if params.out_dir else context.folder / "out"
@@ -63,7 +64,9 @@ def run(params: Params, context: JobContext, *, device: DeviceInfo | None = None
         dataset = setup_data(params, context, base, out, group)
         started = Run(params, dataset, base, identify_run(params, dataset, base), out)
         dims = ModelDims.from_config(read_model_config(base))
-        clips = [ClipSize(len(clip.codes), len(clip.text)) for clip in dataset.train]
+        clips = [
+            ClipSize(len(clip.codes), len(clip.text) + n_instruct_characters(clip.instruct)) for clip in dataset.train
+        ]
         result = find_finished(out, started.identity) if params.resume else None
         if result is None and group.is_first:
             check_memory(params, context, dims, clips, group)
@@ -95,7 +98,8 @@ def train_voice(run: Run, context: JobContext, group: DistributedGroup, device: 
 
 def setup_data(params: Params, context: JobContext, base: Path, out: Path, group: DistributedGroup) -> Dataset:
     """Read the manifest, and publish the list of rejected lines, also when reading fails."""
-    talker: dict[str, Any] = read_model_config(base)["talker_config"]
+    config = read_model_config(base)
+    talker: dict[str, Any] = config["talker_config"]
     rejected = out / REJECTED if group.is_first else None
     try:
         dataset = read_dataset(
@@ -118,6 +122,8 @@ def setup_data(params: Params, context: JobContext, base: Path, out: Path, group
     highest, n_codes = max(int(clip.codes.max()) for clip in clips), sum(clip.codes.numel() for clip in clips)
     own = identify_tokenizer(ModelFolder.at(base).inner(CODEC), params.base_model)
     check_tokenizer_of(Path(params.manifest), dataset.tokenizers, highest, n_codes, own)
+    if any(clip.instruct.strip() for clip in clips) and not takes_instruct(config):
+        raise instruct_refused(params.base_model)
     log_split(dataset)
     return dataset
 

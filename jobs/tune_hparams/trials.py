@@ -127,7 +127,7 @@ class TrialRunner:
     def _speak(self, number: int, voice: str) -> None:
         speak = Synthesize(
             model=voice, texts=self._texts, takes_per_text=self._params.takes_per_text, seed=self._params.seed,
-            out_dir=str(self.trial_folder(number) / TAKES),
+            out_dir=str(self.trial_folder(number) / TAKES), instruct=self._params.instruct,
         )  # fmt: skip
         self._begin(number, "speak_job", f"trial-{number}-speak", SYNTHESIZE, speak)
 

@@ -51,7 +51,7 @@ class Speech:
 
 @dataclass(frozen=True)
 class Synthesizer:
-    """A loaded model with one voice and one language.
+    """A loaded model with one voice, one language and one instruct.
 
     Attributes:
         upstream: the ``Qwen3TTSModel``. It keeps state while generating: one text at a time.
@@ -61,6 +61,7 @@ class Synthesizer:
     speaker: str | None
     language: str
     clone_prompt: list[Any] | None
+    instruct: str | None = None
 
     @property
     def n_parameters(self) -> int:
@@ -82,7 +83,7 @@ class Synthesizer:
         with full_float32(), gpu_memory_explained("max_seconds"):
             if self.clone_prompt is None:
                 waveforms, _ = self.upstream.generate_custom_voice(
-                    text=text, speaker=self.speaker, language=self.language, **options
+                    text=text, speaker=self.speaker, language=self.language, instruct=self.instruct, **options
                 )
             else:
                 waveforms, _ = self.upstream.generate_voice_clone(
@@ -95,15 +96,22 @@ class Synthesizer:
 
 
 def load_synthesizer(
-    model: VoiceModel, device: str, *, speaker: str | None, language: str, reference: Reference | None = None
+    model: VoiceModel,
+    device: str,
+    *,
+    speaker: str | None,
+    language: str,
+    reference: Reference | None = None,
+    instruct: str | None = None,
 ) -> Synthesizer:
     """Load a model for synthesis, after all checks that need no weights.
 
     Raises:
-        UserError: ``speaker_unknown``, ``speaker_missing``, ``language_unknown``, ``ref_audio_missing``,
-            ``ref_audio_not_used``, ``reference_too_short``, ``cuda_oom``.
+        UserError: ``speaker_unknown``, ``speaker_missing``, ``language_unknown``, ``instruct_not_supported``,
+            ``ref_audio_missing``, ``ref_audio_not_used``, ``reference_too_short``, ``cuda_oom``.
     """
     chosen, spoken = model.speaker(speaker), model.language(language)
+    model.check_instruct(instruct)
     model.check_reference(is_given=reference is not None)
     _check_length(reference)
     with full_float32(), gpu_memory_explained("the model's size"):
@@ -115,7 +123,13 @@ def load_synthesizer(
             prompt = upstream.create_voice_clone_prompt(
                 ref_audio=(reference.samples, SAMPLE_RATE_HZ), ref_text=text, x_vector_only_mode=text is None
             )
-    return Synthesizer(upstream=upstream, speaker=chosen, language=spoken, clone_prompt=prompt)
+    return Synthesizer(
+        upstream=upstream,
+        speaker=chosen,
+        language=spoken,
+        clone_prompt=prompt,
+        instruct=(instruct or "").strip() or None,
+    )
 
 
 def _check_length(reference: Reference | None) -> None:

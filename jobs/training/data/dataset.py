@@ -30,6 +30,7 @@ class TrainingClip:
     Attributes:
         language: lower case, ``auto`` or a language of the model.
         codes: (frames, 16) int64.
+        instruct: how it is spoken; empty: not said.
     """
 
     line: int
@@ -38,6 +39,7 @@ class TrainingClip:
     codes: torch.Tensor
     speaker: str
     audio: Path
+    instruct: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,9 @@ def read_dataset(
     for row, part in zip(rows.accepted, parts, strict=True):
         name = names[row.clip.speaker]
         audio = roots.find(manifest, manifest.parent, row.clip.audio)
-        clips[part].append(TrainingClip(row.line, row.text, row.language, row.codes, name, audio))
+        clips[part].append(
+            TrainingClip(row.line, row.text, row.language, row.codes, name, audio, row.clip.instruct or "")
+        )
         known = given.setdefault(name, [])
         if row.clip.ref_audio is not None:
             known.append(roots.find(manifest, manifest.parent, row.clip.ref_audio))

@@ -93,7 +93,8 @@ def synthesize_samples(
                 if synthesizer is not None and upper_bound in missing:
                     write_clip(upper_bound, _reencode(synthesizer, clip), CLIP_RATE_HZ)
                 if synthesizer is not None and wav in missing:
-                    speaking = replace(synthesizer, language=clip.language)
+                    instruct = clip.instruct.strip() if source != ZERO_SHOT else ""
+                    speaking = replace(synthesizer, language=clip.language, instruct=instruct or None)
                     speech = speaking.synthesize(clip.text, Decoding(seed=SEED, max_seconds=_max_seconds(clip)))
                     write_clip(wav, speech.samples, CLIP_RATE_HZ)
             except (UserError, torch.OutOfMemoryError) as error:

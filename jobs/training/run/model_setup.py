@@ -16,7 +16,7 @@ from jobs.qwen.safetensors_io import weight_files
 from jobs.qwen.speaker_embedding import speaker_embedding
 from jobs.qwen.train.alignment_probe import Probe, check_base, probe
 from jobs.qwen.train.lora import add_adapters, quantise
-from jobs.qwen.train.sequence_layout import ControlIds, Example, tokenise_text
+from jobs.qwen.train.sequence_layout import ControlIds, Example, tokenise_instruct, tokenise_text
 from jobs.training.data.dataset import Dataset, TrainingClip
 from jobs.training.params import Params
 from jobs.training.run.distributed import DistributedGroup
@@ -134,7 +134,8 @@ def _load_and_probe(
     model.speaker_encoder = None  # free its memory
 
     def example(clip: TrainingClip) -> Example:
-        return Example(tokenise_text(loaded, clip.text), clip.codes, clip.language, voices[clip.speaker])
+        instruct = tokenise_instruct(loaded, clip.instruct)
+        return Example(tokenise_text(loaded, clip.text), clip.codes, clip.language, voices[clip.speaker], instruct)
 
     train = [example(clip) for clip in dataset.train]
     forward = Forward(model, ControlIds.from_config(model.config), group.device, precision, params.packing)

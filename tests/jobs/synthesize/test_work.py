@@ -148,6 +148,30 @@ def test_a_base_model_with_the_references_text_continues_it(
     assert Path(timbre.wavs[0]).read_bytes() != Path(continued.wavs[0]).read_bytes()
 
 
+def test_an_instruct_changes_the_speech_of_a_1_7b_and_is_noted_in_the_take(
+    large_voice: Path, make_context, tmp_path: Path
+) -> None:
+    given = {"texts": TEXTS[:1], "greedy": True}
+    plain = run(_params(large_voice, **given, out_dir=str(tmp_path / "1")), make_context())
+    slow = run(_params(large_voice, **given, out_dir=str(tmp_path / "2"), instruct=" slowly "), make_context())
+
+    assert [take.instruct for result in (plain, slow) for take in read_takes(Path(result.takes))] == [None, "slowly"]
+    assert Path(plain.wavs[0]).read_bytes() != Path(slow.wavs[0]).read_bytes()
+
+
+@pytest.mark.parametrize("model", ["voice", "base", "Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice"])
+def test_an_instruct_that_stock_would_drop_is_refused_before_the_job(
+    model: str, voice: Path, base: Path, reference: Path
+) -> None:
+    folder = {"voice": voice, "base": base}.get(model, Path(model))
+    clone = {"ref_audio": str(reference)} if model == "base" else {}
+
+    with pytest.raises(UserError) as refused:
+        check(_params(folder, instruct="slowly", **clone))
+
+    assert refused.value.code == "instruct_not_supported"
+
+
 def test_an_unknown_speaker_names_the_known_one(voice: Path, make_context) -> None:
     with pytest.raises(UserError, match="no speaker 'bob'; it knows: nora") as caught:
         run(_params(voice, speaker="bob"), make_context())
