@@ -125,6 +125,7 @@ CODES: dict[str, dict[str, str]] = {
         "voice_missing": "The voice's folder is no longer there.",
         "speaker_missing": "The model has several speakers; name one.",
         "speaker_unknown": "The model has no speaker of this name.",
+        "speaker_encoder_mismatch": "The speaker encoder is of a model of another size. Give the Base of its size.",
         "speaker_encoder_missing": "The base model has no speaker encoder.",
         "no_free_speaker_slot": "The model has no free row for another speaker.",
         "ref_audio_missing": "A base model speaks in the voice of a reference clip, and none was given.",
@@ -136,6 +137,7 @@ CODES: dict[str, dict[str, str]] = {
         "takes_identical": "Greedy decoding gives the same take for every seed; ask for one take or turn sampling on.",
     },
     "Training": {
+        "instruct_missing": "A model that designs voices speaks by an instruct, and none was given.",
         "instruct_not_supported": "The model takes no instruct, as stock drops that of a 0.6B. Take a 1.7B.",
         "tokenizer_mismatch": "The codes are of another speech tokenizer than the base model's. Convert with its own.",
         "base_misaligned": "The base model does not predict its own next frame. Take another base.",

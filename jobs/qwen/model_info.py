@@ -15,7 +15,8 @@ class VoiceModel:
     """Kind, speakers and languages of a model.
 
     Attributes:
-        kind: ``custom_voice`` has its own speakers, ``base`` clones the voice of a reference clip.
+        kind: ``custom_voice`` has its own speakers, ``base`` clones the voice of a reference clip,
+            ``voice_design`` makes one from the instruct.
         languages: names, lower case; ``auto`` first.
         trained_language: language of a voice trained here on a single language; else None.
         takes_instruct: whether stock gives the model an instruct; it drops that of a 0.6B.
@@ -23,7 +24,7 @@ class VoiceModel:
     """
 
     folder: Path
-    kind: Literal["custom_voice", "base"]
+    kind: Literal["custom_voice", "base", "voice_design"]
     speakers: tuple[str, ...]
     languages: tuple[str, ...]
     trained_language: str | None = None
@@ -31,11 +32,19 @@ class VoiceModel:
     takes_instruct: bool = True
 
     def check_instruct(self, instruct: str | None) -> None:
-        """Check that stock would not drop an instruct without a word.
+        """Check that stock would not drop an instruct without a word, and that a voice design has one.
 
         Raises:
-            UserError: ``instruct_not_supported``.
+            UserError: ``instruct_not_supported``, ``instruct_missing``.
         """
+        if self.kind == "voice_design":
+            if not (instruct or "").strip():
+                raise UserError(
+                    "instruct_missing",
+                    f"{self.folder} makes a voice from words, and none were given.",
+                    "Describe the voice with instruct, or train a voice from this model.",
+                )
+            return
         if instruct and instruct.strip() and (self.kind == "base" or not self.takes_instruct):
             raise instruct_refused(str(self.folder))
 
@@ -46,6 +55,8 @@ class VoiceModel:
             UserError: ``speaker_unknown`` or ``speaker_missing``, naming the known ones.
         """
         known = ", ".join(self.speakers) or "none"
+        if self.kind == "voice_design" and asked is None:
+            return None
         if self.kind == "base":
             if asked is None:
                 return None
@@ -92,10 +103,10 @@ class VoiceModel:
         Raises:
             UserError: ``ref_audio_not_used`` or ``ref_audio_missing``.
         """
-        if self.kind == "custom_voice" and is_given:
+        if self.kind != "base" and is_given:
             raise UserError(
                 "ref_audio_not_used",
-                f"{self.folder} is a trained voice: it speaks with its own speakers, not with ref_audio.",
+                f"{self.folder} is no base model: it speaks with its own speakers or by the instruct.",
                 "Leave ref_audio and ref_text out, or give a base model.",
             )
         if self.kind == "base" and not is_given:
@@ -143,10 +154,10 @@ def describe_model(folder: Path) -> VoiceModel:
     """
     config = read_model_config(folder)
     kind = config.get("tts_model_type")
-    if kind not in ("custom_voice", "base"):
+    if kind not in ("custom_voice", "base", "voice_design"):
         raise UserError(
             "model_cannot_speak",
-            f"{folder} is a {kind!r} model; synthesize needs a voice ('custom_voice') or a 'base' model.",
+            f"{folder} is a {kind!r} model; synthesize needs 'custom_voice', 'base' or 'voice_design'.",
             "Give a voice from start_training, or a Base or CustomVoice model.",
         )
     talker, card = config["talker_config"], read_card(folder)

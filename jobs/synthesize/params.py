@@ -36,7 +36,7 @@ class Params(Strict):
     )
     speaker: str | None = rare(None, description="Speaker of the voice. Default: its only one.")
     language: Language | None = rare(None, description="Default: the voice's.")
-    instruct: Instruct | None = rare(None, description="How to speak, in words; a 1.7B voice.")
+    instruct: Instruct | None = rare(None, description="How to speak, in words; a 1.7B voice or VoiceDesign.")
     ref_audio: InputPath | None = Field(None, description="Base model only: the clip to clone.")
     ref_text: str | None = rare(None, description="Base model only: what ref_audio says; without it timbre only.")
     out_dir: OutputPath = Field("", description="Default: the job's own folder.")

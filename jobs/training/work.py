@@ -23,6 +23,7 @@ from jobs.runner.worker.context import JobContext
 from jobs.training.data.codec_match import check_tokenizer_of
 from jobs.training.data.dataset import Dataset, log_split, read_dataset
 from jobs.training.data.manifest_scan import ClipSize, n_instruct_characters
+from jobs.training.encoder_source import find_encoder
 from jobs.training.export import Run, describe_result, export, find_finished, publish, write_samples_and_page
 from jobs.training.params import Params, Result
 from jobs.training.planning.cheaper_settings import check_fits
@@ -50,7 +51,8 @@ def run(params: Params, context: JobContext, *, device: DeviceInfo | None = None
 
     Raises:
         UserError: ``model_*``, ``manifest_*``, ``too_many_bad_rows``, ``train_split_empty``, ``several_speakers``,
-            ``tokenizer_mismatch``, ``instruct_not_supported``, ``base_misaligned``, ``checkpoint_of_another_run``,
+            ``tokenizer_mismatch``, ``instruct_not_supported``, ``speaker_encoder_*``,
+            ``base_misaligned``, ``checkpoint_of_another_run``,
             ``training_diverged``, ``out_dir_taken``, ``memory_too_small``, ``cuda_oom``, ``disk_full``.
     """
     out = Path(params.out_dir) if params.out_dir else context.folder / "out"
@@ -62,7 +64,8 @@ def run(params: Params, context: JobContext, *, device: DeviceInfo | None = None
         context.progress(0, None, "reading the manifest")
         base = resolve_model(params.base_model, context.settings)
         dataset = setup_data(params, context, base, out, group)
-        started = Run(params, dataset, base, identify_run(params, dataset, base), out)
+        encoder = find_encoder(base, params.encoder_from, dataset.speakers, context.settings)
+        started = Run(params, dataset, base, identify_run(params, dataset, base, encoder), out, encoder)
         dims = ModelDims.from_config(read_model_config(base))
         clips = [
             ClipSize(len(clip.codes), len(clip.text) + n_instruct_characters(clip.instruct)) for clip in dataset.train
@@ -85,7 +88,7 @@ def run(params: Params, context: JobContext, *, device: DeviceInfo | None = None
 def train_voice(run: Run, context: JobContext, group: DistributedGroup, device: DeviceInfo) -> Result:
     """Set up model, optimiser and loop, train, and export."""
     context.progress(0, None, "loading the base model")
-    model = setup_model(run.params, run.dataset, run.base, group, device)
+    model = setup_model(run.params, run.dataset, run.base, group, device, run.encoder)
     loop = setup_loop(run, model, group)
     with TensorBoardLog(run.out / "tensorboard", loop.step) if group.is_first else nullcontext() as log:
         loop.run(context, log)

@@ -81,7 +81,11 @@ class Synthesizer:
         text = text.strip()  # a leading line break would become one token with the prompt's
         torch.manual_seed(decoding.seed)
         with full_float32(), gpu_memory_explained("max_seconds"):
-            if self.clone_prompt is None:
+            if self.clone_prompt is None and self.speaker is None:
+                waveforms, _ = self.upstream.generate_voice_design(
+                    text=text, instruct=self.instruct, language=self.language, **options
+                )
+            elif self.clone_prompt is None:
                 waveforms, _ = self.upstream.generate_custom_voice(
                     text=text, speaker=self.speaker, language=self.language, instruct=self.instruct, **options
                 )

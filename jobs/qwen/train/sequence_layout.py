@@ -5,8 +5,8 @@ Every position adds a text embedding (through ``text_projection``) and, except i
     text   [instruct...]  role x3   pad  pad  [pad] pad  pad      bos        body...    eos        pad        pad...
     codec       -            -      think-tag(s)         speaker  codec_pad  codec_pad  codec_pad  codec_bos  frames
 
-The instruct, how to speak, is ``<|im_start|>user\\n…<|im_end|>\\n``; without one a clip begins with the role. A frame is
-the sum of its 16 codes.
+The instruct, how to speak, is ``<|im_start|>user\\n…<|im_end|>\\n``; without one a clip begins with the role. A frame
+is the sum of its 16 codes.
 
 The tags are (nothink, think_bos, think_eos) for language "auto", else (think, think_bos, language, think_eos).
 Position ``codec_bos`` predicts codebook 0 of frame 0, frame i that of frame i + 1, the last frame ``codec_eos``.

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from jobs.codec_format import FRAMES_PER_SECOND
-from jobs.qwen.model_files import read_card
+from jobs.qwen.model_files import read_card, read_model_config
+from jobs.qwen.model_info import takes_instruct
 from jobs.qwen.speech.take_length import measure_rates
 from jobs.runner.provenance import provenance
 from jobs.training.data.dataset import Dataset
@@ -51,6 +52,25 @@ def voice_card(
         "packages": {name: version(name) for name in _PACKAGES},
         "rights": params.rights or UNKNOWN_RIGHTS,
         "made_with": provenance("ml"),
+    }
+
+
+def preset_speakers(base: Path, dataset: Dataset) -> list[str]:
+    """List the speakers of a base that stay in the voice as they are."""
+    return sorted(set(read_model_config(base)["talker_config"].get("spk_id") or {}) - set(dataset.speakers))
+
+
+def describe_kept(base: Path, dataset: Dataset, encoder: str) -> dict[str, str]:
+    """Say what a voice has of its base: preset speakers, speaker encoder, instruct."""
+    config = read_model_config(base)
+    n_taught = sum(bool(clip.instruct.strip()) for clip in dataset.train)
+    instruct = f"learnt from {n_taught} clips" if n_taught else "none"
+    if not n_taught and takes_instruct(config) and config.get("tts_model_type") != "base":
+        instruct = "as the base follows it; no clip of this run has one"
+    return {
+        "preset_speakers": str(len(preset_speakers(base, dataset))),
+        "speaker_encoder": encoder,
+        "instruct": instruct,
     }
 
 

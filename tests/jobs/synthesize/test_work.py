@@ -159,6 +159,21 @@ def test_an_instruct_changes_the_speech_of_a_1_7b_and_is_noted_in_the_take(
     assert Path(plain.wavs[0]).read_bytes() != Path(slow.wavs[0]).read_bytes()
 
 
+def test_a_voice_design_speaks_by_its_instruct_and_not_without(large_voice: Path, make_context, tmp_path: Path) -> None:
+    designer = shutil.copytree(large_voice, tmp_path / "designer")
+    config = json.loads((designer / "config.json").read_text())
+    config["talker_config"] |= {"spk_id": {}, "spk_is_dialect": {}}
+    (designer / "config.json").write_text(json.dumps(config | {"tts_model_type": "voice_design"}))
+
+    result = run(_params(designer, texts=TEXTS[:1], instruct="an old man"), make_context())
+    with pytest.raises(UserError) as refused:
+        check(_params(designer))
+
+    (take,) = read_takes(Path(result.takes))
+    assert (take.speaker, take.instruct, take.duration_s) == (None, "an old man", 0.8)
+    assert refused.value.code == "instruct_missing"
+
+
 @pytest.mark.parametrize("model", ["voice", "base", "Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice"])
 def test_an_instruct_that_stock_would_drop_is_refused_before_the_job(
     model: str, voice: Path, base: Path, reference: Path
