@@ -18,9 +18,9 @@ from jobs.files.copying import copy_file, link_file
 from jobs.files.folders import make_folder
 from jobs.model_folders.contents import ModelFolder
 from jobs.model_folders.safetensors_header import INDEX, WEIGHTS, find_weights
-from jobs.qwen.model_files import CARD, CODEC, COPIED_FILES, TOKENIZER_FILES, read_model_config
+from jobs.qwen.model_files import CARD, CODEC, COPIED_FILES, ENCODER_FILE, TOKENIZER_FILES, read_model_config
 from jobs.qwen.safetensors_io import read_tensors, weight_files
-from jobs.qwen.speaker_embedding import ENCODER_FILE, ENCODER_PREFIX, encoder_config, encoder_files
+from jobs.qwen.speaker_embedding import ENCODER_PREFIX, encoder_config, encoder_files
 from jobs.qwen.train.lora import merged_tensors
 
 SAFE_TRANSFORMERS = "4.57.2"

@@ -17,14 +17,13 @@ from jobs.errors import UserError
 from jobs.model_folders.checked_loading import loading_explained
 from jobs.model_folders.contents import ModelFolder
 from jobs.model_folders.safetensors_header import check_tensors, read_header
-from jobs.qwen.model_files import read_model_config
+from jobs.qwen.model_files import ENCODER_FILE, read_model_config
 from jobs.qwen.safetensors_io import read_tensors, weight_files
 from jobs.qwen.upstream import qwen_tts
 
 logger = logging.getLogger(__name__)
 
 ENCODER_PREFIX = "speaker_encoder."
-ENCODER_FILE = "speaker_encoder.safetensors"  # next to an exported voice, whose class cannot hold it
 SHORTEST_REFERENCE_S = 0.5
 MIN_COSINE_TO_MEAN = 0.5  # below it a reference is reported as unlike the others; our judgement
 

@@ -9,11 +9,9 @@ from jobs.qwen.hub import resolve_model
 from jobs.qwen.model_files import read_model_config
 from jobs.qwen.speaker_embedding import check_encoder_fits, has_speaker_encoder
 from jobs.settings import Settings
+from jobs.training.planning.encoder_plan import RELEASED_ENCODERS
 
 logger = logging.getLogger(__name__)
-
-# By width of the talker: the released models of a size share it.
-RELEASED = {1024: "Qwen/Qwen3-TTS-12Hz-0.6B-Base", 2048: "Qwen/Qwen3-TTS-12Hz-1.7B-Base"}
 
 
 def find_encoder(base: Path, encoder_from: str | None, speakers: Sequence[str], settings: Settings) -> Path | None:
@@ -29,7 +27,7 @@ def find_encoder(base: Path, encoder_from: str | None, speakers: Sequence[str], 
     talker = read_model_config(base)["talker_config"]
     if encoder_from is None and set(speakers) <= set(talker.get("spk_id") or {}):
         return None
-    ref = encoder_from or RELEASED.get(talker["hidden_size"])
+    ref = encoder_from or RELEASED_ENCODERS.get(talker["hidden_size"])
     if ref is None:
         raise UserError(
             "speaker_encoder_missing",

@@ -12,6 +12,7 @@ from jobs.training.data.manifest_scan import ClipSize, ManifestScan, ScannedClip
 from jobs.training.params import Params
 from jobs.training.planning.cheaper_settings import cheapest_change
 from jobs.training.planning.disk import plan_disk, round_gb
+from jobs.training.planning.encoder_plan import plan_encoder
 from jobs.training.planning.memory_fit import MemoryBudget, available_memory, estimate_run_memory, find_model_dims
 from jobs.training.planning.model_dims import ModelDims
 from jobs.training.planning.run_config import RunConfig, make_sampler, resolve_run_config
@@ -37,6 +38,8 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
     if dims is None:
         return planned | {"unknown": f"The size of {params.base_model}: memory, disk and time need its config."}
     frames = sum(clip.frames for clip in clips) * config.total_steps / max(1, sampler.total_steps(1))
+    encoder = plan_encoder(params, settings, dims.talker.hidden)
+    planned |= {} if encoder is None else {"speaker_encoder": encoder}
     return planned | {
         "memory": _plan_memory(params, dims, clips, memory),
         "disk": plan_disk(params, dims, settings),

@@ -69,6 +69,22 @@ def test_the_plan_resolves_settings_and_shows_data_memory_disk_and_time(
     assert len(json.dumps(planned)) < 3000
 
 
+@pytest.mark.parametrize(
+    ("base", "given", "planned"),
+    [
+        (SMALL, None, None),
+        ("Qwen/Qwen3-TTS-12Hz-1.7B-CustomVoice", None, "of Qwen/Qwen3-TTS-12Hz-1.7B-Base, to be downloaded whole"),
+        ("Qwen/Qwen3-TTS-12Hz-1.7B-VoiceDesign", "/models/base", "of /models/base"),
+    ],
+)
+def test_a_base_without_a_speaker_encoder_is_planned_with_that_of_the_base_of_its_size(
+    base: str, given: str | None, planned: str | None, settings: Settings, tmp_path: Path
+) -> None:
+    params = Params(manifest=manifest_of(tmp_path / "m.jsonl", 10, 20), base_model=base, encoder_from=given)
+
+    assert plan(params, settings).get("speaker_encoder") == planned
+
+
 def test_what_does_not_fit_comes_with_the_cheapest_change(
     settings: Settings, tmp_path: Path, on: Callable[[MemoryBudget | None], None]
 ) -> None:
