@@ -124,7 +124,7 @@ def setup_data(params: Params, context: JobContext, base: Path, out: Path, group
     clips = [*dataset.train, *dataset.validation]
     highest, n_codes = max(int(clip.codes.max()) for clip in clips), sum(clip.codes.numel() for clip in clips)
     own = identify_tokenizer(ModelFolder.at(base).inner(CODEC), params.base_model)
-    check_tokenizer_of(Path(params.manifest), dataset.tokenizers, highest, n_codes, own)
+    check_tokenizer_of(Path(params.manifest), dataset.tokenizers, highest, n_codes, own, params.base_model)
     if any(clip.instruct.strip() for clip in clips) and not takes_instruct(config):
         raise instruct_refused(params.base_model)
     log_split(dataset)

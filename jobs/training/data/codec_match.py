@@ -40,14 +40,20 @@ def check_first_rows(manifest: Path, base_model: str) -> None:
 
 
 def check_tokenizer_of(
-    manifest: Path, tokenizers: Iterable[CodesTokenizer], highest: int, n_codes: int, own: CodesTokenizer
+    manifest: Path,
+    tokenizers: Iterable[CodesTokenizer],
+    highest: int,
+    n_codes: int,
+    own: CodesTokenizer,
+    base_model: str,
 ) -> None:
     """Compare the tokenizers of all lines with the base model's own.
 
     Args:
         tokenizers: those that the lines name.
         highest: the highest code of all lines, of ``n_codes``.
-        own: the base model's, with the base model's name.
+        own: the base model's.
+        base_model: as it was named.
 
     Raises:
         UserError: ``tokenizer_mismatch``.
@@ -55,9 +61,9 @@ def check_tokenizer_of(
     known = {each.fingerprint: each for each in tokenizers}
     others = [each for fingerprint, each in sorted(known.items()) if fingerprint != own.fingerprint]
     if others:
-        raise _mismatch(manifest, own.name, f"{_describe(others[0])}, and the base model has other codebooks")
+        raise _mismatch(manifest, base_model, f"{_describe(others[0])}, and the base model has other codebooks")
     if not known:
-        _check_range(manifest, own.name, highest, n_codes, own.codebook_size)
+        _check_range(manifest, base_model, highest, n_codes, own.codebook_size)
 
 
 def _check_range(manifest: Path, base_model: str, highest: int, n_codes: int, size: int) -> None:
