@@ -34,12 +34,13 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
     config = resolve_run_config(params, sampler, sum(clip.seconds for clip in clips))
     dims = find_model_dims(params.base_model, settings)
     memory = available_memory(settings, params.n_processes) if settings.backend == "local" else None
-    planned = {"settings": _plan_settings(params, config, memory), "data": data}
+    planned: dict[str, Any] = {"settings": _plan_settings(params, config, memory), "data": data}
     if dims is None:
         return planned | {"unknown": f"The size of {params.base_model}: memory, disk and time need its config."}
     frames = sum(clip.frames for clip in clips) * config.total_steps / max(1, sampler.total_steps(1))
     encoder = plan_encoder(params, settings, dims.talker.hidden)
-    planned |= {} if encoder is None else {"speaker_encoder": encoder}
+    if encoder is not None:
+        planned["speaker_encoder"] = encoder
     return planned | {
         "memory": _plan_memory(params, dims, clips, memory),
         "disk": plan_disk(params, dims, settings),
