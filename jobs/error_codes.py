@@ -21,7 +21,7 @@ CODES: dict[str, dict[str, str]] = {
     },
     "Paths and names": {
         "path_outside_roots": "The path leads out of the folders that tools may use. Move the file, or add a root.",
-        "path_outside_dataset": "A manifest names audio outside its own dataset folder.",
+        "path_outside_dataset": "A line names audio outside its folder and outside of the folders that tools may use.",
         "path_is_link": "Writing would go through a link that may lead elsewhere. Give the path that it leads to.",
         "path_not_writable": "The path is a part of tts-train itself or of its job store. Choose another output.",
         "path_outside_model": "A link or an index of a model's folder leads out of it. Give a folder with the files.",
@@ -33,7 +33,6 @@ CODES: dict[str, dict[str, str]] = {
         "name_ambiguous": "Two things have this name; give the path of the one that is meant.",
         "output_is_input": "The output would be written over an input; choose another output path.",
         "output_not_ours": "The output would replace what no job made, or what was changed since. Move it away.",
-        "output_outside_dataset": "The output manifest must lie in the dataset's folder: its audio paths are relative.",
         "out_dir_taken": "The output folder holds the finished result of another run; choose another folder.",
     },
     "Jobs, artifacts and schedules": {
@@ -126,6 +125,7 @@ CODES: dict[str, dict[str, str]] = {
         "voice_missing": "The voice's folder is no longer there.",
         "speaker_missing": "The model has several speakers; name one.",
         "speaker_unknown": "The model has no speaker of this name.",
+        "speaker_encoder_mismatch": "The speaker encoder is of a model of another size. Give the Base of its size.",
         "speaker_encoder_missing": "The base model has no speaker encoder.",
         "no_free_speaker_slot": "The model has no free row for another speaker.",
         "ref_audio_missing": "A base model speaks in the voice of a reference clip, and none was given.",
@@ -137,6 +137,9 @@ CODES: dict[str, dict[str, str]] = {
         "takes_identical": "Greedy decoding gives the same take for every seed; ask for one take or turn sampling on.",
     },
     "Training": {
+        "instruct_missing": "A model that designs voices speaks by an instruct, and none was given.",
+        "instruct_not_supported": "The model takes no instruct, as stock drops that of a 0.6B. Take a 1.7B.",
+        "tokenizer_mismatch": "The codes are of another speech tokenizer than the base model's. Convert with its own.",
         "base_misaligned": "The base model does not predict its own next frame. Take another base.",
         "memory_too_small": "Training would not fit in memory; the hint is the cheapest change that makes it fit.",
         "too_many_bad_rows": "Too many lines of the manifest cannot be used; see rejected_rows.jsonl.",
@@ -210,7 +213,8 @@ ALIASES: dict[str, str] = {
     "gpu_memory": "cuda_oom",
     "cuda_out_of_memory": "cuda_oom",
     "output_over_input": "output_is_input",
-    "out_outside_dataset": "output_outside_dataset",
+    "out_outside_dataset": "path_outside_roots",
+    "output_outside_dataset": "path_outside_roots",
     "model_unknown": "model_unavailable",
     "reference_missing": "ref_audio_missing",
 }

@@ -61,7 +61,8 @@ def rare(*default: Any, **details: Any) -> Any:
 # Any plain value; not as a union in the schema, which some clients refuse. The code that reads it checks it.
 Value = Annotated[bool | int | float | str, WithJsonSchema({})]
 
-# Languages of Qwen3-TTS; "auto" leaves the language prefix out.
+AUTO = "auto"
+"""No named language: the sequence has no language prefix. As in upstream, it stands where none is given."""
 Language = Literal[
     "auto",
     "english",

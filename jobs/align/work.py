@@ -3,6 +3,7 @@
 A kill at any moment costs at most one clip: words are journalled next to the output, clip by clip.
 """
 
+import hashlib
 import logging
 import os
 from collections import Counter
@@ -18,6 +19,7 @@ from jobs.align.aligners import WordAligner, make_aligner
 from jobs.align.params import Params, Result
 from jobs.align.trim import AlignedClip, reject_removed_parts, write_trimmed_clip
 from jobs.asr.model_registry import language_code
+from jobs.dataset.audio_roots import AudioRoots, name_from
 from jobs.dataset.exchange.exporters import EXPORTS, give
 from jobs.dataset.manifest import (
     Clip,
@@ -25,7 +27,6 @@ from jobs.dataset.manifest import (
     RejectionError,
     Source,
     Word,
-    check_audio_inside,
     length_of,
     read_numbered_rows,
     read_rows,
@@ -55,16 +56,39 @@ def _read_entry(value: Any) -> _Entry | None:
     return entry if entry.aligned or entry.reason else None
 
 
+@dataclass(frozen=True)
+class ClipAudio:
+    """Audio of the clips.
+
+    Attributes:
+        root: folder that the manifest's names are relative to.
+        out: folder of the new manifest.
+        roots: where the audio may lie beside ``root``.
+    """
+
+    manifest: Path
+    root: Path
+    out: Path
+    roots: AudioRoots
+
+    def find(self, name: str) -> Path:
+        """Return the real path of a clip's audio. Raises ``UserError``: ``path_outside_dataset``."""
+        return self.roots.find(self.manifest, self.root, name)
+
+    def readdress(self, row: Clip) -> Clip:
+        """Return the row with its audio and reference as the new manifest names them."""
+        named = {"audio": row.audio, "ref_audio": row.ref_audio}
+        return row.model_copy(
+            update={field: name_from(self.out, self.root / name) for field, name in named.items() if name}
+        )
+
+
 class JournaledAligner:
     """Aligns clips one by one; results come from the journal when an earlier attempt has written them."""
 
-    def __init__(
-        self, params: Params, root: Path, out: Path, aligners: dict[str, WordAligner], journal: Journal
-    ) -> None:
+    def __init__(self, params: Params, audio: "ClipAudio", aligners: dict[str, WordAligner], journal: Journal) -> None:
         self._params = params
-        self._root = root
-        self._out = out
-        self._prefix = os.path.relpath(root.resolve(), out.parent.resolve())
+        self._audio = audio
         self._aligners = aligners
         self._journal = journal
 
@@ -74,7 +98,7 @@ class JournaledAligner:
         Raises ``RejectionError``: with the reason, which the journal holds too.
         """
         aligner = self._aligners[row.language]
-        path = check_audio_inside(Path(self._params.manifest), self._root, row.audio)
+        path = self._audio.find(row.audio)
         spoken = recognised_words(row)
         key = clip_key(path, row.text, f"{aligner.name} {row.language}", spoken)
         entry = _read_entry(self._journal.get(key))
@@ -90,14 +114,14 @@ class JournaledAligner:
 
     def move_row(self, row: Clip, aligned: AlignedClip) -> Clip:
         """Return the row for the new manifest; the part of a trimmed clip that is kept gets a file of its own."""
-        moved = _rebase(row, self._prefix)
+        moved = self._audio.readdress(row)
         if not aligned.lost:
             return moved
-        path = check_audio_inside(Path(self._params.manifest), self._root, row.audio)
-        # not the real path: in a cache of datasets that has neither the folder nor the name
-        folder = os.path.realpath((self._root / row.audio).parent)
-        name = Path(os.path.relpath(folder, self._out.parent.resolve()), Path(row.audio).name)
-        return write_trimmed_clip(moved, path, aligned, self._out.parent, name)
+        path = self._audio.find(row.audio)
+        name = Path(moved.audio)
+        if name.is_absolute():  # clips of several folders may have one name
+            name = Path(f"{name.stem}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}{name.suffix}")
+        return write_trimmed_clip(moved, path, aligned, self._audio.out, name)
 
     def _align(self, path: Path, row: Clip, aligner: WordAligner) -> dict[str, Any]:
         try:
@@ -151,14 +175,14 @@ class Tally:
 def run(params: Params, context: JobContext) -> Result:
     """Make ``train_aligned.jsonl``, ``align_rejections.jsonl`` and a report that shows the words of some clips.
 
-    Raises ``UserError``: ``path_outside_dataset``, ``output_outside_dataset``; those of ``make_aligner``;
+    Raises ``UserError``: ``path_outside_dataset``; those of ``make_aligner``;
     ``all_clips_rejected`` when no clip is left.
     """
     manifest = Path(params.manifest)
     root = Path(params.root) if params.root else manifest.parent
     out = Path(params.out) if params.out else manifest.with_name(DEFAULT_NAME)
-    _check_output(out, root)
-    languages, total_s = _scan_manifest(manifest, root)
+    audio = ClipAudio(manifest, root, out.parent, AudioRoots.of(context.settings))
+    languages, total_s = _scan_manifest(manifest, audio)
     n_rows = sum(languages.values())
     context.progress(0, total_s, "Loading the aligner")
     cache = context.settings.torch_cache
@@ -168,7 +192,7 @@ def run(params: Params, context: JobContext) -> Result:
     tally = Tally()
     rejections: list[Rejection] = []
     with Journal(out.with_name(JOURNAL_NAME)) as journal:
-        aligner = JournaledAligner(params, root, out, aligners, journal)
+        aligner = JournaledAligner(params, audio, aligners, journal)
         rows = _align_rows(manifest, total_s, aligner, tally, rejections, context)
         write_rows(out.with_name(out.name + ".new"), rows)
         write_rows(out.with_name(REJECTIONS_NAME), rejections)
@@ -197,23 +221,12 @@ def run(params: Params, context: JobContext) -> Result:
     )
 
 
-def _check_output(out: Path, root: Path) -> None:
-    """Check that audio paths of the new manifest stay inside its folder; the next step refuses others."""
-    if not root.resolve().is_relative_to(out.parent.resolve()):
-        raise UserError(
-            "output_outside_dataset",
-            f"{out} would be outside the dataset: the audio is in {root}, and a manifest names its audio relative "
-            "to its own folder.",
-            f"Write it to {root / DEFAULT_NAME}.",
-        )
-
-
-def _scan_manifest(manifest: Path, root: Path) -> tuple[Counter[str], float]:
+def _scan_manifest(manifest: Path, audio: ClipAudio) -> tuple[Counter[str], float]:
     """Count clips of each language, and seconds, before models are loaded, so that a bad line fails at once."""
     languages: Counter[str] = Counter()
     total_s = 0.0
     for row in read_rows(manifest, Clip):
-        check_audio_inside(manifest, root, row.audio)
+        audio.find(row.audio)
         languages[row.language] += 1
         total_s += length_of(row)
     return languages, total_s
@@ -261,11 +274,6 @@ def _rejection(row: Clip, rejected: RejectionError, number: int) -> Rejection:
             "audio": row.audio,
         }
     )
-
-
-def _rebase(row: Clip, prefix: str) -> Clip:
-    """Return the row with its audio relative to the new manifest's folder."""
-    return row if prefix == "." else row.model_copy(update={"audio": os.path.join(prefix, row.audio)})  # noqa: PTH118
 
 
 def _names(aligners: dict[str, WordAligner]) -> str:

@@ -8,7 +8,8 @@ import numpy as np
 
 from jobs.audio import clip_io
 from jobs.audio.clip_io import CLIP_RATE_HZ, Samples
-from jobs.dataset.manifest import LONGEST_READ_S, Clip, Rejection, RejectionError, Source, check_audio_inside
+from jobs.dataset.audio_roots import AudioRoots
+from jobs.dataset.manifest import LONGEST_READ_S, Clip, Rejection, RejectionError, Source
 from jobs.errors import UserError
 from jobs.files.reading import hash_file
 
@@ -42,13 +43,13 @@ class ManifestClips:
         self.rejected[clip.number] = error
 
 
-def inspect_clip(number: int, row: Clip, manifest: Path) -> CodecClip:
+def inspect_clip(number: int, row: Clip, manifest: Path, roots: AudioRoots) -> CodecClip:
     """Hash the audio of a line and measure its length.
 
     Raises ``RejectionError``: no text, no file, or a file without audio. Raises ``UserError``:
     ``path_outside_dataset``.
     """
-    path = check_audio_inside(manifest, manifest.parent, row.audio)
+    path = roots.find(manifest, manifest.parent, row.audio)
     if not any(character.isalnum() for character in row.text):
         raise RejectionError("no_text", "A clip without text cannot be trained on.")
     try:

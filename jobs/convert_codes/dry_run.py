@@ -6,7 +6,7 @@ from typing import Any
 
 from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.convert_codes.params import Params
-from jobs.dataset.manifest import read_extent, summarise_extent
+from jobs.dataset.manifest import Extent, read_extent, summarise_extent
 from jobs.runner.machine.nvidia_smi import ask_nvidia_smi
 from jobs.runner.machine.preflight import free_bytes
 from jobs.settings import Settings
@@ -26,10 +26,17 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
     is_here = not is_hub or (settings.hub_cache / f"models--{tokenizer.replace('/', '--')}" / "snapshots").is_dir()
     return {
         "data": {**summarise_extent(extent), "frames": round(extent.seconds * FRAMES_PER_SECOND)},
+        "ref_audio": _references(params, extent),
         "tokenizer": tokenizer if is_here else f"{tokenizer}, {DOWNLOAD_GB} GB to be downloaded",
         "disk": {"need_mb": round(need / 1e6, 1), "free_gb": round(free / 1e9, 1), "fits": need <= free},
         "time": _time(extent.seconds, tokenizer),
     }
+
+
+def _references(params: Params, extent: Extent) -> str:
+    if params.ref_audio is None:
+        return f"kept in {extent.n_with_reference} of {extent.n_clips} lines; others take one of their speaker"
+    return f"{params.ref_audio} in all lines, in place of what {extent.n_with_reference} of them name"
 
 
 def _time(seconds: float, tokenizer: str) -> dict[str, Any]:

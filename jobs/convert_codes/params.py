@@ -5,7 +5,6 @@ from pathlib import Path
 from pydantic import Field
 
 from jobs.dataset.manifest import check_step
-from jobs.errors import UserError
 from jobs.param_types import AlignedManifest, InputPath, ModelRef, OutputPath, Strict, Untrusted, rare
 from jobs.qwen.model_files import check_tokenizer
 
@@ -19,7 +18,9 @@ class Params(Strict):
     out: OutputPath = rare("", description="Default: train_manifest_qwen3.jsonl beside it.")
     tokenizer: ModelRef = Field(DEFAULT_TOKENIZER, description="Hub id, folder, or toy (for trials without weights).")
     ref_audio: InputPath | None = rare(
-        None, description="Reference clip for the speaker embedding. Default: the best-scored clip of 3 to 10 s."
+        None,
+        description="Clip for the speaker embedding, in place of the manifest's. Default: the manifest's own, else the "
+        "speaker's best-scored clip of 3 to 10 s.",
     )
     batch_s: float = rare(60.0, gt=0, le=600, description="Audio per batch, seconds; lower it when memory is low.")
 
@@ -31,19 +32,18 @@ class Result(Strict):
     n_clips: int
     n_frames: int
     n_rejected: int
-    ref_audio: Untrusted
+    ref_audio: Untrusted = Field(description="Of the first line.")
+    ref_audio_lines: dict[str, int] = Field(
+        default_factory=dict,
+        description="Lines by origin of ref_audio: kept (the line's own), speaker (another line's), chosen (best), "
+        "unusable (its own cannot be read), given, replaced (by the argument).",
+    )
     tokenizer: str
 
 
 def check(params: Params) -> None:
-    """Check that the manifest is readable and that the output lies in its folder, to which clip paths are relative."""
+    """Check that the manifest is readable, and the tokenizer where it is a folder."""
     manifest = Path(params.manifest)
     check_step(manifest, "ingested")
     if Path(params.tokenizer).is_absolute():
         check_tokenizer(Path(params.tokenizer), params.tokenizer)
-    if params.out and not manifest.resolve().parent.is_relative_to(Path(params.out).resolve().parent):
-        raise UserError(
-            "output_outside_dataset",
-            f"{params.out} is not in the dataset's folder {manifest.parent}; clip paths are relative to the manifest.",
-            f"Write it beside the input, e.g. {manifest.with_name('train_manifest_qwen3.jsonl')}.",
-        )

@@ -2,51 +2,104 @@
 
 import filecmp
 import hashlib
+import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
+from jobs.audio import clip_io
 from jobs.convert_codes.clip_loader import CodecClip, read_clip
-from jobs.dataset.manifest import Clip, RejectionError, check_audio_inside, read_rows
+from jobs.dataset.audio_roots import AudioRoots, name_from
+from jobs.dataset.manifest import Clip, RejectionError, read_rows
 from jobs.errors import UserError
 from jobs.files.copying import copy_file
 from jobs.files.folders import make_folder
+
+logger = logging.getLogger(__name__)
 
 REFERENCE_MIN_S = 3.0  # Qwen3-TTS needs at least 3 s of reference audio
 REFERENCE_MAX_S = 10.0
 
 
-def find_references(clips: Iterable[CodecClip], chosen: str | None, dataset: Path, manifest: Path) -> Mapping[str, str]:
-    """Return the reference clip of each speaker, relative to the dataset. A clip from elsewhere is copied into it.
+Origin = Literal["kept", "speaker", "chosen", "unusable", "given", "replaced"]
 
-    Without ``chosen`` it is the clip that the manifest names, if it is still among the clips, else the best one. Raises
-    ``UserError``: ``ref_audio_unusable``.
+
+@dataclass
+class References:
+    """Reference clip of every line, relative to the new manifest's folder, and the number of lines by origin.
+
+    Attributes:
+        by_line: by number of the line, from 0.
+        origins: ``kept``: the line's own; ``speaker``: the first that another line of the speaker names; ``chosen``:
+            the speaker's best clip; ``unusable``: one of these two, as the line's own cannot be read; ``given``: the
+            argument's; ``replaced``: the argument's instead of the line's own.
     """
-    by_speaker: dict[str, list[CodecClip]] = {}
-    for clip in clips:
-        by_speaker.setdefault(clip.speaker, []).append(clip)
-    if chosen is None:
-        named = _named_references(manifest)
-        found = {
-            speaker: next((clip for clip in own if clip.path == named.get(speaker)), None) or choose_reference(own)
-            for speaker, own in by_speaker.items()
-        }
-        return {speaker: path_inside(clip.path, dataset) for speaker, clip in found.items()}
+
+    by_line: dict[int, str] = field(default_factory=dict)
+    origins: Counter[Origin] = field(default_factory=Counter)
+
+    def add(self, number: int, path: str, origin: Origin) -> None:
+        """Set the reference of a line."""
+        self.by_line[number] = path
+        self.origins[origin] += 1
+
+
+def find_references(
+    clips: Mapping[int, CodecClip], given: str | None, dataset: Path, manifest: Path, roots: AudioRoots
+) -> References:
+    """Find the reference of every usable line: its own, which is kept, unless ``given`` replaces it.
+
+    A line without one takes its speaker's first, else the speaker's best clip. ``given`` from elsewhere is copied into
+    the new manifest's folder. Raises ``UserError``: ``ref_audio_unusable``, ``path_outside_dataset``.
+    """
+    named = {
+        number: roots.find(manifest, manifest.parent, row.ref_audio)
+        for number, row in enumerate(read_rows(manifest, Clip))
+        if number in clips and row.ref_audio
+    }
+    found = References()
+    if given is not None:
+        _check_given(given)
+        name, real = path_inside(Path(given), dataset), Path(given).resolve()
+        for number in clips:
+            found.add(number, name, "replaced" if named.get(number, real) != real else "given")
+        return found
+    is_usable = {path: _is_readable(path) for path in set(named.values())}
+    first: dict[str, Path] = {}
+    for number, path in named.items():
+        if is_usable[path]:
+            first.setdefault(clips[number].speaker, path)
+    best: dict[str, Path] = {}
+    for number, clip in clips.items():
+        own = named.get(number)
+        if own is not None and is_usable[own]:
+            found.add(number, name_from(dataset, own), "kept")
+        elif clip.speaker in first:
+            found.add(number, name_from(dataset, first[clip.speaker]), "unusable" if own else "speaker")
+        else:
+            if clip.speaker not in best:
+                best[clip.speaker] = choose_reference(c for c in clips.values() if c.speaker == clip.speaker).path
+            found.add(number, name_from(dataset, best[clip.speaker]), "unusable" if own else "chosen")
+    return found
+
+
+def _check_given(given: str) -> None:
     try:
-        read_clip(Path(chosen))
+        read_clip(Path(given))
     except RejectionError as error:
         raise UserError(
-            "ref_audio_unusable", f"ref_audio {chosen}: {error.detail}", "Give a clean clip of 3 to 10 s."
+            "ref_audio_unusable", f"ref_audio {given}: {error.detail}", "Give a clean clip of 3 to 10 s."
         ) from error
-    return dict.fromkeys(by_speaker, path_inside(Path(chosen), dataset))
 
 
-def _named_references(manifest: Path) -> dict[str, Path]:
-    """Return the first reference that the manifest names for each speaker."""
-    named: dict[str, Path] = {}
-    for row in read_rows(manifest, Clip):
-        if row.ref_audio is not None and row.speaker not in named:
-            named[row.speaker] = check_audio_inside(manifest, manifest.parent, row.ref_audio)
-    return named
+def _is_readable(path: Path) -> bool:
+    try:
+        return clip_io.duration_s(path) > 0
+    except (UserError, OSError) as error:
+        logger.warning("the reference %s, which the manifest names, is not used: %s", path, error)
+        return False
 
 
 def path_inside(path: Path, dataset: Path) -> str:

@@ -6,7 +6,7 @@ the manifest alone, so a resumed job encodes the same batches and writes the sam
 
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from jobs.audio.clip_io import Samples
@@ -19,14 +19,16 @@ from jobs.convert_codes.clip_loader import (
     read_clip,
 )
 from jobs.convert_codes.params import Params, Result
-from jobs.convert_codes.reference_clips import find_references, path_inside
-from jobs.dataset.manifest import Clip, RejectionError, read_rows, write_rows
+from jobs.convert_codes.reference_clips import References, find_references
+from jobs.dataset.audio_roots import AudioRoots, name_from
+from jobs.dataset.manifest import Clip, CodesTokenizer, RejectionError, read_rows, write_rows
 from jobs.errors import UserError
 from jobs.files.folders import make_folder
 from jobs.files.reading import open_regular
 from jobs.model_folders.contents import ModelFolder
 from jobs.model_folders.safetensors_header import find_weights
 from jobs.qwen.codec import Codec, load_codec
+from jobs.qwen.codec_identity import identify_tokenizer
 from jobs.qwen.devices import compute_device, keep_freed_memory, limit_cpu_threads
 from jobs.qwen.hub import resolve_tokenizer
 from jobs.qwen.model_files import TOKENIZER_FILES
@@ -54,8 +56,11 @@ def run(params: Params, context: JobContext) -> Result:
         _encode(clips, journal, tokenizer, params.batch_s, context)
         if not clips.usable:
             raise _no_clips(manifest, clips)
-        references = find_references(clips.usable.values(), params.ref_audio, out.parent, manifest)
-        n_frames = _write_manifest(manifest, out, clips, journal, references)
+        references = find_references(
+            clips.usable, params.ref_audio, out.parent, manifest, AudioRoots.of(context.settings)
+        )
+        of = identify_tokenizer(ModelFolder.at(tokenizer), params.tokenizer)
+        n_frames = _write_manifest(manifest, out, clips, journal, references, of)
     n_rejected = write_rows(
         out.with_name(REJECTIONS_NAME),
         (make_rejection(row, clips.rejected[number]) for number, row in _rows(manifest) if number in clips.rejected),
@@ -63,12 +68,14 @@ def run(params: Params, context: JobContext) -> Result:
     context.publish("manifest", out, "manifest")
     context.publish("rejections", out.with_name(REJECTIONS_NAME), "report")
     logger.info("%d clips, %d frames, %d rejected", len(clips.usable), n_frames, n_rejected)
+    logger.info("lines by origin of their ref_audio: %s", dict(references.origins))
     return Result(
         manifest=str(out),
         n_clips=len(clips.usable),
         n_frames=n_frames,
         n_rejected=n_rejected,
-        ref_audio=next(iter(references.values())),
+        ref_audio=next(iter(references.by_line.values())),
+        ref_audio_lines={str(origin): count for origin, count in references.origins.most_common()},
         tokenizer=params.tokenizer,
     )
 
@@ -78,11 +85,11 @@ def _rows(manifest: Path) -> Iterator[tuple[int, Clip]]:
 
 
 def _inspect_clips(manifest: Path, context: JobContext) -> ManifestClips:
-    clips = ManifestClips()
+    clips, roots = ManifestClips(), AudioRoots.of(context.settings)
     for number, row in _rows(manifest):
         context.raise_if_cancelled()
         try:
-            clips.usable[number] = inspect_clip(number, row, manifest)
+            clips.usable[number] = inspect_clip(number, row, manifest, roots)
         except RejectionError as error:
             clips.rejected[number] = error
     return clips
@@ -152,7 +159,12 @@ def _no_clips(manifest: Path, clips: ManifestClips) -> UserError:
 
 
 def _write_manifest(
-    manifest: Path, out: Path, clips: ManifestClips, journal: Journal, references: Mapping[str, str]
+    manifest: Path,
+    out: Path,
+    clips: ManifestClips,
+    journal: Journal,
+    references: References,
+    tokenizer: CodesTokenizer,
 ) -> int:
     """Write the manifest in the order of the input; return the number of frames."""
     n_frames = 0
@@ -166,10 +178,11 @@ def _write_manifest(
             codes = journal.get(clip.key)
             n_frames += len(codes)
             added = {
-                "audio": path_inside(clip.path, out.parent),
+                "audio": name_from(out.parent, manifest.parent / row.audio),
                 "duration_s": row.duration_s or round(clip.duration_s, 3),
-                "ref_audio": references[clip.speaker],
+                "ref_audio": references.by_line[number],
                 "audio_codes": codes,
+                "codes_tokenizer": tokenizer,
             }
             yield row.model_copy(update=added)
 

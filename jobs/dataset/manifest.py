@@ -8,15 +8,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from jobs.asr.transcript import Word as Word
 from jobs.errors import UserError
 from jobs.files.atomic_io import open_text
 from jobs.files.reading import LONGEST_PATH, read_lines, resolve_inside
-from jobs.param_types import first_fault
+from jobs.param_types import AUTO, first_fault
 from jobs.runner.job_kind import Output, find_makers
 
 Step = Literal["ingested", "aligned", "coded"]
@@ -37,7 +37,17 @@ LONGEST_READ_S = 600.0  # training takes clips of at most 300 s
 MAX_QUALITY_VALUES = 1_000
 MAX_NAME = 200
 
+
+def name_language(value: Any) -> Any:
+    """Return a language's name in lower case, ``auto`` for none and for an empty one; any other value as it is."""
+    if value is None:
+        return AUTO
+    return (value.strip().lower() or AUTO) if isinstance(value, str) else value
+
+
 Name = Annotated[str, Field(max_length=MAX_NAME)]
+LanguageName = Annotated[Name, BeforeValidator(name_language)]
+"""Lower case. A row without a language means ``auto``, as in upstream's format: never English."""
 FileName = Annotated[str, Field(max_length=LONGEST_PATH)]
 Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 ClipSeconds = Annotated[float, Field(ge=0, le=LONGEST_CLIP_S)]
@@ -66,13 +76,31 @@ class TimedWord(Word):
     model_config = ConfigDict(extra="allow", allow_inf_nan=False, from_attributes=True)
 
 
+class CodesTokenizer(Row):
+    """The 12 Hz speech tokenizer that codes are of.
+
+    Attributes:
+        name: as it was given to ``convert_codes``, of a folder its last part.
+        fingerprint: hash of its codebooks (``jobs.qwen.codec_identity``), the same in every number format.
+        codebook_size: number of codes of each codebook.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    name: Name
+    fingerprint: Name
+    codebook_size: Annotated[int, Field(ge=1, le=2**21)]
+
+
 class Clip(Row):
     """A line of ``train_manifest.jsonl`` (24 kHz mono clips), and what later steps add to it."""
 
     audio: FileName
     text: Text
     speaker: Name = "speaker"
-    language: Name = "english"
+    language: LanguageName = AUTO
+    instruct: Text | None = None
+    """How the text is spoken, in words: "calmly, with a smile". Learnt, and asked for again by ``synthesize``."""
     duration_s: ClipSeconds | None = None
     source: Source | None = None
     quality: dict[str, float] = Field(default_factory=dict, max_length=MAX_QUALITY_VALUES)
@@ -81,9 +109,12 @@ class Clip(Row):
     words: Annotated[list[TimedWord], Field(fail_fast=True)] | None = None
     """Added by ``align``."""
     ref_audio: FileName | None = None
-    """Chosen when the dataset is judged, else by ``convert_codes``: the speaker embedding is made from this clip."""
+    """The speaker embedding is made from this clip: as the manifest's author, the judging of the dataset, or
+    ``convert_codes`` has chosen it."""
     audio_codes: Annotated[list[Annotated[list[int], Field(fail_fast=True)]], Field(fail_fast=True)] | None = None
     """Added by ``convert_codes``: (frames, 16) codebook indices at 12.5 frames a second."""
+    codes_tokenizer: CodesTokenizer | None = None
+    """Added by ``convert_codes``; manifests of other tools and of earlier versions have none."""
 
 
 class Rejection(Row):
@@ -178,21 +209,6 @@ def check_step(path: Path, needs: Step) -> Clip:
     return first
 
 
-def check_audio_inside(path: Path, root: Path, audio: str) -> Path:
-    """Resolve a row's audio path and refuse one that leads out of the dataset's root.
-
-    Raises ``UserError``: ``path_outside_dataset``.
-    """
-    resolved = resolve_inside(root, audio)
-    if resolved is None:
-        raise UserError(
-            "path_outside_dataset",
-            f"{path} names {audio!r}, which leads out of the dataset's folder {root}.",
-            "Move the audio into the dataset's folder and name it relative to that folder.",
-        )
-    return resolved
-
-
 def file_inside(folder: Path, name: str) -> Path:
     """Return the path of a file in a folder, which a link may not lead out of it.
 
@@ -219,6 +235,7 @@ class Extent:
     seconds: float = 0.0
     n_without_length: int = 0
     n_without_text: int = 0
+    n_with_reference: int = 0
     languages: Counter[str] = field(default_factory=Counter)
 
 
@@ -235,6 +252,7 @@ def read_extent(manifest: Path) -> Extent:
         extent.seconds += length_of(row)
         extent.n_without_length += row.duration_s is None
         extent.n_without_text += not any(character.isalnum() for character in row.text)
+        extent.n_with_reference += row.ref_audio is not None
         extent.languages[row.language] += 1
     return extent
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pydantic import ConfigDict, Field
 
-from jobs.dataset.manifest import ClipSeconds, FileName, Name, Row, Text, file_inside, read_rows
+from jobs.dataset.manifest import ClipSeconds, FileName, LanguageName, Name, Row, Text, file_inside, read_rows
 from jobs.errors import UserError
+from jobs.param_types import AUTO
 
 TAKES_NAME = "takes.jsonl"
 
@@ -25,9 +26,11 @@ class Take(Row):
     audio: FileName
     text: Text = Field("", description="Empty: unknown.")
     speaker: Name | None = None
-    language: Name = "auto"
+    instruct: Text | None = None
+    language: LanguageName = AUTO
     duration_s: ClipSeconds = Field(0.0, description="0: unknown.")
     hit_limit: bool = Field(False, description="No end of speech before max_seconds.")
+    max_seconds: float = Field(0.0, description="Limit of its length; 0: unknown.")
     seed: int = 0
     take: int = Field(1, description="Number of the take among those of its text, from 1.")
     model: FileName = ""

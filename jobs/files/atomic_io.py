@@ -95,7 +95,8 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     """Give an empty folder to fill, by any means, which then takes the place of ``path`` and of all that is there.
 
     Folders above it are made.
-    Its files are flushed to the disk before. On an error the folder that was there stays, and the new one is deleted.
+    Before, its files get the permissions that the umask gives, whatever wrote them (safetensors makes files for the
+    owner alone), and are flushed to the disk. On an error the folder that was there stays, and the new one is deleted.
 
     Raises:
         UserError: ``path_is_link``.
@@ -106,7 +107,10 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         temporary, descriptor = _make_temporary(parent, name, None)
         try:
             yield path.with_name(temporary)
-            for folder, _, files in os.walk(path.with_name(temporary)):
+            usual = stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o777
+            for folder, folders, files in os.walk(path.with_name(temporary)):
+                for inner in (*folders, *files):
+                    _set_usual_mode(Path(folder, inner), usual)
                 for file in files:
                     flush(Path(folder, file))
             _exchange(parent, temporary, name)
@@ -114,6 +118,22 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         finally:  # what remains under this name is the unfinished or the former one
             os.close(descriptor)
             _delete(parent, temporary)
+
+
+def _set_usual_mode(path: Path, usual: int) -> None:
+    """Give a new file or folder the permissions of a folder made in the usual way, files without those to execute.
+
+    A file with other names (a hard link of a model's) keeps its own: they are also those of the other names.
+    """
+    found = path.lstat()
+    if stat.S_ISDIR(found.st_mode):
+        mode = usual
+    elif stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+        mode = usual & 0o666
+    else:
+        return
+    if stat.S_IMODE(found.st_mode) != mode:
+        path.chmod(mode)
 
 
 def flush(path: Path) -> None:

@@ -2,11 +2,14 @@
 
 import os
 import shutil
+import stat
 from contextlib import suppress
 from pathlib import Path
 
 from jobs.files.atomic_io import open_binary, sweep, temporary_name
 from jobs.files.folders import make_folder, open_parent
+
+READ_BITS = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 
 
 def copy_file(source: Path, target: Path, *, sync: bool = True) -> None:
@@ -21,10 +24,16 @@ def copy_file(source: Path, target: Path, *, sync: bool = True) -> None:
 
 
 def link_file(source: Path, target: Path) -> None:
-    """Give a file a second name, or copy it; what has the target's name is replaced. Raises as ``copy_file``."""
+    """Give a file a second name, or copy it; what has the target's name is replaced. Raises as ``copy_file``.
+
+    A file that fewer may read than the target's folder is copied: a second name has the permissions of the first.
+    """
     with open_parent(target) as (folder, name):
         if target.exists() and target.samefile(source):
             return  # to rename one hard link of a file to another does nothing and leaves both
+        if os.fstat(folder).st_mode & READ_BITS & ~source.stat().st_mode:
+            copy_file(source, target)
+            return
         sweep(folder)
         temporary = temporary_name(name)
         try:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from jobs.dataset.manifest import Row, read_rows
+from jobs.dataset.manifest import LONGEST_TEXT, Row, read_rows
 from jobs.dataset.quality.thresholds import EXPORT, QUALITY, VALIDATION_SHARE, Layout, read_thresholds
 from jobs.errors import UserError
 from jobs.param_types import InputPath, Language, OutputPath, Strict, Untrusted, Value, rare
@@ -18,6 +18,7 @@ class TranscriptLine(Row):
     text: str = Field(min_length=1)
     speaker: str | None = None
     language: str | None = None
+    instruct: str | None = Field(None, max_length=LONGEST_TEXT)
 
 
 class Params(Strict):

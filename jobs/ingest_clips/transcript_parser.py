@@ -44,6 +44,7 @@ class ParsedLine:
     speaker: str
     language: str
     clip_name: str
+    instruct: str | None = None
 
     def reject(self, reason: str, detail: str, duration_s: float = 0.0) -> RejectedLine:
         """Return this line as rejected."""
@@ -55,7 +56,7 @@ def find_lines(lines: Iterable[tuple[int, TranscriptLine]], audio_dir: Path) -> 
     folders = AudioFolders.of(audio_dir)
     for number, line in lines:
         _, sound = folders.take(line.audio_file)
-        yield ForeignClip(number, line.audio_file, sound, line.text, line.speaker, line.language)
+        yield ForeignClip(number, line.audio_file, sound, line.text, line.speaker, line.language, line.instruct)
 
 
 def parse_lines(
@@ -88,7 +89,9 @@ def parse_lines(
             rejected.append(RejectedLine(number, line.audio_file[:LONGEST_PATH], text, error.reason, error.detail))
             continue
         clip_name = names.make(line.audio_file)
-        parsed.append(ParsedLine(number, line.audio_file, path, text, line_speaker, line_language, clip_name))
+        parsed.append(
+            ParsedLine(number, line.audio_file, path, text, line_speaker, line_language, clip_name, line.instruct)
+        )
     return parsed, rejected
 
 

@@ -106,6 +106,7 @@ def _row(line: ParsedLine, entry: Mapping[str, Any]) -> Clip:
         text=line.text,
         speaker=line.speaker,
         language=line.language,
+        instruct=line.instruct,
         duration_s=entry["duration_s"],
         source=Source(recording=line.audio_file, start_s=0.0, end_s=entry["duration_s"]),
         quality=entry["quality"],

@@ -1,7 +1,7 @@
 """Export of a voice as a directory that upstream ``qwen_tts`` loads, and that can be trained again here.
 
-``config.json`` is the base's with a few keys changed: the tokenizer's behaviour depends on the other keys, and
-upstream's ``save_pretrained`` fails (qwen-tts 0.1.1). Weights are merged in float32 and cast once to the base's dtypes.
+``config.json`` is the base's with a few keys changed, because upstream's ``save_pretrained`` fails (qwen-tts 0.1.1).
+Weights are merged in float32 and cast once to the base's dtypes.
 """
 
 import json
@@ -18,55 +18,76 @@ from jobs.files.copying import copy_file, link_file
 from jobs.files.folders import make_folder
 from jobs.model_folders.contents import ModelFolder
 from jobs.model_folders.safetensors_header import INDEX, WEIGHTS, find_weights
-from jobs.qwen.model_files import CARD, CODEC, COPIED_FILES, TOKENIZER_FILES, read_model_config
+from jobs.qwen.model_files import CARD, CODEC, COPIED_FILES, ENCODER_FILE, TOKENIZER_FILES, read_model_config
 from jobs.qwen.safetensors_io import read_tensors, weight_files
-from jobs.qwen.speaker_embedding import ENCODER_FILE, ENCODER_PREFIX, encoder_files
+from jobs.qwen.speaker_embedding import ENCODER_PREFIX, encoder_config, encoder_files
 from jobs.qwen.train.lora import merged_tensors
 
+SAFE_TRANSFORMERS = "4.57.2"
+"""Newest ``transformers_version`` of a config with which stock keeps the text tokenizer of a folder as it is; see
+``jobs.qwen.loading.load_processor``."""
 _TALKER_TABLE = "talker.model.codec_embedding.weight"
 
 
-def write_voice(model: Any, base: Path, out: Path, *, voices: Mapping[str, torch.Tensor], card: dict[str, Any]) -> Path:
+def write_voice(
+    model: Any,
+    base: Path,
+    out: Path,
+    *,
+    voices: Mapping[str, torch.Tensor],
+    card: dict[str, Any],
+    encoder_folder: Path | None = None,
+) -> Path:
     """Write a voice to ``out`` atomically, replacing an older one.
 
     Args:
         model: the trained upstream model, with adapters not yet merged or without any.
         voices: speaker embedding (hidden,) of the training run, by name in lower case.
+        encoder_folder: model whose speaker encoder is kept beside the voice, for a base without one of its own.
     """
-    config = read_model_config(base)
+    config = _config_with_encoder(base, encoder_folder)
     for speaker in voices:
         config = voice_config(config, speaker)
     rows = {config["talker_config"]["spk_id"][speaker]: embedding for speaker, embedding in voices.items()}
     with replacing_folder(out) as folder:
         _write_weights(model, base, folder / WEIGHTS, rows)
-        _write_encoder(base, folder / ENCODER_FILE)
+        _write_encoder(encoder_folder or base, folder / ENCODER_FILE)
         _write_others(base, folder, config, card)
     return out
 
 
-def write_base(model: Any, base: Path, out: Path, *, card: dict[str, Any]) -> Path:
+def write_base(model: Any, base: Path, out: Path, *, card: dict[str, Any], encoder_folder: Path | None = None) -> Path:
     """Write a trained model as a base, which clones voices from reference clips and can be trained further.
 
     Args:
         model: the trained upstream model, with adapters not yet merged or without any.
         base: directory that training started from; its speaker encoder, which is not trained, is copied.
+        encoder_folder: model whose speaker encoder is copied instead.
 
     Raises:
         UserError: ``speaker_encoder_missing``.
     """
-    encoder = _read_encoder(base)
+    encoder = _read_encoder(encoder_folder or base)
     if not encoder:
         raise UserError(
             "speaker_encoder_missing",
             f"{base} has no speaker encoder, which a base needs.",
             "Train from a base model or a voice that start_training exported, or leave export_base out.",
         )
-    config = read_model_config(base)
+    config = _config_with_encoder(base, encoder_folder)
     config["tts_model_type"] = "base"
+    config["transformers_version"] = SAFE_TRANSFORMERS
     with replacing_folder(out) as folder:
         _write_weights(model, base, folder / WEIGHTS, {}, encoder)
         _write_others(base, folder, config, card)
     return out
+
+
+def _config_with_encoder(base: Path, encoder_folder: Path | None) -> dict[str, Any]:
+    config = read_model_config(base)
+    if encoder_folder is not None:
+        config["speaker_encoder_config"] = encoder_config(encoder_folder)
+    return config
 
 
 def _write_others(base: Path, folder: Path, config: dict[str, Any], card: dict[str, Any]) -> None:
@@ -89,6 +110,7 @@ def voice_config(base_config: dict[str, Any], speaker: str) -> dict[str, Any]:
     talker["spk_id"] = slots
     talker["spk_is_dialect"] = {**(talker.get("spk_is_dialect") or {}), speaker: False}
     config["tts_model_type"] = "custom_voice"
+    config["transformers_version"] = SAFE_TRANSFORMERS
     return config
 
 

@@ -58,13 +58,22 @@ def load_base(path: Path, device: str, dtype: torch.dtype, *, with_codec: bool =
             use_safetensors=True,
         )
         model.__class__ = models.Qwen3TTSForConditionalGeneration
-        # upstream's own flag: the same text must become the same ids in training and in synthesis
-        processor = models.Qwen3TTSProcessor.from_pretrained(str(known), fix_mistral_regex=True)
+        processor = load_processor(known)
     _check_ids(processor.tokenizer, config["talker_config"]["text_vocab_size"], path)
     model.load_generate_config(sampling)
     if with_codec:
         model.load_speech_tokenizer(_load_codec(folder.inner(CODEC), device))
     return package.Qwen3TTSModel(model=model, processor=processor, generate_defaults=model.generate_config)
+
+
+def load_processor(folder: Path) -> Any:
+    """Load the text tokenizer of a folder, with the ids that stock gives when it loads the model by its hub id.
+
+    Stock asks transformers to replace the pattern that parts words by Mistral's. For a hub id of Qwen's that does
+    nothing; for a folder it does, with some ``transformers_version`` values of its config: other ids for "iPhone".
+    """
+    processor: Any = qwen_tts().core.models.Qwen3TTSProcessor.from_pretrained(str(folder), fix_mistral_regex=False)
+    return processor
 
 
 def load_tokenizer(path: Path, device: str) -> Any:

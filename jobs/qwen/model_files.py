@@ -11,6 +11,7 @@ from jobs.qwen.config_schema import check_codec_config, check_codec_input, check
 
 CARD = "tts_train.json"  # in the directory of a voice trained here: how it was made
 CARD_BYTES = 900_000  # the server reads it; a card of a run of 10,000 steps has 60 KB
+ENCODER_FILE = "speaker_encoder.safetensors"  # next to an exported voice, whose class cannot hold it
 MODEL_TYPE = "qwen3_tts"
 TOKENIZER_TYPE = "qwen3_tts_tokenizer_12hz"
 CODEC = "speech_tokenizer"

@@ -1,11 +1,13 @@
 """Kind, speakers and languages of a model, from its config. Imports no heavy library: tools check requests with it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from jobs.errors import UserError
 from jobs.qwen.model_files import read_card, read_model_config
+from jobs.qwen.speech.take_length import read_rates
 
 
 @dataclass(frozen=True)
@@ -13,16 +15,38 @@ class VoiceModel:
     """Kind, speakers and languages of a model.
 
     Attributes:
-        kind: ``custom_voice`` has its own speakers, ``base`` clones the voice of a reference clip.
+        kind: ``custom_voice`` has its own speakers, ``base`` clones the voice of a reference clip,
+            ``voice_design`` makes one from the instruct.
         languages: names, lower case; ``auto`` first.
         trained_language: language of a voice trained here on a single language; else None.
+        takes_instruct: whether stock gives the model an instruct; it drops that of a 0.6B.
+        s_per_character: seconds that the narrator of a voice trained here needs for a character, by language.
     """
 
     folder: Path
-    kind: Literal["custom_voice", "base"]
+    kind: Literal["custom_voice", "base", "voice_design"]
     speakers: tuple[str, ...]
     languages: tuple[str, ...]
     trained_language: str | None = None
+    s_per_character: Mapping[str, float] = field(default_factory=dict)
+    takes_instruct: bool = True
+
+    def check_instruct(self, instruct: str | None) -> None:
+        """Check that stock would not drop an instruct without a word, and that a voice design has one.
+
+        Raises:
+            UserError: ``instruct_not_supported``, ``instruct_missing``.
+        """
+        if self.kind == "voice_design":
+            if not (instruct or "").strip():
+                raise UserError(
+                    "instruct_missing",
+                    f"{self.folder} makes a voice from words, and none were given.",
+                    "Describe the voice with instruct, or train a voice from this model.",
+                )
+            return
+        if instruct and instruct.strip() and (self.kind == "base" or not self.takes_instruct):
+            raise instruct_refused(str(self.folder))
 
     def speaker(self, asked: str | None) -> str | None:
         """Choose the speaker: the one asked for, else the only one; None for a base model.
@@ -31,6 +55,8 @@ class VoiceModel:
             UserError: ``speaker_unknown`` or ``speaker_missing``, naming the known ones.
         """
         known = ", ".join(self.speakers) or "none"
+        if self.kind == "voice_design" and asked is None:
+            return None
         if self.kind == "base":
             if asked is None:
                 return None
@@ -77,10 +103,10 @@ class VoiceModel:
         Raises:
             UserError: ``ref_audio_not_used`` or ``ref_audio_missing``.
         """
-        if self.kind == "custom_voice" and is_given:
+        if self.kind != "base" and is_given:
             raise UserError(
                 "ref_audio_not_used",
-                f"{self.folder} is a trained voice: it speaks with its own speakers, not with ref_audio.",
+                f"{self.folder} is no base model: it speaks with its own speakers or by the instruct.",
                 "Leave ref_audio and ref_text out, or give a base model.",
             )
         if self.kind == "base" and not is_given:
@@ -91,6 +117,35 @@ class VoiceModel:
             )
 
 
+def takes_instruct(config: Mapping[str, Any]) -> bool:
+    """Return whether stock's ``generate_custom_voice`` passes an instruct on; it asks the same of the config."""
+    return str(config.get("tts_model_size")) not in "0b6"
+
+
+def instruct_refused(ref: str) -> UserError:
+    """Return the error for an instruct that would be dropped."""
+    return UserError(
+        "instruct_not_supported",
+        f"{ref} takes no instruct: stock qwen_tts drops that of a 0.6B, and a base model that clones has none.",
+        "Take a 1.7B voice, or train one from a 1.7B base; or leave instruct out.",
+    )
+
+
+def check_instruct(model: str, instruct: str | None) -> None:
+    """Refuse an instruct for a model whose folder or name says that stock would drop it.
+
+    Raises:
+        UserError: ``instruct_not_supported``.
+    """
+    if not instruct or not instruct.strip():
+        return
+    if Path(model).is_absolute():
+        if not takes_instruct(read_model_config(Path(model))):
+            raise instruct_refused(model)
+    elif "0.6B" in model:
+        raise instruct_refused(model)
+
+
 def describe_model(folder: Path) -> VoiceModel:
     """Read kind, speakers and languages of a model (from ``resolve_model``).
 
@@ -99,23 +154,25 @@ def describe_model(folder: Path) -> VoiceModel:
     """
     config = read_model_config(folder)
     kind = config.get("tts_model_type")
-    if kind not in ("custom_voice", "base"):
+    if kind not in ("custom_voice", "base", "voice_design"):
         raise UserError(
             "model_cannot_speak",
-            f"{folder} is a {kind!r} model; synthesize needs a voice ('custom_voice') or a 'base' model.",
+            f"{folder} is a {kind!r} model; synthesize needs 'custom_voice', 'base' or 'voice_design'.",
             "Give a voice from start_training, or a Base or CustomVoice model.",
         )
-    talker = config["talker_config"]
+    talker, card = config["talker_config"], read_card(folder)
     languages = [name.lower() for name in talker["codec_language_id"] if "dialect" not in name]
     return VoiceModel(
         folder=folder,
         kind=kind,
         speakers=tuple(sorted(name.lower() for name in talker.get("spk_id") or {})),
         languages=("auto", *sorted(languages)),
-        trained_language=_trained_language(folder),
+        trained_language=_trained_language(card),
+        s_per_character=read_rates(card),
+        takes_instruct=takes_instruct(config),
     )
 
 
-def _trained_language(folder: Path) -> str | None:
-    languages = (read_card(folder) or {}).get("languages")
+def _trained_language(card: Mapping[str, Any] | None) -> str | None:
+    languages = (card or {}).get("languages")
     return str(languages[0]) if isinstance(languages, list) and len(languages) == 1 else None

@@ -17,23 +17,26 @@ from jobs.errors import UserError
 from jobs.model_folders.checked_loading import loading_explained
 from jobs.model_folders.contents import ModelFolder
 from jobs.model_folders.safetensors_header import check_tensors, read_header
+from jobs.qwen.model_files import ENCODER_FILE, read_model_config
 from jobs.qwen.safetensors_io import read_tensors, weight_files
 from jobs.qwen.upstream import qwen_tts
 
 logger = logging.getLogger(__name__)
 
 ENCODER_PREFIX = "speaker_encoder."
-ENCODER_FILE = "speaker_encoder.safetensors"  # next to an exported voice, whose class cannot hold it
 SHORTEST_REFERENCE_S = 0.5
 MIN_COSINE_TO_MEAN = 0.5  # below it a reference is reported as unlike the others; our judgement
 
 
-def speaker_embedding(folder: Path, config: Any, speaker: str, references: Sequence[Path]) -> torch.Tensor:
+def speaker_embedding(
+    folder: Path, config: Any, speaker: str, references: Sequence[Path], encoder_folder: Path | None = None
+) -> torch.Tensor:
     """Read or compute the vector of a voice.
 
     Args:
         speaker: name, lower case. If the model has a slot of that name, its vector is returned.
         references: clips of the speaker; without a slot, the mean of their embeddings is returned.
+        encoder_folder: model whose speaker encoder computes them, for a model without one of its own.
 
     Returns:
         (hidden,) float32 on the CPU.
@@ -44,13 +47,13 @@ def speaker_embedding(folder: Path, config: Any, speaker: str, references: Seque
     slot = dict(config.talker_config.spk_id).get(speaker)
     if slot is not None:
         return _slot_embedding(folder, int(slot))
-    encoder = load_speaker_encoder(folder, config)
+    encoder = load_speaker_encoder(encoder_folder or folder)
     if encoder is None:
         known = ", ".join(sorted(config.talker_config.spk_id)) or "none"
         raise UserError(
             "speaker_encoder_missing",
             f"{folder} is a voice without speaker encoder, and has no speaker {speaker!r} (it has: {known}).",
-            "Name one of its speakers, or train from a base model or a voice that start_training exported.",
+            "Give encoder_from=BASE, a Base model of the same size; or name one of its speakers.",
         )
     return _mean_embedding(encoder, references)
 
@@ -86,8 +89,48 @@ def encoder_files(folder: Path) -> list[Path]:
     return weight_files(folder) if kept is None else [kept]
 
 
-def load_speaker_encoder(folder: Path, config: Any) -> Any | None:
-    """Load the speaker encoder of a base model or exported voice in float32; None if there is none.
+def has_speaker_encoder(folder: Path) -> bool:
+    """Return whether a model's folder holds a speaker encoder: those of type custom_voice and voice_design do not.
+
+    Raises:
+        UserError: as ``encoder_files``.
+    """
+    return any(name.startswith(ENCODER_PREFIX) for file in encoder_files(folder) for name in read_header(file))
+
+
+def encoder_config(folder: Path) -> dict[str, Any]:
+    """Read the configuration of a model's speaker encoder.
+
+    Raises:
+        UserError: as ``read_model_config``.
+    """
+    return dict(read_model_config(folder).get("speaker_encoder_config") or {})
+
+
+def check_encoder_fits(encoder_folder: Path, base: Path) -> None:
+    """Check that a model's speaker encoder gives vectors as wide as another model's talker.
+
+    Raises:
+        UserError: ``speaker_encoder_missing``, ``speaker_encoder_mismatch``.
+    """
+    if not has_speaker_encoder(encoder_folder):
+        raise UserError(
+            "speaker_encoder_missing",
+            f"{encoder_folder} has no speaker encoder.",
+            "Give encoder_from=BASE, a Base model.",
+        )
+    width = read_model_config(base)["talker_config"]["hidden_size"]
+    found = encoder_config(encoder_folder).get("enc_dim", 1024)  # the default of upstream's class
+    if found != width:
+        raise UserError(
+            "speaker_encoder_mismatch",
+            f"The speaker encoder of {encoder_folder} gives {found} figures, and the talker of {base} takes {width}.",
+            "Give encoder_from=BASE, the Base model of the same size.",
+        )
+
+
+def load_speaker_encoder(folder: Path) -> Any | None:
+    """Load the speaker encoder of a base model or exported voice, and nothing else, in float32; None: there is none.
 
     Raises:
         UserError: ``model_broken``: its weights do not fit the configuration.
@@ -100,9 +143,10 @@ def load_speaker_encoder(folder: Path, config: Any) -> Any | None:
     }
     if not found:
         return None
-    modeling = qwen_tts().core.models.modeling_qwen3_tts
+    models = qwen_tts().core.models
     with loading_explained(folder), torch.device("meta"):
-        encoder = modeling.Qwen3TTSSpeakerEncoder(config.speaker_encoder_config)
+        config = models.configuration_qwen3_tts.Qwen3TTSSpeakerEncoderConfig(**encoder_config(folder))
+        encoder = models.modeling_qwen3_tts.Qwen3TTSSpeakerEncoder(config)
     check_tensors({name: tuple(tensor.shape) for name, tensor in encoder.state_dict().items()}, found, folder)
     weights = read_tensors(encoder_files(folder), ENCODER_PREFIX)
     encoder.load_state_dict({name.removeprefix(ENCODER_PREFIX): each.float() for name, each in weights}, assign=True)

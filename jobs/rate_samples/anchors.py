@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, read_clip, write_clip
+from jobs.dataset.audio_roots import AudioRoots
 from jobs.dataset.manifest import Clip, read_rows
 from jobs.dataset.split import sample_evenly
 from jobs.dataset.takes import Take, find_takes_file, read_takes
@@ -61,7 +62,7 @@ def _narrator_anchor(inputs: RatingInputs, folder: Path) -> Anchor:
     items: list[RatingItem] = []
     for narrator, clips in inputs.held_out.items():
         for clip in clips:
-            items.append(_copy_clip(clip, inputs.manifest, narrator, folder, f"narrator-{len(items) + 1:02d}"))
+            items.append(_copy_clip(clip, inputs, narrator, folder, f"narrator-{len(items) + 1:02d}"))
     if not items:
         return Anchor("the manifest has too few clips to hold any out of the narrator's profile")
     n_validation = sum(clip.split == "validation" for clips in inputs.held_out.values() for clip in clips)
@@ -77,15 +78,14 @@ def _narrator_anchor(inputs: RatingInputs, folder: Path) -> Anchor:
 def _other_speaker_anchor(inputs: RatingInputs, folder: Path, n_clips: int, given: str | None) -> Anchor:
     narrator, clips = next(iter(inputs.clips.items()))
     if given is not None:
-        excerpts = _read_other_speaker(Path(given), n_clips)
+        excerpts = _read_other_speaker(Path(given), n_clips, inputs.roots)
         note = f"{_count(len(excerpts), 'clip')} of {Path(given).name}, given as another speaker"
         return Anchor(note, _write_excerpts(excerpts, narrator, clips[0].language, folder))
     others = {speaker: clips for speaker, clips in inputs.by_speaker.items() if speaker != narrator}
     if others:
         chosen = sample_evenly([clip for clips in others.values() for clip in clips if clip.text.strip()], n_clips)
         items = [
-            _copy_clip(clip, inputs.manifest, narrator, folder, f"other-{number:02d}")
-            for number, clip in enumerate(chosen, 1)
+            _copy_clip(clip, inputs, narrator, folder, f"other-{number:02d}") for number, clip in enumerate(chosen, 1)
         ]
         speakers = f"the manifest's other speakers ({', '.join(others)}), against {narrator}"
         return Anchor(f"{_count(len(items), 'recording')} of {speakers}", items)
@@ -135,11 +135,11 @@ def split_at_pauses(audio: Samples, pause_s: float) -> list[Samples]:
     ]
 
 
-def _read_other_speaker(path: Path, n_clips: int) -> list[tuple[str, Samples]]:
+def _read_other_speaker(path: Path, n_clips: int, roots: AudioRoots) -> list[tuple[str, Samples]]:
     """Read text and audio of a manifest, a folder of recordings or one recording; without a manifest no text."""
     if path.suffix == ".jsonl":
         clips = sample_evenly(list(read_rows(path, Clip)), n_clips)
-        excerpts = [(clip.text, read_clip(resolve_clip(clip, path).path, CLIP_RATE_HZ)) for clip in clips]
+        excerpts = [(clip.text, read_clip(resolve_clip(clip, path, roots).path, CLIP_RATE_HZ)) for clip in clips]
     elif path.is_dir():
         files = [file for file in sorted(path.iterdir()) if file.suffix.lower() in AUDIO_SUFFIXES][:n_clips]
         n_longest = int(MAX_EXCERPT_S * CLIP_RATE_HZ)
@@ -164,8 +164,8 @@ def _cut_excerpts(audio: Samples, n_clips: int) -> list[Samples]:
     return [audio[start : start + length] for start in np.linspace(0, len(audio) - length, n, dtype=int)]
 
 
-def _copy_clip(clip: Clip, manifest: Path, narrator: str, folder: Path, name: str) -> RatingItem:
-    copy = _copy_file(resolve_clip(clip, manifest).path, folder, name)
+def _copy_clip(clip: Clip, inputs: RatingInputs, narrator: str, folder: Path, name: str) -> RatingItem:
+    copy = _copy_file(resolve_clip(clip, inputs.manifest, inputs.roots).path, folder, name)
     return RatingItem(Take(audio=_relative(copy), text=clip.text), copy, narrator, clip.language.lower())
 
 

@@ -203,6 +203,7 @@ def build_rating(
     return Rating(
         audio=take.audio,
         text=take.text,
+        instruct=take.instruct,
         take=take.take,
         narrator=item.narrator,
         rating=min(verdict.uncapped, cap),

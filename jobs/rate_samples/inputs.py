@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.dataset.manifest import Clip, check_audio_inside
+from jobs.dataset.audio_roots import OWN_FOLDER, AudioRoots
+from jobs.dataset.manifest import Clip
 from jobs.dataset.takes import Take, read_takes
 from jobs.errors import UserError
 from jobs.rate_samples.narrator_clips import NarratorClip, choose_profile_clips, hold_out, read_clips_by_speaker
@@ -31,9 +32,12 @@ class RatingInputs:
     clips: dict[str, list[NarratorClip]]
     held_out: dict[str, list[Clip]]
     by_speaker: dict[str, list[Clip]]
+    roots: AudioRoots = OWN_FOLDER
 
 
-def read_inputs(takes_file: Path, manifest: Path, max_narrator_clips: int, n_held_out: int = 0) -> RatingInputs:
+def read_inputs(
+    takes_file: Path, manifest: Path, max_narrator_clips: int, n_held_out: int = 0, roots: AudioRoots = OWN_FOLDER
+) -> RatingInputs:
     """Read takes and manifest.
 
     Raises:
@@ -41,12 +45,12 @@ def read_inputs(takes_file: Path, manifest: Path, max_narrator_clips: int, n_hel
             ``path_outside_dataset``, ``manifest_unreadable``.
     """
     by_speaker = read_clips_by_speaker(manifest)
-    inputs = RatingInputs(manifest, [], {}, {}, by_speaker)
+    inputs = RatingInputs(manifest, [], {}, {}, by_speaker, roots)
     for take in read_takes(takes_file):
         narrator = find_narrator(take, list(by_speaker), manifest)
         if narrator not in inputs.clips:
             rest, inputs.held_out[narrator] = hold_out(by_speaker[narrator], n_held_out)
-            inputs.clips[narrator] = choose_profile_clips(rest, manifest, max_narrator_clips)
+            inputs.clips[narrator] = choose_profile_clips(rest, manifest, max_narrator_clips, roots)
         inputs.items.append(resolve_take(take, takes_file, narrator, inputs.clips[narrator][0].language))
     if not inputs.items:
         raise UserError("takes_empty", f"{takes_file} has no lines.", _HINT)
@@ -55,7 +59,7 @@ def read_inputs(takes_file: Path, manifest: Path, max_narrator_clips: int, n_hel
 
 def resolve_take(take: Take, takes_file: Path, narrator: str, language: str) -> RatingItem:
     """Find the audio of a take; raise ``take_missing`` or ``path_outside_dataset``."""
-    path = check_audio_inside(takes_file, takes_file.parent, take.audio)
+    path = OWN_FOLDER.find(takes_file, takes_file.parent, take.audio)
     if not path.is_file():
         raise UserError("take_missing", f"{takes_file} names {take.audio!r}, and {path} does not exist.", _HINT)
     return RatingItem(take, path, narrator, language if take.language == "auto" else take.language.lower())

@@ -8,7 +8,8 @@ from statistics import median
 import numpy as np
 
 from jobs.audio.mel import Floats
-from jobs.dataset.manifest import Clip, check_audio_inside, read_rows
+from jobs.dataset.audio_roots import OWN_FOLDER, AudioRoots
+from jobs.dataset.manifest import Clip, read_rows
 from jobs.dataset.split import DEFAULT_SHARE, SplitRow, inner_indices, sample_evenly, split_clips
 from jobs.errors import UserError
 from jobs.rate_samples.measurements import Measurements, Timbre, rate_unit
@@ -72,7 +73,9 @@ def is_usable(clip: Clip) -> bool:
     return bool(clip.text.strip()) and (clip.duration_s or _LONG_ENOUGH_S) >= _LONG_ENOUGH_S
 
 
-def choose_profile_clips(clips: Sequence[Clip], manifest: Path, limit: int) -> list[NarratorClip]:
+def choose_profile_clips(
+    clips: Sequence[Clip], manifest: Path, limit: int, roots: AudioRoots = OWN_FOLDER
+) -> list[NarratorClip]:
     """Choose at most ``limit`` clips, evenly spread over the manifest; if possible of 2 s or more and with a text.
 
     Raises:
@@ -86,12 +89,12 @@ def choose_profile_clips(clips: Sequence[Clip], manifest: Path, limit: int) -> l
             f"{manifest} has {len(pool)} clips of this speaker; a profile needs {MIN_PROFILE_CLIPS}.",
             "Give the train_manifest.jsonl of the narrator's dataset.",
         )
-    return [resolve_clip(clip, manifest) for clip in sample_evenly(pool, limit)]
+    return [resolve_clip(clip, manifest, roots) for clip in sample_evenly(pool, limit)]
 
 
-def resolve_clip(clip: Clip, manifest: Path) -> NarratorClip:
+def resolve_clip(clip: Clip, manifest: Path, roots: AudioRoots) -> NarratorClip:
     """Find the audio of a manifest's clip; raise ``path_outside_dataset``."""
-    path = check_audio_inside(manifest, manifest.parent, clip.audio)
+    path = roots.find(manifest, manifest.parent, clip.audio)
     return NarratorClip(path, clip.text, clip.language.lower())
 
 

@@ -75,6 +75,12 @@ class Rating(Row):
     timing: float | None = None
     measures: dict[str, float | None] = Field(default_factory=dict)
     heard_words: str | None = Field(None, description="Transcript of the recogniser.")
+    instruct: str | None = Field(None, description="How it was to be spoken.")
+
+    @property
+    def phrase(self) -> str:
+        """Text, and how it was to be spoken: takes of one text with another instruct are no repetitions of it."""
+        return f"{self.text} [{self.instruct}]" if self.instruct else self.text
 
 
 class Interval(Strict):

@@ -40,7 +40,7 @@ def draw_ratings(path: Path, ratings: Sequence[Rating], anchors: Mapping[str, An
             axes.axvspan(anchor.low, anchor.high, color=_ANCHOR_COLOURS[name], alpha=0.12, linewidth=0)
             label = name.replace("_", " ")
             axes.axvline(anchor.mean, color=_ANCHOR_COLOURS[name], linewidth=1.2, label=label)
-    axes.set_yticks(rows, [shorten(rating.text, 40) for rating in ratings], fontsize=8)
+    axes.set_yticks(rows, [shorten(rating.phrase, 40) for rating in ratings], fontsize=8)
     axes.set_ylim(len(ratings) - 0.4, -0.6)
     axes.set_xlim(0.95, 5.05)
     axes.set_xlabel(f"automatic rating, 1 to 5 (dashed: its maximum, {AUTOMATIC_CAP})")

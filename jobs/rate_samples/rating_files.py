@@ -53,7 +53,7 @@ def build_result(rated: RatingResults, out: Path, plot: Path, report: Path, verd
 
 def write_ratings(out: Path, rated: RatingResults, result: Result) -> None:
     """Write ``ratings.json``."""
-    texts = summarise_texts([(rating.text, rating.uncapped) for rating in rated.ratings])
+    texts = summarise_texts([(rating.phrase, rating.uncapped) for rating in rated.ratings])
     figures = result.model_dump(
         exclude={"caveat", "ratings", "narrator", "other_speaker", "zero_shot", "verdict", "judges", "low", "high"}
     )

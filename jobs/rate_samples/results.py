@@ -90,8 +90,8 @@ class RatingResults:
 
     def summary(self) -> Summary:
         """Summarise the batch."""
-        uncapped = mean_over_texts([(rating.text, rating.uncapped) for rating in self.ratings])
-        shown = mean_over_texts([(rating.text, rating.rating) for rating in self.ratings])
+        uncapped = mean_over_texts([(rating.phrase, rating.uncapped) for rating in self.ratings])
+        shown = mean_over_texts([(rating.phrase, rating.rating) for rating in self.ratings])
         return Summary(**uncapped.model_dump(), shown=Interval(mean=shown.mean, low=shown.low, high=shown.high))
 
     def anchor_summaries(self) -> dict[str, AnchorSummary | None]:
@@ -114,7 +114,7 @@ def _summarise_anchor(ratings: Sequence[Rating], note: str) -> AnchorSummary | N
     if not ratings:
         return None
     # each clip of unknown text counts as a text of its own
-    mean = mean_over_texts([(rating.text or rating.audio, rating.uncapped) for rating in ratings])
+    mean = mean_over_texts([(rating.phrase or rating.audio, rating.uncapped) for rating in ratings])
     return AnchorSummary(mean=mean.mean, low=mean.low, high=mean.high, n=mean.n_takes, note=note)
 
 

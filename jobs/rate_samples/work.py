@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from jobs.audio.clip_io import CLIP_RATE_HZ
+from jobs.dataset.audio_roots import AudioRoots
 from jobs.dataset.takes import find_takes_file
 from jobs.files.folders import make_folder
 from jobs.rate_samples.anchors import Anchor, collect_anchors
@@ -43,7 +44,13 @@ def run(params: Params, context: JobContext) -> Result:
     out = Path(params.out) if params.out else takes_file.with_name("ratings.json")
     make_folder(out.parent)
     models = choose_judge_models(params, context.settings)
-    inputs = read_inputs(takes_file, Path(params.narrator_manifest), params.max_narrator_clips, params.anchor_clips)
+    inputs = read_inputs(
+        takes_file,
+        Path(params.narrator_manifest),
+        params.max_narrator_clips,
+        params.anchor_clips,
+        AudioRoots.of(context.settings),
+    )
     anchors = collect_anchors(inputs, params, out.parent)
     with Journal(Path(params.measures) if params.measures else out.with_name(JOURNAL)) as journal:
         rated = _rate(inputs, anchors, models, journal, context, takes_file.parent)

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from jobs.dataset.manifest import check_audio_inside
+from jobs.dataset.audio_roots import OWN_FOLDER
 from jobs.dataset.takes import TAKES_NAME, Take, read_takes, stop_rate
 from jobs.files.atomic_io import write_json
 from jobs.files.copying import link_file
@@ -33,7 +33,7 @@ class TakeRating:
 def link_takes(folder: Path) -> None:
     """Give every take a second name, as in the original skill: eval_00.wav, eval_01.wav …"""
     for number, take in enumerate(read_takes(folder)):
-        sound = check_audio_inside(folder / TAKES_NAME, folder, take.audio)
+        sound = OWN_FOLDER.find(folder / TAKES_NAME, folder, take.audio)
         link = folder / f"eval_{number:02d}.wav"
         if not link.exists() or not link.samefile(sound):
             link_file(sound, link)

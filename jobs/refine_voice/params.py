@@ -6,8 +6,9 @@ from pydantic import Field, ValidationError
 
 from jobs.errors import UserError
 from jobs.param_types import CodedManifest, ConfigPath, ModelRef, OutputPath, Strict, Value, first_fault, rare
+from jobs.qwen.model_info import check_instruct
 from jobs.settings import Settings
-from jobs.synthesize.params import EVALUATION_TEXTS, SpokenText
+from jobs.synthesize.params import EVALUATION_TEXTS, Instruct, SpokenText
 from jobs.training.params import DEFAULT_BASE
 from jobs.training.params import Params as Training
 from jobs.training.params import check as check_training
@@ -33,6 +34,7 @@ class Params(Strict):
     texts: list[SpokenText] = Field(
         default=list(EVALUATION_TEXTS), min_length=1, max_length=50, description="Spoken and rated in every round."
     )
+    instruct: Instruct | None = rare(None, description="How the texts are spoken, as in synthesize.")
     training: dict[str, Value] = Field(default_factory=dict, description="Other arguments of start_training.")
     hyperparams: ConfigPath | None = rare(None, description="best_config.json of tune_hparams.")
     run_hyperparameter_search: bool = rare(False, description="tune_hparams first.")
@@ -94,6 +96,7 @@ def search_of(params: Params, out_dir: str = "") -> Tune:
         trial_steps=params.hp_steps,
         training=params.training,
         first=params.hp_first,
+        instruct=params.instruct,
         seed=params.seed,
     )
 
@@ -118,6 +121,7 @@ def check(params: Params) -> None:
             "bad_arguments", f"training: {first_fault(error)}", "See start_training's arguments."
         ) from error
     check_training(training)
+    check_instruct(params.base_model, params.instruct)
 
 
 def complete(args: Params, settings: Settings) -> dict[str, Any]:

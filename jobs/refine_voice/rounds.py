@@ -30,7 +30,6 @@ from jobs.runner.models import JobRecord, Progress
 from jobs.runner.worker.child_jobs import Children
 from jobs.runner.worker.context import JobContext
 from jobs.synthesize.params import Params as Synthesize
-from jobs.synthesize.params import longest_take_s
 from jobs.synthesize.spec import KIND as SYNTHESIZE
 from jobs.training.params import Params as Training
 from jobs.training.spec import KIND as TRAINING
@@ -107,7 +106,7 @@ class RoundRunner:
         folder = self.evaluation_folder(iteration)
         params = Synthesize(
             model=model, texts=self._params.texts, takes_per_text=self._params.takes_per_text, out_dir=str(folder),
-            seed=self._params.seed, max_seconds=longest_take_s(self._params.texts), **reference,
+            seed=self._params.seed, instruct=None if reference else self._params.instruct, **reference,
         )  # fmt: skip
         self._run(f"speak-{iteration}", SYNTHESIZE, params)
         link_takes(folder)

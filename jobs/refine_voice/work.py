@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jobs.dataset.manifest import check_audio_inside, check_step
+from jobs.dataset.audio_roots import AudioRoots
+from jobs.dataset.manifest import check_step
 from jobs.dataset.takes import read_takes
 from jobs.errors import UserError
 from jobs.files.atomic_io import replacing_folder, write_json
@@ -53,7 +54,7 @@ def run(params: Params, context: JobContext) -> Result:
     runner = RoundRunner(params, context, folder)
     runner.total = STEPS_PER_ROUND * params.max_iterations
     hyperparams = runner.search() if params.run_hyperparameter_search else params.hyperparams
-    zero_shot = _rate_zero_shot(params, runner)
+    zero_shot = _rate_zero_shot(params, runner, context)
     clone = runner.evaluation_folder(0) if zero_shot else None
     completed = CompletedRounds()
     base, adjustment = params.base_model, Adjustment()
@@ -84,7 +85,7 @@ def run(params: Params, context: JobContext) -> Result:
     return _write_results(params, context, runner, folder, zero_shot, completed, hyperparams)
 
 
-def _rate_zero_shot(params: Params, runner: RoundRunner) -> RoundRating | None:
+def _rate_zero_shot(params: Params, runner: RoundRunner, context: JobContext) -> RoundRating | None:
     """Rate the base's clone of the narrator; None for a trained voice, for human rating or if not requested."""
     local = Path(params.base_model)
     is_base = describe_model(local).kind == "base" if local.is_absolute() else params.base_model.endswith("Base")
@@ -93,7 +94,9 @@ def _rate_zero_shot(params: Params, runner: RoundRunner) -> RoundRating | None:
     reference = check_step(Path(params.manifest), "coded").ref_audio
     assert reference is not None
     manifest = Path(params.manifest)
-    runner.speak(0, params.base_model, ref_audio=str(check_audio_inside(manifest, manifest.parent, reference)))
+    runner.speak(
+        0, params.base_model, ref_audio=str(AudioRoots.of(context.settings).find(manifest, manifest.parent, reference))
+    )
     return runner.rate(0)
 
 

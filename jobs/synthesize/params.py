@@ -1,6 +1,5 @@
 """Parameters and result of ``synthesize``: text to speech, by a trained voice or a base model and a reference clip."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +8,7 @@ from pydantic import Field
 from jobs.errors import UserError
 from jobs.param_types import InputPath, Language, ModelRef, OutputPath, Strict, rare
 from jobs.qwen.model_files import check_model
-from jobs.qwen.model_info import describe_model
+from jobs.qwen.model_info import check_instruct, describe_model
 
 # Sentences of everyday words with a question, several pauses and all vowels; written for this project.
 EVALUATION_TEXTS = (
@@ -20,18 +19,8 @@ EVALUATION_TEXTS = (
 
 SpokenText = Annotated[str, Field(min_length=1, max_length=2000)]
 """Text of one take."""
-
-SLOW_WORDS_PER_S = 2.5  # of an unhurried narrator
-SLOW_CHARACTERS_PER_S = 4.0  # the same for scripts without spaces between words
-RUNAWAY_FACTOR = 3.0  # a take this many times as long never ends (limit of alexandria-audiobook2's stop check)
-MAX_RUNAWAY_S = 60.0
-
-
-def longest_take_s(texts: Sequence[str]) -> float:
-    """Compute a ``max_seconds`` that only a take without an end reaches, so that a loop does not wait for it."""
-    words = max(len(text.split()) for text in texts) / SLOW_WORDS_PER_S
-    characters = max(sum(character >= "\u2e80" for character in text) for text in texts) / SLOW_CHARACTERS_PER_S
-    return min(MAX_RUNAWAY_S, round(RUNAWAY_FACTOR * max(words, characters) + 3, 1))
+Instruct = Annotated[str, Field(max_length=1000)]
+"""How to speak: "calmly, with a smile"."""
 
 
 class Params(Strict):
@@ -47,15 +36,26 @@ class Params(Strict):
     )
     speaker: str | None = rare(None, description="Speaker of the voice. Default: its only one.")
     language: Language | None = rare(None, description="Default: the voice's.")
+    instruct: Instruct | None = rare(None, description="How to speak, in words; a 1.7B voice or VoiceDesign.")
     ref_audio: InputPath | None = Field(None, description="Base model only: the clip to clone.")
     ref_text: str | None = rare(None, description="Base model only: what ref_audio says; without it timbre only.")
     out_dir: OutputPath = Field("", description="Default: the job's own folder.")
     greedy: bool = rare(False, description="Take the likeliest code each time instead of sampling.")
     temperature: float = rare(0.9, gt=0, le=2)
     top_k: int = rare(50, ge=1, le=3000)
+    top_p: float = rare(1.0, gt=0, le=1)
+    repetition_penalty: float = rare(1.05, ge=1, le=2, description="Of codebook 0.")
+    subtalker_temperature: float | None = rare(None, gt=0, le=2, description="Of codebooks 1 to 15. Default: as above.")
+    subtalker_top_k: int | None = rare(None, ge=1, le=3000)
+    subtalker_top_p: float | None = rare(None, gt=0, le=1)
+    subtalker_greedy: bool | None = rare(None, description="Default: as greedy.")
     seed: int = rare(0, ge=0, description="The same seed and text give the same audio on the same machine.")
-    max_seconds: float = rare(
-        60.0, gt=0, le=600, description="Longest audio per text; a take without an end is cut there."
+    max_seconds: float | None = rare(
+        None,
+        gt=0,
+        le=600,
+        description="Longest audio per text; a take without an end is cut there. Default: three times what the "
+        "narrator needs for the text.",
     )
 
 
@@ -96,6 +96,7 @@ def check(params: Params) -> None:
         )
     if params.ref_audio is not None and not Path(params.ref_audio).is_file():
         raise UserError("audio_missing", f"There is no file {params.ref_audio}.", "Check ref_audio.")
+    check_instruct(params.model, params.instruct)
     if Path(params.model).is_absolute():
         _check_model(Path(params.model), params)
 
@@ -106,4 +107,5 @@ def _check_model(folder: Path, params: Params) -> None:
     model = describe_model(folder)
     model.speaker(params.speaker)
     model.language(params.language)
+    model.check_instruct(params.instruct)
     model.check_reference(is_given=params.ref_audio is not None)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
@@ -17,7 +17,9 @@ from jobs.files.folders import make_folder
 from jobs.qwen.devices import compute_device, limit_cpu_threads
 from jobs.qwen.hub import resolve_model
 from jobs.qwen.model_info import VoiceModel, describe_model
-from jobs.qwen.synthesizer import Decoding, Reference, Synthesizer, load_synthesizer
+from jobs.qwen.speech.decoding import SAMPLING, Decoding
+from jobs.qwen.speech.synthesizer import Reference, Synthesizer, load_synthesizer
+from jobs.qwen.speech.take_length import longest_take_s, measure_rates
 from jobs.runner.worker.context import JobContext
 from jobs.synthesize.params import Params, Result
 
@@ -31,7 +33,7 @@ class TakeRequest:
     number: int
     take: int
     text: str
-    seed: int
+    decoding: Decoding
     request_hash: str
 
     @property
@@ -48,10 +50,11 @@ def run(params: Params, context: JobContext) -> Result:
     model = describe_model(resolve_model(params.model, context.settings))
     # errors in the request are reported before the weights are loaded
     speaker, language = model.speaker(params.speaker), model.language(params.language)
+    model.check_instruct(params.instruct)
     reference = _reference(params)
     folder = Path(params.out_dir) if params.out_dir else context.folder / "out"
     make_folder(folder)
-    requests = _take_requests(params, model, speaker, language)
+    requests = _take_requests(params, model, speaker, language, reference)
     reused = _reusable_takes(folder, requests)
     counts = f"{len(params.texts)} texts" + (f", {len(requests)} takes" if params.takes_per_text > 1 else "")
     context.progress(len(reused), len(requests), f"{counts}, {len(reused)} done already")
@@ -62,7 +65,7 @@ def run(params: Params, context: JobContext) -> Result:
         take = reused.get(request.wav)
         if take is None:
             if synthesizer is None:
-                synthesizer = _load(model, speaker, language, reference)
+                synthesizer = _load(model, speaker, language, reference, params.instruct)
             take = _speak(synthesizer, folder, request, params)
         takes.append(take)
         later = [reused[after.wav] for after in requests[index + 1 :] if after.wav in reused]
@@ -85,15 +88,26 @@ def _reference(params: Params) -> Reference | None:
     return Reference(read_clip(Path(params.ref_audio), CLIP_RATE_HZ), params.ref_text)
 
 
-def _take_requests(params: Params, model: VoiceModel, speaker: str | None, language: str) -> list[TakeRequest]:
+def _take_requests(
+    params: Params, model: VoiceModel, speaker: str | None, language: str, reference: Reference | None
+) -> list[TakeRequest]:
     """List the takes to make, text by text."""
     requests = []
+    sampling, rate = params.model_dump(include=set(SAMPLING)), _rate(model, language, reference)
     for number, text in enumerate(params.texts, 1):
         for take in range(1, params.takes_per_text + 1):
-            seed = take_seed(params.seed, take)
-            request_hash = _hash_request(text, params, seed, model, speaker, language)
-            requests.append(TakeRequest(number, take, text, seed, request_hash))
+            max_seconds = params.max_seconds or longest_take_s(text, rate)
+            decoding = Decoding(seed=take_seed(params.seed, take), max_seconds=max_seconds, **sampling)
+            request_hash = _hash_request(text, params, decoding, model, speaker, language)
+            requests.append(TakeRequest(number, take, text, decoding, request_hash))
     return requests
+
+
+def _rate(model: VoiceModel, language: str, reference: Reference | None) -> float | None:
+    """Return the seconds a character of the narrator: of the voice's training clips, or of the reference clip."""
+    if reference is None:
+        return model.s_per_character.get(language)
+    return measure_rates([(language, reference.text, reference.duration_s)])[language] if reference.text else None
 
 
 def take_seed(seed: int, take: int) -> int:
@@ -103,7 +117,9 @@ def take_seed(seed: int, take: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{take}".encode()).digest()[:4], "big") >> 1
 
 
-def _hash_request(text: str, params: Params, seed: int, model: VoiceModel, speaker: str | None, language: str) -> str:
+def _hash_request(
+    text: str, params: Params, decoding: Decoding, model: VoiceModel, speaker: str | None, language: str
+) -> str:
     """Hash all inputs of a take's audio: the model's files, the voice, the text, the decoding."""
     files = [params.ref_audio] if params.ref_audio else []
     files += [str(path) for path in sorted(model.folder.glob("*.safetensors")) if path.is_file()]
@@ -111,8 +127,9 @@ def _hash_request(text: str, params: Params, seed: int, model: VoiceModel, speak
         "text": text.strip(),
         "speaker": speaker,
         "language": language,
-        **params.model_dump(include={"ref_text", "greedy", "temperature", "top_k", "max_seconds"}),
-        "seed": seed,
+        "ref_text": params.ref_text,
+        "instruct": (params.instruct or "").strip() or None,
+        **asdict(decoding),
         "files": [(path, Path(path).stat().st_size, Path(path).stat().st_mtime_ns) for path in files],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
@@ -130,18 +147,21 @@ def _reusable_takes(folder: Path, requests: list[TakeRequest]) -> dict[str, Take
     }
 
 
-def _load(model: VoiceModel, speaker: str | None, language: str, reference: Reference | None) -> Synthesizer:
+def _load(
+    model: VoiceModel, speaker: str | None, language: str, reference: Reference | None, instruct: str | None
+) -> Synthesizer:
     device = compute_device()
-    synthesizer = load_synthesizer(model, device, speaker=speaker, language=language, reference=reference)
+    synthesizer = load_synthesizer(
+        model, device, speaker=speaker, language=language, reference=reference, instruct=instruct
+    )
     n_threads = limit_cpu_threads(synthesizer.n_parameters)
     logger.info("loaded %s on %s, %d CPU threads", model.folder, device, n_threads)
     return synthesizer
 
 
 def _speak(synthesizer: Synthesizer, folder: Path, request: TakeRequest, params: Params) -> Take:
-    decoding = Decoding(params.greedy, params.temperature, params.top_k, request.seed, params.max_seconds)
     began = time.perf_counter()
-    speech = synthesizer.synthesize(request.text, decoding)
+    speech = synthesizer.synthesize(request.text, request.decoding)
     compute_s = time.perf_counter() - began
     write_clip(folder / request.wav, speech.samples, CLIP_RATE_HZ)
     return Take(
@@ -149,9 +169,11 @@ def _speak(synthesizer: Synthesizer, folder: Path, request: TakeRequest, params:
         text=request.text,
         speaker=synthesizer.speaker,
         language=synthesizer.language,
+        instruct=synthesizer.instruct,
         duration_s=round(speech.duration_s, 3),
         hit_limit=speech.hit_limit,
-        seed=request.seed,
+        seed=request.decoding.seed,
+        max_seconds=request.decoding.max_seconds,
         take=request.take,
         model=params.model,
         compute_s=round(compute_s, 3),

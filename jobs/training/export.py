@@ -11,13 +11,14 @@ from jobs.files.json_documents import read_object
 from jobs.qwen.export import write_base, write_voice
 from jobs.qwen.model_files import CARD
 from jobs.qwen.model_info import describe_model
+from jobs.qwen.speaker_embedding import has_speaker_encoder
 from jobs.qwen.train.lora import save_adapter
 from jobs.runner.worker.context import JobContext
 from jobs.training.data.dataset import Dataset
 from jobs.training.params import Params, Result
 from jobs.training.report.html_report import write_page
 from jobs.training.report.loss_plot import plot_losses
-from jobs.training.report.model_card import build_report, voice_card
+from jobs.training.report.model_card import build_report, describe_kept, preset_speakers, voice_card
 from jobs.training.run import checkpoint as checkpoints
 from jobs.training.run.eval_samples import ZERO_SHOT, choose_clips, synthesize_samples
 from jobs.training.run.loss_history import LossHistory
@@ -45,13 +46,14 @@ class _Report:
 
 @dataclass(frozen=True)
 class Run:
-    """Inputs of a run."""
+    """Inputs of a run. ``encoder`` is the folder of the model with the speaker encoder; None: the base's own."""
 
     params: Params
     dataset: Dataset
     base: Path
     identity: dict[str, Any]
     out: Path
+    encoder: Path | None = None
 
 
 def find_finished(out: Path, identity: dict[str, Any]) -> Result | None:
@@ -107,10 +109,17 @@ def describe_result(run: Run, model: TrainableModel, loop: TrainingLoop) -> Resu
         rejected=dataset.rejected,
         n_duplicates=dataset.n_duplicates,
         base_check=model.base_check,
+        keeps=describe_kept(run.base, dataset, _describe_encoder(run)),
         plot=str(out / "loss.png"),
         report=str(out / PAGE),
         tensorboard=str(out / "tensorboard"),
     )
+
+
+def _describe_encoder(run: Run) -> str:
+    if run.encoder is None:
+        return "the base's own" if has_speaker_encoder(run.base) else "none"
+    return f"of {run.params.encoder_from or 'the released Base of its size'}"
 
 
 def export(run: Run, model: TrainableModel, loop: TrainingLoop, result: Result) -> None:
@@ -118,10 +127,11 @@ def export(run: Run, model: TrainableModel, loop: TrainingLoop, result: Result) 
     history, out, base = loop.history, run.out, run.base
 
     def card(step: int) -> dict[str, Any]:
-        return voice_card(run.params, run.identity, run.dataset, base, model.base_report, history, step)
+        made = voice_card(run.params, run.identity, run.dataset, base, model.base_report, history, step)
+        return made | {"keeps": result.keeps, "preset_speakers": preset_speakers(base, run.dataset)}
 
     def write(path: str, step: int) -> None:
-        write_voice(model.model, base, Path(path), voices=model.voices, card=card(step))
+        write_voice(model.model, base, Path(path), voices=model.voices, card=card(step), encoder_folder=run.encoder)
 
     if result.voice_last is not None:
         write(result.voice_last, loop.step)
@@ -133,7 +143,7 @@ def export(run: Run, model: TrainableModel, loop: TrainingLoop, result: Result) 
             write_json(folder / CARD, card(result.voice_step))
     write(result.voice, result.voice_step)
     if result.base is not None:
-        write_base(model.model, base, Path(result.base), card=card(result.voice_step))
+        write_base(model.model, base, Path(result.base), card=card(result.voice_step), encoder_folder=run.encoder)
     remove(out / "samples")  # of another run
     plot_losses(history, out / "loss.png", f"{result.speaker}: {run.params.method}, {loop.step} steps")
     write_json(out / REPORT, build_report(result, run.identity, model.base_report, history))

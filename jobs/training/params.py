@@ -11,6 +11,8 @@ from jobs.dataset.manifest import check_step
 from jobs.errors import UserError
 from jobs.param_types import CodedManifest, ConfigPath, InputPath, ModelRef, OutputPath, Strict, Untrusted, rare
 from jobs.qwen.model_files import check_model
+from jobs.qwen.model_info import check_instruct
+from jobs.training.data.codec_match import check_first_rows
 
 DEFAULT_BASE = "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
 
@@ -20,7 +22,16 @@ class Params(Strict):
 
     HELP_GROUPS: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "input": ("speaker", "max_clip_s", "max_bad_share", "validation_share", "rights"),
-        "model": ("method", "freeze", "lora_targets", "lora_r", "lora_alpha", "lora_dropout", "lora_rslora"),
+        "model": (
+            "encoder_from",
+            "method",
+            "freeze",
+            "lora_targets",
+            "lora_r",
+            "lora_alpha",
+            "lora_dropout",
+            "lora_rslora",
+        ),
         "training": (
             *("epochs", "max_steps", "batch_size", "lr", "weight_decay", "warmup_steps", "lr_schedule", "seed"),
             *("max_grad_norm", "code_predictor_weight", "predictor_share", "validate_every_steps", "early_stop"),
@@ -42,6 +53,11 @@ class Params(Strict):
         None,
         pattern=r"^[a-z][a-z0-9_-]{0,39}$",
         description="Name to speak with. Default: the manifest's (all of them).",
+    )
+    encoder_from: ModelRef | None = rare(
+        None,
+        description="Model with the speaker encoder, for a CustomVoice or VoiceDesign base, which has none. Default: "
+        "the released Base of its size.",
     )
     preset: Literal["8gb", "12gb", "16gb", "24gb", "48gb", "80gb"] | None = Field(
         None, description="GPU memory: sets method, batch, optimizer. Default: this GPU's."
@@ -148,6 +164,9 @@ class Result(Strict):
         description="aligned: the untouched base predicts the next frame better than the one after, as it must."
     )
     plot: str
+    keeps: dict[str, str] = Field(
+        default_factory=dict, description="What the voice has of its base: preset speakers, speaker encoder, instruct."
+    )
     report: str = Field("", description="Page with losses, alignment and samples of base and voice side by side.")
     tensorboard: str
 
@@ -167,3 +186,8 @@ def check(params: Params) -> None:
         )
     if Path(params.base_model).is_absolute():
         check_model(Path(params.base_model), params.base_model)
+    if params.encoder_from is not None and Path(params.encoder_from).is_absolute():
+        check_model(Path(params.encoder_from), params.encoder_from)
+    if first is not None:
+        check_first_rows(manifest, params.base_model)
+        check_instruct(params.base_model, first.instruct)

@@ -10,14 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from jobs.codec_format import FRAMES_PER_SECOND
+from jobs.dataset.audio_roots import AudioRoots
 from jobs.files.folders import make_folder
+from jobs.model_folders.contents import ModelFolder
+from jobs.qwen.codec_identity import identify_tokenizer
 from jobs.qwen.devices import describe_device, keep_freed_memory
 from jobs.qwen.hub import resolve_model
-from jobs.qwen.model_files import read_model_config
+from jobs.qwen.model_files import CODEC, read_model_config
+from jobs.qwen.model_info import instruct_refused, takes_instruct
 from jobs.qwen.precision import DeviceInfo
 from jobs.runner.worker.context import JobContext
+from jobs.training.data.codec_match import check_tokenizer_of
 from jobs.training.data.dataset import Dataset, log_split, read_dataset
-from jobs.training.data.manifest_scan import ClipSize
+from jobs.training.data.manifest_scan import ClipSize, n_instruct_characters
+from jobs.training.encoder_source import find_encoder
 from jobs.training.export import Run, describe_result, export, find_finished, publish, write_samples_and_page
 from jobs.training.params import Params, Result
 from jobs.training.planning.cheaper_settings import check_fits
@@ -45,8 +51,9 @@ def run(params: Params, context: JobContext, *, device: DeviceInfo | None = None
 
     Raises:
         UserError: ``model_*``, ``manifest_*``, ``too_many_bad_rows``, ``train_split_empty``, ``several_speakers``,
-            ``base_misaligned``, ``checkpoint_of_another_run``, ``training_diverged``, ``out_dir_taken``,
-            ``memory_too_small``, ``cuda_oom``, ``disk_full``.
+            ``tokenizer_mismatch``, ``instruct_not_supported``, ``speaker_encoder_*``,
+            ``base_misaligned``, ``checkpoint_of_another_run``,
+            ``training_diverged``, ``out_dir_taken``, ``memory_too_small``, ``cuda_oom``, ``disk_full``.
     """
     out = Path(params.out_dir) if params.out_dir else context.folder / "out"
     group = DistributedGroup.join(params.n_processes)
@@ -57,9 +64,12 @@ def run(params: Params, context: JobContext, *, device: DeviceInfo | None = None
         context.progress(0, None, "reading the manifest")
         base = resolve_model(params.base_model, context.settings)
         dataset = setup_data(params, context, base, out, group)
-        started = Run(params, dataset, base, identify_run(params, dataset, base), out)
+        encoder = find_encoder(base, params.encoder_from, dataset.speakers, context.settings)
+        started = Run(params, dataset, base, identify_run(params, dataset, base, encoder), out, encoder)
         dims = ModelDims.from_config(read_model_config(base))
-        clips = [ClipSize(len(clip.codes), len(clip.text)) for clip in dataset.train]
+        clips = [
+            ClipSize(len(clip.codes), len(clip.text) + n_instruct_characters(clip.instruct)) for clip in dataset.train
+        ]
         result = find_finished(out, started.identity) if params.resume else None
         if result is None and group.is_first:
             check_memory(params, context, dims, clips, group)
@@ -78,7 +88,7 @@ def run(params: Params, context: JobContext, *, device: DeviceInfo | None = None
 def train_voice(run: Run, context: JobContext, group: DistributedGroup, device: DeviceInfo) -> Result:
     """Set up model, optimiser and loop, train, and export."""
     context.progress(0, None, "loading the base model")
-    model = setup_model(run.params, run.dataset, run.base, group, device)
+    model = setup_model(run.params, run.dataset, run.base, group, device, run.encoder)
     loop = setup_loop(run, model, group)
     with TensorBoardLog(run.out / "tensorboard", loop.step) if group.is_first else nullcontext() as log:
         loop.run(context, log)
@@ -91,7 +101,8 @@ def train_voice(run: Run, context: JobContext, group: DistributedGroup, device: 
 
 def setup_data(params: Params, context: JobContext, base: Path, out: Path, group: DistributedGroup) -> Dataset:
     """Read the manifest, and publish the list of rejected lines, also when reading fails."""
-    talker: dict[str, Any] = read_model_config(base)["talker_config"]
+    config = read_model_config(base)
+    talker: dict[str, Any] = config["talker_config"]
     rejected = out / REJECTED if group.is_first else None
     try:
         dataset = read_dataset(
@@ -105,10 +116,17 @@ def setup_data(params: Params, context: JobContext, base: Path, out: Path, group
             references=[Path(path) for path in params.references],
             n_speaker_clips=params.speaker_clips,
             rejected_to=rejected,
+            roots=AudioRoots.of(context.settings),
         )
     finally:
         if rejected is not None and rejected.is_file():
             context.publish(REJECTED, rejected, "report")
+    clips = [*dataset.train, *dataset.validation]
+    highest, n_codes = max(int(clip.codes.max()) for clip in clips), sum(clip.codes.numel() for clip in clips)
+    own = identify_tokenizer(ModelFolder.at(base).inner(CODEC), params.base_model)
+    check_tokenizer_of(Path(params.manifest), dataset.tokenizers, highest, n_codes, own, params.base_model)
+    if any(clip.instruct.strip() for clip in clips) and not takes_instruct(config):
+        raise instruct_refused(params.base_model)
     log_split(dataset)
     return dataset
 

@@ -3,6 +3,7 @@
 Its job store says what to run, its ``config.toml`` which folders tools may use.
 """
 
+import os
 from pathlib import Path
 
 from jobs.files.folders import trust_link
@@ -14,6 +15,31 @@ CURE = (
     "owners (a memory card, a Windows drive) a home cannot be private."
 )
 INTERNAL_FILES = ("jobs.db", "jobs.db-wal", "jobs.db-shm", "supervisor.log", "errors.log", "holds.json")
+
+
+# Folders of the home, and of the project, that hold outputs; all else there is the program's own.
+OUTPUT_FOLDERS = frozenset(
+    {"datasets", "voices", "takes", "runs", "demo"}
+    | {"checkpoints", "evaluations", "final_model", "hyperparameter_search"}  # of the original skill
+)
+# Of the home, what may be read besides: results of research, and weights.
+INPUT_FOLDERS = OUTPUT_FOLDERS | {"research", "models"}
+JOBS, JOB_OUTPUTS = "jobs", frozenset({"out", "dataset"})
+"""Folder of the jobs' folders, and what is in one of them for others."""
+
+
+def is_of_home_itself(path: Path, home: Path) -> bool:
+    """Return whether a real path is in the home and no output: settings, keys, job store, records of jobs."""
+    real = Path(os.path.realpath(home))
+    if not path.is_relative_to(real) or not path.exists():
+        return False
+    parts = path.relative_to(real).parts
+    is_output = (
+        len(parts) > 2 and parts[2] in JOB_OUTPUTS
+        if parts[:1] == (JOBS,)
+        else bool(INPUT_FOLDERS.intersection(parts[:1]))
+    )
+    return not is_output
 
 
 def check_home(path: Path) -> None:

@@ -7,7 +7,8 @@ from pydantic import Field
 
 from jobs.errors import UserError
 from jobs.param_types import CodedManifest, ModelRef, OutputPath, Strict, Value, rare
-from jobs.synthesize.params import SpokenText
+from jobs.qwen.model_info import check_instruct
+from jobs.synthesize.params import Instruct, SpokenText
 from jobs.training.params import DEFAULT_BASE
 from jobs.training.params import Params as Training
 from jobs.training.params import check as check_training
@@ -35,6 +36,7 @@ class Params(Strict):
         default_factory=list, description="Points to try first; source: the origin of a point."
     )
     objective: Objective = Field("loss", description="audio: trials speak and are rated.")
+    instruct: Instruct | None = rare(None, description="How the texts are spoken, as in synthesize.")
     texts: list[SpokenText] = rare(
         default_factory=list,
         max_length=50,
@@ -121,6 +123,7 @@ def check(params: Params) -> None:
     check_training(
         Training.model_validate({**params.training, "manifest": params.manifest, "base_model": params.base_model})
     )
+    check_instruct(params.base_model, params.instruct)
 
 
 def prunes(params: Params) -> str:

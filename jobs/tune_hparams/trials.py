@@ -22,7 +22,7 @@ from jobs.runner.job_kind import JobKind
 from jobs.runner.models import JobRecord
 from jobs.runner.worker.child_jobs import Children
 from jobs.runner.worker.context import JobContext
-from jobs.synthesize.params import EVALUATION_TEXTS, longest_take_s
+from jobs.synthesize.params import EVALUATION_TEXTS
 from jobs.synthesize.params import Params as Synthesize
 from jobs.synthesize.spec import KIND as SYNTHESIZE
 from jobs.training.spec import KIND as TRAINING
@@ -127,7 +127,7 @@ class TrialRunner:
     def _speak(self, number: int, voice: str) -> None:
         speak = Synthesize(
             model=voice, texts=self._texts, takes_per_text=self._params.takes_per_text, seed=self._params.seed,
-            out_dir=str(self.trial_folder(number) / TAKES), max_seconds=longest_take_s(self._texts),
+            out_dir=str(self.trial_folder(number) / TAKES), instruct=self._params.instruct,
         )  # fmt: skip
         self._begin(number, "speak_job", f"trial-{number}-speak", SYNTHESIZE, speak)
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from jobs.dataset.manifest import check_audio_inside
+from jobs.dataset.audio_roots import OWN_FOLDER
 from jobs.dataset.takes import Take, read_takes
 from jobs.errors import UserError
 from jobs.rating.human_ratings import HUMAN_RATINGS, HumanRating, Vote, Winner, append_durably
@@ -146,7 +146,7 @@ def playable_takes(takes_file: Path) -> list[PlayableTake]:
         UserError: ``manifest_missing``, ``manifest_unreadable``, ``path_outside_dataset``, ``takes_empty``.
     """
     found = [
-        PlayableTake(take, check_audio_inside(takes_file, takes_file.parent, take.audio))
+        PlayableTake(take, OWN_FOLDER.find(takes_file, takes_file.parent, take.audio))
         for take in read_takes(takes_file)
     ]
     existing = [one for one in found if one.path.is_file()]

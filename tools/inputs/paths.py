@@ -6,7 +6,7 @@ The marks of ``jobs.param_types`` say which fields are paths; a tool does nothin
 import errno
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -19,6 +19,7 @@ from jobs.param_types import ModelMark, PathMark, find_mark
 from jobs.runner.client.runner import Runner
 from jobs.runner.paths import is_job_id
 from jobs.settings import PROJECT_ROOT, Settings
+from jobs.trust.home import INPUT_FOLDERS, OUTPUT_FOLDERS, is_of_home_itself
 from tools.inputs.references import dataset_files, find_dataset, find_job_output, find_voice, nearest_voice
 
 HANDLE_PREFIX = "artifact://"
@@ -31,17 +32,8 @@ WHISPER_SIZES = frozenset(
         *("distil-small.en", "distil-medium.en", "distil-large-v2", "distil-large-v3", "distil-large-v3.5"),
     }
 )
-# Folders of the home, and of the project, that hold outputs; all else there is the program's own.
-OUTPUT_FOLDERS = frozenset(
-    {"datasets", "voices", "takes", "runs", "demo"}
-    | {"checkpoints", "evaluations", "final_model", "hyperparameter_search"}  # of the original skill
-)
 LONGEST_OUTPUT = 3_500  # bytes: names of files and folders within are added, and a path of Linux has 4,095 at most
 SHORTER = "Give a shorter path."
-# Of the home, what may be read besides: results of research, and weights.
-INPUT_FOLDERS = OUTPUT_FOLDERS | {"research", "models"}
-JOBS, JOB_OUTPUTS = "jobs", frozenset({"out", "dataset"})
-"""Folder of the jobs' folders, and what is in one of them for others."""
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
@@ -151,21 +143,13 @@ def readable(text: str, where: str, settings: Settings) -> Path:
     Raises ``UserError``: ``path_unusable``, or as ``inside_roots``.
     """
     path = inside_roots(text, where, settings)
-    home = Path(os.path.realpath(settings.home))
-    if path.is_relative_to(home) and path.exists() and not _is_output(path.relative_to(home).parts):
+    if is_of_home_itself(path, settings.home):
         raise UserError(
             "path_unusable",
             f"{where}={text!r} is no output of a job, and the home holds settings and keys beside those.",
             f"In the home give what is in {', '.join(sorted(INPUT_FOLDERS))}, or a job's outputs; move others out.",
         )
     return path
-
-
-def _is_output(parts: Sequence[str]) -> bool:
-    """Return True for a path in the home that jobs and tools write for others to read."""
-    if parts[:1] == (JOBS,):
-        return len(parts) > 2 and parts[2] in JOB_OUTPUTS
-    return bool(INPUT_FOLDERS.intersection(parts[:1]))
 
 
 def resolve_handle(handle: str, where: str, settings: Settings, runner: Runner) -> Path:

@@ -8,7 +8,8 @@ from typing import Any
 import soundfile
 
 from jobs.codec_format import SAMPLE_RATE_HZ
-from jobs.dataset.manifest import Clip, check_audio_inside, read_rows
+from jobs.dataset.audio_roots import AudioRoots
+from jobs.dataset.manifest import Clip, read_rows
 from jobs.dataset.quality.thresholds import Layout
 from jobs.errors import UserError
 from jobs.files.atomic_io import replacing_folder
@@ -25,7 +26,8 @@ def give(manifest: Path, layouts: Sequence[Layout], context: JobContext) -> dict
     of each layout, published as ``export-<layout>``. Raises ``UserError``: ``path_outside_dataset``, ``ljspeech_text``.
     """
     rows = list(read_rows(manifest, Clip))
-    paths = [check_audio_inside(manifest, manifest.parent, row.audio) for row in rows]
+    roots = AudioRoots.of(context.settings)
+    paths = [roots.find(manifest, manifest.parent, row.audio) for row in rows]
     writers = {"ljspeech": _ljspeech, "huggingface": _huggingface, "lhotse": _lhotse}
     made: dict[str, Path] = {}
     for layout in dict.fromkeys(layouts):

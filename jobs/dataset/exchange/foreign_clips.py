@@ -31,6 +31,7 @@ class ForeignClip:
     text: str
     speaker: str | None = None
     language: str | None = None
+    instruct: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """Resolution of a model's name to its directory on this machine; the hub's models are downloaded if need be.
 
-Models are always loaded by directory, in training and in synthesis. Upstream qwen-tts replaces the text tokenizer's
-pattern for local directories with some ``transformers_version`` values, so a hub id and its local copy may tokenise
-differently.
+Models are always loaded by directory, in training and in synthesis, with the text tokenizer that stock gives a hub id
+(``jobs.qwen.loading.load_processor``).
 """
 
 import logging

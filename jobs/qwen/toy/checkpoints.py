@@ -7,6 +7,7 @@ speech; every other toy produces noise.
 import hashlib
 import json
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -164,4 +165,5 @@ def _write_checkpoint(folder: Path, config: dict[str, Any], model: Any) -> None:
 
     weights = {name: tensor.detach().clone().contiguous() for name, tensor in model.state_dict().items()}
     save_file(weights, str(folder / "model.safetensors"), metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(stat.S_IMODE(folder.stat().st_mode) & 0o666)  # written for the owner alone
     write_json(folder / "config.json", config)

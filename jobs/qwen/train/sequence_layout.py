@@ -1,9 +1,12 @@
 """Input sequence of the talker, position by position, as ``generate(non_streaming_mode=True)`` builds it.
 
-Every position adds a text embedding (through ``text_projection``) and, except in the role, a codec embedding:
+Every position adds a text embedding (through ``text_projection``) and, except in instruct and role, a codec embedding:
 
-    text   role x3   pad  pad  [pad] pad  pad      bos        body...    eos        pad        pad...
-    codec     -      think-tag(s)         speaker  codec_pad  codec_pad  codec_pad  codec_bos  frames (16 codes summed)
+    text   [instruct...]  role x3   pad  pad  [pad] pad  pad      bos        body...    eos        pad        pad...
+    codec       -            -      think-tag(s)         speaker  codec_pad  codec_pad  codec_pad  codec_bos  frames
+
+The instruct, how to speak, is ``<|im_start|>user\\n…<|im_end|>\\n``; without one a clip begins with the role. A frame
+is the sum of its 16 codes.
 
 The tags are (nothink, think_bos, think_eos) for language "auto", else (think, think_bos, language, think_eos).
 Position ``codec_bos`` predicts codebook 0 of frame 0, frame i that of frame i + 1, the last frame ``codec_eos``.
@@ -89,18 +92,26 @@ class Example:
         codes: (frames, 16) int64.
         language: ``auto`` or a language of the model.
         speaker: (hidden,) float32, the speaker embedding.
+        instruct_ids: (k,) int64, the processor's ids of the instruct; None: there is none.
     """
 
     text_ids: torch.Tensor
     codes: torch.Tensor
     language: str
     speaker: torch.Tensor
+    instruct_ids: torch.Tensor | None = None
+
+    @property
+    def n_instruct(self) -> int:
+        """Number of positions of the instruct."""
+        return 0 if self.instruct_ids is None else len(self.instruct_ids)
 
     @property
     def length(self) -> int:
         """Number of positions of the clip's sequence."""
         n_tags = 3 if self.language == "auto" else 4
-        return len(self.text_ids) + n_tags + 4 + len(self.codes)  # + speaker, codec_pad, text_eos, codec_bos
+        # + speaker, codec_pad, text_eos, codec_bos
+        return self.n_instruct + len(self.text_ids) + n_tags + 4 + len(self.codes)
 
 
 @dataclass(frozen=True)
@@ -170,18 +181,22 @@ def collate(examples: Sequence[Example], ids: ControlIds) -> Batch:
     for row, example in enumerate(examples):
         tags = ids.tags(example.language)
         n_body, n_frames = len(example.text_ids) - ROLE_LENGTH, len(example.codes)
-        speaker = ROLE_LENGTH + len(tags)
+        role = example.n_instruct
+        tag = role + ROLE_LENGTH
+        speaker = tag + len(tags)
         body = speaker + 2
         start = body + n_body + 1
 
-        text[row, :ROLE_LENGTH] = example.text_ids[:ROLE_LENGTH]
+        if example.instruct_ids is not None:
+            text[row, :role] = example.instruct_ids
+        text[row, role:tag] = example.text_ids[:ROLE_LENGTH]
         text[row, body - 1] = ids.text_bos
         text[row, body : start - 1] = example.text_ids[ROLE_LENGTH:]
         text[row, start - 1] = ids.text_eos
 
         first = row * width
         control += [*tags, *[ids.codec_pad] * (n_body + 2), ids.codec_bos]
-        control_at += [*range(first + ROLE_LENGTH, first + speaker), *range(first + speaker + 1, first + start + 1)]
+        control_at += [*range(first + tag, first + speaker), *range(first + speaker + 1, first + start + 1)]
         speaker_at.append(first + speaker)
         frame_at.append(torch.arange(n_frames) + first + start + 1)
         labels.append(torch.cat([example.codes[:, 0], torch.tensor([ids.codec_eos])]))
@@ -238,3 +253,13 @@ def tokenise_text(base: Any, text: str) -> torch.Tensor:
     """
     ids: torch.Tensor = base.processor(text=base._build_assistant_text(text.strip()), return_tensors="pt")["input_ids"]
     return ids[0, :-TAIL_LENGTH]
+
+
+def tokenise_instruct(base: Any, instruct: str) -> torch.Tensor | None:
+    """Tokenise an instruct as generation does: (k,) ids; None for one without a word."""
+    if not instruct.strip():
+        return None
+    ids: torch.Tensor = base.processor(text=base._build_instruct_text(instruct.strip()), return_tensors="pt")[
+        "input_ids"
+    ]
+    return ids[0]

@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 
 from jobs.codec_format import FRAMES_PER_SECOND
-from jobs.dataset.manifest import check_audio_inside, write_rows
+from jobs.dataset.audio_roots import OWN_FOLDER, AudioRoots
+from jobs.dataset.manifest import CodesTokenizer, write_rows
 from jobs.dataset.split import MIN_CLIPS_TO_SPLIT, SPLIT_RULE, Split, SplitRow, sample_evenly, split
 from jobs.errors import UserError
 from jobs.files.folders import remove
@@ -29,6 +30,7 @@ class TrainingClip:
     Attributes:
         language: lower case, ``auto`` or a language of the model.
         codes: (frames, 16) int64.
+        instruct: how it is spoken; empty: not said.
     """
 
     line: int
@@ -37,6 +39,7 @@ class TrainingClip:
     codes: torch.Tensor
     speaker: str
     audio: Path
+    instruct: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Dataset:
         validation: clips held out; may be empty.
         references: the clips of each speaker's voice by name of the voice, in the order of the manifest.
         n_duplicates: lines left out because they repeat another one.
+        tokenizers: the different tokenizers that the lines name.
         is_split_here: the manifest holds out nothing, so ``jobs.dataset.split`` chose the clips to hold out.
     """
 
@@ -58,6 +62,7 @@ class Dataset:
     rejected: dict[str, int] = field(default_factory=dict)
     n_duplicates: int = 0
     is_split_here: bool = False
+    tokenizers: Sequence[CodesTokenizer] = ()
 
     @property
     def split_identity(self) -> dict[str, str]:
@@ -91,6 +96,7 @@ def read_dataset(
     references: Sequence[Path] = (),
     n_speaker_clips: int = 0,
     rejected_to: Path | None = None,
+    roots: AudioRoots = OWN_FOLDER,
 ) -> Dataset:
     """Read, check and divide a coded manifest.
 
@@ -103,6 +109,7 @@ def read_dataset(
         n_speaker_clips: number of each speaker's clips, in addition to the manifest's ``ref_audio``, that the voice is
             computed from.
         rejected_to: file for the list of rejections; written before an error is raised.
+        roots: where audio may lie beside the manifest's folder.
 
     Raises:
         UserError: ``manifest_missing``, ``too_many_bad_rows``, ``several_speakers``, ``speakers_collide``,
@@ -123,11 +130,13 @@ def read_dataset(
         parts = split(split_rows, validation_share)
     for row, part in zip(rows.accepted, parts, strict=True):
         name = names[row.clip.speaker]
-        audio = check_audio_inside(manifest, manifest.parent, row.clip.audio)
-        clips[part].append(TrainingClip(row.line, row.text, row.language, row.codes, name, audio))
+        audio = roots.find(manifest, manifest.parent, row.clip.audio)
+        clips[part].append(
+            TrainingClip(row.line, row.text, row.language, row.codes, name, audio, row.clip.instruct or "")
+        )
         known = given.setdefault(name, [])
         if row.clip.ref_audio is not None:
-            known.append(check_audio_inside(manifest, manifest.parent, row.clip.ref_audio))
+            known.append(roots.find(manifest, manifest.parent, row.clip.ref_audio))
     train = clips["train"]
     _check_speakers_train(manifest, train, list(given) or [speaker or "any speaker"])
     _check_references(references, list(given))
@@ -144,6 +153,7 @@ def read_dataset(
         rejected=rows.counts(),
         n_duplicates=rows.n_duplicates,
         is_split_here=is_split_here,
+        tokenizers=list({row.clip.codes_tokenizer for row in rows.accepted if row.clip.codes_tokenizer}),
     )
 
 

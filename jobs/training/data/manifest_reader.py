@@ -16,7 +16,7 @@ from jobs.dataset.manifest import MAX_NAME, Clip, Row
 from jobs.errors import UserError
 from jobs.files.json_documents import parse_json
 from jobs.files.reading import read_lines
-from jobs.param_types import first_fault
+from jobs.param_types import AUTO, first_fault
 from jobs.runner.job_kind import find_makers
 
 Reason = Literal[
@@ -171,13 +171,12 @@ def _check_line(line: int, clip: Clip, languages: Sequence[str], codebook_size: 
     text = clip.text.strip()
     if not text:
         raise _RowRejected("text_empty", "no text")
-    language = clip.language.strip().lower()
-    if language != "auto" and language not in languages:
+    if clip.language != AUTO and clip.language not in languages:
         raise _RowRejected(
             "language_unknown", f"language {clip.language!r}; the model has auto, {', '.join(sorted(languages))}"
         )
     codes = torch.tensor(clip.audio_codes, dtype=torch.long)
-    return CodedRow(line, clip.model_copy(update={"audio_codes": None}), text, language, codes)
+    return CodedRow(line, clip.model_copy(update={"audio_codes": None}), text, clip.language, codes)
 
 
 def _fingerprint(row: CodedRow) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.codec_format import FRAMES_PER_SECOND
-from jobs.dataset.manifest import MAX_NAME
+from jobs.dataset.manifest import MAX_NAME, name_language
 from jobs.dataset.split import SplitRow, split
 from jobs.files.reading import read_lines
 
@@ -19,6 +19,12 @@ from jobs.files.reading import read_lines
 # Qwen's tokenizer has about four characters of English per token; three is an upper estimate for other languages.
 CONTROL_POSITIONS = 11
 CHARACTERS_PER_TOKEN = 3
+INSTRUCT_POSITIONS = 5  # <|im_start|>user\n and <|im_end|>\n
+
+
+def n_instruct_characters(instruct: str) -> int:
+    """Return how many characters of a text an instruct counts as, with its own control positions."""
+    return len(instruct) + CHARACTERS_PER_TOKEN * INSTRUCT_POSITIONS if instruct.strip() else 0
 
 
 @dataclass(frozen=True)
@@ -79,8 +85,9 @@ def scan_manifest(manifest: Path) -> ManifestScan:
         is_part = isinstance(source, dict) and clip.get("transcript") != "curated"
         chapter = (_string(source, "recording", ""), _integer(source, "chapter")) if is_part and source else None
         row = SplitRow(_string(clip, "speaker", "speaker")[:MAX_NAME], text, frames / FRAMES_PER_SECOND, chapter)
-        found.clips.append(ScannedClip(ClipSize(frames, len(text)), row, clip.get("split") == "validation"))
-        found.languages.add(_string(clip, "language", "english")[:MAX_NAME].strip().lower())
+        n_characters = len(text) + n_instruct_characters(_string(clip, "instruct", ""))
+        found.clips.append(ScannedClip(ClipSize(frames, n_characters), row, clip.get("split") == "validation"))
+        found.languages.add(name_language(_string(clip, "language", ""))[:MAX_NAME])
     return found
 
 

@@ -12,6 +12,7 @@ from jobs.training.data.manifest_scan import ClipSize, ManifestScan, ScannedClip
 from jobs.training.params import Params
 from jobs.training.planning.cheaper_settings import cheapest_change
 from jobs.training.planning.disk import plan_disk, round_gb
+from jobs.training.planning.encoder_plan import plan_encoder
 from jobs.training.planning.memory_fit import MemoryBudget, available_memory, estimate_run_memory, find_model_dims
 from jobs.training.planning.model_dims import ModelDims
 from jobs.training.planning.run_config import RunConfig, make_sampler, resolve_run_config
@@ -34,10 +35,13 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
     config = resolve_run_config(params, sampler, sum(clip.seconds for clip in clips))
     dims = find_model_dims(params.base_model, settings)
     memory = available_memory(settings, params.n_processes) if settings.backend == "local" else None
-    planned = {"settings": _plan_settings(params, config, memory), "data": data}
+    planned: dict[str, Any] = {"settings": _plan_settings(params, config, memory), "data": data}
     if dims is None:
         return planned | {"unknown": f"The size of {params.base_model}: memory, disk and time need its config."}
     frames = sum(clip.frames for clip in clips) * config.total_steps / max(1, sampler.total_steps(1))
+    encoder = plan_encoder(params, settings, dims.talker.hidden)
+    if encoder is not None:
+        planned["speaker_encoder"] = encoder
     return planned | {
         "memory": _plan_memory(params, dims, clips, memory),
         "disk": plan_disk(params, dims, settings),

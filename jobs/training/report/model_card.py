@@ -6,7 +6,9 @@ from typing import Any
 
 from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.files.atomic_io import encode
-from jobs.qwen.model_files import CARD_BYTES, read_card
+from jobs.qwen.model_files import CARD_BYTES, read_card, read_model_config
+from jobs.qwen.model_info import takes_instruct
+from jobs.qwen.speech.take_length import measure_rates
 from jobs.runner.provenance import provenance
 from jobs.training.data.dataset import Dataset
 from jobs.training.params import Params, Result
@@ -41,6 +43,9 @@ def voice_card(
         "n_clips": len(dataset.train),
         "speech_s": sum(len(clip.codes) for clip in dataset.train) / FRAMES_PER_SECOND,
         "languages": sorted({clip.language for clip in dataset.train}),
+        "s_per_character": measure_rates(
+            [(clip.language, clip.text, len(clip.codes) / FRAMES_PER_SECOND) for clip in dataset.train]
+        ),
         "references": {name: [path.name for path in paths] for name, paths in dataset.references.items()},
         "base_check": base_report,
         "steps": step,
@@ -61,6 +66,25 @@ def shorten_card(card: dict[str, Any]) -> dict[str, Any]:
         if len(encode(card)) > CARD_BYTES:
             card = {**card, name: None}
     return card
+
+
+def preset_speakers(base: Path, dataset: Dataset) -> list[str]:
+    """List the speakers of a base that stay in the voice as they are."""
+    return sorted(set(read_model_config(base)["talker_config"].get("spk_id") or {}) - set(dataset.speakers))
+
+
+def describe_kept(base: Path, dataset: Dataset, encoder: str) -> dict[str, str]:
+    """Say what a voice has of its base: preset speakers, speaker encoder, instruct."""
+    config = read_model_config(base)
+    n_taught = sum(bool(clip.instruct.strip()) for clip in dataset.train)
+    instruct = f"learnt from {n_taught} clips" if n_taught else "none"
+    if not n_taught and takes_instruct(config) and config.get("tts_model_type") != "base":
+        instruct = "as the base follows it; no clip of this run has one"
+    return {
+        "preset_speakers": str(len(preset_speakers(base, dataset))),
+        "speaker_encoder": encoder,
+        "instruct": instruct,
+    }
 
 
 def build_report(

@@ -6,7 +6,7 @@ a kill costs at most one.
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,8 @@ from jobs.errors import UserError
 from jobs.files.folders import make_folder
 from jobs.qwen.devices import compute_device, limit_cpu_threads
 from jobs.qwen.model_info import describe_model
-from jobs.qwen.synthesizer import Decoding, Reference, Synthesizer, load_synthesizer
+from jobs.qwen.speech.decoding import Decoding
+from jobs.qwen.speech.synthesizer import Reference, Synthesizer, load_synthesizer
 from jobs.runner.worker.context import JobContext
 from jobs.training.data.dataset import Dataset, TrainingClip
 
@@ -92,7 +93,9 @@ def synthesize_samples(
                 if synthesizer is not None and upper_bound in missing:
                     write_clip(upper_bound, _reencode(synthesizer, clip), CLIP_RATE_HZ)
                 if synthesizer is not None and wav in missing:
-                    speech = synthesizer.synthesize(clip.text, Decoding(False, 0.9, 50, SEED, _max_seconds(clip)))
+                    instruct = clip.instruct.strip() if source != ZERO_SHOT else ""
+                    speaking = replace(synthesizer, language=clip.language, instruct=instruct or None)
+                    speech = speaking.synthesize(clip.text, Decoding(seed=SEED, max_seconds=_max_seconds(clip)))
                     write_clip(wav, speech.samples, CLIP_RATE_HZ)
             except (UserError, torch.OutOfMemoryError) as error:
                 logger.warning("%s failed on sentence %d: %s", source, number, error)

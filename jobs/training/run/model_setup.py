@@ -13,10 +13,10 @@ from jobs.qwen.devices import limit_cpu_threads, torch_dtype
 from jobs.qwen.loading import load_base
 from jobs.qwen.precision import DeviceInfo, Precision, training_precision
 from jobs.qwen.safetensors_io import weight_files
-from jobs.qwen.speaker_embedding import speaker_embedding
+from jobs.qwen.speaker_embedding import encoder_files, speaker_embedding
 from jobs.qwen.train.alignment_probe import Probe, check_base, probe
 from jobs.qwen.train.lora import add_adapters, quantise
-from jobs.qwen.train.sequence_layout import ControlIds, Example, tokenise_text
+from jobs.qwen.train.sequence_layout import ControlIds, Example, tokenise_instruct, tokenise_text
 from jobs.training.data.dataset import Dataset, TrainingClip
 from jobs.training.params import Params
 from jobs.training.run.distributed import DistributedGroup
@@ -31,6 +31,7 @@ PROBED_CLIPS = 32
 NOT_IDENTITY = {
     "manifest",
     "base_model",
+    "encoder_from",
     "out_dir",
     "speaker",
     "resume",
@@ -75,30 +76,40 @@ class TrainableModel:
         return {"verdict": self.base_check, **self.base_probe.as_dict()}
 
 
-def identify_run(params: Params, dataset: Dataset, base: Path) -> dict[str, Any]:
-    """Collect what identifies a run, for checkpoints and card: parameters, data and base weights."""
+def identify_run(params: Params, dataset: Dataset, base: Path, encoder: Path | None = None) -> dict[str, Any]:
+    """Collect what identifies a run, for checkpoints and card: parameters, data, weights of base and other encoder."""
+    others = {} if encoder is None else {"encoder_sha256": _digest(encoder_files(encoder))}
     return {
         **params.model_dump(exclude=NOT_IDENTITY),
         "speakers": dataset.speakers,
         "manifest_sha256": dataset.manifest_sha256,
         "base_sha256": _digest([base / "config.json", *weight_files(base)]),
+        **others,
     }
 
 
 def setup_model(
-    params: Params, dataset: Dataset, base: Path, group: DistributedGroup, device: DeviceInfo
+    params: Params,
+    dataset: Dataset,
+    base: Path,
+    group: DistributedGroup,
+    device: DeviceInfo,
+    encoder: Path | None = None,
 ) -> TrainableModel:
     """Load the base, tokenise the clips, check the base, and make the weights of the method trainable.
+
+    Args:
+        encoder: folder of the model whose speaker encoder is used; None: the base's own.
 
     Raises:
         UserError: ``base_misaligned``, ``lora_targets_unknown``, or an error of the speaker embedding.
     """
     precision = training_precision(device)
-    loaded, found = _load_and_probe(params, dataset, base, group, precision)
+    loaded, found = _load_and_probe(params, dataset, base, group, precision, encoder)
     if precision.scales_loss and not found.is_finite:
         precision = Precision("float32", f"{base.name} overflows float16, and {device} has no bfloat16 arithmetic")
         del loaded  # its memory is needed
-        loaded, found = _load_and_probe(params, dataset, base, group, precision)
+        loaded, found = _load_and_probe(params, dataset, base, group, precision, encoder)
     logger.info("precision: %s", precision)
     verdict = check_base(found, params.base_model)
     logger.info("base check: %s (%s)", verdict, found)
@@ -122,7 +133,12 @@ class _LoadedModel:
 
 
 def _load_and_probe(
-    params: Params, dataset: Dataset, base: Path, group: DistributedGroup, precision: Precision
+    params: Params,
+    dataset: Dataset,
+    base: Path,
+    group: DistributedGroup,
+    precision: Precision,
+    encoder: Path | None,
 ) -> tuple[_LoadedModel, Probe]:
     # full training needs float32 weights; a frozen base under adapters may be in half precision
     weights = precision if params.method == "lora" else Precision("float32", "trained weights")
@@ -130,11 +146,14 @@ def _load_and_probe(
     model = loaded.model
     if group.device == "cpu":
         limit_cpu_threads(sum(parameter.numel() for parameter in model.parameters()))
-    voices = {name: speaker_embedding(base, model.config, name, clips) for name, clips in dataset.references.items()}
+    voices = {
+        name: speaker_embedding(base, model.config, name, clips, encoder) for name, clips in dataset.references.items()
+    }
     model.speaker_encoder = None  # free its memory
 
     def example(clip: TrainingClip) -> Example:
-        return Example(tokenise_text(loaded, clip.text), clip.codes, clip.language, voices[clip.speaker])
+        instruct = tokenise_instruct(loaded, clip.instruct)
+        return Example(tokenise_text(loaded, clip.text), clip.codes, clip.language, voices[clip.speaker], instruct)
 
     train = [example(clip) for clip in dataset.train]
     forward = Forward(model, ControlIds.from_config(model.config), group.device, precision, params.packing)

@@ -24,7 +24,12 @@ def make_dataset(tmp_path) -> Callable[..., Path]:
         rows = []
         for number, (text, samples) in enumerate(clips):
             write_clip(folder / "clips" / f"{number}.wav", samples, CLIP_RATE_HZ)
-            about = {"duration_s": len(samples) / CLIP_RATE_HZ, "transcript": "curated", **fields}
+            about = {
+                "duration_s": len(samples) / CLIP_RATE_HZ,
+                "transcript": "curated",
+                "language": "english",
+                **fields,
+            }
             rows.append(Clip(audio=f"clips/{number}.wav", text=text, **about))
         write_rows(folder / "train_manifest.jsonl", rows)
         return folder / "train_manifest.jsonl"

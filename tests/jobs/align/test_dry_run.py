@@ -20,7 +20,9 @@ def settings(tmp_path) -> Settings:
 
 def manifest_of(folder: Path, rows: list[dict]) -> Path:
     path = folder / "train_manifest.jsonl"
-    path.write_text("".join(json.dumps({"audio": "a.wav", "text": "One.", **row}) + "\n" for row in rows))
+    path.write_text(
+        "".join(json.dumps({"audio": "a.wav", "text": "One.", "language": "english", **row}) + "\n" for row in rows)
+    )
     return path
 
 

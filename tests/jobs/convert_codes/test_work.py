@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from jobs.convert_codes.spec import KIND
 from jobs.convert_codes.work import run
 from jobs.dataset.manifest import Clip, Rejection, check_step, read_rows, write_rows
 from jobs.errors import UserError
+from jobs.model_folders.contents import ModelFolder
 from jobs.qwen.codec import load_codec
+from jobs.qwen.codec_identity import identify_tokenizer
 from jobs.qwen.toy.checkpoints import TOY_CODEC, make_toy_codec
 from jobs.runner.worker.context import Cancelled
 from tests.support.declared_outputs import list_undeclared
@@ -40,6 +43,7 @@ def test_every_clip_gets_the_codes_that_the_tokenizer_gives_it(make_dataset: Mak
     expected = [codec.encode([read_clip(manifest.parent / row.audio, 24_000)])[0].tolist() for row in rows]
     assert [row.audio for row in rows] == ["clips/000.wav", "clips/001.wav", "clips/002.wav"]
     assert [row.audio_codes for row in rows] == expected
+    assert {row.codes_tokenizer for row in rows} == {identify_tokenizer(ModelFolder.at(TOY_CODEC), "toy")}
     assert result.n_frames == sum(map(len, expected))
     assert (result.n_clips, result.n_rejected) == (3, 0)
     assert check_step(Path(result.manifest), "coded").words is not None
@@ -52,17 +56,41 @@ def test_the_best_aligned_clip_becomes_the_reference_of_every_row(make_dataset: 
     assert {row.ref_audio for row in read_rows(Path(result.manifest), Clip)} == {"clips/001.wav"}
 
 
-def test_the_reference_that_the_dataset_names_is_used_while_it_is_among_the_clips(
+def test_every_line_keeps_the_reference_that_it_names_also_one_that_is_no_clip(
     make_dataset: MakeDataset, make_context
 ) -> None:
+    manifest = make_dataset(4)
+    apart = manifest.parent / "reference.wav"
+    write_clip(apart, read_clip(manifest.parent / "clips" / "000.wav", 24_000), 24_000)
+    rows = list(read_rows(manifest, Clip))
+    named = ["reference.wav", "clips/003.wav", None, "clips/gone.wav"]
+    write_rows(manifest, [row.model_copy(update={"ref_audio": name}) for row, name in zip(rows, named, strict=True)])
+
+    result = run(Params(manifest=str(manifest), tokenizer="toy"), make_context())
+
+    kept = [row.ref_audio for row in read_rows(Path(result.manifest), Clip)]
+    assert kept == ["reference.wav", "clips/003.wav", "reference.wav", "reference.wav"]
+    assert result.ref_audio_lines == {"kept": 2, "speaker": 1, "unusable": 1}
+
+
+def test_the_reference_of_the_call_replaces_the_manifests_and_says_so(make_dataset: MakeDataset, make_context) -> None:
     manifest = make_dataset(3)
     _edit(manifest, ref_audio="clips/002.wav")
-    named = run(Params(manifest=str(manifest), tokenizer="toy"), make_context()).ref_audio
+    given = str(manifest.parent / "clips" / "001.wav")
 
+    result = run(Params(manifest=str(manifest), tokenizer="toy", ref_audio=given), make_context())
+
+    assert {row.ref_audio for row in read_rows(Path(result.manifest), Clip)} == {"clips/001.wav"}
+    assert result.ref_audio_lines == {"given": 2, "replaced": 1}
+
+
+def test_a_reference_that_cannot_be_read_gives_way_to_the_best_clip(make_dataset: MakeDataset, make_context) -> None:
+    manifest = make_dataset(3)
     _edit(manifest, ref_audio="clips/gone.wav")
-    gone = run(Params(manifest=str(manifest), tokenizer="toy"), make_context()).ref_audio
 
-    assert (named, gone) == ("clips/002.wav", "clips/001.wav")
+    result = run(Params(manifest=str(manifest), tokenizer="toy"), make_context())
+
+    assert (result.ref_audio, result.ref_audio_lines) == ("clips/001.wav", {"chosen": 2, "unusable": 1})
 
 
 def test_a_reference_from_elsewhere_is_copied_into_the_dataset(
@@ -170,7 +198,7 @@ def test_a_dataset_without_a_usable_clip_is_an_error(make_dataset: MakeDataset, 
 
 def test_a_clip_outside_the_dataset_is_refused(make_dataset: MakeDataset, make_context) -> None:
     manifest = make_dataset(1)
-    _edit(manifest, audio="../../secret.wav")
+    _edit(manifest, audio="/etc/secret.wav")
 
     with pytest.raises(UserError) as caught:
         run(Params(manifest=str(manifest), tokenizer="toy"), make_context())
@@ -178,13 +206,31 @@ def test_a_clip_outside_the_dataset_is_refused(make_dataset: MakeDataset, make_c
     assert caught.value.code == "path_outside_dataset"
 
 
-def test_an_output_outside_the_dataset_is_refused_before_a_job(make_dataset: MakeDataset, tmp_path: Path) -> None:
-    manifest = make_dataset(1)
+def test_clips_elsewhere_and_links_are_converted_and_an_output_anywhere_names_them(
+    make_dataset: MakeDataset, make_context, tmp_path: Path
+) -> None:
+    manifest = make_dataset(3)
+    clips, other = manifest.parent / "clips", tmp_path / "other"
+    other.mkdir()
+    shutil.move(clips / "001.wav", other / "1.wav")
+    shutil.move(clips / "002.wav", other / "2.wav")
+    (clips / "002.wav").symlink_to(other / "2.wav")
+    rows = list(read_rows(manifest, Clip))
+    rows[1] = rows[1].model_copy(update={"audio": "../other/1.wav"})
+    write_rows(manifest, rows)
 
-    with pytest.raises(UserError) as caught:
-        check(Params(manifest=str(manifest), out=str(tmp_path / "elsewhere" / "codes.jsonl"), tokenizer="toy"))
+    beside = run(Params(manifest=str(manifest), tokenizer="toy"), make_context())
+    out = str(tmp_path / "elsewhere" / "codes.jsonl")
+    apart = run(Params(manifest=str(manifest), out=out, tokenizer="toy"), make_context())
+    again = run(Params(manifest=apart.manifest, out=str(tmp_path / "third.jsonl"), tokenizer="toy"), make_context())
 
-    assert caught.value.code == "output_outside_dataset"
+    def names(written: str) -> list[str]:
+        return [row.audio for row in read_rows(Path(written), Clip)]
+
+    assert names(beside.manifest) == ["clips/000.wav", str(other / "1.wav"), "clips/002.wav"]
+    assert names(apart.manifest) == [str(clips / "000.wav"), str(other / "1.wav"), str(other / "2.wav")]
+    assert names(again.manifest) == ["dataset/clips/000.wav", "other/1.wav", "other/2.wav"]
+    assert (beside.n_frames, apart.n_frames, again.n_frames) == (117, 117, 117)
 
 
 def test_an_output_above_the_clips_names_them_from_there(make_dataset: MakeDataset, make_context) -> None:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.dataset.manifest import Clip, Row, TimedWord, check_audio_inside, read_numbered_rows, read_rows, write_rows
+from jobs.dataset.audio_roots import AudioRoots
+from jobs.dataset.manifest import Clip, Row, TimedWord, read_numbered_rows, read_rows, write_rows
 from jobs.dataset.takes import Take, read_takes
 from jobs.errors import UserError
 from jobs.files.reading import LONGEST_LINE_BYTES
@@ -103,7 +104,7 @@ def test_audio_outside_is_never_resolved(name: str, tmp_path: Path) -> None:
     (root / "out").symlink_to("/etc/hostname")
 
     found: list[Path] = []
-    code = code_of(lambda: found.append(check_audio_inside(root / "m.jsonl", root, name)))
+    code = code_of(lambda: found.append(AudioRoots().find(root / "m.jsonl", root, name)))
 
     assert code == ("" if name == "loop" else "path_outside_dataset")
     assert all(path.is_relative_to(root.resolve()) for path in found)

@@ -77,6 +77,28 @@ def test_a_folder_is_replaced_where_the_system_cannot_exchange_names(
     assert [path.name for path in tmp_path.iterdir()] == ["voice"]
 
 
+@pytest.mark.parametrize(("umask", "file_mode", "folder_mode"), [(0o022, 0o644, 0o755), (0o027, 0o640, 0o750)])
+def test_what_is_in_a_new_folder_has_the_umasks_permissions_whatever_wrote_it(
+    umask: int, file_mode: int, folder_mode: int, tmp_path: Path
+) -> None:
+    (tmp_path / "codec").write_text("of a model")
+    (tmp_path / "codec").chmod(0o604)
+    before = os.umask(umask)
+    try:
+        with replacing_folder(tmp_path / "voice") as folder:
+            (folder / "deep").mkdir(0o700)
+            for path in (folder / "model.safetensors", folder / "deep" / "encoder.safetensors"):
+                path.touch(0o600)
+            os.link(tmp_path / "codec", folder / "codec")
+    finally:
+        os.umask(before)
+
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "voice").rglob("*")}
+    assert modes == {
+        "model.safetensors": file_mode, "encoder.safetensors": file_mode, "deep": folder_mode, "codec": 0o604,
+    }  # fmt: skip
+
+
 def test_a_folder_that_fails_half_way_leaves_the_former_one(tmp_path: Path) -> None:
     (tmp_path / "voice").mkdir()
     (tmp_path / "voice" / "config.json").write_text("old")

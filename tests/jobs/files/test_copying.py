@@ -51,6 +51,19 @@ def test_a_link_that_a_killed_process_has_left_goes(tmp_path: Path, source: Path
     assert (source / "model.safetensors").read_bytes() == b"weights"
 
 
+def test_a_file_that_fewer_may_read_than_its_new_folder_is_copied_with_the_usual_permissions(
+    tmp_path: Path, source: Path
+) -> None:
+    weights, target = source / "model.safetensors", tmp_path / "voice" / "model.safetensors"
+    weights.chmod(0o600)
+    target.parent.mkdir(0o755)
+
+    link_file(weights, target)
+
+    assert not target.samefile(weights)
+    assert target.stat().st_mode & 0o777 == (source / "deep" / "config.json").stat().st_mode & 0o777 != 0o600
+
+
 def test_a_copy_does_not_go_through_a_link(tmp_path: Path, source: Path) -> None:
     (tmp_path / "kept").write_text("kept")
     (tmp_path / "copy").symlink_to("kept")

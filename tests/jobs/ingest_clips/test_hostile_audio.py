@@ -12,6 +12,7 @@ import pytest
 
 from jobs.align.align_clip import clip_key
 from jobs.convert_codes.clip_loader import inspect_clip
+from jobs.dataset.audio_roots import AudioRoots
 from jobs.dataset.exchange.foreign_clips import ForeignClip
 from jobs.dataset.manifest import LONGEST_TEXT, Clip, RejectionError
 from jobs.ingest_clips.clip_converter import DurationLimits, RejectedAudio, convert_clip, hash_audio
@@ -72,7 +73,7 @@ def test_no_step_waits_for_a_pipe(tmp_path: Path) -> None:
     for read in (
         lambda: hash_audio(tmp_path / "a.wav"),
         lambda: clip_key(tmp_path / "a.wav", "Some words.", "aligner"),
-        lambda: inspect_clip(0, Clip(audio="a.wav", text="Some words."), tmp_path / "m.jsonl"),
+        lambda: inspect_clip(0, Clip(audio="a.wav", text="Some words."), tmp_path / "m.jsonl", AudioRoots()),
     ):
         with pytest.raises(RejectionError) as caught:
             read()
@@ -84,7 +85,7 @@ def test_a_clip_of_hours_is_not_encoded(tmp_path: Path) -> None:
     os.truncate(tmp_path / "a.wav", 100_000_000)  # hashing 3 GB takes seconds
 
     with pytest.raises(RejectionError) as caught:
-        inspect_clip(0, Clip(audio="a.wav", text="Some words."), tmp_path / "m.jsonl")
+        inspect_clip(0, Clip(audio="a.wav", text="Some words."), tmp_path / "m.jsonl", AudioRoots())
 
     assert caught.value.reason == "too_long"
 

@@ -209,12 +209,12 @@ def test_clipping_is_measured_and_kept(source, make_context):
 
 
 def test_speakers_languages_and_texts_are_brought_into_form(source, make_context):
-    source.add("a.wav", tone(1.0, 16_000), text="  Two\n lines. ", speaker="Anna", language="de")
+    source.add("a.wav", tone(1.0, 16_000), text="  Two\n lines. ", speaker="Anna", language="de", instruct="Calmly.")
 
     run(source.params(), make_context())
 
     (row,) = source.rows
-    assert (row.text, row.speaker, row.language) == ("Two lines.", "anna", "german")
+    assert (row.text, row.speaker, row.language, row.instruct) == ("Two lines.", "anna", "german", "Calmly.")
 
 
 def test_names_are_plain_and_each_is_used_once(source, make_context):

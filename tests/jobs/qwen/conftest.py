@@ -49,7 +49,9 @@ def generate() -> Callable[..., torch.Tensor]:
     The repetition penalty is set to 1, because it is no part of what training predicts.
     """
 
-    def run(base: Any, language: str, embedding: torch.Tensor, n_frames: int = 25) -> torch.Tensor:
+    def run(
+        base: Any, language: str, embedding: torch.Tensor, n_frames: int = 25, instruct: torch.Tensor | None = None
+    ) -> torch.Tensor:
         tail = torch.zeros(5, dtype=torch.long)  # generate cuts five ids off the end, whatever they are
         prompt = {
             "ref_code": None,
@@ -59,6 +61,7 @@ def generate() -> Callable[..., torch.Tensor]:
         }
         codes, _ = base.model.generate(
             input_ids=[torch.cat([tokenise_text(base, TEXT), tail])[None]],
+            instruct_ids=[None if instruct is None else instruct[None]],
             languages=[language],
             voice_clone_prompt=prompt,
             non_streaming_mode=True,

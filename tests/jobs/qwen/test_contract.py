@@ -7,8 +7,9 @@ in the first two frames) are taken out of the training logits in the same way.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,15 @@ from jobs.qwen.export import write_voice
 from jobs.qwen.toy.config import Shape
 from jobs.qwen.train.lora import add_adapters
 from jobs.qwen.train.loss import Predictions, predict
-from jobs.qwen.train.sequence_layout import Batch, ControlIds, Example, collate, tokenise_text
+from jobs.qwen.train.sequence_layout import Batch, ControlIds, Example, collate, tokenise_instruct, tokenise_text
 from jobs.qwen.upstream import qwen_tts
+from jobs.training.data.manifest_reader import read_coded_rows
 
 TEXT = "hello there, said the quick fox"
 SHAPES: list[Shape] = ["0.6b", "1.7b"]
+INSTRUCT = "slowly, she said"
 LANGUAGES = ["auto", "english", "german"]
+GREEDY = {"do_sample": False, "subtalker_dosample": False, "repetition_penalty": 1.0, "max_new_tokens": 26}
 
 
 @pytest.fixture
@@ -33,10 +37,22 @@ def embedding() -> torch.Tensor:
     return torch.randn(64, generator=torch.Generator().manual_seed(1)) * 0.1
 
 
-def batch_of(base: Any, codes: torch.Tensor, language: str, embedding: torch.Tensor) -> Batch:
+def batch_of(base: Any, codes: torch.Tensor, language: str, embedding: torch.Tensor, instruct: str = "") -> Batch:
     """A short and a long clip side by side, so that padding is part of the test."""
-    clips = [Example(tokenise_text(base, TEXT), part, language, embedding) for part in (codes[:7], codes)]
+    text, how = tokenise_text(base, TEXT), tokenise_instruct(base, instruct)
+    clips = [Example(text, part, language, embedding, how) for part in (codes[:7], codes)]
     return collate(clips, ControlIds.from_config(base.model.config))
+
+
+@dataclass
+class CodeRecorder:
+    """Speech tokenizer that keeps the codes that it is given, instead of decoding them."""
+
+    codes: list[torch.Tensor] = field(default_factory=list)
+
+    def decode(self, batch: list[dict[str, torch.Tensor]]) -> tuple[list[Any], int]:
+        self.codes += [each["audio_codes"] for each in batch]
+        return [each["audio_codes"].numpy() for each in batch], 24_000
 
 
 def agreement(predictions: Predictions, batch: Batch, ids: ControlIds) -> tuple[float, float]:
@@ -73,6 +89,45 @@ def test_generation_fed_back_is_predicted_in_all_16_books(
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_generation_with_an_instruct_is_predicted_with_it_and_not_without(
+    shape: Shape,
+    language: str,
+    load_toy: Callable[[Shape], Any],
+    generate: Callable[..., torch.Tensor],
+    embedding: torch.Tensor,
+) -> None:
+    base = load_toy(shape)
+    ids = ControlIds.from_config(base.model.config)
+    codes = generate(base, language, embedding, instruct=tokenise_instruct(base, INSTRUCT))
+    batch = batch_of(base, codes, language, embedding, INSTRUCT)
+
+    with torch.no_grad():
+        predictions, without = (
+            predict(base.model, each) for each in (batch, batch_of(base, codes, language, embedding))
+        )
+
+    assert agreement(predictions, batch, ids) == (1.0, 1.0)
+    assert agreement(without, batch, ids)[0] < 0.9  # it matters
+
+
+def test_an_export_speaks_in_stock_with_speaker_language_and_instruct_what_training_predicts(
+    load_toy: Callable[[Shape], Any], wandering_toy: Callable[[Shape], Path], embedding: torch.Tensor, tmp_path: Path
+) -> None:
+    base, heard = load_toy("1.7b"), CodeRecorder()
+    voice = write_voice(base.model, wandering_toy("1.7b"), tmp_path / "voice", voices={"fox": embedding}, card={})
+    stock = qwen_tts().Qwen3TTSModel.from_pretrained(str(voice), dtype=torch.float32)
+    stock.model.speech_tokenizer = heard
+    stock.generate_custom_voice(TEXT, "fox", "german", instruct=INSTRUCT, **GREEDY)
+
+    batch = batch_of(base, heard.codes[0], "german", embedding, INSTRUCT)
+    with torch.no_grad():
+        predictions = predict(base.model, batch)
+
+    assert agreement(predictions, batch, ControlIds.from_config(base.model.config)) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 def test_a_merged_export_generates_what_training_with_adapters_predicts(
     shape: Shape,
     load_toy: Callable[[Shape], Any],
@@ -96,10 +151,7 @@ def test_a_merged_export_generates_what_training_with_adapters_predicts(
         languages=["english"],
         speakers=["fox"],
         non_streaming_mode=True,
-        do_sample=False,
-        subtalker_dosample=False,
-        repetition_penalty=1.0,
-        max_new_tokens=26,
+        **GREEDY,
     )
     batch = batch_of(base, codes[0], "english", embedding)
     with torch.no_grad():
@@ -110,6 +162,33 @@ def test_a_merged_export_generates_what_training_with_adapters_predicts(
     ids = ControlIds.from_config(base.model.config)
     assert agreement(with_adapters, batch, ids) == (1.0, 1.0)
     assert agreement(without, batch, ids)[0] < 0.5  # the adapters matter, so the merge was tested
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_row_without_a_language_is_predicted_as_stock_speaks_with_auto_and_with_nothing(
+    shape: Shape,
+    load_toy: Callable[[Shape], Any],
+    wandering_toy: Callable[[Shape], Path],
+    embedding: torch.Tensor,
+    tmp_path: Path,
+) -> None:
+    base, heard = load_toy(shape), CodeRecorder()
+    voice = write_voice(base.model, wandering_toy(shape), tmp_path / "voice", voices={"fox": embedding}, card={})
+    stock = qwen_tts().Qwen3TTSModel.from_pretrained(str(voice), dtype=torch.float32)
+    stock.model.speech_tokenizer = heard
+    for language in ("Auto", None):
+        stock.generate_custom_voice(TEXT, "fox", language, **GREEDY)
+    row = {"audio": "a.wav", "text": TEXT, "audio_codes": heard.codes[0].tolist()}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n")
+
+    ids = ControlIds.from_config(base.model.config)
+    rows = read_coded_rows(tmp_path / "rows.jsonl", languages=list(ids.languages), codebook_size=256, max_clip_s=30)
+    batch = batch_of(base, rows.accepted[0].codes, rows.accepted[0].language, embedding)
+    with torch.no_grad():
+        predictions = predict(base.model, batch)
+
+    assert torch.equal(heard.codes[0], heard.codes[1])
+    assert agreement(predictions, batch, ids) == (1.0, 1.0)
 
 
 def doubled_shift(batch: Batch, base: Any) -> Batch:

@@ -15,9 +15,9 @@ from safetensors.torch import load_file, save_file
 from jobs.errors import UserError
 from jobs.qwen.export import write_voice
 from jobs.qwen.loading import load_base, load_tokenizer
-from jobs.qwen.model_files import check_model, check_tokenizer
+from jobs.qwen.model_files import ENCODER_FILE, check_model, check_tokenizer
 from jobs.qwen.model_info import describe_model
-from jobs.qwen.speaker_embedding import ENCODER_FILE, load_speaker_encoder
+from jobs.qwen.speaker_embedding import load_speaker_encoder
 from jobs.qwen.toy.config import Shape
 from tests.support.hostile.safetensors_files import write_weights
 from tests.support.hostile.voices import HOSTILE_VOICES, edit_json, link_out, make_hostile_voice, write_light_model
@@ -175,11 +175,10 @@ def test_a_token_without_a_row_is_refused_before_it_is_spoken(voice: Path) -> No
 
 
 def test_a_speaker_encoder_that_does_not_fit_is_refused(voice: Path) -> None:
-    config = load_base(voice, "cpu", torch.float32).model.config
     write_weights(voice / ENCODER_FILE, {"speaker_encoder.fc.weight": ("F32", [3, 3])})
 
     with pytest.raises(UserError) as caught:
-        load_speaker_encoder(voice, config)
+        load_speaker_encoder(voice)
 
     assert caught.value.code == "model_broken"
 

@@ -22,9 +22,9 @@ def test_speakers_and_languages_come_from_the_config(tmp_path: Path) -> None:
     assert (model.kind, model.speakers, model.languages) == ("custom_voice", ("ann", "bob"), ("auto", "english"))
 
 
-def test_a_voice_design_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="voice_design") as caught:
-        describe_model(write_light_model(tmp_path, tts_model_type="voice_design"))
+def test_a_model_of_an_unknown_type_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="voice_conversion") as caught:
+        describe_model(write_light_model(tmp_path, tts_model_type="voice_conversion"))
 
     assert caught.value.code == "model_cannot_speak"
 

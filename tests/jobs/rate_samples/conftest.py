@@ -46,7 +46,13 @@ def write_manifest() -> Callable[..., Path]:
         lines = []
         for number, (text, audio) in enumerate(clips):
             write_clip(folder / f"{number:02d}.wav", audio, CLIP_RATE_HZ)
-            line = {"audio": f"{number:02d}.wav", "text": text, "duration_s": len(audio) / CLIP_RATE_HZ, **columns}
+            line = {
+                "audio": f"{number:02d}.wav",
+                "text": text,
+                "language": "english",
+                "duration_s": len(audio) / CLIP_RATE_HZ,
+                **columns,
+            }
             lines.append(json.dumps(line) + "\n")
         (folder / name).write_text("".join(lines))
         return folder / name

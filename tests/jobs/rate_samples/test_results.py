@@ -7,6 +7,7 @@ from statistics import fmean
 
 import pytest
 
+from jobs.rate_samples.params import Rating
 from jobs.rate_samples.results import mean_over_texts, summarise_texts
 
 
@@ -42,3 +43,15 @@ def test_texts_are_listed_in_order_with_their_range() -> None:
     assert list(found) == ["b", "a"]
     assert found["b"] == (fmean([4.0, 3.0]), 3.0, 4.0)
     assert found["a"] == pytest.approx((2.0, 2.0, 2.0))
+
+
+def test_takes_of_one_text_with_another_instruct_count_as_another_text() -> None:
+    ratings = [
+        Rating(audio=f"{n}.wav", text="Hello.", instruct=how, rating=score, uncapped=score, reasons=[])
+        for n, (how, score) in enumerate([(None, 3.0), (None, 5.0), ("calmly", 1.0)])
+    ]
+
+    found = mean_over_texts([(rating.phrase, rating.uncapped) for rating in ratings])
+
+    assert (found.n_texts, found.mean) == (2, 2.5)
+    assert ratings[2].phrase == "Hello. [calmly]"

@@ -20,6 +20,17 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def large_voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A voice of the shape of a 1.7B, which takes an instruct."""
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("large") / "base"
+    base = make_toy_base(folder, shape="1.7b", codebook_size=256, codec=TOY_CODEC, weight_std=0.1)
+    embedding = torch.randn(64, generator=torch.Generator().manual_seed(0)) * 0.05
+    model = load_base(base, "cpu", torch.float32).model
+    return write_voice(model, base, base.with_name("voice"), voices={"nora": embedding}, card={})
+
+
+@pytest.fixture(scope="session")
 def voice(base: Path) -> Path:
     model = load_base(base, "cpu", torch.float32).model
     embedding = torch.randn(64, generator=torch.Generator().manual_seed(0)) * 0.05

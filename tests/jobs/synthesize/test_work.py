@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +66,22 @@ def test_a_text_that_does_not_end_is_cut_at_the_limit_and_marked(voice: Path, ma
     assert [take.duration_s for take in takes] == [0.8, 0.8]
     assert [take.hit_limit for take in takes] == [True, True]
     assert result.n_hit_limit == 2
+
+
+def test_without_a_limit_each_take_has_that_of_its_text_at_the_narrators_pace(
+    voice: Path, make_context, tmp_path: Path
+) -> None:
+    slow = shutil.copytree(voice, tmp_path / "slow")
+    card = {"languages": ["english"], "s_per_character": {"english": 0.05}}
+    (slow / "tts_train.json").write_text(json.dumps(card))
+    texts = ["No.", "Two words more."]
+
+    limits = [
+        [take.max_seconds for take in read_takes(Path(run(params, make_context()).takes))]
+        for params in (_params(folder, texts=texts, max_seconds=None) for folder in (voice, slow))
+    ]
+
+    assert limits == [[4.2, 6.6], [3.5, 5.2]]
 
 
 def test_the_same_seed_repeats_bit_by_bit_whatever_was_said_before(voice: Path, make_context, tmp_path: Path) -> None:
@@ -131,6 +149,45 @@ def test_a_base_model_with_the_references_text_continues_it(
 
     assert soundfile.info(continued.wavs[0]).frames == 19_200
     assert Path(timbre.wavs[0]).read_bytes() != Path(continued.wavs[0]).read_bytes()
+
+
+def test_an_instruct_changes_the_speech_of_a_1_7b_and_is_noted_in_the_take(
+    large_voice: Path, make_context, tmp_path: Path
+) -> None:
+    given = {"texts": TEXTS[:1], "greedy": True}
+    plain = run(_params(large_voice, **given, out_dir=str(tmp_path / "1")), make_context())
+    slow = run(_params(large_voice, **given, out_dir=str(tmp_path / "2"), instruct=" slowly "), make_context())
+
+    assert [take.instruct for result in (plain, slow) for take in read_takes(Path(result.takes))] == [None, "slowly"]
+    assert Path(plain.wavs[0]).read_bytes() != Path(slow.wavs[0]).read_bytes()
+
+
+def test_a_voice_design_speaks_by_its_instruct_and_not_without(large_voice: Path, make_context, tmp_path: Path) -> None:
+    designer = shutil.copytree(large_voice, tmp_path / "designer")
+    config = json.loads((designer / "config.json").read_text())
+    config["talker_config"] |= {"spk_id": {}, "spk_is_dialect": {}}
+    (designer / "config.json").write_text(json.dumps(config | {"tts_model_type": "voice_design"}))
+
+    result = run(_params(designer, texts=TEXTS[:1], instruct="an old man"), make_context())
+    with pytest.raises(UserError) as refused:
+        check(_params(designer))
+
+    (take,) = read_takes(Path(result.takes))
+    assert (take.speaker, take.instruct, take.duration_s) == (None, "an old man", 0.8)
+    assert refused.value.code == "instruct_missing"
+
+
+@pytest.mark.parametrize("model", ["voice", "base", "Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice"])
+def test_an_instruct_that_stock_would_drop_is_refused_before_the_job(
+    model: str, voice: Path, base: Path, reference: Path
+) -> None:
+    folder = {"voice": voice, "base": base}.get(model, Path(model))
+    clone = {"ref_audio": str(reference)} if model == "base" else {}
+
+    with pytest.raises(UserError) as refused:
+        check(_params(folder, instruct="slowly", **clone))
+
+    assert refused.value.code == "instruct_not_supported"
 
 
 def test_an_unknown_speaker_names_the_known_one(voice: Path, make_context) -> None:

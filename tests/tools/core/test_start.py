@@ -334,7 +334,7 @@ def test_the_rule_of_a_kind_fills_what_its_plan_leaves_open(
 
 
 async def test_a_dry_run_names_each_figure_once(context: ToolContext, work: Path) -> None:
-    write_manifest(work / "m.jsonl", duration_s=8.0)
+    write_manifest(work / "m.jsonl", duration_s=8.0, language="english")
 
     result = (await call("align", context, manifest="m.jsonl", aligner="pocketsphinx", dry_run=True)).result
 

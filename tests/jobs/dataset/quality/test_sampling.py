@@ -52,10 +52,10 @@ def test_a_clip_with_another_ones_text_is_rejected_and_the_right_ones_are_kept(
 
 def test_what_recognition_cannot_judge_is_left_and_told() -> None:
     clips = [
-        Clip(audio="a.wav", text="Right.", transcript="curated"),
+        Clip(audio="a.wav", text="Right.", transcript="curated", language="english"),
         Clip(audio="b.wav", text="Kurz.", transcript="curated", language="german"),
-        Clip(audio="c.wav", text="Short.", transcript="curated"),
-        Clip(audio="d.wav", text="Few words.", transcript="curated"),
+        Clip(audio="c.wav", text="Short.", transcript="curated", language="english"),
+        Clip(audio="d.wav", text="Few words.", transcript="curated", language="english"),
     ]
     short, few = SPOKEN.model_copy(update={"speech_span_s": 2.9}), SPOKEN.model_copy(update={"n_words": 5})
 
@@ -76,7 +76,8 @@ def test_what_recognition_cannot_judge_is_left_and_told() -> None:
     ],
 )
 def test_many_clips_are_sampled_evenly_and_books_only_on_demand(how: Any, transcript: Any, n_heard: int) -> None:
-    clips = [Clip(audio=f"{k}.wav", text="Said.", transcript=transcript) for k in range(2 * MOST_TEXTS)]
+    said = Clip(audio="a.wav", text="Said.", transcript=transcript, language="english")
+    clips = [said.model_copy(update={"audio": f"{k}.wav"}) for k in range(2 * MOST_TEXTS)]
 
     chosen = choose_for_text(clips, [SPOKEN] * len(clips), range(len(clips)), Thresholds(text_match=how))
 

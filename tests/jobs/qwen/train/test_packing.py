@@ -12,16 +12,19 @@ import torch
 from jobs.qwen.toy.config import Shape
 from jobs.qwen.train.loss import loss_sums, predict
 from jobs.qwen.train.packing import pack
-from jobs.qwen.train.sequence_layout import ControlIds, Example, collate, tokenise_text
+from jobs.qwen.train.sequence_layout import ControlIds, Example, collate, tokenise_instruct, tokenise_text
 
 
 def clips_for(base: Any) -> list[Example]:
     rng = torch.Generator().manual_seed(0)
-    texts = (("hi", 3, "auto"), ("the quick brown fox", 8, "english"), ("jumps", 5, "german"))
+    texts = (("hi", 3, "auto", ""), ("the quick brown fox", 8, "english", "slowly"), ("jumps", 5, "german", ""))
     return [
-        Example(tokenise_text(base, text), torch.randint(0, 256, (n, 16), generator=rng), language, torch.ones(64))
-        for text, n, language in texts
-    ]
+        Example(
+            tokenise_text(base, text), torch.randint(0, 256, (n, 16), generator=rng), language, torch.ones(64),
+            tokenise_instruct(base, instruct),
+        )
+        for text, n, language, instruct in texts
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("shape", ["0.6b", "1.7b"])

@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from jobs.dataset.audio_roots import AudioRoots
+from jobs.dataset.manifest import read_extent
 from jobs.errors import UserError
 from jobs.training.data.dataset import Dataset, TrainingClip, log_split, read_dataset
+from jobs.training.data.manifest_scan import scan_manifest
 
 Rows = list[dict[str, Any]]
 WriteManifest = Callable[[Rows], Path]
@@ -35,6 +38,21 @@ def test_rows_become_clips_by_split(coded_rows: Rows, write_manifest: WriteManif
     assert {clip.speaker for clip in dataset.train} == {"slt"}
 
 
+@pytest.mark.parametrize(
+    ("given", "language"), [({}, "auto"), ({"language": None}, "auto"), ({"language": ""}, "auto"),
+                            ({"language": "Auto"}, "auto"), ({"language": " German "}, "german")],
+)  # fmt: skip
+def test_a_row_without_a_language_is_auto_as_in_upstreams_format(
+    given: dict[str, Any], language: str, coded_rows: Rows, write_manifest: WriteManifest
+) -> None:
+    rows = [{**{name: value for name, value in row.items() if name != "language"}, **given} for row in coded_rows]
+    manifest = write_manifest(rows)
+
+    assert {clip.language for clip in read(manifest).train} == {language}
+    assert scan_manifest(manifest).languages == {language}
+    assert set(read_extent(manifest).languages) == {language}
+
+
 def with_bad(rows: Rows, change: dict[str, Any]) -> Rows:
     """Forty good rows, of which the third is changed."""
     many = [{**copy.deepcopy(rows[n % 4]), "text": f"{rows[n % 4]['text']} {n}"} for n in range(40)]
@@ -43,7 +61,7 @@ def with_bad(rows: Rows, change: dict[str, Any]) -> Rows:
 
 
 BAD = [
-    ({"language": "Klingon"}, "language_unknown", "'Klingon'"),
+    ({"language": "Klingon"}, "language_unknown", "'klingon'"),
     ({"audio_codes": None}, "codes_missing", "no audio_codes"),
     ({"audio_codes": []}, "no_frames", "no frame"),
     ({"audio_codes": [[0] * 15, [0] * 15]}, "codes_invalid", "frames of [15] codes"),
@@ -122,6 +140,18 @@ def test_a_reference_outside_the_dataset_is_refused(coded_rows: Rows, write_mani
         read(write_manifest(rows))
 
     assert refused.value.code == "path_outside_dataset"
+
+
+def test_clips_elsewhere_in_the_roots_are_trained_on(coded_rows: Rows, write_manifest: WriteManifest) -> None:
+    rows = copy.deepcopy(coded_rows)
+    rows[0].update({"audio": "../elsewhere/a.wav", "ref_audio": "../elsewhere/b.wav"})
+    manifest = write_manifest(rows)
+    elsewhere = manifest.parent.parent / "elsewhere"
+
+    dataset = read(manifest, roots=AudioRoots((manifest.parent.parent,)))
+
+    assert dataset.train[0].audio == elsewhere / "a.wav"
+    assert dataset.references["slt"] == [elsewhere / "b.wav", manifest.parent / "reference.wav"]
 
 
 def test_lines_are_counted_with_blank_ones(coded_rows: Rows, write_manifest: WriteManifest) -> None:

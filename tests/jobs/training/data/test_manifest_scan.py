@@ -39,7 +39,7 @@ def test_every_way_of_writing_json_gives_the_same_sizes(tmp_path: Path, separato
     assert train_sizes(found) == [ClipSize(3, 7), ClipSize(5, 16)]
     assert [clip.size for clip in divide(found.clips, 0.0)[1]] == [ClipSize(1, 41)]
     assert found.speakers == {"Anna": 2, "Bert": 1}
-    assert found.languages == {"english", "german"}
+    assert found.languages == {"auto", "english", "german"}
     assert found.n_unreadable == 0
 
 

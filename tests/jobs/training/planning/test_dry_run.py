@@ -56,7 +56,7 @@ def test_the_plan_resolves_settings_and_shows_data_memory_disk_and_time(
     }  # fmt: skip
     assert planned["data"] == {
         "clips": 90, "hours": 0.25, "longest_clip_s": 10.0, "held_out": 10, "speakers": {"anna": 100},
-        "languages": ["english"],
+        "languages": ["auto"],
     }  # fmt: skip
     memory = planned["memory"]
     assert memory["fits"] is True
@@ -67,6 +67,22 @@ def test_the_plan_resolves_settings_and_shows_data_memory_disk_and_time(
     assert planned["time"]["about_s"] == pytest.approx(10 + 2 * 90 * 125 / rate, abs=1 + 0.01 * 22500 / rate)
     assert "guess" in planned["time"]["from"]
     assert len(json.dumps(planned)) < 3000
+
+
+@pytest.mark.parametrize(
+    ("base", "given", "planned"),
+    [
+        (SMALL, None, None),
+        ("Qwen/Qwen3-TTS-12Hz-1.7B-CustomVoice", None, "of Qwen/Qwen3-TTS-12Hz-1.7B-Base, to be downloaded whole"),
+        ("Qwen/Qwen3-TTS-12Hz-1.7B-VoiceDesign", "/models/base", "of /models/base"),
+    ],
+)
+def test_a_base_without_a_speaker_encoder_is_planned_with_that_of_the_base_of_its_size(
+    base: str, given: str | None, planned: str | None, settings: Settings, tmp_path: Path
+) -> None:
+    params = Params(manifest=manifest_of(tmp_path / "m.jsonl", 10, 20), base_model=base, encoder_from=given)
+
+    assert plan(params, settings).get("speaker_encoder") == planned
 
 
 def test_what_does_not_fit_comes_with_the_cheapest_change(

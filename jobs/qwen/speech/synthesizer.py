@@ -14,6 +14,7 @@ from jobs.qwen.loading import load_base
 from jobs.qwen.model_info import VoiceModel
 from jobs.qwen.precision import synthesis_precision
 from jobs.qwen.speaker_embedding import SHORTEST_REFERENCE_S
+from jobs.qwen.speech.decoding import Decoding
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,10 @@ class Reference:
     samples: NDArray[np.float32]
     text: str | None = None
 
-
-@dataclass(frozen=True)
-class Decoding:
-    """Sampling settings. ``temperature`` and ``top_k`` apply to the talker and to the code predictor."""
-
-    greedy: bool
-    temperature: float
-    top_k: int
-    seed: int
-    max_seconds: float
+    @property
+    def duration_s(self) -> float:
+        """Length of the clip in seconds."""
+        return len(self.samples) / SAMPLE_RATE_HZ
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,7 @@ class Speech:
 
 @dataclass(frozen=True)
 class Synthesizer:
-    """A loaded model with one voice and one language.
+    """A loaded model with one voice, one language and one instruct.
 
     Attributes:
         upstream: the ``Qwen3TTSModel``. It keeps state while generating: one text at a time.
@@ -66,6 +61,7 @@ class Synthesizer:
     speaker: str | None
     language: str
     clone_prompt: list[Any] | None
+    instruct: str | None = None
 
     @property
     def n_parameters(self) -> int:
@@ -81,13 +77,17 @@ class Synthesizer:
         import torch
 
         max_frames = max(1, int(decoding.max_seconds * FRAMES_PER_SECOND))
-        options = _options(decoding, max_frames)
+        options = decoding.to_stock(max_frames)
         text = text.strip()  # a leading line break would become one token with the prompt's
         torch.manual_seed(decoding.seed)
         with full_float32(), gpu_memory_explained("max_seconds"):
-            if self.clone_prompt is None:
+            if self.clone_prompt is None and self.speaker is None:
+                waveforms, _ = self.upstream.generate_voice_design(
+                    text=text, instruct=self.instruct, language=self.language, **options
+                )
+            elif self.clone_prompt is None:
                 waveforms, _ = self.upstream.generate_custom_voice(
-                    text=text, speaker=self.speaker, language=self.language, **options
+                    text=text, speaker=self.speaker, language=self.language, instruct=self.instruct, **options
                 )
             else:
                 waveforms, _ = self.upstream.generate_voice_clone(
@@ -100,15 +100,22 @@ class Synthesizer:
 
 
 def load_synthesizer(
-    model: VoiceModel, device: str, *, speaker: str | None, language: str, reference: Reference | None = None
+    model: VoiceModel,
+    device: str,
+    *,
+    speaker: str | None,
+    language: str,
+    reference: Reference | None = None,
+    instruct: str | None = None,
 ) -> Synthesizer:
     """Load a model for synthesis, after all checks that need no weights.
 
     Raises:
-        UserError: ``speaker_unknown``, ``speaker_missing``, ``language_unknown``, ``ref_audio_missing``,
-            ``ref_audio_not_used``, ``reference_too_short``, ``cuda_oom``.
+        UserError: ``speaker_unknown``, ``speaker_missing``, ``language_unknown``, ``instruct_not_supported``,
+            ``ref_audio_missing``, ``ref_audio_not_used``, ``reference_too_short``, ``cuda_oom``.
     """
     chosen, spoken = model.speaker(speaker), model.language(language)
+    model.check_instruct(instruct)
     model.check_reference(is_given=reference is not None)
     _check_length(reference)
     with full_float32(), gpu_memory_explained("the model's size"):
@@ -120,28 +127,20 @@ def load_synthesizer(
             prompt = upstream.create_voice_clone_prompt(
                 ref_audio=(reference.samples, SAMPLE_RATE_HZ), ref_text=text, x_vector_only_mode=text is None
             )
-    return Synthesizer(upstream=upstream, speaker=chosen, language=spoken, clone_prompt=prompt)
+    return Synthesizer(
+        upstream=upstream,
+        speaker=chosen,
+        language=spoken,
+        clone_prompt=prompt,
+        instruct=(instruct or "").strip() or None,
+    )
 
 
 def _check_length(reference: Reference | None) -> None:
-    duration_s = SHORTEST_REFERENCE_S if reference is None else len(reference.samples) / SAMPLE_RATE_HZ
+    duration_s = SHORTEST_REFERENCE_S if reference is None else reference.duration_s
     if duration_s < SHORTEST_REFERENCE_S:
         raise UserError(
             "reference_too_short",
             f"ref_audio lasts {duration_s:.2f} s; at least {SHORTEST_REFERENCE_S} s are needed, 3 to 10 s are good.",
             "Give a longer clip.",
         )
-
-
-def _options(decoding: Decoding, max_frames: int) -> dict[str, Any]:
-    """Build the keyword arguments of upstream's generation. All are given: a model's own defaults may differ."""
-    return {
-        "do_sample": not decoding.greedy,
-        "subtalker_dosample": not decoding.greedy,
-        "temperature": decoding.temperature,
-        "subtalker_temperature": decoding.temperature,
-        "top_k": decoding.top_k,
-        "subtalker_top_k": decoding.top_k,
-        # n new tokens yield at most n - 1 frames; one more than the limit shows that the speech did not end within it
-        "max_new_tokens": max_frames + 2,
-    }
