@@ -77,7 +77,7 @@ class Params(Strict):
         0.3,
         ge=0,
         le=10,
-        description="Weight of the loss of codebooks 1 to 15; 0 skips their pass, about half of a step. "
+        description="Weight of the loss of codebooks 1 to 15; 0 skips their pass, a third to two thirds of a step. "
         "It trains the talker too, also where the code predictor is frozen.",
     )
     predictor_share: float = rare(
