@@ -17,6 +17,7 @@ from jobs.codec_format import FRAMES_PER_SECOND, N_CODEBOOKS
 from jobs.qwen.devices import describe_device, torch_dtype
 from jobs.qwen.precision import Precision, training_precision
 from jobs.qwen.toy import config as toy_config
+from jobs.qwen.train.fused_layers import fuse_layers
 from jobs.qwen.train.lora import add_adapters
 from jobs.qwen.train.loss import loss_sums, predict, total_loss
 from jobs.qwen.train.packing import pack
@@ -40,6 +41,8 @@ def _small(talker: StackDims, predictor: StackDims) -> ModelDims:
 
 SIZES = {
     "tiny": _small(StackDims(64, 192, 2, 4, 2, 16), StackDims(48, 144, 1, 4, 2, 16)),
+    "6m": _small(StackDims(192, 576, 6, 6, 3, 32), StackDims(96, 288, 2, 4, 2, 24)),
+    "20m": _small(StackDims(320, 960, 8, 8, 4, 40), StackDims(160, 480, 2, 4, 2, 40)),
     # Like the released 1.7B, where talker and predictor take about 64 and 36 % of a frame's arithmetic (10 s clips):
     # here 57 and 43 %, with 12 and 3 layers.
     "60m": _small(StackDims(512, 1536, 12, 8, 4, 64), StackDims(256, 768, 3, 8, 4, 32)),
@@ -137,6 +140,8 @@ def prepare(model: Any, recipe: Recipe) -> torch.optim.Optimizer:
         model.talker.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     if recipe.compile:
         compile_layers(model)
+    else:
+        fuse_layers(model)
     model.train()
     return make_optimiser(model, lr=1e-5, weight_decay=0.01, name=recipe.optimiser)
 
@@ -192,7 +197,7 @@ class Trainer:
         n_predictor = sum(len(batch.predicted_codes) for batch in batches) * (N_CODEBOOKS - 1)
         watch.lap("data")
         loss = 0.0
-        with _laps_after(self.model.talker.codec_head, lambda: watch.lap("forward talker")):
+        with _laps_after(self.model.talker.model, lambda: watch.lap("forward talker")):
             for batch in batches:
                 with self._autocast():
                     predictions = predict(self.model, batch)

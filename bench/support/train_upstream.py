@@ -1,19 +1,17 @@
 """Upstream's fine-tuning script, step by step beside ours: the same model, rows, batch, precision and threads.
 
 The script is not part of this project: give a folder with a copy of ``finetuning/`` of github.com/QwenLM/Qwen3-TTS.
-It runs in a process of its own (``upstream_script``) and is held at every optimiser step, so that its steps and ours
-take turns on the same machine.
+It and ours run in a process each and are held at every optimiser step, so that their steps take turns on the same
+machine, and each process's peak of memory is its own.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import statistics
 import sys
 import wave
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +30,8 @@ from bench.support.train_step import (
     prepare,
     random_model,
 )
-from bench.support.upstream_script import Side, Turn, timed
-from jobs.qwen.devices import torch_dtype
+from bench.support.upstream_script import Side, Turn, serve, take_stdout
+from jobs.qwen.devices import keep_freed_memory, torch_dtype
 from jobs.qwen.loading import load_base
 from jobs.qwen.speaker_embedding import speaker_embedding
 from jobs.qwen.toy.checkpoints import make_toy_base
@@ -98,7 +96,7 @@ def our_trainer(base: Path, manifest: Path, recipe: Recipe) -> Trainer:
 
 
 def beside_upstream(scripts: Path, recipe: Recipe, folder: Path, n_clips: int, n_steps: int) -> dict[str, Any]:
-    """Frames a second of both sides, taking turns step by step, after a warm-up of one step each.
+    """Frames a CPU second and peak memory of both sides, taking turns step by step, after a warm-up of one step each.
 
     Args:
         scripts: folder of the upstream copy.
@@ -112,7 +110,6 @@ def beside_upstream(scripts: Path, recipe: Recipe, folder: Path, n_clips: int, n
         sys.exit("--clips is too small for --steps: upstream's epoch would end.")
     base = write_base(folder / "base", recipe.size, torch.float32 if recipe.device == "cpu" else torch.bfloat16)
     manifest = write_rows(folder, recipe, n_clips)
-    ours = our_trainer(base, manifest, recipe)
     if recipe.device == "cpu":
         os.environ["ACCELERATE_USE_CPU"] = "true"
     arguments = {
@@ -123,31 +120,40 @@ def beside_upstream(scripts: Path, recipe: Recipe, folder: Path, n_clips: int, n
         "lr": 1e-5,
     }
     words = [str(word) for name, value in arguments.items() for word in (f"--{name}", value)]
-    theirs = Side(scripts, recipe.device, words)
-    watch = Stopwatch(recipe.device)
-    sides: dict[str, Callable[[], Turn]] = {
-        "ours": lambda: timed(lambda: ours.step(watch), recipe.device),
-        "upstream": theirs.step,
+    n_threads = str(torch.get_num_threads())
+    sides = {
+        "ours": Side("bench.support.train_upstream", str(base), str(manifest), n_threads, json.dumps(asdict(recipe))),
+        "upstream": Side("bench.support.upstream_script", str(scripts), recipe.device, n_threads, *words),
     }
     found: dict[str, list[Turn]] = {name: [] for name in sides}
     for number in range(1 + n_steps):
         for name in sorted(sides, reverse=number % 2 == 1):
-            found[name].append(sides[name]())
-    theirs.close()
+            found[name].append(sides[name].step())
+    for side in sides.values():
+        side.close()
+    peaks = {name: steps[-1][3] for name, steps in found.items()}
     found = {name: steps[1:] for name, steps in found.items()}
     rate = {name: sum(step[0] for step in steps) / sum(step[1] for step in steps) for name, steps in found.items()}
     cpu_rate = {name: sum(step[0] for step in steps) / sum(step[2] for step in steps) for name, steps in found.items()}
-    turns = [
-        (mine[0] / mine[1]) / (other[0] / other[1])
-        for mine, other in zip(found["ours"], found["upstream"], strict=True)
-    ]
     return {
         "frames_per_s": {name: round(value, 1) for name, value in rate.items()},
-        "ratio_of_turns": {
-            "median": round(statistics.median(turns), 2), "least": round(min(turns), 2), "most": round(max(turns), 2),
-        },
-        "ratio": round(rate["ours"] / rate["upstream"], 2),
-        "ratio_by_cpu_time": round(cpu_rate["ours"] / cpu_rate["upstream"], 2),
+        "frames_per_cpu_s": {name: round(value, 1) for name, value in cpu_rate.items()},
+        "ratio_by_cpu_time": round(cpu_rate["ours"] / cpu_rate["upstream"], 3),
+        "peak_mb": peaks,
+        "ratio_of_memory": round(peaks["ours"] / peaks["upstream"], 3),
         "steps": n_steps,
-        "padding_share": round(ours.sampler.padding_share(), 4),
-    }  # fmt: skip
+    }
+
+
+def main(base: Path, manifest: Path, n_threads: int, recipe: Recipe) -> None:
+    """Serve our steps."""
+    torch.set_num_threads(n_threads)
+    if recipe.device == "cpu":
+        keep_freed_memory()  # as a training job does
+    answers = take_stdout()
+    trainer, watch = our_trainer(base, manifest, recipe), Stopwatch(recipe.device)
+    serve(lambda: trainer.step(watch), recipe.device, answers)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), Recipe(**json.loads(sys.argv[4])))

@@ -15,10 +15,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 
+from bench.support.memory import peak_rss_mb
 from jobs.qwen.upstream import qwen_tts
 
 SCRIPT = "sft_12hz.py"
@@ -35,8 +36,8 @@ EDITS = {
     "cuda": (ATTENTION, TRACKER),
 }
 
-Turn = tuple[int, float, float]
-"""Frames, seconds and CPU seconds of an optimiser step."""
+Turn = tuple[int, float, float, int]
+"""Frames, seconds and CPU seconds of an optimiser step, and the process's peak of memory so far in MB."""
 
 
 class Upstream:
@@ -139,19 +140,22 @@ def timed(step: Callable[[], int], device: str) -> Turn:
     n_frames = step()
     if device != "cpu":
         torch.cuda.synchronize()
-    return n_frames, time.perf_counter() - began, time.process_time() - cpu
+    seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu
+    peak_mb = peak_rss_mb() if device == "cpu" else torch.cuda.max_memory_allocated() // 2**20
+    return n_frames, seconds, cpu_seconds, peak_mb
 
 
 class Side:
-    """The process of the script: ``serve`` at the other end."""
+    """A process that makes steps: ``serve`` at the other end.
 
-    def __init__(self, folder: Path, device: str, arguments: list[str]) -> None:
-        command = [sys.executable, "-m", "bench.support.upstream_script"]
+    Args:
+        module: its main module.
+        arguments: its command line.
+    """
+
+    def __init__(self, module: str, *arguments: str) -> None:
         self._process = subprocess.Popen(
-            [*command, str(folder), device, str(torch.get_num_threads()), *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+            [sys.executable, "-m", module, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
     def step(self) -> Turn:
@@ -162,25 +166,36 @@ class Side:
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
         if not answer:
-            sys.exit("upstream's script ended; its own words are above.")
-        n_frames, seconds, cpu_seconds = json.loads(answer)
-        return n_frames, seconds, cpu_seconds
+            sys.exit("The process ended; its own words are above.")
+        n_frames, seconds, cpu_seconds, peak_mb = json.loads(answer)
+        return n_frames, seconds, cpu_seconds, peak_mb
 
     def close(self) -> None:
         """End it where it is held."""
         self._process.communicate()
 
 
-def serve(folder: Path, device: str, n_threads: int, arguments: list[str]) -> None:
-    """Make a step of the script for every line that comes in."""
-    torch.set_num_threads(n_threads)
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what the script prints is not an answer
-    upstream = Upstream(folder, arguments, device)
+def serve(step: Callable[[], int], device: str, answers: TextIO) -> None:
+    """Make a step for every line that comes in."""
     for _ in sys.stdin:
-        print(json.dumps(timed(upstream.step, device)), file=answers, flush=True)
+        print(json.dumps(timed(step, device)), file=answers, flush=True)
+
+
+def take_stdout() -> TextIO:
+    """Return a stream to stdout, and send what is printed to stderr instead, because it is not an answer."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return answers
+
+
+def main(folder: Path, device: str, n_threads: int, arguments: list[str]) -> None:
+    """Serve steps of the script."""
+    torch.set_num_threads(n_threads)
+    answers = take_stdout()
+    upstream = Upstream(folder, arguments, device)
+    serve(upstream.step, device, answers)
     upstream.stop()
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4:])
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4:])

@@ -118,6 +118,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="default: as a training job")
     parser.add_argument("--dataset-sizes", action="store_true", help="step time over 64 and over 1,024 clips")
     parser.add_argument("--upstream", type=Path, help="folder of upstream's finetuning/: run it beside ours")
+    parser.add_argument("--repeat", type=int, default=3, help="runs beside upstream, for the spread")
     options = parser.parse_args()
     if options.device == "cpu":
         keep_freed_memory()  # as a training job does
@@ -143,9 +144,18 @@ def main() -> None:
     if options.upstream is not None:
         n_threads = options.threads or torch.get_num_threads()
         torch.set_num_threads(n_threads)
-        with tempfile.TemporaryDirectory() as name:
-            found = beside_upstream(options.upstream.resolve(), recipe, Path(name), options.clips, options.steps)
-        found = {"size": recipe.size, "batch_size": recipe.batch_size, "threads": n_threads, **found}
+        about = {"size": recipe.size, "batch_size": recipe.batch_size, "threads": n_threads}
+        runs = []
+        for _ in range(options.repeat):
+            with tempfile.TemporaryDirectory() as name:
+                run = beside_upstream(options.upstream.resolve(), recipe, Path(name), options.clips, options.steps)
+            runs.append(run)
+            print(json.dumps(about | run), flush=True)
+        spread = {name: sorted(run[name] for run in runs) for name in ("ratio_by_cpu_time", "ratio_of_memory")}
+        found = about | {"runs": len(runs)} | {
+            name: {"least": ratios[0], "median": statistics.median(ratios), "most": ratios[-1]}
+            for name, ratios in spread.items()
+        }  # fmt: skip
     elif options.dataset_sizes:
         found = dataset_sizes(recipe, 64, 1024, options.steps, options.threads)
     else:

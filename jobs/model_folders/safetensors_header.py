@@ -130,6 +130,11 @@ def read_header(path: Path) -> dict[str, TensorInfo]:
     Raises:
         UserError: ``model_broken``, ``file_not_regular``.
     """
+    return {name: info for name, (info, _) in read_places(path).items()}
+
+
+def read_places(path: Path) -> dict[str, tuple[TensorInfo, int]]:
+    """Read the tensors of a safetensors file with the number of their first byte in it. Raises as ``read_header``."""
     try:
         with open_regular(path) as stream:
             size = path.stat().st_size
@@ -138,9 +143,10 @@ def read_header(path: Path) -> dict[str, TensorInfo]:
             if length > min(HEADER_BYTES, size - 8):
                 raise ValueError(f"a header of {length:,} bytes in a file of {size:,}")
             header = _parse(stream.read(length))
-        return _check_layout(header, size - 8 - length)
+        tensors = _check_layout(header, size - 8 - length)
     except (OSError, ValueError) as error:
         raise broken(path, f"is no whole safetensors file: {error}") from error
+    return {name: (info, 8 + length + header[name]["data_offsets"][0]) for name, info in tensors.items()}
 
 
 def _parse(content: bytes) -> dict[str, Any]:

@@ -5,12 +5,13 @@ Weights are merged in float32 and cast once to the base's dtypes.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 
 from jobs.errors import UserError
 from jobs.files.atomic_io import replacing_folder, write_json
@@ -19,9 +20,9 @@ from jobs.files.folders import make_folder
 from jobs.model_folders.contents import ModelFolder
 from jobs.model_folders.safetensors_header import INDEX, WEIGHTS, find_weights
 from jobs.qwen.model_files import CARD, CODEC, COPIED_FILES, ENCODER_FILE, TOKENIZER_FILES, read_model_config
-from jobs.qwen.safetensors_io import read_tensors, weight_files
+from jobs.qwen.safetensors_io import StoredTensor, stored_tensors, weight_files, write_tensors
 from jobs.qwen.speaker_embedding import ENCODER_PREFIX, encoder_config, encoder_files
-from jobs.qwen.train.lora import merged_tensors
+from jobs.qwen.train.lora import changed_weights
 
 SAFE_TRANSFORMERS = "4.57.2"
 """Newest ``transformers_version`` of a config with which stock keeps the text tokenizer of a folder as it is; see
@@ -67,7 +68,7 @@ def write_base(model: Any, base: Path, out: Path, *, card: dict[str, Any], encod
     Raises:
         UserError: ``speaker_encoder_missing``.
     """
-    encoder = _read_encoder(encoder_folder or base)
+    encoder = _encoder_tensors(encoder_folder or base)
     if not encoder:
         raise UserError(
             "speaker_encoder_missing",
@@ -139,33 +140,43 @@ def _write_weights(
     base: Path,
     path: Path,
     rows: Mapping[int, torch.Tensor],
-    others: Mapping[str, torch.Tensor] | None = None,
+    encoder: Mapping[str, StoredTensor] = MappingProxyType({}),
 ) -> None:
-    """Write the talker's weights, with speaker embeddings in rows of its table, and ``others`` unchanged."""
-    weights: dict[str, torch.Tensor] = dict(others or {})
-    for name, original, tensor in merged_tensors(model, _base_tensors(base)):
-        if name == _TALKER_TABLE:
-            tensor = tensor.float().clone()
-            for row, embedding in rows.items():
-                tensor[row] = embedding.float().cpu()
-        weights[name] = tensor.to(original.dtype).contiguous()
-    save_file(weights, str(path), metadata={"format": "pt"})
+    """Write the talker's weights, with speaker embeddings in rows of its table, one tensor at a time.
+
+    Args:
+        encoder: tensors of a speaker encoder, which the class of custom voices cannot hold.
+    """
+    stored = stored_tensors(weight_files(base))
+    tensors = {name: tensor for name, tensor in stored.items() if not name.startswith(ENCODER_PREFIX)}
+    tensors |= encoder
+    changed = changed_weights(model)
+    if missing := changed.keys() - tensors.keys():
+        raise KeyError(f"not in the base: {', '.join(sorted(missing))}")
+    if rows:
+        changed[_TALKER_TABLE] = partial(_with_rows, changed.get(_TALKER_TABLE), rows)
+    write_tensors(path, tensors, changed)
 
 
-def _base_tensors(base: Path) -> Iterable[tuple[str, torch.Tensor]]:
-    """Yield the base's tensors without the speaker encoder, which the class of custom voices cannot hold."""
-    return (pair for pair in read_tensors(weight_files(base)) if not pair[0].startswith(ENCODER_PREFIX))
+def _with_rows(
+    change: Callable[[torch.Tensor], torch.Tensor] | None, rows: Mapping[int, torch.Tensor], original: torch.Tensor
+) -> torch.Tensor:
+    table = (change(original) if change is not None else original).float().clone()
+    for row, embedding in rows.items():
+        table[row] = embedding.float().cpu()
+    return table
 
 
 def _write_encoder(base: Path, path: Path) -> None:
     """Copy the speaker encoder next to the voice, so that it can be trained again with other reference audio."""
-    encoder = _read_encoder(base)
+    encoder = _encoder_tensors(base)
     if encoder:
-        save_file(encoder, str(path), metadata={"format": "pt"})
+        write_tensors(path, encoder, {})
 
 
-def _read_encoder(base: Path) -> dict[str, torch.Tensor]:
-    return dict(read_tensors(encoder_files(base), ENCODER_PREFIX))
+def _encoder_tensors(base: Path) -> dict[str, StoredTensor]:
+    found = stored_tensors(encoder_files(base))
+    return {name: tensor for name, tensor in found.items() if name.startswith(ENCODER_PREFIX)}
 
 
 def _link_codec(source: ModelFolder, target: Path) -> None:

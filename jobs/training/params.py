@@ -77,14 +77,25 @@ class Params(Strict):
     gradient_accumulation_steps: int = rare(1, ge=1, le=256, description="Forward passes per optimiser step.")
     n_processes: int = rare(1, ge=1, le=64, description="One per GPU; each computes its share of every step.")
     packing: bool = rare(False, description="Clips one after the other instead of padded side by side.")
-    lr: float | None = Field(None, gt=0, le=0.1, description="Peak learning rate. Default: 5e-6 (full), 1e-5 (lora).")
+    lr: float | None = Field(
+        None,
+        gt=0,
+        le=0.1,
+        description="Peak learning rate. Default: 5e-6 (full), 1e-4 (lora at alpha 32; less at a larger alpha).",
+    )
     weight_decay: float = rare(0.01, ge=0, le=1)
     warmup_steps: int | None = rare(
         None, ge=0, description="Linear warm-up, optimiser steps. Default: 50, but at most a tenth of the run."
     )
     lr_schedule: Literal["cosine", "constant"] = rare("cosine", description="After the warm-up.")
     max_grad_norm: float = rare(1.0, gt=0)
-    code_predictor_weight: float = rare(0.3, ge=0, le=10, description="Weight of the loss of codebooks 1 to 15.")
+    code_predictor_weight: float = rare(
+        0.3,
+        ge=0,
+        le=10,
+        description="Weight of the loss of codebooks 1 to 15; 0 skips their pass, a third to two thirds of a step. "
+        "It trains the talker too, also where the code predictor is frozen.",
+    )
     predictor_share: float = rare(
         1.0,
         gt=0,
@@ -100,9 +111,9 @@ class Params(Strict):
         "talker", description="attention, talker (attention and MLP), all (also the code predictor), or a regex."
     )
     lora_r: int = rare(16, ge=1, le=256)
-    lora_alpha: int = rare(32, ge=1, le=1024)
+    lora_alpha: int = rare(32, ge=1, le=1024, description="Scale alpha / r: at one alpha every rank wants the same lr.")
     lora_dropout: float = rare(0.0, ge=0, lt=1)
-    lora_rslora: bool = rare(False, description="Scale by alpha / sqrt(r).")
+    lora_rslora: bool = rare(False, description="Scale by alpha / sqrt(r): lower the lr by sqrt(r).")
     load_in_4bit: bool = rare(False, description="lora only: the frozen base in 4 bits (QLoRA).")
     optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] = rare(
         "adamw", description="8bit: Adam's state in 8 bits; paged: it may move to main memory."
@@ -116,6 +127,12 @@ class Params(Strict):
         "best", description="Which weights become the voice: of the lowest validation loss, or the last."
     )
     save_every_steps: int = rare(200, ge=1, description="Optimiser steps between resumable checkpoints.")
+    keep_checkpoints: int = rare(2, ge=1, le=100, description="Newest resumable checkpoints that are kept.")
+    checkpoint_optimizer: bool = rare(
+        True,
+        description="false: checkpoints hold weights only, a third of the size; a resumed run then starts its "
+        "optimizer afresh.",
+    )
     max_clip_s: float = rare(30.0, gt=0, le=300, description="Longer clips are rejected.")
     max_bad_share: float = rare(0.05, ge=0, le=1, description="Bad lines are left out; a larger share fails the job.")
     validation_share: float = rare(

@@ -4,6 +4,7 @@ All files are under ``out_dir``: ``voice/`` (the export), ``adapter/`` (LoRA), `
 ``loss.png``, ``report.json``. The work may be killed at any time and started again with the same parameters.
 """
 
+import gc
 import logging
 from contextlib import nullcontext
 from pathlib import Path
@@ -79,6 +80,7 @@ def run(params: Params, context: JobContext, *, device: DeviceInfo | None = None
         if result is None:
             with explain_full_gpu(params, dims, clips):
                 result = train_voice(started, context, group, device or describe_device(group.device))
+        gc.collect()  # the model, whose layers hold themselves by their ``forward``: samples need its memory
         if group.is_first:
             write_samples_and_page(started, result, context)
             publish(result, context, out)

@@ -72,8 +72,9 @@ def preset_space(name: Preset, trial_steps: int) -> tuple[list[Range], dict[str,
     """Return the ranges of a preset and the arguments that it fixes.
 
     Args:
-        name: ``full``: around the only known recipe with a correct loss (lr 5e-6). ``lora``: wide, because no LoRA
-            values from a correct loss were published. ``1.7b``: space and memory settings of the original skill.
+        name: ``full``: around the only known recipe with a correct loss (lr 5e-6). ``lora``: wide around the rate that
+            learns as fast as full training (1e-4), at one alpha, so that it is the same for every rank. ``1.7b``: space
+            and memory settings of the original skill.
         trial_steps: length of a trial; limits the warm-up.
     """
     warmup = Range(name="warmup_steps", low=0, high=compute_warmup(trial_steps))
@@ -82,7 +83,7 @@ def preset_space(name: Preset, trial_steps: int) -> tuple[list[Range], dict[str,
         return [lr, Range(name="gradient_accumulation_steps", choices=[1, 2, 4]), warmup], {"method": "full"}
     if name == "lora":
         ranges = [
-            Range(name="lr", low=1e-6, high=2e-4, log=True),
+            Range(name="lr", low=1e-5, high=5e-4, log=True),
             Range(name="lora_r", choices=[16, 32, 64]),
             Range(name="lora_targets", choices=["attention", "talker", "all"]),
             warmup,

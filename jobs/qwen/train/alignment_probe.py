@@ -13,6 +13,7 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 
+from jobs.codec_format import N_CODEBOOKS
 from jobs.errors import UserError
 from jobs.qwen.train.loss import Predictions, predict
 from jobs.qwen.train.sequence_layout import Batch
@@ -85,10 +86,19 @@ class ProbeSums:
 
     def add(self, predictions: Predictions, batch: Batch) -> None:
         """Add a batch."""
-        self._vocabularies = (predictions.talker.shape[-1], predictions.predictor.shape[-1])
-        for part, losses in enumerate(_under_both_alignments(predictions, batch)):
-            self.sums[part] += losses.double().sum().cpu()
-            self.counts[part] += losses.numel()
+        codes = batch.predicted_codes
+        talker = predictions.talker.float()[batch.frame_in_labels]
+        self._add(0, talker, batch.labels[batch.frame_in_labels])
+        self._add(1, talker, batch.labels[batch.frame_in_labels + 1])
+        for number in range(1, N_CODEBOOKS - 1):
+            logits = predictions.codebook(number).float()
+            self._add(2, logits, codes[:, number])
+            self._add(3, logits, codes[:, number + 1])
+        self._vocabularies = (talker.shape[-1], logits.shape[-1])
+
+    def _add(self, part: int, logits: torch.Tensor, labels: torch.Tensor) -> None:
+        self.sums[part] += F.cross_entropy(logits, labels, reduction="none").double().sum().cpu()
+        self.counts[part] += len(labels)
 
     def result(self) -> Probe:
         """Compute the means over all batches."""
@@ -136,15 +146,3 @@ def _compare(right: float, wrong: float, uniform: float) -> Verdict:
     if min(right, wrong) > INFORMED_BELOW * uniform:
         return "inconclusive"
     return "aligned" if right < wrong else "misaligned"
-
-
-def _under_both_alignments(predictions: Predictions, batch: Batch) -> tuple[torch.Tensor, ...]:
-    """Compute the cross-entropy of every label: talker next, talker after, predictor own, predictor next."""
-    talker = predictions.talker.float()[batch.frame_in_labels]
-    heads = predictions.predictor.float()[:, :-1].flatten(0, 1)
-    return (
-        F.cross_entropy(talker, batch.labels[batch.frame_in_labels], reduction="none"),
-        F.cross_entropy(talker, batch.labels[batch.frame_in_labels + 1], reduction="none"),
-        F.cross_entropy(heads, batch.predicted_codes[:, 1:-1].flatten(), reduction="none"),
-        F.cross_entropy(heads, batch.predicted_codes[:, 2:].flatten(), reduction="none"),
-    )

@@ -2,7 +2,8 @@
 
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -104,40 +105,32 @@ def quantise(model: Any, targets: str = PRESETS["talker"]) -> None:
         setattr(model.get_submodule(owner), leaf, small.to(weight.device))
 
 
-def merged_tensors(
-    model: Any, base_tensors: Iterable[tuple[str, torch.Tensor]]
-) -> Iterator[tuple[str, torch.Tensor, torch.Tensor]]:
-    """Merge trained weights and adapters with the weights that training started from.
+def changed_weights(model: Any) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
+    """Return how training has changed the weights that it started from.
 
     Args:
         model: trained upstream model, with or without adapters. Its frozen weights, which may be rounded, are not
             used, nor are weights outside the talker.
-        base_tensors: (name, tensor) of the base on disk.
 
-    Yields:
-        (name, the base's tensor, the merged tensor: float32 on the CPU; the base's own if it was not trained).
-
-    Raises:
-        KeyError: a trained weight is not in the base.
+    Returns:
+        By name, a function from the base's weight on disk to the trained one, in float32 on the CPU. Names that are
+        missing were not trained.
     """
-    adapted = {f"{name}.weight": module for name, module in model.named_modules() if hasattr(module, "lora_A")}
-    trained = {
-        name: parameter
-        for name, parameter in model.named_parameters()
-        if parameter.requires_grad and name.startswith("talker.") and ".lora_" not in name
-    }
-    for name, original in base_tensors:
-        if name in adapted:
-            yield name, original, _merged(adapted.pop(name), original)
-        elif name in trained:
-            yield name, original, trained.pop(name).detach().to("cpu", torch.float32, copy=True)
-        else:
-            yield name, original, original
-    if adapted or trained:
-        raise KeyError(f"not in the base: {', '.join([*adapted, *trained])}")
+    changed: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {}
+    for name, module in model.named_modules():
+        if hasattr(module, "lora_A"):
+            changed[f"{name}.weight"] = partial(_merge, module)
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad and name.startswith("talker.") and ".lora_" not in name:
+            changed[name] = partial(_take, parameter)
+    return changed
 
 
-def _merged(layer: Any, original: torch.Tensor) -> torch.Tensor:
+def _merge(layer: Any, original: torch.Tensor) -> torch.Tensor:
     with torch.no_grad():
         delta: torch.Tensor = layer.get_delta_weight(ADAPTER_NAME)
         return original.float() + delta.float().cpu()
+
+
+def _take(parameter: torch.Tensor, original: torch.Tensor) -> torch.Tensor:
+    return parameter.detach().to("cpu", torch.float32)

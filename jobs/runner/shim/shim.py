@@ -50,6 +50,9 @@ LAST_WORDS_S = 15.0  # of Slurm's notice, reserved to kill the process tree and 
 # bitsandbytes makes torch 2.8 start a process for each core at import, in case something will be compiled: 8 CPU
 # seconds and 0.7 GB each (measured). So one starts them that does compile.
 UNASKED_POOL = {"TORCH_WARM_POOL": "0"}
+# A thread of OpenMP that waits for the others spins by default, which takes the core from the one that it waits for
+# when the machine has other work (GNU's runtime, which torch uses, and Intel's): ``./run.sh bench threads``.
+SLEEPING_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
 
 
 def run_attempt(settings: Settings, job_id: str, attempt: int) -> None:
@@ -193,7 +196,7 @@ def _settings_of_job(settings: Settings, document: dict[str, Any]) -> Settings:
 def _spawn(
     spec: AttemptSpec, folder: AttemptFolder, settings: Settings, tree_lock: int | None, is_remote: bool
 ) -> subprocess.Popen[bytes]:
-    environment = UNASKED_POOL | settings.to_environment() | {processes.MARK: spec.mark}
+    environment = UNASKED_POOL | SLEEPING_THREADS | settings.to_environment() | {processes.MARK: spec.mark}
     if spec.n_processes > 1:
         environment |= torchrun.make_rendezvous()
     if settings.sandbox and landlock.version():

@@ -61,7 +61,8 @@ def _plan_settings(params: Params, config: RunConfig, memory: MemoryBudget | Non
         "batch": f"{batch} x {n_accumulated} micro-batches x {params.n_processes} processes",
         "precision": _plan_precision(memory),
         "learns": _plan_trained(params),
-        "checkpoints": f"every {params.save_every_steps} steps",
+        "checkpoints": f"every {params.save_every_steps} steps, {params.keep_checkpoints} kept, "
+        + ("with the optimizer's state" if params.checkpoint_optimizer else "weights only"),
     }
 
 

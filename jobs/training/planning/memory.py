@@ -2,9 +2,9 @@
 
 Computed from the model's dimensions: activations saved by autograd, logits, weights, gradients, optimiser state. A test
 compares the estimate with the measured peak of the loop's steps on a CPU in float32, within 10 %
-(tests/jobs/training/planning/test_memory.py). In bfloat16 under autocast, as on a GPU, it was within 9 % of steps on a
-CPU when the attention matrix that a CPU keeps was counted (2026-11-24). Not measured, for lack of a GPU:
-``CUDA_CONTEXT``, memory of flash attention, fragmentation, ``torch.compile``, the mask of packed clips.
+(tests/jobs/training/planning/test_memory.py). The export holds one tensor beside the model, less than a step does, so
+it is no peak (tests/jobs/qwen/test_export.py). Not measured, for lack of a GPU: half precision, ``CUDA_CONTEXT``,
+memory of flash attention, fragmentation, ``torch.compile``, the mask of packed clips.
 """
 
 from dataclasses import dataclass
@@ -17,8 +17,18 @@ Device = Literal["cpu", "cuda", "cuda_float32"]  # the last: a GPU too old for h
 
 # CUDA context, cuBLAS workspaces and fragmentation: commonly 0.5 to 0.8 GB. Not measured here.
 CUDA_CONTEXT = 800_000_000
-# Resident memory of a training worker after all imports, before weights are loaded (measured, torch 2.8).
-CPU_PROCESS = 960_000_000
+# Resident memory of a training worker after all imports, before weights are loaded (measured, torch 2.8, 2026-11-27).
+CPU_PROCESS = 1_090_000_000
+
+# Resident memory of a CPU beyond what tensors take, as a share of them: gaps in the heap and the matrix library's
+# buffers (2026-11-27). With it the peak of whole runs was 0.96 of the estimate with 63 M weights, full, 1.07 with LoRA,
+# and 1.03 with 0.9 G weights, LoRA: ``./run.sh bench full_size``.
+CPU_ALLOCATOR_SHARE = 0.2
+# The codec of the released models, float32, which samples are decoded with.
+CODEC = 682_000_000
+
+# As in ``jobs.qwen.train.fused_functions``, which imports torch; a test compares them.
+LOSS_ROWS = 512
 
 # Bytes per weight, gradient and optimiser state; see ``jobs.training.run.optim`` and ``jobs.qwen.train.lora``.
 # Half precision is bfloat16 or float16; both have two bytes.
@@ -37,6 +47,7 @@ class Recipe:
         accumulates: an optimiser step has several micro-batches, so gradients exist together with activations.
         freeze: part that full training does not train, in addition to the text embedding.
         load_in_4bit: the frozen base under the adapters has 4 bits per weight.
+        samples: after the export, sentences are spoken by base and voice; on a CPU.
     """
 
     method: Literal["full", "lora"] = "full"
@@ -49,6 +60,7 @@ class Recipe:
     lora_predictor: bool = False
     freeze: Literal["none", "code_predictor", "talker"] = "none"
     load_in_4bit: bool = False
+    samples: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,8 +89,8 @@ class MemoryEstimate:
     """Peak memory in bytes, as a sum of parts.
 
     Attributes:
-        moment: part of a step with the peak: ``forward``, ``loss``, ``loss backward``, ``predictor backward``,
-            ``talker backward`` or ``optimizer``.
+        moment: part of a step with the peak: ``forward``, ``loss``, ``predictor backward``, ``talker backward`` or
+            ``optimizer``; on a CPU also ``loading`` before it, with the base's file, and ``samples`` after it.
         parts: contents of the memory at that moment, by name.
     """
 
@@ -103,9 +115,20 @@ class _SavedActivations:
 
 
 def estimate(dims: ModelDims, recipe: Recipe, largest: MicroBatchSize, device: Device) -> MemoryEstimate:
+    """Estimate the peak of a run: of an optimiser step, or on a CPU of loading or of samples."""
+    stages = [estimate_step(dims, recipe, largest, device)]
+    if device == "cpu":  # a GPU that is full of a sample leaves it out, and the run goes on
+        loaded = {"process": float(CPU_PROCESS), "weights": float(FLOAT32 * dims.weights)}
+        for stage, part, size in (("loading", "file", HALF * dims.weights), ("samples", "codec", CODEC)):
+            if stage != "samples" or recipe.samples:
+                stages.append(_with_allocator(MemoryEstimate(stage, {**loaded, part: float(size)}), device))
+    return max(stages, key=lambda found: found.peak)
+
+
+def estimate_step(dims: ModelDims, recipe: Recipe, largest: MicroBatchSize, device: Device) -> MemoryEstimate:
     """Estimate the peak of an optimiser step.
 
-    ``cuda`` is half precision (autocast) with flash attention, the others are float32 with an attention matrix.
+    ``cuda`` is half precision (autocast), the others are float32; attention matrices are kept for short sequences only.
     """
     half = device == "cuda"
     trains_talker = recipe.method == "lora" or recipe.freeze != "talker"
@@ -123,8 +146,9 @@ def estimate(dims: ModelDims, recipe: Recipe, largest: MicroBatchSize, device: D
     width = HALF if half else FLOAT32
     talker_how = "none" if not trains_talker else recipe.method
     predictor_how = recipe.method if trains_predictor else "frozen"
-    talker_layer = _saved_of_layer(dims.talker, talker_how, largest.width, half, wide=recipe.method == "full")
-    predictor_layer = _saved_of_layer(dims.predictor, predictor_how, N_CODEBOOKS, half, wide=False)
+    mlp = recipe.lora_mlp
+    talker_layer = _saved_of_layer(dims.talker, talker_how, 0, half, mlp=mlp, wide=recipe.method == "full")
+    predictor_layer = _saved_of_layer(dims.predictor, predictor_how, N_CODEBOOKS, half, mlp=mlp, wide=False)
     predicted = largest.predicted * N_CODEBOOKS
     checkpointing = recipe.gradient_checkpointing
     talker = talker_layer.total(largest.positions, dims.talker.n_layers, checkpointing=checkpointing)
@@ -136,10 +160,10 @@ def estimate(dims: ModelDims, recipe: Recipe, largest: MicroBatchSize, device: D
         predictor += HALF * dims.predictor_matrices - predictor_layers * checkpointing
         if checkpointing:  # copies within layers are cached to the end of the forward pass, if the weights are trained
             temporary_copies = talker_layers * trains_talker + predictor_layers * trains_predictor
-    # the last norms save as much as the first norm of a layer; their outputs go to the heads
+    # the last norms save their input; their outputs go to the heads
     if trains_talker:
-        talker += largest.positions * dims.talker.hidden * (FLOAT32 + (width if talker_how == "full" else 0))
-    predictor_norm = predicted * dims.predictor.hidden * (FLOAT32 + (width if predictor_how == "full" else 0))
+        talker += largest.positions * dims.talker.hidden * FLOAT32
+    predictor_norm = predicted * dims.predictor.hidden * FLOAT32
     code_embeddings = predicted * dims.talker.hidden * width
     if dims.projection_to_predictor and predictor_how == "full":
         predictor += code_embeddings
@@ -148,41 +172,39 @@ def estimate(dims: ModelDims, recipe: Recipe, largest: MicroBatchSize, device: D
     talker_temporary = largest.positions * _count_temporary(dims.talker) * width
     predictor_temporary = predicted * _count_temporary(dims.predictor) * width
 
-    predictor_logits = largest.predicted * (N_CODEBOOKS - 1) * dims.codebook
-    talker_logits = (largest.frames + largest.n_clips) * dims.vocabulary
+    # The losses are computed with their gradients, for some labels at a time.
+    labels = largest.frames + largest.n_clips
+    talker_head = FLOAT32 * dims.vocabulary * dims.talker.hidden * (recipe.method == "full" and trains_talker)
+    predictor_heads = FLOAT32 * (N_CODEBOOKS - 1) * dims.codebook * dims.predictor.hidden * (predictor_how == "full")
+    head_gradients = float(talker_head + predictor_heads)
+    state_gradients = predicted * dims.predictor.hidden * width + labels * dims.talker.hidden * width
+    chunk = min(LOSS_ROWS, labels) * dims.vocabulary * (2 * FLOAT32 + (HALF if half else 0))
     accumulated = gradients_talker + gradients_predictor if recipe.accumulates else 0.0
 
     moments = {
         "forward": {
             "talker activations": talker + temporary_copies,
             "predictor activations": predictor + predictor_norm + 2 * code_embeddings,
-            "logits": 2.0 * predictor_logits * width + talker_logits * width,
+            "logits": 0.0,
             "gradients": accumulated,
         },
-        "loss": {  # the logits, in half precision also as float32, and their log-softmax
+        "loss": {
             "talker activations": talker + temporary_copies,
-            "predictor activations": predictor + predictor_norm,
-            "logits": (2.0 * FLOAT32 + (HALF if half else 0)) * (predictor_logits + talker_logits),
-            "gradients": accumulated,
-        },
-        "loss backward": {
-            "talker activations": talker,
-            "predictor activations": predictor + predictor_norm,
-            "logits": 3.0 * predictor_logits * FLOAT32 + talker_logits * FLOAT32,
-            "gradients": accumulated,
+            "predictor activations": predictor + 2 * predictor_norm,
+            "logits": chunk + state_gradients,
+            "gradients": accumulated + head_gradients,
         },
         "predictor backward": {
-            "talker activations": talker,
+            "talker activations": talker + largest.positions * dims.talker.hidden * width,
             "predictor activations": predictor + predictor_again + predictor_temporary,
-            "logits": float(talker_logits * FLOAT32),
-            "gradients": accumulated or float(FLOAT32 * (N_CODEBOOKS - 1) * dims.codebook * dims.predictor.hidden)
-            * trains_predictor,
+            "logits": state_gradients,
+            "gradients": accumulated or head_gradients,
         },
         "talker backward": {
             "talker activations": talker + talker_again + talker_temporary,
             "predictor activations": code_embeddings,
             "logits": 0.0,
-            "gradients": accumulated or gradients_predictor,
+            "gradients": accumulated or gradients_predictor + talker_head,
         },
         "optimizer": {
             "talker activations": 0.0,
@@ -194,7 +216,14 @@ def estimate(dims: ModelDims, recipe: Recipe, largest: MicroBatchSize, device: D
         },
     }  # fmt: skip
     moment = max(moments, key=lambda name: sum(moments[name].values()))
-    return MemoryEstimate(moment, {**fixed, **moments[moment]})
+    return _with_allocator(MemoryEstimate(moment, {**fixed, **moments[moment]}), device)
+
+
+def _with_allocator(found: MemoryEstimate, device: Device) -> MemoryEstimate:
+    if device != "cpu":
+        return found
+    held = sum(size for name, size in found.parts.items() if name != "process")
+    return MemoryEstimate(found.moment, {**found.parts, "allocator": CPU_ALLOCATOR_SHARE * held})
 
 
 def trained_weights(dims: ModelDims, recipe: Recipe) -> float:
@@ -222,13 +251,14 @@ def _weights(dims: ModelDims, recipe: Recipe, half: bool) -> float:
     return base * (dims.weights - matrices) + FOUR_BIT * matrices + FLOAT32 * n_adapters
 
 
-def _saved_of_layer(stack: StackDims, how: str, width: int, half: bool, *, wide: bool) -> _SavedActivations:
-    """Compute the activations that autograd saves for the backward pass of one layer.
+def _saved_of_layer(stack: StackDims, how: str, short: int, half: bool, *, mlp: bool, wide: bool) -> _SavedActivations:
+    """Compute the activations that autograd saves for the backward pass of one layer; see ``fused_functions``.
 
     Args:
         how: ``full``, ``lora``, ``frozen`` (gradients pass through) or ``none`` (no gradient reaches it).
-        width: positions of a sequence, for the attention matrix.
-        half: half-precision arithmetic and flash attention.
+        short: positions of a short sequence, whose attention matrix a CPU keeps; 0: a long one.
+        half: half-precision arithmetic on a GPU.
+        mlp: adapters are also in the MLP.
         wide: the residual stream is float32 nevertheless, because it starts with a float32 embedding.
     """
     if how == "none":
@@ -236,20 +266,22 @@ def _saved_of_layer(stack: StackDims, how: str, width: int, half: bool, *, wide:
     d, q, k, m, heads = stack.hidden, stack.query, stack.key, stack.intermediate, stack.n_heads
     element = HALF if half else FLOAT32
     stream = FLOAT32 if wide or not half else HALF
-    saved = FLOAT32 * (2 * d + q + k)  # the norms' inputs
+    saved = stream * 2 * d + element * (q + k)  # the norms' inputs
     saved += FLOAT32 * (2 + heads + stack.n_kv_heads)  # and their inverse deviations
-    if how == "full":  # for the gradients of the norms' weights
-        saved += stream * 2 * d + element * (q + k)
-    if how in ("full", "lora"):  # inputs of the linear modules; autocast casts them separately for each of the five
-        saved += element * ((5 if half else 2) * d + m + (0 if half else q))
-    saved += element * 3 * m  # gate, its activation, up
+    if how != "frozen":  # inputs of the linear modules; autocast casts them separately for each of the five
+        saved += element * (5 if half else 2) * d
+    saved += element * 2 * m  # gate and up
+    if how == "lora" and mlp:
+        saved += element * m
     if half:  # flash attention: q, k, v, output, and a log-sum per head
         saved += element * (2 * q + 2 * k) + FLOAT32 * heads
-    else:  # the attention matrix, and q, k, v with the width of the query heads
-        saved += FLOAT32 * (3 * q + heads * width)
+    elif short:  # q, k, v, the attention matrix, and the output for the gradient of its projection
+        saved += FLOAT32 * (q + 2 * k + heads * short + (q if how != "frozen" else 0))
+    else:  # q, k and v with the width of the query heads, output, and a log-sum per head
+        saved += FLOAT32 * (4 * q + heads)
     return _SavedActivations(saved, stream * d)
 
 
 def _count_temporary(stack: StackDims) -> float:
     """Count the elements per position that exist only during the backward pass of a layer."""
-    return 2 * stack.intermediate + stack.hidden
+    return 3 * stack.intermediate + stack.hidden

@@ -108,6 +108,7 @@ def build_recipe(params: Params) -> Recipe:
         lora_predictor=targets not in ("attention", "talker"),  # a pattern may name it
         freeze=params.freeze or ("none" if params.base_model == "toy" else "code_predictor"),
         load_in_4bit=params.load_in_4bit,
+        samples=params.samples > 0 and params.base_model != "toy",
     )
 
 

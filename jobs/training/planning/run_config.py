@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from jobs.training.data.batch_sampler import LengthBatchSampler
 from jobs.training.params import Params
-from jobs.training.planning.presets import DEFAULT_LR
+from jobs.training.planning.presets import default_lr
 from jobs.warmup import compute_warmup
 
 # FelysNeko/qwen3-tts-post-training, STATUS.md, full: one epoch of 1800 clips (of about 6 s: 3 hours) is good; the
@@ -45,7 +45,7 @@ def resolve_run_config(params: Params, sampler: LengthBatchSampler, speech_s: fl
     return RunConfig(
         epochs=epochs,
         total_steps=total,
-        lr=params.lr or DEFAULT_LR[params.method],
+        lr=params.lr or default_lr(params),
         warmup_steps=min(warmup, total),
     )
 

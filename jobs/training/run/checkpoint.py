@@ -1,6 +1,7 @@
-"""Resumable checkpoints: ``<folder>/step-000200/state.pt``, complete or absent; the newest two are kept.
+"""Resumable checkpoints: ``<folder>/step-000200/state.pt``, complete or absent; the newest few are kept.
 
-A checkpoint holds the trained weights (not the frozen ones), the state of the optimiser and the losses so far. The
+A checkpoint holds the trained weights (not the frozen ones), the state of the optimiser (unless it is left out, then a
+resumed run starts it afresh) and the losses so far. The
 learning rate, the order of the clips and the random numbers of dropout are functions of the step and need no state.
 ``best-000150.pt`` in the same folder holds the weights of the best validation so far.
 """
@@ -19,7 +20,6 @@ from jobs.files.atomic_io import open_binary, replacing_folder
 from jobs.files.folders import make_folder, remove
 from jobs.files.reading import resolve_inside
 from jobs.model_folders.torch_archive import load_archive
-from jobs.training.planning.disk import KEPT_CHECKPOINTS
 from jobs.training.run.checkpoint_checks import check_scaler, check_weights, own_optimiser_state
 from jobs.training.run.loss_history import LossHistory
 
@@ -52,13 +52,15 @@ def capture(
     optimiser: torch.optim.Optimizer,
     history: dict[str, list[list[float]]],
     scaler: dict[str, Any] | None = None,
+    with_optimiser: bool = True,
 ) -> Checkpoint:
     """Collect the state of a run. Tensors are shared, so it must be saved before the next step."""
+    state = optimiser.state_dict()
     return Checkpoint(
         step=step,
         run=run,
         weights={name: parameter.detach() for name, parameter in parameters.items()},
-        optimiser=optimiser.state_dict(),
+        optimiser=state if with_optimiser else {**state, "state": {}},
         history=history,
         scaler=scaler or {},
     )
@@ -79,13 +81,13 @@ def restore(checkpoint: Checkpoint, parameters: Mapping[str, nn.Parameter], opti
     optimiser.load_state_dict(state)
 
 
-def save(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint under a temporary name, flush, rename, and delete all but the newest ``KEPT_CHECKPOINTS``."""
+def save(folder: Path, checkpoint: Checkpoint, *, keep: int = 2) -> Path:
+    """Write a checkpoint under a temporary name, flush, rename, and delete all but the newest ``keep``."""
     target = folder / f"step-{checkpoint.step:06d}"
     make_folder(folder)
     with replacing_folder(target) as temporary, (temporary / "state.pt").open("wb") as state:
         torch.save(vars(checkpoint), state)
-    for old in _all(folder)[:-KEPT_CHECKPOINTS]:
+    for old in _all(folder)[:-keep]:
         remove(old)
     return target
 

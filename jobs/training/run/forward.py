@@ -9,7 +9,7 @@ import torch
 
 from jobs.qwen.devices import torch_dtype
 from jobs.qwen.precision import Precision
-from jobs.qwen.train.loss import LossSums, Predictions, loss_sums, predict
+from jobs.qwen.train.loss import LossSums, loss_sums, predict
 from jobs.qwen.train.packing import pack
 from jobs.qwen.train.sequence_layout import Batch, ControlIds, Example, collate
 
@@ -32,16 +32,10 @@ class Forward:
             batch = pack(batch, [example.length for example in chosen])
         return batch.to(self.device)
 
-    def losses(self, batch: Batch) -> LossSums:
-        """Compute the losses of a batch; the predictions are freed, because they are large."""
+    def losses(self, batch: Batch, *, with_predictor: bool = True) -> LossSums:
+        """Compute the losses of a batch, without the code predictor's pass if ``with_predictor`` is False."""
         with self.autocast():
-            return loss_sums(predict(self.model, batch), batch)
-
-    def predictions_and_losses(self, batch: Batch) -> tuple[Predictions, LossSums]:
-        """Compute predictions and losses of a batch."""
-        with self.autocast():
-            predictions = predict(self.model, batch)
-            return predictions, loss_sums(predictions, batch)
+            return loss_sums(predict(self.model, batch, with_predictor=with_predictor), batch)
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Return the context that computes in ``precision``."""

@@ -15,6 +15,7 @@ from jobs.qwen.precision import DeviceInfo, Precision, training_precision
 from jobs.qwen.safetensors_io import weight_files
 from jobs.qwen.speaker_embedding import encoder_files, speaker_embedding
 from jobs.qwen.train.alignment_probe import Probe, check_base, probe
+from jobs.qwen.train.fused_layers import fuse_layers
 from jobs.qwen.train.lora import add_adapters, quantise
 from jobs.qwen.train.sequence_layout import ControlIds, Example, tokenise_instruct, tokenise_text
 from jobs.training.data.dataset import Dataset, TrainingClip
@@ -36,6 +37,8 @@ NOT_IDENTITY = {
     "speaker",
     "resume",
     "save_every_steps",
+    "keep_checkpoints",
+    "checkpoint_optimizer",
     "compile",
     "max_bad_share",
     "samples",
@@ -191,7 +194,9 @@ def _make_trainable(model: Any, params: Params, base_probe: Probe) -> Any | None
     if params.gradient_checkpointing:
         model.talker.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     if params.compile:
-        compile_layers(model)
+        compile_layers(model)  # the compiler fuses upstream's own operations
+    else:
+        fuse_layers(model)
     model.train()
     return adapters
 

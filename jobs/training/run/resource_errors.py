@@ -13,7 +13,7 @@ from jobs.qwen.safetensors_io import weight_files
 from jobs.training.data.manifest_scan import ClipSize
 from jobs.training.params import Params
 from jobs.training.planning.cheaper_settings import next_change
-from jobs.training.planning.disk import disk_needed
+from jobs.training.planning.disk import checkpoint_bytes, disk_needed
 from jobs.training.planning.model_dims import ModelDims
 from jobs.training.run.optim import trainable
 
@@ -26,13 +26,16 @@ def check_disk(out: Path, model: torch.nn.Module, base: Path, params: Params) ->
     """
     n_trained = sum(parameter.numel() for parameter in trainable(model).values())
     export_bytes = sum(path.stat().st_size for path in weight_files(base))
-    needed = disk_needed(n_trained, export_bytes, n_exports=2 if params.export == "both" else 1)
+    needed = disk_needed(n_trained, export_bytes, params)
+    each = checkpoint_bytes(n_trained, params)
     free = shutil.disk_usage(out).free
     if free < needed:
         raise UserError(
             "disk_full",
-            f"{out} has {free / 1e9:.1f} GB free; checkpoints and export need {needed / 1e9:.1f} GB.",
-            "Free space, give an out_dir on another disk, or use method=lora, whose checkpoints are small.",
+            f"{out} has {free / 1e9:.1f} GB free; {params.keep_checkpoints} checkpoints of {each / 1e9:.1f} GB, one "
+            f"more while it is written, the best weights and the export need {needed / 1e9:.1f} GB.",
+            "Free space, give an out_dir on another disk, or use keep_checkpoints=1, checkpoint_optimizer=false "
+            "(weights only), optimizer=adamw_8bit, or method=lora, whose checkpoints are small.",
         )
 
 

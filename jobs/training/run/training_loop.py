@@ -118,7 +118,9 @@ class TrainingLoop:
                     optimiser=self.optimiser,
                     history=vars(self.history),
                     scaler=self._scaler.state_dict(),
+                    with_optimiser=self.params.checkpoint_optimizer,
                 ),
+                keep=self.params.keep_checkpoints,
             )
             if self.history.best:
                 checkpoints.keep_only_best(self.folder, int(self.history.best[0]))
@@ -186,7 +188,8 @@ class TrainingLoop:
         n_predictor = sum(self._n_predicted(n_frames) for n_frames in frames) * (N_CODEBOOKS - 1)
         totals = torch.zeros(2, device=self.group.device)
         for index in range(self.group.rank, len(micro_batches), self.group.size):
-            sums = self._forward.losses(self._training_batch(micro_batches[index], index))
+            batch = self._training_batch(micro_batches[index], index)
+            sums = self._forward.losses(batch, with_predictor=self.params.code_predictor_weight > 0)
             loss = total_loss(
                 sums,
                 n_talker=n_talker,

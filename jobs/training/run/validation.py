@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from jobs.qwen.train.alignment_probe import Probe, ProbeSums
+from jobs.qwen.train.loss import loss_sums, predict
 from jobs.qwen.train.sequence_layout import Example
 from jobs.training.data.batch_sampler import scoring_batches
 from jobs.training.run.distributed import DistributedGroup
@@ -38,8 +39,10 @@ def score(
     with torch.no_grad():
         for indices in batches[group.rank :: group.size]:
             batch = forward.batch(examples, indices)
-            predictions, found = forward.predictions_and_losses(batch)
-            probe.add(predictions, batch)
+            with forward.autocast():
+                predictions = predict(forward.model, batch)
+                found = loss_sums(predictions, batch)
+                probe.add(predictions, batch)
             sums += torch.tensor([float(found.talker), found.n_talker, float(found.predictor), found.n_predictor])
     forward.model.train()
     numbers = torch.cat([sums, probe.sums, probe.counts]).to(group.device)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,13 +15,22 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from jobs.errors import UserError
+from jobs.model_folders.safetensors_header import ITEM_BYTES, read_places
 from jobs.qwen.export import SAFE_TRANSFORMERS, free_speaker_row, voice_config, write_voice
 from jobs.qwen.loading import load_base
+from jobs.qwen.safetensors_io import COPIED_BYTES, stored_tensors, write_tensors
 from jobs.qwen.speaker_embedding import load_speaker_encoder, speaker_embedding
 from jobs.qwen.toy.config import Shape, model_config
+from jobs.qwen.train.lora import add_adapters
 from jobs.qwen.upstream import qwen_tts
 
 Toy = Callable[[Shape], Path]
+
+
+def current_umask() -> int:
+    found = os.umask(0o022)
+    os.umask(found)
+    return found
 
 
 @pytest.fixture
@@ -148,3 +159,47 @@ def test_a_base_in_several_files_becomes_a_voice_in_one(
     assert [path.name for path in voice.glob("model*")] == ["model.safetensors"]
     assert set(load_file(voice / "model.safetensors")) == {n for n in names if not n.startswith("speaker_encoder.")}
     assert load_base(folder, "cpu", torch.float32).model.talker.codec_head.weight.shape == (1280, 64)
+
+
+def test_an_export_holds_one_tensor_at_a_time(
+    wandering_toy: Toy, load_toy: Callable[[Shape], Any], tmp_path: Path
+) -> None:
+    base = load_toy("1.7b")
+    add_adapters(base.model, r=4, alpha=8, dropout=0.0, targets="all")
+    largest = max(parameter.nbytes for parameter in base.model.talker.parameters())
+    whole = sum(parameter.nbytes for parameter in base.model.talker.parameters())
+    folder = wandering_toy("1.7b")
+
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+        tracemalloc.start()
+        write_voice(base.model, folder, tmp_path / "voice", voices={"slt": torch.ones(64)}, card={})
+        python_peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    now = torch_peak = 0
+    events = [event for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        now += event.nbytes()
+        torch_peak = max(torch_peak, now)
+
+    assert torch_peak <= 3 * largest
+    assert python_peak <= COPIED_BYTES + largest + 1_000_000  # a tensor as it is read, or a part that is copied
+    assert torch_peak + largest < 0.8 * whole
+
+
+def test_tensors_of_several_number_formats_start_at_multiples_of_their_size(tmp_path: Path) -> None:
+    mixed = {
+        "a": torch.ones(3, dtype=torch.bfloat16), "b": torch.arange(5, dtype=torch.float32), "c": torch.zeros(()),
+        "d": torch.ones(2, 0), "e": torch.tensor([True]), "f": torch.full((2, 2), 7.0, dtype=torch.float64),
+    }  # fmt: skip
+    save_file(mixed, tmp_path / "base.safetensors")
+    stored = stored_tensors([tmp_path / "base.safetensors"])
+
+    write_tensors(tmp_path / "out.safetensors", stored, {"b": lambda original: original * 2})
+
+    found = load_file(tmp_path / "out.safetensors")
+    assert found.keys() == mixed.keys()
+    assert torch.equal(found.pop("b"), 2 * mixed.pop("b"))
+    assert all(torch.equal(found[name], tensor) and found[name].dtype == tensor.dtype for name, tensor in mixed.items())
+    places = read_places(tmp_path / "out.safetensors")
+    assert all(start % ITEM_BYTES[info.dtype] == 0 for info, start in places.values())
+    assert (tmp_path / "out.safetensors").stat().st_mode & 0o777 == 0o666 & ~current_umask()

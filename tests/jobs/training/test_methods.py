@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from jobs.errors import UserError
+from jobs.qwen.train import loss
 from jobs.training import work
 from jobs.training.params import Params, Result
 
@@ -47,6 +48,26 @@ def test_what_is_frozen_stays_as_it_was(
     assert any(name.startswith("talker.code_predictor.") for name in found) is learns_predictor
     assert any(not name.startswith("talker.code_predictor.") for name in found) is learns_talker
     assert not any("text_embedding" in name for name in found)
+
+
+@pytest.mark.parametrize("freeze", ["none", "code_predictor"])
+def test_without_a_weight_the_code_predictor_is_only_run_by_checks_and_validation(
+    freeze: str, make_params: MakeParams, make_context: MakeContext, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes = []
+    original = loss._predict_codebooks
+    monkeypatch.setattr(loss, "_predict_codebooks", lambda *given: (passes.append(1), original(*given))[1])
+
+    result = work.run(make_params(freeze=freeze, code_predictor_weight=0.0, batch_size=4), make_context())
+    rows = json.loads((Path(result.voice).parent / "report.json").read_text())["losses"]["rows"]
+
+    assert len(rows) == 3
+    assert len(passes) == 1 + 3  # the base check, and a validation after each epoch
+    assert [row[3] for row in rows] == [0.0] * 3
+    assert result.validation_loss is not None
+    learnt = {name for name in changed(result, tiny_base) if name.startswith("talker.code_predictor.")}
+    assert all("codec_embedding" in name for name in learnt)  # the talker's input
+    assert bool(learnt) is (freeze == "none")
 
 
 def test_a_trained_code_predictor_is_frozen_by_default_and_a_random_one_learns(

@@ -453,6 +453,8 @@ def test_a_job_gets_its_submitters_gpus_and_not_those_of_whoever_started_the_sup
     assert not any(line.startswith(b"CUDA_VISIBLE_DEVICES=") for line in environments[0])
     assert b"CUDA_VISIBLE_DEVICES=5" in environments[1]
     assert b"TORCH_WARM_POOL=0" in environments[1]  # no processes for what nobody compiles
+    for variable in (b"OMP_WAIT_POLICY=PASSIVE", b"GOMP_SPINCOUNT=0", b"KMP_BLOCKTIME=0"):
+        assert variable in environments[1]  # threads that wait give way to other programs
 
 
 def test_with_two_gpus_two_jobs_run_and_the_third_waits_for_either(

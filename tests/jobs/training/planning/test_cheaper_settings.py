@@ -37,11 +37,10 @@ def test_a_run_that_fits_is_let_through_with_its_estimate() -> None:
     assert 0 < found.peak < 70e9
 
 
-@pytest.mark.parametrize("method", ["full", "lora"])
-def test_a_gpu_without_half_precision_needs_more_memory(method: str) -> None:
+def test_a_gpu_without_half_precision_needs_more_memory() -> None:
     def peak(capability: tuple[int, int] | None) -> float:
         gpu = MemoryBudget("cuda", "NVIDIA Example", 80e9, 80e9, capability)
-        return check_fits(params_of(method=method, freeze=None), LARGE, CLIPS, gpu).parts["talker activations"]
+        return check_fits(params_of(method="lora", freeze=None), LARGE, CLIPS, gpu).parts["talker activations"]
 
     pascal, turing, ampere, unknown = (peak(capability) for capability in ((6, 1), (7, 5), (8, 0), None))
 
@@ -53,7 +52,7 @@ def test_a_gpu_without_half_precision_needs_more_memory(method: str) -> None:
     [
         ({"method": "lora"}, 12.5, {"batch_size": 2, "gradient_accumulation_steps": 2}),
         ({"method": "lora"}, 9, {"batch_size": 1, "gradient_accumulation_steps": 4}),
-        ({"method": "lora"}, 7.5, {"gradient_checkpointing": True}),
+        ({"method": "lora"}, 7.0, {"gradient_checkpointing": True}),
         ({"method": "lora", "batch_tokens": 2048}, 12.5, {"batch_tokens": 1024, "gradient_accumulation_steps": 2}),
         (LEAST, 5.1, {"max_clip_s": 20.0, "max_bad_share": 0.15}),
         ({**LEAST, "max_clip_s": 20.0}, 3.5, {"load_in_4bit": True}),

@@ -13,13 +13,16 @@ import torch
 
 from jobs.qwen.precision import Precision
 from jobs.qwen.toy import config as toy_config
+from jobs.qwen.train import fused_functions
 from jobs.qwen.train.alignment_probe import Probe
+from jobs.qwen.train.fused_layers import fuse_layers
 from jobs.qwen.train.lora import add_adapters
 from jobs.qwen.train.sequence_layout import ControlIds, Example
 from jobs.qwen.upstream import qwen_tts
 from jobs.runner.worker.context import JobContext
 from jobs.training.params import Params
-from jobs.training.planning.memory import MicroBatchSize, Recipe, estimate
+from jobs.training.planning import memory
+from jobs.training.planning.memory import MicroBatchSize, Recipe, estimate, estimate_step
 from jobs.training.planning.model_dims import RELEASED, ModelDims
 from jobs.training.planning.run_config import RunConfig, make_sampler
 from jobs.training.run.distributed import DistributedGroup
@@ -103,6 +106,7 @@ def measure(
         unfreeze_for_full(model, recipe.freeze)
     if recipe.gradient_checkpointing:
         model.talker.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    fuse_layers(model)
     model.train()
     micro_batches = 2 if recipe.accumulates else 1
     example = Example(torch.arange(5, 5 + n_text), torch.zeros(frames, 16, dtype=torch.long), "english",
@@ -169,11 +173,40 @@ def test_the_estimate_is_within_a_tenth_of_the_peak_of_a_real_step(
         config, recipe, make_context(), n_clips=n_clips, frames=frames, n_text=n_text, share=share
     )
 
-    parts = estimate(ModelDims.from_config(config), recipe, largest, "cpu").parts
-    process, weights = parts.pop("process"), parts.pop("weights")
+    parts = estimate_step(ModelDims.from_config(config), recipe, largest, "cpu").parts
+    process, weights, allocator = (parts.pop(name) for name in ("process", "weights", "allocator"))
     assert process > 0
     assert weights == pytest.approx(held, rel=0.01)
     assert sum(parts.values()) == pytest.approx(added, rel=0.10)
+    assert allocator == pytest.approx(0.2 * (weights + sum(parts.values())))
+
+
+def test_the_logits_of_a_chunk_are_those_of_the_loss() -> None:
+    assert memory.LOSS_ROWS == fused_functions.LOSS_ROWS
+
+
+def test_loading_or_samples_are_the_peak_of_a_run_of_short_clips_with_adapters() -> None:
+    small, large = MicroBatchSize(1, 40, 20, 20), MicroBatchSize(4, 300, 1000, 1000)
+    speaks = replace(LORA, samples=True)
+    weights = {size: 4 * dims.weights for size, dims in RELEASED.items()}
+
+    loads = estimate(RELEASED["1.7b"], LORA, small, "cpu")
+    trains = estimate(RELEASED["0.6b"], speaks, large, "cpu")
+
+    assert loads.moment == "loading"
+    assert loads.peak == pytest.approx(loads.parts["process"] + 1.2 * 1.5 * weights["1.7b"])
+    assert trains == estimate(RELEASED["0.6b"], LORA, large, "cpu")
+    assert trains.moment == "predictor backward"
+    assert estimate(RELEASED["1.7b"], speaks, small, "cuda").moment != "samples"
+
+
+def test_samples_of_a_small_model_take_more_than_a_step() -> None:
+    found = estimate(
+        ModelDims.from_config(EQUAL_WIDTHS), replace(LORA, samples=True), MicroBatchSize(1, 40, 20, 20), "cpu"
+    )
+
+    assert found.moment == "samples"
+    assert found.parts["codec"] == 682_000_000
 
 
 @pytest.mark.parametrize(("size", "with_speaker_encoder"), [("0.6b", 914_643_008), ("1.7b", 1_928_677_440)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from jobs.training.params import Params
@@ -46,3 +48,22 @@ def test_accumulation_and_processes_make_fewer_steps() -> None:
     params = params_of(epochs=1, gradient_accumulation_steps=2, n_processes=2, batch_size=5)
 
     assert resolve_run_config(params, make_sampler(params, [100] * 200), speech_s=600).total_steps == 10
+
+
+@pytest.mark.parametrize(
+    ("changes", "lr"),
+    [
+        ({"method": "full"}, 5e-6),
+        ({"method": "lora"}, 1e-4),
+        ({"method": "lora", "lora_r": 64}, 1e-4),
+        ({"method": "lora", "lora_r": 64, "lora_alpha": 128}, 2.5e-5),
+        ({"method": "lora", "lora_rslora": True}, 2.5e-5),
+        ({"method": "lora", "lr": 2e-6}, 2e-6),
+    ],
+)
+def test_the_default_rate_of_adapters_falls_with_their_strength(changes: dict[str, Any], lr: float) -> None:
+    params = Params(manifest="none", **changes)
+
+    config = resolve_run_config(params, make_sampler(params, [100] * 40), 600.0)
+
+    assert config.lr == pytest.approx(lr)

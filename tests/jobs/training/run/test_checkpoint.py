@@ -96,6 +96,35 @@ def test_weights_and_optimiser_come_back(tmp_path: Path) -> None:
     assert int(optimiser.state_dict()["state"][0]["step"]) == 1
 
 
+def test_a_checkpoint_of_weights_only_starts_the_optimiser_afresh(tmp_path: Path) -> None:
+    layer = torch.nn.Linear(3, 3)
+    optimiser = torch.optim.AdamW(layer.parameters(), lr=0.1)
+    layer(torch.ones(3)).sum().backward()
+    optimiser.step()
+    parameters = dict(layer.named_parameters())
+    weight = layer.weight.detach().clone()
+    save(
+        tmp_path, capture(step=1, run=RUN, parameters=parameters, optimiser=optimiser, history={}, with_optimiser=False)
+    )
+    fresh = torch.optim.AdamW(layer.parameters(), lr=0.1)
+    with torch.no_grad():
+        layer.weight.zero_()
+
+    found = newest(tmp_path, RUN)
+    assert found is not None
+    restore(found, parameters, fresh)
+
+    assert torch.equal(layer.weight, weight)
+    assert fresh.state_dict()["state"] == {}
+
+
+def test_as_many_checkpoints_are_kept_as_asked_for(tmp_path: Path) -> None:
+    for step in (5, 10, 15, 20):
+        save(tmp_path, checkpoint_of(step), keep=3)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000010", "step-000015", "step-000020"]
+
+
 def test_the_best_weights_are_kept_until_a_checkpoint_knows_better_ones(tmp_path: Path) -> None:
     layer = torch.nn.Linear(2, 2)
     parameters = dict(layer.named_parameters())

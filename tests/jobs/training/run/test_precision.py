@@ -123,7 +123,8 @@ def test_a_checkpoint_of_before_loss_scaling_is_resumed(
     del saved["scaler"]
     torch.save(saved, state)
 
-    assert losses(work.run(params, make_context(), device=T4)) == losses(straight)
+    # without its state the loss scale begins afresh, and float16 rounds the smallest gradients otherwise
+    assert losses(work.run(params, make_context(), device=T4)) == pytest.approx(losses(straight), rel=1e-4)
 
 
 def test_a_base_that_overflows_float16_is_trained_in_float32(
