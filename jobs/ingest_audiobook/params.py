@@ -38,12 +38,14 @@ class Params(Strict):
         le=64,
         description="Clips per batch of Whisper; 0: 16 on the GPU, 4 on the CPU. Lower it when out of memory.",
     )
-    min_clip_s: float = rare(1.5, ge=0.3, le=10, description="Shorter clips are rejected, seconds.")
-    target_clip_s: float = rare(2.0, ge=0.5, le=15, description="Adjacent segments are merged up to this, seconds.")
-    max_clip_s: float = rare(10.0, ge=2, le=30, description="Longest clip, seconds.")
-    max_gap_s: float = rare(0.5, ge=0, le=3, description="Segments further apart than this are never merged, seconds.")
+    min_clip_s: float = rare(2.0, ge=0.3, le=10, description="Shorter clips are rejected, seconds.")
+    target_clip_s: float = rare(8.0, ge=0.5, le=20, description="Wanted length: whole sentences are joined, seconds.")
+    max_clip_s: float = rare(
+        15.0, ge=2, le=30, description="Longest clip, seconds; a longer sentence is cut in pauses."
+    )
+    max_gap_s: float = rare(1.5, ge=0, le=3, description="Longest pause inside a clip, seconds.")
     pad_s: float = rare(
-        0.1, ge=0, le=0.5, description="Silence kept on both sides of speech, seconds; less in a short pause."
+        0.15, ge=0, le=0.5, description="Silence kept on both sides of speech, seconds; less in a short pause."
     )
     chapters: str = rare("", description='Only these, e.g. "2-5,8".')
     start_s: float | None = rare(None, ge=0, description="Only from here.")
@@ -123,7 +125,7 @@ def check(params: Params) -> None:
         raise UserError("selection_empty", f"start_s={params.start_s} is not before end_s={params.end_s}.", "")
     if params.target_clip_s > params.max_clip_s or params.min_clip_s > params.max_clip_s:
         raise UserError(
-            "clip_bounds", "min_clip_s and target_clip_s must not exceed max_clip_s.", "Defaults: 1.5, 2 and 10 s."
+            "clip_bounds", "min_clip_s and target_clip_s must not exceed max_clip_s.", "Defaults: 2, 8 and 15 s."
         )
 
 

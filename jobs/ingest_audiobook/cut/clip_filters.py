@@ -6,10 +6,11 @@ audiobook publishers match: a novel may mention recordings and the public domain
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from jobs.audio.recording import Samples
-from jobs.audio.vad_segments import FRAME_S, SPEECH_OFF
-from jobs.ingest_audiobook.cut.clip_candidates import ClipCandidate, RejectedSpan, reject_where
+from jobs.audio.vad_segments import FRAME_S, SPEECH_OFF, Span
+from jobs.ingest_audiobook.cut.clip_candidates import ClipCandidate, PlacedRun, RejectedSpan, reject_where
 from jobs.ingest_audiobook.input.speech_chunks import SpeechChunk, to_24k
 from jobs.ingest_audiobook.input.work_units import WorkUnit
 
@@ -18,19 +19,39 @@ from jobs.ingest_audiobook.input.work_units import WorkUnit
 FRAMES_AT_START, FRAMES_AT_END = 6, 3
 
 
-def reject_cut_words(
-    candidates: Sequence[ClipCandidate], chunk: SpeechChunk, unit: WorkUnit, rate_hz: int
-) -> tuple[list[ClipCandidate], list[RejectedSpan]]:
-    """Separate the candidates at a fixed border of a unit across which speech goes on: a word may be cut there."""
+def usable_span(chunk: SpeechChunk, unit: WorkUnit, rate_hz: int) -> Span:
+    """Return the part of a chunk (seconds) outside of which a word may be cut: speech goes on across a fixed border."""
     first_s, last_s = 0.0, chunk.duration_s
     if _begins_at_mark(chunk, unit, rate_hz) and _has_speech(chunk.probabilities[:FRAMES_AT_START]):
         first_s = FRAMES_AT_START * FRAME_S
     if _ends_at_mark(chunk, unit, rate_hz) and _has_speech(chunk.probabilities[-FRAMES_AT_END:]):
         last_s -= FRAMES_AT_END * FRAME_S
+    return Span(first_s, last_s)
+
+
+def mark_cut_runs(placed: Sequence[PlacedRun], usable: Span) -> list[PlacedRun]:
+    """Mark the ends of runs of speech that lie outside of the usable part as cut within speech."""
+    return [
+        replace(
+            run,
+            span=replace(
+                run.span,
+                cut_start=run.span.cut_start or run.span.start_s < usable.start_s,
+                cut_end=run.span.cut_end or run.span.end_s > usable.end_s,
+            ),
+        )
+        for run in placed
+    ]
+
+
+def reject_cut_words(
+    candidates: Sequence[ClipCandidate], usable: Span
+) -> tuple[list[ClipCandidate], list[RejectedSpan]]:
+    """Separate the candidates outside of the usable part: a word may be cut there."""
     reason = ("cut_in_speech", "speech goes on across a chapter's mark or the selection's end")
     return reject_where(
         candidates,
-        lambda candidate: reason if candidate.span.start_s < first_s or candidate.span.end_s > last_s else None,
+        lambda found: reason if found.span.start_s < usable.start_s or found.span.end_s > usable.end_s else None,
     )
 
 

@@ -1,109 +1,123 @@
-"""Bounds of clips from words found in the book: in the middle of a pause, never within a word."""
+"""Clip candidates from words found in a text: of whole sentences where they can be, never cut within a word."""
 
-from bisect import bisect_left
+import itertools
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jobs.audio.vad_segments import PAD_S, Span, merged
+from jobs.audio.vad_segments import Span
 from jobs.ingest_audiobook.cut.clip_candidates import (
     ClipCandidate,
     ClipLimits,
     PlacedRun,
     RejectedSpan,
     TimedWord,
-    joined_span,
     reject_by_length,
 )
+from jobs.ingest_audiobook.cut.cut_plan import MIN_PAUSE_S, Break, Gap, plan_cuts
 from jobs.text.english_normalization import SpokenWord, spoken_words, written_between
+from jobs.text.sentences import TextBreaks
 
-MIN_PAUSE_S = 0.06  # a shorter gap between words is no pause: a cut there counts as a cut within speech
+
+class CutText:
+    """A text with the places where its words begin and its sentences and clauses end."""
+
+    def __init__(
+        self, text: str, words: Sequence[SpokenWord], breaks: TextBreaks, *, is_spoken_form: bool = True
+    ) -> None:
+        """Keep a text; ``is_spoken_form``: its words are as they are said, not as they are written."""
+        self.text = text
+        self.is_spoken_form = is_spoken_form
+        self._breaks = breaks
+        self._starts = [word.start for word in words]
+
+    def next_word(self, character: int) -> int:
+        """Return the index of the first spoken word at or after a character."""
+        return bisect_left(self._starts, character)
+
+    def start_of(self, word: int) -> int:
+        """Return the character at which a spoken word begins; the text's end after the last one."""
+        return self._starts[word] if word < len(self._starts) else len(self.text)
+
+    def follows(self, left: TimedWord, right: TimedWord) -> bool:
+        """Return True when no word of the text lies between two words, or both are of one written word."""
+        is_same = left.first_char == right.first_char
+        return is_same or self.start_of(self.next_word(left.last_char)) == right.first_char
+
+    def break_between(self, left: TimedWord, right: TimedWord) -> Break:
+        """Return what ends between two words that follow each other."""
+        for ends, kind in ((self._breaks.sentences, "sentence"), (self._breaks.clauses, "clause")):
+            if bisect_right(ends, right.first_char) > bisect_left(ends, left.last_char):
+                return kind  # type: ignore[return-value]
+        return "none"
 
 
 @dataclass(frozen=True)
-class _Part:
-    span: Span
-    words: tuple[TimedWord, ...]
+class _Said:
+    """A word, and where the speech begins and ends that it is the first or last word of."""
+
+    word: TimedWord
+    start_s: float
+    end_s: float
 
 
 def book_candidates(
-    text: str,
-    words: Sequence[SpokenWord],
-    placed: Sequence[PlacedRun],
-    runs: Sequence[Span],
-    duration_s: float,
-    limits: ClipLimits,
+    text: CutText, placed: Sequence[PlacedRun], runs: Sequence[Span], duration_s: float, limits: ClipLimits
 ) -> tuple[list[ClipCandidate], list[RejectedSpan]]:
-    """Make clip candidates of placed runs: long runs are split at pauses, short neighbours are merged."""
-    starts = [word.start for word in words]
-    parts = [part for run in placed for part in _parts(run, runs, duration_s, limits)]
-    groups = merged(
-        [part.span for part in parts],
-        target_s=limits.target_s,
-        max_s=limits.max_s,
-        max_gap_s=limits.max_gap_s,
-        may_join=[k > 0 and _follows(parts[k - 1], parts[k], starts, runs) for k in range(len(parts))],
-    )
-    candidates = [_candidate(text, words, starts, [parts[k] for k in group]) for group in groups]
+    """Make clip candidates of runs whose words were found in the text.
+
+    Args:
+        text: that was spoken.
+        placed: runs of speech with their words, in order.
+        runs: all runs of speech of the chunk, found or not.
+        duration_s: of the chunk.
+        limits: lengths of clips.
+    """
+    candidates: list[ClipCandidate] = []
+    for stretch in _stretches(text, placed, runs, limits):
+        gaps = _gaps(text, stretch, runs, duration_s)
+        candidates += [_candidate(text, stretch, gaps, first, end, limits) for first, end in plan_cuts(gaps, limits)]
     return reject_by_length(candidates, limits)
 
 
-def split_ranges(
-    words: Sequence[TimedWord], max_s: float, *, min_s: float = 1.0, pad_s: float = PAD_S
-) -> list[tuple[int, int]]:
-    """Divide a run of words so that no part with its padding is longer than ``max_s``, longest pause first.
+def _stretches(
+    text: CutText, placed: Sequence[PlacedRun], runs: Sequence[Span], limits: ClipLimits
+) -> list[list[_Said]]:
+    """Group words that follow each other in the text and, but for pauses of at most ``max_gap_s``, in time."""
+    stretches: list[list[_Said]] = []
+    for run in map(_without_cut_ends, placed):
+        if not run.words:
+            continue
+        said = [_Said(word, word.start_s, word.end_s) for word in run.words]
+        said[0] = _Said(said[0].word, min(run.span.start_s, said[0].start_s), said[0].end_s)
+        said[-1] = _Said(said[-1].word, said[-1].start_s, max(run.span.end_s, said[-1].end_s))
+        if stretches and _continues(text, stretches[-1][-1], said[0], runs, limits):
+            stretches[-1] += said
+        else:
+            stretches.append(said)
+    return stretches
 
-    Spoken words of one written word (1455 is three) stay together. Returns (first, end) indices.
-    """
-    if words[-1].end_s - words[0].start_s + 2 * pad_s <= max_s or len(words) < 2:
-        return [(0, len(words))]
-    cuts = [k for k in range(1, len(words)) if words[k].first_char != words[k - 1].first_char]
-    if not cuts:
-        return [(0, len(words))]
-    long_enough = [
-        k
-        for k in cuts
-        if words[k - 1].end_s - words[0].start_s >= min_s and words[-1].end_s - words[k].start_s >= min_s
+
+def _continues(text: CutText, left: _Said, right: _Said, runs: Sequence[Span], limits: ClipLimits) -> bool:
+    is_near = right.start_s - left.end_s <= limits.max_gap_s
+    has_speech = any(left.end_s < (run.start_s + run.end_s) / 2 < right.start_s for run in runs)
+    return is_near and not has_speech and text.follows(left.word, right.word)
+
+
+def _gaps(text: CutText, stretch: Sequence[_Said], runs: Sequence[Span], duration_s: float) -> list[Gap]:
+    first_s, last_s = stretch[0].start_s, stretch[-1].end_s
+    before_s = max((run.end_s for run in runs if run.end_s <= first_s), default=-first_s)
+    after_s = min((run.start_s for run in runs if run.start_s >= last_s), default=2 * duration_s - last_s)
+    inner = [
+        Gap(
+            left.end_s,
+            right.start_s,
+            text.break_between(left.word, right.word),
+            left.word.first_char != right.word.first_char,
+        )
+        for left, right in itertools.pairwise(stretch)
     ]
-    middle = (words[0].start_s + words[-1].end_s) / 2
-    cut = max(
-        long_enough or cuts, key=lambda k: (words[k].start_s - words[k - 1].end_s, -abs(words[k].start_s - middle))
-    )
-    left = split_ranges(words[:cut], max_s, min_s=min_s, pad_s=pad_s)
-    right = split_ranges(words[cut:], max_s, min_s=min_s, pad_s=pad_s)
-    return left + [(first + cut, last + cut) for first, last in right]
-
-
-def part_spans(
-    run: PlacedRun, parts: Sequence[tuple[int, int]], before_s: float, after_s: float, pad_s: float = PAD_S
-) -> list[Span]:
-    """Compute the time of each part of a run: cuts in the middle of pauses, the outer ends padded."""
-    first_s = min(run.span.start_s, run.words[0].start_s)
-    last_s = max(run.span.end_s, run.words[-1].end_s)
-    start, is_cut = max(first_s - pad_s, (before_s + first_s) / 2), False
-    spans: list[Span] = []
-    for _, last in parts[:-1]:
-        end_word, next_word = run.words[last - 1], run.words[last]
-        cut, was_cut = (end_word.end_s + next_word.start_s) / 2, is_cut
-        is_cut = next_word.start_s - end_word.end_s < MIN_PAUSE_S
-        spans.append(Span(start, cut, was_cut, is_cut))
-        start = cut
-    spans.append(Span(start, min(last_s + pad_s, (last_s + after_s) / 2), is_cut, False))
-    return spans
-
-
-def _parts(run: PlacedRun, runs: Sequence[Span], duration_s: float, limits: ClipLimits) -> list[_Part]:
-    run = _without_cut_ends(run)
-    if not run.words:
-        return []
-    before = max((other.end_s for other in runs if other.end_s <= run.span.start_s), default=-run.span.start_s)
-    after = min(
-        (other.start_s for other in runs if other.start_s >= run.span.end_s), default=2 * duration_s - run.span.end_s
-    )
-    ranges = split_ranges(run.words, limits.max_s, pad_s=limits.pad_s)
-    return [
-        _Part(span, run.words[first:last])
-        for (first, last), span in zip(ranges, part_spans(run, ranges, before, after, limits.pad_s), strict=True)
-    ]
+    return [Gap(before_s, first_s), *inner, Gap(last_s, after_s)]
 
 
 def _without_cut_ends(run: PlacedRun) -> PlacedRun:
@@ -125,24 +139,23 @@ def _pause_after(words: Sequence[TimedWord], order: range) -> int:
     return next((k for k in order if words[k].start_s - words[k - 1].end_s >= 0.1), 0)
 
 
-def _follows(left: _Part, right: _Part, starts: Sequence[int], runs: Sequence[Span]) -> bool:
-    """Return True when the text continues from one part to the next with no other speech between them."""
-    next_word = bisect_left(starts, left.words[-1].last_char)
-    is_next = next_word < len(starts) and starts[next_word] == right.words[0].first_char
-    middle_s = (left.words[-1].end_s, right.words[0].start_s)
-    return is_next and not any(middle_s[0] < (run.start_s + run.end_s) / 2 < middle_s[1] for run in runs)
-
-
-def _candidate(text: str, words: Sequence[SpokenWord], starts: Sequence[int], group: Sequence[_Part]) -> ClipCandidate:
-    said = [word for part in group for word in part.words]
-    first_char, last_char = said[0].first_char, said[-1].last_char
-    next_word = bisect_left(starts, last_char)
-    limit = starts[next_word] if next_word < len(starts) else len(text)
-    writing = written_between(text, first_char, last_char, limit)
-    spoken = tuple(word.word for word in said)
+def _candidate(
+    text: CutText, stretch: Sequence[_Said], gaps: Sequence[Gap], first: int, end: int, limits: ClipLimits
+) -> ClipCandidate:
+    words = [said.word for said in stretch[first:end]]
+    first_char, last_char = words[0].first_char, words[-1].last_char
+    next_word = text.next_word(last_char)
+    writing = written_between(text.text, first_char, last_char, text.start_of(next_word))
+    spoken = tuple(word.word for word in words)
+    is_usual = not text.is_spoken_form or list(spoken) == spoken_words(writing)
     return ClipCandidate(
-        span=joined_span([part.span for part in group]),
+        span=Span(
+            gaps[first].clip_start_s(limits.pad_s),
+            gaps[end].clip_end_s(limits.pad_s),
+            cut_start=first > 0 and gaps[first].pause_s < MIN_PAUSE_S,
+            cut_end=end < len(stretch) and gaps[end].pause_s < MIN_PAUSE_S,
+        ),
         text=writing,
-        spoken=None if list(spoken) == spoken_words(writing) else spoken,
-        n_words=next_word - bisect_left(starts, first_char),
+        spoken=None if is_usual else spoken,
+        n_words=next_word - text.next_word(first_char),
     )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from jobs.dataset.manifest import Clip
 from jobs.ingest_audiobook.cut.clip_candidates import ClipLimits
-from jobs.ingest_audiobook.cut.clip_filters import reject_credits, reject_cut_words
+from jobs.ingest_audiobook.cut.clip_filters import reject_credits, reject_cut_words, usable_span
 from jobs.ingest_audiobook.input.source_files import SourceFiles
 from jobs.ingest_audiobook.input.speech_chunks import SpeechChunk, read_speech_chunks, to_24k
 from jobs.ingest_audiobook.input.work_units import WorkUnit
@@ -71,9 +71,10 @@ class _UnitBuilder:
 
     def add(self, chunk: SpeechChunk) -> None:
         """Cut a chunk into clips, write them, and add every sample to the record, in a clip or a rejection."""
-        candidates, rejected, speech = self._transcript.find_candidates(chunk, self._limits)
+        usable = usable_span(chunk, self.unit, self._rate_hz)
+        candidates, rejected, speech = self._transcript.find_candidates(chunk, self._limits, usable)
         candidates, credits = reject_credits(candidates)
-        candidates, cut = reject_cut_words(candidates, chunk, self.unit, self._rate_hz)
+        candidates, cut = reject_cut_words(candidates, usable)
         kept, not_kept = account_for_samples(candidates, rejected + credits + cut, speech, len(chunk.audio_24k))
         record = self._record or empty_record(self.unit, chunk.start_24k)
         clips = write_chunk_clips(self._workspace.folder, chunk, kept, len(record.clips), self._common, self._recording)

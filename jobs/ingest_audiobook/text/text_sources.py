@@ -4,11 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
 from jobs.asr.pocketsphinx_asr import Recogniser
-from jobs.asr.transcript import TranscribedSegment
 from jobs.asr.whisper import Transcriber
 from jobs.audio.recording import Samples
 from jobs.audio.vad_segments import Span, merged, padded, speech_spans
@@ -19,7 +15,8 @@ from jobs.ingest_audiobook.cut.clip_candidates import (
     joined_span,
     reject_by_length,
 )
-from jobs.ingest_audiobook.cut.cut_points import book_candidates
+from jobs.ingest_audiobook.cut.clip_filters import mark_cut_runs
+from jobs.ingest_audiobook.cut.cut_points import CutText, book_candidates
 from jobs.ingest_audiobook.input.source_files import SourceFiles
 from jobs.ingest_audiobook.input.speech_chunks import SpeechChunk
 from jobs.ingest_audiobook.input.work_units import WorkUnit
@@ -29,16 +26,8 @@ from jobs.ingest_audiobook.text.segment_clips import segment_candidates
 from jobs.ingest_audiobook.text.subtitles import Segment, read_given_segments
 from jobs.ingest_audiobook.text.text_decoding import BookText
 from jobs.ingest_audiobook.text.text_readers import read_book_text
-
-
-class SpeechToText(Protocol):
-    """The part of ``jobs.asr.whisper.Transcriber`` that an ingest uses."""
-
-    def transcribe_spans(
-        self, samples_16k: npt.NDArray[np.float32], spans_s: Sequence[tuple[float, float]], language: str | None = None
-    ) -> list[list[TranscribedSegment]]:
-        """Return for each span (seconds) its segments with text, times from the span's start."""
-        ...
+from jobs.ingest_audiobook.text.whisper_text import SpeechToText, hear
+from jobs.text.sentences import find_breaks
 
 
 def speech_candidates(
@@ -49,34 +38,6 @@ def speech_candidates(
     groups = merged(spans, target_s=limits.target_s, max_s=limits.max_s, max_gap_s=limits.max_gap_s)
     candidates = [ClipCandidate(joined_span([spans[k] for k in group]), "") for group in groups]
     return reject_by_length(candidates, limits)
-
-
-def transcribe_candidates(
-    candidates: Sequence[ClipCandidate], audio_16k: Samples, whisper: SpeechToText, language: str | None
-) -> tuple[list[ClipCandidate], list[RejectedSpan]]:
-    """Transcribe each candidate on its own, so that a text never depends on Whisper's times.
-
-    Loops, words invented in silence and text of low confidence are rejected.
-    """
-    kept: list[ClipCandidate] = []
-    rejected: list[RejectedSpan] = []
-    spans = [(candidate.span.start_s, candidate.span.end_s) for candidate in candidates]
-    for candidate, segments in zip(candidates, whisper.transcribe_spans(audio_16k, spans, language), strict=True):
-        text = " ".join(segment.text for segment in segments)
-        doubts = [doubt for segment in segments if (doubt := segment.doubt()) is not None]
-        if doubts:
-            rejected.append(RejectedSpan(candidate.span, doubts[0], _figures(segments), text))
-        elif not text:
-            rejected.append(RejectedSpan(candidate.span, "no_transcript", "Whisper recognised no words"))
-        else:
-            kept.append(ClipCandidate(candidate.span, text))
-    return kept, rejected
-
-
-def _figures(segments: Sequence[TranscribedSegment]) -> str:
-    lowest = min(segment.mean_log_probability for segment in segments)
-    highest = max(segment.compression_ratio for segment in segments)
-    return f"mean log probability {lowest:.2f}, compression ratio {highest:.1f}"
 
 
 MAX_RUN_S = 25.0  # of speech without a pause, matched to the text as one
@@ -104,8 +65,8 @@ class Transcript(Protocol):
         """Spans (seconds) of the current recording that must not be cut."""
         ...
 
-    def find_candidates(self, chunk: SpeechChunk, limits: ClipLimits) -> Candidates:
-        """Make clip candidates of a chunk."""
+    def find_candidates(self, chunk: SpeechChunk, limits: ClipLimits, usable: Span) -> Candidates:
+        """Make clip candidates of a chunk; words outside of ``usable`` (seconds of the chunk) may be cut."""
         ...
 
     def begin(self, unit: WorkUnit) -> None:
@@ -124,13 +85,13 @@ class BookTranscript:
         self.notes: Sequence[str] = book.notes
         self.n_words: int | None = len(self._aligner.words)
         self.text = book.text
+        self._cut_text = CutText(book.text, self._aligner.words, find_breaks(book.text, "en"))
 
-    def find_candidates(self, chunk: SpeechChunk, limits: ClipLimits) -> Candidates:
+    def find_candidates(self, chunk: SpeechChunk, limits: ClipLimits, usable: Span) -> Candidates:
         """Make candidates whose every word was found in the speech."""
         runs = speech_spans(chunk.probabilities, max_span_s=MAX_RUN_S)
-        aligner = self._aligner
-        placed, rejected = aligner.align(chunk.audio_16k, chunk.probabilities, runs)
-        kept, by_length = book_candidates(aligner.text, aligner.words, placed, runs, chunk.duration_s, limits)
+        placed, rejected = self._aligner.align(chunk.audio_16k, chunk.probabilities, runs)
+        kept, by_length = book_candidates(self._cut_text, mark_cut_runs(placed, usable), runs, chunk.duration_s, limits)
         speech = [RejectedSpan(run, "cut_in_speech", "next to words that were kept") for run in runs]
         return Candidates(kept, rejected + by_length, speech)
 
@@ -151,13 +112,17 @@ class RecognisedTranscript:
         self._whisper = whisper
         self._language = language
 
-    def find_candidates(self, chunk: SpeechChunk, limits: ClipLimits) -> Candidates:
-        """Cut speech at pauses, and transcribe it when there is a Whisper model."""
-        kept, rejected = speech_candidates(chunk.probabilities, chunk.duration_s, limits)
-        if self._whisper is not None:
-            kept, doubtful = transcribe_candidates(kept, chunk.audio_16k, self._whisper, self._language)
-            rejected += doubtful
-        return Candidates(kept, rejected, [])
+    def find_candidates(self, chunk: SpeechChunk, limits: ClipLimits, usable: Span) -> Candidates:
+        """Transcribe speech and cut it at ends of sentences; without Whisper, cut it at pauses."""
+        if self._whisper is None:
+            return Candidates(*speech_candidates(chunk.probabilities, chunk.duration_s, limits), [])
+        heard = hear(chunk.audio_16k, chunk.probabilities, chunk.duration_s, self._whisper, self._language)
+        text = CutText(heard.text, heard.words, find_breaks(heard.text, heard.language), is_spoken_form=False)
+        kept, by_length = book_candidates(
+            text, mark_cut_runs(heard.placed, usable), heard.runs, chunk.duration_s, limits
+        )
+        speech = [RejectedSpan(run, "cut_in_speech", "next to words that were kept") for run in heard.runs]
+        return Candidates(kept, [*heard.rejected, *by_length], speech)
 
     def begin(self, unit: WorkUnit) -> None:
         """Do nothing: there is no state."""
@@ -179,7 +144,7 @@ class SegmentTranscript:
         """The segments of the current recording."""
         return [Span(segment.start_s, segment.end_s) for segment in self.segments[self._recording]]
 
-    def find_candidates(self, chunk: SpeechChunk, limits: ClipLimits) -> Candidates:
+    def find_candidates(self, chunk: SpeechChunk, limits: ClipLimits, usable: Span) -> Candidates:
         """Make candidates of the segments in the chunk; close short ones are merged."""
         segments = self.segments[self._recording]
         kept, rejected = segment_candidates(segments, chunk.start_s, chunk.duration_s, chunk.probabilities, limits)

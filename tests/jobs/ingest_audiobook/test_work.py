@@ -315,7 +315,7 @@ def test_whispers_doubtful_text_is_not_kept(
     assert reasons - {"silence"}
 
 
-def test_whisper_hears_clips_in_batches_of_the_size_asked_for_with_one_outcome(
+def test_whisper_hears_windows_in_batches_of_the_size_asked_for_with_one_outcome(
     sample_book: dict[str, str],
     tmp_path: Path,
     make_context: Contexts,
@@ -334,7 +334,7 @@ def test_whisper_hears_clips_in_batches_of_the_size_asked_for_with_one_outcome(
             whisper_device="cpu",
             whisper_compute_type="float32",
             whisper_batch_size=batch_size,
-            max_duration_s=10,
+            chapters="2",
         )
         with pytest.raises(UserError, match="No clip"):  # random text is never to be trusted
             run(params, make_context())

@@ -12,7 +12,7 @@ import pytest
 from jobs.audio.clip_io import read_clip
 from jobs.audio.vad_segments import Span
 from jobs.ingest_audiobook.cut.clip_candidates import ClipCandidate
-from jobs.ingest_audiobook.cut.clip_filters import reject_cut_words
+from jobs.ingest_audiobook.cut.clip_filters import reject_cut_words, usable_span
 from jobs.ingest_audiobook.input.speech_chunks import SpeechChunk
 from jobs.ingest_audiobook.input.work_units import WorkUnit
 from jobs.ingest_audiobook.params import Params
@@ -73,7 +73,7 @@ def test_candidates_at_a_mark_in_speech_are_rejected(
     probabilities[spoken_frames] = 0.9
     chunk = SpeechChunk(2, unit.start, np.zeros(6 * RATE, np.float32), np.zeros(6 * 16_000, np.float32), probabilities)
 
-    kept, gone = reject_cut_words(CANDIDATES, chunk, unit, RATE)
+    kept, gone = reject_cut_words(CANDIDATES, usable_span(chunk, unit, RATE))
 
     assert [one.text for one in gone] == rejected
     assert {one.reason for one in gone} <= {"cut_in_speech"}

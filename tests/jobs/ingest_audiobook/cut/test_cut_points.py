@@ -1,41 +1,63 @@
-"""Words decide where clips are cut."""
+"""Words of a text become clips of whole sentences."""
 
 from __future__ import annotations
 
 from jobs.audio.vad_segments import Span
-from jobs.ingest_audiobook.cut.clip_candidates import PlacedRun, TimedWord
-from jobs.ingest_audiobook.cut.cut_points import part_spans, split_ranges
+from jobs.ingest_audiobook.cut.clip_candidates import ClipCandidate, ClipLimits, PlacedRun, TimedWord
+from jobs.ingest_audiobook.cut.cut_points import CutText, book_candidates
+from jobs.text.english_normalization import spoken_map
+from jobs.text.sentences import find_breaks
+
+LIMITS = ClipLimits(min_s=1.0, target_s=4.0, max_s=8.0, max_gap_s=1.5, pad_s=0.15)
+TEXT = "In 1455 it was printed. The crow, being thirsty, drank. Then it flew."
 
 
-def words(*times: tuple[float, float]) -> tuple[TimedWord, ...]:
-    """Words of two letters, each with a space after it."""
-    return tuple(TimedWord("ab", start, end, 3 * k, 3 * k + 2) for k, (start, end) in enumerate(times))
+def cut(
+    *runs: tuple[float, int, int], text: str = TEXT, limits: ClipLimits = LIMITS, cut_end: bool = False
+) -> list[ClipCandidate]:
+    """Make candidates of runs: start in seconds, first and end word; every spoken word takes half a second."""
+    words = spoken_map(text)
+    placed = []
+    for start_s, first, end in runs:
+        times = [(start_s + 0.5 * k, start_s + 0.5 * (k + 1)) for k in range(end - first)]
+        said = tuple(
+            TimedWord(word.word, *time, word.start, word.end)
+            for word, time in zip(words[first:end], times, strict=True)
+        )
+        placed.append(PlacedRun(Span(start_s, times[-1][1], cut_end=cut_end), said))
+    spans = [run.span for run in placed]
+    kept, _ = book_candidates(CutText(text, words, find_breaks(text, "en")), placed, spans, 60.0, limits)
+    return kept
 
 
-def test_a_run_is_split_at_its_longest_pause_and_only_if_it_must_be() -> None:
-    said = words((0, 1), (1.1, 2), (2.5, 4), (4.1, 5), (5.2, 6))
+def test_sentences_of_near_runs_are_joined_and_cut_between_sentences() -> None:
+    found = cut((1.0, 0, 7), (5.0, 7, 12), (8.0, 12, 15))
 
-    assert split_ranges(said, 10.0) == [(0, 5)]
-    assert split_ranges(said, 5.0) == [(0, 2), (2, 5)]
-
-
-def test_words_that_are_written_together_stay_together() -> None:
-    said = (
-        TimedWord("fourteen", 0, 2, 0, 4),
-        TimedWord("fifty", 3, 4, 0, 4),
-        TimedWord("five", 4.1, 5, 0, 4),
-        TimedWord("men", 5.1, 6, 5, 8),
-    )
-
-    assert split_ranges(said, 6.0) == [(0, 3), (3, 4)]
-
-
-def test_cuts_fall_in_the_middle_of_pauses_and_outer_ends_are_padded_up_to_the_neighbours() -> None:
-    run = PlacedRun(Span(1.0, 5.0), words((1.0, 2.0), (2.4, 3.0), (3.01, 5.0)))
-
-    spans = part_spans(run, [(0, 1), (1, 2), (2, 3)], before_s=0.9, after_s=9.0)
-
-    assert [(round(span.start_s, 3), round(span.end_s, 3)) for span in spans] == [
-        (0.95, 2.2), (2.2, 3.005), (3.005, 5.1),
+    assert [candidate.text for candidate in found] == [
+        "In 1455 it was printed.", "The crow, being thirsty, drank. Then it flew.",
     ]  # fmt: skip
-    assert [(span.cut_start, span.cut_end) for span in spans] == [(False, False), (False, True), (True, False)]
+    assert found[0].spoken is None
+    assert [(candidate.span.start_s, candidate.span.end_s) for candidate in found] == [(0.85, 4.65), (4.85, 9.65)]
+
+
+def test_words_far_apart_or_not_following_each_other_are_never_joined() -> None:
+    far = cut((1.0, 0, 7), (6.2, 7, 12))
+    skipped = cut((1.0, 0, 7), (5.0, 12, 15))
+
+    assert [candidate.text for candidate in far] == ["In 1455 it was printed.", "The crow, being thirsty, drank."]
+    assert [candidate.text for candidate in skipped] == ["In 1455 it was printed.", "Then it flew."]
+
+
+def test_speech_between_two_runs_that_is_in_neither_keeps_them_apart() -> None:
+    words = spoken_map(TEXT)
+    said = [TimedWord(word.word, 0.5 * k, 0.5 * k + 0.5, word.start, word.end) for k, word in enumerate(words)]
+    left, right = PlacedRun(Span(0.0, 3.5), tuple(said[:7])), PlacedRun(Span(4.5, 6.0), tuple(said[9:12]))
+    text = CutText(TEXT, words, find_breaks(TEXT, "en"))
+
+    kept, _ = book_candidates(text, [left, right], [left.span, Span(3.8, 4.2), right.span], 60.0, LIMITS)
+
+    assert [candidate.text for candidate in kept] == ["In 1455 it was printed.", "being thirsty, drank."]
+
+
+def test_a_word_at_an_end_that_lies_within_speech_is_dropped_with_its_neighbours_up_to_a_pause() -> None:
+    assert cut((1.0, 0, 7), cut_end=True) == []

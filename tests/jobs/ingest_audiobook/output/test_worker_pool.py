@@ -29,7 +29,8 @@ Contexts = Callable[[], Any]
 
 
 def params(out: Path, **more: Any) -> Params:
-    return Params(**{"audio": FABLES, "voice": "slt", "out_dir": str(out), "transcript": "none"} | more)
+    lengths = {"min_clip_s": 1.5, "target_clip_s": 2.0, "max_clip_s": 10.0}  # a clip a sentence
+    return Params(**{"audio": FABLES, "voice": "slt", "out_dir": str(out), "transcript": "none"} | lengths | more)
 
 
 def test_two_processes_make_the_clips_and_texts_of_one(tmp_path: Path, make_context: Contexts) -> None:
