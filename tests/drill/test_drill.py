@@ -23,6 +23,7 @@ from agent import Agent, Answer
 from mcp import Client, StdioServerParameters
 
 from jobs.settings import PROJECT_ROOT
+from server.demo.steps import CLIP_OF_A_SENTENCE
 
 HERE = Path(__file__).resolve().parent
 SAMPLES = PROJECT_ROOT / "samples"
@@ -95,7 +96,7 @@ async def agent(world: World) -> AsyncIterator[Agent]:
 async def made(agent: Agent) -> dict[str, Answer]:
     """A voice that was made by nothing but following `next`, from an empty home: the finished jobs by tool."""
     wishes: dict[str, dict[str, Any]] = {
-        "ingest_audiobook": {"max_duration_s": 30},
+        "ingest_audiobook": {"max_duration_s": 30, **CLIP_OF_A_SENTENCE},
         "align": {},
         "convert_codes": {"tokenizer": "toy"},
         "start_training": {"base_model": "toy", "max_steps": 2, "epochs": 1, "samples": 0},

@@ -182,7 +182,8 @@ def rate_all(narrator: Sequence[Spoken], takes: Mapping[str, Sequence[Spoken]], 
 
     def written(name: str, spoken: Spoken) -> str:
         write_clip(folder / f"{name}.wav", np.asarray(spoken.audio, np.float32), CLIP_RATE_HZ)
-        row = {"audio": f"{name}.wav", "text": spoken.text, "duration_s": len(spoken.audio) / CLIP_RATE_HZ}
+        seconds = len(spoken.audio) / CLIP_RATE_HZ
+        row = {"audio": f"{name}.wav", "text": spoken.text, "duration_s": seconds, "language": "english"}
         return json.dumps(row) + "\n"
 
     names, lines = [], []

@@ -99,7 +99,14 @@ def test_the_manifest_is_published_and_the_journal_gone(make_dataset, make_conte
     assert result.manifest == str(manifest.parent / DEFAULT_NAME)
     assert context.fractions[-1] == 1.0
     names = {path.name for path in manifest.parent.iterdir()}
-    assert names == {"clips", "train_manifest.jsonl", DEFAULT_NAME, REJECTIONS_NAME, "align_report.html", "report"}
+    assert names == {
+        "clips",
+        "train_manifest.jsonl",
+        DEFAULT_NAME,
+        REJECTIONS_NAME,
+        "align_report.html",
+        "align_report.png",
+    }
 
 
 def test_the_report_shows_words_over_their_sound_and_an_export_gets_their_times(make_dataset, make_context, fables):

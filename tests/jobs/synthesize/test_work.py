@@ -198,7 +198,7 @@ def test_an_unknown_speaker_names_the_known_one(voice: Path, make_context) -> No
 
 
 def test_a_voice_refuses_a_reference(voice: Path, reference: Path, make_context) -> None:
-    with pytest.raises(UserError, match="trained voice") as caught:
+    with pytest.raises(UserError, match="no base model") as caught:
         run(_params(voice, ref_audio=str(reference)), make_context())
 
     assert caught.value.code == "ref_audio_not_used"
