@@ -126,7 +126,8 @@ class Transcriber:
                     for first, last in cuts
                 ],
                 vad_filter=False,
-                without_timestamps=False,
+                # with them, what follows the last one would be lost: a batch reads each span once
+                without_timestamps=True,
                 **CHECKS,
             )
             for segment in segments:
