@@ -7,7 +7,7 @@ text, and by Whisper alone where a model is given, beside one batched pass of fa
 - ``false_ends``: sentence marks after words where the book has none, and how many sentence ends the text has;
 - ``clips_with_false_end``: clips that end in such a mark;
 - ``in_sentences``: share of kept seconds in clips that begin and end with a sentence of the book (with a clause, where
-  the sentence is longer than ``max_clip_s``), for clips with the book's text;
+  the sentence is longer than ``max_clip_s`` by the narrator's mean pace), for clips with the book's text;
 - ``speech_kept``: share of the seconds that are no silence;
 - ``cpu_s``: processor time, with the model's loading.
 """

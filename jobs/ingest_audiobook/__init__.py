@@ -9,7 +9,8 @@
 
    - ``input.speech_chunks``: decode, resample, detect speech, divide at pauses;
    - ``text.text_sources``: find the text of the speech, by ``text.book_aligner``, ``text.whisper_text`` or
-     ``text.segment_clips``, and make clip candidates of whole sentences, by ``cut.cut_points`` and ``cut.cut_plan``;
+     ``text.segment_clips``, and make clip candidates of whole sentences, by ``cut.sentence_candidates`` and
+     ``cut.cut_plan``;
    - ``cut.clip_filters``: reject credits and words cut at a unit's border;
    - ``output.clip_writer``: give every sample to a clip or a rejection, and write the clips.
 

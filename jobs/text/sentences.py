@@ -18,6 +18,8 @@ _NEVER_LAST = {
     "pt": re.compile(r"\b(?:sra?|dra?|cap|vol|p\.\s?ex)\.$", re.IGNORECASE),
     "ru": re.compile(r"\b(?:т\.\s?е|т\.\s?к|им|св|гл|см|стр)\.$", re.IGNORECASE),
 }
+_INNER_STOP = re.compile(r"([^\W\d_]{3,})\.(?=\s+([^\W\d_]))")
+_WITH_STOP = frozenset(["etc", "usw", "bzw", "ecc", "vol", "chap", "messrs"])  # words that are written with one
 _PARAGRAPH_BREAK = re.compile(r"\n[^\S\n]*\n\s*")
 _CLAUSE_END = re.compile(r"(?:[,;:](?=[\s\"'”’»)\]])|[…—–、，；：]|\s--?\s)[\"'”’»)\]]{0,3}")
 
@@ -42,6 +44,13 @@ def find_breaks(text: str, language: str) -> TextBreaks:
     """
     clauses = tuple(match.end() for match in _CLAUSE_END.finditer(text))
     return TextBreaks(tuple(_sentence_ends(text, language)), clauses)
+
+
+def replace_inner_stops(text: str) -> str:
+    """Replace full stops before a word in lower case by commas: Whisper writes them where a speaker pauses."""
+    return _INNER_STOP.sub(
+        lambda match: f"{match[1]}," if match[2].islower() and match[1].lower() not in _WITH_STOP else match[0], text
+    )
 
 
 def _sentence_ends(text: str, language: str) -> Iterator[int]:

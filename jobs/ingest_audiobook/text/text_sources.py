@@ -16,7 +16,7 @@ from jobs.ingest_audiobook.cut.clip_candidates import (
     reject_by_length,
 )
 from jobs.ingest_audiobook.cut.clip_filters import mark_cut_runs
-from jobs.ingest_audiobook.cut.cut_points import CutText, book_candidates
+from jobs.ingest_audiobook.cut.sentence_candidates import CutText, sentence_candidates
 from jobs.ingest_audiobook.input.source_files import SourceFiles
 from jobs.ingest_audiobook.input.speech_chunks import SpeechChunk
 from jobs.ingest_audiobook.input.work_units import WorkUnit
@@ -91,7 +91,9 @@ class BookTranscript:
         """Make candidates whose every word was found in the speech."""
         runs = speech_spans(chunk.probabilities, max_span_s=MAX_RUN_S)
         placed, rejected = self._aligner.align(chunk.audio_16k, chunk.probabilities, runs)
-        kept, by_length = book_candidates(self._cut_text, mark_cut_runs(placed, usable), runs, chunk.duration_s, limits)
+        kept, by_length = sentence_candidates(
+            self._cut_text, mark_cut_runs(placed, usable), runs, chunk.duration_s, limits
+        )
         speech = [RejectedSpan(run, "cut_in_speech", "next to words that were kept") for run in runs]
         return Candidates(kept, rejected + by_length, speech)
 
@@ -118,7 +120,7 @@ class RecognisedTranscript:
             return Candidates(*speech_candidates(chunk.probabilities, chunk.duration_s, limits), [])
         heard = hear(chunk.audio_16k, chunk.probabilities, chunk.duration_s, self._whisper, self._language)
         text = CutText(heard.text, heard.words, find_breaks(heard.text, heard.language), is_spoken_form=False)
-        kept, by_length = book_candidates(
+        kept, by_length = sentence_candidates(
             text, mark_cut_runs(heard.placed, usable), heard.runs, chunk.duration_s, limits
         )
         speech = [RejectedSpan(run, "cut_in_speech", "next to words that were kept") for run in heard.runs]

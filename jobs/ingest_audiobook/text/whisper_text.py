@@ -13,6 +13,7 @@ from jobs.audio.recording import Samples
 from jobs.audio.vad_segments import Span, padded, speech_spans
 from jobs.ingest_audiobook.cut.clip_candidates import PlacedRun, RejectedSpan, TimedWord
 from jobs.text.english_normalization import SpokenWord
+from jobs.text.sentences import replace_inner_stops
 
 MAX_WINDOW_S = 28.0  # Whisper hears 30 s at once
 MIN_WINDOW_S = 10.0  # less leaves too little context for marks; the longest pause after it ends a window
@@ -20,9 +21,7 @@ WINDOW_PAD_S = 0.3  # with less silence before it, Whisper misses a faint first 
 MIN_PAUSE_S = 0.13  # of the runs that words are assigned to: clips are cut between these runs
 FAINT_RUN_S = 0.2  # a shorter run without a word is a breath or a click
 MAX_RUNS_AHEAD = 20  # of a word's neighbour: no word lies further away
-_INNER_STOP = re.compile(r"([^\W\d_]{3,})\.(?=\s+([^\W\d_]))")
 _MARKS_AROUND = re.compile(r"^\W+|\W+$")
-_WITH_STOP = frozenset(["etc", "usw", "bzw", "ecc", "vol", "chap", "messrs"])
 
 
 class SpeechToText(Protocol):
@@ -118,7 +117,7 @@ class _GrowingText:
     def add(self, segment: TranscribedSegment, offset_s: float) -> None:
         """Append a segment; its times count from ``offset_s``."""
         first = len(self.text) + len(self._space) if self.text else 0
-        self.text = _without_inner_stops(self._space.join(filter(None, (self.text, segment.text))))
+        self.text = replace_inner_stops(self._space.join(filter(None, (self.text, segment.text))))
         segment_text = self.text[first:]
         place = 0
         for word in segment.words:
@@ -130,13 +129,6 @@ class _GrowingText:
             self.words.append(
                 TimedWord(core, offset_s + word.start_s, offset_s + word.end_s, first + start, first + place)
             )
-
-
-def _without_inner_stops(text: str) -> str:
-    """Replace full stops that a word in lower case follows by commas: Whisper sets them where a speaker pauses."""
-    return _INNER_STOP.sub(
-        lambda match: f"{match[1]}," if match[2].islower() and match[1].lower() not in _WITH_STOP else match[0], text
-    )
 
 
 def _figures(segment: TranscribedSegment) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.text.sentences import MAX_BLOCK, find_breaks
+from jobs.text.sentences import MAX_BLOCK, find_breaks, replace_inner_stops
 from tests.support.hostile.limits import assert_linear
 
 SENTENCES = {
@@ -56,6 +56,25 @@ def test_a_paragraph_longer_than_a_block_is_divided_as_a_short_one() -> None:
     text = "The crow was thirsty. " * (MAX_BLOCK // 5)
 
     assert set(sentences(text, "en")) == {"The crow was thirsty."}
+
+
+@pytest.mark.parametrize(
+    ("heard", "written"),
+    [
+        ("of the Roman character. and it was", "of the Roman character, and it was"),
+        ("ein Wort. über alles", "ein Wort, über alles"),
+        ("He came. Then he left.", "He came. Then he left."),
+        ("ink, paper etc. and so on", "ink, paper etc. and so on"),
+        ("at 3. m. in i.e. the", "at 3. m. in i.e. the"),
+    ],
+)
+def test_a_full_stop_before_a_word_in_lower_case_becomes_a_comma(heard: str, written: str) -> None:
+    assert replace_inner_stops(heard) == written
+
+
+@pytest.mark.parametrize("unit", ["word. ", "word."])
+def test_inner_stops_take_linear_time(unit: str) -> None:
+    assert_linear(lambda n: replace_inner_stops(unit * n), 20_000)
 
 
 @pytest.mark.parametrize("unit", ["“", "(", "a. ", "Mr. ", "\n", ", ", "A.B. ", "1. "])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jobs.audio.vad_segments import Span
 from jobs.ingest_audiobook.cut.clip_candidates import ClipCandidate, ClipLimits, PlacedRun, TimedWord
-from jobs.ingest_audiobook.cut.cut_points import CutText, book_candidates
+from jobs.ingest_audiobook.cut.sentence_candidates import CutText, sentence_candidates
 from jobs.text.english_normalization import spoken_map
 from jobs.text.sentences import find_breaks
 
@@ -26,7 +26,7 @@ def cut(
         )
         placed.append(PlacedRun(Span(start_s, times[-1][1], cut_end=cut_end), said))
     spans = [run.span for run in placed]
-    kept, _ = book_candidates(CutText(text, words, find_breaks(text, "en")), placed, spans, 60.0, limits)
+    kept, _ = sentence_candidates(CutText(text, words, find_breaks(text, "en")), placed, spans, 60.0, limits)
     return kept
 
 
@@ -54,7 +54,7 @@ def test_speech_between_two_runs_that_is_in_neither_keeps_them_apart() -> None:
     left, right = PlacedRun(Span(0.0, 3.5), tuple(said[:7])), PlacedRun(Span(4.5, 6.0), tuple(said[9:12]))
     text = CutText(TEXT, words, find_breaks(TEXT, "en"))
 
-    kept, _ = book_candidates(text, [left, right], [left.span, Span(3.8, 4.2), right.span], 60.0, LIMITS)
+    kept, _ = sentence_candidates(text, [left, right], [left.span, Span(3.8, 4.2), right.span], 60.0, LIMITS)
 
     assert [candidate.text for candidate in kept] == ["In 1455 it was printed.", "being thirsty, drank."]
 

@@ -61,7 +61,7 @@ class _Said:
     end_s: float
 
 
-def book_candidates(
+def sentence_candidates(
     text: CutText, placed: Sequence[PlacedRun], runs: Sequence[Span], duration_s: float, limits: ClipLimits
 ) -> tuple[list[ClipCandidate], list[RejectedSpan]]:
     """Make clip candidates of runs whose words were found in the text.
