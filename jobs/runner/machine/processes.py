@@ -20,6 +20,10 @@ PROC = Path("/proc")
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 MARK = "TTS_TRAIN_ATTEMPT"  # in the environment of a worker, hence of everything it starts
 PAUSE_S = 0.02
+PF_KTHREAD = 0x00200000  # linux/sched.h
+EXEC_POLL_S = 0.001
+EXEC_WAIT_S = 1.0  # for one process that is asked about: on a busy machine it may wait for a core
+SCAN_WAIT_S = 0.01  # for each process without an environment in a scan of all
 
 
 def become_subreaper() -> None:
@@ -68,7 +72,7 @@ def is_alive(pid: int, started: str | None) -> bool:
 
 def is_of_attempt(pid: int, started: str | None, mark: str) -> bool:
     """True when the process still runs and was started for the attempt: a file alone does not say whom to stop."""
-    return is_alive(pid, started) and (not PROC.is_dir() or _carries(pid, mark))
+    return is_alive(pid, started) and (not PROC.is_dir() or _carries(pid, mark, EXEC_WAIT_S))
 
 
 def signal_group(group: int, number: signal.Signals) -> None:
@@ -137,12 +141,26 @@ def _descends(pid: int, root: int, parents: dict[int, int]) -> bool:
     return False
 
 
-def _carries(pid: int, mark: str) -> bool:
-    try:
-        variables = (PROC / str(pid) / "environ").read_bytes().split(b"\0")
-    except OSError:
-        return False
-    return f"{MARK}={mark}".encode() in variables
+def _carries(pid: int, mark: str, wait_s: float = SCAN_WAIT_S) -> bool:
+    """Return whether a process has the mark in its environment.
+
+    The kernel shows no environment while a program is being started, so an empty one is read again for ``wait_s``.
+    """
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            content = (PROC / str(pid) / "environ").read_bytes()
+        except OSError:
+            return False
+        if content or _is_without_environment(pid) or time.monotonic() > deadline:
+            return f"{MARK}={mark}".encode() in content.split(b"\0")
+        time.sleep(EXEC_POLL_S)
+
+
+def _is_without_environment(pid: int) -> bool:
+    """Return True for what has ended, a zombie, and a thread of the kernel."""
+    fields = _stat(pid)
+    return fields is None or fields[0] == "Z" or bool(int(fields[6]) & PF_KTHREAD)
 
 
 def _stat(pid: int) -> list[str] | None:

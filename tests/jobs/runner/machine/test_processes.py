@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,28 @@ def test_a_pid_and_its_start_time_are_not_enough_to_be_an_attempts_process() -> 
     assert (is_ours, is_anothers) == (True, False)
     assert not processes.is_of_attempt(1, processes.start_time(1), mark)
     assert not processes.is_of_attempt(marked.pid, started, mark)
+
+
+def test_a_process_is_known_at_the_moment_it_starts_on_a_busy_machine() -> None:
+    """Without waiting for its environment, half of them were taken for ended ones."""
+    mark = f"test-{os.getpid()}/1"
+    with ExitStack() as stack:
+        for _ in range(4):
+            busy = stack.enter_context(subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]))
+            stack.callback(busy.kill)
+        for _ in range(50):
+            with subprocess.Popen(["cat"], stdin=subprocess.PIPE, env=os.environ | {processes.MARK: mark}) as marked:
+                assert processes.is_of_attempt(marked.pid, processes.start_time(marked.pid), mark)
+                assert processes.members(mark) == [marked.pid]
+                assert marked.stdin is not None
+                marked.stdin.close()
+
+
+def test_a_process_without_an_environment_is_nobodys() -> None:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, env={}) as bare:
+        assert not processes.is_of_attempt(bare.pid, processes.start_time(bare.pid), "test/1")
+        assert bare.stdin is not None
+        bare.stdin.close()
 
 
 def test_an_escaped_grandchild_is_found_by_its_mark_and_ended() -> None:
