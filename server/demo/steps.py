@@ -20,7 +20,7 @@ ENOUGH_RECOGNISED = 6
 CLIP_OF_A_SENTENCE = {"min_clip_s": 1.5, "target_clip_s": 2.0, "max_clip_s": 10.0}
 
 # The toy is tiny and memorises its clips; a real base model takes the tool's defaults. With these values all eight
-# sentences had the exact number of frames, full and continued, in every measured run (2026-11-22).
+# sentences had the exact number of frames, full and continued, in every measured run (2026-11-27).
 FULL = {"epochs": 1000, "max_steps": 160, "batch_size": 4, "lr": 5e-3, "code_predictor_weight": 1.0, "export": "last"}
 LORA = {"epochs": 1000, "max_steps": 40, "batch_size": 4, "lr": 5e-4, "code_predictor_weight": 1.0, "export": "last"}
 
