@@ -21,11 +21,11 @@ from pathlib import Path
 
 import torch
 
-from bench.gpu.case import Setting
-from bench.gpu.page import PAGE, render_page
-from bench.gpu.part import read_rows
 from bench.gpu.parts import PARTS
-from bench.gpu.results import collect, keep, rows_file, stored
+from bench.gpu.support.case import Setting
+from bench.gpu.support.page import PAGE, render_page
+from bench.gpu.support.part import read_rows
+from bench.gpu.support.results import collect, keep, rows_file, stored
 from jobs.settings import PROJECT_ROOT
 
 SHORTEST_S = 5.0  # less is not worth a start
@@ -41,7 +41,7 @@ def measure(setting: Setting, parts: list[str], seconds: float) -> None:
             print(f"{part}: no time is left; call again to go on", file=sys.stderr)
             continue
         rows = rows_file(setting.folder, part)
-        command = [sys.executable, "-m", "bench.gpu.part", part, str(rows), setting.to_json()]
+        command = [sys.executable, "-m", "bench.gpu.support.part", part, str(rows), setting.to_json()]
         process = subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.DEVNULL, start_new_session=True)
         try:
             process.wait(left)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+from jobs import installation
 from jobs.errors import UserError
 from jobs.runner.machine import locks
 from jobs.runner.paths import Home
@@ -44,6 +45,7 @@ def ensure_supervisor(settings: Settings) -> None:
         time.sleep(PROBE_PAUSE_S)
     else:
         return
+    installation.link_code(settings.envs)
     open_home(home.path)  # the store, which every client reads first, has checked it for those who start nothing
     try:
         with owners.open_to_append(home.supervisor_log) as log:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from jobs.dataset.manifest import Clip, read_rows
-from jobs.settings import PROJECT_ROOT, Settings
+from jobs.installation import FILES
+from jobs.settings import Settings
 from server.demo.client import Agent
 
-SAMPLE = PROJECT_ROOT / "samples" / "fables.m4b"
-SAMPLE_TEXT = PROJECT_ROOT / "samples" / "fables.txt"
+SAMPLE = FILES / "samples" / "fables.m4b"
+SAMPLE_TEXT = FILES / "samples" / "fables.txt"
 VOICE = "slt"
 N_SPOKEN = 8
 ENOUGH_RECOGNISED = 6

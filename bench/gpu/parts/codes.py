@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from bench.dataset.codes import real_shape
-from bench.gpu.case import Case, Outcome, Setting, judge
-from bench.gpu.memory_peak import MemoryPeak
+from bench.gpu.support.case import Case, Outcome, Setting, judge
+from bench.gpu.support.memory_peak import MemoryPeak
 from jobs.codec_format import SAMPLE_RATE_HZ
 from jobs.dataset.manifest import Clip, read_rows
 from jobs.qwen.codec import Codec, load_codec

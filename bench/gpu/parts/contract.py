@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from bench.gpu.case import Case, Outcome, Setting, judge, left_out
+from bench.gpu.support.case import Case, Outcome, Setting, judge, left_out
 from bench.support.train_step import SIZES, config_of, made_up_clips, random_model
 from jobs.codec_format import N_CODEBOOKS
 from jobs.qwen.train.fused_layers import fuse_layers

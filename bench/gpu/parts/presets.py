@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-from bench.gpu.case import Case, Outcome, Setting, judge, left_out
-from bench.gpu.memory_peak import MemoryPeak
 from bench.gpu.parts.training import estimate_of
+from bench.gpu.support.case import Case, Outcome, Setting, judge, left_out
+from bench.gpu.support.memory_peak import MemoryPeak
 from bench.support.train_step import Recipe, Stopwatch, trainer_of
 from jobs.errors import UserError
 from jobs.qwen.devices import gpu_memory_explained

@@ -11,8 +11,8 @@ from functools import partial
 
 import torch
 
-from bench.gpu.case import Case, Outcome, Setting, judge, left_out
-from bench.gpu.memory_peak import MemoryPeak
+from bench.gpu.support.case import Case, Outcome, Setting, judge, left_out
+from bench.gpu.support.memory_peak import MemoryPeak
 from bench.support.train_step import Recipe, Stopwatch, trainer_of
 from jobs.runner.machine.nvidia_smi import Gpus
 from jobs.settings import PROJECT_ROOT

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from bench.gpu.case import Case, Outcome, Setting
-from bench.gpu.memory_peak import MemoryPeak
+from bench.gpu.support.case import Case, Outcome, Setting
+from bench.gpu.support.memory_peak import MemoryPeak
 from bench.support.train_step import SIZES, config_of, made_up_clips, random_model
 from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.qwen.devices import describe_device, torch_dtype

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
-from bench.gpu.case import Case, Outcome, Setting, judge
-from bench.gpu.memory_peak import MemoryPeak
+from bench.gpu.support.case import Case, Outcome, Setting, judge
+from bench.gpu.support.memory_peak import MemoryPeak
 from bench.support.train_step import SIZES, Recipe, Stopwatch, precision_of, trainer_of
 from bench.support.train_upstream import write_base, write_rows
 from jobs.codec_format import FRAMES_PER_SECOND
@@ -60,8 +60,9 @@ def measure_steps(setting: Setting, recipe: Recipe) -> Outcome:
     seconds = sum(sum(step.values()) for step in watch.steps[WARM_UP:])
     allocated, used = peak.allocated(), peak.used()
     expected = estimate_of(setting, recipe, max(clip.length for clip in trainer.clips))
-    context = expected.parts.get("cuda context", 0.0)
-    ratio = allocated / (expected.peak - context)
+    # what is there before any tensor is as the estimate has it: earlier cases ran in this process
+    own = expected.parts.get("process", 0.0)
+    ratio = (own + peak.added()) / (expected.peak - expected.parts.get("cuda context", 0.0))
     return judge(
         ratio <= 1 + WITHIN, f"The peak is {ratio:.2f} of the estimate, {expected.moment}.",
         frames_per_s=round(sum(frames) / seconds, 1), real_time=round(sum(frames) / FRAMES_PER_SECOND / seconds, 2),

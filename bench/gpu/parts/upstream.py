@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from bench.gpu.case import Case, Outcome, Setting, judge, left_out
+from bench.gpu.support.case import Case, Outcome, Setting, judge, left_out
 from bench.support.train_step import Recipe
 from bench.support.train_upstream import ACCUMULATION, beside_upstream
 

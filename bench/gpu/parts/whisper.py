@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from bench.gpu.case import Case, Outcome, Setting, judge, left_out
+from bench.gpu.support.case import Case, Outcome, Setting, judge, left_out
 from jobs.asr.wer import word_error_rate
 from jobs.asr.whisper import Transcriber
 from jobs.audio.clip_io import read_clip

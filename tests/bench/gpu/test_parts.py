@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import torch
 
-from bench.gpu.case import Case, Outcome, Setting, judge
-from bench.gpu.page import PAGE, render_page
-from bench.gpu.part import read_rows, run_part
 from bench.gpu.parts import PARTS, contract, sharing, training
-from bench.gpu.results import collect, keep, rows_file, stored
+from bench.gpu.support.case import Case, Outcome, Setting, judge
+from bench.gpu.support.page import PAGE, render_page
+from bench.gpu.support.part import read_rows, run_part
+from bench.gpu.support.results import collect, keep, rows_file, stored
 from bench.support.train_step import Recipe
 
 OF_THREE_PROCESSES = "two trainings at once"  # each imports torch; ``train``, which they call, is tested alone
@@ -61,11 +61,14 @@ def test_a_training_of_several_at_once_reports_its_speed_and_peak() -> None:
 def test_more_memory_than_estimated_is_found(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
     estimate = training.estimate_of
     monkeypatch.setattr(
-        training, "estimate_of",
-        lambda *given: replace(found := estimate(*given), parts={name: size / 2 for name, size in found.parts.items()}),
-    )  # fmt: skip
+        training,
+        "estimate_of",
+        lambda *given: replace(
+            found := estimate(*given), parts={name: size for name, size in found.parts.items() if name == "process"}
+        ),
+    )
 
-    assert training.measure_steps(setting, Recipe(size="tiny", accumulation=1)).verdict == "wrong"
+    assert training.measure_steps(setting, Recipe(size="tiny", accumulation=1, batch_size=16)).verdict == "wrong"
 
 
 def test_a_row_is_kept_as_it_ends_and_not_measured_again(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from bench.gpu.case import Case, Outcome, Row, Setting
+from bench.gpu.support.case import Case, Outcome, Row, Setting
 
 
 def run_part(part: str, setting: Setting, rows: Path) -> None:

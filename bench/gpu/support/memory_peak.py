@@ -16,12 +16,14 @@ class MemoryPeak:
     """Peak since ``start``, in bytes."""
 
     device: str
+    before: float = 0.0
 
     def start(self) -> None:
         """Forget earlier peaks."""
         gc.collect()
         if self.device == "cpu":
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+            self.before = peak_rss_mb() * 2.0**20
         else:
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats(self.device)
@@ -31,6 +33,10 @@ class MemoryPeak:
         if self.device == "cpu":
             return peak_rss_mb() * 2.0**20
         return float(torch.cuda.max_memory_allocated(self.device))
+
+    def added(self) -> float:
+        """Return what the work took at most: on a CPU beyond what the process held before."""
+        return self.allocated() - self.before
 
     def used(self) -> float:
         """Return what the process takes of the device: context and gaps between tensors included."""

@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
-from bench.gpu.case import Setting
-from bench.gpu.part import read_rows
 from bench.gpu.parts import PARTS
+from bench.gpu.support.case import Setting
+from bench.gpu.support.part import read_rows
 from jobs.qwen.devices import describe_device
 from jobs.runner.machine.nvidia_smi import ask_nvidia_smi
 from jobs.settings import PROJECT_ROOT
