@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,10 @@ from jobs.qwen.model_info import check_instruct
 from jobs.training.data.codec_match import check_first_rows
 
 DEFAULT_BASE = "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
+CARD_MEMORY: Any = rare(
+    None, gt=0, le=2000, description="Plan for a GPU of this memory, which need not be here: sets the preset."
+)
+"""Field of the same name and meaning in every tool that plans a training."""
 
 
 class Params(Strict):
@@ -38,8 +42,8 @@ class Params(Strict):
             "resume",
         ),
         "memory": (
-            *("preset", "batch_tokens", "gradient_accumulation_steps", "n_processes", "packing", "load_in_4bit"),
-            *("optimizer", "compile", "gradient_checkpointing"),
+            *("preset", "gpu_memory_gb", "batch_tokens", "gradient_accumulation_steps", "n_processes", "packing"),
+            *("load_in_4bit", "optimizer", "compile", "gradient_checkpointing"),
         ),
         "output": ("export", "export_base", "save_every_steps", "speaker_clips", "samples"),
     }
@@ -62,6 +66,7 @@ class Params(Strict):
     preset: Literal["8gb", "12gb", "16gb", "24gb", "48gb", "80gb"] | None = Field(
         None, description="GPU memory: sets method, batch, optimizer. Default: this GPU's."
     )
+    gpu_memory_gb: float | None = CARD_MEMORY
     hyperparams: ConfigPath | None = Field(None, description="best_config.json of tune_hparams.")
     method: Literal["full", "lora"] = Field(
         "full", description="full: every weight of the talker. lora: adapters, less memory."

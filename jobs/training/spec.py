@@ -12,6 +12,7 @@ KIND = JobKind(
     check=check,
     suggest="jobs.training.planning.presets:suggest",
     plan="jobs.training.planning.dry_run:plan",
+    plan_ahead="jobs.training.planning.dry_run:plan_ahead",
     outputs=(Output("voice", result="voice", parameter="out_dir", path="voice"),),
     makes={
         "out_dir": (

@@ -44,6 +44,7 @@ NOT_IDENTITY = {
     "samples",
     "rights",
     "preset",
+    "gpu_memory_gb",
     "hyperparams",
 }
 
