@@ -155,7 +155,8 @@ class JobKind:
         entry: entry of ``(params, context) -> result``.
         environment: the locked environment whose interpreter runs the worker.
         resource: the slot that a running job takes; ``director`` for work that only starts and waits for other jobs.
-        max_tries: starts allowed when an attempt is interrupted (killed, power cut); a failure is not retried.
+        max_tries: starts allowed when attempts are interrupted (killed, power cut) without progress; one that got
+            further costs none, and a failure is not retried.
         check: fast check of the parameters (files, first manifest lines) that imports nothing heavy; raises
             ``UserError``. Called by the tool before a job exists and by the worker before anything heavy.
         suggest: entry of ``(params, given, settings) -> dict``: values for parameters that the caller left open, by
