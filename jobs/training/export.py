@@ -19,6 +19,7 @@ from jobs.training.params import Params, Result
 from jobs.training.report.html_report import write_page
 from jobs.training.report.loss_plot import plot_losses
 from jobs.training.report.model_card import build_report, describe_kept, preset_speakers, voice_card
+from jobs.training.report.verdict import describe_end
 from jobs.training.run import checkpoint as checkpoints
 from jobs.training.run.eval_samples import ZERO_SHOT, choose_clips, synthesize_samples
 from jobs.training.run.loss_history import LossHistory
@@ -101,6 +102,7 @@ def describe_result(run: Run, model: TrainableModel, loop: TrainingLoop) -> Resu
         speaker=dataset.speakers[0],
         speakers=dataset.speakers,
         steps=loop.step,
+        ended=describe_end(history, loop.step, loop.config.total_steps),
         voice_step=voice_step,
         first_loss=history.first_loss,
         last_loss=history.last_loss,

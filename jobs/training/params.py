@@ -126,8 +126,10 @@ class Params(Strict):
     compile: bool = rare(False, description="torch.compile the talker's layers: minutes at first, then faster.")
     gradient_checkpointing: bool = rare(False, description="Recompute activations: less memory, more time.")
     seed: int = rare(0, ge=0)
-    validate_every_steps: int | None = rare(None, ge=1, description="Default: at the end of epochs.")
-    early_stop: int = rare(0, ge=0, description="Stop after so many validations without a better one; 0: never.")
+    validate_every_steps: int | None = rare(
+        None, ge=1, description="Default: at the end of epochs, of long ones at each quarter."
+    )
+    early_stop: int = rare(3, ge=0, description="Stop after so many validations without a better one; 0: never.")
     export: Literal["best", "last", "both"] = rare(
         "best", description="Which weights become the voice: of the lowest validation loss, or the last."
     )
@@ -176,6 +178,7 @@ class Result(Strict):
     speakers: list[Untrusted] = Field(default_factory=list, description="All voices of the export.")
     steps: int
     voice_step: int = Field(description="Step whose weights the voice has.")
+    ended: str = Field("", description="Early or not, and the step of the best validation.")
     first_loss: float
     last_loss: float
     validation_loss: float | None = None

@@ -96,6 +96,7 @@ def build_trial_training(params: Params, values: dict[str, Value], out_dir: str 
         "max_steps": params.trial_steps,
         "epochs": LONG,
         "validate_every_steps": max(1, params.trial_steps // 6),
+        "early_stop": 0,  # trials are compared at the same step; pruning ends the bad ones
         "samples": 0,
         "save_every_steps": max(50, params.trial_steps // 4),
     }

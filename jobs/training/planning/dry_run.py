@@ -8,6 +8,7 @@ from typing import Any
 from jobs.dataset.split import SPLIT_RULE
 from jobs.qwen.precision import training_precision
 from jobs.settings import Settings
+from jobs.training.data.batch_sampler import LengthBatchSampler
 from jobs.training.data.manifest_scan import ClipSize, ManifestScan, ScannedClip, divide, scan_manifest
 from jobs.training.params import Params
 from jobs.training.planning.cheaper_settings import cheapest_change, check_fits
@@ -24,6 +25,7 @@ from jobs.training.planning.memory_fit import (
 from jobs.training.planning.model_dims import ModelDims
 from jobs.training.planning.run_config import RunConfig, make_sampler, resolve_run_config
 from jobs.training.planning.throughput_estimate import estimate_throughput
+from jobs.training.planning.validation_times import describe_validation
 
 START_S = 10.0  # of the worker, its libraries and its models
 MOST_LISTED = 5
@@ -46,7 +48,10 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
     config = resolve_run_config(params, sampler, sum(clip.seconds for clip in clips))
     dims = find_model_dims(params.base_model, settings)
     memory = memory_to_plan_with(params, settings)
-    planned: dict[str, Any] = {"settings": _plan_settings(params, config, memory), "data": data}
+    planned: dict[str, Any] = {
+        "settings": _plan_settings(params, config, memory, sampler, bool(validation)),
+        "data": data,
+    }
     if dims is None:
         return planned | {"unknown": f"The size of {params.base_model}: memory, disk and time need its config."}
     frames = sum(clip.frames for clip in clips) * config.total_steps / max(1, sampler.total_steps(1))
@@ -78,7 +83,9 @@ def plan_ahead(params: Params, settings: Settings) -> dict[str, Any]:
     return planned | {"memory": _plan_memory(params, dims, [clip] * n_clips, memory) | assumed}
 
 
-def _plan_settings(params: Params, config: RunConfig, memory: MemoryBudget | None) -> dict[str, Any]:
+def _plan_settings(
+    params: Params, config: RunConfig, memory: MemoryBudget | None, sampler: LengthBatchSampler, is_validated: bool
+) -> dict[str, Any]:
     """List the settings that were left open, and those that follow from several parameters."""
     return {
         "epochs": config.epochs,
@@ -86,6 +93,7 @@ def _plan_settings(params: Params, config: RunConfig, memory: MemoryBudget | Non
         "lr": config.lr,
         "schedule": f"{config.warmup_steps} steps of warm-up, then {params.lr_schedule}",
         **_plan_arithmetic(params, memory),
+        **({"validation": describe_validation(params, config, sampler)} if is_validated else {}),
         "checkpoints": f"every {params.save_every_steps} steps, {params.keep_checkpoints} kept, "
         + ("with the optimizer's state" if params.checkpoint_optimizer else "weights only"),
     }

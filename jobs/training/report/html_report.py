@@ -45,6 +45,7 @@ def _summary(result: Result) -> list[list[str]]:
         ["training clips", str(result.n_clips)],
         ["loss", f"{result.first_loss:.3f} → {result.last_loss:.3f}"],
         ["validation loss", "no clips held out" if validation_loss is None else f"{validation_loss:.3f}"],
+        ["end", result.ended],
         ["exported weights", f"step {result.voice_step} of {result.steps}"],
         ["alignment check of the base model", result.base_check],
         ["voice", result.voice],

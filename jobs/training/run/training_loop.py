@@ -20,6 +20,8 @@ from jobs.runner.worker.context import Cancelled, JobContext
 from jobs.training.data.batch_sampler import LengthBatchSampler, MicroBatch
 from jobs.training.params import Params
 from jobs.training.planning.run_config import RunConfig
+from jobs.training.planning.validation_times import is_time_to_validate
+from jobs.training.report.verdict import describe_progress, describe_stop
 from jobs.training.run import checkpoint as checkpoints
 from jobs.training.run.distributed import DistributedGroup
 from jobs.training.run.loss_history import PROBE_COLUMNS, STEP_COLUMNS, VALIDATION_COLUMNS, LossHistory, TensorBoardLog
@@ -29,7 +31,6 @@ from jobs.training.run.validation import probe_row, score
 
 logger = logging.getLogger(__name__)
 
-MAX_EPOCH_VALIDATIONS = 20  # so that a run of a thousand tiny epochs does not spend its time on validation
 INITIAL_LOSS_SCALE, MIN_LOSS_SCALE = 2.0**16, 1.0
 
 
@@ -56,7 +57,7 @@ class TrainingLoop:
         self.group, self.optimiser, self.folder = group, optimiser, folder
         self.parameters = trainable(model.model)
         self.history = LossHistory(probes=[probe_row(0, model.base_probe)])
-        self.step = 0
+        self.step = self.continued_from = self.saved_step = 0
         self._forward = model.forward
         self._scaler = GradScaler(
             torch.device(group.device).type,
@@ -73,7 +74,7 @@ class TrainingLoop:
             checkpoints.restore(found, self.parameters, self.optimiser)
             if found.scaler and self._scaler.is_enabled():
                 self._scaler.load_state_dict(found.scaler)
-            self.step = found.step
+            self.step = self.continued_from = self.saved_step = found.step
             self.history = LossHistory(**found.history)
 
     @property
@@ -94,14 +95,14 @@ class TrainingLoop:
             context.progress(
                 self.step,
                 self.config.total_steps,
-                "training",
+                describe_progress(self.history, continued_from=self.continued_from, saved_step=self.saved_step),
                 loss=row[1],
                 talker_loss=row[2],
                 predictor_loss=row[3],
                 lr=row[4],
                 frames_per_s=meter.update(n_frames),
             )
-            if self.validation and self._is_time_to_validate():
+            if self.validation and is_time_to_validate(self.step, self.params, self.config, self.sampler):
                 self._validate(context, log)
             if self.step % self.params.save_every_steps == 0 or self.is_over:
                 self.save()
@@ -125,14 +126,7 @@ class TrainingLoop:
             if self.history.best:
                 checkpoints.keep_only_best(self.folder, int(self.history.best[0]))
         self.group.barrier()
-
-    def _is_time_to_validate(self) -> bool:
-        if self.step == self.config.total_steps:
-            return True
-        if self.params.validate_every_steps is not None:
-            return self.step % self.params.validate_every_steps == 0
-        epochs_done = self.sampler.ends_epoch(self.step)
-        return epochs_done is not None and epochs_done % -(-self.config.epochs // MAX_EPOCH_VALIDATIONS) == 0
+        self.saved_step = self.step
 
     def _validate(self, context: JobContext, log: TensorBoardLog | None) -> None:
         scores = score(
@@ -239,6 +233,7 @@ class TrainingLoop:
             cancelled += 1
         if float(self.group.sum_over_processes(cancelled)):
             self.save()
+            context.progress(self.step, self.config.total_steps, describe_stop(self.step))
             raise Cancelled
 
 

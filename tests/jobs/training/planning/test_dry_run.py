@@ -55,6 +55,7 @@ def test_the_plan_resolves_settings_and_shows_data_memory_disk_and_time(
         "epochs": 2, "optimizer_steps": 46, "lr": 5e-6, "schedule": "4 steps of warm-up, then cosine",
         "batch": "4 clips x 1 micro-batches x 1 processes", "learns": "",
         "optimizer": "adamw, activations recomputed",
+        "validation": "after every epoch; the run ends after 3 that are not better",
             "checkpoints": "every 200 steps, 2 kept, with the optimizer's state",
         "precision": "bfloat16: NVIDIA GeForce RTX 4090 (compute capability 8.9) computes in it",
     }  # fmt: skip
