@@ -18,14 +18,14 @@ def is_time_to_validate(step: int, params: Params, config: RunConfig, sampler: L
     epoch, index = sampler.locate(step - 1)
     done, of = index + 1, len(sampler.epoch(epoch))
     if done == of:
-        return (epoch + 1) % _epochs_between(config) == 0
-    parts = _parts_of_epoch(config, of)
+        return (epoch + 1) % _epochs_between(config, sampler) == 0
+    parts = _parts_of_epoch(config, sampler)
     return done * parts // of > index * parts // of
 
 
 def describe_validation(params: Params, config: RunConfig, sampler: LengthBatchSampler) -> str:
     """Describe for a plan when a run is validated and when it ends early."""
-    parts, between = _parts_of_epoch(config, len(sampler.epoch(0))), _epochs_between(config)
+    parts, between = _parts_of_epoch(config, sampler), _epochs_between(config, sampler)
     if params.validate_every_steps is not None:
         times = f"every {params.validate_every_steps} steps"
     elif parts > 1:
@@ -38,9 +38,15 @@ def describe_validation(params: Params, config: RunConfig, sampler: LengthBatchS
     )
 
 
-def _epochs_between(config: RunConfig) -> int:
-    return -(-config.epochs // MOST_VALIDATIONS)
+def _epochs_between(config: RunConfig, sampler: LengthBatchSampler) -> int:
+    return -(-_n_epochs(config, sampler) // MOST_VALIDATIONS)
 
 
-def _parts_of_epoch(config: RunConfig, n_steps: int) -> int:
-    return max(1, min(PARTS_OF_EPOCH, n_steps // SHORTEST_PART, MOST_VALIDATIONS // config.epochs))
+def _parts_of_epoch(config: RunConfig, sampler: LengthBatchSampler) -> int:
+    n_steps = sampler.total_steps(1)
+    return max(1, min(PARTS_OF_EPOCH, n_steps // SHORTEST_PART, MOST_VALIDATIONS // _n_epochs(config, sampler)))
+
+
+def _n_epochs(config: RunConfig, sampler: LengthBatchSampler) -> int:
+    """Return the epochs that a run begins, which ``max_steps`` may end early."""
+    return min(config.epochs, -(-config.total_steps // sampler.total_steps(1)))

@@ -19,6 +19,7 @@ from jobs.training.planning.validation_times import describe_validation, is_time
         (200, {"epochs": 2, "max_steps": 60}, [25, 50, 60], "4 times an epoch"),
         (6, {"epochs": 3}, [3, 6, 9], "after every epoch"),
         (2, {"epochs": 50}, [*range(3, 50, 3), 50], "after every 3 epochs"),
+        (6, {"epochs": 1000, "max_steps": 7}, [3, 6, 7], "after every epoch"),
         (200, {"epochs": 1, "validate_every_steps": 40}, [40, 80, 100], "every 40 steps"),
     ],
 )
