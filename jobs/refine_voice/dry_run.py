@@ -45,6 +45,7 @@ def build_round_training(
         hyperparams: ``best_config.json``; None: that of the call.
     """
     given: dict[str, Any] = {
+        "keep_last_state": False,  # a round is trained further from its voice
         **params.training,
         "manifest": params.manifest,
         "base_model": base_model or params.base_model,

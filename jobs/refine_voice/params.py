@@ -18,7 +18,18 @@ from jobs.tune_hparams.spec import KIND as TUNE
 AUTOMATIC_CAP = 4.5  # of the automatic rating: only a person may give more
 # Arguments of start_training that the loop sets.
 OWN = frozenset(
-    {"manifest", "base_model", "out_dir", "epochs", "max_steps", "resume", "samples", "hyperparams", "gpu_memory_gb"}
+    {
+        "manifest",
+        "base_model",
+        "out_dir",
+        "epochs",
+        "max_steps",
+        "resume",
+        "samples",
+        "hyperparams",
+        "gpu_memory_gb",
+        "extend",
+    }
 )
 MANY_EPOCHS = 1000  # max_steps ends a round
 

@@ -16,7 +16,7 @@ KIND = JobKind(
     outputs=(Output("voice", result="voice", parameter="out_dir", path="voice"),),
     makes={
         "out_dir": (
-            *("voice", "voice-last", "adapter", "base", "samples", "checkpoints/", "tensorboard/"),
+            *("voice", "voice-last", "adapter", "base", "samples", "exports/", "checkpoints/", "tensorboard/"),
             *("loss.png", "report.json", "report.html", "rejected_rows.jsonl"),
         )
     },

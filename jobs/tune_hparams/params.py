@@ -97,6 +97,7 @@ def build_trial_training(params: Params, values: dict[str, Value], out_dir: str 
         "epochs": LONG,
         "validate_every_steps": max(1, params.trial_steps // 6),
         "early_stop": 0,  # trials are compared at the same step; pruning ends the bad ones
+        "keep_last_state": False,
         "samples": 0,
         "save_every_steps": max(50, params.trial_steps // 4),
     }

@@ -10,6 +10,7 @@ from jobs.qwen.precision import training_precision
 from jobs.settings import Settings
 from jobs.training.data.batch_sampler import LengthBatchSampler
 from jobs.training.data.manifest_scan import ClipSize, ManifestScan, ScannedClip, divide, scan_manifest
+from jobs.training.extension import find_source, kept_step
 from jobs.training.params import Params
 from jobs.training.planning.cheaper_settings import cheapest_change, check_fits
 from jobs.training.planning.disk import plan_disk, round_gb
@@ -25,7 +26,7 @@ from jobs.training.planning.memory_fit import (
 from jobs.training.planning.model_dims import ModelDims
 from jobs.training.planning.run_config import RunConfig, make_sampler, resolve_run_config
 from jobs.training.planning.throughput_estimate import estimate_throughput
-from jobs.training.planning.validation_times import describe_validation
+from jobs.training.planning.validation_times import count_exports, describe_validation
 
 START_S = 10.0  # of the worker, its libraries and its models
 MOST_LISTED = 5
@@ -52,6 +53,8 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
         "settings": _plan_settings(params, config, memory, sampler, bool(validation)),
         "data": data,
     }
+    if (start := _plan_start(params, config)) is not None:
+        planned["settings"]["continues"] = start
     if dims is None:
         return planned | {"unknown": f"The size of {params.base_model}: memory, disk and time need its config."}
     frames = sum(clip.frames for clip in clips) * config.total_steps / max(1, sampler.total_steps(1))
@@ -60,7 +63,7 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
         planned["speaker_encoder"] = encoder
     return planned | {
         "memory": _plan_memory(params, dims, clips, memory),
-        "disk": plan_disk(params, dims, settings),
+        "disk": plan_disk(params, dims, settings, count_exports(params, config, sampler)),
         "time": _plan_time(params, dims, frames, memory, settings),
     }
 
@@ -109,6 +112,16 @@ def _plan_arithmetic(params: Params, memory: MemoryBudget | None) -> dict[str, A
         "optimizer": params.optimizer + (", activations recomputed" if params.gradient_checkpointing else ""),
         "learns": _plan_trained(params),
     }
+
+
+def _plan_start(params: Params, config: RunConfig) -> str | None:
+    """Say from which step a run would go on, by the checkpoints alone; None: from the first."""
+    own = kept_step(Path(params.out_dir)) if params.out_dir and params.resume else None
+    step = kept_step(find_source(params.extend)) if own is None and params.extend is not None else own
+    if step is None:
+        return None
+    rate = f"the learning rate is then that of {config.total_steps} steps"
+    return f"from step {step}, if nothing but epochs, max_steps and early_stop has changed; {rate}"
 
 
 def _plan_precision(memory: MemoryBudget | None) -> str:

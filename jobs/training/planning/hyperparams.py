@@ -16,7 +16,7 @@ KEY = "hyperparameters"
 LARGEST_BYTES = 1_000_000
 # Parameters that a file must not set: they define the run, and a file that is passed on must not change its paths.
 NOT_FOR_A_FILE = frozenset(
-    {"manifest", "base_model", "out_dir", "hyperparams", "references", "resume", "rights", "gpu_memory_gb"}
+    {"manifest", "base_model", "out_dir", "hyperparams", "references", "resume", "rights", "gpu_memory_gb", "extend"}
 )
 
 

@@ -23,6 +23,21 @@ def is_time_to_validate(step: int, params: Params, config: RunConfig, sampler: L
     return done * parts // of > index * parts // of
 
 
+def is_time_to_export(step: int, params: Params, sampler: LengthBatchSampler) -> bool:
+    """Return whether the voice of a step is kept, see ``keep_exports``."""
+    if params.keep_exports == "epoch":
+        epoch, index = sampler.locate(step - 1)
+        return index + 1 == len(sampler.epoch(epoch))
+    return bool(params.keep_exports) and step % int(params.keep_exports) == 0
+
+
+def count_exports(params: Params, config: RunConfig, sampler: LengthBatchSampler) -> int:
+    """Count the voices that ``keep_exports`` keeps."""
+    if params.keep_exports == "epoch":
+        return _n_epochs(config, sampler)
+    return config.total_steps // int(params.keep_exports) if params.keep_exports else 0
+
+
 def describe_validation(params: Params, config: RunConfig, sampler: LengthBatchSampler) -> str:
     """Describe for a plan when a run is validated and when it ends early."""
     parts, between = _parts_of_epoch(config, sampler), _epochs_between(config, sampler)

@@ -1,5 +1,7 @@
 """Sentences about a run's course: what progress shows while it trains, how it ended, what a stop leaves."""
 
+from collections.abc import Sequence
+
 from jobs.training.run.loss_history import LossHistory
 
 
@@ -20,11 +22,16 @@ def describe_progress(history: LossHistory, *, continued_from: int, saved_step: 
     return "; ".join(parts)
 
 
-def describe_end(history: LossHistory, step: int, total_steps: int) -> str:
-    """Describe how a run ended and where its best validation was."""
+def describe_end(history: LossHistory, step: int, total_steps: int, extended_at: Sequence[int] = ()) -> str:
+    """Describe how a run ended and where its best validation was.
+
+    Args:
+        extended_at: steps from which it went on with more epochs.
+    """
+    n_worse = history.count_since_best(max(extended_at, default=0))
     end = f"trained all {total_steps} steps"
     if step < total_steps:
-        end = f"stopped at step {step} of {total_steps}: {history.validations_since_best} validations were not better"
+        end = f"stopped at step {step} of {total_steps}: {n_worse} validations were not better"
     best = "no clip is held out" if history.best is None else f"best at {int(history.best[0])}"
     return f"{end}; {best}"
 

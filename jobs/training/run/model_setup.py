@@ -45,6 +45,9 @@ NOT_IDENTITY = {
     "rights",
     "preset",
     "gpu_memory_gb",
+    "extend",
+    "keep_exports",
+    "keep_last_state",
     "hyperparams",
 }
 
