@@ -43,7 +43,7 @@ def input_schema(tool: Tool) -> dict[str, Any]:
         brief = ", ".join(
             _in_brief(name, schema["properties"][name]) for name in schema["properties"] if name in rare - shared
         )
-        fields[MORE] = {"type": "object", "description": f"Seldom needed: {brief}"}
+        fields[MORE] = {"type": "object", "description": f"Seldom: {brief}"}
     return schema | {"properties": fields}
 
 

@@ -22,13 +22,13 @@ from jobs.training.extension import LENGTH, has_other_length
 from jobs.training.params import Params
 from jobs.training.planning.run_config import RunConfig
 from jobs.training.planning.validation_times import is_time_to_export, is_time_to_validate
-from jobs.training.report.verdict import describe_progress, describe_stop
 from jobs.training.run import checkpoint as checkpoints
 from jobs.training.run.distributed import DistributedGroup
 from jobs.training.run.loss_history import PROBE_COLUMNS, STEP_COLUMNS, VALIDATION_COLUMNS, LossHistory, TensorBoardLog
 from jobs.training.run.model_setup import TrainableModel
 from jobs.training.run.optim import clip_gradients, learning_rate, set_learning_rate, trainable
 from jobs.training.run.validation import probe_row, score
+from jobs.training.run.verdict import describe_progress, describe_stop
 
 logger = logging.getLogger(__name__)
 
