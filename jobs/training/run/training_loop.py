@@ -120,7 +120,7 @@ class TrainingLoop:
             context.progress(
                 self.step,
                 self.config.total_steps,
-                describe_progress(self.history, continued_from=self.continued_from, saved_step=self.saved_step),
+                self._describe(),
                 loss=row[1],
                 talker_loss=row[2],
                 predictor_loss=row[3],
@@ -158,6 +158,9 @@ class TrainingLoop:
         self.group.barrier()
         self.saved_step = self.step
 
+    def _describe(self) -> str:
+        return describe_progress(self.history, continued_from=self.continued_from, saved_step=self.saved_step)
+
     def _validate(self, context: JobContext, log: TensorBoardLog | None) -> None:
         scores = score(
             self._forward,
@@ -172,7 +175,7 @@ class TrainingLoop:
         if log is not None:
             log.add("validation", VALIDATION_COLUMNS, self.history.validations[-1])
             log.add("probe", PROBE_COLUMNS, self.history.probes[-1])
-        context.progress(self.step, self.config.total_steps, "validated", validation_loss=scores.loss)
+        context.progress(self.step, self.config.total_steps, self._describe(), validation_loss=scores.loss)
         logger.info("step %d: validation loss %.4f, probe %s", self.step, scores.loss, found.verdict)
         if found.verdict == "misaligned" and not self._has_warned:
             self._has_warned = True
