@@ -1,12 +1,11 @@
 """Work of ``synthesize``: one wav and one line of ``takes.jsonl`` for each take, written as soon as it is made.
 
-A take that exists and answers the same request is reused, so a kill costs at most one take.
+A take that exists and answers the same request is reused, so a kill costs at most the takes that are spoken at once.
 """
 
 import hashlib
 import json
 import logging
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from jobs.qwen.devices import compute_device, limit_cpu_threads
 from jobs.qwen.hub import resolve_model
 from jobs.qwen.model_info import VoiceModel, describe_model
 from jobs.qwen.speech.decoding import SAMPLING, Decoding
-from jobs.qwen.speech.synthesizer import Reference, Synthesizer, load_synthesizer
+from jobs.qwen.speech.synthesizer import Reference, Speech, Synthesizer, load_synthesizer
 from jobs.qwen.speech.take_length import longest_take_s, measure_rates
 from jobs.runner.worker.context import JobContext
 from jobs.synthesize.params import Params, Result
@@ -58,26 +57,25 @@ def run(params: Params, context: JobContext) -> Result:
     reused = _reusable_takes(folder, requests)
     counts = f"{len(params.texts)} texts" + (f", {len(requests)} takes" if params.takes_per_text > 1 else "")
     context.progress(len(reused), len(requests), f"{counts}, {len(reused)} done already")
-    synthesizer: Synthesizer | None = None
-    takes: list[Take] = []
-    for index, request in enumerate(requests):
-        context.raise_if_cancelled()
-        take = reused.get(request.wav)
-        if take is None:
-            if synthesizer is None:
-                synthesizer = _load(model, speaker, language, reference, params.instruct)
-            take = _speak(synthesizer, folder, request, params)
-        takes.append(take)
-        later = [reused[after.wav] for after in requests[index + 1 :] if after.wav in reused]
-        write_rows(folder / TAKES_NAME, [*takes, *later])
-        context.publish(take.audio, folder / take.audio, "audio")
-        rtf = take.compute_s / take.duration_s
-        context.progress(
-            len(takes) + len(later),
-            len(requests),
-            f"take {index + 1}: {take.duration_s:.1f} s of speech" + (", did not end" if take.hit_limit else ""),
-            rtf=rtf,
-        )
+    done = dict(reused)
+    missing = [request for request in requests if request.wav not in done]
+    if missing:
+        synthesizer = _load(model, speaker, language, reference, params.instruct)
+        # of all requests: an attempt that only has the last ones to make rounds as the one that began
+        n_slots = synthesizer.count_slots([(request.text, request.decoding) for request in requests])
+        texts = [(request.text, request.decoding) for request in missing]
+        for number, speech in synthesizer.synthesize_all(texts, n_slots, context.raise_if_cancelled):
+            context.raise_if_cancelled()
+            take = _write(synthesizer, folder, missing[number], speech, params)
+            done[take.audio] = take
+            write_rows(folder / TAKES_NAME, [done[request.wav] for request in requests if request.wav in done])
+            context.publish(take.audio, folder / take.audio, "audio")
+            said = f"{take.audio}: {take.duration_s:.1f} s of speech" + (", did not end" if take.hit_limit else "")
+            context.progress(len(done), len(requests), said, rtf=take.compute_s / take.duration_s)
+    for name in reused:
+        context.publish(name, folder / name, "audio")
+    takes = [done[request.wav] for request in requests]
+    write_rows(folder / TAKES_NAME, takes)  # without those of an earlier request
     context.publish("takes", folder / TAKES_NAME, "manifest")
     return _result(folder, takes)
 
@@ -159,10 +157,7 @@ def _load(
     return synthesizer
 
 
-def _speak(synthesizer: Synthesizer, folder: Path, request: TakeRequest, params: Params) -> Take:
-    began = time.perf_counter()
-    speech = synthesizer.synthesize(request.text, request.decoding)
-    compute_s = time.perf_counter() - began
+def _write(synthesizer: Synthesizer, folder: Path, request: TakeRequest, speech: Speech, params: Params) -> Take:
     write_clip(folder / request.wav, speech.samples, CLIP_RATE_HZ)
     return Take(
         audio=request.wav,
@@ -176,7 +171,7 @@ def _speak(synthesizer: Synthesizer, folder: Path, request: TakeRequest, params:
         max_seconds=request.decoding.max_seconds,
         take=request.take,
         model=params.model,
-        compute_s=round(compute_s, 3),
+        compute_s=round(speech.compute_s, 3),
         request=request.request_hash,
     )
 
