@@ -6,14 +6,14 @@ and up, one rotation for queries and keys. Keys and values are written where the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from jobs.qwen.speech.products import plus_product, product
+from jobs.qwen.speech.matrices import Matrix
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,22 @@ class _Layer:
     """Weights of a layer; ``qkv`` and ``gate_up`` are (out, in) with the rows of several of upstream's modules."""
 
     input_norm: Tensor
-    qkv: Tensor
+    qkv: Matrix
     qk_norm: Tensor
-    out: Tensor
+    out: Matrix
     mlp_norm: Tensor
-    gate_up: Tensor
-    down: Tensor
+    gate_up: Matrix
+    down: Matrix
+
+    @property
+    def matrices(self) -> list[Matrix]:
+        """Matrices of the layer."""
+        return [self.qkv, self.out, self.gate_up, self.down]
+
+    def pack(self, n_rows: int) -> _Layer:
+        """Return the layer with packed matrices."""
+        names = ("qkv", "out", "gate_up", "down")
+        return replace(self, **{name: getattr(self, name).pack(n_rows) for name in names})
 
 
 class StackWeights:
@@ -58,11 +68,20 @@ class StackWeights:
                     attention.k_norm.weight.expand(self.n_kv_heads, -1),
                 ]
             ),
-            out=attention.o_proj.weight,
+            out=Matrix(attention.o_proj.weight),
             mlp_norm=layer.post_attention_layernorm.weight,
             gate_up=_joined(mlp.gate_proj, mlp.up_proj),
-            down=mlp.down_proj.weight,
+            down=Matrix(mlp.down_proj.weight),
         )
+
+    @property
+    def matrices(self) -> list[Matrix]:
+        """Matrices of all layers."""
+        return [matrix for layer in self.layers for matrix in layer.matrices]
+
+    def pack(self, n_rows: int) -> None:
+        """Pack the matrices of all layers for products of several rows."""
+        self.layers = [layer.pack(n_rows) for layer in self.layers]
 
     def rotations(self, n_positions: int) -> Tensor:
         """Return the rotary embedding (positions, 1, 2 * head_dim): cosines, and sines of ``roll`` for ``_rotate``."""
@@ -129,7 +148,7 @@ class CachedStack:
         groups = heads // kv_heads
         cosines, sines = rotations[..., :d], rotations[..., d:]
         for layer, keys, values in zip(weights.layers, self._keys, self._values, strict=True):
-            qkv = product(F.rms_norm(x, x.shape[-1:], layer.input_norm, weights.eps), layer.qkv)
+            qkv = layer.qkv.times(F.rms_norm(x, x.shape[-1:], layer.input_norm, weights.eps))
             qkv = qkv.view(len(x), heads + 2 * kv_heads, d)
             qk = F.rms_norm(qkv[:, : heads + kv_heads], (d,), None, weights.eps) * layer.qk_norm
             qk = torch.addcmul(qk * cosines, qk.roll(d // 2, -1), sines)
@@ -148,9 +167,9 @@ class CachedStack:
             )
             heard = F.scaled_dot_product_attention(queries, seen_keys, seen_values, attn_mask=mask)
             heard = heard.view(n_rows, kv_heads, n, groups, d).transpose(1, 2).reshape(len(x), heads * d)
-            x = plus_product(x, heard, layer.out)
-            gate, up = product(F.rms_norm(x, x.shape[-1:], layer.mlp_norm, weights.eps), layer.gate_up).chunk(2, -1)
-            x = plus_product(x, F.silu(gate).mul_(up), layer.down)
+            x = layer.out.times_plus(heard, x)
+            gate, up = layer.gate_up.times(F.rms_norm(x, x.shape[-1:], layer.mlp_norm, weights.eps)).chunk(2, -1)
+            x = layer.down.times_plus(F.silu(gate).mul_(up), x)
         return F.rms_norm(x, x.shape[-1:], weights.final_norm, weights.eps)
 
 
@@ -159,14 +178,14 @@ def causal_mask(n: int, groups: int, device: torch.device) -> Tensor:
     return torch.ones(n, n, dtype=torch.bool, device=device).tril().repeat_interleave(groups, 0)
 
 
-def _joined(*linears: Any) -> Tensor:
+def _joined(*linears: Any) -> Matrix:
     """Join the rows of weights, and make the modules' weights views of the whole."""
     whole = torch.cat([linear.weight.detach() for linear in linears])
     first = 0
     for linear in linears:
         linear.weight.data = whole[first : first + linear.out_features]
         first += linear.out_features
-    return whole
+    return Matrix(whole)
 
 
 def _check(config: Any) -> None:

@@ -9,14 +9,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from jobs.qwen.speech.cached_stack import CachedStack, StackWeights, causal_mask
+from jobs.qwen.speech.matrices import Matrix
 from jobs.qwen.speech.sampling import Choice
 
 
 class CodePredictor:
     """The code predictor of a model with caches for one frame of every row."""
 
-    def __init__(self, predictor: Any, weights: StackWeights, n_rows: int) -> None:
-        self.heads: list[Tensor] = [head.weight for head in predictor.lm_head]
+    def __init__(self, predictor: Any, weights: StackWeights, heads: list[Matrix], n_rows: int) -> None:
+        self.heads = heads
         self.embeddings: list[Tensor] = [table.weight for table in predictor.get_input_embeddings()]
         self.project = predictor.small_to_mtp_projection
         n_steps = len(self.heads)
@@ -34,7 +35,7 @@ class CodePredictor:
     @property
     def n_codes(self) -> int:
         """Number of codes of a codebook."""
-        return self.heads[0].shape[0]
+        return self.heads[0].plain.shape[0]
 
     def predict(
         self, hidden: Tensor, first: Tensor, choice: Choice, noise: Tensor, codes: Tensor, embedded: Tensor
@@ -55,6 +56,6 @@ class CodePredictor:
             if step:
                 at, rotation = self._at[step + 1], self.stack.rotations[step + 1 : step + 2]
                 x = self.stack.forward(self.project(embedded[:, step - 1]), at, rotation, self._rows, step + 2, None)
-            chosen = choice.choose(torch.mm(x, head.t()).float(), noise[:, step])
+            chosen = choice.choose(head.times(x).float(), noise[:, step])
             codes[:, step] = chosen[:, 0]
             embedded[:, step] = F.embedding(chosen[:, 0], embedding)

@@ -15,6 +15,7 @@ from jobs.codec_format import N_CODEBOOKS
 from jobs.qwen.speech.cached_stack import CachedStack, StackWeights, causal_mask
 from jobs.qwen.speech.code_predictor import CodePredictor
 from jobs.qwen.speech.decoding import Decoding
+from jobs.qwen.speech.matrices import Matrix, may_pack
 from jobs.qwen.speech.prompts import Prompt
 from jobs.qwen.speech.sampling import Choice, penalise
 
@@ -36,6 +37,17 @@ class DecoderWeights:
         self.talker = model.talker
         self.talker_stack = StackWeights(model.talker.model)
         self.predictor_stack = StackWeights(model.talker.code_predictor.model)
+        self.talker_head = Matrix(model.talker.codec_head.weight)
+        self.predictor_heads = [Matrix(head.weight) for head in model.talker.code_predictor.lm_head]
+
+    def prepare(self, n_rows: int) -> None:
+        """Pack the weights for a number of takes at once, where that is of use."""
+        stacks = (self.talker_stack, self.predictor_stack)
+        if may_pack([*stacks[0].matrices, *stacks[1].matrices, self.talker_head, *self.predictor_heads], n_rows):
+            for stack in stacks:
+                stack.pack(n_rows)
+            self.talker_head = self.talker_head.pack(n_rows)
+            self.predictor_heads = [head.pack(n_rows) for head in self.predictor_heads]
 
     @property
     def bytes_per_position(self) -> int:
@@ -99,11 +111,14 @@ class DecodeLoop:
             decoding: of every take; its seed and its longest audio are not used.
             n_positions: that a slot has place for at first.
         """
+        weights.prepare(n_slots)
         talker = weights.talker
         self.slots: list[Slot | None] = [None] * n_slots
         self._stack = CachedStack(weights.talker_stack, n_slots, n_positions)
-        self._predictor = CodePredictor(talker.code_predictor, weights.predictor_stack, n_slots)
-        self._head: Tensor = talker.codec_head.weight
+        self._predictor = CodePredictor(
+            talker.code_predictor, weights.predictor_stack, weights.predictor_heads, n_slots
+        )
+        self._head = weights.talker_head
         self._embedding: Tensor = talker.get_input_embeddings().weight
         self._choice, self._predictor_choice = Choice.of_talker(decoding), Choice.of_predictor(decoding)
         self._penalty = decoding.repetition_penalty
@@ -216,7 +231,7 @@ class DecodeLoop:
 
     def _frame(self, length: int) -> None:
         """Decode a frame of every slot; reads and writes buffers only."""
-        scores = torch.mm(self._hidden, self._head.t()).float()
+        scores = self._head.times(self._hidden).float()
         if self._penalty != 1:
             scores = penalise(scores, self._penalties)
         scores = scores + self._suppressed

@@ -29,8 +29,9 @@ from jobs.qwen.speech.prompts import build_prompt
 
 logger = logging.getLogger(__name__)
 
-MOST_SLOTS = 8
-"""Takes spoken at once."""
+MOST_SLOTS = 16
+"""Takes spoken at once. Measured on one core with the size of the 0.6B: 1.7 frames a second with one, 10.5 with 8, 15
+with 16."""
 CACHE_BYTES = 2 * 10**9
 """Memory for the keys and values of the takes spoken at once."""
 POSITIONS_AROUND_TEXT = 32
@@ -167,7 +168,9 @@ class Synthesizer:
         capacity = FIRST_POSITIONS
         while capacity < longest:
             capacity *= 2
-        return max(1, min(MOST_SLOTS, len(takes), cache_bytes // (capacity * self.weights.bytes_per_position)))
+        most = max(1, min(MOST_SLOTS, cache_bytes // (capacity * self.weights.bytes_per_position)))
+        n_rounds = -(-len(takes) // most)
+        return -(-len(takes) // n_rounds)
 
     def request(self, number: int, text: str, decoding: Decoding) -> TakeRequest:
         """Return what the decode loop needs of a take."""

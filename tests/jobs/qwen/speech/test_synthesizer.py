@@ -80,7 +80,8 @@ def test_the_number_of_slots_is_bounded_by_takes_and_memory(load_voice: Load) ->
     slot_of_long = 16_384 * voice.weights.bytes_per_position
 
     assert voice.count_slots([short] * 3) == 3
-    assert voice.count_slots([short] * 30) == 8
-    assert voice.count_slots([short, *[long] * 9], cache_bytes=3 * slot_of_long + 1) == 3
+    assert voice.count_slots([short] * 16) == 16
+    assert voice.count_slots([short] * 20) == 10  # twice ten, not sixteen and four
+    assert voice.count_slots([short, *[long] * 8], cache_bytes=3 * slot_of_long + 1) == 3
     assert voice.count_slots([long], cache_bytes=1) == 1
     assert replace(voice, weights=None).count_slots([short] * 30) == 1
