@@ -1,12 +1,12 @@
 """Work of ``synthesize``: one wav and one line of ``takes.jsonl`` for each take, written as soon as it is made.
 
-A take that exists and answers the same request is reused, so a kill costs at most one take.
+A take that exists and answers the same request is reused, so a kill costs at most the takes that are spoken at once.
 """
 
 import hashlib
 import json
 import logging
-import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from jobs.qwen.devices import compute_device, limit_cpu_threads
 from jobs.qwen.hub import resolve_model
 from jobs.qwen.model_info import VoiceModel, describe_model
 from jobs.qwen.speech.decoding import SAMPLING, Decoding
-from jobs.qwen.speech.synthesizer import Reference, Synthesizer, load_synthesizer
+from jobs.qwen.speech.synthesizer import Reference, Speech, Synthesizer, load_synthesizer
 from jobs.qwen.speech.take_length import longest_take_s, measure_rates
 from jobs.runner.worker.context import JobContext
 from jobs.synthesize.params import Params, Result
@@ -70,30 +70,13 @@ def run(params: Params, context: JobContext) -> Result:
     reused = _reusable_takes(folder, requests)
     counts = f"{len(params.texts)} texts" + (f", {len(requests)} takes" if len(requests) > len(params.texts) else "")
     context.progress(len(reused), len(requests), f"{counts}, {len(reused)} done already")
-    synthesizer: Synthesizer | None = None
-    loaded = 0
-    takes: list[Take] = []
-    for index, request in enumerate(requests):
-        context.raise_if_cancelled()
-        take = reused.get(request.wav)
-        if take is None:
-            voice = voices[request.voice - 1]
-            if loaded != request.voice:
-                synthesizer = None  # its memory is needed
-                synthesizer, loaded = _load(voice, params.instruct), request.voice
-            assert synthesizer is not None
-            take = _speak(synthesizer, folder, request, voice.ref)
-        takes.append(take)
-        later = [reused[after.wav] for after in requests[index + 1 :] if after.wav in reused]
-        write_rows(folder / TAKES_NAME, [*takes, *later])
-        context.publish(take.audio, folder / take.audio, "audio")
-        rtf = take.compute_s / take.duration_s
-        context.progress(
-            len(takes) + len(later),
-            len(requests),
-            f"take {index + 1}: {take.duration_s:.1f} s of speech" + (", did not end" if take.hit_limit else ""),
-            rtf=rtf,
-        )
+    done = dict(reused)
+    for voice in voices:
+        _speak(voice, params, folder, done, requests, context)
+    for name in reused:
+        context.publish(name, folder / name, "audio")
+    takes = [done[request.wav] for request in requests]
+    write_rows(folder / TAKES_NAME, takes)  # without those of an earlier request
     context.publish("takes", folder / TAKES_NAME, "manifest")
     return _result(folder, takes)
 
@@ -182,10 +165,33 @@ def _load(voice: RequestedVoice, instruct: str | None) -> Synthesizer:
     return synthesizer
 
 
-def _speak(synthesizer: Synthesizer, folder: Path, request: TakeRequest, model: str) -> Take:
-    began = time.perf_counter()
-    speech = synthesizer.synthesize(request.text, request.decoding)
-    compute_s = time.perf_counter() - began
+def _speak(
+    voice: RequestedVoice,
+    params: Params,
+    folder: Path,
+    done: dict[str, Take],
+    requests: Sequence[TakeRequest],
+    context: JobContext,
+) -> None:
+    """Speak a voice's takes that are not in ``done`` yet, and add each as it comes."""
+    missing = [request for request in voice.requests if request.wav not in done]
+    if not missing:
+        return
+    synthesizer = _load(voice, params.instruct)
+    # of all requests: an attempt that only has the last ones to make rounds as the one that began
+    n_slots = synthesizer.count_slots([(request.text, request.decoding) for request in voice.requests])
+    texts = [(request.text, request.decoding) for request in missing]
+    for number, speech in synthesizer.synthesize_all(texts, n_slots, context.raise_if_cancelled):
+        context.raise_if_cancelled()
+        take = _write(synthesizer, folder, missing[number], speech, voice.ref)
+        done[take.audio] = take
+        write_rows(folder / TAKES_NAME, [done[request.wav] for request in requests if request.wav in done])
+        context.publish(take.audio, folder / take.audio, "audio")
+        said = f"{take.audio}: {take.duration_s:.1f} s of speech" + (", did not end" if take.hit_limit else "")
+        context.progress(len(done), len(requests), said, rtf=take.compute_s / take.duration_s)
+
+
+def _write(synthesizer: Synthesizer, folder: Path, request: TakeRequest, speech: Speech, model: str) -> Take:
     write_clip(folder / request.wav, speech.samples, CLIP_RATE_HZ)
     return Take(
         audio=request.wav,
@@ -199,7 +205,7 @@ def _speak(synthesizer: Synthesizer, folder: Path, request: TakeRequest, model: 
         max_seconds=request.decoding.max_seconds,
         take=request.take,
         model=model,
-        compute_s=round(compute_s, 3),
+        compute_s=round(speech.compute_s, 3),
         request=request.request_hash,
     )
 
