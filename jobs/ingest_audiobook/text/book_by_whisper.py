@@ -1,0 +1,303 @@
+"""The book's words in speech that Whisper heard: kept where both agree, or where the book's words fit the audio as well.
+
+A word that Whisper heard otherwise is the book's when both sound the same, or when Whisper finds the book's word, in the
+place of its own, about as probable for that audio. Speech that holds any other word is rejected.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from jobs.asr.transcript import WITHOUT_SPACES
+from jobs.asr.whisper_scores import ScoredText
+from jobs.audio.clip_io import SPEECH_RATE_HZ, Samples
+from jobs.audio.vad_segments import Span
+from jobs.ingest_audiobook.cut.clip_candidates import PlacedRun, RejectedSpan, TimedWord
+from jobs.ingest_audiobook.text.heard_matching import BookIndex, Difference, letters, written_words
+from jobs.ingest_audiobook.text.whisper_text import HeardText, assign_to_runs
+from jobs.text.english_normalization import SpokenWord
+from jobs.text.sounds import likeness
+
+# Natural logs, by which the book's words may be less probable than those heard. Own measurement with Whisper base on
+# 8 minutes of narration in en, de, fr and es (2026): of 398 small wrong readings (another small or near-sounding word, one
+# more, one less) one is above -2.7, at -2.1; of right words that sound otherwise than Whisper heard, half are.
+MAX_LOSS = 2.0
+MAX_LOSS_IF_NEAR = 9.0  # of words that nearly sound the same: right ones lose up to 8.2
+DOUBT_SHARE = 0.5  # of what the words heard lack themselves: Whisper was not sure of them
+MIN_LOSS_IF_UNSAID = 5.0  # of a word of the book between two runs of speech: surely not said; else not sure
+MAX_EXTRA_WORDS = 2  # that Whisper may have heard where nothing was said
+SECONDS_PER_LETTER, SECONDS_PER_CHARACTER, SPARE_S = 0.2, 0.7, 0.8  # more speech holds words that were not heard
+
+
+class Scorer(Protocol):
+    """The part of ``jobs.asr.whisper.Transcriber`` that compares texts by their audio."""
+
+    def score(
+        self, samples_16k: npt.NDArray[np.float32], texts: Sequence[Sequence[str]], language: str
+    ) -> list[ScoredText | None]:
+        """Return the scores of texts, each in parts; see ``jobs.asr.whisper_scores.score_texts``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Judgement of a difference: is it the book's words that were said? ``words`` are these with their times."""
+
+    is_book: bool
+    words: tuple[TimedWord, ...] = ()
+    detail: str = ""
+    is_surely_unsaid: bool = False
+
+
+class BookPlacer:
+    """A book in one language, whose words are placed in speech by what Whisper heard."""
+
+    def __init__(self, text: str, language: str) -> None:
+        self.text = text
+        self.language = language
+        self.words = written_words(text, language)
+        self._index = BookIndex([word.word for word in self.words], language)
+
+    def place(
+        self, heard: HeardText, audio_16k: Samples, scorer: Scorer
+    ) -> tuple[list[PlacedRun], list[RejectedSpan]]:
+        """Return the runs of speech with the book's words, and those that hold other words."""
+        said = [word for run in heard.placed for word in run.words]
+        units = _units(said, heard.text, self.language)
+        match = self._index.match([letters(unit.word) for unit in units])
+        judge = _Judge(self, heard, units, audio_16k, scorer)
+        verdicts = judge.judge(match.differences)
+        timed = {(place, 1, 0): self._timed(at, units[place]) for place, at in match.equal.items()}
+        bad: list[tuple[float, float, str, str]] = []
+        for difference, verdict in zip(match.differences, verdicts, strict=True):
+            if verdict.is_book:
+                timed.update({(difference.heard.start, 0, k): word for k, word in enumerate(verdict.words)})
+            else:
+                bad += judge.doubtful_spans(difference, verdict)
+        return self._runs(heard, _with_rising_times([word for _, word in sorted(timed.items())]), bad)
+
+    def _timed(self, at: int, unit: TimedWord) -> TimedWord:
+        word = self.words[at]
+        return TimedWord(word.word, unit.start_s, unit.end_s, word.start, word.end)
+
+    def _runs(
+        self, heard: HeardText, words: Sequence[TimedWord], bad: Sequence[tuple[float, float, str, str]]
+    ) -> tuple[list[PlacedRun], list[RejectedSpan]]:
+        placed: list[PlacedRun] = []
+        rejected: list[RejectedSpan] = []
+        for run in assign_to_runs(words, heard.runs):
+            text = self.text[run.words[0].first_char : run.words[-1].last_char]
+            doubt = next((each for each in bad if _overlaps(run.span, each[0], each[1])), None)
+            if doubt is not None:
+                rejected.append(RejectedSpan(run.span, doubt[2], doubt[3], text))
+            elif run.span.duration_s > self._longest_s(run.words):
+                detail = f"{run.span.duration_s:.1f} s of speech for {len(run.words)} words"
+                rejected.append(RejectedSpan(run.span, "speech_not_in_text", detail, text))
+            else:
+                placed.append(run)
+        with_words = {run.span for run in placed} | {span.span for span in rejected}
+        for run in heard.placed:
+            if run.span not in with_words:
+                recognised = " ".join(word.word for word in run.words)
+                rejected.append(RejectedSpan(run.span, "not_in_text", f"recognised: {recognised}"))
+        return placed, rejected
+
+    def _longest_s(self, words: Sequence[TimedWord]) -> float:
+        n_letters = sum(len(word.word) for word in words)
+        each_s = SECONDS_PER_CHARACTER if self.language in WITHOUT_SPACES else SECONDS_PER_LETTER
+        # one written number is many spoken words
+        return SPARE_S + each_s * (n_letters + 5 * sum(c.isdigit() for word in words for c in word.word))
+
+
+class _Judge:
+    """Judges the differences of a chunk, window by window."""
+
+    def __init__(
+        self, book: BookPlacer, heard: HeardText, units: Sequence[TimedWord], audio_16k: Samples, scorer: Scorer
+    ) -> None:
+        self._book, self._heard, self._units = book, heard, units
+        self._audio, self._scorer = audio_16k, scorer
+        self._space = "" if book.language in WITHOUT_SPACES else " "
+
+    def judge(self, differences: Sequence[Difference]) -> list[Verdict]:
+        """Judge differences, in their order; those that need Whisper are scored together for each window."""
+        verdicts: dict[int, Verdict] = {}
+        of_window: dict[int, list[int]] = {}
+        for number, difference in enumerate(differences):
+            if difference.is_other_text or len(difference.heard) > MAX_EXTRA_WORDS and not difference.book:
+                verdicts[number] = self._not_in_text(difference)
+            elif self._is_same(difference):
+                verdicts[number] = Verdict(True, self._spread(difference))
+            else:
+                of_window.setdefault(self._window_of(difference), []).append(number)
+        for window, numbers in of_window.items():
+            verdicts.update(self._score(window, {number: differences[number] for number in numbers}))
+        return [verdicts[number] for number in range(len(differences))]
+
+    def _not_in_text(self, difference: Difference) -> Verdict:
+        if not difference.heard:
+            return Verdict(False, is_surely_unsaid=True, detail="not said")
+        return Verdict(False, detail=f"recognised: {self._recognised(difference.heard)}")
+
+    def _is_same(self, difference: Difference) -> bool:
+        """Return True when both sides are written with the same letters or sound the same, in their surroundings too."""
+        if not difference.heard or not difference.book:
+            return False
+        ours, theirs = self._recognised(difference.heard), self._written(difference.book)
+        if letters(ours) == letters(theirs):
+            return True
+        before = self._with_marks(range(max(0, difference.book.start - 1), difference.book.start))
+        after = self._with_marks(range(difference.book.stop, min(len(self._book.words), difference.book.stop + 1)))
+        theirs = self._with_marks(difference.book)
+        around = [self._space.join(filter(None, (before, text, after))) for text in (ours, theirs)]
+        is_same = likeness(ours, theirs, self._book.language) == "same"
+        return is_same or likeness(around[0], around[1], self._book.language) == "same"
+
+    def _score(self, window: int, differences: dict[int, Difference]) -> dict[int, Verdict]:
+        """Judge differences of a window by the probability of the book's words in the place of those heard."""
+        span = self._heard.windows[window]
+        places = [k for k, unit in enumerate(self._units) if span.start_s <= (unit.start_s + unit.end_s) / 2 < span.end_s]
+        if not places:
+            return {number: self._not_in_text(each) for number, each in differences.items()}
+        own = range(places[0], places[-1] + 1)
+        texts = [self._parts(own, None), *(self._parts(own, each) for each in differences.values())]
+        audio = self._audio[int(span.start_s * SPEECH_RATE_HZ) : int(span.end_s * SPEECH_RATE_HZ)]
+        heard, *scored = self._scorer.score(audio, texts, self._book.language)
+        return {
+            number: self._verdict(difference, own, heard, other, span.start_s)
+            for (number, difference), other in zip(differences.items(), scored, strict=True)
+        }
+
+    def _parts(self, own: range, difference: Difference | None) -> list[str]:
+        """Return the text of a window in parts: a word heard each, or those of the book in a difference's place."""
+        if difference is None:
+            return [self._as_heard(k) for k in own]
+        first, end = (min(max(k, own.start), own.stop) for k in (difference.heard.start, difference.heard.stop))
+        mark = self._mark_after(end - 1) if difference.heard else ""
+        book = [self._written(range(k, k + 1)) for k in difference.book]
+        if book:
+            book[-1] += mark
+        return [*map(self._as_heard, range(own.start, first)), *book, *map(self._as_heard, range(end, own.stop))]
+
+    def _verdict(
+        self, difference: Difference, own: range, heard: ScoredText | None, other: ScoredText | None, offset_s: float
+    ) -> Verdict:
+        if heard is None or other is None:
+            return self._not_in_text(difference)
+        loss = heard.log_probability - other.log_probability
+        first = difference.heard.start - own.start
+        doubt = -sum(part.log_probability for part in heard.parts[max(0, first) : first + len(difference.heard)])
+        limit = MAX_LOSS + DOUBT_SHARE * doubt
+        ours, theirs = self._recognised(difference.heard), self._written(difference.book)
+        if ours and theirs and likeness(ours, theirs, self._book.language) == "near":
+            limit = max(limit, MAX_LOSS_IF_NEAR)
+        if loss > limit:
+            detail = f"recognised: {ours or 'nothing'} where the text has: {theirs or 'nothing'}"
+            return Verdict(False, (), detail, not difference.heard and loss > MIN_LOSS_IF_UNSAID)
+        parts = other.parts[max(0, first) : max(0, first) + len(difference.book)]
+        words = [self._book.words[at] for at in difference.book]
+        return Verdict(
+            True,
+            tuple(
+                TimedWord(word.word, offset_s + part.start_s, offset_s + part.end_s, word.start, word.end)
+                for word, part in zip(words, parts, strict=True)
+            ),
+        )
+
+    def _spread(self, difference: Difference) -> tuple[TimedWord, ...]:
+        """Return the book's words with the time of those heard, by their letters."""
+        words = [self._book.words[at] for at in difference.book]
+        ours = [self._units[k] for k in difference.heard]
+        ends = np.cumsum([0, *(len(word.word) for word in words)]) / sum(len(word.word) for word in words)
+        scale = np.cumsum([0, *(max(1, len(unit.word)) for unit in ours)])
+        times = [ours[0].start_s, *(unit.end_s for unit in ours)]
+        at = np.interp(ends, scale / scale[-1], times)
+        return tuple(
+            TimedWord(word.word, float(start), float(end), word.start, word.end)
+            for word, start, end in zip(words, at, at[1:], strict=False)
+        )
+
+    def doubtful_spans(self, difference: Difference, verdict: Verdict) -> list[tuple[float, float, str, str]]:
+        """Return the time of a difference that is not the book's, with the reason.
+
+        A word that was surely not said between two runs of speech leaves both as they are.
+        """
+        reason = "not_in_text" if difference.is_other_text or not difference.book else "words_differ"
+        if difference.heard:
+            units = [self._units[k] for k in difference.heard]
+            return [(units[0].start_s, units[-1].end_s, reason, verdict.detail)]
+        around = [self._units[k] for k in (difference.heard.start - 1, difference.heard.start) if 0 <= k < len(self._units)]
+        runs = {self._run_of(unit) for unit in around}
+        if verdict.is_surely_unsaid and len(runs) > 1:
+            return []
+        return [(unit.start_s, unit.end_s, "words_differ", verdict.detail) for unit in around]
+
+    def _run_of(self, unit: TimedWord) -> int:
+        middle = (unit.start_s + unit.end_s) / 2
+        return next((k for k, run in enumerate(self._heard.runs) if run.start_s <= middle <= run.end_s), -1)
+
+    def _window_of(self, difference: Difference) -> int:
+        k = min(difference.heard.start, len(self._units) - 1)
+        middle = (self._units[k].start_s + self._units[k].end_s) / 2
+        windows = self._heard.windows
+        return next((n for n, span in enumerate(windows) if middle < span.end_s), len(windows) - 1)
+
+    def _recognised(self, places: range) -> str:
+        return self._space.join(self._units[k].word for k in places)
+
+    def _written(self, places: range) -> str:
+        return self._space.join(self._book.text[word.start : word.end] for word in self._book.words[places.start : places.stop])
+
+    def _with_marks(self, places: range) -> str:
+        """Return words as the book writes them, abbreviations with their full stops."""
+        if not places:
+            return ""
+        words = self._book.words
+        end = words[places.stop].start if places.stop < len(words) else len(self._book.text)
+        return " ".join(self._book.text[words[places.start].start : end].split())
+
+    def _as_heard(self, k: int) -> str:
+        return self._units[k].word + self._mark_after(k)
+
+    def _mark_after(self, k: int) -> str:
+        last = self._units[k].last_char
+        following = self._heard.text[last : last + 1]
+        return following if following in tuple(",.;:!?…。，、？！") else ""
+
+
+def _units(said: Sequence[TimedWord], text: str, language: str) -> list[TimedWord]:
+    """Divide the words heard as those of a book are divided."""
+    units: list[TimedWord] = []
+    for word in said:
+        parts = written_words(text[word.first_char : word.last_char], language) or [SpokenWord("", 0, 0)]
+        step = (word.end_s - word.start_s) / len(parts)
+        for k, part in enumerate(parts):
+            if part.word:
+                first = word.first_char
+                units.append(
+                    TimedWord(
+                        text[first + part.start : first + part.end],
+                        word.start_s + k * step,
+                        word.start_s + (k + 1) * step,
+                        first + part.start,
+                        first + part.end,
+                    )
+                )
+    return units
+
+
+def _with_rising_times(words: Sequence[TimedWord]) -> list[TimedWord]:
+    """Return words whose times rise, as of an alignment; those of Whisper and of scores may cross a little."""
+    rising: list[TimedWord] = []
+    reached_s = 0.0
+    for word in words:
+        reached_s = max(reached_s, word.start_s)
+        rising.append(replace(word, start_s=reached_s, end_s=max(reached_s, word.end_s)))
+    return rising
+
+
+def _overlaps(span: Span, start_s: float, end_s: float) -> bool:
+    return min(span.end_s, end_s) >= max(span.start_s, start_s)
