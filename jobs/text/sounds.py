@@ -30,6 +30,7 @@ _NEAR = {
 }
 _DROPPED = re.compile(r"\([a-z-]+\)|[ˈˌː\s_\u200d|\-]")  # (en)…(de): espeak-ng changed its voice for a word
 _DOUBLED = re.compile(r"([bdfghjklmnprstvzŋɡʁɾɹʃʒçxθðβɣ])\1+")  # consonants: of "allaà" both are said
+_MERGED = re.compile(r"[sz]+(?=[szʃʒ])")  # of "forms should" the first is not heard
 MIN_LIKENESS = 0.85  # of the sounds of a phrase of which every word was heard otherwise
 MIN_PHRASE_WORDS = 3  # one or two words may be read wrong as near-sounding ones, not three
 
@@ -41,11 +42,18 @@ def likeness(one: str, other: str, language: str) -> Likeness:
         return "other"
     if first == second:
         return "same"
-    near = [_replaced(sounds, _NEAR.get(language, {})) for sounds in (first, second)]
-    if near[0] == near[1]:
-        return "near"
+    return "near" if _blurred(first, language) == _blurred(second, language) else "other"
+
+
+def is_like_phrase(one: str, other: str, language: str) -> bool:
+    """Return True for phrases of other words, three and more, that sound nearly the same: one is misheard, not misread."""
+    first, second = (_blurred(_sounds(text, language), language) for text in (one, other))
     is_phrase = min(len(one.split()), len(other.split())) >= MIN_PHRASE_WORDS
-    return "near" if is_phrase and Levenshtein.normalized_similarity(*near) >= MIN_LIKENESS else "other"
+    return is_phrase and Levenshtein.normalized_similarity(first, second) >= MIN_LIKENESS
+
+
+def _blurred(sounds: str, language: str) -> str:
+    return _MERGED.sub("", _replaced(sounds, _NEAR.get(language, {})))
 
 
 @functools.lru_cache(maxsize=4_000)

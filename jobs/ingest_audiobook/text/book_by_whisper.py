@@ -19,12 +19,12 @@ from jobs.ingest_audiobook.cut.clip_candidates import PlacedRun, RejectedSpan, T
 from jobs.ingest_audiobook.text.heard_matching import BookIndex, Difference, letters, written_words
 from jobs.ingest_audiobook.text.whisper_text import HeardText, assign_to_runs
 from jobs.text.english_normalization import SpokenWord
-from jobs.text.sounds import likeness
+from jobs.text.sounds import Likeness, is_like_phrase, likeness
 
 # Natural logs, by which the book's words may be less probable than those heard. Own measurement with Whisper base on
-# 8 minutes of narration in en, de, fr and es (2026): of 398 small wrong readings (another small or near-sounding word, one
-# more, one less) one is above -2.7, at -2.1; of right words that sound otherwise than Whisper heard, half are.
-MAX_LOSS = 2.0
+# five minutes of narration in en, de, fr and es (2026): of 398 small wrong readings (another small or near-sounding
+# word, one more, one less) one loses less than 2.7: 2.1. Right words that Whisper heard as other sounds: half of 10.
+MAX_LOSS = 1.5
 MAX_LOSS_IF_NEAR = 9.0  # of words that nearly sound the same: right ones lose up to 8.2
 DOUBT_SHARE = 0.5  # of what the words heard lack themselves: Whisper was not sure of them
 MIN_LOSS_IF_UNSAID = 5.0  # of a word of the book between two runs of speech: surely not said; else not sure
@@ -129,7 +129,7 @@ class _Judge:
         for number, difference in enumerate(differences):
             if difference.is_other_text or len(difference.heard) > MAX_EXTRA_WORDS and not difference.book:
                 verdicts[number] = self._not_in_text(difference)
-            elif self._is_same(difference):
+            elif self._likeness(difference) == "same":
                 verdicts[number] = Verdict(True, self._spread(difference))
             else:
                 of_window.setdefault(self._window_of(difference), []).append(number)
@@ -142,19 +142,21 @@ class _Judge:
             return Verdict(False, is_surely_unsaid=True, detail="not said")
         return Verdict(False, detail=f"recognised: {self._recognised(difference.heard)}")
 
-    def _is_same(self, difference: Difference) -> bool:
-        """Return True when both sides are written with the same letters or sound the same, in their surroundings too."""
+    def _likeness(self, difference: Difference) -> Likeness:
+        """Compare the sound of both sides, by themselves and with the words around."""
         if not difference.heard or not difference.book:
-            return False
-        ours, theirs = self._recognised(difference.heard), self._written(difference.book)
+            return "other"
+        language = self._book.language
+        ours, theirs = self._recognised(difference.heard), self._with_marks(difference.book)
         if letters(ours) == letters(theirs):
-            return True
+            return "same"
         before = self._with_marks(range(max(0, difference.book.start - 1), difference.book.start))
         after = self._with_marks(range(difference.book.stop, min(len(self._book.words), difference.book.stop + 1)))
-        theirs = self._with_marks(difference.book)
         around = [self._space.join(filter(None, (before, text, after))) for text in (ours, theirs)]
-        is_same = likeness(ours, theirs, self._book.language) == "same"
-        return is_same or likeness(around[0], around[1], self._book.language) == "same"
+        found = {likeness(ours, theirs, language), likeness(*around, language)}
+        if is_like_phrase(ours, theirs, language):
+            found.add("near")
+        return min(found, key=("same", "near", "other").index)
 
     def _score(self, window: int, differences: dict[int, Difference]) -> dict[int, Verdict]:
         """Judge differences of a window by the probability of the book's words in the place of those heard."""
@@ -192,7 +194,7 @@ class _Judge:
         doubt = -sum(part.log_probability for part in heard.parts[max(0, first) : first + len(difference.heard)])
         limit = MAX_LOSS + DOUBT_SHARE * doubt
         ours, theirs = self._recognised(difference.heard), self._written(difference.book)
-        if ours and theirs and likeness(ours, theirs, self._book.language) == "near":
+        if self._likeness(difference) == "near":
             limit = max(limit, MAX_LOSS_IF_NEAR)
         if loss > limit:
             detail = f"recognised: {ours or 'nothing'} where the text has: {theirs or 'nothing'}"
@@ -269,24 +271,25 @@ class _Judge:
 
 
 def _units(said: Sequence[TimedWord], text: str, language: str) -> list[TimedWord]:
-    """Divide the words heard as those of a book are divided."""
-    units: list[TimedWord] = []
+    """Divide what was heard as a book is divided: Whisper's own words end at apostrophes and hyphens."""
+    if not said:
+        return []
+    characters = [at for word in said for at in (word.first_char, word.last_char)]
+    times = [time_s for word in said for time_s in (word.start_s, word.end_s)]
+    is_said = np.zeros(len(text) + 1, np.bool_)
     for word in said:
-        parts = written_words(text[word.first_char : word.last_char], language) or [SpokenWord("", 0, 0)]
-        step = (word.end_s - word.start_s) / len(parts)
-        for k, part in enumerate(parts):
-            if part.word:
-                first = word.first_char
-                units.append(
-                    TimedWord(
-                        text[first + part.start : first + part.end],
-                        word.start_s + k * step,
-                        word.start_s + (k + 1) * step,
-                        first + part.start,
-                        first + part.end,
-                    )
-                )
-    return units
+        is_said[word.first_char : word.last_char] = True
+    return [
+        TimedWord(
+            text[word.start : word.end],
+            float(np.interp(word.start, characters, times)),
+            float(np.interp(word.end, characters, times)),
+            word.start,
+            word.end,
+        )
+        for word in written_words(text, language)
+        if is_said[word.start : word.end].any()
+    ]
 
 
 def _with_rising_times(words: Sequence[TimedWord]) -> list[TimedWord]:

@@ -23,6 +23,7 @@ SHIFT_COST = 0.04  # for each word that only one side has
 MAX_RETAKE_WORDS = 200  # a jump back by less is a retake: the sentence was kept already
 SPARE_WORDS = 5  # of the book, compared beyond as many as were heard
 MAX_CHANGED_WORDS = 8  # in a row; more is another text
+MIN_OTHER_WORDS = 6  # around words that are equal by chance
 
 _WRITTEN_WORD = re.compile(r"[^\s—–…/]*\w[^\s—–…/]*")
 _LETTER = re.compile(r"\w")
@@ -219,7 +220,7 @@ def _without_islands(
         while len(joined) >= 3 and joined[-1][0] == joined[-3][0] == "changed":
             left, middle, right = joined[-3:]
             n_changed = sum(max(len(side[1]), len(side[2])) for side in (left, right))
-            if len(middle[1]) * 3 > n_changed:
+            if n_changed < MIN_OTHER_WORDS or len(middle[1]) * 3 > n_changed:
                 break
             joined[-3:] = [("changed", range(left[1].start, right[1].stop), range(left[2].start, right[2].stop))]
     return joined
