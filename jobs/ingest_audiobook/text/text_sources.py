@@ -18,13 +18,13 @@ from jobs.ingest_audiobook.cut.clip_candidates import (
 )
 from jobs.ingest_audiobook.cut.clip_filters import mark_cut_runs
 from jobs.ingest_audiobook.cut.sentence_candidates import CutText, sentence_candidates
+from jobs.ingest_audiobook.heard_book.matching import written_words
+from jobs.ingest_audiobook.heard_book.placement import BookPlacer
 from jobs.ingest_audiobook.input.source_files import SourceFiles
 from jobs.ingest_audiobook.input.speech_chunks import SpeechChunk
 from jobs.ingest_audiobook.input.work_units import WorkUnit
 from jobs.ingest_audiobook.params import Params, transcript_source
 from jobs.ingest_audiobook.text.book_aligner import BookAligner, BookPosition
-from jobs.ingest_audiobook.text.book_by_whisper import BookPlacer
-from jobs.ingest_audiobook.text.heard_matching import written_words
 from jobs.ingest_audiobook.text.segment_clips import segment_candidates
 from jobs.ingest_audiobook.text.subtitles import Segment, read_given_segments
 from jobs.ingest_audiobook.text.text_decoding import BookText
@@ -125,9 +125,7 @@ class HeardBookTranscript:
         heard = hear(chunk.audio_16k, chunk.probabilities, chunk.duration_s, self._whisper, self._language)
         placer, text = self._in_language(heard.language)
         placed, rejected = placer.place(heard, chunk.audio_16k, self._whisper)
-        kept, by_length = sentence_candidates(
-            text, mark_cut_runs(placed, usable), heard.runs, chunk.duration_s, limits
-        )
+        kept, by_length = sentence_candidates(text, mark_cut_runs(placed, usable), heard.runs, chunk.duration_s, limits)
         speech = [RejectedSpan(run, "cut_in_speech", "next to words that were kept") for run in heard.runs]
         return Candidates(kept, [*heard.rejected, *rejected, *by_length], speech)
 
@@ -135,7 +133,7 @@ class HeardBookTranscript:
         if code not in self._placers:
             placer = BookPlacer(self.text, code)
             breaks = find_breaks(self.text, code)
-            self._placers[code] = placer, CutText(self.text, placer.words, breaks, is_spoken_form=False)
+            self._placers[code] = placer, CutText(self.text, placer.book.words, breaks, is_spoken_form=False)
         return self._placers[code]
 
     def begin(self, unit: WorkUnit) -> None:

@@ -6,6 +6,7 @@ or not in the book costs a jump. Between them the words are compared one by one.
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -14,9 +15,10 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 from jobs.asr.transcript import WITHOUT_SPACES
+from jobs.ingest_audiobook.cut.clip_candidates import TimedWord
 from jobs.text.english_normalization import SpokenWord
 
-GROUP_WORDS, GROUP_CHARACTERS = 3, 5  # of an anchor
+GROUP_WORDS, GROUP_CHARACTERS = 3, 4  # of an anchor
 MAX_PLACES = 20  # of a group in the book; a commoner one proves nothing
 JUMP_COST = 4.0  # anchors that a jump to another part of the book must gain; so many begin a chain, too
 SHIFT_COST = 0.04  # for each word that only one side has
@@ -67,6 +69,32 @@ def _trimmed(match: re.Match[str], word: str) -> SpokenWord:
     before = len(written) - len(written.lstrip("".join({c for c in written if not c.isalnum()})))
     after = len(written) - len(written.rstrip("".join({c for c in written if not c.isalnum()})))
     return SpokenWord(word, match.start() + before, match.end() - after)
+
+
+class BookWords:
+    """A book's text in one language and its words."""
+
+    def __init__(self, text: str, language: str) -> None:
+        self.text = text
+        self.language = language
+        self.words = written_words(text, language)
+        self.space = "" if language in WITHOUT_SPACES else " "
+        self._starts = [word.start for word in self.words]
+
+    def written(self, places: range) -> str:
+        """Return words without the marks around them."""
+        return self.space.join(self.text[word.start : word.end] for word in self.words[places.start : places.stop])
+
+    def with_marks(self, places: range) -> str:
+        """Return words as the book writes them, abbreviations with their full stops."""
+        if not places:
+            return ""
+        end = self.words[places.stop].start if places.stop < len(self.words) else len(self.text)
+        return " ".join(self.text[self.words[places.start].start : end].split())
+
+    def follows(self, left: TimedWord, right: TimedWord) -> bool:
+        """Return True for two words of the book without another between them."""
+        return bisect_left(self._starts, right.first_char) == bisect_left(self._starts, left.first_char) + 1
 
 
 class BookIndex:

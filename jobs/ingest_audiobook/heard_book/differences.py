@@ -1,11 +1,13 @@
-"""The book's words in speech that Whisper heard: kept where both agree, or where the book's words fit the audio as well.
+"""Judgement of words that Whisper heard otherwise than the book has them: are the book's words what is said?
 
-A word that Whisper heard otherwise is the book's when both sound the same, or when Whisper finds the book's word, in the
-place of its own, about as probable for that audio. Speech that holds any other word is rejected.
+They are when both sound the same, or when Whisper finds the book's words, in the place of its own, about as probable
+for that audio.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -15,21 +17,19 @@ from jobs.asr.transcript import WITHOUT_SPACES
 from jobs.asr.whisper_scores import ScoredText
 from jobs.audio.clip_io import SPEECH_RATE_HZ, Samples
 from jobs.audio.vad_segments import Span
-from jobs.ingest_audiobook.cut.clip_candidates import PlacedRun, RejectedSpan, TimedWord
-from jobs.ingest_audiobook.text.heard_matching import BookIndex, Difference, letters, written_words
-from jobs.ingest_audiobook.text.whisper_text import HeardText, assign_to_runs
-from jobs.text.english_normalization import SpokenWord
+from jobs.ingest_audiobook.cut.clip_candidates import TimedWord
+from jobs.ingest_audiobook.heard_book.matching import BookWords, Difference, letters
+from jobs.ingest_audiobook.text.whisper_text import HeardText
 from jobs.text.sounds import Likeness, is_like_phrase, likeness
 
 # Natural logs, by which the book's words may be less probable than those heard. Own measurement with Whisper base on
 # five minutes of narration in en, de, fr and es (2026): of 398 small wrong readings (another small or near-sounding
 # word, one more, one less) one loses less than 2.7: 2.1. Right words that Whisper heard as other sounds: half of 10.
-MAX_LOSS = 1.5
+MAX_LOSS = 1.8
 MAX_LOSS_IF_NEAR = 9.0  # of words that nearly sound the same: right ones lose up to 8.2
 DOUBT_SHARE = 0.5  # of what the words heard lack themselves: Whisper was not sure of them
 MIN_LOSS_IF_UNSAID = 5.0  # of a word of the book between two runs of speech: surely not said; else not sure
 MAX_EXTRA_WORDS = 2  # that Whisper may have heard where nothing was said
-SECONDS_PER_LETTER, SECONDS_PER_CHARACTER, SPARE_S = 0.2, 0.7, 0.8  # more speech holds words that were not heard
 
 
 class Scorer(Protocol):
@@ -52,82 +52,31 @@ class Verdict:
     is_surely_unsaid: bool = False
 
 
-class BookPlacer:
-    """A book in one language, whose words are placed in speech by what Whisper heard."""
+@dataclass(frozen=True)
+class Doubt:
+    """A time in which words were said that are not the book's."""
 
-    def __init__(self, text: str, language: str) -> None:
-        self.text = text
-        self.language = language
-        self.words = written_words(text, language)
-        self._index = BookIndex([word.word for word in self.words], language)
-
-    def place(
-        self, heard: HeardText, audio_16k: Samples, scorer: Scorer
-    ) -> tuple[list[PlacedRun], list[RejectedSpan]]:
-        """Return the runs of speech with the book's words, and those that hold other words."""
-        said = [word for run in heard.placed for word in run.words]
-        units = _units(said, heard.text, self.language)
-        match = self._index.match([letters(unit.word) for unit in units])
-        judge = _Judge(self, heard, units, audio_16k, scorer)
-        verdicts = judge.judge(match.differences)
-        timed = {(place, 1, 0): self._timed(at, units[place]) for place, at in match.equal.items()}
-        bad: list[tuple[float, float, str, str]] = []
-        for difference, verdict in zip(match.differences, verdicts, strict=True):
-            if verdict.is_book:
-                timed.update({(difference.heard.start, 0, k): word for k, word in enumerate(verdict.words)})
-            else:
-                bad += judge.doubtful_spans(difference, verdict)
-        return self._runs(heard, _with_rising_times([word for _, word in sorted(timed.items())]), bad)
-
-    def _timed(self, at: int, unit: TimedWord) -> TimedWord:
-        word = self.words[at]
-        return TimedWord(word.word, unit.start_s, unit.end_s, word.start, word.end)
-
-    def _runs(
-        self, heard: HeardText, words: Sequence[TimedWord], bad: Sequence[tuple[float, float, str, str]]
-    ) -> tuple[list[PlacedRun], list[RejectedSpan]]:
-        placed: list[PlacedRun] = []
-        rejected: list[RejectedSpan] = []
-        for run in assign_to_runs(words, heard.runs):
-            text = self.text[run.words[0].first_char : run.words[-1].last_char]
-            doubt = next((each for each in bad if _overlaps(run.span, each[0], each[1])), None)
-            if doubt is not None:
-                rejected.append(RejectedSpan(run.span, doubt[2], doubt[3], text))
-            elif run.span.duration_s > self._longest_s(run.words):
-                detail = f"{run.span.duration_s:.1f} s of speech for {len(run.words)} words"
-                rejected.append(RejectedSpan(run.span, "speech_not_in_text", detail, text))
-            else:
-                placed.append(run)
-        with_words = {run.span for run in placed} | {span.span for span in rejected}
-        for run in heard.placed:
-            if run.span not in with_words:
-                recognised = " ".join(word.word for word in run.words)
-                rejected.append(RejectedSpan(run.span, "not_in_text", f"recognised: {recognised}"))
-        return placed, rejected
-
-    def _longest_s(self, words: Sequence[TimedWord]) -> float:
-        n_letters = sum(len(word.word) for word in words)
-        each_s = SECONDS_PER_CHARACTER if self.language in WITHOUT_SPACES else SECONDS_PER_LETTER
-        # one written number is many spoken words
-        return SPARE_S + each_s * (n_letters + 5 * sum(c.isdigit() for word in words for c in word.word))
+    start_s: float
+    end_s: float
+    reason: str
+    detail: str
 
 
-class _Judge:
+class DifferenceJudge:
     """Judges the differences of a chunk, window by window."""
 
     def __init__(
-        self, book: BookPlacer, heard: HeardText, units: Sequence[TimedWord], audio_16k: Samples, scorer: Scorer
+        self, book: BookWords, heard: HeardText, units: Sequence[TimedWord], audio_16k: Samples, scorer: Scorer
     ) -> None:
         self._book, self._heard, self._units = book, heard, units
         self._audio, self._scorer = audio_16k, scorer
-        self._space = "" if book.language in WITHOUT_SPACES else " "
 
     def judge(self, differences: Sequence[Difference]) -> list[Verdict]:
         """Judge differences, in their order; those that need Whisper are scored together for each window."""
         verdicts: dict[int, Verdict] = {}
         of_window: dict[int, list[int]] = {}
         for number, difference in enumerate(differences):
-            if difference.is_other_text or len(difference.heard) > MAX_EXTRA_WORDS and not difference.book:
+            if difference.is_other_text or (len(difference.heard) > MAX_EXTRA_WORDS and not difference.book):
                 verdicts[number] = self._not_in_text(difference)
             elif self._likeness(difference) == "same":
                 verdicts[number] = Verdict(True, self._spread(difference))
@@ -147,12 +96,12 @@ class _Judge:
         if not difference.heard or not difference.book:
             return "other"
         language = self._book.language
-        ours, theirs = self._recognised(difference.heard), self._with_marks(difference.book)
+        ours, theirs = self._recognised(difference.heard), self._book.with_marks(difference.book)
         if letters(ours) == letters(theirs):
             return "same"
-        before = self._with_marks(range(max(0, difference.book.start - 1), difference.book.start))
-        after = self._with_marks(range(difference.book.stop, min(len(self._book.words), difference.book.stop + 1)))
-        around = [self._space.join(filter(None, (before, text, after))) for text in (ours, theirs)]
+        before = self._book.with_marks(range(max(0, difference.book.start - 1), difference.book.start))
+        after = self._book.with_marks(range(difference.book.stop, min(len(self._book.words), difference.book.stop + 1)))
+        around = [self._book.space.join(filter(None, (before, text, after))) for text in (ours, theirs)]
         found = {likeness(ours, theirs, language), likeness(*around, language)}
         if is_like_phrase(ours, theirs, language):
             found.add("near")
@@ -161,7 +110,9 @@ class _Judge:
     def _score(self, window: int, differences: dict[int, Difference]) -> dict[int, Verdict]:
         """Judge differences of a window by the probability of the book's words in the place of those heard."""
         span = self._heard.windows[window]
-        places = [k for k, unit in enumerate(self._units) if span.start_s <= (unit.start_s + unit.end_s) / 2 < span.end_s]
+        places = [
+            k for k, unit in enumerate(self._units) if span.start_s <= (unit.start_s + unit.end_s) / 2 < span.end_s
+        ]
         if not places:
             return {number: self._not_in_text(each) for number, each in differences.items()}
         own = range(places[0], places[-1] + 1)
@@ -179,7 +130,7 @@ class _Judge:
             return [self._as_heard(k) for k in own]
         first, end = (min(max(k, own.start), own.stop) for k in (difference.heard.start, difference.heard.stop))
         mark = self._mark_after(end - 1) if difference.heard else ""
-        book = [self._written(range(k, k + 1)) for k in difference.book]
+        book = [self._book.written(range(k, k + 1)) for k in difference.book]
         if book:
             book[-1] += mark
         return [*map(self._as_heard, range(own.start, first)), *book, *map(self._as_heard, range(end, own.stop))]
@@ -193,7 +144,7 @@ class _Judge:
         first = difference.heard.start - own.start
         doubt = -sum(part.log_probability for part in heard.parts[max(0, first) : first + len(difference.heard)])
         limit = MAX_LOSS + DOUBT_SHARE * doubt
-        ours, theirs = self._recognised(difference.heard), self._written(difference.book)
+        ours, theirs = self._recognised(difference.heard), self._book.written(difference.book)
         if self._likeness(difference) == "near":
             limit = max(limit, MAX_LOSS_IF_NEAR)
         if loss > limit:
@@ -222,7 +173,7 @@ class _Judge:
             for word, start, end in zip(words, at, at[1:], strict=False)
         )
 
-    def doubtful_spans(self, difference: Difference, verdict: Verdict) -> list[tuple[float, float, str, str]]:
+    def doubtful_spans(self, difference: Difference, verdict: Verdict) -> list[Doubt]:
         """Return the time of a difference that is not the book's, with the reason.
 
         A word that was surely not said between two runs of speech leaves both as they are.
@@ -230,12 +181,25 @@ class _Judge:
         reason = "not_in_text" if difference.is_other_text or not difference.book else "words_differ"
         if difference.heard:
             units = [self._units[k] for k in difference.heard]
-            return [(units[0].start_s, units[-1].end_s, reason, verdict.detail)]
-        around = [self._units[k] for k in (difference.heard.start - 1, difference.heard.start) if 0 <= k < len(self._units)]
+            return [Doubt(units[0].start_s, units[-1].end_s, reason, verdict.detail)]
+        around = [
+            self._units[k] for k in (difference.heard.start - 1, difference.heard.start) if 0 <= k < len(self._units)
+        ]
         runs = {self._run_of(unit) for unit in around}
         if verdict.is_surely_unsaid and len(runs) > 1:
             return []
-        return [(unit.start_s, unit.end_s, "words_differ", verdict.detail) for unit in around]
+        return [Doubt(unit.start_s, unit.end_s, "words_differ", verdict.detail) for unit in around]
+
+    def score_edge(self, span: Span, choices: Sequence[Sequence[TimedWord]]) -> list[float | None]:
+        """Return the log probability of words, each list as a sentence, for a span of audio."""
+        end = "。" if self._book.language in WITHOUT_SPACES else "."
+        texts = [
+            [self._book.space.join(self._book.text[word.first_char : word.last_char] for word in words) + end]
+            for words in choices
+        ]
+        audio = self._audio[int(span.start_s * SPEECH_RATE_HZ) : int(span.end_s * SPEECH_RATE_HZ)]
+        found = self._scorer.score(audio, texts, self._book.language)
+        return [None if each is None else each.log_probability for each in found]
 
     def _run_of(self, unit: TimedWord) -> int:
         middle = (unit.start_s + unit.end_s) / 2
@@ -248,18 +212,7 @@ class _Judge:
         return next((n for n, span in enumerate(windows) if middle < span.end_s), len(windows) - 1)
 
     def _recognised(self, places: range) -> str:
-        return self._space.join(self._units[k].word for k in places)
-
-    def _written(self, places: range) -> str:
-        return self._space.join(self._book.text[word.start : word.end] for word in self._book.words[places.start : places.stop])
-
-    def _with_marks(self, places: range) -> str:
-        """Return words as the book writes them, abbreviations with their full stops."""
-        if not places:
-            return ""
-        words = self._book.words
-        end = words[places.stop].start if places.stop < len(words) else len(self._book.text)
-        return " ".join(self._book.text[words[places.start].start : end].split())
+        return self._book.space.join(self._units[k].word for k in places)
 
     def _as_heard(self, k: int) -> str:
         return self._units[k].word + self._mark_after(k)
@@ -268,39 +221,3 @@ class _Judge:
         last = self._units[k].last_char
         following = self._heard.text[last : last + 1]
         return following if following in tuple(",.;:!?…。，、？！") else ""
-
-
-def _units(said: Sequence[TimedWord], text: str, language: str) -> list[TimedWord]:
-    """Divide what was heard as a book is divided: Whisper's own words end at apostrophes and hyphens."""
-    if not said:
-        return []
-    characters = [at for word in said for at in (word.first_char, word.last_char)]
-    times = [time_s for word in said for time_s in (word.start_s, word.end_s)]
-    is_said = np.zeros(len(text) + 1, np.bool_)
-    for word in said:
-        is_said[word.first_char : word.last_char] = True
-    return [
-        TimedWord(
-            text[word.start : word.end],
-            float(np.interp(word.start, characters, times)),
-            float(np.interp(word.end, characters, times)),
-            word.start,
-            word.end,
-        )
-        for word in written_words(text, language)
-        if is_said[word.start : word.end].any()
-    ]
-
-
-def _with_rising_times(words: Sequence[TimedWord]) -> list[TimedWord]:
-    """Return words whose times rise, as of an alignment; those of Whisper and of scores may cross a little."""
-    rising: list[TimedWord] = []
-    reached_s = 0.0
-    for word in words:
-        reached_s = max(reached_s, word.start_s)
-        rising.append(replace(word, start_s=reached_s, end_s=max(reached_s, word.end_s)))
-    return rising
-
-
-def _overlaps(span: Span, start_s: float, end_s: float) -> bool:
-    return min(span.end_s, end_s) >= max(span.start_s, start_s)
