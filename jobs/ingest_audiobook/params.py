@@ -25,8 +25,8 @@ class Params(Strict):
     )
     transcript: Literal["auto", "book", "whisper", "none"] = Field(
         "auto",
-        description="auto: the given text or segments, else Whisper. whisper with text: the book's words, found in what "
-        "Whisper hears; so is text in other languages than English.",
+        description="auto: the given text or segments, else Whisper. whisper with text: the book's words, found in "
+        "what Whisper hears, as is every text in another language than English.",
     )
     language: Language = Field("english", description="")
     whisper_model: ModelRef = rare("large-v3", description="faster-whisper model name or directory.")
@@ -133,7 +133,7 @@ def _is_there(text: str, takes_folder: bool) -> bool:
 def transcript_source(params: Params) -> Literal["segments", "book", "heard_book", "whisper", "none"]:
     """Return the source of the text that ``transcript`` and the given files select.
 
-    ``heard_book``: the book's words, found in what Whisper hears; the offline recogniser of ``book`` knows English only.
+    ``heard_book``: the book's words, found in what Whisper hears. The offline recogniser of ``book`` is of English.
     """
     has_book = params.text is not None and not Path(params.text).is_dir()
     if params.transcript == "whisper" and has_book:

@@ -46,7 +46,7 @@ def likeness(one: str, other: str, language: str) -> Likeness:
 
 
 def is_like_phrase(one: str, other: str, language: str) -> bool:
-    """Return True for phrases of other words, three and more, that sound nearly the same: one is misheard, not misread."""
+    """Return True for phrases of other words, three and more, that sound nearly the same: misheard, not misread."""
     first, second = (_blurred(_sounds(text, language), language) for text in (one, other))
     is_phrase = min(len(one.split()), len(other.split())) >= MIN_PHRASE_WORDS
     return is_phrase and Levenshtein.normalized_similarity(first, second) >= MIN_LIKENESS

@@ -101,8 +101,8 @@ class DifferenceJudge:
             return "same"
         before = self._book.with_marks(range(max(0, difference.book.start - 1), difference.book.start))
         after = self._book.with_marks(range(difference.book.stop, min(len(self._book.words), difference.book.stop + 1)))
-        around = [self._book.space.join(filter(None, (before, text, after))) for text in (ours, theirs)]
-        found = {likeness(ours, theirs, language), likeness(*around, language)}
+        heard, book = (self._book.space.join(filter(None, (before, text, after))) for text in (ours, theirs))
+        found = {likeness(ours, theirs, language), likeness(heard, book, language)}
         if is_like_phrase(ours, theirs, language):
             found.add("near")
         return min(found, key=("same", "near", "other").index)

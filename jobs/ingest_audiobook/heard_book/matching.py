@@ -4,6 +4,7 @@ Pure functions on words. Groups of words that both have are chained in reading o
 or not in the book costs a jump. Between them the words are compared one by one.
 """
 
+import itertools
 import re
 import unicodedata
 from bisect import bisect_left
@@ -177,7 +178,7 @@ def _fill(heard: Sequence[str], book: Sequence[str], anchored: dict[int, int]) -
     equal = dict(anchored)
     borders = [(-1, None), *sorted(anchored.items()), (len(heard), None)]
     differences: list[Difference] = []
-    for (left, at), (right, to) in zip(borders, borders[1:], strict=False):
+    for (left, at), (right, to) in itertools.pairwise(borders):
         gap = range(left + 1, right)
         places = _places_between(at, to, len(gap), len(book))
         found, changed = _compare(heard, gap, book, places, has_left=at is not None, has_right=to is not None)

@@ -43,6 +43,10 @@ def speech_candidates(
     return reject_by_length(candidates, limits)
 
 
+OFFLINE_NOTE = (
+    "The text was matched by a small recogniser of English that needs no download. Whisper places more of a text and "
+    "hears more wrong words: transcript=whisper with whisper_model=base (0.15 GB) or large-v3 (3.1 GB)."
+)
 MAX_RUN_S = 25.0  # of speech without a pause, matched to the text as one
 
 Origin: TypeAlias = Literal["book", "asr", "subtitle"] | None
@@ -85,7 +89,7 @@ class BookTranscript:
 
     def __init__(self, book: BookText) -> None:
         self._aligner = BookAligner(book.text, Recogniser())
-        self.notes: Sequence[str] = book.notes
+        self.notes: Sequence[str] = (*book.notes, OFFLINE_NOTE)
         self.n_words: int | None = len(self._aligner.words)
         self.text = book.text
         self._cut_text = CutText(book.text, self._aligner.words, find_breaks(book.text, "en"))
@@ -113,7 +117,7 @@ class HeardBookTranscript:
 
     def __init__(self, book: BookText, whisper: Transcriber, language: str) -> None:
         self.text = book.text
-        self.notes: Sequence[str] = book.notes
+        self.notes: Sequence[str] = (*book.notes, f"The text was matched to what Whisper {whisper.model!r} heard.")
         self._whisper = whisper
         self._language = language
         code = language_code(language)

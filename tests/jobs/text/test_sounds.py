@@ -11,7 +11,8 @@ from jobs.text.sounds import Likeness, is_like_phrase, likeness
     ("language", "one", "other", "expected"),
     [
         ("en", "fifteenth", "15th", "same"), ("en", "their", "there", "same"), ("en", "may", "might", "other"),
-        ("en", "than", "then", "other"), ("en", "form should", "forms should", "near"), ("en", "form", "forms", "other"),
+        ("en", "than", "then", "other"), ("en", "form should", "forms should", "near"),
+        ("en", "form", "forms", "other"),
         ("de", "z. B.", "zum Beispiel", "same"), ("de", "Dr.", "Doktor", "same"), ("de", "den", "dem", "other"),
         ("de", "1889", "achtzehnhundertneunundachtzig", "same"), ("de", "ihn", "in", "near"),
         ("de", "Sei nicht", "Sein nicht", "same"), ("de", "bekam", "bekamen", "other"),

@@ -67,7 +67,7 @@ def hear(runs: Sequence[str], language: str = "de") -> tuple[HeardText, npt.NDAr
         placed.append(PlacedRun(Span(words[0].start_s, words[-1].end_s), tuple(words)))
         at += GAP_S
     speech = tuple(run.span for run in placed)
-    audio = np.arange(int((at + 1) * SPEECH_RATE_HZ), dtype=np.float32) / SPEECH_RATE_HZ
+    audio = np.arange(int((at + 1) * SPEECH_RATE_HZ), dtype=np.float32) / np.float32(SPEECH_RATE_HZ)
     return HeardText(text, (), tuple(placed), speech, (), language, (Span(0.0, at + 1),)), audio
 
 
