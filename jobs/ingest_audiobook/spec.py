@@ -43,7 +43,8 @@ KIND = JobKind(
 Cut an audiobook into clips with text: the first step to a voice.
 
 The book's text is matched offline (English) or by Whisper (ten languages); without it, Whisper transcribes. CPU,
-minutes to hours. A job; its result names train_manifest.jsonl and what was rejected. For clips that are cut already: ingest_clips. Next: align.""",
+minutes to hours. A job; its result names train_manifest.jsonl and what was rejected. For clips that are cut
+already: ingest_clips. Next: align.""",
         order=10,
         next='Check rejections.jsonl, then call align manifest="{manifest}".',
         step="ingest_audiobook (or ingest_clips) -> train_manifest.jsonl; look at what was rejected.",
