@@ -1,7 +1,7 @@
 """Check of the words at the edges of runs of speech that are kept beside speech that is not.
 
-Whisper's times are off by up to some tenths of a second, so that a word beside a pause may be taken for one of
-the run on its other side. Where both runs are kept in one clip that does no harm. Here the edge of a run is scored by that run's
+Whisper's times are off by up to some tenths of a second, so that a word beside a pause may be taken for one of the run
+on its other side. Where both runs are kept in one clip that does no harm. Here an edge of a run is scored by the run's
 audio alone: with its words, and with some fewer and more of them.
 """
 
