@@ -58,7 +58,7 @@ def _blurred(sounds: str, language: str) -> str:
 
 @functools.lru_cache(maxsize=4_000)
 def _sounds(text: str, language: str) -> str:
-    """Return the sounds of a text; empty where espeak-ng cannot tell them: Japanese with Chinese characters."""
+    """Return the sounds of a text; empty where espeak-ng does not know them: Japanese in Chinese characters."""
     if language == "ja" and any("\u4e00" <= character <= "\u9fff" for character in text):
         return ""
     ipa = espeak().ipa(_spelt(text, language), VOICES[language])

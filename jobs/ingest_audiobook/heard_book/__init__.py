@@ -1,1 +1,1 @@
-"""The book's words found in what Whisper hears: match of words, judgement of differences, placement in speech."""
+"""Speech as Whisper hears it, and the book's words in it: match, judgement of differences, placement."""

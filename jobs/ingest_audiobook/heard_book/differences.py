@@ -19,7 +19,7 @@ from jobs.audio.clip_io import SPEECH_RATE_HZ, Samples
 from jobs.audio.vad_segments import Span
 from jobs.ingest_audiobook.cut.clip_candidates import TimedWord
 from jobs.ingest_audiobook.heard_book.matching import BookWords, Difference, letters
-from jobs.ingest_audiobook.text.whisper_text import HeardText
+from jobs.ingest_audiobook.heard_book.whisper_text import HeardText
 from jobs.text.sounds import Likeness, is_like_phrase, likeness
 
 # Natural logs, by which the book's words may be less probable than those heard. Own measurement with Whisper base on

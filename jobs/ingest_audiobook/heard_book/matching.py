@@ -47,7 +47,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class BookMatch:
-    """What was heard, in order: (index heard, index in the book) of equal words, and differences between them."""
+    """Words heard that are the book's: index heard to index in the book, ascending; and the differences."""
 
     equal: dict[int, int]
     differences: tuple[Difference, ...]

@@ -19,7 +19,7 @@ from jobs.ingest_audiobook.cut.clip_candidates import PlacedRun, RejectedSpan, T
 from jobs.ingest_audiobook.heard_book.differences import DifferenceJudge, Doubt, Scorer
 from jobs.ingest_audiobook.heard_book.matching import BookIndex, BookWords, letters, written_words
 from jobs.ingest_audiobook.heard_book.run_edges import EdgeRun, settle_edges
-from jobs.ingest_audiobook.text.whisper_text import HeardText, assign_to_runs
+from jobs.ingest_audiobook.heard_book.whisper_text import HeardText, assign_to_runs
 
 MAX_QUOTED = 200  # characters of the book in a rejection's detail
 SECONDS_PER_LETTER, SECONDS_PER_CHARACTER, SPARE_S = 0.2, 0.7, 0.8  # more speech holds words that were not heard

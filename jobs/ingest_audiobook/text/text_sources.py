@@ -20,6 +20,7 @@ from jobs.ingest_audiobook.cut.clip_filters import mark_cut_runs
 from jobs.ingest_audiobook.cut.sentence_candidates import CutText, sentence_candidates
 from jobs.ingest_audiobook.heard_book.matching import written_words
 from jobs.ingest_audiobook.heard_book.placement import BookPlacer
+from jobs.ingest_audiobook.heard_book.whisper_text import SpeechToText, hear
 from jobs.ingest_audiobook.input.source_files import SourceFiles
 from jobs.ingest_audiobook.input.speech_chunks import SpeechChunk
 from jobs.ingest_audiobook.input.work_units import WorkUnit
@@ -29,7 +30,6 @@ from jobs.ingest_audiobook.text.segment_clips import segment_candidates
 from jobs.ingest_audiobook.text.subtitles import Segment, read_given_segments
 from jobs.ingest_audiobook.text.text_decoding import BookText
 from jobs.ingest_audiobook.text.text_readers import read_book_text
-from jobs.ingest_audiobook.text.whisper_text import SpeechToText, hear
 from jobs.text.sentences import find_breaks
 
 

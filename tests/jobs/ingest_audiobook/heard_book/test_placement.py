@@ -15,7 +15,7 @@ from jobs.audio.vad_segments import Span
 from jobs.ingest_audiobook.cut.clip_candidates import PlacedRun, RejectedSpan, TimedWord
 from jobs.ingest_audiobook.heard_book.matching import letters
 from jobs.ingest_audiobook.heard_book.placement import BookPlacer
-from jobs.ingest_audiobook.text.whisper_text import HeardText
+from jobs.ingest_audiobook.heard_book.whisper_text import HeardText
 
 WORD_S = 0.4
 GAP_S = 0.4
