@@ -59,7 +59,7 @@ CODES: dict[str, dict[str, str]] = {
         "memory_too_large": "The job declares more memory than this machine has.",
     },
     "Settings, environments and this machine": {
-        "environment_missing": "The locked environment of this step is missing or out of date. Run ./run.sh setup.",
+        "environment_missing": "The locked environment of this step is missing or out of date: call setup.",
         "setup_failed": "The environment could not be installed; the installer's message says why.",
         "settings_invalid": "config.toml or a variable holds an unknown or unfit entry; the message names it.",
         "home_newer": "The home was written by a newer version of tts-train. Update, or use another home.",

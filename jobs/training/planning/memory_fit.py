@@ -65,8 +65,10 @@ def available_memory(
         on_cpu: torch sees no GPU, although the driver may.
     """
     gpus = gpus or Gpus()
-    allowed = frozenset() if on_cpu else gpus.allowed(settings.gpus)
-    if allowed and (found := [(index, memory) for index, memory in sorted(gpus.memory().items()) if index in allowed]):
+    found = [] if on_cpu else gpus.slices(settings.gpus)
+    if not found and (allowed := frozenset() if on_cpu else gpus.allowed(settings.gpus)):
+        found = [(index, memory) for index, memory in sorted(gpus.memory().items()) if index in allowed]
+    if found:
         index, least = min(found[:n_processes], key=lambda pair: pair[1].free)
         return MemoryBudget("cuda", least.name, least.total, least.free, _read_capability(gpus, index))
     machine = memory_of_machine()

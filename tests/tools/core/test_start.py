@@ -152,7 +152,7 @@ async def test_a_dry_run_also_checks_space_and_environment(
 
     assert disk.value.code == "disk_full"
     assert environment.value.code == "environment_missing"
-    assert "./run.sh setup ml" in environment.value.hint
+    assert environment.value.hint == "Call setup, then this again."
 
 
 @pytest.mark.parametrize(
