@@ -33,7 +33,7 @@ from jobs.training.run import checkpoint
 from tests.support.training_process import QuietContext
 
 METHODS: tuple[dict[str, Any], ...] = (
-    {"method": "full", "early_stop": 0},
+    {"method": "full"},
     {"method": "lora", "lora_r": 4, "lora_dropout": 0.1, "predictor_share": 0.5, "optimizer": "adamw_8bit"},
 )
 # What is being written when the child is killed: a folder, and how names of unfinished things in it begin.
