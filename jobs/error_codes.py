@@ -17,6 +17,7 @@ CODES: dict[str, dict[str, str]] = {
         "person_declined": "The question in the client's form was declined; nothing was changed.",
         "idempotency_conflict": "The key was used for a job with other parameters; take another key.",
         "tool_failed": "A tool that the demo called answered with an error.",
+        "page_missing": "The web application has no such page, dataset or voice.",
         "internal_error": "A defect of tts-train. The message names an incident in errors.log of the home.",
     },
     "Paths and names": {

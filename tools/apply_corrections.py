@@ -16,8 +16,8 @@ from jobs.apply_corrections.params import Params
 from jobs.apply_corrections.spec import KIND
 from jobs.convert_codes.spec import KIND as CONVERT_CODES
 from jobs.dataset.corrections.base import MANIFEST, find_base
-from jobs.dataset.corrections.record import CORRECTION_OF, CORRECTIONS, Change, Correction, key_of, record
-from jobs.dataset.manifest import Clip, Rejection, read_rows
+from jobs.dataset.corrections.record import CORRECTIONS, Change, Correction, PlacedRow, key_of, record
+from jobs.dataset.manifest import read_rows
 from jobs.errors import UserError
 from jobs.param_types import rare
 from jobs.runner.job_kind import JobKind
@@ -102,14 +102,11 @@ def _find_clips(dataset: Path, changes: Sequence[Change]) -> list[tuple[str, str
     base = find_base(dataset)
     wanted = {change.clip for change in changes}
     found: dict[str, tuple[str, str]] = {}
-    for row in _rows(base.manifest, base.rejections):
-        names = {name for name in (row.audio, key_of(row)) if name}
-        found |= {name: (key_of(row), row.audio or "") for name in names & wanted}
-    if base.is_apart:
-        for row in read_rows(dataset / MANIFEST, Clip):
-            origin = (row.model_extra or {}).get(CORRECTION_OF)
-            if isinstance(origin, str) and row.audio in wanted and row.audio not in found:
-                found[row.audio] = (origin, row.audio)
+    for path in (base.manifest, base.rejections, *([dataset / MANIFEST] if base.is_apart else [])):
+        for row in read_rows(path, PlacedRow) if path.is_file() else ():
+            key = row.correction_of or key_of(row)
+            for name in wanted.intersection((row.audio or "", key)) - found.keys():
+                found[name] = key, row.audio or ""
     missing = sorted(wanted - found.keys())
     if missing:
         raise UserError(
@@ -119,12 +116,6 @@ def _find_clips(dataset: Path, changes: Sequence[Change]) -> list[tuple[str, str
             "RECORDING@START-END in seconds with three digits. Nothing was stored.",
         )
     return [found[change.clip] for change in changes]
-
-
-def _rows(manifest: Path, rejections: Path) -> Iterator[Clip | Rejection]:
-    yield from read_rows(manifest, Clip)
-    if rejections.is_file():
-        yield from read_rows(rejections, Rejection)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ KIND = JobKind(
         description="""\
 Correct clips (text, borders, drop, keep a rejected one, reference); all corrections are applied to the dataset.
 
-Only what changed is cut, aligned and encoded again, by jobs in a row. Minutes. People use ./run.sh web. Next: get_job.""",
+Only what changed is cut, aligned and encoded again, by jobs in a row. People use ./run.sh web. Next: get_job.""",
         order=15,
         next='Call align manifest="{manifest}", unless it was started with this.',
         step="apply_corrections (optional) -> train_manifest.jsonl as a listener has corrected it.",

@@ -61,10 +61,15 @@ def listening_app(session: RatingSession, key: str, port: int) -> ASGIApp:
     """Build the application: every path starts with the key; ``Host`` and ``Origin`` must name the port."""
     hosts = [f"{name}:{port}" for name in (ADDRESS, "localhost")]
     security = TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=[f"http://{host}" for host in hosts])
+    checked = HostCheck(_BehindKey(limited_page(listening_pages(session)), key), security)
+    return WithHeaders(checked, {"Cache-Control": "no-store"}, removed=REVEALING_HEADERS)
+
+
+def listening_pages(session: RatingSession) -> Starlette:
+    """Build the pages of a session, without any check of who asks."""
     app = Starlette(routes=_routes(session), exception_handlers={HTTPException: _refuse})
     app.router.redirect_slashes = False
-    checked = HostCheck(_BehindKey(limited_page(app), key), security)
-    return WithHeaders(checked, {"Cache-Control": "no-store"}, removed=REVEALING_HEADERS)
+    return app
 
 
 def _routes(session: RatingSession) -> list[Route]:

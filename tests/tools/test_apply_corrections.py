@@ -1,4 +1,4 @@
-"""The tool that corrects: it stores at once, refuses what it does not know, and starts only the jobs that are needed."""
+"""The tool that corrects: it stores at once, and refuses what it does not know."""
 
 from __future__ import annotations
 
@@ -49,9 +49,7 @@ async def test_corrections_are_stored_with_who_said_them(context: ToolContext, d
 async def test_a_rejection_is_named_by_its_place(context: ToolContext, dataset: Path) -> None:
     keep = Change(clip="book.m4b@5.000-7.500", action="keep")
 
-    answer = await apply_corrections(
-        ApplyCorrectionsArgs(manifest="anna", changes=[keep], only_store=True), context
-    )
+    answer = await apply_corrections(ApplyCorrectionsArgs(manifest="anna", changes=[keep], only_store=True), context)
 
     assert [one.clip for one in answer.recorded] == ["book.m4b@5.000-7.500"]
 

@@ -65,13 +65,13 @@ def apply_corrections(dataset: Path, audio: Path | None, context: JobContext, re
     corrections = read_corrections(record or record_of(dataset))
     rows = list(read_rows(base.manifest, Clip))
     rejections = list(read_rows(base.rejections, Rejection)) if base.rejections.is_file() else []
+    origins: list[Clip | Rejection] = [*rows, *rejections]
     index = EditIndex(fold(corrections))
-    edits = index.match([*rows, *rejections])
+    edits = index.match({key_of(row): row.source for row in origins})
     done = Applied(dataset / MANIFEST, n_corrections=len(corrections))
     maker = _RowMaker(ClipCutter(dataset, AudioRoots.of(context.settings), audio), rows, done)
     kept: list[_Placed] = []
     left_out: list[Rejection] = []
-    origins: list[Clip | Rejection] = [*rows, *rejections]
     for number, row in enumerate(origins):
         context.raise_if_cancelled()
         edit = edits.get(key_of(row))
@@ -90,7 +90,7 @@ def apply_corrections(dataset: Path, audio: Path | None, context: JobContext, re
     new = dataset / BEFORE_CORRECTIONS
     write_rows(new / f"{MANIFEST}.new", (_referenced(row, chosen, maker.replaced) for row in clips))
     write_rows(new / f"{REJECTIONS}.new", left_out)
-    replace(dataset, new / f"{MANIFEST}.new", new / f"{REJECTIONS}.new")
+    replace(dataset, new / f"{MANIFEST}.new", new / f"{REJECTIONS}.new", len(corrections))
     logger.info("%d corrections: %d clips, %d problems", done.n_corrections, done.n_clips, len(done.problems))
     return done
 

@@ -6,6 +6,7 @@ of the two it is, also after a kill between two steps, and after a new ingest.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jobs.dataset.manifest import BEFORE_CORRECTIONS, file_inside
 from jobs.errors import UserError
@@ -57,7 +58,7 @@ def keep_base(dataset: Path) -> Base:
     return kept
 
 
-def replace(dataset: Path, manifest: Path, rejections: Path) -> None:
+def replace(dataset: Path, manifest: Path, rejections: Path, n_corrections: int) -> None:
     """Give the dataset a corrected manifest and rejections, files in the folder ``BEFORE_CORRECTIONS``.
 
     The hash of the new manifest is known as ours before it takes its place, and that of the one before until then.
@@ -67,12 +68,22 @@ def replace(dataset: Path, manifest: Path, rejections: Path) -> None:
     write_json(dataset / BEFORE_CORRECTIONS / _OURS, {"manifests": [*known, new]})
     move(manifest, dataset / MANIFEST)
     move(rejections, dataset / REJECTIONS)
-    write_json(dataset / BEFORE_CORRECTIONS / _OURS, {"manifests": [new]})
+    write_json(dataset / BEFORE_CORRECTIONS / _OURS, {"manifests": [new], "n_corrections": n_corrections})
+
+
+def count_applied(dataset: Path) -> int:
+    """Return how many lines of the record the dataset's manifest follows from; 0 after an ingest without any."""
+    found = _read_note(dataset).get("n_corrections", 0)
+    return found if isinstance(found, int) and find_base(dataset).is_apart else 0
 
 
 def _read_ours(dataset: Path) -> frozenset[str]:
-    try:
-        found = read_object(file_inside(dataset / BEFORE_CORRECTIONS, _OURS), _MOST_BYTES).get("manifests", [])
-    except (OSError, ValueError, UserError):
-        return frozenset()
+    found = _read_note(dataset).get("manifests", [])
     return frozenset(one for one in found if isinstance(one, str)) if isinstance(found, list) else frozenset()
+
+
+def _read_note(dataset: Path) -> dict[str, Any]:
+    try:
+        return read_object(file_inside(dataset / BEFORE_CORRECTIONS, _OURS), _MOST_BYTES)
+    except (OSError, ValueError, UserError):
+        return {}

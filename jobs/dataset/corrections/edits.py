@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from jobs.dataset.corrections.record import Correction, Part, in_force, key_of
-from jobs.dataset.manifest import Clip, Rejection, Source
+from jobs.dataset.corrections.record import Correction, Part, in_force
+from jobs.dataset.manifest import Source
 
 SAME_SHARE = 0.8
 """Of the time of two places in a recording together that both have, for them to be the same clip."""
@@ -88,20 +88,21 @@ class EditIndex:
     def __post_init__(self) -> None:
         self.unused = {key for key, edit in self.edits.items() if edit.changes}
 
-    def match(self, rows: Iterable[Clip | Rejection]) -> dict[str, Edit]:
-        """Return the edits of some rows by the rows' keys."""
-        listed = list(rows)
-        found = {key: self.edits[key] for row in listed if (key := key_of(row)) in self.edits}
+    def match(self, places: Mapping[str, Source | None]) -> dict[str, Edit]:
+        """Return the edits of clips and rejections by their keys.
+
+        Args:
+            places: key of each, and where it lies in its recording.
+        """
+        found = {key: self.edits[key] for key in places if key in self.edits}
         self.unused -= set(found)
         moved = [place for key in sorted(self.unused) if (place := parse_place(key)) is not None]
-        if not moved:
-            return found
-        for row in listed:
-            if row.source is None or key_of(row) in found:
+        for key, source in places.items() if moved else ():
+            if source is None or key in found:
                 continue
-            near = max(moved, key=lambda place: _shared(place[1], row.source), default=None)
-            if near is not None and near[0] in self.unused and _shared(near[1], row.source) >= SAME_SHARE:
-                found[key_of(row)] = self.edits[near[0]]
+            near = max(moved, key=lambda place: _shared(place[1], source))
+            if near[0] in self.unused and _shared(near[1], source) >= SAME_SHARE:
+                found[key] = self.edits[near[0]]
                 self.unused.discard(near[0])
         return found
 
@@ -114,9 +115,9 @@ def parse_place(key: str) -> tuple[str, Source] | None:
     return key, Source(recording=named["recording"], start_s=float(named["start"]), end_s=float(named["end"]))
 
 
-def _shared(one: Source, other: Source | None) -> float:
+def _shared(one: Source, other: Source) -> float:
     """Share of the time of two places together that both have, 0 to 1."""
-    if other is None or one.recording != other.recording:
+    if one.recording != other.recording:
         return 0.0
     both = min(one.end_s, other.end_s) - max(one.start_s, other.start_s)
     return max(0.0, both) / max(max(one.end_s, other.end_s) - min(one.start_s, other.start_s), 1e-9)

@@ -100,7 +100,17 @@ class Change(Strict):
         return self
 
 
-def key_of(row: Clip | Rejection) -> str:
+class PlacedRow(Row):
+    """What names a clip or rejection: the only fields that are read where there may be many lines."""
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+    audio: Annotated[str, Field(max_length=LONGEST_PATH)] | None = None
+    source: Source | None = None
+    correction_of: Annotated[str, Field(max_length=2 * LONGEST_PATH)] | None = None
+
+
+def key_of(row: Clip | Rejection | PlacedRow) -> str:
     """Return the key of a clip or rejection: its place in the recording, which a new ingest of the book finds again.
 
     Of one without a place, the name of its file.

@@ -61,7 +61,9 @@ def dataset(tmp_path: Path, book: Path) -> Path:
     return folder
 
 
-def say(dataset: Path, clip: str, action: Any = "change", seen: str | None = None, who: str = "Ada", **part: Any) -> str:
+def say(
+    dataset: Path, clip: str, action: Any = "change", seen: str | None = None, who: str = "Ada", **part: Any
+) -> str:
     """Record one correction of a clip by its file or key; return its id."""
     base = find_base(dataset)
     rows = [*read_rows(base.manifest, Clip), *read_rows(base.rejections, Rejection)]
