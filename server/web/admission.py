@@ -19,7 +19,7 @@ NOT_OURS = "Refused: this did not come from a page of this application.\n"
 # A redirect would go on for the site whose link was followed, to which a strict cookie is not sent.
 _FIRST_PAGE = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={path}">'
-    '<title>tts-train</title><p><a href="{path}">Open the application</a></p></html>'
+    '<link rel="icon" href="data:,"><title>tts-train</title><p><a href="{path}">Open the application</a></p></html>'
 )
 
 
@@ -81,7 +81,7 @@ class Admission:
     def _first_page(self) -> Response:
         response = HTMLResponse(_FIRST_PAGE.format(path=f"{self._keys.root}/"))
         response.set_cookie(COOKIE, self._keys.session, path=f"{self._keys.root}/", httponly=True, samesite="strict")
-        response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+        response.headers["Content-Security-Policy"] = "default-src 'none'; img-src data:; frame-ancestors 'none'"
         return response
 
 

@@ -25,6 +25,7 @@ from jobs.dataset.manifest import (
     Text,
     read_rows,
 )
+from jobs.dataset.rejection_reasons import SILENCE
 
 PAGE = 50
 MOST_TABLES = 3
@@ -113,7 +114,7 @@ class Query:
     """Filter, order and page of a table; empty: no filter."""
 
     words: str = ""
-    show: str = "all"
+    show: str = "speech"
     reason: str = ""
     chapter: str = ""
     speaker: str = ""
@@ -130,7 +131,8 @@ ORDERS: Mapping[str, Callable[[ClipLine], tuple[object, ...]]] = {
     "latest correction": lambda line: (-(line.edit.at if line.edit else 0.0), line.number),
 }
 SHOWS: Mapping[str, Callable[[ClipLine], bool]] = {
-    "all": lambda line: True,
+    "speech": lambda line: line.reason != SILENCE or line.is_kept,
+    "everything": lambda line: True,
     "kept": lambda line: line.is_kept,
     "left out": lambda line: not line.is_kept,
     "corrected": lambda line: line.is_corrected,
@@ -176,7 +178,7 @@ class ClipTable:
     def find(self, query: Query) -> list[ClipLine]:
         """Return all lines that a query wants, in its order."""
         words = query.words.casefold().split()
-        shown = SHOWS.get(query.show, SHOWS["all"])
+        shown = SHOWS.get(query.show, SHOWS["speech"])
         found = [
             line
             for line in self.lines
@@ -197,10 +199,14 @@ class ClipTables:
         self._lines: OrderedDict[Path, tuple[object, list[ClipLine]]] = OrderedDict()
         self._lock = Lock()
 
+    def is_known(self, dataset: Path) -> bool:
+        """Return whether the clips of a dataset are in memory, as they are on the disk."""
+        return dataset in self._lines and self._lines[dataset][0] == _ingested(dataset)
+
     def get(self, dataset: Path) -> ClipTable:
         """Return the table of a dataset. Raises ``UserError``: as ``find_base`` and ``read_rows``."""
         with self._lock:
-            ingested = tuple(_state(dataset / name) for name in (MANIFEST, REJECTIONS))
+            ingested = _ingested(dataset)
             corrected = (ingested, _state(dataset / "corrections.jsonl"))
             if dataset in self._tables and self._tables[dataset][0] == corrected:
                 return self._tables[dataset][1]
@@ -216,6 +222,10 @@ class ClipTables:
 def _shorten(tables: OrderedDict[Path, Any]) -> None:
     while len(tables) > MOST_TABLES:
         tables.popitem(last=False)
+
+
+def _ingested(dataset: Path) -> object:
+    return tuple(_state(dataset / name) for name in (MANIFEST, REJECTIONS))
 
 
 def _state(path: Path) -> tuple[int, int, int] | None:

@@ -32,7 +32,10 @@ async def datasets(request: Request) -> Response:
 
 
 async def dataset(request: Request) -> Response:
-    """Show one dataset."""
+    """Show one dataset; at first that it is read, where that takes long."""
+    folder = await find_named(request, "dataset")
+    if "read" not in request.query_params and not _tables(request).is_known(folder):
+        return render(request, "reading", name=request.path_params["name"])
     return render(request, "dataset", **await _page(request))
 
 
@@ -118,11 +121,15 @@ def _seconds(form: dict[str, str], name: str) -> float | None:
     return round(found, 4)
 
 
-async def _table(request: Request, folder: Path) -> ClipTable:
+def _tables(request: Request) -> ClipTables:
     tables: ClipTables | None = getattr(request.app.state, "tables", None)
     if tables is None:
         tables = request.app.state.tables = ClipTables()
-    return await to_thread.run_sync(tables.get, folder)
+    return tables
+
+
+async def _table(request: Request, folder: Path) -> ClipTable:
+    return await to_thread.run_sync(_tables(request).get, folder)
 
 
 async def _page(request: Request) -> dict[str, Any]:
@@ -153,7 +160,7 @@ def _query(params: QueryParams) -> Query:
     words = {name: params.get(name, "")[:200] for name in ("words", "reason", "chapter", "speaker")}
     return Query(
         **words,
-        show=params.get("show", "all"),
+        show=params.get("show", "speech"),
         sort=params.get("sort", "place"),
         page=int(page) if page.isdecimal() and len(page) < 7 else 0,
     )

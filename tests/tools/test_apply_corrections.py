@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from jobs.dataset.corrections.record import Change, Part, read_corrections
-from jobs.dataset.manifest import Clip, Rejection, Source, write_rows
+from jobs.dataset.manifest import Clip, Rejection, Source, read_rows, write_rows
 from jobs.errors import UserError
+from jobs.ingest_clips import params as ingest_clips
+from jobs.ingest_clips.spec import KIND as INGEST_CLIPS
+from jobs.runner.outputs import find_places, seal
+from jobs.runner.paths import Home
+from jobs.runner.store import Store
 from tools.apply_corrections import ApplyCorrectionsArgs, apply_corrections
 from tools.core.registry import all_tools
 from tools.core.tool_types import ToolContext
@@ -85,6 +92,44 @@ async def test_a_manifest_that_no_job_made_is_not_replaced(context: ToolContext,
         await apply_corrections(args, context)
 
     assert error.value.code == "output_not_ours"
+
+
+async def test_the_job_corrects_a_dataset_that_a_job_made_and_a_new_ingest_may_still_replace_it(
+    context: ToolContext, dataset: Path
+) -> None:
+    params = ingest_clips.Params(
+        audio_dir=str(dataset), transcripts=str(dataset / "list.csv"), voice="anna", out_dir=str(dataset)
+    )
+    make_ingest_job(context, params)
+    python = context.settings.envs / "ml" / "bin" / "python"
+    python.unlink()
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')  # a link would not find the packages
+    python.chmod(0o755)
+    args = ApplyCorrectionsArgs(manifest="anna", changes=[change()], wait_s=50)
+
+    answer = await apply_corrections(args, context)
+
+    (row,) = read_rows(dataset / "train_manifest.jsonl", Clip)
+    assert (answer.job.state, answer.then) == ("succeeded", []), answer.job.error
+    assert (answer.job.result["n_changed"], answer.job.result["problems"]) == (1, [])
+    assert (row.text, row.audio) == ("Right.", "clips/0.wav")
+    assert context.runner.check(INGEST_CLIPS, params) is None, "what the correction wrote is ours"
+
+
+def make_ingest_job(context: ToolContext, params: ingest_clips.Params) -> None:
+    """Add an ingest to the store that has made the dataset."""
+    home = Home(context.settings.home)
+    job_id, document = "ingest_clips-20260101-000000-0001", json.dumps({"params": params.model_dump(mode="json")})
+    row = {"id": job_id, "kind": "ingest_clips", "spec_hash": "", "document": document, "resource": "cpu",
+           "environment": "ml", "max_tries": 1, "created_at": 1.0, "state": "succeeded", "attempt": 1,
+           "ended_at": 2.0}  # fmt: skip
+    store = Store(home)
+    with store.transaction() as connection:
+        store.insert(connection, row, None)
+    places = find_places(INGEST_CLIPS, params, context.settings.home)
+    for place in places:
+        place.claim(job_id)
+    seal(places, job_id)
 
 
 def test_it_is_the_tool_of_its_kind() -> None:

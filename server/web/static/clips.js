@@ -12,6 +12,7 @@ function choose(row) {
   for (const other of rows()) other.removeAttribute("aria-selected");
   row.setAttribute("aria-selected", "true");
   row.scrollIntoView({block: "nearest"});
+  row.querySelector(".open").focus({preventScroll: true});
   const query = document.getElementById("query").getAttribute("hx-get").replace(/clips$/, "clip");
   htmx.ajax("GET", query + "?key=" + encodeURIComponent(row.dataset.key), "#clip");
 }
@@ -100,11 +101,13 @@ document.body.addEventListener("click", event => {
   }
 });
 
-// The row was replaced by the answer of a correction: it stays the chosen one.
-document.body.addEventListener("htmx:oobAfterSwap", () => {
+// The row was replaced by the answer of a correction: it stays the chosen one, and the keys act on it.
+document.body.addEventListener("htmx:afterSettle", event => {
   const form = document.getElementById("correction");
   const row = form && document.getElementById(form.dataset.row);
-  if (row) row.setAttribute("aria-selected", "true");
+  if (event.detail.target.id !== "clip" || !row) return;
+  row.setAttribute("aria-selected", "true");
+  row.querySelector(".open").focus({preventScroll: true});
 });
 
 const KEYS = {

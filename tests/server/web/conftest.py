@@ -60,7 +60,7 @@ def make_dataset(folder: Path, n_clips: int = N_CLIPS) -> None:
         )  # fmt: skip
     for row in (*rows[:3], Clip(audio="clips/rejected.wav", text="")):
         (folder / row.audio).write_bytes(f"sound of {row.audio}".encode())
-    there = Source(recording=HOSTILE, start_s=1.0, end_s=3.0)
+    there = Source(recording=f"z{HOSTILE}", start_s=1.0, end_s=3.0)
     rejections = [
         Rejection(source=rows[0].source.model_copy(update={"start_s": 900.0, "end_s": 903.0}), reason="noisy",
                   detail=HOSTILE, text="A noisy one.", audio="clips/rejected.wav"),
