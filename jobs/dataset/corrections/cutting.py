@@ -1,7 +1,6 @@
 """Clips cut anew for corrections: from the clip that the ingest made where it holds all of it, else from the recording.
 
-A file is named by the hash of what it is cut from and of its borders, so one that is there is the right one, whichever
-attempt has written it.
+A file is named by the hash of what it is cut from and of its borders, so one that an earlier attempt wrote is right.
 """
 
 import hashlib

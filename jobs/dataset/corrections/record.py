@@ -101,7 +101,7 @@ class Change(Strict):
 
 
 class PlacedRow(Row):
-    """What names a clip or rejection: the only fields that are read where there may be many lines."""
+    """Names of a clip or rejection: the only fields that are read where there may be many lines."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
