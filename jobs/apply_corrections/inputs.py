@@ -19,12 +19,12 @@ def suggest_inputs(params: Params, given: Collection[str], settings: Settings) -
     found: dict[str, Any] = {}
     if "corrections" not in given:
         found["corrections"] = str(record_of(dataset))
-    if "audio" not in given and (audio := _recording_of(dataset, settings)):
+    if "audio" not in given and (audio := recording_of(dataset, settings)):
         found["audio"] = audio
     return found
 
 
-def _recording_of(dataset: Path, settings: Settings) -> str | None:
+def recording_of(dataset: Path, settings: Settings) -> str | None:
     """Return the recording of the newest ingest into a folder, if it is still there."""
     if not settings.home.exists():
         return None

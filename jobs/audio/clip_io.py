@@ -86,9 +86,15 @@ def _open_sound(path: Path) -> Iterator[soundfile.SoundFile]:
 
 def write_clip(path: Path, samples: Samples, sample_rate_hz: int) -> None:
     """Write mono 16-bit WAV under a temporary name, then rename. Samples outside -1..1 are clipped."""
-    encoded = io.BytesIO()  # libsndfile hides why it could not write; the operating system says "no space left"
+    # libsndfile hides why it could not write; the operating system says "no space left"
+    write_bytes(path, encode_clip(samples, sample_rate_hz), sync=False)
+
+
+def encode_clip(samples: Samples, sample_rate_hz: int) -> bytes:
+    """Return samples as mono 16-bit WAV; those outside -1..1 are clipped."""
+    encoded = io.BytesIO()
     soundfile.write(encoded, np.clip(samples, -1.0, 1.0), sample_rate_hz, subtype="PCM_16", format="WAV")
-    write_bytes(path, encoded.getvalue(), sync=False)
+    return encoded.getvalue()
 
 
 def fade_cut_ends(samples: Samples, at_start: bool, at_end: bool) -> Samples:

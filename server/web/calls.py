@@ -50,12 +50,17 @@ async def read_form(request: Request) -> dict[str, str]:
     return {name: values[-1] for name, values in fields.items()}
 
 
+def error_parts(error: UserError) -> dict[str, str]:
+    """Return code, message and hint of an error as they are shown; the hint may be empty."""
+    return {"hint": ""} | dict(error_fields(error)["error"])
+
+
 async def show_error(request: Request, error: Exception) -> Response:
     """Answer with the error of a tool, as a part of a page where htmx asked, else as a page."""
     if not isinstance(error, UserError):
         error = unexpected(request.url.path, error, context_of(request).settings.home)
     status = {"correction_conflict": 409, "job_unknown": 404, "page_missing": 404, "internal_error": 500}
-    shown = error_fields(error)["error"]
+    shown = error_parts(error)
     template = "error_part" if "HX-Request" in request.headers else "error"
     return render(request, template, status=status.get(error.code, 400), error=shown)
 

@@ -99,6 +99,13 @@ class ClipLine:
         return start_s, end_s
 
     @property
+    def place(self) -> Source | None:
+        """Place in the recording, as the ingest has it."""
+        if self.start_s is None or self.end_s is None:
+            return None
+        return Source(recording=self.recording, chapter=self.chapter, start_s=self.start_s, end_s=self.end_s)
+
+    @property
     def is_corrected(self) -> bool:
         """True when any correction is in force."""
         return self.edit is not None and self.edit.changes
@@ -271,12 +278,6 @@ def _lines(rows: list[_ClipRow | Rejection]) -> Iterator[ClipLine]:
 
 def _with_edits(dataset: Path, lines: list[ClipLine]) -> ClipTable:
     corrections = read_corrections(record_of(dataset))
-    edits = EditIndex(fold(corrections)).match({line.key: _place(line) for line in lines}) if corrections else {}
+    edits = EditIndex(fold(corrections)).match({line.key: line.place for line in lines}) if corrections else {}
     shown = [replace(line, edit=edits[line.key]) if line.key in edits else line for line in lines]
     return ClipTable(shown, len(corrections), count_applied(dataset) if corrections else 0)
-
-
-def _place(line: ClipLine) -> Source | None:
-    if line.start_s is None or line.end_s is None:
-        return None
-    return Source(recording=line.recording, start_s=line.start_s, end_s=line.end_s)

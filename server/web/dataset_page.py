@@ -13,14 +13,14 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from jobs.apply_corrections.excerpts import has_excerpts, read_excerpt, with_margin
 from jobs.dataset.audio_roots import AudioRoots
 from jobs.dataset.corrections.base import MANIFEST
 from jobs.dataset.rejection_reasons import MEANING
 from jobs.errors import UserError
-from server.web.calls import call_tool, context_of, find_named, read_form
+from server.web.calls import call_tool, context_of, error_parts, find_named, read_form
 from server.web.clip_table import ORDERS, PAGE, SHOWS, ClipLine, ClipTable, ClipTables, Query
 from server.web.rendering import render
-from tools.core.errors import error_fields
 from tools.inputs.references import list_datasets
 
 
@@ -48,7 +48,8 @@ async def clip(request: Request) -> Response:
     """Show one clip to hear and to correct."""
     folder = await find_named(request, "dataset")
     table = await _table(request, folder)
-    return render(request, "clip", **_clip(request, _line(table, request.query_params.get("key", ""))))
+    line = _line(table, request.query_params.get("key", ""))
+    return render(request, "clip", **await _clip(request, folder, line, "around" in request.query_params))
 
 
 async def audio(request: Request) -> Response:
@@ -64,6 +65,16 @@ async def audio(request: Request) -> Response:
     return FileResponse(path, media_type="audio/wav", headers={"Cache-Control": "private, max-age=600"})
 
 
+async def excerpt(request: Request) -> Response:
+    """Send the part of the recording that a clip or rejection lies in, with a second before and after it."""
+    folder = await find_named(request, "dataset")
+    line = _line(await _table(request, folder), request.query_params.get("key", ""))
+    if line.place is None:
+        raise HTTPException(404, "It has no place in a recording")
+    sound = await to_thread.run_sync(read_excerpt, folder, line.place, context_of(request).settings)
+    return Response(sound, media_type="audio/wav", headers={"Cache-Control": "private, max-age=600"})
+
+
 async def correct(request: Request) -> Response:
     """Store a correction and show the clip as it is now; where somebody was faster, as that one left it."""
     folder = await find_named(request, "dataset")
@@ -76,10 +87,10 @@ async def correct(request: Request) -> Response:
         arguments = {"manifest": str(folder), "changes": [change], "who": form.get("who", "")[:100], "only_store": True}
         await call_tool(request, "apply_corrections", arguments)
     except UserError as refused:
-        error = error_fields(refused)["error"]
+        error = error_parts(refused)
     table = await _table(request, folder)
     status = 200 if error is None else 409 if error["code"] == "correction_conflict" else 400
-    values = _clip(request, _line(table, key)) | {"error": error, "is_answer": True, "table": table}
+    values = await _clip(request, folder, _line(table, key)) | {"error": error, "is_answer": True, "table": table}
     return render(request, "clip", status=status, **values)
 
 
@@ -172,10 +183,25 @@ def _line(table: ClipTable, key: str) -> ClipLine:
     return table.by_key[key]
 
 
-def _clip(request: Request, line: ClipLine) -> dict[str, Any]:
+async def _clip(request: Request, folder: Path, line: ClipLine, is_around: bool = False) -> dict[str, Any]:
+    """Return what the panel of a clip shows: its file, or the part of the recording around it."""
     here = f"{request.scope['root_path']}{_path_of(request)}"
+    settings = context_of(request).settings
+    can_read = line.place is not None and await to_thread.run_sync(has_excerpts, folder, line.recording, settings)
+    is_around = can_read and (is_around or not line.audio)
+    sound_start_s = with_margin(line.place).start_s if is_around and line.place is not None else line.start_s or 0.0
+    around = f"{here}/excerpt?{urlencode({'key': line.key})}"
     sound = f"{here}/audio?{urlencode({'file': line.audio})}" if line.audio else ""
-    return {"line": line, "here": here, "sound": sound, "meaning": MEANING, "error": None, "is_answer": False}
+    return {
+        "line": line,
+        "here": here,
+        "sound": around if is_around else sound,
+        "sound_start_s": sound_start_s,
+        "around": f"{here}/clip?{urlencode({'key': line.key, 'around': 1})}" if can_read and not is_around else "",
+        "meaning": MEANING,
+        "error": None,
+        "is_answer": False,
+    }
 
 
 def _path_of(request: Request) -> str:
@@ -188,6 +214,7 @@ ROUTES = [
     Route("/datasets/{name}/clips", clips),
     Route("/datasets/{name}/clip", clip),
     Route("/datasets/{name}/audio", audio),
+    Route("/datasets/{name}/excerpt", excerpt),
     Route("/datasets/{name}/correct", correct, methods=["POST"]),
     Route("/datasets/{name}/apply", apply, methods=["POST"]),
 ]

@@ -10,7 +10,7 @@ from typing import Any
 from jobs.runner.client.runner import Runner
 from jobs.runner.job_kind import all_kinds
 from jobs.runner.models import JobRecord, Progress
-from jobs.runner.paths import find_job_ids
+from jobs.runner.paths import find_job_ids, is_job_id
 from jobs.runner.progress.metric_history import MetricHistory
 from tools.core.job_view import fraction_of, view_job
 from tools.core.registry import find_kind_tool
@@ -79,7 +79,10 @@ def read_rows(runner: Runner, state: str = "", kind: str = "") -> list[JobRow]:
 def make_row(record: JobRecord, runner: Runner) -> JobRow:
     """Return the row of one job."""
     tool = find_kind_tool(record.kind)
-    row = JobRow(record, tool.hints.title if tool else record.kind, name_subject(record.params), find_parent(record))
+    subject = name_subject(record.params)
+    if is_job_id(subject):  # the voice or dataset is in the folder of the job that made it
+        subject = name_subject(runner.get(subject).params)
+    row = JobRow(record, tool.hints.title if tool else record.kind, subject, find_parent(record))
     if record.state == "running":
         row.progress = runner.progress(record.job_id)
         row.eta_s = view_job(record, runner, 0).eta_s
@@ -98,7 +101,7 @@ def name_subject(params: dict[str, Any]) -> str:
     for name in ("model", "base_model", "out_dir", "audio"):
         if isinstance(params.get(name), str) and params[name]:
             path = Path(params[name])
-            inner = [part for part in path.parts if part not in ("voice", "training", "final_model", "/")]
+            inner = [part for part in path.parts if part not in ("voice", "training", "final_model", "out", "/")]
             return inner[-1] if path.is_absolute() and inner else str(params[name])
     return ""
 

@@ -14,7 +14,7 @@ from jobs.files.atomic_io import write_json
 from jobs.files.copying import copy_file
 from jobs.files.folders import make_folder, move, remove
 from jobs.files.json_documents import read_object
-from jobs.files.reading import hash_file
+from jobs.files.reading import hash_file, resolve_inside
 
 MANIFEST, REJECTIONS = "train_manifest.jsonl", "rejections.jsonl"
 _OURS = "applied.json"
@@ -69,6 +69,17 @@ def replace(dataset: Path, manifest: Path, rejections: Path, n_corrections: int)
     move(manifest, dataset / MANIFEST)
     move(rejections, dataset / REJECTIONS)
     write_json(dataset / BEFORE_CORRECTIONS / _OURS, {"manifests": [new], "n_corrections": n_corrections})
+
+
+def find_recording(audio: Path, name: str) -> Path | None:
+    """Return the file of a recording that a dataset's lines name.
+
+    Args:
+        audio: the recording itself, or the folder of all of them.
+        name: as in ``source.recording``.
+    """
+    found = resolve_inside(audio, name) if audio.is_dir() else audio if audio.name == Path(name).name else None
+    return found if found is not None and found.is_file() else None
 
 
 def count_applied(dataset: Path) -> int:

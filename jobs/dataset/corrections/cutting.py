@@ -3,22 +3,24 @@
 A file is named by the hash of what it is cut from and of its borders, so one that an earlier attempt wrote is right.
 """
 
+import base64
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, fade_cut_ends, read_clip, write_clip
+from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, encode_clip, fade_cut_ends, read_clip, write_clip
 from jobs.audio.recording import Recording
 from jobs.audio.resampling import resample
 from jobs.dataset.audio_roots import AudioRoots
-from jobs.dataset.corrections.base import MANIFEST
+from jobs.dataset.corrections.base import MANIFEST, find_recording
 from jobs.dataset.manifest import CORRECTED_CLIPS, LONGEST_READ_S, RejectionError, Source
 from jobs.errors import UserError
 from jobs.files.folders import make_folder
-from jobs.files.reading import hash_file, open_regular, resolve_inside
+from jobs.files.reading import hash_file, open_regular
 
 NEAR_S = 0.001  # borders that differ by less are the same
 _HEAD_BYTES = 1 << 20
@@ -86,15 +88,22 @@ class ClipCutter:
 
     def _find(self, name: str) -> Recording:
         if name not in self._recordings:
-            path = self.audio
-            if path is not None and path.is_dir():
-                path = resolve_inside(path, name)
-            elif path is not None and path.name != Path(name).name:
-                path = None
-            if path is None or not path.is_file():
+            path = find_recording(self.audio, name) if self.audio is not None else None
+            if path is None:
                 raise RejectionError("recording_missing", f"the recording {name!r} was not given; give it with audio")
             self._recordings[name] = Recording(path)
         return self._recordings[name]
+
+
+def cut_excerpt(request: dict[str, Any]) -> str:
+    """Return a part of a recording as WAV in base64; for a child process.
+
+    Args:
+        request: ``path`` of the recording, ``start_s`` and ``end_s``.
+    """
+    place = Source(recording="", start_s=request["start_s"], end_s=request["end_s"])
+    samples = _read_part(Recording(Path(request["path"])), place)
+    return base64.b64encode(encode_clip(samples, CLIP_RATE_HZ)).decode()
 
 
 def _name(origin: str, start_s: float, end_s: float) -> str:

@@ -27,7 +27,7 @@ async function drawCurves() {
       return new uPlot({
         title: name, width: Math.max(280, box.clientWidth), height: 220, legend: {live: true}, scales: {x: {time: false}},
         series: [{label: "at"}, {label: name, stroke: COLOURS[n % COLOURS.length], width: 1.5, spanGaps: true}],
-        axes: [axis, {...axis, size: 60}],
+        axes: [axis, {...axis, size: 70, values: (plot, all) => all.map(one => String(Number(one.toPrecision(3))))}],
       }, [at, columns[n]], box);
     });
   } else {

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
+import sys
 import time
+import wave
 from pathlib import Path
 
 import pytest
 
 from jobs.dataset.corrections.record import read_corrections
+from jobs.dataset.manifest import Rejection, Source, write_rows
+from jobs.runner.paths import Home
+from jobs.runner.store import Store
 from server.web.clip_table import PAGE, ClipTables, Query
 from tests.server.web.conftest import N_CLIPS, make_dataset
 from tests.support.html_page import HOSTILE
@@ -184,3 +191,40 @@ def test_ten_thousand_clips_are_shown_filtered_and_corrected_at_once(browser, tm
 
     print({name: f"{seconds * 1000:.0f} ms" for name, seconds in took.items()})  # noqa: T201
     assert max(took["again"], took["filter"], took["sort"]) < 1.0  # 0.1 s each on an idle core
+
+
+def test_a_rejection_without_a_file_is_heard_from_the_recording(browser, tmp_path: Path) -> None:
+    settings = browser.context.settings
+    python = settings.envs / "ml" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    dataset, book = folder(browser), tmp_path / "book.m4b"
+    with wave.open(str(book), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(24_000)
+        sound.writeframes(bytes(2 * 24_000 * 20))
+    document = {"params": {"audio": str(book), "out_dir": str(dataset)}}
+    row = {"id": "ingest_audiobook-20260101-000000-0001", "kind": "ingest_audiobook", "spec_hash": "",
+           "resource": "cpu",
+           "document": json.dumps(document), "environment": "ml", "max_tries": 1, "created_at": 1.0,
+           "state": "succeeded", "attempt": 0, "ended_at": 2.0}  # fmt: skip
+    store = Store(Home(settings.home))
+    with store.transaction() as connection:
+        store.insert(connection, row, None)
+    gap = Rejection(source=Source(recording="book.m4b", start_s=4.0, end_s=5.0), reason="not_in_text")
+    write_rows(dataset / "rejections.jsonl", [gap])
+
+    panel = browser.get("/datasets/anna/clip?key=book.m4b@4.000-5.000").text
+    sound = browser.get("/datasets/anna/excerpt?key=book.m4b@4.000-5.000")
+
+    assert 'data-start="3.0"' in panel
+    assert "/excerpt?key=book.m4b%404.000-5.000" in panel
+    with wave.open(io.BytesIO(sound.content)) as heard:
+        assert heard.getnframes() == 3 * 24_000, "a second before it, itself, a second after it"
+    around = browser.get(f"/datasets/anna/clip?key={SECOND}").text
+    assert "With a second around it" in around
+    book.unlink()
+    assert "There is no file of it" in browser.get("/datasets/anna/clip?key=book.m4b@4.000-5.000").text
+    assert browser.get("/datasets/anna/excerpt?key=book.m4b@4.000-5.000").status_code == 400

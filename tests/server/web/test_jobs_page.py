@@ -114,8 +114,10 @@ def test_there_is_no_advice_for_one_bad_measure_or_none() -> None:
     ("params", "subject"),
     [
         ({"voice": "anna", "audio": "/b/book.m4b"}, "anna"), ({"manifest": "/h/datasets/anna/train.jsonl"}, "anna"),
-        ({"manifest": "/h/voices/anna/dataset/train.jsonl"}, "anna"), ({"takes": "/w/anna/samples/takes.jsonl"}, "anna"),
-        ({"model": "/h/voices/anna/training/voice"}, "anna"), ({"model": "Qwen/Base"}, "Qwen/Base"), ({}, ""),
+        ({"manifest": "/h/voices/anna/dataset/train.jsonl"}, "anna"),
+        ({"takes": "/w/anna/samples/takes.jsonl"}, "anna"),
+        ({"model": "/h/voices/anna/training/voice"}, "anna"),
+        ({"model": "/h/jobs/training-20260101-000000-0001/out/voice"}, "training-20260101-000000-0001"), ({"model": "Qwen/Base"}, "Qwen/Base"), ({}, ""),
     ],
 )  # fmt: skip
 def test_a_job_is_of_a_voice_or_dataset(params: dict[str, str], subject: str) -> None:
@@ -188,7 +190,8 @@ def test_files_of_a_job_are_sent_without_rights(browser, search: str, tmp_path: 
     attempt = home.attempt(TRIAL.format(1), 1)
     report = attempt.path / "report.html"
     report.write_text("<script>alert(1)</script>")
-    line = {"job_id": TRIAL.format(1), "name": "report", "kind": "report", "path": str(report), "size_bytes": report.stat().st_size,
+    line = {"job_id": TRIAL.format(1), "name": "report", "kind": "report", "path": str(report),
+            "size_bytes": report.stat().st_size,
             "sha256": hashlib.sha256(report.read_bytes()).hexdigest()}  # fmt: skip
     attempt.artifacts.write_text(json.dumps(line) + "\n")
     attempt.artifacts.chmod(0o600)
