@@ -3,10 +3,12 @@
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jobs.errors import UserError
 from jobs.runner.client.runner import Runner
 from jobs.runner.job_kind import all_kinds
 from jobs.runner.models import JobRecord, Progress
@@ -81,7 +83,8 @@ def make_row(record: JobRecord, runner: Runner) -> JobRow:
     tool = find_kind_tool(record.kind)
     subject = name_subject(record.params)
     if is_job_id(subject):  # the voice or dataset is in the folder of the job that made it
-        subject = name_subject(runner.get(subject).params)
+        with suppress(UserError):
+            subject = name_subject(runner.get(subject).params) or subject
     row = JobRow(record, tool.hints.title if tool else record.kind, subject, find_parent(record))
     if record.state == "running":
         row.progress = runner.progress(record.job_id)

@@ -117,7 +117,8 @@ def test_there_is_no_advice_for_one_bad_measure_or_none() -> None:
         ({"manifest": "/h/voices/anna/dataset/train.jsonl"}, "anna"),
         ({"takes": "/w/anna/samples/takes.jsonl"}, "anna"),
         ({"model": "/h/voices/anna/training/voice"}, "anna"),
-        ({"model": "/h/jobs/training-20260101-000000-0001/out/voice"}, "training-20260101-000000-0001"), ({"model": "Qwen/Base"}, "Qwen/Base"), ({}, ""),
+        ({"model": "/h/jobs/training-20260101-000000-0001/out/voice"}, "training-20260101-000000-0001"),
+        ({"model": "Qwen/Base"}, "Qwen/Base"), ({}, ""),
     ],
 )  # fmt: skip
 def test_a_job_is_of_a_voice_or_dataset(params: dict[str, str], subject: str) -> None:
