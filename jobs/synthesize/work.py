@@ -1,12 +1,12 @@
 """Work of ``synthesize``: one wav and one line of ``takes.jsonl`` for each take, written as soon as it is made.
 
-A take that exists and answers the same request is reused, so a kill costs at most one take.
+A take that exists and answers the same request is reused, so a kill costs at most the takes that are spoken at once.
 """
 
 import hashlib
 import json
 import logging
-import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from jobs.qwen.devices import compute_device, limit_cpu_threads
 from jobs.qwen.hub import resolve_model
 from jobs.qwen.model_info import VoiceModel, describe_model
 from jobs.qwen.speech.decoding import SAMPLING, Decoding
-from jobs.qwen.speech.synthesizer import Reference, Synthesizer, load_synthesizer
+from jobs.qwen.speech.synthesizer import Reference, Speech, Synthesizer, load_synthesizer
 from jobs.qwen.speech.take_length import longest_take_s, measure_rates
 from jobs.runner.worker.context import JobContext
 from jobs.synthesize.params import Params, Result
@@ -28,8 +28,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TakeRequest:
-    """One requested take; text and take are numbered from 1, ``request_hash`` covers all inputs of the audio."""
+    """One requested take; voice, text and take are numbered from 1, ``request_hash`` covers all inputs of the audio."""
 
+    voice: int
     number: int
     take: int
     text: str
@@ -38,48 +39,55 @@ class TakeRequest:
 
     @property
     def wav(self) -> str:
-        """File name: ``001.wav``, further takes of the same text ``001_take2.wav``."""
-        return f"{self.number:03d}.wav" if self.take == 1 else f"{self.number:03d}_take{self.take}.wav"
+        """File name: ``001.wav``; ``001_take2.wav`` for a further take, ``001_voice2.wav`` for a further voice."""
+        voice, take = (f"_{name}{n}" if n > 1 else "" for name, n in (("voice", self.voice), ("take", self.take)))
+        return f"{self.number:03d}{voice}{take}.wav"
+
+
+@dataclass(frozen=True)
+class RequestedVoice:
+    """One voice of the call: as named there, and with what it speaks."""
+
+    ref: str
+    model: VoiceModel
+    speaker: str | None
+    language: str
+    reference: Reference | None
+    requests: list[TakeRequest]
 
 
 def run(params: Params, context: JobContext) -> Result:
-    """Synthesise every text.
+    """Synthesise every text with every voice.
 
     Raises ``UserError``: those of ``resolve_model``, ``load_synthesizer`` and ``read_clip``.
     """
-    model = describe_model(resolve_model(params.model, context.settings))
     # errors in the request are reported before the weights are loaded
-    speaker, language = model.speaker(params.speaker), model.language(params.language)
-    model.check_instruct(params.instruct)
-    reference = _reference(params)
+    names = dict.fromkeys([params.model, *params.compare_with])
+    voices = [_prepare_voice(number, name, params, context) for number, name in enumerate(names, 1)]
     folder = Path(params.out_dir) if params.out_dir else context.folder / "out"
     make_folder(folder)
-    requests = _take_requests(params, model, speaker, language, reference)
+    requests = [request for voice in voices for request in voice.requests]
     reused = _reusable_takes(folder, requests)
-    counts = f"{len(params.texts)} texts" + (f", {len(requests)} takes" if params.takes_per_text > 1 else "")
+    counts = f"{len(params.texts)} texts" + (f", {len(requests)} takes" if len(requests) > len(params.texts) else "")
     context.progress(len(reused), len(requests), f"{counts}, {len(reused)} done already")
-    synthesizer: Synthesizer | None = None
-    takes: list[Take] = []
-    for index, request in enumerate(requests):
-        context.raise_if_cancelled()
-        take = reused.get(request.wav)
-        if take is None:
-            if synthesizer is None:
-                synthesizer = _load(model, speaker, language, reference, params.instruct)
-            take = _speak(synthesizer, folder, request, params)
-        takes.append(take)
-        later = [reused[after.wav] for after in requests[index + 1 :] if after.wav in reused]
-        write_rows(folder / TAKES_NAME, [*takes, *later])
-        context.publish(take.audio, folder / take.audio, "audio")
-        rtf = take.compute_s / take.duration_s
-        context.progress(
-            len(takes) + len(later),
-            len(requests),
-            f"take {index + 1}: {take.duration_s:.1f} s of speech" + (", did not end" if take.hit_limit else ""),
-            rtf=rtf,
-        )
+    done = dict(reused)
+    for voice in voices:
+        _speak(voice, params, folder, done, requests, context)
+    for name in reused:
+        context.publish(name, folder / name, "audio")
+    takes = [done[request.wav] for request in requests]
+    write_rows(folder / TAKES_NAME, takes)  # without those of an earlier request
     context.publish("takes", folder / TAKES_NAME, "manifest")
     return _result(folder, takes)
+
+
+def _prepare_voice(number: int, name: str, params: Params, context: JobContext) -> RequestedVoice:
+    model = describe_model(resolve_model(name, context.settings))
+    speaker, language = model.speaker(params.speaker), model.language(params.language)
+    model.check_instruct(params.instruct)
+    reference = _reference(params) if name == params.model else None
+    requests = _take_requests(number, params, model, speaker, language, reference)
+    return RequestedVoice(name, model, speaker, language, reference, requests)
 
 
 def _reference(params: Params) -> Reference | None:
@@ -89,7 +97,7 @@ def _reference(params: Params) -> Reference | None:
 
 
 def _take_requests(
-    params: Params, model: VoiceModel, speaker: str | None, language: str, reference: Reference | None
+    voice: int, params: Params, model: VoiceModel, speaker: str | None, language: str, reference: Reference | None
 ) -> list[TakeRequest]:
     """List the takes to make, text by text."""
     requests = []
@@ -99,7 +107,7 @@ def _take_requests(
             max_seconds = params.max_seconds or longest_take_s(text, rate)
             decoding = Decoding(seed=take_seed(params.seed, take), max_seconds=max_seconds, **sampling)
             request_hash = _hash_request(text, params, decoding, model, speaker, language)
-            requests.append(TakeRequest(number, take, text, decoding, request_hash))
+            requests.append(TakeRequest(voice, number, take, text, decoding, request_hash))
     return requests
 
 
@@ -147,22 +155,43 @@ def _reusable_takes(folder: Path, requests: list[TakeRequest]) -> dict[str, Take
     }
 
 
-def _load(
-    model: VoiceModel, speaker: str | None, language: str, reference: Reference | None, instruct: str | None
-) -> Synthesizer:
-    device = compute_device()
+def _load(voice: RequestedVoice, instruct: str | None) -> Synthesizer:
+    model, device = voice.model, compute_device()
     synthesizer = load_synthesizer(
-        model, device, speaker=speaker, language=language, reference=reference, instruct=instruct
+        model, device, speaker=voice.speaker, language=voice.language, reference=voice.reference, instruct=instruct
     )
     n_threads = limit_cpu_threads(synthesizer.n_parameters)
     logger.info("loaded %s on %s, %d CPU threads", model.folder, device, n_threads)
     return synthesizer
 
 
-def _speak(synthesizer: Synthesizer, folder: Path, request: TakeRequest, params: Params) -> Take:
-    began = time.perf_counter()
-    speech = synthesizer.synthesize(request.text, request.decoding)
-    compute_s = time.perf_counter() - began
+def _speak(
+    voice: RequestedVoice,
+    params: Params,
+    folder: Path,
+    done: dict[str, Take],
+    requests: Sequence[TakeRequest],
+    context: JobContext,
+) -> None:
+    """Speak a voice's takes that are not in ``done`` yet, and add each as it comes."""
+    missing = [request for request in voice.requests if request.wav not in done]
+    if not missing:
+        return
+    synthesizer = _load(voice, params.instruct)
+    # of all requests: an attempt that only has the last ones to make rounds as the one that began
+    n_slots = synthesizer.count_slots([(request.text, request.decoding) for request in voice.requests])
+    texts = [(request.text, request.decoding) for request in missing]
+    for number, speech in synthesizer.synthesize_all(texts, n_slots, context.raise_if_cancelled):
+        context.raise_if_cancelled()
+        take = _write(synthesizer, folder, missing[number], speech, voice.ref)
+        done[take.audio] = take
+        write_rows(folder / TAKES_NAME, [done[request.wav] for request in requests if request.wav in done])
+        context.publish(take.audio, folder / take.audio, "audio")
+        said = f"{take.audio}: {take.duration_s:.1f} s of speech" + (", did not end" if take.hit_limit else "")
+        context.progress(len(done), len(requests), said, rtf=take.compute_s / take.duration_s)
+
+
+def _write(synthesizer: Synthesizer, folder: Path, request: TakeRequest, speech: Speech, model: str) -> Take:
     write_clip(folder / request.wav, speech.samples, CLIP_RATE_HZ)
     return Take(
         audio=request.wav,
@@ -175,8 +204,8 @@ def _speak(synthesizer: Synthesizer, folder: Path, request: TakeRequest, params:
         seed=request.decoding.seed,
         max_seconds=request.decoding.max_seconds,
         take=request.take,
-        model=params.model,
-        compute_s=round(compute_s, 3),
+        model=model,
+        compute_s=round(speech.compute_s, 3),
         request=request.request_hash,
     )
 

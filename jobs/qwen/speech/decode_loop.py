@@ -1,0 +1,275 @@
+"""Frames of several takes at once: every take has a slot, ends by itself and leaves the slot to the next text."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from jobs.codec_format import N_CODEBOOKS
+from jobs.qwen.speech.cached_stack import CachedStack, StackWeights, causal_mask
+from jobs.qwen.speech.code_predictor import CodePredictor
+from jobs.qwen.speech.decoding import Decoding
+from jobs.qwen.speech.matrices import Matrix, may_pack
+from jobs.qwen.speech.prompts import Prompt
+from jobs.qwen.speech.sampling import Choice, penalise
+
+FIRST_POSITIONS = 512
+"""Positions that a slot starts with; doubled when a take needs more."""
+LENGTH_STEP = 64
+"""Takes of a batch look at a multiple of this many positions, so that sums hardly depend on the longest of them."""
+
+
+class DecoderWeights:
+    """Weights of talker and code predictor, joined once and shared by all loops of a model."""
+
+    def __init__(self, model: Any) -> None:
+        """Join the weights of a ``Qwen3TTSForConditionalGeneration``.
+
+        Raises:
+            ValueError: it is of another architecture than the released models.
+        """
+        self.talker = model.talker
+        self.talker_stack = StackWeights(model.talker.model)
+        self.predictor_stack = StackWeights(model.talker.code_predictor.model)
+        self.talker_head = Matrix(model.talker.codec_head.weight)
+        self.predictor_heads = [Matrix(head.weight) for head in model.talker.code_predictor.lm_head]
+
+    def prepare(self, n_rows: int) -> None:
+        """Pack the weights for a number of takes at once, where that is of use."""
+        stacks = (self.talker_stack, self.predictor_stack)
+        if may_pack([*stacks[0].matrices, *stacks[1].matrices, self.talker_head, *self.predictor_heads], n_rows):
+            for stack in stacks:
+                stack.pack(n_rows)
+            self.talker_head = self.talker_head.pack(n_rows)
+            self.predictor_heads = [head.pack(n_rows) for head in self.predictor_heads]
+
+    @property
+    def bytes_per_position(self) -> int:
+        """Memory that a position of a take needs in the talker's caches."""
+        stack = self.talker_stack
+        n_bytes: int = 2 * len(stack.layers) * stack.n_kv_heads * stack.head_dim * stack.final_norm.element_size()
+        return n_bytes
+
+
+@dataclass
+class Slot:
+    """A take that is being decoded.
+
+    Attributes:
+        frames: codes of the finished frames, 16 each.
+        compute_s: time of its prompt, and its share of the time of every frame.
+    """
+
+    key: int
+    n_prompt: int
+    max_frames: int
+    generator: torch.Generator
+    frames: list[list[int]] = field(default_factory=list)
+    compute_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class DecodedTake:
+    """Codes of a take.
+
+    Attributes:
+        codes: (frames, 16) on the CPU. A take that did not end has a frame more than its limit.
+        compute_s: its share of the loop's time.
+    """
+
+    key: int
+    codes: Tensor
+    compute_s: float
+
+
+@dataclass(frozen=True)
+class TakeRequest:
+    """A take to decode: its prompt, the seed of its random numbers, and the most frames."""
+
+    key: int
+    prompt: Prompt
+    seed: int
+    max_frames: int
+
+
+class DecodeLoop:
+    """The running takes of one model that share the settings of sampling."""
+
+    def __init__(
+        self, weights: DecoderWeights, n_slots: int, decoding: Decoding, n_positions: int = FIRST_POSITIONS
+    ) -> None:
+        """Make the buffers.
+
+        Args:
+            n_slots: takes at once.
+            decoding: of every take; its seed and its longest audio are not used.
+            n_positions: that a slot has place for at first.
+        """
+        weights.prepare(n_slots)
+        talker = weights.talker
+        self.slots: list[Slot | None] = [None] * n_slots
+        self._stack = CachedStack(weights.talker_stack, n_slots, n_positions)
+        self._predictor = CodePredictor(
+            talker.code_predictor, weights.predictor_stack, weights.predictor_heads, n_slots
+        )
+        self._head = weights.talker_head
+        self._embedding: Tensor = talker.get_input_embeddings().weight
+        self._choice, self._predictor_choice = Choice.of_talker(decoding), Choice.of_predictor(decoding)
+        self._penalty = decoding.repetition_penalty
+        n_codes, width = self._embedding.shape
+        device, like = self._embedding.device, self._embedding
+        self._device = device
+        n_predicted = self._predictor.n_codes
+        self._hidden = like.new_zeros(n_slots, width)
+        self._codes = torch.zeros(n_slots, N_CODEBOOKS, dtype=torch.long, device=device)
+        self._embedded = like.new_zeros(n_slots, N_CODEBOOKS, width)
+        self._noise = torch.ones(n_slots, n_codes + (N_CODEBOOKS - 1) * n_predicted, device=device)
+        self._talker_noise = self._noise[:, :n_codes]
+        self._predictor_noise = self._noise[:, n_codes:].view(n_slots, N_CODEBOOKS - 1, n_predicted)
+        self._penalties = torch.ones(n_slots, n_codes, device=device)
+        self._suppressed = torch.zeros(n_codes, device=device)
+        self._end = self._first_end = 0
+        self._positions = torch.zeros(n_slots, dtype=torch.long, device=device)
+        self._n_frames = torch.zeros(n_slots, dtype=torch.long, device=device)
+        self._texts = like.new_zeros(n_slots, 1, width)
+        self._n_texts = torch.zeros(n_slots, dtype=torch.long, device=device)
+        self._row = torch.arange(n_slots, device=device)
+
+    @property
+    def n_running(self) -> int:
+        """Number of takes that are being decoded."""
+        return sum(slot is not None for slot in self.slots)
+
+    @torch.inference_mode()
+    def admit(self, request: TakeRequest) -> None:
+        """Read a take's prompt into a free slot."""
+        began = time.perf_counter()
+        prompt, row = request.prompt, self.slots.index(None)
+        generator = torch.Generator(self._device).manual_seed(request.seed)
+        slot = Slot(request.key, prompt.n_positions, request.max_frames, generator)
+        self.slots[row] = slot
+        self._reserve(prompt.n_positions, len(prompt.frame_texts))
+        n = prompt.n_positions
+        stack = self._stack
+        groups = stack.weights.n_heads // stack.weights.n_kv_heads
+        at = torch.arange(n, device=self._device) + row * stack.n_positions
+        mask = causal_mask(n, groups, self._device)
+        hidden = stack.forward(prompt.embeddings, at, stack.rotations[:n], slice(row, row + 1), n, mask)
+        self._hidden[row] = hidden[-1]
+        self._positions[row] = n
+        self._n_frames[row] = 0
+        self._penalties[row] = 1
+        self._texts[row] = prompt.padding
+        self._texts[row, : len(prompt.frame_texts)] = prompt.frame_texts
+        self._n_texts[row] = len(prompt.frame_texts)
+        self._suppressed[list(prompt.suppressed)] = -torch.inf
+        self._end, self._first_end = prompt.end, prompt.first_end
+        slot.compute_s = time.perf_counter() - began
+
+    @torch.inference_mode()
+    def step(self) -> list[DecodedTake]:
+        """Decode a frame of every running take, and return the takes that ended."""
+        began = time.perf_counter()
+        running = [(row, slot) for row, slot in enumerate(self.slots) if slot is not None]
+        length = max(slot.n_prompt + len(slot.frames) for _, slot in running) + 1
+        self._reserve(length, 0)
+        if len(self.slots) > 1:
+            length = min(-(-length // LENGTH_STEP) * LENGTH_STEP, self._stack.n_positions)
+        for row, slot in running:
+            self._draw(row, slot.generator)
+        self._frame(length)
+        ended = []
+        codes = self._codes.tolist()  # the one synchronisation of a frame
+        share_s = (time.perf_counter() - began) / len(running)
+        for row, slot in running:
+            slot.compute_s += share_s
+            is_end = codes[row][0] == self._end
+            if not is_end:
+                slot.frames.append(codes[row])
+            if is_end or len(slot.frames) > slot.max_frames:
+                self.slots[row] = None
+                frames = torch.tensor(slot.frames, dtype=torch.long).view(-1, N_CODEBOOKS)
+                ended.append(DecodedTake(slot.key, frames, slot.compute_s))
+        return ended
+
+    def run(
+        self, requests: Iterable[TakeRequest], on_frame: Callable[[], None] = lambda: None
+    ) -> Iterator[DecodedTake]:
+        """Decode takes, as many at once as there are slots, and yield each as it ends.
+
+        Args:
+            requests: asked for one when a slot is free.
+            on_frame: called before every frame.
+        """
+        waiting = iter(requests)
+        is_more = True
+        while True:
+            while is_more and None in self.slots:
+                request = next(waiting, None)
+                if request is None:
+                    is_more = False
+                else:
+                    self.admit(request)
+            if not self.n_running:
+                return
+            on_frame()
+            yield from self.step()
+
+    def _draw(self, row: int, generator: torch.Generator) -> None:
+        """Draw the random numbers of a take's next frame, in the order in which stock draws them."""
+        if not self._choice.greedy:
+            self._talker_noise[row].exponential_(generator=generator)
+        if not self._predictor_choice.greedy:
+            for noise in self._predictor_noise[row]:
+                noise.exponential_(generator=generator)
+
+    def _frame(self, length: int) -> None:
+        """Decode a frame of every slot; reads and writes buffers only."""
+        scores = self._head.times(self._hidden).float()
+        if self._penalty != 1:
+            scores = penalise(scores, self._penalties)
+        scores = scores + self._suppressed
+        scores[:, self._end].masked_fill_(self._n_frames < self._first_end, -torch.inf)
+        first = self._choice.choose(scores, self._talker_noise)
+        self._penalties.scatter_(1, first, self._penalty)
+        self._codes[:, 0] = first[:, 0]
+        self._embedded[:, 0] = F.embedding(first[:, 0], self._embedding)
+        self._predictor.predict(
+            self._hidden,
+            self._embedded[:, 0],
+            self._predictor_choice,
+            self._predictor_noise,
+            self._codes[:, 1:],
+            self._embedded[:, 1:],
+        )
+        text_at = torch.minimum(self._n_frames, self._n_texts).add_(self._row * self._texts.shape[1])
+        x = self._embedded.sum(1).add_(F.embedding(text_at, self._texts.flatten(0, 1)))
+        stack = self._stack
+        mask = None
+        if len(self.slots) > 1:
+            at = torch.arange(length, device=self._device)
+            mask = (at <= self._positions[:, None])[:, None, None]
+        write_at = self._positions + self._row * stack.n_positions
+        rotations = stack.rotations.index_select(0, self._positions)
+        rows = slice(0, len(self.slots))
+        self._hidden.copy_(stack.forward(x, write_at, rotations, rows, length, mask))
+        self._positions.add_(1)
+        self._n_frames.add_(1)
+
+    def _reserve(self, n_positions: int, n_texts: int) -> None:
+        """Grow caches to a number of positions, and the texts that are added to frames."""
+        capacity = self._stack.n_positions
+        while capacity < n_positions:
+            capacity *= 2
+        if capacity > self._stack.n_positions:
+            self._stack.grow(capacity)
+        if n_texts >= self._texts.shape[1]:
+            grown = self._texts.new_zeros(len(self.slots), 2 * n_texts, self._texts.shape[2])
+            grown[:, : self._texts.shape[1]] = self._texts
+            self._texts = grown

@@ -1,0 +1,126 @@
+"""The decode loop speaks what stock speaks: equal codes in all 16 codebooks, alone, in a batch, in a used slot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from jobs.qwen.speech.decode_loop import DecodedTake, DecodeLoop
+from jobs.qwen.speech.decoding import Decoding
+from jobs.qwen.speech.synthesizer import Synthesizer
+from jobs.qwen.toy.config import Shape
+from tests.jobs.qwen.speech.conftest import Load
+
+TEXTS = ("hello there, said the quick fox", "yes", "good morning to you all, it was a long day")
+MAX_FRAMES = 7
+SETTINGS = {
+    "greedy": Decoding(greedy=True),
+    "sampled": Decoding(seed=5, temperature=0.7, top_k=20, top_p=0.8, repetition_penalty=1.3, subtalker_top_p=0.7),
+}
+WAITS = ("_local_scalar_dense", "nonzero", "_to_copy", "is_nonzero", "equal")
+"""Operations for which the program waits for the device, or copies to it."""
+
+
+def decode(
+    voice: Synthesizer,
+    decoding: Decoding,
+    n_slots: int,
+    seeds: tuple[int, ...] = (),
+    n_positions: int = 512,
+    end: int | None = None,
+) -> list[DecodedTake]:
+    """Takes of the texts by our loop, in the order of the texts; ``end`` ends a take in the place of the model's."""
+    assert voice.weights is not None
+    loop = DecodeLoop(voice.weights, n_slots, decoding, n_positions)
+    takes = zip(TEXTS, seeds or [decoding.seed] * len(TEXTS), strict=True)
+    requests = []
+    for number, (text, seed) in enumerate(takes):
+        request = voice.request(number, text, decoding)
+        prompt = request.prompt if end is None else replace(request.prompt, end=end)
+        requests.append(replace(request, prompt=prompt, max_frames=MAX_FRAMES, seed=seed))
+    return sorted(loop.run(requests), key=lambda take: take.key)
+
+
+def are_equal(takes: list[DecodedTake], codes: list[torch.Tensor]) -> bool:
+    return all(torch.equal(take.codes, each) for take, each in zip(takes, codes, strict=True))
+
+
+@pytest.mark.parametrize(("shape", "settings"), [("0.6b", "greedy"), ("1.7b", "greedy"), ("1.7b", "sampled")])
+def test_codes_are_stocks_alone_in_a_batch_and_in_a_used_slot(
+    shape: Shape, settings: str, load_voice: Load, stock_codes: Callable[..., torch.Tensor]
+) -> None:
+    voice, decoding = load_voice(shape), SETTINGS[settings]
+    expected = [stock_codes(voice, text, decoding, MAX_FRAMES) for text in TEXTS]
+
+    alone, together = (decode(voice, decoding, n_slots) for n_slots in (1, 2))
+
+    assert max(len(torch.unique(codes)) for codes in expected) > 40  # it wanders, or a wrong frame could hide
+    assert are_equal(alone, expected)
+    assert are_equal(together, expected)
+
+
+def test_a_take_is_decided_by_its_seed_and_not_by_the_takes_beside_it(load_voice: Load) -> None:
+    voice = load_voice("0.6b")
+
+    first, second = (decode(voice, SETTINGS["sampled"], 3, seeds) for seeds in ((1, 2, 3), (4, 2, 5)))
+
+    assert [torch.equal(a.codes, b.codes) for a, b in zip(first, second, strict=True)] == [False, True, False]
+
+
+def test_a_take_ends_where_stocks_does_and_one_without_an_end_is_stopped_a_frame_after_its_limit(
+    load_voice: Load, stock_codes: Callable[..., torch.Tensor]
+) -> None:
+    voice, decoding = load_voice("1.7b"), SETTINGS["greedy"]
+    endless = decode(voice, decoding, 1)
+    # each code is made the end in turn: the one of the second frame may not end a take there
+    ends = [int(endless[0].codes[frame, 0]) for frame in (1, 4)]
+
+    ended = [decode(voice, decoding, 2, end=end) for end in ends]
+
+    stocks = [stock_codes(voice, TEXTS[0], decoding, MAX_FRAMES, eos_token_id=end) for end in ends]
+    assert [len(take.codes) for take in endless] == [MAX_FRAMES + 1] * len(TEXTS)
+    assert len(stocks[1]) == 4
+    assert [torch.equal(takes[0].codes, codes) for takes, codes in zip(ended, stocks, strict=True)] == [True, True]
+    assert [len(take.codes) for take in ended[1]] == [4, MAX_FRAMES + 1, 3]  # the third in the slot of the first
+
+
+def test_caches_grow_with_a_take_and_change_nothing(load_voice: Load) -> None:
+    voice = load_voice("0.6b")
+
+    small, large = (decode(voice, SETTINGS["greedy"], 2, n_positions=n_positions) for n_positions in (8, 512))
+
+    assert are_equal(small, [take.codes for take in large])
+
+
+class _Operations(TorchDispatchMode):
+    """Counter of operations by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.append(func.overloadpacket.__name__)
+        return func(*args, **(kwargs or {}))
+
+
+def test_a_frame_waits_for_the_device_once_and_makes_no_more_operations_when_it_is_late(load_voice: Load) -> None:
+    voice, decoding = load_voice("0.6b"), Decoding(seed=1)
+    assert voice.weights is not None
+    loop = DecodeLoop(voice.weights, 2, decoding)
+    for number in range(2):
+        loop.admit(replace(voice.request(number, TEXTS[number], decoding), max_frames=50))
+    counts = []
+    for _ in range(3):
+        with _Operations() as operations:
+            loop.step()
+        counts.append(len(operations.names))
+        # codes.tolist() is the one wait of a frame, and no operation on the CPU
+        assert not [name for name in operations.names if name in WAITS]
+
+    assert len(set(counts)) == 1
