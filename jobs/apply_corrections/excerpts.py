@@ -24,7 +24,7 @@ def has_excerpts(dataset: Path, recording: str, settings: Settings) -> bool:
 
 
 def with_margin(source: Source) -> Source:
-    """Return the part that is heard of a clip's place."""
+    """Return a clip's place with its margins."""
     return source.model_copy(
         update={
             "start_s": max(0.0, source.start_s - MARGIN_S),
@@ -44,7 +44,7 @@ def read_excerpt(dataset: Path, source: Source, settings: Settings) -> bytes:
         raise UserError("audio_missing", f"The recording {source.recording!r} is not there any more.", "Put it back.")
     python = settings.python("ml")
     if not python.exists():
-        raise UserError("environment_missing", f"Recordings are read by {python}.", "Run ./run.sh setup ml")
+        raise UserError("environment_missing", f"Recordings are read by {python}.", "Call setup, then this again.")
     place = with_margin(source)
     try:
         found = run_bounded(

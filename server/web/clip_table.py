@@ -182,6 +182,11 @@ class ClipTable:
             dict.fromkeys(str(value) for line in self.lines if (value := getattr(line, name)) not in (None, ""))
         )
 
+    def next_kept(self, line: ClipLine) -> ClipLine | None:
+        """Return the clip that follows another one in its recording."""
+        after = (one for one in self.lines[line.number + 1 :] if one.is_kept and one.recording == line.recording)
+        return next(after, None) if line.place is not None else None
+
     def find(self, query: Query) -> list[ClipLine]:
         """Return all lines that a query wants, in its order."""
         words = query.words.casefold().split()

@@ -2,6 +2,7 @@
 
 import secrets
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,11 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
+from jobs.dataset.audio_roots import AudioRoots
+from jobs.dataset.corrections.record import PlacedRow
+from jobs.dataset.manifest import read_rows
 from jobs.dataset.takes import TAKES_NAME
+from jobs.errors import UserError
 from jobs.rating.human_ratings import Preference, preferences, read_opinions
 from jobs.runner.client.runner import Runner
 from server.http.page_server import WithHeaders
@@ -24,6 +29,7 @@ from server.listening.ratings import RatingSession
 from server.web.calls import context_of, read_form
 from server.web.job_rows import make_row
 from server.web.rendering import render
+from tools.core.tool_types import ToolContext
 
 MOST_JOBS = 100
 MOST_SESSIONS = 16
@@ -56,13 +62,21 @@ async def begin(request: Request) -> Response:
     runner = context_of(request).runner
     takes = await to_thread.run_sync(_takes_of, runner, form.get("takes", ""))
     against = await to_thread.run_sync(_takes_of, runner, form["against"]) if form.get("against") else None
-    session = await to_thread.run_sync(partial(RatingSession, takes, against))
+    narrator = await to_thread.run_sync(_narrator_of, context_of(request), form.get("takes", ""))
+    session = await to_thread.run_sync(partial(RatingSession, takes, against, narrator=narrator))
     sessions: OrderedDict[str, RatingSession] = _sessions(request.app)
     name = secrets.token_urlsafe(9)
     sessions[name] = session
     while len(sessions) > MOST_SESSIONS:
         sessions.popitem(last=False)
-    return render(request, "listen_begun", session=name, n_pairs=len(session.pairs), n_takes=len(session.takes))
+    return render(
+        request,
+        "listen_begun",
+        session=name,
+        n_pairs=len(session.pairs),
+        n_takes=len(session.takes),
+        has_narrator=narrator is not None,
+    )
 
 
 async def results(request: Request) -> Response:
@@ -105,6 +119,21 @@ def _takes_of(runner: Runner, job_id: str) -> Path:
     if not isinstance(folder, str):
         raise HTTPException(404, "This job has made no takes")
     return Path(folder) / TAKES_NAME
+
+
+def _narrator_of(context: ToolContext, job_id: str) -> Path | None:
+    """Return the reference clip of the narrator whose voice has spoken, if it was trained here."""
+    model = Path(str(context.runner.get(job_id).params.get("model", ""))).resolve()
+    for training in context.runner.list(kind="training", state="succeeded", limit=MOST_JOBS):
+        if Path(str((training.result or {}).get("voice", ""))).resolve() != model:
+            continue
+        manifest = Path(str(training.params.get("manifest", "")))
+        with suppress(UserError):
+            row = next(read_rows(manifest, PlacedRow), None)
+            name = row.ref_audio or row.audio if row is not None else None
+            path = AudioRoots.of(context.settings).find(manifest, manifest.parent, name) if name else None
+            return path if path is not None and path.is_file() else None
+    return None
 
 
 ROUTES = [

@@ -80,11 +80,9 @@ async def correct(request: Request) -> Response:
     folder = await find_named(request, "dataset")
     form = await read_form(request)
     key, error = form.get("clip", ""), None
-    change: dict[str, Any] = {"clip": key, "action": form.get("action", "change"), "seen": form.get("seen", "")}
     try:
-        if change["action"] == "change":
-            change["parts"] = _parts(form, _line(await _table(request, folder), key))
-        arguments = {"manifest": str(folder), "changes": [change], "who": form.get("who", "")[:100], "only_store": True}
+        changes = _changes(form, await _table(request, folder))
+        arguments = {"manifest": str(folder), "changes": changes, "who": form.get("who", "")[:100], "only_store": True}
         await call_tool(request, "apply_corrections", arguments)
     except UserError as refused:
         error = error_parts(refused)
@@ -99,6 +97,24 @@ async def apply(request: Request) -> Response:
     folder = await find_named(request, "dataset")
     answer = await call_tool(request, "apply_corrections", {"manifest": str(folder)})
     return render(request, "applied", job=answer.job, then=answer.then)
+
+
+def _changes(form: dict[str, str], table: ClipTable) -> list[dict[str, Any]]:
+    """Return the changes that a form asks for; a clip is joined with the next one, which is left out then."""
+    line = _line(table, form.get("clip", ""))
+    change: dict[str, Any] = {"clip": line.key, "action": form.get("action", "change"), "seen": form.get("seen", "")}
+    if change["action"] == "change":
+        return [change | {"parts": _parts(form, line)}]
+    if change["action"] != "join":
+        return [change]
+    after = table.next_kept(line)
+    if after is None:
+        raise UserError("clip_unknown", "No clip follows it in this recording.", "Nothing was stored.")
+    whole = {"text": f"{line.shown_text} {after.shown_text}", "start_s": line.borders[0], "end_s": after.borders[1]}
+    return [
+        change | {"action": "change", "parts": [whole]},
+        {"clip": after.key, "action": "drop", "seen": after.seen},
+    ]
 
 
 def _parts(form: dict[str, str], line: ClipLine) -> list[dict[str, Any]]:

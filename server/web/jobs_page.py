@@ -55,7 +55,7 @@ async def events(request: Request) -> Response:
     return StreamingResponse(_changes(request), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
-async def _changes(request: Request) -> AsyncIterator[str]:
+async def _changes(request: Request, look_every_s: float = LOOK_EVERY_S) -> AsyncIterator[str]:
     seen, silent_s = "", 0.0
     yield "retry: 2000\n\n"
     while not await request.is_disconnected():
@@ -66,8 +66,8 @@ async def _changes(request: Request) -> AsyncIterator[str]:
         elif silent_s >= BEAT_EVERY_S:
             yield ": here\n\n"
             silent_s = 0.0
-        await asyncio.sleep(LOOK_EVERY_S)
-        silent_s += LOOK_EVERY_S
+        await asyncio.sleep(look_every_s)
+        silent_s += look_every_s
 
 
 async def job(request: Request) -> Response:

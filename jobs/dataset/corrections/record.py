@@ -106,6 +106,7 @@ class PlacedRow(Row):
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
     audio: Annotated[str, Field(max_length=LONGEST_PATH)] | None = None
+    ref_audio: Annotated[str, Field(max_length=LONGEST_PATH)] | None = None
     source: Source | None = None
     correction_of: Annotated[str, Field(max_length=2 * LONGEST_PATH)] | None = None
 

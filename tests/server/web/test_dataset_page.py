@@ -134,6 +134,17 @@ def test_borders_are_moved_a_clip_is_split_dropped_kept_and_all_of_it_undone(bro
     assert send(action="undo").status_code == 400
 
 
+def test_a_clip_is_joined_with_the_next_one_in_one_step(browser) -> None:
+    joined = browser.post("/datasets/anna/correct", clip="book.m4b@10.000-14.000", seen="", action="join")
+    last = browser.post("/datasets/anna/correct", clip="book.m4b@595.000-599.000", seen="", action="join")
+
+    first, second = said(browser)
+    part = first.parts[0].model_dump()
+    assert (joined.status_code, last.status_code) == (200, 400)
+    assert part == {"text": "This is the text of clip 2. This is the text of clip 3.", "start_s": 10.0, "end_s": 19.0}
+    assert (second.clip, second.action) == ("book.m4b@15.000-19.000", "drop")
+
+
 def test_two_windows_that_correct_a_clip_are_a_conflict_that_shows_what_the_other_said(browser) -> None:
     first = browser.post("/datasets/anna/correct", clip=SECOND, seen="", who="Ada", text="Ada's.")
 

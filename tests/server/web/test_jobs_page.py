@@ -156,7 +156,7 @@ async def test_the_stream_begins_with_an_event_and_ends_with_the_page(browser, s
             return next(received)
 
     app = type("App", (), {"state": type("State", (), {"context": browser.context})})
-    events = [each async for each in _changes(Left({"type": "http", "app": app}, receive))]
+    events = [each async for each in _changes(Left({"type": "http", "app": app}, receive), 0)]
 
     assert events == ["retry: 2000\n\n", "event: jobs\ndata: changed\n\n"]
 
