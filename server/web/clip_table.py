@@ -99,6 +99,15 @@ class ClipLine:
         return start_s, end_s
 
     @property
+    def shown_s(self) -> float:
+        """Length with the corrections, of all parts together."""
+        start_s, end_s = self.borders
+        parts = self.edit.parts if self.edit is not None else ()
+        if len(parts) < 2:
+            return end_s - start_s if parts else self.duration_s
+        return sum((part.end_s or 0.0) - (part.start_s or 0.0) for part in parts)
+
+    @property
     def place(self) -> Source | None:
         """Place in the recording, as the ingest has it."""
         if self.start_s is None or self.end_s is None:

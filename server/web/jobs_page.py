@@ -17,7 +17,7 @@ from server.web.job_rows import draw_curves, make_row, read_rows, signature, sor
 from server.web.machine import Machine
 from server.web.rendering import render
 from tools.core.call_text import chosen
-from tools.core.registry import find_kind_tool, find_tool
+from tools.core.registry import find_kind_tool
 from tools.get_artifact import MEDIA_TYPES, guess_mime_type, is_text
 
 LOOK_EVERY_S, BEAT_EVERY_S = 1.0, 15.0
@@ -110,7 +110,7 @@ async def again(request: Request) -> Response:
     if tool is None:
         raise HTTPException(400, f"No tool starts jobs of the kind {record.kind}")
     arguments = chosen(record.params, tool.args) | {"dry_run": bool(form.get("dry_run")), "reuse": False}
-    answer = await call_tool(request, find_tool(tool.name).name, arguments)
+    answer = await call_tool(request, tool.name, arguments)
     return render(request, "started", view=getattr(answer, "job", answer), is_dry_run=bool(form.get("dry_run")))
 
 
