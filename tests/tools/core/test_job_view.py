@@ -171,7 +171,7 @@ def test_a_long_text_is_cut_at_a_line_or_a_word_and_names_the_rest() -> None:
     def shown(text: str) -> str:
         return str(view_job(record("succeeded", result={"summary": text}), Kept()).result["summary"])
 
-    assert shown("\n".join(lines)) == "\n".join([*lines[:4], "… 17 more lines: get_job detail=true"])
+    assert shown("\n".join(lines)) == "\n".join([*lines[:5], "… 16 more lines: get_job detail=true"])
     assert shown("one " * 80) == "one " * 49 + "one … the rest: get_job detail=true"
 
 
