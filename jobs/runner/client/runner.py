@@ -18,6 +18,7 @@ from jobs.param_types import Strict
 from jobs.runner import artifacts, supervisor_launcher
 from jobs.runner.client import garbage_collection, submission
 from jobs.runner.client.job_status import StatusReader
+from jobs.runner.client.unknown_job import unknown_job
 from jobs.runner.job_kind import JobKind
 from jobs.runner.machine import preflight
 from jobs.runner.models import TERMINAL, Artifact, JobRecord, Lineage, Progress
@@ -28,13 +29,11 @@ from jobs.runner.progress.reports import read_latest
 from jobs.runner.progress.tail import read_tail_lines
 from jobs.runner.store import JobRow, Store
 from jobs.settings import Settings
-from jobs.spelling import closest
 
 logger = logging.getLogger(__name__)
 
 FIRST_POLL_S, LONGEST_POLL_S = 0.02, 0.25
 SUPERVISOR_CHECK_S = 1.0
-NEAR_JOBS = 200  # among which the one that was meant is looked for
 MAX_LOG_TAIL_BYTES = 1_000_000
 
 # Inside Runner the word ``list`` is a method.
@@ -275,14 +274,7 @@ class Runner:
     def _row(self, job_id: str) -> JobRow:
         row = self._store.get(job_id)
         if row is None:
-            newest = self._store.newest(state=None, kind=None, limit=NEAR_JOBS, before=None)
-            near = closest(job_id, (known.id for known in newest), cutoff=0.8)
-            meant = f" Did you mean {near!r}?" if near else ""
-            raise UserError(
-                "job_unknown",
-                f"There is no job {job_id!r} in {self._home.path}.{meant}",
-                "Call list_jobs for the known jobs.",
-            )
+            raise unknown_job(job_id, self._store, self._home.path)
         return row
 
     def _see_to(self, row: JobRow) -> None:
