@@ -147,8 +147,8 @@ class DecodeLoop:
         return sum(slot is not None for slot in self.slots)
 
     @torch.inference_mode()
-    def admit(self, request: TakeRequest) -> None:
-        """Read a take's prompt into a free slot."""
+    def admit(self, request: TakeRequest) -> Slot:
+        """Read a take's prompt into a free slot, and return the slot."""
         began = time.perf_counter()
         prompt, row = request.prompt, self.slots.index(None)
         generator = torch.Generator(self._device).manual_seed(request.seed)
@@ -171,6 +171,7 @@ class DecodeLoop:
         self._suppressed[list(prompt.suppressed)] = -torch.inf
         self._end, self._first_end = prompt.end, prompt.first_end
         slot.compute_s = time.perf_counter() - began
+        return slot
 
     @torch.inference_mode()
     def step(self) -> list[DecodedTake]:

@@ -17,7 +17,7 @@ from jobs.qwen.toy.config import Shape
 from tests.jobs.qwen.speech.conftest import Load
 
 TEXTS = ("hello there, said the quick fox", "yes", "good morning to you all, it was a long day")
-MAX_FRAMES = 7
+MAX_FRAMES = 6
 SETTINGS = {
     "greedy": Decoding(greedy=True),
     "sampled": Decoding(seed=5, temperature=0.7, top_k=20, top_p=0.8, repetition_penalty=1.3, subtalker_top_p=0.7),
