@@ -11,8 +11,11 @@ while [ -L "$self" ]; do
 done
 ROOT="$(cd "$(dirname "$self")" && pwd -P)"
 ENVS="${TTS_TRAIN_ENVS:-$ROOT/.envs}"
-LOCKS="$ROOT/jobs/environments/locks"
-PYTHON_RANGE='>=3.11,<3.14'
+# Set where the program is installed from a wheel: the code lies elsewhere, and this folder may not be written to.
+CODE="${TTS_TRAIN_CODE:-$ROOT}"
+TOOLS="${TTS_TRAIN_TOOLS:-$ROOT/.tools}"
+LOCKS="$CODE/jobs/environments/locks"
+PYTHON_RANGE="${TTS_TRAIN_PYTHON:->=3.11,<3.14}"
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$1"; exit "${2:-1}"; }
@@ -32,7 +35,7 @@ tts-train: from an audiobook to a trained Qwen3-TTS voice.
   ./run.sh test [--fast] [pytest arguments]   all tests, or those that need neither torch nor jobs
   ./run.sh check                     lint, types and the fast tests: before every commit
   ./run.sh site [serve]              the documentation as a web site, in var/site
-  ./run.sh bench NAME                a measurement: ingest, quality, align, codes, rating, runner, chaos, train, search, fuzz …, server
+  ./run.sh bench NAME                a measurement: ingest, quality, align, codes, rating, runner, chaos, train, gpu, search, fuzz …, server
 
 The original skill's commands work too: ingest, ingest-transcript, align, convert-qwen3, train-qwen3, infer,
 tensorboard. Exit codes: 0 done, 1 the job failed, 2 bad input.
@@ -41,27 +44,27 @@ TEXT
 
 # --- environments -----------------------------------------------------------------------------------------
 
-download_mb() { awk -v name="$1" '$1 == name {print $2}' "$ROOT/jobs/environments/costs.txt"; }
-disk_mb() { awk -v name="$1" '$1 == name {print $3}' "$ROOT/jobs/environments/costs.txt"; }
+download_mb() { awk -v name="$1" '$1 == name {print $2}' "$CODE/jobs/environments/costs.txt"; }
+disk_mb() { awk -v name="$1" '$1 == name {print $3}' "$CODE/jobs/environments/costs.txt"; }
 
 # The lock is copied in last: an unfinished or outdated environment differs from the project's lock.
 is_ready() { [ -x "$ENVS/$1/bin/python" ] && cmp -s "$LOCKS/$1.lock" "$ENVS/$1/.installed.lock"; }
 
 find_uv() {
   if command -v uv >/dev/null 2>&1; then command -v uv; return; fi
-  if [ -x "$ROOT/.tools/uv/bin/uv" ]; then echo "$ROOT/.tools/uv/bin/uv"; return; fi
+  if [ -x "$TOOLS/uv/bin/uv" ]; then echo "$TOOLS/uv/bin/uv"; return; fi
   local python
   for python in python3 python3.13 python3.12 python3.11 python; do
     command -v "$python" >/dev/null 2>&1 || continue
     say "setup: installing uv from PyPI into .tools/uv (about 25 MB)"
-    rm -rf "$ROOT/.tools/uv"
-    mkdir -p "$ROOT/.tools"
+    rm -rf "$TOOLS/uv"
+    mkdir -p "$TOOLS"
     # A Debian python3 may lack venv; pip --target needs only pip.
-    if "$python" -m venv "$ROOT/.tools/uv" >/dev/null 2>&1 && "$ROOT/.tools/uv/bin/python" -m pip install -q uv >&2; then
-      echo "$ROOT/.tools/uv/bin/uv"; return
+    if "$python" -m venv "$TOOLS/uv" >/dev/null 2>&1 && "$TOOLS/uv/bin/python" -m pip install -q uv >&2; then
+      echo "$TOOLS/uv/bin/uv"; return
     fi
-    rm -rf "$ROOT/.tools/uv"
-    if "$python" -m pip install -q --target "$ROOT/.tools/uv" uv >&2; then echo "$ROOT/.tools/uv/bin/uv"; return; fi
+    rm -rf "$TOOLS/uv"
+    if "$python" -m pip install -q --target "$TOOLS/uv" uv >&2; then echo "$TOOLS/uv/bin/uv"; return; fi
   done
   die "setup: no uv, and no python3 with pip to install it with. Install either, then run this again."
 }
@@ -139,6 +142,11 @@ make_environment() {
 
 setup() {
   case "${1:-all}" in
+    -h|--help) say "setup [server|ml|dev|all]: make the locked environments in $ENVS; what is done already is kept.
+  server   the MCP server and the command line: $(download_mb server) MB to download, $(disk_mb server) MB of disk
+  ml       what jobs run with (torch, Whisper, Qwen's code): $(download_mb ml) MB to download, $(disk_mb ml) MB of disk
+  dev      server, ml, and what the tests need
+  all      server and ml (the default)"; exit 0 ;;
     server|ml) make_environment "$1" ;;
     dev) make_environment server; make_environment ml; make_environment dev ;;
     all) make_environment server; make_environment ml ;;

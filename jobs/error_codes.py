@@ -59,7 +59,7 @@ CODES: dict[str, dict[str, str]] = {
         "memory_too_large": "The job declares more memory than this machine has.",
     },
     "Settings, environments and this machine": {
-        "environment_missing": "The locked environment of this step is missing or out of date. Run ./run.sh setup.",
+        "environment_missing": "The locked environment of this step is missing or out of date: call setup.",
         "setup_failed": "The environment could not be installed; the installer's message says why.",
         "settings_invalid": "config.toml or a variable holds an unknown or unfit entry; the message names it.",
         "home_newer": "The home was written by a newer version of tts-train. Update, or use another home.",
@@ -147,6 +147,7 @@ CODES: dict[str, dict[str, str]] = {
         "several_speakers": "The manifest holds several speakers; name one, or train all of them.",
         "speakers_collide": "Two speakers of the manifest would get the same name in the voice.",
         "checkpoint_of_another_run": "The folder holds a checkpoint of a run with other parameters.",
+        "nothing_to_extend": "The run to extend has kept no state; train its voice further as a new run.",
         "checkpoint_broken": "The folder's checkpoint is damaged or does not fit the model; start over without it.",
         "training_diverged": "The loss or its gradient is not finite. Lower the learning rate.",
         "lora_targets_unknown": "LoRA targets name no layer of the model.",

@@ -8,17 +8,19 @@ from __future__ import annotations
 import functools
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from jobs import installation
 from jobs.errors import UserError
 from jobs.trust import owners
 from jobs.trust.wide_folders import is_too_wide
 from jobs.variables import is_secret, is_shared
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
+PROJECT_ROOT = installation.CODE
 BACKENDS = ("local", "slurm")
 SHORTEST_SECRET = 8  # shorter values are words like "true"
 ENVIRONMENTS = ("server", "ml", "dev")
@@ -108,6 +110,7 @@ class Settings:
     rank: int = 0
     hub_cache: Path = Path.home() / ".cache" / "huggingface" / "hub"
     torch_cache: Path = Path.home() / ".cache" / "torch"
+    uv_cache: Path = Path.home() / ".cache" / "uv"
 
     @classmethod
     def from_environment(
@@ -132,11 +135,13 @@ class Settings:
         """
         env = {name: value for name, value in (os.environ if environ is None else environ).items() if value}
         base = Path(cwd or env.get("TTS_TRAIN_CWD") or Path.cwd()).resolve()
-        home = (base / Path(env.get("TTS_TRAIN_HOME") or PROJECT_ROOT / "var").expanduser()).resolve()
+        data = installation.data_folder(env)
+        home = (base / Path(env.get("TTS_TRAIN_HOME") or data / "var").expanduser()).resolve()
         defaults = read_defaults(home)
         more = f"{env.get('TTS_TRAIN_ROOTS', '')}:{defaults.get('TTS_TRAIN_ROOTS', '')}".split(":")
         named = [Path(root).expanduser().resolve() for root in more if root]
-        roots = [PROJECT_ROOT, home, *named]
+        own = PROJECT_ROOT if installation.IS_CHECKOUT else installation.FILES
+        roots = [own, home, *named]
         if is_at_the_shell and "TTS_TRAIN_ROOTS" not in env:
             roots = [Path("/")]
         elif not is_at_the_shell and is_too_wide(base) and not any(base.is_relative_to(root) for root in named):
@@ -153,7 +158,7 @@ class Settings:
             raise UserError("settings_invalid", f"There is no backend {backend!r}.", f"Use {' or '.join(BACKENDS)}.")
         return cls(
             home=home,
-            envs=Path(env.get("TTS_TRAIN_ENVS") or PROJECT_ROOT / ".envs").expanduser().resolve(),
+            envs=Path(env.get("TTS_TRAIN_ENVS") or data / ".envs").expanduser().resolve(),
             roots=tuple(dict.fromkeys([base, *roots])),
             gpu_slots=None if env.get("TTS_TRAIN_GPU_SLOTS", "auto") == "auto" else int(number("gpu_slots", 1)),
             cpu_slots=int(number("cpu_slots", 1)),
@@ -168,6 +173,7 @@ class Settings:
             rank=int(env.get("RANK", 0)),
             hub_cache=Path(env.get("HF_HUB_CACHE") or hf_home / "hub"),
             torch_cache=Path(env.get("TORCH_HOME") or cache / "torch"),
+            uv_cache=Path(env.get("UV_CACHE_DIR") or cache / "uv"),
         )
 
     def python(self, environment: str) -> Path:
@@ -179,6 +185,8 @@ class Settings:
         """
         if environment not in ENVIRONMENTS:
             raise ValueError(f"no environment {environment!r}: {', '.join(ENVIRONMENTS)}")
+        if environment == "server" and not installation.IS_CHECKOUT:
+            return Path(sys.executable)  # it is installed in the server's environment
         owners.check_environment(self.envs / environment)
         return self.envs / environment / "bin" / "python"
 
@@ -206,7 +214,7 @@ class Settings:
         """
         env = dict(os.environ if environ is None else environ)
         before = [str(Path(part).absolute()) for part in env.get("PYTHONPATH", "").split(os.pathsep) if part]
-        python_path = dict.fromkeys([str(PROJECT_ROOT), *before])
+        python_path = dict.fromkeys([str(installation.find_import_folder(self.envs)), *before])
         gpus = {} if self.gpus is None else {"CUDA_VISIBLE_DEVICES": self.gpus}
         return (
             env
@@ -227,6 +235,7 @@ class Settings:
                 "TTS_TRAIN_SLURM": json.dumps({k: v for k, v in asdict(self.slurm).items() if v is not None}),
                 "HF_HUB_CACHE": str(self.hub_cache),
                 "TORCH_HOME": str(self.torch_cache),
+                "UV_CACHE_DIR": str(self.uv_cache),
                 "PYTHONPATH": os.pathsep.join(python_path),
                 "PYTHONSAFEPATH": "1",
                 "TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1",  # no library may unpickle objects

@@ -266,6 +266,7 @@ PATH_WRITES = {"write_text", "write_bytes", "mkdir", "unlink", "rmdir", "rename"
 # Modules that write, rename or delete by themselves, with the reason; all others leave it to ``jobs.files``.
 WRITERS = {
     "jobs/files/": "the module for it",
+    "jobs/installation.py": "links to its own code, in a folder that only their owner can write",
     "jobs/trust/": "makes the home, for its user alone",
     "jobs/runner/": "the home's own files, in folders that only their owner can write",
     "jobs/qwen/toy/": "fills a new folder of the home",

@@ -26,7 +26,18 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     source.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE", "server", "tools", "jobs"):
+    for name in (
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "server",
+        "tools",
+        "jobs",
+        "run.sh",
+        "SKILL.md",
+        "references",
+        "samples",
+    ):
         (source / name).symlink_to(PROJECT_ROOT / name)
     build = f"from setuptools.build_meta import build_wheel; print(build_wheel({str(folder)!r}))"
     subprocess.run([sys.executable, "-c", build], cwd=source, check=True, capture_output=True, text=True)

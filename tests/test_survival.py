@@ -66,8 +66,9 @@ async def ask(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
 async def start_and_kill(folder: Path, manifest: Path) -> str:
     async with Client(server(folder)) as client:
         job = await ask(
-            client, "start_training", manifest=str(manifest), base_model="toy", epochs=1000, max_steps=STEPS, lr=1e-3
-        )
+            client, "start_training", manifest=str(manifest), base_model="toy", epochs=1000, max_steps=STEPS, lr=1e-3,
+            early_stop=0,
+        )  # fmt: skip
         while (await ask(client, "get_job", job_id=job["job_id"], wait_s=1)).get("fraction", 0.0) < 0.05:
             pass
         os.kill(int((folder / "server.pid").read_text()), signal.SIGKILL)

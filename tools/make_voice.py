@@ -22,12 +22,12 @@ from jobs.rate_samples.spec import KIND as RATE_SAMPLES
 from jobs.runner.job_kind import Example, JobKind
 from jobs.synthesize.params import EVALUATION_TEXTS, SpokenText
 from jobs.synthesize.spec import KIND as SYNTHESIZE
-from jobs.training.params import DEFAULT_BASE
+from jobs.training.params import CARD_MEMORY, DEFAULT_BASE
 from jobs.training.spec import KIND as TRAINING
 from tools.core.call_text import call_text, chosen, given
 from tools.core.estimate import estimate
 from tools.core.job_view import wait_for
-from tools.core.start import compute_fingerprint, find_replaced, prepare
+from tools.core.start import compute_fingerprint, find_replaced, prepare, settings_of_call
 from tools.core.tool_types import Hints, StartArgs, ToolContext
 from tools.core.views import View
 from tools.inputs.paths import resolve_paths
@@ -64,6 +64,7 @@ class MakeVoiceArgs(StartArgs):
     max_steps: int | None = rare(None, ge=1)
     batch_size: int = rare(4, ge=1, le=256)
     lr: float | None = rare(None, gt=0, le=0.1)
+    gpu_memory_gb: float | None = CARD_MEMORY
     texts: list[SpokenText] = Field(
         default=list(EVALUATION_TEXTS), min_length=1, max_length=50, description="Sentences to speak."
     )
@@ -79,7 +80,9 @@ class StepView(View):
     would_run: dict[str, Any] = Field(default_factory=dict, description="What differs from the defaults.")
     replaces: list[str] = Field(default_factory=list, description="What it would write over.")
     estimate: dict[str, Any] = Field(default_factory=dict)
-    plan: Annotated[dict[str, Any], UntrustedMark()] = Field(default_factory=dict, description="Of the first one.")
+    plan: Annotated[dict[str, Any], UntrustedMark()] = Field(
+        default_factory=dict, description="Of the first one, and of the training."
+    )
 
 
 class MakeVoiceAnswer(View):
@@ -145,9 +148,8 @@ def _seen_again(answer: MakeVoiceAnswer, context: ToolContext) -> MakeVoiceAnswe
 def _planned(
     args: MakeVoiceArgs, context: ToolContext, steps: Sequence[Step], prepared: Sequence[Strict]
 ) -> list[StepView]:
-    """Parameters of each job, checked as by its submission, an estimate of those whose input is there, and the plan of
-    the first.
-    """
+    """Parameters of each job, checked as by its submission, an estimate where its input is there, and plans."""
+    settings = settings_of_call(args, context)
     views: list[StepView] = []
     for step, params, wanted in zip(steps, prepared, _wanted(args, steps, prepared), strict=True):
         same = context.runner.check(step.kind, params, **wanted)
@@ -161,7 +163,7 @@ def _planned(
                 would_run=chosen(would_run, step.kind.params),
                 replaces=[] if same is not None else find_replaced(step.kind, params, context.settings),
                 estimate=estimate(step.kind, would_run, context.runner, context.settings),
-                plan=step.kind.make_plan(params, context.settings) if not (args.after or views) else {},
+                plan=step.kind.make_plan(params, settings, is_ahead=bool(args.after or views)),
             )
         )
     return views
@@ -187,7 +189,7 @@ def _steps(args: MakeVoiceArgs, out: Path) -> list[Step]:
         ingest = Step(INGEST_AUDIOBOOK, {**book, **common})
     trained: dict[str, Any] = {
         name: getattr(args, name)
-        for name in ("base_model", "method", "epochs", "max_steps", "batch_size", "lr")
+        for name in ("base_model", "method", "epochs", "max_steps", "batch_size", "lr", "gpu_memory_gb")
         if name in args.model_fields_set  # what was not given, the GPU's memory may choose
     }
     return [

@@ -138,6 +138,7 @@ def beside_upstream(scripts: Path, recipe: Recipe, folder: Path, n_clips: int, n
     return {
         "frames_per_s": {name: round(value, 1) for name, value in rate.items()},
         "frames_per_cpu_s": {name: round(value, 1) for name, value in cpu_rate.items()},
+        "ratio_by_time": round(rate["ours"] / rate["upstream"], 3),
         "ratio_by_cpu_time": round(cpu_rate["ours"] / cpu_rate["upstream"], 3),
         "peak_mb": peaks,
         "ratio_of_memory": round(peaks["ours"] / peaks["upstream"], 3),

@@ -115,7 +115,7 @@ def main() -> None:
         subprocess.run([*command, *numbers], cwd=PROJECT_ROOT, check=True)
         run(Path(name), Params(
             manifest=f"{name}/rows.jsonl", base_model=f"{name}/base", out_dir=f"{name}/out", method=options.method,
-            batch_size=options.batch_size, max_steps=options.steps, epochs=1, samples=0, speaker="bench",
+            batch_size=options.batch_size, max_steps=options.steps, epochs=1, samples=0, early_stop=0, speaker="bench",
             freeze="code_predictor" if options.method == "full" else None,
         ))  # fmt: skip
 

@@ -15,7 +15,7 @@ _LIBRARIES = {
     "cudnn": ("libcudnn.so.9", "libcudnn_ops.so.9", "libcudnn_cnn.so.9"),
 }
 _HINT = (
-    "Set the environment up again (./run.sh setup ml), which brings the cuBLAS 12 and cuDNN 9 wheels; check the "
+    "Call setup, which brings the cuBLAS 12 and cuDNN 9 wheels; check the "
     "driver with nvidia-smi; or run on the CPU with device cpu."
 )
 

@@ -89,5 +89,5 @@ def _net(name: str) -> Path:
     raise UserError(
         "mos_predictor_missing",
         f"DNSMOS's net {name} (speechmos 0.0.1.1) is not installed.",
-        "Make the ml environment again: ./run.sh setup ml",
+        "Call setup, then this again.",
     )

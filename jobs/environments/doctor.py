@@ -70,7 +70,7 @@ def examine(settings: Settings) -> list[Check]:
         _disk(settings),
         _roots(settings),
         _sharing(settings),
-        _uv(),
+        _uv(settings),
         _environment(settings, "server", "every command"),
         _environment(settings, "ml", "every job"),
         _gpu(),
@@ -111,8 +111,9 @@ def _sharing(settings: Settings) -> Check:
     return Check("sharing", "info", f"the project can be changed by others: {fault}", fix=fix)
 
 
-def _uv() -> Check:
-    found = shutil.which("uv") or next(iter(sorted((PROJECT_ROOT / ".tools").glob("uv/bin/uv"))), None)
+def _uv(settings: Settings) -> Check:
+    own = [*PROJECT_ROOT.glob(".tools/uv/bin/uv"), *settings.envs.glob("tools/uv/bin/uv")]
+    found = shutil.which("uv") or next(iter(own), None)
     if found:
         return Check("uv", "ok", str(found))
     return Check("uv", "info", "not found", "set-up", "25 MB", "./run.sh setup (installs it into .tools)")

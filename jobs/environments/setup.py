@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from jobs import installation
 from jobs.errors import UserError
-from jobs.settings import PROJECT_ROOT, Settings
+from jobs.settings import Settings
 
 LOCKS = Path(__file__).resolve().parent / "locks"
 COSTS = LOCKS.parent / "costs.txt"
@@ -33,6 +34,22 @@ def environment_cost_mb(name: str) -> tuple[int, int]:
     return next((int(download), int(disk)) for row_name, download, disk in rows if row_name == name)
 
 
+def make_setup_command(name: str) -> list[str]:
+    """Return the command that makes an environment."""
+    return ["bash", str(installation.FILES / "run.sh"), "setup", name]
+
+
+def make_setup_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment in which ``run.sh setup`` follows these settings, also when installed from a wheel."""
+    if installation.IS_CHECKOUT:
+        return settings.to_environment()
+    return settings.to_environment() | {
+        "TTS_TRAIN_CODE": str(installation.CODE),
+        "TTS_TRAIN_TOOLS": str(settings.envs / "tools"),
+        "TTS_TRAIN_PYTHON": sys.executable,
+    }
+
+
 def make_environment(name: str) -> None:
     """Make an environment, with its progress on stderr. What an interrupted set-up has done is kept.
 
@@ -40,11 +57,15 @@ def make_environment(name: str) -> None:
         UserError: ``setup_failed``; why is on stderr.
     """
     answer = subprocess.run(
-        [PROJECT_ROOT / "run.sh", "setup", name], stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False
+        make_setup_command(name),
+        stdin=subprocess.DEVNULL,
+        stdout=sys.stderr,
+        env=make_setup_environment(Settings.from_environment()),
+        check=False,
     )
     if answer.returncode != 0:
         raise UserError(
             "setup_failed",
             f"The environment {name!r} could not be made.",
-            f"Fix the errors above, then ./run.sh setup {name}",
+            "Fix the errors above, then call setup.",
         )

@@ -100,7 +100,7 @@ def _draw(request: str, settings: Settings, module: str = "jobs.plotting.curves"
     python = settings.python("ml")
     if not python.exists():
         missing = f"Pictures are drawn in the ml environment, and there is no {python}."
-        raise UserError("environment_missing", missing, "Run ./run.sh setup ml")
+        raise UserError("environment_missing", missing, "Call setup, then this again.")
     try:
         done = subprocess.run(
             [str(python), "-m", "jobs.runner.machine.sandbox", module],

@@ -18,13 +18,13 @@ from jobs.dataset.takes import Take, find_takes_file, read_takes
 from jobs.errors import UserError
 from jobs.files.copying import copy_file
 from jobs.files.folders import make_folder
+from jobs.installation import FILES
 from jobs.rate_samples.inputs import RatingInputs, RatingItem, find_narrator, resolve_take
 from jobs.rate_samples.narrator_clips import resolve_clip
 from jobs.rate_samples.params import Params
-from jobs.settings import PROJECT_ROOT
 
 FOLDER = "anchors"
-BUNDLED_VOICE = PROJECT_ROOT / "samples" / "fables.m4b"
+BUNDLED_VOICE = FILES / "samples" / "fables.m4b"
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".m4a", ".m4b", ".ogg", ".opus"})
 MAX_EXCERPT_S = 8.0
 MAX_RECORDING_S = 600.0  # of another speaker; the excerpts are spread over it

@@ -206,6 +206,7 @@ def build_rating(
         instruct=take.instruct,
         take=take.take,
         narrator=item.narrator,
+        model=take.model,
         rating=min(verdict.uncapped, cap),
         uncapped=verdict.uncapped,
         person=person,

@@ -7,7 +7,7 @@ from typing import Any
 
 from jobs.rate_samples.params import Interval, Rating, Result
 from jobs.rate_samples.plots import spectrogram_path
-from jobs.rate_samples.results import RatingResults
+from jobs.rate_samples.results import RatingResults, rank_voices
 from jobs.rating.human_ratings import Opinions, preferences
 from jobs.rating.scoring import AUTOMATIC_CAP
 from jobs.reports import embed_picture
@@ -54,6 +54,10 @@ def _comparison(rated: RatingResults) -> list[tuple[str, float | None, str, int,
     shown = f"shown with the cap of {AUTOMATIC_CAP}: {summary.shown.mean:.2f}"
     rows: list[tuple[str, float | None, str, int, str]] = [
         (f"These takes ({summary.n_texts} texts)", summary.mean, _interval(summary), summary.n_takes, shown)
+    ]
+    rows += [
+        (f"Voice {voice.model}", voice.mean, _interval(voice), voice.n_takes, "")
+        for voice in rank_voices(rated.ratings)
     ]
     for name, one in rated.anchor_summaries().items():
         if one is None:

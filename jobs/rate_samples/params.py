@@ -61,6 +61,7 @@ class Rating(Row):
     text: str
     take: int = 1
     narrator: str = ""
+    model: str = Field("", description="Voice that spoke it.")
     rating: float = Field(ge=1, le=5, description="At most 4.5 unless a person gave the take more.")
     uncapped: float = Field(ge=1, le=5, description="The same without that cap, to rank checkpoints.")
     person: float | None = Field(None, description="Mean of people's scores of this take.")
@@ -104,6 +105,12 @@ class Summary(Mean):
     shown: Interval = Field(description="Of the ratings with the cap.")
 
 
+class VoiceMean(Mean):
+    """Uncapped ratings of one of several voices."""
+
+    model: Untrusted
+
+
 class AnchorSummary(Interval):
     """Uncapped ratings of an anchor."""
 
@@ -138,6 +145,9 @@ class Result(Strict):
     narrator: float | None = Field(None, description="Rating of the narrator's held-out clips: upper bound.")
     other_speaker: float | None = Field(None, description="Rating of another speaker: lower bound.")
     zero_shot: float | None = Field(None, description="Rating of the clone without training.")
+    voices: list[VoiceMean] = Field(
+        default_factory=list, description="Of takes by several voices: the best by rating first."
+    )
     verdict: list[str] = Field(default_factory=list, description="Conclusions in sentences.")
     judges: list[str] = Field(default_factory=list, description="Models used for the rating.")
     common_reasons: dict[str, int] = Field(

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from jobs.files.atomic_io import write_json
-from jobs.rate_samples.params import AnchorSummary, Drift, Result, Summary
-from jobs.rate_samples.results import RatingResults, summarise_texts
+from jobs.rate_samples.params import AnchorSummary, Drift, Result, Summary, VoiceMean
+from jobs.rate_samples.results import RatingResults, rank_voices, summarise_texts
 from jobs.rating.human_ratings import preferences
 from jobs.rating.scoring import AUTOMATIC_CAP, MIN_SPEECH_S, MIN_WORDS, VERSION
 
@@ -41,6 +41,7 @@ def build_result(rated: RatingResults, out: Path, plot: Path, report: Path, verd
         worst_rating=min(rating.rating for rating in ratings),
         best_take=max(ratings, key=lambda rating: rating.uncapped).audio,
         **anchors,
+        voices=[voice.model_copy(update=_rounded(voice)) for voice in rank_voices(rated.ratings)],
         verdict=list(verdict),
         judges=list(dict.fromkeys(rated.model_names().values())),
         common_reasons=dict(Counter(fault for rating in ratings for fault in rating.faults).most_common()),
@@ -55,7 +56,18 @@ def write_ratings(out: Path, rated: RatingResults, result: Result) -> None:
     """Write ``ratings.json``."""
     texts = summarise_texts([(rating.phrase, rating.uncapped) for rating in rated.ratings])
     figures = result.model_dump(
-        exclude={"caveat", "ratings", "narrator", "other_speaker", "zero_shot", "verdict", "judges", "low", "high"}
+        exclude={
+            "caveat",
+            "ratings",
+            "narrator",
+            "other_speaker",
+            "zero_shot",
+            "verdict",
+            "judges",
+            "low",
+            "high",
+            "voices",
+        }
     )
     write_json(
         out,
@@ -69,6 +81,7 @@ def write_ratings(out: Path, rated: RatingResults, result: Result) -> None:
             "anchors": {
                 name: None if one is None else one.model_dump() for name, one in rated.anchor_summaries().items()
             },
+            "voices": [voice.model_dump() for voice in rank_voices(rated.ratings)],
             "anchor_notes": dict(rated.anchor_notes),
             "drift": rated.drift.model_dump(),
             "instruments": rated.model_names(),
@@ -112,6 +125,21 @@ def write_evaluation(out: Path, rated: RatingResults, result: Result) -> None:
             ],
         },
     )
+
+
+def _rounded(voice: VoiceMean) -> dict[str, float]:
+    return {name: round(getattr(voice, name), 2) for name in ("mean", "low", "high")}
+
+
+def compare_voices(voices: Sequence[VoiceMean]) -> list[str]:
+    """Say whether the best of several voices is certainly the best; by place, because names are strangers' words."""
+    if len(voices) < 2:
+        return []
+    best, second = voices[:2]
+    values = f"{best.mean:.2f} against {second.mean:.2f}"
+    if best.low > second.high:
+        return [f"Of {len(voices)} voices the first rates above all others ({values})."]
+    return [f"The best two of {len(voices)} voices differ by chance or little ({values}): let a person compare them."]
 
 
 def verdict_sentences(summary: Summary, anchors: Mapping[str, AnchorSummary | None], drift: Drift) -> list[str]:

@@ -9,7 +9,7 @@ from jobs.audio.dnsmos import PREDICTOR
 from jobs.rate_samples.anchors import Anchor
 from jobs.rate_samples.judge_models import JudgeModels, NarratorLimits
 from jobs.rate_samples.measurements import RECOGNISER
-from jobs.rate_samples.params import AnchorSummary, Drift, Interval, Mean, Rating, Summary
+from jobs.rate_samples.params import AnchorSummary, Drift, Interval, Mean, Rating, Summary, VoiceMean
 from jobs.rating import confidence_interval
 from jobs.rating.human_ratings import Opinions
 from jobs.rating.scoring import BATCH_PITCH_ST, BATCH_RATE, BATCH_SIM, MIN_BATCH
@@ -34,6 +34,17 @@ def _group_by_text(values: Sequence[tuple[str, float]]) -> dict[str, list[float]
     for text, value in values:
         grouped.setdefault(text, []).append(value)
     return grouped
+
+
+def rank_voices(ratings: Sequence[Rating]) -> list[VoiceMean]:
+    """Compare the voices of takes, the best by rating first; empty where there is one."""
+    by_model: dict[str, list[tuple[str, float]]] = {}
+    for rating in ratings:
+        by_model.setdefault(rating.model, []).append((rating.phrase, rating.uncapped))
+    if len(by_model) < 2:
+        return []
+    means = [VoiceMean(model=name, **mean_over_texts(found).model_dump()) for name, found in by_model.items()]
+    return sorted(means, key=lambda voice: -voice.mean)
 
 
 def compute_drift(ratings: Sequence[Rating], profiles: Mapping[str, RatingProfile]) -> Drift:

@@ -21,8 +21,14 @@ from jobs.rate_samples.judge_models import JudgeModels, SpeakerModel, choose_jud
 from jobs.rate_samples.measurements import read_clip_or_empty
 from jobs.rate_samples.params import Params, Result
 from jobs.rate_samples.plots import draw_ratings, draw_spectrogram, spectrogram_path
-from jobs.rate_samples.rating_files import build_result, verdict_sentences, write_evaluation, write_ratings
-from jobs.rate_samples.results import RatingResults, compute_drift, same_voice_note
+from jobs.rate_samples.rating_files import (
+    build_result,
+    compare_voices,
+    verdict_sentences,
+    write_evaluation,
+    write_ratings,
+)
+from jobs.rate_samples.results import RatingResults, compute_drift, rank_voices, same_voice_note
 from jobs.rating.human_ratings import read_opinions
 from jobs.runner.worker.context import JobContext
 from jobs.runner.worker.journal import Journal
@@ -92,7 +98,8 @@ def _write_results(
     """Write ratings, plots and the report, and publish them."""
     plot, report = out.with_suffix(".png"), out.with_name(REPORT)
     summaries = rated.anchor_summaries()
-    result = build_result(rated, out, plot, report, verdict_sentences(rated.summary(), summaries, rated.drift))
+    verdict = [*compare_voices(rank_voices(rated.ratings)), *verdict_sentences(rated.summary(), summaries, rated.drift)]
+    result = build_result(rated, out, plot, report, verdict)
     write_ratings(out, rated, result)
     write_evaluation(out, rated, result)
     draw_ratings(plot, rated.ratings, summaries)

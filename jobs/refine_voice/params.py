@@ -9,7 +9,7 @@ from jobs.param_types import CodedManifest, ConfigPath, ModelRef, OutputPath, St
 from jobs.qwen.model_info import check_instruct
 from jobs.settings import Settings
 from jobs.synthesize.params import EVALUATION_TEXTS, Instruct, SpokenText
-from jobs.training.params import DEFAULT_BASE
+from jobs.training.params import CARD_MEMORY, DEFAULT_BASE
 from jobs.training.params import Params as Training
 from jobs.training.params import check as check_training
 from jobs.tune_hparams.params import Params as Tune
@@ -17,7 +17,21 @@ from jobs.tune_hparams.spec import KIND as TUNE
 
 AUTOMATIC_CAP = 4.5  # of the automatic rating: only a person may give more
 # Arguments of start_training that the loop sets.
-OWN = frozenset({"manifest", "base_model", "out_dir", "epochs", "max_steps", "resume", "samples", "hyperparams"})
+OWN = frozenset(
+    {
+        "manifest",
+        "base_model",
+        "out_dir",
+        "epochs",
+        "max_steps",
+        "resume",
+        "samples",
+        "hyperparams",
+        "gpu_memory_gb",
+        "extend",
+    }
+)
+MANY_EPOCHS = 1000  # max_steps ends a round
 
 
 class Params(Strict):
@@ -36,6 +50,7 @@ class Params(Strict):
     )
     instruct: Instruct | None = rare(None, description="How the texts are spoken, as in synthesize.")
     training: dict[str, Value] = Field(default_factory=dict, description="Other arguments of start_training.")
+    gpu_memory_gb: float | None = CARD_MEMORY
     hyperparams: ConfigPath | None = rare(None, description="best_config.json of tune_hparams.")
     run_hyperparameter_search: bool = rare(False, description="tune_hparams first.")
     hp_trials: int = rare(10, ge=1, le=500)
@@ -95,6 +110,7 @@ def search_of(params: Params, out_dir: str = "") -> Tune:
         n_trials=params.hp_trials,
         trial_steps=params.hp_steps,
         training=params.training,
+        gpu_memory_gb=params.gpu_memory_gb,
         first=params.hp_first,
         instruct=params.instruct,
         seed=params.seed,

@@ -13,6 +13,7 @@ from jobs.param_types import Strict
 from jobs.rate_samples.params import Params as Rate
 from jobs.rate_samples.spec import KIND as RATE
 from jobs.rating.ratings_file import RATINGS_NAME
+from jobs.refine_voice.dry_run import build_round_training
 from jobs.refine_voice.evaluations import (
     MEASURES,
     TakeRating,
@@ -37,7 +38,6 @@ from jobs.tune_hparams.params import Params as Tune
 from jobs.tune_hparams.spec import KIND as TUNE
 
 POLL_INTERVAL_S = 1.0
-MANY_EPOCHS = 1000  # max_steps ends a round
 VALIDATIONS_PER_ROUND = 4
 MIN_VALIDATIONS = 3  # fewer do not show whether the curve flattens
 
@@ -76,21 +76,12 @@ class RoundRunner:
 
     def train(self, iteration: int, base: str, adjustment: Adjustment, hyperparams: str | None) -> TrainedRound:
         """Train a round from a base model or a voice."""
-        given: dict[str, Any] = {
-            **self._params.training,
-            "manifest": self._params.manifest,
-            "base_model": base,
-            "out_dir": str(self._folder / "checkpoints" / f"iteration_{iteration}"),
-            "samples": 0,
-            "seed": self._params.seed + iteration,
-            **self._length(adjustment),
-        }
-        if hyperparams:
-            given["hyperparams"] = hyperparams
-        if adjustment.freeze:
-            given["freeze"] = adjustment.freeze
-        asked = Training.model_validate(given)
-        params = asked.model_copy(update=TRAINING.make_suggestions(asked, set(given), self._context.settings))
+        out_dir = str(self._folder / "checkpoints" / f"iteration_{iteration}")
+        params = build_round_training(
+            self._params, self._context.settings, iteration=iteration, base_model=base, out_dir=out_dir,
+            length_factor=adjustment.steps_factor, freeze=adjustment.freeze, hyperparams=hyperparams,
+        )  # fmt: skip
+        params = params.model_copy(update={"gpu_memory_gb": None})  # it trains on this machine
         planned = TRAINING.make_plan(params, self._context.settings).get("settings")
         if planned is not None:  # None: no clip to train on, which the training reports
             # several validations in a round show whether the loss still falls at its end
@@ -148,11 +139,6 @@ class RoundRunner:
     def evaluation_folder(self, iteration: int) -> Path:
         """Return the folder of a round's takes."""
         return self._folder / "evaluations" / f"iteration_{iteration}"
-
-    def _length(self, adjustment: Adjustment) -> dict[str, Any]:
-        if self._params.steps_per_iteration is None:
-            return {"epochs": round(self._params.epochs_per_iteration * adjustment.steps_factor)}
-        return {"epochs": MANY_EPOCHS, "max_steps": round(self._params.steps_per_iteration * adjustment.steps_factor)}
 
     def _write(self, iteration: int, rating: RoundRating, ratings: dict[str, TakeRating], rated_by: str) -> None:
         write_evaluation(

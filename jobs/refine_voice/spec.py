@@ -11,6 +11,7 @@ KIND = JobKind(
     resource="director",
     max_tries=20,  # it takes seconds to resume the loop, and its jobs go on meanwhile
     check=check,
+    plan="jobs.refine_voice.dry_run:plan",
     outputs=(
         Output("voice", result="voice", parameter="out_dir", path="final_model"),
         Output("config", result="best_config"),

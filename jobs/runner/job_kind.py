@@ -155,12 +155,14 @@ class JobKind:
         entry: entry of ``(params, context) -> result``.
         environment: the locked environment whose interpreter runs the worker.
         resource: the slot that a running job takes; ``director`` for work that only starts and waits for other jobs.
-        max_tries: starts allowed when an attempt is interrupted (killed, power cut); a failure is not retried.
+        max_tries: starts allowed when attempts are interrupted (killed, power cut) without progress; one that got
+            further costs none, and a failure is not retried.
         check: fast check of the parameters (files, first manifest lines) that imports nothing heavy; raises
             ``UserError``. Called by the tool before a job exists and by the worker before anything heavy.
         suggest: entry of ``(params, given, settings) -> dict``: values for parameters that the caller left open, by
             this machine, so that what is stored is explicit. ``given``: names that the caller gave.
         plan: entry of ``(params, settings) -> dict``: what the work would do and take here, for a dry run; small.
+        plan_ahead: the same before the inputs exist: what does not depend on them.
         outputs: what it makes for other steps.
         makes: all that it may write where a parameter says: for a folder (``…_dir``) the names in it, for a file the
             names beside it; as patterns with ``*``, and ``{name}`` and ``{stem}`` for the file's own name. A name that
@@ -182,6 +184,7 @@ class JobKind:
     check: Callable[[Any], None] | None = None
     suggest: str = ""
     plan: str = ""
+    plan_ahead: str = ""
     outputs: tuple[Output, ...] = ()
     makes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     writes: Callable[[Any], Iterable[Path]] | None = None
@@ -204,9 +207,14 @@ class JobKind:
         """Return values for parameters that the caller left open."""
         return dict(load_entry(self.suggest)(params, given, settings)) if self.suggest else {}
 
-    def make_plan(self, params: Strict, settings: Settings) -> dict[str, Any]:
-        """Return what the work would do and take here."""
-        return dict(load_entry(self.plan)(params, settings)) if self.plan else {}
+    def make_plan(self, params: Strict, settings: Settings, *, is_ahead: bool = False) -> dict[str, Any]:
+        """Return what the work would do and take here.
+
+        Args:
+            is_ahead: other jobs have not written the inputs yet.
+        """
+        entry = self.plan_ahead if is_ahead else self.plan
+        return dict(load_entry(entry)(params, settings)) if entry else {}
 
     def complete_arguments(self, args: Strict, settings: Settings) -> dict[str, Any]:
         """Return arguments of the tool that follow from those that were given."""

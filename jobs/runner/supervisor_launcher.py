@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+from jobs import installation
 from jobs.errors import UserError
 from jobs.runner.machine import locks
 from jobs.runner.paths import Home
@@ -36,7 +37,6 @@ def ensure_supervisor(settings: Settings) -> None:
         UserError: ``supervisor_failed`` when it cannot be started, ``owner_untrusted``.
     """
     home = Home(settings.home)
-    open_home(home.path)
     for probe in range(N_PROBES):
         if not locks.is_held(home.supervisor_lock):
             break
@@ -45,6 +45,8 @@ def ensure_supervisor(settings: Settings) -> None:
         time.sleep(PROBE_PAUSE_S)
     else:
         return
+    installation.link_code(settings.envs)
+    open_home(home.path)  # the store, which every client reads first, has checked it for those who start nothing
     try:
         with owners.open_to_append(home.supervisor_log) as log:
             # It forks once more and this child ends at once: the supervisor then has no parent, and a

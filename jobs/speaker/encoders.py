@@ -78,7 +78,7 @@ def _weights_file() -> Path:
     raise UserError(
         "encoder_missing",
         "The speaker encoder's weights (pretrained.pt of resemblyzer 0.1.4) are not installed.",
-        "Make the ml environment again: ./run.sh setup ml",
+        "Call setup, then this again.",
     )
 
 

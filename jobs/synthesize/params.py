@@ -28,6 +28,9 @@ class Params(Strict):
 
     model: ModelRef = Field(description="A voice: name, folder, job_id, handle; or a base model.")
     texts: list[SpokenText] = Field(min_length=1, max_length=500, description="One wav for each text.")
+    compare_with: list[ModelRef] = rare(
+        default_factory=list, max_length=50, description="Further voices that speak the same texts, to be compared."
+    )
     takes_per_text: int = rare(
         1,
         ge=1,
@@ -96,16 +99,17 @@ def check(params: Params) -> None:
         )
     if params.ref_audio is not None and not Path(params.ref_audio).is_file():
         raise UserError("audio_missing", f"There is no file {params.ref_audio}.", "Check ref_audio.")
-    check_instruct(params.model, params.instruct)
-    if Path(params.model).is_absolute():
-        _check_model(Path(params.model), params)
+    for name in (params.model, *params.compare_with):
+        check_instruct(name, params.instruct)
+        if Path(name).is_absolute():
+            _check_model(name, params)
 
 
-def _check_model(folder: Path, params: Params) -> None:
-    """Check the request against the model's files before it is queued. A hub id is checked when the job runs."""
-    check_model(folder, params.model)
-    model = describe_model(folder)
+def _check_model(name: str, params: Params) -> None:
+    """Check the request against a model's files before it is queued. A hub id is checked when the job runs."""
+    check_model(Path(name), name)
+    model = describe_model(Path(name))
     model.speaker(params.speaker)
     model.language(params.language)
     model.check_instruct(params.instruct)
-    model.check_reference(is_given=params.ref_audio is not None)
+    model.check_reference(is_given=params.ref_audio is not None and name == params.model)

@@ -6,6 +6,7 @@ A take that exists and answers the same request is reused, so a kill costs at mo
 import hashlib
 import json
 import logging
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,8 +28,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TakeRequest:
-    """One requested take; text and take are numbered from 1, ``request_hash`` covers all inputs of the audio."""
+    """One requested take; voice, text and take are numbered from 1, ``request_hash`` covers all inputs of the audio."""
 
+    voice: int
     number: int
     take: int
     text: str
@@ -37,36 +39,40 @@ class TakeRequest:
 
     @property
     def wav(self) -> str:
-        """File name: ``001.wav``, further takes of the same text ``001_take2.wav``."""
-        return f"{self.number:03d}.wav" if self.take == 1 else f"{self.number:03d}_take{self.take}.wav"
+        """File name: ``001.wav``; ``001_take2.wav`` for a further take, ``001_voice2.wav`` for a further voice."""
+        voice, take = (f"_{name}{n}" if n > 1 else "" for name, n in (("voice", self.voice), ("take", self.take)))
+        return f"{self.number:03d}{voice}{take}.wav"
+
+
+@dataclass(frozen=True)
+class RequestedVoice:
+    """One voice of the call: as named there, and with what it speaks."""
+
+    ref: str
+    model: VoiceModel
+    speaker: str | None
+    language: str
+    reference: Reference | None
+    requests: list[TakeRequest]
 
 
 def run(params: Params, context: JobContext) -> Result:
-    """Synthesise every text.
+    """Synthesise every text with every voice.
 
     Raises ``UserError``: those of ``resolve_model``, ``load_synthesizer`` and ``read_clip``.
     """
-    model = describe_model(resolve_model(params.model, context.settings))
     # errors in the request are reported before the weights are loaded
-    speaker, language = model.speaker(params.speaker), model.language(params.language)
-    model.check_instruct(params.instruct)
-    reference = _reference(params)
+    names = dict.fromkeys([params.model, *params.compare_with])
+    voices = [_prepare_voice(number, name, params, context) for number, name in enumerate(names, 1)]
     folder = Path(params.out_dir) if params.out_dir else context.folder / "out"
     make_folder(folder)
-    requests = _take_requests(params, model, speaker, language, reference)
+    requests = [request for voice in voices for request in voice.requests]
     reused = _reusable_takes(folder, requests)
-    counts = f"{len(params.texts)} texts" + (f", {len(requests)} takes" if params.takes_per_text > 1 else "")
+    counts = f"{len(params.texts)} texts" + (f", {len(requests)} takes" if len(requests) > len(params.texts) else "")
     context.progress(len(reused), len(requests), f"{counts}, {len(reused)} done already")
     done = dict(reused)
-    missing = [request for request in requests if request.wav not in done]
-    if missing:
-        synthesizer = _load(model, speaker, language, reference, params.instruct)
-        # of all requests: an attempt that only has the last ones to make rounds as the one that began
-        n_slots = synthesizer.count_slots([(request.text, request.decoding) for request in requests])
-        texts = [(request.text, request.decoding) for request in missing]
-        for number, speech in synthesizer.synthesize_all(texts, n_slots, context.raise_if_cancelled):
-            context.raise_if_cancelled()
-            take = _write(synthesizer, folder, missing[number], speech, params)
+    for voice in voices:
+        for take in _speak_missing(voice, folder, set(done), params.instruct, context):
             done[take.audio] = take
             write_rows(folder / TAKES_NAME, [done[request.wav] for request in requests if request.wav in done])
             context.publish(take.audio, folder / take.audio, "audio")
@@ -80,6 +86,15 @@ def run(params: Params, context: JobContext) -> Result:
     return _result(folder, takes)
 
 
+def _prepare_voice(number: int, name: str, params: Params, context: JobContext) -> RequestedVoice:
+    model = describe_model(resolve_model(name, context.settings))
+    speaker, language = model.speaker(params.speaker), model.language(params.language)
+    model.check_instruct(params.instruct)
+    reference = _reference(params) if name == params.model else None
+    requests = _take_requests(number, params, model, speaker, language, reference)
+    return RequestedVoice(name, model, speaker, language, reference, requests)
+
+
 def _reference(params: Params) -> Reference | None:
     if params.ref_audio is None:
         return None
@@ -87,7 +102,7 @@ def _reference(params: Params) -> Reference | None:
 
 
 def _take_requests(
-    params: Params, model: VoiceModel, speaker: str | None, language: str, reference: Reference | None
+    voice: int, params: Params, model: VoiceModel, speaker: str | None, language: str, reference: Reference | None
 ) -> list[TakeRequest]:
     """List the takes to make, text by text."""
     requests = []
@@ -97,7 +112,7 @@ def _take_requests(
             max_seconds = params.max_seconds or longest_take_s(text, rate)
             decoding = Decoding(seed=take_seed(params.seed, take), max_seconds=max_seconds, **sampling)
             request_hash = _hash_request(text, params, decoding, model, speaker, language)
-            requests.append(TakeRequest(number, take, text, decoding, request_hash))
+            requests.append(TakeRequest(voice, number, take, text, decoding, request_hash))
     return requests
 
 
@@ -145,19 +160,33 @@ def _reusable_takes(folder: Path, requests: list[TakeRequest]) -> dict[str, Take
     }
 
 
-def _load(
-    model: VoiceModel, speaker: str | None, language: str, reference: Reference | None, instruct: str | None
-) -> Synthesizer:
-    device = compute_device()
+def _load(voice: RequestedVoice, instruct: str | None) -> Synthesizer:
+    model, device = voice.model, compute_device()
     synthesizer = load_synthesizer(
-        model, device, speaker=speaker, language=language, reference=reference, instruct=instruct
+        model, device, speaker=voice.speaker, language=voice.language, reference=voice.reference, instruct=instruct
     )
     n_threads = limit_cpu_threads(synthesizer.n_parameters)
     logger.info("loaded %s on %s, %d CPU threads", model.folder, device, n_threads)
     return synthesizer
 
 
-def _write(synthesizer: Synthesizer, folder: Path, request: TakeRequest, speech: Speech, params: Params) -> Take:
+def _speak_missing(
+    voice: RequestedVoice, folder: Path, done: set[str], instruct: str | None, context: JobContext
+) -> Iterator[Take]:
+    """Speak and write a voice's takes that are not done, several at once, and yield each as it ends."""
+    missing = [request for request in voice.requests if request.wav not in done]
+    if not missing:
+        return
+    synthesizer = _load(voice, instruct)
+    # of all requests: an attempt that only has the last ones to make rounds as the one that began
+    n_slots = synthesizer.count_slots([(request.text, request.decoding) for request in voice.requests])
+    texts = [(request.text, request.decoding) for request in missing]
+    for number, speech in synthesizer.synthesize_all(texts, n_slots, context.raise_if_cancelled):
+        context.raise_if_cancelled()
+        yield _write(synthesizer, folder, missing[number], speech, voice.ref)
+
+
+def _write(synthesizer: Synthesizer, folder: Path, request: TakeRequest, speech: Speech, model: str) -> Take:
     write_clip(folder / request.wav, speech.samples, CLIP_RATE_HZ)
     return Take(
         audio=request.wav,
@@ -170,7 +199,7 @@ def _write(synthesizer: Synthesizer, folder: Path, request: TakeRequest, speech:
         seed=request.decoding.seed,
         max_seconds=request.decoding.max_seconds,
         take=request.take,
-        model=params.model,
+        model=model,
         compute_s=round(speech.compute_s, 3),
         request=request.request_hash,
     )

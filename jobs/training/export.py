@@ -15,7 +15,8 @@ from jobs.qwen.speaker_embedding import has_speaker_encoder
 from jobs.qwen.train.lora import save_adapter
 from jobs.runner.worker.context import JobContext
 from jobs.training.data.dataset import Dataset
-from jobs.training.params import Params, Result
+from jobs.training.extension import describe_schedule, has_other_length, kept_step, list_steps, nothing_to_extend
+from jobs.training.params import KeptExport, Params, Result
 from jobs.training.report.html_report import write_page
 from jobs.training.report.loss_plot import plot_losses
 from jobs.training.report.model_card import build_report, describe_kept, preset_speakers, voice_card
@@ -24,8 +25,9 @@ from jobs.training.run.eval_samples import ZERO_SHOT, choose_clips, synthesize_s
 from jobs.training.run.loss_history import LossHistory
 from jobs.training.run.model_setup import TrainableModel
 from jobs.training.run.training_loop import TrainingLoop
+from jobs.training.run.verdict import describe_end
 
-REPORT, PAGE = "report.json", "report.html"
+REPORT, PAGE, EXPORTS = "report.json", "report.html", "exports"
 HISTORY_IN_REPORT = {"steps": "losses", "validations": "validation", "probes": "probes"}
 
 
@@ -60,10 +62,15 @@ def find_finished(out: Path, identity: dict[str, Any]) -> Result | None:
     """Read the result of the same run, if ``out`` holds all of its files.
 
     Raises:
-        UserError: ``out_dir_taken``: it holds the voice of another run.
+        UserError: ``out_dir_taken``: it holds the voice of another run; ``nothing_to_extend``: of this one, with
+            another number of steps, and its state is gone.
     """
     report = _read_report(out)
     if report is None or not (out / "voice" / "config.json").is_file():
+        return None
+    if isinstance(report.run, dict) and has_other_length(report.run, identity):
+        if kept_step(out) is None:
+            raise nothing_to_extend(f"{out} holds a finished run of {report.result.steps} steps", str(out / "voice"))
         return None
     if report.run != identity:
         raise UserError(
@@ -85,7 +92,8 @@ def _read_report(out: Path) -> _Report | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     paths = {name: str(out / file) for name, file in FILES.items() if getattr(result, name) is not None}
-    return _Report(read.get("run"), result.model_copy(update=paths), history)
+    kept = [one.model_copy(update={"voice": str(export_folder(out, one.step))}) for one in result.exports]
+    return _Report(read.get("run"), result.model_copy(update={**paths, "exports": kept}), history)
 
 
 def describe_result(run: Run, model: TrainableModel, loop: TrainingLoop) -> Result:
@@ -101,6 +109,11 @@ def describe_result(run: Run, model: TrainableModel, loop: TrainingLoop) -> Resu
         speaker=dataset.speakers[0],
         speakers=dataset.speakers,
         steps=loop.step,
+        ended=describe_end(history, loop.step, loop.config.total_steps, loop.extended_at),
+        schedule=describe_schedule(
+            params.lr_schedule, loop.config.warmup_steps, loop.config.total_steps, loop.extended_at
+        ),
+        exports=list_exports(out, history),
         voice_step=voice_step,
         first_loss=history.first_loss,
         last_loss=history.last_loss,
@@ -127,27 +140,56 @@ def export(run: Run, model: TrainableModel, loop: TrainingLoop, result: Result) 
     history, out, base = loop.history, run.out, run.base
 
     def card(step: int) -> dict[str, Any]:
-        made = voice_card(run.params, run.identity, run.dataset, base, model.base_report, history, step)
-        return made | {"keeps": result.keeps, "preset_speakers": preset_speakers(base, run.dataset)}
-
-    def write(path: str, step: int) -> None:
-        write_voice(model.model, base, Path(path), voices=model.voices, card=card(step), encoder_folder=run.encoder)
+        return _build_card(run, model, history, step)
 
     if result.voice_last is not None:
-        write(result.voice_last, loop.step)
+        _write_voice_of(run, model, history, loop.step, Path(result.voice_last))
     if result.voice_step != loop.step:
         checkpoints.load_best(loop.folder, result.voice_step, loop.parameters)
     if model.adapters is not None:
         with replacing_folder(out / "adapter") as folder:
             save_adapter(model.adapters, folder)
             write_json(folder / CARD, card(result.voice_step))
-    write(result.voice, result.voice_step)
+    _write_voice_of(run, model, history, result.voice_step, Path(result.voice))
     if result.base is not None:
         write_base(model.model, base, Path(result.base), card=card(result.voice_step), encoder_folder=run.encoder)
     remove(out / "samples")  # of another run
     plot_losses(history, out / "loss.png", f"{result.speaker}: {run.params.method}, {loop.step} steps")
     write_json(out / REPORT, build_report(result, run.identity, model.base_report, history))
-    checkpoints.discard(loop.folder)  # the voice can be trained further; this run is finished
+    if run.params.keep_last_state:
+        checkpoints.keep_newest(loop.folder)
+    else:
+        checkpoints.discard(loop.folder)  # the voice can be trained further; this run is finished
+
+
+def keep_export(run: Run, model: TrainableModel, loop: TrainingLoop, step: int) -> None:
+    """Write the voice of a step on the way."""
+    _write_voice_of(run, model, loop.history, step, export_folder(run.out, step))
+
+
+def export_folder(out: Path, step: int) -> Path:
+    """Return the folder of the voice of a step."""
+    return out / EXPORTS / f"step-{step:06d}"
+
+
+def list_exports(out: Path, history: LossHistory) -> list[KeptExport]:
+    """List the voices kept on the way, in the order of their steps."""
+    return [
+        KeptExport(step=step, voice=str(path), validation_loss=history.validation_loss_at(step))
+        for step, path in list_steps(out / EXPORTS)
+        if (path / "config.json").is_file()
+    ]
+
+
+def _write_voice_of(run: Run, model: TrainableModel, history: LossHistory, step: int, folder: Path) -> None:
+    card = _build_card(run, model, history, step)
+    write_voice(model.model, run.base, folder, voices=model.voices, card=card, encoder_folder=run.encoder)
+
+
+def _build_card(run: Run, model: TrainableModel, history: LossHistory, step: int) -> dict[str, Any]:
+    made = voice_card(run.params, run.identity, run.dataset, run.base, model.base_report, history, step)
+    kept = describe_kept(run.base, run.dataset, _describe_encoder(run))
+    return made | {"keeps": kept, "preset_speakers": preset_speakers(run.base, run.dataset)}
 
 
 def write_samples_and_page(run: Run, result: Result, context: JobContext) -> None:
@@ -159,6 +201,7 @@ def write_samples_and_page(run: Run, result: Result, context: JobContext) -> Non
     models = {"voice": Path(result.voice)}
     if result.voice_last is not None:
         models["voice-last"] = Path(result.voice_last)
+    models |= {f"step-{one.step}": Path(one.voice) for one in result.exports}
     references = dataset.references[result.speaker]
     # a base with random weights cannot speak
     if describe_model(run.base).kind == "base" and result.base_check == "aligned" and references:
@@ -175,6 +218,8 @@ def publish(result: Result, context: JobContext, out: Path) -> None:
     context.publish("voice", Path(result.voice), "voice")
     if result.voice_last is not None:
         context.publish("voice-last", Path(result.voice_last), "voice")
+    for one in result.exports:
+        context.publish(f"voice-{one.step}", Path(one.voice), "voice")
     if result.adapter is not None:
         context.publish("adapter", Path(result.adapter), "adapter")
     context.publish("loss.png", Path(result.plot), "plot")

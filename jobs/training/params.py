@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from jobs.dataset.manifest import check_step
 from jobs.errors import UserError
@@ -13,8 +13,18 @@ from jobs.param_types import CodedManifest, ConfigPath, InputPath, ModelRef, Out
 from jobs.qwen.model_files import check_model
 from jobs.qwen.model_info import check_instruct
 from jobs.training.data.codec_match import check_first_rows
+from jobs.training.extension import find_source
 
 DEFAULT_BASE = "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
+KeptExports = Annotated[
+    str,
+    BeforeValidator(lambda value: str(value) if type(value) is int else value),
+    Field(pattern="^(|epoch|[1-9][0-9]{0,6})$"),
+]
+CARD_MEMORY: Any = rare(
+    None, gt=0, le=2000, description="Plan for a GPU of this memory, which need not be here: sets the preset."
+)
+"""Field of the same name and meaning in every tool that plans a training."""
 
 
 class Params(Strict):
@@ -35,13 +45,21 @@ class Params(Strict):
         "training": (
             *("epochs", "max_steps", "batch_size", "lr", "weight_decay", "warmup_steps", "lr_schedule", "seed"),
             *("max_grad_norm", "code_predictor_weight", "predictor_share", "validate_every_steps", "early_stop"),
-            "resume",
+            *("resume", "extend"),
         ),
         "memory": (
-            *("preset", "batch_tokens", "gradient_accumulation_steps", "n_processes", "packing", "load_in_4bit"),
-            *("optimizer", "compile", "gradient_checkpointing"),
+            *("preset", "gpu_memory_gb", "batch_tokens", "gradient_accumulation_steps", "n_processes", "packing"),
+            *("load_in_4bit", "optimizer", "compile", "gradient_checkpointing"),
         ),
-        "output": ("export", "export_base", "save_every_steps", "speaker_clips", "samples"),
+        "output": (
+            "export",
+            "keep_exports",
+            "keep_last_state",
+            "export_base",
+            "save_every_steps",
+            "speaker_clips",
+            "samples",
+        ),
     }
 
     manifest: CodedManifest = Field(description="Dataset: name, folder, or train_manifest_qwen3.jsonl.")
@@ -62,6 +80,7 @@ class Params(Strict):
     preset: Literal["8gb", "12gb", "16gb", "24gb", "48gb", "80gb"] | None = Field(
         None, description="GPU memory: sets method, batch, optimizer. Default: this GPU's."
     )
+    gpu_memory_gb: float | None = CARD_MEMORY
     hyperparams: ConfigPath | None = Field(None, description="best_config.json of tune_hparams.")
     method: Literal["full", "lora"] = Field(
         "full", description="full: every weight of the talker. lora: adapters, less memory."
@@ -121,12 +140,20 @@ class Params(Strict):
     compile: bool = rare(False, description="torch.compile the talker's layers: minutes at first, then faster.")
     gradient_checkpointing: bool = rare(False, description="Recompute activations: less memory, more time.")
     seed: int = rare(0, ge=0)
-    validate_every_steps: int | None = rare(None, ge=1, description="Default: at the end of epochs.")
-    early_stop: int = rare(0, ge=0, description="Stop after so many validations without a better one; 0: never.")
+    validate_every_steps: int | None = rare(
+        None, ge=1, description="Default: at the end of epochs, of long ones at each quarter."
+    )
+    early_stop: int = rare(3, ge=0, description="Stop after so many validations without a better one; 0: never.")
     export: Literal["best", "last", "both"] = rare(
         "best", description="Which weights become the voice: of the lowest validation loss, or the last."
     )
     save_every_steps: int = rare(200, ge=1, description="Optimiser steps between resumable checkpoints.")
+    keep_exports: KeptExports = rare(
+        "", description="Also a voice after every epoch (epoch) or so many steps (a number), to compare by ear."
+    )
+    keep_last_state: bool = rare(
+        True, description="Keep the newest checkpoint after the end: the same call with more epochs goes on from it."
+    )
     keep_checkpoints: int = rare(2, ge=1, le=100, description="Newest resumable checkpoints that are kept.")
     checkpoint_optimizer: bool = rare(
         True,
@@ -146,11 +173,16 @@ class Params(Strict):
     samples: int = rare(2, ge=0, le=20, description="Held-out sentences spoken by base and voice for report.html.")
     rights: str = rare("", max_length=2000, description="Speaker and extent of consent, for the model card.")
     resume: bool = rare(True, description="Continue from the last checkpoint in out_dir when there is one.")
+    extend: ModelRef | None = rare(
+        None, description="Voice or job_id of a run to go on from its last state in a new folder, with more epochs."
+    )
 
     @model_validator(mode="after")
     def _fit_the_method(self) -> Self:
         if self.method != "lora" and self.load_in_4bit:
             raise ValueError("load_in_4bit needs method=lora: 4-bit weights cannot be trained")
+        if self.extend is not None and not self.resume:
+            raise ValueError("extend goes on from a state, and resume=false starts over")
         try:
             re.compile(self.lora_targets)
         except (re.error, OverflowError, RecursionError) as error:
@@ -158,6 +190,14 @@ class Params(Strict):
         if self.method == "lora" and self.freeze not in (None, "none"):
             raise ValueError("freeze is for method=full; lora_targets selects the layers with adapters")
         return self
+
+
+class KeptExport(Strict):
+    """A voice of a step on the way."""
+
+    step: int
+    voice: str
+    validation_loss: float | None = None
 
 
 class Result(Strict):
@@ -171,6 +211,9 @@ class Result(Strict):
     speakers: list[Untrusted] = Field(default_factory=list, description="All voices of the export.")
     steps: int
     voice_step: int = Field(description="Step whose weights the voice has.")
+    ended: str = Field("", description="Early or not, and the step of the best validation.")
+    schedule: str = Field("", description="Of the learning rate, with the steps at which the run was extended.")
+    exports: list[KeptExport] = Field(default_factory=list, description="Voices kept on the way; see keep_exports.")
     first_loss: float
     last_loss: float
     validation_loss: float | None = None
@@ -203,6 +246,8 @@ def check(params: Params) -> None:
         )
     if Path(params.base_model).is_absolute():
         check_model(Path(params.base_model), params.base_model)
+    if params.extend is not None:
+        find_source(params.extend)
     if params.encoder_from is not None and Path(params.encoder_from).is_absolute():
         check_model(Path(params.encoder_from), params.encoder_from)
     if first is not None:

@@ -1,7 +1,36 @@
 """Declaration of the job kind ``training``."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
 from jobs.training.params import Params, Result, check
+
+if TYPE_CHECKING:
+    from jobs.runner.client.runner import Runner
+    from jobs.runner.models import JobRecord
+
+MOST_COMPARED = 8
+
+
+def next_step(record: JobRecord, _: Runner) -> str:
+    """Name the speaking of the voice; of several ones, together, to find the best by ear and by rating."""
+    texts = 'texts=["The evening train was late, so we walked home."] (any sentences that were not trained on)'
+    result = record.result or {}
+    steps = [one["step"] for one in result.get("exports", []) if one["step"] != result.get("voice_step")]
+    others = ["voice-last"] if result.get("voice_last") else []
+    others += [f"voice-{step}" for step in steps[-MOST_COMPARED:]]
+    call = 'Call synthesize model="{voice}" speaker="{speaker}" '
+    if not others:
+        return f"{call}{texts}."
+    handles = ", ".join(f'"artifact://{record.job_id}/{name}"' for name in others)
+    is_last = record.params.get("export") == "last" or result.get("validation_loss") is None
+    return (
+        f"The voice is {'the last' if is_last else 'the best by loss'}. By ear: {{report}}. The best by rating: {call}"
+        f"compare_with=[{handles}] {texts}, then rate_samples."
+    )
+
 
 KIND = JobKind(
     name="training",
@@ -12,10 +41,11 @@ KIND = JobKind(
     check=check,
     suggest="jobs.training.planning.presets:suggest",
     plan="jobs.training.planning.dry_run:plan",
+    plan_ahead="jobs.training.planning.dry_run:plan_ahead",
     outputs=(Output("voice", result="voice", parameter="out_dir", path="voice"),),
     makes={
         "out_dir": (
-            *("voice", "voice-last", "adapter", "base", "samples", "checkpoints/", "tensorboard/"),
+            *("voice", "voice-last", "adapter", "base", "samples", "exports/", "checkpoints/", "tensorboard/"),
             *("loss.png", "report.json", "report.html", "rejected_rows.jsonl"),
         )
     },
@@ -29,8 +59,7 @@ COST: GPU, minutes to hours, a download of 2.5 (0.6B) or 4.5 GB (1.7B) the first
 a dry_run. base_model=toy needs neither. A job; the same call continues it. Result: the voice, report.
 Next: synthesize.""",
         order=60,
-        next='Call synthesize model="{voice}" speaker="{speaker}" texts=["The evening train was late, so we walked '
-        'home."] (any sentences that were not trained on).',
+        next=next_step,
         step="start_training -> a voice; needs approval for GPU hours.",
         examples=(
             Example("Check and estimate first", {"manifest": "anna", "dry_run": True}),

@@ -7,12 +7,13 @@ All files are under ``out_dir``: ``voice/`` (the export), ``adapter/`` (LoRA), `
 import gc
 import logging
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.dataset.audio_roots import AudioRoots
-from jobs.files.folders import make_folder
+from jobs.files.folders import make_folder, remove
 from jobs.model_folders.contents import ModelFolder
 from jobs.qwen.codec_identity import identify_tokenizer
 from jobs.qwen.devices import describe_device, keep_freed_memory
@@ -25,12 +26,23 @@ from jobs.training.data.codec_match import check_tokenizer_of
 from jobs.training.data.dataset import Dataset, log_split, read_dataset
 from jobs.training.data.manifest_scan import ClipSize, n_instruct_characters
 from jobs.training.encoder_source import find_encoder
-from jobs.training.export import Run, describe_result, export, find_finished, publish, write_samples_and_page
+from jobs.training.export import (
+    EXPORTS,
+    Run,
+    describe_result,
+    export,
+    find_finished,
+    keep_export,
+    publish,
+    write_samples_and_page,
+)
+from jobs.training.extension import CHECKPOINTS, adopt_state
 from jobs.training.params import Params, Result
 from jobs.training.planning.cheaper_settings import check_fits
 from jobs.training.planning.memory_fit import available_memory
 from jobs.training.planning.model_dims import ModelDims
 from jobs.training.planning.run_config import make_sampler, resolve_run_config
+from jobs.training.planning.validation_times import count_exports
 from jobs.training.run import checkpoint as checkpoints
 from jobs.training.run.distributed import DistributedGroup
 from jobs.training.run.loss_history import TensorBoardLog
@@ -53,7 +65,7 @@ def run(params: Params, context: JobContext, *, device: DeviceInfo | None = None
     Raises:
         UserError: ``model_*``, ``manifest_*``, ``too_many_bad_rows``, ``train_split_empty``, ``several_speakers``,
             ``tokenizer_mismatch``, ``instruct_not_supported``, ``speaker_encoder_*``,
-            ``base_misaligned``, ``checkpoint_of_another_run``,
+            ``base_misaligned``, ``checkpoint_of_another_run``, ``nothing_to_extend``,
             ``training_diverged``, ``out_dir_taken``, ``memory_too_small``, ``cuda_oom``, ``disk_full``.
     """
     out = Path(params.out_dir) if params.out_dir else context.folder / "out"
@@ -74,9 +86,11 @@ def run(params: Params, context: JobContext, *, device: DeviceInfo | None = None
         result = find_finished(out, started.identity) if params.resume else None
         if result is None and group.is_first:
             check_memory(params, context, dims, clips, group)
+        if result is None and params.extend is not None and group.is_first:
+            adopt_state(params.extend, out)
         group.barrier()  # all processes have looked for a finished run before the first one changes files
         if not params.resume and group.is_first:
-            checkpoints.discard(out / "checkpoints")
+            checkpoints.discard(out / CHECKPOINTS)
         if result is None:
             with explain_full_gpu(params, dims, clips):
                 result = train_voice(started, context, group, device or describe_device(group.device))
@@ -92,6 +106,9 @@ def train_voice(run: Run, context: JobContext, group: DistributedGroup, device: 
     context.progress(0, None, "loading the base model")
     model = setup_model(run.params, run.dataset, run.base, group, device, run.encoder)
     loop = setup_loop(run, model, group)
+    loop.keep_export = partial(keep_export, run, model, loop)
+    if loop.step == 0 and group.is_first:
+        remove(run.out / EXPORTS)  # of another run
     with TensorBoardLog(run.out / "tensorboard", loop.step) if group.is_first else nullcontext() as log:
         loop.run(context, log)
     result = describe_result(run, model, loop)
@@ -140,9 +157,9 @@ def setup_loop(run: Run, model: TrainableModel, group: DistributedGroup) -> Trai
     speech_s = sum(len(example.codes) for example in model.train) / FRAMES_PER_SECOND
     config = resolve_run_config(params, sampler, speech_s)
     optimiser = make_optimiser(model.model, lr=config.lr, weight_decay=params.weight_decay, name=params.optimizer)
-    check_disk(run.out, model.model, run.base, params)
+    check_disk(run.out, model.model, run.base, params, count_exports(params, config, sampler))
     identity = run.identity | run.dataset.split_identity
-    loop = TrainingLoop(params, config, sampler, model, optimiser, group, run.out / "checkpoints", identity)
+    loop = TrainingLoop(params, config, sampler, model, optimiser, group, run.out / CHECKPOINTS, identity)
     loop.resume()
     logger.info(
         "%d clips, %d of %d steps done, %d weights are trained, %.1f %% of the positions are padding",

@@ -4,13 +4,14 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from jobs.errors import UserError
 from jobs.param_types import Value
 from jobs.settings import Settings
 from jobs.training.params import Params as Training
 from jobs.training.spec import KIND as TRAINING
 from jobs.tune_hparams.objective import METRICS, RULE
 from jobs.tune_hparams.params import SOURCE, Params, ToolArguments, build_trial_training, prunes
-from jobs.tune_hparams.search_space import preset_space
+from jobs.tune_hparams.search_space import RESERVED, preset_space
 from jobs.web_research_hparams.knowledge import Method, ModelSize, load_knowledge
 from jobs.web_research_hparams.recommend import RecommendationRequest, recommend
 
@@ -23,9 +24,14 @@ def suggest(params: Params, given: Collection[str], settings: Settings) -> dict[
     space = params.space
     ranges, of_space = preset_space(space, params.trial_steps) if space is not None else ([], {})
     fixed = of_space | fixed
-    call: dict[str, Any] = {"manifest": params.manifest, "base_model": params.base_model, **fixed}
+    call: dict[str, Any] = {
+        "manifest": params.manifest,
+        "base_model": params.base_model,
+        "gpu_memory_gb": params.gpu_memory_gb,
+        **fixed,
+    }
     chosen = TRAINING.make_suggestions(Training.model_construct(**call), set(fixed), settings)
-    fixed |= {name: value for name, value in chosen.items() if name != "preset"}
+    fixed |= {name: value for name, value in chosen.items() if name not in RESERVED}
     if space is None:
         space = "lora" if fixed.get("method") == "lora" else "full"
         ranges, of_space = preset_space(space, params.trial_steps)
@@ -36,15 +42,34 @@ def suggest(params: Params, given: Collection[str], settings: Settings) -> dict[
 
 
 def plan(params: Params, settings: Settings) -> dict[str, Any]:
-    """Estimate what one trial takes; there are ``n_trials`` of them."""
-    values = {found.name: found.ends[-1] for found in params.ranges}
-    training = build_trial_training(params, values, str(Path(params.out_dir) / "trial_0") if params.out_dir else "")
+    """Estimate what one trial takes, at the upper ends of the ranges if it fits; there are ``n_trials`` of them.
+
+    Raises:
+        UserError: ``memory_too_small``: no trial fits the GPU that the call names.
+    """
     planned = {"trials": params.n_trials, "optimises": METRICS[params.objective], "prunes": prunes(params)}
     if params.objective != "loss":
         planned["speaking"] = "after its training each trial speaks and is rated: add minutes a trial"
     if params.objective == "both":
         planned["best"] = RULE
-    return {**planned, "a_trial": TRAINING.make_plan(training, settings)}
+    try:
+        return {**planned, "a_trial": _plan_trial(params, settings, -1)}
+    except UserError as error:
+        if error.code != "memory_too_small":
+            raise
+        # a search passes over points that are too large
+        return {
+            **planned,
+            "a_trial": _plan_trial(params, settings, 0),
+            "largest_trial": f"{error.message} {error.hint}",
+        }
+
+
+def _plan_trial(params: Params, settings: Settings, end: int) -> dict[str, Any]:
+    """Plan a trial at one end of all ranges."""
+    values = {found.name: found.ends[end] for found in params.ranges}
+    training = build_trial_training(params, values, str(Path(params.out_dir) / "trial_0") if params.out_dir else "")
+    return TRAINING.make_plan(training.model_copy(update={"gpu_memory_gb": params.gpu_memory_gb}), settings)
 
 
 def complete(args: Params, settings: Settings) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from jobs.errors import UserError
 from jobs.param_types import CodedManifest, ModelRef, OutputPath, Strict, Value, rare
 from jobs.qwen.model_info import check_instruct
 from jobs.synthesize.params import Instruct, SpokenText
-from jobs.training.params import DEFAULT_BASE
+from jobs.training.params import CARD_MEMORY, DEFAULT_BASE
 from jobs.training.params import Params as Training
 from jobs.training.params import check as check_training
 from jobs.tune_hparams.objective import Objective
@@ -32,6 +32,7 @@ class Params(Strict):
     space: Preset | None = Field(None, description="Preset of the search space. Default: by method.")
     ranges: list[Range] = rare(default_factory=list, description="Search these instead.")
     training: dict[str, Value] = Field(default_factory=dict, description="start_training's arguments for all trials.")
+    gpu_memory_gb: float | None = CARD_MEMORY
     first: list[dict[str, Value]] = rare(
         default_factory=list, description="Points to try first; source: the origin of a point."
     )
@@ -95,6 +96,8 @@ def build_trial_training(params: Params, values: dict[str, Value], out_dir: str 
         "max_steps": params.trial_steps,
         "epochs": LONG,
         "validate_every_steps": max(1, params.trial_steps // 6),
+        "early_stop": 0,  # trials are compared at the same step; pruning ends the bad ones
+        "keep_last_state": False,
         "samples": 0,
         "save_every_steps": max(50, params.trial_steps // 4),
     }

@@ -15,7 +15,9 @@ Point = dict[str, Value]
 # Decided by the search; every other argument of start_training may be searched or fixed.
 RESERVED = frozenset(
     {"manifest", "base_model", "out_dir", "epochs", "max_steps", "validate_every_steps", "early_stop", "export",
-     "export_base", "samples", "resume", "preset", "hyperparams"}
+     "export_base", "samples", "resume", "preset", "gpu_memory_gb", "extend",
+     "keep_exports", "keep_last_state",
+     "hyperparams"}
 )  # fmt: skip
 
 

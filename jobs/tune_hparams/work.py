@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 MAX_FIRST_FAILURES = 3  # after as many failures without a complete trial, the cause is not in the settings
 # Parameters that may differ when a search is continued: its length, order and what it keeps.
 NOT_IDENTITY = {"n_trials", "parallel", "first", "pruning", "keep_voices", "out_dir", "best_config", "sampler", "seed",
-                "space"}  # fmt: skip
+                "space", "gpu_memory_gb"}  # fmt: skip
 
 
 def run(params: Params, context: JobContext) -> Result:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 
 from jobs.errors import UserError
+from jobs.installation import IS_CHECKOUT
 from jobs.runner.job_kind import ShellCommand
 from jobs.settings import Settings
 from tools.core.registry import all_tools, ordered_tools
@@ -66,6 +67,13 @@ PLAIN_COMMANDS = {
         "server.dashboards.command:tensorboard_command",
     ),
 }
+INSTALLED_COMMANDS = {
+    "demo": PlainCommand("The whole job on the sample.", "server.cli.installed:demo_command"),
+    "doctor": PlainCommand("What is installed, what is missing.", "server.cli.installed:doctor_command"),
+}
+"""Commands of a program that is installed from a wheel; in a checkout they are those of run.sh."""
+if not IS_CHECKOUT:
+    PLAIN_COMMANDS |= INSTALLED_COMMANDS
 # Commands of run.sh itself: suggested for a misspelt word.
 SHELL_COMMANDS = {
     "setup": "make the locked environments",

@@ -11,6 +11,7 @@ from jobs.config import read_settings_at_the_shell
 from jobs.environments.setup import make_environment
 from jobs.errors import UserError
 from jobs.escaping import escape
+from jobs.installation import PROGRAM
 from jobs.runner.client.runner import Runner
 from jobs.runner.provenance import project_version
 from jobs.settings import Settings
@@ -127,7 +128,7 @@ def _overview() -> str:
 
 
 def _print(text: str) -> None:
-    sys.stdout.write(escape(text))
+    sys.stdout.write(escape(text.replace("./run.sh", PROGRAM)))
     sys.stdout.flush()
 
 

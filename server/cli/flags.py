@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from jobs.errors import UserError
+from jobs.installation import PROGRAM
 from jobs.param_types import ModelMark, Strict, find_mark
 from jobs.spelling import closest
 from server.cli.commands import Command
@@ -37,7 +38,7 @@ class Parser(argparse.ArgumentParser):
 def parser_for(command: Command, tool: Tool) -> argparse.ArgumentParser:
     """Build the parser of a command. Required arguments are checked by the model, not by the parser."""
     parser = Parser(
-        prog=f"./run.sh {command.name}",
+        prog=f"{PROGRAM} {command.name}",
         usage=_usage(command, tool),
         description=as_shell_text(tool.description, tool),
         epilog=_examples(tool),
@@ -84,7 +85,7 @@ def _usage(command: Command, tool: Tool) -> str:
     words = [name.upper() for name in command.positionals]
     aliases = {name: flag for flag, name in command.flags.items()}
     words += [f"{aliases.get(name, flag_name(name))} …" for name in required if name not in command.positionals]
-    return " ".join([f"./run.sh {command.name}", *words, "[--flags]"])
+    return " ".join([f"{PROGRAM} {command.name}", *words, "[--flags]"])
 
 
 def grouped_fields(model: type[Strict]) -> dict[str, dict[str, FieldInfo]]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from jobs.config import read_settings
 from jobs.errors import UserError
+from jobs.installation import PROGRAM
 from jobs.settings import Settings
 from server.cli import BAD_INPUT, DONE, FAILED, INTERRUPTED
 from server.cli.commands import PLAIN_COMMANDS
@@ -54,4 +55,4 @@ def _print_error(error: UserError, wants_json: bool) -> None:
         from server.cli.hints import as_shell_text
 
         text = as_shell_text(text)
-    sys.stderr.write(text.rstrip("\n") + "\n")
+    sys.stderr.write(text.replace("./run.sh", PROGRAM).rstrip("\n") + "\n")

@@ -114,7 +114,7 @@ def serving(dashboard: Dashboard, settings: Settings) -> Iterator[Running]:
     python = settings.python("ml")
     if not python.exists():
         missing = f"{dashboard.program} is part of the ml environment, and there is no {python}."
-        raise UserError("environment_missing", missing, "Run ./run.sh setup ml")
+        raise UserError("environment_missing", missing, "Call setup, then this again.")
     with tempfile.TemporaryDirectory(prefix="tts-train-") as name:  # mode 0700
         folder = Path(name)
         socket, log = folder / "socket", folder / "log"
@@ -135,7 +135,7 @@ def serving(dashboard: Dashboard, settings: Settings) -> Iterator[Running]:
                 if process.poll() is not None:
                     last = log.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace").strip()
                     failed = f"{dashboard.program} ended with status {process.returncode}: {last}"
-                    raise UserError("dashboard_failed", failed, "If packages are missing, run ./run.sh setup ml")
+                    raise UserError("dashboard_failed", failed, "If packages are missing, call setup")
             finally:
                 process.kill()
                 process.communicate()

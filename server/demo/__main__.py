@@ -32,7 +32,7 @@ async def run_demo(settings: Settings, *, as_object: bool) -> int:
     return 0 if is_good(demo.steps) else 1
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Parse the arguments and run the demo."""
     parser = argparse.ArgumentParser(
         prog="run.sh demo",
@@ -40,7 +40,7 @@ def main() -> int:
         "synthesize, rate, research. No GPU, no downloaded weights; at most five minutes on two cores.",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout, progress on stderr")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     return anyio.run(lambda: run_demo(read_settings(), as_object=options.json))
 
 

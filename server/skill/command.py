@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jobs.errors import UserError
-from jobs.settings import PROJECT_ROOT, Settings
+from jobs.installation import COMMAND, FILES, PROGRAM
+from jobs.settings import Settings
 from server.cli.flags import Parser
 from server.skill.client_configs import NAME, ServerEntry
 from server.skill.install import AgentPaths, claude, codex, install, is_used, uninstall
@@ -29,7 +30,7 @@ def uninstall_command(words: Sequence[str], settings: Settings, about: str, home
 
 def _run(command: str, words: Sequence[str], settings: Settings, about: str, home: Path | None) -> str:
     is_install = command == "install-skill"
-    parser = Parser(prog=f"./run.sh {command}", description=about)
+    parser = Parser(prog=f"{PROGRAM} {command}", description=about)
     parser.add_argument(
         "--claude", action="store_true", help="Claude Code: ~/.claude/skills, ~/.claude.json, or CLAUDE_CONFIG_DIR"
     )
@@ -41,7 +42,7 @@ def _run(command: str, words: Sequence[str], settings: Settings, about: str, hom
     options = parser.parse_args(list(words))
     project = settings.roots[0] / Path(options.path).expanduser() if options.path else None
     agents = _agents(home or Path.home(), project, wants_claude=options.claude, wants_codex=options.codex)
-    entry = ServerEntry(str(PROJECT_ROOT / "run.sh"), env=_env(settings))
+    entry = ServerEntry(str(COMMAND), env=_env(settings))
     lines: list[str] = []
     for agent in agents:
         done = (
@@ -76,4 +77,4 @@ def _agents(home: Path, project: Path | None, *, wants_claude: bool, wants_codex
 def _env(settings: Settings) -> dict[str, str]:
     """Return the variables for the server: clients start it with almost no environment."""
     paths = {"TTS_TRAIN_HOME": (settings.home, "var"), "TTS_TRAIN_ENVS": (settings.envs, ".envs")}
-    return {name: str(path) for name, (path, default) in paths.items() if path != PROJECT_ROOT / default}
+    return {name: str(path) for name, (path, default) in paths.items() if path != FILES / default}

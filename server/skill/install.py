@@ -16,7 +16,8 @@ from jobs.errors import UserError
 from jobs.files.atomic_io import write_bytes
 from jobs.files.folders import make_folder, remove
 from jobs.files.reading import read_bytes
-from jobs.settings import PROJECT_ROOT, folder_named
+from jobs.installation import COMMAND, FILES
+from jobs.settings import folder_named
 from server.skill.client_configs import NAME, ServerEntry, add_entry, remove_entry, write_change
 
 RECEIPT = ".installed.json"
@@ -105,9 +106,9 @@ def _skill_folder(agent: AgentPaths) -> Path:
 
 def _skill_files() -> dict[str, bytes]:
     """Return the files of the skill by relative path."""
-    pages = [PROJECT_ROOT / "SKILL.md", *sorted((PROJECT_ROOT / "references").glob("*.md"))]
-    files = {path.relative_to(PROJECT_ROOT).as_posix(): path.read_bytes() for path in pages}
-    run = shlex.quote(str(PROJECT_ROOT / "run.sh"))
+    pages = [FILES / "SKILL.md", *sorted((FILES / "references").glob("*.md"))]
+    files = {path.relative_to(FILES).as_posix(): path.read_bytes() for path in pages}
+    run = shlex.quote(str(COMMAND))
     return files | {"run.sh": f'#!/usr/bin/env bash\nexec {run} "$@"\n'.encode()}
 
 

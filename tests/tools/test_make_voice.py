@@ -54,8 +54,21 @@ async def test_each_step_reads_what_the_step_before_writes(context: ToolContext,
     assert speak["model"] == f"{train['out_dir']}/voice" == answer.voice
     assert rate["takes"] == f"{speak['out_dir']}/takes.jsonl"
     assert convert["tokenizer"] == "toy"
-    assert [bool(step.plan) for step in answer.steps] == [True] + [False] * 5
+    assert [bool(step.plan) for step in answer.steps] == [True, False, False, True, False, False]
     assert not context.settings.home.exists()
+
+
+async def test_a_dry_run_plans_the_training_for_the_gpu_that_the_call_names(context: ToolContext, book: Path) -> None:
+    large = {"base_model": "Qwen/Qwen3-TTS-12Hz-1.7B-Base", "dry_run": True}
+
+    answer = await make_voice(call(gpu_memory_gb=16, **large), context)
+
+    train = answer.steps[3]
+    assert train.would_run["optimizer"] == "paged_adamw_8bit"
+    assert train.plan["memory"]["of"] == "a GPU of 16 GB, not this machine's"
+    assert train.plan["memory"]["fits"] is True
+    with pytest.raises(UserError, match="a GPU of 6 GB"):
+        await make_voice(call(gpu_memory_gb=6, method="full", **large), context)
 
 
 async def test_a_dry_run_refuses_and_lists_what_would_be_replaced(context: ToolContext, book: Path) -> None:

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.anyio
 STARTERS = [tool for tool in all_tools().values() if tool.kind is not None]
 
 
-LARGEST_LISTING_BYTES = 20_000
+LARGEST_LISTING_BYTES = 26_000
 
 
 def wire(value: object) -> str:
@@ -59,7 +59,7 @@ async def test_what_a_server_lists_is_what_the_snapshots_show(context: ToolConte
     assert shown == [json.loads((SNAPSHOTS / f"{name}.json").read_text())["listed"] for name in NAMES]
 
 
-def test_all_tools_together_are_listed_in_20_kb() -> None:
+def test_all_tools_together_are_listed_in_26_kb() -> None:
     sizes = {name: len(wire(listed(tool)).encode()) for name, tool in all_tools().items()}
 
     total = len(wire({"tools": [listed(tool) for tool in all_tools().values()]}).encode())

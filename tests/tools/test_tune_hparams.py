@@ -107,3 +107,34 @@ def test_what_no_trial_could_run_with_is_refused_at_once(planned: Planned, given
         planned(**given)
 
     assert refused.value.code == code
+
+
+def test_a_search_and_a_refinement_are_planned_for_the_gpu_that_the_call_names(
+    planned: Planned, home_with_a_job: tuple[Settings, str], tmp_path: Path
+) -> None:
+    base = {"base_model": "Qwen/Qwen3-TTS-12Hz-1.7B-Base"}
+
+    def refinement(**given: Any) -> dict[str, Any]:
+        asked = {"manifest": str(tmp_path / "train_manifest_qwen3.jsonl"), "dry_run": True, **base, **given}
+        view = anyio.run(
+            REFINE.run,
+            parse_arguments(REFINE.args, asked, tool="refine_voice"),
+            ToolContext(home_with_a_job[0], Runner(home_with_a_job[0])),
+        )
+        assert view.result is not None
+        found: dict[str, Any] = view.result["plan"]
+        return found
+
+    search = planned(gpu_memory_gb=16, **base)
+    loop = refinement(gpu_memory_gb=16, run_hyperparameter_search=True)
+    by_preset = refinement(training={"preset": "16gb"})
+
+    assert search["would_run"]["training"]["optimizer"] == "paged_adamw_8bit"
+    trainings = [search["plan"]["a_trial"], loop["a_round"], loop["search"]["a_trial"], by_preset["a_round"]]
+    assert {plan["memory"]["of"] for plan in trainings} == {"a GPU of 16 GB, not this machine's"}
+    assert {plan["settings"]["optimizer"] for plan in trainings} == {"paged_adamw_8bit, activations recomputed"}
+    assert "These settings take a GPU of 24 GB" in search["plan"]["largest_trial"]
+    with pytest.raises(UserError, match="a GPU of 6 GB"):
+        planned(gpu_memory_gb=6, training={"method": "full"}, **base)
+    with pytest.raises(UserError, match="a GPU of 6 GB"):
+        refinement(gpu_memory_gb=6, training={"method": "full"})

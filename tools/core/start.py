@@ -75,7 +75,7 @@ def prepare(kind: JobKind, args: StartArgs, context: ToolContext, *, in_job_fold
     params = kind.params.model_construct(**{name: getattr(args, name) for name in fields})
     params = resolve_paths(params, context.settings, context.runner, awaited=args.after)
     given = args.model_fields_set & set(fields)
-    params = params.model_copy(update=kind.make_suggestions(params, given, _settings(args, context)))
+    params = params.model_copy(update=kind.make_suggestions(params, given, settings_of_call(args, context)))
     filled = {} if in_job_folder else _default_outputs(kind, params, context.settings)
     try:
         params = kind.params.model_validate({**params.model_dump(), **filled})
@@ -151,8 +151,8 @@ def _state(path: Path) -> str:
     return f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}"
 
 
-def _settings(args: StartArgs, context: ToolContext) -> Settings:
-    """Settings with the backend of this call."""
+def settings_of_call(args: StartArgs, context: ToolContext) -> Settings:
+    """Return the settings with the backend of a call."""
     return replace(context.settings, backend=args.backend or context.settings.backend)
 
 
@@ -165,7 +165,7 @@ def _plan(kind: JobKind, params: Strict, args: StartArgs, context: ToolContext, 
     """The answer of a dry run; ``same`` is the job that the call would return instead of a new one."""
     would_run = params.model_dump(mode="json", exclude_none=True)
     result: dict[str, Any] = {"would_run": would_run, "resource": kind.resource, "environment": kind.environment}
-    planned = kind.make_plan(params, _settings(args, context)) if not args.after else {}  # a plan reads the inputs
+    planned = kind.make_plan(params, settings_of_call(args, context), is_ahead=bool(args.after))
     takes = estimate(kind, would_run, context.runner, context.settings, planned)
     if "time_s" in takes:
         planned.pop("time", None)  # it says why it has none

@@ -43,7 +43,7 @@ def input_schema(tool: Tool) -> dict[str, Any]:
         brief = ", ".join(
             _in_brief(name, schema["properties"][name]) for name in schema["properties"] if name in rare - shared
         )
-        fields[MORE] = {"type": "object", "description": f"Seldom needed: {brief}"}
+        fields[MORE] = {"type": "object", "description": f"Seldom: {brief}"}
     return schema | {"properties": fields}
 
 
@@ -111,13 +111,14 @@ def _in_brief(name: str, field: Mapping[str, Any]) -> str:
 
 
 def _range(field: Mapping[str, Any], *, whole: bool) -> str:
-    """Range as ``1..256`` for whole numbers, ``0.0..1.0`` for others, ``int>=1`` or ``>0.0`` where one end is open."""
+    """Range as ``1..256`` for whole numbers, ``0..1.0`` for others, ``int>=1`` or ``>0.0`` where one end is open."""
     low, above = field.get("minimum"), field.get("exclusiveMinimum")
     high = field.get("maximum", field.get("exclusiveMaximum"))
     shown = {key: f"{value:g}" if whole or value % 1 else f"{value:.1f}" for key, value in (
         ("low", low), ("above", above), ("high", high)) if value is not None}  # fmt: skip
     if "high" in shown:
-        return f"{shown.get('low') or '>' + shown.get('above', '')}..{shown['high']}"
+        start = low if low is not None else above
+        return f"{'' if low is not None else '>'}{start:g}..{shown['high']}"
     ends = f">={shown['low']}" if "low" in shown else f">{shown['above']}" if "above" in shown else ""
     return ("int" if whole else "") + ends or "number"
 

@@ -2,16 +2,13 @@
 
 from typing import Any
 
-from jobs.codec_format import FRAMES_PER_SECOND
-from jobs.training.data.manifest_scan import ClipSize
 from jobs.training.params import Params
-from jobs.training.planning.memory_fit import estimate_run_memory
+from jobs.training.planning.memory_fit import LONG_CLIP_S, assumed_clips, estimate_run_memory
 from jobs.training.planning.model_dims import RELEASED
 from jobs.training.planning.presets import preset_for, preset_settings
 from jobs.training.planning.run_config import epochs_for
 from jobs.web_research_hparams.recommend import RecommendationRequest, TrainingPlan
 
-LONG_CLIP_S, CHARACTERS_PER_SECOND = 15.0, 15  # a long clip that is common; rate of speech
 _SMALLEST: dict[str, Any] = {"batch_size": 1, "gradient_accumulation_steps": 4, "gradient_checkpointing": True}
 
 
@@ -36,7 +33,5 @@ def plan_for(request: RecommendationRequest) -> TrainingPlan:
 
 
 def _peak(request: RecommendationRequest, settings: dict[str, Any]) -> float:
-    frames = round(LONG_CLIP_S * FRAMES_PER_SECOND)
-    clips = [ClipSize(frames, round(LONG_CLIP_S * CHARACTERS_PER_SECOND))] * 16
     params = Params(manifest="-", base_model=f"Qwen3-TTS-12Hz-{request.size}", method=request.method, **settings)
-    return estimate_run_memory(params, RELEASED[request.size], clips, "cuda").peak
+    return estimate_run_memory(params, RELEASED[request.size], assumed_clips(LONG_CLIP_S, 16), "cuda").peak

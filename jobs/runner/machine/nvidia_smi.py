@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 ASK_TIMEOUT_S = 10.0
-_GPU = re.compile(r"GPU (\d+): .*\(UUID: (GPU-[0-9a-f-]+)\)")
+_GPU = re.compile(r"GPU (\d+): (.*) \(UUID: (GPU-[0-9a-f-]+)\)")
+_SLICE = re.compile(r"\s+MIG (\d+g\.(\d+)gb\S*)\s+Device\s+\d+: \(UUID: (MIG-[0-9a-f-]+)\)")
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,24 @@ class Gpus:
     def uuids(self) -> Mapping[int, str]:
         """Index, in the order of the PCI bus, to UUID; empty on a machine without a GPU."""
         if self._uuids is None:
-            self._uuids = {int(index): uuid for index, uuid in _GPU.findall(self.ask(["-L"]) or "")}
+            self._uuids = {int(index): uuid for index, _, uuid in _GPU.findall(self.ask(["-L"]) or "")}
         return self._uuids
+
+    def slices(self, visible: str | None) -> list[tuple[int, GpuMemory]]:
+        """Return index of the GPU and memory of each MIG slice that a ``CUDA_VISIBLE_DEVICES`` names.
+
+        The driver does not report a slice's free memory; all of it is counted as free.
+        """
+        wanted = [part.strip() for part in (visible or "").split(",") if part.strip().startswith("MIG-")]
+        found: list[tuple[int, GpuMemory]] = []
+        index, name = -1, ""
+        for line in (self.ask(["-L"]) or "").splitlines() if wanted else ():
+            if card := _GPU.match(line):
+                index, name = int(card[1]), card[2]
+            elif (part := _SLICE.match(line)) and part[3].startswith(tuple(wanted)):
+                size = int(part[2]) * 2**30
+                found.append((index, GpuMemory(f"{name} MIG {part[1]}", size, size)))
+        return found
 
     def allowed(self, visible: str | None) -> frozenset[int]:
         """Return the indices that a ``CUDA_VISIBLE_DEVICES`` names; all of them when it is None."""

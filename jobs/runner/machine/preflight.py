@@ -36,7 +36,7 @@ def check(settings: Settings, environment: str, backend: str = "local", memory_m
         raise UserError(
             "environment_missing",
             f"This step runs in the environment {environment!r}, which {why}: {settings.envs / environment}.",
-            f"Run ./run.sh setup {environment}",
+            "Call setup, then this again.",
         )
 
 

@@ -66,16 +66,24 @@ class Transitions(StoreConnection):
         )  # fmt: skip
 
     def unclaim(self, job_id: str, attempt: int, delay_s: float = 0.0) -> bool:
-        """starting → queued, for later: the attempt never ran, so it costs no try. Too often is a failure."""
+        """starting → queued, for later: the attempt never ran, so it costs no try. Too often in a row is a failure."""
         return self._swap(
-            "UPDATE jobs SET state = CASE WHEN attempt - tries < :most THEN 'queued' ELSE 'failed' END, "
-            "reason = CASE WHEN attempt - tries < :most THEN NULL ELSE 'spawn' END, "
-            "detail = CASE WHEN attempt - tries < :most THEN '' ELSE 'the worker could not be started; "
-            "supervisor.log in the home folder says why' END, "
-            "ended_at = CASE WHEN attempt - tries < :most THEN NULL ELSE :now END, not_before = :now + :delay "
+            "UPDATE jobs SET state = iif(:is_last, 'failed', 'queued'), reason = iif(:is_last, 'spawn', NULL), "
+            "detail = iif(:is_last, 'the worker could not be started; ' "
+            "|| 'supervisor.log in the home folder says why', ''), "
+            "ended_at = iif(:is_last, :now, NULL), not_before = :now + :delay "
             "WHERE id = :id AND attempt = :attempt AND state = 'starting'",
-            {"most": MAX_FREE_STARTS, "now": time.time(), "delay": delay_s, "id": job_id, "attempt": attempt},
+            {"is_last": self._starts_in_a_row(job_id) >= MAX_FREE_STARTS, "now": time.time(), "delay": delay_s,
+             "id": job_id, "attempt": attempt},
+        )  # fmt: skip
+
+    def _starts_in_a_row(self, job_id: str) -> int:
+        """Count the starts since an attempt last ran."""
+        query = (
+            "SELECT count(*) FROM events WHERE job = :id AND state = 'starting' AND seq > "
+            "(SELECT coalesce(max(seq), 0) FROM events WHERE job = :id AND state = 'running')"
         )
+        return int(self.connection.execute(query, {"id": job_id}).fetchone()[0])
 
     def finish(self, job_id: str, attempt: int, outcome: Outcome) -> bool:
         """starting or running → the attempt's end. Idempotent: the first call wins."""

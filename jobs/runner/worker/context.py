@@ -18,7 +18,8 @@ class JobContext(Protocol):
         """Report progress: appended to ``progress.jsonl``; cheap, may be called often.
 
         Args:
-            done: units done, never falling within an attempt.
+            done: units done, with those of earlier attempts; never falling within an attempt. An interrupted attempt
+                that reports more than all before it costs no try (``jobs.runner.supervisor.retries``).
             total: units in all, when known.
             message: one short line for people.
             metrics: numbers for the plot, e.g. ``loss=2.1``.

@@ -102,6 +102,7 @@ def work(attempt: AttemptFolder, settings: Settings) -> int:
         logger.info("%s is done", context.job_id)
         return 0
     except Cancelled:
+        context.close()  # its last report says what is kept
         logger.info("stopped at a safe point, as asked")
         return CANCELLED_EXIT
     except (Exception, SystemExit) as error:

@@ -72,11 +72,6 @@ class LengthBatchSampler:
         epoch, index = self.locate(step)
         return self.epoch(epoch)[index]
 
-    def ends_epoch(self, step: int) -> int | None:
-        """Return the number of complete epochs after ``step`` steps if that step ended one, else None."""
-        epoch, index = self.locate(step - 1)
-        return epoch + 1 if index == len(self.epoch(epoch)) - 1 else None
-
     def padding_share(self, epoch: int = 0) -> float:
         """Compute the share of an epoch's positions that hold padding, 0 to 1."""
         micro_batches = [indices for step in self.epoch(epoch) for indices in step]

@@ -9,8 +9,9 @@ from jobs.errors import UserError
 from jobs.training.data.manifest_scan import ClipSize
 from jobs.training.params import Params
 from jobs.training.planning.memory import Device, MemoryEstimate
-from jobs.training.planning.memory_fit import MemoryBudget, estimate_run_memory, kept_clips
+from jobs.training.planning.memory_fit import CARD_RESERVE, MemoryBudget, estimate_run_memory, kept_clips
 from jobs.training.planning.model_dims import RELEASED, ModelDims
+from jobs.training.planning.presets import LARGE, preset_gib
 
 SMALL_MODEL = "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
 CLIP_LIMITS_S = (20.0, 15.0, 12.0, 10.0, 8.0, 6.0, 5.0)  # tried in this order as the longest clip to keep
@@ -67,8 +68,10 @@ def check_fits(
         return found
     change = cheapest_change(params, dims, clips, memory.arithmetic, free)
     table = ", ".join(f"{name} {size / 1e9:.2f}" for name, size in found.parts.items() if size >= 5e6)
-    hint = f"Give {change}." if change is not None else "No setting fits this device: use a larger GPU."
-    if found.peak <= memory.total:
+    hint = f"Give {change}." if change is not None else f"No setting fits {memory.name}: use a larger GPU."
+    if not memory.is_here:
+        hint = f"{hint} These settings take a GPU of {smallest_gpu(found.peak)} GB."
+    elif found.peak <= memory.total:
         hint += f" Or free memory: {(memory.total - memory.free) / 1e9:.1f} GB are in use."
     raise UserError(
         "memory_too_small",
@@ -76,6 +79,12 @@ def check_fits(
         f"{free / 1e9:.1f} GB free. In GB: {table}.",
         hint,
     )
+
+
+def smallest_gpu(peak: float) -> int:
+    """Return the memory in GB of the smallest usual GPU that has this many bytes free, else the GB that are needed."""
+    sizes = [preset_gib(name) for name in LARGE]
+    return next((gib for gib in sizes if peak <= gib * 2**30 - CARD_RESERVE), math.ceil((peak + CARD_RESERVE) / 2**30))
 
 
 def next_change(params: Params, dims: ModelDims, clips: Sequence[ClipSize], device: Device) -> SettingsChange | None:

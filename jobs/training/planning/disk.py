@@ -20,23 +20,24 @@ def checkpoint_bytes(n_trained: float, params: Params) -> float:
     return n_trained * (FLOAT32 + (state if params.checkpoint_optimizer else 0.0))
 
 
-def disk_needed(n_trained: float, export_bytes: float, params: Params) -> float:
+def disk_needed(n_trained: float, export_bytes: float, params: Params, n_kept: int = 0) -> float:
     """Compute the peak size of checkpoints and exports in bytes.
 
     Args:
         export_bytes: of an exported voice without its codec, which is hard-linked.
+        n_kept: exports of steps on the way.
     """
     best = 2 * n_trained * FLOAT32  # the old file is deleted after the new one is written
-    n_exports = (2 if params.export == "both" else 1) + params.export_base
+    n_exports = (2 if params.export == "both" else 1) + params.export_base + n_kept
     return checkpoint_bytes(n_trained, params) * (params.keep_checkpoints + 1) + best + export_bytes * n_exports
 
 
-def plan_disk(params: Params, dims: ModelDims, settings: Settings) -> dict[str, Any]:
+def plan_disk(params: Params, dims: ModelDims, settings: Settings, n_kept: int = 0) -> dict[str, Any]:
     """Compare the space that a run needs with the free space, and name the sizes of a checkpoint and a download."""
     base = Path(params.base_model)
     export = sum(path.stat().st_size for path in base.glob("*.safetensors")) or dims.weights * 2
     n_trained = trained_weights(dims, build_recipe(params))
-    need = disk_needed(n_trained, export, params)
+    need = disk_needed(n_trained, export, params, n_kept)
     free = free_bytes(Path(params.out_dir or settings.home))
     disk: dict[str, Any] = {
         "need_gb": round_gb(need),
@@ -45,6 +46,8 @@ def plan_disk(params: Params, dims: ModelDims, settings: Settings) -> dict[str, 
         "checkpoint_gb": round_gb(checkpoint_bytes(n_trained, params)),
         "voice_gb": round_gb(export),
     }
+    if params.keep_last_state:  # with the best weights
+        disk["kept_state_gb"] = round_gb(checkpoint_bytes(n_trained, params) + n_trained * FLOAT32)
     cached = settings.hub_cache / f"models--{params.base_model.replace('/', '--')}"
     if params.base_model != "toy" and not base.is_absolute() and not cached.is_dir():
         disk["download_gb"] = round_gb(dims.weights * 2 + CODEC_BYTES)

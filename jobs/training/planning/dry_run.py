@@ -8,22 +8,36 @@ from typing import Any
 from jobs.dataset.split import SPLIT_RULE
 from jobs.qwen.precision import training_precision
 from jobs.settings import Settings
+from jobs.training.data.batch_sampler import LengthBatchSampler
 from jobs.training.data.manifest_scan import ClipSize, ManifestScan, ScannedClip, divide, scan_manifest
+from jobs.training.extension import find_source, kept_step
 from jobs.training.params import Params
-from jobs.training.planning.cheaper_settings import cheapest_change
+from jobs.training.planning.cheaper_settings import cheapest_change, check_fits
 from jobs.training.planning.disk import plan_disk, round_gb
 from jobs.training.planning.encoder_plan import plan_encoder
-from jobs.training.planning.memory_fit import MemoryBudget, available_memory, estimate_run_memory, find_model_dims
+from jobs.training.planning.memory_fit import (
+    LONG_CLIP_S,
+    MemoryBudget,
+    assumed_clips,
+    estimate_run_memory,
+    find_model_dims,
+    memory_to_plan_with,
+)
 from jobs.training.planning.model_dims import ModelDims
 from jobs.training.planning.run_config import RunConfig, make_sampler, resolve_run_config
 from jobs.training.planning.throughput_estimate import estimate_throughput
+from jobs.training.planning.validation_times import count_exports, describe_validation
 
 START_S = 10.0  # of the worker, its libraries and its models
 MOST_LISTED = 5
 
 
 def plan(params: Params, settings: Settings) -> dict[str, Any]:
-    """Plan a run on this machine; a small JSON object."""
+    """Plan a run on this machine, or for the GPU that the call names; a small JSON object.
+
+    Raises:
+        UserError: ``memory_too_small``: the run does not fit the GPU that the call names.
+    """
     found = scan_manifest(Path(params.manifest))
     kept = [clip for clip in found.clips if clip.size.seconds <= params.max_clip_s]
     train, validation = divide(kept, params.validation_share)
@@ -34,8 +48,13 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
     sampler = make_sampler(params, [clip.length for clip in clips])
     config = resolve_run_config(params, sampler, sum(clip.seconds for clip in clips))
     dims = find_model_dims(params.base_model, settings)
-    memory = available_memory(settings, params.n_processes) if settings.backend == "local" else None
-    planned: dict[str, Any] = {"settings": _plan_settings(params, config, memory), "data": data}
+    memory = memory_to_plan_with(params, settings)
+    planned: dict[str, Any] = {
+        "settings": _plan_settings(params, config, memory, sampler, bool(validation)),
+        "data": data,
+    }
+    if (start := _plan_start(params, config)) is not None:
+        planned["settings"]["continues"] = start
     if dims is None:
         return planned | {"unknown": f"The size of {params.base_model}: memory, disk and time need its config."}
     frames = sum(clip.frames for clip in clips) * config.total_steps / max(1, sampler.total_steps(1))
@@ -44,26 +63,65 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
         planned["speaker_encoder"] = encoder
     return planned | {
         "memory": _plan_memory(params, dims, clips, memory),
-        "disk": plan_disk(params, dims, settings),
+        "disk": plan_disk(params, dims, settings, count_exports(params, config, sampler)),
         "time": _plan_time(params, dims, frames, memory, settings),
     }
 
 
-def _plan_settings(params: Params, config: RunConfig, memory: MemoryBudget | None) -> dict[str, Any]:
+def plan_ahead(params: Params, settings: Settings) -> dict[str, Any]:
+    """Plan what does not depend on the data, before they exist: number format, optimizer, memory.
+
+    Raises:
+        UserError: ``memory_too_small``, as in ``plan``.
+    """
+    memory = memory_to_plan_with(params, settings)
+    planned: dict[str, Any] = {"settings": _plan_arithmetic(params, memory)}
+    dims = find_model_dims(params.base_model, settings)
+    if dims is None:
+        return planned
+    longest_s = min(params.max_clip_s, LONG_CLIP_S)
+    [clip] = assumed_clips(longest_s, 1)
+    n_clips = 1 + params.batch_tokens // clip.length if params.batch_tokens else params.batch_size
+    assumed = {"assumes": f"clips of {longest_s:g} s"}
+    return planned | {"memory": _plan_memory(params, dims, [clip] * n_clips, memory) | assumed}
+
+
+def _plan_settings(
+    params: Params, config: RunConfig, memory: MemoryBudget | None, sampler: LengthBatchSampler, is_validated: bool
+) -> dict[str, Any]:
     """List the settings that were left open, and those that follow from several parameters."""
-    batch = f"{params.batch_tokens} positions" if params.batch_tokens else f"{params.batch_size} clips"
-    n_accumulated = params.gradient_accumulation_steps
     return {
         "epochs": config.epochs,
         "optimizer_steps": config.total_steps,
         "lr": config.lr,
         "schedule": f"{config.warmup_steps} steps of warm-up, then {params.lr_schedule}",
-        "batch": f"{batch} x {n_accumulated} micro-batches x {params.n_processes} processes",
-        "precision": _plan_precision(memory),
-        "learns": _plan_trained(params),
+        **_plan_arithmetic(params, memory),
+        **({"validation": describe_validation(params, config, sampler)} if is_validated else {}),
         "checkpoints": f"every {params.save_every_steps} steps, {params.keep_checkpoints} kept, "
         + ("with the optimizer's state" if params.checkpoint_optimizer else "weights only"),
     }
+
+
+def _plan_arithmetic(params: Params, memory: MemoryBudget | None) -> dict[str, Any]:
+    """List the settings that decide the memory of a step."""
+    batch = f"{params.batch_tokens} positions" if params.batch_tokens else f"{params.batch_size} clips"
+    n_accumulated = params.gradient_accumulation_steps
+    return {
+        "batch": f"{batch} x {n_accumulated} micro-batches x {params.n_processes} processes",
+        "precision": _plan_precision(memory),
+        "optimizer": params.optimizer + (", activations recomputed" if params.gradient_checkpointing else ""),
+        "learns": _plan_trained(params),
+    }
+
+
+def _plan_start(params: Params, config: RunConfig) -> str | None:
+    """Say from which step a run would go on, by the checkpoints alone; None: from the first."""
+    own = kept_step(Path(params.out_dir)) if params.out_dir and params.resume else None
+    step = kept_step(find_source(params.extend)) if own is None and params.extend is not None else own
+    if step is None:
+        return None
+    rate = f"the learning rate is then that of {config.total_steps} steps"
+    return f"from step {step}, if nothing but epochs, max_steps and early_stop has changed; {rate}"
 
 
 def _plan_precision(memory: MemoryBudget | None) -> str:
@@ -106,7 +164,10 @@ def _plan_memory(
     params: Params, dims: ModelDims, clips: Sequence[ClipSize], memory: MemoryBudget | None
 ) -> dict[str, Any]:
     device = "cuda" if memory is None else memory.arithmetic
-    found = estimate_run_memory(params, dims, clips, device)
+    if memory is not None and not memory.is_here:
+        found = check_fits(params, dims, clips, memory)
+    else:
+        found = estimate_run_memory(params, dims, clips, device)
     planned: dict[str, Any] = {
         "peak_gb": round_gb(found.peak),
         "at": found.moment,
@@ -126,7 +187,7 @@ def _plan_time(
     params: Params, dims: ModelDims, frames: float, memory: MemoryBudget | None, settings: Settings
 ) -> dict[str, Any]:
     found = None
-    if memory is not None:
+    if memory is not None and memory.is_here:  # memory says nothing of speed
         found = estimate_throughput(params, dims, memory, settings, len(os.sched_getaffinity(0)))
     if found is None:
         return {"from": "unknown GPU; the job reports its throughput while it runs"}

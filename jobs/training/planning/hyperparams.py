@@ -15,7 +15,9 @@ from jobs.training.params import Params
 KEY = "hyperparameters"
 LARGEST_BYTES = 1_000_000
 # Parameters that a file must not set: they define the run, and a file that is passed on must not change its paths.
-NOT_FOR_A_FILE = frozenset({"manifest", "base_model", "out_dir", "hyperparams", "references", "resume", "rights"})
+NOT_FOR_A_FILE = frozenset(
+    {"manifest", "base_model", "out_dir", "hyperparams", "references", "resume", "rights", "gpu_memory_gb", "extend"}
+)
 
 
 def read_hyperparams(path: Path, given: Collection[str] = ()) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.errors import UserError
 from jobs.qwen.model_files import read_model_config
 from jobs.qwen.precision import DeviceInfo, training_precision
@@ -17,6 +18,11 @@ from jobs.training.params import Params
 from jobs.training.planning.memory import Device, MemoryEstimate, MicroBatchSize, Recipe, estimate
 from jobs.training.planning.model_dims import ModelDims, StackDims, released_dims
 
+CHARACTERS_PER_SECOND = 15  # rate of speech
+LONG_CLIP_S = 15.0  # a long clip that is common; ingest_audiobook's longest
+REPORTED_SHARE = 0.95  # a "24 GB" GPU reports 23.99 GiB, an "80 GB" one 79.6
+CARD_RESERVE = 0.5e9  # of a GPU that is not here: a desktop's programs on a small one, the driver on any
+
 # The toy of ``jobs.qwen.toy.checkpoints.speaking_toy``.
 TOY = ModelDims(StackDims(128, 256, 3, 4, 2, 16), StackDims(48, 96, 1, 4, 2, 16), 1280, 600, 128, 256)
 
@@ -27,6 +33,7 @@ class MemoryBudget:
 
     Attributes:
         capability: CUDA compute capability of the GPU, if known.
+        is_here: false for a GPU that a call names and this machine lacks.
     """
 
     device: Device
@@ -34,6 +41,7 @@ class MemoryBudget:
     total: float
     free: float
     capability: tuple[int, int] | None = None
+    is_here: bool = True
 
     @property
     def device_info(self) -> DeviceInfo:
@@ -57,8 +65,10 @@ def available_memory(
         on_cpu: torch sees no GPU, although the driver may.
     """
     gpus = gpus or Gpus()
-    allowed = frozenset() if on_cpu else gpus.allowed(settings.gpus)
-    if allowed and (found := [(index, memory) for index, memory in sorted(gpus.memory().items()) if index in allowed]):
+    found = [] if on_cpu else gpus.slices(settings.gpus)
+    if not found and (allowed := frozenset() if on_cpu else gpus.allowed(settings.gpus)):
+        found = [(index, memory) for index, memory in sorted(gpus.memory().items()) if index in allowed]
+    if found:
         index, least = min(found[:n_processes], key=lambda pair: pair[1].free)
         return MemoryBudget("cuda", least.name, least.total, least.free, _read_capability(gpus, index))
     machine = memory_of_machine()
@@ -66,6 +76,20 @@ def available_memory(
         return None
     share = 1e6 / n_processes
     return MemoryBudget("cpu", "this machine's memory", machine.total_mb * share, machine.available_mb * share)
+
+
+def memory_to_plan_with(params: Params, settings: Settings) -> MemoryBudget | None:
+    """Find the memory to plan a run with: that of the GPU which the call names, else of this machine; None: unknown."""
+    here = available_memory(settings, params.n_processes) if settings.backend == "local" else None
+    if params.gpu_memory_gb is None or (here is not None and _is_of_size(here, params.gpu_memory_gb)):
+        return here
+    total = params.gpu_memory_gb * 2**30
+    name = f"a GPU of {params.gpu_memory_gb:g} GB, not this machine's"
+    return MemoryBudget("cuda", name, total, max(0.0, total - CARD_RESERVE), is_here=False)
+
+
+def _is_of_size(found: MemoryBudget, gib: float) -> bool:
+    return found.device == "cuda" and REPORTED_SHARE <= found.total / (gib * 2**30) <= 1 / REPORTED_SHARE
 
 
 def _read_capability(gpus: Gpus, index: int) -> tuple[int, int] | None:
@@ -131,6 +155,11 @@ def largest_micro_batch(params: Params, clips: Sequence[ClipSize]) -> MicroBatch
 def estimate_run_memory(params: Params, dims: ModelDims, clips: Sequence[ClipSize], device: Device) -> MemoryEstimate:
     """Estimate the peak of a run's memory on one device."""
     return estimate(dims, build_recipe(params), largest_micro_batch(params, clips), device)
+
+
+def assumed_clips(seconds: float, n_clips: int) -> list[ClipSize]:
+    """Return clips of one length, in place of data that are not known yet."""
+    return [ClipSize(round(seconds * FRAMES_PER_SECOND), round(seconds * CHARACTERS_PER_SECOND))] * n_clips
 
 
 def kept_clips(params: Params, clips: Sequence[ClipSize]) -> list[ClipSize]:

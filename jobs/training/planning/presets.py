@@ -15,7 +15,7 @@ from typing import Any, Literal
 from jobs.settings import Settings
 from jobs.training.params import Params
 from jobs.training.planning.hyperparams import read_hyperparams
-from jobs.training.planning.memory_fit import available_memory, find_model_dims
+from jobs.training.planning.memory_fit import REPORTED_SHARE, available_memory, find_model_dims
 from jobs.training.planning.model_dims import RELEASED
 
 # full: the best controlled recipe with an aligned loss (FelysNeko/qwen3-tts-post-training, STATUS.md). lora: no value
@@ -68,9 +68,6 @@ def default_lr(params: Params) -> float:
     return float(f"{lr * LORA_ALPHA / strength:.2g}")
 
 
-REPORTED_SHARE = 0.95  # a "24 GB" GPU reports 23.99 GiB, an "80 GB" one 79.6
-
-
 def preset_settings(preset: str, *, is_small: bool, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters that a preset sets.
 
@@ -104,18 +101,24 @@ def preset_gib(preset: str) -> int:
 def suggest(params: Params, given: Collection[str], settings: Settings) -> dict[str, Any]:
     """Choose values for parameters that the caller left open: from the hyperparams file, then by preset or GPU.
 
+    A preset or memory that the caller names is that of the GPU to plan for, ``gpu_memory_gb``.
+
     Args:
         settings: of the caller; with another backend than ``local`` this machine's GPU is not considered.
     """
     found = read_hyperparams(Path(params.hyperparams), given) if params.hyperparams else {}
     params, given = params.model_copy(update=found), {*given, *found}
     preset: str | None = params.preset
-    if preset is None and settings.backend == "local" and params.base_model != "toy":
+    card = params.gpu_memory_gb or (preset_gib(preset) if preset is not None else None)
+    named = {} if card is None else {"gpu_memory_gb": card}
+    if preset is None and card is not None:
+        preset = preset_for(card * 2**30)
+    elif preset is None and settings.backend == "local" and params.base_model != "toy":
         memory = available_memory(settings, params.n_processes)
         preset = preset_for(memory.total) if memory is not None and memory.device == "cuda" else None
     if preset is None:
-        return found
+        return named | found
     dims = find_model_dims(params.base_model, settings)
     is_small = dims is not None and dims.weights <= RELEASED["0.6b"].weights
     chosen = preset_settings(preset, is_small=is_small, given={name: getattr(params, name) for name in given})
-    return {"preset": preset} | chosen | found
+    return {"preset": preset} | named | chosen | found

@@ -20,6 +20,10 @@ _SOURCES = {
 }
 
 
+def _describe_source(source: str) -> str:
+    return _SOURCES.get(source) or f"Voice of step {source.removeprefix('step-')}"
+
+
 def write_page(
     path: Path, result: Result, run: dict[str, Any], history: LossHistory, samples: Sequence[Sample]
 ) -> None:
@@ -45,6 +49,7 @@ def _summary(result: Result) -> list[list[str]]:
         ["training clips", str(result.n_clips)],
         ["loss", f"{result.first_loss:.3f} → {result.last_loss:.3f}"],
         ["validation loss", "no clips held out" if validation_loss is None else f"{validation_loss:.3f}"],
+        ["end", result.ended],
         ["exported weights", f"step {result.voice_step} of {result.steps}"],
         ["alignment check of the base model", result.base_check],
         ["voice", result.voice],
@@ -53,13 +58,13 @@ def _summary(result: Result) -> list[list[str]]:
 
 def _sentences(samples: Sequence[Sample]) -> Iterator[dict[str, Any]]:
     """Yield each sentence with its samples, in the order of the sources."""
-    order = list(_SOURCES)
+    order = list(dict.fromkeys([*_SOURCES, *(sample.source for sample in samples)]))
     for text in dict.fromkeys(sample.text for sample in samples):
         found = sorted((sample for sample in samples if sample.text == text), key=lambda one: order.index(one.source))
         yield {
             "text": text,
             "is_held_out": found[0].is_held_out,
-            "samples": [{**vars(sample), "about": _SOURCES[sample.source]} for sample in found],
+            "samples": [{**vars(sample), "about": _describe_source(sample.source)} for sample in found],
         }
 
 

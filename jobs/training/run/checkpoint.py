@@ -7,7 +7,7 @@ learning rate, the order of the clips and the random numbers of dropout are func
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -125,8 +125,17 @@ def load_best(folder: Path, step: int, parameters: Mapping[str, nn.Parameter]) -
     _copy(weights, parameters)
 
 
-def newest(folder: Path, run: dict[str, Any]) -> Checkpoint | None:
+def keep_newest(folder: Path) -> None:
+    """Delete all but the newest checkpoint; the best weights stay."""
+    for old in _all(folder)[:-1]:
+        remove(old)
+
+
+def newest(folder: Path, run: dict[str, Any], may_differ: Collection[str] = ()) -> Checkpoint | None:
     """Load the newest checkpoint of a run; None if there is none.
+
+    Args:
+        may_differ: parts of the identity that may have changed since.
 
     Raises:
         UserError: ``checkpoint_of_another_run``: it was made with other parameters or data; ``checkpoint_broken``.
@@ -139,7 +148,7 @@ def newest(folder: Path, run: dict[str, Any]) -> Checkpoint | None:
         checkpoint = _parse(load_archive(path), step=int(found[-1].name[5:]))
     except (OSError, ValueError) as error:
         raise _broken(str(path), str(error)) from error
-    differing = sorted(key for key in run if checkpoint.run.get(key) != run[key])
+    differing = sorted(key for key in run if key not in may_differ and checkpoint.run.get(key) != run[key])
     if differing:
         changes = "; ".join(f"{key} was {checkpoint.run.get(key)!r:.200}, is {run[key]!r}" for key in differing)
         raise UserError(

@@ -47,10 +47,10 @@ class LossHistory:
         """Row of the validation with the lowest loss, the first of equal ones."""
         return min(self.validations, key=lambda row: row[1]) if self.validations else None
 
-    @property
-    def validations_since_best(self) -> int:
-        """Number of validations after the best one."""
-        return len(self.validations) - 1 - self.validations.index(self.best) if self.best else 0
+    def count_since_best(self, start: int = 0) -> int:
+        """Count the validations after the best one, and after the step ``start``."""
+        after = max(self.best[0] if self.best else 0, start)
+        return sum(row[0] > after for row in self.validations)
 
     @property
     def first_loss(self) -> float:

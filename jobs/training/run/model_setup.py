@@ -44,6 +44,10 @@ NOT_IDENTITY = {
     "samples",
     "rights",
     "preset",
+    "gpu_memory_gb",
+    "extend",
+    "keep_exports",
+    "keep_last_state",
     "hyperparams",
 }
 

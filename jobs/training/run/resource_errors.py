@@ -18,22 +18,25 @@ from jobs.training.planning.model_dims import ModelDims
 from jobs.training.run.optim import trainable
 
 
-def check_disk(out: Path, model: torch.nn.Module, base: Path, params: Params) -> None:
+def check_disk(out: Path, model: torch.nn.Module, base: Path, params: Params, n_kept: int = 0) -> None:
     """Refuse a run whose checkpoints and export do not fit on the disk.
+
+    Args:
+        n_kept: exports of steps on the way.
 
     Raises:
         UserError: ``disk_full``.
     """
     n_trained = sum(parameter.numel() for parameter in trainable(model).values())
     export_bytes = sum(path.stat().st_size for path in weight_files(base))
-    needed = disk_needed(n_trained, export_bytes, params)
+    needed = disk_needed(n_trained, export_bytes, params, n_kept)
     each = checkpoint_bytes(n_trained, params)
     free = shutil.disk_usage(out).free
     if free < needed:
         raise UserError(
             "disk_full",
             f"{out} has {free / 1e9:.1f} GB free; {params.keep_checkpoints} checkpoints of {each / 1e9:.1f} GB, one "
-            f"more while it is written, the best weights and the export need {needed / 1e9:.1f} GB.",
+            f"more while it is written, the best weights and {1 + n_kept} exports need {needed / 1e9:.1f} GB.",
             "Free space, give an out_dir on another disk, or use keep_checkpoints=1, checkpoint_optimizer=false "
             "(weights only), optimizer=adamw_8bit, or method=lora, whose checkpoints are small.",
         )

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,18 +18,20 @@ from jobs.qwen.train.loss import total_loss
 from jobs.qwen.train.sequence_layout import Batch
 from jobs.runner.worker.context import Cancelled, JobContext
 from jobs.training.data.batch_sampler import LengthBatchSampler, MicroBatch
+from jobs.training.extension import LENGTH, has_other_length
 from jobs.training.params import Params
 from jobs.training.planning.run_config import RunConfig
+from jobs.training.planning.validation_times import is_time_to_export, is_time_to_validate
 from jobs.training.run import checkpoint as checkpoints
 from jobs.training.run.distributed import DistributedGroup
 from jobs.training.run.loss_history import PROBE_COLUMNS, STEP_COLUMNS, VALIDATION_COLUMNS, LossHistory, TensorBoardLog
 from jobs.training.run.model_setup import TrainableModel
 from jobs.training.run.optim import clip_gradients, learning_rate, set_learning_rate, trainable
 from jobs.training.run.validation import probe_row, score
+from jobs.training.run.verdict import describe_progress, describe_stop
 
 logger = logging.getLogger(__name__)
 
-MAX_EPOCH_VALIDATIONS = 20  # so that a run of a thousand tiny epochs does not spend its time on validation
 INITIAL_LOSS_SCALE, MIN_LOSS_SCALE = 2.0**16, 1.0
 
 
@@ -56,7 +58,8 @@ class TrainingLoop:
         self.group, self.optimiser, self.folder = group, optimiser, folder
         self.parameters = trainable(model.model)
         self.history = LossHistory(probes=[probe_row(0, model.base_probe)])
-        self.step = 0
+        self.step = self.continued_from = self.saved_step = 0
+        self.extended_at: list[int] = []
         self._forward = model.forward
         self._scaler = GradScaler(
             torch.device(group.device).type,
@@ -65,22 +68,45 @@ class TrainingLoop:
         )
         self._scaler.scale(torch.ones(1, device=group.device))  # sets the scale up, also without a micro-batch
         self._has_warned = False
+        self.keep_export: Callable[[int], None] | None = None
+        """Writes the voice of the present step, where ``keep_exports`` asks for it."""
 
     def resume(self) -> None:
-        """Continue from the newest checkpoint, if there is one."""
-        found = checkpoints.newest(self.folder, self.identity)
+        """Continue from the newest checkpoint, if there is one.
+
+        Raises:
+            UserError: ``checkpoint_of_another_run``: also when it has more steps than these parameters give.
+        """
+        found = checkpoints.newest(self.folder, self.identity, may_differ=LENGTH)
         if found is not None:
             checkpoints.restore(found, self.parameters, self.optimiser)
             if found.scaler and self._scaler.is_enabled():
                 self._scaler.load_state_dict(found.scaler)
-            self.step = found.step
+            self.step = self.continued_from = self.saved_step = found.step
             self.history = LossHistory(**found.history)
+            self.extended_at = [step for step in found.run.get("extended_at", []) if type(step) is int]
+            if found.run.get("total_steps") != self.config.total_steps and has_other_length(
+                {name: found.run.get(name) for name in self.identity}, self.identity
+            ):
+                self._extend(found.run.get("total_steps"))
+
+    def _extend(self, total_before: int | None) -> None:
+        """Go on with another number of steps than the run began with."""
+        config = self.config
+        if config.total_steps < self.step:
+            raise UserError(
+                "checkpoint_of_another_run",
+                f"{self.folder} holds the state of step {self.step}; these parameters end at {config.total_steps}.",
+                "Give more epochs or max_steps, or another out_dir.",
+            )
+        self.extended_at = [*self.extended_at, self.step]
+        logger.info("extended at step %d from %s to %d steps", self.step, total_before, config.total_steps)
 
     @property
     def is_over(self) -> bool:
         """True at the last step, or after ``early_stop`` validations without an improvement."""
-        patience = self.params.early_stop
-        return self.step >= self.config.total_steps or 0 < patience <= self.history.validations_since_best
+        n_worse = self.history.count_since_best(max(self.extended_at, default=0))
+        return self.step >= self.config.total_steps or 0 < self.params.early_stop <= n_worse
 
     def run(self, context: JobContext, log: TensorBoardLog | None) -> None:
         """Train to the end; save on the way, at the end, and before a cancellation takes effect."""
@@ -94,15 +120,20 @@ class TrainingLoop:
             context.progress(
                 self.step,
                 self.config.total_steps,
-                "training",
+                self._describe(),
                 loss=row[1],
                 talker_loss=row[2],
                 predictor_loss=row[3],
                 lr=row[4],
                 frames_per_s=meter.update(n_frames),
             )
-            if self.validation and self._is_time_to_validate():
+            is_kept = is_time_to_export(self.step, self.params, self.sampler)
+            is_due = is_kept or is_time_to_validate(self.step, self.params, self.config, self.sampler)
+            if self.validation and is_due:
                 self._validate(context, log)
+            if is_kept and self.group.is_first and self.keep_export is not None:
+                context.progress(self.step, self.config.total_steps, f"writing the voice of step {self.step}")
+                self.keep_export(self.step)
             if self.step % self.params.save_every_steps == 0 or self.is_over:
                 self.save()
 
@@ -113,7 +144,7 @@ class TrainingLoop:
                 self.folder,
                 checkpoints.capture(
                     step=self.step,
-                    run=self.identity,
+                    run=self.identity | {"total_steps": self.config.total_steps, "extended_at": self.extended_at},
                     parameters=self.parameters,
                     optimiser=self.optimiser,
                     history=vars(self.history),
@@ -125,14 +156,10 @@ class TrainingLoop:
             if self.history.best:
                 checkpoints.keep_only_best(self.folder, int(self.history.best[0]))
         self.group.barrier()
+        self.saved_step = self.step
 
-    def _is_time_to_validate(self) -> bool:
-        if self.step == self.config.total_steps:
-            return True
-        if self.params.validate_every_steps is not None:
-            return self.step % self.params.validate_every_steps == 0
-        epochs_done = self.sampler.ends_epoch(self.step)
-        return epochs_done is not None and epochs_done % -(-self.config.epochs // MAX_EPOCH_VALIDATIONS) == 0
+    def _describe(self) -> str:
+        return describe_progress(self.history, continued_from=self.continued_from, saved_step=self.saved_step)
 
     def _validate(self, context: JobContext, log: TensorBoardLog | None) -> None:
         scores = score(
@@ -148,7 +175,7 @@ class TrainingLoop:
         if log is not None:
             log.add("validation", VALIDATION_COLUMNS, self.history.validations[-1])
             log.add("probe", PROBE_COLUMNS, self.history.probes[-1])
-        context.progress(self.step, self.config.total_steps, "validated", validation_loss=scores.loss)
+        context.progress(self.step, self.config.total_steps, self._describe(), validation_loss=scores.loss)
         logger.info("step %d: validation loss %.4f, probe %s", self.step, scores.loss, found.verdict)
         if found.verdict == "misaligned" and not self._has_warned:
             self._has_warned = True
@@ -239,6 +266,7 @@ class TrainingLoop:
             cancelled += 1
         if float(self.group.sum_over_processes(cancelled)):
             self.save()
+            context.progress(self.step, self.config.total_steps, describe_stop(self.step))
             raise Cancelled
 
 

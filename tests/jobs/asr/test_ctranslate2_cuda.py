@@ -22,7 +22,7 @@ def test_a_broken_library_is_named_before_the_process_can_abort(tmp_path):
         load_cuda_libraries((tmp_path,))
 
     assert refusal.value.code == "cuda_libraries_missing"
-    assert "./run.sh setup ml" in refusal.value.hint
+    assert "Call setup" in refusal.value.hint
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from jobs.rate_samples.params import AnchorSummary, Drift, Interval, Rating, Summary
-from jobs.rate_samples.rating_files import verdict_sentences
+from jobs.rate_samples.params import AnchorSummary, Drift, Interval, Rating, Summary, VoiceMean
+from jobs.rate_samples.rating_files import compare_voices, verdict_sentences
 from jobs.rate_samples.results import compute_drift
 from jobs.speaker.narrator_profile import LengthScores, RatingProfile
 
@@ -79,3 +79,14 @@ def test_a_batch_near_the_narrator_and_one_too_small_to_tell_are_not_flagged() -
     assert compute_drift(takes(10, rate=10.5), {"n": PROFILE}).flags == []
     small = compute_drift(takes(9, rate=20.0), {"n": PROFILE})
     assert (small.flags, small.speaking_rate) == ([], None)
+
+
+def test_the_best_of_several_voices_is_named_only_where_chance_does_not_explain_it() -> None:
+    best, close, far = (
+        VoiceMean(model=name, mean=mean, low=mean - 0.1, high=mean + 0.1, n_takes=12, n_texts=12)
+        for name, mean in (("a", 4.2), ("b", 4.1), ("c", 3.0))
+    )
+
+    assert "the first rates above all others (4.20 against 3.00)" in compare_voices([best, far])[0]
+    assert "differ by chance or little (4.20 against 4.10): let a person" in compare_voices([best, close, far])[0]
+    assert compare_voices([best]) == compare_voices([]) == []

@@ -8,7 +8,7 @@ from statistics import fmean
 import pytest
 
 from jobs.rate_samples.params import Rating
-from jobs.rate_samples.results import mean_over_texts, summarise_texts
+from jobs.rate_samples.results import mean_over_texts, rank_voices, summarise_texts
 
 
 def test_a_text_with_many_takes_counts_no_more_than_another() -> None:
@@ -55,3 +55,19 @@ def test_takes_of_one_text_with_another_instruct_count_as_another_text() -> None
 
     assert (found.n_texts, found.mean) == (2, 2.5)
     assert ratings[2].phrase == "Hello. [calmly]"
+
+
+def test_several_voices_are_ranked_by_their_mean_over_the_texts_and_one_is_not() -> None:
+    scores = {"early": (3.0, 3.2, 3.1), "late": (4.0, 4.2, 4.4), "middle": (3.9, 4.1, 4.4)}
+    ratings = [
+        Rating(audio=f"{name}-{n}.wav", text=f"text {n}", model=name, rating=score, uncapped=score, reasons=[])
+        for name, found in scores.items()
+        for n, score in enumerate(found)
+    ]
+
+    voices = rank_voices(ratings)
+
+    assert [(voice.model, round(voice.mean, 2), voice.n_takes, voice.n_texts) for voice in voices] == [
+        ("late", 4.2, 3, 3), ("middle", 4.13, 3, 3), ("early", 3.1, 3, 3),
+    ]  # fmt: skip
+    assert rank_voices(ratings[:3]) == []

@@ -59,6 +59,35 @@ def test_each_text_becomes_a_wav_and_a_line_with_its_request(voice: Path, make_c
     }
 
 
+def test_several_voices_speak_the_same_texts_into_one_list_of_takes(voice: Path, make_context, tmp_path: Path) -> None:
+    other = shutil.copytree(voice, tmp_path / "other")
+    params = _params(voice, compare_with=[str(other), str(voice)], out_dir=str(tmp_path / "both"))
+    check(params)
+    stopped, context = make_context(), make_context()
+    stopped.cancel_after_progress = 1 + 3
+    with pytest.raises(Cancelled):
+        run(params, stopped)
+
+    both = run(params, context)
+    alone = run(_params(other, out_dir=str(tmp_path / "alone")), make_context())
+
+    takes = read_takes(Path(both.takes))
+    assert context.messages[0] == "2 texts, 4 takes, 3 done already"
+    assert [(take.audio, take.text, take.model) for take in takes] == [
+        ("001.wav", TEXTS[0], str(voice)), ("002.wav", TEXTS[1], str(voice)),
+        ("001_voice2.wav", TEXTS[0], str(other)), ("002_voice2.wav", TEXTS[1], str(other)),
+    ]  # fmt: skip
+    assert [Path(wav).read_bytes() for wav in both.wavs[2:]] == [Path(wav).read_bytes() for wav in alone.wavs]
+    assert list_undeclared(KIND, out_dir=tmp_path / "both") == []
+
+
+def test_a_base_cannot_be_compared_with_without_a_reference_of_its_own(voice: Path, base: Path) -> None:
+    with pytest.raises(UserError) as refused:
+        check(_params(voice, compare_with=[str(base)]))
+
+    assert refused.value.code == "ref_audio_missing"
+
+
 def test_a_text_that_does_not_end_is_cut_at_the_limit_and_marked(voice: Path, make_context) -> None:
     result = run(_params(voice, max_seconds=0.8), make_context())
 

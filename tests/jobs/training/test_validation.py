@@ -48,9 +48,50 @@ def test_the_voice_has_the_best_weights_and_both_can_be_had(
 
 
 def test_a_run_stops_early_when_validation_gets_no_better(make_params: MakeParams, make_context: MakeContext) -> None:
-    result = work.run(make_params(**BY_HEART, early_stop=2), make_context())
+    context = make_context()
 
-    assert result.steps == result.voice_step + 2 * 3 < 30
+    result = work.run(make_params(**BY_HEART, early_stop=Params(manifest="-").early_stop), context)
+
+    best = result.voice_step
+    assert result.steps == best + 3 * 3 < 30
+    assert result.ended == f"stopped at step {result.steps} of 30: 3 validations were not better; best at {best}"
+    loss = f"{result.validation_loss:.4g}"
+    shown = [message for message in context.messages if message.startswith("training; validation")]
+    assert f"training; validation {loss} at {best}, the best" in shown
+    assert shown[-1].endswith(f"at {best + 6}, best {loss} at {best}")
+
+
+def test_a_run_without_patience_or_validation_trains_all_steps(
+    make_params: MakeParams, make_context: MakeContext, tmp_path: Path, coded_rows: list[dict[str, Any]]
+) -> None:
+    whole = work.run(make_params(**BY_HEART), make_context())
+    manifest = Path(make_params().manifest)
+    rows = [{**row, "split": "train"} for row in coded_rows]
+    manifest.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+    alone = work.run(make_params(max_steps=2, out_dir=str(tmp_path / "alone")), make_context())
+
+    assert (whole.steps, whole.ended) == (30, f"trained all 30 steps; best at {whole.voice_step}")
+    assert (alone.validation_loss, alone.ended) == (None, "trained all 2 steps; no clip is held out")
+
+
+def test_a_stop_says_which_step_is_kept_and_a_resumed_run_where_it_goes_on(
+    make_params: MakeParams, make_context: MakeContext
+) -> None:
+    params = make_params(epochs=4, save_every_steps=2)
+    stopped, resumed = make_context(), make_context()
+    stopped.cancel_after_progress = 2 + 3
+
+    with pytest.raises(Cancelled):
+        work.run(params, stopped)
+    result = work.run(params, resumed)
+
+    kept = int(stopped.messages[-1].split()[2])
+    assert stopped.messages[-1] == f"stopped; step {kept} is kept, and the same call continues from it"
+    training = [message for message in resumed.messages if message.startswith("training")]
+    assert len(training) == result.steps - kept
+    assert all(message.startswith(f"training, continued from step {kept}; validation") for message in training)
+    assert training[-1].endswith(f"saved at {result.steps - 2}")
 
 
 def test_every_validation_probes_both_alignments_from_the_base_on(

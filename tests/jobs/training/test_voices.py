@@ -207,12 +207,14 @@ def test_the_report_compares_with_the_clone_where_the_base_can_speak(
         make_context(),
     )
 
-    result = work.run(make_params(base_model=taught.base, out_dir=str(tmp_path / "tuned"), samples=1), make_context())
+    tuned = {"base_model": taught.base, "out_dir": str(tmp_path / "tuned"), "keep_exports": 4}
+    result = work.run(make_params(**tuned, samples=1), make_context())
 
     assert result.base_check == "aligned"
     assert sorted(path.name for path in (tmp_path / "tuned" / "samples").iterdir()) == [
-        "narrator-1.wav", "voice-1.wav", "zero-shot-1.wav",
+        "narrator-1.wav", "step-4-1.wav", "voice-1.wav", "zero-shot-1.wav",
     ]  # fmt: skip
+    assert "Voice of step 4" in page_of(result)
     assert 'src="samples/zero-shot-1.wav"' in page_of(result)
 
 

@@ -128,7 +128,8 @@ def test_a_finished_run_is_not_done_again(make_params: MakeParams, make_context:
     assert second == first
     assert (Path(first.voice) / "model.safetensors").stat().st_mtime_ns == written
     assert set(context.published) == {"voice", "loss.png", "report.json", "report.html"}
-    assert not (Path(first.voice).parent / "checkpoints").exists()
+    kept = {path.name for path in (Path(first.voice).parent / "checkpoints").iterdir()}
+    assert kept == {f"best-{first.voice_step:06d}.pt", f"step-{first.steps:06d}"}
 
 
 def test_other_parameters_do_not_continue_a_run_unless_asked_to_start_over(
@@ -168,8 +169,8 @@ def test_a_finished_voice_is_not_replaced_by_another_run_unless_asked(
     work.run(make_params(max_steps=1), make_context())
 
     with pytest.raises(UserError, match="speaker 'slt', 1 steps") as refused:
-        work.run(make_params(max_steps=2), make_context())
-    replaced = work.run(make_params(max_steps=2, resume=False), make_context())
+        work.run(make_params(max_steps=2, lr=2e-3), make_context())
+    replaced = work.run(make_params(max_steps=2, lr=2e-3, resume=False), make_context())
 
     assert refused.value.code == "out_dir_taken"
     assert replaced.steps == 2

@@ -139,7 +139,9 @@ def main(folder: Path, n_rounds: int, seed: int) -> dict[str, Any]:
         result = json.loads((out / REPORT).read_text())["result"]
         worst = max(worst, differs(references[method["method"]], Path(result["voice"])))
         assert not list((out).glob(".*.tmp")), "left-overs"
-        assert not checkpoint.newest(out / "checkpoints", {})
+        kept = checkpoint.newest(out / "checkpoints", {})
+        assert kept is not None
+        assert kept.step == result["steps"]
         n_runs += 1
     return {"kills": dict(kills), "finished_runs": n_runs, "largest_relative_difference": worst}
 

@@ -152,7 +152,7 @@ async def test_a_dry_run_also_checks_space_and_environment(
 
     assert disk.value.code == "disk_full"
     assert environment.value.code == "environment_missing"
-    assert "./run.sh setup ml" in environment.value.hint
+    assert environment.value.hint == "Call setup, then this again."
 
 
 @pytest.mark.parametrize(
@@ -255,15 +255,18 @@ async def test_a_dry_run_of_training_tells_the_whole_plan_in_few_words(context: 
     assert not (context.settings.home / "jobs").exists()
 
 
-async def test_a_plan_is_not_made_of_inputs_that_other_jobs_will_write(context: ToolContext, work: Path) -> None:
+async def test_what_depends_on_files_that_other_jobs_will_write_is_not_planned(
+    context: ToolContext, work: Path
+) -> None:
     write_manifest(work / "train_manifest.jsonl")
     first = await call("align", context, manifest="train_manifest.jsonl", not_before="8h")
 
-    view = await call(
-        "start_training", context, manifest="later.jsonl", base_model="toy", after=[first.job_id], dry_run=True
-    )
+    after = {"after": [first.job_id], "dry_run": True}
+    training = await call("start_training", context, manifest="later.jsonl", base_model="toy", **after)
+    search = await call("tune_hparams", context, manifest="later.jsonl", base_model="toy", **after)
 
-    assert "plan" not in view.result
+    assert set(training.result["plan"]) == {"settings", "memory"}
+    assert "plan" not in search.result
 
 
 async def test_a_preset_becomes_explicit_parameters_and_leaves_what_was_given(context: ToolContext, work: Path) -> None:

@@ -175,7 +175,7 @@ def test_a_missing_environment_is_refused_before_a_job_exists(runner: Runner) ->
         runner.submit(ELSEWHERE, FailParams(how="defect"))
 
     assert refused.value.code == "environment_missing"
-    assert refused.value.hint == "Run ./run.sh setup server"
+    assert refused.value.hint == "Call setup, then this again."
     assert runner.list() == []
 
 

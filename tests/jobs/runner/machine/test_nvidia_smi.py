@@ -56,6 +56,13 @@ def test_visible_devices_are_indices_or_beginnings_of_uuids() -> None:
     assert gpus.allowed("-1") == frozenset()
 
 
+def test_a_slice_of_a_gpu_is_known_by_its_name_and_has_its_own_memory() -> None:
+    gpus = Gpus(Driver())
+
+    assert gpus.slices("MIG-11111111") == [(0, GpuMemory("NVIDIA H200 MIG 1g.18gb", 18 * 2**30, 18 * 2**30))]
+    assert gpus.slices("MIG-2") == gpus.slices("0") == gpus.slices(None) == []
+
+
 def test_memory_is_told_in_bytes_and_left_out_where_the_driver_does_not_tell() -> None:
     answer = "0, 143771, 143000, NVIDIA H200\n1, [N/A], [N/A], NVIDIA GB10\n2, 24564, 20, NVIDIA GeForce RTX 4090\n"
 

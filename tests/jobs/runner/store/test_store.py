@@ -87,6 +87,22 @@ def test_a_shim_that_never_comes_up_ends_in_a_failure(store: Store) -> None:
     assert (row.state, row.reason, row.tries) == ("failed", "spawn", 0)
 
 
+def test_shims_that_did_not_come_up_before_an_attempt_ran_do_not_count(store: Store) -> None:
+    job_id = _insert(store, "a")
+    for attempt in range(2 * MAX_FREE_STARTS):
+        assert store.claim(job_id, attempt)
+        if attempt % 5:
+            assert store.unclaim(job_id, attempt + 1)
+        else:
+            assert store.begin(job_id, attempt + 1)
+            assert store.finish(job_id, attempt + 1, Outcome("interrupted", "lost", "nothing is left"))
+            assert store.settle_interrupted(job_id, is_free=True)
+
+    row = store.get(job_id)
+    assert row is not None
+    assert (row.state, row.tries) == ("queued", 4)
+
+
 def test_ten_thousand_waiting_gpu_jobs_do_not_hide_the_cpu_job(store: Store) -> None:
     """Rule 8 of ``jobs.runner``: asked per resource."""
     with store.transaction() as connection:

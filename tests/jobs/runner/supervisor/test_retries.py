@@ -60,10 +60,28 @@ def test_the_same_end_twice_without_progress_is_final_and_says_why(job: str, sto
     )
 
 
-def test_with_progress_between_it_is_tried_again(job: str, store: Store, home: Home) -> None:
-    states = [_interrupt(store, home, KILLED, done).state for done in (7, 8, 9)]
+@pytest.mark.parametrize("end", [KILLED, LOST, Outcome("interrupted", "signal", "stopped by SIGTERM", 75)])
+def test_attempts_that_get_further_cost_no_try_however_they_end(
+    job: str, store: Store, home: Home, end: Outcome
+) -> None:
+    rows = [_interrupt(store, home, end, done) for done in range(1, 13)]
 
-    assert states == ["queued"] * 3
+    assert {row.state for row in rows} == {"queued"}
+    assert {row.max_tries - row.tries for row in rows} == {5}
+    assert rows[-1].tries == 12
+
+
+def test_an_attempt_gets_further_only_past_all_before_it(job: str, store: Store, home: Home) -> None:
+    rows = [_interrupt(store, home, LOST, done) for done in (9, 3, 5, 9, 4, 8)]
+
+    assert [row.max_tries - row.tries for row in rows] == [5, 4, 3, 2, 1, 0]
+    assert [row.state for row in rows] == ["queued"] * 5 + ["failed"]
+
+
+def test_pauses_grow_with_the_attempts_since_the_last_progress() -> None:
+    assert [retries.count_idle(done) for done in ([], [0], [1], [2, 2], [2, 2, 1], [2, 1, 3], [2, 1, 3, 0])] == [
+        0, 1, 0, 1, 2, 0, 1,
+    ]  # fmt: skip
 
 
 def test_another_end_is_another_failure(job: str, store: Store, home: Home) -> None:
@@ -80,13 +98,13 @@ def test_reboots_are_no_doing_of_the_job(job: str, store: Store, home: Home) -> 
 
 
 def test_the_first_retry_is_at_once_and_the_pause_then_doubles_up_to_five_minutes() -> None:
-    assert [retries.back_off_s(tries) for tries in (1, 2, 3, 4, 100)] == [0, 10, 20, 40, 300]
+    assert [retries.back_off_s(n_idle) for n_idle in (0, 1, 2, 3, 4, 100)] == [0, 0, 10, 20, 40, 300]
 
 
 def test_a_pause_is_kept(job: str, store: Store, home: Home) -> None:
-    _interrupt(store, home, KILLED, done=1)
+    _interrupt(store, home, LOST, done=0)
     assert [row.id for row in store.next_ready("cpu", 1)] == [job]
 
-    _interrupt(store, home, KILLED, done=2)
+    _interrupt(store, home, LOST, done=0)
     assert store.next_ready("cpu", 1) == []
     assert store.next_due() is not None

@@ -65,8 +65,6 @@ def test_steps_are_counted_as_they_are_dealt(
     assert found.total_steps(3) == sum(n_steps)
     assert found.total_steps(3, 2) == min(2, sum(n_steps))
     assert found.locate(n_steps[0]) == (1, 0)
-    assert found.ends_epoch(n_steps[0]) == 1
-    assert found.ends_epoch(sum(n_steps)) == 3
     assert found.micro_batches_of(sum(n_steps) - 1) == found.epoch(2)[-1]
 
 

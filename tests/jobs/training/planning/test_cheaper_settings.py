@@ -100,4 +100,4 @@ def test_nothing_is_promised_where_nothing_helps() -> None:
     with pytest.raises(UserError) as refusal:
         check_fits(params_of(), SMALL, CLIPS, gpu_of(1, total_gb=1))
 
-    assert refusal.value.hint == "No setting fits this device: use a larger GPU."
+    assert refusal.value.hint == "No setting fits NVIDIA Example: use a larger GPU."

@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 
 from jobs.dataset.split import SPLIT_RULE
+from jobs.errors import UserError
 from jobs.settings import Settings
 from jobs.training.params import Params
-from jobs.training.planning import dry_run
-from jobs.training.planning.dry_run import plan
+from jobs.training.planning import memory_fit
+from jobs.training.planning.dry_run import plan, plan_ahead
 from jobs.training.planning.memory_fit import MemoryBudget
 from jobs.training.planning.model_dims import RELEASED
+from jobs.training.planning.presets import suggest
 from jobs.training.planning.throughput_estimate import operations_per_frame
 
 SMALL, LARGE = (f"Qwen/Qwen3-TTS-12Hz-{size}-Base" for size in ("0.6B", "1.7B"))
@@ -26,7 +28,7 @@ SMALL, LARGE = (f"Qwen/Qwen3-TTS-12Hz-{size}-Base" for size in ("0.6B", "1.7B"))
 @pytest.fixture
 def on(monkeypatch: pytest.MonkeyPatch) -> Callable[[MemoryBudget | None], None]:
     """Plan for a machine with this memory."""
-    return lambda memory: monkeypatch.setattr(dry_run, "available_memory", lambda *args: memory)
+    return lambda memory: monkeypatch.setattr(memory_fit, "available_memory", lambda *args: memory)
 
 
 def manifest_of(path: Path, n_clips: int, n_frames: int, **fields: Any) -> str:
@@ -52,6 +54,8 @@ def test_the_plan_resolves_settings_and_shows_data_memory_disk_and_time(
     assert planned["settings"] | {"learns": ""} == {
         "epochs": 2, "optimizer_steps": 46, "lr": 5e-6, "schedule": "4 steps of warm-up, then cosine",
         "batch": "4 clips x 1 micro-batches x 1 processes", "learns": "",
+        "optimizer": "adamw, activations recomputed",
+        "validation": "after every epoch; the run ends after 3 that are not better",
             "checkpoints": "every 200 steps, 2 kept, with the optimizer's state",
         "precision": "bfloat16: NVIDIA GeForce RTX 4090 (compute capability 8.9) computes in it",
     }  # fmt: skip
@@ -96,6 +100,67 @@ def test_what_does_not_fit_comes_with_the_cheapest_change(
 
     assert memory["fits"] is False
     assert memory["cheapest_change"].startswith("batch_size=2 gradient_accumulation_steps=2 (about ")
+
+
+LAPTOP = MemoryBudget("cpu", "this machine's memory", 32e9, 24e9)
+
+
+def test_a_card_that_is_not_here_is_planned_for_by_its_own_memory_and_format(
+    settings: Settings, tmp_path: Path, on: Callable[[MemoryBudget | None], None]
+) -> None:
+    manifest = manifest_of(tmp_path / "m.jsonl", 20, 375)
+
+    def planned(memory: MemoryBudget, backend: str) -> dict[str, Any]:
+        on(memory)
+        asked = Params(manifest=manifest, base_model=SMALL, preset="12gb")
+        params = asked.model_copy(update=suggest(asked, {"manifest", "base_model", "preset"}, settings))
+        return plan(params, replace(settings, backend=backend))
+
+    on_laptop, elsewhere = planned(LAPTOP, "local"), planned(LAPTOP, "slurm")
+    on_that_card = planned(MemoryBudget("cuda", "NVIDIA GeForce RTX 3060", 11.9 * 2**30, 11e9, (8, 6)), "local")
+    on_a_larger = planned(MemoryBudget("cuda", "NVIDIA GeForce RTX 4090", 24 * 2**30, 23e9, (8, 9)), "local")
+
+    assert {key: on_laptop["memory"][key] for key in ("of", "total_gb", "free_gb", "fits")} == {
+        "of": "a GPU of 12 GB, not this machine's", "total_gb": 12.9, "free_gb": 12.4, "fits": True,
+    }  # fmt: skip
+    assert on_laptop["memory"] == elsewhere["memory"] == on_a_larger["memory"]
+    assert on_laptop["memory"]["peak_gb"] < 12.4
+    assert "cuda context" in on_laptop["memory"]["parts_gb"]
+    assert on_laptop["settings"]["precision"].startswith("bfloat16 where the GPU computes in it")
+    assert on_laptop["settings"]["optimizer"] == "adamw, activations recomputed"
+    assert "about_s" not in on_laptop["time"]
+    assert (on_that_card["memory"]["of"], on_that_card["memory"]["free_gb"]) == ("NVIDIA GeForce RTX 3060", 11.0)
+
+
+def test_settings_that_do_not_fit_the_named_card_are_refused_with_those_that_do(
+    settings: Settings, tmp_path: Path, on: Callable[[MemoryBudget | None], None]
+) -> None:
+    on(LAPTOP)
+    params = Params(manifest=manifest_of(tmp_path / "m.jsonl", 20, 375), base_model=LARGE, gpu_memory_gb=8)
+
+    with pytest.raises(UserError) as refused:
+        plan(params, settings)
+
+    assert refused.value.code == "memory_too_small"
+    assert "a GPU of 8 GB, not this machine's has 8.1 GB free" in refused.value.message
+    assert refused.value.hint.startswith("Give ")
+    assert refused.value.hint.endswith("These settings take a GPU of 48 GB.")
+    assert "in use" not in refused.value.hint
+
+
+def test_before_the_data_exist_the_card_is_planned_for_with_clips_of_the_usual_length(
+    settings: Settings, on: Callable[[MemoryBudget | None], None]
+) -> None:
+    on(LAPTOP)
+    asked = Params(manifest="/later.jsonl", base_model=SMALL, gpu_memory_gb=12)
+
+    planned = plan_ahead(asked.model_copy(update=suggest(asked, {"manifest"}, settings)), settings)
+
+    assert planned["memory"]["assumes"] == "clips of 15 s"
+    assert planned["memory"]["fits"] is True
+    assert set(planned["settings"]) == {"batch", "precision", "optimizer", "learns"}
+    with pytest.raises(UserError, match="a GPU of 4 GB"):
+        plan_ahead(asked.model_copy(update={"gpu_memory_gb": 4}), settings)
 
 
 def test_clips_that_would_be_rejected_are_not_planned_with(settings: Settings, tmp_path: Path) -> None:

@@ -55,9 +55,15 @@ def ask(arguments: Any) -> str:
 
 
 def test_memory_is_that_of_the_gpu_that_the_job_may_use(settings: Settings) -> None:
+    slices = ANSWER["-L"] + "  MIG 1g.18gb     Device  0: (UUID: MIG-1111)\n"
+    part = available_memory(
+        replace(settings, gpus="MIG-1111"), gpus=Gpus(lambda wanted: slices if wanted == ["-L"] else ask(wanted))
+    )
     seen = available_memory(settings, gpus=Gpus(ask))
     hidden = available_memory(replace(settings, gpus=""), gpus=Gpus(ask))
     silent = available_memory(replace(settings, gpus="1"), gpus=Gpus(ask))
+
+    assert part == MemoryBudget("cuda", "NVIDIA B MIG 1g.18gb", 18 * 2**30, 18 * 2**30, (12, 0))
     on_cpu = available_memory(settings, gpus=Gpus(ask), on_cpu=True)
 
     machine = memory_of_machine()

@@ -11,13 +11,11 @@ from jobs.settings import Settings
 from jobs.training.data.manifest_scan import ClipSize
 from jobs.training.params import Params
 from jobs.training.planning import presets
-from jobs.training.planning.memory_fit import MemoryBudget, estimate_run_memory
+from jobs.training.planning.memory_fit import CARD_RESERVE, MemoryBudget, estimate_run_memory
 from jobs.training.planning.model_dims import RELEASED
 from jobs.training.planning.presets import LARGE, SMALL, preset_for, preset_gib, preset_settings, suggest
 
 LONG_CLIPS = [ClipSize(375, 450)] * 20  # 30 s, fifteen characters a second
-# The card's own programs: a desktop on a small one, the driver on any.
-RESERVE = 0.5e9
 
 
 def params_of(**given: Any) -> Params:
@@ -34,7 +32,7 @@ def test_every_preset_is_estimated_to_fit_its_card_with_clips_of_thirty_seconds(
 
     peak = estimate_run_memory(params, RELEASED[size], LONG_CLIPS, "cuda").peak
 
-    assert peak <= preset_gib(preset) * 2**30 - RESERVE
+    assert peak <= preset_gib(preset) * 2**30 - CARD_RESERVE
 
 
 def test_a_card_gets_the_largest_preset_that_it_holds() -> None:
@@ -89,7 +87,7 @@ def test_without_a_preset_this_machines_gpu_chooses(settings: Settings, monkeypa
     assert suggest(params_of(base_model="toy"), {"base_model"}, settings) == {}
     assert suggest(large, {"base_model"}, replace(settings, backend="slurm")) == {}
     asked = suggest(large.model_copy(update={"preset": "24gb"}), {"preset"}, replace(settings, backend="slurm"))
-    assert asked == {"preset": "24gb", **LARGE["24gb"]}
+    assert asked == {"preset": "24gb", "gpu_memory_gb": 24, **LARGE["24gb"]}
 
 
 def test_without_a_gpu_nothing_is_chosen(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,3 +96,20 @@ def test_without_a_gpu_nothing_is_chosen(settings: Settings, monkeypatch: pytest
     )
 
     assert suggest(params_of(), {"manifest"}, settings) == {}
+
+
+@pytest.mark.parametrize(("gib", "preset"), [(6, None), (10, "8gb"), (12, "12gb"), (40, "24gb")])
+def test_a_memory_that_the_call_names_chooses_the_preset_on_any_machine(
+    settings: Settings, gib: float, preset: str | None
+) -> None:
+    params = params_of(gpu_memory_gb=gib)
+
+    chosen = suggest(params, {"manifest", "gpu_memory_gb"}, settings)
+
+    assert chosen == {"gpu_memory_gb": gib} | ({"preset": preset, **SMALL[preset]} if preset else {})
+
+
+def test_settings_beside_a_preset_are_kept_and_its_memory_stays_the_one_to_plan_for(settings: Settings) -> None:
+    chosen = suggest(params_of(preset="8gb", gpu_memory_gb=6), {"preset", "gpu_memory_gb"}, settings)
+
+    assert chosen == {"preset": "8gb", "gpu_memory_gb": 6, **SMALL["8gb"]}

@@ -1,0 +1,1 @@
+"""Cases, their rows, and the page that shows stored results."""

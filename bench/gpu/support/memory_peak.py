@@ -1,0 +1,46 @@
+"""Peak memory of a piece of work: of the GPU as torch's allocator and as the driver see it, or of this process."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from bench.support.memory import peak_rss_mb
+
+
+@dataclass
+class MemoryPeak:
+    """Peak since ``start``, in bytes."""
+
+    device: str
+    before: float = 0.0
+
+    def start(self) -> None:
+        """Forget earlier peaks."""
+        gc.collect()
+        if self.device == "cpu":
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+            self.before = peak_rss_mb() * 2.0**20
+        else:
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats(self.device)
+
+    def allocated(self) -> float:
+        """Return what tensors took at most; on a CPU the whole process."""
+        if self.device == "cpu":
+            return peak_rss_mb() * 2.0**20
+        return float(torch.cuda.max_memory_allocated(self.device))
+
+    def added(self) -> float:
+        """Return what the work took at most: on a CPU beyond what the process held before."""
+        return self.allocated() - self.before
+
+    def used(self) -> float:
+        """Return what the process takes of the device: context and gaps between tensors included."""
+        if self.device == "cpu":
+            return self.allocated()
+        free, total = torch.cuda.mem_get_info(self.device)
+        return float(total - free)

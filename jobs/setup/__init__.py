@@ -1,0 +1,1 @@
+"""Job kind ``setup``: install the locked packages that jobs run with."""

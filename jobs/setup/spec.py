@@ -1,0 +1,49 @@
+"""Declaration of the job kind ``setup``."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from jobs.cost import Cost
+from jobs.environments.setup import environment_cost_mb
+from jobs.installation import CODE
+from jobs.runner.job_kind import Example, JobKind, StartTool
+from jobs.settings import Settings
+from jobs.setup.params import Params, Result
+
+
+def find_written(params: Params) -> Iterator[Path]:
+    """Iterate over the folders that an installation writes."""
+    settings = Settings.from_environment()
+    yield from (settings.envs, settings.uv_cache, CODE / ".tools")  # the last in a checkout, for uv itself
+
+
+KIND = JobKind(
+    name="setup",
+    params=Params,
+    result=Result,
+    entry="jobs.setup.work:run",
+    environment="server",
+    plan="jobs.setup.work:plan",
+    writes=find_written,
+    cost=Cost(
+        lambda params: environment_cost_mb(params["environment"])[1],
+        unit="MB of packages",
+        s_each=0.05,
+        s_fixed=10,
+        memory_mb=1000,
+        bytes_each=1e6,
+    ),
+    tool=StartTool(
+        title="Install what jobs run with",
+        description="""\
+Install the packages that jobs need: torch, Whisper, Qwen's code. Once, after the program itself.
+
+Use it when a tool answers environment_missing. 4.7 GB to download, 8.8 GB of disk, minutes; a job: what it has done is
+kept when it is stopped, and the same call goes on. Weights come later, with the jobs that use them. Next: the tool
+that asked for it.""",
+        order=5,
+        next="Call again the tool that answered environment_missing.",
+        step="setup, once.",
+        examples=(Example("Size and time first", {"dry_run": True}),),
+    ),
+)

@@ -1,0 +1,70 @@
+"""Extension of a run: more epochs from its last state, in its own folder or in a new one.
+
+A finished run keeps its newest checkpoint and the weights of its best validation, unless ``keep_last_state`` is false.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jobs.errors import UserError
+from jobs.files.atomic_io import replacing_folder
+from jobs.files.copying import link_tree
+
+CHECKPOINTS = "checkpoints"
+# They decide how long a run lasts and may change between its parts.
+LENGTH = frozenset({"epochs", "max_steps", "early_stop"})
+_STEP = re.compile(r"step-(\d{6,})")
+
+
+def kept_step(out: Path) -> int | None:
+    """Return the step of the newest checkpoint of a run's folder; None: it has none."""
+    return max((step for step, _ in list_steps(out / CHECKPOINTS)), default=None)
+
+
+def list_steps(folder: Path) -> list[tuple[int, Path]]:
+    """List the folders ``step-000200`` of a folder, by step."""
+    found = [(_STEP.fullmatch(path.name), path) for path in folder.glob("step-*")]
+    return sorted((int(match[1]), path) for match, path in found if match)
+
+
+def find_source(extend: str) -> Path:
+    """Return the folder of the run that made a voice.
+
+    Raises:
+        UserError: ``nothing_to_extend``: its last state is not there.
+    """
+    voice = Path(extend)
+    if not voice.is_absolute() or kept_step(voice.parent) is None:
+        raise nothing_to_extend(f"{extend} has no checkpoint beside it", extend)
+    return voice.parent
+
+
+def adopt_state(extend: str, out: Path) -> None:
+    """Give a new run's folder the last state of the run that made a voice, unless it has one of its own."""
+    if kept_step(out) is None:
+        with replacing_folder(out / CHECKPOINTS) as temporary:
+            link_tree(find_source(extend) / CHECKPOINTS, temporary)
+
+
+def has_other_length(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Return whether two identities of runs differ in their length and in nothing else."""
+    differing = {name for name in {*known, *wanted} if known.get(name) != wanted.get(name)}
+    return bool(differing) and differing <= LENGTH
+
+
+def nothing_to_extend(what: str, voice: str) -> UserError:
+    """Build the error of a run whose state is gone."""
+    return UserError(
+        "nothing_to_extend",
+        f"{what}: the last state of that run was not kept.",
+        f"Train its voice further as a new run: base_model={voice} and another out_dir.",
+    )
+
+
+def describe_schedule(schedule: str, warmup_steps: int, total_steps: int, extended_at: list[int]) -> str:
+    """Describe the learning rate of a run and of its extensions."""
+    whole = f"{warmup_steps} steps of warm-up, then {schedule} to step {total_steps}"
+    places = ", ".join(str(step) for step in extended_at)
+    return whole + (f"; extended at step {places}, and from there by the longer schedule" if places else "")
