@@ -34,7 +34,7 @@ from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.qwen.devices import describe_device, torch_dtype
 from jobs.qwen.loading import load_processor, load_tokenizer
 from jobs.qwen.precision import synthesis_precision
-from jobs.qwen.speech.decode_loop import DecoderWeights
+from jobs.qwen.speech.decoder_weights import DecoderWeights
 from jobs.qwen.speech.decoding import Decoding
 from jobs.qwen.speech.synthesizer import Speech, Synthesizer
 from jobs.qwen.toy.checkpoints import make_toy_base
