@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from jobs.codec_format import N_CODEBOOKS
+from jobs.errors import UserError
 from jobs.qwen.speech.cached_stack import CachedStack, causal_mask
 from jobs.qwen.speech.code_predictor import CodePredictor
 from jobs.qwen.speech.cuda_graph import Record, Recording, record_on
@@ -157,7 +158,11 @@ class DecodeLoop:
 
     @torch.inference_mode()
     def step(self) -> list[DecodedTake]:
-        """Decode a frame of every running take, and return the takes that ended."""
+        """Decode a frame of every running take, and return the takes that ended.
+
+        Raises:
+            UserError: ``model_broken``: its weights are not finite.
+        """
         began = time.perf_counter()
         running = [(row, slot) for row, slot in enumerate(self.slots) if slot is not None]
         length = max(slot.n_prompt + len(slot.frames) for _, slot in running) + 1
@@ -181,6 +186,7 @@ class DecodeLoop:
             if not is_end:
                 slot.frames.append(codes[row])
             if is_end or len(slot.frames) > slot.max_frames:
+                self._check(row)
                 self.slots[row] = None
                 frames = torch.tensor(slot.frames, dtype=torch.long).view(-1, N_CODEBOOKS)
                 ended.append(DecodedTake(slot.key, frames, slot.compute_s))
@@ -208,6 +214,15 @@ class DecodeLoop:
                 return
             on_frame()
             yield from self.step()
+
+    def _check(self, row: int) -> None:
+        """Check that an ended take was computed with numbers: what is none stays in the caches until the end."""
+        if not torch.isfinite(self._hidden[row]).all():
+            raise UserError(
+                "model_broken",
+                "The model computes values that are no numbers: its codes would be noise.",
+                "Use an earlier checkpoint, or train again with a lower learning rate.",
+            )
 
     def _draw(self, row: int, generator: torch.Generator) -> None:
         """Draw the random numbers of a take's next frame, in the order in which stock draws them."""

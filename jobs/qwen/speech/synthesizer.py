@@ -105,7 +105,7 @@ class Synthesizer:
         """Synthesize one text. The same text, seed and machine give the same samples, independent of earlier texts.
 
         Raises:
-            UserError: ``cuda_oom``.
+            UserError: ``cuda_oom``, ``model_broken``.
         """
         _, speech = next(self.synthesize_all([(text, decoding)]))
         return speech
@@ -124,7 +124,7 @@ class Synthesizer:
             on_frame: called before every frame; what it raises ends the synthesis.
 
         Raises:
-            UserError: ``cuda_oom``.
+            UserError: ``cuda_oom``, ``model_broken``.
         """
         if self.weights is None:
             for number, (text, decoding) in enumerate(takes):
@@ -150,7 +150,7 @@ class Synthesizer:
         The samples are those of ``synthesize`` up to rounding.
 
         Raises:
-            UserError: ``cuda_oom``.
+            UserError: ``cuda_oom``, ``model_broken``.
         """
         if self.weights is None:
             yield self.synthesize_by_stock(text, decoding).samples

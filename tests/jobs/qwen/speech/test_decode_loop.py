@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from jobs.errors import UserError
 from jobs.qwen.speech.cuda_graph import Record, Recording
 from jobs.qwen.speech.decode_loop import DecodedTake, DecodeLoop
 from jobs.qwen.speech.decoding import Decoding
@@ -89,6 +90,20 @@ def test_a_take_ends_where_stocks_does_and_one_without_an_end_is_stopped_a_frame
     assert len(stocks[1]) == 4
     assert [torch.equal(takes[0].codes, codes) for takes, codes in zip(ended, stocks, strict=True)] == [True, True]
     assert [len(take.codes) for take in ended[1]] == [4, MAX_FRAMES + 1, 3]  # the third in the slot of the first
+
+
+def test_a_model_that_computes_no_numbers_is_refused(load_voice: Load) -> None:
+    voice = load_voice("0.6b")
+    norm = voice.upstream.model.talker.model.layers[1].input_layernorm.weight
+    saved = norm.detach().clone()
+    norm.data[3] = torch.nan
+    try:
+        with pytest.raises(UserError) as refused:
+            decode(voice, SETTINGS["sampled"], 2)
+    finally:
+        norm.data.copy_(saved)
+
+    assert refused.value.code == "model_broken"
 
 
 def test_caches_grow_with_a_take_and_change_nothing(load_voice: Load) -> None:
