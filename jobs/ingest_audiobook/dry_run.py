@@ -53,10 +53,13 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
 
 
 def _text(params: Params, source: str, settings: Settings) -> str:
+    whisper = f"Whisper {params.whisper_model}{_download(params.whisper_model, settings)}"
     return {
         "segments": f"{params.segments_jsonl or params.text}: its words and times",
-        "book": f"{params.text}, matched to the speech (English)",
-        "whisper": f"Whisper {params.whisper_model}{_download(params.whisper_model, settings)}",
+        "book": f"{params.text}, matched to the speech by a small recogniser of English that needs no download; "
+        f"transcript=whisper keeps more of it{_download(params.whisper_model, settings)}",
+        "heard_book": f"{params.text}, matched to what {whisper} hears",
+        "whisper": whisper,
         "none": "none: clips without text",
     }[source]
 

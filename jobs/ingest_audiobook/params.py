@@ -24,7 +24,9 @@ class Params(Strict):
         None, description="Segments that exist already: JSONL with start, end (seconds) and text. Skips transcription."
     )
     transcript: Literal["auto", "book", "whisper", "none"] = Field(
-        "auto", description="auto: the given text or segments, else Whisper."
+        "auto",
+        description="auto: the given text or segments, else Whisper. whisper with text: the book's words, found in "
+        "what Whisper hears, as is every text in another language than English.",
     )
     language: Language = Field("english", description="")
     whisper_model: ModelRef = rare("large-v3", description="faster-whisper model name or directory.")
@@ -84,6 +86,7 @@ class Result(Strict):
 
 AUDIO_SUFFIXES = (".m4b", ".m4a", ".mp4", ".mp3", ".aac", ".flac", ".ogg", ".oga", ".opus", ".wav", ".webm", ".mkv")
 SUBTITLE_SUFFIXES = (".srt", ".vtt")
+USES_WHISPER = ("whisper", "heard_book")
 
 
 def check(params: Params) -> None:
@@ -99,12 +102,6 @@ def check(params: Params) -> None:
             "transcript_conflict",
             f"segments_jsonl has its own text, but transcript is {params.transcript!r}.",
             "Omit one of them.",
-        )
-    if transcript_source(params) == "book" and params.language not in ("english", "auto"):
-        raise UserError(
-            "language_unsupported",
-            f"The book's text is matched to speech in English only, not in {params.language}.",
-            "Omit text, or give transcript=whisper.",
         )
     if params.transcript == "book" and params.text is None:
         raise UserError("text_missing", "transcript=book needs the book's text.", "Give text=PATH of a .txt file.")
@@ -133,12 +130,19 @@ def _is_there(text: str, takes_folder: bool) -> bool:
     return Path(text).is_file() or (takes_folder and Path(text).is_dir())
 
 
-def transcript_source(params: Params) -> Literal["segments", "book", "whisper", "none"]:
-    """Return the source of the text that ``transcript`` and the given files select."""
-    if params.transcript != "auto":
+def transcript_source(params: Params) -> Literal["segments", "book", "heard_book", "whisper", "none"]:
+    """Return the source of the text that ``transcript`` and the given files select.
+
+    ``heard_book``: the book's words, found in what Whisper hears. The offline recogniser of ``book`` is of English.
+    """
+    has_book = params.text is not None and not Path(params.text).is_dir()
+    if params.transcript == "whisper" and has_book:
+        return "heard_book"
+    if params.transcript in ("whisper", "none"):
         return params.transcript
-    if params.segments_jsonl is not None or (params.text or "").lower().endswith(SUBTITLE_SUFFIXES):
+    is_timed = params.segments_jsonl is not None or (params.text or "").lower().endswith(SUBTITLE_SUFFIXES)
+    if params.transcript == "auto" and (is_timed or (params.text is not None and not has_book)):
         return "segments"
-    if params.text is not None and Path(params.text).is_dir():
-        return "segments"
-    return "book" if params.text is not None else "whisper"
+    if params.transcript == "auto" and params.text is None:
+        return "whisper"
+    return "book" if params.language in ("english", "auto") else "heard_book"

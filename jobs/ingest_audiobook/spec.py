@@ -4,7 +4,7 @@ from functools import partial
 
 from jobs.cost import CLIP_BYTES_PER_S, Cost, audio_seconds
 from jobs.dataset.manifest import DATASET_NAMES, INGESTED
-from jobs.ingest_audiobook.params import Params, Result, check, transcript_source
+from jobs.ingest_audiobook.params import USES_WHISPER, Params, Result, check, transcript_source
 from jobs.runner.job_kind import Example, JobKind, ShellCommand, StartTool
 from jobs.runner.machine.limits import Limits, limits_of_reader
 
@@ -22,7 +22,7 @@ WHISPER_MB = 16_000  # large-v3 in float32 is 6.2 GB, and it is converted while 
 
 def make_limits(params: Params) -> Limits:
     """Return the limits of an ingest, whose recording and text anybody may have made."""
-    is_transcribed = transcript_source(params) == "whisper"
+    is_transcribed = transcript_source(params) in USES_WHISPER
     return limits_of_reader(COST.measure(params.model_dump()), WHISPER_MB if is_transcribed else 0)
 
 
@@ -42,8 +42,9 @@ KIND = JobKind(
         description="""\
 Cut an audiobook into clips with text: the first step to a voice.
 
-The book's text is matched offline (English), else Whisper transcribes. CPU, minutes to hours. A job; its result
-names train_manifest.jsonl and what was rejected. For clips that are cut already: ingest_clips. Next: align.""",
+The book's text is matched offline (English) or by Whisper (ten languages); without it, Whisper transcribes. CPU,
+minutes to hours. A job; its result names train_manifest.jsonl and what was rejected. For clips that are cut
+already: ingest_clips. Next: align.""",
         order=10,
         next='Check rejections.jsonl, then call align manifest="{manifest}".',
         step="ingest_audiobook (or ingest_clips) -> train_manifest.jsonl; look at what was rejected.",

@@ -6,7 +6,7 @@ A take that exists and answers the same request is reused, so a kill costs at mo
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -72,12 +72,7 @@ def run(params: Params, context: JobContext) -> Result:
     context.progress(len(reused), len(requests), f"{counts}, {len(reused)} done already")
     done = dict(reused)
     for voice in voices:
-        for take in _speak_missing(voice, folder, set(done), params.instruct, context):
-            done[take.audio] = take
-            write_rows(folder / TAKES_NAME, [done[request.wav] for request in requests if request.wav in done])
-            context.publish(take.audio, folder / take.audio, "audio")
-            said = f"{take.audio}: {take.duration_s:.1f} s of speech" + (", did not end" if take.hit_limit else "")
-            context.progress(len(done), len(requests), said, rtf=take.compute_s / take.duration_s)
+        _speak(voice, params, folder, done, requests, context)
     for name in reused:
         context.publish(name, folder / name, "audio")
     takes = [done[request.wav] for request in requests]
@@ -170,20 +165,30 @@ def _load(voice: RequestedVoice, instruct: str | None) -> Synthesizer:
     return synthesizer
 
 
-def _speak_missing(
-    voice: RequestedVoice, folder: Path, done: set[str], instruct: str | None, context: JobContext
-) -> Iterator[Take]:
-    """Speak and write a voice's takes that are not done, several at once, and yield each as it ends."""
+def _speak(
+    voice: RequestedVoice,
+    params: Params,
+    folder: Path,
+    done: dict[str, Take],
+    requests: Sequence[TakeRequest],
+    context: JobContext,
+) -> None:
+    """Speak a voice's takes that are not in ``done`` yet, and add each as it comes."""
     missing = [request for request in voice.requests if request.wav not in done]
     if not missing:
         return
-    synthesizer = _load(voice, instruct)
+    synthesizer = _load(voice, params.instruct)
     # of all requests: an attempt that only has the last ones to make rounds as the one that began
     n_slots = synthesizer.count_slots([(request.text, request.decoding) for request in voice.requests])
     texts = [(request.text, request.decoding) for request in missing]
     for number, speech in synthesizer.synthesize_all(texts, n_slots, context.raise_if_cancelled):
         context.raise_if_cancelled()
-        yield _write(synthesizer, folder, missing[number], speech, voice.ref)
+        take = _write(synthesizer, folder, missing[number], speech, voice.ref)
+        done[take.audio] = take
+        write_rows(folder / TAKES_NAME, [done[request.wav] for request in requests if request.wav in done])
+        context.publish(take.audio, folder / take.audio, "audio")
+        said = f"{take.audio}: {take.duration_s:.1f} s of speech" + (", did not end" if take.hit_limit else "")
+        context.progress(len(done), len(requests), said, rtf=take.compute_s / take.duration_s)
 
 
 def _write(synthesizer: Synthesizer, folder: Path, request: TakeRequest, speech: Speech, model: str) -> Take:
