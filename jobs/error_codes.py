@@ -17,6 +17,7 @@ CODES: dict[str, dict[str, str]] = {
         "person_declined": "The question in the client's form was declined; nothing was changed.",
         "idempotency_conflict": "The key was used for a job with other parameters; take another key.",
         "tool_failed": "A tool that the demo called answered with an error.",
+        "page_missing": "The web application has no such page, dataset or voice.",
         "internal_error": "A defect of tts-train. The message names an incident in errors.log of the home.",
     },
     "Paths and names": {
@@ -106,6 +107,9 @@ CODES: dict[str, dict[str, str]] = {
         "ljspeech_text": "The text holds a character that separates fields in LJSpeech's format.",
         "manifest_missing": "The manifest cannot be opened.",
         "manifest_empty": "The manifest has no lines.",
+        "clip_unknown": "The dataset has no clip or rejection of this name; nothing was stored.",
+        "correction_conflict": "Another correction of the clip came in between; look at it, then correct it again.",
+        "nothing_to_undo": "The clip has no correction that could be taken back.",
         "manifest_unreadable": "A line of the manifest cannot be read; the message names line and field.",
         "manifest_wrong_step": "The manifest is of an earlier step; the message names the tool to run first.",
         "no_clips": "No clip of the manifest can be used; the message has the leading reason.",

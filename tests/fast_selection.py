@@ -44,6 +44,8 @@ SLOW = (
     "tests/server/test_one_folder.py",
     "tests/server/test_refine_voice.py",
     "tests/server/test_strangers.py",
+    "tests/server/web/test_browser.py",
+    "tests/tools/test_apply_corrections.py",
     "tests/test_demo.py",
     "tests/test_packaging.py",
     "tests/test_readme.py",

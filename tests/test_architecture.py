@@ -276,6 +276,7 @@ WRITERS = {
     "jobs/model_folders/contents.py": "a temporary folder for libraries that load all of a folder",
     "server/dashboards/": "a temporary folder",
     "server/cli/docs.py": "the pages of this repository",
+    "server/web/vendored.py": "a temporary folder",
     "server/skill/": "files in a client's folders, by receipt and backup",
     "server/http/auth.py": "the key, made with O_EXCL in the home",
     "tools/core/errors.py": "the log in the home",

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobs.settings import PROJECT_ROOT, Settings
+from server.web.vendored import FILES
 
 DATA = (
     "jobs/environments/costs.txt",
@@ -49,6 +50,8 @@ def test_the_wheel_holds_the_packages_and_their_data(wheel: Path) -> None:
 
     assert set(DATA) <= names
     assert "server/listening/page.html" in names
+    assert {"server/web/templates/web.css", "server/web/static/app.js", "server/web/vendor/libraries.json"} <= names
+    assert {f"server/web/vendor/{package}/LICENSE" for package in FILES} <= names
     assert any(name.startswith("jobs/reports/templates/") for name in names)
     assert not any(name.startswith(("tests/", "bench/", "docs/")) for name in names)
 

@@ -1,6 +1,7 @@
 """The job ``align``: align the clips that the journal lacks, then write the manifest in its order.
 
-A kill at any moment costs at most one clip: words are journalled next to the output, clip by clip.
+A kill at any moment costs at most one clip: words are journalled next to the output, clip by clip. The journal stays,
+so that after corrections only the clips that changed are aligned again.
 """
 
 import hashlib
@@ -204,7 +205,6 @@ def run(params: Params, context: JobContext) -> Result:
         move(out.with_name(out.name + ".new"), out)
         if (out.parent / EXPORTS / "lhotse").is_dir():  # the only layout with a place for times
             give(out, ["lhotse"], context)
-        journal.remove()
     context.publish("report", page, "report")
     context.publish("manifest", out, "manifest")
     context.progress(total_s, total_s, "Aligned", mean_word_score=tally.mean_word_score, rejected=tally.n_rejected)

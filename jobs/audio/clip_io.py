@@ -21,6 +21,7 @@ from jobs.files.reading import open_regular
 CLIP_RATE_HZ = SAMPLE_RATE_HZ  # input of the Qwen3-TTS codec
 MAX_SAMPLES = 60_000_000  # of a clip: 20 minutes at 48 kHz
 BLOCK_SAMPLES = 1 << 20
+FADE_S = 0.04
 SPEECH_RATE_HZ = 16_000  # input of VAD, PocketSphinx, Whisper and wav2vec2
 
 
@@ -85,9 +86,27 @@ def _open_sound(path: Path) -> Iterator[soundfile.SoundFile]:
 
 def write_clip(path: Path, samples: Samples, sample_rate_hz: int) -> None:
     """Write mono 16-bit WAV under a temporary name, then rename. Samples outside -1..1 are clipped."""
-    encoded = io.BytesIO()  # libsndfile hides why it could not write; the operating system says "no space left"
+    # libsndfile hides why it could not write; the operating system says "no space left"
+    write_bytes(path, encode_clip(samples, sample_rate_hz), sync=False)
+
+
+def encode_clip(samples: Samples, sample_rate_hz: int) -> bytes:
+    """Return samples as mono 16-bit WAV; those outside -1..1 are clipped."""
+    encoded = io.BytesIO()
     soundfile.write(encoded, np.clip(samples, -1.0, 1.0), sample_rate_hz, subtype="PCM_16", format="WAV")
-    write_bytes(path, encoded.getvalue(), sync=False)
+    return encoded.getvalue()
+
+
+def fade_cut_ends(samples: Samples, at_start: bool, at_end: bool) -> Samples:
+    """Return a copy, at 24 kHz, with a fade of 40 ms at each end that is cut within speech, to avoid a click."""
+    samples = samples.copy()
+    n_fade = min(int(FADE_S * CLIP_RATE_HZ), len(samples))
+    ramp = np.linspace(0.0, 1.0, n_fade, dtype=np.float32)
+    if at_start:
+        samples[:n_fade] *= ramp
+    if at_end and n_fade:
+        samples[-n_fade:] *= ramp[::-1]
+    return samples
 
 
 def duration_s(path: Path) -> float:

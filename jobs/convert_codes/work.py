@@ -1,7 +1,8 @@
 """The job ``convert_codes``: encode the clips that the journal lacks, then write the manifest in its order.
 
 A kill at any moment costs at most one batch: codes are journalled batch by batch in the job's folder. Batches depend on
-the manifest alone, so a resumed job encodes the same batches and writes the same bytes.
+the manifest alone, so a resumed job encodes the same batches and writes the same bytes. Codes of unchanged audio are
+taken from the manifest that is there: after corrections only what changed is encoded.
 """
 
 import hashlib
@@ -52,14 +53,15 @@ def run(params: Params, context: JobContext) -> Result:
     out = Path(params.out) if params.out else manifest.with_name(DEFAULT_NAME)
     tokenizer = resolve_tokenizer(params.tokenizer, context.settings)
     clips = _inspect_clips(manifest, context)
+    of = identify_tokenizer(ModelFolder.at(tokenizer), params.tokenizer)
     with Journal(context.folder / f"codes-{_fingerprint(tokenizer)}.jsonl") as journal:
+        _take_over(out, clips, journal, of)
         _encode(clips, journal, tokenizer, params.batch_s, context)
         if not clips.usable:
             raise _no_clips(manifest, clips)
         references = find_references(
             clips.usable, params.ref_audio, out.parent, manifest, AudioRoots.of(context.settings)
         )
-        of = identify_tokenizer(ModelFolder.at(tokenizer), params.tokenizer)
         n_frames = _write_manifest(manifest, out, clips, journal, references, of)
     n_rejected = write_rows(
         out.with_name(REJECTIONS_NAME),
@@ -103,6 +105,21 @@ def _fingerprint(tokenizer: Path) -> str:
         with open_regular(path) as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()[:12]
+
+
+def _take_over(out: Path, clips: ManifestClips, journal: Journal, of: CodesTokenizer) -> None:
+    """Take codes of the same audio and tokenizer from the manifest that this job will replace."""
+    wanted = {clip.key for clip in clips.usable.values() if clip.key not in journal}
+    if not wanted or not out.is_file():
+        return
+    try:
+        for row in read_rows(out, Clip):
+            is_same = row.codes_tokenizer is not None and row.codes_tokenizer.fingerprint == of.fingerprint
+            if is_same and row.audio_codes and row.audio_sha256 in wanted:
+                journal.add(row.audio_sha256, row.audio_codes)
+                wanted.discard(row.audio_sha256)
+    except UserError as error:
+        logger.warning("%s is not used: %s", out, error.message)
 
 
 def _encode(clips: ManifestClips, journal: Journal, tokenizer: Path, batch_s: float, context: JobContext) -> None:
@@ -182,6 +199,7 @@ def _write_manifest(
                 "duration_s": row.duration_s or round(clip.duration_s, 3),
                 "ref_audio": references.by_line[number],
                 "audio_codes": codes,
+                "audio_sha256": clip.key,
                 "codes_tokenizer": tokenizer,
             }
             yield row.model_copy(update=added)

@@ -24,9 +24,11 @@ INGESTED = Output(
     "ingested", "manifest", "out_dir", "train_manifest.jsonl", default="{home}/datasets/{voice}", in_dataset=True
 )
 """Output of every kind that makes a dataset."""
+CORRECTED_CLIPS, BEFORE_CORRECTIONS = "corrected", ".before_corrections"
+"""Folders in a dataset: clips that corrections have cut, and its manifest and rejections as the ingest made them."""
 DATASET_NAMES = (
     *("clips", "train_manifest.jsonl", "rejections.jsonl", "report.json", "report.html", "report", "exports"),
-    *(".quality.jsonl", ".batch_state.json"),
+    *(".quality.jsonl", ".batch_state.json", f"{CORRECTED_CLIPS}/", f"{BEFORE_CORRECTIONS}/"),
 )
 """Names that such a kind writes in the dataset's folder."""
 
@@ -113,6 +115,8 @@ class Clip(Row):
     ``convert_codes`` has chosen it."""
     audio_codes: Annotated[list[Annotated[list[int], Field(fail_fast=True)]], Field(fail_fast=True)] | None = None
     """Added by ``convert_codes``: (frames, 16) codebook indices at 12.5 frames a second."""
+    audio_sha256: Annotated[str, Field(max_length=64)] | None = None
+    """Added by ``convert_codes``: of the file that the codes are of."""
     codes_tokenizer: CodesTokenizer | None = None
     """Added by ``convert_codes``; manifests of other tools and of earlier versions have none."""
 

@@ -51,4 +51,6 @@ QUALITY_REASONS = {
     "too_slow": "too little text for this length: more is spoken than written, or the rate is unusual",
     "another_voice": "not the narrator's voice",
 }
-MEANING = INGEST_REASONS | QUALITY_REASONS
+DROPPED = "dropped"
+CORRECTION_REASONS = {DROPPED: "left out by a correction"}
+MEANING = INGEST_REASONS | QUALITY_REASONS | CORRECTION_REASONS

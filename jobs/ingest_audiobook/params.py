@@ -86,6 +86,8 @@ class Result(Strict):
 
 AUDIO_SUFFIXES = (".m4b", ".m4a", ".mp4", ".mp3", ".aac", ".flac", ".ogg", ".oga", ".opus", ".wav", ".webm", ".mkv")
 SUBTITLE_SUFFIXES = (".srt", ".vtt")
+TEXT_SUFFIXES = (".txt", ".md", ".epub", ".html", ".htm", *SUBTITLE_SUFFIXES)
+TARGET_OF_MAX = 0.6  # of a clip, where only the longest was chosen
 USES_WHISPER = ("whisper", "heard_book")
 
 
@@ -97,6 +99,12 @@ def check(params: Params) -> None:
         raise UserError("audio_missing", f"There is no file {audio}.", "Check the path of the recording.")
     if audio.is_file() and audio.stat().st_size == 0:
         raise UserError("audio_empty", f"{audio} has 0 bytes.", "Copy or download the recording again.")
+    if audio.suffix.lower() in TEXT_SUFFIXES:
+        raise UserError(
+            "audio_unreadable",
+            f"{audio} is a text, not a recording.",
+            "Give the recording as audio=PATH and this file as text=PATH.",
+        )
     if params.segments_jsonl is not None and params.transcript != "auto":
         raise UserError(
             "transcript_conflict",
@@ -121,8 +129,13 @@ def check(params: Params) -> None:
     if params.start_s is not None and params.end_s is not None and params.start_s >= params.end_s:
         raise UserError("selection_empty", f"start_s={params.start_s} is not before end_s={params.end_s}.", "")
     if params.target_clip_s > params.max_clip_s or params.min_clip_s > params.max_clip_s:
+        target = min(params.target_clip_s, round(TARGET_OF_MAX * params.max_clip_s, 1))
         raise UserError(
-            "clip_bounds", "min_clip_s and target_clip_s must not exceed max_clip_s.", "Defaults: 2, 8 and 15 s."
+            "clip_bounds",
+            f"min_clip_s ({params.min_clip_s:g}) and target_clip_s ({params.target_clip_s:g}) must not exceed "
+            f"max_clip_s ({params.max_clip_s:g}).",
+            f"Give all three, such as min_clip_s={min(params.min_clip_s, target / 2):g} target_clip_s={target:g} "
+            f"max_clip_s={params.max_clip_s:g}. Defaults: 2, 8 and 15 s.",
         )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from jobs.dataset.corrections.apply import apply_corrections, has_corrections
 from jobs.dataset.exchange.exporters import give
 from jobs.dataset.exchange.foreign_clips import ForeignClip
 from jobs.dataset.exchange.importers import take
@@ -162,6 +163,8 @@ def write_dataset(
     if not judged.kept:
         raise _nothing_kept(params, rejections, dataset)
     write_rows(dataset / MANIFEST_NAME, judged.kept)
+    if has_corrections(dataset):  # of an earlier ingest of these clips
+        apply_corrections(dataset, None, context)
     context.publish("manifest", dataset / MANIFEST_NAME, "manifest")
     give(dataset / MANIFEST_NAME, params.export, context)
     n_lines = len(numbers) + len(rejected)

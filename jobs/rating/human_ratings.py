@@ -4,9 +4,7 @@
 Imports pydantic and the standard library only.
 """
 
-import fcntl
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,7 +24,7 @@ from jobs.dataset.manifest import (
     read_numbered_rows,
 )
 from jobs.errors import UserError
-from jobs.files.folders import open_in_place
+from jobs.files.appending import append_lines
 from jobs.files.reading import LONGEST_PATH
 from jobs.param_types import Untrusted, first_fault
 
@@ -119,25 +117,8 @@ def read_opinions(folder: Path) -> Opinions:
 
 
 def append_durably(path: Path, rows: Sequence[BaseModel]) -> None:
-    """Append lines so that all or none are there, also with concurrent writers, and survive a power cut."""
-    text = "".join(row.model_dump_json(exclude_defaults=True) + "\n" for row in rows).encode()
-    descriptor = open_in_place(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        size_bytes = os.fstat(descriptor).st_size
-        if size_bytes and os.pread(descriptor, 1, size_bytes - 1) != b"\n":
-            text = b"\n" + text  # an editor left the last line without its end
-        try:
-            if os.write(descriptor, text) != len(text):
-                raise OSError("the disk took only a part")
-            os.fsync(descriptor)
-        except OSError as error:
-            os.ftruncate(descriptor, size_bytes)
-            raise UserError(
-                "disk_full", f"The scores could not be written to {path}: {error}.", "Free some space and call again."
-            ) from error
-    finally:
-        os.close(descriptor)
+    """Append opinions; raises as ``append_lines``."""
+    append_lines(path, lambda: [row.model_dump_json(exclude_defaults=True) for row in rows])
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,13 @@ def data_url(content: bytes, media_type: str) -> str:
 
 @cache
 def _environment() -> Environment:
+    return make_environment(TEMPLATES)
+
+
+def make_environment(*folders: Path) -> Environment:
+    """Return an environment of templates in which values are escaped and a missing one is an error."""
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader(folders),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -47,6 +47,10 @@ PLAIN_COMMANDS = {
         "Rate takes and choose blindly between two voices in a browser: listen TAKES [--against TAKES].",
         "server.listening.command:listen_command",
     ),
+    "web": PlainCommand(
+        "Jobs, datasets and voices in a browser: see, hear and correct: web [--port N].",
+        "server.web.command:web_command",
+    ),
     "mcp": PlainCommand(
         "The MCP server on stdio, for an agent's configuration; mcp --http [--port N] on a port.",
         "server.cli.serve:serve_command",

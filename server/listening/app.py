@@ -61,10 +61,15 @@ def listening_app(session: RatingSession, key: str, port: int) -> ASGIApp:
     """Build the application: every path starts with the key; ``Host`` and ``Origin`` must name the port."""
     hosts = [f"{name}:{port}" for name in (ADDRESS, "localhost")]
     security = TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=[f"http://{host}" for host in hosts])
+    checked = HostCheck(_BehindKey(limited_page(listening_pages(session)), key), security)
+    return WithHeaders(checked, {"Cache-Control": "no-store"}, removed=REVEALING_HEADERS)
+
+
+def listening_pages(session: RatingSession) -> Starlette:
+    """Build the pages of a session, without any check of who asks."""
     app = Starlette(routes=_routes(session), exception_handlers={HTTPException: _refuse})
     app.router.redirect_slashes = False
-    checked = HostCheck(_BehindKey(limited_page(app), key), security)
-    return WithHeaders(checked, {"Cache-Control": "no-store"}, removed=REVEALING_HEADERS)
+    return app
 
 
 def _routes(session: RatingSession) -> list[Route]:
@@ -73,6 +78,9 @@ def _routes(session: RatingSession) -> list[Route]:
 
     async def take(request: Request) -> Response:
         return await _audio(_item(session.takes, request))
+
+    async def narrator(request: Request) -> Response:
+        return await _file(session.narrator)
 
     async def pair(request: Request) -> Response:
         place = request.path_params["place"]
@@ -89,6 +97,7 @@ def _routes(session: RatingSession) -> list[Route]:
     return [
         Route("/", _page),
         Route("/contents", contents),
+        Route("/narrator", narrator),
         Route("/take/{number:int}", take),
         Route("/pair/{number:int}/{place}", pair),
         Route("/score", score, methods=["POST"]),
@@ -99,7 +108,7 @@ def _routes(session: RatingSession) -> list[Route]:
 async def _page(request: Request) -> Response:
     nonce = secrets.token_urlsafe(12)
     policy = (
-        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; media-src 'self'; "
+        f"default-src 'none'; img-src data:; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; media-src 'self'; "
         "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     page = PAGE.read_text(encoding="utf-8").replace("{{nonce}}", nonce)
@@ -107,9 +116,13 @@ async def _page(request: Request) -> Response:
 
 
 async def _audio(take: PlayableTake) -> Response:
-    if not await to_thread.run_sync(take.path.is_file):
+    return await _file(take.path)
+
+
+async def _file(path: Path | None) -> Response:
+    if path is None or not await to_thread.run_sync(path.is_file):
         raise HTTPException(404, "The audio file is missing")
-    return FileResponse(take.path, media_type="audio/wav")
+    return FileResponse(path, media_type="audio/wav")
 
 
 async def _store(request: Request, model: type[SubmissionT], save: Callable[[SubmissionT], None]) -> Response:

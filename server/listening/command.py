@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jobs.dataset.takes import check_takes_file
+from jobs.errors import UserError
 from jobs.escaping import escape_line
 from jobs.param_types import InputPath, Strict
 from jobs.rating.human_ratings import HUMAN_RATINGS
@@ -22,6 +23,7 @@ class ListenArgs(Strict):
 
     takes: InputPath
     against: InputPath | None = None
+    narrator: InputPath | None = None
 
 
 def listen_command(words: Sequence[str], settings: Settings, about: str) -> str:
@@ -47,18 +49,24 @@ def listening_server(words: Sequence[str], settings: Settings, about: str) -> Li
     """Return the server for the words of a command line, ready to serve.
 
     Raises:
-        UserError: ``bad_usage``, ``takes_missing``, ``no_common_text``, ``port_taken``, those of the paths.
+        UserError: ``bad_usage``, ``takes_missing``, ``no_common_text``, ``audio_missing``, ``port_taken``; of the
+            paths.
     """
     parser = Parser(prog="./run.sh listen", description=about)
     parser.add_argument("takes", metavar="TAKES", help="takes.jsonl of synthesize, or its folder")
     parser.add_argument(
         "--against", metavar="TAKES", help="another voice's takes of the same texts, to compare blindly"
     )
+    parser.add_argument("--narrator", metavar="WAV", help="a clip of the narrator, to hear beside the takes")
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
     options = parser.parse_args(list(words))
-    args = resolve_paths(ListenArgs(takes=options.takes, against=options.against), settings, Runner(settings))
+    given = ListenArgs(takes=options.takes, against=options.against, narrator=options.narrator)
+    args = resolve_paths(given, settings, Runner(settings))
     against = _takes_file(args.against) if args.against is not None else None
-    return ListeningServer(RatingSession(_takes_file(args.takes), against), options.port)
+    narrator = Path(args.narrator) if args.narrator is not None else None
+    if narrator is not None and not narrator.is_file():
+        raise UserError("audio_missing", f"There is no file {narrator}.", "Check --narrator.")
+    return ListeningServer(RatingSession(_takes_file(args.takes), against, narrator=narrator), options.port)
 
 
 def _takes_file(path: str) -> Path:

@@ -71,13 +71,21 @@ class RatingSession:
         takes_file: ``takes.jsonl``.
         against: another ``takes.jsonl``, whose takes of the same texts are compared with these; None: no pairs.
         rng: shuffles the pairs and their order.
+        narrator: a clip of the narrator, to hear beside the takes; None: there is none.
 
     Raises:
         UserError: ``no_common_text``, or those of ``playable_takes``.
     """
 
-    def __init__(self, takes_file: Path, against: Path | None = None, rng: random.Random | None = None) -> None:
+    def __init__(
+        self,
+        takes_file: Path,
+        against: Path | None = None,
+        rng: random.Random | None = None,
+        narrator: Path | None = None,
+    ) -> None:
         rng = rng or secrets.SystemRandom()
+        self.narrator = narrator
         self.folder = takes_file.parent
         self.takes = playable_takes(takes_file)
         self.pairs = _pairs(self.takes, playable_takes(against), rng) if against is not None else []
@@ -93,6 +101,7 @@ class RatingSession:
         return {
             "takes": [{"text": one.take.text, "name": one.path.name} for one in self.takes],
             "pairs": [{"text": pair.audio.take.text} for pair in self.pairs],
+            "has_narrator": self.narrator is not None,
         }
 
     def save_score(self, submission: ScoreSubmission) -> None:

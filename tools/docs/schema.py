@@ -1,4 +1,4 @@
-"""Entry of a tool in ``tools/list``. An agent pays for every word of all tools at once, so all of them fit in 20 KB.
+"""Entry of a tool in ``tools/list``. An agent pays for every word of all tools at once, so all of them fit in 26 KB.
 
 Titles, schemas of answers, and empty defaults are left out. Parameters that
 few calls need (``jobs.param_types.rare``) share one property, ``more``, whose description lists them with type and

@@ -20,6 +20,8 @@ from jobs.runner.models import JobRecord
 from jobs.settings import Settings
 from jobs.spelling import closest
 
+VOICE_TAILS = ("voice", "training/voice", "final_model")
+"""Where the weights are in the folder of a voice, if not in itself."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -70,7 +72,7 @@ def find_dataset(text: str, holds: str, where: str, settings: Settings) -> str |
     folder = _folder(text, settings)
     if folder is None:
         if NAME.fullmatch(text) and not (settings.roots[0] / text).exists():
-            raise _unknown("dataset", text, where, _datasets(settings))
+            raise _unknown("dataset", text, where, list(list_datasets(settings)))
         return None
     name, _ = dataset_files()[holds]
     if (folder / name).is_file():
@@ -93,8 +95,7 @@ def find_voice(text: str, where: str, settings: Settings) -> Path | None:
     if not NAME.fullmatch(text):
         return None
     places = [base / "voices" / text for base in _bases(settings)]
-    tails = ("voice", "training/voice", "final_model")
-    found = [place / tail for place in places for tail in tails if (place / tail / "config.json").is_file()]
+    found = [place / tail for place in places for tail in VOICE_TAILS if (place / tail / "config.json").is_file()]
     return _only(found or [place for place in places if (place / "config.json").is_file()], text, where)
 
 
@@ -172,10 +173,29 @@ def _unknown(what: str, text: str, where: str, known: list[str]) -> UserError:
     )
 
 
-def _datasets(settings: Settings) -> list[str]:
-    names = {path.name for base in _bases(settings) for path in _below(base / "datasets")}
-    names |= {path.name for base in _bases(settings) for path in _below(base / "voices") if (path / "dataset").is_dir()}
-    return sorted(names)
+def list_datasets(settings: Settings) -> dict[str, Path]:
+    """Return the folders that the names of datasets stand for; of two with one name the first is used."""
+    bases = _bases(settings)
+    found = {path.name: path / "dataset" for base in reversed(bases) for path in _below(base / "voices")}
+    found |= {path.name: path for base in reversed(bases) for path in _below(base / "datasets")}
+    return {name: path for name, path in sorted(found.items()) if path.is_dir()}
+
+
+def list_voices(settings: Settings) -> dict[str, Path]:
+    """Return the folders that the names of voices stand for; of two with one name the first is used."""
+    found: dict[str, Path] = {}
+    for base in _bases(settings):
+        for folder in _below(base / "voices"):
+            place = _voice_in(folder)
+            if place is not None:
+                found.setdefault(folder.name, place)
+    return dict(sorted(found.items()))
+
+
+def _voice_in(folder: Path) -> Path | None:
+    """Return the folder of the voice's weights in a folder of ``voices``."""
+    places = [*(folder / tail for tail in VOICE_TAILS), folder]
+    return next((place for place in places if (place / "config.json").is_file()), None)
 
 
 def _below(folder: Path) -> list[Path]:

@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from pathlib import Path
 
+from jobs.dataset.corrections.apply import apply_corrections, has_corrections
 from jobs.dataset.exchange.exporters import give
 from jobs.dataset.manifest import Rejection, Source, write_rows
 from jobs.dataset.quality.judging import build_rejection, judge_clips, merge_rejections
@@ -86,6 +87,8 @@ def finish_dataset(
     if not judged.kept:
         raise _nothing_kept(report, dataset)
     write_rows(dataset / "train_manifest.jsonl", judged.kept)
+    if has_corrections(dataset):  # of an earlier ingest of this book
+        apply_corrections(dataset, Path(params.audio), context)
     context.publish("manifest", dataset / "train_manifest.jsonl", "manifest")
     give(dataset / "train_manifest.jsonl", params.export, context)
     context.publish("dataset", dataset, "dataset")

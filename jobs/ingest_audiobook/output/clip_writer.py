@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jobs.audio.clip_io import CLIP_RATE_HZ, write_clip
-from jobs.audio.recording import Samples
+from jobs.audio.clip_io import CLIP_RATE_HZ, fade_cut_ends, write_clip
 from jobs.audio.vad_segments import FRAME_S, SPEECH_OFF, Span
 from jobs.dataset.manifest import Clip, Rejection, Source
 from jobs.ingest_audiobook.cut.clip_candidates import ClipCandidate, RejectedSpan
@@ -19,7 +18,6 @@ NEAR_S = 10.0  # before and after a clip: music that starts later is not its bac
 LONGEST_PAUSE_S = 3.0  # a longer one is an intro, an effect or a gap between tracks
 FEWEST_FRAMES = 10  # a third of a second; fewer may be only the ends of words
 LEAST_POWER = 1e-8  # -80 dBFS, for digital silence
-FADE_S = 0.04
 
 
 def account_for_samples(
@@ -148,15 +146,3 @@ def locate_samples(chunk: SpeechChunk, first: int, last: int, recording: str) ->
 def to_seconds(n_samples: int) -> float:
     """Convert samples at 24 kHz to seconds, exact enough that multiplying and rounding gives the samples back."""
     return round(n_samples / CLIP_RATE_HZ, 6)
-
-
-def fade_cut_ends(samples: Samples, at_start: bool, at_end: bool) -> Samples:
-    """Return a copy with a fade of 40 ms at each end that is cut within speech, to avoid a click."""
-    samples = samples.copy()
-    n_fade = min(int(FADE_S * CLIP_RATE_HZ), len(samples))
-    ramp = np.linspace(0.0, 1.0, n_fade, dtype=np.float32)
-    if at_start:
-        samples[:n_fade] *= ramp
-    if at_end and n_fade:
-        samples[-n_fade:] *= ramp[::-1]
-    return samples

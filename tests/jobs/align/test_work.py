@@ -90,7 +90,7 @@ def test_every_clip_of_the_sample_gets_a_time_for_every_word(make_dataset, make_
         assert all(first.end_s <= second.start_s for first, second in itertools.pairwise(row.words))
 
 
-def test_the_manifest_is_published_and_the_journal_gone(make_dataset, make_context, fables):
+def test_the_manifest_is_published_and_the_journal_stays(make_dataset, make_context, fables):
     manifest, context = make_dataset(fables[:2]), make_context()
 
     result = run(Params(manifest=str(manifest)), context)
@@ -106,6 +106,7 @@ def test_the_manifest_is_published_and_the_journal_gone(make_dataset, make_conte
         REJECTIONS_NAME,
         "align_report.html",
         "align_report.png",
+        ".align_journal.jsonl",
     }
 
 

@@ -121,6 +121,24 @@ def test_a_second_attempt_encodes_nothing_again(make_dataset: MakeDataset, make_
     assert Path(result.manifest).read_bytes() == first
 
 
+def test_another_job_encodes_only_what_has_changed(make_dataset: MakeDataset, make_context, tmp_path: Path) -> None:
+    params = Params(manifest=str(make_dataset(3)), tokenizer="toy")
+    run(params, make_context())
+    first = list(read_rows(Path(params.manifest).with_name("train_manifest_qwen3.jsonl"), Clip))
+    clip = Path(params.manifest).parent / "clips" / "001.wav"
+    write_clip(clip, read_clip(clip, 24_000)[: 24_000 * 2], 24_000)
+    context = make_context()
+    context.folder = tmp_path / "another job"
+    context.folder.mkdir()
+
+    result = run(params, context)
+
+    again = list(read_rows(Path(result.manifest), Clip))
+    assert context.messages[0] == "3 clips, 1 to encode"
+    assert [row.audio_codes for row in again[::2]] == [row.audio_codes for row in first[::2]]
+    assert len(again[1].audio_codes or []) == 25
+
+
 def test_a_cancelled_attempt_keeps_its_codes_and_a_torn_line_is_dropped(
     make_dataset: MakeDataset, make_context
 ) -> None:

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
 from jobs.dataset.takes import Take
 from jobs.errors import UserError
 from jobs.rating.human_ratings import preferences, read_opinions
 from jobs.settings import Settings
-from server.listening.app import ADDRESS, MAX_BODY_BYTES, ListeningServer, listening_app
+from server.listening.app import ADDRESS, MAX_BODY_BYTES, ListeningServer, listening_app, listening_pages
 from server.listening.command import announcement, listening_server
 from server.listening.ratings import RatingSession
 
@@ -119,6 +120,18 @@ def test_audio_that_was_deleted_is_not_found(ask: Ask, server: ListeningServer) 
     server.session.takes[0].path.unlink()
 
     assert ask("take/0")[0] == 404
+
+
+def test_the_narrator_is_heard_beside_the_takes(tmp_path: Path) -> None:
+    clip = tmp_path / "narrator.wav"
+    clip.write_bytes(b"the narrator")
+    takes = write_takes(tmp_path / "tuned", "tuned")
+
+    for narrator, status in ((clip, 200), (None, 404)):
+        session = RatingSession(takes, narrator=narrator)
+        client = TestClient(listening_pages(session))
+        assert client.get("/contents").json()["has_narrator"] is (narrator is not None)
+        assert client.get("/narrator").status_code == status
 
 
 def test_a_score_is_kept_with_who_gave_it(ask: Ask, server: ListeningServer) -> None:

@@ -1,0 +1,236 @@
+"""The record of corrections, a line each. Imports pydantic and the standard library only."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+
+from jobs.dataset.manifest import (
+    LONGEST_READ_S,
+    MAX_NAME,
+    Clip,
+    Rejection,
+    Row,
+    Source,
+    Text,
+    file_inside,
+)
+from jobs.errors import UserError
+from jobs.files.appending import append_lines
+from jobs.files.reading import LONGEST_PATH, read_lines
+from jobs.param_types import Strict, first_fault
+
+CORRECTIONS = "corrections.jsonl"
+"""In the dataset's folder."""
+CORRECTION_OF = "correction_of"
+"""Field of a corrected line of the manifest: key of the ingest's clip or rejection that it follows from."""
+MOST_PARTS = 8
+SHORTEST_S = 0.1
+Action: TypeAlias = Literal["change", "drop", "keep", "reference", "undo"]
+Seconds = Annotated[float, Field(ge=0, le=1e9)]
+
+
+class Part(Strict):
+    """Text and borders of a clip, or of a part of it; what is not given stays as it is."""
+
+    text: Text | None = Field(None, description="What is spoken.")
+    start_s: Seconds | None = Field(None, description="In the recording, seconds.")
+    end_s: Seconds | None = None
+
+    @model_validator(mode="after")
+    def _is_long_enough(self) -> Part:
+        is_bounded = self.start_s is not None and self.end_s is not None
+        if is_bounded and not SHORTEST_S <= self.end_s - self.start_s <= LONGEST_READ_S:  # type: ignore[operator]
+            raise ValueError(f"end_s must be {SHORTEST_S} to {LONGEST_READ_S:.0f} s after start_s")
+        if self.text is not None and not any(character.isalnum() for character in self.text):
+            raise ValueError("text has no words; use action=drop for a clip to leave out")
+        return self
+
+
+class Correction(Row):
+    """A line of ``corrections.jsonl``.
+
+    Attributes:
+        id: of the line, random.
+        at: when, in seconds since 1970.
+        clip: key of the clip or rejection, see ``key_of``.
+        audio: name of its file then, for people.
+        action: ``change`` sets the parts; ``drop`` leaves the clip out; ``keep`` takes a rejection, or a dropped clip
+            again; ``reference`` makes it the speaker's reference clip; ``undo`` takes back the line ``undoes``.
+    """
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+    id: str = Field(max_length=64)
+    at: float = Field(ge=0, le=1e11)
+    who: str = Field("", max_length=MAX_NAME)
+    clip: str = Field(max_length=LONGEST_PATH)
+    audio: str = Field("", max_length=LONGEST_PATH)
+    action: Action
+    parts: list[Part] = Field(default_factory=list, max_length=MOST_PARTS)
+    undoes: str = Field("", max_length=64)
+    note: str = Field("", max_length=2000)
+
+
+class Change(Strict):
+    """A correction as a person or an agent asks for it."""
+
+    clip: str = Field(max_length=LONGEST_PATH, description="audio of its line, or RECORDING@START-END of a rejection.")
+    action: Action = Field("change", description="undo: the clip's last one.")
+    parts: list[Part] = Field(
+        default_factory=list, max_length=MOST_PARTS, description="One to change text or borders; several to split."
+    )
+    note: str = Field("", max_length=2000)
+    seen: str | None = Field(
+        None, max_length=64, description="id of the clip's last correction that you know; a newer one is a conflict."
+    )
+
+    @model_validator(mode="after")
+    def _has_parts(self) -> Change:
+        if (self.action == "change") != bool(self.parts):
+            raise ValueError("action=change needs parts, and no other action takes any")
+        if len(self.parts) > 1 and any(None in (part.text, part.start_s, part.end_s) for part in self.parts):
+            raise ValueError("each of several parts needs text, start_s and end_s")
+        return self
+
+
+class PlacedRow(Row):
+    """Names of a clip or rejection: the only fields that are read where there may be many lines."""
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+    audio: Annotated[str, Field(max_length=LONGEST_PATH)] | None = None
+    ref_audio: Annotated[str, Field(max_length=LONGEST_PATH)] | None = None
+    source: Source | None = None
+    correction_of: Annotated[str, Field(max_length=2 * LONGEST_PATH)] | None = None
+
+
+def key_of(row: Clip | Rejection | PlacedRow) -> str:
+    """Return the key of a clip or rejection: its place in the recording, which a new ingest of the book finds again.
+
+    Of one without a place, the name of its file.
+    """
+    if row.source is None:
+        return row.audio or ""
+    return place_key(row.source)
+
+
+def place_key(source: Source) -> str:
+    """Return ``RECORDING@START-END`` in seconds."""
+    return f"{source.recording}@{source.start_s:.3f}-{source.end_s:.3f}"
+
+
+def record_of(dataset: Path) -> Path:
+    """Return the path of a dataset's record. Raises ``UserError``: ``path_outside_dataset``."""
+    return file_inside(dataset, CORRECTIONS)
+
+
+def read_corrections(path: Path) -> list[Correction]:
+    """Read a record, empty if missing.
+
+    A line that is no whole JSON was cut off by a power cut before anyone had an answer, and is passed over.
+
+    Raises:
+        UserError: ``manifest_unreadable`` with the line, as ``read_lines``.
+    """
+    if not path.is_file():
+        return []
+    found: list[Correction] = []
+    for number, line in enumerate(read_lines(path), 1):
+        try:
+            found.append(Correction.model_validate_json(line))
+        except ValidationError as error:
+            if not _is_json(line):
+                continue
+            raise UserError(
+                "manifest_unreadable", f"{path}, line {number}: {first_fault(error)}.", "Correct or delete that line."
+            ) from error
+    return found
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def record(
+    dataset: Path, changes: Sequence[Change], keys: Sequence[str], audios: Sequence[str], who: str
+) -> list[Correction]:
+    """Append corrections, all or none, on the disk when this returns.
+
+    Args:
+        dataset: folder.
+        changes: asked for.
+        keys: of their clips, see ``key_of``.
+        audios: names of their files.
+        who: asks.
+
+    Raises:
+        UserError: ``correction_conflict``: another one of the same clip came in between; ``nothing_to_undo``;
+            ``manifest_unreadable``; as ``append_lines``.
+    """
+    path = record_of(dataset)
+    made: list[Correction] = []
+
+    def make_lines() -> list[str]:
+        known = read_corrections(path)
+        for change, key, audio in zip(changes, keys, audios, strict=True):
+            earlier = [one for one in (*known, *made) if one.clip == key]
+            before = [one for one in known if one.clip == key]
+            if change.seen is not None and change.seen != (before[-1].id if before else ""):
+                raise _conflict(audio or key, before[-1] if before else None)
+            made.append(_make(change, key, audio, earlier, who))
+        return [one.model_dump_json(exclude_defaults=True) for one in made]
+
+    append_lines(path, make_lines)
+    return made
+
+
+def _make(change: Change, key: str, audio: str, earlier: Sequence[Correction], who: str) -> Correction:
+    undoes = ""
+    if change.action == "undo":
+        standing = in_force(earlier)
+        if not standing:
+            raise UserError("nothing_to_undo", f"{audio or key} has no correction in force.", "Nothing was recorded.")
+        undoes = standing[-1].id
+    return Correction(
+        id=secrets.token_hex(6),
+        at=round(time.time(), 3),
+        who=who,
+        clip=key,
+        audio=audio,
+        action=change.action,
+        parts=change.parts,
+        undoes=undoes,
+        note=change.note,
+    )
+
+
+def in_force(corrections: Sequence[Correction]) -> list[Correction]:
+    """Return the corrections that were not taken back, without the lines that took others back."""
+    undone = {one.undoes for one in corrections if one.action == "undo"}
+    return [one for one in corrections if one.action != "undo" and one.id not in undone]
+
+
+def _conflict(name: str, newest: Correction | None) -> UserError:
+    if newest is None:
+        said = "its correction that was named is not in the record"
+    else:
+        when = time.strftime("%H:%M:%S", time.localtime(newest.at))
+        said = f"{newest.who or 'somebody'} said {newest.action} at {when}" + "".join(
+            f": {part.text}" for part in newest.parts[:1] if part.text
+        )
+    return UserError(
+        "correction_conflict",
+        f"{name} was corrected in between: {said}.",
+        "Nothing was recorded. Look at the clip as it is now, then correct it again.",
+    )
