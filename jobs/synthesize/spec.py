@@ -40,7 +40,7 @@ KIND = JobKind(
         unit="s of speech",
         s_each=6,
         s_fixed=30,
-        memory_mb=5000,
+        memory_mb=7500,  # float32 on a CPU, with caches and packed weights; less on a GPU
         bytes_each=CLIP_BYTES_PER_S,
     ),
     tool=StartTool(
