@@ -80,9 +80,10 @@ unlock() { rm -rf "$ENVS/.lock"; }
 
 lock() {
   # One set-up at a time: mkdir is atomic everywhere; a lock whose owner is gone is taken over.
-  mkdir -p "$ENVS"
+  mkdir -p "$ENVS" 2>/dev/null || die "setup: $ENVS cannot be written. Set TTS_TRAIN_ENVS to a folder of yours."
   local owner nameless=0
   until mkdir "$ENVS/.lock" 2>/dev/null; do
+    [ -d "$ENVS/.lock" ] || die "setup: $ENVS cannot be written. Set TTS_TRAIN_ENVS to a folder of yours."
     owner="$(cat "$ENVS/.lock/pid" 2>/dev/null || echo)"
     # Without a process id the owner is about to write it, or was killed before it could.
     if [ -z "$owner" ]; then nameless=$((nameless + 1)); else nameless=0; fi

@@ -36,6 +36,8 @@ class Cost:
         s_fixed: seconds to load what is needed.
         memory_mb: largest main memory, approximately.
         bytes_each: bytes written per unit.
+        way: names the way of working that the parameters choose, where ways differ in speed; only earlier jobs of the
+            same way say how long one takes.
     """
 
     amount: Amount
@@ -44,6 +46,7 @@ class Cost:
     s_fixed: float
     memory_mb: int
     bytes_each: float
+    way: Callable[[Params], str] | None = None
 
     def measure(self, params: Params) -> float:
         """Return the amount of input; 0 when it cannot be read."""

@@ -95,7 +95,6 @@ CODES: dict[str, dict[str, str]] = {
         "segments_unclear": "Segment times refer to one recording, and there are several.",
         "segments_unreadable": "A segment or subtitle cannot be read; the message names the line.",
         "language_unknown": "The language is not known, or must be named instead of auto.",
-        "language_unsupported": "This step does not support the language without further models.",
         "nothing_kept": "No clip of the recording passed; the message counts the reasons.",
         "dataset_differs": "The dataset folder was made with other parameters. Use another folder.",
         "clip_bounds": "The clip lengths contradict each other: minimum, target and maximum must ascend.",

@@ -12,8 +12,11 @@ from typing import Any
 
 # Controls but tab and line feed, direction marks and overrides, separators of lines, invisible letters, surrogates.
 _DECEPTIVE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff]"
+    # selectors of a glyph's variant: one after a character is usual (emoji), more of them spell hidden text
+    "|(?<=[\ufe00-\ufe0f])[\ufe00-\ufe0f]"
 )
 
 

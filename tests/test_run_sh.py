@@ -200,3 +200,12 @@ def test_a_named_certificate_authority_is_trusted(private_index: tuple[str, Path
 
     assert "trying the system's certificates" not in said
     assert "was not found in the package registry" in said  # the connection was made, and the index is empty
+
+
+def test_environments_that_cannot_be_written_are_reported_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    answer = run("setup", "server", TTS_TRAIN_ENVS=str(tmp_path / "file" / "envs"))
+
+    assert answer.returncode == 1
+    assert "cannot be written. Set TTS_TRAIN_ENVS" in answer.stderr

@@ -10,6 +10,7 @@ from pathlib import Path
 from anyio import to_thread
 from pydantic import Field
 
+from jobs.dataset.audio_roots import OWN_FOLDER
 from jobs.dataset.takes import Take, find_takes_file, read_takes
 from jobs.errors import UserError
 from jobs.param_types import IngestedManifest, Strict, rare
@@ -121,7 +122,10 @@ def _record(args: RateSamplesArgs, context: ToolContext) -> RateSamplesAnswer:
 
 def _takes(args: RateSamplesArgs, context: ToolContext) -> tuple[Path, list[Take]]:
     takes_path = find_takes_file(Path(resolve_paths(args, context.settings, context.runner).takes))
-    return takes_path, read_takes(takes_path)
+    takes = read_takes(takes_path)
+    for take in takes:  # a person is asked to open them
+        OWN_FOLDER.find(takes_path, takes_path.parent, take.audio)
+    return takes_path, takes
 
 
 def _not_heard(takes_path: Path, takes: Sequence[Take]) -> list[Take]:

@@ -1,8 +1,14 @@
 """Clips and texts of an ingest against the truth: ``./run.sh bench transcript FOLDER [--whisper MODEL]``.
 
-FOLDER holds ``book.m4b`` and ``book.txt``, the text as it is read. Prints a line of JSON for each way: with the book's
-text, and by Whisper alone where a model is given, beside one batched pass of faster-whisper over it. Figures:
+FOLDER holds ``book.m4b`` and ``book.txt``, the text as it is read, and may hold ``utterances.jsonl``, its parts with
+``start``, ``end`` (seconds) and ``text``. Prints a line of JSON for each way: with the book's text; where a model is
+given, with the book's text in what Whisper hears, with that text spoiled, and by Whisper alone, beside one batched pass
+of faster-whisper. ``--languages FOLDER`` adds recordings with their texts, named by their language: ``german.flac`` and
+``german.txt``. Figures:
 
+- ``placed``: share of the book's words that were found in the speech;
+- ``wrong_clips``: clips whose text is not, word by word, in the text as it is read;
+- ``false_keep_s``: seconds kept of utterances that the spoiled text lacks;
 - ``wer``: word error rate of all kept texts, in order, against the book's spoken words;
 - ``false_ends``: sentence marks after words where the book has none, and how many sentence ends the text has;
 - ``clips_with_false_end``: clips that end in such a mark;
@@ -15,7 +21,9 @@ text, and by Whisper alone where a model is given, beside one batched pass of fa
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import random
 import re
 import statistics
 import sys
@@ -27,15 +35,19 @@ from typing import Any
 
 from rapidfuzz.distance import Levenshtein
 
+from jobs.asr.model_registry import CODES
 from jobs.asr.wer import word_error_rate
 from jobs.audio.clip_io import SPEECH_RATE_HZ, read_clip
 from jobs.dataset.manifest import Clip, Rejection
+from jobs.ingest_audiobook.heard_book.matching import written_words
 from jobs.ingest_audiobook.params import Params
 from jobs.ingest_audiobook.work import make_clips
 from jobs.text.english_normalization import SpokenWord, spoken_map
 from jobs.text.sentences import find_breaks
+from jobs.text.sounds import likeness
 from tests.support.null_context import NullContext
 
+EDGE_S = 0.3  # of an utterance's times, which are those of its file
 _MARKED = re.compile(r"\s*[\"'”’)]*[.?!]")
 
 
@@ -46,14 +58,65 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument("--whisper", metavar="MODEL", help="faster-whisper model name or directory")
+    parser.add_argument("--languages", type=Path, metavar="FOLDER", help="recordings in other languages, with texts")
     options = parser.parse_args(argv)
     audio, text = options.folder / "book.m4b", options.folder / "book.txt"
     book = " ".join(text.read_text(encoding="utf-8").split())
     report("with the book's text", measure(audio, book, text=str(text)))
-    if options.whisper:
-        report("Whisper", measure(audio, book, transcript="whisper", whisper_model=options.whisper))
-        report("one batched pass", measure_pass(audio, book, options.whisper))
+    if not options.whisper:
+        return 0
+    whisper = {"transcript": "whisper", "whisper_model": options.whisper}
+    report("the book's text in Whisper's", measure(audio, book, text=str(text), **whisper))
+    report_spoiled(options.folder, book, whisper)
+    report("Whisper", measure(audio, book, **whisper))
+    report("one batched pass", measure_pass(audio, book, options.whisper))
+    for recording in sorted(options.languages.glob("*.flac")) if options.languages else ():
+        text = recording.with_suffix(".txt")
+        book = " ".join(text.read_text(encoding="utf-8").split())
+        report(recording.stem, measure(recording, book, text=str(text), language=recording.stem, **whisper))
+        altered = alter(book, CODES[recording.stem])
+        with spoiled_text(altered) as path:
+            found = measure(recording, book, text=str(path), language=recording.stem, **whisper)
+        report(f"{recording.stem}, altered words", found)
     return 0
+
+
+def report_spoiled(folder: Path, book: str, whisper: dict[str, str]) -> None:
+    """Measure with a text that lacks every fourth utterance, with altered words, and with another book."""
+    audio = folder / "book.m4b"
+    utterances = [json.loads(line) for line in (folder / "utterances.jsonl").read_text(encoding="utf-8").splitlines()]
+    lacking = " ".join(one["text"] for number, one in enumerate(utterances) if number % 4 != 1)
+    unprinted = [(one["start"], one["end"]) for number, one in enumerate(utterances) if number % 4 == 1]
+    other = " ".join(random.Random(0).sample(book.split(), len(book.split())))
+    for way, text in (
+        ("a text without a quarter of it", lacking),
+        ("altered words", alter(book, "en")),
+        ("another book", other),
+    ):
+        with spoiled_text(text) as path:
+            report(way, measure(audio, book, unprinted if text is lacking else (), text=str(path), **whisper))
+
+
+@contextlib.contextmanager
+def spoiled_text(text: str) -> Iterator[Path]:
+    """Write a text to a file that lasts as long as the context."""
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "book.txt"
+        path.write_text(text, encoding="utf-8")
+        yield path
+
+
+def alter(book: str, language: str) -> str:
+    """Leave out a short word, or replace one by another of the text, in every twentieth word or so."""
+    rng = random.Random(0)
+    words = book.split()
+    changed = range(10, len(words), 20)
+    vocabulary = sorted({word.strip(".,;:") for word in words if word.isalpha()})
+    for place in changed:
+        is_short = len(words[place]) <= 3 and words[place].isalpha()
+        others = [word for word in vocabulary if likeness(word, words[place], language) != "same"]
+        words[place] = "" if is_short else rng.choice(others)
+    return " ".join(filter(None, words))
 
 
 def report(way: str, figures: dict[str, Any]) -> None:
@@ -62,8 +125,8 @@ def report(way: str, figures: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps({"way": way, **rounded}) + "\n")
 
 
-def measure(audio: Path, book: str, **arguments: str) -> dict[str, Any]:
-    """Ingest a recording and compare with its text."""
+def measure(audio: Path, book: str, unprinted: Sequence[tuple[float, float]] = (), **arguments: str) -> dict[str, Any]:
+    """Ingest a recording and compare with its text as it is read; ``unprinted`` spans must not be kept."""
     began = time.process_time()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -73,16 +136,35 @@ def measure(audio: Path, book: str, **arguments: str) -> dict[str, Any]:
     clips = [clip for record in records for clip in record.clips]
     rejections = [rejection for record in records for rejection in record.rejections]
     texts = [clip.text for clip in clips]
+    code = CODES[params.language]
     figures: dict[str, Any] = {
         "clips": len(clips),
-        "median_s": statistics.median(seconds(clip) for clip in clips),
+        "median_s": statistics.median([seconds(clip) for clip in clips] or [0.0]),
         "speech_kept": kept_share(clips, rejections),
-        **compare(book, texts),
         "cpu_s": cpu_s,
     }
+    if code == "en":
+        figures |= compare(book, texts)
     if "text" in arguments:
-        figures["in_sentences"] = share_in_sentences(book, clips, params.max_clip_s)
+        figures |= {
+            "placed": sum(len(written_words(text, code)) for text in texts) / len(written_words(book, code)),
+            "wrong_clips": sum(not is_within(text, book, code) for text in texts),
+            "in_sentences": share_in_sentences(book, clips, params.max_clip_s, code),
+        }
+    if unprinted:
+        figures["false_keep_s"] = sum(
+            max(0.0, min(clip.source.end_s, end - EDGE_S) - max(clip.source.start_s, start + EDGE_S))
+            for clip in clips
+            if clip.source is not None
+            for start, end in unprinted
+        )
     return figures
+
+
+def is_within(text: str, book: str, code: str) -> bool:
+    """Return whether the words of a text follow each other in the book."""
+    words, all_words = ([word.word for word in written_words(each, code)] for each in (text, book))
+    return f" {' '.join(words)} " in f" {' '.join(all_words)} "
 
 
 def measure_pass(audio: Path, book: str, model: str) -> dict[str, Any]:
@@ -133,10 +215,12 @@ def matched(true_words: Sequence[SpokenWord], words: Sequence[SpokenWord]) -> It
             )
 
 
-def share_in_sentences(book: str, clips: Sequence[Clip], max_s: float) -> float:
+def share_in_sentences(book: str, clips: Sequence[Clip], max_s: float, code: str) -> float:
     """Return the share of seconds in clips that begin and end where a sentence or, in a long one, a clause does."""
-    breaks = find_breaks(book, "en")
+    breaks = find_breaks(book, code)
     kept_s = sum(map(seconds, clips))
+    if not clips:
+        return 0.0
     seconds_per_character = kept_s / sum(len(clip.text) for clip in clips)
     bounds = [0, *breaks.sentences]
     whole_s, position = 0.0, 0
@@ -164,7 +248,7 @@ def kept_share(clips: Sequence[Clip], rejections: Sequence[Rejection]) -> float:
     """Return the share of the seconds kept of those that are no silence."""
     kept_s = sum(map(seconds, clips))
     lost_s = sum(one.source.end_s - one.source.start_s for one in rejections if one.reason != "silence")
-    return kept_s / (kept_s + lost_s)
+    return kept_s / max(kept_s + lost_s, 1e-9)
 
 
 def seconds(clip: Clip) -> float:

@@ -23,6 +23,7 @@ from jobs.asr.transcript import (
     TranscribedWord,
 )
 from jobs.asr.whisper_files import check_whisper
+from jobs.asr.whisper_scores import ScoredText, score_texts
 from jobs.errors import UserError
 from jobs.model_folders.checked_loading import loading_explained
 from jobs.model_folders.contents import ModelFolder, staged
@@ -141,6 +142,13 @@ class Transcriber:
             self.transcribe(samples_16k[first:last], code) if number in again else _with_text(found[number])
             for number, (first, last) in enumerate(cuts)
         ]
+
+    def score(
+        self, samples_16k: npt.NDArray[np.float32], texts: Sequence[Sequence[str]], language: str
+    ) -> list[ScoredText | None]:
+        """Score texts for at most 30 s of audio; see ``jobs.asr.whisper_scores.score_texts``."""
+        with _translated_cuda_errors(self.model):
+            return score_texts(self._whisper, samples_16k, texts, language)
 
     def detect_language(self, samples_16k: npt.NDArray[np.float32]) -> tuple[str, float]:
         """Return code and probability of the likeliest of Qwen3-TTS's ten languages in the first 30 s."""

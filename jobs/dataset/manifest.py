@@ -145,6 +145,8 @@ class RejectionError(Exception):
 
 
 RowT = TypeVar("RowT", bound=Row)
+ItemT = TypeVar("ItemT")
+MOST_CLIPS = 500_000  # of a manifest: more than 1,000 hours of short clips
 
 
 def read_rows(path: Path, model: type[RowT]) -> Iterator[RowT]:
@@ -164,6 +166,17 @@ def read_numbered_rows(path: Path, model: type[RowT]) -> Iterator[tuple[int, Row
                 yield number, _parse(path, number, line, model)
     except OSError as error:
         raise UserError("manifest_missing", f"Cannot open {path}: {error.strerror}.", "Check the path.") from error
+
+
+def limit_rows(rows: Iterable[ItemT], path: Path, most: int) -> Iterator[ItemT]:
+    """Iterate over rows; a file with more of them than work could use is refused.
+
+    Raises ``UserError``: ``file_too_large``.
+    """
+    for number, row in enumerate(rows, 1):
+        if number > most:
+            raise UserError("file_too_large", f"{path} has more than {most:,} lines.", "Give a part of it.")
+        yield row
 
 
 def _parse(path: Path, number: int, line: bytes, model: type[RowT]) -> RowT:
@@ -251,7 +264,7 @@ def length_of(row: Clip) -> float:
 def read_extent(manifest: Path) -> Extent:
     """Read all lines. Raises ``UserError``: ``manifest_missing``, ``manifest_unreadable``."""
     extent = Extent()
-    for row in read_rows(manifest, Clip):
+    for row in limit_rows(read_rows(manifest, Clip), manifest, MOST_CLIPS):
         extent.n_clips += 1
         extent.seconds += length_of(row)
         extent.n_without_length += row.duration_s is None

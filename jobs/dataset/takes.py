@@ -8,11 +8,22 @@ from pathlib import Path
 
 from pydantic import ConfigDict, Field
 
-from jobs.dataset.manifest import ClipSeconds, FileName, LanguageName, Name, Row, Text, file_inside, read_rows
+from jobs.dataset.manifest import (
+    ClipSeconds,
+    FileName,
+    LanguageName,
+    Name,
+    Row,
+    Text,
+    file_inside,
+    limit_rows,
+    read_rows,
+)
 from jobs.errors import UserError
 from jobs.param_types import AUTO
 
 TAKES_NAME = "takes.jsonl"
+MOST_TAKES = 20_000  # the server holds them all; a search makes some hundreds
 
 
 class Take(Row):
@@ -57,9 +68,9 @@ def check_takes_file(path: Path) -> Path:
 def read_takes(path: Path) -> list[Take]:
     """Read all takes of a ``takes.jsonl`` or of its folder.
 
-    Raises ``UserError``: ``manifest_missing``, ``manifest_unreadable``.
+    Raises ``UserError``: ``manifest_missing``, ``manifest_unreadable``, ``file_too_large``: more than ``MOST_TAKES``.
     """
-    return list(read_rows(find_takes_file(path), Take))
+    return list(limit_rows(read_rows(find_takes_file(path), Take), path, MOST_TAKES))
 
 
 def stop_rate(takes: Sequence[Take]) -> float:

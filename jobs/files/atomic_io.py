@@ -21,8 +21,8 @@ from typing import Any, BinaryIO, TextIO
 
 from jobs.files.folders import make_folder, open_parent
 
-_LEFTOVER = re.compile(r"\..+\.[0-9a-f]{16}\.tmp", re.DOTALL)
-_FORMER = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.former", re.DOTALL)
+_LEFTOVER = re.compile(r"\..+\.[0-9a-f]{16}\.tts-train-new", re.DOTALL)
+_FORMER = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.tts-train-former", re.DOTALL)
 _NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 PRIVATE = 0o600
@@ -173,7 +173,13 @@ def _make_temporary(folder: int, name: str, mode: int | None) -> tuple[str, int]
 
 def temporary_name(name: str) -> str:
     """Make a name for what will be renamed to ``name``; ``sweep`` knows it when it is left."""
-    return f".{name[:60]}.{secrets.token_hex(8)}.tmp"
+    return f".{name[:60]}.{secrets.token_hex(8)}.tts-train-new"
+
+
+def name_to_restore(entry: str) -> str | None:
+    """Return the name that ``sweep`` would give back to an entry of a folder; None: the entry is no former folder."""
+    former = _FORMER.fullmatch(entry)
+    return former["name"] if former else None
 
 
 def sweep(folder: int) -> None:
@@ -242,7 +248,7 @@ def _exchange(parent: int, new: str, name: str) -> None:
 
 def _exchange_in_two_steps(parent: int, new: str, name: str) -> None:
     """Move the former folder away and give its name to the new one; ``sweep`` puts it back after a kill between."""
-    former = f".{name}.{secrets.token_hex(8)}.former"
+    former = f".{name}.{secrets.token_hex(8)}.tts-train-former"
     with ExitStack() as locked:
         with suppress(OSError):  # no folder, or a file system without locks
             descriptor = os.open(name, _FOLDER, dir_fd=parent)

@@ -10,7 +10,6 @@ Anybody can write such a record, so one counts only if its job is known to have 
 
 import fnmatch
 import hashlib
-import json
 import os
 import re
 import stat
@@ -20,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from jobs.errors import UserError
-from jobs.files.atomic_io import write_json
+from jobs.files.atomic_io import name_to_restore, write_json
 from jobs.files.folders import make_folder
+from jobs.files.json_documents import parse_json
 from jobs.files.reading import read_bytes
 
 RECORDS = ".tts-train"
@@ -30,7 +30,7 @@ MOST_RECORD_BYTES, MOST_FOLDER_BYTES = 2_000_000, 4_000_000  # of a record, and 
 MOST_HASHED_BYTES = 1_000_000_000
 # Changed beside us by people, by libraries that only look, and by file managers.
 _IGNORED = re.compile(
-    r"\.tts-train|human_ratings\.jsonl|optuna_study\.db(-.*)?|\..*\.[0-9a-f]{16}\.(tmp|former)"
+    r"\.tts-train|human_ratings\.jsonl|optuna_study\.db(-.*)?|\..*\.[0-9a-f]{16}\.tts-train-(new|former)"
     r"|\.DS_Store|\._.*|Thumbs\.db|desktop\.ini",
     re.DOTALL,
 )
@@ -74,20 +74,28 @@ class Place:
     record: str
 
     def existing(self) -> list[str]:
-        """Return the names in the folder that the job may write and that are there, sorted."""
+        """Return the names in the folder that the job may write and that are there, sorted.
+
+        A folder that was moved away, and that the next writer gives its name back, counts as there.
+        """
+        return sorted(name for name in self._find() if _matches(name, self.names))
+
+    def _find(self) -> dict[str, Path]:
+        """Map the names in the folder to what has them, or is about to get them back."""
         try:
-            found = os.listdir(self.folder)  # noqa: PTH208 (names)
+            entries = os.listdir(self.folder)  # noqa: PTH208 (names)
         except (FileNotFoundError, NotADirectoryError):
-            return []
-        return sorted(name for name in found if _matches(name, self.names))
+            return {}
+        restored = {name: self.folder / entry for entry in entries if (name := name_to_restore(entry)) is not None}
+        return restored | {entry: self.folder / entry for entry in entries}
 
     def foreign(self, is_known: IsKnown) -> list[str]:
         """Return those of ``existing`` that known jobs did not make, or that were changed since."""
-        names = self.existing()
+        names, found = self.existing(), self._find()
         if not names or _is_inside_ours(self.folder, is_known):
             return []
         records = [record for record in read_records(self.folder) if is_known(record.job, self.folder)]
-        return [name for name in names if not self._is_ours(name, records)]
+        return [name for name in names if not self._is_ours(name, found[name], records)]
 
     def jobs(self) -> set[str]:
         """Return the ids of all jobs that records name here and in the folders above, known or not."""
@@ -99,22 +107,24 @@ class Place:
 
     def seal(self, job_id: str) -> None:
         """Record what a job that has ended, well or not, has made; after ``claim``."""
-        made = {name: "" if self._is_continued(name) else compute_hash(self.folder / name) for name in self.existing()}
+        made = {
+            name: "" if self._is_continued(name, path) else compute_hash(path)
+            for name, path in self._find().items()
+            if _matches(name, self.names)
+        }
         self._write({"job": job_id, "names": list(self.names), "made": made})
 
-    def _is_continued(self, name: str) -> bool:
-        path = self.folder / name
+    def _is_continued(self, name: str, path: Path) -> bool:
         continued = [pattern for pattern in self.names if pattern.endswith("/")]
         return path.is_dir() and not path.is_symlink() and _matches(name, continued)
 
-    def _is_ours(self, name: str, records: Sequence[Record]) -> bool:
-        path = self.folder / name
+    def _is_ours(self, name: str, path: Path, records: Sequence[Record]) -> bool:
         if path.is_symlink():
             return False
         if any(record.may_write(name) for record in records):
             return True
         hashes = {record.made[name] for record in records if record.made is not None and name in record.made}
-        return bool(hashes) and (self._is_continued(name) or compute_hash(path) in hashes)
+        return bool(hashes) and (self._is_continued(name, path) or compute_hash(path) in hashes)
 
     def _write(self, content: dict[str, Any]) -> None:
         write_json(make_folder(self.folder / RECORDS) / f"{self.record}.json", content)
@@ -149,8 +159,8 @@ def read_records(folder: Path) -> Iterator[Record]:
         try:
             read = read_bytes(records / name, min(MOST_RECORD_BYTES, left))
             left -= len(read)
-            content = json.loads(read)
-        except (UserError, OSError, ValueError, RecursionError):
+            content = parse_json(read)
+        except (UserError, OSError, ValueError):
             continue
         if (record := _parse(content)) is not None:
             yield record

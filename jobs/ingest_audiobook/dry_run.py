@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.cost import CLIP_BYTES_PER_S
-from jobs.ingest_audiobook.params import Params, transcript_source
+from jobs.ingest_audiobook.params import USES_WHISPER, Params, transcript_source
 from jobs.runner.machine.bounded_child import run_bounded
 from jobs.runner.machine.preflight import free_bytes
 from jobs.settings import PROJECT_ROOT, Settings
@@ -20,6 +20,7 @@ MEMORY_BYTES = 1 << 30  # three times what a text of 32 MB or an index of 70 hou
 SPEED = {"none": 300.0, "segments": 300.0, "book": 25.0}
 JUDGING_S, JUDGING_ALL_S = 0.018, 0.1
 WHISPER_GB = {"tiny": 0.08, "base": 0.15, "small": 0.5, "medium": 1.5, "large-v2": 3.1, "large-v3": 3.1}
+INGEST_MB = 1200  # without Whisper
 START_S = 10.0  # of the worker and its models
 MAX_LISTED = 60
 
@@ -45,6 +46,7 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
         "text": _text(params, source, settings),
         "disk": {"need_mb": round(need / 1e6, 1), "free_gb": round(free / 1e9, 2), "fits": need <= free},
         "time": _time(params, found, source),
+        **_memory(params, source),
         "notes": found["notes"],
     }
     if len(chapters) > MAX_LISTED:
@@ -53,10 +55,13 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
 
 
 def _text(params: Params, source: str, settings: Settings) -> str:
+    whisper = f"Whisper {params.whisper_model}{_download(params.whisper_model, settings)}"
     return {
         "segments": f"{params.segments_jsonl or params.text}: its words and times",
-        "book": f"{params.text}, matched to the speech (English)",
-        "whisper": f"Whisper {params.whisper_model}{_download(params.whisper_model, settings)}",
+        "book": f"{params.text}, matched to the speech by a small recogniser of English that needs no download; "
+        f"transcript=whisper keeps more of it{_download(params.whisper_model, settings)}",
+        "heard_book": f"{params.text}, matched to what {whisper} hears",
+        "whisper": whisper,
         "none": "none: clips without text",
     }[source]
 
@@ -66,6 +71,12 @@ def _download(model: str, settings: Settings) -> str:
     size = WHISPER_GB.get(model)
     found = (settings.hub_cache / f"models--Systran--faster-whisper-{model}" / "snapshots").glob("*/model.bin")
     return "" if size is None or any(found) else f", to be downloaded once: {size:g} GB"
+
+
+def _memory(params: Params, source: str) -> dict[str, Any]:
+    """Return the main memory of a known model of Whisper; other sources have the kind's own rule."""
+    size = WHISPER_GB.get(params.whisper_model) if source in USES_WHISPER else None
+    return {} if size is None else {"memory": {"memory_mb": round(INGEST_MB + 1000 * size), "from": "the model's file"}}
 
 
 def _time(params: Params, found: Mapping[str, Any], source: str) -> dict[str, Any]:

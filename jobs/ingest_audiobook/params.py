@@ -24,7 +24,9 @@ class Params(Strict):
         None, description="Segments that exist already: JSONL with start, end (seconds) and text. Skips transcription."
     )
     transcript: Literal["auto", "book", "whisper", "none"] = Field(
-        "auto", description="auto: the given text or segments, else Whisper."
+        "auto",
+        description="auto: the given text or segments, else Whisper. whisper with text: the book's words, found in "
+        "what Whisper hears, as is every text in another language than English.",
     )
     language: Language = Field("english", description="")
     whisper_model: ModelRef = rare("large-v3", description="faster-whisper model name or directory.")
@@ -84,6 +86,9 @@ class Result(Strict):
 
 AUDIO_SUFFIXES = (".m4b", ".m4a", ".mp4", ".mp3", ".aac", ".flac", ".ogg", ".oga", ".opus", ".wav", ".webm", ".mkv")
 SUBTITLE_SUFFIXES = (".srt", ".vtt")
+TEXT_SUFFIXES = (".txt", ".md", ".epub", ".html", ".htm", *SUBTITLE_SUFFIXES)
+TARGET_OF_MAX = 0.6  # of a clip, where only the longest was chosen
+USES_WHISPER = ("whisper", "heard_book")
 
 
 def check(params: Params) -> None:
@@ -94,17 +99,17 @@ def check(params: Params) -> None:
         raise UserError("audio_missing", f"There is no file {audio}.", "Check the path of the recording.")
     if audio.is_file() and audio.stat().st_size == 0:
         raise UserError("audio_empty", f"{audio} has 0 bytes.", "Copy or download the recording again.")
+    if audio.suffix.lower() in TEXT_SUFFIXES:
+        raise UserError(
+            "audio_unreadable",
+            f"{audio} is a text, not a recording.",
+            "Give the recording as audio=PATH and this file as text=PATH.",
+        )
     if params.segments_jsonl is not None and params.transcript != "auto":
         raise UserError(
             "transcript_conflict",
             f"segments_jsonl has its own text, but transcript is {params.transcript!r}.",
             "Omit one of them.",
-        )
-    if transcript_source(params) == "book" and params.language not in ("english", "auto"):
-        raise UserError(
-            "language_unsupported",
-            f"The book's text is matched to speech in English only, not in {params.language}.",
-            "Omit text, or give transcript=whisper.",
         )
     if params.transcript == "book" and params.text is None:
         raise UserError("text_missing", "transcript=book needs the book's text.", "Give text=PATH of a .txt file.")
@@ -124,8 +129,13 @@ def check(params: Params) -> None:
     if params.start_s is not None and params.end_s is not None and params.start_s >= params.end_s:
         raise UserError("selection_empty", f"start_s={params.start_s} is not before end_s={params.end_s}.", "")
     if params.target_clip_s > params.max_clip_s or params.min_clip_s > params.max_clip_s:
+        target = min(params.target_clip_s, round(TARGET_OF_MAX * params.max_clip_s, 1))
         raise UserError(
-            "clip_bounds", "min_clip_s and target_clip_s must not exceed max_clip_s.", "Defaults: 2, 8 and 15 s."
+            "clip_bounds",
+            f"min_clip_s ({params.min_clip_s:g}) and target_clip_s ({params.target_clip_s:g}) must not exceed "
+            f"max_clip_s ({params.max_clip_s:g}).",
+            f"Give all three, such as min_clip_s={min(params.min_clip_s, target / 2):g} target_clip_s={target:g} "
+            f"max_clip_s={params.max_clip_s:g}. Defaults: 2, 8 and 15 s.",
         )
 
 
@@ -133,12 +143,19 @@ def _is_there(text: str, takes_folder: bool) -> bool:
     return Path(text).is_file() or (takes_folder and Path(text).is_dir())
 
 
-def transcript_source(params: Params) -> Literal["segments", "book", "whisper", "none"]:
-    """Return the source of the text that ``transcript`` and the given files select."""
-    if params.transcript != "auto":
+def transcript_source(params: Params) -> Literal["segments", "book", "heard_book", "whisper", "none"]:
+    """Return the source of the text that ``transcript`` and the given files select.
+
+    ``heard_book``: the book's words, found in what Whisper hears. The offline recogniser of ``book`` is of English.
+    """
+    has_book = params.text is not None and not Path(params.text).is_dir()
+    if params.transcript == "whisper" and has_book:
+        return "heard_book"
+    if params.transcript in ("whisper", "none"):
         return params.transcript
-    if params.segments_jsonl is not None or (params.text or "").lower().endswith(SUBTITLE_SUFFIXES):
+    is_timed = params.segments_jsonl is not None or (params.text or "").lower().endswith(SUBTITLE_SUFFIXES)
+    if params.transcript == "auto" and (is_timed or (params.text is not None and not has_book)):
         return "segments"
-    if params.text is not None and Path(params.text).is_dir():
-        return "segments"
-    return "book" if params.text is not None else "whisper"
+    if params.transcript == "auto" and params.text is None:
+        return "whisper"
+    return "book" if params.language in ("english", "auto") else "heard_book"

@@ -31,7 +31,7 @@ def probe(params: Params, settings: Settings) -> dict[str, Any]:
     source = transcript_source(params)
     if source == "segments":
         notes.append(f"{sum(map(len, read_given_segments(params, files, roots)))} segments are given.")
-    elif source == "book":
+    elif source in ("book", "heard_book"):
         text = read_book_text(Path(params.text or ""))
         notes += [*text.notes, f"The text has about {len(text.text.split())} words."]
     infos = [recording.info for recording in files.recordings]

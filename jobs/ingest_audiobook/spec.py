@@ -1,12 +1,21 @@
 """Declaration of the job kind ``ingest_audiobook``."""
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from jobs.cost import CLIP_BYTES_PER_S, Cost, audio_seconds
 from jobs.dataset.manifest import DATASET_NAMES, INGESTED
-from jobs.ingest_audiobook.params import Params, Result, check, transcript_source
+from jobs.ingest_audiobook.params import USES_WHISPER, Params, Result, check, transcript_source
 from jobs.runner.job_kind import Example, JobKind, ShellCommand, StartTool
 from jobs.runner.machine.limits import Limits, limits_of_reader
+
+
+def find_way(params: Mapping[str, Any]) -> str:
+    """Return the source of the words, and Whisper's model where it is heard."""
+    source = transcript_source(Params.model_validate(params))
+    return f"{source} {params['whisper_model']}" if source in USES_WHISPER else source
+
 
 # measured by bench/dataset/ingest.py
 COST = Cost(
@@ -16,13 +25,14 @@ COST = Cost(
     s_fixed=10,
     memory_mb=1200,
     bytes_each=CLIP_BYTES_PER_S,
+    way=find_way,
 )
 WHISPER_MB = 16_000  # large-v3 in float32 is 6.2 GB, and it is converted while it is loaded
 
 
 def make_limits(params: Params) -> Limits:
     """Return the limits of an ingest, whose recording and text anybody may have made."""
-    is_transcribed = transcript_source(params) == "whisper"
+    is_transcribed = transcript_source(params) in USES_WHISPER
     return limits_of_reader(COST.measure(params.model_dump()), WHISPER_MB if is_transcribed else 0)
 
 
@@ -42,8 +52,9 @@ KIND = JobKind(
         description="""\
 Cut an audiobook into clips with text: the first step to a voice.
 
-The book's text is matched offline (English), else Whisper transcribes. CPU, minutes to hours. A job; its result
-names train_manifest.jsonl and what was rejected. For clips that are cut already: ingest_clips. Next: align.""",
+The book's text is matched offline (English) or by Whisper (ten languages); without it, Whisper transcribes. CPU,
+minutes to hours. A job; its result names train_manifest.jsonl and what was rejected. For clips that are cut
+already: ingest_clips. Next: align.""",
         order=10,
         next='Check rejections.jsonl, then call align manifest="{manifest}".',
         step="ingest_audiobook (or ingest_clips) -> train_manifest.jsonl; look at what was rejected.",

@@ -20,6 +20,7 @@ from jobs.dataset.manifest import (
     FileName,
     Row,
     file_inside,
+    limit_rows,
     read_numbered_rows,
 )
 from jobs.errors import UserError
@@ -31,6 +32,7 @@ HUMAN_RATINGS = "human_ratings.jsonl"
 """Beside takes.jsonl: what people said of them."""
 
 LONGEST_NOTE = 10_000
+MOST_OPINIONS = 50_000
 Moment = Annotated[float, Field(ge=0, le=1e11)]
 Winner = Literal["audio", "against", "tie"]
 
@@ -98,7 +100,7 @@ def read_opinions(folder: Path) -> Opinions:
         return Opinions()
     scores: list[HumanRating] = []
     votes: list[Vote] = []
-    for number, row in read_numbered_rows(path, Row):
+    for number, row in limit_rows(read_numbered_rows(path, Row), path, MOST_OPINIONS):
         said = row.model_dump()
         try:
             if "winner" in said:

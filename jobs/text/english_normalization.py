@@ -63,11 +63,18 @@ def written(text: str, words: list[SpokenWord], first: int, last: int) -> str:
 
 
 def written_between(text: str, start: int, end: int, limit: int) -> str:
-    """``text[start:end]`` as ``written`` gives it back, widened by its punctuation, at most to ``limit``."""
+    """``text[start:end]`` as ``written`` gives it back, in any language, widened by its punctuation up to ``limit``."""
     while start > 0 and text[start - 1] in _OPENING and (start == 1 or not text[start - 2].isalnum()):
         start -= 1
-    while end < limit and not text[end].isspace() and not _opens_here(text, end):
-        end += 1
+    if start > 1 and text[start - 2] == "«" and text[start - 1] in _SPACES:
+        start -= 2
+    while end < limit:
+        if text[end] in _SPACES and text[end + 1 : end + 2] in _AFTER_SPACE and end + 1 < limit:
+            end += 2
+        elif text[end].isspace() or _opens_here(text, end):
+            break
+        else:
+            end += 1
     return _without_lone_marks(" ".join(text[start:end].split()))
 
 
@@ -97,7 +104,7 @@ _OTHER_READINGS = {
     "i.e.": ("i e",), "e.g.": ("e g",), "etc.": ("and so on", "and so forth"), "st.": ("street",), "vs.": ("v s",),
     "viz.": ("that is", "vis"), "dr.": ("drive",), "ms.": ("miz",), "&": ("et",),
 }  # fmt: skip
-_OPENING = "\"'“‘([«¿¡„"
+_OPENING = "\"'“‘([«»¿¡„"
 _ABBREVIATIONS = {
     "i.e.": "that is", "e.g.": "for example", "etc.": "et cetera", "viz.": "namely", "vs.": "versus",
     "mr.": "mister", "mrs.": "missus", "ms.": "miss", "messrs.": "messieurs", "dr.": "doctor", "st.": "saint",
@@ -210,18 +217,36 @@ def _letters(spoken: str) -> str:
     return " ".join(word for word in words if word)
 
 
+_SPACES = " \u00a0\u202f"
+_AFTER_SPACE = tuple("»!?;:")  # French puts a space before them
+_CLOSING = {"(": ")", "[": "]", "„": "“”", "“": "”", "«": "»", "»": "«", '"': '"'}
+_MARKS = frozenset("".join((*_CLOSING, *_CLOSING.values())))
+
+
 def _opens_here(text: str, at: int) -> bool:
     """True for an opening mark that belongs to the word after it, as in ``word—"next``."""
-    return text[at] in "“‘([«„¿¡" or (text[at] in "\"'" and at > 0 and text[at - 1] in "—–-")
-
-
-_PAIRS = {"“": "”", "(": ")", "[": "]", "«": "»"}
+    if text[at] in "([„¿¡":
+        return True
+    if text[at] not in "“”‘’«»\"'":
+        return False
+    after = text[at + 1 :].lstrip(_SPACES if text[at] == "«" else "")[:2].lstrip("¿¡«»“„‘([\"'")[:1]
+    return after.isalnum() and (at == 0 or not (text[at - 1].isalnum() or text[at - 1] in ".,!?…;:"))
 
 
 def _without_lone_marks(text: str) -> str:
-    for opening, closing in _PAIRS.items():
-        if text.count(opening) != text.count(closing):
-            text = text.replace(opening, "").replace(closing, "")
-    if text.count('"') % 2:
-        text = text.replace('"', "")
-    return text.strip()
+    """Drop quotes and brackets without a partner."""
+    opened: list[int] = []
+    lone: set[int] = set()
+    for at, mark in enumerate(text):
+        if mark not in _MARKS:
+            continue
+        if mark in _CLOSING and (mark in "([„" or _opens_here(text, at)):
+            opened.append(at)
+        elif opened and mark in _CLOSING[text[opened[-1]]]:
+            opened.pop()
+        else:
+            lone.add(at)
+    lone.update(opened)
+    lone.update(at + 1 for at in opened if text[at] == "«" and text[at + 1 : at + 2] == " ")
+    lone.update([at - 1 for at in lone if text[at] == "»" and text[max(0, at - 1) : at] == " "])
+    return "".join(character for at, character in enumerate(text) if at not in lone).strip()

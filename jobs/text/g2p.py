@@ -1,18 +1,14 @@
 """Pronunciations of words that no dictionary has: espeak-ng's library says IPA, a table makes CMU phones of it.
 
-The library and its voices come in a wheel; no ``espeak-ng`` binary is needed. Foreign names come out English,
-which is good enough to find them in audio.
+Foreign names come out English, which is good enough to find them in audio.
 """
 
-import ctypes
 import functools
 import re
 
-import espeakng_loader
+from jobs.text.espeak import espeak
 
-_UTF8 = 1
-_IPA = 0x02
-_SYNCHRONOUS = 0x02  # espeak_AUDIO_OUTPUT: nothing is played, nothing is threaded
+VOICE = "en-us"
 
 # espeak-ng's en-us IPA to the 39 phones of the CMU dictionary; the longest key wins.
 # Own table, 2026; no symbol was left over on 27 rare words of two books (facts: maintz, sweynheim, mak'st …).
@@ -36,7 +32,7 @@ def pronounce(word: str) -> tuple[str, ...]:
 
     Raises ``ValueError``: the word holds nothing that can be said.
     """
-    ipa = _ipa(word)
+    ipa = espeak().ipa(word, VOICE)
     phones = tuple(phone for symbol in _SYMBOL.findall(_plain(ipa)) for phone in _CMU[symbol].split())
     if not phones:
         raise ValueError(f"no pronunciation for {word!r} (espeak-ng says {ipa!r})")
@@ -46,24 +42,3 @@ def pronounce(word: str) -> tuple[str, ...]:
 def _plain(ipa: str) -> str:
     ipa = re.sub(r"\([a-z-]+\)", "", ipa)  # (en)…(de): espeak-ng changed its voice for a foreign word
     return re.sub(r"[ˈˌ\s_\u200d|̩]", "", ipa)
-
-
-def _ipa(word: str) -> str:
-    text = ctypes.c_char_p(word.encode())
-    pointer = ctypes.pointer(text)
-    library = _espeak()
-    parts = []
-    while text.value:  # one clause a call; the call moves the pointer on, and clears it at the end
-        parts.append((library.espeak_TextToPhonemes(pointer, _UTF8, _IPA) or b"").decode())
-    return "".join(parts)
-
-
-@functools.cache
-def _espeak() -> ctypes.CDLL:
-    library = ctypes.CDLL(espeakng_loader.get_library_path())
-    library.espeak_TextToPhonemes.argtypes = [ctypes.POINTER(ctypes.c_char_p), ctypes.c_int, ctypes.c_int]
-    library.espeak_TextToPhonemes.restype = ctypes.c_char_p
-    rate = library.espeak_Initialize(_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), 0)
-    if rate <= 0 or library.espeak_SetVoiceByName(b"en-us") != 0:
-        raise RuntimeError("espeak-ng's library does not start: the espeakng-loader package is damaged")
-    return library

@@ -88,7 +88,7 @@ class ProgressBar:
         mark = (job.state, int(10 * (fraction or 0)))
         if mark != self._shown or time.monotonic() - self._shown_at > LINE_EVERY_S:
             self._shown, self._shown_at = mark, time.monotonic()
-            self._stream.write(f"{job.kind}: {job.state} {text}".rstrip() + "\n")
+            self._stream.write(f"{job.kind}: {job.state}" + (f", {text}" if text else "") + "\n")
             self._stream.flush()
 
     def close(self) -> None:
@@ -106,7 +106,8 @@ def _job(job: JobView) -> str:
         lines.append(f"  {job.progress}" + (f", about {duration_text(job.eta_s)} left" if job.eta_s else ""))
     if job.error is not None:
         lines.append(f"  {job.error.code}: {job.error.message}")
-    lines += ["  " + line for line in _lines(job.result)]
+    whole = f"./run.sh job {job.job_id} --detail"
+    lines += ["  " + line.replace("get_job detail=true", whole) for line in _lines(job.result)]
     if job.artifacts:
         lines.append("  files:")
     for artifact in job.artifacts[:MOST_LISTED]:

@@ -16,11 +16,14 @@ from typing import Any
 from jobs.errors import UserError
 from jobs.files.atomic_io import write_bytes
 from jobs.files.folders import make_folder
+from jobs.files.json_documents import parse_json
+from jobs.files.reading import read_bytes
 
 NAME = "tts-train"
 BEGIN, END = f"# >>> {NAME}", f"# <<< {NAME}"
 BACKUP = f".before-{NAME}"
 FIX = "Fix the file and retry."
+MOST_BYTES = 20_000_000  # of a configuration; Claude's own holds a history of projects
 # Older Codex versions allow 10 s for a server's start, and 60 s for a call; ours takes at most 50 s.
 CODEX_LIMITS = "startup_timeout_sec = 30\ntool_timeout_sec = 120\n"
 
@@ -80,7 +83,7 @@ def remove_entry(path: Path) -> ConfigChange:
     change = ConfigChange(path, before, after, is_removal=True)
     if after == before or not change.backup.exists():
         return replace(change, after="") if same_json(after, "") and after != before else change
-    kept = change.backup.read_text(encoding="utf-8")
+    kept = _read(change.backup)
     return replace(change, after=kept) if (after == kept if _is_toml(path) else same_json(after, kept)) else change
 
 
@@ -101,7 +104,7 @@ def write_change(change: ConfigChange, *, dry_run: bool) -> list[str]:
         path.unlink()  # it held this entry only
     else:
         write_file(path, change.after.encode(), mode)
-    if change.is_removal and backup.exists() and backup.read_text(encoding="utf-8") == change.after:
+    if change.is_removal and backup.exists() and _read(backup) == change.after:
         backup.unlink()
     return lines
 
@@ -178,10 +181,10 @@ def same_json(one: str, other: str) -> bool:
 def _read(path: Path) -> str:
     """Return the text of a configuration; empty if there is none."""
     try:
-        return path.read_text(encoding="utf-8")
+        return read_bytes(path, MOST_BYTES).decode()
     except FileNotFoundError:
         return ""
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, UserError) as error:
         raise UserError("config_unreadable", f"{path}: {error}", FIX) from error
 
 
@@ -193,15 +196,15 @@ def _is_ours(server: object) -> bool:
     """Return True for the entry of any copy of this project: it may have been moved."""
     return (
         isinstance(server, dict)
-        and str(server.get("command", "")).endswith("/run.sh")
+        and str(server.get("command", "")).endswith(("/run.sh", "/tts-train"))
         and "mcp" in server.get("args", [])
     )
 
 
 def _json(text: str, where: str) -> dict[str, Any]:
     try:
-        config = json.loads(text) if text.strip() else {}
-    except json.JSONDecodeError as error:
+        config = parse_json(text) if text.strip() else {}
+    except ValueError as error:
         raise UserError("config_unreadable", f"{where} is not JSON: {error}.", FIX) from error
     if not isinstance(config, dict):
         raise UserError("config_unreadable", f"{where} is not a JSON object.", FIX)

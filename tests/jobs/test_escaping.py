@@ -12,7 +12,7 @@ from jobs.escaping import escape, escape_line, escaped
 
 CLEAR_SCREEN, RED = "\x1b[2J", "\x9b31m"
 DECEPTIVE = [CLEAR_SCREEN, RED, "\r", "\x07", "\x00", "\x7f", "\u202e", "\u2066", "\u200b", "\ufeff", "\u2028",
-             "\udcff", "\U000e0041"]  # fmt: skip
+             "\udcff", "\U000e0041", "\U000e0100", "\xad", "\u034f", "\u3164"]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", DECEPTIVE)
@@ -25,10 +25,14 @@ def test_a_deceptive_character_is_shown_as_its_escape_in_json(text: str) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["Straße", "日本語", "e\u0301", "👩\u200d👩", "a\tb", "one\ntwo", "\\u001b", "Zoë’s — “book”"]
+    "text", ["Straße", "日本語", "e\u0301", "👩\u200d👩", "a\tb", "one\ntwo", "\\u001b", "Zoë’s — “book”", "a❤\ufe0f"]
 )
 def test_honest_text_stays_as_it_is(text: str) -> None:
     assert escape(text) == text
+
+
+def test_text_that_variants_of_glyphs_spell_is_shown() -> None:
+    assert escape("a\ufe00\ufe01\ufe0f") == "a\ufe00\\ufe01\\ufe0f"
 
 
 @settings(max_examples=50, deadline=None)

@@ -53,6 +53,21 @@ async def test_scores_are_stored_at_once_beside_the_takes(context: ToolContext, 
     assert answer.model_dump()["job"] is None
 
 
+@pytest.fixture
+def _take_of_a_stranger(takes: Path) -> None:
+    """One of the takes lies outside of the folder."""
+    takes.write_text(takes.read_text() + Take(audio="../../../etc/passwd", text="x").model_dump_json() + "\n")
+
+
+@pytest.mark.usefixtures("_take_of_a_stranger")
+async def test_a_person_is_asked_to_open_no_audio_outside_of_the_takes_folder(context: ToolContext) -> None:
+    for scores in ([], [Score(audio="take_00.wav", score=2)]):
+        with pytest.raises(UserError) as refused:
+            await rate_samples(RateSamplesArgs(takes="takes", scores=scores), context)
+
+        assert refused.value.code == "path_outside_dataset"
+
+
 async def test_a_second_listening_is_added_to_the_first(context: ToolContext, takes: Path) -> None:
     for score in (3, 5):
         await rate_samples(RateSamplesArgs(takes="takes", scores=[Score(audio="take_00.wav", score=score)]), context)

@@ -131,6 +131,22 @@ def test_a_brief_answer_is_at_most_8_kb_and_the_files_hold_the_rest(answered: An
     assert all(one["id"] in page for one in whole["evidence"])
 
 
+def test_old_answers_go_and_what_a_person_keeps_beside_them_stays(
+    answered: Answered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.research.answer.MAX_KEPT", 2)
+    folder = Path(answered().files["json"]).parents[1]
+    for name in ("2019 my thesis", "20190101-120000-mine", "20190101-120000-0.6b", "20190102-120000-0.6b"):
+        (folder / name).mkdir()
+        (folder / name / ("draft.txt" if "m" in name else "research.json")).write_text("{}")
+
+    answered()
+
+    left = {path.name for path in folder.iterdir()}
+    assert {"2019 my thesis", "20190101-120000-mine", "20190102-120000-0.6b"} <= left
+    assert "20190101-120000-0.6b" not in left
+
+
 def test_its_ranges_and_points_are_taken_by_tune_hparams(answered: Answered) -> None:
     for method in ("full", "lora"):
         made = answered(method=method, offline=True)

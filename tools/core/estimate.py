@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Mapping
 from typing import Any
 
+from jobs.cost import Cost
 from jobs.runner.client.runner import Runner
 from jobs.runner.job_kind import JobKind
 from jobs.runner.machine.preflight import free_bytes
@@ -28,7 +29,7 @@ def estimate(
     amount = rule.measure(params) if rule is not None else 0.0
     if rule is None or not amount:
         return {}
-    rates = _earlier_rates(kind, runner) if settings.home.exists() else []
+    rates = _earlier_rates(rule, kind, params, runner) if settings.home.exists() else []
     seconds = amount * statistics.median(rates) if rates else rule.s_fixed + amount * rule.s_each
     disk_mb, free_mb = amount * rule.bytes_each / 1e6, free_bytes(settings.home) / 1e6
     fits = disk_mb + settings.disk_reserve_bytes / 1e6 < free_mb
@@ -44,12 +45,13 @@ def estimate(
     return {"input": f"{amount:.0f} {rule.unit}", **found} if found else {}
 
 
-def _earlier_rates(kind: JobKind, runner: Runner) -> list[float]:
-    """Seconds per unit of the jobs that have succeeded."""
-    assert kind.cost is not None
+def _earlier_rates(rule: Cost, kind: JobKind, params: Mapping[str, Any], runner: Runner) -> list[float]:
+    """Seconds per unit of the jobs that have succeeded in the same way."""
     rates = []
     for job in runner.list(kind=kind.name, state="succeeded", limit=MOST_EARLIER):
-        amount = kind.cost.measure(job.params)
+        if rule.way is not None and rule.way(job.params) != rule.way(params):
+            continue
+        amount = rule.measure(job.params)
         if amount and job.started_at is not None and job.ended_at is not None:
             rates.append((job.ended_at - job.started_at) / amount)
     return rates

@@ -116,15 +116,21 @@ def next_step(record: JobRecord, runner: Runner) -> str:
 
 
 def progress_text(progress: Progress | None) -> str:
-    """Return ``40/200 training, 1.3/s loss=2.1``; slow work is counted per minute or hour."""
+    """Return ``40/200 training, 1.3/s loss=2.1``; rates are by second, minute or hour, parts of units in percent."""
     if progress is None:
         return ""
-    counted = (
-        f"{progress.done:g}/{progress.total:g}" if progress.total else f"{progress.done:g}" if progress.done else ""
-    )
+    counted = _counted(progress.done, progress.total)
     metrics = " ".join(f"{name}={value:.4g}" for name, value in progress.metrics.items())
     text = ", ".join(part for part in (shorten(progress.message), _rate_text(progress.rate)) if part)
     return escape_line(" ".join(part for part in (counted, text, metrics) if part))
+
+
+def _counted(done: float, total: float | None) -> str:
+    if not total:
+        return f"{done:g}" if done and done == int(done) else ""
+    if done == int(done) and total == int(total):
+        return f"{done:.0f}/{total:.0f}"
+    return f"{100 * min(1.0, done / total):.0f} %,"
 
 
 def fraction_of(progress: Progress | None) -> float | None:
@@ -167,13 +173,24 @@ def _brief(artifact: Artifact, *, result: dict[str, Any], is_finished: bool) -> 
 def _shortened(value: Any) -> Any:
     """A result whose long lists and texts are cut; ``get_job detail=true`` has all."""
     if isinstance(value, str):
-        return shorten(value, LONGEST_VALUE)
+        return _first_lines(value)
     if isinstance(value, dict):
         return {key: _shortened(part) for key, part in value.items()}
     if isinstance(value, list):
         more = [f"… {len(value) - MOST_ITEMS} more: get_job detail=true"] if len(value) > MOST_ITEMS else []
         return [_shortened(part) for part in value[:MOST_ITEMS]] + more
     return value
+
+
+def _first_lines(text: str) -> str:
+    """The lines of a text that fit; the first one alone is cut after a word."""
+    if len(text) <= LONGEST_VALUE:
+        return text
+    lines = text.splitlines()
+    kept = [line for n, line in enumerate(lines) if len("\n".join(lines[: n + 1])) <= LONGEST_VALUE]
+    if kept:
+        return "\n".join([*kept, f"… {len(lines) - len(kept)} more lines: get_job detail=true"])
+    return f"{lines[0][:LONGEST_VALUE].rpartition(' ')[0] or lines[0][:LONGEST_VALUE]} … the rest: get_job detail=true"
 
 
 def _rate_text(rate: float | None) -> str:

@@ -177,10 +177,15 @@ def _plan(kind: JobKind, params: Strict, args: StartArgs, context: ToolContext, 
     result |= {"estimate": takes or NO_ESTIMATE} if takes or not planned else {}
     tool = find_kind_tool(kind.name)
     call = call_text(tool.name if tool is not None else kind.name, given(args))
+    begin = f"Nothing was started. To start it call {call}"
+    if same is not None:
+        begin = (
+            f"The same call was made before: {same.job_id} ({same.state}). Nothing is started again: call {call} "
+            "returns that job; with reuse=false it starts a new one."
+        )
     return JobView(
         kind=kind.name,
         state="not_started",
         result=result,
-        next=("The inputs are checked when the jobs before it are done. " if args.after else "")
-        + f"Nothing was started. To start it call {call}",
+        next=("The inputs are checked when the jobs before it are done. " if args.after else "") + begin,
     )

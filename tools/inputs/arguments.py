@@ -28,6 +28,7 @@ DRY_RUN, STARTS_NOTHING = "dry_run", "Nothing was started. "
 """Argument of the tools that start or store something, and what is said of them."""
 _NAME = "of at most 40 lower-case letters, digits, - and _, and begin with a letter"
 PATTERNS = {
+    "^(|epoch|[1-9][0-9]{0,6})$": "epoch, or a number of steps",
     r"^[a-z][a-z0-9_-]{0,39}$": f"a name {_NAME}",
     r"^[a-z0-9][a-z0-9_-]{0,39}$": f"a name {_NAME} or a digit",
     r"^artifact://[^/]+/.+$": "a handle such as artifact://JOB/NAME",
@@ -61,12 +62,17 @@ def parse_arguments(
         faults += [_fault(model, detail, spell) for detail in details[: max(0, MOST_FAULTS - len(faults))]]
     shown = [_cut(escape_line(fault), LONGEST_FAULT) for fault in faults[:MOST_FAULTS]]
     shown += [f"and {n_faults - MOST_FAULTS} more"] if n_faults > MOST_FAULTS else []
+    explained = explained or f"All are explained by list_jobs explain={tool}."
     listed = shown[0] if n_faults == 1 else "".join(f"\n- {fault}" for fault in shown)
     raise UserError(
         "bad_arguments",
         f"{tool}: {listed}" if n_faults == 1 else f"{tool}: {n_faults} faults.{listed}",
-        f"{_usage(model, spell)} {explained or f'All are explained by list_jobs explain={tool}.'}",
+        f"{_find_jobs(flat, model)}{_usage(model, spell)} {explained}",
     ) from cause
+
+
+def _find_jobs(given: Mapping[str, Any], model: type[BaseModel]) -> str:
+    return "Call list_jobs for the known jobs. " if "job_id" in model.model_fields and "job_id" not in given else ""
 
 
 def nearest(word: str, known: Mapping[str, str]) -> str | None:

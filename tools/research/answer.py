@@ -1,6 +1,7 @@
 """Answer of ``web_research_hparams``, and its reduction to a size: the most relevant parts stay."""
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -23,6 +24,8 @@ MOST_BYTES = {"brief": 8_192, "full": 40_960}
 BRIEF_FOUND, BRIEF_STATEMENT, BRIEF_QUOTE = 6, 60, 100
 BRIEF_OWN = 150
 MAX_KEPT = 100  # answers in the home
+_ANSWER_FOLDER = re.compile(r"\d{8}-\d{6}-[a-z0-9._-]+")
+_FILES = {"research.json", "research.md"}
 BRIEF_CONFLICTS = {"lr": 2, "epochs": 1}
 
 
@@ -171,7 +174,7 @@ def write_answer(whole: WebResearchHparamsAnswer, arguments: BaseModel, name: st
     content = {"asked": asked, "answered_at": now.isoformat(timespec="seconds"), **whole.model_dump(mode="json")}
     own = folder / f"{now:%Y%m%d-%H%M%S}-{name}"
     try:
-        for old in sorted(folder.glob("2*"))[:-MAX_KEPT]:
+        for old in sorted(filter(_is_ours, folder.glob("2*")))[:-MAX_KEPT]:
             remove(old)
         make_folder(own)
         write_json(own / "research.json", content)
@@ -179,6 +182,11 @@ def write_answer(whole: WebResearchHparamsAnswer, arguments: BaseModel, name: st
     except OSError as error:
         return {"not_written": clean(error, 200)}
     return {"json": str(own / "research.json"), "markdown": str(own / "research.md")}
+
+
+def _is_ours(folder: Path) -> bool:
+    """Return whether an earlier answer made a folder: by its name and by what is in it."""
+    return _ANSWER_FOLDER.fullmatch(folder.name) is not None and {path.name for path in folder.iterdir()} <= _FILES
 
 
 def _n_conflicts(made: WebResearchHparamsAnswer) -> int:

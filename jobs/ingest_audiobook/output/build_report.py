@@ -20,7 +20,12 @@ from jobs.ingest_audiobook.output.clip_writer import to_seconds
 from jobs.ingest_audiobook.output.ingest_state import IngestState
 from jobs.ingest_audiobook.params import Params, Result
 from jobs.ingest_audiobook.text.subtitles import Segment
-from jobs.ingest_audiobook.text.text_sources import BookTranscript, SegmentTranscript, Transcript
+from jobs.ingest_audiobook.text.text_sources import (
+    BookTranscript,
+    HeardBookTranscript,
+    SegmentTranscript,
+    Transcript,
+)
 from jobs.runner.worker.context import JobContext
 
 logger = logging.getLogger(__name__)
@@ -67,7 +72,7 @@ def finish_dataset(
         chapter_titles=files.chapter_titles,
         n_words_book=transcript.n_words,
         n_words_placed=None if transcript.n_words is None else sum(record.n_words for record in state.finished()),
-        book_text=transcript.text if isinstance(transcript, BookTranscript) else None,
+        book_text=transcript.text if isinstance(transcript, BookTranscript | HeardBookTranscript) else None,
         notes=notes,
     )
     report = make_report(about, judged, rejected, limits)

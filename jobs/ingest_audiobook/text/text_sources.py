@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
+from jobs.asr.model_registry import language_code
 from jobs.asr.pocketsphinx_asr import Recogniser
 from jobs.asr.whisper import Transcriber
 from jobs.audio.recording import Samples
@@ -17,6 +18,9 @@ from jobs.ingest_audiobook.cut.clip_candidates import (
 )
 from jobs.ingest_audiobook.cut.clip_filters import mark_cut_runs
 from jobs.ingest_audiobook.cut.sentence_candidates import CutText, sentence_candidates
+from jobs.ingest_audiobook.heard_book.matching import written_words
+from jobs.ingest_audiobook.heard_book.placement import BookPlacer
+from jobs.ingest_audiobook.heard_book.whisper_text import SpeechToText, hear
 from jobs.ingest_audiobook.input.source_files import SourceFiles
 from jobs.ingest_audiobook.input.speech_chunks import SpeechChunk
 from jobs.ingest_audiobook.input.work_units import WorkUnit
@@ -26,7 +30,6 @@ from jobs.ingest_audiobook.text.segment_clips import segment_candidates
 from jobs.ingest_audiobook.text.subtitles import Segment, read_given_segments
 from jobs.ingest_audiobook.text.text_decoding import BookText
 from jobs.ingest_audiobook.text.text_readers import read_book_text
-from jobs.ingest_audiobook.text.whisper_text import SpeechToText, hear
 from jobs.text.sentences import find_breaks
 
 
@@ -40,6 +43,10 @@ def speech_candidates(
     return reject_by_length(candidates, limits)
 
 
+OFFLINE_NOTE = (
+    "The text was matched by a small recogniser of English that needs no download. Whisper places more of a text and "
+    "hears more wrong words: transcript=whisper with whisper_model=base (0.15 GB) or large-v3 (3.1 GB)."
+)
 MAX_RUN_S = 25.0  # of speech without a pause, matched to the text as one
 
 Origin: TypeAlias = Literal["book", "asr", "subtitle"] | None
@@ -82,7 +89,7 @@ class BookTranscript:
 
     def __init__(self, book: BookText) -> None:
         self._aligner = BookAligner(book.text, Recogniser())
-        self.notes: Sequence[str] = book.notes
+        self.notes: Sequence[str] = (*book.notes, OFFLINE_NOTE)
         self.n_words: int | None = len(self._aligner.words)
         self.text = book.text
         self._cut_text = CutText(book.text, self._aligner.words, find_breaks(book.text, "en"))
@@ -100,6 +107,41 @@ class BookTranscript:
     def begin(self, unit: WorkUnit) -> None:
         """Start at the book's first word with the first unit; the place of another unit is searched for."""
         self._aligner.position = BookPosition(cursor=0 if unit.index == 0 else None)
+
+
+class HeardBookTranscript:
+    """The book's own words, found in what Whisper heard: in any of the ten languages."""
+
+    origin: Origin = "book"
+    keep_whole: Sequence[Span] = ()
+
+    def __init__(self, book: BookText, whisper: Transcriber, language: str) -> None:
+        self.text = book.text
+        self.notes: Sequence[str] = (*book.notes, f"The text was matched to what Whisper {whisper.model!r} heard.")
+        self._whisper = whisper
+        self._language = language
+        code = language_code(language)
+        self.n_words: int | None = len(written_words(book.text, code or "en"))
+        self._placers: dict[str, tuple[BookPlacer, CutText]] = {}
+
+    def find_candidates(self, chunk: SpeechChunk, limits: ClipLimits, usable: Span) -> Candidates:
+        """Make candidates of the speech whose every word is the book's."""
+        heard = hear(chunk.audio_16k, chunk.probabilities, chunk.duration_s, self._whisper, self._language)
+        placer, text = self._in_language(heard.language)
+        placed, rejected = placer.place(heard, chunk.audio_16k, self._whisper)
+        kept, by_length = sentence_candidates(text, mark_cut_runs(placed, usable), heard.runs, chunk.duration_s, limits)
+        speech = [RejectedSpan(run, "cut_in_speech", "next to words that were kept") for run in heard.runs]
+        return Candidates(kept, [*heard.rejected, *rejected, *by_length], speech)
+
+    def _in_language(self, code: str) -> tuple[BookPlacer, CutText]:
+        if code not in self._placers:
+            placer = BookPlacer(self.text, code)
+            breaks = find_breaks(self.text, code)
+            self._placers[code] = placer, CutText(self.text, placer.book.words, breaks, is_spoken_form=False)
+        return self._placers[code]
+
+    def begin(self, unit: WorkUnit) -> None:
+        """Do nothing: every chunk is searched for in the whole book."""
 
 
 class RecognisedTranscript:
@@ -172,10 +214,13 @@ def make_transcript(params: Params, files: SourceFiles, roots: Sequence[Path] | 
         return BookTranscript(read_book_text(Path(params.text or "")))
     if source == "none":
         return RecognisedTranscript(None, None)
+    book = read_book_text(Path(params.text or "")) if source == "heard_book" else None
     whisper = Transcriber(
         params.whisper_model,
         params.whisper_device,
         compute_type=params.whisper_compute_type,
         batch_size=params.whisper_batch_size,
     )
+    if book is not None:
+        return HeardBookTranscript(book, whisper, params.language)
     return RecognisedTranscript(whisper, params.language)

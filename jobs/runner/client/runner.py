@@ -18,6 +18,7 @@ from jobs.param_types import Strict
 from jobs.runner import artifacts, supervisor_launcher
 from jobs.runner.client import garbage_collection, submission
 from jobs.runner.client.job_status import StatusReader
+from jobs.runner.client.unknown_job import unknown_job
 from jobs.runner.job_kind import JobKind
 from jobs.runner.machine import preflight
 from jobs.runner.models import TERMINAL, Artifact, JobRecord, Lineage, Progress
@@ -273,9 +274,7 @@ class Runner:
     def _row(self, job_id: str) -> JobRow:
         row = self._store.get(job_id)
         if row is None:
-            raise UserError(
-                "job_unknown", f"There is no job {job_id!r} in {self._home.path}.", "Call list_jobs for the known jobs."
-            )
+            raise unknown_job(job_id, self._store, self._home.path)
         return row
 
     def _see_to(self, row: JobRow) -> None:

@@ -6,6 +6,7 @@ learning rate, the order of the clips and the random numbers of dropout are func
 ``best-000150.pt`` in the same folder holds the weights of the best validation so far.
 """
 
+import contextlib
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
@@ -160,8 +161,11 @@ def newest(folder: Path, run: dict[str, Any], may_differ: Collection[str] = ()) 
 
 
 def discard(folder: Path) -> None:
-    """Delete all checkpoints, also partial ones that a kill has left."""
-    remove(folder)
+    """Delete all checkpoints and best weights; what else lies there, and then the folder, stays."""
+    for path in [*_all(folder), *folder.glob("best-*.pt")]:
+        remove(path)
+    with contextlib.suppress(OSError):  # not there, or not empty
+        folder.rmdir()
 
 
 def _parse(state: Any, step: int) -> Checkpoint:

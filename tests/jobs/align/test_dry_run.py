@@ -50,3 +50,12 @@ def test_the_model_on_this_machine_is_taken_and_another_is_named_as_a_download(s
 @pytest.mark.parametrize("language", ["french", "auto", "klingon"])
 def test_a_language_without_an_aligner_is_told_with_the_reason(settings, language):
     assert aligner_for(language, "auto", None, settings).startswith("none: ")
+
+
+def test_so_many_languages_of_a_stranger_are_listed(settings, tmp_path):
+    rows = [{"language": f"made up {number}"} for number in range(200)] + [{}, {}]
+
+    found = plan(Params(manifest=str(manifest_of(tmp_path, rows))), settings)
+
+    assert len(found["aligner"]) == 20
+    assert "english" in found["aligner"]

@@ -116,27 +116,31 @@ def test_a_folder_that_fails_half_way_leaves_the_former_one(tmp_path: Path) -> N
 
 
 def test_leftovers_of_killed_writers_go_and_those_in_use_and_other_files_stay(tmp_path: Path) -> None:
-    left, used, foreign = ".a.json.0123456789abcdef.tmp", ".b.json.0123456789abcdef.tmp", "notes.tmp"
+    left, used, foreign = (
+        ".a.json.0123456789abcdef.tts-train-new",
+        ".b.json.0123456789abcdef.tts-train-new",
+        "notes.tmp",
+    )
     for name in (left, used, foreign):
         (tmp_path / name).write_text("half")
-    (tmp_path / ".voice.0123456789abcdef.tmp").mkdir()
-    (tmp_path / ".voice.0123456789abcdef.tmp" / "weights").write_text("half")
+    (tmp_path / ".voice.0123456789abcdef.tts-train-new").mkdir()
+    (tmp_path / ".voice.0123456789abcdef.tts-train-new" / "weights").write_text("half")
     outside = tmp_path / "outside"
     outside.write_text("kept")
-    (tmp_path / ".c.json.0123456789abcdef.tmp").symlink_to(outside)
+    (tmp_path / ".c.json.0123456789abcdef.tts-train-new").symlink_to(outside)
 
     with (tmp_path / used).open() as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         write_text(tmp_path / "a.json", "new")
 
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        used, ".c.json.0123456789abcdef.tmp", "a.json", foreign, "outside"
+        used, ".c.json.0123456789abcdef.tts-train-new", "a.json", foreign, "outside"
     ]  # fmt: skip
     assert outside.read_text() == "kept"
 
 
 def test_an_exchange_of_folders_that_a_kill_has_interrupted_is_taken_back(tmp_path: Path) -> None:
-    left, done, used = (f".{name}.0123456789abcdef.former" for name in ("voice", "adapter", "base"))
+    left, done, used = (f".{name}.0123456789abcdef.tts-train-former" for name in ("voice", "adapter", "base"))
     for name in (left, done, used, "adapter", ".notes.former"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "of").write_text(name)
@@ -178,7 +182,7 @@ def test_a_leftover_is_locked_where_only_a_writer_gets_an_exclusive_lock(
         flock(descriptor, operation)
 
     monkeypatch.setattr(fcntl, "flock", flock_as_nfs)
-    (tmp_path / ".a.json.0123456789abcdef.tmp").write_text("half")
+    (tmp_path / ".a.json.0123456789abcdef.tts-train-new").write_text("half")
 
     write_text(tmp_path / "a.json", "new")
 

@@ -43,7 +43,7 @@ def test_a_second_name_replaces_what_has_it_and_is_kept_when_it_is_there(tmp_pat
 
 
 def test_a_link_that_a_killed_process_has_left_goes(tmp_path: Path, source: Path) -> None:
-    (tmp_path / ".x.wav.0123456789abcdef.tmp").hardlink_to(source / "model.safetensors")
+    (tmp_path / ".x.wav.0123456789abcdef.tts-train-new").hardlink_to(source / "model.safetensors")
 
     link_file(source / "deep" / "config.json", tmp_path / "x.wav")
 

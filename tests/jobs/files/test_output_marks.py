@@ -121,6 +121,7 @@ def test_a_folder_inside_what_a_running_job_makes_is_ours(place: Place) -> None:
         '{"job": "training-1", "names": 5, "made": null}', '{"names": ["*"], "made": null}',
         '{"job": "of-a-stranger", "names": ["*"], "made": null}', '{"job": "training-1", "names": ["*"' + " " * 70_000,
         '{"job": "training-1", "names": ["*"], "made": null}' + " " * MOST_RECORD_BYTES,
+        '{"job": "\\ud800", "names": ["*"], "made": null}',
     ],
 )  # fmt: skip
 def test_a_broken_or_invented_mark_makes_nothing_ours(place: Place, content: str) -> None:
@@ -129,6 +130,29 @@ def test_a_broken_or_invented_mark_makes_nothing_ours(place: Place, content: str
     (place.folder / RECORDS / "training.out_dir.json").write_text(content)
 
     assert place.foreign(known) == ["report.json", "trial_1", "voice"]
+
+
+def test_no_job_is_asked_for_by_a_name_that_no_text_can_hold(place: Place) -> None:
+    (place.folder / RECORDS).mkdir()
+    (place.folder / RECORDS / "x.json").write_text('{"job": "\\ud800", "names": ["*"], "made": null}')
+
+    assert list(read_records(place.folder)) == []
+
+
+def test_a_folder_that_the_next_writer_would_give_its_name_back_is_foreign_unless_a_job_made_it(place: Place) -> None:
+    former = place.folder / ".voice.0123456789abcdef.tts-train-former"
+    former.mkdir()
+    (former / "config.json").write_text("{}")
+
+    assert place.existing() == place.foreign(known) == ["voice"]
+
+    place.claim("training-1")  # killed between the two steps of an exchange
+
+    assert place.foreign(known) == []
+    place.seal("training-1")
+    assert place.foreign(known) == []
+    (former / "config.json").write_text("of a stranger")
+    assert place.foreign(known) == ["voice"]
 
 
 def test_a_mark_names_the_job_and_the_hash_of_each_file(place: Place) -> None:

@@ -23,7 +23,7 @@ from jobs.dataset.manifest import check_step
 from jobs.errors import UserError
 from jobs.ingest_audiobook.input.source_files import open_source_files
 from jobs.ingest_audiobook.output.ingest_state import compute_fingerprint
-from jobs.ingest_audiobook.params import Params, check
+from jobs.ingest_audiobook.params import Params, check, transcript_source
 from jobs.ingest_audiobook.spec import KIND
 from jobs.ingest_audiobook.text.subtitles import read_given_segments
 from jobs.ingest_audiobook.work import run
@@ -431,7 +431,6 @@ def test_an_unknown_validation_chapter_is_refused(
         ({"audio": "/nowhere/book.m4b"}, "audio_missing"),
         ({"text": "/nowhere/book.txt"}, "text_missing"),
         ({"text": None, "transcript": "book"}, "text_missing"),
-        ({"language": "german"}, "language_unsupported"),
         ({"target_clip_s": 12.0}, "clip_bounds"),
     ],
 )
@@ -440,6 +439,28 @@ def test_contradictions_cost_nothing(sample_book: dict[str, str], change: dict[s
         check(Params(**sample_book | change))
 
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("change", "source"),
+    [
+        ({}, "book"),
+        ({"language": "german"}, "heard_book"),
+        ({"language": "german", "transcript": "book"}, "heard_book"),
+        ({"transcript": "whisper"}, "heard_book"),
+        ({"transcript": "whisper", "text": None}, "whisper"),
+        ({"text": None}, "whisper"),
+        ({"transcript": "none"}, "none"),
+    ],
+)
+def test_text_in_ten_languages_is_matched_by_one_path_or_the_other(
+    sample_book: dict[str, str], change: dict[str, Any], source: str
+) -> None:
+    params = Params(**sample_book | change)
+
+    check(params)
+
+    assert transcript_source(params) == source
 
 
 def test_segments_and_another_transcript_contradict_each_other(sample_book: dict[str, str]) -> None:

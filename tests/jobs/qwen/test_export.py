@@ -115,7 +115,7 @@ def test_an_older_export_is_replaced_whole(
     voice = tmp_path / "voice"
     voice.mkdir()
     (voice / "left_over.txt").write_text("old")
-    (tmp_path / ".voice.0123456789abcdef.tmp").mkdir()  # of a run that was killed while it wrote
+    (tmp_path / ".voice.0123456789abcdef.tts-train-new").mkdir()  # of a run that was killed while it wrote
 
     write_voice(load_toy("0.6b").model, wandering_toy("0.6b"), voice, voices={"slt": torch.zeros(64)}, card={})
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from server.skill.client_configs import ServerEntry, add_entry, remove_entry, write_change
+from jobs.errors import UserError
+from server.skill.client_configs import MOST_BYTES, ServerEntry, add_entry, remove_entry, write_change
 
 ENTRY = ServerEntry("/project/run.sh")
 
@@ -21,6 +22,23 @@ def _open_umask() -> Iterator[None]:
     before = os.umask(0)
     yield
     os.umask(before)
+
+
+@pytest.mark.parametrize("bad", ["pipe", "deep", "large"])
+def test_a_configuration_of_a_stranger_is_refused_at_once(tmp_path: Path, bad: str) -> None:
+    config = tmp_path / "client.json"
+    if bad == "pipe":
+        os.mkfifo(config)
+    elif bad == "deep":
+        config.write_text("[" * 200_000)
+    else:
+        with config.open("wb") as out:
+            out.truncate(MOST_BYTES + 1)
+
+    with pytest.raises(UserError) as refused:
+        add_entry(config, ENTRY)
+
+    assert refused.value.code == "config_unreadable"
 
 
 @pytest.mark.parametrize("name", ["client.json", "client.toml"])
@@ -53,7 +71,8 @@ def test_a_configuration_keeps_its_mode_and_others_never_read_an_unfinished_one(
     fdopen = os.fdopen
 
     def watch(descriptor: int, mode: str) -> Any:
-        seen.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
+        if "w" in mode or "+" in mode:
+            seen.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
         return fdopen(descriptor, mode)
 
     monkeypatch.setattr(os, "fdopen", watch)

@@ -33,7 +33,7 @@ from jobs.training.run import checkpoint
 from tests.support.training_process import QuietContext
 
 METHODS: tuple[dict[str, Any], ...] = (
-    {"method": "full", "early_stop": 0},
+    {"method": "full"},
     {"method": "lora", "lora_r": 4, "lora_dropout": 0.1, "predictor_share": 0.5, "optimizer": "adamw_8bit"},
 )
 # What is being written when the child is killed: a folder, and how names of unfinished things in it begin.
@@ -88,7 +88,8 @@ def is_being_written(folder: Path, beginning: str) -> bool:
     """True while something unfinished of that name is in a folder."""
     with contextlib.suppress(FileNotFoundError):
         return any(
-            name.startswith(beginning) and name.endswith(".tmp") for name in (path.name for path in folder.iterdir())
+            name.startswith(beginning) and name.endswith(".tts-train-new")
+            for name in (path.name for path in folder.iterdir())
         )
     return False
 
@@ -138,7 +139,7 @@ def main(folder: Path, n_rounds: int, seed: int) -> dict[str, Any]:
             check_what_is_left(params, out)
         result = json.loads((out / REPORT).read_text())["result"]
         worst = max(worst, differs(references[method["method"]], Path(result["voice"])))
-        assert not list((out).glob(".*.tmp")), "left-overs"
+        assert not list((out).glob(".*.tts-train-new")), "left-overs"
         kept = checkpoint.newest(out / "checkpoints", {})
         assert kept is not None
         assert kept.step == result["steps"]

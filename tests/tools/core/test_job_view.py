@@ -165,6 +165,21 @@ def test_long_results_are_told_in_part_unless_all_is_wanted() -> None:
     assert whole.result["wavs"] == wavs
 
 
+def test_a_long_text_is_cut_at_a_line_or_a_word_and_names_the_rest() -> None:
+    lines = ["Kept 1:02 of 1:10 h in 300 clips." + " A word" * 10, *(f"Line {n} of the summary." for n in range(20))]
+
+    def shown(text: str) -> str:
+        return str(view_job(record("succeeded", result={"summary": text}), Kept()).result["summary"])
+
+    assert shown("\n".join(lines)) == "\n".join([*lines[:5], "… 16 more lines: get_job detail=true"])
+    assert shown("one " * 80) == "one " * 49 + "one … the rest: get_job detail=true"
+
+
+def test_parts_of_units_are_shown_in_percent() -> None:
+    assert progress_text(Progress(at=0, done=0.008451, total=0.018833, message="8 clips")) == "45 %, 8 clips"
+    assert progress_text(Progress(at=0, done=0.5, message="reading")) == "reading"
+
+
 def test_no_secret_reaches_the_reader() -> None:
     failure = Failure(code="x", message="401 for https://me:pass1word@hub.co/a?token=abc123def456", hint="")
     lines = ["HF_TOKEN=hf_abcdefghijklmnopqrstuv", "Authorization: Bearer abcdefghijkl123456", "max_tokens=2048"]

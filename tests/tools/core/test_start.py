@@ -200,6 +200,7 @@ async def test_a_dry_run_names_the_job_that_does_the_same(context: ToolContext, 
         await call("align", context, **given, dry_run=True, reuse=False)
 
     assert same.result["reuses"] == started.job_id
+    assert same.next.startswith(f"The same call was made before: {started.job_id} (queued).")
     assert "replaces" not in same.result
     assert refusal.value.code == "output_not_ours"
 

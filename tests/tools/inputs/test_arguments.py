@@ -135,4 +135,4 @@ def test_a_tool_that_starts_nothing_does_not_speak_of_it() -> None:
     with pytest.raises(UserError, match="job_id is missing") as refused:
         parse_arguments(all_tools()["get_job"].args, {}, tool="get_job")
 
-    assert refused.value.hint.startswith("Required: job_id.")
+    assert refused.value.hint.startswith("Call list_jobs for the known jobs. Required: job_id.")

@@ -112,7 +112,7 @@ def test_a_full_disk_is_reported_and_the_job_goes_on_when_there_is_room(
 
     assert caught.value.errno == errno.ENOSPC
     assert sum(len(record.clips) for record in made.state.finished()) == 18
-    assert not list(small_disk.rglob("*.tmp"))
+    assert not list(small_disk.rglob("*.tts-train-new"))
     assert not (small_disk / "out" / ".ingest" / "staged").exists()
 
 

@@ -157,6 +157,8 @@ def test_jobs_are_listed_newest_first_page_by_page_and_by_state_and_kind(runner:
     assert [job.job_id for job in runner.list(before=ids[2])] == [ids[1], ids[0]]
     assert [job.job_id for job in runner.list(kind="add_once", state="succeeded")] == [other]
     assert runner.list(state="failed") == []
+    with pytest.raises(UserError, match=f"Did you mean '{other}'"):
+        runner.get(other[:-1])
 
 
 def test_an_unknown_job_is_told_with_the_next_move(runner: Runner) -> None:

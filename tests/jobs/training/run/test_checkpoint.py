@@ -11,6 +11,7 @@ from jobs.errors import UserError
 from jobs.training.run.checkpoint import (
     Checkpoint,
     capture,
+    discard,
     keep_only_best,
     load_best,
     newest,
@@ -46,7 +47,7 @@ def test_the_newest_two_are_kept(tmp_path: Path) -> None:
 
 def test_a_half_written_checkpoint_is_not_seen(tmp_path: Path) -> None:
     save(tmp_path, checkpoint_of(5))
-    half = tmp_path / ".step-000010.0123456789abcdef.tmp"
+    half = tmp_path / ".step-000010.0123456789abcdef.tts-train-new"
     half.mkdir()
     (half / "state.pt").write_bytes(b"half")
 
@@ -58,14 +59,31 @@ def test_a_half_written_checkpoint_is_not_seen(tmp_path: Path) -> None:
 
 def test_what_a_kill_left_of_checkpoints_is_deleted(tmp_path: Path) -> None:
     """A run that goes on need not come to the step of the file that was cut off."""
-    (tmp_path / ".step-000007.0123456789abcdef.tmp").mkdir()
-    (tmp_path / ".best-000007.pt.0123456789abcdef.tmp").write_bytes(b"half")
+    (tmp_path / ".step-000007.0123456789abcdef.tts-train-new").mkdir()
+    (tmp_path / ".best-000007.pt.0123456789abcdef.tts-train-new").write_bytes(b"half")
     save_best(tmp_path, 10, dict(torch.nn.Linear(2, 2).named_parameters()))
 
     save(tmp_path, checkpoint_of(10))
     keep_only_best(tmp_path, 10)
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best-000010.pt", "step-000010"]
+
+
+def test_what_a_person_keeps_beside_the_checkpoints_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    save(folder, checkpoint_of(5))
+    save_best(folder, 5, dict(torch.nn.Linear(2, 2).named_parameters()))
+    (folder / "mine").mkdir()
+    (folder / "mine" / "keep.pt").write_bytes(b"mine")
+
+    discard(folder)
+
+    assert [path.name for path in folder.rglob("*")] == ["mine", "keep.pt"]
+    (folder / "mine" / "keep.pt").unlink()
+    (folder / "mine").rmdir()
+    discard(folder)
+    assert not folder.exists()
+    discard(folder)
 
 
 def test_a_checkpoint_of_another_run_is_refused_by_what_differs(tmp_path: Path) -> None:

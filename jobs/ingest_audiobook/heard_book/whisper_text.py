@@ -44,6 +44,7 @@ class HeardText:
     runs: tuple[Span, ...]
     rejected: tuple[RejectedSpan, ...]
     language: str
+    windows: tuple[Span, ...] = ()
 
 
 def speech_windows(probabilities: Samples, duration_s: float) -> list[Span]:
@@ -103,7 +104,7 @@ def hear(
         RejectedSpan(run, "no_transcript", "Whisper recognised no words") for run in runs if run not in with_words
     ]
     words = tuple(SpokenWord(word.word, word.first_char, word.last_char) for word in text.words)
-    return HeardText(text.text, words, tuple(placed), tuple(runs), tuple(rejected), code)
+    return HeardText(text.text, words, tuple(placed), tuple(runs), tuple(rejected), code, tuple(windows))
 
 
 class _GrowingText:

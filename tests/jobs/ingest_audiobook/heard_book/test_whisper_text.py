@@ -11,7 +11,7 @@ import pytest
 
 from jobs.asr.transcript import TranscribedSegment, TranscribedWord
 from jobs.audio.vad_segments import FRAME_S
-from jobs.ingest_audiobook.text.whisper_text import MAX_WINDOW_S, HeardText, SpeechToText, hear, speech_windows
+from jobs.ingest_audiobook.heard_book.whisper_text import MAX_WINDOW_S, HeardText, SpeechToText, hear, speech_windows
 
 
 def probabilities(duration_s: float, *speech: tuple[float, float]) -> npt.NDArray[np.float32]:
