@@ -29,7 +29,6 @@ Correct clips (text, borders, drop, keep a rejected one, reference); all correct
 Only what changed is cut, aligned and encoded again, by jobs in a row. People use ./run.sh web. Next: get_job.""",
         order=15,
         next='Call align manifest="{manifest}", unless it was started with this.',
-        step="apply_corrections (optional) -> train_manifest.jsonl as a listener has corrected it.",
         examples=(
             Example(
                 "A wrong word",

@@ -24,7 +24,7 @@ from jobs.dataset.manifest import (
 from jobs.errors import UserError
 from jobs.files.appending import append_lines
 from jobs.files.reading import LONGEST_PATH, read_lines
-from jobs.param_types import Strict, first_fault
+from jobs.param_types import Strict, Untrusted, first_fault
 
 CORRECTIONS = "corrections.jsonl"
 """In the dataset's folder."""
@@ -70,8 +70,8 @@ class Correction(Row):
     id: str = Field(max_length=64)
     at: float = Field(ge=0, le=1e11)
     who: str = Field("", max_length=MAX_NAME)
-    clip: str = Field(max_length=LONGEST_PATH)
-    audio: str = Field("", max_length=LONGEST_PATH)
+    clip: Untrusted = Field(max_length=LONGEST_PATH)
+    audio: Untrusted = Field("", max_length=LONGEST_PATH)
     action: Action
     parts: list[Part] = Field(default_factory=list, max_length=MOST_PARTS)
     undoes: str = Field("", max_length=64)
