@@ -20,6 +20,7 @@ WAV_HEADER_BYTES = 16_384  # with tags before the sound
 COMPRESSED_BYTES_PER_S = 8_000  # audiobooks are sold at 64 kbit/s; a better recording makes the estimate too long
 CHARACTERS_PER_S = 15  # of read speech
 CLIP_BYTES_PER_S = SAMPLE_RATE_HZ * 2  # 16 bit, mono
+MOST_OPENED = 2_000  # files of a folder; the others count as their mean
 UNKNOWN_CLIP_S = 5.0  # of a manifest's line that has no duration
 Params = Mapping[str, Any]
 Amount = Callable[[Params], float]
@@ -67,9 +68,10 @@ def audio_seconds(params: Params, name: str, limit: str = "", *, recursive: bool
         recursive: also of the folders below.
     """
     path = Path(params[name])
-    files = path.glob("**/*" if recursive else "*") if path.is_dir() else iter([path])
-    real = {os.path.realpath(file): file for file in files}  # many links may lead to one file
-    seconds = sum(map(_file_seconds, real.values()))
+    files = list(path.glob("**/*" if recursive else "*")) if path.is_dir() else [path]
+    opened = files[:MOST_OPENED]
+    real = {os.path.realpath(file): file for file in opened}  # many links may lead to one file
+    seconds = sum(map(_file_seconds, real.values())) * len(files) / max(1, len(opened))
     return min(seconds, float(params[limit])) if params.get(limit) else seconds
 
 

@@ -20,9 +20,9 @@ from jobs.dataset.corrections.record import CORRECTIONS, Change, Correction, Pla
 from jobs.dataset.manifest import read_rows
 from jobs.errors import UserError
 from jobs.param_types import rare
+from jobs.runner.call_text import call_text
 from jobs.runner.job_kind import JobKind
 from jobs.runner.models import JobRecord
-from tools.core.call_text import call_text
 from tools.core.start import start
 from tools.core.tool_types import StartArgs, ToolContext
 from tools.core.views import JobView, View

@@ -1,6 +1,7 @@
 """The tool ``list_jobs``."""
 
 import time
+from collections.abc import Sequence
 
 from anyio import to_thread
 from pydantic import Field
@@ -8,7 +9,7 @@ from pydantic import Field
 from jobs.param_types import Strict, Untrusted
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord, State
-from tools.core.job_view import next_step, progress_text, shorten
+from tools.core.job_view import cause_of, next_step, progress_text, shorten
 from tools.core.registry import all_tools
 from tools.core.tool_types import Hints, ToolContext
 from tools.core.views import View
@@ -75,8 +76,17 @@ def _list(args: ListJobsArgs, runner: Runner) -> JobList:
         is_narrowed = args.state or args.kind or args.before
         return JobList(next="No more jobs match. Call list_jobs for all." if is_narrowed else BEGIN)
     page = f' Older: list_jobs before="{lines[-1].job_id}".' if len(lines) == args.limit else ""
-    shown = next((record for record in records if not record.is_finished), records[0])
+    shown = _most_telling(records, runner)
     return JobList(jobs=lines, next=f"{shown.job_id} ({shown.state}): {next_step(shown, runner)}{page}")
+
+
+def _most_telling(records: Sequence[JobRecord], runner: Runner) -> JobRecord:
+    """Return the job to act on: one that runs, else the newest, but rather its parent, or the failure behind it."""
+    shown = next((record for record in records if not record.is_finished), records[0])
+    if shown.parent is not None:
+        shown = runner.get(shown.parent)
+    cause = cause_of(shown)
+    return shown if cause is None else runner.get(cause)
 
 
 def _kind_name(kind: str | None) -> str | None:

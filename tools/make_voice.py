@@ -19,12 +19,13 @@ from jobs.ingest_clips.spec import KIND as INGEST_CLIPS
 from jobs.param_types import InputPath, Language, ModelRef, OutputPath, Strict, UntrustedMark, first_fault, rare
 from jobs.qwen.model_files import check_model
 from jobs.rate_samples.spec import KIND as RATE_SAMPLES
+from jobs.runner.call_text import call_text
 from jobs.runner.job_kind import Example, JobKind
 from jobs.synthesize.params import EVALUATION_TEXTS, SpokenText
 from jobs.synthesize.spec import KIND as SYNTHESIZE
 from jobs.training.params import CARD_MEMORY, DEFAULT_BASE
 from jobs.training.spec import KIND as TRAINING
-from tools.core.call_text import call_text, chosen, given
+from tools.core.call_text import chosen, given
 from tools.core.estimate import estimate
 from tools.core.job_view import wait_for
 from tools.core.start import compute_fingerprint, find_replaced, prepare, settings_of_call

@@ -34,7 +34,7 @@ from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.qwen.devices import describe_device, torch_dtype
 from jobs.qwen.loading import load_processor, load_tokenizer
 from jobs.qwen.precision import synthesis_precision
-from jobs.qwen.speech.decode_loop import DecoderWeights
+from jobs.qwen.speech.decoder_weights import DecoderWeights
 from jobs.qwen.speech.decoding import Decoding
 from jobs.qwen.speech.synthesizer import Speech, Synthesizer
 from jobs.qwen.toy.checkpoints import make_toy_base
@@ -44,6 +44,8 @@ from jobs.qwen.upstream import qwen_tts
 GOALS = {("tiny", 1): 2.4, ("0.6b", 1): 1.05, ("0.6b", 8): 3.5, ("0.6b", 16): 5.0}
 MOST_OPERATIONS = 0.5  # of stock's
 MOST_WAITS = 1  # a frame
+STREAM_S = 10
+MOST_FIRST_SHARE = 0.25  # of the time of the whole stream
 WORDS = ("the", "evening", "train", "was", "late", "so", "we", "walked", "home", "along", "a", "river", "and", "saw")
 
 Take = tuple[str, Decoding]
@@ -120,6 +122,15 @@ def speed(voice: Synthesizer, device: str, n_frames: int, batches: Sequence[int]
     }
 
 
+def first_audio(voice: Synthesizer, device: str) -> dict[str, Any]:
+    """Time of a stream's first samples and of all of them, for a text of ten seconds."""
+    text, decoding = make_takes(1, 1)[0]
+    began = clock(device)
+    times = [clock(device) - began for _ in voice.stream(text, replace(decoding, max_seconds=STREAM_S))]
+    share = times[0] / times[-1]
+    return {"stream": {"first_s": round(times[0], 3), "whole_s": round(times[-1], 2), "share": round(share, 3)}}
+
+
 def operations(voice: Synthesizer) -> dict[str, Any]:
     """Operations and waits of a frame: the difference of a long and a short take, so that the prompt is not in it."""
     text, decoding = make_takes(1, 1)[0]
@@ -142,6 +153,8 @@ def missed(size: str, figures: dict[str, Any]) -> list[str]:
         found.append("more than half of stock's operations")
     if counts["ours"]["waiting"] > MOST_WAITS:
         found.append("more than one wait a frame")
+    if figures["stream"]["share"] > MOST_FIRST_SHARE:
+        found.append("a stream begins late")
     if not figures["first_take_is_stocks"]:
         found.append("another take than stock's")
     return found
@@ -152,7 +165,7 @@ def measure(size: str, device: str, n_frames: int, batches: Sequence[int], round
     with tempfile.TemporaryDirectory() as name:
         voice = make_voice(size, device, Path(name))
         figures = {"size": size, "device": device, "threads": torch.get_num_threads()}
-        figures |= speed(voice, device, n_frames, batches, rounds) | operations(voice)
+        figures |= speed(voice, device, n_frames, batches, rounds) | operations(voice) | first_audio(voice, device)
     figures["peak_rss_mb"] = peak_rss_mb()
     if device != "cpu":
         figures["peak_gpu_mb"] = round(torch.cuda.max_memory_allocated() / 1e6)

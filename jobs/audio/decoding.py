@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jobs.audio.mp4_check import check_tables
+from jobs.audio.tag_check import check_tags
 from jobs.errors import UserError
 from jobs.files.reading import open_regular
 
@@ -20,6 +21,7 @@ MP4_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2"
 OTHER_FORMATS = "mp3,aac,flac,ogg,wav,w64,aiff,caf,matroska,webm,matroska,webm,avi,mpeg,mpegts,amr,asf"
 MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 768_000
 MAX_CHANNELS = 64  # libswresample mixes no more
+MAX_SAMPLES_PER_S = 1_536_000  # of all channels: eight at 192 kHz, two at 768
 MAX_ALLOCATION_BYTES = 256 << 20  # an index of 70 hours of AAC
 MAX_LOST_S = 2.0  # longest packet, replaced by silence when it does not decode; FLAC's have up to 1.5 s
 MAX_ALL_LOST_S = 600.0  # undecodable packets, while they are more than what was decoded
@@ -38,7 +40,9 @@ def check_container(path: Path) -> bool:
             size = stream.seek(0, 2)
             if not size:
                 raise empty(path)
-            return check_tables(path, stream, size)
+            is_mp4 = check_tables(path, stream, size)
+            check_tags(path, stream, size, is_mp4=is_mp4)
+            return is_mp4
     except FileNotFoundError as error:
         raise UserError("audio_missing", f"There is no file {path}.", "Check the path of the audio.") from error
     except OSError as error:
@@ -100,6 +104,8 @@ def audio_stream(container: Any, path: Path) -> Any:
     rate, n_channels = codec.sample_rate or 0, codec.channels
     if not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
         raise _not_read(path, f"of {rate:,} Hz; {MIN_RATE_HZ:,} to {MAX_RATE_HZ:,} Hz are read")
+    if rate * max(1, n_channels) > MAX_SAMPLES_PER_S:
+        raise _not_read(path, f"of {n_channels} channels at {rate:,} Hz, more than a recording needs")
     if n_channels > MAX_CHANNELS:
         raise _not_read(path, f"of {n_channels} channels; at most {MAX_CHANNELS} are read")
     return stream

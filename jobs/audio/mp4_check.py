@@ -9,6 +9,7 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
+from jobs.audio.tag_check import MOST_TAGS
 from jobs.errors import UserError
 
 _PARENTS = frozenset(
@@ -17,7 +18,7 @@ _PARENTS = frozenset(
         *(b"moof", b"traf", b"mvex", b"gmhd", b"sinf", b"schi", b"iprp", b"ipco", b"strk"),
     ]
 )
-MAX_BOXES = 200_000  # covers, tags and the tables of two tracks are 200; a tag of each chapter, some thousands
+MAX_BOXES = 20_000  # covers, tags and the tables of two tracks are 200; a tag of each chapter, some thousands
 MAX_DEPTH = 32
 MAX_PACKETS = 60_000_000  # 400 hours of AAC at 44.1 kHz
 ONE = b"\0\0\0\1"
@@ -38,7 +39,7 @@ class _Check:
 
     def __init__(self, path: Path, stream: BinaryIO, size: int) -> None:
         self._path, self._stream, self._size = path, stream, size
-        self._n_boxes = 0
+        self._n_boxes = self._n_tags = 0
         self.n_packets = self.n_bytes = 0
         self._n_uniform, self._is_pcm = 0, True
         self.is_mp4 = False
@@ -61,6 +62,10 @@ class _Check:
 
     def _look_at(self, kind: bytes, content: int, end: int, depth: int) -> None:
         self.is_mp4 |= kind in (b"moov", b"moof", b"ftyp")
+        if kind == b"----" or kind[:1] == b"\xa9":
+            self._n_tags += 1
+            if self._n_tags > MOST_TAGS:
+                raise _broken(self._path, f"has more than {MOST_TAGS:,} tags")
         if kind in _PARENTS:
             # "meta" begins with four bytes of version in MP4, and with a box in QuickTime
             inner = 4 if kind == b"meta" and self._read(content + 4, 4) != b"hdlr" else 0

@@ -110,7 +110,7 @@ def _read(path: Path, stream: BinaryIO) -> Mp4Audio | None:
         lengths = _pairs(_bytes(stream, next(_named(stream, stbl, b"stts"))))
         mdhd = _bytes(stream, next(_named(stream, mdia, b"mdhd")))
         timescale = struct.unpack_from(">I", mdhd, 20 if mdhd[0] == 1 else 12)[0]
-        n_promised = int(sum(count for count, _ in lengths))
+        n_promised = int(lengths[:, 0].sum())
         is_even = len(lengths) == 1 or (len(lengths) == 2 and lengths[1][0] == 1)
         if not n_promised or not timescale or n_promised > _n_sizes(stream, stbl):
             return None
@@ -171,8 +171,12 @@ def _places(
     stsz = boxes[b"stsz"]
     stream.seek(stsz.content)
     uniform = struct.unpack(">III", _exactly(stream, 12))[1]
+    passed = 0  # packets of the first chunk that are not looked at
     if uniform:
-        sizes = np.full(last - first_in_chunk, uniform, np.int64)
+        passed = first - first_in_chunk
+        first_in_chunk = first
+        chunk_offsets[0] += passed * uniform
+        sizes = np.full(last - first, uniform, np.int64)
     else:
         stream.seek(stsz.content + 12 + first_in_chunk * 4)
         sizes = np.frombuffer(_exactly(stream, (last - first_in_chunk) * 4), ">u4").astype(np.int64)
@@ -180,7 +184,8 @@ def _places(
     place = 0
     for chunk, start in enumerate(chunk_offsets.tolist(), first_chunk):
         run = int(np.searchsorted(runs[:, 0] - 1, chunk, side="right")) - 1
-        n_here = min(int(runs[run, 1]), len(sizes) - place)
+        n_here = min(int(runs[run, 1]) - passed, len(sizes) - place)
+        passed = 0
         ends = np.cumsum(sizes[place : place + n_here])
         offsets[place : place + n_here] = start + ends - sizes[place : place + n_here]
         place += n_here

@@ -10,6 +10,7 @@ from typing import Any
 from jobs.cost import CLIP_BYTES_PER_S
 from jobs.ingest_audiobook.params import USES_WHISPER, Params, transcript_source
 from jobs.runner.machine.bounded_child import run_bounded
+from jobs.runner.machine.nvidia_smi import Gpus
 from jobs.runner.machine.preflight import free_bytes
 from jobs.settings import PROJECT_ROOT, Settings
 
@@ -20,6 +21,8 @@ MEMORY_BYTES = 1 << 30  # three times what a text of 32 MB or an index of 70 hou
 SPEED = {"none": 300.0, "segments": 300.0, "book": 25.0}
 JUDGING_S, JUDGING_ALL_S = 0.018, 0.1
 WHISPER_GB = {"tiny": 0.08, "base": 0.15, "small": 0.5, "medium": 1.5, "large-v2": 3.1, "large-v3": 3.1}
+# Seconds of audio heard per second of one core, int8: base by ./run.sh bench transcript, the others by their weights.
+WHISPER_TIMES = {"tiny": 30.0, "base": 16.0, "small": 5.0, "medium": 1.6, "large-v2": 0.8, "large-v3": 0.8}
 INGEST_MB = 1200  # without Whisper
 START_S = 10.0  # of the worker and its models
 MAX_LISTED = 60
@@ -55,13 +58,13 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
 
 
 def _text(params: Params, source: str, settings: Settings) -> str:
-    whisper = f"Whisper {params.whisper_model}{_download(params.whisper_model, settings)}"
+    whisper, download = f"Whisper {params.whisper_model}", _download(params.whisper_model, settings)
     return {
         "segments": f"{params.segments_jsonl or params.text}: its words and times",
         "book": f"{params.text}, matched to the speech by a small recogniser of English that needs no download; "
         f"transcript=whisper keeps more of it{_download(params.whisper_model, settings)}",
-        "heard_book": f"{params.text}, matched to what {whisper} hears",
-        "whisper": whisper,
+        "heard_book": f"{params.text}, matched to what {whisper} hears{download}",
+        "whisper": f"{whisper}{download}",
         "none": "none: clips without text",
     }[source]
 
@@ -80,10 +83,15 @@ def _memory(params: Params, source: str) -> dict[str, Any]:
 
 
 def _time(params: Params, found: Mapping[str, Any], source: str) -> dict[str, Any]:
-    if source not in SPEED:
-        return {"from": "Whisper's speed depends on the model and the device; the job reports its rate while it runs"}
-    n_workers = max(1, min(params.workers or found["n_cores"], found["n_batches"]))
     judging_s = JUDGING_ALL_S if params.quality.get("dnsmos") == "all" else JUDGING_S
+    if source not in SPEED:
+        times = WHISPER_TIMES.get(params.whisper_model)
+        if times is None or params.whisper_device == "cuda" or (params.whisper_device == "auto" and Gpus().uuids):
+            return {"from": "Whisper's speed depends on model and GPU; the job reports its rate while it runs"}
+        took_s = START_S + found["selected_s"] * (1 / times + judging_s) / found["n_cores"]
+        measured = "base was measured on another machine, the others follow from their size"
+        return {"about_minutes": round(took_s / 60, 1), "from": f"{times:g} x real time per core: {measured}"}
+    n_workers = max(1, min(params.workers or found["n_cores"], found["n_batches"]))
     took_s = START_S + found["selected_s"] * (1 / SPEED[source] / n_workers + judging_s / found["n_cores"])
     return {
         "about_minutes": round(took_s / 60, 1),

@@ -6,6 +6,7 @@ from typing import Any
 
 from jobs.cost import CLIP_BYTES_PER_S, Cost, audio_seconds
 from jobs.dataset.manifest import DATASET_NAMES, INGESTED
+from jobs.dataset.next_step import next_of_ingest
 from jobs.ingest_audiobook.params import USES_WHISPER, Params, Result, check, transcript_source
 from jobs.runner.job_kind import Example, JobKind, ShellCommand, StartTool
 from jobs.runner.machine.limits import Limits, limits_of_reader
@@ -56,7 +57,7 @@ The book's text is matched offline (English) or by Whisper (ten languages); with
 minutes to hours. A job; its result names train_manifest.jsonl and what was rejected. For clips that are cut
 already: ingest_clips. Next: align.""",
         order=10,
-        next='Check rejections.jsonl, then call align manifest="{manifest}".',
+        next=next_of_ingest,
         step="ingest_audiobook (or ingest_clips) -> train_manifest.jsonl; look at what was rejected.",
         examples=(
             Example("With the book's text", {"audio": "book.m4b", "voice": "anna", "text": "book.txt"}),

@@ -6,6 +6,7 @@ from typing import Any
 
 from jobs.cost import CLIP_BYTES_PER_S, Cost, audio_seconds
 from jobs.dataset.manifest import DATASET_NAMES, INGESTED
+from jobs.dataset.next_step import next_of_ingest
 from jobs.ingest_clips.params import Params, Result, check
 from jobs.runner.job_kind import Example, JobKind, ShellCommand, StartTool
 from jobs.runner.machine.limits import limits_of_reader
@@ -37,7 +38,7 @@ Make a dataset of clips that are cut and transcribed already.
 
 In place of ingest_audiobook. CPU, minutes. A job; its result names train_manifest.jsonl. Next: align.""",
         order=11,
-        next='Call align manifest="{manifest}".',
+        next=next_of_ingest,
         examples=(
             Example(
                 "A folder of clips and a JSONL of their texts",

@@ -1,12 +1,31 @@
 """Declaration of the job kind ``rate_samples``. Its tool, ``tools.rate_samples``, also takes human scores."""
 
+from __future__ import annotations
+
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jobs.cost import Cost, count_lines
 from jobs.dataset.takes import find_takes_file
 from jobs.rate_samples.params import Params, Result, check
+from jobs.runner.call_text import GAP, call_text
 from jobs.runner.job_kind import Example, JobKind, StartTool
+
+if TYPE_CHECKING:
+    from jobs.runner.client.runner import Runner
+    from jobs.runner.models import JobRecord
+
+
+def next_step(record: JobRecord, _: Runner) -> str:
+    """Name the verdict, and the call that stores what a person hears."""
+    call = call_text("rate_samples", {"takes": record.params["takes"], "scores": GAP})
+    page = (record.result or {}).get("report", "the report")
+    return (
+        f"Read the verdict; a person should listen to the takes in {page}, because the reasons only say what was "
+        f"measured. Their scores: {call}."
+    )
+
 
 KIND = JobKind(
     name="rate_samples",
@@ -37,8 +56,7 @@ With narrator_manifest: a job (CPU, seconds a take) that compares them with the 
 With a person's scores: stored at once. With neither: asks for scores. Use it after synthesize. Next: get_job, then
 human ratings.""",
         order=80,
-        next="Read the verdict; a person should listen to the takes in {report}, because the reasons only say what was "
-        "measured. Their scores go into rate_samples scores=[...].",
+        next=next_step,
         step="rate_samples -> 1 to 5 with reasons; let a person listen too.",
         idempotent=False,  # a person's scores are added, never replaced: two calls are two listenings
         examples=(

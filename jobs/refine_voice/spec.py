@@ -1,7 +1,28 @@
 """Declaration of the job kind ``refine_voice``."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from jobs.refine_voice.params import Params, Result, check
+from jobs.runner.call_text import NEW_TEXT, call_text
 from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
+
+if TYPE_CHECKING:
+    from jobs.runner.client.runner import Runner
+    from jobs.runner.models import JobRecord
+
+
+def next_step(record: JobRecord, _: Runner) -> str:
+    """Name the verdict, and the speaking of the best round's voice."""
+    result = record.result or {}
+    call = {"model": result.get("voice", ""), "texts": [NEW_TEXT]}
+    round_of = f"The voice is round {result['best_iteration']}'s. " if "best_iteration" in result else ""
+    return (
+        f"{round_of}Read the verdict; a person should listen to the takes in {result.get('report', 'the report')}. "
+        f"Call {call_text('synthesize', call)} (any sentences that were not trained on)."
+    )
+
 
 KIND = JobKind(
     name="refine_voice",
@@ -30,8 +51,7 @@ Train in rounds: after each, speak, rate, then stop, continue, or roll back and 
 Use it for the best voice that the data allow. COST: GPU, max_iterations trainings; get approval first. The best
 round becomes final_model. rating=person waits in every round for rate_samples scores. A job. Next: synthesize.""",
         order=90,
-        next="Read the verdict; a person should listen to the takes in {report}. Speak with synthesize "
-        'model="{voice}".',
+        next=next_step,
         complete="jobs.refine_voice.params:complete",
         examples=(
             Example("Up to five rounds, rated automatically", {"manifest": "anna"}),

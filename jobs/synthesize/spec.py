@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from jobs.cost import CLIP_BYTES_PER_S, Cost, spoken_seconds
+from jobs.runner.call_text import GAP, call_text
 from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
 from jobs.synthesize.params import Params, Result, check
 
@@ -13,16 +14,19 @@ if TYPE_CHECKING:
     from jobs.runner.client.runner import Runner
     from jobs.runner.models import JobRecord
 
+MAKERS = ("training", "refine_voice", "tune_hparams")
 MOST_TRAININGS = 50  # searched for the one that made the voice
 
 
 def next_step(record: JobRecord, runner: Runner) -> str:
     """Name the rating of the takes beside the clips that the voice was trained on."""
-    trainings = runner.list(kind="training", state="succeeded", limit=MOST_TRAININGS)
+    result = record.result or {}
     model = record.params.get("model")
-    manifest = next((job.params["manifest"] for job in trainings if (job.result or {}).get("voice") == model), "")
-    narrator = f'narrator_manifest="{manifest}"' if manifest else "narrator_manifest=(the dataset of the voice)"
-    return 'The wavs to listen to are in {folder}. Call rate_samples takes="{takes}" ' + narrator
+    made = (job for kind in MAKERS for job in runner.list(kind=kind, state="succeeded", limit=MOST_TRAININGS))
+    manifest = next((job.params["manifest"] for job in made if (job.result or {}).get("voice") == model), GAP)
+    call = {"takes": result.get("takes", ""), "narrator_manifest": manifest}
+    unknown = " (the dataset of the voice)" if manifest == GAP else ""
+    return f"The wavs to listen to are in {result.get('folder')}. Call {call_text('rate_samples', call)}{unknown}"
 
 
 KIND = JobKind(
@@ -40,7 +44,7 @@ KIND = JobKind(
         unit="s of speech",
         s_each=6,
         s_fixed=30,
-        memory_mb=5000,
+        memory_mb=7500,  # float32 on a CPU, with caches and packed weights; less on a GPU
         bytes_each=CLIP_BYTES_PER_S,
     ),
     tool=StartTool(

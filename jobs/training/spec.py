@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobs.runner.call_text import NEW_TEXT, call_text
 from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
 from jobs.training.params import Params, Result, check
 
@@ -16,19 +18,32 @@ MOST_COMPARED = 8
 
 def next_step(record: JobRecord, _: Runner) -> str:
     """Name the speaking of the voice; of several ones, together, to find the best by ear and by rating."""
-    texts = 'texts=["The evening train was late, so we walked home."] (any sentences that were not trained on)'
+    result = record.result or {}
+    if not result.get("voice") or not Path(result["voice"]).is_dir():
+        return (
+            "Its voice is not there any more: it was moved, or it was a trial of tune_hparams, which keeps the best "
+            "trial's voice only. Call list_jobs for other voices."
+        )
+    first, last = result.get("first_loss"), result.get("last_loss")
+    course = ""
+    if first is not None and last is not None and last >= first:
+        course = f"The loss did not fall ({first:.3g} to {last:.3g}): more steps or another lr first. By ear: "
+    return course + _speak(record)
+
+
+def _speak(record: JobRecord) -> str:
     result = record.result or {}
     steps = [one["step"] for one in result.get("exports", []) if one["step"] != result.get("voice_step")]
     others = ["voice-last"] if result.get("voice_last") else []
     others += [f"voice-{step}" for step in steps[-MOST_COMPARED:]]
-    call = 'Call synthesize model="{voice}" speaker="{speaker}" '
+    call = {"model": result["voice"], "speaker": result.get("speaker", ""), "texts": [NEW_TEXT]}
     if not others:
-        return f"{call}{texts}."
-    handles = ", ".join(f'"artifact://{record.job_id}/{name}"' for name in others)
+        return f"Call {call_text('synthesize', call)} (any sentences that were not trained on)."
+    call["compare_with"] = [f"artifact://{record.job_id}/{name}" for name in others]
     is_last = record.params.get("export") == "last" or result.get("validation_loss") is None
     return (
-        f"The voice is {'the last' if is_last else 'the best by loss'}. By ear: {{report}}. The best by rating: {call}"
-        f"compare_with=[{handles}] {texts}, then rate_samples."
+        f"The voice is {'the last' if is_last else 'the best by loss'}. By ear: {result.get('report')}. The best by "
+        f"rating: Call {call_text('synthesize', call)} (any sentences that were not trained on), then rate_samples."
     )
 
 

@@ -1,11 +1,31 @@
 """Declaration of the job kind ``tune_hparams``."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobs.errors import UserError
+from jobs.runner.call_text import call_text
 from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
 from jobs.tune_hparams.params import Params, Result, ToolArguments, check
+
+if TYPE_CHECKING:
+    from jobs.runner.client.runner import Runner
+    from jobs.runner.models import JobRecord
+
+
+def next_step(record: JobRecord, _: Runner) -> str:
+    """Name the training of the same base with the best settings."""
+    result = record.result or {}
+    call: dict[str, Any] = {
+        "manifest": result.get("manifest", ""),
+        "base_model": record.params["base_model"],
+        "hyperparams": result.get("best_config", ""),
+    }
+    card = record.params.get("gpu_memory_gb")
+    call |= {"gpu_memory_gb": card} if card else {}
+    return f"Call {call_text('start_training', call)}; then synthesize and rate_samples."
 
 
 def read_original_words(words: Mapping[str, str]) -> dict[str, Any]:
@@ -54,7 +74,7 @@ Search learning rate, batch, LoRA shape by short trainings, compared on held-out
 Use it when asked, or when the first voice rates below target. COST: GPU, n_trials short trainings, hours; get
 approval first. A job; called again it goes on. Next: start_training hyperparams=best_config.""",
         order=50,
-        next='Call start_training manifest="{manifest}" hyperparams="{best_config}"; then synthesize and rate_samples.',
+        next=next_step,
         arguments=ToolArguments,
         complete="jobs.tune_hparams.dry_run:complete",
         examples=(

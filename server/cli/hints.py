@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from jobs.runner.call_text import GAP
 from tools.core.registry import Tool, all_tools
 
 _NAME = re.compile(r" (\w+)=")
 _VALUE = r"(\"[^\"]*\"|[\w./:@+-]*[\w/]|\[[^\]]*\])"
 _JSON = json.JSONDecoder()
 SHORT_NAMES = {"list_jobs": "jobs"}  # of commands with flags only
-GAP = "…"  # a value that the reader fills in, as in ``manifest=…``
 
 
 def as_shell_text(text: str, tool: Tool | None = None) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 
 from mcp import Client
 
+from tests.support.next_calls import calls_in
+
 CHARACTERS_PER_TOKEN = 4
 MOST_POLLS = 30
 Answer = dict[str, Any]
@@ -67,11 +69,8 @@ class Agent:
     def next_call(self, answer: Mapping[str, Any]) -> tuple[str, Answer]:
         """The first call with arguments in ``next``, or in an error's hint."""
         text = answer["next"] if "next" in answer else answer["error"]["hint"]
-        names = "|".join(sorted(self.known, key=len, reverse=True))
-        for found in re.finditer(rf"\b({names})\b((?: \w+=)?)", text):
-            arguments = _arguments(text[found.end(1) :])
-            if arguments:
-                return found[1], arguments
+        for call in calls_in(text, list(self.known)):
+            return call
         raise AssertionError(f"no call is named: {text}")
 
     def suggestion(self, answer: Answer) -> str:
@@ -88,20 +87,3 @@ class Agent:
         used = self.n_calls - before[0], (self.n_characters - before[1]) / CHARACTERS_PER_TOKEN
         assert used[0] <= calls, f"{used[0]} calls"
         assert used[1] <= tokens, f"{used[1]:.0f} tokens"
-
-
-def _arguments(text: str) -> Answer:
-    """``name=JSON name=JSON`` at the beginning of a text."""
-    decoder = json.JSONDecoder()
-    arguments: Answer = {}
-    while (found := re.match(r"\s+(\w+)=", text)) is not None:
-        if text[found.end() :].startswith("…"):  # what the person has to say
-            text = text[found.end() + 1 :]
-            continue
-        try:
-            value, end = decoder.raw_decode(text, found.end())
-        except json.JSONDecodeError:
-            break
-        arguments[found[1]] = value
-        text = text[end:]
-    return arguments

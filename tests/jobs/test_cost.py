@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs import cost
 from jobs.cost import Cost, audio_seconds, count_lines, manifest_seconds, spoken_seconds
 from tests.support.hostile.limits import within_limits
 
@@ -80,3 +81,11 @@ def test_a_header_without_end_and_many_links_to_one_file_cost_little(tmp_path: P
 
     with within_limits(most_s=0.5):
         assert audio_seconds({"audio": str(tmp_path)}, "audio") == pytest.approx(20 + 2, abs=0.01)  # by its size
+
+
+def test_of_many_files_some_are_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(20):
+        (tmp_path / f"{number}.mp3").write_bytes(bytes(cost.COMPRESSED_BYTES_PER_S))
+    monkeypatch.setattr(cost, "MOST_OPENED", 5)
+
+    assert cost.audio_seconds({"audio": str(tmp_path)}, "audio") == 20

@@ -58,7 +58,7 @@ async def test_mcp_lists_explains_and_runs_it(with_kind: App) -> None:
 
     assert listed["louden"].description.startswith("Make clips louder.")
     assert listed["louden"].input_schema["properties"]["gain_db"]["maximum"] == 40
-    assert steps.index("ingest_audiobook") < steps.index("2. louden -> train_loud.jsonl.") < steps.index("3. align")
+    assert steps.index("ingest_audiobook") < steps.index("3. louden -> train_loud.jsonl.") < steps.index("4. align")
     assert answer["state"] == "succeeded"
 
 
@@ -96,7 +96,7 @@ def test_the_pages_have_it_in_the_order_of_the_work(with_kind: App) -> None:
 
     pages = json.loads(done.stdout)
     headings = [line for line in pages["references/parameters.md"].splitlines() if line.startswith("## ")]
-    assert headings.index("## ingest_clips") + 1 == headings.index("## louden") == headings.index("## align") - 1
+    assert headings.index("## apply_corrections") + 1 == headings.index("## louden") == headings.index("## align") - 1
     assert "| `louden` | Make clips louder. | **`manifest`**, `gain_db`, `out`, `like` |" in pages["SKILL.md"]
     assert "./run.sh louden --manifest anna --gain-db 12" in pages["references/shell.md"]
     assert "| `amplify MANIFEST DB` | `louden` |" in pages["references/original-commands.md"]

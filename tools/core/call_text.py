@@ -1,19 +1,10 @@
-"""Text of a call with its arguments, for the ``next`` of an answer and for examples."""
+"""Arguments of a call that a ``next`` names: those that a caller gave, or those of a job that differ from defaults."""
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
-
-LONGEST_CALL = 500
-
-
-def call_text(tool: str, arguments: Mapping[str, Any]) -> str:
-    """Return ``align manifest="/d/train_manifest.jsonl" min_word_score=0.5``; a very long call ends with ``…``."""
-    words = " ".join([tool, *(f"{name}={_value(value)}" for name, value in arguments.items())])
-    return words if len(words) <= LONGEST_CALL else words[: LONGEST_CALL - 1] + "…"
 
 
 def given(args: BaseModel, *, without: frozenset[str] = frozenset({"dry_run", "wait_s"})) -> dict[str, Any]:
@@ -41,7 +32,3 @@ def _defaults(model: type[BaseModel]) -> Mapping[str, Any]:
     return {
         name: field.get_default(call_default_factory=True) for name, field in fields.items() if not field.is_required()
     }
-
-
-def _value(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

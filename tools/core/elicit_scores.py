@@ -1,5 +1,6 @@
 """Elicitation of scores for takes: a form where the client can show one, else a request for the chat."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,5 +53,6 @@ def request_in_chat(takes_path: str) -> str:
     """Return the instruction for a client that shows no forms."""
     return (
         f"A person listens to each file of to_rate and gives 1 to 5 ({SCALE}). Then call rate_samples "
-        f'takes="{takes_path}" scores=[{{"audio": …, "score": …, "note": …}}]. Never invent scores.'
+        f'takes={json.dumps(takes_path)} scores=… with a list of {{"audio": …, "score": …, "note": …}}. Never invent '
+        "scores."
     )

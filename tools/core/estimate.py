@@ -15,6 +15,7 @@ from jobs.runner.machine.preflight import free_bytes
 from jobs.settings import Settings
 
 MOST_EARLIER = 20
+SMALLEST_SHARE = 10  # times as large may a job be as an earlier one: most of a small one is loading
 
 
 def estimate(
@@ -29,7 +30,7 @@ def estimate(
     amount = rule.measure(params) if rule is not None else 0.0
     if rule is None or not amount:
         return {}
-    rates = _earlier_rates(rule, kind, params, runner) if settings.home.exists() else []
+    rates = _earlier_rates(rule, kind, params, amount, runner) if settings.home.exists() else []
     seconds = amount * statistics.median(rates) if rates else rule.s_fixed + amount * rule.s_each
     disk_mb, free_mb = amount * rule.bytes_each / 1e6, free_bytes(settings.home) / 1e6
     fits = disk_mb + settings.disk_reserve_bytes / 1e6 < free_mb
@@ -39,19 +40,25 @@ def estimate(
         "memory": {"memory_mb": rule.memory_mb},
         "disk": {"disk_mb": round(disk_mb, 1), "disk_free_mb": round(free_mb), "disk_fits": fits},
     }
-    # a plan's part that only says "from" is a reason why it has no figure
-    left_open = [fields for part, fields in parts.items() if not set((planned or {}).get(part, ())) - {"from"}]
+    # a plan's part that only says "from" is a reason why it has no figure; what was measured here is better than a plan
+    left_open = [
+        fields
+        for part, fields in parts.items()
+        if not set((planned or {}).get(part, ())) - {"from"} or (part == "time" and rates)
+    ]
     found = {name: value for fields in left_open for name, value in fields.items()}
     return {"input": f"{amount:.0f} {rule.unit}", **found} if found else {}
 
 
-def _earlier_rates(rule: Cost, kind: JobKind, params: Mapping[str, Any], runner: Runner) -> list[float]:
-    """Seconds per unit of the jobs that have succeeded in the same way."""
+def _earlier_rates(rule: Cost, kind: JobKind, params: Mapping[str, Any], wanted: float, runner: Runner) -> list[float]:
+    """Seconds per unit of the jobs that have succeeded in the same way, and were not much smaller."""
     rates = []
     for job in runner.list(kind=kind.name, state="succeeded", limit=MOST_EARLIER):
         if rule.way is not None and rule.way(job.params) != rule.way(params):
             continue
         amount = rule.measure(job.params)
+        if amount * SMALLEST_SHARE < wanted:
+            continue
         if amount and job.started_at is not None and job.ended_at is not None:
             rates.append((job.ended_at - job.started_at) / amount)
     return rates

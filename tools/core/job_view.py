@@ -10,9 +10,11 @@ import anyio
 from anyio import to_thread
 
 from jobs.escaping import escape_line
+from jobs.runner.call_text import call_text
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import Artifact, JobRecord, Progress
-from tools.core.call_text import call_text, chosen
+from jobs.runner.paths import find_job_ids
+from tools.core.call_text import chosen
 from tools.core.redact import redact, redacted
 from tools.core.registry import find_kind_tool
 from tools.core.tool_types import ToolContext
@@ -103,16 +105,28 @@ def next_step(record: JobRecord, runner: Runner) -> str:
             return f'Running; no action needed. Call get_job job_id="{job}" wait_s=50 until it is finished.'
         case _ if record.is_collected:
             return f"Its files were deleted to free the disk (./run.sh gc). To make them anew call {again}"
+        case "succeeded" | "cancelled" if record.parent is not None:
+            return f'A part of {record.parent}, which goes on by itself. Call get_job job_id="{record.parent}".'
         case "succeeded":
             return tool.next_step(record, runner) if tool is not None else ""
         case "cancelled" if record.reason == "dependency":
-            return f"It never ran. Look at the job that failed, fix the cause there; then call {again}"
+            look = f'get_job job_id="{cause}"' if (cause := cause_of(record)) else "list_jobs"
+            return f"It never ran, because a job that it needs did not succeed. Call {look}; fix the cause there."
         case "cancelled":
             return f"What it finished is kept. To continue call {again}"
         case _:
             hint = record.failure.hint if record.failure is not None else ""
             hint = hint or f'Read get_job job_id="{job}" log_lines=50 and fix the cause.'
+            if record.parent is not None:
+                return f'{hint} It is a part of {record.parent}: call get_job job_id="{record.parent}".'
             return f"{hint} The call was: {again}"
+
+
+def cause_of(record: JobRecord) -> str | None:
+    """Return the id of the job whose end has cancelled this one before it ran; None: there is none."""
+    if record.reason != "dependency":
+        return None
+    return next(iter(find_job_ids(record.detail.partition(", which")[0])), None)
 
 
 def progress_text(progress: Progress | None) -> str:

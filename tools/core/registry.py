@@ -49,8 +49,9 @@ class Tool:
     def next_step(self, record: JobRecord, runner: Runner) -> str:
         """Return what to do when a job of this tool has succeeded; a field that its result lacks stays as its name."""
         after = self.hints.next
-        words = after if isinstance(after, str) else after(record, runner)
-        return re.sub(r"\{(\w+)\}", lambda gap: str((record.result or {}).get(gap[1], gap[1])), words)
+        if not isinstance(after, str):
+            return after(record, runner)
+        return re.sub(r"\{(\w+)\}", lambda gap: str((record.result or {}).get(gap[1], gap[1])), after)
 
     @property
     def summary(self) -> str:

@@ -15,12 +15,13 @@ from pydantic import ValidationError
 
 from jobs.errors import UserError
 from jobs.param_types import ModelMark, Strict
+from jobs.runner.call_text import call_text
 from jobs.runner.job_kind import JobKind
 from jobs.runner.models import JobRecord
 from jobs.runner.outputs import find_places, list_replaced
 from jobs.settings import Settings
 from jobs.spelling import MOST_KNOWN, closest
-from tools.core.call_text import call_text, given
+from tools.core.call_text import given
 from tools.core.estimate import estimate
 from tools.core.job_view import view_job, wait_for
 from tools.core.registry import find_kind_tool

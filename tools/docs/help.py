@@ -1,6 +1,6 @@
 """Full help of a tool: what a listing, which must be short, leaves out."""
 
-from tools.core.call_text import call_text
+from jobs.runner.call_text import call_text
 from tools.core.registry import Tool, find_tool
 from tools.docs.schema import in_brief
 

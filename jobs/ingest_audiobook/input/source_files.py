@@ -79,14 +79,15 @@ def _audio_files(folder: Path, roots: Sequence[Path] | None) -> tuple[list[Path]
             if path.suffix.lower() not in AUDIO_SUFFIXES:
                 ignored.append(path.relative_to(folder).as_posix())
                 continue
-            check_link(path, folder, roots)
+            if len(audio) == MAX_RECORDINGS:
+                raise UserError(
+                    "audio_unreadable",
+                    f"{folder} holds more than {MAX_RECORDINGS:,} recordings: that is no book.",
+                    "Give the folder of one book.",
+                )
             audio.append(path)
-        if len(audio) > MAX_RECORDINGS:
-            raise UserError(
-                "audio_unreadable",
-                f"{folder} holds more than {MAX_RECORDINGS:,} recordings: that is no book.",
-                "Give the folder of one book.",
-            )
+    for path in audio:
+        check_link(path, folder, roots)
     if not audio:
         raise UserError(
             "audio_missing",

@@ -16,6 +16,7 @@ from jobs.ingest_audiobook.text.text_decoding import check_script, decode_text_f
 
 MAX_NAMED = 5
 MAX_SEGMENTS = 500_000  # 100 hours have 120,000 of 3 s
+MAX_SUBTITLE_BYTES, MAX_CUES = 8_000_000, 200_000  # 40 hours have 3 MB; pysubs2 takes 1 us a byte, 10 us a cue
 MAX_SEGMENTS_BYTES = 256 << 20  # of JSONL: with times of all words, 100 hours have 160 MB
 MAX_WITHIN, WITHIN_S = 1_000, 10.0  # segments; single letters have 20 a second
 MAX_LINE_BYTES = 1 << 20
@@ -64,13 +65,20 @@ def read_subtitles(path: Path) -> list[Segment]:
 
     Raises ``UserError``: ``segments_unreadable``, ``segments_empty``, and those of ``decode_text_file``.
     """
-    text = re.sub(r"\n{3,}", "\n\n", decode_text_file(path).text)  # pysubs2 takes quadratic time for line ends
+    if (size := check_regular(path).st_size) > MAX_SUBTITLE_BYTES:
+        raise UserError(
+            "file_too_large",
+            f"{path} has {size:,} bytes; at most {MAX_SUBTITLE_BYTES:,} of subtitles are read.",
+            "Check that this is the right file.",
+        )
+    text = re.sub(r"\n[^\S\n]+(?=\n)", "\n", decode_text_file(path).text)
+    text = re.sub(r"\n{3,}", "\n\n", text)  # pysubs2 takes quadratic time for line ends
+    _check_count(path, text.count("-->"), MAX_CUES)
     try:
         # tags are kept for ``_TAGS``: pysubs2's own patterns take quadratic time for "<a<a"
         cues = pysubs2.SSAFile.from_string(text, format_=path.suffix.lower().lstrip("."), keep_html_tags=True)
     except (pysubs2.exceptions.Pysubs2Error, ValueError) as error:
         raise UserError("segments_unreadable", f"{path} has no subtitles: {error}.", "Give .srt or .vtt.") from error
-    _check_count(path, len(cues))
     segments = [
         Segment(number, cue.start / 1000, cue.end / 1000, _spoken_text(cue.text)) for number, cue in enumerate(cues, 1)
     ]
@@ -92,11 +100,11 @@ def _in_order(path: Path, segments: Sequence[Segment]) -> list[Segment]:
     return found
 
 
-def _check_count(path: Path, n_segments: int) -> None:
-    if n_segments > MAX_SEGMENTS:
+def _check_count(path: Path, n_segments: int, most: int = MAX_SEGMENTS) -> None:
+    if n_segments > most:
         raise UserError(
             "segments_unreadable",
-            f"{path} has more than {MAX_SEGMENTS:,} segments.",
+            f"{path} has more than {most:,} segments.",
             "Check that this is the right file; segments belong to one recording.",
         )
 

@@ -2,59 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from jobs.codec_format import N_CODEBOOKS
-from jobs.qwen.speech.cached_stack import CachedStack, StackWeights, causal_mask
+from jobs.errors import UserError
+from jobs.qwen.speech.cached_stack import CachedStack, causal_mask
 from jobs.qwen.speech.code_predictor import CodePredictor
+from jobs.qwen.speech.cuda_graph import Record, Recording, record_on
+from jobs.qwen.speech.decoder_weights import DecoderWeights
 from jobs.qwen.speech.decoding import Decoding
-from jobs.qwen.speech.matrices import Matrix, may_pack
 from jobs.qwen.speech.prompts import Prompt
 from jobs.qwen.speech.sampling import Choice, penalise
+
+logger = logging.getLogger(__name__)
 
 FIRST_POSITIONS = 512
 """Positions that a slot starts with; doubled when a take needs more."""
 LENGTH_STEP = 64
 """Takes of a batch look at a multiple of this many positions, so that sums hardly depend on the longest of them."""
-
-
-class DecoderWeights:
-    """Weights of talker and code predictor, joined once and shared by all loops of a model."""
-
-    def __init__(self, model: Any) -> None:
-        """Join the weights of a ``Qwen3TTSForConditionalGeneration``.
-
-        Raises:
-            ValueError: it is of another architecture than the released models.
-        """
-        self.talker = model.talker
-        self.talker_stack = StackWeights(model.talker.model)
-        self.predictor_stack = StackWeights(model.talker.code_predictor.model)
-        self.talker_head = Matrix(model.talker.codec_head.weight)
-        self.predictor_heads = [Matrix(head.weight) for head in model.talker.code_predictor.lm_head]
-
-    def prepare(self, n_rows: int) -> None:
-        """Pack the weights for a number of takes at once, where that is of use."""
-        stacks = (self.talker_stack, self.predictor_stack)
-        if may_pack([*stacks[0].matrices, *stacks[1].matrices, self.talker_head, *self.predictor_heads], n_rows):
-            for stack in stacks:
-                stack.pack(n_rows)
-            self.talker_head = self.talker_head.pack(n_rows)
-            self.predictor_heads = [head.pack(n_rows) for head in self.predictor_heads]
-
-    @property
-    def bytes_per_position(self) -> int:
-        """Memory that a position of a take needs in the talker's caches."""
-        stack = self.talker_stack
-        n_bytes: int = 2 * len(stack.layers) * stack.n_kv_heads * stack.head_dim * stack.final_norm.element_size()
-        return n_bytes
 
 
 @dataclass
@@ -102,7 +75,12 @@ class DecodeLoop:
     """The running takes of one model that share the settings of sampling."""
 
     def __init__(
-        self, weights: DecoderWeights, n_slots: int, decoding: Decoding, n_positions: int = FIRST_POSITIONS
+        self,
+        weights: DecoderWeights,
+        n_slots: int,
+        decoding: Decoding,
+        n_positions: int = FIRST_POSITIONS,
+        record: Record | None = None,
     ) -> None:
         """Make the buffers.
 
@@ -110,6 +88,7 @@ class DecodeLoop:
             n_slots: takes at once.
             decoding: of every take; its seed and its longest audio are not used.
             n_positions: that a slot has place for at first.
+            record: records a frame, to make it as a whole; default: that of the device.
         """
         weights.prepare(n_slots)
         talker = weights.talker
@@ -140,6 +119,8 @@ class DecodeLoop:
         self._texts = like.new_zeros(n_slots, 1, width)
         self._n_texts = torch.zeros(n_slots, dtype=torch.long, device=device)
         self._row = torch.arange(n_slots, device=device)
+        self._record = record or record_on(device)
+        self._recording: Recording | None = None
 
     @property
     def n_running(self) -> int:
@@ -147,8 +128,8 @@ class DecodeLoop:
         return sum(slot is not None for slot in self.slots)
 
     @torch.inference_mode()
-    def admit(self, request: TakeRequest) -> None:
-        """Read a take's prompt into a free slot."""
+    def admit(self, request: TakeRequest) -> Slot:
+        """Read a take's prompt into a free slot, and return the slot."""
         began = time.perf_counter()
         prompt, row = request.prompt, self.slots.index(None)
         generator = torch.Generator(self._device).manual_seed(request.seed)
@@ -169,21 +150,33 @@ class DecodeLoop:
         self._texts[row, : len(prompt.frame_texts)] = prompt.frame_texts
         self._n_texts[row] = len(prompt.frame_texts)
         self._suppressed[list(prompt.suppressed)] = -torch.inf
-        self._end, self._first_end = prompt.end, prompt.first_end
+        if (self._end, self._first_end) != (prompt.end, prompt.first_end):
+            self._end, self._first_end = prompt.end, prompt.first_end
+            self._recording = None
         slot.compute_s = time.perf_counter() - began
+        return slot
 
     @torch.inference_mode()
     def step(self) -> list[DecodedTake]:
-        """Decode a frame of every running take, and return the takes that ended."""
+        """Decode a frame of every running take, and return the takes that ended.
+
+        Raises:
+            UserError: ``model_broken``: its weights are not finite.
+        """
         began = time.perf_counter()
         running = [(row, slot) for row, slot in enumerate(self.slots) if slot is not None]
         length = max(slot.n_prompt + len(slot.frames) for _, slot in running) + 1
         self._reserve(length, 0)
         if len(self.slots) > 1:
             length = min(-(-length // LENGTH_STEP) * LENGTH_STEP, self._stack.n_positions)
+        if self._record is not None and self._recording is None:
+            self._recording = self._record_frame(self._record)
         for row, slot in running:
             self._draw(row, slot.generator)
-        self._frame(length)
+        if self._recording is not None:
+            self._recording.replay()
+        else:
+            self._frame(length, is_masked=len(self.slots) > 1)
         ended = []
         codes = self._codes.tolist()  # the one synchronisation of a frame
         share_s = (time.perf_counter() - began) / len(running)
@@ -193,6 +186,7 @@ class DecodeLoop:
             if not is_end:
                 slot.frames.append(codes[row])
             if is_end or len(slot.frames) > slot.max_frames:
+                self._check(row)
                 self.slots[row] = None
                 frames = torch.tensor(slot.frames, dtype=torch.long).view(-1, N_CODEBOOKS)
                 ended.append(DecodedTake(slot.key, frames, slot.compute_s))
@@ -221,15 +215,44 @@ class DecodeLoop:
             on_frame()
             yield from self.step()
 
+    def _check(self, row: int) -> None:
+        """Check that an ended take was computed with numbers: what is none stays in the caches until the end."""
+        if not torch.isfinite(self._hidden[row]).all():
+            raise UserError(
+                "model_broken",
+                "The model computes values that are no numbers: its codes would be noise.",
+                "Use an earlier checkpoint, or train again with a lower learning rate.",
+            )
+
     def _draw(self, row: int, generator: torch.Generator) -> None:
-        """Draw the random numbers of a take's next frame, in the order in which stock draws them."""
+        """Draw the random numbers of a take's next frame: on a CPU in the order in which stock draws them.
+
+        On a GPU all at once, because 16 operations a take would last longer than the frame; there half precision rounds
+        otherwise than stock in any case.
+        """
+        if self._choice.greedy and self._predictor_choice.greedy:
+            return
+        if self._device.type == "cuda":
+            self._noise[row].exponential_(generator=generator)
+            return
         if not self._choice.greedy:
             self._talker_noise[row].exponential_(generator=generator)
         if not self._predictor_choice.greedy:
             for noise in self._predictor_noise[row]:
                 noise.exponential_(generator=generator)
 
-    def _frame(self, length: int) -> None:
+    def _record_frame(self, record: Record) -> Recording | None:
+        """Record a frame that looks at all positions for which there is place; None where that fails."""
+        whole = partial(self._frame, self._stack.n_positions, is_masked=True)
+        changed = (self._hidden, self._codes, self._embedded, self._penalties, self._positions, self._n_frames)
+        try:
+            return record(whole, changed)
+        except RuntimeError as error:
+            logger.warning("frames are decoded operation by operation, because none can be recorded: %s", error)
+            self._record = None
+            return None
+
+    def _frame(self, length: int, *, is_masked: bool) -> None:
         """Decode a frame of every slot; reads and writes buffers only."""
         scores = self._head.times(self._hidden).float()
         if self._penalty != 1:
@@ -252,7 +275,7 @@ class DecodeLoop:
         x = self._embedded.sum(1).add_(F.embedding(text_at, self._texts.flatten(0, 1)))
         stack = self._stack
         mask = None
-        if len(self.slots) > 1:
+        if is_masked:
             at = torch.arange(length, device=self._device)
             mask = (at <= self._positions[:, None])[:, None, None]
         write_at = self._positions + self._row * stack.n_positions
@@ -269,7 +292,9 @@ class DecodeLoop:
             capacity *= 2
         if capacity > self._stack.n_positions:
             self._stack.grow(capacity)
+            self._recording = None
         if n_texts >= self._texts.shape[1]:
             grown = self._texts.new_zeros(len(self.slots), 2 * n_texts, self._texts.shape[2])
             grown[:, : self._texts.shape[1]] = self._texts
             self._texts = grown
+            self._recording = None

@@ -23,7 +23,9 @@ from jobs.qwen.loading import load_base
 from jobs.qwen.model_info import VoiceModel
 from jobs.qwen.precision import synthesis_precision
 from jobs.qwen.speaker_embedding import SHORTEST_REFERENCE_S
-from jobs.qwen.speech.decode_loop import FIRST_POSITIONS, DecodeLoop, DecoderWeights, TakeRequest
+from jobs.qwen.speech.codec_stream import CodecStream
+from jobs.qwen.speech.decode_loop import FIRST_POSITIONS, DecodeLoop, TakeRequest
+from jobs.qwen.speech.decoder_weights import DecoderWeights
 from jobs.qwen.speech.decoding import SAMPLING, Decoding
 from jobs.qwen.speech.prompts import build_prompt
 
@@ -34,6 +36,8 @@ MOST_SLOTS = 16
 with 16."""
 CACHE_BYTES = 2 * 10**9
 """Memory for the keys and values of the takes spoken at once."""
+FIRST_BLOCK_FRAMES, MOST_BLOCK_FRAMES = 2, 32
+"""Frames that a stream decodes at once: few at first, so that it begins soon, then twice as many each time."""
 POSITIONS_AROUND_TEXT = 32
 """More than the positions of role, language, speaker and line ends."""
 
@@ -101,7 +105,7 @@ class Synthesizer:
         """Synthesize one text. The same text, seed and machine give the same samples, independent of earlier texts.
 
         Raises:
-            UserError: ``cuda_oom``.
+            UserError: ``cuda_oom``, ``model_broken``.
         """
         _, speech = next(self.synthesize_all([(text, decoding)]))
         return speech
@@ -120,7 +124,7 @@ class Synthesizer:
             on_frame: called before every frame; what it raises ends the synthesis.
 
         Raises:
-            UserError: ``cuda_oom``.
+            UserError: ``cuda_oom``, ``model_broken``.
         """
         if self.weights is None:
             for number, (text, decoding) in enumerate(takes):
@@ -139,6 +143,32 @@ class Synthesizer:
                     samples = self._decode(decoded.codes)[: max_frames * SAMPLES_PER_FRAME]
                 compute_s = decoded.compute_s + time.perf_counter() - began
                 yield decoded.key, Speech(samples, len(decoded.codes) > max_frames, compute_s)
+
+    def stream(self, text: str, decoding: Decoding) -> Iterator[NDArray[np.float32]]:
+        """Synthesize one text and yield its samples while it is spoken, the first after two frames.
+
+        The samples are those of ``synthesize`` up to rounding.
+
+        Raises:
+            UserError: ``cuda_oom``, ``model_broken``.
+        """
+        if self.weights is None:
+            yield self.synthesize_by_stock(text, decoding).samples
+            return
+        with full_float32(), gpu_memory_explained("max_seconds"):
+            loop = DecodeLoop(self.weights, 1, decoding)
+            codec = CodecStream(self.upstream.model.speech_tokenizer)
+            before = self._reference_codes
+            if before is not None:
+                codec.decode(before.cpu())
+            slot = loop.admit(self.request(0, text, decoding))
+            n_sent, n_block = 0, FIRST_BLOCK_FRAMES
+            while loop.n_running:
+                loop.step()
+                n_ready = min(len(slot.frames), slot.max_frames)
+                if n_ready > n_sent and (n_ready - n_sent >= n_block or not loop.n_running):
+                    yield codec.decode(torch.tensor(slot.frames[n_sent:n_ready]))
+                    n_sent, n_block = n_ready, min(2 * n_block, MOST_BLOCK_FRAMES)
 
     def synthesize_by_stock(self, text: str, decoding: Decoding) -> Speech:
         """Synthesize one text with upstream's own loop: the reference of ours.
@@ -190,9 +220,15 @@ class Synthesizer:
             text=text, speaker=self.speaker, language=self.language, instruct=self.instruct, **options
         )
 
+    @property
+    def _reference_codes(self) -> torch.Tensor | None:
+        """Codes that a clone with a transcript continues."""
+        codes: torch.Tensor | None = None if self.clone_prompt is None else self.clone_prompt[0].ref_code
+        return codes
+
     def _decode(self, codes: torch.Tensor) -> NDArray[np.float32]:
         """Decode the codes of a take; a clone with a transcript continues the codes of its reference."""
-        before = None if self.clone_prompt is None else self.clone_prompt[0].ref_code
+        before = self._reference_codes
         if before is not None:
             codes = torch.cat([before.to(codes.device), codes])
         waveforms, _ = self.upstream.model.speech_tokenizer.decode([{"audio_codes": codes}])

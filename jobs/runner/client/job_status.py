@@ -30,11 +30,13 @@ class StatusReader:
         needs: dict[str, list[str]] = {}
         for job_id, needed, state in self._store.unmet_needs([row.id for row in rows if row.state == "queued"]):
             needs.setdefault(job_id, []).append(f"{needed} ({state})")
-        return [self._record(row, needs.get(row.id, ())) for row in rows]
+        parents = self._store.parents([row.id for row in rows])
+        return [self._record(row, needs.get(row.id, ()), parents.get(row.id)) for row in rows]
 
-    def _record(self, row: JobRow, needs: Sequence[str]) -> JobRecord:
+    def _record(self, row: JobRow, needs: Sequence[str], parent: str | None) -> JobRecord:
         computed = {
             "job_id": row.id,
+            "parent": parent,
             "detail": self._detail(row, needs),
             "failure": from_json(row.failure) if row.failure else None,
             "params": from_json(row.document)["params"],
@@ -92,7 +94,7 @@ class StatusReader:
         if users:
             verb = "uses" if len(users) == 1 else "use"
             return f"waits for the {row.resource}, which {', '.join(users)} {verb}" + (f"; {held}" if held else "")
-        return str(held or "waits to be started")
+        return str(held or "is started as soon as the supervisor looks")
 
     @functools.cached_property
     def _is_supervised(self) -> bool:

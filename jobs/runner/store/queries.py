@@ -29,6 +29,12 @@ class Queries(StoreConnection):
             fingerprint, kind,
         )  # fmt: skip
 
+    def parents(self, job_ids: Sequence[str]) -> dict[str, str]:
+        """Return the jobs that have started others, by the child's id; a child's key is ``child:PARENT:NAME``."""
+        marks = ", ".join("?" * len(job_ids))
+        query = f"SELECT job, key FROM keys WHERE key >= 'child:' AND key < 'child;' AND job IN ({marks})"
+        return {str(job): str(key).split(":")[1] for job, key in self.connection.execute(query, job_ids)}
+
     def ended_early(self, kind: str, fingerprint: str) -> list[JobRow]:
         """Jobs with this fingerprint that failed, were cancelled or are asked to stop, newest first."""
         return self._many(

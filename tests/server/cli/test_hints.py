@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.runner.call_text import call_text
 from jobs.runner.client.runner import Runner
 from jobs.settings import PROJECT_ROOT, Settings
 from server.cli.commands import SHORT, command_named, original_commands
@@ -19,7 +20,6 @@ from server.cli.hints import as_shell_text
 from server.cli.main import main
 from server.mcp.prompts import PROMPTS, prompt_text
 from server.mcp.server import INSTRUCTIONS
-from tools.core.call_text import call_text
 from tools.core.job_view import next_step
 from tools.core.registry import all_tools
 from tools.docs.help import help_text

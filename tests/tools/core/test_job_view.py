@@ -84,14 +84,14 @@ def test_a_queued_job_says_what_it_waits_for() -> None:
 
 
 def test_a_succeeded_job_names_the_next_call_with_its_own_values() -> None:
-    made = [Artifact(job_id=JOB, name="voice", kind="voice", path="/v", size_bytes=10, sha256="0" * 64)]
-    job = record("succeeded", result={"voice": "/v", "speaker": "horus"}, started_at=100.0, ended_at=160.0)
+    made = [Artifact(job_id=JOB, name="voice", kind="voice", path="/", size_bytes=10, sha256="0" * 64)]
+    job = record("succeeded", result={"voice": "/", "speaker": "horus"}, started_at=100.0, ended_at=160.0)
 
     shown = view(job, Kept(Progress(at=1, done=200, total=200), ["a line"], made))
 
     assert shown.poll_after_s is None
     assert shown.elapsed_s == 60
-    assert shown.next.startswith('Call synthesize model="/v" speaker="horus" texts=["')
+    assert shown.next.startswith('Call synthesize model="/" speaker="horus" texts=["')
     assert shown.log_tail == []
     assert shown.artifacts[0].handle == f"artifact://{JOB}/voice"
     assert shown.artifacts[0].path == ""  # the result has it

@@ -10,7 +10,8 @@ import pytest
 from jobs.errors import UserError
 from jobs.ingest_audiobook.cut.clip_candidates import ClipLimits
 from jobs.ingest_audiobook.text.segment_clips import segment_candidates
-from jobs.ingest_audiobook.text.subtitles import read_segments
+from jobs.ingest_audiobook.text.subtitles import read_segments, read_subtitles
+from tests.support.hostile.limits import within_limits
 
 LIMITS = ClipLimits(min_s=1.5, target_s=2.0, max_s=10.0, max_gap_s=0.5)
 SILENCE = np.zeros(2000, np.float32)
@@ -95,3 +96,13 @@ def test_an_end_in_speech_is_marked_as_a_cut(tmp_path: Path) -> None:
     candidates, _ = segment_candidates(read_segments(path), 0.0, 10.0, speech, LIMITS)
 
     assert (candidates[0].span.cut_start, candidates[0].span.cut_end) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "content", [" \n \n" * 1_500_000, "WEBVTT\n\n" + "00:00.000 --> 00:01.000\na\n\n" * 210_000, "x" * 8_000_001]
+)
+def test_more_than_subtitles_have_is_refused_within_limits(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.vtt").write_text(content)
+
+    with within_limits(), pytest.raises(UserError):
+        read_subtitles(tmp_path / "a.vtt")

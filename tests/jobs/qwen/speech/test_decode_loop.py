@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,8 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from jobs.errors import UserError
+from jobs.qwen.speech.cuda_graph import Record, Recording
 from jobs.qwen.speech.decode_loop import DecodedTake, DecodeLoop
 from jobs.qwen.speech.decoding import Decoding
 from jobs.qwen.speech.synthesizer import Synthesizer
@@ -17,7 +19,7 @@ from jobs.qwen.toy.config import Shape
 from tests.jobs.qwen.speech.conftest import Load
 
 TEXTS = ("hello there, said the quick fox", "yes", "good morning to you all, it was a long day")
-MAX_FRAMES = 7
+MAX_FRAMES = 6
 SETTINGS = {
     "greedy": Decoding(greedy=True),
     "sampled": Decoding(seed=5, temperature=0.7, top_k=20, top_p=0.8, repetition_penalty=1.3, subtalker_top_p=0.7),
@@ -33,10 +35,11 @@ def decode(
     seeds: tuple[int, ...] = (),
     n_positions: int = 512,
     end: int | None = None,
+    record: Record | None = None,
 ) -> list[DecodedTake]:
     """Takes of the texts by our loop, in the order of the texts; ``end`` ends a take in the place of the model's."""
     assert voice.weights is not None
-    loop = DecodeLoop(voice.weights, n_slots, decoding, n_positions)
+    loop = DecodeLoop(voice.weights, n_slots, decoding, n_positions, record)
     takes = zip(TEXTS, seeds or [decoding.seed] * len(TEXTS), strict=True)
     requests = []
     for number, (text, seed) in enumerate(takes):
@@ -89,6 +92,20 @@ def test_a_take_ends_where_stocks_does_and_one_without_an_end_is_stopped_a_frame
     assert [len(take.codes) for take in ended[1]] == [4, MAX_FRAMES + 1, 3]  # the third in the slot of the first
 
 
+def test_a_model_that_computes_no_numbers_is_refused(load_voice: Load) -> None:
+    voice = load_voice("0.6b")
+    norm = voice.upstream.model.talker.model.layers[1].input_layernorm.weight
+    saved = norm.detach().clone()
+    norm.data[3] = torch.nan
+    try:
+        with pytest.raises(UserError) as refused:
+            decode(voice, SETTINGS["sampled"], 2)
+    finally:
+        norm.data.copy_(saved)
+
+    assert refused.value.code == "model_broken"
+
+
 def test_caches_grow_with_a_take_and_change_nothing(load_voice: Load) -> None:
     voice = load_voice("0.6b")
 
@@ -124,3 +141,47 @@ def test_a_frame_waits_for_the_device_once_and_makes_no_more_operations_when_it_
         assert not [name for name in operations.names if name in WAITS]
 
     assert len(set(counts)) == 1
+
+
+class _Recorder:
+    """Recorder of frames that makes them again on the CPU, and checks that the memory stays where it was."""
+
+    def __init__(self) -> None:
+        self.n_recorded = self.n_replayed = 0
+
+    def __call__(self, frame: Callable[[], None], changed: Sequence[torch.Tensor]) -> _Recorder:
+        self.n_recorded += 1
+        self._frame, self._changed = frame, changed
+        self._at = [tensor.data_ptr() for tensor in changed]
+        return self
+
+    def replay(self) -> None:
+        self.n_replayed += 1
+        self._frame()
+        assert [tensor.data_ptr() for tensor in self._changed] == self._at
+
+
+@pytest.mark.parametrize("n_slots", [1, 2])
+def test_a_recorded_frame_decodes_the_same_and_is_recorded_again_when_caches_grow(
+    n_slots: int, load_voice: Load
+) -> None:
+    voice, recorder = load_voice("0.6b"), _Recorder()
+    expected = decode(voice, SETTINGS["sampled"], n_slots)
+    longest = max(voice.request(0, text, SETTINGS["sampled"]).prompt.n_positions for text in TEXTS)
+
+    takes = decode(voice, SETTINGS["sampled"], n_slots, n_positions=longest, record=recorder)
+
+    assert are_equal(takes, [take.codes for take in expected])
+    assert recorder.n_replayed == (MAX_FRAMES + 1) * (3 if n_slots == 1 else 2)
+    assert recorder.n_recorded == 2
+
+
+def test_a_frame_that_cannot_be_recorded_is_decoded_operation_by_operation(load_voice: Load) -> None:
+    def fail(frame: Callable[[], None], changed: Sequence[torch.Tensor]) -> Recording:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    voice = load_voice("0.6b")
+
+    takes = decode(voice, SETTINGS["greedy"], 2, record=fail)
+
+    assert are_equal(takes, [take.codes for take in decode(voice, SETTINGS["greedy"], 2)])

@@ -57,6 +57,19 @@ def test_takes_spoken_at_once_are_those_spoken_alone(load_voice: Load) -> None:
     assert min(speech.compute_s for speech in together.values()) > 0
 
 
+@pytest.mark.parametrize("reference_text", [None, "a clip to continue"])
+def test_a_stream_begins_with_two_frames_and_has_the_samples_of_the_whole(
+    reference_text: str | None, wandering_toy: Callable[[Shape], Path]
+) -> None:
+    voice, decoding = clone(wandering_toy("0.6b"), reference_text), replace(SHORT, max_seconds=0.8)
+
+    whole, parts = voice.synthesize(TEXT, decoding), list(voice.stream(TEXT, decoding))
+
+    assert [len(part) // 1920 for part in parts] == [2, 4, 4]
+    assert np.allclose(np.concatenate(parts), whole.samples, rtol=1e-5, atol=1e-12)
+    assert np.abs(whole.samples).max() > 0
+
+
 def test_an_architecture_that_the_loop_does_not_know_is_spoken_by_stock(load_voice: Load) -> None:
     voice = load_voice("0.6b")
 

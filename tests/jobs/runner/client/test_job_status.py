@@ -27,5 +27,5 @@ def test_a_job_that_gets_its_slot_just_now_does_not_wait_for_itself(
 
     first, second = StatusReader(store, settings).records([row for row in rows if row is not None])
 
-    assert first.detail == "waits to be started"
+    assert first.detail == "is started as soon as the supervisor looks"
     assert second.detail == f"waits for the cpu, which {JOBS[0]} uses"

@@ -19,7 +19,7 @@ KIND = JobKind(
     tool=StartTool(
         title="Raise the volume",
         description="Make clips louder.\n\nCPU, seconds. A job; its result names train_loud.jsonl. Next: align.",
-        order=15,
+        order=16,
         next='Call align manifest="{manifest}".',
         step="louden -> train_loud.jsonl.",
         examples=(Example("By twelve decibels", {"manifest": "anna", "gain_db": 12}),),
