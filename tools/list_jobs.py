@@ -11,6 +11,7 @@ from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord, State
 from tools.core.job_view import cause_of, next_step, progress_text, shorten
 from tools.core.registry import all_tools
+from tools.core.subject import subject_of
 from tools.core.tool_types import Hints, ToolContext
 from tools.core.views import View
 from tools.docs.help import explain_tool
@@ -40,6 +41,8 @@ class JobLine(View):
     job_id: str
     kind: str
     state: State
+    about: Untrusted = Field("", description="Voice, dataset or model.")
+    parent: str | None = Field(None, description="Job that has started it.")
     progress: Untrusted = ""
     error: str = Field("", description="Code of the failure.")
     age_s: int = Field(description="Since it was submitted.")
@@ -100,6 +103,8 @@ def _line(record: JobRecord, runner: Runner) -> JobLine:
         job_id=record.job_id,
         kind=record.kind,
         state=record.state,
+        about=subject_of(record),
+        parent=record.parent,
         progress=_progress(record, runner),
         error=record.failure.code if record.failure is not None else record.reason or "",
         age_s=round(time.time() - record.created_at),

@@ -19,8 +19,7 @@ from server.cli import DONE, FAILED, INTERRUPTED
 from server.cli.commands import PLAIN_COMMANDS, SHORT, Command, command_named, original_commands
 from server.cli.flags import can_wait, read_flags
 from server.cli.hints import flag_name
-from server.cli.render import ProgressBar, as_text
-from tools.core.answer_fields import answer_fields
+from server.cli.render import ProgressBar, as_json, as_text
 from tools.core.job_view import view_job
 from tools.core.registry import Tool, all_tools
 from tools.core.tool_types import ToolContext
@@ -64,11 +63,11 @@ def _run(command: Command, tool: Tool, words: list[str]) -> int:
     runner = Runner(settings)
     answer = _call(tool, args, ToolContext(settings, runner))
     code = DONE
-    if getattr(options, "@wait", None) or (_waits(command, tool) and getattr(options, "@wait", None) is None):
+    if getattr(options, "@wait", None) or (_waits(command, tool, args) and getattr(options, "@wait", None) is None):
         answer, code = _wait(answer, runner)
     job = find_job(answer)
     wants_json = getattr(options, "@json")
-    _print(json.dumps(answer_fields(answer), ensure_ascii=False) + "\n" if wants_json else as_text(answer))
+    _print(json.dumps(as_json(answer), ensure_ascii=False) + "\n" if wants_json else as_text(answer))
     if code == DONE and can_wait(tool) and job is not None and job.state in ("failed", "cancelled"):
         return FAILED
     return code
@@ -86,8 +85,11 @@ def _call(tool: Tool, args: BaseModel, context: ToolContext) -> BaseModel:
         return call()
 
 
-def _waits(command: Command, tool: Tool) -> bool:
-    return command.is_original or (tool.kind is not None and (sys.stdout.isatty() or sys.stderr.isatty()))
+def _waits(command: Command, tool: Tool, args: BaseModel) -> bool:
+    """Return whether a start waits for its job without being told: not where the job itself is to start later."""
+    if getattr(args, "not_before", None) is not None:
+        return False
+    return command.is_original or tool.kind is not None or tool.name == "make_voice"
 
 
 def _wait(answer: BaseModel, runner: Runner) -> tuple[BaseModel, int]:

@@ -70,7 +70,7 @@ def parser_for(command: Command, tool: Tool) -> argparse.ArgumentParser:
             dest="@wait",
             action=argparse.BooleanOptionalAction,
             default=None,
-            help="wait for the job's end with a progress bar (the default at a terminal), or return its id at once",
+            help="wait for the job's end and show its progress: the default where a job is started",
         )
     return parser
 

@@ -10,6 +10,7 @@ from jobs.escaping import escape_line
 from jobs.runner.models import JobRecord, Progress
 from jobs.web_research_hparams.markdown_report import render_text
 from server.cli.hints import as_shell_text
+from tools.core.answer_fields import answer_fields
 from tools.core.job_view import fraction_of, progress_text
 from tools.core.views import JobView, find_job
 from tools.list_jobs import JobList
@@ -32,6 +33,20 @@ def as_text(answer: BaseModel) -> str:
     if isinstance(answer, WebResearchHparamsAnswer):
         return render_text(_at_the_shell(answer.whole()))
     return _joined(_lines(_at_the_shell(answer.model_dump(mode="json"))))
+
+
+def as_json(answer: BaseModel) -> dict[str, Any]:
+    """Return an answer as plain data: ``next`` as MCP clients get it, and beside it ``next_command`` for a shell."""
+
+    def added(value: Any) -> Any:
+        if isinstance(value, dict):
+            command = {"next_command": as_shell_text(value["next"])} if isinstance(value.get("next"), str) else {}
+            return {name: added(part) for name, part in value.items()} | command
+        return [added(part) for part in value] if isinstance(value, list) else value
+
+    fields: dict[str, Any] = answer_fields(answer)
+    shown = {name: part if name == "result" else added(part) for name, part in fields.items()}
+    return shown | ({"next_command": as_shell_text(fields["next"])} if fields.get("next") else {})
 
 
 def _joined(lines: Iterable[str]) -> str:
@@ -126,7 +141,8 @@ def _jobs(answer: JobList) -> str:
     if answer.explained:
         return as_shell_text(answer.explained) + "\n"
     lines = [
-        f"{job.job_id:45} {job.state:12} {duration_text(job.age_s):>12} ago  {job.progress or job.error}".rstrip()
+        f"{job.job_id:42} {job.state:11} {job.about[:14]:14} {duration_text(job.age_s):>12} ago  "
+        f"{f'part of {job.parent}  ' if job.parent else ''}{job.progress or job.error}".rstrip()
         for job in answer.jobs
     ]
     return _joined([*lines, as_shell_text(answer.next)])

@@ -250,3 +250,20 @@ async def call(name: str, context: ToolContext, **arguments: Any) -> Any:
 def calls_of(text: str) -> list[tuple[str, dict[str, Any]]]:
     """The calls that a text names."""
     return list(calls_in(text, list(all_tools())))
+
+
+async def test_lists_say_what_a_job_is_about_and_who_has_started_it(
+    folder: Path, insert: Callable[..., str], quiet: ToolContext
+) -> None:
+    jobs = done(folder)
+    parent = insert("refine_voice", "succeeded", *jobs["refine_voice"])
+    insert("training", "succeeded", *jobs["training"], key=f"child:{parent}:train-1")
+    insert("synthesize", "failed", {"model": str(folder / "voices" / "horus" / "training" / "voice")})
+    insert("align", "failed", {"manifest": str(folder / "datasets" / "anna" / "train_manifest.jsonl")})
+
+    listed = await call("list_jobs", quiet)
+
+    assert [(job.kind, job.about, job.parent) for job in listed.jobs] == [
+        ("align", "anna", None), ("synthesize", "horus", None), ("training", "anna", parent),
+        ("refine_voice", "anna", None),
+    ]  # fmt: skip

@@ -4,6 +4,7 @@ A poll must be cheap: an agent pays for every word of it. The hash of an artifac
 """
 
 import time
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -103,7 +104,7 @@ def next_step(record: JobRecord, runner: Runner) -> str:
             return f'Queued; no action needed. Poll with get_job job_id="{job}" wait_s=50.'
         case "running":
             return f'Running; no action needed. Call get_job job_id="{job}" wait_s=50 until it is finished.'
-        case _ if record.is_collected:
+        case _ if record.is_collected and not _has_voice(record):
             return f"Its files were deleted to free the disk (./run.sh gc). To make them anew call {again}"
         case "succeeded" | "cancelled" if record.parent is not None:
             return f'A part of {record.parent}, which goes on by itself. Call get_job job_id="{record.parent}".'
@@ -120,6 +121,12 @@ def next_step(record: JobRecord, runner: Runner) -> str:
             if record.parent is not None:
                 return f'{hint} It is a part of {record.parent}: call get_job job_id="{record.parent}".'
             return f"{hint} The call was: {again}"
+
+
+def _has_voice(record: JobRecord) -> bool:
+    """Return whether the job's voice is still there: a collection leaves voices."""
+    voice = (record.result or {}).get("voice")
+    return isinstance(voice, str) and Path(voice).is_dir()
 
 
 def cause_of(record: JobRecord) -> str | None:

@@ -2,8 +2,8 @@
 
 A job is collected by the record ``collected.json`` in its folder; from then on its files count as gone, and are
 deleted. A collection that was killed is finished by the next one. What remains of a job is its row in the store,
-what it ran (``job.json``) and what it had published (``artifacts.jsonl``). Files outside the job's folder are the
-user's and are never touched.
+what it ran (``job.json``), what it had published (``artifacts.jsonl``), and voices and datasets, which are never
+garbage. Files outside the job's folder are the user's and are never touched.
 """
 
 import os
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.files import records
+from jobs.runner.client.kept_folders import find_kept
 from jobs.runner.models import TERMINAL
 from jobs.runner.paths import Home, find_job_ids
 from jobs.runner.store import JobRow, Store
@@ -26,12 +27,14 @@ class CollectableJob:
     Attributes:
         job_id: the job.
         ended_at: Unix time, seconds.
-        size_bytes: on disk; a file with several names counts for those in the folder once.
+        size_bytes: on disk, without what is kept; a file with several names counts for those in the folder once.
+        kept: voices and datasets in its folder, which stay.
     """
 
     job_id: str
     ended_at: float
     size_bytes: int
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ def _wanted(
 ) -> tuple[list[CollectableJob], list[CollectableJob]]:
     """All finished jobs that take space, oldest first, and those of them whose age or size says that they go."""
     rows = [row for row in store.all_oldest_first() if row.state in TERMINAL and not is_collected(home, row.id)]
-    found = [CollectableJob(row.id, row.ended_at or row.created_at, size_on_disk(home.job(row.id))) for row in rows]
+    found = [_measure(home.job(row.id), row.ended_at or row.created_at) for row in rows]
     found = sorted((item for item in found if item.size_bytes), key=lambda item: (item.ended_at, item.job_id))
     left_bytes = sum(item.size_bytes for item in found)
     wanted = []
@@ -119,6 +122,12 @@ def _wanted(
             wanted.append(item)
             left_bytes -= item.size_bytes
     return found, wanted
+
+
+def _measure(folder: Path, ended_at: float) -> CollectableJob:
+    kept = tuple(find_kept(folder))
+    size = size_on_disk(folder) - sum(map(size_on_disk, kept))
+    return CollectableJob(folder.name, ended_at, size, tuple(map(str, kept)))
 
 
 def _without_needed(store: Store, home: Home, found: list[CollectableJob], wanted: list[CollectableJob]) -> Collection:
@@ -150,10 +159,11 @@ def _referenced(store: Store, rows: Iterable[JobRow], wanted: Iterable[str]) -> 
 
 
 def _empty(folder: Path) -> None:
-    """Delete all but the few small records of a collected job."""
+    """Delete all but the few small records of a collected job, and its voices and datasets."""
     records = {folder / "job.json", folder / "collected.json", *folder.glob("attempt-*/artifacts.jsonl")}
+    kept = list(find_kept(folder))
     for path in list(_files(folder)):
-        if path not in records:
+        if path not in records and not any(path.is_relative_to(one) for one in kept):
             path.unlink(missing_ok=True)
     for path in sorted((item for item in folder.rglob("*") if item.is_dir()), key=lambda item: -len(item.parts)):
         if not any(path.iterdir()):

@@ -28,16 +28,19 @@ Until = Callable[[Callable[[], object]], None]
 
 
 def test_a_finished_job_is_exit_0_and_one_object(app: App) -> None:
-    code, job = app.json("count-slowly", "--up-to", "5", "--wait")
+    code, job = app.json("count-slowly", "--up-to", "5")  # without a terminal, too, a start follows its job
 
     assert code == 0
+    assert job["next"] == f'Read "{job["result"]["note"]}"; it says 5.'
+    assert job["next_command"] == job["next"]
     assert job["state"] == "succeeded"
     assert job["result"]["counted"] == 5
     assert job["poll_after_s"] is None
 
 
-def test_without_a_terminal_a_tool_returns_the_handle_at_once(app: App) -> None:
-    code, job = app.json("count_slowly", "--up-to=6", "--gate", "later")
+@pytest.mark.parametrize("flags", [("--no-wait",), ("--not-before", "8h")])
+def test_a_tool_returns_the_handle_at_once_when_told_or_when_it_starts_later(app: App, flags: tuple[str, ...]) -> None:
+    code, job = app.json("count_slowly", "--up-to=6", "--gate", "later", "--no-reuse", *flags)
 
     assert code == 0
     assert job["state"] in ("queued", "starting", "running")
@@ -158,7 +161,7 @@ def test_ctrl_c_while_waiting_leaves_the_job_running_and_says_how_to_follow_and_
 
 
 def test_logs_are_followed_to_the_end(app: App) -> None:
-    _, job = app.json("count-slowly", "--up-to", "12", "--gate", "gate-logs")
+    _, job = app.json("count-slowly", "--up-to", "12", "--gate", "gate-logs", "--no-wait")
     following = subprocess.Popen(
         app.command("logs", job["job_id"], "-f"),
         env=app.env,
