@@ -86,7 +86,7 @@ def _call(tool: Tool, args: BaseModel, context: ToolContext) -> BaseModel:
 
 
 def _waits(command: Command, tool: Tool, args: BaseModel) -> bool:
-    """Return whether a start waits for its job without being told: not where the job itself is to start later."""
+    """Return whether a start waits for its job by default: not where the job itself is to start later."""
     if getattr(args, "not_before", None) is not None:
         return False
     return command.is_original or tool.kind is not None or tool.name == "make_voice"
