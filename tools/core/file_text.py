@@ -1,4 +1,4 @@
-"""Text of a file for an agent: of a page its words and figures, of a JSON report its summary, of others the beginning."""
+"""Text of a file for an agent: the words and figures of a page, the summary of a JSON report, else the beginning."""
 
 import json
 from collections.abc import Iterable

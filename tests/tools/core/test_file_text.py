@@ -9,7 +9,8 @@ from tools.core.file_text import read_text
 
 PAGE = """<!doctype html><html><head><title>x</title><style>p { color: red }</style></head><body>
 <h1>Two Fables</h1><p>Kept <b>0:59.5</b> of 1:07.8.</p><table><tr><th>reason</th><th>s</th></tr>
-<tr><td>silence</td><td>8.3 &amp; more</td></tr></table><img src="data:image/png;base64,{sound}"><script>let a = 1</script>
+<tr><td>silence</td><td>8.3 &amp; more</td></tr></table>
+<img src="data:image/png;base64,{sound}"><script>let a = 1</script>
 <p>After the picture.</p></body></html>"""
 
 
