@@ -58,6 +58,35 @@ class Cost:
         return amount if math.isfinite(amount) and amount > 0 else 0.0
 
 
+def plan_repeated(training: Mapping[str, Any], n: int, *, more_s: float = 0.0, n_on_disk: int = 1) -> dict[str, Any]:
+    """Return time, memory and disk of ``n`` trainings by the plan of one.
+
+    Args:
+        training: plan of one training; parts that it does not know stay unknown.
+        n: number of trainings.
+        more_s: seconds of other work after each, such as speaking and rating.
+        n_on_disk: trainings whose files are on the disk at once.
+    """
+    found: dict[str, Any] = {}
+    time = training.get("time", {})
+    if "about_min" in time:
+        minutes = n * (time["about_min"] + more_s / 60)
+        found["time"] = {"about_min": round(minutes, 1), "from": f"{n} times one: {time['from']}"}
+    elif time:
+        found["time"] = {"from": time["from"]}
+    memory = training.get("memory", {})
+    if memory:
+        kept = ("peak_gb", "of", "free_gb", "total_gb", "fits", "cheapest_change")
+        found["memory"] = {name: memory[name] for name in kept if name in memory}
+    disk = training.get("disk", {})
+    if disk:
+        need = disk["need_gb"] * n_on_disk
+        found["disk"] = {"need_gb": round(need, 2), "free_gb": disk["free_gb"], "fits": need <= disk["free_gb"]}
+        if "download_gb" in disk:
+            found["disk"]["download_gb"] = disk["download_gb"]
+    return found
+
+
 def audio_seconds(params: Params, name: str, limit: str = "", *, recursive: bool = False) -> float:
     """Estimate the seconds of a recording, or of all recordings in a folder, without decoding.
 

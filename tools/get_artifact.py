@@ -9,12 +9,13 @@ from anyio import to_thread
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.files.reading import check_regular, open_regular, read_bytes
+from jobs.files.reading import check_regular, read_bytes
 from jobs.param_types import Strict, Untrusted
 from jobs.plotting.render_client import draw_job_plot, draw_preview
 from jobs.runner.artifacts import split_handle
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import Artifact, Lineage
+from tools.core.file_text import read_text
 from tools.core.job_view import view_artifact
 from tools.core.redact import redact
 from tools.core.tool_types import Hints, Media, MediaAnswer, ToolContext
@@ -88,10 +89,8 @@ def _get(args: GetArtifactArgs, context: ToolContext) -> GetArtifactAnswer:
     elif answer.mime_type in MEDIA_TYPES:
         _attach(answer, path)
     elif is_text(answer.mime_type):
-        with open_regular(path) as stream:
-            answer.text = stream.read(LARGEST_TEXT_BYTES).decode("utf-8", errors="replace")
-        answer.text = redact(answer.text)
-        answer.is_cut = artifact.size_bytes > LARGEST_TEXT_BYTES or None
+        text, is_cut = read_text(path, answer.mime_type, LARGEST_TEXT_BYTES)
+        answer.text, answer.is_cut = redact(text), is_cut or None
     else:
         answer.next = "A file of this type cannot be shown; use its path."
     return answer

@@ -21,6 +21,7 @@ from jobs.qwen.model_files import check_model
 from jobs.rate_samples.spec import KIND as RATE_SAMPLES
 from jobs.runner.call_text import call_text
 from jobs.runner.job_kind import Example, JobKind
+from jobs.runner.machine.preflight import free_bytes
 from jobs.synthesize.params import EVALUATION_TEXTS, SpokenText
 from jobs.synthesize.spec import KIND as SYNTHESIZE
 from jobs.training.params import CARD_MEMORY, DEFAULT_BASE
@@ -30,6 +31,7 @@ from tools.core.estimate import estimate
 from tools.core.job_view import wait_for
 from tools.core.start import compute_fingerprint, find_replaced, prepare, settings_of_call
 from tools.core.tool_types import Hints, StartArgs, ToolContext
+from tools.core.totals import PlannedStep, begin_text, find_misfits, total
 from tools.core.views import View
 from tools.inputs.paths import resolve_paths
 from tools.inputs.references import dataset_files
@@ -90,6 +92,7 @@ class MakeVoiceAnswer(View):
     """The jobs in the order of their runs, and the paths of the results."""
 
     steps: list[StepView]
+    total: dict[str, Any] = Field(default_factory=dict, description="Of a dry run: what all steps take.")
     voice: str = Field(description="Folder of the voice, when the training is done.")
     ratings: str = Field(description="The last job's result.")
     next: str = ""
@@ -127,11 +130,15 @@ def _make_voice(args: MakeVoiceArgs, context: ToolContext) -> MakeVoiceAnswer:
     prepared = [_prepared(step, args, context, waits=place > 0) for place, step in enumerate(steps)]
     voice, ratings = str(out / "training" / "voice"), str(out / "samples" / "ratings.json")
     if args.dry_run:
+        views = _planned(args, context, steps, prepared)
+        planned = [PlannedStep(view.tool, view.estimate, view.plan) for view in views if not view.reused]
+        misfits = [f"{one.tool}: {text}" for one in planned for text in find_misfits(one.plan, one.estimate)]
         return MakeVoiceAnswer(
-            steps=_planned(args, context, steps, prepared),
+            steps=views,
+            total=total(planned, free_bytes(context.settings.home) / 1e9),
             voice=voice,
             ratings=ratings,
-            next=f"Nothing was started. To start it call {call_text('make_voice', given_as)}",
+            next=begin_text(call_text("make_voice", given_as), misfits),
         )
     submitted = _submit(args, context, steps, prepared)
     return MakeVoiceAnswer(steps=submitted, voice=voice, ratings=ratings, next=_next(submitted))
@@ -152,7 +159,11 @@ def _planned(
     """Parameters of each job, checked as by its submission, an estimate where its input is there, and plans."""
     settings = settings_of_call(args, context)
     views: list[StepView] = []
+    cost = steps[0].kind.cost
+    speech_s = cost.measure(prepared[0].model_dump(mode="json")) if cost is not None else 0.0
     for step, params, wanted in zip(steps, prepared, _wanted(args, steps, prepared), strict=True):
+        is_ahead = bool(args.after or views)
+        plan = step.kind.make_plan(params, settings, is_ahead=is_ahead, speech_s=speech_s)
         same = context.runner.check(step.kind, params, **wanted)
         would_run = params.model_dump(mode="json", exclude_none=True)
         views.append(
@@ -163,8 +174,15 @@ def _planned(
                 reused=True if same is not None else None,
                 would_run=chosen(would_run, step.kind.params),
                 replaces=[] if same is not None else find_replaced(step.kind, params, context.settings),
-                estimate=estimate(step.kind, would_run, context.runner, context.settings),
-                plan=step.kind.make_plan(params, settings, is_ahead=bool(args.after or views)),
+                estimate=estimate(
+                    step.kind,
+                    would_run,
+                    context.runner,
+                    context.settings,
+                    plan,
+                    expected=float(len(args.texts)) if step.kind is RATE_SAMPLES else speech_s,
+                ),
+                plan=plan,
             )
         )
     return views

@@ -6,7 +6,15 @@ from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTo
 from jobs.runner.machine.limits import limits_of_reader
 
 # one run on two cores: the order of magnitude
-COST = Cost(manifest_seconds, unit="s of clips", s_each=1 / 4, s_fixed=10, memory_mb=800, bytes_each=400)
+COST = Cost(
+    manifest_seconds,
+    unit="s of clips",
+    s_each=1 / 4,
+    s_fixed=10,
+    memory_mb=800,
+    bytes_each=400,
+    way=lambda params: f"{params['aligner']} {params['align_model']}",
+)
 WHISPERX_MB = 16_000  # the largest wav2vec2 model has 1.3 GB in float32; PyTorch and CUDA take the rest
 
 KIND = JobKind(

@@ -22,15 +22,22 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
     manifest, tokenizer = Path(params.manifest), params.tokenizer
     extent = read_extent(manifest)
     need, free = extent.seconds * BYTES_PER_S, min(free_bytes(manifest.parent), free_bytes(settings.home))
-    is_hub = tokenizer != "toy" and not Path(tokenizer).is_absolute()
-    is_here = not is_hub or (settings.hub_cache / f"models--{tokenizer.replace('/', '--')}" / "snapshots").is_dir()
     return {
         "data": {**summarise_extent(extent), "frames": round(extent.seconds * FRAMES_PER_SECOND)},
         "ref_audio": _references(params, extent),
-        "tokenizer": tokenizer if is_here else f"{tokenizer}, {DOWNLOAD_GB} GB to be downloaded",
+        **plan_ahead(params, settings),
         "disk": {"need_mb": round(need / 1e6, 1), "free_gb": round(free / 1e9, 1), "fits": need <= free},
         "time": _time(extent.seconds, tokenizer),
     }
+
+
+def plan_ahead(params: Params, settings: Settings, speech_s: float | None = None) -> dict[str, Any]:
+    """Name the tokenizer and its download, which do not depend on the clips."""
+    tokenizer = params.tokenizer
+    is_hub = tokenizer != "toy" and not Path(tokenizer).is_absolute()
+    if not is_hub or (settings.hub_cache / f"models--{tokenizer.replace('/', '--')}" / "snapshots").is_dir():
+        return {"tokenizer": tokenizer}
+    return {"tokenizer": f"{tokenizer}, {DOWNLOAD_GB} GB to be downloaded", "download_gb": DOWNLOAD_GB}
 
 
 def _references(params: Params, extent: Extent) -> str:

@@ -35,6 +35,7 @@ KIND = JobKind(
     resource="gpu",
     check=check,
     plan="jobs.convert_codes.dry_run:plan",
+    plan_ahead="jobs.convert_codes.dry_run:plan_ahead",
     outputs=(
         Output(
             "coded",
@@ -46,7 +47,15 @@ KIND = JobKind(
     ),
     makes={"out": ("convert_rejections.jsonl", "reference/")},
     # one run on two cores: the order of magnitude
-    cost=Cost(manifest_seconds, unit="s of clips", s_each=1 / 2, s_fixed=15, memory_mb=3000, bytes_each=1000),
+    cost=Cost(
+        manifest_seconds,
+        unit="s of clips",
+        s_each=1 / 2,
+        s_fixed=15,
+        memory_mb=3000,
+        bytes_each=1000,
+        way=lambda params: str(params["tokenizer"]),
+    ),
     tool=StartTool(
         title="Convert clips to audio codes",
         description="""\

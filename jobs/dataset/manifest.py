@@ -5,7 +5,7 @@ Imports pydantic and the standard library only: the server checks manifests with
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -146,6 +146,7 @@ class RejectionError(Exception):
 
 RowT = TypeVar("RowT", bound=Row)
 ItemT = TypeVar("ItemT")
+MOST_FAULTS = 20  # bad lines that an error lists
 MOST_CLIPS = 500_000  # of a manifest: more than 1,000 hours of short clips
 
 
@@ -154,16 +155,26 @@ def read_rows(path: Path, model: type[RowT]) -> Iterator[RowT]:
     return (row for _, row in read_numbered_rows(path, model))
 
 
-def read_numbered_rows(path: Path, model: type[RowT]) -> Iterator[tuple[int, RowT]]:
+def read_numbered_rows(
+    path: Path, model: type[RowT], faults: list[tuple[int, str]] | None = None
+) -> Iterator[tuple[int, RowT]]:
     """Read a JSONL manifest lazily, each row with the number of its line; the first line is 1.
+
+    Args:
+        faults: gets number and fault of each bad line, which is then passed over; None: the first is raised.
 
     Raises ``UserError``: ``manifest_missing``, ``file_not_regular``, ``line_too_long``; ``manifest_unreadable`` with
     the line number of the first bad line.
     """
     try:
         for number, line in enumerate(read_lines(path), 1):
-            if line.strip():
-                yield number, _parse(path, number, line, model)
+            row, fault = _parse(line, model) if line.strip() else (None, "")
+            if row is not None:
+                yield number, row
+            elif fault and faults is None:
+                raise unreadable_lines(path, [(number, fault)])
+            elif fault and faults is not None:
+                faults.append((number, fault))
     except OSError as error:
         raise UserError("manifest_missing", f"Cannot open {path}: {error.strerror}.", "Check the path.") from error
 
@@ -179,20 +190,24 @@ def limit_rows(rows: Iterable[ItemT], path: Path, most: int) -> Iterator[ItemT]:
         yield row
 
 
-def _parse(path: Path, number: int, line: bytes, model: type[RowT]) -> RowT:
+def _parse(line: bytes, model: type[RowT]) -> tuple[RowT | None, str]:
+    """Return a line's row, or None and the fault."""
     try:
-        return model.model_validate_json(line.decode())
-    except UnicodeDecodeError as error:
-        raise _unreadable(path, number, "not UTF-8 text") from error
+        return model.model_validate_json(line.decode()), ""
+    except UnicodeDecodeError:
+        return None, "not UTF-8 text"
     except ValidationError as error:
-        raise _unreadable(path, number, first_fault(error)) from error
+        return None, first_fault(error)
 
 
-def _unreadable(path: Path, number: int, why: str) -> UserError:
+def unreadable_lines(path: Path, faults: Sequence[tuple[int, str]], hint: str = "") -> UserError:
+    """Return ``manifest_unreadable`` with the bad lines of a manifest, of many the first ones."""
+    listed = "; ".join(f"line {number}: {why}" for number, why in faults[:MOST_FAULTS])
+    more = f"; and {len(faults) - MOST_FAULTS} more lines" if len(faults) > MOST_FAULTS else ""
     return UserError(
         "manifest_unreadable",
-        f"{path}, line {number}: {why}.",
-        "Every line must be one JSON object in UTF-8. Correct or delete that line.",
+        f"{path}, {listed}{more}.",
+        f"Every line must be one JSON object in UTF-8. Correct or delete what is not{hint}.",
     )
 
 

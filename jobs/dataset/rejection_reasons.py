@@ -32,6 +32,7 @@ INGEST_REASONS = {
     "duplicate_file": "an earlier line names the same file",
     "duplicate_audio": "the same audio as an earlier line's",
     "duplicate_text": "the same text as an earlier line's, from the same speaker",
+    "line_unreadable": "the line of the transcripts cannot be read",
     "unreadable": "not audio that can be decoded",
     "empty": "the file has no audio",
     "sample_rate_low": "a sample rate too low for the sounds s and f",

@@ -34,9 +34,10 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
     Raises ``UserError``: unreadable recordings or text, a wrong selection.
     """
     found = _probe(params, settings)
-    if "unknown" in found:
-        return found
     source = transcript_source(params)
+    if "unknown" in found:
+        time = {} if source in SPEED else {"time": _time(params, found, source)}
+        return {**found, **time, **_memory(params, source), **_downloaded(params, source, settings)}
     need = found["selected_s"] * CLIP_BYTES_PER_S
     free = free_bytes(Path(params.out_dir or settings.home))
     chapters = found["chapters"]
@@ -50,6 +51,7 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
         "disk": {"need_mb": round(need / 1e6, 1), "free_gb": round(free / 1e9, 2), "fits": need <= free},
         "time": _time(params, found, source),
         **_memory(params, source),
+        **_downloaded(params, source, settings),
         "notes": found["notes"],
     }
     if len(chapters) > MAX_LISTED:
@@ -76,6 +78,11 @@ def _download(model: str, settings: Settings) -> str:
     return "" if size is None or any(found) else f", to be downloaded once: {size:g} GB"
 
 
+def _downloaded(params: Params, source: str, settings: Settings) -> dict[str, float]:
+    needs = source in USES_WHISPER and _download(params.whisper_model, settings)
+    return {"download_gb": WHISPER_GB[params.whisper_model]} if needs else {}
+
+
 def _memory(params: Params, source: str) -> dict[str, Any]:
     """Return the main memory of a known model of Whisper; other sources have the kind's own rule."""
     size = WHISPER_GB.get(params.whisper_model) if source in USES_WHISPER else None
@@ -94,7 +101,7 @@ def _time(params: Params, found: Mapping[str, Any], source: str) -> dict[str, An
     n_workers = max(1, min(params.workers or found["n_cores"], found["n_batches"]))
     took_s = START_S + found["selected_s"] * (1 / SPEED[source] / n_workers + judging_s / found["n_cores"])
     return {
-        "about_minutes": round(took_s / 60, 1),
+        "about_min": round(took_s / 60, 1),
         "processes": n_workers,
         "from": f"{SPEED[source]:g} x real time per core, then {judging_s:g} s of a core per second of audio to judge "
         "the clips, as measured on another machine",

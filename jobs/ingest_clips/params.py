@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from jobs.dataset.manifest import LONGEST_TEXT, Row, read_rows
+from jobs.dataset.manifest import LONGEST_TEXT, Row, read_numbered_rows, unreadable_lines
 from jobs.dataset.quality.thresholds import EXPORT, QUALITY, VALIDATION_SHARE, Layout, read_thresholds
 from jobs.errors import UserError
 from jobs.param_types import InputPath, Language, OutputPath, Strict, Untrusted, Value, rare
@@ -33,6 +33,9 @@ class Params(Strict):
     language: Language = rare("english", description="Language of clips without one.")
     min_clip_s: float = rare(0.5, ge=0.1, le=10, description="Shorter clips are rejected, seconds.")
     max_clip_s: float = rare(30.0, ge=1, le=60, description="Longer clips are rejected, seconds.")
+    on_error: Literal["fail", "skip"] = rare(
+        "fail", description="Lines that cannot be read: refuse all, or skip these and count them."
+    )
     validation_share: float = rare(0.05, ge=0, le=0.5, description=VALIDATION_SHARE)
     export: list[Layout] = rare(default_factory=list, description=EXPORT)
     quality: dict[str, Value] = rare(default_factory=dict, description=QUALITY)
@@ -45,6 +48,7 @@ class Result(Strict):
     manifest: str = Field(description="train_manifest.jsonl, for align.")
     n_clips: int
     n_rejected: int
+    n_skipped: int = Field(0, description="Lines that could not be read; see on_error.")
     kept_s: float
     rejected_by_reason: dict[str, int]
     n_validation: int = 0
@@ -62,7 +66,11 @@ def check(params: Params) -> None:
         raise UserError("manifest_missing", f"There is no {transcripts}.", "Check transcripts.")
     if layout_of(transcripts) != "jsonl":
         return
-    n_lines = sum(1 for _ in read_rows(transcripts, TranscriptLine))
+    faults: list[tuple[int, str]] = []
+    n_lines = sum(1 for _ in read_numbered_rows(transcripts, TranscriptLine, faults))
+    if faults and (params.on_error == "fail" or n_lines == 0):
+        skip = f", or give on_error=skip to go on with the other {n_lines}" if n_lines else ""
+        raise unreadable_lines(transcripts, faults, skip)
     if n_lines == 0:
         raise UserError("manifest_empty", f"{transcripts} has no lines.", "Write one JSON object per line.")
 

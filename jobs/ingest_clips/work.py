@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 JOURNAL_NAME = ".clips_journal.jsonl"
 IMPORTED = ".imported"  # folder for audio that had no file of its own
 FEWEST_REPEATED_WORDS = 5
+SKIPPED = "line_unreadable"
 
 
 def run(params: Params, context: JobContext) -> Result:
@@ -43,7 +44,10 @@ def run(params: Params, context: JobContext) -> Result:
     dataset = Path(params.out_dir) if params.out_dir else context.settings.home / "datasets" / params.voice
     durations = DurationLimits(params.min_clip_s, params.max_clip_s)
     thresholds = read_thresholds(params.quality)
-    lines, rejected = parse_lines(_read_lines(params, dataset), speaker=params.voice, language=params.language)
+    skipped: list[tuple[int, str]] = []
+    found = _read_lines(params, dataset, skipped)
+    lines, rejected = parse_lines(found, speaker=params.voice, language=params.language)
+    rejected += [RejectedLine(number, "", "", SKIPPED, fault) for number, fault in skipped]
     _check_targets(lines, dataset / "clips")
     n_lines = len(lines) + len(rejected)
     context.progress(len(rejected), n_lines, f"{len(lines)} of {n_lines} lines name a clip")
@@ -80,13 +84,14 @@ def run(params: Params, context: JobContext) -> Result:
     return result
 
 
-def _read_lines(params: Params, dataset: Path) -> Iterator[ForeignClip]:
-    """Read the numbered lines of the transcripts, of any layout, and find their audio."""
+def _read_lines(params: Params, dataset: Path, skipped: list[tuple[int, str]]) -> Iterator[ForeignClip]:
+    """Read the numbered lines of the transcripts, of any layout, and find their audio; ``skipped`` gets bad lines."""
     transcripts = Path(params.transcripts)
     layout = layout_of(transcripts)
     audio_dir = Path(params.audio_dir) if params.audio_dir else None
     if layout == "jsonl":
-        return find_lines(read_numbered_rows(transcripts, TranscriptLine), audio_dir or transcripts.parent)
+        faults = skipped if params.on_error == "skip" else None
+        return find_lines(read_numbered_rows(transcripts, TranscriptLine, faults), audio_dir or transcripts.parent)
     return take(layout, transcripts, dataset / IMPORTED, audio_dir)
 
 
@@ -174,6 +179,7 @@ def write_dataset(
         manifest=str(dataset / MANIFEST_NAME),
         n_clips=report.n_clips,
         n_rejected=report.n_rejected,
+        n_skipped=sum(line.reason == SKIPPED for line in rejected),
         kept_s=round(report.kept_s, 3),
         rejected_by_reason=report.reasons_n,
         n_validation=report.n_validation,

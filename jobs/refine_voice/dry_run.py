@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from jobs.cost import plan_repeated
+from jobs.rate_samples.spec import KIND as RATE
 from jobs.refine_voice.params import MANY_EPOCHS, Params, search_of
 from jobs.settings import Settings
+from jobs.synthesize.spec import KIND as SYNTHESIZE
 from jobs.training.params import Params as Training
 from jobs.training.spec import KIND as TRAINING
 from jobs.tune_hparams.spec import KIND as TUNE
@@ -15,16 +18,29 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
     Raises:
         UserError: ``memory_too_small``: a round does not fit the GPU that the call names.
     """
-    training = build_round_training(params, settings)
+    a_round = TRAINING.make_plan(build_round_training(params, settings), settings)
+    n = params.max_iterations
     planned: dict[str, Any] = {
-        "rounds": f"at most {params.max_iterations}; each trains, speaks and rates",
-        "a_round": TRAINING.make_plan(training, settings),
+        "rounds": f"at most {n}; each trains, speaks and rates",
+        "a_round": a_round,
+        **plan_repeated(a_round, n, more_s=_speak_and_rate_s(params), n_on_disk=n),
     }
     if params.run_hyperparameter_search:
         search = search_of(params)
         suggested = TUNE.make_suggestions(search, search.model_fields_set, settings)
         planned["search"] = TUNE.make_plan(search.model_copy(update=suggested), settings)
+        if "about_min" in (searching := planned["search"].get("time", {})) and "about_min" in planned.get("time", {}):
+            planned["time"]["about_min"] = round(planned["time"]["about_min"] + searching["about_min"], 1)
     return planned
+
+
+def _speak_and_rate_s(params: Params) -> float:
+    """Return the seconds of a round beside its training, by the rules of thumb of both kinds."""
+    texts = list(params.texts) * params.takes_per_text
+    if (speaks := SYNTHESIZE.cost) is None or (rates := RATE.cost) is None:
+        return 0.0
+    rated = (len(texts) + params.anchor_clips) * rates.s_each if params.rating == "automatic" else 0.0
+    return speaks.s_fixed + speaks.measure({"texts": texts}) * speaks.s_each + rates.s_fixed + rated
 
 
 def build_round_training(

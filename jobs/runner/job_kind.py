@@ -162,7 +162,8 @@ class JobKind:
         suggest: entry of ``(params, given, settings) -> dict``: values for parameters that the caller left open, by
             this machine, so that what is stored is explicit. ``given``: names that the caller gave.
         plan: entry of ``(params, settings) -> dict``: what the work would do and take here, for a dry run; small.
-        plan_ahead: the same before the inputs exist: what does not depend on them.
+        plan_ahead: the same before the inputs exist: what does not depend on them; ``speech_s`` is given where the
+            speech of the steps before is known.
         outputs: what it makes for other steps.
         makes: all that it may write where a parameter says: for a folder (``…_dir``) the names in it, for a file the
             names beside it; as patterns with ``*``, and ``{name}`` and ``{stem}`` for the file's own name. A name that
@@ -207,14 +208,18 @@ class JobKind:
         """Return values for parameters that the caller left open."""
         return dict(load_entry(self.suggest)(params, given, settings)) if self.suggest else {}
 
-    def make_plan(self, params: Strict, settings: Settings, *, is_ahead: bool = False) -> dict[str, Any]:
+    def make_plan(
+        self, params: Strict, settings: Settings, *, is_ahead: bool = False, speech_s: float | None = None
+    ) -> dict[str, Any]:
         """Return what the work would do and take here.
 
         Args:
             is_ahead: other jobs have not written the inputs yet.
+            speech_s: seconds of speech that those jobs will give at most.
         """
         entry = self.plan_ahead if is_ahead else self.plan
-        return dict(load_entry(entry)(params, settings)) if entry else {}
+        known = {"speech_s": speech_s} if is_ahead and speech_s else {}
+        return dict(load_entry(entry)(params, settings, **known)) if entry else {}
 
     def complete_arguments(self, args: Strict, settings: Settings) -> dict[str, Any]:
         """Return arguments of the tool that follow from those that were given."""

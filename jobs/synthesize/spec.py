@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from jobs.cost import CLIP_BYTES_PER_S, Cost, spoken_seconds
+from jobs.errors import UserError
+from jobs.qwen.model_files import read_model_config
 from jobs.runner.call_text import GAP, call_text
 from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
 from jobs.synthesize.params import Params, Result, check
@@ -29,6 +33,16 @@ def next_step(record: JobRecord, runner: Runner) -> str:
     return f"The wavs to listen to are in {result.get('folder')}. Call {call_text('rate_samples', call)}{unknown}"
 
 
+def find_way(params: Mapping[str, Any]) -> str:
+    """Return the size of the model, which decides the time of a take; the name where its config is not there."""
+    model = str(params["model"])
+    try:
+        talker = read_model_config(Path(model)).get("talker_config", {})
+    except (UserError, OSError):
+        return model
+    return f"{talker.get('hidden_size')} x {talker.get('num_hidden_layers')}"
+
+
 KIND = JobKind(
     name="synthesize",
     params=Params,
@@ -46,6 +60,7 @@ KIND = JobKind(
         s_fixed=30,
         memory_mb=7500,  # float32 on a CPU, with caches and packed weights; less on a GPU
         bytes_each=CLIP_BYTES_PER_S,
+        way=find_way,
     ),
     tool=StartTool(
         title="Speak texts with a voice",

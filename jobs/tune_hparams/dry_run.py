@@ -1,9 +1,11 @@
 """Preparation of a search before its job exists: its space, its first points, and the plan of a dry run."""
 
+import math
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from jobs.cost import plan_repeated
 from jobs.errors import UserError
 from jobs.param_types import Value
 from jobs.settings import Settings
@@ -53,16 +55,16 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
     if params.objective == "both":
         planned["best"] = RULE
     try:
-        return {**planned, "a_trial": _plan_trial(params, settings, -1)}
+        planned["a_trial"] = _plan_trial(params, settings, -1)
     except UserError as error:
         if error.code != "memory_too_small":
             raise
         # a search passes over points that are too large
-        return {
-            **planned,
-            "a_trial": _plan_trial(params, settings, 0),
-            "largest_trial": f"{error.message} {error.hint}",
-        }
+        planned |= {"a_trial": _plan_trial(params, settings, 0), "largest_trial": f"{error.message} {error.hint}"}
+    n_on_disk = params.parallel + 1 if not params.keep_voices else params.n_trials  # the best, and those that run
+    return planned | plan_repeated(
+        planned["a_trial"], math.ceil(params.n_trials / params.parallel), n_on_disk=min(n_on_disk, params.n_trials)
+    )
 
 
 def _plan_trial(params: Params, settings: Settings, end: int) -> dict[str, Any]:

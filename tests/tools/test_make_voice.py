@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from jobs.errors import UserError
 from jobs.files.output_marks import Place
 from jobs.training.spec import KIND as TRAINING
 from tools.core.tool_types import StartArgs, ToolContext, parse_time
+from tools.core.totals import PlannedStep, begin_text, find_misfits, total
 from tools.make_voice import MakeVoiceArgs, make_voice
 
 pytestmark = pytest.mark.anyio
@@ -54,7 +56,7 @@ async def test_each_step_reads_what_the_step_before_writes(context: ToolContext,
     assert speak["model"] == f"{train['out_dir']}/voice" == answer.voice
     assert rate["takes"] == f"{speak['out_dir']}/takes.jsonl"
     assert convert["tokenizer"] == "toy"
-    assert [bool(step.plan) for step in answer.steps] == [True, False, False, True, False, False]
+    assert [bool(step.plan) for step in answer.steps] == [True, False, True, True, False, False]
     assert not context.settings.home.exists()
 
 
@@ -157,3 +159,36 @@ def test_a_time_is_a_span_or_an_iso_time() -> None:
     assert parse_time("8h", noon) == datetime(2026, 5, 1, 20, tzinfo=UTC)
     assert parse_time("in 2d", noon) == datetime(2026, 5, 3, 12, tzinfo=UTC)
     assert parse_time("2026-12-31T22:00+01:00", noon) == datetime(2026, 12, 31, 21, tzinfo=UTC)
+
+
+async def test_a_dry_run_totals_all_six_steps(context: ToolContext, work: Path) -> None:
+    with wave.open(str(work / "book.wav"), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(24_000)
+        sound.writeframes(bytes(2 * 24_000 * 60))
+    base = "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
+
+    answer = await make_voice(call(audio="book.wav", text=None, base_model=base, dry_run=True), context)
+
+    steps = {step.tool: step for step in answer.steps}
+    assert steps["align"].estimate["input"] == steps["convert_codes"].estimate["input"] == "60 s of clips"
+    assert steps["rate_samples"].estimate["input"] == "3 takes"
+    assert answer.total["download_gb"] == pytest.approx(3.1 + 0.68 + 2.49, abs=0.02)
+    assert answer.total["disk_gb"] > steps["start_training"].plan["disk"]["need_gb"] > 15
+    assert answer.total["memory_gb"] == pytest.approx(steps["start_training"].plan["memory"]["peak_gb"], abs=0.1)
+    assert answer.total["time_unknown_of"] == ["ingest_audiobook"]  # Whisper, which has not run here
+
+
+def test_what_does_not_fit_is_said_before_the_call() -> None:
+    plan = {"memory": {"peak_gb": 30.0, "free_gb": 8.0, "fits": False, "cheapest_change": "method=lora"}}
+    steps = [PlannedStep("align", {"time_s": 60, "memory_mb": 800, "disk_mb": 1}, {}), PlannedStep("train", {}, plan)]
+
+    found = total(steps, free_gb=50.0)
+    text = begin_text('make_voice voice="anna"', list(find_misfits(plan, {})))
+
+    assert found["fits"] is False
+    assert found["memory_gb"] == 30.0
+    assert found["time_unknown_of"] == found["disk_unknown_of"] == ["train"]
+    assert "To start it" not in text
+    assert "memory needs 30 GB, and 8 GB are free. Cheapest change: method=lora." in text

@@ -24,10 +24,14 @@ def estimate(
     runner: Runner,
     settings: Settings,
     planned: Mapping[str, Any] | None = None,
+    expected: float = 0.0,
 ) -> dict[str, Any]:
-    """Estimate what a job will take; empty when its plan says all, or there is no rule or no input to measure yet."""
+    """Estimate what a job will take; empty when its plan says all, or there is no rule or no input to measure.
+
+    ``expected``: amount of an input that the steps before have not written yet.
+    """
     rule = kind.cost
-    amount = rule.measure(params) if rule is not None else 0.0
+    amount = (rule.measure(params) or expected) if rule is not None else 0.0
     if rule is None or not amount:
         return {}
     rates = _earlier_rates(rule, kind, params, amount, runner) if settings.home.exists() else []
@@ -40,7 +44,10 @@ def estimate(
         "memory": {"memory_mb": rule.memory_mb},
         "disk": {"disk_mb": round(disk_mb, 1), "disk_free_mb": round(free_mb), "disk_fits": fits},
     }
-    # a plan's part that only says "from" is a reason why it has no figure; what was measured here is better than a plan
+    # a plan's part that only says "from" is a reason why it has no figure, and a rule of thumb has none either; what was
+    # measured here is better than a plan
+    if not rates and "from" in (planned or {}).get("time", ()):
+        parts.pop("time")
     left_open = [
         fields
         for part, fields in parts.items()

@@ -26,6 +26,7 @@ from tools.core.estimate import estimate
 from tools.core.job_view import view_job, wait_for
 from tools.core.registry import find_kind_tool
 from tools.core.tool_types import StartArgs, ToolContext
+from tools.core.totals import begin_text, find_misfits
 from tools.core.views import JobView
 from tools.inputs.overwriting import refuse_overwriting
 from tools.inputs.paths import inside_roots, marked_paths, resolve_paths
@@ -178,7 +179,7 @@ def _plan(kind: JobKind, params: Strict, args: StartArgs, context: ToolContext, 
     result |= {"estimate": takes or NO_ESTIMATE} if takes or not planned else {}
     tool = find_kind_tool(kind.name)
     call = call_text(tool.name if tool is not None else kind.name, given(args))
-    begin = f"Nothing was started. To start it call {call}"
+    begin = begin_text(call, list(find_misfits(planned, takes)))
     if same is not None:
         begin = (
             f"The same call was made before: {same.job_id} ({same.state}). Nothing is started again: call {call} "

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.dataset.split import SPLIT_RULE
 from jobs.qwen.precision import training_precision
 from jobs.settings import Settings
@@ -28,6 +29,7 @@ from jobs.training.planning.run_config import RunConfig, make_sampler, resolve_r
 from jobs.training.planning.throughput_estimate import estimate_throughput
 from jobs.training.planning.validation_times import count_exports, describe_validation
 
+USUAL_CLIP_S = 8.0  # of an ingest, where the clips are not there yet
 START_S = 10.0  # of the worker, its libraries and its models
 MOST_LISTED = 5
 
@@ -68,8 +70,11 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
     }
 
 
-def plan_ahead(params: Params, settings: Settings) -> dict[str, Any]:
+def plan_ahead(params: Params, settings: Settings, speech_s: float | None = None) -> dict[str, Any]:
     """Plan what does not depend on the data, before they exist: number format, optimizer, memory.
+
+    Args:
+        speech_s: seconds of speech that the steps before will give at most; with them disk and time are planned, too.
 
     Raises:
         UserError: ``memory_too_small``, as in ``plan``.
@@ -83,7 +88,19 @@ def plan_ahead(params: Params, settings: Settings) -> dict[str, Any]:
     [clip] = assumed_clips(longest_s, 1)
     n_clips = 1 + params.batch_tokens // clip.length if params.batch_tokens else params.batch_size
     assumed = {"assumes": f"clips of {longest_s:g} s"}
-    return planned | {"memory": _plan_memory(params, dims, [clip] * n_clips, memory) | assumed}
+    planned |= {"memory": _plan_memory(params, dims, [clip] * n_clips, memory) | assumed}
+    if not speech_s:
+        return planned
+    lengths = [one.length for one in assumed_clips(USUAL_CLIP_S, max(1, round(speech_s / USUAL_CLIP_S)))]
+    sampler = make_sampler(params, lengths)
+    config = resolve_run_config(params, sampler, speech_s)
+    frames = speech_s * FRAMES_PER_SECOND * config.total_steps / max(1, sampler.total_steps(1))
+    settings_planned = planned["settings"] | {"epochs": config.epochs, "optimizer_steps": config.total_steps}
+    return planned | {
+        "settings": settings_planned,
+        "disk": plan_disk(params, dims, settings, count_exports(params, config, sampler)),
+        "time": _plan_time(params, dims, frames, memory, settings),
+    }
 
 
 def _plan_settings(
@@ -192,4 +209,4 @@ def _plan_time(
     if found is None:
         return {"from": "unknown GPU; the job reports its throughput while it runs"}
     rate = found.frames_per_s
-    return {"about_s": round(START_S + frames / rate), "frames_per_s": round(rate), "from": found.source}
+    return {"about_min": round((START_S + frames / rate) / 60, 2), "frames_per_s": round(rate), "from": found.source}

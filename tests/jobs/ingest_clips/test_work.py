@@ -390,3 +390,23 @@ def test_a_clip_of_bad_quality_is_rejected_with_its_line_value_and_limit(source,
     assert (rejection.reason, rejection.limit, rejection.audio) == ("not_speech", 3.5, "clips/tone.wav")
     assert rejection.detail.startswith("line 1: its level moves by")
     assert rejection.value < 3.5
+
+
+def test_all_bad_lines_are_told_at_once_and_are_skipped_and_counted_when_asked(source, make_context):
+    source.add("a.wav", tone(1.0, 16_000), text="The first words.")
+    source.add("b.wav", tone(1.5, 16_000), text="Other words.")
+    params = source.params()
+    with Path(params.transcripts).open("a", encoding="utf-8") as stream:
+        stream.write('{"audio_file": "c.wav"\n{"text": "No file."}\n')
+
+    with pytest.raises(UserError) as refused:
+        KIND.check(params)
+    result = run(params.model_copy(update={"on_error": "skip"}), make_context())
+
+    assert refused.value.code == "manifest_unreadable"
+    assert "line 3: " in refused.value.message
+    assert "line 4: audio_file" in refused.value.message
+    assert "on_error=skip to go on with the other 2" in refused.value.hint
+    assert (result.n_clips, result.n_skipped, result.n_rejected) == (2, 2, 2)
+    assert [row.detail.split(":")[0] for row in source.rejections] == ["line 3", "line 4"]
+    KIND.check(params.model_copy(update={"on_error": "skip"}))

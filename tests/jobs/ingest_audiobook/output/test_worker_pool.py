@@ -162,7 +162,7 @@ def test_a_dry_run_tells_hours_chapters_disk_time_and_text(tmp_path: Path) -> No
     ]
     assert planned["disk"]["fits"]
     assert planned["disk"]["need_mb"] == pytest.approx(37.3 * 0.048, abs=0.1)
-    assert planned["time"]["about_minutes"] == pytest.approx(0.2, abs=0.05)  # to start
+    assert planned["time"]["about_min"] == pytest.approx(0.2, abs=0.05)  # to start
     assert "matched" in planned["text"]
     assert json.dumps(planned)
 

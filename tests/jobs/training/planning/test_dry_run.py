@@ -69,7 +69,8 @@ def test_the_plan_resolves_settings_and_shows_data_memory_disk_and_time(
     assert planned["disk"]["download_gb"] == pytest.approx(2.49, abs=0.01)
     assert planned["disk"]["fits"] is True
     rate = planned["time"]["frames_per_s"]
-    assert planned["time"]["about_s"] == pytest.approx(10 + 2 * 90 * 125 / rate, abs=1 + 0.01 * 22500 / rate)
+    seconds = 60 * planned["time"]["about_min"]
+    assert seconds == pytest.approx(10 + 2 * 90 * 125 / rate, abs=1 + 0.01 * 22500 / rate)
     assert "guess" in planned["time"]["from"]
     assert len(json.dumps(planned)) < 3000
 
@@ -128,7 +129,7 @@ def test_a_card_that_is_not_here_is_planned_for_by_its_own_memory_and_format(
     assert "cuda context" in on_laptop["memory"]["parts_gb"]
     assert on_laptop["settings"]["precision"].startswith("bfloat16 where the GPU computes in it")
     assert on_laptop["settings"]["optimizer"] == "adamw, activations recomputed"
-    assert "about_s" not in on_laptop["time"]
+    assert "about_min" not in on_laptop["time"]
     assert (on_that_card["memory"]["of"], on_that_card["memory"]["free_gb"]) == ("NVIDIA GeForce RTX 3060", 11.0)
 
 
@@ -188,7 +189,7 @@ def test_an_earlier_run_alike_gives_the_time(settings: Settings, tmp_path: Path)
     found = plan(params, settings)["time"]
 
     assert found == {
-        "about_s": 10 + 4 * 9 * 100 / 50, "frames_per_s": 50,
+        "about_min": round((10 + 4 * 9 * 100 / 50) / 60, 2), "frames_per_s": 50,
         "from": "run training-20260101-000000-aaaa on this machine",
     }  # fmt: skip
 
@@ -204,7 +205,7 @@ def test_nothing_is_claimed_of_what_is_not_known(
     elsewhere = plan(Params(manifest=manifest, base_model=SMALL), replace(settings, backend="slurm"))
 
     assert "memory" not in stranger
-    assert "about_s" not in new_gpu["time"]
+    assert "about_min" not in new_gpu["time"]
     assert elsewhere["memory"]["of"] == "a GPU of another machine"
     assert "fits" not in elsewhere["memory"]
 
