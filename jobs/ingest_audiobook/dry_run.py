@@ -92,7 +92,7 @@ def _memory(params: Params, source: str) -> dict[str, Any]:
 def _time(params: Params, found: Mapping[str, Any], source: str) -> dict[str, Any]:
     judging_s = JUDGING_ALL_S if params.quality.get("dnsmos") == "all" else JUDGING_S
     if source not in SPEED:
-        times = WHISPER_TIMES.get(params.whisper_model)
+        times = WHISPER_TIMES.get(params.whisper_model) if "selected_s" in found else None
         if times is None or params.whisper_device == "cuda" or (params.whisper_device == "auto" and Gpus().uuids):
             return {"from": "Whisper's speed depends on model and GPU; the job reports its rate while it runs"}
         took_s = START_S + found["selected_s"] * (1 / times + judging_s) / found["n_cores"]

@@ -44,8 +44,8 @@ def estimate(
         "memory": {"memory_mb": rule.memory_mb},
         "disk": {"disk_mb": round(disk_mb, 1), "disk_free_mb": round(free_mb), "disk_fits": fits},
     }
-    # a plan's part that only says "from" is a reason why it has no figure, and a rule of thumb has none either; what was
-    # measured here is better than a plan
+    # a plan's part that only says "from" is a reason why it has no figure, and a rule of thumb has none either;
+    # what was measured here is better than a plan
     if not rates and "from" in (planned or {}).get("time", ()):
         parts.pop("time")
     left_open = [

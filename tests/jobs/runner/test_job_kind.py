@@ -12,7 +12,8 @@ from jobs.runner.job_kind import Output, all_kinds, load_entry, load_kind
 def test_kinds_are_found_in_the_order_of_the_work() -> None:
     names = list(all_kinds())
 
-    assert names[:4] == ["ingest_audiobook", "ingest_clips", "align", "convert_codes"]
+    assert names[:4] == ["setup", "ingest_audiobook", "ingest_clips", "apply_corrections"]
+    assert names[4:6] == ["align", "convert_codes"]
     assert all(kind.tool is not None and kind.tool.title and kind.tool.next for kind in all_kinds().values())
     assert len({kind.tool_name for kind in all_kinds().values()}) == len(names)
 

@@ -165,6 +165,7 @@ def test_kinds_that_read_foreign_recordings_have_limits_by_length_and_models() -
     assert [(one.memory_mb, one.cpu_s // 60) for one in found] == [(8_000, 172), (24_000, 172)]
     assert {name for name, kind in kinds.items() if kind.limits is not None} == {
         "align",
+        "apply_corrections",
         "ingest_audiobook",
         "ingest_clips",
     }
@@ -223,6 +224,10 @@ def test_the_outputs_of_every_kind_are_found(settings: Settings, tmp_path: Path)
             ({"audio": "b.m4b", "voice": "anna", "out_dir": str(out)}, [out]),
         ],
         "ingest_clips": [({"transcripts": "t.jsonl", "voice": "anna"}, [settings.home / "datasets" / "anna"])],
+        "setup": [
+            ({}, [Settings.from_environment().envs, Settings.from_environment().uv_cache, PROJECT_ROOT / ".tools"])
+        ],
+        "apply_corrections": [({"manifest": manifest}, [data]), ({"manifest": manifest, "out_dir": str(out)}, [out])],
         "align": [({"manifest": manifest}, [data]), ({"manifest": manifest, "out": str(out / "a.jsonl")}, [out])],
         "convert_codes": [({"manifest": manifest}, [data])],
         "training": [({"manifest": manifest}, []), ({"manifest": manifest, "out_dir": str(out)}, [out])],
