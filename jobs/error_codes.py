@@ -159,6 +159,7 @@ CODES: dict[str, dict[str, str]] = {
     "Search and refinement": {
         "space_invalid": "The search space has an unknown parameter or an unfit range.",
         "point_outside": "A point to try first lies outside the search space.",
+        "study_locked": "Another program holds the search's database; end it, and call again.",
         "study_missing": "There is no search to show.",
         "dashboard_failed": "The program of a dashboard ended; the message has its last lines.",
         "nothing_held_out": "The manifest holds out no clip, so trials cannot be compared.",

@@ -25,13 +25,35 @@ def stored_study(path: Path) -> Iterator[None]:
     """Translate what Optuna and SQLAlchemy raise on a file that they cannot use.
 
     Raises:
-        UserError: ``out_dir_taken``.
+        UserError: ``out_dir_taken``, ``study_locked``.
     """
     try:
-        yield
+        with unlocked_study(path):
+            yield
+    except UserError:
+        raise
     except (OptunaError, SQLAlchemyError, RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
         why = f"{type(error).__name__}: {str(error)[:LONGEST_SHOWN]}"
         raise _taken(path, f"cannot be opened as a study ({why})") from error
+
+
+@contextmanager
+def unlocked_study(path: Path) -> Iterator[None]:
+    """Translate what is raised while another program writes to the study for longer than a search waits.
+
+    Raises:
+        UserError: ``study_locked``.
+    """
+    try:
+        yield
+    except (OptunaError, SQLAlchemyError) as error:
+        if "locked" not in f"{error} {error.__cause__}":
+            raise
+        raise UserError(
+            "study_locked",
+            f"Another program has {path} open for writing, and holds it for longer than a minute.",
+            "End that program (a database browser, another search with this out_dir); the same call goes on.",
+        ) from error
 
 
 def check_trials(trials: Sequence[FrozenTrial], path: Path, objective: Objective) -> None:

@@ -27,6 +27,7 @@ from jobs.tune_hparams.search_space import Point, Range
 from jobs.tune_hparams.stored_trials import End, check_trials, stored_study
 
 STUDY_NAME = "tune_hparams"
+LOCK_WAIT_S = 60.0
 # Optuna's samplers count a pruned trial as a bad one and ignore a failed one.
 _STATES = {
     "complete": TrialState.COMPLETE,
@@ -76,7 +77,7 @@ class Study:
         with stored_study(path):
             self.study = optuna.create_study(
                 study_name=STUDY_NAME,
-                storage=storage or RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}}),
+                storage=storage or RDBStorage(url, engine_kwargs={"connect_args": {"timeout": LOCK_WAIT_S}}),
                 directions=[DIRECTIONS[metric] for metric in METRICS[objective]],
                 load_if_exists=True,
                 pruner=make_pruner(compare_from_step),

@@ -36,6 +36,7 @@ from jobs.tune_hparams.params import (
     study_path,
 )
 from jobs.tune_hparams.plots import HISTORY, draw_plots
+from jobs.tune_hparams.stored_trials import unlocked_study
 from jobs.tune_hparams.study import Study, count_ends, read_values
 from jobs.tune_hparams.trials import TrialRunner, choose_texts
 
@@ -51,8 +52,14 @@ def run(params: Params, context: JobContext) -> Result:
     """Search. See ``Params`` and ``Result``.
 
     Raises:
-        UserError: ``nothing_held_out``, ``out_dir_taken``, ``trials_fail``, ``no_trial_fits``, ``no_trial_completed``.
+        UserError: ``nothing_held_out``, ``out_dir_taken``, ``study_locked``, ``trials_fail``, ``no_trial_fits``,
+            ``no_trial_completed``.
     """
+    with unlocked_study(study_path(params, context.folder)):
+        return _search(params, context)
+
+
+def _search(params: Params, context: JobContext) -> Result:
     folder, database = search_folder(params, context.folder), study_path(params, context.folder)
     make_folder(folder)
     data = _check_validation(params, context)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from jobs.errors import UserError
+from jobs.files.reading import open_regular
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord
 from jobs.settings import Settings
@@ -26,6 +27,7 @@ from server.stderr_log import log_to_stderr
 
 MOST_RUNS = 500
 SQLITE = "sqlite:///"
+SQLITE_HEADER = b"SQLite format 3\0"
 CHILD = Path(__file__).with_name("child.py")
 LOG_TAIL_BYTES = 2000
 TERMINATED = 128 + signal.SIGTERM
@@ -87,6 +89,13 @@ def optuna_dashboard(words: Sequence[str], settings: Settings, about: str) -> Da
     study = study / "optuna_study.db" if study.is_dir() else study
     if not study.is_file():
         raise UserError("study_missing", f"There is no study {study}.", "Start a search with tune_hparams.")
+    with open_regular(study) as stream:
+        if stream.read(len(SQLITE_HEADER)) != SQLITE_HEADER:
+            raise UserError(
+                "study_missing",
+                f"{study} is no study: no SQLite database.",
+                "Name the optuna_study.db of a search by tune_hparams.",
+            )
     return Dashboard("optuna-dashboard", lambda folder: study, options.port)
 
 

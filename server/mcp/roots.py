@@ -17,11 +17,11 @@ from mcp.server import ServerRequestContext
 from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
+from jobs.trust.roots import OUTSIDE
 from jobs.trust.wide_folders import is_too_wide
 from server.mcp.elicitation import InputRequired
 
 ROOTS = "roots"
-OUTSIDE = "path_outside_roots"
 ANSWER_WITHIN_S = 5.0  # a refused call waits this long for a client that declares roots and does not answer
 
 

@@ -59,7 +59,7 @@ def unexpected(what: str, error: BaseException, home: Path) -> UserError:
 
     One about a path or a full disk says so; of any other the traceback goes to the log under the id in its message.
     """
-    if isinstance(error, OSError) and (told := _of_path(error)) is not None:
+    if isinstance(error, OSError) and (told := path_error(error)) is not None:
         return told
     incident = secrets.token_hex(4)
     details = redact("".join(traceback.format_exception(error)))
@@ -76,7 +76,7 @@ def unexpected(what: str, error: BaseException, home: Path) -> UserError:
     )
 
 
-def _of_path(error: OSError) -> UserError | None:
+def path_error(error: OSError) -> UserError | None:
     """Return the error for a file or folder that cannot be used; None for others, e.g. of a socket."""
     if error.errno in FULL:
         return UserError("disk_full", f"{error.filename or 'A file'}: {error.strerror}.", "Free some, then call again.")

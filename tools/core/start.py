@@ -22,6 +22,7 @@ from jobs.runner.outputs import find_places, list_replaced
 from jobs.settings import Settings
 from jobs.spelling import MOST_KNOWN, closest
 from tools.core.call_text import given
+from tools.core.errors import path_error
 from tools.core.estimate import estimate
 from tools.core.job_view import view_job, wait_for
 from tools.core.registry import find_kind_tool
@@ -50,9 +51,9 @@ def _start(kind: JobKind, args: StartArgs, context: ToolContext) -> JobView:
     try:
         params = prepare(kind, args, context)
     except OSError as error:  # permission denied, name too long, disk failure
-        raise UserError(
-            "path_unusable", f"{error.filename or 'A path'}: {error.strerror or error}.", "Nothing was started."
-        ) from error
+        if (told := path_error(error)) is None:
+            raise
+        raise told from error
     wanted: dict[str, Any] = {
         "key": args.idempotency_key,
         "fingerprint": compute_fingerprint(kind.name, params, args.after),

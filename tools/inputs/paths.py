@@ -20,6 +20,7 @@ from jobs.runner.client.runner import Runner
 from jobs.runner.paths import is_job_id
 from jobs.settings import PROJECT_ROOT, Settings
 from jobs.trust.home import INPUT_FOLDERS, OUTPUT_FOLDERS, is_of_home_itself
+from jobs.trust.roots import is_inside, outside_roots
 from tools.inputs.references import dataset_files, find_dataset, find_job_output, find_voice, nearest_voice
 
 HANDLE_PREFIX = "artifact://"
@@ -92,10 +93,9 @@ def inside_roots(text: str, where: str, settings: Settings) -> Path:
         raise UserError("path_unusable", f"{where}={text!r}: {error}", "Write the whole path.") from error
     # os.path.realpath, not Path.resolve: the latter raises on a loop of symlinks (Python < 3.13)
     path = Path(os.path.realpath(settings.roots[0] / written))
-    if not any(path.is_relative_to(root) for root in settings.roots):
+    if not is_inside(path, settings.roots):
         roots = ", ".join(str(root) for root in settings.roots)
-        raise UserError(
-            "path_outside_roots",
+        raise outside_roots(
             f"{where}={text!r} is outside the folders that this server may use: {roots}.",
             "Move or copy it into one of them, or add its folder to TTS_TRAIN_ROOTS in the server's "
             f'environment or to roots = ["…"] in {settings.home / "config.toml"}. The working directory is one of them '

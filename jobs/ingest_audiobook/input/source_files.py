@@ -11,6 +11,7 @@ from jobs.audio.recording import Chapter, Recording, RecordingInfo
 from jobs.audio.recording_info import MAX_CHAPTERS
 from jobs.errors import UserError
 from jobs.ingest_audiobook.params import AUDIO_SUFFIXES
+from jobs.trust.roots import is_inside, outside_roots
 
 NARROW_HZ = 16_000  # clips have 24 kHz; a lower source rate lacks frequencies of a voice above half of it
 MAX_NAMED = 5
@@ -105,11 +106,9 @@ def check_link(path: Path, folder: Path, roots: Sequence[Path] | None) -> None:
     """
     target = Path(os.path.realpath(path))
     allowed = [Path(os.path.realpath(folder)), *(roots or [])]
-    if roots is not None and not any(target.is_relative_to(root) for root in allowed):
-        raise UserError(
-            "path_outside_roots",
-            f"{path} is a link out of the folders that may be read.",
-            "Copy the file into the folder instead.",
+    if roots is not None and not is_inside(target, allowed):
+        raise outside_roots(
+            f"{path} is a link out of the folders that may be read.", "Copy the file into the folder instead."
         )
 
 

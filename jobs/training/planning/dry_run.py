@@ -107,8 +107,11 @@ def _plan_settings(
     params: Params, config: RunConfig, memory: MemoryBudget | None, sampler: LengthBatchSampler, is_validated: bool
 ) -> dict[str, Any]:
     """List the settings that were left open, and those that follow from several parameters."""
+    is_short = params.max_steps is not None and params.max_steps > config.total_steps
+    ends = f"max_steps={params.max_steps} is not reached: epochs={config.epochs} end the run before"
     return {
         "epochs": config.epochs,
+        **({"ends": ends} if is_short else {}),
         "optimizer_steps": config.total_steps,
         "lr": config.lr,
         "schedule": f"{config.warmup_steps} steps of warm-up, then {params.lr_schedule}",

@@ -3,6 +3,7 @@
 The worker trains by it and a dry run shows it.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ ONE_EPOCH_FROM_HOURS = 3.0
 # 0.9 hours), from a trainer with a wrong loss, so the range is wider here.
 LORA_SPEECH_HOURS = 0.9
 LORA_EPOCHS = (2, 6)
+MOST_EPOCHS = 1000
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class RunConfig:
 
 def resolve_run_config(params: Params, sampler: LengthBatchSampler, speech_s: float) -> RunConfig:
     """Resolve the settings that the parameters leave open."""
-    epochs = params.epochs or epochs_for(params.method, speech_s / 3600)
+    epochs = params.epochs or _default_epochs(params, sampler, speech_s)
     total = sampler.total_steps(epochs, params.max_steps)
     warmup = compute_warmup(total) if params.warmup_steps is None else params.warmup_steps
     return RunConfig(
@@ -48,6 +50,17 @@ def resolve_run_config(params: Params, sampler: LengthBatchSampler, speech_s: fl
         lr=params.lr or default_lr(params),
         warmup_steps=min(warmup, total),
     )
+
+
+def _default_epochs(params: Params, sampler: LengthBatchSampler, speech_s: float) -> int:
+    """Return the epochs of a call that gives none: those for its hours, or as many as ``max_steps`` takes."""
+    usual = epochs_for(params.method, speech_s / 3600)
+    if params.max_steps is None:
+        return usual
+    needed = min(MOST_EPOCHS, math.ceil(params.max_steps / max(1, sampler.total_steps(1))))
+    while needed < MOST_EPOCHS and sampler.total_steps(needed, params.max_steps) < params.max_steps:
+        needed += 1  # with batch_tokens, epochs have different numbers of steps
+    return max(usual, needed)
 
 
 def epochs_for(method: str, hours: float) -> int:

@@ -248,3 +248,20 @@ def test_a_study_with_other_tables_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(UserError, match="cannot be opened as a study"):
         Study(tmp_path / "study.db", RANGES)
+
+
+def test_a_study_that_another_program_holds_is_an_input_error_with_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "study.db"
+    study = Study(path, RANGES)
+    monkeypatch.setattr("jobs.tune_hparams.study.LOCK_WAIT_S", 0.01)
+    with sqlite3.connect(path) as other:
+        other.execute("BEGIN EXCLUSIVE")
+
+        with pytest.raises(UserError) as opened:
+            Study(path, RANGES)
+
+    assert opened.value.code == "study_locked"
+    assert "the same call goes on" in opened.value.hint
+    assert study.ask() is not None

@@ -90,15 +90,16 @@ def test_a_study_is_named_as_the_original_skill_did_or_by_its_path(
 ) -> None:
     study = tmp_path / "a search" / name
     study.parent.mkdir()
-    study.touch()
+    study.write_bytes(b"SQLite format 3\0")
 
     dashboard = optuna_dashboard([spelt.format(study=study, name=name)], settings, "")
 
     assert (dashboard.source(tmp_path), dashboard.port) == (study, 8080)
 
 
-@pytest.mark.parametrize("words", [[], ["nothing.db"]])
+@pytest.mark.parametrize("words", [[], ["nothing.db"], ["text.db"]])
 def test_a_missing_study_is_refused(settings: Settings, words: list[str]) -> None:
+    (settings.roots[0] / "text.db").write_text("no database")
     with pytest.raises(UserError) as refused:
         optuna_dashboard(words, settings, "")
 

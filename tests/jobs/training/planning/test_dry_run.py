@@ -273,3 +273,14 @@ def test_learning_less_takes_fewer_operations() -> None:
     assert full > frozen > lora
     assert again == pytest.approx(1.5 * lora)
     assert operations(predictor_share=0.25) < frozen
+
+
+def test_steps_that_given_epochs_do_not_have_are_said(settings: Settings, tmp_path: Path) -> None:
+    manifest = manifest_of(tmp_path / "m.jsonl", 10, 100)
+
+    short, long = (
+        plan(Params(manifest=manifest, base_model="toy", epochs=2, max_steps=n), settings)["settings"] for n in (2, 500)
+    )
+
+    assert "ends" not in short
+    assert long["ends"] == "max_steps=500 is not reached: epochs=2 end the run before"

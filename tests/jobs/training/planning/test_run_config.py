@@ -67,3 +67,13 @@ def test_the_default_rate_of_adapters_falls_with_their_strength(changes: dict[st
     config = resolve_run_config(params, make_sampler(params, [100] * 40), 600.0)
 
     assert config.lr == pytest.approx(lr)
+
+
+def test_steps_that_are_wanted_take_as_many_epochs_as_they_need() -> None:
+    wanted, both, few = params_of(max_steps=95), params_of(max_steps=95, epochs=2), params_of(max_steps=3)
+    by_tokens = params_of(max_steps=95, batch_tokens=450)
+    lengths = [100] * 40  # ten steps an epoch
+
+    found = [resolve_run_config(p, make_sampler(p, lengths), speech_s=320) for p in (wanted, both, few, by_tokens)]
+
+    assert [(one.epochs, one.total_steps) for one in found] == [(10, 95), (2, 20), (2, 3), (10, 95)]
