@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from jobs.runner.call_text import NEW_TEXT, call_text
 from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
-from jobs.training.params import Params, Result, check
+from jobs.training.params import TOY_LIMITS, Params, Result, check
 
 if TYPE_CHECKING:
     from jobs.runner.client.runner import Runner
@@ -28,7 +28,8 @@ def next_step(record: JobRecord, _: Runner) -> str:
     course = ""
     if first is not None and last is not None and last >= first:
         course = f"The loss did not fall ({first:.3g} to {last:.3g}): more steps or another lr first. By ear: "
-    return course + _speak(record)
+    limits = f"{TOY_LIMITS} " if record.params.get("base_model") == "toy" else ""
+    return limits + course + _speak(record)
 
 
 def _speak(record: JobRecord) -> str:

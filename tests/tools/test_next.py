@@ -17,6 +17,7 @@ from jobs.runner.job_kind import all_kinds
 from jobs.runner.paths import Home
 from jobs.runner.store import Store
 from jobs.settings import PROJECT_ROOT, Settings
+from jobs.training.params import TOY_LIMITS
 from tests.support.next_calls import calls_in
 from tools.core.job_view import next_step
 from tools.core.registry import all_tools
@@ -207,7 +208,7 @@ async def test_a_voice_that_is_gone_and_one_that_learnt_nothing_are_not_recommen
     flat = insert("training", "succeeded", params, result | {"last_loss": 9.1})
 
     assert calls_of(next_step(quiet.runner.get(gone), quiet.runner)) == []
-    assert next_step(quiet.runner.get(flat), quiet.runner).startswith("The loss did not fall (9 to 9.1)")
+    assert next_step(quiet.runner.get(flat), quiet.runner).startswith(f"{TOY_LIMITS} The loss did not fall (9 to 9.1)")
 
 
 async def test_other_answers_name_calls_that_are_accepted(

@@ -12,7 +12,7 @@ from jobs.settings import Settings
 from jobs.training.data.batch_sampler import LengthBatchSampler
 from jobs.training.data.manifest_scan import ClipSize, ManifestScan, ScannedClip, divide, scan_manifest
 from jobs.training.extension import find_source, kept_step
-from jobs.training.params import Params
+from jobs.training.params import TOY_LIMITS, Params
 from jobs.training.planning.cheaper_settings import cheapest_change, check_fits
 from jobs.training.planning.disk import plan_disk, round_gb
 from jobs.training.planning.encoder_plan import plan_encoder
@@ -112,6 +112,7 @@ def _plan_settings(
     return {
         "epochs": config.epochs,
         **({"ends": ends} if is_short else {}),
+        **({"toy": TOY_LIMITS} if params.base_model == "toy" else {}),
         "optimizer_steps": config.total_steps,
         "lr": config.lr,
         "schedule": f"{config.warmup_steps} steps of warm-up, then {params.lr_schedule}",

@@ -55,12 +55,17 @@ LARGE: dict[str, dict[str, Any]] = {
 """Presets of the 1.7B, and of models of unknown size."""
 
 
+TOY_LR = {"full": 5e-3, "lora": 5e-4}  # of random weights; the demo's
+
+
 def default_lr(params: Params) -> float:
     """Return the default peak learning rate.
 
     With adapters the progress of a step grows with their scale times their rank: with alpha, and with rsLoRA also with
     the root of the rank (measured: a rank of 64 with alpha 128 needs a third of the rate; arithmetic: a quarter).
     """
+    if params.base_model == "toy":
+        return TOY_LR[params.method]
     lr = DEFAULT_LR[params.method]
     if params.method == "full":
         return lr
