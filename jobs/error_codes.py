@@ -178,6 +178,7 @@ CODES: dict[str, dict[str, str]] = {
         "vote_on_itself": "A take cannot be compared with itself.",
         "no_common_text": "The two sets of takes have no text in common, so they cannot be compared.",
         "narrator_ambiguous": "The narrator's manifest has several speakers, none of which is the take's.",
+        "anchor_trained": "Takes of a trained voice were given as those without training.",
         "narrator_clips_too_few": "The narrator's manifest has too few clips for a profile.",
         "anchor_missing": "The file or folder of an anchor does not exist.",
         "anchor_unreadable": "The other speaker's recording holds no usable speech.",

@@ -84,7 +84,6 @@ class Result(Strict):
     summary: Untrusted = ""
 
 
-AUDIO_SUFFIXES = (".m4b", ".m4a", ".mp4", ".mp3", ".aac", ".flac", ".ogg", ".oga", ".opus", ".wav", ".webm", ".mkv")
 SUBTITLE_SUFFIXES = (".srt", ".vtt")
 TEXT_SUFFIXES = (".txt", ".md", ".epub", ".html", ".htm", *SUBTITLE_SUFFIXES)
 TARGET_OF_MAX = 0.6  # of a clip, where only the longest was chosen

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jobs.audio import AUDIO_SUFFIXES
 from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, read_clip, write_clip
 from jobs.dataset.audio_roots import AudioRoots
 from jobs.dataset.manifest import Clip, read_rows
@@ -25,7 +26,6 @@ from jobs.rate_samples.params import Params
 
 FOLDER = "anchors"
 BUNDLED_VOICE = FILES / "samples" / "fables.m4b"
-AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".m4a", ".m4b", ".ogg", ".opus"})
 MAX_EXCERPT_S = 8.0
 MAX_RECORDING_S = 600.0  # of another speaker; the excerpts are spread over it
 _PAUSE_S = 0.7  # the bundled recording has 1.1 s between its sentences, and less within them

@@ -1,16 +1,19 @@
 """Parameters and result of ``rate_samples``: an automatic rating of takes, 1 to 5 with reasons."""
 
 from collections.abc import Collection
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
-from jobs.dataset.manifest import Row, check_step
-from jobs.dataset.takes import check_takes_file, find_takes_file
+from jobs.dataset.manifest import Clip, Row, check_step, read_rows
+from jobs.dataset.takes import check_takes_file, find_takes_file, read_takes
 from jobs.errors import UserError
 from jobs.param_types import IngestedManifest, InputPath, ModelRef, OutputPath, Strict, TakesPath, Untrusted, rare
+from jobs.qwen.model_info import describe_model
 from jobs.settings import Settings
+from jobs.speaker.narrator_profile import MIN_PROFILE_CLIPS
 
 
 class Params(Strict):
@@ -165,6 +168,17 @@ def suggest(params: Params, given: Collection[str], settings: Settings) -> dict[
     return {} if params.out else {"out": str(takes_file.with_name("ratings.json"))}
 
 
+def _check_untrained(takes: Path) -> None:
+    """Refuse takes of a trained voice in the place of those without training."""
+    for take in read_takes(find_takes_file(takes))[:1]:
+        if Path(take.model).is_absolute() and describe_model(Path(take.model)).kind == "custom_voice":
+            raise UserError(
+                "anchor_trained",
+                f"zero_shot_takes={str(takes)!r} were spoken by {take.model}, which is a trained voice.",
+                "Give takes of the base model (synthesize with ref_audio), or leave zero_shot_takes out.",
+            )
+
+
 def check(params: Params) -> None:
     """Check that takes, manifest and anchors exist.
 
@@ -173,6 +187,8 @@ def check(params: Params) -> None:
     """
     check_takes_file(Path(params.takes))
     check_step(Path(params.narrator_manifest), "ingested")
+    if params.zero_shot_takes is not None and Path(params.zero_shot_takes).exists():
+        _check_untrained(Path(params.zero_shot_takes))
     for name in ("other_speaker", "zero_shot_takes"):
         given = getattr(params, name)
         if given is not None and not Path(given).exists():
@@ -182,4 +198,11 @@ def check(params: Params) -> None:
             "anchors_needed",
             "Limits of another speaker encoder are fitted with another speaker's clips, and anchor_clips is 0.",
             "Keep anchor_clips at its default.",
+        )
+    n_clips = sum(1 for _ in islice(read_rows(Path(params.narrator_manifest), Clip), MIN_PROFILE_CLIPS))
+    if n_clips < MIN_PROFILE_CLIPS:
+        raise UserError(
+            "narrator_clips_too_few",
+            f"{params.narrator_manifest} has {n_clips} clips; a comparison with them takes {MIN_PROFILE_CLIPS}.",
+            "Ingest more of the recording; or let a person rate the takes: rate_samples with scores.",
         )

@@ -12,7 +12,7 @@ from jobs.rate_samples.measurements import RECOGNISER
 from jobs.rate_samples.params import AnchorSummary, Drift, Interval, Mean, Rating, Summary, VoiceMean
 from jobs.rating import confidence_interval
 from jobs.rating.human_ratings import Opinions
-from jobs.rating.scoring import BATCH_PITCH_ST, BATCH_RATE, BATCH_SIM, MIN_BATCH
+from jobs.rating.scoring import BATCH_PITCH_ST, BATCH_RATE, BATCH_SIM, MIN_BATCH, UNCHECKED
 from jobs.speaker.narrator_profile import RatingProfile
 
 
@@ -45,6 +45,14 @@ def rank_voices(ratings: Sequence[Rating]) -> list[VoiceMean]:
         return []
     means = [VoiceMean(model=name, **mean_over_texts(found).model_dump()) for name, found in by_model.items()]
     return sorted(means, key=lambda voice: -voice.mean)
+
+
+def describe_unchecked(ratings: Sequence[Rating]) -> list[str]:
+    """Say of how many takes the words were not checked, and why: another sentence would pass unseen."""
+    reasons = [reason for rating in ratings for reason in rating.reasons if reason.startswith(UNCHECKED)]
+    if not reasons:
+        return []
+    return [f"Of {len(reasons)} of {len(ratings)} takes {reasons[0]}; a Whisper (whisper_model) knows more languages."]
 
 
 def compute_drift(ratings: Sequence[Rating], profiles: Mapping[str, RatingProfile]) -> Drift:

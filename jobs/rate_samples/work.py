@@ -28,7 +28,7 @@ from jobs.rate_samples.rating_files import (
     write_evaluation,
     write_ratings,
 )
-from jobs.rate_samples.results import RatingResults, compute_drift, rank_voices, same_voice_note
+from jobs.rate_samples.results import RatingResults, compute_drift, describe_unchecked, rank_voices, same_voice_note
 from jobs.rating.human_ratings import read_opinions
 from jobs.runner.worker.context import JobContext
 from jobs.runner.worker.journal import Journal
@@ -98,7 +98,11 @@ def _write_results(
     """Write ratings, plots and the report, and publish them."""
     plot, report = out.with_suffix(".png"), out.with_name(REPORT)
     summaries = rated.anchor_summaries()
-    verdict = [*compare_voices(rank_voices(rated.ratings)), *verdict_sentences(rated.summary(), summaries, rated.drift)]
+    verdict = [
+        *compare_voices(rank_voices(rated.ratings)),
+        *verdict_sentences(rated.summary(), summaries, rated.drift),
+        *describe_unchecked(rated.ratings),
+    ]
     result = build_result(rated, out, plot, report, verdict)
     write_ratings(out, rated, result)
     write_evaluation(out, rated, result)

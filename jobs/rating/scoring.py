@@ -18,6 +18,7 @@ from jobs.rating.rating_types import Fault, Features, Verdict
 from jobs.speaker.narrator_profile import RatingProfile
 
 VERSION = "2"
+UNCHECKED = "the words were not checked"
 AUTOMATIC_CAP = 4.5  # shown at most, until a person has listened
 WEIGHTS = {"intelligibility": 0.35, "voice": 0.30, "sound": 0.20, "timing": 0.15}
 
@@ -183,11 +184,12 @@ def _words_unchecked(features: Features, profile: RatingProfile) -> Fault:
     elif features.n_words == 0:
         why = "the take has no text that could be checked"
     elif features.language != "english":
-        why = f"recognition offline is English only and this take is {features.language}"
+        language = "of unknown language (auto)" if features.language == "auto" else features.language
+        why = f"recognition offline is English only and this take is {language}"
     else:
         why = "the take is too long to align"
     # Reversed speech or another sentence would pass unseen.
-    return Fault("words_unchecked", f"the words were not checked: {why}", 4.0)
+    return Fault("words_unchecked", f"{UNCHECKED}: {why}", 4.0)
 
 
 def _voice(features: Features, profile: RatingProfile, limits: VoiceLimits | None) -> _Part:

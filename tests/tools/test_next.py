@@ -41,7 +41,7 @@ def folder(work: Path) -> Path:
     data = work / "datasets" / "anna"
     (data / "clips").mkdir(parents=True)
     for name, more in (("train_manifest", {}), ("train_aligned", {"words": []}), ("train_manifest_qwen3", CODES)):
-        (data / f"{name}.jsonl").write_text(json.dumps(CLIP | more) + "\n")
+        (data / f"{name}.jsonl").write_text((json.dumps(CLIP | more) + "\n") * 5)
     (work / "takes.jsonl").write_text('{"audio": "001.wav", "text": "A line."}\n')
     (work / "best.json").write_text('{"hyperparameters": {"lr": 1e-5}}')
     (work / "voice").mkdir()

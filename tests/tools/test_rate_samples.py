@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -116,7 +117,7 @@ async def test_takes_that_a_person_has_heard_are_not_asked_for_again(context: To
 
 
 async def test_without_scores_the_automatic_rating_is_a_job(context: ToolContext, work: Path, takes: Path) -> None:
-    (work / "m.jsonl").write_text('{"audio": "clips/a.wav", "text": "A line."}\n')
+    (work / "m.jsonl").write_text('{"audio": "clips/a.wav", "text": "A line."}\n' * 5)
 
     answer = await rate_samples(RateSamplesArgs(takes="takes", narrator_manifest="m.jsonl", dry_run=True), context)
 
@@ -212,3 +213,20 @@ async def test_a_name_with_a_null_character_is_no_take(context: ToolContext, tak
         await rate_samples(RateSamplesArgs(takes="takes", votes=[vote]), context)
 
     assert refused.value.code == "path_unusable"
+
+
+@pytest.mark.parametrize(
+    ("n_clips", "kind", "code"), [(4, "base", "narrator_clips_too_few"), (5, "custom_voice", "anchor_trained")]
+)
+async def test_too_few_clips_and_a_trained_anchor_are_refused_before_the_job(
+    context: ToolContext, work: Path, takes: Path, n_clips: int, kind: str, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (work / "m.jsonl").write_text('{"audio": "clips/a.wav", "text": "A line."}\n' * n_clips)
+    (work / "clone.jsonl").write_text(json.dumps({"audio": "a.wav", "text": "A.", "model": str(work)}) + "\n")
+    monkeypatch.setattr("jobs.rate_samples.params.describe_model", lambda folder: SimpleNamespace(kind=kind))
+    args = RateSamplesArgs(takes="takes", narrator_manifest="m.jsonl", zero_shot_takes="clone.jsonl", dry_run=True)
+
+    with pytest.raises(UserError) as refused:
+        await rate_samples(args, context)
+
+    assert refused.value.code == code

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from jobs.audio import AUDIO_SUFFIXES
 from jobs.dataset.manifest import RejectionError
 from jobs.errors import UserError
 from jobs.files.reading import LONGEST_PATH, resolve_inside
 
 MOST_CLIPS = 1_000_000  # of 2 s: 550 hours
-AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a")
 MAX_SHOWN = 200  # characters of a name in a message
 MAX_STEM = 80
 

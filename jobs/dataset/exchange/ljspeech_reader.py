@@ -4,7 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from jobs.dataset.exchange.foreign_clips import AUDIO_SUFFIXES, AudioFolders, ForeignClip, leads_out, unreadable
+from jobs.audio import AUDIO_SUFFIXES
+from jobs.dataset.exchange.foreign_clips import AudioFolders, ForeignClip, leads_out, unreadable
 from jobs.files.reading import read_lines, resolve_inside
 
 METADATA, WAVS = "metadata.csv", "wavs"

@@ -6,6 +6,7 @@ from itertools import groupby
 from jobs.dataset.manifest import Clip, Rejection
 from jobs.dataset.rejection_reasons import MEANING, SILENCE
 from jobs.dataset.report.report_model import About, ChapterRow, Report, clock
+from jobs.dataset.split import MIN_CLIPS_TO_SPLIT
 
 LOW_SHARE = 0.5  # of a chapter's speech: a note is made when less is kept
 MAX_NOTES = 5
@@ -27,8 +28,9 @@ def summarise(report: Report) -> str:
     medians = [
         f"{label} {middle[name]:.{digits}f}{unit}"
         for name, label, unit, digits in (
-            ("snr_db", "SNR", " dB", 0), ("loudness_lufs", "loudness", " LUFS", 0), ("sim", "SIM", "", 2),
-            ("dnsmos_ovrl", "DNSMOS", "", 1), ("rate", "rate", "/s", 1),
+            ("snr_db", "SNR", " dB", 0), ("loudness_lufs", "loudness", " LUFS", 0),
+            ("sim", "likeness to the narrator (SIM, at most 1)", "", 2),
+            ("dnsmos_ovrl", "sound (DNSMOS, 1 to 5)", "", 1), ("rate", "speaking rate", " sounds/s", 1),
         )
         if name in middle
     ]  # fmt: skip
@@ -37,7 +39,7 @@ def summarise(report: Report) -> str:
     lines.append(
         f"Held out for validation: {report.n_validation} clips, {clock(report.validation_s)}."
         if report.n_validation
-        else "Nothing is held out for validation."
+        else f"Nothing is held out for validation: that takes {MIN_CLIPS_TO_SPLIT} clips of a speaker."
     )
     best = [paths[0] for paths in report.references.values() if paths]
     if best:

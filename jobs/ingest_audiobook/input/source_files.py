@@ -7,10 +7,10 @@ from pathlib import Path
 
 from natsort import natsort_keygen, ns
 
+from jobs.audio import AUDIO_SUFFIXES
 from jobs.audio.recording import Chapter, Recording, RecordingInfo
 from jobs.audio.recording_info import MAX_CHAPTERS
 from jobs.errors import UserError
-from jobs.ingest_audiobook.params import AUDIO_SUFFIXES
 from jobs.trust.roots import is_inside, outside_roots
 
 NARROW_HZ = 16_000  # clips have 24 kHz; a lower source rate lacks frequencies of a voice above half of it
