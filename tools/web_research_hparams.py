@@ -93,7 +93,7 @@ class WebResearchHparamsArgs(Strict):
     )
     settings: dict[str, Value] = Field(default_factory=dict, description="Your own, to check for known failures.")
     offline: bool = Field(False, description="The knowledge base alone.")
-    detail: Literal["brief", "full"] = Field("brief", description="8 or 40 KB; files hold all.")
+    detail: Literal["brief", "full"] = Field("brief", description="10 or 40 KB; files hold all.")
     max_results: int = rare(5, ge=1, le=20, description="Pages from each listing.")
     trial_steps: int = rare(300, ge=2, le=100_000, description="As in tune_hparams: bounds the warm-up.")
     max_age_days: float = rare(7, ge=0, le=3650, description="Older cached answers are fetched again.")

@@ -108,7 +108,7 @@ def recommend(
         n_clips_assumed=n_clips,
         steps=steps,
         memory_gb=None if plan.memory_gb is None else round(plan.memory_gb, 1),
-        cautions=_cautions(request, steps, plan),
+        cautions=_cautions(request, steps, plan, (int(settings["warmup_steps"]), compute_warmup(request.trial_steps))),
     )
 
 
@@ -151,6 +151,7 @@ _OTHER_POINTS: dict[Method, list[tuple[dict[str, Value], list[str]]]] = {
         ({"lr": 1e-6, "lora_r": 64, "lora_alpha": 128}, ["lora-67-voices", "lora-runaway"]),
         ({"lr": 2e-6, "lora_r": 16, "lora_alpha": 32}, ["lora-all-projections"]),
         ({"lr": 3e-5, "lora_r": 16, "lora_alpha": 32}, ["lora-ablation"]),
+        ({"lr": 3e-4, "lora_r": 16, "lora_alpha": 32}, ["lora-equal-progress"]),
     ],
 }
 
@@ -223,7 +224,10 @@ def _is_near_a_point(name: str, value: float, points: Sequence[Mapping[str, Valu
     return any(0.8 * value <= float(point[name]) <= 1.25 * value for point in points)
 
 
-def _cautions(request: RecommendationRequest, steps: int | None, plan: TrainingPlan) -> list[str]:
+def _cautions(
+    request: RecommendationRequest, steps: int | None, plan: TrainingPlan, steps_of_warmup: tuple[int, int]
+) -> list[str]:
+    """List what limits the recommendation; ``steps_of_warmup``: of a whole run, and the most of a trial."""
     cautions = []
     if request.method == "lora":
         cautions.append(
@@ -246,6 +250,12 @@ def _cautions(request: RecommendationRequest, steps: int | None, plan: TrainingP
         cautions.append(
             f"The run does not fit into {request.gpu_memory_gb:g} GB: about {plan.memory_gb:.0f} GB are needed even "
             "with the smallest settings. Use method lora, or the 0.6b model, or a larger GPU."
+        )
+    whole, trial = steps_of_warmup
+    if whole != trial:
+        cautions.append(
+            f"warmup_steps={whole} is for a whole run; ranges and starting_points have at most {trial}, because they "
+            f"are for trials of {request.trial_steps} steps."
         )
     if plan.memory_gb is not None:
         cautions.append("memory_gb is start_training's own estimate for clips of up to 15 s, not a measurement.")
