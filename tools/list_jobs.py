@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from typing import Literal
 
 from anyio import to_thread
 from pydantic import Field
@@ -15,6 +16,7 @@ from tools.core.subject import subject_of
 from tools.core.tool_types import Hints, ToolContext
 from tools.core.views import View
 from tools.docs.help import explain_tool
+from tools.inputs.references import list_datasets, list_trained, list_voices
 
 HINTS = Hints(title="List jobs", read_only=True, order=910)
 BEGIN = (
@@ -29,6 +31,7 @@ class ListJobsArgs(Strict):
 
     explain: str | None = Field(None, description="A tool, and words to choose parameters: start_training lora")
 
+    what: Literal["jobs", "datasets", "voices"] = Field("jobs", description="datasets, voices: names and folders.")
     state: State | None = Field(None, description="")
     kind: str | None = Field(None, description="Tool or kind, e.g. align.")
     limit: int = Field(10, ge=1, le=50, description="")
@@ -54,6 +57,7 @@ class JobList(View):
     SHOWN_WHEN_EMPTY = frozenset({"jobs"})
 
     jobs: list[JobLine] = Field(default_factory=list)
+    names: dict[str, str] = Field(default_factory=dict, description="Of datasets or voices, with their folders.")
     explained: str = Field("", description="Help of the tool.")
     next: str
 
@@ -69,7 +73,21 @@ async def list_jobs(args: ListJobsArgs, context: ToolContext) -> JobList:
     if args.explain is not None:
         text = explain_tool(args.explain)
         return JobList(explained=text, next=f"Call {text.partition(':')[0]}.")
+    if args.what != "jobs":
+        return await to_thread.run_sync(_list_names, args.what, context)
     return await to_thread.run_sync(_list, args, context.runner)
+
+
+def _list_names(what: str, context: ToolContext) -> JobList:
+    """List what the names of datasets or voices stand for."""
+    if what == "datasets":
+        names = {name: str(path) for name, path in list_datasets(context.settings).items()}
+        use = "align or convert_codes as manifest"
+    else:
+        made = list_trained(context.runner) if context.settings.home.exists() else {}
+        names = {name: str(path) for name, path in (made | list_voices(context.settings)).items()}
+        use = "synthesize as model"
+    return JobList(names=names, next=f"Give a name to {use}." if names else BEGIN)
 
 
 def _list(args: ListJobsArgs, runner: Runner) -> JobList:

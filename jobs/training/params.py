@@ -87,7 +87,7 @@ class Params(Strict):
         "full", description="full: every weight of the talker. lora: adapters, less memory."
     )
     epochs: int | None = Field(None, ge=1, le=1000, description="Default: by hours of audio, 1 to 6.")
-    max_steps: int | None = rare(None, ge=1, description="Optimiser steps; with epochs, whichever ends first.")
+    max_steps: int | None = rare(None, ge=1, description="Optimiser steps; with epochs, it ends at the fewer of both.")
     batch_size: int = Field(4, ge=1, le=256, description="Clips per micro-batch.")
     batch_tokens: int | None = rare(
         None,

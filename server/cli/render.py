@@ -12,7 +12,7 @@ from jobs.web_research_hparams.markdown_report import render_text
 from server.cli.hints import as_shell_text
 from tools.core.answer_fields import answer_fields
 from tools.core.job_view import fraction_of, progress_text
-from tools.core.views import JobView, find_job
+from tools.core.views import ArtifactView, JobView, find_job
 from tools.list_jobs import JobList
 from tools.research.answer import WebResearchHparamsAnswer
 
@@ -125,9 +125,7 @@ def _job(job: JobView) -> str:
     lines += ["  " + line.replace("get_job detail=true", whole) for line in _lines(job.result)]
     if job.artifacts:
         lines.append("  files:")
-    for artifact in job.artifacts[:MOST_LISTED]:
-        size = size_text(artifact.size_bytes) if artifact.size_bytes is not None else ""
-        lines.append(f"    {artifact.name}  {artifact.kind}  {size}  {artifact.path or artifact.handle}")
+    lines += [f"    {_file(artifact)}" for artifact in job.artifacts[:MOST_LISTED]]
     if len(job.artifacts) > MOST_LISTED:
         lines.append(f"    … {len(job.artifacts) - MOST_LISTED} more")
     if job.log_tail:
@@ -137,10 +135,18 @@ def _job(job: JobView) -> str:
     return _joined(lines)
 
 
+def _file(artifact: ArtifactView) -> str:
+    """Return what a file is, its size where it is not named above, and its path, else its handle."""
+    kind = "" if artifact.kind == artifact.name else f" ({artifact.kind})"
+    size = f", {size_text(artifact.size_bytes)}" if artifact.size_bytes is not None else ""
+    return f"{artifact.name}{kind}{size}: {artifact.path or artifact.handle}"
+
+
 def _jobs(answer: JobList) -> str:
     if answer.explained:
         return as_shell_text(answer.explained) + "\n"
-    lines = [
+    lines = [f"{name:24} {path}" for name, path in answer.names.items()]
+    lines += [
         f"{job.job_id:42} {job.state:11} {job.about[:14]:14} {duration_text(job.age_s):>12} ago  "
         f"{f'part of {job.parent}  ' if job.parent else ''}{job.progress or job.error}".rstrip()
         for job in answer.jobs

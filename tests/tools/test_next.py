@@ -24,6 +24,7 @@ from tools.core.registry import all_tools
 from tools.core.start import prepare
 from tools.core.tool_types import StartArgs, ToolContext
 from tools.inputs.arguments import parse_arguments
+from tools.inputs.paths import resolve_paths
 
 pytestmark = pytest.mark.anyio
 STATES = ("queued", "starting", "running", "interrupted", "succeeded", "failed", "cancelled")
@@ -268,3 +269,23 @@ async def test_lists_say_what_a_job_is_about_and_who_has_started_it(
         ("align", "anna", None), ("synthesize", "horus", None), ("training", "anna", parent),
         ("refine_voice", "anna", None),
     ]  # fmt: skip
+
+
+async def test_names_of_datasets_and_voices_are_listed_those_in_jobs_folders_too(
+    folder: Path, insert: Callable[..., str], quiet: ToolContext
+) -> None:
+    params, result = done(folder)["training"]
+    insert("training", "succeeded", params, result | {"speaker": "horus"})
+
+    voices = await call("list_jobs", quiet, what="voices")
+    datasets = await call("list_jobs", quiet, what="datasets")
+    spoken = resolve_paths(all_tools()["synthesize"].args(model="horus", texts=["A."]), quiet.settings, quiet.runner)
+
+    assert voices.names == {"horus": str(folder / "voice")}
+    assert datasets.names == {"anna": str(folder / "datasets" / "anna")}
+    assert spoken.model == str(folder / "voice")
+    insert("training", "succeeded", params, result | {"speaker": "horus", "voice": str(folder / "takes")})
+    (folder / "takes").mkdir()
+    (folder / "takes" / "config.json").write_text("{}")
+    with pytest.raises(UserError, match="may be any of"):
+        resolve_paths(spoken.model_copy(update={"model": "horus"}), quiet.settings, quiet.runner)

@@ -184,11 +184,11 @@ def _resolve_model(text: str, where: str, settings: Settings, runner: Runner, aw
         return text
     path = inside_roots(text, where, settings)
     refuse_special(path)
-    if path.is_dir():
-        return str(inside_roots(str(_export_in(path)), where, settings))
-    named = None if is_path else find_voice(text, where, settings)
+    named = None if is_path else find_voice(text, where, settings, runner)
     if named is not None:
         return str(inside_roots(str(named), where, settings))
+    if path.is_dir():
+        return str(inside_roots(str(_export_in(path)), where, settings))
     if awaited and is_path and not path.exists():
         return str(path)
     raise UserError(

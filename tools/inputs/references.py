@@ -7,7 +7,7 @@ declared in its ``spec`` module.
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -22,6 +22,7 @@ from jobs.spelling import closest
 
 VOICE_TAILS = ("voice", "training/voice", "final_model")
 """Where the weights are in the folder of a voice, if not in itself."""
+MOST_JOBS = 50  # among which the voice of a speaker is looked for
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -87,8 +88,10 @@ def find_dataset(text: str, holds: str, where: str, settings: Settings) -> str |
     )
 
 
-def find_voice(text: str, where: str, settings: Settings) -> Path | None:
+def find_voice(text: str, where: str, settings: Settings, runner: Runner) -> Path | None:
     """Return the folder that a voice's name stands for; None when there is none.
+
+    A name is that of a folder in ``voices``, else that of the speaker of a voice that a job has trained elsewhere.
 
     Raises ``UserError``: ``name_ambiguous``.
     """
@@ -96,7 +99,27 @@ def find_voice(text: str, where: str, settings: Settings) -> Path | None:
         return None
     places = [base / "voices" / text for base in _bases(settings)]
     found = [place / tail for place in places for tail in VOICE_TAILS if (place / tail / "config.json").is_file()]
-    return _only(found or [place for place in places if (place / "config.json").is_file()], text, where)
+    found = found or [place for place in places if (place / "config.json").is_file()]
+    if not found and settings.home.exists():
+        found = [voice for name, voice in _trained_voices(runner) if name == text]
+    here = _voice_in(settings.roots[0] / text)
+    return _only([*([here] if here is not None else []), *found], text, where)
+
+
+def list_trained(runner: Runner) -> dict[str, Path]:
+    """Return the voices that jobs have trained, by their speakers; of two with one name the newest."""
+    return dict(reversed(list(_trained_voices(runner))))
+
+
+def _trained_voices(runner: Runner) -> Iterator[tuple[str, Path]]:
+    """Iterate over the voices that jobs have trained, newest first; not those of trials and rounds of other jobs."""
+    for kind in ("refine_voice", "training"):
+        for job in runner.list(kind=kind, state="succeeded", limit=MOST_JOBS):
+            result, training = job.result or {}, job.params.get("training", {})
+            voice = Path(str(result.get("voice", "")))
+            name = result.get("speaker") or training.get("speaker")
+            if job.parent is None and name and (voice / "config.json").is_file():
+                yield str(name), voice
 
 
 def nearest_voice(text: str, settings: Settings) -> str:
@@ -141,14 +164,15 @@ def _reads(kind: JobKind) -> str:
 def _folder(text: str, settings: Settings) -> Path | None:
     """The dataset's folder for a path or a name."""
     here = settings.roots[0] / Path(text).expanduser() if not text.startswith("~") else Path(text)
-    if here.is_dir():
-        return here
     if not NAME.fullmatch(text):
-        return None
+        return here if here.is_dir() else None
     places = [
         place for base in _bases(settings) for place in (base / "datasets" / text, base / "voices" / text / "dataset")
     ]
-    return _only([place for place in places if place.is_dir()], text, "the dataset")
+    named = [place for place in places if place.is_dir()]
+    if here.is_dir() and (not named or any((here / file).is_file() for file, _ in dataset_files().values())):
+        named.insert(0, here)  # a folder of the same name that holds no dataset is not meant
+    return _only(named, text, "the dataset")
 
 
 def _only(found: Iterable[Path], text: str, where: str) -> Path | None:

@@ -217,3 +217,21 @@ def test_a_session_may_be_granted_more_folders(settings: Settings, tmp_path: Pat
 
     assert refusal_of(settings, takes=str(folder / "takes.jsonl")).code == "path_outside_roots"
     assert resolved(granted, takes=str(folder / "takes.jsonl")).takes == str(folder / "takes.jsonl")
+
+
+def test_a_folder_here_does_not_shadow_what_has_its_name_and_two_are_refused_with_both_paths(
+    settings: Settings, work: Path
+) -> None:
+    dataset = make(settings.home / "datasets" / "anna", "train_manifest.jsonl")
+    voice = make(settings.home / "voices" / "anna" / "voice", "config.json")
+    make(work / "anna", "recording.m4b")
+
+    assert resolved(settings, ingested="anna").ingested == str(dataset / "train_manifest.jsonl")
+    assert resolved(settings, model="anna").model == str(voice.resolve())
+    (work / "anna" / "train_manifest.jsonl").touch()
+    make(work / "anna" / "voice", "config.json")
+    refused = refusal_of(settings, ingested="anna"), refusal_of(settings, model="anna")
+
+    assert [one.code for one in refused] == ["name_ambiguous", "name_ambiguous"]
+    assert all(str(work / "anna") in one.message and str(settings.home) in one.message for one in refused)
+    assert resolved(settings, model="./anna").model == str(work / "anna" / "voice")
