@@ -87,7 +87,7 @@ class Params(Strict):
     )
     epochs: int | None = Field(None, ge=1, le=1000, description="Default: by hours of audio, 1 to 6.")
     max_steps: int | None = rare(
-        None, ge=1, description="Optimiser steps; where epochs is given too, whichever ends first."
+        None, ge=1, description="Optimiser steps; with epochs too, the run ends by the shorter of both."
     )
     batch_size: int = Field(4, ge=1, le=256, description="Clips per micro-batch.")
     batch_tokens: int | None = rare(
