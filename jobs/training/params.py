@@ -15,7 +15,6 @@ from jobs.qwen.model_info import check_instruct
 from jobs.training.data.codec_match import check_first_rows
 from jobs.training.extension import find_source
 
-TOY_LIMITS = "The toy has random weights: it shows that the path works; what it speaks is noise."
 DEFAULT_BASE = "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
 KeptExports = Annotated[
     str,
@@ -87,7 +86,9 @@ class Params(Strict):
         "full", description="full: every weight of the talker. lora: adapters, less memory."
     )
     epochs: int | None = Field(None, ge=1, le=1000, description="Default: by hours of audio, 1 to 6.")
-    max_steps: int | None = rare(None, ge=1, description="Optimiser steps; with epochs, it ends at the fewer of both.")
+    max_steps: int | None = rare(
+        None, ge=1, description="Optimiser steps; with epochs too, the run ends by the shorter of both."
+    )
     batch_size: int = Field(4, ge=1, le=256, description="Clips per micro-batch.")
     batch_tokens: int | None = rare(
         None,

@@ -55,15 +55,16 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
     if params.objective == "both":
         planned["best"] = RULE
     try:
-        planned["a_trial"] = _plan_trial(params, settings, -1)
+        trial = _plan_trial(params, settings, -1)
     except UserError as error:
         if error.code != "memory_too_small":
             raise
         # a search passes over points that are too large
-        planned |= {"a_trial": _plan_trial(params, settings, 0), "largest_trial": f"{error.message} {error.hint}"}
+        trial = _plan_trial(params, settings, 0)
+        planned["largest_trial"] = f"{error.message} {error.hint}"
     n_on_disk = params.parallel + 1 if not params.keep_voices else params.n_trials  # the best, and those that run
-    return planned | plan_repeated(
-        planned["a_trial"], math.ceil(params.n_trials / params.parallel), n_on_disk=min(n_on_disk, params.n_trials)
+    return {**planned, "a_trial": trial} | plan_repeated(
+        trial, math.ceil(params.n_trials / params.parallel), n_on_disk=min(n_on_disk, params.n_trials)
     )
 
 

@@ -26,14 +26,15 @@ def test_a_page_gives_its_words_and_figures(tmp_path: Path) -> None:
 
 
 def test_a_report_of_many_rows_gives_its_summary(tmp_path: Path) -> None:
-    report = {"losses": [{"step": step, "loss": 1.0} for step in range(5000)], "result": {"voice": "/v", "steps": 5000}}
+    losses = [{"step": step, "loss": 1.0} for step in range(5000)]
+    report = {"losses": losses, "result": {"voice": "/v", "steps": 5000}}
     (tmp_path / "report.json").write_text(json.dumps(report))
 
     text, is_cut = read_text(tmp_path / "report.json", "application/json", 6000)
 
     found = json.loads(text)
     assert found["result"] == report["result"]
-    assert found["losses"] == [*report["losses"][:3], "… 4996 more …", {"step": 4999, "loss": 1.0}]
+    assert found["losses"] == [*losses[:3], "… 4996 more …", {"step": 4999, "loss": 1.0}]
     assert not is_cut
 
 
