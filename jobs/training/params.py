@@ -15,6 +15,7 @@ from jobs.qwen.model_info import check_instruct
 from jobs.training.data.codec_match import check_first_rows
 from jobs.training.extension import find_source
 
+TOY_LIMITS = "The toy has random weights: it shows that the path works; what it speaks is noise."
 DEFAULT_BASE = "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
 KeptExports = Annotated[
     str,
