@@ -7,8 +7,10 @@ from typing import Literal
 from anyio import to_thread
 from pydantic import Field
 
+from jobs.errors import UserError
 from jobs.param_types import Strict, Untrusted
 from jobs.runner.client.runner import Runner
+from jobs.runner.job_kind import all_kinds
 from jobs.runner.models import JobRecord, State
 from tools.core.job_view import cause_of, next_step, progress_text, shorten
 from tools.core.registry import all_tools
@@ -16,6 +18,7 @@ from tools.core.subject import subject_of
 from tools.core.tool_types import Hints, ToolContext
 from tools.core.views import View
 from tools.docs.help import explain_tool
+from tools.inputs.arguments import nearest
 from tools.inputs.references import list_datasets, list_trained, list_voices
 
 HINTS = Hints(title="List jobs", read_only=True, order=910)
@@ -91,7 +94,7 @@ def _list_names(what: str, context: ToolContext) -> JobList:
 
 
 def _list(args: ListJobsArgs, runner: Runner) -> JobList:
-    records = runner.list(state=args.state, kind=_kind_name(args.kind), limit=args.limit, before=args.before)
+    records = runner.list(state=args.state, kind=_kind_name(args.kind, runner), limit=args.limit, before=args.before)
     lines = [_line(record, runner) for record in records]
     if not lines:
         is_narrowed = args.state or args.kind or args.before
@@ -110,10 +113,20 @@ def _most_telling(records: Sequence[JobRecord], runner: Runner) -> JobRecord:
     return shown if cause is None else runner.get(cause)
 
 
-def _kind_name(kind: str | None) -> str | None:
-    """The kind that a tool starts, or the name itself."""
+def _kind_name(kind: str | None, runner: Runner) -> str | None:
+    """The kind that a tool starts, or the name itself. Raises ``UserError`` ``bad_arguments`` for an unknown one."""
     tool = all_tools().get(kind) if kind is not None else None
-    return tool.kind.name if tool is not None and tool.kind is not None else kind
+    if tool is not None and tool.kind is not None:
+        return tool.kind.name
+    started = {tool.name: tool.summary for tool in all_tools().values() if tool.kind is not None}
+    known = started | dict.fromkeys(all_kinds(), "")
+    if kind is not None and kind not in known and not any(runner.list(kind=kind, limit=1)):
+        near = nearest(kind, known)
+        meant = f" Did you mean {near!r}?" if near else ""
+        raise UserError(
+            "bad_arguments", f"list_jobs: there are no jobs of a kind {kind!r}.{meant}", f"Kinds: {', '.join(started)}."
+        )
+    return kind
 
 
 def _line(record: JobRecord, runner: Runner) -> JobLine:

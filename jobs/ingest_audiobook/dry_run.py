@@ -97,7 +97,7 @@ def _time(params: Params, found: Mapping[str, Any], source: str) -> dict[str, An
             return {"from": "Whisper's speed depends on model and GPU; the job reports its rate while it runs"}
         took_s = START_S + found["selected_s"] * (1 / times + judging_s) / found["n_cores"]
         measured = "base was measured on another machine, the others follow from their size"
-        return {"about_minutes": round(took_s / 60, 1), "from": f"{times:g} x real time per core: {measured}"}
+        return {"about_min": round(took_s / 60, 1), "from": f"{times:g} x real time per core: {measured}"}
     n_workers = max(1, min(params.workers or found["n_cores"], found["n_batches"]))
     took_s = START_S + found["selected_s"] * (1 / SPEED[source] / n_workers + judging_s / found["n_cores"])
     return {

@@ -18,6 +18,13 @@ def find_way(params: Mapping[str, Any]) -> str:
     return f"{source} {params['whisper_model']}" if source in USES_WHISPER else source
 
 
+def find_idle(params: Params) -> list[str]:
+    """Return Whisper's parameters where Whisper hears nothing."""
+    if transcript_source(params) in USES_WHISPER:
+        return []
+    return [name for name in Params.model_fields if name.startswith("whisper_")]
+
+
 # measured by bench/dataset/ingest.py
 COST = Cost(
     partial(audio_seconds, name="audio", limit="max_duration_s"),
@@ -44,6 +51,7 @@ KIND = JobKind(
     entry="jobs.ingest_audiobook.work:run",
     check=check,
     plan="jobs.ingest_audiobook.dry_run:plan",
+    idle=find_idle,
     outputs=(INGESTED,),
     makes={"out_dir": (*DATASET_NAMES, ".ingest/", "cover.*")},
     limits=make_limits,

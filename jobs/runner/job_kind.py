@@ -164,6 +164,7 @@ class JobKind:
         plan: entry of ``(params, settings) -> dict``: what the work would do and take here, for a dry run; small.
         plan_ahead: the same before the inputs exist: what does not depend on them; ``speech_s`` is given where the
             speech of the steps before is known.
+        idle: returns the parameters that have no effect beside the others, which a dry run does not list.
         outputs: what it makes for other steps.
         makes: all that it may write where a parameter says: for a folder (``…_dir``) the names in it, for a file the
             names beside it; as patterns with ``*``, and ``{name}`` and ``{stem}`` for the file's own name. A name that
@@ -186,6 +187,7 @@ class JobKind:
     suggest: str = ""
     plan: str = ""
     plan_ahead: str = ""
+    idle: Callable[[Any], Collection[str]] | None = None
     outputs: tuple[Output, ...] = ()
     makes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     writes: Callable[[Any], Iterable[Path]] | None = None

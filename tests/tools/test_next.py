@@ -289,3 +289,21 @@ async def test_names_of_datasets_and_voices_are_listed_those_in_jobs_folders_too
     (folder / "takes" / "config.json").write_text("{}")
     with pytest.raises(UserError, match="may be any of"):
         resolve_paths(spoken.model_copy(update={"model": "horus"}), quiet.settings, quiet.runner)
+
+
+async def test_a_misspelt_kind_names_the_one_that_was_meant(insert: Callable[..., str], quiet: ToolContext) -> None:
+    insert("foreign_work", "failed", {})
+
+    with pytest.raises(UserError, match="Did you mean 'training'"):
+        await call("list_jobs", quiet, kind="trainig")
+    assert [job.kind for job in (await call("list_jobs", quiet, kind="foreign_work")).jobs] == ["foreign_work"]
+
+
+async def test_a_dry_run_lists_no_setting_that_has_no_effect(folder: Path, quiet: ToolContext) -> None:
+    book = {"audio": "book.m4b", "voice": "anna", "out_dir": "out", "dry_run": True}
+
+    by_text = await call("ingest_audiobook", quiet, **book, text="book.txt")
+    by_ear = await call("ingest_audiobook", quiet, **book)
+
+    assert not [name for name in by_text.result["would_run"] if name.startswith("whisper")]
+    assert by_ear.result["would_run"]["whisper_model"] == "large-v3"

@@ -167,7 +167,9 @@ def find_replaced(kind: JobKind, params: Strict, settings: Settings) -> list[str
 def _plan(kind: JobKind, params: Strict, args: StartArgs, context: ToolContext, same: JobRecord | None) -> JobView:
     """The answer of a dry run; ``same`` is the job that the call would return instead of a new one."""
     would_run = params.model_dump(mode="json", exclude_none=True)
-    result: dict[str, Any] = {"would_run": would_run, "resource": kind.resource, "environment": kind.environment}
+    idle = kind.idle(params) if kind.idle is not None else ()
+    shown = {name: value for name, value in would_run.items() if name not in idle}
+    result: dict[str, Any] = {"would_run": shown, "resource": kind.resource, "environment": kind.environment}
     planned = kind.make_plan(params, settings_of_call(args, context), is_ahead=bool(args.after))
     takes = estimate(kind, would_run, context.runner, context.settings, planned)
     if "time_s" in takes:
