@@ -26,6 +26,10 @@ Params = Mapping[str, Any]
 Amount = Callable[[Params], float]
 
 
+UNREADABLE = (UserError, OSError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, EOFError)
+"""What parameters of another version, and inputs that anybody may have made, raise."""
+
+
 @dataclass(frozen=True)
 class Cost:
     """Needs of one kind of work, by a rule of thumb.
@@ -49,11 +53,20 @@ class Cost:
     bytes_each: float
     way: Callable[[Params], str] | None = None
 
+    def is_same_way(self, params: Params, others: Params) -> bool:
+        """Return whether two jobs work in the same way; one of an older version, whose way is unknown, does not."""
+        if self.way is None:
+            return True
+        try:
+            return self.way(params) == self.way(others)
+        except UNREADABLE:
+            return False
+
     def measure(self, params: Params) -> float:
         """Return the amount of input; 0 when it cannot be read."""
         try:
             amount = self.amount(params)
-        except (UserError, OSError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, EOFError):
+        except UNREADABLE:
             return 0.0
         return amount if math.isfinite(amount) and amount > 0 else 0.0
 

@@ -13,7 +13,7 @@ COST = Cost(
     s_fixed=10,
     memory_mb=800,
     bytes_each=400,
-    way=lambda params: f"{params['aligner']} {params['align_model']}",
+    way=lambda params: f"{params['aligner']} {params.get('align_model')}",
 )
 WHISPERX_MB = 16_000  # the largest wav2vec2 model has 1.3 GB in float32; PyTorch and CUDA take the rest
 

@@ -11,6 +11,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from jobs.audio import AUDIO_SUFFIXES
 from jobs.audio.mp4_check import check_tables
 from jobs.audio.tag_check import check_tags
 from jobs.errors import UserError
@@ -78,8 +79,8 @@ def unreadable(path: Path, error: Exception) -> UserError:
     return UserError(
         "audio_unreadable",
         f"{path} is not audio that can be decoded ({getattr(error, 'strerror', None) or error}).",
-        "Give an m4b, m4a, mp3, aac, flac, ogg, opus or wav file. One that was cut off while it was copied lacks "
-        "its index: copy it again.",
+        f"Give a sound file ({' '.join(AUDIO_SUFFIXES)}). One that was cut off while it was copied lacks its index: "
+        "copy it again.",
     )
 
 

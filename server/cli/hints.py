@@ -42,6 +42,8 @@ def command_line(tool: str, arguments: Mapping[str, Any]) -> str:
     """Return ``./run.sh synthesize --texts 'One.' 'Two.'`` for a call; one that waits for a job shows its progress."""
     if tool == "get_job" and arguments.keys() == {"job_id", "wait_s"}:
         return f"./run.sh job {shlex.quote(arguments['job_id'])} --wait"
+    if tool == "get_job" and arguments.keys() == {"job_id"}:
+        return f"./run.sh job {shlex.quote(arguments['job_id'])}"
     return " ".join(
         [
             "./run.sh",

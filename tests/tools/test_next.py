@@ -19,6 +19,7 @@ from jobs.runner.store import Store
 from jobs.settings import PROJECT_ROOT, Settings
 from jobs.training.params import TOY_LIMITS
 from tests.support.next_calls import calls_in
+from tools.core.estimate import estimate
 from tools.core.job_view import next_step
 from tools.core.registry import all_tools
 from tools.core.start import prepare
@@ -307,3 +308,23 @@ async def test_a_dry_run_lists_no_setting_that_has_no_effect(folder: Path, quiet
 
     assert not [name for name in by_text.result["would_run"] if name.startswith("whisper")]
     assert by_ear.result["would_run"]["whisper_model"] == "large-v3"
+
+
+async def test_an_estimate_by_earlier_jobs_takes_parameters_of_any_version(
+    folder: Path, insert: Callable[..., str], quiet: ToolContext
+) -> None:
+    for kind, (given, result) in done(folder).items():
+        rule = all_kinds()[kind].cost
+        if rule is None:
+            continue
+        params = all_kinds()[kind].params.model_validate(given).model_dump(mode="json")
+        shown = {name: value for name, value in params.items() if value is not None}
+        insert(kind, "succeeded", params, result, started_at=1.0, ended_at=11.0)
+        insert(kind, "succeeded", {}, result, started_at=1.0, ended_at=11.0)
+
+        found = estimate(all_kinds()[kind], shown, quiet.runner, quiet.settings)
+
+        assert rule.is_same_way(params, shown)
+        if rule.way is not None:
+            assert not rule.is_same_way({}, shown)
+        assert not found or found["time_from"] == "1 earlier here"

@@ -61,7 +61,7 @@ def _earlier_rates(rule: Cost, kind: JobKind, params: Mapping[str, Any], wanted:
     """Seconds per unit of the jobs that have succeeded in the same way, and were not much smaller."""
     rates = []
     for job in runner.list(kind=kind.name, state="succeeded", limit=MOST_EARLIER):
-        if rule.way is not None and rule.way(job.params) != rule.way(params):
+        if not rule.is_same_way(job.params, params):
             continue
         amount = rule.measure(job.params)
         if amount * SMALLEST_SHARE < wanted:

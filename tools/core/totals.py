@@ -18,7 +18,7 @@ class PlannedStep:
         """Time; None: unknown."""
         planned = self.plan.get("time", {}).get("about_min")
         seconds = self.estimate.get("time_s")
-        return float(planned) if planned is not None else None if seconds is None else seconds / 60
+        return seconds / 60 if seconds is not None else None if planned is None else float(planned)
 
     @property
     def memory_gb(self) -> float | None:
