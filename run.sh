@@ -32,9 +32,11 @@ tts-train: from an audiobook to a trained Qwen3-TTS voice.
   ./run.sh install-skill [--claude]   put the Agent Skill and the MCP entry in place (uninstall-skill takes them out)
   ./run.sh web [--port N]            jobs live, clips to hear and correct, voices to compare, in a browser
   ./run.sh listen TAKES [--against TAKES]   rate takes by ear, choose blindly between two voices, in a browser
+  ./run.sh tensorboard | optuna-dashboard   loss curves of every training, trials of a search, in a browser
   ./run.sh jobs | job ID | logs ID [-f] | plot ID | cancel ID | gc
   ./run.sh test [--fast] [pytest arguments]   all tests, or those that need neither torch nor jobs
-  ./run.sh check                     lint, types and the fast tests: before every commit
+  ./run.sh check                     lint, types and the fast tests: before every commit; ./run.sh lint: without the tests
+  ./run.sh docs                      write the generated tables and pages
   ./run.sh site [serve]              the documentation as a web site, in var/site
   ./run.sh bench NAME                a measurement: ingest, quality, align, codes, rating, runner, chaos, train, speak, gpu, search, fuzz …, server
 
@@ -216,6 +218,11 @@ site() {
 
 command="${1:---help}"
 [ $# -gt 0 ] && shift
+case "$command ${1:-}" in
+  "check --help" | "check -h" | "lint --help" | "lint -h" | "site --help" | "site -h" | "bench --help" | "bench -h")
+    usage | grep -- "run.sh $command" | sed 's/^ *//'
+    exit 0 ;;
+esac
 case "$command" in
   -h|--help|help) usage ;;
   --version) sed -n 's/^version = "\(.*\)"$/tts-train \1/p' "$ROOT/pyproject.toml" ;;

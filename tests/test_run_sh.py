@@ -209,3 +209,12 @@ def test_environments_that_cannot_be_written_are_reported_at_once(tmp_path: Path
 
     assert answer.returncode == 1
     assert "cannot be written. Set TTS_TRAIN_ENVS" in answer.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "lint", "site", "bench"])
+def test_help_of_a_developers_command_explains_it_and_runs_nothing(command: str) -> None:
+    told = run(command, "--help")
+
+    assert told.returncode == 0
+    assert f"./run.sh {command}" in told.stdout
+    assert "passed" not in told.stdout

@@ -46,7 +46,7 @@ class ScheduleJobArgs(Strict):
     tool: str | None = Field(None, description="create: e.g. synthesize.")
     arguments: dict[str, Any] = Field(default_factory=dict, description="create: the tool's.")
     every: str | None = Field(None, description="create: 30m, 12h, 1d, 1w.")
-    cron: str | None = Field(None, description="Or five cron fields.")
+    cron: str | None = Field(None, description="Or five cron fields, in UTC unless tz.")
     tz: str = rare("UTC", description="Time zone of cron, e.g. Europe/Berlin.")
     catch_up: bool = rare(True, description="Run once after a missed time.")
     dry_run: bool = Field(False, description="Show the next times; store nothing.")

@@ -328,3 +328,19 @@ async def test_an_estimate_by_earlier_jobs_takes_parameters_of_any_version(
         if rule.way is not None:
             assert not rule.is_same_way({}, shown)
         assert not found or found["time_from"] == "1 earlier here"
+
+
+async def test_what_a_job_is_about_to_make_is_named_and_may_be_waited_for(
+    folder: Path, insert: Callable[..., str], quiet: ToolContext
+) -> None:
+    out = folder / "datasets" / "horus"
+    params = done(folder)["ingest_clips"][0] | {"out_dir": str(out), "voice": "horus"}
+    ingest = insert("ingest_clips", "running", params)
+
+    for named in ("horus", str(out / "train_manifest.jsonl")):
+        with pytest.raises(UserError, match=f"{ingest} .running. makes it") as refused:
+            await call("align", quiet, manifest=named, dry_run=True)
+        assert refused.value.code == "job_unfinished"
+        assert f'after=["{ingest}"]' in refused.value.hint
+    plan = await call("align", quiet, manifest="horus", after=[ingest], dry_run=True)
+    assert plan.result["would_run"]["manifest"] == str(out / "train_manifest.jsonl")

@@ -29,6 +29,7 @@ from tools.core.registry import find_kind_tool
 from tools.core.tool_types import StartArgs, ToolContext
 from tools.core.totals import begin_text, find_misfits
 from tools.core.views import JobView
+from tools.inputs.coming import find_maker, unfinished_input
 from tools.inputs.overwriting import refuse_overwriting
 from tools.inputs.paths import inside_roots, marked_paths, resolve_paths
 
@@ -89,7 +90,7 @@ def prepare(kind: JobKind, args: StartArgs, context: ToolContext, *, in_job_fold
         try:
             kind.check(params)
         except UserError as error:
-            raise _with_nearest_file(error, params, context.settings) from error
+            raise _with_nearest_file(error, params, context) from error
     return params
 
 
@@ -105,12 +106,16 @@ def _default_outputs(kind: JobKind, params: Strict, settings: Settings) -> dict[
     }
 
 
-def _with_nearest_file(error: UserError, params: Strict, settings: Settings) -> UserError:
-    """The same error with a suggestion, where an input is missing and its folder has a file of a similar name."""
+def _with_nearest_file(error: UserError, params: Strict, context: ToolContext) -> UserError:
+    """Return the same error with a suggestion where an input is missing: the job that makes it, or a similar name."""
+    settings = context.settings
     for _, mark, value in marked_paths(params):
         path = Path(value)
         if isinstance(mark, ModelMark) or mark.direction == "output" or path.exists() or str(path) not in error.message:
             continue
+        maker = find_maker([path], context.runner) if settings.home.exists() else None
+        if maker is not None:
+            return unfinished_input(str(path), maker[0])
         names = [found.name for found in islice(path.parent.iterdir(), MOST_KNOWN)] if path.parent.is_dir() else []
         near = closest(path.name, names, cutoff=0.7)
         if near:

@@ -58,7 +58,7 @@ def resolve_paths(args: ModelT, settings: Settings, runner: Runner, *, awaited: 
         path = readable(text, where, settings)  # first, so that an answer says nothing about files outside
         refuse_special(path)
         if mark.holds in dataset_files():
-            named = find_dataset(text, mark.holds, where, settings)
+            named = find_dataset(text, mark.holds, where, settings, runner, awaited)
             return str(inside_roots(named, where, settings)) if named is not None else str(path)
         return str(path)
 

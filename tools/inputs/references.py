@@ -19,6 +19,7 @@ from jobs.runner.job_kind import JobKind, Output, all_kinds
 from jobs.runner.models import JobRecord
 from jobs.settings import Settings
 from jobs.spelling import closest
+from tools.inputs.coming import expected_path, find_maker, unfinished_input
 
 VOICE_TAILS = ("voice", "training/voice", "final_model")
 """Where the weights are in the folder of a voice, if not in itself."""
@@ -49,7 +50,7 @@ def find_job_output(job_id: str, holds: str, where: str, runner: Runner, awaited
         if isinstance(found, str) and found:
             return found
     elif job_id in awaited and output is not None and output.parameter:
-        return _expected(record, output)
+        return str(expected_path(record, output))
     elif not record.is_finished:
         raise UserError(
             "job_unfinished",
@@ -65,17 +66,27 @@ def find_job_output(job_id: str, holds: str, where: str, runner: Runner, awaited
     )
 
 
-def find_dataset(text: str, holds: str, where: str, settings: Settings) -> str | None:
+def find_dataset(
+    text: str, holds: str, where: str, settings: Settings, runner: Runner, awaited: Collection[str] = ()
+) -> str | None:
     """Return the manifest that a dataset's name or folder stands for; None when it is neither.
 
-    Raises ``UserError``: ``dataset_unready``, ``name_ambiguous``, ``dataset_unknown``.
+    One that a job of ``awaited`` will write is not looked for.
+
+    Raises ``UserError``: ``dataset_unready``, ``name_ambiguous``, ``dataset_unknown``, ``job_unfinished``.
     """
     folder = _folder(text, settings)
+    name, _ = dataset_files()[holds]
+    if folder is None or not (folder / name).is_file():
+        coming = _coming(text, folder, name, settings, runner)
+        if coming is not None and coming[0].job_id in awaited:
+            return str(coming[1])
+        if coming is not None:
+            raise unfinished_input(f"{where}={text!r}", coming[0])
     if folder is None:
         if NAME.fullmatch(text) and not (settings.roots[0] / text).exists():
             raise _unknown("dataset", text, where, list(list_datasets(settings)))
         return None
-    name, _ = dataset_files()[holds]
     if (folder / name).is_file():
         return str(folder / name)
     there = {held: file for held, (file, _) in dataset_files().items() if (folder / file).is_file()}
@@ -86,6 +97,16 @@ def find_dataset(text: str, holds: str, where: str, settings: Settings) -> str |
         f"{where}={text!r}: {folder} has {', '.join(there.values()) or 'no manifest'}, and not yet {name}.",
         f'Call {tool} manifest="{folder / latest[0]}" first.' if latest else f"Call {tool}.",
     )
+
+
+def _coming(
+    text: str, folder: Path | None, name: str, settings: Settings, runner: Runner
+) -> tuple[JobRecord, Path] | None:
+    """Return the unfinished job that writes a dataset's manifest, and its path."""
+    if not settings.home.exists() or (folder is None and not NAME.fullmatch(text)):
+        return None
+    places = [folder] if folder is not None else _dataset_places(text, settings)
+    return find_maker([place / name for place in places], runner)
 
 
 def find_voice(text: str, where: str, settings: Settings, runner: Runner) -> Path | None:
@@ -138,12 +159,6 @@ def _output(kind: str, holds: str) -> Output | None:
     return next((output for output in outputs if output.holds in dataset_files()), None)
 
 
-def _expected(record: JobRecord, output: Output) -> str:
-    """The path to which a job that is not finished will write an output."""
-    given = Path(record.params.get(output.parameter) or Path(record.folder) / "out")
-    return str(given / output.path if output.path else given)
-
-
 def _first_step(holds: str, there: Collection[str]) -> JobKind:
     """The kind to run first, with what is there, so that a dataset comes to hold something."""
     if not there:
@@ -166,13 +181,15 @@ def _folder(text: str, settings: Settings) -> Path | None:
     here = settings.roots[0] / Path(text).expanduser() if not text.startswith("~") else Path(text)
     if not NAME.fullmatch(text):
         return here if here.is_dir() else None
-    places = [
-        place for base in _bases(settings) for place in (base / "datasets" / text, base / "voices" / text / "dataset")
-    ]
-    named = [place for place in places if place.is_dir()]
+    named = [place for place in _dataset_places(text, settings) if place.is_dir()]
     if here.is_dir() and (not named or any((here / file).is_file() for file, _ in dataset_files().values())):
         named.insert(0, here)  # a folder of the same name that holds no dataset is not meant
     return _only(named, text, "the dataset")
+
+
+def _dataset_places(name: str, settings: Settings) -> list[Path]:
+    bases = _bases(settings)
+    return [place for base in bases for place in (base / "datasets" / name, base / "voices" / name / "dataset")]
 
 
 def _only(found: Iterable[Path], text: str, where: str) -> Path | None:
