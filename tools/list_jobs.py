@@ -101,7 +101,7 @@ def _list(args: ListJobsArgs, runner: Runner) -> JobList:
         return JobList(next="No more jobs match. Call list_jobs for all." if is_narrowed else BEGIN)
     page = f' Older: list_jobs before="{lines[-1].job_id}".' if len(lines) == args.limit else ""
     shown = _most_telling(records, runner)
-    return JobList(jobs=lines, next=f"{shown.job_id} ({shown.state}): {next_step(shown, runner)}{page}")
+    return JobList(jobs=lines, next=f"{shown.job_id} ({shown.state}): {next_step(shown, runner).rstrip('.')}.{page}")
 
 
 def _most_telling(records: Sequence[JobRecord], runner: Runner) -> JobRecord:

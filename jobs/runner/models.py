@@ -88,6 +88,7 @@ class JobRecord(Frozen):
     result: dict[str, Any] | None = None
     folder: str = ""
     is_collected: bool = False
+    has_ended_chain: bool = Field(False, description="Others needed it and were cancelled with it.")
     parent: str | None = Field(None, description="The search or refinement that has started it.")
     created_at: float = 0.0
     started_at: float | None = None

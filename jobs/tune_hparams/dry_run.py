@@ -1,11 +1,12 @@
 """Preparation of a search before its job exists: its space, its first points, and the plan of a dry run."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from jobs.cost import plan_repeated
+from jobs.dataset.split import MIN_CLIPS_TO_SPLIT
 from jobs.errors import UserError
 from jobs.param_types import Value
 from jobs.settings import Settings
@@ -62,9 +63,28 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
         # a search passes over points that are too large
         trial = _plan_trial(params, settings, 0)
         planned["largest_trial"] = f"{error.message} {error.hint}"
+    check_held_out(trial.get("data", {}), params.manifest)
     n_on_disk = params.parallel + 1 if not params.keep_voices else params.n_trials  # the best, and those that run
     return {**planned, "a_trial": trial} | plan_repeated(
         trial, math.ceil(params.n_trials / params.parallel), n_on_disk=min(n_on_disk, params.n_trials)
+    )
+
+
+def check_held_out(data: Mapping[str, Any], manifest: str) -> None:
+    """Check that clips are held out, on which a search compares losses.
+
+    Raises:
+        UserError: ``nothing_held_out``.
+    """
+    if data.get("held_out"):
+        return
+    is_small = max(data.get("speakers", {}).values(), default=0) < MIN_CLIPS_TO_SPLIT
+    reason = f" and no speaker has {MIN_CLIPS_TO_SPLIT} clips" if is_small else ""
+    raise UserError(
+        "nothing_held_out",
+        f"{manifest} holds out no clip{reason}, so trials cannot be compared.",
+        f'Mark some of its lines with split "validation"; or give {MIN_CLIPS_TO_SPLIT} clips or more of a speaker '
+        "and a training.validation_share above 0.",
     )
 
 

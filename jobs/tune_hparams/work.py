@@ -9,12 +9,12 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from jobs.dataset.split import MIN_CLIPS_TO_SPLIT
 from jobs.errors import UserError
 from jobs.files.folders import make_folder
 from jobs.files.reading import hash_file
 from jobs.runner.worker.context import JobContext
 from jobs.training.spec import KIND as TRAINING
+from jobs.tune_hparams.dry_run import check_held_out
 from jobs.tune_hparams.html_report import (
     BEST_CONFIG,
     PAGE,
@@ -162,15 +162,7 @@ def _check_validation(params: Params, context: JobContext) -> dict[str, Any]:
     """Return the planned data of a trial, and check that clips are held out, on which a search compares losses."""
     values = {found.name: found.ends[0] for found in params.ranges}
     data: dict[str, Any] = TRAINING.make_plan(build_trial_training(params, values), context.settings)["data"]
-    if not data.get("held_out"):
-        is_small = max(data["speakers"].values(), default=0) < MIN_CLIPS_TO_SPLIT
-        reason = f" and no speaker has {MIN_CLIPS_TO_SPLIT} clips" if is_small else ""
-        raise UserError(
-            "nothing_held_out",
-            f"{params.manifest} holds out no clip{reason}, so trials cannot be compared.",
-            f'Mark some of its lines with split "validation"; or give {MIN_CLIPS_TO_SPLIT} clips or more of a speaker '
-            "and a training.validation_share above 0.",
-        )
+    check_held_out(data, params.manifest)
     return data
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,13 +85,16 @@ def insert(settings: Settings) -> Callable[..., str]:
     home, seen = Home(settings.home), iter(range(1000))
     settings.home.mkdir()
 
-    def insert(kind: str, state: str, params: object, result: object = None, key: str | None = None, **row: Any) -> str:
+    def insert(
+        kind: str, state: str, params: object, result: object = None, key: str | None = None,
+        after: Sequence[str] = (), **row: Any,
+    ) -> str:  # fmt: skip
         job_id = f"{kind}-20260101-000000-{next(seen):04x}"
         fields = {"id": job_id, "kind": kind, "spec_hash": "", "document": json.dumps({"params": params}),
                   "resource": "cpu", "environment": "ml", "max_tries": 1, "created_at": 1.0, "state": state,
                   "result": json.dumps(result) if result is not None else None}  # fmt: skip
         with Store(home).transaction() as connection:
-            Store(home).insert(connection, fields | row, key)
+            Store(home).insert(connection, fields | row, key, after)
         return job_id
 
     return insert
@@ -158,9 +161,8 @@ def chain(insert: Callable[..., str]) -> Iterator[str]:
     failed = insert("training", "failed", {"manifest": "/m", "base_model": "toy"}, failure=failure, reason="exit")
     yield failed
     for kind in ("synthesize", "rate_samples"):
-        yield insert(
-            kind, "cancelled", {}, reason="dependency", detail=f"needs {failed}, which failed (exit): no memory"
-        )
+        detail = f"needs {failed}, which failed (exit): no memory"
+        yield insert(kind, "cancelled", {}, reason="dependency", detail=detail, after=[failed])
 
 
 async def test_after_a_failed_chain_the_failed_job_is_pointed_at(
@@ -170,7 +172,8 @@ async def test_after_a_failed_chain_the_failed_job_is_pointed_at(
 
     listed = await call("list_jobs", quiet)
 
-    assert listed.next.startswith(f"{failed} (failed): Lower batch_size to 2. The call was: start_training")
+    assert listed.next.startswith(f"{failed} (failed): Lower batch_size to 2. It was a step of several, and the rest")
+    assert listed.next.endswith('The call was: start_training manifest="/m" base_model="toy".')
     assert calls_of(next_step(quiet.runner.get(last), quiet.runner)) == [("get_job", {"job_id": failed})]
 
 

@@ -32,6 +32,7 @@ MOST_ITEMS, LONGEST_VALUE = 6, 200
 SHORTEST_POLL_S, LONGEST_POLL_S, UNKNOWN_POLL_S = 2, 50, 10
 # Below this share, elapsed time is mostly the loading of models and gives no estimate.
 LEAST_FRACTION_FOR_ETA = 0.02
+CHAIN = "It was a step of several, and the rest is cancelled: repeat the call of all, which goes on where it ended. "
 FIRST_LOOK_S, LONGEST_LOOK_S = 0.02, 0.5  # between two looks at a job that is waited for
 
 
@@ -120,7 +121,7 @@ def next_step(record: JobRecord, runner: Runner) -> str:
             hint = hint or f'Read get_job job_id="{job}" log_lines=50 and fix the cause.'
             if record.parent is not None:
                 return f'{hint} It is a part of {record.parent}: call get_job job_id="{record.parent}".'
-            return f"{hint} The call was: {again}"
+            return f"{hint} {CHAIN if record.has_ended_chain else ''}The call was: {again}"
 
 
 def _has_voice(record: JobRecord) -> bool:

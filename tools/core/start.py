@@ -33,6 +33,7 @@ from tools.inputs.coming import find_maker, unfinished_input
 from tools.inputs.overwriting import refuse_overwriting
 from tools.inputs.paths import inside_roots, marked_paths, resolve_paths
 
+MOST_NAMED = 8
 NO_ESTIMATE = "unknown until its inputs exist"
 
 
@@ -116,13 +117,26 @@ def _with_nearest_file(error: UserError, params: Strict, context: ToolContext) -
         maker = find_maker([path], context.runner) if settings.home.exists() else None
         if maker is not None:
             return unfinished_input(str(path), maker[0])
-        names = [found.name for found in islice(path.parent.iterdir(), MOST_KNOWN)] if path.parent.is_dir() else []
+        if not path.parent.is_dir():
+            return UserError(error.code, f"{error.message} {_describe_missing_folder(path)}", error.hint)
+        names = [found.name for found in islice(path.parent.iterdir(), MOST_KNOWN)]
         near = closest(path.name, names, cutoff=0.7)
         if near:
             meant = path.with_name(near)
             shown = meant.relative_to(settings.roots[0]) if meant.is_relative_to(settings.roots[0]) else meant
             return UserError(error.code, f"{error.message} Did you mean {str(shown)!r}?", error.hint)
     return error
+
+
+def _describe_missing_folder(path: Path) -> str:
+    """Say which folder of a path is missing, and what the folder above it holds."""
+    missing = next(folder for folder in path.parents if folder.parent.is_dir())
+    names = sorted(found.name for found in islice(missing.parent.iterdir(), MOST_KNOWN) if found.name[0] != ".")
+    near = closest(missing.name, names)
+    if near:
+        return f"There is no folder {missing}. Did you mean {str(missing.with_name(near))!r}?"
+    more = ", …" if len(names) > MOST_NAMED else ""
+    return f"There is no folder {missing}; {missing.parent} has: {', '.join(names[:MOST_NAMED]) or 'nothing'}{more}."
 
 
 def compute_fingerprint(kind: str, params: Strict, after: Sequence[str] = ()) -> str:

@@ -37,6 +37,7 @@ class StatusReader:
         computed = {
             "job_id": row.id,
             "parent": parent,
+            "has_ended_chain": row.state in ("failed", "cancelled") and self._store.waited_for(row.id) > 0,
             "detail": self._detail(row, needs),
             "failure": from_json(row.failure) if row.failure else None,
             "params": from_json(row.document)["params"],

@@ -29,6 +29,14 @@ class Queries(StoreConnection):
             fingerprint, kind,
         )  # fmt: skip
 
+    def waited_for(self, job_id: str) -> int:
+        """Return the number of jobs that were cancelled because this one did not succeed."""
+        query = (
+            "SELECT count(*) FROM jobs WHERE reason = 'dependency' AND state = 'cancelled' "
+            "AND id IN (SELECT job FROM deps WHERE needs = ?)"
+        )
+        return int(self.connection.execute(query, (job_id,)).fetchone()[0])
+
     def parents(self, job_ids: Sequence[str]) -> dict[str, str]:
         """Return the jobs that have started others, by the child's id; a child's key is ``child:PARENT:NAME``."""
         marks = ", ".join("?" * len(job_ids))

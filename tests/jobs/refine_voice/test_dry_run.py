@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.errors import UserError
 from jobs.refine_voice.dry_run import plan
 from jobs.refine_voice.params import Params
 from jobs.settings import Settings
@@ -49,3 +50,13 @@ def test_a_search_takes_all_its_trials_and_keeps_one_voice(manifest: str, tmp_pa
     trial = found["a_trial"]
     assert found["time"]["about_min"] == pytest.approx(6 * trial["time"]["about_min"], abs=0.1)
     assert found["disk"]["need_gb"] == pytest.approx(2 * trial["disk"]["need_gb"], abs=0.01)
+
+
+def test_a_search_over_data_that_hold_out_nothing_is_refused_before_it_starts(manifest: str, tmp_path: Path) -> None:
+    few = tmp_path / "few.jsonl"
+    few.write_text("".join(Path(manifest).read_text().splitlines(keepends=True)[:10]))
+
+    with pytest.raises(UserError, match="no speaker has 20 clips") as refused:
+        plan_search(Search(manifest=str(few), base_model="toy"), settings_of(tmp_path))
+
+    assert refused.value.code == "nothing_held_out"

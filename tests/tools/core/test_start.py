@@ -407,3 +407,21 @@ async def test_no_hint_holds_names_of_strangers(context: ToolContext, work: Path
         assert bad not in fields["error"]["hint"]
         assert fields["untrusted"] == ["error.message"]
         assert refused.content[0].text.endswith("(untrusted: error.message)")
+
+
+@pytest.mark.parametrize(
+    ("audio", "told"),
+    [("nowhere/else.m4b", "There is no folder {work}/nowhere; {work} has: books, train.jsonl."),
+     ("boks/a.m4b", "Did you mean '{work}/books'?")],
+)  # fmt: skip
+async def test_a_path_in_a_missing_folder_says_which_is_missing(
+    context: ToolContext, work: Path, audio: str, told: str
+) -> None:
+    (work / "books").mkdir()
+    (work / "train.jsonl").touch()
+
+    with pytest.raises(UserError) as refusal:
+        await call("ingest_audiobook", context, audio=audio, voice="horus")
+
+    assert refusal.value.code == "audio_missing"
+    assert told.format(work=work) in refusal.value.message
