@@ -17,9 +17,12 @@ from jobs.tune_hparams.params import Params as Search
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> str:
-    """Forty coded clips of eight seconds."""
+    """Forty coded clips of eight seconds, the last four held out."""
     row = {"audio": "a.wav", "text": "A line.", "audio_codes": [[0] * 16] * 100, "ref_audio": "a.wav"}
-    rows = [row | {"audio": f"{number}.wav", "speaker": "anna"} for number in range(40)]
+    rows = [
+        row | {"audio": f"{number}.wav", "speaker": "anna", "split": "validation" if number >= 36 else "train"}
+        for number in range(40)
+    ]
     path = tmp_path / "m.jsonl"
     path.write_text("".join(json.dumps(one) + "\n" for one in rows))
     return str(path)
