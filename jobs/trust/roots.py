@@ -5,8 +5,6 @@ from pathlib import Path
 
 from jobs.errors import UserError
 
-OUTSIDE = "path_outside_roots"
-
 
 def is_inside(path: Path, roots: Iterable[Path]) -> bool:
     """Return whether a real path lies in one of the roots."""
@@ -15,4 +13,4 @@ def is_inside(path: Path, roots: Iterable[Path]) -> bool:
 
 def outside_roots(message: str, hint: str) -> UserError:
     """Return the error of a path that lies, or leads, out of the roots."""
-    return UserError(OUTSIDE, message, hint)
+    return UserError("path_outside_roots", message, hint)

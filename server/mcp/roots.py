@@ -17,7 +17,6 @@ from mcp.server import ServerRequestContext
 from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from jobs.trust.roots import OUTSIDE
 from jobs.trust.wide_folders import is_too_wide
 from server.mcp.elicitation import InputRequired
 
@@ -28,7 +27,7 @@ ANSWER_WITHIN_S = 5.0  # a refused call waits this long for a client that declar
 def is_outside_roots(answer: object) -> bool:
     """Return True for the error of a path outside the allowed folders."""
     fields = answer.structured_content if isinstance(answer, types.CallToolResult) else None
-    return bool((fields or {}).get("error", {}).get("code") == OUTSIDE)
+    return bool((fields or {}).get("error", {}).get("code") == "path_outside_roots")
 
 
 async def request_roots(
