@@ -135,15 +135,15 @@ def command_named(word: str, arguments: list[str]) -> Command:
             return command if command.name != command.tool else replace(command, is_original=by_place)
     tool = all_tools().get(plain.replace("-", "_"))
     if tool is not None:
-        return Command(plain, tool=tool.name)
+        return Command(tool.name, tool=tool.name)  # hyphens are understood, and underscores are the name
     raise _unknown(word)
 
 
 def _unknown(word: str) -> UserError:
     known = {command.name: command.about for command in (*SHORT, *original_commands())}
-    known |= {name.replace("_", "-"): tool.summary for name, tool in all_tools().items()}
+    known |= {name: tool.summary for name, tool in all_tools().items()}
     known |= {name: command.about for name, command in PLAIN_COMMANDS.items()} | SHELL_COMMANDS
-    near = nearest(word.replace("_", "-"), known)
+    near = nearest(word.replace("-", "_"), known) or nearest(word.replace("_", "-"), known)
     return UserError(
         "command_unknown",
         f"There is no command {word!r}." + (f" Did you mean {near!r}?" if near else ""),

@@ -143,7 +143,7 @@ def test_capitals_in_a_voice_are_lowered_with_a_note() -> None:
     ("word", "code", "names"),
     [
         ("train-xtts", "xtts_unsupported", "Qwen3-TTS"),
-        ("convert-code", "command_unknown", "convert-codes"),
+        ("convert-code", "command_unknown", "convert_codes"),
         ("train", "command_unknown", "train-qwen3"),
     ],
 )

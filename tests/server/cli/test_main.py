@@ -63,7 +63,7 @@ def test_bad_input_is_exit_2_and_one_object(app: App) -> None:
 
     assert code == 2
     assert told["error"]["code"] == "bad_arguments"
-    assert told["error"]["message"] == "count-slowly: unknown argument '--upto'; did you mean '--up-to'?"
+    assert told["error"]["message"] == "count_slowly: unknown argument '--upto'; did you mean '--up-to'?"
 
 
 def test_errors_for_people_go_to_stderr(app: App) -> None:
