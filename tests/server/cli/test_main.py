@@ -93,7 +93,7 @@ def test_a_tool_that_fails_to_import_is_reported_as_an_internal_error(app: App, 
 def test_a_misspelt_command_names_the_nearest(app: App) -> None:
     for typed, meant in [
         ("aling", "align"),
-        ("start-trainig", "start-training"),
+        ("start-trainig", "start_training"),
         ("dcotor", "doctor"),
         ("job5", "job"),
     ]:
@@ -223,7 +223,7 @@ def test_help_is_given_with_a_faulty_configuration_and_a_command_says_what_is_wr
     app.home.mkdir(exist_ok=True)
     (app.home / "config.toml").write_text("cpu_slot = 2\n")
     try:
-        helped = [app.run(command, "--help") for command in ("mcp", "logs", "start-training")]
+        helped = [app.run(command, "--help") for command in ("mcp", "logs", "start_training")]
         refused = app.run("jobs")
     finally:
         (app.home / "config.toml").unlink()
