@@ -7,6 +7,7 @@ from jobs.rate_samples.spec import KIND as RATE
 from jobs.refine_voice.params import MANY_EPOCHS, Params, search_of
 from jobs.settings import Settings
 from jobs.synthesize.spec import KIND as SYNTHESIZE
+from jobs.training.params import TOY_LR
 from jobs.training.params import Params as Training
 from jobs.training.spec import KIND as TRAINING
 from jobs.tune_hparams.spec import KIND as TUNE
@@ -77,5 +78,7 @@ def build_round_training(
         given["hyperparams"] = hyperparams or params.hyperparams
     if freeze:
         given["freeze"] = freeze
+    if params.base_model == "toy" and not given.get("hyperparams"):  # of which the later rounds' voices are, too
+        given.setdefault("lr", TOY_LR[given.get("method", "full")])
     asked = Training.model_validate({**given, "gpu_memory_gb": params.gpu_memory_gb})
     return asked.model_copy(update=TRAINING.make_suggestions(asked, set(given), settings))

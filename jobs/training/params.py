@@ -16,6 +16,7 @@ from jobs.training.data.codec_match import check_first_rows
 from jobs.training.extension import find_source
 
 TOY_LIMITS = "The toy has random weights: it shows that the path works; what it speaks is noise."
+TOY_LR = {"full": 5e-3, "lora": 5e-4}  # of random weights; the demo's
 DEFAULT_BASE = "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
 KeptExports = Annotated[
     str,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jobs.settings import Settings
-from jobs.training.params import Params
+from jobs.training.params import TOY_LR, Params
 from jobs.training.planning.hyperparams import read_hyperparams
 from jobs.training.planning.memory_fit import REPORTED_SHARE, available_memory, find_model_dims
 from jobs.training.planning.model_dims import RELEASED
@@ -53,9 +53,6 @@ LARGE: dict[str, dict[str, Any]] = {
     "80gb": {**_FULL, **_STATE_32, "batch_size": 8, **_KEPT},
 }
 """Presets of the 1.7B, and of models of unknown size."""
-
-
-TOY_LR = {"full": 5e-3, "lora": 5e-4}  # of random weights; the demo's
 
 
 def default_lr(params: Params) -> float:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import UserError
-from jobs.refine_voice.dry_run import plan
+from jobs.refine_voice.dry_run import build_round_training, plan
 from jobs.refine_voice.params import Params
 from jobs.settings import Settings
+from jobs.training.params import TOY_LR
 from jobs.tune_hparams.dry_run import plan as plan_search
 from jobs.tune_hparams.params import Params as Search
 
@@ -63,3 +64,11 @@ def test_a_search_over_data_that_hold_out_nothing_is_refused_before_it_starts(ma
         plan_search(Search(manifest=str(few), base_model="toy"), settings_of(tmp_path))
 
     assert refused.value.code == "nothing_held_out"
+
+
+def test_later_rounds_of_a_toy_learn_at_the_rate_of_the_first(manifest: str, tmp_path: Path) -> None:
+    params = Params(manifest=manifest, base_model="toy")
+
+    later = build_round_training(params, settings_of(tmp_path), iteration=2, base_model="/voices/round-1")
+
+    assert later.lr == TOY_LR["full"]
