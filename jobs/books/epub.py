@@ -17,10 +17,10 @@ from xml.etree.ElementTree import Element
 import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
+from jobs.books.document_text import plain_text
+from jobs.books.text_decoding import MAX_TEXT_BYTES, BookText, check_not_empty, text_unreadable
 from jobs.errors import UserError
 from jobs.files.reading import open_regular
-from jobs.ingest_audiobook.text.document_text import plain_text
-from jobs.ingest_audiobook.text.text_decoding import MAX_TEXT_BYTES, BookText, check_not_empty, text_unreadable
 
 MAX_EPUB_FILES = 10_000
 MAX_DIRECTORY_BYTES = 4 << 20  # of the archive's list of files: 400 bytes for each
