@@ -17,7 +17,7 @@ def probe_parameters(document: dict[str, Any]) -> dict[str, Any]:
         UserError: those of ``read_script``.
     """
     params = Params.model_validate(document)
-    language = params.language or "auto"
+    language: str = params.language or "auto"
     if Path(params.model).is_absolute():
         language = describe_model(Path(params.model)).language(params.language)
     script = read_script(params, language)

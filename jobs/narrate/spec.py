@@ -26,16 +26,18 @@ def count_speech(params: Mapping[str, Any]) -> float:
 
 
 def next_step(record: JobRecord, _: Runner) -> str:
-    """Name what to listen to, or how to go on with the list of words."""
+    """Name the passages to listen to, or the call that uses the list of words."""
     result = record.result or {}
+    defaults = {name: field.default for name, field in Params.model_fields.items()}
+    given = {name: value for name, value in record.params.items() if name in defaults and value != defaults[name]}
     if not result.get("audiobook"):
-        call = call_text(
-            "narrate", {"model": record.params["model"], "text": record.params["text"], "pronunciation": GAP}
-        )
-        return f"Complete lines of {result.get('words')} as WORD = SAY AS, then: {call}."
-    listen = f"Listen to the {result['n_doubtful']} doubtful passages in {result['report']}"
-    call = call_text("narrate", {"model": record.params["model"], "text": record.params["text"]})
-    return f"The audiobook is {result['audiobook']}. {listen}. After a change of the text only that is spoken: {call}."
+        call = call_text("narrate", {**given, "list_words": False, "pronunciation": result.get("words", GAP)})
+        return f"Complete lines of {result.get('words')} as WORD = SAY AS, then call {call}"
+    listen = f"Listen to the {result['n_doubtful']} doubtful passages in {result['report']}. " * bool(result["n_doubtful"])
+    return (
+        f"The audiobook is {result['audiobook']}. {listen}After a change of text or pronunciation only that is spoken: "
+        f"{call_text('narrate', given)}"
+    )
 
 
 KIND = JobKind(
@@ -78,7 +80,6 @@ there is one, hours. A job; killed or edited, it speaks only what is missing. It
 report.""",
         order=95,
         next=next_step,
-        step="narrate -> book.m4b with chapters, of a whole text.",
         examples=(
             Example("A book", {"model": "anna", "text": "book.epub"}),
             Example("Its rare words first", {"model": "anna", "text": "book.epub", "list_words": True}),

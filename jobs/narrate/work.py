@@ -19,7 +19,7 @@ from jobs.narrate.script.passages import Passage
 from jobs.narrate.script.rare_words import find_rare_words, write_list
 from jobs.narrate.script.script import Script, read_script
 from jobs.narrate.sound.audio_files import Mark, write_audiobook, write_chapter
-from jobs.narrate.sound.loudness import amplify, find_gain, measure_loudness
+from jobs.narrate.sound.loudness import Level, amplify, find_level, measure_loudness
 from jobs.narrate.sound.timeline import Read, Timeline, chapter_starts, make_timeline
 from jobs.narrate.speech.speaking import Speaking
 from jobs.narrate.speech.take_store import TakeStore
@@ -102,17 +102,18 @@ def _write_sound(
     """Write the audiobook, the files of its chapters and subtitles; return the chapters for the report."""
     timelines = [make_timeline(chapter, read) for chapter in script.chapters]
     starts = chapter_starts(timelines)
-    gains = [find_gain(partial(timeline.blocks, read), params.loudness_lufs) for timeline in timelines]
+    sounds = [partial(_chapter_sound, timeline, read) for timeline in timelines]
+    levels = [find_level(sound, params.loudness_lufs) for sound in sounds]
+    levelled = [partial(sound, level) for sound, level in zip(sounds, levels, strict=True)]
     tags = _make_tags(params, script)
     waveforms = [Waveform() for _ in timelines]
     marks = [
         Mark(timeline.chapter.title, start, start + timeline.n_samples)
         for timeline, start in zip(timelines, starts, strict=False)
     ]
-    sounds = [partial(_chapter_sound, *each, read) for each in zip(timelines, gains, strict=True)]
 
     def whole() -> Iterator[Samples]:
-        for sound, waveform in zip(sounds, waveforms, strict=True):
+        for sound, waveform in zip(levelled, waveforms, strict=True):
             for block in sound():
                 waveform.add(block)
                 yield block
@@ -121,7 +122,7 @@ def _write_sound(
     context.publish("audiobook", folder / AUDIOBOOK, "audio")
     written = set()
     rows = []
-    for timeline, sound, start, waveform in zip(timelines, sounds, starts, waveforms, strict=False):
+    for timeline, sound, start, waveform in zip(timelines, levelled, starts, waveforms, strict=False):
         loudness = measure_loudness(sound())
         rows.append(ChapterRow(timeline, start / CLIP_RATE_HZ, loudness.lufs, loudness.peak_dbfs, waveform.draw()))
         if params.chapter_audio != "none":
@@ -136,8 +137,8 @@ def _write_sound(
     return rows
 
 
-def _chapter_sound(timeline: Timeline, gain_db: float, read: Read) -> Iterator[Samples]:
-    return timeline.blocks(read, partial(amplify, gain_db=gain_db))
+def _chapter_sound(timeline: Timeline, read: Read, level: Level) -> Iterator[Samples]:
+    return timeline.blocks(read, partial(amplify, level=level))
 
 
 def _make_tags(params: Params, script: Script) -> dict[str, str]:

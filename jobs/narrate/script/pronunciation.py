@@ -14,7 +14,7 @@ _TOKEN = re.compile(r"(?<![’'])[^\W_]+")  # not the t of "don't"
 
 @dataclass(frozen=True)
 class Pronunciations:
-    """What to say for words and phrases.
+    """Ways to say words and phrases.
 
     Attributes:
         entries: by their first word in lower case: the phrase and what to say, longest phrase first. A phrase with

@@ -18,7 +18,7 @@ DEFAULT_CODE = "en"
 
 @dataclass(frozen=True)
 class Script:
-    """What is narrated.
+    """A book as it is narrated.
 
     Attributes:
         chapters: to be read now.

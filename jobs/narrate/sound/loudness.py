@@ -1,16 +1,16 @@
 """Loudness of a chapter by EBU R 128, and a limiter of true peaks."""
 
-from collections.abc import Callable, Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
 import av
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import convolve1d, minimum_filter1d
-from scipy.signal import resample_poly
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, Samples
+from jobs.audio.resampling import resample
 
 PEAK_DBFS = -4.0
 """Highest true peak before coding. ACX allows -3; AAC and MP3 may add some tenths."""
@@ -62,46 +62,67 @@ def make_frame(samples: Samples, place: int, format_name: str = "flt") -> av.Aud
     return frame
 
 
-def find_gain(sound: Callable[[Callable[[Samples], Samples]], Iterator[Samples]], target_lufs: float) -> float:
-    """Return the gain in dB at which limited sound has a loudness; of silence, 0.
+@dataclass(frozen=True)
+class Level:
+    """Gain of a chapter, and the highest level of a take between and at its samples."""
+
+    gain_db: float
+    limit_dbfs: float = PEAK_DBFS
+
+
+UNCHANGED = Level(0.0, math.inf)
+
+
+def find_level(sound: Callable[[Level], Iterable[Samples]], target_lufs: float) -> Level:
+    """Return the level at which a chapter has a loudness and keeps ``PEAK_DBFS``; of silence, unchanged.
 
     Args:
-        sound: yields the blocks of a chapter, its takes changed by a function.
+        sound: yields the blocks of a chapter, its takes at a level.
         target_lufs: wanted.
     """
-    lufs = measure_loudness(sound(lambda samples: samples)).lufs
-    if lufs < _NOTHING_DBFS:
-        return 0.0
-    gain_db = min(target_lufs - lufs, MOST_GAIN_DB)
+    found = measure_loudness(sound(UNCHANGED))
+    if found.lufs < _NOTHING_DBFS:
+        return UNCHANGED
+    level = Level(min(target_lufs - found.lufs, MOST_GAIN_DB))
     for _ in range(N_ROUNDS):
-        reached = gain_db
-        lufs = measure_loudness(sound(lambda samples, gain_db=reached: amplify(samples, gain_db))).lufs
-        if abs(target_lufs - lufs) <= TOLERANCE_LU or gain_db == MOST_GAIN_DB:
+        found = measure_loudness(sound(level))
+        missing_db = target_lufs - found.lufs if level.gain_db < MOST_GAIN_DB else 0.0
+        # filters that find peaks between samples differ by some tenths
+        over_db = max(0.0, found.peak_dbfs - PEAK_DBFS)
+        if abs(missing_db) <= TOLERANCE_LU and over_db <= TOLERANCE_LU:
             break
-        gain_db = min(gain_db + target_lufs - lufs, MOST_GAIN_DB)
-    return round(gain_db, 3)
+        level = Level(min(level.gain_db + missing_db, MOST_GAIN_DB), level.limit_dbfs - over_db)
+    return level
 
 
-def amplify(samples: Samples, gain_db: float) -> Samples:
-    """Amplify a take, and lower it around each true peak above the limit."""
-    louder = samples * np.float32(10 ** (gain_db / 20))
-    limit = 10 ** (PEAK_DBFS / 20)
+def amplify(samples: Samples, level: Level) -> Samples:
+    """Amplify a take, and lower it around each peak above the limit."""
+    if level == UNCHANGED:
+        return samples
+    louder = samples * np.float32(10 ** (level.gain_db / 20))
+    limit = 10 ** (level.limit_dbfs / 20)
     peaks = _true_peaks(louder)
     if not len(peaks) or peaks.max() <= limit:
         return louder
     needed = np.minimum(1.0, limit / np.maximum(peaks, 1e-9))
     # the mean of minima over the same window is at most the need of each sample in it
-    lowest = minimum_filter1d(needed, 2 * REACH + 1, mode="nearest")
+    lowest = _windows(needed).min(axis=1)
     window = np.hanning(2 * REACH + 3)[1:-1]
-    gain = convolve1d(lowest, window / window.sum(), mode="nearest")
-    return (louder * gain).astype(np.float32)
+    gain = _windows(lowest) @ (window / window.sum())
+    limited: Samples = (louder * gain).astype(np.float32)
+    return limited
+
+
+def _windows(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the values within ``REACH`` of each value."""
+    return np.lib.stride_tricks.sliding_window_view(np.pad(values, REACH, mode="edge"), 2 * REACH + 1)
 
 
 def _true_peaks(samples: Samples) -> NDArray[np.float64]:
     """Return for each sample the highest level between it and its neighbours."""
     if not len(samples):
         return np.zeros(0)
-    finer = np.abs(resample_poly(samples.astype(np.float64), OVERSAMPLING, 1)).reshape(len(samples), OVERSAMPLING)
+    finer = np.abs(resample(samples, CLIP_RATE_HZ, OVERSAMPLING * CLIP_RATE_HZ)).reshape(len(samples), OVERSAMPLING)
     highest = np.asarray(finer.max(axis=1), dtype=np.float64)
     highest[1:] = np.maximum(highest[1:], finer[:-1].max(axis=1))
     return highest

@@ -9,7 +9,7 @@ from jobs.audio.clip_io import CLIP_RATE_HZ, Samples
 from jobs.narrate.script.passages import LEAD_S, TAIL_S, Chapter, Passage
 
 FRAME = CLIP_RATE_HZ // 100
-SILENT_BELOW_PEAK_DB, SILENT_DBFS = 35.0, -65.0  # below the loud frames and absolutely: breath and room, no speech
+SILENT_BELOW_PEAK_DB, SILENT_DBFS = 35.0, -65.0  # below the loud frames and absolutely: breath and noise, no speech
 MARGIN_BEFORE_S, MARGIN_AFTER_S = 0.06, 0.12  # soft beginnings and ends of words
 FADE_S = 0.01
 NOISE_DBFS = -75.0  # ACX allows -60; the same throughout, so that no pause falls into digital silence
@@ -41,7 +41,7 @@ class Timeline:
     placed: tuple[Placed, ...]
     n_samples: int
 
-    def blocks(self, read: Read, change: Callable[[Samples], Samples] = lambda samples: samples) -> Iterator[Samples]:
+    def blocks(self, read: Read, change: Callable[[Samples], Samples]) -> Iterator[Samples]:
         """Yield the chapter's sound, take by take with the silence before it.
 
         Args:
