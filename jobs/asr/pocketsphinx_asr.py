@@ -128,6 +128,10 @@ class Recogniser:
         self._learn(words)
         return [phone for word in words for phone in self._pronunciations(word)[0].split()]
 
+    def knows(self, word: str) -> bool:
+        """Return whether the dictionary has a word in lower case, or has learnt it."""
+        return self._decoder.lookup_word(word) is not None
+
     def _learn(self, words: Iterable[str]) -> None:
         new = [word for word in dict.fromkeys(words) if self._decoder.lookup_word(word) is None]
         for word in new:

@@ -21,8 +21,8 @@ from jobs.files.copying import copy_file
 from jobs.files.folders import make_folder
 from jobs.installation import FILES
 from jobs.rate_samples.inputs import RatingInputs, RatingItem, find_narrator, resolve_take
-from jobs.rate_samples.narrator_clips import resolve_clip
 from jobs.rate_samples.params import Params
+from jobs.rating.narrator_clips import resolve_clip
 
 FOLDER = "anchors"
 BUNDLED_VOICE = FILES / "samples" / "fables.m4b"

@@ -17,12 +17,12 @@ from jobs.audio.mel import Floats
 from jobs.files.reading import hash_file
 from jobs.rate_samples.anchors import Anchor
 from jobs.rate_samples.inputs import RatingInputs, RatingItem
-from jobs.rate_samples.judge_models import JudgeModels, NarratorLimits, fit_limits
 from jobs.rate_samples.measurement_cache import MeasurementCache
-from jobs.rate_samples.measurements import RECOGNISED, RECOGNISER, ClipAnalyzer, Measurements, Timbre
-from jobs.rate_samples.narrator_clips import N_SHORT_CLIPS, NarratorClip, build_profile, short_lengths
 from jobs.rate_samples.params import Rating
 from jobs.rating.human_ratings import Opinions
+from jobs.rating.judge_models import JudgeModels, NarratorLimits, fit_limits
+from jobs.rating.measurements import RECOGNISED, RECOGNISER, ClipAnalyzer, Measurements, Timbre
+from jobs.rating.narrator_clips import N_SHORT_CLIPS, NarratorClip, build_features, build_profile, short_lengths
 from jobs.rating.rating_types import Features, Verdict
 from jobs.rating.scoring import AUTOMATIC_CAP, GE2E_LIMITS, MIN_VOICE_S, VERSION, VoiceLimits, rate
 from jobs.runner.worker.context import JobContext
@@ -105,7 +105,7 @@ class Evaluator:
         measured = self._measure(item.path, item.take.text, item.language, step=False)
         own, *others = self._text_scores(item, measured)
         features = replace(
-            build_features(measured, profile, voice, item),
+            build_features(measured, profile, voice, language=item.language, hit_limit=item.take.hit_limit),
             heard=fits_best(own, others),
             another_fits=another_text_fits(own, others),
         )
@@ -161,25 +161,6 @@ class Evaluator:
     def _step(self, message: str, **metrics: float) -> None:
         self._done += 1
         self._context.progress(self._done, self._total, message, **metrics)
-
-
-def build_features(measured: Measurements, profile: RatingProfile, voice: Floats, item: RatingItem) -> Features:
-    """Collect the features that ``rate`` needs, except for the comparison with other texts."""
-    timbre = measured.timbre
-    same_language = item.language == profile.language
-    return Features(
-        prosody=measured.prosody,
-        sim=compute_sim(timbre.embedding, voice) if timbre else 0.0,
-        ovrl=timbre.ovrl if timbre else 1.0,
-        p808=timbre.p808 if timbre else 1.0,
-        n_words=measured.n_words,
-        language=item.language,
-        # letters of one language and phones of another cannot be compared
-        speaking_rate=measured.speaking_rate if same_language else None,
-        wer=measured.wer,
-        aligns=measured.aligns,
-        hit_limit=item.take.hit_limit,
-    )
 
 
 def build_rating(

@@ -8,7 +8,7 @@ from jobs.dataset.audio_roots import OWN_FOLDER, AudioRoots
 from jobs.dataset.manifest import Clip
 from jobs.dataset.takes import Take, read_takes
 from jobs.errors import UserError
-from jobs.rate_samples.narrator_clips import NarratorClip, choose_profile_clips, hold_out, read_clips_by_speaker
+from jobs.rating.narrator_clips import NarratorClip, choose_profile_clips, hold_out, read_clips_by_speaker
 
 _HINT = "Make the takes again with synthesize, and give the takes.jsonl that it writes."
 

@@ -7,11 +7,11 @@ from statistics import fmean
 
 from jobs.audio.dnsmos import PREDICTOR
 from jobs.rate_samples.anchors import Anchor
-from jobs.rate_samples.judge_models import JudgeModels, NarratorLimits
-from jobs.rate_samples.measurements import RECOGNISER
 from jobs.rate_samples.params import AnchorSummary, Drift, Interval, Mean, Rating, Summary, VoiceMean
 from jobs.rating import confidence_interval
 from jobs.rating.human_ratings import Opinions
+from jobs.rating.judge_models import JudgeModels, NarratorLimits
+from jobs.rating.measurements import RECOGNISER
 from jobs.rating.scoring import BATCH_PITCH_ST, BATCH_RATE, BATCH_SIM, MIN_BATCH, UNCHECKED
 from jobs.speaker.narrator_profile import RatingProfile
 

@@ -17,8 +17,6 @@ from jobs.rate_samples.anchors import Anchor, collect_anchors
 from jobs.rate_samples.evaluator import Evaluator
 from jobs.rate_samples.html_report import write_page
 from jobs.rate_samples.inputs import RatingInputs, read_inputs
-from jobs.rate_samples.judge_models import JudgeModels, SpeakerModel, choose_judge_models
-from jobs.rate_samples.measurements import read_clip_or_empty
 from jobs.rate_samples.params import Params, Result
 from jobs.rate_samples.plots import draw_ratings, draw_spectrogram, spectrogram_path
 from jobs.rate_samples.rating_files import (
@@ -30,6 +28,8 @@ from jobs.rate_samples.rating_files import (
 )
 from jobs.rate_samples.results import RatingResults, compute_drift, describe_unchecked, rank_voices, same_voice_note
 from jobs.rating.human_ratings import read_opinions
+from jobs.rating.judge_models import JudgeModels, SpeakerModel, choose_judge_models
+from jobs.rating.measurements import read_clip_or_empty
 from jobs.runner.worker.context import JobContext
 from jobs.runner.worker.journal import Journal
 
@@ -49,7 +49,13 @@ def run(params: Params, context: JobContext) -> Result:
     takes_file = find_takes_file(Path(params.takes))
     out = Path(params.out) if params.out else takes_file.with_name("ratings.json")
     make_folder(out.parent)
-    models = choose_judge_models(params, context.settings)
+    models = choose_judge_models(
+        context.settings,
+        judges=params.judges,
+        speaker_model=params.speaker_model,
+        whisper_model=params.whisper_model,
+        has_other_speaker=params.anchor_clips > 0,
+    )
     inputs = read_inputs(
         takes_file,
         Path(params.narrator_manifest),

@@ -1,7 +1,7 @@
 """Profile of a narrator: medians over the narrator's own clips, which clips and takes are compared with.
 
 A dataset's profile, for its quality filter, is in ``jobs.dataset.quality.narrator_stats``; a rating's is made in
-``jobs.rate_samples.narrator_clips``.
+``jobs.rating.narrator_clips``.
 """
 
 from collections.abc import Iterable

@@ -73,6 +73,9 @@ def done(folder: Path) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
                        {"takes": str(folder / "takes.jsonl"), "folder": str(folder)}),
         "rate_samples": ({"takes": str(folder / "takes.jsonl"), "narrator_manifest": ingested,
                           "out": str(folder / "ratings.json")}, {"report": str(folder / "report.html")}),
+        "narrate": ({"model": voice, "text": str(folder / "book.txt"), "out_dir": str(folder / "read")},
+                    {"audiobook": str(folder / "read" / "book.m4b"), "report": str(folder / "read" / "report.html"),
+                     "n_doubtful": 2}),
         "tune_hparams": (search, {"manifest": coded, "best_config": str(folder / "best.json"), "voice": voice}),
         "refine_voice": ({"manifest": coded, "base_model": "toy"},
                          {"voice": voice, "best_iteration": 1, "report": str(folder / "report.html")}),
@@ -129,7 +132,7 @@ def _prepare(kind: str, args: StartArgs, context: ToolContext) -> None:
     try:
         prepare(all_kinds()[kind], args, context)
     except UserError as error:
-        if not (kind == "synthesize" and error.code == "model_without_weights"):
+        if not (kind in ("synthesize", "narrate") and error.code == "model_without_weights"):
             raise
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pysubs2
 
+from jobs.books.text_decoding import check_script, decode_text_file
 from jobs.errors import UserError
 from jobs.files.reading import check_regular, read_lines
 from jobs.ingest_audiobook.input.source_files import SourceFiles, check_link
 from jobs.ingest_audiobook.params import SUBTITLE_SUFFIXES, Params
-from jobs.ingest_audiobook.text.text_decoding import check_script, decode_text_file
 
 MAX_NAMED = 5
 MAX_SEGMENTS = 500_000  # 100 hours have 120,000 of 3 s

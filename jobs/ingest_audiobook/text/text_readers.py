@@ -3,11 +3,11 @@
 import zipfile
 from pathlib import Path
 
+from jobs.books.epub import read_epub
+from jobs.books.text_decoding import BookText, check_script, decode_text_file
 from jobs.files.reading import check_regular
 from jobs.ingest_audiobook.params import SUBTITLE_SUFFIXES
-from jobs.ingest_audiobook.text.epub import read_epub
 from jobs.ingest_audiobook.text.subtitles import read_subtitles
-from jobs.ingest_audiobook.text.text_decoding import BookText, check_script, decode_text_file
 from jobs.text.book_cleaning import clean_book
 
 

@@ -9,6 +9,7 @@ from jobs.asr.pocketsphinx_asr import Recogniser
 from jobs.asr.whisper import Transcriber
 from jobs.audio.recording import Samples
 from jobs.audio.vad_segments import Span, merged, padded, speech_spans
+from jobs.books.text_decoding import BookText
 from jobs.ingest_audiobook.cut.clip_candidates import (
     ClipCandidate,
     ClipLimits,
@@ -28,7 +29,6 @@ from jobs.ingest_audiobook.params import Params, transcript_source
 from jobs.ingest_audiobook.text.book_aligner import BookAligner, BookPosition
 from jobs.ingest_audiobook.text.segment_clips import segment_candidates
 from jobs.ingest_audiobook.text.subtitles import Segment, read_given_segments
-from jobs.ingest_audiobook.text.text_decoding import BookText
 from jobs.ingest_audiobook.text.text_readers import read_book_text
 from jobs.text.sentences import find_breaks
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from jobs.rate_samples.html_report import write_page
-from jobs.rate_samples.judge_models import JudgeModels, SpeakerModel
 from jobs.rate_samples.params import Drift, Rating, Result
 from jobs.rate_samples.results import RatingResults
 from jobs.rating.human_ratings import HumanRating, Opinions, Vote
+from jobs.rating.judge_models import JudgeModels, SpeakerModel
 from tests.support.html_page import HOSTILE, HtmlPage
 
 NAME = HOSTILE.replace("/", "")

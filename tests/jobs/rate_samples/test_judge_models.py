@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from jobs.errors import UserError
-from jobs.rate_samples.judge_models import choose_judge_models, comparable_words, fit_limits
 from jobs.rate_samples.params import Params, check
 from jobs.rate_samples.work import run
+from jobs.rating.judge_models import choose_judge_models, comparable_words, fit_limits
 from jobs.rating.scoring import GE2E_LIMITS, GE2E_OTHERS, GE2E_OWN, fitted_limits
 from jobs.runner.worker.context import JobContext
 from jobs.speaker.encoders import ENCODER, XVectorEncoder, encoder_name
@@ -111,9 +111,9 @@ def test_weights_in_the_cache_judge_unless_only_carried_ones_may(
     in_cache(hub, str(toy_xvector), "microsoft/wavlm-base-plus-sv")
     settings = quiet_context(tmp_path, hub).settings
 
-    found = choose_judge_models(params(tmp_path), settings)
-    offline = choose_judge_models(params(tmp_path, judges="offline"), settings)
-    unfitted = choose_judge_models(params(tmp_path, anchor_clips=0), settings)
+    found = choose_judge_models(settings)
+    offline = choose_judge_models(settings, judges="offline")
+    unfitted = choose_judge_models(settings, has_other_speaker=False)
 
     assert found.speaker.name.startswith("WavLM x-vector models--microsoft--wavlm-base-plus-sv")
     assert (offline.speaker.name, unfitted.speaker.name) == (ENCODER, ENCODER)
@@ -127,11 +127,11 @@ def test_without_a_gpu_only_a_small_whisper_judges_unasked(
     whisper, hub = make_toy_whisper(tmp_path / "toy-whisper"), tmp_path / "hub"
     settings = quiet_context(tmp_path, hub).settings
     in_cache(hub, str(whisper), "Systran/faster-whisper-large-v3")
-    large_only = choose_judge_models(params(tmp_path), settings)
-    asked = choose_judge_models(params(tmp_path, whisper_model="Systran/faster-whisper-large-v3"), settings)
+    large_only = choose_judge_models(settings)
+    asked = choose_judge_models(settings, whisper_model="Systran/faster-whisper-large-v3")
     in_cache(hub, str(whisper), "Systran/faster-whisper-small")
 
-    found = choose_judge_models(params(tmp_path), settings)
+    found = choose_judge_models(settings)
 
     assert large_only.whisper is None
     assert asked.whisper is not None
@@ -143,7 +143,7 @@ def test_a_judge_that_was_given_and_is_not_there_is_refused(
     tmp_path: Path, quiet_context: Callable[..., JobContext]
 ) -> None:
     with pytest.raises(UserError) as refusal:
-        choose_judge_models(params(tmp_path, speaker_model="microsoft/wavlm-base-sv"), quiet_context(tmp_path).settings)
+        choose_judge_models(quiet_context(tmp_path).settings, speaker_model="microsoft/wavlm-base-sv")
 
     assert refusal.value.code == "judge_unavailable"
     assert "hf download microsoft/wavlm-base-sv" in refusal.value.hint

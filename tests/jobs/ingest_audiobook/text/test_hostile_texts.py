@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jobs.books import epub
+from jobs.books.document_text import plain_text
 from jobs.errors import UserError
 from jobs.ingest_audiobook.cut.clip_candidates import ClipLimits
-from jobs.ingest_audiobook.text import epub
-from jobs.ingest_audiobook.text.document_text import plain_text
 from jobs.ingest_audiobook.text.segment_clips import segment_candidates
 from jobs.ingest_audiobook.text.subtitles import read_segments, read_subtitles
 from jobs.ingest_audiobook.text.text_readers import read_book_text

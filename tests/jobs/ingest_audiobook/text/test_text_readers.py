@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from jobs.books.text_decoding import MAX_TEXT_BYTES
 from jobs.errors import UserError
 from jobs.ingest_audiobook.cut.clip_filters import is_credit
 from jobs.ingest_audiobook.text.subtitles import read_subtitles
-from jobs.ingest_audiobook.text.text_decoding import MAX_TEXT_BYTES
 from jobs.ingest_audiobook.text.text_readers import read_book_text
 
 CONTAINER = '<container><rootfiles><rootfile full-path="O/book.opf"/></rootfiles></container>'

@@ -1,4 +1,4 @@
-"""Text of an EPUB: its documents in reading order.
+"""Text, title and cover of an EPUB: its documents in reading order.
 
 Archives are unpacked within limits, XML is parsed without entities.
 """
@@ -9,6 +9,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import unquote
@@ -17,10 +18,12 @@ from xml.etree.ElementTree import Element
 import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
+from jobs.books.blocks import Book, Cover
+from jobs.books.covers import MAX_COVER_BYTES, make_cover
+from jobs.books.document_text import plain_text, read_blocks
+from jobs.books.text_decoding import MAX_TEXT_BYTES, BookText, check_not_empty, text_unreadable
 from jobs.errors import UserError
 from jobs.files.reading import open_regular
-from jobs.ingest_audiobook.text.document_text import plain_text
-from jobs.ingest_audiobook.text.text_decoding import MAX_TEXT_BYTES, BookText, check_not_empty, text_unreadable
 
 MAX_EPUB_FILES = 10_000
 MAX_DIRECTORY_BYTES = 4 << 20  # of the archive's list of files: 400 bytes for each
@@ -28,6 +31,7 @@ MAX_PACKAGE_BYTES = 4 << 20  # 10,000 entries of 250 bytes and their places in t
 # Markup deflates to a twentieth, a page of repeated lines to a fiftieth. What deflates further is text of no book.
 MAX_RATIO = 100
 MAX_UNCHECKED_BYTES = 4 << 20  # of any ratio
+MAX_TAG = 300  # characters of a title or a name
 MAX_MARKS = 3_000_000  # "<" in a book; with a tag at each word, a novel of 700,000 words has 1.4 million
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # all that EPUB allows; others ask for memory by a number
 PIECE_BYTES = 1 << 16
@@ -38,18 +42,37 @@ _BROKEN_XML = (SyntaxError, DefusedXmlException, ValueError)  # an unknown encod
 
 def read_epub(path: Path) -> str:
     """Return the text of an EPUB. Raises ``UserError``: ``text_unreadable``, ``text_empty``, ``text_protected``."""
+    with _open(path) as (archive, package):
+        documents = _spine(archive, package)
+        _check_not_encrypted(archive, documents, path)
+        text = "\n\n".join(plain_text(archive.read(name)) for name in documents)
+    return check_not_empty(BookText(text), path).text
+
+
+def read_epub_book(path: Path) -> Book:
+    """Return an EPUB as headings and paragraphs, with title, author and cover; raises as ``read_epub``."""
+    with _open(path) as (archive, package):
+        documents = _spine(archive, package)
+        _check_not_encrypted(archive, documents, path)
+        blocks = [block for name in documents for block in read_blocks(archive.read(name))]
+        root = _parse(archive.read(package, MAX_PACKAGE_BYTES))
+        title, author = (_tag(root, name) for name in ("title", "creator"))
+        cover = _read_cover(archive, root, package)
+    check_not_empty(BookText("\n".join(block.text for block in blocks)), path)
+    return Book(tuple(blocks), title, author, cover)
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[tuple["_BoundedArchive", str]]:
+    """Open an archive, and give it and the name of its package."""
     try:
         with open_regular(path) as stream, zipfile.ZipFile(cast(BinaryIO, _BoundedStream(stream))) as archive:
             if len(archive.infolist()) > MAX_EPUB_FILES:
                 raise text_unreadable(path, f"is an archive of {len(archive.infolist())} files")
             reader = _BoundedArchive(archive, path, os.fstat(stream.fileno()).st_size)
-            package = _package_name(reader)
-            documents = _spine(reader, package)
-            _check_not_encrypted(reader, documents, path)
-            text = "\n\n".join(plain_text(reader.read(name)) for name in documents)
+            yield reader, _package_name(reader)
     except (*_BROKEN_ARCHIVE, *_BROKEN_XML) as error:
         raise text_unreadable(path, f"is not a readable EPUB ({str(error)[:200]})") from error
-    return check_not_empty(BookText(text), path).text
 
 
 class _BoundedStream:
@@ -74,6 +97,14 @@ class _BoundedArchive:
         self._most = min(MAX_TEXT_BYTES, max(MAX_UNCHECKED_BYTES, MAX_RATIO * size))
         self._left, self._marks_left = self._most, MAX_MARKS
         self.names = set(archive.namelist())
+
+    def read_picture(self, name: str) -> bytes | None:
+        """Unpack a picture; None when it is missing, too large or compressed more than pictures are."""
+        found = self._archive.NameToInfo.get(name)
+        if found is None or found.compress_type not in METHODS or found.file_size > MAX_COVER_BYTES:
+            return None
+        with self._archive.open(name) as stream:
+            return stream.read(MAX_COVER_BYTES)
 
     def read(self, name: str, most: int = MAX_TEXT_BYTES) -> bytes:
         """Unpack one file."""
@@ -121,8 +152,28 @@ def _spine(archive: _BoundedArchive, package: str) -> list[str]:
         item = items[element.attrib["idref"]]
         is_text = item.get("media-type", "") in ("application/xhtml+xml", "text/html")
         if is_text and "nav" not in item.get("properties", "").split():
-            names.append(posixpath.normpath(posixpath.join(posixpath.dirname(package), unquote(item.attrib["href"]))))
+            names.append(_resolve(package, item))
     return list(dict.fromkeys(names))
+
+
+def _resolve(package: str, item: Element) -> str:
+    return posixpath.normpath(posixpath.join(posixpath.dirname(package), unquote(item.attrib["href"])))
+
+
+def _tag(root: Element, name: str) -> str | None:
+    """Return the first entry of a name in the package's metadata."""
+    found = next((" ".join((element.text or "").split()) for element in _named(root, name)), "")
+    return found[:MAX_TAG] or None
+
+
+def _read_cover(archive: _BoundedArchive, root: Element, package: str) -> Cover | None:
+    """Return the cover that the package names, as EPUB 3 does or as EPUB 2 did."""
+    named = {element.get("content") for element in _named(root, "meta") if element.get("name") == "cover"}
+    for item in _named(root, "item"):
+        is_cover = "cover-image" in item.get("properties", "").split() or item.get("id") in named
+        if is_cover and item.get("href") and (content := archive.read_picture(_resolve(package, item))):
+            return make_cover(content)
+    return None
 
 
 def _check_not_encrypted(archive: _BoundedArchive, documents: list[str], path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from jobs.audio.acoustic_features import Prosody
 from jobs.dataset.manifest import Clip
 from jobs.errors import UserError
-from jobs.rate_samples.measurements import Measurements, Timbre
-from jobs.rate_samples.narrator_clips import build_profile, choose_profile_clips, hold_out, short_lengths
+from jobs.rating.measurements import Measurements, Timbre
+from jobs.rating.narrator_clips import build_profile, choose_profile_clips, hold_out, short_lengths
 
 
 def clips(n: int, **columns: object) -> list[Clip]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import median
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from huggingface_hub import snapshot_download
@@ -21,7 +21,6 @@ from jobs.asr.whisper import Transcriber
 from jobs.audio.clip_io import Samples
 from jobs.audio.mel import Floats
 from jobs.errors import UserError
-from jobs.rate_samples.params import Params
 from jobs.rating.scoring import MIN_SEPARATION, VoiceLimits, fitted_limits
 from jobs.settings import Settings
 from jobs.speaker.encoders import ENCODER, SpeakerEncoder, XVectorEncoder, encoder_name
@@ -122,18 +121,30 @@ class JudgeModels:
     naturalness: NaturalnessModel | None = None
 
 
-def choose_judge_models(params: Params, settings: Settings) -> JudgeModels:
+def choose_judge_models(
+    settings: Settings,
+    *,
+    judges: Literal["auto", "offline"] = "auto",
+    speaker_model: str | None = None,
+    whisper_model: str | None = None,
+    has_other_speaker: bool = True,
+) -> JudgeModels:
     """Choose the best models whose weights are given or already on this machine.
+
+    Args:
+        judges: ``offline``: only the bundled models.
+        speaker_model: folder or cached hub id of a speaker encoder.
+        whisper_model: folder or cached hub id of a Whisper.
+        has_other_speaker: without clips of another speaker the limits of another encoder cannot be fitted.
 
     Raises:
         UserError: ``judge_unavailable`` for weights that were given and are not there, ``encoder_unusable``.
     """
-    # without clips of another speaker the limits of another encoder cannot be fitted
-    speaker_source = params.judges if params.anchor_clips else "offline"
-    speaker = _find_model(params.speaker_model, SPEAKER_MODELS, "speaker_model", speaker_source, settings)
+    speaker_source = judges if has_other_speaker else "offline"
+    speaker = _find_model(speaker_model, SPEAKER_MODELS, "speaker_model", speaker_source, settings)
     candidates = WHISPER_MODELS if torch.cuda.is_available() else WHISPER_MODELS_ON_CPU
-    whisper = _find_model(params.whisper_model, candidates, "whisper_model", params.judges, settings)
-    has_utmos = params.judges == "auto" and importlib.util.find_spec("utmosv2") is not None
+    whisper = _find_model(whisper_model, candidates, "whisper_model", judges, settings)
+    has_utmos = judges == "auto" and importlib.util.find_spec("utmosv2") is not None
     return JudgeModels(
         SpeakerModel(speaker),
         WhisperRecogniser(whisper) if whisper is not None else None,

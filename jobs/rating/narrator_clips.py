@@ -12,7 +12,8 @@ from jobs.dataset.audio_roots import OWN_FOLDER, AudioRoots
 from jobs.dataset.manifest import Clip, read_rows
 from jobs.dataset.split import DEFAULT_SHARE, SplitRow, inner_indices, sample_evenly, split_clips
 from jobs.errors import UserError
-from jobs.rate_samples.measurements import Measurements, Timbre, rate_unit
+from jobs.rating.measurements import Measurements, Timbre, rate_unit
+from jobs.rating.rating_types import Features
 from jobs.rating.scoring import MIN_SPEECH_S, MIN_WORDS
 from jobs.speaker.narrator_profile import MIN_PROFILE_CLIPS, LengthScores, RatingProfile, median_of_known
 from jobs.speaker.similarity import centroid, compute_sim, leave_one_out
@@ -152,4 +153,32 @@ def _score(length_s: float, sims: Sequence[float], timbres: Sequence[Timbre]) ->
         sim=median(sims),
         ovrl=median(timbre.ovrl for timbre in timbres),
         p808=median(timbre.p808 for timbre in timbres),
+    )
+
+
+def build_features(
+    measured: Measurements, profile: RatingProfile, voice: Floats, *, language: str, hit_limit: bool
+) -> Features:
+    """Collect the features that ``rate`` needs, except for the comparison with other texts.
+
+    Args:
+        measured: of the take.
+        profile: of its narrator.
+        voice: centroid of the narrator's speaker embeddings.
+        language: of the take.
+        hit_limit: it was cut off before an end of speech.
+    """
+    timbre = measured.timbre
+    return Features(
+        prosody=measured.prosody,
+        sim=compute_sim(timbre.embedding, voice) if timbre else 0.0,
+        ovrl=timbre.ovrl if timbre else 1.0,
+        p808=timbre.p808 if timbre else 1.0,
+        n_words=measured.n_words,
+        language=language,
+        # letters of one language and phones of another cannot be compared
+        speaking_rate=measured.speaking_rate if language == profile.language else None,
+        wer=measured.wer,
+        aligns=measured.aligns,
+        hit_limit=hit_limit,
     )

@@ -18,7 +18,7 @@ from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, Samples, read_clip
 from jobs.audio.dnsmos import Dnsmos
 from jobs.audio.resampling import resample
 from jobs.errors import UserError
-from jobs.rate_samples.judge_models import JudgeModels, comparable_words
+from jobs.rating.judge_models import JudgeModels, comparable_words
 from jobs.text.english_normalization import spoken_words
 
 RECOGNISER = "pocketsphinx-5.1.1 (en-us)"

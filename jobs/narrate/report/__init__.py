@@ -1,0 +1,1 @@
+"""Subtitles and report of a narration."""

@@ -1,0 +1,1 @@
+"""Script of a narration: what is read aloud, in chapters and passages."""

@@ -1,0 +1,1 @@
+"""Sound of a narration: pauses, loudness, peaks and audio files."""

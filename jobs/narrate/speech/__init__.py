@@ -1,0 +1,1 @@
+"""Speech of a narration: takes of passages, judged, and kept across kills and edits."""

@@ -1,0 +1,113 @@
+"""Takes of passages in the output folder: one wav each, and a journal of what was measured and decided.
+
+Names follow from the content, so a killed job continues, and a job of an edited text finds what has not changed.
+"""
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, read_clip, write_clip
+from jobs.files.folders import make_folder, remove
+from jobs.rating.measurements import Measurements
+from jobs.runner.worker.journal import Journal
+
+JOURNAL = "takes.jsonl"
+Form = TypeVar("Form", bound=BaseModel)
+_WAV = re.compile(r"([0-9a-f]{24})_(\d{1,3})\.wav")
+LONGEST_S = 700.0
+
+
+class SpokenTake(BaseModel):
+    """A take that was spoken; ``measured`` is None without full checks."""
+
+    model_config = ConfigDict(frozen=True)
+
+    duration_s: float
+    hit_limit: bool
+    measured: Measurements | None = None
+
+
+class KeptTake(BaseModel):
+    """The take that is used for a passage: the first that passes the checks, else the best.
+
+    Attributes:
+        attempt: its number.
+        reasons: why it is doubtful; empty: it passes.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    attempt: int
+    rating: float | None
+    reasons: tuple[str, ...] = ()
+
+
+class TakeStore:
+    """The folder of takes; a context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = make_folder(folder)
+        self._journal = Journal(folder / JOURNAL)
+
+    def __enter__(self) -> "TakeStore":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._journal.__exit__(kind, error, trace)
+
+    def path(self, key: str, attempt: int) -> Path:
+        """Return the wav of an attempt."""
+        return self.folder / f"{key}_{attempt}.wav"
+
+    def find(self, key: str, attempt: int) -> SpokenTake | None:
+        """Return an attempt that was spoken and measured, and whose wav is there."""
+        value = self._journal.get(f"take {key} {attempt}")
+        if value is None or not self.path(key, attempt).is_file():
+            return None
+        return _parse(SpokenTake, value)
+
+    def find_kept(self, key: str, policy: str) -> KeptTake | None:
+        """Return the decision that was made for a passage under a policy, if its take is still there."""
+        kept = _parse(KeptTake, self._journal.get(f"kept {key} {policy}"))
+        return kept if kept is not None and self.path(key, kept.attempt).is_file() else None
+
+    def write(self, key: str, attempt: int, samples: Samples) -> Path:
+        """Write the wav of an attempt; it counts when it is noted."""
+        path = self.path(key, attempt)
+        write_clip(path, samples, CLIP_RATE_HZ)
+        return path
+
+    def note(self, key: str, attempt: int, take: SpokenTake) -> None:
+        """Note an attempt."""
+        self._journal.add(f"take {key} {attempt}", take.model_dump(mode="json"))
+
+    def decide(self, key: str, policy: str, kept: KeptTake) -> None:
+        """Note which attempt is used."""
+        self._journal.add(f"kept {key} {policy}", kept.model_dump(mode="json"))
+
+    def read(self, key: str, attempt: int) -> Samples:
+        """Read the samples of an attempt."""
+        return read_clip(self.path(key, attempt), CLIP_RATE_HZ, LONGEST_S)
+
+    def remove_others(self, kept: Collection[tuple[str, int]]) -> None:
+        """Delete the takes of these passages that are not used; those of other texts stay."""
+        keys, names = {key for key, _ in kept}, {self.path(*take).name for take in kept}
+        for path in sorted(self.folder.iterdir()):
+            found = _WAV.fullmatch(path.name)
+            if found and found[1] in keys and path.name not in names:
+                remove(path)
+
+
+def _parse(form: type[Form], value: object) -> Form | None:
+    """Read what the journal holds, which lies where anybody may have written it; None: it is of another form."""
+    try:
+        return None if value is None else form.model_validate(value)
+    except ValidationError:
+        return None
