@@ -33,7 +33,8 @@ def next_step(record: JobRecord, _: Runner) -> str:
     if not result.get("audiobook"):
         call = call_text("narrate", {**given, "list_words": False, "pronunciation": result.get("words", GAP)})
         return f"Complete lines of {result.get('words')} as WORD = SAY AS, then call {call}"
-    listen = f"Listen to the {result['n_doubtful']} doubtful passages in {result['report']}. " * bool(result["n_doubtful"])
+    n_doubtful = result["n_doubtful"]
+    listen = f"Listen to the {n_doubtful} doubtful passages in {result['report']}. " if n_doubtful else ""
     return (
         f"The audiobook is {result['audiobook']}. {listen}After a change of text or pronunciation only that is spoken: "
         f"{call_text('narrate', given)}"

@@ -22,7 +22,8 @@ from tools.core.registry import all_tools
 # Honest values of required arguments, by name; a new name is refused by test_every_tool_can_be_called.
 HONEST: dict[str, Any] = {
     "audio": "book.wav", "voice": "anna", "transcripts": "clips.jsonl", "manifest": "coded.jsonl",
-    "takes": "takes.jsonl", "model": "toy", "text": "book.txt", "texts": ["A line."], "ranges": [{"name": "lr", "low": 1e-6, "high": 1e-3}],
+    "takes": "takes.jsonl", "model": "toy", "text": "book.txt", "texts": ["A line."],
+    "ranges": [{"name": "lr", "low": 1e-6, "high": 1e-3}],
     "job_id": "training-20260101-000000-abcd", "handle": "artifact://training-20260101-000000-abcd/voice",
     "artifact": "artifact://training-20260101-000000-abcd/voice", "action": "list", "question": "LoRA or full?",
 }  # fmt: skip
