@@ -18,8 +18,7 @@ from jobs.param_types import (
     Untrusted,
     rare,
 )
-from jobs.qwen.model_files import check_model
-from jobs.qwen.model_info import check_instruct, describe_model
+from jobs.qwen.model_info import check_request
 
 TEXT_SUFFIXES = (".txt", ".md", ".markdown", ".epub")
 ChapterNumber = Annotated[int, Field(ge=1, le=100_000)]
@@ -111,11 +110,10 @@ def check(params: Params) -> None:
         raise UserError("ref_audio_missing", "ref_text is the transcript of ref_audio, and none is given.", "Give it.")
     if params.ref_audio is not None and not Path(params.ref_audio).is_file():
         raise UserError("audio_missing", f"There is no file {params.ref_audio}.", "Check ref_audio.")
-    check_instruct(params.model, params.instruct)
-    if Path(params.model).is_absolute():
-        check_model(Path(params.model), params.model)
-        model = describe_model(Path(params.model))
-        model.speaker(params.speaker)
-        model.language(params.language)
-        model.check_instruct(params.instruct)
-        model.check_reference(is_given=params.ref_audio is not None)
+    check_request(
+        params.model,
+        speaker=params.speaker,
+        language=params.language,
+        instruct=params.instruct,
+        has_reference=params.ref_audio is not None,
+    )
