@@ -90,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def make_text(n_words: int) -> str:
     """Return a text in chapters: the sample's fables, over and over with other names and numbers."""
     sentences = (PROJECT_ROOT / "samples" / "fables.txt").read_text(encoding="utf-8").split("\n")
-    lines, n_said, number = ["---", "title: Fables", "author: Nobody", "---", ""], 0, 0
+    lines, n_said, number = ["---", "title: Fables", "author: A. Writer", "---", ""], 0, 0
     per_chapter = n_words / CHAPTERS
     n_begun = 0
     while n_said < n_words:
@@ -102,7 +102,7 @@ def make_text(n_words: int) -> str:
         if not sentence:
             lines.append("")
             continue
-        said = f"{NAMES[number % len(NAMES)]} told it {number} times: {sentence[0].lower()}{sentence[1:]}"
+        said = f"{NAMES[number % len(NAMES)]} read {number} times: {sentence[0].lower()}{sentence[1:]}"
         lines.append(said)
         n_said += len(said.split())
     return "\n".join(lines) + "\n"
