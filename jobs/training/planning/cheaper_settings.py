@@ -62,11 +62,11 @@ def check_fits(
     Raises:
         UserError: ``memory_too_small`` with the parts of the estimate and the cheapest change.
     """
-    found = estimate_run_memory(params, dims, clips, memory.arithmetic)
+    found = estimate_run_memory(params, dims, clips, memory.arithmetic(params.dtype))
     free = memory.free + (found.parts.get("process", 0.0) if is_running else 0.0)
     if found.peak <= free:
         return found
-    change = cheapest_change(params, dims, clips, memory.arithmetic, free)
+    change = cheapest_change(params, dims, clips, memory.arithmetic(params.dtype), free)
     table = ", ".join(f"{name} {size / 1e9:.2f}" for name, size in found.parts.items() if size >= 5e6)
     hint = f"Give {change}." if change is not None else f"No setting fits {memory.name}: use a larger GPU."
     if not memory.is_here:

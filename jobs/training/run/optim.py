@@ -77,17 +77,23 @@ def make_optimiser(
 
 
 def learning_rate(
-    step: int, *, peak: float, warmup_steps: int, total_steps: int, schedule: Schedule = "cosine"
+    step: int,
+    *,
+    peak: float,
+    warmup_steps: int,
+    total_steps: int,
+    schedule: Schedule = "cosine",
+    min_share: float = 0.0,
 ) -> float:
-    """Compute the learning rate of a step, counted from 0: linear warm-up to the peak, then half a cosine to 0, or
-    constant.
+    """Compute the learning rate of a step, counted from 0: linear warm-up to the peak, then half a cosine to
+    ``min_share`` of the peak, or constant.
     """
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
     if schedule == "constant":
         return peak
     done = (step - warmup_steps) / max(1, total_steps - warmup_steps)
-    return peak * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    return peak * (min_share + (1 - min_share) * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
 
 def set_learning_rate(optimiser: torch.optim.Optimizer, lr: float) -> None:
