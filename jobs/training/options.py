@@ -26,6 +26,9 @@ ATTENTION: Any = rare(
 DETERMINISTIC: Any = rare(
     False, description="The same numbers each time on the same machine and versions; slower on a GPU."
 )
+SHARD_OPTIMIZER: Any = rare(
+    False, description="Divide the optimizer's state among the processes (ZeRO 1): less memory on each GPU."
+)
 EMA_DECAY: Any = rare(
     0.0,
     ge=0,
@@ -59,6 +62,8 @@ def check_together(params: Any) -> None:
         raise ValueError(
             "lora_dora needs method=lora without load_in_4bit: sizes of rounded rows are not those of the export"
         )
+    if params.shard_optimizer and params.optimizer != "adamw":
+        raise ValueError("shard_optimizer divides the state of optimizer=adamw; the 8-bit ones are small already")
     if params.attention != "auto" and params.compile:
         raise ValueError("attention is chosen by the compiler with compile: leave one of them out")
     if params.attention == "flash" and (params.packing or params.dtype == "float32"):

@@ -162,7 +162,10 @@ def setup_loop(run: Run, model: TrainableModel, group: DistributedGroup) -> Trai
     sampler = make_sampler(params, [example.length for example in model.train], weights)
     speech_s = sum(len(example.codes) for example in model.train) / FRAMES_PER_SECOND
     config = resolve_run_config(params, sampler, speech_s)
-    optimiser = make_optimiser(model.model, lr=config.lr, weight_decay=params.weight_decay, name=params.optimizer)
+    optimiser = make_optimiser(
+        model.model, lr=config.lr, weight_decay=params.weight_decay, name=params.optimizer,
+        shards_of=group if params.shard_optimizer else None,
+    )  # fmt: skip
     check_disk(run.out, model.model, run.base, params, count_exports(params, config, sampler))
     identity = run.identity | run.dataset.split_identity
     loop = TrainingLoop(params, config, sampler, model, optimiser, group, run.out / CHECKPOINTS, identity)

@@ -122,9 +122,14 @@ def _recompute_activations(params: Params, dims: ModelDims, clips: Sequence[Clip
         yield _with(params, gradient_checkpointing=True)
 
 
+def _shard_optimiser(params: Params, dims: ModelDims, clips: Sequence[ClipSize]) -> Iterator[Params]:
+    if params.optimizer == "adamw" and params.n_processes > 1 and not params.shard_optimizer:
+        yield _with(params, shard_optimizer=True)
+
+
 def _use_8_bit_optimiser(params: Params, dims: ModelDims, clips: Sequence[ClipSize]) -> Iterator[Params]:
     if params.optimizer == "adamw":
-        yield _with(params, optimizer="adamw_8bit")
+        yield _with(params, optimizer="adamw_8bit", shard_optimizer=False)
 
 
 def _drop_long_clips(params: Params, dims: ModelDims, clips: Sequence[ClipSize]) -> Iterator[Params]:
@@ -156,6 +161,7 @@ def _use_small_model(params: Params, dims: ModelDims, clips: Sequence[ClipSize])
 _STEPS = (
     _halve_micro_batch,
     _recompute_activations,
+    _shard_optimiser,
     _use_8_bit_optimiser,
     _drop_long_clips,
     _use_adapters,

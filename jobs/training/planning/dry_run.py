@@ -145,7 +145,9 @@ def _plan_arithmetic(params: Params, memory: MemoryBudget | None) -> dict[str, A
     return {
         "batch": f"{batch} x {n_accumulated} micro-batches x {params.n_processes} processes",
         "precision": _plan_precision(params, memory),
-        "optimizer": params.optimizer + (", activations recomputed" if params.gradient_checkpointing else ""),
+        "optimizer": params.optimizer
+        + (f", its state divided among {params.n_processes} processes" if params.shard_optimizer else "")
+        + (", activations recomputed" if params.gradient_checkpointing else ""),
         "learns": _plan_trained(params),
         **({"attention": params.attention} if params.attention != "auto" else {}),
         **({"weight_average": f"decay {params.ema_decay:g}: voice-ema beside the voice"} if params.ema_decay else {}),

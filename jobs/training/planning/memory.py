@@ -47,6 +47,7 @@ class Recipe:
         freeze: part that full training does not train, in addition to the text embedding.
         load_in_4bit: the frozen base under the adapters has 4 bits per weight.
         ema: the weights are averaged.
+        n_shards: processes that divide the optimizer's state.
         samples: after the export, sentences are spoken by base and voice; on a CPU.
     """
 
@@ -63,6 +64,7 @@ class Recipe:
     load_in_4bit: bool = False
     attention: Literal["auto", "flash", "efficient", "math"] = "auto"
     ema: bool = False
+    n_shards: int = 1
     samples: bool = False
 
 
@@ -133,7 +135,7 @@ def estimate_step(dims: ModelDims, recipe: Recipe, largest: MicroBatchSize, devi
         "process" if device == "cpu" else "cuda context": float(CPU_PROCESS if device == "cpu" else CUDA_CONTEXT),
         "weights": _weights(dims, recipe, half),
         "weight average": FLOAT32 * (n_trained_talker + n_trained_predictor) if recipe.ema else 0.0,
-        "optimizer state": (n_trained_talker + n_trained_predictor) * STATE_BYTES[recipe.optimizer],
+        "optimizer state": _count_in_shard(dims, recipe, sum(trained)) * STATE_BYTES[recipe.optimizer],
     }
 
     width = HALF if half else FLOAT32
@@ -235,6 +237,14 @@ def _with_allocator(found: MemoryEstimate, device: Device) -> MemoryEstimate:
 def trained_weights(dims: ModelDims, recipe: Recipe) -> float:
     """Count the trained weights."""
     return sum(_count_trained(dims, recipe))
+
+
+def _count_in_shard(dims: ModelDims, recipe: Recipe, n_trained: float) -> float:
+    """Count the weights whose state one process keeps, at most: its share, and one of the largest matrices more."""
+    if recipe.n_shards == 1:
+        return n_trained
+    largest = max(dims.talker.hidden * dims.talker.intermediate, dims.vocabulary * dims.talker.hidden)
+    return min(n_trained, n_trained / recipe.n_shards + largest * (recipe.method == "full"))
 
 
 def _count_trained(dims: ModelDims, recipe: Recipe) -> tuple[float, float]:

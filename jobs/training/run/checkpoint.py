@@ -56,19 +56,22 @@ def capture(
     step: int,
     run: dict[str, Any],
     parameters: Mapping[str, nn.Parameter],
-    optimiser: torch.optim.Optimizer,
+    optimiser: dict[str, Any],
     history: dict[str, list[list[float]]],
     scaler: dict[str, Any] | None = None,
     with_optimiser: bool = True,
     ema: dict[str, torch.Tensor] | None = None,
 ) -> Checkpoint:
-    """Collect the state of a run. Tensors are shared, so it must be saved before the next step."""
-    state = optimiser.state_dict()
+    """Collect the state of a run. Tensors are shared, so it must be saved before the next step.
+
+    Args:
+        optimiser: state of the optimizer.
+    """
     return Checkpoint(
         step=step,
         run=run,
         weights={name: parameter.detach() for name, parameter in parameters.items()},
-        optimiser=state if with_optimiser else {**state, "state": {}},
+        optimiser=optimiser if with_optimiser else {**optimiser, "state": {}},
         history=history,
         scaler=scaler or {},
         ema=ema or {},

@@ -52,6 +52,7 @@ NOT_IDENTITY = {
     "keep_last_state",
     "hyperparams",
     "log_to",
+    "shard_optimizer",
 }
 
 

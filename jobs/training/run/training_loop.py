@@ -23,7 +23,7 @@ from jobs.training.params import Params
 from jobs.training.planning.run_config import RunConfig
 from jobs.training.planning.validation_times import is_time_to_export, is_time_to_validate
 from jobs.training.run import checkpoint as checkpoints
-from jobs.training.run.distributed import DistributedGroup
+from jobs.training.run.distributed import DistributedGroup, gather_state
 from jobs.training.run.loss_history import PROBE_COLUMNS, STEP_COLUMNS, VALIDATION_COLUMNS, LossHistory
 from jobs.training.run.model_setup import TrainableModel
 from jobs.training.run.optim import clip_gradients, learning_rate, set_learning_rate, trainable
@@ -142,6 +142,7 @@ class TrainingLoop:
 
     def save(self) -> None:
         """Write a checkpoint of the current step."""
+        state = gather_state(self.optimiser)
         if self.group.is_first:
             checkpoints.save(
                 self.folder,
@@ -149,7 +150,7 @@ class TrainingLoop:
                     step=self.step,
                     run=self.identity | {"total_steps": self.config.total_steps, "extended_at": self.extended_at},
                     parameters=self.parameters,
-                    optimiser=self.optimiser,
+                    optimiser=state,
                     history=vars(self.history),
                     scaler=self._scaler.state_dict(),
                     with_optimiser=self.params.checkpoint_optimizer,
