@@ -33,8 +33,8 @@ HISTORY_IN_REPORT = {"steps": "losses", "validations": "validation", "probes": "
 
 # Where a run's files are in its folder, by field of the result.
 FILES = {
-    "voice": "voice", "voice_last": "voice-last", "adapter": "adapter", "base": "base", "plot": "loss.png",
-    "report": PAGE, "tensorboard": "tensorboard",
+    "voice": "voice", "voice_last": "voice-last", "voice_ema": "voice-ema", "adapter": "adapter", "base": "base",
+    "plot": "loss.png", "report": PAGE, "tensorboard": "tensorboard",
 }  # fmt: skip
 REPORT_BYTES = 500_000_000  # a row of losses for each step
 
@@ -97,13 +97,18 @@ def _read_report(out: Path) -> _Report | None:
 
 
 def describe_result(run: Run, model: TrainableModel, loop: TrainingLoop) -> Result:
-    """Build the result of a run whose loop has ended; ``export`` writes the files that it names."""
+    """Build the result of a run whose loop has ended; ``export`` writes the files that it names.
+
+    All processes of a run call it, because they score the averaged weights together.
+    """
     params, dataset, out, history = run.params, run.dataset, run.out, loop.history
     best_step = int(history.best[0]) if history.best else loop.step
     voice_step = loop.step if params.export == "last" else best_step
     return Result(
         voice=str(out / "voice"),
         voice_last=str(out / "voice-last") if params.export == "both" and best_step != loop.step else None,
+        voice_ema=None if loop.average is None else str(out / "voice-ema"),
+        ema_validation_loss=loop.score_average(),
         adapter=str(out / "adapter") if params.method == "lora" else None,
         base=str(out / "base") if params.export_base else None,
         speaker=dataset.speakers[0],
@@ -111,7 +116,7 @@ def describe_result(run: Run, model: TrainableModel, loop: TrainingLoop) -> Resu
         steps=loop.step,
         ended=describe_end(history, loop.step, loop.config.total_steps, loop.extended_at),
         schedule=describe_schedule(
-            params.lr_schedule, loop.config.warmup_steps, loop.config.total_steps, loop.extended_at
+            params.lr_schedule, loop.config.warmup_steps, loop.config.total_steps, loop.extended_at, params.min_lr_share
         ),
         exports=list_exports(out, history),
         voice_step=voice_step,
@@ -144,6 +149,10 @@ def export(run: Run, model: TrainableModel, loop: TrainingLoop, result: Result) 
 
     if result.voice_last is not None:
         _write_voice_of(run, model, history, loop.step, Path(result.voice_last))
+    if result.voice_ema is not None and loop.average is not None:
+        averaged = card(loop.step) | {"ema_decay": run.params.ema_decay, "validation_loss": result.ema_validation_loss}
+        with loop.average.applied():
+            _write_voice(run, model, averaged, Path(result.voice_ema))
     if result.voice_step != loop.step:
         checkpoints.load_best(loop.folder, result.voice_step, loop.parameters)
     if model.adapters is not None:
@@ -182,7 +191,10 @@ def list_exports(out: Path, history: LossHistory) -> list[KeptExport]:
 
 
 def _write_voice_of(run: Run, model: TrainableModel, history: LossHistory, step: int, folder: Path) -> None:
-    card = _build_card(run, model, history, step)
+    _write_voice(run, model, _build_card(run, model, history, step), folder)
+
+
+def _write_voice(run: Run, model: TrainableModel, card: dict[str, Any], folder: Path) -> None:
     write_voice(model.model, run.base, folder, voices=model.voices, card=card, encoder_folder=run.encoder)
 
 
@@ -201,6 +213,8 @@ def write_samples_and_page(run: Run, result: Result, context: JobContext) -> Non
     models = {"voice": Path(result.voice)}
     if result.voice_last is not None:
         models["voice-last"] = Path(result.voice_last)
+    if result.voice_ema is not None:
+        models["voice-ema"] = Path(result.voice_ema)
     models |= {f"step-{one.step}": Path(one.voice) for one in result.exports}
     references = dataset.references[result.speaker]
     # a base with random weights cannot speak
@@ -218,6 +232,8 @@ def publish(result: Result, context: JobContext, out: Path) -> None:
     context.publish("voice", Path(result.voice), "voice")
     if result.voice_last is not None:
         context.publish("voice-last", Path(result.voice_last), "voice")
+    if result.voice_ema is not None:
+        context.publish("voice-ema", Path(result.voice_ema), "voice")
     for one in result.exports:
         context.publish(f"voice-{one.step}", Path(one.voice), "voice")
     if result.adapter is not None:

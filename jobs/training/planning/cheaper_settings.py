@@ -62,11 +62,11 @@ def check_fits(
     Raises:
         UserError: ``memory_too_small`` with the parts of the estimate and the cheapest change.
     """
-    found = estimate_run_memory(params, dims, clips, memory.arithmetic)
+    found = estimate_run_memory(params, dims, clips, memory.arithmetic(params.dtype))
     free = memory.free + (found.parts.get("process", 0.0) if is_running else 0.0)
     if found.peak <= free:
         return found
-    change = cheapest_change(params, dims, clips, memory.arithmetic, free)
+    change = cheapest_change(params, dims, clips, memory.arithmetic(params.dtype), free)
     table = ", ".join(f"{name} {size / 1e9:.2f}" for name, size in found.parts.items() if size >= 5e6)
     hint = f"Give {change}." if change is not None else f"No setting fits {memory.name}: use a larger GPU."
     if not memory.is_here:
@@ -122,9 +122,14 @@ def _recompute_activations(params: Params, dims: ModelDims, clips: Sequence[Clip
         yield _with(params, gradient_checkpointing=True)
 
 
+def _shard_optimiser(params: Params, dims: ModelDims, clips: Sequence[ClipSize]) -> Iterator[Params]:
+    if params.optimizer == "adamw" and params.n_processes > 1 and not params.shard_optimizer:
+        yield _with(params, shard_optimizer=True)
+
+
 def _use_8_bit_optimiser(params: Params, dims: ModelDims, clips: Sequence[ClipSize]) -> Iterator[Params]:
     if params.optimizer == "adamw":
-        yield _with(params, optimizer="adamw_8bit")
+        yield _with(params, optimizer="adamw_8bit", shard_optimizer=False)
 
 
 def _drop_long_clips(params: Params, dims: ModelDims, clips: Sequence[ClipSize]) -> Iterator[Params]:
@@ -156,6 +161,7 @@ def _use_small_model(params: Params, dims: ModelDims, clips: Sequence[ClipSize])
 _STEPS = (
     _halve_micro_batch,
     _recompute_activations,
+    _shard_optimiser,
     _use_8_bit_optimiser,
     _drop_long_clips,
     _use_adapters,

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from jobs.codec_format import N_CODEBOOKS
-from jobs.training.planning.model_dims import ModelDims, StackDims
+from jobs.training.planning.layer_memory import FLOAT32, HALF, count_temporary, saved_of_layer
+from jobs.training.planning.model_dims import ModelDims
 
 Device = Literal["cpu", "cuda", "cuda_float32"]  # the last: a GPU too old for half precision
 
@@ -31,8 +32,6 @@ CODEC = 682_000_000
 LOSS_ROWS = 512
 
 # Bytes per weight, gradient and optimiser state; see ``jobs.training.run.optim`` and ``jobs.qwen.train.lora``.
-# Half precision is bfloat16 or float16; both have two bytes.
-FLOAT32, HALF = 4, 2
 FOUR_BIT = 0.5 + 0.127 / 8  # NF4 and its doubly quantised block scales (bitsandbytes, QLoRA paper: 0.127 bit a weight)
 STATE_BYTES = {"adamw": 8.0, "adamw_8bit": 2.0 + 2 * 4 / 256, "paged_adamw_8bit": 0.0}  # 8 bit: a scale per 256 weights
 
@@ -47,6 +46,8 @@ class Recipe:
         accumulates: an optimiser step has several micro-batches, so gradients exist together with activations.
         freeze: part that full training does not train, in addition to the text embedding.
         load_in_4bit: the frozen base under the adapters has 4 bits per weight.
+        ema: the weights are averaged.
+        n_shards: processes that divide the optimizer's state.
         samples: after the export, sentences are spoken by base and voice; on a CPU.
     """
 
@@ -58,8 +59,12 @@ class Recipe:
     lora_attention: bool = True
     lora_mlp: bool = True
     lora_predictor: bool = False
+    lora_dora: bool = False
     freeze: Literal["none", "code_predictor", "talker"] = "none"
     load_in_4bit: bool = False
+    attention: Literal["auto", "flash", "efficient", "math"] = "auto"
+    ema: bool = False
+    n_shards: int = 1
     samples: bool = False
 
 
@@ -103,17 +108,6 @@ class MemoryEstimate:
         return sum(self.parts.values())
 
 
-@dataclass(frozen=True)
-class _SavedActivations:
-    """Memory that autograd saves of one layer, in bytes per position."""
-
-    per_position: float
-    input: float
-
-    def total(self, positions: int, n_layers: int, *, checkpointing: bool) -> float:
-        return positions * n_layers * (self.input if checkpointing else self.per_position)
-
-
 def estimate(dims: ModelDims, recipe: Recipe, largest: MicroBatchSize, device: Device) -> MemoryEstimate:
     """Estimate the peak of a run: of an optimiser step, or on a CPU of loading or of samples."""
     stages = [estimate_step(dims, recipe, largest, device)]
@@ -140,15 +134,24 @@ def estimate_step(dims: ModelDims, recipe: Recipe, largest: MicroBatchSize, devi
     fixed = {
         "process" if device == "cpu" else "cuda context": float(CPU_PROCESS if device == "cpu" else CUDA_CONTEXT),
         "weights": _weights(dims, recipe, half),
-        "optimizer state": (n_trained_talker + n_trained_predictor) * STATE_BYTES[recipe.optimizer],
+        "weight average": FLOAT32 * (n_trained_talker + n_trained_predictor) if recipe.ema else 0.0,
+        "optimizer state": _count_in_shard(dims, recipe, sum(trained)) * STATE_BYTES[recipe.optimizer],
     }
 
     width = HALF if half else FLOAT32
     talker_how = "none" if not trains_talker else recipe.method
     predictor_how = recipe.method if trains_predictor else "frozen"
     mlp = recipe.lora_mlp
-    talker_layer = _saved_of_layer(dims.talker, talker_how, 0, half, mlp=mlp, wide=recipe.method == "full")
-    predictor_layer = _saved_of_layer(dims.predictor, predictor_how, N_CODEBOOKS, half, mlp=mlp, wide=False)
+    dora = recipe.lora_dora
+    is_wide, common = (
+        recipe.method == "full",
+        {"mlp": mlp, "dora": dora, "shares_keys": recipe.attention != "efficient"},
+    )
+    matrix, short_matrix = (largest.width, N_CODEBOOKS) if recipe.attention == "math" else (0, 0)
+    talker_layer = saved_of_layer(dims.talker, talker_how, 0, half, wide=is_wide, matrix=matrix, **common)
+    predictor_layer = saved_of_layer(
+        dims.predictor, predictor_how, N_CODEBOOKS * (device == "cpu"), half, wide=False, matrix=short_matrix, **common
+    )
     predicted = largest.predicted * N_CODEBOOKS
     checkpointing = recipe.gradient_checkpointing
     talker = talker_layer.total(largest.positions, dims.talker.n_layers, checkpointing=checkpointing)
@@ -169,8 +172,13 @@ def estimate_step(dims: ModelDims, recipe: Recipe, largest: MicroBatchSize, devi
         predictor += code_embeddings
     talker_again = largest.positions * talker_layer.per_position if checkpointing else 0.0
     predictor_again = predicted * predictor_layer.per_position if checkpointing else 0.0
-    talker_temporary = largest.positions * _count_temporary(dims.talker) * width
-    predictor_temporary = predicted * _count_temporary(dims.predictor) * width
+    talker_temporary = largest.positions * count_temporary(dims.talker) * width
+    predictor_temporary = predicted * count_temporary(dims.predictor) * width
+
+    if dora:  # the norms of a layer's largest matrix: a unit matrix, copies of weights and adapters, their sum
+        side = dims.talker.intermediate if mlp else dims.talker.query
+        temporary_copies = FLOAT32 * dims.talker.hidden * (dims.talker.hidden + (4 if half else 3) * side)
+        talker_temporary += temporary_copies * checkpointing
 
     # The losses are computed with their gradients, for some labels at a time.
     labels = largest.frames + largest.n_clips
@@ -231,10 +239,18 @@ def trained_weights(dims: ModelDims, recipe: Recipe) -> float:
     return sum(_count_trained(dims, recipe))
 
 
+def _count_in_shard(dims: ModelDims, recipe: Recipe, n_trained: float) -> float:
+    """Count the weights whose state one process keeps, at most: its share, and one of the largest matrices more."""
+    if recipe.n_shards == 1:
+        return n_trained
+    largest = max(dims.talker.hidden * dims.talker.intermediate, dims.vocabulary * dims.talker.hidden)
+    return min(n_trained, n_trained / recipe.n_shards + largest * (recipe.method == "full"))
+
+
 def _count_trained(dims: ModelDims, recipe: Recipe) -> tuple[float, float]:
     """Count the trained weights outside the code predictor and in it."""
     if recipe.method == "lora":
-        adapters = {"attention": recipe.lora_attention, "mlp": recipe.lora_mlp}
+        adapters = {"attention": recipe.lora_attention, "mlp": recipe.lora_mlp, "dora": recipe.lora_dora}
         predictor = dims.predictor.adapter_weights(recipe.lora_r, **adapters) if recipe.lora_predictor else 0
         return dims.talker.adapter_weights(recipe.lora_r, **adapters), predictor
     return (
@@ -249,39 +265,3 @@ def _weights(dims: ModelDims, recipe: Recipe, half: bool) -> float:
     n_adapters = sum(_count_trained(dims, recipe)) if recipe.method == "lora" else 0
     matrices = dims.talker.matrices + dims.predictor.matrices if recipe.load_in_4bit else 0
     return base * (dims.weights - matrices) + FOUR_BIT * matrices + FLOAT32 * n_adapters
-
-
-def _saved_of_layer(stack: StackDims, how: str, short: int, half: bool, *, mlp: bool, wide: bool) -> _SavedActivations:
-    """Compute the activations that autograd saves for the backward pass of one layer; see ``fused_functions``.
-
-    Args:
-        how: ``full``, ``lora``, ``frozen`` (gradients pass through) or ``none`` (no gradient reaches it).
-        short: positions of a short sequence, whose attention matrix a CPU keeps; 0: a long one.
-        half: half-precision arithmetic on a GPU.
-        mlp: adapters are also in the MLP.
-        wide: the residual stream is float32 nevertheless, because it starts with a float32 embedding.
-    """
-    if how == "none":
-        return _SavedActivations(0.0, 0.0)
-    d, q, k, m, heads = stack.hidden, stack.query, stack.key, stack.intermediate, stack.n_heads
-    element = HALF if half else FLOAT32
-    stream = FLOAT32 if wide or not half else HALF
-    saved = stream * 2 * d + element * (q + k)  # the norms' inputs
-    saved += FLOAT32 * (2 + heads + stack.n_kv_heads)  # and their inverse deviations
-    if how != "frozen":  # inputs of the linear modules; autocast casts them separately for each of the five
-        saved += element * (5 if half else 2) * d
-    saved += element * 2 * m  # gate and up
-    if how == "lora" and mlp:
-        saved += element * m
-    if half:  # flash attention: q, k, v, output, and a log-sum per head
-        saved += element * (2 * q + 2 * k) + FLOAT32 * heads
-    elif short:  # q, k, v, the attention matrix, and the output for the gradient of its projection
-        saved += FLOAT32 * (q + 2 * k + heads * short + (q if how != "frozen" else 0))
-    else:  # q, k and v with the width of the query heads, output, and a log-sum per head
-        saved += FLOAT32 * (4 * q + heads)
-    return _SavedActivations(saved, stream * d)
-
-
-def _count_temporary(stack: StackDims) -> float:
-    """Count the elements per position that exist only during the backward pass of a layer."""
-    return 3 * stack.intermediate + stack.hidden

@@ -1,8 +1,8 @@
 """Resumable checkpoints: ``<folder>/step-000200/state.pt``, complete or absent; the newest few are kept.
 
-A checkpoint holds the trained weights (not the frozen ones), the state of the optimiser (unless it is left out, then a
-resumed run starts it afresh) and the losses so far. The
-learning rate, the order of the clips and the random numbers of dropout are functions of the step and need no state.
+A checkpoint holds the trained weights (not the frozen ones), their average if there is one, the state of the optimiser
+(unless it is left out, then a resumed run starts it afresh) and the losses so far. The learning rate, the order of the
+clips and the random numbers of dropout are functions of the step and need no state.
 ``best-000150.pt`` in the same folder holds the weights of the best validation so far.
 """
 
@@ -23,6 +23,10 @@ from jobs.files.reading import resolve_inside
 from jobs.model_folders.torch_archive import load_archive
 from jobs.training.run.checkpoint_checks import check_scaler, check_weights, own_optimiser_state
 from jobs.training.run.loss_history import LossHistory
+from jobs.training.run.weight_average import WeightAverage
+
+ADDED = {"scaler", "ema"}
+"""Fields that older checkpoints lack."""
 
 _NAME = re.compile(r"^step-(\d{6,})$")
 
@@ -35,6 +39,7 @@ class Checkpoint:
         step: optimiser steps done; with the run's parameters it defines the position in the data.
         run: identity of the run, so that another run is not resumed from it.
         scaler: state of the loss scaler; empty without one, and in checkpoints of before 2026-11-26.
+        ema: averaged weights; empty without them.
     """
 
     step: int
@@ -43,6 +48,7 @@ class Checkpoint:
     optimiser: dict[str, Any]
     history: dict[str, list[list[float]]]
     scaler: dict[str, Any] = field(default_factory=dict)
+    ema: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
 def capture(
@@ -50,24 +56,34 @@ def capture(
     step: int,
     run: dict[str, Any],
     parameters: Mapping[str, nn.Parameter],
-    optimiser: torch.optim.Optimizer,
+    optimiser: dict[str, Any],
     history: dict[str, list[list[float]]],
     scaler: dict[str, Any] | None = None,
     with_optimiser: bool = True,
+    ema: dict[str, torch.Tensor] | None = None,
 ) -> Checkpoint:
-    """Collect the state of a run. Tensors are shared, so it must be saved before the next step."""
-    state = optimiser.state_dict()
+    """Collect the state of a run. Tensors are shared, so it must be saved before the next step.
+
+    Args:
+        optimiser: state of the optimizer.
+    """
     return Checkpoint(
         step=step,
         run=run,
         weights={name: parameter.detach() for name, parameter in parameters.items()},
-        optimiser=state if with_optimiser else {**state, "state": {}},
+        optimiser=optimiser if with_optimiser else {**optimiser, "state": {}},
         history=history,
         scaler=scaler or {},
+        ema=ema or {},
     )
 
 
-def restore(checkpoint: Checkpoint, parameters: Mapping[str, nn.Parameter], optimiser: torch.optim.Optimizer) -> None:
+def restore(
+    checkpoint: Checkpoint,
+    parameters: Mapping[str, nn.Parameter],
+    optimiser: torch.optim.Optimizer,
+    average: WeightAverage | None = None,
+) -> None:
     """Set weights and optimiser to the state of a checkpoint; settings of the optimiser stay its own.
 
     Raises:
@@ -75,10 +91,14 @@ def restore(checkpoint: Checkpoint, parameters: Mapping[str, nn.Parameter], opti
     """
     try:
         check_weights(checkpoint.weights, parameters)
+        if average is not None:
+            check_weights(checkpoint.ema, parameters)
         state = own_optimiser_state(checkpoint.optimiser, optimiser)
     except ValueError as error:
         raise _broken(f"The checkpoint of step {checkpoint.step}", str(error)) from error
     _copy(checkpoint.weights, parameters)
+    if average is not None:
+        average.load(checkpoint.ema)
     optimiser.load_state_dict(state)
 
 
@@ -175,7 +195,7 @@ def _parse(state: Any, step: int) -> Checkpoint:
         ValueError: it is no checkpoint of this step.
     """
     names = {each.name for each in fields(Checkpoint)}
-    if not isinstance(state, dict) or not names - {"scaler"} <= set(state) <= names:
+    if not isinstance(state, dict) or not names - ADDED <= set(state) <= names:
         raise ValueError("it is no checkpoint")
     if type(state["step"]) is not int or state["step"] != step or not isinstance(state["run"], dict):
         raise ValueError("its step or its run is missing")
@@ -183,6 +203,8 @@ def _parse(state: Any, step: int) -> Checkpoint:
         raise ValueError("it holds no losses")
     LossHistory.from_rows(state["history"])
     check_scaler(state.get("scaler", {}))
+    if not isinstance(state.get("ema", {}), dict):
+        raise ValueError("it holds no averaged weights")
     return Checkpoint(**state)
 
 

@@ -7,6 +7,8 @@ from typing import Literal
 import torch
 from torch import nn
 
+from jobs.training.run.distributed import DistributedGroup, ShardedAdamW
+
 Freeze = Literal["none", "code_predictor", "talker"]
 OptimiserName = Literal["adamw", "adamw_8bit", "paged_adamw_8bit"]
 Schedule = Literal["cosine", "constant"]
@@ -48,12 +50,18 @@ def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def make_optimiser(
-    model: nn.Module, *, lr: float, weight_decay: float, name: OptimiserName = "adamw"
+    model: nn.Module,
+    *,
+    lr: float,
+    weight_decay: float,
+    name: OptimiserName = "adamw",
+    shards_of: DistributedGroup | None = None,
 ) -> torch.optim.Optimizer:
     """Make AdamW over the trained parameters. Weight decay is for matrices only: not for norms, biases, nor embeddings,
     whose rows that do not occur in training (other speakers) would shrink.
 
     Args:
+        shards_of: processes that divide the state of ``adamw`` among them.
         name: ``adamw_8bit`` keeps both moments in 8 bits, ``paged_adamw_8bit`` also lets them move to main memory.
     """
     embeddings = {
@@ -67,6 +75,8 @@ def make_optimiser(
     stays = [p for p in parameters if p.dim() <= 1 or id(p) in embeddings]
     groups = [{"params": decays, "weight_decay": weight_decay}, {"params": stays, "weight_decay": 0.0}]
     groups = [group for group in groups if group["params"]]
+    if shards_of is not None and shards_of.size > 1:
+        return ShardedAdamW(groups, group=shards_of, lr=lr, betas=ADAM_BETAS, fused=True)
     if name == "adamw":
         return torch.optim.AdamW(groups, lr=lr, betas=ADAM_BETAS, fused=True)
     from bitsandbytes.optim import AdamW8bit, PagedAdamW8bit
@@ -77,17 +87,23 @@ def make_optimiser(
 
 
 def learning_rate(
-    step: int, *, peak: float, warmup_steps: int, total_steps: int, schedule: Schedule = "cosine"
+    step: int,
+    *,
+    peak: float,
+    warmup_steps: int,
+    total_steps: int,
+    schedule: Schedule = "cosine",
+    min_share: float = 0.0,
 ) -> float:
-    """Compute the learning rate of a step, counted from 0: linear warm-up to the peak, then half a cosine to 0, or
-    constant.
+    """Compute the learning rate of a step, counted from 0: linear warm-up to the peak, then half a cosine to
+    ``min_share`` of the peak, or constant.
     """
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
     if schedule == "constant":
         return peak
     done = (step - warmup_steps) / max(1, total_steps - warmup_steps)
-    return peak * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    return peak * (min_share + (1 - min_share) * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
 
 def set_learning_rate(optimiser: torch.optim.Optimizer, lr: float) -> None:

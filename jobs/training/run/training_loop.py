@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,16 +18,19 @@ from jobs.qwen.train.sequence_layout import Batch
 from jobs.runner.worker.context import Cancelled, JobContext
 from jobs.training.data.batch_sampler import LengthBatchSampler, MicroBatch
 from jobs.training.extension import LENGTH, has_other_length
+from jobs.training.loss_logs import LossLogs
 from jobs.training.params import Params
 from jobs.training.planning.run_config import RunConfig
 from jobs.training.planning.validation_times import is_time_to_export, is_time_to_validate
 from jobs.training.run import checkpoint as checkpoints
-from jobs.training.run.distributed import DistributedGroup
-from jobs.training.run.loss_history import PROBE_COLUMNS, STEP_COLUMNS, VALIDATION_COLUMNS, LossHistory, TensorBoardLog
+from jobs.training.run.distributed import DistributedGroup, gather_state
+from jobs.training.run.loss_history import PROBE_COLUMNS, STEP_COLUMNS, VALIDATION_COLUMNS, LossHistory
 from jobs.training.run.model_setup import TrainableModel
 from jobs.training.run.optim import clip_gradients, learning_rate, set_learning_rate, trainable
-from jobs.training.run.validation import probe_row, score
+from jobs.training.run.throughput import ThroughputMeter
+from jobs.training.run.validation import Scores, probe_row, score
 from jobs.training.run.verdict import describe_progress, describe_stop
+from jobs.training.run.weight_average import WeightAverage
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class TrainingLoop:
         self.train, self.validation = model.train, model.validation
         self.group, self.optimiser, self.folder = group, optimiser, folder
         self.parameters = trainable(model.model)
+        self.average = WeightAverage(self.parameters, params.ema_decay) if params.ema_decay else None
         self.history = LossHistory(probes=[probe_row(0, model.base_probe)])
         self.step = self.continued_from = self.saved_step = 0
         self.extended_at: list[int] = []
@@ -79,7 +82,7 @@ class TrainingLoop:
         """
         found = checkpoints.newest(self.folder, self.identity, may_differ=LENGTH)
         if found is not None:
-            checkpoints.restore(found, self.parameters, self.optimiser)
+            checkpoints.restore(found, self.parameters, self.optimiser, self.average)
             if found.scaler and self._scaler.is_enabled():
                 self._scaler.load_state_dict(found.scaler)
             self.step = self.continued_from = self.saved_step = found.step
@@ -108,9 +111,9 @@ class TrainingLoop:
         n_worse = self.history.count_since_best(max(self.extended_at, default=0))
         return self.step >= self.config.total_steps or 0 < self.params.early_stop <= n_worse
 
-    def run(self, context: JobContext, log: TensorBoardLog | None) -> None:
+    def run(self, context: JobContext, log: LossLogs | None) -> None:
         """Train to the end; save on the way, at the end, and before a cancellation takes effect."""
-        meter = _ThroughputMeter()
+        meter = ThroughputMeter()
         while not self.is_over:
             self._stop_if_cancelled(context)
             row, n_frames = self._train_step()
@@ -139,6 +142,7 @@ class TrainingLoop:
 
     def save(self) -> None:
         """Write a checkpoint of the current step."""
+        state = gather_state(self.optimiser)
         if self.group.is_first:
             checkpoints.save(
                 self.folder,
@@ -146,10 +150,11 @@ class TrainingLoop:
                     step=self.step,
                     run=self.identity | {"total_steps": self.config.total_steps, "extended_at": self.extended_at},
                     parameters=self.parameters,
-                    optimiser=self.optimiser,
+                    optimiser=state,
                     history=vars(self.history),
                     scaler=self._scaler.state_dict(),
                     with_optimiser=self.params.checkpoint_optimizer,
+                    ema=None if self.average is None else self.average.weights,
                 ),
                 keep=self.params.keep_checkpoints,
             )
@@ -161,14 +166,25 @@ class TrainingLoop:
     def _describe(self) -> str:
         return describe_progress(self.history, continued_from=self.continued_from, saved_step=self.saved_step)
 
-    def _validate(self, context: JobContext, log: TensorBoardLog | None) -> None:
-        scores = score(
+    def score(self) -> Scores:
+        """Score the weights that the model has now on the held-out clips."""
+        return score(
             self._forward,
             self.validation,
             self.group,
             batch_size=self.params.batch_size,
             code_predictor_weight=self.params.code_predictor_weight,
         )
+
+    def score_average(self) -> float | None:
+        """Return the validation loss of the averaged weights; None without them, or without held-out clips."""
+        if self.average is None or not self.validation:
+            return None
+        with self.average.applied():
+            return self.score().loss
+
+    def _validate(self, context: JobContext, log: LossLogs | None) -> None:
+        scores = self.score()
         found = scores.probe
         self.history.validations.append([self.step, scores.loss, scores.talker, scores.predictor])
         self.history.probes.append(probe_row(self.step, found))
@@ -189,7 +205,7 @@ class TrainingLoop:
         config = self.config
         lr = learning_rate(
             self.step, peak=config.lr, warmup_steps=config.warmup_steps, total_steps=config.total_steps,
-            schedule=self.params.lr_schedule,
+            schedule=self.params.lr_schedule, min_share=self.params.min_lr_share,
         )  # fmt: skip
         while True:
             talker, predictor = self._accumulate_gradients(micro_batches)
@@ -205,6 +221,8 @@ class TrainingLoop:
         self._scaler.update()
         self.optimiser.zero_grad(set_to_none=True)
         self.step += 1
+        if self.average is not None:
+            self.average.update(self.step)
         n_frames = sum(len(self.train[clip].codes) for indices in micro_batches for clip in indices)
         return [self.step, loss, talker, predictor, lr, grad_norm], n_frames
 
@@ -268,21 +286,6 @@ class TrainingLoop:
             self.save()
             context.progress(self.step, self.config.total_steps, describe_stop(self.step))
             raise Cancelled
-
-
-class _ThroughputMeter:
-    """Moving average of frames per second."""
-
-    def __init__(self) -> None:
-        self._rate = 0.0
-        self._last = time.perf_counter()
-
-    def update(self, n_frames: int) -> float:
-        now = time.perf_counter()
-        newest = n_frames / max(1e-9, now - self._last)
-        self._last = now
-        self._rate = newest if self._rate == 0 else 0.9 * self._rate + 0.1 * newest
-        return self._rate
 
 
 def _diverged(step: int, loss: float, grad_norm: float, lr: float, number_format: str) -> UserError:

@@ -39,7 +39,7 @@ def test_a_checkpoint_has_the_bytes_of_its_weights_and_of_the_optimizers_state(
     folder = save(
         tmp_path,
         capture(
-            step=1, run={}, parameters=dict(layer.named_parameters()), optimiser=optimiser, history={},
+            step=1, run={}, parameters=dict(layer.named_parameters()), optimiser=optimiser.state_dict(), history={},
             with_optimiser=params.checkpoint_optimizer,
         ),
     )  # fmt: skip

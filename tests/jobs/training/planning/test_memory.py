@@ -15,6 +15,7 @@ from jobs.qwen.precision import Precision
 from jobs.qwen.toy import config as toy_config
 from jobs.qwen.train import fused_functions
 from jobs.qwen.train.alignment_probe import Probe
+from jobs.qwen.train.arithmetic import attention_kernel
 from jobs.qwen.train.fused_layers import fuse_layers
 from jobs.qwen.train.lora import add_adapters
 from jobs.qwen.train.sequence_layout import ControlIds, Example
@@ -101,7 +102,7 @@ def measure(
     model = model_of(config)
     if recipe.method == "lora":
         targets = "all" if recipe.lora_predictor else "talker" if recipe.lora_mlp else "attention"
-        add_adapters(model, r=recipe.lora_r, alpha=32, dropout=0.0, targets=targets)
+        add_adapters(model, r=recipe.lora_r, alpha=32, dropout=0.0, targets=targets, use_dora=recipe.lora_dora)
     else:
         unfreeze_for_full(model, recipe.freeze)
     if recipe.gradient_checkpointing:
@@ -126,7 +127,8 @@ def measure(
     gc.collect()
     held = sum(tensor.untyped_storage().nbytes() for tensor in [*model.parameters(), *model.buffers()])
 
-    added = peak_of(lambda: training.run(context, None))
+    with attention_kernel(recipe.attention):
+        added = peak_of(lambda: training.run(context, None))
 
     assert training.step == 2
     largest = MicroBatchSize(n_clips, example.length, n_clips * frames, math.ceil(share * n_clips * frames))
@@ -158,6 +160,9 @@ LORA_RECOMPUTED = replace(RECOMPUTED, method="lora")
         (replace(LORA, lora_predictor=True), NARROW_PREDICTOR, 2, 60, 20, 1.0),
         (replace(LORA_RECOMPUTED, lora_mlp=False), EQUAL_WIDTHS, 2, 60, 20, 1.0),
         (LORA_RECOMPUTED, LARGER, 1, 60, 30, 1.0),
+        (replace(LORA, lora_dora=True), EQUAL_WIDTHS, 4, 60, 20, 1.0),
+        (replace(LORA_RECOMPUTED, lora_dora=True), LARGER, 1, 60, 30, 1.0),
+        (replace(FULL, attention="math"), NARROW_PREDICTOR, 1, 500, 200, 0.25),
     ],
 )
 def test_the_estimate_is_within_a_tenth_of_the_peak_of_a_real_step(

@@ -30,7 +30,7 @@ def checkpoint_of(step: int) -> Checkpoint:
         step=step,
         run=RUN,
         parameters=dict(layer.named_parameters()),
-        optimiser=torch.optim.AdamW(layer.parameters()),
+        optimiser=torch.optim.AdamW(layer.parameters()).state_dict(),
         history={"steps": [[1, 2.0, 1.0, 1.0, 0.1, 0.5]], "validations": []},
     )
 
@@ -103,7 +103,7 @@ def test_weights_and_optimiser_come_back(tmp_path: Path) -> None:
     optimiser.step()
     parameters = dict(layer.named_parameters())
     saved = {name: parameter.detach().clone() for name, parameter in parameters.items()}
-    save(tmp_path, capture(step=1, run=RUN, parameters=parameters, optimiser=optimiser, history={}))
+    save(tmp_path, capture(step=1, run=RUN, parameters=parameters, optimiser=optimiser.state_dict(), history={}))
     optimiser.step()
 
     found = newest(tmp_path, RUN)
@@ -122,7 +122,15 @@ def test_a_checkpoint_of_weights_only_starts_the_optimiser_afresh(tmp_path: Path
     parameters = dict(layer.named_parameters())
     weight = layer.weight.detach().clone()
     save(
-        tmp_path, capture(step=1, run=RUN, parameters=parameters, optimiser=optimiser, history={}, with_optimiser=False)
+        tmp_path,
+        capture(
+            step=1,
+            run=RUN,
+            parameters=parameters,
+            optimiser=optimiser.state_dict(),
+            history={},
+            with_optimiser=False,
+        ),
     )
     fresh = torch.optim.AdamW(layer.parameters(), lr=0.1)
     with torch.no_grad():
