@@ -141,27 +141,36 @@ def _describe_encoder(run: Run) -> str:
 
 
 def export(run: Run, model: TrainableModel, loop: TrainingLoop, result: Result) -> None:
-    """Write adapter, voices, base and plot, and ``report.json`` last, because it marks the run as finished."""
+    """Write adapter, voices, base and plot, and ``report.json`` last, because it marks the run as finished.
+
+    All processes call it, because they may have to gather the weights; the first one writes.
+    """
     history, out, base = loop.history, run.out, run.base
 
     def card(step: int) -> dict[str, Any]:
         return _build_card(run, model, history, step)
 
     if result.voice_last is not None:
-        _write_voice_of(run, model, history, loop.step, Path(result.voice_last))
+        _write_voice(run, model, loop, card(loop.step), Path(result.voice_last))
     if result.voice_ema is not None and loop.average is not None:
         averaged = card(loop.step) | {"ema_decay": run.params.ema_decay, "validation_loss": result.ema_validation_loss}
         with loop.average.applied():
-            _write_voice(run, model, averaged, Path(result.voice_ema))
+            _write_voice(run, model, loop, averaged, Path(result.voice_ema))
     if result.voice_step != loop.step:
-        checkpoints.load_best(loop.folder, result.voice_step, loop.parameters)
+        checkpoints.load_best(loop.folder, result.voice_step, loop.weights.own, loop.weights.take)
+    _write_voice(run, model, loop, card(result.voice_step), Path(result.voice))
+    trained = loop.weights.gather()
+    if not loop.group.is_first:
+        return
     if model.adapters is not None:
         with replacing_folder(out / "adapter") as folder:
             save_adapter(model.adapters, folder)
             write_json(folder / CARD, card(result.voice_step))
-    _write_voice_of(run, model, history, result.voice_step, Path(result.voice))
     if result.base is not None:
-        write_base(model.model, base, Path(result.base), card=card(result.voice_step), encoder_folder=run.encoder)
+        write_base(
+            model.model, base, Path(result.base),
+            card=card(result.voice_step), encoder_folder=run.encoder, trained=trained,
+        )  # fmt: skip
     remove(out / "samples")  # of another run
     plot_losses(history, out / "loss.png", f"{result.speaker}: {run.params.method}, {loop.step} steps")
     write_json(out / REPORT, build_report(result, run.identity, model.base_report, history))
@@ -172,8 +181,9 @@ def export(run: Run, model: TrainableModel, loop: TrainingLoop, result: Result) 
 
 
 def keep_export(run: Run, model: TrainableModel, loop: TrainingLoop, step: int) -> None:
-    """Write the voice of a step on the way."""
-    _write_voice_of(run, model, loop.history, step, export_folder(run.out, step))
+    """Write the voice of a step on the way; all processes call it."""
+    card = _build_card(run, model, loop.history, step)
+    _write_voice(run, model, loop, card, export_folder(run.out, step))
 
 
 def export_folder(out: Path, step: int) -> Path:
@@ -190,12 +200,13 @@ def list_exports(out: Path, history: LossHistory) -> list[KeptExport]:
     ]
 
 
-def _write_voice_of(run: Run, model: TrainableModel, history: LossHistory, step: int, folder: Path) -> None:
-    _write_voice(run, model, _build_card(run, model, history, step), folder)
-
-
-def _write_voice(run: Run, model: TrainableModel, card: dict[str, Any], folder: Path) -> None:
-    write_voice(model.model, run.base, folder, voices=model.voices, card=card, encoder_folder=run.encoder)
+def _write_voice(run: Run, model: TrainableModel, loop: TrainingLoop, card: dict[str, Any], folder: Path) -> None:
+    trained = loop.weights.gather()
+    if loop.group.is_first:
+        write_voice(
+            model.model, run.base, folder,
+            voices=model.voices, card=card, encoder_folder=run.encoder, trained=trained,
+        )  # fmt: skip
 
 
 def _build_card(run: Run, model: TrainableModel, history: LossHistory, step: int) -> dict[str, Any]:

@@ -26,8 +26,10 @@ ATTENTION: Any = rare(
 DETERMINISTIC: Any = rare(
     False, description="The same numbers each time on the same machine and versions; slower on a GPU."
 )
-SHARD_OPTIMIZER: Any = rare(
-    False, description="Divide the optimizer's state among the processes (ZeRO 1): less memory on each GPU."
+FSDP: Any = rare(
+    False,
+    description="Divide the talker's layers, gradients and optimizer state among n_processes: full training on several "
+    "small GPUs.",
 )
 EMA_DECAY: Any = rare(
     0.0,
@@ -62,8 +64,10 @@ def check_together(params: Any) -> None:
         raise ValueError(
             "lora_dora needs method=lora without load_in_4bit: sizes of rounded rows are not those of the export"
         )
-    if params.shard_optimizer and params.optimizer != "adamw":
-        raise ValueError("shard_optimizer divides the state of optimizer=adamw; the 8-bit ones are small already")
+    if params.fsdp and (params.n_processes == 1 or params.method != "full" or params.freeze == "talker"):
+        raise ValueError("fsdp divides what method=full trains of the talker among n_processes of 2 or more")
+    if params.fsdp and (params.optimizer != "adamw" or params.compile):
+        raise ValueError("fsdp needs optimizer=adamw, whose state it divides, without compile")
     if params.attention != "auto" and params.compile:
         raise ValueError("attention is chosen by the compiler with compile: leave one of them out")
     if params.attention == "flash" and (params.packing or params.dtype == "float32"):

@@ -55,7 +55,7 @@ class Params(Strict):
         ),
         "memory": (
             *("preset", "gpu_memory_gb", "batch_tokens", "gradient_accumulation_steps", "n_processes", "packing"),
-            *("load_in_4bit", "optimizer", "shard_optimizer", "compile", "gradient_checkpointing"),
+            *("load_in_4bit", "optimizer", "fsdp", "compile", "gradient_checkpointing"),
             *("dtype", "attention"),
         ),
         "output": (
@@ -149,7 +149,7 @@ class Params(Strict):
     optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] = rare(
         "adamw", description="8bit: Adam's state in 8 bits; paged: it may move to main memory."
     )
-    shard_optimizer: bool = options.SHARD_OPTIMIZER
+    fsdp: bool = options.FSDP
     compile: bool = rare(False, description="torch.compile the talker's layers: minutes at first, then faster.")
     gradient_checkpointing: bool = rare(False, description="Recompute activations: less memory, more time.")
     dtype: options.NumberChoice = options.DTYPE

@@ -49,8 +49,9 @@ from jobs.training.planning.validation_times import count_exports
 from jobs.training.run import checkpoint as checkpoints
 from jobs.training.run.distributed import DistributedGroup
 from jobs.training.run.model_setup import TrainableModel, identify_run, setup_model
-from jobs.training.run.optim import make_optimiser
+from jobs.training.run.optim import make_optimiser, trainable
 from jobs.training.run.resource_errors import check_disk, explain_full_disk, explain_full_gpu
+from jobs.training.run.sharding import RunWeights
 from jobs.training.run.training_loop import TrainingLoop
 
 logger = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ def run(params: Params, context: JobContext, *, device: DeviceInfo | None = None
             ``dtype_unavailable``, ``attention_unavailable``, ``sample_weight_unknown``.
     """
     out = Path(params.out_dir) if params.out_dir else context.folder / "out"
-    group = DistributedGroup.join(params.n_processes)
+    group = DistributedGroup.join(params.n_processes, is_sharded=params.fsdp)
     if group.device == "cpu":
         keep_freed_memory()
     with explain_full_disk(out):
@@ -116,9 +117,8 @@ def train_voice(run: Run, context: JobContext, group: DistributedGroup, device: 
     with open_logs(names, run.out, loop.step, run.identity) as log, attention_kernel(run.params.attention):
         loop.run(context, log)
     result = describe_result(run, model, loop)
-    if group.is_first:
-        context.progress(loop.step, loop.config.total_steps, "writing the voice")
-        export(run, model, loop, result)
+    context.progress(loop.step, loop.config.total_steps, "writing the voice")
+    export(run, model, loop, result)
     return result
 
 
@@ -162,17 +162,17 @@ def setup_loop(run: Run, model: TrainableModel, group: DistributedGroup) -> Trai
     sampler = make_sampler(params, [example.length for example in model.train], weights)
     speech_s = sum(len(example.codes) for example in model.train) / FRAMES_PER_SECOND
     config = resolve_run_config(params, sampler, speech_s)
+    trained = RunWeights(model.model, group)
     optimiser = make_optimiser(
-        model.model, lr=config.lr, weight_decay=params.weight_decay, name=params.optimizer,
-        shards_of=group if params.shard_optimizer else None,
-    )  # fmt: skip
+        model.model, lr=config.lr, weight_decay=params.weight_decay, name=params.optimizer, own=trained.own
+    )
     check_disk(run.out, model.model, run.base, params, count_exports(params, config, sampler))
     identity = run.identity | run.dataset.split_identity
-    loop = TrainingLoop(params, config, sampler, model, optimiser, group, run.out / CHECKPOINTS, identity)
+    loop = TrainingLoop(params, config, sampler, model, trained, optimiser, group, run.out / CHECKPOINTS, identity)
     loop.resume()
     logger.info(
         "%d clips, %d of %d steps done, %d weights are trained, %.1f %% of the positions are padding",
-        len(model.train), loop.step, config.total_steps, sum(p.numel() for p in loop.parameters.values()),
+        len(model.train), loop.step, config.total_steps, sum(p.numel() for p in trainable(model.model).values()),
         0 if params.packing else 100 * sampler.padding_share(),
     )  # fmt: skip
     return loop

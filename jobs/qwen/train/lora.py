@@ -2,9 +2,10 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -120,12 +121,15 @@ def quantise(model: Any, targets: str = PRESETS["talker"]) -> None:
         setattr(model.get_submodule(owner), leaf, small.to(weight.device))
 
 
-def changed_weights(model: Any) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
+def changed_weights(
+    model: Any, trained: Mapping[str, torch.Tensor] = MappingProxyType({})
+) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
     """Return how training has changed the weights that it started from.
 
     Args:
         model: trained upstream model, with or without adapters. Its frozen weights, which may be rounded, are not
             used, nor are weights outside the talker.
+        trained: weights that are taken instead of the model's, which may be divided among processes.
 
     Returns:
         By name, a function from the base's weight on disk to the trained one, in float32 on the CPU. Names that are
@@ -137,7 +141,7 @@ def changed_weights(model: Any) -> dict[str, Callable[[torch.Tensor], torch.Tens
             changed[f"{name}.weight"] = partial(_merge, module)
     for name, parameter in model.named_parameters():
         if parameter.requires_grad and name.startswith("talker.") and ".lora_" not in name:
-            changed[name] = partial(_take, parameter)
+            changed[name] = partial(_take, trained.get(name, parameter))
     return changed
 
 

@@ -122,14 +122,16 @@ def _recompute_activations(params: Params, dims: ModelDims, clips: Sequence[Clip
         yield _with(params, gradient_checkpointing=True)
 
 
-def _shard_optimiser(params: Params, dims: ModelDims, clips: Sequence[ClipSize]) -> Iterator[Params]:
-    if params.optimizer == "adamw" and params.n_processes > 1 and not params.shard_optimizer:
-        yield _with(params, shard_optimizer=True)
+def _shard_layers(params: Params, dims: ModelDims, clips: Sequence[ClipSize]) -> Iterator[Params]:
+    """Divide the layers among the processes, instead of making the optimizer's state smaller."""
+    is_full = params.method == "full" and params.freeze != "talker"
+    if params.n_processes > 1 and is_full and not params.fsdp:
+        yield _with(params, fsdp=True, optimizer="adamw", compile=False)
 
 
 def _use_8_bit_optimiser(params: Params, dims: ModelDims, clips: Sequence[ClipSize]) -> Iterator[Params]:
-    if params.optimizer == "adamw":
-        yield _with(params, optimizer="adamw_8bit", shard_optimizer=False)
+    if params.optimizer == "adamw" and not params.fsdp:
+        yield _with(params, optimizer="adamw_8bit")
 
 
 def _drop_long_clips(params: Params, dims: ModelDims, clips: Sequence[ClipSize]) -> Iterator[Params]:
@@ -145,12 +147,12 @@ def _drop_long_clips(params: Params, dims: ModelDims, clips: Sequence[ClipSize])
 
 def _use_adapters(params: Params, dims: ModelDims, clips: Sequence[ClipSize]) -> Iterator[Params]:
     if params.method == "full":
-        yield _with(params, method="lora", freeze=params.freeze and "none")
+        yield _with(params, method="lora", freeze=params.freeze and "none", fsdp=False)
 
 
 def _quantise_base(params: Params, dims: ModelDims, clips: Sequence[ClipSize]) -> Iterator[Params]:
     if not params.load_in_4bit:
-        yield _with(params, method="lora", freeze=params.freeze and "none", load_in_4bit=True)
+        yield _with(params, method="lora", freeze=params.freeze and "none", fsdp=False, load_in_4bit=True)
 
 
 def _use_small_model(params: Params, dims: ModelDims, clips: Sequence[ClipSize]) -> Iterator[Params]:
@@ -161,8 +163,8 @@ def _use_small_model(params: Params, dims: ModelDims, clips: Sequence[ClipSize])
 _STEPS = (
     _halve_micro_batch,
     _recompute_activations,
-    _shard_optimiser,
     _use_8_bit_optimiser,
+    _shard_layers,
     _drop_long_clips,
     _use_adapters,
     _quantise_base,

@@ -147,7 +147,7 @@ def _plan_arithmetic(params: Params, memory: MemoryBudget | None) -> dict[str, A
         "batch": f"{batch} x {n_accumulated} micro-batches x {params.n_processes} processes",
         "precision": _plan_precision(params, memory),
         "optimizer": params.optimizer
-        + (f", its state divided among {params.n_processes} processes" if params.shard_optimizer else "")
+        + (f", divided with the layers among {params.n_processes} processes" if params.fsdp else "")
         + (", activations recomputed" if params.gradient_checkpointing else ""),
         "learns": _plan_trained(params),
         **({"attention": params.attention} if params.attention != "auto" else {}),

@@ -4,7 +4,7 @@ Computed from the model's dimensions: activations saved by autograd, logits, wei
 compares the estimate with the measured peak of the loop's steps on a CPU in float32, within 10 %
 (tests/jobs/training/planning/test_memory.py). The export holds one tensor beside the model, less than a step does, so
 it is no peak (tests/jobs/qwen/test_export.py). Not measured, for lack of a GPU: half precision, ``CUDA_CONTEXT``,
-memory of flash attention, fragmentation, ``torch.compile``, the mask of packed clips.
+memory of flash attention, fragmentation, ``torch.compile``, the mask of packed clips, buffers of ``fsdp``.
 """
 
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class Recipe:
         freeze: part that full training does not train, in addition to the text embedding.
         load_in_4bit: the frozen base under the adapters has 4 bits per weight.
         ema: the weights are averaged.
-        n_shards: processes that divide the optimizer's state.
+        n_shards: processes that divide the talker's layers, full training.
         samples: after the export, sentences are spoken by base and voice; on a CPU.
     """
 
@@ -95,7 +95,7 @@ class MemoryEstimate:
 
     Attributes:
         moment: part of a step with the peak: ``forward``, ``loss``, ``predictor backward``, ``talker backward`` or
-            ``optimizer``; on a CPU also ``loading`` before it, with the base's file, and ``samples`` after it.
+            ``optimizer``; also ``loading`` before it, on a CPU with the base's file, and there ``samples`` after it.
         parts: contents of the memory at that moment, by name.
     """
 
@@ -109,8 +109,11 @@ class MemoryEstimate:
 
 
 def estimate(dims: ModelDims, recipe: Recipe, largest: MicroBatchSize, device: Device) -> MemoryEstimate:
-    """Estimate the peak of a run: of an optimiser step, or on a CPU of loading or of samples."""
+    """Estimate the peak of a run: of an optimiser step, of loading, or on a CPU of samples."""
     stages = [estimate_step(dims, recipe, largest, device)]
+    if device != "cpu" and recipe.n_shards > 1:  # each process loads and checks the whole base before it is divided
+        whole = {"cuda context": float(CUDA_CONTEXT), "weights": float(FLOAT32 * dims.weights)}
+        stages.append(MemoryEstimate("loading", whole))
     if device == "cpu":  # a GPU that is full of a sample leaves it out, and the run goes on
         loaded = {"process": float(CPU_PROCESS), "weights": float(FLOAT32 * dims.weights)}
         for stage, part, size in (("loading", "file", HALF * dims.weights), ("samples", "codec", CODEC)):
@@ -124,18 +127,19 @@ def estimate_step(dims: ModelDims, recipe: Recipe, largest: MicroBatchSize, devi
 
     ``cuda`` is half precision (autocast), the others are float32; attention matrices are kept for short sequences only.
     """
-    half = device == "cuda"
+    half, is_sharded = device == "cuda", recipe.n_shards > 1
     trains_talker = recipe.method == "lora" or recipe.freeze != "talker"
     trains_predictor = recipe.lora_predictor if recipe.method == "lora" else recipe.freeze != "code_predictor"
     trained = _count_trained(dims, recipe)
-    n_trained_talker, n_trained_predictor = trained
-    gradients_talker, gradients_predictor = (FLOAT32 * n for n in trained)
+    elsewhere = dims.talker.matrices * (1 - 1 / recipe.n_shards)  # weights that other processes hold
+    one_layer = dims.talker.matrices / dims.talker.n_layers
+    gradients_talker, gradients_predictor = FLOAT32 * (trained[0] - elsewhere), FLOAT32 * trained[1]
 
     fixed = {
         "process" if device == "cpu" else "cuda context": float(CPU_PROCESS if device == "cpu" else CUDA_CONTEXT),
-        "weights": _weights(dims, recipe, half),
-        "weight average": FLOAT32 * (n_trained_talker + n_trained_predictor) if recipe.ema else 0.0,
-        "optimizer state": _count_in_shard(dims, recipe, sum(trained)) * STATE_BYTES[recipe.optimizer],
+        "weights": _weights(dims, recipe, half) - FLOAT32 * elsewhere,
+        "weight average": FLOAT32 * (sum(trained) - elsewhere) if recipe.ema else 0.0,
+        "optimizer state": (sum(trained) - elsewhere) * STATE_BYTES[recipe.optimizer],
     }
 
     width = HALF if half else FLOAT32
@@ -159,10 +163,12 @@ def estimate_step(dims: ModelDims, recipe: Recipe, largest: MicroBatchSize, devi
     temporary_copies = 0.0
     if half and recipe.method == "full":  # autocast's copies of the float32 weights, kept for the backward pass
         talker_layers, predictor_layers = (HALF * stack.matrices for stack in (dims.talker, dims.predictor))
-        talker += (HALF * dims.talker_matrices - talker_layers * checkpointing) * trains_talker
+        talker += (HALF * dims.talker_matrices - talker_layers * (checkpointing or is_sharded)) * trains_talker
         predictor += HALF * dims.predictor_matrices - predictor_layers * checkpointing
         if checkpointing:  # copies within layers are cached to the end of the forward pass, if the weights are trained
-            temporary_copies = talker_layers * trains_talker + predictor_layers * trains_predictor
+            temporary_copies = talker_layers * trains_talker * (not is_sharded) + predictor_layers * trains_predictor
+    if is_sharded:  # whole layers: the present and the next one, and the buffer that they come in
+        talker += 3 * one_layer * width
     # the last norms save their input; their outputs go to the heads
     if trains_talker:
         talker += largest.positions * dims.talker.hidden * FLOAT32
@@ -173,6 +179,8 @@ def estimate_step(dims: ModelDims, recipe: Recipe, largest: MicroBatchSize, devi
     talker_again = largest.positions * talker_layer.per_position if checkpointing else 0.0
     predictor_again = predicted * predictor_layer.per_position if checkpointing else 0.0
     talker_temporary = largest.positions * count_temporary(dims.talker) * width
+    if is_sharded:  # a layer's gradients, and the buffer that they are summed in
+        talker_temporary += one_layer * (width + FLOAT32)
     predictor_temporary = predicted * count_temporary(dims.predictor) * width
 
     if dora:  # the norms of a layer's largest matrix: a unit matrix, copies of weights and adapters, their sum
@@ -237,14 +245,6 @@ def _with_allocator(found: MemoryEstimate, device: Device) -> MemoryEstimate:
 def trained_weights(dims: ModelDims, recipe: Recipe) -> float:
     """Count the trained weights."""
     return sum(_count_trained(dims, recipe))
-
-
-def _count_in_shard(dims: ModelDims, recipe: Recipe, n_trained: float) -> float:
-    """Count the weights whose state one process keeps, at most: its share, and one of the largest matrices more."""
-    if recipe.n_shards == 1:
-        return n_trained
-    largest = max(dims.talker.hidden * dims.talker.intermediate, dims.vocabulary * dims.talker.hidden)
-    return min(n_trained, n_trained / recipe.n_shards + largest * (recipe.method == "full"))
 
 
 def _count_trained(dims: ModelDims, recipe: Recipe) -> tuple[float, float]:

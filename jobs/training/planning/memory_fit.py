@@ -140,7 +140,7 @@ def build_recipe(params: Params) -> Recipe:
         lora_dora=params.lora_dora,
         attention=params.attention,
         ema=params.ema_decay > 0,
-        n_shards=params.n_processes if params.shard_optimizer else 1,
+        n_shards=params.n_processes if params.fsdp else 1,
         freeze=params.freeze or ("none" if params.base_model == "toy" else "code_predictor"),
         load_in_4bit=params.load_in_4bit,
         samples=params.samples > 0 and params.base_model != "toy",

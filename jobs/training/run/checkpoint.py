@@ -8,7 +8,7 @@ clips and the random numbers of dropout are functions of the step and need no st
 
 import contextlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -51,33 +51,6 @@ class Checkpoint:
     ema: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
-def capture(
-    *,
-    step: int,
-    run: dict[str, Any],
-    parameters: Mapping[str, nn.Parameter],
-    optimiser: dict[str, Any],
-    history: dict[str, list[list[float]]],
-    scaler: dict[str, Any] | None = None,
-    with_optimiser: bool = True,
-    ema: dict[str, torch.Tensor] | None = None,
-) -> Checkpoint:
-    """Collect the state of a run. Tensors are shared, so it must be saved before the next step.
-
-    Args:
-        optimiser: state of the optimizer.
-    """
-    return Checkpoint(
-        step=step,
-        run=run,
-        weights={name: parameter.detach() for name, parameter in parameters.items()},
-        optimiser=optimiser if with_optimiser else {**optimiser, "state": {}},
-        history=history,
-        scaler=scaler or {},
-        ema=ema or {},
-    )
-
-
 def restore(
     checkpoint: Checkpoint,
     parameters: Mapping[str, nn.Parameter],
@@ -113,11 +86,11 @@ def save(folder: Path, checkpoint: Checkpoint, *, keep: int = 2) -> Path:
     return target
 
 
-def save_best(folder: Path, step: int, parameters: Mapping[str, nn.Parameter]) -> None:
+def save_best(folder: Path, step: int, weights: Mapping[str, torch.Tensor]) -> None:
     """Keep the weights as those of the best validation so far. ``keep_only_best`` deletes the former."""
     make_folder(folder)
     with open_binary(_best(folder, step)) as stream:
-        torch.save({name: parameter.detach() for name, parameter in parameters.items()}, stream)
+        torch.save({name: tensor.detach() for name, tensor in weights.items()}, stream)
 
 
 def keep_only_best(folder: Path, step: int) -> None:
@@ -130,8 +103,16 @@ def keep_only_best(folder: Path, step: int) -> None:
             remove(path)
 
 
-def load_best(folder: Path, step: int, parameters: Mapping[str, nn.Parameter]) -> None:
+def load_best(
+    folder: Path,
+    step: int,
+    parameters: Mapping[str, nn.Parameter],
+    take: Callable[[Any], Any] = lambda weights: weights,
+) -> None:
     """Load the weights that were kept for a step.
+
+    Args:
+        take: returns this process's parts of whole weights.
 
     Raises:
         FileNotFoundError: there are none.
@@ -139,7 +120,7 @@ def load_best(folder: Path, step: int, parameters: Mapping[str, nn.Parameter]) -
     """
     path = _inside(folder, _best(folder, step))
     try:
-        weights = load_archive(path)
+        weights = take(load_archive(path))
         check_weights(weights, parameters)
     except ValueError as error:
         raise _broken(str(path), str(error)) from error

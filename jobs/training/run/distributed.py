@@ -1,17 +1,15 @@
 """Processes of a distributed run: rank, device, and sums over all processes. A single process is a group of one.
 
-Every process has the whole model and takes its share of a step's micro-batches. Losses are divided by the counts of
-the whole step, so the sum of the gradients equals the gradient of a single process with all micro-batches.
-
-The optimizer's state may be divided among the processes (ZeRO stage 1). torch's ``ZeroRedundancyOptimizer`` does the
-same, but to save it a GPU has to hold all of it at once, which is what a small one cannot.
+Every process has the whole model, or its part of it (``sharding``), and takes its share of a step's micro-batches.
+Losses are divided by the counts of the whole step, so the sum of the gradients equals the gradient of a single process
+with all micro-batches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -19,9 +17,7 @@ from torch import nn
 from jobs.errors import UserError
 from jobs.qwen.devices import compute_device
 
-T = TypeVar("T", bound=torch.Tensor)
-
-MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW, per weight
+Item = TypeVar("Item")
 
 # Gradients are summed in chunks of this many numbers, because a copy of all of them might not fit.
 CHUNK_SIZE = 16_000_000
@@ -33,14 +29,16 @@ class DistributedGroup:
 
     Attributes:
         rank: of this process, from 0; the first one writes files.
+        is_sharded: the processes divide the model's layers, so all of them make equally many passes.
     """
 
     rank: int = 0
     size: int = 1
     device: str = "cpu"
+    is_sharded: bool = False
 
     @classmethod
-    def join(cls, n_processes: int) -> DistributedGroup:
+    def join(cls, n_processes: int, *, is_sharded: bool = False) -> DistributedGroup:
         """Join the other processes, which torchrun starts; NCCL on GPUs, gloo on CPUs.
 
         Raises:
@@ -65,7 +63,7 @@ class DistributedGroup:
                 f"Use n_processes={torch.cuda.device_count()}.",
             )
         device = f"cuda:{state.local_process_index}" if has_gpus else "cpu"
-        return cls(state.process_index, state.num_processes, device)
+        return cls(state.process_index, state.num_processes, device, is_sharded)
 
     @property
     def is_first(self) -> bool:
@@ -90,14 +88,23 @@ class DistributedGroup:
             for parameter, gradient, total in zip(chunk, gradients, sums, strict=True):
                 parameter.grad = total.view_as(gradient)
 
+    def share(self, items: Sequence[Item]) -> Iterator[tuple[int, Item, bool]]:
+        """Yield this process's items with their numbers; False: none is left, the last one is repeated."""
+        for first in range(0, len(items), self.size):
+            number = first + self.rank
+            if number < len(items):
+                yield number, items[number], True
+            elif self.is_sharded:
+                yield len(items) - 1, items[-1], False
+
     def barrier(self) -> None:
         """Wait until every process has called this."""
         if self.size > 1:
             torch.distributed.barrier()
 
 
-def _chunks(parameters: Iterable[T]) -> Iterator[list[T]]:
-    chunk: list[T] = []
+def _chunks(parameters: Iterable[nn.Parameter]) -> Iterator[list[nn.Parameter]]:
+    chunk: list[nn.Parameter] = []
     n_numbers = 0
     for parameter in parameters:
         if chunk and n_numbers + parameter.numel() > CHUNK_SIZE:
@@ -107,81 +114,3 @@ def _chunks(parameters: Iterable[T]) -> Iterator[list[T]]:
         n_numbers += parameter.numel()
     if chunk:
         yield chunk
-
-
-class ShardedAdamW(torch.optim.AdamW):
-    """AdamW that keeps and updates the state of this process's share of the weights alone, and sends it the others'.
-
-    Each weight has one owner. The result is that of AdamW in every process, because weights are updated one by one.
-    """
-
-    def __init__(self, groups: list[dict[str, Any]], *, group: DistributedGroup, **settings: Any) -> None:
-        super().__init__(groups, **settings)
-        self._group = group
-        self._weights = [weight for each in self.param_groups for weight in each["params"]]
-        self._owners = divide_weights([weight.numel() for weight in self._weights], group.size)
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
-        """Update the own weights and exchange all; gradients of the others are dropped, which spares their state."""
-        assert closure is None
-        for weight, owner in zip(self._weights, self._owners, strict=True):
-            if owner != self._group.rank:
-                weight.grad = None
-        super().step()
-        for owner in range(self._group.size):
-            for chunk in _chunks(self._owned_by(owner)):
-                flat = torch.cat([weight.flatten() for weight in chunk])
-                torch.distributed.broadcast(flat, src=owner)
-                parts = torch.split(flat, [weight.numel() for weight in chunk])
-                for weight, part in zip(chunk, parts, strict=True):
-                    weight.copy_(part.view_as(weight))
-
-    def gather_state(self) -> dict[str, Any]:
-        """Return the state of all weights in main memory of the first process, as AdamW alone would have it.
-
-        All processes call it; the others get their own share.
-        """
-        found = self.state_dict()
-        own = next(iter(found["state"].values()), None)
-        if own is None:  # before the first step
-            return found
-        for number, (weight, owner) in enumerate(zip(self._weights, self._owners, strict=True)):
-            if owner == self._group.rank != 0:
-                for name in MOMENTS:
-                    torch.distributed.send(found["state"][number][name], 0)
-            elif self._group.is_first:
-                moments = found["state"].get(number, {})
-                for name in MOMENTS:
-                    moments[name] = self._receive(moments.get(name), weight, owner)
-                # a copy, because one tensor for all would be counted up once for each weight after it is loaded
-                found["state"][number] = {"step": own["step"].clone(), **moments}
-        return {**found, "state": dict(sorted(found["state"].items()))}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the own share of a state of all weights."""
-        state = {n: held for n, held in state_dict["state"].items() if self._owners[n] == self._group.rank}
-        super().load_state_dict({**state_dict, "state": state})
-
-    def _owned_by(self, rank: int) -> list[torch.Tensor]:
-        return [weight for weight, owner in zip(self._weights, self._owners, strict=True) if owner == rank]
-
-    def _receive(self, own: torch.Tensor | None, weight: torch.Tensor, owner: int) -> torch.Tensor:
-        if own is None:
-            own = torch.empty_like(weight)
-            torch.distributed.recv(own, owner)
-        return own.cpu()
-
-
-def divide_weights(sizes: Sequence[int], n_processes: int) -> list[int]:
-    """Return the owner of each weight: the largest first, to whom has least so far."""
-    totals, owners = [0] * n_processes, [0] * len(sizes)
-    for number in sorted(range(len(sizes)), key=lambda n: (-sizes[n], n)):
-        owners[number] = min(range(n_processes), key=lambda rank: (totals[rank], rank))
-        totals[owners[number]] += sizes[number]
-    return owners
-
-
-def gather_state(optimiser: torch.optim.Optimizer) -> dict[str, Any]:
-    """Return the whole state of an optimizer in the first process; all processes call it."""
-    return optimiser.gather_state() if isinstance(optimiser, ShardedAdamW) else optimiser.state_dict()

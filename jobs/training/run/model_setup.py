@@ -25,6 +25,7 @@ from jobs.training.params import Params
 from jobs.training.run.distributed import DistributedGroup
 from jobs.training.run.forward import Forward
 from jobs.training.run.optim import Freeze, compile_layers, unfreeze_for_full
+from jobs.training.run.sharding import shard_layers
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ NOT_IDENTITY = {
     "keep_last_state",
     "hyperparams",
     "log_to",
-    "shard_optimizer",
+    "fsdp",
 }
 
 
@@ -133,7 +134,7 @@ def setup_model(
         validation=loaded.validation,
         base_probe=found,
         base_check=verdict,
-        adapters=_make_trainable(loaded.forward.model, params, found),
+        adapters=_make_trainable(loaded.forward.model, params, found, group, precision),
     )
 
 
@@ -180,7 +181,9 @@ def _load_and_probe(
     return _LoadedModel(forward, voices, train, [example(clip) for clip in dataset.validation]), found
 
 
-def _make_trainable(model: Any, params: Params, base_probe: Probe) -> Any | None:
+def _make_trainable(
+    model: Any, params: Params, base_probe: Probe, group: DistributedGroup, precision: Precision
+) -> Any | None:
     """Make the weights of the method trainable. Returns the ``PeftModel`` of method ``lora``.
 
     Raises:
@@ -208,6 +211,8 @@ def _make_trainable(model: Any, params: Params, base_probe: Probe) -> Any | None
         compile_layers(model)  # the compiler fuses upstream's own operations
     else:
         fuse_layers(model)
+    if group.is_sharded:
+        shard_layers(model, group, precision)
     model.train()
     return adapters
 

@@ -1,13 +1,11 @@
 """Optimiser: trainable weights in float32, AdamW, learning-rate schedule and gradient clipping."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import torch
 from torch import nn
-
-from jobs.training.run.distributed import DistributedGroup, ShardedAdamW
 
 Freeze = Literal["none", "code_predictor", "talker"]
 OptimiserName = Literal["adamw", "adamw_8bit", "paged_adamw_8bit"]
@@ -55,28 +53,21 @@ def make_optimiser(
     lr: float,
     weight_decay: float,
     name: OptimiserName = "adamw",
-    shards_of: DistributedGroup | None = None,
+    own: Mapping[str, nn.Parameter] | None = None,
 ) -> torch.optim.Optimizer:
     """Make AdamW over the trained parameters. Weight decay is for matrices only: not for norms, biases, nor embeddings,
     whose rows that do not occur in training (other speakers) would shrink.
 
     Args:
-        shards_of: processes that divide the state of ``adamw`` among them.
         name: ``adamw_8bit`` keeps both moments in 8 bits, ``paged_adamw_8bit`` also lets them move to main memory.
+        own: this process's parts of the parameters, in their place.
     """
-    embeddings = {
-        id(parameter)
-        for module in model.modules()
-        if isinstance(module, nn.Embedding)
-        for parameter in module.parameters()
-    }
-    parameters = trainable(model).values()
-    decays = [p for p in parameters if p.dim() > 1 and id(p) not in embeddings]
-    stays = [p for p in parameters if p.dim() <= 1 or id(p) in embeddings]
+    embeddings = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.Embedding)}
+    parameters = trainable(model) if own is None else own
+    decays = [each for name, each in parameters.items() if each.dim() > 1 and name not in embeddings]
+    stays = [each for name, each in parameters.items() if each.dim() <= 1 or name in embeddings]
     groups = [{"params": decays, "weight_decay": weight_decay}, {"params": stays, "weight_decay": 0.0}]
     groups = [group for group in groups if group["params"]]
-    if shards_of is not None and shards_of.size > 1:
-        return ShardedAdamW(groups, group=shards_of, lr=lr, betas=ADAM_BETAS, fused=True)
     if name == "adamw":
         return torch.optim.AdamW(groups, lr=lr, betas=ADAM_BETAS, fused=True)
     from bitsandbytes.optim import AdamW8bit, PagedAdamW8bit

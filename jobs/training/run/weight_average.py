@@ -37,13 +37,16 @@ class WeightAverage:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Give the model the average for a while, and its own weights back; no memory is taken."""
+        """Give the model the average for a while, and its own weights back; takes the memory of one matrix."""
         self._exchange()
         try:
             yield
         finally:
             self._exchange()
 
+    @torch.no_grad()
     def _exchange(self) -> None:
-        for name, parameter in self._parameters.items():
-            parameter.data, self.weights[name] = self.weights[name], parameter.data
+        for name, parameter in self._parameters.items():  # in place, because a divided layer has its weights by address
+            average = self.weights[name].clone()
+            self.weights[name].copy_(parameter)
+            parameter.copy_(average)

@@ -14,12 +14,15 @@ from safetensors.torch import load_file
 from jobs.errors import UserError
 from jobs.qwen.precision import DeviceInfo, training_precision
 from jobs.qwen.train.arithmetic import attention_kernel, check_attention, deterministic
+from jobs.runner.worker.context import Cancelled
 from jobs.training import work
+from jobs.training.data.manifest_scan import ClipSize
 from jobs.training.options import ADDED
 from jobs.training.params import Params, Result
+from jobs.training.planning.cheaper_settings import cheapest_change
 from jobs.training.planning.disk import checkpoint_bytes, disk_needed
 from jobs.training.planning.dry_run import plan_ahead
-from jobs.training.planning.memory import MicroBatchSize, Recipe, estimate_step, trained_weights
+from jobs.training.planning.memory import MicroBatchSize, Recipe, estimate, estimate_step, trained_weights
 from jobs.training.planning.model_dims import RELEASED
 from jobs.training.run.model_setup import NOT_IDENTITY, identify_run
 
@@ -75,6 +78,34 @@ def test_a_smaller_share_of_the_rate_is_left_at_the_end(make_params: MakeParams,
     assert rates[3] == pytest.approx(0.75e-3)
     assert min(rates) > 0.5e-3
     assert result.schedule == "0 steps of warm-up, then cosine to 50 % of the peak at step 6"
+
+
+def test_a_resumed_run_with_all_of_them_ends_with_the_same_bits(
+    make_params: MakeParams, make_context: MakeContext, tmp_path: Path
+) -> None:
+    options = {
+        "method": "lora", "lora_r": 4, "lora_dora": True, "lora_dropout": 0.2, "min_lr_share": 0.2, "ema_decay": 0.9,
+        "sample_weights": ["english=0.5"], "deterministic": True, "validate_every_steps": 2,
+    }  # fmt: skip
+    whole = work.run(make_params(**options, out_dir=str(tmp_path / "a")), make_context())
+    halves = make_params(**options, out_dir=str(tmp_path / "b"))
+    stopped = make_context()
+    stopped.cancel_after_progress = 6
+    with pytest.raises(Cancelled):
+        work.run(halves, stopped)
+    reached = max(int(path.name[5:]) for path in (tmp_path / "b" / "checkpoints").glob("step-*"))
+    resumed = work.run(halves, make_context())
+
+    assert 0 < reached < whole.steps
+    assert report(resumed)["losses"] == report(whole)["losses"]
+    assert resumed.ema_validation_loss == whole.ema_validation_loss
+    for one, other in ((whole.voice, resumed.voice), (whole.voice_ema, resumed.voice_ema)):
+        first, second = (Path(str(folder)) / "model.safetensors" for folder in (one, other))
+        assert first.read_bytes() == second.read_bytes()
+    trained = load_file(Path(str(whole.adapter)) / "adapter_model.safetensors")
+    again = load_file(Path(str(resumed.adapter)) / "adapter_model.safetensors")
+    assert any("magnitude" in name for name in trained)
+    assert all(torch.equal(tensor, again[name]) for name, tensor in trained.items())
 
 
 def test_dtype_replaces_the_format_of_the_device(
@@ -178,6 +209,26 @@ def test_the_plan_knows_what_the_options_cost(settings: Any) -> None:
     assert planned["memory"]["parts_gb"]["weight average"] == pytest.approx(4 * n_trained / 1e9, rel=0.01)
 
 
+def test_divided_layers_let_several_small_cards_train_the_large_model(settings: Any) -> None:
+    dims, batch = RELEASED["1.7b"], MicroBatchSize(2, 250, 400, 400)
+
+    def gigabytes(n_shards: int) -> float:
+        recipe = Recipe(freeze="code_predictor", gradient_checkpointing=True, n_shards=n_shards)
+        return estimate(dims, recipe, batch, "cuda").peak / 1e9
+
+    assert gigabytes(1) > 24
+    assert gigabytes(2) < 15.5
+    assert gigabytes(4) < 10
+    assert gigabytes(64) > 4e-9 * dims.weights  # each process loads the whole base first
+    on_four = {"manifest": "none", "base_model": "Qwen/Qwen3-TTS-12Hz-1.7B-Base", "gpu_memory_gb": 12.0}
+    divided = Params(**on_four, n_processes=4, fsdp=True, gradient_checkpointing=True, batch_size=1)
+    assert "divided with the layers among 4 processes" in plan_ahead(divided, settings)["settings"]["optimizer"]
+    alone = Params(**on_four, n_processes=4, gradient_checkpointing=True, batch_size=1)
+    change = cheapest_change(alone, dims, [ClipSize(125, 150)], "cuda", 11.5e9)
+    assert change is not None
+    assert change.updates == {"fsdp": True}
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -187,11 +238,15 @@ def test_the_plan_knows_what_the_options_cost(settings: Any) -> None:
         {"attention": "math", "compile": True},
         {"attention": "flash", "packing": True},
         {"attention": "flash", "dtype": "float32"},
+        {"fsdp": True},
+        {"fsdp": True, "n_processes": 2, "method": "lora"},
+        {"fsdp": True, "n_processes": 2, "optimizer": "adamw_8bit"},
+        {"fsdp": True, "n_processes": 2, "compile": True},
         {"ema_decay": 1.0},
         {"sample_weights": ["anna"]},
         {"sample_weights": ["anna=-1"]},
     ],
 )
 def test_options_that_contradict_others_are_refused(options: dict[str, Any], make_params: MakeParams) -> None:
-    with pytest.raises(ValueError, match=r"min_lr_share|lora_dora|attention|ema_decay|sample_weights"):
+    with pytest.raises(ValueError, match=r"fsdp|min_lr_share|lora_dora|attention|ema_decay|sample_weights"):
         make_params(**options)

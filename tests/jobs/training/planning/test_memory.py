@@ -30,6 +30,7 @@ from jobs.training.run.distributed import DistributedGroup
 from jobs.training.run.forward import Forward
 from jobs.training.run.model_setup import TrainableModel
 from jobs.training.run.optim import make_optimiser, unfreeze_for_full
+from jobs.training.run.sharding import RunWeights
 from jobs.training.run.training_loop import TrainingLoop
 
 TEXT_IDS = {"<|im_start|>": 0, "<|im_end|>": 1, "<tts_pad>": 2, "<tts_text_bos>": 3, "<tts_text_eod>": 4}
@@ -121,9 +122,11 @@ def measure(
     forward = Forward(model, ControlIds.from_config(model.config), "cpu", Precision("float32", "on a CPU"))
     trainable = TrainableModel(forward, {}, clips, [], NO_PROBE, "inconclusive")
     optimiser = make_optimiser(model, lr=1e-5, weight_decay=0.01, name=recipe.optimizer)
+    group = DistributedGroup()
     training = TrainingLoop(
-        params, run_config, sampler, trainable, optimiser, DistributedGroup(), context.folder / "checkpoints", {}
-    )
+        params, run_config, sampler, trainable, RunWeights(model, group), optimiser, group,
+        context.folder / "checkpoints", {},
+    )  # fmt: skip
     gc.collect()
     held = sum(tensor.untyped_storage().nbytes() for tensor in [*model.parameters(), *model.buffers()])
 
