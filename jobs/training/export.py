@@ -16,13 +16,13 @@ from jobs.qwen.train.lora import save_adapter
 from jobs.runner.worker.context import JobContext
 from jobs.training.data.dataset import Dataset
 from jobs.training.extension import describe_schedule, has_other_length, kept_step, list_steps, nothing_to_extend
+from jobs.training.loss_history import LossHistory
 from jobs.training.params import KeptExport, Params, Result
 from jobs.training.report.html_report import write_page
 from jobs.training.report.loss_plot import plot_losses
 from jobs.training.report.model_card import build_report, describe_kept, preset_speakers, voice_card
 from jobs.training.run import checkpoint as checkpoints
 from jobs.training.run.eval_samples import ZERO_SHOT, choose_clips, synthesize_samples
-from jobs.training.run.loss_history import LossHistory
 from jobs.training.run.model_setup import TrainableModel
 from jobs.training.run.training_loop import TrainingLoop
 from jobs.training.run.verdict import describe_end

@@ -6,9 +6,9 @@ from typing import Any
 
 from jobs.reports import embed_picture
 from jobs.reports import write_page as render_page
+from jobs.training.loss_history import PROBE_COLUMNS, LossHistory
 from jobs.training.params import Result
 from jobs.training.run.eval_samples import NARRATOR, ZERO_SHOT, Sample
-from jobs.training.run.loss_history import PROBE_COLUMNS, LossHistory
 
 MAX_PROBES = 12
 MAX_VALUE_LENGTH = 80

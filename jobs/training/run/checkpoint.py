@@ -21,8 +21,8 @@ from jobs.files.atomic_io import open_binary, replacing_folder
 from jobs.files.folders import make_folder, remove
 from jobs.files.reading import resolve_inside
 from jobs.model_folders.torch_archive import load_archive
+from jobs.training.loss_history import LossHistory
 from jobs.training.run.checkpoint_checks import check_scaler, check_weights, own_optimiser_state
-from jobs.training.run.loss_history import LossHistory
 from jobs.training.run.weight_average import WeightAverage
 
 ADDED = {"scaler", "ema"}

@@ -18,13 +18,13 @@ from jobs.qwen.train.sequence_layout import Batch
 from jobs.runner.worker.context import Cancelled, JobContext
 from jobs.training.data.batch_sampler import LengthBatchSampler, MicroBatch
 from jobs.training.extension import LENGTH, has_other_length
+from jobs.training.loss_history import PROBE_COLUMNS, STEP_COLUMNS, VALIDATION_COLUMNS, LossHistory
 from jobs.training.loss_logs import LossLogs
 from jobs.training.params import Params
 from jobs.training.planning.run_config import RunConfig
 from jobs.training.planning.validation_times import is_time_to_export, is_time_to_validate
 from jobs.training.run import checkpoint as checkpoints
 from jobs.training.run.distributed import DistributedGroup
-from jobs.training.run.loss_history import PROBE_COLUMNS, STEP_COLUMNS, VALIDATION_COLUMNS, LossHistory
 from jobs.training.run.model_setup import TrainableModel
 from jobs.training.run.optim import learning_rate, set_learning_rate
 from jobs.training.run.sharding import RunWeights
