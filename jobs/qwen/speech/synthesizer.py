@@ -24,10 +24,11 @@ from jobs.qwen.model_info import VoiceModel
 from jobs.qwen.precision import synthesis_precision
 from jobs.qwen.speaker_embedding import SHORTEST_REFERENCE_S
 from jobs.qwen.speech.codec_stream import CodecStream
-from jobs.qwen.speech.decode_loop import FIRST_POSITIONS, DecodeLoop, TakeRequest
+from jobs.qwen.speech.decode_loop import FIRST_POSITIONS, DecodeLoop
 from jobs.qwen.speech.decoder_weights import DecoderWeights
 from jobs.qwen.speech.decoding import SAMPLING, Decoding
 from jobs.qwen.speech.prompts import build_prompt
+from jobs.qwen.speech.takes import TakeRequest
 
 logger = logging.getLogger(__name__)
 
