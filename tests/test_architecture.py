@@ -280,7 +280,7 @@ WRITERS = {
     "server/cli/docs.py": "the pages of this repository",
     "server/web/vendored.py": "a temporary folder",
     "server/skill/": "files in a client's folders, by receipt and backup",
-    "jobs/http/token_file.py": "the key, made with O_EXCL in the home",
+    "jobs/http/": "keys, made with O_EXCL, and sockets, in folders that their owner alone can enter",
     "tools/core/errors.py": "the log in the home",
 }
 

@@ -48,7 +48,7 @@ class DecodeLoop:
             n_positions: that a slot has place for at first.
             record: records a frame, to make it as a whole; default: that of the device.
         """
-        weights.prepare(n_slots)
+        weights = weights.prepare(n_slots)
         talker = weights.talker
         self.slots: list[Slot | None] = [None] * n_slots
         self._stack = CachedStack(weights.talker_stack, n_slots, n_positions)
