@@ -32,7 +32,7 @@ def connect(path: Path, timeout_s: float) -> socket.socket:
     """Connect to a socket.
 
     Raises:
-        OSError: it is not there, or nobody listens.
+        OSError: it is not there, or no process listens.
     """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)

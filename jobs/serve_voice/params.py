@@ -29,7 +29,7 @@ class Params(Strict):
 
 
 class Result(Strict):
-    """Result of ``serve_voice``: of a host that ended because nobody asked."""
+    """Result of ``serve_voice``: of a host that ended for want of requests."""
 
     url: str = Field(description="Base URL that an OpenAI client took.")
     voices: list[str]

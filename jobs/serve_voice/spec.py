@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def next_step(record: JobRecord, _: Runner) -> str:
     """Name the call that serves again."""
     call = call_text("serve_voice", {"voices": record.params["voices"]})
-    return f"It ended because nobody asked for long. To serve again: {call}"
+    return f"It ended for want of requests. To serve again: {call}"
 
 
 KIND = JobKind(

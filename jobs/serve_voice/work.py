@@ -1,4 +1,4 @@
-"""Work of ``serve_voice``: engines, sockets and the server, until it is cancelled or nobody asks any more."""
+"""Work of ``serve_voice``: engines, sockets and the server, until it is cancelled or no requests come any more."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ SHARES_WITH = ("synthesize",)
 
 
 def run(params: Params, context: JobContext) -> Result:
-    """Serve until nobody has asked for long.
+    """Serve until no request has come for long.
 
     Raises:
         Cancelled: it was asked to end.
@@ -141,7 +141,7 @@ class _Watch:
 
     async def run(self, server: uvicorn.Server) -> None:
         """Look until the server should end."""
-        while not await asyncio.to_thread(self.look):  # noqa: ASYNC110 (what it looks at tells nobody)
+        while not await asyncio.to_thread(self.look):  # noqa: ASYNC110 (nothing signals what it looks at)
             await asyncio.sleep(LOOK_EVERY_S)
         server.should_exit = True
 

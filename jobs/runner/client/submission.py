@@ -178,7 +178,7 @@ def _by_fingerprint(request: SubmissionRequest, store: Store, settings: Settings
     home = Home(settings.home)
     for row in store.by_fingerprint(request.kind.name, request.fingerprint):
         if home.collected(row.id).exists() or (row.state == "succeeded" and request.kind.resource == "service"):
-            continue  # a service that has ended serves nobody
+            continue  # a service that has ended serves no longer
         made = artifacts.published(home.attempts(row.id, row.attempt))
         if row.state != "succeeded" or all(artifacts.is_on_disk(artifact) for artifact in made):
             return row

@@ -44,7 +44,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class EngineState:
-    """What an engine does now; ``error`` is why the model could not be loaded."""
+    """Activity of an engine; ``error`` is why the model could not be loaded."""
 
     is_loaded: bool
     n_running: int
@@ -81,7 +81,7 @@ class Engine:
 
     @property
     def state(self) -> EngineState:
-        """What it does now."""
+        """Its activity now."""
         with self._changed:
             model = self._model
             n_running = model.n_running if model is not None else 0

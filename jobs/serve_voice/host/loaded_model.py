@@ -71,7 +71,7 @@ class LoadedModel:
 
     @property
     def is_active(self) -> bool:
-        """Whether a take is spoken or waits in a loop."""
+        """True while a take is spoken or waits in a loop."""
         return any(loop.is_active for loop in self.loops.values())
 
     @property

@@ -17,7 +17,7 @@ class JobTakes:
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether nobody waits for any of them."""
+        """True when no client waits for any of them."""
         return all(utterance.is_cancelled for utterance in self.missing)
 
 
@@ -35,7 +35,7 @@ class Queues:
         return len(self.shared) + len(self.solo)
 
     def drop_cancelled(self) -> None:
-        """Forget takes that nobody waits for."""
+        """Forget takes for which no client waits."""
         self.shared = deque(each for each in self.shared if not each.is_cancelled)
         self.solo = deque(each for each in self.solo if not each.is_cancelled)
         self.jobs = deque(each for each in self.jobs if not each.is_cancelled)

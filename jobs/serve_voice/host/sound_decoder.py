@@ -36,7 +36,7 @@ class SpokenTake:
         self.utterance.sink.sound(self._codec.decode(codes))
 
     def end(self, codes: Tensor, compute_s: float) -> None:
-        """Decode all frames at once where it is no stream, and tell the end."""
+        """Decode all frames at once where it is no stream, and report the end."""
         n_most = max_frames(self.utterance.decoding)
         if not self.utterance.is_streamed:
             with torch.inference_mode():
@@ -59,7 +59,7 @@ class SoundDecoder:
         self._give(take, codes, None)
 
     def end(self, take: SpokenTake, codes: Tensor, compute_s: float) -> None:
-        """Tell the end of a take, with all of its codes."""
+        """Report the end of a take, with all of its codes."""
         self._give(take, codes, compute_s)
 
     def close(self) -> None:

@@ -37,7 +37,7 @@ class TakeLoop:
 
     @property
     def is_active(self) -> bool:
-        """Whether a take is spoken or waits."""
+        """True while a take is spoken or waits."""
         return bool(self._running or self.waiting)
 
     @property
@@ -47,11 +47,11 @@ class TakeLoop:
 
     @property
     def has_place(self) -> bool:
-        """Whether a further take would get a slot at once."""
+        """True when a further take would get a slot at once."""
         return len(self._running) + len(self.waiting) < len(self._loop.slots)
 
     def step(self) -> None:
-        """Free the slots of takes that nobody waits for, fill free ones, and decode a frame of each.
+        """Free the slots of takes for which no client waits, fill free ones, and decode a frame of each.
 
         Raises:
             UserError: ``model_broken``; no take of the loop goes on.
@@ -109,7 +109,7 @@ class TakeLoop:
 
 
 def fail(utterances: Iterable[Utterance], error: Exception) -> None:
-    """Tell those who wait for takes that these are not spoken."""
+    """Report to those who wait for takes that these are not spoken."""
     for utterance in utterances:
         if not utterance.is_cancelled:
             utterance.is_cancelled = True

@@ -30,7 +30,7 @@ class Utterance:
 
     Attributes:
         is_streamed: its sound comes while it is spoken; else at once, from all of its codes.
-        is_cancelled: nobody waits any more.
+        is_cancelled: no client waits any more.
     """
 
     text: str

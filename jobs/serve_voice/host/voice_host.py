@@ -60,7 +60,7 @@ class VoiceHost:
 
     @property
     def is_speaking(self) -> bool:
-        """Whether a take is spoken or waits."""
+        """True while a take is spoken or waits."""
         return any(state.n_running or state.n_waiting for state in (engine.state for engine in self.engines))
 
     def list_voices(self) -> list[VoiceEntry]:

@@ -31,7 +31,7 @@ CONTENT_TYPES = {"wav": "audio/wav", "pcm": f"audio/pcm;rate={SAMPLE_RATE_HZ};ch
 
 
 class _Output(io.RawIOBase):
-    """What a container has written since the last look; it cannot go back in it."""
+    """Bytes that a container has written since the last look; it cannot go back in them."""
 
     def __init__(self) -> None:
         self.parts = bytearray()

@@ -92,7 +92,7 @@ class RunningHost:
 def start_host(home: Path, params: Params) -> RunningHost:
     """Start a host and wait until it answers."""
     folder = home / "jobs" / "serve_voice-20261122-120000-0000"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     settings = Settings(home=home, envs=home / "envs", roots=(home,), hub_cache=home / "hub", torch_cache=home / "t")
     context = HostContext(folder, settings)
     ends: list[Result | BaseException] = []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import socket
 import wave
+from functools import partial
+from pathlib import Path
 
 import av
 import httpx
@@ -16,8 +18,11 @@ from jobs.qwen.devices import limit_cpu_threads
 from jobs.qwen.model_info import describe_model
 from jobs.qwen.speech.decoding import Decoding
 from jobs.qwen.speech.synthesizer import load_synthesizer
+from jobs.runner.worker.context import Cancelled
+from jobs.serve_voice.params import Params, Result
 from jobs.serve_voice.sound.encoder import CONTENT_TYPES, to_pcm
-from tests.jobs.serve_voice.conftest import RunningHost
+from jobs.speech_host.protocol import SOCKET
+from tests.jobs.serve_voice.conftest import RunningHost, start_host
 
 TEXT = "A thirsty crow found a pitcher."
 ROUTE = "/v1/audio/speech"
@@ -27,7 +32,7 @@ def body(**changes: object) -> dict[str, object]:
     return {"model": "birds", "voice": "nora", "input": TEXT, "max_seconds": 0.4, "seed": 1, **changes}
 
 
-def test_pcm_is_what_the_voice_speaks_alone_up_to_rounding(host: RunningHost, voice) -> None:
+def test_pcm_is_what_the_voice_speaks_alone_up_to_rounding(host: RunningHost, voice: Path) -> None:
     alone = load_synthesizer(describe_model(voice), "cpu", speaker="nora", language="auto")
     limit_cpu_threads(alone.n_parameters)
     expected = to_pcm(alone.synthesize(TEXT, Decoding(seed=1, max_seconds=0.4)).samples)
@@ -146,15 +151,75 @@ def test_clients_that_leave_free_their_slots_and_a_full_queue_is_refused(host: R
             lines = client.get("/metrics").text.splitlines()
             return int(next(line for line in lines if line.startswith(f"tts_train_{name}{{")).split()[-1])
 
+        def has(n_takes: int) -> bool:
+            return figure("takes_running") + figure("takes_waiting") == n_takes
+
         for number, connection in enumerate(connections):
             connection.sendall(sent)
-            host.until(lambda n=number: figure("takes_running") + figure("takes_waiting") == n + 1)
+            host.until(partial(has, number + 1))
         full = client.post(ROUTE, json=body())
         for connection in connections:
             connection.close()
-        host.until(lambda: figure("takes_running") + figure("takes_waiting") == 0)
+        host.until(partial(has, 0))
         after = client.post(ROUTE, json=body())
 
     assert (full.status_code, full.json()["error"]["code"]) == (429, "queue_full")
     assert int(full.headers["retry-after"]) >= 1
     assert after.status_code == 200
+
+
+def test_half_a_request_keeps_no_slot_and_others_are_served_beside_it(host: RunningHost) -> None:
+    port = int(str(host.address["port"]))
+    halves = [socket.create_connection(("127.0.0.1", port)) for _ in range(40)]
+    for number, connection in enumerate(halves):
+        head = f"POST {ROUTE} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {host.token}\r\n"
+        connection.sendall((head + "Content-Length: 100\r\n\r\n{")[: 20 + 5 * number].encode())
+
+    with host.client() as client:
+        answer = client.post(ROUTE, json=body())
+        figures = client.get("/metrics").text
+    for connection in halves:
+        connection.close()
+
+    assert answer.status_code == 200
+    assert 'takes_running{model="birds"} 0' in figures
+    assert 'takes_waiting{model="birds"} 0' in figures
+
+
+def test_a_long_take_and_one_with_its_own_settings_are_spoken_beside_the_others(host: RunningHost) -> None:
+    with host.client() as client:
+        warm = client.post(ROUTE, json=body(response_format="pcm", temperature=0.5))
+        other = client.post(ROUTE, json=body(response_format="pcm"))
+        instructed = client.post(ROUTE, json=body(response_format="pcm", instructions="calmly"))
+
+    assert {answer.status_code for answer in (warm, other, instructed)} == {200}
+    assert len({warm.content, other.content, instructed.content}) == 3
+
+
+def test_a_host_without_requests_unloads_and_then_ends(voice: Path, tmp_path: Path) -> None:
+    params = {"voices": [str(voice)], "unload_after_min": 1e-4, "end_after_hours": 5 / 3600}
+    host = start_host(tmp_path / "home", Params.model_validate(params))
+    with host.client() as client:
+        host.until(lambda: client.get("/health").json()["status"] == "unloaded")
+        answer = client.post(ROUTE, json=body())
+    host.thread.join(60)
+
+    (end,) = host.ends
+    assert answer.status_code == 200
+    assert isinstance(end, Result)
+    assert (end.voices, end.n_takes) == (["nora", "otto"], 1)
+    assert not (host.context.folder / SOCKET).exists()
+
+
+def test_a_second_attempt_has_the_port_and_token_of_the_first(voice: Path, tmp_path: Path) -> None:
+    params = Params.model_validate({"voices": [str(voice)]})
+    first = start_host(tmp_path / "home", params)
+    known = (first.address, first.token)
+    first.stop()
+
+    second = start_host(tmp_path / "home", params)
+    again = (second.address, second.token)
+    second.stop()
+
+    assert again == known
+    assert [type(end) for end in (*first.ends, *second.ends)] == [Cancelled, Cancelled]
