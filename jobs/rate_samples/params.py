@@ -79,6 +79,9 @@ class Rating(Row):
     timing: float | None = None
     measures: dict[str, float | None] = Field(default_factory=dict)
     heard_words: str | None = Field(None, description="Transcript of the recogniser.")
+    word_changes: list[str] = Field(
+        default_factory=list, description="Words skipped, repeated, added or misread, the surest first; some by doubt."
+    )
     instruct: str | None = Field(None, description="How it was to be spoken.")
 
     @property

@@ -1,8 +1,10 @@
 """Input and output of a rating: measures of a take, faults, verdict. Thresholds are in ``scoring``."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from jobs.audio.acoustic_features import Prosody
+from jobs.rating.instruments.words import WordChange
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,8 @@ class Features:
         heard: the text scored above every other text of the batch; None when there was no other.
         another_fits: another text of the batch scored at least as high.
         hit_limit: synthesis was cut off before an end of speech.
+        distances: of the instruments, by the code of their fault.
+        changes: of single words, the surest first.
     """
 
     prosody: Prosody
@@ -30,6 +34,8 @@ class Features:
     heard: bool | None = None
     another_fits: bool = False
     hit_limit: bool = False
+    distances: Mapping[str, float] = field(default_factory=dict)
+    changes: tuple[WordChange, ...] = ()
 
 
 @dataclass(frozen=True)
