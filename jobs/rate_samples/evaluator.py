@@ -114,7 +114,10 @@ class Evaluator:
         rating = build_rating(features, rate(features, profile, limits), item, measured.heard_words, scores)
         if measured.utmos is not None:
             rating.measures["utmosv2"] = measured.utmos
-        self._step(f"rated {item.take.audio}: {rating.rating:.1f}", rating=rating.rating)
+        if rating.rating is None:
+            self._step(f"{item.take.audio} is too short to judge")
+        else:
+            self._step(f"rated {item.take.audio}: {rating.rating:.1f}", rating=rating.rating)
         return rating
 
     def _measure(self, path: Path, text: str, language: str, *, step: bool = True) -> Measurements:
@@ -190,8 +193,8 @@ def build_rating(
         take=take.take,
         narrator=item.narrator,
         model=take.model,
-        rating=min(verdict.uncapped, cap),
-        uncapped=verdict.uncapped,
+        rating=None if verdict.is_too_short else min(verdict.uncapped, cap),
+        uncapped=None if verdict.is_too_short else verdict.uncapped,
         person=person,
         n_person=len(scores),
         reasons=[fault.reason for fault in verdict.faults],

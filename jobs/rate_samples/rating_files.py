@@ -34,12 +34,13 @@ def build_result(rated: RatingResults, out: Path, plot: Path, report: Path, verd
         evaluation=str(out.with_name(EVALUATION)),
         n_takes=summary.n_takes,
         n_texts=summary.n_texts,
+        n_too_short=rated.n_too_short,
         mean_rating=round(summary.shown.mean, 2),
         mean_uncapped=round(summary.mean, 2),
         low=round(summary.low, 2),
         high=round(summary.high, 2),
-        worst_rating=min(rating.rating for rating in ratings),
-        best_take=max(ratings, key=lambda rating: rating.uncapped).audio,
+        worst_rating=min(rating.rating for rating in ratings if rating.rating is not None),
+        best_take=max(ratings, key=lambda rating: rating.uncapped or 0.0).audio,
         **anchors,
         voices=[voice.model_copy(update=_rounded(voice)) for voice in rank_voices(rated.ratings)],
         verdict=list(verdict),
@@ -54,7 +55,7 @@ def build_result(rated: RatingResults, out: Path, plot: Path, report: Path, verd
 
 def write_ratings(out: Path, rated: RatingResults, result: Result) -> None:
     """Write ``ratings.json``."""
-    texts = summarise_texts([(rating.phrase, rating.uncapped) for rating in rated.ratings])
+    texts = summarise_texts([(each.phrase, each.uncapped) for each in rated.ratings if each.uncapped is not None])
     figures = result.model_dump(
         exclude={
             "caveat",

@@ -54,7 +54,8 @@ class Fault:
 class Verdict:
     """A rating and its faults, worst first. ``rating`` is what to show; ``uncapped`` ranks checkpoints.
 
-    Parts are 0..1, or None when they could not be judged.
+    Parts are 0..1, or None when they could not be judged. With ``is_too_short`` the numbers say nothing: neither words
+    nor voice could be judged.
     """
 
     rating: float
@@ -64,3 +65,4 @@ class Verdict:
     voice: float | None
     sound: float | None
     timing: float | None
+    is_too_short: bool = False

@@ -11,7 +11,7 @@ August 2026. Short takes: own measurement on 2 to 3 s cuts of the same narration
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from jobs.rating.fitted_faults import instrument_faults, word_faults
@@ -103,11 +103,12 @@ def rate(features: Features, profile: RatingProfile, limits: VoiceLimits | None 
         "sound": _sound(features, profile),
         "timing": _timing(features, profile),
     }
-    faults = sorted((fault for part in parts.values() for fault in part.faults), key=lambda fault: fault.cap)
+    too_short = _too_short(features, profile, parts)
+    faults = sorted((*too_short, *(fault for part in parts.values() for fault in part.faults)), key=lambda fault: fault.cap)
     score = 1 + 4 * _blend((WEIGHTS[name], part.value) for name, part in parts.items())
     uncapped = round(max(1.0, min([score, *(fault.cap for fault in faults)])), 2)
     values = {name: None if part.value is None else round(part.value, 3) for name, part in parts.items()}
-    return Verdict(min(uncapped, AUTOMATIC_CAP), uncapped, tuple(faults), **values)
+    return Verdict(min(uncapped, AUTOMATIC_CAP), uncapped, tuple(faults), **values, is_too_short=bool(too_short))
 
 
 def is_short(features: Features, profile: RatingProfile) -> bool:
@@ -119,6 +120,19 @@ def is_short(features: Features, profile: RatingProfile) -> bool:
     if features.speaking_rate and profile.speaking_rate:
         expected_s *= features.speaking_rate / profile.speaking_rate
     return features.n_words < MIN_WORDS or expected_s < MIN_SPEECH_S
+
+
+def _too_short(features: Features, profile: RatingProfile, parts: Mapping[str, _Part]) -> tuple[Fault, ...]:
+    """Say that there is nothing to judge by: a short text, less speech than a voice needs, and a text not recognised."""
+    span_s = features.prosody.speech_span_s
+    is_judged = span_s >= MIN_VOICE_S or features.hit_limit or features.heard or not is_short(features, profile)
+    if is_judged or parts["intelligibility"].value is not None:
+        return ()
+    why = (
+        f"too short to judge: {span_s:.1f} s of speech, {features.n_words} words (the voice needs {MIN_VOICE_S:.0f} s, "
+        f"the words {MIN_SPEECH_S:.0f} s and {MIN_WORDS}), so there is no rating"
+    )
+    return (Fault("too_short", why),)
 
 
 def ramp(value: float, good: float, bad: float) -> float:

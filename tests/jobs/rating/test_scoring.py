@@ -203,3 +203,14 @@ def test_a_take_without_text_says_what_was_not_judged() -> None:
 def test_a_ramp_is_one_at_good_and_zero_at_bad_in_either_direction() -> None:
     assert [ramp(v, 0.72, 0.44) for v in (0.9, 0.72, 0.58, 0.44, 0.1)] == pytest.approx([1, 1, 0.5, 0, 0])
     assert [ramp(v, 1.25, 1.60) for v in (1.0, 1.425, 2.0)] == pytest.approx([1, 0.5, 0])
+
+
+def test_nothing_to_judge_by_has_no_rating_and_what_is_recognised_has_one() -> None:
+    gibberish = {"duration_s": 1.2, "speech_span_s": 1.1}
+
+    unheard = rated(gibberish, n_words=3, wer=0.5, heard=False)
+
+    assert unheard.is_too_short
+    assert "too_short" in codes(unheard)
+    assert not rated(gibberish, n_words=3, wer=0.0, heard=True).is_too_short
+    assert not rated(gibberish, n_words=19, wer=0.9, heard=False, speaking_rate=60.0).is_too_short  # a text cut short
