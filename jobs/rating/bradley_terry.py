@@ -18,6 +18,7 @@ from jobs.rating.human_ratings import Vote, last_votes
 Doubles = NDArray[np.float64]
 
 RESAMPLES = 400
+MOST_IN_PAIRS = 2  # voices; for so few a win rate says the same
 _ROUNDS = 200
 _PRIOR = 0.5  # wins and losses against a voice of strength 0: a voice that never lost stays finite
 

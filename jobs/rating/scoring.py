@@ -104,7 +104,9 @@ def rate(features: Features, profile: RatingProfile, limits: VoiceLimits | None 
         "timing": _timing(features, profile),
     }
     too_short = _too_short(features, profile, parts)
-    faults = sorted((*too_short, *(fault for part in parts.values() for fault in part.faults)), key=lambda fault: fault.cap)
+    faults = sorted(
+        (*too_short, *(fault for part in parts.values() for fault in part.faults)), key=lambda fault: fault.cap
+    )
     score = 1 + 4 * _blend((WEIGHTS[name], part.value) for name, part in parts.items())
     uncapped = round(max(1.0, min([score, *(fault.cap for fault in faults)])), 2)
     values = {name: None if part.value is None else round(part.value, 3) for name, part in parts.items()}

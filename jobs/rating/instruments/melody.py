@@ -89,7 +89,7 @@ MELODY = Instrument(
         Check("ends_rising", final_rise, rises, 4.0, 9.0,
               "ends {value:.1f} semitones higher than the narrator's statements (limit {limit:.1f})", cap=4.0,
               part="voice"),
-        Check("levelled", level_range, falls, 4.0, 10.0,
+        Check("levelled", level_range, falls, 8.0, 12.0,
               "levelled: loudness varies {value:.0f} dB less than the narrator's (limit {limit:.0f})", cap=4.0,
               part="sound"),
     ),

@@ -76,7 +76,7 @@ SPECTRUM = Instrument(
               "rings: a band stands {value:.0f} dB above the narrator's (limit {limit:.0f})"),
         Check("tilt", bands_db, tilt, 3.0, 6.0,
               "spectrum tilted {value:.1f} dB an octave against the narrator's (limit {limit:.1f})"),
-        Check("metallic", fine_structure, comb, 0.03, 0.2,
+        Check("metallic", fine_structure, comb, 0.15, 0.25,
               "metallic: fixed peaks in the fine spectrum, {value:.2f} above the narrator's (limit {limit:.2f})"),
     ),
 )  # fmt: skip
