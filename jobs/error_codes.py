@@ -179,6 +179,7 @@ CODES: dict[str, dict[str, str]] = {
     "Ratings": {
         "takes_missing": "There is no takes file at this path.",
         "takes_empty": "The takes file has no lines.",
+        "takes_too_short": "No take is long enough to judge; take longer texts.",
         "take_missing": "The takes file names audio that is not there.",
         "take_unknown": "The takes file names no such take.",
         "vote_on_itself": "A take cannot be compared with itself.",
