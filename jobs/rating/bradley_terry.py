@@ -52,8 +52,9 @@ def strengths(votes: Sequence[Vote]) -> list[Strength]:
     low, high = np.quantile(_fit(pairs[drawn], share[drawn], groups), [0.025, 0.975], axis=0)
     n_votes = np.bincount(pairs.ravel(), minlength=len(names))
     found = [
-        Strength(name, *(round(float(each[at]), 3) for each in (fitted, low, high)), int(n_votes[at]), groups[at])
+        Strength(name, three[0], three[1], three[2], int(n_votes[at]), groups[at])
         for name, at in index.items()
+        for three in [[round(float(each[at]), 3) for each in (fitted, low, high)]]
     ]
     return sorted(found, key=lambda one: (one.group, -one.strength, one.model))
 
