@@ -18,7 +18,7 @@ from xml.etree.ElementTree import Element
 import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
-from jobs.books.blocks import Book, Cover
+from jobs.books.blocks import Book, Cover, gather_blocks
 from jobs.books.covers import MAX_COVER_BYTES, make_cover
 from jobs.books.document_text import plain_text, read_blocks
 from jobs.books.text_decoding import MAX_TEXT_BYTES, BookText, check_not_empty, text_unreadable
@@ -54,12 +54,12 @@ def read_epub_book(path: Path) -> Book:
     with _open(path) as (archive, package):
         documents = _spine(archive, package)
         _check_not_encrypted(archive, documents, path)
-        blocks = [block for name in documents for block in read_blocks(archive.read(name))]
+        blocks = gather_blocks((block for name in documents for block in read_blocks(archive.read(name))), path)
         root = _parse(archive.read(package, MAX_PACKAGE_BYTES))
         title, author = (_tag(root, name) for name in ("title", "creator"))
         cover = _read_cover(archive, root, package)
     check_not_empty(BookText("\n".join(block.text for block in blocks)), path)
-    return Book(tuple(blocks), title, author, cover)
+    return Book(blocks, title, author, cover)
 
 
 @contextmanager
