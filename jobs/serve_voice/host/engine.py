@@ -19,7 +19,7 @@ from jobs.serve_voice.host.utterance import Utterance, device_wanted, host_ends,
 
 logger = logging.getLogger(__name__)
 
-LOOK_S = 1.0
+LOOK_S, SOUND_S = 1.0, 0.01
 YIELD_GRACE_S = 3.0
 """For takes that are spoken when another job wants the device: it imports its libraries meanwhile."""
 YIELD_RETRY_S = 60
@@ -163,6 +163,9 @@ class Engine:
         if self._model is not None:
             self._open_loops(self._model)
             self._model.step()
+            if self._queues and not self._model.is_active:  # the sound of others is late
+                with self._changed:
+                    self._changed.wait(SOUND_S)
 
     def _is_ready(self) -> bool:
         """Load the model where need be; False: it is not there, or its files changed and what it speaks comes first."""
@@ -191,7 +194,7 @@ class Engine:
         queues, loops = self._queues, model.loops
         with self._changed:
             queues.drop_cancelled()
-            while queues.shared and loops[SHARED].has_place:
+            while queues.shared and model.has_place:
                 utterance = queues.shared.popleft()
                 if model.joins_shared(utterance):
                     loops[SHARED].waiting.append(utterance)
