@@ -10,6 +10,7 @@ from pathlib import Path
 from jobs.errors import UserError
 from jobs.qwen.model_info import VoiceModel
 from jobs.serve_voice.host.engine import Engine, Limits
+from jobs.serve_voice.host.load_gate import LoadGate
 from jobs.serve_voice.host.served_model import ServedModel
 
 
@@ -37,7 +38,8 @@ class VoiceHost:
     """The engines of a host."""
 
     def __init__(self, models: Sequence[ServedModel], limits: Limits) -> None:
-        self.engines = [Engine(served, limits) for served in models]
+        gate = LoadGate()
+        self.engines = [Engine(served, limits, gate) for served in models]
         self.is_wanted = False
         self.used_s = time.monotonic()
         """When somebody last asked for a take."""
