@@ -148,7 +148,8 @@ class Engine:
 
     def _has_work(self) -> bool:
         is_speaking = self._model is not None and self._model.is_active
-        return self._is_closing or is_speaking or bool(self._queues) or (self._wants_load and not self._error)
+        may_load = self._wants_load and self._wanted_since_s is None
+        return self._is_closing or is_speaking or bool(self._queues) or may_load
 
     def _work(self) -> None:
         """Do what there is to do until the next frame."""

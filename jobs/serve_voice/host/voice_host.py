@@ -88,10 +88,11 @@ class VoiceHost:
         engine = engines[0]
         described = engine.served.describe()
         names = _voices_of(engine.served.name, described)
-        if voice.lower() in described.speakers:
+        has_speakers = described.kind == "custom_voice"
+        if has_speakers and voice.lower() in described.speakers:
             return FoundVoice(engine, described, voice.lower())
         if voice == engine.served.name and len(names) == 1:
-            return FoundVoice(engine, described, described.speakers[0] if described.speakers else None)
+            return FoundVoice(engine, described, described.speakers[0] if has_speakers else None)
         hint = f"It has: {', '.join(names)}."
         raise UserError("voice_not_served", f"{model} has no voice {voice[:80]!r}.", hint)
 
