@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jobs.errors import UserError
-from jobs.qwen.model_files import read_card, read_model_config
+from jobs.qwen.model_files import check_model, read_card, read_model_config
 from jobs.qwen.speech.take_length import read_rates
+
+REFERENCE_REMEDY = "Give ref_audio=CLIP (3 to 10 s) and, better, ref_text; or give a voice from start_training."
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ class VoiceModel:
             raise UserError(
                 "ref_audio_missing",
                 f"{self.folder} is a base model: it has no voice of its own.",
-                "Give ref_audio=CLIP (3 to 10 s) and, better, ref_text; or give a voice from start_training.",
+                REFERENCE_REMEDY,
             )
 
 
@@ -144,6 +146,33 @@ def check_instruct(model: str, instruct: str | None) -> None:
             raise instruct_refused(model)
     elif "0.6B" in model:
         raise instruct_refused(model)
+
+
+def check_request(
+    model: str, *, speaker: str | None, language: str | None, instruct: str | None, has_reference: bool
+) -> None:
+    """Check a request for speech against a model's files; of a name that is not on this disk, only the name.
+
+    Args:
+        model: folder, hub id or ``toy``.
+        speaker: that was asked for.
+        language: that was asked for.
+        instruct: how to speak.
+        has_reference: a clip to clone is given.
+
+    Raises:
+        UserError: those of ``check_model``, ``describe_model`` and of the methods of ``VoiceModel``.
+    """
+    check_instruct(model, instruct)
+    if Path(model).is_absolute():
+        check_model(Path(model), model)
+        found = describe_model(Path(model))
+        found.speaker(speaker)
+        found.language(language)
+        found.check_instruct(instruct)
+        found.check_reference(is_given=has_reference)
+    elif not has_reference and (model == "toy" or model.endswith("-Base")):
+        raise UserError("ref_audio_missing", f"{model} is a base model: it has no voice of its own.", REFERENCE_REMEDY)
 
 
 def describe_model(folder: Path) -> VoiceModel:

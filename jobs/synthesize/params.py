@@ -7,8 +7,7 @@ from pydantic import Field
 
 from jobs.errors import UserError
 from jobs.param_types import InputPath, Language, ModelRef, OutputPath, Strict, rare
-from jobs.qwen.model_files import check_model
-from jobs.qwen.model_info import check_instruct, describe_model
+from jobs.qwen.model_info import check_request
 
 # Sentences of everyday words with a question, several pauses and all vowels; written for this project.
 EVALUATION_TEXTS = (
@@ -100,16 +99,10 @@ def check(params: Params) -> None:
     if params.ref_audio is not None and not Path(params.ref_audio).is_file():
         raise UserError("audio_missing", f"There is no file {params.ref_audio}.", "Check ref_audio.")
     for name in (params.model, *params.compare_with):
-        check_instruct(name, params.instruct)
-        if Path(name).is_absolute():
-            _check_model(name, params)
-
-
-def _check_model(name: str, params: Params) -> None:
-    """Check the request against a model's files before it is queued. A hub id is checked when the job runs."""
-    check_model(Path(name), name)
-    model = describe_model(Path(name))
-    model.speaker(params.speaker)
-    model.language(params.language)
-    model.check_instruct(params.instruct)
-    model.check_reference(is_given=params.ref_audio is not None and name == params.model)
+        check_request(
+            name,
+            speaker=params.speaker,
+            language=params.language,
+            instruct=params.instruct,
+            has_reference=params.ref_audio is not None and name == params.model,
+        )

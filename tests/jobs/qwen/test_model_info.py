@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import UserError
-from jobs.qwen.model_info import VoiceModel, describe_model
+from jobs.qwen.model_info import VoiceModel, check_request, describe_model
 from tests.support.hostile.voices import write_light_model
 
 DUO = VoiceModel(Path("duo"), "custom_voice", ("ann", "bob"), ("auto", "english", "german"))
@@ -59,3 +59,14 @@ def test_a_speaker_is_found_whatever_its_case_and_the_only_one_by_default() -> N
 
     assert DUO.speaker("Bob") == "bob"
     assert solo.speaker(None) == "ann"
+
+
+@pytest.mark.parametrize("model", ["toy", "Qwen/Qwen3-TTS-12Hz-0.6B-Base"])
+def test_a_base_that_is_not_on_this_disk_needs_a_reference_too(model: str) -> None:
+    def check(*, has_reference: bool) -> None:
+        check_request(model, speaker=None, language=None, instruct=None, has_reference=has_reference)
+
+    check(has_reference=True)
+    with pytest.raises(UserError, match="no voice of its own") as caught:
+        check(has_reference=False)
+    assert caught.value.code == "ref_audio_missing"
