@@ -50,7 +50,7 @@ def drift(signal: Signal) -> Values:
 
 
 def either_way(values: Values, own: Values) -> float:
-    """Distance: difference to the narrator's usual, whichever way."""
+    """Distance: difference to the narrator's usual, up or down."""
     return abs(values[0] - own[0])
 
 
