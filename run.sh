@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The only entry to tts-train: set-up, demo, tests, the MCP server, and every tool as a command.
 # Works from any directory and through a symlink. Writes only inside the project's folder
-# (.envs, .tools, var) and uv's download cache; never touches your own Python.
+# (.envs, .tools, var; with TTS_TRAIN_DATA=user the user's data folder) and uv's download cache; never touches your own Python.
 set -euo pipefail
 
 self="${BASH_SOURCE[0]}"
@@ -10,10 +10,13 @@ while [ -L "$self" ]; do
   case "$target" in /*) self="$target" ;; *) self="$(dirname "$self")/$target" ;; esac
 done
 ROOT="$(cd "$(dirname "$self")" && pwd -P)"
-ENVS="${TTS_TRAIN_ENVS:-$ROOT/.envs}"
+# A checkout that an update replaces, such as a plugin's, keeps nothing in itself.
+DATA="$ROOT"
+[ "${TTS_TRAIN_DATA:-}" != user ] || DATA="${XDG_DATA_HOME:-$HOME/.local/share}/tts-train"
+ENVS="${TTS_TRAIN_ENVS:-$DATA/.envs}"
 # Set where the program is installed from a wheel: the code lies elsewhere, and this folder may not be written to.
 CODE="${TTS_TRAIN_CODE:-$ROOT}"
-TOOLS="${TTS_TRAIN_TOOLS:-$ROOT/.tools}"
+TOOLS="${TTS_TRAIN_TOOLS:-$DATA/.tools}"
 LOCKS="$CODE/jobs/environments/locks"
 PYTHON_RANGE="${TTS_TRAIN_PYTHON:->=3.11,<3.14}"
 
@@ -30,6 +33,7 @@ tts-train: from an audiobook to a trained Qwen3-TTS voice.
   ./run.sh mcp [--http]              the MCP server, for an agent, on stdio or on a port of this machine
   ./run.sh tools                     the tools; each is a command: ./run.sh <tool> --help
   ./run.sh install-skill [--claude]   put the Agent Skill and the MCP entry in place (uninstall-skill takes them out)
+  ./run.sh bundle [--out FOLDER]     a file that desktop clients of MCPB install
   ./run.sh web [--port N]            jobs live, clips to hear and correct, voices to compare, in a browser
   ./run.sh listen TAKES [--against TAKES]   rate takes by ear, choose blindly between two voices, in a browser
   ./run.sh tensorboard | optuna-dashboard   loss curves of every training, trials of a search, in a browser

@@ -29,8 +29,11 @@ PROGRAM = "./run.sh" if IS_CHECKOUT else "tts-train"
 
 
 def data_folder(environ: Mapping[str, str]) -> Path:
-    """Return the folder of home and environments: of the checkout, else the user's own for data (XDG)."""
-    if IS_CHECKOUT:
+    """Return the folder of home and environments: of the checkout, else the user's own for data (XDG).
+
+    A checkout that an update replaces, such as a plugin's, sets ``TTS_TRAIN_DATA=user`` to use the latter too.
+    """
+    if IS_CHECKOUT and environ.get("TTS_TRAIN_DATA") != "user":
         return CODE
     return Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share").expanduser() / "tts-train"
 

@@ -1,9 +1,9 @@
 """Parameters and result of ``narrate``: a book's text to an audiobook."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from jobs.dataset.manifest import check_step
 from jobs.errors import UserError
@@ -57,6 +57,7 @@ class Params(Strict):
     ref_text: str | None = rare(None, description="Base model only: what ref_audio says.")
     chapter_audio: Literal["mp3", "flac", "none"] = rare("mp3", description="A file for each chapter.")
     subtitles: bool = rare(True, description="book.srt and book.vtt.")
+    read_along: bool = rare(False, description="book.epub: text and audio, lit as spoken. Needs chapter_audio=mp3.")
     loudness_lufs: float = rare(-19.0, ge=-30, le=-14, description="Of each chapter (EBU R 128).")
     bitrate_kbps: int = rare(64, ge=32, le=128, description="Of the AAC in the m4b.")
     temperature: float = rare(0.9, gt=0, le=2)
@@ -68,6 +69,12 @@ class Params(Strict):
         None, gt=0, le=120, description="Takes are cut there. Default: three times what the narrator needs."
     )
 
+    @model_validator(mode="after")
+    def _check_read_along(self) -> Self:
+        if self.read_along and self.chapter_audio != "mp3":
+            raise ValueError(f"read_along puts MP3s into book.epub, and chapter_audio is {self.chapter_audio}")
+        return self
+
 
 class Result(Strict):
     """Result of ``narrate``."""
@@ -75,6 +82,7 @@ class Result(Strict):
     folder: str
     words: str = Field(description="words.txt: rare words, to be completed as a pronunciation file.")
     audiobook: str | None = Field(None, description="book.m4b; null with list_words.")
+    read_along: str | None = Field(None, description="book.epub, where read_along was asked for.")
     report: str | None = Field(None, description="report.html: chapters, waveforms, and what to listen to.")
     title: Untrusted | None = None
     n_chapters: int

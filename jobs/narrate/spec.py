@@ -55,6 +55,7 @@ KIND = JobKind(
             "book.m4b",
             "book.srt",
             "book.vtt",
+            "book.epub",
             "report.html",
             "words.txt",
             "[0-9][0-9][0-9]*.mp3",

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from jobs.asr.model_registry import language_code
 from jobs.asr.pocketsphinx_asr import Recogniser
 from jobs.audio.clip_io import CLIP_RATE_HZ, Samples
 from jobs.books.blocks import Cover
@@ -14,7 +15,8 @@ from jobs.files.folders import make_folder, remove
 from jobs.files.reading import read_bytes
 from jobs.narrate.params import Params, Result
 from jobs.narrate.report.html_report import ChapterRow, Waveform, write_report
-from jobs.narrate.report.subtitles import Cue, write_subtitles
+from jobs.narrate.report.read_along import write_read_along
+from jobs.narrate.report.subtitles import SUBTITLES, Cue, write_subtitles
 from jobs.narrate.script.passages import Passage
 from jobs.narrate.script.rare_words import find_rare_words, write_list
 from jobs.narrate.script.script import Script, read_script
@@ -27,6 +29,7 @@ from jobs.narrate.speech.voice import prepare_voice
 from jobs.runner.worker.context import JobContext
 
 AUDIOBOOK, WORDS, REPORT, TAKES = "book.m4b", "words.txt", "report.html", "passages"
+READ_ALONG = "book.epub"
 MOST_NAMED = 10
 
 
@@ -61,6 +64,17 @@ def run(params: Params, context: JobContext) -> Result:
             return store.read(keys[passage], narrated.kept[keys[passage]].attempt)
 
         rows = _write_sound(folder, params, script, cover, read, context)
+    if params.read_along:
+        write_read_along(
+            folder / READ_ALONG,
+            [row.timeline for row in rows],
+            title=script.title,
+            author=params.author or script.book.author,
+            language=language_code(voice.language),
+            cover=cover,
+            modified_s=Path(params.text).stat().st_mtime,
+        )
+        context.publish("read_along", folder / READ_ALONG, "other")
     doubtful = [passage.text for passage in script.passages if narrated.kept[keys[passage]].reasons]
     write_report(folder / REPORT, script.title, rows, narrated.kept, keys, script.skipped, script.book.notes)
     context.publish("report", folder / REPORT, "report")
@@ -68,6 +82,7 @@ def run(params: Params, context: JobContext) -> Result:
         update={
             "audiobook": str(folder / AUDIOBOOK),
             "report": str(folder / REPORT),
+            "read_along": str(folder / READ_ALONG) if params.read_along else None,
             "n_spoken": narrated.n_spoken,
             "n_doubtful": len(doubtful),
             "doubtful": doubtful[:MOST_NAMED],
@@ -131,9 +146,9 @@ def _write_sound(
             own = {**tags, "album": script.title, "title": chapter.title, "track": str(chapter.number)}
             write_chapter(path, sound(), own)
             written.add(path.name)
-    _remove_stale(folder, written)
     if params.subtitles:
-        write_subtitles(folder, _make_cues(timelines, starts))
+        written |= {path.name for path in write_subtitles(folder, _make_cues(timelines, starts))}
+    _remove_stale(folder, written)
     return rows
 
 
@@ -156,7 +171,8 @@ def _make_cues(timelines: Sequence[Timeline], starts: Sequence[int]) -> list[Cue
 
 
 def _remove_stale(folder: Path, written: set[str]) -> None:
-    """Delete the chapters of an earlier narration; the runner has checked that they are ours."""
-    for path in sorted(folder.glob("[0-9][0-9][0-9]*.*")):
-        if path.suffix in (".mp3", ".flac") and path.name not in written:
+    """Delete what an earlier narration made and this one does not; the runner has checked that it is ours."""
+    chapters = (path for path in folder.glob("[0-9][0-9][0-9]*.*") if path.suffix in (".mp3", ".flac"))
+    for path in sorted([*chapters, *(folder / name for name in (*SUBTITLES, READ_ALONG))]):
+        if path.name not in written and path.exists():
             remove(path)

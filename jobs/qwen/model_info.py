@@ -151,7 +151,7 @@ def check_instruct(model: str, instruct: str | None) -> None:
 def check_request(
     model: str, *, speaker: str | None, language: str | None, instruct: str | None, has_reference: bool
 ) -> None:
-    """Check a request for speech against a model's files; of a name that is not on this disk, what the name tells.
+    """Check a request for speech against a model's files; of a name that is not on this disk, only the name.
 
     Args:
         model: folder, hub id or ``toy``.

@@ -62,6 +62,10 @@ PLAIN_COMMANDS = {
     ),
     "uninstall-skill": PlainCommand("Remove what install-skill added.", "server.skill.command:uninstall_command"),
     "docs": PlainCommand("Regenerate the tables of tools in the pages.", "server.cli.docs:docs_command"),
+    "bundle": PlainCommand(
+        "Write an MCPB bundle for desktop clients: bundle [--out FOLDER] [--namespace io.github.OWNER].",
+        "server.skill.bundle:bundle_command",
+    ),
     "optuna-dashboard": PlainCommand(
         "The trials of a search in a browser: optuna-dashboard [STUDY] [--port N].",
         "server.dashboards.command:optuna_command",

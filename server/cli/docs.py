@@ -1,4 +1,4 @@
-"""``./run.sh docs`` and ``./run.sh tools``: generated pages, and the list of tools."""
+"""``./run.sh docs`` and ``./run.sh tools``: generated pages and manifests, and the list of tools."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +17,7 @@ from tools.docs.pages import (
     tools_table,
     workflow,
 )
+from tools.docs.plugin_manifests import make_manifests
 from tools.docs.schema import listed
 
 
@@ -45,7 +46,7 @@ def docs_command(words: Sequence[str], settings: Settings, about: str, root: Pat
     Parser(prog="./run.sh docs", description=about).parse_args(list(words))
     changed = {name: text for name, text in pages(root).items() if _read(root / name) != text}
     for name, text in changed.items():
-        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
         write_text(root / name, text)
     return "".join(f"wrote {name}\n" for name in changed) or "docs are up to date\n"
 
@@ -67,7 +68,7 @@ def pages(root: Path = PROJECT_ROOT) -> dict[str, str]:
         found[name] = _read(root / name)
         for block, text in blocks.items():
             found[name] = replace_block(found[name], block, text())
-    return found
+    return {**found, **make_manifests(found["SKILL.md"])}
 
 
 def _read(path: Path) -> str:

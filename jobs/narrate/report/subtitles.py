@@ -9,6 +9,7 @@ import pysubs2
 
 from jobs.files.atomic_io import write_text
 
+SUBTITLES = ("book.srt", "book.vtt")
 _NO_BRACES = str.maketrans("{}\\", "()/")
 
 
@@ -23,7 +24,7 @@ class Cue:
 
 def write_subtitles(folder: Path, cues: Sequence[Cue]) -> list[Path]:
     """Write ``book.srt`` and ``book.vtt``, and return their paths."""
-    srt, vtt = folder / "book.srt", folder / "book.vtt"
+    srt, vtt = (folder / name for name in SUBTITLES)
     write_text(srt, _make_file(cues, lambda text: text).to_string("srt"))
     write_text(vtt, _make_file(cues, lambda text: html.escape(text, quote=False)).to_string("vtt"))
     return [srt, vtt]

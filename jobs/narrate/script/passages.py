@@ -43,12 +43,14 @@ class Passage:
         said: as the model gets it.
         occurrence: how many passages before it are said in the same way.
         pause_s: silence after it.
+        is_heading: it is a heading, not a part of a paragraph.
     """
 
     text: str
     said: str
     occurrence: int
     pause_s: float
+    is_heading: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def make_chapters(sections: Sequence[Section], language_code: str, pronunciation
             said = pronunciations.apply(say_heading(text) if heading else text)
             if any(character.isalnum() for character in said):
                 occurrence = counts[said] = counts.get(said, -1) + 1
-                passages.append(Passage(text, said, occurrence, pause_s))
+                passages.append(Passage(text, said, occurrence, pause_s, heading))
         if passages:
             chapters.append(Chapter(len(chapters) + 1, section.title, tuple(passages)))
     return chapters

@@ -6,12 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
 from jobs.narrate.params import Params
-from jobs.qwen.export import write_voice
-from jobs.qwen.loading import load_base
-from jobs.qwen.toy.checkpoints import TOY_CODEC, make_toy_base
+from tests.support.noise_voice import make_noise_voice
 
 BOOK = """---
 title: Two Birds
@@ -33,12 +30,7 @@ Ms. Frobisher kept a hen, and the hen laid an egg on each day of the year.
 
 @pytest.fixture(scope="session")
 def voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.set_num_threads(1)
-    folder = tmp_path_factory.mktemp("models") / "base"
-    base = make_toy_base(folder, shape="0.6b", codebook_size=256, codec=TOY_CODEC, weight_std=0.1)
-    embedding = torch.randn(64, generator=torch.Generator().manual_seed(0)) * 0.05
-    model = load_base(base, "cpu", torch.float32).model
-    return write_voice(model, base, base.with_name("voice"), voices={"nora": embedding}, card={})
+    return make_noise_voice(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture

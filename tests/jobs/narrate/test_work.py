@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip
 from jobs.errors import UserError
@@ -173,3 +174,19 @@ def test_a_chapter_that_is_not_there_is_refused(make_params: Make, make_context)
 
     assert refused.value.code == "chapter_unknown"
     assert "no chapter 3" in refused.value.message
+
+
+def test_a_book_to_read_along_is_made_when_asked_for_and_removed_when_not(
+    make_params: Make, make_context, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    with_book = run(make_params(read_along=True), make_context())
+    assert with_book.read_along == str(out / "book.epub")
+    assert list_undeclared(KIND, out_dir=out) == []
+
+    without = run(make_params(subtitles=False, chapter_audio="none"), make_context())
+
+    assert without.read_along is None
+    assert sorted(path.name for path in out.iterdir()) == ["book.m4b", "passages", "report.html", "words.txt"]
+    with pytest.raises(ValidationError, match="chapter_audio is flac"):
+        make_params(read_along=True, chapter_audio="flac")
