@@ -51,10 +51,10 @@ def strengths(votes: Sequence[Vote]) -> list[Strength]:
     fitted = _fit(pairs[all_votes], share[all_votes], groups)[0]
     low, high = np.quantile(_fit(pairs[drawn], share[drawn], groups), [0.025, 0.975], axis=0)
     n_votes = np.bincount(pairs.ravel(), minlength=len(names))
+    rows = np.round(np.stack([fitted, low, high], axis=1), 3).tolist()
     found = [
-        Strength(name, three[0], three[1], three[2], int(n_votes[at]), groups[at])
+        Strength(name, rows[at][0], rows[at][1], rows[at][2], int(n_votes[at]), groups[at])
         for name, at in index.items()
-        for three in [[round(float(each[at]), 3) for each in (fitted, low, high)]]
     ]
     return sorted(found, key=lambda one: (one.group, -one.strength, one.model))
 
