@@ -198,7 +198,7 @@ CODES: dict[str, dict[str, str]] = {
         "address_unusable": "The server cannot listen on this address.",
         "port_taken": "The port is in use; choose another.",
         "http_exposed": "The address can be reached from other machines, and no token protects it.",
-        "request_invalid": "The body of a request to serve_voice is no JSON of its fields; the message names the fault.",
+        "request_invalid": "The body of a request to serve_voice is not JSON of its fields: the message says why.",
         "text_too_long": "A text is longer than serve_voice speaks at once. Send it in parts, or call narrate.",
         "speed_unsupported": "serve_voice speaks at the voice's own speed.",
         "stream_unsupported": "serve_voice streams audio and no events.",

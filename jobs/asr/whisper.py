@@ -215,6 +215,7 @@ def load_whisper(
 ) -> LoadedWhisper:
     """Load a model; arguments and errors as in ``jobs.asr.whisper.Transcriber``."""
     import ctranslate2
+
     from jobs.asr.whisper_encoding import KeepingWhisper
 
     if device == "auto":

@@ -104,7 +104,9 @@ class FileTranscript:
                 reached_s = span.end_s
             else:
                 inside = [min(max(time_s, 0.0), chunk.duration_s) for time_s in (span.start_s, span.end_s)]
-                rejected.append(RejectedSpan(Span(inside[0], inside[1]), reason, f"{row.start_s}-{row.end_s} s", row.text))
+                rejected.append(
+                    RejectedSpan(Span(inside[0], inside[1]), reason, f"{row.start_s}-{row.end_s} s", row.text)
+                )
         return kept, rejected
 
     def _place(self, rows: Sequence[Sentence], start_24k: int) -> tuple[CutText, list[PlacedRun]]:
