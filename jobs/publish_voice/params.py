@@ -19,10 +19,10 @@ REPOSITORY = r"^[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}$"
 class Params(Strict):
     """Parameters of ``publish_voice``."""
 
-    model: ModelRef = Field(description="A trained voice: name, folder, job_id or handle.")
-    engine: Engine = Field("qwen-tts", description="Program that shall speak with it.")
-    repository: str | None = Field(None, pattern=REPOSITORY, description="OWNER/NAME on the Hugging Face Hub.")
-    consent: str = Field("", max_length=2000, description="Whose voice it is and what that person agreed to.")
+    model: ModelRef = Field(description="A trained voice.")
+    engine: Engine = Field("qwen-tts", description="")
+    repository: str | None = Field(None, pattern=REPOSITORY, description="OWNER/NAME on the Hub.")
+    consent: str = Field("", max_length=2000, description="Whose voice, what was agreed.")
     out_dir: OutputPath = rare("", description="Default: for-ENGINE beside the voice.")
     private: bool = rare(True, description="Of a new repository.")
     license: str | None = rare(

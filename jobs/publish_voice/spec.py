@@ -49,10 +49,10 @@ KIND = JobKind(
     tool=StartTool(
         title="Publish a voice, or use it elsewhere",
         description="""\
-Publish a voice: a folder that another engine speaks with, or a Hub repository, with model card, ratings, samples.
+Publish a voice with a model card: a folder that another engine speaks with, or a Hub repository.
 
-Show the person the files of dry_run and ask for consent first; a repository is private by default and needs
-`hf auth login`. No paths or tokens are published. A job; the same call goes on. Its result says how to speak.""",
+Show the person the files of dry_run and get consent first. Private by default. A job; the same call goes on. Its
+result says how to speak.""",
         order=97,
         next=next_step,
         open_world=True,

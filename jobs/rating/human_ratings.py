@@ -135,15 +135,19 @@ class Preference:
     high: float
 
 
+def last_votes(votes: Sequence[Vote]) -> list[Vote]:
+    """Keep the last of each person's votes between the same two takes."""
+    return list({(vote.who, frozenset((vote.audio, vote.against))): vote for vote in votes}.values())
+
+
 def preferences(votes: Sequence[Vote]) -> list[Preference]:
     """Compute win rates of each two models that were compared, in either order.
 
-    Of a person's votes between the same two takes the last one counts. With two models a win rate says what Elo or
-    Bradley-Terry would, and its interval needs no fit.
+    With two models a win rate says what Bradley-Terry would, and its interval needs no fit; for more see
+    ``jobs.rating.bradley_terry``.
     """
-    last = {(vote.who, frozenset((vote.audio, vote.against))): vote for vote in votes}
     pairs: dict[tuple[str, str], list[Vote]] = {}
-    for vote in last.values():
+    for vote in last_votes(votes):
         pair = (vote.model, vote.against_model)
         pairs.setdefault(pair[::-1] if pair[::-1] in pairs else pair, []).append(vote)
     found = []

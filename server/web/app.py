@@ -11,7 +11,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from jobs.errors import UserError
-from server.http.host_check import HostCheck
+from jobs.http.host_check import HostCheck
 from server.http.page_server import ADDRESS, PageServer, WithHeaders, limited_page
 from server.web import compare_page, dataset_page, jobs_page, voices_page
 from server.web.admission import Admission, Keys

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,7 @@ def done(folder: Path) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
                        {"takes": str(folder / "takes.jsonl"), "folder": str(folder)}),
         "rate_samples": ({"takes": str(folder / "takes.jsonl"), "narrator_manifest": ingested,
                           "out": str(folder / "ratings.json")}, {"report": str(folder / "report.html")}),
+        "serve_voice": ({"voices": [voice]}, {"url": "http://127.0.0.1:1/v1"}),
         "narrate": ({"model": voice, "text": str(folder / "book.txt"), "out_dir": str(folder / "read")},
                     {"audiobook": str(folder / "read" / "book.m4b"), "report": str(folder / "read" / "report.html"),
                      "n_doubtful": 2}),
@@ -134,7 +136,9 @@ def _prepare(kind: str, args: StartArgs, context: ToolContext) -> None:
     try:
         prepare(all_kinds()[kind], args, context)
     except UserError as error:
-        if not (kind in ("synthesize", "narrate", "publish_voice") and error.code == "model_without_weights"):
+        if not (
+            kind in ("synthesize", "narrate", "serve_voice", "publish_voice") and error.code == "model_without_weights"
+        ):
             raise
 
 
@@ -352,3 +356,12 @@ async def test_what_a_job_is_about_to_make_is_named_and_may_be_waited_for(
         assert f'after=["{ingest}"]' in refused.value.hint
     plan = await call("align", quiet, manifest="horus", after=[ingest], dry_run=True)
     assert plan.result["would_run"]["manifest"] == str(out / "train_manifest.jsonl")
+
+
+async def test_the_list_says_what_of_the_installation_is_missing(quiet: ToolContext, tmp_path: Path) -> None:
+    without = ToolContext(replace(quiet.settings, envs=tmp_path / "none"), quiet.runner)
+
+    answer = await call("list_jobs", without, what="installation")
+
+    assert "missing environment ml: not made" in " ".join(answer.explained.split())
+    assert answer.next == "Call setup."

@@ -128,7 +128,14 @@ class _GrowingText:
                 continue
             place = start + len(core)
             self.words.append(
-                TimedWord(core, offset_s + word.start_s, offset_s + word.end_s, first + start, first + place)
+                TimedWord(
+                    core,
+                    offset_s + word.start_s,
+                    offset_s + word.end_s,
+                    first + start,
+                    first + place,
+                    word.probability,
+                )
             )
 
 

@@ -23,13 +23,9 @@ def segment_candidates(
     candidates: list[ClipCandidate] = []
     rejected: list[RejectedSpan] = []
     reached_s = 0.0
-    # segments before the recording's start belong to its first chunk
-    low = bisect_left(segments, start_s, key=attrgetter("start_s")) if start_s > 0 else 0
-    for segment in segments[low : bisect_left(segments, start_s + duration_s, key=attrgetter("start_s"))]:
-        if not start_s <= max(segment.start_s, 0.0) < start_s + duration_s:
-            continue
+    for segment in segments_within(segments, start_s, duration_s):
         span = Span(segment.start_s - start_s, segment.end_s - start_s)
-        reason = _rejection_reason(segment, span, reached_s, duration_s)
+        reason = rejection_reason(segment.start_s, span, reached_s, duration_s, segment.text)
         if reason is None:
             cuts = [_is_speech(probabilities, time_s) for time_s in (span.start_s, span.end_s)]
             candidates.append(ClipCandidate(Span(span.start_s, span.end_s, *cuts), segment.text))
@@ -42,16 +38,31 @@ def segment_candidates(
     return kept, rejected + by_length
 
 
-def _rejection_reason(segment: Segment, span: Span, reached_s: float, duration_s: float) -> str | None:
-    if segment.end_s <= segment.start_s:
+def segments_within(segments: Sequence[Segment], start_s: float, duration_s: float) -> Sequence[Segment]:
+    """Return the segments that begin in a chunk; those before the recording's start belong to its first chunk."""
+    low = bisect_left(segments, start_s, key=attrgetter("start_s")) if start_s > 0 else 0
+    return segments[low : bisect_left(segments, start_s + duration_s, key=attrgetter("start_s"))]
+
+
+def rejection_reason(recording_s: float, span: Span, reached_s: float, duration_s: float, text: str) -> str | None:
+    """Return why a text with times is not kept.
+
+    Args:
+        recording_s: its start in the recording.
+        span: its time in the chunk.
+        reached_s: end of the one before.
+        duration_s: of the chunk.
+        text: its words.
+    """
+    if span.end_s <= span.start_s:
         return "segment_backwards"
-    if segment.start_s < 0:
+    if recording_s < 0:
         return "segment_before_start"
     if span.start_s < reached_s - 1e-6:
         return "segment_overlaps"
     if span.end_s > duration_s + 1e-3:
         return "segment_crosses_end"
-    return None if segment.text else "segment_without_text"
+    return None if text else "segment_without_text"
 
 
 def _is_speech(probabilities: Samples, at_s: float) -> bool:

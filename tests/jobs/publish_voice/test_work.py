@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from huggingface_hub import HfApi, configure_http_backend
 
@@ -17,6 +18,7 @@ from jobs.publish_voice.dry_run import plan
 from jobs.publish_voice.params import Params, check
 from jobs.publish_voice.work import run
 from jobs.qwen.model_files import CARD
+from jobs.qwen.upstream import qwen_tts
 from jobs.runner.worker.context import Cancelled
 from jobs.settings import Settings
 from tests.jobs.publish_voice.conftest import SECRET
@@ -70,6 +72,16 @@ def test_a_folder_has_the_voice_a_card_and_samples_and_nothing_else(
                    "4.7 (of 8)", "3.1 (of 6)", "a person must listen", "sha256 def"):  # fmt: skip
         assert stated in card
     assert "<b>" not in card
+
+
+def test_the_published_package_speaks_with_it(voice: Path, tmp_path: Path) -> None:
+    found = run(Params(model=str(voice), out_dir=str(tmp_path / "out")), NullContext(tmp_path))
+
+    stock = qwen_tts().Qwen3TTSModel.from_pretrained(found.folder, dtype=torch.float32)
+    wavs, rate = stock.generate_custom_voice("hello", speaker=found.speakers[0], max_new_tokens=4)
+
+    assert (rate, len(wavs[0]) % 1920) == (24000, 0)
+    assert len(wavs[0]) > 0
 
 
 def test_no_path_and_no_token_is_published(voice: Path, tmp_path: Path) -> None:
