@@ -2,7 +2,8 @@
 
 Harness: ``tests.support.chaos``. Jobs are submitted by real processes; server, supervisor, shim, worker, pairs and
 all of them are killed with SIGKILL at random moments; the store is compared with the workers' own journals. Prints a
-table by target and every broken promise; exit code 1 if there is one.
+table by target and every broken promise, which is added to ``var/chaos.txt`` with what the home knew of the job; exit
+code 1 if there is one.
 """
 
 from __future__ import annotations
@@ -15,7 +16,17 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from jobs.settings import PROJECT_ROOT
 from tests.support.chaos import harness
+
+COMPLAINTS = PROJECT_ROOT / "var" / "chaos.txt"
+
+
+def keep(text: str) -> None:
+    """Add a complaint to the file that outlives the bench."""
+    COMPLAINTS.parent.mkdir(exist_ok=True)
+    with COMPLAINTS.open("a", encoding="utf-8") as stream:
+        stream.write(text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     complaints.extend(chaos.complaints)
                     for complaint in chaos.complaints:
                         sys.stderr.write(complaint + "\n")
+                        keep(f"{time.strftime('%Y-%m-%d %H:%M:%S')} seed {options.seed}: {complaint}\n")
                     chaos.complaints.clear()
         finally:
             chaos.end()

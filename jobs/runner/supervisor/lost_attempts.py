@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jobs.files import records
@@ -21,33 +21,41 @@ FIRST_RETRY_S, LONGEST_RETRY_S = 0.1, 5.0
 
 
 class LostAttempts:
-    """Detects attempts without a shim, and does the shim's part for a worker that has outlived it."""
+    """Detects attempts without a shim, and does the shim's part for a worker that has outlived it.
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    ``exit_code`` collects the children that have ended; it returns the code of a pid and start time, if it was one.
+    """
+
+    def __init__(self, settings: Settings, store: Store, exit_code: Callable[[int, str | None], int | None]) -> None:
         self._settings = settings
         self._store = store
+        self._exit_code = exit_code
         self._stop_asked_at: dict[str, float] = {}  # orphans that were sent SIGTERM, and when
 
-    def settle(self, row: JobRow, folder: AttemptFolder, reaped: Mapping[int, int]) -> None:
-        """Record the end of an attempt whose shim has ended, unless its worker lives on.
-
-        Args:
-            reaped: exit codes of workers that the supervisor has collected, by pid.
-        """
-        start = records.read_record(folder.start) or {}
-        pid = int(start.get("pid", 0))
+    def settle(self, row: JobRow, folder: AttemptFolder) -> None:
+        """Record the end of an attempt whose shim has ended, unless its worker lives on."""
         exit_ = read_exit(folder)
-        if exit_ is None and pid in reaped:
-            timed_out = row.id in self._stop_asked_at and not row.cancel
-            exit_ = Exit(reaped[pid], cancelled=bool(row.cancel), timed_out=timed_out)
-        if exit_ is None and processes.is_of_attempt(pid, start.get("start_time"), row.mark):
-            if row.cancel or _is_overdue(row, start):
-                self._stop_orphan(row, pid)
-            log_rotation.shorten_log(folder.log, self._settings.log_limit_bytes)  # as its shim did
-            return
+        start = _read_start(row, folder)
+        pid, started = int(start.get("pid", 0)), start.get("start_time")
+        is_ending = False
+        if exit_ is None:
+            # It loses its lock a moment before it is gone, and its worker is not our child before that.
+            if processes.is_alive(int(start.get("shim", 0)), start.get("shim_start_time")):
+                return
+            if processes.is_of_attempt(pid, started, row.mark):
+                if row.cancel or _is_overdue(row, start):
+                    self._stop_orphan(row, pid)
+                log_rotation.shorten_log(folder.log, self._settings.log_limit_bytes)  # as its shim did
+                return
+            is_ending = locks.is_held(folder.tree_lock)
+            # Not before it is known to have ended: a code that is looked for first may be missed.
+            code = self._exit_code(pid, started)
+            if code is not None:
+                timed_out = row.id in self._stop_asked_at and not row.cancel
+                exit_ = Exit(code, cancelled=bool(row.cancel), timed_out=timed_out)
         if pid:  # the worker is gone: what it has left behind has no purpose
             processes.end_tree(row.mark, timeout_s=0.2)
-        if exit_ is None and locks.is_held(folder.tree_lock):
+        if exit_ is None and is_ending:
             return
         if exit_ is None and row.state == "starting":
             start_later(self._store, row)
@@ -60,6 +68,19 @@ class LostAttempts:
         asked_at = self._stop_asked_at.setdefault(row.id, time.monotonic())
         overdue = time.monotonic() - asked_at >= self._settings.cancel_grace_s
         processes.signal_group(pid, signal.SIGKILL if overdue else signal.SIGTERM)
+
+
+def _read_start(row: JobRow, folder: AttemptFolder) -> Mapping[str, Any]:
+    """Read what the shim noted of its worker; noted here for one that was killed between starting it and the note."""
+    start = records.read_record(folder.start)
+    if start is not None or not locks.is_held(folder.tree_lock):
+        return start or {}
+    found = processes.find_oldest(row.mark)
+    if found is None:
+        return {}
+    start = {"pid": found[0], "start_time": found[1]}
+    records.write_record(folder.start, start)
+    return start
 
 
 def start_later(store: Store, row: JobRow) -> None:

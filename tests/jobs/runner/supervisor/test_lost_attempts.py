@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from jobs.files import records
-from jobs.runner.machine import processes
-from jobs.runner.paths import Home
-from jobs.runner.store import Store
+from jobs.runner.machine import locks, processes
+from jobs.runner.paths import AttemptFolder, Home
+from jobs.runner.store import JobRow, Store
 from jobs.runner.supervisor.lost_attempts import LostAttempts
 from jobs.settings import Settings
 
@@ -19,22 +21,76 @@ JOB = "add-20261122-131144-7f3a"
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc (Linux)")
 def test_a_record_that_names_another_process_stops_nothing(settings: Settings, store: Store, home: Home) -> None:
+    folder = add_running(store, home, cancel=1)
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as other:
+        started = processes.start_time(other.pid)
+        records.write_record(folder.start, {"pid": other.pid, "start_time": started, "shim": 1})
+
+        LostAttempts(settings, store, lambda *_: None).settle(get(store), folder)
+        said = other.communicate(b"still here")[0]
+
+    assert said == b"still here"
+    assert get(store).state == "cancelled"
+
+
+def test_an_exit_code_is_of_the_process_that_was_started_and_not_of_a_later_one_with_its_pid(
+    settings: Settings, store: Store, home: Home
+) -> None:
+    folder = add_running(store, home)
+    records.write_record(folder.start, {"pid": 2**30, "start_time": "5", "shim": 2**30, "shim_start_time": "4"})
+    codes = {(2**30, "6"): 0, (2**30, "5"): 7}
+
+    LostAttempts(settings, store, lambda *process: codes.get(process)).settle(get(store), folder)
+
+    assert (get(store).state, get(store).exit_code) == ("failed", 7)
+
+
+def test_an_attempt_whose_shim_has_freed_its_lock_but_not_ended_is_looked_at_again(
+    settings: Settings, store: Store, home: Home
+) -> None:
+    folder = add_running(store, home)
+    shim, began = os.getpid(), processes.start_time(os.getpid())
+    records.write_record(folder.start, {"pid": 2**30, "start_time": "5", "shim": shim, "shim_start_time": began})
+
+    LostAttempts(settings, store, lambda *_: None).settle(get(store), folder)
+
+    assert get(store).state == "running"
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc (Linux)")
+def test_a_worker_that_its_shim_had_no_time_to_note_is_found_stopped_and_its_code_kept(
+    settings: Settings, store: Store, home: Home
+) -> None:
+    folder = add_running(store, home, cancel=1)
+    tree_lock = locks.take(folder.tree_lock, wait=True)
+    assert tree_lock is not None
+    mark = {processes.MARK: f"{JOB}/1"}
+    with subprocess.Popen(
+        ["sleep", "600"], env=os.environ | mark, start_new_session=True, pass_fds=[tree_lock]
+    ) as worker:
+        os.close(tree_lock)
+        lost = LostAttempts(settings, store, lambda pid, _: worker.returncode if pid == worker.pid else None)
+        lost.settle(get(store), folder)
+        code = worker.wait()
+    lost.settle(get(store), folder)
+
+    assert code == -signal.SIGTERM
+    assert (get(store).state, get(store).exit_code) == ("cancelled", -signal.SIGTERM)
+
+
+def add_running(store: Store, home: Home, cancel: int = 0) -> AttemptFolder:
+    """Add a job whose first attempt runs."""
     row = {"id": JOB, "kind": "add", "spec_hash": "", "document": "{}", "resource": "cpu", "environment": "ml",
-           "max_tries": 1, "created_at": 1.0, "state": "running", "attempt": 1, "cancel": 1}  # fmt: skip
+           "max_tries": 1, "created_at": 1.0, "state": "running", "attempt": 1, "cancel": cancel}  # fmt: skip
     with store.transaction() as connection:
         store.insert(connection, row, None)
     folder = home.attempt(JOB, 1)
     folder.path.mkdir(parents=True)
-    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as other:
-        started = processes.start_time(other.pid)
-        records.write_record(folder.start, {"pid": other.pid, "start_time": started, "shim": 1})
-        running = store.get(JOB)
-        assert running is not None
+    return folder
 
-        LostAttempts(settings, store).settle(running, folder, {})
-        said = other.communicate(b"still here")[0]
 
-    settled = store.get(JOB)
-    assert said == b"still here"
-    assert settled is not None
-    assert settled.state == "cancelled"
+def get(store: Store) -> JobRow:
+    """The job as it is now."""
+    row = store.get(JOB)
+    assert row is not None
+    return row
