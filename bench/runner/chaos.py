@@ -1,4 +1,5 @@
-"""Random kills of every process of the job runner: ``./run.sh bench chaos [--rounds 300] [--homes 2] [--seed N]``.
+"""Random kills of every process of the job runner: ``./run.sh bench chaos [--rounds 300] [--minutes M] [--homes 2]
+[--seed N]``.
 
 Harness: ``tests.support.chaos``. Jobs are submitted by real processes; server, supervisor, shim, worker, pairs and
 all of them are killed with SIGKILL at random moments; the store is compared with the workers' own journals. Prints a
@@ -33,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Play and print."""
     parser = argparse.ArgumentParser(prog="run.sh bench chaos", description=__doc__)
     parser.add_argument("--rounds", type=int, default=300)
+    parser.add_argument("--minutes", type=float, default=None, help="no round begins later")
     parser.add_argument("--homes", type=int, default=2, help="homes that are attacked at the same time")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(argv)
@@ -46,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             while True:
                 with lock:
-                    number = next(numbers, None)
+                    is_over = options.minutes is not None and time.monotonic() - began > 60 * options.minutes
+                    number = None if is_over else next(numbers, None)
                 if number is None:
                     return
                 target = harness.TARGETS[number % len(harness.TARGETS)]
@@ -75,7 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         total.add(tally)
     sys.stdout.write(harness.table(tallies | {"all rounds": total}) + "\n")
     sys.stdout.write(f"{time.monotonic() - began:.0f} s; {len(complaints)} broken promises\n")
-    return 1 if complaints or total.rounds < options.rounds else 0
+    is_short = options.minutes is None and total.rounds < options.rounds
+    return 1 if complaints or is_short else 0
 
 
 if __name__ == "__main__":

@@ -47,9 +47,9 @@ def decode_text_file(path: Path) -> BookText:
         mended = _decode_mixed(content)
         if mended is not None:
             line = content.count(b"\n", 0, error.start) + 1
-            text, n_bad = mended
+            mixed, n_bad = mended
             note = f"{path.name!r} has {n_bad} bytes that are not UTF-8, the first in line {line}: read as {WESTERN}."
-            return check_not_empty(BookText(text, (note,)), path)
+            return check_not_empty(BookText(mixed, (note,)), path)
         guess = _guess_encoding(content, error.start) if len(content) >= MIN_GUESSED_BYTES else None
         text = _decode(content, guess) if guess is not None else None
         if text is None or "\0" in text:
