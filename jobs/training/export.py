@@ -20,8 +20,9 @@ from jobs.training.params import KeptExport, Params, Result
 from jobs.training.report.html_report import write_page
 from jobs.training.report.loss_plot import plot_losses
 from jobs.training.report.model_card import build_report, describe_kept, preset_speakers, voice_card
+from jobs.training.report.sample_list import SAMPLES, ZERO_SHOT
 from jobs.training.run import checkpoint as checkpoints
-from jobs.training.run.eval_samples import ZERO_SHOT, choose_clips, synthesize_samples
+from jobs.training.run.eval_samples import choose_clips, synthesize_samples
 from jobs.training.run.loss_history import LossHistory
 from jobs.training.run.model_setup import TrainableModel
 from jobs.training.run.training_loop import TrainingLoop
@@ -153,7 +154,7 @@ def export(run: Run, model: TrainableModel, loop: TrainingLoop, result: Result) 
     _write_voice_of(run, model, history, result.voice_step, Path(result.voice))
     if result.base is not None:
         write_base(model.model, base, Path(result.base), card=card(result.voice_step), encoder_folder=run.encoder)
-    remove(out / "samples")  # of another run
+    remove(out / SAMPLES)  # of another run
     plot_losses(history, out / "loss.png", f"{result.speaker}: {run.params.method}, {loop.step} steps")
     write_json(out / REPORT, build_report(result, run.identity, model.base_report, history))
     if run.params.keep_last_state:

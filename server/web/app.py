@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from jobs.errors import UserError
 from server.http.host_check import HostCheck
 from server.http.page_server import ADDRESS, PageServer, WithHeaders, limited_page
-from server.web import compare_page, dataset_page, jobs_page, voices_page
+from server.web import compare_page, dataset_page, jobs_page, training_page, voices_page
 from server.web.admission import Admission, Keys
 from server.web.calls import show_error
 from server.web.rendering import render, stylesheet
@@ -53,6 +53,7 @@ def web_app(context: ToolContext, keys: Keys, port: int) -> ASGIApp:
         routes=[
             Route("/", jobs_page.jobs),
             *jobs_page.ROUTES,
+            *training_page.ROUTES,
             *dataset_page.ROUTES,
             *voices_page.ROUTES,
             *compare_page.ROUTES,

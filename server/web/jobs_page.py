@@ -16,6 +16,7 @@ from server.web.calls import call_tool, context_of, read_form
 from server.web.job_rows import draw_curves, make_row, read_rows, signature, sort_recent
 from server.web.machine import Machine
 from server.web.rendering import render
+from server.web.training_page import TRAINING, show_training
 from tools.core.call_text import chosen
 from tools.core.registry import find_kind_tool
 from tools.get_artifact import MEDIA_TYPES, guess_mime_type, is_text
@@ -86,7 +87,10 @@ async def _job(request: Request) -> dict[str, Any]:
     context = context_of(request)
     row = await to_thread.run_sync(lambda: make_row(context.runner.get(job_id), context.runner))
     lineage = await to_thread.run_sync(context.runner.lineage, job_id)
-    return {"view": view, "row": row, "lineage": lineage}
+    training = None
+    if row.record.kind == TRAINING:
+        training = await to_thread.run_sync(show_training, row.record, context.settings)
+    return {"view": view, "row": row, "lineage": lineage, "training": training}
 
 
 async def metrics(request: Request) -> Response:

@@ -1,37 +1,12 @@
 // A person's way through the pages in a real browser: node flow.mjs FIRST_ADDRESS FOLDER_FOR_PICTURES CHROMIUM
 // Prints one JSON object with what was seen.
-import fs from "node:fs";
-import { createRequire } from "node:module";
-import path from "node:path";
+import { ask, finish, inspect, lap, open, openDataset, picture, seen } from "./person.mjs";
 
-const [, , address, pictures, executablePath] = process.argv;
-const require = createRequire(path.join(process.cwd(), "package.json"));
-const { chromium } = require("playwright-core");
-const seen = {complaints: [], wide: [], axe: {}, milliseconds: {}};
-const browser = await chromium.launch({executablePath, args: ["--no-sandbox"]});
-
-async function open(options) {
-  const context = await browser.newContext({viewport: {width: 1280, height: 900}, ...options});
-  const page = await context.newPage();
-  page.on("pageerror", error => seen.complaints.push("error: " + error.message));
-  page.on("dialog", dialog => { seen.complaints.push("dialog: " + dialog.message()); dialog.dismiss(); });
-  page.on("console", message => {
-    const text = message.text();
-    if (message.type() === "error" && !/status of 409|Error Code 409/.test(text)) seen.complaints.push(text);
-  });
-  await page.goto(address);
-  await page.waitForURL(/\/[^/]+\/$/);
-  return {page, root: page.url().replace(/\/$/, "")};
-}
-
-const clock = Date.now();
-const lap = name => { seen.milliseconds[name] = Date.now() - clock; };
 const {page, root} = await open({});
 seen.cookieReadable = await page.evaluate(() => document.cookie);
 
 // By keyboard alone: choose the first clip, add a word, store it.
-await page.goto(root + "/datasets/anna");
-await page.waitForSelector("#words");
+await openDataset(page, root, "anna");
 await page.keyboard.press("j");
 await page.waitForSelector("#correction");
 await page.keyboard.press("e");
@@ -85,7 +60,7 @@ lap("corrected at");
 // A job is seen on the open page without a reload.
 await page.goto(root + "/");
 await page.waitForSelector("#jobs");
-process.stdout.write("job please\n");
+await ask("job");
 await page.waitForSelector("table.jobs tbody tr", {timeout: 20000});
 seen.job = (await page.textContent("table.jobs tbody")).replace(/\s+/g, " ").trim();
 await page.click("table.jobs a");
@@ -112,8 +87,8 @@ for (const turn of ["cold", "warm"]) {
 
 lap("jobs and paint at");
 // Every page at two widths, light and dark; and by axe.
-const source = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const places = {jobs: "/", datasets: "/datasets", dataset: "/datasets/anna", voices: "/voices", listen: "/listen", missing: "/nothing"};
+const changing = {jobs: ["table.jobs td:nth-child(4)"], dataset: ["#clip .muted"], listen: [".choice .small"]};
 for (const [width, height] of [[1280, 900], [390, 844]]) {
   for (const colorScheme of ["light", "dark"]) {
     const {page: one} = await open({viewport: {width, height}, colorScheme, bypassCSP: true});
@@ -125,22 +100,13 @@ for (const [width, height] of [[1280, 900], [390, 844]]) {
         await one.waitForFunction(() => document.querySelector("#wave div")?.shadowRoot?.querySelector("[part~=region]"));
       }
       await one.waitForSelector("#machine span");
-      if (await one.evaluate(() => document.documentElement.scrollWidth) > width) seen.wide.push(name + " " + width);
-      await one.screenshot({path: path.join(pictures, `${name}-${width}-${colorScheme}.png`)});
+      await picture(one, `${name}-${width}-${colorScheme}`, changing[name]);
       const isNarrow = width === 390;  // each width and each scheme once, and few pages twice
       if (isNarrow !== (colorScheme === "dark") || (isNarrow && !["jobs", "dataset"].includes(name))) continue;
-      await one.evaluate(source);
-      const found = await one.evaluate(() => axe.run());
-      for (const fault of found.violations) {
-        if (["serious", "critical"].includes(fault.impact)) {
-          seen.axe[`${name} ${width} ${colorScheme} ${fault.id}`] = fault.nodes.map(node => node.html.slice(0, 120));
-        }
-      }
+      await inspect(one, `${name} ${width} ${colorScheme}`);
     }
     await one.context().close();
   }
 }
 lap("all at");
-seen.complaints = seen.complaints.filter(text => !/404/.test(text));
-process.stdout.write(JSON.stringify(seen) + "\n");
-await browser.close();
+await finish();
