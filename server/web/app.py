@@ -13,9 +13,9 @@ from starlette.types import ASGIApp
 from jobs.errors import UserError
 from server.http.host_check import HostCheck
 from server.http.page_server import ADDRESS, PageServer, WithHeaders, limited_page
-from server.web import compare_page, dataset_page, jobs_page, training_page, voices_page
 from server.web.admission import Admission, Keys
 from server.web.calls import show_error
+from server.web.pages import books, datasets, jobs, listen, training, voices
 from server.web.rendering import render, stylesheet
 from server.web.vendored import FILES, VENDOR
 from tools.core.tool_types import ToolContext
@@ -51,12 +51,13 @@ def web_app(context: ToolContext, keys: Keys, port: int) -> ASGIApp:
     security = TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=[f"http://{host}" for host in hosts])
     app = Starlette(
         routes=[
-            Route("/", jobs_page.jobs),
-            *jobs_page.ROUTES,
-            *training_page.ROUTES,
-            *dataset_page.ROUTES,
-            *voices_page.ROUTES,
-            *compare_page.ROUTES,
+            Route("/", jobs.jobs),
+            *jobs.ROUTES,
+            *training.ROUTES,
+            *datasets.ROUTES,
+            *voices.ROUTES,
+            *listen.ROUTES,
+            *books.ROUTES,
             Route("/style.css", _style),
             Route("/static/{name}", _script),
             Route("/vendor/{package}/{name}", _vendored),

@@ -13,9 +13,9 @@ from starlette.requests import Request
 from jobs.runner.models import JobRecord, Progress
 from jobs.runner.paths import Home
 from jobs.runner.progress.metric_history import MetricHistory
-from jobs.runner.store import Store
 from server.web.job_rows import advise, draw_curves, find_parent, name_subject, signature
-from server.web.jobs_page import _changes
+from server.web.pages.jobs import _changes
+from tests.server.web.conftest import add_job
 from tests.support.html_page import HOSTILE
 
 SEARCH = "tune_hparams-20260101-000000-0001"
@@ -23,17 +23,8 @@ TRIAL = "training-20260101-00000{}-0002"
 
 
 def add(browser, job_id: str, state: str, params: dict[str, Any], **more: Any) -> Path:
-    """Add a job to the store, with a folder for its first attempt."""
-    home = Home(browser.context.settings.home)
-    row = {"id": job_id, "kind": job_id.split("-")[0], "spec_hash": "", "document": json.dumps({"params": params}),
-           "resource": "cpu", "environment": "ml", "max_tries": 1, "created_at": 1.0, "state": state, "attempt": 1,
-           "ended_at": 9.0, "started_at": 2.0} | more  # fmt: skip
-    store = Store(home)
-    with store.transaction() as connection:
-        store.insert(connection, row, None)
-    attempt = home.attempt(job_id, 1)
-    attempt.path.mkdir(parents=True)
-    return attempt.path
+    """Add a job to the store of the pages."""
+    return add_job(browser.context.settings.home, job_id, state, params, **more)
 
 
 @pytest.fixture

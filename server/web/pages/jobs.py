@@ -15,8 +15,8 @@ from starlette.routing import Route
 from server.web.calls import call_tool, context_of, read_form
 from server.web.job_rows import draw_curves, make_row, read_rows, signature, sort_recent
 from server.web.machine import Machine
+from server.web.pages.training import TRAINING, show_training
 from server.web.rendering import render
-from server.web.training_page import TRAINING, show_training
 from tools.core.call_text import chosen
 from tools.core.registry import find_kind_tool
 from tools.get_artifact import MEDIA_TYPES, guess_mime_type, is_text
