@@ -16,7 +16,7 @@ from tools.inputs.references import dataset_files
 
 SAME_SHARE = 0.5
 """Of a clip's time that the aligned one must have: alignment trims a border that cuts a word."""
-_PLACE = re.compile(rb'"start_s": ?(-?[\d.e+-]+), ?"end_s": ?(-?[\d.e+-]+)')
+_PLACE = re.compile(rb'"source": ?{[^{}]*?"start_s": ?(-?[\d.e+-]+), ?"end_s": ?(-?[\d.e+-]+)')
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,11 @@ class Runner:
         self._home = Home(settings.home)
         self._store = Store(self._home)
 
+    @property
+    def home(self) -> Home:
+        """The home."""
+        return self._home
+
     def submit(
         self,
         kind: JobKind,

@@ -146,7 +146,9 @@ def _narrator_of(context: ToolContext, job_id: str) -> Path | None:
     """Return the reference clip of the narrator whose voice has spoken, if it was trained here."""
     model = Path(str(context.runner.get(job_id).params.get("model", ""))).resolve()
     for training in context.runner.list(kind="training", state="succeeded", limit=MOST_JOBS):
-        if Path(str((training.result or {}).get("voice", ""))).resolve() != model:
+        result = training.result or {}
+        exports = [one.get("voice") for one in result.get("exports") or () if isinstance(one, dict)]
+        if model not in {Path(str(voice)).resolve() for voice in (result.get("voice"), *exports) if voice}:
             continue
         manifest = Path(str(training.params.get("manifest", "")))
         with suppress(UserError):

@@ -45,11 +45,8 @@ def show_training(record: JobRecord, settings: Settings) -> dict[str, Any]:
         found = list_samples(folder)
     except (OSError, UserError):  # it lies where others may write
         found = []
-    numbered = [
-        {"number": number, "about": describe_source(sample.source), "sample": sample}
-        for number, sample in enumerate(found)
-    ]
-    by_text = [(text, list(some)) for text, some in groupby(numbered, key=lambda one: one["sample"].text)]
+    numbered = [(number, describe_source(sample.source), sample) for number, sample in enumerate(found)]
+    by_text = [(text, list(some)) for text, some in groupby(numbered, key=lambda one: one[2].text)]
     stopped_at = kept_step(folder) if record.state == "cancelled" else None
     return {"job_id": record.job_id, "n_samples": len(found), "sentences": by_text, "stopped_at": stopped_at}
 

@@ -12,8 +12,10 @@ from jobs.rating.human_ratings import Vote, preferences
 
 
 def vote(number: int, model: str, against: str, winner: str, who: str = "") -> Vote:
-    return Vote(audio=f"{number}.wav", against=f"../{number}.wav", text="x", winner=winner, at=1.0, model=model,
-                against_model=against, who=who)  # type: ignore[arg-type]  # fmt: skip
+    return Vote.model_validate(
+        {"audio": f"{number}.wav", "against": f"../{number}.wav", "text": "x", "winner": winner, "at": 1.0,
+         "model": model, "against_model": against, "who": who}
+    )  # fmt: skip
 
 
 def test_two_models_have_the_odds_of_their_votes() -> None:
@@ -40,10 +42,10 @@ def test_known_strengths_of_four_models_are_found_within_their_intervals() -> No
 
     (found,) = fit_strengths(votes)
 
-    assert [one.model for one in found] == ["a", "b", "c", "d"]
-    for one in found:
-        assert one.low < true[one.model] < one.high
-        assert one.high - one.low < 0.5
+    assert [each.model for each in found] == ["a", "b", "c", "d"]
+    for each in found:
+        assert each.low < true[each.model] < each.high
+        assert each.high - each.low < 0.5
     assert found[0].share_interval[0] > 0.5 > found[-1].share_interval[1]
 
 
