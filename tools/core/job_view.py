@@ -20,7 +20,7 @@ from tools.core.redact import redact, redacted
 from tools.core.registry import find_kind_tool
 from tools.core.tool_types import ToolContext
 from tools.core.views import ArtifactView, ErrorView, JobView
-from tools.core.web_page import page_of
+from tools.core.web_page import SEEN_AT, page_of
 
 RUNNING_LOG_LINES = 4
 FAILED_LOG_LINES = 6
@@ -81,7 +81,7 @@ def view_job(
 def _where_to_look(record: JobRecord, runner: Runner) -> str:
     """Return the sentence that names the job's page, while the web application runs."""
     page = page_of(record, runner.home) if record.parent is None and not record.is_collected else ""
-    return f" People see it at {page}" if page else ""
+    return f"{SEEN_AT}{page}" if page else ""
 
 
 async def wait_for(job_id: str, wait_s: float, context: ToolContext) -> JobRecord:

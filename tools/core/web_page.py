@@ -14,6 +14,9 @@ PLACES = {"narrate": "books/{job_id}", "synthesize": "listen"}
 """Where people look at jobs of a kind; others are looked at on their own page."""
 
 
+SEEN_AT = " People see it at "
+
+
 def find_page(home: Home) -> str:
     """Return the address below which the pages are, ending in a slash; empty: no application runs."""
     try:

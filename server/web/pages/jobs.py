@@ -19,6 +19,7 @@ from server.web.pages.training import TRAINING, show_training
 from server.web.rendering import render
 from tools.core.call_text import chosen
 from tools.core.registry import find_kind_tool
+from tools.core.web_page import SEEN_AT
 from tools.get_artifact import MEDIA_TYPES, guess_mime_type, is_text
 
 LOOK_EVERY_S, BEAT_EVERY_S = 1.0, 15.0
@@ -90,7 +91,8 @@ async def _job(request: Request) -> dict[str, Any]:
     training = None
     if row.record.kind == TRAINING:
         training = await to_thread.run_sync(show_training, row.record, context.settings)
-    return {"view": view, "row": row, "lineage": lineage, "training": training}
+    next_step = view.next.partition(SEEN_AT)[0]  # this is that page
+    return {"view": view, "next_step": next_step, "row": row, "lineage": lineage, "training": training}
 
 
 async def metrics(request: Request) -> Response:

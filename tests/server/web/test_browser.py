@@ -10,9 +10,14 @@ import numpy as np
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, write_clip
 from jobs.dataset.corrections.record import read_corrections
+from jobs.narrate.report.html_report import ChapterRow, Waveform, write_report
+from jobs.narrate.script.passages import Chapter, Passage
+from jobs.narrate.sound.timeline import Placed, Timeline
+from jobs.narrate.speech.take_store import KeptTake
 from jobs.runner.paths import Home
 from tests.server.web.browsing import compare_pictures, find_chromium, pages
 from tests.server.web.conftest import add_job, make_book, make_dataset, make_takes
+from tests.support.html_page import HOSTILE
 
 RUN_S = 120
 PAUSE_S = (1.9, 2.1)  # in the middle of each clip of 4 s
@@ -77,6 +82,24 @@ def add_voice(home: Path) -> None:
     (folder / "tts_train.json").write_text(json.dumps(card))
 
 
+def write_narration(home: Path) -> str:
+    """Write the report of a narration of two chapters with a doubtful passage each, and return its path."""
+    rows, takes, keys = [], {}, {}
+    for number in (1, 2):
+        text = f"Passage of chapter {number}. {HOSTILE if number == 2 else ''}"
+        passage = Passage(text, text, 0, 0.5)
+        chapter = Chapter(number, f"Chapter {number}", (passage,))
+        placed = Placed(passage, 0, 0, 3 * CLIP_RATE_HZ)
+        waveform = Waveform(list(np.abs(np.sin(np.arange(200) / 9))))
+        timeline = Timeline(chapter, (placed,), 4 * CLIP_RATE_HZ)
+        rows.append(ChapterRow(timeline, 4.0 * number, -19.0, -3.2, waveform.draw()))
+        keys[passage] = f"key{number}"
+        takes[f"key{number}"] = KeptTake(attempt=1, rating=2.4, reasons=("the text is not heard",))
+    path = home / "narration.html"
+    write_report(path, "Two Birds", rows, takes, keys, [], ["A note on how the text was read."])
+    return str(path)
+
+
 def test_a_person_corrects_by_keyboard_and_mouse_and_sees_jobs_live(tmp_path: Path) -> None:
     home = tmp_path / "home"
     dataset = home / "datasets" / "anna"
@@ -92,7 +115,9 @@ def test_a_person_corrects_by_keyboard_and_mouse_and_sees_jobs_live(tmp_path: Pa
         make_takes(home, f"synthesize-20260101-00000{number}-000{number}", name)
 
     with pages(find_chromium(), tmp_path, home, tmp_path) as server:
-        seen = server.walk("flow", {"job": lambda: add_cancelled(home)}, RUN_S)
+        seen = server.walk(
+            "flow", {"job": lambda: add_cancelled(home), "narration": lambda: write_narration(home)}, RUN_S
+        )
         status = Path(f"/proc/{server.process.pid}/status").read_text()
         loaded = Path(f"/proc/{server.process.pid}/maps").read_text()
 

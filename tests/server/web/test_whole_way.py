@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ class Agent:
     def __init__(self, context: ToolContext) -> None:
         self._context = context
         self.training: Any = None
+        self._reports: dict[str, str] = {}
 
     def run(self, tool: str, **arguments: Any) -> Any:
         """Start a job and return its view when it has succeeded."""
@@ -37,6 +39,8 @@ class Agent:
         while view.poll_after_s is not None:
             view = self._call("get_job", {"job_id": view.job_id, "wait_s": 50, "detail": True})
         assert view.state == "succeeded", view
+        if tool == "ingest_audiobook":
+            self._reports["ingest"] = view.result["report"]
         return view
 
     def _call(self, tool: str, arguments: dict[str, Any]) -> Any:
@@ -45,10 +49,17 @@ class Agent:
 
     def train(self) -> str:
         """Align, encode and train; the person watches the training from its start."""
-        self.run("align", manifest="slt")
+        aligned = self.run("align", manifest="slt").result["manifest"]
+        self._reports["align"] = str(Path(aligned).with_name("align_report.html"))
         self.run("convert_codes", manifest="slt", tokenizer="toy")
         self.training = self._call("start_training", {"manifest": "slt", **TOY})
         return str(self.training.job_id)
+
+    def reports(self) -> str:
+        """Return the reports of ingest, alignment and training."""
+        training = self._call("get_job", {"job_id": self.training.job_id, "detail": True})
+        found = {**self._reports, "training": training.result["report"]}
+        return json.dumps(found)
 
     def compare(self) -> str:
         """Let the voice of an earlier step say the same."""
@@ -69,7 +80,7 @@ def test_a_person_corrects_an_ingest_and_hears_and_compares_the_voice_of_it(tmp_
         before = {row.source.start_s for row in read_rows(manifest, Clip)}
 
         with pages(chromium, tmp_path, settings.home, settings.envs) as server:
-            asked = {"train": agent.train, "text": lambda: TEXT, "compare": agent.compare}
+            asked = {"train": agent.train, "text": lambda: TEXT, "compare": agent.compare, "reports": agent.reports}
             seen = server.walk("whole_way", asked, RUN_S)
 
         rows = list(read_rows(manifest, Clip))

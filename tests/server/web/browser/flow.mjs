@@ -1,6 +1,6 @@
 // A person's way through the pages in a real browser: node flow.mjs FIRST_ADDRESS FOLDER_FOR_PICTURES CHROMIUM
 // Prints one JSON object with what was seen.
-import { ask, finish, inspect, lap, open, openDataset, picture, seen } from "./person.mjs";
+import { ask, finish, inspect, lap, open, openDataset, picture, readReport, seen } from "./person.mjs";
 
 const {page, root} = await open({});
 seen.cookieReadable = await page.evaluate(() => document.cookie);
@@ -158,5 +158,6 @@ for (const [width, height] of [[1280, 900], [390, 844]]) {
     await one.context().close();
   }
 }
+await readReport(await ask("narration"), "narration");
 lap("all at");
 await finish();

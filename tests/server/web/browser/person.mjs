@@ -54,11 +54,30 @@ export async function inspect(page, name) {
 }
 
 // A picture of a page; what changes from run to run is covered.
-export async function picture(page, name, cover = []) {
+export async function picture(page, name, cover = [], fullPage = false) {
   const width = page.viewportSize().width;
   if (await page.evaluate(() => document.documentElement.scrollWidth) > width) seen.wide.push(name + " " + width);
   const mask = ["#machine", ...cover].map(selector => page.locator(selector));
-  await page.screenshot({path: path.join(pictures, name + ".png"), mask, maskColor: "#888", animations: "disabled", caret: "hide"});
+  await page.screenshot({path: path.join(pictures, name + ".png"), fullPage, mask, maskColor: "#888", animations: "disabled", caret: "hide"});
+}
+
+// A report as a file of its own, without a server: readable on a phone in the dark, and on a screen.
+export async function readReport(file, name) {
+  for (const [width, height, colorScheme] of [[390, 844, "dark"], [1280, 900, "light"]]) {
+    const context = await browser.newContext({viewport: {width, height}, colorScheme});
+    const page = await context.newPage();
+    page.on("pageerror", error => seen.complaints.push(name + ": " + error.message));
+    await page.goto("file://" + file);
+    await picture(page, `report-${name}-${width}-${colorScheme}`, [], true);
+    await inspect(page, `report ${name} ${width} ${colorScheme}`);
+    const smallest = await page.evaluate(() => Math.min(...[...document.querySelectorAll("body *")]
+      .filter(one => [...one.childNodes].some(node => node.nodeType === 3 && node.textContent.trim()))
+      .map(one => parseFloat(getComputedStyle(one).fontSize))));
+    const colour = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const isDark = colour.match(/\d+/g).slice(0, 3).every(part => part < 80);
+    if (smallest < 12 || isDark !== (colorScheme === "dark")) seen.complaints.push(`${name}: ${smallest} px on ${colour}`);
+    await context.close();
+  }
 }
 
 export async function finish() {

@@ -1,5 +1,5 @@
 // From the clips of a real ingest to the vote between two voices: node whole_way.mjs FIRST_ADDRESS PICTURES CHROMIUM
-import { ask, finish, lap, open, openDataset, seen } from "./person.mjs";
+import { ask, finish, lap, open, openDataset, readReport, seen } from "./person.mjs";
 
 const JOB_MS = 240000;
 
@@ -93,4 +93,8 @@ await listening.close();
 await page.goto(new URL(await link.last().getAttribute("href"), page.url()).href);
 seen.result = (await page.textContent("main")).replace(/\s+/g, " ").trim();
 lap("voted at");
+
+// The reports of the jobs are files of their own.
+for (const [name, file] of Object.entries(JSON.parse(await ask("reports")))) await readReport(file, name);
+lap("read at");
 await finish();
