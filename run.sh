@@ -33,6 +33,7 @@ tts-train: from an audiobook to a trained Qwen3-TTS voice.
   ./run.sh mcp [--http]              the MCP server, for an agent, on stdio or on a port of this machine
   ./run.sh tools                     the tools; each is a command: ./run.sh <tool> --help
   ./run.sh install-skill [--claude]   put the Agent Skill and the MCP entry in place (uninstall-skill takes them out)
+  ./run.sh bundle [--out FOLDER]     a file that desktop clients of MCPB install
   ./run.sh web [--port N]            jobs live, clips to hear and correct, voices to compare, in a browser
   ./run.sh listen TAKES [--against TAKES]   rate takes by ear, choose blindly between two voices, in a browser
   ./run.sh tensorboard | optuna-dashboard   loss curves of every training, trials of a search, in a browser
@@ -41,7 +42,7 @@ tts-train: from an audiobook to a trained Qwen3-TTS voice.
   ./run.sh check                     lint, types and the fast tests: before every commit; ./run.sh lint: without the tests
   ./run.sh docs                      write the generated tables and pages
   ./run.sh site [serve]              the documentation as a web site, in var/site
-  ./run.sh bench NAME                a measurement: ingest, quality, align, codes, rating, runner, chaos, train, speak, gpu, search, fuzz …, server
+  ./run.sh bench NAME                a measurement: ingest, quality, align, codes, rating, runner, chaos, train, speak, serve, gpu, search, fuzz …, server
 
 The original skill's commands work too: ingest, ingest-transcript, align, convert-qwen3, train-qwen3, infer,
 tensorboard. Exit codes: 0 done, 1 the job failed, 2 bad input.

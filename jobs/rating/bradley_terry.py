@@ -17,6 +17,7 @@ from statistics import NormalDist
 from jobs.rating.human_ratings import Vote, last_votes
 
 ADDED_WINS = 0.5
+MOST_IN_PAIRS = 2  # models; for so few a win rate says the same
 MOST_STEPS, SMALL_STEP = 100, 1e-10
 MOST_STEP = 2.0  # of a strength in one step of Newton's method
 Matrix = list[list[float]]
@@ -35,6 +36,7 @@ class Strength:
         strength: in logits; the mean of its group is 0.
         low: lower end of the 95 % interval.
         high: upper end.
+        group: number of its group; models of different groups were never compared, not even through others.
     """
 
     model: str
@@ -43,6 +45,7 @@ class Strength:
     strength: float
     low: float
     high: float
+    group: int = 0
 
     @property
     def share(self) -> float:
@@ -60,8 +63,13 @@ def preferred(difference: float) -> float:
     return 1 / (1 + math.exp(-difference))
 
 
-def fit_strengths(votes: Sequence[Vote], level: float = 0.95) -> list[list[Strength]]:
-    """Fit the strengths of all models that were compared, the strongest first, the largest group of models first.
+def is_certainly_better(one: Strength, other: Strength) -> bool:
+    """Return True if the intervals of two models of one group do not overlap."""
+    return one.group == other.group and one.low > other.high
+
+
+def strengths(votes: Sequence[Vote], level: float = 0.95) -> list[Strength]:
+    """Fit the strengths of all models that were compared: the largest group first, and of each the strongest first.
 
     Of a person's votes between the same two takes the last one counts; votes between takes of one model do not count.
     """
@@ -73,7 +81,7 @@ def fit_strengths(votes: Sequence[Vote], level: float = 0.95) -> list[list[Stren
             wins[one, other] += share
             wins[other, one] += 1 - share
     z = NormalDist().inv_cdf(0.5 + level / 2)
-    return [_fit_group(group, dict(wins), z) for group in _groups(wins)]
+    return [one for number, group in enumerate(_groups(wins)) for one in _fit_group(number, group, dict(wins), z)]
 
 
 def _groups(wins: Collection[tuple[str, str]]) -> list[list[str]]:
@@ -85,32 +93,33 @@ def _groups(wins: Collection[tuple[str, str]]) -> list[list[str]]:
     return sorted((sorted(group) for group in groups), key=len, reverse=True)
 
 
-def _fit_group(models: list[str], wins: Wins, z: float) -> list[Strength]:
+def _fit_group(number: int, models: list[str], wins: Wins, z: float) -> list[Strength]:
     """Maximise the likelihood by Newton's method; the mean of the strengths stays 0."""
     places = range(len(models))
     won = [[wins[a, b] + ADDED_WINS if (a, b) in wins else 0.0 for b in models] for a in models]
-    strengths = [0.0 for _ in places]
+    fitted = [0.0 for _ in places]
     for _ in range(MOST_STEPS):
-        gradient, information = _derivatives(won, strengths)
+        gradient, information = _derivatives(won, fitted)
         inverse = _invert(information)
         step = [sum(inverse[a][b] * gradient[b] for b in places) for a in places]
         longest = max(map(abs, step))
-        strengths = [
+        fitted = [
             strength + part * min(1.0, MOST_STEP / max(longest, SMALL_STEP))
-            for strength, part in zip(strengths, step, strict=True)
+            for strength, part in zip(fitted, step, strict=True)
         ]
         if longest < SMALL_STEP:
             break
     # The added term makes the information regular; it is no part of the variance.
-    variances = [_invert(_derivatives(won, strengths)[1])[place][place] - 1 / len(models) for place in places]
+    variances = [_invert(_derivatives(won, fitted)[1])[place][place] - 1 / len(models) for place in places]
     found = [
         Strength(
             model=model,
             n_votes=round(sum(wins.get((model, other), 0.0) + wins.get((other, model), 0.0) for other in models)),
             wins=sum(wins.get((model, other), 0.0) for other in models),
-            strength=strengths[place],
-            low=strengths[place] - z * math.sqrt(max(0.0, variances[place])),
-            high=strengths[place] + z * math.sqrt(max(0.0, variances[place])),
+            strength=fitted[place],
+            low=fitted[place] - z * math.sqrt(max(0.0, variances[place])),
+            high=fitted[place] + z * math.sqrt(max(0.0, variances[place])),
+            group=number,
         )
         for place, model in enumerate(models)
     ]

@@ -64,7 +64,7 @@ PLAIN_COMMANDS = {
     "docs": PlainCommand("Regenerate the tables of tools in the pages.", "server.cli.docs:docs_command"),
     "bundle": PlainCommand(
         "Write an MCPB bundle for desktop clients: bundle [--out FOLDER] [--namespace io.github.OWNER].",
-        "server.plugins.bundle:bundle_command",
+        "server.skill.bundle:bundle_command",
     ),
     "optuna-dashboard": PlainCommand(
         "The trials of a search in a browser: optuna-dashboard [STUDY] [--port N].",

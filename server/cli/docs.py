@@ -8,7 +8,6 @@ from jobs.files.atomic_io import write_text
 from jobs.settings import PROJECT_ROOT, Settings
 from server.cli.flags import Parser
 from server.cli.hints import command_line
-from server.plugins.manifests import make_manifests
 from tools.core.registry import all_tools, ordered_tools
 from tools.docs.pages import (
     failures_page,
@@ -18,6 +17,7 @@ from tools.docs.pages import (
     tools_table,
     workflow,
 )
+from tools.docs.plugin_manifests import make_manifests
 from tools.docs.schema import listed
 
 

@@ -12,9 +12,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobs.errors import UserError
-from server.http.connections import connection_limits
-from server.http.listener import http_server, open_socket
-from server.http.rate_limit import RateLimit
+from jobs.http.connections import connection_limits
+from jobs.http.listener import http_server, open_socket
+from jobs.http.rate_limit import RateLimit
 
 ADDRESS, ADDRESS_V6 = "127.0.0.1", "::1"
 # Far above one browser that plays and rates, or draws curves.

@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from server.http.host_check import NO_KEY
+from jobs.http.host_check import NO_KEY
 
 COOKIE = "tts-train"
 READS = ("GET", "HEAD")

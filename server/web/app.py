@@ -15,10 +15,10 @@ from starlette.types import ASGIApp
 from jobs.errors import UserError
 from jobs.files.atomic_io import write_json
 from jobs.files.folders import make_folder
+from jobs.http.host_check import HostCheck
 from jobs.runner.machine import locks
 from jobs.runner.paths import Home
 from server.http.auth import LOOPBACK
-from server.http.host_check import HostCheck
 from server.http.page_server import ADDRESS, PageServer, WithHeaders, limited_page
 from server.web.admission import Admission, Keys
 from server.web.calls import show_error

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from jobs.errors import UserError
-from server.http.request_body import read_body
+from jobs.http.request_body import read_body
 from server.web.rendering import render
 from tools.core.errors import error_fields, unexpected
 from tools.core.registry import find_tool

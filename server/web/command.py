@@ -6,10 +6,11 @@ from pathlib import Path
 
 from jobs.errors import UserError
 from jobs.escaping import escape_line
+from jobs.http.token_file import read_or_create_token
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
 from server.cli.flags import Parser
-from server.http.auth import LOOPBACK, read_or_create_token
+from server.http.auth import LOOPBACK
 from server.http.page_server import ADDRESS
 from server.stderr_log import log_to_stderr
 from server.web.app import EVERYWHERE, WebServer

@@ -73,6 +73,7 @@ def done(folder: Path) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
                        {"takes": str(folder / "takes.jsonl"), "folder": str(folder)}),
         "rate_samples": ({"takes": str(folder / "takes.jsonl"), "narrator_manifest": ingested,
                           "out": str(folder / "ratings.json")}, {"report": str(folder / "report.html")}),
+        "serve_voice": ({"voices": [voice]}, {"url": "http://127.0.0.1:1/v1"}),
         "narrate": ({"model": voice, "text": str(folder / "book.txt"), "out_dir": str(folder / "read")},
                     {"audiobook": str(folder / "read" / "book.m4b"), "report": str(folder / "read" / "report.html"),
                      "n_doubtful": 2}),
@@ -132,7 +133,7 @@ def _prepare(kind: str, args: StartArgs, context: ToolContext) -> None:
     try:
         prepare(all_kinds()[kind], args, context)
     except UserError as error:
-        if not (kind in ("synthesize", "narrate") and error.code == "model_without_weights"):
+        if not (kind in ("synthesize", "narrate", "serve_voice") and error.code == "model_without_weights"):
             raise
 
 

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import sys
+import time
 
 from jobs.runner.machine import locks, processes
 from jobs.runner.paths import AttemptFolder, Home
@@ -16,6 +17,8 @@ from jobs.runner.supervisor.scheduler import ClaimedJob
 from jobs.settings import Settings
 
 logger = logging.getLogger("jobs.runner.supervisor")
+
+REMEMBERED_S = 60.0
 
 
 class LocalJobs:
@@ -27,6 +30,7 @@ class LocalJobs:
         self._home = home
         self._shims: dict[int, tuple[str, int]] = {}  # pid of a child: its job and attempt
         self._reaped: dict[int, int] = {}  # pid: exit code of orphaned workers
+        self._reaped_at: dict[int, float] = {}
         self._lost = LostAttempts(settings, store)
 
     def start(self, start: ClaimedJob) -> None:
@@ -54,10 +58,15 @@ class LocalJobs:
                 return
             if self._shims.pop(pid, None) is None:
                 self._reaped[pid] = os.waitstatus_to_exitcode(status)
+                self._reaped_at[pid] = time.monotonic()
 
     def forget_reaped(self) -> None:
-        """Forget reaped children that belong to no known attempt."""
-        self._reaped.clear()
+        """Forget children that were reaped long ago.
+
+        Not at once: while a client probes the lock of a shim that was killed, its attempt is settled a tick later.
+        """
+        for pid in [pid for pid, at in self._reaped_at.items() if time.monotonic() - at > REMEMBERED_S]:
+            del self._reaped[pid], self._reaped_at[pid]
 
     def wakes_at_end(self, row: JobRow) -> bool:
         """True when the end of an attempt wakes us: its shim is our child."""

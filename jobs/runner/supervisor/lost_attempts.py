@@ -34,17 +34,19 @@ class LostAttempts:
         Args:
             reaped: exit codes of workers that the supervisor has collected, by pid.
         """
-        start = records.read_record(folder.start) or {}
-        pid = int(start.get("pid", 0))
         exit_ = read_exit(folder)
-        if exit_ is None and pid in reaped:
-            timed_out = row.id in self._stop_asked_at and not row.cancel
-            exit_ = Exit(reaped[pid], cancelled=bool(row.cancel), timed_out=timed_out)
-        if exit_ is None and processes.is_of_attempt(pid, start.get("start_time"), row.mark):
-            if row.cancel or _is_overdue(row, start):
+        start = records.read_record(folder.start) or (_find_start(row, folder) if exit_ is None else {})
+        pid = int(start.get("pid", 0))
+        if exit_ is None:
+            is_ours = processes.is_of_attempt(pid, start.get("start_time"), row.mark)
+            if is_ours and (row.cancel or _is_overdue(row, start)):
                 self._stop_orphan(row, pid)
-            log_rotation.shorten_log(folder.log, self._settings.log_limit_bytes)  # as its shim did
-            return
+            if is_ours is not False:  # or it is being started: nothing can be concluded yet
+                log_rotation.shorten_log(folder.log, self._settings.log_limit_bytes)  # as its shim did
+                return
+            if pid in reaped:
+                timed_out = row.id in self._stop_asked_at and not row.cancel
+                exit_ = Exit(reaped[pid], cancelled=bool(row.cancel), timed_out=timed_out)
         if pid:  # the worker is gone: what it has left behind has no purpose
             processes.end_tree(row.mark, timeout_s=0.2)
         if exit_ is None and locks.is_held(folder.tree_lock):
@@ -60,6 +62,16 @@ class LostAttempts:
         asked_at = self._stop_asked_at.setdefault(row.id, time.monotonic())
         overdue = time.monotonic() - asked_at >= self._settings.cancel_grace_s
         processes.signal_group(pid, signal.SIGKILL if overdue else signal.SIGTERM)
+
+
+def _find_start(row: JobRow, folder: AttemptFolder) -> dict[str, Any]:
+    """Write the record of a worker whose shim was killed just before it: who ends is reaped by it, who runs stopped."""
+    pid = processes.find_leader(row.mark) if locks.is_held(folder.tree_lock) else None
+    if pid is None:
+        return {}
+    start = {"pid": pid, "start_time": processes.start_time(pid), "shim": 0}
+    records.write_record(folder.start, start)
+    return start
 
 
 def start_later(store: Store, row: JobRow) -> None:

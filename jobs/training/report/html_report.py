@@ -6,10 +6,10 @@ from typing import Any
 
 from jobs.reports import embed_picture
 from jobs.reports import write_page as render_page
+from jobs.training.loss_history import PROBE_COLUMNS, LossHistory
 from jobs.training.params import Result
 from jobs.training.report.sample_list import describe_source, source_order
 from jobs.training.run.eval_samples import Sample
-from jobs.training.run.loss_history import PROBE_COLUMNS, LossHistory
 
 MAX_PROBES = 12
 MAX_VALUE_LENGTH = 80
@@ -40,11 +40,18 @@ def _summary(result: Result) -> list[list[str]]:
         ["training clips", str(result.n_clips)],
         ["loss", f"{result.first_loss:.3f} → {result.last_loss:.3f}"],
         ["validation loss", "no clips held out" if validation_loss is None else f"{validation_loss:.3f}"],
+        *_describe_average(result),
         ["end", result.ended],
         ["exported weights", f"step {result.voice_step} of {result.steps}"],
         ["alignment check of the base model", result.base_check],
         ["voice", result.voice],
     ]
+
+
+def _describe_average(result: Result) -> list[list[str]]:
+    if result.ema_validation_loss is None:
+        return []
+    return [["validation loss of the averaged weights", f"{result.ema_validation_loss:.3f}"]]
 
 
 def _sentences(samples: Sequence[Sample]) -> Iterator[dict[str, Any]]:

@@ -17,6 +17,7 @@ SOURCES = {
     ZERO_SHOT: "Base model, cloning the reference clip (before training)",
     "voice": "Trained voice",
     "voice-last": "Trained voice, weights of the last step",
+    "voice-ema": "Trained voice, averaged weights",
 }
 """Meanings of the sources in the order in which they are shown; others are voices that were kept on the way."""
 _STEP = "step-"

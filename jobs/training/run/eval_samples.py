@@ -21,7 +21,8 @@ from jobs.files.folders import make_folder
 from jobs.qwen.devices import compute_device, limit_cpu_threads
 from jobs.qwen.model_info import describe_model
 from jobs.qwen.speech.decoding import Decoding
-from jobs.qwen.speech.synthesizer import Reference, Synthesizer, load_synthesizer
+from jobs.qwen.speech.sound import Reference
+from jobs.qwen.speech.synthesizer import Synthesizer, load_synthesizer
 from jobs.runner.worker.context import JobContext
 from jobs.training.data.dataset import Dataset, TrainingClip
 from jobs.training.report.sample_list import NARRATOR, SAMPLE_LIST, SAMPLES, ZERO_SHOT

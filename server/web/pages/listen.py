@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from jobs.dataset.corrections.record import PlacedRow
 from jobs.dataset.manifest import read_rows
 from jobs.dataset.takes import TAKES_NAME
 from jobs.errors import UserError
-from jobs.rating.bradley_terry import fit_strengths
+from jobs.rating.bradley_terry import MOST_IN_PAIRS, strengths
 from jobs.rating.human_ratings import preferences, read_opinions
 from jobs.rating.vote_agreement import compare_with_ratings
 from jobs.runner.client.runner import Runner
@@ -99,8 +100,9 @@ def _results(folders: Sequence[Path]) -> dict[str, Any]:
     said = {folder: read_opinions(folder) for folder in dict.fromkeys(folders)}
     votes = {folder: opinions.votes for folder, opinions in said.items()}
     together = [vote for given in votes.values() for vote in given]
+    groups = [list(some) for _, some in groupby(strengths(together), key=lambda one: one.group)]
     return {
-        "ranking": [group for group in fit_strengths(together) if len(group) > 2],
+        "ranking": [group for group in groups if len(group) > MOST_IN_PAIRS],
         "found": preferences(together),
         "agreement": compare_with_ratings(votes),
         "n_scores": sum(len(opinions.scores) for opinions in said.values()),

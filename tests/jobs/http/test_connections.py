@@ -15,8 +15,8 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from server.http.connections import MOST_CONNECTIONS, ConnectionLimits, connection_limits
-from server.http.listener import http_server, open_socket
+from jobs.http.connections import MOST_CONNECTIONS, ConnectionLimits, connection_limits
+from jobs.http.listener import http_server, open_socket
 
 BOUND_S = 10.0
 TIMEOUT_S = 0.3

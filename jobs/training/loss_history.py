@@ -1,13 +1,9 @@
-"""Losses of a run: saved in checkpoints and written to TensorBoard."""
+"""Losses of a run, saved in checkpoints."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
-
-from jobs.files.folders import make_folder
 
 STEP_COLUMNS = ("step", "loss", "talker", "predictor", "lr", "grad_norm")
 VALIDATION_COLUMNS = ("step", "loss", "talker", "predictor")
@@ -71,25 +67,3 @@ class LossHistory:
 def _has_columns(row: Any, n_columns: int) -> bool:
     is_row = isinstance(row, list) and len(row) == n_columns and all(type(value) in (int, float) for value in row)
     return is_row and 0 <= row[0] < math.inf
-
-
-class TensorBoardLog:
-    """Writer of TensorBoard logs; on a resume, rows of later steps are purged."""
-
-    def __init__(self, folder: Path, first_step: int) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        self._writer = SummaryWriter(str(make_folder(folder)), purge_step=first_step + 1)  # type: ignore[no-untyped-call]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._writer.close()  # type: ignore[no-untyped-call]
-
-    def add(self, part: str, columns: tuple[str, ...], row: list[float]) -> None:
-        """Log a row under ``part/column``; the first column is the step."""
-        for column, value in zip(columns[1:], row[1:], strict=True):
-            self._writer.add_scalar(f"{part}/{column}", value, int(row[0]))  # type: ignore[no-untyped-call]

@@ -5,7 +5,7 @@ import socket
 import uvicorn
 from starlette.types import ASGIApp
 
-from server.http.connections import ConnectionLimits, bounded_protocol
+from jobs.http.connections import ConnectionLimits, bounded_protocol
 
 # Time for requests in progress once the server is asked to end. Jobs are not affected by it.
 GRACE_S = 1

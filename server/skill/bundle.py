@@ -15,8 +15,8 @@ from jobs.files.atomic_io import open_binary, write_text
 from jobs.files.folders import make_folder
 from jobs.settings import PROJECT_ROOT, Settings
 from server.cli.flags import Parser
-from server.plugins.manifests import AUTHOR, ENV, KEYWORDS, TITLE, Project
 from tools.core.registry import all_tools
+from tools.docs.plugin_manifests import AUTHOR, ENV, KEYWORDS, TITLE, Project
 
 CONTENT = (
     "pyproject.toml",
@@ -48,7 +48,7 @@ def bundle_command(words: Sequence[str], settings: Settings, about: str, root: P
         help="of the registry, such as io.github.OWNER: writes server.json for a package that is published",
     )
     options = parser.parse_args(list(words))
-    if options.namespace and not NAMESPACE.fullmatch(options.namespace):
+    if options.namespace is not None and not NAMESPACE.fullmatch(options.namespace):
         raise UserError(
             "bad_usage",
             f"{options.namespace!r} is no namespace of the registry.",

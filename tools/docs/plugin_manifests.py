@@ -26,7 +26,7 @@ MOST_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class Project:
-    """What all manifests say of the project."""
+    """Facts of the project that all manifests give."""
 
     name: str
     version: str

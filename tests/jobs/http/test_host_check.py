@@ -7,7 +7,7 @@ import pytest
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.responses import PlainTextResponse
 
-from server.http.host_check import NO_KEY, HostCheck
+from jobs.http.host_check import NO_KEY, HostCheck
 
 pytestmark = pytest.mark.anyio
 NAMES = ["a.localhost", "a.localhost:*"]

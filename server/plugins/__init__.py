@@ -1,1 +1,0 @@
-"""Manifests by which plugin systems of agents find skill and server, and the bundle that a desktop client installs."""
