@@ -21,12 +21,12 @@ from jobs.training.params import KeptExport, Params, Result
 from jobs.training.report.html_report import write_page
 from jobs.training.report.loss_plot import plot_losses
 from jobs.training.report.model_card import build_report, describe_kept, preset_speakers, voice_card
-from jobs.training.report.sample_list import SAMPLES, ZERO_SHOT
 from jobs.training.run import checkpoint as checkpoints
 from jobs.training.run.eval_samples import choose_clips, synthesize_samples
 from jobs.training.run.model_setup import TrainableModel
 from jobs.training.run.training_loop import TrainingLoop
 from jobs.training.run.verdict import describe_end
+from jobs.training.sample_list import SAMPLES, ZERO_SHOT
 
 REPORT, PAGE, EXPORTS = "report.json", "report.html", "exports"
 HISTORY_IN_REPORT = {"steps": "losses", "validations": "validation", "probes": "probes"}

@@ -16,6 +16,7 @@ from jobs.errors import UserError
 from jobs.files.atomic_io import write_json
 from jobs.files.folders import make_folder
 from jobs.http.host_check import HostCheck
+from jobs.runner.client.web_page import ADDRESS as ADDRESS_FIELD
 from jobs.runner.machine import locks
 from jobs.runner.paths import Home
 from server.http.auth import LOOPBACK
@@ -26,7 +27,6 @@ from server.web.pages import books, datasets, jobs, listen, training, voices
 from server.web.rendering import render, stylesheet
 from server.web.vendored import FILES, VENDOR
 from tools.core.tool_types import ToolContext
-from tools.core.web_page import ADDRESS as ADDRESS_FIELD
 
 EVERYWHERE = ("0.0.0.0", "::")
 SCRIPTS = Path(__file__).with_name("static")

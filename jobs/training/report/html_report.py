@@ -8,8 +8,8 @@ from jobs.reports import embed_picture
 from jobs.reports import write_page as render_page
 from jobs.training.loss_history import PROBE_COLUMNS, LossHistory
 from jobs.training.params import Result
-from jobs.training.report.sample_list import describe_source, source_order
 from jobs.training.run.eval_samples import Sample
+from jobs.training.sample_list import describe_source, source_order
 
 MAX_PROBES = 12
 MAX_VALUE_LENGTH = 80

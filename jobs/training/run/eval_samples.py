@@ -25,7 +25,7 @@ from jobs.qwen.speech.sound import Reference
 from jobs.qwen.speech.synthesizer import Synthesizer, load_synthesizer
 from jobs.runner.worker.context import JobContext
 from jobs.training.data.dataset import Dataset, TrainingClip
-from jobs.training.report.sample_list import NARRATOR, SAMPLE_LIST, SAMPLES, ZERO_SHOT
+from jobs.training.sample_list import NARRATOR, SAMPLE_LIST, SAMPLES, ZERO_SHOT
 
 logger = logging.getLogger(__name__)
 

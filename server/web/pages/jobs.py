@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from jobs.runner.client.web_page import SEEN_AT
 from server.web.calls import call_tool, context_of, read_form
 from server.web.job_rows import draw_curves, make_row, read_rows, signature, sort_recent
 from server.web.machine import Machine
@@ -19,7 +20,6 @@ from server.web.pages.training import TRAINING, show_training
 from server.web.rendering import render
 from tools.core.call_text import chosen
 from tools.core.registry import find_kind_tool
-from tools.core.web_page import SEEN_AT
 from tools.get_artifact import MEDIA_TYPES, guess_mime_type, is_text
 
 LOOK_EVERY_S, BEAT_EVERY_S = 1.0, 15.0

@@ -16,7 +16,7 @@ from jobs.runner.models import JobRecord
 from jobs.runner.paths import Home
 from jobs.settings import Settings
 from jobs.training.extension import kept_step
-from jobs.training.report.sample_list import ListedSample, describe_source, read_samples, source_order
+from jobs.training.sample_list import ListedSample, describe_source, read_samples, source_order
 from server.web.calls import call_tool, context_of
 from server.web.rendering import render
 from tools.core.call_text import chosen

@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from jobs.errors import UserError
+from jobs.runner.client.web_page import find_page
 from jobs.runner.paths import Home
 from jobs.settings import Settings
 from server.web.admission import Keys
@@ -17,7 +18,6 @@ from server.web.app import WebServer, web_app
 from server.web.command import tls_advice, web_server
 from tests.server.web.conftest import add_job
 from tools.core.job_view import view_job
-from tools.core.web_page import find_page
 
 JOB = "training-20260101-000000-0001"
 
