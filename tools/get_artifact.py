@@ -15,9 +15,9 @@ from jobs.plotting.render_client import draw_job_plot, draw_preview
 from jobs.runner.artifacts import split_handle
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import Artifact, Lineage
+from jobs.text.redaction import redact
 from tools.core.file_text import read_text
 from tools.core.job_view import view_artifact
-from tools.core.redact import redact
 from tools.core.tool_types import Hints, Media, MediaAnswer, ToolContext
 from tools.core.views import ArtifactView
 from tools.inputs.paths import resolve_handle
