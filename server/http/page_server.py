@@ -93,7 +93,8 @@ def _with_short_paths(app: ASGIApp) -> ASGIApp:
 
 def limited_page(app: ASGIApp) -> ASGIApp:
     """Bound the requests of a page; to be placed behind the check of its key, so that no stranger uses them up."""
-    return RateLimit(_with_short_paths(app), max_concurrent=MAX_CONCURRENT, max_per_s=MAX_PER_S, known_caller=lambda scope: "page")
+    short = _with_short_paths(app)
+    return RateLimit(short, max_concurrent=MAX_CONCURRENT, max_per_s=MAX_PER_S, known_caller=lambda scope: "page")
 
 
 class WithHeaders:
