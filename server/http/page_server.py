@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from starlette.datastructures import MutableHeaders
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobs.errors import UserError
@@ -19,6 +20,7 @@ from jobs.http.rate_limit import RateLimit
 ADDRESS, ADDRESS_V6 = "127.0.0.1", "::1"
 # Far above one browser that plays and rates, or draws curves.
 MAX_CONCURRENT, MAX_PER_S = 64, 200.0
+MOST_PATH = 4_000  # characters; Python reads no number of more than 4,300 digits
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -81,9 +83,18 @@ def _open_if_there(host: str, port: int) -> socket.socket | None:
         return None
 
 
+def _with_short_paths(app: ASGIApp) -> ASGIApp:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        is_long = scope["type"] == "http" and len(scope["path"]) > MOST_PATH
+        await (PlainTextResponse("The path is too long.\n", 414) if is_long else app)(scope, receive, send)
+
+    return answer
+
+
 def limited_page(app: ASGIApp) -> ASGIApp:
     """Bound the requests of a page; to be placed behind the check of its key, so that no stranger uses them up."""
-    return RateLimit(app, max_concurrent=MAX_CONCURRENT, max_per_s=MAX_PER_S, known_caller=lambda scope: "page")
+    short = _with_short_paths(app)
+    return RateLimit(short, max_concurrent=MAX_CONCURRENT, max_per_s=MAX_PER_S, known_caller=lambda scope: "page")
 
 
 class WithHeaders:

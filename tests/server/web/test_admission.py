@@ -89,3 +89,8 @@ def test_two_runs_have_different_keys(browser) -> None:
 
     client = TestClient(other, base_url=str(browser.client.base_url))
     assert client.get(f"/{browser.keys.first}").status_code == 403
+
+
+def test_a_number_of_thousands_of_digits_is_no_defect(browser) -> None:
+    for path in ("/books/x/chapters", "/jobs/x/samples"):
+        assert browser.get(f"{path}/{'9' * 5000}").status_code == 414
