@@ -253,9 +253,7 @@ class LinearCrossEntropy(Function):
 def _grad_of_weight(weight: torch.Tensor, grad: torch.Tensor, x: torch.Tensor) -> torch.Tensor | None:
     """Compute the gradient (out, in) of a weight; if it has one of earlier micro-batches, add to that and return None.
 
-    Args:
-        grad: (..., out), of the product.
-        x: (..., in), in the number format of ``grad``.
+    ``grad`` (..., out) is that of the product, ``x`` (..., in) has its number format.
     """
     grad, x = grad.flatten(0, -2), x.flatten(0, -2)
     if weight.grad is None:
