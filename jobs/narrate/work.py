@@ -9,10 +9,11 @@ from jobs.asr.pocketsphinx_asr import Recogniser
 from jobs.audio.clip_io import CLIP_RATE_HZ, Samples
 from jobs.books.blocks import Cover
 from jobs.books.covers import read_cover
-from jobs.files.atomic_io import write_text
+from jobs.files.atomic_io import write_json, write_text
 from jobs.files.folders import make_folder, remove
 from jobs.narrate.params import Params, Result
-from jobs.narrate.report.html_report import ChapterRow, Waveform, write_report
+from jobs.narrate.report.book_index import INDEX
+from jobs.narrate.report.html_report import ChapterRow, Waveform, index_book, write_report
 from jobs.narrate.report.read_along import write_read_along
 from jobs.narrate.report.subtitles import SUBTITLES, Cue, write_subtitles
 from jobs.narrate.script.passages import Passage
@@ -75,6 +76,8 @@ def run(params: Params, context: JobContext) -> Result:
     doubtful = [passage.text for passage in script.passages if narrated.kept[keys[passage]].reasons]
     write_report(folder / REPORT, script.title, rows, narrated.kept, keys, script.skipped, script.book.notes)
     context.publish("report", folder / REPORT, "report")
+    suffix = None if params.chapter_audio == "none" else params.chapter_audio
+    write_json(folder / INDEX, index_book(script.title, rows, narrated.kept, keys, suffix).model_dump(mode="json"))
     return result.model_copy(
         update={
             "audiobook": str(folder / AUDIOBOOK),
