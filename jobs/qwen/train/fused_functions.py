@@ -253,9 +253,7 @@ class LinearCrossEntropy(Function):
 def _grad_of_weight(weight: torch.Tensor, grad: torch.Tensor, x: torch.Tensor) -> torch.Tensor | None:
     """Compute the gradient (out, in) of a weight; if it has one of earlier micro-batches, add to that and return None.
 
-    Args:
-        grad: (..., out), of the product.
-        x: (..., in), in the number format of ``grad``.
+    ``grad`` (..., out) is that of the product, ``x`` (..., in) has its number format.
     """
     grad, x = grad.flatten(0, -2), x.flatten(0, -2)
     if weight.grad is None:
@@ -285,7 +283,8 @@ def _norm_backward(
     normed = x.float() * scale
     product = grad * normed
     grad_weight = product.flatten(0, -2).sum(0).to(weight.dtype) if trains_weight else None
-    mean = (product @ (weight := weight.float())).div_(x.shape[-1])[..., None]
+    weight = weight.float()
+    mean = (product @ weight).div_(x.shape[-1])[..., None]
     del product
     grad_x = (grad * weight).addcmul_(normed, mean, value=-1).mul_(scale)
     return grad_x.to(x.dtype), grad_weight
