@@ -92,5 +92,6 @@ def find_offset(spans: Sequence[Span], pauses: Pauses) -> float:
         return 0.0
     is_best = (shares == shares.max()).tolist()
     groups = [list(group) for best, group in itertools.groupby(range(len(offsets)), is_best.__getitem__) if best]
-    nearest = min((float(offsets[group].mean()) for group in groups), key=abs)
+    middles: list[float] = [float(offsets[group].mean()) for group in groups]
+    nearest = min(middles, key=abs)
     return round(nearest, 3)
