@@ -3,10 +3,10 @@
 The clips of an earlier cut stay until the manifest no longer names them, so that the dataset is whole at any time.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from jobs.ingest_audiobook.input.work_units import WorkUnit
-from jobs.ingest_audiobook.output.ingest_state import IngestState, UnitRecord
+from jobs.ingest_audiobook.output.ingest_state import IngestState
 from jobs.ingest_audiobook.text.transcript_rows import Sentence, hash_sentences, sentences_between
 
 
@@ -20,15 +20,16 @@ def set_aside_edited(state: IngestState, sentences: Sequence[Sequence[Sentence]]
 
 def set_aside_unjoined(state: IngestState, units: Sequence[WorkUnit]) -> bool:
     """Set aside neighbours in one chapter whose pause between them is no longer the same; True: there were some."""
-    records = {record.index: record for record in state.built()}
-    unjoined = [pair for pair in _neighbours(records, units) if pair[0].end_24k != pair[1].start_24k]
-    for record in {record.index: record for pair in unjoined for record in pair}.values():
-        state.set_aside(record)
-    return bool(unjoined)
-
-
-def _neighbours(records: dict[int, UnitRecord], units: Sequence[WorkUnit]) -> Iterator[tuple[UnitRecord, UnitRecord]]:
+    unjoined: set[int] = set()
+    former: tuple[WorkUnit, int] | None = None  # the unit before that divides a chapter, and its end
     for unit in units:
-        left, right = records.get(unit.index), records.get(unit.index + 1)
-        if unit.seeks_end and left is not None and right is not None and not left.is_recording_end:
-            yield left, right
+        if not state.is_finished(unit.index):
+            former = None
+            continue
+        record = state.read(unit.index)
+        if former is not None and former[1] != record.start_24k:
+            unjoined |= {former[0].index, unit.index}
+        former = (unit, record.end_24k) if unit.seeks_end and not record.is_recording_end else None
+    for index in sorted(unjoined):
+        state.set_aside(state.read(index))
+    return bool(unjoined)
