@@ -89,6 +89,8 @@ CODES: dict[str, dict[str, str]] = {
         "text_protected": "The book's text is encrypted. Use one without protection.",
         "text_right_to_left": "Text that is written from right to left is not supported.",
         "pronunciation_invalid": "A line of the pronunciation file is no WORD = SAY AS; the message names the line.",
+        "passage_unknown": "takes names a passage that the book does not have, or not any more.",
+        "book_unreadable": "The folder of a narration has no book.json that can be read.",
         "cover_unusable": "The picture is no JPEG or PNG of a cover's size.",
         "text_empty": "The text has no letters or digits.",
         "transcript_conflict": "Two sources of text were given; keep one.",

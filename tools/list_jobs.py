@@ -20,7 +20,7 @@ from tools.core.tool_types import Hints, ToolContext
 from tools.core.views import View
 from tools.docs.help import explain_tool
 from tools.inputs.arguments import nearest
-from tools.inputs.references import list_datasets, list_trained, list_voices
+from tools.inputs.references import list_all_voices, list_datasets
 
 HINTS = Hints(title="List jobs", read_only=True, order=910)
 BEGIN = (
@@ -103,8 +103,7 @@ def _list_names(what: str, context: ToolContext) -> JobList:
         names = {name: str(path) for name, path in list_datasets(context.settings).items()}
         use = "align or convert_codes as manifest"
     else:
-        made = list_trained(context.runner) if context.settings.home.exists() else {}
-        names = {name: str(path) for name, path in (made | list_voices(context.settings)).items()}
+        names = {name: str(path) for name, path in list_all_voices(context.settings, context.runner).items()}
         use = "synthesize as model"
     return JobList(names=names, next=f"Give a name to {use}." if names else BEGIN)
 

@@ -56,7 +56,8 @@ class Evaluator:
         self._analyzer = ClipAnalyzer(self._distractors, models)
         whisper = models.whisper.name if models.whisper else ""
         naturalness = models.naturalness.name if models.naturalness else ""
-        versions = (VERSION, models.speaker.name, PREDICTOR, RECOGNISER, whisper, naturalness, *VERSIONS)
+        gate = models.gate.name if models.gate else ""
+        versions = (VERSION, models.speaker.name, PREDICTOR, RECOGNISER, whisper, naturalness, gate, *VERSIONS)
         self._cache = MeasurementCache(journal, versions, context.raise_if_cancelled)
         self._done = 0
         n_rated = len(inputs.items) + sum(len(anchor.items) for anchor in anchors.values())

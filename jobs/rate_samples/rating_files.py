@@ -15,9 +15,9 @@ from jobs.rating.scoring import AUTOMATIC_CAP, MIN_SPEECH_S, MIN_WORDS, VERSION
 EVALUATION = "evaluation.json"
 CAVEAT = (
     f"Automatic: finding no fault does not mean 'as good as the narrator', so at most {AUTOMATIC_CAP} is shown until a "
-    "person has listened. The models do not detect stress, phrasing, emotion, a mispronounced name, a wrong homophone, "
-    "breath and mouth noise, a slight metallic timbre or a drifting accent; they barely detect one wrong word in "
-    "twenty; a similar speaker of the same sex may pass as the narrator. Under "
+    "person has listened. The instruments do not detect stress, phrasing, emotion, a mispronounced name, a wrong "
+    "homophone or ending, breath and mouth noise, a slight metallic timbre or a drifting accent; single words are "
+    "checked in English only; a similar speaker of the same sex may pass as the narrator. Under "
     f"{MIN_SPEECH_S:.0f} s or {MIN_WORDS} words the word error rate does not count, and such a take says little."
 )
 MIN_UPPER_BOUND = 4.3  # held-out clips of real narrators rate 4.67 to 4.90 on average

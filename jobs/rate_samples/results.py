@@ -146,6 +146,7 @@ class RatingResults:
             "mos_predictor": PREDICTOR,
             "recogniser": whisper.name if whisper is not None else RECOGNISER,
             "aligner": RECOGNISER,
+            **({"gate": self.models.gate.name} if self.models.gate is not None else {}),
             **({"naturalness": naturalness.name} if naturalness is not None else {}),
         }
 

@@ -136,15 +136,18 @@ class Preference:
 
 
 def last_votes(votes: Sequence[Vote]) -> list[Vote]:
-    """Keep the last of each person's votes between the same two takes."""
-    return list({(vote.who, frozenset((vote.audio, vote.against))): vote for vote in votes}.values())
+    """Return the last vote of each person between the same two takes."""
+    found = {
+        (vote.who, frozenset(((vote.model, vote.audio), (vote.against_model, vote.against)))): vote for vote in votes
+    }
+    return list(found.values())
 
 
 def preferences(votes: Sequence[Vote]) -> list[Preference]:
     """Compute win rates of each two models that were compared, in either order.
 
-    With two models a win rate says what Bradley-Terry would, and its interval needs no fit; for more see
-    ``jobs.rating.bradley_terry``.
+    Of a person's votes between the same two takes the last one counts. With two models a win rate says what Elo or
+    Bradley-Terry would, and its interval needs no fit; ``bradley_terry`` ranks more.
     """
     pairs: dict[tuple[str, str], list[Vote]] = {}
     for vote in last_votes(votes):

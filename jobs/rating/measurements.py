@@ -18,6 +18,7 @@ from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, Samples, read_clip
 from jobs.audio.dnsmos import Dnsmos
 from jobs.audio.resampling import resample
 from jobs.errors import UserError
+from jobs.rating.instruments.distill_mos import UNNATURAL
 from jobs.rating.instruments.instrument import measure_all
 from jobs.rating.instruments.registry import CHECKS
 from jobs.rating.instruments.signal import Signal
@@ -87,7 +88,7 @@ class ClipAnalyzer:
             timbre=self.timbre(speech),
             n_words=len(words),
             utmos=utmos,
-            instruments=measure_all(CHECKS, Signal(audio, text)),
+            instruments=measure_all(CHECKS, Signal(audio, text)) | self._gate(speech),
         )
         if not words:
             return measures
@@ -98,6 +99,10 @@ class ClipAnalyzer:
         if heard is not None:
             found |= {"wer": word_error_rate(words, heard), "heard_words": " ".join(heard)}
         return measures.model_copy(update=found)
+
+    def _gate(self, speech: Samples) -> dict[str, list[float]]:
+        gate = self._models.gate
+        return {} if gate is None else {UNNATURAL: [gate.predict(speech)]}
 
     def timbre(self, speech: Samples) -> Timbre:
         """Measure speaker embedding and DNSMOS of mono audio at 16 kHz that is not silent."""

@@ -125,7 +125,7 @@ def is_short(features: Features, profile: RatingProfile) -> bool:
 
 
 def _too_short(features: Features, profile: RatingProfile, parts: Mapping[str, _Part]) -> tuple[Fault, ...]:
-    """Say that there is nothing to judge by: a short text, too little speech, or a text not recognised."""
+    """Say that there is nothing to judge by: a short text, too little speech for a voice, no text recognised."""
     span_s = features.prosody.speech_span_s
     is_judged = span_s >= MIN_VOICE_S or features.hit_limit or features.heard or not is_short(features, profile)
     if is_judged or parts["intelligibility"].value is not None:

@@ -6,8 +6,11 @@ A take that exists and answers the same request is reused, so a kill costs at mo
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
 from jobs.dataset.manifest import write_rows
@@ -183,20 +186,29 @@ def _speak_by_host(
     if voice.reference is not None:  # the host's may be another
         return
     places = [voice.requests.index(request) for request in missing]
-    wanted = TakesRequest(
-        folder=str(voice.model.folder),
-        speaker=voice.speaker,
-        language=voice.language,
-        instruct=(params.instruct or "").strip() or None,
-        takes=[
-            WantedTake(text=request.text, seed=request.decoding.seed, max_seconds=request.decoding.max_seconds)
-            for request in voice.requests
-        ],
-        missing=places,
-        sampling=params.model_dump(include=set(SAMPLING)),
-    )
+    wanted = _wanted_takes(voice, places, params)
+    if wanted is None:
+        return
     for place, speech in speak(context.settings.home, wanted, context.raise_if_cancelled):
         yield places.index(place), speech
+
+
+def _wanted_takes(voice: RequestedVoice, places: list[int], params: Params) -> TakesRequest | None:
+    """Return the request to a host; None: it is beyond a host's limits."""
+    with suppress(ValidationError):
+        return TakesRequest(
+            folder=str(voice.model.folder),
+            speaker=voice.speaker,
+            language=voice.language,
+            instruct=(params.instruct or "").strip() or None,
+            takes=[
+                WantedTake(text=request.text, seed=request.decoding.seed, max_seconds=request.decoding.max_seconds)
+                for request in voice.requests
+            ],
+            missing=places,
+            sampling=params.model_dump(include=set(SAMPLING)),
+        )
+    return None
 
 
 def _speak_here(

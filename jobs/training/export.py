@@ -22,10 +22,11 @@ from jobs.training.report.html_report import write_page
 from jobs.training.report.loss_plot import plot_losses
 from jobs.training.report.model_card import build_report, describe_kept, preset_speakers, voice_card
 from jobs.training.run import checkpoint as checkpoints
-from jobs.training.run.eval_samples import ZERO_SHOT, choose_clips, synthesize_samples
+from jobs.training.run.eval_samples import choose_clips, synthesize_samples
 from jobs.training.run.model_setup import TrainableModel
 from jobs.training.run.training_loop import TrainingLoop
 from jobs.training.run.verdict import describe_end
+from jobs.training.sample_list import SAMPLES, ZERO_SHOT
 
 REPORT, PAGE, EXPORTS = "report.json", "report.html", "exports"
 HISTORY_IN_REPORT = {"steps": "losses", "validations": "validation", "probes": "probes"}
@@ -114,7 +115,9 @@ def describe_result(run: Run, model: TrainableModel, loop: TrainingLoop) -> Resu
         speaker=dataset.speakers[0],
         speakers=dataset.speakers,
         steps=loop.step,
-        ended=describe_end(history, loop.step, loop.config.total_steps, loop.extended_at),
+        ended=describe_end(
+            history, loop.step, loop.config.total_steps, loop.extended_at, max_steps=loop.params.max_steps
+        ),
         schedule=describe_schedule(
             params.lr_schedule, loop.config.warmup_steps, loop.config.total_steps, loop.extended_at, params.min_lr_share
         ),
@@ -171,7 +174,7 @@ def export(run: Run, model: TrainableModel, loop: TrainingLoop, result: Result) 
             model.model, base, Path(result.base),
             card=card(result.voice_step), encoder_folder=run.encoder, trained=trained,
         )  # fmt: skip
-    remove(out / "samples")  # of another run
+    remove(out / SAMPLES)  # of another run
     plot_losses(history, out / "loss.png", f"{result.speaker}: {run.params.method}, {loop.step} steps")
     write_json(out / REPORT, build_report(result, run.identity, model.base_report, history))
     if run.params.keep_last_state:

@@ -23,9 +23,8 @@ Damage = Callable[[Samples], Samples]
 
 _CROSS_FADE = CLIP_RATE_HZ // 100
 _FUNCTION_WORDS = """
-    the a an of and in to for by with at which we are from if not all as it its was were be been is that this these
-    those but or on their her they them thy thou thine own than then some into had has have so very more most
-    such what when where who will would"""
+    with which from were been that this these those their they them thou thine than then some into have very more most
+    such what when where will would"""
 _SHORTEST_CONTENT_WORD = 4
 
 

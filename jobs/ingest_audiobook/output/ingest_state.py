@@ -101,7 +101,7 @@ class IngestState:
         made_from = self._folder / "made_from.json"
         if made_from.is_file():
             known = _read_object(made_from)
-            is_edit = fingerprint["transcript_file"] is True
+            is_edit = fingerprint.get("transcript_file") is True
             differing = sorted(
                 key
                 for key in fingerprint

@@ -25,14 +25,14 @@ from jobs.ingest_audiobook.cut.clip_filters import mark_cut_runs
 from jobs.ingest_audiobook.cut.sentence_candidates import CutText, sentence_candidates
 from jobs.ingest_audiobook.heard_book.matching import written_words
 from jobs.ingest_audiobook.heard_book.placement import BookPlacer
-from jobs.ingest_audiobook.heard_book.whisper_text import HeardText, SpeechToText, hear
+from jobs.ingest_audiobook.heard_book.whisper_text import MIN_WINDOW_WITH_BOOK_S, HeardText, SpeechToText, hear
 from jobs.ingest_audiobook.input.source_files import SourceFiles
 from jobs.ingest_audiobook.input.speech_chunks import SpeechChunk
 from jobs.ingest_audiobook.input.work_units import WorkUnit
 from jobs.ingest_audiobook.params import Params, transcript_source
 from jobs.ingest_audiobook.text.book_aligner import BookAligner, BookPosition
 from jobs.ingest_audiobook.text.file_transcript import FileTranscript
-from jobs.ingest_audiobook.text.segment_clips import segment_candidates, segments_within
+from jobs.ingest_audiobook.text.segment_clips import place_segments, segment_candidates
 from jobs.ingest_audiobook.text.subtitles import Segment, read_given_segments
 from jobs.ingest_audiobook.text.text_readers import read_book_text
 from jobs.ingest_audiobook.text.transcript_rows import read_transcript
@@ -122,7 +122,14 @@ class HeardBookTranscript:
 
     def find_candidates(self, chunk: SpeechChunk, limits: ClipLimits, usable: Span) -> Candidates:
         """Make candidates of the speech whose every word is the book's."""
-        heard = hear(chunk.audio_16k, chunk.probabilities, chunk.duration_s, self._whisper, self._language)
+        heard = hear(
+            chunk.audio_16k,
+            chunk.probabilities,
+            chunk.duration_s,
+            self._whisper,
+            self._language,
+            MIN_WINDOW_WITH_BOOK_S,
+        )
         placer, text = self._in_language(heard.language)
         placed, rejected = placer.place(heard, chunk.audio_16k, self._whisper)
         found = sentence_candidates(text, mark_cut_runs(placed, usable), heard.runs, chunk.duration_s, limits)
@@ -215,14 +222,14 @@ class SegmentTranscript:
         return [Span(segment.start_s, segment.end_s) for segment in self.segments[self._recording]]
 
     def find_candidates(self, chunk: SpeechChunk, limits: ClipLimits, usable: Span) -> Candidates:
-        """Make candidates of the segments in the chunk; close short ones are merged."""
+        """Make candidates of the segments in the chunk, with borders in pauses; close short ones are merged."""
         segments = self.segments[self._recording]
-        kept, rejected = segment_candidates(segments, chunk.start_s, chunk.duration_s, chunk.probabilities, limits)
+        placed = place_segments(segments, chunk.start_s, chunk.duration_s, chunk.probabilities)
+        kept, rejected = segment_candidates(placed, chunk.duration_s, limits)
         runs = speech_spans(chunk.probabilities, max_span_s=MAX_RUN_S)
         speech = [RejectedSpan(run, "not_in_segments", "speech without a given segment") for run in runs]
         sentences = [
-            SaidSentence(one.text, (), self.origin, one.start_s - chunk.start_s, one.end_s - chunk.start_s)
-            for one in segments_within(segments, chunk.start_s, chunk.duration_s)
+            SaidSentence(one.segment.text, (), self.origin, one.span.start_s, one.span.end_s) for one in placed
         ]
         return Candidates(kept, rejected, speech, sentences)
 

@@ -34,7 +34,7 @@ class Check:
 
     Attributes:
         code: of the fault.
-        measure: numbers of a clip; empty: nothing to measure, no fault.
+        measure: numbers of a clip; empty: nothing to measure, no fault. None: a model's, given with the others.
         distance: of a clip's numbers from the narrator's medians; greater is worse.
         least_limit: the limit is never below it, however even the narrator is.
         most_limit: and never above it, however uneven.
@@ -44,7 +44,7 @@ class Check:
     """
 
     code: str
-    measure: Callable[[Signal], Values]
+    measure: Callable[[Signal], Values] | None
     distance: Callable[[Values, Values], float]
     least_limit: float
     most_limit: float
@@ -88,8 +88,12 @@ def _medians(clips: Sequence[Values]) -> Values:
 
 
 def measure_all(checks: Sequence[Check], signal: Signal) -> dict[str, Values]:
-    """Take the measures of all checks, by their codes."""
-    return {check.code: [round(float(each), 4) for each in check.measure(signal)] for check in checks}
+    """Take the measures of all checks that need no model, by their codes."""
+    return {
+        check.code: [round(float(each), 4) for each in check.measure(signal)]
+        for check in checks
+        if check.measure is not None
+    }
 
 
 def distances(

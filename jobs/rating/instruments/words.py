@@ -104,7 +104,10 @@ def find_changes(
             evidence += _SECOND_WITNESS
         if evidence > 0:
             found.append(_change(proposal, words, fit, round(evidence, 1)))
-    return sorted(found, key=lambda change: -change.evidence)
+    surest: dict[tuple[str, str], WordChange] = {}
+    for change in sorted(found, key=lambda each: -each.evidence):
+        surest.setdefault((change.kind, change.word), change)  # before or after the word: the same repetition
+    return list(surest.values())
 
 
 def _proposals(words: Sequence[str], heard: Sequence[str]) -> list[_Proposal]:

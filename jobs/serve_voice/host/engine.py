@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from jobs.errors import UserError
 from jobs.qwen.codec import full_float32
 from jobs.qwen.devices import gpu_memory_explained
+from jobs.serve_voice.host.load_gate import LoadGate
 from jobs.serve_voice.host.loaded_model import JOB, SHARED, SOLO, LoadedModel, return_memory
 from jobs.serve_voice.host.queues import JobTakes, Queues
 from jobs.serve_voice.host.served_model import ServedModel
@@ -19,7 +20,7 @@ from jobs.serve_voice.host.utterance import Utterance, device_wanted, host_ends,
 
 logger = logging.getLogger(__name__)
 
-LOOK_S = 1.0
+LOOK_S, SOUND_S = 1.0, 0.01
 YIELD_GRACE_S = 3.0
 """For takes that are spoken when another job wants the device: it imports its libraries meanwhile."""
 YIELD_RETRY_S = 60
@@ -55,8 +56,9 @@ class EngineState:
 class Engine:
     """Speaker of one model's takes, in a thread of its own."""
 
-    def __init__(self, served: ServedModel, limits: Limits) -> None:
+    def __init__(self, served: ServedModel, limits: Limits, gate: LoadGate) -> None:
         self.served = served
+        self._gate = gate
         self._limits = limits
         self._changed = threading.Condition()
         self._queues = Queues()
@@ -146,7 +148,8 @@ class Engine:
 
     def _has_work(self) -> bool:
         is_speaking = self._model is not None and self._model.is_active
-        return self._is_closing or is_speaking or bool(self._queues) or (self._wants_load and not self._error)
+        may_load = self._wants_load and self._wanted_since_s is None
+        return self._is_closing or is_speaking or bool(self._queues) or may_load
 
     def _work(self) -> None:
         """Do what there is to do until the next frame."""
@@ -161,21 +164,24 @@ class Engine:
         if (self._queues or self._wants_load) and not self._is_ready():
             return
         if self._model is not None:
-            self._open_loops(self._model)
-            self._model.step()
+            self._step(self._model, is_open=True)
+            if self._queues and not self._model.is_active:  # the sound of others is late
+                with self._changed:
+                    self._changed.wait(SOUND_S)
 
     def _is_ready(self) -> bool:
         """Load the model where need be; False: it is not there, or its files changed and what it speaks comes first."""
         if self._model is not None and self._model.stamps != self.served.read_stamps():
             if self._model.is_active:
-                self._model.step()
+                self._step(self._model)
                 return False
             logger.info("loaded anew, because the files of the model have changed")
             self._unload()
         if self._model is None:
             self._wants_load = False
             try:
-                self._model = LoadedModel(self.served, self._limits.n_slots)
+                with self._gate.loading():
+                    self._model = LoadedModel(self.served, self._limits.n_slots)
                 self._error = ""
             except UserError as error:
                 self._error = str(error)
@@ -186,12 +192,19 @@ class Engine:
                 return False
         return True
 
+    def _step(self, model: LoadedModel, *, is_open: bool = False) -> None:
+        """Let waiting takes join if the loops are open to them, and decode a frame."""
+        with self._gate.speaking():
+            if is_open:
+                self._open_loops(model)
+            model.step()
+
     def _open_loops(self, model: LoadedModel) -> None:
         """Give waiting takes to the loops in which they are spoken."""
         queues, loops = self._queues, model.loops
         with self._changed:
             queues.drop_cancelled()
-            while queues.shared and loops[SHARED].has_place:
+            while queues.shared and model.has_place:
                 utterance = queues.shared.popleft()
                 if model.joins_shared(utterance):
                     loops[SHARED].waiting.append(utterance)
@@ -211,7 +224,7 @@ class Engine:
             waiting = self._queues.take_all()
         fail(waiting, device_wanted(YIELD_RETRY_S))
         if self._model is not None and self._model.is_active and time.monotonic() - since_s < YIELD_GRACE_S:
-            self._model.step()
+            self._step(self._model)
         elif self._model is not None:
             logger.info("unloaded, because another job wants the device")
             self._give_up(device_wanted(YIELD_RETRY_S))

@@ -79,6 +79,11 @@ class LoadedModel:
         """Number of takes that are spoken now."""
         return sum(loop.n_running for loop in self.loops.values())
 
+    @property
+    def has_place(self) -> bool:
+        """True when a further take would be spoken at once, and its sound would not be late."""
+        return self.loops[SHARED].has_place and self._decoder.n_late < self.n_slots
+
     def joins_shared(self, utterance: Utterance) -> bool:
         """Return whether a take can join the loop of all: with its settings, and no longer than its slots."""
         n_positions = self.synthesizer.count_positions(utterance.text, utterance.decoding)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+import math
 import queue
 import threading
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -44,53 +46,74 @@ class SpokenTake:
         self.utterance.sink.ended(hit_limit=len(codes) > n_most, compute_s=compute_s)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """Frames to decode; ``compute_s`` is given with the end of a take and all of its codes."""
+
+    take: SpokenTake
+    codes: Tensor
+    compute_s: float | None = None
+
+
 class SoundDecoder:
-    """Thread that decodes. On a GPU the caller's own, because a graph is not recorded while another thread computes."""
+    """Thread that decodes; takes whose sound begins come first.
+
+    On a GPU the caller's own thread: a graph is not recorded while another one computes.
+    """
 
     def __init__(self, n_threads: int, *, is_apart: bool) -> None:
-        self._parts: queue.SimpleQueue[tuple[SpokenTake, Tensor, float | None] | None] = queue.SimpleQueue()
+        self._parts: queue.PriorityQueue[tuple[float, int, _Part | None]] = queue.PriorityQueue()
+        self._order = itertools.count()
+        self._n_ends, self._n_ended = 0, 0
         self._n_threads = n_threads
         self._thread = threading.Thread(target=self._run, name="sound", daemon=True) if is_apart else None
         if self._thread is not None:
             self._thread.start()
 
-    def decode(self, take: SpokenTake, codes: Tensor) -> None:
-        """Decode the next frames of a stream."""
-        self._give(take, codes, None)
+    @property
+    def n_late(self) -> int:
+        """Number of takes that have left the decode loop and are not sound yet."""
+        return self._n_ends - self._n_ended
+
+    def decode(self, take: SpokenTake, codes: Tensor, n_before: int) -> None:
+        """Decode the next frames of a stream, of which so many came before."""
+        self._give(n_before, _Part(take, codes))
 
     def end(self, take: SpokenTake, codes: Tensor, compute_s: float) -> None:
         """Report the end of a take, with all of its codes."""
-        self._give(take, codes, compute_s)
+        self._n_ends += 1
+        self._give(len(codes), _Part(take, codes, compute_s))
 
     def close(self) -> None:
         """Decode what was given, and end the thread."""
-        self._parts.put(None)
+        self._parts.put((math.inf, next(self._order), None))
         if self._thread is not None:
             self._thread.join()
 
-    def _give(self, *part: Any) -> None:
+    def _give(self, place: int, part: _Part) -> None:
         if self._thread is None:
-            _decode(*part)
+            self._decode(part)
         else:
-            self._parts.put(part)
+            self._parts.put((place, next(self._order), part))
 
     def _run(self) -> None:
         torch.set_num_threads(self._n_threads)
         with full_float32():
-            while (part := self._parts.get()) is not None:
-                _decode(*part)
+            while (part := self._parts.get()[2]) is not None:
+                self._decode(part)
 
-
-def _decode(take: SpokenTake, codes: Tensor, compute_s: float | None) -> None:
-    utterance = take.utterance
-    if utterance.is_cancelled:
-        return
-    try:
-        if compute_s is None:
-            take.decode(codes)
-        else:
-            take.end(codes, compute_s)
-    except Exception as error:
-        logger.exception("a take could not be decoded to sound")
-        utterance.is_cancelled = True
-        utterance.sink.failed(error)
+    def _decode(self, part: _Part) -> None:
+        utterance = part.take.utterance
+        try:
+            if utterance.is_cancelled:
+                return
+            if part.compute_s is None:
+                part.take.decode(part.codes)
+            else:
+                part.take.end(part.codes, part.compute_s)
+        except Exception as error:
+            logger.exception("a take could not be decoded to sound")
+            utterance.is_cancelled = True
+            utterance.sink.failed(error)
+        finally:
+            self._n_ended += part.compute_s is not None

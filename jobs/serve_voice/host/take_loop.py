@@ -104,7 +104,8 @@ class TakeLoop:
         n_ready = min(len(slot.frames), slot.max_frames)
         n_new = n_ready - running.n_sent
         if n_new and (n_new >= running.n_block or is_last):
-            self._decoder.decode(running.take, torch.tensor(slot.frames[running.n_sent : n_ready]))
+            codes = torch.tensor(slot.frames[running.n_sent : n_ready])
+            self._decoder.decode(running.take, codes, running.n_sent)
             running.n_sent, running.n_block = n_ready, min(2 * running.n_block, MOST_BLOCK_FRAMES)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from jobs.errors import UserError
 from jobs.qwen.model_info import VoiceModel
 from jobs.serve_voice.host.engine import Engine, Limits
+from jobs.serve_voice.host.load_gate import LoadGate
 from jobs.serve_voice.host.served_model import ServedModel
 
 
@@ -37,7 +38,8 @@ class VoiceHost:
     """The engines of a host."""
 
     def __init__(self, models: Sequence[ServedModel], limits: Limits) -> None:
-        self.engines = [Engine(served, limits) for served in models]
+        gate = LoadGate()
+        self.engines = [Engine(served, limits, gate) for served in models]
         self.is_wanted = False
         self.used_s = time.monotonic()
         """When somebody last asked for a take."""
@@ -86,10 +88,11 @@ class VoiceHost:
         engine = engines[0]
         described = engine.served.describe()
         names = _voices_of(engine.served.name, described)
-        if voice.lower() in described.speakers:
+        has_speakers = described.kind == "custom_voice"
+        if has_speakers and voice.lower() in described.speakers:
             return FoundVoice(engine, described, voice.lower())
         if voice == engine.served.name and len(names) == 1:
-            return FoundVoice(engine, described, described.speakers[0] if described.speakers else None)
+            return FoundVoice(engine, described, described.speakers[0] if has_speakers else None)
         hint = f"It has: {', '.join(names)}."
         raise UserError("voice_not_served", f"{model} has no voice {voice[:80]!r}.", hint)
 

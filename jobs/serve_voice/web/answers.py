@@ -17,6 +17,10 @@ STATUS = {
     "model_not_served": 404,
     "voice_not_served": 404,
     "token_wrong": 401,
+    "cuda_oom": 503,
+    "model_broken": 500,
+    "model_cannot_speak": 500,
+    "model_without_weights": 500,
 }
 _TYPES = {401: "authentication_error", 429: "rate_limit_error"}
 _CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from jobs.ingest_audiobook.text.file_transcript import time_parts
 from jobs.ingest_audiobook.text.transcript_rows import Sentence, read_transcript
 from jobs.ingest_audiobook.work import make_clips, run
 from jobs.runner.outputs import find_places
+from jobs.runner.worker.context import Cancelled
+from tests.support.null_context import NullContext
 
 Rows = Callable[[Path], list[dict[str, Any]]]
 Contexts = Callable[[], Any]
@@ -41,8 +44,6 @@ def ingested(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, An
 @pytest.fixture
 def dataset(ingested: Any, sample_book: dict[str, Any], make_context: Contexts, tmp_path: Path) -> Path:
     """A copy of the sample book's dataset."""
-    import shutil
-
     return Path(shutil.copytree(ingested(sample_book, make_context()), tmp_path / "slt"))
 
 
@@ -114,6 +115,38 @@ def test_only_what_was_edited_is_cut_again(
     assert "not_in_transcript" in reasons
     assert not list((dataset / ".ingest").glob("replaced_*"))
     assert [row["text"] for row in rows(dataset / "transcript.jsonl")] == [row["text"] for row in sentences]
+
+
+class Stops(NullContext):
+    """Stops the job at its first progress."""
+
+    def progress(self, *_: Any, **__: Any) -> None:
+        """Stop."""
+        raise Cancelled
+
+
+def test_an_edit_that_was_stopped_ends_as_one_that_was_not(
+    dataset: Path, sample_book: dict[str, Any], tmp_path: Path, rows: Rows
+) -> None:
+    sentences = rows(dataset / "transcript.jsonl")
+    for number in (1, -2):  # in both chapters
+        sentences[number]["text"] = "Something else."
+    write_rows(dataset / "transcript.jsonl", sentences)
+    stopped = Path(shutil.copytree(dataset, tmp_path / "stopped"))
+    make_clips(given_back(sample_book, dataset), NullContext(tmp_path))
+
+    for _ in range(2):
+        with pytest.raises(Cancelled):
+            make_clips(given_back(sample_book, stopped), Stops(tmp_path))
+    make_clips(given_back(sample_book, stopped), NullContext(tmp_path))
+
+    def content(folder: Path) -> dict[str, bytes]:
+        files = [*(folder / "clips").iterdir(), *(folder / ".ingest").glob("*.json")]
+        return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+    assert content(stopped) == content(dataset)
+    clips = {clip["audio"] for clip in rows(dataset / "train_manifest.jsonl")}
+    assert all((stopped / audio).is_file() for audio in clips)  # until there is another manifest
 
 
 def test_an_edited_dataset_is_not_taken_for_that_of_the_first_call(

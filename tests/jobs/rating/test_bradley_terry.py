@@ -1,66 +1,103 @@
-"""Strengths of voices from votes between pairs of them."""
+"""Strengths of more than two models from votes."""
 
 from __future__ import annotations
 
+import math
 import random
-from math import exp, log
 
-from jobs.rating.bradley_terry import is_certainly_better, strengths
-from jobs.rating.human_ratings import Vote
+import pytest
+
+from jobs.rating.bradley_terry import is_certainly_better, preferred, strengths
+from jobs.rating.human_ratings import Vote, preferences
 
 
-def vote(number: int, model: str, against: str, winner: str) -> Vote:
-    """One blind vote between two takes of a text of its own."""
-    return Vote(
-        audio=f"{model}/{number}.wav", against=f"{against}/{number}.wav", text="x", winner=winner, at=number,
-        model=model, against_model=against,
+def vote(number: int, model: str, against: str, winner: str, who: str = "") -> Vote:
+    return Vote.model_validate(
+        {"audio": f"{number}.wav", "against": f"../{number}.wav", "text": "x", "winner": winner, "at": 1.0,
+         "model": model, "against_model": against, "who": who}
     )  # fmt: skip
 
 
-def test_two_voices_have_the_strength_that_their_win_rate_says() -> None:
+def test_two_models_have_the_odds_of_their_votes() -> None:
     votes = [vote(n, "a", "b", "audio" if n < 30 else "against") for n in range(40)]
 
-    a, b = strengths(votes)
+    first, second = strengths(votes)
 
-    assert (a.model, b.model, a.n_votes) == ("a", "b", 40)
-    assert abs((a.strength - b.strength) - log(3)) < 0.1
-    assert is_certainly_better(a, b)
-    assert strengths(votes) == [a, b]
-
-
-def test_few_votes_leave_the_order_open_and_ties_are_half_a_win() -> None:
-    a, b = strengths([vote(0, "a", "b", "audio"), vote(1, "b", "a", "audio"), vote(2, "a", "b", "audio")])
-
-    assert not is_certainly_better(a, b)
-    assert [each.strength for each in strengths([vote(n, "a", "b", "tie") for n in range(6)])] == [0.0, 0.0]
+    assert (first.model, first.wins, first.n_votes) == ("a", 30.0, 40)
+    assert first.strength - second.strength == pytest.approx(math.log(30.5 / 10.5), abs=1e-6)
+    assert first.strength == pytest.approx(-second.strength)
+    # the variance of a difference of logits is 1/n1 + 1/n2; of half of it, a quarter
+    half = 1.959964 * math.sqrt(1 / 30.5 + 1 / 10.5) / 2
+    assert first.high - first.strength == pytest.approx(half, rel=1e-5)
 
 
-def test_the_order_of_four_voices_is_found_though_not_all_were_compared() -> None:
-    rng = random.Random(0)
-    true = {"w": 1.5, "x": 0.5, "y": -0.5, "z": -1.5}
+def test_known_strengths_of_four_models_are_found_within_their_intervals() -> None:
+    true = {"a": 1.2, "b": 0.3, "c": -0.4, "d": -1.1}
+    rng = random.Random(1)
     votes = []
-    for number in range(240):
-        one, other = rng.choice([("w", "x"), ("y", "x"), ("z", "y")])
-        wins = rng.random() < 1 / (1 + exp(true[other] - true[one]))
-        votes.append(vote(number, one, other, "audio" if wins else "against"))
+    for number in range(1500):
+        one, other = rng.sample(sorted(true), 2)
+        winner = "audio" if rng.random() < preferred(true[one] - true[other]) else "against"
+        votes.append(vote(number, one, other, winner))
 
     found = strengths(votes)
 
-    assert [each.model for each in found] == ["w", "x", "y", "z"]
-    assert all(each.low <= true[each.model] <= each.high for each in found)
+    assert [each.model for each in found] == ["a", "b", "c", "d"]
+    for each in found:
+        assert each.low < true[each.model] < each.high
+        assert each.high - each.low < 0.5
+    assert found[0].share_interval[0] > 0.5 > found[-1].share_interval[1]
 
 
-def test_voices_that_no_votes_connect_are_never_called_better() -> None:
-    votes = [vote(n, "a", "b", "audio") for n in range(20)] + [vote(n, "c", "d", "audio") for n in range(20)]
+def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
+    true = {"a": 0.8, "b": 0.0, "c": -0.8}
+    rng = random.Random(2)
+    covered = 0
+    for _ in range(200):
+        votes = []
+        for number in range(120):
+            one, other = rng.sample(sorted(true), 2)
+            winner = "audio" if rng.random() < preferred(true[one] - true[other]) else "against"
+            votes.append(vote(number, one, other, winner))
+        found = strengths(votes)
+        covered += sum(one.low < true[one.model] < one.high for one in found)
 
-    found = strengths(votes)
+    assert 0.92 <= covered / 600 <= 0.985
 
-    assert [(each.model, each.group) for each in found] == [("a", 0), ("b", 0), ("c", 1), ("d", 1)]
-    assert not is_certainly_better(found[0], found[3])
+
+def test_a_model_that_won_every_vote_has_a_finite_strength_and_few_votes_a_wide_interval() -> None:
+    first, _ = strengths([vote(0, "a", "b", "audio")])
+    sure, _ = strengths([vote(n, "a", "b", "audio") for n in range(50)])
+
+    assert first.low < 0 < first.strength < 2
+    assert sure.low > 0
+
+
+def test_ties_are_half_a_win_and_a_later_vote_of_the_same_person_counts_alone() -> None:
+    votes = [vote(0, "a", "b", "audio", "Ada"), vote(0, "a", "b", "tie", "Ada"), vote(0, "a", "b", "tie", "Bob")]
+
+    first, second = strengths(votes)
+
+    assert (first.wins, second.wins, first.n_votes) == (1.0, 1.0, 2)
+    assert (first.strength, second.strength) == pytest.approx((0, 0))
+
+
+def test_a_chain_of_votes_ranks_models_that_never_met_and_others_stay_apart() -> None:
+    votes = [vote(n, "a", "b", "audio") for n in range(9)] + [vote(n, "b", "c", "audio") for n in range(9)]
+
+    found = strengths([*votes, vote(0, "x", "y", "audio"), vote(1, "z", "z", "audio")])
+
+    assert [(one.model, one.group) for one in found] == [("a", 0), ("b", 0), ("c", 0), ("x", 1), ("y", 1)]
+    assert is_certainly_better(found[0], found[2])
+    assert not is_certainly_better(found[0], found[4])
     assert strengths([]) == []
 
 
-def test_of_repeated_votes_of_one_person_the_last_counts() -> None:
-    first, again = vote(0, "a", "b", "audio"), vote(0, "a", "b", "against")
+def test_takes_of_one_name_in_two_folders_are_different_votes() -> None:
+    votes = [
+        Vote(audio="0.wav", against="../b/0.wav", text="x", winner="audio", at=1.0, model="a", against_model="b"),
+        Vote(audio="0.wav", against="../b/0.wav", text="x", winner="audio", at=1.0, model="c", against_model="b"),
+    ]
 
-    assert [each.model for each in strengths([first, again])] == ["b", "a"]
+    assert sum(one.n_votes for one in strengths(votes)) == 4
+    assert sum(one.n_votes for one in preferences(votes)) == 2

@@ -33,7 +33,7 @@ def clips() -> list[Spoken]:
 def references(clips: list[Spoken]) -> dict[str, Reference]:
     """Limits fitted on the first clips."""
     measured = [measure_all(CHECKS, Signal(clip.audio, clip.text)) for clip in clips[:N_PROFILE]]
-    found = {check.code: fit_reference(check, [each[check.code] for each in measured], 5) for check in CHECKS}
+    found = {check.code: fit_reference(check, [each.get(check.code, []) for each in measured], 5) for check in CHECKS}
     return {code: reference for code, reference in found.items() if reference is not None}
 
 

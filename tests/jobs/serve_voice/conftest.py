@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -108,6 +109,8 @@ def start_host(home: Path, params: Params) -> RunningHost:
     host.thread.start()
     host.until(lambda: bool(context.messages or ends))
     assert not ends, ends
+    with host.client() as client:
+        host.until(lambda: client.get("/health").json()["status"] == "ok")
     return host
 
 
@@ -125,6 +128,11 @@ def voice(base_of_voice: Path) -> Path:
               for seed, name in enumerate(("nora", "otto"))}  # fmt: skip
     model = load_base(base, "cpu", torch.float32).model
     return write_voice(model, base, base.with_name("birds"), voices=voices, card={})
+
+
+@pytest.fixture(scope="session")
+def other_voice(voice: Path) -> Path:
+    return shutil.copytree(voice, voice.with_name("beasts"))
 
 
 @pytest.fixture(scope="module")

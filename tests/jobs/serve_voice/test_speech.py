@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import socket
 import wave
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -197,7 +198,7 @@ def test_a_long_take_and_one_with_its_own_settings_are_spoken_beside_the_others(
 
 
 def test_a_host_without_requests_unloads_and_then_ends(voice: Path, tmp_path: Path) -> None:
-    params = {"voices": [str(voice)], "unload_after_min": 1e-4, "end_after_hours": 5 / 3600}
+    params = {"voices": [str(voice)], "unload_after_min": 0.02, "end_after_hours": 5 / 3600}
     host = start_host(tmp_path / "home", Params.model_validate(params))
     with host.client() as client:
         host.until(lambda: client.get("/health").json()["status"] == "unloaded")
@@ -209,6 +210,19 @@ def test_a_host_without_requests_unloads_and_then_ends(voice: Path, tmp_path: Pa
     assert isinstance(end, Result)
     assert (end.voices, end.n_takes) == (["nora", "otto"], 1)
     assert not (host.context.folder / SOCKET).exists()
+
+
+def test_two_models_are_loaded_and_speak_beside_each_other(voice: Path, other_voice: Path, tmp_path: Path) -> None:
+    host = start_host(tmp_path / "home", Params.model_validate({"voices": [str(voice), str(other_voice)]}))
+    try:
+        with host.client() as client, ThreadPoolExecutor() as pool:
+            asked = [body(model=name, response_format="pcm") for name in ("birds", "beasts", "birds", "beasts")]
+            answers = list(pool.map(lambda each: client.post(ROUTE, json=each), asked))
+    finally:
+        host.stop()
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
 
 
 def test_a_second_attempt_has_the_port_and_token_of_the_first(voice: Path, tmp_path: Path) -> None:

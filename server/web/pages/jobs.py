@@ -12,9 +12,11 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from jobs.runner.client.web_page import SEEN_AT
 from server.web.calls import call_tool, context_of, read_form
 from server.web.job_rows import draw_curves, make_row, read_rows, signature, sort_recent
 from server.web.machine import Machine
+from server.web.pages.training import TRAINING, show_training
 from server.web.rendering import render
 from tools.core.call_text import chosen
 from tools.core.registry import find_kind_tool
@@ -86,7 +88,11 @@ async def _job(request: Request) -> dict[str, Any]:
     context = context_of(request)
     row = await to_thread.run_sync(lambda: make_row(context.runner.get(job_id), context.runner))
     lineage = await to_thread.run_sync(context.runner.lineage, job_id)
-    return {"view": view, "row": row, "lineage": lineage}
+    training = None
+    if row.record.kind == TRAINING:
+        training = await to_thread.run_sync(show_training, row.record, context.settings)
+    next_step = view.next.partition(SEEN_AT)[0]  # this is that page
+    return {"view": view, "next_step": next_step, "row": row, "lineage": lineage, "training": training}
 
 
 async def metrics(request: Request) -> Response:

@@ -8,17 +8,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from jobs.dataset.takes import find_takes_file
 from jobs.qwen.model_files import read_card
+from jobs.runner.client.runner import Runner
+from jobs.runner.models import JobRecord
 from server.web.calls import call_tool, context_of, find_named, read_form
 from server.web.rendering import render
-from tools.inputs.references import list_voices
+from tools.inputs.references import list_all_voices
 
+MOST_JOBS = 200
 SHOWN = ("speakers", "language", "base_model", "method", "steps", "dataset", "narrator", "rights", "consent", "made_by")
 
 
 async def voices(request: Request) -> Response:
     """Show the list of voices."""
-    found = await to_thread.run_sync(list_voices, context_of(request).settings)
+    context = context_of(request)
+    found = await to_thread.run_sync(list_all_voices, context.settings, context.runner)
     return render(request, "voices", voices=found)
 
 
@@ -26,8 +31,10 @@ async def voice(request: Request) -> Response:
     """Show one voice."""
     folder = await find_named(request, "voice")
     card = await to_thread.run_sync(_card, folder)
-    here = f"{request.scope['root_path']}{request.app.url_path_for('voice', name=request.path_params['name'])}"
-    return render(request, "voice", name=request.path_params["name"], folder=folder, card=card, here=here)
+    ratings = await to_thread.run_sync(_ratings, folder, context_of(request).runner)
+    name = request.path_params["name"]
+    here = f"{request.scope['root_path']}{request.app.url_path_for('voice', name=name)}"
+    return render(request, "voice", name=name, folder=folder, card=card, ratings=ratings, here=here)
 
 
 async def say(request: Request) -> Response:
@@ -47,6 +54,17 @@ async def spoken(request: Request) -> Response:
 async def _spoken(request: Request, job_id: str) -> dict[str, Any]:
     view = await call_tool(request, "get_job", {"job_id": job_id, "detail": True})
     return {"view": view, "wavs": [one for one in view.artifacts if one.name.endswith(".wav")]}
+
+
+def _ratings(folder: Path, runner: Runner) -> list[JobRecord]:
+    """Return the jobs that have rated takes of a voice, newest first; takes are known by the job that has made them."""
+    spoken = {
+        (job.result or {}).get("takes")
+        for job in runner.list(kind="synthesize", state="succeeded", limit=MOST_JOBS)
+        if Path(str(job.params.get("model", ""))).resolve() == folder.resolve()
+    }
+    rated = runner.list(kind="rate_samples", state="succeeded", limit=MOST_JOBS)
+    return [job for job in rated if job.result and str(find_takes_file(Path(str(job.params.get("takes"))))) in spoken]
 
 
 def _card(folder: Path) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from jobs.errors import UserError
 from server.web.calls import call_tool, context_of, error_parts, find_named, read_form
 from server.web.clip_table import ORDERS, PAGE, SHOWS, ClipLine, ClipTable, ClipTables, Query
 from server.web.rendering import render
+from server.web.word_times import find_words
 from tools.inputs.references import list_datasets
 
 
@@ -210,6 +211,7 @@ async def _clip(request: Request, folder: Path, line: ClipLine, is_around: bool 
     sound = f"{here}/audio?{urlencode({'file': line.audio})}" if line.audio else ""
     return {
         "line": line,
+        "words": await to_thread.run_sync(find_words, folder, line) if sound or is_around else [],
         "here": here,
         "sound": around if is_around else sound,
         "sound_start_s": sound_start_s,
