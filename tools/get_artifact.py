@@ -15,7 +15,7 @@ from jobs.plotting.render_client import draw_job_plot, draw_preview
 from jobs.runner.artifacts import split_handle
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import Artifact, Lineage
-from jobs.trust.redact import redact
+from jobs.text.redaction import redact
 from tools.core.file_text import read_text
 from tools.core.job_view import view_artifact
 from tools.core.tool_types import Hints, Media, MediaAnswer, ToolContext

@@ -13,7 +13,7 @@ from huggingface_hub.errors import LocalTokenNotFoundError
 
 from jobs.errors import UserError
 from jobs.runner.worker.context import JobContext
-from jobs.trust.redact import redact
+from jobs.text.redaction import redact
 
 LARGE = (".safetensors", ".wav")
 

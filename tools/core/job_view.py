@@ -16,7 +16,7 @@ from jobs.runner.client.runner import Runner
 from jobs.runner.client.web_page import SEEN_AT, page_of
 from jobs.runner.models import Artifact, JobRecord, Progress
 from jobs.runner.paths import find_job_ids
-from jobs.trust.redact import redact, redacted
+from jobs.text.redaction import redact, redacted
 from tools.core.call_text import chosen
 from tools.core.registry import find_kind_tool
 from tools.core.tool_types import ToolContext
