@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -43,7 +44,9 @@ def test_it_runs_as_an_ordinary_user_that_owns_what_it_writes() -> None:
 
 def test_its_health_is_asked_of_the_server_s_own_page() -> None:
     assert HEALTH in "".join(line for line in LINES if line.startswith("HEALTHCHECK") or "urlopen" in line)
-    assert '"--token-file"' in of("CMD")[-1]
+    command = json.loads(of("CMD")[-1])
+    assert command[command.index("--host") + 1] == "0.0.0.0"  # refused without names of hosts and a token
+    assert {"--token-file", "--allow-host", "localhost", "127.0.0.1"} <= set(command)
 
 
 def test_compose_builds_this_recipe_and_keeps_home_cache_and_environments(compose: dict[str, Any]) -> None:
