@@ -124,6 +124,11 @@ CODES: dict[str, dict[str, str]] = {
         "mos_predictor_missing": "DNSMOS's network is not installed in the environment.",
     },
     "Models and voices": {
+        "voice_not_trained": "The model has no voice of its own, so there is none to publish. Give a trained voice.",
+        "consent_missing": "Whose voice it is and what that person agreed to must be stated before it is published.",
+        "publication_unclean": "A text to be published holds a path of this machine or a token. Take it out.",
+        "hub_refused": "The Hugging Face Hub could not be reached or did not take the upload; the message has why.",
+        "repository_public": "The repository is public and a private one was asked for. Nothing was uploaded.",
         "model_unavailable": "The model is neither a folder here nor in the cache, and could not be downloaded.",
         "model_not_qwen_tts": "The folder holds another kind of model than Qwen3-TTS.",
         "model_without_weights": "The model's folder lacks weight files.",

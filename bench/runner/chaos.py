@@ -1,8 +1,10 @@
-"""Random kills of every process of the job runner: ``./run.sh bench chaos [--rounds 300] [--homes 2] [--seed N]``.
+"""Random kills of every process of the job runner: ``./run.sh bench chaos [--rounds 300] [--minutes M] [--homes 2]
+[--seed N]``.
 
 Harness: ``tests.support.chaos``. Jobs are submitted by real processes; server, supervisor, shim, worker, pairs and
 all of them are killed with SIGKILL at random moments; the store is compared with the workers' own journals. Prints a
-table by target and every broken promise; exit code 1 if there is one.
+table by target and every broken promise, which is added to ``var/chaos.txt`` with what the home knew of the job; exit
+code 1 if there is one.
 """
 
 from __future__ import annotations
@@ -19,11 +21,21 @@ from pathlib import Path
 from jobs.settings import PROJECT_ROOT
 from tests.support.chaos import harness
 
+COMPLAINTS = PROJECT_ROOT / "var" / "chaos.txt"
+
+
+def keep(text: str) -> None:
+    """Add a complaint to the file that outlives the bench."""
+    COMPLAINTS.parent.mkdir(exist_ok=True)
+    with COMPLAINTS.open("a", encoding="utf-8") as stream:
+        stream.write(text)
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Play and print."""
     parser = argparse.ArgumentParser(prog="run.sh bench chaos", description=__doc__)
     parser.add_argument("--rounds", type=int, default=300)
+    parser.add_argument("--minutes", type=float, default=None, help="no round begins later")
     parser.add_argument("--homes", type=int, default=2, help="homes that are attacked at the same time")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
@@ -43,7 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             while True:
                 with lock:
-                    number = next(numbers, None)
+                    is_over = options.minutes is not None and time.monotonic() - began > 60 * options.minutes
+                    number = None if is_over else next(numbers, None)
                 if number is None:
                     return
                 target = harness.TARGETS[number % len(harness.TARGETS)]
@@ -53,6 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     complaints.extend(chaos.complaints)
                     for complaint in chaos.complaints:
                         sys.stderr.write(complaint + "\n")
+                        keep(f"{time.strftime('%Y-%m-%d %H:%M:%S')} seed {options.seed}: {complaint}\n")
                     if chaos.complaints:
                         keep_evidence(options.evidence / f"round-{number}", folder, chaos.complaints)
                     chaos.complaints.clear()
@@ -73,7 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         total.add(tally)
     sys.stdout.write(harness.table(tallies | {"all rounds": total}) + "\n")
     sys.stdout.write(f"{time.monotonic() - began:.0f} s; {len(complaints)} broken promises\n")
-    return 1 if complaints or total.rounds < options.rounds else 0
+    is_short = options.minutes is None and total.rounds < options.rounds
+    return 1 if complaints or is_short else 0
 
 
 def keep_evidence(kept: Path, folder: Path, complaints: Sequence[str]) -> None:

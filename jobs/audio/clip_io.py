@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from jobs.audio.decoding import MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ, empty
+from jobs.audio.decoding import MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ, are_opposite, empty
 from jobs.audio.recording import Samples as Samples
 from jobs.audio.recording import decode_blocks, probe
 from jobs.audio.resampling import resample
@@ -65,8 +65,10 @@ def _blocks_by_libsndfile(path: Path) -> Iterator[tuple[Samples, int]]:
         n_frames = BLOCK_SAMPLES // sound.channels
         n_read = n_frames
         while n_read == n_frames:  # another read, at the end, is slow in FLAC
-            samples: Samples = sound.read(n_frames, dtype="float32", always_2d=True).mean(axis=1)
-            n_read = len(samples)
+            frames = sound.read(n_frames, dtype="float32", always_2d=True)
+            n_read = len(frames)
+            is_opposite = sound.channels == 2 and are_opposite(frames.T)
+            samples: Samples = frames[:, 0].copy() if is_opposite else frames.mean(axis=1)
             yield samples, int(sound.samplerate)
 
 

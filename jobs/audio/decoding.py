@@ -21,6 +21,7 @@ MP4_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2"
 # Formats that libavformat may detect: no playlists or scripts, because they name other files or hosts.
 OTHER_FORMATS = "mp3,aac,flac,ogg,wav,w64,aiff,caf,matroska,webm,matroska,webm,avi,mpeg,mpegts,amr,asf"
 MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 768_000
+MAX_CANCELLED = 0.03  # energy of two channels' sum by that of their difference; over 10 in narration
 MAX_CHANNELS = 64  # libswresample mixes no more
 MAX_SAMPLES_PER_S = 1_536_000  # of all channels: eight at 192 kHz, two at 768
 MAX_ALLOCATION_BYTES = 256 << 20  # an index of 70 hours of AAC
@@ -85,7 +86,7 @@ def unreadable(path: Path, error: Exception) -> UserError:
 
 
 def audio_stream(container: Any, path: Path) -> Any:
-    """Return the first audio stream. Raises ``UserError``: ``audio_no_stream``, ``audio_unreadable``."""
+    """Return the default audio stream. Raises ``UserError``: ``audio_no_stream``, ``audio_unreadable``."""
     if not container.streams.audio:
         kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no"
         raise UserError(
@@ -93,7 +94,7 @@ def audio_stream(container: Any, path: Path) -> Any:
             f"{path} has {kinds} streams but no audio.",
             "Give the file that holds the narration.",
         )
-    stream = container.streams.audio[0]  # an m4b's first stream may be its cover or its chapter track
+    stream = default_audio(container)  # an m4b's first stream may be its cover or its chapter track
     codec = stream.codec_context
     if codec is None:
         raise _not_read(path, "of a kind for which there is no decoder")
@@ -110,6 +111,12 @@ def audio_stream(container: Any, path: Path) -> Any:
     if n_channels > MAX_CHANNELS:
         raise _not_read(path, f"of {n_channels} channels; at most {MAX_CHANNELS} are read")
     return stream
+
+
+def default_audio(container: Any) -> Any:
+    """Return the first audio stream that the container marks as its default; the first one if it marks none."""
+    streams = container.streams.audio
+    return next((one for one in streams if one.disposition & type(one.disposition).default), streams[0])
 
 
 def _not_read(path: Path, why: str) -> UserError:
@@ -132,8 +139,24 @@ def empty(path: Path) -> UserError:
 Samples = npt.NDArray[np.float32]
 
 
-def decoded(container: Any, stream: Any, rate: int, stamps: list[int] | None = None) -> Iterator[Samples]:
+def are_opposite(channels: npt.NDArray[np.floating[Any]]) -> bool:
+    """Return whether two channels (2, samples) cancel each other: narration on both, one with its sign changed."""
+    middle = np.square(channels[0] + channels[1], dtype=np.float64).sum()
+    side = np.square(channels[0] - channels[1], dtype=np.float64).sum()
+    return bool(middle < MAX_CANCELLED * side)
+
+
+def decoded(
+    container: Any, stream: Any, rate: int, stamps: list[int] | None = None, *, channels: str = "mono"
+) -> Iterator[Samples]:
     """Mono float32 arrays of one decoded frame each, at ``rate``; the first frame's stamp goes to ``stamps``.
+
+    Args:
+        container: open.
+        stream: of it.
+        rate: samples a second.
+        stamps: gets the stamp of the first frame.
+        channels: ``mono`` mixes them; ``first`` takes the first of two; ``both`` gives arrays of (2, samples).
 
     Raises ``av.FFmpegError``: the file is broken, or most of it does not decode.
     """
@@ -163,11 +186,12 @@ def decoded(container: Any, stream: Any, rate: int, stamps: list[int] | None = N
             if found != layout:  # some files change their layout on the way
                 # as floats, libswresample's sum of several channels may be louder than any: only integers are scaled
                 form = "flt" if frame.layout.nb_channels == 1 else "s32"
-                resampler = av.AudioResampler(format=form, layout="mono", rate=rate)
+                mixed = "mono" if channels == "mono" else "stereo"
+                resampler = av.AudioResampler(format=form if mixed == "mono" else "s32p", layout=mixed, rate=rate)
                 layout = found
             frame.pts = None  # let the resampler count samples instead of trusting stamps
             for mono in resampler.resample(frame):
-                samples = mono.to_ndarray()[0]
+                samples = mono.to_ndarray() if channels == "both" else mono.to_ndarray()[0]
                 yield samples if samples.dtype == np.float32 else (samples / 2.0**31).astype(np.float32)
 
 

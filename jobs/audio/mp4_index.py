@@ -100,10 +100,9 @@ def _read(path: Path, stream: BinaryIO) -> Mp4Audio | None:
     moov = next((box for box in top if box.kind == b"moov"), None)
     if not top or top[0].kind != b"ftyp" or moov is None or any(box.kind == b"moof" for box in top):
         return None
-    for trak in _named(stream, moov, b"trak"):
+    tracks = [trak for trak in _named(stream, moov, b"trak") if _is_sound(stream, trak)]
+    for trak in sorted(tracks, key=lambda trak: not _is_enabled(stream, trak)):  # libavformat's default
         mdia = next(_named(stream, trak, b"mdia"))
-        if _bytes(stream, next(_named(stream, mdia, b"hdlr")))[8:12] != b"soun":
-            continue
         minf = next(_named(stream, mdia, b"minf"))
         stbl = next(_named(stream, minf, b"stbl"))
         entry = _bytes(stream, next(_named(stream, stbl, b"stsd")))[12:16].decode("latin-1")
@@ -121,6 +120,17 @@ def _read(path: Path, stream: BinaryIO) -> Mp4Audio | None:
         n_packets = n_promised if entry in ENCRYPTED_ENTRIES else _n_within(stream, audio, size)
         return Mp4Audio(path, entry, timescale, audio.packet_units, n_packets, n_promised, audio.boxes)
     return None
+
+
+def _is_sound(stream: BinaryIO, trak: Box) -> bool:
+    mdia = next(_named(stream, trak, b"mdia"), None)
+    handler = None if mdia is None else next(_named(stream, mdia, b"hdlr"), None)
+    return handler is not None and _bytes(stream, handler)[8:12] == b"soun"
+
+
+def _is_enabled(stream: BinaryIO, trak: Box) -> bool:
+    header = next(_named(stream, trak, b"tkhd"), None)
+    return header is None or bool(_bytes(stream, header)[3] & 1)
 
 
 def _n_sizes(stream: BinaryIO, stbl: Box) -> int:

@@ -5,6 +5,7 @@ Times come from counting decoded samples, never from container timestamps: MP3 a
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ from jobs.audio.copy_protection import refuse_encrypted, refuse_protected
 from jobs.audio.decoding import (
     BROKEN,
     MP4_FORMATS,
+    are_opposite,
     audio_stream,
     check_container,
     cover_stream,
     decoded,
+    default_audio,
     empty,
     open_audio,
     open_container,
@@ -36,6 +39,8 @@ from jobs.errors import UserError
 MAX_COVER_BYTES = 20 << 20
 COVER_MARKS = {b"\x89PNG": ".png", b"\xff\xd8": ".jpg"}
 MAX_LEVEL = 16.0  # 24 dB over full scale; floats may be any number, or none
+HEARD_S = 30
+SILENT = 0.003  # -50 dBFS
 _FIRST_PACKETS = 8
 _FEWEST_SAMPLES = 64  # of a packet: libavformat has no index of single samples of PCM, so it needs none of ours
 # Decoded and dropped before a place within an MP4: overlap, and AAC's spectral band replication.
@@ -120,6 +125,29 @@ class Recording:
         if n_pending:
             yield AudioBlock(_finite(np.concatenate(pending)), rate, position)
 
+    @cached_property
+    def has_opposite_channels(self) -> bool:
+        """True where the sum of two channels is silence, by the first half a minute that is not silent."""
+        if self.info.n_channels != 2:
+            return False
+        parts, n_left = [], HEARD_S * self.info.sample_rate_hz
+        try:
+            with open_audio(self.path) as container:
+                stream = audio_stream(container, self.path)
+                for samples in decoded(container, stream, self.info.sample_rate_hz, channels="both"):
+                    if samples.ndim == 2 and np.abs(samples).max(initial=0.0) > SILENT:
+                        parts.append(samples)
+                        n_left -= samples.shape[1]
+                    if n_left <= 0:
+                        break
+        except BROKEN:
+            return False  # whoever reads on finds the error
+        return bool(parts) and are_opposite(np.concatenate(parts, axis=1))
+
+    @property
+    def _channels(self) -> str:
+        return "first" if self.has_opposite_channels else "mono"
+
     def cover(self) -> tuple[bytes, str] | None:
         """The attached picture and its suffix (``.jpg`` or ``.png``), or None."""
         packets = self._packets
@@ -148,7 +176,7 @@ class Recording:
     def _from_beginning(self) -> Iterator[Samples]:
         with open_audio(self.path) as container:
             stream = audio_stream(container, self.path)
-            yield from decoded(container, stream, self.info.sample_rate_hz)
+            yield from decoded(container, stream, self.info.sample_rate_hz, channels=self._channels)
 
     def _from_packet(self, packets: _Packets, start: int, end: int | None) -> Iterator[Samples]:
         n_packets = packets.audio.n_packets
@@ -159,7 +187,8 @@ class Recording:
         with _open_part(packets, first, last) as container:
             stream = audio_stream(container, self.path)
             n_before = start + packets.n_skipped - first * packets.n_samples
-            yield from without_first(n_before, decoded(container, stream, self.info.sample_rate_hz))
+            samples = decoded(container, stream, self.info.sample_rate_hz, channels=self._channels)
+            yield from without_first(n_before, samples)
 
     def _from_stamp(self, start: int) -> Iterator[Samples]:
         rate = self.info.sample_rate_hz
@@ -170,7 +199,7 @@ class Recording:
             except av.FFmpegError:  # after the end, or what the header says of it
                 return
             stamps: list[int] = []
-            samples = decoded(container, stream, rate, stamps)
+            samples = decoded(container, stream, rate, stamps, channels=self._channels)
             head = next(samples, None)
             if head is None:
                 return
@@ -215,7 +244,7 @@ def _packets(mp4: Mp4Audio) -> _Packets | None:
     n_tried = min(_FIRST_PACKETS, mp4.n_packets)
     try:
         with open_container(part(mp4, 0, n_tried, whole=True), MP4_FORMATS) as container:
-            stream = container.streams.audio[0]
+            stream = default_audio(container)
             frames = list(container.decode(stream))
     except (*BROKEN, AttributeError):
         return None  # libavformat reports the error of the whole file

@@ -45,6 +45,9 @@ class RecordingInfo:
     has_exact_seek: bool = False
     missing_s: float = 0.0
     album: str | None = None
+    n_audio_streams: int = 1
+    audio_stream: int = 1
+    """Number of the one that is read; the first is 1."""
 
 
 def longest_s(path: Path) -> float:
@@ -84,6 +87,8 @@ def read_info(container: Any, path: Path) -> RecordingInfo:
         container=container.format.name.split(",")[0],
         has_exact_seek=container.format.name in SEEKABLE and stream.time_base == Fraction(1, rate),
         album=tags.get("album"),
+        n_audio_streams=len(container.streams.audio),
+        audio_stream=1 + list(container.streams.audio).index(stream),
     )
 
 

@@ -18,7 +18,7 @@ from xml.etree.ElementTree import Element
 import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
-from jobs.books.blocks import Book, Cover
+from jobs.books.blocks import Book, Cover, gather_blocks
 from jobs.books.covers import MAX_COVER_BYTES, make_cover
 from jobs.books.document_text import plain_text, read_blocks
 from jobs.books.text_decoding import MAX_TEXT_BYTES, BookText, check_not_empty, text_unreadable
@@ -33,6 +33,10 @@ MAX_RATIO = 100
 MAX_UNCHECKED_BYTES = 4 << 20  # of any ratio
 MAX_TAG = 300  # characters of a title or a name
 MAX_MARKS = 3_000_000  # "<" in a book; with a tag at each word, a novel of 700,000 words has 1.4 million
+SAVE_AGAIN = "Save it again from a program that opens it (e.g. Calibre) as .epub, or its text as UTF-8 .txt."
+MAX_NAMED = 5
+# of EPUB 2 and 3, and of the Open eBook files before them
+TEXT_TYPES = ("application/xhtml+xml", "text/html", "text/x-oeb1-document")
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # all that EPUB allows; others ask for memory by a number
 PIECE_BYTES = 1 << 16
 # zipfile raises RuntimeError for encrypted entries, NotImplementedError for newer archives.
@@ -40,26 +44,27 @@ _BROKEN_ARCHIVE = (zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, E
 _BROKEN_XML = (SyntaxError, DefusedXmlException, ValueError)  # an unknown encoding is a ValueError, or a LookupError
 
 
-def read_epub(path: Path) -> str:
-    """Return the text of an EPUB. Raises ``UserError``: ``text_unreadable``, ``text_empty``, ``text_protected``."""
+def read_epub(path: Path) -> BookText:
+    """Return the text of an EPUB, and a note of documents that it names but does not hold.
+
+    Raises ``UserError``: ``text_unreadable``, ``text_empty``, ``text_protected``.
+    """
     with _open(path) as (archive, package):
-        documents = _spine(archive, package)
-        _check_not_encrypted(archive, documents, path)
+        documents, notes = _documents(archive, package, path)
         text = "\n\n".join(plain_text(archive.read(name)) for name in documents)
-    return check_not_empty(BookText(text), path).text
+    return check_not_empty(BookText(text, notes), path)
 
 
 def read_epub_book(path: Path) -> Book:
     """Return an EPUB as headings and paragraphs, with title, author and cover; raises as ``read_epub``."""
     with _open(path) as (archive, package):
-        documents = _spine(archive, package)
-        _check_not_encrypted(archive, documents, path)
-        blocks = [block for name in documents for block in read_blocks(archive.read(name))]
+        documents, notes = _documents(archive, package, path)
+        blocks = gather_blocks((block for name in documents for block in read_blocks(archive.read(name))), path)
         root = _parse(archive.read(package, MAX_PACKAGE_BYTES))
         title, author = (_tag(root, name) for name in ("title", "creator"))
         cover = _read_cover(archive, root, package)
     check_not_empty(BookText("\n".join(block.text for block in blocks)), path)
-    return Book(tuple(blocks), title, author, cover)
+    return Book(blocks, title, author, cover, notes)
 
 
 @contextmanager
@@ -68,11 +73,11 @@ def _open(path: Path) -> Iterator[tuple["_BoundedArchive", str]]:
     try:
         with open_regular(path) as stream, zipfile.ZipFile(cast(BinaryIO, _BoundedStream(stream))) as archive:
             if len(archive.infolist()) > MAX_EPUB_FILES:
-                raise text_unreadable(path, f"is an archive of {len(archive.infolist())} files")
+                raise text_unreadable(path, f"is an archive of {len(archive.infolist())} files", SAVE_AGAIN)
             reader = _BoundedArchive(archive, path, os.fstat(stream.fileno()).st_size)
             yield reader, _package_name(reader)
     except (*_BROKEN_ARCHIVE, *_BROKEN_XML) as error:
-        raise text_unreadable(path, f"is not a readable EPUB ({str(error)[:200]})") from error
+        raise text_unreadable(path, f"is not a readable EPUB ({str(error)[:200]})", SAVE_AGAIN) from error
 
 
 class _BoundedStream:
@@ -141,16 +146,34 @@ def _package_name(archive: _BoundedArchive) -> str:
     return name
 
 
+def _documents(archive: _BoundedArchive, package: str, path: Path) -> tuple[list[str], tuple[str, ...]]:
+    """Return the names of the documents that are there, in reading order, and a note of those that are not."""
+    named = _spine(archive, package)
+    found = [name for name in named if name in archive.names]
+    missing = [name for name in named if name not in archive.names]
+    if missing and not found:
+        raise text_unreadable(path, f"holds none of the {len(missing)} documents that it names", SAVE_AGAIN)
+    _check_not_encrypted(archive, found, path)
+    if not missing:
+        return found, ()
+    more = f" and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
+    listed = ", ".join(repr(name[:MAX_TAG]) for name in missing[:MAX_NAMED])
+    return found, (f"{path.name!r} lacks {len(missing)} of the {len(named)} documents that it names: {listed}{more}.",)
+
+
 def _spine(archive: _BoundedArchive, package: str) -> list[str]:
-    """Return the names of the documents in reading order, each once."""
+    """Return the names of the documents in reading order, each once; one that the package does not list has its id."""
     root = _parse(archive.read(package, MAX_PACKAGE_BYTES))
     items = {element.get("id"): element for element in _named(root, "item")}
     names = []
     for element in _named(root, "itemref"):
         if element.get("linear") == "no":
             continue
-        item = items[element.attrib["idref"]]
-        is_text = item.get("media-type", "") in ("application/xhtml+xml", "text/html")
+        item = items.get(element.attrib["idref"])
+        if item is None:
+            names.append(element.attrib["idref"])
+            continue
+        is_text = item.get("media-type", "") in TEXT_TYPES
         if is_text and "nav" not in item.get("properties", "").split():
             names.append(_resolve(package, item))
     return list(dict.fromkeys(names))

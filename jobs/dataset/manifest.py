@@ -193,7 +193,7 @@ def limit_rows(rows: Iterable[ItemT], path: Path, most: int) -> Iterator[ItemT]:
 def _parse(line: bytes, model: type[RowT]) -> tuple[RowT | None, str]:
     """Return a line's row, or None and the fault."""
     try:
-        return model.model_validate_json(line.decode()), ""
+        return model.model_validate_json(line.decode("utf-8-sig")), ""
     except UnicodeDecodeError:
         return None, "not UTF-8 text"
     except ValidationError as error:

@@ -61,16 +61,18 @@ def check_takes_file(path: Path) -> Path:
     """Return the ``takes.jsonl`` of a folder, or the path itself. Raises ``UserError``: ``takes_missing``."""
     file = find_takes_file(path)
     if not file.is_file():
-        raise UserError("takes_missing", f"There is no {file}.", "Make takes with synthesize, give its takes.jsonl.")
+        raise UserError(
+            "takes_missing", f"There is no {file}.", "Make takes with synthesize; give its job_id or folder."
+        )
     return file
 
 
 def read_takes(path: Path) -> list[Take]:
     """Read all takes of a ``takes.jsonl`` or of its folder.
 
-    Raises ``UserError``: ``manifest_missing``, ``manifest_unreadable``, ``file_too_large``: more than ``MOST_TAKES``.
+    Raises ``UserError``: ``takes_missing``, ``manifest_unreadable``, ``file_too_large``: more than ``MOST_TAKES``.
     """
-    return list(limit_rows(read_rows(find_takes_file(path), Take), path, MOST_TAKES))
+    return list(limit_rows(read_rows(check_takes_file(path), Take), path, MOST_TAKES))
 
 
 def stop_rate(takes: Sequence[Take]) -> float:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from jobs.dataset.manifest import LONGEST_TEXT, Row, read_numbered_rows, unreadable_lines
 from jobs.dataset.quality.thresholds import EXPORT, QUALITY, VALIDATION_SHARE, Layout, read_thresholds
@@ -14,8 +14,11 @@ from jobs.param_types import InputPath, Language, OutputPath, Strict, Untrusted,
 class TranscriptLine(Row):
     """A line of the transcripts file."""
 
-    audio_file: str = Field(min_length=1)
-    text: str = Field(min_length=1)
+    audio_file: str = Field(
+        min_length=1, validation_alias=AliasChoices("audio_file", "audio", "audio_filepath", "wav", "file_name")
+    )
+    """``audio`` in Qwen's own train_raw.jsonl, ``audio_filepath`` in NeMo's manifests."""
+    text: str = Field(min_length=1, validation_alias=AliasChoices("text", "transcript", "transcription", "sentence"))
     speaker: str | None = None
     language: str | None = None
     instruct: str | None = Field(None, max_length=LONGEST_TEXT)
@@ -93,6 +96,6 @@ def layout_of(transcripts: Path) -> Layout | Literal["jsonl"]:
             f"{transcripts} is not a dataset folder of a known layout.",
             "Known are LJSpeech (metadata.csv and wavs/), Hugging Face (save_to_disk) and lhotse (cuts.jsonl.gz).",
         )
-    if transcripts.suffix == ".csv":
+    if transcripts.suffix in (".csv", ".tsv", ".txt", ".list"):
         return "ljspeech"
     return "lhotse" if transcripts.suffix == ".gz" or "cuts" in transcripts.name else "jsonl"

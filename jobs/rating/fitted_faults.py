@@ -17,7 +17,13 @@ MOST_NAMED = 4
 def instrument_faults(
     part: Literal["sound", "voice", "timing"], features: Features, profile: RatingProfile
 ) -> Iterator[Fault]:
-    """Find the distances beyond their limits that belong to a part of the rating."""
+    """Find the distances beyond their limits that belong to a part of the rating; none of a take too short for them."""
+    span_s = features.prosody.speech_span_s
+    if span_s < profile.shortest_fitted_s:
+        if part == "sound":
+            shortest = f"{profile.shortest_fitted_s:.1f} s, the narrator's shortest"
+            yield Fault("colour_unchecked", f"colour and melody were not judged: {span_s:.1f} s of speech ({shortest})")
+        return
     for check in CHECKS:
         reference, distance = profile.references.get(check.code), features.distances.get(check.code)
         if check.part != part or reference is None or distance is None or distance <= reference.limit:

@@ -141,6 +141,7 @@ def build_profile(
         if cut
     ]
     counted = [m for m in spoken if m.n_words >= MIN_WORDS and m.prosody.speech_span_s >= MIN_SPEECH_S]
+    fitted = counted if len(counted) >= MIN_PROFILE_CLIPS else spoken
     profile = RatingProfile(
         n_clips=len(spoken),
         language=language,
@@ -150,7 +151,8 @@ def build_profile(
         longest_pause_s=median(sound.longest_pause_s for sound in prosodies),
         pitch_hz=median_of_known(sound.pitch_hz for sound in prosodies),
         wer=median_of_known(measure.wer for measure in counted or spoken),
-        references=fit_references(counted or spoken),
+        references=fit_references(fitted),
+        shortest_fitted_s=min(measure.prosody.speech_span_s for measure in fitted),
     )
     return profile, voice
 

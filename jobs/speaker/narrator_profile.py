@@ -53,6 +53,7 @@ class RatingProfile(NarratorProfile):
         rate_unit: ``phones/s`` or ``letters/s``.
         wer: of recognition that expects the true text; None where the language cannot be recognised.
         references: of the instruments, by the code of their fault, fitted on these clips.
+        shortest_fitted_s: speech in the shortest clip that they were fitted on; shorter takes vary more.
     """
 
     language: str
@@ -61,6 +62,7 @@ class RatingProfile(NarratorProfile):
     longest_pause_s: float
     wer: float | None = None
     references: Mapping[str, Reference] = field(default_factory=dict)
+    shortest_fitted_s: float = 0.0
 
     @property
     def whole(self) -> LengthScores:

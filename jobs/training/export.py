@@ -115,7 +115,9 @@ def describe_result(run: Run, model: TrainableModel, loop: TrainingLoop) -> Resu
         speaker=dataset.speakers[0],
         speakers=dataset.speakers,
         steps=loop.step,
-        ended=describe_end(history, loop.step, loop.config.total_steps, loop.extended_at),
+        ended=describe_end(
+            history, loop.step, loop.config.total_steps, loop.extended_at, max_steps=loop.params.max_steps
+        ),
         schedule=describe_schedule(
             params.lr_schedule, loop.config.warmup_steps, loop.config.total_steps, loop.extended_at, params.min_lr_share
         ),

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import numpy as np
 import pytest
+import soundfile
 from agent import Agent, Answer
 from mcp import Client, StdioServerParameters
 
@@ -393,3 +395,100 @@ async def test_a_poll_while_it_runs_is_cheap(agent: Agent, world: World) -> None
 
     assert seen["poll_after_s"] > 0
     assert done["state"] == "succeeded"
+
+
+@pytest.fixture(scope="module")
+def codes(world: World) -> Path:
+    """A dataset with codes, as an earlier day has left it: random ones, two of six clips held out."""
+    folder = world.home / "datasets" / "earlier"
+    (folder / "clips").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    rows = []
+    for number in range(6):
+        soundfile.write(folder / "clips" / f"{number}.wav", 0.1 * rng.standard_normal(48_000), 24_000)
+        rows.append({
+            "audio": f"clips/{number}.wav", "ref_audio": "clips/0.wav", "text": f"Sentence number {number} is here.",
+            "speaker": "anna", "language": "english", "duration_s": 2.0,
+            "split": "validation" if number > 3 else "train",
+            "audio_codes": rng.integers(0, 256, (25, 16)).tolist(),
+        })  # fmt: skip
+    path = folder / "train_manifest_qwen3.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+async def test_make_a_voice_from_a_recording_without_its_text(agent: Agent) -> None:
+    with agent.within(calls=1, tokens=1700):
+        plan = await agent.call("make_voice", audio="fables.m4b", voice="untold", base_model="toy", dry_run=True)
+
+    kinds = [step["tool"] for step in plan["steps"]]
+    assert kinds[0] == "ingest_audiobook"
+    assert "hisper" in json.dumps(plan), "nobody says who writes the text down"
+
+
+async def test_clips_with_faults_are_all_told_and_the_others_taken_when_asked(agent: Agent, world: World) -> None:
+    shutil.copy(SAMPLES / "fables.m4b", world.work / "a.m4b")
+    lines = ['{"audio_file": "a.m4b", "text": "Some words."}', '{"audio_file": "a.m4b"}', "not JSON"]
+    (world.work / "clips.jsonl").write_text("\n".join(lines))
+
+    with agent.within(calls=2, tokens=1400):
+        refused = await agent.call("ingest_clips", transcripts="clips.jsonl", voice="curated", dry_run=True)
+        plan = await agent.call(
+            "ingest_clips", transcripts="clips.jsonl", voice="curated", on_error="skip", dry_run=True
+        )
+
+    assert refused["error"]["code"] == "manifest_unreadable"
+    assert all(word in refused["error"]["message"] for word in ("line 2", "line 3"))
+    assert "on_error=skip" in refused["error"]["hint"]
+    assert plan["state"] == "not_started"
+
+
+async def test_search_then_train_refine_and_rate_are_planned_on_one_dataset(agent: Agent, codes: Path) -> None:
+    with agent.within(calls=5, tokens=8500):
+        search = await agent.call("tune_hparams", manifest="earlier", base_model="toy", n_trials=2, dry_run=True)
+        tool, arguments = agent.next_call(search)
+        training = await agent.call("start_training", manifest="earlier", base_model="toy", max_steps=2, dry_run=True)
+        refine = await agent.call("refine_voice", manifest="earlier", base_model="toy", dry_run=True)
+        unmade = await agent.call("rate_samples", takes="earlier", dry_run=True)
+
+    assert (tool, arguments["manifest"], arguments["base_model"]) == ("tune_hparams", "earlier", "toy")
+    for plan in (search, training, refine):
+        assert plan["state"] == "not_started"
+        assert plan["result"]["would_run"]["manifest"] == str(codes)
+        assert plan["result"]["would_run"]["base_model"] == "toy"
+    assert unmade["error"]["code"] == "takes_missing"
+    assert "synthesize" in unmade["error"]["hint"]
+
+
+async def test_a_step_in_the_middle_of_a_chain_fails(agent: Agent) -> None:
+    first = await agent.call("strain", batch_size=1, reuse=False)
+    second = await agent.call("strain", batch_size=5, reuse=False, after=[first["job_id"]])
+    third = await agent.call("strain", batch_size=2, reuse=False, after=[second["job_id"]])
+    ended = await agent.poll(third)
+
+    with agent.within(calls=2, tokens=1500):
+        seen = await agent.call("list_jobs", kind="strain", limit=4)
+        tool, arguments = agent.next_call(seen)
+        plan = await agent.call(tool, **(arguments | {"batch_size": 2, "dry_run": True}))
+
+    assert ended["state"] == "cancelled"
+    assert second["job_id"] in json.dumps(ended)
+    assert (tool, arguments["batch_size"]) == ("strain", 5)
+    assert "Lower batch_size to 2." in seen["next"]
+    assert plan["state"] == "not_started"
+
+
+async def test_progress_then_cancel_then_the_same_call_goes_on(agent: Agent, world: World) -> None:
+    running = await agent.call("strain", batch_size=1, gate="go", reuse=False, wait_s=1)
+    while "fraction" not in running:  # it is being started
+        running = await agent.call("get_job", job_id=running["job_id"], wait_s=1)
+
+    with agent.within(calls=4, tokens=1300):
+        seen = await agent.call("get_job", job_id=running["job_id"], wait_s=1)
+        stopped = await agent.call("cancel_job", job_id=running["job_id"])
+        (world.work / "go").touch()
+        again = await agent.follow(stopped, wait_s=20)
+
+    assert (seen["state"], stopped["state"], again["state"]) == ("running", "cancelled", "succeeded")
+    assert seen["fraction"] == 0.5
+    assert again["job_id"] != running["job_id"]

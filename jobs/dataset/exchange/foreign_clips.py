@@ -1,6 +1,8 @@
 """Clips of another tool's dataset, and the folders that their audio may lie in."""
 
 import os
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -13,6 +15,7 @@ from jobs.files.reading import LONGEST_PATH, resolve_inside
 MOST_CLIPS = 1_000_000  # of 2 s: 550 hours
 MAX_SHOWN = 200  # characters of a name in a message
 MAX_STEM = 80
+_FROM_ROOT = re.compile(r"[A-Za-z]:[\\/]|[\\/]")
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,11 @@ class AudioFolders:
         Raises:
             RejectionError: ``path_outside``, ``audio_missing``, ``unreadable``.
         """
+        for spelling in spellings(name):
+            for folder in self.folders:
+                path = resolve_inside(folder, spelling)
+                if path is not None and os.path.isfile(path):  # noqa: PTH113 - False for a name that is too long
+                    return path
         found = [path for folder in self.folders if (path := resolve_inside(folder, name)) is not None]
         shown = repr(name[:MAX_SHOWN])
         if "\0" in name or len(name) > LONGEST_PATH:
@@ -75,6 +83,21 @@ class AudioFolders:
             return name[:MAX_SHOWN], error
         root = next((folder for folder in self.folders if path.is_relative_to(folder)), None)
         return name[:MAX_SHOWN] if root is None else path.relative_to(root).as_posix(), path
+
+
+def spellings(name: str) -> Iterator[str]:
+    """Give a name as it is; of a path of Windows or of another machine also its end, with and without its folder."""
+    yield name
+    if len(name) > LONGEST_PATH or ("\\" not in name and not _FROM_ROOT.match(name)):
+        return
+    parts = [part for part in re.split(r"[\\/]", name) if part]
+    if ".." in parts:
+        return
+    if not _FROM_ROOT.match(name):
+        yield "/".join(parts)
+    for n_last in (2, 1):
+        if len(parts) > n_last - 1:
+            yield "/".join(parts[-n_last:])
 
 
 def made_name(number: int, name: str, suffix: str) -> str:

@@ -1,14 +1,21 @@
-"""Reader of LJSpeech's layout: ``metadata.csv`` with ``id|text|normalised text``, audio in ``wavs/``."""
+"""Reader of LJSpeech's layout: ``metadata.csv`` with ``id|text|normalised text``, audio in ``wavs/``.
 
+Piper, Coqui, XTTS and MeloTTS write the same kind of file with other columns, and spreadsheets quote its fields.
+"""
+
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from jobs.audio import AUDIO_SUFFIXES
-from jobs.dataset.exchange.foreign_clips import AudioFolders, ForeignClip, leads_out, unreadable
+from jobs.dataset.exchange.foreign_clips import AudioFolders, ForeignClip, leads_out, spellings, unreadable
+from jobs.dataset.exchange.metadata_columns import find_columns
 from jobs.files.reading import read_lines, resolve_inside
 
 METADATA, WAVS = "metadata.csv", "wavs"
+N_FIRST_LINES = 200  # from which the columns are determined
+NOT_UTF8 = "it is not UTF-8 text; a spreadsheet saves it as CSV UTF-8"
 
 
 def read(source: Path, scratch: Path, audio_dir: Path | None) -> Iterator[ForeignClip]:
@@ -20,26 +27,36 @@ def read(source: Path, scratch: Path, audio_dir: Path | None) -> Iterator[Foreig
     wavs = resolve_inside(folder, WAVS)
     if wavs is None:
         raise leads_out(source, WAVS)
-    folders = AudioFolders.of(wavs, audio_dir)
+    folders = AudioFolders.of(wavs, folder, audio_dir)
     try:
-        for number, line in enumerate(read_lines(metadata), 1):
-            fields = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n").split("|")
-            if fields != [""]:
-                name, sound = folders.take(_file_name(fields[0].strip(), folders))
-                text = next((field.strip() for field in fields[1:3] if field.strip()), "")
-                yield ForeignClip(number, name, sound, text)
+        columns = find_columns([line for _, line in itertools.islice(_lines(metadata), N_FIRST_LINES)])
+        for number, line in _lines(metadata):
+            fields = columns.split(line)
+            if (number == 1 and columns.has_header) or columns.audio >= len(fields):
+                continue
+            name, sound = folders.take(_file_name(fields[columns.audio].strip(), folders))
+            speaker, language = columns.speaker_of(fields), columns.language_of(fields)
+            yield ForeignClip(number, name, sound, columns.text_of(fields), speaker, language)
     except UnicodeDecodeError as error:
-        raise unreadable(metadata, "ljspeech", "it is not UTF-8 text") from error
+        raise unreadable(metadata, "ljspeech", NOT_UTF8) from error
     except OSError as error:
         raise unreadable(metadata, "ljspeech", str(error.strerror)) from error
+
+
+def _lines(metadata: Path) -> Iterator[tuple[int, str]]:
+    """Read the lines that are not empty, numbered."""
+    for number, line in enumerate(read_lines(metadata), 1):
+        text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+        if text:
+            yield number, text
 
 
 def _file_name(clip_id: str, folders: AudioFolders) -> str:
     """Find the file name of an id: the id itself if it has a suffix, else with that of the file that is there."""
     names = [name for name in (clip_id, *(f"{clip_id}{suffix}" for suffix in AUDIO_SUFFIXES)) if Path(name).suffix]
-    for folder in folders.folders:
-        for name in names:
-            path = resolve_inside(folder, name)
+    for folder, name in itertools.product(folders.folders, names):
+        for spelling in spellings(name):
+            path = resolve_inside(folder, spelling)
             if path is not None and os.path.isfile(path):  # noqa: PTH113 - False for a name that is too long
                 return name
     return f"{clip_id}.wav"

@@ -5,17 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from natsort import natsort_keygen, ns
-
 from jobs.audio import AUDIO_SUFFIXES
 from jobs.audio.recording import Chapter, Recording, RecordingInfo
 from jobs.audio.recording_info import MAX_CHAPTERS
 from jobs.errors import UserError
+from jobs.ingest_audiobook.input.file_order import in_order
+from jobs.ingest_audiobook.input.same_book import find_copies
 from jobs.trust.roots import is_inside, outside_roots
 
 NARROW_HZ = 16_000  # clips have 24 kHz; a lower source rate lacks frequencies of a voice above half of it
 MAX_NAMED = 5
 MAX_RECORDINGS = 10_000
+MAX_HEARD = 3  # recordings whose channels are compared for a note; the others are, when they are read
 # Usual suffixes by libavformat's name of the format; other formats get no note.
 SUFFIXES = {
     "mov": {".m4b", ".m4a", ".mp4", ".mov", ".aax"},
@@ -57,9 +58,14 @@ def open_source_files(audio: Path, roots: Sequence[Path] | None = None) -> Sourc
     Raises ``UserError``: those of ``Recording``, ``audio_missing`` for a folder without audio, ``path_outside_roots``.
     """
     paths, ignored = _audio_files(audio, roots) if audio.is_dir() else ([audio], [])
-    recordings = tuple(Recording(path) for path in paths)
-    names = tuple(path.relative_to(audio).as_posix() if audio.is_dir() else path.name for path in paths)
-    notes = [note for recording, name in zip(recordings, names, strict=True) for note in _notes(recording.info, name)]
+    found = {path.relative_to(audio).as_posix() if audio.is_dir() else path.name: Recording(path) for path in paths}
+    copies, notes = find_copies(found)
+    names = tuple(name for name in found if name not in copies)
+    recordings = tuple(found[name] for name in names)
+    notes += [note for recording, name in zip(recordings, names, strict=True) for note in _notes(recording.info, name)]
+    stereo = [name for name in names if found[name].info.n_channels == 2][:MAX_HEARD]
+    if opposite := [name for name in stereo if found[name].has_opposite_channels]:
+        notes.append(f"The channels of {opposite[0]!r} are opposite, their sum is silence: the first one is read.")
     if ignored:
         more = f" and {len(ignored) - MAX_NAMED} more" if len(ignored) > MAX_NAMED else ""
         notes.append(f"Ignored, not audio by name: {', '.join(map(repr, ignored[:MAX_NAMED]))}{more}.")
@@ -95,8 +101,8 @@ def _audio_files(folder: Path, roots: Sequence[Path] | None) -> tuple[list[Path]
             f"There is no audio in the folder {folder}" + (f" ({len(ignored)} other files)." if ignored else "."),
             f"Audio files are recognised by suffix: {', '.join(AUDIO_SUFFIXES)}.",
         )
-    key = natsort_keygen(key=lambda path: path.relative_to(folder).as_posix(), alg=ns.IGNORECASE)
-    return sorted(audio, key=key), sorted(ignored)
+    names = in_order([path.relative_to(folder).as_posix() for path in audio])
+    return [folder / name for name in names], sorted(ignored)
 
 
 def check_link(path: Path, folder: Path, roots: Sequence[Path] | None) -> None:
@@ -124,6 +130,12 @@ def _notes(info: RecordingInfo, name: str) -> list[str]:
         )
     if info.n_channels > 2:
         found.append(f"{name!r} has {info.n_channels} channels; they are mixed to one.")
+    if info.n_audio_streams > 1:
+        found.append(
+            f"{name!r} has {info.n_audio_streams} audio streams; number {info.audio_stream} is read, the file's "
+            "default. If another one is the narration, write it to a file of its own: ffmpeg -i IN -map 0:a:N -c copy "
+            "OUT, where N counts from 0."
+        )
     if info.missing_s:
         found.append(f"{name!r} is cut off: {info.missing_s:.0f} s of its index are not in the file.")
     return found

@@ -100,12 +100,17 @@ def batch_units(units: Sequence[WorkUnit], has_exact_seek: Sequence[bool]) -> li
 
 
 def chapter_starts(info: RecordingInfo, chapters: Collection[int]) -> list[tuple[int, int]]:
-    """Return (first sample, number) of each chapter; audio before the first mark belongs to the first chapter."""
+    """Return (first sample, number) of each chapter; audio before the first mark belongs to the first chapter.
+
+    Of several marks at one place (a part's heading and its first chapter) the last one is the chapter.
+    """
     starts: list[tuple[int, int]] = []
     marks = [chapter.start_s for chapter in info.chapters] or [0.0]
-    for place, (number, start_s) in enumerate(zip(chapters, marks, strict=bool(info.chapters))):
-        sample = round(start_s * info.sample_rate_hz) if place else 0
-        if not starts or sample > starts[-1][0]:  # else the chapter has no length
+    for number, start_s in zip(chapters, marks, strict=bool(info.chapters)):
+        sample = round(start_s * info.sample_rate_hz) if start_s > marks[0] else 0
+        if starts and sample == starts[-1][0]:
+            starts[-1] = (sample, number)
+        elif not starts or sample > starts[-1][0]:  # a mark before its predecessor has no length
             starts.append((sample, number))
     return starts
 
@@ -175,7 +180,7 @@ def select_units(files: SourceFiles, params: Params) -> list[WorkUnit]:
             "selection_empty",
             f"No part of {files.names[0]} lies within chapters={params.chapters!r}, start_s={params.start_s}, "
             f"end_s={params.end_s}.",
-            "List the chapters with dry_run.",
+            "List the chapters with dry_run; a heading at the place of a chapter has no audio of its own.",
         )
     return units
 

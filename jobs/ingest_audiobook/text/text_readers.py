@@ -19,7 +19,7 @@ def read_book_text(path: Path) -> BookText:
     """
     check_regular(path)
     if zipfile.is_zipfile(path):
-        found = _cleaned(BookText(read_epub(path)))
+        found = _cleaned(read_epub(path))
     elif path.suffix.lower() in SUBTITLE_SUFFIXES:
         found = BookText("\n".join(segment.text for segment in read_subtitles(path)))
     else:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from jobs.trust import owners
@@ -57,12 +57,30 @@ def start_logged(
         )
 
 
-def start_time(pid: int) -> str | None:
-    """Read the start time, which distinguishes processes with the same pid; None for a zombie or a missing one."""
+def start_time(pid: int, *, also_ended: bool = False) -> str | None:
+    """Read the start time, which distinguishes processes with the same pid; None for a missing one.
+
+    Also None for a zombie, unless ``also_ended``.
+    """
     if not PROC.is_dir():
         return _start_time_by_ps(pid)
     fields = _stat(pid)
-    return None if fields is None or fields[0] == "Z" else fields[19]
+    return None if fields is None or (fields[0] == "Z" and not also_ended) else fields[19]
+
+
+def collect_ended() -> Iterator[tuple[int, str | None, int]]:
+    """Collect the children that have ended: pid, start time (None where unknown) and exit code, negative for a signal.
+
+    The start time is read before the child is collected: afterwards its pid may be another process's.
+    """
+    with contextlib.suppress(ChildProcessError):
+        if not hasattr(os, "waitid"):  # macOS before Python 3.13
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                yield ended[0], None, os.waitstatus_to_exitcode(ended[1])
+            return
+        while (child := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
+            started = start_time(child.si_pid, also_ended=True)
+            yield child.si_pid, started, os.waitstatus_to_exitcode(os.waitpid(child.si_pid, 0)[1])
 
 
 def is_alive(pid: int, started: str | None) -> bool:
@@ -78,17 +96,6 @@ def is_of_attempt(pid: int, started: str | None, mark: str) -> bool | None:
     if not is_alive(pid, started):
         return False
     return not PROC.is_dir() or _carries(pid, mark, EXEC_WAIT_S)
-
-
-def find_leader(mark: str) -> int | None:
-    """Find the first process of an attempt that leads a session: its worker, which the shim starts so."""
-    leaders = []
-    for pid in members(mark):
-        with contextlib.suppress(OSError):
-            fields = _stat(pid)
-            if fields is not None and os.getsid(pid) == pid:
-                leaders.append((int(fields[19]), pid))
-    return min(leaders)[1] if leaders else None
 
 
 def signal_group(group: int, number: signal.Signals) -> None:
@@ -127,6 +134,12 @@ def members(mark: str, root: int | None = None) -> list[int]:
     return sorted((marked | below) - {root, os.getpid()})
 
 
+def find_oldest(mark: str) -> tuple[int, str] | None:
+    """Find the process that the others with a mark descend from, and its start time (Linux only)."""
+    found = [(pid, started) for pid in members(mark) if PROC.is_dir() and (started := start_time(pid)) is not None]
+    return min(found, key=lambda process: (int(process[1]), process[0]), default=None)
+
+
 def n_oom_kills() -> int:
     """Count the kernel's out-of-memory kills since it started; 0 where they are not counted."""
     with contextlib.suppress(OSError):
@@ -160,13 +173,15 @@ def _descends(pid: int, root: int, parents: dict[int, int]) -> bool:
 def _carries(pid: int, mark: str, wait_s: float = SCAN_WAIT_S) -> bool | None:
     """Return whether a process has the mark in its environment.
 
-    The kernel shows no environment while a program is being started, so an empty one is read again for ``wait_s``;
-    None: it is still empty.
+    The kernel shows no environment while a program is being started, so an empty one is read again for ``wait_s``; so
+    is that of a process whose memory is gone and whose end comes in a moment. None: it is still empty.
     """
     deadline = time.monotonic() + wait_s
     while True:
         try:
             content = (PROC / str(pid) / "environ").read_bytes()
+        except ProcessLookupError:
+            content = b""
         except OSError:
             return False
         if content:

@@ -135,7 +135,13 @@ def _watched(
         if tree_lock is not None:
             os.close(tree_lock)  # from here on only the worker's tree holds it
     records.write_record(
-        folder.start, {"pid": worker.pid, "start_time": processes.start_time(worker.pid), "shim": os.getpid()}
+        folder.start,
+        {
+            "pid": worker.pid,
+            "start_time": processes.start_time(worker.pid, also_ended=True),
+            "shim": os.getpid(),
+            "shim_start_time": processes.start_time(os.getpid()),
+        },
     )
     stop_grace_s = max(settings.cancel_grace_s, settings.slurm.stop_s - LAST_WORDS_S)
     limits = WorkerLimits(settings.cancel_grace_s, stop_grace_s, spec.max_run_s)

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import sys
-import time
+from collections.abc import Sequence
 
 from jobs.runner.machine import locks, processes
 from jobs.runner.paths import AttemptFolder, Home
@@ -18,25 +18,27 @@ from jobs.settings import Settings
 
 logger = logging.getLogger("jobs.runner.supervisor")
 
-REMEMBERED_S = 60.0
+MOST_CODES = 1000  # kept until their attempts are settled; children of workers that outlive them are collected, too
 
 
 class LocalJobs:
-    """Executor of this machine's jobs."""
+    """Executor of this machine's jobs; ``shim`` are the interpreter's arguments that start one."""
 
-    def __init__(self, settings: Settings, store: Store, home: Home) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, home: Home, shim: Sequence[str] = ("-m", "jobs.runner.shim")
+    ) -> None:
         self._settings = settings
+        self._shim = shim
         self._store = store
         self._home = home
         self._shims: dict[int, tuple[str, int]] = {}  # pid of a child: its job and attempt
-        self._reaped: dict[int, int] = {}  # pid: exit code of orphaned workers
-        self._reaped_at: dict[int, float] = {}
-        self._lost = LostAttempts(settings, store)
+        self._codes: dict[tuple[int, str | None], int] = {}  # pid and start time of orphans: exit code
+        self._lost = LostAttempts(settings, store, self._exit_code)
 
     def start(self, start: ClaimedJob) -> None:
         """Start the shim of a claimed attempt."""
         row = start.row
-        command = [sys.executable, "-S", "-m", "jobs.runner.shim", str(self._home.path), row.id, str(row.attempt)]
+        command = [sys.executable, "-S", *self._shim, str(self._home.path), row.id, str(row.attempt)]
         try:
             environment = self._settings.to_environment() | start.variables
             shim = processes.start_logged(command, self._home.supervisor_log, environment)
@@ -49,24 +51,15 @@ class LocalJobs:
 
     def reap(self) -> None:
         """Collect ended children: shims, and workers whose shim was killed."""
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
+        for pid, started, code in processes.collect_ended():
             if self._shims.pop(pid, None) is None:
-                self._reaped[pid] = os.waitstatus_to_exitcode(status)
-                self._reaped_at[pid] = time.monotonic()
+                self._codes[pid, started] = code
+        while len(self._codes) > MOST_CODES:
+            del self._codes[next(iter(self._codes))]
 
-    def forget_reaped(self) -> None:
-        """Forget children that were reaped long ago.
-
-        Not at once: while a client probes the lock of a shim that was killed, its attempt is settled a tick later.
-        """
-        for pid in [pid for pid, at in self._reaped_at.items() if time.monotonic() - at > REMEMBERED_S]:
-            del self._reaped[pid], self._reaped_at[pid]
+    def _exit_code(self, pid: int, started: str | None) -> int | None:
+        self.reap()
+        return self._codes.get((pid, started))
 
     def wakes_at_end(self, row: JobRow) -> bool:
         """True when the end of an attempt wakes us: its shim is our child."""
@@ -79,8 +72,7 @@ class LocalJobs:
             _pass_cancel_on(folder)
         if (row.id, row.attempt) in self._shims.values() or locks.is_held(folder.shim_lock):
             return
-        self.reap()  # a worker that ended a moment ago is our child: its code is the truth
-        self._lost.settle(row, folder, self._reaped)
+        self._lost.settle(row, folder)
 
 
 def _pass_cancel_on(folder: AttemptFolder) -> None:

@@ -137,7 +137,6 @@ class Supervisor:
             self._remote.start_ready()
         self._publish_holds(self._scheduler.holds)
         self._submit_what_is_due()
-        self._local.forget_reaped()
         return self._pause_s()
 
     def _guarded(self, act: Callable[[JobRow], None], row: JobRow) -> None:

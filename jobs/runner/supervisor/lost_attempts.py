@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jobs.files import records
@@ -21,35 +21,42 @@ FIRST_RETRY_S, LONGEST_RETRY_S = 0.1, 5.0
 
 
 class LostAttempts:
-    """Detects attempts without a shim, and does the shim's part for a worker that has outlived it."""
+    """Detects attempts without a shim, and does the shim's part for a worker that has outlived it.
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    ``exit_code`` collects the children that have ended; it returns the code of a pid and start time, if it was one.
+    """
+
+    def __init__(self, settings: Settings, store: Store, exit_code: Callable[[int, str | None], int | None]) -> None:
         self._settings = settings
         self._store = store
+        self._exit_code = exit_code
         self._stop_asked_at: dict[str, float] = {}  # orphans that were sent SIGTERM, and when
 
-    def settle(self, row: JobRow, folder: AttemptFolder, reaped: Mapping[int, int]) -> None:
-        """Record the end of an attempt whose shim has ended, unless its worker lives on.
-
-        Args:
-            reaped: exit codes of workers that the supervisor has collected, by pid.
-        """
+    def settle(self, row: JobRow, folder: AttemptFolder) -> None:
+        """Record the end of an attempt whose shim has ended, unless its worker lives on."""
         exit_ = read_exit(folder)
-        start = records.read_record(folder.start) or (_find_start(row, folder) if exit_ is None else {})
-        pid = int(start.get("pid", 0))
+        start = _read_start(row, folder)
+        pid, started = int(start.get("pid", 0)), start.get("start_time")
+        is_ending = False
         if exit_ is None:
-            is_ours = processes.is_of_attempt(pid, start.get("start_time"), row.mark)
+            # It loses its lock a moment before it is gone, and its worker is not our child before that.
+            if processes.is_alive(int(start.get("shim", 0)), start.get("shim_start_time")):
+                return
+            is_ours = processes.is_of_attempt(pid, started, row.mark)
             if is_ours and (row.cancel or _is_overdue(row, start)):
                 self._stop_orphan(row, pid)
-            if is_ours is not False:  # or it is being started: nothing can be concluded yet
+            if is_ours is not False:  # None: its program is being started, so nothing can be concluded yet
                 log_rotation.shorten_log(folder.log, self._settings.log_limit_bytes)  # as its shim did
                 return
-            if pid in reaped:
+            is_ending = locks.is_held(folder.tree_lock)
+            # Not before it is known to have ended: a code that is looked for first may be missed.
+            code = self._exit_code(pid, started)
+            if code is not None:
                 timed_out = row.id in self._stop_asked_at and not row.cancel
-                exit_ = Exit(reaped[pid], cancelled=bool(row.cancel), timed_out=timed_out)
+                exit_ = Exit(code, cancelled=bool(row.cancel), timed_out=timed_out)
         if pid:  # the worker is gone: what it has left behind has no purpose
             processes.end_tree(row.mark, timeout_s=0.2)
-        if exit_ is None and locks.is_held(folder.tree_lock):
+        if exit_ is None and is_ending:
             return
         if exit_ is None and row.state == "starting":
             start_later(self._store, row)
@@ -64,12 +71,15 @@ class LostAttempts:
         processes.signal_group(pid, signal.SIGKILL if overdue else signal.SIGTERM)
 
 
-def _find_start(row: JobRow, folder: AttemptFolder) -> dict[str, Any]:
-    """Write the record of a worker whose shim was killed just before it: who ends is reaped by it, who runs stopped."""
-    pid = processes.find_leader(row.mark) if locks.is_held(folder.tree_lock) else None
-    if pid is None:
+def _read_start(row: JobRow, folder: AttemptFolder) -> Mapping[str, Any]:
+    """Read what the shim noted of its worker; noted here for one that was killed between starting it and the note."""
+    start = records.read_record(folder.start)
+    if start is not None or not locks.is_held(folder.tree_lock):
+        return start or {}
+    found = processes.find_oldest(row.mark)
+    if found is None:
         return {}
-    start = {"pid": pid, "start_time": processes.start_time(pid), "shim": 0}
+    start = {"pid": found[0], "start_time": found[1]}
     records.write_record(folder.start, start)
     return start
 

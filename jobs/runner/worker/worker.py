@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from jobs.errors import UserError, causes
 from jobs.files import records
@@ -182,7 +182,14 @@ def main() -> None:
     settings = Settings.from_environment()
     follow_jobs_link(settings.home)
     code = work(AttemptFolder(Path(sys.argv[1])), settings)
-    leave = threading.Timer(LEAVE_TIMEOUT_S, os._exit, [code])
-    leave.daemon = True
-    leave.start()
+    leave(code)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with the code, whatever comes meanwhile."""
+    # An interpreter that ends resets the handler, and a cancel would then falsify the exit code of what is done.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    timer = threading.Timer(LEAVE_TIMEOUT_S, os._exit, [code])
+    timer.daemon = True
+    timer.start()
     sys.exit(code)

@@ -22,14 +22,19 @@ def describe_progress(history: LossHistory, *, continued_from: int, saved_step: 
     return "; ".join(parts)
 
 
-def describe_end(history: LossHistory, step: int, total_steps: int, extended_at: Sequence[int] = ()) -> str:
+def describe_end(
+    history: LossHistory, step: int, total_steps: int, extended_at: Sequence[int] = (), *, max_steps: int | None = None
+) -> str:
     """Describe how a run ended and where its best validation was.
 
     Args:
         extended_at: steps from which it went on with more epochs.
+        max_steps: what was asked for.
     """
     n_worse = history.count_since_best(max(extended_at, default=0))
     end = f"trained all {total_steps} steps"
+    if max_steps is not None and max_steps > total_steps:
+        end = f"{end}: the epochs ended before max_steps={max_steps}"
     if step < total_steps:
         end = f"stopped at step {step} of {total_steps}: {n_worse} validations were not better"
     best = "no clip is held out" if history.best is None else f"best at {int(history.best[0])}"

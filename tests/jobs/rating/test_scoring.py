@@ -129,6 +129,14 @@ def test_a_changed_word_is_named_with_its_place_and_only_beyond_the_narrators_li
     assert rated(changes=(misread,)).faults == ()
 
 
+def test_a_take_shorter_than_the_clips_of_the_limits_is_not_compared_with_them() -> None:
+    fitted_on = replace(NARRATOR, shortest_fitted_s=3.0)
+    short = replace(GOOD, prosody=replace(SOUND, speech_span_s=2.9), distances={"monotone": 3.0, "clicks": 9.0})
+
+    assert codes(rate(short, fitted_on)) == ["colour_unchecked"]
+    assert codes(rate(replace(short, prosody=SOUND), fitted_on)) == ["monotone", "clicks"]
+
+
 def test_reasons_come_worst_first() -> None:
     verdict = rated({"tail_s": 1.4, "flat_share": 0.2}, hit_limit=True)
 

@@ -146,7 +146,7 @@ class Chaos:
         found = []
         for row in Store(self.home).in_state("starting", "running"):
             start = read_record(self.home.attempt(row.id, row.attempt).start)
-            if start:
+            if start and which in start:  # a supervisor that notes a worker itself knows no shim
                 found.append(int(start[which]))
         return found
 
@@ -161,14 +161,16 @@ class Chaos:
         lines = journal.read_text().splitlines() if journal.exists() else []
         if "double" in lines:
             tally.double += 1
-            self.complaints.append(f"{where}: {job_id} ran twice at a time: {lines}")
+            self._complain(job_id, f"{where}: {job_id} ran twice at a time: {lines}")
         if not record.is_finished:
             tally.lost += 1
-            self.complaints.append(f"{where}: {job_id} is {record.state}: {record.detail}")
+            self._complain(job_id, f"{where}: {job_id} is {record.state}: {record.detail}")
         elif not _is_true(record, lines, ends):
             tally.false += 1
-            self.complaints.append(
-                f"{where}: {job_id} ({ends}) {record.state} {record.reason} {record.detail}: {lines}"
+            self._complain(
+                job_id,
+                f"{where}: {job_id} ({ends}) {record.state} {record.reason} {record.exit_code} "
+                f"{record.detail}: {lines}",
             )
         elif record.state == "cancelled":
             tally.cancelled += 1
@@ -176,6 +178,19 @@ class Chaos:
             tally.code_unknown += 1
         else:
             tally.exact += 1
+
+    def _complain(self, job_id: str, text: str) -> None:
+        """Keep a complaint with what the home knows of the job: its events, records and lines of the log."""
+        events = Store(self.home).connection.execute("SELECT * FROM events WHERE job = ?", (job_id,))
+        files = [
+            path for path in sorted(self.home.job(job_id).rglob("*")) if path.suffix == ".json" or path.name == "log"
+        ]
+        known = [
+            *(str(tuple(event)) for event in events),
+            *(f"{path.relative_to(self.home.path)}: {path.read_text(errors='replace')}" for path in files),
+            *(line for line in self.home.supervisor_log.read_text().splitlines() if job_id in line),
+        ]
+        self.complaints.append("\n    ".join([text, *known]))
 
 
 def _is_true(record: JobRecord, lines: list[str], ends: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.books.text_decoding import MAX_TEXT_BYTES
+from jobs.books.text_decoding import MAX_TEXT_BYTES, decode_text_file
 from jobs.errors import UserError
 from jobs.ingest_audiobook.cut.clip_filters import is_credit
 from jobs.ingest_audiobook.text.subtitles import read_subtitles
@@ -51,10 +51,54 @@ def test_an_epub_of_too_much_or_of_entities_or_encrypted_is_refused(tmp_path: Pa
 
     assert code_of(epub(tmp_path / "entities.epub", **{"META-INF/container.xml": bomb})) == "text_unreadable"
     assert code_of(epub(tmp_path / "drm.epub", **{"META-INF/encryption.xml": hidden})) == "text_protected"
-    assert code_of(epub(tmp_path / "lost.epub", **{"O/book.opf": OPF.replace("one.x", "none.x")})) == "text_unreadable"
     assert read_book_text(epub(tmp_path / "fonts.epub", **{"META-INF/encryption.xml": fonts})).text
     big = epub(tmp_path / "big.epub", **{"O/one.xhtml": "a " * (MAX_TEXT_BYTES // 2 + 1)})
     assert code_of(big) == "text_unreadable"
+
+
+def test_an_epub_that_lacks_a_document_is_read_without_it_and_says_so(tmp_path: Path) -> None:
+    lacking = epub(tmp_path / "a.epub", **{"O/book.opf": OPF.replace("one.x", "none.x")})
+    unlisted = epub(tmp_path / "b.epub", **{"O/book.opf": OPF.replace('idref="a"', 'idref="z"')})
+    older = epub(tmp_path / "c.epub", **{"O/book.opf": OPF.replace("application/xhtml+xml", "text/x-oeb1-document")})
+    empty = epub(tmp_path / "d.epub", **{"O/book.opf": OPF.replace("one.x", "none.x").replace("two%20b", "no")})
+
+    found = [read_book_text(path) for path in (lacking, unlisted, older)]
+
+    assert [one.text for one in found[:2]] == ["The end—at last."] * 2
+    assert found[0].notes == ("'a.epub' lacks 1 of the 2 documents that it names: 'O/none.xhtml'.",)
+    assert found[1].notes == ("'b.epub' lacks 1 of the 2 documents that it names: 'z'.",)
+    assert found[2].text.startswith("One\nA thirsty crow.")
+    with pytest.raises(UserError, match="holds none of the 2 documents") as caught:
+        read_book_text(empty)
+    assert "iconv" not in caught.value.hint
+
+
+LONG = "The printer of the city wrote of the forms of type and of the men who cut them. " * 6
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "note"),
+    [
+        ((LONG + "Printed in Lübeck.").encode("latin-1"), "in Lübeck.", "read as cp1252"),
+        ((LONG + "“Quoted”—said Zoë, £5.").encode("cp1252"), "“Quoted”—said Zoë, £5.", "read as cp1252"),
+        (
+            (LONG + "Schöffer\n— caf").encode() + b"\xe9.\n",
+            "Schöffer\n— café.",
+            "1 bytes that are not UTF-8",
+        ),
+        (("Schöffer, Müller, “so”. ").encode() + "Über Köln\n".encode("latin-1"), "Über Köln", "2 bytes"),
+        (("Ещё один день прошёл в старом городе. " * 20).encode("cp1251"), "один день", "a guess"),
+    ],
+)
+def test_few_accents_and_single_bad_bytes_are_read_as_they_were_meant(
+    tmp_path: Path, content: bytes, words: str, note: str
+) -> None:
+    (tmp_path / "book.txt").write_bytes(content)
+
+    found = decode_text_file(tmp_path / "book.txt")
+
+    assert words in found.text
+    assert note in found.notes[0]
 
 
 def test_text_of_other_encodings_is_read_and_a_guess_is_told(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from jobs.files import records
 from jobs.runner.machine import locks, processes
-from jobs.runner.paths import Home
+from jobs.runner.paths import AttemptFolder, Home
 from jobs.runner.store import JobRow, Store
 from jobs.runner.supervisor.lost_attempts import LostAttempts
 from jobs.settings import Settings
@@ -19,116 +19,93 @@ from jobs.settings import Settings
 JOB = "add-20261122-131144-7f3a"
 
 
-NEEDS_PROC = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc (Linux)")
-MARK = f"{JOB}/1"
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc (Linux)")
+def test_a_record_that_names_another_process_stops_nothing(settings: Settings, store: Store, home: Home) -> None:
+    folder = add_running(store, home, cancel=1)
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as other:
+        started = processes.start_time(other.pid)
+        records.write_record(folder.start, {"pid": other.pid, "start_time": started, "shim": 1})
+
+        LostAttempts(settings, store, lambda *_: None).settle(get(store), folder)
+        said = other.communicate(b"still here")[0]
+
+    assert said == b"still here"
+    assert get(store).state == "cancelled"
 
 
-def insert(store: Store, home: Home, **changes: object) -> JobRow:
-    """A running attempt without a shim."""
-    row = {"id": JOB, "kind": "add", "spec_hash": "", "document": "{}", "resource": "cpu", "environment": "ml",
-           "max_tries": 2, "created_at": 1.0, "state": "running", "attempt": 1, "cancel": 0, **changes}  # fmt: skip
-    with store.transaction() as connection:
-        store.insert(connection, row, None)
-    home.attempt(JOB, 1).path.mkdir(parents=True)
-    found = store.get(JOB)
-    assert found is not None
-    return found
-
-
-def cat(lock: int | None = None, **environment: str) -> subprocess.Popen[bytes]:
-    """A process that lives until its input ends; it holds a lock as a worker's tree does."""
-    return subprocess.Popen(
-        ["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, env=environment,
-        pass_fds=[] if lock is None else [lock],
-    )  # fmt: skip
-
-
-@NEEDS_PROC
-def test_a_worker_whose_shim_was_killed_before_it_wrote_the_record_is_found_and_its_code_counts(
+def test_an_exit_code_is_of_the_process_that_was_started_and_not_of_a_later_one_with_its_pid(
     settings: Settings, store: Store, home: Home
 ) -> None:
-    row = insert(store, home)
-    folder = home.attempt(JOB, 1)
-    assert row.mark == MARK
-    lock = locks.take(folder.tree_lock, wait=True)
-    assert lock is not None
-    lost = LostAttempts(settings, store)
-    with cat(lock, PATH=os.environ["PATH"], **{processes.MARK: MARK}) as worker:
-        os.close(lock)
-        lost.settle(row, folder, {})
-        start = records.read_record(folder.start)
-        worker.communicate()
+    folder = add_running(store, home)
+    records.write_record(folder.start, {"pid": 2**30, "start_time": "5", "shim": 2**30, "shim_start_time": "4"})
+    codes = {(2**30, "6"): 0, (2**30, "5"): 7}
 
-    assert start is not None
-    assert start["pid"] == worker.pid
-    assert (running := store.get(JOB)) is not None
-    assert running.state == "running"
+    LostAttempts(settings, store, lambda *process: codes.get(process)).settle(get(store), folder)
 
-    lost.settle(row, folder, {worker.pid: 7})
-
-    assert (ended := store.get(JOB)) is not None
-    assert (ended.state, ended.exit_code) == ("failed", 7)
+    assert (get(store).state, get(store).exit_code) == ("failed", 7)
 
 
-@NEEDS_PROC
-def test_such_a_worker_is_stopped_by_a_cancel(settings: Settings, store: Store, home: Home) -> None:
-    row = insert(store, home, cancel=1)
-    folder = home.attempt(JOB, 1)
-    lock = locks.take(folder.tree_lock, wait=True)
-    assert lock is not None
-    with cat(lock, PATH=os.environ["PATH"], **{processes.MARK: MARK}) as worker:
-        os.close(lock)
-        LostAttempts(settings, store).settle(row, folder, {})
+def test_an_attempt_whose_shim_has_freed_its_lock_but_not_ended_is_looked_at_again(
+    settings: Settings, store: Store, home: Home
+) -> None:
+    folder = add_running(store, home)
+    shim, began = os.getpid(), processes.start_time(os.getpid())
+    records.write_record(folder.start, {"pid": 2**30, "start_time": "5", "shim": shim, "shim_start_time": began})
 
-        assert worker.wait(10) == -signal.SIGTERM
+    LostAttempts(settings, store, lambda *_: None).settle(get(store), folder)
+
+    assert get(store).state == "running"
 
 
-@NEEDS_PROC
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc (Linux)")
+def test_a_worker_that_its_shim_had_no_time_to_note_is_found_stopped_and_its_code_kept(
+    settings: Settings, store: Store, home: Home
+) -> None:
+    folder = add_running(store, home, cancel=1)
+    tree_lock = locks.take(folder.tree_lock, wait=True)
+    assert tree_lock is not None
+    mark = {processes.MARK: f"{JOB}/1"}
+    with subprocess.Popen(
+        ["sleep", "600"], env=os.environ | mark, start_new_session=True, pass_fds=[tree_lock]
+    ) as worker:
+        os.close(tree_lock)
+        lost = LostAttempts(settings, store, lambda pid, _: worker.returncode if pid == worker.pid else None)
+        lost.settle(get(store), folder)
+        code = worker.wait()
+    lost.settle(get(store), folder)
+
+    assert code == -signal.SIGTERM
+    assert (get(store).state, get(store).exit_code) == ("cancelled", -signal.SIGTERM)
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc (Linux)")
 def test_a_process_whose_environment_is_not_there_yet_is_neither_stopped_nor_given_up(
     settings: Settings, store: Store, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(processes, "EXEC_WAIT_S", 0.01)
-    row = insert(store, home, cancel=1)
-    folder = home.attempt(JOB, 1)
-    with cat() as bare:
-        records.write_record(folder.start, {"pid": bare.pid, "start_time": processes.start_time(bare.pid), "shim": 1})
+    folder = add_running(store, home, cancel=1)
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}) as bare:
+        records.write_record(folder.start, {"pid": bare.pid, "start_time": processes.start_time(bare.pid), "shim": 0})
 
-        LostAttempts(settings, store).settle(row, folder, {bare.pid: 0})
+        LostAttempts(settings, store, lambda *_: None).settle(get(store), folder)
 
         assert bare.communicate(b"still here")[0] == b"still here"
-    assert (found := store.get(JOB)) is not None
-    assert found.state == "running"
+    assert get(store).state == "running"
 
 
-@NEEDS_PROC
-def test_the_code_of_another_process_with_the_same_pid_does_not_count(
-    settings: Settings, store: Store, home: Home
-) -> None:
-    """Codes are remembered for a while, and the kernel may give a pid again."""
-    row = insert(store, home)
+def add_running(store: Store, home: Home, cancel: int = 0) -> AttemptFolder:
+    """Add a job whose first attempt runs."""
+    row = {"id": JOB, "kind": "add", "spec_hash": "", "document": "{}", "resource": "cpu", "environment": "ml",
+           "max_tries": 1, "created_at": 1.0, "state": "running", "attempt": 1, "cancel": cancel}  # fmt: skip
+    with store.transaction() as connection:
+        store.insert(connection, row, None)
     folder = home.attempt(JOB, 1)
-    with cat(PATH=os.environ["PATH"], **{processes.MARK: MARK}) as worker:
-        start = {"pid": worker.pid, "start_time": processes.start_time(worker.pid), "shim": 1}
-        records.write_record(folder.start, start)
-
-        LostAttempts(settings, store).settle(row, folder, {worker.pid: 7})
-
-        worker.communicate()
-    assert (found := store.get(JOB)) is not None
-    assert found.state == "running"
+    folder.path.mkdir(parents=True)
+    return folder
 
 
-@NEEDS_PROC
-def test_a_record_that_names_another_process_stops_nothing(settings: Settings, store: Store, home: Home) -> None:
-    running = insert(store, home, cancel=1)
-    folder = home.attempt(JOB, 1)
-    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as other:
-        started = processes.start_time(other.pid)
-        records.write_record(folder.start, {"pid": other.pid, "start_time": started, "shim": 1})
-        LostAttempts(settings, store).settle(running, folder, {})
-        said = other.communicate(b"still here")[0]
-
-    settled = store.get(JOB)
-    assert said == b"still here"
-    assert settled is not None
-    assert settled.state == "cancelled"
+def get(store: Store) -> JobRow:
+    """The job as it is now."""
+    row = store.get(JOB)
+    assert row is not None
+    return row

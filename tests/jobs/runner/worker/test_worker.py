@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -69,6 +71,20 @@ def test_work_that_has_ended_in_any_way_can_go_on_but_not_over_what_was_changed_
     assert (mark["job"], list(mark["made"])) == (first, ["made"])
     assert again.state == "succeeded"
     assert (made / "part").read_text() == "7\n"
+
+
+def test_a_cancel_that_comes_while_the_interpreter_ends_does_not_falsify_the_exit_code() -> None:
+    late = (
+        "import os, signal, sys\n"
+        "from jobs.runner.worker.worker import leave\n"
+        "class Late:\n"
+        "    def __del__(self, kill=os.kill, pid=os.getpid()): kill(pid, 15)\n"
+        "signal.signal(signal.SIGTERM, lambda *_: None)\n"
+        "sys.modules['late'] = Late()\n"
+        "leave(0)\n"
+    )
+
+    assert subprocess.run([sys.executable, "-c", late], check=False).returncode == 0
 
 
 def test_work_is_done_though_its_marks_cannot_be_written(runner: Runner, tmp_path: Path) -> None:
