@@ -67,7 +67,7 @@ def find_job_output(job_id: str, holds: str, where: str, runner: Runner, awaited
 
 
 def find_stopped_run(job_id: str, where: str, runner: Runner) -> str | None:
-    """Return where the voice of a training that was stopped would be, for ``extend``, which reads the state beside it."""
+    """Return where the voice of a stopped training would be; ``extend`` reads the state beside it."""
     record = runner.get(job_id)
     if where.rpartition(".")[2] != "extend" or record.state not in ("cancelled", "failed"):
         return None
