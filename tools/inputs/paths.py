@@ -21,7 +21,14 @@ from jobs.runner.paths import is_job_id
 from jobs.settings import PROJECT_ROOT, Settings
 from jobs.trust.home import INPUT_FOLDERS, OUTPUT_FOLDERS, is_of_home_itself
 from jobs.trust.roots import is_inside, outside_roots
-from tools.inputs.references import dataset_files, find_dataset, find_job_output, find_voice, nearest_voice
+from tools.inputs.references import (
+    dataset_files,
+    find_dataset,
+    find_job_output,
+    find_stopped_run,
+    find_voice,
+    nearest_voice,
+)
 
 HANDLE_PREFIX = "artifact://"
 HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -178,6 +185,8 @@ def _resolve_model(text: str, where: str, settings: Settings, runner: Runner, aw
     if text.startswith(HANDLE_PREFIX):
         return str(resolve_handle(text, where, settings, runner))
     if is_job_id(text):
+        if (stopped := find_stopped_run(text, where, runner)) is not None:
+            return str(inside_roots(stopped, where, settings))
         text = find_job_output(text, "voice", where, runner, awaited)
     is_path = text.startswith(("/", "~", "./", "../")) or text in (".", "..")
     if not is_path and HUB_ID.fullmatch(text) and not (settings.roots[0] / text).is_dir():

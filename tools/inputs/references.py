@@ -66,6 +66,14 @@ def find_job_output(job_id: str, holds: str, where: str, runner: Runner, awaited
     )
 
 
+def find_stopped_run(job_id: str, where: str, runner: Runner) -> str | None:
+    """Return where the voice of a stopped training would be; ``extend`` reads the state beside it."""
+    record = runner.get(job_id)
+    if where.rpartition(".")[2] != "extend" or record.state not in ("cancelled", "failed"):
+        return None
+    return str(Path(str(record.params.get("out_dir") or runner.home.out(job_id))) / VOICE_TAILS[0])
+
+
 def find_dataset(
     text: str, holds: str, where: str, settings: Settings, runner: Runner, awaited: Collection[str] = ()
 ) -> str | None:

@@ -66,14 +66,14 @@ async def sample(request: Request) -> Response:
 
 
 async def make_voice(request: Request) -> Response:
-    """Start the job that makes the voice of a training that was stopped: the same call, that ends where it is."""
+    """Start the job that makes the voice of a training that was stopped: an extension of it by no step."""
     record = await to_thread.run_sync(_training, request)
     folder = folder_of(record, context_of(request).settings)
     step = await to_thread.run_sync(kept_step, folder)
     tool = find_kind_tool(TRAINING)
     if record.state != "cancelled" or step is None or tool is None:
         raise UserError("nothing_to_extend", "This training has no state to make a voice of.", "Start it again.")
-    wanted = chosen(record.params, tool.args) | {"max_steps": step, "out_dir": str(folder)}
+    wanted = chosen(record.params, tool.args) | {"max_steps": step, "extend": record.job_id}
     view = await call_tool(request, tool.name, wanted)
     return render(request, "started", view=view, is_dry_run=False)
 

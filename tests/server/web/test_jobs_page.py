@@ -17,6 +17,7 @@ from server.web.job_rows import advise, draw_curves, find_parent, name_subject, 
 from server.web.pages.jobs import _changes
 from tests.server.web.conftest import add_job
 from tests.support.html_page import HOSTILE
+from tools.inputs.references import find_stopped_run
 
 SEARCH = "tune_hparams-20260101-000000-0001"
 TRIAL = "training-20260101-00000{}-0002"
@@ -244,3 +245,16 @@ def test_a_stopped_training_can_be_made_a_voice_and_another_cannot(browser) -> N
 
     assert "Make the voice of" in browser.get(f"/jobs/{job_id}").text
     assert browser.post(f"/jobs/{job_id}/voice").status_code == 400, "the tool is called, and the manifest is no file"
+
+
+def test_extend_takes_a_training_that_was_stopped_and_other_arguments_do_not(browser) -> None:
+    home, runner = browser.context.settings.home, browser.context.runner
+    stopped, given, whole = (f"training-20260105-00000{number}-0001" for number in range(3))
+    add(browser, stopped, "cancelled", {})
+    add(browser, given, "failed", {"out_dir": "/somewhere/run"})
+    add(browser, whole, "succeeded", {})
+
+    found = [find_stopped_run(job_id, "more.extend", runner) for job_id in (stopped, given, whole)]
+
+    assert found == [str(Home(home).out(stopped) / "voice"), "/somewhere/run/voice", None]
+    assert find_stopped_run(stopped, "base_model", runner) is None
