@@ -42,7 +42,7 @@ tts-train: from an audiobook to a trained Qwen3-TTS voice.
   ./run.sh check                     lint, types and the fast tests: before every commit; ./run.sh lint: without the tests
   ./run.sh docs                      write the generated tables and pages
   ./run.sh site [serve]              the documentation as a web site, in var/site
-  ./run.sh bench NAME                a measurement: ingest, quality, align, codes, rating, runner, chaos, train, speak, gpu, search, fuzz …, server
+  ./run.sh bench NAME                a measurement: ingest, quality, align, codes, rating, runner, chaos, train, speak, serve, gpu, search, fuzz …, server
 
 The original skill's commands work too: ingest, ingest-transcript, align, convert-qwen3, train-qwen3, infer,
 tensorboard. Exit codes: 0 done, 1 the job failed, 2 bad input.

@@ -274,8 +274,7 @@ def _slurm(text: str) -> SlurmSettings:
         if type(value) is not wanted:
             message = f"TTS_TRAIN_SLURM: {name} = {value!r} should be a JSON {_JSON_NAMES[wanted]}."
             raise UserError("settings_invalid", message, "Correct it.")
-    entries |= {name: tuple(map(str, value)) for name, value in entries.items() if type(value) is list}
-    return SlurmSettings(**entries)
+    return SlurmSettings(**entries | {k: tuple(map(str, v)) for k, v in entries.items() if type(v) is list})
 
 
 _JSON_NAMES = {str: "string", int: "number", list: "array", dict: "object"}
@@ -286,12 +285,16 @@ def _number(name: str, value: Any) -> float:
         number = float(value)
     except (TypeError, ValueError):
         number = -1.0
-    if not number >= 0 or number == float("inf"):
+    if not 0 <= number < float("inf"):
         raise UserError("settings_invalid", f"{name} = {value!r} is not a number of at least 0.", "Correct it.")
     return number
 
 
 def folder_named(variable: str) -> Path | None:
     """Return the folder in another program's variable, such as ``CODEX_HOME``; None: unset."""
-    value = os.environ.get(variable)
-    return Path(value).expanduser() if value else None
+    return Path(value).expanduser() if (value := os.environ.get(variable)) else None
+
+
+def export_variable(name: str, value: str) -> None:
+    """Set a variable of this process, for a library that reads it when it is loaded or first used."""
+    os.environ[name] = value

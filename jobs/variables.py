@@ -25,6 +25,8 @@ _NEEDED = frozenset(
         *("NUMEXPR", "NUMBA", "ONNXRUNTIME", "ORT", "CT2", "OPENCV", "MPLCONFIGDIR", "MPLBACKEND", "BNB", "ACCELERATE"),
         # models and data
         *("HF", "HUGGINGFACE", "TRANSFORMERS", "DATASETS", "TOKENIZERS", "NLTK", "LHOTSE", "ESPEAK", "PHONEMIZER"),
+        # services that losses are logged to
+        *("WANDB", "TRACKIO"),
         # clusters, and this project
         *("SLURM", "SBATCH", "SQUEUE", "SCANCEL", "SRUN", "TTS"),
     }

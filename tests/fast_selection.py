@@ -45,6 +45,7 @@ SLOW = (
     "tests/server/test_refine_voice.py",
     "tests/server/test_strangers.py",
     "tests/server/web/test_browser.py",
+    "tests/server/web/test_whole_way.py",
     "tests/tools/test_apply_corrections.py",
     "tests/test_demo.py",
     "tests/test_packaging.py",

@@ -44,11 +44,12 @@ MAY_IMPORT = {
     "books": {"books", "text"},
     "rating": {"rating", "audio", "speaker", "dataset", "asr", "text"},
     "environments": {"environments"},
+    "http": {"http"},
     "reports": {"reports"},
     "plotting": {"plotting", "runner"},
 }
 # Imported by processes without the ml environment; and so is all that these import.
-LIGHT_PACKAGES = ("runner", "environments", "web_research_hparams")
+LIGHT_PACKAGES = ("runner", "environments", "http", "web_research_hparams")
 LIGHT_NAMES = ("spec.py", "params.py", "dry_run.py")
 LIGHT_FOLDERS = ("planning",)
 # Run by a bare Python (``python -S``): the standard library only, and so all that these import.
@@ -279,7 +280,7 @@ WRITERS = {
     "server/cli/docs.py": "the pages of this repository",
     "server/web/vendored.py": "a temporary folder",
     "server/skill/": "files in a client's folders, by receipt and backup",
-    "server/http/auth.py": "the key, made with O_EXCL in the home",
+    "jobs/http/": "keys, made with O_EXCL, and sockets, in folders that their owner alone can enter",
     "tools/core/errors.py": "the log in the home",
 }
 

@@ -7,6 +7,7 @@ from typing import Literal
 from anyio import to_thread
 from pydantic import Field
 
+from jobs.environments.doctor import examine, render
 from jobs.errors import UserError
 from jobs.param_types import Strict, Untrusted
 from jobs.runner.client.runner import Runner
@@ -19,7 +20,7 @@ from tools.core.tool_types import Hints, ToolContext
 from tools.core.views import View
 from tools.docs.help import explain_tool
 from tools.inputs.arguments import nearest
-from tools.inputs.references import list_datasets, list_trained, list_voices
+from tools.inputs.references import list_all_voices, list_datasets
 
 HINTS = Hints(title="List jobs", read_only=True, order=910)
 BEGIN = (
@@ -34,7 +35,9 @@ class ListJobsArgs(Strict):
 
     explain: str | None = Field(None, description="A tool, and words to choose parameters: start_training lora")
 
-    what: Literal["jobs", "datasets", "voices"] = Field("jobs", description="datasets, voices: names and folders.")
+    what: Literal["jobs", "datasets", "voices", "installation"] = Field(
+        "jobs", description="datasets, voices: names and folders. installation: what is missing."
+    )
     state: State | None = Field(None, description="")
     kind: str | None = Field(None, description="Tool or kind, e.g. align.")
     limit: int = Field(10, ge=1, le=50, description="")
@@ -61,7 +64,7 @@ class JobList(View):
 
     jobs: list[JobLine] = Field(default_factory=list)
     names: dict[str, str] = Field(default_factory=dict, description="Of datasets or voices, with their folders.")
-    explained: str = Field("", description="Help of the tool.")
+    explained: str = Field("", description="Help of the tool, or state of the installation.")
     next: str
 
 
@@ -76,9 +79,22 @@ async def list_jobs(args: ListJobsArgs, context: ToolContext) -> JobList:
     if args.explain is not None:
         text = explain_tool(args.explain)
         return JobList(explained=text, next=f"Call {text.partition(':')[0]}.")
+    if args.what == "installation":
+        return await to_thread.run_sync(_examine, context)
     if args.what != "jobs":
         return await to_thread.run_sync(_list_names, args.what, context)
     return await to_thread.run_sync(_list, args, context.runner)
+
+
+def _examine(context: ToolContext) -> JobList:
+    """Report what is installed, and the first thing to do about what is missing."""
+    findings = examine(context.settings)
+    missing = {finding.name: finding.fix for finding in findings if finding.state == "missing"}
+    if "environment ml" in missing:
+        return JobList(explained=render(findings), next="Call setup.")
+    return JobList(
+        explained=render(findings), next="; ".join(f"{name}: {fix}" for name, fix in missing.items()) or BEGIN
+    )
 
 
 def _list_names(what: str, context: ToolContext) -> JobList:
@@ -87,8 +103,7 @@ def _list_names(what: str, context: ToolContext) -> JobList:
         names = {name: str(path) for name, path in list_datasets(context.settings).items()}
         use = "align or convert_codes as manifest"
     else:
-        made = list_trained(context.runner) if context.settings.home.exists() else {}
-        names = {name: str(path) for name, path in (made | list_voices(context.settings)).items()}
+        names = {name: str(path) for name, path in list_all_voices(context.settings, context.runner).items()}
         use = "synthesize as model"
     return JobList(names=names, next=f"Give a name to {use}." if names else BEGIN)
 

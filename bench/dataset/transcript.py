@@ -2,13 +2,13 @@
 
 FOLDER holds ``book.m4b`` and ``book.txt``, the text as it is read, and may hold ``utterances.jsonl``, its parts with
 ``start``, ``end`` (seconds) and ``text``. Prints a line of JSON for each way: with the book's text; where a model is
-given, with the book's text in what Whisper hears, with that text spoiled, and by Whisper alone, beside one batched pass
-of faster-whisper. ``--languages FOLDER`` adds recordings with their texts, named by their language: ``german.flac`` and
-``german.txt``. Figures:
+given, with the book's text in what Whisper hears, with that text and the recording spoiled, and by Whisper alone,
+beside one batched pass of faster-whisper. ``--languages FOLDER`` adds recordings with their texts, named by their
+language: ``german.flac`` and ``german.txt``. Figures:
 
 - ``placed``: share of the book's words that were found in the speech;
 - ``wrong_clips``: clips whose text is not, word by word, in the text as it is read;
-- ``false_keep_s``: seconds kept of utterances that the spoiled text lacks;
+- ``false_keep_s``: seconds kept of utterances that the spoiled text lacks, or that were replaced in the recording;
 - ``wer``: word error rate of all kept texts, in order, against the book's spoken words;
 - ``false_ends``: sentence marks after words where the book has none, and how many sentence ends the text has;
 - ``clips_with_false_end``: clips that end in such a mark;
@@ -35,9 +35,10 @@ from typing import Any
 
 from rapidfuzz.distance import Levenshtein
 
+from bench.support.spoiled_recording import spoil
 from jobs.asr.model_registry import CODES
 from jobs.asr.wer import word_error_rate
-from jobs.audio.clip_io import SPEECH_RATE_HZ, read_clip
+from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, read_clip, write_clip
 from jobs.dataset.manifest import Clip, Rejection
 from jobs.ingest_audiobook.heard_book.matching import written_words
 from jobs.ingest_audiobook.params import Params
@@ -95,6 +96,17 @@ def report_spoiled(folder: Path, book: str, whisper: dict[str, str]) -> None:
     ):
         with spoiled_text(text) as path:
             report(way, measure(audio, book, unprinted if text is lacking else (), text=str(path), **whisper))
+    report("noise, music and another voice", measure_spoiled(audio, utterances, **whisper))
+
+
+def measure_spoiled(audio: Path, utterances: Sequence[dict[str, Any]], **arguments: str) -> dict[str, Any]:
+    """Ingest a recording of which parts are noise, music and another voice reading what the text lacks."""
+    samples, unprinted, spans = spoil(read_clip(audio, CLIP_RATE_HZ), utterances)
+    text = " ".join(one["text"] for number, one in enumerate(utterances) if number not in unprinted)
+    with tempfile.TemporaryDirectory() as name, spoiled_text(text) as path:
+        recording = Path(name) / "book.wav"
+        write_clip(recording, samples, CLIP_RATE_HZ)
+        return measure(recording, text, spans, text=str(path), **arguments)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ code 1 if there is one.
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 import threading
@@ -37,6 +38,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=None, help="no round begins later")
     parser.add_argument("--homes", type=int, default=2, help="homes that are attacked at the same time")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--evidence",
+        type=Path,
+        default=PROJECT_ROOT / "var" / "chaos",
+        help="a broken promise leaves its words, the home and the journals here",
+    )
     options = parser.parse_args(argv)
     tallies = {target: harness.Tally() for target in harness.TARGETS}
     complaints: list[str] = []
@@ -60,6 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                     for complaint in chaos.complaints:
                         sys.stderr.write(complaint + "\n")
                         keep(f"{time.strftime('%Y-%m-%d %H:%M:%S')} seed {options.seed}: {complaint}\n")
+                    if chaos.complaints:
+                        keep_evidence(options.evidence / f"round-{number}", folder, chaos.complaints)
                     chaos.complaints.clear()
         finally:
             chaos.end()
@@ -80,6 +89,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     sys.stdout.write(f"{time.monotonic() - began:.0f} s; {len(complaints)} broken promises\n")
     is_short = options.minutes is None and total.rounds < options.rounds
     return 1 if complaints or is_short else 0
+
+
+def keep_evidence(kept: Path, folder: Path, complaints: Sequence[str]) -> None:
+    """Copy a home and its journals with the complaints, before later rounds write over them."""
+    shutil.copytree(folder, kept, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns("wake", "control"))
+    with (kept / "complaints.txt").open("a", encoding="utf-8") as stream:
+        stream.writelines(f"{complaint}\n" for complaint in complaints)
+    sys.stderr.write(f"kept in {kept}\n")
 
 
 if __name__ == "__main__":

@@ -204,7 +204,7 @@ def _convert_segment(segment: Any, offset_s: float, duration_s: float, language:
 
 @dataclass(frozen=True)
 class LoadedWhisper:
-    """A ``faster_whisper.WhisperModel`` and the device it is on, ``cuda`` or ``cpu``."""
+    """A ``jobs.asr.whisper_encoding.KeepingWhisper`` and the device it is on, ``cuda`` or ``cpu``."""
 
     model: Any
     device: str
@@ -215,7 +215,8 @@ def load_whisper(
 ) -> LoadedWhisper:
     """Load a model; arguments and errors as in ``jobs.asr.whisper.Transcriber``."""
     import ctranslate2
-    from faster_whisper import WhisperModel
+
+    from jobs.asr.whisper_encoding import KeepingWhisper
 
     if device == "auto":
         device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
@@ -238,7 +239,7 @@ def load_whisper(
     files, n_tokens = check_whisper(checked)
     try:
         with staged(files) as known, loading_explained(checked.path):
-            whisper = WhisperModel(
+            whisper = KeepingWhisper(
                 str(known), device=device, compute_type=compute_type, cpu_threads=cpu_threads, local_files_only=True
             )
             _check_tokenizer(whisper, n_tokens)

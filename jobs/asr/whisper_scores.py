@@ -41,7 +41,7 @@ def score_texts(
     """Score texts for at most 30 s of audio.
 
     Args:
-        whisper: ``faster_whisper.WhisperModel``.
+        whisper: ``jobs.asr.whisper_encoding.KeepingWhisper``.
         samples_16k: (n,) mono in -1..1.
         texts: each divided into parts that are scored and timed; empty parts are allowed.
         language: two-letter code.
@@ -50,17 +50,13 @@ def score_texts(
         For each text its scores; None for one that is too long, or has no words.
     """
     import ctranslate2
-    from faster_whisper.audio import pad_or_trim
     from faster_whisper.tokenizer import Tokenizer
 
     tokenizer = Tokenizer(
         whisper.hf_tokenizer, whisper.model.is_multilingual, task="transcribe", language=language or "en"
     )
     vocabulary = whisper.hf_tokenizer.get_vocab()
-    features = whisper.feature_extractor(samples_16k)
-    n_frames = min(features.shape[-1], whisper.feature_extractor.nb_max_frames)
-    view = ctranslate2.StorageView.from_array(np.ascontiguousarray(pad_or_trim(features)[None]))
-    encoded = np.array(whisper.model.encode(view, to_cpu=True).to(ctranslate2.DataType.float32))
+    encoded, n_frames = whisper.encoding_of(samples_16k)
     spelt = [_spell(parts, tokenizer, vocabulary, language) for parts in texts]
     scored: list[ScoredText | None] = [None] * len(texts)
     left = [number for number, (ids, _) in enumerate(spelt) if 0 < len(ids) <= MAX_TOKENS]

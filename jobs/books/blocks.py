@@ -1,9 +1,16 @@
 """Parts of a book in reading order: headings, paragraphs and breaks between scenes."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from jobs.books.text_decoding import text_unreadable
+
+MAX_BLOCKS = 150_000  # as web novels of ten million signs have
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Block:
     """A heading, a paragraph, or without text a break between scenes.
 
@@ -42,3 +49,11 @@ class Book:
     author: str | None = None
     cover: Cover | None = None
     notes: tuple[str, ...] = ()
+
+
+def gather_blocks(blocks: Iterable[Block], path: Path) -> tuple[Block, ...]:
+    """Return the blocks of a book. Raises ``UserError``: ``text_unreadable``, at more than ``MAX_BLOCKS``."""
+    found = tuple(islice(blocks, MAX_BLOCKS + 1))
+    if len(found) > MAX_BLOCKS:
+        raise text_unreadable(path, f"has more than {MAX_BLOCKS:,} paragraphs")
+    return found

@@ -8,6 +8,7 @@ import codecs
 import contextlib
 import html
 import re
+from collections.abc import Iterator
 
 from jobs.books.blocks import SCENE_BREAK, Block
 
@@ -45,17 +46,15 @@ def plain_text(document: bytes) -> str:
     return "\n".join(_lines(document, is_marked=False))
 
 
-def read_blocks(document: bytes) -> list[Block]:
-    """Return the headings, paragraphs and rules of a document's body, without notes and the marks that lead to them."""
-    blocks = []
+def read_blocks(document: bytes) -> Iterator[Block]:
+    """Iterate over headings, paragraphs and rules of a document, without notes and the marks that lead to them."""
     for line in _lines(document, is_marked=True):
         level = _HEADINGS.find(line[0]) + 1
         text = _MARKS_OF_BLOCKS.sub("", _RAISED_NOTE.sub("", line)).strip()
         if line[0] == _RULE:
-            blocks.append(SCENE_BREAK)
+            yield SCENE_BREAK
         if text:
-            blocks.append(Block(text, level))
-    return blocks
+            yield Block(text, level)
 
 
 def _lines(document: bytes, *, is_marked: bool) -> list[str]:

@@ -18,7 +18,7 @@ from xml.etree.ElementTree import Element
 import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
-from jobs.books.blocks import Book, Cover
+from jobs.books.blocks import Book, Cover, gather_blocks
 from jobs.books.covers import MAX_COVER_BYTES, make_cover
 from jobs.books.document_text import plain_text, read_blocks
 from jobs.books.text_decoding import MAX_TEXT_BYTES, BookText, check_not_empty, text_unreadable
@@ -58,13 +58,13 @@ def read_epub(path: Path) -> BookText:
 def read_epub_book(path: Path) -> Book:
     """Return an EPUB as headings and paragraphs, with title, author and cover; raises as ``read_epub``."""
     with _open(path) as (archive, package):
-        documents, _ = _documents(archive, package, path)
-        blocks = [block for name in documents for block in read_blocks(archive.read(name))]
+        documents, notes = _documents(archive, package, path)
+        blocks = gather_blocks((block for name in documents for block in read_blocks(archive.read(name))), path)
         root = _parse(archive.read(package, MAX_PACKAGE_BYTES))
         title, author = (_tag(root, name) for name in ("title", "creator"))
         cover = _read_cover(archive, root, package)
     check_not_empty(BookText("\n".join(block.text for block in blocks)), path)
-    return Book(tuple(blocks), title, author, cover)
+    return Book(blocks, title, author, cover, notes)
 
 
 @contextmanager

@@ -7,6 +7,10 @@ from markdown_it.token import Token
 
 from jobs.books.blocks import SCENE_BREAK, Block
 
+MAX_LINES, MAX_MARKS = 100_000, 200_000
+"""Of a file. Each costs the reader tens of microseconds; a long novel has a tenth of them."""
+MAX_NESTING = 10  # of lists and quotations; each line costs the reader time for each
+_MARKS = "*_[]<&`\\"
 _NOTE_MARK = re.compile(r"\[\^[\w.-]{1,40}\](?!:)")
 _NOTE_TEXT = re.compile(r"^\[\^[\w.-]{1,40}\]:.*(?:\n(?:[ \t]+\S.*|[ \t]*(?=\n[ \t]+\S)))*", re.MULTILINE)
 _HEAD = re.compile(r"\A---[ \t]*\n((?:(?!---)[^\n]{0,400}\n){0,100})---[ \t]*\n")
@@ -14,13 +18,19 @@ _ENTRY = re.compile(r"""^(title|author)[ \t]*:[ \t]*["']?([^\n]{1,300}?)["']?[ \
 
 
 def read_markdown(text: str) -> tuple[list[Block], dict[str, str]]:
-    """Return the blocks of a text, and ``title`` and ``author`` where the head of the file names them."""
+    """Return the blocks of a text, and ``title`` and ``author`` where the head of the file names them.
+
+    Raises ``ValueError``: there is more to read in it than in a book.
+    """
+    n_lines, n_marks = text.count("\n"), sum(map(text.count, _MARKS))
+    if n_lines > MAX_LINES or n_marks > MAX_MARKS:
+        raise ValueError(f"has {n_lines:,} lines and {n_marks:,} signs of Markdown, more than any book")
     head = _HEAD.match(text)
     tags = dict(_ENTRY.findall(head[1])) if head else {}
     body = _NOTE_MARK.sub("", _NOTE_TEXT.sub("", text[head.end() :] if head else text))
     blocks: list[Block] = []
     level = 0
-    for token in MarkdownIt("commonmark", {"html": True}).parse(body):
+    for token in MarkdownIt("commonmark", {"html": True, "maxNesting": MAX_NESTING}).parse(body):
         if token.type == "heading_open":
             level = int(token.tag[1])
         elif token.type == "heading_close":

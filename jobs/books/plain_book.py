@@ -1,6 +1,8 @@
 """Blocks of a plain text: paragraphs, headings by their words, breaks by lines of signs."""
 
+import io
 import re
+from collections.abc import Iterator
 
 from jobs.books.blocks import SCENE_BREAK, Block
 
@@ -26,14 +28,24 @@ _START = re.compile(r"^\*\*\*\s?START OF (?:THE|THIS) PROJECT GUTENBERG[^\n]{0,2
 _END = re.compile(r"^\*\*\*\s?END OF (?:THE|THIS) PROJECT GUTENBERG[^\n]{0,200}$", re.MULTILINE)
 
 
-def read_plain(text: str) -> list[Block]:
-    """Return the blocks of a plain text. Paragraphs are separated by empty lines, else each line is one."""
+def read_plain(text: str) -> Iterator[Block]:
+    """Iterate over the blocks of a plain text. Paragraphs are separated by empty lines, else each line is one."""
     start, end = _START.search(text), _END.search(text)
     text = text[start.end() if start else 0 : end.start() if end else len(text)]
-    parts = _PARAGRAPHS.split(text.strip())
-    if len(parts) == 1 and max(map(len, text.splitlines()), default=0) > LONG_LINE:
-        parts = text.splitlines()
-    return [_block(part.strip()) for part in parts if part.strip()]
+    for part in _parts(text.strip()):
+        if stripped := part.strip():
+            yield _block(stripped)
+
+
+def _parts(text: str) -> Iterator[str]:
+    place = 0
+    for match in _PARAGRAPHS.finditer(text):
+        yield text[place : match.start()]
+        place = match.end()
+    if place or all(len(line) <= LONG_LINE for line in io.StringIO(text)):
+        yield text[place:]
+    else:
+        yield from io.StringIO(text)
 
 
 def _block(part: str) -> Block:

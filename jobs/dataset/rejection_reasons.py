@@ -16,6 +16,8 @@ INGEST_REASONS = {
     "low_confidence": "Whisper is unsure",
     "no_transcript": "Whisper finds no words",
     "not_in_segments": "speech outside of all given segments",
+    "not_in_transcript": "speech outside of all sentences of the given transcript",
+    "border_in_speech": "a given segment begins or ends within speech, and no pause is near",
     "segment_overlaps": "a given segment begins before the one before ends",
     "segment_backwards": "a given segment ends before it begins",
     "segment_before_start": "a given segment begins before the recording",

@@ -61,8 +61,9 @@ def check_takes_file(path: Path) -> Path:
     """Return the ``takes.jsonl`` of a folder, or the path itself. Raises ``UserError``: ``takes_missing``."""
     file = find_takes_file(path)
     if not file.is_file():
-        hint = "Make takes with synthesize; give its job_id or folder."
-        raise UserError("takes_missing", f"There is no {file}.", hint)
+        raise UserError(
+            "takes_missing", f"There is no {file}.", "Make takes with synthesize; give its job_id or folder."
+        )
     return file
 
 

@@ -20,6 +20,8 @@ INSTALLED_LOCK = ".installed.lock"
 
 def environment_state(settings: Settings, name: str) -> Literal["ready", "stale", "absent"]:
     """``ready``, ``stale`` (made from another lock, or unfinished), or ``absent``."""
+    if name == "server" and not installation.IS_CHECKOUT:
+        return "ready"  # the program is installed in it
     if not settings.python(name).exists():
         return "absent"
     installed = settings.envs / name / INSTALLED_LOCK

@@ -67,11 +67,13 @@ class Place:
         names: names of files and folders in it, as patterns with ``*``; one that ends in ``/`` is of folders that
             later jobs continue.
         record: name of the record, without suffix; one per kind of work and output.
+        given: names that the job reads: what is edited and given back may be replaced.
     """
 
     folder: Path
     names: tuple[str, ...]
     record: str
+    given: frozenset[str] = frozenset()
 
     def existing(self) -> list[str]:
         """Return the names in the folder that the job may write and that are there, sorted.
@@ -95,7 +97,11 @@ class Place:
         if not names or _is_inside_ours(self.folder, is_known):
             return []
         records = [record for record in read_records(self.folder) if is_known(record.job, self.folder)]
-        return [name for name in names if not self._is_ours(name, found[name], records)]
+        return [
+            name
+            for name in names
+            if not self._is_ours(name, found[name], records) and (name not in self.given or found[name].is_symlink())
+        ]
 
     def jobs(self) -> set[str]:
         """Return the ids of all jobs that records name here and in the folders above, known or not."""

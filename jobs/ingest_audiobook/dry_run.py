@@ -18,7 +18,7 @@ TIMEOUT_S, CPU_S = 60.0, 50
 MEMORY_BYTES = 1 << 30  # three times what a text of 32 MB or an index of 70 hours takes
 # Own measurements (November 2026, ./run.sh bench ingest --minutes 60, with --text and --whole): seconds of audio cut
 # into clips per second of one core, and seconds of a core to judge one second of audio.
-SPEED = {"none": 300.0, "segments": 300.0, "book": 25.0}
+SPEED = {"none": 300.0, "segments": 300.0, "file": 300.0, "book": 25.0}
 JUDGING_S, JUDGING_ALL_S = 0.018, 0.1
 WHISPER_GB = {"tiny": 0.08, "base": 0.15, "small": 0.5, "medium": 1.5, "large-v2": 3.1, "large-v3": 3.1}
 # Seconds of audio heard per second of one core, int8: base by ./run.sh bench transcript, the others by their weights.
@@ -62,6 +62,7 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
 def _text(params: Params, source: str, settings: Settings) -> str:
     whisper, download = f"Whisper {params.whisper_model}", _download(params.whisper_model, settings)
     return {
+        "file": f"{params.transcript_file}: its sentences; only what changed is cut again in the same out_dir",
         "segments": f"{params.segments_jsonl or params.text}: its words and times",
         "book": f"{params.text}, matched to the speech by a small recogniser of English that needs no download; "
         f"transcript=whisper keeps more of it{_download(params.whisper_model, settings)}",

@@ -23,6 +23,14 @@ class Params(Strict):
     segments_jsonl: InputPath | None = rare(
         None, description="Segments that exist already: JSONL with start, end (seconds) and text. Skips transcription."
     )
+    transcript_file: InputPath | None = rare(
+        None,
+        description="transcript.jsonl of an ingest, edited: what changed is cut again, in the same out_dir or anew.",
+    )
+    outside_text: Literal["reject", "asr"] = rare(
+        "reject",
+        description="Where the narrator leaves the text: reject, or asr: keep what Whisper hears, origin asr.",
+    )
     transcript: Literal["auto", "book", "whisper", "none"] = Field(
         "auto",
         description="auto: the given text or segments, else Whisper. whisper with text: the book's words, found in "
@@ -110,6 +118,14 @@ def check(params: Params) -> None:
             f"segments_jsonl has its own text, but transcript is {params.transcript!r}.",
             "Omit one of them.",
         )
+    if params.transcript_file is not None:
+        _check_transcript_file(params, params.transcript_file)
+    if params.outside_text == "asr" and transcript_source(params) != "heard_book":
+        raise UserError(
+            "transcript_conflict",
+            "outside_text=asr needs a text and Whisper, which hears where the narrator leaves it.",
+            "Give text=PATH and transcript=whisper, or omit outside_text.",
+        )
     if params.transcript == "book" and params.text is None:
         raise UserError("text_missing", "transcript=book needs the book's text.", "Give text=PATH of a .txt file.")
     takes_folder = audio.is_dir() and transcript_source(params) == "segments"
@@ -138,15 +154,29 @@ def check(params: Params) -> None:
         )
 
 
+def _check_transcript_file(params: Params, path: str) -> None:
+    given = [name for name in ("text", "segments_jsonl") if getattr(params, name) is not None]
+    if given or params.transcript != "auto":
+        raise UserError(
+            "transcript_conflict",
+            f"transcript_file has its own text, but {' and '.join(given) or 'transcript'} is given, too.",
+            "Omit all but one of them.",
+        )
+    if not Path(path).is_file():
+        raise UserError("segments_missing", f"There is no file {path}.", "Check the path of transcript.jsonl.")
+
+
 def _is_there(text: str, takes_folder: bool) -> bool:
     return Path(text).is_file() or (takes_folder and Path(text).is_dir())
 
 
-def transcript_source(params: Params) -> Literal["segments", "book", "heard_book", "whisper", "none"]:
+def transcript_source(params: Params) -> Literal["file", "segments", "book", "heard_book", "whisper", "none"]:
     """Return the source of the text that ``transcript`` and the given files select.
 
     ``heard_book``: the book's words, found in what Whisper hears. The offline recogniser of ``book`` is of English.
     """
+    if params.transcript_file is not None:
+        return "file"
     has_book = params.text is not None and not Path(params.text).is_dir()
     if params.transcript == "whisper" and has_book:
         return "heard_book"

@@ -23,9 +23,11 @@ from jobs.ingest_audiobook.input.work_units import (
     select_units,
 )
 from jobs.ingest_audiobook.output.ingest_state import IngestState, UnitRecord, compute_fingerprint
+from jobs.ingest_audiobook.output.replaced_units import set_aside_edited, set_aside_unjoined
 from jobs.ingest_audiobook.output.unit_builder import BuildEvent, empty_record
 from jobs.ingest_audiobook.output.worker_pool import build_in_process, build_in_workers
 from jobs.ingest_audiobook.params import USES_WHISPER, Params, Result, transcript_source
+from jobs.ingest_audiobook.text.file_transcript import FileTranscript
 from jobs.ingest_audiobook.text.text_sources import Transcript, make_transcript
 from jobs.runner.worker.context import JobContext
 
@@ -42,6 +44,7 @@ class IngestProgress:
         self._ended: set[int] = set()  # recordings whose end was reached
         self._unfinished_s: dict[int, float] = {}  # audio done in units that are not finished
         self.n_finished = self._n_clips = 0
+        self._next_number = state.next_number()
         self.done_s = self._kept_s = 0.0
         for record in state.finished():
             self._count(record)
@@ -54,7 +57,7 @@ class IngestProgress:
     def is_built(self, unit: WorkUnit) -> bool:
         """Return True for a unit that is finished or staged, or lies after its recording's end."""
         is_after_end = unit.index >= self.n_finished and unit.recording in self._ended
-        return unit.index < self.n_finished or is_after_end or self._state.is_staged(unit.index)
+        return is_after_end or self._state.is_finished(unit.index) or self._state.is_staged(unit.index)
 
     def note(self, event: BuildEvent) -> None:
         """Finish the units that can be, and report."""
@@ -68,8 +71,10 @@ class IngestProgress:
         """Number the clips of all units that have no unfinished unit before them."""
         while self.n_finished < len(self._units):
             unit = self._units[self.n_finished]
-            if self._state.is_staged(unit.index):
-                record = self._state.finish_staged(unit.index, self._n_clips)
+            if self._state.is_finished(unit.index):
+                record = self._state.read(unit.index)
+            elif self._state.is_staged(unit.index):
+                record = self._state.finish_staged(unit.index, self._next_number)
             elif unit.recording in self._ended:
                 rate = self._files.recordings[unit.recording].info.sample_rate_hz
                 record = empty_record(unit, to_24k(unit.start, rate)).model_copy(update={"is_recording_end": True})
@@ -84,6 +89,7 @@ class IngestProgress:
         self.n_finished += 1
         self._unfinished_s.pop(record.index, None)
         self._n_clips += len(record.clips)
+        self._next_number = max([self._next_number, *(int(Path(clip.audio).stem) + 1 for clip in record.clips)])
         self.done_s += (record.end_24k - record.start_24k) / SAMPLE_RATE_HZ
         self._kept_s += sum(clip.duration_s or 0.0 for clip in record.clips)
         if record.is_recording_end:
@@ -121,7 +127,9 @@ def run(params: Params, context: JobContext) -> Result:
     # it loads torch, 1 GB of memory that is not needed for cutting clips
     from jobs.ingest_audiobook.output.build_report import finish_dataset
 
-    return finish_dataset(params, context, cut.files, cut.state, cut.transcript)
+    result = finish_dataset(params, context, cut.files, cut.state, cut.transcript)
+    cut.state.drop_replaced()
+    return result
 
 
 def make_clips(params: Params, context: JobContext) -> CutBook:
@@ -138,18 +146,36 @@ def make_clips(params: Params, context: JobContext) -> CutBook:
     paths = [recording.path for recording in files.recordings]
     state = IngestState(dataset, compute_fingerprint(params, paths, files.names))
     state.clean()
+    if isinstance(transcript, FileTranscript):
+        set_aside_edited(state, transcript.sentences)
+    progress = _build_all(params, context, files, units, transcript, state)
+    if isinstance(transcript, FileTranscript) and set_aside_unjoined(state, units):
+        progress = _build_all(params, context, files, units, transcript, state)
+    if not progress.done_s:
+        raise empty(audio)
+    state.clean(all_of_it=True)
+    return CutBook(files, state, transcript)
+
+
+def _build_all(
+    params: Params,
+    context: JobContext,
+    files: SourceFiles,
+    units: Sequence[WorkUnit],
+    transcript: Transcript,
+    state: IngestState,
+) -> IngestProgress:
+    """Build and finish all units that are left."""
     progress = IngestProgress(context, files, units, state)
     n_left = len(units) - progress.n_finished
-    logger.info("Ingesting %r: %d of %d units are left, text: %s.", audio.name, n_left, len(units), transcript.origin)
+    name = Path(params.audio).name
+    logger.info("Ingesting %r: %d of %d units are left, text: %s.", name, n_left, len(units), transcript.origin)
     context.raise_if_cancelled()
     progress.finish_staged()
     for event in _build(params, files, units, transcript, state, progress):
         progress.note(event)
         context.raise_if_cancelled()
-    if not progress.done_s:
-        raise empty(audio)
-    state.clean(all_of_it=True)
-    return CutBook(files, state, transcript)
+    return progress
 
 
 def _build(

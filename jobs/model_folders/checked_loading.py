@@ -6,6 +6,7 @@ made here compare it with the headers at that moment.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,13 +85,14 @@ def loading_explained(where: Path) -> Iterator[None]:
     Raises:
         UserError: ``model_broken``.
     """
-    import torch
-
     try:
         yield
-    except (UserError, MemoryError, torch.OutOfMemoryError, torch.AcceleratorError):
+    except (UserError, MemoryError):
         raise
     except BaseException as error:
+        torch = sys.modules.get("torch")  # CTranslate2 needs none: 3 s and some hundred MB
+        if torch is not None and isinstance(error, torch.OutOfMemoryError | torch.AcceleratorError):
+            raise
         is_panic = type(error).__name__ == "PanicException"  # of tokenizers, no Exception
         is_machine = isinstance(error, OSError) and error.errno is not None
         if is_machine or not (is_panic or isinstance(error, Exception)):

@@ -22,6 +22,8 @@ from jobs.qwen.model_info import check_request
 
 TEXT_SUFFIXES = (".txt", ".md", ".markdown", ".epub")
 ChapterNumber = Annotated[int, Field(ge=1, le=100_000)]
+TakeKey = Annotated[str, Field(pattern="^[0-9a-f]{24}$")]
+TakeNumber = Annotated[int, Field(ge=1, le=999)]
 Tag = Annotated[str, Field(min_length=1, max_length=300)]
 
 
@@ -36,6 +38,11 @@ class Params(Strict):
     narrator_manifest: IngestedManifest | None = rare(
         None,
         description="The narrator's dataset: takes must sound like it. Default: like the voice's usual in this book.",
+    )
+    takes: dict[TakeKey, TakeNumber] = rare(
+        default_factory=dict,
+        max_length=10_000,
+        description="Passages by their key in book.json to the number of the take to use: a further one is spoken.",
     )
     respeak: int = rare(2, ge=0, le=10, description="Further takes of a passage that does not pass the checks.")
     checks: Literal["full", "ends"] = rare(

@@ -56,6 +56,7 @@ KIND = JobKind(
             "book.srt",
             "book.vtt",
             "book.epub",
+            "book.json",
             "report.html",
             "words.txt",
             "[0-9][0-9][0-9]*.mp3",

@@ -8,13 +8,12 @@ from jobs.asr.model_registry import language_code
 from jobs.asr.pocketsphinx_asr import Recogniser
 from jobs.audio.clip_io import CLIP_RATE_HZ, Samples
 from jobs.books.blocks import Cover
-from jobs.books.covers import MAX_COVER_BYTES, make_cover
-from jobs.errors import UserError
-from jobs.files.atomic_io import write_text
+from jobs.books.covers import read_cover
+from jobs.files.atomic_io import write_json, write_text
 from jobs.files.folders import make_folder, remove
-from jobs.files.reading import read_bytes
 from jobs.narrate.params import Params, Result
-from jobs.narrate.report.html_report import ChapterRow, Waveform, write_report
+from jobs.narrate.report.book_index import INDEX
+from jobs.narrate.report.html_report import ChapterRow, Waveform, index_book, write_report
 from jobs.narrate.report.read_along import write_read_along
 from jobs.narrate.report.subtitles import SUBTITLES, Cue, write_subtitles
 from jobs.narrate.script.passages import Passage
@@ -37,12 +36,11 @@ def run(params: Params, context: JobContext) -> Result:
     """Narrate a book.
 
     Raises:
-        UserError: those of ``prepare_voice``, ``read_script``, ``load_synthesizer`` and of the judges;
-            ``cover_unusable``.
+        UserError: those of ``prepare_voice``, ``read_script``, ``read_cover``, ``load_synthesizer`` and of the judges.
     """
     voice = prepare_voice(params, context.settings)
     script = read_script(params, voice.language)
-    cover = _read_cover(params) or script.book.cover
+    cover = read_cover(Path(params.cover)) if params.cover is not None else script.book.cover
     folder = make_folder(Path(params.out_dir) if params.out_dir else context.folder / "out")
     _write_words(folder / WORDS, script, voice.language)
     context.publish("words", folder / WORDS, "text")
@@ -78,6 +76,8 @@ def run(params: Params, context: JobContext) -> Result:
     doubtful = [passage.text for passage in script.passages if narrated.kept[keys[passage]].reasons]
     write_report(folder / REPORT, script.title, rows, narrated.kept, keys, script.skipped, script.book.notes)
     context.publish("report", folder / REPORT, "report")
+    suffix = None if params.chapter_audio == "none" else params.chapter_audio
+    write_json(folder / INDEX, index_book(script.title, rows, narrated.kept, keys, suffix).model_dump(mode="json"))
     return result.model_copy(
         update={
             "audiobook": str(folder / AUDIOBOOK),
@@ -89,20 +89,6 @@ def run(params: Params, context: JobContext) -> Result:
             "duration_s": round(sum(row.timeline.n_samples for row in rows) / CLIP_RATE_HZ, 3),
         }
     )
-
-
-def _read_cover(params: Params) -> Cover | None:
-    """Read the cover that was given.
-
-    Raises:
-        UserError: ``cover_unusable``, ``file_too_large``.
-    """
-    if params.cover is None:
-        return None
-    cover = make_cover(read_bytes(Path(params.cover), MAX_COVER_BYTES))
-    if cover is None:
-        raise UserError("cover_unusable", f"{params.cover} is no JPEG or PNG.", "Convert it, or leave cover out.")
-    return cover
 
 
 def _write_words(path: Path, script: Script, language: str) -> None:

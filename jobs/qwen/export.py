@@ -38,6 +38,7 @@ def write_voice(
     voices: Mapping[str, torch.Tensor],
     card: dict[str, Any],
     encoder_folder: Path | None = None,
+    trained: Mapping[str, torch.Tensor] = MappingProxyType({}),
 ) -> Path:
     """Write a voice to ``out`` atomically, replacing an older one.
 
@@ -45,25 +46,35 @@ def write_voice(
         model: the trained upstream model, with adapters not yet merged or without any.
         voices: speaker embedding (hidden,) of the training run, by name in lower case.
         encoder_folder: model whose speaker encoder is kept beside the voice, for a base without one of its own.
+        trained: trained weights by name, of a model that has only parts of them.
     """
     config = _config_with_encoder(base, encoder_folder)
     for speaker in voices:
         config = voice_config(config, speaker)
     rows = {config["talker_config"]["spk_id"][speaker]: embedding for speaker, embedding in voices.items()}
     with replacing_folder(out) as folder:
-        _write_weights(model, base, folder / WEIGHTS, rows)
+        _write_weights(changed_weights(model, trained), base, folder / WEIGHTS, rows)
         _write_encoder(encoder_folder or base, folder / ENCODER_FILE)
         _write_others(base, folder, config, card)
     return out
 
 
-def write_base(model: Any, base: Path, out: Path, *, card: dict[str, Any], encoder_folder: Path | None = None) -> Path:
+def write_base(
+    model: Any,
+    base: Path,
+    out: Path,
+    *,
+    card: dict[str, Any],
+    encoder_folder: Path | None = None,
+    trained: Mapping[str, torch.Tensor] = MappingProxyType({}),
+) -> Path:
     """Write a trained model as a base, which clones voices from reference clips and can be trained further.
 
     Args:
         model: the trained upstream model, with adapters not yet merged or without any.
         base: directory that training started from; its speaker encoder, which is not trained, is copied.
         encoder_folder: model whose speaker encoder is copied instead.
+        trained: trained weights by name, of a model that has only parts of them.
 
     Raises:
         UserError: ``speaker_encoder_missing``.
@@ -79,7 +90,7 @@ def write_base(model: Any, base: Path, out: Path, *, card: dict[str, Any], encod
     config["tts_model_type"] = "base"
     config["transformers_version"] = SAFE_TRANSFORMERS
     with replacing_folder(out) as folder:
-        _write_weights(model, base, folder / WEIGHTS, {}, encoder)
+        _write_weights(changed_weights(model, trained), base, folder / WEIGHTS, {}, encoder)
         _write_others(base, folder, config, card)
     return out
 
@@ -136,7 +147,7 @@ def free_speaker_row(config: dict[str, Any]) -> int:
 
 
 def _write_weights(
-    model: Any,
+    changed: dict[str, Callable[[torch.Tensor], torch.Tensor]],
     base: Path,
     path: Path,
     rows: Mapping[int, torch.Tensor],
@@ -150,7 +161,6 @@ def _write_weights(
     stored = stored_tensors(weight_files(base))
     tensors = {name: tensor for name, tensor in stored.items() if not name.startswith(ENCODER_PREFIX)}
     tensors |= encoder
-    changed = changed_weights(model)
     if missing := changed.keys() - tensors.keys():
         raise KeyError(f"not in the base: {', '.join(sorted(missing))}")
     if rows:

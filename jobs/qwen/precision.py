@@ -8,6 +8,8 @@ Decided from a description of the device, without torch, so that a dry run gives
 from dataclasses import dataclass
 from typing import Literal
 
+from jobs.errors import UserError
+
 # Compute capability of the first GPUs with the arithmetic. Source: CUDA C++ Programming Guide, "Compute Capabilities";
 # torch.cuda.is_bf16_supported(including_emulation=False) of torch 2.8 has the same limit, and accepts all of ROCm.
 _BFLOAT16_FROM = (8, 0)  # Ampere
@@ -59,12 +61,18 @@ class Precision:
         return f"{self.format}{' with loss scaling' if self.scales_loss else ''}: {self.reason}"
 
 
-def training_precision(device: DeviceInfo) -> Precision:
+def training_precision(device: DeviceInfo, wanted: NumberFormat | Literal["auto"] = "auto") -> Precision:
     """Choose the arithmetic of training; trained weights are float32 in any case.
 
     float16 needs a scaled loss, and a base whose activations stay below 65,504: the job measures that before the first
     step and falls back to float32.
+
+    Raises:
+        UserError: ``dtype_unavailable``: the device does not compute in the format that is wanted.
     """
+    if wanted != "auto":
+        _check_wanted(device, wanted)
+        return Precision(wanted, "as dtype says")
     if device.kind == "cpu":
         return Precision("float32", "on a CPU half precision brings no speed")
     if device.has_bfloat16:
@@ -72,6 +80,17 @@ def training_precision(device: DeviceInfo) -> Precision:
     if device.capability is not None and device.capability >= _FLOAT16_TENSOR_CORES_FROM:
         return Precision("float16", f"{device} has no bfloat16 arithmetic")
     return Precision("float32", f"{device} has neither bfloat16 arithmetic nor float16 tensor cores")
+
+
+def _check_wanted(device: DeviceInfo, wanted: NumberFormat) -> None:
+    is_known = device.kind == "rocm" or device.capability is not None
+    if device.kind == "cpu" and wanted != "float32":
+        why, instead = "on a CPU half precision brings no speed", "float32"
+    elif wanted == "bfloat16" and device.kind != "cpu" and is_known and not device.has_bfloat16:
+        why, instead = f"{device} only emulates it, more slowly than float32", "float16"
+    else:
+        return
+    raise UserError("dtype_unavailable", f"dtype={wanted}: {why}.", f"Leave dtype out, or give dtype={instead}.")
 
 
 def synthesis_precision(device: DeviceInfo) -> Precision:

@@ -20,6 +20,7 @@ from jobs.rate_samples.inputs import RatingInputs, RatingItem
 from jobs.rate_samples.measurement_cache import MeasurementCache
 from jobs.rate_samples.params import Rating
 from jobs.rating.human_ratings import Opinions
+from jobs.rating.instruments.registry import VERSIONS
 from jobs.rating.judge_models import JudgeModels, NarratorLimits, fit_limits
 from jobs.rating.measurements import RECOGNISED, RECOGNISER, ClipAnalyzer, Measurements, Timbre
 from jobs.rating.narrator_clips import N_SHORT_CLIPS, NarratorClip, build_features, build_profile, short_lengths
@@ -55,7 +56,8 @@ class Evaluator:
         self._analyzer = ClipAnalyzer(self._distractors, models)
         whisper = models.whisper.name if models.whisper else ""
         naturalness = models.naturalness.name if models.naturalness else ""
-        versions = (VERSION, models.speaker.name, PREDICTOR, RECOGNISER, whisper, naturalness)
+        gate = models.gate.name if models.gate else ""
+        versions = (VERSION, models.speaker.name, PREDICTOR, RECOGNISER, whisper, naturalness, gate, *VERSIONS)
         self._cache = MeasurementCache(journal, versions, context.raise_if_cancelled)
         self._done = 0
         n_rated = len(inputs.items) + sum(len(anchor.items) for anchor in anchors.values())
@@ -113,7 +115,10 @@ class Evaluator:
         rating = build_rating(features, rate(features, profile, limits), item, measured.heard_words, scores)
         if measured.utmos is not None:
             rating.measures["utmosv2"] = measured.utmos
-        self._step(f"rated {item.take.audio}: {rating.rating:.1f}", rating=rating.rating)
+        if rating.rating is None:
+            self._step(f"{item.take.audio} is too short to judge")
+        else:
+            self._step(f"rated {item.take.audio}: {rating.rating:.1f}", rating=rating.rating)
         return rating
 
     def _measure(self, path: Path, text: str, language: str, *, step: bool = True) -> Measurements:
@@ -180,6 +185,7 @@ def build_rating(
         "speaking_rate": features.speaking_rate,
         "n_words": features.n_words,
         **asdict(features.prosody),
+        **{f"{code}_distance": distance for code, distance in features.distances.items()},
     }
     return Rating(
         audio=take.audio,
@@ -188,8 +194,8 @@ def build_rating(
         take=take.take,
         narrator=item.narrator,
         model=take.model,
-        rating=min(verdict.uncapped, cap),
-        uncapped=verdict.uncapped,
+        rating=None if verdict.is_too_short else min(verdict.uncapped, cap),
+        uncapped=None if verdict.is_too_short else verdict.uncapped,
         person=person,
         n_person=len(scores),
         reasons=[fault.reason for fault in verdict.faults],
@@ -200,4 +206,5 @@ def build_rating(
         timing=verdict.timing,
         measures={name: None if value is None else round(float(value), 4) for name, value in measures.items()},
         heard_words=heard_words,
+        word_changes=[str(change) for change in features.changes],
     )

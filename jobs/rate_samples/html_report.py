@@ -8,6 +8,7 @@ from typing import Any
 from jobs.rate_samples.params import Interval, Rating, Result
 from jobs.rate_samples.plots import spectrogram_path
 from jobs.rate_samples.results import RatingResults, rank_voices
+from jobs.rating.bradley_terry import MOST_IN_PAIRS, strengths
 from jobs.rating.human_ratings import Opinions, preferences
 from jobs.rating.scoring import AUTOMATIC_CAP
 from jobs.reports import embed_picture
@@ -96,7 +97,9 @@ def _scores(opinions: Opinions) -> list[list[str]]:
 
 
 def _preferences(opinions: Opinions) -> list[list[str]]:
-    return [
+    """Rows of every two voices; of more than two, also where each stands among all (Bradley-Terry)."""
+    ranked = strengths(opinions.votes)
+    rows = [
         [
             f"{one.model or 'these takes'} preferred to {one.against_model or 'the others'}",
             f"{one.share:.0%}",
@@ -105,3 +108,14 @@ def _preferences(opinions: Opinions) -> list[list[str]]:
         ]
         for one in preferences(opinions.votes)
     ]
+    if len(ranked) > MOST_IN_PAIRS:
+        rows += [
+            [
+                f"{one.model or 'these takes'} among all voices, log odds",
+                f"{one.strength:+.2f}",
+                f"{one.low:+.2f} to {one.high:+.2f}",
+                f"{one.n_votes} votes, Bradley-Terry",
+            ]
+            for one in ranked
+        ]
+    return rows

@@ -65,8 +65,10 @@ class Rating(Row):
     take: int = 1
     narrator: str = ""
     model: str = Field("", description="Voice that spoke it.")
-    rating: float = Field(ge=1, le=5, description="At most 4.5 unless a person gave the take more.")
-    uncapped: float = Field(ge=1, le=5, description="The same without that cap, to rank checkpoints.")
+    rating: float | None = Field(
+        ge=1, le=5, description="At most 4.5 unless a person gave the take more. Null: too short to judge."
+    )
+    uncapped: float | None = Field(ge=1, le=5, description="The same without that cap, to rank checkpoints.")
     person: float | None = Field(None, description="Mean of people's scores of this take.")
     n_person: int = 0
     reasons: list[str] = Field(
@@ -79,6 +81,9 @@ class Rating(Row):
     timing: float | None = None
     measures: dict[str, float | None] = Field(default_factory=dict)
     heard_words: str | None = Field(None, description="Transcript of the recogniser.")
+    word_changes: list[str] = Field(
+        default_factory=list, description="Words skipped, repeated, added or misread, the surest first; some by doubt."
+    )
     instruct: str | None = Field(None, description="How it was to be spoken.")
 
     @property
@@ -139,6 +144,7 @@ class Result(Strict):
     evaluation: str = Field(description="evaluation.json, as the original skill has it.")
     n_takes: int
     n_texts: int
+    n_too_short: int = Field(0, description="Takes without a rating, left out of the means: too short to judge.")
     mean_rating: float = Field(description="Automatic, over texts; at most 4.5 where no person gave more.")
     mean_uncapped: float = Field(description="The mean without that cap, to compare checkpoints over the same texts.")
     low: float = Field(description="Lower end of the 95 % interval of mean_uncapped.")

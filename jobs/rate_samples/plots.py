@@ -21,9 +21,10 @@ def draw_ratings(path: Path, ratings: Sequence[Rating], anchors: Mapping[str, An
     rows = range(len(ratings))
     figure = Figure(figsize=(9, 1.6 + 0.32 * len(ratings)), layout="constrained")
     axes = figure.add_subplot()
-    axes.barh(rows, [rating.rating - 1 for rating in ratings], left=1, color="#d9d9d9", label="rating")
+    axes.barh(rows, [(rating.rating or 1) - 1 for rating in ratings], left=1, color="#d9d9d9", label="rating")
     for row, rating in zip(rows, ratings, strict=True):
-        axes.text(1.02, row, f"{rating.rating:.1f}", va="center", fontsize=7)
+        shown = "too short" if rating.rating is None else f"{rating.rating:.1f}"
+        axes.text(1.02, row, shown, va="center", fontsize=7)
     for offset, part in enumerate(WEIGHTS):
         known = [(row, value) for row in rows if (value := getattr(ratings[row], part)) is not None]
         axes.scatter(

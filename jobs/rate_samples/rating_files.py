@@ -8,19 +8,21 @@ from pathlib import Path
 from jobs.files.atomic_io import write_json
 from jobs.rate_samples.params import AnchorSummary, Drift, Result, Summary, VoiceMean
 from jobs.rate_samples.results import RatingResults, rank_voices, summarise_texts
+from jobs.rating.bradley_terry import strengths
 from jobs.rating.human_ratings import preferences
 from jobs.rating.scoring import AUTOMATIC_CAP, MIN_SPEECH_S, MIN_WORDS, VERSION
 
 EVALUATION = "evaluation.json"
 CAVEAT = (
     f"Automatic: finding no fault does not mean 'as good as the narrator', so at most {AUTOMATIC_CAP} is shown until a "
-    "person has listened. The models do not detect stress, phrasing, emotion, a mispronounced name, a wrong homophone, "
-    "breath and mouth noise, a slight metallic timbre or a drifting accent; they barely detect one wrong word in "
-    "twenty; a similar speaker of the same sex may pass as the narrator. Under "
+    "person has listened. The instruments do not detect stress, phrasing, emotion, a mispronounced name, a wrong "
+    "homophone or ending, breath and mouth noise, a slight metallic timbre or a drifting accent; single words are "
+    "checked in English only; a similar speaker of the same sex may pass as the narrator. Under "
     f"{MIN_SPEECH_S:.0f} s or {MIN_WORDS} words the word error rate does not count, and such a take says little."
 )
 MIN_UPPER_BOUND = 4.3  # held-out clips of real narrators rate 4.67 to 4.90 on average
 MIN_TEXTS = 10
+MIN_COMPARED = 3  # texts; the interval of one text has no width, so any difference would seem certain
 
 
 def build_result(rated: RatingResults, out: Path, plot: Path, report: Path, verdict: Sequence[str]) -> Result:
@@ -34,12 +36,13 @@ def build_result(rated: RatingResults, out: Path, plot: Path, report: Path, verd
         evaluation=str(out.with_name(EVALUATION)),
         n_takes=summary.n_takes,
         n_texts=summary.n_texts,
+        n_too_short=rated.n_too_short,
         mean_rating=round(summary.shown.mean, 2),
         mean_uncapped=round(summary.mean, 2),
         low=round(summary.low, 2),
         high=round(summary.high, 2),
-        worst_rating=min(rating.rating for rating in ratings),
-        best_take=max(ratings, key=lambda rating: rating.uncapped).audio,
+        worst_rating=min(rating.rating for rating in ratings if rating.rating is not None),
+        best_take=max(ratings, key=lambda rating: rating.uncapped or 0.0).audio,
         **anchors,
         voices=[voice.model_copy(update=_rounded(voice)) for voice in rank_voices(rated.ratings)],
         verdict=list(verdict),
@@ -54,7 +57,7 @@ def build_result(rated: RatingResults, out: Path, plot: Path, report: Path, verd
 
 def write_ratings(out: Path, rated: RatingResults, result: Result) -> None:
     """Write ``ratings.json``."""
-    texts = summarise_texts([(rating.phrase, rating.uncapped) for rating in rated.ratings])
+    texts = summarise_texts([(each.phrase, each.uncapped) for each in rated.ratings if each.uncapped is not None])
     figures = result.model_dump(
         exclude={
             "caveat",
@@ -94,6 +97,7 @@ def write_ratings(out: Path, rated: RatingResults, result: Result) -> None:
                 "n_scores": len(rated.opinions.scores),
                 "n_votes": len(rated.opinions.votes),
                 "preferences": [asdict(one) for one in preferences(rated.opinions.votes)],
+                "strengths": [asdict(one) for one in strengths(rated.opinions.votes)],
             },
             "texts": [
                 {"text": text, "mean": mean, "lowest": lowest, "highest": highest}
@@ -137,7 +141,7 @@ def compare_voices(voices: Sequence[VoiceMean]) -> list[str]:
         return []
     best, second = voices[:2]
     values = f"{best.mean:.2f} against {second.mean:.2f}"
-    if best.low > second.high:
+    if best.low > second.high and min(best.n_texts, second.n_texts) >= MIN_COMPARED:
         return [f"Of {len(voices)} voices the first rates above all others ({values})."]
     return [f"The best two of {len(voices)} voices differ by chance or little ({values}): let a person compare them."]
 
@@ -145,9 +149,10 @@ def compare_voices(voices: Sequence[VoiceMean]) -> list[str]:
 def verdict_sentences(summary: Summary, anchors: Mapping[str, AnchorSummary | None], drift: Drift) -> list[str]:
     """Write the verdict, the most important sentence first.
 
-    Two means count as different only if their intervals do not overlap.
+    Two means count as different only if their intervals do not overlap and are of ``MIN_COMPARED`` texts or more.
     """
     sentences = [_range(summary)]
+    is_comparable = summary.n_texts >= MIN_COMPARED
     narrator, other, clone = (anchors.get(name) for name in ("narrator", "other_speaker", "zero_shot"))
     if clone is not None:
         sentences.append(_against_clone(summary, clone))
@@ -157,7 +162,7 @@ def verdict_sentences(summary: Summary, anchors: Mapping[str, AnchorSummary | No
                 f"The narrator's own held-out clips rate only {narrator.mean:.1f}: the models do not suit this "
                 "narrator, or the clips are poor. Compare the takes' ratings with that value."
             )
-        elif summary.high < narrator.low:
+        elif summary.high < narrator.low and is_comparable:
             sentences.append(f"The narrator's own held-out clips rate {narrator.mean:.1f}: the takes are below them.")
         else:
             sentences.append(
@@ -180,6 +185,8 @@ def _range(summary: Summary) -> str:
 
 def _against_clone(summary: Summary, clone: AnchorSummary) -> str:
     values = f"{summary.mean:.2f} against {clone.mean:.2f}"
+    if min(summary.n_texts, clone.n) < MIN_COMPARED:
+        return f"Too few texts for a comparison with the clone without training ({values}): rate {MIN_TEXTS} or more."
     if summary.low > clone.high:
         return f"The voice rates above the clone without training ({values})."
     if summary.high < clone.low:

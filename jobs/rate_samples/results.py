@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from jobs.audio.dnsmos import PREDICTOR
+from jobs.errors import UserError
 from jobs.rate_samples.anchors import Anchor
 from jobs.rate_samples.params import AnchorSummary, Drift, Interval, Mean, Rating, Summary, VoiceMean
 from jobs.rating import confidence_interval
 from jobs.rating.human_ratings import Opinions
 from jobs.rating.judge_models import JudgeModels, NarratorLimits
 from jobs.rating.measurements import RECOGNISER
-from jobs.rating.scoring import BATCH_PITCH_ST, BATCH_RATE, BATCH_SIM, MIN_BATCH, UNCHECKED
+from jobs.rating.scoring import BATCH_PITCH_ST, BATCH_RATE, BATCH_SIM, MIN_BATCH, MIN_WORDS, UNCHECKED
 from jobs.speaker.narrator_profile import RatingProfile
 
 
@@ -40,7 +41,8 @@ def rank_voices(ratings: Sequence[Rating]) -> list[VoiceMean]:
     """Compare the voices of takes, the best by rating first; empty where there is one."""
     by_model: dict[str, list[tuple[str, float]]] = {}
     for rating in ratings:
-        by_model.setdefault(rating.model, []).append((rating.phrase, rating.uncapped))
+        if rating.uncapped is not None:
+            by_model.setdefault(rating.model, []).append((rating.phrase, rating.uncapped))
     if len(by_model) < 2:
         return []
     means = [VoiceMean(model=name, **mean_over_texts(found).model_dump()) for name, found in by_model.items()]
@@ -53,6 +55,14 @@ def describe_unchecked(ratings: Sequence[Rating]) -> list[str]:
     if not reasons:
         return []
     return [f"Of {len(reasons)} of {len(ratings)} takes {reasons[0]}; a Whisper (whisper_model) knows more languages."]
+
+
+def describe_too_short(ratings: Sequence[Rating]) -> list[str]:
+    """Say how many takes the means leave out."""
+    n_short = sum(rating.rating is None for rating in ratings)
+    if not n_short:
+        return []
+    return [f"{n_short} of {len(ratings)} takes are too short to judge, and no mean includes them."]
 
 
 def compute_drift(ratings: Sequence[Rating], profiles: Mapping[str, RatingProfile]) -> Drift:
@@ -107,10 +117,21 @@ class RatingResults:
     models: JudgeModels
     opinions: Opinions
 
+    @property
+    def n_too_short(self) -> int:
+        """Number of takes without a rating."""
+        return sum(rating.rating is None for rating in self.ratings)
+
     def summary(self) -> Summary:
-        """Summarise the batch."""
-        uncapped = mean_over_texts([(rating.phrase, rating.uncapped) for rating in self.ratings])
-        shown = mean_over_texts([(rating.phrase, rating.rating) for rating in self.ratings])
+        """Summarise the takes that could be judged; raise ``takes_too_short`` if none could."""
+        if self.n_too_short == len(self.ratings):
+            raise UserError(
+                "takes_too_short",
+                f"None of the {len(self.ratings)} takes can be judged: their texts and their speech are too short.",
+                f"Synthesize texts of {MIN_WORDS} words or more, then rate those takes.",
+            )
+        uncapped = mean_over_texts([(each.phrase, each.uncapped) for each in self.ratings if each.uncapped is not None])
+        shown = mean_over_texts([(each.phrase, each.rating) for each in self.ratings if each.rating is not None])
         return Summary(**uncapped.model_dump(), shown=Interval(mean=shown.mean, low=shown.low, high=shown.high))
 
     def anchor_summaries(self) -> dict[str, AnchorSummary | None]:
@@ -125,15 +146,17 @@ class RatingResults:
             "mos_predictor": PREDICTOR,
             "recogniser": whisper.name if whisper is not None else RECOGNISER,
             "aligner": RECOGNISER,
+            **({"gate": self.models.gate.name} if self.models.gate is not None else {}),
             **({"naturalness": naturalness.name} if naturalness is not None else {}),
         }
 
 
 def _summarise_anchor(ratings: Sequence[Rating], note: str) -> AnchorSummary | None:
-    if not ratings:
-        return None
     # each clip of unknown text counts as a text of its own
-    mean = mean_over_texts([(rating.phrase or rating.audio, rating.uncapped) for rating in ratings])
+    values = [(rating.phrase or rating.audio, rating.uncapped) for rating in ratings if rating.uncapped is not None]
+    if not values:
+        return None
+    mean = mean_over_texts(values)
     return AnchorSummary(mean=mean.mean, low=mean.low, high=mean.high, n=mean.n_takes, note=note)
 
 

@@ -26,7 +26,14 @@ from jobs.rate_samples.rating_files import (
     write_evaluation,
     write_ratings,
 )
-from jobs.rate_samples.results import RatingResults, compute_drift, describe_unchecked, rank_voices, same_voice_note
+from jobs.rate_samples.results import (
+    RatingResults,
+    compute_drift,
+    describe_too_short,
+    describe_unchecked,
+    rank_voices,
+    same_voice_note,
+)
 from jobs.rating.human_ratings import read_opinions
 from jobs.rating.judge_models import JudgeModels, SpeakerModel, choose_judge_models
 from jobs.rating.measurements import read_clip_or_empty
@@ -108,6 +115,7 @@ def _write_results(
         *compare_voices(rank_voices(rated.ratings)),
         *verdict_sentences(rated.summary(), summaries, rated.drift),
         *describe_unchecked(rated.ratings),
+        *describe_too_short(rated.ratings),
     ]
     result = build_result(rated, out, plot, report, verdict)
     write_ratings(out, rated, result)

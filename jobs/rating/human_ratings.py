@@ -135,15 +135,22 @@ class Preference:
     high: float
 
 
+def last_votes(votes: Sequence[Vote]) -> list[Vote]:
+    """Return the last vote of each person between the same two takes."""
+    found = {
+        (vote.who, frozenset(((vote.model, vote.audio), (vote.against_model, vote.against)))): vote for vote in votes
+    }
+    return list(found.values())
+
+
 def preferences(votes: Sequence[Vote]) -> list[Preference]:
     """Compute win rates of each two models that were compared, in either order.
 
     Of a person's votes between the same two takes the last one counts. With two models a win rate says what Elo or
-    Bradley-Terry would, and its interval needs no fit.
+    Bradley-Terry would, and its interval needs no fit; ``bradley_terry`` ranks more.
     """
-    last = {(vote.who, frozenset((vote.audio, vote.against))): vote for vote in votes}
     pairs: dict[tuple[str, str], list[Vote]] = {}
-    for vote in last.values():
+    for vote in last_votes(votes):
         pair = (vote.model, vote.against_model)
         pairs.setdefault(pair[::-1] if pair[::-1] in pairs else pair, []).append(vote)
     found = []

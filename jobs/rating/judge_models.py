@@ -21,6 +21,7 @@ from jobs.asr.whisper import Transcriber
 from jobs.audio.clip_io import Samples
 from jobs.audio.mel import Floats
 from jobs.errors import UserError
+from jobs.rating.instruments.distill_mos import DistillMos
 from jobs.rating.scoring import MIN_SEPARATION, VoiceLimits, fitted_limits
 from jobs.settings import Settings
 from jobs.speaker.encoders import ENCODER, SpeakerEncoder, XVectorEncoder, encoder_name
@@ -119,6 +120,7 @@ class JudgeModels:
     speaker: SpeakerModel
     whisper: WhisperRecogniser | None = None
     naturalness: NaturalnessModel | None = None
+    gate: DistillMos | None = None
 
 
 def choose_judge_models(
@@ -149,6 +151,7 @@ def choose_judge_models(
         SpeakerModel(speaker),
         WhisperRecogniser(whisper) if whisper is not None else None,
         NaturalnessModel() if has_utmos else None,
+        DistillMos() if DistillMos.is_installed() else None,
     )
 
 

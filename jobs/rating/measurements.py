@@ -18,6 +18,11 @@ from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, Samples, read_clip
 from jobs.audio.dnsmos import Dnsmos
 from jobs.audio.resampling import resample
 from jobs.errors import UserError
+from jobs.rating.instruments.distill_mos import UNNATURAL
+from jobs.rating.instruments.instrument import measure_all
+from jobs.rating.instruments.registry import CHECKS
+from jobs.rating.instruments.signal import Signal
+from jobs.rating.instruments.words import WordChange, find_changes
 from jobs.rating.judge_models import JudgeModels, comparable_words
 from jobs.text.english_normalization import spoken_words
 
@@ -48,6 +53,8 @@ class Measurements(BaseModel):
     aligns: bool | None = None
     heard_words: str | None = None
     utmos: float | None = None
+    instruments: dict[str, list[float]] = {}
+    changes: list[WordChange] = []
 
 
 class ClipAnalyzer:
@@ -76,16 +83,26 @@ class ClipAnalyzer:
             return Measurements(prosody=sound, n_words=len(words))
         speech = resample(audio, CLIP_RATE_HZ, SPEECH_RATE_HZ)
         utmos = self._models.naturalness.predict(path) if self._models.naturalness is not None else None
-        measures = Measurements(prosody=sound, timbre=self.timbre(speech), n_words=len(words), utmos=utmos)
+        measures = Measurements(
+            prosody=sound,
+            timbre=self.timbre(speech),
+            n_words=len(words),
+            utmos=utmos,
+            instruments=measure_all(CHECKS, Signal(audio, text)) | self._gate(speech),
+        )
         if not words:
             return measures
         found: dict[str, object] = {"speaking_rate": sum(map(len, words)) / sound.speech_span_s}
+        heard = None if self._models.whisper is None else self._models.whisper.recognise(speech, language)
         if language == RECOGNISED:
-            found = self._recognise_english(speech, words, sound.speech_span_s)
-        if self._models.whisper is not None:
-            heard = self._models.whisper.recognise(speech, language)
+            found = self._recognise_english(speech, words, sound.speech_span_s, heard)
+        if heard is not None:
             found |= {"wer": word_error_rate(words, heard), "heard_words": " ".join(heard)}
         return measures.model_copy(update=found)
+
+    def _gate(self, speech: Samples) -> dict[str, list[float]]:
+        gate = self._models.gate
+        return {} if gate is None else {UNNATURAL: [gate.predict(speech)]}
 
     def timbre(self, speech: Samples) -> Timbre:
         """Measure speaker embedding and DNSMOS of mono audio at 16 kHz that is not silent."""
@@ -100,17 +117,21 @@ class ClipAnalyzer:
             return [None] * len(texts)
         return [self._recogniser.forced_score(speech, spoken_words(text)) for text in texts]
 
-    def _recognise_english(self, speech: Samples, words: list[str], speech_span_s: float) -> dict[str, object]:
+    def _recognise_english(
+        self, speech: Samples, words: list[str], speech_span_s: float, heard_freely: list[str] | None
+    ) -> dict[str, object]:
         recogniser = self._recogniser
         can_align = len(speech) <= MAX_ALIGN_S * SPEECH_RATE_HZ
-        found: dict[str, object] = {
+        fit = recogniser.fit(speech, words) if can_align else None
+        heard = heard_words(recogniser, speech, words, self._distractors)
+        witnesses = [heard] if heard_freely is None else [heard, heard_freely]
+        return {
             "speaking_rate": len(recogniser.phones(words)) / speech_span_s,
-            "aligns": recogniser.align(speech, words) is not None if can_align else None,
+            "aligns": fit is not None if can_align else None,
+            "wer": word_error_rate(words, heard),
+            "heard_words": " ".join(heard),
+            "changes": find_changes(recogniser, speech, words, witnesses, fit) if can_align else [],
         }
-        if self._models.whisper is None:
-            heard = heard_words(recogniser, speech, words, self._distractors)
-            found |= {"wer": word_error_rate(words, heard), "heard_words": " ".join(heard)}
-        return found
 
     @cached_property
     def _dnsmos(self) -> Dnsmos:

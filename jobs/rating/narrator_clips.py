@@ -12,10 +12,19 @@ from jobs.dataset.audio_roots import OWN_FOLDER, AudioRoots
 from jobs.dataset.manifest import Clip, read_rows
 from jobs.dataset.split import DEFAULT_SHARE, SplitRow, inner_indices, sample_evenly, split_clips
 from jobs.errors import UserError
+from jobs.rating.instruments.instrument import distances, fit_reference
+from jobs.rating.instruments.registry import CHECKS
+from jobs.rating.instruments.words import CHANGED, fit_evidence
 from jobs.rating.measurements import Measurements, Timbre, rate_unit
 from jobs.rating.rating_types import Features
 from jobs.rating.scoring import MIN_SPEECH_S, MIN_WORDS
-from jobs.speaker.narrator_profile import MIN_PROFILE_CLIPS, LengthScores, RatingProfile, median_of_known
+from jobs.speaker.narrator_profile import (
+    MIN_PROFILE_CLIPS,
+    LengthScores,
+    RatingProfile,
+    Reference,
+    median_of_known,
+)
 from jobs.speaker.similarity import centroid, compute_sim, leave_one_out
 
 SHORT_LENGTHS_S = (2.0, 4.0)
@@ -132,6 +141,7 @@ def build_profile(
         if cut
     ]
     counted = [m for m in spoken if m.n_words >= MIN_WORDS and m.prosody.speech_span_s >= MIN_SPEECH_S]
+    fitted = counted if len(counted) >= MIN_PROFILE_CLIPS else spoken
     profile = RatingProfile(
         n_clips=len(spoken),
         language=language,
@@ -140,11 +150,21 @@ def build_profile(
         rate_unit=rate_unit(language),
         longest_pause_s=median(sound.longest_pause_s for sound in prosodies),
         pitch_hz=median_of_known(sound.pitch_hz for sound in prosodies),
-        pitch_sd_st=median_of_known(sound.pitch_sd_st for sound in prosodies),
-        treble_db=median_of_known(sound.treble_db for sound in prosodies),
         wer=median_of_known(measure.wer for measure in counted or spoken),
+        references=fit_references(fitted),
+        shortest_fitted_s=min(measure.prosody.speech_span_s for measure in fitted),
     )
     return profile, voice
+
+
+def fit_references(measures: Sequence[Measurements]) -> dict[str, Reference]:
+    """Fit the instruments' limits on the narrator's clips."""
+    fitted = {
+        check.code: fit_reference(check, [each.instruments.get(check.code, []) for each in measures], MIN_PROFILE_CLIPS)
+        for check in CHECKS
+    }
+    references = {code: reference for code, reference in fitted.items() if reference is not None}
+    return references | {CHANGED: fit_evidence([each.changes for each in measures])}
 
 
 def _score(length_s: float, sims: Sequence[float], timbres: Sequence[Timbre]) -> LengthScores:
@@ -181,4 +201,6 @@ def build_features(
         wer=measured.wer,
         aligns=measured.aligns,
         hit_limit=hit_limit,
+        distances=distances(CHECKS, measured.instruments, profile.references),
+        changes=tuple(measured.changes),
     )

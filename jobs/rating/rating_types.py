@@ -1,8 +1,10 @@
 """Input and output of a rating: measures of a take, faults, verdict. Thresholds are in ``scoring``."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from jobs.audio.acoustic_features import Prosody
+from jobs.rating.instruments.words import WordChange
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,8 @@ class Features:
         heard: the text scored above every other text of the batch; None when there was no other.
         another_fits: another text of the batch scored at least as high.
         hit_limit: synthesis was cut off before an end of speech.
+        distances: of the instruments, by the code of their fault.
+        changes: of single words, the surest first.
     """
 
     prosody: Prosody
@@ -30,6 +34,8 @@ class Features:
     heard: bool | None = None
     another_fits: bool = False
     hit_limit: bool = False
+    distances: Mapping[str, float] = field(default_factory=dict)
+    changes: tuple[WordChange, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,8 @@ class Fault:
 class Verdict:
     """A rating and its faults, worst first. ``rating`` is what to show; ``uncapped`` ranks checkpoints.
 
-    Parts are 0..1, or None when they could not be judged.
+    Parts are 0..1, or None when they could not be judged. With ``is_too_short`` the numbers say nothing: neither words
+    nor voice could be judged.
     """
 
     rating: float
@@ -58,3 +65,4 @@ class Verdict:
     voice: float | None
     sound: float | None
     timing: float | None
+    is_too_short: bool = False

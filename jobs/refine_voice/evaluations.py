@@ -40,9 +40,13 @@ def link_takes(folder: Path) -> None:
 
 
 def read_ratings(folder: Path) -> tuple[dict[str, TakeRating], dict[str, Any]]:
-    """Read the automatic ratings by take, and the whole of ``ratings.json``."""
+    """Read the automatic ratings by take, without takes too short to judge, and the whole of ``ratings.json``."""
     report = read_ratings_file(folder / RATINGS_NAME)
-    ratings = {take["audio"]: TakeRating(take["rating"], take["uncapped"], take["reasons"]) for take in report["takes"]}
+    ratings = {
+        take["audio"]: TakeRating(take["rating"], take["uncapped"], take["reasons"])
+        for take in report["takes"]
+        if take["rating"] is not None
+    }
     return ratings, report
 
 
@@ -65,6 +69,8 @@ def build_round_rating(
     shown: dict[str, list[float]] = {}
     scores: dict[str, list[float]] = {}
     for take in takes:
+        if take.audio not in ratings:
+            continue  # too short to judge
         shown.setdefault(take.text, []).append(ratings[take.audio].rating)
         scores.setdefault(take.text, []).append(ratings[take.audio].uncapped)
     return RoundRating(
@@ -91,6 +97,7 @@ def write_evaluation(
         {"phrase": take.text, "audio": f"eval_{number:02d}.wav", "rating": ratings[take.audio].rating,
          "reasons": ratings[take.audio].reasons, "duration_s": take.duration_s, "hit_limit": take.hit_limit}
         for number, take in enumerate(read_takes(folder))
+        if take.audio in ratings
     ]  # fmt: skip
     write_json(
         folder / EVALUATION,

@@ -154,7 +154,8 @@ class JobKind:
         result: model of what the worker returns.
         entry: entry of ``(params, context) -> result``.
         environment: the locked environment whose interpreter runs the worker.
-        resource: the slot that a running job takes; ``director`` for work that only starts and waits for other jobs.
+        resource: the slot that a running job takes; ``director`` for work that only starts and waits for other jobs,
+            ``service`` for work that serves until it is ended, and gives its memory back when others want it.
         max_tries: starts allowed when attempts are interrupted (killed, power cut) without progress; one that got
             further costs none, and a failure is not retried.
         check: fast check of the parameters (files, first manifest lines) that imports nothing heavy; raises
@@ -181,7 +182,7 @@ class JobKind:
     result: type[Strict]
     entry: str
     environment: Literal["server", "ml"] = "ml"
-    resource: Literal["cpu", "gpu", "director"] = "cpu"
+    resource: Literal["cpu", "gpu", "director", "service"] = "cpu"
     max_tries: int = 3
     check: Callable[[Any], None] | None = None
     suggest: str = ""

@@ -20,6 +20,13 @@ def find_places(kind: JobKind, params: Strict, home: Path) -> list[Place]:
 
 
 def _places(kind: JobKind, params: Strict, home: Path) -> Iterator[Place]:
+    inputs = [
+        Path(value)
+        for parameter, info in type(params).model_fields.items()
+        if isinstance(mark := find_mark(info), PathMark)
+        and mark.direction == "input"
+        and isinstance(value := getattr(params, parameter), str)
+    ]
     for parameter, info in type(params).model_fields.items():
         mark, value = find_mark(info), getattr(params, parameter)
         if not isinstance(mark, PathMark) or mark.direction != "output" or not value:
@@ -28,7 +35,8 @@ def _places(kind: JobKind, params: Strict, home: Path) -> Iterator[Place]:
         if path.is_relative_to(home / "jobs"):
             continue
         if parameter.endswith("_dir"):
-            yield Place(path, names, f"{kind.name}.{parameter}")
+            given = frozenset(file.name for file in inputs if file.parent == path)
+            yield Place(path, names, f"{kind.name}.{parameter}", given)
         else:
             own = {"name": _literal(path.name), "stem": _literal(path.stem)}
             beside = tuple(name.format(**own) for name in names)

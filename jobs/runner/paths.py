@@ -95,6 +95,10 @@ class Home:
     """Fifo that the supervisor sleeps on."""
     supervisor_lock = _File("supervisor.lock")
     """Held by the one supervisor."""
+    page = _File("web.json")
+    """Address of the web application, without its key; written when it starts."""
+    page_lock = _File("web.lock")
+    """Held by it for as long as it lives."""
     supervisor_log = _File("supervisor.log")
     """Log of the supervisor and the shims."""
     holds = _File("holds.json")

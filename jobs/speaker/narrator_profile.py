@@ -4,8 +4,8 @@ A dataset's profile, for its quality filter, is in ``jobs.dataset.quality.narrat
 ``jobs.rating.narrator_clips``.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from statistics import median
 
 MIN_PROFILE_CLIPS = 5  # SIM to the centroid of 1, 3, 5, 20 clips: 0.919, 0.929, 0.943, 0.956
@@ -35,6 +35,15 @@ class LengthScores:
     p808: float
 
 
+@dataclass(frozen=True)
+class Reference:
+    """The narrator's medians of a measure, the limit of the distance from them, and how many clips both are of."""
+
+    own: tuple[float, ...]
+    limit: float
+    n_clips: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class RatingProfile(NarratorProfile):
     """Profile that takes are rated against.
@@ -43,15 +52,17 @@ class RatingProfile(NarratorProfile):
         own: scores by ascending length; the last ones are of whole clips.
         rate_unit: ``phones/s`` or ``letters/s``.
         wer: of recognition that expects the true text; None where the language cannot be recognised.
+        references: of the instruments, by the code of their fault, fitted on these clips.
+        shortest_fitted_s: speech in the shortest clip that they were fitted on; shorter takes vary more.
     """
 
     language: str
     own: tuple[LengthScores, ...]
     rate_unit: str
     longest_pause_s: float
-    pitch_sd_st: float | None = None
-    treble_db: float | None = None
     wer: float | None = None
+    references: Mapping[str, Reference] = field(default_factory=dict)
+    shortest_fitted_s: float = 0.0
 
     @property
     def whole(self) -> LengthScores:

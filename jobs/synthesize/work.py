@@ -5,25 +5,26 @@ A take that exists and answers the same request is reused, so a kill costs at mo
 
 import hashlib
 import json
-import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
 from jobs.dataset.manifest import write_rows
 from jobs.dataset.takes import TAKES_NAME, Take, read_takes
 from jobs.files.folders import make_folder
-from jobs.qwen.devices import compute_device, limit_cpu_threads
 from jobs.qwen.hub import resolve_model
 from jobs.qwen.model_info import VoiceModel, describe_model
 from jobs.qwen.speech.decoding import SAMPLING, Decoding
-from jobs.qwen.speech.synthesizer import Reference, Speech, Synthesizer, load_synthesizer
+from jobs.qwen.speech.sound import Reference, Speech
 from jobs.qwen.speech.take_length import longest_take_s, measure_rates
 from jobs.runner.worker.context import JobContext
+from jobs.speech_host.client import speak
+from jobs.speech_host.protocol import TakesRequest, WantedTake
 from jobs.synthesize.params import Params, Result
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class RequestedVoice:
 def run(params: Params, context: JobContext) -> Result:
     """Synthesise every text with every voice.
 
-    Raises ``UserError``: those of ``resolve_model``, ``load_synthesizer`` and ``read_clip``.
+    Raises ``UserError``: those of ``resolve_model``, ``load_voice`` and ``read_clip``.
     """
     # errors in the request are reported before the weights are loaded
     names = dict.fromkeys([params.model, *params.compare_with])
@@ -155,16 +156,6 @@ def _reusable_takes(folder: Path, requests: list[TakeRequest]) -> dict[str, Take
     }
 
 
-def _load(voice: RequestedVoice, instruct: str | None) -> Synthesizer:
-    model, device = voice.model, compute_device()
-    synthesizer = load_synthesizer(
-        model, device, speaker=voice.speaker, language=voice.language, reference=voice.reference, instruct=instruct
-    )
-    n_threads = limit_cpu_threads(synthesizer.n_parameters)
-    logger.info("loaded %s on %s, %d CPU threads", model.folder, device, n_threads)
-    return synthesizer
-
-
 def _speak(
     voice: RequestedVoice,
     params: Params,
@@ -174,37 +165,79 @@ def _speak(
     context: JobContext,
 ) -> None:
     """Speak a voice's takes that are not in ``done`` yet, and add each as it comes."""
-    missing = [request for request in voice.requests if request.wav not in done]
-    if not missing:
+    for speaks in (_speak_by_host, _speak_here):
+        missing = [request for request in voice.requests if request.wav not in done]
+        if not missing:
+            return
+        for number, speech in speaks(voice, missing, params, context):
+            context.raise_if_cancelled()
+            take = _write(voice, params.instruct, folder, missing[number], speech)
+            done[take.audio] = take
+            write_rows(folder / TAKES_NAME, [done[request.wav] for request in requests if request.wav in done])
+            context.publish(take.audio, folder / take.audio, "audio")
+            said = f"{take.audio}: {take.duration_s:.1f} s of speech" + (", did not end" if take.hit_limit else "")
+            context.progress(len(done), len(requests), said, rtf=take.compute_s / take.duration_s)
+
+
+def _speak_by_host(
+    voice: RequestedVoice, missing: Sequence[TakeRequest], params: Params, context: JobContext
+) -> Iterator[tuple[int, Speech]]:
+    """Let a resident host speak, if one serves this voice; ends early where none does."""
+    if voice.reference is not None:  # the host's may be another
         return
-    synthesizer = _load(voice, params.instruct)
+    places = [voice.requests.index(request) for request in missing]
+    wanted = _wanted_takes(voice, places, params)
+    if wanted is None:
+        return
+    for place, speech in speak(context.settings.home, wanted, context.raise_if_cancelled):
+        yield places.index(place), speech
+
+
+def _wanted_takes(voice: RequestedVoice, places: list[int], params: Params) -> TakesRequest | None:
+    """Return the request to a host; None: it is beyond a host's limits."""
+    with suppress(ValidationError):
+        return TakesRequest(
+            folder=str(voice.model.folder),
+            speaker=voice.speaker,
+            language=voice.language,
+            instruct=(params.instruct or "").strip() or None,
+            takes=[
+                WantedTake(text=request.text, seed=request.decoding.seed, max_seconds=request.decoding.max_seconds)
+                for request in voice.requests
+            ],
+            missing=places,
+            sampling=params.model_dump(include=set(SAMPLING)),
+        )
+    return None
+
+
+def _speak_here(
+    voice: RequestedVoice, missing: Sequence[TakeRequest], params: Params, context: JobContext
+) -> Iterator[tuple[int, Speech]]:
+    """Load the model and speak."""
+    from jobs.synthesize.loading import load_voice  # imports torch, which a host has done
+
+    synthesizer = load_voice(voice.model, voice.speaker, voice.language, voice.reference, params.instruct)
     # of all requests: an attempt that only has the last ones to make rounds as the one that began
     n_slots = synthesizer.count_slots([(request.text, request.decoding) for request in voice.requests])
     texts = [(request.text, request.decoding) for request in missing]
-    for number, speech in synthesizer.synthesize_all(texts, n_slots, context.raise_if_cancelled):
-        context.raise_if_cancelled()
-        take = _write(synthesizer, folder, missing[number], speech, voice.ref)
-        done[take.audio] = take
-        write_rows(folder / TAKES_NAME, [done[request.wav] for request in requests if request.wav in done])
-        context.publish(take.audio, folder / take.audio, "audio")
-        said = f"{take.audio}: {take.duration_s:.1f} s of speech" + (", did not end" if take.hit_limit else "")
-        context.progress(len(done), len(requests), said, rtf=take.compute_s / take.duration_s)
+    yield from synthesizer.synthesize_all(texts, n_slots, context.raise_if_cancelled)
 
 
-def _write(synthesizer: Synthesizer, folder: Path, request: TakeRequest, speech: Speech, model: str) -> Take:
+def _write(voice: RequestedVoice, instruct: str | None, folder: Path, request: TakeRequest, speech: Speech) -> Take:
     write_clip(folder / request.wav, speech.samples, CLIP_RATE_HZ)
     return Take(
         audio=request.wav,
         text=request.text,
-        speaker=synthesizer.speaker,
-        language=synthesizer.language,
-        instruct=synthesizer.instruct,
+        speaker=voice.speaker,
+        language=voice.language,
+        instruct=(instruct or "").strip() or None,
         duration_s=round(speech.duration_s, 3),
         hit_limit=speech.hit_limit,
         seed=request.decoding.seed,
         max_seconds=request.decoding.max_seconds,
         take=request.take,
-        model=model,
+        model=voice.ref,
         compute_s=round(speech.compute_s, 3),
         request=request.request_hash,
     )

@@ -64,6 +64,11 @@ def written(text: str, words: list[SpokenWord], first: int, last: int) -> str:
 
 def written_between(text: str, start: int, end: int, limit: int) -> str:
     """``text[start:end]`` as ``written`` gives it back, in any language, widened by its punctuation up to ``limit``."""
+    return _without_lone_marks(with_marks(text, start, end, limit))
+
+
+def with_marks(text: str, start: int, end: int, limit: int) -> str:
+    """``text[start:end]`` with its punctuation up to ``limit``, also with half of a pair of quotes or brackets."""
     while start > 0 and text[start - 1] in _OPENING and (start == 1 or not text[start - 2].isalnum()):
         start -= 1
     if start > 1 and text[start - 2] == "«" and text[start - 1] in _SPACES:
@@ -75,7 +80,7 @@ def written_between(text: str, start: int, end: int, limit: int) -> str:
             break
         else:
             end += 1
-    return _without_lone_marks(" ".join(text[start:end].split()))
+    return " ".join(text[start:end].split())
 
 
 def other_readings(written_token: str) -> list[list[str]]:

@@ -16,16 +16,17 @@ from jobs.qwen.train.lora import save_adapter
 from jobs.runner.worker.context import JobContext
 from jobs.training.data.dataset import Dataset
 from jobs.training.extension import describe_schedule, has_other_length, kept_step, list_steps, nothing_to_extend
+from jobs.training.loss_history import LossHistory
 from jobs.training.params import KeptExport, Params, Result
 from jobs.training.report.html_report import write_page
 from jobs.training.report.loss_plot import plot_losses
 from jobs.training.report.model_card import build_report, describe_kept, preset_speakers, voice_card
 from jobs.training.run import checkpoint as checkpoints
-from jobs.training.run.eval_samples import ZERO_SHOT, choose_clips, synthesize_samples
-from jobs.training.run.loss_history import LossHistory
+from jobs.training.run.eval_samples import choose_clips, synthesize_samples
 from jobs.training.run.model_setup import TrainableModel
 from jobs.training.run.training_loop import TrainingLoop
 from jobs.training.run.verdict import describe_end
+from jobs.training.sample_list import SAMPLES, ZERO_SHOT
 
 REPORT, PAGE, EXPORTS = "report.json", "report.html", "exports"
 HISTORY_IN_REPORT = {"steps": "losses", "validations": "validation", "probes": "probes"}
@@ -33,8 +34,8 @@ HISTORY_IN_REPORT = {"steps": "losses", "validations": "validation", "probes": "
 
 # Where a run's files are in its folder, by field of the result.
 FILES = {
-    "voice": "voice", "voice_last": "voice-last", "adapter": "adapter", "base": "base", "plot": "loss.png",
-    "report": PAGE, "tensorboard": "tensorboard",
+    "voice": "voice", "voice_last": "voice-last", "voice_ema": "voice-ema", "adapter": "adapter", "base": "base",
+    "plot": "loss.png", "report": PAGE, "tensorboard": "tensorboard",
 }  # fmt: skip
 REPORT_BYTES = 500_000_000  # a row of losses for each step
 
@@ -97,13 +98,18 @@ def _read_report(out: Path) -> _Report | None:
 
 
 def describe_result(run: Run, model: TrainableModel, loop: TrainingLoop) -> Result:
-    """Build the result of a run whose loop has ended; ``export`` writes the files that it names."""
+    """Build the result of a run whose loop has ended; ``export`` writes the files that it names.
+
+    All processes of a run call it, because they score the averaged weights together.
+    """
     params, dataset, out, history = run.params, run.dataset, run.out, loop.history
     best_step = int(history.best[0]) if history.best else loop.step
     voice_step = loop.step if params.export == "last" else best_step
     return Result(
         voice=str(out / "voice"),
         voice_last=str(out / "voice-last") if params.export == "both" and best_step != loop.step else None,
+        voice_ema=None if loop.average is None else str(out / "voice-ema"),
+        ema_validation_loss=loop.score_average(),
         adapter=str(out / "adapter") if params.method == "lora" else None,
         base=str(out / "base") if params.export_base else None,
         speaker=dataset.speakers[0],
@@ -113,7 +119,7 @@ def describe_result(run: Run, model: TrainableModel, loop: TrainingLoop) -> Resu
             history, loop.step, loop.config.total_steps, loop.extended_at, max_steps=loop.params.max_steps
         ),
         schedule=describe_schedule(
-            params.lr_schedule, loop.config.warmup_steps, loop.config.total_steps, loop.extended_at
+            params.lr_schedule, loop.config.warmup_steps, loop.config.total_steps, loop.extended_at, params.min_lr_share
         ),
         exports=list_exports(out, history),
         voice_step=voice_step,
@@ -138,24 +144,37 @@ def _describe_encoder(run: Run) -> str:
 
 
 def export(run: Run, model: TrainableModel, loop: TrainingLoop, result: Result) -> None:
-    """Write adapter, voices, base and plot, and ``report.json`` last, because it marks the run as finished."""
+    """Write adapter, voices, base and plot, and ``report.json`` last, because it marks the run as finished.
+
+    All processes call it, because they may have to gather the weights; the first one writes.
+    """
     history, out, base = loop.history, run.out, run.base
 
     def card(step: int) -> dict[str, Any]:
         return _build_card(run, model, history, step)
 
     if result.voice_last is not None:
-        _write_voice_of(run, model, history, loop.step, Path(result.voice_last))
+        _write_voice(run, model, loop, card(loop.step), Path(result.voice_last))
+    if result.voice_ema is not None and loop.average is not None:
+        averaged = card(loop.step) | {"ema_decay": run.params.ema_decay, "validation_loss": result.ema_validation_loss}
+        with loop.average.applied():
+            _write_voice(run, model, loop, averaged, Path(result.voice_ema))
     if result.voice_step != loop.step:
-        checkpoints.load_best(loop.folder, result.voice_step, loop.parameters)
+        checkpoints.load_best(loop.folder, result.voice_step, loop.weights.own, loop.weights.take)
+    _write_voice(run, model, loop, card(result.voice_step), Path(result.voice))
+    trained = loop.weights.gather()
+    if not loop.group.is_first:
+        return
     if model.adapters is not None:
         with replacing_folder(out / "adapter") as folder:
             save_adapter(model.adapters, folder)
             write_json(folder / CARD, card(result.voice_step))
-    _write_voice_of(run, model, history, result.voice_step, Path(result.voice))
     if result.base is not None:
-        write_base(model.model, base, Path(result.base), card=card(result.voice_step), encoder_folder=run.encoder)
-    remove(out / "samples")  # of another run
+        write_base(
+            model.model, base, Path(result.base),
+            card=card(result.voice_step), encoder_folder=run.encoder, trained=trained,
+        )  # fmt: skip
+    remove(out / SAMPLES)  # of another run
     plot_losses(history, out / "loss.png", f"{result.speaker}: {run.params.method}, {loop.step} steps")
     write_json(out / REPORT, build_report(result, run.identity, model.base_report, history))
     if run.params.keep_last_state:
@@ -165,8 +184,9 @@ def export(run: Run, model: TrainableModel, loop: TrainingLoop, result: Result) 
 
 
 def keep_export(run: Run, model: TrainableModel, loop: TrainingLoop, step: int) -> None:
-    """Write the voice of a step on the way."""
-    _write_voice_of(run, model, loop.history, step, export_folder(run.out, step))
+    """Write the voice of a step on the way; all processes call it."""
+    card = _build_card(run, model, loop.history, step)
+    _write_voice(run, model, loop, card, export_folder(run.out, step))
 
 
 def export_folder(out: Path, step: int) -> Path:
@@ -183,9 +203,13 @@ def list_exports(out: Path, history: LossHistory) -> list[KeptExport]:
     ]
 
 
-def _write_voice_of(run: Run, model: TrainableModel, history: LossHistory, step: int, folder: Path) -> None:
-    card = _build_card(run, model, history, step)
-    write_voice(model.model, run.base, folder, voices=model.voices, card=card, encoder_folder=run.encoder)
+def _write_voice(run: Run, model: TrainableModel, loop: TrainingLoop, card: dict[str, Any], folder: Path) -> None:
+    trained = loop.weights.gather()
+    if loop.group.is_first:
+        write_voice(
+            model.model, run.base, folder,
+            voices=model.voices, card=card, encoder_folder=run.encoder, trained=trained,
+        )  # fmt: skip
 
 
 def _build_card(run: Run, model: TrainableModel, history: LossHistory, step: int) -> dict[str, Any]:
@@ -203,6 +227,8 @@ def write_samples_and_page(run: Run, result: Result, context: JobContext) -> Non
     models = {"voice": Path(result.voice)}
     if result.voice_last is not None:
         models["voice-last"] = Path(result.voice_last)
+    if result.voice_ema is not None:
+        models["voice-ema"] = Path(result.voice_ema)
     models |= {f"step-{one.step}": Path(one.voice) for one in result.exports}
     references = dataset.references[result.speaker]
     # a base with random weights cannot speak
@@ -220,6 +246,8 @@ def publish(result: Result, context: JobContext, out: Path) -> None:
     context.publish("voice", Path(result.voice), "voice")
     if result.voice_last is not None:
         context.publish("voice-last", Path(result.voice_last), "voice")
+    if result.voice_ema is not None:
+        context.publish("voice-ema", Path(result.voice_ema), "voice")
     for one in result.exports:
         context.publish(f"voice-{one.step}", Path(one.voice), "voice")
     if result.adapter is not None:

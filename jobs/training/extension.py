@@ -63,8 +63,16 @@ def nothing_to_extend(what: str, voice: str) -> UserError:
     )
 
 
-def describe_schedule(schedule: str, warmup_steps: int, total_steps: int, extended_at: list[int]) -> str:
+def describe_decay(schedule: str, min_share: float) -> str:
+    """Describe the learning rate after the warm-up."""
+    return schedule + (f" to {100 * min_share:g} % of the peak" if min_share else "")
+
+
+def describe_schedule(
+    schedule: str, warmup_steps: int, total_steps: int, extended_at: list[int], min_share: float = 0.0
+) -> str:
     """Describe the learning rate of a run and of its extensions."""
-    whole = f"{warmup_steps} steps of warm-up, then {schedule} to step {total_steps}"
+    decay = describe_decay(schedule, min_share)
+    whole = f"{warmup_steps} steps of warm-up, then {decay}{' at' if min_share else ' to'} step {total_steps}"
     places = ", ".join(str(step) for step in extended_at)
     return whole + (f"; extended at step {places}, and from there by the longer schedule" if places else "")

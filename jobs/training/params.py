@@ -12,8 +12,11 @@ from jobs.errors import UserError
 from jobs.param_types import CodedManifest, ConfigPath, InputPath, ModelRef, OutputPath, Strict, Untrusted, rare
 from jobs.qwen.model_files import check_model
 from jobs.qwen.model_info import check_instruct
+from jobs.settings import Settings
+from jobs.training import options
 from jobs.training.data.codec_match import check_first_rows
 from jobs.training.extension import find_source
+from jobs.training.log_packages import check_installed
 
 TOY_LIMITS = "The toy has random weights: it shows that the path works; what it speaks is noise."
 TOY_LR = {"full": 5e-3, "lora": 5e-4}  # of random weights; the demo's
@@ -43,15 +46,17 @@ class Params(Strict):
             "lora_alpha",
             "lora_dropout",
             "lora_rslora",
+            "lora_dora",
         ),
         "training": (
-            *("epochs", "max_steps", "batch_size", "lr", "weight_decay", "warmup_steps", "lr_schedule", "seed"),
-            *("max_grad_norm", "code_predictor_weight", "predictor_share", "validate_every_steps", "early_stop"),
-            *("resume", "extend"),
+            *("epochs", "max_steps", "batch_size", "lr", "weight_decay", "warmup_steps", "lr_schedule", "min_lr_share"),
+            *("seed", "deterministic", "ema_decay", "sample_weights", "max_grad_norm", "code_predictor_weight"),
+            *("predictor_share", "validate_every_steps", "early_stop", "resume", "extend"),
         ),
         "memory": (
             *("preset", "gpu_memory_gb", "batch_tokens", "gradient_accumulation_steps", "n_processes", "packing"),
-            *("load_in_4bit", "optimizer", "compile", "gradient_checkpointing"),
+            *("load_in_4bit", "optimizer", "fsdp", "compile", "gradient_checkpointing"),
+            *("dtype", "attention"),
         ),
         "output": (
             "export",
@@ -61,6 +66,7 @@ class Params(Strict):
             "save_every_steps",
             "speaker_clips",
             "samples",
+            "log_to",
         ),
     }
 
@@ -111,6 +117,7 @@ class Params(Strict):
         None, ge=0, description="Linear warm-up, optimiser steps. Default: 50, but at most a tenth of the run."
     )
     lr_schedule: Literal["cosine", "constant"] = rare("cosine", description="After the warm-up.")
+    min_lr_share: float = options.MIN_LR_SHARE
     max_grad_norm: float = rare(1.0, gt=0)
     code_predictor_weight: float = rare(
         0.3,
@@ -137,13 +144,20 @@ class Params(Strict):
     lora_alpha: int = rare(32, ge=1, le=1024, description="Scale alpha / r: at one alpha every rank wants the same lr.")
     lora_dropout: float = rare(0.0, ge=0, lt=1)
     lora_rslora: bool = rare(False, description="Scale by alpha / sqrt(r): lower the lr by sqrt(r).")
+    lora_dora: bool = options.LORA_DORA
     load_in_4bit: bool = rare(False, description="lora only: the frozen base in 4 bits (QLoRA).")
     optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] = rare(
         "adamw", description="8bit: Adam's state in 8 bits; paged: it may move to main memory."
     )
+    fsdp: bool = options.FSDP
     compile: bool = rare(False, description="torch.compile the talker's layers: minutes at first, then faster.")
     gradient_checkpointing: bool = rare(False, description="Recompute activations: less memory, more time.")
+    dtype: options.NumberChoice = options.DTYPE
+    attention: options.AttentionChoice = options.ATTENTION
     seed: int = rare(0, ge=0)
+    deterministic: bool = options.DETERMINISTIC
+    ema_decay: float = options.EMA_DECAY
+    sample_weights: list[options.SampleWeight] = options.SAMPLE_WEIGHTS
     validate_every_steps: int | None = rare(
         None, ge=1, description="Default: at the end of epochs, of long ones at each quarter."
     )
@@ -175,6 +189,7 @@ class Params(Strict):
     speaker_clips: int = rare(16, ge=0, le=200, description="Clips averaged with ref_audio for the speaker embedding.")
     export_base: bool = rare(False, description="Also a base model that clones and can be trained on (2 to 4 GB).")
     samples: int = rare(2, ge=0, le=20, description="Held-out sentences spoken by base and voice for report.html.")
+    log_to: list[options.Logger] = options.LOG_TO
     rights: str = rare("", max_length=2000, description="Speaker and extent of consent, for the model card.")
     resume: bool = rare(True, description="Continue from the last checkpoint in out_dir when there is one.")
     extend: ModelRef | None = rare(
@@ -191,6 +206,7 @@ class Params(Strict):
             re.compile(self.lora_targets)
         except (re.error, OverflowError, RecursionError) as error:
             raise ValueError(f"lora_targets is neither a preset nor a regular expression: {error}") from error
+        options.check_together(self)
         if self.method == "lora" and self.freeze not in (None, "none"):
             raise ValueError("freeze is for method=full; lora_targets selects the layers with adapters")
         return self
@@ -209,6 +225,8 @@ class Result(Strict):
 
     voice: str = Field(description="Export that stock qwen_tts loads; give it to synthesize.")
     voice_last: str | None = Field(None, description="The last weights, if requested and not the best.")
+    voice_ema: str | None = Field(None, description="The averaged weights of the last step, with ema_decay.")
+    ema_validation_loss: float | None = None
     adapter: str | None = Field(None, description="LoRA adapter, unmerged.")
     base: str | None = Field(None, description="Base model with the trained weights, if export_base.")
     speaker: Untrusted
@@ -237,6 +255,8 @@ class Result(Strict):
 
 def check(params: Params) -> None:
     """Check that the manifest holds codes and names reference audio; the worker counts bad lines."""
+    if optional := [name for name in params.log_to if name != "tensorboard"]:
+        check_installed(optional, Settings.from_environment().python("ml"))
     manifest = Path(params.manifest)
     try:
         first = check_step(manifest, "coded")

@@ -35,7 +35,7 @@ def next_step(record: JobRecord, _: Runner) -> str:
 def _speak(record: JobRecord) -> str:
     result = record.result or {}
     steps = [one["step"] for one in result.get("exports", []) if one["step"] != result.get("voice_step")]
-    others = ["voice-last"] if result.get("voice_last") else []
+    others = [name for name in ("voice-last", "voice-ema") if result.get(name.replace("-", "_"))]
     others += [f"voice-{step}" for step in steps[-MOST_COMPARED:]]
     call = {"model": result["voice"], "speaker": result.get("speaker", ""), "texts": [NEW_TEXT]}
     if not others:
@@ -61,8 +61,8 @@ KIND = JobKind(
     outputs=(Output("voice", result="voice", parameter="out_dir", path="voice"),),
     makes={
         "out_dir": (
-            *("voice", "voice-last", "adapter", "base", "samples", "exports/", "checkpoints/", "tensorboard/"),
-            *("loss.png", "report.json", "report.html", "rejected_rows.jsonl"),
+            *("voice", "voice-last", "voice-ema", "adapter", "base", "samples", "exports/", "checkpoints/"),
+            *("tensorboard/", "logs/", "loss.png", "report.json", "report.html", "rejected_rows.jsonl"),
         )
     },
     tool=StartTool(

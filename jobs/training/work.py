@@ -1,12 +1,12 @@
 """Work of ``start_training``: a coded manifest and a base model become a voice.
 
 All files are under ``out_dir``: ``voice/`` (the export), ``adapter/`` (LoRA), ``checkpoints/``, ``tensorboard/``,
-``loss.png``, ``report.json``. The work may be killed at any time and started again with the same parameters.
+``logs/`` (of other services), ``loss.png``, ``report.json``. The work may be killed at any time and started again with
+the same parameters.
 """
 
 import gc
 import logging
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,12 @@ from jobs.qwen.hub import resolve_model
 from jobs.qwen.model_files import CODEC, read_model_config
 from jobs.qwen.model_info import instruct_refused, takes_instruct
 from jobs.qwen.precision import DeviceInfo
+from jobs.qwen.train.arithmetic import attention_kernel, deterministic
 from jobs.runner.worker.context import JobContext
 from jobs.training.data.codec_match import check_tokenizer_of
 from jobs.training.data.dataset import Dataset, log_split, read_dataset
 from jobs.training.data.manifest_scan import ClipSize, n_instruct_characters
+from jobs.training.data.sample_weights import weigh_clips
 from jobs.training.encoder_source import find_encoder
 from jobs.training.export import (
     EXPORTS,
@@ -37,6 +39,7 @@ from jobs.training.export import (
     write_samples_and_page,
 )
 from jobs.training.extension import CHECKPOINTS, adopt_state
+from jobs.training.loss_logs import open_logs
 from jobs.training.params import Params, Result
 from jobs.training.planning.cheaper_settings import check_fits
 from jobs.training.planning.memory_fit import available_memory
@@ -45,10 +48,10 @@ from jobs.training.planning.run_config import make_sampler, resolve_run_config
 from jobs.training.planning.validation_times import count_exports
 from jobs.training.run import checkpoint as checkpoints
 from jobs.training.run.distributed import DistributedGroup
-from jobs.training.run.loss_history import TensorBoardLog
 from jobs.training.run.model_setup import TrainableModel, identify_run, setup_model
-from jobs.training.run.optim import make_optimiser
+from jobs.training.run.optim import make_optimiser, trainable
 from jobs.training.run.resource_errors import check_disk, explain_full_disk, explain_full_gpu
+from jobs.training.run.sharding import RunWeights
 from jobs.training.run.training_loop import TrainingLoop
 
 logger = logging.getLogger(__name__)
@@ -66,10 +69,11 @@ def run(params: Params, context: JobContext, *, device: DeviceInfo | None = None
         UserError: ``model_*``, ``manifest_*``, ``too_many_bad_rows``, ``train_split_empty``, ``several_speakers``,
             ``tokenizer_mismatch``, ``instruct_not_supported``, ``speaker_encoder_*``,
             ``base_misaligned``, ``checkpoint_of_another_run``, ``nothing_to_extend``,
-            ``training_diverged``, ``out_dir_taken``, ``memory_too_small``, ``cuda_oom``, ``disk_full``.
+            ``training_diverged``, ``out_dir_taken``, ``memory_too_small``, ``cuda_oom``, ``disk_full``,
+            ``dtype_unavailable``, ``attention_unavailable``, ``sample_weight_unknown``.
     """
     out = Path(params.out_dir) if params.out_dir else context.folder / "out"
-    group = DistributedGroup.join(params.n_processes)
+    group = DistributedGroup.join(params.n_processes, is_sharded=params.fsdp)
     if group.device == "cpu":
         keep_freed_memory()
     with explain_full_disk(out):
@@ -92,7 +96,7 @@ def run(params: Params, context: JobContext, *, device: DeviceInfo | None = None
         if not params.resume and group.is_first:
             checkpoints.discard(out / CHECKPOINTS)
         if result is None:
-            with explain_full_gpu(params, dims, clips):
+            with explain_full_gpu(params, dims, clips), deterministic(params.deterministic):
                 result = train_voice(started, context, group, device or describe_device(group.device))
         gc.collect()  # the model, whose layers hold themselves by their ``forward``: samples need its memory
         if group.is_first:
@@ -109,12 +113,12 @@ def train_voice(run: Run, context: JobContext, group: DistributedGroup, device: 
     loop.keep_export = partial(keep_export, run, model, loop)
     if loop.step == 0 and group.is_first:
         remove(run.out / EXPORTS)  # of another run
-    with TensorBoardLog(run.out / "tensorboard", loop.step) if group.is_first else nullcontext() as log:
+    names = run.params.log_to if group.is_first else []
+    with open_logs(names, run.out, loop.step, run.identity) as log, attention_kernel(run.params.attention):
         loop.run(context, log)
     result = describe_result(run, model, loop)
-    if group.is_first:
-        context.progress(loop.step, loop.config.total_steps, "writing the voice")
-        export(run, model, loop, result)
+    context.progress(loop.step, loop.config.total_steps, "writing the voice")
+    export(run, model, loop, result)
     return result
 
 
@@ -146,6 +150,7 @@ def setup_data(params: Params, context: JobContext, base: Path, out: Path, group
     check_tokenizer_of(Path(params.manifest), dataset.tokenizers, highest, n_codes, own, params.base_model)
     if any(clip.instruct.strip() for clip in clips) and not takes_instruct(config):
         raise instruct_refused(params.base_model)
+    weigh_clips(params.sample_weights, [(clip.speaker, clip.language) for clip in dataset.train])  # are names known?
     log_split(dataset)
     return dataset
 
@@ -153,17 +158,21 @@ def setup_data(params: Params, context: JobContext, base: Path, out: Path, group
 def setup_loop(run: Run, model: TrainableModel, group: DistributedGroup) -> TrainingLoop:
     """Resolve the settings, make optimiser and loop, and resume from a checkpoint."""
     params = run.params
-    sampler = make_sampler(params, [example.length for example in model.train])
+    weights = weigh_clips(params.sample_weights, [(clip.speaker, clip.language) for clip in run.dataset.train])
+    sampler = make_sampler(params, [example.length for example in model.train], weights)
     speech_s = sum(len(example.codes) for example in model.train) / FRAMES_PER_SECOND
     config = resolve_run_config(params, sampler, speech_s)
-    optimiser = make_optimiser(model.model, lr=config.lr, weight_decay=params.weight_decay, name=params.optimizer)
+    trained = RunWeights(model.model, group)
+    optimiser = make_optimiser(
+        model.model, lr=config.lr, weight_decay=params.weight_decay, name=params.optimizer, own=trained.own
+    )
     check_disk(run.out, model.model, run.base, params, count_exports(params, config, sampler))
     identity = run.identity | run.dataset.split_identity
-    loop = TrainingLoop(params, config, sampler, model, optimiser, group, run.out / CHECKPOINTS, identity)
+    loop = TrainingLoop(params, config, sampler, model, trained, optimiser, group, run.out / CHECKPOINTS, identity)
     loop.resume()
     logger.info(
         "%d clips, %d of %d steps done, %d weights are trained, %.1f %% of the positions are padding",
-        len(model.train), loop.step, config.total_steps, sum(p.numel() for p in loop.parameters.values()),
+        len(model.train), loop.step, config.total_steps, sum(p.numel() for p in trainable(model.model).values()),
         0 if params.packing else 100 * sampler.padding_share(),
     )  # fmt: skip
     return loop

@@ -33,7 +33,7 @@ from jobs.tune_hparams.study import Study, TrialOutcome
 
 MEMORY_CODES = frozenset({"cuda_oom", "memory_too_small"})
 METRIC = "validation_loss"
-WEIGHT_FOLDERS = ("voice", "voice-last", "adapter", "checkpoints")
+WEIGHT_FOLDERS = ("voice", "voice-last", "voice-ema", "adapter", "checkpoints")
 TAKES = "takes"
 # Words of texts with fewer than 6 words are not rated; longer texts cost time without further information.
 MIN_WORDS, MAX_WORDS = 6, 30

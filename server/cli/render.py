@@ -100,7 +100,7 @@ class ProgressBar:
             self._stream.write(f"\r\x1b[K{job.kind} [{bar}] {share} {text or job.state}"[:LONGEST_LINE])
             self._stream.flush()
             return
-        mark = (job.state, int(10 * (fraction or 0)))
+        mark = (job.state, progress is not None, int(10 * (fraction or 0)))
         if mark != self._shown or time.monotonic() - self._shown_at > LINE_EVERY_S:
             self._shown, self._shown_at = mark, time.monotonic()
             self._stream.write(f"{job.kind}: {job.state}" + (f", {text}" if text else "") + "\n")

@@ -20,9 +20,9 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from server.http.host_check import HostCheck
+from jobs.http.host_check import HostCheck
+from jobs.http.request_body import read_body
 from server.http.page_server import PageServer, WithHeaders, limited_page
-from server.http.request_body import read_body
 
 MAX_BODY_BYTES = 1024 * 1024
 ANSWER_TIMEOUT_S = 120.0  # optuna-dashboard weighs the parameters of a large study

@@ -1,1 +1,1 @@
-"""HTTP parts shared by the MCP server and the listening page: listener, request limits, bearer tokens."""
+"""HTTP parts of the server: bearer tokens of the MCP server, and the server of a page."""

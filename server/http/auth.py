@@ -2,8 +2,6 @@
 
 import hashlib
 import hmac
-import os
-import secrets
 from collections import OrderedDict
 from pathlib import Path
 from typing import Protocol
@@ -19,47 +17,9 @@ from jobs.config import HttpSettings
 from jobs.errors import UserError
 from jobs.trust import owners
 
-SHORTEST_TOKEN = 32  # characters; the token is also the key that seals request state kept by clients
 INTROSPECTION_TIMEOUT_S = 10.0
 MOST_KNOWN_TOKENS = 1024
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-def read_or_create_token(path: Path) -> str:
-    """Return the bearer token of a file; create the file with a random token if it does not exist.
-
-    Raises:
-        UserError: ``token_file_unusable``: too short, or not readable or writable; ``secret_exposed``,
-            ``file_not_regular`` or ``file_too_large``.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        except FileExistsError:
-            return _read_token(path)
-        with os.fdopen(descriptor, "w") as stream:
-            token = secrets.token_urlsafe(32)
-            stream.write(token + "\n")
-        return token
-    except OSError as error:
-        raise UserError(
-            "token_file_unusable", f"{path}: {error.strerror or error}.", "Choose another with --token-file F."
-        ) from error
-
-
-def _read_token(path: Path) -> str:
-    try:
-        token = owners.read_secret(path)
-    except UnicodeDecodeError:
-        token = ""
-    if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
-        raise UserError(
-            "token_file_unusable",
-            f"{path} has no token of at least {SHORTEST_TOKEN} printable ASCII characters without spaces.",
-            "Remove the file; the next start creates one.",
-        )
-    return token
 
 
 class Verifier(Protocol):

@@ -1,4 +1,4 @@
-"""Server of a page for the person at this machine, on the loopback address only."""
+"""Server of a page for the person at this machine, on the loopback address where no other one is asked for."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobs.errors import UserError
-from server.http.connections import connection_limits
-from server.http.listener import http_server, open_socket
-from server.http.rate_limit import RateLimit
+from jobs.http.connections import connection_limits
+from jobs.http.listener import http_server, open_socket
+from jobs.http.rate_limit import RateLimit
 
 ADDRESS, ADDRESS_V6 = "127.0.0.1", "::1"
 # Far above one browser that plays and rates, or draws curves.
@@ -34,19 +34,23 @@ class PageServer:
         build: makes the application for a port.
         port: 0 takes a free one.
         by_name: the page is reached by a name of this machine, which a browser may look for at either loopback address.
+        host: address to listen on.
 
     Raises:
         UserError: ``port_taken``.
     """
 
-    def __init__(self, build: Callable[[int], ASGIApp], port: int = 0, *, by_name: bool = False) -> None:
+    def __init__(
+        self, build: Callable[[int], ASGIApp], port: int = 0, *, by_name: bool = False, host: str = ADDRESS
+    ) -> None:
         try:
-            self._sockets = [open_socket(ADDRESS, port)]
+            self._sockets = [open_socket(host, port)]
             self.port: int = self._sockets[0].getsockname()[1]
             if by_name and (other := _open_if_there(ADDRESS_V6, self.port)) is not None:
                 self._sockets.append(other)
         except OSError as error:
-            raise UserError("port_taken", f"Port {port} cannot be opened: {error}.", "Give another --port.") from error
+            where = f"Port {port}" if host == ADDRESS else f"{host}:{port}"
+            raise UserError("port_taken", f"{where} cannot be opened: {error}.", "Give another --port.") from error
         self._server = http_server(build(self.port), connection_limits(MAX_CONCURRENT))
 
     def serve(self) -> None:

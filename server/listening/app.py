@@ -21,10 +21,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from jobs.errors import UserError
+from jobs.http.host_check import HostCheck
+from jobs.http.request_body import read_body
 from jobs.param_types import first_fault
-from server.http.host_check import HostCheck
 from server.http.page_server import ADDRESS, PageServer, WithHeaders, limited_page
-from server.http.request_body import read_body
 from server.listening.ratings import PlayableTake, RatingSession, ScoreSubmission, VoteSubmission
 
 MAX_BODY_BYTES = 16_384

@@ -4,6 +4,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import Field
+
 from jobs.dataset.takes import check_takes_file
 from jobs.errors import UserError
 from jobs.escaping import escape_line
@@ -22,7 +24,7 @@ class ListenArgs(Strict):
     """Takes to rate."""
 
     takes: InputPath
-    against: InputPath | None = None
+    against: list[InputPath] = Field(default_factory=list)
     narrator: InputPath | None = None
 
 
@@ -55,14 +57,18 @@ def listening_server(words: Sequence[str], settings: Settings, about: str) -> Li
     parser = Parser(prog="./run.sh listen", description=about)
     parser.add_argument("takes", metavar="TAKES", help="takes.jsonl of synthesize, or its folder")
     parser.add_argument(
-        "--against", metavar="TAKES", help="another voice's takes of the same texts, to compare blindly"
+        "--against",
+        metavar="TAKES",
+        action="append",
+        default=[],
+        help="another voice's takes of the same texts, to compare blindly; may be given several times",
     )
     parser.add_argument("--narrator", metavar="WAV", help="a clip of the narrator, to hear beside the takes")
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
     options = parser.parse_args(list(words))
     given = ListenArgs(takes=options.takes, against=options.against, narrator=options.narrator)
     args = resolve_paths(given, settings, Runner(settings))
-    against = _takes_file(args.against) if args.against is not None else None
+    against = [_takes_file(path) for path in args.against]
     narrator = Path(args.narrator) if args.narrator is not None else None
     if narrator is not None and not narrator.is_file():
         raise UserError("audio_missing", f"There is no file {narrator}.", "Check --narrator.")

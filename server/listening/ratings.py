@@ -1,4 +1,5 @@
-"""A rating session: takes get a score of 1 to 5, and of two takes of a text one is chosen blindly.
+"""A rating session: takes get a score of 1 to 5, and of two takes of a text one is chosen blindly; of several voices
+each two are compared.
 
 Ratings are appended to ``human_ratings.jsonl`` beside the takes, as those of the tool ``rate_samples`` are.
 """
@@ -9,6 +10,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,10 +24,11 @@ from jobs.rating.human_ratings import HUMAN_RATINGS, HumanRating, Vote, Winner, 
 
 @dataclass(frozen=True)
 class PlayableTake:
-    """A take with the path of its audio."""
+    """A take with the path of its audio, and the folder of its ``takes.jsonl``."""
 
     take: Take
     path: Path
+    folder: Path
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class RatingSession:
 
     Args:
         takes_file: ``takes.jsonl``.
-        against: another ``takes.jsonl``, whose takes of the same texts are compared with these; None: no pairs.
+        against: others, of further voices; takes of the same texts are compared, of each two files; none: no pairs.
         rng: shuffles the pairs and their order.
         narrator: a clip of the narrator, to hear beside the takes; None: there is none.
 
@@ -80,7 +83,7 @@ class RatingSession:
     def __init__(
         self,
         takes_file: Path,
-        against: Path | None = None,
+        against: Sequence[Path] = (),
         rng: random.Random | None = None,
         narrator: Path | None = None,
     ) -> None:
@@ -88,12 +91,15 @@ class RatingSession:
         self.narrator = narrator
         self.folder = takes_file.parent
         self.takes = playable_takes(takes_file)
-        self.pairs = _pairs(self.takes, playable_takes(against), rng) if against is not None else []
-        if against is not None and not self.pairs:
+        voices = [self.takes, *map(playable_takes, against)]
+        self.folders = [voice[0].folder for voice in voices]
+        self.pairs = [pair for one, other in combinations(voices, 2) for pair in _pairs(one, other, rng)]
+        rng.shuffle(self.pairs)
+        if against and not self.pairs:
             raise UserError(
                 "no_common_text",
-                f"{against} and {takes_file} have no text in common.",
-                "Synthesize the same texts with both voices.",
+                f"{', '.join(map(str, against))} and {takes_file} have no text in common.",
+                "Synthesize the same texts with all voices.",
             )
 
     def contents(self) -> dict[str, Any]:
@@ -134,7 +140,7 @@ class RatingSession:
             winner = "audio" if (submission.winner == "first") == pair.audio_first else "against"
         vote = Vote(
             audio=pair.audio.take.audio,
-            against=os.path.relpath(pair.against.path, self.folder.resolve()),
+            against=os.path.relpath(pair.against.path, pair.audio.folder.resolve()),
             text=pair.audio.take.text,
             winner=winner,
             is_blind=True,
@@ -145,7 +151,7 @@ class RatingSession:
             model=pair.audio.take.model,
             against_model=pair.against.take.model,
         )
-        append_durably(self.folder / HUMAN_RATINGS, [vote])
+        append_durably(pair.audio.folder / HUMAN_RATINGS, [vote])
 
 
 def playable_takes(takes_file: Path) -> list[PlayableTake]:
@@ -155,7 +161,7 @@ def playable_takes(takes_file: Path) -> list[PlayableTake]:
         UserError: ``manifest_missing``, ``manifest_unreadable``, ``path_outside_dataset``, ``takes_empty``.
     """
     found = [
-        PlayableTake(take, OWN_FOLDER.find(takes_file, takes_file.parent, take.audio))
+        PlayableTake(take, OWN_FOLDER.find(takes_file, takes_file.parent, take.audio), takes_file.parent)
         for take in read_takes(takes_file)
     ]
     existing = [one for one in found if one.path.is_file()]
@@ -165,7 +171,7 @@ def playable_takes(takes_file: Path) -> list[PlayableTake]:
 
 
 def _pairs(takes: Sequence[PlayableTake], others: Sequence[PlayableTake], rng: random.Random) -> list[BlindPair]:
-    """Match takes of the same text and number, and shuffle them; ``takes`` come first in half of the pairs."""
+    """Match takes of the same text and number; ``takes`` come first in half of the pairs."""
     by_name = {(other.take.text, other.take.take): other for other in others}
     matched = [(one, by_name[key]) for one in takes if (key := (one.take.text, one.take.take)) in by_name]
     rng.shuffle(matched)

@@ -19,19 +19,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from jobs.config import HttpSettings
 from jobs.errors import UserError
+from jobs.http.connections import connection_limits
+from jobs.http.host_check import HostCheck
+from jobs.http.listener import http_server, open_socket
+from jobs.http.rate_limit import RateLimit
+from jobs.http.token_file import read_or_create_token
 from jobs.settings import Settings
 from server.http.auth import (
     FileTokenVerifier,
     IntrospectionVerifier,
     Verifier,
     known_caller,
-    read_or_create_token,
     read_secret,
 )
-from server.http.connections import connection_limits
-from server.http.host_check import HostCheck
-from server.http.listener import http_server, open_socket
-from server.http.rate_limit import RateLimit
 from server.mcp.server import build
 from server.stderr_log import log_to_stderr
 

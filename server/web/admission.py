@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from server.http.host_check import NO_KEY
+from jobs.http.host_check import NO_KEY
 
 COOKIE = "tts-train"
 READS = ("GET", "HEAD")
@@ -69,7 +69,7 @@ class Admission:
     def _refusal(self, scope: Scope) -> Response | None:
         path = scope["path"]
         if _is_same(path.strip("/"), self._keys.first) and scope["method"] in READS:
-            return self._first_page()
+            return self._first_page(is_secure=Headers(scope=scope).get("x-forwarded-proto") == "https")
         is_inside = _is_same(path[1:].partition("/")[0], self._keys.prefix)
         headers = Headers(scope=scope)
         if not is_inside or not _is_same(_cookie(headers), self._keys.session):
@@ -78,9 +78,12 @@ class Admission:
         is_ours = "origin" in headers and headers.get("sec-fetch-site", "same-origin") == "same-origin"
         return None if scope["method"] in READS or is_ours else PlainTextResponse(NOT_OURS, 403)
 
-    def _first_page(self) -> Response:
+    def _first_page(self, *, is_secure: bool) -> Response:
+        """Set the cookie; behind a proxy with TLS it is never sent without."""
         response = HTMLResponse(_FIRST_PAGE.format(path=f"{self._keys.root}/"))
-        response.set_cookie(COOKIE, self._keys.session, path=f"{self._keys.root}/", httponly=True, samesite="strict")
+        response.set_cookie(
+            COOKIE, self._keys.session, path=f"{self._keys.root}/", secure=is_secure, httponly=True, samesite="strict"
+        )
         response.headers["Content-Security-Policy"] = "default-src 'none'; img-src data:; frame-ancestors 'none'"
         return response
 

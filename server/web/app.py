@@ -1,5 +1,7 @@
 """The application: its routes, behind the checks of host, origin and key."""
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from mcp.server.transport_security import TransportSecuritySettings
@@ -11,15 +13,22 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from jobs.errors import UserError
-from server.http.host_check import HostCheck
+from jobs.files.atomic_io import write_json
+from jobs.files.folders import make_folder
+from jobs.http.host_check import HostCheck
+from jobs.runner.client.web_page import ADDRESS as ADDRESS_FIELD
+from jobs.runner.machine import locks
+from jobs.runner.paths import Home
+from server.http.auth import LOOPBACK
 from server.http.page_server import ADDRESS, PageServer, WithHeaders, limited_page
-from server.web import compare_page, dataset_page, jobs_page, voices_page
 from server.web.admission import Admission, Keys
 from server.web.calls import show_error
+from server.web.pages import books, datasets, jobs, listen, training, voices
 from server.web.rendering import render, stylesheet
 from server.web.vendored import FILES, VENDOR
 from tools.core.tool_types import ToolContext
 
+EVERYWHERE = ("0.0.0.0", "::")
 SCRIPTS = Path(__file__).with_name("static")
 _TYPES = {".js": "text/javascript", ".css": "text/css"}
 
@@ -30,32 +39,60 @@ class WebServer(PageServer):
     Args:
         context: surroundings of tools.
         port: 0 takes a free one.
+        host: address to listen on.
+        names: other names by which browsers reach it, such as that of a proxy with TLS.
+        token: in the first address; empty: a random one.
 
     Raises:
         UserError: ``port_taken``.
     """
 
-    def __init__(self, context: ToolContext, port: int = 0) -> None:
-        self.keys = Keys()
-        super().__init__(lambda port: web_app(context, self.keys, port), port)
+    def __init__(
+        self, context: ToolContext, port: int = 0, *, host: str = ADDRESS, names: Sequence[str] = (), token: str = ""
+    ) -> None:
+        self.keys = Keys(first=token) if token else Keys()
+        self.host, self._home = host, Home(context.settings.home)
+        own = (f"[{host}]",) if ":" in host else (host,)
+        super().__init__(lambda port: web_app(context, self.keys, port, (*own, *names)), port, host=host)
+        self._shown = names[0] if names and host in (*LOOPBACK, *EVERYWHERE) else f"{own[0]}:{self.port}"
+        self._scheme = "https" if names and host in LOOPBACK else "http"
 
     @property
     def url(self) -> str:
         """First address, which holds the key."""
-        return f"http://{ADDRESS}:{self.port}/{self.keys.first}"
+        return f"{self._scheme}://{self._shown}/{self.keys.first}"
+
+    def serve(self) -> None:
+        """Serve until ``stop``, SIGINT or SIGTERM; meanwhile answers of tools name the pages."""
+        make_folder(self._home.path)
+        lock = locks.take(self._home.page_lock, wait=False)
+        try:
+            if lock is not None:
+                write_json(self._home.page, {ADDRESS_FIELD: f"{self._scheme}://{self._shown}{self.keys.root}/"})
+            super().serve()
+        finally:
+            if lock is not None:
+                os.close(lock)
 
 
-def web_app(context: ToolContext, keys: Keys, port: int) -> ASGIApp:
-    """Build the application; ``Host`` and ``Origin`` must name the port."""
-    hosts = [f"{name}:{port}" for name in (ADDRESS, "localhost")]
-    security = TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=[f"http://{host}" for host in hosts])
+def web_app(context: ToolContext, keys: Keys, port: int, names: Sequence[str] = ()) -> ASGIApp:
+    """Build the application.
+
+    ``Host`` and ``Origin`` must be a loopback name or one of ``names``, with the port; a name also without it, as
+    browsers say behind a proxy.
+    """
+    hosts = [f"{name}:{port}" for name in (ADDRESS, "localhost", *names)] + list(names)
+    origins = [f"{scheme}://{host}" for host in hosts for scheme in (("http", "https") if names else ("http",))]
+    security = TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=origins)
     app = Starlette(
         routes=[
-            Route("/", jobs_page.jobs),
-            *jobs_page.ROUTES,
-            *dataset_page.ROUTES,
-            *voices_page.ROUTES,
-            *compare_page.ROUTES,
+            Route("/", jobs.jobs),
+            *jobs.ROUTES,
+            *training.ROUTES,
+            *datasets.ROUTES,
+            *voices.ROUTES,
+            *listen.ROUTES,
+            *books.ROUTES,
             Route("/style.css", _style),
             Route("/static/{name}", _script),
             Route("/vendor/{package}/{name}", _vendored),

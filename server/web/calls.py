@@ -1,6 +1,7 @@
 """Calls of tools for the pages: the same checks and the same answers as for an agent."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -12,13 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from jobs.errors import UserError
-from server.http.request_body import read_body
+from jobs.http.request_body import read_body
 from server.web.rendering import render
 from tools.core.errors import error_fields, unexpected
 from tools.core.registry import find_tool
 from tools.core.tool_types import ToolContext
 from tools.inputs.arguments import parse_arguments
-from tools.inputs.references import list_datasets, list_voices
+from tools.inputs.references import list_all_voices, list_datasets
 
 MOST_FORM_BYTES = 65_536
 MOST_FIELDS = 64
@@ -39,15 +40,19 @@ async def call_tool(request: Request, name: str, arguments: Mapping[str, Any]) -
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """Return the fields of a form that htmx has sent. Raises ``HTTPException``."""
+    """Return the fields of a form that htmx has sent, each with its last value. Raises ``HTTPException``."""
+    return {name: values[-1] for name, values in (await read_fields(request)).items()}
+
+
+async def read_fields(request: Request) -> dict[str, list[str]]:
+    """Return the fields of a form that htmx has sent, with all their values. Raises ``HTTPException``."""
     if request.headers.get("Content-Type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
         raise HTTPException(415, "Content-Type must be application/x-www-form-urlencoded")
     body = await read_body(request, MOST_FORM_BYTES)
     try:
-        fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict")
+        return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict")
     except ValueError as error:
         raise HTTPException(400, "The form cannot be read") from error
-    return {name: values[-1] for name, values in fields.items()}
 
 
 def error_parts(error: UserError) -> dict[str, str]:
@@ -67,9 +72,11 @@ async def show_error(request: Request, error: Exception) -> Response:
 
 async def find_named(request: Request, kind: str) -> Path:
     """Return the folder of the dataset or voice in the path. Raises ``UserError``: ``page_missing``."""
-    listing = list_datasets if kind == "dataset" else list_voices
-    name = request.path_params["name"]
-    found = (await to_thread.run_sync(listing, context_of(request).settings)).get(name)
+    context, name = context_of(request), request.path_params["name"]
+    listing = partial(list_all_voices, context.settings, context.runner)
+    if kind == "dataset":
+        listing = partial(list_datasets, context.settings)
+    found = (await to_thread.run_sync(listing)).get(name)
     if found is None:
         raise UserError("page_missing", f"There is no {kind} {name!r} here.", "Go back to the list.")
     return found

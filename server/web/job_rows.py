@@ -20,6 +20,8 @@ from tools.core.registry import find_kind_tool
 MOST_READ = 300
 MOST_SHOWN = 60
 VALIDATION = "validation_loss"
+EXPORTS = "exports"  # folder of the voices that a training has kept on the way
+FOLDERS_OF_VOICES = ("voice", "training", "final_model", "out", EXPORTS, "/")
 # Measures after which a rise is no longer taken for chance.
 MEASURES_TO_JUDGE = 2
 
@@ -103,10 +105,17 @@ def name_subject(params: dict[str, Any]) -> str:
             return folder.parent.name if folder.name in ("dataset", "samples") else folder.name
     for name in ("model", "base_model", "out_dir", "audio"):
         if isinstance(params.get(name), str) and params[name]:
-            path = Path(params[name])
-            inner = [part for part in path.parts if part not in ("voice", "training", "final_model", "out", "/")]
-            return inner[-1] if path.is_absolute() and inner else str(params[name])
+            return name_model(params[name])
     return ""
+
+
+def name_model(model: str) -> str:
+    """Return a short name of a model by its folder, with the step of a voice that was kept on the way."""
+    path = Path(model)
+    inner = [part for part in path.parts if part not in FOLDERS_OF_VOICES]
+    if not path.is_absolute() or not inner:
+        return model
+    return " ".join(inner[-2:]) if path.parent.name == EXPORTS else inner[-1]
 
 
 def find_parent(record: JobRecord) -> str:

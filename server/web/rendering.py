@@ -14,6 +14,7 @@ from jobs.escaping import escape, escape_line
 from jobs.reports.html import TEMPLATES as REPORT_TEMPLATES
 from jobs.reports.html import make_environment
 from server.cli.render import duration_text, size_text
+from server.web.job_rows import name_model
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -48,7 +49,7 @@ def environment() -> Environment:
     """Return the environment of the pages' templates; those of the reports lie beside them."""
     made = make_environment(TEMPLATES, REPORT_TEMPLATES)
     made.filters |= {"duration": _duration, "size": size_text, "ago": _ago, "clock": _clock, "shown": escape,
-                     "line": escape_line}  # fmt: skip
+                     "line": escape_line, "voice_name": name_model}  # fmt: skip
     return made
 
 

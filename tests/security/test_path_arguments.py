@@ -26,6 +26,7 @@ HONEST: dict[str, Any] = {
     "ranges": [{"name": "lr", "low": 1e-6, "high": 1e-3}],
     "job_id": "training-20260101-000000-abcd", "handle": "artifact://training-20260101-000000-abcd/voice",
     "artifact": "artifact://training-20260101-000000-abcd/voice", "action": "list", "question": "LoRA or full?",
+    "voices": ["toy"],
 }  # fmt: skip
 GENERIC: dict[str, Callable[[Path], Path | str]] = {
     "pipe": lambda folder: folder / "pipe",

@@ -83,14 +83,14 @@ def _at_snr(audio: Samples, snr_db: float) -> Samples:
     return np.asarray(audio + noise, np.float32)
 
 
-def _faster(audio: Samples, times: float) -> Samples:
+def faster(audio: Samples, times: float) -> Samples:
     """Shorten audio at the same pitch by Praat's overlap-add."""
     sound = parselmouth.Sound(audio.astype(np.float64), CLIP_RATE_HZ)
     shorter = parselmouth.praat.call(sound, "Lengthen (overlap-add)", 75, 600, 1 / times)
     return np.asarray(shorter.values[0], np.float32)
 
 
-def _frames_dropped(audio: Samples) -> Samples:
+def frames_dropped(audio: Samples) -> Samples:
     """Drop every second codec frame, the error of a trainer that predicts the frame after next."""
     return audio[: len(audio) // SAMPLES_PER_FRAME * SAMPLES_PER_FRAME].reshape(-1, SAMPLES_PER_FRAME)[::2].reshape(-1)
 
@@ -101,8 +101,8 @@ def _buzz(audio: Samples) -> Samples:
 
 
 DAMAGE: Mapping[str, Callable[[Samples], Samples]] = {
-    "2x speed, pitch kept": lambda audio: _faster(audio, 2.0),
-    "2x speed, every second frame dropped": _frames_dropped,
+    "2x speed, pitch kept": lambda audio: faster(audio, 2.0),
+    "2x speed, every second frame dropped": frames_dropped,
     "2x speed, chipmunk": lambda audio: resample(audio, 2 * CLIP_RATE_HZ, CLIP_RATE_HZ),
     "reversed": lambda audio: audio[::-1],
     "white noise": lambda audio: np.random.default_rng(0).normal(0, 0.1, len(audio)).astype(np.float32),
@@ -115,7 +115,7 @@ DAMAGE: Mapping[str, Callable[[Samples], Samples]] = {
     "noise at 10 dB": lambda audio: _at_snr(audio, 10),
     "clipped by 18 dB": lambda audio: np.clip(audio * 8, -0.5, 0.5),
     "3 s of silence at the end": lambda audio: np.concatenate([audio, np.zeros(3 * CLIP_RATE_HZ, np.float32)]),
-    "1.35x speed, pitch kept": lambda audio: _faster(audio, 1.35),
+    "1.35x speed, pitch kept": lambda audio: faster(audio, 1.35),
 }
 
 
@@ -176,8 +176,13 @@ def _in_wheel(package: str, ending: str) -> Path | None:
     return None
 
 
-def rate_all(narrator: Sequence[Spoken], takes: Mapping[str, Sequence[Spoken]], folder: Path) -> dict[str, list[Any]]:
-    """Rate takes against a narrator; return the lines of ``ratings.json`` by the name of the row."""
+def rate_all(
+    narrator: Sequence[Spoken], takes: Mapping[str, Sequence[Spoken]], folder: Path, **more: Any
+) -> dict[str, list[Any]]:
+    """Rate takes against a narrator; return the lines of ``ratings.json`` by the name of the row.
+
+    ``more`` are further parameters of ``rate_samples``.
+    """
     folder.mkdir(parents=True, exist_ok=True)
 
     def written(name: str, spoken: Spoken) -> str:
@@ -194,7 +199,8 @@ def rate_all(narrator: Sequence[Spoken], takes: Mapping[str, Sequence[Spoken]], 
     (folder / "takes.jsonl").write_text("".join(lines), encoding="utf-8")
     manifest = folder / "train_manifest.jsonl"
     manifest.write_text("".join(written(f"narrator-{n:02d}", s) for n, s in enumerate(narrator)), encoding="utf-8")
-    result = run(Params(takes=str(folder), narrator_manifest=str(manifest), anchor_clips=0), NullContext(folder))
+    params = Params(takes=str(folder), narrator_manifest=str(manifest), anchor_clips=0, **more)
+    result = run(params, NullContext(folder))
     rated: dict[str, list[Any]] = {name: [] for name in takes}
     for name, take in zip(names, json.loads(Path(result.ratings).read_text(encoding="utf-8"))["takes"], strict=True):
         rated[name].append(take)

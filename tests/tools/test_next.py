@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +74,12 @@ def done(folder: Path) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
                        {"takes": str(folder / "takes.jsonl"), "folder": str(folder)}),
         "rate_samples": ({"takes": str(folder / "takes.jsonl"), "narrator_manifest": ingested,
                           "out": str(folder / "ratings.json")}, {"report": str(folder / "report.html")}),
+        "serve_voice": ({"voices": [voice]}, {"url": "http://127.0.0.1:1/v1"}),
         "narrate": ({"model": voice, "text": str(folder / "book.txt"), "out_dir": str(folder / "read")},
                     {"audiobook": str(folder / "read" / "book.m4b"), "report": str(folder / "read" / "report.html"),
                      "n_doubtful": 2}),
+        "publish_voice": ({"model": voice, "out_dir": str(folder / "published")},
+                          {"folder": str(folder / "published"), "address": None}),
         "tune_hparams": (search, {"manifest": coded, "best_config": str(folder / "best.json"), "voice": voice}),
         "refine_voice": ({"manifest": coded, "base_model": "toy"},
                          {"voice": voice, "best_iteration": 1, "report": str(folder / "report.html")}),
@@ -132,7 +136,9 @@ def _prepare(kind: str, args: StartArgs, context: ToolContext) -> None:
     try:
         prepare(all_kinds()[kind], args, context)
     except UserError as error:
-        if not (kind in ("synthesize", "narrate") and error.code == "model_without_weights"):
+        if not (
+            kind in ("synthesize", "narrate", "serve_voice", "publish_voice") and error.code == "model_without_weights"
+        ):
             raise
 
 
@@ -148,7 +154,7 @@ async def test_the_next_of_every_job_is_accepted_and_about_the_same_things(
 
         calls = check_calls(next_step(quiet.runner.get(job_id), quiet.runner), quiet)
 
-        assert calls or kind in ("setup", "apply_corrections")
+        assert calls or kind in ("setup", "apply_corrections", "publish_voice")
         for _, given in calls:
             assert given.get("job_id", job_id) == job_id
             assert given.get("base_model", whole.get("base_model", "toy")) == whole.get("base_model", "toy")
@@ -350,3 +356,12 @@ async def test_what_a_job_is_about_to_make_is_named_and_may_be_waited_for(
         assert f'after=["{ingest}"]' in refused.value.hint
     plan = await call("align", quiet, manifest="horus", after=[ingest], dry_run=True)
     assert plan.result["would_run"]["manifest"] == str(out / "train_manifest.jsonl")
+
+
+async def test_the_list_says_what_of_the_installation_is_missing(quiet: ToolContext, tmp_path: Path) -> None:
+    without = ToolContext(replace(quiet.settings, envs=tmp_path / "none"), quiet.runner)
+
+    answer = await call("list_jobs", without, what="installation")
+
+    assert "missing environment ml: not made" in " ".join(answer.explained.split())
+    assert answer.next == "Call setup."

@@ -19,8 +19,8 @@ from typing import Any
 
 from jobs.errors import UserError
 from jobs.escaping import escape, escape_line
+from jobs.redact import redact
 from jobs.trust import owners
-from tools.core.redact import redact
 
 logger = logging.getLogger(__name__)
 LOG = "errors.log"

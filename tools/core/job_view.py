@@ -11,12 +11,13 @@ import anyio
 from anyio import to_thread
 
 from jobs.escaping import escape_line
+from jobs.redact import redact, redacted
 from jobs.runner.call_text import call_text
 from jobs.runner.client.runner import Runner
+from jobs.runner.client.web_page import SEEN_AT, page_of
 from jobs.runner.models import Artifact, JobRecord, Progress
 from jobs.runner.paths import find_job_ids
 from tools.core.call_text import chosen
-from tools.core.redact import redact, redacted
 from tools.core.registry import find_kind_tool
 from tools.core.tool_types import ToolContext
 from tools.core.views import ArtifactView, ErrorView, JobView
@@ -73,8 +74,14 @@ def view_job(
         ],
         n_artifacts=len(artifacts) if len(artifacts) > most and not detail else None,
         log_tail=log_tail,
-        next=redact(next_step(record, runner)),
+        next=redact(next_step(record, runner)) + _where_to_look(record, runner),
     )
+
+
+def _where_to_look(record: JobRecord, runner: Runner) -> str:
+    """Return the sentence that names the job's page, while the web application runs."""
+    page = page_of(record, runner.home) if record.parent is None and not record.is_collected else ""
+    return f"{SEEN_AT}{page}" if page else ""
 
 
 async def wait_for(job_id: str, wait_s: float, context: ToolContext) -> JobRecord:

@@ -233,6 +233,12 @@ def list_voices(settings: Settings) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
+def list_all_voices(settings: Settings, runner: Runner) -> dict[str, Path]:
+    """Return the folders of all voices by their names: those in ``voices``, and those that jobs have trained."""
+    made = list_trained(runner) if settings.home.exists() else {}
+    return made | list_voices(settings)
+
+
 def _voice_in(folder: Path) -> Path | None:
     """Return the folder of the voice's weights in a folder of ``voices``."""
     places = [*(folder / tail for tail in VOICE_TAILS), folder]

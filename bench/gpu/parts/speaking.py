@@ -16,10 +16,11 @@ from bench.support.train_step import SIZES, config_of, made_up_clips, random_mod
 from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.qwen.devices import describe_device, torch_dtype
 from jobs.qwen.precision import synthesis_precision
-from jobs.qwen.speech.decode_loop import DecodeLoop, TakeRequest
+from jobs.qwen.speech.decode_loop import DecodeLoop
 from jobs.qwen.speech.decoder_weights import DecoderWeights
 from jobs.qwen.speech.decoding import Decoding
 from jobs.qwen.speech.prompts import build_prompt
+from jobs.qwen.speech.takes import TakeRequest
 from jobs.qwen.train.sequence_layout import Example
 
 BATCHES = (1, 8, 32)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from jobs.dataset.corrections.record import Correction, Part, in_force
+from pydantic import ValidationError
+
+from jobs.dataset.corrections.record import Correction, Part, in_force, wanted_parts
 from jobs.dataset.manifest import Source
 
 SAME_SHARE = 0.8
 """Of the time of two places in a recording together that both have, for them to be the same clip."""
+N_NEAR = 16
+"""Places by their start, before and after that of a clip, among which its own is looked for."""
 _PLACE = re.compile(r"(?P<recording>.*)@(?P<start>\d+\.\d+)-(?P<end>\d+\.\d+)", re.DOTALL)
 
 
@@ -50,27 +55,19 @@ def fold(corrections: Sequence[Correction]) -> dict[str, Edit]:
 
 def _fold(said: Sequence[Correction]) -> Edit:
     standing = in_force(said)
-    parts: tuple[Part, ...] = ()
     is_kept: bool | None = None
     for one in standing:
-        if one.action == "change":
-            parts = tuple(one.parts) if len(one.parts) > 1 or len(parts) != 1 else (_joined(parts[0], one.parts[0]),)
-        elif one.action in ("keep", "drop"):
+        if one.action in ("keep", "drop"):
             is_kept = one.action == "keep"
     last = standing[-1] if standing else None
     return Edit(
         newest=said[-1].id,
         is_kept=is_kept,
-        parts=parts,
+        parts=wanted_parts(standing),
         reference_at=max((one.at for one in standing if one.action == "reference"), default=0.0),
         at=last.at if last else 0.0,
         who=last.who if last else "",
     )
-
-
-def _joined(earlier: Part, later: Part) -> Part:
-    """The later wish, with what it leaves open from the earlier one."""
-    return Part(**{**earlier.model_dump(exclude_none=True), **later.model_dump(exclude_none=True)})
 
 
 @dataclass
@@ -96,23 +93,33 @@ class EditIndex:
         """
         found = {key: self.edits[key] for key in places if key in self.edits}
         self.unused -= set(found)
-        moved = [place for key in sorted(self.unused) if (place := parse_place(key)) is not None]
+        moved = [place for key in self.unused if (place := parse_place(key)) is not None]
+        moved.sort(key=lambda place: (_start(place[1]), place[0]))
+        starts = [_start(place) for _, place in moved]
         for key, source in places.items() if moved else ():
             if source is None or key in found:
                 continue
-            near = max(moved, key=lambda place: _shared(place[1], source))
-            if near[0] in self.unused and _shared(near[1], source) >= SAME_SHARE:
-                found[key] = self.edits[near[0]]
-                self.unused.discard(near[0])
+            at = bisect_left(starts, _start(source))
+            best = max(moved[max(0, at - N_NEAR) : at + N_NEAR], key=lambda place: _shared(place[1], source))
+            if best[0] in self.unused and _shared(best[1], source) >= SAME_SHARE:
+                found[key] = self.edits[best[0]]
+                self.unused.discard(best[0])
         return found
 
 
 def parse_place(key: str) -> tuple[str, Source] | None:
-    """Return a key with the place that it names; None for the name of a file."""
+    """Return a key with the place that it names; None for the name of a file, and for what is no place."""
     named = _PLACE.fullmatch(key)
     if named is None:
         return None
-    return key, Source(recording=named["recording"], start_s=float(named["start"]), end_s=float(named["end"]))
+    try:
+        return key, Source(recording=named["recording"], start_s=float(named["start"]), end_s=float(named["end"]))
+    except ValidationError:  # of so many digits that it is endless
+        return None
+
+
+def _start(source: Source) -> tuple[str, float]:
+    return source.recording, source.start_s
 
 
 def _shared(one: Source, other: Source) -> float:

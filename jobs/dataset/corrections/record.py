@@ -31,6 +31,8 @@ CORRECTIONS = "corrections.jsonl"
 CORRECTION_OF = "correction_of"
 """Field of a corrected line of the manifest: key of the ingest's clip or rejection that it follows from."""
 MOST_PARTS = 8
+MOST_JOINED = 100
+"""Newest corrections of a clip that a new one is compared with."""
 SHORTEST_S = 0.1
 Action: TypeAlias = Literal["change", "drop", "keep", "reference", "undo"]
 Seconds = Annotated[float, Field(ge=0, le=1e9)]
@@ -77,6 +79,11 @@ class Correction(Row):
     undoes: str = Field("", max_length=64)
     note: str = Field("", max_length=2000)
 
+    @model_validator(mode="after")
+    def _has_parts(self) -> Correction:
+        _check_parts(self.action, self.parts)
+        return self
+
 
 class Change(Strict):
     """A correction as a person or an agent asks for it."""
@@ -93,11 +100,15 @@ class Change(Strict):
 
     @model_validator(mode="after")
     def _has_parts(self) -> Change:
-        if (self.action == "change") != bool(self.parts):
-            raise ValueError("action=change needs parts, and no other action takes any")
-        if len(self.parts) > 1 and any(None in (part.text, part.start_s, part.end_s) for part in self.parts):
-            raise ValueError("each of several parts needs text, start_s and end_s")
+        _check_parts(self.action, self.parts)
         return self
+
+
+def _check_parts(action: Action, parts: Sequence[Part]) -> None:
+    if (action == "change") != bool(parts):
+        raise ValueError("action=change needs parts, and no other action takes any")
+    if len(parts) > 1 and any(None in (part.text, part.start_s, part.end_s) for part in parts):
+        raise ValueError("each of several parts needs text, start_s and end_s")
 
 
 class PlacedRow(Row):
@@ -176,33 +187,45 @@ def record(
 
     Raises:
         UserError: ``correction_conflict``: another one of the same clip came in between; ``nothing_to_undo``;
-            ``manifest_unreadable``; as ``append_lines``.
+            ``bad_arguments``: borders that contradict earlier ones; ``manifest_unreadable``; as ``append_lines``.
     """
     path = record_of(dataset)
     made: list[Correction] = []
 
     def make_lines() -> list[str]:
-        known = read_corrections(path)
+        known: dict[str, list[Correction]] = {key: [] for key in keys}
+        for one in read_corrections(path):
+            if one.clip in known:
+                known[one.clip].append(one)
+        newest = {key: said[-1] if said else None for key, said in known.items()}
+        standing = {key: in_force(said) for key, said in known.items()}
         for change, key, audio in zip(changes, keys, audios, strict=True):
-            earlier = [one for one in (*known, *made) if one.clip == key]
-            before = [one for one in known if one.clip == key]
-            if change.seen is not None and change.seen != (before[-1].id if before else ""):
-                raise _conflict(audio or key, before[-1] if before else None)
-            made.append(_make(change, key, audio, earlier, who))
+            before = newest[key]
+            if change.seen is not None and change.seen != (before.id if before else ""):
+                raise _conflict(audio or key, before)
+            made.append(_make(change, key, audio, standing[key], who))
         return [one.model_dump_json(exclude_defaults=True) for one in made]
 
     append_lines(path, make_lines)
     return made
 
 
-def _make(change: Change, key: str, audio: str, earlier: Sequence[Correction], who: str) -> Correction:
+def _make(change: Change, key: str, audio: str, standing: list[Correction], who: str) -> Correction:
+    """Return the correction for a change, and update those in force."""
     undoes = ""
     if change.action == "undo":
-        standing = in_force(earlier)
         if not standing:
             raise UserError("nothing_to_undo", f"{audio or key} has no correction in force.", "Nothing was recorded.")
-        undoes = standing[-1].id
-    return Correction(
+        undoes = standing.pop().id
+    elif len(change.parts) == 1:
+        parts = wanted_parts(standing[-MOST_JOINED:])
+        if len(parts) == 1 and join(parts[0], change.parts[0]) is None:
+            raise UserError(
+                "bad_arguments",
+                f"The borders of {audio or key} contradict those that were stored before: {_borders(parts[0])}.",
+                "Nothing was recorded. Give both start_s and end_s.",
+            )
+    made = Correction(
         id=secrets.token_hex(6),
         at=round(time.time(), 3),
         who=who,
@@ -213,6 +236,33 @@ def _make(change: Change, key: str, audio: str, earlier: Sequence[Correction], w
         undoes=undoes,
         note=change.note,
     )
+    if change.action != "undo":
+        standing.append(made)
+    return made
+
+
+def _borders(part: Part) -> str:
+    return ", ".join(f"{name}={value:g}" for name in ("start_s", "end_s") if (value := getattr(part, name)) is not None)
+
+
+def wanted_parts(standing: Sequence[Correction]) -> tuple[Part, ...]:
+    """Return the parts that the corrections in force of one clip want; none: as the ingest has it."""
+    parts: tuple[Part, ...] = ()
+    for one in standing:
+        if one.action == "change" and len(one.parts) == len(parts) == 1:
+            text = one.parts[0].text or parts[0].text
+            parts = (join(parts[0], one.parts[0]) or one.parts[0].model_copy(update={"text": text}),)
+        elif one.action == "change":
+            parts = tuple(one.parts)
+    return parts
+
+
+def join(earlier: Part, later: Part) -> Part | None:
+    """Return the later wish, with what it leaves open from the earlier one; None: their borders contradict."""
+    try:
+        return Part(**{**earlier.model_dump(exclude_none=True), **later.model_dump(exclude_none=True)})
+    except ValidationError:
+        return None
 
 
 def in_force(corrections: Sequence[Correction]) -> list[Correction]:

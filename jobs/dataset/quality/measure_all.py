@@ -27,6 +27,7 @@ from jobs.runner.worker.journal import Journal
 JOURNAL_NAME = ".quality.jsonl"
 CLIPS_A_PROCESS = 150  # fewer are measured before another process has loaded the models (3 s, 0.9 GB)
 CHUNK = 8
+UNCHECKED = ("curated", "subtitle")  # texts that no ingest has compared with what is said
 
 
 def measure_clips(
@@ -176,7 +177,7 @@ def choose_for_text(
     """
     if limits.text_match == "off":
         return TextSample([])
-    asked = [k for k in good if clips[k].text and (limits.text_match == "all" or clips[k].transcript == "curated")]
+    asked = [k for k in good if clips[k].text and (limits.text_match == "all" or clips[k].transcript in UNCHECKED)]
     english = [k for k in asked if clips[k].language == RECOGNISED]
     fit = [k for k in english if measured[k].n_words >= SHORT_WORDS and measured[k].speech_span_s >= SHORT_S]
     heard = fit if limits.text_match == "all" else sample_evenly(fit, MOST_TEXTS)

@@ -2,21 +2,26 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
 
 from jobs.audio.vad_segments import PAD_S, Span
+
+Origin: TypeAlias = Literal["book", "asr", "subtitle"] | None
+"""Whose words a text has: the book's, Whisper's, or given ones."""
 
 
 @dataclass(frozen=True)
 class ClipCandidate:
     """A span (seconds of the chunk) to write as a clip, with its text as the book writes it.
 
-    ``spoken``: the spoken words, where they differ from ``spoken_words(text)``.
+    ``spoken``: the spoken words, where they differ from ``spoken_words(text)``. ``n_words``: of the book.
     """
 
     span: Span
     text: str
     spoken: tuple[str, ...] | None = None
     n_words: int = 0
+    origin: Origin = None
 
 
 @dataclass(frozen=True)
@@ -42,13 +47,17 @@ class ClipLimits:
 
 @dataclass(frozen=True)
 class TimedWord:
-    """A spoken word with its time in the chunk and the characters of the book that write it."""
+    """A spoken word with its time in the chunk and the characters of the text that write it.
+
+    ``score``: 0..1, how sure the recogniser is; None: not known.
+    """
 
     word: str
     start_s: float
     end_s: float
     first_char: int
     last_char: int
+    score: float | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,40 @@ class PlacedRun:
 
     span: Span
     words: tuple[TimedWord, ...]
+
+
+@dataclass(frozen=True)
+class WrittenWord:
+    """A word as it is written, and when it is said, seconds of the chunk.
+
+    ``spoken``: its spoken words, where they differ from ``spoken_words(written)``.
+    """
+
+    written: str
+    start_s: float
+    end_s: float
+    score: float | None
+    spoken: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class SaidSentence:
+    """A sentence as it was said, or a part of one, before clips are cut."""
+
+    text: str
+    words: tuple[WrittenWord, ...]
+    origin: Origin
+    start_s: float
+    end_s: float
+
+
+class Candidates(NamedTuple):
+    """Outcome of a chunk: what to keep, what to reject, all speech, rejected where neither covers it, and sentences."""
+
+    kept: list[ClipCandidate]
+    rejected: list[RejectedSpan]
+    speech: list[RejectedSpan]
+    sentences: list[SaidSentence]
 
 
 def joined_span(spans: Sequence[Span]) -> Span:

@@ -2,20 +2,25 @@
 
 import itertools
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
+from jobs.audio.clip_io import CLIP_RATE_HZ
 from jobs.audio.vad_segments import Span
 from jobs.ingest_audiobook.cut.clip_candidates import (
+    Candidates,
     ClipCandidate,
     ClipLimits,
+    Origin,
     PlacedRun,
     RejectedSpan,
+    SaidSentence,
     TimedWord,
+    WrittenWord,
     reject_by_length,
 )
 from jobs.ingest_audiobook.cut.cut_plan import MIN_PAUSE_S, Break, Gap, plan_cuts
-from jobs.text.english_normalization import SpokenWord, spoken_words, written_between
+from jobs.text.english_normalization import SpokenWord, spoken_words, with_marks, written_between
 from jobs.text.sentences import TextBreaks
 
 
@@ -23,10 +28,17 @@ class CutText:
     """A text with the places where its words begin and its sentences and clauses end."""
 
     def __init__(
-        self, text: str, words: Sequence[SpokenWord], breaks: TextBreaks, *, is_spoken_form: bool = True
+        self,
+        text: str,
+        words: Sequence[SpokenWord],
+        breaks: TextBreaks,
+        *,
+        origin: Origin = "book",
+        is_spoken_form: bool = True,
     ) -> None:
         """Keep a text; ``is_spoken_form``: its words are as they are said, not as they are written."""
         self.text = text
+        self.origin = origin
         self.is_spoken_form = is_spoken_form
         self._breaks = breaks
         self._starts = [word.start for word in words]
@@ -38,6 +50,16 @@ class CutText:
     def start_of(self, word: int) -> int:
         """Return the character at which a spoken word begins; the text's end after the last one."""
         return self._starts[word] if word < len(self._starts) else len(self.text)
+
+    def writing(self, first_char: int, last_char: int, *, is_clip: bool = True) -> str:
+        """Return characters with their punctuation; a clip has no half of a pair of quotes."""
+        limit = self.start_of(self.next_word(last_char))
+        return (written_between if is_clip else with_marks)(self.text, first_char, last_char, limit)
+
+    def unusual(self, spoken: Sequence[str], writing: str) -> tuple[str, ...] | None:
+        """Return spoken words that are not those by which a writing is usually said."""
+        is_usual = not self.is_spoken_form or list(spoken) == spoken_words(writing)
+        return None if is_usual else tuple(spoken)
 
     def follows(self, left: TimedWord, right: TimedWord) -> bool:
         """Return True when no word of the text lies between two words, or both are of one written word."""
@@ -63,8 +85,8 @@ class _Said:
 
 def sentence_candidates(
     text: CutText, placed: Sequence[PlacedRun], runs: Sequence[Span], duration_s: float, limits: ClipLimits
-) -> tuple[list[ClipCandidate], list[RejectedSpan]]:
-    """Make clip candidates of runs whose words were found in the text.
+) -> Candidates:
+    """Make clip candidates of runs whose words were found in the text; speech beside them is rejected.
 
     Args:
         text: that was spoken.
@@ -74,10 +96,13 @@ def sentence_candidates(
         limits: lengths of clips.
     """
     candidates: list[ClipCandidate] = []
+    sentences: list[SaidSentence] = []
     for stretch in _stretches(text, placed, runs, limits):
         gaps = _gaps(text, stretch, runs, duration_s)
         candidates += [_candidate(text, stretch, gaps, first, end, limits) for first, end in plan_cuts(gaps, limits)]
-    return reject_by_length(candidates, limits)
+        sentences += _sentences(text, stretch)
+    speech = [RejectedSpan(run, "cut_in_speech", "next to words that were kept") for run in runs]
+    return Candidates(*reject_by_length(candidates, limits), speech, sentences)
 
 
 def _stretches(
@@ -88,14 +113,45 @@ def _stretches(
     for run in map(_without_cut_ends, placed):
         if not run.words:
             continue
-        said = [_Said(word, word.start_s, word.end_s) for word in run.words]
-        said[0] = _Said(said[0].word, min(run.span.start_s, said[0].start_s), said[0].end_s)
-        said[-1] = _Said(said[-1].word, said[-1].start_s, max(run.span.end_s, said[-1].end_s))
+        said = [_Said(word, _on_sample(word.start_s), _on_sample(word.end_s)) for word in run.words]
+        said[0] = replace(said[0], start_s=_on_sample(min(run.span.start_s, said[0].start_s)))
+        said[-1] = replace(said[-1], end_s=_on_sample(max(run.span.end_s, said[-1].end_s)))
         if stretches and _continues(text, stretches[-1][-1], said[0], runs, limits):
             stretches[-1] += said
         else:
             stretches.append(said)
     return stretches
+
+
+def _on_sample(time_s: float) -> float:
+    """Return the time of the nearest sample, so that a transcript that is written and read again has the same times."""
+    return round(time_s * CLIP_RATE_HZ) / CLIP_RATE_HZ
+
+
+def _sentences(text: CutText, stretch: Sequence[_Said]) -> Iterator[SaidSentence]:
+    """Divide the words of a stretch where sentences end."""
+    first = 0
+    for k in range(1, len(stretch) + 1):
+        if k < len(stretch) and text.break_between(stretch[k - 1].word, stretch[k].word) != "sentence":
+            continue
+        said = stretch[first:k]
+        first = k
+        groups = [list(group) for _, group in itertools.groupby(said, key=lambda one: one.word.first_char)]
+        writing = text.writing(said[0].word.first_char, said[-1].word.last_char, is_clip=False)
+        words = tuple(_written_word(text, group) for group in groups)
+        yield SaidSentence(writing, words, text.origin, said[0].start_s, said[-1].end_s)
+
+
+def _written_word(text: CutText, said: Sequence[_Said]) -> WrittenWord:
+    written = text.text[said[0].word.first_char : said[0].word.last_char]
+    scores = [one.word.score for one in said if one.word.score is not None]
+    return WrittenWord(
+        written,
+        said[0].start_s,
+        said[-1].end_s,
+        sum(scores) / len(scores) if scores else None,
+        text.unusual([one.word.word for one in said], written),
+    )
 
 
 def _continues(text: CutText, left: _Said, right: _Said, runs: Sequence[Span], limits: ClipLimits) -> bool:
@@ -144,10 +200,7 @@ def _candidate(
 ) -> ClipCandidate:
     words = [said.word for said in stretch[first:end]]
     first_char, last_char = words[0].first_char, words[-1].last_char
-    next_word = text.next_word(last_char)
-    writing = written_between(text.text, first_char, last_char, text.start_of(next_word))
-    spoken = tuple(word.word for word in words)
-    is_usual = not text.is_spoken_form or list(spoken) == spoken_words(writing)
+    writing = text.writing(first_char, last_char)
     return ClipCandidate(
         span=Span(
             gaps[first].clip_start_s(limits.pad_s),
@@ -156,6 +209,7 @@ def _candidate(
             cut_end=end < len(stretch) and gaps[end].pause_s < MIN_PAUSE_S,
         ),
         text=writing,
-        spoken=None if is_usual else spoken,
-        n_words=next_word - text.next_word(first_char),
+        spoken=text.unusual([word.word for word in words], writing),
+        n_words=text.next_word(last_char) - text.next_word(first_char) if text.origin == "book" else 0,
+        origin=text.origin,
     )

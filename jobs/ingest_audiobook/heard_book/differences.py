@@ -6,6 +6,7 @@ for that audio.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -117,7 +118,7 @@ class DifferenceJudge:
             return {number: self._not_in_text(each) for number, each in differences.items()}
         own = range(places[0], places[-1] + 1)
         texts = [self._parts(own, None), *(self._parts(own, each) for each in differences.values())]
-        audio = self._audio[int(span.start_s * SPEECH_RATE_HZ) : int(span.end_s * SPEECH_RATE_HZ)]
+        audio = self._audio[round(span.start_s * SPEECH_RATE_HZ) : round(span.end_s * SPEECH_RATE_HZ)]
         heard, *scored = self._scorer.score(audio, texts, self._book.language)
         return {
             number: self._verdict(difference, own, heard, other, span.start_s)
@@ -155,7 +156,14 @@ class DifferenceJudge:
         return Verdict(
             True,
             tuple(
-                TimedWord(word.word, offset_s + part.start_s, offset_s + part.end_s, word.start, word.end)
+                TimedWord(
+                    word.word,
+                    offset_s + part.start_s,
+                    offset_s + part.end_s,
+                    word.start,
+                    word.end,
+                    math.exp(part.log_probability),
+                )
                 for word, part in zip(words, parts, strict=True)
             ),
         )
@@ -197,7 +205,7 @@ class DifferenceJudge:
             [self._book.space.join(self._book.text[word.first_char : word.last_char] for word in words) + end]
             for words in choices
         ]
-        audio = self._audio[int(span.start_s * SPEECH_RATE_HZ) : int(span.end_s * SPEECH_RATE_HZ)]
+        audio = self._audio[round(span.start_s * SPEECH_RATE_HZ) : round(span.end_s * SPEECH_RATE_HZ)]
         found = self._scorer.score(audio, texts, self._book.language)
         return [None if each is None else each.log_probability for each in found]
 

@@ -50,7 +50,7 @@ class BookPlacer:
 
     def _timed(self, at: int, unit: TimedWord) -> TimedWord:
         word = self.book.words[at]
-        return TimedWord(word.word, unit.start_s, unit.end_s, word.start, word.end)
+        return replace(unit, word=word.word, first_char=word.start, last_char=word.end)
 
     def _runs(
         self, heard: HeardText, words: Sequence[TimedWord], bad: Sequence[Doubt], judge: DifferenceJudge
@@ -108,9 +108,9 @@ def _units(said: Sequence[TimedWord], text: str, language: str) -> list[TimedWor
         return []
     characters = [at for word in said for at in (word.first_char, word.last_char)]
     times = [time_s for word in said for time_s in (word.start_s, word.end_s)]
-    is_said = np.zeros(len(text) + 1, np.bool_)
+    score = np.full(len(text) + 1, np.nan)  # of each character that was said
     for word in said:
-        is_said[word.first_char : word.last_char] = True
+        score[word.first_char : word.last_char] = 0.0 if word.score is None else word.score
     return [
         TimedWord(
             text[word.start : word.end],
@@ -118,9 +118,10 @@ def _units(said: Sequence[TimedWord], text: str, language: str) -> list[TimedWor
             float(np.interp(word.end, characters, times)),
             word.start,
             word.end,
+            float(np.nanmean(score[word.start : word.end])),
         )
         for word in written_words(text, language)
-        if is_said[word.start : word.end].any()
+        if not np.isnan(score[word.start : word.end]).all()
     ]
 
 

@@ -17,6 +17,7 @@ from jobs.text.sentences import replace_inner_stops
 
 MAX_WINDOW_S = 28.0  # Whisper hears 30 s at once
 MIN_WINDOW_S = 10.0  # less leaves too little context for marks; the longest pause after it ends a window
+MIN_WINDOW_WITH_BOOK_S = 20.0  # the marks are the book's, and every window costs the same
 WINDOW_PAD_S = 0.3  # with less silence before it, Whisper misses a faint first word
 MIN_PAUSE_S = 0.13  # of the runs that words are assigned to: clips are cut between these runs
 FAINT_RUN_S = 0.2  # a shorter run without a word is a breath or a click
@@ -47,12 +48,13 @@ class HeardText:
     windows: tuple[Span, ...] = ()
 
 
-def speech_windows(probabilities: Samples, duration_s: float) -> list[Span]:
+def speech_windows(probabilities: Samples, duration_s: float, min_s: float = MIN_WINDOW_S) -> list[Span]:
     """Divide speech into windows for Whisper, at the longest pauses.
 
     Args:
         probabilities: of speech, (frames,).
         duration_s: of the chunk.
+        min_s: of a window, where more speech follows.
 
     Returns:
         Spans of at most ``MAX_WINDOW_S``, seconds, with some silence around them.
@@ -66,7 +68,7 @@ def speech_windows(probabilities: Samples, duration_s: float) -> list[Span]:
         ]
         last = fitting[-1]
         if last + 1 < len(runs):
-            long_enough = [k for k in fitting if runs[k].end_s - runs[first].start_s >= MIN_WINDOW_S] or [last]
+            long_enough = [k for k in fitting if runs[k].end_s - runs[first].start_s >= min_s] or [last]
             last = max(long_enough, key=lambda k: runs[k + 1].start_s - runs[k].end_s)
         windows.append(Span(runs[first].start_s, runs[last].end_s, runs[first].cut_start, runs[last].cut_end))
         first = last + 1
@@ -74,10 +76,15 @@ def speech_windows(probabilities: Samples, duration_s: float) -> list[Span]:
 
 
 def hear(
-    audio_16k: Samples, probabilities: Samples, duration_s: float, whisper: SpeechToText, language: str | None
+    audio_16k: Samples,
+    probabilities: Samples,
+    duration_s: float,
+    whisper: SpeechToText,
+    language: str | None,
+    min_window_s: float = MIN_WINDOW_S,
 ) -> HeardText:
     """Transcribe a chunk and assign every word to a run of speech. Arguments as of ``speech_windows``."""
-    windows = speech_windows(probabilities, duration_s)
+    windows = speech_windows(probabilities, duration_s, min_window_s)
     found = whisper.transcribe_spans(audio_16k, [(window.start_s, window.end_s) for window in windows], language)
     code = next((segment.language for segments in found for segment in segments), "en")
     text = _GrowingText("" if code in WITHOUT_SPACES else " ")
@@ -128,7 +135,14 @@ class _GrowingText:
                 continue
             place = start + len(core)
             self.words.append(
-                TimedWord(core, offset_s + word.start_s, offset_s + word.end_s, first + start, first + place)
+                TimedWord(
+                    core,
+                    offset_s + word.start_s,
+                    offset_s + word.end_s,
+                    first + start,
+                    first + place,
+                    word.probability,
+                )
             )
 
 

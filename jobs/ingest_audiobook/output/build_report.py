@@ -18,7 +18,9 @@ from jobs.files.atomic_io import write_bytes
 from jobs.ingest_audiobook.input.source_files import SourceFiles
 from jobs.ingest_audiobook.output.clip_writer import to_seconds
 from jobs.ingest_audiobook.output.ingest_state import IngestState
+from jobs.ingest_audiobook.output.transcript_writer import TRANSCRIPT, write_transcript
 from jobs.ingest_audiobook.params import Params, Result
+from jobs.ingest_audiobook.text.file_transcript import FileTranscript
 from jobs.ingest_audiobook.text.subtitles import Segment
 from jobs.ingest_audiobook.text.text_sources import (
     BookTranscript,
@@ -41,11 +43,12 @@ def finish_dataset(
     dataset, name, info = state.dataset, Path(params.audio).name, files.info
     notes = [*files.notes, *transcript.notes, *_notes(params, files, state)]
     late: list[Rejection] = []
-    if isinstance(transcript, SegmentTranscript) and not _is_selected(params):
+    if isinstance(transcript, SegmentTranscript | FileTranscript) and not _is_selected(params):
         for number, segments in enumerate(transcript.segments):
             end = _find_end(state, number, files.names[number])
             late += [_late(segment, end) for segment in segments if segment.start_s >= end.end_s]
         notes += [f"{len(late)} given segments begin after the recording's end."] if late else []
+    notes += _notes_on_origin(transcript, state)
     clips = [clip for record in state.finished() for clip in record.clips]
     limits = read_thresholds(params.quality)
     n_read = sum(record.end_24k - record.start_24k for record in state.finished())
@@ -79,6 +82,8 @@ def finish_dataset(
     write_rows(dataset / "rejections.jsonl", rejected)
     write_report(dataset, report, f"{name} for the voice {params.voice}; reasons of rejections: rejections.jsonl")
     write_page(dataset, report, judged, limits)
+    if write_transcript(state):
+        context.publish("transcript", dataset / TRANSCRIPT, "transcript")
     cover = files.recordings[0].cover()
     if cover is not None:
         write_bytes(dataset / f"cover{cover[1]}", cover[0])
@@ -94,6 +99,16 @@ def finish_dataset(
     context.publish("dataset", dataset, "dataset")
     logger.info("Kept %.1f of %.1f s in %d clips.", report.kept_s, end_s, report.n_clips)
     return _result(report, dataset, len(info.chapters))
+
+
+def _notes_on_origin(transcript: Transcript, state: IngestState) -> list[str]:
+    if transcript.origin != "book":
+        return []
+    clips = (clip for record in state.finished() for clip in record.clips)
+    found_s = [clip.duration_s or 0.0 for clip in clips if clip.transcript == "asr"]
+    if not found_s:
+        return []
+    return [f"{len(found_s)} clips ({sum(found_s):.0f} s) have Whisper's words: the text lacks them."]
 
 
 def _is_selected(params: Params) -> bool:

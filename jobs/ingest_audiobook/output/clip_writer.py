@@ -116,6 +116,8 @@ def write_chunk_clips(
             "source": locate_samples(chunk, first, last, recording),
             "quality": row.quality | noise_floor.measure(first, last),
         }
+        if candidate.origin is not None:
+            update["transcript"] = candidate.origin
         if candidate.spoken is not None:
             update["spoken"] = list(candidate.spoken)
         rows.append(row.model_copy(update=update))

@@ -18,25 +18,36 @@ from jobs.files.folders import make_folder, move, remove
 from jobs.files.reading import open_regular, read_bytes
 from jobs.ingest_audiobook.params import Params
 from jobs.ingest_audiobook.text.subtitles import segment_files
+from jobs.ingest_audiobook.text.transcript_rows import Sentence
 
 STATE_FOLDER = ".ingest"
 RECORD = "record.json"
 CLIP = re.compile(r"clips/\d{6,12}\.wav")
 MAX_RECORD_BYTES = 64 << 20  # of a unit: 15 minutes have 500 clips, 1 MB
-VERSION = 4  # of the clips; an ingest of another version does not continue an older dataset
+VERSION = 5  # of the clips; an ingest of another version does not continue an older dataset
 # Parameters that change no clip: places, judging after the cut, and how Whisper computes, so that an ingest that ran
 # out of memory can continue with smaller batches.
 EXCLUDED = frozenset(
-    {"audio", "text", "segments_jsonl", "out_dir", "workers"}
+    {"audio", "text", "segments_jsonl", "transcript_file", "out_dir", "workers"}
     | {"quality", "validation_share", "validation_chapters", "export"}
     | {"whisper_device", "whisper_compute_type", "whisper_batch_size"}
 )
 
 
+# Parameters that choose the text: a transcript that is given back replaces what they have found.
+SOURCES = frozenset({"text", "segments_jsonl", "transcript", "whisper_model", "outside_text"})
+
+
 def compute_fingerprint(params: Params, recordings: Sequence[Path], names: Sequence[str]) -> dict[str, object]:
-    """Return the parameters and digests of the files' contents; paths do not count."""
+    """Return the parameters and digests of the files' contents; paths do not count.
+
+    Those of a transcript that is given back have no ``SOURCES``: each unit knows the sentences it was built from.
+    """
     found: dict[str, object] = params.model_dump(exclude=set(EXCLUDED))
     found |= {"version": VERSION, "recording": list(names), "audio": [_digest(path) for path in recordings]}
+    found["transcript_file"] = params.transcript_file is not None
+    if params.transcript_file is not None:
+        return {name: value for name, value in found.items() if name not in SOURCES}
     for name in ("text", "segments_jsonl"):
         path = getattr(params, name)
         found[name] = _text_digest(params, Path(path), names) if path else None
@@ -70,6 +81,9 @@ class UnitRecord(BaseModel):
     rejections: list[Rejection]
     n_words: int
     is_recording_end: bool = False
+    sentences: list[Sentence] = []
+    given_sha256: str = ""
+    """Of the sentences of a transcript file, as they were given."""
 
 
 class IngestState:
@@ -87,13 +101,20 @@ class IngestState:
         made_from = self._folder / "made_from.json"
         if made_from.is_file():
             known = _read_object(made_from)
-            differing = sorted(key for key in fingerprint if known.get(key) != fingerprint[key])
+            is_edit = fingerprint.get("transcript_file") is True
+            differing = sorted(
+                key
+                for key in fingerprint
+                if known.get(key) != fingerprint[key] and not (is_edit and key == "transcript_file")
+            )
             if differing:
                 raise UserError(
                     "dataset_differs",
                     f"{dataset} was made with another {', '.join(differing)}.",
                     "Give another out_dir, or delete that folder to make it afresh.",
                 )
+            if is_edit:
+                write_json(made_from, known | fingerprint)
         else:
             write_json(made_from, fingerprint)
 
@@ -104,15 +125,67 @@ class IngestState:
 
     def finished(self) -> Iterator[UnitRecord]:
         """Read the records of finished units in order, up to the first gap: those of a long book exceed the memory."""
-        for index in range(self._count_finished()):
-            path = _record_path(self._folder, index)
-            record = _read_record(path)
-            if not all(CLIP.fullmatch(clip.audio) for clip in record.clips):
-                raise _damaged(path, "it names files in other folders")
-            yield record
+        for index in itertools.count():
+            if not self.is_finished(index):
+                return
+            yield self.read(index)
 
-    def _count_finished(self) -> int:
-        return next(index for index in itertools.count() if not _record_path(self._folder, index).is_file())
+    def built(self) -> Iterator[UnitRecord]:
+        """Read the records of finished and of staged units, in any order."""
+        for path in sorted(self._folder.glob("unit_*.json")):
+            yield self._read_checked(path)
+        for path in sorted(self.staged.glob(f"[0-9]*/{RECORD}")):
+            if path.parent.name.isdecimal():
+                yield _read_record(path)
+
+    def is_finished(self, index: int) -> bool:
+        """Return True when a unit's clips have their names."""
+        return _record_path(self._folder, index).is_file()
+
+    def read(self, index: int) -> UnitRecord:
+        """Read the record of a finished unit."""
+        return self._read_checked(_record_path(self._folder, index))
+
+    def _read_checked(self, path: Path) -> UnitRecord:
+        record = _read_record(path)
+        if not all(CLIP.fullmatch(clip.audio) for clip in record.clips):
+            raise _damaged(path, "it names files in other folders")
+        return record
+
+    def next_number(self) -> int:
+        """Return the number of the next new clip: no clip has had it."""
+        paths = [*self._folder.glob("unit_*.json"), *self._folder.glob("replaced_*.json")]
+        numbers = (int(Path(clip.audio).stem) for path in paths for clip in self._read_checked(path).clips)
+        return max(numbers, default=-1) + 1
+
+    def set_aside(self, record: UnitRecord) -> None:
+        """Have a unit built again; its clips stay until ``drop_replaced``."""
+        if not self.is_finished(record.index):
+            remove(self.staged / f"{record.index:05d}")
+            return
+        former = self._replaced(record.index)
+        clips = {clip.audio: clip for clip in [*(former.clips if former else ()), *record.clips]}
+        merged = record.model_copy(update={"clips": list(clips.values()), "sentences": [], "rejections": []})
+        write_text(self._replaced_path(record.index), merged.model_dump_json(exclude_none=True))
+        remove(_record_path(self._folder, record.index))
+
+    def _replaced(self, index: int) -> UnitRecord | None:
+        path = self._replaced_path(index)
+        return self._read_checked(path) if path.is_file() else None
+
+    def _replaced_path(self, index: int) -> Path:
+        return self._folder / f"replaced_{index:05d}.json"
+
+    def drop_replaced(self) -> None:
+        """Delete clips of units that were built again and that no unit has any more."""
+        for path in sorted(self._folder.glob("replaced_*.json")):
+            record = self._read_checked(path)
+            kept = {clip.audio for clip in self.read(record.index).clips} if self.is_finished(record.index) else None
+            if kept is not None:
+                for clip in record.clips:
+                    if clip.audio not in kept:
+                        remove(self.dataset / clip.audio)
+                remove(path)
 
     def add(self, record: UnitRecord) -> None:
         """Save the record of a finished unit, whose clips already have their final names."""
@@ -123,15 +196,21 @@ class IngestState:
         return (self.staged / f"{index:05d}" / RECORD).is_file()
 
     def finish_staged(self, index: int, n_clips: int) -> UnitRecord:
-        """Move the clips of a staged unit to ``clips/`` with numbers from ``n_clips`` on, and save its record."""
+        """Move the clips of a staged unit to ``clips/`` with numbers from ``n_clips`` on, and save its record.
+
+        A clip of the same samples as one of the unit's former build keeps its name.
+        """
         folder = self.staged / f"{index:05d}"
         record = _read_record(folder / RECORD)
         if any(Path(clip.audio).name != clip.audio for clip in record.clips):
             raise _damaged(folder / RECORD, "it names files in other folders")
         make_folder(self.dataset / "clips")
         clips = []
-        for number, clip in enumerate(record.clips, n_clips):
-            audio = f"clips/{number:06d}.wav"
+        former = self._replaced(index)
+        names = {_samples(clip): clip.audio for clip in former.clips} if former else {}
+        numbers = itertools.count(n_clips)
+        for clip in record.clips:
+            audio = names.get(_samples(clip)) or f"clips/{next(numbers):06d}.wav"
             if (folder / clip.audio).exists():  # else an attempt that was killed here has moved it
                 move(folder / clip.audio, self.dataset / audio)
             clips.append(clip.model_copy(update={"audio": audio}))
@@ -144,10 +223,9 @@ class IngestState:
         """Remove unfinished work of killed attempts; with ``all_of_it`` the whole folder of staged units."""
         for folder in self.staged.glob("*" if all_of_it else "*.*"):
             remove(folder)
-        n_finished = self._count_finished()
         for folder in self.staged.glob("*"):
             number = folder.name.split(".")[0]
-            if number.isdecimal() and int(number) < n_finished:
+            if number.isdecimal() and self.is_finished(int(number)):
                 remove(folder)
         if all_of_it:
             remove(self.staged)
@@ -189,6 +267,10 @@ def _damaged(path: Path, why: str) -> UserError:
         f"{path} was changed since it was written: {why}.",
         "Give another out_dir, or delete the dataset's folder to make it afresh.",
     )
+
+
+def _samples(clip: Clip) -> tuple[float, float] | None:
+    return (clip.source.start_s, clip.source.end_s) if clip.source else None
 
 
 def _record_path(folder: Path, index: int) -> Path:

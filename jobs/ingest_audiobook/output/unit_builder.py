@@ -13,7 +13,9 @@ from jobs.ingest_audiobook.input.work_units import WorkUnit
 from jobs.ingest_audiobook.output.clip_writer import account_for_samples, make_rejections, write_chunk_clips
 from jobs.ingest_audiobook.output.ingest_state import UnitRecord, UnitWorkspace
 from jobs.ingest_audiobook.params import Params
+from jobs.ingest_audiobook.text.file_transcript import FileTranscript
 from jobs.ingest_audiobook.text.text_sources import Transcript
+from jobs.ingest_audiobook.text.transcript_rows import hash_sentences, make_sentence, sentences_between
 
 
 class BuildEvent(NamedTuple):
@@ -72,7 +74,7 @@ class _UnitBuilder:
     def add(self, chunk: SpeechChunk) -> None:
         """Cut a chunk into clips, write them, and add every sample to the record, in a clip or a rejection."""
         usable = usable_span(chunk, self.unit, self._rate_hz)
-        candidates, rejected, speech = self._transcript.find_candidates(chunk, self._limits, usable)
+        candidates, rejected, speech, said = self._transcript.find_candidates(chunk, self._limits, usable)
         candidates, credits = reject_credits(candidates)
         candidates, cut = reject_cut_words(candidates, usable)
         kept, not_kept = account_for_samples(candidates, rejected + credits + cut, speech, len(chunk.audio_24k))
@@ -84,6 +86,8 @@ class _UnitBuilder:
                 "clips": record.clips + clips,
                 "rejections": record.rejections + make_rejections(chunk, not_kept, self._recording),
                 "n_words": record.n_words + sum(candidate.n_words for _, _, candidate in kept),
+                "sentences": record.sentences
+                + [make_sentence(one, chunk.start_24k, self._recording, chunk.chapter) for one in said],
             }
         )
         self.last_chunk_s = chunk.duration_s
@@ -91,7 +95,12 @@ class _UnitBuilder:
     def finish(self, start_24k: int, *, is_recording_end: bool) -> None:
         """Stage the unit."""
         record = self._record or empty_record(self.unit, start_24k)
-        self._workspace.finish(record.model_copy(update={"is_recording_end": is_recording_end}))
+        given = ""
+        if isinstance(self._transcript, FileTranscript):
+            rows = self._transcript.sentences[record.recording]
+            given = hash_sentences(sentences_between(rows, record.start_24k, record.end_24k))
+        update = {"is_recording_end": is_recording_end, "given_sha256": given}
+        self._workspace.finish(record.model_copy(update=update))
 
 
 def empty_record(unit: WorkUnit, start_24k: int) -> UnitRecord:

@@ -189,7 +189,7 @@ class BookAligner:
         return PlacedRun(
             run.span,
             tuple(
-                TimedWord(word.word, run.start_s + at.start_s, run.start_s + at.end_s, word.start, word.end)
+                TimedWord(word.word, run.start_s + at.start_s, run.start_s + at.end_s, word.start, word.end, at.score)
                 for word, at in zip(words, fit.words, strict=True)
             ),
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol, TypeAlias
+from typing import Protocol
 
 from jobs.asr.model_registry import language_code
 from jobs.asr.pocketsphinx_asr import Recogniser
@@ -11,9 +11,13 @@ from jobs.audio.recording import Samples
 from jobs.audio.vad_segments import Span, merged, padded, speech_spans
 from jobs.books.text_decoding import BookText
 from jobs.ingest_audiobook.cut.clip_candidates import (
+    Candidates,
     ClipCandidate,
     ClipLimits,
+    Origin,
+    PlacedRun,
     RejectedSpan,
+    SaidSentence,
     joined_span,
     reject_by_length,
 )
@@ -21,15 +25,17 @@ from jobs.ingest_audiobook.cut.clip_filters import mark_cut_runs
 from jobs.ingest_audiobook.cut.sentence_candidates import CutText, sentence_candidates
 from jobs.ingest_audiobook.heard_book.matching import written_words
 from jobs.ingest_audiobook.heard_book.placement import BookPlacer
-from jobs.ingest_audiobook.heard_book.whisper_text import SpeechToText, hear
+from jobs.ingest_audiobook.heard_book.whisper_text import MIN_WINDOW_WITH_BOOK_S, HeardText, SpeechToText, hear
 from jobs.ingest_audiobook.input.source_files import SourceFiles
 from jobs.ingest_audiobook.input.speech_chunks import SpeechChunk
 from jobs.ingest_audiobook.input.work_units import WorkUnit
 from jobs.ingest_audiobook.params import Params, transcript_source
 from jobs.ingest_audiobook.text.book_aligner import BookAligner, BookPosition
-from jobs.ingest_audiobook.text.segment_clips import segment_candidates
+from jobs.ingest_audiobook.text.file_transcript import FileTranscript
+from jobs.ingest_audiobook.text.segment_clips import place_segments, segment_candidates
 from jobs.ingest_audiobook.text.subtitles import Segment, read_given_segments
 from jobs.ingest_audiobook.text.text_readers import read_book_text
+from jobs.ingest_audiobook.text.transcript_rows import read_transcript
 from jobs.text.sentences import find_breaks
 
 
@@ -48,16 +54,7 @@ OFFLINE_NOTE = (
     "hears more wrong words: transcript=whisper with whisper_model=base (0.15 GB) or large-v3 (3.1 GB)."
 )
 MAX_RUN_S = 25.0  # of speech without a pause, matched to the text as one
-
-Origin: TypeAlias = Literal["book", "asr", "subtitle"] | None
-
-
-class Candidates(NamedTuple):
-    """Outcome of a chunk: what to keep, what to reject, and all speech, rejected where neither covers it."""
-
-    kept: list[ClipCandidate]
-    rejected: list[RejectedSpan]
-    speech: list[RejectedSpan]
+MIN_BORDER_S = 0.8  # between words of the book and of Whisper's: its times are off by some tenths of a second
 
 
 class Transcript(Protocol):
@@ -98,11 +95,8 @@ class BookTranscript:
         """Make candidates whose every word was found in the speech."""
         runs = speech_spans(chunk.probabilities, max_span_s=MAX_RUN_S)
         placed, rejected = self._aligner.align(chunk.audio_16k, chunk.probabilities, runs)
-        kept, by_length = sentence_candidates(
-            self._cut_text, mark_cut_runs(placed, usable), runs, chunk.duration_s, limits
-        )
-        speech = [RejectedSpan(run, "cut_in_speech", "next to words that were kept") for run in runs]
-        return Candidates(kept, rejected + by_length, speech)
+        found = sentence_candidates(self._cut_text, mark_cut_runs(placed, usable), runs, chunk.duration_s, limits)
+        return found._replace(rejected=rejected + found.rejected)
 
     def begin(self, unit: WorkUnit) -> None:
         """Start at the book's first word with the first unit; the place of another unit is searched for."""
@@ -115,8 +109,10 @@ class HeardBookTranscript:
     origin: Origin = "book"
     keep_whole: Sequence[Span] = ()
 
-    def __init__(self, book: BookText, whisper: Transcriber, language: str) -> None:
+    def __init__(self, book: BookText, whisper: Transcriber, language: str, *, keeps_other_speech: bool) -> None:
+        """Use a book; ``keeps_other_speech``: where the narrator leaves it, the words are Whisper's."""
         self.text = book.text
+        self._keeps_other_speech = keeps_other_speech
         self.notes: Sequence[str] = (*book.notes, f"The text was matched to what Whisper {whisper.model!r} heard.")
         self._whisper = whisper
         self._language = language
@@ -126,12 +122,31 @@ class HeardBookTranscript:
 
     def find_candidates(self, chunk: SpeechChunk, limits: ClipLimits, usable: Span) -> Candidates:
         """Make candidates of the speech whose every word is the book's."""
-        heard = hear(chunk.audio_16k, chunk.probabilities, chunk.duration_s, self._whisper, self._language)
+        heard = hear(
+            chunk.audio_16k,
+            chunk.probabilities,
+            chunk.duration_s,
+            self._whisper,
+            self._language,
+            MIN_WINDOW_WITH_BOOK_S,
+        )
         placer, text = self._in_language(heard.language)
         placed, rejected = placer.place(heard, chunk.audio_16k, self._whisper)
-        kept, by_length = sentence_candidates(text, mark_cut_runs(placed, usable), heard.runs, chunk.duration_s, limits)
-        speech = [RejectedSpan(run, "cut_in_speech", "next to words that were kept") for run in heard.runs]
-        return Candidates(kept, [*heard.rejected, *rejected, *by_length], speech)
+        found = sentence_candidates(text, mark_cut_runs(placed, usable), heard.runs, chunk.duration_s, limits)
+        if self._keeps_other_speech:
+            other = _speech_outside(heard.placed, placed, rejected)
+            left = {run.span for run in other}
+            rejected = [one for one in rejected if one.span not in left]
+            more = sentence_candidates(
+                _text_of(heard), mark_cut_runs(other, usable), heard.runs, chunk.duration_s, limits
+            )
+            found = Candidates(
+                found.kept + more.kept,
+                found.rejected + more.rejected,
+                found.speech,
+                sorted(found.sentences + more.sentences, key=lambda sentence: sentence.start_s),
+            )
+        return found._replace(rejected=[*heard.rejected, *rejected, *found.rejected])
 
     def _in_language(self, code: str) -> tuple[BookPlacer, CutText]:
         if code not in self._placers:
@@ -142,6 +157,27 @@ class HeardBookTranscript:
 
     def begin(self, unit: WorkUnit) -> None:
         """Do nothing: every chunk is searched for in the whole book."""
+
+
+def _speech_outside(
+    heard: Sequence[PlacedRun], placed: Sequence[PlacedRun], rejected: Sequence[RejectedSpan]
+) -> list[PlacedRun]:
+    """Return the runs that the text lacks, but those so near to its words that a word may belong to either."""
+    outside = {one.span for one in rejected if one.reason == "not_in_text"}
+    return [
+        run
+        for run in heard
+        if run.span in outside
+        and all(
+            max(run.span.start_s - other.span.end_s, other.span.start_s - run.span.end_s) >= MIN_BORDER_S
+            for other in placed
+        )
+    ]
+
+
+def _text_of(heard: HeardText) -> CutText:
+    breaks = find_breaks(heard.text, heard.language)
+    return CutText(heard.text, heard.words, breaks, origin="asr", is_spoken_form=False)
 
 
 class RecognisedTranscript:
@@ -159,14 +195,11 @@ class RecognisedTranscript:
     def find_candidates(self, chunk: SpeechChunk, limits: ClipLimits, usable: Span) -> Candidates:
         """Transcribe speech and cut it at ends of sentences; without Whisper, cut it at pauses."""
         if self._whisper is None:
-            return Candidates(*speech_candidates(chunk.probabilities, chunk.duration_s, limits), [])
+            return Candidates(*speech_candidates(chunk.probabilities, chunk.duration_s, limits), [], [])
         heard = hear(chunk.audio_16k, chunk.probabilities, chunk.duration_s, self._whisper, self._language)
-        text = CutText(heard.text, heard.words, find_breaks(heard.text, heard.language), is_spoken_form=False)
-        kept, by_length = sentence_candidates(
-            text, mark_cut_runs(heard.placed, usable), heard.runs, chunk.duration_s, limits
-        )
-        speech = [RejectedSpan(run, "cut_in_speech", "next to words that were kept") for run in heard.runs]
-        return Candidates(kept, [*heard.rejected, *by_length], speech)
+        placed = mark_cut_runs(heard.placed, usable)
+        found = sentence_candidates(_text_of(heard), placed, heard.runs, chunk.duration_s, limits)
+        return found._replace(rejected=[*heard.rejected, *found.rejected])
 
     def begin(self, unit: WorkUnit) -> None:
         """Do nothing: there is no state."""
@@ -189,12 +222,16 @@ class SegmentTranscript:
         return [Span(segment.start_s, segment.end_s) for segment in self.segments[self._recording]]
 
     def find_candidates(self, chunk: SpeechChunk, limits: ClipLimits, usable: Span) -> Candidates:
-        """Make candidates of the segments in the chunk; close short ones are merged."""
+        """Make candidates of the segments in the chunk, with borders in pauses; close short ones are merged."""
         segments = self.segments[self._recording]
-        kept, rejected = segment_candidates(segments, chunk.start_s, chunk.duration_s, chunk.probabilities, limits)
+        placed = place_segments(segments, chunk.start_s, chunk.duration_s, chunk.probabilities)
+        kept, rejected = segment_candidates(placed, chunk.duration_s, limits)
         runs = speech_spans(chunk.probabilities, max_span_s=MAX_RUN_S)
         speech = [RejectedSpan(run, "not_in_segments", "speech without a given segment") for run in runs]
-        return Candidates(kept, rejected, speech)
+        sentences = [
+            SaidSentence(one.segment.text, (), self.origin, one.span.start_s, one.span.end_s) for one in placed
+        ]
+        return Candidates(kept, rejected, speech, sentences)
 
     def begin(self, unit: WorkUnit) -> None:
         """Switch to the segments of the unit's recording."""
@@ -208,6 +245,8 @@ def make_transcript(params: Params, files: SourceFiles, roots: Sequence[Path] | 
     ``model_unavailable``.
     """
     source = transcript_source(params)
+    if source == "file":
+        return FileTranscript(read_transcript(Path(params.transcript_file or ""), files.names), params.language)
     if source == "segments":
         return SegmentTranscript(read_given_segments(params, files, roots))
     if source == "book":
@@ -222,5 +261,6 @@ def make_transcript(params: Params, files: SourceFiles, roots: Sequence[Path] | 
         batch_size=params.whisper_batch_size,
     )
     if book is not None:
-        return HeardBookTranscript(book, whisper, params.language)
+        keeps_other_speech = params.outside_text == "asr"
+        return HeardBookTranscript(book, whisper, params.language, keeps_other_speech=keeps_other_speech)
     return RecognisedTranscript(whisper, params.language)

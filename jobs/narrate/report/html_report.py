@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, Samples
+from jobs.narrate.report.book_index import BookIndex, IndexedChapter, IndexedPassage
 from jobs.narrate.script.chapters import Section
+from jobs.narrate.script.passages import Passage
 from jobs.narrate.sound.timeline import Timeline
 from jobs.narrate.speech.take_store import KeptTake
 from jobs.reports import write_page
@@ -60,7 +61,7 @@ def write_report(
     title: str,
     rows: Sequence[ChapterRow],
     takes: Mapping[str, KeptTake],
-    keys: Mapping[Any, str],
+    keys: Mapping[Passage, str],
     skipped: Sequence[Section],
     notes: Sequence[str],
 ) -> None:
@@ -117,6 +118,42 @@ def write_report(
         n_doubtful=len(doubtful),
         skipped=[(section.title, section.why_skipped) for section in skipped[:MOST_SKIPPED]],
         notes=notes,
+    )
+
+
+def index_book(
+    title: str,
+    rows: Sequence[ChapterRow],
+    takes: Mapping[str, KeptTake],
+    keys: Mapping[Passage, str],
+    suffix: str | None,
+) -> BookIndex:
+    """Return the index of a book; ``suffix`` is that of the chapters' files, None where there are none."""
+    return BookIndex(
+        title=title,
+        chapters=tuple(
+            IndexedChapter(
+                number=row.timeline.chapter.number,
+                title=row.timeline.chapter.title,
+                start_s=round(row.start_s, 3),
+                duration_s=round(row.timeline.n_samples / CLIP_RATE_HZ, 3),
+                audio=f"{row.timeline.chapter.number:03d}.{suffix}" if suffix else "",
+                passages=tuple(
+                    IndexedPassage(
+                        key=keys[placed.passage],
+                        attempt=takes[keys[placed.passage]].attempt,
+                        text=placed.passage.text,
+                        said=placed.passage.said,
+                        start_s=round(placed.start / CLIP_RATE_HZ, 3),
+                        end_s=round(placed.end / CLIP_RATE_HZ, 3),
+                        rating=takes[keys[placed.passage]].rating,
+                        reasons=takes[keys[placed.passage]].reasons,
+                    )
+                    for placed in row.timeline.placed
+                ),
+            )
+            for row in rows
+        ),
     )
 
 

@@ -19,6 +19,7 @@ from jobs.files.atomic_io import open_binary
 from jobs.narrate.script.passages import PARAGRAPH_S
 from jobs.narrate.sound.timeline import Placed, Timeline
 
+LATEST_S = 253_402_300_799  # the end of the year 9999; files may say that they are of later ones
 _NOT_XML = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SUFFIXES = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
 _CONTAINER = """\
@@ -164,7 +165,7 @@ def write_read_along(
         "author": _clean(author or ""),
         "language": language or "und",
         "identifier": uuid.uuid5(uuid.NAMESPACE_OID, name),
-        "modified": datetime.fromtimestamp(int(modified_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "modified": datetime.fromtimestamp(min(max(0, int(modified_s)), LATEST_S), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "n_samples": sum(one.n_samples for one in chapters),
         "cover": _SUFFIXES[cover.codec] if cover else None,
         "seconds": _seconds,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from jobs.books.blocks import SCENE_BREAK, Block, Book
 
+LONGEST_TITLE = 300  # characters; files of audio hold no more than some ten thousand
 CHAPTER_LEVEL = 2
 """Headings of this level and above begin a chapter; where there are none, the highest that there are."""
 MOST_BEFORE = 0.25
@@ -54,7 +55,7 @@ def find_sections(book: Book, name: str, *, reads_front_matter: bool = False) ->
     sections = []
     for place, (headings, blocks) in enumerate(parts):
         named = [heading for heading in headings if heading.casefold() != (book.title or "").casefold()]
-        section = Section(": ".join(named) or book.title or name, tuple(headings), tuple(blocks))
+        section = Section((": ".join(named) or book.title or name)[:LONGEST_TITLE], tuple(headings), tuple(blocks))
         why = None
         if not reads_front_matter and any(_NOT_READ.fullmatch(heading.strip(" .:")) for heading in headings[-1:]):
             why = "by its heading, it is not read aloud"

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from jobs.books.blocks import SCENE_BREAK
+from jobs.errors import UserError
 from jobs.narrate.script.chapters import Section
 from jobs.narrate.script.pronunciation import Pronunciations
 from jobs.text.sentences import find_breaks
@@ -18,6 +19,8 @@ USUAL_CHARACTERS = 220
 """Sentences are joined up to this length: about 15 s, that of the clips which voices are trained on."""
 MOST_CHARACTERS = 400
 """A longer sentence is divided."""
+MOST_SAID = 2_000
+"""Of one passage with its pronunciations: what is said for a number is several times as long."""
 SHORT_CHARACTERS = 30
 """A shorter rest, of about six words, is joined with the text before; the rating counts no words below."""
 LETTERS_OF_A_SIGN, FIRST_SIGN = 4, "\u2e80"
@@ -63,7 +66,11 @@ class Chapter:
 
 
 def make_chapters(sections: Sequence[Section], language_code: str, pronunciations: Pronunciations) -> list[Chapter]:
-    """Divide the sections that are read into passages; one without words is left out."""
+    """Divide the sections that are read into passages; one without words is left out.
+
+    Raises:
+        UserError: ``pronunciation_invalid``: a passage would be said in too many words.
+    """
     counts: dict[str, int] = {}
     chapters: list[Chapter] = []
     for section in sections:
@@ -72,6 +79,12 @@ def make_chapters(sections: Sequence[Section], language_code: str, pronunciation
         passages = []
         for text, heading, pause_s in _parts(section, language_code):
             said = pronunciations.apply(say_heading(text) if heading else text)
+            if len(said) > MOST_SAID:
+                raise UserError(
+                    "pronunciation_invalid",
+                    f"{text[:40]!r} and what follows would be said in {len(said):,} characters, at most {MOST_SAID:,}.",
+                    "Shorten what the pronunciation file says for its words.",
+                )
             if any(character.isalnum() for character in said):
                 occurrence = counts[said] = counts.get(said, -1) + 1
                 passages.append(Passage(text, said, occurrence, pause_s, heading))

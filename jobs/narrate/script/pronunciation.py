@@ -8,7 +8,8 @@ from pathlib import Path
 from jobs.errors import UserError
 from jobs.files.reading import read_bytes
 
-MAX_BYTES, MAX_ENTRIES, MAX_LENGTH = 1 << 20, 20_000, 200
+MAX_BYTES, MAX_ENTRIES = 1 << 20, 20_000
+MAX_PHRASE, MAX_SAID = 80, 200  # characters
 _TOKEN = re.compile(r"(?<![’'])[^\W_]+")  # not the t of "don't"
 
 
@@ -17,11 +18,13 @@ class Pronunciations:
     """Ways to say words and phrases.
 
     Attributes:
-        entries: by their first word in lower case: the phrase and what to say, longest phrase first. A phrase with
-            capitals stands for itself only, one in lower case for any capitals.
+        said: what to say for each phrase. A phrase with capitals stands for itself only, one in lower case for any
+            capitals.
+        lengths: of the phrases that begin with a word in lower case, longest first.
     """
 
-    entries: Mapping[str, tuple[tuple[str, str], ...]]
+    said: Mapping[str, str]
+    lengths: Mapping[str, tuple[int, ...]]
 
     def apply(self, text: str) -> str:
         """Return a text as it is to be said."""
@@ -29,18 +32,18 @@ class Pronunciations:
         for match in _TOKEN.finditer(text):
             if match.start() < place:
                 continue
-            for phrase, said in self.entries.get(match[0].casefold(), ()):
-                end = match.start() + len(phrase)
+            for length in self.lengths.get(match[0].casefold(), ()):
+                end = match.start() + length
                 found = text[match.start() : end]
-                is_same = found == phrase or (phrase.islower() and found.lower() == phrase)
-                if is_same and not (text[end - 1].isalnum() and text[end : end + 1].isalnum()):
+                said = self.said.get(found) or self.said.get(found.lower()) if len(found) == length else None
+                if said and not (found[-1].isalnum() and text[end : end + 1].isalnum()):
                     parts += [text[place : match.start()], said]
                     place = end
                     break
         return "".join([*parts, text[place:]])
 
 
-NOTHING = Pronunciations({})
+NOTHING = Pronunciations({}, {})
 
 
 def read_pronunciations(path: Path) -> Pronunciations:
@@ -53,8 +56,8 @@ def read_pronunciations(path: Path) -> Pronunciations:
         lines = read_bytes(path, MAX_BYTES).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise _invalid(path, 1, f"it is not UTF-8 (byte {error.start})") from error
-    found: dict[str, dict[str, str]] = {}
-    n_entries = 0
+    found: dict[str, str] = {}
+    lengths: dict[str, set[int]] = {}
     for number, line in enumerate(lines, 1):
         content = line.partition("#")[0].strip()
         if not content:
@@ -63,15 +66,14 @@ def read_pronunciations(path: Path) -> Pronunciations:
         first = _TOKEN.match(phrase)
         if not sign or first is None:
             raise _invalid(path, number, "it is no WORD = SAY AS")
-        if max(len(phrase), len(said)) > MAX_LENGTH or n_entries >= MAX_ENTRIES:
-            raise _invalid(path, number, f"more than {MAX_LENGTH} characters, or than {MAX_ENTRIES:,} entries")
+        if len(phrase) > MAX_PHRASE or len(said) > MAX_SAID:
+            raise _invalid(path, number, f"more than {MAX_PHRASE} characters, or more than {MAX_SAID} to say")
+        if len(found) >= MAX_ENTRIES:
+            raise _invalid(path, number, f"more than {MAX_ENTRIES:,} entries")
         if said:
-            found.setdefault(first[0].casefold(), {})[phrase] = said
-            n_entries += 1
-    longest_first = {
-        first: tuple(sorted(entries.items(), key=lambda entry: -len(entry[0]))) for first, entries in found.items()
-    }
-    return Pronunciations(longest_first)
+            found[phrase] = said
+            lengths.setdefault(first[0].casefold(), set()).add(len(phrase))
+    return Pronunciations(found, {first: tuple(sorted(each, reverse=True)) for first, each in lengths.items()})
 
 
 def _invalid(path: Path, number: int, why: str) -> UserError:

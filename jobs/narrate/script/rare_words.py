@@ -4,6 +4,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from jobs.narrate.script.pronunciation import MAX_PHRASE
+
 MOST_LISTED = 2_000
 _HEAD = (
     "# Rare words of the book, with how often they occur. Complete a line as WORD = SAY AS.\n"
@@ -21,7 +23,8 @@ def find_rare_words(texts: Iterable[str], is_known: Callable[[str], bool] | None
         is_known: whether a dictionary has a word in lower case. None: there is none; rare is then what is never
             written in lower case, such as names, and what holds digits.
     """
-    counts = Counter(match[0] for text in texts for match in _WORD.finditer(text))
+    found = (match[0] for text in texts for match in _WORD.finditer(text))
+    counts = Counter(word for word in found if len(word) <= MAX_PHRASE)
     lower = {word for word in counts if word.islower()}
 
     def is_rare(word: str) -> bool:

@@ -58,16 +58,18 @@ def read_script(params: Params, language: str) -> Script:
             "text_empty", f"Nothing of {path} would be read.", "Give a book with words, or front_matter=read."
         )
     skipped = tuple(section for section in sections if section.why_skipped is not None)
-    chosen = _choose(chapters, params.chapters)
+    chosen = choose(chapters, params.chapters)
     return Script(book, params.title or book.title or path.stem, chosen, len(chapters), skipped)
 
 
-def _choose(chapters: Sequence[Chapter], numbers: Sequence[int] | None) -> tuple[Chapter, ...]:
-    unknown = sorted(set(numbers or ()) - {chapter.number for chapter in chapters})
+def choose(chapters: Sequence[Chapter], numbers: Sequence[int] | None) -> tuple[Chapter, ...]:
+    """Return the chapters of some numbers, or all. Raises ``UserError``: ``chapter_unknown``."""
+    wanted = set(numbers or ())
+    unknown = sorted(wanted - {chapter.number for chapter in chapters})
     if unknown:
         raise UserError(
             "chapter_unknown",
             f"The book has no chapter {', '.join(map(str, unknown[:10]))}: it has {len(chapters)} that are read.",
             "Call with dry_run to see their numbers.",
         )
-    return tuple(chapter for chapter in chapters if numbers is None or chapter.number in numbers)
+    return tuple(chapter for chapter in chapters if numbers is None or chapter.number in wanted)

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from jobs.cost import CHARACTERS_PER_S
+from jobs.errors import UserError
 from jobs.narrate.params import Params
 from jobs.narrate.script.passages import Passage
 from jobs.narrate.speech.judge import (
@@ -69,11 +70,23 @@ class Speaking:
         self._total_min = sum(len(passage.said) for passage in passages) / CHARACTERS_PER_S / 60
 
     def run(self) -> Narrated:
-        """Speak what is missing, decide, and delete the takes that are not used."""
+        """Speak what is missing, decide, and delete the takes that are not used.
+
+        Raises:
+            UserError: ``passage_unknown``.
+        """
+        wanted = self._params.takes
+        if unknown := sorted(set(wanted) - set(self._passages)):
+            raise UserError(
+                "passage_unknown",
+                f"takes names {unknown[0]}, which is no passage of {self._params.text} with this voice.",
+                "Keys are in book.json of the narration; a change of text, voice or pronunciation changes them.",
+            )
         kept = {key: found for key in self._passages if (found := self._store.find_kept(key, self._policy))}
         self._done_min = sum(self._minutes(key, take.attempt) for key, take in kept.items())
         self._report(f"{len(self._passages)} passages, {len(kept)} done already")
-        open_keys = [key for key in self._passages if key not in kept]
+        again = {key: number for key, number in wanted.items() if key not in kept or kept[key].attempt != number}
+        open_keys = [key for key in self._passages if key not in kept and key not in again]
         self._speak(open_keys, FIRST)
         if open_keys:
             judge = self._make_judge()
@@ -81,6 +94,8 @@ class Speaking:
                 open_keys = self._decide(open_keys, attempt, judge, kept)
                 if open_keys:
                     self._speak(open_keys, attempt + 1)
+        for number in sorted(set(again.values())):
+            self._speak_again([key for key in self._passages if again.get(key) == number], number, kept)
         self._store.remove_others([(key, take.attempt) for key, take in kept.items()])
         return Narrated(kept, self._n_spoken)
 
@@ -99,6 +114,15 @@ class Speaking:
             kept[key] = KeptTake(attempt=FIRST + best, rating=chosen.rating, reasons=chosen.reasons)
             self._store.decide(key, self._policy, kept[key])
         return left
+
+    def _speak_again(self, keys: Sequence[str], attempt: int, kept: dict[str, KeptTake]) -> None:
+        """Speak an attempt at some passages and keep it, whatever the checks say: a person has asked for it."""
+        self._speak(keys, attempt)
+        judge = self._make_judge()
+        for key in keys:
+            found = self._judge(key, attempt, judge)
+            kept[key] = KeptTake(attempt=attempt, rating=found.rating, reasons=found.reasons)
+            self._store.decide(key, self._policy, kept[key])
 
     def _judge(self, key: str, attempt: int, judge: Judge) -> Judgement:
         take = self._store.find(key, attempt)

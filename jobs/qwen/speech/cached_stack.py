@@ -6,6 +6,7 @@ and up, one rotation for queries and keys. Keys and values are written where the
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -79,9 +80,11 @@ class StackWeights:
         """Matrices of all layers."""
         return [matrix for layer in self.layers for matrix in layer.matrices]
 
-    def pack(self, n_rows: int) -> None:
-        """Pack the matrices of all layers for products of several rows."""
-        self.layers = [layer.pack(n_rows) for layer in self.layers]
+    def pack(self, n_rows: int) -> StackWeights:
+        """Return the weights with packed matrices in all layers, for products of several rows."""
+        packed = copy(self)
+        packed.layers = [layer.pack(n_rows) for layer in self.layers]
+        return packed
 
     def rotations(self, n_positions: int) -> Tensor:
         """Return the rotary embedding (positions, 1, 2 * head_dim): cosines, and sines of ``roll`` for ``_rotate``."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -19,8 +18,8 @@ from jobs.qwen.speech.code_predictor import CodePredictor
 from jobs.qwen.speech.cuda_graph import Record, Recording, record_on
 from jobs.qwen.speech.decoder_weights import DecoderWeights
 from jobs.qwen.speech.decoding import Decoding
-from jobs.qwen.speech.prompts import Prompt
 from jobs.qwen.speech.sampling import Choice, penalise
+from jobs.qwen.speech.takes import DecodedTake, Slot, TakeRequest
 
 logger = logging.getLogger(__name__)
 
@@ -28,47 +27,6 @@ FIRST_POSITIONS = 512
 """Positions that a slot starts with; doubled when a take needs more."""
 LENGTH_STEP = 64
 """Takes of a batch look at a multiple of this many positions, so that sums hardly depend on the longest of them."""
-
-
-@dataclass
-class Slot:
-    """A take that is being decoded.
-
-    Attributes:
-        frames: codes of the finished frames, 16 each.
-        compute_s: time of its prompt, and its share of the time of every frame.
-    """
-
-    key: int
-    n_prompt: int
-    max_frames: int
-    generator: torch.Generator
-    frames: list[list[int]] = field(default_factory=list)
-    compute_s: float = 0.0
-
-
-@dataclass(frozen=True)
-class DecodedTake:
-    """Codes of a take.
-
-    Attributes:
-        codes: (frames, 16) on the CPU. A take that did not end has a frame more than its limit.
-        compute_s: its share of the loop's time.
-    """
-
-    key: int
-    codes: Tensor
-    compute_s: float
-
-
-@dataclass(frozen=True)
-class TakeRequest:
-    """A take to decode: its prompt, the seed of its random numbers, and the most frames."""
-
-    key: int
-    prompt: Prompt
-    seed: int
-    max_frames: int
 
 
 class DecodeLoop:
@@ -90,7 +48,7 @@ class DecodeLoop:
             n_positions: that a slot has place for at first.
             record: records a frame, to make it as a whole; default: that of the device.
         """
-        weights.prepare(n_slots)
+        weights = weights.prepare(n_slots)
         talker = weights.talker
         self.slots: list[Slot | None] = [None] * n_slots
         self._stack = CachedStack(weights.talker_stack, n_slots, n_positions)
@@ -116,6 +74,7 @@ class DecodeLoop:
         self._end = self._first_end = 0
         self._positions = torch.zeros(n_slots, dtype=torch.long, device=device)
         self._n_frames = torch.zeros(n_slots, dtype=torch.long, device=device)
+        self._is_taken = torch.zeros(n_slots, dtype=torch.long, device=device)
         self._texts = like.new_zeros(n_slots, 1, width)
         self._n_texts = torch.zeros(n_slots, dtype=torch.long, device=device)
         self._row = torch.arange(n_slots, device=device)
@@ -145,6 +104,7 @@ class DecodeLoop:
         self._hidden[row] = hidden[-1]
         self._positions[row] = n
         self._n_frames[row] = 0
+        self._is_taken[row] = 1
         self._penalties[row] = 1
         self._texts[row] = prompt.padding
         self._texts[row, : len(prompt.frame_texts)] = prompt.frame_texts
@@ -187,10 +147,16 @@ class DecodeLoop:
                 slot.frames.append(codes[row])
             if is_end or len(slot.frames) > slot.max_frames:
                 self._check(row)
-                self.slots[row] = None
+                self._release(row)
                 frames = torch.tensor(slot.frames, dtype=torch.long).view(-1, N_CODEBOOKS)
                 ended.append(DecodedTake(slot.key, frames, slot.compute_s))
         return ended
+
+    @torch.inference_mode()
+    def cancel(self, slot: Slot) -> None:
+        """Stop a take and free its slot; one that has ended already stays as it is."""
+        if slot in self.slots:
+            self._release(self.slots.index(slot))
 
     def run(
         self, requests: Iterable[TakeRequest], on_frame: Callable[[], None] = lambda: None
@@ -214,6 +180,11 @@ class DecodeLoop:
                 return
             on_frame()
             yield from self.step()
+
+    def _release(self, row: int) -> None:
+        """Free a slot. A free one stays at its first position, or it would grow out of the caches."""
+        self.slots[row] = None
+        self._is_taken[row] = self._positions[row] = self._n_frames[row] = 0
 
     def _check(self, row: int) -> None:
         """Check that an ended take was computed with numbers: what is none stays in the caches until the end."""
@@ -282,8 +253,8 @@ class DecodeLoop:
         rotations = stack.rotations.index_select(0, self._positions)
         rows = slice(0, len(self.slots))
         self._hidden.copy_(stack.forward(x, write_at, rotations, rows, length, mask))
-        self._positions.add_(1)
-        self._n_frames.add_(1)
+        self._positions.add_(self._is_taken)
+        self._n_frames.add_(self._is_taken)
 
     def _reserve(self, n_positions: int, n_texts: int) -> None:
         """Grow caches to a number of positions, and the texts that are added to frames."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from copy import copy
+from functools import cached_property
 from typing import Any
 
 from jobs.qwen.speech.cached_stack import StackWeights
-from jobs.qwen.speech.matrices import Matrix, may_pack
+from jobs.qwen.speech.matrices import PACKED_FROM_ROWS, Matrix, may_pack
 
 
 class DecoderWeights:
@@ -23,14 +25,24 @@ class DecoderWeights:
         self.talker_head = Matrix(model.talker.codec_head.weight)
         self.predictor_heads = [Matrix(head.weight) for head in model.talker.code_predictor.lm_head]
 
-    def prepare(self, n_rows: int) -> None:
-        """Pack the weights for a number of takes at once, where that is of use."""
+    def prepare(self, n_rows: int) -> DecoderWeights:
+        """Return the weights for a number of takes at once: packed where that is of use.
+
+        They depend on nothing else, so that a take does not depend on the loops before it.
+        """
         stacks = (self.talker_stack, self.predictor_stack)
         if may_pack([*stacks[0].matrices, *stacks[1].matrices, self.talker_head, *self.predictor_heads], n_rows):
-            for stack in stacks:
-                stack.pack(n_rows)
-            self.talker_head = self.talker_head.pack(n_rows)
-            self.predictor_heads = [head.pack(n_rows) for head in self.predictor_heads]
+            return self._packed
+        return self
+
+    @cached_property
+    def _packed(self) -> DecoderWeights:
+        packed = copy(self)
+        packed.talker_stack = self.talker_stack.pack(PACKED_FROM_ROWS)
+        packed.predictor_stack = self.predictor_stack.pack(PACKED_FROM_ROWS)
+        packed.talker_head = self.talker_head.pack(PACKED_FROM_ROWS)
+        packed.predictor_heads = [head.pack(PACKED_FROM_ROWS) for head in self.predictor_heads]
+        return packed
 
     @property
     def bytes_per_position(self) -> int:

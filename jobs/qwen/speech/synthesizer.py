@@ -24,10 +24,12 @@ from jobs.qwen.model_info import VoiceModel
 from jobs.qwen.precision import synthesis_precision
 from jobs.qwen.speaker_embedding import SHORTEST_REFERENCE_S
 from jobs.qwen.speech.codec_stream import CodecStream
-from jobs.qwen.speech.decode_loop import FIRST_POSITIONS, DecodeLoop, TakeRequest
+from jobs.qwen.speech.decode_loop import FIRST_POSITIONS, DecodeLoop
 from jobs.qwen.speech.decoder_weights import DecoderWeights
 from jobs.qwen.speech.decoding import SAMPLING, Decoding
 from jobs.qwen.speech.prompts import build_prompt
+from jobs.qwen.speech.sound import Reference, Speech
+from jobs.qwen.speech.takes import TakeRequest
 
 logger = logging.getLogger(__name__)
 
@@ -40,44 +42,6 @@ FIRST_BLOCK_FRAMES, MOST_BLOCK_FRAMES = 2, 32
 """Frames that a stream decodes at once: few at first, so that it begins soon, then twice as many each time."""
 POSITIONS_AROUND_TEXT = 32
 """More than the positions of role, language, speaker and line ends."""
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A clip whose voice a base model clones.
-
-    Attributes:
-        samples: float32 mono at 24 kHz.
-        text: transcript of the clip. With it the model continues the clip, which gives the closest likeness; without
-            it the model takes the timbre alone.
-    """
-
-    samples: NDArray[np.float32]
-    text: str | None = None
-
-    @property
-    def duration_s(self) -> float:
-        """Length of the clip in seconds."""
-        return len(self.samples) / SAMPLE_RATE_HZ
-
-
-@dataclass(frozen=True)
-class Speech:
-    """Synthesized audio, float32 mono at 24 kHz.
-
-    Attributes:
-        hit_limit: it was cut at the limit because it did not end.
-        compute_s: its share of the time that the takes spoken beside it took.
-    """
-
-    samples: NDArray[np.float32]
-    hit_limit: bool
-    compute_s: float
-
-    @property
-    def duration_s(self) -> float:
-        """Length of the audio in seconds."""
-        return len(self.samples) / SAMPLE_RATE_HZ
 
 
 @dataclass(frozen=True)
@@ -138,11 +102,11 @@ class Synthesizer:
             requests = (self.request(number, *take) for number, take in enumerate(takes))
             for decoded in loop.run(requests, on_frame):
                 began = time.perf_counter()
-                max_frames = _max_frames(takes[decoded.key][1])
+                n_most = max_frames(takes[decoded.key][1])
                 with torch.inference_mode():
-                    samples = self._decode(decoded.codes)[: max_frames * SAMPLES_PER_FRAME]
+                    samples = self.decode(decoded.codes)[: n_most * SAMPLES_PER_FRAME]
                 compute_s = decoded.compute_s + time.perf_counter() - began
-                yield decoded.key, Speech(samples, len(decoded.codes) > max_frames, compute_s)
+                yield decoded.key, Speech(samples, len(decoded.codes) > n_most, compute_s)
 
     def stream(self, text: str, decoding: Decoding) -> Iterator[NDArray[np.float32]]:
         """Synthesize one text and yield its samples while it is spoken, the first after two frames.
@@ -158,7 +122,7 @@ class Synthesizer:
         with full_float32(), gpu_memory_explained("max_seconds"):
             loop = DecodeLoop(self.weights, 1, decoding)
             codec = CodecStream(self.upstream.model.speech_tokenizer)
-            before = self._reference_codes
+            before = self.reference_codes
             if before is not None:
                 codec.decode(before.cpu())
             slot = loop.admit(self.request(0, text, decoding))
@@ -177,24 +141,20 @@ class Synthesizer:
             UserError: ``cuda_oom``.
         """
         began = time.perf_counter()
-        max_frames = _max_frames(decoding)
+        n_most = max_frames(decoding)
         torch.manual_seed(decoding.seed)
         with full_float32(), gpu_memory_explained("max_seconds"):
-            waveforms, _ = self.speak_with(self.upstream, text, **decoding.to_stock(max_frames))
+            waveforms, _ = self.speak_with(self.upstream, text, **decoding.to_stock(n_most))
         samples: NDArray[np.float32] = np.asarray(waveforms[0], np.float32)
         # rounded: upstream cuts the reference off by a proportion, which may miss a sample
-        hit_limit = round(len(samples) / SAMPLES_PER_FRAME) > max_frames
-        return Speech(samples[: max_frames * SAMPLES_PER_FRAME], hit_limit, time.perf_counter() - began)
+        hit_limit = round(len(samples) / SAMPLES_PER_FRAME) > n_most
+        return Speech(samples[: n_most * SAMPLES_PER_FRAME], hit_limit, time.perf_counter() - began)
 
     def count_slots(self, takes: Sequence[tuple[str, Decoding]], cache_bytes: int = CACHE_BYTES) -> int:
         """Return how many of some takes are spoken at once, as far as the caches of the longest fit."""
         if self.weights is None:
             return 1
-        others = [self.instruct or "", *(item.ref_text or "" for item in self.clone_prompt or [])]
-        n_fixed = sum(len(words.encode()) for words in others) + POSITIONS_AROUND_TEXT
-        n_fixed += sum(0 if item.ref_code is None else len(item.ref_code) for item in self.clone_prompt or [])
-        # a token has at least one byte
-        longest = max(n_fixed + len(text.encode()) + _max_frames(decoding) for text, decoding in takes)
+        longest = max(self.count_positions(*take) for take in takes)
         capacity = FIRST_POSITIONS
         while capacity < longest:
             capacity *= 2
@@ -202,10 +162,18 @@ class Synthesizer:
         n_rounds = -(-len(takes) // most)
         return -(-len(takes) // n_rounds)
 
+    def count_positions(self, text: str, decoding: Decoding) -> int:
+        """Return the most positions that a take needs in the caches."""
+        others = [self.instruct or "", *(item.ref_text or "" for item in self.clone_prompt or [])]
+        n_fixed = sum(len(words.encode()) for words in others) + POSITIONS_AROUND_TEXT
+        n_fixed += sum(0 if item.ref_code is None else len(item.ref_code) for item in self.clone_prompt or [])
+        # a token has at least one byte
+        return n_fixed + len(text.encode()) + max_frames(decoding)
+
     def request(self, number: int, text: str, decoding: Decoding) -> TakeRequest:
         """Return what the decode loop needs of a take."""
         prompt = build_prompt(self.upstream, lambda upstream: self.speak_with(upstream, text))
-        return TakeRequest(number, prompt, decoding.seed, _max_frames(decoding))
+        return TakeRequest(number, prompt, decoding.seed, max_frames(decoding))
 
     def speak_with(self, upstream: Any, text: str, **options: Any) -> Any:
         """Call the method of a ``Qwen3TTSModel`` that speaks with this voice."""
@@ -221,14 +189,14 @@ class Synthesizer:
         )
 
     @property
-    def _reference_codes(self) -> torch.Tensor | None:
+    def reference_codes(self) -> torch.Tensor | None:
         """Codes that a clone with a transcript continues."""
         codes: torch.Tensor | None = None if self.clone_prompt is None else self.clone_prompt[0].ref_code
         return codes
 
-    def _decode(self, codes: torch.Tensor) -> NDArray[np.float32]:
+    def decode(self, codes: torch.Tensor) -> NDArray[np.float32]:
         """Decode the codes of a take; a clone with a transcript continues the codes of its reference."""
-        before = self._reference_codes
+        before = self.reference_codes
         if before is not None:
             codes = torch.cat([before.to(codes.device), codes])
         waveforms, _ = self.upstream.model.speech_tokenizer.decode([{"audio_codes": codes}])
@@ -236,7 +204,8 @@ class Synthesizer:
         return samples if before is None else samples[len(before) * SAMPLES_PER_FRAME :]
 
 
-def _max_frames(decoding: Decoding) -> int:
+def max_frames(decoding: Decoding) -> int:
+    """Return the most frames of a take."""
     return max(1, int(decoding.max_seconds * FRAMES_PER_SECOND))
 
 

@@ -44,7 +44,7 @@ class Projection(Function):
         x, weight = ctx.saved_tensors
         return (
             times_transposed(grad, weight.t()) if ctx.needs_input_grad[0] else None,
-            None if x is None else grad.flatten(0, -2).t() @ x.flatten(0, -2),
+            None if x is None else _grad_of_weight(weight, grad, x),
         )
 
 
@@ -154,9 +154,7 @@ class GatedProjection(Function):
         gate, up, weight = ctx.saved_tensors
         activated, grad_weight = F.silu(gate), None
         if ctx.needs_input_grad[2]:
-            product = (activated * up).flatten(0, -2)
-            grad_weight = (grad.flatten(0, -2).t() @ product.to(grad.dtype)).to(weight.dtype)
-            del product
+            grad_weight = _grad_of_weight(weight, grad, (activated * up).to(grad.dtype))
         return *_gate_backward(times_transposed(grad, weight.to(grad.dtype).t()), gate, up, activated), grad_weight
 
 
@@ -235,7 +233,7 @@ class LinearCrossEntropy(Function):
             if grad_states is not None:
                 grad_states[first : first + LOSS_ROWS] = times_transposed(grad_logits, cast.t())
             if grad_weight is not None:
-                grad_weight += grad_logits.t() @ part
+                _add_product(grad_weight, grad_logits, part)
         ctx.save_for_backward(grad_states, grad_weight)
         return total
 
@@ -250,6 +248,28 @@ class LinearCrossEntropy(Function):
             None if grad_weight is None else (grad_weight.float() * factor).to(grad_weight.dtype),
             None,
         )
+
+
+def _grad_of_weight(weight: torch.Tensor, grad: torch.Tensor, x: torch.Tensor) -> torch.Tensor | None:
+    """Compute the gradient (out, in) of a weight; if it has one of earlier micro-batches, add to that and return None.
+
+    Args:
+        grad: (..., out), of the product.
+        x: (..., in), in the number format of ``grad``.
+    """
+    grad, x = grad.flatten(0, -2), x.flatten(0, -2)
+    if weight.grad is None:
+        return (grad.t() @ x).to(weight.dtype)
+    _add_product(weight.grad, grad, x)
+    return None
+
+
+def _add_product(total: torch.Tensor, grad: torch.Tensor, x: torch.Tensor) -> None:
+    """Add ``grad.T @ x`` to a sum, in one pass over memory if all have one number format."""
+    if total.dtype == grad.dtype:
+        total.addmm_(grad.t(), x)
+    else:
+        total += grad.t() @ x
 
 
 def _inverse_rms(x: torch.Tensor, eps: float) -> torch.Tensor:

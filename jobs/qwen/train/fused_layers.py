@@ -82,14 +82,16 @@ def _attention(
         )
     )
     value = attention.v_proj(hidden_states).view(heads).transpose(1, 2)
-    out = _attend(query, key, value, attention_mask, attention.scaling)
+    out = attend(query, key, value, attention_mask, attention.scaling)
     return attention.o_proj(out.transpose(1, 2).flatten(2)), None
 
 
-def _attend(
+def attend(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, scaling: float
 ) -> torch.Tensor:
-    if query.device.type != "cpu" and query.dtype != torch.float32:  # flash attention shares keys among queries
+    """Compute attention; without a mask causal. Keys and values may have fewer heads than queries."""
+    is_half = query.device.type != "cpu" and query.dtype != torch.float32
+    if is_half and torch.backends.cuda.flash_sdp_enabled():  # type: ignore[no-untyped-call]  # shares keys among queries
         return F.scaled_dot_product_attention(
             query, key, value, attn_mask=mask, is_causal=mask is None, scale=scaling, enable_gqa=True
         )

@@ -2,9 +2,10 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -24,7 +25,14 @@ ADAPTER_NAME = "default"
 
 
 def add_adapters(
-    model: Any, *, r: int, alpha: int, dropout: float, targets: str = "talker", use_rslora: bool = False
+    model: Any,
+    *,
+    r: int,
+    alpha: int,
+    dropout: float,
+    targets: str = "talker",
+    use_rslora: bool = False,
+    use_dora: bool = False,
 ) -> Any:
     """Freeze an upstream model and insert trainable float32 adapters, in place.
 
@@ -33,6 +41,7 @@ def add_adapters(
         targets: a name of ``PRESETS``, or a regular expression that a layer's whole name must match, e.g.
             ``talker\\.model\\.layers\\.\\d+\\.self_attn\\.(q|v)_proj``.
         use_rslora: scale so that a larger rank does not learn more slowly.
+        use_dora: also train the norm of each row of the weights.
 
     Returns:
         The ``PeftModel`` around it, for ``save_adapter``. Forward passes still use ``model``.
@@ -49,7 +58,14 @@ def add_adapters(
     model.requires_grad_(False)
     return get_peft_model(
         model,
-        LoraConfig(r=r, lora_alpha=alpha, lora_dropout=dropout, target_modules=pattern, use_rslora=use_rslora),
+        LoraConfig(
+            r=r,
+            lora_alpha=alpha,
+            lora_dropout=dropout,
+            target_modules=pattern,
+            use_rslora=use_rslora,
+            use_dora=use_dora,
+        ),
         adapter_name=ADAPTER_NAME,
         autocast_adapter_dtype=True,  # float32 adapters also in a half-precision model
     )
@@ -105,12 +121,15 @@ def quantise(model: Any, targets: str = PRESETS["talker"]) -> None:
         setattr(model.get_submodule(owner), leaf, small.to(weight.device))
 
 
-def changed_weights(model: Any) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
+def changed_weights(
+    model: Any, trained: Mapping[str, torch.Tensor] = MappingProxyType({})
+) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
     """Return how training has changed the weights that it started from.
 
     Args:
         model: trained upstream model, with or without adapters. Its frozen weights, which may be rounded, are not
             used, nor are weights outside the talker.
+        trained: weights that are taken instead of the model's, which may be divided among processes.
 
     Returns:
         By name, a function from the base's weight on disk to the trained one, in float32 on the CPU. Names that are
@@ -122,14 +141,19 @@ def changed_weights(model: Any) -> dict[str, Callable[[torch.Tensor], torch.Tens
             changed[f"{name}.weight"] = partial(_merge, module)
     for name, parameter in model.named_parameters():
         if parameter.requires_grad and name.startswith("talker.") and ".lora_" not in name:
-            changed[name] = partial(_take, parameter)
+            changed[name] = partial(_take, trained.get(name, parameter))
     return changed
 
 
 def _merge(layer: Any, original: torch.Tensor) -> torch.Tensor:
     with torch.no_grad():
         delta: torch.Tensor = layer.get_delta_weight(ADAPTER_NAME)
-        return original.float() + delta.float().cpu()
+        merged = original.float() + delta.float().cpu()
+        if ADAPTER_NAME not in layer.lora_magnitude_vector:
+            return merged
+        norms = layer.lora_magnitude_vector[ADAPTER_NAME].weight.float().cpu()  # of the rows, with DoRA
+        scaled: torch.Tensor = merged * (norms / torch.linalg.norm(merged, dim=1))[:, None]
+        return scaled
 
 
 def _take(parameter: torch.Tensor, original: torch.Tensor) -> torch.Tensor:

@@ -63,8 +63,8 @@ class Runner:
     def __init__(self, settings: Settings, *, starts_supervisor: bool = True) -> None:
         self._starts_supervisor = starts_supervisor
         self._settings = settings
-        self._home = Home(settings.home)
-        self._store = Store(self._home)
+        self.home = Home(settings.home)
+        self._store = Store(self.home)
 
     def submit(
         self,
@@ -108,7 +108,7 @@ class Runner:
         row, created = submission.take(request, self._store, self._settings)
         if not self._store.connection.in_transaction:
             self._see_to(row)
-            supervisor_launcher.wake(self._home)
+            supervisor_launcher.wake(self.home)
         return Submission(self._record(row), created)
 
     def check(self, kind: JobKind, params: Strict, **given: Any) -> JobRecord | None:
@@ -144,7 +144,7 @@ class Runner:
         with self._store.transaction():
             yield
         self._ensure_supervisor()
-        supervisor_launcher.wake(self._home)
+        supervisor_launcher.wake(self.home)
 
     def get(self, job_id: str) -> JobRecord:
         """Return a job's record. Raises ``UserError`` ``job_unknown``."""
@@ -170,7 +170,7 @@ class Runner:
         self._row(job_id)
         self._store.ask_to_cancel(job_id)
         self._store.cancel_waiting(job_id)
-        supervisor_launcher.wake(self._home)
+        supervisor_launcher.wake(self.home)
         return self.get(job_id)
 
     def progress(self, job_id: str) -> Progress | None:
@@ -184,7 +184,7 @@ class Runner:
 
     def log_path(self, job_id: str) -> Path:
         """Return the newest attempt's log; the file is there once the worker has started. Raises ``job_unknown``."""
-        return self._home.attempt(job_id, max(1, self._row(job_id).attempt)).log
+        return self.home.attempt(job_id, max(1, self._row(job_id).attempt)).log
 
     def log_tail(self, job_id: str, n_lines: int) -> _Lines:
         """Read the last lines of the log, at most a megabyte. Raises ``job_unknown``."""
@@ -198,7 +198,7 @@ class Runner:
     def lineage(self, job_id: str) -> Lineage:
         """Return the origin of a job's artifacts. Raises ``job_unknown``."""
         row = self._row(job_id)
-        ran = records.read_record(self._home.job_file(job_id)) or {}
+        ran = records.read_record(self.home.job_file(job_id)) or {}
         return Lineage(
             kind=row.kind,
             state=JobRecord.model_validate({"job_id": row.id, "kind": row.kind, "state": row.state}).state,
@@ -223,7 +223,7 @@ class Runner:
                 f"No artifact {handle!r}: the job ({self._row(job_id).state}) has published {names}.",
                 f"Look at it with get_job job_id={job_id!r}.",
             )
-        if self._home.collected(job_id).exists() and not Path(found[name].path).exists():
+        if self.home.collected(job_id).exists() and not Path(found[name].path).exists():
             raise UserError(
                 "artifact_collected",
                 f"{handle} was deleted by a collection (./run.sh gc) to free the disk.",
@@ -235,13 +235,13 @@ class Runner:
         self, *, older_than_s: float | None = None, max_bytes: int | None = None
     ) -> garbage_collection.Collection:
         """Choose the files that ``collect`` would delete now; see ``garbage_collection.plan`` for the arguments."""
-        return garbage_collection.plan(self._store, self._home, older_than_s=older_than_s, max_bytes=max_bytes)
+        return garbage_collection.plan(self._store, self.home, older_than_s=older_than_s, max_bytes=max_bytes)
 
     def collect(
         self, *, older_than_s: float | None = None, max_bytes: int | None = None
     ) -> garbage_collection.Collection:
         """Delete files of finished jobs that nothing references any more; the jobs stay known."""
-        return garbage_collection.collect(self._store, self._home, older_than_s=older_than_s, max_bytes=max_bytes)
+        return garbage_collection.collect(self._store, self.home, older_than_s=older_than_s, max_bytes=max_bytes)
 
     def wait(self, job_id: str, timeout_s: float, on_progress: OnProgress | None = None) -> JobRecord:
         """Block until a job is finished or the time is over. Raises ``job_unknown``.
@@ -274,7 +274,7 @@ class Runner:
     def _row(self, job_id: str) -> JobRow:
         row = self._store.get(job_id)
         if row is None:
-            raise unknown_job(job_id, self._store, self._home.path)
+            raise unknown_job(job_id, self._store, self.home.path)
         return row
 
     def _see_to(self, row: JobRow) -> None:
@@ -291,7 +291,7 @@ class Runner:
             logger.warning("%s", error)
 
     def _attempts(self, job_id: str) -> _Attempts:
-        return self._home.attempts(job_id, self._row(job_id).attempt)
+        return self.home.attempts(job_id, self._row(job_id).attempt)
 
     def _record(self, row: JobRow) -> JobRecord:
         return StatusReader(self._store, self._settings).records([row])[0]

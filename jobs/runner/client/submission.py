@@ -47,8 +47,8 @@ class SubmissionRequest:
         return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
 
     def backend_of(self, settings: Settings) -> str:
-        """Return the backend of the job itself: a director runs beside the store, its children elsewhere."""
-        return "local" if self.kind.resource == "director" else self.backend or settings.backend
+        """Return the backend of the job itself: a director and a service run beside the store."""
+        return "local" if self.kind.resource in ("director", "service") else self.backend or settings.backend
 
 
 def check(
@@ -177,8 +177,8 @@ def _by_fingerprint(request: SubmissionRequest, store: Store, settings: Settings
         return None
     home = Home(settings.home)
     for row in store.by_fingerprint(request.kind.name, request.fingerprint):
-        if home.collected(row.id).exists():
-            continue
+        if home.collected(row.id).exists() or (row.state == "succeeded" and request.kind.resource == "service"):
+            continue  # a service that has ended serves no longer
         made = artifacts.published(home.attempts(row.id, row.attempt))
         if row.state != "succeeded" or all(artifacts.is_on_disk(artifact) for artifact in made):
             return row

@@ -88,9 +88,14 @@ def is_alive(pid: int, started: str | None) -> bool:
     return started is not None and start_time(pid) == started
 
 
-def is_of_attempt(pid: int, started: str | None, mark: str) -> bool:
-    """True when the process still runs and was started for the attempt: a file alone does not say whom to stop."""
-    return is_alive(pid, started) and (not PROC.is_dir() or _carries(pid, mark, EXEC_WAIT_S))
+def is_of_attempt(pid: int, started: str | None, mark: str) -> bool | None:
+    """Return whether the process still runs and was started for the attempt: a file alone does not say whom to stop.
+
+    None: it runs, and its program is still being started, so that the kernel does not show its environment yet.
+    """
+    if not is_alive(pid, started):
+        return False
+    return not PROC.is_dir() or _carries(pid, mark, EXEC_WAIT_S)
 
 
 def signal_group(group: int, number: signal.Signals) -> None:
@@ -165,11 +170,11 @@ def _descends(pid: int, root: int, parents: dict[int, int]) -> bool:
     return False
 
 
-def _carries(pid: int, mark: str, wait_s: float = SCAN_WAIT_S) -> bool:
+def _carries(pid: int, mark: str, wait_s: float = SCAN_WAIT_S) -> bool | None:
     """Return whether a process has the mark in its environment.
 
     The kernel shows no environment while a program is being started, so an empty one is read again for ``wait_s``; so
-    is that of a process whose memory is gone and whose end comes in a moment.
+    is that of a process whose memory is gone and whose end comes in a moment. None: it is still empty.
     """
     deadline = time.monotonic() + wait_s
     while True:
@@ -179,8 +184,12 @@ def _carries(pid: int, mark: str, wait_s: float = SCAN_WAIT_S) -> bool:
             content = b""
         except OSError:
             return False
-        if content or _is_without_environment(pid) or time.monotonic() > deadline:
+        if content:
             return f"{MARK}={mark}".encode() in content.split(b"\0")
+        if _is_without_environment(pid):
+            return False
+        if time.monotonic() > deadline:
+            return None
         time.sleep(EXEC_POLL_S)
 
 

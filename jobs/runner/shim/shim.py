@@ -8,6 +8,7 @@ Its lock shows that it is alive (on another machine: its ``alive`` file); ``exit
 import compileall
 import contextlib
 import dataclasses
+import errno
 import json
 import logging
 import os
@@ -45,6 +46,8 @@ from jobs.trust.home import follow_jobs_link
 logger = logging.getLogger("jobs.runner.shim")
 
 SPAWN_FAILED_EXIT = 127  # as a shell says "command not found"
+PASSING = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # of a machine that is full for a moment
+SPAWN_PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0)
 ALIVE_S = 5.0  # between two signs of life of a remote shim
 LAST_WORDS_S = 15.0  # of Slurm's notice, reserved to kill the process tree and to record the exit
 # bitsandbytes makes torch 2.8 start a process for each core at import, in case something will be compiled: 8 CPU
@@ -125,7 +128,7 @@ def _watched(
             take_over(folder, former)
         document = spec.document | {"ran_with": provenance(spec.environment)}
         records.write_record(folder.path.parent / "job.json", document)
-        worker = _spawn(spec, folder, _settings_of_job(settings, spec.document), tree_lock, is_remote)
+        worker = _spawn_patiently(spec, folder, _settings_of_job(settings, spec.document), tree_lock, is_remote)
     except (OSError, ValueError, UserError) as error:
         return Exit(SPAWN_FAILED_EXIT, spawn_error=str(error))
     finally:
@@ -197,6 +200,25 @@ def _settings_of_job(settings: Settings, document: dict[str, Any]) -> Settings:
         torch_cache=Path(asked["torch_cache"]),
         backend=asked.get("backend", settings.backend),
     )
+
+
+def _spawn_patiently(
+    spec: AttemptSpec, folder: AttemptFolder, settings: Settings, tree_lock: int | None, is_remote: bool
+) -> subprocess.Popen[bytes]:
+    """Start the worker, again after a pause while the machine has no process, memory or descriptor left for it.
+
+    Raises:
+        OSError: another reason, or the pauses are used up.
+    """
+    for pause_s in SPAWN_PAUSES_S:
+        try:
+            return _spawn(spec, folder, settings, tree_lock, is_remote)
+        except OSError as error:
+            if error.errno not in PASSING:
+                raise
+            logger.warning("%s: the worker cannot be started now: %s", spec.job_id, error)
+            time.sleep(pause_s)
+    return _spawn(spec, folder, settings, tree_lock, is_remote)
 
 
 def _spawn(

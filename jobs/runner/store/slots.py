@@ -10,7 +10,7 @@ from jobs.runner.store.rows import JobRow
 
 LONGEST_BACK_OFF_S = 300.0
 # May start now. A back-off is never longer than LONGEST_BACK_OFF_S: what looks longer is a clock that was set back.
-_READY = f"""
+READY = f"""
 state = 'queued' AND cancel = 0
 AND (not_before IS NULL OR not_before <= :now OR (attempt > 0 AND not_before > :now + {LONGEST_BACK_OFF_S}))
 AND NOT EXISTS (SELECT 1 FROM deps JOIN jobs AS needed ON needed.id = deps.needs
@@ -36,7 +36,7 @@ class Slots(StoreConnection):
             memory_mb: main memory that is available; jobs that declare more are passed over.
         """
         return self._many(
-            f"SELECT * FROM jobs INDEXED BY jobs_queue WHERE {_READY} AND backend = 'local' AND resource = :resource "
+            f"SELECT * FROM jobs INDEXED BY jobs_queue WHERE {READY} AND backend = 'local' AND resource = :resource "
             "AND (memory_mb IS NULL OR memory_mb <= :memory) ORDER BY priority DESC, seq LIMIT :limit",
             {"resource": resource, "limit": limit, "memory": memory_mb, "now": time.time()},
         )
@@ -44,7 +44,7 @@ class Slots(StoreConnection):
     def next_ready_elsewhere(self, limit: int) -> list[JobRow]:
         """Queued jobs of other backends that may be handed over now; those have their own slots."""
         return self._many(
-            f"SELECT * FROM jobs WHERE {_READY} AND backend <> 'local' ORDER BY priority DESC, seq LIMIT :limit",
+            f"SELECT * FROM jobs WHERE {READY} AND backend <> 'local' ORDER BY priority DESC, seq LIMIT :limit",
             {"limit": limit, "now": time.time()},
         )
 

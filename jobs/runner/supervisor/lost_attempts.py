@@ -42,9 +42,10 @@ class LostAttempts:
             # It loses its lock a moment before it is gone, and its worker is not our child before that.
             if processes.is_alive(int(start.get("shim", 0)), start.get("shim_start_time")):
                 return
-            if processes.is_of_attempt(pid, started, row.mark):
-                if row.cancel or _is_overdue(row, start):
-                    self._stop_orphan(row, pid)
+            is_ours = processes.is_of_attempt(pid, started, row.mark)
+            if is_ours and (row.cancel or _is_overdue(row, start)):
+                self._stop_orphan(row, pid)
+            if is_ours is not False:  # None: its program is being started, so nothing can be concluded yet
                 log_rotation.shorten_log(folder.log, self._settings.log_limit_bytes)  # as its shim did
                 return
             is_ending = locks.is_held(folder.tree_lock)

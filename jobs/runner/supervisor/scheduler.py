@@ -8,12 +8,15 @@ import math
 import time
 from dataclasses import dataclass, replace
 
+from jobs.files import records
 from jobs.runner.machine import preflight
 from jobs.runner.machine.nvidia_smi import Gpus
+from jobs.runner.paths import Home
 from jobs.runner.store import JobRow, Store
 from jobs.settings import Settings
 
 N_DIRECTORS = 16  # they only wait for other jobs
+N_SERVICES = 4  # they give their memory back when other jobs want it
 # A process that has just started does not have all of its memory yet: for so long its declared need counts as taken.
 MEMORY_SETTLES_S = 60.0
 LOOK_FURTHER = 16
@@ -32,6 +35,7 @@ class Scheduler:
 
     def __init__(self, settings: Settings, store: Store, gpus: Gpus) -> None:
         self._settings = settings
+        self._home = Home(settings.home)
         self._store = store
         self._gpus = gpus
         self.holds: dict[str, str] = {}  # resource: why its free slots are not given away
@@ -40,6 +44,8 @@ class Scheduler:
         """Jobs of a resource at a time."""
         if resource == "director":
             return N_DIRECTORS
+        if resource == "service":
+            return N_SERVICES
         if resource != "gpu":
             return self._settings.cpu_slots
         if self._settings.gpu_slots is not None:
@@ -52,7 +58,7 @@ class Scheduler:
         if preflight.free_bytes(self._settings.home) < self._settings.disk_reserve_bytes:
             self.holds["disk"] = "less disk space than the reserve is free: no job is started"
             return []
-        return [*self._claim("gpu"), *self._claim("cpu"), *self._claim("director")]
+        return [*self._claim("gpu"), *self._claim("cpu"), *self._claim("director"), *self._claim("service")]
 
     def _claim(self, resource: str) -> list[ClaimedJob]:
         leased = self._store.leases(resource)
@@ -106,12 +112,24 @@ class Scheduler:
         """Return the units whose GPU no other process uses. Such processes are waited for, not killed."""
         if not self._settings.check_gpu_free or self.n_slots("gpu") > max(1, len(self._gpus.uuids)):
             return units  # several jobs a GPU: it is meant to be shared
-        users = self._gpus.users()
+        services = self._pids_of_services()
+        known = self._gpus.users().items()
+        users = {device: left for device, pids in known if (left := [pid for pid in pids if pid not in services])}
         taken = {device: users[device] for unit in units if (device := self._device(unit)) in users}
         if taken:
             pids = [f"GPU {device}, which process {_listed(found)} uses" for device, found in sorted(taken.items())]
             self.holds["gpu"] = f"waits for {'; '.join(pids)}"
         return [unit for unit in units if self._device(unit) not in taken]
+
+    def _pids_of_services(self) -> set[int]:
+        """Return the workers that serve: they give a GPU's memory back, so no job waits for them."""
+        rows = self._store.in_state("starting", "running")
+        starts = [
+            records.read_record(self._home.attempt(row.id, row.attempt).start)
+            for row in rows
+            if row.resource == "service"
+        ]
+        return {int(start["pid"]) for start in starts if start}
 
     def _device(self, unit: int) -> int | None:
         """Index of a unit's GPU; None without one. With more slots than GPUs they are shared in turn."""

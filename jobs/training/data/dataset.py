@@ -1,7 +1,6 @@
 """Dataset of a run: the clips of a coded manifest, checked and divided before the model is loaded."""
 
 import logging
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from jobs.errors import UserError
 from jobs.files.folders import remove
 from jobs.files.reading import hash_file
 from jobs.training.data.manifest_reader import CodedRows, check_rejected_share, read_coded_rows
+from jobs.training.data.manifest_scan import voice_name
 
 logger = logging.getLogger(__name__)
 
@@ -192,7 +192,7 @@ def _list_rejections(rows: CodedRows, to: Path | None) -> None:
 
 
 def _select_speaker(manifest: Path, rows: CodedRows, wanted: str | None) -> CodedRows:
-    names = {_voice_name(row.clip.speaker) for row in rows.accepted}
+    names = {voice_name(row.clip.speaker) for row in rows.accepted}
     if wanted is None or len(names) <= 1:
         return rows
     if wanted not in names:
@@ -209,7 +209,7 @@ def _voice_names(manifest: Path, rows: CodedRows, wanted: str | None) -> dict[st
     spellings = list(dict.fromkeys(row.clip.speaker for row in rows.accepted))
     if wanted is not None:
         return dict.fromkeys(spellings, wanted)
-    names = {speaker: _voice_name(speaker) for speaker in spellings}
+    names = {speaker: voice_name(speaker) for speaker in spellings}
     by_name: dict[str, str] = {}
     for speaker, name in names.items():
         other = by_name.setdefault(name, speaker)
@@ -234,13 +234,7 @@ def _check_references(references: Sequence[Path], speakers: Sequence[str]) -> No
 def _only(rows: CodedRows, name: str) -> CodedRows:
     """Return the rows of one speaker, and the rejections that may be of that speaker."""
     return CodedRows(
-        accepted=[row for row in rows.accepted if _voice_name(row.clip.speaker) == name],
-        rejected=[row for row in rows.rejected if row.speaker is None or _voice_name(row.speaker) == name],
+        accepted=[row for row in rows.accepted if voice_name(row.clip.speaker) == name],
+        rejected=[row for row in rows.rejected if row.speaker is None or voice_name(row.speaker) == name],
         n_duplicates=rows.n_duplicates,
     )
-
-
-def _voice_name(speaker: str) -> str:
-    """Make a name that upstream qwen_tts can look up: lower case, no spaces."""
-    name = re.sub(r"[^a-z0-9_-]+", "-", speaker.lower()).strip("-_")[:40]
-    return name if re.match(r"[a-z]", name) else f"speaker-{name}".rstrip("-")

@@ -4,6 +4,7 @@ For plans and estimates. ``manifest_reader`` checks the clips, in the worker.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.dataset.manifest import MAX_NAME, name_language
 from jobs.dataset.split import SplitRow, split
 from jobs.files.reading import read_lines
+from jobs.param_types import AUTO
 
 # Positions in addition to the frames: role, control ids (see ``jobs.qwen.train.sequence_layout``) and text.
 # Qwen's tokenizer has about four characters of English per token; three is an upper estimate for other languages.
@@ -52,6 +54,7 @@ class ScannedClip:
     size: ClipSize
     row: SplitRow
     is_validation: bool
+    language: str = AUTO
 
 
 @dataclass
@@ -86,8 +89,10 @@ def scan_manifest(manifest: Path) -> ManifestScan:
         chapter = (_string(source, "recording", ""), _integer(source, "chapter")) if is_part and source else None
         row = SplitRow(_string(clip, "speaker", "speaker")[:MAX_NAME], text, frames / FRAMES_PER_SECOND, chapter)
         n_characters = len(text) + n_instruct_characters(_string(clip, "instruct", ""))
-        found.clips.append(ScannedClip(ClipSize(frames, n_characters), row, clip.get("split") == "validation"))
-        found.languages.add(name_language(_string(clip, "language", ""))[:MAX_NAME])
+        language = name_language(_string(clip, "language", ""))[:MAX_NAME]
+        is_validation = clip.get("split") == "validation"
+        found.clips.append(ScannedClip(ClipSize(frames, n_characters), row, is_validation, language))
+        found.languages.add(language)
     return found
 
 
@@ -98,6 +103,12 @@ def divide(clips: list[ScannedClip], validation_share: float) -> tuple[list[Scan
         held_out = [answer == "validation" for answer in split([clip.row for clip in clips], validation_share)]
     pairs = list(zip(clips, held_out, strict=True))
     return [clip for clip, is_out in pairs if not is_out], [clip for clip, is_out in pairs if is_out]
+
+
+def voice_name(speaker: str) -> str:
+    """Make a name that upstream qwen_tts can look up: lower case, no spaces."""
+    name = re.sub(r"[^a-z0-9_-]+", "-", speaker.lower()).strip("-_")[:40]
+    return name if re.match(r"[a-z]", name) else f"speaker-{name}".rstrip("-")
 
 
 def _read_lines(manifest: Path) -> Iterator[tuple[int, dict[str, Any]] | None]:

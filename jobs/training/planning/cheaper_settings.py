@@ -62,11 +62,11 @@ def check_fits(
     Raises:
         UserError: ``memory_too_small`` with the parts of the estimate and the cheapest change.
     """
-    found = estimate_run_memory(params, dims, clips, memory.arithmetic)
+    found = estimate_run_memory(params, dims, clips, memory.arithmetic(params.dtype))
     free = memory.free + (found.parts.get("process", 0.0) if is_running else 0.0)
     if found.peak <= free:
         return found
-    change = cheapest_change(params, dims, clips, memory.arithmetic, free)
+    change = cheapest_change(params, dims, clips, memory.arithmetic(params.dtype), free)
     table = ", ".join(f"{name} {size / 1e9:.2f}" for name, size in found.parts.items() if size >= 5e6)
     hint = f"Give {change}." if change is not None else f"No setting fits {memory.name}: use a larger GPU."
     if not memory.is_here:
@@ -122,8 +122,15 @@ def _recompute_activations(params: Params, dims: ModelDims, clips: Sequence[Clip
         yield _with(params, gradient_checkpointing=True)
 
 
+def _shard_layers(params: Params, dims: ModelDims, clips: Sequence[ClipSize]) -> Iterator[Params]:
+    """Divide the layers among the processes, instead of making the optimizer's state smaller."""
+    is_full = params.method == "full" and params.freeze != "talker"
+    if params.n_processes > 1 and is_full and not params.fsdp:
+        yield _with(params, fsdp=True, optimizer="adamw", compile=False)
+
+
 def _use_8_bit_optimiser(params: Params, dims: ModelDims, clips: Sequence[ClipSize]) -> Iterator[Params]:
-    if params.optimizer == "adamw":
+    if params.optimizer == "adamw" and not params.fsdp:
         yield _with(params, optimizer="adamw_8bit")
 
 
@@ -140,12 +147,12 @@ def _drop_long_clips(params: Params, dims: ModelDims, clips: Sequence[ClipSize])
 
 def _use_adapters(params: Params, dims: ModelDims, clips: Sequence[ClipSize]) -> Iterator[Params]:
     if params.method == "full":
-        yield _with(params, method="lora", freeze=params.freeze and "none")
+        yield _with(params, method="lora", freeze=params.freeze and "none", fsdp=False)
 
 
 def _quantise_base(params: Params, dims: ModelDims, clips: Sequence[ClipSize]) -> Iterator[Params]:
     if not params.load_in_4bit:
-        yield _with(params, method="lora", freeze=params.freeze and "none", load_in_4bit=True)
+        yield _with(params, method="lora", freeze=params.freeze and "none", fsdp=False, load_in_4bit=True)
 
 
 def _use_small_model(params: Params, dims: ModelDims, clips: Sequence[ClipSize]) -> Iterator[Params]:
@@ -157,6 +164,7 @@ _STEPS = (
     _halve_micro_batch,
     _recompute_activations,
     _use_8_bit_optimiser,
+    _shard_layers,
     _drop_long_clips,
     _use_adapters,
     _quantise_base,

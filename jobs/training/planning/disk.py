@@ -6,7 +6,8 @@ from typing import Any
 from jobs.runner.machine.preflight import free_bytes
 from jobs.settings import Settings
 from jobs.training.params import Params
-from jobs.training.planning.memory import FLOAT32, STATE_BYTES, trained_weights
+from jobs.training.planning.layer_memory import FLOAT32
+from jobs.training.planning.memory import STATE_BYTES, trained_weights
 from jobs.training.planning.memory_fit import build_recipe
 from jobs.training.planning.model_dims import ModelDims
 
@@ -15,9 +16,10 @@ STATE_32, STATE_8 = STATE_BYTES["adamw"], STATE_BYTES["adamw_8bit"]  # paged sta
 
 
 def checkpoint_bytes(n_trained: float, params: Params) -> float:
-    """Compute the size of a checkpoint: float32 weights, and Adam's two moments as the optimizer keeps them."""
+    """Compute the size of a checkpoint: weights and their average in float32, Adam's moments as it keeps them."""
     state = STATE_32 if params.optimizer == "adamw" else STATE_8
-    return n_trained * (FLOAT32 + (state if params.checkpoint_optimizer else 0.0))
+    ema = FLOAT32 if params.ema_decay else 0
+    return n_trained * (FLOAT32 + ema + (state if params.checkpoint_optimizer else 0.0))
 
 
 def disk_needed(n_trained: float, export_bytes: float, params: Params, n_kept: int = 0) -> float:
@@ -28,7 +30,7 @@ def disk_needed(n_trained: float, export_bytes: float, params: Params, n_kept: i
         n_kept: exports of steps on the way.
     """
     best = 2 * n_trained * FLOAT32  # the old file is deleted after the new one is written
-    n_exports = (2 if params.export == "both" else 1) + params.export_base + n_kept
+    n_exports = 1 + (params.export == "both") + (params.ema_decay > 0) + params.export_base + n_kept
     return checkpoint_bytes(n_trained, params) * (params.keep_checkpoints + 1) + best + export_bytes * n_exports
 
 

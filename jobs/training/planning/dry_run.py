@@ -7,15 +7,17 @@ from typing import Any
 
 from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.dataset.split import SPLIT_RULE
-from jobs.qwen.precision import training_precision
+from jobs.qwen.precision import DeviceInfo, training_precision
 from jobs.settings import Settings
 from jobs.training.data.batch_sampler import LengthBatchSampler
-from jobs.training.data.manifest_scan import ClipSize, ManifestScan, ScannedClip, divide, scan_manifest
-from jobs.training.extension import find_source, kept_step
+from jobs.training.data.manifest_scan import ClipSize, ManifestScan, ScannedClip, divide, scan_manifest, voice_name
+from jobs.training.data.sample_weights import weigh_clips
+from jobs.training.extension import describe_decay, find_source, kept_step
 from jobs.training.params import TOY_LIMITS, Params
 from jobs.training.planning.cheaper_settings import cheapest_change, check_fits
 from jobs.training.planning.disk import plan_disk, round_gb
 from jobs.training.planning.encoder_plan import plan_encoder
+from jobs.training.planning.memory import Device
 from jobs.training.planning.memory_fit import (
     LONG_CLIP_S,
     MemoryBudget,
@@ -47,7 +49,8 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
     if not train:
         return {"data": data}
     clips = [clip.size for clip in train]
-    sampler = make_sampler(params, [clip.length for clip in clips])
+    weights = _weigh(params, train)
+    sampler = make_sampler(params, [clip.length for clip in clips], weights)
     config = resolve_run_config(params, sampler, sum(clip.seconds for clip in clips))
     dims = find_model_dims(params.base_model, settings)
     memory = memory_to_plan_with(params, settings)
@@ -59,7 +62,12 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
         planned["settings"]["continues"] = start
     if dims is None:
         return planned | {"unknown": f"The size of {params.base_model}: memory, disk and time need its config."}
-    frames = sum(clip.frames for clip in clips) * config.total_steps / max(1, sampler.total_steps(1))
+    if weights:
+        planned["data"]["clips_an_epoch"] = round(sum(weights))
+    weighted = zip(clips, weights or [1.0] * len(clips), strict=True)
+    frames = (
+        sum(clip.frames * weight for clip, weight in weighted) * config.total_steps / max(1, sampler.total_steps(1))
+    )
     encoder = plan_encoder(params, settings, dims.talker.hidden)
     if encoder is not None:
         planned["speaker_encoder"] = encoder
@@ -103,6 +111,13 @@ def plan_ahead(params: Params, settings: Settings, speech_s: float | None = None
     }
 
 
+def _weigh(params: Params, train: Sequence[ScannedClip]) -> list[float]:
+    names = [voice_name(clip.row.speaker) for clip in train]
+    if params.speaker is not None and len(set(names)) == 1:
+        names = [params.speaker] * len(names)
+    return weigh_clips(params.sample_weights, [(name, clip.language) for name, clip in zip(names, train, strict=True)])
+
+
 def _plan_settings(
     params: Params, config: RunConfig, memory: MemoryBudget | None, sampler: LengthBatchSampler, is_validated: bool
 ) -> dict[str, Any]:
@@ -115,7 +130,8 @@ def _plan_settings(
         **({"toy": TOY_LIMITS} if params.base_model == "toy" else {}),
         "optimizer_steps": config.total_steps,
         "lr": config.lr,
-        "schedule": f"{config.warmup_steps} steps of warm-up, then {params.lr_schedule}",
+        "schedule": f"{config.warmup_steps} steps of warm-up, then "
+        + describe_decay(params.lr_schedule, params.min_lr_share),
         **_plan_arithmetic(params, memory),
         **({"validation": describe_validation(params, config, sampler)} if is_validated else {}),
         "checkpoints": f"every {params.save_every_steps} steps, {params.keep_checkpoints} kept, "
@@ -129,9 +145,14 @@ def _plan_arithmetic(params: Params, memory: MemoryBudget | None) -> dict[str, A
     n_accumulated = params.gradient_accumulation_steps
     return {
         "batch": f"{batch} x {n_accumulated} micro-batches x {params.n_processes} processes",
-        "precision": _plan_precision(memory),
-        "optimizer": params.optimizer + (", activations recomputed" if params.gradient_checkpointing else ""),
+        "precision": _plan_precision(params, memory),
+        "optimizer": params.optimizer
+        + (f", divided with the layers among {params.n_processes} processes" if params.fsdp else "")
+        + (", activations recomputed" if params.gradient_checkpointing else ""),
         "learns": _plan_trained(params),
+        **({"attention": params.attention} if params.attention != "auto" else {}),
+        **({"weight_average": f"decay {params.ema_decay:g}: voice-ema beside the voice"} if params.ema_decay else {}),
+        **({"deterministic": "slower on a GPU"} if params.deterministic else {}),
     }
 
 
@@ -145,7 +166,9 @@ def _plan_start(params: Params, config: RunConfig) -> str | None:
     return f"from step {step}, if nothing but epochs, max_steps and early_stop has changed; {rate}"
 
 
-def _plan_precision(memory: MemoryBudget | None) -> str:
+def _plan_precision(params: Params, memory: MemoryBudget | None) -> str:
+    if params.dtype != "auto":
+        return str(training_precision(DeviceInfo("cuda") if memory is None else memory.device_info, params.dtype))
     if memory is None or (memory.device == "cuda" and memory.capability is None):
         return "bfloat16 where the GPU computes in it (compute capability 8.0 or more), else float16 with loss scaling"
     return str(training_precision(memory.device_info))
@@ -153,7 +176,8 @@ def _plan_precision(memory: MemoryBudget | None) -> str:
 
 def _plan_trained(params: Params) -> str:
     if params.method == "lora":
-        return f"LoRA r={params.lora_r} alpha={params.lora_alpha} on {params.lora_targets}"
+        name = "DoRA" if params.lora_dora else "LoRA"
+        return f"{name} r={params.lora_r} alpha={params.lora_alpha} on {params.lora_targets}"
     frozen = params.freeze or "code_predictor if the base is trained"
     return "talker and code predictor" + ("" if frozen == "none" else f", frozen: {frozen}")
 
@@ -184,7 +208,8 @@ def _plan_data(found: ManifestScan, train: Sequence[ScannedClip], validation: Se
 def _plan_memory(
     params: Params, dims: ModelDims, clips: Sequence[ClipSize], memory: MemoryBudget | None
 ) -> dict[str, Any]:
-    device = "cuda" if memory is None else memory.arithmetic
+    unknown: Device = "cuda_float32" if params.dtype == "float32" else "cuda"
+    device = unknown if memory is None else memory.arithmetic(params.dtype)
     if memory is not None and not memory.is_here:
         found = check_fits(params, dims, clips, memory)
     else:

@@ -4,14 +4,15 @@ Computed from the model's dimensions: activations saved by autograd, logits, wei
 compares the estimate with the measured peak of the loop's steps on a CPU in float32, within 10 %
 (tests/jobs/training/planning/test_memory.py). The export holds one tensor beside the model, less than a step does, so
 it is no peak (tests/jobs/qwen/test_export.py). Not measured, for lack of a GPU: half precision, ``CUDA_CONTEXT``,
-memory of flash attention, fragmentation, ``torch.compile``, the mask of packed clips.
+memory of flash attention, fragmentation, ``torch.compile``, the mask of packed clips, buffers of ``fsdp``.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
 from jobs.codec_format import N_CODEBOOKS
-from jobs.training.planning.model_dims import ModelDims, StackDims
+from jobs.training.planning.layer_memory import FLOAT32, HALF, count_temporary, saved_of_layer
+from jobs.training.planning.model_dims import ModelDims
 
 Device = Literal["cpu", "cuda", "cuda_float32"]  # the last: a GPU too old for half precision
 
@@ -31,8 +32,6 @@ CODEC = 682_000_000
 LOSS_ROWS = 512
 
 # Bytes per weight, gradient and optimiser state; see ``jobs.training.run.optim`` and ``jobs.qwen.train.lora``.
-# Half precision is bfloat16 or float16; both have two bytes.
-FLOAT32, HALF = 4, 2
 FOUR_BIT = 0.5 + 0.127 / 8  # NF4 and its doubly quantised block scales (bitsandbytes, QLoRA paper: 0.127 bit a weight)
 STATE_BYTES = {"adamw": 8.0, "adamw_8bit": 2.0 + 2 * 4 / 256, "paged_adamw_8bit": 0.0}  # 8 bit: a scale per 256 weights
 
@@ -47,6 +46,8 @@ class Recipe:
         accumulates: an optimiser step has several micro-batches, so gradients exist together with activations.
         freeze: part that full training does not train, in addition to the text embedding.
         load_in_4bit: the frozen base under the adapters has 4 bits per weight.
+        ema: the weights are averaged.
+        n_shards: processes that divide the talker's layers, full training.
         samples: after the export, sentences are spoken by base and voice; on a CPU.
     """
 
@@ -58,8 +59,12 @@ class Recipe:
     lora_attention: bool = True
     lora_mlp: bool = True
     lora_predictor: bool = False
+    lora_dora: bool = False
     freeze: Literal["none", "code_predictor", "talker"] = "none"
     load_in_4bit: bool = False
+    attention: Literal["auto", "flash", "efficient", "math"] = "auto"
+    ema: bool = False
+    n_shards: int = 1
     samples: bool = False
 
 
@@ -90,7 +95,7 @@ class MemoryEstimate:
 
     Attributes:
         moment: part of a step with the peak: ``forward``, ``loss``, ``predictor backward``, ``talker backward`` or
-            ``optimizer``; on a CPU also ``loading`` before it, with the base's file, and ``samples`` after it.
+            ``optimizer``; also ``loading`` before it, on a CPU with the base's file, and there ``samples`` after it.
         parts: contents of the memory at that moment, by name.
     """
 
@@ -103,20 +108,12 @@ class MemoryEstimate:
         return sum(self.parts.values())
 
 
-@dataclass(frozen=True)
-class _SavedActivations:
-    """Memory that autograd saves of one layer, in bytes per position."""
-
-    per_position: float
-    input: float
-
-    def total(self, positions: int, n_layers: int, *, checkpointing: bool) -> float:
-        return positions * n_layers * (self.input if checkpointing else self.per_position)
-
-
 def estimate(dims: ModelDims, recipe: Recipe, largest: MicroBatchSize, device: Device) -> MemoryEstimate:
-    """Estimate the peak of a run: of an optimiser step, or on a CPU of loading or of samples."""
+    """Estimate the peak of a run: of an optimiser step, of loading, or on a CPU of samples."""
     stages = [estimate_step(dims, recipe, largest, device)]
+    if device != "cpu" and recipe.n_shards > 1:  # each process loads and checks the whole base before it is divided
+        whole = {"cuda context": float(CUDA_CONTEXT), "weights": float(FLOAT32 * dims.weights)}
+        stages.append(MemoryEstimate("loading", whole))
     if device == "cpu":  # a GPU that is full of a sample leaves it out, and the run goes on
         loaded = {"process": float(CPU_PROCESS), "weights": float(FLOAT32 * dims.weights)}
         for stage, part, size in (("loading", "file", HALF * dims.weights), ("samples", "codec", CODEC)):
@@ -130,25 +127,35 @@ def estimate_step(dims: ModelDims, recipe: Recipe, largest: MicroBatchSize, devi
 
     ``cuda`` is half precision (autocast), the others are float32; attention matrices are kept for short sequences only.
     """
-    half = device == "cuda"
+    half, is_sharded = device == "cuda", recipe.n_shards > 1
     trains_talker = recipe.method == "lora" or recipe.freeze != "talker"
     trains_predictor = recipe.lora_predictor if recipe.method == "lora" else recipe.freeze != "code_predictor"
     trained = _count_trained(dims, recipe)
-    n_trained_talker, n_trained_predictor = trained
-    gradients_talker, gradients_predictor = (FLOAT32 * n for n in trained)
+    elsewhere = dims.talker.matrices * (1 - 1 / recipe.n_shards)  # weights that other processes hold
+    one_layer = dims.talker.matrices / dims.talker.n_layers
+    gradients_talker, gradients_predictor = FLOAT32 * (trained[0] - elsewhere), FLOAT32 * trained[1]
 
     fixed = {
         "process" if device == "cpu" else "cuda context": float(CPU_PROCESS if device == "cpu" else CUDA_CONTEXT),
-        "weights": _weights(dims, recipe, half),
-        "optimizer state": (n_trained_talker + n_trained_predictor) * STATE_BYTES[recipe.optimizer],
+        "weights": _weights(dims, recipe, half) - FLOAT32 * elsewhere,
+        "weight average": FLOAT32 * (sum(trained) - elsewhere) if recipe.ema else 0.0,
+        "optimizer state": (sum(trained) - elsewhere) * STATE_BYTES[recipe.optimizer],
     }
 
     width = HALF if half else FLOAT32
     talker_how = "none" if not trains_talker else recipe.method
     predictor_how = recipe.method if trains_predictor else "frozen"
     mlp = recipe.lora_mlp
-    talker_layer = _saved_of_layer(dims.talker, talker_how, 0, half, mlp=mlp, wide=recipe.method == "full")
-    predictor_layer = _saved_of_layer(dims.predictor, predictor_how, N_CODEBOOKS, half, mlp=mlp, wide=False)
+    dora = recipe.lora_dora
+    is_wide, common = (
+        recipe.method == "full",
+        {"mlp": mlp, "dora": dora, "shares_keys": recipe.attention != "efficient"},
+    )
+    matrix, short_matrix = (largest.width, N_CODEBOOKS) if recipe.attention == "math" else (0, 0)
+    talker_layer = saved_of_layer(dims.talker, talker_how, 0, half, wide=is_wide, matrix=matrix, **common)
+    predictor_layer = saved_of_layer(
+        dims.predictor, predictor_how, N_CODEBOOKS * (device == "cpu"), half, wide=False, matrix=short_matrix, **common
+    )
     predicted = largest.predicted * N_CODEBOOKS
     checkpointing = recipe.gradient_checkpointing
     talker = talker_layer.total(largest.positions, dims.talker.n_layers, checkpointing=checkpointing)
@@ -156,10 +163,12 @@ def estimate_step(dims: ModelDims, recipe: Recipe, largest: MicroBatchSize, devi
     temporary_copies = 0.0
     if half and recipe.method == "full":  # autocast's copies of the float32 weights, kept for the backward pass
         talker_layers, predictor_layers = (HALF * stack.matrices for stack in (dims.talker, dims.predictor))
-        talker += (HALF * dims.talker_matrices - talker_layers * checkpointing) * trains_talker
+        talker += (HALF * dims.talker_matrices - talker_layers * (checkpointing or is_sharded)) * trains_talker
         predictor += HALF * dims.predictor_matrices - predictor_layers * checkpointing
         if checkpointing:  # copies within layers are cached to the end of the forward pass, if the weights are trained
-            temporary_copies = talker_layers * trains_talker + predictor_layers * trains_predictor
+            temporary_copies = talker_layers * trains_talker * (not is_sharded) + predictor_layers * trains_predictor
+    if is_sharded:  # whole layers: the present and the next one, and the buffer that they come in
+        talker += 3 * one_layer * width
     # the last norms save their input; their outputs go to the heads
     if trains_talker:
         talker += largest.positions * dims.talker.hidden * FLOAT32
@@ -169,8 +178,15 @@ def estimate_step(dims: ModelDims, recipe: Recipe, largest: MicroBatchSize, devi
         predictor += code_embeddings
     talker_again = largest.positions * talker_layer.per_position if checkpointing else 0.0
     predictor_again = predicted * predictor_layer.per_position if checkpointing else 0.0
-    talker_temporary = largest.positions * _count_temporary(dims.talker) * width
-    predictor_temporary = predicted * _count_temporary(dims.predictor) * width
+    talker_temporary = largest.positions * count_temporary(dims.talker) * width
+    if is_sharded:  # a layer's gradients, and the buffer that they are summed in
+        talker_temporary += one_layer * (width + FLOAT32)
+    predictor_temporary = predicted * count_temporary(dims.predictor) * width
+
+    if dora:  # the norms of a layer's largest matrix: a unit matrix, copies of weights and adapters, their sum
+        side = dims.talker.intermediate if mlp else dims.talker.query
+        temporary_copies = FLOAT32 * dims.talker.hidden * (dims.talker.hidden + (4 if half else 3) * side)
+        talker_temporary += temporary_copies * checkpointing
 
     # The losses are computed with their gradients, for some labels at a time.
     labels = largest.frames + largest.n_clips
@@ -234,7 +250,7 @@ def trained_weights(dims: ModelDims, recipe: Recipe) -> float:
 def _count_trained(dims: ModelDims, recipe: Recipe) -> tuple[float, float]:
     """Count the trained weights outside the code predictor and in it."""
     if recipe.method == "lora":
-        adapters = {"attention": recipe.lora_attention, "mlp": recipe.lora_mlp}
+        adapters = {"attention": recipe.lora_attention, "mlp": recipe.lora_mlp, "dora": recipe.lora_dora}
         predictor = dims.predictor.adapter_weights(recipe.lora_r, **adapters) if recipe.lora_predictor else 0
         return dims.talker.adapter_weights(recipe.lora_r, **adapters), predictor
     return (
@@ -249,39 +265,3 @@ def _weights(dims: ModelDims, recipe: Recipe, half: bool) -> float:
     n_adapters = sum(_count_trained(dims, recipe)) if recipe.method == "lora" else 0
     matrices = dims.talker.matrices + dims.predictor.matrices if recipe.load_in_4bit else 0
     return base * (dims.weights - matrices) + FOUR_BIT * matrices + FLOAT32 * n_adapters
-
-
-def _saved_of_layer(stack: StackDims, how: str, short: int, half: bool, *, mlp: bool, wide: bool) -> _SavedActivations:
-    """Compute the activations that autograd saves for the backward pass of one layer; see ``fused_functions``.
-
-    Args:
-        how: ``full``, ``lora``, ``frozen`` (gradients pass through) or ``none`` (no gradient reaches it).
-        short: positions of a short sequence, whose attention matrix a CPU keeps; 0: a long one.
-        half: half-precision arithmetic on a GPU.
-        mlp: adapters are also in the MLP.
-        wide: the residual stream is float32 nevertheless, because it starts with a float32 embedding.
-    """
-    if how == "none":
-        return _SavedActivations(0.0, 0.0)
-    d, q, k, m, heads = stack.hidden, stack.query, stack.key, stack.intermediate, stack.n_heads
-    element = HALF if half else FLOAT32
-    stream = FLOAT32 if wide or not half else HALF
-    saved = stream * 2 * d + element * (q + k)  # the norms' inputs
-    saved += FLOAT32 * (2 + heads + stack.n_kv_heads)  # and their inverse deviations
-    if how != "frozen":  # inputs of the linear modules; autocast casts them separately for each of the five
-        saved += element * (5 if half else 2) * d
-    saved += element * 2 * m  # gate and up
-    if how == "lora" and mlp:
-        saved += element * m
-    if half:  # flash attention: q, k, v, output, and a log-sum per head
-        saved += element * (2 * q + 2 * k) + FLOAT32 * heads
-    elif short:  # q, k, v, the attention matrix, and the output for the gradient of its projection
-        saved += FLOAT32 * (q + 2 * k + heads * short + (q if how != "frozen" else 0))
-    else:  # q, k and v with the width of the query heads, output, and a log-sum per head
-        saved += FLOAT32 * (4 * q + heads)
-    return _SavedActivations(saved, stream * d)
-
-
-def _count_temporary(stack: StackDims) -> float:
-    """Count the elements per position that exist only during the backward pass of a layer."""
-    return 3 * stack.intermediate + stack.hidden

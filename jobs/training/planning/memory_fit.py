@@ -14,6 +14,7 @@ from jobs.runner.machine.nvidia_smi import Gpus
 from jobs.runner.machine.preflight import memory_of_machine
 from jobs.settings import Settings
 from jobs.training.data.manifest_scan import ClipSize
+from jobs.training.options import NumberChoice
 from jobs.training.params import Params
 from jobs.training.planning.memory import Device, MemoryEstimate, MicroBatchSize, Recipe, estimate
 from jobs.training.planning.model_dims import ModelDims, StackDims, released_dims
@@ -48,11 +49,17 @@ class MemoryBudget:
         """Description of the device, for the choice of its number format."""
         return DeviceInfo("cpu") if self.device == "cpu" else DeviceInfo("cuda", self.name, self.capability)
 
-    @property
-    def arithmetic(self) -> Device:
-        """Device of the memory estimate; a GPU of unknown capability counts as one with half precision."""
-        is_old = self.capability is not None and training_precision(self.device_info).format == "float32"
-        return "cuda_float32" if is_old else self.device
+    def arithmetic(self, dtype: NumberChoice = "auto") -> Device:
+        """Return the device of the estimate; a GPU of unknown capability counts as one with half precision.
+
+        Raises:
+            UserError: ``dtype_unavailable``.
+        """
+        if self.device == "cpu" or (dtype == "auto" and self.capability is None):
+            training_precision(self.device_info, dtype)
+            return self.device
+        is_float32 = training_precision(self.device_info, dtype).format == "float32"
+        return "cuda_float32" if is_float32 else self.device
 
 
 def available_memory(
@@ -130,6 +137,10 @@ def build_recipe(params: Params) -> Recipe:
         lora_attention=True,
         lora_mlp=targets != "attention",
         lora_predictor=targets not in ("attention", "talker"),  # a pattern may name it
+        lora_dora=params.lora_dora,
+        attention=params.attention,
+        ema=params.ema_decay > 0,
+        n_shards=params.n_processes if params.fsdp else 1,
         freeze=params.freeze or ("none" if params.base_model == "toy" else "code_predictor"),
         load_in_4bit=params.load_in_4bit,
         samples=params.samples > 0 and params.base_model != "toy",

@@ -63,14 +63,22 @@ class StackDims:
         """Weights of all norms: two per layer, those of queries and keys, and the last."""
         return self.n_layers * 2 * (self.hidden + self.head_dim) + self.hidden
 
-    def adapter_weights(self, r: int, *, attention: bool = True, mlp: bool = True) -> int:
-        """Count the weights of rank ``r`` adapters on all layers' projections: r x (in + out) each."""
+    def outputs(self, *, attention: bool = True, mlp: bool = True) -> int:
+        """Width of the outputs of a layer's projections together."""
+        return attention * (self.query + 2 * self.key + self.hidden) + mlp * (2 * self.intermediate + self.hidden)
+
+    def adapter_weights(self, r: int, *, attention: bool = True, mlp: bool = True, dora: bool = False) -> int:
+        """Count the weights of rank ``r`` adapters on all layers' projections: r x (in + out) each.
+
+        Args:
+            dora: with a size for each row, too.
+        """
         width = 0
         if attention:
             width += 4 * self.hidden + 2 * self.query + 2 * self.key
         if mlp:
             width += 3 * (self.hidden + self.intermediate)
-        return self.n_layers * r * width
+        return self.n_layers * (r * width + dora * self.outputs(attention=attention, mlp=mlp))
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,7 @@ def preset_settings(preset: str, *, is_small: bool, given: Mapping[str, Any]) ->
             chosen = {"method": method, **_FOUR, "gradient_checkpointing": preset_gib(preset) < 24}
     batch = {"batch_size", "gradient_accumulation_steps", "batch_tokens"}
     names = set(given) | (batch if batch & set(given) else set())
+    names |= {"optimizer"} if given.get("fsdp") else set()
     return {name: value for name, value in chosen.items() if name not in names}
 
 

@@ -71,12 +71,17 @@ def epochs_for(method: str, hours: float) -> int:
     return max(least, min(most, round(LORA_SPEECH_HOURS / max(hours, 1e-3))))
 
 
-def make_sampler(params: Params, lengths: Sequence[int]) -> LengthBatchSampler:
-    """Make the batch sampler of a run."""
+def make_sampler(params: Params, lengths: Sequence[int], weights: Sequence[float] = ()) -> LengthBatchSampler:
+    """Make the batch sampler of a run.
+
+    Args:
+        weights: of the clips, see ``weigh_clips``.
+    """
     return LengthBatchSampler(
         lengths,
         batch_size=params.batch_size,
         batch_tokens=params.batch_tokens,
         micro_batches_per_step=params.gradient_accumulation_steps * params.n_processes,
         seed=params.seed,
+        weights=weights,
     )

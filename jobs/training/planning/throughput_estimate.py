@@ -14,7 +14,7 @@ from jobs.training.planning.model_dims import ModelDims
 # Parameters that must be equal for two runs to have the same throughput.
 SPEED_PARAMETERS = (
     "base_model", "method", "batch_size", "batch_tokens", "gradient_checkpointing", "n_processes", "predictor_share",
-    "load_in_4bit", "freeze",
+    "load_in_4bit", "freeze", "lora_dora", "dtype", "attention", "deterministic",
 )  # fmt: skip
 MAX_RUNS_READ = 30
 
@@ -79,7 +79,8 @@ def _find_earlier_run(params: Params, settings: Settings) -> Throughput | None:
             ran = json.loads((folder / "job.json").read_text(encoding="utf-8"))["params"]
         except (OSError, ValueError, KeyError):
             continue
-        if all(ran.get(name) == getattr(params, name) for name in SPEED_PARAMETERS):
+        defaults = {name: Params.model_fields[name].default for name in SPEED_PARAMETERS}
+        if all(ran.get(name, defaults[name]) == getattr(params, name) for name in SPEED_PARAMETERS):
             rate = _last_rate(folder)
             if rate is not None:
                 return Throughput(rate, f"run {folder.name} on this machine")

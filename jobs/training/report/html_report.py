@@ -6,22 +6,13 @@ from typing import Any
 
 from jobs.reports import embed_picture
 from jobs.reports import write_page as render_page
+from jobs.training.loss_history import PROBE_COLUMNS, LossHistory
 from jobs.training.params import Result
-from jobs.training.run.eval_samples import NARRATOR, ZERO_SHOT, Sample
-from jobs.training.run.loss_history import PROBE_COLUMNS, LossHistory
+from jobs.training.run.eval_samples import Sample
+from jobs.training.sample_list import describe_source, source_order
 
 MAX_PROBES = 12
 MAX_VALUE_LENGTH = 80
-_SOURCES = {
-    NARRATOR: "Narrator, re-encoded by the codec (upper bound)",
-    ZERO_SHOT: "Base model, cloning the reference clip (before training)",
-    "voice": "Trained voice",
-    "voice-last": "Trained voice, weights of the last step",
-}
-
-
-def _describe_source(source: str) -> str:
-    return _SOURCES.get(source) or f"Voice of step {source.removeprefix('step-')}"
 
 
 def write_page(
@@ -49,6 +40,7 @@ def _summary(result: Result) -> list[list[str]]:
         ["training clips", str(result.n_clips)],
         ["loss", f"{result.first_loss:.3f} → {result.last_loss:.3f}"],
         ["validation loss", "no clips held out" if validation_loss is None else f"{validation_loss:.3f}"],
+        *_describe_average(result),
         ["end", result.ended],
         ["exported weights", f"step {result.voice_step} of {result.steps}"],
         ["alignment check of the base model", result.base_check],
@@ -56,15 +48,20 @@ def _summary(result: Result) -> list[list[str]]:
     ]
 
 
+def _describe_average(result: Result) -> list[list[str]]:
+    if result.ema_validation_loss is None:
+        return []
+    return [["validation loss of the averaged weights", f"{result.ema_validation_loss:.3f}"]]
+
+
 def _sentences(samples: Sequence[Sample]) -> Iterator[dict[str, Any]]:
     """Yield each sentence with its samples, in the order of the sources."""
-    order = list(dict.fromkeys([*_SOURCES, *(sample.source for sample in samples)]))
     for text in dict.fromkeys(sample.text for sample in samples):
-        found = sorted((sample for sample in samples if sample.text == text), key=lambda one: order.index(one.source))
+        found = sorted((sample for sample in samples if sample.text == text), key=lambda one: source_order(one.source))
         yield {
             "text": text,
             "is_held_out": found[0].is_held_out,
-            "samples": [{**vars(sample), "about": _describe_source(sample.source)} for sample in found],
+            "samples": [{**vars(sample), "about": describe_source(sample.source)} for sample in found],
         }
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from jobs.files.atomic_io import open_binary
-from jobs.training.run.loss_history import LossHistory
+from jobs.training.loss_history import LossHistory
 
 
 def plot_losses(history: LossHistory, path: Path, title: str) -> None:

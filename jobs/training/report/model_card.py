@@ -11,8 +11,8 @@ from jobs.qwen.model_info import takes_instruct
 from jobs.qwen.speech.take_length import measure_rates
 from jobs.runner.provenance import provenance
 from jobs.training.data.dataset import Dataset
+from jobs.training.loss_history import PROBE_COLUMNS, STEP_COLUMNS, VALIDATION_COLUMNS, LossHistory
 from jobs.training.params import Params, Result
-from jobs.training.run.loss_history import PROBE_COLUMNS, STEP_COLUMNS, VALIDATION_COLUMNS, LossHistory
 
 UNKNOWN_RIGHTS = (
     "The owner of this voice and the extent of the consent are not recorded. Use a voice only with the consent of the "

@@ -1,14 +1,14 @@
 """Resumable checkpoints: ``<folder>/step-000200/state.pt``, complete or absent; the newest few are kept.
 
-A checkpoint holds the trained weights (not the frozen ones), the state of the optimiser (unless it is left out, then a
-resumed run starts it afresh) and the losses so far. The
-learning rate, the order of the clips and the random numbers of dropout are functions of the step and need no state.
+A checkpoint holds the trained weights (not the frozen ones), their average if there is one, the state of the optimiser
+(unless it is left out, then a resumed run starts it afresh) and the losses so far. The learning rate, the order of the
+clips and the random numbers of dropout are functions of the step and need no state.
 ``best-000150.pt`` in the same folder holds the weights of the best validation so far.
 """
 
 import contextlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,12 @@ from jobs.files.atomic_io import open_binary, replacing_folder
 from jobs.files.folders import make_folder, remove
 from jobs.files.reading import resolve_inside
 from jobs.model_folders.torch_archive import load_archive
+from jobs.training.loss_history import LossHistory
 from jobs.training.run.checkpoint_checks import check_scaler, check_weights, own_optimiser_state
-from jobs.training.run.loss_history import LossHistory
+from jobs.training.run.weight_average import WeightAverage
+
+ADDED = {"scaler", "ema"}
+"""Fields that older checkpoints lack."""
 
 _NAME = re.compile(r"^step-(\d{6,})$")
 
@@ -35,6 +39,7 @@ class Checkpoint:
         step: optimiser steps done; with the run's parameters it defines the position in the data.
         run: identity of the run, so that another run is not resumed from it.
         scaler: state of the loss scaler; empty without one, and in checkpoints of before 2026-11-26.
+        ema: averaged weights; empty without them.
     """
 
     step: int
@@ -43,31 +48,15 @@ class Checkpoint:
     optimiser: dict[str, Any]
     history: dict[str, list[list[float]]]
     scaler: dict[str, Any] = field(default_factory=dict)
+    ema: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
-def capture(
-    *,
-    step: int,
-    run: dict[str, Any],
+def restore(
+    checkpoint: Checkpoint,
     parameters: Mapping[str, nn.Parameter],
     optimiser: torch.optim.Optimizer,
-    history: dict[str, list[list[float]]],
-    scaler: dict[str, Any] | None = None,
-    with_optimiser: bool = True,
-) -> Checkpoint:
-    """Collect the state of a run. Tensors are shared, so it must be saved before the next step."""
-    state = optimiser.state_dict()
-    return Checkpoint(
-        step=step,
-        run=run,
-        weights={name: parameter.detach() for name, parameter in parameters.items()},
-        optimiser=state if with_optimiser else {**state, "state": {}},
-        history=history,
-        scaler=scaler or {},
-    )
-
-
-def restore(checkpoint: Checkpoint, parameters: Mapping[str, nn.Parameter], optimiser: torch.optim.Optimizer) -> None:
+    average: WeightAverage | None = None,
+) -> None:
     """Set weights and optimiser to the state of a checkpoint; settings of the optimiser stay its own.
 
     Raises:
@@ -75,10 +64,14 @@ def restore(checkpoint: Checkpoint, parameters: Mapping[str, nn.Parameter], opti
     """
     try:
         check_weights(checkpoint.weights, parameters)
+        if average is not None:
+            check_weights(checkpoint.ema, parameters)
         state = own_optimiser_state(checkpoint.optimiser, optimiser)
     except ValueError as error:
         raise _broken(f"The checkpoint of step {checkpoint.step}", str(error)) from error
     _copy(checkpoint.weights, parameters)
+    if average is not None:
+        average.load(checkpoint.ema)
     optimiser.load_state_dict(state)
 
 
@@ -93,11 +86,11 @@ def save(folder: Path, checkpoint: Checkpoint, *, keep: int = 2) -> Path:
     return target
 
 
-def save_best(folder: Path, step: int, parameters: Mapping[str, nn.Parameter]) -> None:
+def save_best(folder: Path, step: int, weights: Mapping[str, torch.Tensor]) -> None:
     """Keep the weights as those of the best validation so far. ``keep_only_best`` deletes the former."""
     make_folder(folder)
     with open_binary(_best(folder, step)) as stream:
-        torch.save({name: parameter.detach() for name, parameter in parameters.items()}, stream)
+        torch.save({name: tensor.detach() for name, tensor in weights.items()}, stream)
 
 
 def keep_only_best(folder: Path, step: int) -> None:
@@ -110,8 +103,16 @@ def keep_only_best(folder: Path, step: int) -> None:
             remove(path)
 
 
-def load_best(folder: Path, step: int, parameters: Mapping[str, nn.Parameter]) -> None:
+def load_best(
+    folder: Path,
+    step: int,
+    parameters: Mapping[str, nn.Parameter],
+    take: Callable[[Any], Any] = lambda weights: weights,
+) -> None:
     """Load the weights that were kept for a step.
+
+    Args:
+        take: returns this process's parts of whole weights.
 
     Raises:
         FileNotFoundError: there are none.
@@ -119,7 +120,7 @@ def load_best(folder: Path, step: int, parameters: Mapping[str, nn.Parameter]) -
     """
     path = _inside(folder, _best(folder, step))
     try:
-        weights = load_archive(path)
+        weights = take(load_archive(path))
         check_weights(weights, parameters)
     except ValueError as error:
         raise _broken(str(path), str(error)) from error
@@ -175,7 +176,7 @@ def _parse(state: Any, step: int) -> Checkpoint:
         ValueError: it is no checkpoint of this step.
     """
     names = {each.name for each in fields(Checkpoint)}
-    if not isinstance(state, dict) or not names - {"scaler"} <= set(state) <= names:
+    if not isinstance(state, dict) or not names - ADDED <= set(state) <= names:
         raise ValueError("it is no checkpoint")
     if type(state["step"]) is not int or state["step"] != step or not isinstance(state["run"], dict):
         raise ValueError("its step or its run is missing")
@@ -183,6 +184,8 @@ def _parse(state: Any, step: int) -> Checkpoint:
         raise ValueError("it holds no losses")
     LossHistory.from_rows(state["history"])
     check_scaler(state.get("scaler", {}))
+    if not isinstance(state.get("ema", {}), dict):
+        raise ValueError("it holds no averaged weights")
     return Checkpoint(**state)
 
 

@@ -1,19 +1,23 @@
 """Processes of a distributed run: rank, device, and sums over all processes. A single process is a group of one.
 
-Every process has the whole model and takes its share of a step's micro-batches. Losses are divided by the counts of
-the whole step, so the sum of the gradients equals the gradient of a single process with all micro-batches.
+Every process has the whole model, or its part of it (``sharding``), and takes its share of a step's micro-batches.
+Losses are divided by the counts of the whole step, so the sum of the gradients equals the gradient of a single process
+with all micro-batches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import nn
 
 from jobs.errors import UserError
 from jobs.qwen.devices import compute_device
+
+Item = TypeVar("Item")
 
 # Gradients are summed in chunks of this many numbers, because a copy of all of them might not fit.
 CHUNK_SIZE = 16_000_000
@@ -25,14 +29,16 @@ class DistributedGroup:
 
     Attributes:
         rank: of this process, from 0; the first one writes files.
+        is_sharded: the processes divide the model's layers, so all of them make equally many passes.
     """
 
     rank: int = 0
     size: int = 1
     device: str = "cpu"
+    is_sharded: bool = False
 
     @classmethod
-    def join(cls, n_processes: int) -> DistributedGroup:
+    def join(cls, n_processes: int, *, is_sharded: bool = False) -> DistributedGroup:
         """Join the other processes, which torchrun starts; NCCL on GPUs, gloo on CPUs.
 
         Raises:
@@ -57,7 +63,7 @@ class DistributedGroup:
                 f"Use n_processes={torch.cuda.device_count()}.",
             )
         device = f"cuda:{state.local_process_index}" if has_gpus else "cpu"
-        return cls(state.process_index, state.num_processes, device)
+        return cls(state.process_index, state.num_processes, device, is_sharded)
 
     @property
     def is_first(self) -> bool:
@@ -81,6 +87,15 @@ class DistributedGroup:
             sums = torch.split(flat, [gradient.numel() for gradient in gradients])
             for parameter, gradient, total in zip(chunk, gradients, sums, strict=True):
                 parameter.grad = total.view_as(gradient)
+
+    def share(self, items: Sequence[Item]) -> Iterator[tuple[int, Item, bool]]:
+        """Yield this process's items with their numbers; False: none is left, the last one is repeated."""
+        for first in range(0, len(items), self.size):
+            number = first + self.rank
+            if number < len(items):
+                yield number, items[number], True
+            elif self.is_sharded:
+                yield len(items) - 1, items[-1], False
 
     def barrier(self) -> None:
         """Wait until every process has called this."""

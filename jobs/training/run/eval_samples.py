@@ -4,9 +4,10 @@ Synthesized after the export, from the exported folders, with the code of ``synt
 a kill costs at most one.
 """
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +16,19 @@ import torch
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
 from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.errors import UserError
+from jobs.files.atomic_io import write_text
 from jobs.files.folders import make_folder
 from jobs.qwen.devices import compute_device, limit_cpu_threads
 from jobs.qwen.model_info import describe_model
 from jobs.qwen.speech.decoding import Decoding
-from jobs.qwen.speech.synthesizer import Reference, Synthesizer, load_synthesizer
+from jobs.qwen.speech.sound import Reference
+from jobs.qwen.speech.synthesizer import Synthesizer, load_synthesizer
 from jobs.runner.worker.context import JobContext
 from jobs.training.data.dataset import Dataset, TrainingClip
+from jobs.training.sample_list import NARRATOR, SAMPLE_LIST, SAMPLES, ZERO_SHOT
 
 logger = logging.getLogger(__name__)
 
-NARRATOR, ZERO_SHOT = "narrator", "zero-shot"
 # A sample may last three times as long as the narrator's clip plus two seconds; a longer one is cut.
 MAX_LENGTH_FACTOR, SPARE_S = 3.0, 2.0
 SEED = 0
@@ -76,7 +79,7 @@ def synthesize_samples(
     Args:
         models: folder by source: exports, and ``zero-shot`` for a base that can clone.
     """
-    folder = out / "samples"
+    folder = out / SAMPLES
     make_folder(folder)
     samples: list[Sample] = []
     for source, model in models.items():
@@ -100,14 +103,20 @@ def synthesize_samples(
             except (UserError, torch.OutOfMemoryError) as error:
                 logger.warning("%s failed on sentence %d: %s", source, number, error)
                 samples.append(Sample(source, clip.text, None, is_held_out, note=str(error)))
-                continue
-            samples.append(_sample(source, clip, wav, is_held_out, out))
-            if source == next(iter(models)):
-                samples.append(_sample(NARRATOR, clip, upper_bound, is_held_out, out))
+            else:
+                samples.append(_sample(source, clip, wav, is_held_out, out))
+                if source == next(iter(models)):
+                    samples.append(_sample(NARRATOR, clip, upper_bound, is_held_out, out))
+            _write_list(folder, samples)
         del synthesizer
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
     return samples
+
+
+def _write_list(folder: Path, samples: Sequence[Sample]) -> None:
+    """Write the samples that are there, for a page that is open meanwhile."""
+    write_text(folder / SAMPLE_LIST, "".join(json.dumps(asdict(sample)) + "\n" for sample in samples))
 
 
 def _load(model: Path, source: str, speaker: str, language: str, reference: Path | None) -> Synthesizer:

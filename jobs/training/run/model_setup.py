@@ -15,14 +15,17 @@ from jobs.qwen.precision import DeviceInfo, Precision, training_precision
 from jobs.qwen.safetensors_io import weight_files
 from jobs.qwen.speaker_embedding import encoder_files, speaker_embedding
 from jobs.qwen.train.alignment_probe import Probe, check_base, probe
+from jobs.qwen.train.arithmetic import check_attention
 from jobs.qwen.train.fused_layers import fuse_layers
 from jobs.qwen.train.lora import add_adapters, quantise
 from jobs.qwen.train.sequence_layout import ControlIds, Example, tokenise_instruct, tokenise_text
 from jobs.training.data.dataset import Dataset, TrainingClip
+from jobs.training.options import unused_options
 from jobs.training.params import Params
 from jobs.training.run.distributed import DistributedGroup
 from jobs.training.run.forward import Forward
 from jobs.training.run.optim import Freeze, compile_layers, unfreeze_for_full
+from jobs.training.run.sharding import shard_layers
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +52,8 @@ NOT_IDENTITY = {
     "keep_exports",
     "keep_last_state",
     "hyperparams",
+    "log_to",
+    "fsdp",
 }
 
 
@@ -87,7 +92,7 @@ def identify_run(params: Params, dataset: Dataset, base: Path, encoder: Path | N
     """Collect what identifies a run, for checkpoints and card: parameters, data, weights of base and other encoder."""
     others = {} if encoder is None else {"encoder_sha256": _digest(encoder_files(encoder))}
     return {
-        **params.model_dump(exclude=NOT_IDENTITY),
+        **params.model_dump(exclude=NOT_IDENTITY | unused_options(params)),
         "speakers": dataset.speakers,
         "manifest_sha256": dataset.manifest_sha256,
         "base_sha256": _digest([base / "config.json", *weight_files(base)]),
@@ -109,9 +114,11 @@ def setup_model(
         encoder: folder of the model whose speaker encoder is used; None: the base's own.
 
     Raises:
-        UserError: ``base_misaligned``, ``lora_targets_unknown``, or an error of the speaker embedding.
+        UserError: ``base_misaligned``, ``lora_targets_unknown``, ``dtype_unavailable``, ``attention_unavailable``, or
+            an error of the speaker embedding.
     """
-    precision = training_precision(device)
+    precision = training_precision(device, params.dtype)
+    check_attention(params.attention, group.device, torch_dtype(precision))
     loaded, found = _load_and_probe(params, dataset, base, group, precision, encoder)
     if precision.scales_loss and not found.is_finite:
         precision = Precision("float32", f"{base.name} overflows float16, and {device} has no bfloat16 arithmetic")
@@ -127,7 +134,7 @@ def setup_model(
         validation=loaded.validation,
         base_probe=found,
         base_check=verdict,
-        adapters=_make_trainable(loaded.forward.model, params, found),
+        adapters=_make_trainable(loaded.forward.model, params, found, group, precision),
     )
 
 
@@ -174,7 +181,9 @@ def _load_and_probe(
     return _LoadedModel(forward, voices, train, [example(clip) for clip in dataset.validation]), found
 
 
-def _make_trainable(model: Any, params: Params, base_probe: Probe) -> Any | None:
+def _make_trainable(
+    model: Any, params: Params, base_probe: Probe, group: DistributedGroup, precision: Precision
+) -> Any | None:
     """Make the weights of the method trainable. Returns the ``PeftModel`` of method ``lora``.
 
     Raises:
@@ -192,6 +201,7 @@ def _make_trainable(model: Any, params: Params, base_probe: Probe) -> Any | None
             dropout=params.lora_dropout,
             targets=params.lora_targets,
             use_rslora=params.lora_rslora,
+            use_dora=params.lora_dora,
         )
     else:
         unfreeze_for_full(model, _choose_freeze(params, base_probe))
@@ -201,6 +211,8 @@ def _make_trainable(model: Any, params: Params, base_probe: Probe) -> Any | None
         compile_layers(model)  # the compiler fuses upstream's own operations
     else:
         fuse_layers(model)
+    if group.is_sharded:
+        shard_layers(model, group, precision)
     model.train()
     return adapters
 

@@ -1,7 +1,7 @@
 """Optimiser: trainable weights in float32, AdamW, learning-rate schedule and gradient clipping."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import torch
@@ -48,23 +48,24 @@ def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def make_optimiser(
-    model: nn.Module, *, lr: float, weight_decay: float, name: OptimiserName = "adamw"
+    model: nn.Module,
+    *,
+    lr: float,
+    weight_decay: float,
+    name: OptimiserName = "adamw",
+    own: Mapping[str, nn.Parameter] | None = None,
 ) -> torch.optim.Optimizer:
     """Make AdamW over the trained parameters. Weight decay is for matrices only: not for norms, biases, nor embeddings,
     whose rows that do not occur in training (other speakers) would shrink.
 
     Args:
         name: ``adamw_8bit`` keeps both moments in 8 bits, ``paged_adamw_8bit`` also lets them move to main memory.
+        own: this process's parts of the parameters, in their place.
     """
-    embeddings = {
-        id(parameter)
-        for module in model.modules()
-        if isinstance(module, nn.Embedding)
-        for parameter in module.parameters()
-    }
-    parameters = trainable(model).values()
-    decays = [p for p in parameters if p.dim() > 1 and id(p) not in embeddings]
-    stays = [p for p in parameters if p.dim() <= 1 or id(p) in embeddings]
+    embeddings = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.Embedding)}
+    parameters = trainable(model) if own is None else own
+    decays = [each for name, each in parameters.items() if each.dim() > 1 and name not in embeddings]
+    stays = [each for name, each in parameters.items() if each.dim() <= 1 or name in embeddings]
     groups = [{"params": decays, "weight_decay": weight_decay}, {"params": stays, "weight_decay": 0.0}]
     groups = [group for group in groups if group["params"]]
     if name == "adamw":
@@ -77,17 +78,23 @@ def make_optimiser(
 
 
 def learning_rate(
-    step: int, *, peak: float, warmup_steps: int, total_steps: int, schedule: Schedule = "cosine"
+    step: int,
+    *,
+    peak: float,
+    warmup_steps: int,
+    total_steps: int,
+    schedule: Schedule = "cosine",
+    min_share: float = 0.0,
 ) -> float:
-    """Compute the learning rate of a step, counted from 0: linear warm-up to the peak, then half a cosine to 0, or
-    constant.
+    """Compute the learning rate of a step, counted from 0: linear warm-up to the peak, then half a cosine to
+    ``min_share`` of the peak, or constant.
     """
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
     if schedule == "constant":
         return peak
     done = (step - warmup_steps) / max(1, total_steps - warmup_steps)
-    return peak * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    return peak * (min_share + (1 - min_share) * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
 
 def set_learning_rate(optimiser: torch.optim.Optimizer, lr: float) -> None:

@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,16 +18,20 @@ from jobs.qwen.train.sequence_layout import Batch
 from jobs.runner.worker.context import Cancelled, JobContext
 from jobs.training.data.batch_sampler import LengthBatchSampler, MicroBatch
 from jobs.training.extension import LENGTH, has_other_length
+from jobs.training.loss_history import PROBE_COLUMNS, STEP_COLUMNS, VALIDATION_COLUMNS, LossHistory
+from jobs.training.loss_logs import LossLogs
 from jobs.training.params import Params
 from jobs.training.planning.run_config import RunConfig
 from jobs.training.planning.validation_times import is_time_to_export, is_time_to_validate
 from jobs.training.run import checkpoint as checkpoints
 from jobs.training.run.distributed import DistributedGroup
-from jobs.training.run.loss_history import PROBE_COLUMNS, STEP_COLUMNS, VALIDATION_COLUMNS, LossHistory, TensorBoardLog
 from jobs.training.run.model_setup import TrainableModel
-from jobs.training.run.optim import clip_gradients, learning_rate, set_learning_rate, trainable
-from jobs.training.run.validation import probe_row, score
+from jobs.training.run.optim import learning_rate, set_learning_rate
+from jobs.training.run.sharding import RunWeights
+from jobs.training.run.throughput import ThroughputMeter
+from jobs.training.run.validation import Scores, probe_row, score
 from jobs.training.run.verdict import describe_progress, describe_stop
+from jobs.training.run.weight_average import WeightAverage
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +42,8 @@ class TrainingLoop:
     """State of one run: model, optimiser, losses and the number of steps done.
 
     Args:
-        model: in training mode; parameters that require a gradient are trained.
+        model: in training mode.
+        weights: its trained weights, those of the optimizer.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class TrainingLoop:
         config: RunConfig,
         sampler: LengthBatchSampler,
         model: TrainableModel,
+        weights: RunWeights,
         optimiser: torch.optim.Optimizer,
         group: DistributedGroup,
         folder: Path,
@@ -56,7 +61,8 @@ class TrainingLoop:
         self.params, self.config, self.sampler, self.identity = params, config, sampler, identity
         self.train, self.validation = model.train, model.validation
         self.group, self.optimiser, self.folder = group, optimiser, folder
-        self.parameters = trainable(model.model)
+        self.weights = weights
+        self.average = WeightAverage(weights.own, params.ema_decay) if params.ema_decay else None
         self.history = LossHistory(probes=[probe_row(0, model.base_probe)])
         self.step = self.continued_from = self.saved_step = 0
         self.extended_at: list[int] = []
@@ -79,7 +85,8 @@ class TrainingLoop:
         """
         found = checkpoints.newest(self.folder, self.identity, may_differ=LENGTH)
         if found is not None:
-            checkpoints.restore(found, self.parameters, self.optimiser)
+            own = self.weights.take_checkpoint(found, self.optimiser)
+            checkpoints.restore(own, self.weights.own, self.optimiser, self.average)
             if found.scaler and self._scaler.is_enabled():
                 self._scaler.load_state_dict(found.scaler)
             self.step = self.continued_from = self.saved_step = found.step
@@ -108,9 +115,9 @@ class TrainingLoop:
         n_worse = self.history.count_since_best(max(self.extended_at, default=0))
         return self.step >= self.config.total_steps or 0 < self.params.early_stop <= n_worse
 
-    def run(self, context: JobContext, log: TensorBoardLog | None) -> None:
+    def run(self, context: JobContext, log: LossLogs | None) -> None:
         """Train to the end; save on the way, at the end, and before a cancellation takes effect."""
-        meter = _ThroughputMeter()
+        meter = ThroughputMeter()
         while not self.is_over:
             self._stop_if_cancelled(context)
             row, n_frames = self._train_step()
@@ -131,7 +138,7 @@ class TrainingLoop:
             is_due = is_kept or is_time_to_validate(self.step, self.params, self.config, self.sampler)
             if self.validation and is_due:
                 self._validate(context, log)
-            if is_kept and self.group.is_first and self.keep_export is not None:
+            if is_kept and self.keep_export is not None:
                 context.progress(self.step, self.config.total_steps, f"writing the voice of step {self.step}")
                 self.keep_export(self.step)
             if self.step % self.params.save_every_steps == 0 or self.is_over:
@@ -139,20 +146,17 @@ class TrainingLoop:
 
     def save(self) -> None:
         """Write a checkpoint of the current step."""
+        state = checkpoints.Checkpoint(
+            step=self.step,
+            run=self.identity | {"total_steps": self.config.total_steps, "extended_at": self.extended_at},
+            weights=self.weights.gather(),
+            optimiser=self.weights.gather_state(self.optimiser, empty=not self.params.checkpoint_optimizer),
+            history=vars(self.history),
+            scaler=self._scaler.state_dict(),
+            ema={} if self.average is None else self.weights.gather(self.average.weights),
+        )
         if self.group.is_first:
-            checkpoints.save(
-                self.folder,
-                checkpoints.capture(
-                    step=self.step,
-                    run=self.identity | {"total_steps": self.config.total_steps, "extended_at": self.extended_at},
-                    parameters=self.parameters,
-                    optimiser=self.optimiser,
-                    history=vars(self.history),
-                    scaler=self._scaler.state_dict(),
-                    with_optimiser=self.params.checkpoint_optimizer,
-                ),
-                keep=self.params.keep_checkpoints,
-            )
+            checkpoints.save(self.folder, state, keep=self.params.keep_checkpoints)
             if self.history.best:
                 checkpoints.keep_only_best(self.folder, int(self.history.best[0]))
         self.group.barrier()
@@ -161,14 +165,25 @@ class TrainingLoop:
     def _describe(self) -> str:
         return describe_progress(self.history, continued_from=self.continued_from, saved_step=self.saved_step)
 
-    def _validate(self, context: JobContext, log: TensorBoardLog | None) -> None:
-        scores = score(
+    def score(self) -> Scores:
+        """Score the weights that the model has now on the held-out clips."""
+        return score(
             self._forward,
             self.validation,
             self.group,
             batch_size=self.params.batch_size,
             code_predictor_weight=self.params.code_predictor_weight,
         )
+
+    def score_average(self) -> float | None:
+        """Return the validation loss of the averaged weights; None without them, or without held-out clips."""
+        if self.average is None or not self.validation:
+            return None
+        with self.average.applied():
+            return self.score().loss
+
+    def _validate(self, context: JobContext, log: LossLogs | None) -> None:
+        scores = self.score()
         found = scores.probe
         self.history.validations.append([self.step, scores.loss, scores.talker, scores.predictor])
         self.history.probes.append(probe_row(self.step, found))
@@ -180,8 +195,10 @@ class TrainingLoop:
         if found.verdict == "misaligned" and not self._has_warned:
             self._has_warned = True
             logger.warning("step %d: the model now predicts the frame after the next one better: %s", self.step, found)
-        if self.history.best is self.history.validations[-1] and self.group.is_first:
-            checkpoints.save_best(self.folder, self.step, self.parameters)
+        if self.history.best is self.history.validations[-1]:
+            weights = self.weights.gather()
+            if self.group.is_first:
+                checkpoints.save_best(self.folder, self.step, weights)
 
     def _train_step(self) -> tuple[list[float], int]:
         """Make one optimiser step. Returns its row of the history and the frames trained by all processes."""
@@ -189,13 +206,13 @@ class TrainingLoop:
         config = self.config
         lr = learning_rate(
             self.step, peak=config.lr, warmup_steps=config.warmup_steps, total_steps=config.total_steps,
-            schedule=self.params.lr_schedule,
+            schedule=self.params.lr_schedule, min_share=self.params.min_lr_share,
         )  # fmt: skip
         while True:
             talker, predictor = self._accumulate_gradients(micro_batches)
             loss = talker + self.params.code_predictor_weight * predictor
             self._scaler.unscale_(self.optimiser)
-            grad_norm = clip_gradients(self.parameters.values(), self.params.max_grad_norm)
+            grad_norm = self.weights.clip_gradients(self.params.max_grad_norm)
             if math.isfinite(loss) and math.isfinite(grad_norm):
                 break
             if not math.isfinite(loss) or not self._lower_loss_scale():
@@ -205,6 +222,8 @@ class TrainingLoop:
         self._scaler.update()
         self.optimiser.zero_grad(set_to_none=True)
         self.step += 1
+        if self.average is not None:
+            self.average.update(self.step)
         n_frames = sum(len(self.train[clip].codes) for indices in micro_batches for clip in indices)
         return [self.step, loss, talker, predictor, lr, grad_norm], n_frames
 
@@ -214,8 +233,8 @@ class TrainingLoop:
         n_talker = sum(frames) + sum(len(indices) for indices in micro_batches)  # an EOS per clip
         n_predictor = sum(self._n_predicted(n_frames) for n_frames in frames) * (N_CODEBOOKS - 1)
         totals = torch.zeros(2, device=self.group.device)
-        for index in range(self.group.rank, len(micro_batches), self.group.size):
-            batch = self._training_batch(micro_batches[index], index)
+        for index, clips, counts in self.group.share(micro_batches):
+            batch = self._training_batch(clips, index)
             sums = self._forward.losses(batch, with_predictor=self.params.code_predictor_weight > 0)
             loss = total_loss(
                 sums,
@@ -223,9 +242,10 @@ class TrainingLoop:
                 n_predictor=n_predictor,
                 code_predictor_weight=self.params.code_predictor_weight,
             )
-            self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-            totals += torch.stack([sums.talker.detach() / n_talker, sums.predictor.detach() / n_predictor])
-        self.group.sum_gradients(self.parameters.values())
+            self._scaler.scale(loss * counts).backward()  # type: ignore[no-untyped-call]
+            if counts:
+                totals += torch.stack([sums.talker.detach() / n_talker, sums.predictor.detach() / n_predictor])
+        self.weights.sum_gradients()
         talker, predictor = self.group.sum_over_processes(totals).tolist()
         return talker, predictor
 
@@ -233,7 +253,7 @@ class TrainingLoop:
         """Discard gradients that overflowed float16 and halve the loss scale; False where that cannot help."""
         if not self._scaler.is_enabled() or self._scaler.get_scale() <= MIN_LOSS_SCALE:
             return False
-        self._scaler.update()
+        self._scaler.update(self._scaler.get_scale() / 2)  # also in a process whose own part has not overflowed
         self.optimiser.zero_grad(set_to_none=True)
         logger.debug("step %d: gradients overflowed; loss scale is now %g", self.step + 1, self._scaler.get_scale())
         return True
@@ -268,21 +288,6 @@ class TrainingLoop:
             self.save()
             context.progress(self.step, self.config.total_steps, describe_stop(self.step))
             raise Cancelled
-
-
-class _ThroughputMeter:
-    """Moving average of frames per second."""
-
-    def __init__(self) -> None:
-        self._rate = 0.0
-        self._last = time.perf_counter()
-
-    def update(self, n_frames: int) -> float:
-        now = time.perf_counter()
-        newest = n_frames / max(1e-9, now - self._last)
-        self._last = now
-        self._rate = newest if self._rate == 0 else 0.9 * self._rate + 0.1 * newest
-        return self._rate
 
 
 def _diverged(step: int, loss: float, grad_norm: float, lr: float, number_format: str) -> UserError:

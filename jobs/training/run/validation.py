@@ -37,10 +37,12 @@ def score(
     batches = scoring_batches([example.length for example in examples], batch_size)
     forward.model.eval()
     with torch.no_grad():
-        for indices in batches[group.rank :: group.size]:
+        for _, indices, counts in group.share(batches):
             batch = forward.batch(examples, indices)
             with forward.autocast():
                 predictions = predict(forward.model, batch)
+                if not counts:
+                    continue
                 found = loss_sums(predictions, batch)
                 probe.add(predictions, batch)
             sums += torch.tensor([float(found.talker), found.n_talker, float(found.predictor), found.n_predictor])

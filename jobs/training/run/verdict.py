@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from jobs.training.run.loss_history import LossHistory
+from jobs.training.loss_history import LossHistory
 
 
 def describe_progress(history: LossHistory, *, continued_from: int, saved_step: int) -> str:

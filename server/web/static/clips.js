@@ -53,7 +53,11 @@ function showWave() {
     plugins: [regions],
   });
   wave.on("error", () => showStatus("This clip cannot be played."));
-  wave.on("timeupdate", s => { document.getElementById("time").textContent = (start + s).toFixed(2) + " s"; });
+  const words = [...document.querySelectorAll("#words-spoken span")];
+  wave.on("timeupdate", s => {
+    document.getElementById("time").textContent = (start + s).toFixed(2) + " s";
+    for (const word of words) word.classList.toggle("lit", start + s >= word.dataset.from && start + s < word.dataset.to);
+  });
   wave.on("decode", length => {
     region = regions.addRegion({
       start: Math.max(0, Number(from.value) - start), end: Math.min(length, Number(to.value) - start),
@@ -93,6 +97,11 @@ document.getElementById("clips").addEventListener("click", event => {
 });
 
 document.body.addEventListener("click", event => {
+  const word = event.target.closest("#words-spoken span");
+  if (word && wave) {  // a little before it, so that its first sound is heard
+    wave.setTime(Math.max(0, word.dataset.from - Number(document.getElementById("correction").dataset.start) - 0.02));
+    wave.play();
+  }
   const act = event.target.dataset.act;
   if (act === "play") play();
   if (act === "split-here" && wave) {

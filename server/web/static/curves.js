@@ -11,7 +11,8 @@ async function drawCurves() {
   const {at, names, columns, advice} = await answer.json();
   const said = document.getElementById("advice");
   said.hidden = !advice;
-  said.textContent = advice;
+  said.querySelector("p").textContent = advice;
+  document.getElementById("stop-here").hidden = !document.getElementById("job").dataset.events || document.querySelector("#job .state").textContent !== "running";
   section.hidden = names.length === 0;
   const place = document.getElementById("plots"), style = getComputedStyle(document.body);
   const ink = style.getPropertyValue("--muted").trim(), line = style.getPropertyValue("--line").trim();

@@ -10,6 +10,7 @@ import pytest
 from jobs.asr.model_registry import NAMES
 from jobs.asr.transcript import TranscribedSegment
 from jobs.asr.whisper import Transcriber
+from jobs.asr.whisper_encoding import MOST_KEPT
 from jobs.errors import UserError
 from tests.support.hostile.whispers import HOSTILE_WHISPERS, make_hostile_whisper
 
@@ -189,3 +190,23 @@ def test_a_model_that_cannot_be_downloaded_says_how_to_get_it(monkeypatch, tmp_p
 
     assert refusal.value.code == "model_unavailable"
     assert "hf download" in refusal.value.hint
+
+
+def test_a_window_that_was_transcribed_is_scored_without_another_encoding(transcriber):
+    samples = noise(40.0)
+    transcriber.transcribe_spans(samples, [(0.0, 12.3), (13.1, 30.0)], "english")
+    known = dict(transcriber._whisper._kept)
+
+    window = samples[round(13.1 * RATE_HZ) : round(30.0 * RATE_HZ)]
+    kept = transcriber.score(window, [["One", "two."]], "en")
+
+    assert transcriber._whisper._kept.keys() == known.keys()
+    other = Transcriber(transcriber.model, "cpu", cpu_threads=1).score(window, [["One", "two."]], "en")
+    assert kept[0].log_probability == pytest.approx(other[0].log_probability, abs=1e-3)
+
+
+def test_encodings_of_many_windows_are_not_kept(transcriber):
+    for k in range(MOST_KEPT + 3):
+        transcriber.score(noise(1.0) * (k + 1) / 50, [["One."]], "en")
+
+    assert len(transcriber._whisper._kept) == MOST_KEPT

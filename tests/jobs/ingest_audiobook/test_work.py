@@ -75,7 +75,7 @@ def test_the_sample_book_becomes_a_clip_a_sentence(
     assert (result.title, result.n_chapters, result.n_rejected) == ("Two Fables", 2, 0)
     assert (result.n_silences > 0) == ("silence" in result.rejected_by_reason_s)
     assert check_step(Path(result.manifest), "ingested").speaker == "slt"
-    assert set(context.published) == {"dataset", "manifest", "rejections", "report"}
+    assert set(context.published) == {"dataset", "manifest", "rejections", "report", "transcript"}
     assert context.fractions[-1] == 1.0
 
 

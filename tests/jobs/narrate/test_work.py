@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip
 from jobs.errors import UserError
 from jobs.narrate.params import Params, check
+from jobs.narrate.report.book_index import read_index
 from jobs.narrate.script.passages import LEAD_S
 from jobs.narrate.sound.loudness import measure_loudness
 from jobs.narrate.sound.timeline import MARGIN_BEFORE_S
@@ -187,6 +188,57 @@ def test_a_book_to_read_along_is_made_when_asked_for_and_removed_when_not(
     without = run(make_params(subtitles=False, chapter_audio="none"), make_context())
 
     assert without.read_along is None
-    assert sorted(path.name for path in out.iterdir()) == ["book.m4b", "passages", "report.html", "words.txt"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "book.json", "book.m4b", "passages", "report.html", "words.txt",
+    ]  # fmt: skip
     with pytest.raises(ValidationError, match="chapter_audio is flac"):
         make_params(read_along=True, chapter_audio="flac")
+
+
+def test_the_index_has_every_passage_where_it_is_heard(make_params: Make, make_context, tmp_path: Path) -> None:
+    result = run(make_params(), make_context())
+
+    out = tmp_path / "out"
+    book = read_index(out)
+    assert (book.title, [chapter.audio for chapter in book.chapters]) == ("Two Birds", ["001.mp3", "002.mp3"])
+    heard = [
+        (chapter.start_s + passage.start_s, chapter.start_s + passage.end_s, passage.text)
+        for chapter in book.chapters
+        for passage in chapter.passages
+    ]
+    for found, cue in zip(heard, cue_times(out / "book.srt"), strict=True):
+        assert found[:2] == pytest.approx(cue[:2], abs=0.002)
+        assert found[2] == cue[2]
+    assert sum(chapter.n_doubtful for chapter in book.chapters) == result.n_doubtful == 5
+    (out / "book.json").write_text('{"title": "x", "chapters": [{"audio": "../../x"}]}')
+    with pytest.raises(UserError, match=r"no readable book\.json"):
+        read_index(out)
+
+
+def test_a_passage_is_spoken_again_when_it_is_asked_for_and_stays_so(
+    make_params: Make, make_context, tmp_path: Path
+) -> None:
+    first = run(make_params(), make_context())
+    out = tmp_path / "out"
+    passages = [passage for chapter in read_index(out).chapters for passage in chapter.passages]
+    before = {path.name: path.read_bytes() for path in (out / "passages").glob("*.wav")}
+    key = passages[1].key
+
+    again = run(make_params(takes={key: 2}), make_context())
+    same = run(make_params(takes={key: 2}), make_context())
+    without = run(make_params(), make_context())
+
+    assert (first.n_spoken, again.n_spoken, same.n_spoken, without.n_spoken) == (5, 1, 0, 0)
+    now = {path.name: path.read_bytes() for path in (out / "passages").glob("*.wav")}
+    assert set(now) ^ set(before) == {f"{key}_1.wav", f"{key}_2.wav"}
+    assert now[f"{key}_2.wav"] != before[f"{key}_1.wav"]
+    assert [passage.attempt for chapter in read_index(out).chapters for passage in chapter.passages] == [1, 2, 1, 1, 1]
+
+
+def test_a_passage_that_the_book_does_not_have_is_named(make_params: Make, make_context) -> None:
+    with pytest.raises(UserError) as refused:
+        run(make_params(takes={"0" * 24: 2}), make_context())
+
+    assert refused.value.code == "passage_unknown"
+    with pytest.raises(ValidationError):
+        make_params(takes={"../x": 2})

@@ -127,9 +127,13 @@ def test_an_export_speaks_in_stock_with_speaker_language_and_instruct_what_train
     assert agreement(predictions, batch, ControlIds.from_config(base.model.config)) == (1.0, 1.0)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [("0.6b", {}), ("1.7b", {}), ("1.7b", {"use_dora": True}), ("0.6b", {"use_dora": True, "use_rslora": True})],
+)
 def test_a_merged_export_generates_what_training_with_adapters_predicts(
     shape: Shape,
+    options: dict[str, bool],
     load_toy: Callable[[Shape], Any],
     wandering_toy: Callable[[Shape], Path],
     embedding: torch.Tensor,
@@ -137,12 +141,14 @@ def test_a_merged_export_generates_what_training_with_adapters_predicts(
 ) -> None:
     base = load_toy(shape)
     torch.manual_seed(0)
-    add_adapters(base.model, r=4, alpha=8, dropout=0.0)
+    add_adapters(base.model, r=4, alpha=8, dropout=0.0, **options)
     before = {name: tensor.clone() for name, tensor in base.model.state_dict().items()}
     with torch.no_grad():
         for name, parameter in base.model.named_parameters():
             if "lora_B" in name:  # adapters start as nothing: give them something to say
                 parameter.normal_(std=0.2)
+            if "lora_magnitude_vector" in name:
+                parameter.mul_(torch.rand(len(parameter)) + 0.5)
     voice = write_voice(base.model, wandering_toy(shape), tmp_path / "voice", voices={"fox": embedding}, card={})
 
     upstream = qwen_tts().Qwen3TTSModel.from_pretrained(str(voice), dtype=torch.float32)

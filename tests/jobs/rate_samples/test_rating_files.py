@@ -90,3 +90,16 @@ def test_the_best_of_several_voices_is_named_only_where_chance_does_not_explain_
     assert "the first rates above all others (4.20 against 3.00)" in compare_voices([best, far])[0]
     assert "differ by chance or little (4.20 against 4.10): let a person" in compare_voices([best, close, far])[0]
     assert compare_voices([best]) == compare_voices([]) == []
+
+
+def test_one_or_two_texts_never_make_a_voice_better() -> None:
+    best, far = (
+        VoiceMean(model=name, mean=mean, low=mean, high=mean, n_takes=2, n_texts=2)
+        for name, mean in (("a", 4), ("b", 2))
+    )
+
+    assert "differ by chance or little" in compare_voices([best, far])[0]
+    clone = {"zero_shot": anchor(2.0, 2.0, 2.0)}
+    assert "Too few texts" in verdict_sentences(summary(4.0, 4.0, 4.0, n_texts=1), clone, CALM)[1]
+    narrator = {"narrator": anchor(4.9, 4.9, 4.9)}
+    assert "find no difference" in verdict_sentences(summary(4.0, 4.0, 4.0, n_texts=1), narrator, CALM)[1]

@@ -8,7 +8,7 @@ from statistics import fmean
 import pytest
 
 from jobs.rate_samples.params import Rating
-from jobs.rate_samples.results import mean_over_texts, rank_voices, summarise_texts
+from jobs.rate_samples.results import describe_too_short, mean_over_texts, rank_voices, summarise_texts
 
 
 def test_a_text_with_many_takes_counts_no_more_than_another() -> None:
@@ -71,3 +71,17 @@ def test_several_voices_are_ranked_by_their_mean_over_the_texts_and_one_is_not()
         ("late", 4.2, 3, 3), ("middle", 4.13, 3, 3), ("early", 3.1, 3, 3),
     ]  # fmt: skip
     assert rank_voices(ratings[:3]) == []
+
+
+def test_takes_too_short_to_judge_are_in_no_mean_and_are_counted() -> None:
+    ratings = [
+        Rating(audio=f"{n}.wav", text=f"text {n}", model=f"voice {n % 2}", rating=score, uncapped=score, reasons=[])
+        for n, score in enumerate([4.0, 3.0, None, 3.0])
+    ]
+
+    assert [(voice.model, voice.mean, voice.n_takes) for voice in rank_voices(ratings)] == [
+        ("voice 0", 4.0, 1),
+        ("voice 1", 3.0, 2),
+    ]
+    assert describe_too_short(ratings) == ["1 of 4 takes are too short to judge, and no mean includes them."]
+    assert describe_too_short(ratings[:2]) == []

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from jobs.audio.acoustic_features import Prosody
+from jobs.rating.instruments.words import CHANGED, WordChange
 from jobs.rating.rating_types import Features, Verdict
 from jobs.rating.scoring import AUTOMATIC_CAP, ramp, rate
-from jobs.speaker.narrator_profile import LengthScores, RatingProfile
+from jobs.speaker.narrator_profile import LengthScores, RatingProfile, Reference
 
 NARRATOR = RatingProfile(
     n_clips=20,
@@ -20,9 +21,13 @@ NARRATOR = RatingProfile(
     rate_unit="phones/s",
     longest_pause_s=0.35,
     pitch_hz=220.0,
-    pitch_sd_st=4.6,
-    treble_db=-12.0,
     wer=0.0,
+    references={
+        "monotone": Reference((1.8,), 0.5, 20),
+        "dull": Reference((0.0,) * 34, 9.0, 20),
+        "clicks": Reference((0.4,), 1.2, 20),
+        CHANGED: Reference((0.0,), 40.0, 20),
+    },
 )
 SOUND = Prosody(
     duration_s=7.2,
@@ -40,6 +45,11 @@ SOUND = Prosody(
 GOOD = Features(
     prosody=SOUND, sim=0.96, ovrl=3.35, p808=4.0, n_words=19, speaking_rate=11.2, wer=0.0, aligns=True, heard=True
 )
+
+
+def skipped(evidence: float) -> WordChange:
+    """A word that was left out."""
+    return WordChange(kind="skipped", index=3, word="relief", at_s=1.25, evidence=evidence)
 
 
 def rated(sound: dict[str, Any] | None = None, **changes: Any) -> Verdict:
@@ -80,10 +90,14 @@ def test_a_take_without_faults_is_shown_as_the_cap_and_ranked_as_five() -> None:
         ({}, {"sim": 0.70}, "another_voice", 2.5),
         ({}, {"sim": 0.55}, "far_voice", 2.0),
         ({"pitch_hz": 290.0}, {}, "pitch", 3.2),
-        ({"pitch_sd_st": 1.5}, {}, "monotone", 3.0),
+        ({}, {"distances": {"monotone": 0.6}}, "monotone", 3.0),
+        ({}, {"distances": {"monotone": 3.0}}, "monotone", 2.0),
+        ({}, {"distances": {"clicks": 4.0}}, "clicks", 2.0),
+        ({}, {"speaking_rate": 6.6}, "too_slow", 3.0),
+        ({}, {"changes": (skipped(60.0),)}, "word_skipped", 3.0),
         ({}, {"ovrl": 2.5, "p808": 3.4}, "sound", 3.2),
         ({"flat_share": 0.15}, {}, "clipped", 2.5),
-        ({"treble_db": -35.0}, {}, "dull", 3.0),
+        ({}, {"distances": {"dull": 12.0}}, "dull", 3.0),
     ],
 )
 def test_every_fault_caps_the_rating_and_is_named(
@@ -106,6 +120,21 @@ def test_a_low_sim_with_poor_sound_points_at_the_sound() -> None:
 
     assert "poor sound lowers SIM too" in next(f.reason for f in noisy.faults if f.code == "another_voice")
     assert "poor sound" not in rated(sim=0.67).faults[0].reason
+
+
+def test_a_changed_word_is_named_with_its_place_and_only_beyond_the_narrators_limit() -> None:
+    assert rated(changes=(skipped(60.0),)).faults[0].reason == "skipped 'relief' at 1.2 s (evidence 60, limit 40)"
+    assert rated(changes=(skipped(39.0),)).faults == ()
+    misread = WordChange(kind="misread", index=3, word="that is", heard="eye he", at_s=2.7, evidence=147.0)
+    assert rated(changes=(misread,)).faults == ()
+
+
+def test_a_take_shorter_than_the_clips_of_the_limits_is_not_compared_with_them() -> None:
+    fitted_on = replace(NARRATOR, shortest_fitted_s=3.0)
+    short = replace(GOOD, prosody=replace(SOUND, speech_span_s=2.9), distances={"monotone": 3.0, "clicks": 9.0})
+
+    assert codes(rate(short, fitted_on)) == ["colour_unchecked"]
+    assert codes(rate(replace(short, prosody=SOUND), fitted_on)) == ["monotone", "clicks"]
 
 
 def test_reasons_come_worst_first() -> None:
@@ -182,3 +211,14 @@ def test_a_take_without_text_says_what_was_not_judged() -> None:
 def test_a_ramp_is_one_at_good_and_zero_at_bad_in_either_direction() -> None:
     assert [ramp(v, 0.72, 0.44) for v in (0.9, 0.72, 0.58, 0.44, 0.1)] == pytest.approx([1, 1, 0.5, 0, 0])
     assert [ramp(v, 1.25, 1.60) for v in (1.0, 1.425, 2.0)] == pytest.approx([1, 0.5, 0])
+
+
+def test_nothing_to_judge_by_has_no_rating_and_what_is_recognised_has_one() -> None:
+    gibberish = {"duration_s": 1.2, "speech_span_s": 1.1}
+
+    unheard = rated(gibberish, n_words=3, wer=0.5, heard=False)
+
+    assert unheard.is_too_short
+    assert "too_short" in codes(unheard)
+    assert not rated(gibberish, n_words=3, wer=0.0, heard=True).is_too_short
+    assert not rated(gibberish, n_words=19, wer=0.9, heard=False, speaking_rate=60.0).is_too_short  # a text cut short

@@ -75,11 +75,18 @@ def test_accumulated_batches_equal_the_large_batch(
         torch.testing.assert_close(tensor, others[name], rtol=0, atol=2e-5)
 
 
-@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"method": "full", "ema_decay": 0.9, "min_lr_share": 0.1, "sample_weights": ["english=1.5"]},
+        {"method": "lora", "ema_decay": 0.9, "lora_dora": True, "deterministic": True},
+    ],
+    ids=["full", "lora"],
+)
 def test_resuming_equals_never_having_stopped(
-    method: str, make_params: MakeParams, make_context: MakeContext, tmp_path: Path
+    options: dict[str, Any], make_params: MakeParams, make_context: MakeContext, tmp_path: Path
 ) -> None:
-    common = {"method": method, "lora_dropout": 0.1, "lora_r": 4, "save_every_steps": 2}
+    common = {**options, "lora_dropout": 0.1, "lora_r": 4, "save_every_steps": 2}
     straight = work.run(make_params(out_dir=str(tmp_path / "straight"), **common), make_context())
     broken = make_params(out_dir=str(tmp_path / "broken"), **common)
     stop_after(3, broken, make_context)
@@ -91,6 +98,9 @@ def test_resuming_equals_never_having_stopped(
     assert resumed.last_loss == straight.last_loss
     others = weights(resumed)
     assert all(torch.equal(tensor, others[name]) for name, tensor in weights(straight).items())
+    averaged, again = (load_file(Path(str(one.voice_ema)) / "model.safetensors") for one in (straight, resumed))
+    assert all(torch.equal(tensor, again[name]) for name, tensor in averaged.items())
+    assert straight.ema_validation_loss == resumed.ema_validation_loss
 
 
 def test_after_a_kill_the_run_goes_on_from_the_last_checkpoint(

@@ -40,7 +40,7 @@ def write_takes(folder: Path, model: str, n_texts: int = N_TEXTS) -> Path:
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ListeningServer]:
     tuned, clone = write_takes(tmp_path / "tuned", "tuned"), write_takes(tmp_path / "clone", "clone")
-    with ListeningServer(RatingSession(tuned, clone, random.Random(3))) as made:
+    with ListeningServer(RatingSession(tuned, [clone], random.Random(3))) as made:
         thread = threading.Thread(target=made.serve)
         thread.start()
         yield made
@@ -245,7 +245,7 @@ def test_voices_that_share_no_text_cannot_be_compared(tmp_path: Path) -> None:
     other.write_text(other.read_text().replace("Text", "Other"))
 
     with pytest.raises(UserError) as refusal:
-        RatingSession(one, other)
+        RatingSession(one, [other])
 
     assert refusal.value.code == "no_common_text"
 

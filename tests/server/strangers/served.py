@@ -16,10 +16,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 import tools
 from jobs.config import HttpSettings
+from jobs.http.connections import connection_limits
+from jobs.http.listener import http_server, open_socket
 from jobs.settings import Settings
 from server.http.auth import FileTokenVerifier
-from server.http.connections import connection_limits
-from server.http.listener import http_server, open_socket
 from server.mcp.http import PATH, http_app
 from server.mcp.server import build
 

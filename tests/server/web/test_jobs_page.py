@@ -13,9 +13,9 @@ from starlette.requests import Request
 from jobs.runner.models import JobRecord, Progress
 from jobs.runner.paths import Home
 from jobs.runner.progress.metric_history import MetricHistory
-from jobs.runner.store import Store
 from server.web.job_rows import advise, draw_curves, find_parent, name_subject, signature
-from server.web.jobs_page import _changes
+from server.web.pages.jobs import _changes
+from tests.server.web.conftest import add_job
 from tests.support.html_page import HOSTILE
 
 SEARCH = "tune_hparams-20260101-000000-0001"
@@ -23,17 +23,8 @@ TRIAL = "training-20260101-00000{}-0002"
 
 
 def add(browser, job_id: str, state: str, params: dict[str, Any], **more: Any) -> Path:
-    """Add a job to the store, with a folder for its first attempt."""
-    home = Home(browser.context.settings.home)
-    row = {"id": job_id, "kind": job_id.split("-")[0], "spec_hash": "", "document": json.dumps({"params": params}),
-           "resource": "cpu", "environment": "ml", "max_tries": 1, "created_at": 1.0, "state": state, "attempt": 1,
-           "ended_at": 9.0, "started_at": 2.0} | more  # fmt: skip
-    store = Store(home)
-    with store.transaction() as connection:
-        store.insert(connection, row, None)
-    attempt = home.attempt(job_id, 1)
-    attempt.path.mkdir(parents=True)
-    return attempt.path
+    """Add a job to the store of the pages."""
+    return add_job(browser.context.settings.home, job_id, state, params, **more)
 
 
 @pytest.fixture
@@ -213,3 +204,43 @@ def test_voices_and_takes_are_listed_and_an_empty_home_says_how_to_begin(browser
     assert "It has no card" in browser.get("/voices/anna").text
     assert browser.get("/voices/other").status_code == 404
     assert "synthesize" in browser.get("/listen").text
+
+
+def test_samples_of_a_training_stand_beside_the_narrator(browser, search: str) -> None:
+    job_id = TRIAL.format(2)
+    folder = browser.context.settings.home / "jobs" / search / "trials" / "2"
+    (folder / "samples").mkdir(parents=True)
+    assert "Samples beside" not in browser.get(f"/jobs/{job_id}").text
+    text = f"A fox ran. {HOSTILE}"
+    lines = [{"source": source, "text": text, "audio": f"samples/{source}-1.wav", "is_held_out": True}
+             for source in ("voice", "narrator", "step-40", "step-9", "zero-shot")]  # fmt: skip
+    lines.append({"source": "voice", "text": "Another.", "audio": None, "note": f"failed {HOSTILE}"})
+    lines.append({"source": "voice", "text": "Out.", "audio": "../../../../../store.db"})
+    (folder / "samples" / "samples.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (folder / "samples" / "narrator-1.wav").write_bytes(b"narrator")
+    (folder / "samples" / "step-9-1.wav").write_bytes(b"nine")
+
+    page = browser.get(f"/jobs/{job_id}/samples?seen=0").text
+    sounds = [browser.get(f"/jobs/{job_id}/samples/{number}") for number in range(8)]
+
+    assert [part.split("</p>")[0] for part in page.split("<div><p>")[1:6]] == [
+        "Narrator, re-encoded by the codec (upper bound)", "Base model, cloning the reference clip (before training)",
+        "Voice of step 9", "Voice of step 40", "Trained voice",
+    ]  # fmt: skip
+    assert "<script>alert" not in page
+    assert (sounds[0].content, sounds[2].content) == (b"narrator", b"nine")
+    assert [sound.status_code for sound in sounds] == [200, 404, 200, 404, 404, 404, 404, 404]
+    assert browser.get(f"/jobs/{job_id}/samples?seen=7").status_code == 204
+    assert browser.get(f"/jobs/{search}/samples").status_code == 404
+
+
+def test_a_stopped_training_can_be_made_a_voice_and_another_cannot(browser) -> None:
+    job_id = "training-20260104-000000-0005"
+    add(browser, job_id, "cancelled", {"manifest": "m.jsonl", "speaker": "anna"})
+    assert "Make the voice of" not in browser.get(f"/jobs/{job_id}").text
+    assert "nothing_to_extend" in browser.post(f"/jobs/{job_id}/voice").text
+
+    Home(browser.context.settings.home).out(job_id).joinpath("checkpoints", "step-000200").mkdir(parents=True)
+
+    assert "Make the voice of" in browser.get(f"/jobs/{job_id}").text
+    assert browser.post(f"/jobs/{job_id}/voice").status_code == 400, "the tool is called, and the manifest is no file"

@@ -196,8 +196,9 @@ class Chaos:
 def _is_true(record: JobRecord, lines: list[str], ends: str) -> bool:
     """Return whether the state agrees with the journal."""
     if record.state == "succeeded":
-        # a process that is killed after it wrote its result has done its work
-        return ends == "result" and "end" in lines and record.exit_code in (0, None, -signal.SIGKILL)
+        # a process that is killed, or asked to stop, after it wrote its result has done its work
+        codes = (0, None, -signal.SIGKILL, -signal.SIGTERM)
+        return ends == "result" and "end" in lines and record.exit_code in codes
     if record.state == "failed":
         return ends == "exit" and "end" in lines and record.exit_code == EXIT_CODE
     return record.reason == "cancelled" or (record.reason == "dependency" and not lines)

@@ -19,8 +19,9 @@ CLEAR_SCREEN = "\x1b[2J"
 OWN = frozenset(
     {
         *("dataset", "manifest", "report", "folder", "takes", "wavs", "ratings", "evaluation", "plot", "study"),
-        *("environment", "voice", "voice_last", "adapter", "base", "tensorboard", "best_config", "aligner"),
-        *("tokenizer", "judges", "ended", "schedule", "words", "audiobook"),
+        *("environment", "voice", "voice_last", "voice_ema", "adapter", "base", "tensorboard", "best_config"),
+        *("aligner", "tokenizer", "judges", "ended", "schedule", "words", "audiobook", "read_along", "url", "voices"),
+        *("commands", "checked", "address", "commit"),
         *("rejected", "rejected_by_reason", "rejected_by_reason_s", "common_reasons", "trials", "hyperparameters"),
         *("verdict", "summary", "caveat", "keeps", "ref_audio_lines"),
     }

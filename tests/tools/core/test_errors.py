@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import UserError
+from jobs.redact import redact, redacted
 from tools.core.errors import error_fields, error_text, unexpected
-from tools.core.redact import redact, redacted
 
 
 def test_an_error_has_a_code_what_happened_and_the_next_call() -> None:

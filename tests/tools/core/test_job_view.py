@@ -13,6 +13,7 @@ import pytest
 from anyio import to_thread
 
 from jobs.runner.models import Artifact, Failure, JobRecord, Progress
+from jobs.runner.paths import Home
 from tools.core.answer_fields import answer_fields
 from tools.core.job_view import progress_text, view_job, wait_for
 from tools.core.registry import find_tool
@@ -29,6 +30,7 @@ class Kept:
     newest: Progress | None = None
     lines: list[str] = field(default_factory=list)
     made: list[Artifact] = field(default_factory=list)
+    home: Home = field(default_factory=lambda: Home(Path("/nonexistent")))
 
     def progress(self, job_id: str) -> Progress | None:
         """Newest progress."""

@@ -26,8 +26,7 @@ def cut(
         )
         placed.append(PlacedRun(Span(start_s, times[-1][1], cut_end=cut_end), said))
     spans = [run.span for run in placed]
-    kept, _ = sentence_candidates(CutText(text, words, find_breaks(text, "en")), placed, spans, 60.0, limits)
-    return kept
+    return sentence_candidates(CutText(text, words, find_breaks(text, "en")), placed, spans, 60.0, limits).kept
 
 
 def test_sentences_of_near_runs_are_joined_and_cut_between_sentences() -> None:
@@ -54,7 +53,7 @@ def test_speech_between_two_runs_that_is_in_neither_keeps_them_apart() -> None:
     left, right = PlacedRun(Span(0.0, 3.5), tuple(said[:7])), PlacedRun(Span(4.5, 6.0), tuple(said[9:12]))
     text = CutText(TEXT, words, find_breaks(TEXT, "en"))
 
-    kept, _ = sentence_candidates(text, [left, right], [left.span, Span(3.8, 4.2), right.span], 60.0, LIMITS)
+    kept = sentence_candidates(text, [left, right], [left.span, Span(3.8, 4.2), right.span], 60.0, LIMITS).kept
 
     assert [candidate.text for candidate in kept] == ["In 1455 it was printed.", "being thirsty, drank."]
 

@@ -16,7 +16,7 @@ from jobs.books import epub
 from jobs.books.document_text import plain_text
 from jobs.errors import UserError
 from jobs.ingest_audiobook.cut.clip_candidates import ClipLimits
-from jobs.ingest_audiobook.text.segment_clips import segment_candidates
+from jobs.ingest_audiobook.text.segment_clips import place_segments, segment_candidates
 from jobs.ingest_audiobook.text.subtitles import read_segments, read_subtitles
 from jobs.ingest_audiobook.text.text_readers import read_book_text
 from tests.support.hostile import books, segments
@@ -125,7 +125,8 @@ def test_segments_at_one_time_take_linear_time_and_too_many_are_refused(tmp_path
 
     found = read_segments(given_)
     assert_linear(
-        lambda n: segment_candidates(found[:n], 0.0, 180.0, np.zeros(5_700, np.float32), limits), len(found) // 4
+        lambda n: segment_candidates(place_segments(found[:n], 0.0, 180.0, np.zeros(5_700, np.float32)), 180.0, limits),
+        len(found) // 4,
     )
     assert outcome(read_segments, dense(tmp_path)) == "segments_unreadable"
 

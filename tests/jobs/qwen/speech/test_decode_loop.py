@@ -12,9 +12,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from jobs.errors import UserError
 from jobs.qwen.speech.cuda_graph import Record, Recording
-from jobs.qwen.speech.decode_loop import DecodedTake, DecodeLoop
+from jobs.qwen.speech.decode_loop import DecodeLoop
 from jobs.qwen.speech.decoding import Decoding
 from jobs.qwen.speech.synthesizer import Synthesizer
+from jobs.qwen.speech.takes import DecodedTake
 from jobs.qwen.toy.config import Shape
 from tests.jobs.qwen.speech.conftest import Load
 
@@ -124,6 +125,28 @@ class _Operations(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.names.append(func.overloadpacket.__name__)
         return func(*args, **(kwargs or {}))
+
+
+def test_a_free_slot_stays_where_it_is_and_a_cancelled_take_leaves_its_slot_to_the_next(load_voice: Load) -> None:
+    voice, decoding = load_voice("0.6b"), SETTINGS["sampled"]
+    assert voice.weights is not None
+    loop = DecodeLoop(voice.weights, 2, decoding, 48)
+    ask = replace(voice.request(0, TEXTS[0], decoding), max_frames=20)
+    alone = next(loop.run([ask]))
+
+    again = [next(loop.run([ask])) for _ in range(3)]  # the other slot is free for longer than its cache is
+    stopped = loop.admit(replace(ask, seed=9))
+    beside = loop.admit(ask)
+    for _ in range(4):
+        loop.step()
+    loop.cancel(stopped)
+    loop.cancel(stopped)
+    last = [take for _ in range(17) for take in loop.step()]
+
+    assert all(torch.equal(take.codes, alone.codes) for take in again)
+    assert [len(take.codes) for take in last] == [21]
+    assert torch.equal(last[0].codes, alone.codes)
+    assert (len(stopped.frames), len(beside.frames), loop.n_running) == (4, 21, 0)
 
 
 def test_a_frame_waits_for_the_device_once_and_makes_no_more_operations_when_it_is_late(load_voice: Load) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from jobs.qwen.model_info import describe_model
 from jobs.qwen.speech.decoding import Decoding
-from jobs.qwen.speech.synthesizer import Reference, Synthesizer, load_synthesizer
+from jobs.qwen.speech.sound import Reference
+from jobs.qwen.speech.synthesizer import Synthesizer, load_synthesizer
 from jobs.qwen.toy.config import Shape
 from tests.jobs.qwen.speech.conftest import Load
 

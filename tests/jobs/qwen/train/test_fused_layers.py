@@ -52,8 +52,8 @@ def gradients(model: Any, loss: torch.Tensor) -> dict[str, torch.Tensor]:
 
 def prepare(model: Any, method: str) -> None:
     torch.manual_seed(0)
-    if method == "lora":
-        add_adapters(model, r=4, alpha=8, dropout=0.0, targets="all")
+    if method in ("lora", "dora"):
+        add_adapters(model, r=4, alpha=8, dropout=0.0, targets="all", use_dora=method == "dora")
         with torch.no_grad():
             for name, parameter in trainable(model).items():
                 if "lora_B" in name:
@@ -64,7 +64,7 @@ def prepare(model: Any, method: str) -> None:
 
 
 @pytest.mark.parametrize("shape", ["0.6b", "1.7b"])
-@pytest.mark.parametrize("method", ["full", "frozen", "lora"])
+@pytest.mark.parametrize("method", ["full", "frozen", "lora", "dora"])
 @pytest.mark.parametrize("packed", [False, True])
 def test_loss_and_every_gradient_are_those_of_upstreams_layers(
     load_toy: Callable[[Shape], Any], shape: Shape, method: str, packed: bool

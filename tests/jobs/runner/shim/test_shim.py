@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from jobs.runner.attempt.outcome import CANCELLED_EXIT
 from jobs.runner.attempt.spec import AttemptSpec
 from jobs.runner.machine import processes
 from jobs.runner.paths import AttemptFolder
+from jobs.runner.shim import shim as shim_module
 from jobs.runner.shim.shim import Ticks
 from jobs.settings import Settings
 
@@ -183,3 +186,28 @@ def test_a_supervisor_that_cannot_be_started_now_does_not_end_the_shim(
     ticks = Ticks(director, folder, dataclasses.replace(settings, home=tmp_path / "file" / "home"), False)
 
     assert ticks() is None
+
+
+@pytest.mark.parametrize(("number", "n_tries"), [(errno.EAGAIN, 3), (errno.ENOENT, 1)])
+def test_a_machine_without_processes_for_a_moment_costs_no_job(
+    number: int, n_tries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = []
+
+    def spawn(*_: object) -> str:
+        tries.append(1)
+        if len(tries) < 3:
+            raise OSError(number, "not now")
+        return "worker"
+
+    monkeypatch.setattr(shim_module, "_spawn", spawn)
+    monkeypatch.setattr(shim_module, "SPAWN_PAUSES_S", (0.0, 0.0, 0.0))
+    spec: Any = SimpleNamespace(job_id="job")
+    folder: Any = None
+
+    if n_tries == 1:
+        with pytest.raises(FileNotFoundError):
+            shim_module._spawn_patiently(spec, folder, folder, None, False)
+    else:
+        assert shim_module._spawn_patiently(spec, folder, folder, None, False) == "worker"
+    assert len(tries) == n_tries

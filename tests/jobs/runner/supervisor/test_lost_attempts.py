@@ -78,6 +78,21 @@ def test_a_worker_that_its_shim_had_no_time_to_note_is_found_stopped_and_its_cod
     assert (get(store).state, get(store).exit_code) == ("cancelled", -signal.SIGTERM)
 
 
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc (Linux)")
+def test_a_process_whose_environment_is_not_there_yet_is_neither_stopped_nor_given_up(
+    settings: Settings, store: Store, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "EXEC_WAIT_S", 0.01)
+    folder = add_running(store, home, cancel=1)
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}) as bare:
+        records.write_record(folder.start, {"pid": bare.pid, "start_time": processes.start_time(bare.pid), "shim": 0})
+
+        LostAttempts(settings, store, lambda *_: None).settle(get(store), folder)
+
+        assert bare.communicate(b"still here")[0] == b"still here"
+    assert get(store).state == "running"
+
+
 def add_running(store: Store, home: Home, cancel: int = 0) -> AttemptFolder:
     """Add a job whose first attempt runs."""
     row = {"id": JOB, "kind": "add", "spec_hash": "", "document": "{}", "resource": "cpu", "environment": "ml",

@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
+from jobs.files import records
 from jobs.runner.attempt.outcome import Outcome
 from jobs.runner.machine.nvidia_smi import Gpus
+from jobs.runner.paths import Home
 from jobs.runner.store import Store
+from jobs.runner.store.watch import find_wanting
 from jobs.runner.supervisor.scheduler import Scheduler
 from jobs.settings import Settings
 
@@ -194,6 +197,43 @@ def test_a_gpu_on_which_somebody_computes_is_waited_for_and_told(insert: Insert,
     driver.users = {0: 4711}
     starts = scheduler.claim_ready()
     assert [start.variables["CUDA_VISIBLE_DEVICES"] for start in starts] == ["1"]
+
+
+def test_a_service_takes_no_slot_of_others_and_its_use_of_a_gpu_is_not_waited_for(
+    insert: Insert, make: Make, store: Store, settings: Settings
+) -> None:
+    service = insert("serve_voice-20260101-000000-0001", resource="service")
+    scheduler = make(Driver(1, users={0: 4711}))
+    first = _started(scheduler)
+    attempt = Home(settings.home).attempt(service, 1)
+    attempt.path.mkdir(parents=True)
+    records.write_record(attempt.start, {"pid": 4711, "start_time": 0})
+    store.begin(service, 1)
+    insert("b", resource="gpu")
+
+    assert first == [service]
+    assert _started(scheduler) == ["b"]
+    assert scheduler.holds == {}
+
+
+def test_a_host_sees_the_jobs_that_would_use_the_gpu(insert: Insert, store: Store, settings: Settings) -> None:
+    home = Home(settings.home)
+
+    def look() -> str:
+        return find_wanting(home, "gpu", ("synthesize",))
+
+    insert("cpu job")
+    insert("spoken", resource="gpu", kind="synthesize")
+    insert("later", resource="gpu", kind="training", not_before=time.time() + 1000)
+    insert("chained", resource="gpu", kind="training", after=["later"])
+    nothing_waits = look()
+    insert("ready", resource="gpu", kind="training")
+    waits = look()
+    store.claim("spoken", 0, [("gpu", 0)])
+    waits_for_the_spoken = look()
+    store.claim("ready", 0, [("gpu", 1)])
+
+    assert (nothing_waits, waits, waits_for_the_spoken, look()) == ("", "ready", "", "ready")
 
 
 def test_a_user_may_switch_the_look_at_the_gpu_off(insert: Insert, make: Make) -> None:

@@ -232,7 +232,12 @@ def test_the_outputs_of_every_kind_are_found(settings: Settings, tmp_path: Path)
         "convert_codes": [({"manifest": manifest}, [data])],
         "training": [({"manifest": manifest}, []), ({"manifest": manifest, "out_dir": str(out)}, [out])],
         "synthesize": [({"model": "toy", "texts": ["Hello."], "out_dir": str(out)}, [out])],
+        "serve_voice": [({"voices": ["toy"]}, [])],
         "narrate": [({"model": "toy", "text": str(data / "book.txt"), "out_dir": str(out)}, [out])],
+        "publish_voice": [
+            ({"model": str(data / "voice")}, [data / "for-qwen-tts"]),
+            ({"model": str(data / "voice"), "engine": "mlx-audio", "out_dir": str(out)}, [out]),
+        ],
         "rate_samples": [
             ({"takes": str(data / "takes.jsonl"), "narrator_manifest": manifest}, [data]),
             (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -81,3 +82,25 @@ def test_a_sampler_that_starts_in_the_middle_gives_the_order_of_one_from_the_sta
 
 def test_scoring_goes_by_length() -> None:
     assert scoring_batches([5, 1, 4, 2], 3) == [[1, 3, 2], [0]]
+
+
+@pytest.mark.parametrize("batch_tokens", [None, 2000])
+def test_clips_come_as_often_as_their_weights_say(batch_tokens: int | None) -> None:
+    weights = [2.0] * 200 + [0.25] * 400 + [1.0] * 399 + [0.0]
+    found = sampler(weights=weights, batch_tokens=batch_tokens)
+    epochs = [Counter(clip for indices in micro_batches(found, epoch) for clip in indices) for epoch in range(8)]
+
+    assert all(epoch[clip] == 2 for epoch in epochs for clip in range(200))
+    assert all(sum(epoch[clip] for epoch in epochs) == 2 for clip in range(200, 600))
+    assert all(epoch[clip] == 1 for epoch in epochs for clip in range(600, 999))
+    assert sum(epoch[999] for epoch in epochs) == 0
+    assert {sum(epoch.values()) for epoch in epochs} <= set(range(840, 960))  # about 899
+    assert found.total_steps(8) == sum(len(found.epoch(epoch)) for epoch in range(8))
+    assert found.locate(found.total_steps(3)) == (3, 0)  # also after eight epochs were counted
+    assert sampler(weights=weights, batch_tokens=batch_tokens).epoch(5) == found.epoch(5)
+
+
+def test_an_epoch_has_a_clip_even_where_all_weights_are_small() -> None:
+    found = sampler([50, 60], weights=[0.01, 0.02])
+
+    assert [len(micro_batches(found, epoch)) for epoch in range(3)] == [1, 1, 1]

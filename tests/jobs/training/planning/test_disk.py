@@ -11,8 +11,10 @@ from jobs.settings import Settings
 from jobs.training.params import Params
 from jobs.training.planning.disk import checkpoint_bytes, disk_needed, plan_disk
 from jobs.training.planning.model_dims import RELEASED
-from jobs.training.run.checkpoint import capture, save
+from jobs.training.run.checkpoint import Checkpoint, save
+from jobs.training.run.distributed import DistributedGroup
 from jobs.training.run.optim import make_optimiser
+from jobs.training.run.sharding import RunWeights
 
 N_WEIGHTS = 2048 * 512
 
@@ -36,13 +38,9 @@ def test_a_checkpoint_has_the_bytes_of_its_weights_and_of_the_optimizers_state(
     layer(torch.ones(2048)).sum().backward()
     optimiser.step()
 
-    folder = save(
-        tmp_path,
-        capture(
-            step=1, run={}, parameters=dict(layer.named_parameters()), optimiser=optimiser, history={},
-            with_optimiser=params.checkpoint_optimizer,
-        ),
-    )  # fmt: skip
+    weights = RunWeights(layer, DistributedGroup())
+    state = weights.gather_state(optimiser, empty=not params.checkpoint_optimizer)
+    folder = save(tmp_path, Checkpoint(1, {}, weights.gather(), state, {}))
 
     size = (folder / "state.pt").stat().st_size
     assert checkpoint_bytes(N_WEIGHTS, params) == pytest.approx(bytes_each * N_WEIGHTS, rel=0.01)

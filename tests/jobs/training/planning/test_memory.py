@@ -15,6 +15,7 @@ from jobs.qwen.precision import Precision
 from jobs.qwen.toy import config as toy_config
 from jobs.qwen.train import fused_functions
 from jobs.qwen.train.alignment_probe import Probe
+from jobs.qwen.train.arithmetic import attention_kernel
 from jobs.qwen.train.fused_layers import fuse_layers
 from jobs.qwen.train.lora import add_adapters
 from jobs.qwen.train.sequence_layout import ControlIds, Example
@@ -29,6 +30,7 @@ from jobs.training.run.distributed import DistributedGroup
 from jobs.training.run.forward import Forward
 from jobs.training.run.model_setup import TrainableModel
 from jobs.training.run.optim import make_optimiser, unfreeze_for_full
+from jobs.training.run.sharding import RunWeights
 from jobs.training.run.training_loop import TrainingLoop
 
 TEXT_IDS = {"<|im_start|>": 0, "<|im_end|>": 1, "<tts_pad>": 2, "<tts_text_bos>": 3, "<tts_text_eod>": 4}
@@ -101,7 +103,7 @@ def measure(
     model = model_of(config)
     if recipe.method == "lora":
         targets = "all" if recipe.lora_predictor else "talker" if recipe.lora_mlp else "attention"
-        add_adapters(model, r=recipe.lora_r, alpha=32, dropout=0.0, targets=targets)
+        add_adapters(model, r=recipe.lora_r, alpha=32, dropout=0.0, targets=targets, use_dora=recipe.lora_dora)
     else:
         unfreeze_for_full(model, recipe.freeze)
     if recipe.gradient_checkpointing:
@@ -120,13 +122,16 @@ def measure(
     forward = Forward(model, ControlIds.from_config(model.config), "cpu", Precision("float32", "on a CPU"))
     trainable = TrainableModel(forward, {}, clips, [], NO_PROBE, "inconclusive")
     optimiser = make_optimiser(model, lr=1e-5, weight_decay=0.01, name=recipe.optimizer)
+    group = DistributedGroup()
     training = TrainingLoop(
-        params, run_config, sampler, trainable, optimiser, DistributedGroup(), context.folder / "checkpoints", {}
-    )
+        params, run_config, sampler, trainable, RunWeights(model, group), optimiser, group,
+        context.folder / "checkpoints", {},
+    )  # fmt: skip
     gc.collect()
     held = sum(tensor.untyped_storage().nbytes() for tensor in [*model.parameters(), *model.buffers()])
 
-    added = peak_of(lambda: training.run(context, None))
+    with attention_kernel(recipe.attention):
+        added = peak_of(lambda: training.run(context, None))
 
     assert training.step == 2
     largest = MicroBatchSize(n_clips, example.length, n_clips * frames, math.ceil(share * n_clips * frames))
@@ -158,6 +163,9 @@ LORA_RECOMPUTED = replace(RECOMPUTED, method="lora")
         (replace(LORA, lora_predictor=True), NARROW_PREDICTOR, 2, 60, 20, 1.0),
         (replace(LORA_RECOMPUTED, lora_mlp=False), EQUAL_WIDTHS, 2, 60, 20, 1.0),
         (LORA_RECOMPUTED, LARGER, 1, 60, 30, 1.0),
+        (replace(LORA, lora_dora=True), EQUAL_WIDTHS, 4, 60, 20, 1.0),
+        (replace(LORA_RECOMPUTED, lora_dora=True), LARGER, 1, 60, 30, 1.0),
+        (replace(FULL, attention="math"), NARROW_PREDICTOR, 1, 500, 200, 0.25),
     ],
 )
 def test_the_estimate_is_within_a_tenth_of_the_peak_of_a_real_step(

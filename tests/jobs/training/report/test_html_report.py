@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from jobs.training.loss_history import LossHistory
 from jobs.training.params import Result
 from jobs.training.report.html_report import write_page
 from jobs.training.report.loss_plot import plot_losses
 from jobs.training.run.eval_samples import NARRATOR, ZERO_SHOT, Sample
-from jobs.training.run.loss_history import LossHistory
 from tests.support.html_page import HOSTILE, HtmlPage
 
 HISTORY = LossHistory(

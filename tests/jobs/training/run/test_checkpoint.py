@@ -10,7 +10,6 @@ import torch
 from jobs.errors import UserError
 from jobs.training.run.checkpoint import (
     Checkpoint,
-    capture,
     discard,
     keep_only_best,
     load_best,
@@ -19,20 +18,22 @@ from jobs.training.run.checkpoint import (
     save,
     save_best,
 )
+from jobs.training.run.distributed import DistributedGroup
+from jobs.training.run.sharding import RunWeights
 from tests.support.hostile.checkpoints import HOSTILE_CHECKPOINTS, hostile_optimiser_states, make_hostile_checkpoint
 
 RUN = {"lr": 1e-3, "seed": 0}
 
 
+def capture(layer: torch.nn.Module, optimiser: torch.optim.Optimizer, step: int = 1, empty: bool = False) -> Checkpoint:
+    weights = RunWeights(layer, DistributedGroup())
+    history = {"steps": [[1, 2.0, 1.0, 1.0, 0.1, 0.5]], "validations": []}
+    return Checkpoint(step, RUN, weights.gather(), weights.gather_state(optimiser, empty=empty), history)
+
+
 def checkpoint_of(step: int) -> Checkpoint:
     layer = torch.nn.Linear(2, 2)
-    return capture(
-        step=step,
-        run=RUN,
-        parameters=dict(layer.named_parameters()),
-        optimiser=torch.optim.AdamW(layer.parameters()),
-        history={"steps": [[1, 2.0, 1.0, 1.0, 0.1, 0.5]], "validations": []},
-    )
+    return capture(layer, torch.optim.AdamW(layer.parameters()), step)
 
 
 def test_the_newest_two_are_kept(tmp_path: Path) -> None:
@@ -103,7 +104,7 @@ def test_weights_and_optimiser_come_back(tmp_path: Path) -> None:
     optimiser.step()
     parameters = dict(layer.named_parameters())
     saved = {name: parameter.detach().clone() for name, parameter in parameters.items()}
-    save(tmp_path, capture(step=1, run=RUN, parameters=parameters, optimiser=optimiser, history={}))
+    save(tmp_path, capture(layer, optimiser))
     optimiser.step()
 
     found = newest(tmp_path, RUN)
@@ -121,9 +122,7 @@ def test_a_checkpoint_of_weights_only_starts_the_optimiser_afresh(tmp_path: Path
     optimiser.step()
     parameters = dict(layer.named_parameters())
     weight = layer.weight.detach().clone()
-    save(
-        tmp_path, capture(step=1, run=RUN, parameters=parameters, optimiser=optimiser, history={}, with_optimiser=False)
-    )
+    save(tmp_path, capture(layer, optimiser, empty=True))
     fresh = torch.optim.AdamW(layer.parameters(), lr=0.1)
     with torch.no_grad():
         layer.weight.zero_()

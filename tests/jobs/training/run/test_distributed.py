@@ -23,12 +23,13 @@ from jobs.training.run.distributed import DistributedGroup
 BOUND_S = 180
 
 
-def run_in_two(params: Params, folder: Path) -> None:
-    """Run a training in two processes under torchrun, as the job runner does."""
+def run_in_two(params: Params, folder: Path, *, cancel_after: int) -> None:
+    """Run a training in two processes under torchrun, as the job runner does, in two attempts."""
     folder.mkdir()
     given = folder / "params.json"
     given.write_text(params.model_dump_json())
-    program = [str(PROJECT_ROOT / "tests" / "support" / "training_process.py"), str(given), str(folder)]
+    program = [str(PROJECT_ROOT / "tests" / "support" / "training_process.py")]
+    program += [str(given), str(folder), str(cancel_after)]
     command = torchrun.build_command(sys.executable, program, n_processes=2, log_dir=str(folder / "torchrun"))
     environment = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
@@ -45,31 +46,54 @@ def report(out: Path) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "options",
     [
-        {"method": "full"},
+        {
+            "method": "full",
+            "fsdp": True,
+            "ema_decay": 0.5,
+            "gradient_checkpointing": True,
+            "keep_exports": 2,
+            "export_base": True,
+        },
         {"method": "lora", "lora_r": 4, "lora_dropout": 0.2, "lora_targets": "all", "predictor_share": 0.5},
     ],
-    ids=["full", "lora with all random numbers"],
+    ids=["full with divided layers", "lora with all random numbers"],
 )
 def test_two_processes_learn_what_one_with_the_same_global_batch_learns(
     options: dict[str, Any], make_params: Callable[..., Params], make_context: Callable[[], Any], tmp_path: Path
 ) -> None:
-    alone = make_params(
-        **options, batch_size=1, gradient_accumulation_steps=4, validate_every_steps=2, out_dir=str(tmp_path / "alone")
+    shared = make_params(
+        **options, batch_size=1, gradient_accumulation_steps=1, n_processes=2, validate_every_steps=2,
+        out_dir=str(tmp_path / "shared"),
+    )  # fmt: skip
+    rows = Path(shared.manifest).read_text().splitlines()
+    Path(shared.manifest).write_text("\n".join(rows[1:]))  # three clips: the last step of an epoch has one
+    alone = shared.model_copy(
+        update={"gradient_accumulation_steps": 2, "n_processes": 1, "fsdp": False, "out_dir": str(tmp_path / "alone")}
     )
     work.run(alone, make_context())
-    shared = alone.model_copy(
-        update={"gradient_accumulation_steps": 2, "n_processes": 2, "out_dir": str(tmp_path / "shared")}
-    )
 
-    run_in_two(shared, tmp_path / "job in two")
+    run_in_two(shared, tmp_path / "job in two", cancel_after=3)
 
     one, two = report(tmp_path / "alone"), report(tmp_path / "shared")
-    assert len(one["losses"]["rows"]) == 3
+    assert len(one["losses"]["rows"]) == 6
     for kind in ("losses", "validation", "probes"):
         for row, other in zip(one[kind]["rows"], two[kind]["rows"], strict=True):
             assert other == pytest.approx(row, rel=1e-5)
-    weights, others = (load_file(tmp_path / out / "voice" / "model.safetensors") for out in ("alone", "shared"))
-    assert all(abs(others[name] - tensor).max() < 2e-5 for name, tensor in weights.items())
+    folders = ["voice"]
+    if options["method"] == "full":
+        folders += ["voice-ema", "base", "exports/step-000002", "exports/step-000004", "exports/step-000006"]
+    for folder in folders:
+        weights, others = (load_file(tmp_path / out / folder / "model.safetensors") for out in ("alone", "shared"))
+        assert all(abs(others[name] - tensor).max() < 2e-5 for name, tensor in weights.items())
+
+
+def test_a_process_without_work_makes_the_passes_of_the_others_only_where_layers_are_divided() -> None:
+    def shares(*, is_sharded: bool) -> list[list[tuple[int, str, bool]]]:
+        return [list(DistributedGroup(rank, 2, "cpu", is_sharded).share("abc")) for rank in (0, 1)]
+
+    first = [(0, "a", True), (2, "c", True)]
+    assert shares(is_sharded=False) == [first, [(1, "b", True)]]
+    assert shares(is_sharded=True) == [first, [(1, "b", True), (2, "c", False)]]
 
 
 def test_missing_processes_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,3 +54,11 @@ def test_the_learning_rate_warms_up_and_follows_half_a_cosine() -> None:
 
 def test_without_warmup_the_first_step_has_the_full_rate() -> None:
     assert learning_rate(0, peak=2e-3, warmup_steps=0, total_steps=1) == 2e-3
+
+
+def test_a_cosine_may_end_at_a_share_of_the_peak() -> None:
+    rates = [learning_rate(step, peak=2.0, warmup_steps=4, total_steps=12, min_share=0.1) for step in range(13)]
+
+    assert rates[:5] == [0.5, 1.0, 1.5, 2.0, 2.0]
+    assert rates[8] == pytest.approx(1.1)
+    assert rates[12] == pytest.approx(0.2)

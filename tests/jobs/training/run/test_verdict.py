@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.training.run.loss_history import LossHistory
+from jobs.training.loss_history import LossHistory
 from jobs.training.run.verdict import describe_end
 
 

@@ -1,37 +1,12 @@
 // A person's way through the pages in a real browser: node flow.mjs FIRST_ADDRESS FOLDER_FOR_PICTURES CHROMIUM
 // Prints one JSON object with what was seen.
-import fs from "node:fs";
-import { createRequire } from "node:module";
-import path from "node:path";
+import { ask, finish, inspect, lap, open, openDataset, picture, readReport, seen } from "./person.mjs";
 
-const [, , address, pictures, executablePath] = process.argv;
-const require = createRequire(path.join(process.cwd(), "package.json"));
-const { chromium } = require("playwright-core");
-const seen = {complaints: [], wide: [], axe: {}, milliseconds: {}};
-const browser = await chromium.launch({executablePath, args: ["--no-sandbox"]});
-
-async function open(options) {
-  const context = await browser.newContext({viewport: {width: 1280, height: 900}, ...options});
-  const page = await context.newPage();
-  page.on("pageerror", error => seen.complaints.push("error: " + error.message));
-  page.on("dialog", dialog => { seen.complaints.push("dialog: " + dialog.message()); dialog.dismiss(); });
-  page.on("console", message => {
-    const text = message.text();
-    if (message.type() === "error" && !/status of 409|Error Code 409/.test(text)) seen.complaints.push(text);
-  });
-  await page.goto(address);
-  await page.waitForURL(/\/[^/]+\/$/);
-  return {page, root: page.url().replace(/\/$/, "")};
-}
-
-const clock = Date.now();
-const lap = name => { seen.milliseconds[name] = Date.now() - clock; };
 const {page, root} = await open({});
 seen.cookieReadable = await page.evaluate(() => document.cookie);
 
 // By keyboard alone: choose the first clip, add a word, store it.
-await page.goto(root + "/datasets/anna");
-await page.waitForSelector("#words");
+await openDataset(page, root, "anna");
 await page.keyboard.press("j");
 await page.waitForSelector("#correction");
 await page.keyboard.press("e");
@@ -68,6 +43,15 @@ await page.waitForSelector("text=3 not applied yet");
 await page.keyboard.press("u");
 await page.waitForSelector("text=4 not applied yet");
 
+// The words of a clip are lit as they are spoken, and a click on one plays from there.
+await page.click("tr[data-key]:nth-child(4) .open");
+await page.waitForSelector("form[data-row=clip-3] #words-spoken");
+await page.waitForFunction(() => document.querySelector("#wave div")?.shadowRoot?.querySelector("[part~=region]"));
+await page.click("#words-spoken span:nth-child(3)");
+await page.waitForSelector("#words-spoken span:nth-child(3).lit");
+seen.lit = await page.textContent("#words-spoken .lit");
+await page.keyboard.press("Escape");
+
 // Another window has an older state of the same clip.
 const other = await page.context().newPage();
 await other.goto(root + "/datasets/anna");
@@ -85,8 +69,8 @@ lap("corrected at");
 // A job is seen on the open page without a reload.
 await page.goto(root + "/");
 await page.waitForSelector("#jobs");
-process.stdout.write("job please\n");
-await page.waitForSelector("table.jobs tbody tr", {timeout: 20000});
+await ask("job");
+await page.waitForSelector("text=alert(3)", {timeout: 20000});
 seen.job = (await page.textContent("table.jobs tbody")).replace(/\s+/g, " ").trim();
 await page.click("table.jobs a");
 await page.waitForSelector("#job");
@@ -110,37 +94,70 @@ for (const turn of ["cold", "warm"]) {
   await fresh.close();
 }
 
+// A training whose validation rises is stopped where the page says so.
+await page.goto(root + "/jobs/training-20260103-000000-0003");
+await page.waitForSelector("#advice:not([hidden])");
+seen.advice = await page.textContent("#advice p");
+
+// A book by keyboard alone: a passage is played, and another one is chosen to be spoken again.
+await page.goto(root + "/books/narrate-20260101-000000-0001");
+await page.waitForFunction(() => document.readyState === "complete");
+await page.locator(".say").nth(1).focus();
+await page.keyboard.press("Enter");
+await page.waitForSelector(".passages li:nth-child(2).lit");
+await page.keyboard.press("Tab");
+await page.keyboard.press(" ");
+seen.chosen = await page.locator("input[name=key]:checked").count();
+// Takes of three voices are compared blindly; this listener prefers one voice in four votes of five.
+await page.goto(root + "/listen");
+for (const box of await page.locator("input[name=takes]").all()) await box.check();
+await page.click("text=Begin");
+await page.waitForSelector("#begun a");
+const [listening, votes] = await Promise.all((await page.locator("#begun a").all()).map(async link => (await link.getAttribute("href")).replace(/^\/[^/]+/, "")));
+seen.votes = await page.evaluate(async where => {
+  const {pairs} = await (await fetch(where + "contents")).json();
+  for (let pair = 0; pair < pairs.length; pair++) {
+    const ranks = await Promise.all(["first", "second"].map(async place => {
+      const said = await (await fetch(where + "pair/" + pair + "/" + place)).text();
+      return ["good", "fair", "poor"].findIndex(name => said.startsWith(name));
+    }));
+    const isFirst = (ranks[0] < ranks[1]) !== (ranks[0] + ranks[1] === 3 && pairs[pair].text.includes("001"));
+    await fetch(where + "vote", {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify({pair, winner: isFirst ? "first" : "second", who: "Ada"})});
+  }
+  return pairs.length;
+}, root + listening);
 lap("jobs and paint at");
 // Every page at two widths, light and dark; and by axe.
-const source = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-const places = {jobs: "/", datasets: "/datasets", dataset: "/datasets/anna", voices: "/voices", listen: "/listen", missing: "/nothing"};
+const training = "/jobs/training-20260103-000000-0003", book = "/books/narrate-20260101-000000-0001";
+const places = {
+  jobs: "/", datasets: "/datasets", dataset: "/datasets/anna", voices: "/voices", voice: "/voices/anna", listen: "/listen",
+  training, books: "/books", book, doubtful: book + "?show=doubtful", votes, missing: "/nothing",
+};
+const golden = ["jobs", "dataset", "voice", "listen", "training", "book", "votes"];
+const changing = {
+  jobs: ["table.jobs td:nth-child(4)"], dataset: ["#clip .muted", "#wave"], listen: [".choice .small"],
+  training: ["#plots"], voice: ["main > .muted"], book: ["audio"],
+};
 for (const [width, height] of [[1280, 900], [390, 844]]) {
   for (const colorScheme of ["light", "dark"]) {
-    const {page: one} = await open({viewport: {width, height}, colorScheme, bypassCSP: true});
-    const base = one.url().replace(/\/$/, "");
+    const {page: one, root: base} = await open({viewport: {width, height}, colorScheme, bypassCSP: true});
     for (const [name, where] of Object.entries(places)) {
+      if (!golden.includes(name) && colorScheme === "dark") continue;
       await one.goto(base + where);
       if (name === "dataset") {
         await one.click("tr[data-key] .open");
         await one.waitForFunction(() => document.querySelector("#wave div")?.shadowRoot?.querySelector("[part~=region]"));
       }
+      if (name === "training") await one.waitForSelector("#plots canvas");
       await one.waitForSelector("#machine span");
-      if (await one.evaluate(() => document.documentElement.scrollWidth) > width) seen.wide.push(name + " " + width);
-      await one.screenshot({path: path.join(pictures, `${name}-${width}-${colorScheme}.png`)});
+      await picture(one, `${name}-${width}-${colorScheme}`, changing[name]);
       const isNarrow = width === 390;  // each width and each scheme once, and few pages twice
-      if (isNarrow !== (colorScheme === "dark") || (isNarrow && !["jobs", "dataset"].includes(name))) continue;
-      await one.evaluate(source);
-      const found = await one.evaluate(() => axe.run());
-      for (const fault of found.violations) {
-        if (["serious", "critical"].includes(fault.impact)) {
-          seen.axe[`${name} ${width} ${colorScheme} ${fault.id}`] = fault.nodes.map(node => node.html.slice(0, 120));
-        }
-      }
+      if (isNarrow !== (colorScheme === "dark") || (isNarrow && !["jobs", "dataset", "training", "book"].includes(name))) continue;
+      await inspect(one, `${name} ${width} ${colorScheme}`);
     }
     await one.context().close();
   }
 }
+await readReport(await ask("narration"), "narration");
 lap("all at");
-seen.complaints = seen.complaints.filter(text => !/404/.test(text));
-process.stdout.write(JSON.stringify(seen) + "\n");
-await browser.close();
+await finish();

@@ -1,0 +1,97 @@
+"""Borders of given segments: a constant offset is taken off, and a border in speech is moved to the nearest pause."""
+
+import itertools
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from jobs.audio.recording import Samples
+from jobs.audio.vad_segments import FRAME_S, PAD_S, Span, speech_spans
+
+MIN_PAUSE_S = 0.13
+MAX_MOVE_S = 0.5  # of a border; no pause so near: a word may be cut
+MAX_OFFSET_S, OFFSET_STEP_S = 2.0, FRAME_S
+MIN_OFFSET_BORDERS = 16  # fewer may lie in pauses by chance
+MAX_FITTING = 0.8  # share of borders in pauses, from which on times are believed
+MIN_FITTING, MIN_GAIN = 0.9, 0.3  # share after an offset, and how much more that must be than without
+
+
+@dataclass(frozen=True)
+class Pauses:
+    """Pauses of a chunk: ``starts[k]`` to ``ends[k]`` seconds, ascending; speech is between them."""
+
+    starts: Sequence[float]
+    ends: Sequence[float]
+
+    @staticmethod
+    def of(probabilities: Samples) -> "Pauses":
+        """Find the pauses of a chunk; there is silence before and after it."""
+        runs = speech_spans(probabilities, max_span_s=len(probabilities) * FRAME_S + 1, min_silence_s=MIN_PAUSE_S)
+        return Pauses([float("-inf"), *(run.end_s for run in runs)], [*(run.start_s for run in runs), float("inf")])
+
+    def speech_at(self, time_s: float) -> Span | None:
+        """Return the run of speech that a time lies in; None: it is in a pause."""
+        k = bisect_right(self.starts, time_s) - 1
+        return None if time_s <= self.ends[k] else Span(self.ends[k], self.starts[k + 1])
+
+    def start_near(self, time_s: float) -> float | None:
+        """Return where a segment begins: a time in speech is moved to ``PAD_S`` before that after the nearest pause."""
+        run = self.speech_at(time_s)
+        if run is None:
+            return time_s
+        speech_s = run.start_s if time_s - run.start_s <= run.end_s - time_s else self._next_start(run.end_s)
+        if not math.isfinite(speech_s) or self._distance(time_s, run) > MAX_MOVE_S:
+            return None
+        return speech_s - min(PAD_S, self._pause_before(speech_s) / 2)
+
+    def end_near(self, time_s: float) -> float | None:
+        """Return where a segment ends: a time in speech is moved to ``PAD_S`` after that before the nearest pause."""
+        run = self.speech_at(time_s)
+        if run is None:
+            return time_s
+        speech_s = run.end_s if run.end_s - time_s < time_s - run.start_s else self._last_end(run.start_s)
+        if not math.isfinite(speech_s) or self._distance(time_s, run) > MAX_MOVE_S:
+            return None
+        k = bisect_left(self.starts, speech_s)
+        return speech_s + min(PAD_S, (self.ends[k] - self.starts[k]) / 2)
+
+    def _distance(self, time_s: float, run: Span) -> float:
+        return min(time_s - run.start_s, run.end_s - time_s)
+
+    def _next_start(self, end_s: float) -> float:
+        return self.ends[bisect_left(self.starts, end_s)]
+
+    def _last_end(self, start_s: float) -> float:
+        return self.starts[bisect_left(self.ends, start_s)]
+
+    def _pause_before(self, speech_s: float) -> float:
+        k = bisect_left(self.ends, speech_s)
+        return self.ends[k] - self.starts[k]
+
+
+def find_offset(spans: Sequence[Span], pauses: Pauses) -> float:
+    """Return by how much all segments are late, seconds; 0 where most borders lie in pauses, or nothing fits them."""
+    borders = np.array([time_s for span in spans for time_s in (span.start_s, span.end_s)])
+    if len(borders) < MIN_OFFSET_BORDERS:
+        return 0.0
+    starts, ends = np.array(pauses.starts), np.array(pauses.ends)
+
+    def share(offset_s: float) -> float:
+        moved = borders - offset_s
+        return float(np.mean(moved <= ends[np.searchsorted(starts, moved, side="right") - 1]))
+
+    now = share(0.0)
+    if now >= MAX_FITTING:
+        return 0.0
+    offsets = np.arange(-MAX_OFFSET_S, MAX_OFFSET_S + OFFSET_STEP_S, OFFSET_STEP_S)
+    shares = np.array([share(float(offset_s)) for offset_s in offsets])
+    if shares.max() < max(MIN_FITTING, now + MIN_GAIN):
+        return 0.0
+    is_best = (shares == shares.max()).tolist()
+    groups = [list(group) for best, group in itertools.groupby(range(len(offsets)), is_best.__getitem__) if best]
+    middles: list[float] = [float(offsets[group].mean()) for group in groups]
+    nearest = min(middles, key=abs)
+    return round(nearest, 3)

@@ -1,0 +1,46 @@
+"""Faults whose limits are fitted on the narrator: distances of the instruments, and single words."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from jobs.rating.instruments.registry import CHECKS
+from jobs.rating.instruments.words import CHANGED, MISREAD_EVIDENCE
+from jobs.rating.rating_types import Fault, Features
+from jobs.speaker.narrator_profile import RatingProfile
+
+FURTHER = 0.5  # taken off the cap for every time that a distance holds its limit once more, at most MOST_FURTHER
+MOST_FURTHER = 1.0
+CHANGED_CAP = 3.0
+MOST_NAMED = 4
+
+
+def instrument_faults(
+    part: Literal["sound", "voice", "timing"], features: Features, profile: RatingProfile
+) -> Iterator[Fault]:
+    """Find the distances beyond their limits that belong to a part of the rating; none of a take too short for them."""
+    span_s = features.prosody.speech_span_s
+    if span_s < profile.shortest_fitted_s:
+        if part == "sound":
+            shortest = f"{profile.shortest_fitted_s:.1f} s, the narrator's shortest"
+            yield Fault("colour_unchecked", f"colour and melody were not judged: {span_s:.1f} s of speech ({shortest})")
+        return
+    for check in CHECKS:
+        reference, distance = profile.references.get(check.code), features.distances.get(check.code)
+        if check.part != part or reference is None or distance is None or distance <= reference.limit:
+            continue
+        further = min(MOST_FURTHER, FURTHER * (distance / reference.limit - 1))
+        why = check.sentence.format(value=distance, limit=reference.limit)
+        yield Fault(check.code, why, round(check.cap - further, 2))
+
+
+def word_faults(features: Features, profile: RatingProfile) -> Iterator[Fault]:
+    """Name the words that were skipped, repeated, added or misread beyond doubt."""
+    reference = profile.references.get(CHANGED)
+    if reference is None:
+        return
+    limits = {"misread": max(MISREAD_EVIDENCE, reference.limit)}
+    changes = [each for each in features.changes if each.evidence > limits.get(each.kind, reference.limit)]
+    if changes:
+        named = ", ".join(map(str, changes[:MOST_NAMED])) + (" and more" if len(changes) > MOST_NAMED else "")
+        why = f"{named} (evidence {changes[0].evidence:.0f}, limit {reference.limit:.0f})"
+        yield Fault(f"word_{changes[0].kind}", why, CHANGED_CAP)

@@ -1,0 +1,1 @@
+"""Speaking: one thread a model with the running decode loops, one that decodes codes to sound."""

@@ -1,0 +1,1 @@
+"""HTTP: the routes that clients of OpenAI's speech know, those of jobs, health and metrics."""

@@ -1,0 +1,45 @@
+"""OpenAI's own client speaks with a host; skipped where it is not installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.jobs.serve_voice.conftest import RunningHost
+
+openai = pytest.importorskip("openai", reason="the openai client is not installed")
+ASKED: dict[str, Any] = {"model": "birds", "voice": "nora", "input": "A thirsty crow found a pitcher."}
+MORE = {"max_seconds": 0.4, "seed": 1}
+
+
+def make_client(host: RunningHost, token: str = "") -> Any:
+    """The client as a user makes it, without its retries."""
+    url = f"http://127.0.0.1:{host.address['port']}/v1"
+    return openai.OpenAI(base_url=url, api_key=token or host.token, max_retries=0)
+
+
+def test_it_speaks_into_a_file_and_in_parts(host: RunningHost, tmp_path: Path) -> None:
+    client = make_client(host)
+
+    whole = client.audio.speech.create(**ASKED, response_format="pcm", extra_body=MORE)
+    with client.audio.speech.with_streaming_response.create(
+        **ASKED, response_format="wav", extra_body=MORE
+    ) as response:
+        response.stream_to_file(tmp_path / "speech.wav")
+
+    assert len(whole.content) == 5 * 1920 * 2
+    assert (tmp_path / "speech.wav").read_bytes()[44:] == whole.content
+    assert [model.id for model in client.models.list()] == ["birds"]
+
+
+def test_it_raises_its_own_errors(host: RunningHost) -> None:
+    client = make_client(host)
+
+    with pytest.raises(openai.NotFoundError, match="nora, otto"):
+        client.audio.speech.create(**ASKED | {"voice": "alloy"})
+    with pytest.raises(openai.BadRequestError, match="at most 2000"):
+        client.audio.speech.create(**ASKED | {"input": "word " * 500})
+    with pytest.raises(openai.AuthenticationError):
+        make_client(host, "wrong").models.list()

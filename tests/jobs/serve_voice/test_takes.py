@@ -1,0 +1,140 @@
+"""Takes of jobs: the same bits as without a host, and what happens when the host cannot speak."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from jobs.http import unix_socket
+from jobs.runner.paths import Home
+from jobs.runner.store import Store
+from jobs.runner.worker.context import Cancelled
+from jobs.serve_voice.params import Params
+from jobs.settings import Settings
+from jobs.speech_host.client import speak
+from jobs.speech_host.protocol import SOCKET, TakesRequest
+from jobs.synthesize.params import Params as SynthesizeParams
+from jobs.synthesize.work import run
+from tests.jobs.serve_voice.conftest import HostContext, RunningHost, start_host
+
+TEXTS = ["A thirsty crow found a pitcher.", "There was only a little water.", "Will it rise?"]
+
+
+class _LeavingContext(HostContext):
+    """A context that is cancelled by its second report."""
+
+    def progress(self, done: float, total: float | None = None, message: str = "", **metrics: float) -> None:
+        super().progress(done, total, message, **metrics)
+        if len(self.messages) > 1:
+            self.is_cancelled.set()
+
+
+def synthesize(
+    voice: Path, folder: Path, home: Path, context: type[HostContext] = HostContext, **changes: object
+) -> list[bytes]:
+    """The bytes of each wav."""
+    folder.mkdir(exist_ok=True)
+    given = {"model": str(voice), "texts": TEXTS, "speaker": "nora", "max_seconds": 0.4, "seed": 1, **changes}
+    made = context(folder, Settings(home=home, envs=home / "envs", roots=(home,)), may_publish=True)
+    result = run(SynthesizeParams.model_validate(given), made)
+    return [Path(wav).read_bytes() for wav in result.wavs]
+
+
+def count_takes(host: RunningHost) -> int:
+    """Takes that a host has spoken to their end."""
+    with host.client() as client:
+        lines = client.get("/metrics").text.splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("tts_train_takes_total ")))
+
+
+def home_of(host: RunningHost) -> Path:
+    return host.context.settings.home
+
+
+def test_a_job_gets_the_same_bits_from_a_host_also_beside_clients_and_after_a_stop(
+    host: RunningHost, voice: Path, tmp_path: Path
+) -> None:
+    alone = synthesize(voice, tmp_path / "alone", tmp_path / "home")
+    before = count_takes(host)
+
+    with host.client() as client:
+        endless = {"model": "birds", "voice": "otto", "input": "hello there " * 20, "max_seconds": 300, "seed": 1}
+        with client.stream("POST", "/v1/audio/speech", json={**endless, "response_format": "pcm"}):
+            hosted = synthesize(voice, tmp_path / "hosted", home_of(host))
+    spoken = count_takes(host) - before
+    with pytest.raises(Cancelled):
+        synthesize(voice, tmp_path / "stopped", home_of(host), _LeavingContext)
+    went_on = synthesize(voice, tmp_path / "stopped", home_of(host))
+
+    assert len(set(alone)) == 3
+    assert hosted == alone
+    assert went_on == alone
+    assert spoken == 3
+
+
+def test_a_job_speaks_by_itself_where_the_host_has_another_model_or_was_killed(
+    host: RunningHost, voice: Path, base_of_voice: Path, tmp_path: Path
+) -> None:
+    request = TakesRequest.model_validate(
+        {"folder": str(base_of_voice), "language": "auto", "sampling": {}, "missing": [0],
+         "takes": [{"text": "a", "seed": 1, "max_seconds": 0.4}]}
+    )  # fmt: skip
+    killed = tmp_path / "home" / "jobs" / "serve_voice-20261122-120000-0001"
+    (killed / "out").mkdir(parents=True)
+    with closing(unix_socket.listen(killed / SOCKET)):
+        pass
+
+    assert list(speak(home_of(host), request, lambda: None)) == []
+    assert list(speak(tmp_path / "home", request, lambda: None)) == []
+
+
+def test_a_voice_that_was_trained_anew_is_loaded_anew(voice: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(voice, tmp_path / "birds")
+    host = start_host(tmp_path / "home", Params.model_validate({"voices": [str(folder)]}))
+    try:
+        first = synthesize(folder, tmp_path / "first", home_of(host))
+        weights = load_file(folder / "model.safetensors")
+        weights["talker.codec_head.weight"] = weights["talker.codec_head.weight"].flip(0).contiguous()
+        save_file(weights, folder / "model.safetensors", {"format": "pt"})
+        second = synthesize(folder, tmp_path / "second", home_of(host))
+        spoken = count_takes(host)
+    finally:
+        host.stop()
+
+    assert spoken == 6
+    assert second == synthesize(folder, tmp_path / "alone", tmp_path / "other")
+    assert first != second
+
+
+def test_a_host_gives_its_memory_to_a_training_and_takes_it_back(voice: Path, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    host = start_host(home.path, Params.model_validate({"voices": [str(voice)]}))
+    store = Store(home)
+    row = {"id": "training-20261122-120000-0000", "kind": "training", "spec_hash": "", "document": "{}",
+           "resource": "gpu", "environment": "ml", "max_tries": 1, "created_at": 1.0}  # fmt: skip
+    body = {"model": "birds", "voice": "nora", "input": TEXTS[0], "max_seconds": 0.4, "seed": 1}
+    try:
+        with host.client() as client:
+
+            def health() -> str:
+                return str(client.get("/health").json()["status"])
+
+            host.until(lambda: health() == "ok")
+            with store.transaction() as connection:
+                store.insert(connection, row, None)
+            host.until(lambda: health() == "yielding")
+            refused = client.post("/v1/audio/speech", json=body)
+            host.until(lambda: 'tts_train_model_loaded{model="birds"} 0' in client.get("/metrics").text)
+            store.ask_to_cancel(str(row["id"]))
+            store.cancel_waiting(str(row["id"]))
+            host.until(lambda: health() == "unloaded")
+            again = client.post("/v1/audio/speech", json=body)
+    finally:
+        host.stop()
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "device_wanted")
+    assert again.status_code == 200

@@ -1,0 +1,86 @@
+// What all ways through the pages share: a window with its complaints, questions to the test, and two kinds of pictures.
+import fs from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+import readline from "node:readline";
+
+const [, , address, pictures, executablePath] = process.argv;
+const require = createRequire(path.join(process.cwd(), "package.json"));
+const { chromium } = require("playwright-core");
+const browser = await chromium.launch({executablePath, args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]});
+const answers = readline.createInterface({input: process.stdin})[Symbol.asyncIterator]();
+const axeSource = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+export const seen = {complaints: [], wide: [], axe: {}, milliseconds: {}};
+
+const began = Date.now();
+export function lap(name) { seen.milliseconds[name] = Date.now() - began; }
+
+// A window that has opened the first address.
+export async function open(options) {
+  const context = await browser.newContext({viewport: {width: 1280, height: 900}, ...options});
+  const page = await context.newPage();
+  page.on("pageerror", error => seen.complaints.push("error: " + error.message));
+  page.on("dialog", dialog => { seen.complaints.push("dialog: " + dialog.message()); dialog.dismiss(); });
+  page.on("console", message => {
+    const text = message.text();
+    if (message.type() === "error" && !/status of 409|Error Code 409|404/.test(text)) seen.complaints.push(text);
+  });
+  await page.goto(address);
+  await page.waitForURL(/\/[^/]+\/$/);
+  return {page, root: page.url().replace(/\/$/, "")};
+}
+
+// Opens a dataset, past the page that says that it is read, up to where its scripts run.
+export async function openDataset(page, root, name) {
+  await page.goto(root + "/datasets/" + name);
+  await page.waitForFunction(() => document.readyState === "complete" && document.getElementById("words"));
+}
+
+// Asks the test for something that the agent does, and waits until it is done.
+export async function ask(what) {
+  process.stdout.write(what + "\n");
+  return (await answers.next()).value;
+}
+
+// Serious faults of a page by axe-core.
+export async function inspect(page, name) {
+  await page.evaluate(axeSource);
+  const found = await page.evaluate(() => axe.run());
+  for (const fault of found.violations) {
+    if (["serious", "critical"].includes(fault.impact)) {
+      seen.axe[`${name} ${fault.id}`] = fault.nodes.map(node => node.html.slice(0, 120));
+    }
+  }
+}
+
+// A picture of a page; what changes from run to run is covered.
+export async function picture(page, name, cover = [], fullPage = false) {
+  const width = page.viewportSize().width;
+  if (await page.evaluate(() => document.documentElement.scrollWidth) > width) seen.wide.push(name + " " + width);
+  const mask = ["#machine", ...cover].map(selector => page.locator(selector));
+  await page.screenshot({path: path.join(pictures, name + ".png"), fullPage, mask, maskColor: "#888", animations: "disabled", caret: "hide"});
+}
+
+// A report as a file of its own, without a server: readable on a phone in the dark, and on a screen.
+export async function readReport(file, name) {
+  for (const [width, height, colorScheme] of [[390, 844, "dark"], [1280, 900, "light"]]) {
+    const context = await browser.newContext({viewport: {width, height}, colorScheme});
+    const page = await context.newPage();
+    page.on("pageerror", error => seen.complaints.push(name + ": " + error.message));
+    await page.goto("file://" + file);
+    await picture(page, `report-${name}-${width}-${colorScheme}`, [], true);
+    await inspect(page, `report ${name} ${width} ${colorScheme}`);
+    const smallest = await page.evaluate(() => Math.min(...[...document.querySelectorAll("body *")]
+      .filter(one => [...one.childNodes].some(node => node.nodeType === 3 && node.textContent.trim()))
+      .map(one => parseFloat(getComputedStyle(one).fontSize))));
+    const colour = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const isDark = colour.match(/\d+/g).slice(0, 3).every(part => part < 80);
+    if (smallest < 12 || isDark !== (colorScheme === "dark")) seen.complaints.push(`${name}: ${smallest} px on ${colour}`);
+    await context.close();
+  }
+}
+
+export async function finish() {
+  process.stdout.write(JSON.stringify(seen) + "\n");
+  await browser.close();
+}
