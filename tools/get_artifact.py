@@ -12,10 +12,10 @@ from jobs.errors import UserError
 from jobs.files.reading import check_regular, read_bytes
 from jobs.param_types import Strict, Untrusted
 from jobs.plotting.render_client import draw_job_plot, draw_preview
-from jobs.redact import redact
 from jobs.runner.artifacts import split_handle
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import Artifact, Lineage
+from jobs.text.redaction import redact
 from tools.core.file_text import read_text
 from tools.core.job_view import view_artifact
 from tools.core.tool_types import Hints, Media, MediaAnswer, ToolContext

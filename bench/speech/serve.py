@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import random
 import socket
 import subprocess
@@ -87,6 +88,11 @@ class Served:
         """Return a client that bears the token."""
         headers = {"Authorization": f"Bearer {self.token}"}
         return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=120)
+
+    def cpu_s(self) -> float:
+        """Read the CPU seconds of its process."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # proc(5): utime, stime
 
     def figure(self, name: str) -> float:
         """Read a figure of its metrics."""
@@ -235,8 +241,13 @@ def main() -> int:
         served = start(Path(name) / "home", voice)
         try:
             alone = Seen()
+            cpu_s = []
             with served.client() as client:
                 for seed in range(20):
+                    before_s = served.cpu_s()
+                    with client.stream("POST", ROUTE, json=ask(seed, response_format="pcm")) as answer:
+                        next(answer.iter_raw())
+                        cpu_s.append(served.cpu_s() - before_s)
                     read(client, alone, "whole", ask(seed, response_format="pcm"))
             starts = job_starts(served, voice)
             found = load(served, options.minutes, options.clients)
@@ -244,6 +255,7 @@ def main() -> int:
             served.process.terminate()
             served.process.wait(30)
     found["alone_first_sound_s"] = {f"p{share}": percentile(alone.first_s, share) for share in (50, 95)}
+    found["alone_first_sound_cpu_s"] = {f"p{share}": percentile(cpu_s, share) for share in (50, 95)}
     found["job_s"] = {
         "imports": percentile([imports for imports, _ in starts], 50),
         "take_of_a_frame": percentile([take for _, take in starts], 50),

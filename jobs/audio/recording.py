@@ -141,7 +141,7 @@ class Recording:
                     if n_left <= 0:
                         break
         except BROKEN:
-            return False  # whoever reads on finds the error
+            return False  # the error comes again where it is read on
         return bool(parts) and are_opposite(np.concatenate(parts, axis=1))
 
     @property

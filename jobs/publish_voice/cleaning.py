@@ -1,4 +1,4 @@
-"""Removal of what is nobody else's business from texts that are published: paths of this machine, secrets."""
+"""Removal of private matters from texts that are published: paths of this machine, secrets."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from jobs.errors import UserError
-from jobs.redact import redact
+from jobs.text.redaction import redact
 
 # An absolute path of two parts or more, also below a home; neither a part of an address nor of a relative path.
 PATH = re.compile(r"(?<![\w/:.~-])~?/(?:[^/\s\"'`<>|;,()\[\]{}]+/)+[^/\s\"'`<>|;,()\[\]{}]*")

@@ -12,8 +12,8 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import LocalTokenNotFoundError
 
 from jobs.errors import UserError
-from jobs.redact import redact
 from jobs.runner.worker.context import JobContext
+from jobs.text.redaction import redact
 
 LARGE = (".safetensors", ".wav")
 

@@ -10,9 +10,9 @@ from jobs.errors import UserError
 from jobs.escaping import escape
 from jobs.files.reading import read_bytes
 from jobs.plotting.render_client import draw_job_plot
-from jobs.redact import redact
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
+from jobs.text.redaction import redact
 from tools.core.registry import find_tool
 from tools.docs.help import help_text
 from tools.get_artifact import find_artifact, guess_mime_type, is_text

@@ -19,7 +19,7 @@ from typing import Any
 
 from jobs.errors import UserError
 from jobs.escaping import escape, escape_line
-from jobs.redact import redact
+from jobs.text.redaction import redact
 from jobs.trust import owners
 
 logger = logging.getLogger(__name__)

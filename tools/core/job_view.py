@@ -11,12 +11,12 @@ import anyio
 from anyio import to_thread
 
 from jobs.escaping import escape_line
-from jobs.redact import redact, redacted
 from jobs.runner.call_text import call_text
 from jobs.runner.client.runner import Runner
 from jobs.runner.client.web_page import SEEN_AT, page_of
 from jobs.runner.models import Artifact, JobRecord, Progress
 from jobs.runner.paths import find_job_ids
+from jobs.text.redaction import redact, redacted
 from tools.core.call_text import chosen
 from tools.core.registry import find_kind_tool
 from tools.core.tool_types import ToolContext

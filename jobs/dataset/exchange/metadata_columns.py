@@ -81,7 +81,7 @@ def _place(names: Sequence[str], wanted: Sequence[str]) -> int | None:
 
 
 def _is_quoted(line: str, separator: str) -> bool:
-    """Return whether a field is in quotes because of quotes within it: as spreadsheets write it, and nobody by hand."""
+    """Return whether a field is in quotes because of quotes within it: as spreadsheets write it, and no person."""
     return any(
         field[:1] == field[-1:] == '"' and '""' in (inner := field[1:-1]) and '"' not in inner.replace('""', "")
         for field in line.split(separator)

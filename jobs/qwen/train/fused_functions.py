@@ -285,8 +285,7 @@ def _norm_backward(
     normed = x.float() * scale
     product = grad * normed
     grad_weight = product.flatten(0, -2).sum(0).to(weight.dtype) if trains_weight else None
-    weight = weight.float()
-    mean = (product @ weight).div_(x.shape[-1])[..., None]
+    mean = (product @ (weight := weight.float())).div_(x.shape[-1])[..., None]
     del product
     grad_x = (grad * weight).addcmul_(normed, mean, value=-1).mul_(scale)
     return grad_x.to(x.dtype), grad_weight

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import UserError
-from jobs.redact import redact, redacted
+from jobs.text.redaction import redact, redacted
 from tools.core.errors import error_fields, error_text, unexpected
 
 
