@@ -99,7 +99,10 @@ class Chaos:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        time.sleep(self._dice.uniform(0.1, 1.3))
+        ready = self.folder / f"{name}.ready"
+        while not ready.exists() and submitter.poll() is None:  # else a busy machine's server dies before it submits
+            time.sleep(0.01)
+        time.sleep(self._dice.uniform(0.0, 1.0))
         to_cancel = self._dice.random() < 0.2
         self._kill(target, submitter)
         submitter.wait(BOUND_S)

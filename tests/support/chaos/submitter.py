@@ -21,6 +21,7 @@ def main() -> None:
     folder, seed, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     dice = random.Random(seed)
     runner = Runner(replace(Settings.from_environment()))
+    note(str(folder / f"{seed}.ready"), "ready")
     before: list[str] = []
     for number in range(count):
         ends = "exit" if dice.random() < 0.3 else "result"
