@@ -11,6 +11,7 @@ while [ -L "$self" ]; do
 done
 ROOT="$(cd "$(dirname "$self")" && pwd -P)"
 # A checkout that an update replaces, such as a plugin's, keeps nothing in itself.
+case "$ROOT" in */plugins/cache/* | */.gemini/extensions/*) export TTS_TRAIN_DATA=user ;; esac
 DATA="$ROOT"
 [ "${TTS_TRAIN_DATA:-}" != user ] || DATA="${XDG_DATA_HOME:-$HOME/.local/share}/tts-train"
 ENVS="${TTS_TRAIN_ENVS:-$DATA/.envs}"

@@ -83,7 +83,7 @@ def make_manifest(project: Project) -> dict[str, Any]:
             "entry_point": "server/cli/main.py",
             "mcp_config": {
                 "command": "uv",
-                "args": ["run", "--directory", "${__dirname}", project.name, "mcp"],
+                "args": ["run", "--no-editable", "--directory", "${__dirname}", project.name, "mcp"],
                 "env": {**ENV, "TTS_TRAIN_ROOTS": "${user_config.folder}"},
             },
         },

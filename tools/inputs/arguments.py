@@ -31,6 +31,8 @@ PATTERNS = {
     "^(|epoch|[1-9][0-9]{0,6})$": "epoch, or a number of steps",
     r"^[a-z][a-z0-9_-]{0,39}$": f"a name {_NAME}",
     r"^[a-z0-9][a-z0-9_-]{0,39}$": f"a name {_NAME} or a digit",
+    r"^[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}$": "a repository such as OWNER/NAME",
+    r"^[A-Za-z0-9.+-]{1,60}$": "an SPDX identifier such as CC-BY-4.0",
     r"^artifact://[^/]+/.+$": "a handle such as artifact://JOB/NAME",
 }
 """Patterns of arguments in words."""

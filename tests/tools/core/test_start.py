@@ -74,7 +74,8 @@ async def test_outputs_that_were_not_given_go_where_they_are_expected(context: T
     clips = await call("ingest_clips", context, audio_dir="clips", transcripts="lines.jsonl", dry_run=True)
     codes = await call("convert_codes", context, manifest=str(aligned), tokenizer="toy", dry_run=True)
     voice = await call("start_training", context, manifest=str(coded), base_model="toy", dry_run=True)
-    takes = await call("synthesize", context, model="toy", texts=["A line."], dry_run=True)
+    model = "Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice"
+    takes = await call("synthesize", context, model=model, texts=["A line."], dry_run=True)
 
     assert would_run(book)["out_dir"] == str(context.settings.home / "datasets" / "horus")
     assert would_run(clips)["out_dir"] == str(context.settings.home / "datasets" / "speaker")
@@ -307,7 +308,9 @@ async def test_every_dry_run_tells_time_memory_and_disk(context: ToolContext, wo
         await call("ingest_clips", context, audio_dir="clips", transcripts="lines.jsonl", dry_run=True),
         await call("align", context, manifest=manifest, dry_run=True),
         await call("convert_codes", context, manifest=manifest, tokenizer="toy", dry_run=True),
-        await call("synthesize", context, model="toy", texts=["x" * 150], dry_run=True),
+        await call(
+            "synthesize", context, model="Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice", texts=["x" * 150], dry_run=True
+        ),
     ]
 
     shown = [view.result.get("plan", {}) | view.result["estimate"] for view in views]

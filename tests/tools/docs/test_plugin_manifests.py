@@ -71,6 +71,21 @@ def test_a_plugin_keeps_environments_in_the_data_folder_of_the_user(tmp_path: Pa
     assert "/own;" in environments(TTS_TRAIN_ENVS="/own")
 
 
+def test_a_clone_in_a_clients_cache_of_plugins_needs_no_variable_for_that(tmp_path: Path) -> None:
+    """The skill's commands run in a shell that has none of the server's variables."""
+    clone = tmp_path / "plugins" / "cache" / "market" / "tts-train" / "0.1.0"
+    clone.mkdir(parents=True)
+    (clone / "run.sh").write_text((PROJECT_ROOT / "run.sh").read_text(encoding="utf-8"))
+    (clone / "jobs").symlink_to(PROJECT_ROOT / "jobs")
+
+    said = subprocess.run(
+        ["bash", str(clone / "run.sh"), "setup", "--help"],
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert f"{tmp_path}/.local/share/tts-train/.envs;" in said.stdout + said.stderr
+
+
 def test_the_marketplace_offers_this_checkout() -> None:
     marketplace = load(".claude-plugin/marketplace.json")
 
