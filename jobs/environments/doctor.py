@@ -18,6 +18,7 @@ from typing import Literal
 from jobs.config import read_settings
 from jobs.environments.setup import environment_cost_mb, environment_state
 from jobs.errors import UserError
+from jobs.installation import IS_CHECKOUT, PROGRAM
 from jobs.settings import PROJECT_ROOT, Settings
 from jobs.trust import landlock, owners
 
@@ -116,12 +117,12 @@ def _uv(settings: Settings) -> Check:
     found = shutil.which("uv") or next(iter(own), None)
     if found:
         return Check("uv", "ok", str(found))
-    return Check("uv", "info", "not found", "set-up", "25 MB", "./run.sh setup (installs it into .tools)")
+    return Check("uv", "info", "not found", "set-up", "25 MB", f"{PROGRAM} setup (installs it)")
 
 
 def _environment(settings: Settings, name: str, needed_for: str) -> Check:
     state = environment_state(settings, name)
-    fix = f"./run.sh setup {name}"
+    fix = f"{PROGRAM} setup {name if IS_CHECKOUT else f'--environment {name}'}"
     if state == "ready":
         return Check(f"environment {name}", "ok", str(settings.envs / name), needed_for)
     download_mb, disk_mb = environment_cost_mb(name)
@@ -177,7 +178,7 @@ def _aligner(settings: Settings) -> Check:
     needed_for = "align with WhisperX in English (without it: pocketsphinx, offline)"
     if path.is_file():
         return Check(name, "ok", str(path), needed_for)
-    fix = "./run.sh align --aligner whisperx ... (downloads it)"
+    fix = f"{PROGRAM} align --aligner whisperx ... (downloads it)"
     return Check(name, "info", "not in the cache", needed_for, "0.4 GB to download", fix)
 
 
