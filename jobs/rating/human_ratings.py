@@ -154,7 +154,7 @@ def preferences(votes: Sequence[Vote]) -> list[Preference]:
         pair = (vote.model, vote.against_model)
         pairs.setdefault(pair[::-1] if pair[::-1] in pairs else pair, []).append(vote)
     found = []
-    for (model, against), given in pairs.items():
+    for (model, against), given in sorted(pairs.items()):
         n_ties = sum(vote.winner == "tie" for vote in given)
         wins = 0.5 * n_ties
         for vote in given:
