@@ -16,7 +16,7 @@ from jobs.codec_format import SAMPLE_RATE_HZ
 from jobs.errors import UserError
 from jobs.http.request_body import read_body
 from jobs.param_types import first_fault
-from jobs.qwen.speech.decoding import SAMPLING, Decoding
+from jobs.qwen.speech.decoding import Decoding
 from jobs.qwen.speech.sound import Samples
 from jobs.serve_voice.host.queues import JobTakes
 from jobs.serve_voice.host.utterance import Utterance
@@ -46,7 +46,7 @@ async def takes(request: Request) -> Response:
     everything = [
         Utterance(
             text=take.text,
-            decoding=Decoding(seed=take.seed, max_seconds=take.max_seconds, **wanted.sampling),  # type: ignore[arg-type]
+            decoding=Decoding(seed=take.seed, max_seconds=take.max_seconds, **wanted.sampling.model_dump()),
             speaker=speaker,
             language=language,
             instruct=wanted.instruct,
@@ -66,8 +66,9 @@ def _read(body: bytes) -> TakesRequest:
         wanted = TakesRequest.model_validate_json(body)
     except ValidationError as error:
         raise UserError("request_invalid", f"{first_fault(error)}.", "Correct the body.") from error
-    if set(wanted.sampling) - set(SAMPLING) or not all(0 <= number < len(wanted.takes) for number in wanted.missing):
-        raise UserError("request_invalid", "sampling or missing names what is not there.", "Correct the body.")
+    is_known = all(0 <= number < len(wanted.takes) for number in wanted.missing)
+    if not is_known or len(set(wanted.missing)) < len(wanted.missing):
+        raise UserError("request_invalid", "missing names a take that is not there, or one twice.", "Correct the body.")
     return wanted
 
 
