@@ -21,6 +21,7 @@ from jobs.qwen.model_files import (
     CODEC,
     COPIED_FILES,
     ENCODER_FILE,
+    OPTIONAL_TEXT_FILES,
     TOKENIZER_FILES,
     read_card,
 )
@@ -30,7 +31,10 @@ SAMPLES = "samples"
 WAV = b"RIFF"
 LARGEST_SAMPLE_BYTES = 100_000_000
 # Documents without paths of this machine; the others are of the base model and published as they are.
-CLEANED = ("config.json", "generation_config.json", "tokenizer_config.json", "preprocessor_config.json")
+CLEANED = (
+    *("config.json", "generation_config.json", "tokenizer_config.json", "preprocessor_config.json"),
+    *OPTIONAL_TEXT_FILES,
+)
 
 
 @dataclass(frozen=True)
@@ -119,8 +123,16 @@ def _codec_files(codec: ModelFolder) -> Iterator[PublishedFile]:
 
 def _as_published(prefix: str, files: Mapping[str, Path]) -> Iterator[PublishedFile]:
     for name, path in sorted(files.items()):
-        document: dict[str, Any] | None = read_object(path, CONFIG_BYTES) if name in CLEANED else None
+        document = _read_document(path) if name in CLEANED else None
         if document is not None and clean(document) != document:
             yield PublishedFile(f"{prefix}{name}", content=encode(clean(document)))
         else:
             yield PublishedFile(f"{prefix}{name}", source=path)
+
+
+def _read_document(path: Path) -> dict[str, Any]:
+    """Read a document of a model. Raises ``UserError``: ``model_broken``, and as ``read_object``."""
+    try:
+        return read_object(path, CONFIG_BYTES)
+    except ValueError as error:
+        raise UserError("model_broken", f"{path} cannot be used: {error}.", "Train or fetch it again.") from error

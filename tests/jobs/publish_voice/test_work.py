@@ -87,11 +87,13 @@ def test_the_published_package_speaks_with_it(voice: Path, tmp_path: Path) -> No
 
 
 def test_no_path_and_no_token_is_published(voice: Path, tmp_path: Path) -> None:
+    (voice / "added_tokens.json").write_text(json.dumps({f"/home/somebody/x/{SECRET}": 1, "</think>": 2}))
     run(Params(model=str(voice), out_dir=str(tmp_path / "out")), NullContext(tmp_path))
     text = b"".join(content for name, content in files_of(tmp_path / "out").items() if name not in WEIGHTS).decode()
     card = json.loads((tmp_path / "out" / CARD).read_text())
 
     assert SECRET not in text
+    assert "</think>" in text
     assert f"{Path.home()}/" not in text
     assert str(tmp_path) not in text
     assert "/home/somebody" not in text
@@ -132,6 +134,14 @@ def test_a_dry_run_lists_every_file_that_is_then_published(voice: Path, takes: P
         name: round(size / 1e6, 3) for name, size in sizes.items() if name != "README.md"
     }
     assert planned["consent"] == "not stated"
+
+
+def test_a_document_that_cannot_be_read_is_not_published(voice: Path, tmp_path: Path) -> None:
+    (voice / "special_tokens_map.json").write_text("[")
+    with pytest.raises(UserError) as refused:
+        run(Params(model=str(voice), out_dir=str(tmp_path / "out")), NullContext(tmp_path))
+
+    assert refused.value.code == "model_broken"
 
 
 @pytest.mark.parametrize("engine", ENGINES)
