@@ -42,15 +42,15 @@ def parse_object(content: bytes) -> dict[str, Any]:
     return found
 
 
-def parse_json(content: bytes | str) -> Any:
+def parse_json(content: bytes | str, most_parts: int = MOST_PARTS) -> Any:
     """Parse a JSON document.
 
     Raises:
-        ValueError: it is none, is nested too deeply, has more than ``MOST_PARTS`` parts, or holds a number that is not
+        ValueError: it is none, is nested too deeply, has more than ``most_parts`` parts, or holds a number that is not
             finite or half a surrogate pair.
     """
     text = content if isinstance(content, str) else content.decode("utf-8-sig")
-    if sum(map(text.count, ",[{")) > MOST_PARTS:  # each may take 60 times its bytes
+    if sum(map(text.count, ",[{")) > most_parts:  # each may take 60 times its bytes
         raise ValueError("it has too many parts")
     try:
         found = json.loads(text, parse_constant=_parse_finite, parse_float=_parse_finite)

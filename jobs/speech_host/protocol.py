@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from jobs.param_types import Strict
 
@@ -63,8 +63,8 @@ class TakesRequest(Strict):
     speaker: str | None = Field(None, max_length=300)
     language: str = Field(max_length=40)
     instruct: str | None = Field(None, max_length=1000)
-    takes: list[WantedTake] = Field(min_length=1, max_length=MOST_TAKES)
-    missing: list[int] = Field(min_length=1, max_length=MOST_TAKES)
+    takes: Annotated[list[WantedTake], Field(min_length=1, max_length=MOST_TAKES), FailFast()]
+    missing: Annotated[list[int], Field(min_length=1, max_length=MOST_TAKES), FailFast()]
     sampling: Sampling
 
 

@@ -21,6 +21,7 @@ from jobs.speech_host.protocol import SOCKET, TakesRequest
 from jobs.synthesize.params import Params as SynthesizeParams
 from jobs.synthesize.work import run
 from tests.jobs.serve_voice.conftest import HostContext, RunningHost, start_host
+from tests.support.hostile.limits import within_limits
 
 TEXTS = ["A thirsty crow found a pitcher.", "There was only a little water.", "Will it rise?"]
 
@@ -107,6 +108,16 @@ def test_a_wrong_request_takes_the_model_from_nobody(host: RunningHost, voice: P
 
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "request_invalid")
     assert health == {"status": "ok"}
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"takes":[' + b"[]," * 2_500_000 + b"[]]}", b"[" * 100_000, b'{"a":NaN}', b"\xff", b"1"]
+)
+def test_a_request_is_refused_within_limits(host: RunningHost, body: bytes) -> None:
+    with host.client() as client, within_limits():
+        refused = client.post("/takes", content=body)
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "request_invalid")
 
 
 def test_a_voice_that_was_trained_anew_is_loaded_anew(voice: Path, tmp_path: Path) -> None:
