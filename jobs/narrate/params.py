@@ -60,6 +60,10 @@ class Params(Strict):
     speaker: str | None = rare(None, description="Speaker of the voice. Default: its only one.")
     language: Language | None = rare(None, description="Default: the voice's.")
     instruct: str | None = rare(None, max_length=1000, description="How to speak; a 1.7B voice or VoiceDesign.")
+    marks: bool = rare(
+        False,
+        description="Of the text: [speaker: NAME] and [instruct: WORDS] say who speaks on in a paragraph, and how.",
+    )
     ref_audio: InputPath | None = rare(None, description="Base model only: the clip to clone.")
     ref_text: str | None = rare(None, description="Base model only: what ref_audio says.")
     chapter_audio: Literal["mp3", "flac", "none"] = rare("mp3", description="A file for each chapter.")

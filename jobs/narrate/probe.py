@@ -6,6 +6,7 @@ from typing import Any
 from jobs.books.covers import read_cover
 from jobs.cost import CHARACTERS_PER_S
 from jobs.narrate.params import Params
+from jobs.narrate.script.dialogue import check_manners
 from jobs.narrate.script.passages import Chapter
 from jobs.narrate.script.script import read_script
 from jobs.qwen.model_info import describe_model
@@ -17,13 +18,14 @@ def probe_parameters(document: dict[str, Any]) -> dict[str, Any]:
     """Probe what the parameters name; the entry of the child process.
 
     Raises:
-        UserError: those of ``read_script`` and ``read_cover``.
+        UserError: those of ``read_script``, ``check_manners`` and ``read_cover``.
     """
     params = Params.model_validate(document)
-    language: str = params.language or "auto"
-    if Path(params.model).is_absolute():
-        language = describe_model(Path(params.model)).language(params.language)
-    script = read_script(params, language)
+    model = describe_model(Path(params.model)) if Path(params.model).is_absolute() else None
+    script = read_script(params, model.language(params.language) if model else params.language or "auto")
+    if model is not None:
+        manners = (passage.manner for passage in script.passages)
+        check_manners(manners, model, speaker=params.speaker, instruct=params.instruct)
     cover = read_cover(Path(params.cover)) if params.cover is not None else script.book.cover
     return {
         "title": script.title,

@@ -16,6 +16,7 @@ from jobs.narrate.report.book_index import INDEX
 from jobs.narrate.report.html_report import ChapterRow, Waveform, index_book, write_report
 from jobs.narrate.report.read_along import write_read_along
 from jobs.narrate.report.subtitles import SUBTITLES, Cue, write_subtitles
+from jobs.narrate.script.dialogue import check_manners
 from jobs.narrate.script.passages import Passage
 from jobs.narrate.script.rare_words import find_rare_words, write_list
 from jobs.narrate.script.script import Script, read_script
@@ -40,6 +41,8 @@ def run(params: Params, context: JobContext) -> Result:
     """
     voice = prepare_voice(params, context.settings)
     script = read_script(params, voice.language)
+    manners = (passage.manner for passage in script.passages)
+    check_manners(manners, voice.model, speaker=voice.speaker, instruct=voice.instruct)
     cover = read_cover(Path(params.cover)) if params.cover is not None else script.book.cover
     folder = make_folder(Path(params.out_dir) if params.out_dir else context.folder / "out")
     _write_words(folder / WORDS, script, voice.language)

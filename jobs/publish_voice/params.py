@@ -63,7 +63,7 @@ def check(params: Params) -> None:
         raise UserError(
             "consent_missing",
             f"Whose voice {params.model} is, and what that person agreed to, is stated neither here nor in its card.",
-            "Ask the person, then say so in consent. Never guess it.",
+            "Say in consent who agreed to what, in their words. Never guess it.",
         )
     for path in (params.takes, params.ratings):
         if path is not None and Path(path).exists() and not Path(path).is_dir():

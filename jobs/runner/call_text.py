@@ -8,7 +8,7 @@ LONGEST_CALL = 500
 GAP = "…"
 """A value that the reader fills in, as in ``manifest=…``."""
 
-NEW_TEXT = "The evening train was late, so we walked home."
+NEW_TEXT = "The evening train was late, so we walked home along the river and talked about the summer."
 """What a named call of synthesize speaks."""
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.cost import CLIP_BYTES_PER_S, Cost, spoken_seconds
 from jobs.errors import UserError
 from jobs.qwen.model_files import read_model_config
-from jobs.runner.call_text import GAP, call_text
+from jobs.runner.call_text import GAP, NEW_TEXT, call_text
 from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
 from jobs.synthesize.params import Params, Result, check
 
@@ -73,13 +73,13 @@ wavs and takes.jsonl. Next: rate_samples.""",
         next=next_step,
         step="synthesize -> wavs and takes.jsonl.",
         examples=(
-            Example("A voice by its name", {"model": "anna", "texts": ["The evening train was late."]}),
+            Example("A voice by its name", {"model": "anna", "texts": [NEW_TEXT]}),
             Example(
                 "A clone without training",
                 {
                     "model": "Qwen/Qwen3-TTS-12Hz-0.6B-Base",
                     "ref_audio": "clip.wav",
-                    "texts": ["The evening train was late."],
+                    "texts": [NEW_TEXT],
                 },
             ),
         ),

@@ -9,7 +9,7 @@ HOSTILE = """</style></title><script>alert(1)</script><img src=x onerror="alert(
 # Elements and attributes of a page that runs nothing and loads nothing.
 _ALLOWED_TAGS = frozenset(
     {"html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "p", "div", "span", "b", "i", "a", "img"}
-    | {"audio", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "wbr"}
+    | {"audio", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "wbr", "svg", "path"}
 )
 _ALLOWED_ATTRIBUTES = frozenset(
     {
@@ -26,6 +26,13 @@ _ALLOWED_ATTRIBUTES = frozenset(
         "tabindex",
         "scope",
         "colspan",
+        "role",
+        "aria-label",
+        "viewbox",
+        "width",
+        "height",
+        "d",
+        "fill",
     }
     | {"style"}
 )

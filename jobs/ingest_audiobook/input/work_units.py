@@ -102,16 +102,20 @@ def batch_units(units: Sequence[WorkUnit], has_exact_seek: Sequence[bool]) -> li
 def chapter_starts(info: RecordingInfo, chapters: Collection[int]) -> list[tuple[int, int]]:
     """Return (first sample, number) of each chapter; audio before the first mark belongs to the first chapter.
 
-    Of several marks at one place (a part's heading and its first chapter) the last one is the chapter.
+    Of several marks at one place (a part's heading and its first chapter) the last one is the chapter. A mark before
+    its predecessor has no length.
     """
     starts: list[tuple[int, int]] = []
     marks = [chapter.start_s for chapter in info.chapters] or [0.0]
+    furthest_s = marks[0]
     for number, start_s in zip(chapters, marks, strict=bool(info.chapters)):
+        if start_s < furthest_s:
+            continue
+        furthest_s = start_s
         sample = round(start_s * info.sample_rate_hz) if start_s > marks[0] else 0
         if starts and sample == starts[-1][0]:
-            starts[-1] = (sample, number)
-        elif not starts or sample > starts[-1][0]:  # a mark before its predecessor has no length
-            starts.append((sample, number))
+            starts.pop()
+        starts.append((sample, number))
     return starts
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from jobs.books.blocks import SCENE_BREAK
 from jobs.errors import UserError
 from jobs.narrate.script.chapters import Section
+from jobs.narrate.script.dialogue import USUAL, Manner, divide_by_marks
 from jobs.narrate.script.pronunciation import Pronunciations
 from jobs.text.sentences import find_breaks
 
@@ -47,6 +48,7 @@ class Passage:
         occurrence: how many passages before it are said in the same way.
         pause_s: silence after it.
         is_heading: it is a heading, not a part of a paragraph.
+        manner: who speaks it and how.
     """
 
     text: str
@@ -54,6 +56,7 @@ class Passage:
     occurrence: int
     pause_s: float
     is_heading: bool = False
+    manner: Manner = USUAL
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,16 @@ class Chapter:
     passages: tuple[Passage, ...]
 
 
-def make_chapters(sections: Sequence[Section], language_code: str, pronunciations: Pronunciations) -> list[Chapter]:
+def make_chapters(
+    sections: Sequence[Section], language_code: str, pronunciations: Pronunciations, *, has_marks: bool = False
+) -> list[Chapter]:
     """Divide the sections that are read into passages; one without words is left out.
+
+    Args:
+        sections: of the book.
+        language_code: of its text.
+        pronunciations: applied to what is said.
+        has_marks: paragraphs may hold marks of ``jobs.narrate.script.dialogue``.
 
     Raises:
         UserError: ``pronunciation_invalid``: a passage would be said in too many words.
@@ -77,7 +88,7 @@ def make_chapters(sections: Sequence[Section], language_code: str, pronunciation
         if section.why_skipped is not None:
             continue
         passages = []
-        for text, heading, pause_s in _parts(section, language_code):
+        for text, heading, pause_s, manner in _parts(section, language_code, has_marks):
             said = pronunciations.apply(say_heading(text) if heading else text)
             if len(said) > MOST_SAID:
                 raise UserError(
@@ -87,7 +98,7 @@ def make_chapters(sections: Sequence[Section], language_code: str, pronunciation
                 )
             if any(character.isalnum() for character in said):
                 occurrence = counts[said] = counts.get(said, -1) + 1
-                passages.append(Passage(text, said, occurrence, pause_s, heading))
+                passages.append(Passage(text, said, occurrence, pause_s, heading, manner))
         if passages:
             chapters.append(Chapter(len(chapters) + 1, section.title, tuple(passages)))
     return chapters
@@ -109,19 +120,20 @@ def _roman(number: str) -> int:
     )
 
 
-def _parts(section: Section, language_code: str) -> Iterator[tuple[str, bool, float]]:
-    """Iterate over texts, whether each is a heading, and the pause after it."""
+def _parts(section: Section, language_code: str, has_marks: bool) -> Iterator[tuple[str, bool, float, Manner]]:
+    """Iterate over texts, whether each is a heading, the pause after it, and its manner."""
     for heading in section.headings:
-        yield heading, True, HEADING_S
+        yield heading, True, HEADING_S, USUAL
     for place, block in enumerate(section.blocks):
         after = section.blocks[place + 1] if place + 1 < len(section.blocks) else None
         end_s = SCENE_S if after == SCENE_BREAK else HEADING_S if block.level else PARAGRAPH_S
         if block.level:
-            yield block.text, True, end_s
+            yield block.text, True, end_s, USUAL
         elif block.text:
-            texts = divide_paragraph(block.text, language_code)
-            for number, text in enumerate(texts, 1):
-                yield text, False, end_s if number == len(texts) else pause_after(text)
+            parts = divide_by_marks(block.text) if has_marks else [(USUAL, block.text)]
+            texts = [(text, manner) for manner, part in parts for text in divide_paragraph(part, language_code)]
+            for number, (text, manner) in enumerate(texts, 1):
+                yield text, False, end_s if number == len(texts) else pause_after(text), manner
 
 
 def pause_after(text: str) -> float:

@@ -52,7 +52,8 @@ def read_script(params: Params, language: str) -> Script:
     book = read_book(path)
     sections = find_sections(book, path.stem, reads_front_matter=params.front_matter == "read")
     pronunciations = read_pronunciations(Path(params.pronunciation)) if params.pronunciation else NOTHING
-    chapters = make_chapters(sections, language_code(language) or DEFAULT_CODE, pronunciations)
+    code = language_code(language) or DEFAULT_CODE
+    chapters = make_chapters(sections, code, pronunciations, has_marks=params.marks)
     if not chapters:
         raise UserError(
             "text_empty", f"Nothing of {path} would be read.", "Give a book with words, or front_matter=read."

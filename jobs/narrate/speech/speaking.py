@@ -13,6 +13,7 @@ from pathlib import Path
 from jobs.cost import CHARACTERS_PER_S
 from jobs.errors import UserError
 from jobs.narrate.params import Params
+from jobs.narrate.script.dialogue import Manner
 from jobs.narrate.script.passages import Passage
 from jobs.narrate.speech.judge import (
     Judge,
@@ -65,6 +66,7 @@ class Speaking:
         self._passages = {voice.key(passage): passage for passage in passages}
         self._load_measure = load_measure or self._load_analyzer
         self._policy = _hash_policy(params)
+        self._judges: dict[str | None, Judge] = {}
         self._n_spoken = 0
         self._done_min = 0.0
         self._total_min = sum(len(passage.said) for passage in passages) / CHARACTERS_PER_S / 60
@@ -89,9 +91,8 @@ class Speaking:
         open_keys = [key for key in self._passages if key not in kept and key not in again]
         self._speak(open_keys, FIRST)
         if open_keys:
-            judge = self._make_judge()
             for attempt in range(FIRST, FIRST + self._params.respeak + 1):
-                open_keys = self._decide(open_keys, attempt, judge, kept)
+                open_keys = self._decide(open_keys, attempt, kept)
                 if open_keys:
                     self._speak(open_keys, attempt + 1)
         for number in sorted(set(again.values())):
@@ -99,11 +100,11 @@ class Speaking:
         self._store.remove_others([(key, take.attempt) for key, take in kept.items()])
         return Narrated(kept, self._n_spoken)
 
-    def _decide(self, keys: Sequence[str], attempt: int, judge: Judge, kept: dict[str, KeptTake]) -> list[str]:
+    def _decide(self, keys: Sequence[str], attempt: int, kept: dict[str, KeptTake]) -> list[str]:
         """Keep each take that passes, and after the last attempt the best; return the others."""
         left = []
         for key in keys:
-            judgements = [self._judge(key, number, judge) for number in range(FIRST, attempt + 1)]
+            judgements = [self._judge(key, number) for number in range(FIRST, attempt + 1)]
             best = max(
                 range(len(judgements)), key=lambda place: (not judgements[place].reasons, judgements[place].rating)
             )
@@ -118,18 +119,20 @@ class Speaking:
     def _speak_again(self, keys: Sequence[str], attempt: int, kept: dict[str, KeptTake]) -> None:
         """Speak an attempt at some passages and keep it, whatever the checks say: a person has asked for it."""
         self._speak(keys, attempt)
-        judge = self._make_judge()
         for key in keys:
-            found = self._judge(key, attempt, judge)
+            found = self._judge(key, attempt)
             kept[key] = KeptTake(attempt=attempt, rating=found.rating, reasons=found.reasons)
             self._store.decide(key, self._policy, kept[key])
 
-    def _judge(self, key: str, attempt: int, judge: Judge) -> Judgement:
+    def _judge(self, key: str, attempt: int) -> Judgement:
         take = self._store.find(key, attempt)
         assert take is not None, f"attempt {attempt} at {key} was not spoken"
         if take.measured is None:
             return judge_end(hit_limit=take.hit_limit)
-        return judge.judge(take.measured, hit_limit=take.hit_limit)
+        speaker = self._passages[key].manner.speaker
+        if speaker not in self._judges:
+            self._judges[speaker] = self._make_judge(speaker)
+        return self._judges[speaker].judge(take.measured, hit_limit=take.hit_limit)
 
     def _speak(self, keys: Sequence[str], attempt: int) -> None:
         """Speak the attempts of some passages that are not there yet."""
@@ -141,10 +144,16 @@ class Speaking:
                 self._done_min += self._minutes(key, attempt)
         if not missing:
             return
-        takes = [(self._passages[key].said, self._voice.decoding(self._passages[key], attempt)) for key in missing]
-        for place, speech in self._synthesizer.synthesize_all(takes, self._n_slots, self._context.raise_if_cancelled):
+        for manner in dict.fromkeys(self._passages[key].manner for key in missing):
+            self._speak_as(manner, [key for key in missing if self._passages[key].manner == manner], attempt)
+
+    def _speak_as(self, manner: Manner, keys: Sequence[str], attempt: int) -> None:
+        """Speak the attempts at passages of one manner."""
+        synthesizer = self._voice.speak_as(self._synthesizer, manner)
+        takes = [(self._passages[key].said, self._voice.decoding(self._passages[key], attempt)) for key in keys]
+        for place, speech in synthesizer.synthesize_all(takes, self._n_slots, self._context.raise_if_cancelled):
             self._context.raise_if_cancelled()
-            key = missing[place]
+            key = keys[place]
             path = self._store.write(key, attempt, speech.samples)
             measured = None
             if self._params.checks == "full":
@@ -157,17 +166,19 @@ class Speaking:
             again = f", take {attempt}" if attempt > FIRST else ""
             self._report(f"spoke {speech.duration_s:.1f} s{again}", rtf=speech.compute_s / max(speech.duration_s, 0.01))
 
-    def _make_judge(self) -> Judge:
+    def _make_judge(self, speaker: str | None) -> Judge:
+        """Make the judge of a speaker that marks name, or of the narration's own."""
         language = self._voice.language
         if self._params.checks == "ends":
             return Judge(language)
         if self._params.narrator_manifest is not None:
             manifest = Path(self._params.narrator_manifest)
             return judge_by_narrator(
-                manifest, self._voice.speaker, language, self._measure, self._context.settings,
+                manifest, speaker or self._voice.speaker, language, self._measure, self._context.settings,
                 self._context.raise_if_cancelled,
             )  # fmt: skip
-        first = (self._store.find(key, FIRST) for key in self._passages)
+        own = (key for key, passage in self._passages.items() if passage.manner.speaker == speaker)
+        first = (self._store.find(key, FIRST) for key in own)
         ended = [take.measured for take in first if take and take.measured and not take.hit_limit]
         return judge_by_usual(ended, language)
 

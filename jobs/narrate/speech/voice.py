@@ -4,12 +4,13 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip
 from jobs.narrate.params import Params
+from jobs.narrate.script.dialogue import USUAL, Manner
 from jobs.narrate.script.passages import Passage
 from jobs.qwen.devices import compute_device, limit_cpu_threads
 from jobs.qwen.hub import resolve_model
@@ -45,7 +46,15 @@ class Voice:
 
     def key(self, passage: Passage) -> str:
         """Return the name of a passage's takes: a hash of what its audio depends on."""
-        return _hash(self.inputs, passage.said, passage.occurrence)[:24]
+        manner = [] if passage.manner == USUAL else [passage.manner.speaker, passage.manner.instruct]
+        return _hash(self.inputs, passage.said, passage.occurrence, *manner)[:24]
+
+    def speak_as(self, synthesizer: Synthesizer, manner: Manner) -> Synthesizer:
+        """Return the loaded voice with the speaker and the instruct of a manner."""
+        if manner == USUAL:
+            return synthesizer
+        speaker = self.model.speaker(manner.speaker or self.speaker)
+        return replace(synthesizer, speaker=speaker, instruct=manner.instruct or self.instruct)
 
     def decoding(self, passage: Passage, attempt: int) -> Decoding:
         """Return how an attempt at a passage is spoken; the seed follows from the passage, not from its place."""

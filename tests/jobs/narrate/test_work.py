@@ -242,3 +242,20 @@ def test_a_passage_that_the_book_does_not_have_is_named(make_params: Make, make_
     assert refused.value.code == "passage_unknown"
     with pytest.raises(ValidationError):
         make_params(takes={"../x": 2})
+
+
+def test_marked_parts_are_spoken_by_their_speaker_and_an_unknown_one_is_refused(
+    make_params: Make, make_context, tmp_path: Path
+) -> None:
+    text = tmp_path / "talk.md"
+    text.write_text("# One\n\nHe said: [speaker: nora] Go on.\n")
+
+    plain = run(make_params(text=str(text), out_dir=str(tmp_path / "plain")), make_context())
+    marked = run(make_params(text=str(text), marks=True, out_dir=str(tmp_path / "marked")), make_context())
+
+    assert (plain.n_passages, marked.n_passages) == (2, 3)
+    assert [cue[2] for cue in cue_times(tmp_path / "marked" / "book.srt")] == ["One", "He said:", "Go on."]
+    text.write_text("# One\n\n[speaker: otto] Go on.\n")
+    with pytest.raises(UserError) as refused:
+        run(make_params(text=str(text), marks=True), make_context())
+    assert refused.value.code == "speaker_unknown"

@@ -18,7 +18,7 @@ CLIP = {"sound": PIXEL, "text": HOSTILE, "place": HOSTILE, "reason": HOSTILE, "d
 TAKE = {
     "rating": 4.5, "uncapped": 4.8, "person": 5.0, "n_person": 1, "text": HOSTILE, "heard_words": HOSTILE,
     "parts": [("voice", 0.9), ("sound", None)], "utmos": 3.1, "reasons": [HOSTILE], "source": HOSTILE,
-    "spectrogram": HOSTILE, "audio": HOSTILE,
+    "spectrogram": HOSTILE, "audio": HOSTILE, "word_changes": [HOSTILE],
 }  # fmt: skip
 ROWS = [[HOSTILE] * 11]
 COMPARISON = [(HOSTILE, 4.5, HOSTILE, 6, HOSTILE), (HOSTILE, None, "–", 0, HOSTILE)]
@@ -37,6 +37,14 @@ PAGES: dict[str, dict[str, Any]] = {
         "speaker": HOSTILE, "method": HOSTILE, "steps": 30, "summary": ROWS, "loss_plot": PIXEL,
         "sentences": [{"text": HOSTILE, "is_held_out": True, "samples": [SAMPLE, SAMPLE | {"audio": None}]}],
         "probe_columns": [HOSTILE], "probes": [[0, 6.0, 11.0, 4.7, 10.0]], "parameters": ROWS,
+    },
+    "narration": {
+        "title": HOSTILE, "length": "0:01:00", "n_passages": 3, "n_doubtful": 2, "width": 720, "height": 48,
+        "chapters": [{"number": 1, "title": HOSTILE, "start": "0:00:00", "length": "0:01:00", "lufs": -19.0,
+                      "peak": -4.0, "waveform": HOSTILE}],
+        "doubtful": [{"text": HOSTILE, "said": HOSTILE + ".", "chapter": HOSTILE, "at": "0:00:01", "rating": 2.0,
+                      "source": HOSTILE, "reasons": [HOSTILE]}],
+        "skipped": [(HOSTILE, HOSTILE)], "notes": [HOSTILE],
     },
     "rating": {
         "verdict": [HOSTILE], "caveat": HOSTILE, "comparison": COMPARISON, "plot": PIXEL, "rated": [TAKE], "cap": 4.5,

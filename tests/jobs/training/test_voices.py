@@ -189,7 +189,11 @@ def test_base_voice_and_narrator_speak_the_held_out_sentence_for_the_report(
     again = work.run(make_params(epochs=60, batch_size=4, lr=5e-3, samples=1), make_context())
     kept = {path.name: path.stat().st_mtime_ns for path in samples.iterdir()}
 
-    assert sorted(made_at) == ["narrator-1.wav", "voice-1.wav"]  # a random base has no speech to start from
+    assert sorted(made_at) == [
+        "narrator-1.wav",
+        "samples.jsonl",
+        "voice-1.wav",
+    ]  # a random base has no speech to start from
     assert again == first
     assert kept["narrator-1.wav"] == made_at["narrator-1.wav"]
     assert kept["voice-1.wav"] > made_at["voice-1.wav"]
@@ -212,7 +216,7 @@ def test_the_report_compares_with_the_clone_where_the_base_can_speak(
 
     assert result.base_check == "aligned"
     assert sorted(path.name for path in (tmp_path / "tuned" / "samples").iterdir()) == [
-        "narrator-1.wav", "step-4-1.wav", "voice-1.wav", "zero-shot-1.wav",
+        "narrator-1.wav", "samples.jsonl", "step-4-1.wav", "voice-1.wav", "zero-shot-1.wav",
     ]  # fmt: skip
     assert "Voice of step 4" in page_of(result)
     assert 'src="samples/zero-shot-1.wav"' in page_of(result)

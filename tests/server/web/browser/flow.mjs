@@ -87,6 +87,7 @@ for (const turn of ["cold", "warm"]) {
   await fresh.waitForSelector("#words");
   await fresh.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length);
   seen.milliseconds[turn] = await fresh.evaluate(() => Number(sessionStorage.getItem("paints").split(" ")[0]));
+  await fresh.waitForFunction(() => window.htmx && document.readyState === "complete");
   const began = Date.now();
   await fresh.fill("#words", "9999");
   await fresh.waitForSelector("text=1 of 10002");
