@@ -51,9 +51,9 @@ from pathlib import Path
 began = time.perf_counter()
 from jobs.speech_host.client import speak
 from jobs.synthesize import work
-from jobs.speech_host.protocol import TakesRequest
+from jobs.speech_host.protocol import Sampling, TakesRequest
 imported = time.perf_counter()
-request = TakesRequest(folder=sys.argv[2], speaker="nora", language="auto", sampling={},
+request = TakesRequest(folder=sys.argv[2], speaker="nora", language="auto", sampling=Sampling(),
     takes=[{"text": "Yes.", "seed": 1, "max_seconds": 0.08}], missing=[0])
 (number, speech), = speak(Path(sys.argv[1]), request, lambda: None)
 print(imported - began, time.perf_counter() - imported)

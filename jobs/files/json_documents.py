@@ -8,6 +8,7 @@ from typing import Any
 from jobs.files.reading import read_bytes
 
 MOST_NESTED = 64
+MOST_PARTS = 3_000_000  # an index of a book of 40,000 passages has 1.2 million, its commas in texts among them
 
 
 def read_object(path: Path, limit_bytes: int) -> dict[str, Any]:
@@ -34,22 +35,23 @@ def parse_object(content: bytes) -> dict[str, Any]:
     left: list[tuple[Any, int]] = [(found, 1)]
     while left:
         value, depth = left.pop()
-        if depth > MOST_NESTED:
+        if value and depth >= MOST_NESTED:
             raise ValueError("it is nested too deeply")
-        if isinstance(value, dict):
-            left.extend((each, depth + 1) for each in value.values())
-        elif isinstance(value, list):
-            left.extend((each, depth + 1) for each in value)
+        inner = value.values() if isinstance(value, dict) else value
+        left.extend((each, depth + 1) for each in inner if isinstance(each, dict | list))
     return found
 
 
-def parse_json(content: bytes | str) -> Any:
+def parse_json(content: bytes | str, most_parts: int = MOST_PARTS) -> Any:
     """Parse a JSON document.
 
     Raises:
-        ValueError: it is none, is nested too deeply, or holds a number that is not finite or half a surrogate pair.
+        ValueError: it is none, is nested too deeply, has more than ``most_parts`` parts, or holds a number that is not
+            finite or half a surrogate pair.
     """
     text = content if isinstance(content, str) else content.decode("utf-8-sig")
+    if sum(map(text.count, ",[{")) > most_parts:  # each may take 60 times its bytes
+        raise ValueError("it has too many parts")
     try:
         found = json.loads(text, parse_constant=_parse_finite, parse_float=_parse_finite)
         if "\\ud" in text or "\\uD" in text:

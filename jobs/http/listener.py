@@ -21,7 +21,10 @@ def open_socket(host: str, port: int) -> socket.socket:
     """
     if not 0 <= port <= 65535:  # the resolver would take the remainder of a division
         raise OSError("a port is a number from 0 to 65535")
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except ValueError as error:  # of the encoding of names
+        raise OSError("the address is none") from error
     listener = socket.socket(family, kind, protocol)  # asyncio sets TCP_NODELAY only if the protocol is named
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

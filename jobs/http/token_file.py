@@ -27,10 +27,9 @@ def read_or_create_token(path: Path) -> str:
             token = secrets.token_urlsafe(32)
             stream.write(token + "\n")
         return token
-    except OSError as error:
-        raise UserError(
-            "token_file_unusable", f"{path}: {error.strerror or error}.", "Choose another with --token-file F."
-        ) from error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UserError("token_file_unusable", f"{path}: {why}.", "Choose another with --token-file F.") from error
 
 
 def read_token(path: Path) -> str:

@@ -27,7 +27,7 @@ def clean(value: Any) -> Any:
 def clean_text(text: str) -> str:
     """Return a text without paths of this machine and secrets."""
     if text.startswith(("/", "~/")) and "\n" not in text and text.count("/") > 1:
-        return PurePosixPath(text).name  # the whole text is a path, perhaps with spaces
+        return redact(PurePosixPath(text).name)  # the whole text is a path, perhaps with spaces
     return redact(PATH.sub(lambda found: PurePosixPath(found[0]).name, text))
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 from jobs.dataset.manifest import file_inside
 from jobs.dataset.takes import Take, find_takes_file, read_takes
+from jobs.errors import UserError
 from jobs.files.atomic_io import encode
 from jobs.files.json_documents import read_object
+from jobs.files.reading import open_regular
 from jobs.model_folders.contents import CONFIG_BYTES, ModelFolder
 from jobs.model_folders.safetensors_header import INDEX, find_weights
 from jobs.publish_voice.cleaning import clean
@@ -19,14 +21,20 @@ from jobs.qwen.model_files import (
     CODEC,
     COPIED_FILES,
     ENCODER_FILE,
+    OPTIONAL_TEXT_FILES,
     TOKENIZER_FILES,
     read_card,
 )
 
 README = "README.md"
 SAMPLES = "samples"
+WAV = b"RIFF"
+LARGEST_SAMPLE_BYTES = 100_000_000
 # Documents without paths of this machine; the others are of the base model and published as they are.
-CLEANED = ("config.json", "generation_config.json", "tokenizer_config.json", "preprocessor_config.json")
+CLEANED = (
+    *("config.json", "generation_config.json", "tokenizer_config.json", "preprocessor_config.json"),
+    *OPTIONAL_TEXT_FILES,
+)
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,7 @@ def list_files(params: Params) -> list[PublishedFile]:
         found.append(PublishedFile(CARD, content=encode(clean(card))))
     if params.takes is not None:
         folder = find_takes_file(Path(params.takes)).parent
-        found += [PublishedFile(one.name, source=file_inside(folder, one.take.audio)) for one in list_samples(params)]
+        found += [PublishedFile(one.name, source=_find_sound(folder, one.take.audio)) for one in list_samples(params)]
     return found
 
 
@@ -83,6 +91,22 @@ def list_samples(params: Params) -> list[Sample]:
         if not take.hit_limit and len(chosen) < params.n_samples:
             chosen.setdefault(take.text, take)
     return [Sample(f"{SAMPLES}/{number:02}.wav", take) for number, take in enumerate(chosen.values(), 1)]
+
+
+def _find_sound(folder: Path, name: str) -> Path:
+    """Return the sound of a take: whatever else its list names stays where it is.
+
+    Raises ``UserError``: ``path_outside_dataset``, ``file_not_regular``, ``audio_missing``, ``audio_unreadable``,
+    ``file_too_large``.
+    """
+    path = file_inside(folder, name)
+    if not path.exists():
+        raise UserError("audio_missing", f"There is no file {path}.", "Give the takes of a synthesize, or n_samples=0.")
+    with open_regular(path, limit_bytes=LARGEST_SAMPLE_BYTES) as stream:
+        if stream.read(len(WAV)) != WAV:
+            hint = "Give the takes of a synthesize, or n_samples=0."
+            raise UserError("audio_unreadable", f"{path} is no WAV, and is not published.", hint)
+    return path
 
 
 def _model_files(model: ModelFolder, omitted: tuple[str, ...]) -> Iterator[PublishedFile]:
@@ -99,8 +123,16 @@ def _codec_files(codec: ModelFolder) -> Iterator[PublishedFile]:
 
 def _as_published(prefix: str, files: Mapping[str, Path]) -> Iterator[PublishedFile]:
     for name, path in sorted(files.items()):
-        document: dict[str, Any] | None = read_object(path, CONFIG_BYTES) if name in CLEANED else None
+        document = _read_document(path) if name in CLEANED else None
         if document is not None and clean(document) != document:
             yield PublishedFile(f"{prefix}{name}", content=encode(clean(document)))
         else:
             yield PublishedFile(f"{prefix}{name}", source=path)
+
+
+def _read_document(path: Path) -> dict[str, Any]:
+    """Read a document of a model. Raises ``UserError``: ``model_broken``, and as ``read_object``."""
+    try:
+        return read_object(path, CONFIG_BYTES)
+    except ValueError as error:
+        raise UserError("model_broken", f"{path} cannot be used: {error}.", "Train or fetch it again.") from error

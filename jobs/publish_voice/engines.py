@@ -15,6 +15,9 @@ from jobs.qwen.model_files import ENCODER_FILE
 
 TEXT = "The evening train was late."
 PLAIN = re.compile(r"[\w/.-]+")
+# Names of strangers' speakers may be anything: others are not put into a command that a person runs.
+PLAIN_NAME = re.compile(r"[^\W_][\w .-]*")
+PLACEHOLDER = "SPEAKER"
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,10 @@ class EngineLayout:
 
     commands: Callable[[str, str, str], list[str]]
     omitted: tuple[str, ...] = ()
+
+    def commands_for(self, folder: str, speaker: str, size: str) -> list[str]:
+        """Return the commands of a folder; a name that could be more than a name is ``PLACEHOLDER``."""
+        return self.commands(folder, speaker if PLAIN_NAME.fullmatch(speaker) else PLACEHOLDER, size)
 
 
 def _python(folder: str, speaker: str, _: str) -> list[str]:

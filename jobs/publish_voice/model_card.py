@@ -24,6 +24,8 @@ ANCHORS = {
 }
 RECIPE = ("method", "lr", "epochs", "batch_size", "lora_rank", "seed")
 LONGEST_TEXT = 300
+LONGEST_VALUE = 5000
+_MARKS = {ord(mark): f"&#{ord(mark)};" for mark in "\\`*_[]|#!"}
 UNKNOWN = "not recorded"
 
 
@@ -61,7 +63,7 @@ def write_card(params: Params, files: Sequence[PublishedFile], hashes: Mapping[s
 def _front_matter(params: Params, card: Mapping[str, Any]) -> str:
     """Return the metadata that the Hub reads, as YAML of JSON values."""
     base = str(card.get("base_model") or "")
-    languages = [CODES[one] for one in map(str, card.get("languages") or []) if one in CODES]
+    languages = [CODES[one] for one in _list(card.get("languages")) if one in CODES]
     fields: dict[str, Any] = {
         "pipeline_tag": "text-to-speech",
         "library_name": "qwen-tts",
@@ -105,8 +107,9 @@ def _use(params: Params) -> str:
     where = params.repository or "FOLDER"
     speaker = describe_model(Path(params.model)).speakers[0]
     config = read_model_config(Path(params.model))
-    commands = ENGINES[params.engine].commands(where, speaker, size_of(config))
-    return f"Made for {params.engine}. FOLDER is where these files are.\n\n```sh\n" + "\n".join(commands) + "\n```"
+    commands = ENGINES[params.engine].commands_for(where, speaker, size_of(config))
+    about = f"Made for {params.engine}. FOLDER is where these files are, SPEAKER one of the names above."
+    return f"{about}\n\n```sh\n" + "\n".join(commands) + "\n```"
 
 
 def size_of(config: Mapping[str, Any]) -> str:
@@ -115,14 +118,14 @@ def size_of(config: Mapping[str, Any]) -> str:
 
 
 def _facts(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    seconds = card.get("speech_s")
-    hours = f"{float(seconds) / 3600:.2f} hours in {card.get('n_clips')} clips" if seconds else UNKNOWN
+    seconds = _number(card.get("speech_s"))
+    hours = f"{seconds / 3600:.2f} hours in {card.get('n_clips')} clips" if seconds else UNKNOWN
     run, made = _mapping(card.get("run")), _mapping(card.get("made_with"))
     packages = ", ".join(f"{name} {value}" for name, value in _mapping(card.get("packages")).items())
     recipe = ", ".join(f"{name} {found}" for name in RECIPE if (found := _find(run, name)) is not None)
     yield "base", str(card.get("base_model") or UNKNOWN)
     yield "speech", hours
-    yield "languages", ", ".join(map(str, card.get("languages") or [UNKNOWN]))
+    yield "languages", ", ".join(_list(card.get("languages")) or [UNKNOWN])
     yield "recipe", recipe or UNKNOWN
     yield "steps", str(card.get("steps", UNKNOWN))
     yield "loss, first to last", f"{_figure(card.get('first_loss'))} to {_figure(card.get('last_loss'))}"
@@ -143,7 +146,8 @@ def _ratings(path: Path) -> Iterator[str]:
     content = read_ratings_file(path)
     summary, anchors = _mapping(content.get("summary")), _mapping(content.get("anchors"))
     mean, low, high = (_figure(summary.get(name)) for name in ("mean", "low", "high"))
-    yield f"From 1 to 5, 95 % interval; {summary.get('n_takes', 0)} takes of {summary.get('n_texts', 0)} texts.\n"
+    n_takes, n_texts = (_number(summary.get(name)) or 0 for name in ("n_takes", "n_texts"))
+    yield f"From 1 to 5, 95 % interval; {n_takes:.0f} takes of {n_texts:.0f} texts.\n"
     rows = [("this voice", f"{mean} ({low} to {high})")]
     for name, about in ANCHORS.items():
         found = _mapping(anchors.get(name))
@@ -176,14 +180,23 @@ def _table(rows: Iterator[tuple[str, str]] | Sequence[tuple[str, str]]) -> Itera
 
 def _plain(text: str) -> str:
     """Return a text that is neither markup nor a path of this machine: names and texts of strangers are data."""
-    safe = html.escape(clean_text(escape_line(text)), quote=False)
-    for mark in "\\`*_[]|#!":
-        safe = safe.replace(mark, f"&#{ord(mark)};")
-    return safe
+    return html.escape(clean_text(escape_line(text[:LONGEST_VALUE])), quote=False).translate(_MARKS)
 
 
 def _figure(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, int | float) else UNKNOWN
+    number = _number(value)
+    return UNKNOWN if number is None else f"{number:.3g}"
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value) if isinstance(value, int | float) else None
+    except OverflowError:
+        return None
+
+
+def _list(value: Any) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

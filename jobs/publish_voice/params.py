@@ -13,6 +13,7 @@ from jobs.qwen.model_info import describe_model
 from jobs.rating.ratings_file import read_ratings_file
 
 Engine = Literal["qwen-tts", "qwen-tts-hf", "vllm-omni", "mlx-audio", "audio.cpp", "comfyui"]
+LONGEST_CONSENT = 2000
 REPOSITORY = r"^[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}$"
 
 
@@ -22,7 +23,7 @@ class Params(Strict):
     model: ModelRef = Field(description="A trained voice.")
     engine: Engine = Field("qwen-tts", description="")
     repository: str | None = Field(None, pattern=REPOSITORY, description="OWNER/NAME on the Hub.")
-    consent: str = Field("", max_length=2000, description="Whose voice, what was agreed.")
+    consent: str = Field("", max_length=LONGEST_CONSENT, description="Whose voice, what was agreed.")
     out_dir: OutputPath = rare("", description="Default: for-ENGINE beside the voice.")
     private: bool = rare(True, description="Of a new repository.")
     license: str | None = rare(
@@ -76,7 +77,7 @@ def find_consent(params: Params) -> str:
     if params.consent.strip():
         return params.consent.strip()
     rights = str((read_card(Path(params.model)) or {}).get("rights") or "")
-    return "" if rights.startswith("The owner of this voice") else rights
+    return "" if rights.startswith("The owner of this voice") else rights[:LONGEST_CONSENT]
 
 
 def not_a_voice(model: str) -> UserError:

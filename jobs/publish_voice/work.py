@@ -44,7 +44,7 @@ def run(params: Params, context: JobContext, api: HfApi | None = None) -> Result
         n_files=len(sizes),
         megabytes=round(sum(sizes) / 1e6, 1),
         speakers=speakers,
-        commands=ENGINES[params.engine].commands(str(folder), speakers[0], size),
+        commands=ENGINES[params.engine].commands_for(str(folder), speakers[0], size),
         checked=CHECKED,
     )
     if params.repository is None:

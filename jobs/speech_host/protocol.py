@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from jobs.param_types import Strict
 
@@ -35,6 +35,20 @@ class WantedTake(Strict):
     max_seconds: float = Field(gt=0, le=600)
 
 
+class Sampling(Strict):
+    """Settings of all takes, as of ``synthesize``; what is left out is as there."""
+
+    greedy: bool = False
+    temperature: float = Field(0.9, gt=0, le=2)
+    top_k: int = Field(50, ge=1, le=3000)
+    top_p: float = Field(1.0, gt=0, le=1)
+    repetition_penalty: float = Field(1.05, ge=1, le=2)
+    subtalker_temperature: float | None = Field(None, gt=0, le=2)
+    subtalker_top_k: int | None = Field(None, ge=1, le=3000)
+    subtalker_top_p: float | None = Field(None, gt=0, le=1)
+    subtalker_greedy: bool | None = None
+
+
 class TakesRequest(Strict):
     """Takes of a job.
 
@@ -49,9 +63,9 @@ class TakesRequest(Strict):
     speaker: str | None = Field(None, max_length=300)
     language: str = Field(max_length=40)
     instruct: str | None = Field(None, max_length=1000)
-    takes: list[WantedTake] = Field(min_length=1, max_length=MOST_TAKES)
-    missing: list[int] = Field(min_length=1, max_length=MOST_TAKES)
-    sampling: dict[str, float | int | bool | None] = Field(max_length=20)
+    takes: Annotated[list[WantedTake], Field(min_length=1, max_length=MOST_TAKES), FailFast()]
+    missing: Annotated[list[int], Field(min_length=1, max_length=MOST_TAKES), FailFast()]
+    sampling: Sampling
 
 
 def encode_message(header: dict[str, Any], samples: NDArray[np.float32] | None = None) -> bytes:

@@ -23,7 +23,7 @@ from jobs.qwen.speech.sound import Reference, Speech
 from jobs.qwen.speech.take_length import longest_take_s, measure_rates
 from jobs.runner.worker.context import JobContext
 from jobs.speech_host.client import speak
-from jobs.speech_host.protocol import TakesRequest, WantedTake
+from jobs.speech_host.protocol import Sampling, TakesRequest, WantedTake
 from jobs.synthesize.params import Params, Result
 
 
@@ -206,7 +206,7 @@ def _wanted_takes(voice: RequestedVoice, places: list[int], params: Params) -> T
                 for request in voice.requests
             ],
             missing=places,
-            sampling=params.model_dump(include=set(SAMPLING)),
+            sampling=Sampling.model_validate(params.model_dump(include=set(SAMPLING))),
         )
     return None
 

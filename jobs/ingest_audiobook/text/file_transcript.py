@@ -112,18 +112,19 @@ class FileTranscript:
     def _place(self, rows: Sequence[Sentence], start_24k: int) -> tuple[CutText, list[PlacedRun]]:
         """Join sentences to a text; each ends a sentence, and its words are a run of speech."""
         space = "" if self._code in WITHOUT_SPACES else " "
-        text, words, ends, placed = "", [], set(), []
-        for row in rows:
-            first = len(text) + (len(space) if text else 0)
-            text = space.join(filter(None, (text, " ".join(row.text.split()))))
-            ends.add(len(text))
+        sentences, words, ends, placed = [" ".join(row.text.split()) for row in rows], [], set(), []
+        first = 0
+        for row, sentence in zip(rows, sentences, strict=True):
+            ends.add(first + len(sentence))
             timed = [
                 word
-                for part in time_parts(text[first:], row, self._code)
-                for word in self._spoken(part, text[first:], first, start_24k)
+                for part in time_parts(sentence, row, self._code)
+                for word in self._spoken(part, sentence, first, start_24k)
             ]
+            first += len(sentence) + len(space)
             words += [SpokenWord(word.word, word.first_char, word.last_char) for word in timed]
             placed.append(PlacedRun(Span(timed[0].start_s, timed[-1].end_s), tuple(timed)))
+        text = space.join(sentences)
         breaks = find_breaks(text, self._code)
         breaks = TextBreaks(tuple(sorted(ends.union(breaks.sentences))), breaks.clauses)
         cut_text = CutText(text, words, breaks, origin=rows[0].origin, is_spoken_form=self._code == "en")

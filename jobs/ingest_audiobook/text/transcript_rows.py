@@ -20,6 +20,7 @@ from jobs.ingest_audiobook.cut.clip_candidates import SaidSentence
 MAX_BYTES = 256 << 20  # 100 hours have 120 MB
 MAX_SENTENCES = 500_000
 MAX_NAMED = 5
+MAX_SPOKEN = 1_000  # words for a written one, as of a number of many digits
 LONGEST_S = 600.0  # of a sentence; a chunk has 180 s
 
 
@@ -30,7 +31,7 @@ class SaidWord(TypedDict):
     start_s: RecordingSeconds
     end_s: RecordingSeconds
     score: NotRequired[float]
-    spoken: NotRequired[list[str]]
+    spoken: NotRequired[Annotated[list[str], Field(max_length=MAX_SPOKEN)]]
 
 
 class Sentence(Row):

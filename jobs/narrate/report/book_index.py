@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from jobs.dataset.manifest import LONGEST_TEXT
 from jobs.errors import UserError
 from jobs.files.json_documents import read_object
+from jobs.files.reading import resolve_inside
 from jobs.narrate.params import TakeKey
 
 INDEX = "book.json"
@@ -77,7 +78,10 @@ def read_index(folder: Path) -> BookIndex:
         UserError: ``book_unreadable``: there is none, or it is of another form.
     """
     try:
-        content: dict[str, Any] = read_object(folder / INDEX, LARGEST_BYTES)
+        path = resolve_inside(folder, INDEX)
+        if path is None:
+            raise OSError("it is a link out of the folder")
+        content: dict[str, Any] = read_object(path, LARGEST_BYTES)
         return BookIndex.model_validate(content)
     except (OSError, ValueError, ValidationError) as error:
         raise UserError(

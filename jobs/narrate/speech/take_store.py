@@ -69,14 +69,19 @@ class TakeStore:
     def find(self, key: str, attempt: int) -> SpokenTake | None:
         """Return an attempt that was spoken and measured, and whose wav is there."""
         value = self._journal.get(f"take {key} {attempt}")
-        if value is None or not self.path(key, attempt).is_file():
+        if value is None or not self._is_there(key, attempt):
             return None
         return _parse(SpokenTake, value)
 
     def find_kept(self, key: str, policy: str) -> KeptTake | None:
         """Return the decision that was made for a passage under a policy, if its take is still there."""
         kept = _parse(KeptTake, self._journal.get(f"kept {key} {policy}"))
-        return kept if kept is not None and self.path(key, kept.attempt).is_file() else None
+        return kept if kept is not None and self._is_there(key, kept.attempt) else None
+
+    def _is_there(self, key: str, attempt: int) -> bool:
+        """Return whether the wav is there; a link, which this store never makes, counts as none."""
+        path = self.path(key, attempt)
+        return path.is_file() and not path.is_symlink()
 
     def write(self, key: str, attempt: int, samples: Samples) -> Path:
         """Write the wav of an attempt; it counts when it is noted."""

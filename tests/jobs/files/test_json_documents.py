@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.files.json_documents import MOST_NESTED, parse_json, parse_object
+from jobs.files.json_documents import MOST_NESTED, MOST_PARTS, parse_json, parse_object
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -53,8 +53,9 @@ def test_any_document_is_read_also_with_a_mark_of_its_encoding(content: bytes | 
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"NaN", b"[1e999]", b"[" * 100_000, b'"\\ud800"', b'{"a": "\\uDC00"}', b"\xff"]
-)
+    "content", [b"", b"NaN", b"[1e999]", b"[" * 100_000, b'"\\ud800"', b'{"a": "\\uDC00"}', b"\xff",
+                b"[" + b"[]," * (MOST_PARTS // 2) + b"[]]", b'{"a":[' + b"0," * MOST_PARTS + b"0]}"],
+)  # fmt: skip
 def test_what_is_no_document_is_refused(content: bytes) -> None:
     for parse in (parse_json, parse_object):
         with pytest.raises(ValueError, match=r"."):

@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -21,6 +22,7 @@ from jobs.narrate.script.passages import MOST_CHARACTERS, Chapter
 from jobs.narrate.script.pronunciation import MAX_PHRASE, read_pronunciations
 from jobs.narrate.script.rare_words import find_rare_words, write_list
 from jobs.narrate.script.script import Script, choose, read_script
+from jobs.narrate.speech.take_store import KeptTake, SpokenTake, TakeStore
 from tests.support.hostile.limits import assert_linear, within_limits
 
 TITLE = "A book"
@@ -168,3 +170,19 @@ def test_a_dry_run_refuses_a_cover_that_the_job_would_refuse(tmp_path: Path) -> 
     with pytest.raises(UserError) as refused:
         probe_parameters({"model": "toy", "text": str(book), "cover": str(cover)})
     assert refused.value.code == "cover_unusable"
+
+
+def test_a_take_that_is_a_link_is_spoken_again(tmp_path: Path) -> None:
+    key, elsewhere = "0" * 24, tmp_path / "elsewhere.wav"
+    with TakeStore(tmp_path / "passages") as store:
+        store.write(key, 1, np.zeros(2400, np.float32))
+        store.note(key, 1, SpokenTake(duration_s=0.1, hit_limit=False))
+        store.decide(key, "full", KeptTake(attempt=1, rating=None))
+        assert store.find(key, 1) is not None
+        assert store.find_kept(key, "full") is not None
+
+        store.path(key, 1).rename(elsewhere)
+        store.path(key, 1).symlink_to(elsewhere)
+
+        assert store.find(key, 1) is None
+        assert store.find_kept(key, "full") is None

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,8 @@ from huggingface_hub import HfApi, configure_http_backend
 from jobs.errors import UserError
 from jobs.publish_voice.cleaning import check_clean, clean
 from jobs.publish_voice.dry_run import plan
-from jobs.publish_voice.params import Params, check
+from jobs.publish_voice.engines import ENGINES
+from jobs.publish_voice.params import Engine, Params, check
 from jobs.publish_voice.work import run
 from jobs.qwen.model_files import CARD
 from jobs.qwen.upstream import qwen_tts
@@ -85,11 +87,13 @@ def test_the_published_package_speaks_with_it(voice: Path, tmp_path: Path) -> No
 
 
 def test_no_path_and_no_token_is_published(voice: Path, tmp_path: Path) -> None:
+    (voice / "added_tokens.json").write_text(json.dumps({f"/home/somebody/x/{SECRET}": 1, "</think>": 2}))
     run(Params(model=str(voice), out_dir=str(tmp_path / "out")), NullContext(tmp_path))
     text = b"".join(content for name, content in files_of(tmp_path / "out").items() if name not in WEIGHTS).decode()
     card = json.loads((tmp_path / "out" / CARD).read_text())
 
     assert SECRET not in text
+    assert "</think>" in text
     assert f"{Path.home()}/" not in text
     assert str(tmp_path) not in text
     assert "/home/somebody" not in text
@@ -130,6 +134,86 @@ def test_a_dry_run_lists_every_file_that_is_then_published(voice: Path, takes: P
         name: round(size / 1e6, 3) for name, size in sizes.items() if name != "README.md"
     }
     assert planned["consent"] == "not stated"
+
+
+def test_a_document_that_cannot_be_read_is_not_published(voice: Path, tmp_path: Path) -> None:
+    (voice / "special_tokens_map.json").write_text("[")
+    with pytest.raises(UserError) as refused:
+        run(Params(model=str(voice), out_dir=str(tmp_path / "out")), NullContext(tmp_path))
+
+    assert refused.value.code == "model_broken"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", ['"; touch y; "', "$(touch y)", "a'b", 'a", "b": "c', "../../x", "a\n```\n<b>", "-x"])
+def test_a_speakers_name_that_may_be_more_than_a_name_is_in_no_command(engine: Engine, name: str) -> None:
+    commands = ENGINES[engine].commands_for("/data/voice", name, "0.6B")
+
+    assert commands == ENGINES[engine].commands_for("/data/voice", "SPEAKER", "0.6B")
+    assert "nora k." in "".join(ENGINES[engine].commands_for("/data/voice", "nora k.", "0.6B"))
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        {"speech_s": "abc", "languages": 5, "first_loss": 10**400, "packages": [1], "run": 3},
+        {"speech_s": [1], "languages": [["german"], None], "made_with": "x", "validation_loss": True},
+        {"speech_s": 10**400, "rights": ["x"], "base_model": {"a": 1}, "steps": "# <b> _x_ /srv/private/y"},
+    ],
+)
+def test_a_card_of_a_stranger_is_data(voice: Path, tmp_path: Path, card: dict[str, Any]) -> None:
+    (voice / CARD).write_text(json.dumps(card))
+
+    run(Params(model=str(voice), out_dir=str(tmp_path / "out")), NullContext(tmp_path))
+
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert "<b>" not in text
+    assert "&&#" not in text
+    assert "/srv/private" not in text
+
+
+def test_ratings_of_a_stranger_are_figures_and_short(voice: Path, ratings: Path, tmp_path: Path) -> None:
+    content = {
+        "takes": [],
+        "summary": {"mean": 10**400, "n_takes": "<script>", "n_texts": "/srv/private/y"},
+        "caveat": "#" * 1_000_000,
+    }
+    ratings.write_text(json.dumps(content))
+
+    run(Params(model=str(voice), out_dir=str(tmp_path / "out"), ratings=str(ratings)), NullContext(tmp_path))
+
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert "0 takes of 0 texts" in text
+    assert "<script>" not in text
+    assert len(text) < 50_000
+
+
+@pytest.mark.parametrize(
+    ("audio", "code"),
+    [
+        ("notes.txt", "audio_unreadable"),
+        ("missing.wav", "audio_missing"),
+        ("folder", "file_not_regular"),
+        ("", "file_not_regular"),
+        ("huge.wav", "file_too_large"),
+        ("link.wav", "path_outside_dataset"),
+    ],
+)
+def test_of_what_a_list_of_takes_names_only_sounds_are_published(
+    voice: Path, tmp_path: Path, audio: str, code: str
+) -> None:
+    folder = tmp_path / "takes"
+    (folder / "folder").mkdir(parents=True)
+    (folder / "notes.txt").write_text("mine")
+    (folder / "link.wav").symlink_to("/etc/hostname")
+    with (folder / "huge.wav").open("wb") as stream:
+        stream.truncate(10**9)
+    (folder / "takes.jsonl").write_text(json.dumps({"audio": audio, "text": "a"}))
+    with pytest.raises(UserError) as refused:
+        run(Params(model=str(voice), out_dir=str(tmp_path / "out"), takes=str(folder)), NullContext(tmp_path))
+
+    assert refused.value.code == code
+    assert not (tmp_path / "out" / "samples").exists()
 
 
 def test_for_another_engine_what_it_stumbles_over_is_left_out_and_removed(voice: Path, tmp_path: Path) -> None:

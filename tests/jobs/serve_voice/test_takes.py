@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.torch import load_file, save_file
@@ -20,6 +21,7 @@ from jobs.speech_host.protocol import SOCKET, TakesRequest
 from jobs.synthesize.params import Params as SynthesizeParams
 from jobs.synthesize.work import run
 from tests.jobs.serve_voice.conftest import HostContext, RunningHost, start_host
+from tests.support.hostile.limits import within_limits
 
 TEXTS = ["A thirsty crow found a pitcher.", "There was only a little water.", "Will it rise?"]
 
@@ -90,6 +92,32 @@ def test_a_job_speaks_by_itself_where_the_host_has_another_model_or_was_killed(
 
     assert list(speak(home_of(host), request, lambda: None)) == []
     assert list(speak(tmp_path / "home", request, lambda: None)) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"sampling": {"top_k": -5}}, {"sampling": {"top_k": 2.5}}, {"sampling": {"temperature": None}},
+     {"sampling": {"subtalker_top_k": 0}}, {"sampling": {"seed": 1}}, {"missing": [0, 0]}, {"missing": [1]}],
+)  # fmt: skip
+def test_a_wrong_request_takes_the_model_from_nobody(host: RunningHost, voice: Path, wrong: dict[str, Any]) -> None:
+    body = {"folder": str(voice), "speaker": "nora", "language": "auto", "sampling": {}, "missing": [0],
+            "takes": [{"text": "a", "seed": 1, "max_seconds": 0.4}]}  # fmt: skip
+    with host.client() as client:
+        refused = client.post("/takes", json=body | wrong)
+        health = client.get("/health").json()
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "request_invalid")
+    assert health == {"status": "ok"}
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"takes":[' + b"[]," * 2_500_000 + b"[]]}", b"[" * 100_000, b'{"a":NaN}', b"\xff", b"1"]
+)
+def test_a_request_is_refused_within_limits(host: RunningHost, body: bytes) -> None:
+    with host.client() as client, within_limits():
+        refused = client.post("/takes", content=body)
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "request_invalid")
 
 
 def test_a_voice_that_was_trained_anew_is_loaded_anew(voice: Path, tmp_path: Path) -> None:

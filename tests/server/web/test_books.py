@@ -82,6 +82,13 @@ def test_an_index_of_another_form_says_what_to_do(browser, folder: Path) -> None
     assert "book_unreadable" in answer.text
 
 
+def test_an_index_that_is_a_link_out_of_the_folder_is_not_read(browser, folder: Path, tmp_path: Path) -> None:
+    (folder / "book.json").rename(tmp_path / "elsewhere.json")
+    (folder / "book.json").symlink_to(tmp_path / "elsewhere.json")
+
+    assert "book_unreadable" in browser.get(f"/books/{JOB}").text
+
+
 def test_a_job_of_another_kind_is_no_book(browser, folder: Path) -> None:
     add_job(browser.context.settings.home, "align-20260102-000000-0002", "cancelled", {})
 

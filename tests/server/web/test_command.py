@@ -28,6 +28,17 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.mark.parametrize(
+    ("words", "code"), [(["--host", "x" * 400], "port_taken"), (["--token-file", "a\0b"], "token_file_unusable")]
+)
+def test_what_is_no_name_is_an_error_of_the_call(settings: Settings, words: list[str], code: str) -> None:
+    words = ["--token-file", str(settings.home / "token"), *words]
+    with pytest.raises(UserError) as refused:
+        web_server(words, settings, "about")
+
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         (["--host", "192.0.2.1"], "--token-file"), (["--host", "0.0.0.0"], "--token-file"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import UserError
-from jobs.param_types import OutputPath, Strict, TakesPath
+from jobs.param_types import ModelRef, OutputPath, Strict, TakesPath
 from tools.inputs.overwriting import refuse_overwriting
 
 
@@ -30,6 +30,26 @@ def test_an_input_by_another_name_is_no_output(tmp_path: Path, takes: str, measu
         refuse_overwriting(Args(takes=str(tmp_path / takes), measures=str(tmp_path / measures)))
 
     assert refused.value.code == "output_is_input"
+
+
+class Publication(Strict):
+    """Arguments of a model and an output folder."""
+
+    model: ModelRef
+    out_dir: OutputPath = ""
+
+
+@pytest.mark.parametrize("out_dir", ["voice", "voice/speech_tokenizer", "linked", "voice/../voice"])
+def test_a_model_and_its_codec_are_no_output(tmp_path: Path, out_dir: str) -> None:
+    (tmp_path / "voice" / "speech_tokenizer").mkdir(parents=True)
+    (tmp_path / "linked").symlink_to(tmp_path / "voice")
+
+    with pytest.raises(UserError, match="model") as refused:
+        refuse_overwriting(Publication(model=str(tmp_path / "voice"), out_dir=str(tmp_path / out_dir)))
+
+    assert refused.value.code == "output_is_input"
+    refuse_overwriting(Publication(model=str(tmp_path / "voice"), out_dir=str(tmp_path / "voice" / "takes")))
+    refuse_overwriting(Publication(model="voice", out_dir="voice"))
 
 
 def test_a_file_beside_the_input_is_an_output(tmp_path: Path) -> None:
