@@ -29,7 +29,7 @@ def read_or_create_token(path: Path) -> str:
         return token
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise UserError("token_file_unusable", f"{path}: {why}.", "Choose another with --token-file F.") from error
+        raise UserError("token_file_unusable", f"{path}: {why}.", "Name another file for the token.") from error
 
 
 def read_token(path: Path) -> str:

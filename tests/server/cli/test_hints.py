@@ -92,9 +92,8 @@ TOOL_SYNTAX = re.compile(
 # Commands that are tools, and flags.
 WITH_TOOLS = "|".join([*all_tools(), "jobs", "job", "cancel", "logs", "plot"])
 FOR_SHELLS = re.compile(rf"\./run\.sh ({WITH_TOOLS})\b|(?<![\w-])--[a-z]")
-# The first quotes a command of another program; the second checks the words of a command of the shell; the third is of
-# programs that a person starts.
-EXCEPTIONS = ("jobs/qwen/hub/resolve.py:", "jobs/tune_hparams/spec.py:", "jobs/http/token_file.py:")
+# The first quotes a command of another program; the second checks the words of a command of the shell.
+EXCEPTIONS = ("jobs/qwen/hub/resolve.py:", "jobs/tune_hparams/spec.py:")
 
 
 @pytest.mark.parametrize("name", [*(command.name for command in (*SHORT, *original_commands())), *all_tools()])
