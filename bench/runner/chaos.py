@@ -3,7 +3,7 @@
 
 Harness: ``tests.support.chaos``. Jobs are submitted by real processes; server, supervisor, shim, worker, pairs and
 all of them are killed with SIGKILL at random moments; the store is compared with the workers' own journals. Prints a
-table by target and every broken promise, which is added to ``var/chaos.txt`` with what the home knew of the job; exit
+table by target and every broken promise, which is kept in ``var/chaos`` with the home; exit
 code 1 if there is one.
 """
 
@@ -20,15 +20,6 @@ from pathlib import Path
 
 from jobs.settings import PROJECT_ROOT
 from tests.support.chaos import harness
-
-COMPLAINTS = PROJECT_ROOT / "var" / "chaos.txt"
-
-
-def keep(text: str) -> None:
-    """Add a complaint to the file that outlives the bench."""
-    COMPLAINTS.parent.mkdir(exist_ok=True)
-    with COMPLAINTS.open("a", encoding="utf-8") as stream:
-        stream.write(text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,9 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                     complaints.extend(chaos.complaints)
                     for complaint in chaos.complaints:
                         sys.stderr.write(complaint + "\n")
-                        keep(f"{time.strftime('%Y-%m-%d %H:%M:%S')} seed {options.seed}: {complaint}\n")
                     if chaos.complaints:
-                        keep_evidence(options.evidence / f"round-{number}", folder, chaos.complaints)
+                        keep_evidence(
+                            options.evidence / f"seed-{options.seed}-round-{number}", folder, chaos.complaints
+                        )
                     chaos.complaints.clear()
         finally:
             chaos.end()
@@ -95,7 +87,7 @@ def keep_evidence(kept: Path, folder: Path, complaints: Sequence[str]) -> None:
     """Copy a home and its journals with the complaints, before later rounds write over them."""
     shutil.copytree(folder, kept, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns("wake", "control"))
     with (kept / "complaints.txt").open("a", encoding="utf-8") as stream:
-        stream.writelines(f"{complaint}\n" for complaint in complaints)
+        stream.writelines(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {complaint}\n" for complaint in complaints)
     sys.stderr.write(f"kept in {kept}\n")
 
 
