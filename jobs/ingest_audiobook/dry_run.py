@@ -9,13 +9,11 @@ from typing import Any
 
 from jobs.cost import CLIP_BYTES_PER_S
 from jobs.ingest_audiobook.params import USES_WHISPER, Params, transcript_source
-from jobs.runner.machine.bounded_child import run_bounded
+from jobs.runner.machine.input_probe import probe_input
 from jobs.runner.machine.nvidia_smi import Gpus
 from jobs.runner.machine.preflight import free_bytes
-from jobs.settings import PROJECT_ROOT, Settings
+from jobs.settings import Settings
 
-TIMEOUT_S, CPU_S = 60.0, 50
-MEMORY_BYTES = 1 << 30  # three times what a text of 32 MB or an index of 70 hours takes
 # Own measurements (November 2026, ./run.sh bench ingest --minutes 60, with --text and --whole): seconds of audio cut
 # into clips per second of one core, and seconds of a core to judge one second of audio.
 SPEED = {"none": 300.0, "segments": 300.0, "file": 300.0, "book": 25.0}
@@ -33,7 +31,7 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
 
     Raises ``UserError``: unreadable recordings or text, a wrong selection.
     """
-    found = _probe(params, settings)
+    found = probe_input("jobs.ingest_audiobook.probe:probe_parameters", params, settings, "The recording")
     source = transcript_source(params)
     if "unknown" in found:
         time = {} if source in SPEED else {"time": _time(params, found, source)}
@@ -107,24 +105,3 @@ def _time(params: Params, found: Mapping[str, Any], source: str) -> dict[str, An
         "from": f"{SPEED[source]:g} x real time per core, then {judging_s:g} s of a core per second of audio to judge "
         "the clips, as measured on another machine",
     }
-
-
-def _probe(params: Params, settings: Settings) -> dict[str, Any]:
-    """Return the findings of ``jobs.ingest_audiobook.probe``, or ``unknown``: why there are none.
-
-    Raises ``UserError``: those of the probe, ``file_too_large``.
-    """
-    try:
-        found: dict[str, Any] = run_bounded(
-            settings.python("ml"),
-            "jobs.ingest_audiobook.probe:probe_parameters",
-            params.model_dump(mode="json"),
-            memory_bytes=MEMORY_BYTES,
-            cpu_s=CPU_S,
-            timeout_s=TIMEOUT_S,
-            environment=settings.to_environment(),
-            folder=PROJECT_ROOT,
-        )
-    except (OSError, ValueError) as error:
-        return {"unknown": f"The recording could not be read: {error}. The ml environment may be broken."}
-    return found

@@ -8,12 +8,10 @@ from typing import Any
 
 from jobs.cost import CLIP_BYTES_PER_S
 from jobs.narrate.params import Params
-from jobs.runner.machine.bounded_child import run_bounded
+from jobs.runner.machine.input_probe import probe_input
 from jobs.runner.machine.preflight import free_bytes
-from jobs.settings import PROJECT_ROOT, Settings
+from jobs.settings import Settings
 
-TIMEOUT_S, CPU_S = 60.0, 50
-MEMORY_BYTES = 1 << 30
 MAX_LISTED = 60
 MP3_BYTES_PER_S, FLAC_SHARE = 24_000, 0.6
 
@@ -24,19 +22,9 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
     Raises:
         UserError: those of the probe, ``file_too_large``.
     """
-    try:
-        found: dict[str, Any] = run_bounded(
-            settings.python("ml"),
-            "jobs.narrate.probe:probe_parameters",
-            params.model_dump(mode="json"),
-            memory_bytes=MEMORY_BYTES,
-            cpu_s=CPU_S,
-            timeout_s=TIMEOUT_S,
-            environment=settings.to_environment(),
-            folder=PROJECT_ROOT,
-        )
-    except (OSError, ValueError) as error:
-        return {"unknown": f"The book could not be read: {error}. The ml environment may be broken."}
+    found = probe_input("jobs.narrate.probe:probe_parameters", params, settings, "The book")
+    if "unknown" in found:
+        return found
     length_s = found["speech_s"] + found["pauses_s"]
     # every take of a passage is kept until all are decided
     takes = found["speech_s"] * CLIP_BYTES_PER_S * (2 if params.respeak else 1)
