@@ -3,7 +3,7 @@
 FOLDER holds a ``train_manifest.jsonl`` or a ``transcripts.jsonl`` with ``clips/``; the default is the recording of the
 tests if it exists, else the project's sample. Every second clip is measured for the narrator's profile; the others are
 rated undamaged, and some of them damaged. ``--kinds subtle`` has the damage that a badly tuned voice makes, half of it
-held out from the choice of limits (``tests/support/subtle_damage.py``), and clips with one word removed or repeated.
+held out from the choice of limits (``tests/support/damage/subtle.py``), and clips with one word removed or repeated.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 from jobs.audio.clip_io import CLIP_RATE_HZ
 from jobs.rating.scoring import MIN_SPEECH_S, MIN_WORDS
 from jobs.text.english_normalization import spoken_words
-from tests.support.damaged_speech import (
+from tests.support.damage.speech import (
     BOUNDS,
     DAMAGE,
     FABLES,
@@ -32,8 +32,8 @@ from tests.support.damaged_speech import (
     rate_all,
     recordings,
 )
-from tests.support.subtle_damage import HELD_OUT as HELD_OUT_DAMAGE
-from tests.support.subtle_damage import SUBTLE_BOUND, TUNED, ChangedWord, change_words
+from tests.support.damage.subtle import HELD_OUT as HELD_OUT_DAMAGE
+from tests.support.damage.subtle import SUBTLE_BOUND, TUNED, ChangedWord, change_words
 
 WORD_SEED = {"tuned": 1, "held out": 2}
 WORD_FAULTS = frozenset({"word_skipped", "word_repeated", "word_added", "word_misread"})

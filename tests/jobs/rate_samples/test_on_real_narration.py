@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jobs.audio.clip_io import CLIP_RATE_HZ
-from tests.support.damaged_speech import BOUNDS, DAMAGE, HELD_OUT, PRINTING, Spoken, other_people, rate_all, recordings
+from tests.support.damage.speech import BOUNDS, DAMAGE, HELD_OUT, PRINTING, Spoken, other_people, rate_all, recordings
 
 DAMAGED = 3  # LJ001-0004, 6 s
 ALSO_HELD_OUT = 12  # LJ001-0013, 4 s

@@ -17,8 +17,8 @@ from jobs.rating.instruments.signal import Signal
 from jobs.rating.instruments.words import LEAST_EVIDENCE, MOST_EVIDENCE, WordChange, find_changes, fit_evidence
 from jobs.speaker.narrator_profile import Reference
 from jobs.text.english_normalization import spoken_words
-from tests.support.damaged_speech import FABLES, Spoken, recordings
-from tests.support.subtle_damage import HELD_OUT, TUNED, change_words
+from tests.support.damage.speech import FABLES, Spoken, recordings
+from tests.support.damage.subtle import HELD_OUT, TUNED, change_words
 
 N_PROFILE = 6
 

@@ -6,7 +6,6 @@ system's. Without them the tests skip.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -25,11 +24,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from jobs.settings import PROJECT_ROOT
+from tests.support.npm_packages import install_packages
 
 HERE = Path(__file__).resolve().parent / "browser"
 TOOLS = PROJECT_ROOT / ".tools" / "browser"
 PICTURES = PROJECT_ROOT / "var" / "pictures"
-INSTALL_S, ANSWER_S = 180, 30
+ANSWER_S = 30
 GOLDEN = Path(__file__).resolve().parent / "pictures"
 SMALLER, MOST_DIFFERENCE, MOST_DIFFERING = 4, 40.0, 0.01  # of 255; of the small picture's points
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -40,21 +40,7 @@ def find_chromium() -> str:
     found = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
     if found is None or shutil.which("npm") is None or shutil.which("node") is None:
         pytest.skip("needs Chromium (Debian: apt-get install chromium), Node and npm")
-    TOOLS.mkdir(parents=True, exist_ok=True)
-    with (TOOLS / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        wanted = (HERE / "package-lock.json").read_bytes()
-        done = TOOLS / "installed-lock.json"
-        if not done.exists() or done.read_bytes() != wanted:
-            for name in ("package.json", "package-lock.json"):
-                shutil.copy(HERE / name, TOOLS / name)
-            command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-            installed = subprocess.run(
-                command, cwd=TOOLS, capture_output=True, text=True, timeout=INSTALL_S, check=False
-            )
-            if installed.returncode:
-                pytest.skip(f"npm could not install Playwright: {installed.stderr[-300:]}")
-            done.write_bytes(wanted)
+    install_packages(HERE, TOOLS)
     return found
 
 

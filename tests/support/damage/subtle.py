@@ -17,7 +17,7 @@ from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, Samples
 from jobs.audio.resampling import resample
 from jobs.codec_format import SAMPLES_PER_FRAME
 from jobs.text.english_normalization import spoken_words
-from tests.support.damaged_speech import Bound, Spoken, faster, frames_dropped
+from tests.support.damage.speech import Bound, Spoken, faster, frames_dropped
 
 Damage = Callable[[Samples], Samples]
 

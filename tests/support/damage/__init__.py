@@ -1,0 +1,1 @@
+"""Recordings of people with damage made in code, for tests and benches of the rating."""
