@@ -36,6 +36,15 @@ export async function openDataset(page, root, name) {
   await page.waitForFunction(() => document.readyState === "complete" && document.getElementById("words"));
 }
 
+// Presses a key in the very moment in which a text appears, as fast hands do.
+export async function pressAtOnce(page, text, key) {
+  await page.evaluate(([text, key]) => new MutationObserver((changes, observer) => {
+    if (!document.body.textContent.includes(text)) return;
+    observer.disconnect();
+    document.body.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true, cancelable: true}));
+  }).observe(document.body, {childList: true, subtree: true}), [text, key]);
+}
+
 // Asks the test for something that the agent does, and waits until it is done.
 export async function ask(what) {
   process.stdout.write(what + "\n");

@@ -1,5 +1,5 @@
 // From the clips of a real ingest to the vote between two voices: node whole_way.mjs FIRST_ADDRESS PICTURES CHROMIUM
-import { ask, finish, lap, open, openDataset, readReport, seen } from "./person.mjs";
+import { ask, finish, lap, open, openDataset, pressAtOnce, readReport, seen } from "./person.mjs";
 
 const JOB_MS = 240000;
 
@@ -36,9 +36,8 @@ await page.waitForSelector("text=1 of");
 await page.click("tr[data-key] .open");
 await page.waitForSelector("#keep");
 await page.fill("#text", "The heavy jar would not fall when she leaned against it.");
+await pressAtOnce(page, "3 not applied yet", "r");
 await page.click("#store");
-await page.waitForSelector("text=3 not applied yet");
-await page.keyboard.press("r");
 await page.waitForSelector("text=4 not applied yet");
 lap("corrected at");
 
