@@ -24,6 +24,7 @@ from jobs.asr.model_registry import BUNDLE_FILES, DEFAULT_MODELS, is_on_disk, la
 from jobs.asr.transcript import Word
 from jobs.asr.wav2vec2_folder import load_wav2vec2
 from jobs.errors import UserError
+from jobs.files.user_folder import expand_user
 from jobs.model_folders.contents import broken
 
 logger = logging.getLogger(__name__)
@@ -191,7 +192,7 @@ def alignment_model_is_available(language: str, model: str | None = None, *, tor
         return False
     from huggingface_hub.constants import HF_HUB_CACHE
 
-    is_bundle = not Path(name).expanduser().is_dir() and "/" not in name and name not in BUNDLE_FILES
+    is_bundle = not expand_user(name).is_dir() and "/" not in name and name not in BUNDLE_FILES
     bundle_file = _bundle_file(name) if is_bundle else None
     return is_on_disk(name, _torch_hub(torch_cache), Path(HF_HUB_CACHE), bundle_file)
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from jobs.errors import UserError
 from jobs.files.reading import refuse_special
+from jobs.files.user_folder import expand_user
 from jobs.param_types import ModelMark, PathMark, find_mark
 from jobs.runner.client.runner import Runner
 from jobs.runner.paths import is_job_id
@@ -94,10 +95,7 @@ def inside_roots(text: str, where: str, settings: Settings) -> Path:
         raise UserError("path_unusable", f"{where} is not a path: {text!r}.", "Give the path of a file or a folder.")
     if text.startswith("file://"):
         text = _path_of_uri(text, where)
-    try:
-        written = Path(text).expanduser()
-    except RuntimeError as error:
-        raise UserError("path_unusable", f"{where}={text!r}: {error}", "Write the whole path.") from error
+    written = expand_user(text)
     # os.path.realpath, not Path.resolve: the latter raises on a loop of symlinks (Python < 3.13)
     path = Path(os.path.realpath(settings.roots[0] / written))
     if not is_inside(path, settings.roots):
