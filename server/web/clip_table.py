@@ -26,6 +26,7 @@ from jobs.dataset.manifest import (
     read_rows,
 )
 from jobs.dataset.rejection_reasons import SILENCE
+from server.web.file_state import read_state
 
 PAGE = 50
 MOST_TABLES = 3
@@ -228,7 +229,7 @@ class ClipTables:
         """Return the table of a dataset. Raises ``UserError``: as ``find_base`` and ``read_rows``."""
         with self._lock:
             ingested = _ingested(dataset)
-            corrected = (ingested, _state(dataset / "corrections.jsonl"))
+            corrected = (ingested, read_state(dataset / "corrections.jsonl"))
             if dataset in self._tables and self._tables[dataset][0] == corrected:
                 return self._tables[dataset][1]
             if dataset not in self._lines or self._lines[dataset][0] != ingested:
@@ -246,15 +247,7 @@ def _shorten(tables: OrderedDict[Path, Any]) -> None:
 
 
 def _ingested(dataset: Path) -> object:
-    return tuple(_state(dataset / name) for name in (MANIFEST, REJECTIONS))
-
-
-def _state(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return tuple(read_state(dataset / name) for name in (MANIFEST, REJECTIONS))
 
 
 def _read_lines(dataset: Path) -> list[ClipLine]:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from pydantic import ValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -36,9 +37,12 @@ async def takes(request: Request) -> Response:
     """Speak the takes of a job, in a loop of their own.
 
     Raises:
+        HTTPException: 404 for a request that came over the network: only jobs of the same user reach the socket.
         UserError: ``request_invalid``, ``model_not_served``, those of the model.
         RefusedError: as ``Engine.submit_job``.
     """
+    if request.client is not None:  # a peer of a Unix socket has no address
+        raise HTTPException(404)
     host: VoiceHost = request.app.state.host
     wanted = _read(await read_body(request, MOST_BODY_BYTES))
     engine = host.find_folder(wanted.folder)
