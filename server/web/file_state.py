@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-FileState = tuple[int, int, int] | None
+FileState = tuple[int, int, int, int] | None
 
 
 def read_state(path: Path) -> FileState:
-    """Return number, size in bytes and time of change in ns of a file; None: it is not there."""
+    """Return what changes with a file or with the link to it: numbers, size in bytes, time in ns; None: not there."""
     try:
-        found = path.stat()
+        entry, found = path.lstat(), path.stat()
     except OSError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return entry.st_ino, found.st_ino, found.st_size, found.st_mtime_ns
