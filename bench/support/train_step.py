@@ -26,7 +26,7 @@ from jobs.qwen.upstream import qwen_tts
 from jobs.training.data.batch_sampler import LengthBatchSampler
 from jobs.training.planning.model_dims import RELEASED, ModelDims, StackDims
 from jobs.training.run.forward import Forward
-from jobs.training.run.optim import clip_gradients, compile_layers, make_optimiser, trainable, unfreeze_for_full
+from jobs.training.run.optimizer import clip_gradients, compile_layers, make_optimiser, trainable, unfreeze_for_full
 
 TOKENS_PER_S = 4.0  # of text, for English read aloud
 CODEBOOK = 2048

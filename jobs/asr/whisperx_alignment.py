@@ -1,8 +1,8 @@
 """WhisperX's forced alignment: a wav2vec2 model hears the audio, each known word gets a time and a score.
 
 The models, their dictionaries and the meaning of times and scores are WhisperX's; the search is torchaudio's compiled
-one (``jobs.asr.ctc_trellis``). A clip is heard by itself: the models normalise over time, so that what fills up a batch
-would change what is heard. ``whisperx.align`` itself is not called: it needs NLTK's sentence splitter
+one (``jobs.asr.ctc_alignment``). A clip is heard by itself: the models normalise over time, so that what fills up a
+batch would change what is heard. ``whisperx.align`` itself is not called: it needs NLTK's sentence splitter
 (a download), guesses times for what its model cannot read, and reports failures only to its log.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jobs.asr.ctc_trellis import Span, character_spans
+from jobs.asr.ctc_alignment import Span, character_spans
 from jobs.asr.ctranslate2_cuda import translate_cuda_error
 from jobs.asr.model_registry import BUNDLE_FILES, DEFAULT_MODELS, is_on_disk, language_code
 from jobs.asr.transcript import Word

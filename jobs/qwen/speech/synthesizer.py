@@ -26,7 +26,7 @@ from jobs.qwen.speaker_embedding import SHORTEST_REFERENCE_S
 from jobs.qwen.speech.codec_stream import CodecStream
 from jobs.qwen.speech.decode_loop import FIRST_POSITIONS, DecodeLoop
 from jobs.qwen.speech.decoder_weights import DecoderWeights
-from jobs.qwen.speech.decoding import SAMPLING, Decoding
+from jobs.qwen.speech.decoding_settings import SAMPLING, Decoding
 from jobs.qwen.speech.prompts import build_prompt
 from jobs.qwen.speech.sound import Reference, Speech
 from jobs.qwen.speech.takes import TakeRequest

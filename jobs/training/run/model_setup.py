@@ -24,7 +24,7 @@ from jobs.training.options import unused_options
 from jobs.training.params import Params
 from jobs.training.run.distributed import DistributedGroup
 from jobs.training.run.forward import Forward
-from jobs.training.run.optim import Freeze, compile_layers, unfreeze_for_full
+from jobs.training.run.optimizer import Freeze, compile_layers, unfreeze_for_full
 from jobs.training.run.sharding import shard_layers
 
 logger = logging.getLogger(__name__)

@@ -26,7 +26,7 @@ from jobs.training.planning.validation_times import is_time_to_export, is_time_t
 from jobs.training.run import checkpoint as checkpoints
 from jobs.training.run.distributed import DistributedGroup
 from jobs.training.run.model_setup import TrainableModel
-from jobs.training.run.optim import learning_rate, set_learning_rate
+from jobs.training.run.optimizer import learning_rate, set_learning_rate
 from jobs.training.run.sharding import RunWeights
 from jobs.training.run.throughput import ThroughputMeter
 from jobs.training.run.validation import Scores, probe_row, score

@@ -29,7 +29,7 @@ from jobs.rating.vote_agreement import compare_with_ratings
 from jobs.runner.client.runner import Runner
 from server.http.page_server import WithHeaders
 from server.listening.app import REVEALING_HEADERS, listening_pages
-from server.listening.ratings import RatingSession
+from server.listening.rating_session import RatingSession
 from server.web.calls import context_of, read_fields
 from server.web.job_rows import make_row
 from server.web.rendering import render
