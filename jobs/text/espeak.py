@@ -5,6 +5,8 @@ import functools
 
 import espeakng_loader
 
+from jobs.text.espeak_input import speakable
+
 _UTF8 = 1
 _IPA = 0x02
 _SYNCHRONOUS = 0x02  # espeak_AUDIO_OUTPUT: nothing is played, nothing is threaded
@@ -23,12 +25,12 @@ class Espeak:
         self._voice = ""
 
     def ipa(self, text: str, voice: str) -> str:
-        """Return the IPA of a text, its clauses joined."""
+        """Return the IPA of a text, its clauses joined. Symbols are not spoken, and long words are cut."""
         if voice != self._voice:
             if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
                 raise _damaged(f"there is no voice {voice}")
             self._voice = voice
-        rest = ctypes.c_char_p(text.encode())
+        rest = ctypes.c_char_p(speakable(text).encode())
         pointer = ctypes.pointer(rest)
         parts = []
         while rest.value:  # one clause a call; the call moves the pointer on, and clears it at the end

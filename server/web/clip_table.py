@@ -26,7 +26,7 @@ from jobs.dataset.manifest import (
     read_rows,
 )
 from jobs.dataset.rejection_reasons import SILENCE
-from server.web.file_state import read_state
+from jobs.files.file_state import read_state
 
 PAGE = 50
 MOST_TABLES = 3

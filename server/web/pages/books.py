@@ -12,12 +12,12 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from jobs.errors import UserError
+from jobs.files.file_state import FileState, read_state
 from jobs.files.reading import resolve_inside
 from jobs.narrate.report.book_index import INDEX, BookIndex, IndexedChapter, IndexedPassage, read_index
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord
 from server.web.calls import call_tool, context_of, read_fields
-from server.web.file_state import FileState, read_state
 from server.web.job_rows import JobRow, make_row
 from server.web.rendering import render
 from tools.core.call_text import chosen

@@ -1,4 +1,4 @@
-"""State of a file on the disk, by which a page knows that what it has read is still true."""
+"""State of a file on the disk, which differs once the file was written or replaced. stdlib only."""
 
 from pathlib import Path
 
