@@ -165,7 +165,7 @@ def _planned(
         plan = step.kind.make_plan(params, settings, is_ahead=is_ahead, speech_s=speech_s)
         if not views and cost is not None:
             speech_s = cost.measure(params.model_dump(mode="json"), plan)
-        same = context.runner.check(step.kind, params, **wanted)
+        same, _ = context.runner.check(step.kind, params, **wanted)
         would_run = params.model_dump(mode="json", exclude_none=True)
         views.append(
             StepView(

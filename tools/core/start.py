@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from jobs.errors import UserError
 from jobs.param_types import ModelMark, Strict
 from jobs.runner.call_text import call_text
+from jobs.runner.client.named_folders import NamedFolder
 from jobs.runner.job_kind import JobKind
 from jobs.runner.models import JobRecord
 from jobs.runner.outputs import find_places, list_replaced
@@ -32,6 +33,7 @@ from tools.core.views import JobView
 from tools.inputs.coming import find_maker, unfinished_input
 from tools.inputs.overwriting import refuse_overwriting
 from tools.inputs.paths import inside_roots, marked_paths, resolve_paths
+from tools.inputs.references import is_voice_elsewhere
 
 MOST_NAMED = 8
 NO_ESTIMATE = "unknown until its inputs exist"
@@ -60,12 +62,16 @@ def _start(kind: JobKind, args: StartArgs, context: ToolContext) -> JobView:
         "key": args.idempotency_key,
         "fingerprint": compute_fingerprint(kind.name, params, args.after),
         "reuse": args.reuse,
+        "folder": find_named_folder(kind, params, context),
         **vars(args.placement()),
     }
     if args.dry_run:
-        return _plan(kind, params, args, context, context.runner.check(kind, params, **wanted))
+        same, params = context.runner.check(kind, params, **wanted)
+        return _plan(kind, params, args, context, same)
     submission = context.runner.submit(kind, params, **wanted)
-    return view_job(submission.job, context.runner, 0, reused=not submission.created)
+    view = view_job(submission.job, context.runner, 0, reused=not submission.created)
+    folders = [str(submission.job.params[name]) for name in submission.job.placed]
+    return view.model_copy(update={"next": " ".join([view.next, *(f"It writes to {path}." for path in folders)])})
 
 
 def prepare(kind: JobKind, args: StartArgs, context: ToolContext, *, in_job_folder: bool = False) -> Strict:
@@ -103,8 +109,20 @@ def _default_outputs(kind: JobKind, params: Strict, settings: Settings) -> dict[
             inside_roots(output.default_for(known, settings.home), f"the default of {output.parameter}", settings)
         )
         for output in kind.outputs
-        if output.default and not known[output.parameter]
+        if output.default and output.name is None and not known[output.parameter]
     }
+
+
+def find_named_folder(kind: JobKind, params: Strict, context: ToolContext) -> NamedFolder | None:
+    """Return the folder with a name that the caller has left open."""
+    known = {name: getattr(params, name) for name in type(params).model_fields}
+    settings, runner = context.settings, context.runner
+    for output in kind.outputs:
+        if output.name is None or known[output.parameter] or not (name := output.name(known)):
+            continue
+        base = inside_roots(output.default_for(known, settings.home), f"the default of {output.parameter}", settings)
+        return NamedFolder(output.parameter, base / name, lambda name: is_voice_elsewhere(name, settings, runner))
+    return None
 
 
 def _with_nearest_file(error: UserError, params: Strict, context: ToolContext) -> UserError:
@@ -145,7 +163,7 @@ def compute_fingerprint(kind: str, params: Strict, after: Sequence[str] = ()) ->
     A folder counts by its listing. Audio that a manifest names is not looked at: a new clip comes with a new manifest.
     """
     digest = hashlib.sha256()
-    content = [kind, params.model_dump(mode="json"), *sorted(after)]
+    content = [kind, params.identity(), *sorted(after)]
     digest.update(json.dumps(content, sort_keys=True).encode())
     for where, mark, value in marked_paths(params):
         is_read = isinstance(mark, ModelMark) or mark.direction == "input"

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from jobs.dataset.names import name_of_dataset
 from jobs.runner.models import JobRecord
 from tools.inputs.references import VOICE_TAILS
 
 NAMES, FILES = ("voice", "speaker"), ("manifest", "takes", "model")
-DATASET, SAMPLES = "dataset", "samples"
 
 
 def subject_of(record: JobRecord) -> str:
@@ -27,5 +27,4 @@ def _name_of(path: str) -> str:
     for tail in sorted(VOICE_TAILS, key=len, reverse=True):
         if path.endswith(f"/{tail}"):
             return Path(path.removesuffix(f"/{tail}")).name
-    folder = place.parent if place.suffix == ".jsonl" else place
-    return folder.parent.name if folder.name in (DATASET, SAMPLES) else folder.name
+    return name_of_dataset(place)

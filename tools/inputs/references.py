@@ -130,14 +130,31 @@ def find_voice(text: str, where: str, settings: Settings, runner: Runner) -> Pat
     found = [place / tail for place in places for tail in VOICE_TAILS if (place / tail / "config.json").is_file()]
     found = found or [place for place in places if (place / "config.json").is_file()]
     if not found and settings.home.exists():
-        found = [voice for name, voice in _trained_voices(runner) if name == text]
+        trained = [voice for name, voice in _trained_voices(runner) if name == text]
+        named = _named_voices(settings)
+        found = [voice for voice in trained if voice.resolve() not in named] or trained
     here = _voice_in(settings.roots[0] / text)
     return _only([*([here] if here is not None else []), *found], text, where)
 
 
-def list_trained(runner: Runner) -> dict[str, Path]:
-    """Return the voices that jobs have trained, by their speakers; of two with one name the newest."""
-    return dict(reversed(list(_trained_voices(runner))))
+def list_trained(settings: Settings, runner: Runner) -> dict[str, Path]:
+    """Return the voices without a name of their own that jobs have trained, by their speakers, of two the newest."""
+    named = _named_voices(settings)
+    return {name: voice for name, voice in reversed(list(_trained_voices(runner))) if voice.resolve() not in named}
+
+
+def is_voice_elsewhere(name: str, settings: Settings, runner: Runner) -> bool:
+    """Return whether a name means a voice that does not lie in the home's ``voices``."""
+    here = settings.roots[0]
+    if any(_voice_in(place) is not None for place in (here / name, here / "voices" / name)):
+        return True
+    return settings.home.exists() and name in list_trained(settings, runner)
+
+
+def _named_voices(settings: Settings) -> set[Path]:
+    """Return the voices that have the name of a folder of ``voices``."""
+    folders = [folder for base in _bases(settings) for folder in _below(base / "voices")]
+    return {voice.resolve() for voice in map(_voice_in, folders) if voice is not None}
 
 
 def _trained_voices(runner: Runner) -> Iterator[tuple[str, Path]]:
@@ -243,7 +260,7 @@ def list_voices(settings: Settings) -> dict[str, Path]:
 
 def list_all_voices(settings: Settings, runner: Runner) -> dict[str, Path]:
     """Return the folders of all voices by their names: those in ``voices``, and those that jobs have trained."""
-    made = list_trained(runner) if settings.home.exists() else {}
+    made = list_trained(settings, runner) if settings.home.exists() else {}
     return made | list_voices(settings)
 
 

@@ -51,6 +51,11 @@ class Queries(StoreConnection):
             fingerprint, kind,
         )  # fmt: skip
 
+    def with_fingerprint(self, kind: str, fingerprint: str) -> list[JobRow]:
+        """Jobs with this fingerprint in any state, newest first."""
+        query = "SELECT * FROM jobs WHERE fingerprint = ? AND kind = ? ORDER BY seq DESC LIMIT 20"
+        return self._many(query, fingerprint, kind)
+
     def with_text(self, kind: str, text: str) -> list[JobRow]:
         """Jobs of a kind whose document holds a text, newest first; at most 100."""
         query = "SELECT * FROM jobs WHERE kind = ? AND instr(document, ?) ORDER BY seq DESC LIMIT 100"
