@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from jobs.dataset.names import name_of_voice
+from jobs.errors import UserError
 from jobs.refine_voice.params import Params as Refine
 from jobs.runner.store import Store
 from jobs.training.params import Params as Training
@@ -38,7 +39,8 @@ def dataset(context: ToolContext) -> Path:
 async def call(name: str, context: ToolContext, **arguments: Any) -> JobView:
     """The answer of a tool."""
     tool = all_tools()[name]
-    answer = await tool.run(tool.args(**{**BASE, **arguments}), context)
+    base = BASE if "base_model" in tool.args.model_fields else {"not_before": "365d"}
+    answer = await tool.run(tool.args(**{**base, **arguments}), context)
     assert isinstance(answer, JobView)
     return answer
 
@@ -142,6 +144,32 @@ async def test_a_voice_with_a_folder_is_listed_once_and_found_by_its_speaker_too
 
     assert listed.names == {"book-one": str(voice)}
     assert resolve_paths(args, context.settings, context.runner).base_model == str(voice)
+
+
+async def test_the_name_of_a_voice_that_a_job_makes_means_that_voice_and_no_other(
+    context: ToolContext, dataset: Path
+) -> None:
+    voices = context.settings.home / "voices"
+    put_job(context, voice=str(make_voice_in(voices / "anna-2" / "voice")), speaker="anna")
+    started = await call("start_training", context, manifest="anna")
+    assert started.job_id is not None
+
+    with pytest.raises(UserError) as unfinished:
+        await call("synthesize", context, model="anna", texts=["A line."])
+    awaited = await call("synthesize", context, model="anna", texts=["A line."], after=[started.job_id], dry_run=True)
+
+    assert unfinished.value.code == "job_unfinished"
+    assert started.job_id in unfinished.value.message
+    assert awaited.result["would_run"]["model"] == str(voices / "anna" / "voice")
+
+
+async def test_an_unknown_voice_is_refused_with_the_voices_that_there_are(context: ToolContext, dataset: Path) -> None:
+    put_job(context, voice=str(make_voice_in(context.settings.home / "jobs" / "old" / "out" / "voice")), speaker="cea")
+    for name in ("anna", "bea"):
+        make_voice_in(context.settings.home / "voices" / name / "voice")
+
+    with pytest.raises(UserError, match="no voice. Did you mean 'anna'. Known: anna, bea, cea."):
+        await call("synthesize", context, model="ana", texts=["A line."])
 
 
 @pytest.mark.parametrize(
