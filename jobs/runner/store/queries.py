@@ -82,6 +82,13 @@ class Queries(StoreConnection):
         query = f"SELECT job, needs FROM deps JOIN jobs ON jobs.id = deps.job WHERE state IN {LIVE_SQL}"
         return [(str(row["job"]), str(row["needs"])) for row in self.connection.execute(query)]
 
+    def children_of_unfinished(self) -> list[tuple[str, str]]:
+        """(job, child) of all jobs that are not finished and have started others; see ``parents``."""
+        live = {str(row["id"]) for row in self.connection.execute(f"SELECT id FROM jobs WHERE state IN {LIVE_SQL}")}
+        keys = self.connection.execute("SELECT job, key FROM keys WHERE key >= 'child:' AND key < 'child;'")
+        pairs = [(str(key).split(":")[1], str(job)) for job, key in keys]
+        return [(parent, child) for parent, child in pairs if parent in live]
+
     def schedule_documents(self) -> list[str]:
         """Return the documents of all schedules, as JSON."""
         return [str(row["document"]) for row in self.connection.execute("SELECT document FROM schedules")]
