@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.dataset.names import name_of_voice
+from jobs.qwen.model_files import is_of_toy
 from jobs.runner.call_text import NEW_TEXT, call_text
 from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
 from jobs.training.params import TOY_LIMITS, Params, Result, check
@@ -30,7 +31,7 @@ def next_step(record: JobRecord, _: Runner) -> str:
     course = ""
     if first is not None and last is not None and last >= first:
         course = f"The loss did not fall ({first:.3g} to {last:.3g}): more steps or another lr first. By ear: "
-    limits = f"{TOY_LIMITS} " if record.params.get("base_model") == "toy" else ""
+    limits = f"{TOY_LIMITS} " if is_of_toy(str(record.params.get("base_model"))) else ""
     return limits + course + _speak(record)
 
 

@@ -1,6 +1,5 @@
 """Start of a job by a tool: paths, defaults, checks, fingerprint, submission."""
 
-import functools
 import hashlib
 import json
 import os
@@ -48,7 +47,7 @@ async def start(kind: JobKind, args: StartArgs, context: ToolContext) -> JobView
     if not args.wait_s or view.job_id is None or view.poll_after_s is None:
         return view
     record = await wait_for(view.job_id, args.wait_s, context)
-    return await to_thread.run_sync(functools.partial(view_job, record, context.runner, reused=view.reused))
+    return await to_thread.run_sync(_view, record, None, view.reused, context)
 
 
 def _start(kind: JobKind, args: StartArgs, context: ToolContext) -> JobView:
@@ -69,8 +68,13 @@ def _start(kind: JobKind, args: StartArgs, context: ToolContext) -> JobView:
         same, params = context.runner.check(kind, params, **wanted)
         return _plan(kind, params, args, context, same)
     submission = context.runner.submit(kind, params, **wanted)
-    view = view_job(submission.job, context.runner, 0, reused=not submission.created)
-    folders = [str(submission.job.params[name]) for name in submission.job.placed]
+    return _view(submission.job, 0, not submission.created, context)
+
+
+def _view(record: JobRecord, log_lines: int | None, reused: bool | None, context: ToolContext) -> JobView:
+    """The answer of a start, with the folder that was chosen for the job, as long as no result names it."""
+    view = view_job(record, context.runner, log_lines, reused=reused)
+    folders = [] if record.is_finished else [str(record.params[name]) for name in record.placed]
     return view.model_copy(update={"next": " ".join([view.next, *(f"It writes to {path}." for path in folders)])})
 
 
