@@ -12,6 +12,8 @@ NAMES, FILES = ("voice", "speaker"), ("manifest", "takes", "model")
 def subject_of(record: JobRecord) -> str:
     """Return the name of what a job works on: ``anna``; empty where its parameters name nothing."""
     params, result = record.params, record.result or {}
+    if record.placed:
+        return Path(params[record.placed[0]]).name
     named = [value for name in NAMES for value in (params.get(name), result.get(name))]
     if (name := next((value for value in named if isinstance(value, str) and "/" not in value and value), "")) != "":
         return name

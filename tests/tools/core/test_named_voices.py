@@ -146,6 +146,16 @@ async def test_a_voice_with_a_folder_is_listed_once_and_found_by_its_speaker_too
     assert resolve_paths(args, context.settings, context.runner).base_model == str(voice)
 
 
+async def test_lists_of_jobs_name_the_voice_not_only_its_dataset(context: ToolContext, dataset: Path) -> None:
+    for epochs in (1, 2):
+        await call("start_training", context, manifest="anna", speaker="bea", epochs=epochs)
+    await call("start_training", context, manifest="anna", out_dir="mine")
+
+    listed = await list_jobs(ListJobsArgs(), context)
+
+    assert [job.about for job in listed.jobs] == ["anna", "bea-2", "bea"]
+
+
 async def test_the_name_of_a_voice_that_a_job_makes_means_that_voice_and_no_other(
     context: ToolContext, dataset: Path
 ) -> None:
