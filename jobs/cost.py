@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jobs.audio import AUDIO_SUFFIXES
 from jobs.codec_format import SAMPLE_RATE_HZ
 from jobs.errors import UserError
 from jobs.files.json_documents import parse_json
@@ -43,6 +44,8 @@ class Cost:
         bytes_each: bytes written per unit.
         way: names the way of working that the parameters choose, where ways differ in speed; only earlier jobs of the
             same way say how long one takes.
+        planned: returns the amount by the plan of a dry run, which has opened the inputs; 0 when it says none.
+        made: field of the result with the amount that was read.
     """
 
     amount: Amount
@@ -52,6 +55,8 @@ class Cost:
     memory_mb: int
     bytes_each: float
     way: Callable[[Params], str] | None = None
+    planned: Callable[[Params], float] | None = None
+    made: str = ""
 
     def is_same_way(self, params: Params, others: Params) -> bool:
         """Return whether two jobs work in the same way; one of an older version, whose way is unknown, does not."""
@@ -62,13 +67,19 @@ class Cost:
         except UNREADABLE:
             return False
 
-    def measure(self, params: Params) -> float:
-        """Return the amount of input; 0 when it cannot be read."""
+    def measure(self, params: Params, planned: Params | None = None) -> float:
+        """Return the amount of input, by the plan where it says so; 0 when it cannot be read."""
         try:
-            amount = self.amount(params)
+            amount = self.planned(planned) if self.planned is not None and planned else 0.0
+            amount = amount or self.amount(params)
         except UNREADABLE:
             return 0.0
         return amount if math.isfinite(amount) and amount > 0 else 0.0
+
+    def measure_done(self, params: Params, result: Params | None) -> float:
+        """Return the amount of input of a job that has succeeded."""
+        made = (result or {}).get(self.made)
+        return float(made) if isinstance(made, int | float) and made > 0 else self.measure(params)
 
 
 def plan_repeated(training: Mapping[str, Any], n: int, *, more_s: float = 0.0, n_on_disk: int = 1) -> dict[str, Any]:
@@ -100,21 +111,26 @@ def plan_repeated(training: Mapping[str, Any], n: int, *, more_s: float = 0.0, n
     return found
 
 
-def audio_seconds(params: Params, name: str, limit: str = "", *, recursive: bool = False) -> float:
-    """Estimate the seconds of a recording, or of all recordings in a folder, without decoding.
+def audio_seconds(params: Params, name: str, limit: str = "") -> float:
+    """Estimate the seconds of a recording, or of all recordings in a folder and those below, without decoding.
 
     Args:
         params: parameters of a job.
         name: parameter that names the file or folder.
         limit: parameter that bounds the seconds, if it is set.
-        recursive: also of the folders below.
     """
     path = Path(params[name])
-    files = list(path.glob("**/*" if recursive else "*")) if path.is_dir() else [path]
+    files = list_audio(path) if path.is_dir() else [path]
     opened = files[:MOST_OPENED]
     real = {os.path.realpath(file): file for file in opened}  # many links may lead to one file
     seconds = sum(map(_file_seconds, real.values())) * len(files) / max(1, len(opened))
     return min(seconds, float(params[limit])) if params.get(limit) else seconds
+
+
+def list_audio(folder: Path) -> list[Path]:
+    """Return the files below a folder whose names are of audio, without hidden ones."""
+    found = (path for path in folder.glob("**/*") if path.suffix.lower() in AUDIO_SUFFIXES)
+    return [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
 
 
 def manifest_seconds(params: Params, name: str = "manifest") -> float:

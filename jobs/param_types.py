@@ -84,7 +84,15 @@ class Strict(BaseModel):
     HELP_GROUPS: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """Fields of a group of flags in ``--help``; the group of all others follows from their types."""
 
+    ADDED: ClassVar[frozenset[str]] = frozenset()
+    """Fields that earlier versions did not have: part of a call's identity only where they are given."""
+
     model_config = ConfigDict(extra="forbid")
+
+    def identity(self) -> dict[str, Any]:
+        """Return what makes two calls the same, as JSON."""
+        given = {name for name in self.ADDED if getattr(self, name) != type(self).model_fields[name].default}
+        return self.model_dump(mode="json", exclude=set(self.ADDED - given))
 
 
 def find_mark(field: FieldInfo) -> PathMark | ModelMark | None:

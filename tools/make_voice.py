@@ -159,12 +159,13 @@ def _planned(
     """Parameters of each job, checked as by its submission, an estimate where its input is there, and plans."""
     settings = settings_of_call(args, context)
     views: list[StepView] = []
-    cost = steps[0].kind.cost
-    speech_s = cost.measure(prepared[0].model_dump(mode="json")) if cost is not None else 0.0
+    cost, speech_s = steps[0].kind.cost, 0.0
     for step, params, wanted in zip(steps, prepared, _wanted(args, steps, prepared), strict=True):
         is_ahead = bool(args.after or views)
         plan = step.kind.make_plan(params, settings, is_ahead=is_ahead, speech_s=speech_s)
-        same = context.runner.check(step.kind, params, **wanted)
+        if not views and cost is not None:
+            speech_s = cost.measure(params.model_dump(mode="json"), plan)
+        same, _ = context.runner.check(step.kind, params, **wanted)
         would_run = params.model_dump(mode="json", exclude_none=True)
         views.append(
             StepView(

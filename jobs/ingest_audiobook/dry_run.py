@@ -42,8 +42,8 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
     planned: dict[str, Any] = {
         "recordings": found["n_recordings"],
         "title": found["title"],
-        "hours": round(found["book_s"] / 3600, 3),
-        "hours_selected": round(found["selected_s"] / 3600, 3),
+        "hours": round(found["book_s"] / 3600, 4),
+        "hours_selected": round(found["selected_s"] / 3600, 4),
         "chapters": chapters[:MAX_LISTED],
         "text": _text(params, source, settings),
         "disk": {"need_mb": round(need / 1e6, 1), "free_gb": round(free / 1e9, 2), "fits": need <= free},

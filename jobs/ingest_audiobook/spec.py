@@ -34,6 +34,8 @@ COST = Cost(
     memory_mb=1200,
     bytes_each=CLIP_BYTES_PER_S,
     way=find_way,
+    planned=lambda plan: 3600 * plan.get("hours_selected", 0.0),
+    made="recording_s",
 )
 WHISPER_MB = 16_000  # large-v3 in float32 is 6.2 GB, and it is converted while it is loaded
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jobs.cost import CLIP_BYTES_PER_S, Cost, audio_seconds
+from jobs.cost import CLIP_BYTES_PER_S, Cost, audio_seconds, count_lines, list_audio
 from jobs.dataset.manifest import DATASET_NAMES, INGESTED
 from jobs.dataset.next_step import next_of_ingest
 from jobs.ingest_clips.params import Params, Result, check
@@ -13,9 +13,14 @@ from jobs.runner.machine.limits import limits_of_reader
 
 
 def clip_seconds(params: Mapping[str, Any]) -> float:
-    """Estimate the seconds of all clips; without ``audio_dir`` they lie beside the transcripts."""
-    folder = params.get("audio_dir") or str(Path(params["transcripts"]).parent)
-    return audio_seconds({"audio_dir": folder}, "audio_dir", recursive=True)
+    """Estimate the seconds of the clips that the transcripts name; without ``audio_dir`` they lie beside these."""
+    transcripts = Path(params["transcripts"])
+    folder = params.get("audio_dir") or str(transcripts.parent)
+    seconds = audio_seconds({"audio_dir": folder}, "audio_dir")
+    n_files = len(list_audio(Path(folder)))
+    if transcripts.suffix != ".jsonl" or not n_files:
+        return seconds
+    return seconds * min(1.0, count_lines(params, "transcripts") / n_files)  # a line names one clip
 
 
 # one run on two cores: the order of magnitude

@@ -141,6 +141,19 @@ def read_card(folder: Path) -> dict[str, Any] | None:
         return None
 
 
+def is_of_toy(base_model: str) -> bool:
+    """Return whether a base is the toy, or a voice that was trained from it, by its card and those of its bases."""
+    if not Path(base_model).is_absolute():
+        return base_model == "toy"
+    try:
+        card = read_card(Path(base_model))
+    except UserError:  # it is refused where it is used
+        return False
+    while isinstance(card, dict) and card.get("base_model") != "toy":
+        card = card.get("base_card")
+    return isinstance(card, dict)
+
+
 def missing_weights(model: ModelFolder) -> list[str]:
     """List the weight files that are missing from a model's directory.
 

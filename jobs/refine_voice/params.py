@@ -1,6 +1,6 @@
 """Parameters and result of ``refine_voice``: the best voice of several rounds of training."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, ValidationError
 
@@ -37,9 +37,14 @@ MANY_EPOCHS = 1000  # max_steps ends a round
 class Params(Strict):
     """Parameters of ``refine_voice``."""
 
+    ADDED: ClassVar[frozenset[str]] = frozenset({"voice_dir"})
+
     manifest: CodedManifest = Field(description="Dataset: name, folder, or train_manifest_qwen3.jsonl.")
     base_model: ModelRef = Field(DEFAULT_BASE, description="A voice is trained further.")
     out_dir: OutputPath = rare("", description="For checkpoints/, evaluations/, final_model/.")
+    voice_dir: OutputPath = rare(
+        "", description="For the best voice, too. Without an out_dir: voices/<name> in the home folder."
+    )
     rating: Literal["automatic", "person"] = Field("automatic", description="person: waits for rate_samples scores.")
     quality_threshold: float = Field(3.5, ge=1, le=5, description="Mean rating that ends it; automatic: at most 4.5.")
     max_iterations: int = Field(5, ge=1, le=50)
@@ -87,7 +92,7 @@ class Round(Strict):
 class Result(Strict):
     """Result of ``refine_voice``."""
 
-    voice: str = Field(description="final_model: the best round's.")
+    voice: str = Field(description="The best round's.")
     best_iteration: int
     rating: float
     threshold_met: bool

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from jobs.dataset.names import name_of_voice
 from jobs.refine_voice.params import Params, Result, check
 from jobs.runner.call_text import NEW_TEXT, call_text
 from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
@@ -24,6 +27,12 @@ def next_step(record: JobRecord, _: Runner) -> str:
     )
 
 
+def name_folder(params: Mapping[str, Any]) -> str:
+    """Return the name of the best voice's folder in ``voices``; empty where ``out_dir`` says where it is."""
+    speaker = params["training"].get("speaker")
+    return "" if params["out_dir"] else name_of_voice(str(speaker or ""), Path(params["manifest"]))
+
+
 KIND = JobKind(
     name="refine_voice",
     params=Params,
@@ -35,13 +44,15 @@ KIND = JobKind(
     plan="jobs.refine_voice.dry_run:plan",
     outputs=(
         Output("voice", result="voice", parameter="out_dir", path="final_model"),
+        Output("voice", result="voice", parameter="voice_dir", path="voice", default="{home}/voices", name=name_folder),
         Output("config", result="best_config"),
     ),
     makes={
         "out_dir": (
             *("hyperparameter_search/", "checkpoints/", "evaluations/", "final_model"),
             *("report.json", "report.html", "losses.png", "rounds.png"),
-        )
+        ),
+        "voice_dir": ("voice",),
     },
     tool=StartTool(
         title="Train, listen, continue",

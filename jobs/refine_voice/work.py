@@ -28,7 +28,7 @@ from jobs.runner.worker.context import JobContext
 
 logger = logging.getLogger(__name__)
 
-FINAL, REPORT = "final_model", "report.json"
+FINAL, VOICE, REPORT = "final_model", "voice", "report.json"
 STEPS_PER_ROUND = 3  # train, speak, rate
 CLONE_NOTE = "the base's clone without training"
 
@@ -128,6 +128,8 @@ def _write_results(
     index = best_index(completed.ratings)
     best = completed.rounds[index]
     final = _copy_voice(Path(best.voice), folder / FINAL)
+    if params.voice_dir:
+        final = _copy_voice(final, make_folder(Path(params.voice_dir)) / VOICE)
     untrained = [_build_round(0, zero_shot, params.base_model, CLONE_NOTE, runner)] if zero_shot else []
     anchors = _read_anchors(runner.evaluation_folder(best.iteration), zero_shot)
     verdict = describe_verdict(completed.ratings[index], zero_shot, threshold=params.quality_threshold)

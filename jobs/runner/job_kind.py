@@ -41,6 +41,8 @@ class Output:
         path: rest of the path below that parameter; empty: the parameter names the output itself.
         default: value of that parameter when the caller gives none, with ``{home}`` and ``{PARAMETER}``, for a path
             also ``{PARAMETER.parent}``; empty: the job's own folder.
+        name: returns the name of a folder in ``default`` by the parameters, for an output that never replaces another
+            one: of ``anna``, ``anna-2``, … the first that is free is chosen when the job is submitted. Empty: none.
         in_dataset: whether the name or the folder of a dataset stands for it.
     """
 
@@ -49,6 +51,7 @@ class Output:
     parameter: str = ""
     path: str = ""
     default: str = ""
+    name: Callable[[Mapping[str, Any]], str] | None = None
     in_dataset: bool = False
 
     @property

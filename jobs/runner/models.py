@@ -85,6 +85,7 @@ class JobRecord(Frozen):
     priority: int = 0
     not_before: float | None = None
     params: dict[str, Any] = Field(default_factory=dict)
+    placed: list[str] = Field(default_factory=list, description="Parameters for which a free folder was chosen.")
     result: dict[str, Any] | None = None
     folder: str = ""
     is_collected: bool = False

@@ -74,7 +74,7 @@ class Params(Strict):
     base_model: ModelRef = Field(
         DEFAULT_BASE, description="Hub id (default: Qwen/Qwen3-TTS-12Hz-0.6B-Base), folder, a voice, or toy."
     )
-    out_dir: OutputPath = Field("", description="Default: the job's own folder.")
+    out_dir: OutputPath = Field("", description="Default: voices/<name> in the home folder.")
     speaker: str | None = Field(
         None,
         pattern=r"^[a-z][a-z0-9_-]{0,39}$",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from jobs.dataset.names import name_of_voice
+from jobs.qwen.model_files import is_of_toy
 from jobs.runner.call_text import NEW_TEXT, call_text
 from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
 from jobs.training.params import TOY_LIMITS, Params, Result, check
@@ -28,7 +31,7 @@ def next_step(record: JobRecord, _: Runner) -> str:
     course = ""
     if first is not None and last is not None and last >= first:
         course = f"The loss did not fall ({first:.3g} to {last:.3g}): more steps or another lr first. By ear: "
-    limits = f"{TOY_LIMITS} " if record.params.get("base_model") == "toy" else ""
+    limits = f"{TOY_LIMITS} " if is_of_toy(str(record.params.get("base_model"))) else ""
     return limits + course + _speak(record)
 
 
@@ -48,6 +51,11 @@ def _speak(record: JobRecord) -> str:
     )
 
 
+def name_folder(params: Mapping[str, Any]) -> str:
+    """Return the name of the voice's folder in ``voices``."""
+    return name_of_voice(params["speaker"] or "", Path(params["manifest"]))
+
+
 KIND = JobKind(
     name="training",
     params=Params,
@@ -58,7 +66,9 @@ KIND = JobKind(
     suggest="jobs.training.planning.presets:suggest",
     plan="jobs.training.planning.dry_run:plan",
     plan_ahead="jobs.training.planning.dry_run:plan_ahead",
-    outputs=(Output("voice", result="voice", parameter="out_dir", path="voice"),),
+    outputs=(
+        Output("voice", result="voice", parameter="out_dir", path="voice", default="{home}/voices", name=name_folder),
+    ),
     makes={
         "out_dir": (
             *("voice", "voice-last", "voice-ema", "adapter", "base", "samples", "exports/", "checkpoints/"),

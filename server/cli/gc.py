@@ -65,7 +65,8 @@ def gc_command(
     shown = _describe(found, runner, is_done=False)
     if ask(f"{shown}Delete these files?"):
         return _summarise(runner.collect(older_than_s=older_than_s, max_bytes=max_bytes), is_done=True) + "\n"
-    return f"{shown}Nothing was changed. Add --yes to delete. Files outside the home folder are never touched.\n"
+    kept = "Datasets, voices and files outside of jobs' folders are never touched."
+    return f"{shown}Nothing was changed. Add --yes to delete. {kept}\n"
 
 
 def _describe(found: Collection, runner: Runner, *, is_done: bool) -> str:

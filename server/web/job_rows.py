@@ -16,6 +16,7 @@ from jobs.runner.paths import find_job_ids, is_job_id
 from jobs.runner.progress.metric_history import MetricHistory
 from tools.core.job_view import fraction_of, view_job
 from tools.core.registry import find_kind_tool
+from tools.core.subject import subject_of
 
 MOST_READ = 300
 MOST_SHOWN = 60
@@ -83,7 +84,7 @@ def read_rows(runner: Runner, state: str = "", kind: str = "") -> list[JobRow]:
 def make_row(record: JobRecord, runner: Runner) -> JobRow:
     """Return the row of one job."""
     tool = find_kind_tool(record.kind)
-    subject = name_subject(record.params)
+    subject = subject_of(record) if record.placed else name_subject(record.params)
     if is_job_id(subject):  # the voice or dataset is in the folder of the job that made it
         with suppress(UserError):
             subject = name_subject(runner.get(subject).params) or subject

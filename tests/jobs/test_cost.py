@@ -11,6 +11,7 @@ import pytest
 
 from jobs import cost
 from jobs.cost import Cost, audio_seconds, count_lines, manifest_seconds, spoken_seconds
+from jobs.ingest_clips.spec import COST as CLIPS
 from tests.support.hostile.limits import within_limits
 
 
@@ -30,9 +31,30 @@ def test_a_recording_is_measured_by_its_header_or_its_size_and_a_folder_by_all_i
     (tmp_path / "unknown.wav").write_bytes(b"no header" + bytes(48_000 - 9))
 
     assert audio_seconds({"audio": str(tmp_path / "a.wav")}, "audio") == 2
-    assert audio_seconds({"audio": str(tmp_path)}, "audio") == 6
-    assert audio_seconds({"audio": str(tmp_path)}, "audio", recursive=True) == 10
+    (tmp_path / "cover.jpg").write_bytes(bytes(80_000))
+    (tmp_path / ".trash").mkdir()
+    write_wav(tmp_path / ".trash" / "old.wav", 3)
+    assert audio_seconds({"audio": str(tmp_path)}, "audio") == 10
     assert audio_seconds({"audio": str(tmp_path), "most": 3}, "audio", "most") == 3
+
+
+def test_the_plan_has_opened_the_inputs_and_a_finished_job_has_read_them() -> None:
+    rule = Cost(lambda params: params["n"], "s", 1, 1, 1, 1, planned=lambda plan: plan.get("read_s", 0), made="read_s")
+
+    assert rule.measure({"n": 9}) == rule.measure({"n": 9}, {}) == rule.measure({"n": 9}, {"other": 1}) == 9
+    assert rule.measure({"n": 9}, {"read_s": 4}) == 4
+    assert rule.measure_done({"n": 9}, {"read_s": 5.0}) == 5
+    assert rule.measure_done({"n": 9}, None) == rule.measure_done({"n": 9}, {"read_s": None}) == 9
+
+
+def test_clips_that_no_line_names_are_not_counted(tmp_path: Path) -> None:
+    for name in "abcd":
+        write_wav(tmp_path / f"{name}.wav", 2)
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text('{"audio_file": "b.wav", "text": "A line."}\n' * 3)
+
+    assert CLIPS.measure({"transcripts": str(lines)}) == 6
+    assert CLIPS.measure({"transcripts": str(tmp_path), "audio_dir": str(tmp_path)}) == 8
 
 
 def test_an_mp4_is_measured_by_the_length_that_it_states(tmp_path: Path) -> None:

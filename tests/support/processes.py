@@ -7,10 +7,12 @@ from pathlib import Path
 
 def find_processes(name: str, value: object) -> list[int]:
     """Find the processes, except this one, that were started with an environment variable."""
-    entry = f"{name}={value}".encode()
-    found = []
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):  # it has ended, or belongs to another user
-            if folder.name.isdigit() and entry in (folder / "environ").read_bytes().split(b"\0"):
-                found.append(int(folder.name))
-    return [pid for pid in found if pid != os.getpid()]
+    pids = [int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdigit()]
+    return [pid for pid in pids if pid != os.getpid() and was_started_with(pid, name, value)]
+
+
+def was_started_with(pid: int, name: str, value: object) -> bool:
+    """Return whether a process lives and was started with an environment variable."""
+    with contextlib.suppress(OSError):  # it has ended, or belongs to another user
+        return f"{name}={value}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    return False

@@ -113,7 +113,7 @@ async def test_the_job_corrects_a_dataset_that_a_job_made_and_a_new_ingest_may_s
     assert (answer.job.state, answer.then) == ("succeeded", []), answer.job.error
     assert (answer.job.result["n_changed"], answer.job.result["problems"]) == (1, [])
     assert (row.text, row.audio) == ("Right.", "clips/0.wav")
-    assert context.runner.check(INGEST_CLIPS, params) is None, "what the correction wrote is ours"
+    assert context.runner.check(INGEST_CLIPS, params)[0] is None, "what the correction wrote is ours"
 
 
 def make_ingest_job(context: ToolContext, params: ingest_clips.Params) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import wave
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from jobs.errors import UserError
 from jobs.files.output_marks import Place
 from jobs.training.spec import KIND as TRAINING
+from tests.support.hostile.recordings import encode
 from tools.core.tool_types import StartArgs, ToolContext, parse_time
 from tools.core.totals import PlannedStep, begin_text, find_misfits, total
 from tools.make_voice import MakeVoiceArgs, make_voice
@@ -178,6 +180,23 @@ async def test_a_dry_run_totals_all_six_steps(context: ToolContext, work: Path) 
     assert answer.total["disk_gb"] > steps["start_training"].plan["disk"]["need_gb"] > 15
     assert answer.total["memory_gb"] == pytest.approx(steps["start_training"].plan["memory"]["peak_gb"], abs=0.1)
     assert answer.total["time_unknown_of"] == ["ingest_audiobook"]  # Whisper, which has not run here
+
+
+async def test_a_dry_run_counts_a_book_in_two_formats_once_and_no_cover(context: ToolContext, work: Path) -> None:
+    folder = work / "book"
+    folder.mkdir()
+    encode(folder / "book.flac", "flac", n_samples=24_000 * 60)
+    encode(folder / "book.mp3", "libmp3lame", n_samples=24_000 * 60)
+    (folder / "cover.jpg").write_bytes(bytes(800_000))
+    python = context.settings.python("ml")
+    python.unlink()
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')  # with its packages
+    python.chmod(0o755)
+
+    answer = await make_voice(call(audio="book", text=None, dry_run=True), context)
+
+    assert [step.estimate.get("input") for step in answer.steps[1:3]] == ["60 s of clips", "60 s of clips"]
+    assert answer.steps[0].plan["hours_selected"] == pytest.approx(1 / 60, abs=1e-3)
 
 
 def test_what_does_not_fit_is_said_before_the_call() -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from jobs.runner.models import JobRecord
+
 
 def given(args: BaseModel, *, without: frozenset[str] = frozenset({"dry_run", "wait_s"})) -> dict[str, Any]:
     """Return the arguments that a caller gave, in the caller's spelling."""
@@ -24,6 +26,11 @@ def chosen(params: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
         for name, value in params.items()
         if name in model.model_fields and value is not None and (name not in defaults or value != defaults[name])
     }
+
+
+def call_of(record: JobRecord, model: type[BaseModel]) -> dict[str, Any]:
+    """Return the arguments of the call that has made a job, without a folder that was chosen for it."""
+    return chosen({name: value for name, value in record.params.items() if name not in record.placed}, model)
 
 
 @cache  # pydantic inspects a factory's signature at every call, which took half the time of a poll

@@ -31,7 +31,7 @@ def estimate(
     ``expected``: amount of an input that the steps before have not written yet.
     """
     rule = kind.cost
-    amount = (rule.measure(params) or expected) if rule is not None else 0.0
+    amount = (rule.measure(params, planned) or expected) if rule is not None else 0.0
     if rule is None or not amount:
         return {}
     rates = _earlier_rates(rule, kind, params, amount, runner) if settings.home.exists() else []
@@ -63,7 +63,7 @@ def _earlier_rates(rule: Cost, kind: JobKind, params: Mapping[str, Any], wanted:
     for job in runner.list(kind=kind.name, state="succeeded", limit=MOST_EARLIER):
         if not rule.is_same_way(job.params, params):
             continue
-        amount = rule.measure(job.params)
+        amount = rule.measure_done(job.params, job.result)
         if amount * SMALLEST_SHARE < wanted:
             continue
         if amount and job.started_at is not None and job.ended_at is not None:

@@ -17,7 +17,7 @@ from jobs.runner.client.web_page import SEEN_AT, page_of
 from jobs.runner.models import Artifact, JobRecord, Progress
 from jobs.runner.paths import find_job_ids
 from jobs.text.redaction import redact, redacted
-from tools.core.call_text import chosen
+from tools.core.call_text import call_of
 from tools.core.registry import find_kind_tool
 from tools.core.tool_types import ToolContext
 from tools.core.views import ArtifactView, ErrorView, JobView
@@ -106,7 +106,7 @@ def next_step(record: JobRecord, runner: Runner) -> str:
     """Return what to do about a job in its present state."""
     job = record.job_id
     tool = find_kind_tool(record.kind)
-    again = call_text(tool.name, chosen(record.params, tool.args)) if tool is not None else record.kind
+    again = call_text(tool.name, call_of(record, tool.args)) if tool is not None else record.kind
     match record.state:
         case "queued" | "starting" | "interrupted":
             return f'Queued; no action needed. Poll with get_job job_id="{job}" wait_s=50.'

@@ -1,6 +1,5 @@
 """Start of a job by a tool: paths, defaults, checks, fingerprint, submission."""
 
-import functools
 import hashlib
 import json
 import os
@@ -16,6 +15,7 @@ from pydantic import ValidationError
 from jobs.errors import UserError
 from jobs.param_types import ModelMark, Strict
 from jobs.runner.call_text import call_text
+from jobs.runner.client.named_folders import NamedFolder
 from jobs.runner.job_kind import JobKind
 from jobs.runner.models import JobRecord
 from jobs.runner.outputs import find_places, list_replaced
@@ -32,6 +32,7 @@ from tools.core.views import JobView
 from tools.inputs.coming import find_maker, unfinished_input
 from tools.inputs.overwriting import refuse_overwriting
 from tools.inputs.paths import inside_roots, marked_paths, resolve_paths
+from tools.inputs.references import is_voice_elsewhere
 
 MOST_NAMED = 8
 NO_ESTIMATE = "unknown until its inputs exist"
@@ -46,7 +47,7 @@ async def start(kind: JobKind, args: StartArgs, context: ToolContext) -> JobView
     if not args.wait_s or view.job_id is None or view.poll_after_s is None:
         return view
     record = await wait_for(view.job_id, args.wait_s, context)
-    return await to_thread.run_sync(functools.partial(view_job, record, context.runner, reused=view.reused))
+    return await to_thread.run_sync(_view, record, None, view.reused, context)
 
 
 def _start(kind: JobKind, args: StartArgs, context: ToolContext) -> JobView:
@@ -60,12 +61,21 @@ def _start(kind: JobKind, args: StartArgs, context: ToolContext) -> JobView:
         "key": args.idempotency_key,
         "fingerprint": compute_fingerprint(kind.name, params, args.after),
         "reuse": args.reuse,
+        "folder": find_named_folder(kind, params, context),
         **vars(args.placement()),
     }
     if args.dry_run:
-        return _plan(kind, params, args, context, context.runner.check(kind, params, **wanted))
+        same, params = context.runner.check(kind, params, **wanted)
+        return _plan(kind, params, args, context, same)
     submission = context.runner.submit(kind, params, **wanted)
-    return view_job(submission.job, context.runner, 0, reused=not submission.created)
+    return _view(submission.job, 0, not submission.created, context)
+
+
+def _view(record: JobRecord, log_lines: int | None, reused: bool | None, context: ToolContext) -> JobView:
+    """The answer of a start, with the folder that was chosen for the job, as long as no result names it."""
+    view = view_job(record, context.runner, log_lines, reused=reused)
+    folders = [] if record.is_finished else [str(record.params[name]) for name in record.placed]
+    return view.model_copy(update={"next": " ".join([view.next, *(f"It writes to {path}." for path in folders)])})
 
 
 def prepare(kind: JobKind, args: StartArgs, context: ToolContext, *, in_job_folder: bool = False) -> Strict:
@@ -103,8 +113,20 @@ def _default_outputs(kind: JobKind, params: Strict, settings: Settings) -> dict[
             inside_roots(output.default_for(known, settings.home), f"the default of {output.parameter}", settings)
         )
         for output in kind.outputs
-        if output.default and not known[output.parameter]
+        if output.default and output.name is None and not known[output.parameter]
     }
+
+
+def find_named_folder(kind: JobKind, params: Strict, context: ToolContext) -> NamedFolder | None:
+    """Return the folder with a name that the caller has left open."""
+    known = {name: getattr(params, name) for name in type(params).model_fields}
+    settings, runner = context.settings, context.runner
+    for output in kind.outputs:
+        if output.name is None or known[output.parameter] or not (name := output.name(known)):
+            continue
+        base = inside_roots(output.default_for(known, settings.home), f"the default of {output.parameter}", settings)
+        return NamedFolder(output.parameter, base / name, lambda name: is_voice_elsewhere(name, settings, runner))
+    return None
 
 
 def _with_nearest_file(error: UserError, params: Strict, context: ToolContext) -> UserError:
@@ -145,7 +167,7 @@ def compute_fingerprint(kind: str, params: Strict, after: Sequence[str] = ()) ->
     A folder counts by its listing. Audio that a manifest names is not looked at: a new clip comes with a new manifest.
     """
     digest = hashlib.sha256()
-    content = [kind, params.model_dump(mode="json"), *sorted(after)]
+    content = [kind, params.identity(), *sorted(after)]
     digest.update(json.dumps(content, sort_keys=True).encode())
     for where, mark, value in marked_paths(params):
         is_read = isinstance(mark, ModelMark) or mark.direction == "input"

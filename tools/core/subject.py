@@ -2,16 +2,18 @@
 
 from pathlib import Path
 
+from jobs.dataset.names import name_of_dataset
 from jobs.runner.models import JobRecord
 from tools.inputs.references import VOICE_TAILS
 
 NAMES, FILES = ("voice", "speaker"), ("manifest", "takes", "model")
-DATASET, SAMPLES = "dataset", "samples"
 
 
 def subject_of(record: JobRecord) -> str:
     """Return the name of what a job works on: ``anna``; empty where its parameters name nothing."""
     params, result = record.params, record.result or {}
+    if record.placed:
+        return Path(params[record.placed[0]]).name
     named = [value for name in NAMES for value in (params.get(name), result.get(name))]
     if (name := next((value for value in named if isinstance(value, str) and "/" not in value and value), "")) != "":
         return name
@@ -27,5 +29,4 @@ def _name_of(path: str) -> str:
     for tail in sorted(VOICE_TAILS, key=len, reverse=True):
         if path.endswith(f"/{tail}"):
             return Path(path.removesuffix(f"/{tail}")).name
-    folder = place.parent if place.suffix == ".jsonl" else place
-    return folder.parent.name if folder.name in (DATASET, SAMPLES) else folder.name
+    return name_of_dataset(place)

@@ -24,11 +24,11 @@ from jobs.trust.home import INPUT_FOLDERS, OUTPUT_FOLDERS, is_of_home_itself
 from jobs.trust.roots import is_inside, outside_roots
 from tools.inputs.references import (
     dataset_files,
+    describe_voices,
     find_dataset,
     find_job_output,
     find_stopped_run,
     find_voice,
-    nearest_voice,
 )
 
 HANDLE_PREFIX = "artifact://"
@@ -191,7 +191,7 @@ def _resolve_model(text: str, where: str, settings: Settings, runner: Runner, aw
         return text
     path = inside_roots(text, where, settings)
     refuse_special(path)
-    named = None if is_path else find_voice(text, where, settings, runner)
+    named = None if is_path else find_voice(text, where, settings, runner, awaited)
     if named is not None:
         return str(inside_roots(str(named), where, settings))
     if path.is_dir():
@@ -201,7 +201,7 @@ def _resolve_model(text: str, where: str, settings: Settings, runner: Runner, aw
     raise UserError(
         "model_unavailable",
         f"{where}={text!r} is no folder of weights"
-        + ("." if is_path else " here, no hub id, and no voice." + nearest_voice(text, settings)),
+        + ("." if is_path else " here, no hub id, and no voice." + describe_voices(text, settings, runner)),
         "Give a hub id such as Qwen/Qwen3-TTS-12Hz-0.6B-Base, a folder, a voice's name, handle or job_id, or toy.",
     )
 

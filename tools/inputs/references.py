@@ -24,6 +24,7 @@ from tools.inputs.coming import expected_path, find_maker, unfinished_input
 
 VOICE_TAILS = ("voice", "training/voice", "final_model")
 """Where the weights are in the folder of a voice, if not in itself."""
+MOST_NAMED = 20
 MOST_JOBS = 50  # among which the voice of a speaker is looked for
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -118,12 +119,13 @@ def _coming(
     return find_maker([place / name for place in places], runner)
 
 
-def find_voice(text: str, where: str, settings: Settings, runner: Runner) -> Path | None:
+def find_voice(text: str, where: str, settings: Settings, runner: Runner, awaited: Collection[str] = ()) -> Path | None:
     """Return the folder that a voice's name stands for; None when there is none.
 
-    A name is that of a folder in ``voices``, else that of the speaker of a voice that a job has trained elsewhere.
+    A name is that of a folder in ``voices``, also of one that a job of ``awaited`` will write, else that of the speaker
+    of a voice that a job has trained elsewhere.
 
-    Raises ``UserError``: ``name_ambiguous``.
+    Raises ``UserError``: ``name_ambiguous``, ``job_unfinished``.
     """
     if not NAME.fullmatch(text):
         return None
@@ -131,14 +133,36 @@ def find_voice(text: str, where: str, settings: Settings, runner: Runner) -> Pat
     found = [place / tail for place in places for tail in VOICE_TAILS if (place / tail / "config.json").is_file()]
     found = found or [place for place in places if (place / "config.json").is_file()]
     if not found and settings.home.exists():
-        found = [voice for name, voice in _trained_voices(runner) if name == text]
+        maker = find_maker([place / tail for place in places for tail in VOICE_TAILS], runner)
+        if maker is not None and maker[0].job_id in awaited:
+            return maker[1]
+        if maker is not None:
+            raise unfinished_input(f"{where}={text!r}", maker[0])
+        trained = [voice for name, voice in _trained_voices(runner) if name == text]
+        named = _named_voices(settings)
+        found = [voice for voice in trained if voice.resolve() not in named] or trained
     here = _voice_in(settings.roots[0] / text)
     return _only([*([here] if here is not None else []), *found], text, where)
 
 
-def list_trained(runner: Runner) -> dict[str, Path]:
-    """Return the voices that jobs have trained, by their speakers; of two with one name the newest."""
-    return dict(reversed(list(_trained_voices(runner))))
+def list_trained(settings: Settings, runner: Runner) -> dict[str, Path]:
+    """Return the voices without a name of their own that jobs have trained, by their speakers, of two the newest."""
+    named = _named_voices(settings)
+    return {name: voice for name, voice in reversed(list(_trained_voices(runner))) if voice.resolve() not in named}
+
+
+def is_voice_elsewhere(name: str, settings: Settings, runner: Runner) -> bool:
+    """Return whether a name means a voice that does not lie in the home's ``voices``."""
+    here = settings.roots[0]
+    if any(_voice_in(place) is not None for place in (here / name, here / "voices" / name)):
+        return True
+    return settings.home.exists() and name in list_trained(settings, runner)
+
+
+def _named_voices(settings: Settings) -> set[Path]:
+    """Return the voices that have the name of a folder of ``voices``."""
+    folders = [folder for base in _bases(settings) for folder in _below(base / "voices")]
+    return {voice.resolve() for voice in map(_voice_in, folders) if voice is not None}
 
 
 def _trained_voices(runner: Runner) -> Iterator[tuple[str, Path]]:
@@ -152,11 +176,9 @@ def _trained_voices(runner: Runner) -> Iterator[tuple[str, Path]]:
                 yield str(name), voice
 
 
-def nearest_voice(text: str, settings: Settings) -> str:
-    """Return `` Did you mean 'anna'?`` of the voices that ``find_voice`` finds; empty when none is near."""
-    known = {path.name for base in _bases(settings) for path in _below(base / "voices")}
-    near = closest(text, sorted(known))
-    return f" Did you mean {near!r}?" if near else ""
+def describe_voices(text: str, settings: Settings, runner: Runner) -> str:
+    """Return `` Did you mean 'anna'? Known: anna, bea.`` of the voices that ``find_voice`` finds."""
+    return _describe_known("voice", text, sorted(list_all_voices(settings, runner)))
 
 
 def _output(kind: str, holds: str) -> Output | None:
@@ -213,13 +235,20 @@ def _only(found: Iterable[Path], text: str, where: str) -> Path | None:
 
 
 def _unknown(what: str, text: str, where: str, known: list[str]) -> UserError:
-    near = closest(text, known)
-    meant = f" Did you mean {near!r}?" if near else ""
-    listed = f"Known: {', '.join(known[:20])}." if known else f"No {what} was made here yet."
     return UserError(
         f"{what}_unknown",
-        f"{where}={text!r} is neither a {what} nor a path here.{meant} {listed}",
+        f"{where}={text!r} is neither a {what} nor a path here.{_describe_known(what, text, known)}",
         f"Give the name of a {what}, or a path.",
+    )
+
+
+def _describe_known(what: str, text: str, known: list[str]) -> str:
+    """Return which of the known names is near, and the names."""
+    near = closest(text, known)
+    meant = f" Did you mean {near!r}?" if near else ""
+    more = ", …" if len(known) > MOST_NAMED else ""
+    return f"{meant} " + (
+        f"Known: {', '.join(known[:MOST_NAMED])}{more}." if known else f"No {what} was made here yet."
     )
 
 
@@ -244,7 +273,7 @@ def list_voices(settings: Settings) -> dict[str, Path]:
 
 def list_all_voices(settings: Settings, runner: Runner) -> dict[str, Path]:
     """Return the folders of all voices by their names: those in ``voices``, and those that jobs have trained."""
-    made = list_trained(runner) if settings.home.exists() else {}
+    made = list_trained(settings, runner) if settings.home.exists() else {}
     return made | list_voices(settings)
 
 

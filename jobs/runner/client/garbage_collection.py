@@ -142,10 +142,10 @@ def _referenced(store: Store, rows: Iterable[JobRow], wanted: Iterable[str]) -> 
     """Of the wanted jobs, those that a job or a schedule that stays needs, directly or through others.
 
     A job's document holds its parameters with absolute paths and handles resolved, and a job's folder carries its id:
-    who reads another job's files names it.
+    who reads another job's files names it. A search or a refinement that goes on reads the records of its jobs again.
     """
     mentions = {row.id: find_job_ids(row.document) for row in rows}
-    for job, need in store.needs_of_unfinished():
+    for job, need in [*store.needs_of_unfinished(), *store.children_of_unfinished()]:
         mentions[job].add(need)
     candidates = set(wanted)
     reached = {job for document in store.schedule_documents() for job in find_job_ids(document)}

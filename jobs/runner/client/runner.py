@@ -18,6 +18,7 @@ from jobs.param_types import Strict
 from jobs.runner import artifacts, supervisor_launcher
 from jobs.runner.client import garbage_collection, submission
 from jobs.runner.client.job_status import StatusReader
+from jobs.runner.client.named_folders import NamedFolder
 from jobs.runner.client.unknown_job import unknown_job
 from jobs.runner.job_kind import JobKind
 from jobs.runner.machine import preflight
@@ -80,6 +81,7 @@ class Runner:
         max_run_s: float | None = None,
         backend: str | None = None,
         memory_mb: int | None = None,
+        folder: NamedFolder | None = None,
     ) -> Submission:
         """Submit a job: when this returns, the job is on disk and will run even if the caller is killed.
 
@@ -96,6 +98,7 @@ class Runner:
             max_run_s: longest time that one attempt may run, in seconds.
             backend: ``local`` or ``slurm``; else as the settings say.
             memory_mb: main memory that it needs: it waits until as much is available.
+            folder: the one that the caller left open.
 
         Raises:
             UserError: ``idempotency_conflict``, ``home_on_network``, ``disk_full``, ``environment_missing``,
@@ -103,31 +106,27 @@ class Runner:
                 supervisor that cannot be started is no error here, as the job is safe: the record's ``detail`` says so.
         """
         request = submission.SubmissionRequest(
-            kind, params, key, fingerprint, reuse, tuple(after), priority, not_before, max_run_s, backend, memory_mb
-        )
+            kind, params, key, fingerprint, reuse, tuple(after), priority, not_before, max_run_s, backend, memory_mb,
+            folder,
+        )  # fmt: skip
         row, created = submission.take(request, self._store, self._settings)
         if not self._store.connection.in_transaction:
             self._see_to(row)
             supervisor_launcher.wake(self.home)
         return Submission(self._record(row), created)
 
-    def check(self, kind: JobKind, params: Strict, **given: Any) -> JobRecord | None:
-        """Check what ``submit`` checks, and write nothing.
-
-        Args:
-            kind: as of ``submit``.
-            params: as of ``submit``.
-            given: the other arguments of ``submit``.
+    def check(self, kind: JobKind, params: Strict, **given: Any) -> tuple[JobRecord | None, Strict]:
+        """Check what ``submit`` checks, with its arguments, and write nothing.
 
         Returns:
-            The job that ``submit`` would find; None: it would make one.
+            The job that ``submit`` would find, None where it would make one; and the parameters with the job's folder.
 
         Raises:
             UserError: as ``submit``.
         """
         request = submission.SubmissionRequest(kind, params, **given)
-        row, _ = submission.check(request, self._store, self._settings, mark=False)
-        return None if row is None else self._record(row)
+        checked = submission.check(request, self._store, self._settings, mark=False)
+        return None if checked.known is None else self._record(checked.known), checked.params
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:

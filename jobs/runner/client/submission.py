@@ -13,6 +13,7 @@ from typing import Any
 from jobs.errors import UserError
 from jobs.param_types import Strict
 from jobs.runner import artifacts
+from jobs.runner.client.named_folders import OWN_FOLDER, NamedFolder
 from jobs.runner.client.output_check import check_outputs
 from jobs.runner.job_kind import JobKind
 from jobs.runner.machine import preflight
@@ -39,11 +40,12 @@ class SubmissionRequest:
     max_run_s: float | None = None
     backend: str | None = None
     memory_mb: int | None = None
+    folder: NamedFolder | None = None
 
     @property
     def spec_hash(self) -> str:
-        """SHA-256 of kind and parameters."""
-        spec = {"kind": self.kind.name, "params": self.params.model_dump(mode="json")}
+        """SHA-256 of kind and parameters, as the caller gave them."""
+        spec = {"kind": self.kind.name, "params": self.params.identity()}
         return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
 
     def backend_of(self, settings: Settings) -> str:
@@ -51,9 +53,22 @@ class SubmissionRequest:
         return "local" if self.kind.resource in ("director", "service") else self.backend or settings.backend
 
 
-def check(
-    request: SubmissionRequest, store: Store, settings: Settings, *, mark: bool
-) -> tuple[JobRow | None, list[str]]:
+@dataclass(frozen=True)
+class Checked:
+    """What a check has found.
+
+    Attributes:
+        known: the job that was submitted with the same key or does the same, which no other check is made for.
+        params: of the job, with its folder.
+        output_jobs: the jobs whose marks in the outputs the worker may believe.
+    """
+
+    known: JobRow | None
+    params: Strict
+    output_jobs: list[str]
+
+
+def check(request: SubmissionRequest, store: Store, settings: Settings, *, mark: bool) -> Checked:
     """Check a request, for a dry run and for a submission alike.
 
     Args:
@@ -61,10 +76,6 @@ def check(
         store: of the home; not made when it is missing.
         settings: of the caller.
         mark: whether to mark outputs of jobs from before the marks; a dry run writes nothing.
-
-    Returns:
-        The job that was submitted with the same key or does the same, which no other check is made for; and the jobs
-        whose marks in the outputs the worker may believe.
 
     Raises:
         UserError: ``idempotency_conflict``, ``backend_unknown``, ``home_on_network``, ``disk_full``,
@@ -78,11 +89,26 @@ def check(
     if store.exists:  # else it has no job, and a look would make it
         known = _by_key(request, store) or _by_fingerprint(request, store, settings)
     if known is not None:
-        return known, []
+        stored = json.loads(known.document)["params"]
+        placed = {request.folder.parameter: stored.get(request.folder.parameter, "")} if request.folder else {}
+        return Checked(known, request.params.model_copy(update=placed), [])
     preflight.check(settings, request.kind.environment, request.backend_of(settings), request.memory_mb)
     check_needed(request.after, store)
-    output_jobs = check_outputs(request.kind, request.params, store, settings.home, mark=mark)
-    return None, sorted({*output_jobs, *request.after})
+    return _place(request, store, settings, mark=mark)
+
+
+def _place(request: SubmissionRequest, store: Store, settings: Settings, *, mark: bool) -> Checked:
+    """Choose the folder that the caller left open, and check the outputs.
+
+    Work that goes on in its job's own folder stays there.
+    """
+    params, folder = request.params, request.folder
+    if folder is not None and not (folder.parameter == OWN_FOLDER and _find_former(request, store, settings)):
+        is_looked_for = request.reuse and request.fingerprint is not None and store.exists
+        same = store.with_fingerprint(request.kind.name, request.fingerprint or "") if is_looked_for else []
+        params = params.model_copy(update={folder.parameter: str(folder.choose(same, store))})
+    output_jobs = check_outputs(request.kind, params, store, settings.home, mark=mark)
+    return Checked(None, params, sorted({*output_jobs, *request.after}))
 
 
 def take(request: SubmissionRequest, store: Store, settings: Settings) -> tuple[JobRow, bool]:
@@ -91,11 +117,11 @@ def take(request: SubmissionRequest, store: Store, settings: Settings) -> tuple[
     Raises:
         UserError: as ``check``; ``home_unusable``.
     """
-    known, output_jobs = check(request, store, settings, mark=True)
-    if known is not None and (request.key is None or store.by_key(request.key) is not None):
-        return known, False
+    checked = check(request, store, settings, mark=True)
+    if checked.known is not None and (request.key is None or store.by_key(request.key) is not None):
+        return checked.known, False
     try:
-        return _write(request, store, settings, output_jobs)
+        return _write(request, store, settings, checked)
     except sqlite3.OperationalError as error:
         raise UserError(
             "disk_full" if "full" in str(error) else "home_unusable",
@@ -104,7 +130,7 @@ def take(request: SubmissionRequest, store: Store, settings: Settings) -> tuple[
         ) from error
 
 
-def _write(request: SubmissionRequest, store: Store, settings: Settings, output_jobs: list[str]) -> tuple[JobRow, bool]:
+def _write(request: SubmissionRequest, store: Store, settings: Settings, checked: Checked) -> tuple[JobRow, bool]:
     """Look again under the write lock, where no other caller can be faster, and insert."""
     with store.transaction() as connection:
         known = _by_key(request, store)
@@ -115,8 +141,10 @@ def _write(request: SubmissionRequest, store: Store, settings: Settings, output_
             if request.key is not None:
                 store.remember_key(connection, request.key, reusable.id, request.spec_hash)
             return reusable, False
-        document = _document(request, settings) | {"output_jobs": output_jobs}
-        if (former := _find_former(request, store, Home(settings.home))) is not None:
+        if request.folder is not None:  # another job may have got it since
+            checked = _place(request, store, settings, mark=True)
+        document = _document(request, settings, checked)
+        if (former := _find_former(request, store, settings)) is not None:
             document |= {"continues": former}
         job_id = _new_id(request.kind.name, document["created_at"], store)
         row = {
@@ -185,19 +213,23 @@ def _by_fingerprint(request: SubmissionRequest, store: Store, settings: Settings
     return None
 
 
-def _find_former(request: SubmissionRequest, store: Store, home: Home) -> str | None:
+def _find_former(request: SubmissionRequest, store: Store, settings: Settings) -> str | None:
     """Return the newest job of the same call that was stopped or has failed, and left something in its own folder."""
-    if request.fingerprint is None or not request.reuse:
+    if request.fingerprint is None or not request.reuse or not store.exists:
         return None
+    home = Home(settings.home)
     rows = store.ended_early(request.kind.name, request.fingerprint)
     return next((row.id for row in rows if home.out(row.id).is_dir() and not home.collected(row.id).exists()), None)
 
 
-def _document(request: SubmissionRequest, settings: Settings) -> dict[str, Any]:
+def _document(request: SubmissionRequest, settings: Settings, checked: Checked) -> dict[str, Any]:
     """Build the job's document: all that the worker needs, and all that is needed to repeat the run."""
+    placed = request.folder.parameter if request.folder is not None else ""
     return {
         "kind": request.kind.name,
-        "params": request.params.model_dump(mode="json"),
+        "params": checked.params.model_dump(mode="json"),
+        "placed": [placed] if placed and getattr(checked.params, placed) else [],
+        "output_jobs": checked.output_jobs,
         "fingerprint": request.fingerprint,
         "entry": request.kind.entry,
         "spec": _module_of(request.kind),

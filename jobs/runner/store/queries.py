@@ -51,6 +51,11 @@ class Queries(StoreConnection):
             fingerprint, kind,
         )  # fmt: skip
 
+    def with_fingerprint(self, kind: str, fingerprint: str) -> list[JobRow]:
+        """Jobs with this fingerprint in any state, newest first."""
+        query = "SELECT * FROM jobs WHERE fingerprint = ? AND kind = ? ORDER BY seq DESC LIMIT 20"
+        return self._many(query, fingerprint, kind)
+
     def with_text(self, kind: str, text: str) -> list[JobRow]:
         """Jobs of a kind whose document holds a text, newest first; at most 100."""
         query = "SELECT * FROM jobs WHERE kind = ? AND instr(document, ?) ORDER BY seq DESC LIMIT 100"
@@ -76,6 +81,13 @@ class Queries(StoreConnection):
         """(job, the job that it waits for) of all jobs that are not finished."""
         query = f"SELECT job, needs FROM deps JOIN jobs ON jobs.id = deps.job WHERE state IN {LIVE_SQL}"
         return [(str(row["job"]), str(row["needs"])) for row in self.connection.execute(query)]
+
+    def children_of_unfinished(self) -> list[tuple[str, str]]:
+        """(job, child) of all jobs that are not finished and have started others; see ``parents``."""
+        live = {str(row["id"]) for row in self.connection.execute(f"SELECT id FROM jobs WHERE state IN {LIVE_SQL}")}
+        keys = self.connection.execute("SELECT job, key FROM keys WHERE key >= 'child:' AND key < 'child;'")
+        pairs = [(str(key).split(":")[1], str(job)) for job, key in keys]
+        return [(parent, child) for parent, child in pairs if parent in live]
 
     def schedule_documents(self) -> list[str]:
         """Return the documents of all schedules, as JSON."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.dataset.split import SPLIT_RULE
+from jobs.qwen.model_files import is_of_toy
 from jobs.qwen.precision import DeviceInfo, training_precision
 from jobs.settings import Settings
 from jobs.training.data.batch_sampler import LengthBatchSampler
@@ -127,7 +128,7 @@ def _plan_settings(
     return {
         "epochs": config.epochs,
         **({"ends": ends} if is_short else {}),
-        **({"toy": TOY_LIMITS} if params.base_model == "toy" else {}),
+        **({"toy": TOY_LIMITS} if is_of_toy(params.base_model) else {}),
         "optimizer_steps": config.total_steps,
         "lr": config.lr,
         "schedule": f"{config.warmup_steps} steps of warm-up, then "

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from jobs.qwen.model_files import is_of_toy
 from jobs.settings import Settings
 from jobs.training.params import TOY_LR, Params
 from jobs.training.planning.hyperparams import read_hyperparams
@@ -61,7 +62,7 @@ def default_lr(params: Params) -> float:
     With adapters the progress of a step grows with their scale times their rank: with alpha, and with rsLoRA also with
     the root of the rank (measured: a rank of 64 with alpha 128 needs a third of the rate; arithmetic: a quarter).
     """
-    if params.base_model == "toy":
+    if is_of_toy(params.base_model):
         return TOY_LR[params.method]
     lr = DEFAULT_LR[params.method]
     if params.method == "full":

@@ -20,7 +20,7 @@ from jobs.runner.models import JobRecord
 from server.web.calls import call_tool, context_of, read_fields
 from server.web.job_rows import JobRow, make_row
 from server.web.rendering import render
-from tools.core.call_text import chosen
+from tools.core.call_text import call_of
 from tools.core.registry import find_kind_tool
 
 NARRATION = "narrate"
@@ -90,7 +90,7 @@ async def again(request: Request) -> Response:
     record, tool = _find(request.path_params["job_id"], context_of(request).runner).ready, find_kind_tool(NARRATION)
     assert record is not None
     assert tool is not None
-    view = await call_tool(request, tool.name, chosen(record.params, tool.args) | {"takes": takes})
+    view = await call_tool(request, tool.name, call_of(record, tool.args) | {"takes": takes})
     return render(request, "started", view=view, is_dry_run=False)
 
 

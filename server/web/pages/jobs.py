@@ -18,7 +18,7 @@ from server.web.job_rows import draw_curves, make_row, read_rows, signature, sor
 from server.web.machine import Machine
 from server.web.pages.training import TRAINING, show_training
 from server.web.rendering import render
-from tools.core.call_text import chosen
+from tools.core.call_text import call_of
 from tools.core.registry import find_kind_tool
 from tools.get_artifact import MEDIA_TYPES, guess_mime_type, is_text
 
@@ -115,7 +115,7 @@ async def again(request: Request) -> Response:
     tool = find_kind_tool(record.kind)
     if tool is None:
         raise HTTPException(400, f"No tool starts jobs of the kind {record.kind}")
-    arguments = chosen(record.params, tool.args) | {"dry_run": bool(form.get("dry_run")), "reuse": False}
+    arguments = call_of(record, tool.args) | {"dry_run": bool(form.get("dry_run")), "reuse": False}
     answer = await call_tool(request, tool.name, arguments)
     return render(request, "started", view=getattr(answer, "job", answer), is_dry_run=bool(form.get("dry_run")))
 

@@ -19,7 +19,7 @@ from jobs.training.extension import kept_step
 from jobs.training.sample_list import ListedSample, describe_source, read_samples, source_order
 from server.web.calls import call_tool, context_of
 from server.web.rendering import render
-from tools.core.call_text import chosen
+from tools.core.call_text import call_of
 from tools.core.registry import find_kind_tool
 
 TRAINING = "training"
@@ -73,7 +73,7 @@ async def make_voice(request: Request) -> Response:
     tool = find_kind_tool(TRAINING)
     if record.state != "cancelled" or step is None or tool is None:
         raise UserError("nothing_to_extend", "This training has no state to make a voice of.", "Start it again.")
-    wanted = chosen(record.params, tool.args) | {"max_steps": step, "extend": record.job_id}
+    wanted = call_of(record, tool.args) | {"max_steps": step, "extend": record.job_id}
     view = await call_tool(request, tool.name, wanted)
     return render(request, "started", view=view, is_dry_run=False)
 

@@ -36,11 +36,10 @@ def digest(folder: Path) -> str:
 def test_the_loop_rates_every_round_beside_the_clone_and_keeps_the_best(
     live_settings: Settings, make: Callable[..., Params], tmp_path: Path
 ) -> None:
-    runner = Runner(live_settings)
+    runner, named = Runner(live_settings), tmp_path / "voices" / "anna"
+    params = make(max_iterations=1, quality_threshold=4.5, texts=TEXTS[:1], voice_dir=str(named))
 
-    job = runner.wait(
-        runner.submit(KIND, make(max_iterations=1, quality_threshold=4.5, texts=TEXTS[:1])).job.job_id, BOUND_S
-    )
+    job = runner.wait(runner.submit(KIND, params).job.job_id, BOUND_S)
 
     assert job.state == "succeeded", job
     assert job.result is not None
@@ -58,7 +57,9 @@ def test_the_loop_rates_every_round_beside_the_clone_and_keeps_the_best(
         assert one["uncapped"] == pytest.approx(ratings["summary"]["mean"], abs=0.01)
         assert one["low"] <= one["uncapped"] <= one["high"]
     best = folder / "checkpoints" / f"iteration_{job.result['best_iteration']}" / "voice"
-    assert digest(folder / "final_model") == digest(best)
+    assert digest(folder / "final_model") == digest(named / "voice") == digest(best)
+    assert job.result["voice"] == str(named / "voice")
+    assert [path.name for path in sorted(named.iterdir())] == [".tts-train", "voice"]
     assert list_undeclared(KIND, out_dir=folder) == []
     assert "did not help" in job.result["verdict"]  # noise cannot be better than noise
     assert job.result["zero_shot"] == rounds[0]["uncapped"]

@@ -274,6 +274,7 @@ class CountParams(Strict):
 
     n: int
     stop: str = ""
+    out_dir: OutputPath = ""
 
 
 class Counted(Strict):
@@ -284,8 +285,8 @@ class Counted(Strict):
 
 
 def count(params: CountParams, context: JobContext) -> Counted:
-    """Count in the job's own folder, from what is there; at ``stop`` wait, or fail where it says so."""
-    kept = context.folder / "out" / "count"
+    """Count in a folder, from what is there; at ``stop`` wait, or fail where it says so."""
+    kept = (Path(params.out_dir) if params.out_dir else context.folder / "out") / "count"
     kept.parent.mkdir(exist_ok=True)
     first = last = int(kept.read_text()) if kept.exists() else 0
     while last < params.n:
@@ -300,4 +301,6 @@ def count(params: CountParams, context: JobContext) -> Counted:
     return Counted(first=first, last=last)
 
 
-COUNT = JobKind(name="count", params=CountParams, result=Counted, entry="tiny_kinds:count")
+COUNT = JobKind(
+    name="count", params=CountParams, result=Counted, entry="tiny_kinds:count", makes={"out_dir": ("count",)}
+)

@@ -1,8 +1,9 @@
 """Rounds of ``kill -9``: real processes are killed at random moments, then every promise is checked.
 
-A round submits jobs from a process of its own, kills its target somewhere in the first second, lets a client look once
-(as a polling agent does), and waits for the end of everything. The store is compared with the journals that the
-workers wrote themselves.
+A round submits jobs from a process of its own, kills its target at a random moment, lets a client look once (as a
+polling agent does), and waits for the end of everything. The store is compared with the journals that the workers
+wrote themselves. The moment counts from what the round has come to, not from its start, so that a kill finds its target
+on a busy machine, too.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from jobs.files.records import read_record
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord
 from jobs.runner.paths import Home
-from jobs.runner.store import Store
+from jobs.runner.store import JobRow, Store
 from jobs.settings import PROJECT_ROOT, Settings
-from tests.support.processes import find_processes
+from tests.support.processes import find_processes, was_started_with
 
 HERE = Path(__file__).resolve().parent
 EXIT_CODE = 7
@@ -31,6 +32,7 @@ ONE = ("server", "supervisor", "shim", "worker")
 TARGETS = (*ONE, "shim+supervisor", "worker+shim", "worker+supervisor", "server+supervisor+shim+worker")
 JOBS_A_ROUND = 4
 BOUND_S = 90.0
+PAUSE_S, LONGEST_WAIT_S = 0.01, 0.6
 
 
 @dataclass
@@ -39,6 +41,7 @@ class Tally:
 
     Attributes:
         rounds: rounds played.
+        kills: processes that were alive when they were killed.
         acknowledged: jobs whose submission was acknowledged.
         exact: right state with the exact exit code.
         code_unknown: right state, exit code not known.
@@ -49,6 +52,7 @@ class Tally:
     """
 
     rounds: int = 0
+    kills: int = 0
     acknowledged: int = 0
     exact: int = 0
     code_unknown: int = 0
@@ -73,7 +77,7 @@ class Chaos:
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder, self.seed = folder, seed
-        self._dice = random.Random(seed)
+        self._rng = random.Random(seed)
         python = folder / "envs" / "ml" / "bin" / "python"
         python.parent.mkdir(parents=True)
         python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
@@ -99,19 +103,17 @@ class Chaos:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        ready = self.folder / f"{name}.ready"
-        while not ready.exists() and submitter.poll() is None:  # else a busy machine's server dies before it submits
-            time.sleep(0.01)
-        time.sleep(self._dice.uniform(0.0, 1.0))
-        to_cancel = self._dice.random() < 0.2
-        self._kill(target, submitter)
+        self._wait_for(target, name, submitter)
+        time.sleep(self._rng.uniform(0.0, LONGEST_WAIT_S))
+        to_cancel = self._rng.random() < 0.2
+        n_kills = self._kill(target, submitter)
         submitter.wait(BOUND_S)
         runner = Runner(self.settings)
         runner.list()  # a polling client sees to the supervisor
         promised = self._acknowledged(name)
         if to_cancel and promised:
             runner.cancel(promised[-1][0])
-        tally = Tally(rounds=1, acknowledged=len(promised))
+        tally = Tally(rounds=1, kills=n_kills, acknowledged=len(promised))
         for job_id, place, ends in promised:
             journal = self.folder / f"{name}-{place}.journal"
             self._judge(runner, job_id, journal, ends, tally, f"round {name} ({target})")
@@ -127,8 +129,30 @@ class Chaos:
         os.environ["PYTHONPATH"] = f"{PROJECT_ROOT}:{HERE}"  # also for the supervisor that this process starts
         return self.settings.to_environment()
 
-    def _kill(self, target: str, submitter: subprocess.Popen[bytes]) -> None:
-        pids = []
+    def _wait_for(self, target: str, name: str, submitter: subprocess.Popen[bytes]) -> None:
+        """Wait for the beginning of a random part of the round.
+
+        A server has begun to submit, or has submitted some jobs; of others a job is claimed, or its process is there.
+        """
+        ready, deadline = self.folder / f"{name}.ready", time.monotonic() + BOUND_S
+        n_submitted = self._rng.randrange(JOBS_A_ROUND)
+        process = "pid" if "worker" in target else "shim"
+        is_process_awaited = self._rng.random() < 0.7
+        while time.monotonic() < deadline:
+            is_ended = submitter.poll() is not None
+            if "server" in target:
+                is_begun = is_ended or (ready.exists() and len(self._acknowledged(name)) >= n_submitted)
+            else:
+                is_begun = bool(self._pids(process) if is_process_awaited else self._started()) or (
+                    is_ended and not Store(self.home).has_live_jobs()
+                )
+            if is_begun:
+                return
+            time.sleep(PAUSE_S)
+
+    def _kill(self, target: str, submitter: subprocess.Popen[bytes]) -> int:
+        """Kill the processes of a target; return the number that were alive."""
+        pids, n_kills = [], 0
         for part in target.split("+"):
             match part:
                 case "server":
@@ -138,16 +162,20 @@ class Chaos:
                         pids.append(int(self.home.supervisor_lock.read_text()))
                 case "shim" | "worker":
                     pids += self._pids("shim" if part == "shim" else "pid")
-        self._dice.shuffle(pids)
+        self._rng.shuffle(pids)
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                if was_started_with(pid, "TTS_TRAIN_HOME", self.settings.home):  # else the pid is another's by now
+                    os.kill(pid, signal.SIGKILL)
+                    n_kills += 1
+        return n_kills
+
+    def _started(self) -> list[JobRow]:
+        return Store(self.home).in_state("starting", "running") if self.home.database.exists() else []
 
     def _pids(self, which: str) -> list[int]:
-        if not self.home.database.exists():
-            return []
         found = []
-        for row in Store(self.home).in_state("starting", "running"):
+        for row in self._started():
             start = read_record(self.home.attempt(row.id, row.attempt).start)
             if start and which in start:  # a supervisor that notes a worker itself knows no shim
                 found.append(int(start[which]))

@@ -80,7 +80,7 @@ async def test_outputs_that_were_not_given_go_where_they_are_expected(context: T
     assert would_run(book)["out_dir"] == str(context.settings.home / "datasets" / "horus")
     assert would_run(clips)["out_dir"] == str(context.settings.home / "datasets" / "speaker")
     assert would_run(codes)["out"] == str(work / "train_manifest_qwen3.jsonl")
-    assert would_run(voice)["out_dir"] == ""
+    assert would_run(voice)["out_dir"] == str(context.settings.home / "voices" / "work")
     assert would_run(takes)["out_dir"] == ""
 
 

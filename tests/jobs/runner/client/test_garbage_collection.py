@@ -107,6 +107,22 @@ def test_what_a_waiting_job_or_a_schedule_will_read_stays(
     runner.cancel(waiting)
 
 
+def test_the_jobs_of_a_search_stay_as_long_as_it_goes_on(
+    runner: Runner, store: Store, finished: Callable[..., str]
+) -> None:
+    from tiny_kinds import ADD, AddParams
+
+    parent = runner.submit(ADD, AddParams(), not_before=4e9).job.job_id
+    child = finished(31)
+    with store.transaction() as connection:
+        store.remember_key(connection, f"child:{parent}:trial-0", child, "")
+
+    assert runner.collectable(older_than_s=DAY_S).taken == []
+    assert runner.collectable(older_than_s=DAY_S).n_referenced == 1
+    runner.cancel(parent)
+    assert [item.job_id for item in runner.collectable(older_than_s=DAY_S).taken] == [child]
+
+
 def test_a_collected_job_is_not_reused(runner: Runner, finished: Callable[..., str]) -> None:
     from tiny_kinds import ADD, AddParams
 

@@ -99,7 +99,7 @@ def test_outputs_of_jobs_from_before_marks_are_known_by_the_store(
     with store.transaction() as connection:  # as a version wrote it that made no marks
         connection.execute("UPDATE jobs SET document = json_remove(document, '$.output_jobs') WHERE id = ?", (old,))
 
-    assert Runner(settings).check(KIND, Params(out_dir=str(tmp_path / "out"), n=2)) is None
+    assert Runner(settings).check(KIND, Params(out_dir=str(tmp_path / "out"), n=2))[0] is None
     assert not (tmp_path / "out" / RECORDS).exists()  # a dry run writes nothing
     assert submit(out_dir=str(tmp_path / "out"), n=2)
     assert (tmp_path / "out" / RECORDS).is_dir()
@@ -142,7 +142,7 @@ def test_marks_hold_in_a_home_that_was_moved(settings: Settings, tmp_path: Path)
     new, other = (Params(out_dir=str(moved.home / "voices" / name)) for name in ("anna", "berta"))
     shutil.copytree(moved.home / "voices" / "anna", moved.home / "voices" / "berta")
 
-    assert Runner(moved).check(KIND, new, reuse=False) is None
+    assert Runner(moved).check(KIND, new, reuse=False)[0] is None
     assert refusal(lambda: Runner(moved).check(KIND, other, reuse=False)).code == "output_not_ours"  # a copy
 
 

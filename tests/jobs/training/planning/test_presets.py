@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from jobs.training.params import Params
 from jobs.training.planning import presets
 from jobs.training.planning.memory_fit import CARD_RESERVE, MemoryBudget, estimate_run_memory
 from jobs.training.planning.model_dims import RELEASED
-from jobs.training.planning.presets import LARGE, SMALL, preset_for, preset_gib, preset_settings, suggest
+from jobs.training.planning.presets import LARGE, SMALL, default_lr, preset_for, preset_gib, preset_settings, suggest
 
 LONG_CLIPS = [ClipSize(375, 450)] * 20  # 30 s, fifteen characters a second
 
@@ -113,3 +115,19 @@ def test_settings_beside_a_preset_are_kept_and_its_memory_stays_the_one_to_plan_
     chosen = suggest(params_of(preset="8gb", gpu_memory_gb=6), {"preset", "gpu_memory_gb"}, settings)
 
     assert chosen == {"preset": "8gb", "gpu_memory_gb": 6, **SMALL["8gb"]}
+
+
+@pytest.mark.parametrize(
+    ("card", "lr"),
+    [
+        ({"base_model": "toy", "base_card": None}, 5e-3),
+        ({"base_model": "/voices/anna/voice", "base_card": {"base_model": "toy", "base_card": None}}, 5e-3),
+        ({"base_model": "Qwen/Qwen3-TTS-12Hz-0.6B-Base", "base_card": None}, 5e-6),
+        ({}, 5e-6),
+        ([], 5e-6),
+    ],
+)
+def test_a_voice_of_the_toy_is_trained_at_the_toys_rate(tmp_path: Path, card: object, lr: float) -> None:
+    (tmp_path / "tts_train.json").write_text(json.dumps(card))
+
+    assert default_lr(params_of(base_model=str(tmp_path))) == lr
