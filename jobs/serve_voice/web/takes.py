@@ -43,7 +43,8 @@ async def takes(request: Request) -> Response:
     wanted = _read(await read_body(request, MOST_BODY_BYTES))
     engine = host.find_folder(wanted.folder)
     model = engine.served.describe()
-    speaker, language = model.speaker(wanted.speaker), model.language(wanted.language)
+    speaker = model.speaker(wanted.speaker)
+    language = model.language(wanted.language, speaker)
     model.check_instruct(wanted.instruct)
     queue = SoundQueue()
     everything = [
