@@ -1,4 +1,4 @@
-"""What the lines of a transcripts file say beside text and audio, and what is assumed where they say nothing."""
+"""References and languages that the lines of a transcripts file name, and notes on the lines that name none."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
