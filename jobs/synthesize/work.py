@@ -84,7 +84,8 @@ def run(params: Params, context: JobContext) -> Result:
 
 def _prepare_voice(number: int, name: str, params: Params, context: JobContext) -> RequestedVoice:
     model = describe_model(resolve_model(name, context.settings))
-    speaker, language = model.speaker(params.speaker), model.language(params.language)
+    speaker = model.speaker(params.speaker)
+    language = model.language(params.language, speaker)
     model.check_instruct(params.instruct)
     reference = _reference(params) if name == params.model else None
     requests = _take_requests(number, params, model, speaker, language, reference)

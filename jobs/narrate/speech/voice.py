@@ -89,7 +89,8 @@ def prepare_voice(params: Params, settings: Settings) -> Voice:
         UserError: those of ``resolve_model``, ``describe_model`` and ``read_clip``.
     """
     model = describe_model(resolve_model(params.model, settings))
-    speaker, language = model.speaker(params.speaker), model.language(params.language)
+    speaker = model.speaker(params.speaker)
+    language = model.language(params.language, speaker)
     model.check_instruct(params.instruct)
     model.check_reference(is_given=params.ref_audio is not None)
     instruct = (params.instruct or "").strip() or None

@@ -224,7 +224,8 @@ def load_synthesizer(
         UserError: ``speaker_unknown``, ``speaker_missing``, ``language_unknown``, ``instruct_not_supported``,
             ``ref_audio_missing``, ``ref_audio_not_used``, ``reference_too_short``, ``cuda_oom``.
     """
-    chosen, spoken = model.speaker(speaker), model.language(language)
+    chosen = model.speaker(speaker)
+    spoken = model.language(language, chosen)
     model.check_instruct(instruct)
     model.check_reference(is_given=reference is not None)
     _check_length(reference)

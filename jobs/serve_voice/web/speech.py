@@ -38,7 +38,7 @@ async def speech(request: Request) -> Response:
     host: VoiceHost = request.app.state.host
     wanted = read_request(await read_body(request, MOST_BODY_BYTES))
     found = host.find(wanted.model, wanted.voice_name)
-    language = found.model.language(wanted.language)
+    language = found.model.language(wanted.language, found.speaker)
     found.model.check_instruct(wanted.instructions)
     queue = SoundQueue()
     utterance = Utterance(

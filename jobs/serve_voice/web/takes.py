@@ -47,7 +47,8 @@ async def takes(request: Request) -> Response:
     wanted = _read(await read_body(request, MOST_BODY_BYTES))
     model_thread = host.find_folder(wanted.folder)
     model = model_thread.served.describe()
-    speaker, language = model.speaker(wanted.speaker), model.language(wanted.language)
+    speaker = model.speaker(wanted.speaker)
+    language = model.language(wanted.language, speaker)
     model.check_instruct(wanted.instruct)
     queue = SoundQueue()
     everything = [

@@ -202,6 +202,7 @@ class TrainingLoop:
 
     def _train_step(self) -> tuple[list[float], int]:
         """Make one optimiser step. Returns its row of the history and the frames trained by all processes."""
+        self.train.turn_to(self.step)
         micro_batches = self.sampler.micro_batches_of(self.step)
         config = self.config
         lr = learning_rate(
