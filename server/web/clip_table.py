@@ -13,7 +13,8 @@ from pydantic import ConfigDict, Field
 
 from jobs.dataset.corrections.base import MANIFEST, REJECTIONS, count_applied, find_base
 from jobs.dataset.corrections.edits import Edit, EditIndex, fold
-from jobs.dataset.corrections.record import place_key, read_corrections, record_of
+from jobs.dataset.corrections.places import place_key
+from jobs.dataset.corrections.record import read_corrections, record_of
 from jobs.dataset.manifest import (
     MAX_QUALITY_VALUES,
     ClipSeconds,
@@ -54,7 +55,7 @@ class ClipLine:
 
     Attributes:
         number: place in the table, from 0.
-        key: see ``jobs.dataset.corrections.record.key_of``.
+        key: see ``jobs.dataset.corrections.places.key_of``.
         audio: name of its file; empty: there is none.
         text: as the ingest has it.
         reason: of a rejection; empty for a clip.

@@ -10,7 +10,8 @@ from jobs.dataset.corrections.base import MANIFEST, REJECTIONS, keep_base, repla
 from jobs.dataset.corrections.cutting import NEAR_S, ClipCutter
 from jobs.dataset.corrections.edits import Edit, EditIndex, fold
 from jobs.dataset.corrections.neighbours import Neighbours
-from jobs.dataset.corrections.record import CORRECTION_OF, CORRECTIONS, Part, key_of, read_corrections, record_of
+from jobs.dataset.corrections.places import key_of
+from jobs.dataset.corrections.record import CORRECTION_OF, CORRECTIONS, Part, read_corrections, record_of
 from jobs.dataset.manifest import BEFORE_CORRECTIONS, Clip, Rejection, RejectionError, Source, read_rows, write_rows
 from jobs.dataset.rejection_reasons import DROPPED
 from jobs.runner.worker.context import JobContext

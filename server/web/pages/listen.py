@@ -19,7 +19,7 @@ from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from jobs.dataset.audio_roots import AudioRoots
-from jobs.dataset.corrections.record import PlacedRow
+from jobs.dataset.corrections.places import PlacedRow
 from jobs.dataset.manifest import read_rows
 from jobs.dataset.takes import TAKES_NAME
 from jobs.errors import UserError
