@@ -32,6 +32,7 @@ from tools.inputs.references import (
 )
 
 HANDLE_PREFIX = "artifact://"
+RELEASED = "Qwen/"  # owner of the released models
 HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
 # Names that faster-whisper 1.2 resolves to hub ids itself (its utils._MODELS).
 WHISPER_SIZES = frozenset(
@@ -187,8 +188,15 @@ def _resolve_model(text: str, where: str, settings: Settings, runner: Runner, aw
             return str(inside_roots(stopped, where, settings))
         text = find_job_output(text, "voice", where, runner, awaited)
     is_path = text.startswith(("/", "~", "./", "../")) or text in (".", "..")
-    if not is_path and HUB_ID.fullmatch(text) and not (settings.roots[0] / text).is_dir():
-        return text
+    if not is_path and HUB_ID.fullmatch(text):
+        if not (settings.roots[0] / text).is_dir():
+            return text
+        if text.startswith(RELEASED):
+            raise UserError(
+                "name_ambiguous",
+                f"{where}={text!r} is a released model, and a folder in the working directory.",
+                f"Write ./{text} for the folder; give the folder another name to use the released model.",
+            )
     path = inside_roots(text, where, settings)
     refuse_special(path)
     named = None if is_path else find_voice(text, where, settings, runner, awaited)
