@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, read_clip, write_clip
 from jobs.dataset.manifest import LONGEST_TEXT
 from jobs.files.folders import make_folder, remove
-from jobs.narrate.report.book_index import MOST_REASONS
+from jobs.narrate.params import MOST_REASONS
 from jobs.rating.measurements import Measurements
 from jobs.runner.worker.journal import Journal
 
