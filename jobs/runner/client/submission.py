@@ -54,7 +54,7 @@ class SubmissionRequest:
 
 
 @dataclass(frozen=True)
-class Checked:
+    """Outcome of a check of a submission.
     """What a check has found.
 
     Attributes:
