@@ -54,8 +54,8 @@ class SubmissionRequest:
 
 
 @dataclass(frozen=True)
+class Checked:
     """Outcome of a check of a submission.
-    """What a check has found.
 
     Attributes:
         known: the job that was submitted with the same key or does the same, which no other check is made for.
