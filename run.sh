@@ -20,6 +20,9 @@ CODE="${TTS_TRAIN_CODE:-$ROOT}"
 TOOLS="${TTS_TRAIN_TOOLS:-$DATA/.tools}"
 LOCKS="$CODE/jobs/environments/locks"
 PYTHON_RANGE="${TTS_TRAIN_PYTHON:->=3.11,<3.14}"
+case "$ENVS" in /*) ;; *) ENVS="$PWD/$ENVS" ;; esac
+case "$TOOLS" in /*) ;; *) TOOLS="$PWD/$TOOLS" ;; esac
+case "$PYTHON_RANGE" in /* | [!.]*) ;; *) PYTHON_RANGE="$PWD/$PYTHON_RANGE" ;; esac
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$1"; exit "${2:-1}"; }
@@ -68,11 +71,11 @@ find_uv() {
     rm -rf "$TOOLS/uv"
     mkdir -p "$TOOLS"
     # A Debian python3 may lack venv; pip --target needs only pip.
-    if "$python" -m venv "$TOOLS/uv" >/dev/null 2>&1 && "$TOOLS/uv/bin/python" -m pip install -q uv >&2; then
+    if "$python" -I -m venv "$TOOLS/uv" >/dev/null 2>&1 && "$TOOLS/uv/bin/python" -I -m pip install -q uv >&2; then
       echo "$TOOLS/uv/bin/uv"; return
     fi
     rm -rf "$TOOLS/uv"
-    if "$python" -m pip install -q --target "$TOOLS/uv" uv >&2; then echo "$TOOLS/uv/bin/uv"; return; fi
+    if "$python" -I -m pip install -q --target "$TOOLS/uv" uv >&2; then echo "$TOOLS/uv/bin/uv"; return; fi
   done
   die "setup: no uv, and no python3 with pip to install it with. Install either, then run this again."
 }
@@ -102,17 +105,21 @@ lock() {
   trap unlock EXIT
 }
 
+# Run a program in a folder that no stranger has written: of the caller's, uv would obey pyproject.toml, uv.toml and
+# .python-version, and Python would import from it.
+elsewhere() { (cd / && "$@"); }
+
 # Run uv with its progress at the terminal. When it fails, try again to read why: when it does not trust the index's
 # certificate (a proxy with a certificate authority of its own), try with the system's certificates, then say what to set.
 run_uv() {
   local uv messages status=0
   uv="$(find_uv)" || return
-  "$uv" "$@" >&2 || status=$?
+  elsewhere "$uv" "$@" >&2 || status=$?
   if [ "$status" -eq 0 ] || [ "$status" -gt 128 ]; then return "$status"; fi  # above 128: Ctrl-C
-  if messages="$("$uv" "$@" 2>&1)"; then return; fi
+  if messages="$(elsewhere "$uv" "$@" 2>&1)"; then return; fi
   if grep -qi 'certificate\|UnknownIssuer' <<< "$messages"; then
     say "setup: uv does not trust the certificate; trying the system's certificates"
-    if UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1 "$uv" "$@" >&2; then return; fi
+    if UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1 elsewhere "$uv" "$@" >&2; then return; fi
     say "setup: the system's certificates do not help either. Behind a proxy with its own certificate authority, set"
     say "       SSL_CERT_FILE=/path/to/authority.pem (one PEM file with that authority) and run the same command again."
   fi

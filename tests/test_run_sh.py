@@ -7,6 +7,7 @@ import pty
 import shutil
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,6 +113,56 @@ def test_the_user_s_python_settings_stay_out(tmp_path: Path) -> None:
     )
 
     assert answer.stdout.startswith("{"), answer.stderr
+
+
+def test_nothing_in_the_folder_of_the_caller_runs_at_set_up(tmp_path: Path) -> None:
+    folder, tools, proof = tmp_path / "book", tmp_path / "bin", tmp_path / "proof"
+    for name in ("venv.py", "ensurepip.py", "logging.py", "subprocess.py", "pip/__init__.py", "pip/__main__.py"):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"open({str(proof)!r}, 'w').write({name!r})\n")
+    tools.mkdir()
+    for name in ("bash", "dirname", "df", "awk", "cut", "du", "cmp", "mkdir", "rm", "cat", "readlink", "sed", "grep"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    (tools / "python3").symlink_to(Path(sys.base_prefix) / "bin" / "python3")
+
+    answer = subprocess.run(
+        [ROOT / "run.sh", "mcp"],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        timeout=120,
+        env={"PATH": str(tools), "HOME": str(tmp_path), "PYTHONPATH": str(folder), "PIP_NO_INDEX": "1",
+             "TTS_TRAIN_ENVS": "envs", "TTS_TRAIN_TOOLS": "tools"},
+        check=False,
+    )  # fmt: skip
+
+    assert answer.returncode == 1
+    assert "no python3 with pip to install it with" in answer.stderr
+    assert not proof.exists()
+
+
+def test_uv_is_called_where_no_stranger_can_configure_it(tmp_path: Path) -> None:
+    folder, tools = tmp_path / "book", tmp_path / "bin"
+    for made in (folder, tools):
+        made.mkdir()
+    (folder / "uv.toml").write_text('index-url = "http://127.0.0.1:9/simple"\n')
+    (tools / "uv").write_text(f'#!/bin/sh\npwd >> {tmp_path}/calls\necho "$*" >> {tmp_path}/calls\nexit 1\n')
+    (tools / "uv").chmod(0o755)
+
+    subprocess.run(
+        [ROOT / "run.sh", "setup", "server"],
+        capture_output=True,
+        cwd=folder,
+        timeout=60,
+        env={**os.environ, "TTS_TRAIN_ENVS": "envs", "PATH": f"{tools}:{os.environ['PATH']}"},
+        check=False,
+    )
+
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert calls[0::2] == ["/", "/"]
+    assert all(call.endswith(f"{folder}/envs/server") for call in calls[1::2])
 
 
 def test_uv_draws_its_progress_at_a_terminal_and_is_not_called_again_after_ctrl_c(tmp_path: Path) -> None:
