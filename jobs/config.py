@@ -27,6 +27,7 @@ from pydantic import (
 )
 
 from jobs.errors import UserError
+from jobs.files.user_folder import expand_user
 from jobs.settings import Settings, SlurmSettings
 from jobs.trust.home import check_home
 
@@ -144,7 +145,7 @@ class Config(_Table):
         plain = self.model_dump(include=_NUMBERS_AND_BACKEND, exclude_none=True)
         found = {f"TTS_TRAIN_{name.upper()}": str(int(v) if isinstance(v, bool) else v) for name, v in plain.items()}
         slurm = {name: value for name, value in asdict(self.slurm).items() if value is not None}
-        roots = ":".join(str((home / Path(root).expanduser()).resolve()) for root in self.roots)
+        roots = ":".join(str((home / expand_user(root)).resolve()) for root in self.roots)
         return found | {"TTS_TRAIN_SLURM": json.dumps(slurm), "TTS_TRAIN_ROOTS": roots}
 
 

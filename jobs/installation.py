@@ -9,6 +9,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from jobs.files.user_folder import expand_user
+
 CODE = Path(__file__).resolve().parent.parent
 PACKAGES = ("jobs", "server", "tools")
 SHARE = Path("share") / "tts-train"
@@ -35,7 +37,7 @@ def data_folder(environ: Mapping[str, str]) -> Path:
     """
     if IS_CHECKOUT and environ.get("TTS_TRAIN_DATA") != "user":
         return CODE
-    return Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share").expanduser() / "tts-train"
+    return expand_user(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "tts-train"
 
 
 def find_import_folder(envs: Path) -> Path:

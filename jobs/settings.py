@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from jobs import installation
 from jobs.errors import UserError
+from jobs.files.user_folder import expand_user
 from jobs.trust import owners
 from jobs.trust.wide_folders import is_too_wide
 from jobs.variables import is_secret, is_shared
@@ -136,11 +137,11 @@ class Settings:
         env = {name: value for name, value in (os.environ if environ is None else environ).items() if value}
         base = Path(cwd or env.get("TTS_TRAIN_CWD") or Path.cwd()).resolve()
         data = installation.data_folder(env)
-        home = (base / Path(env.get("TTS_TRAIN_HOME") or data / "var").expanduser()).resolve()
+        home = (base / expand_user(env.get("TTS_TRAIN_HOME") or data / "var")).resolve()
         defaults = read_defaults(home)
         more = f"{env.get('TTS_TRAIN_ROOTS', '')}:{defaults.get('TTS_TRAIN_ROOTS', '')}".split(":")
-        named = [Path(root).expanduser().resolve() for root in more if root]
         own = PROJECT_ROOT if installation.IS_CHECKOUT else installation.FILES
+        named = [expand_user(root).resolve() for root in more if root]
         roots = [own, home, *named]
         if is_at_the_shell and "TTS_TRAIN_ROOTS" not in env:
             roots = [Path("/")]
@@ -158,7 +159,7 @@ class Settings:
             raise UserError("settings_invalid", f"There is no backend {backend!r}.", f"Use {' or '.join(BACKENDS)}.")
         return cls(
             home=home,
-            envs=Path(env.get("TTS_TRAIN_ENVS") or data / ".envs").expanduser().resolve(),
+            envs=expand_user(env.get("TTS_TRAIN_ENVS") or data / ".envs").resolve(),
             roots=tuple(dict.fromkeys([base, *roots])),
             gpu_slots=None if env.get("TTS_TRAIN_GPU_SLOTS", "auto") == "auto" else int(number("gpu_slots", 1)),
             cpu_slots=int(number("cpu_slots", 1)),
@@ -200,9 +201,8 @@ class Settings:
             if variable and not os.environ.get(variable):
                 raise UserError("secret_missing", f"The environment variable {variable} is not set.", "Set it.")
             return os.environ.get(variable, "") if variable else ""
-        path = Path(self.home, Path(file).expanduser())
         try:
-            return owners.read_secret(path)
+            return owners.read_secret(path := Path(self.home, expand_user(file)))
         except (OSError, UnicodeDecodeError) as error:
             raise UserError("secret_missing", f"{path} cannot be read.", "Write the key into it.") from error
 
@@ -292,7 +292,7 @@ def _number(name: str, value: Any) -> float:
 
 def folder_named(variable: str) -> Path | None:
     """Return the folder in another program's variable, such as ``CODEX_HOME``; None: unset."""
-    return Path(value).expanduser() if (value := os.environ.get(variable)) else None
+    return expand_user(value) if (value := os.environ.get(variable)) else None
 
 
 def export_variable(name: str, value: str) -> None:

@@ -16,7 +16,8 @@ from jobs.apply_corrections.params import Params
 from jobs.apply_corrections.spec import KIND
 from jobs.convert_codes.spec import KIND as CONVERT_CODES
 from jobs.dataset.corrections.base import MANIFEST, find_base
-from jobs.dataset.corrections.record import CORRECTIONS, Change, Correction, PlacedRow, key_of, record
+from jobs.dataset.corrections.places import PlacedRow, key_of
+from jobs.dataset.corrections.record import CORRECTIONS, Change, Correction, record
 from jobs.dataset.manifest import read_rows
 from jobs.errors import UserError
 from jobs.param_types import rare

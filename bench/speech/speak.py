@@ -35,7 +35,7 @@ from jobs.qwen.devices import describe_device, torch_dtype
 from jobs.qwen.loading import load_processor, load_tokenizer
 from jobs.qwen.precision import synthesis_precision
 from jobs.qwen.speech.decoder_weights import DecoderWeights
-from jobs.qwen.speech.decoding import Decoding
+from jobs.qwen.speech.decoding_settings import Decoding
 from jobs.qwen.speech.sound import Speech
 from jobs.qwen.speech.synthesizer import Synthesizer
 from jobs.qwen.toy.checkpoints import make_toy_base

@@ -26,19 +26,24 @@ from jobs.qwen.upstream import qwen_tts
 from jobs.training.data.batch_sampler import LengthBatchSampler
 from jobs.training.planning.model_dims import RELEASED, ModelDims, StackDims
 from jobs.training.run.forward import Forward
-from jobs.training.run.optim import clip_gradients, compile_layers, make_optimiser, trainable, unfreeze_for_full
+from jobs.training.run.optimizer import clip_gradients, compile_layers, make_optimiser, trainable, unfreeze_for_full
 
 TOKENS_PER_S = 4.0  # of text, for English read aloud
 CODEBOOK = 2048
 PARTS = ("data", "forward talker", "forward predictor", "loss", "backward", "optimiser")
 
 
-def _small(talker: StackDims, predictor: StackDims) -> ModelDims:
-    return ModelDims(
-        talker, predictor, CODEBOOK + 1024, text_vocabulary=600, text_hidden=talker.hidden, codebook=CODEBOOK
-    )
+def _small(talker: StackDims, predictor: StackDims, text_hidden: int | None = None) -> ModelDims:
+    width = text_hidden or talker.hidden
+    return ModelDims(talker, predictor, CODEBOOK + 1024, text_vocabulary=600, text_hidden=width, codebook=CODEBOOK)
 
 
+def _small_0_6b(talker: StackDims, n_predictor_layers: int) -> ModelDims:
+    """As the released 0.6B: text twice as wide as the talker, layers of the predictor as wide, nothing between them."""
+    return _small(talker, replace(talker, n_layers=n_predictor_layers), 2 * talker.hidden)
+
+
+# Those without "0.6b" in their names are built as the released 1.7B.
 SIZES = {
     "tiny": _small(StackDims(64, 192, 2, 4, 2, 16), StackDims(48, 144, 1, 4, 2, 16)),
     "6m": _small(StackDims(192, 576, 6, 6, 3, 32), StackDims(96, 288, 2, 4, 2, 24)),
@@ -46,6 +51,10 @@ SIZES = {
     # Like the released 1.7B, where talker and predictor take about 64 and 36 % of a frame's arithmetic (10 s clips):
     # here 57 and 43 %, with 12 and 3 layers.
     "60m": _small(StackDims(512, 1536, 12, 8, 4, 64), StackDims(256, 768, 3, 8, 4, 32)),
+    "tiny-0.6b": _small_0_6b(StackDims(64, 192, 2, 4, 2, 16), 1),
+    "20m-0.6b": _small_0_6b(StackDims(320, 960, 8, 8, 4, 40), 2),
+    # The released 0.6B's talker and predictor take about 32 and 68 %; here 35 and 65 %, with 12 and 2 layers.
+    "60m-0.6b": _small_0_6b(StackDims(512, 1536, 12, 8, 4, 64), 2),
     **RELEASED,
 }
 
@@ -69,11 +78,16 @@ class Recipe:
     packing: bool = False
 
 
+def released_shape(shape: ModelDims) -> toy_config.Shape:
+    """Name the released model that is built as a shape is."""
+    return "0.6b" if shape.text_hidden != shape.talker.hidden else "1.7b"
+
+
 def config_of(shape: ModelDims, text_ids: dict[str, int] | None = None) -> dict[str, Any]:
     """``config.json`` of a base model of a shape, with the released ids above the codebook."""
     specials = ("<|im_start|>", "<|im_end|>", "<tts_pad>", "<tts_text_bos>", "<tts_text_eod>")
     config = toy_config.model_config(
-        shape="1.7b",
+        shape=released_shape(shape),
         text_ids=text_ids or {name: number for number, name in enumerate(specials)},
         text_vocab_size=shape.text_vocabulary,
         codebook_size=shape.codebook,

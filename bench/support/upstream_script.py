@@ -1,6 +1,7 @@
 """Upstream's fine-tuning script, held at every optimiser step, and the process of its own that it runs in.
 
-It runs as it is but for what a CPU needs (``EDITS``).
+It runs as it is but for what a CPU needs (``EDITS``), and for a base of the 0.6B's shape, where the script as it is
+ends with an error, with the fix of upstream's open pull requests 188 and 336 (``FIX_0_6B``).
 """
 
 from __future__ import annotations
@@ -35,6 +36,11 @@ EDITS = {
     ),
     "cuda": (ATTENTION, TRACKER),
 }
+FIX_0_6B = (
+    "model.talker.model.text_embedding(input_text_ids) * text_embedding_mask",
+    "model.talker.text_projection(model.talker.model.text_embedding(input_text_ids)) * text_embedding_mask",
+)
+ABOUT_FIX = "text_projection before the sum, as in QwenLM/Qwen3-TTS pull requests 188 and 336"
 
 Turn = tuple[int, float, float, int]
 """Frames, seconds and CPU seconds of an optimiser step, and the process's peak of memory so far in MB."""
@@ -47,11 +53,12 @@ class Upstream:
         folder: with ``sft_12hz.py`` and ``dataset.py``.
         arguments: of its command line.
         device: which edits it needs.
+        fixed: with ``FIX_0_6B``.
     """
 
-    def __init__(self, folder: Path, arguments: list[str], device: str) -> None:
+    def __init__(self, folder: Path, arguments: list[str], device: str, *, fixed: bool) -> None:
         source = (folder / SCRIPT).read_text(encoding="utf-8")
-        for old, new in EDITS[device]:
+        for old, new in (*EDITS[device], *[FIX_0_6B] * fixed):
             if source.count(old) != 1:
                 sys.exit(f"{folder / SCRIPT}: expected {old} once; this is another version of the script.")
             source = source.replace(old, new)
@@ -160,6 +167,18 @@ class Side:
 
     def step(self) -> Turn:
         """Let it make one optimiser step."""
+        answer = self._ask()
+        if isinstance(answer, str):
+            sys.exit(f"A step failed: {answer}")
+        n_frames, seconds, cpu_seconds, peak_mb = answer
+        return n_frames, seconds, cpu_seconds, peak_mb
+
+    def error_of_step(self) -> str | None:
+        """Let it make one optimiser step; returns its error."""
+        answer = self._ask()
+        return answer if isinstance(answer, str) else None
+
+    def _ask(self) -> Any:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write("step\n")
@@ -167,8 +186,7 @@ class Side:
         answer = self._process.stdout.readline()
         if not answer:
             sys.exit("The process ended; its own words are above.")
-        n_frames, seconds, cpu_seconds, peak_mb = json.loads(answer)
-        return n_frames, seconds, cpu_seconds, peak_mb
+        return json.loads(answer)
 
     def close(self) -> None:
         """End it where it is held."""
@@ -176,9 +194,13 @@ class Side:
 
 
 def serve(step: Callable[[], int], device: str, answers: TextIO) -> None:
-    """Make a step for every line that comes in."""
+    """Make a step for every line that comes in; a step that fails is answered with its error."""
     for _ in sys.stdin:
-        print(json.dumps(timed(step, device)), file=answers, flush=True)
+        try:
+            answer: Turn | str = timed(step, device)
+        except Exception as error:
+            answer = f"{type(error).__name__}: {error}"
+        print(json.dumps(answer), file=answers, flush=True)
 
 
 def take_stdout() -> TextIO:
@@ -188,14 +210,14 @@ def take_stdout() -> TextIO:
     return answers
 
 
-def main(folder: Path, device: str, n_threads: int, arguments: list[str]) -> None:
+def main(folder: Path, device: str, n_threads: int, fixed: bool, arguments: list[str]) -> None:
     """Serve steps of the script."""
     torch.set_num_threads(n_threads)
     answers = take_stdout()
-    upstream = Upstream(folder, arguments, device)
+    upstream = Upstream(folder, arguments, device, fixed=fixed)
     serve(upstream.step, device, answers)
     upstream.stop()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4:])
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4] == "fixed", sys.argv[5:])

@@ -23,7 +23,7 @@ from jobs.qwen.train.fused_layers import fuse_layers
 from jobs.qwen.train.lora import add_adapters
 from jobs.qwen.train.loss import loss_sums, predict
 from jobs.qwen.train.sequence_layout import ControlIds, Example, collate
-from jobs.training.run.optim import clip_gradients, make_optimiser, trainable, unfreeze_for_full
+from jobs.training.run.optimizer import clip_gradients, make_optimiser, trainable, unfreeze_for_full
 
 FULL_RATES = (2e-6, 5e-6, 1e-5)
 LORA_RATES = (1e-5, 3e-5, 1e-4, 3e-4)

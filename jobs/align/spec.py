@@ -36,14 +36,12 @@ KIND = JobKind(
     ),
     makes={
         "out": (
-            *(
-                "{name}.new",
-                "align_rejections.jsonl",
-                "align_report.html",
-                "align_report.png",
-                ".align_journal.jsonl",
-                "exports",
-            ),
+            "{name}.new",
+            "align_rejections.jsonl",
+            "align_report.html",
+            "align_report.png",
+            ".align_journal.jsonl",
+            "exports",
             f"{TRIMMED}/",
         )
     },

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from jobs.errors import UserError
+from jobs.files.user_folder import expand_user
 
 ComputeType = Literal["auto", "int8", "int8_float16", "int8_float32", "float16", "bfloat16", "float32"]
 # whisperx 3.8.6, whisperx/alignment.py, for the languages that Qwen3-TTS speaks: torchaudio's bundles by name,
@@ -35,8 +36,8 @@ def is_on_disk(name: str, torch_hub: Path, hub_cache: Path, bundle_file: str | N
 
     ``bundle_file`` is the checkpoint of a bundle that is not in ``BUNDLE_FILES``.
     """
-    if Path(name).expanduser().is_dir():
-        return (Path(name).expanduser() / "config.json").is_file()
+    if expand_user(name).is_dir():
+        return (expand_user(name) / "config.json").is_file()
     if "/" in name:
         snapshots = (hub_cache / f"models--{name.replace('/', '--')}" / "snapshots").glob("*/config.json")
         return any(

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from jobs.files.user_folder import expand_user
 from jobs.model_folders.checked_loading import PICKLED_WEIGHTS, load_checked, loading_explained
 from jobs.model_folders.contents import ModelFolder, broken, staged
 
@@ -57,7 +58,7 @@ def _try(network: Any, where: Path) -> None:
 
 
 def _find_folder(name: str, *, is_on_disk: bool) -> Path:
-    given = Path(name).expanduser()
+    given = expand_user(name)
     if given.is_dir():
         return given
     from huggingface_hub import snapshot_download

@@ -25,6 +25,7 @@ from jobs.asr.transcript import (
 from jobs.asr.whisper_files import check_whisper
 from jobs.asr.whisper_scores import ScoredText, score_texts
 from jobs.errors import UserError
+from jobs.files.user_folder import expand_user
 from jobs.model_folders.checked_loading import loading_explained
 from jobs.model_folders.contents import ModelFolder, staged
 
@@ -269,7 +270,7 @@ def _find_model_folder(model: str) -> Path:
     """Return the folder of the model's files: given, cached or downloaded."""
     from faster_whisper import download_model
 
-    given = Path(model).expanduser()
+    given = expand_user(model)
     if given.is_dir():
         if not (given / "model.bin").is_file():
             raise _unavailable(

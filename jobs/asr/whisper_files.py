@@ -42,7 +42,7 @@ class Variable:
 
 
 def check_whisper(folder: ModelFolder) -> tuple[dict[str, Path | dict[str, Any]], int]:
-    """Check a model's folder, and return its files for ``staged`` and the number of its tokens.
+    """Check a model's folder; return its files, as ``model_folders.contents.staged`` takes them, and how many tokens.
 
     Raises:
         UserError: ``model_broken``, ``path_outside_model``, ``file_not_regular``, ``file_too_large``.

@@ -1,8 +1,8 @@
 """WhisperX's forced alignment: a wav2vec2 model hears the audio, each known word gets a time and a score.
 
 The models, their dictionaries and the meaning of times and scores are WhisperX's; the search is torchaudio's compiled
-one (``jobs.asr.ctc_trellis``). A clip is heard by itself: the models normalise over time, so that what fills up a batch
-would change what is heard. ``whisperx.align`` itself is not called: it needs NLTK's sentence splitter
+one (``jobs.asr.ctc_alignment``). A clip is heard by itself: the models normalise over time, so that what fills up a
+batch would change what is heard. ``whisperx.align`` itself is not called: it needs NLTK's sentence splitter
 (a download), guesses times for what its model cannot read, and reports failures only to its log.
 """
 
@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jobs.asr.ctc_trellis import Span, character_spans
+from jobs.asr.ctc_alignment import Span, character_spans
 from jobs.asr.ctranslate2_cuda import translate_cuda_error
 from jobs.asr.model_registry import BUNDLE_FILES, DEFAULT_MODELS, is_on_disk, language_code
 from jobs.asr.transcript import Word
 from jobs.asr.wav2vec2_folder import load_wav2vec2
 from jobs.errors import UserError
+from jobs.files.user_folder import expand_user
 from jobs.model_folders.contents import broken
 
 logger = logging.getLogger(__name__)
@@ -191,7 +192,7 @@ def alignment_model_is_available(language: str, model: str | None = None, *, tor
         return False
     from huggingface_hub.constants import HF_HUB_CACHE
 
-    is_bundle = not Path(name).expanduser().is_dir() and "/" not in name and name not in BUNDLE_FILES
+    is_bundle = not expand_user(name).is_dir() and "/" not in name and name not in BUNDLE_FILES
     bundle_file = _bundle_file(name) if is_bundle else None
     return is_on_disk(name, _torch_hub(torch_cache), Path(HF_HUB_CACHE), bundle_file)
 

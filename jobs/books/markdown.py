@@ -8,8 +8,8 @@ from markdown_it.token import Token
 from jobs.books.blocks import SCENE_BREAK, Block
 
 MAX_LINES, MAX_MARKS = 100_000, 200_000
-"""Of a file. Each costs the reader tens of microseconds; a long novel has a tenth of them."""
-MAX_NESTING = 10  # of lists and quotations; each line costs the reader time for each
+"""Of a file. The parser takes tens of microseconds for each; a long novel has a tenth of them."""
+MAX_NESTING = 10  # of lists and quotations; the parser's time for a line grows with it
 _MARKS = "*_[]<&`\\"
 _NOTE_MARK = re.compile(r"\[\^[\w.-]{1,40}\](?!:)")
 _NOTE_TEXT = re.compile(r"^\[\^[\w.-]{1,40}\]:.*(?:\n(?:[ \t]+\S.*|[ \t]*(?=\n[ \t]+\S)))*", re.MULTILINE)

@@ -21,13 +21,14 @@ def plan(params: Params, settings: Settings) -> dict[str, Any]:
     """Count the clips and estimate time, disk and download of encoding them."""
     manifest, tokenizer = Path(params.manifest), params.tokenizer
     extent = read_extent(manifest)
-    need, free = extent.seconds * BYTES_PER_S, min(free_bytes(manifest.parent), free_bytes(settings.home))
+    seconds = extent.seconds * (1 + len(set(params.augment)))  # at most: held-out clips have no copies
+    need, free = seconds * BYTES_PER_S, min(free_bytes(manifest.parent), free_bytes(settings.home))
     return {
         "data": {**summarise_extent(extent), "frames": round(extent.seconds * FRAMES_PER_SECOND)},
         "ref_audio": _references(params, extent),
         **plan_ahead(params, settings),
         "disk": {"need_mb": round(need / 1e6, 1), "free_gb": round(free / 1e9, 1), "fits": need <= free},
-        "time": _time(extent.seconds, tokenizer),
+        "time": _time(seconds, tokenizer),
     }
 
 

@@ -1,6 +1,7 @@
 """Parameters and result of ``convert_codes``: audio codes of clips, (frames, 16) each at 12.5 frames/s."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -22,6 +23,12 @@ class Params(Strict):
         description="Clip for the speaker embedding, in place of the manifest's. Default: the manifest's own, else the "
         "speaker's best-scored clip of 3 to 10 s.",
     )
+    augment: list[Literal["loudness", "speed"]] = rare(
+        default_factory=list,
+        max_length=2,
+        description="Also encode copies of the training clips, up to 3 dB louder or softer, or up to 3 % faster or "
+        "slower (with the pitch): each step takes a clip or one of its copies. Seldom better.",
+    )
     batch_s: float = rare(60.0, gt=0, le=600, description="Audio per batch, seconds; lower it when memory is low.")
 
 
@@ -32,6 +39,7 @@ class Result(Strict):
     n_clips: int
     n_frames: int
     n_rejected: int
+    n_changed_copies: int = Field(0, description="Of training clips; see augment.")
     ref_audio: Untrusted = Field(description="Of the first line.")
     ref_audio_lines: dict[str, int] = Field(
         default_factory=dict,

@@ -7,10 +7,11 @@ taken from the manifest that is there: after corrections only what changed is en
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jobs.audio.clip_io import Samples
+from jobs.convert_codes.changed_copies import ChangedClip, ChangeName, copies_of, copy_key
 from jobs.convert_codes.clip_loader import (
     CodecClip,
     ManifestClips,
@@ -22,7 +23,8 @@ from jobs.convert_codes.clip_loader import (
 from jobs.convert_codes.params import Params, Result
 from jobs.convert_codes.reference_clips import References, find_references
 from jobs.dataset.audio_roots import AudioRoots, name_from
-from jobs.dataset.manifest import Clip, CodesTokenizer, RejectionError, read_rows, write_rows
+from jobs.dataset.coded_fields import ChangedCopy, CodesTokenizer
+from jobs.dataset.manifest import Clip, RejectionError, read_rows, write_rows
 from jobs.errors import UserError
 from jobs.files.folders import make_folder
 from jobs.files.reading import open_regular
@@ -55,14 +57,14 @@ def run(params: Params, context: JobContext) -> Result:
     clips = _inspect_clips(manifest, context)
     of = identify_tokenizer(ModelFolder.at(tokenizer), params.tokenizer)
     with Journal(context.folder / f"codes-{_fingerprint(tokenizer)}.jsonl") as journal:
-        _take_over(out, clips, journal, of)
-        _encode(clips, journal, tokenizer, params.batch_s, context)
+        _take_over(out, clips, journal, of, params.augment)
+        _encode(clips, journal, tokenizer, params, context)
         if not clips.usable:
             raise _no_clips(manifest, clips)
         references = find_references(
             clips.usable, params.ref_audio, out.parent, manifest, AudioRoots.of(context.settings)
         )
-        n_frames = _write_manifest(manifest, out, clips, journal, references, of)
+        n_frames, n_copies = _write_manifest(manifest, out, clips, journal, references, of, params.augment)
     n_rejected = write_rows(
         out.with_name(REJECTIONS_NAME),
         (make_rejection(row, clips.rejected[number]) for number, row in _rows(manifest) if number in clips.rejected),
@@ -76,6 +78,7 @@ def run(params: Params, context: JobContext) -> Result:
         n_clips=len(clips.usable),
         n_frames=n_frames,
         n_rejected=n_rejected,
+        n_changed_copies=n_copies,
         ref_audio=next(iter(references.by_line.values())),
         ref_audio_lines={str(origin): count for origin, count in references.origins.most_common()},
         tokenizer=params.tokenizer,
@@ -107,24 +110,37 @@ def _fingerprint(tokenizer: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def _take_over(out: Path, clips: ManifestClips, journal: Journal, of: CodesTokenizer) -> None:
+def _with_copies(clips: ManifestClips, changes: Sequence[ChangeName]) -> dict[str, CodecClip]:
+    """Return all clips to encode by their keys: those of the manifest, each audio once, and their changed copies."""
+    found: dict[str, CodecClip] = {clip.key: clip for clip in reversed(clips.usable.values())}
+    return found | {copy.key: copy for clip in clips.usable.values() for copy in copies_of(clip, changes)}
+
+
+def _take_over(
+    out: Path, clips: ManifestClips, journal: Journal, of: CodesTokenizer, changes: Sequence[ChangeName]
+) -> None:
     """Take codes of the same audio and tokenizer from the manifest that this job will replace."""
-    wanted = {clip.key for clip in clips.usable.values() if clip.key not in journal}
+    wanted = {key for key in _with_copies(clips, changes) if key not in journal}
     if not wanted or not out.is_file():
         return
     try:
         for row in read_rows(out, Clip):
             is_same = row.codes_tokenizer is not None and row.codes_tokenizer.fingerprint == of.fingerprint
-            if is_same and row.audio_codes and row.audio_sha256 in wanted:
-                journal.add(row.audio_sha256, row.audio_codes)
-                wanted.discard(row.audio_sha256)
+            if not is_same or row.audio_sha256 is None:
+                continue
+            found = {row.audio_sha256: row.audio_codes or []}
+            found |= {copy_key(row.audio_sha256, each.change): each.codes for each in row.changed_copies or ()}
+            for key in wanted & found.keys():
+                if found[key]:
+                    journal.add(key, found[key])
+                    wanted.discard(key)
     except UserError as error:
         logger.warning("%s is not used: %s", out, error.message)
 
 
-def _encode(clips: ManifestClips, journal: Journal, tokenizer: Path, batch_s: float, context: JobContext) -> None:
-    """Write the codes of every usable clip to the journal."""
-    different = {clip.key: clip for clip in reversed(clips.usable.values())}
+def _encode(clips: ManifestClips, journal: Journal, tokenizer: Path, params: Params, context: JobContext) -> None:
+    """Write the codes of every usable clip, and of the changed copies that are asked for, to the journal."""
+    different = _with_copies(clips, params.augment)
     n_missing = sum(key not in journal for key in different)
     total_s = sum(clip.duration_s for clip in different.values())
     done_s = sum(clip.duration_s for key, clip in different.items() if key in journal)
@@ -137,7 +153,7 @@ def _encode(clips: ManifestClips, journal: Journal, tokenizer: Path, batch_s: fl
         limit_cpu_threads(codec.n_parameters)
         keep_freed_memory()  # measured: 20 % faster
     unsynced_s = 0.0
-    for batch in batch_by_length(different.values(), batch_s if device != "cpu" else 0.0):
+    for batch in batch_by_length(different.values(), params.batch_s if device != "cpu" else 0.0):
         context.raise_if_cancelled()
         missing_s = sum(clip.duration_s for clip in batch if clip.key not in journal)
         if not missing_s:
@@ -154,7 +170,10 @@ def _encode_batch(batch: list[CodecClip], clips: ManifestClips, journal: Journal
     readable: list[tuple[CodecClip, Samples]] = []
     for clip in batch:
         try:
-            readable.append((clip, read_clip(clip.path)))
+            samples = read_clip(clip.path)
+            if isinstance(clip, ChangedClip) and clip.change is not None:
+                samples = clip.change.apply(samples)
+            readable.append((clip, samples))
         except RejectionError as error:
             for twin in [other for other in clips.usable.values() if other.key == clip.key]:
                 clips.reject(twin, error)
@@ -182,18 +201,25 @@ def _write_manifest(
     journal: Journal,
     references: References,
     tokenizer: CodesTokenizer,
-) -> int:
-    """Write the manifest in the order of the input; return the number of frames."""
-    n_frames = 0
+    changes: Sequence[ChangeName],
+) -> tuple[int, int]:
+    """Write the manifest in the order of the input; return the numbers of frames and of changed copies."""
+    n_frames = n_copies = 0
 
     def coded() -> Iterator[Clip]:
-        nonlocal n_frames
+        nonlocal n_frames, n_copies
         for number, row in _rows(manifest):
             clip = clips.usable.get(number)
             if clip is None:
                 continue
             codes = journal.get(clip.key)
             n_frames += len(codes)
+            copies = [
+                ChangedCopy(change=str(copy.change), codes=journal.get(copy.key))
+                for copy in copies_of(clip, changes)
+                if copy.key in journal
+            ]
+            n_copies += len(copies)
             added = {
                 "audio": name_from(out.parent, manifest.parent / row.audio),
                 "duration_s": row.duration_s or round(clip.duration_s, 3),
@@ -201,9 +227,10 @@ def _write_manifest(
                 "audio_codes": codes,
                 "audio_sha256": clip.key,
                 "codes_tokenizer": tokenizer,
+                "changed_copies": copies or None,
             }
             yield row.model_copy(update=added)
 
     make_folder(out.parent)
     write_rows(out, coded())
-    return n_frames
+    return n_frames, n_copies

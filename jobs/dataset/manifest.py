@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from jobs.asr.transcript import Word as Word
+from jobs.dataset.coded_fields import MOST_COPIES, ChangedCopy, Codes, CodesTokenizer
 from jobs.errors import UserError
 from jobs.files.atomic_io import open_text
 from jobs.files.reading import LONGEST_PATH, read_lines, resolve_inside
@@ -78,22 +79,6 @@ class TimedWord(Word):
     model_config = ConfigDict(extra="allow", allow_inf_nan=False, from_attributes=True)
 
 
-class CodesTokenizer(Row):
-    """The 12 Hz speech tokenizer that codes are of.
-
-    Attributes:
-        name: as it was given to ``convert_codes``, of a folder its last part.
-        fingerprint: hash of its codebooks (``jobs.qwen.codec_identity``), the same in every number format.
-        codebook_size: number of codes of each codebook.
-    """
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    name: Name
-    fingerprint: Name
-    codebook_size: Annotated[int, Field(ge=1, le=2**21)]
-
-
 class Clip(Row):
     """A line of ``train_manifest.jsonl`` (24 kHz mono clips), and what later steps add to it."""
 
@@ -113,12 +98,14 @@ class Clip(Row):
     ref_audio: FileName | None = None
     """The speaker embedding is made from this clip: as the manifest's author, the judging of the dataset, or
     ``convert_codes`` has chosen it."""
-    audio_codes: Annotated[list[Annotated[list[int], Field(fail_fast=True)]], Field(fail_fast=True)] | None = None
-    """Added by ``convert_codes``: (frames, 16) codebook indices at 12.5 frames a second."""
+    audio_codes: Codes | None = None
+    """Added by ``convert_codes``."""
     audio_sha256: Annotated[str, Field(max_length=64)] | None = None
     """Added by ``convert_codes``: of the file that the codes are of."""
     codes_tokenizer: CodesTokenizer | None = None
     """Added by ``convert_codes``; manifests of other tools and of earlier versions have none."""
+    changed_copies: Annotated[list[ChangedCopy], Field(max_length=MOST_COPIES, fail_fast=True)] | None = None
+    """Added by ``convert_codes`` where it was asked for them."""
 
 
 class Rejection(Row):

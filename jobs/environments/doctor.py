@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from jobs.config import read_settings
-from jobs.environments.setup import environment_cost_mb, environment_state
+from jobs.environments.environment_state import environment_cost_mb, environment_state
 from jobs.errors import UserError
 from jobs.installation import IS_CHECKOUT, PROGRAM
 from jobs.settings import PROJECT_ROOT, Settings

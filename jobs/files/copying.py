@@ -12,14 +12,18 @@ from jobs.files.folders import make_folder, open_parent
 READ_BITS = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 
 
-def copy_file(source: Path, target: Path, *, sync: bool = True) -> None:
+def copy_file(source: Path, target: Path, *, sync: bool = True, beginning: bytes = b"") -> None:
     """Copy the content of a file; what has the target's name is replaced.
+
+    ``beginning`` is written in place of as many bytes at the beginning of the content.
 
     Raises:
         UserError: ``path_is_link``: a link stands above the target.
         OSError: the source cannot be read, the disk is full, and the like.
     """
     with source.open("rb") as content, open_binary(target, sync=sync) as stream:
+        stream.write(beginning)
+        content.seek(len(beginning))
         shutil.copyfileobj(content, stream, 1 << 20)
 
 

@@ -8,6 +8,7 @@ from pydantic import AliasChoices, Field
 from jobs.dataset.manifest import LONGEST_TEXT, Row, read_numbered_rows, unreadable_lines
 from jobs.dataset.quality.thresholds import EXPORT, QUALITY, VALIDATION_SHARE, Layout, read_thresholds
 from jobs.errors import UserError
+from jobs.files.reading import LONGEST_PATH
 from jobs.param_types import InputPath, Language, OutputPath, Strict, Untrusted, Value, rare
 
 
@@ -22,6 +23,8 @@ class TranscriptLine(Row):
     speaker: str | None = None
     language: str | None = None
     instruct: str | None = Field(None, max_length=LONGEST_TEXT)
+    ref_audio: str | None = Field(None, max_length=LONGEST_PATH)
+    """Clip for the speaker embedding, as in upstream's format; relative to the transcripts or to ``audio_dir``."""
 
 
 class Params(Strict):

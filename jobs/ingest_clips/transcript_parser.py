@@ -34,7 +34,8 @@ class ParsedLine:
     """A usable line, numbered from 1 in the transcripts file.
 
     ``audio_file`` is as written, ``path`` inside the audio folder, ``text`` stripped and on one line, ``speaker`` lower
-    case, ``language`` a Qwen3-TTS language or ``auto``, ``clip_name`` unique in the dataset.
+    case, ``language`` a Qwen3-TTS language or ``auto``, ``clip_name`` unique in the dataset, ``reference`` the real
+    path of the reference clip that the line names, or why there is none.
     """
 
     number: int
@@ -45,18 +46,25 @@ class ParsedLine:
     language: str
     clip_name: str
     instruct: str | None = None
+    names_language: bool = True
+    reference: Path | RejectionError | None = None
 
     def reject(self, reason: str, detail: str, duration_s: float = 0.0) -> RejectedLine:
         """Return this line as rejected."""
         return RejectedLine(self.number, self.audio_file, self.text, reason, detail, duration_s)
 
 
-def find_lines(lines: Iterable[tuple[int, TranscriptLine]], audio_dir: Path) -> Iterator[ForeignClip]:
-    """Find the audio of numbered lines in a folder."""
-    folders = AudioFolders.of(audio_dir)
+def find_lines(
+    lines: Iterable[tuple[int, TranscriptLine]], audio_dir: Path, transcripts_dir: Path | None = None
+) -> Iterator[ForeignClip]:
+    """Find the audio of numbered lines in a folder, their references also beside the transcripts."""
+    folders, with_references = AudioFolders.of(audio_dir), AudioFolders.of(audio_dir, transcripts_dir)
     for number, line in lines:
         _, sound = folders.take(line.audio_file)
-        yield ForeignClip(number, line.audio_file, sound, line.text, line.speaker, line.language, line.instruct)
+        reference = with_references.take(line.ref_audio)[1] if line.ref_audio else None
+        yield ForeignClip(
+            number, line.audio_file, sound, line.text, line.speaker, line.language, line.instruct, reference
+        )
 
 
 def parse_lines(
@@ -90,8 +98,11 @@ def parse_lines(
             continue
         clip_name = names.make(line.audio_file)
         parsed.append(
-            ParsedLine(number, line.audio_file, path, text, line_speaker, line_language, clip_name, line.instruct)
-        )
+            ParsedLine(
+                number, line.audio_file, path, text, line_speaker, line_language, clip_name, line.instruct,
+                names_language=bool(line.language), reference=line.reference,
+            )
+        )  # fmt: skip
     return parsed, rejected
 
 

@@ -6,6 +6,7 @@ The order and names of clips depend on the transcripts file alone, not on the nu
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from jobs.dataset.report.totals import make_report, write_report
 from jobs.errors import UserError
 from jobs.files.folders import make_folder
 from jobs.ingest_clips.clip_converter import DurationLimits, convert_clips, plan_conversion
+from jobs.ingest_clips.named_by_lines import keep_references, note_languages
 from jobs.ingest_clips.params import Params, Result, TranscriptLine, layout_of
 from jobs.ingest_clips.transcript_parser import ParsedLine, RejectedLine, find_lines, parse_lines
 from jobs.runner.worker.context import JobContext
@@ -78,6 +80,8 @@ def run(params: Params, context: JobContext) -> Result:
             context=context,
             done=lambda message: context.progress(n_lines, n_lines, message),
         )
+        judged = keep_references(judged, {line.number: line for line in lines}, numbers, dataset)
+        judged = replace(judged, notes=[*note_languages(lines, params.language), *judged.notes])
         result = write_dataset(dataset, params, judged, thresholds, numbers, rejected, context)
         journal.remove()
     logger.info("%d clips, %.1f s; rejected: %s", result.n_clips, result.kept_s, result.rejected_by_reason)
@@ -91,7 +95,8 @@ def _read_lines(params: Params, dataset: Path, skipped: list[tuple[int, str]]) -
     audio_dir = Path(params.audio_dir) if params.audio_dir else None
     if layout == "jsonl":
         faults = skipped if params.on_error == "skip" else None
-        return find_lines(read_numbered_rows(transcripts, TranscriptLine, faults), audio_dir or transcripts.parent)
+        lines = read_numbered_rows(transcripts, TranscriptLine, faults)
+        return find_lines(lines, audio_dir or transcripts.parent, transcripts.parent)
     return take(layout, transcripts, dataset / IMPORTED, audio_dir)
 
 

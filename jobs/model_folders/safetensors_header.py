@@ -19,6 +19,7 @@ from jobs.model_folders.contents import CONFIG_BYTES, ModelFolder, broken
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+NOTES = "__metadata__"
 ITEM_BYTES = {
     "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2,
     "U8": 1, "BOOL": 1,
@@ -149,6 +150,23 @@ def read_places(path: Path) -> dict[str, tuple[TensorInfo, int]]:
     return {name: (info, 8 + length + header[name]["data_offsets"][0]) for name, info in tensors.items()}
 
 
+def clean_beginning(path: Path) -> bytes:
+    """Return the beginning of a file without what its writer noted in the header; empty: nothing is noted.
+
+    It has the length of the file's own, so the weights follow at the same place. Raises as ``read_header``.
+    """
+    read_header(path)
+    with open_regular(path) as stream:
+        prefix = stream.read(8)
+        length = struct.unpack("<Q", prefix)[0]
+        header = json.loads(stream.read(length))
+    notes = header.get(NOTES, {})
+    if not notes.keys() - {"format"}:
+        return b""
+    header[NOTES] = {name: "pt" for name in notes if name == "format"}
+    return prefix + json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode().ljust(length)
+
+
 def _parse(content: bytes) -> dict[str, Any]:
     try:
         found = json.loads(content.decode(), object_pairs_hook=_without_repetition)
@@ -156,7 +174,8 @@ def _parse(content: bytes) -> dict[str, Any]:
         raise ValueError("the header is nested too deeply") from error
     if not isinstance(found, dict):
         raise ValueError("the header is no JSON object")
-    found.pop("__metadata__", None)
+    if not isinstance(found.pop(NOTES, {}), dict):
+        raise ValueError("its notes are no JSON object")
     return found
 
 

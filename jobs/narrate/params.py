@@ -20,6 +20,7 @@ from jobs.param_types import (
 )
 from jobs.qwen.model_info import check_request
 
+MOST_REASONS = 50  # why a take is doubtful
 TEXT_SUFFIXES = (".txt", ".md", ".markdown", ".epub")
 ChapterNumber = Annotated[int, Field(ge=1, le=100_000)]
 TakeKey = Annotated[str, Field(pattern="^[0-9a-f]{24}$")]

@@ -9,6 +9,7 @@ from jobs.narrate.params import Params
 from jobs.narrate.script.dialogue import check_manners
 from jobs.narrate.script.passages import Chapter
 from jobs.narrate.script.script import read_script
+from jobs.param_types import AUTO
 from jobs.qwen.model_info import describe_model
 
 LONGEST_TITLE = 60  # of a chapter in the answer
@@ -22,7 +23,8 @@ def probe_parameters(document: dict[str, Any]) -> dict[str, Any]:
     """
     params = Params.model_validate(document)
     model = describe_model(Path(params.model)) if Path(params.model).is_absolute() else None
-    script = read_script(params, model.language(params.language) if model else params.language or "auto")
+    language = model.language(params.language, params.speaker) if model else params.language or AUTO
+    script = read_script(params, language)
     if model is not None:
         manners = (passage.manner for passage in script.passages)
         check_manners(manners, model, speaker=params.speaker, instruct=params.instruct)

@@ -1,6 +1,7 @@
 """Work of ``narrate``: read the book, speak its passages, join them to chapters, write the audiobook and its report."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from jobs.audio.clip_io import CLIP_RATE_HZ, Samples
 from jobs.books.blocks import Cover
 from jobs.books.covers import read_cover
 from jobs.files.atomic_io import write_json, write_text
+from jobs.files.file_state import FileState, read_state
 from jobs.files.folders import make_folder, remove
 from jobs.narrate.params import Params, Result
 from jobs.narrate.report.book_index import INDEX
@@ -30,6 +32,7 @@ from jobs.runner.worker.context import JobContext
 
 AUDIOBOOK, WORDS, REPORT, TAKES = "book.m4b", "words.txt", "report.html", "passages"
 READ_ALONG = "book.epub"
+CHAPTER_FILE = re.compile(r"[0-9]{3,6}\.(mp3|flac)")
 MOST_NAMED = 10
 
 
@@ -45,6 +48,7 @@ def run(params: Params, context: JobContext) -> Result:
     check_manners(manners, voice.model, speaker=voice.speaker, instruct=voice.instruct)
     cover = read_cover(Path(params.cover)) if params.cover is not None else script.book.cover
     folder = make_folder(Path(params.out_dir) if params.out_dir else context.folder / "out")
+    former = _find_former(folder)
     _write_words(folder / WORDS, script, voice.language)
     context.publish("words", folder / WORDS, "text")
     result = Result(
@@ -64,7 +68,7 @@ def run(params: Params, context: JobContext) -> Result:
             context.raise_if_cancelled()
             return store.read(keys[passage], narrated.kept[keys[passage]].attempt)
 
-        rows = _write_sound(folder, params, script, cover, read, context)
+        rows = _write_sound(folder, params, script, cover, read, former, context)
     if params.read_along:
         write_read_along(
             folder / READ_ALONG,
@@ -101,7 +105,13 @@ def _write_words(path: Path, script: Script, language: str) -> None:
 
 
 def _write_sound(
-    folder: Path, params: Params, script: Script, cover: Cover | None, read: Read, context: JobContext
+    folder: Path,
+    params: Params,
+    script: Script,
+    cover: Cover | None,
+    read: Read,
+    former: Mapping[Path, FileState],
+    context: JobContext,
 ) -> list[ChapterRow]:
     """Write the audiobook, the files of its chapters and subtitles; return the chapters for the report."""
     timelines = [make_timeline(chapter, read) for chapter in script.chapters]
@@ -137,7 +147,7 @@ def _write_sound(
             written.add(path.name)
     if params.subtitles:
         written |= {path.name for path in write_subtitles(folder, _make_cues(timelines, starts))}
-    _remove_stale(folder, written)
+    _remove_stale(former, written)
     return rows
 
 
@@ -159,9 +169,15 @@ def _make_cues(timelines: Sequence[Timeline], starts: Sequence[int]) -> list[Cue
     ]
 
 
-def _remove_stale(folder: Path, written: set[str]) -> None:
-    """Delete what an earlier narration made and this one does not; the runner has checked that it is ours."""
-    chapters = (path for path in folder.glob("[0-9][0-9][0-9]*.*") if path.suffix in (".mp3", ".flac"))
-    for path in sorted([*chapters, *(folder / name for name in (*SUBTITLES, READ_ALONG))]):
-        if path.name not in written and path.exists():
+def _remove_stale(former: Mapping[Path, FileState], written: set[str]) -> None:
+    """Delete what an earlier narration made and this one does not."""
+    for path, state in former.items():
+        if path.name not in written and read_state(path) == state:
             remove(path)
+
+
+def _find_former(folder: Path) -> dict[Path, FileState]:
+    """Return the files of an earlier narration, which the runner has checked to be ours; what comes later is not."""
+    names = {*SUBTITLES, READ_ALONG}
+    found = (path for path in folder.iterdir() if CHAPTER_FILE.fullmatch(path.name) or path.name in names)
+    return {path: read_state(path) for path in sorted(found) if path.is_file() and not path.is_symlink()}

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+
+from jobs.plotting.figure_files import new_figure
 
 Floats = npt.NDArray[np.float64]
 
@@ -36,7 +37,7 @@ def draw(request: dict[str, Any], out: BinaryIO) -> None:
     n_columns = min(len(shown), 2 if len(shown) <= 4 else 3)
     n_rows = -(-len(shown) // n_columns)
     size = (max(6.4, PANEL_INCHES[0] * n_columns), PANEL_INCHES[1] * n_rows + 0.6)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = new_figure(*size)
     FigureCanvasAgg(figure)
     figure.suptitle(_title(request, names[MOST_PANELS:]), fontsize=11)
     panels = figure.subplots(n_rows, n_columns, squeeze=False).flatten()

@@ -11,6 +11,7 @@ import soundfile
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from jobs.plotting.figure_files import new_figure
 from jobs.plotting.spectrogram import draw_spectrogram
 
 DPI = 100
@@ -23,7 +24,7 @@ def spectrogram(path: Path, title: str) -> Figure:
     with soundfile.SoundFile(path) as sound:
         rate_hz = sound.samplerate
         samples = sound.read(int(LONGEST_S * rate_hz), dtype="float64", always_2d=True).mean(axis=1)
-    figure = Figure(figsize=(9, 4), layout="constrained")
+    figure = new_figure(9, 4)
     axes = figure.add_subplot()
     figure.colorbar(draw_spectrogram(axes, samples, rate_hz), label="dB")
     axes.set(title=title, xlabel="s")
@@ -34,7 +35,7 @@ def histogram(path: Path, title: str) -> Figure:
     """Draw the histogram of the clips' lengths."""
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     lengths_s = [float(row["duration_s"]) for row in rows if row.get("duration_s")]
-    figure = Figure(figsize=(8, 4), layout="constrained")
+    figure = new_figure(8, 4)
     axes = figure.add_subplot()
     axes.hist(lengths_s, bins=BINS)
     minutes = sum(lengths_s) / 60

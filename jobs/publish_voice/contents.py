@@ -12,7 +12,7 @@ from jobs.files.atomic_io import encode
 from jobs.files.json_documents import read_object
 from jobs.files.reading import open_regular
 from jobs.model_folders.contents import CONFIG_BYTES, ModelFolder
-from jobs.model_folders.safetensors_header import INDEX, find_weights
+from jobs.model_folders.safetensors_header import INDEX, clean_beginning, find_weights
 from jobs.publish_voice.cleaning import clean
 from jobs.publish_voice.engines import ENGINES
 from jobs.publish_voice.params import Params
@@ -29,6 +29,7 @@ from jobs.qwen.model_files import (
 README = "README.md"
 SAMPLES = "samples"
 WAV = b"RIFF"
+WEIGHTS_SUFFIX = ".safetensors"
 LARGEST_SAMPLE_BYTES = 100_000_000
 # Documents without paths of this machine; the others are of the base model and published as they are.
 CLEANED = (
@@ -43,7 +44,8 @@ class PublishedFile:
 
     Attributes:
         name: path in the folder or repository.
-        source: the file that it is a copy of; None: ``content`` is written.
+        source: the file that it is a copy of; None: ``content`` is all of it.
+        content: in place of as many bytes at the beginning of the source.
     """
 
     name: str
@@ -127,7 +129,8 @@ def _as_published(prefix: str, files: Mapping[str, Path]) -> Iterator[PublishedF
         if document is not None and clean(document) != document:
             yield PublishedFile(f"{prefix}{name}", content=encode(clean(document)))
         else:
-            yield PublishedFile(f"{prefix}{name}", source=path)
+            notes_removed = clean_beginning(path) if name.endswith(WEIGHTS_SUFFIX) else b""
+            yield PublishedFile(f"{prefix}{name}", source=path, content=notes_removed)
 
 
 def _read_document(path: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from huggingface_hub import HfApi
 
 from jobs.files.atomic_io import write_bytes
-from jobs.files.copying import link_file
+from jobs.files.copying import copy_file, link_file
 from jobs.files.folders import make_folder, remove
 from jobs.files.reading import hash_file
 from jobs.publish_voice.contents import README, SAMPLES, PublishedFile, list_files
@@ -66,8 +66,10 @@ def _write_files(folder: Path, files: Sequence[PublishedFile], context: JobConte
         context.raise_if_cancelled()
         context.progress(done, total, f"writing {file.name} (MB)")
         make_folder((folder / file.name).parent)
-        if file.source is not None:
-            link_file(file.source, folder / file.name)
-        else:
+        if file.source is None:
             write_bytes(folder / file.name, file.content)
+        elif file.content:
+            copy_file(file.source, folder / file.name, beginning=file.content)
+        else:
+            link_file(file.source, folder / file.name)
         done += file.size_bytes / 1e6

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import torch
 
-from jobs.dataset.manifest import MAX_NAME, CodesTokenizer
+from jobs.dataset.coded_fields import CodesTokenizer
+from jobs.dataset.manifest import MAX_NAME
 from jobs.model_folders.contents import ModelFolder
 from jobs.model_folders.safetensors_header import find_weights
 from jobs.qwen.model_files import read_codec_config

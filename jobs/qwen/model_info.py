@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jobs.errors import UserError
+from jobs.param_types import AUTO
 from jobs.qwen.model_files import check_model, read_card, read_model_config
 from jobs.qwen.speech.take_length import read_rates
 
@@ -21,6 +22,7 @@ class VoiceModel:
             ``voice_design`` makes one from the instruct.
         languages: names, lower case; ``auto`` first.
         trained_language: language of a voice trained here on a single language; else None.
+        speaker_languages: language of each speaker that was trained here on a single one, also in an earlier run.
         takes_instruct: whether stock gives the model an instruct; it drops that of a 0.6B.
         s_per_character: seconds that the narrator of a voice trained here needs for a character, by language.
     """
@@ -30,6 +32,7 @@ class VoiceModel:
     speakers: tuple[str, ...]
     languages: tuple[str, ...]
     trained_language: str | None = None
+    speaker_languages: Mapping[str, str] = field(default_factory=dict)
     s_per_character: Mapping[str, float] = field(default_factory=dict)
     takes_instruct: bool = True
 
@@ -81,16 +84,23 @@ class VoiceModel:
             )
         return self.speakers[0] if asked is None else asked.lower()
 
-    def language(self, asked: str | None) -> str:
-        """Choose the language: the one asked for, else the one that the voice was trained on, else ``auto``.
+    def language(self, asked: str | None, speaker: str | None = None) -> str:
+        """Choose the language: the one asked for, else the one that the speaker was trained on, else ``auto``.
 
         Each language has its own prefix before the codes; a voice speaks best with the prefix that it was trained on.
+
+        Args:
+            asked: None: none was.
+            speaker: None: the only one.
 
         Raises:
             UserError: ``language_unknown``, naming the known ones.
         """
         if asked is None:
-            return self.trained_language or "auto"
+            name = speaker or (self.speakers[0] if len(self.speakers) == 1 else None)
+            if name is not None and self.speaker_languages:
+                return self.speaker_languages.get(name.lower(), AUTO)
+            return self.trained_language or AUTO
         if asked.lower() not in self.languages:
             raise UserError(
                 "language_unknown",
@@ -195,8 +205,11 @@ def describe_model(folder: Path) -> VoiceModel:
         folder=folder,
         kind=kind,
         speakers=tuple(sorted(name.lower() for name in talker.get("spk_id") or {})),
-        languages=("auto", *sorted(languages)),
+        languages=(AUTO, *sorted(languages)),
         trained_language=_trained_language(card),
+        speaker_languages={
+            name: each for name, each in read_speaker_languages(card).items() if each in (AUTO, *languages)
+        },
         s_per_character=read_rates(card),
         takes_instruct=takes_instruct(config),
     )
@@ -205,3 +218,12 @@ def describe_model(folder: Path) -> VoiceModel:
 def _trained_language(card: Mapping[str, Any] | None) -> str | None:
     languages = (card or {}).get("languages")
     return str(languages[0]) if isinstance(languages, list) and len(languages) == 1 else None
+
+
+def read_speaker_languages(card: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return the language of each speaker of a card that anybody may have written; older cards have one for all."""
+    found = (card or {}).get("speaker_languages")
+    if isinstance(found, dict):
+        return {str(name): each for name, each in found.items() if isinstance(each, str)}
+    speakers, language = (card or {}).get("speakers"), _trained_language(card)
+    return {str(name): language for name in speakers} if isinstance(speakers, list) and language else {}

@@ -3,11 +3,9 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 from jobs.audio.clip_io import CLIP_RATE_HZ, Samples
 from jobs.plotting import spectrogram
-from jobs.plotting.figure_files import save_png, shorten
+from jobs.plotting.figure_files import new_figure, save_png, shorten
 from jobs.rate_samples.params import AnchorSummary, Rating
 from jobs.rating.scoring import AUTOMATIC_CAP, WEIGHTS
 
@@ -19,7 +17,7 @@ _ANCHOR_COLOURS = {"narrator": "#2a7f2a", "other_speaker": "#b00020", "zero_shot
 def draw_ratings(path: Path, ratings: Sequence[Rating], anchors: Mapping[str, AnchorSummary | None]) -> None:
     """Draw every take's rating as a bar, its parts as dots (part 0 is 1, part 1 is 5), the anchors as lines."""
     rows = range(len(ratings))
-    figure = Figure(figsize=(9, 1.6 + 0.32 * len(ratings)), layout="constrained")
+    figure = new_figure(9, 1.6 + 0.32 * len(ratings))
     axes = figure.add_subplot()
     axes.barh(rows, [(rating.rating or 1) - 1 for rating in ratings], left=1, color="#d9d9d9", label="rating")
     for row, rating in zip(rows, ratings, strict=True):
@@ -56,6 +54,6 @@ def spectrogram_path(audio: str) -> str:
 
 def draw_spectrogram(path: Path, audio: Samples) -> None:
     """Draw the spectrogram of a clip at 24 kHz."""
-    figure = Figure(figsize=(6, 1.6), layout="constrained")
+    figure = new_figure(6, 1.6)
     spectrogram.draw_spectrogram(figure.add_subplot(), audio, CLIP_RATE_HZ)
     save_png(figure, path, dpi=90)

@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
-
-from jobs.plotting.figure_files import save_png
+from jobs.plotting.figure_files import new_figure, save_png
 from jobs.refine_voice.html_report import ANCHORS
 from jobs.refine_voice.params import AUTOMATIC_CAP, Round
 
@@ -16,7 +14,7 @@ _ANCHOR_COLOURS = {"narrator": "#2ca02c", "zero_shot": "#9467bd", "other_speaker
 
 def draw_losses(path: Path, curves: Sequence[Mapping[str, Sequence[tuple[float, float]]]]) -> None:
     """Draw training and validation loss of the rounds one after the other; each begins where the last one ended."""
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure = new_figure(9, 3.6)
     axes = figure.add_subplot()
     start = 0.0
     for number, curve in enumerate(curves, 1):
@@ -40,7 +38,7 @@ def draw_losses(path: Path, curves: Sequence[Mapping[str, Sequence[tuple[float, 
 
 def draw_ratings(path: Path, rounds: Sequence[Round], anchors: Mapping[str, Any], threshold: float) -> None:
     """Draw each round's mean with its 95 % interval over bands of the anchors."""
-    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    figure = new_figure(9, 3.8)
     axes = figure.add_subplot()
     for name, label in ANCHORS.items():
         anchor = anchors.get(name)

@@ -29,6 +29,8 @@ class Failure(Frozen):
 class Progress(Frozen):
     """The newest line of ``progress.jsonl``."""
 
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
     at: float = Field(description="Unix time, seconds.")
     done: float
     total: float | None = None

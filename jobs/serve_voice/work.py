@@ -1,4 +1,4 @@
-"""Work of ``serve_voice``: engines, sockets and the server, until it is cancelled or no requests come any more."""
+"""Work of ``serve_voice``: models, sockets and the server, until it is cancelled or no requests come any more."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from jobs.qwen.speech.sound import Reference
 from jobs.runner.paths import OUT, Home
 from jobs.runner.store.watch import find_wanting
 from jobs.runner.worker.context import Cancelled, JobContext
-from jobs.serve_voice.host.engine import Limits
+from jobs.serve_voice.host.model_thread import Limits
 from jobs.serve_voice.host.served_model import ServedModel
 from jobs.serve_voice.host.voice_host import VoiceHost, make_names
 from jobs.serve_voice.params import Params, Result
@@ -153,7 +153,7 @@ class _Watch:
             self.is_cancelled = True
             return True
         if not self._params.beside_jobs:
-            self._host.set_wanted(is_wanted=bool(self._find_wanting()))
+            self._host.set_device_wanted(is_device_wanted=bool(self._find_wanting()))
         now = time.monotonic()
         if self._host.is_speaking:
             self._host.used_s = now
@@ -169,9 +169,9 @@ class _Watch:
 
     @property
     def _state(self) -> str:
-        if self._host.is_wanted:
+        if self._host.is_device_wanted:
             return "; unloaded while another job uses the GPU"
-        errors = [engine.state.error for engine in self._host.engines if engine.state.error]
+        errors = [model_thread.state.error for model_thread in self._host.model_threads if model_thread.state.error]
         return f"; cannot load: {errors[0]}" if errors else ""
 
     def _find_wanting(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jobs.cost import Cost
-from jobs.environments.setup import environment_cost_mb
+from jobs.environments.environment_state import environment_cost_mb
 from jobs.installation import CODE
 from jobs.runner.job_kind import Example, JobKind, StartTool
 from jobs.settings import Settings

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from jobs.environments.setup import (
+from jobs.environments.environment_state import (
     INSTALLED_LOCK,
     environment_cost_mb,
     environment_state,

@@ -1,4 +1,4 @@
-"""Similarity of voices (SIM), and centroids of speaker embeddings. Embeddings are unit vectors, (n_numbers,)."""
+"""Similarity of voices (SIM), and centroids of speaker embeddings. Embeddings are unit vectors, (n_dims,)."""
 
 from collections.abc import Iterable, Sequence
 
@@ -22,7 +22,7 @@ def unit(vector: Floats) -> Floats:
 
 
 def centroid(embeddings: Iterable[Floats]) -> Floats:
-    """Unit vector in the middle of embeddings (256,): what a voice is compared with. Five clips are enough."""
+    """Unit vector in the middle of embeddings: what a voice is compared with. Five clips are enough."""
     return unit(np.mean(np.stack(list(embeddings)), axis=0))
 
 

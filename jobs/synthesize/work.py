@@ -18,7 +18,7 @@ from jobs.dataset.takes import TAKES_NAME, Take, read_takes
 from jobs.files.folders import make_folder
 from jobs.qwen.hub import resolve_model
 from jobs.qwen.model_info import VoiceModel, describe_model
-from jobs.qwen.speech.decoding import SAMPLING, Decoding
+from jobs.qwen.speech.decoding_settings import SAMPLING, Decoding
 from jobs.qwen.speech.sound import Reference, Speech
 from jobs.qwen.speech.take_length import longest_take_s, measure_rates
 from jobs.runner.worker.context import JobContext
@@ -84,7 +84,8 @@ def run(params: Params, context: JobContext) -> Result:
 
 def _prepare_voice(number: int, name: str, params: Params, context: JobContext) -> RequestedVoice:
     model = describe_model(resolve_model(name, context.settings))
-    speaker, language = model.speaker(params.speaker), model.language(params.language)
+    speaker = model.speaker(params.speaker)
+    language = model.language(params.language, speaker)
     model.check_instruct(params.instruct)
     reference = _reference(params) if name == params.model else None
     requests = _take_requests(number, params, model, speaker, language, reference)

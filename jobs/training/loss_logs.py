@@ -118,7 +118,7 @@ class WandbLog:
 
     def __init__(self, folder: Path, run_id: str, config: Mapping[str, Any], load: Load) -> None:
         export_variable("WANDB_CACHE_DIR", str(folder / "wandb-cache"))
-        wandb = load("wandb")
+        self._package = wandb = load("wandb")
         is_online = bool(wandb.login(prompt=False))
         if not is_online:
             logger.info("wandb has no login, so it logs offline: wandb sync %s/wandb/offline-run-*", folder)
@@ -142,8 +142,9 @@ class WandbLog:
         self._run.log({**numbers, "step": step})
 
     def close(self) -> None:
-        """Send or write the rest."""
+        """Send or write the rest, and wait for it: what wandb's own process has not written ends with the job."""
         self._run.finish()
+        self._package.teardown()
 
 
 class TrackioLog:

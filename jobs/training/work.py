@@ -28,16 +28,6 @@ from jobs.training.data.dataset import Dataset, log_split, read_dataset
 from jobs.training.data.manifest_scan import ClipSize, n_instruct_characters
 from jobs.training.data.sample_weights import weigh_clips
 from jobs.training.encoder_source import find_encoder
-from jobs.training.export import (
-    EXPORTS,
-    Run,
-    describe_result,
-    export,
-    find_finished,
-    keep_export,
-    publish,
-    write_samples_and_page,
-)
 from jobs.training.extension import CHECKPOINTS, adopt_state
 from jobs.training.loss_logs import open_logs
 from jobs.training.params import Params, Result
@@ -49,10 +39,20 @@ from jobs.training.planning.validation_times import count_exports
 from jobs.training.run import checkpoint as checkpoints
 from jobs.training.run.distributed import DistributedGroup
 from jobs.training.run.model_setup import TrainableModel, identify_run, setup_model
-from jobs.training.run.optim import make_optimiser, trainable
+from jobs.training.run.optimizer import make_optimiser, trainable
 from jobs.training.run.resource_errors import check_disk, explain_full_disk, explain_full_gpu
 from jobs.training.run.sharding import RunWeights
 from jobs.training.run.training_loop import TrainingLoop
+from jobs.training.run_outputs import (
+    EXPORTS,
+    Run,
+    describe_result,
+    export,
+    find_finished,
+    keep_export,
+    publish,
+    write_samples_and_page,
+)
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import anyio
 from pydantic import BaseModel
 
 from jobs.config import read_settings_at_the_shell
-from jobs.environments.setup import make_environment
+from jobs.environments.environment_state import make_environment
 from jobs.errors import UserError
 from jobs.escaping import escape
 from jobs.installation import PROGRAM

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 from collections import OrderedDict
-from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -15,6 +14,7 @@ from starlette.types import Scope
 
 from jobs.config import HttpSettings
 from jobs.errors import UserError
+from jobs.files.user_folder import expand_user
 from jobs.trust import owners
 
 INTROSPECTION_TIMEOUT_S = 10.0
@@ -140,7 +140,7 @@ def read_secret(path: str) -> str:
     if not path:
         return ""
     try:
-        return owners.read_secret(Path(path).expanduser())
+        return owners.read_secret(expand_user(path))
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text"
         raise UserError("token_file_unusable", f"{path}: {why}.", "Correct config.toml.") from error

@@ -25,7 +25,7 @@ from jobs.http.host_check import HostCheck
 from jobs.http.request_body import read_body
 from jobs.param_types import first_fault
 from server.http.page_server import ADDRESS, PageServer, WithHeaders, limited_page
-from server.listening.ratings import PlayableTake, RatingSession, ScoreSubmission, VoteSubmission
+from server.listening.rating_session import PlayableTake, RatingSession, ScoreSubmission, VoteSubmission
 
 MAX_BODY_BYTES = 16_384
 PAGE = Path(__file__).with_name("page.html")

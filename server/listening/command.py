@@ -15,7 +15,7 @@ from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
 from server.cli.flags import Parser
 from server.listening.app import ListeningServer
-from server.listening.ratings import RatingSession
+from server.listening.rating_session import RatingSession
 from server.stderr_log import log_to_stderr
 from tools.inputs.paths import resolve_paths
 

@@ -4,7 +4,6 @@ Every request needs a bearer token, also on this machine, where any user can rea
 always checked, so that no web page can reach the server through its visitor's browser.
 """
 
-import ipaddress
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from jobs.config import HttpSettings
 from jobs.errors import UserError
+from jobs.files.user_folder import expand_user
+from jobs.http.addresses import is_everywhere, is_loopback
 from jobs.http.connections import connection_limits
 from jobs.http.host_check import HostCheck
 from jobs.http.listener import http_server, open_socket
@@ -38,7 +39,6 @@ from server.stderr_log import log_to_stderr
 PATH, HEALTH = "/mcp", "/health"
 TOKEN_FILE = "http-token"
 LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
-EVERYWHERE = ("0.0.0.0", "::")
 
 
 def serve_http(settings: Settings, http: HttpSettings, token_file: Path | None) -> None:
@@ -67,7 +67,7 @@ def serve_http(settings: Settings, http: HttpSettings, token_file: Path | None) 
             verifier: Verifier = IntrospectionVerifier(http, read_secret(http.introspection_secret_file))
             security, admission = None, f"tokens of {http.issuer_url}"
         else:
-            path = (token_file or settings.home / TOKEN_FILE).expanduser().absolute()
+            path = expand_user(token_file or settings.home / TOKEN_FILE).absolute()
             token = read_or_create_token(path)
             verifier, security = FileTokenVerifier(token), RequestStateSecurity(keys=[token])
             admission = f"bearer token in {path}"
@@ -120,7 +120,7 @@ def http_app(
 def accepted_hosts(http: HttpSettings, port: int) -> list[str]:
     """Return the accepted ``Host`` headers: own address and allowed names, each with this port and with none."""
     own = f"[{http.host}]" if ":" in http.host else http.host
-    names = [] if http.host in EVERYWHERE else [own]
+    names = [] if is_everywhere(http.host) else [own]
     names += LOCAL_NAMES if is_loopback(http.host) else ()
     # behind a proxy a name is used without this port, or with the proxy's
     names += http.allowed_hosts
@@ -141,20 +141,12 @@ def refuse_exposure(http: HttpSettings, *, has_token_file: bool) -> None:
             f"{http.host} can be reached from other machines, and every client runs jobs and reads files as you.",
             "Give the token's file with --token-file F, or OAuth in config.toml [http]; use a proxy with TLS.",
         )
-    if http.host in EVERYWHERE and not http.allowed_hosts:
+    if is_everywhere(http.host) and not http.allowed_hosts:
         raise UserError(
             "http_exposed",
             f"{http.host} means every address, so the accepted Host headers are not known.",
             "Name them with --allow-host NAME, or listen on one address.",
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Return True if only this machine can reach an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _auth(http: HttpSettings, port: int, *, uses_oauth: bool) -> AuthSettings:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jobs.errors import UserError
+from jobs.files.user_folder import expand_user
 from jobs.installation import COMMAND, FILES, PROGRAM
 from jobs.settings import Settings
 from server.cli.flags import Parser
@@ -40,7 +41,7 @@ def _run(command: str, words: Sequence[str], settings: Settings, about: str, hom
     parser.add_argument("--dry-run", action="store_true", help="show what would be done")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     options = parser.parse_args(list(words))
-    project = settings.roots[0] / Path(options.path).expanduser() if options.path else None
+    project = settings.roots[0] / expand_user(options.path) if options.path else None
     agents = _agents(home or Path.home(), project, wants_claude=options.claude, wants_codex=options.codex)
     entry = ServerEntry(str(COMMAND), env=_env(settings))
     lines: list[str] = []

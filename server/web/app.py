@@ -15,11 +15,11 @@ from starlette.types import ASGIApp
 from jobs.errors import UserError
 from jobs.files.atomic_io import write_json
 from jobs.files.folders import make_folder
+from jobs.http.addresses import is_everywhere, is_loopback
 from jobs.http.host_check import HostCheck
 from jobs.runner.client.web_page import ADDRESS as ADDRESS_FIELD
 from jobs.runner.machine import locks
 from jobs.runner.paths import Home
-from server.http.auth import LOOPBACK
 from server.http.page_server import ADDRESS, PageServer, WithHeaders, limited_page
 from server.web.admission import Admission, Keys
 from server.web.calls import show_error
@@ -28,7 +28,6 @@ from server.web.rendering import render, stylesheet
 from server.web.vendored import FILES, VENDOR
 from tools.core.tool_types import ToolContext
 
-EVERYWHERE = ("0.0.0.0", "::")
 SCRIPTS = Path(__file__).with_name("static")
 _TYPES = {".js": "text/javascript", ".css": "text/css"}
 
@@ -52,10 +51,11 @@ class WebServer(PageServer):
     ) -> None:
         self.keys = Keys(first=token) if token else Keys()
         self.host, self._home = host, Home(context.settings.home)
-        own = (f"[{host}]",) if ":" in host else (host,)
-        super().__init__(lambda port: web_app(context, self.keys, port, (*own, *names)), port, host=host)
-        self._shown = names[0] if names and host in (*LOOPBACK, *EVERYWHERE) else f"{own[0]}:{self.port}"
-        self._scheme = "https" if names and host in LOOPBACK else "http"
+        own = f"[{host}]" if ":" in host else host
+        accepted = names if is_everywhere(host) else (own, *names)
+        super().__init__(lambda port: web_app(context, self.keys, port, accepted), port, host=host)
+        self._shown = names[0] if names and (is_loopback(host) or is_everywhere(host)) else f"{own}:{self.port}"
+        self._scheme = "https" if names and is_loopback(host) else "http"
 
     @property
     def url(self) -> str:

@@ -13,7 +13,8 @@ from pydantic import ConfigDict, Field
 
 from jobs.dataset.corrections.base import MANIFEST, REJECTIONS, count_applied, find_base
 from jobs.dataset.corrections.edits import Edit, EditIndex, fold
-from jobs.dataset.corrections.record import place_key, read_corrections, record_of
+from jobs.dataset.corrections.places import place_key
+from jobs.dataset.corrections.record import read_corrections, record_of
 from jobs.dataset.manifest import (
     MAX_QUALITY_VALUES,
     ClipSeconds,
@@ -26,6 +27,7 @@ from jobs.dataset.manifest import (
     read_rows,
 )
 from jobs.dataset.rejection_reasons import SILENCE
+from jobs.files.file_state import read_state
 
 PAGE = 50
 MOST_TABLES = 3
@@ -53,7 +55,7 @@ class ClipLine:
 
     Attributes:
         number: place in the table, from 0.
-        key: see ``jobs.dataset.corrections.record.key_of``.
+        key: see ``jobs.dataset.corrections.places.key_of``.
         audio: name of its file; empty: there is none.
         text: as the ingest has it.
         reason: of a rejection; empty for a clip.
@@ -228,7 +230,7 @@ class ClipTables:
         """Return the table of a dataset. Raises ``UserError``: as ``find_base`` and ``read_rows``."""
         with self._lock:
             ingested = _ingested(dataset)
-            corrected = (ingested, _state(dataset / "corrections.jsonl"))
+            corrected = (ingested, read_state(dataset / "corrections.jsonl"))
             if dataset in self._tables and self._tables[dataset][0] == corrected:
                 return self._tables[dataset][1]
             if dataset not in self._lines or self._lines[dataset][0] != ingested:
@@ -246,15 +248,7 @@ def _shorten(tables: OrderedDict[Path, Any]) -> None:
 
 
 def _ingested(dataset: Path) -> object:
-    return tuple(_state(dataset / name) for name in (MANIFEST, REJECTIONS))
-
-
-def _state(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return tuple(read_state(dataset / name) for name in (MANIFEST, REJECTIONS))
 
 
 def _read_lines(dataset: Path) -> list[ClipLine]:

@@ -6,14 +6,15 @@ from pathlib import Path
 
 from jobs.errors import UserError
 from jobs.escaping import escape_line
+from jobs.files.user_folder import expand_user
+from jobs.http.addresses import is_everywhere, is_loopback
 from jobs.http.token_file import read_or_create_token
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
 from server.cli.flags import Parser
-from server.http.auth import LOOPBACK
 from server.http.page_server import ADDRESS
 from server.stderr_log import log_to_stderr
-from server.web.app import EVERYWHERE, WebServer
+from server.web.app import WebServer
 from tools.core.tool_types import ToolContext
 
 
@@ -25,7 +26,7 @@ def web_command(words: Sequence[str], settings: Settings, about: str) -> str:
     """
     with web_server(words, settings, about) as server:
         sys.stderr.write(f"Open {escape_line(server.url)}  (Ctrl-C ends it; jobs go on)\n")
-        if server.host not in LOOPBACK:
+        if not is_loopback(server.host):
             sys.stderr.write(f"{tls_advice(server.port)}\n")
         sys.stderr.flush()
         server.serve()
@@ -56,7 +57,7 @@ def web_server(words: Sequence[str], settings: Settings, about: str) -> WebServe
     options = parser.parse_args(list(words))
     _refuse_exposure(options.host, options.allow_host, has_token=options.token_file is not None)
     log_to_stderr()
-    token = read_or_create_token(options.token_file.expanduser().absolute()) if options.token_file else ""
+    token = read_or_create_token(expand_user(options.token_file).absolute()) if options.token_file else ""
     context = ToolContext(settings, Runner(settings))
     return WebServer(context, options.port, host=options.host, names=options.allow_host, token=token)
 
@@ -71,13 +72,13 @@ def tls_advice(port: int) -> str:
 
 def _refuse_exposure(host: str, names: Sequence[str], *, has_token: bool) -> None:
     """Refuse to be reached from other machines without a key that is kept. Raises ``UserError``: ``http_exposed``."""
-    if (host not in LOOPBACK or names) and not has_token:
+    if (not is_loopback(host) or names) and not has_token:
         raise UserError(
             "http_exposed",
-            f"{host} is reached from other machines." if host not in LOOPBACK else "A proxy is to reach it.",
+            f"{host} is reached from other machines." if not is_loopback(host) else "A proxy is to reach it.",
             "Add --token-file F: the key in the first address is kept there. Put a proxy with TLS before it.",
         )
-    if host in EVERYWHERE and not names:
+    if is_everywhere(host) and not names:
         raise UserError(
             "http_exposed",
             f"{host} is every address, and no name by which browsers reach it is known.",

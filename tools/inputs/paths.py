@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from jobs.errors import UserError
 from jobs.files.reading import refuse_special
+from jobs.files.user_folder import expand_user
 from jobs.param_types import ModelMark, PathMark, find_mark
 from jobs.runner.client.runner import Runner
 from jobs.runner.paths import is_job_id
@@ -31,6 +32,7 @@ from tools.inputs.references import (
 )
 
 HANDLE_PREFIX = "artifact://"
+RELEASED = "Qwen/"  # owner of the released models
 HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
 # Names that faster-whisper 1.2 resolves to hub ids itself (its utils._MODELS).
 WHISPER_SIZES = frozenset(
@@ -94,10 +96,7 @@ def inside_roots(text: str, where: str, settings: Settings) -> Path:
         raise UserError("path_unusable", f"{where} is not a path: {text!r}.", "Give the path of a file or a folder.")
     if text.startswith("file://"):
         text = _path_of_uri(text, where)
-    try:
-        written = Path(text).expanduser()
-    except RuntimeError as error:
-        raise UserError("path_unusable", f"{where}={text!r}: {error}", "Write the whole path.") from error
+    written = expand_user(text)
     # os.path.realpath, not Path.resolve: the latter raises on a loop of symlinks (Python < 3.13)
     path = Path(os.path.realpath(settings.roots[0] / written))
     if not is_inside(path, settings.roots):
@@ -189,8 +188,15 @@ def _resolve_model(text: str, where: str, settings: Settings, runner: Runner, aw
             return str(inside_roots(stopped, where, settings))
         text = find_job_output(text, "voice", where, runner, awaited)
     is_path = text.startswith(("/", "~", "./", "../")) or text in (".", "..")
-    if not is_path and HUB_ID.fullmatch(text) and not (settings.roots[0] / text).is_dir():
-        return text
+    if not is_path and HUB_ID.fullmatch(text):
+        if not (settings.roots[0] / text).is_dir():
+            return text
+        if text.startswith(RELEASED):
+            raise UserError(
+                "name_ambiguous",
+                f"{where}={text!r} is a released model, and a folder in the working directory.",
+                f"Write ./{text} for the folder; give the folder another name to use the released model.",
+            )
     path = inside_roots(text, where, settings)
     refuse_special(path)
     named = None if is_path else find_voice(text, where, settings, runner, awaited)

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from jobs.errors import UserError
+from jobs.files.user_folder import expand_user
 from jobs.param_types import PathMark, find_mark
 from jobs.runner.client.runner import Runner
 from jobs.runner.job_kind import JobKind, Output, all_kinds
@@ -208,7 +209,7 @@ def _reads(kind: JobKind) -> str:
 
 def _folder(text: str, settings: Settings) -> Path | None:
     """The dataset's folder for a path or a name."""
-    here = settings.roots[0] / Path(text).expanduser() if not text.startswith("~") else Path(text)
+    here = settings.roots[0] / expand_user(text) if not text.startswith("~") else Path(text)
     if not NAME.fullmatch(text):
         return here if here.is_dir() else None
     named = [place for place in _dataset_places(text, settings) if place.is_dir()]

@@ -18,7 +18,7 @@ from jobs.qwen.devices import describe_device, torch_dtype
 from jobs.qwen.precision import synthesis_precision
 from jobs.qwen.speech.decode_loop import DecodeLoop
 from jobs.qwen.speech.decoder_weights import DecoderWeights
-from jobs.qwen.speech.decoding import Decoding
+from jobs.qwen.speech.decoding_settings import Decoding
 from jobs.qwen.speech.prompts import build_prompt
 from jobs.qwen.speech.takes import TakeRequest
 from jobs.qwen.train.sequence_layout import Example

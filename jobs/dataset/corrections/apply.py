@@ -9,7 +9,9 @@ from jobs.dataset.audio_roots import AudioRoots
 from jobs.dataset.corrections.base import MANIFEST, REJECTIONS, keep_base, replace
 from jobs.dataset.corrections.cutting import NEAR_S, ClipCutter
 from jobs.dataset.corrections.edits import Edit, EditIndex, fold
-from jobs.dataset.corrections.record import CORRECTION_OF, CORRECTIONS, Part, key_of, read_corrections, record_of
+from jobs.dataset.corrections.neighbours import Neighbours
+from jobs.dataset.corrections.places import key_of
+from jobs.dataset.corrections.record import CORRECTION_OF, CORRECTIONS, Part, read_corrections, record_of
 from jobs.dataset.manifest import BEFORE_CORRECTIONS, Clip, Rejection, RejectionError, Source, read_rows, write_rows
 from jobs.dataset.rejection_reasons import DROPPED
 from jobs.runner.worker.context import JobContext
@@ -69,7 +71,8 @@ def apply_corrections(dataset: Path, audio: Path | None, context: JobContext, re
     index = EditIndex(fold(corrections))
     edits = index.match({key_of(row): row.source for row in origins})
     done = Applied(dataset / MANIFEST, n_corrections=len(corrections))
-    maker = _RowMaker(ClipCutter(dataset, AudioRoots.of(context.settings), audio), rows, done)
+    neighbours = Neighbours(rows)
+    maker = _RowMaker(ClipCutter(dataset, AudioRoots.of(context.settings), audio), neighbours, done)
     kept: list[_Placed] = []
     left_out: list[Rejection] = []
     for number, row in enumerate(origins):
@@ -77,7 +80,7 @@ def apply_corrections(dataset: Path, audio: Path | None, context: JobContext, re
         edit = edits.get(key_of(row))
         made, rejected = maker.make(row, edit)
         if made:
-            place = number if isinstance(row, Clip) else _place_among(row, rows)
+            place = number if isinstance(row, Clip) else neighbours.place_of(row.source)
             kept += [_Placed(place, not isinstance(row, Clip), clip) for clip in made]
         left_out += rejected
         if edit is not None:
@@ -100,7 +103,7 @@ class _RowMaker:
     """Maker of the rows that follow from a row of the ingest and an edit."""
 
     cutter: ClipCutter
-    rows: Sequence[Clip]
+    neighbours: Neighbours
     done: Applied
     replaced: dict[str, str | None] = field(default_factory=dict)
     """Clips with another file now, None for those that were left out."""
@@ -159,12 +162,7 @@ class _RowMaker:
 
     def _rescued(self, row: Rejection) -> Clip:
         """Return a rejection as a clip, with what its neighbours in the recording have."""
-        same = [one for one in self.rows if one.source and one.source.recording == row.source.recording]
-        like = min(
-            same or self.rows,
-            key=lambda one: abs(one.source.start_s - row.source.start_s) if one.source else 0.0,
-            default=None,
-        )
+        like = self.neighbours.nearest(row.source)
         if like is None:
             raise RejectionError("empty", "the dataset has no clip whose speaker and language it could have")
         changes = {
@@ -214,15 +212,3 @@ class _Placed:
     place: int
     is_rescued: bool
     clip: Clip
-
-
-def _place_among(rejection: Rejection, rows: Sequence[Clip]) -> int:
-    """Return the number of the last clip before a rejection in its recording; after all others without one."""
-    source = rejection.source
-    before = [
-        number
-        for number, row in enumerate(rows)
-        if row.source and row.source.recording == source.recording and row.source.start_s < source.start_s
-    ]
-    same = [number for number, row in enumerate(rows) if row.source and row.source.recording == source.recording]
-    return before[-1] if before else same[0] - 1 if same else len(rows)

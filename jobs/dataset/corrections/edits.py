@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pydantic import ValidationError
-
+from jobs.dataset.corrections.places import parse_place
 from jobs.dataset.corrections.record import Correction, Part, in_force, wanted_parts
 from jobs.dataset.manifest import Source
 
@@ -16,7 +14,6 @@ SAME_SHARE = 0.8
 """Of the time of two places in a recording together that both have, for them to be the same clip."""
 N_NEAR = 16
 """Places by their start, before and after that of a clip, among which its own is looked for."""
-_PLACE = re.compile(r"(?P<recording>.*)@(?P<start>\d+\.\d+)-(?P<end>\d+\.\d+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -105,17 +102,6 @@ class EditIndex:
                 found[key] = self.edits[best[0]]
                 self.unused.discard(best[0])
         return found
-
-
-def parse_place(key: str) -> tuple[str, Source] | None:
-    """Return a key with the place that it names; None for the name of a file, and for what is no place."""
-    named = _PLACE.fullmatch(key)
-    if named is None:
-        return None
-    try:
-        return key, Source(recording=named["recording"], start_s=float(named["start"]), end_s=float(named["end"]))
-    except ValidationError:  # of so many digits that it is endless
-        return None
 
 
 def _start(source: Source) -> tuple[str, float]:

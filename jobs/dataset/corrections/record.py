@@ -11,16 +11,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from jobs.dataset.manifest import (
-    LONGEST_READ_S,
-    MAX_NAME,
-    Clip,
-    Rejection,
-    Row,
-    Source,
-    Text,
-    file_inside,
-)
+from jobs.dataset.corrections.places import parse_place
+from jobs.dataset.manifest import LONGEST_READ_S, MAX_NAME, Row, Text, file_inside
 from jobs.errors import UserError
 from jobs.files.appending import append_lines
 from jobs.files.reading import LONGEST_PATH, read_lines
@@ -111,32 +103,6 @@ def _check_parts(action: Action, parts: Sequence[Part]) -> None:
         raise ValueError("each of several parts needs text, start_s and end_s")
 
 
-class PlacedRow(Row):
-    """Names of a clip or rejection: the only fields that are read where there may be many lines."""
-
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
-
-    audio: Annotated[str, Field(max_length=LONGEST_PATH)] | None = None
-    ref_audio: Annotated[str, Field(max_length=LONGEST_PATH)] | None = None
-    source: Source | None = None
-    correction_of: Annotated[str, Field(max_length=2 * LONGEST_PATH)] | None = None
-
-
-def key_of(row: Clip | Rejection | PlacedRow) -> str:
-    """Return the key of a clip or rejection: its place in the recording, which a new ingest of the book finds again.
-
-    Of one without a place, the name of its file.
-    """
-    if row.source is None:
-        return row.audio or ""
-    return place_key(row.source)
-
-
-def place_key(source: Source) -> str:
-    """Return ``RECORDING@START-END`` in seconds."""
-    return f"{source.recording}@{source.start_s:.3f}-{source.end_s:.3f}"
-
-
 def record_of(dataset: Path) -> Path:
     """Return the path of a dataset's record. Raises ``UserError``: ``path_outside_dataset``."""
     return file_inside(dataset, CORRECTIONS)
@@ -225,6 +191,7 @@ def _make(change: Change, key: str, audio: str, standing: list[Correction], who:
                 f"The borders of {audio or key} contradict those that were stored before: {_borders(parts[0])}.",
                 "Nothing was recorded. Give both start_s and end_s.",
             )
+        _check_borders(join(parts[0], change.parts[0]) if len(parts) == 1 else change.parts[0], key, audio)
     made = Correction(
         id=secrets.token_hex(6),
         at=round(time.time(), 3),
@@ -239,6 +206,21 @@ def _make(change: Change, key: str, audio: str, standing: list[Correction], who:
     if change.action != "undo":
         standing.append(made)
     return made
+
+
+def _check_borders(part: Part | None, key: str, audio: str) -> None:
+    """Raise ``UserError`` for a border that contradicts the other one, which is the ingest's."""
+    place = parse_place(key)
+    if part is None or place is None or (part.start_s is None) == (part.end_s is None):
+        return
+    start_s = place[1].start_s if part.start_s is None else part.start_s
+    end_s = place[1].end_s if part.end_s is None else part.end_s
+    if not SHORTEST_S <= end_s - start_s <= LONGEST_READ_S:
+        raise UserError(
+            "bad_arguments",
+            f"{audio or key} would be from {start_s:g} to {end_s:g} s.",
+            f"Nothing was recorded. end_s must be {SHORTEST_S} to {LONGEST_READ_S:.0f} s after start_s.",
+        )
 
 
 def _borders(part: Part) -> str:

@@ -26,6 +26,7 @@ class ForeignClip:
         number: its line or row; 1 is the first.
         audio_file: name of its audio, for people.
         sound: real path of its audio, or why there is none.
+        reference: real path of the reference clip that its line names, or why there is none.
     """
 
     number: int
@@ -35,6 +36,7 @@ class ForeignClip:
     speaker: str | None = None
     language: str | None = None
     instruct: str | None = None
+    reference: Path | RejectionError | None = None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip
 from jobs.dataset.manifest import Clip
@@ -12,7 +11,7 @@ from jobs.dataset.quality.narrator_stats import DatasetProfile
 from jobs.dataset.quality.quality_filter import QualityRejection
 from jobs.dataset.quality.thresholds import Thresholds
 from jobs.dataset.report.report_model import Report
-from jobs.plotting.figure_files import save_png, shorten
+from jobs.plotting.figure_files import new_figure, save_png, shorten
 from jobs.plotting.spectrogram import draw_spectrogram
 
 KEPT, DROPPED = "#2a6f97", "#d1495b"
@@ -29,7 +28,7 @@ def draw_chapters(path: Path, report: Report) -> None:
     colours = {reason: _REASONS[place % len(_REASONS)] for place, reason in enumerate(reasons[: len(_REASONS) - 1])}
     longest = max((row.kept_s + row.rejected_s + row.silence_s for row in chapters), default=1.0)
     unit, name = (60.0, "minutes") if longest > 120 else (1.0, "seconds")
-    figure = Figure(figsize=(9, 1.5 + 0.36 * len(chapters)), layout="constrained")
+    figure = new_figure(9, 1.5 + 0.36 * len(chapters))
     axes = figure.add_subplot()
     left = np.zeros(len(chapters))
 
@@ -83,7 +82,7 @@ def draw_histograms(
     ]
     columns = 4
     rows = max(1, -(-len(shown) // columns))
-    figure = Figure(figsize=(11, 0.5 + 2.1 * rows), layout="constrained")
+    figure = new_figure(11, 0.5 + 2.1 * rows)
     for place, (name, label, marks) in enumerate(shown):
         axes = figure.add_subplot(rows, columns, place + 1)
         good = [value for row in kept if (value := _value(row, name)) is not None]
@@ -105,7 +104,7 @@ def draw_histograms(
 
 def draw_spectrograms(path: Path, dataset: Path, clips: Sequence[Clip]) -> None:
     """Draw the spectrograms of a few clips: each word over its time where words are aligned, else the text above."""
-    figure = Figure(figsize=(11, 2.2 * max(1, len(clips))), layout="constrained")
+    figure = new_figure(11, 2.2 * max(1, len(clips)))
     for number, clip in enumerate(clips, 1):
         axes = figure.add_subplot(len(clips), 1, number)
         draw_spectrogram(axes, read_clip(dataset / clip.audio, CLIP_RATE_HZ), CLIP_RATE_HZ)

@@ -1,4 +1,4 @@
-"""Speech runs: speech between two pauses with a margin of audio, grouped into passages of about two minutes."""
+"""Speech runs: speech between two pauses with a margin of audio, grouped into stretches of about two minutes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from jobs.asr.pocketsphinx_asr import AlignedWord
 from jobs.audio.clip_io import SPEECH_RATE_HZ, Samples
 from jobs.audio.vad_segments import FRAME_S, SPEECH_ON, Span
 
-PASSAGE_S = 120.0
+STRETCH_S = 120.0
 MARGIN_S = 0.2  # recognised on both sides of a run, so that no faint end of a word is missed
 
 
@@ -50,12 +50,12 @@ def speech_runs(audio_16k: Samples, probabilities: Samples, spans: Sequence[Span
     return runs
 
 
-def group_into_passages(runs: Sequence[SpeechRun]) -> list[list[SpeechRun]]:
-    """Group runs into passages of about ``PASSAGE_S`` of speech."""
+def group_into_stretches(runs: Sequence[SpeechRun]) -> list[list[SpeechRun]]:
+    """Group runs into stretches of about ``STRETCH_S`` of speech."""
     groups: list[list[SpeechRun]] = []
-    length = PASSAGE_S
+    length = STRETCH_S
     for run in runs:
-        if length >= PASSAGE_S:
+        if length >= STRETCH_S:
             groups.append([])
             length = 0.0
         groups[-1].append(run)

@@ -7,9 +7,9 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from jobs.dataset.manifest import Clip, Rejection
 from jobs.errors import UserError
@@ -23,6 +23,7 @@ from jobs.ingest_audiobook.text.transcript_rows import Sentence
 STATE_FOLDER = ".ingest"
 RECORD = "record.json"
 CLIP = re.compile(r"clips/\d{6,12}\.wav")
+Count = Annotated[int, Field(ge=0, le=10**12)]  # of samples of a book: 500 hours have 4·10¹⁰
 MAX_RECORD_BYTES = 64 << 20  # of a unit: 15 minutes have 500 clips, 1 MB
 VERSION = 5  # of the clips; an ingest of another version does not continue an older dataset
 # Parameters that change no clip: places, judging after the cut, and how Whisper computes, so that an ingest that ran
@@ -72,14 +73,14 @@ def _digest(path: Path) -> str:
 class UnitRecord(BaseModel):
     """Outcome of a unit: everything that a resumed job needs of it."""
 
-    index: int
-    recording: int = 0
-    chapter: int | None = None
-    start_24k: int
-    end_24k: int
+    index: Count
+    recording: Count = 0
+    chapter: Count | None = None
+    start_24k: Count
+    end_24k: Count
     clips: list[Clip]
     rejections: list[Rejection]
-    n_words: int
+    n_words: Count
     is_recording_end: bool = False
     sentences: list[Sentence] = []
     given_sha256: str = ""

@@ -17,7 +17,7 @@ from jobs.asr.pocketsphinx_asr import Fit, Recogniser, TextRecogniser
 from jobs.audio.recording import Samples
 from jobs.audio.vad_segments import Span
 from jobs.ingest_audiobook.cut.clip_candidates import PlacedRun, RejectedSpan, TimedWord
-from jobs.ingest_audiobook.cut.speech_runs import SpeechRun, group_into_passages, speech_runs
+from jobs.ingest_audiobook.cut.speech_runs import SpeechRun, group_into_stretches, speech_runs
 from jobs.ingest_audiobook.text.sequence_matching import Match, TextIndex, accepted, match_in_order
 from jobs.text.english_normalization import SpokenWord, other_readings, spoken_map, spoken_words
 
@@ -65,7 +65,7 @@ class BookAligner:
         """Find the words of the runs of a chunk in the book."""
         placed: list[PlacedRun] = []
         rejected: list[RejectedSpan] = []
-        for passage in group_into_passages(speech_runs(audio_16k, probabilities, runs)):
+        for passage in group_into_stretches(speech_runs(audio_16k, probabilities, runs)):
             window, matches, trusted = self._find(passage)
             matches = self._settle_borders(passage, matches, trusted, window)
             for run, match, is_trusted in zip(passage, matches, trusted, strict=True):

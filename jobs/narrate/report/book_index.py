@@ -12,11 +12,11 @@ from jobs.dataset.manifest import LONGEST_TEXT
 from jobs.errors import UserError
 from jobs.files.json_documents import read_object
 from jobs.files.reading import resolve_inside
-from jobs.narrate.params import TakeKey
+from jobs.narrate.params import MOST_REASONS, TakeKey
 
 INDEX = "book.json"
 LARGEST_BYTES = 64_000_000  # a book of 40,000 passages has 20 MB
-MOST_CHAPTERS, MOST_PASSAGES, MOST_REASONS = 10_000, 100_000, 50
+MOST_CHAPTERS, MOST_PASSAGES = 10_000, 100_000
 LongText = Annotated[str, Field(max_length=LONGEST_TEXT)]
 Seconds = Annotated[float, Field(ge=0, le=1e8)]
 

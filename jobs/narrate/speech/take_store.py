@@ -7,12 +7,14 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, Samples, read_clip, write_clip
+from jobs.dataset.manifest import LONGEST_TEXT
 from jobs.files.folders import make_folder, remove
+from jobs.narrate.params import MOST_REASONS
 from jobs.rating.measurements import Measurements
 from jobs.runner.worker.journal import Journal
 
@@ -20,14 +22,15 @@ JOURNAL = "takes.jsonl"
 Form = TypeVar("Form", bound=BaseModel)
 _WAV = re.compile(r"([0-9a-f]{24})_(\d{1,3})\.wav")
 LONGEST_S = 700.0
+MOST_TAKES = 999  # three digits in a name
 
 
 class SpokenTake(BaseModel):
     """A take that was spoken; ``measured`` is None without full checks."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
-    duration_s: float
+    duration_s: float = Field(ge=0, le=LONGEST_S)
     hit_limit: bool
     measured: Measurements | None = None
 
@@ -40,11 +43,11 @@ class KeptTake(BaseModel):
         reasons: why it is doubtful; empty: it passes.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
-    attempt: int
-    rating: float | None
-    reasons: tuple[str, ...] = ()
+    attempt: int = Field(ge=1, le=MOST_TAKES)
+    rating: float | None = Field(ge=0, le=5)
+    reasons: tuple[Annotated[str, Field(max_length=LONGEST_TEXT)], ...] = Field((), max_length=MOST_REASONS)
 
 
 class TakeStore:

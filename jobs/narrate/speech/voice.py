@@ -15,7 +15,7 @@ from jobs.narrate.script.passages import Passage
 from jobs.qwen.devices import compute_device, limit_cpu_threads
 from jobs.qwen.hub import resolve_model
 from jobs.qwen.model_info import VoiceModel, describe_model
-from jobs.qwen.speech.decoding import SAMPLING, Decoding
+from jobs.qwen.speech.decoding_settings import SAMPLING, Decoding
 from jobs.qwen.speech.sound import Reference
 from jobs.qwen.speech.synthesizer import Synthesizer, load_synthesizer
 from jobs.qwen.speech.take_length import longest_take_s, measure_rates
@@ -89,7 +89,8 @@ def prepare_voice(params: Params, settings: Settings) -> Voice:
         UserError: those of ``resolve_model``, ``describe_model`` and ``read_clip``.
     """
     model = describe_model(resolve_model(params.model, settings))
-    speaker, language = model.speaker(params.speaker), model.language(params.language)
+    speaker = model.speaker(params.speaker)
+    language = model.language(params.language, speaker)
     model.check_instruct(params.instruct)
     model.check_reference(is_given=params.ref_audio is not None)
     instruct = (params.instruct or "").strip() or None

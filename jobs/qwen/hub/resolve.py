@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from jobs.errors import UserError
+from jobs.files.user_folder import expand_user
 from jobs.model_folders.contents import ModelFolder
 from jobs.qwen.model_files import COPIED_FILES, MODEL_FILES, check_model, check_tokenizer, missing_weights
 from jobs.qwen.toy.checkpoints import TOY_CODEC, speaking_toy
@@ -45,7 +46,7 @@ def resolve_tokenizer(ref: str, settings: Settings) -> Path:
 
 
 def _find_directory(ref: str) -> Path:
-    folder = Path(ref).expanduser()
+    folder = expand_user(ref)
     if folder.is_dir():
         return folder.resolve()
     if not _HUB_ID.match(ref) or folder.is_absolute():

@@ -17,7 +17,7 @@ from jobs.qwen.speech.cached_stack import CachedStack, causal_mask
 from jobs.qwen.speech.code_predictor import CodePredictor
 from jobs.qwen.speech.cuda_graph import Record, Recording, record_on
 from jobs.qwen.speech.decoder_weights import DecoderWeights
-from jobs.qwen.speech.decoding import Decoding
+from jobs.qwen.speech.decoding_settings import Decoding
 from jobs.qwen.speech.sampling import Choice, penalise
 from jobs.qwen.speech.takes import DecodedTake, Slot, TakeRequest
 
@@ -46,7 +46,7 @@ class DecodeLoop:
             n_slots: takes at once.
             decoding: of every take; its seed and its longest audio are not used.
             n_positions: that a slot has place for at first.
-            record: records a frame, to make it as a whole; default: that of the device.
+            record: records a frame's operations, as a CUDA graph that is then replayed; default: that of the device.
         """
         weights = weights.prepare(n_slots)
         talker = weights.talker

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from jobs.qwen.speech.decoding import Decoding
+from jobs.qwen.speech.decoding_settings import Decoding
 
 
 @dataclass(frozen=True)

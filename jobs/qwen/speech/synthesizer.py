@@ -26,7 +26,7 @@ from jobs.qwen.speaker_embedding import SHORTEST_REFERENCE_S
 from jobs.qwen.speech.codec_stream import CodecStream
 from jobs.qwen.speech.decode_loop import FIRST_POSITIONS, DecodeLoop
 from jobs.qwen.speech.decoder_weights import DecoderWeights
-from jobs.qwen.speech.decoding import SAMPLING, Decoding
+from jobs.qwen.speech.decoding_settings import SAMPLING, Decoding
 from jobs.qwen.speech.prompts import build_prompt
 from jobs.qwen.speech.sound import Reference, Speech
 from jobs.qwen.speech.takes import TakeRequest
@@ -224,7 +224,8 @@ def load_synthesizer(
         UserError: ``speaker_unknown``, ``speaker_missing``, ``language_unknown``, ``instruct_not_supported``,
             ``ref_audio_missing``, ``ref_audio_not_used``, ``reference_too_short``, ``cuda_oom``.
     """
-    chosen, spoken = model.speaker(speaker), model.language(language)
+    chosen = model.speaker(speaker)
+    spoken = model.language(language, chosen)
     model.check_instruct(instruct)
     model.check_reference(is_given=reference is not None)
     _check_length(reference)

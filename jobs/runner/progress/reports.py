@@ -46,7 +46,12 @@ class ProgressWriter:
         self._thread: threading.Thread | None = None  # not before it is needed: a thread cannot be confined later
 
     def write(self, done: float, total: float | None, message: str, metrics: Mapping[str, float]) -> None:
-        """Report progress. Takes about a microsecond when the line can wait."""
+        """Report progress. Takes about a microsecond when the line can wait.
+
+        What is no finite number is no JSON: ``done`` counts as 0 then, ``total`` as not known.
+        """
+        done = done if math.isfinite(done) else 0.0
+        total = total if total is not None and math.isfinite(total) else None
         line = {"at": time.time(), "done": done, "total": total, "message": message}
         with self._condition:
             if metrics:

@@ -13,6 +13,8 @@ from jobs.errors import UserError
 
 SHORTEST_EVERY_S = 60.0
 LONGEST_EVERY_S = 10 * 365 * 86_400.0  # later times may have no date
+CRON_FIELDS = 5  # a sixth would be seconds
+CRON_EXAMPLE = 'Write five fields, e.g. "0 3 * * 1-5".'
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,13 @@ class ScheduleRule:
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise _invalid(f"tz={tz!r} is no time zone", "Write an IANA name such as Europe/Berlin.") from error
         assert cron is not None
+        n_fields = len(cron.split())
+        if n_fields != CRON_FIELDS:
+            raise _invalid(f"cron={cron!r} has {n_fields} fields, not {CRON_FIELDS}", CRON_EXAMPLE)
         try:
             next(CronSim(cron, datetime.now(UTC)))
         except (CronSimError, StopIteration) as error:
-            raise _invalid(
-                f"cron={cron!r} is no cron line: {error}", 'Write five fields, e.g. "0 3 * * 1-5".'
-            ) from error
+            raise _invalid(f"cron={cron!r} is no cron line: {error}", CRON_EXAMPLE) from error
         return cls(cron=cron, tz=tz)
 
     def next_after(self, planned: float, now: float) -> float:

@@ -12,7 +12,7 @@ import torch
 from jobs.errors import UserError
 from jobs.qwen.devices import compute_device, limit_cpu_threads
 from jobs.qwen.speech.decode_loop import FIRST_POSITIONS, DecodeLoop
-from jobs.qwen.speech.decoding import Decoding
+from jobs.qwen.speech.decoding_settings import Decoding
 from jobs.qwen.speech.synthesizer import CACHE_BYTES, load_synthesizer
 from jobs.serve_voice.host.served_model import ServedModel
 from jobs.serve_voice.host.sound_decoder import SoundDecoder

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from jobs.errors import UserError
-from jobs.qwen.speech.decoding import SAMPLING, Decoding
+from jobs.qwen.speech.decoding_settings import SAMPLING, Decoding
 from jobs.qwen.speech.sound import Samples
 
 

@@ -1,4 +1,4 @@
-"""All engines of a host, and the names by which clients find a voice."""
+"""All models of a host, and the names by which clients find a voice."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 from jobs.errors import UserError
 from jobs.qwen.model_info import VoiceModel
-from jobs.serve_voice.host.engine import Engine, Limits
 from jobs.serve_voice.host.load_gate import LoadGate
+from jobs.serve_voice.host.model_thread import Limits, ModelThread
 from jobs.serve_voice.host.served_model import ServedModel
 
 
@@ -18,7 +18,7 @@ from jobs.serve_voice.host.served_model import ServedModel
 class FoundVoice:
     """A voice that a client asked for."""
 
-    engine: Engine
+    model_thread: ModelThread
     model: VoiceModel
     speaker: str | None
 
@@ -35,41 +35,43 @@ class VoiceEntry:
 
 
 class VoiceHost:
-    """The engines of a host."""
+    """The models of a host, each with its thread."""
 
     def __init__(self, models: Sequence[ServedModel], limits: Limits) -> None:
         gate = LoadGate()
-        self.engines = [Engine(served, limits, gate) for served in models]
-        self.is_wanted = False
+        self.model_threads = [ModelThread(served, limits, gate) for served in models]
+        self.is_device_wanted = False
         self.used_s = time.monotonic()
         """When somebody last asked for a take."""
 
     def start(self) -> None:
         """Load the models, each in its thread."""
-        for engine in self.engines:
-            engine.start()
+        for model_thread in self.model_threads:
+            model_thread.start()
 
     def close(self) -> None:
         """End all takes and threads."""
-        for engine in self.engines:
-            engine.close()
+        for model_thread in self.model_threads:
+            model_thread.close()
 
-    def set_wanted(self, *, is_wanted: bool) -> None:
+    def set_device_wanted(self, *, is_device_wanted: bool) -> None:
         """Say whether another job wants the device."""
-        self.is_wanted = is_wanted
-        for engine in self.engines:
-            engine.set_wanted(is_wanted=is_wanted)
+        self.is_device_wanted = is_device_wanted
+        for model_thread in self.model_threads:
+            model_thread.set_device_wanted(is_device_wanted=is_device_wanted)
 
     @property
     def is_speaking(self) -> bool:
         """True while a take is spoken or waits."""
-        return any(state.n_running or state.n_waiting for state in (engine.state for engine in self.engines))
+        return any(
+            state.n_running or state.n_waiting for state in (model_thread.state for model_thread in self.model_threads)
+        )
 
     def list_voices(self) -> list[VoiceEntry]:
         """List all voices: a model's speakers, or the model itself where it has none."""
         entries = []
-        for engine in self.engines:
-            name, model = engine.served.name, engine.served.describe()
+        for model_thread in self.model_threads:
+            name, model = model_thread.served.name, model_thread.served.describe()
             for voice in _voices_of(name, model):
                 takes_instruct = model.kind == "voice_design" or (model.kind != "base" and model.takes_instruct)
                 entries.append(VoiceEntry(voice, name, model.kind, model.languages, takes_instruct))
@@ -81,31 +83,31 @@ class VoiceHost:
         Raises:
             UserError: ``model_not_served`` or ``voice_not_served``, naming what is.
         """
-        engines = [engine for engine in self.engines if engine.served.name == model]
-        if not engines:
-            known = ", ".join(engine.served.name for engine in self.engines)
+        model_threads = [model_thread for model_thread in self.model_threads if model_thread.served.name == model]
+        if not model_threads:
+            known = ", ".join(model_thread.served.name for model_thread in self.model_threads)
             raise UserError("model_not_served", f"No model {model[:80]!r} is served here.", f"Served are: {known}.")
-        engine = engines[0]
-        described = engine.served.describe()
-        names = _voices_of(engine.served.name, described)
+        model_thread = model_threads[0]
+        described = model_thread.served.describe()
+        names = _voices_of(model_thread.served.name, described)
         has_speakers = described.kind == "custom_voice"
         if has_speakers and voice.lower() in described.speakers:
-            return FoundVoice(engine, described, voice.lower())
-        if voice == engine.served.name and len(names) == 1:
-            return FoundVoice(engine, described, described.speakers[0] if has_speakers else None)
+            return FoundVoice(model_thread, described, voice.lower())
+        if voice == model_thread.served.name and len(names) == 1:
+            return FoundVoice(model_thread, described, described.speakers[0] if has_speakers else None)
         hint = f"It has: {', '.join(names)}."
         raise UserError("voice_not_served", f"{model} has no voice {voice[:80]!r}.", hint)
 
-    def find_folder(self, folder: str) -> Engine:
-        """Find the engine of a model's folder.
+    def find_folder(self, folder: str) -> ModelThread:
+        """Find the thread of a model's folder.
 
         Raises:
             UserError: ``model_not_served``.
         """
         wanted = Path(folder)
-        for engine in self.engines:
-            if engine.served.folder == wanted:
-                return engine
+        for model_thread in self.model_threads:
+            if model_thread.served.folder == wanted:
+                return model_thread
         raise UserError("model_not_served", "This model is not served here.", "Add it to the voices of serve_voice.")
 
 

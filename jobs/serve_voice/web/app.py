@@ -85,15 +85,15 @@ async def _voices(request: Request) -> Response:
 
 async def _models(request: Request) -> Response:
     host: VoiceHost = request.app.state.host
-    names = [engine.served.name for engine in host.engines]
+    names = [model_thread.served.name for model_thread in host.model_threads]
     data = [{"id": name, "object": "model", "created": 0, "owned_by": "tts-train"} for name in names]
     return JSONResponse({"object": "list", "data": data})
 
 
 async def _health(request: Request) -> Response:
     host: VoiceHost = request.app.state.host
-    states = [engine.state for engine in host.engines]
-    if host.is_wanted:
+    states = [model_thread.state for model_thread in host.model_threads]
+    if host.is_device_wanted:
         status = "yielding"
     elif any(state.error for state in states):
         status = "failing"

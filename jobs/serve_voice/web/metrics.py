@@ -50,7 +50,7 @@ class Metrics:
 
     def render(self, host: VoiceHost) -> str:
         """Return all figures in the text format of Prometheus."""
-        states = {engine.served.name: engine.state for engine in host.engines}
+        states = {model_thread.served.name: model_thread.state for model_thread in host.model_threads}
         with self._lock:
             lines = [
                 *_head("requests_total", "counter"),
@@ -64,7 +64,7 @@ class Metrics:
                 *self._histogram(),
                 *_one("up_seconds", "gauge", round(self.up_s, 3)),
                 *_one("resident_bytes", "gauge", resident_bytes()),
-                *_one("device_wanted", "gauge", int(host.is_wanted)),
+                *_one("device_wanted", "gauge", int(host.is_device_wanted)),
             ]
         for name in ("is_loaded", "n_running", "n_waiting"):
             metric = {"is_loaded": "model_loaded", "n_running": "takes_running", "n_waiting": "takes_waiting"}[name]

@@ -33,24 +33,24 @@ async def speech(request: Request) -> Response:
 
     Raises:
         UserError: those of ``read_request`` and ``VoiceHost.find``, of the language and the instruct.
-        RefusedError: as ``Engine.submit``.
+        RefusedError: as ``ModelThread.submit``.
     """
     host: VoiceHost = request.app.state.host
     wanted = read_request(await read_body(request, MOST_BODY_BYTES))
     found = host.find(wanted.model, wanted.voice_name)
-    language = found.model.language(wanted.language)
+    language = found.model.language(wanted.language, found.speaker)
     found.model.check_instruct(wanted.instructions)
     queue = SoundQueue()
     utterance = Utterance(
         text=wanted.input,
-        decoding=wanted.decoding(found.engine.served.longest_s(found.model, wanted.input, language)),
+        decoding=wanted.decoding(found.model_thread.served.longest_s(found.model, wanted.input, language)),
         speaker=found.speaker,
         language=language,
         instruct=(wanted.instructions or "").strip() or None,
         sink=QueueSink(queue, SoundEncoder(wanted.response_format, is_whole=not wanted.stream)),
     )
     host.used_s = time.monotonic()
-    found.engine.submit(utterance)
+    found.model_thread.submit(utterance)
     return _SoundAnswer(wanted, utterance, queue, request.app.state.metrics)
 
 

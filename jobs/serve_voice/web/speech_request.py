@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 
 from jobs.errors import UserError
 from jobs.param_types import Strict, first_fault
-from jobs.qwen.speech.decoding import Decoding
+from jobs.qwen.speech.decoding_settings import Decoding
 
 MOST_CHARACTERS = 2000
 Name = Annotated[str, Field(min_length=1, max_length=300)]

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from pydantic import ValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -17,7 +18,7 @@ from jobs.errors import UserError
 from jobs.files.json_documents import parse_json
 from jobs.http.request_body import read_body
 from jobs.param_types import first_fault
-from jobs.qwen.speech.decoding import Decoding
+from jobs.qwen.speech.decoding_settings import Decoding
 from jobs.qwen.speech.sound import Samples
 from jobs.serve_voice.host.queues import JobTakes
 from jobs.serve_voice.host.utterance import Utterance
@@ -28,7 +29,7 @@ from jobs.speech_host.protocol import TakesRequest, encode_message
 
 MOST_BODY_BYTES = 8 * 1024 * 1024
 MOST_PARTS = 300_000
-"""A job with more speaks by itself."""
+"""Of a body. A job with more parts is spoken in its own process."""
 ALIVE_EVERY_S = 0.5
 
 
@@ -36,14 +37,18 @@ async def takes(request: Request) -> Response:
     """Speak the takes of a job, in a loop of their own.
 
     Raises:
+        HTTPException: 404 for a request that came over the network: only jobs of the same user reach the socket.
         UserError: ``request_invalid``, ``model_not_served``, those of the model.
-        RefusedError: as ``Engine.submit_job``.
+        RefusedError: as ``ModelThread.submit_job``.
     """
+    if request.client is not None:  # a peer of a Unix socket has no address
+        raise HTTPException(404)
     host: VoiceHost = request.app.state.host
     wanted = _read(await read_body(request, MOST_BODY_BYTES))
-    engine = host.find_folder(wanted.folder)
-    model = engine.served.describe()
-    speaker, language = model.speaker(wanted.speaker), model.language(wanted.language)
+    model_thread = host.find_folder(wanted.folder)
+    model = model_thread.served.describe()
+    speaker = model.speaker(wanted.speaker)
+    language = model.language(wanted.language, speaker)
     model.check_instruct(wanted.instruct)
     queue = SoundQueue()
     everything = [
@@ -60,7 +65,7 @@ async def takes(request: Request) -> Response:
     ]
     missing = [everything[number] for number in wanted.missing]
     host.used_s = time.monotonic()
-    engine.submit_job(JobTakes(missing, everything))
+    model_thread.submit_job(JobTakes(missing, everything))
     return _TakesAnswer(missing, queue, request.app.state.metrics)
 
 

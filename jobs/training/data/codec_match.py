@@ -5,7 +5,8 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from jobs.dataset.manifest import Clip, CodesTokenizer, read_rows
+from jobs.dataset.coded_fields import CodesTokenizer
+from jobs.dataset.manifest import Clip, read_rows
 from jobs.errors import UserError
 from jobs.qwen.model_files import read_model_config
 from jobs.runner.job_kind import find_makers

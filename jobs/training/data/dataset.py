@@ -9,7 +9,8 @@ import torch
 
 from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.dataset.audio_roots import OWN_FOLDER, AudioRoots
-from jobs.dataset.manifest import CodesTokenizer, write_rows
+from jobs.dataset.coded_fields import CodesTokenizer
+from jobs.dataset.manifest import write_rows
 from jobs.dataset.split import MIN_CLIPS_TO_SPLIT, SPLIT_RULE, Split, SplitRow, sample_evenly, split
 from jobs.errors import UserError
 from jobs.files.folders import remove
@@ -31,6 +32,7 @@ class TrainingClip:
         language: lower case, ``auto`` or a language of the model.
         codes: (frames, 16) int64.
         instruct: how it is spoken; empty: not said.
+        copies: codes of its changed copies.
     """
 
     line: int
@@ -40,6 +42,7 @@ class TrainingClip:
     speaker: str
     audio: Path
     instruct: str = ""
+    copies: Sequence[torch.Tensor] = ()
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ def read_dataset(
         name = names[row.clip.speaker]
         audio = roots.find(manifest, manifest.parent, row.clip.audio)
         clips[part].append(
-            TrainingClip(row.line, row.text, row.language, row.codes, name, audio, row.clip.instruct or "")
+            TrainingClip(row.line, row.text, row.language, row.codes, name, audio, row.clip.instruct or "", row.copies)
         )
         known = given.setdefault(name, [])
         if row.clip.ref_audio is not None:
@@ -160,6 +163,8 @@ def read_dataset(
 def log_split(dataset: Dataset) -> None:
     """Log the number of clips, and the speakers of whom no clip is held out."""
     logger.info("%d clips to train on, %d held out", len(dataset.train), len(dataset.validation))
+    if n_copies := sum(len(clip.copies) for clip in dataset.train):
+        logger.info("each step takes a clip or one of its changed copies, of which there are %d", n_copies)
     for name, n_clips in dataset.speakers_without_validation.items():
         is_small = dataset.is_split_here and n_clips < MIN_CLIPS_TO_SPLIT
         reason = f"fewer than {MIN_CLIPS_TO_SPLIT}" if is_small else "by the manifest or settings"

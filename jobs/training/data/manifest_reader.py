@@ -42,6 +42,9 @@ class RowRejection(Row):
     """As the manifest spells it; None if the line has no readable speaker."""
 
 
+SLOWER_S = 10.0  # a copy of the longest clip may be longer by so much
+
+
 @dataclass(frozen=True)
 class CodedRow:
     """A line that can be trained on.
@@ -50,6 +53,7 @@ class CodedRow:
         clip: the line without its codes.
         language: lower case, ``auto`` or a language of the model.
         codes: (frames, 16) int64.
+        copies: codes of its changed copies.
     """
 
     line: int
@@ -57,6 +61,7 @@ class CodedRow:
     text: str
     language: str
     codes: torch.Tensor
+    copies: Sequence[torch.Tensor] = ()
 
 
 @dataclass
@@ -151,23 +156,8 @@ def _parse_line(line: bytes) -> Clip:
 def _check_line(line: int, clip: Clip, languages: Sequence[str], codebook_size: int, max_clip_s: float) -> CodedRow:
     if clip.audio_codes is None:
         raise _RowRejected("codes_missing", f"no audio_codes; {find_makers('coded')} adds them")
-    if not clip.audio_codes:
-        raise _RowRejected("no_frames", "audio_codes has no frame")
-    widths = {len(frame) for frame in clip.audio_codes}
-    if widths != {N_CODEBOOKS}:
-        raise _RowRejected(
-            "codes_invalid", f"frames of {sorted(widths)[:5]} codes; the 12 Hz codec has {N_CODEBOOKS} codebooks"
-        )
-    seconds = len(clip.audio_codes) / FRAMES_PER_SECOND
-    if seconds > max_clip_s:
-        raise _RowRejected("clip_too_long", f"{seconds:.1f} s; max_clip_s is {max_clip_s:g}")
-    lowest, highest = min(map(min, clip.audio_codes)), max(map(max, clip.audio_codes))
-    if lowest < 0 or highest >= codebook_size:
-        raise _RowRejected(
-            "codes_invalid",
-            f"codes from {lowest} to {highest}; those of the model are 0 to {codebook_size - 1} (the tokenizer "
-            "must be the one of base_model)",
-        )
+    codes = _check_codes(clip.audio_codes, codebook_size, max_clip_s)
+    copies = [_check_codes(copy.codes, codebook_size, max_clip_s + SLOWER_S) for copy in clip.changed_copies or ()]
     text = clip.text.strip()
     if not text:
         raise _RowRejected("text_empty", "no text")
@@ -175,8 +165,29 @@ def _check_line(line: int, clip: Clip, languages: Sequence[str], codebook_size: 
         raise _RowRejected(
             "language_unknown", f"language {clip.language!r}; the model has auto, {', '.join(sorted(languages))}"
         )
-    codes = torch.tensor(clip.audio_codes, dtype=torch.long)
-    return CodedRow(line, clip.model_copy(update={"audio_codes": None}), text, clip.language, codes)
+    without = clip.model_copy(update={"audio_codes": None, "changed_copies": None})
+    return CodedRow(line, without, text, clip.language, codes, copies)
+
+
+def _check_codes(codes: list[list[int]], codebook_size: int, max_clip_s: float) -> torch.Tensor:
+    if not codes:
+        raise _RowRejected("no_frames", "audio_codes has no frame")
+    widths = {len(frame) for frame in codes}
+    if widths != {N_CODEBOOKS}:
+        raise _RowRejected(
+            "codes_invalid", f"frames of {sorted(widths)[:5]} codes; the 12 Hz codec has {N_CODEBOOKS} codebooks"
+        )
+    seconds = len(codes) / FRAMES_PER_SECOND
+    if seconds > max_clip_s:
+        raise _RowRejected("clip_too_long", f"{seconds:.1f} s; max_clip_s is {max_clip_s:g}")
+    lowest, highest = min(map(min, codes)), max(map(max, codes))
+    if lowest < 0 or highest >= codebook_size:
+        raise _RowRejected(
+            "codes_invalid",
+            f"codes from {lowest} to {highest}; those of the model are 0 to {codebook_size - 1} (the tokenizer "
+            "must be the one of base_model)",
+        )
+    return torch.tensor(codes, dtype=torch.long)
 
 
 def _fingerprint(row: CodedRow) -> bytes:

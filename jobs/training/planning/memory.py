@@ -31,7 +31,7 @@ CODEC = 682_000_000
 # As in ``jobs.qwen.train.fused_functions``, which imports torch; a test compares them.
 LOSS_ROWS = 512
 
-# Bytes per weight, gradient and optimiser state; see ``jobs.training.run.optim`` and ``jobs.qwen.train.lora``.
+# Bytes per weight, gradient and optimiser state; see ``jobs.training.run.optimizer`` and ``jobs.qwen.train.lora``.
 FOUR_BIT = 0.5 + 0.127 / 8  # NF4 and its doubly quantised block scales (bitsandbytes, QLoRA paper: 0.127 bit a weight)
 STATE_BYTES = {"adamw": 8.0, "adamw_8bit": 2.0 + 2 * 4 / 256, "paged_adamw_8bit": 0.0}  # 8 bit: a scale per 256 weights
 

@@ -8,9 +8,9 @@ from jobs.training.loss_history import LossHistory
 
 def plot_losses(history: LossHistory, path: Path, title: str) -> None:
     """Draw the losses over the steps as a PNG."""
-    from matplotlib.figure import Figure
+    from jobs.plotting.figure_files import new_figure
 
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    figure = new_figure(8, 4.5)
     axes = figure.add_subplot()
     steps = [row[0] for row in history.steps]
     for column, label in ((1, "total"), (2, "talker (codebook 0)"), (3, "code predictor (codebooks 1-15)")):

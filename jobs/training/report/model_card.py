@@ -7,7 +7,7 @@ from typing import Any
 from jobs.codec_format import FRAMES_PER_SECOND
 from jobs.files.atomic_io import encode
 from jobs.qwen.model_files import CARD_BYTES, read_card, read_model_config
-from jobs.qwen.model_info import takes_instruct
+from jobs.qwen.model_info import read_speaker_languages, takes_instruct
 from jobs.qwen.speech.take_length import measure_rates
 from jobs.runner.provenance import provenance
 from jobs.training.data.dataset import Dataset
@@ -43,6 +43,7 @@ def voice_card(
         "n_clips": len(dataset.train),
         "speech_s": sum(len(clip.codes) for clip in dataset.train) / FRAMES_PER_SECOND,
         "languages": sorted({clip.language for clip in dataset.train}),
+        "speaker_languages": speaker_languages(base, dataset),
         "s_per_character": measure_rates(
             [(clip.language, clip.text, len(clip.codes) / FRAMES_PER_SECOND) for clip in dataset.train]
         ),
@@ -71,6 +72,17 @@ def shorten_card(card: dict[str, Any]) -> dict[str, Any]:
 def preset_speakers(base: Path, dataset: Dataset) -> list[str]:
     """List the speakers of a base that stay in the voice as they are."""
     return sorted(set(read_model_config(base)["talker_config"].get("spk_id") or {}) - set(dataset.speakers))
+
+
+def speaker_languages(base: Path, dataset: Dataset) -> dict[str, str]:
+    """Return the language of each speaker that was trained on a single one, in this run or in that of the base."""
+    kept = preset_speakers(base, dataset)
+    found = {name: language for name, language in read_speaker_languages(read_card(base)).items() if name in kept}
+    for name in dataset.speakers:
+        languages = {clip.language for clip in dataset.train if clip.speaker == name}
+        if len(languages) == 1:
+            found |= {name: languages.pop()}
+    return found
 
 
 def describe_kept(base: Path, dataset: Dataset, encoder: str) -> dict[str, str]:

@@ -20,7 +20,7 @@ from jobs.files.atomic_io import write_text
 from jobs.files.folders import make_folder
 from jobs.qwen.devices import compute_device, limit_cpu_threads
 from jobs.qwen.model_info import describe_model
-from jobs.qwen.speech.decoding import Decoding
+from jobs.qwen.speech.decoding_settings import Decoding
 from jobs.qwen.speech.sound import Reference
 from jobs.qwen.speech.synthesizer import Synthesizer, load_synthesizer
 from jobs.runner.worker.context import JobContext

@@ -19,12 +19,13 @@ from jobs.qwen.train.arithmetic import check_attention
 from jobs.qwen.train.fused_layers import fuse_layers
 from jobs.qwen.train.lora import add_adapters, quantise
 from jobs.qwen.train.sequence_layout import ControlIds, Example, tokenise_instruct, tokenise_text
+from jobs.training.data.changed_copies import VariedExamples
 from jobs.training.data.dataset import Dataset, TrainingClip
 from jobs.training.options import unused_options
 from jobs.training.params import Params
 from jobs.training.run.distributed import DistributedGroup
 from jobs.training.run.forward import Forward
-from jobs.training.run.optim import Freeze, compile_layers, unfreeze_for_full
+from jobs.training.run.optimizer import Freeze, compile_layers, unfreeze_for_full
 from jobs.training.run.sharding import shard_layers
 
 logger = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class TrainableModel:
 
     forward: Forward
     voices: Mapping[str, torch.Tensor]
-    train: list[Example]
+    train: VariedExamples
     validation: list[Example]
     base_probe: Probe
     base_check: Literal["aligned", "inconclusive"]
@@ -142,7 +143,7 @@ def setup_model(
 class _LoadedModel:
     forward: Forward
     voices: dict[str, torch.Tensor]
-    train: list[Example]
+    train: VariedExamples
     validation: list[Example]
 
 
@@ -169,7 +170,8 @@ def _load_and_probe(
         instruct = tokenise_instruct(loaded, clip.instruct)
         return Example(tokenise_text(loaded, clip.text), clip.codes, clip.language, voices[clip.speaker], instruct)
 
-    train = [example(clip) for clip in dataset.train]
+    copies = [clip.copies for clip in dataset.train]
+    train = VariedExamples([example(clip) for clip in dataset.train], copies, params.seed)
     forward = Forward(model, ControlIds.from_config(model.config), group.device, precision, params.packing)
     unpacked = Forward(model, forward.ids, group.device, precision)
     batches = [

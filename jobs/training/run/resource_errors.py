@@ -15,7 +15,7 @@ from jobs.training.params import Params
 from jobs.training.planning.cheaper_settings import next_change
 from jobs.training.planning.disk import checkpoint_bytes, disk_needed
 from jobs.training.planning.model_dims import ModelDims
-from jobs.training.run.optim import trainable
+from jobs.training.run.optimizer import trainable
 
 
 def check_disk(out: Path, model: torch.nn.Module, base: Path, params: Params, n_kept: int = 0) -> None:

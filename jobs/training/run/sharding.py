@@ -20,7 +20,7 @@ from jobs.qwen.precision import Precision
 from jobs.training.run.checkpoint import Checkpoint
 from jobs.training.run.checkpoint_checks import MOMENTS
 from jobs.training.run.distributed import DistributedGroup
-from jobs.training.run.optim import clip_gradients, trainable
+from jobs.training.run.optimizer import clip_gradients, trainable
 
 
 def shard_layers(model: Any, group: DistributedGroup, precision: Precision) -> None:

@@ -26,7 +26,7 @@ from jobs.training.planning.validation_times import is_time_to_export, is_time_t
 from jobs.training.run import checkpoint as checkpoints
 from jobs.training.run.distributed import DistributedGroup
 from jobs.training.run.model_setup import TrainableModel
-from jobs.training.run.optim import learning_rate, set_learning_rate
+from jobs.training.run.optimizer import learning_rate, set_learning_rate
 from jobs.training.run.sharding import RunWeights
 from jobs.training.run.throughput import ThroughputMeter
 from jobs.training.run.validation import Scores, probe_row, score
@@ -202,6 +202,7 @@ class TrainingLoop:
 
     def _train_step(self) -> tuple[list[float], int]:
         """Make one optimiser step. Returns its row of the history and the frames trained by all processes."""
+        self.train.turn_to(self.step)
         micro_batches = self.sampler.micro_batches_of(self.step)
         config = self.config
         lr = learning_rate(

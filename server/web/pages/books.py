@@ -1,6 +1,7 @@
 """Books: chapters and passages of narrations, to hear, with those that are doubtful and those to be spoken again."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from jobs.errors import UserError
+from jobs.files.file_state import FileState, read_state
 from jobs.files.reading import resolve_inside
-from jobs.narrate.report.book_index import BookIndex, IndexedChapter, IndexedPassage, read_index
+from jobs.narrate.report.book_index import INDEX, BookIndex, IndexedChapter, IndexedPassage, read_index
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord
 from server.web.calls import call_tool, context_of, read_fields
@@ -25,6 +27,7 @@ NARRATION = "narrate"
 MOST_JOBS = 200
 SOUNDS = {".mp3": "audio/mpeg", ".flac": "audio/flac"}
 TAKES = "passages"
+MOST_INDEXES = 4  # kept in memory: a page asks for the sound of each of its passages
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,13 @@ def _read(request: Request) -> tuple[BookIndex, Path]:
     if ready is None or ready.result is None:
         raise HTTPException(404, "The book is not ready")
     folder = Path(str(ready.result["folder"]))
-    return read_index(folder), folder
+    return _read_index(folder, read_state(folder / INDEX)), folder
+
+
+@lru_cache(maxsize=MOST_INDEXES)
+def _read_index(folder: Path, state: FileState) -> BookIndex:
+    """Return the index of a folder as its file was in this state. Raises ``UserError``: ``book_unreadable``."""
+    return read_index(folder)
 
 
 def _show(request: Request) -> dict[str, Any]:

@@ -89,8 +89,10 @@ async def correct(request: Request) -> Response:
         error = error_parts(refused)
     table = await _table(request, folder)
     status = 200 if error is None else 409 if error["code"] == "correction_conflict" else 400
-    values = await _clip(request, folder, _line(table, key)) | {"error": error, "is_answer": True, "table": table}
-    return render(request, "clip", status=status, **values)
+    line, text = _line(table, key), " ".join(form.get("text", "").split())
+    values = await _clip(request, folder, line) | {"error": error, "is_answer": True, "table": table}
+    lost = text if status == 409 and text != line.shown_text else ""
+    return render(request, "clip", status=status, **values, lost=lost)
 
 
 async def apply(request: Request) -> Response:

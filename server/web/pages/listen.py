@@ -19,7 +19,7 @@ from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from jobs.dataset.audio_roots import AudioRoots
-from jobs.dataset.corrections.record import PlacedRow
+from jobs.dataset.corrections.places import PlacedRow
 from jobs.dataset.manifest import read_rows
 from jobs.dataset.takes import TAKES_NAME
 from jobs.errors import UserError
@@ -29,7 +29,7 @@ from jobs.rating.vote_agreement import compare_with_ratings
 from jobs.runner.client.runner import Runner
 from server.http.page_server import WithHeaders
 from server.listening.app import REVEALING_HEADERS, listening_pages
-from server.listening.ratings import RatingSession
+from server.listening.rating_session import RatingSession
 from server.web.calls import context_of, read_fields
 from server.web.job_rows import make_row
 from server.web.rendering import render

@@ -1,140 +1,161 @@
-// The table of clips by keyboard, and the waveform of the chosen one. Borders snap to the quietest place nearby.
+// The table of clips by keyboard, and the correction of the chosen one.
 "use strict";
 
-const SNAP_S = 0.12, FRAME_S = 0.01;
-let wave = null, region = null, plays = false;
+const panel = document.getElementById("clip");
+// What was typed and not stored, by clip, and what is to be done when the chosen clip is shown.
+const drafts = new Map();
+let later = [], answered = null;
 
 function rows() { return [...document.querySelectorAll("#clips tr[data-key]")]; }
 function chosen() { return document.querySelector("#clips tr[aria-selected=true]"); }
+function correction() { return document.getElementById("correction"); }
+
+// Keys act in their order, each on the clip that is chosen then: they wait for its panel, and for an answer.
+function isStoring() { return correction()?.classList.contains("htmx-request") ?? false; }
+function isShown() { return !panel.inert && !isStoring(); }
+function act(action) { later.push(action); goOn(); }
+function goOn() { while (later.length && isShown()) later.shift()(); }
+function giveUp() { later = []; panel.inert = false; }
+
+function mark(row) {
+  for (const other of rows()) other.removeAttribute("aria-selected");
+  if (row) row.setAttribute("aria-selected", "true");
+}
 
 function choose(row) {
   if (!row) return;
-  for (const other of rows()) other.removeAttribute("aria-selected");
-  row.setAttribute("aria-selected", "true");
+  mark(row);
   row.scrollIntoView({block: "nearest"});
   row.querySelector(".open").focus({preventScroll: true});
   const query = document.getElementById("query").getAttribute("hx-get").replace(/clips$/, "clip");
-  htmx.ajax("GET", query + "?key=" + encodeURIComponent(row.dataset.key), "#clip");
+  htmx.ajax("GET", query + "?key=" + encodeURIComponent(row.dataset.key), {source: panel, target: panel}).catch(() => {});
 }
 
+// The next clip does not wait for the panel of this one, only for keys before it and for a correction that is stored.
 function step(by) {
-  const all = rows(), at = all.indexOf(chosen());
-  choose(all[at < 0 ? 0 : Math.min(all.length - 1, Math.max(0, at + by))]);
+  const go = () => {
+    const all = rows(), at = all.indexOf(chosen());
+    choose(all[at < 0 ? 0 : Math.min(all.length - 1, Math.max(0, at + by))]);
+  };
+  if (later.length || isStoring()) later.push(go);
+  else go();
 }
+
+function edit() { document.getElementById("text")?.focus(); }
 
 function press(id) {
-  const button = document.getElementById(id);
-  if (button && !button.disabled) button.click();
+  act(() => {
+    const button = document.getElementById(id);
+    if (button && !button.disabled) button.click();
+  });
 }
 
-function quietest(samples, rate, at) {
-  const size = Math.round(FRAME_S * rate);
-  let best = at, least = Infinity;
-  for (let s = at - SNAP_S; s <= at + SNAP_S; s += FRAME_S) {
-    const first = Math.round(s * rate);
-    if (first < 0 || first + size > samples.length) continue;
-    let power = 0;
-    for (let n = first; n < first + size; n++) power += samples[n] * samples[n];
-    if (power < least) { least = power; best = s + FRAME_S / 2; }
+function fields(form) { return [...form.elements].filter(one => one.name && one.type !== "hidden" && "defaultValue" in one); }
+function isChanged(form) { return fields(form).some(one => one.value !== one.defaultValue); }
+
+function keepDraft() {
+  const form = correction();
+  if (!form || !isChanged(form)) return;
+  drafts.set(form.elements.clip.value, {seen: form.elements.seen.value, values: fields(form).map(one => [one.name, one.value])});
+}
+
+function showDraft() {
+  const form = correction(), draft = form && drafts.get(form.elements.clip.value);
+  if (!draft) return;
+  drafts.delete(form.elements.clip.value);
+  if (draft.seen !== form.elements.seen.value) return;
+  for (const [name, value] of draft.values) form.elements[name].value = value;
+  showUnstored();
+}
+
+function showUnstored() { document.getElementById("unstored").hidden = !isChanged(correction()); }
+panel.addEventListener("input", showUnstored);
+
+// Nothing is typed into what an answer will replace. What was sent is no draft.
+document.body.addEventListener("htmx:beforeRequest", event => {
+  if (event.detail.target !== panel) return;
+  if (event.target.id !== "correction") { panel.inert = true; return; }
+  drafts.delete(event.target.elements.clip.value);
+  chosen()?.querySelector(".open").focus({preventScroll: true});
+  event.target.inert = true;
+});
+// A faulty one is typed on.
+function leavesDraft({requestConfig, xhr}) { return requestConfig.verb === "get" || xhr.status === 400; }
+document.body.addEventListener("htmx:beforeSwap", event => {
+  if (event.detail.target === panel && leavesDraft(event.detail)) keepDraft();
+});
+document.body.addEventListener("htmx:afterSwap", event => {
+  if (event.detail.target !== panel) return;
+  if (leavesDraft(event.detail)) showDraft();
+  showWave();
+});
+for (const name of ["htmx:sendError", "htmx:timeout"]) {
+  document.body.addEventListener(name, () => { giveUp(); if (correction()) correction().inert = false; });
+}
+document.body.addEventListener("htmx:responseError", giveUp);
+
+// A replaced row or table has no chosen row: the clip that is shown stays the chosen one, and the keys act on it. The
+// focus goes there only if what had it is gone.
+document.body.addEventListener("htmx:afterSettle", event => {
+  const {target, xhr} = event.detail, form = correction();
+  if ((target !== panel && target.id !== "clips") || xhr === answered) return;
+  answered = xhr;  // the event comes for each part of it
+  if (target === panel) panel.inert = false;
+  else if (target.getBoundingClientRect().top < 0) target.scrollIntoView();
+  const row = form && document.getElementById(form.dataset.row);
+  if (target === panel || !chosen()) mark(row);
+  if (row && target === panel && (document.activeElement === document.body || panel.contains(document.activeElement))) {
+    row.querySelector(".open").focus({preventScroll: true});
   }
-  return best;
-}
-
-function showWave() {
-  const form = document.getElementById("correction"), place = document.getElementById("wave");
-  if (wave) { wave.destroy(); wave = region = null; }
-  if (!form || !place || !form.dataset.sound) return;
-  const style = getComputedStyle(document.body), start = Number(form.dataset.start);
-  const from = document.getElementById("start_s"), to = document.getElementById("end_s");
-  const regions = WaveSurfer.Regions.create();
-  wave = WaveSurfer.create({
-    container: place, url: form.dataset.sound, height: 96, cspNonce: document.body.dataset.nonce,
-    waveColor: style.getPropertyValue("--muted").trim(), progressColor: style.getPropertyValue("--accent").trim(),
-    plugins: [regions],
-  });
-  wave.on("error", () => showStatus("This clip cannot be played."));
-  const words = [...document.querySelectorAll("#words-spoken span")];
-  wave.on("timeupdate", s => {
-    document.getElementById("time").textContent = (start + s).toFixed(2) + " s";
-    for (const word of words) word.classList.toggle("lit", start + s >= word.dataset.from && start + s < word.dataset.to);
-  });
-  wave.on("decode", length => {
-    region = regions.addRegion({
-      start: Math.max(0, Number(from.value) - start), end: Math.min(length, Number(to.value) - start),
-      color: "rgba(64, 128, 208, .2)", drag: false,
-    });
-    if (plays) wave.play();
-  });
-  let before = null;
-  regions.on("region-updated", moved => {
-    const sound = wave.getDecodedData(), samples = sound.getChannelData(0);
-    const was = before || {start: Math.max(0, Number(from.value) - start), end: Number(to.value) - start};
-    const place = {start: moved.start, end: moved.end};
-    for (const side of ["start", "end"]) {
-      const atEnd = side === "start" ? moved.start < FRAME_S : moved.end > sound.duration - FRAME_S;
-      if (Math.abs(moved[side] - was[side]) > 0.001 && !atEnd) place[side] = quietest(samples, sound.sampleRate, moved[side]);
-    }
-    before = place;
-    moved.setOptions(place);
-    if (Math.abs(place.start - was.start) > 0.001) from.value = (start + place.start).toFixed(3);
-    if (Math.abs(place.end - was.end) > 0.001) to.value = (start + place.end).toFixed(3);
-  });
-}
-
-function play() {
-  if (!wave) return;
-  plays = !wave.isPlaying();
-  if (!plays) wave.pause();
-  else if (region && (wave.getCurrentTime() < region.start || wave.getCurrentTime() > region.end - 0.05)) region.play(true);
-  else wave.play();
-}
-
-document.body.addEventListener("htmx:afterSwap", event => { if (event.detail.target.id === "clip") showWave(); });
+  queueMicrotask(goOn);  // when htmx has ended this request
+});
 
 document.getElementById("clips").addEventListener("click", event => {
   const row = event.target.closest("tr[data-key]");
-  if (row) choose(row);
+  if (!row) return;
+  if (isStoring()) later.push(() => choose(document.getElementById(row.id)));
+  else { later = []; choose(row); }
 });
 
 document.body.addEventListener("click", event => {
   const word = event.target.closest("#words-spoken span");
   if (word && wave) {  // a little before it, so that its first sound is heard
-    wave.setTime(Math.max(0, word.dataset.from - Number(document.getElementById("correction").dataset.start) - 0.02));
+    wave.setTime(Math.max(0, word.dataset.from - Number(correction().dataset.start) - 0.02));
     wave.play();
   }
-  const act = event.target.dataset.act;
-  if (act === "play") play();
-  if (act === "split-here" && wave) {
-    const start = Number(document.getElementById("correction").dataset.start);
-    document.getElementById("split_s").value = (start + wave.getCurrentTime()).toFixed(3);
+  if (event.target.dataset.act === "play") play();
+  if (event.target.dataset.act === "discard") {
+    correction().reset();
+    showUnstored();
+    document.getElementById("start_s").dispatchEvent(new Event("input"));
+    document.getElementById("text").focus();
+  }
+  if (event.target.dataset.act === "split-here" && wave) {
+    document.getElementById("split_s").value = (Number(correction().dataset.start) + wave.getCurrentTime()).toFixed(3);
   }
 });
 
-// The row was replaced by the answer of a correction: it stays the chosen one, and the keys act on it.
-document.body.addEventListener("htmx:afterSettle", event => {
-  const form = document.getElementById("correction");
-  const row = form && document.getElementById(form.dataset.row);
-  if (event.detail.target.id !== "clip" || !row) return;
-  row.setAttribute("aria-selected", "true");
-  row.querySelector(".open").focus({preventScroll: true});
+window.addEventListener("beforeunload", event => {
+  keepDraft();
+  if (drafts.size) event.preventDefault();
 });
 
+const STEPS = {j: () => step(1), ArrowDown: () => step(1), k: () => step(-1), ArrowUp: () => step(-1)};
 const KEYS = {
-  " ": play, j: () => step(1), ArrowDown: () => step(1), k: () => step(-1), ArrowUp: () => step(-1),
-  e: () => { const text = document.getElementById("text"); if (text) text.focus(); },
+  ...STEPS, " ": () => act(play), e: () => act(edit),
   d: () => press("drop"), r: () => press("keep"), u: () => press("undo"),
   n: () => press("next-page"), p: () => press("previous-page"),
 };
 
 document.addEventListener("keydown", event => {
-  const inField = event.target.matches("input, textarea, select");
-  if (inField) {
+  if (event.target.matches("input, textarea, select")) {
     if (event.key === "Escape") event.target.blur();
-    if (event.key === "Enter" && event.ctrlKey && event.target.form && event.target.form.id === "correction") press("store");
+    if (event.key === "Enter" && event.ctrlKey && event.target.form === correction()) press("store");
     return;
   }
   if (event.ctrlKey || event.altKey || event.metaKey || !KEYS[event.key]) return;
   if (event.key === " " && event.target.matches("button, a, summary") && !event.target.matches(".open")) return;
   event.preventDefault();
-  KEYS[event.key]();
+  if (later.includes(edit)) return;  // it is meant for the text, which is not there yet
+  if (!event.repeat || STEPS[event.key]) KEYS[event.key]();
 });

@@ -2,13 +2,15 @@
 "use strict";
 
 const COLOURS = ["#2a6f97", "#c8553d", "#588b3e", "#8a5a9e", "#b07d2b", "#3f8f8a"];
-let plots = [];
+let plots = [], asked = 0;
 
 async function drawCurves() {
   const section = document.getElementById("curves");
+  const turn = ++asked;
   const answer = await fetch(section.dataset.metrics);
   if (!answer.ok) return;
   const {at, names, columns, advice} = await answer.json();
+  if (turn !== asked) return;  // a later one was asked for
   const said = document.getElementById("advice");
   said.hidden = !advice;
   said.querySelector("p").textContent = advice;

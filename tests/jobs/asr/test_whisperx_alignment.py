@@ -12,7 +12,7 @@ import whisperx.alignment
 from safetensors.torch import load_file
 from whisperx.alignment import DEFAULT_ALIGN_MODELS_HF, DEFAULT_ALIGN_MODELS_TORCH
 
-from jobs.asr.ctc_trellis import character_spans
+from jobs.asr.ctc_alignment import character_spans
 from jobs.asr.model_registry import DEFAULT_MODELS, is_on_disk
 from jobs.asr.wav2vec2_folder import load_wav2vec2
 from jobs.asr.whisperx_alignment import (

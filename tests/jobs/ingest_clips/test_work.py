@@ -217,6 +217,37 @@ def test_speakers_languages_and_texts_are_brought_into_form(source, make_context
     assert (row.text, row.speaker, row.language, row.instruct) == ("Two lines.", "anna", "german", "Calmly.")
 
 
+def test_a_language_that_no_line_names_is_said(source, make_context):
+    source.add("a.wav", tone(1.0, 16_000), text="Eins.")
+    source.add("b.wav", tone(1.1, 16_000), text="Zwei.", language="de")
+
+    assumed = run(source.params(), make_context())
+    asked = run(source.params(language="auto", out_dir=str(source.folder / "asked")), make_context())
+
+    assert [row.language for row in source.rows] == ["english", "german"]
+    assert "1 of 2 lines name no language and are written as english" in assumed.summary
+    rows = read_rows(source.folder / "asked" / "train_manifest.jsonl", Clip)
+    assert [row.language for row in rows] == ["auto", "german"]
+    assert "written as auto" in asked.summary
+
+
+def test_the_reference_that_a_line_names_is_kept_as_upstreams_format_means_it(source, make_context):
+    soundfile.write(source.folder / "ref.wav", tone(4.0, 24_000), 24_000)
+    source.add("a.wav", tone(1.0, 16_000), text="One.", ref_audio="ref.wav")
+    source.add("b.wav", tone(1.1, 16_000), text="Two.", ref_audio="none.wav")
+    source.add("c.wav", tone(1.2, 16_000), text="Three.", ref_audio="../../../../etc/passwd")
+    source.add("d.wav", tone(1.3, 16_000), text="Four.")
+
+    result = run(source.params(), make_context())
+
+    own, missing, outside, none = [row.ref_audio for row in source.rows]
+    assert own == str((source.folder / "ref.wav").resolve())
+    assert missing == outside == none
+    assert str(none).startswith("clips/")
+    assert "1 of 4 clips keep the reference clip that their lines name" in result.summary
+    assert "The reference clips that 2 lines name are not used" in result.summary
+
+
 def test_names_are_plain_and_each_is_used_once(source, make_context):
     source.add("a b/é.wav", tone(1.0, 16_000))
     source.add("a b/é.flac", tone(1.1, 16_000))

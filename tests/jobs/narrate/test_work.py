@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -127,6 +129,52 @@ def test_an_edit_speaks_only_what_changed_and_removes_chapters_that_are_gone(
     assert (edited.n_passages, edited.n_spoken) == (5, 1)
     assert (shorter.n_passages, shorter.n_spoken) == (3, 0)
     assert sorted(path.name for path in (tmp_path / "out").glob("*.flac")) == ["001.flac"]
+
+
+def test_files_that_a_person_puts_into_the_folder_meanwhile_stay(
+    make_params: Make, make_context, tmp_path: Path
+) -> None:
+    params = make_params(chapter_audio="flac")
+    run(params, make_context())
+    Path(params.text).write_text(BOOK[: BOOK.index("# Chapter II")].replace("laid an egg", "laid two eggs"))
+    out, context = tmp_path / "out", make_context()
+    mine = [out / "2024 my holiday.mp3", out / "100 songs.mp3" / "only copy.txt", out / "017.flac"]
+    report = context.progress
+
+    def put_files_and_report(*args: Any, **metrics: float) -> None:
+        for path in mine:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("mine")
+        report(*args, **metrics)
+
+    context.progress = put_files_and_report
+
+    run(params, context)
+
+    assert [path.read_text() for path in mine] == ["mine"] * 3
+    assert sorted(path.name for path in out.glob("00*.flac")) == ["001.flac"]
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [{"duration_s": float("inf")}, {"duration_s": -1e308}, {"rating": float("nan")}, {"attempt": 10**280},
+     {"reasons": ["x"] * 60}, {"reasons": ["x" * 20_000]}],
+)  # fmt: skip
+def test_what_a_stranger_wrote_into_the_journal_of_takes_counts_as_not_spoken(
+    altered: dict[str, Any], make_params: Make, make_context, tmp_path: Path
+) -> None:
+    whole = run(make_params(), make_context())
+    before = hashes(tmp_path / "out")
+    journal = tmp_path / "out" / "passages" / "takes.jsonl"
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    for line in lines:
+        line["value"] |= {name: value for name, value in altered.items() if name in line["value"]}
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    again = run(make_params(), make_context())
+
+    assert again.duration_s == whole.duration_s
+    assert hashes(tmp_path / "out") == before
 
 
 def test_the_list_of_words_comes_without_speech(make_params: Make, make_context, tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from jobs.plotting.figure_files import shorten
+from jobs.plotting.figure_files import new_figure, save_png, shorten
 from jobs.plotting.spectrogram import FFT_SIZE, HOP_S, compute_levels_db, draw_spectrogram
 
 
@@ -41,6 +43,15 @@ def test_the_picture_ends_at_12_khz() -> None:
     assert axes.get_ylim() == (0.0, 12.0)
 
 
-def test_a_label_is_one_line_without_formula_marks() -> None:
-    assert shorten("five\n$5  and \\more", 12) == "five 5 and …"
+def test_names_of_strangers_are_drawn_as_they_are_and_no_formulas(tmp_path: Path) -> None:
+    figure = new_figure(2, 1)
+    figure.add_subplot().set_title(r"clips/$\frac{$.wav")
+
+    save_png(figure, tmp_path / "drawn.png")
+
+    assert (tmp_path / "drawn.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_label_is_one_line() -> None:
+    assert shorten("five\n$5  and \\more", 12) == "five $5 and…"
     assert shorten("short", 12) == "short"

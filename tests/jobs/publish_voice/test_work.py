@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 import torch
 import yaml
 from huggingface_hub import HfApi, configure_http_backend
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from jobs.errors import UserError
 from jobs.publish_voice.cleaning import check_clean, clean
@@ -214,6 +217,22 @@ def test_of_what_a_list_of_takes_names_only_sounds_are_published(
 
     assert refused.value.code == code
     assert not (tmp_path / "out" / "samples").exists()
+
+
+def test_what_a_trainer_noted_in_the_header_of_weights_is_not_published(voice: Path, tmp_path: Path) -> None:
+    noted = shutil.copytree(voice, tmp_path / "noted")
+    weights = load_file(noted / "model.safetensors")
+    save_file(weights, noted / "model.safetensors", {"format": "pt", "trained_in": "/home/anna/Jörg"})
+    size = (noted / "model.safetensors").stat().st_size
+
+    run(Params(model=str(noted), out_dir=str(tmp_path / "out")), NullContext(tmp_path))
+
+    published = tmp_path / "out" / "model.safetensors"
+    with safe_open(published, "pt") as stream:
+        assert stream.metadata() == {"format": "pt"}
+    assert published.stat().st_size == size
+    assert b"anna" not in published.read_bytes()
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in load_file(published).items())
 
 
 def test_for_another_engine_what_it_stumbles_over_is_left_out_and_removed(voice: Path, tmp_path: Path) -> None:

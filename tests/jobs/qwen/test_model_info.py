@@ -40,6 +40,28 @@ def test_a_voice_speaks_the_language_that_it_was_trained_on(tmp_path: Path) -> N
     assert describe_model(tmp_path).language("auto") == "auto"
 
 
+def test_each_speaker_speaks_the_language_that_it_was_trained_on(tmp_path: Path) -> None:
+    talker = {"spk_id": {"ann": 3000, "bob": 3001, "ryan": 3002}, "codec_language_id": {"english": 1, "german": 2}}
+    write_light_model(tmp_path, tts_model_type="custom_voice", talker_config=talker)
+    languages = {"ann": "german", "bob": "english", "ryan": "klingon", "x": 5}
+    (tmp_path / "tts_train.json").write_text(json.dumps({"languages": ["english"], "speaker_languages": languages}))
+
+    model = describe_model(tmp_path)
+
+    assert [model.language(None, name) for name in ("ann", "Bob", "ryan")] == ["german", "english", "auto"]
+    assert model.language("english", "ann") == "english"
+
+
+def test_the_one_language_of_an_older_card_is_that_of_its_own_speakers(tmp_path: Path) -> None:
+    talker = {"spk_id": {"ann": 3000, "ryan": 3001}, "codec_language_id": {"english": 1, "german": 2}}
+    write_light_model(tmp_path, tts_model_type="custom_voice", talker_config=talker)
+    (tmp_path / "tts_train.json").write_text(json.dumps({"languages": ["german"], "speakers": ["ann"]}))
+
+    model = describe_model(tmp_path)
+
+    assert (model.language(None, "ann"), model.language(None, "ryan")) == ("german", "auto")
+
+
 def test_an_unknown_language_names_the_known_ones() -> None:
     with pytest.raises(UserError, match="'russian'; it knows: auto, english, german") as caught:
         DUO.language("russian")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from jobs.runner.worker.context import Cancelled
 from jobs.serve_voice.params import Params, Result
 from jobs.serve_voice.work import run
 from jobs.settings import Settings
+from jobs.speech_host.protocol import SOCKET
 
 BOUND_S = 60.0
 
@@ -75,6 +78,20 @@ class RunningHost:
         """Return a client that bears the token, or another."""
         headers = {"Authorization": f"Bearer {token or self.token}"}
         return httpx.Client(base_url=f"http://127.0.0.1:{self.address['port']}", headers=headers, timeout=BOUND_S)
+
+    @contextmanager
+    def client_of_a_job(self) -> Iterator[httpx.Client]:
+        """Yield a client at the private socket."""
+        folder = os.open(self.context.folder, os.O_PATH | os.O_DIRECTORY)  # the name of a socket has 107 bytes at most
+        transport = httpx.HTTPTransport(uds=f"/proc/self/fd/{folder}/{SOCKET}")
+        headers = {"Authorization": f"Bearer {self.token}"}
+        try:
+            with httpx.Client(
+                base_url="http://127.0.0.1", headers=headers, timeout=BOUND_S, transport=transport
+            ) as client:
+                yield client
+        finally:
+            os.close(folder)
 
     def until(self, holds: Callable[[], bool]) -> None:
         """Wait until something holds."""

@@ -17,7 +17,7 @@ import soundfile
 
 from jobs.qwen.devices import limit_cpu_threads
 from jobs.qwen.model_info import describe_model
-from jobs.qwen.speech.decoding import Decoding
+from jobs.qwen.speech.decoding_settings import Decoding
 from jobs.qwen.speech.synthesizer import load_synthesizer
 from jobs.runner.worker.context import Cancelled
 from jobs.serve_voice.params import Params, Result

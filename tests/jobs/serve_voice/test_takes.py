@@ -102,7 +102,7 @@ def test_a_job_speaks_by_itself_where_the_host_has_another_model_or_was_killed(
 def test_a_wrong_request_takes_the_model_from_nobody(host: RunningHost, voice: Path, wrong: dict[str, Any]) -> None:
     body = {"folder": str(voice), "speaker": "nora", "language": "auto", "sampling": {}, "missing": [0],
             "takes": [{"text": "a", "seed": 1, "max_seconds": 0.4}]}  # fmt: skip
-    with host.client() as client:
+    with host.client_of_a_job() as client:
         refused = client.post("/takes", json=body | wrong)
         health = client.get("/health").json()
 
@@ -114,10 +114,21 @@ def test_a_wrong_request_takes_the_model_from_nobody(host: RunningHost, voice: P
     "body", [b'{"takes":[' + b"[]," * 2_500_000 + b"[]]}", b"[" * 100_000, b'{"a":NaN}', b"\xff", b"1"]
 )
 def test_a_request_is_refused_within_limits(host: RunningHost, body: bytes) -> None:
-    with host.client() as client, within_limits():
+    with host.client_of_a_job() as client, within_limits():
         refused = client.post("/takes", content=body)
 
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "request_invalid")
+
+
+def test_the_network_has_no_way_to_the_takes_of_jobs(host: RunningHost, voice: Path) -> None:
+    body = {"folder": str(voice), "speaker": "nora", "language": "auto", "sampling": {}, "missing": [0],
+            "takes": [{"text": "a", "seed": 1, "max_seconds": 0.4}]}  # fmt: skip
+    with host.client() as client:
+        over_network = client.post("/takes", json=body).status_code
+    with host.client_of_a_job() as client:
+        over_socket = client.post("/takes", json=body).status_code
+
+    assert (over_network, over_socket) == (404, 200)
 
 
 def test_a_voice_that_was_trained_anew_is_loaded_anew(voice: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs import installation
-from jobs.environments import setup as environments
+from jobs.environments import environment_state as environments
 from jobs.errors import UserError
 from jobs.runner.worker.context import Cancelled
 from jobs.settings import Settings

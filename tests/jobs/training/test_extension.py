@@ -17,7 +17,7 @@ from jobs.runner.worker.context import Cancelled
 from jobs.training import work
 from jobs.training.params import Params, check
 from jobs.training.planning.dry_run import plan
-from jobs.training.run.optim import learning_rate
+from jobs.training.run.optimizer import learning_rate
 
 MakeParams = Callable[..., Params]
 MakeContext = Callable[[], Any]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from jobs.errors import UserError
-from jobs.training.export import find_finished
+from jobs.training.run_outputs import find_finished
 
 IDENTITY = {"lr": 1e-3}
 RESULT = {

@@ -27,6 +27,7 @@ class Service:
         self.inits: list[dict[str, Any]] = []
         self.rows: list[dict[str, float]] = []
         self.n_finished = 0
+        self.n_torn_down = 0
         self.Settings = SimpleNamespace
         self._has_login, self._breaks_at = has_login, breaks_at
 
@@ -47,6 +48,10 @@ class Service:
 
     def finish(self) -> None:
         self.n_finished += 1
+
+    def teardown(self) -> None:
+        assert self.n_finished == self.n_torn_down + 1
+        self.n_torn_down += 1
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +80,7 @@ def test_every_row_reaches_the_service_and_a_resumed_run_goes_on_under_its_id(na
     assert begun == resumed != anew
     assert service.inits[0]["config"] == {"lr": 1e-5}
     assert service.n_finished == 3
+    assert service.n_torn_down == (3 if name == "wandb" else 0)  # else its own process writes later, or never
     assert not (tmp_path / "tensorboard").exists()
 
 

@@ -135,9 +135,15 @@ def test_two_narrators_of_the_same_text_keep_their_own_ways_of_saying_it(
 
 
 def test_another_speaker_joins_and_the_first_stays_usable(
-    make_params: MakeParams, make_context: MakeContext, tmp_path: Path
+    make_params: MakeParams,
+    make_context: MakeContext,
+    coded_rows: list[dict[str, Any]],
+    write_manifest: Callable[[list[dict[str, Any]]], Path],
+    tmp_path: Path,
 ) -> None:
+    write_manifest([{**row, "language": "english"} for row in coded_rows])
     first = work.run(make_params(), make_context())
+    write_manifest([{**row, "language": "german"} for row in coded_rows])
 
     second = work.run(
         make_params(base_model=first.voice, speaker="awb", out_dir=str(tmp_path / "second")), make_context()
@@ -148,6 +154,8 @@ def test_another_speaker_joins_and_the_first_stays_usable(
     table = "talker.model.codec_embedding.weight"
     before, after = (load_file(Path(r.voice) / "model.safetensors")[table] for r in (first, second))
     assert torch.equal(before[slots["slt"]], after[slots["slt"]])
+    languages = {"slt": "english", "awb": "german"}
+    assert json.loads((Path(second.voice) / "tts_train.json").read_text())["speaker_languages"] == languages
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])

@@ -81,7 +81,8 @@ class Pages:
             person.kill()
         seen: dict[str, Any] = json.loads(word)
         print(seen["milliseconds"])  # noqa: T201
-        assert seen["complaints"] == [], "no script of a text ran, and no policy was broken"
+        # no script of a text ran, and no policy was broken
+        assert seen["complaints"] == [], seen["complaints"]
         assert (seen["wide"], seen["axe"]) == ([], {})
         return seen
 

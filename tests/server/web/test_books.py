@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from server.web.pages import books
 from tests.server.web.conftest import add_job, make_book
 from tests.support.html_page import HOSTILE
 
@@ -64,6 +65,18 @@ def test_chapters_and_takes_are_heard_and_nothing_else(browser, folder: Path) ->
     assert browser.get(f"/books/{JOB}/chapters/1").status_code == 404
 
 
+def test_an_index_is_read_once_for_all_sounds_of_a_page_and_again_when_it_has_changed(browser, folder: Path) -> None:
+    books._read_index.cache_clear()
+    for _ in range(3):
+        browser.get(f"/books/{JOB}/passages/{KEY}")
+        browser.get(f"/books/{JOB}/chapters/1")
+    n_read_before = books._read_index.cache_info().misses
+    (folder / "book.json").write_text((folder / "book.json").read_text() + " ")
+    browser.get(f"/books/{JOB}/chapters/1")
+
+    assert (n_read_before, books._read_index.cache_info().misses) == (1, 2)
+
+
 def test_chosen_passages_are_spoken_again_by_the_tool(browser, folder: Path) -> None:
     none = browser.post(f"/books/{JOB}/again", key="")
     chosen = browser.post(f"/books/{JOB}/again", key=KEY)
@@ -83,6 +96,8 @@ def test_an_index_of_another_form_says_what_to_do(browser, folder: Path) -> None
 
 
 def test_an_index_that_is_a_link_out_of_the_folder_is_not_read(browser, folder: Path, tmp_path: Path) -> None:
+    assert "book_unreadable" not in browser.get(f"/books/{JOB}").text
+
     (folder / "book.json").rename(tmp_path / "elsewhere.json")
     (folder / "book.json").symlink_to(tmp_path / "elsewhere.json")
 

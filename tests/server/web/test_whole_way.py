@@ -1,4 +1,4 @@
-"""The whole way in real Chromium, with real jobs: correct a real ingest, train a toy, hear it, and vote."""
+"""The whole way in real Chromium by keyboard alone, with real jobs: correct, apply, train a toy, hear it, and vote."""
 
 from __future__ import annotations
 
@@ -88,6 +88,7 @@ def test_a_person_corrects_an_ingest_and_hears_and_compares_the_voice_of_it(tmp_
     assert rows[1].source.start_s == pytest.approx(seen["before"] + 0.05, abs=0.002)
     assert [row.text for row in rows if row.source.start_s not in before][-1] == LEFT_OUT
     assert {"loss", "lr"} <= set(seen["curves"])
+    assert seen["regionMoved"] > 1, "the border is drawn where it was typed"
     assert seen["heard"] > 0.5
     assert seen["narrator"]
     assert "of 1 votes" in seen["result"]

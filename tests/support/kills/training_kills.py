@@ -27,9 +27,9 @@ from safetensors.torch import load_file
 
 from jobs.qwen.upstream import qwen_tts
 from jobs.training import work
-from jobs.training.export import REPORT
 from jobs.training.params import Params
 from jobs.training.run import checkpoint
+from jobs.training.run_outputs import REPORT
 from tests.support.training_process import QuietContext
 
 METHODS: tuple[dict[str, Any], ...] = (

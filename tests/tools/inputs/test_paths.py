@@ -255,6 +255,14 @@ def test_a_folder_of_weights_becomes_its_path_even_when_it_looks_like_a_hub_id(s
     assert resolved(Args(model="./voices/horus"), settings).model == str(work / "voices" / "horus")
 
 
+def test_a_folder_does_not_pass_for_a_released_model(settings: Settings, work: Path) -> None:
+    name = "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
+    (work / name).mkdir(parents=True)
+
+    assert refusal_of(Args(model=name), settings).code == "name_ambiguous"
+    assert resolved(Args(model=f"./{name}"), settings).model == str(work / name)
+
+
 def test_the_out_dir_of_a_training_stands_for_its_voice(settings: Settings, work: Path) -> None:
     (work / "out" / "voice").mkdir(parents=True)
     (work / "out" / "voice" / "config.json").touch()

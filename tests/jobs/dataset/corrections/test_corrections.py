@@ -15,7 +15,8 @@ import pytest
 from jobs.audio.clip_io import CLIP_RATE_HZ, read_clip, write_clip
 from jobs.dataset.corrections.apply import Applied, apply_corrections
 from jobs.dataset.corrections.base import find_base
-from jobs.dataset.corrections.record import Change, Part, key_of, read_corrections, record, record_of
+from jobs.dataset.corrections.places import key_of
+from jobs.dataset.corrections.record import Change, Part, read_corrections, record, record_of
 from jobs.dataset.manifest import Clip, Rejection, Source, read_rows, write_rows
 from jobs.errors import UserError
 from tests.support.kills.process_killer import killed_until_done

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from jobs.dataset.corrections.edits import EditIndex, fold
-from jobs.dataset.corrections.record import Change, Part, place_key, read_corrections, record, record_of
+from jobs.dataset.corrections.places import place_key
+from jobs.dataset.corrections.record import Change, Part, read_corrections, record, record_of
 from jobs.dataset.manifest import Source
 from jobs.errors import UserError
 from tests.support.hostile.limits import assert_linear
@@ -68,3 +69,14 @@ def test_thousands_of_changes_are_stored_and_found_again_in_linear_time(tmp_path
         assert len(edits.match({place_key(place): place for place in moved})) == n
 
     assert_linear(store_and_find, 500)
+
+
+@pytest.mark.parametrize(("part", "said"), [(Part(end_s=0.5), "from 1 to 0.5 s"), (Part(start_s=3.95), "from 3.95 to")])
+def test_a_border_that_contradicts_the_other_one_of_the_ingest_is_refused(
+    tmp_path: Path, part: Part, said: str
+) -> None:
+    with pytest.raises(UserError, match=said) as refused:
+        record(tmp_path, [Change(clip=CLIP, parts=[part])], [CLIP], [""], "Ada")
+
+    assert refused.value.code == "bad_arguments"
+    assert read_corrections(record_of(tmp_path)) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,19 @@ def test_a_changed_record_of_a_unit_moves_no_file_into_the_dataset(tmp_path: Pat
 
     assert caught.value.code == "dataset_differs"
     assert (tmp_path / "secret").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [{"start_24k": -(10**300)}, {"end_24k": 10**300}, {"n_words": 10**400}, {"chapter": 10**300}, {"index": -1}],
+)
+def test_figures_that_no_unit_has_are_a_changed_record(tmp_path: Path, altered: dict[str, int]) -> None:
+    state = IngestState(tmp_path, {"voice": "a"})
+    state.add(UnitRecord(index=0, chapter=1, start_24k=0, end_24k=9, clips=[], rejections=[], n_words=0))
+    path = tmp_path / ".ingest" / "unit_00000.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | altered))
+
+    with pytest.raises(UserError) as caught:
+        list(IngestState(tmp_path, {"voice": "a"}).finished())
+
+    assert caught.value.code == "dataset_differs"

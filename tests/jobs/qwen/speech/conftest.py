@@ -12,7 +12,7 @@ import torch
 from jobs.qwen.export import write_voice
 from jobs.qwen.loading import load_base
 from jobs.qwen.model_info import describe_model
-from jobs.qwen.speech.decoding import Decoding
+from jobs.qwen.speech.decoding_settings import Decoding
 from jobs.qwen.speech.prompts import with_model
 from jobs.qwen.speech.synthesizer import Synthesizer, load_synthesizer
 from jobs.qwen.toy.config import Shape

@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from jobs.errors import UserError
 from jobs.qwen.speech.cuda_graph import Record, Recording
 from jobs.qwen.speech.decode_loop import DecodeLoop
-from jobs.qwen.speech.decoding import Decoding
+from jobs.qwen.speech.decoding_settings import Decoding
 from jobs.qwen.speech.synthesizer import Synthesizer
 from jobs.qwen.speech.takes import DecodedTake
 from jobs.qwen.toy.config import Shape

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from jobs.qwen.speech.decoding import Decoding
+from jobs.qwen.speech.decoding_settings import Decoding
 from jobs.qwen.speech.sampling import Choice, penalise
 from jobs.qwen.upstream import qwen_tts
 

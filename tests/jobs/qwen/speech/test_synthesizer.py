@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jobs.qwen.model_info import describe_model
-from jobs.qwen.speech.decoding import Decoding
+from jobs.qwen.speech.decoding_settings import Decoding
 from jobs.qwen.speech.sound import Reference
 from jobs.qwen.speech.synthesizer import Synthesizer, load_synthesizer
 from jobs.qwen.toy.config import Shape

@@ -18,7 +18,7 @@ from jobs.qwen.train.lora import add_adapters
 from jobs.qwen.train.loss import Predictions, loss_sums, predict, total_loss
 from jobs.qwen.train.packing import pack
 from jobs.qwen.train.sequence_layout import Batch, ControlIds, Example, collate, tokenise_text
-from jobs.training.run.optim import trainable, unfreeze_for_full
+from jobs.training.run.optimizer import trainable, unfreeze_for_full
 
 
 def batch_for(base: Any, *, packed: bool = False) -> Batch:

@@ -74,7 +74,31 @@ def test_numbers_that_are_no_json_are_left_out(tmp_path: Path) -> None:
     assert newest.metrics == {"lr": 1e-4}
 
 
-@pytest.mark.parametrize("torn", ['{"at": 2.0, "done": 2, "mess', "\x00\x00"])
+@pytest.mark.parametrize(("done", "total"), [(float("inf"), 1.0), (float("nan"), float("nan")), (-float("inf"), None)])
+def test_progress_that_is_no_finite_number_is_read_as_json_by_all(
+    tmp_path: Path, done: float, total: float | None
+) -> None:
+    path = tmp_path / "progress.jsonl"
+    writer = ProgressWriter(path)
+
+    writer.write(done, total, "", {})
+    writer.close()
+
+    assert "Infinity" not in path.read_text()
+    newest = read_latest(path)
+    assert newest is not None
+    assert (newest.done, newest.total) == (0.0, total if total == 1.0 else None)
+
+
+@pytest.mark.parametrize(
+    "torn",
+    [
+        '{"at": 2.0, "done": Infinity}',
+        '{"at": 2.0, "done": 1, "total": NaN}',
+        '{"at": 2.0, "done": 2, "mess',
+        "\x00\x00",
+    ],
+)
 def test_a_reader_takes_the_last_whole_line_of_a_long_file(tmp_path: Path, torn: str) -> None:
     path = tmp_path / "progress.jsonl"
     line = json.dumps({"at": 1.0, "done": 1, "message": "é" * 400})

@@ -58,7 +58,8 @@ def test_a_span_keeps_its_beat_however_late_it_is_looked_at() -> None:
 @pytest.mark.parametrize(
     ("every", "cron", "tz"),
     [("12h", "0 3 * * *", "UTC"), (None, None, "UTC"), ("10s", None, "UTC"), ("soon", None, "UTC"),
-     (None, "61 3 * * *", "UTC"), (None, "0 3 * *", "UTC"), (None, "0 3 * * *", "Europe/Berlinn")],
+     (None, "61 3 * * *", "UTC"), (None, "0 3 * *", "UTC"), (None, "* * * * * *", "UTC"), (None, "@hourly", "UTC"),
+     (None, "0 3 * * *", "Europe/Berlinn")],
 )  # fmt: skip
 def test_a_rule_that_is_none_is_refused(every: str | None, cron: str | None, tz: str) -> None:
     with pytest.raises(UserError) as refused:

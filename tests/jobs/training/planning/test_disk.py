@@ -13,7 +13,7 @@ from jobs.training.planning.disk import checkpoint_bytes, disk_needed, plan_disk
 from jobs.training.planning.model_dims import RELEASED
 from jobs.training.run.checkpoint import Checkpoint, save
 from jobs.training.run.distributed import DistributedGroup
-from jobs.training.run.optim import make_optimiser
+from jobs.training.run.optimizer import make_optimiser
 from jobs.training.run.sharding import RunWeights
 
 N_WEIGHTS = 2048 * 512

@@ -29,7 +29,7 @@ from jobs.training.planning.run_config import RunConfig, make_sampler
 from jobs.training.run.distributed import DistributedGroup
 from jobs.training.run.forward import Forward
 from jobs.training.run.model_setup import TrainableModel
-from jobs.training.run.optim import make_optimiser, unfreeze_for_full
+from jobs.training.run.optimizer import make_optimiser, unfreeze_for_full
 from jobs.training.run.sharding import RunWeights
 from jobs.training.run.training_loop import TrainingLoop
 

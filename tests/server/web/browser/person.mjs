@@ -23,7 +23,7 @@ export async function open(options) {
   page.on("dialog", dialog => { seen.complaints.push("dialog: " + dialog.message()); dialog.dismiss(); });
   page.on("console", message => {
     const text = message.text();
-    if (message.type() === "error" && !/status of 409|Error Code 409|404/.test(text)) seen.complaints.push(text);
+    if (message.type() === "error" && !/status of 40[09]|Error Code 40[09]|404|^htmx:(sendAbort|afterRequest)/.test(text)) seen.complaints.push(text);
   });
   await page.goto(address);
   await page.waitForURL(/\/[^/]+\/$/);
@@ -34,6 +34,26 @@ export async function open(options) {
 export async function openDataset(page, root, name) {
   await page.goto(root + "/datasets/" + name);
   await page.waitForFunction(() => document.readyState === "complete" && document.getElementById("words"));
+}
+
+// Goes by Tab to an element; everything that has the focus on the way must show it, and be on the screen.
+export async function tabTo(page, selector, key = "Tab") {
+  await page.bringToFront();
+  const place = page.locator(selector).first();
+  const isThere = () => place.evaluate(one => one === document.activeElement);
+  for (let n = 0; n < 400; n++) {
+    if (await isThere()) return;
+    await page.keyboard.press(key);
+    const fault = await page.evaluate(() => {
+      const one = document.activeElement, style = getComputedStyle(one), box = one.getBoundingClientRect();
+      if (one === document.body || one === document.documentElement) return "";
+      const isSeen = one.matches(":focus-visible") && (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1);
+      const isOnScreen = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
+      return isSeen && isOnScreen ? "" : one.outerHTML.slice(0, 120);
+    });
+    if (fault) seen.complaints.push("no focus to be seen: " + fault);
+  }
+  throw new Error(`${selector} is not reached by ${key}`);
 }
 
 // Presses a key in the very moment in which a text appears, as fast hands do.

@@ -20,7 +20,7 @@ from jobs.rating.human_ratings import preferences, read_opinions
 from jobs.settings import Settings
 from server.listening.app import ADDRESS, MAX_BODY_BYTES, ListeningServer, listening_app, listening_pages
 from server.listening.command import announcement, listening_server
-from server.listening.ratings import RatingSession
+from server.listening.rating_session import RatingSession
 
 N_TEXTS = 6
 Answer = tuple[int, http.client.HTTPMessage, bytes]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.environments.setup import INSTALLED_LOCK, LOCKS, environment_cost_mb, environment_state
+from jobs.environments.environment_state import INSTALLED_LOCK, LOCKS, environment_cost_mb, environment_state
 from jobs.settings import Settings
 
 

@@ -60,7 +60,7 @@ def make_optimiser(
 
     Args:
         name: ``adamw_8bit`` keeps both moments in 8 bits, ``paged_adamw_8bit`` also lets them move to main memory.
-        own: this process's parts of the parameters, in their place.
+        own: this process's parts of the parameters; they are trained instead of the whole ones.
     """
     embeddings = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.Embedding)}
     parameters = trainable(model) if own is None else own

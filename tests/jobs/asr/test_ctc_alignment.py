@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jobs.asr.ctc_trellis import character_spans
+from jobs.asr.ctc_alignment import character_spans
 
 BLANK, A, B = 0, 1, 2
 

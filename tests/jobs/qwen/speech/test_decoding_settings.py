@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 
-from jobs.qwen.speech.decoding import SAMPLING, Decoding
+from jobs.qwen.speech.decoding_settings import SAMPLING, Decoding
 from jobs.qwen.upstream import qwen_tts
 from jobs.synthesize.params import Params
 

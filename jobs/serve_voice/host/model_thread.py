@@ -44,8 +44,8 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class EngineState:
-    """Activity of an engine; ``error`` is why the model could not be loaded."""
+class ModelState:
+    """Activity of a model's thread; ``error`` is why the model could not be loaded."""
 
     is_loaded: bool
     n_running: int
@@ -53,7 +53,7 @@ class EngineState:
     error: str
 
 
-class Engine:
+class ModelThread:
     """Speaker of one model's takes, in a thread of its own."""
 
     def __init__(self, served: ServedModel, limits: Limits, gate: LoadGate) -> None:
@@ -65,10 +65,10 @@ class Engine:
         self._model: LoadedModel | None = None
         self._wants_load = True
         self._error = ""
-        self._wanted_since_s: float | None = None
+        self._device_wanted_since_s: float | None = None
         self._is_closing = False
         self._used_s = time.monotonic()
-        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="model", daemon=True)
 
     def start(self) -> None:
         """Start the thread, and load the model."""
@@ -82,12 +82,12 @@ class Engine:
         self._thread.join()
 
     @property
-    def state(self) -> EngineState:
+    def state(self) -> ModelState:
         """Its activity now."""
         with self._changed:
             model = self._model
             n_running = model.n_running if model is not None else 0
-            return EngineState(model is not None, n_running, self._queues.n_clients, self._error)
+            return ModelState(model is not None, n_running, self._queues.n_clients, self._error)
 
     def submit(self, utterance: Utterance) -> None:
         """Let a client's take wait for its turn.
@@ -118,19 +118,19 @@ class Engine:
             self._queues.jobs.append(takes)
             self._changed.notify()
 
-    def set_wanted(self, *, is_wanted: bool) -> None:
+    def set_device_wanted(self, *, is_device_wanted: bool) -> None:
         """Say whether another job wants the device: then the model is unloaded, and no take is accepted."""
         with self._changed:
-            if not is_wanted:
-                self._wanted_since_s = None
-            elif self._wanted_since_s is None:
-                self._wanted_since_s = time.monotonic()
+            if not is_device_wanted:
+                self._device_wanted_since_s = None
+            elif self._device_wanted_since_s is None:
+                self._device_wanted_since_s = time.monotonic()
                 self._changed.notify()
 
     def _check_open(self) -> None:
         if self._is_closing:
             raise host_ends()
-        if self._wanted_since_s is not None:
+        if self._device_wanted_since_s is not None:
             raise device_wanted(YIELD_RETRY_S)
 
     def _run(self) -> None:
@@ -148,13 +148,13 @@ class Engine:
 
     def _has_work(self) -> bool:
         is_speaking = self._model is not None and self._model.is_active
-        may_load = self._wants_load and self._wanted_since_s is None
+        may_load = self._wants_load and self._device_wanted_since_s is None
         return self._is_closing or is_speaking or bool(self._queues) or may_load
 
     def _work(self) -> None:
         """Do what there is to do until the next frame."""
-        if self._wanted_since_s is not None:
-            self._yield(self._wanted_since_s)
+        if self._device_wanted_since_s is not None:
+            self._yield(self._device_wanted_since_s)
             return
         if self._has_work():
             self._used_s = time.monotonic()

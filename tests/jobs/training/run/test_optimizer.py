@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from jobs.qwen.loading import load_base
-from jobs.training.run.optim import learning_rate, make_optimiser, trainable, unfreeze_for_full
+from jobs.training.run.optimizer import learning_rate, make_optimiser, trainable, unfreeze_for_full
 
 
 @pytest.fixture
