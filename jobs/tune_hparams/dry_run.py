@@ -11,9 +11,8 @@ from jobs.errors import UserError
 from jobs.param_types import Value
 from jobs.qwen.model_files import is_of_toy
 from jobs.settings import Settings
-from jobs.training.params import TOY_LR
+from jobs.training.params import DEFAULT_LR, TOY_LR
 from jobs.training.params import Params as Training
-from jobs.training.planning.presets import DEFAULT_LR
 from jobs.training.spec import KIND as TRAINING
 from jobs.tune_hparams.objective import METRICS, RULE
 from jobs.tune_hparams.params import SOURCE, Params, ToolArguments, build_trial_training, prunes

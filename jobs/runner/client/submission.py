@@ -55,7 +55,7 @@ class SubmissionRequest:
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check has found.
+    """Findings of a check.
 
     Attributes:
         known: the job that was submitted with the same key or does the same, which no other check is made for.
