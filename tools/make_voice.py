@@ -58,7 +58,7 @@ class MakeVoiceArgs(StartArgs):
     voice: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="Name, lower case.")
     text: InputPath | None = Field(None, description="The book's text (.txt), else Whisper.")
     transcripts: InputPath | None = Field(None, description="JSONL of clips, as in ingest_clips.")
-    out_dir: OutputPath = Field("", description="Default: voices/<voice> in the home folder.")
+    out_dir: OutputPath = Field("", description="Default: voices/<voice> in the home.")
     language: Language = rare("english")
     validation_chapters: list[int] = rare(default_factory=list, description="Chapters held out.")
     base_model: ModelRef = Field(DEFAULT_BASE, description="As in start_training.")

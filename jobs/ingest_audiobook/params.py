@@ -16,7 +16,7 @@ class Params(Strict):
 
     audio: InputPath = Field(description="m4b, mp3, flac …, or a folder of them.")
     voice: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="The narrator's name, lower case.")
-    out_dir: OutputPath = Field("", description="Default: datasets/<voice> in the home folder.")
+    out_dir: OutputPath = Field("", description="Default: datasets/<voice> in the home.")
     text: InputPath | None = Field(
         None, description="txt, epub, srt or vtt; for a folder: txt, epub, or a folder of srt, vtt."
     )

@@ -34,7 +34,7 @@ class Params(Strict):
     transcripts: InputPath = Field(
         description="JSONL: audio_file, text; or an LJSpeech metadata.csv, a Hugging Face dataset folder, lhotse cuts."
     )
-    out_dir: OutputPath = Field("", description="Default: datasets/<voice> in the home folder.")
+    out_dir: OutputPath = Field("", description="Default: datasets/<voice> in the home.")
     voice: str = Field("speaker", pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="Speaker of clips without one.")
     language: Language = rare("english", description="Language of clips without one.")
     min_clip_s: float = rare(0.5, ge=0.1, le=10, description="Shorter clips are rejected, seconds.")

@@ -43,7 +43,7 @@ class Params(Strict):
     base_model: ModelRef = Field(DEFAULT_BASE, description="A voice is trained further.")
     out_dir: OutputPath = rare("", description="For checkpoints/, evaluations/, final_model/.")
     voice_dir: OutputPath = rare(
-        "", description="For the best voice, too. Without an out_dir: voices/<name> in the home folder."
+        "", description="For the best voice, too. Without an out_dir: voices/<name> in the home."
     )
     rating: Literal["automatic", "person"] = Field("automatic", description="person: waits for rate_samples scores.")
     quality_threshold: float = Field(3.5, ge=1, le=5, description="Mean rating that ends it; automatic: at most 4.5.")

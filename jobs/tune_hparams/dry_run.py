@@ -3,18 +3,20 @@
 import math
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from jobs.cost import plan_repeated
 from jobs.dataset.split import MIN_CLIPS_TO_SPLIT
 from jobs.errors import UserError
 from jobs.param_types import Value
+from jobs.qwen.model_files import is_of_toy
 from jobs.settings import Settings
+from jobs.training.params import DEFAULT_LR, TOY_LR
 from jobs.training.params import Params as Training
 from jobs.training.spec import KIND as TRAINING
 from jobs.tune_hparams.objective import METRICS, RULE
 from jobs.tune_hparams.params import SOURCE, Params, ToolArguments, build_trial_training, prunes
-from jobs.tune_hparams.search_space import RESERVED, preset_space
+from jobs.tune_hparams.search_space import RESERVED, Range, preset_space
 from jobs.web_research_hparams.knowledge import Method, ModelSize, load_knowledge
 from jobs.web_research_hparams.recommend import RecommendationRequest, recommend
 
@@ -40,8 +42,18 @@ def suggest(params: Params, given: Collection[str], settings: Settings) -> dict[
         ranges, of_space = preset_space(space, params.trial_steps)
         fixed = of_space | fixed
     ranges = list(params.ranges) or [found for found in ranges if found.name not in params.training]
+    if not params.ranges and is_of_toy(params.base_model):
+        ranges = [_for_the_toy(found, "lora" if fixed.get("method") == "lora" else "full") for found in ranges]
     searched = {found.name for found in ranges}
     return {"space": space, "ranges": ranges, "training": {k: v for k, v in fixed.items() if k not in searched}}
+
+
+def _for_the_toy(found: Range, method: Literal["full", "lora"]) -> Range:
+    """Return a range of learning rates as far above that of trained weights as the toy's default is."""
+    if found.name != "lr":
+        return found
+    low, high = (end * TOY_LR[method] / DEFAULT_LR[method] for end in found.bounds)
+    return found.model_copy(update={"low": low, "high": high})
 
 
 def plan(params: Params, settings: Settings) -> dict[str, Any]:

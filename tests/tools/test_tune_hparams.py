@@ -52,6 +52,30 @@ def test_the_recommendation_is_tried_first(planned: Planned) -> None:
     assert set(points[0]) <= {found["name"] for found in would_run["ranges"]}
 
 
+@pytest.mark.parametrize(
+    ("given", "low", "high"),
+    [({}, 1e-3, 2e-2), ({"training": {"method": "lora"}}, 5e-5, 2.5e-3), ({"space": "1.7b"}, 5e-6, 2.5e-4)],
+)
+def test_a_search_on_the_toy_looks_where_the_toy_learns(
+    planned: Planned, given: dict[str, Any], low: float, high: float
+) -> None:
+    toy, real = (planned(base_model=base, **given)["would_run"] for base in ("toy", "Qwen/Qwen3-TTS-12Hz-0.6B-Base"))
+    rate, usual = (next(one for one in run["ranges"] if one["name"] == "lr") for run in (toy, real))
+
+    assert (rate["low"], rate["high"]) == (pytest.approx(low), pytest.approx(high))
+    assert usual["low"] < rate["low"]
+    assert toy["ranges"][1:] == real["ranges"][1:]
+    assert all(rate["low"] <= point["lr"] <= rate["high"] for point in toy["first"])
+
+
+def test_a_given_range_is_searched_on_the_toy_as_it_is(planned: Planned) -> None:
+    given = [{"name": "lr", "low": 1e-6, "high": 1e-5, "log": True}]
+
+    found = planned(base_model="toy", ranges=given)["would_run"]["ranges"]
+
+    assert [(one["low"], one["high"]) for one in found] == [(1e-6, 1e-5)]
+
+
 def test_a_loop_that_searches_first_tries_it_too(
     planned: Planned, home_with_a_job: tuple[Settings, str], tmp_path: Path
 ) -> None:

@@ -13,6 +13,8 @@ SPEAKER_NAMES = ("speaker_name", "speaker", "speaker_id", "voice")
 LANGUAGE_NAMES = ("language", "lang")
 CODES_OF_OTHERS = {"jp": "ja", "kr": "ko", "cn": "zh"}
 
+MANY_QUOTED = 5
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -52,6 +54,7 @@ def find_columns(lines: Sequence[str]) -> Columns:
     if not lines:
         return Columns()
     is_quoted = any(_is_quoted(line, separator) for line in lines for separator in SEPARATORS)
+    is_quoted = is_quoted or any(_has_quoted_column(lines, separator) for separator in SEPARATORS)
     for separator in SEPARATORS:
         names = [name.strip().strip('"').lower() for name in lines[0].split(separator)]
         audio, text = _place(names, AUDIO_NAMES), _place(names, TEXT_NAMES)
@@ -86,6 +89,17 @@ def _is_quoted(line: str, separator: str) -> bool:
         field[:1] == field[-1:] == '"' and '""' in (inner := field[1:-1]) and '"' not in inner.replace('""', "")
         for field in line.split(separator)
     )
+
+
+def _has_quoted_column(lines: Sequence[str], separator: str) -> bool:
+    """Return whether a column is in quotes in every line: that of names, or of more texts than people quote by hand."""
+    rows = [[_is_within_quotes(field) for field in line.split(separator)] for line in lines]
+    columns = list(zip(*rows, strict=False)) if min(map(len, rows)) > 1 else []
+    return any(all(column) and (place == 0 or len(lines) >= MANY_QUOTED) for place, column in enumerate(columns))
+
+
+def _is_within_quotes(field: str) -> bool:
+    return len(field) > 1 and field[0] == field[-1] == '"' and '"' not in field[1:-1].replace('""', "")
 
 
 def _are_names(fields: Sequence[str]) -> bool:

@@ -14,16 +14,11 @@ from typing import Any, Literal
 
 from jobs.qwen.model_files import is_of_toy
 from jobs.settings import Settings
-from jobs.training.params import TOY_LR, Params
+from jobs.training.params import DEFAULT_LR, TOY_LR, Params
 from jobs.training.planning.hyperparams import read_hyperparams
 from jobs.training.planning.memory_fit import REPORTED_SHARE, available_memory, find_model_dims
 from jobs.training.planning.model_dims import RELEASED
 
-# full: the best controlled recipe with an aligned loss (FelysNeko/qwen3-tts-post-training, STATUS.md). lora: no value
-# was published from a trainer with an aligned loss, so the rate that makes the progress of full training at 5e-6 for
-# rank 16 and alpha 32. ``./run.sh bench learning_rates``: 6 times full's at a width of 64, 8 at 192, 10 at 320; a
-# separate measurement at 512 found 17. 20 is taken for the released widths of 1024 and 2048.
-DEFAULT_LR = {"full": 5e-6, "lora": 1e-4}
 LORA_ALPHA = 32
 
 Preset = Literal["8gb", "12gb", "16gb", "24gb", "48gb", "80gb"]

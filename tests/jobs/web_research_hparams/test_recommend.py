@@ -6,8 +6,7 @@ import itertools
 
 import pytest
 
-from jobs.training.params import Params
-from jobs.training.planning.presets import DEFAULT_LR
+from jobs.training.params import DEFAULT_LR, Params
 from jobs.tune_hparams.params import SOURCE
 from jobs.tune_hparams.search_space import Range, check_space
 from jobs.web_research_hparams.evidence.rules import SettingsPoint, find_breaches

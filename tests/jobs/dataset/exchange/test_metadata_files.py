@@ -61,6 +61,16 @@ def test_quotes_of_a_spreadsheet_are_taken_off_and_quotes_of_a_text_are_kept(tmp
     assert [text for _, text, *_ in saved] == ['the "missal type,"', "Well, so."]
 
 
+def test_quotes_that_are_around_every_field_or_every_text_are_taken_off(tmp_path: Path) -> None:
+    fields = parse(tmp_path / "fields", '"a"|"Well, so."\n"b"|"Quite so."\n')
+    texts = parse(tmp_path / "texts", "".join(f'{name}|"Well, so."\n' for name in "ababa"))
+    spoken = parse(tmp_path / "spoken", 'a|"Well, so."\n' + "".join(f'{name}|"So," he said.\n' for name in "ababa"))
+
+    assert [(name, text) for name, text, *_ in fields] == [("a.wav", "Well, so."), ("b.wav", "Quite so.")]
+    assert {text for _, text, *_ in texts} == {"Well, so."}
+    assert [text for _, text, *_ in spoken][:2] == ['"Well, so."', '"So," he said.']
+
+
 def test_a_path_that_climbs_is_not_looked_for_elsewhere(tmp_path: Path) -> None:
     found = parse(tmp_path, "../../a.wav|Some words.\n..\\..\\a.wav|Some words.\n")
 
