@@ -188,10 +188,14 @@ async def _page(request: Request) -> dict[str, Any]:
 
 def _query(params: QueryParams) -> Query:
     page = params.get("page", "")
-    words = {name: params.get(name, "")[:200] for name in ("words", "reason", "chapter", "speaker")}
     return Query(
-        **words,
-        **{name: _number(params.get(name, "")) for name in ("least_s", "most_s", "most_score")},
+        words=params.get("words", "")[:200],
+        reason=params.get("reason", "")[:200],
+        chapter=params.get("chapter", "")[:200],
+        speaker=params.get("speaker", "")[:200],
+        least_s=_number(params.get("least_s", "")),
+        most_s=_number(params.get("most_s", "")),
+        most_score=_number(params.get("most_score", "")),
         show=params.get("show", "speech"),
         sort=params.get("sort", "place"),
         page=int(page) if page.isdecimal() and len(page) < 7 else 0,

@@ -69,7 +69,7 @@ def write_rating(folder: Path) -> str:
     )  # fmt: skip
     rated = RatingResults(
         ratings=takes, anchors={"narrator": narrator, "other_speaker": others}, profiles={}, limits={},
-        anchor_notes={"narrator": ANCHORS["narrator"]["note"], "other_speaker": ANCHORS["other_speaker"]["note"]},
+        anchor_notes={name: str(ANCHORS[name]["note"]) for name in ("narrator", "other_speaker")},
         drift=Drift(n_takes=9, speaking_rate=None, pitch_st=None, sim=None, flags=[]),
         models=JudgeModels(SpeakerModel()), opinions=opinions,
     )  # fmt: skip
