@@ -20,6 +20,7 @@ def test_the_reports_of_ratings_are_readable_on_a_phone_and_in_the_dark(tmp_path
     with pages(chromium, tmp_path, tmp_path / "home", tmp_path) as server:
         server.walk("reports", {"reports": lambda: json.dumps(written)}, RUN_S)
 
+    assert ">anna preferred to the others<" in Path(written["rating"]).read_text(encoding="utf-8")
     for path in written.values():
         page = Path(path).read_text(encoding="utf-8")
         assert "<script" not in page
