@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from jobs.model_folders.voice_names import name_model
 from jobs.rate_samples.params import Interval, Rating, Result
 from jobs.rate_samples.plots import spectrogram_path
 from jobs.rate_samples.results import RatingResults, rank_voices
@@ -57,7 +58,7 @@ def _comparison(rated: RatingResults) -> list[tuple[str, float | None, str, int,
         (f"These takes ({summary.n_texts} texts)", summary.mean, _interval(summary), summary.n_takes, shown)
     ]
     rows += [
-        (f"Voice {voice.model}", voice.mean, _interval(voice), voice.n_takes, "")
+        (f"Voice {name_model(voice.model)}", voice.mean, _interval(voice), voice.n_takes, "")
         for voice in rank_voices(rated.ratings)
     ]
     for name, one in rated.anchor_summaries().items():
@@ -101,7 +102,7 @@ def _preferences(opinions: Opinions) -> list[list[str]]:
     ranked = strengths(opinions.votes)
     rows = [
         [
-            f"{one.model or 'these takes'} preferred to {one.against_model or 'the others'}",
+            f"{name_model(one.model) or 'these takes'} preferred to {name_model(one.against_model) or 'the others'}",
             f"{one.share:.0%}",
             f"{one.low:.0%} to {one.high:.0%}",
             f"{one.n_votes} votes, {one.n_blind} of them blind, {one.n_ties} ties (half a win each)",
@@ -111,7 +112,7 @@ def _preferences(opinions: Opinions) -> list[list[str]]:
     if len(ranked) > MOST_IN_PAIRS:
         rows += [
             [
-                f"{one.model or 'these takes'} among all voices, log odds",
+                f"{name_model(one.model) or 'these takes'} among all voices, log odds",
                 f"{one.strength:+.2f}",
                 f"{one.low:+.2f} to {one.high:+.2f}",
                 f"{one.n_votes} votes, Bradley-Terry",

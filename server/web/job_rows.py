@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.errors import UserError
+from jobs.model_folders.voice_names import name_model
 from jobs.runner.client.runner import Runner
 from jobs.runner.job_kind import all_kinds
 from jobs.runner.models import JobRecord, Progress
@@ -21,8 +22,6 @@ from tools.core.subject import subject_of
 MOST_READ = 300
 MOST_SHOWN = 60
 VALIDATION = "validation_loss"
-EXPORTS = "exports"  # folder of the voices that a training has kept on the way
-FOLDERS_OF_VOICES = ("voice", "training", "final_model", "out", EXPORTS, "/")
 # Measures after which a rise is no longer taken for chance.
 MEASURES_TO_JUDGE = 2
 
@@ -108,15 +107,6 @@ def name_subject(params: dict[str, Any]) -> str:
         if isinstance(params.get(name), str) and params[name]:
             return name_model(params[name])
     return ""
-
-
-def name_model(model: str) -> str:
-    """Return a short name of a model by its folder, with the step of a voice that was kept on the way."""
-    path = Path(model)
-    inner = [part for part in path.parts if part not in FOLDERS_OF_VOICES]
-    if not path.is_absolute() or not inner:
-        return model
-    return " ".join(inner[-2:]) if path.parent.name == EXPORTS else inner[-1]
 
 
 def find_parent(record: JobRecord) -> str:

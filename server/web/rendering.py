@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from jobs.escaping import escape, escape_line
+from jobs.model_folders.voice_names import name_model
 from jobs.reports.html import TEMPLATES as REPORT_TEMPLATES
 from jobs.reports.html import make_environment
 from server.cli.render import duration_text, size_text
-from server.web.job_rows import name_model
 
 TEMPLATES = Path(__file__).with_name("templates")
 

@@ -19,7 +19,8 @@ from jobs.dataset.corrections.base import MANIFEST
 from jobs.dataset.rejection_reasons import MEANING
 from jobs.errors import UserError
 from server.web.calls import call_tool, context_of, error_parts, find_named, read_form
-from server.web.clip_table import ORDERS, PAGE, SHOWS, ClipLine, ClipTable, ClipTables, Query
+from server.web.clip_table import ORDERS, PAGE, SHOWS, ClipLine, ClipTable, Query
+from server.web.clip_tables import ClipTables
 from server.web.rendering import render
 from server.web.word_times import find_words
 from tools.inputs.references import list_datasets
@@ -169,7 +170,7 @@ async def _page(request: Request) -> dict[str, Any]:
     found = table.find(query)
     n_pages = max(1, -(-len(found) // PAGE))
     query = replace(query, page=min(query.page, n_pages - 1))
-    given = {name: value for name, value in vars(query).items() if name != "page" and value}
+    given = {name: value for name, value in vars(query).items() if name != "page" and value not in ("", None)}
     return {
         "name": request.path_params["name"],
         "here": f"{request.scope['root_path']}{_path_of(request)}",
@@ -187,13 +188,27 @@ async def _page(request: Request) -> dict[str, Any]:
 
 def _query(params: QueryParams) -> Query:
     page = params.get("page", "")
-    words = {name: params.get(name, "")[:200] for name in ("words", "reason", "chapter", "speaker")}
     return Query(
-        **words,
+        words=params.get("words", "")[:200],
+        reason=params.get("reason", "")[:200],
+        chapter=params.get("chapter", "")[:200],
+        speaker=params.get("speaker", "")[:200],
+        least_s=_number(params.get("least_s", "")),
+        most_s=_number(params.get("most_s", "")),
+        most_score=_number(params.get("most_score", "")),
         show=params.get("show", "speech"),
         sort=params.get("sort", "place"),
         page=int(page) if page.isdecimal() and len(page) < 7 else 0,
     )
+
+
+def _number(given: str) -> float | None:
+    """Return the number of a filter; None for none."""
+    try:
+        found = float(given)
+    except ValueError:
+        return None
+    return found if math.isfinite(found) else None
 
 
 def _line(table: ClipTable, key: str) -> ClipLine:

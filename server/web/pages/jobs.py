@@ -74,7 +74,7 @@ async def _changes(request: Request, look_every_s: float = LOOK_EVERY_S) -> Asyn
 
 async def job(request: Request) -> Response:
     """Show one job."""
-    return render(request, "job", **await _job(request))
+    return render(request, "job", **await _job(request), curves=await _curves(request))
 
 
 async def job_part(request: Request) -> Response:
@@ -97,8 +97,12 @@ async def _job(request: Request) -> dict[str, Any]:
 
 async def metrics(request: Request) -> Response:
     """Return the metrics of a job for its plot."""
+    return JSONResponse(await _curves(request))
+
+
+async def _curves(request: Request) -> dict[str, Any]:
     history = await to_thread.run_sync(context_of(request).runner.history, request.path_params["job_id"])
-    return JSONResponse(await to_thread.run_sync(draw_curves, history))
+    return await to_thread.run_sync(draw_curves, history)
 
 
 async def cancel(request: Request) -> Response:

@@ -14,7 +14,7 @@ async function drawCurves() {
   const said = document.getElementById("advice");
   said.hidden = !advice;
   said.querySelector("p").textContent = advice;
-  document.getElementById("stop-here").hidden = !document.getElementById("job").dataset.events || document.querySelector("#job .state").textContent !== "running";
+  document.getElementById("stop-row").hidden = !document.getElementById("job").dataset.events || document.querySelector("#job .state").textContent !== "running";
   section.hidden = names.length === 0;
   const place = document.getElementById("plots"), style = getComputedStyle(document.body);
   const ink = style.getPropertyValue("--muted").trim(), line = style.getPropertyValue("--line").trim();
@@ -23,6 +23,7 @@ async function drawCurves() {
     place.replaceChildren();
     plots = names.map((name, n) => {
       const box = document.createElement("div");
+      box.className = "plot";
       box.setAttribute("role", "img");
       box.setAttribute("aria-label", "curve of " + name);
       place.append(box);

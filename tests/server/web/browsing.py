@@ -80,10 +80,10 @@ class Pages:
         finally:
             person.kill()
         seen: dict[str, Any] = json.loads(word)
-        print(seen["milliseconds"])  # noqa: T201
+        print(seen["milliseconds"], seen["shifts"])  # noqa: T201
         # no script of a text ran, and no policy was broken
         assert seen["complaints"] == [], seen["complaints"]
-        assert (seen["wide"], seen["axe"]) == ([], {})
+        assert (seen["wide"], seen["axe"], seen["shifts"]) == ([], {}, {})
         return seen
 
 

@@ -16,7 +16,8 @@ from jobs.dataset.corrections.record import read_corrections
 from jobs.dataset.manifest import Rejection, Source, write_rows
 from jobs.runner.paths import Home
 from jobs.runner.store import Store
-from server.web.clip_table import PAGE, ClipTables, Query
+from server.web.clip_table import PAGE, Query
+from server.web.clip_tables import ClipTables
 from tests.server.web.conftest import N_CLIPS, make_dataset
 from tests.support.html_page import HOSTILE
 
@@ -58,6 +59,8 @@ def test_a_page_of_the_table_is_shown_and_others_are_reached(browser) -> None:
     [
         ("show=kept", N_CLIPS), ("show=left%20out", 2), ("reason=noisy", 1), ("words=text%20CLIP%2017.", 2),
         ("chapter=2", 50), ("show=corrected", 0), ("words=nothing", 0), ("show=x&sort=y&page=-1", N_CLIPS + 2),
+        ("least_s=2.5&most_s=3.5", 1), ("most_s=3", 2), ("most_score=0.51", 11),
+        ("least_s=nan&most_score=x", N_CLIPS + 2),
     ],
 )  # fmt: skip
 def test_the_table_is_filtered(browser, query: str, n_found: int) -> None:
@@ -73,6 +76,7 @@ def test_the_table_is_sorted(browser) -> None:
     assert [line.score for line in worst[:2]] == [0.5, 0.501]
     assert worst[-1].score is None
     assert [line.duration_s for line in table.find(Query(sort="shortest"))[:2]] == [2.0, 3.0]
+    assert [line.speaker for line in table.find(Query(sort="speaker"))[1:4]] == ["", HOSTILE, "anna"]
 
 
 def test_markup_of_texts_and_names_is_only_shown(browser) -> None:

@@ -24,9 +24,11 @@ class Work:
         add_job(home, FINISHED, "cancelled", {"audio": str(book), "voice": "anna"})
 
     def fail(self) -> str:
-        """Add a job that has failed."""
+        """Add a job that has failed, and return its id."""
         self._n_failed += 1
-        return add_job(self._home, FAILED.format(self._n_failed), "failed", {"speaker": "anna"}).name
+        job_id = FAILED.format(self._n_failed)
+        add_job(self._home, job_id, "failed", {"speaker": "anna"})
+        return job_id
 
 
 def test_answers_that_come_late_change_nothing_that_a_person_has_done_since(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from jobs.dataset.manifest import Clip, read_rows
 from jobs.runner.client.runner import Runner
 from server.demo.steps import CLIP_OF_A_SENTENCE, SAMPLE, SAMPLE_TEXT
-from tests.server.web.browsing import find_chromium, pages
+from tests.server.web.browsing import HERE, find_chromium, pages
 from tests.support.temporary_home import home_in
 from tools.core.registry import find_tool
 from tools.core.tool_types import ToolContext
@@ -66,6 +67,12 @@ class Agent:
         training = self._call("get_job", {"job_id": self.training.job_id, "detail": True})
         self.run("synthesize", model=training.result["exports"][0]["voice"], texts=[TEXT])
         return ""
+
+
+def test_the_way_is_gone_by_keyboard_alone() -> None:
+    way = (HERE / "whole_way.mjs").read_text() + (HERE / "person.mjs").read_text()
+
+    assert re.findall(r"\.(?:mouse|click|dblclick|tap|hover|fill|check|selectOption|focus)\b", way) == []
 
 
 def test_a_person_corrects_an_ingest_and_hears_and_compares_the_voice_of_it(tmp_path: Path) -> None:

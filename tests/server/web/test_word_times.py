@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from jobs.dataset.corrections.record import record_of
-from server.web.clip_table import ClipLine, ClipTables
+from server.web.clip_table import ClipLine
+from server.web.clip_tables import ClipTables
 from server.web.word_times import WordTime, find_words
 from tests.server.web.conftest import make_dataset
 

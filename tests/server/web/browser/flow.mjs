@@ -88,6 +88,16 @@ for (const turn of ["cold", "warm"]) {
   await fresh.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length);
   seen.milliseconds[turn] = await fresh.evaluate(() => Number(sessionStorage.getItem("paints").split(" ")[0]));
   await fresh.waitForFunction(() => window.htmx && document.readyState === "complete");
+  seen.milliseconds["longest frame of scrolling " + turn] = Math.round(await fresh.evaluate(async () => {
+    let longest = 0, before = performance.now();
+    for (let frame = 0; frame < 30; frame++) {
+      scrollBy(0, 100);
+      const now = await new Promise(requestAnimationFrame);
+      longest = Math.max(longest, now - before);
+      before = now;
+    }
+    return longest;
+  }));
   const began = Date.now();
   await fresh.fill("#words", "9999");
   await fresh.waitForSelector("text=1 of 10002");

@@ -10,7 +10,8 @@ const { chromium } = require("playwright-core");
 const browser = await chromium.launch({executablePath, args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]});
 const answers = readline.createInterface({input: process.stdin})[Symbol.asyncIterator]();
 const axeSource = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-export const seen = {complaints: [], wide: [], axe: {}, milliseconds: {}};
+export const seen = {complaints: [], wide: [], axe: {}, shifts: {}, milliseconds: {}};
+const MOST_SHIFT = 0.02;  // "good" is below 0.1
 
 const began = Date.now();
 export function lap(name) { seen.milliseconds[name] = Date.now() - began; }
@@ -18,6 +19,20 @@ export function lap(name) { seen.milliseconds[name] = Date.now() - began; }
 // A window that has opened the first address.
 export async function open(options) {
   const context = await browser.newContext({viewport: {width: 1280, height: 900}, ...options});
+  await context.addInitScript(() => {
+    window.shift = 0;
+    window.shifted = [];
+    const name = one => one.nodeName + (one.id && "#" + one.id);
+    new PerformanceObserver(list => {
+      for (const entry of list.getEntries()) {
+        if (entry.hadRecentInput) continue;
+        window.shift += entry.value;
+        for (const {node, previousRect, currentRect} of entry.sources) {
+          window.shifted.push(`${node && name(node)} from ${previousRect.y} to ${currentRect.y}`);
+        }
+      }
+    }).observe({type: "layout-shift", buffered: true});
+  });
   const page = await context.newPage();
   page.on("pageerror", error => seen.complaints.push("error: " + error.message));
   page.on("dialog", dialog => { seen.complaints.push("dialog: " + dialog.message()); dialog.dismiss(); });
@@ -47,7 +62,7 @@ export async function tabTo(page, selector, key = "Tab") {
     const fault = await page.evaluate(() => {
       const one = document.activeElement, style = getComputedStyle(one), box = one.getBoundingClientRect();
       if (one === document.body || one === document.documentElement) return "";
-      const isSeen = one.matches(":focus-visible") && (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1);
+      const isSeen = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1;
       const isOnScreen = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
       return isSeen && isOnScreen ? "" : one.outerHTML.slice(0, 120);
     });
@@ -86,13 +101,15 @@ export async function inspect(page, name) {
 export async function picture(page, name, cover = [], fullPage = false) {
   const width = page.viewportSize().width;
   if (await page.evaluate(() => document.documentElement.scrollWidth) > width) seen.wide.push(name + " " + width);
+  const shift = await page.evaluate(() => window.shift);
+  if (shift > MOST_SHIFT) seen.shifts[name] = [shift, ...await page.evaluate(() => window.shifted)];
   const mask = ["#machine", ...cover].map(selector => page.locator(selector));
   await page.screenshot({path: path.join(pictures, name + ".png"), fullPage, mask, maskColor: "#888", animations: "disabled", caret: "hide"});
 }
 
 // A report as a file of its own, without a server: readable on a phone in the dark, and on a screen.
 export async function readReport(file, name) {
-  for (const [width, height, colorScheme] of [[390, 844, "dark"], [1280, 900, "light"]]) {
+  for (const [width, height, colorScheme] of [390, 1280].flatMap(width => ["light", "dark"].map(scheme => [width, 900, scheme]))) {
     const context = await browser.newContext({viewport: {width, height}, colorScheme});
     const page = await context.newPage();
     page.on("pageerror", error => seen.complaints.push(name + ": " + error.message));

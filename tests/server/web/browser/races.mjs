@@ -153,6 +153,20 @@ await page.mouse.up();
 await page.waitForSelector("#job");
 seen.followed = page.url().endsWith(linked.replace("open-", ""));
 
+// A page that is not seen holds no connection, and has the newest list when it is seen again.
+await page.goto(root + "/");
+await page.waitForFunction(() => document.readyState === "complete" && document.querySelector("#jobs table"));
+const show = isHidden => page.evaluate(isHidden => {
+  Object.defineProperty(document, "hidden", {value: isHidden, configurable: true});
+  document.dispatchEvent(new Event("visibilitychange"));
+}, isHidden);
+const ended = page.waitForEvent("requestfailed", one => one.url().endsWith("/jobs/events"));
+await show(true);
+await ended;
+const added = await ask("job");
+await show(false);
+await page.waitForSelector(`#open-${added}`);
+
 // A second press of a button while its answer is awaited, and a double click, start one job.
 await page.goto(root + "/jobs/" + await ask("finished"));
 held = await hold("/again");
