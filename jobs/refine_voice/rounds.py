@@ -47,9 +47,10 @@ Curve = list[tuple[float, float]]
 
 @dataclass(frozen=True)
 class TrainedRound:
-    """Result of a round's training."""
+    """Result of a round's training; ``speaker`` is the one that it trained, also among others of the base."""
 
     voice: str
+    speaker: str
     lr: float | None
     steps: int
     validation_loss: float | None
@@ -92,12 +93,13 @@ class RoundRunner:
         assert job.result is not None
         return read_training_result(params, job.result, self._children.runner.history(job.job_id).points)
 
-    def speak(self, iteration: int, model: str, **reference: str) -> None:
+    def speak(self, iteration: int, model: str, *, speaker: str | None = None, ref_audio: str | None = None) -> None:
         """Synthesise the texts: ``takes.jsonl`` and ``eval_NN.wav`` in the round's folder."""
         folder = self.evaluation_folder(iteration)
         params = Synthesize(
             model=model, texts=self._params.texts, takes_per_text=self._params.takes_per_text, out_dir=str(folder),
-            seed=self._params.seed, instruct=None if reference else self._params.instruct, **reference,
+            seed=self._params.seed, instruct=None if ref_audio else self._params.instruct, speaker=speaker,
+            ref_audio=ref_audio,
         )  # fmt: skip
         self._run(f"speak-{iteration}", SYNTHESIZE, params)
         link_takes(folder)
@@ -180,8 +182,9 @@ def read_training_result(params: Training, result: dict[str, Any], points: Seque
     freeze: Freeze = params.freeze or ("code_predictor" if result["base_check"] == "aligned" else "none")
     falling = is_still_falling([value for _, value in curves["validation_loss"]])
     return TrainedRound(
-        voice=result["voice"], lr=params.lr, steps=result["steps"], validation_loss=result["validation_loss"],
-        outcome=TrainingOutcome(params.method, freeze if params.method == "full" else "none", falling), curves=curves,
+        voice=result["voice"], speaker=result["speaker"], lr=params.lr, steps=result["steps"],
+        validation_loss=result["validation_loss"], curves=curves,
+        outcome=TrainingOutcome(params.method, freeze if params.method == "full" else "none", falling),
     )  # fmt: skip
 
 

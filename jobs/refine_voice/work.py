@@ -63,7 +63,7 @@ def run(params: Params, context: JobContext) -> Result:
         runner.done = STEPS_PER_ROUND * (iteration - 1)
         trained = runner.train(iteration, base, adjustment, hyperparams)
         runner.done += 1
-        runner.speak(iteration, trained.voice)
+        runner.speak(iteration, trained.voice, speaker=trained.speaker)
         runner.done += 1
         is_automatic = params.rating == "automatic"
         rating = runner.rate(iteration, clone) if is_automatic else runner.wait_for_human_ratings(iteration)

@@ -111,7 +111,8 @@ class TrialRunner:
             if outcome.end != "complete" or self._params.objective == "loss":
                 return outcome
             self._study.set_attributes(number, validation_loss=outcome.loss)
-            self._speak(number, str((job.result or {})["voice"]))
+            assert job.result is not None
+            self._speak(number, job.result["voice"], job.result["speaker"])
             return None
         if job.state != "succeeded":
             return TrialOutcome("failed", detail=f"{job.kind}: {_describe_failure(job)}")
@@ -124,10 +125,10 @@ class TrialRunner:
             return None
         return self._read_score(number)
 
-    def _speak(self, number: int, voice: str) -> None:
+    def _speak(self, number: int, voice: str, speaker: str) -> None:
         speak = Synthesize(
-            model=voice, texts=self._texts, takes_per_text=self._params.takes_per_text, seed=self._params.seed,
-            out_dir=str(self.trial_folder(number) / TAKES), instruct=self._params.instruct,
+            model=voice, speaker=speaker, texts=self._texts, takes_per_text=self._params.takes_per_text,
+            seed=self._params.seed, out_dir=str(self.trial_folder(number) / TAKES), instruct=self._params.instruct,
         )  # fmt: skip
         self._begin(number, "speak_job", f"trial-{number}-speak", SYNTHESIZE, speak)
 

@@ -112,6 +112,20 @@ def sounding_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_base(tmp_path_factory.mktemp("models") / "base")
 
 
+@pytest.fixture(scope="session")
+def sounding_voice(sounding_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as a model with two preset speakers, to train another one from."""
+    import torch
+
+    from jobs.qwen.export import write_voice
+    from jobs.qwen.loading import load_base
+
+    model = load_base(sounding_base, "cpu", torch.float32).model
+    width = model.config.talker_config.hidden_size
+    presets = {name: torch.full((width,), value) for name, value in (("ryan", 0.1), ("vivian", -0.1))}
+    return write_voice(model, sounding_base, tmp_path_factory.mktemp("presets") / "model", voices=presets, card={})
+
+
 @pytest.fixture
 def sounding_manifest(fables: list[tuple[str, Any]], tmp_path: Path) -> Path:
     """train_manifest_qwen3.jsonl of eight clips of the sample, with codes of chance; the last one is held out."""

@@ -75,11 +75,12 @@ def test_the_loop_rates_every_round_beside_the_clone_and_keeps_the_best(
 
 
 def test_a_person_rates_while_no_slot_is_held_and_a_kill_changes_nothing(
-    live_settings: Settings, make: Callable[..., Params], tmp_path: Path, sounding_base: Path,
+    live_settings: Settings, make: Callable[..., Params], tmp_path: Path, sounding_voice: Path,
     kill_worker: Callable[[Runner, str], None],
 ) -> None:  # fmt: skip
     runner = Runner(live_settings)
-    job_id = runner.submit(KIND, make(rating="person", quality_threshold=4, zero_shot=False)).job.job_id
+    of_presets = make(rating="person", quality_threshold=4, zero_shot=False, base_model=str(sounding_voice))
+    job_id = runner.submit(KIND, of_presets).job.job_id
     context = ToolContext(live_settings, runner)
 
     for iteration, score in ((1, 2), (2, 5)):
@@ -99,7 +100,7 @@ def test_a_person_rates_while_no_slot_is_held_and_a_kill_changes_nothing(
     checkpoints = tmp_path / "refined" / "checkpoints"
     assert digest(checkpoints / "iteration_1/voice") != digest(checkpoints / "iteration_2/voice")
     second, first = runner.list(kind="training")
-    assert first.params["base_model"] == str(sounding_base)
+    assert first.params["base_model"] == str(sounding_voice)
     assert second.params["base_model"] == str(checkpoints / "iteration_1/voice")
     assert job.attempt > 1
 

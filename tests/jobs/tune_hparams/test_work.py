@@ -147,12 +147,12 @@ def test_a_hopeless_trial_is_stopped_early(settings: Settings, make: Callable[..
 
 
 def test_trials_are_rated_and_a_search_killed_during_synthesis_continues(
-    settings: Settings, sounding_base: Path, sounding_manifest: Path, tmp_path: Path,
+    settings: Settings, sounding_voice: Path, sounding_manifest: Path, tmp_path: Path,
     kill_worker: Callable[[Runner, str], None],
 ) -> None:  # fmt: skip
     runner = Runner(settings)
     params = Params.model_validate({
-        "manifest": str(sounding_manifest), "base_model": str(sounding_base), "out_dir": str(tmp_path / "a search"),
+        "manifest": str(sounding_manifest), "base_model": str(sounding_voice), "out_dir": str(tmp_path / "a search"),
         "n_trials": 2, "trial_steps": 2, "objective": "both", "parallel": 2, "takes_per_text": 2,
         "first": [{"lr": 1e-3, "source": "a stranger's page"}], "training": {"method": "full", "batch_size": 4},
         "ranges": [{"name": "lr", "low": 1e-6, "high": 1e-2, "log": True}],
