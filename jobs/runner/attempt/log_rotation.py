@@ -8,6 +8,9 @@ import os
 import re
 from pathlib import Path
 
+from jobs.errors import UserError
+from jobs.files.folders import open_in_place
+
 HEAD_SHARE, TAIL_SHARE = 0.25, 0.25  # the other half lets the file grow, so that it is seldom shortened
 MARK = b"\n[... %d bytes were left out here ...]\n"
 _MARK = re.compile(rb"\n\[\.\.\. (\d+) bytes were left out here \.\.\.\]\n")
@@ -27,8 +30,8 @@ def shorten_log(log: Path, limit_bytes: int) -> int:
         OSError: the file cannot be written.
     """
     try:
-        descriptor = os.open(log, os.O_RDWR)
-    except FileNotFoundError:
+        descriptor = open_in_place(log, os.O_RDWR)
+    except (FileNotFoundError, UserError):  # a link is not its log
         return 0
     try:
         size = os.fstat(descriptor).st_size

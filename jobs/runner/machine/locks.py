@@ -4,13 +4,18 @@ import fcntl
 import os
 from pathlib import Path
 
+from jobs.files.folders import open_in_place
+
 
 def take(path: Path, *, wait: bool) -> int | None:
     """Take an exclusive lock and return its file descriptor, or None when it is held and ``wait`` is false.
 
     A prober holds a lock for microseconds, so the owner-to-be must wait (or retry): see ``is_held``.
+
+    Raises:
+        UserError: ``path_is_link``, ``file_not_regular``.
     """
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    descriptor = open_in_place(path, os.O_CREAT | os.O_RDWR, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:

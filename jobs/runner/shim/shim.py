@@ -13,7 +13,6 @@ import json
 import logging
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -26,6 +25,8 @@ from typing import Any
 
 from jobs.errors import UserError
 from jobs.files import records
+from jobs.files.atomic_io import write_text
+from jobs.files.folders import make_folder, remove
 from jobs.runner import supervisor_launcher
 from jobs.runner.attempt import claim, log_rotation
 from jobs.runner.attempt.continuation import take_over
@@ -63,7 +64,7 @@ def run_attempt(settings: Settings, job_id: str, attempt: int) -> None:
     processes.become_subreaper()
     home = Home(settings.home)
     folder = home.attempt(job_id, attempt)
-    folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(folder.path)
     # Waiting for the locks: a supervisor that probes them holds them for a moment.
     locks.take(folder.shim_lock, wait=True)  # held until this process ends
     tree_lock = locks.take(folder.tree_lock, wait=True)
@@ -112,7 +113,8 @@ def _run_worker(
     left = processes.end_tree(spec.mark, root=None if spec.is_director else os.getpid())
     if left:
         logger.warning("%s: processes %s could not be killed", spec.job_id, left)
-    shutil.rmtree(folder.temporary, ignore_errors=True)
+    with contextlib.suppress(OSError, UserError):  # the folder may be another one's by now: the worker could write here
+        remove(folder.temporary)
     with contextlib.suppress(OSError):  # the exit record matters more
         map_back(folder, spec.path_map)
     records.write_record(folder.exit, dataclasses.asdict(exit_) | {"at": time.time()})
@@ -185,8 +187,8 @@ class Ticks:
             return None
         if time.monotonic() - self._alive_at >= ALIVE_S:
             self._alive_at = time.monotonic()
-            with contextlib.suppress(OSError):  # a full disk must not end the shim
-                self._folder.alive.write_text(f"{time.time()}\n")
+            with contextlib.suppress(OSError, UserError):  # a full disk must not end the shim
+                write_text(self._folder.alive, f"{time.time()}\n")
         return "cancel" if self._folder.cancel.exists() else None
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.files import records
+from jobs.files.atomic_io import write_text
 from jobs.runner.attempt import claim
 from jobs.runner.attempt.path_mapping import map_back
 from jobs.runner.backend import AttemptPhase, AttemptStatus
@@ -112,7 +113,7 @@ class SlurmBackend:
         """Stop an attempt: in the queue at once, at work at its next safe point, after the grace by force."""
         folder = self._home.attempt(row.id, row.attempt)
         if folder.path.is_dir() and not folder.cancel.exists():
-            folder.cancel.write_text("", encoding="utf-8")
+            write_text(folder.cancel, "")
         now = time.monotonic()
         first, last = self._cancels.get(slurm_name(row), (now, -CANCEL_S))
         if now - last < CANCEL_S:
@@ -158,7 +159,7 @@ class SlurmBackend:
 
     def _lose(self, row: JobRow, folder: AttemptFolder, detail: str) -> AttemptStatus:
         """Give up an attempt that had begun. Should it live on somewhere, it finds that it is cancelled."""
-        folder.cancel.write_text("", encoding="utf-8")
+        write_text(folder.cancel, "")
         logger.warning("%s is given up: %s", slurm_name(row), detail)
         map_back(folder, self._path_map)
         return self._gone(row, detail)

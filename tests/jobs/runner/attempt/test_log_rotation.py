@@ -32,6 +32,20 @@ def test_a_short_log_is_left_as_it_is(tmp_path: Path) -> None:
     assert log.read_bytes() == lines(0, 400)
 
 
+def test_a_link_that_a_worker_put_in_place_of_its_log_or_folder_leads_nowhere(tmp_path: Path) -> None:
+    mine = tmp_path / "mine" / "log"
+    mine.parent.mkdir()
+    mine.write_bytes(lines(0, 1000))
+    attempt = tmp_path / "attempt-1"
+    attempt.mkdir()
+    (attempt / "log").symlink_to(mine)
+    (tmp_path / "attempt-2").symlink_to(mine.parent)
+
+    assert shorten_log(attempt / "log", LIMIT) == 0
+    assert shorten_log(tmp_path / "attempt-2" / "log", LIMIT) == 0
+    assert mine.read_bytes() == lines(0, 1000)
+
+
 def test_of_a_long_log_both_ends_are_kept_and_the_gap_is_told(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_bytes(lines(0, 1000))

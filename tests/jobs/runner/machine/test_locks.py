@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from jobs.errors import UserError
 from jobs.runner.machine import locks
 
 
@@ -40,3 +43,16 @@ def test_a_lock_is_held_until_its_holder_is_killed(tmp_path: Path) -> None:
 def test_a_lock_that_was_never_taken_is_free(tmp_path: Path) -> None:
     assert not locks.is_held(tmp_path / "never")
     assert not (tmp_path / "never").exists()
+
+
+def test_a_lock_is_never_made_through_a_link(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "attempt-2").symlink_to(elsewhere)
+    (tmp_path / "lock").symlink_to(elsewhere / "new")
+
+    for path in (tmp_path / "attempt-2" / "shim.lock", tmp_path / "lock"):
+        with pytest.raises(UserError) as refused:
+            locks.take(path, wait=True)
+        assert refused.value.code == "path_is_link"
+    assert list(elsewhere.iterdir()) == []
