@@ -55,7 +55,7 @@ class SubmissionRequest:
 
 @dataclass(frozen=True)
 class Checked:
-    """Findings of a check.
+    """Outcome of a check of a submission.
 
     Attributes:
         known: the job that was submitted with the same key or does the same, which no other check is made for.
