@@ -84,7 +84,8 @@ class Strict(BaseModel):
     HELP_GROUPS: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """Fields of a group of flags in ``--help``; the group of all others follows from their types."""
 
-    model_config = ConfigDict(extra="forbid")
+    # Its schema is built when it is first used: a command imports 130 models and uses a few.
+    model_config = ConfigDict(defer_build=True, extra="forbid")
 
 
 def find_mark(field: FieldInfo) -> PathMark | ModelMark | None:
