@@ -1,8 +1,10 @@
 """Imports of heavy packages at less cost."""
 
 import gc
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import ModuleType
 
 
 @contextmanager
@@ -20,3 +22,15 @@ def collection_paused() -> Iterator[None]:
         gc.freeze()
         if was_enabled:
             gc.enable()
+
+
+@contextmanager
+def replaced(modules: Mapping[str, ModuleType | None]) -> Iterator[None]:
+    """Import others within instead of the modules that are not loaded yet; None: as if the package was missing."""
+    absent = {name: module for name, module in modules.items() if name not in sys.modules}
+    sys.modules.update(absent)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]

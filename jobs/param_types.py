@@ -87,7 +87,8 @@ class Strict(BaseModel):
     ADDED: ClassVar[frozenset[str]] = frozenset()
     """Fields that earlier versions did not have: part of a call's identity only where they are given."""
 
-    model_config = ConfigDict(extra="forbid")
+    # Its schema is built when it is first used: a command imports 130 models and uses a few.
+    model_config = ConfigDict(defer_build=True, extra="forbid")
 
     def identity(self) -> dict[str, Any]:
         """Return what makes two calls the same, as JSON."""

@@ -6,6 +6,7 @@ from typing import Any
 from jobs.files.user_folder import expand_user
 from jobs.model_folders.checked_loading import PICKLED_WEIGHTS, load_checked, loading_explained
 from jobs.model_folders.contents import ModelFolder, broken, staged
+from jobs.model_folders.lean_transformers import lean_transformers
 
 TOKENIZER_FILES = ("vocab.json", "added_tokens.json", "special_tokens_map.json")
 TOKENIZER_CONFIG = "tokenizer_config.json"
@@ -27,7 +28,8 @@ def load_wav2vec2(name: str, *, is_on_disk: bool) -> tuple[Any, dict[str, int]]:
             ``file_too_large``.
         OSError, ValueError: the hub's errors.
     """
-    from transformers import Wav2Vec2CTCTokenizer, Wav2Vec2ForCTC
+    with lean_transformers():
+        from transformers import Wav2Vec2CTCTokenizer, Wav2Vec2ForCTC
 
     folder = ModelFolder.at(_find_folder(name, is_on_disk=is_on_disk))
     if folder.find("config.json") is None:

@@ -28,18 +28,18 @@ def mel_power(audio: Floats, *, rate_hz: int, n_fft: int, hop: int, n_mels: int)
     # The periodic Hann window, as scipy's fftbins=True.
     window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)).astype(np.float32)
     power = np.abs(np.fft.rfft(frames * window, axis=1)) ** 2  # (frames, n_fft // 2 + 1)
-    return (power @ _filters(rate_hz, n_fft, n_mels).T).astype(np.float32)
+    return (power @ mel_filters(rate_hz, n_fft, n_mels).T.astype(np.float64)).astype(np.float32)
 
 
 @cache
-def _filters(rate_hz: int, n_fft: int, n_mels: int) -> NDArray[np.float64]:
-    """Triangular filters, (n_mels, n_fft // 2 + 1), each of unit area in Hz."""
+def mel_filters(rate_hz: int, n_fft: int, n_mels: int) -> Floats:
+    """Triangular filters, (n_mels, n_fft // 2 + 1), each of unit area in Hz; bit for bit ``librosa.filters.mel``."""
     edges = _hz(np.linspace(0.0, float(_mel(np.array([rate_hz / 2]))[0]), n_mels + 2))
-    bins = np.arange(n_fft // 2 + 1) * rate_hz / n_fft
+    bins = np.fft.rfftfreq(n_fft, 1 / rate_hz)
     rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
-    triangles = np.maximum(0.0, np.minimum(rising, falling))
-    return np.asarray(triangles * (2.0 / (edges[2:] - edges[:-2]))[:, None], dtype=np.float64)
+    triangles = np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
+    return (triangles * (2.0 / (edges[2:] - edges[:-2]))[:, None]).astype(np.float32)
 
 
 def _mel(hz: NDArray[np.float64]) -> NDArray[np.float64]:

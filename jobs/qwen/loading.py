@@ -39,7 +39,7 @@ def load_base(path: Path, device: str, dtype: torch.dtype, *, with_codec: bool =
     folder = ModelFolder.at(path)
     config, sampling, weights = read_model_config(path), read_sampling(folder), read_weights(folder)
     texts = folder.find_all((*TEXT_FILES, *OPTIONAL_TEXT_FILES))
-    package = qwen_tts()  # before transformers, because it keeps torchvision and sklearn out
+    package = qwen_tts()  # before transformers, because it keeps out what transformers imports besides
     from transformers import PreTrainedModel
 
     models = package.core.models

@@ -1,23 +1,21 @@
-"""Import of the upstream ``qwen_tts`` package, once and without its output. Nothing else imports it.
+"""Import of the upstream ``qwen_tts`` package, once and without its 25 Hz half. Nothing else imports it.
 
-Its 25 Hz half, which is not used here, prints a flash-attn banner and runs ``sox -h`` when imported.
+That half is not used here. It prints a flash-attn banner, runs ``sox -h`` and imports librosa's numba.
 """
 
-import logging
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import ModuleType
+from typing import Any
 
-from jobs.imports import collection_paused
+from jobs.audio.mel import Floats, mel_filters
+from jobs.imports import collection_paused, replaced
+from jobs.model_folders.lean_transformers import lean_transformers
 
 
 def qwen_tts() -> ModuleType:
-    """Import ``qwen_tts`` (4 to 20 s the first time) and return it."""
+    """Import ``qwen_tts`` (2 to 20 s the first time) and return it."""
     if "qwen_tts" not in sys.modules:
-        logging.getLogger("sox").setLevel(logging.ERROR)
-        with collection_paused(), _silent_descriptors(), _as_if_missing("torchvision", "sklearn"):
+        with collection_paused(), lean_transformers(), replaced(_stand_ins()):
             import qwen_tts as package
             from transformers.utils import logging as transformers_logging
         # a warning per generate call about pad_token_id and one per load about rope keys; both are harmless
@@ -26,36 +24,23 @@ def qwen_tts() -> ModuleType:
     return sys.modules["qwen_tts"]
 
 
-@contextmanager
-def _as_if_missing(*packages: str) -> Iterator[None]:
-    """Hide optional packages from imports within, unless they are loaded already.
+class Qwen3TTSTokenizerV1Model:
+    """Stand-in for the model of the 25 Hz tokenizer: upstream registers it, and no folder with it is loaded."""
 
-    transformers imports them if installed, for images and for assisted generation, which are not used here; that takes
-    2 of the 6 seconds that a job needs to start (measured). Afterwards they can be imported as before.
-    """
-    absent = [name for name in packages if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
-    try:
-        yield
-    finally:
-        for name in absent:
-            del sys.modules[name]
+    def __init__(self, *_: Any, **__: Any) -> None:
+        raise NotImplementedError("the 25 Hz speech tokenizer is not supported")
 
 
-@contextmanager
-def _silent_descriptors() -> Iterator[None]:
-    """Redirect file descriptors 1 and 2 to the null device: the shell that looks for sox writes to them directly."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = [os.dup(1), os.dup(2)]
-    null = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(null, 1)
-        os.dup2(null, 2)
-        yield
-    finally:
-        sys.stdout.flush()
-        for number, descriptor in enumerate(saved, 1):
-            os.dup2(descriptor, number)
-            os.close(descriptor)
-        os.close(null)
+def _mel(*, sr: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None) -> Floats:
+    """Return what ``librosa.filters.mel`` does, for the band that the speaker encoder hears."""
+    if fmin != 0 or fmax not in (None, sr / 2):
+        raise NotImplementedError(f"filters from {fmin} to {fmax} Hz")
+    return mel_filters(sr, n_fft, n_mels)
+
+
+def _stand_ins() -> dict[str, ModuleType]:
+    tokenizer = ModuleType("qwen_tts.core.tokenizer_25hz.modeling_qwen3_tts_tokenizer_v1")
+    filters = ModuleType("librosa.filters")
+    tokenizer.__dict__["Qwen3TTSTokenizerV1Model"] = Qwen3TTSTokenizerV1Model
+    filters.__dict__["mel"] = _mel
+    return {module.__name__: module for module in (tokenizer, filters)}

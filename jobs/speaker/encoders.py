@@ -23,6 +23,7 @@ from jobs.errors import UserError
 from jobs.files.reading import open_regular
 from jobs.model_folders.checked_loading import load_checked, loading_explained
 from jobs.model_folders.contents import ModelFolder, broken
+from jobs.model_folders.lean_transformers import lean_transformers
 from jobs.speaker.similarity import unit
 
 ENCODER = "resemblyzer-0.1.4 (GE2E)"
@@ -103,7 +104,8 @@ class XVectorEncoder:
     """
 
     def __init__(self, folder: Path) -> None:
-        from transformers import Wav2Vec2FeatureExtractor, WavLMForXVector
+        with lean_transformers():
+            from transformers import Wav2Vec2FeatureExtractor, WavLMForXVector
 
         model = ModelFolder.at(folder)
         try:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from jobs.config import read_settings
 from jobs.errors import UserError
+from jobs.imports import collection_paused
 from jobs.installation import PROGRAM
 from jobs.settings import Settings
 from server.cli import BAD_INPUT, DONE, FAILED, INTERRUPTED
@@ -27,8 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             settings = Settings.from_environment() if {"-h", "--help"} & set(words) else read_settings()
             PLAIN_COMMANDS["mcp"].load()(words[1:], settings, PLAIN_COMMANDS["mcp"].about)
             return DONE
-        from server.cli.dispatch import dispatch
-
+        with collection_paused():
+            from server.cli.dispatch import dispatch
         return dispatch(words)
     except UserError as error:
         _print_error(error, wants_json)

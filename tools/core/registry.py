@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 import tools
 from jobs.errors import UserError
+from jobs.imports import collection_paused
 from jobs.param_types import Strict
 from jobs.runner.client.runner import Runner
 from jobs.runner.job_kind import JobKind, ShellCommand
@@ -63,7 +64,8 @@ class Tool:
 def all_tools() -> Mapping[str, Tool]:
     """Return every tool by name, in alphabetical order: a stable order keeps the agent's prompt cache."""
     names = sorted(module.name for module in pkgutil.iter_modules(tools.__path__) if not module.ispkg)
-    modules = [importlib.import_module(f"tools.{name}") for name in names]
+    with collection_paused():
+        modules = [importlib.import_module(f"tools.{name}") for name in names]
     made = [tool for module in modules if hasattr(module, "make_tools") for tool in module.make_tools()]
     written = [_read_module(module) for module in modules if not hasattr(module, "make_tools")]
     found = {tool.name: tool for tool in (*made, *written)}

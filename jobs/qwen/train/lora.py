@@ -2,7 +2,8 @@
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 
 from jobs.errors import UserError
+from jobs.imports import replaced
 
 _TALKER, _PREDICTOR = r"talker\.model", r"talker\.code_predictor\.model"
 _ATTENTION, _BOTH = r"self_attn\.(q|k|v|o)_proj", r"(self_attn\.(q|k|v|o)_proj|mlp\.(gate|up|down)_proj)"
@@ -51,24 +53,41 @@ def add_adapters(
     """
     # bitsandbytes logs that a kernel of the hub "failed to load", which is not used here
     logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
-    from peft import LoraConfig, get_peft_model
-
     pattern = PRESETS.get(targets, targets)
     _check_targets(model, targets, pattern)
     model.requires_grad_(False)
-    return get_peft_model(
-        model,
-        LoraConfig(
-            r=r,
-            lora_alpha=alpha,
-            lora_dropout=dropout,
-            target_modules=pattern,
-            use_rslora=use_rslora,
-            use_dora=use_dora,
-        ),
-        adapter_name=ADAPTER_NAME,
-        autocast_adapter_dtype=True,  # float32 adapters also in a half-precision model
-    )
+    with _only_loaded_bitsandbytes():
+        from peft import LoraConfig, get_peft_model
+
+        return get_peft_model(
+            model,
+            LoraConfig(
+                r=r,
+                lora_alpha=alpha,
+                lora_dropout=dropout,
+                target_modules=pattern,
+                use_rslora=use_rslora,
+                use_dora=use_dora,
+            ),
+            adapter_name=ADAPTER_NAME,
+            autocast_adapter_dtype=True,  # float32 adapters also in a half-precision model
+        )
+
+
+@contextmanager
+def _only_loaded_bitsandbytes() -> Iterator[None]:
+    """Keep peft from importing bitsandbytes (1 CPU-second, measured); with quantised layers it is loaded already."""
+    with replaced({"bitsandbytes": None}):
+        from peft.import_utils import is_bnb_4bit_available, is_bnb_available
+
+        answers = (is_bnb_available, is_bnb_4bit_available)  # both keep what they have found
+        try:
+            for answer in answers:
+                answer.cache_clear()
+            yield
+        finally:
+            for answer in answers:
+                answer.cache_clear()
 
 
 def _check_targets(model: Any, targets: str, pattern: str) -> None:
