@@ -31,7 +31,7 @@ from tools.core.totals import begin_text, find_misfits
 from tools.core.views import JobView
 from tools.inputs.coming import find_maker, unfinished_input
 from tools.inputs.overwriting import refuse_overwriting
-from tools.inputs.paths import inside_roots, marked_paths, resolve_paths
+from tools.inputs.paths import default_place, marked_paths, resolve_paths
 from tools.inputs.references import is_voice_elsewhere
 
 MOST_NAMED = 8
@@ -109,9 +109,7 @@ def _default_outputs(kind: JobKind, params: Strict, settings: Settings) -> dict[
     """The default paths of outputs that were not given; those without a default are in the job's own folder."""
     known = {name: getattr(params, name) for name in type(params).model_fields}
     return {
-        output.parameter: str(
-            inside_roots(output.default_for(known, settings.home), f"the default of {output.parameter}", settings)
-        )
+        output.parameter: str(default_place(Path(output.default_for(known, settings.home)), output.parameter, settings))
         for output in kind.outputs
         if output.default and output.name is None and not known[output.parameter]
     }
@@ -124,7 +122,7 @@ def find_named_folder(kind: JobKind, params: Strict, context: ToolContext) -> Na
     for output in kind.outputs:
         if output.name is None or known[output.parameter] or not (name := output.name(known)):
             continue
-        base = inside_roots(output.default_for(known, settings.home), f"the default of {output.parameter}", settings)
+        base = default_place(Path(output.default_for(known, settings.home)), output.parameter, settings)
         return NamedFolder(output.parameter, base / name, lambda name: is_voice_elsewhere(name, settings, runner))
     return None
 

@@ -92,13 +92,8 @@ def inside_roots(text: str, where: str, settings: Settings) -> Path:
     The refusal is the same whether or not something is there. Raises ``UserError``: ``path_outside_roots`` or
     ``path_unusable``.
     """
-    if not text.strip() or "\0" in text:
-        raise UserError("path_unusable", f"{where} is not a path: {text!r}.", "Give the path of a file or a folder.")
-    if text.startswith("file://"):
-        text = _path_of_uri(text, where)
-    written = expand_user(text)
     # os.path.realpath, not Path.resolve: the latter raises on a loop of symlinks (Python < 3.13)
-    path = Path(os.path.realpath(settings.roots[0] / written))
+    path = Path(os.path.realpath(_as_written(text, where, settings)))
     if not is_inside(path, settings.roots):
         roots = ", ".join(str(root) for root in settings.roots)
         raise outside_roots(
@@ -117,12 +112,44 @@ def inside_roots(text: str, where: str, settings: Settings) -> Path:
     return path
 
 
+def _as_written(text: str, where: str, settings: Settings) -> Path:
+    """Return the absolute path that a text names, links and all. Raises ``UserError``: ``path_unusable``."""
+    if not text.strip() or "\0" in text:
+        raise UserError("path_unusable", f"{where} is not a path: {text!r}.", "Give the path of a file or a folder.")
+    if text.startswith("file://"):
+        text = _path_of_uri(text, where)
+    return settings.roots[0] / expand_user(text)
+
+
+def default_place(path: Path, where: str, settings: Settings) -> Path:
+    """Return the default path of an output, which no link beside an input leads elsewhere; in the home all are ours.
+
+    Raises ``UserError``: ``path_is_link``, or as ``inside_roots``.
+    """
+    place = inside_roots(str(path), where, settings)
+    if place != path and not path.is_relative_to(settings.home):
+        raise UserError(
+            "path_is_link",
+            f"{path}, the default of {where}, is reached over a link and would be {place}.",
+            f"Remove the link, which may have come with the files, or give {where}.",
+        )
+    return place
+
+
 def writable(text: str, where: str, settings: Settings) -> Path:
     """Resolve the path of an output, which may not be the program's own: its source, environments and job store.
 
-    Raises ``UserError``: ``path_not_writable``, or as ``inside_roots``.
+    A link to a folder that is there is followed; a link in place of a file is not.
+
+    Raises ``UserError``: ``path_not_writable``, ``path_is_link``, or as ``inside_roots``.
     """
-    path = inside_roots(text, where, settings)
+    path, written = inside_roots(text, where, settings), _as_written(text, where, settings)
+    if written.is_symlink() and not path.is_dir():
+        raise UserError(
+            "path_is_link",
+            f"{where}={text!r} is a link, and no folder is where it leads.",
+            "Remove the link, which may have come with the files, or give another path.",
+        )
     n_bytes = len(os.fsencode(path))
     if n_bytes > LONGEST_OUTPUT:
         raise UserError(

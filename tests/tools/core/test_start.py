@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import wave
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +16,13 @@ import pytest
 from jobs.align.spec import KIND as ALIGN
 from jobs.errors import UserError
 from jobs.runner.client.runner import Runner
+from jobs.runner.job_kind import JobKind, Output, all_kinds
 from jobs.settings import Settings
 from jobs.synthesize.spec import KIND as SYNTHESIZE
 from server.mcp.calls import call_tool
 from tools.core.estimate import estimate
 from tools.core.registry import all_tools
-from tools.core.start import compute_fingerprint
+from tools.core.start import _default_outputs, compute_fingerprint
 from tools.core.tool_types import ToolContext
 from tools.core.views import JobView
 
@@ -428,3 +430,53 @@ async def test_a_path_in_a_missing_folder_says_which_is_missing(
 
     assert refusal.value.code == "audio_missing"
     assert told.format(work=work) in refusal.value.message
+
+
+BESIDE = [
+    (kind, output)
+    for kind in all_kinds().values()
+    for output in kind.outputs
+    if output.default and not output.default.startswith("{home}") and not output.default.endswith(".parent}")
+]
+
+
+@pytest.mark.parametrize(("kind", "output"), BESIDE, ids=lambda value: getattr(value, "name", None))
+def test_a_link_beside_an_input_leads_no_default_output_elsewhere(
+    kind: JobKind, output: Output, settings: Settings, work: Path
+) -> None:
+    folder, elsewhere = work / "strangers", work / "mine"
+    folder.mkdir()
+    elsewhere.mkdir()
+    names = re.findall(r"\{(\w+)", output.default)
+    given = dict.fromkeys(kind.params.model_fields) | {name: str(folder / "book.txt") for name in names}
+    params = kind.params.model_construct(**given)
+    place = Path(output.default_for(given, settings.home))
+
+    assert _default_outputs(kind, params, settings)[output.parameter] == str(place)
+    place.symlink_to(elsewhere if place.suffix == "" else elsewhere / "new")
+    with pytest.raises(UserError) as refused:
+        _default_outputs(kind, params, settings)
+    assert refused.value.code == "path_is_link"
+
+
+async def test_a_link_in_place_of_an_output_file_is_refused_also_when_it_is_named(
+    context: ToolContext, work: Path
+) -> None:
+    manifest = write_manifest(work / "train_manifest.jsonl")
+    (work / "train_aligned.jsonl").symlink_to(work / "nothing there")
+    for arguments in ({}, {"out": "train_aligned.jsonl"}):
+        with pytest.raises(UserError) as refused:
+            await call("align", context, manifest=str(manifest), **arguments)
+        assert refused.value.code == "path_is_link"
+    assert not (work / "nothing there").exists()
+
+
+async def test_a_folder_of_datasets_that_is_itself_a_link_is_used(context: ToolContext, work: Path) -> None:
+    real = work / "large disk"
+    real.mkdir()
+    write_manifest(real / "train_manifest.jsonl")
+    (work / "dataset").symlink_to(real)
+
+    view = await call("align", context, manifest="dataset/train_manifest.jsonl", dry_run=True)
+
+    assert would_run(view)["out"] == str(real / "train_aligned.jsonl")
