@@ -447,8 +447,8 @@ def test_a_link_beside_an_input_leads_no_default_output_elsewhere(
     folder, elsewhere = work / "strangers", work / "mine"
     folder.mkdir()
     elsewhere.mkdir()
-    names = re.findall(r"\{(\w+)", output.default)
-    given = dict.fromkeys(kind.params.model_fields) | {name: str(folder / "book.txt") for name in names}
+    paths = re.findall(r"\{(\w+)\.", output.default)
+    given = dict.fromkeys(kind.params.model_fields) | {name: str(folder / "book.txt") for name in paths}
     params = kind.params.model_construct(**given)
     place = Path(output.default_for(given, settings.home))
 
