@@ -5,10 +5,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+from jobs.errors import UserError
 from jobs.files.atomic_io import PRIVATE, encode, write_bytes
 from jobs.files.folders import open_parent
+from jobs.files.reading import read_bytes
 
 RESERVED_BYTES = 4096
+LARGEST_BYTES = 64 << 20
 
 
 def write_record(path: Path, content: dict[str, Any]) -> None:
@@ -47,10 +50,10 @@ def release(path: Path) -> None:
 
 
 def read_record(path: Path) -> dict[str, Any] | None:
-    """Read a JSON object; None when it is not there or not whole."""
+    """Read a JSON object; None when it is not there, not whole, or anything but a file of a record's size."""
     try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        value = json.loads(read_bytes(path, LARGEST_BYTES))
+    except (OSError, ValueError, RecursionError, UserError):
         return None
     return value if isinstance(value, dict) else None
 

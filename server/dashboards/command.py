@@ -137,6 +137,7 @@ def serving(dashboard: Dashboard, settings: Settings) -> Iterator[Running]:
                 stdin=subprocess.PIPE,
                 stdout=stream,
                 stderr=stream,
+                cwd=folder,  # libraries look for others in the working directory, which may be a stranger's
                 start_new_session=True,  # Ctrl-C is for this process, which ends it
             )
             try:

@@ -68,7 +68,7 @@ def resolve_paths(args: ModelT, settings: Settings, runner: Runner, *, awaited: 
         refuse_special(path)
         if mark.holds in dataset_files():
             named = find_dataset(text, mark.holds, where, settings, runner, awaited)
-            return str(inside_roots(named, where, settings)) if named is not None else str(path)
+            return str(readable(named, where, settings)) if named is not None else str(path)
         return str(path)
 
     return _map_marked(args, resolved)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobs.files.atomic_io import write_json
-from jobs.files.records import RESERVED_BYTES, read_record, release, reserve, write_record
+from jobs.files.records import LARGEST_BYTES, RESERVED_BYTES, read_record, release, reserve, write_record
 
 
 @pytest.fixture
@@ -86,3 +86,12 @@ def test_reserved_space_is_given_back(tmp_path: Path) -> None:
     release(tmp_path / "failure.json")
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_file_of_a_records_size_is_no_record_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "result.json")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with (tmp_path / "long.json").open("wb") as stream:
+        stream.truncate(LARGEST_BYTES + 1)
+
+    assert [read_record(tmp_path / name) for name in ("result.json", "deep.json", "long.json", "none")] == [None] * 4

@@ -10,7 +10,7 @@ import pytest
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.param_types import InputPath, ModelRef, OutputPath, Strict
+from jobs.param_types import IngestedManifest, InputPath, ModelRef, OutputPath, Strict
 from jobs.runner import artifacts
 from jobs.runner.client.runner import Runner
 from jobs.runner.paths import Home
@@ -37,15 +37,21 @@ class Args(Strict):
     plain: str = "../not/a/path"
 
 
+class Dataset(Strict):
+    """A dataset."""
+
+    manifest: IngestedManifest
+
+
 def resolved(args: Args, settings: Settings) -> Args:
     """What the worker would get."""
     return resolve_paths(args, settings, Runner(settings))
 
 
-def refusal_of(args: Args, settings: Settings) -> UserError:
+def refusal_of(args: Strict, settings: Settings) -> UserError:
     """The error that is raised."""
     with pytest.raises(UserError) as refusal:
-        resolved(args, settings)
+        resolve_paths(args, settings, Runner(settings))
     return refusal.value
 
 
@@ -253,6 +259,16 @@ def test_a_folder_of_weights_becomes_its_path_even_when_it_looks_like_a_hub_id(s
 
     assert resolved(Args(model="voices/horus"), settings).model == str(work / "voices" / "horus")
     assert resolved(Args(model="./voices/horus"), settings).model == str(work / "voices" / "horus")
+
+
+def test_a_dataset_whose_manifest_is_a_link_to_a_key_of_the_home_is_refused(settings: Settings, work: Path) -> None:
+    settings.home.mkdir(exist_ok=True)
+    (settings.home / "keyfile").write_text("secret\n")
+    (work / "anna").mkdir()
+    (work / "anna" / "train_manifest.jsonl").symlink_to(settings.home / "keyfile")
+
+    for given in ("anna", str(work / "anna"), str(work / "anna" / "train_manifest.jsonl")):
+        assert refusal_of(Dataset(manifest=given), settings).code == "path_unusable"
 
 
 def test_a_folder_does_not_pass_for_a_released_model(settings: Settings, work: Path) -> None:
