@@ -82,7 +82,8 @@ async def apply_corrections(args: ApplyCorrectionsArgs, context: ToolContext) ->
             break
         after = view.job_id
         then.append(FollowUp(tool=step.kind.tool_name, job_id=after))
-    return found.model_copy(update={"job": job, "then": then, "next": f'Call get_job job_id="{after}" wait_s=50.'})
+    look = call_text("get_job", {"job_id": after, "wait_s": 50})
+    return found.model_copy(update={"job": job, "then": then, "next": f"Call {look}."})
 
 
 def _store(args: ApplyCorrectionsArgs, context: ToolContext) -> ApplyCorrectionsAnswer:

@@ -10,6 +10,7 @@ from pydantic import Field
 from jobs.environments.doctor import examine, render
 from jobs.errors import UserError
 from jobs.param_types import Strict, Untrusted
+from jobs.runner.call_text import call_text
 from jobs.runner.client.runner import Runner
 from jobs.runner.job_kind import all_kinds
 from jobs.runner.models import JobRecord, State
@@ -114,7 +115,8 @@ def _list(args: ListJobsArgs, runner: Runner) -> JobList:
     if not lines:
         is_narrowed = args.state or args.kind or args.before
         return JobList(next="No more jobs match. Call list_jobs for all." if is_narrowed else BEGIN)
-    page = f' Older: list_jobs before="{lines[-1].job_id}".' if len(lines) == args.limit else ""
+    older = call_text("list_jobs", {"before": lines[-1].job_id})
+    page = f" Older: {older}." if len(lines) == args.limit else ""
     shown = _most_telling(records, runner)
     return JobList(jobs=lines, next=f"{shown.job_id} ({shown.state}): {next_step(shown, runner).rstrip('.')}.{page}")
 

@@ -192,9 +192,9 @@ def _planned(
 def _next(steps: Sequence[StepView]) -> str:
     waiting = [step for step in steps if step.state != "succeeded"]
     if not waiting:
-        return f'Nothing to do: all steps are complete. Call get_job job_id="{steps[-1].job_id}" for the ratings.'
-    first, last = waiting[0].job_id, waiting[-1].job_id
-    return f'Call get_job job_id="{first}" wait_s=50, then the next one, in this order, until "{last}" is done.'
+        return f"Nothing to do: all steps are complete. Call {call_text('get_job', {'job_id': steps[-1].job_id})}."
+    look = call_text("get_job", {"job_id": waiting[0].job_id, "wait_s": 50})
+    return f'Call {look}, then the next one, in this order, until "{waiting[-1].job_id}" is done.'
 
 
 def _steps(args: MakeVoiceArgs, out: Path) -> list[Step]:

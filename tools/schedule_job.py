@@ -8,6 +8,7 @@ from pydantic import Field
 
 from jobs.errors import UserError
 from jobs.param_types import Strict, Untrusted, rare
+from jobs.runner.call_text import call_text
 from jobs.runner.job_kind import Example
 from jobs.runner.schedules.rule import ScheduleRule
 from jobs.runner.schedules.schedules import Schedule, Schedules
@@ -101,7 +102,7 @@ def _act(args: ScheduleJobArgs, context: ToolContext) -> ScheduleAnswer:
             return ScheduleAnswer(schedules=[_view(schedules.resume(args.name))])
         case "run_now":
             job_id = schedules.run_now(args.name)
-            return ScheduleAnswer(job_id=job_id, next=f'Call get_job job_id="{job_id}" wait_s=50.')
+            return ScheduleAnswer(job_id=job_id, next=f"Call {call_text('get_job', {'job_id': job_id, 'wait_s': 50})}.")
         case _:
             schedules.delete(args.name)
             return ScheduleAnswer(next=f"{args.name} is deleted; its jobs stay in list_jobs.")

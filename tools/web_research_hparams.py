@@ -1,6 +1,5 @@
 """The tool ``web_research_hparams``: settings to start a training with, from shipped facts and a search. No job."""
 
-import json
 from typing import Any, Literal
 
 import anyio.to_thread
@@ -10,6 +9,7 @@ from pydantic import Field
 from jobs.config import SearchSettings, read_config
 from jobs.errors import UserError
 from jobs.param_types import Strict, Value, rare
+from jobs.runner.call_text import argument_text
 from jobs.runner.job_kind import Example
 from jobs.settings import Settings
 from jobs.spelling import closest
@@ -278,9 +278,10 @@ def _summary(made: Recommendation, candidates: list[ValueCandidate], went: Searc
 def _next(args: WebResearchHparamsArgs, made: Recommendation) -> str:
     searched = {found["name"] for found in made.ranges} | {"epochs"}
     fixed = {"method": args.method} | {name: value for name, value in made.settings.items() if name not in searched}
-    base = f'base_model="Qwen/Qwen3-TTS-12Hz-{args.model_size.upper()}-Base"'
+    base = argument_text("base_model", f"Qwen/Qwen3-TTS-12Hz-{args.model_size.upper()}-Base")
+    lr = argument_text("lr", made.settings["lr"])
     return (
-        f"Search: tune_hparams manifest=… {base} training={json.dumps(fixed)} with ranges and first=starting_points. "
-        f"Or at once: start_training manifest=… {base} lr={made.settings['lr']} and the other settings. Then "
+        f"Search: tune_hparams manifest=… {base} {argument_text('training', fixed)} with ranges and "
+        f"first=starting_points. Or at once: start_training manifest=… {base} {lr} and the other settings. Then "
         "synthesize 8 fixed sentences and rate_samples beside the base's clone."
     )

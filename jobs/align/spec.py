@@ -55,7 +55,7 @@ Time and score every word of every clip; reject clips whose text is not what is 
 Use it after an ingest. GPU with WhisperX's model, else CPU (pocketsphinx, English); minutes. A job; its result
 names train_aligned.jsonl. Next: convert_codes.""",
         order=20,
-        next='Call convert_codes manifest="{manifest}".',
+        next="Call convert_codes manifest={manifest}.",
         step="align -> train_aligned.jsonl.",
         examples=(
             Example("A dataset by its name", {"manifest": "anna"}),

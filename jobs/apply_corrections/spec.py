@@ -28,7 +28,7 @@ Correct clips (text, borders, drop, keep a rejected one, reference); all correct
 
 Only what changed is cut, aligned and encoded again, by jobs in a row. People use ./run.sh web. Next: get_job.""",
         order=15,
-        next='Call align manifest="{manifest}", unless it was started with this.',
+        next="Call align manifest={manifest}, unless it was started with this.",
         examples=(
             Example(
                 "A wrong word",

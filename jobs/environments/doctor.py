@@ -9,6 +9,7 @@ is missing, 2 when ``config.toml`` is invalid.
 import argparse
 import json
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -168,7 +169,7 @@ def _weights(settings: Settings, weights: Weights) -> Check:
     complete = any(folder.glob("snapshots/*/*.safetensors")) or any(folder.glob("snapshots/*/model.bin"))
     if complete:
         return Check(f"weights {weights.repository}", "ok", str(folder), weights.needed_for)
-    fix = f"{settings.envs / 'ml' / 'bin' / 'hf'} download {weights.repository}"
+    fix = f"{shlex.quote(str(settings.envs / 'ml' / 'bin' / 'hf'))} download {weights.repository}"
     cost = f"{weights.size_gb} GB to download (done by itself at first use)"
     return Check(f"weights {weights.repository}", "info", "not in the cache", weights.needed_for, cost, fix)
 

@@ -9,6 +9,7 @@ from typing import Any
 from jobs.errors import UserError
 from jobs.files.atomic_io import write_bytes
 from jobs.files.reading import open_regular
+from jobs.runner.call_text import call_text
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord
 from jobs.runner.progress.metric_history import MetricHistory
@@ -56,7 +57,8 @@ def build_curves_request(record: JobRecord, history: MetricHistory) -> dict[str,
     """
     if not history.points:
         why = "Its files were collected." if record.is_collected else f"It is {record.state}."
-        hint = f'Read its log with get_job job_id="{record.job_id}" log_lines=50.' if record.state == "running" else ""
+        look = call_text("get_job", {"job_id": record.job_id, "log_lines": 50})
+        hint = f"Read its log with {look}." if record.state == "running" else ""
         raise UserError("no_metrics", f"{record.job_id} has reported no metrics that could be drawn. {why}", hint)
     points = history.points
     along_work = points[-1].done > points[0].done

@@ -6,6 +6,7 @@ given or found in the Hugging Face cache; nothing is downloaded.
 
 import importlib
 import importlib.util
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -187,7 +188,7 @@ def _find_model(
             raise UserError(
                 "judge_unavailable",
                 f"{parameter}={given!r} is neither a folder nor in the Hugging Face cache {settings.hub_cache}.",
-                f"Get it with hf download {given}, give a folder, or leave {parameter} out.",
+                f"Get it with hf download {shlex.quote(given)}, give a folder, or leave {parameter} out.",
             )
         return found
     if source == "offline":

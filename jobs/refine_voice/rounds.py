@@ -1,6 +1,7 @@
 """Jobs of a round: train, speak, rate. They are found again by name, so that a killed loop continues."""
 
 import contextlib
+import json
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from jobs.refine_voice.evaluations import (
 )
 from jobs.refine_voice.params import Params, search_of
 from jobs.refine_voice.policy import Adjustment, Freeze, RoundRating, TrainingOutcome
+from jobs.runner.call_text import GAP, call_text
 from jobs.runner.job_kind import JobKind
 from jobs.runner.models import JobRecord, Progress
 from jobs.runner.worker.child_jobs import Children
@@ -133,7 +135,8 @@ class RoundRunner:
             self._context.progress(
                 self.done, self.total,
                 f"iteration {iteration} waits for a person's scores of {len(missing)} takes: "
-                f'rate_samples takes="{folder / TAKES_NAME}" scores=[{{"audio": "{missing[0]}", "score": 1..5}}, …]',
+                f"{call_text('rate_samples', {'takes': str(folder / TAKES_NAME), 'scores': GAP})}, a list with "
+                f'{{"audio": {json.dumps(missing[0], ensure_ascii=False)}, "score": 1..5}} of each',
             )  # fmt: skip
             self._context.raise_if_cancelled()
             threading.Event().wait(POLL_INTERVAL_S)

@@ -111,7 +111,7 @@ class Hints:
         order: place in the order of the work; tools are listed by it.
         step: what the step is called with and gives, for the workflow that an agent reads first; empty: not listed.
         next: what to do when a job that it started has succeeded, or a function that returns it; ``{field}`` stands
-            for a field of the job's result.
+            for a field of the job's result, as calls hold it: ``Call align manifest={manifest}.``
         examples: calls to show.
     """
 

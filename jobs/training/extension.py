@@ -11,6 +11,7 @@ from typing import Any
 from jobs.errors import UserError
 from jobs.files.atomic_io import replacing_folder
 from jobs.files.copying import link_tree
+from jobs.runner.call_text import argument_text
 
 CHECKPOINTS = "checkpoints"
 # They decide how long a run lasts and may change between its parts.
@@ -59,7 +60,7 @@ def nothing_to_extend(what: str, voice: str) -> UserError:
     return UserError(
         "nothing_to_extend",
         f"{what}: the last state of that run was not kept.",
-        f"Train its voice further as a new run: base_model={voice} and another out_dir.",
+        f"Train its voice further as a new run: {argument_text('base_model', voice)} and another out_dir.",
     )
 
 

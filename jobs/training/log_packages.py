@@ -1,5 +1,6 @@
 """Packages of the services in ``log_to``, which are not among those that jobs are set up with."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +24,8 @@ def check_installed(names: Sequence[str], python: Path) -> None:
     folders = installed or [Path(folder) for folder in sys.path]  # the latter on a node with another layout
     missing = [name for name in names if not any((each / name).is_dir() for each in folders)]
     if missing:
-        install = f"uv pip install --python {python} {' '.join(INSTALLED_WITH[name] for name in missing)}"
+        packages = " ".join(INSTALLED_WITH[name] for name in missing)
+        install = f"uv pip install --python {shlex.quote(str(python))} {packages}"
         raise UserError(
             "logger_missing",
             f"log_to names {' and '.join(missing)}, which the environment of jobs lacks: {python.parent.parent}.",

@@ -9,6 +9,7 @@ import functools
 import grp
 import os
 import pwd
+import shlex
 import stat
 import sys
 from collections.abc import Callable
@@ -126,7 +127,7 @@ def read_secret(path: Path) -> str:
         raise UserError(
             "secret_exposed",
             f"{path} can be read by other users ({who}).",
-            f"Run chmod 600 {path}, and take a new key if the old one may be known.",
+            f"Run chmod 600 {shlex.quote(str(path))}, and take a new key if the old one may be known.",
         )
     return text.strip()
 

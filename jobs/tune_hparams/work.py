@@ -12,6 +12,7 @@ from typing import Any
 from jobs.errors import UserError
 from jobs.files.folders import make_folder
 from jobs.files.reading import hash_file
+from jobs.runner.call_text import call_text
 from jobs.runner.worker.context import JobContext
 from jobs.training.spec import KIND as TRAINING
 from jobs.tune_hparams.dry_run import check_held_out
@@ -101,7 +102,8 @@ def _update_best(params: Params, study: Study, trials: TrialRunner, folder: Path
             raise UserError(
                 "trials_fail",
                 f"The first {len(failed)} trials failed, the last with: {failed[-1].user_attrs['detail']}",
-                f"Look at get_job job_id={failed[-1].user_attrs['job']!r}; then call again, the search continues.",
+                f"Look at {call_text('get_job', {'job_id': failed[-1].user_attrs['job']})}; then call again, the "
+                "search continues.",
             )
         return
     for path in [folder / BEST_CONFIG, *([Path(params.best_config)] if params.best_config else [])]:

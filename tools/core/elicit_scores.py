@@ -1,6 +1,5 @@
 """Elicitation of scores for takes: a form where the client can show one, else a request for the chat."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from jobs.escaping import escape_line
 from jobs.param_types import Untrusted
+from jobs.runner.call_text import argument_text
 from tools.core.tool_types import Ask
 
 MOST_ASKED = 8  # takes on one form; more are asked with the next call
@@ -53,6 +53,6 @@ def request_in_chat(takes_path: str) -> str:
     """Return the instruction for a client that shows no forms."""
     return (
         f"A person listens to each file of to_rate and gives 1 to 5 ({SCALE}). Then call rate_samples "
-        f'takes={json.dumps(takes_path)} scores=… with a list of {{"audio": …, "score": …, "note": …}}. Never invent '
-        "scores."
+        f'{argument_text("takes", takes_path)} scores=… with a list of {{"audio": …, "score": …, "note": …}}. Never '
+        "invent scores."
     )

@@ -105,30 +105,35 @@ async def wait_for(job_id: str, wait_s: float, context: ToolContext) -> JobRecor
 def next_step(record: JobRecord, runner: Runner) -> str:
     """Return what to do about a job in its present state."""
     job = record.job_id
+    wait = _look_at(job, wait_s=50)
     tool = find_kind_tool(record.kind)
     again = call_text(tool.name, call_of(record, tool.args)) if tool is not None else record.kind
     match record.state:
         case "queued" | "starting" | "interrupted":
-            return f'Queued; no action needed. Poll with get_job job_id="{job}" wait_s=50.'
+            return f"Queued; no action needed. Poll with {wait}."
         case "running":
-            return f'Running; no action needed. Call get_job job_id="{job}" wait_s=50 until it is finished.'
+            return f"Running; no action needed. Call {wait} until it is finished."
         case _ if record.is_collected and not _has_voice(record):
             return f"Its files were deleted to free the disk (./run.sh gc). To make them anew call {again}"
         case "succeeded" | "cancelled" if record.parent is not None:
-            return f'A part of {record.parent}, which goes on by itself. Call get_job job_id="{record.parent}".'
+            return f"A part of {record.parent}, which goes on by itself. Call {_look_at(record.parent)}."
         case "succeeded":
             return tool.next_step(record, runner) if tool is not None else ""
         case "cancelled" if record.reason == "dependency":
-            look = f'get_job job_id="{cause}"' if (cause := cause_of(record)) else "list_jobs"
+            look = _look_at(cause) if (cause := cause_of(record)) else "list_jobs"
             return f"It never ran, because a job that it needs did not succeed. Call {look}; fix the cause there."
         case "cancelled":
             return f"What it finished is kept. To continue call {again}"
         case _:
             hint = record.failure.hint if record.failure is not None else ""
-            hint = hint or f'Read get_job job_id="{job}" log_lines=50 and fix the cause.'
+            hint = hint or f"Read {_look_at(job, log_lines=50)} and fix the cause."
             if record.parent is not None:
-                return f'{hint} It is a part of {record.parent}: call get_job job_id="{record.parent}".'
+                return f"{hint} It is a part of {record.parent}: call {_look_at(record.parent)}."
             return f"{hint} {CHAIN if record.has_ended_chain else ''}The call was: {again}"
+
+
+def _look_at(job_id: str, **more: int) -> str:
+    return call_text("get_job", {"job_id": job_id, **more})
 
 
 def _has_voice(record: JobRecord) -> bool:

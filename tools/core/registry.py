@@ -20,6 +20,7 @@ import tools
 from jobs.errors import UserError
 from jobs.imports import collection_paused
 from jobs.param_types import Strict
+from jobs.runner.call_text import value_text
 from jobs.runner.client.runner import Runner
 from jobs.runner.job_kind import JobKind, ShellCommand
 from jobs.runner.models import JobRecord
@@ -48,11 +49,14 @@ class Tool:
         return self.kind.tool.commands if self.kind is not None and self.kind.tool is not None else ()
 
     def next_step(self, record: JobRecord, runner: Runner) -> str:
-        """Return what to do when a job of this tool has succeeded; a field that its result lacks stays as its name."""
+        """Return what to do when a job of this tool has succeeded, with values of its result as calls hold them.
+
+        A field that its result lacks stays as its name.
+        """
         after = self.hints.next
         if not isinstance(after, str):
             return after(record, runner)
-        return re.sub(r"\{(\w+)\}", lambda gap: str((record.result or {}).get(gap[1], gap[1])), after)
+        return re.sub(r"\{(\w+)\}", lambda gap: value_text((record.result or {}).get(gap[1], gap[1])), after)
 
     @property
     def summary(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from jobs.errors import UserError
+from jobs.runner.call_text import argument_text, call_text
 from jobs.runner.client.runner import Runner
 from jobs.runner.job_kind import Output, all_kinds
 from jobs.runner.models import JobRecord
@@ -34,8 +35,14 @@ def unfinished_input(what: str, maker: JobRecord) -> UserError:
     return UserError(
         "job_unfinished",
         f"{what} is not there yet: {job} ({maker.state}) makes it.",
-        f'Call get_job job_id="{job}" wait_s=50, or give after=["{job}"] as well, to wait for it.',
+        advise_waiting(job),
     )
+
+
+def advise_waiting(job_id: str) -> str:
+    """Return the hint for an input that a job is about to make."""
+    call = call_text("get_job", {"job_id": job_id, "wait_s": 50})
+    return f"Call {call}, or give {argument_text('after', [job_id])} as well, to wait for it."
 
 
 def _unfinished(runner: Runner) -> Iterable[JobRecord]:

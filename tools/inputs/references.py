@@ -15,12 +15,13 @@ from types import MappingProxyType
 from jobs.errors import UserError
 from jobs.files.user_folder import expand_user
 from jobs.param_types import PathMark, find_mark
+from jobs.runner.call_text import call_text
 from jobs.runner.client.runner import Runner
 from jobs.runner.job_kind import JobKind, Output, all_kinds
 from jobs.runner.models import JobRecord
 from jobs.settings import Settings
 from jobs.spelling import closest
-from tools.inputs.coming import expected_path, find_maker, unfinished_input
+from tools.inputs.coming import advise_waiting, expected_path, find_maker, unfinished_input
 
 VOICE_TAILS = ("voice", "training/voice", "final_model")
 """Where the weights are in the folder of a voice, if not in itself."""
@@ -58,13 +59,13 @@ def find_job_output(job_id: str, holds: str, where: str, runner: Runner, awaited
             "job_unfinished",
             f"{where}={job_id!r}: that job is {record.state}, so its {output.result if output else 'result'} is not "
             "there yet.",
-            f'Call get_job job_id="{job_id}" wait_s=50, or give after=["{job_id}"] as well, to wait for it.',
+            advise_waiting(job_id),
         )
     wanted = next((one.result for kind in all_kinds().values() for one in kind.outputs if one.holds == holds), "")
     raise UserError(
         "job_without",
         f"{where}={job_id!r}: that job ({record.kind}, {record.state}) has no {wanted or 'file for this argument'}.",
-        f'Look at get_job job_id="{job_id}", and give a path or a handle that it names.',
+        f"Look at {call_text('get_job', {'job_id': job_id})}, and give a path or a handle that it names.",
     )
 
 
@@ -105,7 +106,7 @@ def find_dataset(
     raise UserError(
         "dataset_unready",
         f"{where}={text!r}: {folder} has {', '.join(there.values()) or 'no manifest'}, and not yet {name}.",
-        f'Call {tool} manifest="{folder / latest[0]}" first.' if latest else f"Call {tool}.",
+        f"Call {call_text(tool, {'manifest': str(folder / latest[0])})} first." if latest else f"Call {tool}.",
     )
 
 

@@ -6,6 +6,7 @@ Models are always loaded by directory, in training and in synthesis, with the te
 
 import logging
 import re
+import shlex
 from pathlib import Path
 
 from jobs.errors import UserError
@@ -83,5 +84,6 @@ def _find_hub_snapshot(ref: str) -> Path:
     raise UserError(
         "model_unavailable",
         f"Cannot get {ref}: {why}.",
-        f"Where there is a network, run `hf download {ref} --local-dir DIR`, copy DIR here and pass it; or use toy.",
+        f"Where there is a network, run `hf download {shlex.quote(ref)} --local-dir DIR`, copy DIR here and pass it; "
+        "or use toy.",
     ) from cause

@@ -16,6 +16,7 @@ from jobs.errors import UserError
 from jobs.files import records
 from jobs.param_types import Strict
 from jobs.runner import artifacts, supervisor_launcher
+from jobs.runner.call_text import call_text
 from jobs.runner.client import garbage_collection, submission
 from jobs.runner.client.job_status import StatusReader
 from jobs.runner.client.named_folders import NamedFolder
@@ -220,7 +221,7 @@ class Runner:
             raise UserError(
                 "artifact_unknown",
                 f"No artifact {handle!r}: the job ({self._row(job_id).state}) has published {names}.",
-                f"Look at it with get_job job_id={job_id!r}.",
+                f"Look at it with {call_text('get_job', {'job_id': job_id})}.",
             )
         if self.home.collected(job_id).exists() and not Path(found[name].path).exists():
             raise UserError(

@@ -13,6 +13,7 @@ from typing import Any
 from jobs.errors import UserError
 from jobs.param_types import Strict
 from jobs.runner import artifacts
+from jobs.runner.call_text import call_text
 from jobs.runner.client.named_folders import OWN_FOLDER, NamedFolder
 from jobs.runner.client.output_check import check_outputs
 from jobs.runner.job_kind import JobKind
@@ -182,7 +183,7 @@ def check_needed(after: Sequence[str], store: Store) -> None:
             raise UserError(
                 "dependency_failed",
                 f"{job_id}, which this work needs, is {needed.state}: {needed.detail}",
-                f"See get_job job_id={job_id!r}, start that work again, and wait for the new job.",
+                f"See {call_text('get_job', {'job_id': job_id})}, start that work again, and wait for the new job.",
             )
 
 
@@ -195,7 +196,7 @@ def _by_key(request: SubmissionRequest, store: Store) -> JobRow | None:
         raise UserError(
             "idempotency_conflict",
             f"The key {request.key!r} was used for {row.id} with other parameters.",
-            f"Use a new key for other work, or look at the old with get_job job_id={row.id!r}.",
+            f"Use a new key for other work, or look at the old with {call_text('get_job', {'job_id': row.id})}.",
         )
     return row
 

@@ -9,6 +9,7 @@ from jobs.dataset.coded_fields import CodesTokenizer
 from jobs.dataset.manifest import Clip, read_rows
 from jobs.errors import UserError
 from jobs.qwen.model_files import read_model_config
+from jobs.runner.call_text import argument_text
 from jobs.runner.job_kind import find_makers
 
 RELEASED_CODES, TOY_CODES = 2048, 256  # codes of a codebook
@@ -83,5 +84,6 @@ def _mismatch(manifest: Path, base_model: str, why: str) -> UserError:
     return UserError(
         "tokenizer_mismatch",
         f"The codes of {manifest} are not of the tokenizer of {base_model}: {why}.",
-        f'Run {find_makers("coded")} with tokenizer="{base_model}", or give the base model that they belong to.',
+        f"Run {find_makers('coded')} with {argument_text('tokenizer', base_model)}, or give the base model that they "
+        "belong to.",
     )

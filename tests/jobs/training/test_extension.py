@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from safetensors.torch import load_file
 
 from jobs.errors import UserError
+from jobs.runner.call_text import argument_text
 from jobs.runner.worker.context import Cancelled
 from jobs.training import work
 from jobs.training.params import Params, check
@@ -111,7 +112,7 @@ def test_what_cannot_be_extended_is_refused_with_what_to_do(
         make_params(extend=first.voice, resume=False)
 
     assert (shorter.value.code, lost.value.code) == ("checkpoint_of_another_run", "nothing_to_extend")
-    assert f"base_model={tmp_path / 'gone' / 'voice'}" in lost.value.hint
+    assert argument_text("base_model", str(tmp_path / "gone" / "voice")) in lost.value.hint
 
 
 def test_voices_on_the_way_are_kept_listed_and_those_of_their_step(

@@ -20,7 +20,7 @@ KIND = JobKind(
         title="Raise the volume",
         description="Make clips louder.\n\nCPU, seconds. A job; its result names train_loud.jsonl. Next: align.",
         order=16,
-        next='Call align manifest="{manifest}".',
+        next="Call align manifest={manifest}.",
         step="louden -> train_loud.jsonl.",
         examples=(Example("By twelve decibels", {"manifest": "anna", "gain_db": 12}),),
         commands=(ShellCommand("amplify", ("manifest", "gain_db"), about="amplify MANIFEST DB"),),
