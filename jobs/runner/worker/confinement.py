@@ -48,7 +48,12 @@ def confine(kind: JobKind, params: Strict, folder: Path, settings: Settings) -> 
 
 def find_outputs(kind: JobKind, params: Strict, settings: Settings) -> Iterator[Path]:
     """Iterate over the folders that a job's outputs lie in."""
-    defaults = {output.parameter: output for output in kind.outputs if output.parameter and output.default}
+    # A folder with a name was chosen with the job; left open it is the job's own, never that of all names.
+    defaults = {
+        output.parameter: output
+        for output in kind.outputs
+        if output.parameter and output.default and output.name is None
+    }
     for name, field in type(params).model_fields.items():
         mark = find_mark(field)
         if not isinstance(mark, PathMark) or mark.direction != "output":

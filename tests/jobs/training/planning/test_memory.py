@@ -21,6 +21,7 @@ from jobs.qwen.train.lora import add_adapters
 from jobs.qwen.train.sequence_layout import ControlIds, Example
 from jobs.qwen.upstream import qwen_tts
 from jobs.runner.worker.context import JobContext
+from jobs.training.data.changed_copies import VariedExamples
 from jobs.training.params import Params
 from jobs.training.planning import memory
 from jobs.training.planning.memory import MicroBatchSize, Recipe, estimate, estimate_step
@@ -120,7 +121,7 @@ def measure(
     sampler = make_sampler(params, [example.length] * len(clips))
     run_config = RunConfig(epochs=1, total_steps=2, lr=1e-5, warmup_steps=0)
     forward = Forward(model, ControlIds.from_config(model.config), "cpu", Precision("float32", "on a CPU"))
-    trainable = TrainableModel(forward, {}, clips, [], NO_PROBE, "inconclusive")
+    trainable = TrainableModel(forward, {}, VariedExamples(clips, [()] * len(clips), 0), [], NO_PROBE, "inconclusive")
     optimiser = make_optimiser(model, lr=1e-5, weight_decay=0.01, name=recipe.optimizer)
     group = DistributedGroup()
     training = TrainingLoop(
