@@ -53,6 +53,7 @@ def read_record(path: Path) -> dict[str, Any] | None:
     """Read a JSON object; None when it is not there, not whole, or anything but a file of a record's size."""
     try:
         value = json.loads(read_bytes(path, LARGEST_BYTES))
+        json.dumps(value, ensure_ascii=False).encode()  # lone surrogates are no text that the store takes
     except (OSError, ValueError, RecursionError, UserError):
         return None
     return value if isinstance(value, dict) else None

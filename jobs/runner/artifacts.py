@@ -64,11 +64,12 @@ def _lines(attempt: AttemptFolder) -> Iterator[Artifact]:
     for line in content.splitlines():
         try:
             fields = json.loads(line)
-        except (ValueError, RecursionError):
-            continue  # the torn last line of a worker that was killed
-        base = attempt.home if fields.pop("is_in_home", False) else attempt.path.parent
-        fields["path"] = str(base / fields["path"])
-        yield Artifact.model_validate(fields)
+            base = attempt.home if fields.pop("is_in_home", False) else attempt.path.parent
+            artifact = Artifact.model_validate(fields | {"path": str(base / fields["path"])})
+        except (ValueError, RecursionError, AttributeError, KeyError, TypeError):
+            continue  # the torn last line of a worker that was killed, or what no worker of ours writes
+        if _NAME.fullmatch(artifact.name):
+            yield artifact
 
 
 def measure(path: Path) -> tuple[int, str]:

@@ -55,7 +55,10 @@ class Tool:
         """
         after = self.hints.next
         if not isinstance(after, str):
-            return after(record, runner)
+            try:
+                return after(record, runner)
+            except (KeyError, TypeError, ValueError, AttributeError, IndexError):  # of a worker that was taken over
+                return "Its result is not of the form that this kind of job gives; do not rely on it."
         return re.sub(r"\{(\w+)\}", lambda gap: value_text((record.result or {}).get(gap[1], gap[1])), after)
 
     @property

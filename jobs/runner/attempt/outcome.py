@@ -14,6 +14,8 @@ from jobs.runner.machine import limits
 from jobs.runner.paths import AttemptFolder
 
 CANCELLED_EXIT = 75  # EX_TEMPFAIL of sysexits.h: the worker stopped at a safe point because it was asked to
+MOST_CODE = 2**31
+"""Exit codes of systems are smaller."""
 # Signals that come from outside (a person, a shutdown, a container's end), not from a defect of the work.
 OUTSIDE_SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
@@ -45,12 +47,20 @@ class Outcome:
 
 
 def read_exit(folder: AttemptFolder) -> Exit | None:
-    """Read the exit that the shim recorded; None when there is none (yet)."""
+    """Read the exit that the shim recorded; None when there is none (yet), or one of another form."""
     record = records.read_record(folder.exit)
-    if record is None:
+    if record is None or not record.keys() >= {"code", "cancelled", "oom", "spawn_error"}:
         return None
-    timed_out = record.get("timed_out", False)  # not written by older shims
-    return Exit(record["code"], record["cancelled"], record["oom"], record["spawn_error"], timed_out)
+    code = record["code"]
+    if type(code) is not int or not -MOST_CODE <= code <= MOST_CODE:
+        return None
+    return Exit(
+        code,
+        bool(record.get("cancelled")),
+        bool(record.get("oom")),
+        _text(record.get("spawn_error") or ""),
+        bool(record.get("timed_out")),  # not written by older shims
+    )
 
 
 def determine_outcome(
@@ -126,5 +136,11 @@ def _without_exit(result: Mapping[str, Any] | None, failure: Mapping[str, Any] |
 
 
 def _failed(failure: Mapping[str, Any], code: int | None) -> Outcome:
-    reason = str(failure.get("reason", "exit"))
-    return Outcome("failed", reason, f"{failure.get('code')}: {failure.get('message')}", code, None, failure)
+    """Take of a worker's failure the texts that the store can hold, whatever the worker has written."""
+    texts = {name: _text(failure.get(name, "")) for name in ("code", "message", "hint")}
+    detail = f"{texts['code']}: {texts['message']}"
+    return Outcome("failed", _text(failure.get("reason", "exit")), detail, code, None, dict(failure) | texts)
+
+
+def _text(value: object) -> str:
+    return str(value).encode("utf-8", errors="replace").decode()  # SQLite takes no lone surrogates

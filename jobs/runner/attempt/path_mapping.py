@@ -5,7 +5,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from jobs.errors import UserError
 from jobs.files import atomic_io, records
+from jobs.files.reading import read_bytes
 from jobs.runner.paths import AttemptFolder
 
 
@@ -45,15 +47,15 @@ def map_back(folder: AttemptFolder, prefixes: Mapping[str, str]) -> None:
     if result is not None:
         records.write_record(folder.result, map_json(result, back))
     try:
-        lines = folder.artifacts.read_text(encoding="utf-8").splitlines()
-    except OSError:
+        content = read_bytes(folder.artifacts, records.LARGEST_BYTES).decode("utf-8", errors="replace")
+    except (OSError, UserError):
         return
-    text = "".join(_translated(line, back) for line in lines)
+    text = "".join(_translated(line, back) for line in content.splitlines())
     atomic_io.write_bytes(folder.artifacts, text.encode(), mode=atomic_io.PRIVATE)
 
 
 def _translated(line: str, back: Mapping[str, str]) -> str:
     try:
         return json.dumps(map_json(json.loads(line), back), ensure_ascii=False) + "\n"
-    except ValueError:
+    except (ValueError, RecursionError):
         return line + "\n"  # the torn last line of a worker that was killed

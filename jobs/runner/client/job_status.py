@@ -4,16 +4,19 @@ import functools
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, get_args
 
+from pydantic import ValidationError
 from pydantic_core import from_json
 
 from jobs.files import records
 from jobs.runner.machine import locks, preflight
-from jobs.runner.models import TERMINAL, JobRecord
+from jobs.runner.models import TERMINAL, Failure, JobRecord, Reason
 from jobs.runner.paths import Home
 from jobs.runner.store import JobRow, Store
 from jobs.settings import Settings
 
+REASONS: frozenset[str] = frozenset(get_args(Reason))
 STALL_S = 600.0  # a job that is silent for so long is reported, never stopped
 
 
@@ -39,10 +42,11 @@ class StatusReader:
             "parent": parent,
             "has_ended_chain": row.state in ("failed", "cancelled") and self._store.waited_for(row.id) > 0,
             "detail": self._detail(row, needs),
-            "failure": from_json(row.failure) if row.failure else None,
+            "failure": _failure(row.failure),
+            "reason": row.reason if row.reason in REASONS else None,
             "params": (document := from_json(row.document))["params"],
             "placed": document.get("placed", []),
-            "result": from_json(row.result) if row.result else None,
+            "result": _document(row.result),
             "folder": str(self._home.job(row.id)),
             "is_collected": row.state in TERMINAL and self._home.collected(row.id).exists(),
         }
@@ -117,6 +121,25 @@ class StatusReader:
     @functools.cache  # noqa: B019 (a view lives for one answer)
     def _users(self, resource: str) -> list[str]:
         return list(self._store.leases(resource).values())
+
+
+def _document(text: str | None) -> dict[str, Any] | None:
+    """Read what a worker has left; None where it is no JSON object: the worker may have been taken over."""
+    try:
+        document = from_json(text) if text else None
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _failure(text: str | None) -> Failure | None:
+    document = _document(text)
+    if document is None:
+        return None
+    try:
+        return Failure.model_validate(document)
+    except ValidationError:
+        return None
 
 
 def _changed_at(path: Path) -> float:

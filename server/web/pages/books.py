@@ -104,7 +104,8 @@ def _list_books(runner: Runner) -> dict[str, Book]:
 
 
 def _make_book(jobs: list[JobRecord], runner: Runner) -> Book:
-    ready = next((job for job in jobs if job.state == "succeeded" and (job.result or {}).get("audiobook")), None)
+    whole = [job for job in jobs if job.state == "succeeded" and (job.result or {}).get("audiobook")]
+    ready = next((job for job in whole if isinstance((job.result or {}).get("folder"), str)), None)
     title = (ready.result or {}).get("title") if ready is not None else None
     return Book(make_row(jobs[0], runner), ready, str(title or Path(str(jobs[0].params.get("text"))).stem))
 

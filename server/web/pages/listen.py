@@ -27,6 +27,7 @@ from jobs.rating.bradley_terry import MOST_IN_PAIRS, strengths
 from jobs.rating.human_ratings import preferences, read_opinions
 from jobs.rating.vote_agreement import compare_with_ratings
 from jobs.runner.client.runner import Runner
+from jobs.runner.models import JobRecord
 from server.http.page_server import WithHeaders
 from server.listening.app import REVEALING_HEADERS, listening_pages
 from server.listening.rating_session import RatingSession
@@ -127,12 +128,12 @@ def _sessions(app: Starlette) -> OrderedDict[str, RatingSession]:
 def _choices(runner: Runner) -> list[TakesChoice]:
     jobs = runner.list(kind="synthesize", state="succeeded", limit=MOST_JOBS)
     rows = [make_row(job, runner) for job in jobs if not job.is_collected]
-    return [
-        TakesChoice(
-            row.record.job_id, row.subject, row.record.created_at, len((row.record.result or {}).get("wavs", ()))
-        )
-        for row in rows
-    ]
+    return [TakesChoice(row.record.job_id, row.subject, row.record.created_at, _n_wavs(row.record)) for row in rows]
+
+
+def _n_wavs(job: JobRecord) -> int:
+    wavs = (job.result or {}).get("wavs")
+    return len(wavs) if isinstance(wavs, list) else 0
 
 
 def _takes_of(runner: Runner, job_id: str) -> Path:
@@ -149,7 +150,8 @@ def _narrator_of(context: ToolContext, job_id: str) -> Path | None:
     model = Path(str(context.runner.get(job_id).params.get("model", ""))).resolve()
     for training in context.runner.list(kind="training", state="succeeded", limit=MOST_JOBS):
         result = training.result or {}
-        exports = [one.get("voice") for one in result.get("exports") or () if isinstance(one, dict)]
+        exported = result.get("exports")
+        exports = [one.get("voice") for one in exported if isinstance(one, dict)] if isinstance(exported, list) else []
         if model not in {Path(str(voice)).resolve() for voice in (result.get("voice"), *exports) if voice}:
             continue
         manifest = Path(str(training.params.get("manifest", "")))

@@ -59,7 +59,7 @@ async def _spoken(request: Request, job_id: str) -> dict[str, Any]:
 def _ratings(folder: Path, runner: Runner) -> list[JobRecord]:
     """Return the jobs that have rated takes of a voice, newest first; takes are known by the job that has made them."""
     spoken = {
-        (job.result or {}).get("takes")
+        str((job.result or {}).get("takes"))
         for job in runner.list(kind="synthesize", state="succeeded", limit=MOST_JOBS)
         if Path(str(job.params.get("model", ""))).resolve() == folder.resolve()
     }

@@ -161,3 +161,20 @@ def test_what_is_no_handle_is_told(handle: str) -> None:
         artifacts.split_handle(handle)
 
     assert refused.value.code == "artifact_unknown"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[]", "1", "null", '"x"', "{}", '{"path": 1}', '{"path": "a"}', '{"path": {}, "name": []}', "{", "[" * 100_000,
+        '{"job_id": "j", "name": "../x", "kind": "k", "path": "a", "size_bytes": 1, "sha256": "s"}',
+        '{"job_id": "j", "name": "x", "kind": "k", "path": "a", "size_bytes": "many", "sha256": "s"}',
+    ],
+)  # fmt: skip
+def test_a_line_that_no_worker_of_ours_writes_counts_as_none(line: str, attempt: AttemptFolder, tmp_path: Path) -> None:
+    made = tmp_path / "train_aligned.jsonl"
+    made.write_text("{}\n")
+    attempt.artifacts.write_text(line + "\n")
+    artifact = artifacts.record(attempt, JOB, "manifest", made, "manifest")
+
+    assert artifacts.published([attempt]) == [artifact]

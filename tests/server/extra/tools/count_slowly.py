@@ -8,7 +8,7 @@ from tools.core.start import start
 from tools.core.tool_types import Hints, StartArgs, ToolContext
 from tools.core.views import JobView
 
-HINTS = Hints(title="Count slowly", next='Read "{note}"; it says {counted}.')
+HINTS = Hints(title="Count slowly", next="Read {note}; it says {counted}.")
 
 
 class CountSlowlyArgs(StartArgs, Params):
