@@ -1,7 +1,8 @@
-"""Text that espeak-ng's library takes safely: letters of scripts that it speaks, in words of bounded length.
+"""Text for espeak-ng's library: letters of scripts that it speaks, in words of bounded length.
 
 Version 1.52 writes beyond its buffers at words of some hundred letters, at symbols that it spells out, and at words
-that change their script many times; the system then ends the process. Such text is no speech of any book.
+that change their script many times; the system then ends its process. Such text is no speech of any book. Most of it
+is kept from the library here; what is left ends ``jobs.text.espeak_process`` and no job.
 """
 
 import functools

@@ -15,11 +15,11 @@ from starlette.types import Scope
 from jobs.config import HttpSettings
 from jobs.errors import UserError
 from jobs.files.user_folder import expand_user
+from jobs.http.addresses import is_loopback
 from jobs.trust import owners
 
 INTROSPECTION_TIMEOUT_S = 10.0
 MOST_KNOWN_TOKENS = 1024
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Verifier(Protocol):
@@ -74,7 +74,7 @@ class IntrospectionVerifier:
     ) -> None:
         for name in ("issuer_url", "introspection_url"):
             url = urlsplit(getattr(settings, name))
-            if url.scheme != "https" and not (url.scheme == "http" and url.hostname in LOOPBACK):
+            if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.hostname or "")):
                 raise UserError(
                     "settings_invalid",
                     f"[http] {name} = {getattr(settings, name)!r} is not https.",
