@@ -36,13 +36,12 @@ def test_ten_thousand_rejections_beside_ten_thousand_clips_take_little_more_than
     compared = []
 
     class Counted(float):
-        def __lt__(self, other: float) -> bool:
-            compared.append(1)
-            return float(self) < other
+        """A time that counts with how many others it is compared: places compare for equality first."""
 
         __hash__ = float.__hash__
 
         def __eq__(self, other: object) -> bool:
+            compared.append(1)
             return float(self) == other
 
     index = Neighbours(rows)
@@ -51,4 +50,4 @@ def test_ten_thousand_rejections_beside_ten_thousand_clips_take_little_more_than
         object.__setattr__(source, "start_s", Counted(n + 0.5))
         index.place_of(source)
 
-    assert len(compared) <= 100 * 15
+    assert 100 * 5 <= len(compared) <= 100 * 15
