@@ -6,6 +6,7 @@ against the allowed roots. Imports pydantic only.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
@@ -105,6 +106,12 @@ def find_mark(field: FieldInfo) -> PathMark | ModelMark | None:
 def is_untrusted(field: FieldInfo) -> bool:
     """Return whether a field of an answer is marked as ``Untrusted``, also inside ``... | None`` and ``list[...]``."""
     return any(isinstance(mark, UntrustedMark) for mark in _marks_in([*field.metadata, field.annotation]))
+
+
+@cache
+def untrusted_fields(model: type[BaseModel]) -> frozenset[str]:
+    """Return the names of a model's fields that are marked as ``Untrusted``; found once for each model."""
+    return frozenset(name for name, field in model.model_fields.items() if is_untrusted(field))
 
 
 def _marks_in(parts: Iterable[Any]) -> Iterator[PathMark | ModelMark | UntrustedMark]:
