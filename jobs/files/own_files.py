@@ -1,0 +1,80 @@
+"""Deletion of what a job has made in a folder, file by file: what anybody else has put there stays. stdlib only.
+
+A job's output is a folder where people keep notes and recordings too. It is ours as a whole only where nobody else
+can have written: what a job makes there is known by the names of its files.
+"""
+
+import fnmatch
+import os
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from jobs.files.folders import make_folder, remove
+
+
+def remove_own(folder: Path, names: Collection[str]) -> None:
+    """Delete the files of a folder whose names match, and the folders that are empty then; missing is fine.
+
+    Args:
+        folder: a link in its place is deleted itself.
+        names: patterns of file names, at any depth.
+
+    Raises:
+        UserError: ``path_is_link``: a link stands above it.
+        OSError: a file cannot be deleted.
+    """
+    if folder.is_symlink() or not folder.is_dir():
+        remove(folder)
+        return
+    for path in list(walk_files(folder)):
+        if matches(path.name, names):
+            remove(path)
+    for inner in sorted(_walk_folders(folder), key=lambda path: len(path.parts), reverse=True):
+        with suppress(OSError):  # not empty
+            inner.rmdir()
+
+
+def give_others(former: Path, new: Path, names: Collection[str]) -> None:
+    """Give the files of a folder that no job has made a second name in the folder that will replace it.
+
+    Args:
+        former: the folder that is about to be replaced.
+        new: what it is replaced by; its own files stay.
+        names: patterns of the names of files that jobs make there.
+
+    Raises:
+        OSError: a file can neither be linked nor be copied.
+    """
+    if former.is_symlink() or not former.is_dir():
+        return
+    for path in walk_files(former):
+        target = new / path.relative_to(former)
+        if not matches(path.name, names) and not os.path.lexists(target):
+            make_folder(target.parent)
+            os.link(path, target, follow_symlinks=False)
+
+
+def matches(name: str, patterns: Collection[str]) -> bool:
+    """Return whether the name of a file matches one of the patterns."""
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def walk_files(folder: Path) -> Iterator[Path]:
+    """Iterate over everything below a folder that is no folder; links are not followed, depth has no bound."""
+    pending = [folder]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(Path(entry.path))
+                else:
+                    yield Path(entry.path)
+
+
+def _walk_folders(folder: Path) -> Iterator[Path]:
+    pending = [folder]
+    while pending:
+        yield (inner := pending.pop())
+        with os.scandir(inner) as entries:
+            pending += [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
