@@ -231,7 +231,8 @@ def _exists(folder: int, name: str) -> bool:
 def _delete(folder: int, name: str) -> None:
     with suppress(FileNotFoundError):
         if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-            shutil.rmtree(name, ignore_errors=True, dir_fd=folder)
+            with suppress(RecursionError):  # a thousand folders deep: no job of ours has made that
+                shutil.rmtree(name, ignore_errors=True, dir_fd=folder)
         else:
             os.unlink(name, dir_fd=folder)
 

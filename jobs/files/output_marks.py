@@ -21,8 +21,8 @@ from typing import Any
 from jobs.errors import UserError
 from jobs.files.atomic_io import name_to_restore, write_json
 from jobs.files.folders import make_folder
-from jobs.files.own_files import walk_files
 from jobs.files.json_documents import parse_json
+from jobs.files.own_files import walk_files
 from jobs.files.reading import read_bytes
 
 RECORDS = ".tts-train"
@@ -31,15 +31,17 @@ MOST_RECORD_BYTES, MOST_FOLDER_BYTES = 2_000_000, 4_000_000  # of a record, and 
 MOST_HASHED_BYTES = 1_000_000_000
 SLACK_S = 10.0
 """Between the last write of a job that ended badly and the time that is noted as its end; clocks of two machines."""
+HUMAN_RATINGS = "human_ratings.jsonl"
+"""Beside takes.jsonl: what people said of them; nothing can make it again."""
 # Changed beside us by people, by libraries that only look, and by file managers.
 _IGNORED = re.compile(
-    r"\.tts-train|human_ratings\.jsonl|optuna_study\.db(-.*)?|\..*\.[0-9a-f]{16}\.tts-train-(new|former)"
+    rf"\.tts-train|{re.escape(HUMAN_RATINGS)}|optuna_study\.db(-.*)?|\..*\.[0-9a-f]{{16}}\.tts-train-(new|former)"
     r"|\.DS_Store|\._.*|Thumbs\.db|desktop\.ini",
     re.DOTALL,
 )
 
 IsKnown = Callable[[str, Path], float | None]
-"""Unix time until which a job, by its id, may have written in a folder; infinite: it goes on. None: it never wrote there."""
+"""Unix time until which a job, by its id, may have written in a folder; infinite: it goes on. None: it did not."""
 
 
 @dataclass(frozen=True)
@@ -200,14 +202,10 @@ def _parse(content: Any) -> Record | None:
 
 
 def _list_files(folder: Path) -> Iterator[str]:
-    for inner, _, names in os.walk(folder):
-        if Path(inner).name == RECORDS:
-            continue
-        for name in names:
-            if not _IGNORED.fullmatch(name):
-                path = Path(inner, name)
-                found = path.lstat()
-                yield f"{path.relative_to(folder)}\0{found.st_size}\0{found.st_mtime_ns}\n"
+    for path in walk_files(folder):
+        if path.parent.name != RECORDS and not _IGNORED.fullmatch(path.name):
+            found = path.lstat()
+            yield f"{path.relative_to(folder)}\0{found.st_size}\0{found.st_mtime_ns}\n"
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:

@@ -6,7 +6,7 @@ can have written: what a job makes there is known by the names of its files.
 
 import fnmatch
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -60,21 +60,29 @@ def matches(name: str, patterns: Collection[str]) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def walk_files(folder: Path) -> Iterator[Path]:
-    """Iterate over everything below a folder that is no folder; links are not followed, depth has no bound."""
-    pending = [folder]
-    while pending:
-        with os.scandir(pending.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append(Path(entry.path))
-                else:
-                    yield Path(entry.path)
+def walk_files(folder: Path, is_entered: Callable[[str], bool] = lambda name: True) -> Iterator[Path]:
+    """Iterate over everything below a folder that is no folder, of each folder by name, before those within it.
+
+    Links are not followed. ``os.walk`` and ``Path.rglob`` fail in folders a thousand deep, which a stranger can make.
+
+    Args:
+        is_entered: by the name of a folder.
+    """
+    for _, files in _walk(folder, is_entered):
+        yield from files
 
 
 def _walk_folders(folder: Path) -> Iterator[Path]:
+    for inner, _ in _walk(folder, lambda name: True):
+        yield inner
+
+
+def _walk(folder: Path, is_entered: Callable[[str], bool]) -> Iterator[tuple[Path, list[Path]]]:
     pending = [folder]
     while pending:
-        yield (inner := pending.pop())
+        inner = pending.pop()
         with os.scandir(inner) as entries:
-            pending += [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+            found = sorted(entries, key=lambda entry: entry.name)
+        folders = [entry for entry in found if entry.is_dir(follow_symlinks=False)]
+        pending += [Path(entry.path) for entry in reversed(folders) if is_entered(entry.name)]
+        yield inner, [Path(entry.path) for entry in found if not entry.is_dir(follow_symlinks=False)]

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobs.files.own_files import walk_files
 from jobs.qwen.model_info import VoiceModel, describe_model
 from jobs.qwen.speech.sound import Reference
 from jobs.qwen.speech.take_length import longest_take_s, measure_rates
@@ -33,7 +34,7 @@ class ServedModel:
 
     def read_stamps(self) -> Stamps:
         """Return size and time of the weights: other ones must be loaded anew."""
-        files = sorted(self.folder.rglob("*.safetensors"))
+        files = [file for file in walk_files(self.folder) if file.suffix == ".safetensors"]
         return tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file())
 
     def longest_s(self, model: VoiceModel, text: str, language: str) -> float:

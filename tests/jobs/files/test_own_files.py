@@ -77,3 +77,5 @@ def test_a_folder_of_any_depth_is_walked(tmp_path: Path) -> None:
     os.close(at)
 
     assert len(list(walk_files(deep))) == 1
+    remove_own(deep, ("*",))
+    assert not deep.exists()
