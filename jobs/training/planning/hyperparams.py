@@ -17,7 +17,10 @@ LARGEST_BYTES = 1_000_000
 # Parameters that a file must not set: they define the run, and a file that is passed on must not change its paths.
 NOT_FOR_A_FILE = frozenset(
     {"manifest", "base_model", "out_dir", "hyperparams", "references", "resume", "rights", "gpu_memory_gb", "extend"}
+    | {"encoder_from", "log_to", "n_processes", "fsdp"}
 )
+ADAPTED_LAYERS = ("attention", "talker", "all")
+"""What a file may choose as ``lora_targets``: a regular expression of a stranger's may never come to an end."""
 
 
 def read_hyperparams(path: Path, given: Collection[str] = ()) -> dict[str, Any]:
@@ -36,7 +39,8 @@ def read_hyperparams(path: Path, given: Collection[str] = ()) -> dict[str, Any]:
     values = read.get(KEY, read) if isinstance(read, dict) else None
     if not isinstance(values, dict) or not values:
         raise _invalid(f"{path} is not an object of settings")
-    unknown = sorted(set(values) - (set(Params.model_fields) - NOT_FOR_A_FILE))
+    known = {name for name, value in values.items() if name in Params.model_fields and may_be_in_a_file(name, value)}
+    unknown = sorted(set(values) - known)
     if unknown:
         raise _invalid(f"{path}: {', '.join(name[:MAX_NAMED] for name in unknown[:5])} cannot be set by a file")
     try:
@@ -44,6 +48,11 @@ def read_hyperparams(path: Path, given: Collection[str] = ()) -> dict[str, Any]:
     except ValidationError as error:
         raise _invalid(f"{path}: {first_fault(error)}") from error
     return {name: getattr(checked, name) for name in values if name not in given}
+
+
+def may_be_in_a_file(name: str, value: Any) -> bool:
+    """Return whether a file may set an argument of ``start_training`` to a value."""
+    return name not in NOT_FOR_A_FILE and (name != "lora_targets" or value in ADAPTED_LAYERS)
 
 
 def _invalid(what: str) -> UserError:
