@@ -12,7 +12,7 @@ from jobs.files.folders import make_folder
 from jobs.param_types import Value
 from jobs.reports import embed_picture
 from jobs.reports import write_page as render_page
-from jobs.training.planning.hyperparams import may_be_in_a_file
+from jobs.training.params import may_be_in_a_file
 from jobs.tune_hparams.objective import FORMULA, RULE, SAME_SCORE, SCORE
 from jobs.tune_hparams.params import Params, point_values
 from jobs.tune_hparams.plots import TITLES, compute_importances

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.errors import UserError
 from jobs.runner.call_text import call_text
 from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
-from jobs.training.planning.hyperparams import may_be_in_a_file
+from jobs.training.params import may_be_in_a_file
 from jobs.tune_hparams.params import Params, Result, ToolArguments, check
 
 if TYPE_CHECKING:

@@ -10,17 +10,10 @@ from jobs.errors import UserError
 from jobs.files.json_documents import parse_json
 from jobs.files.reading import read_bytes
 from jobs.param_types import MAX_NAMED, first_fault
-from jobs.training.params import Params
+from jobs.training.params import Params, may_be_in_a_file
 
 KEY = "hyperparameters"
 LARGEST_BYTES = 1_000_000
-# Parameters that a file must not set: they define the run, and a file that is passed on must not change its paths.
-NOT_FOR_A_FILE = frozenset(
-    {"manifest", "base_model", "out_dir", "hyperparams", "references", "resume", "rights", "gpu_memory_gb", "extend"}
-    | {"encoder_from", "log_to", "n_processes", "fsdp"}
-)
-ADAPTED_LAYERS = ("attention", "talker", "all")
-"""What a file may choose as ``lora_targets``: a regular expression of a stranger's may never come to an end."""
 
 
 def read_hyperparams(path: Path, given: Collection[str] = ()) -> dict[str, Any]:
@@ -48,11 +41,6 @@ def read_hyperparams(path: Path, given: Collection[str] = ()) -> dict[str, Any]:
     except ValidationError as error:
         raise _invalid(f"{path}: {first_fault(error)}") from error
     return {name: getattr(checked, name) for name in values if name not in given}
-
-
-def may_be_in_a_file(name: str, value: Any) -> bool:
-    """Return whether a file may set an argument of ``start_training`` to a value."""
-    return name not in NOT_FOR_A_FILE and (name != "lora_targets" or value in ADAPTED_LAYERS)
 
 
 def _invalid(what: str) -> UserError:

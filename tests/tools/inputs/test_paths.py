@@ -91,13 +91,12 @@ def test_paths_among_the_arguments_of_a_training_are_held_to_the_roots(
 def test_a_path_among_the_arguments_of_a_training_is_the_callers(settings: Settings, work: Path) -> None:
     (coded := work / "train_manifest_qwen3.jsonl").write_text("")
     (work / "best.json").write_text("{}")
-    args = TUNING.params.model_construct(
-        manifest=str(work), base_model="toy", training={"hyperparams": "best.json", "lr": 1e-5, "unknown": "a/b"}
-    )
+    training = {"hyperparams": "best.json", "lr": 1e-5, "unknown": "a/b"}
+    args = TUNING.params.model_construct(manifest=str(coded), base_model="toy", training=training)
 
     found = resolve_paths(args, settings, Runner(settings)).training
 
-    assert found == {"hyperparams": str(work / "best.json"), "lr": 1e-5, "unknown": "a/b"}
+    assert found == training | {"hyperparams": str(work / "best.json")}
 
 
 def test_every_marked_field_is_known_by_name() -> None:
