@@ -46,7 +46,9 @@ def render_page(results: Sequence[dict[str, Any]]) -> str:
 
 
 def _section(result: dict[str, Any]) -> str:
-    driver = f"driver {result['driver']}, " if result["is_gpu"] else f"{result['processor']}, no GPU, "
+    driver = f"driver {result['driver']}, "
+    if not result["is_gpu"]:
+        driver = f"no GPU, {result['processor']}, at a load of {result['load']}, "
     about = f"{result['memory_gb']} GB, {driver}torch {result['torch']}, {result['date']}"
     title = f"## {result['device']}" + (", models of a test's size" if result["tiny"] else "")
     lines = [title, "", f"{about}.", "", "| case | verdict | figures |", "|---|---|---|"]

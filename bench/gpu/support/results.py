@@ -37,7 +37,7 @@ def collect(folder: Path, setting: Setting) -> dict[str, Any]:
         total = torch.cuda.get_device_properties(setting.device).total_memory
     return {
         "device": str(describe_device(setting.device)), "memory_gb": round(total / 1e9, 1), "driver": driver or None,
-        "is_gpu": setting.is_gpu, "processor": processor_name(),
+        "is_gpu": setting.is_gpu, "processor": processor_name(), "load": round(os.getloadavg()[0], 1),
         "torch": torch.__version__, "cuda": torch.version.cuda if setting.is_gpu else None,
         "python": platform.python_version(), "date": datetime.now(UTC).date().isoformat(), "tiny": setting.tiny,
         "rows": [row for part in PARTS for row in read_rows(rows_file(folder, part))],
