@@ -13,6 +13,7 @@ from functools import partial
 import torch
 
 from bench.gpu.support.case import Case, Outcome, Setting, judge, left_out
+from bench.gpu.support.jobs_on_a_gpu import take_turns, wait_for_a_stranger
 from bench.gpu.support.memory_peak import MemoryPeak
 from bench.support.train_step import Recipe, Stopwatch, trainer_of
 from jobs.runner.machine.nvidia_smi import Gpus, ask_nvidia_smi
@@ -35,9 +36,16 @@ def cases(setting: Setting) -> Iterator[Case]:
     yield Case("the first GPU is visible", partial(_sees, "0", "cuda:0") if setting.is_gpu else partial(_no_gpu))
     yield Case("a GPU is named by its UUID", partial(_named_by_uuid, setting))
     yield Case("a MIG slice is named by its UUID", partial(_mig_slice, setting))
+    # before the first call of torch that makes a context: the jobs would wait for this process
+    yield Case("two jobs for one GPU", partial(take_turns, setting))
+    yield Case("a job beside another program", partial(_beside_a_stranger, setting))
     yield Case("the driver is asked", partial(_driver, setting))
     yield Case("another program holds memory", partial(_other_program, setting))
     yield Case("two trainings at once", partial(_two_at_once, setting))
+
+
+def _beside_a_stranger(setting: Setting) -> Outcome:
+    return wait_for_a_stranger(setting, HOLD) if setting.is_gpu else _no_gpu()
 
 
 def _no_gpu() -> Outcome:
