@@ -38,6 +38,7 @@ def collect(folder: Path, setting: Setting) -> dict[str, Any]:
     return {
         "device": str(describe_device(setting.device)), "memory_gb": round(total / 1e9, 1), "driver": driver or None,
         "is_gpu": setting.is_gpu, "processor": processor_name(), "load": round(os.getloadavg()[0], 1),
+        "threads": torch.get_num_threads(),
         "torch": torch.__version__, "cuda": torch.version.cuda if setting.is_gpu else None,
         "python": platform.python_version(), "date": datetime.now(UTC).date().isoformat(), "tiny": setting.tiny,
         "rows": [row for part in PARTS for row in read_rows(rows_file(folder, part))],
