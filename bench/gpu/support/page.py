@@ -25,10 +25,10 @@ FOLDER` adds upstream's own training script, `--whisper FOLDER` Whisper with rea
 | training | frames a second; is the peak of memory within a tenth of the estimate; does a stopped run end the same? |
 | presets | does the preset of 8, 12, 16 and 24 GB fit a card of that size? |
 | upstream | how many times upstream's speed is it, on the same rows? |
-| speaking | how many times real time, for one text and for many? |
+| speaking | how fast for one text and many; are a recorded graph's codes the same; when does a stream begin? |
 | codes | are the codes of batches those of the CPU, and how fast are they? |
 | whisper | how fast does Whisper hear, how many words are wrong, and are words aligned as on a CPU? |
-| sharing | are the driver's answers right; do two programs get along on one card? |
+| sharing | are the driver's answers right; do jobs take turns on a card, and wait for a stranger's program? |
 
 """
 RECIPES = """By the memory model, not measured on a GPU: LoRA on the 1.7B takes 6.7 GB with `--preset 8gb` (4 clips of
@@ -48,7 +48,7 @@ def render_page(results: Sequence[dict[str, Any]]) -> str:
 def _section(result: dict[str, Any]) -> str:
     driver = f"driver {result['driver']}, "
     if not result["is_gpu"]:
-        driver = f"no GPU, {result['processor']}, at a load of {result['load']}, "
+        driver = f"no GPU, {result['processor']}, {result['threads']} thread(s), at a load of {result['load']}, "
     about = f"{result['memory_gb']} GB, {driver}torch {result['torch']}, {result['date']}"
     title = f"## {result['device']}" + (", models of a test's size" if result["tiny"] else "")
     lines = [title, "", f"{about}.", "", "| case | verdict | figures |", "|---|---|---|"]
