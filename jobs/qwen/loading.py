@@ -66,6 +66,18 @@ def load_base(path: Path, device: str, dtype: torch.dtype, *, with_codec: bool =
     return package.Qwen3TTSModel(model=model, processor=processor, generate_defaults=model.generate_config)
 
 
+def own_weights(*modules: torch.nn.Module) -> None:
+    """Copy weights on a CPU into memory of this process, one tensor at a time.
+
+    Loaded in the number format of their file they are that file, mapped: who writes over it would change a model that
+    speaks, and who shortens it would end the process.
+    """
+    for module in modules:
+        for tensor in (*module.parameters(), *module.buffers()):
+            if tensor.device.type == "cpu":
+                tensor.data = tensor.data.clone()
+
+
 def load_processor(folder: Path) -> Any:
     """Load the text tokenizer of a folder, with the ids that stock gives when it loads the model by its hub id.
 

@@ -19,7 +19,7 @@ from jobs.codec_format import FRAMES_PER_SECOND, SAMPLE_RATE_HZ, SAMPLES_PER_FRA
 from jobs.errors import UserError
 from jobs.qwen.codec import full_float32
 from jobs.qwen.devices import describe_device, gpu_memory_explained, torch_dtype
-from jobs.qwen.loading import load_base
+from jobs.qwen.loading import load_base, own_weights
 from jobs.qwen.model_info import VoiceModel
 from jobs.qwen.precision import synthesis_precision
 from jobs.qwen.speaker_embedding import SHORTEST_REFERENCE_S
@@ -232,6 +232,7 @@ def load_synthesizer(
     with full_float32(), gpu_memory_explained("the model's size"):
         precision = synthesis_precision(describe_device(device))
         upstream = load_base(model.folder, device, torch_dtype(precision), with_codec=True)
+        own_weights(upstream.model, upstream.model.speech_tokenizer.model)
         prompt = None
         if reference is not None:
             text = (reference.text or "").strip() or None

@@ -14,7 +14,7 @@ from jobs.qwen.devices import gpu_memory_explained
 from jobs.serve_voice.host.load_gate import LoadGate
 from jobs.serve_voice.host.loaded_model import JOB, SHARED, SOLO, LoadedModel, return_memory
 from jobs.serve_voice.host.queues import JobTakes, Queues
-from jobs.serve_voice.host.served_model import ServedModel
+from jobs.serve_voice.host.served_model import ServedModel, is_still
 from jobs.serve_voice.host.take_loop import fail
 from jobs.serve_voice.host.utterance import Utterance, device_wanted, host_ends, queue_full
 
@@ -170,26 +170,36 @@ class ModelThread:
                     self._changed.wait(SOUND_S)
 
     def _is_ready(self) -> bool:
-        """Load the model where need be; False: it is not there, or its files changed and what it speaks comes first."""
-        if self._model is not None and self._model.stamps != self.served.read_stamps():
-            if self._model.is_active:
-                self._step(self._model)
-                return False
+        """Load the model where need be; False: it is not there, or its files change and what it speaks comes first."""
+        stamps = self.served.read_stamps()
+        if self._model is not None and self._model.stamps == stamps:
+            return True
+        if self._model is not None and self._model.is_active:
+            self._step(self._model)
+            return False
+        if not is_still(stamps):
+            with self._changed:
+                self._changed.wait(SOUND_S)
+            return False
+        if self._model is not None:
             logger.info("loaded anew, because the files of the model have changed")
             self._unload()
-        if self._model is None:
-            self._wants_load = False
-            try:
-                with self._gate.loading():
-                    self._model = LoadedModel(self.served, self._limits.n_slots)
-                self._error = ""
-            except UserError as error:
-                self._error = str(error)
-                logger.warning("%s could not be loaded: %s", self.served.name, error)
-                with self._changed:
-                    waiting = self._queues.take_all()
-                fail(waiting, error)
-                return False
+        self._wants_load = False
+        try:
+            with self._gate.loading():
+                self._model = LoadedModel(self.served, self._limits.n_slots)
+            self._error = ""
+        except UserError as error:
+            self._error = str(error)
+            logger.warning("%s could not be loaded: %s", self.served.name, error)
+            with self._changed:
+                waiting = self._queues.take_all()
+            fail(waiting, error)
+            return False
+        if self._model.stamps != self.served.read_stamps():  # what was loaded may be a mixture
+            self._unload()
+            self._wants_load = True
+            return False
         return True
 
     def _step(self, model: LoadedModel, *, is_open: bool = False) -> None:

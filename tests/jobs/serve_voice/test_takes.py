@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import closing
 from pathlib import Path
@@ -177,3 +178,37 @@ def test_a_host_gives_its_memory_to_a_training_and_takes_it_back(voice: Path, tm
 
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "device_wanted")
     assert again.status_code == 200
+
+
+def test_weights_written_over_while_they_speak_change_no_take_and_are_loaded_whole_for_the_next(
+    voice: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(voice, tmp_path / "birds")
+    weights = folder / "model.safetensors"
+    others = load_file(weights)
+    others["talker.codec_head.weight"] = others["talker.codec_head.weight"].flip(0).contiguous()
+    save_file(others, tmp_path / "other.safetensors", {"format": "pt"})
+    asked = {"model": "birds", "voice": "nora", "input": TEXTS[0], "max_seconds": 6, "response_format": "pcm",
+             "seed": 1, "temperature": 0.8}  # fmt: skip
+    host = start_host(tmp_path / "home", Params.model_validate({"voices": [str(folder)]}))
+    try:
+        with host.client() as client:
+            expected = client.post("/v1/audio/speech", json=asked).content
+            with client.stream("POST", "/v1/audio/speech", json=asked) as answer:
+                parts = answer.iter_raw()
+                heard = next(parts)
+                os.truncate(weights, 0)  # as cp does
+                weights.write_bytes((tmp_path / "other.safetensors").read_bytes())
+                heard += b"".join(parts)
+            after = client.post("/v1/audio/speech", json=asked).content
+    finally:
+        host.stop()
+    alone = start_host(tmp_path / "other", Params.model_validate({"voices": [str(folder)]}))
+    try:
+        with alone.client() as client:
+            fresh = client.post("/v1/audio/speech", json=asked).content
+    finally:
+        alone.stop()
+
+    assert heard == expected
+    assert after == fresh != expected
