@@ -170,6 +170,10 @@ class Synthesizer:
         # a token has at least one byte
         return n_fixed + len(text.encode()) + max_frames(decoding)
 
+    def count_tokens(self, text: str) -> int:
+        """Return the number of tokens of a text."""
+        return len(self.upstream.processor.tokenizer(text.strip())["input_ids"])
+
     def request(self, number: int, text: str, decoding: Decoding) -> TakeRequest:
         """Return what the decode loop needs of a take."""
         prompt = build_prompt(self.upstream, lambda upstream: self.speak_with(upstream, text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from contextlib import closing
@@ -164,8 +165,13 @@ def test_a_host_gives_its_memory_to_a_training_and_takes_it_back(voice: Path, tm
                 return str(client.get("/health").json()["status"])
 
             host.until(lambda: health() == "ok")
-            with store.transaction() as connection:
-                store.insert(connection, row, None)
+            endless = {**body, "input": "hello there " * 20, "max_seconds": 300, "greedy": True, "stream_format": "sse"}
+            with client.stream("POST", "/v1/audio/speech", json=endless) as answer:
+                lines = answer.iter_lines()
+                events = [next(lines)]
+                with store.transaction() as connection:
+                    store.insert(connection, row, None)
+                events += [line for line in lines if line]
             host.until(lambda: health() == "yielding")
             refused = client.post("/v1/audio/speech", json=body)
             host.until(lambda: 'tts_train_model_loaded{model="birds"} 0' in client.get("/metrics").text)
@@ -176,6 +182,9 @@ def test_a_host_gives_its_memory_to_a_training_and_takes_it_back(voice: Path, tm
     finally:
         host.stop()
 
+    cut = json.loads(events[-1].removeprefix("data: "))
+    assert "speech.audio.delta" in events[0]
+    assert (cut["type"], cut["error"]["code"]) == ("error", "device_wanted")
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "device_wanted")
     assert again.status_code == 200
 
