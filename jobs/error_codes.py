@@ -132,6 +132,7 @@ CODES: dict[str, dict[str, str]] = {
         "model_unavailable": "The model is neither a folder here nor in the cache, and could not be downloaded.",
         "model_not_qwen_tts": "The folder holds another kind of model than Qwen3-TTS.",
         "model_without_weights": "The model's folder lacks weight files.",
+        "model_changed": "A model's files were changed while a job spoke with it. Call the job again.",
         "model_broken": "The model's files are damaged, or do not fit together. Download or export the model again.",
         "model_cannot_speak": "This kind of model cannot be used for synthesis.",
         "voice_missing": "The voice's folder is no longer there.",

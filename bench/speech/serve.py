@@ -49,11 +49,13 @@ STARTS = """
 import sys, time
 from pathlib import Path
 began = time.perf_counter()
+from jobs.qwen.model_stamps import hash_stamps, read_stamps
 from jobs.speech_host.client import speak
 from jobs.synthesize import work
 from jobs.speech_host.protocol import Sampling, TakesRequest
 imported = time.perf_counter()
-request = TakesRequest(folder=sys.argv[2], speaker="nora", language="auto", sampling=Sampling(),
+stamps = hash_stamps(read_stamps(Path(sys.argv[2])))
+request = TakesRequest(folder=sys.argv[2], stamps=stamps, speaker="nora", language="auto", sampling=Sampling(),
     takes=[{"text": "Yes.", "seed": 1, "max_seconds": 0.08}], missing=[0])
 (number, speech), = speak(Path(sys.argv[1]), request, lambda: None)
 print(imported - began, time.perf_counter() - imported)

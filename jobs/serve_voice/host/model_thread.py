@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from jobs.errors import UserError
 from jobs.qwen.codec import full_float32
 from jobs.qwen.devices import gpu_memory_explained
+from jobs.qwen.model_stamps import hash_stamps, is_still, model_changed, read_stamps
 from jobs.serve_voice.host.load_gate import LoadGate
 from jobs.serve_voice.host.loaded_model import JOB, SHARED, SOLO, LoadedModel, return_memory
 from jobs.serve_voice.host.queues import JobTakes, Queues
-from jobs.serve_voice.host.served_model import ServedModel, is_still
+from jobs.serve_voice.host.served_model import ServedModel
 from jobs.serve_voice.host.take_loop import fail
 from jobs.serve_voice.host.utterance import Utterance, device_wanted, host_ends, queue_full
 
@@ -171,7 +172,7 @@ class ModelThread:
 
     def _is_ready(self) -> bool:
         """Load the model where need be; False: it is not there, or its files change and what it speaks comes first."""
-        stamps = self.served.read_stamps()
+        stamps = read_stamps(self.served.folder)
         if self._model is not None and self._model.stamps == stamps:
             return True
         if self._model is not None and self._model.is_active:
@@ -196,7 +197,7 @@ class ModelThread:
                 waiting = self._queues.take_all()
             fail(waiting, error)
             return False
-        if self._model.stamps != self.served.read_stamps():  # what was loaded may be a mixture
+        if self._model.stamps != read_stamps(self.served.folder):  # what was loaded may be a mixture
             self._unload()
             self._wants_load = True
             return False
@@ -224,9 +225,10 @@ class ModelThread:
             job = queues.jobs.popleft() if queues.jobs and JOB not in loops else None
         if solo is not None:
             model.open_loop(SOLO, [solo], 1)
-        if job is not None:
-            takes = [(utterance.text, utterance.decoding) for utterance in job.everything]
-            model.open_loop(JOB, job.missing, model.synthesizer.count_slots(takes))
+        if job is not None and job.stamps != hash_stamps(model.stamps):
+            fail(job.missing, model_changed(self.served.folder))
+        elif job is not None:
+            model.open_loop(JOB, job.missing, model.count_slots(job.everything))
 
     def _yield(self, since_s: float) -> None:
         """Let running takes end for a moment, then unload."""
