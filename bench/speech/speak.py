@@ -9,7 +9,8 @@ one thread. The figures are frames a CPU second (on a GPU: a second), with promp
 samples are compared. Operations are counted by the profiler: those that compute, views not counted. One JSON object a
 line; the exit status is 1 where a goal is missed. ``--faster`` names the Python of an environment with faster-qwen3-tts
 0.3.2, which is no part of this project's (``uv pip install faster-qwen3-tts==0.3.2 qwen-tts==0.1.1``): the same weights
-and text are spoken there too. It needs CUDA; on a CPU only its calls are checked.
+and text are spoken there too. It needs CUDA; on a CPU only its calls are checked. ``--compile``
+compares the loop with one whose frame is compiled by ``torch.compile`` instead: compiling takes minutes.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from bench.support.compiled_frame import compare
 from bench.support.faster_qwen3 import measure_faster, write_weights
 from bench.support.memory import peak_rss_mb
 from bench.support.operations import count_operations
@@ -212,6 +214,15 @@ def measure(
     return found
 
 
+def print_compiled(size: str, device: str, n_frames: int, batches: Sequence[int]) -> None:
+    """Print frames a second with a compiled frame beside ours, for each batch."""
+    with tempfile.TemporaryDirectory() as name:
+        voice = make_voice(size, device, Path(name))
+        for n in batches:
+            found = compare(voice, make_takes(n, n_frames), partial(clock, device))
+            print(json.dumps({"size": size, "device": device, "takes": n, **found}), flush=True)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -222,15 +233,20 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=40)
     parser.add_argument("--batches", type=int, nargs="+", default=(1, 8, 16))
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--compile", action="store_true", help="only compare with a frame of torch.compile")
     parser.add_argument("--faster", type=Path, metavar="PYTHON", help="of an environment with faster-qwen3-tts")
     options = parser.parse_args()
     if options.size is None:
         parts = [("tiny", "3"), ("0.6b", "1")]
         command = [sys.executable, "-m", "bench.speech.speak", "--frames", str(options.frames)]
+        command += ["--compile"] if options.compile else []
         command += ["--faster", str(options.faster)] if options.faster else []
         codes = [subprocess.run([*command, "--size", size, "--rounds", rounds]).returncode for size, rounds in parts]
         sys.exit(max(codes))
     torch.set_num_threads(1)
+    if options.compile:
+        print_compiled(options.size, options.device, options.frames, options.batches)
+        return
     found = measure(options.size, options.device, options.frames, options.batches, options.rounds, options.faster)
     sys.exit(1 if found else 0)
 

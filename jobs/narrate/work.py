@@ -101,7 +101,8 @@ def run(params: Params, context: JobContext) -> Result:
 def _write_words(path: Path, script: Script, language: str) -> None:
     """Write the rare words: in English those that the recogniser's dictionary lacks."""
     is_known = Recogniser().knows if language == "english" else None
-    write_text(path, write_list(find_rare_words((passage.text for passage in script.passages), is_known)))
+    texts = (passage.text for passage in script.passages)
+    write_text(path, write_list(find_rare_words(texts, is_known, language_code(language))))
 
 
 def _write_sound(
