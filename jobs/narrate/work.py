@@ -102,7 +102,7 @@ def _write_words(path: Path, script: Script, language: str) -> None:
     """Write the rare words: in English those that the recogniser's dictionary lacks."""
     is_known = Recogniser().knows if language == "english" else None
     texts = (passage.text for passage in script.passages)
-    write_text(path, write_list(find_rare_words(texts, is_known, language_code(language))))
+    write_text(path, write_list(find_rare_words(texts, is_known, language_code(language) or "en")))
 
 
 def _write_sound(
