@@ -81,9 +81,9 @@ def run(params: Params, context: JobContext) -> Result:
         )
         context.publish("read_along", folder / READ_ALONG, "other")
     doubtful = [passage.text for passage in script.passages if narrated.kept[keys[passage]].reasons]
-    write_report(folder / REPORT, script.title, rows, narrated.kept, keys, script.skipped, script.book.notes)
-    context.publish("report", folder / REPORT, "report")
     suffix = None if params.chapter_audio == "none" else params.chapter_audio
+    write_report(folder / REPORT, script.title, rows, narrated.kept, keys, script.skipped, script.book.notes, suffix)
+    context.publish("report", folder / REPORT, "report")
     write_json(folder / INDEX, index_book(script.title, rows, narrated.kept, keys, suffix).model_dump(mode="json"))
     return result.model_copy(
         update={
