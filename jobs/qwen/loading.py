@@ -5,6 +5,7 @@ Directories come from ``jobs.qwen.hub``. Only known files are read, as links or 
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,10 +73,23 @@ def own_weights(*modules: torch.nn.Module) -> None:
     Loaded in the number format of their file they are that file, mapped: who writes over it would change a model that
     speaks, and who shortens it would end the process.
     """
+    mapped = _mapped_files()
     for module in modules:
         for tensor in (*module.parameters(), *module.buffers()):
-            if tensor.device.type == "cpu":
+            place = tensor.data_ptr()
+            if tensor.device.type == "cpu" and any(first <= place < last for first, last in mapped):
                 tensor.data = tensor.data.clone()
+
+
+def _mapped_files() -> list[tuple[int, int]]:
+    """Return where files are mapped in this process; all of the memory where the system does not say."""
+    try:
+        lines = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return [(0, sys.maxsize)]
+    found = (line.split(maxsplit=5) for line in lines)
+    places = (fields[0].split("-") for fields in found if len(fields) == 6 and fields[5].startswith("/"))
+    return [(int(first, 16), int(last, 16)) for first, last in places]
 
 
 def load_processor(folder: Path) -> Any:
