@@ -191,6 +191,24 @@ def test_a_narration_is_the_same_bits_with_a_host_without_one_and_begun_with_one
     assert spoken == 10  # each passage once, and once more because none ends by itself
 
 
+def test_a_narration_whose_host_ends_goes_on_by_itself_with_the_same_bits(voice: Path, tmp_path: Path) -> None:
+    alone = narrate(voice, tmp_path / "alone", tmp_path / "home")
+    host = start_host(tmp_path / "hosted", Params.model_validate({"voices": [str(voice)]}))
+    n_by_host = []
+
+    class Leaving(HostContext):
+        def progress(self, done: float, total: float | None = None, message: str = "", **metrics: float) -> None:
+            super().progress(done, total, message, **metrics)
+            if len(self.messages) == 3:
+                n_by_host.append(count_takes(host))
+                host.stop()
+
+    went_on = narrate(voice, tmp_path / "left", home_of(host), Leaving)
+
+    assert went_on == alone
+    assert n_by_host[0] > 0
+
+
 def test_a_narration_never_mixes_two_models(voice: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(voice, tmp_path / "birds")
     host = start_host(tmp_path / "home", Params.model_validate({"voices": [str(folder)]}))
