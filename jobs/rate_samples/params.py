@@ -71,6 +71,9 @@ class Rating(Row):
     uncapped: float | None = Field(ge=1, le=5, description="The same without that cap, to rank checkpoints.")
     person: float | None = Field(None, description="Mean of people's scores of this take.")
     n_person: int = 0
+    calibrated: float | None = Field(
+        None, description="By a model of people's opinions over the instruments, if it beats the rating."
+    )
     reasons: list[str] = Field(
         description="Sentences with value and limit, worst first, and checks that were not possible."
     )

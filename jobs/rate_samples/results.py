@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 
 from jobs.audio.dnsmos import PREDICTOR
 from jobs.errors import UserError
 from jobs.rate_samples.anchors import Anchor
 from jobs.rate_samples.params import AnchorSummary, Drift, Interval, Mean, Rating, Summary, VoiceMean
+from jobs.rate_samples.people import People
 from jobs.rating import confidence_interval
 from jobs.rating.human_ratings import Opinions
 from jobs.rating.judge_models import JudgeModels, NarratorLimits
@@ -116,6 +117,7 @@ class RatingResults:
     drift: Drift
     models: JudgeModels
     opinions: Opinions
+    people: People = field(default_factory=People)
 
     @property
     def n_too_short(self) -> int:
