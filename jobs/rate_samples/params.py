@@ -87,6 +87,7 @@ class Rating(Row):
     word_changes: list[str] = Field(
         default_factory=list, description="Words skipped, repeated, added or misread, the surest first; some by doubt."
     )
+    marked_text: str | None = Field(None, description="The text with changes that are beyond doubt in place.")
     instruct: str | None = Field(None, description="How it was to be spoken.")
 
     @property

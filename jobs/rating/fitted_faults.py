@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from jobs.rating.instruments.registry import CHECKS
-from jobs.rating.instruments.words import CHANGED, evidence_limit
+from jobs.rating.instruments.words import CHANGED, WordChange, evidence_limit
 from jobs.rating.rating_types import Fault, Features
 from jobs.speaker.narrator_profile import RatingProfile
 
@@ -41,13 +41,18 @@ def _cap(cap: float, times: float) -> float:
     return round(max(cap, AT_LIMIT) + (cap - max(cap, AT_LIMIT)) * beyond - further, 2)
 
 
-def word_faults(features: Features, profile: RatingProfile) -> Iterator[Fault]:
-    """Name the words that were skipped, repeated, added or misread beyond doubt."""
+def certain_changes(features: Features, profile: RatingProfile) -> list[WordChange]:
+    """Return the changes of words whose evidence is above what the narrator's own clips give, the surest first."""
     reference = profile.references.get(CHANGED)
     if reference is None:
-        return
-    changes = [each for each in features.changes if each.evidence > evidence_limit(each, reference)]
-    if changes:
+        return []
+    return [each for each in features.changes if each.evidence > evidence_limit(each, reference)]
+
+
+def word_faults(features: Features, profile: RatingProfile) -> Iterator[Fault]:
+    """Name the words that were skipped, repeated, added or misread beyond doubt."""
+    reference, changes = profile.references.get(CHANGED), certain_changes(features, profile)
+    if changes and reference is not None:
         named = ", ".join(map(str, changes[:MOST_NAMED])) + (" and more" if len(changes) > MOST_NAMED else "")
         why = f"{named} (evidence {changes[0].evidence:.0f}, limit {reference.limit:.0f})"
         yield Fault(f"word_{changes[0].kind}", why, CHANGED_CAP)

@@ -17,6 +17,7 @@ from jobs.asr.pocketsphinx_asr import Fit, Recogniser
 from jobs.audio.clip_io import Samples
 from jobs.rating.instruments.instrument import MARGIN, Check, Instrument, fit_reference, rises
 from jobs.speaker.narrator_profile import Reference
+from jobs.text.english_normalization import spoken_map
 
 WORDS = Instrument(
     name="words one by one",
@@ -146,6 +147,25 @@ def evidence_limit(change: WordChange, reference: Reference) -> float:
     if change.kind == "added" and len(change.word) <= _SHORT_WORD:
         return max(SHORT_WORD_EVIDENCE, reference.limit)
     return reference.limit
+
+
+def mark_changes(text: str, changes: Sequence[WordChange]) -> str:
+    """Return an English text with its changes in place, at the second where each is heard.
+
+    ``She [skipped: bit, 1.2 s] the knots [repeated: knots, 2.0 s] until ...``.
+    """
+    spoken = spoken_map(text)
+    marked, end = [], len(text)
+    for change in sorted(changes, key=lambda each: -each.index):
+        said = f"[{change.kind}: {change.word}" + (f" as {change.heard}" if change.heard else "")
+        n_words = 0 if change.kind in ("repeated", "added") else max(1, len(change.word.split()))
+        place = min(change.index, len(spoken))
+        start = spoken[place].start if place < len(spoken) else len(text)
+        until = spoken[min(place + n_words, len(spoken)) - 1].end if n_words and place < len(spoken) else start
+        until = min(max(start, until), end)
+        marked.append(f"{said}, {change.at_s:.1f} s]" + ("" if n_words else " ") + text[until:end])
+        end = min(start, end)
+    return text[:end] + "".join(reversed(marked))
 
 
 def fit_wrong_words(rates: Sequence[float | None], min_clips: int) -> dict[str, Reference]:
