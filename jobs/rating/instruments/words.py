@@ -152,7 +152,7 @@ def evidence_limit(change: WordChange, reference: Reference) -> float:
 def mark_changes(text: str, changes: Sequence[WordChange]) -> str:
     """Return an English text with its changes in place, at the second where each is heard.
 
-    ``She [skipped: bit, 1.2 s] the knots [repeated: knots, 2.0 s] until ...``.
+    ``They [skipped: bit, 1.2 s] the knots [repeated: knots, 2.0 s] until ...``.
     """
     spoken = spoken_map(text)
     marked, end = [], len(text)
