@@ -120,6 +120,8 @@ TUNED: Mapping[str, Damage] = {
     "metallic ring (comb of 5 ms)": comb(0.005, 0.7),
     "flattened pitch": flatter(0.0),
     "0.6x speed, pitch kept": lambda audio: faster(audio, 0.6),
+    "tremolo at 30 Hz": tremolo(30),
+    "resonance at 3 kHz": resonance(3000),
 }
 HELD_OUT: Mapping[str, Damage] = {
     "low-pass at 4 kHz": low_pass(4000),
@@ -130,8 +132,8 @@ HELD_OUT: Mapping[str, Damage] = {
     "metallic ring (comb of 9 ms)": comb(0.009, 0.6),
     "metallic ring (comb of 2 ms)": comb(0.002, 0.6),
     "ring modulation at 200 Hz": ring_modulation(200),
-    "tremolo at 30 Hz": tremolo(30),
-    "resonance at 3 kHz": resonance(3000),
+    "tremolo at 18 Hz": tremolo(18),
+    "resonance at 3.6 kHz": resonance(3600),
     "pitch flattened to a quarter": flatter(0.25),
 }
 SUBTLE_BOUND = Bound(at_most=3)
