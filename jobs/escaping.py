@@ -34,7 +34,7 @@ def escaped(value: Any) -> Any:
     """Return plain data with all its strings and keys escaped; line feeds stay, for JSON keeps them in their string."""
     if isinstance(value, str):
         return escape(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict | Mapping):
         return {escape(str(key)): escaped(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [escaped(part) for part in value]

@@ -6,6 +6,7 @@ against the allowed roots. Imports pydantic only.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
@@ -26,6 +27,17 @@ class PathMark:
 @dataclass(frozen=True)
 class ModelMark:
     """A string that names model weights: a hub id, a directory, an ``artifact://`` handle or ``toy``."""
+
+
+@dataclass(frozen=True)
+class ArgumentsMark:
+    """Arguments of another tool: its paths and models in them are held to the same rules as in its own call.
+
+    Attributes:
+        model: of those arguments.
+    """
+
+    model: type[BaseModel]
 
 
 @dataclass(frozen=True)
@@ -102,9 +114,20 @@ def find_mark(field: FieldInfo) -> PathMark | ModelMark | None:
     return next((mark for mark in found if not isinstance(mark, UntrustedMark)), None)
 
 
+def find_arguments(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the model of another tool's arguments that a field holds."""
+    return next((mark.model for mark in field.metadata if isinstance(mark, ArgumentsMark)), None)
+
+
 def is_untrusted(field: FieldInfo) -> bool:
     """Return whether a field of an answer is marked as ``Untrusted``, also inside ``... | None`` and ``list[...]``."""
     return any(isinstance(mark, UntrustedMark) for mark in _marks_in([*field.metadata, field.annotation]))
+
+
+@cache
+def untrusted_fields(model: type[BaseModel]) -> frozenset[str]:
+    """Return the names of a model's fields that are marked as ``Untrusted``; found once for each model."""
+    return frozenset(name for name, field in model.model_fields.items() if is_untrusted(field))
 
 
 def _marks_in(parts: Iterable[Any]) -> Iterator[PathMark | ModelMark | UntrustedMark]:

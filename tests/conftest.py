@@ -27,6 +27,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fast", action="store_true", help="only tests that need neither torch nor jobs")
 
 
+def pytest_configure() -> None:
+    """Pause the garbage collector while tests are collected: it would search all that they import again and again."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector work on what the tests themselves make."""
+    gc.freeze()
+    gc.enable()
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave out slow files, before they are imported."""
     is_test = collection_path.name.startswith("test_") and collection_path.suffix == ".py"

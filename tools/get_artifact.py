@@ -9,6 +9,7 @@ from anyio import to_thread
 from pydantic import Field
 
 from jobs.errors import UserError
+from jobs.files.own_files import walk_files
 from jobs.files.reading import check_regular, read_bytes
 from jobs.param_types import Strict, Untrusted
 from jobs.plotting.render_client import draw_job_plot, draw_preview
@@ -84,7 +85,7 @@ def _get(args: GetArtifactArgs, context: ToolContext) -> GetArtifactAnswer:
     if not args.inline:
         return answer
     if path.is_dir():
-        names = sorted(item.relative_to(path).as_posix() for item in path.rglob("*") if item.is_file())
+        names = sorted(item.relative_to(path).as_posix() for item in walk_files(path) if item.is_file())
         answer.entries, answer.is_cut = names[:MOST_ENTRIES], len(names) > MOST_ENTRIES or None
     elif answer.mime_type in MEDIA_TYPES:
         _attach(answer, path)

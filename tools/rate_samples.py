@@ -13,10 +13,11 @@ from pydantic import Field
 from jobs.dataset.audio_roots import OWN_FOLDER
 from jobs.dataset.takes import Take, find_takes_file, read_takes
 from jobs.errors import UserError
+from jobs.files.output_marks import HUMAN_RATINGS
 from jobs.param_types import IngestedManifest, Strict, rare
 from jobs.rate_samples.params import Params
 from jobs.rate_samples.spec import KIND
-from jobs.rating.human_ratings import HUMAN_RATINGS, HumanRating, Vote, Winner, append_durably, read_opinions
+from jobs.rating.human_ratings import HumanRating, Vote, Winner, append_durably, read_opinions
 from tools.core.elicit_scores import MOST_ASKED, TakeToHear, ask_scores, request_in_chat
 from tools.core.start import start
 from tools.core.tool_types import StartArgs, ToolContext

@@ -14,12 +14,13 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from jobs.files.folders import make_folder, open_parent
+from jobs.files.own_files import give_others
 
 _LEFTOVER = re.compile(r"\..+\.[0-9a-f]{16}\.tts-train-new", re.DOTALL)
 _FORMER = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.tts-train-former", re.DOTALL)
@@ -91,10 +92,11 @@ def open_binary(path: Path, *, sync: bool = True, mode: int | None = None) -> It
 
 
 @contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
-    """Give an empty folder to fill, by any means, which then takes the place of ``path`` and of all that is there.
+def replacing_folder(path: Path, own: Collection[str] = ("*",)) -> Iterator[Path]:
+    """Give an empty folder to fill, by any means, which then takes the place of ``path`` and of what is there.
 
-    Folders above it are made.
+    Folders above it are made. Files of the former folder whose names match none of ``own`` are a person's: they stay.
+
     Before, its files get the permissions that the umask gives, whatever wrote them (safetensors makes files for the
     owner alone), and are flushed to the disk. On an error the folder that was there stays, and the new one is deleted.
 
@@ -113,6 +115,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
                     _set_usual_mode(Path(folder, inner), usual)
                 for file in files:
                     flush(Path(folder, file))
+            give_others(path, path.with_name(temporary), own)
             _exchange(parent, temporary, name)
             os.fsync(parent)
         finally:  # what remains under this name is the unfinished or the former one
@@ -228,7 +231,8 @@ def _exists(folder: int, name: str) -> bool:
 def _delete(folder: int, name: str) -> None:
     with suppress(FileNotFoundError):
         if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-            shutil.rmtree(name, ignore_errors=True, dir_fd=folder)
+            with suppress(RecursionError):  # a thousand folders deep: no job of ours has made that
+                shutil.rmtree(name, ignore_errors=True, dir_fd=folder)
         else:
             os.unlink(name, dir_fd=folder)
 

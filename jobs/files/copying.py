@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jobs.files.atomic_io import open_binary, sweep, temporary_name
 from jobs.files.folders import make_folder, open_parent
+from jobs.files.own_files import walk_files
 
 READ_BITS = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 
@@ -61,7 +62,7 @@ def link_tree(source: Path, target: Path) -> None:
     Raises as ``copy_file``.
     """
     make_folder(target)
-    for path in sorted(source.rglob("*")):
+    for path in walk_files(source):
         if path.is_file() and not path.is_symlink():
             copy = target / path.relative_to(source)
             make_folder(copy.parent)

@@ -22,21 +22,26 @@ from jobs.errors import UserError
 from jobs.files.atomic_io import name_to_restore, write_json
 from jobs.files.folders import make_folder
 from jobs.files.json_documents import parse_json
+from jobs.files.own_files import walk_files
 from jobs.files.reading import read_bytes
 
 RECORDS = ".tts-train"
 MOST_RECORDS, MOST_PATTERNS = 256, 64
 MOST_RECORD_BYTES, MOST_FOLDER_BYTES = 2_000_000, 4_000_000  # of a record, and of all that are read in a folder
 MOST_HASHED_BYTES = 1_000_000_000
+SLACK_S = 10.0
+"""Between the last write of a job that ended badly and the time that is noted as its end; clocks of two machines."""
+HUMAN_RATINGS = "human_ratings.jsonl"
+"""Beside takes.jsonl: what people said of them; nothing can make it again."""
 # Changed beside us by people, by libraries that only look, and by file managers.
 _IGNORED = re.compile(
-    r"\.tts-train|human_ratings\.jsonl|optuna_study\.db(-.*)?|\..*\.[0-9a-f]{16}\.tts-train-(new|former)"
+    rf"\.tts-train|{re.escape(HUMAN_RATINGS)}|optuna_study\.db(-.*)?|\..*\.[0-9a-f]{{16}}\.tts-train-(new|former)"
     r"|\.DS_Store|\._.*|Thumbs\.db|desktop\.ini",
     re.DOTALL,
 )
 
-IsKnown = Callable[[str, Path], bool]
-"""Whether a job, by its id, is known to write in a folder."""
+IsKnown = Callable[[str, Path], float | None]
+"""Unix time until which a job, by its id, may have written in a folder; infinite: it goes on. None: it did not."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,11 @@ class Place:
         names, found = self.existing(), self._find()
         if not names or _is_inside_ours(self.folder, is_known):
             return []
-        records = [record for record in read_records(self.folder) if is_known(record.job, self.folder)]
+        records = [
+            (record, until)
+            for record in read_records(self.folder)
+            if (until := is_known(record.job, self.folder)) is not None
+        ]
         return [
             name
             for name in names
@@ -124,16 +133,23 @@ class Place:
         continued = [pattern for pattern in self.names if pattern.endswith("/")]
         return path.is_dir() and not path.is_symlink() and _matches(name, continued)
 
-    def _is_ours(self, name: str, path: Path, records: Sequence[Record]) -> bool:
+    def _is_ours(self, name: str, path: Path, records: Sequence[tuple[Record, float]]) -> bool:
         if path.is_symlink():
             return False
-        if any(record.may_write(name) for record in records):
+        until = max((until for record, until in records if record.may_write(name)), default=None)
+        if until is not None and (self._is_continued(name, path) or last_change(path) <= until + SLACK_S):
             return True
-        hashes = {record.made[name] for record in records if record.made is not None and name in record.made}
+        hashes = {record.made[name] for record, _ in records if record.made is not None and name in record.made}
         return bool(hashes) and (self._is_continued(name, path) or compute_hash(path) in hashes)
 
     def _write(self, content: dict[str, Any]) -> None:
         write_json(make_folder(self.folder / RECORDS) / f"{self.record}.json", content)
+
+
+def last_change(path: Path) -> float:
+    """Return when a file, or the newest file of a folder, was last written: Unix time; 0 for a folder without files."""
+    files = walk_files(path) if stat.S_ISDIR(path.lstat().st_mode) else [path]
+    return max((file.lstat().st_mtime for file in files if not _IGNORED.fullmatch(file.name)), default=0.0)
 
 
 def compute_hash(path: Path) -> str:
@@ -186,14 +202,10 @@ def _parse(content: Any) -> Record | None:
 
 
 def _list_files(folder: Path) -> Iterator[str]:
-    for inner, _, names in os.walk(folder):
-        if Path(inner).name == RECORDS:
-            continue
-        for name in names:
-            if not _IGNORED.fullmatch(name):
-                path = Path(inner, name)
-                found = path.lstat()
-                yield f"{path.relative_to(folder)}\0{found.st_size}\0{found.st_mtime_ns}\n"
+    for path in walk_files(folder):
+        if path.parent.name != RECORDS and not _IGNORED.fullmatch(path.name):
+            found = path.lstat()
+            yield f"{path.relative_to(folder)}\0{found.st_size}\0{found.st_mtime_ns}\n"
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:
@@ -203,7 +215,7 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
 def _is_inside_ours(folder: Path, is_known: IsKnown) -> bool:
     """True in a folder that a job still writes, such as the trial of a search."""
     return any(
-        record.may_write(folder.relative_to(parent).parts[0]) and is_known(record.job, parent)
+        record.may_write(folder.relative_to(parent).parts[0]) and is_known(record.job, parent) is not None
         for parent in folder.parents
         for record in read_records(parent)
     )

@@ -1,7 +1,7 @@
 """Work of ``narrate``: read the book, speak its passages, join them to chapters, write the audiobook and its report."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -10,11 +10,12 @@ from jobs.asr.pocketsphinx_asr import Recogniser
 from jobs.audio.clip_io import CLIP_RATE_HZ, Samples
 from jobs.books.blocks import Cover
 from jobs.books.covers import read_cover
+from jobs.errors import UserError
 from jobs.files.atomic_io import write_json, write_text
 from jobs.files.file_state import FileState, read_state
 from jobs.files.folders import make_folder, remove
 from jobs.narrate.params import Params, Result
-from jobs.narrate.report.book_index import INDEX
+from jobs.narrate.report.book_index import INDEX, read_index
 from jobs.narrate.report.html_report import ChapterRow, Waveform, index_book, write_report
 from jobs.narrate.report.read_along import write_read_along
 from jobs.narrate.report.subtitles import SUBTITLES, Cue, write_subtitles
@@ -32,7 +33,6 @@ from jobs.runner.worker.context import JobContext
 
 AUDIOBOOK, WORDS, REPORT, TAKES = "book.m4b", "words.txt", "report.html", "passages"
 READ_ALONG = "book.epub"
-CHAPTER_FILE = re.compile(r"[0-9]{3,6}\.(mp3|flac)")
 MOST_NAMED = 10
 
 
@@ -178,7 +178,12 @@ def _remove_stale(former: Mapping[Path, FileState], written: set[str]) -> None:
 
 
 def _find_former(folder: Path) -> dict[Path, FileState]:
-    """Return the files of an earlier narration, which the runner has checked to be ours; what comes later is not."""
+    """Return the files of an earlier narration, which the runner has checked to be ours; what comes later is not.
+
+    Files of chapters are those that its index names: another of such a name is a person's.
+    """
     names = {*SUBTITLES, READ_ALONG}
-    found = (path for path in folder.iterdir() if CHAPTER_FILE.fullmatch(path.name) or path.name in names)
+    with suppress(UserError):  # no index, no chapters
+        names |= {chapter.audio for chapter in read_index(folder).chapters} - {""}
+    found = map(folder.joinpath, names)
     return {path: read_state(path) for path in sorted(found) if path.is_file() and not path.is_symlink()}

@@ -39,8 +39,8 @@ KIND = JobKind(
     outputs=(Output("published", result="folder", parameter="out_dir", default="{model.parent}/for-{engine}"),),
     makes={
         "out_dir": (
-            *("README.md", "tts_train.json", "*.safetensors", "*.safetensors.index.json", "samples/"),
-            *("config.json", "generation_config.json", "preprocessor_config.json", "speech_tokenizer/"),
+            *("README.md", "tts_train.json", "*.safetensors", "*.safetensors.index.json", "samples"),
+            *("config.json", "generation_config.json", "preprocessor_config.json", "speech_tokenizer"),
             *("vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
         )
     },

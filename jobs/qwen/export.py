@@ -19,7 +19,15 @@ from jobs.files.copying import copy_file, link_file
 from jobs.files.folders import make_folder
 from jobs.model_folders.contents import ModelFolder
 from jobs.model_folders.safetensors_header import INDEX, WEIGHTS, find_weights
-from jobs.qwen.model_files import CARD, CODEC, COPIED_FILES, ENCODER_FILE, TOKENIZER_FILES, read_model_config
+from jobs.qwen.model_files import (
+    CARD,
+    CODEC,
+    COPIED_FILES,
+    ENCODER_FILE,
+    EXPORTED_FILES,
+    TOKENIZER_FILES,
+    read_model_config,
+)
 from jobs.qwen.safetensors_io import StoredTensor, stored_tensors, weight_files, write_tensors
 from jobs.qwen.speaker_embedding import ENCODER_PREFIX, encoder_config, encoder_files
 from jobs.qwen.train.lora import changed_weights
@@ -52,7 +60,7 @@ def write_voice(
     for speaker in voices:
         config = voice_config(config, speaker)
     rows = {config["talker_config"]["spk_id"][speaker]: embedding for speaker, embedding in voices.items()}
-    with replacing_folder(out) as folder:
+    with replacing_folder(out, EXPORTED_FILES) as folder:
         _write_weights(changed_weights(model, trained), base, folder / WEIGHTS, rows)
         _write_encoder(encoder_folder or base, folder / ENCODER_FILE)
         _write_others(base, folder, config, card)
@@ -89,7 +97,7 @@ def write_base(
     config = _config_with_encoder(base, encoder_folder)
     config["tts_model_type"] = "base"
     config["transformers_version"] = SAFE_TRANSFORMERS
-    with replacing_folder(out) as folder:
+    with replacing_folder(out, EXPORTED_FILES) as folder:
         _write_weights(changed_weights(model, trained), base, folder / WEIGHTS, {}, encoder)
         _write_others(base, folder, config, card)
     return out

@@ -28,6 +28,12 @@ TOKENIZER_FILES = ("config.json", "preprocessor_config.json")
 OPTIONAL_TEXT_FILES = ("special_tokens_map.json", "added_tokens.json")
 # Of a model, beside config, weights and codec, what an export takes over.
 COPIED_FILES = ("generation_config.json", *TEXT_FILES, *OPTIONAL_TEXT_FILES, "preprocessor_config.json")
+EXPORTED_FILES = (
+    *("*.safetensors", "*.safetensors.index.json", CARD, "adapter_config.json"),
+    *MODEL_FILES,
+    *COPIED_FILES,
+)
+"""Names of the files of voices, bases, adapters and codecs that are made here."""
 
 
 def check_model(folder: Path, ref: str) -> None:

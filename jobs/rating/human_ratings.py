@@ -25,11 +25,9 @@ from jobs.dataset.manifest import (
 )
 from jobs.errors import UserError
 from jobs.files.appending import append_lines
+from jobs.files.output_marks import HUMAN_RATINGS
 from jobs.files.reading import LONGEST_PATH
 from jobs.param_types import Untrusted, first_fault
-
-HUMAN_RATINGS = "human_ratings.jsonl"
-"""Beside takes.jsonl: what people said of them."""
 
 LONGEST_NOTE = 10_000
 MOST_OPINIONS = 50_000

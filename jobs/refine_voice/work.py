@@ -15,6 +15,7 @@ from jobs.errors import UserError
 from jobs.files.atomic_io import replacing_folder, write_json
 from jobs.files.copying import link_tree
 from jobs.files.folders import make_folder
+from jobs.qwen.model_files import EXPORTED_FILES
 from jobs.qwen.model_info import describe_model
 from jobs.rating.confidence_interval import interval_by_difference
 from jobs.rating.ratings_file import RATINGS_NAME
@@ -179,6 +180,6 @@ def _copy_voice(voice: Path, final: Path) -> Path:
     """Copy a voice to its final place, by hard links if the disk has them."""
     if not (voice / "config.json").is_file():
         raise UserError("voice_missing", f"{voice} does not exist any more.", "Call again with another out_dir.")
-    with replacing_folder(final) as temporary:
+    with replacing_folder(final, EXPORTED_FILES) as temporary:
         link_tree(voice, temporary)
     return final

@@ -3,6 +3,7 @@
 A parameter that is marked as an output and whose name ends in ``_dir`` names a folder; any other names a file.
 """
 
+import math
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def claim(places: Sequence[Place], job_id: str, known: Collection[str] = ()) -> 
 
     Raises as ``refuse_foreign``; ``path_is_link``.
     """
-    refuse_foreign(places, lambda job, folder: job == job_id or job in known)
+    refuse_foreign(places, lambda job, folder: math.inf if job == job_id or job in known else None)
     for place in places:
         place.claim(job_id)
 

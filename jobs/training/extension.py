@@ -17,11 +17,14 @@ CHECKPOINTS = "checkpoints"
 # They decide how long a run lasts and may change between its parts.
 LENGTH = frozenset({"epochs", "max_steps", "early_stop"})
 _STEP = re.compile(r"step-(\d{6,})")
+STATE = "state.pt"
+STATE_FILES = (STATE, "best-*.pt")
+"""Names of the files in a folder of checkpoints."""
 
 
 def kept_step(out: Path) -> int | None:
     """Return the step of the newest checkpoint of a run's folder; None: it has none."""
-    return max((step for step, _ in list_steps(out / CHECKPOINTS)), default=None)
+    return max((step for step, path in list_steps(out / CHECKPOINTS) if (path / STATE).exists()), default=None)
 
 
 def list_steps(folder: Path) -> list[tuple[int, Path]]:
@@ -45,7 +48,7 @@ def find_source(extend: str) -> Path:
 def adopt_state(extend: str, out: Path) -> None:
     """Give a new run's folder the last state of the run that made a voice, unless it has one of its own."""
     if kept_step(out) is None:
-        with replacing_folder(out / CHECKPOINTS) as temporary:
+        with replacing_folder(out / CHECKPOINTS, STATE_FILES) as temporary:
             link_tree(find_source(extend) / CHECKPOINTS, temporary)
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from jobs.errors import UserError
 from jobs.files.atomic_io import replacing_folder, write_json
-from jobs.files.folders import remove
 from jobs.files.json_documents import read_object
+from jobs.files.own_files import remove_own
 from jobs.qwen.export import write_base, write_voice
-from jobs.qwen.model_files import CARD
+from jobs.qwen.model_files import CARD, EXPORTED_FILES
 from jobs.qwen.model_info import describe_model
 from jobs.qwen.speaker_embedding import has_speaker_encoder
 from jobs.qwen.train.lora import save_adapter
@@ -26,7 +26,7 @@ from jobs.training.run.eval_samples import choose_clips, synthesize_samples
 from jobs.training.run.model_setup import TrainableModel
 from jobs.training.run.training_loop import TrainingLoop
 from jobs.training.run.verdict import describe_end
-from jobs.training.sample_list import SAMPLES, ZERO_SHOT
+from jobs.training.sample_list import SAMPLE_FILES, SAMPLES, ZERO_SHOT
 
 REPORT, PAGE, EXPORTS = "report.json", "report.html", "exports"
 HISTORY_IN_REPORT = {"steps": "losses", "validations": "validation", "probes": "probes"}
@@ -166,7 +166,7 @@ def export(run: Run, model: TrainableModel, loop: TrainingLoop, result: Result) 
     if not loop.group.is_first:
         return
     if model.adapters is not None:
-        with replacing_folder(out / "adapter") as folder:
+        with replacing_folder(out / "adapter", EXPORTED_FILES) as folder:
             save_adapter(model.adapters, folder)
             write_json(folder / CARD, card(result.voice_step))
     if result.base is not None:
@@ -174,7 +174,7 @@ def export(run: Run, model: TrainableModel, loop: TrainingLoop, result: Result) 
             model.model, base, Path(result.base),
             card=card(result.voice_step), encoder_folder=run.encoder, trained=trained,
         )  # fmt: skip
-    remove(out / SAMPLES)  # of another run
+    remove_own(out / SAMPLES, SAMPLE_FILES)  # of another run
     plot_losses(history, out / "loss.png", f"{result.speaker}: {run.params.method}, {loop.step} steps")
     write_json(out / REPORT, build_report(result, run.identity, model.base_report, history))
     if run.params.keep_last_state:

@@ -11,6 +11,8 @@ from pydantic import ConfigDict, Field
 from jobs.dataset.manifest import ClipSeconds, FileName, Name, Row, Text, read_rows
 
 SAMPLES, SAMPLE_LIST = "samples", "samples.jsonl"
+SAMPLE_FILES = (SAMPLE_LIST, "*-[0-9].wav", "*-[0-9][0-9].wav")
+"""Names of the files in the folder of samples."""
 NARRATOR, ZERO_SHOT = "narrator", "zero-shot"
 SOURCES = {
     NARRATOR: "Narrator, re-encoded by the codec (upper bound)",

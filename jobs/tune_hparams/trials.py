@@ -13,8 +13,9 @@ from jobs.dataset.manifest import Clip, read_rows
 from jobs.dataset.split import sample_evenly
 from jobs.dataset.takes import TAKES_NAME, read_takes
 from jobs.errors import UserError
-from jobs.files.folders import remove
+from jobs.files.own_files import remove_own
 from jobs.param_types import Strict
+from jobs.qwen.model_files import EXPORTED_FILES
 from jobs.rate_samples.params import Params as Rate
 from jobs.rate_samples.spec import KIND as RATE
 from jobs.rating.ratings_file import RATINGS_NAME, read_ratings_file
@@ -34,6 +35,7 @@ from jobs.tune_hparams.study import Study, TrialOutcome
 MEMORY_CODES = frozenset({"cuda_oom", "memory_too_small"})
 METRIC = "validation_loss"
 WEIGHT_FOLDERS = ("voice", "voice-last", "voice-ema", "adapter", "checkpoints")
+WEIGHT_FILES = (*EXPORTED_FILES, "*.pt")
 TAKES = "takes"
 # Words of texts with fewer than 6 words are not rated; longer texts cost time without further information.
 MIN_WORDS, MAX_WORDS = 6, 30
@@ -89,7 +91,7 @@ class TrialRunner:
         for trial in self._study.finished:
             if trial.number != best:
                 for name in WEIGHT_FOLDERS:
-                    remove(self.trial_folder(trial.number) / name)
+                    remove_own(self.trial_folder(trial.number) / name, WEIGHT_FILES)
 
     def trial_folder(self, number: int) -> Path:
         """Return the folder of a trial."""

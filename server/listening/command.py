@@ -9,8 +9,8 @@ from pydantic import Field
 from jobs.dataset.takes import check_takes_file
 from jobs.errors import UserError
 from jobs.escaping import escape_line
+from jobs.files.output_marks import HUMAN_RATINGS
 from jobs.param_types import InputPath, Strict
-from jobs.rating.human_ratings import HUMAN_RATINGS
 from jobs.runner.client.runner import Runner
 from jobs.settings import Settings
 from server.cli.flags import Parser

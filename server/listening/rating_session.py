@@ -19,7 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobs.dataset.audio_roots import OWN_FOLDER
 from jobs.dataset.takes import Take, read_takes
 from jobs.errors import UserError
-from jobs.rating.human_ratings import HUMAN_RATINGS, HumanRating, Vote, Winner, append_durably
+from jobs.files.output_marks import HUMAN_RATINGS
+from jobs.rating.human_ratings import HumanRating, Vote, Winner, append_durably
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from mcp_types import ResourceTemplate
 
 from jobs.errors import UserError
 from jobs.escaping import escape
+from jobs.files.own_files import walk_files
 from jobs.files.reading import read_bytes
 from jobs.plotting.render_client import draw_job_plot
 from jobs.runner.client.runner import Runner
@@ -69,7 +70,7 @@ def read_resource(uri: str, runner: Runner, settings: Settings) -> Resource:
     artifact = find_artifact(uri, runner)
     path = resolve_handle(uri, "uri", settings, runner)
     if path.is_dir():
-        names = sorted(item.relative_to(path).as_posix() for item in path.rglob("*") if item.is_file())
+        names = sorted(item.relative_to(path).as_posix() for item in walk_files(path) if item.is_file())
         return Resource(json.dumps({"path": str(path), "files": names}, ensure_ascii=False), "application/json")
     if artifact.size_bytes > LARGEST_BYTES:
         raise UserError("resource_too_large", f"{uri} has {artifact.size_bytes} bytes.", f"Read the file {path}.")

@@ -20,6 +20,7 @@ from jobs.tune_hparams.params import Params as Tuning
 from jobs.tune_hparams.spec import KIND as TUNING
 from server.cli.render import as_text
 from tests.jobs.web_research_hparams.services import BRAVE, FEED, Reply, Services, issue, readme, reply, serving
+from tools.core.answer_fields import answer_fields
 from tools.core.tool_types import ToolContext
 from tools.inputs.arguments import parse_arguments
 from tools.research.answer import MOST_BYTES, WebResearchHparamsAnswer, encoded_size
@@ -101,6 +102,7 @@ def test_figures_of_pages_come_with_value_address_quote_date_and_loss(answered: 
     assert (found.source, found.date) == ("https://github.com/someone/voices/issues/7", "2026-03-02")
     assert found.untrusted_quote.startswith("Full fine-tuning of Qwen3-TTS 0.6B: learning rate 3e-6")
     assert (found.loss_state, found.verdict) == ("unknown", "counts")
+    assert {"evidence.source", "rejected.source"} <= set(answer_fields(made)["untrusted"])
     (noise,) = [one for one in made.rejected if "2e-5" in one.says]
     assert noise.loss_state == "misaligned"
     assert "rule lr-full-too-high" in noise.why

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from jobs.escaping import escaped
-from jobs.param_types import is_untrusted
+from jobs.param_types import untrusted_fields
 from jobs.runner.job_kind import all_kinds
 from tools.core.errors import UNTRUSTED
 from tools.core.views import JobView
@@ -25,9 +25,12 @@ def answer_fields(answer: BaseModel) -> dict[str, Any]:
 
 def _marks(model: BaseModel, prefix: str = "") -> Iterator[str]:
     """Dotted names of the fields with others' words that are not empty; the items of a list share their names."""
-    for name, field in type(model).model_fields.items():
+    untrusted = untrusted_fields(type(model))
+    for name in type(model).model_fields:
         value = getattr(model, name)
-        if value and is_untrusted(field):
+        if not value:
+            continue
+        if name in untrusted:
             yield prefix + name
             continue
         for part in value if isinstance(value, list) else [value]:
@@ -35,9 +38,9 @@ def _marks(model: BaseModel, prefix: str = "") -> Iterator[str]:
                 yield from _marks(part, f"{prefix}{name}.")
     if isinstance(model, JobView):
         kind = all_kinds().get(model.kind)
-        declared = kind.result.model_fields if kind is not None else {}
+        declared = untrusted_fields(kind.result) if kind is not None else frozenset()
         yield from (
             f"{prefix}result.{name}"
             for name, value in model.result.items()
-            if value and (name == "plan" or (name in declared and is_untrusted(declared[name])))
+            if value and (name == "plan" or name in declared)
         )

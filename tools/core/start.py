@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -13,6 +12,7 @@ from anyio import to_thread
 from pydantic import ValidationError
 
 from jobs.errors import UserError
+from jobs.files.own_files import walk_files
 from jobs.param_types import ModelMark, Strict
 from jobs.runner.call_text import call_text
 from jobs.runner.client.named_folders import NamedFolder
@@ -179,10 +179,7 @@ def _states(path: Path) -> Iterator[str]:
     if not path.is_dir():
         yield _state(path)
         return
-    for folder, subfolders, names in os.walk(path):
-        subfolders.sort()
-        for name in sorted(names):
-            yield _state(Path(folder) / name)
+    yield from (_state(file) for file in walk_files(path) if not file.is_dir())
 
 
 def _state(path: Path) -> str:

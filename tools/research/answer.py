@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from jobs.files.atomic_io import write_json, write_text
 from jobs.files.folders import make_folder, remove
-from jobs.param_types import Value
+from jobs.param_types import Untrusted, Value
 from jobs.web_research_hparams.evidence.conflicts import Conflict
 from jobs.web_research_hparams.evidence.weighing import ValueCandidate
 from jobs.web_research_hparams.knowledge import Fact
@@ -44,7 +44,7 @@ class EvidenceView(View):
 
     id: str
     says: str
-    source: str
+    source: Untrusted
     date: str = ""
     loss_state: str = ""
     verdict: str = ""

@@ -9,6 +9,7 @@ from jobs.audio import AUDIO_SUFFIXES
 from jobs.audio.recording import Chapter, Recording, RecordingInfo
 from jobs.audio.recording_info import MAX_CHAPTERS
 from jobs.errors import UserError
+from jobs.files.own_files import walk_files
 from jobs.ingest_audiobook.input.file_order import in_order
 from jobs.ingest_audiobook.input.same_book import find_copies
 from jobs.trust.roots import is_inside, outside_roots
@@ -77,22 +78,19 @@ def _audio_files(folder: Path, roots: Sequence[Path] | None) -> tuple[list[Path]
     """Return the audio files below a folder in natural order and the names of other files, without hidden ones."""
     audio: list[Path] = []
     ignored: list[str] = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            path = Path(parent) / name
-            if name.startswith("."):
-                continue
-            if path.suffix.lower() not in AUDIO_SUFFIXES:
-                ignored.append(path.relative_to(folder).as_posix())
-                continue
-            if len(audio) == MAX_RECORDINGS:
-                raise UserError(
-                    "audio_unreadable",
-                    f"{folder} holds more than {MAX_RECORDINGS:,} recordings: that is no book.",
-                    "Give the folder of one book.",
-                )
-            audio.append(path)
+    for path in walk_files(folder, lambda name: not name.startswith(".")):
+        if path.name.startswith(".") or path.is_dir():
+            continue
+        if path.suffix.lower() not in AUDIO_SUFFIXES:
+            ignored.append(path.relative_to(folder).as_posix())
+            continue
+        if len(audio) == MAX_RECORDINGS:
+            raise UserError(
+                "audio_unreadable",
+                f"{folder} holds more than {MAX_RECORDINGS:,} recordings: that is no book.",
+                "Give the folder of one book.",
+            )
+        audio.append(path)
     for path in audio:
         check_link(path, folder, roots)
     if not audio:

@@ -1,4 +1,4 @@
-"""Folders in a job's folder that are never garbage: voices, adapters, kept exports, datasets.
+"""Folders in a job's folder that are never garbage: voices, adapters, kept exports, datasets, takes rated by people.
 
 They are known by what they hold, so also those of a run that failed or was stopped count.
 """
@@ -6,6 +6,8 @@ They are known by what they hold, so also those of a run that failed or was stop
 import os
 from collections.abc import Iterator
 from pathlib import Path
+
+from jobs.files.output_marks import HUMAN_RATINGS
 
 CONFIGS = frozenset({"config.json", "adapter_config.json"})
 WEIGHTS = ".safetensors"
@@ -16,7 +18,7 @@ CHECKPOINTS = "checkpoints"
 def find_kept(folder: Path) -> Iterator[Path]:
     """Iterate over the kept folders of a job's folder; none lies in another one."""
     for parent, folders, names in os.walk(folder):
-        if is_voice(names) or any(_is_manifest(name) for name in names):
+        if is_voice(names) or HUMAN_RATINGS in names or any(_is_manifest(name) for name in names):
             yield Path(parent)
             folders.clear()
         elif CHECKPOINTS in folders:

@@ -1,6 +1,7 @@
 """Check, before a job is submitted, that its outputs replace only what jobs of this home have made."""
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -27,18 +28,20 @@ def check_outputs(kind: JobKind, params: Strict, store: Store, home: Path, *, ma
     """
     kinds = {**all_kinds(), kind.name: kind}
 
-    def is_known(job_id: str, folder: Path) -> bool:
+    def is_known(job_id: str, folder: Path) -> float | None:
         row = store.get(job_id)
-        return row is not None and row.kind in kinds and _writes_in(row, kinds[row.kind], folder, home)
+        if row is None or row.kind not in kinds or not _writes_in(row, kinds[row.kind], folder, home):
+            return None
+        return math.inf if row.ended_at is None else row.ended_at
 
     places, unknown = find_places(kind, params, home), []
     if not store.exists:
-        refuse_foreign(places, lambda job, folder: False)
+        refuse_foreign(places, lambda job, folder: None)
         return []
     known = {job_id for place in places for job_id in place.jobs() if store.get(job_id) is not None}
     for place in places:
         live = store.live_with_text(_as_in_document(place.folder))
-        known.update(row.id for row in live if is_known(row.id, place.folder))
+        known.update(row.id for row in live if is_known(row.id, place.folder) is not None)
         is_old = not (place.folder / RECORDS).exists() and bool(place.foreign(is_known))
         job_id = next(_made_before(kind, place, store, home), None) if is_old else None
         if job_id is None:

@@ -7,6 +7,7 @@ clips and the random numbers of dropout are functions of the step and need no st
 """
 
 import contextlib
+import os
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
@@ -19,8 +20,10 @@ from torch import nn
 from jobs.errors import UserError
 from jobs.files.atomic_io import open_binary, replacing_folder
 from jobs.files.folders import make_folder, remove
+from jobs.files.own_files import remove_own
 from jobs.files.reading import resolve_inside
 from jobs.model_folders.torch_archive import load_archive
+from jobs.training.extension import STATE, STATE_FILES
 from jobs.training.loss_history import LossHistory
 from jobs.training.run.checkpoint_checks import check_scaler, check_weights, own_optimiser_state
 from jobs.training.run.weight_average import WeightAverage
@@ -79,10 +82,10 @@ def save(folder: Path, checkpoint: Checkpoint, *, keep: int = 2) -> Path:
     """Write a checkpoint under a temporary name, flush, rename, and delete all but the newest ``keep``."""
     target = folder / f"step-{checkpoint.step:06d}"
     make_folder(folder)
-    with replacing_folder(target) as temporary, (temporary / "state.pt").open("wb") as state:
+    with replacing_folder(target, STATE_FILES) as temporary, (temporary / STATE).open("wb") as state:
         torch.save(vars(checkpoint), state)
     for old in _all(folder)[:-keep]:
-        remove(old)
+        remove_own(old, STATE_FILES)
     return target
 
 
@@ -130,7 +133,7 @@ def load_best(
 def keep_newest(folder: Path) -> None:
     """Delete all but the newest checkpoint; the best weights stay."""
     for old in _all(folder)[:-1]:
-        remove(old)
+        remove_own(old, STATE_FILES)
 
 
 def newest(folder: Path, run: dict[str, Any], may_differ: Collection[str] = ()) -> Checkpoint | None:
@@ -145,7 +148,7 @@ def newest(folder: Path, run: dict[str, Any], may_differ: Collection[str] = ()) 
     found = _all(folder)
     if not found:
         return None
-    path = _inside(folder, found[-1] / "state.pt")
+    path = _inside(folder, found[-1] / STATE)
     try:
         checkpoint = _parse(load_archive(path), step=int(found[-1].name[5:]))
     except (OSError, ValueError) as error:
@@ -164,7 +167,7 @@ def newest(folder: Path, run: dict[str, Any], may_differ: Collection[str] = ()) 
 def discard(folder: Path) -> None:
     """Delete all checkpoints and best weights; what else lies there, and then the folder, stays."""
     for path in [*_all(folder), *folder.glob("best-*.pt")]:
-        remove(path)
+        remove_own(path, STATE_FILES)
     with contextlib.suppress(OSError):  # not there, or not empty
         folder.rmdir()
 
@@ -222,4 +225,5 @@ def _copy(weights: Mapping[str, torch.Tensor], parameters: Mapping[str, nn.Param
 def _all(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted((path for path in folder.iterdir() if _NAME.match(path.name)), key=lambda path: int(path.name[5:]))
+    found = (path for path in folder.iterdir() if _NAME.match(path.name) and os.path.lexists(path / STATE))
+    return sorted(found, key=lambda path: int(path.name[5:]))

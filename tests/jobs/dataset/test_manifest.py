@@ -15,8 +15,9 @@ from jobs.dataset.audio_roots import AudioRoots
 from jobs.dataset.manifest import Clip, Row, TimedWord, read_numbered_rows, read_rows, write_rows
 from jobs.dataset.takes import Take, read_takes
 from jobs.errors import UserError
+from jobs.files.output_marks import HUMAN_RATINGS
 from jobs.files.reading import LONGEST_LINE_BYTES
-from jobs.rating.human_ratings import HUMAN_RATINGS, read_opinions
+from jobs.rating.human_ratings import read_opinions
 from tests.support.hostile.limits import MOST_BYTES, MOST_S
 from tests.support.hostile.manifests import CLIP, REFUSED, of_clip, of_line
 from tests.support.hostile.measuring import measure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 
@@ -26,9 +27,9 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path / "out", ("voice", "report.json", "trial_*/"), "training.out_dir")
 
 
-def known(job: str, folder: Path) -> bool:
-    """Jobs of this home."""
-    return job in ("training-1", "align-1", "search-1")
+def known(job: str, folder: Path) -> float | None:
+    """Jobs of this home, none of which has ended."""
+    return math.inf if job in ("training-1", "align-1", "search-1") else None
 
 
 def fill(place: Place) -> None:
@@ -49,6 +50,25 @@ def test_what_is_there_without_a_mark_is_foreign(place: Place) -> None:
     fill(place)
 
     assert place.foreign(known) == ["report.json", "trial_1", "voice"]
+
+
+def test_what_came_after_the_end_of_a_killed_job_is_not_ours(place: Place) -> None:
+    place.claim("training-1")
+    fill(place)
+    ended = 1_000_000.0
+    for path in place.folder.rglob("*.json"):
+        os.utime(path, (ended, ended))
+
+    def until(job: str, folder: Path) -> float | None:
+        return ended if job == "training-1" else None
+
+    assert place.foreign(until) == []
+    (place.folder / "voice" / "mine.txt").write_text("my own")
+    (place.folder / "report.json").write_text("mine")
+    (place.folder / "trial_1" / "notes.txt").write_text("my own")  # of a folder that jobs continue
+
+    assert place.foreign(until) == ["report.json", "voice"]
+    assert place.foreign(known) == []
 
 
 def test_what_a_job_may_have_written_before_it_was_killed_is_ours(place: Place) -> None:

@@ -166,7 +166,7 @@ def test_an_edited_transcript_may_be_replaced_by_the_call_that_reads_it(
     other = find_places(KIND, Params(**sample_book, out_dir=str(dataset)), tmp_path / "home")
 
     def foreign(places: list[Place]) -> list[str]:
-        return [name for place in places for name in place.foreign(lambda job, folder: False)]
+        return [name for place in places for name in place.foreign(lambda job, folder: None)]
 
     assert "transcript.jsonl" in foreign(other)
     assert set(foreign(other)) - set(foreign(edited)) == {"transcript.jsonl"}

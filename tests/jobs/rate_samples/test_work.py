@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, write_clip
+from jobs.files.output_marks import HUMAN_RATINGS
 from jobs.rate_samples.params import Params, Result
 from jobs.rate_samples.spec import KIND
 from jobs.rate_samples.work import JOURNAL, run
-from jobs.rating.human_ratings import HUMAN_RATINGS, HumanRating, append_durably
+from jobs.rating.human_ratings import HumanRating, append_durably
 from jobs.rating.scoring import AUTOMATIC_CAP
 from jobs.runner.worker.context import Cancelled, JobContext
 from tests.support.declared_outputs import list_undeclared

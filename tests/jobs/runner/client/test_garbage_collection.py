@@ -136,6 +136,22 @@ def test_a_collected_job_is_not_reused(runner: Runner, finished: Callable[..., s
     assert again.job.job_id != first.job_id
 
 
+def test_takes_that_a_person_has_rated_stay_with_what_was_said(
+    runner: Runner, home: Home, finished: Callable[..., str]
+) -> None:
+    old = finished(90)
+    takes = home.job(old) / "out" / "takes"
+    takes.mkdir()
+    for name in ("human_ratings.jsonl", "takes.jsonl", "001.wav"):
+        (takes / name).write_text(name)
+    (home.job(old) / "out" / "cache.bin").write_bytes(b"\0" * 9000)
+
+    runner.collect(older_than_s=DAY_S)
+
+    assert sorted(path.name for path in takes.iterdir()) == ["001.wav", "human_ratings.jsonl", "takes.jsonl"]
+    assert not (home.job(old) / "out" / "cache.bin").exists()
+
+
 def test_files_outside_the_home_and_behind_links_are_not_touched(
     runner: Runner, home: Home, tmp_path: Path, finished: Callable[..., str]
 ) -> None:

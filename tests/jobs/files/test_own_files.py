@@ -1,0 +1,81 @@
+"""What jobs have made is deleted, what anybody else has put beside it stays."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from jobs.files.atomic_io import replacing_folder
+from jobs.files.own_files import remove_own, walk_files
+
+OWN = ("config.json", "*.safetensors")
+
+
+def fill(folder: Path) -> Path:
+    """Make a folder of a job's files and a person's, one of each in a folder within, and a link of the person's."""
+    for name in ("config.json", "inner/model.safetensors", "notes.txt", "inner/mine.wav"):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    (folder / "link").symlink_to("nowhere")
+    return folder
+
+
+def listed(folder: Path) -> list[str]:
+    """Names of all files below a folder."""
+    return sorted(path.relative_to(folder).as_posix() for path in walk_files(folder))
+
+
+def test_only_own_files_are_deleted_and_folders_without_others(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "voice")
+    (folder / "codec").mkdir()
+    (folder / "codec" / "config.json").write_text("{}")
+
+    remove_own(folder, OWN)
+
+    assert listed(folder) == ["inner/mine.wav", "link", "notes.txt"]
+    assert not (folder / "codec").exists()
+    remove_own(folder, ("*",))
+    assert not folder.exists()
+    remove_own(folder, OWN)  # missing is fine
+
+
+def test_a_link_is_deleted_and_not_what_it_leads_to(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "elsewhere")
+    (tmp_path / "voice").symlink_to(folder)
+
+    remove_own(tmp_path / "voice", OWN)
+
+    assert not (tmp_path / "voice").is_symlink()
+    assert len(listed(folder)) == 5
+
+
+def test_a_replaced_folder_keeps_what_is_not_its_own(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "voice")
+    with replacing_folder(folder, OWN) as new:
+        (new / "config.json").write_text("new")
+        (new / "notes.txt").write_text("of the job this time")
+
+    assert listed(folder) == ["config.json", "inner/mine.wav", "link", "notes.txt"]
+    assert (folder / "config.json").read_text() == "new"
+    assert (folder / "notes.txt").read_text() == "of the job this time"
+    assert (folder / "inner" / "mine.wav").read_text() == "inner/mine.wav"
+    assert os.readlink(folder / "link") == "nowhere"  # noqa: PTH115 (text of the link)
+    assert os.listdir(tmp_path) == ["voice"]  # noqa: PTH208 (names)
+
+
+def test_a_folder_of_any_depth_is_walked(tmp_path: Path) -> None:
+    deep = tmp_path / "deep"
+    deep.mkdir()
+    at = os.open(deep, os.O_DIRECTORY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=at)
+        inner = os.open("d", os.O_DIRECTORY, dir_fd=at)
+        os.close(at)
+        at = inner
+    os.close(os.open("leaf", os.O_CREAT | os.O_WRONLY, dir_fd=at))
+    os.close(at)
+
+    assert len(list(walk_files(deep))) == 1
+    remove_own(deep, ("*",))
+    assert not deep.exists()
