@@ -233,7 +233,8 @@ class SegmentTranscript:
         sentences = [
             SaidSentence(one.segment.text, (), self.origin, one.span.start_s, one.span.end_s) for one in placed
         ]
-        return Candidates(kept, rejected, speech, sentences)
+        late = (placed[0].late_s, len(placed)) if placed and placed[0].late_s else None
+        return Candidates(kept, rejected, speech, sentences, late)
 
     def begin(self, unit: WorkUnit) -> None:
         """Switch to the segments of the unit's recording."""
