@@ -30,6 +30,17 @@ class ModelMark:
 
 
 @dataclass(frozen=True)
+class ArgumentsMark:
+    """Arguments of another tool: its paths and models in them are held to the same rules as in its own call.
+
+    Attributes:
+        model: of those arguments.
+    """
+
+    model: type[BaseModel]
+
+
+@dataclass(frozen=True)
 class UntrustedMark:
     """A text of an answer that holds words of strangers: a title, a name from a manifest, a file's text."""
 
@@ -101,6 +112,11 @@ def find_mark(field: FieldInfo) -> PathMark | ModelMark | None:
     """Return the mark of a field, also inside ``... | None`` and ``list[...]``."""
     found = _marks_in([*field.metadata, field.annotation])
     return next((mark for mark in found if not isinstance(mark, UntrustedMark)), None)
+
+
+def find_arguments(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the model of another tool's arguments that a field holds."""
+    return next((mark.model for mark in field.metadata if isinstance(mark, ArgumentsMark)), None)
 
 
 def is_untrusted(field: FieldInfo) -> bool:

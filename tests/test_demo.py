@@ -23,6 +23,7 @@ def demo(home: Path) -> tuple[int, dict[str, Any], str]:
         env=environment,
         check=False,
     )
+    assert answer.stdout, answer.stderr[-3000:]
     return answer.returncode, json.loads(answer.stdout), answer.stderr
 
 

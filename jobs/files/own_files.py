@@ -1,7 +1,7 @@
 """Deletion of what a job has made in a folder, file by file: what anybody else has put there stays. stdlib only.
 
-A job's output is a folder where people keep notes and recordings too. It is ours as a whole only where nobody else
-can have written: what a job makes there is known by the names of its files.
+A job's output is a folder where people keep notes and recordings too. What a job makes there is known by
+the names of its files.
 """
 
 import fnmatch

@@ -1,11 +1,21 @@
 """Parameters and result of ``refine_voice``: the best voice of several rounds of training."""
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationError
 
 from jobs.errors import UserError
-from jobs.param_types import CodedManifest, ConfigPath, ModelRef, OutputPath, Strict, Value, first_fault, rare
+from jobs.param_types import (
+    ArgumentsMark,
+    CodedManifest,
+    ConfigPath,
+    ModelRef,
+    OutputPath,
+    Strict,
+    Value,
+    first_fault,
+    rare,
+)
 from jobs.qwen.model_info import check_instruct
 from jobs.settings import Settings
 from jobs.synthesize.params import EVALUATION_TEXTS, Instruct, SpokenText
@@ -54,7 +64,9 @@ class Params(Strict):
         default=list(EVALUATION_TEXTS), min_length=1, max_length=50, description="Spoken and rated in every round."
     )
     instruct: Instruct | None = rare(None, description="How the texts are spoken, as in synthesize.")
-    training: dict[str, Value] = Field(default_factory=dict, description="Other arguments of start_training.")
+    training: Annotated[dict[str, Value], ArgumentsMark(Training)] = Field(
+        default_factory=dict, description="Other arguments of start_training."
+    )
     gpu_memory_gb: float | None = CARD_MEMORY
     hyperparams: ConfigPath | None = rare(None, description="best_config.json of tune_hparams.")
     run_hyperparameter_search: bool = rare(False, description="tune_hparams first.")

@@ -36,6 +36,14 @@ CARD_MEMORY: Any = rare(
 )
 """Field of the same name and meaning in every tool that plans a training."""
 
+# Parameters that a file must not set: they define the run, and a file that is passed on must not change its paths.
+NOT_FOR_A_FILE = frozenset(
+    {"manifest", "base_model", "out_dir", "hyperparams", "references", "resume", "rights", "gpu_memory_gb", "extend"}
+    | {"encoder_from", "log_to", "n_processes", "fsdp"}
+)
+ADAPTED_LAYERS = ("attention", "talker", "all")
+"""What a file may choose as ``lora_targets``: a regular expression of a stranger's may never come to an end."""
+
 
 class Params(Strict):
     """Parameters of ``start_training``."""
@@ -215,6 +223,11 @@ class Params(Strict):
         if self.method == "lora" and self.freeze not in (None, "none"):
             raise ValueError("freeze is for method=full; lora_targets selects the layers with adapters")
         return self
+
+
+def may_be_in_a_file(name: str, value: Any) -> bool:
+    """Return whether a file may set an argument of ``start_training`` to a value."""
+    return name not in NOT_FOR_A_FILE and (name != "lora_targets" or value in ADAPTED_LAYERS)
 
 
 class KeptExport(Strict):

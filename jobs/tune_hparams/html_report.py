@@ -12,6 +12,7 @@ from jobs.files.folders import make_folder
 from jobs.param_types import Value
 from jobs.reports import embed_picture
 from jobs.reports import write_page as render_page
+from jobs.training.params import may_be_in_a_file
 from jobs.tune_hparams.objective import FORMULA, RULE, SAME_SCORE, SCORE
 from jobs.tune_hparams.params import Params, point_values
 from jobs.tune_hparams.plots import TITLES, compute_importances
@@ -36,7 +37,9 @@ def write_best_config(path: Path, params: Params, study: Study) -> None:
     write_json(
         path,
         {
-            "hyperparameters": training_settings(params, best),
+            "hyperparameters": {
+                name: value for name, value in training_settings(params, best).items() if may_be_in_a_file(name, value)
+            },
             "validation_loss": values.loss,
             **audio,
             "objective": params.objective,

@@ -1,12 +1,12 @@
 """Parameters and result of ``tune_hparams``: the best settings of a search."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from jobs.errors import UserError
-from jobs.param_types import CodedManifest, ModelRef, OutputPath, Strict, Value, rare
+from jobs.param_types import ArgumentsMark, CodedManifest, ModelRef, OutputPath, Strict, Value, rare
 from jobs.qwen.model_info import check_instruct
 from jobs.synthesize.params import Instruct, SpokenText
 from jobs.training.params import CARD_MEMORY, DEFAULT_BASE
@@ -31,7 +31,9 @@ class Params(Strict):
     parallel: int = rare(1, ge=1, le=64, description="Trials at once, where there are as many GPUs.")
     space: Preset | None = Field(None, description="Preset of the search space. Default: by method.")
     ranges: list[Range] = rare(default_factory=list, description="Search these instead.")
-    training: dict[str, Value] = Field(default_factory=dict, description="start_training's arguments for all trials.")
+    training: Annotated[dict[str, Value], ArgumentsMark(Training)] = Field(
+        default_factory=dict, description="start_training's arguments for all trials."
+    )
     gpu_memory_gb: float | None = CARD_MEMORY
     first: list[dict[str, Value]] = rare(
         default_factory=list, description="Points to try first; source: the origin of a point."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.errors import UserError
 from jobs.runner.call_text import call_text
 from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
+from jobs.training.params import may_be_in_a_file
 from jobs.tune_hparams.params import Params, Result, ToolArguments, check
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ def next_step(record: JobRecord, _: Runner) -> str:
         "base_model": record.params["base_model"],
         "hyperparams": result.get("best_config", ""),
     }
+    training = record.params.get("training") or {}
+    call |= {name: value for name, value in training.items() if not may_be_in_a_file(name, value)}
     card = record.params.get("gpu_memory_gb")
     call |= {"gpu_memory_gb": card} if card else {}
     return f"Call {call_text('start_training', call)}; then synthesize and rate_samples."

@@ -26,7 +26,6 @@ from jobs.runner.worker.context import JobContext
 from jobs.synthesize.params import EVALUATION_TEXTS
 from jobs.synthesize.params import Params as Synthesize
 from jobs.synthesize.spec import KIND as SYNTHESIZE
-from jobs.training.extension import STATE_FILES
 from jobs.training.spec import KIND as TRAINING
 from jobs.tune_hparams.objective import score_takes
 from jobs.tune_hparams.params import Params, build_trial_training
@@ -36,7 +35,7 @@ from jobs.tune_hparams.study import Study, TrialOutcome
 MEMORY_CODES = frozenset({"cuda_oom", "memory_too_small"})
 METRIC = "validation_loss"
 WEIGHT_FOLDERS = ("voice", "voice-last", "voice-ema", "adapter", "checkpoints")
-WEIGHT_FILES = (*EXPORTED_FILES, *STATE_FILES)
+WEIGHT_FILES = (*EXPORTED_FILES, "*.pt")
 TAKES = "takes"
 # Words of texts with fewer than 6 words are not rated; longer texts cost time without further information.
 MIN_WORDS, MAX_WORDS = 6, 30

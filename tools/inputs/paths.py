@@ -17,7 +17,7 @@ from jobs.errors import UserError
 from jobs.files.reading import refuse_special
 from jobs.files.user_folder import expand_user
 from jobs.installation import FILES, IS_CHECKOUT
-from jobs.param_types import ModelMark, PathMark, find_mark
+from jobs.param_types import ModelMark, PathMark, find_arguments, find_mark
 from jobs.runner.client.runner import Runner
 from jobs.runner.paths import is_job_id
 from jobs.settings import PROJECT_ROOT, Settings
@@ -253,10 +253,28 @@ def _map_marked(args: ModelT, change: Callable[[str, PathMark | ModelMark, str],
     changed: dict[str, Any] = {}
     for name, field in type(args).model_fields.items():
         value = getattr(args, name)
-        mapped = _map_value(value, find_mark(field), change, prefix + name)
+        if (model := find_arguments(field)) is not None:
+            mapped = _map_arguments(value, model, change, f"{prefix}{name}.")
+        else:
+            mapped = _map_value(value, find_mark(field), change, prefix + name)
         if mapped is not value:
             changed[name] = mapped
     return args.model_copy(update=changed) if changed else args
+
+
+def _map_arguments(
+    values: dict[str, Any],
+    model: type[BaseModel],
+    change: Callable[[str, PathMark | ModelMark, str], str],
+    prefix: str,
+) -> dict[str, Any]:
+    """Map the marked values among another tool's arguments; its own check finds those that it does not know."""
+    fields = model.model_fields
+    mapped = {
+        name: _map_value(value, find_mark(fields[name]), change, prefix + name) if name in fields else value
+        for name, value in values.items()
+    }
+    return values if mapped == values else mapped
 
 
 def _map_value(

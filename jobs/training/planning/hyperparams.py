@@ -10,14 +10,10 @@ from jobs.errors import UserError
 from jobs.files.json_documents import parse_json
 from jobs.files.reading import read_bytes
 from jobs.param_types import MAX_NAMED, first_fault
-from jobs.training.params import Params
+from jobs.training.params import Params, may_be_in_a_file
 
 KEY = "hyperparameters"
 LARGEST_BYTES = 1_000_000
-# Parameters that a file must not set: they define the run, and a file that is passed on must not change its paths.
-NOT_FOR_A_FILE = frozenset(
-    {"manifest", "base_model", "out_dir", "hyperparams", "references", "resume", "rights", "gpu_memory_gb", "extend"}
-)
 
 
 def read_hyperparams(path: Path, given: Collection[str] = ()) -> dict[str, Any]:
@@ -36,7 +32,8 @@ def read_hyperparams(path: Path, given: Collection[str] = ()) -> dict[str, Any]:
     values = read.get(KEY, read) if isinstance(read, dict) else None
     if not isinstance(values, dict) or not values:
         raise _invalid(f"{path} is not an object of settings")
-    unknown = sorted(set(values) - (set(Params.model_fields) - NOT_FOR_A_FILE))
+    known = {name for name, value in values.items() if name in Params.model_fields and may_be_in_a_file(name, value)}
+    unknown = sorted(set(values) - known)
     if unknown:
         raise _invalid(f"{path}: {', '.join(name[:MAX_NAMED] for name in unknown[:5])} cannot be set by a file")
     try:

@@ -11,11 +11,14 @@ from pydantic import Field
 
 from jobs.errors import UserError
 from jobs.param_types import IngestedManifest, InputPath, ModelRef, OutputPath, Strict
+from jobs.refine_voice.spec import KIND as REFINING
 from jobs.runner import artifacts
 from jobs.runner.client.runner import Runner
+from jobs.runner.job_kind import JobKind
 from jobs.runner.paths import Home
 from jobs.runner.store import Store
 from jobs.settings import PROJECT_ROOT, Settings
+from jobs.tune_hparams.spec import KIND as TUNING
 from tools.inputs import paths
 from tools.inputs.paths import marked_paths, resolve_paths
 
@@ -67,6 +70,34 @@ def test_relative_paths_are_the_callers_wherever_they_stand(settings: Settings, 
     assert done.out == str(work / "e" / "f")
     assert done.inner[0].audio == str(work / "g.wav")
     assert done.plain == "../not/a/path"
+
+
+@pytest.mark.parametrize("kind", [TUNING, REFINING], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("name", ["hyperparams", "encoder_from", "extend", "out_dir"])
+def test_paths_among_the_arguments_of_a_training_are_held_to_the_roots(
+    settings: Settings, work: Path, tmp_path: Path, kind: JobKind, name: str
+) -> None:
+    (coded := work / "train_manifest_qwen3.jsonl").write_text("")
+    (tmp_path / "outside").mkdir()
+    outside = tmp_path / "outside" / "settings.json"
+    outside.write_text('{"key": 1}')
+    args = kind.params.model_construct(manifest=str(coded), base_model="toy", training={name: str(outside), "lr": 1e-5})
+
+    refusal = refusal_of(args, settings)
+
+    assert refusal.code == "path_outside_roots"
+    assert f"training.{name}" in refusal.message
+
+
+def test_a_path_among_the_arguments_of_a_training_is_the_callers(settings: Settings, work: Path) -> None:
+    (coded := work / "train_manifest_qwen3.jsonl").write_text("")
+    (work / "best.json").write_text("{}")
+    training = {"hyperparams": "best.json", "lr": 1e-5, "unknown": "a/b"}
+    args = TUNING.params.model_construct(manifest=str(coded), base_model="toy", training=training)
+
+    found = resolve_paths(args, settings, Runner(settings)).training
+
+    assert found == training | {"hyperparams": str(work / "best.json")}
 
 
 def test_every_marked_field_is_known_by_name() -> None:

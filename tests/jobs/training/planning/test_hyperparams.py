@@ -57,6 +57,23 @@ def test_a_file_that_is_none_says_what_is_wrong(tmp_path: Path, content: Any, me
     assert refused.value.code == "hyperparams_invalid"
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("encoder_from", "stranger/model"), ("log_to", ["wandb"]), ("n_processes", 64), ("lora_targets", "(a+)+#"),
+     ("out_dir", "/home"), ("references", ["a.wav"]), ("extend", "voice")],
+)  # fmt: skip
+def test_a_file_chooses_no_model_path_service_or_pattern(tmp_path: Path, name: str, value: Any) -> None:
+    path = tmp_path / "best_config.json"
+    path.write_text(json.dumps({"lr": 1e-5, name: value}))
+
+    with pytest.raises(UserError, match=f"{name} cannot be set by a file") as refused:
+        read_hyperparams(path)
+
+    assert refused.value.code == "hyperparams_invalid"
+    path.write_text(json.dumps({"lora_targets": "all"}))
+    assert read_hyperparams(path) == {"lora_targets": "all"}
+
+
 def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nothing\.json"):
         read_hyperparams(tmp_path / "nothing.json")
