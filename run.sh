@@ -242,6 +242,15 @@ site() {
   esac
 }
 
+# Asked before the environment is made: a machine without a GPU need not download it for this.
+gpu_or_die() {
+  case " $* " in *" --device cpu "* | *" --device=cpu "* | *" -h "* | *" --help "*) return 0 ;; esac
+  command -v nvidia-smi >/dev/null 2>&1 || [ -e /dev/kfd ] || die "bench gpu: no GPU can be measured here, there is no nvidia-smi.
+In a container, start it with its GPUs (docker run --gpus all). What a CPU can measure:
+  ./run.sh bench gpu --device cpu --tiny                     every part, small, in about 3 minutes
+  ./run.sh bench gpu --device cpu --only codes --minutes 5   one part in full size" 2
+}
+
 command="${1:---help}"
 [ $# -gt 0 ] && shift
 case "$command ${1:-}" in
@@ -258,7 +267,7 @@ case "$command" in
   check) check "$@" ;;
   site) site "$@" ;;
   demo) case " $* " in *" -h "*|*" --help "*) setup server ;; *) setup all ;; esac; in_environment server -m server.demo "$@" ;;
-  bench) module="$(bench_module "${1:-}")"; setup dev; shift; in_environment dev -m "$module" "$@" ;;
+  bench) module="$(bench_module "${1:-}")"; [ "$module" != bench.gpu.gpu ] || gpu_or_die "$@"; setup dev; shift; in_environment dev -m "$module" "$@" ;;
   doctor) setup server; in_environment server -m jobs.environments.doctor "$@" ;;
   # A client waits only seconds for its server: nothing heavy is made here, a job says what it misses.
   mcp) setup server; in_environment server -m server.cli mcp "$@" ;;

@@ -17,9 +17,11 @@ import torch
 from bench.gpu.support.case import Case, Outcome, Setting, judge, left_out
 from bench.support.train_step import SIZES, config_of, made_up_clips, random_model
 from jobs.codec_format import N_CODEBOOKS
+from jobs.qwen.precision import Precision
 from jobs.qwen.train.fused_layers import fuse_layers
 from jobs.qwen.train.loss import loss_sums, predict, total_loss
 from jobs.qwen.train.sequence_layout import ControlIds, Example, collate
+from jobs.training.run.forward import Forward
 
 N_FRAMES = 25
 WEIGHT_STD = 0.05  # with 0.02, the usual one, random models repeat one code
@@ -28,6 +30,7 @@ FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 # Share of a logit's size that rounding may move it, summed over the layers: float32 has 24 bits, bfloat16 8.
 TOLERANCE = {"float32": 1e-4, "bfloat16": 0.1}
 LOSS_TOLERANCE, GRADIENT_TOLERANCE = 1e-3, 1e-3
+HALF_LOSS_TOLERANCE = 0.01  # of the loss
 
 
 def cases(setting: Setting) -> Iterator[Case]:
@@ -38,6 +41,7 @@ def cases(setting: Setting) -> Iterator[Case]:
                 name = f"{size} {number_format} {attention}"
                 yield Case(name, partial(_agreement, setting, size, number_format, attention))
     yield Case("loss and gradients beside float64 on the CPU", partial(_same_gradients, setting))
+    yield Case("loss in bfloat16 beside float32 on the CPU", partial(_same_loss_in_half, setting))
 
 
 def _model(setting: Setting, size: str, dtype: torch.dtype, attention: str = "sdpa") -> Any:
@@ -140,4 +144,25 @@ def _same_gradients(setting: Setting) -> Outcome:
         f"The loss differs by {abs(loss - reference):.1e}, the gradient by {apart:.1e} of its length.",
         loss=round(loss, 6), reference=round(reference, 6), tolerance=LOSS_TOLERANCE,
         gradient_apart=apart, gradient_tolerance=GRADIENT_TOLERANCE,
+    )  # fmt: skip
+
+
+def _same_loss_in_half(setting: Setting) -> Outcome:
+    """Loss as full training computes it, with float32 weights and autocast, beside float32 on the CPU."""
+    size = "tiny" if setting.tiny else "60m"
+    found = []
+    for device, number_format in ((setting.device, "bfloat16"), ("cpu", "float32")):
+        model = _model(setting, size, torch.float32).to(device)
+        fuse_layers(model)
+        ids = ControlIds.from_config(model.config)
+        batch = collate(made_up_clips(SIZES[size], 2, (2.0, 4.0)), ids).to(device)
+        with torch.no_grad():
+            sums = Forward(model, ids, device, Precision(number_format, "measured")).losses(batch)
+        n_predictor = batch.n_frames * (N_CODEBOOKS - 1)
+        total = total_loss(sums, n_talker=batch.n_labels, n_predictor=n_predictor, code_predictor_weight=1.0)
+        found.append(float(total))
+    apart = abs(found[0] - found[1]) / found[1]
+    return judge(
+        apart <= HALF_LOSS_TOLERANCE, f"The loss differs by {apart:.2%}.", loss=round(found[0], 5),
+        reference=round(found[1], 5), tolerance=HALF_LOSS_TOLERANCE,
     )  # fmt: skip

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+import resource
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from bench.support.memory import peak_rss_mb
+from jobs.runner.machine.preflight import memory_of_machine
 
 
 @dataclass
@@ -25,6 +27,7 @@ class MemoryPeak:
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
             self.before = peak_rss_mb() * 2.0**20
         else:
+            torch.cuda.init()  # or the first reset of a process is refused
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats(self.device)
 
@@ -39,8 +42,20 @@ class MemoryPeak:
         return self.allocated() - self.before
 
     def used(self) -> float:
-        """Return what the process takes of the device: context and gaps between tensors included."""
+        """Return what all programs take of the device: context and gaps between tensors included."""
         if self.device == "cpu":
             return self.allocated()
         free, total = torch.cuda.mem_get_info(self.device)
         return float(total - free)
+
+
+def free_memory(device: str) -> float:
+    """Return what this process could take of the device, what it holds already included, in bytes."""
+    if device == "cpu":
+        machine = memory_of_machine()
+        own = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+        return machine.available_mb * 1e6 + own if machine is not None else float("inf")
+    gc.collect()
+    torch.cuda.empty_cache()
+    free, _ = torch.cuda.mem_get_info(device)
+    return float(free + torch.cuda.memory_reserved(device))

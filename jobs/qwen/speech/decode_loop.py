@@ -86,6 +86,11 @@ class DecodeLoop:
         """Number of takes that are being decoded."""
         return sum(slot is not None for slot in self.slots)
 
+    @property
+    def is_recorded(self) -> bool:
+        """True where the last frame was a recording's."""
+        return self._recording is not None
+
     @torch.inference_mode()
     def admit(self, request: TakeRequest) -> Slot:
         """Read a take's prompt into a free slot, and return the slot."""
