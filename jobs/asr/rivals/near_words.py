@@ -22,11 +22,7 @@ N_COMMON = 15_000
 MOST_RIVALS = 10  # of a word
 LONG_WORD = 5  # sounds; two of them may differ, in a shorter word one
 # Small words take each other's place, are left out, and are added, without a change in what a sentence is about.
-_SMALL = """
-    a an the and or but if in on of to at by for from with as is are was were be been has had have do did that this
-    these those it we they them their there its not no so then than may might can could will would shall should must
-    which who when where what all any some"""
-SMALL = frozenset(re.findall(r"\w+", _SMALL))
+SMALL = frozenset(Path(__file__).with_name("small_words.txt").read_text(encoding="utf-8").split())
 _PHONES = """
     AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH"""
 _ORDER = {phone: number for number, phone in enumerate(re.findall(r"\w+", _PHONES))}
