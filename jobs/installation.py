@@ -17,8 +17,16 @@ SHARE = Path("share") / "tts-train"
 
 
 def find_files(code: Path) -> Path:
-    """Return the folder of ``run.sh``, ``SKILL.md``, ``references`` and ``samples`` of the code in a folder."""
-    places = (code, *(parent / SHARE for parent in code.parents))
+    """Return the folder of ``run.sh``, ``SKILL.md``, ``references`` and ``samples`` of the code in a folder.
+
+    It is the code's own, of ``pip --target`` below it, or that of the ``lib`` that the code is installed in; a folder
+    further up is another user's, perhaps.
+    """
+    places = [code, code / SHARE]
+    python = code if code.name == "python" else code.parent
+    is_installed = code.name in ("site-packages", "dist-packages", "python") and python.name.startswith("python")
+    if is_installed and python.parent.name in ("lib", "lib64"):
+        places.append(python.parent.parent / SHARE)
     return next((place for place in places if (place / "run.sh").is_file()), code)
 
 

@@ -18,6 +18,7 @@ from jobs import installation
 from jobs.errors import UserError
 from jobs.files.user_folder import expand_user
 from jobs.trust import owners
+from jobs.trust.roots import list_folders, read_folders
 from jobs.trust.wide_folders import is_too_wide
 from jobs.variables import is_secret, is_shared
 
@@ -72,8 +73,8 @@ class Settings:
         home: job store, job folders, default outputs, toy models. ``TTS_TRAIN_HOME``, else ``<project>/var``.
         envs: folder of the locked environments. ``TTS_TRAIN_ENVS``, else ``<project>/.envs``.
         roots: folders that tools may read and write; relative paths start from the first. ``TTS_TRAIN_ROOTS``
-            (separated by ``:``) and the list ``roots`` of ``config.toml`` add to the project, ``home``, and the working
-            directory unless it is too wide (``jobs.trust.wide_folders``).
+            (separated by ``:``, or a JSON list) and ``roots`` of ``config.toml`` add to the project, ``home``, and the
+            working directory unless it is too wide (``jobs.trust.wide_folders``).
         gpu_slots: GPU jobs at a time; None: as many as the driver shows GPUs, at least 1. ``TTS_TRAIN_GPU_SLOTS``
             (a number or ``auto``) or ``gpu_slots``.
         cpu_slots: CPU jobs at a time. ``TTS_TRAIN_CPU_SLOTS`` or ``cpu_slots``, else 1.
@@ -139,10 +140,9 @@ class Settings:
         data = installation.data_folder(env)
         home = (base / expand_user(env.get("TTS_TRAIN_HOME") or data / "var")).resolve()
         defaults = read_defaults(home)
-        more = f"{env.get('TTS_TRAIN_ROOTS', '')}:{defaults.get('TTS_TRAIN_ROOTS', '')}".split(":")
-        own = PROJECT_ROOT if installation.IS_CHECKOUT else installation.FILES
-        named = [expand_user(root).resolve() for root in more if root]
-        roots = [own, home, *named]
+        given = (values.get("TTS_TRAIN_ROOTS", "") for values in (env, defaults))
+        named = [root.resolve() for text in given for root in read_folders(text)]
+        roots = [installation.FILES, home, *named]
         if is_at_the_shell and "TTS_TRAIN_ROOTS" not in env:
             roots = [Path("/")]
         elif not is_at_the_shell and is_too_wide(base) and not any(base.is_relative_to(root) for root in named):
@@ -223,7 +223,7 @@ class Settings:
                 "TTS_TRAIN_HOME": str(self.home),
                 "TTS_TRAIN_ENVS": str(self.envs),
                 "TTS_TRAIN_CWD": str(self.roots[0] if self.roots else PROJECT_ROOT),
-                "TTS_TRAIN_ROOTS": ":".join(str(root) for root in self.roots),
+                "TTS_TRAIN_ROOTS": list_folders(self.roots),
                 "TTS_TRAIN_GPU_SLOTS": "auto" if self.gpu_slots is None else str(self.gpu_slots),
                 "TTS_TRAIN_CPU_SLOTS": str(self.cpu_slots),
                 "TTS_TRAIN_CHECK_GPU_FREE": str(int(self.check_gpu_free)),

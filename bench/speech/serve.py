@@ -44,16 +44,20 @@ WARM_UP = 0.2
 WORDS = ("the", "evening", "train", "was", "late", "so", "we", "walked", "home", "along", "a", "river", "and", "saw")
 FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 ROUTE = "/v1/audio/speech"
+LONGEST_END = 500  # bytes of the last event
 JOB = "serve_voice-20260101-000000-0001"
+PLAIN = {"response_format": "pcm", "stream_format": "audio", "speed": 1.0}
 STARTS = """
 import sys, time
 from pathlib import Path
 began = time.perf_counter()
+from jobs.qwen.model_stamps import hash_stamps, read_stamps
 from jobs.speech_host.client import speak
 from jobs.synthesize import work
 from jobs.speech_host.protocol import Sampling, TakesRequest
 imported = time.perf_counter()
-request = TakesRequest(folder=sys.argv[2], speaker="nora", language="auto", sampling=Sampling(),
+stamps = hash_stamps(read_stamps(Path(sys.argv[2])))
+request = TakesRequest(folder=sys.argv[2], stamps=stamps, speaker="nora", language="auto", sampling=Sampling(),
     takes=[{"text": "Yes.", "seed": 1, "max_seconds": 0.08}], missing=[0])
 (number, speech), = speak(Path(sys.argv[1]), request, lambda: None)
 print(imported - began, time.perf_counter() - imported)
@@ -139,17 +143,21 @@ def ask(seed: int, **changes: object) -> dict[str, Any]:
     rng = random.Random(seed)
     text = " ".join(rng.choice(WORDS) for _ in range(rng.randint(3, 12)))
     given = {"model": "birds", "voice": "nora", "input": text, "seed": seed, "max_seconds": rng.uniform(0.5, 3)}
-    return {**given, "response_format": rng.choice(FORMATS), **changes}
+    given |= {"response_format": rng.choice(FORMATS), "stream_format": rng.choice(("audio", "audio", "sse"))}
+    return {**given, "speed": rng.choice((1.0, 1.0, 0.8, 1.5)), **changes}
 
 
 def read(client: httpx.Client, seen: Seen, kind: str, body: dict[str, Any], most_parts: int = 10**6) -> int:
     """Ask and read the sound, or a part of it."""
     began = time.perf_counter()
     with client.stream("POST", ROUTE, json=body) as answer:
-        first_s = None
-        for _ in itertools.islice(answer.iter_raw(), most_parts):
+        first_s, last = None, b""
+        for part in itertools.islice(answer.iter_raw(), most_parts):
             first_s = first_s or time.perf_counter() - began
+            last = (last + part)[-LONGEST_END:]
         status = answer.status_code
+    if status == 200 and kind == "whole" and body["stream_format"] == "sse" and b"speech.audio.done" not in last:
+        kind = "cut off"
     if status == 200 and kind == "whole":
         with seen.lock:
             seen.first_s.append(first_s or 0)
@@ -245,10 +253,10 @@ def main() -> int:
             with served.client() as client:
                 for seed in range(20):
                     before_s = served.cpu_s()
-                    with client.stream("POST", ROUTE, json=ask(seed, response_format="pcm")) as answer:
+                    with client.stream("POST", ROUTE, json=ask(seed, **PLAIN)) as answer:
                         next(answer.iter_raw())
                         cpu_s.append(served.cpu_s() - before_s)
-                    read(client, alone, "whole", ask(seed, response_format="pcm"))
+                    read(client, alone, "whole", ask(seed, **PLAIN))
             starts = job_starts(served, voice)
             found = load(served, options.minutes, options.clients)
         finally:

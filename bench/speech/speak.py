@@ -2,12 +2,15 @@
 
     ./run.sh bench speak                        the toy, then the size of the released 0.6B (random weights, 10 GB)
     ./run.sh bench speak --size 0.6b --frames 40 --batches 1 8 16
-    ./run.sh bench speak --device cuda --size 1.7b --batches 1 8 32
+    ./run.sh bench speak --device cuda --size 1.7b --batches 1 8 32 --faster VENV/bin/python
 
 Stock's ``generate_custom_voice`` and our loop speak the same texts with the same seeds in turns, in one process with
 one thread. The figures are frames a CPU second (on a GPU: a second), with prompt and the toy's codec. The first text's
 samples are compared. Operations are counted by the profiler: those that compute, views not counted. One JSON object a
-line; the exit status is 1 where a goal is missed.
+line; the exit status is 1 where a goal is missed. ``--faster`` names the Python of an environment with faster-qwen3-tts
+0.3.2, which is no part of this project's (``uv pip install faster-qwen3-tts==0.3.2 qwen-tts==0.1.1``): the same weights
+and text are spoken there too. It needs CUDA; on a CPU only its calls are checked. ``--compile``
+compares the loop with one whose frame is compiled by ``torch.compile`` instead: compiling takes minutes.
 """
 
 from __future__ import annotations
@@ -27,6 +30,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from bench.support.compiled_frame import compare
+from bench.support.faster_qwen3 import measure_faster, write_weights
 from bench.support.memory import peak_rss_mb
 from bench.support.operations import count_operations
 from bench.support.train_step import SIZES, config_of, random_model
@@ -47,6 +52,8 @@ MOST_OPERATIONS = 0.5  # of stock's
 MOST_WAITS = 1  # a frame
 STREAM_S = 10
 MOST_FIRST_SHARE = 0.25  # of the time of the whole stream
+# on a GPU: real time of several takes, and speed of one as a multiple of that of faster-qwen3-tts (issue 19)
+LEAST_REAL_TIME, LEAST_TIMES_FASTER = 15.0, 1.0
 WORDS = ("the", "evening", "train", "was", "late", "so", "we", "walked", "home", "along", "a", "river", "and", "saw")
 
 Take = tuple[str, Decoding]
@@ -61,6 +68,7 @@ def make_voice(size: str, device: str, folder: Path) -> Synthesizer:
     config = config_of(SIZES[size], {token: toy[f"{name}_token_id"] for token, name in names.items()})
     config |= {"tts_model_type": "custom_voice", "tts_model_size": "1b7"}
     config["talker_config"] |= {"spk_id": {"fox": 2900}, "spk_is_dialect": {"fox": False}}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     dtype = torch_dtype(synthesis_precision(describe_device(device)))
     torch.manual_seed(0)
     model = random_model(config, device, dtype).eval()
@@ -143,9 +151,32 @@ def operations(voice: Synthesizer) -> dict[str, Any]:
     return {"operations_a_frame": found}
 
 
+def beside_faster(
+    voice: Synthesizer, python: Path, folder: Path, device: str, n_frames: int, rounds: int, ours_: dict[str, Any]
+) -> dict[str, Any]:
+    """Figures of faster-qwen3-tts with the same weights and text, and our speed with one text as a multiple of its."""
+    model = voice.upstream.model
+    write_weights(model, folder)
+    found = measure_faster(
+        python, folder, [make_takes(1, 1)[0][0]], device=device, dtype=str(model.dtype).removeprefix("torch."),
+        n_frames=n_frames, stream_frames=round(STREAM_S * FRAMES_PER_SECOND), rounds=rounds,
+    )  # fmt: skip
+    times = {}
+    if "frames_per_s" in found:
+        times = {"times_faster": round(ours_["frames_per_s"]["ours_1"] / found["frames_per_s"], 2)}
+    return {"faster_qwen3_tts": found} | times
+
+
 def missed(size: str, figures: dict[str, Any]) -> list[str]:
-    """Name the goals that figures miss."""
+    """Name the goals that figures miss: on a GPU those of a GPU."""
     found = []
+    if figures["device"] != "cpu":
+        real_time = max(figures["real_time"].values())
+        if real_time < LEAST_REAL_TIME:
+            found.append(f"{real_time} times real time, not {LEAST_REAL_TIME:g}")
+        if figures.get("times_faster", LEAST_TIMES_FASTER) < LEAST_TIMES_FASTER:
+            found.append("one text is slower than by faster-qwen3-tts")
+        return found
     for n, times in figures["times_stock"].items():
         if times < GOALS.get((size, n), 0):
             found.append(f"{times} times stock with {n} at once, not {GOALS[size, n]}")
@@ -161,19 +192,35 @@ def missed(size: str, figures: dict[str, Any]) -> list[str]:
     return found
 
 
-def measure(size: str, device: str, n_frames: int, batches: Sequence[int], rounds: int) -> list[str]:
+def measure(
+    size: str, device: str, n_frames: int, batches: Sequence[int], rounds: int, faster: Path | None = None
+) -> list[str]:
     """Print the figures of a size and return the goals that they miss."""
     with tempfile.TemporaryDirectory() as name:
         voice = make_voice(size, device, Path(name))
         figures = {"size": size, "device": device, "threads": torch.get_num_threads()}
         figures |= speed(voice, device, n_frames, batches, rounds) | operations(voice) | first_audio(voice, device)
+        if faster is not None:
+            figures |= beside_faster(voice, faster, Path(name), device, n_frames, rounds, figures)
     figures["peak_rss_mb"] = peak_rss_mb()
     if device != "cpu":
         figures["peak_gpu_mb"] = round(torch.cuda.max_memory_allocated() / 1e6)
-    found = missed(size, figures) if device == "cpu" else []
+        figures["real_time"] = {
+            name: round(rate / FRAMES_PER_SECOND, 2) for name, rate in figures["frames_per_s"].items()
+        }
+    found = missed(size, figures)
     figures["missed"] = found
     print(json.dumps(figures), flush=True)
     return found
+
+
+def print_compiled(size: str, device: str, n_frames: int, batches: Sequence[int]) -> None:
+    """Print frames a second with a compiled frame beside ours, for each batch."""
+    with tempfile.TemporaryDirectory() as name:
+        voice = make_voice(size, device, Path(name))
+        for n in batches:
+            found = compare(voice, make_takes(n, n_frames), partial(clock, device))
+            print(json.dumps({"size": size, "device": device, "takes": n, **found}), flush=True)
 
 
 def main() -> None:
@@ -186,14 +233,22 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=40)
     parser.add_argument("--batches", type=int, nargs="+", default=(1, 8, 16))
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--compile", action="store_true", help="only compare with a frame of torch.compile")
+    parser.add_argument("--faster", type=Path, metavar="PYTHON", help="of an environment with faster-qwen3-tts")
     options = parser.parse_args()
     if options.size is None:
         parts = [("tiny", "3"), ("0.6b", "1")]
         command = [sys.executable, "-m", "bench.speech.speak", "--frames", str(options.frames)]
+        command += ["--compile"] if options.compile else []
+        command += ["--faster", str(options.faster)] if options.faster else []
         codes = [subprocess.run([*command, "--size", size, "--rounds", rounds]).returncode for size, rounds in parts]
         sys.exit(max(codes))
     torch.set_num_threads(1)
-    sys.exit(1 if measure(options.size, options.device, options.frames, options.batches, options.rounds) else 0)
+    if options.compile:
+        print_compiled(options.size, options.device, options.frames, options.batches)
+        return
+    found = measure(options.size, options.device, options.frames, options.batches, options.rounds, options.faster)
+    sys.exit(1 if found else 0)
 
 
 if __name__ == "__main__":

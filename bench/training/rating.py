@@ -33,7 +33,7 @@ from tests.support.damage.speech import (
     recordings,
 )
 from tests.support.damage.subtle import HELD_OUT as HELD_OUT_DAMAGE
-from tests.support.damage.subtle import SUBTLE_BOUND, TUNED, ChangedWord, change_words
+from tests.support.damage.subtle import SUBTLE_BOUND, TUNED, ChangedWord, change_words, paused
 
 WORD_SEED = {"tuned": 1, "held out": 2}
 WORD_FAULTS = frozenset({"word_skipped", "word_repeated", "word_added", "word_misread"})
@@ -59,6 +59,16 @@ def with_changed_words(clips: Sequence[Spoken]) -> dict[str, list[ChangedWord]]:
         f"one word {'repeated' if repeat else 'removed'} ({name})": change_words(clips, repeat=repeat, seed=seed)
         for repeat in (False, True)
         for name, seed in WORD_SEED.items()
+    }
+
+
+def with_pauses(clips: Sequence[Spoken]) -> dict[str, list[Spoken]]:
+    """Put pauses inside the phrases of the clips: a long one, and many short ones."""
+    return {
+        "pause of 1 s inside a phrase [tuned]": paused(clips, pause_s=1.0, every=99, seed=1),
+        "pause of 0.75 s inside a phrase [held out]": paused(clips, pause_s=0.75, every=99, seed=2),
+        "pause of 0.25 s after every second word [tuned]": paused(clips, pause_s=0.25, every=2, seed=1),
+        "pause of 0.2 s after every third word [held out]": paused(clips, pause_s=0.2, every=3, seed=2),
     }
 
 
@@ -107,6 +117,7 @@ def main() -> None:
                 row = f"{kind} [{title}]"
                 bounds[row] = SUBTLE_BOUND
                 takes[row] = [Spoken(make(one.audio), one.text) for one in held_out[: options.damaged]]
+        takes |= with_pauses(held_out[: options.damaged])
         changed = with_changed_words(held_out)
         takes |= {row: [one.spoken for one in some] for row, some in changed.items()}
     more = {"whisper_model": options.whisper} if options.whisper else {"judges": "offline"}
@@ -136,11 +147,11 @@ def main() -> None:
         f"{options.folder}: profile of {len(narrator)} clips, {n_takes} takes; {summary['cpu_s']} CPU seconds; "
         f"uncapped ratings; words falsely named in {false_alarms:.0%} of the undamaged clips"
     )
-    print(f"{'':44}{'n':>3}{'mean':>7}{'lowest':>8}{'highest':>8}  bound")
+    print(f"{'':50}{'n':>3}{'mean':>7}{'lowest':>8}{'highest':>8}  bound")
     for one in table:
         verdict = {True: "holds", False: "BROKEN", None: ""}[one["holds"]]
         print(
-            f"{one['row']:44}{one['n']:>3}{one['mean']:>7.2f}{one['lowest']:>8.2f}{one['highest']:>8.2f}"
+            f"{one['row']:50}{one['n']:>3}{one['mean']:>7.2f}{one['lowest']:>8.2f}{one['highest']:>8.2f}"
             f"  {one['bound']} {verdict}".rstrip()
             + (f"  found {one['found']:.0%}, of these named {one['named']:.0%}" if "found" in one else "")
         )

@@ -28,10 +28,11 @@ def count_speech(params: Mapping[str, Any]) -> float:
 def next_step(record: JobRecord, _: Runner) -> str:
     """Name the passages to listen to, or the call that uses the list of words."""
     result = record.result or {}
-    defaults = {name: field.default for name, field in Params.model_fields.items()}
+    defaults = {name: field.get_default(call_default_factory=True) for name, field in Params.model_fields.items()}
     given = {name: value for name, value in record.params.items() if name in defaults and value != defaults[name]}
+    given.pop("list_words", None)
     if not result.get("audiobook"):
-        call = call_text("narrate", {**given, "list_words": False, "pronunciation": result.get("words", GAP)})
+        call = call_text("narrate", {**given, "pronunciation": result.get("words", GAP)})
         return f"Complete lines of {result.get('words')} as WORD = SAY AS, then call {call}"
     n_doubtful = result["n_doubtful"]
     listen = f"Listen to the {n_doubtful} doubtful passages in {result['report']}. " if n_doubtful else ""

@@ -81,9 +81,9 @@ def run(params: Params, context: JobContext) -> Result:
         )
         context.publish("read_along", folder / READ_ALONG, "other")
     doubtful = [passage.text for passage in script.passages if narrated.kept[keys[passage]].reasons]
-    write_report(folder / REPORT, script.title, rows, narrated.kept, keys, script.skipped, script.book.notes)
-    context.publish("report", folder / REPORT, "report")
     suffix = None if params.chapter_audio == "none" else params.chapter_audio
+    write_report(folder / REPORT, script.title, rows, narrated.kept, keys, script.skipped, script.book.notes, suffix)
+    context.publish("report", folder / REPORT, "report")
     write_json(folder / INDEX, index_book(script.title, rows, narrated.kept, keys, suffix).model_dump(mode="json"))
     return result.model_copy(
         update={
@@ -101,7 +101,8 @@ def run(params: Params, context: JobContext) -> Result:
 def _write_words(path: Path, script: Script, language: str) -> None:
     """Write the rare words: in English those that the recogniser's dictionary lacks."""
     is_known = Recogniser().knows if language == "english" else None
-    write_text(path, write_list(find_rare_words((passage.text for passage in script.passages), is_known)))
+    texts = (passage.text for passage in script.passages)
+    write_text(path, write_list(find_rare_words(texts, is_known, language_code(language) or "en")))
 
 
 def _write_sound(

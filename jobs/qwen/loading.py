@@ -5,6 +5,7 @@ Directories come from ``jobs.qwen.hub``. Only known files are read, as links or 
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,31 @@ def load_base(path: Path, device: str, dtype: torch.dtype, *, with_codec: bool =
     if with_codec:
         model.load_speech_tokenizer(_load_codec(folder.inner(CODEC), device))
     return package.Qwen3TTSModel(model=model, processor=processor, generate_defaults=model.generate_config)
+
+
+def own_weights(*modules: torch.nn.Module) -> None:
+    """Copy weights on a CPU into memory of this process, one tensor at a time.
+
+    Loaded in the number format of their file they are that file, mapped: who writes over it would change a model that
+    speaks, and who shortens it would end the process.
+    """
+    mapped = _mapped_files()
+    for module in modules:
+        for tensor in (*module.parameters(), *module.buffers()):
+            place = tensor.data_ptr()
+            if tensor.device.type == "cpu" and any(first <= place < last for first, last in mapped):
+                tensor.data = tensor.data.clone()
+
+
+def _mapped_files() -> list[tuple[int, int]]:
+    """Return where files are mapped in this process; all of the memory where the system does not say."""
+    try:
+        lines = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return [(0, sys.maxsize)]
+    found = (line.split(maxsplit=5) for line in lines)
+    places = (fields[0].split("-") for fields in found if len(fields) == 6 and fields[5].startswith("/"))
+    return [(int(first, 16), int(last, 16)) for first, last in places]
 
 
 def load_processor(folder: Path) -> Any:

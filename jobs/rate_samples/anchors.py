@@ -141,7 +141,8 @@ def _read_other_speaker(path: Path, n_clips: int, roots: AudioRoots) -> list[tup
         clips = sample_evenly(list(read_rows(path, Clip)), n_clips)
         excerpts = [(clip.text, read_clip(resolve_clip(clip, path, roots).path, CLIP_RATE_HZ)) for clip in clips]
     elif path.is_dir():
-        files = [file for file in sorted(path.iterdir()) if file.suffix.lower() in AUDIO_SUFFIXES][:n_clips]
+        names = sorted(file.name for file in path.iterdir() if file.suffix.lower() in AUDIO_SUFFIXES)
+        files = [roots.find(path, path, name) for name in names[:n_clips]]
         n_longest = int(MAX_EXCERPT_S * CLIP_RATE_HZ)
         excerpts = [("", read_clip(file, CLIP_RATE_HZ, longest_s=MAX_EXCERPT_S)[:n_longest]) for file in files]
     else:

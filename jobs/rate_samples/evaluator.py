@@ -19,8 +19,10 @@ from jobs.rate_samples.anchors import Anchor
 from jobs.rate_samples.inputs import RatingInputs, RatingItem
 from jobs.rate_samples.measurement_cache import MeasurementCache
 from jobs.rate_samples.params import Rating
+from jobs.rating.fitted_faults import certain_changes
 from jobs.rating.human_ratings import Opinions
 from jobs.rating.instruments.registry import VERSIONS
+from jobs.rating.instruments.words import mark_changes
 from jobs.rating.judge_models import JudgeModels, NarratorLimits, fit_limits
 from jobs.rating.measurements import RECOGNISED, RECOGNISER, ClipAnalyzer, Measurements, Timbre
 from jobs.rating.narrator_clips import N_SHORT_CLIPS, NarratorClip, build_features, build_profile, short_lengths
@@ -112,7 +114,11 @@ class Evaluator:
             another_fits=another_text_fits(own, others),
         )
         scores = [score.score for score in opinions.of(item.take.audio)]
-        rating = build_rating(features, rate(features, profile, limits), item, measured.heard_words, scores)
+        verdict = rate(features, profile, limits)
+        rating = build_rating(features, verdict, item, measured.heard_words, scores)
+        changes = certain_changes(features, profile)
+        if changes and not verdict.is_too_short:
+            rating.marked_text = mark_changes(item.take.text, changes)
         if measured.utmos is not None:
             rating.measures["utmosv2"] = measured.utmos
         if rating.rating is None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from jobs.model_folders.voice_names import name_model
 from jobs.rate_samples.params import Interval, Rating, Result
+from jobs.rate_samples.people import describe_people
 from jobs.rate_samples.plots import spectrogram_path
 from jobs.rate_samples.results import RatingResults, rank_voices
 from jobs.rating.bradley_terry import MOST_IN_PAIRS, strengths
@@ -43,6 +44,7 @@ def write_page(path: Path, rated: RatingResults, result: Result, audio_of: Mappi
         cap=AUTOMATIC_CAP,
         scores=_scores(rated.opinions),
         preferences=_preferences(rated.opinions),
+        agreement=describe_people(rated.people),
         anchors=[(_ANCHORS[name], takes(found)) for name, found in rated.anchors.items() if found],
         models=[
             *([name.replace("_", " "), model] for name, model in rated.model_names().items()),

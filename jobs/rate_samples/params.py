@@ -71,6 +71,9 @@ class Rating(Row):
     uncapped: float | None = Field(ge=1, le=5, description="The same without that cap, to rank checkpoints.")
     person: float | None = Field(None, description="Mean of people's scores of this take.")
     n_person: int = 0
+    calibrated: float | None = Field(
+        None, description="By a model of people's opinions over the instruments, if it beats the rating."
+    )
     reasons: list[str] = Field(
         description="Sentences with value and limit, worst first, and checks that were not possible."
     )
@@ -84,6 +87,7 @@ class Rating(Row):
     word_changes: list[str] = Field(
         default_factory=list, description="Words skipped, repeated, added or misread, the surest first; some by doubt."
     )
+    marked_text: str | None = Field(None, description="The text with changes that are beyond doubt in place.")
     instruct: str | None = Field(None, description="How it was to be spoken.")
 
     @property

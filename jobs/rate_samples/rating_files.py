@@ -42,7 +42,7 @@ def build_result(rated: RatingResults, out: Path, plot: Path, report: Path, verd
         low=round(summary.low, 2),
         high=round(summary.high, 2),
         worst_rating=min(rating.rating for rating in ratings if rating.rating is not None),
-        best_take=max(ratings, key=lambda rating: rating.uncapped or 0.0).audio,
+        best_take=max(ratings, key=lambda rating: rating.calibrated or rating.uncapped or 0.0).audio,
         **anchors,
         voices=[voice.model_copy(update=_rounded(voice)) for voice in rank_voices(rated.ratings)],
         verdict=list(verdict),
@@ -98,6 +98,7 @@ def write_ratings(out: Path, rated: RatingResults, result: Result) -> None:
                 "n_votes": len(rated.opinions.votes),
                 "preferences": [asdict(one) for one in preferences(rated.opinions.votes)],
                 "strengths": [asdict(one) for one in strengths(rated.opinions.votes)],
+                "agreement": asdict(rated.people),
             },
             "texts": [
                 {"text": text, "mean": mean, "lowest": lowest, "highest": highest}

@@ -2,18 +2,20 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 
 from jobs.audio.dnsmos import PREDICTOR
 from jobs.errors import UserError
 from jobs.rate_samples.anchors import Anchor
 from jobs.rate_samples.params import AnchorSummary, Drift, Interval, Mean, Rating, Summary, VoiceMean
+from jobs.rate_samples.people import People
 from jobs.rating import confidence_interval
 from jobs.rating.human_ratings import Opinions
+from jobs.rating.instruments.tempo import PAUSE_AT_MARKS
 from jobs.rating.judge_models import JudgeModels, NarratorLimits
 from jobs.rating.measurements import RECOGNISER
-from jobs.rating.scoring import BATCH_PITCH_ST, BATCH_RATE, BATCH_SIM, MIN_BATCH, MIN_WORDS, UNCHECKED
+from jobs.rating.scoring import BATCH_PAUSE_S, BATCH_PITCH_ST, BATCH_RATE, BATCH_SIM, MIN_BATCH, MIN_WORDS, UNCHECKED
 from jobs.speaker.narrator_profile import RatingProfile
 
 
@@ -70,7 +72,7 @@ def compute_drift(ratings: Sequence[Rating], profiles: Mapping[str, RatingProfil
 
     An average of fewer than ``MIN_BATCH`` measured takes is None.
     """
-    rates, pitches, sims = [], [], []
+    rates, pitches, sims, pauses = [], [], [], []
     for rating in ratings:
         profile, measures = profiles[rating.narrator], rating.measures
         rate, pitch_hz, sim = measures.get("speaking_rate"), measures.get("pitch_hz"), measures.get("sim")
@@ -78,9 +80,11 @@ def compute_drift(ratings: Sequence[Rating], profiles: Mapping[str, RatingProfil
             rates.append(rate / profile.speaking_rate)
         if pitch_hz and profile.pitch_hz:
             pitches.append(12 * math.log2(pitch_hz / profile.pitch_hz))
+        if (pause := measures.get(f"{PAUSE_AT_MARKS}_distance")) is not None:
+            pauses.append(pause)
         if sim and rating.voice is not None:
             sims.append(sim - profile.at(measures.get("duration_s") or 0.0).sim)
-    rate, pitch_st, sim = _mean(rates), _mean(pitches), _mean(sims)
+    rate, pitch_st, sim, pause_s = _mean(rates), _mean(pitches), _mean(sims), _mean(pauses)
     flags = []
     if rate is not None and not BATCH_RATE[0] <= rate <= BATCH_RATE[1]:
         flags.append(
@@ -91,6 +95,12 @@ def compute_drift(ratings: Sequence[Rating], profiles: Mapping[str, RatingProfil
         flags.append(
             f"over {len(pitches)} takes the pitch differs by {pitch_st:+.1f} semitones from the narrator's "
             f"(limit {BATCH_PITCH_ST})"
+        )
+    if pause_s is not None and abs(pause_s) > BATCH_PAUSE_S:
+        than = "longer" if pause_s > 0 else "shorter"
+        flags.append(
+            f"over {len(pauses)} takes the pauses at punctuation marks are {abs(pause_s):.2f} s {than} than the "
+            f"narrator's (limit {BATCH_PAUSE_S} s)"
         )
     if sim is not None and sim < -BATCH_SIM:
         flags.append(
@@ -116,6 +126,7 @@ class RatingResults:
     drift: Drift
     models: JudgeModels
     opinions: Opinions
+    people: People = field(default_factory=People)
 
     @property
     def n_too_short(self) -> int:

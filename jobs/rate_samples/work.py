@@ -18,6 +18,7 @@ from jobs.rate_samples.evaluator import Evaluator
 from jobs.rate_samples.html_report import write_page
 from jobs.rate_samples.inputs import RatingInputs, read_inputs
 from jobs.rate_samples.params import Params, Result
+from jobs.rate_samples.people import calibrated, describe_people, hear_people
 from jobs.rate_samples.plots import draw_ratings, draw_spectrogram, spectrogram_path
 from jobs.rate_samples.rating_files import (
     build_result,
@@ -102,7 +103,9 @@ def _rate(
     if note:
         anchor_ratings["other_speaker"], notes["other_speaker"] = [], note
     drift = compute_drift(ratings, profiles)
-    return RatingResults(ratings, anchor_ratings, notes, profiles, limits, drift, models, opinions)
+    people = hear_people(ratings, opinions, takes_folder, len(profiles))
+    ratings = calibrated(ratings, people)
+    return RatingResults(ratings, anchor_ratings, notes, profiles, limits, drift, models, opinions, people)
 
 
 def _write_results(
@@ -116,6 +119,7 @@ def _write_results(
         *verdict_sentences(rated.summary(), summaries, rated.drift),
         *describe_unchecked(rated.ratings),
         *describe_too_short(rated.ratings),
+        *describe_people(rated.people),
     ]
     result = build_result(rated, out, plot, report, verdict)
     write_ratings(out, rated, result)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from jobs.asr.pocketsphinx_asr import MAX_ALIGN_S, Recogniser
+from jobs.asr.pocketsphinx_asr import MAX_ALIGN_S, Fit, Recogniser
 from jobs.asr.wer import heard_words, word_error_rate
 from jobs.audio.acoustic_features import Prosody, prosody
 from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, Samples, read_clip
@@ -22,6 +22,7 @@ from jobs.rating.instruments.distill_mos import UNNATURAL
 from jobs.rating.instruments.instrument import measure_all
 from jobs.rating.instruments.registry import CHECKS
 from jobs.rating.instruments.signal import Signal
+from jobs.rating.instruments.tempo import measure_pauses
 from jobs.rating.instruments.words import WordChange, find_changes
 from jobs.rating.judge_models import JudgeModels, comparable_words
 from jobs.text.english_normalization import spoken_words
@@ -95,7 +96,10 @@ class ClipAnalyzer:
         found: dict[str, object] = {"speaking_rate": sum(map(len, words)) / sound.speech_span_s}
         heard = None if self._models.whisper is None else self._models.whisper.recognise(speech, language)
         if language == RECOGNISED:
-            found = self._recognise_english(speech, words, sound.speech_span_s, heard)
+            fit = self._align(speech, words)
+            found = self._recognise_english(speech, words, sound.speech_span_s, heard, fit)
+            if fit is not None:
+                found["instruments"] = measures.instruments | measure_pauses(text, fit.words)
         if heard is not None:
             found |= {"wer": word_error_rate(words, heard), "heard_words": " ".join(heard)}
         return measures.model_copy(update=found)
@@ -113,16 +117,18 @@ class ClipAnalyzer:
     def text_scores(self, path: Path, texts: Sequence[str]) -> list[float | None]:
         """Score how well each English text fits the audio: forced-alignment log score per second; None: no fit."""
         speech = read_clip(path, SPEECH_RATE_HZ)
-        if len(speech) > MAX_ALIGN_S * SPEECH_RATE_HZ:
+        if not _can_align(speech):
             return [None] * len(texts)
         return [self._recogniser.forced_score(speech, spoken_words(text)) for text in texts]
 
+    def _align(self, speech: Samples, words: list[str]) -> Fit | None:
+        return self._recogniser.fit(speech, words) if _can_align(speech) else None
+
     def _recognise_english(
-        self, speech: Samples, words: list[str], speech_span_s: float, heard_freely: list[str] | None
+        self, speech: Samples, words: list[str], speech_span_s: float, heard_freely: list[str] | None, fit: Fit | None
     ) -> dict[str, object]:
         recogniser = self._recogniser
-        can_align = len(speech) <= MAX_ALIGN_S * SPEECH_RATE_HZ
-        fit = recogniser.fit(speech, words) if can_align else None
+        can_align = _can_align(speech)
         heard = heard_words(recogniser, speech, words, self._distractors)
         witnesses = [heard] if heard_freely is None else [heard, heard_freely]
         return {
@@ -140,6 +146,10 @@ class ClipAnalyzer:
     @cached_property
     def _recogniser(self) -> Recogniser:
         return Recogniser()
+
+
+def _can_align(speech: Samples) -> bool:
+    return len(speech) <= MAX_ALIGN_S * SPEECH_RATE_HZ
 
 
 def read_clip_or_empty(path: Path, rate_hz: int) -> Samples:

@@ -14,7 +14,8 @@ from jobs.dataset.split import DEFAULT_SHARE, SplitRow, inner_indices, sample_ev
 from jobs.errors import UserError
 from jobs.rating.instruments.instrument import distances, fit_reference
 from jobs.rating.instruments.registry import CHECKS
-from jobs.rating.instruments.words import CHANGED, fit_evidence
+from jobs.rating.instruments.tempo import fit_rates
+from jobs.rating.instruments.words import CHANGED, fit_evidence, fit_wrong_words
 from jobs.rating.measurements import Measurements, Timbre, rate_unit
 from jobs.rating.rating_types import Features
 from jobs.rating.scoring import MIN_SPEECH_S, MIN_WORDS
@@ -164,7 +165,9 @@ def fit_references(measures: Sequence[Measurements]) -> dict[str, Reference]:
         for check in CHECKS
     }
     references = {code: reference for code, reference in fitted.items() if reference is not None}
-    return references | {CHANGED: fit_evidence([each.changes for each in measures])}
+    rates = fit_rates([each.speaking_rate for each in measures], MIN_PROFILE_CLIPS)
+    wrong = fit_wrong_words([each.wer for each in measures], MIN_PROFILE_CLIPS)
+    return references | rates | wrong | {CHANGED: fit_evidence([each.changes for each in measures])}
 
 
 def _score(length_s: float, sims: Sequence[float], timbres: Sequence[Timbre]) -> LengthScores:

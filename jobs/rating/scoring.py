@@ -14,11 +14,13 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from jobs.rating.fitted_faults import instrument_faults, word_faults
+from jobs.rating.fitted_faults import AT_LIMIT, instrument_faults, word_faults
+from jobs.rating.instruments.tempo import rate_limits
+from jobs.rating.instruments.words import WRONG_WORDS, wrong_words_limit
 from jobs.rating.rating_types import Fault, Features, Verdict
 from jobs.speaker.narrator_profile import RatingProfile
 
-VERSION = "3"
+VERSION = "4"
 UNCHECKED = "the words were not checked"
 AUTOMATIC_CAP = 4.5  # shown at most, until a person has listened
 WEIGHTS = {"intelligibility": 0.35, "voice": 0.30, "sound": 0.20, "timing": 0.15}
@@ -31,7 +33,7 @@ MIN_DNSMOS = 1.35
 MIN_WORDS = 6  # fewer words, or less speech than MIN_SPEECH_S: one missed word looks like a bad take
 MIN_SPEECH_S = 3.0
 WORDS_RAMP = (0.08, 0.55)  # the first above the narrator's own word error rate
-WORDS_WRONG, WORDS_LOST = 0.22, 0.60  # 2 of 53 real clips have 0.21, none more; a missing tenth of the words 0.24
+WORDS_LOST = 0.60
 WORST_OWN_WER = 0.40  # a recogniser that misses more of the narrator's own words cannot judge a take
 CUT_TAIL_S = 0.03  # silence after the last speech; 62 true texts of real and generated speech all aligned
 
@@ -44,15 +46,15 @@ FLAT_SHARE = 0.01  # equal neighbours at the peak; hard clipping 0.15
 
 LONGEST_TAIL_S = 1.0
 LONGEST_PAUSE_S, LONGEST_PAUSE = 1.2, 2.0  # seconds, and times the narrator's usual
-SLOW_RAMP, FAST_RAMP = (0.74, 0.48), (1.25, 1.50)  # of the narrator's speaking rate; sentences vary from 0.8 to 1.2
-SLOW_CAP = 1.8  # a little too slow caps at 3.7: 0.6 times the speed is heard at once, 1.35 times is not
-# Phrases of 2 to 3 s of the same narration vary from 0.67 to 1.3.
-SLOW_RAMP_SHORT, FAST_RAMP_SHORT = (0.62, 0.40), (1.40, 1.75)
+TOO_SLOW_BY, TOO_FAST_BY = 0.65, 1.20  # times the limit: nothing is left of the part
+FAST_CAP, SLOW_CAP = 4.0, 1.8  # 0.6 times the speed is heard at once, 1.35 times is not
+AT_EDGE = 0.2  # of the ramp, within which the cap falls from that of a distance at its limit
 
 # Drift of a batch. Ten sentences of the narrator average to within 4 % of the narrator's rate and 0.3 semitones.
 MIN_BATCH = 10
 BATCH_RATE = (0.88, 1.12)
 BATCH_PITCH_ST = 1.0
+BATCH_PAUSE_S = 0.2  # at punctuation marks; two narrators' own clips average 0.05 below their medians of 0.3
 BATCH_SIM = 0.05  # below the narrator's own; clones of the right voice lie 0.05 below, another channel 0.2
 
 
@@ -182,8 +184,8 @@ def _intelligibility(features: Features, profile: RatingProfile) -> _Part:
     measured = f"word error rate {wer:.2f}"
     if wer >= WORDS_LOST:
         faults.append(Fault("text_not_heard", f"the text is not heard: {measured} (limit {WORDS_LOST})", 1.0))
-    elif wer >= WORDS_WRONG:
-        faults.append(Fault("words_wrong", f"words are wrong or missing: {measured} (limit {WORDS_WRONG})", 3.0))
+    elif wer >= (limit := wrong_words_limit(profile.references, features.n_words)):
+        faults.append(Fault(WRONG_WORDS, f"words are wrong or missing: {measured} (limit {limit:.2f})", 3.0))
     good, bad = WORDS_RAMP
     return _Part(ramp(wer, (profile.wer or 0.0) + good, bad), tuple(faults))
 
@@ -268,17 +270,17 @@ def _timing(features: Features, profile: RatingProfile) -> _Part:
     limit_s = max(LONGEST_PAUSE_S, LONGEST_PAUSE * profile.longest_pause_s)
     if sound.longest_pause_s > limit_s:
         faults.append(Fault("long_pause", f"a pause of {sound.longest_pause_s:.1f} s (limit {limit_s:.1f} s)", 3.5))
+    faults += instrument_faults("timing", features, profile)
     if not features.speaking_rate or not profile.speaking_rate:
         why = "the speaking rate was not judged: there is no text in the narrator's language to count"
         return _Part(None, (*faults, Fault("rate_unchecked", why)))
     ratio = features.speaking_rate / profile.speaking_rate
-    (slow, too_slow), (fast, too_fast) = (
-        (SLOW_RAMP_SHORT, FAST_RAMP_SHORT) if is_short(features, profile) else (SLOW_RAMP, FAST_RAMP)
-    )
-    value = min(ramp(ratio, slow, too_slow), ramp(ratio, fast, too_fast))
+    slow, fast = rate_limits(profile.references, is_short=is_short(features, profile))
+    value = min(ramp(ratio, slow, TOO_SLOW_BY * slow), ramp(ratio, fast, TOO_FAST_BY * fast))
     if value < 1:
-        code, limit, cap = ("too_fast", fast, 4.0) if ratio > 1 else ("too_slow", slow, 1.9 + SLOW_CAP * value)
-        why = f"speaks {ratio:.2g} times as fast as the narrator (limit {limit})"
+        code, limit, cap = ("too_fast", fast, FAST_CAP) if ratio > 1 else ("too_slow", slow, 1.9 + SLOW_CAP * value)
+        cap += max(0.0, 1 - (1 - value) / AT_EDGE) * (AT_LIMIT - cap)
+        why = f"speaks {ratio:.2g} times as fast as the narrator (limit {limit:.2f})"
         faults.append(Fault(code, why, 1.9 if value == 0 else round(cap, 2)))
     return _Part(value, tuple(faults))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import socket
 import sqlite3
@@ -42,6 +43,8 @@ LOOK_EVERY_S = 0.5
 REPORT_EVERY_S = 60.0
 SHARES_WITH = ("synthesize",)
 """Kinds of GPU jobs to which a host does not give its memory: they let it speak."""
+SPOKEN_FOR = "narrate"
+"""Of this kind those that the host speaks: a narration with another model takes the memory for hours."""
 
 
 def run(params: Params, context: JobContext) -> Result:
@@ -135,6 +138,7 @@ class _Watch:
     def __init__(self, params: Params, context: JobContext, host: VoiceHost, metrics: Metrics, said: str) -> None:
         self._params, self._context, self._host, self._metrics, self._said = params, context, host, metrics, said
         self._home = Home(context.settings.home)
+        self._served = {*params.voices, *(str(model_thread.served.folder) for model_thread in host.model_threads)}
         self._reported_s = 0.0
         self._reported = ""
         self.is_cancelled = False
@@ -174,11 +178,18 @@ class _Watch:
         errors = [model_thread.state.error for model_thread in self._host.model_threads if model_thread.state.error]
         return f"; cannot load: {errors[0]}" if errors else ""
 
+    def _is_spoken_here(self, kind: str, document: str) -> bool:
+        """Return whether a job is a narration with a voice of this host."""
+        if kind != SPOKEN_FOR:
+            return False
+        given = json.loads(document).get("params", {})
+        return given.get("model") in self._served and given.get("ref_audio") is None
+
     def _find_wanting(self) -> str:
         if not self._home.database.exists():
             return ""
         try:
-            return find_wanting(self._home, "gpu", SHARES_WITH)
+            return find_wanting(self._home, "gpu", SHARES_WITH, self._is_spoken_here)
         except sqlite3.Error as error:
             logger.warning("the queue of jobs cannot be read: %s", error)
             return ""

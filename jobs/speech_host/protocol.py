@@ -54,12 +54,14 @@ class TakesRequest(Strict):
 
     Attributes:
         folder: of the model.
+        stamps: hash of its files: a host that has loaded other ones does not speak.
         takes: all of the job: they decide how many are spoken at once, and so how products are rounded.
         missing: places of those to speak, in order.
         sampling: settings of all takes.
     """
 
     folder: str = Field(max_length=4096)
+    stamps: str = Field(max_length=64)
     speaker: str | None = Field(None, max_length=300)
     language: str = Field(max_length=40)
     instruct: str | None = Field(None, max_length=1000)

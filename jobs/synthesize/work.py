@@ -18,6 +18,7 @@ from jobs.dataset.takes import TAKES_NAME, Take, read_takes
 from jobs.files.folders import make_folder
 from jobs.qwen.hub import resolve_model
 from jobs.qwen.model_info import VoiceModel, describe_model
+from jobs.qwen.model_stamps import hash_stamps, read_stamps
 from jobs.qwen.speech.decoding_settings import SAMPLING, Decoding
 from jobs.qwen.speech.sound import Reference, Speech
 from jobs.qwen.speech.take_length import longest_take_s, measure_rates
@@ -55,6 +56,7 @@ class RequestedVoice:
     language: str
     reference: Reference | None
     requests: list[TakeRequest]
+    stamps: str
 
 
 def run(params: Params, context: JobContext) -> Result:
@@ -84,12 +86,13 @@ def run(params: Params, context: JobContext) -> Result:
 
 def _prepare_voice(number: int, name: str, params: Params, context: JobContext) -> RequestedVoice:
     model = describe_model(resolve_model(name, context.settings))
+    stamps = hash_stamps(read_stamps(model.folder))
     speaker = model.speaker(params.speaker)
     language = model.language(params.language, speaker)
     model.check_instruct(params.instruct)
     reference = _reference(params) if name == params.model else None
     requests = _take_requests(number, params, model, speaker, language, reference)
-    return RequestedVoice(name, model, speaker, language, reference, requests)
+    return RequestedVoice(name, model, speaker, language, reference, requests, stamps)
 
 
 def _reference(params: Params) -> Reference | None:
@@ -199,6 +202,7 @@ def _wanted_takes(voice: RequestedVoice, places: list[int], params: Params) -> T
     with suppress(ValidationError):
         return TakesRequest(
             folder=str(voice.model.folder),
+            stamps=voice.stamps,
             speaker=voice.speaker,
             language=voice.language,
             instruct=(params.instruct or "").strip() or None,

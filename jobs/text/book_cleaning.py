@@ -1,9 +1,11 @@
 """Marks of print and of text formats that are no words of a book: removed before its words are matched and trained on.
 
 Soft hyphens and zero-width characters, ligatures, words divided at line ends, initials set apart, page numbers on lines
-of their own, marks of footnotes, and emphasis of plain text formats.
+of their own, marks of footnotes, emphasis of plain text formats, tags and entities of HTML, headings and links of
+Markdown.
 """
 
+import html
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -21,6 +23,11 @@ _PAGE = re.compile(
 )
 _FOOTNOTE = re.compile(r"(?<=[\w.,;:!?”’\"»)])(?:\[\d{1,3}\]|[\u00b9\u00b2\u00b3\u2070\u2074-\u2079]{1,3})")
 _EMPHASIS = re.compile(r"(?<![\w*])(\*{1,3}|_{1,3})(?=\S)([^*_\n]{1,300}(?:\n[^*_\n]{1,300})?)(?<=\S)\1(?![\w*])")
+_TAG = re.compile(r"</?(?P<name>[a-zA-Z][a-zA-Z0-9]{0,9})(?:\s[^<>]{0,300})?/?>")
+_BREAKS = frozenset(("p", "br", "div", "li", "tr", "hr", "h1", "h2", "h3", "h4", "h5", "h6"))
+_ENTITY = re.compile(r"&(?:[a-zA-Z]{2,8}|#\d{1,5}|#x[0-9a-fA-F]{1,5});")
+_HEADING = re.compile(r"^#{1,6}[^\S\n]{1,4}(?=\S)", re.M)
+_LINK = re.compile(r"!\[[^\[\]\n]{0,200}\]\([^()\s]{1,300}\)|\[([^\[\]\n]{1,200})\]\([^()\s]{1,300}\)")
 _INITIAL = re.compile(r"(?:^|(?<=\n\n))([^\W\d_])(\n{1,2}|[^\S\n])([^\W\d_]{1,40})")
 _BLANK = re.compile(r"\s*")
 _LONE_LETTERS = frozenset("AIOEYÀÉUÓЯАВИОСКУ")  # words of one letter in the languages with spaces
@@ -50,6 +57,10 @@ def clean_book(text: str) -> CleanText:
 
     text = count("invisible characters", _INVISIBLE.subn("", text))
     text = count("ligatures", _LIGATURE.subn(lambda match: _LIGATURES[match[0]], text))
+    text = count("tags", _TAG.subn(lambda tag: "\n" if tag["name"].lower() in _BREAKS else "", text))
+    text = count("entities", _ENTITY.subn(lambda entity: html.unescape(entity[0]), text))
+    text = count("links", _LINK.subn(lambda link: link[1] or "", text))
+    text = count("marks of headings", _HEADING.subn("", text))
     text = count("marks of footnotes", _FOOTNOTE.subn("", text))
     text = count("marks of emphasis", _EMPHASIS.subn(r"\2", text))
     text = count("page numbers", _without_pages(text))

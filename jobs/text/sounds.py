@@ -27,6 +27,10 @@ _SAME = {"de": {"ɾ": "r"}, "fr": {"e": "ɛ", "o": "ɔ", "œ": "ø"}, "es": {"ʎ
 _NEAR = {
     "de": {"ɪ": "i", "ʏ": "y", "ʊ": "u", "ɛ": "e", "ɔ": "o", "œ": "ø", "ɜ": "ə"},
     "fr": {"ə": "ø"},
+    # an accent that Whisper leaves out makes one syllable of two: "via" of "vía"
+    "es": {"j": "i", "w": "u"},
+    "it": {"j": "i", "w": "u"},
+    "pt": {"j": "i", "w": "u"},
 }
 _DROPPED = re.compile(r"\([a-z-]+\)|[ˈˌː\s_\u200d|\-]")  # (en)…(de): espeak-ng changed its voice for a word
 _DOUBLED = re.compile(r"([bdfghjklmnprstvzŋɡʁɾɹʃʒçxθðβɣ])\1+")  # consonants: of "allaà" both are said

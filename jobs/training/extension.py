@@ -11,6 +11,7 @@ from typing import Any
 from jobs.errors import UserError
 from jobs.files.atomic_io import replacing_folder
 from jobs.files.copying import link_tree
+from jobs.files.reading import resolve_inside
 from jobs.runner.call_text import argument_text
 
 CHECKPOINTS = "checkpoints"
@@ -23,7 +24,9 @@ STATE_FILES = (STATE, "best-*.pt")
 
 
 def kept_step(out: Path) -> int | None:
-    """Return the step of the newest checkpoint of a run's folder; None: it has none."""
+    """Return the step of the newest checkpoint of a run's folder; None: it has none, or they are a link out of it."""
+    if resolve_inside(out, CHECKPOINTS) is None:
+        return None
     return max((step for step, path in list_steps(out / CHECKPOINTS) if (path / STATE).exists()), default=None)
 
 
@@ -48,8 +51,9 @@ def find_source(extend: str) -> Path:
 def adopt_state(extend: str, out: Path) -> None:
     """Give a new run's folder the last state of the run that made a voice, unless it has one of its own."""
     if kept_step(out) is None:
+        source = find_source(extend)
         with replacing_folder(out / CHECKPOINTS, STATE_FILES) as temporary:
-            link_tree(find_source(extend) / CHECKPOINTS, temporary)
+            link_tree(source / CHECKPOINTS, temporary)
 
 
 def has_other_length(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

@@ -32,6 +32,11 @@ KEPT_BACK = frozenset(
      "content-length", "cookie", "authorization"}
 )  # fmt: skip
 NOT_RETURNED = KEPT_BACK - {"content-length"} | {"date", "server", "set-cookie", "access-control-allow-origin"}
+# For a page that sets none: it loads from its own address only, so that no picture in a note reaches another one.
+POLICY = (
+    "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; object-src 'none'; base-uri 'self'; "
+    "form-action 'self'; frame-ancestors 'self'"
+)
 # Its pages may frame each other.
 FRAMES = {"X-Frame-Options": "SAMEORIGIN"}
 
@@ -99,6 +104,7 @@ class _Proxy:
             for name, value in answer.headers.raw
             if name.decode("latin-1").lower() not in NOT_RETURNED
         ]
+        response.headers.setdefault("Content-Security-Policy", POLICY)
         return response
 
 

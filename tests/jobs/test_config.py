@@ -57,7 +57,6 @@ def test_the_file_in_the_home_holds_for_everybody_and_a_variable_wins(tmp_path: 
         ("check_gpu_free = 3", "valid boolean"),
         ("cancel_grace_s = -1", "greater than or equal to 0"),
         ("roots = 'books'", "roots = 'books'"),
-        ('roots = ["a:b"]', "cannot be a root"),
         ("[slurm]\nnodes = '2'", "[slurm]: nodes = '2'"),
         ("[slurm]\nextra = '--nice'", "[slurm]: extra = '--nice'"),
         ("slurm = 3", "[slurm]"),

@@ -39,3 +39,31 @@ def test_a_wheel_keeps_them_in_share_and_is_imported_through_links(
         name: code / name for name in ("jobs", "server", "tools")
     }
     assert installation.data_folder({"XDG_DATA_HOME": "/data"}) == Path("/data/tts-train")
+
+
+@pytest.mark.parametrize(
+    ("code", "files"),
+    [
+        ("venv/lib/python3.11/site-packages", "venv"),
+        ("venv/lib64/python3.12/site-packages", "venv"),
+        ("local/lib/python3.11/dist-packages", "local"),
+        ("home/lib/python", "home"),
+        ("target", "target"),
+    ],
+)
+def test_an_installation_has_the_files_of_its_own_prefix_and_of_no_folder_above_it(
+    tmp_path: Path, code: str, files: str
+) -> None:
+    folder = tmp_path / "x" / code
+    folder.mkdir(parents=True)
+    for above in {*folder.parents} - {tmp_path / "x" / files, *tmp_path.parents}:
+        (above / "share" / "tts-train").mkdir(parents=True)
+        (above / "share" / "tts-train" / "run.sh").touch()
+
+    planted = find_files(folder)
+    own = tmp_path / "x" / files / "share" / "tts-train"
+    own.mkdir(parents=True)
+    (own / "run.sh").touch()
+
+    assert planted == folder
+    assert find_files(folder) == own

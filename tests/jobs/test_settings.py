@@ -35,6 +35,36 @@ def test_a_child_that_is_given_the_environment_reads_the_same_settings(tmp_path:
     assert Settings.from_environment(changed.to_environment({})) == changed
 
 
+def test_a_folder_with_a_colon_in_its_name_is_one_root_for_children_too(tmp_path: Path) -> None:
+    """As ``book:~`` it would be the person's home besides, as ``a:/etc`` the system's settings."""
+    folder, within = tmp_path / "book:~", tmp_path / "a:" / "etc"
+    for made in (folder, within):
+        made.mkdir(parents=True)
+
+    settings = Settings.from_environment({"TTS_TRAIN_HOME": str(tmp_path / "home")}, cwd=folder)
+    wider = replace(settings, roots=(*settings.roots, within))
+    again = Settings.from_environment(wider.to_environment({}))
+
+    assert again.roots == wider.roots
+    assert {folder, within} < set(again.roots)
+    assert not {Path.home(), Path("/etc"), tmp_path / "book"} & set(again.roots)
+
+
+def test_a_variable_names_one_folder_several_or_a_list(tmp_path: Path) -> None:
+    (tmp_path / "book:~").mkdir()
+    own = Settings.from_environment({}, cwd=tmp_path).roots
+
+    def roots(value: str) -> list[str]:
+        settings = Settings.from_environment({"TTS_TRAIN_ROOTS": value}, cwd=tmp_path)
+        return [str(root) for root in settings.roots if root not in own]
+
+    assert roots(f"{tmp_path}/book:~") == [f"{tmp_path}/book:~"]
+    assert roots("/a:/b") == ["/a", "/b"]
+    assert roots('["/a:/b", "/c"]') == ["/a:/b", "/c"]
+    with pytest.raises(UserError, match="settings_invalid: TTS_TRAIN_ROOTS"):
+        roots('["/a"')
+
+
 def test_the_project_comes_first_on_the_python_path_and_relative_parts_become_absolute(tmp_path: Path) -> None:
     settings = Settings.from_environment({}, cwd=tmp_path)
 

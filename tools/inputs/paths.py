@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from jobs.errors import UserError
 from jobs.files.reading import refuse_special
 from jobs.files.user_folder import expand_user
+from jobs.installation import FILES, IS_CHECKOUT
 from jobs.param_types import ModelMark, PathMark, find_arguments, find_mark
 from jobs.runner.client.runner import Runner
 from jobs.runner.paths import is_job_id
@@ -155,11 +156,12 @@ def writable(text: str, where: str, settings: Settings) -> Path:
         raise UserError(
             "path_unusable", f"{where} has {n_bytes:,} bytes; at most {LONGEST_OUTPUT:,} are taken.", SHORTER
         )
-    for own in (settings.home, settings.envs, PROJECT_ROOT):
+    with_outputs = (settings.home, PROJECT_ROOT) if IS_CHECKOUT else (settings.home,)
+    for own in (settings.home, settings.envs, PROJECT_ROOT, FILES):
         real = Path(os.path.realpath(own))
         if not path.is_relative_to(real):
             continue
-        if own != settings.envs and OUTPUT_FOLDERS.intersection(path.relative_to(real).parts[:1]):
+        if own in with_outputs and OUTPUT_FOLDERS.intersection(path.relative_to(real).parts[:1]):
             return path
         raise UserError(
             "path_not_writable",

@@ -1,6 +1,7 @@
 """Look-up of takes by the names that a caller gives them: each file is read, and each path resolved, once a call."""
 
 import os
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +13,15 @@ from jobs.spelling import closest
 from tools.inputs.paths import readable
 
 MOST_NAMED = 20
+_SPOKEN = re.compile(r"(?:(?:text|line|phrase|sentence) (?P<text>\d{1,6}),? )?take (?:no\.? )?(?P<take>\d{1,6})")
 
 
 class TakeIndex:
-    """Takes of a folder by file name, by path as written, and by real path; of equal names the first counts."""
+    """Takes of a folder by file name, by path as written, and by real path; of equal names the first counts.
+
+    And as people name them: ``take 2`` is the second of a text's takes if there is one text, or the second of the file
+    if each text has one take; ``line 3 take 2`` is the second take of the third text.
+    """
 
     def __init__(self, folder: Path, takes: Sequence[Take]) -> None:
         self.folder = folder
@@ -23,7 +29,9 @@ class TakeIndex:
 
     def find(self, audio: str) -> Take | None:
         """Return the take that a name or a path in the folder stands for; None when there is none."""
-        return self._by_name.get(audio) or (None if "\0" in audio else self._by_path.get(self._real(audio)))
+        if "\0" in audio:
+            return self._by_name.get(audio)
+        return self._by_name.get(audio) or self._by_path.get(self._real(audio)) or self._by_words(audio)
 
     def get(self, audio: str) -> Take:
         """Return the same.
@@ -51,6 +59,26 @@ class TakeIndex:
     @cached_property
     def _by_path(self) -> dict[str, Take]:
         return {self._real(take.audio): take for take in reversed(self._takes) if "\0" not in take.audio}
+
+    def _by_words(self, said: str) -> Take | None:
+        """Return the take that words such as ``take 2`` name beyond doubt, or the take whose stem is meant."""
+        plain = " ".join(said.lower().replace("_", " ").replace("#", " ").split())
+        stems = [take for take in self._takes if Path(take.audio).stem.lower() == plain]
+        if stems:
+            return stems[0]
+        named = _SPOKEN.fullmatch(plain)
+        if named is None:
+            return None
+        number = int(named["take"])
+        texts = list(dict.fromkeys(take.text for take in self._takes))
+        if named["text"] is not None:
+            place = int(named["text"])
+            chosen = [take for take in self._takes if 0 < place <= len(texts) and take.text == texts[place - 1]]
+        elif len(texts) == 1 or len(texts) == len(self._takes):
+            chosen = list(self._takes)
+        else:
+            return None
+        return chosen[number - 1] if 0 < number <= len(chosen) else None
 
     def _real(self, audio: str) -> str:
         return os.path.realpath(self.folder / audio)

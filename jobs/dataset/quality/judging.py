@@ -82,8 +82,7 @@ def judge_clips(
     places = choose_for_dnsmos(measured, good, doubtful, limits)
     scores = dict(zip(places, measure_dnsmos(dataset, [clips[k] for k in places], context, done), strict=True))
     texts = choose_for_text(clips, measured, good, limits)
-    heard = measure_text_matches(dataset, [clips[k] for k in texts.places], context, done)
-    matches = dict(zip(texts.places, heard, strict=True))
+    matches = measure_text_matches(dataset, clips, texts, context, done)
     own = {name: _opinion(places, measured, scores) for name, places in speakers.items()}
 
     rows: dict[int, Clip] = {}

@@ -3,6 +3,8 @@
 Results are kept by the clip's hash: a resumed job repeats little, and other thresholds need no new measurement.
 """
 
+from __future__ import annotations
+
 import hashlib
 import multiprocessing
 import os
@@ -15,6 +17,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
+from jobs.asr.text_discrimination import competing_texts
 from jobs.dataset.manifest import Clip
 from jobs.dataset.quality.measure_clip import RECOGNISED, VERSION, Measured, Task, is_measure, measure
 from jobs.dataset.quality.quality_filter import SHORT_S, SHORT_WORDS
@@ -27,7 +30,8 @@ from jobs.runner.worker.journal import Journal
 JOURNAL_NAME = ".quality.jsonl"
 CLIPS_A_PROCESS = 150  # fewer are measured before another process has loaded the models (3 s, 0.9 GB)
 CHUNK = 8
-UNCHECKED = ("curated", "subtitle")  # texts that no ingest has compared with what is said
+TIMED = "subtitle"
+UNCHECKED = ("curated", TIMED)  # texts that no ingest has compared with what is said
 
 
 def measure_clips(
@@ -53,12 +57,31 @@ def measure_dnsmos(
 
 
 def measure_text_matches(
-    dataset: Path, clips: Sequence[Clip], context: JobContext, done: Callable[[str], None]
-) -> list[float]:
-    """Measure the share of each clip's text that is recognised, 0..1; English clips with a text."""
-    tasks = [Task(dataset / clip.audio, clip.text, clip.language, "text") for clip in clips]
-    entries = _cached(dataset, tasks, context, lambda n: done(f"{n} of {len(clips)} texts compared with the audio"))
-    return [entry["text_match"] for entry in entries]
+    dataset: Path, clips: Sequence[Clip], sample: TextSample, context: JobContext, done: Callable[[str], None]
+) -> dict[int, float]:
+    """Measure the share of the text that is recognised, 0..1, of the chosen clips.
+
+    A short clip has no share if none of the other texts fits its audio better.
+    """
+    texts = [clip.text for clip in clips]
+    tasks = [
+        Task(dataset / clips[k].audio, texts[k], clips[k].language, "text", _rival_texts(texts, k, sample))
+        for k in sample.places
+    ]
+    entries = _cached(dataset, tasks, context, lambda n: done(f"{n} of {len(tasks)} texts compared with the audio"))
+    return {
+        k: entry["text_match"]
+        for k, entry in zip(sample.places, entries, strict=True)
+        if entry.get("other_fits", k not in sample.short)
+    }
+
+
+def _rival_texts(texts: list[str], place: int, sample: TextSample) -> tuple[str, ...]:
+    """Return the texts nearby of a short clip, as of subtitles that are a line off."""
+    if place not in sample.short:
+        return ()
+    near = texts[max(0, place - NEAR_TEXTS) : place] + texts[place + 1 : place + 1 + NEAR_TEXTS]
+    return tuple(competing_texts(texts[place], near)[:MOST_RIVAL_TEXTS])
 
 
 def _cached(
@@ -84,6 +107,7 @@ def _key(task: Task) -> str:
     with open_regular(task.path) as stream:
         digest = hashlib.file_digest(stream, "sha256")
     digest.update(f"\0{VERSION}\0{task.text}\0{task.language}\0{task.instrument}".encode())
+    digest.update("".join(f"\0{text}" for text in task.others).encode())
     return digest.hexdigest()
 
 
@@ -141,16 +165,21 @@ def _end_with_parent() -> None:
 
 
 SAMPLED_SHARE, FEWEST_SAMPLED, MOST_SAMPLED = 0.05, 8, 400
-MOST_TEXTS = 500  # three CPU minutes
+MOST_TEXTS = 500  # three CPU minutes; of texts with times of their own, all are compared
+NEAR_TEXTS, MOST_RIVAL_TEXTS = 20, 8  # of which each takes 0.05 s of CPU for each second of a short clip
 _LONG_ENOUGH_S = 4.0  # shorter clips score lower
 
 
 @dataclass(frozen=True)
 class TextSample:
-    """Indices of clips whose text is compared with their audio; ``note``: how many are left out and why."""
+    """Indices of clips whose text is compared with their audio; ``note``: how many are left out and why.
+
+    ``short``: those of them in which too few words are heard to be sure.
+    """
 
     places: list[int]
     note: str | None = None
+    short: frozenset[int] = frozenset()
 
 
 def choose_for_dnsmos(
@@ -171,16 +200,19 @@ def choose_for_dnsmos(
 def choose_for_text(
     clips: Sequence[Clip], measured: Sequence[Measured], good: Sequence[int], limits: Thresholds
 ) -> TextSample:
-    """Choose clips whose text is compared with the audio: curated clips, not yet recognised, or all with a text.
+    """Choose clips whose text is compared with the audio: those not yet recognised, or all with a text. English only.
 
-    English only, and of a length at which recognition is sure.
+    Of curated clips an even sample, of a length at which recognition is sure; of subtitles all.
     """
     if limits.text_match == "off":
         return TextSample([])
     asked = [k for k in good if clips[k].text and (limits.text_match == "all" or clips[k].transcript in UNCHECKED)]
     english = [k for k in asked if clips[k].language == RECOGNISED]
-    fit = [k for k in english if measured[k].n_words >= SHORT_WORDS and measured[k].speech_span_s >= SHORT_S]
-    heard = fit if limits.text_match == "all" else sample_evenly(fit, MOST_TEXTS)
+    long = {k for k in english if measured[k].n_words >= SHORT_WORDS and measured[k].speech_span_s >= SHORT_S}
+    timed = {k for k in english if clips[k].transcript == TIMED}
+    fit = [k for k in english if k in long or k in timed]
+    sampled = fit if limits.text_match == "all" else sample_evenly([k for k in fit if k not in timed], MOST_TEXTS)
+    heard = sorted(timed.union(sampled))
     left_out = {
         "not English": len(asked) - len(english),
         f"shorter than {SHORT_S:.0f} s or {SHORT_WORDS} words": len(english) - len(fit),
@@ -188,4 +220,5 @@ def choose_for_text(
     }
     reasons = ", ".join(f"{n} {why}" for why, n in left_out.items() if n)
     n_left_out = len(asked) - len(heard)
-    return TextSample(heard, f"The texts of {n_left_out} clips were not checked: {reasons}." if reasons else None)
+    note = f"The texts of {n_left_out} clips were not checked: {reasons}." if reasons else None
+    return TextSample(heard, note, frozenset(heard) - long)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobs.asr.text_discrimination import another_text_fits
 from jobs.asr.wer import distractors, heard_words, word_error_rate
 from jobs.audio.acoustic_features import prosody
 from jobs.audio.clip_io import CLIP_RATE_HZ, SPEECH_RATE_HZ, read_clip
@@ -27,13 +28,15 @@ RECOGNISED = "english"  # the one language whose phones a dictionary knows offli
 class Task:
     """A clip to measure; ``language`` is a Qwen language name.
 
-    ``instrument``: ``sound`` for all that is ``Measured``, ``mos`` for DNSMOS, ``text`` for its text heard.
+    ``instrument``: ``sound`` for all that is ``Measured``, ``mos`` for DNSMOS, ``text`` for its text heard; ``others``:
+    texts that the audio of a short clip must fit worse.
     """
 
     path: Path
     text: str
     language: str
     instrument: Literal["sound", "mos", "text"] = "sound"
+    others: tuple[str, ...] = ()
 
 
 class Measured(BaseModel):
@@ -77,6 +80,7 @@ class _TextMatch(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     text_match: float = Field(ge=0, le=1)
+    other_fits: bool = True
 
 
 def is_measure(task: Task, entry: Any) -> bool:
@@ -98,7 +102,7 @@ def measure(task: Task) -> dict[str, object]:
     Raises ``UserError``: the clip is gone or cannot be read.
     """
     if task.instrument == "text":
-        return {"text_match": _text_match(task)}
+        return _text_match(task)
     if task.instrument == "mos":
         mos = _dnsmos().predict(read_clip(task.path, SPEECH_RATE_HZ))
         return {"ovrl": round(mos.ovrl, 3), "bak": round(mos.bak, 3), "p808": round(mos.p808, 3)}
@@ -127,11 +131,18 @@ def _measured(task: Task) -> Measured:
     )
 
 
-def _text_match(task: Task) -> float:
-    """Share of the text's words that are heard; words too many count against it. 0 when nothing fits."""
-    words = spoken_words(task.text)
-    heard = heard_words(_recogniser(), read_clip(task.path, SPEECH_RATE_HZ), words, distractors([]))
-    return round(max(0.0, 1.0 - word_error_rate(words, heard)), 3)
+def _text_match(task: Task) -> dict[str, object]:
+    """Return the share of the text's words that are heard; words too many count against it. 0 when nothing fits.
+
+    Of a short clip also, whether another text fits better, for few words are heard by chance or missed.
+    """
+    words, audio = spoken_words(task.text), read_clip(task.path, SPEECH_RATE_HZ)
+    heard = heard_words(_recogniser(), audio, words, distractors([]))
+    found: dict[str, object] = {"text_match": round(max(0.0, 1.0 - word_error_rate(words, heard)), 3)}
+    if task.others:
+        own, *others = (_recogniser().forced_score(audio, spoken_words(text)) for text in (task.text, *task.others))
+        found["other_fits"] = another_text_fits(own, others)
+    return found
 
 
 def _units(text: str, language: str) -> tuple[int, int]:

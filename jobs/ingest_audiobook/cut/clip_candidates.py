@@ -100,6 +100,8 @@ class Candidates(NamedTuple):
     rejected: list[RejectedSpan]
     speech: list[RejectedSpan]
     sentences: list[SaidSentence]
+    late: tuple[float, int] | None = None
+    """Seconds that the given segments of the chunk were late, and their number; they were moved."""
 
 
 def joined_span(spans: Sequence[Span]) -> Span:

@@ -28,7 +28,7 @@ from jobs.text.sounds import Likeness, is_like_phrase, likeness
 # word, one more, one less) one loses less than 2.7: 2.1. Right words that Whisper heard as other sounds: half of 10.
 MAX_LOSS = 1.8
 MAX_LOSS_IF_NEAR = 9.0  # of words that nearly sound the same: right ones lose up to 8.2
-DOUBT_SHARE = 0.5  # of what the words heard lack themselves: Whisper was not sure of them
+DOUBT_SHARE, MOST_DOUBT = 0.5, 2.0  # of what the words heard lack themselves: Whisper was not sure of them
 MIN_LOSS_IF_UNSAID = 5.0  # of a word of the book between two runs of speech: surely not said; else not sure
 MAX_EXTRA_WORDS = 2  # that Whisper may have heard where nothing was said
 
@@ -144,7 +144,7 @@ class DifferenceJudge:
         loss = heard.log_probability - other.log_probability
         first = difference.heard.start - own.start
         doubt = -sum(part.log_probability for part in heard.parts[max(0, first) : first + len(difference.heard)])
-        limit = MAX_LOSS + DOUBT_SHARE * doubt
+        limit = MAX_LOSS + min(DOUBT_SHARE * doubt, MOST_DOUBT)
         ours, theirs = self._recognised(difference.heard), self._book.written(difference.book)
         if self._likeness(difference) == "near":
             limit = max(limit, MAX_LOSS_IF_NEAR)

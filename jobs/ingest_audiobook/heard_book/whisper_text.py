@@ -86,6 +86,14 @@ def hear(
     """Transcribe a chunk and assign every word to a run of speech. Arguments as of ``speech_windows``."""
     windows = speech_windows(probabilities, duration_s, min_window_s)
     found = whisper.transcribe_spans(audio_16k, [(window.start_s, window.end_s) for window in windows], language)
+    runs = speech_spans(probabilities, max_span_s=MAX_WINDOW_S, min_silence_s=MIN_PAUSE_S)
+    return to_heard_text(windows, found, runs)
+
+
+def to_heard_text(
+    windows: Sequence[Span], found: Sequence[Sequence[TranscribedSegment]], speech: Sequence[Span]
+) -> HeardText:
+    """Join the segments of windows to a text, and assign their words to the runs of ``speech``."""
     code = next((segment.language for segments in found for segment in segments), "en")
     text = _GrowingText("" if code in WITHOUT_SPACES else " ")
     rejected: list[RejectedSpan] = []
@@ -99,11 +107,7 @@ def hear(
             else:
                 span = Span(window.start_s + segment.start_s, window.start_s + segment.end_s, True, True)
                 rejected.append(RejectedSpan(span, doubt, _figures(segment), segment.text))
-    runs = [
-        run
-        for run in speech_spans(probabilities, max_span_s=MAX_WINDOW_S, min_silence_s=MIN_PAUSE_S)
-        if not _is_rejected(run, rejected)
-    ]
+    runs = [run for run in speech if not _is_rejected(run, rejected)]
     placed = assign_to_runs(text.words, runs)
     with_words = {one.span for one in placed}
     runs = [run for run in runs if run in with_words or run.duration_s >= FAINT_RUN_S]

@@ -48,7 +48,7 @@ def finish_dataset(
             end = _find_end(state, number, files.names[number])
             late += [_late(segment, end) for segment in segments if segment.start_s >= end.end_s]
         notes += [f"{len(late)} given segments begin after the recording's end."] if late else []
-    notes += _notes_on_origin(transcript, state)
+    notes += [*_notes_on_origin(transcript, state), *_notes_on_times(state)]
     clips = [clip for record in state.finished() for clip in record.clips]
     limits = read_thresholds(params.quality)
     n_read = sum(record.end_24k - record.start_24k for record in state.finished())
@@ -109,6 +109,16 @@ def _notes_on_origin(transcript: Transcript, state: IngestState) -> list[str]:
     if not found_s:
         return []
     return [f"{len(found_s)} clips ({sum(found_s):.0f} s) have Whisper's words: the text lacks them."]
+
+
+def _notes_on_times(state: IngestState) -> list[str]:
+    """Return by how much given segments were late, where they were moved together."""
+    late = [each for record in state.finished() for each in record.late]
+    if not late:
+        return []
+    least, most = min(late_s for late_s, _ in late), max(late_s for late_s, _ in late)
+    by = f"{least:+.2f} s" if most - least < 0.01 else f"{least:+.2f} to {most:+.2f} s"
+    return [f"The times of {sum(n for _, n in late)} given segments were moved: they were late by {by}."]
 
 
 def _is_selected(params: Params) -> bool:

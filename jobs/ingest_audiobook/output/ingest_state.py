@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from jobs.dataset.manifest import Clip, Rejection
+from jobs.dataset.manifest import Clip, RecordingSeconds, Rejection
 from jobs.errors import UserError
 from jobs.files.atomic_io import write_json, write_text
 from jobs.files.folders import make_folder, move, remove
@@ -83,6 +83,8 @@ class UnitRecord(BaseModel):
     n_words: Count
     is_recording_end: bool = False
     sentences: list[Sentence] = []
+    late: list[tuple[RecordingSeconds, Count]] = []
+    """Of each chunk whose given segments were late: seconds, and how many segments were moved."""
     given_sha256: str = ""
     """Of the sentences of a transcript file, as they were given."""
 

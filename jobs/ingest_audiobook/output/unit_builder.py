@@ -74,7 +74,7 @@ class _UnitBuilder:
     def add(self, chunk: SpeechChunk) -> None:
         """Cut a chunk into clips, write them, and add every sample to the record, in a clip or a rejection."""
         usable = usable_span(chunk, self.unit, self._rate_hz)
-        candidates, rejected, speech, said = self._transcript.find_candidates(chunk, self._limits, usable)
+        candidates, rejected, speech, said, late = self._transcript.find_candidates(chunk, self._limits, usable)
         candidates, credits = reject_credits(candidates)
         candidates, cut = reject_cut_words(candidates, usable)
         kept, not_kept = account_for_samples(candidates, rejected + credits + cut, speech, len(chunk.audio_24k))
@@ -85,6 +85,7 @@ class _UnitBuilder:
                 "end_24k": chunk.end_24k,
                 "clips": record.clips + clips,
                 "rejections": record.rejections + make_rejections(chunk, not_kept, self._recording),
+                "late": record.late + ([late] if late else []),
                 "n_words": record.n_words + sum(candidate.n_words for _, _, candidate in kept),
                 "sentences": record.sentences
                 + [make_sentence(one, chunk.start_24k, self._recording, chunk.chapter) for one in said],

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from rapidfuzz.distance import Levenshtein
 
 from jobs.asr.pocketsphinx_asr import Fit, Recogniser, TextRecogniser
+from jobs.asr.rivals.readings import MIN_EVIDENCE, find_rival_readings
 from jobs.audio.recording import Samples
 from jobs.audio.vad_segments import Span
 from jobs.ingest_audiobook.cut.clip_candidates import PlacedRun, RejectedSpan, TimedWord
@@ -186,6 +187,11 @@ class BookAligner:
             return RejectedSpan(
                 run.span, "speech_not_in_text", f"{uncovered_s:.2f} s of speech outside the words", text
             )
+        for rival in find_rival_readings(self._recogniser, run.audio_16k, tokens, fit):
+            if rival.evidence > MIN_EVIDENCE:
+                ours = " ".join(tokens[rival.first : rival.last]) or "nothing"
+                detail = f"recognised: {' '.join(rival.heard) or 'nothing'} where the text has: {ours}"
+                return RejectedSpan(run.span, "words_differ", detail, text)
         return PlacedRun(
             run.span,
             tuple(

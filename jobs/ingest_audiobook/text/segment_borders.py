@@ -14,6 +14,7 @@ from jobs.audio.vad_segments import FRAME_S, PAD_S, Span, speech_spans
 MIN_PAUSE_S = 0.13
 MAX_MOVE_S = 0.5  # of a border; no pause so near: a word may be cut
 MAX_OFFSET_S, OFFSET_STEP_S = 2.0, FRAME_S
+NEAR_PAUSE_S = 2 * FRAME_S  # of a border that fits a pause: subtitles may be cut at the first sound itself
 MIN_OFFSET_BORDERS = 16  # fewer may lie in pauses by chance
 MAX_FITTING = 0.8  # share of borders in pauses, from which on times are believed
 MIN_FITTING, MIN_GAIN = 0.9, 0.3  # share after an offset, and how much more that must be than without
@@ -77,7 +78,7 @@ def find_offset(spans: Sequence[Span], pauses: Pauses) -> float:
     borders = np.array([time_s for span in spans for time_s in (span.start_s, span.end_s)])
     if len(borders) < MIN_OFFSET_BORDERS:
         return 0.0
-    starts, ends = np.array(pauses.starts), np.array(pauses.ends)
+    starts, ends = np.array(pauses.starts) - NEAR_PAUSE_S, np.array(pauses.ends) + NEAR_PAUSE_S
 
     def share(offset_s: float) -> float:
         moved = borders - offset_s

@@ -26,11 +26,15 @@ MAX_TRIM_S = 0.1  # of a segment that begins before the end of the one before
 
 @dataclass(frozen=True)
 class PlacedSegment:
-    """A segment with its time in the chunk, borders in pauses; ``reason``: why it is not kept."""
+    """A segment with its time in the chunk, borders in pauses.
+
+    ``reason``: why it is not kept. ``late_s``: the constant offset that was taken off.
+    """
 
     segment: Segment
     span: Span
     reason: str | None
+    late_s: float = 0.0
 
 
 def place_segments(
@@ -55,7 +59,7 @@ def place_segments(
         reason = rejection_reason(segment.start_s, span, reached_s, duration_s, segment.text)
         if reason is None:
             span, reason = _between_pauses(span, pauses, reached_s)
-        placed.append(PlacedSegment(segment, span, reason))
+        placed.append(PlacedSegment(segment, span, reason, offset_s))
         reached_s = reached_s if reason else span.end_s
     return placed
 

@@ -1,30 +1,25 @@
 """Segments of text with times, read from subtitles or JSONL."""
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import pysubs2
 
 from jobs.books.text_decoding import check_script, decode_text_file
 from jobs.errors import UserError
 from jobs.files.reading import check_regular, read_lines
 from jobs.ingest_audiobook.input.source_files import SourceFiles, check_link
 from jobs.ingest_audiobook.params import SUBTITLE_SUFFIXES, Params
+from jobs.ingest_audiobook.text.cues import read_cues
 
 MAX_NAMED = 5
 MAX_SEGMENTS = 500_000  # 100 hours have 120,000 of 3 s
-MAX_SUBTITLE_BYTES, MAX_CUES = 8_000_000, 200_000  # 40 hours have 3 MB; pysubs2 takes 1 us a byte, 10 us a cue
+MAX_SUBTITLE_BYTES, MAX_CUES = 8_000_000, 200_000  # 40 hours have 3 MB
 MAX_SEGMENTS_BYTES = 256 << 20  # of JSONL: with times of all words, 100 hours have 160 MB
 MAX_WITHIN, WITHIN_S = 1_000, 10.0  # segments; single letters have 20 a second
 MAX_LINE_BYTES = 1 << 20
 MAX_TEXT = 10_000  # characters; a clip has at most 30 s, 600 characters
 MAX_TIME_S = 1e7  # 2,800 hours
-# The longest bracket or tag; without a bound, brackets that are never closed take quadratic time.
-_TAGS = re.compile(r"\{[^}]{0,500}\}|< {0,4}/? {0,4}[a-zA-Z][^>]{0,500}>")
-_SOUNDS = re.compile(r"\[[^\]]{0,500}\]|\([^)]{0,500}\)|[♪♫#]+")
 
 
 @dataclass(frozen=True)
@@ -71,17 +66,10 @@ def read_subtitles(path: Path) -> list[Segment]:
             f"{path} has {size:,} bytes; at most {MAX_SUBTITLE_BYTES:,} of subtitles are read.",
             "Check that this is the right file.",
         )
-    text = re.sub(r"\n[^\S\n]+(?=\n)", "\n", decode_text_file(path).text)
-    text = re.sub(r"\n{3,}", "\n\n", text)  # pysubs2 takes quadratic time for line ends
+    text = decode_text_file(path).text
     _check_count(path, text.count("-->"), MAX_CUES)
-    try:
-        # tags are kept for ``_TAGS``: pysubs2's own patterns take quadratic time for "<a<a"
-        cues = pysubs2.SSAFile.from_string(text, format_=path.suffix.lower().lstrip("."), keep_html_tags=True)
-    except (pysubs2.exceptions.Pysubs2Error, ValueError) as error:
-        raise UserError("segments_unreadable", f"{path} has no subtitles: {error}.", "Give .srt or .vtt.") from error
-    segments = [
-        Segment(number, cue.start / 1000, cue.end / 1000, _spoken_text(cue.text)) for number, cue in enumerate(cues, 1)
-    ]
+    cues = read_cues(text, is_vtt=path.suffix.lower() == ".vtt")
+    segments = [Segment(number, cue.start_s, cue.end_s, cue.text) for number, cue in enumerate(cues, 1)]
     if not segments:
         raise UserError("segments_empty", f"{path} holds no cues.", "Give .srt or .vtt with times and text.")
     return _in_order(path, segments)
@@ -149,13 +137,6 @@ def read_given_segments(params: Params, files: SourceFiles, roots: Sequence[Path
         check_script(" ".join(segment.text for segment in segments[:5000]), path)
         found.append(segments)
     return found
-
-
-def _spoken_text(text: str) -> str:
-    text = _TAGS.sub("", text)
-    for line_end in (r"\h", r"\n", r"\N"):
-        text = text.replace(line_end, " ")
-    return " ".join(_SOUNDS.sub(" ", text).split())
 
 
 def _segment(path: Path, number: int, raw: bytes) -> Segment:

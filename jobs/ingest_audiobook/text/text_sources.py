@@ -25,6 +25,7 @@ from jobs.ingest_audiobook.cut.clip_filters import mark_cut_runs
 from jobs.ingest_audiobook.cut.sentence_candidates import CutText, sentence_candidates
 from jobs.ingest_audiobook.heard_book.matching import written_words
 from jobs.ingest_audiobook.heard_book.placement import BookPlacer
+from jobs.ingest_audiobook.heard_book.second_hearing import hear_again
 from jobs.ingest_audiobook.heard_book.whisper_text import MIN_WINDOW_WITH_BOOK_S, HeardText, SpeechToText, hear
 from jobs.ingest_audiobook.input.source_files import SourceFiles
 from jobs.ingest_audiobook.input.speech_chunks import SpeechChunk
@@ -132,6 +133,7 @@ class HeardBookTranscript:
         )
         placer, text = self._in_language(heard.language)
         placed, rejected = placer.place(heard, chunk.audio_16k, self._whisper)
+        placed, rejected = hear_again(heard, placed, rejected, chunk.audio_16k, placer, self._whisper)
         found = sentence_candidates(text, mark_cut_runs(placed, usable), heard.runs, chunk.duration_s, limits)
         if self._keeps_other_speech:
             other = _speech_outside(heard.placed, placed, rejected)
@@ -231,7 +233,8 @@ class SegmentTranscript:
         sentences = [
             SaidSentence(one.segment.text, (), self.origin, one.span.start_s, one.span.end_s) for one in placed
         ]
-        return Candidates(kept, rejected, speech, sentences)
+        late = (placed[0].late_s, len(placed)) if placed and placed[0].late_s else None
+        return Candidates(kept, rejected, speech, sentences, late)
 
     def begin(self, unit: WorkUnit) -> None:
         """Switch to the segments of the unit's recording."""

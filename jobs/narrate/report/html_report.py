@@ -64,6 +64,7 @@ def write_report(
     keys: Mapping[Passage, str],
     skipped: Sequence[Section],
     notes: Sequence[str],
+    suffix: str | None,
 ) -> None:
     """Write the page beside ``book.m4b`` and ``passages/``.
 
@@ -75,6 +76,7 @@ def write_report(
         keys: of the passages.
         skipped: parts that are not read.
         notes: on how the text was read.
+        suffix: of the chapters' files; None: there are none.
     """
     doubtful = []
     for row in rows:
@@ -109,6 +111,7 @@ def write_report(
                 "lufs": row.lufs,
                 "peak": row.peak_dbfs,
                 "waveform": row.waveform,
+                "audio": chapter_file(row, suffix),
             }
             for row in rows
         ],
@@ -137,7 +140,7 @@ def index_book(
                 title=row.timeline.chapter.title,
                 start_s=round(row.start_s, 3),
                 duration_s=round(row.timeline.n_samples / CLIP_RATE_HZ, 3),
-                audio=f"{row.timeline.chapter.number:03d}.{suffix}" if suffix else "",
+                audio=chapter_file(row, suffix),
                 passages=tuple(
                     IndexedPassage(
                         key=keys[placed.passage],
@@ -155,6 +158,11 @@ def index_book(
             for row in rows
         ),
     )
+
+
+def chapter_file(row: ChapterRow, suffix: str | None) -> str:
+    """Return the name of a chapter's file; empty: there is none."""
+    return f"{row.timeline.chapter.number:03d}.{suffix}" if suffix else ""
 
 
 def clock(seconds: float) -> str:

@@ -5,7 +5,7 @@ Whatever is decided follows from the text, the voice and the settings, never fro
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from jobs.errors import UserError
 from jobs.narrate.params import Params
 from jobs.narrate.script.dialogue import Manner
 from jobs.narrate.script.passages import Passage
+from jobs.narrate.speech.hosted import speak_by_host
 from jobs.narrate.speech.judge import (
     Judge,
     Judgement,
@@ -26,6 +27,7 @@ from jobs.narrate.speech.judge import (
 )
 from jobs.narrate.speech.take_store import KeptTake, SpokenTake, TakeStore
 from jobs.narrate.speech.voice import Voice
+from jobs.qwen.speech.sound import Speech
 from jobs.qwen.speech.synthesizer import Synthesizer
 from jobs.runner.worker.context import JobContext
 
@@ -148,23 +150,47 @@ class Speaking:
             self._speak_as(manner, [key for key in missing if self._passages[key].manner == manner], attempt)
 
     def _speak_as(self, manner: Manner, keys: Sequence[str], attempt: int) -> None:
-        """Speak the attempts at passages of one manner."""
+        """Speak the attempts at passages of one manner: by a host where one has the voice, else here."""
+        for speaks in (self._speak_by_host, self._speak_here):
+            missing = [key for key in keys if self._store.find(key, attempt) is None]
+            if not missing:
+                return
+            for key, speech in speaks(manner, missing, attempt):
+                self._context.raise_if_cancelled()
+                self._note(key, attempt, speech)
+
+    def _speak_by_host(self, manner: Manner, keys: Sequence[str], attempt: int) -> Iterator[tuple[str, Speech]]:
+        everything = list(self._passages)
+        place_of = {key: place for place, key in enumerate(everything)}
+        places = [place_of[key] for key in keys]
+        home, stop = self._context.settings.home, self._context.raise_if_cancelled
+        passages = list(self._passages.values())
+        for place, speech in speak_by_host(home, self._voice, manner, passages, places, attempt, stop):
+            yield everything[place], speech
+
+    def _speak_here(self, manner: Manner, keys: Sequence[str], attempt: int) -> Iterator[tuple[str, Speech]]:
         synthesizer = self._voice.speak_as(self._synthesizer, manner)
+        # of all passages, so that each attempt of the job rounds alike
+        n_slots = synthesizer.count_slots(
+            [(passage.said, self._voice.decoding(passage, FIRST)) for passage in self._passages.values()]
+        )
         takes = [(self._passages[key].said, self._voice.decoding(self._passages[key], attempt)) for key in keys]
-        for place, speech in synthesizer.synthesize_all(takes, self._n_slots, self._context.raise_if_cancelled):
-            self._context.raise_if_cancelled()
-            key = keys[place]
-            path = self._store.write(key, attempt, speech.samples)
-            measured = None
-            if self._params.checks == "full":
-                measured = self._measure(path, self._passages[key].said, self._voice.language)
-            take = SpokenTake(duration_s=speech.duration_s, hit_limit=speech.hit_limit, measured=measured)
-            self._store.note(key, attempt, take)
-            self._n_spoken += 1
-            if attempt == FIRST:
-                self._done_min += speech.duration_s / 60
-            again = f", take {attempt}" if attempt > FIRST else ""
-            self._report(f"spoke {speech.duration_s:.1f} s{again}", rtf=speech.compute_s / max(speech.duration_s, 0.01))
+        for place, speech in synthesizer.synthesize_all(takes, n_slots, self._context.raise_if_cancelled):
+            yield keys[place], speech
+
+    def _note(self, key: str, attempt: int, speech: Speech) -> None:
+        """Write a take, measure it and note it."""
+        path = self._store.write(key, attempt, speech.samples)
+        measured = None
+        if self._params.checks == "full":
+            measured = self._measure(path, self._passages[key].said, self._voice.language)
+        take = SpokenTake(duration_s=speech.duration_s, hit_limit=speech.hit_limit, measured=measured)
+        self._store.note(key, attempt, take)
+        self._n_spoken += 1
+        if attempt == FIRST:
+            self._done_min += speech.duration_s / 60
+        again = f", take {attempt}" if attempt > FIRST else ""
+        self._report(f"spoke {speech.duration_s:.1f} s{again}", rtf=speech.compute_s / max(speech.duration_s, 0.01))
 
     def _make_judge(self, speaker: str | None) -> Judge:
         """Make the judge of a speaker that marks name, or of the narration's own."""
@@ -202,10 +228,6 @@ class Speaking:
     @cached_property
     def _synthesizer(self) -> Synthesizer:
         return self._voice.load()
-
-    @cached_property
-    def _n_slots(self) -> int:
-        return self._voice.count_slots(self._synthesizer, list(self._passages.values()))
 
 
 def _hash_policy(params: Params) -> str:

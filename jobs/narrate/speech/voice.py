@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from jobs.narrate.script.passages import Passage
 from jobs.qwen.devices import compute_device, limit_cpu_threads
 from jobs.qwen.hub import resolve_model
 from jobs.qwen.model_info import VoiceModel, describe_model
+from jobs.qwen.model_stamps import Stamps, check_unchanged, read_stamps
 from jobs.qwen.speech.decoding_settings import SAMPLING, Decoding
 from jobs.qwen.speech.sound import Reference
 from jobs.qwen.speech.synthesizer import Synthesizer, load_synthesizer
@@ -30,6 +30,7 @@ class Voice:
 
     Attributes:
         s_per_character: the narrator's pace; None: unknown.
+        stamps: of the model's files.
         inputs: all that audio depends on beside the passage.
     """
 
@@ -43,18 +44,22 @@ class Voice:
     sampling: dict[str, Any]
     seed: int
     inputs: str
+    stamps: Stamps
 
     def key(self, passage: Passage) -> str:
         """Return the name of a passage's takes: a hash of what its audio depends on."""
         manner = [] if passage.manner == USUAL else [passage.manner.speaker, passage.manner.instruct]
         return _hash(self.inputs, passage.said, passage.occurrence, *manner)[:24]
 
+    def speaker_and_instruct(self, manner: Manner) -> tuple[str | None, str | None]:
+        """Return who speaks in a manner, and how."""
+        speaker = self.speaker if manner.speaker is None else self.model.speaker(manner.speaker)
+        return speaker, manner.instruct or self.instruct
+
     def speak_as(self, synthesizer: Synthesizer, manner: Manner) -> Synthesizer:
         """Return the loaded voice with the speaker and the instruct of a manner."""
-        if manner == USUAL:
-            return synthesizer
-        speaker = self.model.speaker(manner.speaker or self.speaker)
-        return replace(synthesizer, speaker=speaker, instruct=manner.instruct or self.instruct)
+        speaker, instruct = self.speaker_and_instruct(manner)
+        return replace(synthesizer, speaker=speaker, instruct=instruct)
 
     def decoding(self, passage: Passage, attempt: int) -> Decoding:
         """Return how an attempt at a passage is spoken; the seed follows from the passage, not from its place."""
@@ -63,7 +68,11 @@ class Voice:
         return Decoding(seed=seed, max_seconds=longest_s, **self.sampling)
 
     def load(self) -> Synthesizer:
-        """Load the weights."""
+        """Load the weights.
+
+        Raises:
+            UserError: ``model_changed``, those of ``load_synthesizer``.
+        """
         device = compute_device()
         synthesizer = load_synthesizer(
             self.model,
@@ -73,13 +82,10 @@ class Voice:
             reference=self.reference,
             instruct=self.instruct,
         )
+        check_unchanged(self.model.folder, self.stamps)
         n_threads = limit_cpu_threads(synthesizer.n_parameters)
         logger.info("loaded %s on %s, %d CPU threads", self.model.folder, device, n_threads)
         return synthesizer
-
-    def count_slots(self, synthesizer: Synthesizer, passages: Sequence[Passage]) -> int:
-        """Return how many takes are spoken at once: of all passages, so that each attempt of the job rounds alike."""
-        return synthesizer.count_slots([(passage.said, self.decoding(passage, 1)) for passage in passages])
 
 
 def prepare_voice(params: Params, settings: Settings) -> Voice:
@@ -108,8 +114,9 @@ def prepare_voice(params: Params, settings: Settings) -> Voice:
         stamps, speaker, language, instruct, params.ref_text, rate, params.longest_passage_s, sampling, params.seed
     )
     return Voice(
-        model, speaker, language, instruct, reference, rate, params.longest_passage_s, sampling, params.seed, inputs
-    )
+        model, speaker, language, instruct, reference, rate, params.longest_passage_s, sampling, params.seed, inputs,
+        read_stamps(model.folder),
+    )  # fmt: skip
 
 
 def _hash(*parts: Any) -> str:

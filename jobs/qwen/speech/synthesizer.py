@@ -19,7 +19,7 @@ from jobs.codec_format import FRAMES_PER_SECOND, SAMPLE_RATE_HZ, SAMPLES_PER_FRA
 from jobs.errors import UserError
 from jobs.qwen.codec import full_float32
 from jobs.qwen.devices import describe_device, gpu_memory_explained, torch_dtype
-from jobs.qwen.loading import load_base
+from jobs.qwen.loading import load_base, own_weights
 from jobs.qwen.model_info import VoiceModel
 from jobs.qwen.precision import synthesis_precision
 from jobs.qwen.speaker_embedding import SHORTEST_REFERENCE_S
@@ -170,6 +170,10 @@ class Synthesizer:
         # a token has at least one byte
         return n_fixed + len(text.encode()) + max_frames(decoding)
 
+    def count_tokens(self, text: str) -> int:
+        """Return the number of tokens of a text."""
+        return len(self.upstream.processor.tokenizer(text.strip())["input_ids"])
+
     def request(self, number: int, text: str, decoding: Decoding) -> TakeRequest:
         """Return what the decode loop needs of a take."""
         prompt = build_prompt(self.upstream, lambda upstream: self.speak_with(upstream, text))
@@ -232,6 +236,7 @@ def load_synthesizer(
     with full_float32(), gpu_memory_explained("the model's size"):
         precision = synthesis_precision(describe_device(device))
         upstream = load_base(model.folder, device, torch_dtype(precision), with_codec=True)
+        own_weights(upstream.model, upstream.model.speech_tokenizer.model)
         prompt = None
         if reference is not None:
             text = (reference.text or "").strip() or None

@@ -32,7 +32,7 @@ MODELS = (
         version="praat-parselmouth",
         licence="GPL-3.0",
         cost=0.006,
-        hears="clipping, silence, long pauses, wrong speed, shifted pitch",
+        hears="clipping, silence, long pauses, shifted pitch",
         does_not_hear="where stress lies, emotion",
     ),
 )

@@ -49,13 +49,13 @@ def voicing_strength(signal: Signal) -> Values:
 
 MODULATION = Instrument(
     name="modulation spectrum",
-    version="1",
+    version="2",
     licence="own code",
     cost=0.003,
     hears="buzz, ring modulation, warble at a fixed rate, joins of codec frames, hoarse or broken voicing",
     does_not_hear="colour that does not move, slow drift",
     checks=(
-        Check("buzzing", modulation_db, peak, 6.0, 12.0,
+        Check("buzzing", modulation_db, peak, 5.0, 12.0,
               "buzzes: modulation at a fixed rate {value:.0f} dB above the narrator's (limit {limit:.0f})"),
         Check("hoarse", voicing_strength, falls, 0.08, 0.3,
               "voice less periodic than the narrator's by {value:.2f} (limit {limit:.2f})"),

@@ -7,9 +7,10 @@ from jobs.rating.instruments.melody import MELODY
 from jobs.rating.instruments.models import MODELS
 from jobs.rating.instruments.modulation import MODULATION
 from jobs.rating.instruments.spectrum import SPECTRUM
+from jobs.rating.instruments.tempo import TEMPO
 from jobs.rating.instruments.words import WORDS
 
-INSTRUMENTS: tuple[Instrument, ...] = (*MODELS, DISTILL_MOS, WORDS, SPECTRUM, CLICKS, MODULATION, MELODY)
+INSTRUMENTS: tuple[Instrument, ...] = (*MODELS, DISTILL_MOS, WORDS, SPECTRUM, CLICKS, MODULATION, MELODY, TEMPO)
 
 CHECKS: tuple[Check, ...] = tuple(check for instrument in INSTRUMENTS for check in instrument.checks)
 """Every check whose limit is fitted on the narrator."""

@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+from scipy.ndimage import median_filter
 
 from jobs.audio.clip_io import CLIP_RATE_HZ
 from jobs.rating.instruments.instrument import Check, Instrument, Values
@@ -12,7 +13,8 @@ _HZ = np.arange(N_FFT // 2 + 1) * CLIP_RATE_HZ / N_FFT
 _EDGES = 200.0 * 2 ** (np.arange(0, 35) / 6)  # sixths of an octave, 200 Hz to 10.2 kHz
 _CENTRES = np.sqrt(_EDGES[1:] * _EDGES[:-1])
 _REFERENCE = (_CENTRES > 300) & (_CENTRES < 2500)  # every telephone carries these
-_ABOVE_HARMONICS = _CENTRES > 800  # lower bands hold one harmonic each, and stand out in every short clip
+_ABOVE_HARMONICS = _CENTRES > 1000  # lower bands hold one harmonic each, and stand out in every short clip
+_AROUND = 15  # bands, two and a half octaves, whose median is what a resonance stands out from
 _WIDE = 3  # bands that must be lost together: half an octave
 _QUEFRENCY_S = (0.0012, 0.016)  # echoes of a comb and constant pitch; below is the shape of the vocal tract
 
@@ -26,15 +28,29 @@ def bands_db(signal: Signal) -> Values:
     return list(levels - levels[_REFERENCE].mean())
 
 
+def log_bands_db(signal: Signal) -> Values:
+    """Level of each band in the mean over frames of the logarithm, dB above the mean of the middle bands.
+
+    A few loud vowels decide a mean of powers; every frame counts alike in this one, so a fixed resonance stays.
+    """
+    levels = np.array(
+        [
+            10 * np.log10(signal.power[:, (low <= _HZ) & (high > _HZ)].mean(axis=1)).mean()
+            for low, high in itertools.pairwise(_EDGES)
+        ]
+    )
+    return list(levels - levels[_REFERENCE].mean())
+
+
 def lost_bands(values: Values, own: Values) -> float:
     """Distance: the loss, dB, of the half octave that lost most."""
     return float(_running_mean(np.subtract(own, values)).max())
 
 
 def resonance(values: Values, own: Values) -> float:
-    """Distance: the gain, dB, of the sixth of an octave that stands out most from the half octaves around it."""
+    """Distance: the gain, dB, of the sixth of an octave that stands out most from the median of those around it."""
     gain = np.subtract(values, own)
-    smooth = np.convolve(np.pad(gain, 4, mode="edge"), np.ones(9) / 9, "valid")
+    smooth = median_filter(gain, _AROUND, mode="nearest")
     return float((gain - smooth)[_ABOVE_HARMONICS].max())
 
 
@@ -64,7 +80,7 @@ def comb(values: Values, own: Values) -> float:
 
 SPECTRUM = Instrument(
     name="long-term spectrum",
-    version="1",
+    version="2",
     licence="own code",
     cost=0.004,
     hears="low-pass and telephone bands, muffled or thin sound, a resonance, a comb filter, constant pitch",
@@ -72,7 +88,7 @@ SPECTRUM = Instrument(
     checks=(
         Check("dull", bands_db, lost_bands, 9.0, 18.0,
               "muffled: {value:.0f} dB less in a half octave than the narrator (limit {limit:.0f})"),
-        Check("ringing", bands_db, resonance, 7.0, 14.0,
+        Check("ringing", log_bands_db, resonance, 5.5, 8.0,
               "rings: a band stands {value:.0f} dB above the narrator's (limit {limit:.0f})"),
         Check("tilt", bands_db, tilt, 3.0, 6.0,
               "spectrum tilted {value:.1f} dB an octave against the narrator's (limit {limit:.1f})"),

@@ -6,7 +6,7 @@ spellings and names that a recogniser mishears give no evidence, and the limit i
 clips give.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,8 +15,9 @@ from rapidfuzz.distance import Levenshtein
 
 from jobs.asr.pocketsphinx_asr import Fit, Recogniser
 from jobs.audio.clip_io import Samples
-from jobs.rating.instruments.instrument import MARGIN, Instrument
+from jobs.rating.instruments.instrument import MARGIN, Check, Instrument, fit_reference, rises
 from jobs.speaker.narrator_profile import Reference
+from jobs.text.english_normalization import spoken_map
 
 WORDS = Instrument(
     name="words one by one",
@@ -28,10 +29,17 @@ WORDS = Instrument(
 )
 CHANGED = "word_changed"
 """Name of the reference of the evidence."""
+WRONG_WORDS = "words_wrong"
+"""Name of the reference of the word error rate, and code of its fault."""
+
+WRONG_SHARE, MOST_WRONG_SHARE = 0.22, 0.40  # 2 of 53 real clips have 0.21, none more; a missing tenth gives 0.24
+_MISHEARD = 2  # words of a short text that a recogniser may miss: single words are judged by their evidence
 
 LEAST_EVIDENCE = 40.0  # clean clips of two narrators stay under 30, nine of ten true changes are above 80
 MOST_EVIDENCE = 160.0
 MISREAD_EVIDENCE = 200.0  # the best of hundreds of other words always fits a little better; an "i.e." gave 147
+SHORT_WORD_EVIDENCE = 80.0  # a short word that is added fits into an unusual name a little better; an "an" gave 50
+_SHORT_WORD = 3  # letters
 _UNALIGNED = 300.0  # evidence of a change without which the text does not align at all
 _SECOND_WITNESS = 30.0  # added when two recognisers propose the same change
 _MOST_PROPOSALS = 8
@@ -130,6 +138,48 @@ def _change(proposal: _Proposal, words: Sequence[str], fit: Fit, evidence: float
         kind: Literal["repeated", "added"] = "repeated" if said in around else "added"
         return WordChange(kind=kind, index=start, word=of_audio, at_s=at_s, evidence=evidence)
     return WordChange(kind="misread", index=start, word=of_text, heard=of_audio, at_s=at_s, evidence=evidence)
+
+
+def evidence_limit(change: WordChange, reference: Reference) -> float:
+    """Return the evidence above which a change is no doubt any more; ``reference`` is fitted on the narrator."""
+    if change.kind == "misread":
+        return max(MISREAD_EVIDENCE, reference.limit)
+    if change.kind == "added" and len(change.word) <= _SHORT_WORD:
+        return max(SHORT_WORD_EVIDENCE, reference.limit)
+    return reference.limit
+
+
+def mark_changes(text: str, changes: Sequence[WordChange]) -> str:
+    """Return an English text with its changes in place, at the second where each is heard.
+
+    ``They [skipped: bit, 1.2 s] the knots [repeated: knots, 2.0 s] until ...``.
+    """
+    spoken = spoken_map(text)
+    marked, end = [], len(text)
+    for change in sorted(changes, key=lambda each: -each.index):
+        said = f"[{change.kind}: {change.word}" + (f" as {change.heard}" if change.heard else "")
+        n_words = 0 if change.kind in ("repeated", "added") else max(1, len(change.word.split()))
+        place = min(change.index, len(spoken))
+        start = spoken[place].start if place < len(spoken) else len(text)
+        until = spoken[min(place + n_words, len(spoken)) - 1].end if n_words and place < len(spoken) else start
+        until = min(max(start, until), end)
+        marked.append(f"{said}, {change.at_s:.1f} s]" + ("" if n_words else " ") + text[until:end])
+        end = min(start, end)
+    return text[:end] + "".join(reversed(marked))
+
+
+def fit_wrong_words(rates: Sequence[float | None], min_clips: int) -> dict[str, Reference]:
+    """Fit the limit of the word error rate on the rates of the narrator's clips; empty if too few are known."""
+    check = Check(WRONG_WORDS, None, rises, WRONG_SHARE, MOST_WRONG_SHARE, "")
+    reference = fit_reference(check, [[] if rate is None else [rate] for rate in rates], min_clips)
+    return {} if reference is None else {WRONG_WORDS: reference}
+
+
+def wrong_words_limit(references: Mapping[str, Reference], n_words: int) -> float:
+    """Return the word error rate from which words of a text are wrong, by the narrator's own spread if known."""
+    reference = references.get(WRONG_WORDS)
+    own = WRONG_SHARE if reference is None else reference.own[0] + reference.limit
+    return max(own, (_MISHEARD + 0.5) / max(1, n_words))
 
 
 def fit_evidence(own: Sequence[Sequence[WordChange]]) -> Reference:

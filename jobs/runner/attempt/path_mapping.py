@@ -12,14 +12,21 @@ from jobs.runner.paths import AttemptFolder
 
 
 def map_text(text: str, prefixes: Mapping[str, str]) -> str:
-    """Replace the longest prefix that is a whole path of folders; of a list with ``:`` every part."""
-    if os.pathsep in text and text.startswith("/"):
-        return os.pathsep.join(map_text(part, prefixes) for part in text.split(os.pathsep))
+    """Replace the longest prefix that is a whole path of folders."""
     for here in sorted(prefixes, key=len, reverse=True):
         start = here.rstrip("/")
         if text == start or text.startswith(start + "/"):
             return prefixes[here].rstrip("/") + text[len(start) :]
     return text
+
+
+def map_variable(name: str, value: str, prefixes: Mapping[str, str]) -> str:
+    """The same for a variable that our settings give to a child: of a list every part. ``:`` separates none of ours."""
+    if name == "TTS_TRAIN_ROOTS":
+        return json.dumps(map_json(json.loads(value), prefixes))
+    if os.pathsep in value and value.startswith("/") and not name.startswith("TTS_TRAIN_"):
+        return os.pathsep.join(map_text(part, prefixes) for part in value.split(os.pathsep))
+    return map_text(value, prefixes)
 
 
 def map_json(value: Any, prefixes: Mapping[str, str]) -> Any:

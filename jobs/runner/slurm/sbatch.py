@@ -16,7 +16,7 @@ from typing import Any
 from jobs.errors import UserError
 from jobs.files import records
 from jobs.files.atomic_io import PRIVATE, write_bytes
-from jobs.runner.attempt.path_mapping import map_json, map_text
+from jobs.runner.attempt.path_mapping import map_json, map_text, map_variable
 from jobs.runner.attempt.spec import build_slurm_name
 from jobs.runner.paths import AttemptFolder
 from jobs.runner.slurm.slurm_cli import NoAnswerError, RefusedError, SlurmCli
@@ -165,7 +165,10 @@ def build_script(environment: Mapping[str, str], *, python: str, folder: Path, p
         folder: the attempt's, as the nodes name it.
         path_map: this machine's path prefixes to the nodes'.
     """
-    exports = [f"export {name}={shlex.quote(map_text(value, path_map))}" for name, value in sorted(environment.items())]
+    exports = [
+        f"export {name}={shlex.quote(map_variable(name, value, path_map))}"
+        for name, value in sorted(environment.items())
+    ]
     command = shlex.join([python, "-S", "-m", "jobs.runner.shim", "--remote", str(folder)])
     return "\n".join(["#!/bin/bash", *exports, f"exec {command}", ""])
 

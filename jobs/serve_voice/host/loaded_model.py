@@ -6,11 +6,14 @@ import ctypes
 import gc
 import logging
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
 from jobs.errors import UserError
 from jobs.qwen.devices import compute_device, limit_cpu_threads
+from jobs.qwen.model_stamps import read_stamps
 from jobs.qwen.speech.decode_loop import FIRST_POSITIONS, DecodeLoop
 from jobs.qwen.speech.decoding_settings import Decoding
 from jobs.qwen.speech.synthesizer import CACHE_BYTES, load_synthesizer
@@ -40,7 +43,7 @@ class LoadedModel:
         Raises:
             UserError: those of ``load_synthesizer``; ``model_cannot_speak``: the loop does not know its architecture.
         """
-        self.stamps = served.read_stamps()
+        self.stamps = read_stamps(served.folder)
         self.description = served.describe()
         device = compute_device()
         speakers = self.description.speakers
@@ -89,6 +92,11 @@ class LoadedModel:
         n_positions = self.synthesizer.count_positions(utterance.text, utterance.decoding)
         n_positions += len((utterance.instruct or "").encode())
         return utterance.sampling == DEFAULT and n_positions <= self.n_positions
+
+    def count_slots(self, utterances: Sequence[Utterance]) -> int:
+        """Return how many takes of a job are spoken at once: as many as in its own process."""
+        voice = replace(self.synthesizer, instruct=utterances[0].instruct)
+        return voice.count_slots([(utterance.text, utterance.decoding) for utterance in utterances])
 
     def open_loop(self, name: str, utterances: list[Utterance], n_slots: int) -> None:
         """Open a loop for takes of the same settings."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from jobs.errors import UserError
 from jobs.qwen.codec import full_float32
 from jobs.qwen.devices import gpu_memory_explained
+from jobs.qwen.model_stamps import hash_stamps, is_still, model_changed, read_stamps
 from jobs.serve_voice.host.load_gate import LoadGate
 from jobs.serve_voice.host.loaded_model import JOB, SHARED, SOLO, LoadedModel, return_memory
 from jobs.serve_voice.host.queues import JobTakes, Queues
@@ -170,26 +171,36 @@ class ModelThread:
                     self._changed.wait(SOUND_S)
 
     def _is_ready(self) -> bool:
-        """Load the model where need be; False: it is not there, or its files changed and what it speaks comes first."""
-        if self._model is not None and self._model.stamps != self.served.read_stamps():
-            if self._model.is_active:
-                self._step(self._model)
-                return False
+        """Load the model where need be; False: it is not there, or its files change and what it speaks comes first."""
+        stamps = read_stamps(self.served.folder)
+        if self._model is not None and self._model.stamps == stamps:
+            return True
+        if self._model is not None and self._model.is_active:
+            self._step(self._model)
+            return False
+        if not is_still(stamps):
+            with self._changed:
+                self._changed.wait(SOUND_S)
+            return False
+        if self._model is not None:
             logger.info("loaded anew, because the files of the model have changed")
             self._unload()
-        if self._model is None:
-            self._wants_load = False
-            try:
-                with self._gate.loading():
-                    self._model = LoadedModel(self.served, self._limits.n_slots)
-                self._error = ""
-            except UserError as error:
-                self._error = str(error)
-                logger.warning("%s could not be loaded: %s", self.served.name, error)
-                with self._changed:
-                    waiting = self._queues.take_all()
-                fail(waiting, error)
-                return False
+        self._wants_load = False
+        try:
+            with self._gate.loading():
+                self._model = LoadedModel(self.served, self._limits.n_slots)
+            self._error = ""
+        except UserError as error:
+            self._error = str(error)
+            logger.warning("%s could not be loaded: %s", self.served.name, error)
+            with self._changed:
+                waiting = self._queues.take_all()
+            fail(waiting, error)
+            return False
+        if self._model.stamps != read_stamps(self.served.folder):  # what was loaded may be a mixture
+            self._unload()
+            self._wants_load = True
+            return False
         return True
 
     def _step(self, model: LoadedModel, *, is_open: bool = False) -> None:
@@ -214,9 +225,10 @@ class ModelThread:
             job = queues.jobs.popleft() if queues.jobs and JOB not in loops else None
         if solo is not None:
             model.open_loop(SOLO, [solo], 1)
-        if job is not None:
-            takes = [(utterance.text, utterance.decoding) for utterance in job.everything]
-            model.open_loop(JOB, job.missing, model.synthesizer.count_slots(takes))
+        if job is not None and job.stamps != hash_stamps(model.stamps):
+            fail(job.missing, model_changed(self.served.folder))
+        elif job is not None:
+            model.open_loop(JOB, job.missing, model.count_slots(job.everything))
 
     def _yield(self, since_s: float) -> None:
         """Let running takes end for a moment, then unload."""

@@ -10,10 +10,17 @@ from jobs.serve_voice.host.utterance import Utterance
 
 @dataclass(frozen=True)
 class JobTakes:
-    """Takes of a job: those to speak, and all of it, which decide the number of slots."""
+    """Takes of a job.
+
+    Attributes:
+        missing: those to speak.
+        everything: all of the job: they decide how many are spoken at once.
+        stamps: hash of the model's files.
+    """
 
     missing: list[Utterance]
     everything: list[Utterance]
+    stamps: str
 
     @property
     def is_cancelled(self) -> bool:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.files.own_files import walk_files
 from jobs.qwen.model_info import VoiceModel, describe_model
 from jobs.qwen.speech.sound import Reference
 from jobs.qwen.speech.take_length import longest_take_s, measure_rates
-
-Stamps = tuple[tuple[str, int, int], ...]
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,11 +26,6 @@ class ServedModel:
     def describe(self) -> VoiceModel:
         """Read the model's description as its files are now. Raises ``UserError``: those of ``describe_model``."""
         return describe_model(self.folder)
-
-    def read_stamps(self) -> Stamps:
-        """Return size and time of the weights: other ones must be loaded anew."""
-        files = [file for file in walk_files(self.folder) if file.suffix == ".safetensors"]
-        return tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file())
 
     def longest_s(self, model: VoiceModel, text: str, language: str) -> float:
         """Return the longest audio of a text that a narrator needs."""

@@ -93,6 +93,7 @@ class TakeLoop:
         self._n_admitted += 1
         try:
             request = voice.request(self._n_admitted, utterance.text, utterance.decoding)
+            utterance.n_text_tokens = voice.count_tokens(utterance.text)
         except (UserError, ValueError) as error:
             fail([utterance], error)
             return

@@ -31,6 +31,7 @@ class Utterance:
     Attributes:
         is_streamed: its sound comes while it is spoken; else at once, from all of its codes.
         is_cancelled: no client waits any more.
+        n_text_tokens: counted when it begins.
     """
 
     text: str
@@ -41,6 +42,7 @@ class Utterance:
     sink: Sink
     is_streamed: bool = True
     is_cancelled: bool = False
+    n_text_tokens: int = 0
     arrived_s: float = field(default_factory=time.perf_counter)
 
     @property

@@ -91,7 +91,9 @@ class SoundEncoder:
     def end(self) -> bytes:
         """Return what the end adds."""
         if self._container is None:
-            return self._take_numbers(wav_header(len(self._numbers))) if self._is_whole else b""
+            if self._is_whole:
+                return self._take_numbers(wav_header(len(self._numbers)))
+            return b"" if self._n_samples else self._take_numbers(wav_header(None))
         self._mux(None)
         self._container.mux(self._sound.encode(None))
         self._container.close()

@@ -33,22 +33,27 @@ def error_body(code: str, message: str, hint: str = "", status: int = 400) -> di
     return {"error": {"message": said, "type": kind, "code": code, "param": None}}
 
 
+def error_document(error: Exception) -> tuple[dict[str, object], int]:
+    """Return the JSON for why a request is not fulfilled, and its status."""
+    inner = error.error if isinstance(error, RefusedError) else error
+    if isinstance(inner, UserError):
+        status = STATUS.get(inner.code, 400)
+        return error_body(inner.code, inner.message, inner.hint, status), status
+    if isinstance(inner, HTTPException):
+        code = _CODES.get(inner.status_code, "bad_request")
+        return error_body(code, inner.detail, status=inner.status_code), inner.status_code
+    return error_body("internal_error", "A defect of tts-train; the log of the job has more.", status=500), 500
+
+
 def answer_error(error: Exception) -> Response:
     """Return the answer for why a request is not fulfilled."""
+    document, status = error_document(error)
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if isinstance(error, RefusedError):
-        inner = error.error
-        status = STATUS[inner.code]
-        body = error_body(inner.code, inner.message, inner.hint, status)
-        return JSONResponse(body, status, {"Retry-After": str(error.retry_after_s)})
-    if isinstance(error, UserError):
-        status = STATUS.get(error.code, 400)
-        headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-        return JSONResponse(error_body(error.code, error.message, error.hint, status), status, headers)
-    if isinstance(error, HTTPException):
-        code = _CODES.get(error.status_code, "bad_request")
-        return JSONResponse(error_body(code, error.detail, status=error.status_code), error.status_code, error.headers)
-    body = error_body("internal_error", "A defect of tts-train; the log of the job has more.", status=500)
-    return JSONResponse(body, 500)
+        headers = {"Retry-After": str(error.retry_after_s)}
+    elif isinstance(error, UserError) and status == 401:
+        headers = {"WWW-Authenticate": "Bearer"}
+    return JSONResponse(document, status, headers)
 
 
 async def handle_error(_: Request, error: Exception) -> Response:

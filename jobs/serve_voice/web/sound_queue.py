@@ -11,6 +11,7 @@ from starlette.types import Receive
 
 from jobs.qwen.speech.sound import Samples
 from jobs.serve_voice.sound.encoder import SoundEncoder
+from jobs.serve_voice.sound.time_stretch import TimeStretch
 
 
 @dataclass(frozen=True)
@@ -57,20 +58,29 @@ class SoundQueue:
 class QueueSink:
     """A take's place in the queue of its request."""
 
-    def __init__(self, queue: SoundQueue, encoder: SoundEncoder | None, number: int = 0) -> None:
-        self._queue, self._encoder, self._number = queue, encoder, number
+    def __init__(
+        self, queue: SoundQueue, encoder: SoundEncoder | None, number: int = 0, stretch: TimeStretch | None = None
+    ) -> None:
+        self._queue, self._encoder, self._number, self._stretch = queue, encoder, number, stretch
 
     def sound(self, samples: Samples) -> None:
         """Take the next samples."""
-        if self._encoder is None:
-            self._put(n_samples=len(samples), samples=samples)
-        else:
-            self._put(content=self._encoder.encode(samples), n_samples=len(samples))
+        if self._stretch is not None:
+            samples = self._stretch.stretch(samples)
+        self._sound(samples)
 
     def ended(self, *, hit_limit: bool, compute_s: float) -> None:
         """Take the end of the take."""
+        if self._stretch is not None:
+            self._sound(self._stretch.end())
         content = b"" if self._encoder is None else self._encoder.end()
         self._put(content=content, is_end=True, hit_limit=hit_limit, compute_s=compute_s)
+
+    def _sound(self, samples: Samples) -> None:
+        if self._encoder is None:
+            self._put(n_samples=len(samples), samples=samples)
+        elif len(samples):
+            self._put(content=self._encoder.encode(samples), n_samples=len(samples))
 
     def failed(self, error: Exception) -> None:
         """Take the reason why it is not spoken to its end."""

@@ -11,12 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from jobs.codec_format import SAMPLE_RATE_HZ
+from jobs.codec_format import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from jobs.http.request_body import read_body
 from jobs.serve_voice.host.utterance import Utterance
 from jobs.serve_voice.host.voice_host import VoiceHost
 from jobs.serve_voice.sound.encoder import CONTENT_TYPES, SoundEncoder
+from jobs.serve_voice.sound.time_stretch import TimeStretch
 from jobs.serve_voice.web.answers import answer_error
+from jobs.serve_voice.web.events import CONTENT_TYPE as EVENTS
+from jobs.serve_voice.web.events import delta_event, done_event, error_event
 from jobs.serve_voice.web.metrics import Metrics
 from jobs.serve_voice.web.sound_queue import Part, QueueSink, SoundQueue, open_headers, wait_for_leaving
 from jobs.serve_voice.web.speech_request import SpeechRequest, read_request
@@ -47,7 +50,11 @@ async def speech(request: Request) -> Response:
         speaker=found.speaker,
         language=language,
         instruct=(wanted.instructions or "").strip() or None,
-        sink=QueueSink(queue, SoundEncoder(wanted.response_format, is_whole=not wanted.stream)),
+        sink=QueueSink(
+            queue,
+            SoundEncoder(wanted.response_format, is_whole=not wanted.stream),
+            stretch=None if wanted.speed == 1 else TimeStretch(wanted.speed),
+        ),
     )
     host.used_s = time.monotonic()
     found.model_thread.submit(utterance)
@@ -58,7 +65,9 @@ class _SoundAnswer(Response):
     """Sound of a take while it comes; the slot is freed when the client goes."""
 
     def __init__(self, wanted: SpeechRequest, utterance: Utterance, queue: SoundQueue, metrics: Metrics) -> None:
-        super().__init__(media_type=CONTENT_TYPES[wanted.response_format], headers=FORMAT_HEADERS)
+        self._has_events = wanted.stream_format == "sse"
+        content_type = EVENTS if self._has_events else CONTENT_TYPES[wanted.response_format]
+        super().__init__(media_type=content_type, headers=FORMAT_HEADERS)
         self._wanted, self._utterance, self._queue, self._metrics = wanted, utterance, queue, metrics
         self._n_samples = 0
 
@@ -96,12 +105,24 @@ class _SoundAnswer(Response):
     async def _stream(self, part: Part | None, leaving: asyncio.Task[None], send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": open_headers(self)})
         while part is not None:
-            if part.error is not None:  # half an answer cannot become an error: it ends before its end
+            if part.error is not None and not self._has_events:
+                # half an answer cannot become an error: it ends before its end
                 raise ConnectionAbortedError(f"the take failed: {part.error}") from part.error
-            await send({"type": "http.response.body", "body": part.content, "more_body": not part.is_end})
-            if part.is_end:
+            is_last = part.is_end or part.error is not None
+            await send({"type": "http.response.body", "body": self._form(part), "more_body": not is_last})
+            if is_last:
                 return
             part = await self._next(leaving)
+
+    def _form(self, part: Part) -> bytes:
+        """Return what is sent of a part: the encoded sound, or events."""
+        if not self._has_events:
+            return part.content
+        if part.error is not None:
+            return error_event(part.error)
+        n_frames = round(self._n_samples * self._wanted.speed / SAMPLES_PER_FRAME)
+        end = done_event(self._utterance.n_text_tokens, n_frames) if part.is_end else b""
+        return delta_event(part.content) + end
 
     async def _send_whole(
         self, part: Part | None, leaving: asyncio.Task[None], scope: Scope, receive: Receive, send: Send

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 from jobs.errors import UserError
 from jobs.param_types import Strict, first_fault
 from jobs.qwen.speech.decoding_settings import Decoding
+from jobs.serve_voice.sound.time_stretch import FASTEST, SLOWEST
 
 MOST_CHARACTERS = 2000
 Name = Annotated[str, Field(min_length=1, max_length=300)]
@@ -24,6 +25,8 @@ class SpeechRequest(Strict):
     """A text to speak.
 
     Attributes:
+        stream_format: ``sse``: the sound comes as events.
+        speed: 2 is twice as fast, at the same pitch.
         stream: False: the answer comes when its sound is complete, with the length in the header of WAV and FLAC.
     """
 
@@ -75,10 +78,16 @@ def read_request(body: bytes) -> SpeechRequest:
         )
     if not any(character.isalnum() for character in request.input):
         raise UserError("text_empty", "input has no letters or digits.", "Give a text with words.")
-    if request.speed != 1.0:
-        raise UserError("speed_unsupported", f"speed {request.speed:g} is not 1.", "Leave speed out.")
-    if request.stream_format == "sse":
+    if not SLOWEST <= request.speed <= FASTEST:
         raise UserError(
-            "stream_unsupported", "Events are not streamed.", "Leave stream_format out: the audio itself is streamed."
+            "speed_unsupported",
+            f"speed {request.speed:g} is not between {SLOWEST:g} and {FASTEST:g}.",
+            "1 is the speed of the voice, 2 twice as fast.",
+        )
+    if request.stream_format == "sse" and not request.stream:
+        raise UserError(
+            "stream_unsupported",
+            "stream is false, and stream_format is sse: events are a stream.",
+            "Leave one of them out.",
         )
     return request

@@ -65,7 +65,7 @@ async def takes(request: Request) -> Response:
     ]
     missing = [everything[number] for number in wanted.missing]
     host.used_s = time.monotonic()
-    model_thread.submit_job(JobTakes(missing, everything))
+    model_thread.submit_job(JobTakes(missing, everything, wanted.stamps))
     return _TakesAnswer(missing, queue, request.app.state.metrics)
 
 

@@ -14,11 +14,11 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from jobs.apply_corrections.excerpts import has_excerpts, read_excerpt, with_margin
-from jobs.dataset.audio_roots import AudioRoots
 from jobs.dataset.corrections.base import MANIFEST
 from jobs.dataset.rejection_reasons import MEANING
 from jobs.errors import UserError
 from server.web.calls import call_tool, context_of, error_parts, find_named, read_form
+from server.web.clip_sound import find_clip_sound
 from server.web.clip_table import ORDERS, PAGE, SHOWS, ClipLine, ClipTable, Query
 from server.web.clip_tables import ClipTables
 from server.web.rendering import render
@@ -60,10 +60,10 @@ async def audio(request: Request) -> Response:
     name = request.query_params.get("file", "")
     if name not in (await _table(request, folder)).audio:
         raise HTTPException(404, "The dataset has no such clip")
-    roots = AudioRoots.of(context_of(request).settings)
-    path = await to_thread.run_sync(roots.find, folder / MANIFEST, folder, name)
-    if not await to_thread.run_sync(path.is_file):
-        raise HTTPException(404, "The audio file is missing")
+    try:
+        path = await to_thread.run_sync(find_clip_sound, folder, name, context_of(request).settings)
+    except OSError as error:
+        raise HTTPException(404, "The audio file is missing") from error
     return FileResponse(path, media_type="audio/wav", headers={"Cache-Control": "private, max-age=600"})
 
 

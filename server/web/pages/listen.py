@@ -25,7 +25,7 @@ from jobs.dataset.takes import TAKES_NAME
 from jobs.errors import UserError
 from jobs.rating.bradley_terry import MOST_IN_PAIRS, strengths
 from jobs.rating.human_ratings import preferences, read_opinions
-from jobs.rating.vote_agreement import compare_with_ratings
+from jobs.rating.vote_agreement import compare_opinions, compare_with_ratings
 from jobs.runner.client.runner import Runner
 from jobs.runner.models import JobRecord
 from server.http.page_server import WithHeaders
@@ -106,6 +106,7 @@ def _results(folders: Sequence[Path]) -> dict[str, Any]:
         "ranking": [group for group in groups if len(group) > MOST_IN_PAIRS],
         "found": preferences(together),
         "agreement": compare_with_ratings(votes),
+        "scored": compare_opinions(said),
         "n_scores": sum(len(opinions.scores) for opinions in said.values()),
     }
 

@@ -193,7 +193,7 @@ def test_takes_without_an_end_are_spoken_again_and_named_in_the_report(
     page = (tmp_path / "out" / "report.html").read_text()
     assert (result.n_spoken, result.n_doubtful) == (10, 5)
     assert "no end of speech before the limit" in page
-    assert page.count("<audio") == 1 + 5
+    assert page.count("<audio") == 1 + 2 + 5
     assert len(list((tmp_path / "out" / "passages").glob("*.wav"))) == 5
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, duration_s, write_clip
+from jobs.dataset.audio_roots import AudioRoots
 from jobs.errors import UserError
 from jobs.files.reading import hash_file
 from jobs.rate_samples.anchors import MAX_EXCERPT_S, Anchor, collect_anchors, read_bundled_voice
@@ -109,6 +111,26 @@ def test_a_folder_of_recordings_gives_one_clip_each_and_an_empty_one_is_refused(
 
     assert refusal.value.code == "anchor_unreadable"
     assert len(anchor.items) == 2
+
+
+def test_a_link_in_a_folder_of_recordings_that_leads_out_is_not_heard(
+    job: tuple[RatingInputs, Path, Path], tmp_path: Path
+) -> None:
+    folder, private, shared = tmp_path / "people", tmp_path / "private.wav", tmp_path / "shared" / "b.wav"
+    for made in (folder, shared.parent):
+        made.mkdir()
+    for path in (private, shared):
+        write_clip(path, np.full(CLIP_RATE_HZ, 0.1, np.float32), CLIP_RATE_HZ)
+    inputs = replace(job[0], roots=AudioRoots((shared.parent,)))
+    (folder / "b.wav").symlink_to(shared)
+
+    anchor = chosen((inputs, *job[1:]), other_speaker=folder)["other_speaker"]
+    (folder / "a.wav").symlink_to(private)
+    with pytest.raises(UserError) as refusal:
+        chosen((inputs, *job[1:]), other_speaker=folder)
+
+    assert len(anchor.items) == 1
+    assert refusal.value.code == "path_outside_dataset"
 
 
 def test_the_takes_of_a_clone_keep_their_texts_even_if_empty(

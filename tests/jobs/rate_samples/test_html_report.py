@@ -18,7 +18,7 @@ def make_rating(audio: str) -> Rating:
     """Make a rating of a take with hostile text."""
     return Rating(
         audio=audio, text=HOSTILE, rating=4.5, uncapped=4.75, person=5.0, n_person=1, reasons=[HOSTILE],
-        heard_words=HOSTILE, voice=0.9, measures={"utmosv2": 3.125},
+        heard_words=HOSTILE, marked_text=HOSTILE, calibrated=4.25, voice=0.9, measures={"utmosv2": 3.125},
     )  # fmt: skip
 
 
@@ -50,6 +50,7 @@ def test_takes_and_reference_clips_are_played_beside_what_people_wrote(tmp_path:
     assert anchor == "../data/clips/7.wav"
     assert "Narrator's held-out clips (upper bound)" in page.text
     assert "Clone without training" in page.text
-    assert page.text.count(HOSTILE) == 1 + 2 + 2 * 3 + 2 + 1  # verdict, notes, takes, score, vote
+    assert page.text.count(HOSTILE) == 1 + 2 + 2 * 4 + 2 + 1  # verdict, notes, takes, score, vote
+    assert "calibrated 4.25" in page.text
     assert "UTMOSv2 3.12 (not part of the rating)" in page.text
     assert "1970-01-01 00:00" in page.text

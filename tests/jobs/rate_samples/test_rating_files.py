@@ -75,6 +75,19 @@ def test_pitch_and_voice_drift_are_flagged() -> None:
     assert "SIM is 0.07 below" in found.flags[1]
 
 
+def test_a_batch_that_hurries_over_the_marks_is_flagged() -> None:
+    hurried, usual = takes(10), takes(10)
+    for hurry, take in zip(hurried, usual, strict=True):
+        hurry.measures["long_mark_pause_distance"] = -0.3
+        take.measures["long_mark_pause_distance"] = -0.1
+
+    (flag,) = compute_drift(hurried, {"n": PROFILE}).flags
+    assert flag == (
+        "over 10 takes the pauses at punctuation marks are 0.30 s shorter than the narrator's (limit 0.2 s)"
+    )
+    assert compute_drift(usual, {"n": PROFILE}).flags == []
+
+
 def test_a_batch_near_the_narrator_and_one_too_small_to_tell_are_not_flagged() -> None:
     assert compute_drift(takes(10, rate=10.5), {"n": PROFILE}).flags == []
     small = compute_drift(takes(9, rate=20.0), {"n": PROFILE})

@@ -74,6 +74,24 @@ def test_right_takes_rate_high_and_wrong_and_silent_ones_are_unusable(rated: tup
     assert Path(result.plot).read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_second_run_gives_the_same_figures_in_whatever_order_the_takes_come(
+    rated: tuple[Result, dict[str, Any]],
+    params: Params,
+    quiet_context: Callable[..., JobContext],
+    tmp_path: Path,
+) -> None:
+    lines = Path(params.takes).read_text().splitlines()
+    Path(params.takes).write_text("\n".join(reversed(lines)) + "\n")
+    again = json.loads(Path(run(params, quiet_context(tmp_path)).ratings).read_text())
+    by_people = ("person", "n_person", "rating")  # the first run has a person's score
+
+    def figures(ratings: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        return {take["audio"]: {k: v for k, v in take.items() if k not in by_people} for take in ratings["takes"]}
+
+    assert figures(again) == figures(rated[1])
+    assert again["narrators"] == rated[1]["narrators"]
+
+
 def test_takes_are_averaged_by_text_and_then_over_the_texts(rated: tuple[Result, dict[str, Any]]) -> None:
     result, report = rated
 

@@ -14,7 +14,14 @@ from jobs.audio.resampling import resample
 from jobs.rating.instruments.instrument import MARGIN, Check, distances, fit_reference, measure_all, rises
 from jobs.rating.instruments.registry import CHECKS, INSTRUMENTS
 from jobs.rating.instruments.signal import Signal
-from jobs.rating.instruments.words import LEAST_EVIDENCE, MOST_EVIDENCE, WordChange, find_changes, fit_evidence
+from jobs.rating.instruments.words import (
+    LEAST_EVIDENCE,
+    MOST_EVIDENCE,
+    WordChange,
+    find_changes,
+    fit_evidence,
+    mark_changes,
+)
 from jobs.speaker.narrator_profile import Reference
 from jobs.text.english_normalization import spoken_words
 from tests.support.damage.speech import FABLES, Spoken, recordings
@@ -119,3 +126,22 @@ def test_every_instrument_says_what_it_is_and_every_check_has_a_sentence() -> No
     assert all(each.version and each.licence and each.hears and each.does_not_hear for each in INSTRUMENTS)
     assert len({check.code for check in CHECKS}) == len(CHECKS)
     assert all(check.sentence.format(value=2.0, limit=1.0) and check.least_limit < check.most_limit for check in CHECKS)
+
+
+def test_changes_are_marked_in_the_writing_of_the_text() -> None:
+    text = 'In 1455, he said: "Fine types."'
+
+    def change(kind: str, index: int, word: str, heard: str = "") -> WordChange:
+        found = {"kind": kind, "index": index, "word": word, "heard": heard, "at_s": 1.25, "evidence": 99.0}
+        return WordChange.model_validate(found)
+
+    assert mark_changes(text, []) == text
+    assert mark_changes(text, [change("skipped", 5, "said")]) == 'In 1455, he [skipped: said, 1.2 s]: "Fine types."'
+    both = [change("repeated", 7, "fine"), change("misread", 1, "fourteen", "forty")]
+    assert mark_changes(text, both) == (
+        'In [misread: fourteen as forty, 1.2 s], he said: "Fine [repeated: fine, 1.2 s] types."'
+    )
+    assert mark_changes(text, [change("added", 8, "types")]) == text + "[added: types, 1.2 s] "
+    assert mark_changes(text, [change("skipped", 6, "fine types")]) == (
+        'In 1455, he said: "[skipped: fine types, 1.2 s]."'
+    )

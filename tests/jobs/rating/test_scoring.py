@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from jobs.audio.acoustic_features import Prosody
-from jobs.rating.instruments.words import CHANGED, WordChange
+from jobs.rating.instruments.tempo import fit_rates
+from jobs.rating.instruments.words import CHANGED, WordChange, fit_wrong_words
 from jobs.rating.rating_types import Features, Verdict
 from jobs.rating.scoring import AUTOMATIC_CAP, ramp, rate
 from jobs.speaker.narrator_profile import LengthScores, RatingProfile, Reference
@@ -90,7 +91,7 @@ def test_a_take_without_faults_is_shown_as_the_cap_and_ranked_as_five() -> None:
         ({}, {"sim": 0.70}, "another_voice", 2.5),
         ({}, {"sim": 0.55}, "far_voice", 2.0),
         ({"pitch_hz": 290.0}, {}, "pitch", 3.2),
-        ({}, {"distances": {"monotone": 0.6}}, "monotone", 3.0),
+        ({}, {"distances": {"monotone": 0.63}}, "monotone", 3.0),
         ({}, {"distances": {"monotone": 3.0}}, "monotone", 2.0),
         ({}, {"distances": {"clicks": 4.0}}, "clicks", 2.0),
         ({}, {"speaking_rate": 6.6}, "too_slow", 3.0),
@@ -107,6 +108,53 @@ def test_every_fault_caps_the_rating_and_is_named(
 
     assert code in codes(verdict)
     assert verdict.uncapped <= at_most
+
+
+def test_a_distance_just_beyond_its_limit_costs_little_and_a_quarter_more_costs_the_whole_cap() -> None:
+    at_limit, quarter_more, twice = (
+        rated(distances={"monotone": times * 0.5}).uncapped for times in (1.001, 1.25, 2.25)
+    )
+
+    assert (at_limit, quarter_more, twice) == (4.49, 3.0, 2.5)
+
+
+def test_the_speaking_rate_is_judged_by_the_narrators_own_spread() -> None:
+    lively = replace(NARRATOR, references=fit_rates([8.0, 9.0, 11.0, 11.0, 12.0, 13.0, 14.2], 5))
+    steady = replace(NARRATOR, references=fit_rates([11.0, 10.9, 11.1, 11.2, 10.8, 11.0, 11.0], 5))
+    slow, fast = replace(GOOD, speaking_rate=7.7), replace(GOOD, speaking_rate=14.6)
+
+    assert [rate(take, lively).faults for take in (slow, fast)] == [(), ()]
+    assert [rate(take, steady).faults[0].code for take in (slow, fast)] == ["too_slow", "too_fast"]
+    assert rate(replace(GOOD, speaking_rate=0.5 * 11), lively).uncapped < 3
+    assert rate(replace(GOOD, speaking_rate=2 * 11), lively).uncapped == 1.9
+
+
+def test_two_misheard_words_of_a_short_text_are_left_to_the_evidence() -> None:
+    assert rated(n_words=8, wer=0.25).faults == ()
+    assert codes(rated(n_words=8, wer=0.375)) == ["words_wrong"]
+
+
+def test_a_recogniser_that_mishears_the_narrator_too_is_believed_less() -> None:
+    old_spelling = replace(NARRATOR, references=fit_wrong_words([0.1, 0.0, 0.3, 0.1, 0.2, 0.1], 5))
+
+    assert rate(replace(GOOD, wer=0.3), old_spelling).faults == ()
+    assert rate(replace(GOOD, wer=0.5), old_spelling).faults[0].code == "words_wrong"
+
+
+def test_a_short_word_is_added_only_with_more_evidence() -> None:
+    added = WordChange(kind="added", index=3, word="an", at_s=0.9, evidence=50.0)
+
+    assert rated(changes=(added,)).faults == ()
+    assert codes(rated(changes=(added.model_copy(update={"evidence": 90.0}),))) == ["word_added"]
+    assert codes(rated(changes=(added.model_copy(update={"word": "another"}),))) == ["word_added"]
+
+
+def test_a_pause_inside_a_phrase_is_a_fault_of_timing() -> None:
+    pausing = replace(NARRATOR, references={"pause_in_phrase": Reference((0.0,), 0.5, 20)})
+    verdict = rate(replace(GOOD, distances={"pause_in_phrase": 1.25}), pausing)
+
+    assert verdict.faults[0].reason == "pauses inside a phrase, 1.2 s longer than the narrator's usual (limit 0.5 s)"
+    assert verdict.uncapped == 3.38
 
 
 def test_a_reason_says_the_value_and_the_limit() -> None:

@@ -61,3 +61,16 @@ def test_long_texts_of_marks_are_cleaned_in_linear_time() -> None:
     for text in ("*a" * 20_000, "a-\n" * 20_000, "_" * 30_000, "1\n" * 20_000, "A\n\n" * 10_000, pages):
         clean_book(text)
     assert time.process_time() - began < 2.0
+
+
+@pytest.mark.parametrize(
+    ("written", "clean"),
+    [
+        ("<p>especially</p> an <i>exact</i> imitation</b>", "especially\n an exact imitation"),
+        ("bread &amp; wine, Caf&#233; &unknown; AT&T", "bread & wine, Café &unknown; AT&T"),
+        ("# One\n\n## The [second](http://a.b/c) part ![a map](m.png)", "One\n\nThe second part"),
+        ("a < b and c > d; 2 <3; #5 is # one", "a < b and c > d; 2 <3; #5 is # one"),
+    ],
+)
+def test_marks_of_html_and_markdown_are_removed(written: str, clean: str) -> None:
+    assert clean_book(written).text.strip() == clean

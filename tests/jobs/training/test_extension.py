@@ -16,6 +16,7 @@ from jobs.errors import UserError
 from jobs.runner.call_text import argument_text
 from jobs.runner.worker.context import Cancelled
 from jobs.training import work
+from jobs.training.extension import adopt_state
 from jobs.training.params import Params, check
 from jobs.training.planning.dry_run import plan
 from jobs.training.run.optimizer import learning_rate
@@ -113,6 +114,24 @@ def test_what_cannot_be_extended_is_refused_with_what_to_do(
 
     assert (shorter.value.code, lost.value.code) == ("checkpoint_of_another_run", "nothing_to_extend")
     assert argument_text("base_model", str(tmp_path / "gone" / "voice")) in lost.value.hint
+
+
+def test_checkpoints_that_are_a_link_out_of_their_run_are_not_adopted(tmp_path: Path) -> None:
+    elsewhere, run = tmp_path / "private", tmp_path / "stranger"
+    (elsewhere / "step-000099").mkdir(parents=True)
+    (elsewhere / "step-000099" / "state.pt").write_bytes(b"x")
+    (elsewhere / "diary.txt").write_text("private")
+    (run / "voice").mkdir(parents=True)
+    (run / "checkpoints").symlink_to(elsewhere)
+
+    with pytest.raises(UserError, match="nothing_to_extend"):
+        adopt_state(str(run / "voice"), tmp_path / "mine")
+
+    assert not (tmp_path / "mine").exists()
+    (run / "checkpoints").unlink()
+    elsewhere.rename(run / "checkpoints")
+    adopt_state(str(run / "voice"), tmp_path / "mine")
+    assert (tmp_path / "mine" / "checkpoints" / "step-000099" / "state.pt").read_bytes() == b"x"
 
 
 def test_voices_on_the_way_are_kept_listed_and_those_of_their_step(

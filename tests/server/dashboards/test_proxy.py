@@ -28,12 +28,10 @@ class Echo(BaseHTTPRequestHandler):
         asked = [self.command, self.path, sorted((name.lower(), value) for name, value in self.headers.items())]
         answer = json.dumps([*asked, body.decode()]).encode()
         self.send_response(200)
-        for name, value in {
-            "Content-Length": str(len(answer)),
-            "Content-Security-Policy": "default-src 'self'",
-            "Set-Cookie": "a=b",
-            "Access-Control-Allow-Origin": "*",
-        }.items():
+        sent = {"Content-Length": str(len(answer)), "Set-Cookie": "a=b", "Access-Control-Allow-Origin": "*"}
+        if self.path != "/without-policy":
+            sent["Content-Security-Policy"] = "default-src 'self'"
+        for name, value in sent.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(answer)
@@ -158,6 +156,16 @@ def test_a_path_is_sent_on_as_it_was_written_and_never_as_an_address(server: Das
         assert "X" not in headers
     assert json.loads(ask(server, "//evil.example/x")[2])[1] == "/evil.example/x"  # http.server takes one away
     assert ask(server, "http://evil.example/x")[0] == 404
+
+
+def test_a_page_without_a_policy_of_its_own_loads_from_its_own_address_only(server: DashboardServer) -> None:
+    """The notes of a study may be a stranger's, and name a picture elsewhere."""
+    _, headers, _ = ask(server, "/without-policy")
+
+    policy = headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'self' ")
+    assert "http" not in policy
+    assert "*" not in policy
 
 
 def test_secrets_of_other_pages_stay_here_and_no_cookie_comes_back(server: DashboardServer) -> None:

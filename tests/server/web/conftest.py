@@ -101,6 +101,11 @@ def make_takes(home: Path, job_id: str, model: str, n_texts: int = 4) -> Path:
     return folder
 
 
+def sound_of(name: str) -> bytes:
+    """Return a file that begins as a WAV and says which it is."""
+    return b"RIFF\0\0\0\0WAVE" + name.encode()
+
+
 def make_dataset(folder: Path, n_clips: int = N_CLIPS) -> None:
     """Clips of 4 s, the second one hostile, and two rejections: one with a file and one without."""
     (folder / "clips").mkdir(parents=True)
@@ -113,7 +118,7 @@ def make_dataset(folder: Path, n_clips: int = N_CLIPS) -> None:
                                end_s=5.0 * number + 4), quality={"sim": 0.5 + number / 1000})
         )  # fmt: skip
     for row in (*rows[:3], Clip(audio="clips/rejected.wav", text="")):
-        (folder / row.audio).write_bytes(f"sound of {row.audio}".encode())
+        (folder / row.audio).write_bytes(sound_of(row.audio))
     there = Source(recording=f"z{HOSTILE}", start_s=1.0, end_s=3.0)
     rejections = [
         Rejection(source=rows[0].source.model_copy(update={"start_s": 900.0, "end_s": 903.0}), reason="noisy",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import sys
 import time
@@ -11,15 +12,22 @@ import wave
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from jobs.dataset.corrections.record import read_corrections
-from jobs.dataset.manifest import Rejection, Source, write_rows
+from jobs.dataset.manifest import Clip, Rejection, Source, write_rows
+from jobs.runner.client.runner import Runner
 from jobs.runner.paths import Home
 from jobs.runner.store import Store
+from jobs.settings import Settings
+from server.web.admission import Keys
+from server.web.app import web_app
+from server.web.clip_sound import is_sound
 from server.web.clip_table import PAGE, Query
 from server.web.clip_tables import ClipTables
-from tests.server.web.conftest import N_CLIPS, make_dataset
+from tests.server.web.conftest import N_CLIPS, ORIGIN, PORT, make_dataset, sound_of
 from tests.support.html_page import HOSTILE
+from tools.core.tool_types import ToolContext
 
 SECOND = "book.m4b@5.000-9.000"
 
@@ -179,10 +187,61 @@ def test_sound_is_sent_of_listed_clips_only(browser) -> None:
     there = browser.get("/datasets/anna/audio?file=clips/000001.wav")
     part = browser.get("/datasets/anna/audio?file=clips/000001.wav", headers={"Range": "bytes=0-4"})
 
-    assert (there.content, part.status_code, part.content) == (b"sound of clips/000001.wav", 206, b"sound")
+    assert (there.content, part.status_code, part.content) == (sound_of("clips/000001.wav"), 206, b"RIFF\0")
     for name in ("train_manifest.jsonl", "../../jobs.db", "/etc/passwd", "clips/missing.wav", ""):
         assert browser.get("/datasets/anna/audio", params={"file": name}).status_code == 404
     assert browser.get("/datasets/anna/audio?file=clips/000050.wav").status_code == 404
+
+
+def test_a_strangers_dataset_sends_no_file_that_is_no_sound_or_lies_where_no_tool_may_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The application is a person's at the shell, who may read the whole disk."""
+    person, work, home = tmp_path / "person", tmp_path / "work", tmp_path / "home"
+    for made in (person, work, dataset := home / "datasets" / "evil", tmp_path / "books"):
+        made.mkdir(parents=True)
+    home.chmod(0o700)
+    monkeypatch.setenv("HOME", str(person))
+    (home / "config.toml").write_text(f'roots = ["{tmp_path}/books"]\n')
+    (person / "id_ed25519").write_text("-----BEGIN OPENSSH PRIVATE KEY-----")
+    for path in (person / "diary.wav", work / "a.wav", tmp_path / "books" / "b.wav"):
+        path.write_bytes(sound_of(path.name))
+    (work / "notes.wav").write_text("private notes")
+    os.mkfifo(work / "pipe.wav")
+    (dataset / "link.wav").symlink_to(person / "diary.wav")
+    refused = [f"{person}/id_ed25519", f"{person}/diary.wav", f"{work}/notes.wav", f"{work}/pipe.wav", "link.wav"]
+    sent = [f"{work}/a.wav", f"{tmp_path}/books/b.wav"]
+    rows = [
+        Clip(
+            audio=name, text="Hello.", speaker="x", duration_s=2.0, source=Source(recording="r", start_s=n, end_s=n + 1)
+        )
+        for n, name in enumerate([*refused, *sent])
+    ]
+    write_rows(dataset / "train_manifest.jsonl", rows)
+    settings = Settings(home=home, envs=tmp_path / "envs", roots=(work, Path("/")))
+    keys = Keys()
+
+    with TestClient(web_app(ToolContext(settings, Runner(settings)), keys, PORT), base_url=ORIGIN) as client:
+        client.get(f"/{keys.first}")
+        answers = {
+            name: client.get(f"{keys.root}/datasets/evil/audio", params={"file": name}) for name in (*refused, *sent)
+        }
+
+    assert [answers[name].status_code for name in refused] == [400] * 5
+    assert [answers[name].content for name in sent] == [sound_of("a.wav"), sound_of("b.wav")]
+
+
+@pytest.mark.parametrize(
+    ("beginning", "expected"),
+    [
+        (b"RIFF\0\0\0\0WAVE", True), (b"RF64\0\0\0\0WAVE", True), (b"RIFF\0\0\0\0AVI ", False), (b"fLaC", True),
+        (b"OggS", True), (b"ID3\x04", True), (b"\xff\xfb\x90", True), (b"\xff\xf1\x50", True), (b"\xff\xfeh\0", False),
+        (b"\0\0\0 ftypM4A ", True), (b"\x1a\x45\xdf\xa3", True), (b"-----BEGIN", False), (b"SQLite format", False),
+        (b"", False), (b"\xff", False), (b"\x7fELF", False), (b"PK\x03\x04", False),
+    ],
+)  # fmt: skip
+def test_sound_is_known_by_its_beginning(beginning: bytes, expected: bool) -> None:
+    assert is_sound(beginning) == expected
 
 
 @pytest.mark.parametrize("name", ["other", "..", "%2e%2e", "a%2fb", HOSTILE])

@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from tests.support.hostile.torch_archives import save_with_list, shorten_storages
+
 
 class _Evil:
     """An object whose unpickling makes a folder."""
@@ -34,6 +36,11 @@ def _packed(path: Path) -> None:
         archive.writestr("archive/data/0", bytes(50_000_000))
 
 
+def _short(path: Path) -> None:
+    torch.save(_whole(), path.with_name("whole.pt"))
+    shorten_storages(path.with_name("whole.pt"), path, 4)
+
+
 def _outside(path: Path) -> None:
     outside = path.parents[2] / "outside.pt"
     torch.save(_whole(), outside)
@@ -51,6 +58,8 @@ HOSTILE_CHECKPOINTS: dict[str, Callable[[Path], object]] = {
     "a pickle in an archive": lambda path: torch.save(_Evil(path.with_name("trace")), path),
     "a pickle among the weights": lambda path: torch.save(_whole(weights=_Evil(path.with_name("trace"))), path),
     "a packed archive": _packed,
+    "weights without their numbers": _short,
+    "a list that holds itself": lambda path: save_with_list(path, b"\x80\x02]q\x00h\x00a."),
     "a link out": _outside,
     "a list": _writes([1]),
     "no step": _writes({"weights": {}}),

@@ -19,6 +19,7 @@ from jobs.runner.paths import Home
 from jobs.runner.store import Store
 from jobs.settings import PROJECT_ROOT, Settings
 from jobs.tune_hparams.spec import KIND as TUNING
+from tools.inputs import paths
 from tools.inputs.paths import marked_paths, resolve_paths
 
 
@@ -159,6 +160,19 @@ def test_what_the_home_is_made_of_is_no_output(settings: Settings, out: str) -> 
 
     assert refusal.code == "path_not_writable"
     assert "datasets" in refusal.hint
+
+
+@pytest.mark.parametrize("out", ["run.sh", "SKILL.md", "anything.jsonl", "datasets/d", "."])
+def test_the_files_beside_an_installed_program_are_no_output(
+    settings: Settings, work: Path, out: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = work / "venv" / "share" / "tts-train"
+    files.mkdir(parents=True)
+    monkeypatch.setattr(paths, "FILES", files)
+    monkeypatch.setattr(paths, "IS_CHECKOUT", False)
+
+    assert refusal_of(Args(out=str(files / out)), settings).code == "path_not_writable"
+    assert resolved(Args(out=str(settings.home / "datasets" / "d")), settings).out
 
 
 @pytest.mark.parametrize("out", ["run.sh", "jobs/settings.py", ".git/hooks/pre-commit", "new-file", ".", ".envs/ml"])

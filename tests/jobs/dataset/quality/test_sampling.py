@@ -12,7 +12,7 @@ import pytest
 
 from jobs.audio.clip_io import CLIP_RATE_HZ, write_clip
 from jobs.dataset.manifest import Clip, Rejection, read_rows
-from jobs.dataset.quality.measure_all import MOST_TEXTS, choose_for_text
+from jobs.dataset.quality.measure_all import MOST_TEXTS, choose_for_text, measure_text_matches
 from jobs.dataset.quality.measure_clip import Measured
 from jobs.dataset.quality.thresholds import Thresholds
 from jobs.ingest_clips.params import Params
@@ -71,6 +71,7 @@ def test_what_recognition_cannot_judge_is_left_and_told() -> None:
         ("sampled", "curated", MOST_TEXTS),
         ("all", "curated", 2 * MOST_TEXTS),
         ("off", "curated", 0),
+        ("sampled", "subtitle", 2 * MOST_TEXTS),
         ("sampled", "book", 0),
         ("all", "book", 2 * MOST_TEXTS),
     ],
@@ -85,3 +86,27 @@ def test_many_clips_are_sampled_evenly_and_books_only_on_demand(how: Any, transc
     assert (chosen.note is not None) == (n_heard == MOST_TEXTS)
     if n_heard == MOST_TEXTS:
         assert chosen.places == list(range(0, len(clips), 2))
+
+
+def test_short_texts_of_subtitles_are_compared_with_those_around(
+    printing_clips: dict[str, np.ndarray], tmp_path: Path, make_context: Contexts
+) -> None:
+    texts = {line["id"]: line["text"] for line in map(json.loads, (PRINTING / "utterances.jsonl").open())}
+    names = sorted(texts)[:10]
+    first, second = sorted(names, key=lambda name: len(texts[name]))[:2]
+    for name in names:
+        write_clip(tmp_path / f"{name}.wav", printing_clips[name], CLIP_RATE_HZ)
+    said = [Clip(audio=f"{name}.wav", text=texts[name], transcript="subtitle", language="english") for name in names]
+    swapped = {f"{first}.wav": texts[second], f"{second}.wav": texts[first]}
+    wrong = [clip.model_copy(update={"text": swapped.get(clip.audio, clip.text)}) for clip in said]
+    measured = [SPOKEN.model_copy(update={"n_words": len(clip.text.split())}) for clip in said]
+    sample = choose_for_text(said, measured, range(len(said)), Thresholds())
+
+    right, others = (
+        measure_text_matches(tmp_path, clips, sample, make_context(), lambda _: None) for clips in (said, wrong)
+    )
+
+    assert sample.places == list(range(10))
+    assert {names.index(first), names.index(second)} <= sample.short
+    assert min(right.values()) >= 0.75
+    assert [names[k] for k, share in others.items() if share < 0.75] == sorted([first, second])

@@ -1,28 +1,20 @@
-"""A German text is placed in German speech by real weights, which are not part of the project."""
+"""Texts by real weights of Whisper, which are not part of the project: ``./run.sh setup whisper``."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.dataset.transcript import measure
+from jobs.errors import UserError
 from jobs.ingest_audiobook.params import Params
-from jobs.ingest_audiobook.work import make_clips
+from jobs.ingest_audiobook.work import make_clips, run
 from jobs.settings import PROJECT_ROOT
 
 LANGUAGES = PROJECT_ROOT.parent / "shared" / "data" / "languages"
-
-
-@pytest.fixture
-def whisper_base() -> Path:
-    """The folder of a multilingual Whisper base for faster-whisper."""
-    folder = Path(os.environ.get("TTS_TRAIN_TEST_WHISPER", PROJECT_ROOT.parent / "shared" / "whisper")) / "whisper-base"
-    if not (folder / "model.bin").is_file():
-        pytest.skip("needs real Whisper weights: TTS_TRAIN_TEST_WHISPER names a folder with whisper-base")
-    return folder
 
 
 def test_numbers_and_abbreviations_of_a_german_book_are_kept_as_it_writes_them(
@@ -46,3 +38,53 @@ def test_numbers_and_abbreviations_of_a_german_book_are_kept_as_it_writes_them(
         )
     ]
     assert sum(record.n_words for record in records) == 24
+
+
+@pytest.fixture
+def fables() -> str:
+    """The text of the sample recording as it is read, on one line."""
+    return " ".join((PROJECT_ROOT / "samples" / "fables.txt").read_text(encoding="utf-8").split())
+
+
+def test_clips_of_the_sample_are_whole_sentences_of_its_text(whisper_base: Path, fables: str, tmp_path: Path) -> None:
+    text = tmp_path / "fables.txt"
+    text.write_text(fables)
+
+    figures = measure(
+        PROJECT_ROOT / "samples" / "fables.m4b", fables, text=str(text), transcript="whisper",
+        whisper_model=str(whisper_base), whisper_device="cpu",
+    )  # fmt: skip
+
+    assert figures["wrong_clips"] == figures["false_ends"] == 0
+    assert figures["placed"] >= 0.94
+    assert figures["in_sentences"] == 1.0
+    assert 5.0 <= figures["median_s"] <= 12.0
+
+
+def test_without_a_text_whole_sentences_of_the_sample_are_heard(whisper_base: Path, fables: str) -> None:
+    figures = measure(
+        PROJECT_ROOT / "samples" / "fables.m4b", fables, transcript="whisper", whisper_model=str(whisper_base),
+        whisper_device="cpu",
+    )  # fmt: skip
+
+    assert figures["wer"] <= 0.05
+    assert figures["right_ends"] >= 17
+    assert figures["clips_with_false_end"] == 0
+    assert figures["speech_kept"] >= 0.99
+
+
+def test_a_text_of_another_book_keeps_nothing_and_says_so(
+    whisper_tiny_en: Path, fables: str, tmp_path: Path, make_context: Callable[[], Any]
+) -> None:
+    words = fables.split()
+    (tmp_path / "other.txt").write_text(" ".join(sorted(words)))
+    params = Params(
+        audio=str(PROJECT_ROOT / "samples" / "fables.m4b"), text=str(tmp_path / "other.txt"), voice="slt",
+        transcript="whisper", whisper_model=str(whisper_tiny_en), whisper_device="cpu", out_dir=str(tmp_path / "slt"),
+    )  # fmt: skip
+
+    with pytest.raises(UserError) as caught:
+        run(params, make_context())
+
+    assert caught.value.code == "nothing_kept"
+    assert "not_in_text" in str(caught.value)

@@ -19,7 +19,7 @@ OPF = """<package xmlns="http://www.idpf.org/2007/opf"><manifest>
 <item id="b" href="two%20b.xhtml" media-type="application/xhtml+xml"/>
 <item id="a" href="one.xhtml" media-type="application/xhtml+xml"/></manifest>
 <spine><itemref idref="nav"/><itemref idref="a"/><itemref idref="b"/></spine></package>"""
-ONE = "<html><head><title>no</title></head><body><h1>One</h1><p>A <b>th</b>irsty\n crow.</p><!-- no --><p>It drank.</p></body></html>"  # noqa: E501
+ONE = "<html><head><title>no</title><body><h1>One</h1><p>A <b>th</b>irsty\n crow.</p><!-- no --><p>It drank.</p></body></html>"  # noqa: E501
 TWO = "<html><body><script>no()</script><div>The end&#8212;at last.</div></body></html>"
 
 
@@ -177,3 +177,12 @@ def test_who_made_the_recording_is_no_part_of_the_book(text: str) -> None:
 )
 def test_a_story_that_speaks_of_reading_is_kept(text: str) -> None:
     assert not is_credit(text)
+
+
+def test_a_document_of_html_is_read_as_its_text(tmp_path: Path) -> None:
+    path = tmp_path / "book.html"
+    path.write_text(
+        "<html><head><title>no</title><body><h1>One</h1><script>no()</script><p>Two &amp; <i>three</i></p></body>"
+    )
+
+    assert read_book_text(path).text.split() == ["One", "Two", "&", "three"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -78,6 +79,19 @@ def test_an_architecture_that_the_loop_does_not_know_is_spoken_by_stock(load_voi
 
     assert number == 0
     assert np.array_equal(speech.samples, voice.synthesize(TEXT, SHORT).samples)
+
+
+def test_a_model_that_speaks_does_not_depend_on_its_files(
+    wandering_toy: Callable[[Shape], Path], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(wandering_toy("0.6b"), tmp_path / "voice")
+    voice = clone(folder, None)
+    before = voice.synthesize(TEXT, SHORT).samples
+
+    for file in (folder / "model.safetensors", folder / "speech_tokenizer" / "model.safetensors"):
+        file.write_bytes(bytes(file.stat().st_size))  # truncates first
+
+    assert np.array_equal(voice.synthesize(TEXT, SHORT).samples, before)
 
 
 def test_takes_with_other_settings_are_not_mixed(load_voice: Load) -> None:

@@ -58,7 +58,8 @@ def test_work_in_one_process_asks_for_one_node() -> None:
 
 def test_the_script_becomes_the_shim_with_the_paths_of_the_nodes() -> None:
     text = build_script(
-        {"TTS_TRAIN_HOME": "/home/me/v", "PYTHONPATH": "/home/me/p:/opt/x"},
+        {"TTS_TRAIN_HOME": "/home/me/v:/home/me", "TTS_TRAIN_ROOTS": '["/home/me/a:/home/me", "/b"]'}
+        | {"PYTHONPATH": "/home/me/p:/opt/x"},
         python="/nodes/me/bin/python",
         folder=FOLDER,
         path_map={"/home/me": "/nodes/me"},
@@ -67,7 +68,8 @@ def test_the_script_becomes_the_shim_with_the_paths_of_the_nodes() -> None:
     assert text.splitlines() == [
         "#!/bin/bash",
         "export PYTHONPATH=/nodes/me/p:/opt/x",
-        "export TTS_TRAIN_HOME=/nodes/me/v",
+        "export TTS_TRAIN_HOME=/nodes/me/v:/home/me",
+        """export TTS_TRAIN_ROOTS='["/nodes/me/a:/home/me", "/b"]'""",
         "exec /nodes/me/bin/python -S -m jobs.runner.shim --remote '/lab/jobs/a b/attempt-2'",
     ]
 

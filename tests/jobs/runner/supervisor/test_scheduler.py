@@ -236,6 +236,22 @@ def test_a_host_sees_the_jobs_that_would_use_the_gpu(insert: Insert, store: Stor
     assert (nothing_waits, waits, waits_for_the_spoken, look()) == ("", "ready", "", "ready")
 
 
+def test_a_host_does_not_yield_to_the_jobs_that_it_speaks_for(insert: Insert, store: Store, settings: Settings) -> None:
+    home = Home(settings.home)
+
+    def look() -> str:
+        return find_wanting(home, "gpu", ("synthesize",), lambda kind, document: "ours" in json.loads(document)["kind"])
+
+    insert("ours", resource="gpu", kind="narrate", document=json.dumps({"kind": "ours"}))
+    waits = look()
+    store.claim("ours", 0, [("gpu", 0)])
+    runs = look()
+    insert("theirs", resource="gpu", kind="narrate", document=json.dumps({"kind": "theirs"}))
+    store.claim("theirs", 0, [("gpu", 1)])
+
+    assert (waits, runs, look()) == ("", "", "theirs")
+
+
 def test_a_user_may_switch_the_look_at_the_gpu_off(insert: Insert, make: Make) -> None:
     insert("a", resource="gpu")
 
