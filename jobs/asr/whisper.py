@@ -154,8 +154,8 @@ class Transcriber:
     def detect_language(self, samples_16k: npt.NDArray[np.float32]) -> tuple[str, float]:
         """Return code and probability of the likeliest of Qwen3-TTS's ten languages in the first 30 s."""
         with _translated_cuda_errors(self.model):
-            _, _, probabilities = self._whisper.detect_language(samples_16k)
-        known = {code: float(value) for code, value in probabilities or [("en", 1.0)] if code in NAMES}
+            probabilities = self._whisper.languages_of(samples_16k)
+        known = {code: float(value) for code, value in probabilities if code in NAMES}
         code = max(known, key=lambda each: known[each], default="en")
         logger.info("Whisper detects %s (probability %.2f).", NAMES[code], known.get(code, 0.0))
         return code, known.get(code, 0.0)

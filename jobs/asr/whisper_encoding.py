@@ -45,6 +45,13 @@ class KeepingWhisper(WhisperModel):  # type: ignore[misc]
             self._keep(key, _to_array(self.model.encode(_to_view(window[None]), to_cpu=True))[0])
         return self._kept[key][None], min(features.shape[-1], self.feature_extractor.nb_max_frames)
 
+    def languages_of(self, samples_16k: Features) -> list[tuple[str, float]]:
+        """Return the languages of at most 30 s of audio with their probabilities; a model of English knows no other."""
+        if not self.model.is_multilingual:
+            return [("en", 1.0)]
+        encoding, _ = self.encoding_of(samples_16k)
+        return [(token[2:-2], float(value)) for token, value in self.model.detect_language(_to_view(encoding))[0]]
+
     def _keep(self, key: bytes, row: Features) -> None:
         self._kept.pop(key, None)
         self._kept[key] = row

@@ -15,6 +15,7 @@ INGEST_REASONS = {
     "no_speech": "Whisper transcribes noise",
     "low_confidence": "Whisper is unsure",
     "no_transcript": "Whisper finds no words",
+    "other_language": "speech in another language than language says, which Whisper would translate",
     "not_in_segments": "speech outside of all given segments",
     "not_in_transcript": "speech outside of all sentences of the given transcript",
     "border_in_speech": "a given segment begins or ends within speech, and no pause is near",

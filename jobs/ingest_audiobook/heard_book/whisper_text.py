@@ -1,8 +1,9 @@
 """Whisper's text of a chunk of speech, heard in windows of up to half a minute, with a time for every word."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ from jobs.asr.transcript import WITHOUT_SPACES, TranscribedSegment
 from jobs.audio.recording import Samples
 from jobs.audio.vad_segments import Span, padded, speech_spans
 from jobs.ingest_audiobook.cut.clip_candidates import PlacedRun, RejectedSpan, TimedWord
+from jobs.ingest_audiobook.heard_book.spoken_language import LanguageDetector, find_other_languages
 from jobs.text.english_normalization import SpokenWord
 from jobs.text.sentences import replace_inner_stops
 
@@ -25,7 +27,7 @@ MAX_RUNS_AHEAD = 20  # of a word's neighbour: no word lies further away
 _MARKS_AROUND = re.compile(r"^\W+|\W+$")
 
 
-class SpeechToText(Protocol):
+class SpeechToText(LanguageDetector, Protocol):
     """The part of ``jobs.asr.whisper.Transcriber`` that an ingest uses."""
 
     def transcribe_spans(
@@ -82,22 +84,37 @@ def hear(
     whisper: SpeechToText,
     language: str | None,
     min_window_s: float = MIN_WINDOW_S,
+    *,
+    checks_language: bool = False,
 ) -> HeardText:
-    """Transcribe a chunk and assign every word to a run of speech. Arguments as of ``speech_windows``."""
+    """Transcribe a chunk and assign every word to a run of speech. Arguments as of ``speech_windows``.
+
+    With ``checks_language`` windows in another language are rejected; with a book its words decide.
+    """
     windows = speech_windows(probabilities, duration_s, min_window_s)
     found = whisper.transcribe_spans(audio_16k, [(window.start_s, window.end_s) for window in windows], language)
     runs = speech_spans(probabilities, max_span_s=MAX_WINDOW_S, min_silence_s=MIN_PAUSE_S)
-    return to_heard_text(windows, found, runs)
+    others = find_other_languages(windows, audio_16k, whisper, language) if checks_language else {}
+    return to_heard_text(windows, found, runs, others)
 
 
 def to_heard_text(
-    windows: Sequence[Span], found: Sequence[Sequence[TranscribedSegment]], speech: Sequence[Span]
+    windows: Sequence[Span],
+    found: Sequence[Sequence[TranscribedSegment]],
+    speech: Sequence[Span],
+    others: Mapping[int, RejectedSpan] = MappingProxyType({}),
 ) -> HeardText:
-    """Join the segments of windows to a text, and assign their words to the runs of ``speech``."""
+    """Join the segments of windows to a text, and assign their words to the runs of ``speech``.
+
+    ``others`` are rejections of whole windows, by their place.
+    """
     code = next((segment.language for segments in found for segment in segments), "en")
     text = _GrowingText("" if code in WITHOUT_SPACES else " ")
     rejected: list[RejectedSpan] = []
-    for window, segments in zip(windows, found, strict=True):
+    for place, (window, segments) in enumerate(zip(windows, found, strict=True)):
+        if place in others:
+            rejected.append(others[place])
+            continue
         if not segments:
             rejected.append(RejectedSpan(window, "no_transcript", "Whisper recognised no words"))
         for segment in segments:

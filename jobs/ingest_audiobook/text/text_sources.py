@@ -198,7 +198,14 @@ class RecognisedTranscript:
         """Transcribe speech and cut it at ends of sentences; without Whisper, cut it at pauses."""
         if self._whisper is None:
             return Candidates(*speech_candidates(chunk.probabilities, chunk.duration_s, limits), [], [])
-        heard = hear(chunk.audio_16k, chunk.probabilities, chunk.duration_s, self._whisper, self._language)
+        heard = hear(
+            chunk.audio_16k,
+            chunk.probabilities,
+            chunk.duration_s,
+            self._whisper,
+            self._language,
+            checks_language=True,
+        )
         placed = mark_cut_runs(heard.placed, usable)
         found = sentence_candidates(_text_of(heard), placed, heard.runs, chunk.duration_s, limits)
         return found._replace(rejected=[*heard.rejected, *found.rejected])

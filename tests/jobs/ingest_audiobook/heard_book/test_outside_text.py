@@ -34,6 +34,9 @@ class Whisper:
             self.runs.append((text.rstrip(".") + ".", at_s, at_s + length_s))
             at_s += length_s + pause_s
 
+    def detect_language(self, samples_16k: npt.NDArray[np.float32]) -> tuple[str, float]:
+        return "en", 1.0
+
     def transcribe_spans(
         self, samples_16k: npt.NDArray[np.float32], spans_s: Sequence[tuple[float, float]], language: str | None = None
     ) -> list[list[TranscribedSegment]]:

@@ -88,3 +88,21 @@ def test_a_text_of_another_book_keeps_nothing_and_says_so(
 
     assert caught.value.code == "nothing_kept"
     assert "not_in_text" in str(caught.value)
+
+
+def test_german_speech_is_not_kept_as_english_text(
+    whisper_base: Path, tmp_path: Path, make_context: Callable[[], Any]
+) -> None:
+    if not (LANGUAGES / "german.flac").is_file():
+        pytest.skip("needs the German recording in ../shared/data/languages")
+    params = Params(
+        audio=str(LANGUAGES / "german.flac"), transcript="whisper", voice="anna", language="english",
+        whisper_model=str(whisper_base), whisper_device="cpu", end_s=30.0, out_dir=str(tmp_path / "anna"),
+    )  # fmt: skip
+
+    with pytest.raises(UserError) as refused:
+        run(params, make_context())
+
+    assert refused.value.code == "nothing_kept"
+    assert "other_language" in str(refused.value)
+    assert "german" in str(refused.value)

@@ -37,6 +37,11 @@ class Says:
     def __init__(self, *segments: list[TranscribedSegment]) -> None:
         self.segments = segments
         self.windows: Sequence[tuple[float, float]] = []
+        self.languages: list[tuple[str, float]] = []
+
+    def detect_language(self, samples_16k: npt.NDArray[np.float32]) -> tuple[str, float]:
+        """Take the languages of the windows one by one; none left: English."""
+        return self.languages.pop(0) if self.languages else ("en", 1.0)
 
     def transcribe_spans(
         self, samples_16k: npt.NDArray[np.float32], spans_s: Sequence[tuple[float, float]], language: str | None = None
@@ -120,3 +125,24 @@ def test_a_language_without_spaces_is_joined_without_them() -> None:
 
     assert found.text == "他来了。他走了。"
     assert [found.text[word.start : word.end] for word in found.words] == list("他来了他走了")
+
+
+def test_windows_in_another_language_are_rejected_and_unsure_or_short_ones_are_not() -> None:
+    said = [[segment("This is what it says.", 0.0, 9.0)] for _ in range(3)]
+    whisper = Says(*said)
+    whisper.languages = [("de", 0.97), ("fr", 0.6), ("en", 0.99)]
+    speech = [(1.0, 12.0), (14.0, 26.0), (30.0, 52.0), (58.0, 60.0)]
+
+    def kept(language: str, *, checks: bool = True) -> HeardText:
+        signal = probabilities(62.0, *speech)
+        return hear(np.zeros(1, np.float32), signal, 62.0, whisper, language, checks_language=checks)
+
+    found = kept("english")
+    others = [one for one in found.rejected if one.reason == "other_language"]
+
+    assert [round(one.span.start_s, 1) for one in others] == [round(found.windows[0].start_s, 1)]
+    assert others[0].detail == "sounds german (probability 0.97), and language is english"
+    assert all(place.span.start_s > found.windows[0].end_s for place in found.placed)
+    for language, checks in (("auto", True), ("english", False)):
+        whisper.languages = [("de", 0.97)]
+        assert "other_language" not in {one.reason for one in kept(language, checks=checks).rejected}
