@@ -6,11 +6,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from jobs.errors import UserError
 from jobs.rate_samples.params import Rating
 from jobs.rating.calibration import MIN_OPINIONS, Calibration, Judgement, calibrate
 from jobs.rating.human_ratings import Opinions, last_votes
-from jobs.rating.ratings_file import RATINGS_NAME, read_ratings_file
+from jobs.rating.ratings_file import find_rated_takes
 from jobs.rating.vote_agreement import Agreement, ScoreAgreement, compare_scores, compare_with_ratings
 
 _PARTS = ("uncapped", "intelligibility", "voice", "sound", "timing")
@@ -140,17 +139,7 @@ def _votes(opinions: Opinions, folder: Path, known: dict[Path, Features]) -> lis
 
 
 def _features_in(folder: Path) -> dict[Path, Features]:
-    if not (folder / RATINGS_NAME).is_file():
-        return {}
-    try:
-        takes = read_ratings_file(folder / RATINGS_NAME)["takes"]
-    except UserError:
-        return {}
-    return {
-        (folder / take["audio"]).resolve(): features_of(take)
-        for take in takes
-        if isinstance(take, dict) and isinstance(take.get("audio"), str)
-    }
+    return {path: features_of(take) for path, take in find_rated_takes(folder).items()}
 
 
 def _less(one: float | None, other: float | None) -> float | None:

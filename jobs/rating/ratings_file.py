@@ -30,6 +30,18 @@ def read_ratings_file(path: Path) -> dict[str, Any]:
     return content
 
 
+def find_rated_takes(folder: Path) -> dict[Path, dict[str, Any]]:
+    """Return the rated takes of a folder by the paths of their audio; none where there are no readable ratings."""
+    if not (folder / RATINGS_NAME).is_file():
+        return {}
+    try:
+        takes = read_ratings_file(folder / RATINGS_NAME)["takes"]
+    except UserError:
+        return {}
+    named = [take for take in takes if isinstance(take, dict) and isinstance(take.get("audio"), str)]
+    return {(folder / take["audio"]).resolve(): take for take in named}
+
+
 def mean_part(ratings: Sequence[Mapping[str, Any]], part: str) -> float | None:
     """Average a part of the ratings over the takes for which it is known; None if it is known for none."""
     known = [float(rating[part]) for rating in ratings if rating.get(part) is not None]

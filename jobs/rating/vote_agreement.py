@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist, fmean
 
-from jobs.errors import UserError
 from jobs.rating.human_ratings import Opinions, Vote, last_votes, wilson_interval
-from jobs.rating.ratings_file import RATINGS_NAME, read_ratings_file
+from jobs.rating.ratings_file import find_rated_takes
 
 MIN_RANKED = 5  # takes; a correlation of fewer says nothing
 
@@ -142,15 +141,5 @@ class RatingLookup:
 
 def _read_ratings(folder: Path) -> dict[Path, float]:
     """Return the uncapped ratings of a folder's takes by the paths of their audio; none where there are none."""
-    if not (folder / RATINGS_NAME).is_file():
-        return {}
-    try:
-        takes = read_ratings_file(folder / RATINGS_NAME)["takes"]
-    except UserError:
-        return {}
-    found = {}
-    for take in takes:
-        value = take.get("uncapped", take.get("rating")) if isinstance(take, dict) else None
-        if isinstance(value, int | float) and isinstance(take.get("audio"), str):
-            found[(folder / take["audio"]).resolve()] = float(value)
-    return found
+    values = {path: take.get("uncapped", take.get("rating")) for path, take in find_rated_takes(folder).items()}
+    return {path: float(value) for path, value in values.items() if isinstance(value, int | float)}

@@ -26,7 +26,13 @@ from jobs.ingest_audiobook.cut.sentence_candidates import CutText, sentence_cand
 from jobs.ingest_audiobook.heard_book.matching import written_words
 from jobs.ingest_audiobook.heard_book.placement import BookPlacer
 from jobs.ingest_audiobook.heard_book.second_hearing import hear_again
-from jobs.ingest_audiobook.heard_book.whisper_text import MIN_WINDOW_WITH_BOOK_S, HeardText, SpeechToText, hear
+from jobs.ingest_audiobook.heard_book.whisper_text import (
+    MIN_WINDOW_S,
+    MIN_WINDOW_WITH_BOOK_S,
+    HeardText,
+    SpeechToText,
+    hear,
+)
 from jobs.ingest_audiobook.input.source_files import SourceFiles
 from jobs.ingest_audiobook.input.speech_chunks import SpeechChunk
 from jobs.ingest_audiobook.input.work_units import WorkUnit
@@ -123,14 +129,7 @@ class HeardBookTranscript:
 
     def find_candidates(self, chunk: SpeechChunk, limits: ClipLimits, usable: Span) -> Candidates:
         """Make candidates of the speech whose every word is the book's."""
-        heard = hear(
-            chunk.audio_16k,
-            chunk.probabilities,
-            chunk.duration_s,
-            self._whisper,
-            self._language,
-            MIN_WINDOW_WITH_BOOK_S,
-        )
+        heard = _hear(chunk, self._whisper, self._language, has_book=True)
         placer, text = self._in_language(heard.language)
         placed, rejected = placer.place(heard, chunk.audio_16k, self._whisper)
         placed, rejected = hear_again(heard, placed, rejected, chunk.audio_16k, placer, self._whisper)
@@ -182,6 +181,12 @@ def _text_of(heard: HeardText) -> CutText:
     return CutText(heard.text, heard.words, breaks, origin="asr", is_spoken_form=False)
 
 
+def _hear(chunk: SpeechChunk, whisper: SpeechToText, language: str | None, *, has_book: bool) -> HeardText:
+    window_s = MIN_WINDOW_WITH_BOOK_S if has_book else MIN_WINDOW_S
+    speech = (chunk.audio_16k, chunk.probabilities, chunk.duration_s)
+    return hear(*speech, whisper, language, window_s, checks_language=not has_book)
+
+
 class RecognisedTranscript:
     """Whisper's text, or no text."""
 
@@ -198,14 +203,7 @@ class RecognisedTranscript:
         """Transcribe speech and cut it at ends of sentences; without Whisper, cut it at pauses."""
         if self._whisper is None:
             return Candidates(*speech_candidates(chunk.probabilities, chunk.duration_s, limits), [], [])
-        heard = hear(
-            chunk.audio_16k,
-            chunk.probabilities,
-            chunk.duration_s,
-            self._whisper,
-            self._language,
-            checks_language=True,
-        )
+        heard = _hear(chunk, self._whisper, self._language, has_book=False)
         placed = mark_cut_runs(heard.placed, usable)
         found = sentence_candidates(_text_of(heard), placed, heard.runs, chunk.duration_s, limits)
         return found._replace(rejected=[*heard.rejected, *found.rejected])
