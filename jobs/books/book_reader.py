@@ -46,5 +46,5 @@ def _settled(block: Block) -> Block:
     """Return a block without marks of print; a heading that is as long as no heading is a paragraph."""
     if not block.text:
         return block
-    text = clean_book(block.text).text
+    text = clean_book(block.text, is_parsed=True).text
     return Block(text, block.level if len(text) <= LONGEST_HEADING else 0)

@@ -83,7 +83,7 @@ def measure(path: Path) -> tuple[int, str]:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         return path.stat().st_size, digest
     total, listing = 0, hashlib.sha256()
-    for file in sorted(item for item in walk_files(path) if item.is_file()):
+    for file in sorted(item for item in (walk_files(path) if path.is_dir() else ()) if item.is_file()):
         size = file.stat().st_size
         total += size
         listing.update(f"{file.relative_to(path).as_posix()}\0{size}\n".encode())

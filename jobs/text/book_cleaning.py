@@ -47,8 +47,11 @@ class CleanText:
         return f"Cleaned in the text: {', '.join(changed)}." if changed else None
 
 
-def clean_book(text: str) -> CleanText:
-    """Remove what is no word of a book; words keep their order."""
+def clean_book(text: str, *, is_parsed: bool = False) -> CleanText:
+    """Remove what is no word of a book; words keep their order.
+
+    With ``is_parsed`` tags and entities are left: the text is of an EPUB or a page, and ``<`` in it is a character.
+    """
     changes: Counter[str] = Counter()
 
     def count(kind: str, found: tuple[str, int]) -> str:
@@ -57,8 +60,9 @@ def clean_book(text: str) -> CleanText:
 
     text = count("invisible characters", _INVISIBLE.subn("", text))
     text = count("ligatures", _LIGATURE.subn(lambda match: _LIGATURES[match[0]], text))
-    text = count("tags", _TAG.subn(lambda tag: "\n" if tag["name"].lower() in _BREAKS else "", text))
-    text = count("entities", _ENTITY.subn(lambda entity: html.unescape(entity[0]), text))
+    if not is_parsed:
+        text = count("tags", _TAG.subn(lambda tag: "\n" if tag["name"].lower() in _BREAKS else "", text))
+        text = count("entities", _ENTITY.subn(lambda entity: html.unescape(entity[0]), text))
     text = count("links", _LINK.subn(lambda link: link[1] or "", text))
     text = count("marks of headings", _HEADING.subn("", text))
     text = count("marks of footnotes", _FOOTNOTE.subn("", text))

@@ -24,6 +24,7 @@ _ALLOWED_ATTRIBUTES = frozenset(
         "controls",
         "preload",
         "tabindex",
+        "preserveaspectratio",
         "scope",
         "colspan",
         "role",

@@ -23,17 +23,17 @@ def read_book_text(path: Path) -> BookText:
     """
     check_regular(path)
     if zipfile.is_zipfile(path):
-        found = _cleaned(read_epub(path))
+        found = _cleaned(read_epub(path), is_parsed=True)
     elif path.suffix.lower() in SUBTITLE_SUFFIXES:
         found = BookText("\n".join(segment.text for segment in read_subtitles(path)))
     elif path.suffix.lower() in HTML_SUFFIXES:
-        found = check_not_empty(_cleaned(BookText(plain_text(read_bytes(path, MAX_HTML_BYTES)))), path)
+        found = check_not_empty(_cleaned(BookText(plain_text(read_bytes(path, MAX_HTML_BYTES))), is_parsed=True), path)
     else:
         found = _cleaned(decode_text_file(path))
     check_script(found.text, path)
     return found
 
 
-def _cleaned(found: BookText) -> BookText:
-    clean = clean_book(found.text)
+def _cleaned(found: BookText, *, is_parsed: bool = False) -> BookText:
+    clean = clean_book(found.text, is_parsed=is_parsed)
     return BookText(clean.text, (*found.notes, clean.note) if clean.note else found.notes)

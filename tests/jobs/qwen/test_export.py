@@ -109,17 +109,19 @@ def test_an_export_speaks_with_stock_and_shares_the_codecs_file(
     assert (voice / "speech_tokenizer" / "model.safetensors").samefile(base / "speech_tokenizer" / "model.safetensors")
 
 
-def test_an_older_export_is_replaced_whole(
+def test_an_older_export_is_replaced_and_what_a_person_put_beside_it_stays(
     wandering_toy: Toy, load_toy: Callable[[Shape], Any], tmp_path: Path
 ) -> None:
     voice = tmp_path / "voice"
     voice.mkdir()
-    (voice / "left_over.txt").write_text("old")
+    (voice / "notes.txt").write_text("mine")
+    (voice / "model-00001-of-00002.safetensors").write_text("old")
     (tmp_path / ".voice.0123456789abcdef.tts-train-new").mkdir()  # of a run that was killed while it wrote
 
     write_voice(load_toy("0.6b").model, wandering_toy("0.6b"), voice, voices={"slt": torch.zeros(64)}, card={})
 
-    assert not (voice / "left_over.txt").exists()
+    assert not (voice / "model-00001-of-00002.safetensors").exists()
+    assert (voice / "notes.txt").read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir()] == ["voice"]
 
 

@@ -19,6 +19,7 @@ TAKE = {
     "rating": 4.5, "uncapped": 4.8, "person": 5.0, "n_person": 1, "text": HOSTILE, "heard_words": HOSTILE,
     "parts": [("voice", 0.9), ("sound", None)], "utmos": 3.1, "reasons": [HOSTILE], "source": HOSTILE,
     "spectrogram": HOSTILE, "audio": HOSTILE, "word_changes": [HOSTILE],
+    "marked_text": HOSTILE, "calibrated": 3.25,
 }  # fmt: skip
 ROWS = [[HOSTILE] * 11]
 COMPARISON = [(HOSTILE, 4.5, HOSTILE, 6, HOSTILE), (HOSTILE, None, "–", 0, HOSTILE)]
@@ -41,14 +42,15 @@ PAGES: dict[str, dict[str, Any]] = {
     "narration": {
         "title": HOSTILE, "length": "0:01:00", "n_passages": 3, "n_doubtful": 2, "width": 720, "height": 48,
         "chapters": [{"number": 1, "title": HOSTILE, "start": "0:00:00", "length": "0:01:00", "lufs": -19.0,
-                      "peak": -4.0, "waveform": HOSTILE}],
+                      "peak": -4.0, "waveform": HOSTILE, "audio": HOSTILE}],
         "doubtful": [{"text": HOSTILE, "said": HOSTILE + ".", "chapter": HOSTILE, "at": "0:00:01", "rating": 2.0,
                       "source": HOSTILE, "reasons": [HOSTILE]}],
         "skipped": [(HOSTILE, HOSTILE)], "notes": [HOSTILE],
     },
     "rating": {
         "verdict": [HOSTILE], "caveat": HOSTILE, "comparison": COMPARISON, "plot": PIXEL, "rated": [TAKE], "cap": 4.5,
-        "scores": ROWS, "preferences": ROWS, "anchors": [(HOSTILE, [TAKE | {"person": None}])], "models": ROWS,
+        "scores": ROWS, "preferences": ROWS, "agreement": [HOSTILE], "models": ROWS,
+        "anchors": [(HOSTILE, [TAKE | {"person": None}])],
     },
     "search": {
         "lines": [HOSTILE], "formula": HOSTILE, "columns": [HOSTILE], "trials": ROWS, "numeric": range(2), "best": 0,

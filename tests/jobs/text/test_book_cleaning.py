@@ -74,3 +74,9 @@ def test_long_texts_of_marks_are_cleaned_in_linear_time() -> None:
 )
 def test_marks_of_html_and_markdown_are_removed(written: str, clean: str) -> None:
     assert clean_book(written).text.strip() == clean
+
+
+def test_characters_of_a_parsed_text_are_no_tags() -> None:
+    text = "The <Crow> & I said <i>: 5 &lt; 6"
+
+    assert clean_book(text, is_parsed=True).text == text

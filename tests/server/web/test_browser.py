@@ -96,7 +96,7 @@ def write_narration(home: Path) -> str:
         keys[passage] = f"key{number}"
         takes[f"key{number}"] = KeptTake(attempt=1, rating=2.4, reasons=("the text is not heard",))
     path = home / "narration.html"
-    write_report(path, "Two Birds", rows, takes, keys, [], ["A note on how the text was read."])
+    write_report(path, "Two Birds", rows, takes, keys, [], ["A note on how the text was read."], None)
     return str(path)
 
 

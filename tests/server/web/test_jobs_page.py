@@ -241,7 +241,9 @@ def test_a_stopped_training_can_be_made_a_voice_and_another_cannot(browser) -> N
     assert "Make the voice of" not in browser.get(f"/jobs/{job_id}").text
     assert "nothing_to_extend" in browser.post(f"/jobs/{job_id}/voice").text
 
-    Home(browser.context.settings.home).out(job_id).joinpath("checkpoints", "step-000200").mkdir(parents=True)
+    state = Home(browser.context.settings.home).out(job_id) / "checkpoints" / "step-000200"
+    state.mkdir(parents=True)
+    (state / "state.pt").write_bytes(b"")
 
     assert "Make the voice of" in browser.get(f"/jobs/{job_id}").text
     assert browser.post(f"/jobs/{job_id}/voice").status_code == 400, "the tool is called, and the manifest is no file"
