@@ -84,7 +84,8 @@ def _at_snr(audio: Samples, snr_db: float) -> Samples:
 
 
 def faster(audio: Samples, times: float) -> Samples:
-    """Shorten audio at the same pitch by Praat's overlap-add."""
+    """Shorten audio at the same pitch by Praat's overlap-add, which takes random numbers: the same each time."""
+    parselmouth.praat.run("random_initializeWithSeedUnsafelyButPredictably (1)")
     sound = parselmouth.Sound(audio.astype(np.float64), CLIP_RATE_HZ)
     shorter = parselmouth.praat.call(sound, "Lengthen (overlap-add)", 75, 600, 1 / times)
     return np.asarray(shorter.values[0], np.float32)
