@@ -278,7 +278,8 @@ def test_a_host_gives_its_memory_to_a_training_and_takes_it_back(voice: Path, tm
                 return str(client.get("/health").json()["status"])
 
             host.until(lambda: health() == "ok")
-            endless = {**body, "input": "hello there " * 20, "max_seconds": 300, "greedy": True, "stream_format": "sse"}
+            # of all seeds tried the longest: spoken in twice the time that a take is given to end
+            endless = {**body, "input": "hello there " * 20, "max_seconds": 300, "seed": 21, "stream_format": "sse"}
             with client.stream("POST", "/v1/audio/speech", json=endless) as answer:
                 lines = answer.iter_lines()
                 events = [next(lines)]
