@@ -14,7 +14,7 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
@@ -92,10 +92,11 @@ def open_binary(path: Path, *, sync: bool = True, mode: int | None = None) -> It
 
 
 @contextmanager
-def replacing_folder(path: Path, own: Collection[str] = ("*",)) -> Iterator[Path]:
+def replacing_folder(path: Path, own: re.Pattern[str] | None = None) -> Iterator[Path]:
     """Give an empty folder to fill, by any means, which then takes the place of ``path`` and of what is there.
 
-    Folders above it are made. Files of the former folder whose names match none of ``own`` are a person's: they stay.
+    Folders above it are made. Files of the former folder whose paths in it ``own`` does not match are a person's: they
+    stay. Without ``own`` none does.
 
     Before, its files get the permissions that the umask gives, whatever wrote them (safetensors makes files for the
     owner alone), and are flushed to the disk. On an error the folder that was there stays, and the new one is deleted.
@@ -115,7 +116,8 @@ def replacing_folder(path: Path, own: Collection[str] = ("*",)) -> Iterator[Path
                     _set_usual_mode(Path(folder, inner), usual)
                 for file in files:
                     flush(Path(folder, file))
-            give_others(path, path.with_name(temporary), own)
+            if own is not None:
+                give_others(path, path.with_name(temporary), own)
             _exchange(parent, temporary, name)
             os.fsync(parent)
         finally:  # what remains under this name is the unfinished or the former one

@@ -1,19 +1,24 @@
 """Marks of the files that jobs have made in a folder, so that nothing of anybody else's is replaced. stdlib only.
 
 A folder's ``.tts-train/`` holds a JSON record for each kind of work that writes there: which job, the names that it may
-write, and, when it has ended well, what it made with a hash of each. A file is ours when a record names it with this
-hash, or when a job that has not ended may have written it. A folder that jobs continue, such as the checkpoints of a
-training, is ours by its name alone, so that a person's note in it stops no job.
+write, and, when it has ended, what it made with a hash of each: its worker notes that, or the worker's parent when the
+worker was killed. A file is ours when a record names it with this hash, or when a job that has not ended may have
+written it. A folder that jobs continue, such as the checkpoints of a training, is ours by its name alone, so that a
+person's note in it stops no job.
 
 Anybody can write such a record, so one counts only if its job is known to have written here: the caller says which are.
+A record stays open when the machine stops too. Then what has changed since the job's end, by the time that no program
+can set (``st_ctime``), is a person's.
 """
 
 import fnmatch
 import hashlib
+import math
 import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +35,7 @@ MOST_RECORDS, MOST_PATTERNS = 256, 64
 MOST_RECORD_BYTES, MOST_FOLDER_BYTES = 2_000_000, 4_000_000  # of a record, and of all that are read in a folder
 MOST_HASHED_BYTES = 1_000_000_000
 SLACK_S = 10.0
-"""Between the last write of a job that ended badly and the time that is noted as its end; clocks of two machines."""
+"""Between the last write of a job and the time that is noted as its end; clocks of two machines."""
 HUMAN_RATINGS = "human_ratings.jsonl"
 """Beside takes.jsonl: what people said of them; nothing can make it again."""
 # Changed beside us by people, by libraries that only look, and by file managers.
@@ -142,14 +147,25 @@ class Place:
         hashes = {record.made[name] for record, _ in records if record.made is not None and name in record.made}
         return bool(hashes) and (self._is_continued(name, path) or compute_hash(path) in hashes)
 
+    @property
+    def path(self) -> Path:
+        """File of the record."""
+        return self.folder / RECORDS / f"{self.record}.json"
+
     def _write(self, content: dict[str, Any]) -> None:
-        write_json(make_folder(self.folder / RECORDS) / f"{self.record}.json", content)
+        make_folder(self.path.parent)
+        write_json(self.path, content)
 
 
 def last_change(path: Path) -> float:
-    """Return when a file, or the newest file of a folder, was last written: Unix time; 0 for a folder without files."""
-    files = walk_files(path) if stat.S_ISDIR(path.lstat().st_mode) else [path]
-    return max((file.lstat().st_mtime for file in files if not _IGNORED.fullmatch(file.name)), default=0.0)
+    """Return when a file, or what changed last in a folder, was written, renamed, linked or copied here: Unix time.
+
+    Times of change are compared because moves, copies and archives keep the time of the last write.
+    """
+    found = path.lstat()
+    files = walk_files(path) if stat.S_ISDIR(found.st_mode) else []
+    inner = (file.lstat().st_ctime for file in files if not _IGNORED.fullmatch(file.name))
+    return max([found.st_ctime, *inner])
 
 
 def compute_hash(path: Path) -> str:
@@ -178,17 +194,33 @@ def read_records(folder: Path) -> Iterator[Record]:
         return
     left = MOST_FOLDER_BYTES
     for name in names[:MOST_RECORDS]:
-        try:
+        with suppress(UserError, OSError):
             read = read_bytes(records / name, min(MOST_RECORD_BYTES, left))
             left -= len(read)
-            content = parse_json(read)
-        except (UserError, OSError, ValueError):
-            continue
-        if (record := _parse(content)) is not None:
-            yield record
+            if (record := _parse(read)) is not None:
+                yield record
 
 
-def _parse(content: Any) -> Record | None:
+def seal_for(job_id: str, path: Path) -> None:
+    """Record what a job whose worker was killed has made; a record of another job, or an ended one, stays as it is.
+
+    Args:
+        path: file of the record.
+
+    Raises:
+        UserError: ``path_is_link``.
+        OSError: the disk is full, a file cannot be read, and the like.
+    """
+    record = _parse(read_bytes(path, MOST_RECORD_BYTES)) if path.parent.name == RECORDS else None
+    if record is not None and record.job == job_id and record.made is None:
+        Place(path.parent.parent, record.names, path.stem).seal(job_id)
+
+
+def _parse(read: bytes) -> Record | None:
+    try:
+        content = parse_json(read)
+    except (UserError, ValueError):
+        return None
     if not isinstance(content, dict):
         return None
     job, names, made = content.get("job"), content.get("names"), content.get("made")
@@ -215,7 +247,7 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
 def _is_inside_ours(folder: Path, is_known: IsKnown) -> bool:
     """True in a folder that a job still writes, such as the trial of a search."""
     return any(
-        record.may_write(folder.relative_to(parent).parts[0]) and is_known(record.job, parent) is not None
+        record.may_write(folder.relative_to(parent).parts[0]) and is_known(record.job, parent) == math.inf
         for parent in folder.parents
         for record in read_records(parent)
     )

@@ -1,24 +1,24 @@
 """Deletion of what a job has made in a folder, file by file: what anybody else has put there stays. stdlib only.
 
-A job's output is a folder where people keep notes and recordings too. What a job makes there is known by
-the names of its files.
+A job's output is a folder where people keep notes, recordings and copies of weights too. What a job makes there is
+known by the paths of its files within the folder, so a copy in another folder within is not taken for the job's.
 """
 
-import fnmatch
 import os
-from collections.abc import Callable, Collection, Iterator
+import re
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from jobs.files.folders import make_folder, remove
 
 
-def remove_own(folder: Path, names: Collection[str]) -> None:
-    """Delete the files of a folder whose names match, and the folders that are empty then; missing is fine.
+def remove_own(folder: Path, own: re.Pattern[str]) -> None:
+    """Delete a job's files below a folder, and the folders that are empty then; missing is fine.
 
     Args:
         folder: a link in its place is deleted itself.
-        names: patterns of file names, at any depth.
+        own: pattern of the whole path of a file that jobs make, relative to the folder, with ``/``.
 
     Raises:
         UserError: ``path_is_link``: a link stands above it.
@@ -27,21 +27,23 @@ def remove_own(folder: Path, names: Collection[str]) -> None:
     if folder.is_symlink() or not folder.is_dir():
         remove(folder)
         return
+    emptied = {folder}
     for path in list(walk_files(folder)):
-        if matches(path.name, names):
+        if _is_own(path, folder, own):
             remove(path)
-    for inner in sorted(_walk_folders(folder), key=lambda path: len(path.parts), reverse=True):
+            emptied.update(inner for inner in path.parents if inner.is_relative_to(folder))
+    for inner in sorted(emptied, key=lambda path: len(path.parts), reverse=True):
         with suppress(OSError):  # not empty
             inner.rmdir()
 
 
-def give_others(former: Path, new: Path, names: Collection[str]) -> None:
+def give_others(former: Path, new: Path, own: re.Pattern[str]) -> None:
     """Give the files of a folder that no job has made a second name in the folder that will replace it.
 
     Args:
         former: the folder that is about to be replaced.
         new: what it is replaced by; its own files stay.
-        names: patterns of the names of files that jobs make there.
+        own: as of ``remove_own``.
 
     Raises:
         OSError: a file can neither be linked nor be copied.
@@ -50,14 +52,9 @@ def give_others(former: Path, new: Path, names: Collection[str]) -> None:
         return
     for path in walk_files(former):
         target = new / path.relative_to(former)
-        if not matches(path.name, names) and not os.path.lexists(target):
+        if not _is_own(path, former, own) and not os.path.lexists(target):
             make_folder(target.parent)
             os.link(path, target, follow_symlinks=False)
-
-
-def matches(name: str, patterns: Collection[str]) -> bool:
-    """Return whether the name of a file matches one of the patterns."""
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def walk_files(folder: Path, is_entered: Callable[[str], bool] = lambda name: True) -> Iterator[Path]:
@@ -72,9 +69,8 @@ def walk_files(folder: Path, is_entered: Callable[[str], bool] = lambda name: Tr
         yield from files
 
 
-def _walk_folders(folder: Path) -> Iterator[Path]:
-    for inner, _ in _walk(folder, lambda name: True):
-        yield inner
+def _is_own(path: Path, folder: Path, own: re.Pattern[str]) -> bool:
+    return own.fullmatch(path.relative_to(folder).as_posix()) is not None
 
 
 def _walk(folder: Path, is_entered: Callable[[str], bool]) -> Iterator[tuple[Path, list[Path]]]:

@@ -1,5 +1,6 @@
 """Required files of a model's directory, and its config. Imports no heavy library: tools check models with it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,16 @@ TOKENIZER_FILES = ("config.json", "preprocessor_config.json")
 OPTIONAL_TEXT_FILES = ("special_tokens_map.json", "added_tokens.json")
 # Of a model, beside config, weights and codec, what an export takes over.
 COPIED_FILES = ("generation_config.json", *TEXT_FILES, *OPTIONAL_TEXT_FILES, "preprocessor_config.json")
-EXPORTED_FILES = (
-    *("*.safetensors", "*.safetensors.index.json", CARD, "adapter_config.json"),
-    *MODEL_FILES,
-    *COPIED_FILES,
+_WEIGHT_FILE = r"(?:model|adapter_model|speaker_encoder)(?:-\d{5}-of-\d{5})?\.safetensors(?:\.index\.json)?"
+EXPORTED_FILES = re.compile(
+    "|".join(
+        [
+            rf"(?:{CODEC}/)?{_WEIGHT_FILE}",
+            *map(re.escape, (CARD, "adapter_config.json", *MODEL_FILES, *COPIED_FILES)),
+        ]
+    )
 )
-"""Names of the files of voices, bases, adapters and codecs that are made here."""
+"""Paths of the files in the folder of a voice, base or adapter that is made here."""
 
 
 def check_model(folder: Path, ref: str) -> None:

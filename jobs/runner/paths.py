@@ -67,6 +67,8 @@ class AttemptFolder:
     """Result of the work, written by the worker at its end."""
     failure = _File("failure.json")
     """Error of the work, written by the worker at its end."""
+    marks = _File("marks.json")
+    """Paths of the marks of its outputs, written by the worker before them; the shim completes those left open."""
     task = _File("attempt.json")
     """Attempt's specification for a shim on another machine, written by the supervisor."""
     alive = _File("alive")

@@ -19,8 +19,8 @@ CHECKPOINTS = "checkpoints"
 LENGTH = frozenset({"epochs", "max_steps", "early_stop"})
 _STEP = re.compile(r"step-(\d{6,})")
 STATE = "state.pt"
-STATE_FILES = (STATE, "best-*.pt")
-"""Names of the files in a folder of checkpoints."""
+STATE_FILES = re.compile(r"step-\d{6,}/state\.pt|best-\d{6,}\.pt")
+"""Paths of the files in a folder of checkpoints."""
 
 
 def kept_step(out: Path) -> int | None:

@@ -1,5 +1,6 @@
 """Files that a finished run leaves in its folder: voices, adapter, base, plot, reports and evaluation samples."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from jobs.training.run.verdict import describe_end
 from jobs.training.sample_list import SAMPLE_FILES, SAMPLES, ZERO_SHOT
 
 REPORT, PAGE, EXPORTS = "report.json", "report.html", "exports"
+KEPT_EXPORTS = re.compile(rf"step-\d{{6,}}/(?:{EXPORTED_FILES.pattern})")
+"""Paths of the files in the folder of voices that are kept on the way."""
 HISTORY_IN_REPORT = {"steps": "losses", "validations": "validation", "probes": "probes"}
 
 

@@ -3,6 +3,7 @@
 Imports no heavy library: the server reads it.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,6 @@ from pydantic import ConfigDict, Field
 from jobs.dataset.manifest import ClipSeconds, FileName, Name, Row, Text, read_rows
 
 SAMPLES, SAMPLE_LIST = "samples", "samples.jsonl"
-SAMPLE_FILES = (SAMPLE_LIST, "*-[0-9].wav", "*-[0-9][0-9].wav")
-"""Names of the files in the folder of samples."""
 NARRATOR, ZERO_SHOT = "narrator", "zero-shot"
 SOURCES = {
     NARRATOR: "Narrator, re-encoded by the codec (upper bound)",
@@ -23,6 +22,8 @@ SOURCES = {
 }
 """Meanings of the sources in the order in which they are shown; others are voices that were kept on the way."""
 _STEP = "step-"
+SAMPLE_FILES = re.compile(rf"samples\.jsonl|(?:{'|'.join(SOURCES)}|{_STEP}\d{{6,}})-\d{{1,2}}\.wav")
+"""Names of the files in the folder of samples."""
 
 
 class ListedSample(Row):

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.dataset.names import name_of_voice
-from jobs.qwen.model_files import is_of_toy
+from jobs.qwen.model_files import EXPORTED_FILES, is_of_toy
 from jobs.runner.call_text import NEW_TEXT, call_text
 from jobs.runner.job_kind import Example, JobKind, Output, ShellCommand, StartTool
+from jobs.training.extension import CHECKPOINTS, STATE_FILES
 from jobs.training.params import TOY_LIMITS, Params, Result, check
 
 if TYPE_CHECKING:
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from jobs.runner.models import JobRecord
 
 MOST_COMPARED = 8
+WEIGHT_FILES = {
+    **dict.fromkeys(("voice", "voice-last", "voice-ema", "adapter"), EXPORTED_FILES),
+    CHECKPOINTS: STATE_FILES,
+}
+"""Paths of the files with weights, by the folder of a training that holds them."""
 
 
 def next_step(record: JobRecord, _: Runner) -> str:

@@ -19,7 +19,7 @@ from jobs.model_folders.contents import ModelFolder
 from jobs.qwen.codec_identity import identify_tokenizer
 from jobs.qwen.devices import describe_device, keep_freed_memory
 from jobs.qwen.hub import resolve_model
-from jobs.qwen.model_files import CODEC, EXPORTED_FILES, read_model_config
+from jobs.qwen.model_files import CODEC, read_model_config
 from jobs.qwen.model_info import instruct_refused, takes_instruct
 from jobs.qwen.precision import DeviceInfo
 from jobs.qwen.train.arithmetic import attention_kernel, deterministic
@@ -46,6 +46,7 @@ from jobs.training.run.sharding import RunWeights
 from jobs.training.run.training_loop import TrainingLoop
 from jobs.training.run_outputs import (
     EXPORTS,
+    KEPT_EXPORTS,
     Run,
     describe_result,
     export,
@@ -113,7 +114,7 @@ def train_voice(run: Run, context: JobContext, group: DistributedGroup, device: 
     loop = setup_loop(run, model, group)
     loop.keep_export = partial(keep_export, run, model, loop)
     if loop.step == 0 and group.is_first:
-        remove_own(run.out / EXPORTS, EXPORTED_FILES)  # of another run
+        remove_own(run.out / EXPORTS, KEPT_EXPORTS)  # of another run
     names = run.params.log_to if group.is_first else []
     with open_logs(names, run.out, loop.step, run.identity) as log, attention_kernel(run.params.attention):
         loop.run(context, log)

@@ -15,7 +15,6 @@ from jobs.dataset.takes import TAKES_NAME, read_takes
 from jobs.errors import UserError
 from jobs.files.own_files import remove_own
 from jobs.param_types import Strict
-from jobs.qwen.model_files import EXPORTED_FILES
 from jobs.rate_samples.params import Params as Rate
 from jobs.rate_samples.spec import KIND as RATE
 from jobs.rating.ratings_file import RATINGS_NAME, read_ratings_file
@@ -27,6 +26,7 @@ from jobs.synthesize.params import EVALUATION_TEXTS
 from jobs.synthesize.params import Params as Synthesize
 from jobs.synthesize.spec import KIND as SYNTHESIZE
 from jobs.training.spec import KIND as TRAINING
+from jobs.training.spec import WEIGHT_FILES
 from jobs.tune_hparams.objective import score_takes
 from jobs.tune_hparams.params import Params, build_trial_training
 from jobs.tune_hparams.search_space import Point
@@ -34,8 +34,6 @@ from jobs.tune_hparams.study import Study, TrialOutcome
 
 MEMORY_CODES = frozenset({"cuda_oom", "memory_too_small"})
 METRIC = "validation_loss"
-WEIGHT_FOLDERS = ("voice", "voice-last", "voice-ema", "adapter", "checkpoints")
-WEIGHT_FILES = (*EXPORTED_FILES, "*.pt")
 TAKES = "takes"
 # Words of texts with fewer than 6 words are not rated; longer texts cost time without further information.
 MIN_WORDS, MAX_WORDS = 6, 30
@@ -90,8 +88,8 @@ class TrialRunner:
         """Delete the weights of all finished trials except the best."""
         for trial in self._study.finished:
             if trial.number != best:
-                for name in WEIGHT_FOLDERS:
-                    remove_own(self.trial_folder(trial.number) / name, WEIGHT_FILES)
+                for name, own in WEIGHT_FILES.items():
+                    remove_own(self.trial_folder(trial.number) / name, own)
 
     def trial_folder(self, number: int) -> Path:
         """Return the folder of a trial."""

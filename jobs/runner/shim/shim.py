@@ -28,7 +28,7 @@ from jobs.files import records
 from jobs.files.atomic_io import write_text
 from jobs.files.folders import make_folder, remove
 from jobs.runner import supervisor_launcher
-from jobs.runner.attempt import claim, log_rotation
+from jobs.runner.attempt import claim, left_outputs, log_rotation
 from jobs.runner.attempt.continuation import take_over
 from jobs.runner.attempt.outcome import Exit
 from jobs.runner.attempt.path_mapping import map_back
@@ -117,6 +117,8 @@ def _run_worker(
         remove(folder.temporary)
     with contextlib.suppress(OSError):  # the exit record matters more
         map_back(folder, spec.path_map)
+    if not spec.is_director:  # whose children may still write its outputs, for its next attempt
+        left_outputs.seal(folder, spec.job_id)
     records.write_record(folder.exit, dataclasses.asdict(exit_) | {"at": time.time()})
     return exit_
 

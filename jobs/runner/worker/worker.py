@@ -20,6 +20,7 @@ from jobs.files.output_marks import Place
 from jobs.imports import collection_paused
 from jobs.param_types import Strict
 from jobs.runner import artifacts, outputs
+from jobs.runner.attempt import left_outputs
 from jobs.runner.attempt.outcome import CANCELLED_EXIT
 from jobs.runner.job_kind import load_entry, load_kind
 from jobs.runner.machine import limits
@@ -95,7 +96,7 @@ def work(attempt: AttemptFolder, settings: Settings) -> int:
     context = WorkerContext(str(job["job_id"]), folder, attempt, settings)
     signal.signal(signal.SIGTERM, lambda *_: context.cancel())
     try:
-        result = _run(job, context)
+        result = _run(job, context, attempt)
         context.close()
         records.write_record(attempt.result, result.model_dump(mode="json"))
         records.release(attempt.failure)
@@ -116,7 +117,7 @@ def work(attempt: AttemptFolder, settings: Settings) -> int:
         return FAILED_EXIT
 
 
-def _run(job: dict[str, Any], context: WorkerContext) -> Strict:
+def _run(job: dict[str, Any], context: WorkerContext, attempt: AttemptFolder) -> Strict:
     kind = load_kind(str(job["spec"]), str(job["kind"]))
     params = kind.params.model_validate(job["params"])
     context.allowed = confinement.confine(kind, params, context.folder, context.settings)
@@ -128,6 +129,7 @@ def _run(job: dict[str, Any], context: WorkerContext) -> Strict:
     context.raise_if_cancelled()
     places = outputs.find_places(kind, params, context.settings.home) if context.settings.rank == 0 else []
     if "output_jobs" in job:  # else it was submitted before outputs were marked
+        left_outputs.note(attempt, places)
         outputs.claim(places, context.job_id, job["output_jobs"])
     try:
         return kind.result.model_validate(run(params, context))

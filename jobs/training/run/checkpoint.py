@@ -6,7 +6,6 @@ clips and the random numbers of dropout are functions of the step and need no st
 ``best-000150.pt`` in the same folder holds the weights of the best validation so far.
 """
 
-import contextlib
 import os
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -32,6 +31,7 @@ ADDED = {"scaler", "ema"}
 """Fields that older checkpoints lack."""
 
 _NAME = re.compile(r"^step-(\d{6,})$")
+_STATE = re.compile(re.escape(STATE))
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,10 @@ def save(folder: Path, checkpoint: Checkpoint, *, keep: int = 2) -> Path:
     """Write a checkpoint under a temporary name, flush, rename, and delete all but the newest ``keep``."""
     target = folder / f"step-{checkpoint.step:06d}"
     make_folder(folder)
-    with replacing_folder(target, STATE_FILES) as temporary, (temporary / STATE).open("wb") as state:
+    with replacing_folder(target, _STATE) as temporary, (temporary / STATE).open("wb") as state:
         torch.save(vars(checkpoint), state)
     for old in _all(folder)[:-keep]:
-        remove_own(old, STATE_FILES)
+        remove_own(old, _STATE)
     return target
 
 
@@ -101,8 +101,8 @@ def keep_only_best(folder: Path, step: int) -> None:
 
     Call it after the checkpoint that names this step is on disk.
     """
-    for path in folder.glob("best-*.pt"):
-        if path != _best(folder, step):
+    for path in list(folder.glob("best-*.pt")):
+        if STATE_FILES.fullmatch(path.name) and path != _best(folder, step):
             remove(path)
 
 
@@ -133,7 +133,7 @@ def load_best(
 def keep_newest(folder: Path) -> None:
     """Delete all but the newest checkpoint; the best weights stay."""
     for old in _all(folder)[:-1]:
-        remove_own(old, STATE_FILES)
+        remove_own(old, _STATE)
 
 
 def newest(folder: Path, run: dict[str, Any], may_differ: Collection[str] = ()) -> Checkpoint | None:
@@ -166,10 +166,7 @@ def newest(folder: Path, run: dict[str, Any], may_differ: Collection[str] = ()) 
 
 def discard(folder: Path) -> None:
     """Delete all checkpoints and best weights; what else lies there, and then the folder, stays."""
-    for path in [*_all(folder), *folder.glob("best-*.pt")]:
-        remove_own(path, STATE_FILES)
-    with contextlib.suppress(OSError):  # not there, or not empty
-        folder.rmdir()
+    remove_own(folder, STATE_FILES)
 
 
 def _parse(state: Any, step: int) -> Checkpoint:

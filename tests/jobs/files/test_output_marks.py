@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,9 @@ from jobs.files.output_marks import (
     RECORDS,
     Place,
     compute_hash,
+    last_change,
     read_records,
+    seal_for,
 )
 
 
@@ -52,23 +56,88 @@ def test_what_is_there_without_a_mark_is_foreign(place: Place) -> None:
     assert place.foreign(known) == ["report.json", "trial_1", "voice"]
 
 
-def test_what_came_after_the_end_of_a_killed_job_is_not_ours(place: Place) -> None:
+@pytest.mark.parametrize(
+    ("change", "foreign"),
+    [
+        ("written", ["report.json"]),
+        ("moved with its time", ["report.json"]),
+        ("copied with its time", ["report.json"]),
+        ("written in a folder", ["voice"]),
+        ("a folder moved with its times", ["voice"]),
+        ("moved into a folder", ["voice"]),
+        ("written in a folder that jobs continue", []),
+    ],
+)
+def test_what_came_after_the_end_of_a_job_whose_machine_stopped_is_not_ours(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str, foreign: list[str]
+) -> None:
+    monkeypatch.setattr("jobs.files.output_marks.SLACK_S", 0.0)
+    mine = tmp_path / "mine"
+    (mine / "voice").mkdir(parents=True)
+    for name in ("report.json", "voice/config.json"):
+        (mine / name).write_text("mine")
+        os.utime(mine / name, (1_000_000, 1_000_000))
     place.claim("training-1")
     fill(place)
-    ended = 1_000_000.0
-    for path in place.folder.rglob("*.json"):
-        os.utime(path, (ended, ended))
+    ended = max(last_change(place.folder / name) for name in place.existing())
 
     def until(job: str, folder: Path) -> float | None:
         return ended if job == "training-1" else None
 
     assert place.foreign(until) == []
-    (place.folder / "voice" / "mine.txt").write_text("my own")
-    (place.folder / "report.json").write_text("mine")
-    (place.folder / "trial_1" / "notes.txt").write_text("my own")  # of a folder that jobs continue
+    wait_for_the_clock_of_files(tmp_path, ended)
+    if change == "written":
+        (place.folder / "report.json").write_text("mine")
+    elif change == "moved with its time":
+        (mine / "report.json").replace(place.folder / "report.json")
+    elif change == "copied with its time":
+        shutil.copy2(mine / "report.json", place.folder / "report.json")
+    elif change == "written in a folder":
+        (place.folder / "voice" / "mine.txt").write_text("my own")
+    elif change == "a folder moved with its times":
+        shutil.rmtree(place.folder / "voice")
+        (mine / "voice").rename(place.folder / "voice")
+    elif change == "moved into a folder":
+        (mine / "voice").rename(place.folder / "voice" / "monday")
+    else:
+        (place.folder / "trial_1" / "notes.txt").write_text("my own")
 
-    assert place.foreign(until) == ["report.json", "voice"]
+    assert place.foreign(until) == foreign
     assert place.foreign(known) == []
+
+
+def wait_for_the_clock_of_files(folder: Path, after: float) -> None:
+    """Write a file until the time of its change is a later one: a file system's clock ticks every few milliseconds."""
+    while True:
+        (folder / "clock").write_text("")
+        if (folder / "clock").stat().st_ctime > after:
+            return
+
+
+def test_a_killed_jobs_mark_is_completed_once_and_for_its_own_job(place: Place) -> None:
+    place.claim("training-1")
+    fill(place)
+    before = place.path.read_bytes()
+
+    seal_for("align-1", place.path)
+    assert place.path.read_bytes() == before
+    seal_for("training-1", place.path)
+    after = place.path.read_bytes()
+    (place.folder / "report.json").write_text("mine")
+    seal_for("training-1", place.path)
+
+    assert before != after == place.path.read_bytes()
+    assert place.foreign(known) == ["report.json"]
+
+
+def test_only_files_among_marks_are_completed(place: Place, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.json"
+    text = '{"job": "training-1", "names": ["*"], "made": null}'
+    elsewhere.write_text(text)
+
+    seal_for("training-1", elsewhere)
+
+    assert elsewhere.read_text() == text
 
 
 def test_what_a_job_may_have_written_before_it_was_killed_is_ours(place: Place) -> None:
@@ -214,6 +283,16 @@ def test_so_many_records_are_read_and_so_much_of_them(place: Place) -> None:
 
     assert few_and_small == MOST_RECORDS == 256
     assert len(list(read_records(place.folder))) == MOST_FOLDER_BYTES / MOST_RECORD_BYTES == 2
+
+
+def test_a_folder_below_is_ours_only_while_the_job_goes_on(place: Place) -> None:
+    place.claim("training-1")
+    inner = Place(place.folder / "trial_1" / "mine", ("001.wav",), "synthesize.out_dir")
+    inner.folder.mkdir(parents=True)
+    (inner.folder / "001.wav").write_text("mine")
+
+    assert inner.foreign(known) == []
+    assert inner.foreign(lambda job, folder: time.time() + 1 if job == "training-1" else None) == ["001.wav"]
 
 
 def test_a_pipe_among_the_records_is_not_waited_for(place: Place) -> None:

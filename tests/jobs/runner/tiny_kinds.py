@@ -247,7 +247,7 @@ class LeaveParams(Strict):
 
 
 def leave(params: LeaveParams, context: JobContext) -> Nothing:
-    """Write a folder, then end well, fail, or wait to be cancelled; ``unmarked``: no mark can be written."""
+    """Write a folder, then end well, fail, crash, or wait to be cancelled; ``unmarked``: no mark can be written."""
     made = Path(params.out_dir, "made")
     made.mkdir(parents=True, exist_ok=True)
     (made / "part").write_text(f"{params.seed}\n")
@@ -255,6 +255,8 @@ def leave(params: LeaveParams, context: JobContext) -> Nothing:
         marks = made.with_name(".tts-train")
         marks.rename(made.with_name("former marks"))
         marks.write_text("in the way")
+    if params.how == "crashed":
+        os.abort()
     while params.how == "cancelled":
         context.progress(1, 2, "waiting")
         context.raise_if_cancelled()

@@ -58,7 +58,8 @@ def test_the_records_of_a_job_can_be_read_by_their_owner_only(runner: Runner, ho
         runner.wait(submission.job.job_id, BOUND_S)
 
     modes = {path.name: oct(path.stat().st_mode & 0o777) for path in (home.path / "jobs").rglob("*.json")}
-    assert modes == dict.fromkeys(("job.json", "start.json", "exit.json", "result.json", "failure.json"), "0o600")
+    records = ("job.json", "start.json", "marks.json", "exit.json", "result.json", "failure.json")
+    assert modes == dict.fromkeys(records, "0o600")
 
 
 def test_the_job_file_tells_what_ran_with_what(runner: Runner, home: Home) -> None:

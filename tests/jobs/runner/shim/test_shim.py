@@ -24,9 +24,10 @@ from jobs.runner.paths import AttemptFolder
 from jobs.runner.shim import shim as shim_module
 from jobs.runner.shim.shim import Ticks
 from jobs.settings import Settings
+from tests.support.job_ids import make_job_id
 
 BOUND_S = 60.0
-JOB = "add-20260101-000000-0001"
+JOB = make_job_id("add")
 
 Until = Callable[[Callable[[], object]], object]
 Start = Callable[..., subprocess.Popen[bytes]]

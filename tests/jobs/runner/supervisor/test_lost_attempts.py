@@ -15,8 +15,9 @@ from jobs.runner.paths import AttemptFolder, Home
 from jobs.runner.store import JobRow, Store
 from jobs.runner.supervisor.lost_attempts import LostAttempts
 from jobs.settings import Settings
+from tests.support.job_ids import make_job_id
 
-JOB = "add-20261122-131144-7f3a"
+JOB = make_job_id("add")
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc (Linux)")

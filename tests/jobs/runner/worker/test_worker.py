@@ -48,7 +48,7 @@ def test_every_way_to_fail_has_its_code_and_reason(runner: Runner) -> None:
     assert {job.tries for job in ended.values()} == {1}
 
 
-@pytest.mark.parametrize("how", ["well", "failed", "cancelled"])
+@pytest.mark.parametrize("how", ["well", "failed", "cancelled", "crashed"])
 def test_work_that_has_ended_in_any_way_can_go_on_but_not_over_what_was_changed_since(
     runner: Runner, tmp_path: Path, until: Callable[[Callable[[], object]], object], how: str
 ) -> None:
@@ -67,7 +67,7 @@ def test_work_that_has_ended_in_any_way_can_go_on_but_not_over_what_was_changed_
     with pytest.raises(UserError, match="output_not_ours"):
         runner.submit(LEAVE, LeaveParams(out_dir=str(tmp_path / "out"), seed=8))
 
-    assert ended.state == ("succeeded" if how == "well" else how)
+    assert ended.state == {"well": "succeeded", "crashed": "failed"}.get(how, how)
     assert (mark["job"], list(mark["made"])) == (first, ["made"])
     assert again.state == "succeeded"
     assert (made / "part").read_text() == "7\n"
