@@ -15,6 +15,8 @@ from typing import Any
 MOST_STEPS = 12_000_000  # the losses of a million training steps
 MOST_PARTS = 100_000_000  # values and letters, each as often as it is named
 DEEPEST = 100
+MOST_DIMENSIONS = 64
+WIDEST_INTEGER = 2**63 - 1  # a product or the text of larger ones may take any time
 WIDEST_KEY = 2**61 - 2  # larger integers can share a hash: their dictionary would take time by the square
 
 STORAGES = {
@@ -57,7 +59,7 @@ class StorageEntry:
 
 @dataclass(frozen=True)
 class TensorEntry:
-    """View of a storage; it lies within it and repeats nothing."""
+    """View of a storage; it lies within it, and each of its numbers has a place of its own there."""
 
     storage: StorageEntry
     offset: int
@@ -108,6 +110,8 @@ def _interpret(content: bytes, make_tensor: Callable[[TensorEntry], Any]) -> Any
             raise ValueError("the archive's list of tensors is too long")
         name, stack = instruction.name, values.stack
         if name in _LITERALS:
+            if type(argument) is int and abs(argument) > WIDEST_INTEGER:
+                raise ValueError("the archive's list of tensors holds an integer of more than 64 bits")
             stack.append(argument)
         elif name in ("BINPUT", "LONG_BINPUT"):
             memo[argument] = stack[-1]
@@ -175,9 +179,10 @@ def _set(target: Any, items: list[Any]) -> None:
 def _storage(given: Any) -> StorageEntry:
     """Return the storage of ``("storage", class, key, device, number of items)``."""
     _, kind, key, _, n_items = given
-    module, _, name = kind.partition(" ") if type(kind) is _Name else ("", "", "")
+    kind = kind if type(kind) is _Name else ""  # never written out: it may hold itself many times over
+    module, _, name = kind.partition(" ")
     if module != "torch" or name not in STORAGES:
-        raise ValueError(f"the archive holds numbers of an unknown format: {str(kind)[:100]!r}")
+        raise ValueError(f"the archive holds numbers of an unknown format: {kind[:100]!r}")
     if type(key) is not str or type(n_items) is not int or n_items < 0:
         raise ValueError("the archive's list of tensors is damaged")
     return StorageEntry(key, *STORAGES[name], n_items)
@@ -191,15 +196,21 @@ def _call(function: Any, arguments: Any, make_tensor: Callable[[TensorEntry], An
     if name == "torch._utils _rebuild_parameter" and len(arguments) == 3:
         return arguments[0]
     if name != "torch._utils _rebuild_tensor_v2":
-        raise ValueError(f"the archive's list of tensors calls {str(name)[:100]!r}, which no weights need")
+        raise ValueError(f"the archive's list of tensors calls {name[:100]!r}, which no weights need")
     storage, offset, shape, strides = arguments[:4]
     if not isinstance(storage, StorageEntry) or type(shape) is not tuple or type(strides) is not tuple:
         raise ValueError("the archive's list of tensors is damaged")
-    if len(shape) != len(strides) or not all(type(n) is int and n >= 0 for n in (offset, *shape, *strides)):
+    if not len(shape) == len(strides) <= MOST_DIMENSIONS:
+        raise ValueError("the archive's list of tensors is damaged")
+    if not all(type(n) is int and n >= 0 for n in (offset, *shape, *strides)):
         raise ValueError("the archive's list of tensors is damaged")
     n_items = math.prod(shape)
-    last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
-    if n_items and (n_items > storage.n_items or last >= storage.n_items):
+    extent = 1  # from the first number of the view on
+    for stride, size in sorted(zip(strides, shape, strict=True)):
+        if n_items and size > 1 and stride < extent:
+            raise ValueError("a tensor repeats its data")
+        extent += (size - 1) * stride
+    if n_items and offset + extent > storage.n_items:
         raise ValueError("a tensor is larger than its data")
     if not n_items and offset > storage.n_items:
         raise ValueError("a tensor lies outside of its data")

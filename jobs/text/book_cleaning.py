@@ -9,9 +9,11 @@ import html
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 
 MIN_PAGES = 3  # rising numbers on lines of their own; fewer may be headings
 MAX_PAGE_STEP = 4
+MOST_PAGES, MOST_INITIALS, MOST_DIVIDED = 100_000, 100_000, 1_000_000  # more of them are no book's
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
 _LIGATURE = re.compile("[\ufb00-\ufb06]")
 _LIGATURES = dict(
@@ -75,7 +77,7 @@ def clean_book(text: str, *, is_parsed: bool = False) -> CleanText:
 
 def _without_pages(text: str) -> tuple[str, int]:
     """Remove the numbers on lines of their own that rise by a few, as those of pages do."""
-    found = list(_PAGE.finditer(text))
+    found = list(islice(_PAGE.finditer(text), MOST_PAGES + 1))
     pages = [
         match
         for k, match in enumerate(found)
@@ -84,7 +86,7 @@ def _without_pages(text: str) -> tuple[str, int]:
             for n in (k - 1, k + 1)
         )
     ]
-    if len(pages) < MIN_PAGES:
+    if len(pages) < MIN_PAGES or len(found) > MOST_PAGES:
         return text, 0
     parts: list[str] = []
     place = 0
@@ -100,22 +102,23 @@ def _joined_at_line_ends(text: str) -> tuple[str, int]:
     """Join words that are divided at the end of a line; the hyphen stays in one that the text has elsewhere with it."""
     if _DIVIDED.search(text) is None:
         return text, 0
-    with_hyphen = {word.lower() for word in re.findall(r"[^\W\d_]{1,40}-[^\W\d_]{1,40}", text)}
+    with_hyphen = {word[0].lower() for word in re.finditer(r"[^\W\d_]{1,40}-[^\W\d_]{1,40}", text)}
 
     def join(match: re.Match[str]) -> str:
         before = re.search(r"[^\W\d_]*$", text[max(0, match.start() - 40) : match.start()])
         word = f"{before[0] if before else ''}-{match[1]}"
         return f"-{match[1]}" if word.lower() in with_hyphen or match[1][0].isupper() else match[1]
 
-    return _DIVIDED.subn(join, text)
+    return _DIVIDED.subn(join, text, count=MOST_DIVIDED)
 
 
 def _with_initials_joined(text: str) -> tuple[str, int]:
     """Join the large first letter of a chapter with the rest of its word, where that is likelier than a word apart."""
-    found = [match for match in _INITIAL.finditer(text) if match[1].isupper() and match[3][0].islower()]
-    if not found:
+    initials = (match for match in _INITIAL.finditer(text) if match[1].isupper() and match[3][0].islower())
+    found = list(islice(initials, MOST_INITIALS + 1))
+    if not 0 < len(found) <= MOST_INITIALS:
         return text, 0
-    words = Counter(word.lower() for word in re.findall(r"[^\W\d_]{1,40}", text))
+    words = Counter(word[0].lower() for word in re.finditer(r"[^\W\d_]{1,40}", text))
     parts: list[str] = []
     place = n_joined = 0
     for match in found:

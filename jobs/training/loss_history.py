@@ -32,7 +32,7 @@ class LossHistory:
         """
         unknown = set(rows) - set(COLUMNS)
         if unknown:
-            raise ValueError(f"it holds losses that are unknown: {str(min(unknown))[:50]}")
+            raise ValueError(f"it holds losses that are unknown: {str(min(unknown, key=str))[:50]}")
         for name, saved in rows.items():
             if not isinstance(saved, list) or not all(_has_columns(row, len(COLUMNS[name])) for row in saved):
                 raise ValueError(f"its {name} do not have {len(COLUMNS[name])} columns of numbers")

@@ -16,7 +16,7 @@ from jobs.training.params import Params as Training
 from jobs.training.spec import KIND as TRAINING
 from jobs.tune_hparams.objective import METRICS, RULE
 from jobs.tune_hparams.params import SOURCE, Params, ToolArguments, build_trial_training, prunes
-from jobs.tune_hparams.search_space import RESERVED, Range, preset_space
+from jobs.tune_hparams.search_space import PLACES, RESERVED, Range, preset_space
 from jobs.web_research_hparams.knowledge import Method, ModelSize, load_knowledge
 from jobs.web_research_hparams.recommend import RecommendationRequest, recommend
 
@@ -36,7 +36,7 @@ def suggest(params: Params, given: Collection[str], settings: Settings) -> dict[
         **fixed,
     }
     chosen = TRAINING.make_suggestions(Training.model_construct(**call), set(fixed), settings)
-    fixed |= {name: value for name, value in chosen.items() if name not in RESERVED}
+    fixed |= {name: value for name, value in chosen.items() if name not in RESERVED | PLACES}
     if space is None:
         space = "lora" if fixed.get("method") == "lora" else "full"
         ranges, of_space = preset_space(space, params.trial_steps)

@@ -5,7 +5,7 @@ from typing import Any, Literal, Self, get_args
 from pydantic import Field, ValidationError, model_validator
 
 from jobs.errors import UserError
-from jobs.param_types import Strict, Value
+from jobs.param_types import Strict, Value, find_mark
 from jobs.training.params import Params as Training
 from jobs.warmup import compute_warmup
 
@@ -19,6 +19,8 @@ RESERVED = frozenset(
      "keep_exports", "keep_last_state",
      "hyperparams"}
 )  # fmt: skip
+PLACES = frozenset(name for name, field in Training.model_fields.items() if find_mark(field) is not None)
+"""Arguments that name a path or a model: a call gives them itself, where they are held to the allowed folders."""
 
 
 class Range(Strict):
@@ -109,9 +111,10 @@ def check_space(ranges: list[Range], fixed: dict[str, Value], training: dict[str
     """
     names = [found.name for found in ranges]
     known = set(Training.model_fields) - RESERVED
-    wrong = [name for name in [*names, *fixed] if name not in known]
+    wrong = [name for name in names if name not in known - PLACES] + [name for name in fixed if name not in known]
     if wrong:
-        raise _invalid(f"{', '.join(wrong)} cannot be searched or fixed", f"Names: {', '.join(sorted(known))}.")
+        hint = f"Names: {', '.join(sorted(known - PLACES))}."
+        raise _invalid(f"{', '.join(wrong)} cannot be searched or fixed", hint)
     if not ranges or len(set(names)) < len(names):
         raise _invalid("it needs at least one range, and each name once", "Give ranges, or leave them to the preset.")
     for found in ranges:

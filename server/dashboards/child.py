@@ -1,14 +1,19 @@
 """Process in the ml environment that serves one dashboard on a Unix socket; it ends when its stdin is closed.
 
 Run by its path: ``child.py tensorboard SOCKET LOGDIR`` or ``child.py optuna-dashboard SOCKET STUDY``. Both programs
-usually listen on a TCP port, which every user of the machine can reach.
+usually listen on a TCP port, which every user of the machine can reach. What they read may be a stranger's, so the
+process has a limit of memory.
 """
 
 import os
+import resource
 import sys
 import threading
 from pathlib import Path
 from urllib.parse import quote
+
+MEMORY_BYTES = 3_000_000_000
+"""Most that the process writes to: libraries and an honest log or study take some hundred MB."""
 
 
 def _serve_tensorboard(socket: str, logdir: str) -> None:
@@ -50,6 +55,7 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     threading.Thread(target=_end_with_parent, daemon=True).start()
     serve = {"tensorboard": _serve_tensorboard, "optuna-dashboard": _serve_optuna_dashboard}[sys.argv[1]]
     serve(*sys.argv[2:])

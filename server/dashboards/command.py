@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 from jobs.errors import UserError
 from jobs.files.reading import open_regular
@@ -96,7 +98,25 @@ def optuna_dashboard(words: Sequence[str], settings: Settings, about: str) -> Da
                 f"{study} is no study: no SQLite database.",
                 "Name the optuna_study.db of a search by tune_hparams.",
             )
+    _refuse_own_sql(study)
     return Dashboard("optuna-dashboard", lambda folder: study, options.port)
+
+
+def _refuse_own_sql(study: Path) -> None:
+    """Refuse a database with anything but tables and indices: a view or a trigger of a stranger is a program."""
+    select = "SELECT type, name FROM sqlite_master WHERE type NOT IN ('table', 'index') OR rootpage = 0 LIMIT 1"
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{quote(str(study))}?mode=ro", uri=True)) as connection:
+            other = connection.execute(select).fetchone()
+    except sqlite3.Error as error:
+        reason = f"it cannot be read ({error})"
+    else:
+        if other is None:
+            return
+        reason = f"it holds the {other[0]} {str(other[1])[:100]!r}, which optuna does not make"
+    raise UserError(
+        "study_missing", f"{study} is no study: {reason}.", "Name the optuna_study.db of a search by tune_hparams."
+    )
 
 
 def link_runs(settings: Settings, folder: Path) -> Path:

@@ -18,7 +18,8 @@ _SOUNDS = re.compile(r"\[[^\]]{0,500}\]|[♪♫#]+")
 _ROUND_SOUNDS = re.compile(
     r"\((?:[A-Z][A-Z'’ -]{1,40}|(?:[a-z]+ )?(?:laughs|laughing|laughter|sighs|coughs|music|applause|chuckles|gasps))\)"
 )
-_LABEL = re.compile(r"(?:[-–—] |>> ?)?((?:[^\W\d_][\w.'’-]{0,20} ?){1,3}):\s+")
+_NAME = r"[^\W\d_][\w.'’-]{0,20}+"  # what a repetition has taken it keeps: a line is read once
+_LABEL = re.compile(rf"(?:[-–—] |>> ?)?+({_NAME}(?: {_NAME}){{0,2}}+ ?):\s+")
 _DASH = re.compile(r"[-–—] |>> ?")
 COMMON_LABEL = 3  # cues that begin with the same words and a colon
 

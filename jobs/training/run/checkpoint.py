@@ -8,6 +8,7 @@ clips and the random numbers of dropout are functions of the step and need no st
 
 import os
 import re
+import reprlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -155,7 +156,7 @@ def newest(folder: Path, run: dict[str, Any], may_differ: Collection[str] = ()) 
         raise _broken(str(path), str(error)) from error
     differing = sorted(key for key in run if key not in may_differ and checkpoint.run.get(key) != run[key])
     if differing:
-        changes = "; ".join(f"{key} was {checkpoint.run.get(key)!r:.200}, is {run[key]!r}" for key in differing)
+        changes = "; ".join(f"{key} was {reprlib.repr(checkpoint.run.get(key))}, is {run[key]!r}" for key in differing)
         raise UserError(
             "checkpoint_of_another_run",
             f"{folder} holds a checkpoint of step {checkpoint.step} of another run: {changes}.",

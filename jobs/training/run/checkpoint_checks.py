@@ -76,9 +76,11 @@ def _check_entries(entries: Mapping[str, Any], parameter: nn.Parameter) -> None:
             is_fit = type(value) in (int, float) or (_is_plain(value) and value.numel() == 1)
         elif name in MOMENTS:
             is_fit = _is_plain(value) and value.shape == parameter.shape and value.dtype in (*FLOATS, torch.uint8)
+            is_fit = is_fit and _lies_like(value, parameter)
         elif name in TABLES:
             rows = TABLE_ROWS if name.startswith("qmap") else -(-parameter.numel() // BLOCK_SIZE)
             is_fit = _is_plain(value) and value.shape == (rows,) and value.dtype == torch.float32
+            is_fit = is_fit and value.is_contiguous()
         else:
             is_fit = False
         if not is_fit:
@@ -89,6 +91,11 @@ def _check_entries(entries: Mapping[str, Any], parameter: nn.Parameter) -> None:
         raise ValueError("the state of its optimizer is not whole")
     if is_packed and not names >= TABLES:
         raise ValueError("the state of its optimizer lacks tables")
+
+
+def _lies_like(value: torch.Tensor, parameter: nn.Parameter) -> bool:
+    """True for numbers in the order of the weight's: fused kernels take both as they lie in memory."""
+    return value.is_contiguous() if parameter.is_contiguous() else value.stride() == parameter.stride()
 
 
 def _is_plain(value: Any) -> TypeGuard[torch.Tensor]:

@@ -15,9 +15,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from jobs.errors import UserError
+from jobs.files.own_files import walk_files
 from jobs.model_folders.safetensors_header import ITEM_BYTES, read_places
 from jobs.qwen.export import SAFE_TRANSFORMERS, free_speaker_row, voice_config, write_voice
 from jobs.qwen.loading import load_base
+from jobs.qwen.model_files import EXPORTED_FILES
 from jobs.qwen.safetensors_io import COPIED_BYTES, stored_tensors, write_tensors
 from jobs.qwen.speaker_embedding import load_speaker_encoder, speaker_embedding
 from jobs.qwen.toy.config import Shape, model_config
@@ -114,14 +116,20 @@ def test_an_older_export_is_replaced_and_what_a_person_put_beside_it_stays(
 ) -> None:
     voice = tmp_path / "voice"
     voice.mkdir()
-    (voice / "notes.txt").write_text("mine")
+    copies = [f"monday/{name}" for name in ("model.safetensors", "config.json", "speech_tokenizer/config.json")]
+    for name in ("notes.txt", "mine.safetensors", "speech_tokenizer/notes.txt", *copies):
+        (voice / name).parent.mkdir(parents=True, exist_ok=True)
+        (voice / name).write_text("mine")
     (voice / "model-00001-of-00002.safetensors").write_text("old")
     (tmp_path / ".voice.0123456789abcdef.tts-train-new").mkdir()  # of a run that was killed while it wrote
 
     write_voice(load_toy("0.6b").model, wandering_toy("0.6b"), voice, voices={"slt": torch.zeros(64)}, card={})
 
     assert not (voice / "model-00001-of-00002.safetensors").exists()
-    assert (voice / "notes.txt").read_text() == "mine"
+    files = {path.relative_to(voice).as_posix(): path for path in walk_files(voice)}
+    mine = {name for name, path in files.items() if path.read_bytes() == b"mine"}
+    assert mine == {"notes.txt", "mine.safetensors", "speech_tokenizer/notes.txt", *copies}
+    assert {name for name in files if not EXPORTED_FILES.fullmatch(name)} == mine
     assert [path.name for path in tmp_path.iterdir()] == ["voice"]
 
 

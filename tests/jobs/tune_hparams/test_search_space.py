@@ -41,6 +41,8 @@ def test_the_preset_of_the_original_skill_is_its_documented_space() -> None:
         ([Range(name="lr", low=1e-6, high=5)], {}, "lr=5"),
         ([Range(name="lr", low=1e-6, high=1e-5)], {"out_dir": "/tmp"}, "out_dir"),
         ([Range(name="method", choices=["full", "qlora"])], {}, "qlora"),
+        ([Range(name="encoder_from", choices=["/elsewhere/voice"])], {}, "encoder_from"),
+        ([Range(name="references", choices=["/elsewhere/clip.wav"])], {}, "references"),
         ([], {}, "at least one"),
         ([Range(name="lr", low=1e-6, high=1e-5)] * 2, {}, "once"),
         ([Range(name="load_in_4bit", choices=[True])], {"method": "full"}, "4-bit"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+import sqlite3
 import sys
 import threading
 import time
@@ -13,6 +16,11 @@ from typing import Any
 import httpx
 import optuna
 import pytest
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_SCALAR, Summary, SummaryMetadata
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.types_pb2 import DT_FLOAT
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from torch.utils.tensorboard import SummaryWriter
 
 from jobs.errors import UserError
@@ -22,7 +30,7 @@ from jobs.runner.store import Store
 from jobs.settings import Settings
 from jobs.training.params import Params
 from jobs.training.spec import KIND
-from server.dashboards.command import Dashboard, link_runs, optuna_dashboard, serving, tensorboard
+from server.dashboards.command import Dashboard, Running, link_runs, optuna_dashboard, serving, tensorboard
 from server.dashboards.proxy import DashboardServer
 
 BOUND_S = 60.0
@@ -52,10 +60,10 @@ def test_the_dashboard_shows_the_study_and_cannot_change_it(settings: Settings, 
     before = study.read_bytes()
     dashboard = optuna_dashboard([str(study.parent), "--port", "0"], settings, "")
 
-    with shown(dashboard, settings) as (server, folder):
+    with shown(dashboard, settings) as (server, running):
         first, listed = ask(server, "/"), ask(server, "/api/studies")
         refused = ask(server, "/api/studies/1", "DELETE")
-        past_the_proxy = ask_socket(folder / "socket", "DELETE", "/api/studies/1")
+        past_the_proxy = ask_socket(running.folder / "socket", "DELETE", "/api/studies/1")
         after = ask(server, "/api/studies")
 
     assert first.headers["Location"] == f"{server.url}dashboard"
@@ -63,6 +71,56 @@ def test_the_dashboard_shows_the_study_and_cannot_change_it(settings: Settings, 
     assert (refused.status_code, past_the_proxy.status_code) == (405, 500)
     assert after.json() == listed.json()
     assert study.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("sql", "kind"),
+    [
+        ("CREATE VIEW v AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n", "view"),
+        ("CREATE TRIGGER t AFTER INSERT ON trials BEGIN DELETE FROM studies; END", "trigger"),
+        ("CREATE VIRTUAL TABLE words USING fts5(word)", "table"),
+    ],
+)
+def test_a_study_with_sql_of_its_own_is_not_opened(settings: Settings, study: Path, sql: str, kind: str) -> None:
+    with contextlib.closing(sqlite3.connect(study)) as connection:
+        connection.execute(sql)
+
+    with pytest.raises(UserError, match=f"holds the {kind} .*, which optuna does not make") as refused:
+        optuna_dashboard([str(study)], settings, "")
+
+    assert refused.value.code == "study_missing"
+
+
+def test_a_file_that_only_begins_as_a_study_is_refused(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "optuna_study.db").write_bytes(b"SQLite format 3\0" + b"x" * 5000)
+
+    with pytest.raises(UserError, match="cannot be read"):
+        optuna_dashboard([str(tmp_path)], settings, "")
+
+
+def test_an_event_that_asks_for_far_more_memory_than_its_file_has_bytes_fails_alone(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """One number whose shape says 2**31 numbers: 9 GB."""
+    writer = EventFileWriter(str(tmp_path / "logs"))
+    tensor = TensorProto(dtype=DT_FLOAT, float_val=[1.0])
+    tensor.tensor_shape.dim.add(size=2**31)
+    metadata = SummaryMetadata(data_class=DATA_CLASS_SCALAR)
+    metadata.plugin_data.plugin_name = "scalars"
+    value = Summary.Value(tag="loss", tensor=tensor, metadata=metadata)
+    writer.add_event(Event(step=1, wall_time=1.0, summary=Summary(value=[value])))
+    writer.close()
+    dashboard = tensorboard(["0", "--logdir", "logs"], settings, "")
+
+    with shown(dashboard, settings) as (server, running):
+        answer = ask(server, "/data/plugin/scalars/scalars?run=.&tag=loss")
+        status = Path(f"/proc/{running.process.pid}/status").read_text()
+        runs = ask(server, "/data/runs")
+
+    peak_kb = int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0])
+    assert answer.status_code == 500
+    assert runs.json() == ["."]
+    assert peak_kb < 3_500_000
 
 
 def test_tensorboard_shows_the_curves(settings: Settings, tmp_path: Path) -> None:
@@ -90,7 +148,7 @@ def test_a_study_is_named_as_the_original_skill_did_or_by_its_path(
 ) -> None:
     study = tmp_path / "a search" / name
     study.parent.mkdir()
-    study.write_bytes(b"SQLite format 3\0")
+    sqlite3.connect(study).execute("CREATE TABLE studies (study_id INTEGER)").connection.close()
 
     dashboard = optuna_dashboard([spelt.format(study=study, name=name)], settings, "")
 
@@ -189,8 +247,8 @@ def make_jobs(settings: Settings, out_dirs: list[str]) -> list[str]:
 
 
 @contextmanager
-def shown(dashboard: Dashboard, settings: Settings) -> Iterator[tuple[DashboardServer, Path]]:
-    """A real dashboard behind a real server, once its page comes; and the folder of its socket."""
+def shown(dashboard: Dashboard, settings: Settings) -> Iterator[tuple[DashboardServer, Running]]:
+    """A real dashboard behind a real server, once its page comes; and its process."""
     with serving(dashboard, settings) as running:
         server, process = running.server, running.process
         thread = threading.Thread(target=server.serve)
@@ -201,7 +259,7 @@ def shown(dashboard: Dashboard, settings: Settings) -> Iterator[tuple[DashboardS
                 assert process.poll() is None, "it has ended"
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
-            yield server, running.folder
+            yield server, running
         finally:
             server.stop()
             thread.join()

@@ -88,8 +88,8 @@ def make_hostile_checkpoint(kind: str, folder: Path) -> Path:
 def hostile_optimiser_states() -> dict[str, dict[str, Any]]:
     """Return states of an optimizer that do not fit weights of (2, 2) and (2,), by what is wrong."""
     moments = {"step": torch.tensor(1.0), "exp_avg": torch.zeros(2, 2), "exp_avg_sq": torch.zeros(2, 2)}
-    small = torch.zeros(1, dtype=torch.uint8)
-    packed = {"step": 1, "state1": small.expand(2, 2), "state2": small.expand(2, 2)}
+    small = torch.zeros(2, 2, dtype=torch.uint8)
+    packed = {"step": 1, "state1": small, "state2": small}
 
     def of_first(**entries: Any) -> dict[str, Any]:
         return {"state": {0: {**moments, **entries}}, "param_groups": []}
@@ -99,6 +99,8 @@ def hostile_optimiser_states() -> dict[str, dict[str, Any]]:
         "a state that is a list": {"state": [], "param_groups": []},
         "another parameter": {"state": {7: moments}, "param_groups": []},
         "a small moment": of_first(exp_avg=torch.zeros(1)),
+        "a moment in another order": of_first(exp_avg=torch.zeros(2, 2).T),
+        "a moment whose numbers share a place": of_first(exp_avg=torch.zeros(1).expand(2, 2)),
         "a sparse moment": of_first(exp_avg=torch.zeros(2, 2).to_sparse()),
         "a moment that is a number": of_first(exp_avg_sq=1.0),
         "a step that is a word": of_first(step="1"),

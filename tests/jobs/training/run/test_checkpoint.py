@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from pathlib import Path
 
 import pytest
 import torch
 
 from jobs.errors import UserError
+from jobs.files.own_files import walk_files
 from jobs.training.run.checkpoint import (
     Checkpoint,
     discard,
@@ -74,14 +77,18 @@ def test_what_a_person_keeps_beside_the_checkpoints_stays(tmp_path: Path) -> Non
     folder = tmp_path / "checkpoints"
     save(folder, checkpoint_of(5))
     save_best(folder, 5, dict(torch.nn.Linear(2, 2).named_parameters()))
-    (folder / "mine").mkdir()
-    (folder / "mine" / "keep.pt").write_bytes(b"mine")
+    copies = ["best-of-monday.pt", "mine/best-000005.pt", "mine/state.pt", "step-000005/mine/state.pt"]
+    for name in copies:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"mine")
 
+    save(folder, checkpoint_of(6), keep=1)
+    keep_only_best(folder, 6)
     discard(folder)
 
-    assert [path.name for path in folder.rglob("*")] == ["mine", "keep.pt"]
-    (folder / "mine" / "keep.pt").unlink()
-    (folder / "mine").rmdir()
+    assert sorted(path.relative_to(folder).as_posix() for path in walk_files(folder)) == copies
+    shutil.rmtree(folder)
+    save(folder, checkpoint_of(5))
     discard(folder)
     assert not folder.exists()
     discard(folder)
@@ -200,6 +207,23 @@ def test_weights_of_another_model_are_refused_and_change_nothing(weights: object
         assert refused.value.code == "checkpoint_broken"
 
     assert torch.equal(layer.weight, before)
+
+
+def test_a_run_of_a_stranger_is_not_written_out_whole(tmp_path: Path) -> None:
+    """1 KB of nested tuples is a text without end."""
+    run: object = 1
+    for _ in range(24):
+        run = (run, run)
+    whole = checkpoint_of(5)
+    save(tmp_path, Checkpoint(5, {**RUN, next(iter(RUN)): run}, whole.weights, whole.optimiser, {}))
+    began = time.process_time()
+
+    with pytest.raises(UserError) as refused:
+        newest(tmp_path, RUN)
+
+    assert refused.value.code == "checkpoint_of_another_run"
+    assert len(refused.value.message) < 2000
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("kind", hostile_optimiser_states())
