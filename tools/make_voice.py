@@ -10,13 +10,26 @@ from typing import Annotated, Any, Literal
 from anyio import to_thread
 from pydantic import Field, ValidationError
 
+from jobs.align.dry_run import plan_aligner
+from jobs.align.params import Params as AlignParams
 from jobs.align.spec import KIND as ALIGN
 from jobs.convert_codes.params import DEFAULT_TOKENIZER
 from jobs.convert_codes.spec import KIND as CONVERT_CODES
 from jobs.errors import UserError
 from jobs.ingest_audiobook.spec import KIND as INGEST_AUDIOBOOK
 from jobs.ingest_clips.spec import KIND as INGEST_CLIPS
-from jobs.param_types import InputPath, Language, ModelRef, OutputPath, Strict, UntrustedMark, first_fault, rare
+from jobs.param_types import (
+    AUTO,
+    InputPath,
+    Language,
+    ModelRef,
+    OutputPath,
+    Strict,
+    UntrustedMark,
+    Value,
+    first_fault,
+    rare,
+)
 from jobs.qwen.model_files import check_model
 from jobs.rate_samples.spec import KIND as RATE_SAMPLES
 from jobs.runner.call_text import call_text
@@ -52,12 +65,12 @@ HINTS = Hints(
 
 
 class MakeVoiceArgs(StartArgs):
-    """Arguments of ``make_voice``; other parameters of the steps keep their defaults."""
+    """Arguments of ``make_voice``; ``step_arguments`` holds those of single steps that have none here."""
 
-    audio: InputPath = Field(description="The recording; with transcripts: folder of clips.")
+    audio: InputPath = Field(description="Recording; with transcripts: folder of clips.")
     voice: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="Name, lower case.")
     text: InputPath | None = Field(None, description="The book's text (.txt), else Whisper.")
-    transcripts: InputPath | None = Field(None, description="JSONL of clips, as in ingest_clips.")
+    transcripts: InputPath | None = Field(None, description="As in ingest_clips.")
     out_dir: OutputPath = Field("", description="Default: voices/<voice> in the home.")
     language: Language = rare("english")
     validation_chapters: list[int] = rare(default_factory=list, description="Chapters held out.")
@@ -68,6 +81,11 @@ class MakeVoiceArgs(StartArgs):
     batch_size: int = rare(4, ge=1, le=256)
     lr: float | None = rare(None, gt=0, le=0.1)
     gpu_memory_gb: float | None = CARD_MEMORY
+    step_arguments: dict[str, Value] = rare(
+        default_factory=dict,
+        description="Other parameters of the steps' tools, as TOOL.PARAMETER: align.aligner, "
+        "ingest_audiobook.whisper_model, start_training.lora_r, ingest_audiobook.quality.NAME.",
+    )
     texts: list[SpokenText] = Field(
         default=list(EVALUATION_TEXTS), min_length=1, max_length=50, description="Sentences to speak."
     )
@@ -84,7 +102,7 @@ class StepView(View):
     replaces: list[str] = Field(default_factory=list, description="What it would write over.")
     estimate: dict[str, Any] = Field(default_factory=dict)
     plan: Annotated[dict[str, Any], UntrustedMark()] = Field(
-        default_factory=dict, description="Of the first one, and of the training."
+        default_factory=dict, description="Of the first one, the aligner and the training."
     )
 
 
@@ -126,7 +144,7 @@ def _make_voice(args: MakeVoiceArgs, context: ToolContext) -> MakeVoiceAnswer:
     if Path(args.base_model).is_absolute():
         check_model(Path(args.base_model), args.base_model)
     out = Path(args.out_dir) if args.out_dir else context.settings.home / "voices" / args.voice
-    steps = _steps(args, out)
+    steps = _with_step_arguments(_steps(args, out), args)
     prepared = [_prepared(step, args, context, waits=place > 0) for place, step in enumerate(steps)]
     voice, ratings = str(out / "training" / "voice"), str(out / "samples" / "ratings.json")
     if args.dry_run:
@@ -163,6 +181,8 @@ def _planned(
     for step, params, wanted in zip(steps, prepared, _wanted(args, steps, prepared), strict=True):
         is_ahead = bool(args.after or views)
         plan = step.kind.make_plan(params, settings, is_ahead=is_ahead, speech_s=speech_s)
+        if isinstance(params, AlignParams):
+            plan = plan_aligner(args.language, params, settings)
         if not views and cost is not None:
             speech_s = cost.measure(params.model_dump(mode="json"), plan)
         same, _ = context.runner.check(step.kind, params, **wanted)
@@ -230,6 +250,26 @@ def _steps(args: MakeVoiceArgs, out: Path) -> list[Step]:
             },
         ),
     ]
+
+
+def _with_step_arguments(steps: Sequence[Step], args: MakeVoiceArgs) -> list[Step]:
+    """Add the parameters that the call gives for single steps; languages without a small aligner get WhisperX."""
+    own: dict[str, dict[str, Any]] = {step.kind.tool_name: {} for step in steps}
+    fields = {step.kind.tool_name: step.kind.params.model_fields.keys() - step.arguments.keys() for step in steps}
+    if args.language not in ("english", AUTO):
+        own[ALIGN.tool_name]["aligner"] = "whisperx"
+    for key, value in args.step_arguments.items():
+        tool, _, parameter = key.partition(".")
+        parameter, _, inner = parameter.partition(".")
+        if parameter not in fields.get(tool, ()):
+            known = ", ".join(sorted(fields.get(tool, own)))
+            what = f"{tool} takes no {parameter[:80]!r} here" if tool in own else f"{tool[:80]!r} is no step"
+            raise UserError("bad_arguments", f"make_voice: step_arguments: {what}.", f"There are: {known}.")
+        if inner:
+            own[tool].setdefault(parameter, {})[inner] = value
+        else:
+            own[tool][parameter] = value
+    return [Step(step.kind, own[step.kind.tool_name] | step.arguments) for step in steps]
 
 
 def _tokenizer_of(args: MakeVoiceArgs) -> str:
