@@ -7,8 +7,8 @@ have written it. A folder that jobs continue, such as the checkpoints of a train
 a person's note in it stops no job.
 
 Anybody can write such a record, so one counts only if its job is known to have written here: the caller says which are.
-Where nobody looked for a while, as when the machine stopped, what has changed since the last sign of the job, by the
-time that no program can set (``st_ctime``), is a person's.
+Where no process looked for a while, as when the machine stopped, what has changed since the last sign of the job, by
+the time that no program can set (``st_ctime``), is a person's.
 """
 
 import fnmatch
@@ -32,6 +32,7 @@ from jobs.files.reading import read_bytes
 
 RECORDS = ".tts-train"
 MOST_RECORDS, MOST_PATTERNS = 256, 64
+LONGEST_PATTERN = 1000  # four letters for each of a name; compiling takes quadratic time
 MOST_RECORD_BYTES, MOST_FOLDER_BYTES = 2_000_000, 4_000_000  # of a record, and of all that are read in a folder
 MOST_HASHED_BYTES = 1_000_000_000
 SLACK_S = 10.0
@@ -234,7 +235,7 @@ def _parse(read: bytes) -> Record | None:
     job, names, made = content.get("job"), content.get("names"), content.get("made")
     if not isinstance(job, str) or not isinstance(names, list) or len(names) > MOST_PATTERNS:
         return None
-    if not all(isinstance(name, str) for name in names):
+    if not all(isinstance(name, str) and len(name) <= LONGEST_PATTERN for name in names):
         return None
     if made is not None and not (isinstance(made, dict) and all(isinstance(value, str) for value in made.values())):
         return None
@@ -255,7 +256,7 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
 def _is_inside_ours(folder: Path, is_known: IsKnown) -> bool:
     """True in a folder that a job still writes, such as the trial of a search."""
     return any(
-        record.may_write(folder.relative_to(parent).parts[0]) and is_known(record.job, parent) == math.inf
+        is_known(record.job, parent) == math.inf and record.may_write(folder.relative_to(parent).parts[0])
         for parent in folder.parents
         for record in read_records(parent)
     )

@@ -18,7 +18,7 @@ DEEPEST = 100
 MOST_DIMENSIONS = 16
 MOST_CALLS = 300_000  # tensors, parameters and dictionaries: some thousand for the largest model and its optimizer
 WIDEST_INTEGER = 2**63 - 1  # a product or the text of larger ones may take any time
-WIDEST_KEY = 2**61 - 2  # larger integers can share a hash: their dictionary would take time by the square
+WIDEST_KEY = 2**31  # larger integers can share places in a dictionary, which then takes time by the square
 
 STORAGES = {
     "DoubleStorage": ("float64", 8),

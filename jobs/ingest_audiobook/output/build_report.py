@@ -180,5 +180,6 @@ def _nothing_kept(report: Report, dataset: Path) -> UserError:
         "nothing_kept",
         f"No clip of {report.name} ({report.total_s:.0f} s) could be kept: {reasons}.",
         f"Read {dataset / 'report.html'} and rejections.jsonl there. Much not_in_text or words_differ: is this the "
-        "text of this book and edition? Much silence: is there speech? Without a text: transcript=whisper.",
+        "text of this book and edition, in the given language? Much silence: is there speech? Without a text: "
+        "transcript=whisper.",
     )

@@ -41,7 +41,7 @@ from jobs.ingest_audiobook.text.book_aligner import BookAligner, BookPosition
 from jobs.ingest_audiobook.text.file_transcript import FileTranscript
 from jobs.ingest_audiobook.text.segment_clips import place_segments, segment_candidates
 from jobs.ingest_audiobook.text.subtitles import Segment, read_given_segments
-from jobs.ingest_audiobook.text.text_readers import read_book_text
+from jobs.ingest_audiobook.text.text_readers import read_book_of
 from jobs.ingest_audiobook.text.transcript_rows import read_transcript
 from jobs.text.sentences import find_breaks
 
@@ -258,10 +258,10 @@ def make_transcript(params: Params, files: SourceFiles, roots: Sequence[Path] | 
     if source == "segments":
         return SegmentTranscript(read_given_segments(params, files, roots))
     if source == "book":
-        return BookTranscript(read_book_text(Path(params.text or "")))
+        return BookTranscript(read_book_of(params.text, params.language))
     if source == "none":
         return RecognisedTranscript(None, None)
-    book = read_book_text(Path(params.text or "")) if source == "heard_book" else None
+    book = read_book_of(params.text, params.language) if source == "heard_book" else None
     whisper = Transcriber(
         params.whisper_model,
         params.whisper_device,
