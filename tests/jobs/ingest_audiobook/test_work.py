@@ -455,7 +455,7 @@ def test_text_in_ten_languages_is_matched_by_one_path_or_the_other(
 
 
 def test_segments_and_another_transcript_contradict_each_other(sample_book: dict[str, str]) -> None:
-    params = Params(**sample_book, segments_jsonl=sample_book["text"], transcript="whisper")
+    params = Params(**sample_book, segments_jsonl=sample_book["text"], transcript="book")
 
     with pytest.raises(UserError) as caught:
         check(params)

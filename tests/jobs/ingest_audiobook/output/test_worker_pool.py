@@ -59,6 +59,18 @@ def test_killed_at_random_moments_it_ends_with_the_files_of_one_that_was_not() -
     assert "0 files differ" in done.stdout
 
 
+def test_an_ingest_by_whisper_that_is_killed_ends_with_the_files_of_one_that_was_not(whisper_tiny_en: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support.kills.ingest_kills", "--whisper", str(whisper_tiny_en),
+         *("--kills", "2", "--seed", "5", "--minutes", "1.1", "--clips-only")],
+        cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout
+    assert "2 kills" in done.stdout
+    assert "0 files differ" in done.stdout
+
+
 def test_an_error_in_a_worker_is_reported_as_in_one_process(tmp_path: Path, make_context: Contexts) -> None:
     folder = tmp_path / "out"
     context = make_context()
