@@ -20,3 +20,4 @@ class Result(Strict):
     folder: str
     was_ready: bool = Field(description="Nothing had to be installed.")
     disk_mb: int
+    build: Literal["cuda", "cpu"] = Field(description="Of torch: with CUDA, or the smaller one for a CPU.")
