@@ -57,7 +57,7 @@ class MakeVoiceArgs(StartArgs):
     audio: InputPath = Field(description="The recording; with transcripts: folder of clips.")
     voice: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="Name, lower case.")
     text: InputPath | None = Field(None, description="The book's text (.txt), else Whisper.")
-    transcripts: InputPath | None = Field(None, description="JSONL of clips, as in ingest_clips.")
+    transcripts: InputPath | None = Field(None, description="As of ingest_clips.")
     out_dir: OutputPath = Field("", description="Default: voices/<voice> in the home.")
     language: Language = rare("english")
     validation_chapters: list[int] = rare(default_factory=list, description="Chapters held out.")
@@ -107,7 +107,7 @@ class Step:
 
 
 async def make_voice(args: MakeVoiceArgs, context: ToolContext) -> MakeVoiceAnswer:
-    """Make a voice from a recording in one call: ingest to rated takes, six jobs that follow each other.
+    """Make a voice from a recording in one call: ingest to rated takes, six jobs in a row.
 
     Use it when the defaults will do. COST: GPU hours and a download of 2.5 to 4.5 GB unless base_model=toy; get
     approval first. The same call again reuses what is done. Next: get_job.

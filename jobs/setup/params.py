@@ -4,13 +4,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from jobs.param_types import Strict
+from jobs.param_types import Strict, rare
 
 
 class Params(Strict):
     """Parameters of ``setup``."""
 
-    environment: Literal["ml"] = Field("ml", description="ml: torch, Whisper and the rest, for every other job.")
+    environment: Literal["ml"] = rare("ml", description="ml: torch, Whisper and the rest, for every other job.")
 
 
 class Result(Strict):
